@@ -17,6 +17,8 @@ _TAG = re.compile(
     r"(?:-x(?:-[a-z\d]{1,8})+)?)"
 )
 _LONGEST_TAG = 64
+#: ISO 15924 names scripts by four letters.
+_SCRIPT_LENGTH = 4
 #: Languages whose own names are known, besides their names in English and Japanese: each costs
 #: the data of a locale.
 _SPOKEN = (
@@ -29,7 +31,10 @@ _USUAL = {
     **dict.fromkeys(("英文", "英"), "en"),
     **dict.fromkeys(("简体中文", "簡体字", "簡体中文"), "zh-Hans"),
     **dict.fromkeys(("繁體中文", "繁体字", "繁体中文"), "zh-Hant"),
+    **dict.fromkeys(("やさしい日本語", "easy japanese", "plain japanese"), "ja-simple"),
 }
+#: What CLDR has no name for. ``simple`` is a registered variant of any language (BCP 47).
+_NAMES = {("ja-simple", "ja"): "やさしい日本語", ("ja-simple", "en"): "Easy Japanese"}
 
 
 class Language(StrEnum):
@@ -55,10 +60,41 @@ def nearest_language(tag: str, fallback: _Fallback) -> Language | _Fallback:
     return next((known[each] for each in tags if each in known), fallback)
 
 
+def language_of_words(tag: str) -> Language:
+    """Return the language of the fixed words around content in another: English for most."""
+    return nearest_language(tag, Language.ENGLISH)
+
+
+def tags_within(tag: str) -> tuple[str, ...]:
+    """Return the tags of which each other form is one of a language: its own, and whose script is.
+
+    ``zh-Hant`` is what is written in Taiwan and Hong Kong, so ``zh-TW`` and ``zh-HK`` are within
+    it, though neither begins with it (CLDR, likely subtags).
+    """
+    language, _, script = tag.partition("-")
+    if len(script) != _SCRIPT_LENGTH:
+        return (tag,)
+    from babel.core import get_global  # noqa: PLC0415 - commands that name no language do without it
+
+    likely = get_global("likely_subtags")
+    return (
+        tag,
+        *(
+            short.replace("_", "-")
+            for short, full in sorted(likely.items())
+            if short.startswith(f"{language}_")
+            and short.count("_") == 1
+            and full.startswith(f"{language}_{script}_")
+        ),
+    )
+
+
 def language_name(tag: str, speaker: Language) -> str:
     """Return what a language is called in another; empty for one without a name there."""
     from babel import Locale  # noqa: PLC0415 - commands that name no language do without it
 
+    if known := _NAMES.get((tag.lower(), speaker.value)):
+        return known
     names = Locale(speaker.value).languages
     primary, _, region = tag.partition("-")
     exact: str = names.get(tag.replace("-", "_"), "")

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from newsletter.i18n import formats
-from newsletter.i18n.language import Language
+from newsletter.i18n.language import Language, language_name
 
 
 class Worded(ABC):
@@ -55,6 +55,17 @@ class Listing(Worded):
             item.in_language(language) if isinstance(item, Worded) else item for item in self.items
         ]
         return formats.format_list(names, language) or "–"
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageName(Worded):
+    """A language, by its BCP 47 tag."""
+
+    tag: str
+
+    def in_language(self, language: Language) -> str:
+        """Return what it is called there; the tag itself where it has no name."""
+        return language_name(self.tag, language) or self.tag
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,12 @@ from newsletter.issues.outline import (
     to_outline,
     with_outline,
 )
+from newsletter.issues.translations import (
+    language_conditions,
+    language_met,
+    translated,
+    without_translations,
+)
 from newsletter.issues.walking import map_within, walk_blocks, walk_parts
 
 
@@ -46,9 +52,14 @@ def placed_conditions(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
                 yield part.place, block.condition
 
 
-def conditions_of(issue: Issue) -> tuple[str, ...]:
+def part_conditions(issue: Issue) -> tuple[str, ...]:
     """Return the conditions that an issue's parts carry, each once, in the order of reading."""
     return tuple(dict.fromkeys(condition for _place, condition in placed_conditions(issue)))
+
+
+def conditions_of(issue: Issue) -> tuple[str, ...]:
+    """Return what decides which mail a reader gets: its parts' conditions, then its languages."""
+    return (*part_conditions(issue), *language_conditions(issue))
 
 
 def sizes_by_conditions(issue: Issue) -> Mapping[frozenset[str], int]:
@@ -87,13 +98,15 @@ def _measure(
 
 
 def everything(issue: Issue) -> Issue:
-    """Return the issue with all its parts for everybody; without conditions it is itself."""
-    return _selected(issue, lambda _condition: True) if conditions_of(issue) else issue
+    """Return the issue with all its parts for everybody, in its own language."""
+    issue = without_translations(issue)
+    return _selected(issue, lambda _condition: True) if part_conditions(issue) else issue
 
 
 def select_parts(issue: Issue, met: Collection[str]) -> Issue:
     """Return the issue as those read it who meet these of its conditions, and no others."""
-    return _selected(issue, met.__contains__) if conditions_of(issue) else issue
+    issue = translated(issue, language_met(met))
+    return _selected(issue, met.__contains__) if part_conditions(issue) else issue
 
 
 def _selected(issue: Issue, shows: Callable[[str], bool]) -> Issue:

@@ -423,6 +423,31 @@ class ContentsLine:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TranslatedUnit:
+    """What a unit of an issue says in another language; see `newsletter.issues.translations`.
+
+    Attributes:
+        source: The digest of the unit that it translates, as that was then.
+        original: What that said, so that a later change of it can be shown.
+        text: The heading, or the words of a unit that is one text.
+    """
+
+    source: str
+    original: str = ""
+    text: str = ""
+    body: tuple[Block, ...] = ()
+    links: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Translation:
+    """An issue in another language, unit by unit; ``language`` is a BCP 47 tag."""
+
+    language: str
+    units: tuple[TranslatedUnit, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Issue:
     """One edition's content.
 
@@ -436,11 +461,15 @@ class Issue:
         contents: The table of contents as the editor wrote it; empty when it is to be derived.
         credits: Closing lines, such as who edited the issue.
         undated: Whether its date stays unprinted, as each reader gets it on another day.
+        language: That of the fixed words around it, and of its own unless ``language_tag`` is set.
+        language_tag: The BCP 47 tag of its own words where ``language`` does not say it.
+        translations: What it says in other languages.
     """
 
     title: str
     issue_date: date
     language: Language = Language.JAPANESE
+    language_tag: Annotated[str, Field(exclude_if=not_)] = ""
     masthead: str = ""
     number: str = ""
     preheader: str = ""
@@ -449,6 +478,12 @@ class Issue:
     chapters: tuple[Chapter, ...] = ()
     credits: tuple[str, ...] = ()
     undated: Annotated[bool, Field(exclude_if=not_)] = False
+    translations: Annotated[tuple[Translation, ...], Field(exclude_if=not_)] = ()
+
+    @property
+    def tag(self) -> str:
+        """The BCP 47 tag of its words."""
+        return self.language_tag or self.language.value
 
 
 _ADAPTER: TypeAdapter[Issue] = TypeAdapter(Issue)

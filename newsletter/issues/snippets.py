@@ -10,6 +10,7 @@ from newsletter.i18n.messages import msg
 from newsletter.issues.markdown.reader import read_body
 from newsletter.issues.model import Block, Columns, Contents, Issue, Snippet
 from newsletter.issues.outline import to_outline, with_outline
+from newsletter.issues.translations import tied_to
 from newsletter.issues.walking import map_within, walk_blocks, walk_placed_blocks
 
 Snippets = Mapping[str, tuple[Block, ...]]
@@ -36,11 +37,28 @@ def read_snippet(text: str) -> tuple[Block, ...]:
 
 def resolve_snippets(issue: Issue, snippets: Snippets) -> Issue:
     """Return the issue with the blocks of each snippet in its place; unknown ones stay."""
+    issue = _with_translations_resolved(issue, snippets)
     if not any(isinstance(block, Snippet) for _place, block in walk_placed_blocks(issue)):
         return issue
     resolved = _Resolver(snippets)
     parts = tuple(replace(part, body=resolved.blocks(part.body)) for part in to_outline(issue))
-    return with_outline(replace(issue, lead=resolved.blocks(issue.lead)), parts)
+    return tied_to(issue, with_outline(replace(issue, lead=resolved.blocks(issue.lead)), parts))
+
+
+def _with_translations_resolved(issue: Issue, snippets: Snippets) -> Issue:
+    if not issue.translations:
+        return issue
+    resolved = _Resolver(snippets)
+    return replace(
+        issue,
+        translations=tuple(
+            replace(
+                each,
+                units=tuple(replace(unit, body=resolved.blocks(unit.body)) for unit in each.units),
+            )
+            for each in issue.translations
+        ),
+    )
 
 
 class _Resolver:

@@ -106,16 +106,20 @@ def walk_texts(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
     for part in walk_parts(issue):
         if part.place.chapter is not None:
             yield part.at(IssueField.HEADING), part.place.heading
-        for block in walk_blocks(part.body):
-            for text in _texts_of(block):
-                yield part.place, text
-        for note in notes_of(part.body):
-            for text in _texts_in(note.content):
-                yield part.place, text
+        for text in walk_block_texts(part.body):
+            yield part.place, text
         for link in part.links:
             yield part.at(IssueField.LINKS), link.label
     for line_text in issue.credits:
         yield IssuePlace(field=IssueField.CREDITS), line_text
+
+
+def walk_block_texts(blocks: tuple[Block, ...]) -> Iterator[str]:
+    """Yield every text of blocks that a reader sees, as often as it is printed."""
+    for block in walk_blocks(blocks):
+        yield from _texts_of(block)
+    for note in notes_of(blocks):
+        yield from _texts_in(note.content)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -74,7 +74,7 @@ class MessageFrame:
         self._subject = rendered.subject
         self._text = Base64Body(rendered.text)
         self._html = Base64Body(rendered.html)
-        fields = self._fixed_fields(identity, date, rendered.language.value)
+        fields = self._fixed_fields(identity, date, rendered.tag)
         self._personal_subject = any(isinstance(part, SlotUse) for part in rendered.subject)
         if not self._personal_subject:
             fields.append(headers.unstructured("Subject", fill(rendered.subject, {})))

@@ -28,7 +28,7 @@ from markupsafe import Markup
 from newsletter.errors import NotFoundError, Place, TemplateError
 from newsletter.i18n import formats
 from newsletter.i18n.catalogue import Words
-from newsletter.i18n.language import Language
+from newsletter.i18n.language import language_of_words
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing, Size
 from newsletter.issues.model import Block
@@ -53,7 +53,11 @@ _LONGEST = 2_000_000
 def _setting(context: Context) -> Setting:
     """Return what blocks know of the rendering; notices say their language alone."""
     known = context.get("setting")
-    return known if isinstance(known, Setting) else Setting(language=Language(context["lang"]))
+    return (
+        known
+        if isinstance(known, Setting)
+        else Setting(language=language_of_words(context["lang"]))
+    )
 
 
 @pass_context
@@ -68,32 +72,32 @@ def _text(context: Context, blocks: Iterable[Block]) -> str:
 
 @pass_context
 def _gettext(context: Context, words: str, /, **values: object) -> str:
-    return Words(Language(context["lang"])).gettext(words, **values)
+    return Words(language_of_words(context["lang"])).gettext(words, **values)
 
 
 @pass_context
 def _ngettext(context: Context, one: str, many: str, number: int, /, **values: object) -> str:
-    return Words(Language(context["lang"])).ngettext(one, many, number, **values)
+    return Words(language_of_words(context["lang"])).ngettext(one, many, number, **values)
 
 
 @pass_context
 def _pgettext(context: Context, meaning: str, words: str, /, **values: object) -> str:
-    return Words(Language(context["lang"])).pgettext(meaning, words, **values)
+    return Words(language_of_words(context["lang"])).pgettext(meaning, words, **values)
 
 
 @pass_context
 def _full_day(context: Context, day: date) -> str:
-    return formats.format_day(day, Language(context["lang"]))
+    return formats.format_day(day, language_of_words(context["lang"]))
 
 
 @pass_context
 def _month_name(context: Context, day: date) -> str:
-    return formats.format_month(day, Language(context["lang"]))
+    return formats.format_month(day, language_of_words(context["lang"]))
 
 
 @pass_context
 def _weekday_name(context: Context, day: date) -> str:
-    return formats.format_weekday(day, Language(context["lang"]))
+    return formats.format_weekday(day, language_of_words(context["lang"]))
 
 
 @cache

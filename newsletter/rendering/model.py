@@ -58,12 +58,15 @@ class RenderedIssue:
     Attributes:
         variants: Of an issue with parts for some readers, which is rendered here with all of them:
             what its readers get instead; None of any other.
+        language: That of the fixed words in it.
+        language_tag: The BCP 47 tag of its own words where ``language`` does not say it.
     """
 
     subject: SlottedText
     html: SlottedText
     text: SlottedText
     language: Language
+    language_tag: Annotated[str, Field(exclude_if=lambda value: not value)] = ""
     #: The calendar files of its events, which its links lead to.
     calendars: tuple[CalendarFile, ...] = ()
     variants: Annotated[Variants | None, Field(exclude_if=lambda value: value is None)] = None
@@ -71,6 +74,11 @@ class RenderedIssue:
     recipe: Annotated[Recipe | None, Field(exclude=True)] = field(
         default=None, compare=False, repr=False
     )
+
+    @property
+    def tag(self) -> str:
+        """The BCP 47 tag of its words."""
+        return self.language_tag or self.language.value
 
 
 #: The files of a template.

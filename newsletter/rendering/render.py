@@ -18,13 +18,19 @@ from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.calendars import CalendarFile, calendar_file
 from newsletter.issues.checks.findings import IssueField
-from newsletter.issues.conditions import conditions_of, everything, select_parts
+from newsletter.issues.conditions import (
+    conditions_of,
+    everything,
+    part_conditions,
+    select_parts,
+)
 from newsletter.issues.merge_fields import slot_of
 from newsletter.issues.model import Anchor, Block, Contents, Event, Inline, Issue, MergeField, Text
 from newsletter.issues.outline import table_of_contents
 from newsletter.issues.plain_text import inline_words, split_sentences
 from newsletter.issues.snippets import resolve_snippets
 from newsletter.issues.sources.normalise import without_controls
+from newsletter.issues.translations import complete_translations, language_met
 from newsletter.issues.walking import (
     rewrite_issue,
     running_texts,
@@ -73,6 +79,7 @@ def render_issue(
         TemplateError: The template is faulty or loses part of the issue.
     """
     issue = resolve_snippets(issue, dict(publisher.snippets))
+    issue = replace(issue, translations=complete_translations(issue))
     conditions = conditions_of(issue)
     templates = None if template.startswith(OWN) else templates_in(templates_dir)
     if templates is not None:
@@ -85,7 +92,7 @@ def render_issue(
         publisher=replace(publisher, snippets=(), templates=kept),
         site=site,
     )
-    if templates is not None and not conditions:
+    if templates is not None and not part_conditions(issue):
         rendered = render_with(
             issue, templates.render, template=template, publisher=publisher, site=site
         )
@@ -94,7 +101,9 @@ def render_issue(
     rendered = replace(rendered, recipe=recipe)
     if not conditions:
         return rendered
-    common = _render_kept(recipe, select_parts(issue, ()))
+    common = rendered
+    if part_conditions(issue):
+        common = _render_kept(recipe, select_parts(issue, ()))
     return replace(rendered, variants=Variants(conditions=conditions, common=common))
 
 
@@ -106,12 +115,14 @@ def render_variant(
     Args:
         recipe: What the issue is rendered from.
         met: The conditions.
-        subject: What inboxes show; None for the issue's own.
+        subject: What inboxes show; None for the issue's own. Readers of a translation get that
+            of their language.
 
     Raises:
         TemplateError: The template fails, or loses part of what they are to read.
     """
-    return _render_kept(recipe, select_parts(recipe.issue, met), subject)
+    own = None if language_met(met) else subject
+    return _render_kept(recipe, select_parts(recipe.issue, met), own)
 
 
 def render_as(rendered: RenderedIssue, met: Collection[str] | None) -> RenderedIssue:
@@ -192,7 +203,7 @@ def render_with(
         "publisher": publisher,
         "look": publisher.theme,
         "slots": marks.as_mapping(),
-        "lang": issue.language.value,
+        "lang": issue.tag,
     }
     mjml = render(f"{template}/{BODY}", values)
     html = compile_mjml(mjml, template=f"{template}/{BODY}")
@@ -205,6 +216,7 @@ def render_with(
         html=marks.split(html, escape=True),
         text=marks.split(text, escape=False),
         language=issue.language,
+        language_tag=issue.language_tag,
         calendars=tuple(calendars.values()),
     )
     require_slots(rendered.html, _MUST_OFFER, template=f"{template}/{BODY}")

@@ -10,7 +10,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from newsletter.i18n.language import Language
+from newsletter.i18n.language import Language, language_of_words
 from newsletter.issues.markdown.inline import link_bare_addresses
 from newsletter.issues.model import Inline
 from newsletter.rendering.colours import BLACK, LARGE_TEXT, WHITE, ratio
@@ -108,7 +108,7 @@ def font_stack(font: Font, language: Language) -> str:
 @pass_context
 def font_family(context: Context, font: Font) -> Markup:
     """Write a typeface in a template, for the language of the mail."""
-    return Markup(font_stack(font, Language(context["lang"])))  # noqa: S704 - of the table above
+    return Markup(font_stack(font, language_of_words(context["lang"])))  # noqa: S704 - of the table above
 
 
 @pass_context

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.messages import Message, msg, pmsg
 from newsletter.issues.model import Issue
 from newsletter.issues.outline import chapter_anchor, item_anchor, section_anchor
 
@@ -25,6 +25,7 @@ class IssueField(StrEnum):
     TITLE = "title"
     PREHEADER = "preheader"
     MASTHEAD = "masthead"
+    NUMBER = "number"
     LEAD = "lead"
     CONTENTS = "contents"
     HEADING = "heading"
@@ -39,6 +40,7 @@ _FIELD_NAMES: dict[IssueField, Message] = {
     IssueField.TITLE: msg("subject"),
     IssueField.PREHEADER: msg("preheader"),
     IssueField.MASTHEAD: msg("masthead"),
+    IssueField.NUMBER: pmsg("of an issue", "number"),
     IssueField.LEAD: msg("lead"),
     IssueField.CONTENTS: msg("contents"),
     IssueField.HEADING: msg("heading"),

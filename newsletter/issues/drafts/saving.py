@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Select, delete, select, update
@@ -23,7 +23,7 @@ from newsletter.i18n.messages import msg
 from newsletter.issues.corrections import correction_slug, demand_written, discard_correction
 from newsletter.issues.library.uses import forget_uses, record_uses
 from newsletter.issues.markdown.writer import to_markdown
-from newsletter.issues.model import Issue, issue_from_json, issue_to_json
+from newsletter.issues.model import Issue, Translation, issue_from_json, issue_to_json
 from newsletter.issues.search.index import Indexed, forget_words, index_words
 from newsletter.issues.search.query import words_of
 from newsletter.issues.sent import keeps_its_issue, refuse_change
@@ -202,13 +202,16 @@ def save_draft(
     """Save what an editor made of ``draft``; saving the same again changes nothing.
 
     The comparison of revisions and the write are one statement, so of two who save at once exactly
-    one succeeds.
+    one succeeds. Its translations stay as they are in the database: others write them meanwhile;
+    see `newsletter.issues.drafts.translating`.
 
     Raises:
         DraftConflictError: Somebody saved since ``draft`` was read, and something else.
         IssueSentError: Its issue was sent, or is about to be.
         NotFoundError: The draft is gone.
     """
+    kept = lock_draft(session, draft).issue.translations
+    issue, draft = (replace(issue, translations=kept), _with_translations(draft, kept))
     content, template = issue_to_json(issue), draft.template if template is None else template
     values = {"content": content, "template": template, "author": author, "updated_at": now()}
     values["words"] = words_of(issue)
@@ -234,6 +237,37 @@ def save_draft(
     if current.issue != issue or current.template != template:
         raise DraftConflictError(current, issue)
     return current
+
+
+def lock_draft(session: Session, draft: Draft) -> Draft:
+    """Return a draft as it is in the database, and keep others from changing it meanwhile.
+
+    Raises:
+        NotFoundError: The draft is gone.
+    """
+    return _draft(_lock(session, draft))
+
+
+def _with_translations(draft: Draft, translations: tuple[Translation, ...]) -> Draft:
+    return replace(draft, issue=replace(draft.issue, translations=translations))
+
+
+def keep_translations(
+    session: Session, draft: Draft, translations: tuple[Translation, ...]
+) -> Draft:
+    """Write the translations of a locked draft; its text and revision stay.
+
+    Raises:
+        IssueSentError: Its issue was sent, or is about to be.
+    """
+    if draft.issue_id is not None:
+        refuse_change(session, session.get_one(IssueRow, draft.issue_id))
+    row = _find(session, draft.newsletter_id, draft.id)
+    issue = replace(issue_from_json(row.content), translations=translations)
+    row.content, row.updated_at = issue_to_json(issue), now()
+    session.flush()
+    record_uses(session, row.newsletter_id, ContentUser.DRAFT, row.id, row.content)
+    return _draft(row)
 
 
 def _keep_revision(session: Session, row: DraftRow, kind: RevisionKind) -> None:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from newsletter.errors import ContentError, Place
-from newsletter.i18n.language import Language, nearest_language, read_language
+from newsletter.i18n.language import Language, language_of_words, read_language
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing, Size
 from newsletter.issues.drafts.days import YEARS
@@ -68,7 +68,7 @@ def _read_language(value: object) -> Language:
     if not words:
         return Language.JAPANESE
     if tag := read_language(words):
-        return nearest_language(tag, Language.ENGLISH)
+        return language_of_words(tag)
     raise PydanticCustomError("language", "not a language")
 
 

@@ -199,7 +199,7 @@ def bare_outline(sheet: Sheet) -> Outline:
 
 def _read_part(card: Card, part: Part, anchor: str, count: CellCount) -> Part:
     body, links = take_links(_read_entries(card.entries, anchor, count))
-    typed = tuple(_read_link(link, anchor, count) for link in card.links if link.url or link.label)
+    typed = tuple(read_link(link, anchor, count) for link in card.links if link.url or link.label)
     return replace(part, number=_read_count(card.count, anchor), body=body, links=(*links, *typed))
 
 
@@ -214,7 +214,12 @@ def _read_entry(entry: Entry, anchor: str, count: CellCount) -> tuple[Block, ...
     return _read(blocks_to_markdown([picture]), anchor, count)
 
 
-def _read_link(typed: LinkFields, anchor: str, count: CellCount) -> Link:
+def read_link(typed: LinkFields, anchor: str = "", count: CellCount | None = None) -> Link:
+    """Return the link that is typed, as its Markdown would be read.
+
+    Raises:
+        ContentError: It has no address, or one that mail must not lead to.
+    """
     link = Link(url=typed.url.strip(), label=typed.label)
     if not link.url:
         raise ContentError(
@@ -226,7 +231,7 @@ def _read_link(typed: LinkFields, anchor: str, count: CellCount) -> Link:
     return links[0] if links else link
 
 
-def _read(text: str, anchor: str, count: CellCount) -> tuple[Block, ...]:
+def _read(text: str, anchor: str, count: CellCount | None) -> tuple[Block, ...]:
     try:
         return read_body(text, source="blocks", count=count)
     except ContentError as error:

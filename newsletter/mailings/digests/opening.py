@@ -39,6 +39,7 @@ from newsletter.errors import ListError, NewsletterError
 from newsletter.i18n.messages import msg
 from newsletter.issues.conditions import conditions_of, select_parts
 from newsletter.issues.model import Issue, issue_from_json
+from newsletter.issues.translations import without_translations
 from newsletter.mailings.archive import archived_as
 from newsletter.mailings.digests.composing import CarriedIssue, DigestLook, compose
 from newsletter.mailings.digests.entries import entry_condition
@@ -296,7 +297,8 @@ def _read(
     mailing: MailingRow,
     setting: DigestSetting,
 ) -> CarriedIssue:
-    content = issue_from_json(row.content)
+    # A digest is in the newsletter's own language: it joins what its readers got apart.
+    content = without_translations(issue_from_json(row.content))
     queries = _frozen_queries(session, mailing)
     try:
         queries = {

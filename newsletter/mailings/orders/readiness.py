@@ -16,6 +16,7 @@ from newsletter.issues.snippets import resolve_snippets
 from newsletter.issues.sources.reading import ReadIssue
 from newsletter.issues.store import default_slug
 from newsletter.mailings.mailings import publisher_of
+from newsletter.mailings.orders.translation_checks import check_translations
 from newsletter.mailings.orders.variant_checks import check_variants
 from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.newsletters.sender_domain import ask_sender_domain, check_sender_domain
@@ -73,7 +74,8 @@ def stored_findings(
     issue = resolve_snippets(content, dict(publisher_of(newsletter).snippets))
     repeats = find_repeats(session, newsletter.id, content, besides=besides)
     known = check_variants(session, newsletter, issue, figures=figures)
-    return replace(known, findings=(*repeats, *known.findings))
+    translations = check_translations(session, newsletter, issue)
+    return replace(known, findings=(*repeats, *known.findings, *translations))
 
 
 def check_brought(

@@ -12,8 +12,14 @@ from newsletter.errors import ConflictError, ListError
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Number
 from newsletter.issues.checks.findings import Finding, IssueField, IssuePlace, Severity
-from newsletter.issues.conditions import conditions_of, placed_conditions, select_parts
+from newsletter.issues.conditions import (
+    conditions_of,
+    part_conditions,
+    placed_conditions,
+    select_parts,
+)
 from newsletter.issues.model import Issue
+from newsletter.issues.translations import language_conditions
 from newsletter.issues.walking import walk_parts
 from newsletter.mailings.planning.variants import (
     VariantCount,
@@ -98,6 +104,8 @@ def _faults(session: Session, newsletter: NewsletterRow, issue: Issue) -> Iterat
 
 
 def _check(issue: Issue, variants: Sequence[VariantCount]) -> Iterator[Finding]:
+    if not part_conditions(issue):
+        return
     yield _finding(
         "variants",
         Severity.HINT,
@@ -132,7 +140,7 @@ def _empty(issue: Issue, variants: Sequence[VariantCount]) -> Iterator[Finding]:
     by_heading: Counter[str] = Counter()
     nothing = 0
     for variant in variants:
-        shown = select_parts(issue, variant.met)
+        shown = select_parts(issue, set(variant.met).difference(language_conditions(issue)))
         if not (shown.lead or shown.chapters):
             nothing += variant.people
         headings = {

@@ -41,7 +41,7 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.errors import NewsletterError
 from newsletter.mailings.corrections.copies import uncorrected_leave
-from newsletter.mailings.digests.entries import entry_clause, set_aside
+from newsletter.mailings.digests.entries import set_aside
 from newsletter.mailings.ledger.schedule import due_in
 from newsletter.mailings.ledger.states import moving_mailings
 from newsletter.mailings.planning.audience import audience
@@ -49,6 +49,7 @@ from newsletter.mailings.planning.content import COMMON
 from newsletter.mailings.planning.variants import (
     MOST_IN_DIGEST,
     MOST_VARIANTS,
+    clause_beside_queries,
     demand_few,
     missing_variants,
     render_missing,
@@ -175,9 +176,9 @@ def _plan_rendered(engine: Engine, mailing_id: int, state: MailingState) -> int:
 
 
 def _queries(mailing: MailingRow) -> list[str]:
-    """Return what a mailing asks of people; an entry of a digest is no query."""
+    """Return what a mailing asks of people by queries."""
     conditions = mailing.conditions or []
-    return [mailing.segment, *(each for each in conditions if entry_clause(each) is None)]
+    return [mailing.segment, *(each for each in conditions if clause_beside_queries(each) is None)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

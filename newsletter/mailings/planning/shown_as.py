@@ -8,7 +8,7 @@ depends on its conditions alone: it stays the same while the issue is edited.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -24,6 +24,7 @@ from newsletter.issues.conditions import conditions_of
 from newsletter.issues.merge_fields import slot_of
 from newsletter.issues.model import Issue
 from newsletter.issues.snippets import resolve_snippets
+from newsletter.issues.translations import language_conditions
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.orders.variant_checks import variants_now
 from newsletter.mailings.planning.content import COMMON, MailingContent, load_content
@@ -166,7 +167,8 @@ def find_shown_as(
     variants: Sequence[VariantCount] = ()
     # Preflight says which condition is none; until it is mended, all parts are shown.
     with suppress(ConflictError, ListError):
-        variants = variants_now(session, newsletter, issue, segment=segment, figures=figures)
+        counted = variants_now(session, newsletter, issue, segment=segment, figures=figures)
+        variants = (*counted, *_unread(issue, counted))
     chosen = choose_variant(key, variants, language=language)
     person = find_person(session, newsletter, key, language=issue.language) if sees_people else None
     if person is None:
@@ -176,6 +178,16 @@ def find_shown_as(
     if variants:
         met = conditions_met(session, newsletter, conditions_of(issue), found.subscriber_id)
     return replace(chosen, key=key, met=met, reader=reader, person=found)
+
+
+def _unread(issue: Issue, variants: Sequence[VariantCount]) -> Iterator[VariantCount]:
+    """Yield the variants of translations that nobody would get now; their writers look at them."""
+    read = {variant.met for variant in variants}
+    conditions = conditions_of(issue)
+    for condition in language_conditions(issue):
+        if (condition,) not in read:
+            number = 2 ** conditions.index(condition)
+            yield VariantCount(number=number, met=(condition,), people=0)
 
 
 def sent_shown_as(

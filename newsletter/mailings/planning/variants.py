@@ -33,7 +33,8 @@ from newsletter.database.tables import (
 from newsletter.errors import ConflictError, ListError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg, pmsg
-from newsletter.i18n.values import Listing, Worded
+from newsletter.i18n.values import LanguageName, Listing, Worded
+from newsletter.issues.translations import read_language_condition
 from newsletter.mailings.digests.entries import entry_clause
 from newsletter.mailings.planning.audience import audience_of
 from newsletter.mailings.planning.content import (
@@ -44,6 +45,7 @@ from newsletter.mailings.planning.content import (
     planned_conditions,
     save_variant,
 )
+from newsletter.mailings.planning.languages import language_clause
 from newsletter.rendering.model import Subject
 from newsletter.rendering.render import render_variant
 from subscribers.segments.compile import segment_clause
@@ -78,8 +80,15 @@ class VariantName(Worded):
 
     def in_language(self, language: Language) -> str:
         """Return the conditions side by side, or words for who meets none."""
-        names = [each if len(each) <= _NAMED else f"{each[:_NAMED]}…" for each in self.met]
+        names = [_condition_name(each, language) for each in self.met]
         return _BETWEEN.in_language(language).join(names) or _NONE_MET.in_language(language)
+
+
+def _condition_name(condition: str, speaker: Language) -> str:
+    named = read_language_condition(condition)
+    if named is not None:
+        return LanguageName(named[0]).in_language(speaker)
+    return condition if len(condition) <= _NAMED else f"{condition[:_NAMED]}…"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,11 +129,13 @@ def queries_of(session: Session, newsletter_id: int, conditions: Sequence[str]) 
 
 
 def condition_query(session: Session, newsletter_id: int, condition: str) -> str:
-    """Return the query of a condition.
+    """Return the query of a condition; one that stands for a language is its own.
 
     Raises:
         ListError: It is neither the name of a saved segment nor a query.
     """
+    if read_language_condition(condition) is not None:
+        return condition
     names = [row.name for row in list_segments(session, newsletter_id)]
     # No query is a single word, so it can only have been a name.
     if condition not in names and is_segment_name(condition):
@@ -137,6 +148,12 @@ def condition_query(session: Session, newsletter_id: int, condition: str) -> str
     return segment_text(session, newsletter_id, condition)
 
 
+def clause_beside_queries(condition: str) -> ColumnElement[bool] | None:
+    """Return what a condition asks that is no query: an entry of a digest, or a language."""
+    entry = entry_clause(condition)
+    return language_clause(condition) if entry is None else entry
+
+
 def variant_column(
     queries: Sequence[str], newsletter_id: int, *, time_zone: str
 ) -> ColumnElement[int]:
@@ -147,8 +164,9 @@ def variant_column(
     """
     number: ColumnElement[int] = literal(0, BigInteger())
     for place, query in enumerate(queries):
-        held = entry_clause(query)
-        met = segment_clause(query, newsletter_id, time_zone=time_zone) if held is None else held
+        met = clause_beside_queries(query)
+        if met is None:
+            met = segment_clause(query, newsletter_id, time_zone=time_zone)
         number = number + case((met, literal(2**place, BigInteger())), else_=0)
     return number
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
@@ -58,11 +58,15 @@ class Written:
         return self.sheet is not None or self.value is not None
 
     def read(self, draft: Draft, language: Language) -> tuple[Issue, str]:
-        """Return the issue and the template it names.
+        """Return the issue, with the translations that its draft has, and the template it names.
 
         Raises:
             ContentError: Something in it is wrong; the place names the line or the block.
         """
+        issue, template = self._read(draft, language)
+        return replace(issue, translations=draft.issue.translations), template
+
+    def _read(self, draft: Draft, language: Language) -> tuple[Issue, str]:
         if self.sheet is not None:
             return read_sheet(self.sheet, draft.issue, template=draft.template), draft.template
         if self.value is not None:

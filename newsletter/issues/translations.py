@@ -1,0 +1,389 @@
+"""Translations: what an issue says in other languages, unit by unit.
+
+A unit is what is translated at once: the title, the preheader, the lead, a chapter's heading with
+what stands below it, an item. A translated unit is tied to the content of its original, not to its
+place: units may be moved, and others put between them, and what was translated stays where it
+belongs; a unit that says something else than when it was translated counts as not translated.
+
+Readers get a translation once it is complete. Each gets the one that fits their language best: the
+longest of the tags that are their language or a more general form of it (RFC 4647, 3.4), be it a
+translation's or the original's own; the original where none fits.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from enum import StrEnum
+from hashlib import sha256
+
+from newsletter.errors import ContentError, Place
+from newsletter.i18n.language import language_of_words
+from newsletter.i18n.messages import msg
+from newsletter.issues.checks.findings import IssueField, IssuePlace
+from newsletter.issues.markdown.writer import blocks_to_markdown
+from newsletter.issues.model import (
+    Block,
+    Issue,
+    Link,
+    Snippet,
+    TranslatedUnit,
+    Translation,
+    blocks_to_json,
+)
+from newsletter.issues.outline import Part, to_outline, with_outline
+from newsletter.issues.walking import walk_block_texts, walk_blocks, walk_parts
+
+#: Languages of one issue besides its own; each is a mail of its own.
+MOST_TRANSLATIONS = 12
+#: From this likeness on, a unit is taken for an earlier one that was changed.
+_ALIKE = 0.5
+_CONDITION = re.compile(r"language ([A-Za-z0-9-]+)(?: besides ([A-Za-z0-9 -]+))?")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TranslationUnit:
+    """What of an issue is translated at once.
+
+    Attributes:
+        place: Where it stands; `IssueField.BODY` of chapters, sections and items.
+        text: The heading, or the words of a unit that is one text, a line each.
+    """
+
+    place: IssuePlace
+    text: str = ""
+    body: tuple[Block, ...] = ()
+    links: tuple[Link, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """The digest of what it says, by which its translations are tied to it."""
+        content = [
+            self.text,
+            blocks_to_json(self.body),
+            [[each.url, each.label] for each in self.links],
+        ]
+        written = json.dumps(content, ensure_ascii=False, sort_keys=True)
+        return sha256(written.encode()).hexdigest()[:32]
+
+    @property
+    def markdown(self) -> str:
+        """What it says, as its source."""
+        links = "\n".join(f"{each.label} {each.url}".strip() for each in self.links)
+        body = blocks_to_markdown(self.body)
+        return "\n\n".join(filter(None, (self.text, body, links)))
+
+    @property
+    def has_words(self) -> bool:
+        """Whether anything in it differs between languages."""
+        texts = (self.text, *(link.label for link in self.links), *_texts_of(self.body))
+        return _has_words(texts)
+
+    def is_said_by(self, translated: TranslatedUnit) -> bool:
+        """Whether a translation has words wherever it has: heading, body and links."""
+        return (
+            (not _has_words((self.text,)) or bool(translated.text.strip()))
+            and (not _has_words(_texts_of(self.body)) or bool(translated.body))
+            and (not self.links or bool(translated.links))
+        )
+
+
+def _has_words(texts: Iterable[str]) -> bool:
+    return any(letter.isalpha() for text in texts for letter in text)
+
+
+class UnitState(StrEnum):
+    """Where the translation of a unit stands; what is begun says part of its original alone."""
+
+    DONE = "done"
+    CHANGED = "changed"
+    BEGUN = "begun"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnitStatus:
+    """A unit with its translation.
+
+    Attributes:
+        translated: What it says in the other language; where its original changed, what was said
+            of the earlier one; None where nobody translated it.
+    """
+
+    unit: TranslationUnit
+    state: UnitState
+    translated: TranslatedUnit | None = None
+
+
+def units_of(issue: Issue) -> tuple[TranslationUnit, ...]:
+    """Return what of an issue is to be translated, in the order of reading."""
+    return tuple(unit for unit in _units(issue) if unit.has_words)
+
+
+def _units(issue: Issue) -> Iterator[TranslationUnit]:
+    for field, text in (
+        (IssueField.TITLE, issue.title),
+        (IssueField.PREHEADER, issue.preheader),
+        (IssueField.MASTHEAD, issue.masthead),
+        (IssueField.NUMBER, issue.number),
+    ):
+        yield TranslationUnit(place=IssuePlace(field=field), text=text)
+    for part in walk_parts(issue):
+        heading = part.place.heading
+        yield TranslationUnit(place=part.place, text=heading, body=part.body, links=part.links)
+    credits_ = "\n".join(issue.credits)
+    yield TranslationUnit(place=IssuePlace(field=IssueField.CREDITS), text=credits_)
+
+
+def _texts_of(blocks: tuple[Block, ...]) -> Iterator[str]:
+    yield from walk_block_texts(blocks)
+    # Blocks that are kept under a name are put in before the issue is rendered.
+    yield from (block.name for block in walk_blocks(blocks) if isinstance(block, Snippet))
+
+
+def find_translation(issue: Issue, tag: str) -> Translation | None:
+    """Return an issue's translation into a language, complete or not."""
+    return next((each for each in issue.translations if each.language == tag), None)
+
+
+def unit_statuses(issue: Issue, tag: str) -> tuple[UnitStatus, ...]:
+    """Return each unit with what it says in another language, in the order of reading."""
+    translation = find_translation(issue, tag) or Translation(language=tag)
+    by_source = {each.source: each for each in translation.units}
+    units = units_of(issue)
+    known = {unit.source for unit in units}
+    earlier = [each for each in translation.units if each.source not in known]
+    statuses: list[UnitStatus] = []
+    for unit in units:
+        if (found := by_source.get(unit.source)) is not None:
+            state = UnitState.DONE if unit.is_said_by(found) else UnitState.BEGUN
+            statuses.append(UnitStatus(unit=unit, state=state, translated=found))
+        elif (before := _closest(unit, earlier)) is not None:
+            earlier.remove(before)
+            statuses.append(UnitStatus(unit=unit, state=UnitState.CHANGED, translated=before))
+        else:
+            statuses.append(UnitStatus(unit=unit, state=UnitState.MISSING))
+    return tuple(statuses)
+
+
+def _closest(unit: TranslationUnit, earlier: Sequence[TranslatedUnit]) -> TranslatedUnit | None:
+    """Return what a unit said when it was translated, if it is one that was changed since."""
+    if not earlier:
+        return None
+    matcher = SequenceMatcher(b=unit.markdown, autojunk=False)
+    best, likeness = None, _ALIKE
+    for each in earlier:
+        matcher.set_seq1(each.original)
+        if matcher.real_quick_ratio() < likeness or matcher.quick_ratio() < likeness:
+            continue
+        if (ratio := matcher.ratio()) >= likeness:
+            best, likeness = each, ratio
+    return best
+
+
+def is_complete(issue: Issue, translation: Translation) -> bool:
+    """Whether every unit of an issue is translated, as it is now."""
+    return _completed(units_of(issue), translation) is not None
+
+
+def _completed(units: Iterable[TranslationUnit], translation: Translation) -> Translation | None:
+    """Return what of a translation is of these units; None where one of them lacks it."""
+    by_source = {each.source: each for each in translation.units}
+    kept: dict[str, TranslatedUnit] = {}
+    for unit in units:
+        source = unit.source
+        found = by_source.get(source)
+        if found is None or not unit.is_said_by(found):
+            return None
+        kept[source] = found
+    return replace(translation, units=tuple(kept.values()))
+
+
+def complete_translations(issue: Issue) -> tuple[Translation, ...]:
+    """Return the translations that readers get, without what no unit of the issue says now."""
+    if not issue.translations:
+        return ()
+    units = units_of(issue)
+    found = (_completed(units, each) for each in issue.translations)
+    return tuple(each for each in found if each is not None)
+
+
+def without_translations(issue: Issue) -> Issue:
+    """Return the issue in its own language alone."""
+    return replace(issue, translations=()) if issue.translations else issue
+
+
+def translated(issue: Issue, tag: str) -> Issue:
+    """Return what an issue says in another language; units that are not translated stay."""
+    translation = find_translation(issue, tag)
+    if translation is None:
+        return without_translations(issue)
+    by_source = {each.source: each for each in translation.units}
+    said = {_place(unit): by_source.get(unit.source) for unit in _units(issue)}
+
+    def text(field: IssueField, own: str) -> str:
+        found = said[IssuePlace(field=field)]
+        return found.text if found else own
+
+    places = (part.place for part in walk_parts(issue))
+    lead = said[next(places)]
+    parts = tuple(
+        _in_words_of(part, said[_unnamed(place)])
+        for part, place in zip(to_outline(issue), places, strict=True)
+    )
+    language = language_of_words(tag)
+    return replace(
+        with_outline(issue, parts),
+        title=text(IssueField.TITLE, issue.title),
+        preheader=text(IssueField.PREHEADER, issue.preheader),
+        masthead=text(IssueField.MASTHEAD, issue.masthead),
+        number=text(IssueField.NUMBER, issue.number),
+        lead=lead.body if lead else issue.lead,
+        # The editor's own list of contents is in the original's words; headings make another.
+        contents=(),
+        credits=tuple(text(IssueField.CREDITS, "\n".join(issue.credits)).split("\n"))
+        if issue.credits
+        else (),
+        language=language,
+        language_tag="" if tag == language.value else tag,
+        translations=(),
+    )
+
+
+def _place(unit: TranslationUnit) -> IssuePlace:
+    return _unnamed(unit.place)
+
+
+def _unnamed(place: IssuePlace) -> IssuePlace:
+    return replace(place, heading="")
+
+
+def _in_words_of(part: Part, said: TranslatedUnit | None) -> Part:
+    if said is None:
+        return part
+    return replace(part, heading=said.text, body=said.body, links=said.links)
+
+
+def tied_to(before: Issue, after: Issue) -> Issue:
+    """Return an issue with the translations of another that has the same parts, in other words.
+
+    What was translated is tied to the new words, as when blocks are put in that it names.
+    """
+    if not before.translations:
+        return after
+    moved = {old.source: new.source for old, new in zip(_units(before), _units(after), strict=True)}
+    return replace(
+        after,
+        translations=tuple(
+            replace(
+                translation,
+                units=tuple(
+                    replace(each, source=moved.get(each.source, each.source))
+                    for each in translation.units
+                ),
+            )
+            for translation in before.translations
+        ),
+    )
+
+
+def with_translation(issue: Issue, translation: Translation) -> Issue:
+    """Return the issue with a translation in place of that into the same language."""
+    others = tuple(each for each in issue.translations if each.language != translation.language)
+    return replace(
+        issue,
+        translations=tuple(sorted((*others, translation), key=lambda each: each.language)),
+    )
+
+
+def translation_from_issue(issue: Issue, other: Issue, tag: str) -> Translation:
+    """Return a translation that was written as an issue of its own, with the same parts.
+
+    Raises:
+        ContentError: A part is missing, or there is one more; the message names the first.
+    """
+    units, others = tuple(_units(issue)), tuple(_units(other))
+    for unit, written in zip(units, others, strict=False):
+        if _place(unit) != _place(written):
+            raise _misfit(unit)
+        if unit.has_words and not written.has_words:
+            raise _misfit(unit)
+    if len(units) != len(others):
+        raise _misfit((units if len(units) > len(others) else others)[min(len(units), len(others))])
+    return Translation(
+        language=tag,
+        units=tuple(
+            translated_unit(unit, text=written.text, body=written.body, links=written.links)
+            for unit, written in zip(units, others, strict=True)
+            if unit.has_words
+        ),
+    )
+
+
+def _misfit(unit: TranslationUnit) -> ContentError:
+    return ContentError(
+        msg(
+            "The translation does not have the same parts as the original: they differ at {place}.",
+            place=unit.place.described(),
+        ),
+        place=Place(source="translation", field=unit.place.anchor or unit.place.field.value),
+        remedy=msg("Begin from the original’s Markdown and keep its headings and their levels."),
+    )
+
+
+def translated_unit(
+    unit: TranslationUnit, *, text: str, body: tuple[Block, ...], links: tuple[Link, ...]
+) -> TranslatedUnit:
+    """Return what a unit says in another language, tied to it as it is now."""
+    return TranslatedUnit(
+        source=unit.source, original=unit.markdown, text=text, body=body, links=links
+    )
+
+
+def language_conditions(issue: Issue) -> tuple[str, ...]:
+    """Return what stands for each complete translation among the conditions of an issue.
+
+    It names the language, and the more exact ones whose readers get theirs instead. It is neither
+    the name of a segment nor a query.
+    """
+    complete = [each.language for each in complete_translations(issue)]
+    tags = (issue.tag, *complete)
+    return tuple(_condition(tag, tags) for tag in complete)
+
+
+def language_condition(issue: Issue, tag: str) -> str:
+    """Return what stands for a translation once all that an issue has are complete."""
+    return _condition(tag, (issue.tag, *(each.language for each in issue.translations)))
+
+
+def _condition(tag: str, tags: Iterable[str]) -> str:
+    closer = sorted(each for each in tags if each.lower().startswith(f"{tag.lower()}-"))
+    return f"language {tag}" + (f" besides {' '.join(closer)}" if closer else "")
+
+
+def read_language_condition(condition: str) -> tuple[str, tuple[str, ...]] | None:
+    """Return the language that a condition stands for and those besides which; None for others."""
+    read = _CONDITION.fullmatch(condition)
+    if read is None:
+        return None
+    return read[1], tuple((read[2] or "").split())
+
+
+def language_met(met: Iterable[str]) -> str:
+    """Return the language of those who meet these conditions; empty for the issue's own."""
+    return next((read[0] for each in met if (read := read_language_condition(each))), "")
+
+
+def missing_by_language(issue: Issue) -> Mapping[str, tuple[UnitStatus, ...]]:
+    """Return, of each language of an issue, the units that are not translated as they are now."""
+    return {
+        translation.language: tuple(
+            each
+            for each in unit_statuses(issue, translation.language)
+            if each.state is not UnitState.DONE
+        )
+        for translation in issue.translations
+    }

@@ -1,0 +1,79 @@
+"""Preflight of translations: which are incomplete, who gets the original, what is amiss in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import NewsletterRow
+from newsletter.i18n.messages import msg
+from newsletter.i18n.values import LanguageName, Number
+from newsletter.issues.checks.content import check_issue
+from newsletter.issues.checks.findings import Finding, IssueField, IssuePlace, Severity
+from newsletter.issues.model import Issue
+from newsletter.issues.translations import (
+    UnitStatus,
+    complete_translations,
+    missing_by_language,
+    translated,
+)
+from newsletter.mailings.planning.languages import count_languages
+
+_MAIL = IssuePlace(field=IssueField.MAIL)
+
+
+def check_translations(session: Session, newsletter: NewsletterRow, issue: Issue) -> list[Finding]:
+    """Return what is to be known, and what is wrong, of an issue's translations.
+
+    Args:
+        session: To count readers with.
+        newsletter: Whose issue.
+        issue: As it is now, with its snippets put in.
+    """
+    if not issue.translations:
+        return []
+    complete = {each.language for each in complete_translations(issue)}
+    findings = list(_in_translations(issue, sorted(complete)))
+    lacking = {
+        tag: missing for tag, missing in missing_by_language(issue).items() if tag not in complete
+    }
+    people = count_languages(session, newsletter, issue, lacking)
+    findings += [_lacking(tag, missing, people[tag]) for tag, missing in lacking.items()]
+    return findings
+
+
+def _lacking(tag: str, missing: Sequence[UnitStatus], people: int) -> Finding:
+    name = LanguageName(tag)
+    return Finding(
+        code="translation-incomplete",
+        severity=Severity.WARNING if people else Severity.HINT,
+        place=missing[0].unit.place,
+        about=tag,
+        message=msg(
+            "The translation into {language} lacks {count} parts; its {people} readers get the "
+            "original.",
+            language=name,
+            count=Number(len(missing)),
+            people=Number(people),
+        ),
+        remedy=msg("Translate what is missing, or remove the translation."),
+    )
+
+
+def _in_translations(issue: Issue, tags: Sequence[str]) -> Iterator[Finding]:
+    """Yield what is wrong with what readers of translations get, and not with the original."""
+    own = {(found.code, found.about) for found in check_issue(issue)}
+    for tag in tags:
+        for found in check_issue(translated(issue, tag)):
+            if found.severity is Severity.HINT or (found.code, found.about) in own:
+                continue
+            yield replace(
+                found,
+                about=f"{tag} {found.about}".strip(),
+                message=msg(
+                    "In {language}: {finding}", language=LanguageName(tag), finding=found.message
+                ),
+                fix=None,
+            )

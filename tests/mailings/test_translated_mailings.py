@@ -1,0 +1,220 @@
+"""Translated issues: each reader gets the translation that fits their language, or the original."""
+
+from __future__ import annotations
+
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, select
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import BatchRow, IssueRow, NewsletterRow
+from newsletter.i18n.language import Language
+from newsletter.issues.checks.findings import Severity
+from newsletter.issues.markdown.reader import read_markdown
+from newsletter.issues.model import Issue, issue_from_json, issue_to_json
+from newsletter.issues.store import find_issue
+from newsletter.issues.translations import (
+    language_conditions,
+    translation_from_issue,
+    with_translation,
+)
+from newsletter.mailings.approvals.requests import content_digest
+from newsletter.mailings.archive import find_publication
+from newsletter.mailings.mailings import render_stored
+from newsletter.mailings.orders.readiness import stored_findings
+from newsletter.mailings.planning.content import load_content
+from newsletter.mailings.planning.planning import plan_mailing
+from newsletter.mailings.planning.shown_as import find_shown_as
+from newsletter.mailings.planning.variants import sent_variants, variant_sent
+from newsletter.rendering.slots import fill
+from newsletter.settings import Settings
+from subscribers.lists.imports import import_csv
+from tests.support.smtp import SmtpServer
+from tests.support.stage import Stage, set_stage
+from tests.support.worker import work, worker
+
+TOWN = """---
+title: 町だより
+date: 2026-12-01
+---
+
+目印原文
+
+:::for tag = "staff"
+目印職員
+:::
+"""
+#: Which translation the readers of each language get, where there are these.
+TAGS = ("en", "zh", "zh-Hant", "ja-simple")
+READERS = {
+    "": "ja",
+    "ja": "ja",
+    "ja-JP": "ja",
+    "ja-simple": "ja-simple",
+    "en": "en",
+    "en-GB": "en",
+    "zh": "zh",
+    "zh-CN": "zh",
+    "zh-Hans-CN": "zh",
+    "zh-Hant": "zh-Hant",
+    "zh-TW": "zh-Hant",
+    "zh-Hant-HK": "zh-Hant",
+    "fr": "ja",
+    "enm": "ja",
+}
+
+
+def _read(text: str) -> Issue:
+    return read_markdown(text, source="test")[0]
+
+
+def _in(tag: str) -> Issue:
+    text = TOWN.replace("町だより", f"title {tag}").replace("目印", f"mark {tag} ")
+    return _read(text)
+
+
+def _stage(engine: Engine, *tags: str) -> Stage:
+    stage = set_stage(engine, TOWN.encode())
+    with transaction(engine) as session:
+        row = session.scalars(select(IssueRow)).one()
+        issue = issue_from_json(row.content)
+        for tag in tags:
+            issue = with_translation(issue, translation_from_issue(issue, _in(tag), tag))
+        row.content = issue_to_json(issue)
+    return stage
+
+
+def _subscribe(stage: Stage) -> None:
+    lines = ["email,language,tags\n"]
+    lines += [f"r{at}@example.jp,{tag},\n" for at, tag in enumerate(READERS)]
+    lines.append("staff@example.jp,en,staff\n")
+    import_csv(stage.engine, stage.newsletter_id, lines, source="test", basis="test")
+
+
+@pytest.fixture
+def stage(engine: Engine) -> Stage:
+    stage = _stage(engine, *TAGS)
+    _subscribe(stage)
+    return stage
+
+
+def test_each_reader_gets_the_translation_that_fits_their_language_best(
+    stage: Stage, database_url: str, smtp_server: SmtpServer, tmp_path: Path
+) -> None:
+    mailing = stage.mail()
+    plan_mailing(stage.engine, mailing)
+
+    with worker(database_url, smtp_server.url, tmp_path / "data") as services:
+        with reading(stage.engine) as session:
+            batches = session.scalars(select(BatchRow.number)).all()
+        for number in batches:
+            work(services, mailing, number)
+
+    got = {each.recipients[0]: each.raw for each in smtp_server.messages}
+    assert len(got) == len(smtp_server.messages) == len(READERS) + 1
+    for at, tag in enumerate(READERS.values()):
+        message = message_from_bytes(got[f"r{at}@example.jp"], policy=default)
+        assert isinstance(message, EmailMessage)
+        body = message.get_body(("html",))
+        assert body is not None
+        assert str(message["Subject"]) == ("町だより" if tag == "ja" else f"title {tag}")
+        assert str(message["Content-Language"]) == tag
+        assert f'lang="{tag}"' in body.get_content()
+        assert "職員" not in body.get_content()
+    assert "mark en 職員" in _plain(got["staff@example.jp"])
+
+
+def _plain(raw: bytes) -> str:
+    message = message_from_bytes(raw, policy=default)
+    assert isinstance(message, EmailMessage)
+    body = message.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
+
+
+def test_what_was_ordered_stays_whatever_becomes_of_the_translations(stage: Stage) -> None:
+    mailing = stage.mail()
+    with transaction(stage.engine) as session:
+        row = session.scalars(select(IssueRow)).one()
+        row.content = issue_to_json(_read(TOWN))
+    plan_mailing(stage.engine, mailing)
+
+    with reading(stage.engine) as session:
+        variant = variant_sent(session, mailing, stage.subscriber_id("r5@example.jp"))
+        rendered = load_content(session, mailing, variant).rendered
+        names = {
+            each.name.in_language(Language.ENGLISH) for each in sent_variants(session, mailing)
+        }
+
+    assert fill(rendered.subject, {}) == "title en"
+    assert {"English", "Easy Japanese", 'tag = "staff" + English'} <= names
+
+
+def test_the_archive_shows_the_original(stage: Stage) -> None:
+    mailing = stage.mail()
+    plan_mailing(stage.engine, mailing)
+
+    with reading(stage.engine) as session:
+        _issue, content = find_publication(session, stage.newsletter_id, stage.issue)
+
+    assert fill(content.rendered.subject, {}) == "町だより"
+
+
+def test_a_changed_translation_is_other_content_to_approve(engine: Engine) -> None:
+    stage = _stage(engine, "en")
+    folder = Settings(_env_file=None).templates_dir
+
+    def digest() -> str:
+        with reading(engine) as session:
+            newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
+            issue = find_issue(session, stage.newsletter_id, stage.issue)
+            return content_digest(
+                newsletter, render_stored(issue, newsletter, templates_dir=folder)
+            )
+
+    before = digest()
+    with transaction(engine) as session:
+        row = session.scalars(select(IssueRow)).one()
+        issue = issue_from_json(row.content)
+        other = translation_from_issue(issue, _in("other"), "en")
+        row.content = issue_to_json(with_translation(issue, other))
+
+    assert digest() != before
+
+
+def test_preflight_names_an_incomplete_translation_with_its_readers(stage: Stage) -> None:
+    with transaction(stage.engine) as session:
+        row = session.scalars(select(IssueRow)).one()
+        changed = {**row.content, "title": "町だより 増刊"}
+        row.content = changed
+    with reading(stage.engine) as session:
+        newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
+        known = stored_findings(session, newsletter, issue_from_json(changed), besides=None)
+
+    lacking = {each.about: each for each in known.findings if each.code == "translation-incomplete"}
+    assert set(lacking) == set(TAGS)
+    assert lacking["en"].severity is Severity.WARNING
+    assert lacking["en"].message.in_language(Language.ENGLISH) == (
+        "The translation into English lacks 1 parts; its 3 readers get the original."
+    )
+    assert language_conditions(issue_from_json(changed)) == ()
+
+
+def test_a_preview_may_be_shown_in_a_language_that_nobody_reads(engine: Engine) -> None:
+    stage = _stage(engine, "en")
+    stage.subscribe("a@example.jp")
+    with reading(engine) as session:
+        newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
+        issue = issue_from_json(find_issue(session, stage.newsletter_id, stage.issue).content)
+        shown = find_shown_as(
+            session, newsletter, issue, "", sees_people=False, language=Language.ENGLISH
+        )
+
+    assert [(each.name.in_language(Language.ENGLISH), each.people) for each in shown.variants] == [
+        ("only what is for everybody", 1),
+        ("English", 0),
+    ]
