@@ -1,4 +1,4 @@
-"""``newsletter issue``: bring in, check, render, list."""
+"""``newsletter issue``: bring in, check, translate, render, list."""
 
 from __future__ import annotations
 
@@ -339,6 +339,69 @@ def show_issues(
     for row in rows:
         table.add_row(row.slug, row.issue_date.isoformat(), escape(row.title))
     console.print(table)
+
+
+@app.command()
+def translate(
+    context: typer.Context,
+    issue: Annotated[str, typer.Argument(help="The issue.")],
+    into: Annotated[
+        str,
+        typer.Option("--into", help="The language, by its tag or name: en, zh-Hans, ja-simple."),
+    ],
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="The translated Markdown; without it, what to translate is printed."),
+    ] = None,
+    newsletter: NewsletterName = None,
+    as_: As = None,
+    json: Json = False,
+) -> None:
+    """Take over the translation of an issue from a file, or print the Markdown to begin with.
+
+    The file has the same headings as the issue, in the same order. It replaces what was translated
+    into the language before. Readers get it once every part is translated.
+    """
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading, transaction
+    from newsletter.i18n.language import read_language
+    from newsletter.issues.drafts.saving import open_issue
+    from newsletter.issues.drafts.translating import count_done
+    from newsletter.issues.markdown.writer import to_markdown
+    from newsletter.issues.model import issue_from_json
+    from newsletter.issues.store import find_issue
+    from newsletter.issues.translations import translated, unit_statuses
+    from newsletter.newsletters.issue_actions import (
+        add_translation,
+        import_translation,
+        publish_draft,
+    )
+
+    read = read_file(file) if file else None
+    opened = open_newsletter(context, newsletter, as_, Permission.WRITE)
+    if read is None:
+        with reading(opened.engine) as session:
+            content = issue_from_json(find_issue(session, opened.newsletter.id, issue).content)
+        begun = to_markdown(translated(content, read_language(into)))
+        print(begun, end="")  # noqa: T201 - it goes into a file
+        return
+    with transaction(opened.engine) as session:
+        draft = open_issue(session, opened.newsletter.id, issue, author=opened.actor.name)
+        draft, tag = add_translation(session, opened.actor, draft, into)
+        draft = import_translation(session, opened.actor, draft, tag, read.issue)
+        publish_draft(session, opened.actor, draft)
+    statuses = unit_statuses(draft.issue, tag)
+    figures = {"language": tag, "done": count_done(statuses), "parts": len(statuses)}
+    if json:
+        print_json({"issue": issue} | figures)
+        return
+    console.print(
+        _(
+            "The translation of {issue} into {language} has {done} of {parts} parts.",
+            issue=styled(issue),
+            **figures,
+        )
+    )
 
 
 @app.command("picture")

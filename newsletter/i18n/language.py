@@ -33,6 +33,11 @@ _USUAL = {
     **dict.fromkeys(("繁體中文", "繁体字", "繁体中文"), "zh-Hant"),
     **dict.fromkeys(("やさしい日本語", "easy japanese", "plain japanese"), "ja-simple"),
 }
+#: What the foreign residents of Japan read most (Immigration Services Agency), and plain Japanese.
+SUGGESTED_LANGUAGES = (
+    *("ja-simple", "en", "zh-Hans", "zh-Hant", "ko", "vi", "ne", "pt", "id", "fil", "my", "si"),
+    *("es", "th", "bn", "hi", "ru", "uk", "fr", "de", "ja"),
+)
 #: What CLDR has no name for. ``simple`` is a registered variant of any language (BCP 47).
 _NAMES = {("ja-simple", "ja"): "やさしい日本語", ("ja-simple", "en"): "Easy Japanese"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,7 +15,7 @@ from newsletter.database.vocabulary import ContentUser
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.issues.library.uses import record_uses
-from newsletter.issues.model import Issue, issue_to_json
+from newsletter.issues.model import Issue, issue_from_json, issue_to_json
 from newsletter.issues.search.index import Indexed, index_words
 from newsletter.issues.search.query import words_of
 from newsletter.issues.sent import refuse_change
@@ -59,6 +60,18 @@ def save_issue(
     record_uses(session, newsletter_id, ContentUser.ISSUE, row.id, row.content)
     index_words(session, Indexed.ISSUE, row.id, row.words)
     return row
+
+
+def with_translations_of(session: Session, newsletter_id: int, issue: Issue) -> Issue:
+    """Return an issue with the translations of the one that it is kept in place of."""
+    content = session.scalar(
+        select(IssueRow.content).where(
+            IssueRow.newsletter_id == newsletter_id, IssueRow.slug == default_slug(issue)
+        )
+    )
+    if content is None:
+        return issue
+    return replace(issue, translations=issue_from_json(content).translations)
 
 
 def default_slug(issue: Issue) -> str:

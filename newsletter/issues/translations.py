@@ -217,12 +217,15 @@ def without_translations(issue: Issue) -> Issue:
 
 
 def translated(issue: Issue, tag: str) -> Issue:
-    """Return what an issue says in another language; units that are not translated stay."""
+    """Return what an issue says in another language; units that are not all translated stay."""
     translation = find_translation(issue, tag)
     if translation is None:
         return without_translations(issue)
     by_source = {each.source: each for each in translation.units}
-    said = {_place(unit): by_source.get(unit.source) for unit in _units(issue)}
+    said: dict[IssuePlace, TranslatedUnit | None] = {}
+    for unit in _units(issue):
+        found = by_source.get(unit.source)
+        said[_place(unit)] = found if found and unit.is_said_by(found) else None
 
     def text(field: IssueField, own: str) -> str:
         found = said[IssuePlace(field=field)]

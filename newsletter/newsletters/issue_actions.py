@@ -6,6 +6,7 @@ What is typed into a draft is no entry: its revisions keep that, with who typed 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
@@ -17,7 +18,7 @@ from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
 from newsletter.issues import store
 from newsletter.issues.corrections import open_correction
-from newsletter.issues.drafts import duplicating, patterns
+from newsletter.issues.drafts import duplicating, patterns, translating
 from newsletter.issues.drafts import saving as drafts
 from newsletter.issues.drafts.patterns import Pattern
 from newsletter.issues.drafts.saving import Draft
@@ -27,6 +28,7 @@ from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sent import sent_as
 from newsletter.issues.sources.import_report import report_on
 from newsletter.issues.sources.reading import ReadIssue
+from newsletter.issues.translations import translation_from_issue
 
 
 def create_draft(session: Session, actor: Actor, newsletter_id: int, issue: Issue) -> Draft:
@@ -60,9 +62,12 @@ def import_draft(session: Session, actor: Actor, newsletter_id: int, read: ReadI
 def import_issue(session: Session, actor: Actor, newsletter_id: int, read: ReadIssue) -> IssueRow:
     """Keep an issue that was read from a file, in place of an earlier one of its date and number.
 
+    A file has no translations: those of the earlier one stay, as far as they fit.
+
     Raises:
         IssueSentError: The earlier one was sent, or is about to be, and says something else.
     """
+    read = replace(read, issue=store.with_translations_of(session, newsletter_id, read.issue))
     row = store.save_issue(session, newsletter_id, read)
     record_event(
         session,
@@ -251,6 +256,51 @@ def restore_revision(session: Session, actor: Actor, draft: Draft, revision: int
     restored = drafts.restore_revision(session, draft, revision, author=actor.name)
     _record(session, actor, Action.ISSUE_RESTORE, draft, {"revision": revision})
     return restored
+
+
+def add_translation(
+    session: Session, actor: Actor, draft: Draft, language: str
+) -> tuple[Draft, str]:
+    """Begin a translation of a draft; return the draft and the language's tag.
+
+    Raises:
+        ContentError: It is no language, or the draft's own.
+        ConflictError: The draft has as many translations as it may have.
+        IssueSentError: Its issue was sent, or is about to be.
+    """
+    before = draft.issue.translations
+    draft, tag = translating.add_translation(session, draft, language)
+    if draft.issue.translations != before:
+        _record(session, actor, Action.ISSUE_TRANSLATION_ADD, draft, {"language": tag})
+    return draft, tag
+
+
+def import_translation(
+    session: Session, actor: Actor, draft: Draft, tag: str, written: Issue
+) -> Draft:
+    """Take over a translation that was written as an issue of its own.
+
+    Raises:
+        ContentError: It has other parts than the draft; the message names the first.
+        IssueSentError: The draft's issue was sent, or is about to be.
+    """
+    translation = translation_from_issue(draft.issue, written, tag)
+    draft = translating.replace_translation(session, draft, translation)
+    _record(session, actor, Action.ISSUE_TRANSLATION_IMPORT, draft, {"language": tag})
+    return draft
+
+
+def remove_translation(session: Session, actor: Actor, draft: Draft, tag: str) -> Draft:
+    """Take a translation of a draft away.
+
+    Raises:
+        IssueSentError: The draft's issue was sent, or is about to be.
+    """
+    before = draft.issue.translations
+    draft = translating.remove_translation(session, draft, tag)
+    if draft.issue.translations != before:
+        _record(session, actor, Action.ISSUE_TRANSLATION_REMOVE, draft, {"language": tag})
+    return draft
 
 
 def delete_draft(session: Session, actor: Actor, draft: Draft) -> None:

@@ -47,6 +47,7 @@ from newsletter.web.issues.preview import viewing_router
 from newsletter.web.issues.reuse import reuse_router
 from newsletter.web.issues.sent import sent_router
 from newsletter.web.issues.shown_as import readers_router
+from newsletter.web.issues.translations import translations_router
 from newsletter.web.issues.uploads import uploads_router
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.mailbox import inbox_router
@@ -274,4 +275,5 @@ def _include_writing(
     app.include_router(library_router(engine, workspace.settings, pages, drafts))
     app.include_router(files_router(engine))
     app.include_router(past_router(engine, pages, drafts))
+    app.include_router(translations_router(engine, pages, drafts))
     app.include_router(images_router(engine))

@@ -212,6 +212,25 @@ def test_what_a_command_changes_stands_in_the_audit_log_with_its_user() -> None:
     assert {event.actor for event in events} == {user.name}
 
 
+def test_a_translation_is_printed_to_begin_with_and_taken_over_from_a_file() -> None:
+    _init()
+    assert _run("issue", "import", str(_sample())).returncode == 0
+    listed = _run("issue", "list", "--json")
+    issue = json.loads(listed.stdout)[0]["issue"]
+    printed = _run("issue", "translate", issue, "--into", "en")
+    assert printed.returncode == 0, printed.stderr
+    Path("en.md").write_text(printed.stdout)
+
+    taken = _run("issue", "translate", issue, "en.md", "--into", "en", "--json")
+
+    assert taken.returncode == 0, taken.stderr
+    assert _last(taken)["done"] == _last(taken)["parts"] > 0
+    Path("en.md").write_text("---\ntitle: x\ndate: 2026-12-01\n---\n")
+    refused = _run("issue", "translate", issue, "en.md", "--into", "en")
+    assert refused.returncode == 3
+    assert "does not have the same parts" in refused.stderr
+
+
 def test_a_test_mail_goes_to_whom_the_command_names_and_is_marked() -> None:
     _init()
     assert _run("issue", "import", str(_sample())).returncode == 0

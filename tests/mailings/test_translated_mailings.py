@@ -199,7 +199,7 @@ def test_preflight_names_an_incomplete_translation_with_its_readers(stage: Stage
     assert set(lacking) == set(TAGS)
     assert lacking["en"].severity is Severity.WARNING
     assert lacking["en"].message.in_language(Language.ENGLISH) == (
-        "The translation into English lacks 1 parts; its 3 readers get the original."
+        "The translation into English lacks 1 part; its 3 readers get the original."
     )
     assert language_conditions(issue_from_json(changed)) == ()
 

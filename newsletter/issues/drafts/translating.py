@@ -112,7 +112,7 @@ def add_translation(session: Session, draft: Draft, language: str) -> tuple[Draf
         raise ContentError(
             msg("“{text}” is not a language.", text=language[:60]),
             place=Place(field="language"),
-            remedy=msg("Choose one, or enter its tag, such as zh-Hans or ja-x-easy."),
+            remedy=msg("Choose one, or enter its tag, such as zh-Hans or ja-simple."),
         )
     if tag.lower() == draft.issue.tag.lower():
         raise ContentError(
@@ -222,7 +222,7 @@ def _short(fields: UnitFields) -> str:
 
 
 def _read_words(fields: UnitFields) -> tuple[tuple[Block, ...], tuple[Link, ...]]:
-    body = read_body(fields.body, source="translation")
+    body = read_body(without_controls(fields.body), source="translation")
     links = (read_link(link) for link in fields.links if link.url.strip() or link.label.strip())
     return body, tuple(links)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import NewsletterRow
-from newsletter.i18n.messages import msg
+from newsletter.i18n.messages import msg, nmsg
 from newsletter.i18n.values import LanguageName, Number
 from newsletter.issues.checks.content import check_issue
 from newsletter.issues.checks.findings import Finding, IssueField, IssuePlace, Severity
@@ -45,19 +45,29 @@ def check_translations(session: Session, newsletter: NewsletterRow, issue: Issue
 
 
 def _lacking(tag: str, missing: Sequence[UnitStatus], people: int) -> Finding:
-    name = LanguageName(tag)
+    if not people:
+        message = nmsg(
+            "The translation into {language} lacks {count} part.",
+            "The translation into {language} lacks {count} parts.",
+            len(missing),
+            language=LanguageName(tag),
+        )
+    else:
+        message = nmsg(
+            "The translation into {language} lacks {count} part; its {people} readers get the "
+            "original.",
+            "The translation into {language} lacks {count} parts; its {people} readers get the "
+            "original.",
+            len(missing),
+            language=LanguageName(tag),
+            people=Number(people),
+        )
     return Finding(
         code="translation-incomplete",
         severity=Severity.WARNING if people else Severity.HINT,
-        place=missing[0].unit.place,
+        place=_MAIL,
         about=tag,
-        message=msg(
-            "The translation into {language} lacks {count} parts; its {people} readers get the "
-            "original.",
-            language=name,
-            count=Number(len(missing)),
-            people=Number(people),
-        ),
+        message=message,
         remedy=msg("Translate what is missing, or remove the translation."),
     )
 
