@@ -44,6 +44,7 @@ from newsletter.database.vocabulary import (
 from newsletter.feedback.log import log_events, mail_event
 from newsletter.i18n.language import Language
 from newsletter.issues.drafts.duplicating import start_from
+from newsletter.issues.drafts.translating import add_translation
 from newsletter.issues.model import issue_from_json
 from newsletter.mailbox.store import MailboxStore
 from newsletter.mailings.planning.links import DeliveryLinks
@@ -142,6 +143,7 @@ def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
             issue = session.scalars(select(IssueRow)).one()
             content = issue_from_json(issue.content)
             draft = start_from(session, stage.newsletter_id, content, author="葵")
+            draft, _tag = add_translation(session, draft, "en")
             links = DeliveryLinks.of("", signer, ref).slots(name="", address=address)
             places[language] = {
                 "mailing": str(mailing),
