@@ -76,12 +76,14 @@ def _show_reading(read: ReadIssue) -> None:
     from rich.markup import escape
 
     from newsletter.cli.console import console
+    from newsletter.issues.sources.import_report import REASONS
 
     for change in read.changes:
         before = " ".join(f"U+{ord(character):04X}" for character in change.before[:4])
         after = text(_AFTER.get(change.after, change.after))
         where = _("line {line}: ", line=change.line)
-        console.print(f"[dim]{where}{change.reason}: {before} → {escape(after)}[/]")
+        reason = text(REASONS[change.reason])
+        console.print(f"[dim]{where}{reason}: {before} → {escape(after)}[/]")
     for line in read.unplaced:
         console.print(
             _(

@@ -44,7 +44,7 @@ from newsletter.issues.model import (
     Verbatim,
 )
 from newsletter.issues.plain_text import picture_text, struck, with_target
-from newsletter.issues.walking import notes_of
+from newsletter.issues.walking import notes_of, walk_runs
 from newsletter.rendering.block_words import (
     ADDRESS,
     CALENDAR,
@@ -157,10 +157,13 @@ class _Writer:
                 assert_never(block)
 
     def wrapped(self, content: Iterable[Inline], columns: int) -> str:
-        return wrap(self._runs(content), columns=columns)
+        content = tuple(content)
+        links = (run for run in walk_runs(content) if isinstance(run, Anchor))
+        labels = frozenset(self._runs(link.content) for link in links)
+        return wrap(self._runs(content), columns=columns, whole=labels)
 
     def _runs(self, content: Iterable[Inline]) -> str:
-        """Return running text; a blank parts an address from the Japanese behind it.
+        """Return running text; a blank parts an address from the words behind it.
 
         Mail programs make links of addresses themselves, and many take what follows for more of it.
         """
@@ -168,13 +171,12 @@ class _Writer:
         address = False
         for run in content:
             text = self._run(run)
-            joined = bool(text) and not text[0].isspace()
-            if address and text and parts[-1].endswith(">") and closes(text[0]):
-                joined = False
-            if address and joined and (isinstance(run, Footnote) or not text[0].isascii()):
+            if not text:
+                continue
+            if address and (isinstance(run, Footnote) or _goes_on(text[0], parts[-1][-1])):
                 parts.append(" ")
             parts.append(text)
-            address = isinstance(run, Anchor) and bool(text)
+            address = _ends_in_address(run)
         return "".join(parts)
 
     def _run(self, run: Inline) -> str:  # noqa: PLR0911 - one a kind
@@ -281,6 +283,24 @@ class _Writer:
             mark = "  " if lines else self.point
             lines.extend(_hung(mark, wrap(words, columns=max(columns - 2, _NARROWEST)), hang="  "))
         return "\n".join(lines)
+
+
+def _ends_in_address(run: Inline) -> bool:
+    """Tell whether a link ends running text, within whatever marks."""
+    match run:
+        case Anchor():
+            return True
+        case Strong(content=content) | Emphasis(content=content) | Strikethrough(content=content):
+            return bool(content) and _ends_in_address(content[-1])
+        case _:
+            return False
+
+
+def _goes_on(letter: str, before: str) -> bool:
+    """Tell whether a letter behind an address, which ``before`` ends, is taken for more of it."""
+    if letter.isspace() or (before == ">" and closes(letter)):
+        return False
+    return letter.isalnum() or not letter.isascii()
 
 
 def _lined(*lines: str) -> str:

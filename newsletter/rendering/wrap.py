@@ -54,25 +54,35 @@ def width(text: str) -> int:
     return columns if columns >= 0 else len(text)
 
 
-def wrap(text: str, *, indent: str = "", columns: int = COLUMNS) -> str:
-    """Wrap each line of ``text``; continuation lines begin with ``indent`` as the first does."""
+def wrap(
+    text: str, *, indent: str = "", columns: int = COLUMNS, whole: frozenset[str] = frozenset()
+) -> str:
+    """Wrap each line of ``text``; continuation lines begin with ``indent`` as the first does.
+
+    Words of links, named in ``whole``, stand on one line where they take no more than half of it.
+    """
     room = columns - width(indent)
-    return "\n".join(indent + part for line in text.split("\n") for part in _wrap_line(line, room))
+    kept = frozenset(words for words in whole if words and 2 * width(words) <= room)
+    return "\n".join(
+        indent + part for line in text.split("\n") for part in _wrap_line(line, room, kept)
+    )
 
 
-def _wrap_line(line: str, room: int) -> Iterable[str]:
+def _wrap_line(line: str, room: int, whole: frozenset[str]) -> Iterable[str]:
     """Wrap one line; kept, as a draft is set anew for each change of one of its paragraphs."""
-    return _kept_lines(line, room) if len(line) <= _KEPT_LENGTH else _wrapped_line(line, room)
+    if len(line) > _KEPT_LENGTH:
+        return _wrapped_line(line, room, whole)
+    return _kept_lines(line, room, whole)
 
 
 @lru_cache(maxsize=4096)
-def _kept_lines(line: str, room: int) -> tuple[str, ...]:
-    return tuple(_wrapped_line(line, room))
+def _kept_lines(line: str, room: int, whole: frozenset[str]) -> tuple[str, ...]:
+    return tuple(_wrapped_line(line, room, whole))
 
 
-def _wrapped_line(line: str, room: int) -> Iterator[str]:
+def _wrapped_line(line: str, room: int, whole: frozenset[str]) -> Iterator[str]:
     current, used = "", 0
-    for piece in _unbreakable(line):
+    for piece in _unbreakable(line, whole):
         piece_width = width(piece)
         if used and used + width(piece.rstrip()) > room:
             yield current.rstrip()
@@ -84,12 +94,13 @@ def _wrapped_line(line: str, room: int) -> Iterator[str]:
     yield current.rstrip()
 
 
-def _tokens(line: str) -> Iterator[str]:
-    """Yield what stands together: URLs, western words, spaces, and each other letter.
+def _tokens(line: str, whole: frozenset[str]) -> Iterator[str]:
+    """Yield what stands together: URLs, words of links, western words, spaces, each other letter.
 
     A letter is what people see as one (UAX 29): an emoji of several persons, kanji with a selector.
     """
-    for index, part in enumerate(_ADDRESS.split(line)):
+    together = _together(whole) if whole else _ADDRESS
+    for index, part in enumerate(together.split(line)):
         if index % 2:
             yield part
         else:
@@ -98,6 +109,13 @@ def _tokens(line: str) -> Iterator[str]:
                     yield "".join(letters)
                 else:
                     yield from letters
+
+
+@lru_cache(maxsize=256)
+def _together(whole: frozenset[str]) -> re.Pattern[str]:
+    """Return what finds addresses, and the words in front of one, the longest first."""
+    words = "|".join(map(re.escape, sorted(whole, key=len, reverse=True)))
+    return re.compile(f"((?:{words})(?= <)|{_ADDRESS.pattern[1:]}")
 
 
 def _kind(letter: str) -> str:
@@ -118,10 +136,10 @@ def _joins(character: str) -> bool:
     )
 
 
-def _unbreakable(line: str) -> Iterator[str]:
+def _unbreakable(line: str, whole: frozenset[str]) -> Iterator[str]:
     """Join tokens that kinsoku keeps together."""
     waiting = ""
-    for token in _tokens(line):
+    for token in _tokens(line, whole):
         closes = token[0] in _NO_START or (token[0] == ">" and "<http" in waiting)
         opens = waiting[-1:] in _NO_END or (waiting[-1:] == "<" and _is_url(token))
         if waiting and (closes or opens):

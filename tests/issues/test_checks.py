@@ -192,6 +192,20 @@ def test_joined_emoji_are_left_alone() -> None:
     assert _codes(_issue(Item(headline="👩\u200d💻", body=(_paragraph("一"),)))) == []
 
 
+@pytest.mark.parametrize(
+    "text", ["ශ්\u200dරී ලංකා", "क्\u200dष", "שלום\u200f (abc)\u200e.", "سلام\u061c 12"]
+)
+def test_a_script_keeps_the_invisible_characters_that_it_needs(text: str) -> None:
+    assert _codes(_issue(Item(headline="一", body=(_paragraph(text),)))) == []
+
+
+def test_an_override_is_a_fault_in_writing_from_right_to_left_too() -> None:
+    issue = _issue(Item(headline="一", body=(_paragraph("שלום\u200f \u202eabc\u202c"),)))
+    assert [(one.code, "200F" in str(one.message)) for one in check_issue(issue)] == [
+        ("character-bidi", False)
+    ]
+
+
 def test_the_space_before_a_bold_word_survives_mending() -> None:
     issue = _issue(Item(headline="⽇", body=(_paragraph("Read on "),)))
     fix = _found(issue, "character-lookalike").fix

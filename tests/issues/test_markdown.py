@@ -21,6 +21,7 @@ from newsletter.issues.model import (
     Picture,
     Quotation,
     Strong,
+    Table,
 )
 from newsletter.issues.outline import table_of_contents
 from newsletter.issues.plain_text import block_text
@@ -81,6 +82,21 @@ def test_blocks_keep_their_kind() -> None:
 def test_a_line_that_is_typed_is_a_line_that_is_read(end: str) -> None:
     lead = _read(f"日時: 11月3日{end}場所: 公民館\n").lead
     assert [block_text(block) for block in lead] == ["日時: 11月3日\n場所: 公民館"]
+
+
+@pytest.mark.parametrize("end", ["\x0b", "\x0c", "\u2028", "\u2029"])
+def test_a_line_end_of_a_word_processor_is_one(end: str) -> None:
+    read = read_issue(f"{HEAD}一\n日時: 3日{end}場所: 公民館\n".encode(), source="x")
+    assert [block_text(block) for block in read.issue.lead] == ["一\n日時: 3日\n場所: 公民館"]
+    (change,) = read.changes
+    line = read.text.split("\n").index("日時: 3日") + 1
+    assert (change.line, change.column, change.before) == (line, 7, end)
+
+
+@pytest.mark.parametrize("below", ["※備考", "https://example.jp/x", "*注* 付き"])
+def test_a_table_ends_at_a_line_without_a_bar(below: str) -> None:
+    lead = _read(f"| 日 | 内容 |\n|---|---|\n| 1日 | 開会 |\n{below}\n").lead
+    assert [type(block) for block in lead] == [Table, Paragraph]
 
 
 def test_a_heading_over_two_lines_is_one_line_with_a_blank_between_western_words() -> None:

@@ -62,6 +62,10 @@ def _ranges(body: str) -> list[tuple[str, str, tuple[int, int], str]]:
         ("link-broken", "www.example.jp"),
         ("link-broken", "www.city.example.jp/a?b=1"),
         ("mark-swallowed", "5*3"),
+        ("html-literal", "<![CDATA["),
+        ("mark-literal", "{width=200}"),
+        ("mark-literal", "{:toc}"),
+        ("mark-literal", ":+1:"),
         ("mark-literal", "==重要=="),
         ("mark-literal", "++追加++"),
         ("mark-literal", "{.button target=_blank}"),
@@ -75,6 +79,20 @@ def test_signs_that_readers_would_see_are_named_with_their_line(code: str, signs
     behind = {"url-cut": "日本語", "mark-swallowed": "=15、6*2=12"}.get(code, " です")
     before = "CO" if signs in {"~2~", "^2^"} else " "
     assert (code, signs, 10) in _found(f"一行目\n二行目{before}{signs}{behind}")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("| 日 | 内容 |", "| 3日 | |"),
+        ("｜日｜内容｜", "｜３日｜開会｜"),
+        ("+---+---+",),
+        ("├──┼──┤",),
+    ],
+)
+def test_lines_that_were_to_be_a_table_are_named(lines: tuple[str, ...]) -> None:
+    found = [one for one in _found("一行目\n" + "\n".join(lines)) if one[0] == "table-literal"]
+    assert found == [("table-literal", lines[0], 10)]
 
 
 @pytest.mark.parametrize("line", ["###見出し", "＃ 見出し", "##Heading", "#見出し"])

@@ -338,6 +338,33 @@ def test_brackets_stay_with_what_they_embrace(words: str) -> None:
             assert line[-1] not in set("<「（"), line
 
 
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("**[案内](https://e.jp/a)**です", "案内 <https://e.jp/a> です"),
+        ("*~~[案](https://e.jp/a)~~*は", "~~案 <https://e.jp/a>~~ は"),
+        ("**https://e.jp/a**です", "https://e.jp/a です"),
+        ("[案内](https://e.jp/a)PDF", "案内 <https://e.jp/a> PDF"),
+        ("https://e.jp/a`x`", "https://e.jp/a x"),
+        ("[案内](https://e.jp/a)<!-- 注 -->です", "案内 <https://e.jp/a> です"),
+        ("**[案内](https://e.jp/a)**。(https://e.jp/b)", "案内 <https://e.jp/a>。(https://e.jp/b)"),
+    ],
+)
+def test_no_mark_joins_an_address_and_the_words_behind_it(typed: str, shown: str) -> None:
+    written = f"---\ntitle: 題\ndate: 2026-12-01\n---\n\n# 章\n\n{typed}\n"
+    text = fill(_render(read_issue(written.encode(), source="x").issue).text, {})
+    assert shown in text
+
+
+def test_words_of_a_link_stay_on_one_line_where_they_fit() -> None:
+    words = frozenset({"年末年始のご案内"})
+    for columns in range(32, 70):
+        text = wrap(
+            "くわしくは" * 5 + "年末年始のご案内 <https://e.jp/>", columns=columns, whole=words
+        )
+        assert "年末年始のご案内" in text
+
+
 def test_words_behind_a_link_stand_apart_from_its_address() -> None:
     body = "[ご案内](https://example.jp/a)をご覧ください。\n\n[地図](https://example.jp/b)、電話"
     written = f"---\ntitle: 題\ndate: 2026-12-01\n---\n\n# 章\n\n{body}\n"

@@ -56,7 +56,7 @@ _SINGLE = re.compile(
 _MARKS_ALONE = frozenset({"**", "~~", "***", "~~~", "^^"})
 _TAG = re.compile(
     r"<(?P<end>/?)(?P<name>[A-Za-z][A-Za-z0-9:-]*)(?P<rest>\s[^<>]*|/?)>"
-    r"|<!--|<!DOCTYPE[^<>]*>|<\?[^<>]*\?>",
+    r"|<!--|<!DOCTYPE[^<>]*>|<\?[^<>]*\?>|<!\[CDATA\[|\]\]>",
     re.IGNORECASE,
 )
 #: Elements of HTML that text is marked up with; their tags alone may have lost their counterpart.
@@ -95,14 +95,17 @@ _LOOSE = re.compile(
 _DIALECT = re.compile(
     r"(?<![=\w])==(?=[^\s=])[^=\n]{0,80}(?<=[^\s=])==(?![=\w])"
     r"|(?<![+\w])\+\+(?=[^\s+])[^+\n]{0,80}(?<=[^\s+])\+\+(?![+\w])"
-    r"|\{:?\s?[.#][A-Za-z][^{}\n]{0,80}\}"
+    r"|\{:?\s?(?:[.#][A-Za-z]|[A-Za-z][\w-]{0,40}=)[^{}\n]{0,80}\}|\{:[A-Za-z][^{}\n]{0,80}\}"
     r"|\$\$[^$\n]{1,80}\$\$|(?<![\w$])\$(?=[^\s$])[^$\n]{0,80}[\\^_][^$\n]{1,80}\$(?![\w$])"
     r"|(?<=[A-Za-z])~[0-9A-Za-z+-]{1,4}~(?!~)|(?<=[A-Za-z0-9])\^[0-9A-Za-z+-]{1,4}\^"
-    r"|(?<![\w:/]):[a-z][a-z0-9_+-]{1,30}:(?![\w:/])"
+    r"|(?<![\w:/]):(?:[a-z][a-z0-9_+-]{1,30}|[+-]1):(?![\w:/])"
 )
 _DIALECT_LINE = re.compile(
     r"\[![A-Za-z]{3,20}\](?!\()|\[\[?_?(?i:toc)_?\]?\]$|\*\[[^\[\]\n]{1,40}\]:|:\s+(?=\S).{1,20}"
 )
+#: A line between bars with others within, of any width, and one that rules a drawn table.
+_ROW = re.compile(r"\s*([|｜│])[^|｜│]*\1(?:[^|｜│]*\1)+\s*")
+_RULED = re.compile(r"\s*[+├┌└](?:[-=─━]{2,}[+┼┬┴┤┐┘]){2,}\s*")
 #: How many signs a finding shows, and how many of their characters.
 _EXAMPLES, _SHOWN = 3, 60
 #: Columns of lines that a program wrapped, and how far they differ.
@@ -145,6 +148,16 @@ def _at_start(pattern: re.Pattern[str]) -> Callable[[str], Iterator[str]]:
             yield match[0]
 
     return find
+
+
+def _rows(text: str) -> Iterator[str]:
+    """Yield lines that look like rows of a table: ruled, or with as many bars as the next."""
+    lines = text.split("\n")
+    bars = [sum(map(line.count, "|｜│")) if _ROW.fullmatch(line) else 0 for line in lines]
+    for index, line in enumerate(lines):
+        beside = (*bars[max(index - 1, 0) : index], *bars[index + 1 : index + 2])
+        if _RULED.fullmatch(line) or (bars[index] and bars[index] in beside):
+            yield line.strip()
 
 
 def _dialect(line: str) -> Iterator[str]:
@@ -244,6 +257,14 @@ _KINDS = (
         find=_at_start(re.compile(r":{3,}[ \t]*\S{0,20}")),
         message=msg("This line was probably meant to begin or end a block"),
         remedy=msg("Write ::: and the name of a block, such as :::event, or take it out."),
+    ),
+    _Kind(
+        code="table-literal",
+        find=_rows,
+        across=True,
+        message=msg("This line may have been meant to be a row of a table"),
+        remedy=msg("Put a line such as |---|---| below the first row, and ASCII | between cells."),
+        severity=Severity.HINT,
     ),
     _Kind(
         code="mark-literal",

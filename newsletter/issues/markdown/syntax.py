@@ -147,6 +147,7 @@ def _parser() -> MarkdownIt:
     parser = _Parser("commonmark", options)
     parser.enable(["table", "strikethrough"])
     parser.block.ruler.at("table", _bounded_table, {"alt": ["paragraph", "reference"]})
+    parser.block.ruler.before("paragraph", "table_end", _table_end, {"alt": ["blockquote"]})
     read_fences(parser)
     footnote_plugin(parser, move_to_end=False)
     read_emphasis_in_japanese(parser)
@@ -186,6 +187,15 @@ def _bounded_table(state: StateBlock, start: int, end: int, silent: bool) -> boo
     if count.cells > MOST_CELLS:
         raise _TooManyCellsError(start)
     return is_table
+
+
+def _table_end(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: ARG001, FBT001
+    """End a table at a line without a bar: a remark or a link that somebody typed right below.
+
+    GFM would take it for a row of one cell.
+    """
+    line = state.src[state.bMarks[start] + state.tShift[start] : state.eMarks[start]]
+    return silent and state.parentType == "table" and "|" not in line
 
 
 def _comment_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001

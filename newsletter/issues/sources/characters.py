@@ -12,10 +12,15 @@ from newsletter.issues.sources.normalise import CONTROLS, normalise_character
 
 #: Controls of writing direction (UAX #9): invisible, and able to turn a URL or a name around.
 _BIDI = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-#: A zero-width joiner belongs between emoji; elsewhere, as these do anywhere, it hides.
+#: The same but for marks, which turn nothing around; writing from right to left needs them.
+_BIDI_BUT_MARKS = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+#: Letters of Hebrew, Arabic, Syriac, Thaana, N'Ko and kin.
+_RIGHT_TO_LEFT = re.compile(r"[\u0591-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+#: A zero-width joiner belongs between emoji, and to letters of Arabic and of Indian scripts, which
+#: it shapes; elsewhere, as these do anywhere, it hides.
 _INVISIBLE = re.compile(
     r"[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u2060-\u2064\u3164\uffa0\U000e0000-\U000e007f]"
-    r"|(?<![\u2600-\u27bf\ufe0f\U0001f000-\U0001faff])\u200d"
+    r"|(?<![\u2600-\u27bf\ufe0f\U0001f000-\U0001faff\u0600-\u08ff\u0900-\u0dff])\u200d"
 )
 #: What is never unsuitable, as nearly all texts are: most need no closer look.
 ORDINARY = re.compile(
@@ -53,7 +58,7 @@ def find_character_faults(text: str) -> tuple[CharacterFault, ...]:
         _seen(
             "character-bidi",
             Severity.ERROR,
-            _BIDI,
+            _bidi(text),
             text,
             msg("Control characters that change the writing direction"),
         ),
@@ -93,9 +98,14 @@ def find_character_faults(text: str) -> tuple[CharacterFault, ...]:
 
 def mend_characters(text: str) -> str:
     """Replace or drop what can be mended without asking."""
-    without = _INVISIBLE.sub("", _BIDI.sub("", text))
+    without = _INVISIBLE.sub("", _bidi(text).sub("", text))
     whole = _HALF_KANA.sub(lambda match: unicodedata.normalize("NFKC", match[0]), without)
     return "".join(normalise_character(character)[0] for character in whole)
+
+
+def _bidi(text: str) -> re.Pattern[str]:
+    """Return the controls of direction that a text has no use for."""
+    return _BIDI_BUT_MARKS if _RIGHT_TO_LEFT.search(text) else _BIDI
 
 
 def _normalisable(text: str) -> CharacterFault | None:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from newsletter.i18n.messages import Message, msg
 from newsletter.issues.sources.digest import Unplaced
 from newsletter.issues.sources.normalise import Change
 from newsletter.issues.sources.reading import ReadIssue
 
+#: Why characters are replaced, for people.
+REASONS: Mapping[str, Message] = {
+    "radical that stands for an ideograph": msg("a radical in place of an ideograph"),
+    "no-break space": msg("an odd space"),
+    "character of Windows-1252": msg("a character of Windows-1252"),
+    "control character": msg("a control character"),
+    "invisible character": msg("an invisible character"),
+    "line ends": msg("line ends"),
+    "full-width space at the end of a line": msg("full-width space at a line's end"),
+}
 #: Kinds of change, lines a kind, and unplaced lines that are told one by one.
 _KINDS, _LINES, _UNPLACED = 100, 12, 200
 
@@ -25,6 +36,11 @@ class Replaced:
     reason: str
     count: int
     lines: tuple[int, ...]
+
+    @property
+    def why(self) -> Message:
+        """Why it was replaced, for people."""
+        return REASONS[self.reason]
 
     @property
     def named(self) -> str:

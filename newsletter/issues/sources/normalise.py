@@ -22,7 +22,9 @@ CONTROLS = re.compile(
     + "".join(f"\\U{plane:04x}fffe\\U{plane:04x}ffff" for plane in range(17))
     + "]"
 )
-_INVISIBLE = re.compile(r"[\ufeff\u200b\u2028\u2029]")
+_INVISIBLE = re.compile(r"[\ufeff\u200b]")
+#: Line and page ends of word processors (VT, FF), and Unicode's own: words on both sides are apart.
+_OTHER_ENDS = re.compile(r"[\x0b\x0c\u2028\u2029]")
 #: What Windows-1252 has where ISO 8859-1 has controls: dashes and quotation marks of old files.
 _WINDOWS = {
     chr(code): bytes([code]).decode("cp1252")
@@ -59,9 +61,25 @@ def normalise(text: str) -> Normalised:
     if unified != text:
         before = "\r\n" if "\r\n" in text else "\r"
         changes.append(Change(line=1, column=1, before=before, after="\n", reason="line ends"))
+    unified = _with_other_ends(unified, changes)
     for number, line in enumerate(unified.split("\n"), start=1):
         lines.append(_normalise_line(line, number, changes))
     return Normalised(text="\n".join(lines), changes=tuple(changes))
+
+
+def _with_other_ends(text: str, changes: list[Change]) -> str:
+    """Return the text with LF for what ends lines otherwise, with a change for each."""
+    ended = _OTHER_ENDS.sub("\n", text)
+    line, since = 1, 0
+    for end in _OTHER_ENDS.finditer(text):
+        at = end.start()
+        line += ended.count("\n", since, at)
+        column = at - ended.rfind("\n", 0, at)
+        changes.append(
+            Change(line=line, column=column, before=end[0], after="\n", reason="line ends")
+        )
+        since = at
+    return ended
 
 
 def _normalise_line(line: str, number: int, changes: list[Change]) -> str:
@@ -99,6 +117,8 @@ def normalise_character(character: str) -> tuple[str, str]:  # noqa: PLR0911 - o
         return " ", "no-break space"
     if character in _WINDOWS:
         return _WINDOWS[character], "character of Windows-1252"
+    if _OTHER_ENDS.match(character):
+        return " ", "line ends"
     if CONTROLS.match(character):
         return "", "control character"
     if _INVISIBLE.match(character):
