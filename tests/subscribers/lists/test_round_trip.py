@@ -5,15 +5,16 @@ from __future__ import annotations
 import io
 import os
 import random
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, delete, insert
+from sqlalchemy import Connection, Engine, delete, event, insert
 
 from newsletter.accounts.audit import COMMAND_LINE
-from newsletter.database.engine import reading, transaction
+from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.tables import (
     FieldRow,
     NewsletterRow,
@@ -29,6 +30,7 @@ from newsletter.i18n.language import Language
 from newsletter.newsletters.publications import find_newsletter
 from subscribers.fields.actions import add_fields
 from subscribers.fields.store import list_fields
+from subscribers.lists import csv_export
 from subscribers.lists.columns import list_records
 from subscribers.lists.csv_export import csv_pages
 from subscribers.lists.exports import exported
@@ -201,3 +203,32 @@ def test_a_definition_that_is_none_is_refused_before_anything_is_taken(stage: St
     with pytest.raises(ListError, match="definition"):
         _take(stage.engine, newsletter, text)
     assert list(exported(stage.engine, newsletter)) == []
+
+
+def test_a_page_is_read_in_order_before_postgresql_knows_how_many_there_are(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_engine(postgres_url)
+    stage = set_stage(engine)
+    monkeypatch.setattr(csv_export, "_PAGE", 3000)
+    with reading(engine) as session:
+        newsletter = find_newsletter(session, None)
+    stage.subscribe(*(f"reader{number}@example.jp" for number in range(12_000)))
+    plans: list[str] = []
+
+    def explain(
+        connection: Connection, _cursor: object, statement: str, values: Any, *_more: object
+    ) -> None:
+        if "string_agg" in statement and not statement.startswith("EXPLAIN"):
+            rows = connection.exec_driver_sql(f"EXPLAIN ANALYZE {statement}", values).scalars()
+            plans.append("\n".join(rows))
+
+    event.listen(engine, "before_cursor_execute", explain)
+    _text(engine, newsletter)
+    event.remove(engine, "before_cursor_execute", explain)
+    engine.dispose()
+
+    assert len(plans) > 4
+    read = [re.findall(r"actual .*rows=([\d.]+)", plan) for plan in plans]
+    most = max(float(rows) for plan in read for rows in plan)
+    assert most < 6000
