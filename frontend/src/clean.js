@@ -1,55 +1,165 @@
 /** What the clipboard brings: Word's, Google's and web pages' HTML made plain before it is read. */
+import { Account } from "./account.js";
+import { flatten, moveBlocksOut, unwrapLayout } from "./cells.js";
 import { separateCells } from "./grid.js";
+import { takeFootnotes } from "./notes.js";
 
 const SAFE = /^(https?:|mailto:|tel:)/i;
-const DROPPED = "style, script, meta, link, title, head, noscript, template, iframe, object, form, input, button, svg, canvas, video, audio, o\\:p, xml";
+/** What a page never shows. */
+const UNSEEN = "style, script, meta, link, title, head, noscript, template, xml, input[type=hidden]";
+/** What a mail cannot hold, by the kind that the notice has for it. */
+const FOREIGN = { embedded: "iframe, object, embed, video, audio", input: "input, select, textarea" };
 
-/** What the last cleaning changed or left out, by kind and count. @type {Map<string, number>} */
-let losses = new Map();
+/** The account of the clipboard that is being pasted. @type {Account | null} */
+let current = null;
 
-/** What the cleaning of the HTML that is being pasted changed; asked for once. */
-export function takeLosses() {
-  const taken = losses;
-  losses = new Map();
+/** What the clipboard held whose HTML was cleaned last; asked for once. */
+export function takeAccount() {
+  const taken = current;
+  current = null;
   return taken;
 }
 
 /** @param {string} html @returns {string} */
 export function cleanHtml(html) {
-  losses = new Map();
   const page = new DOMParser().parseFromString(inert(html), "text/html");
-  const { body } = page;
-  body.querySelectorAll(DROPPED).forEach((each) => each.remove());
+  const { body } = page, base = (page.querySelector("base[href]") || body).getAttribute("href");
+  page.querySelectorAll(UNSEEN).forEach((each) => each.remove());
   comments(page, body).forEach((each) => each.remove());
-  wordLists(page, body);
+  body.querySelectorAll("o\\:p").forEach((each) => { if (each.textContent.trim()) unwrap(each); else each.remove(); });
+  const account = new Account(body);
+  current = account;
+  for (const [kind, selector] of Object.entries(FOREIGN)) body.querySelectorAll(selector).forEach((each) => leaveOut(each, kind, account));
+  wordLists(page, body, account);
+  takeFootnotes(page, body, account);
+  pictures(page, body, account);
+  raised(page, body, account);
+  body.querySelectorAll("ruby").forEach((ruby) => { if (!ruby.querySelector("rp")) ruby.querySelectorAll("rt").forEach((each) => each.replaceWith(`（${each.textContent}）`)); });
   marksOfStyles(page, body);
   // Between blocks, line ends of the clipboard are no text.
   body.querySelectorAll(":scope > br").forEach((each) => each.remove());
-  body.querySelectorAll("a[href]").forEach((link) => {
-    link.setAttribute("href", target(link.getAttribute("href")));
-    // Outlook repeats the address as what is shown above it.
-    if (SAFE.test(link.getAttribute("title") || "")) link.removeAttribute("title");
-    if (!SAFE.test(link.getAttribute("href"))) unwrap(link);
-  });
-  body.querySelectorAll("a:not([href])").forEach(unwrap);
-  body.querySelectorAll(":is(td, th) > :is(p, div):only-child").forEach((each) => {
-    const cell = /** @type {Element} */ (each.parentElement), align = alignOf(cell) || alignOf(each);
-    if (align) cell.setAttribute("align", align);
-  });
-  body.querySelectorAll("td p, th p, td div, th div").forEach((each) => { if (each.nextElementSibling) each.after(page.createElement("br")); unwrap(each); });
-  const merged = [...body.querySelectorAll("table")].reduce((count, table) => count + separateCells(table), 0);
-  if (merged) losses.set("merged", merged);
+  links(body, base, account);
+  tables(page, body, account);
   // Many programs put a list of the next level beside the item that it belongs to.
   body.querySelectorAll(":is(ul, ol) > :is(ul, ol)").forEach((each) => { if (each.previousElementSibling) each.previousElementSibling.append(each); });
   body.querySelectorAll("li > :is(p, div):only-child").forEach(unwrap);
   body.querySelectorAll("span, font").forEach(unwrap);
+  body.querySelectorAll("x-footnote").forEach((each) => flatten(page, each));
   body.querySelectorAll("[data-style], [class], [align]").forEach((each) => {
     const align = each.matches("td, th") ? alignOf(each) : "";
     ["data-style", "class", "align"].forEach((name) => each.removeAttribute(name));
     if (align) each.setAttribute("align", align);
   });
-  body.querySelectorAll("p").forEach((each) => { if (!each.textContent.replaceAll("\u3000", "").trim() && !each.querySelector("img, br + br")) each.remove(); });
+  body.querySelectorAll("p").forEach((each) => { if (!each.textContent.replaceAll("\u3000", "").trim() && !each.querySelector("img, figure, x-footnote, br + br")) each.remove(); });
   return body.innerHTML;
+}
+
+/** Leave out what a mail cannot hold; the box of a task becomes its sign. */
+function leaveOut(node, kind, account) {
+  if (!node.isConnected) return;
+  if (node.matches("input[type=checkbox]") && node.closest("li")) { node.replaceWith(node.hasAttribute("checked") ? "☑ " : "☐ "); return; }
+  account.become(node.textContent);
+  if (!isUnseen(node)) account.lose(kind);
+  node.remove();
+}
+
+/** Whether something is there for programs: pixels that count readers, frames of no size. */
+function isUnseen(node) {
+  const size = (name) => { const value = node.getAttribute(name) || (new RegExp(`(?<![\\w-])${name}:\\s*([\\d.]+)`, "i").exec(styleOf(node)) || [])[1]; return value ? parseFloat(value) : Infinity; };
+  return size("width") <= 2 || size("height") <= 2 || /(?<![\w-])display:\s*none/i.test(styleOf(node));
+}
+
+/** Pictures with their captions and where they lead; letters that are drawn as pictures are text. */
+function pictures(page, body, account) {
+  body.querySelectorAll("svg, canvas, v\\:shape, v\\:imagedata").forEach((each) => {
+    if (!each.isConnected) return;
+    account.become(each.textContent);
+    if (each.getAttribute("aria-hidden") !== "true" && !["presentation", "none"].includes(each.getAttribute("role")) && !isUnseen(each)) account.pictures += 1;
+    each.remove();
+  });
+  body.querySelectorAll("img").forEach((each) => {
+    const alt = each.getAttribute("alt") || "", source = each.getAttribute("src") || "", late = each.getAttribute("data-src") || "";
+    if (isUnseen(each) || /(^|\/)(spacer|pixel|blank)\.(gif|png)/i.test(source)) { each.remove(); return; }
+    if (/^\p{Extended_Pictographic}\S{0,8}$/u.test(alt)) { each.replaceWith(alt); return; }
+    if (!/^https?:/i.test(source) && /^https?:/i.test(late)) each.setAttribute("src", late);
+    account.pictures += 1;
+    const link = each.closest("a[href]");
+    if (link && SAFE.test(target(link.getAttribute("href")))) each.setAttribute("data-url", target(link.getAttribute("href")));
+  });
+  body.querySelectorAll("figure").forEach((figure) => {
+    const shown = figure.querySelectorAll("img"), caption = figure.querySelector("figcaption");
+    if (shown.length !== 1 || !caption || figure.querySelector("table, pre, blockquote")) return;
+    const made = page.createElement("figure");
+    ["src", "alt", "data-url"].forEach((name) => { if (shown[0].hasAttribute(name)) made.setAttribute(`data-${name.replace("data-", "")}`, shown[0].getAttribute(name)); });
+    flatten(page, caption);
+    made.append(...caption.childNodes);
+    figure.replaceWith(made);
+  });
+}
+
+const UP = Object.fromEntries([..."0123456789+-−=()n"].map((each, at) => [each, [..."⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿ"][at]]));
+const DOWN = Object.fromEntries([..."0123456789+-−=()"].map((each, at) => [each, [..."₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎"][at]]));
+
+/** Raised and lowered letters, as letters of that form; where there are none they stand in the line. */
+function raised(page, body, account) {
+  body.querySelectorAll("[data-style]").forEach((each) => {
+    const side = /(?<![\w-])vertical-align:\s*(super|sub)\b/i.exec(styleOf(each));
+    if (!side || !each.matches("span, font, a, b, i") || each.closest("sup, sub")) return;
+    const made = page.createElement(side[1].toLowerCase() === "super" ? "sup" : "sub");
+    made.append(...each.childNodes);
+    each.append(made);
+  });
+  account.lose("raised", body.querySelectorAll("msup, msub, mfrac").length);
+  body.querySelectorAll("sup, sub").forEach((each) => {
+    const forms = each.localName === "sup" ? UP : DOWN, words = each.textContent.trim();
+    const isMark = each.querySelector("a, x-footnote, img") || each.closest("a, x-footnote") || !words;
+    if (!isMark && [...words.normalize("NFKC")].every((letter) => letter in forms)) { each.replaceWith([...words.normalize("NFKC")].map((letter) => forms[letter]).join("")); return; }
+    if (!isMark) account.lose("raised");
+    unwrap(each);
+  });
+}
+
+/** Links by their whole addresses; those without one leave their words. */
+function links(body, base, account) {
+  body.querySelectorAll("a[href]").forEach((link) => {
+    const given = link.getAttribute("href").trim(), url = target(absolute(given, base)), words = link.textContent.trim();
+    // These lead nowhere: a page's script acts on them.
+    if ((words || link.querySelector("img")) && given && given !== "#" && !/^javascript:/i.test(given)) account.links.push({ url, words });
+    link.setAttribute("href", url);
+    // Outlook repeats the address as what is shown above it.
+    if (SAFE.test(link.getAttribute("title") || "")) link.removeAttribute("title");
+    if (!SAFE.test(url)) unwrap(link);
+  });
+  body.querySelectorAll("a:not([href])").forEach(unwrap);
+}
+
+function absolute(url, base) {
+  if (url.startsWith("//")) return `https:${url}`;
+  try { return base && !url.startsWith("#") ? new URL(url, base).href : url; } catch { return url; }
+}
+
+/** Tables whose cells hold a line or several of words each; what is a table for its look is none. */
+function tables(page, body, account) {
+  unwrapLayout(page, body);
+  body.querySelectorAll(":is(td, th) > :is(p, div):only-child").forEach((each) => {
+    const cell = /** @type {Element} */ (each.parentElement), align = alignOf(cell) || alignOf(each);
+    if (align) cell.setAttribute("align", align);
+  });
+  body.querySelectorAll("caption").forEach((each) => {
+    const made = page.createElement("p"), table = each.closest("table");
+    flatten(page, each);
+    made.append(...each.childNodes);
+    each.remove();
+    if (table && made.textContent.trim()) table.before(made);
+  });
+  // From the innermost: a table within a cell becomes lines of it.
+  [...body.querySelectorAll("table")].reverse().forEach((table) => {
+    account.lose("merged", separateCells(table));
+    table.querySelectorAll("td, th").forEach((cell) => {
+      moveBlocksOut(table, cell);
+      flatten(page, cell);
+    });
+  });
 }
 
 /**
@@ -80,7 +190,7 @@ function target(url) {
 }
 
 /** Word writes lists as paragraphs with their sign in a span; the level stands in the style. */
-function wordLists(page, body) {
+function wordLists(page, body, account) {
   const pattern = /mso-list:\s*l(\d+)\s+level(\d+)/i;
   let stack = [], list = "";
   for (const line of [...body.querySelectorAll("p, div, h1, h2, h3, h4, h5, h6")]) {
@@ -89,7 +199,7 @@ function wordLists(page, body) {
     const sign = [...line.querySelectorAll("span")].find((each) => /mso-list:\s*ignore/i.test(styleOf(each)));
     // A letter alone is a bullet of a font of signs; a number has its point or brackets.
     const ordered = Boolean(sign) && /^\s*(?:[(（]?(?:[0-9０-９]+|[a-zA-Z]|[ivxIVX]+)\s*[.)．）、]|[①-⑳])/.test(sign.textContent);
-    if (sign) sign.remove();
+    if (sign) { account.become(sign.textContent); sign.remove(); }
     if (level[1] !== list && level[2] === "1") stack = [];
     list = level[1];
     const depth = Math.min(Number(level[2]), stack.length + 1), name = ordered ? "ol" : "ul";

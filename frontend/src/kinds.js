@@ -91,7 +91,10 @@ export const KINDS = {
     spec: {
       group: BLOCK, content: "inline*", isolating: true, draggable: true,
       attrs: { source: { default: "" }, alt: { default: "" }, url: { default: "" }, title: { default: "" } },
-      parseDOM: [{ tag: "img[src]", getAttrs: (dom) => ({ source: dom.getAttribute("src"), alt: dom.getAttribute("alt") || "", title: "" }) }],
+      parseDOM: [
+        { tag: "img[src]", getAttrs: (dom) => ({ source: dom.getAttribute("src"), alt: dom.getAttribute("alt") || "", url: dom.getAttribute("data-url") || "" }) },
+        { tag: "figure[data-src]", getAttrs: ({ dataset }) => ({ source: dataset.src, alt: dataset.alt || "", url: dataset.url || "" }) },
+      ],
       toDOM: (node) => ["figure", ["img", { src: node.attrs.source, alt: node.attrs.alt }], ["figcaption", 0]],
     },
     read: readPicture,

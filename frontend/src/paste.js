@@ -1,7 +1,7 @@
 /** What is pasted, fitted to where it goes: into a line, a cell, between blocks. */
 import { Fragment, Slice } from "prosemirror-model";
 import { Plugin, TextSelection } from "prosemirror-state";
-import { takeLosses } from "./clean.js";
+import { takeAccount } from "./clean.js";
 import { caretAt } from "./commands.js";
 import { flowEnd, positionOf } from "./outline.js";
 import { say } from "./page.js";
@@ -90,11 +90,10 @@ export function caretAfterPaste() {
 
 /** A pasted slice with what an issue can hold: pictures of the web alone, tables whose rows are of one width. */
 export function fitSlice(slice, tell) {
-  const losses = takeLosses();
+  const account = takeAccount();
   let lost = 0;
   const fit = (node) => {
     if (node.type.name === "picture" && !/^https?:/i.test(node.attrs.source)) { lost += 1; return null; }
-    if (node.type.name === "picture" && /(^|\/)(spacer|pixel|blank)\.(gif|png)/i.test(node.attrs.source)) return null;
     if (node.isText || node.isLeaf) return node;
     const children = [];
     node.forEach((child) => { const kept = fit(child); if (kept) children.push(kept); });
@@ -104,9 +103,8 @@ export function fitSlice(slice, tell) {
   };
   const found = [];
   slice.content.forEach((node) => { const kept = fit(node); if (kept) found.push(kept); });
-  if (lost) losses.set("picture", lost);
-  tell([...losses].map(([kind, count]) => say(`lost.${kind}`, { count })));
   const fitted = Fragment.fromArray(found);
+  tell(account ? account.settle(fitted) : []);
   return lost || found.length !== slice.content.childCount ? Slice.maxOpen(fitted) : new Slice(fitted, slice.openStart, slice.openEnd);
 }
 

@@ -2,7 +2,8 @@
  * The document's schema. An issue is one run of headings and blocks, as its Markdown is: a chapter,
  * section or item goes on until the next heading that stands as high. See `issue.js`.
  */
-import { Schema } from "prosemirror-model";
+import { DOMParser as ContentParser, Schema } from "prosemirror-model";
+import { writeRuns } from "./inline.js";
 import { blockNodes } from "./kinds.js";
 import { HEAD } from "./outline.js";
 
@@ -38,7 +39,7 @@ export const schema = new Schema({
     credit: line("p", "small"),
     text: { group: "inline" },
     break: { group: "inline", inline: true, selectable: false, parseDOM: [{ tag: "br" }], toDOM: () => ["br"], leafText: () => "\n" },
-    footnote: chip({ content: { default: [] } }),
+    footnote: { ...chip({ content: { default: [] } }), parseDOM: [{ tag: "x-footnote", getAttrs: (dom) => ({ content: runsIn(dom) }) }] },
     remark: chip({ text: { default: "" } }),
     field: chip({ field: { default: "name" }, fallback: { default: "" } }),
     sealed_run: chip({ value: { default: {} } }),
@@ -55,6 +56,14 @@ export const schema = new Schema({
     code: { attrs: nested, parseDOM: [{ tag: "code" }, { tag: "tt" }, { tag: "kbd" }], toDOM: () => ["code", { class: "code" }, 0] },
   },
 });
+
+/** The running text that a clipboard's element holds, as the model has it. */
+function runsIn(dom) {
+  const texts = document.createTreeWalker(dom, NodeFilter.SHOW_TEXT);
+  const first = /** @type {Text | null} */ (texts.nextNode());
+  if (first) first.data = first.data.trimStart();
+  return writeRuns(ContentParser.fromSchema(schema).parse(dom, { topNode: schema.nodes.paragraph.create() }).content);
+}
 
 /** Blocks stand in the issue itself as well as in lists, quotations and columns. */
 function flowing(nodes) {

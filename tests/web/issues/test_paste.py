@@ -146,6 +146,98 @@ def test_merged_cells_fill_their_grid(
         assert found["told"] == ([told] if merged else []), spans
 
 
+_WORD = """<p class=MsoNormal>定員は二十名<a style='mso-footnote-id:ftn1' href="#_ftn1"
+name="_ftnref1" title=""><span class=MsoFootnoteReference><span lang=EN-US>[1]</span></span></a>で
+す。</p><div style='mso-element:footnote-list'><![if !supportFootnotes]><br clear=all><hr size=1>
+<![endif]><div style='mso-element:footnote' id=ftn1><p class=MsoFootnoteText><a href="#_ftnref1"
+name="_ftn1" title=""><span lang=EN-US>[1]</span></a><span> 先着順。</span></p></div></div>"""
+_GOOGLE = """<b style="font-weight:normal"><p>無料<sup><a href="#ftnt1" id="ftnt_ref1">[1]</a></sup>
+です。</p><hr><div><p><a href="#ftnt_ref1" id="ftnt1">[1]</a><span>&nbsp;教材費は別。</span></p>
+</div></b>"""
+_WIKI = """<p>桜<sup id="ref-1"><a href="#note-1">[1]</a></sup>と松<sup id="ref-2">
+<a href="#note-1">[1]</a></sup></p><ol><li id="note-1"><span>^ <a href="#ref-1"><sup>a</sup></a>
+<a href="#ref-2"><sup>b</sup></a></span> <span>市勢要覧。</span></li></ol>"""
+
+
+def test_footnotes_of_other_programs_stay_footnotes(mail: Page) -> None:
+    for html, notes in (
+        (_WORD, ["先着順。"]),
+        (_GOOGLE, ["教材費は別。"]),
+        (_WIKI, ["市勢要覧。"] * 2),
+    ):
+        (found,) = pasted(mail, html)
+        (paragraph,) = found["blocks"]
+        marks = [run for run in paragraph["content"] if run["kind"] == "footnote"]
+        assert [mark["content"] for mark in marks] == [[_text(note)] for note in notes]
+        assert "1" not in _words(paragraph)
+        assert found["told"] == []
+
+
+def test_what_has_another_form_in_a_mail_arrives_in_it(mail: Page) -> None:
+    table = "<table><tr><th>物</th></tr><tr><td>{}</td></tr></table>"
+    picture = '<img src="https://example.jp/s.jpg" alt="桜">'
+    expected = {
+        f"<table><caption>表1</caption>{table[7:].format('紙')}": ["表1", "物|紙"],
+        table.format("<ul><li>紙<ul><li>白</li></ul></li><li>筆</li></ul>"): [
+            "物|・紙\n\u3000・白\n・筆"
+        ],
+        table.format("<ol start=2><li>受付</li><li>開会</li></ol>"): ["物|2. 受付\n3. 開会"],
+        table.format("<table><tr><td>一</td><td>二</td></tr></table>"): ["物|一 二"],
+        table.format(f"枝{picture}"): ["物|枝", "https://example.jp/s.jpg "],
+        f'<a href="https://example.jp/b">{picture}</a>': [
+            "https://example.jp/s.jpg https://example.jp/b"
+        ],
+        "<p>H<sub>2</sub>O、30m<sup>2</sup></p>": ["H₂O、30m²"],
+        "<p><ruby>躑躅<rt>つつじ</rt></ruby></p>": ["躑躅（つつじ）"],
+        "<form><p>問合せ</p><button>送信</button></form>": ["問合せ", "送信"],
+    }
+    for found, (html, blocks) in zip(pasted(mail, *expected), expected.items(), strict=True):
+        assert list(map(_words, found["blocks"])) == blocks, html
+        assert found["told"] == [], html
+
+
+def test_the_notice_counts_each_kind_that_did_not_arrive(mail: Page) -> None:
+    link, raised = "Links that could not be kept, only their words: ", "Superscripts"
+    expected = {
+        '<p><a href="/a">申込</a>、<a href="b.html">案内</a></p>': [f"{link}2 (申込, 案内)."],
+        '<base href="https://example.jp/x/"><p><a href="a">申込</a></p>': [],
+        '<h4>催し<a href="https://example.jp/">詳細</a></h4>': [],
+        '<h3>催し<a href="https://example.jp/">詳細</a></h3>': [f"{link}1 (詳細)."],
+        '<p>動画</p><iframe src="https://example.jp/v"></iframe><video>再生</video>': [
+            "Embedded content, such as videos and maps, could not be pasted: 2."
+        ],
+        '<p>広告</p><iframe width=1 height=1 src="https://example.jp/v"></iframe>': [],
+        "<p>1<sup>st</sup>とC<sub>n</sub></p>": [
+            f"{raised} and subscripts now stand in the line: 2."
+        ],
+        '<p>氏名<input value="花子"><select><option>一般</select></p>': [
+            "Form fields could not be pasted: 2."
+        ],
+        '<p>図<svg width="300"><text>字</text></svg><img src="cid:1"></p>': [
+            "Pictures could not be pasted: 2. Insert them as files."
+        ],
+    }
+    for found, (html, told) in zip(pasted(mail, *expected), expected.items(), strict=True):
+        assert found["told"] == told, html
+
+
+def _text(words: str) -> dict[str, Any]:
+    return {"kind": "text", "text": words}
+
+
+def _words(block: dict[str, Any]) -> str:
+    def inline(runs: list[dict[str, Any]]) -> str:
+        return "".join("\n" if run["kind"] == "break" else run.get("text", "") for run in runs)
+
+    match block:
+        case {"kind": "table"}:
+            return "|".join(inline(cell) for row in (block["head"], *block["rows"]) for cell in row)
+        case {"kind": "picture"}:
+            return f"{block['source']} {block['url']}"
+        case _:
+            return inline(block["content"])
+
+
 _LOST = '<p>会場</p><p><img src="file:///C:/a.png"></p>'
 
 

@@ -1,0 +1,71 @@
+/** What a clipboard holds against what came in of it: its words, links and pictures. */
+import { say } from "./page.js";
+
+/** Letters as they count: without spaces, and however they are written (² is 2). */
+const lettersOf = (text) => text.normalize("NFKC").replace(/\s/g, "");
+
+/** How often each letter comes. @returns {Map<string, number>} */
+function counted(text) {
+  const found = new Map();
+  for (const letter of lettersOf(text)) found.set(letter, (found.get(letter) || 0) + 1);
+  return found;
+}
+
+/**
+ * What one clipboard brings, counted before it is cleaned.
+ *
+ * What the cleaning changes or leaves out knowingly it says by `lose`; what becomes a form instead of
+ * words (the sign of a list, the mark of a note) by `become`. Everything else has to be found in what
+ * was read, or it is lost.
+ */
+export class Account {
+  constructor(body) {
+    this.letters = counted(body.textContent);
+    /** @type {{url: string, words: string}[]} */
+    this.links = [];
+    this.pictures = 0;
+    /** @type {Map<string, number>} */
+    this.losses = new Map();
+  }
+
+  lose(kind, count = 1) { if (count) this.losses.set(kind, (this.losses.get(kind) || 0) + count); }
+
+  /** Words that the issue says by its form. */
+  become(text) { for (const [letter, count] of counted(text)) this.letters.set(letter, (this.letters.get(letter) || 0) - count); }
+
+  /** Sentences that say what did not come in, or came otherwise. @returns {string[]} */
+  settle(content) {
+    const found = contentOf(content);
+    /** @type {Map<string, Record<string, any>>} */
+    const values = new Map([...this.losses].map(([kind, count]) => [kind, { count }]));
+    const links = this.links.filter(({ url }) => !found.urls.has(url));
+    if (links.length) values.set("link", { count: links.length, words: links.slice(0, 3).map(({ words }) => words.slice(0, 20)).join(say("listComma")) + (links.length > 3 ? "…" : "") });
+    if (this.pictures > found.pictures) values.set("picture", { count: this.pictures - found.pictures });
+    const here = counted(found.text);
+    let missing = 0;
+    for (const [letter, count] of this.letters) missing += Math.max(0, count - (here.get(letter) || 0));
+    if (missing) values.set("text", { count: missing });
+    return [...values].map(([kind, given]) => say(`lost.${kind}`, given));
+  }
+}
+
+const wordsOf = (runs) => runs.map((run) => run.text || wordsOf(run.content || [])).join("");
+const urlsOf = (runs) => runs.flatMap((run) => [...(run.url ? [run.url] : []), ...urlsOf(run.content || [])]);
+
+/** The words, addresses and pictures of some nodes; a footnote's are its own. */
+function contentOf(content) {
+  const urls = new Set();
+  let text = "", pictures = 0;
+  content.descendants((node) => {
+    if (node.isText) text += node.text;
+    node.marks.forEach((mark) => urls.add(mark.attrs.url));
+    if (node.attrs.url) urls.add(node.attrs.url);
+    if (node.type.name === "picture") pictures += 1;
+    if (node.type.name === "footnote") {
+      text += wordsOf(node.attrs.content);
+      urlsOf(node.attrs.content).forEach((url) => urls.add(url));
+    }
+    return true;
+  });
+  return { text, urls, pictures };
+}

@@ -1,0 +1,63 @@
+/**
+ * Footnotes of Word, Google and web pages: a mark in the text leads to a note, and the note back to it.
+ *
+ * Each becomes `x-footnote` where its mark stands, with the words of the note in it.
+ */
+
+const fragmentOf = (link) => { const url = link.getAttribute("href") || ""; return url.startsWith("#") ? decode(url.slice(1)) : ""; };
+const decode = (name) => { try { return decodeURIComponent(name); } catch { return name; } };
+const NOTE = "li, p, dd, dt, div, td, aside";
+
+/** @param {Document} page @param {Element} body @param {import("./account.js").Account} account */
+export function takeFootnotes(page, body, account) {
+  const named = new Map();
+  body.querySelectorAll("[id], [name]").forEach((each) => [each.id, each.getAttribute("name")].forEach((name) => { if (name && !named.has(name)) named.set(name, each); }));
+  const links = [...body.querySelectorAll('a[href^="#"]')], backs = new Map();
+  const near = (link, target) => Boolean(target) && (target === link || target.contains(link) && target.textContent.trim() === link.textContent.trim() || link.contains(target) || link.previousElementSibling === target);
+  for (const link of links) {
+    const target = named.get(fragmentOf(link)), note = target && target.closest(NOTE);
+    if (!note || note.contains(link)) continue;
+    const back = links.filter((each) => note.contains(each) && near(link, named.get(fragmentOf(each))));
+    const isAfter = Boolean(link.compareDocumentPosition(note) & Node.DOCUMENT_POSITION_FOLLOWING);
+    if (back.length && isAfter) backs.set(link, { note, back });
+  }
+  const drop = (node) => { account.become(node.textContent); node.remove(); };
+  for (const { note, back } of backs.values()) back.forEach((each) => { if (each.isConnected) drop(outermost(each, note)); });
+  const notes = new Set([...backs.values()].map(({ note }) => note));
+  // A note that several marks share has a sign of its own before the ways back.
+  notes.forEach((note) => {
+    const [first] = textsOf(page, note), sign = first && /^\s*[\^↑]/.exec(first.data);
+    if (!sign) return;
+    account.become(sign[0]);
+    first.data = first.data.slice(sign[0].length);
+  });
+  for (const [link, { note }] of backs) {
+    const mark = outermost(link, link.closest(NOTE)), made = page.createElement("x-footnote");
+    made.append(...[...note.childNodes].map((each) => each.cloneNode(true)));
+    account.become(mark.textContent);
+    mark.replaceWith(made);
+  }
+  notes.forEach((note) => removeWithEmpty(note, body));
+}
+
+function textsOf(page, node) {
+  const walker = page.createTreeWalker(node, NodeFilter.SHOW_TEXT), found = [];
+  while (walker.nextNode()) if (walker.currentNode.data.trim()) found.push(walker.currentNode);
+  return found;
+}
+
+/** The element around a mark that holds nothing else. */
+function outermost(link, end) {
+  let node = link;
+  while (node.parentElement && node.parentElement !== end && node.parentElement.textContent.trim() === node.textContent.trim() && /^(?:a|sup|span|b|strong|small|font|cite|i|em)$/.test(node.parentElement.localName)) node = node.parentElement;
+  return node;
+}
+
+/** Remove a note, and what held nothing but notes: their list, the rule above them. */
+function removeWithEmpty(note, body) {
+  let node = note;
+  while (node.parentElement && node.parentElement !== body && node.parentElement.textContent.trim() === node.textContent.trim() && !node.parentElement.querySelector("img")) node = node.parentElement;
+  const before = node.previousElementSibling;
+  if (before && before.localName === "hr" && !node.nextElementSibling) before.remove();
+  node.remove();
+}
