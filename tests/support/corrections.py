@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from sqlalchemy import Engine
+
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import IssueRow
@@ -19,6 +21,7 @@ from newsletter.mailings.corrections.effect import (
     put_into_effect,
     review_correction,
 )
+from newsletter.mailings.corrections.mail import compose_correction_mail, send_correction_mail
 from newsletter.mailings.orders.readiness import check_stored
 from newsletter.newsletters.issue_actions import begin_correction
 from newsletter.newsletters.publications import get_newsletter
@@ -55,9 +58,25 @@ def look(stage: Stage) -> CorrectionReview:
 
 def take_effect(stage: Stage) -> int:
     """Put what was readied into effect; return the correction's number."""
+    return confirm_effect(stage)(stage.engine)
+
+
+def confirm_effect(stage: Stage) -> Callable[[Engine], int]:
+    """Look at what was readied; return what puts just that into effect."""
     issue, readied, preflight, review = _checked(stage)
-    return put_into_effect(
-        stage.engine, COMMAND_LINE, issue, readied, preflight, review.digest, with_warnings=True
+    return lambda engine: put_into_effect(
+        engine, COMMAND_LINE, issue, readied, preflight, review.digest, with_warnings=True
+    )
+
+
+def confirm_mail(stage: Stage, number: int = 1) -> Callable[[Engine], int]:
+    """Look at the mail about a correction; return what orders just that."""
+    with reading(stage.engine) as session:
+        newsletter = get_newsletter(session, stage.newsletter_id)
+        issue = find_issue(session, stage.newsletter_id, stage.issue)
+        mail = compose_correction_mail(session, newsletter, issue, number, SETTINGS)
+    return lambda engine: send_correction_mail(
+        engine, COMMAND_LINE, issue, mail, mail.digest, batch_size=2
     )
 
 

@@ -58,18 +58,12 @@ def order_apart(database_url: str, folder: Path, *, batch_size: int, **more: str
 
 
 def _order(batch_size: int) -> int:
-    from newsletter.database.engine import open_engine, reading  # noqa: PLC0415 - the child's alone
-    from newsletter.issues.store import find_issue  # noqa: PLC0415
-    from newsletter.newsletters.publications import find_newsletter  # noqa: PLC0415
+    from newsletter.database.engine import open_engine  # noqa: PLC0415 - the child's alone
     from newsletter.settings import load_settings  # noqa: PLC0415
-    from tests.support.stage import Stage  # noqa: PLC0415
+    from tests.support.stage import find_stage  # noqa: PLC0415
 
     engine = open_engine(load_settings().effective_database_url)
-    with reading(engine) as session:
-        newsletter = find_newsletter(session, "digest")
-        issue = find_issue(session, newsletter.id, None)
-        stage = Stage(engine=engine, newsletter_id=newsletter.id, issue=issue.slug)
-    return stage.mail(batch_size=batch_size)
+    return find_stage(engine).mail(batch_size=batch_size)
 
 
 def _work() -> None:

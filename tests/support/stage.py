@@ -100,6 +100,14 @@ def set_stage(engine: Engine, source: bytes | None = None) -> Stage:
         return Stage(engine=engine, newsletter_id=newsletter.id, issue=issue.slug)
 
 
+def find_stage(engine: Engine) -> Stage:
+    """Return what `set_stage` made, in another process."""
+    with reading(engine) as session:
+        newsletter = find_newsletter(session, DRAFT.slug)
+        issue = find_issue(session, newsletter.id, None)
+        return Stage(engine=engine, newsletter_id=newsletter.id, issue=issue.slug)
+
+
 def set_subscribers(engine: Engine, newsletter: str, names: dict[str, str]) -> None:
     """Subscribe people by address, with their names."""
     with reading(engine) as session:
