@@ -78,7 +78,7 @@ def unsubscribe(
     departure = _Departure(newsletter_id, mailing_id, way, cause or LEAVING[way])
     ended = _end(session, subscriber_id, departure)
     if way in _BY_A_MAIL:
-        for successor in _successors(session, subscriber_id):
+        for successor in successors_of(session, subscriber_id):
             ended |= _end(session, successor, departure)
     return ended
 
@@ -127,7 +127,7 @@ def _end(session: Session, subscriber_id: int, departure: _Departure) -> bool:
     return True
 
 
-def _successors(session: Session, subscriber_id: int) -> Sequence[int]:
+def successors_of(session: Session, subscriber_id: int) -> Sequence[int]:
     """Return who somebody became by changing their address, the next first."""
     met = [subscriber_id]
     while True:
@@ -204,10 +204,17 @@ def unsubscribe_from_all(
     way: UnsubscribeWay,
     cause: GrowthCause | None = None,
 ) -> Sequence[int]:
-    """End every subscription of a person; return the newsletters that were left."""
+    """End every subscription of a person; return the newsletters that were left.
+
+    By a mail's link, those that they took with another address since are among them.
+    """
+    people = [subscriber_id]
+    if way in _BY_A_MAIL:
+        people += successors_of(session, subscriber_id)
     newsletters = session.scalars(
         select(SubscriptionRow.newsletter_id)
-        .where(SubscriptionRow.subscriber_id == subscriber_id)
+        .where(SubscriptionRow.subscriber_id.in_(people))
+        .distinct()
         .order_by(SubscriptionRow.newsletter_id)
     ).all()
     return [

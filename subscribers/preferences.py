@@ -33,7 +33,7 @@ from subscribers.fields.store import list_fields
 from subscribers.fields.values import values_of, write_own_values
 from subscribers.frequency import change_frequency, offered_frequencies
 from subscribers.joining import PREFERENCES_PAGE, Origin, consent_wording, subscribe
-from subscribers.leaving import unsubscribe
+from subscribers.leaving import successors_of, unsubscribe
 from subscribers.people import clean_name, hold_person, is_time_zone
 from subscribers.series.enrolment import look_again, series_held
 
@@ -74,11 +74,20 @@ class Known:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Relation:
-    """Somebody's relation to a newsletter, as their link shows it; others of theirs are counted."""
+    """Somebody's relation to a newsletter, as their link shows it; others of theirs are counted.
+
+    Attributes:
+        subscriber_id: Who is written to today: the link's person, or whoever they became.
+        address: Of that person. It is not shown where they ``moved``: an old mail may be in
+            other hands.
+        moved: Whether the newsletter goes to another address than the link's mail did.
+    """
 
     ref: DeliveryRef
     newsletter: NewsletterRow
+    subscriber_id: int
     address: str
+    moved: bool
     language: Language
     subscribed: bool
     others: int
@@ -118,29 +127,45 @@ def find_reader(session: Session, subscriber_id: int) -> SubscriberRow:
 
 
 def find_relation(session: Session, ref: DeliveryRef) -> Relation:
-    """Return whom a link is about.
+    """Return whom a link is about, at the address of today.
 
     Raises:
         NotFoundError: That subscription is no more.
     """
-    row = session.execute(
+    people = [ref.subscriber_id, *successors_of(session, ref.subscriber_id)]
+    rows = session.execute(
         select(NewsletterRow, SubscriberRow, SubscriptionRow)
         .join(SubscriptionRow, SubscriptionRow.newsletter_id == NewsletterRow.id)
         .join(SubscriberRow, SubscriberRow.id == SubscriptionRow.subscriber_id)
-        .where(NewsletterRow.id == ref.newsletter_id, SubscriberRow.id == ref.subscriber_id)
-    ).one_or_none()
-    if row is None:
+        .where(NewsletterRow.id == ref.newsletter_id, SubscriberRow.id.in_(people))
+    ).all()
+    known = sorted(rows, key=lambda row: people.index(row[1].id))
+    if not known or known[0][1].id != ref.subscriber_id:
         raise NotFoundError(_NO_MORE)
-    newsletter, subscriber, subscription = row
-    choices = list_choices(session, ref.subscriber_id)
+    newsletter, subscriber, subscription = next(
+        (row for row in known if row[2].state is not SubscriptionState.UNSUBSCRIBED), known[0]
+    )
+    received = {
+        choice.newsletter_id
+        for person in people
+        for choice in list_choices(session, person)
+        if choice.subscribed
+    }
     return Relation(
         ref=ref,
         newsletter=newsletter,
+        subscriber_id=subscriber.id,
         address=subscriber.address or "",
+        moved=subscriber.id != ref.subscriber_id,
         language=nearest_language(subscription.language, newsletter.language),
         subscribed=subscription.state is not SubscriptionState.UNSUBSCRIBED,
-        others=sum(c.subscribed for c in choices if c.newsletter_id != newsletter.id),
+        others=len(received - {newsletter.id}),
     )
+
+
+def has_moved(session: Session, subscriber_id: int) -> bool:
+    """Return whether mail for somebody goes to another address since, by their own wish."""
+    return bool(successors_of(session, subscriber_id))
 
 
 def known_of(session: Session, newsletter_id: int, subscriber_id: int) -> Known:
@@ -342,7 +367,15 @@ def pause(
     weeks: int,
     newsletter_ids: Collection[int] | None = None,
 ) -> datetime | None:
-    """Send nothing for some weeks (0 ends a pause); return until when."""
+    """Send nothing for some weeks (0 ends a pause); return until when.
+
+    Args:
+        session: Within the transaction that does it.
+        subscriber_id: To whom; a link's person may be written to at another address today, whom
+            `find_relation` names.
+        weeks: For how long.
+        newsletter_ids: Of which newsletters; None for all of theirs.
+    """
     until = now() + timedelta(weeks=weeks) if weeks > 0 else None
     change = update(SubscriptionRow).where(
         SubscriptionRow.subscriber_id == subscriber_id,

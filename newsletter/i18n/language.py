@@ -54,6 +54,8 @@ class Language(StrEnum):
             vars()[_tag.upper().replace("-", "_")] = _tag
 
 
+#: "Territories" of CLDR whose zones nobody lives in: offsets and abbreviations.
+_NOWHERE = frozenset({"001", "ZZ"})
 _Fallback = TypeVar("_Fallback")
 
 
@@ -123,7 +125,12 @@ def time_zone_names(speaker: Language) -> tuple[tuple[str, str], ...]:
     from babel.core import get_global  # noqa: PLC0415 - as above
     from babel.dates import get_timezone_location  # noqa: PLC0415 - as above
 
-    inhabited = {zone for zones in get_global("territory_zones").values() for zone in zones}
+    inhabited = {
+        zone
+        for territory, zones in get_global("territory_zones").items()
+        if territory not in _NOWHERE
+        for zone in zones
+    }
     named = {
         zone: get_timezone_location(zone, locale=speaker.value)
         for zone in inhabited & available_timezones()

@@ -96,7 +96,7 @@ def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, page
             ref = read_link(session, signer, Purpose.UNSUBSCRIBE, token)
             until = pause(
                 session,
-                ref.subscriber_id,
+                find_relation(session, ref).subscriber_id,
                 weeks=_PAUSE_WEEKS,
                 newsletter_ids=[ref.newsletter_id],
             )
@@ -127,7 +127,7 @@ def _settings_router(
                 send_settings_link(
                     session,
                     relation.newsletter,
-                    relation.ref.subscriber_id,
+                    relation.subscriber_id,
                     language=relation.language,
                     templates_dir=settings.templates_dir,
                 )

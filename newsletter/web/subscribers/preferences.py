@@ -38,6 +38,7 @@ from subscribers.preferences import (
     Wishes,
     data_held,
     find_reader,
+    has_moved,
     is_on_list,
     join_offered,
     known_of,
@@ -74,6 +75,7 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
             wordings = _wordings(session, choices, language)
             held = data_held(session, ref.subscriber_id, language) if name == "data.html" else {}
             own = _own_fields(session, ref)
+            moved = has_moved(session, ref.subscriber_id)
             held_values = values_of(session, ref.newsletter_id, ref.subscriber_id)
         if typed is not None:
             known = replace(known, name=typed.name, format="html" if typed.html else "text")
@@ -96,6 +98,7 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
             known=known,
             choices=choices,
             ticked=typed.newsletter_ids if typed is not None else frozenset({ref.newsletter_id}),
+            moved=moved and not any(choice.subscribed for choice in choices),
             offers=_offers(choices, ref.newsletter_id),
             wordings=wordings,
             newsletter=newsletter,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -20,11 +21,13 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
+from newsletter.newsletters.publications import create_newsletter
 from newsletter.tokens import DeliveryRef, Purpose, mark_of
 from subscribers.actions import erase_person
 from subscribers.suppression import suppress
 from tests.support.databases import each_database
 from tests.web.subscribers.conftest import Reception
+from tests.web.subscribers.test_preferences import OTHER
 
 OLD, NEW = "old@example.jp", "new@example.jp"
 CONFIRMED, LEFT = SubscriptionState.CONFIRMED, SubscriptionState.UNSUBSCRIBED
@@ -139,16 +142,77 @@ def test_links_go_out_of_date(reception: Reception, page: str) -> None:
     assert _relation(reception, OLD).state is CONFIRMED
 
 
-def test_who_leaves_by_a_mail_to_the_old_address_leaves(reception: Reception, page: str) -> None:
-    _change(reception, page)
+def _way_out_of_an_old_mail(reception: Reception) -> str:
     ref = DeliveryRef(
         newsletter_id=reception.stage.newsletter_id,
         mailing_id=0,
         subscriber_id=reception.stage.subscriber_id(OLD),
     )
-    link = f"{reception.url}/u/{reception.signer.sign_delivery(Purpose.UNSUBSCRIBE, ref)}"
+    return f"{reception.url}/u/{reception.signer.sign_delivery(Purpose.UNSUBSCRIBE, ref)}"
+
+
+def test_who_leaves_by_a_mail_to_the_old_address_leaves(reception: Reception, page: str) -> None:
+    _change(reception, page)
+    link = _way_out_of_an_old_mail(reception)
     httpx.post(link, data={"List-Unsubscribe": "One-Click"})
     assert _relation(reception, NEW).state is LEFT
+
+
+def test_the_page_of_an_old_mail_offers_to_leave_and_names_no_new_address(
+    reception: Reception, page: str
+) -> None:
+    _change(reception, page)
+    link = _way_out_of_an_old_mail(reception)
+    shown = httpx.get(link).text
+    assert f'action="{urlsplit(link).path}"' in shown
+    assert NEW not in shown
+    left = httpx.post(link).text
+    assert NEW not in left
+    assert _relation(reception, NEW).state is LEFT
+    assert f'action="{urlsplit(link).path}"' not in httpx.get(link).text
+
+
+def test_a_pause_by_an_old_mail_holds_at_the_new_address(reception: Reception, page: str) -> None:
+    with transaction(reception.stage.engine) as session:
+        session.execute(update(SubscriptionRow).values(paused_until=None))
+    _change(reception, page)
+    httpx.post(f"{_way_out_of_an_old_mail(reception)}/pause")
+    assert _relation(reception, NEW).paused_until is not None
+
+
+def test_the_settings_that_an_old_mail_asks_for_go_to_the_new_address(
+    reception: Reception, page: str
+) -> None:
+    _change(reception, page)
+    httpx.post(f"{_way_out_of_an_old_mail(reception)}/settings")
+    assert _recipients(reception)[-1] == NEW
+
+
+@each_database
+def test_leaving_all_by_an_old_mail_leaves_what_was_joined_since(
+    reception: Reception, page: str
+) -> None:
+    _change(reception, page)
+    with transaction(reception.stage.engine) as session:
+        other = create_newsletter(session, OTHER).id
+    httpx.post(
+        f"{reception.preferences(NEW)}/join",
+        data={"newsletter": str(other)},
+    )
+    httpx.post(f"{_way_out_of_an_old_mail(reception)}/all")
+    with reading(reception.stage.engine) as session:
+        states = set(session.scalars(select(SubscriptionRow.state)))
+    assert states == {LEFT}
+
+
+def test_the_settings_page_of_the_old_address_says_where_to_go(
+    reception: Reception, page: str
+) -> None:
+    moved = "変更されたため、このアドレスへの配信は終了しています"
+    assert moved not in httpx.get(page).text
+    _change(reception, page)
+    assert moved in httpx.get(page).text
+    assert moved not in httpx.get(reception.preferences(NEW)).text
 
 
 def test_undoing_brings_back_nobody_who_left_meanwhile(reception: Reception, page: str) -> None:

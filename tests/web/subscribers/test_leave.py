@@ -125,6 +125,14 @@ def test_who_left_may_say_why_and_need_not(site: Site) -> None:
     assert (said.counts, said.remarks) == ({LeaveReason.TOO_MANY: 1}, ["週に一度で\n十分です"])
 
 
+def test_who_left_already_is_asked_nothing_and_may_join_again(site: Site) -> None:
+    httpx.post(site.leave, data={"List-Unsubscribe": "One-Click"})
+    shown = httpx.get(site.leave).text
+    assert "停止しますか" not in shown
+    assert "配信はすでに停止しています" in shown
+    assert 'href="/subscribe/digest"' in shown
+
+
 def test_whoever_did_not_leave_has_no_reason_to_give(site: Site) -> None:
     httpx.post(f"{site.leave}/reason", data={"reason": "too-many"})
     with reading(site.stage.engine) as session:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -265,3 +266,19 @@ def test_newsletters_are_offered_by_their_own_rule_and_joined_by_one_click(
         ).one()
     assert joined.newsletter_id == numbers[Joining.PUBLIC]
     assert joined.consent_wording
+
+
+def test_a_reader_sees_their_consent_in_their_own_language(
+    reception: Reception,
+) -> None:
+    reception.ask(READER, lang="ja")
+    httpx.post(reception.link())
+    shown = httpx.get(f"{reception.preferences(READER)}/data").text
+    assert "確認メールのリンクによる同意" in shown
+    assert "double opt-in" not in shown
+
+
+def test_the_time_zones_that_a_reader_may_choose_are_places(page: str) -> None:
+    shown = httpx.get(page).text
+    assert 'value="Asia/Tokyo"' in shown
+    assert not re.search(r'<option value="(Etc/|[A-Z]{3}\d)', shown)
