@@ -52,12 +52,15 @@ class Origin:
         source: The page or form.
         network: From where, as exactly as the settings allow.
         wording: What stood there to be agreed to.
+        language: In which it stood there.
+        mail_language: The tag of the language in which they want their mail; empty for the same.
     """
 
     source: str
     network: str
     wording: str
     language: Language
+    mail_language: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,7 +136,7 @@ def request_join(
                 "consent_wording": origin.wording,
                 "consented_at": now(),
                 "name": clean_name(name),
-                "language": origin.language.value,
+                "language": origin.mail_language or origin.language.value,
                 "time_zone": time_zone,
                 "attributes": carried_values(session, newsletter.id, person.id),
             }

@@ -28,6 +28,7 @@ from newsletter.database.vocabulary import Frequency, Joining, SubscriptionState
 from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language, nearest_language
 from newsletter.i18n.messages import msg
+from newsletter.newsletters.languages import chosen_language, mail_languages
 from newsletter.tokens import DeliveryRef
 from subscribers.fields.store import list_fields
 from subscribers.fields.values import values_of, write_own_values
@@ -98,6 +99,8 @@ class Wishes:
     """What the page of preferences sent.
 
     Attributes:
+        language: In which they read the page.
+        mail_language: The tag of the language in which they want their mail; empty to leave it.
         time_zone: IANA name; empty for each newsletter's own, None to leave it as it is.
         weeks: None leaves pauses as they are, 0 ends them.
         values: What was filled in, by the keys of the newsletter's fields.
@@ -109,6 +112,7 @@ class Wishes:
     html: bool
     newsletter_ids: frozenset[int]
     weeks: int | None
+    mail_language: str = ""
     time_zone: str | None = None
     values: Mapping[str, object] = field(default_factory=dict)
     frequencies: Mapping[int, tuple[Frequency, Frequency]] = field(default_factory=dict)
@@ -347,14 +351,19 @@ def _change_frequencies(session: Session, subscriber_id: int, wishes: Wishes) ->
 
 
 def _wished(session: Session, newsletter_id: int, wishes: Wishes, shown: Known) -> Known:
-    # The page offers few languages: who did not choose another keeps the tag they have.
     newsletter = session.get(NewsletterRow, newsletter_id)
-    fallback = newsletter.language if newsletter else wishes.language
-    kept = nearest_language(shown.language, fallback) is wishes.language
+    language = wishes.mail_language
+    # The page offers few languages: who did not choose another keeps the tag they have.
+    if (
+        newsletter is None
+        or language not in mail_languages(newsletter)
+        or language == chosen_language(newsletter, shown.language)
+    ):
+        language = shown.language
     zone = shown.time_zone if wishes.time_zone is None else wishes.time_zone
     return Known(
         name=clean_name(wishes.name),
-        language=shown.language if kept else wishes.language.value,
+        language=language,
         format="html" if wishes.html else "text",
         time_zone=zone if zone == shown.time_zone or is_time_zone(zone) else "",
     )

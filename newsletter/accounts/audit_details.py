@@ -65,6 +65,7 @@ Detail: TypeAlias = Literal[
     "key",
     "labels",
     "language",
+    "languages",
     "logo",
     "mailings",
     "masthead",

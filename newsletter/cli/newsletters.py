@@ -24,6 +24,10 @@ def init(
     from_address: Annotated[str, typer.Option(help="Sender address.")] = "",
     postal_address: Annotated[str, typer.Option(help="Postal address of the sender.")] = "",
     language: Annotated[Language, typer.Option()] = Language.JAPANESE,
+    languages: Annotated[
+        list[str] | None,
+        typer.Option("--translated-into", help="A language that readers may choose besides it."),
+    ] = None,
     time_zone: Annotated[str, typer.Option()] = "Asia/Tokyo",
     template: Annotated[str, typer.Option()] = "digest",
     design: Annotated[
@@ -72,6 +76,7 @@ def init(
         from_address=from_address,
         postal_address=postal_address,
         language=language,
+        languages=tuple(languages or ()),
         time_zone=time_zone,
         template=template,
         design=design,

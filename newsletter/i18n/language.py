@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -94,6 +95,36 @@ def tags_within(tag: str) -> tuple[str, ...]:
             and full.startswith(f"{language}_{script}_")
         ),
     )
+
+
+def own_language_name(tag: str) -> str:
+    """Return what a language is called by those who speak it; its tag where that is not known."""
+    from babel import Locale, UnknownLocaleError  # noqa: PLC0415 - as above
+
+    primary = tag.partition("-")[0].lower()
+    if known := _NAMES.get((tag.lower(), primary)):
+        return known
+    try:
+        return Locale.parse(tag, sep="-").get_display_name() or tag
+    except (UnknownLocaleError, ValueError):
+        return tag
+
+
+def closest_language(tag: str, offered: Sequence[str]) -> str:
+    """Return the longest of tags that is a language or a more general form of it; empty for none.
+
+    This is the lookup of RFC 4647 (3.4).
+    """
+    folded = tag.lower()
+    fitting = (
+        each
+        for each in offered
+        if any(
+            folded == form.lower() or folded.startswith(f"{form.lower()}-")
+            for form in tags_within(each)
+        )
+    )
+    return max(fitting, key=lambda each: each.count("-"), default="")
 
 
 def language_name(tag: str, speaker: Language) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlalchemy import Select, exists, func, select
@@ -22,8 +22,16 @@ from newsletter.issues.model import issue_from_json
 from newsletter.issues.search.folding import fold
 from newsletter.issues.search.query import Hit, search_among
 from newsletter.issues.store import get_issue
-from newsletter.mailings.planning.content import MailingContent
+from newsletter.issues.translations import language_met, read_language_condition
+from newsletter.mailings.planning.content import (
+    MailingContent,
+    load_content,
+    load_recipe,
+    planned_conditions,
+)
+from newsletter.mailings.planning.variants import missing_variants
 from newsletter.mailings.trials.subjects import published_content
+from newsletter.rendering.render import render_variant
 
 #: Issues in which chapters are looked for.
 _LOOKED_AT = 12
@@ -134,9 +142,11 @@ def _read(session: Session, query: _Rows) -> Sequence[Publication]:
 
 
 def find_publication(
-    session: Session, newsletter_id: int, slug: str
+    session: Session, newsletter_id: int, slug: str, *, language: str = ""
 ) -> tuple[Publication, MailingContent]:
     """Return an issue with the content its latest mailing froze, as it is corrected now.
+
+    With a ``language`` into which it was translated, it is in that.
 
     Raises:
         NotFoundError: Nothing of that name was published.
@@ -145,7 +155,34 @@ def find_publication(
     found = _read(session, query)
     if not found:
         raise NotFoundError(msg("There is no issue “{slug}”.", slug=slug))
-    return found[0], published_content(session, found[0].mailing_id)
+    mailing_id = found[0].mailing_id
+    if language:
+        return found[0], _translated(session, mailing_id, language)
+    return found[0], published_content(session, mailing_id)
+
+
+def languages_of(session: Session, mailing_id: int) -> tuple[str, ...]:
+    """Return the tags of the languages that a mailing's issue is translated into."""
+    named = map(read_language_condition, planned_conditions(session, mailing_id))
+    return tuple(each[0] for each in named if each)
+
+
+def _translated(session: Session, mailing_id: int, tag: str) -> MailingContent:
+    """Return what the readers of a translation get of a mailing, whether or not there are any.
+
+    Raises:
+        NotFoundError: It has none in this language.
+    """
+    conditions = planned_conditions(session, mailing_id)
+    own = next((each for each in conditions if language_met([each]) == tag), None)
+    recipe = load_recipe(session, mailing_id)
+    if own is None or recipe is None:
+        raise NotFoundError(msg("There is no such translation."))
+    number = 2 ** conditions.index(own)
+    if not missing_variants(session, mailing_id, {number}):
+        return load_content(session, mailing_id, number)
+    content = published_content(session, mailing_id)
+    return replace(content, rendered=render_variant(recipe, (own,)))
 
 
 def archived_as(session: Session, issue: IssueRow, *sent_to: str) -> Archived:

@@ -71,9 +71,13 @@ def change_settings(
             object=row.slug,
             newsletter_id=row.id,
             details=details_of(
-                {name: [str(old), str(new)] for name, (old, new) in changed.items()}
+                {name: [_recorded(old), _recorded(new)] for name, (old, new) in changed.items()}
             ),
         )
+
+
+def _recorded(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def set_click_rule(session: Session, actor: Actor, newsletter_id: int, *, counted: bool) -> None:

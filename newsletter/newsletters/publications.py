@@ -17,9 +17,10 @@ from newsletter.database.tables import NewsletterRow, PeopleGroupRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Joining, Visibility
 from newsletter.errors import ConflictError, ListError, NotFoundError, Place
-from newsletter.i18n.language import Language
+from newsletter.i18n.language import Language, read_language
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.checks.links import find_url_fault
+from newsletter.issues.translations import MOST_TRANSLATIONS
 from newsletter.newsletters.look.designs import find_design
 from newsletter.newsletters.look.model import look_to_json
 
@@ -56,6 +57,7 @@ class NewsletterSettings:
     website_url: str = ""
     contact_url: str = ""
     language: Language = Language.JAPANESE
+    languages: tuple[str, ...] = ()
     time_zone: str = "Asia/Tokyo"
     template: str = "digest"
     visibility: Visibility = Visibility.PRIVATE
@@ -94,6 +96,13 @@ def find_faults(wanted: NewsletterSettings) -> dict[str, Message]:
         for name in ("website_url", "contact_url")
         if name not in faults and texts[name] and (fault := _url_fault(texts[name]))
     }
+    unknown = [each for each in wanted.languages if not read_language(each)]
+    if unknown:
+        faults["languages"] = msg("“{text}” is not a language.", text=unknown[0][:60])
+    elif len(wanted.languages) > MOST_TRANSLATIONS:
+        faults["languages"] = msg(
+            "An issue has at most {limit} translations.", limit=MOST_TRANSLATIONS
+        )
     try:
         ZoneInfo(wanted.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -176,9 +185,8 @@ def _new_group(session: Session, name: str) -> int:
 
 def settings_of_newsletter(row: NewsletterRow) -> NewsletterSettings:
     """Return a newsletter's settings."""
-    return NewsletterSettings(
-        **{field.name: getattr(row, field.name) for field in fields(NewsletterSettings)}
-    )
+    values = {field.name: getattr(row, field.name) for field in fields(NewsletterSettings)}
+    return NewsletterSettings(**values | {"languages": tuple(row.languages)})
 
 
 def change_newsletter(
@@ -213,7 +221,9 @@ def _columns(wanted: NewsletterSettings) -> dict[str, Any]:
     values = {field.name: getattr(wanted, field.name) for field in fields(NewsletterSettings)}
     values |= {name: parse_address(values[name]).address for name in _ADDRESSES if values[name]}
     domain = values["from_address"].rpartition("@")[2]
+    languages = dict.fromkeys(map(read_language, wanted.languages))
     return values | {
+        "languages": [each for each in languages if each != wanted.language.value],
         "from_name": wanted.from_name or wanted.name,
         "bounce_address": values["bounce_address"] or f"bounces@{domain}",
         "unsubscribe_address": values["unsubscribe_address"] or f"unsubscribe@{domain}",

@@ -242,6 +242,7 @@ DETAIL_NAMES: Mapping[Detail, Message] = {
     "key": pmsg("field", "Key"),
     "labels": msg("Labels"),
     "language": msg("Language"),
+    "languages": msg("Translated into"),
     "logo": pmsg("audit", "Logo"),
     "mailings": pmsg("audit", "Mailings"),
     "masthead": pmsg("audit", "Masthead"),

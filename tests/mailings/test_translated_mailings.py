@@ -12,6 +12,7 @@ from sqlalchemy import Engine, select
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import BatchRow, IssueRow, NewsletterRow
+from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.issues.checks.findings import Severity
 from newsletter.issues.markdown.reader import read_markdown
@@ -23,7 +24,7 @@ from newsletter.issues.translations import (
     with_translation,
 )
 from newsletter.mailings.approvals.requests import content_digest
-from newsletter.mailings.archive import find_publication
+from newsletter.mailings.archive import find_publication, languages_of
 from newsletter.mailings.mailings import render_stored
 from newsletter.mailings.orders.readiness import stored_findings
 from newsletter.mailings.planning.content import load_content
@@ -162,6 +163,29 @@ def test_the_archive_shows_the_original(stage: Stage) -> None:
         _issue, content = find_publication(session, stage.newsletter_id, stage.issue)
 
     assert fill(content.rendered.subject, {}) == "町だより"
+
+
+def test_the_archive_shows_each_translation_to_whoever_asks_for_it(engine: Engine) -> None:
+    stage = _stage(engine, "en", "zh")
+    stage.subscribe("a@example.jp")
+    mailing = stage.mail()
+    plan_mailing(engine, mailing)
+
+    with reading(engine) as session:
+        tags = languages_of(session, mailing)
+        titles = [
+            fill(
+                find_publication(session, stage.newsletter_id, stage.issue, language=tag)[
+                    1
+                ].rendered.subject,
+                {},
+            )
+            for tag in tags
+        ]
+        with pytest.raises(NotFoundError):
+            find_publication(session, stage.newsletter_id, stage.issue, language="fr")
+
+    assert titles == ["title en", "title zh"]
 
 
 def test_a_changed_translation_is_other_content_to_approve(engine: Engine) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, String, Text, and_, false
+from sqlalchemy import JSON, ForeignKey, String, Text, and_, false
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from newsletter.database.tables.base import Base
@@ -23,6 +23,8 @@ class NewsletterRow(Base):
         list_id: RFC 2919, without angle brackets, such as ``digest.example.jp``.
         bounce_address: Envelope sender (return path) of what it sends.
         unsubscribe_address: Mailbox that takes unsubscribe requests (RFC 2369).
+        languages: Tags (BCP 47) of the languages that readers may choose besides its own, into
+            which its issues are translated.
         time_zone: IANA name; dates and schedules are read in it.
         joining: Who may ask to join it.
         description: What it is, for those who consider joining.
@@ -48,6 +50,7 @@ class NewsletterRow(Base):
     website_url: Mapped[str] = mapped_column(Text, default="")
     contact_url: Mapped[str] = mapped_column(Text, default="")
     language: Mapped[Language] = mapped_column(Vocabulary(Language))
+    languages: Mapped[list[str]] = mapped_column(JSON(), default=list, server_default="[]")
     time_zone: Mapped[str] = mapped_column(String(64))
     template: Mapped[str] = mapped_column(String(64))
     visibility: Mapped[Visibility] = mapped_column(

@@ -42,8 +42,9 @@ from newsletter.newsletters.issue_actions import (
     import_translation,
     remove_translation,
 )
+from newsletter.newsletters.languages import mail_languages
 from newsletter.rendering.render import render_issue
-from newsletter.web.access import EditorVisit, Visit, newsletter_of, own
+from newsletter.web.access import EditorVisit, Visit, newsletter_of, own, settings_path
 from newsletter.web.issues.draft_pages import DraftPages
 from newsletter.web.issues.proof import in_frame, mail_frame
 from newsletter.web.issues.submission import WRITTEN_OCTETS
@@ -154,10 +155,16 @@ class TranslationPages:
                     "done": count_done(statuses[tag]),
                     "total": len(statuses[tag]),
                     "people": people[tag],
+                    "offered": tag in mail_languages(row),
                 }
                 for tag in tags
             ],
-            suggested=[each for each in SUGGESTED_LANGUAGES if each not in {*tags, issue.tag}],
+            suggested=[
+                each
+                for each in dict.fromkeys((*row.languages, *SUGGESTED_LANGUAGES))
+                if each not in {*tags, issue.tag}
+            ],
+            settings_url=settings_path(visit),
             error=error,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -11,11 +12,13 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from sqlalchemy import Engine
 
 from newsletter.database.engine import reading
+from newsletter.i18n.language import own_language_name
 from newsletter.issues.corrections import corrections_of
 from newsletter.mailings.archive import (
     archive_chapters,
     find_archive,
     find_publication,
+    languages_of,
     list_archives,
     list_publications,
     search_archive,
@@ -112,12 +115,27 @@ def archive_router(
         return _xml(text, "application/atom+xml")
 
     @router.get("/archive/{slug}/{issue_slug}")
-    def issue_page(slug: str, issue_slug: str) -> HTMLResponse:
+    def issue_page(
+        slug: str, issue_slug: str, lang: Annotated[str, Query(max_length=64)] = ""
+    ) -> HTMLResponse:
         with reading(engine) as session:
             newsletter = find_archive(session, slug)
-            issue, content = find_publication(session, newsletter.id, issue_slug)
+            issue, content = find_publication(session, newsletter.id, issue_slug, language=lang)
             corrections = corrections_of(session, issue.issue_id)
-        here = f"{site}/archive/{slug}/{issue_slug}"
+            tags = languages_of(session, issue.mailing_id)
+        home = f"{site}/archive/{slug}/{issue_slug}"
+        here = f"{home}?lang={lang}" if lang else home
+        tag = content.rendered.tag
+        language = content.rendered.language
+        shown = replace(issue, title=fill(content.rendered.subject, {})) if lang else issue
+        others = [
+            (
+                each,
+                own_language_name(each),
+                home if each == issue.language else f"{home}?lang={each}",
+            )
+            for each in (issue.language.value, *tags)
+        ]
         manage = f"{site}/subscribe/{slug}"
         links: dict[str, str] = {
             Slot.VIEW_URL: here,
@@ -126,14 +144,16 @@ def archive_router(
         }
         values: dict[str, object] = {
             "newsletter": newsletter,
-            "issue": issue,
+            "issue": shown,
+            "tag": tag,
+            "others": others if tags else (),
             "corrections": corrections,
             "site": site,
             "here": here,
             "home": f"{site}/archive/{slug}",
         }
-        head = pages.render("reader/issue_head.html", language=issue.language, **values)
-        bar = pages.render("reader/issue_bar.html", language=issue.language, **values)
+        head = pages.render("reader/issue_head.html", language=language, **values)
+        bar = pages.render("reader/issue_bar.html", language=language, **values)
         html = without_link_to(here, fill(content.rendered.html, links))
         headers = _CACHED | _index_headers(newsletter, listed=issue.listed)
         return mail_page(html, head=head, above=bar, headers=headers)

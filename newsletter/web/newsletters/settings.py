@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 from zoneinfo import available_timezones
@@ -44,6 +45,10 @@ from newsletter.web.routing import Router
 _Text = Annotated[str, Field(max_length=4000)]
 
 
+#: What stands between the names of languages.
+_BETWEEN_LANGUAGES = re.compile("[,;、，；・\n]")
+
+
 class _Form(BaseModel):
     """The settings as they were typed; what is wrong with them is told beside their fields."""
 
@@ -59,6 +64,7 @@ class _Form(BaseModel):
     website_url: _Text = ""
     contact_url: _Text = ""
     language: Language = Language.JAPANESE
+    languages: _Text = ""
     time_zone: _Text = ""
     template: _Text = ""
     visibility: Visibility = Visibility.PRIVATE
@@ -69,10 +75,12 @@ class _Form(BaseModel):
 
     def values(self) -> dict[str, Any]:
         """Return them without the spaces around, and with one kind of line end."""
-        return {
+        values = {
             name: value.replace("\r\n", "\n").strip() if type(value) is str else value
             for name, value in self.model_dump().items()
         }
+        languages = map(str.strip, _BETWEEN_LANGUAGES.split(self.languages))
+        return values | {"languages": tuple(filter(None, languages))}
 
 
 _TypedForm = Annotated[_Form, Form()]

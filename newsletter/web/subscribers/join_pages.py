@@ -17,6 +17,7 @@ from newsletter.errors import ForbiddenError, ListError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
 from newsletter.mailings.notices.join_requests import Answer, Evidence, JoinRequests
+from newsletter.newsletters.languages import mail_languages, named_languages
 from newsletter.newsletters.publications import Newsletter, find_newsletter
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
@@ -88,6 +89,7 @@ class Filled:
     given: Mapping[str, object]
     frequency: str = ""
     invitation: str = ""
+    mail_language: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -215,6 +217,7 @@ class JoinPages:
                     network=kept_network(client_of(request), self._settings.consent_network),
                     wording=consent_wording(shown.newsletter, filled.language),
                     language=filled.language,
+                    mail_language=filled.mail_language,
                 ),
                 client=client_of(request),
                 evidence=filled.evidence,
@@ -250,6 +253,9 @@ class JoinPages:
             "admitted": shown.admitted,
             "frequencies": shown.frequencies if len(shown.frequencies) > 1 else (),
             "inputs": inputs_of(shown.fields, given or {}, language, errors=errors),
+            "mail_languages": named_languages(shown.newsletter)
+            if shown.newsletter.languages
+            else (),
             "path": shown.path + ("?frame=1" if framed else ""),
             "framed": framed,
             "wording": consent_wording(shown.newsletter, language),
@@ -316,7 +322,7 @@ class JoinPages:
 
 def read_filled(form: FormData, shown: ShownForm, usual: Language) -> Filled:
     """Return what came by a form, cut to what any of it may have."""
-    spoken = str(form.get("lang", ""))
+    spoken, wanted = str(form.get("lang", "")), str(form.get("mail_language", ""))
     return Filled(
         address=str(form.get("email", ""))[:_ADDRESS_LENGTH],
         name=str(form.get("name", ""))[:_ADDRESS_LENGTH],
@@ -330,6 +336,7 @@ def read_filled(form: FormData, shown: ShownForm, usual: Language) -> Filled:
         given=submitted(form, shown.fields),
         frequency=str(form.get("frequency", ""))[:_ZONE_LENGTH],
         invitation=str(form.get("invitation", ""))[:_ZONE_LENGTH],
+        mail_language=wanted if wanted in mail_languages(shown.newsletter) else "",
     )
 
 

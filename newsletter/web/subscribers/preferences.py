@@ -18,6 +18,7 @@ from newsletter.database.vocabulary import Frequency, UnsubscribeWay
 from newsletter.errors import ListError
 from newsletter.i18n.language import Language, nearest_language, time_zone_names
 from newsletter.mailings.planning.links import read_link
+from newsletter.newsletters.languages import chosen_language, named_languages
 from newsletter.newsletters.publications import get_newsletter
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
@@ -104,6 +105,8 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
             newsletter=newsletter,
             held=held,
             pauses=PAUSES,
+            mail_languages=named_languages(newsletter),
+            mail_language=chosen_language(newsletter, known.language),
             zones=time_zone_names(language),
             paused_until=max((c.paused_until for c in choices if c.paused_until), default=None),
             here=f"/p/{token}",
@@ -241,7 +244,8 @@ def _wishes_of(form: FormData) -> Wishes:
             frequencies[int(number)] = (Frequency(shown), Frequency(str(value)))
     return Wishes(
         name=str(form.get("name", "")),
-        language=Language(spoken) if spoken in set(Language) else Language.JAPANESE,
+        language=nearest_language(spoken, Language.JAPANESE),
+        mail_language=spoken,
         html=form.get("format") != "text",
         newsletter_ids=frozenset(int(value) for value in ticked if _is_number(value)),
         time_zone=str(form["time_zone"]) if "time_zone" in form else None,

@@ -236,6 +236,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("description", sa.Text(), server_default="", nullable=False),
         sa.Column("visibility", sa.String(32), server_default="private", nullable=False),
         sa.Column("look", sa.JSON(), server_default="{}", nullable=False),
+        sa.Column("languages", sa.JSON(), server_default="[]", nullable=False),
         sa.ForeignKeyConstraint(
             ["group_id"], ["people_group.id"], name=op.f("fk_newsletter_group_id")
         ),
