@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
@@ -39,7 +40,7 @@ from subscribers.lists.writing import Change, Terms, Written, write_chunk
 
 #: Rows judged and written at once: enough that statements cost little beside their rows, and a
 #: transaction that makes others wait for a fraction of a second.
-_CHUNK = 5000
+_CHUNK = 10_000
 #: Refusals kept in the report; all of them go to ``on_problem``.
 _KEPT = 1000
 #: People of whom a dry run tells what it would change, and warnings that are told one by one.
@@ -197,7 +198,7 @@ def import_records(
         tags=options.tags,
     )
     run = _Run(newsletter_id, options, on_problem, choices_of(custom))
-    with engine.connect() as connection:
+    with engine.connect() as connection, _freezing_memory():
         for _ in islice(records, run.start(connection)):
             pass
         judged = judge.chunks(records, _CHUNK, run.zone)
@@ -379,6 +380,19 @@ class _Run:
                 .where(ListImportRow.id == self._row_id)
                 .values(finished_at=now())
             )
+
+
+@contextmanager
+def _freezing_memory() -> Iterator[None]:
+    """Let Python look for garbage among what is made meanwhile, not in all that the program loaded.
+
+    A chunk makes so many lists and tuples that it looks often: as long as all reading takes.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 _Item = TypeVar("_Item")

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from operator import attrgetter
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from subscribers.fields.model import Field
@@ -25,6 +24,9 @@ from subscribers.lists.plain_rows import PlainRows, read_plain_rows
 
 #: A chunk ends with the record that reaches so many characters: a row may have a million of them.
 _MOST_CHARACTERS = 8 * 1024 * 1024
+#: Records whose characters are counted by one call.
+_COUNTED = 64
+_cells = attrgetter("cells")
 _names, _header, _fault = attrgetter("names"), attrgetter("header"), attrgetter("fault")
 
 
@@ -90,7 +92,7 @@ class Judge:
         Raises:
             ListError: The list has no column of addresses, or cannot be read.
         """
-        while chunk := _read_chunk(records, size):
+        for chunk in _chunks(records, size):
             if self._form is None:
                 self._form = self.find_form(chunk)
             yield self._judge(chunk, self._form, zone)
@@ -164,21 +166,31 @@ class Judge:
         return entry._replace(tags=tuple(dict.fromkeys((*entry.tags, *self._tags))))
 
 
-def _read_chunk(records: Iterator[Record], size: int) -> list[Record]:
-    """Return the next records, up to ``size``, or to as many characters as memory can hold."""
+def _chunks(records: Iterator[Record], size: int) -> Iterator[Sequence[Record]]:
+    """Yield records, up to ``size`` at a time, or as many characters as memory can hold."""
     chunk: list[Record] = []
     characters = 0
-    for record in islice(records, size):
-        chunk.append(record)
-        characters += _length(record.cells)
-        if characters >= _MOST_CHARACTERS:
-            break
-    return chunk
+    # Counted many at a time: to count each by itself takes longer than to read it.
+    while some := list(islice(records, min(_COUNTED, size))):
+        length = _length(some)
+        if len(chunk) + len(some) < size and characters + length < _MOST_CHARACTERS:
+            chunk += some
+            characters += length
+            continue
+        for record in some:
+            chunk.append(record)
+            characters += _length([record])
+            if len(chunk) == size or characters >= _MOST_CHARACTERS:
+                yield chunk
+                chunk, characters = [], 0
+    if chunk:
+        yield chunk
 
 
-def _length(cells: Sequence[Any]) -> int:
+def _length(records: Sequence[Record]) -> int:
     """Return how many characters cells have; those of JSON may be any value."""
+    cells = chain.from_iterable(map(_cells, records))
     try:
         return len("".join(cells))
     except TypeError:
-        return len(repr(cells))
+        return len(repr(list(map(_cells, records))))

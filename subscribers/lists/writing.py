@@ -269,21 +269,25 @@ def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> Written
         "language": terms.language.value,
         "moment": instant(now(), postgres=postgres),
     }
-    _find_known(connection)
-    _refuse_suppressed(connection, terms.newsletter_id, written)
-    _add_people(connection, staged, terms, written, values)
+    known = _find_known(connection)
+    held = connection.execute(text(_SUPPRESSED), {"newsletter": terms.newsletter_id}).all()
+    _refuse(connection, [(row.line, row.address) for row in held], _IS_SUPPRESSED, written)
+    known += _add_people(connection, staged, terms, written, values, known=known)
     # Only now: whom another added meanwhile is known, and has a subscription that counts.
-    _find_before(connection, values | {"update": terms.update})
-    left = connection.execute(text(_LEFT)).all()
-    _refuse(connection, [(row.line, row.address) for row in left], _GONE, written)
+    _find_before(connection, values | {"update": terms.update}, known=known)
+    if known:
+        left = connection.execute(text(_LEFT)).all()
+        _refuse(connection, [(row.line, row.address) for row in left], _GONE, written)
     if SubscriptionState.UNSUBSCRIBED in staged.states:
         _run(connection, _DEPARTURES, values)
     journal = Journal(connection, terms.import_id, values["moment"])
     journal.note_people()
-    if terms.samples:
+    if terms.samples and known:
         written.changes += _sampled(connection, terms.samples)
-    _change_known(connection, written, values, journal)
-    _subscribe(connection, staged, written, values, journal)
+    if known:
+        _change_known(connection, written, values, journal)
+        _subscribe_known(connection, staged, written, values, journal)
+    _subscribe_new(connection, staged, written, values)
     if "suppressed" in staged.columns:
         added = connection.scalars(text(_SUPPRESS), _used(_SUPPRESS, values)).all()
         journal.note(ImportedKind.SUPPRESSION, added)
@@ -318,9 +322,15 @@ def _note_tags(connection: Connection, newsletter_id: int, given: str) -> None:
                 note_tags(session, newsletter_id, people[first : first + _NOTED_AT_ONCE], [tag])
 
 
-def _find_known(connection: Connection) -> None:
-    for statement in _KNOWN[connection.dialect.name]:
+def _find_known(connection: Connection) -> int:
+    """Note who is known already and was not before; return how many they are."""
+    *before, find, note = _KNOWN[connection.dialect.name]
+    for statement in before:
         connection.execute(text(statement))
+    count = connection.execute(text(find)).rowcount
+    if count or connection.dialect.name == "sqlite":
+        connection.execute(text(note))
+    return count
 
 
 def _add_people(
@@ -329,45 +339,53 @@ def _add_people(
     terms: Terms,
     written: Written,
     values: dict[str, Any],
-) -> None:
-    """Add who is new, without those who were erased.
+    *,
+    known: int,
+) -> int:
+    """Add who is new, without those who were erased; return how many turned out to be known.
 
     PostgreSQL adds and erases at the same moment: somebody whom another adds is found again, and
     who was erased is asked for last, when nobody of the chunk can be erased any more.
     """
-    people = _strangers(connection, staged)
+    people = _strangers(connection, staged, known=known)
+    late = 0
     while True:
         before = connection.begin_nested()
         try:
             _run(connection, _PEOPLE, values)
         except IntegrityError:
             before.rollback()
-            _find_known(connection)
+            late += _find_known(connection)
             continue
         erased = terms.pseudonyms and erased_among(connection, people, terms.pseudonyms)
         if not erased:
             before.commit()
-            return
+            return late
         before.rollback()
         rows = [people[key] for key in erased]
         people = {key: row for key, row in people.items() if key not in erased}
         _refuse(connection, rows, _ERASED, written)
 
 
-def _strangers(connection: Connection, staged: Staged) -> dict[str, tuple[int, str]]:
+def _strangers(connection: Connection, staged: Staged, *, known: int) -> dict[str, tuple[int, str]]:
     """Return who of the chunk is not known, line and address by the address's key."""
     keys, columns = staged.columns["address_key"], staged.columns
     everybody = dict(zip(keys, zip(columns["line"], columns["address"], strict=True), strict=True))
-    known = frozenset(connection.scalars(text(_KNOWN_KEYS)))
-    return {key: row for key, row in everybody.items() if key not in known}
+    if not known:
+        return everybody
+    found = frozenset(connection.scalars(text(_KNOWN_KEYS)))
+    return {key: row for key, row in everybody.items() if key not in found}
 
 
-def _find_before(connection: Connection, values: dict[str, Any]) -> None:
+def _find_before(connection: Connection, values: dict[str, Any], *, known: int) -> None:
     """Note what is known of those on the stage, and what the list changes of it."""
     name = connection.dialect.name
     differs = _DIFFERS.format(stays_away=_STAYS_AWAY, attributes=_ATTRIBUTES_DIFFER[name])
-    for statement in _BEFORE[name]:
-        _run(connection, statement.format(flags=f"{_RETURNS}, {_ENDS}, {differs}"), values)
+    *before, note = _BEFORE[name]
+    for statement in before:
+        connection.execute(text(statement))
+    if known:
+        _run(connection, note.format(flags=f"{_RETURNS}, {_ENDS}, {differs}"), values)
 
 
 def _sampled(connection: Connection, people: int) -> Iterator[Change]:
@@ -406,26 +424,42 @@ def _change_known(
         _run(connection, change, values)
 
 
-def _subscribe(
+def _subscribe_known(
     connection: Connection,
     staged: Staged,
     written: Written,
     values: dict[str, Any],
     journal: Journal,
 ) -> None:
-    """Subscribe whoever has no subscription of the newsletter yet."""
+    """Subscribe those who are known and have no subscription of the newsletter yet."""
+    statement = _subscribe_statement(connection, _KNOWN_ONLY)
+    for state in sorted(staged.states):
+        used = _used(statement, values | {"state": state.value})
+        added = connection.scalars(text(statement), used).all()
+        journal.note(ImportedKind.SUBSCRIPTION, added)
+        _count_subscribed(written, state, len(added))
+
+
+def _subscribe_new(
+    connection: Connection, staged: Staged, written: Written, values: dict[str, Any]
+) -> None:
+    """Subscribe those who are new."""
+    statement = _subscribe_statement(connection, _NEW)
+    with _keys_held(connection, values):
+        for state in sorted(staged.states):
+            count = _run(connection, statement, values | {"state": state.value})
+            _count_subscribed(written, state, count)
+
+
+def _subscribe_statement(connection: Connection, whom: str) -> str:
     postgres = connection.dialect.name == "postgresql"
     attributes = "CAST(s.attributes AS json)" if postgres else "s.attributes"
-    for state in sorted(staged.states):
-        of_state = values | {"state": state.value}
-        statement = _SUBSCRIBE.format(attributes=attributes, whom=_KNOWN_ONLY, **_GROUND)
-        known = connection.scalars(text(statement), _used(statement, of_state)).all()
-        journal.note(ImportedKind.SUBSCRIPTION, known)
-        statement = _SUBSCRIBE.format(attributes=attributes, whom=_NEW, **_GROUND)
-        with _keys_held(connection, values):
-            count = len(known) + _run(connection, statement, of_state)
-        name = "added" if state is SubscriptionState.CONFIRMED else state.value
-        setattr(written, name, getattr(written, name) + count)
+    return _SUBSCRIBE.format(attributes=attributes, whom=whom, **_GROUND)
+
+
+def _count_subscribed(written: Written, state: SubscriptionState, count: int) -> None:
+    name = "added" if state is SubscriptionState.CONFIRMED else state.value
+    setattr(written, name, getattr(written, name) + count)
 
 
 @contextmanager
@@ -444,11 +478,6 @@ def _keys_held(connection: Connection, values: dict[str, Any]) -> Iterator[None]
     connection.execute(text(_CHECKS), {"role": "replica"})
     yield
     connection.execute(text(_CHECKS), {"role": "origin"})
-
-
-def _refuse_suppressed(connection: Connection, newsletter_id: int, written: Written) -> None:
-    found = connection.execute(text(_SUPPRESSED), {"newsletter": newsletter_id}).all()
-    _refuse(connection, [(row.line, row.address) for row in found], _IS_SUPPRESSED, written)
 
 
 def _run(connection: Connection, statement: str, values: dict[str, Any]) -> int:

@@ -64,6 +64,18 @@ def test_a_chunk_of_long_rows_has_fewer(stage: Stage, monkeypatch: pytest.Monkey
     assert (report.added, chunks) == (30, [3, 3, 3, 21])
 
 
+def test_a_chunk_has_no_more_rows_than_it_may(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("subscribers.lists.imports._CHUNK", 96)
+    rows = [f"r{number}@example.jp\n" for number in range(500)]
+    chunks: list[int] = []
+    records = csv_records(["email\n", *rows], source="l.csv")
+    options = ImportOptions(source="l.csv", basis="form")
+    import_records(stage.engine, stage.newsletter_id, records, options, progress=chunks.append)
+    assert chunks == [95, 96, 96, 96, 96, 21]
+
+
 def test_a_user_who_may_not_leave_out_checks_of_keys_imports_as_well(postgres_url: str) -> None:
     stage = set_stage(engine := open_engine(postgres_url))
     with engine.begin() as connection:

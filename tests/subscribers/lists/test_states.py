@@ -248,8 +248,11 @@ def test_a_column_that_is_none_of_ours_can_be_left_out(stage: Stage) -> None:
     assert _states(stage.engine) == {"a": _C}
 
 
-def test_a_state_that_comes_late_in_json_lines_counts(stage: Stage) -> None:
-    lines = [json.dumps({"email": f"r{n}@x.example"}) for n in range(5000)]
+def test_a_state_that_comes_late_in_json_lines_counts(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("subscribers.lists.imports._CHUNK", 100)
+    lines = [json.dumps({"email": f"r{n}@x.example"}) for n in range(300)]
     lines.append(json.dumps({"email": "late@x.example", "status": "unsubscribed"}))
     _import(stage, "\n".join(lines).encode(), name="l.jsonl")
     assert _states(stage.engine)["late"] is _U
