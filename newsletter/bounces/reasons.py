@@ -39,6 +39,12 @@ _BOILERPLATE = re.compile(
     r"|\(in reply to [a-z ]{4,24} command\)"
 )
 _IP_ADDRESS = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\w)")
+#: An address of the network, by its name in several languages.
+_IP_NAMED = re.compile(
+    r"(?<![a-z])(?:client )?ip(?:v[46])?[- ]?(?:addresse?s?|adress?en?|adresa|адрес\w{0,2})"
+    r"|(?<![a-z])ip ?(?:アドレス|地址|주소)"
+    r"|\b(?:adresse|direcci[oó]n|indirizzo|endere[cç]o|adres[as]?|адрес\w{0,2}|địa chỉ|alamat) ip\b"
+)
 _BLOCK_LISTS = re.compile(
     r"spamhaus\.|spamcop\.|barracudacentral\.|sorbs\.|abuseat\.|surbl\.|uceprotect|njabl\.|cbl\.|psbl\."
     r"|mailspike|invaluement|senderscore|dnsbl|rbldns|spamrl|sbl-xbl|att\.net/blocks"
@@ -50,6 +56,11 @@ _AT_ONCE = r"[^a-z;]{0,12}(?:is |was )?"
 _BESIDE = r"[^。、.,;]{0,16}?"
 #: The recipient's server is not the recipient.
 _SERVERS_UNSPACED = "の(?:メール)?(?:サーバ|ホスト)"
+#: Where somebody is missing, which is no permission that they lack.
+_AT_THIS_HOST = (
+    "(?:(?:この|当|弊社|本|이)[ ]?(?:メール)?(?:サーバー?|システム|ドメイン|서버)"
+    "(?:上|内)?(?:には?|에)[ ]?)?"
+)
 _SERVERS = "'s? (?:e-?mail |mail )?(?:server|host|system|provider|domain)"
 _OF_SERVER = re.compile(f"{_SERVERS_UNSPACED}|{_SERVERS}")
 _ITSELF_UNSPACED = rf"(?!{_SERVERS_UNSPACED})[^.;!?。！？；]{{0,40}}?"
@@ -94,7 +105,7 @@ _PERSON: tuple[Pairs, ...] = (
     pairs(
         _GRAMMAR["person_unspaced"],
         _GRAMMAR["none_unspaced"],
-        between="(?:様|さま)?[」』>\"' @]{0,3}[がはも이가은는]?[ ]?",
+        between=f"(?:様|さま)?[」』>\"' @]{{0,3}}[がはも이가은는]?[ ]?{_AT_THIS_HOST}",
         spaced=False,
     ),
     pairs(_GRAMMAR["absent_unspaced"], _GRAMMAR["person_unspaced"], between=_OF_THAT, spaced=False),
@@ -137,6 +148,13 @@ _FOR_NOW = re.compile("|".join(_GRAMMAR["host_for_now"]))
 _DORMANT = pairs(_GRAMMAR["person"], _GRAMMAR["dormant"])
 #: Alone it leaves open whether there is a mailbox.
 _UNAVAILABLE = re.compile(r"\b(?:mailbox|account) (?:is )?(?:unavailable|not available)\b")
+#: Two faults of which a reply leaves open which it is, unless it says so besides.
+_EITHER = re.compile(
+    r"\b(?:mailbox|account|user|recipient|address) (?:is )?"
+    r"(?:unavailable|not available|unknown|not found|invalid|disabled|inactive|full)"
+    r" or (?:access denied|unavailable|unknown|not found|invalid|disabled|inactive|full)\b",
+    re.IGNORECASE,
+)
 _NO_HOST: tuple[Pairs, ...] = (
     pairs(_GRAMMAR["host"], _GRAMMAR["host_absent"]),
     pairs(_GRAMMAR["host_denied"], _GRAMMAR["host"], between=_CLOSE),
@@ -208,6 +226,13 @@ def reason_of_words(
         near: They were said of this address, not somewhere in the bounce: where no command is
             known, plain words that nobody is there are then believed.
     """
+    particular = _EITHER.sub(" ", words)
+    if particular != words:
+        found = reason_of_words(
+            particular, status=status, command=command, parties=parties, near=near
+        )
+        if found is Reason.USER_UNKNOWN:
+            return found
     text = _plain(words, parties)
     code = status.partition(".")[2]
     if not command and near and any(sign in text for sign in _ANSWERS_RCPT):
@@ -408,7 +433,8 @@ def _by_grammar(text: str, *, command: str, certain: bool, parties: Parties) -> 
 
 def _unnamed(text: str) -> str:
     """Put a mark for each host: the full stops in it end no clause, its labels are no words."""
-    text = _HOST_NAME.sub("#", _IP_ADDRESS.sub("clientaddress", text))
+    text = _IP_NAMED.sub("clientaddress", _IP_ADDRESS.sub("clientaddress", text))
+    text = _HOST_NAME.sub("#", text)
     return text.replace("@", "thisaddress").replace("...", " ")
 
 

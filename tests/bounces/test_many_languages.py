@@ -47,6 +47,16 @@ from tests.bounces.test_whose_fault import notice, only, told
         "550 the mailbox expired",
         "550 Ce destinataire n'est pas connu",
         "550 La cuenta no está registrada",
+        "550 ユーザなし",
+        "550 このアドレスは当サーバーにありません",
+        "550 没有该用户",
+        "550 המשתמש לא קיים",
+        "550 المستخدم غير موجود",
+        "550 lietotājs nav atrasts",
+        "550 skrzynka nieznana",
+        "550 Die Adresse existiert auf diesem System nicht",
+        "550 that user has never existed",
+        "550 mailbox unavailable or access denied (user not exist)",
     ],
 )
 def test_whoever_is_gone_in_further_words_and_languages_is_hard(words: str) -> None:
@@ -81,6 +91,14 @@ def test_whoever_is_gone_in_further_words_and_languages_is_hard(words: str) -> N
         "550 this mailbox is not used for newsletters",
         "550 у пользователя нет места",
         "550 宛先のメールサーバーが存在しないか、応答しません",
+        "550 宛先なしのメールは受け付けません",
+        "550 アカウントにはこの操作の権限がありません",
+        "550 mailbox unavailable or access denied",
+        "550 L'adresse IP n'est pas valide",
+        "550 Die IP-Adresse ist nicht registriert",
+        "550 このIPアドレスは存在しません",
+        "550 发信地址不存在",
+        "550 המשתמש: תיבת הדואר מלאה",
     ],
 )
 def test_whoever_is_there_in_the_same_languages_is_not(words: str) -> None:
