@@ -42,6 +42,29 @@ export function caretAt(tr, at) {
   return tr.setSelection(TextSelection.create(tr.doc, at + 1));
 }
 
+/** Enter in a last row that is empty takes the row away and leaves the table, as in a list. */
+function leaveEmptyRow(state, dispatch) {
+  const { $from, empty } = state.selection, depth = within($from, "table_cell", "table_header");
+  if (!depth || !empty) return false;
+  const row = $from.node(depth - 1), table = $from.node(depth - 2), index = $from.index(depth - 2);
+  if (!index || index < table.childCount - 1 || row.children.some((cell) => cell.content.size)) return false;
+  if (dispatch) {
+    const tr = state.tr.delete($from.before(depth - 1), $from.after(depth - 1));
+    dispatch(caretAt(tr, tr.mapping.map($from.after(depth - 2))).scrollIntoView());
+  }
+  return true;
+}
+
+/** From the last row of a table downwards, where no text follows. */
+function goBelowTable(state, dispatch, view) {
+  const { $head, empty } = state.selection, depth = within($head, "table_cell", "table_header");
+  if (!depth || !empty || $head.index(depth - 2) < $head.node(depth - 2).childCount - 1 || (view && !view.endOfTextblock("down"))) return false;
+  const $after = state.doc.resolve($head.after(depth - 2)), { nodeAfter } = $after;
+  if (nodeAfter && nodeAfter.isTextblock) return false;
+  if (dispatch) dispatch(caretAt(state.tr, $after.pos).scrollIntoView());
+  return true;
+}
+
 /** Enter at the end of a table leaves it; Tab there adds a row. */
 function leaveTable(state, dispatch) {
   const { $from, empty } = state.selection, depth = within($from, "table_cell", "table_header");
@@ -80,6 +103,7 @@ const breakInCell = (state, dispatch, view) => within(state.selection.$from, "ta
 /** A heading split amid its words leaves the rest as text, but for a part that goes on as one. */
 const enter = chainCommands(
   intoNext,
+  leaveEmptyRow,
   leaveTable,
   breakInCell,
   newlineInCode,
@@ -155,6 +179,7 @@ const cellOr = (direction, other) => (state, dispatch, view) => (isInTable(state
 /** Keys by their names; the page adds those that open forms. */
 export const KEYS = {
   Enter: enter,
+  ArrowDown: goBelowTable,
   "Shift-Enter": chainCommands(exitCode, insertBreak),
   "Mod-Enter": chainCommands(exitCode, goBelow),
   Backspace: backspace,

@@ -1,4 +1,9 @@
-/** The list of blocks: opened by / in an empty place or by its button, found by typing. */
+/**
+ * The list of blocks: opened by its button or by a slash where a word may begin, found by typing.
+ *
+ * Behind a Japanese letter a slash may as well be meant (大人/子供): there nothing is chosen by the keys
+ * that end a word, unless it was pointed at or what is typed can be no word of the text.
+ */
 import { Plugin, PluginKey, TextSelection } from "prosemirror-state";
 import { addPart, become, caretAt, freshTable, insert, toggleList, toggleQuotation } from "./commands.js";
 import { askFresh, hasForm } from "./forms.js";
@@ -8,6 +13,8 @@ import { schema } from "./schema.js";
 
 const { nodes } = schema;
 const key = new PluginKey("slash");
+/** What stands within a line of text. */
+const INLINE = { field: nodes.field, footnote: nodes.footnote };
 const run = (command) => (view) => command(view.state, view.dispatch, view);
 
 /** Put a block in, once the form that it may have is filled in. */
@@ -78,23 +85,38 @@ const offered = () => {
   return ENTRIES.filter((entry) => (!entry.kind || known.has(entry.kind)) && (!entry.needs || desk.dataset[entry.needs]));
 };
 const folded = (text) => text.normalize("NFKC").toLowerCase();
-const matching = (query) => {
+/** What is offered for what was typed; amid a text, what stands within one comes first. */
+const matching = (query, amid) => {
   const wanted = folded(query);
-  if (!wanted) return offered();
+  if (!wanted) return amid ? [...offered().filter(({ name }) => name in INLINE), ...offered().filter(({ name }) => !(name in INLINE))] : offered();
   const all = offered().map((entry) => ({ entry, label: folded(say(`kind.${entry.name}`)), terms: folded(entry.terms).split(" ") }));
   const begins = all.filter(({ label, terms }) => label.startsWith(wanted) || terms.some((term) => term.startsWith(wanted)));
   const holds = all.filter((each) => !begins.includes(each) && (each.label.includes(wanted) || each.terms.some((term) => term.includes(wanted))));
   return [...begins, ...holds].map(({ entry }) => entry);
 };
 
-/** Whether a slash typed here asks for the list: where text begins, or behind a space. */
+const JAPANESE = "[\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Han}ー、。！？」』）】]";
+const BEHIND_JAPANESE = new RegExp(`${JAPANESE}$`, "u"), GOES_ON = new RegExp(`^(?!${JAPANESE})[^\\s\\ufffc]`, "u");
+
+/**
+ * Whether a slash typed here asks for the list: "begins" where a word begins, "within" behind a Japanese
+ * letter, "" where it is text, as in 1/2, and/or, https://.
+ */
 function asks(state, pos) {
   const $pos = state.doc.resolve(pos);
   // A closing line may well have a slash; at its beginning it asks.
-  if ($pos.parent.type === nodes.credit) return !$pos.parentOffset;
-  if ($pos.parent.type !== nodes.paragraph || flowIndex($pos) < 0) return false;
+  if ($pos.parent.type === nodes.credit) return $pos.parentOffset ? "" : "begins";
+  if ($pos.parent.type !== nodes.paragraph || flowIndex($pos) < 0) return "";
   const before = $pos.parent.textBetween(0, $pos.parentOffset, "\n", "\ufffc");
-  return !before || /[\s\u3000]$/.test(before);
+  if (!before || /[\s\u3000]$/.test(before)) return "begins";
+  return BEHIND_JAPANESE.test(before) ? "within" : "";
+}
+
+/** How the list opens for a slash; nothing that goes on behind it makes a word with it. */
+function opening(state, pos, behind) {
+  const { $to } = state.selection, rest = $to.parent.textBetween(behind - $to.start(), $to.parent.content.size, "\n", "\ufffc");
+  const how = asks(state, pos);
+  return !how || (how === "within" && GOES_ON.test(rest)) ? null : { open: pos, typed: true, within: how === "within" };
 }
 
 /** The list beside the caret; `from` is where the slash stands, null when a button opened it. */
@@ -120,9 +142,10 @@ class Menu {
     if (!state) { this.close(); return; }
     if (this.query === state.query && this.open) return;
     this.query = state.query;
-    this.shown = matching(state.query);
-    this.at = 0;
-    this.draw(state.from);
+    this.shown = matching(state.query, view.state.selection.$from.parent.textContent.length > state.query.length + 1);
+    // What may be a word of the text is not chosen by itself.
+    this.at = state.within && /[^ -~]/.test(folded(state.query)) ? -1 : 0;
+    if (state.within && !this.shown.length) this.close(); else this.draw(state.from);
   }
 
   draw(from) {
@@ -160,7 +183,7 @@ class Menu {
     announce(chosen.firstChild.textContent);
   }
 
-  step(by) { this.at = (this.at + by + this.shown.length) % Math.max(1, this.shown.length); this.mark(); }
+  step(by) { this.at = this.at < 0 && by < 0 ? this.shown.length - 1 : (this.at + by + this.shown.length) % Math.max(1, this.shown.length); this.mark(); }
 
   choose(at) {
     const entry = this.shown[at], { view } = this, state = key.getState(view.state);
@@ -186,6 +209,11 @@ class Menu {
   destroy() { this.box.remove(); }
 }
 
+/** Ask for a field of the reader, and put it where the caret is. */
+export const addField = chip(() => nodes.field.create());
+/** Whether the text at the caret can have a field in it. */
+export const takesField = (state) => state.selection.$from.parent.inlineContent && Boolean(state.selection.$from.parent.type.contentMatch.matchType(nodes.field));
+
 /** Open the list by its button, at the caret; what is typed then narrows it. */
 export function openBlocks(view) {
   view.focus();
@@ -203,7 +231,7 @@ export function slashMenu() {
         const told = tr.getMeta(key);
         if (told && told.close) return null;
         if (!told && !held) return null;
-        const opened = told ? { from: told.open, typed: told.typed } : held;
+        const opened = told ? { from: told.open, typed: told.typed, within: told.within } : held;
         const from = told ? told.open : tr.mapping.map(held.from, -1), { $from, empty } = state.selection;
         if (!empty || $from.pos < from || from < $from.start()) return null;
         const text = state.doc.textBetween(from, $from.pos, "\n", "\ufffc");
@@ -219,14 +247,20 @@ export function slashMenu() {
     props: {
       handleTextInput(view, from, to, text, typed) {
         // What is typed fast comes in one piece with the slash.
-        if (view.composing || !/^[/／][^\s/]{0,12}$/.test(text) || !asks(view.state, from)) return false;
-        view.dispatch(typed().setMeta(key, { open: from, typed: true }));
+        const opened = view.composing || !/^[/／][^\s/]{0,12}$/.test(text) ? null : opening(view.state, from, to);
+        if (!opened) return false;
+        view.dispatch(typed().setMeta(key, opened));
         return true;
       },
       handleKeyDown(view, event) {
         if (!menu || !menu.open || event.isComposing) return false;
+        if (!menu.shown.length && event.key !== "Escape") { close(view); return false; }
         if (event.key === "ArrowDown" || event.key === "ArrowUp") { menu.step(event.key === "ArrowDown" ? 1 : -1); return true; }
-        if (event.key === "Enter" || event.key === "Tab") { if (menu.shown.length) menu.choose(menu.at); else close(view); return true; }
+        if (event.key === "Enter" || event.key === "Tab") {
+          if (menu.at < 0) { close(view); return false; }
+          menu.choose(menu.at);
+          return true;
+        }
         if (event.key === "Escape") { close(view); return true; }
         return false;
       },
@@ -240,7 +274,8 @@ export function slashMenu() {
             if (view.composing || key.getState(view.state) || !empty || !$from.parent.isTextblock) return;
             const typed = /[/／][^\s/／]{0,16}$/.exec($from.parent.textBetween(0, $from.parentOffset, "\n", "\ufffc"));
             const at = typed ? $from.pos - typed[0].length : -1;
-            if (typed && asks(view.state, at)) view.dispatch(view.state.tr.setMeta(key, { open: at, typed: true }));
+            const opened = typed ? opening(view.state, at, $from.pos) : null;
+            if (opened) view.dispatch(view.state.tr.setMeta(key, opened));
           }, 60);
           return false;
         },

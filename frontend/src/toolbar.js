@@ -8,7 +8,7 @@ import { ICONS } from "./icons.js";
 import { duplicate, move, remove } from "./outline.js";
 import { element, icon, say } from "./page.js";
 import { schema } from "./schema.js";
-import { openBlocks } from "./slash.js";
+import { addField, openBlocks, takesField } from "./slash.js";
 
 const { nodes, marks } = schema;
 const isMac = /Mac|iPhone|iPad/.test(navigator.platform);
@@ -59,6 +59,7 @@ export function fillToolbar(bar, view, { choosePicture }) {
       button("emphasis", act(toggleMark(marks.emphasis)), { keys: "Ctrl+I", on: marked(marks.emphasis) }),
       button("strikethrough", act(toggleMark(marks.strikethrough)), { keys: "Ctrl+Shift+X", on: marked(marks.strikethrough) }),
       button("anchor", () => openLink(view), { keys: "Ctrl+K", on: (state) => Boolean(rangeOfLink(state)) }),
+      button("field", () => { if (takesField(view.state)) addField(view); }, { can: takesField }),
     ),
     group(
       button("bullets", act(toggleList(nodes.bullet_list)), { keys: "Ctrl+Shift+8", on: (state) => isIn(state, "bullet_list") }),

@@ -47,6 +47,7 @@ from newsletter.issues.model import (
     ThematicBreak,
     Verbatim,
 )
+from newsletter.issues.outline import to_outline, with_outline
 from newsletter.issues.plain_text import inline_words
 
 Rewrite = Callable[[str], str]
@@ -351,6 +352,16 @@ def walk_placed_blocks(issue: Issue) -> Iterator[tuple[IssuePlace, Block]]:
     for part in walk_parts(issue):
         for block in walk_blocks(part.body):
             yield part.place, block
+
+
+def with_blocks(issue: Issue, change: Callable[[Block], Block]) -> Issue:
+    """Return the issue with every block changed, those within others first."""
+
+    def each(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+        return tuple(change(map_within(block, each)) for block in blocks)
+
+    parts = (replace(part, body=each(part.body)) for part in to_outline(issue))
+    return with_outline(replace(issue, lead=each(issue.lead)), tuple(parts))
 
 
 def rewrite_issue(

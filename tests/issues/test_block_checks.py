@@ -48,6 +48,7 @@ def _issue(body: str) -> tuple[str, Issue]:
         ("contents-empty", 8, ":::contents"),
         ("contents-place", 10, "# 章\n\n:::contents"),
         ("snippet-unknown", 8, ":::snippet 窓口"),
+        ("table-row-empty", 8, "| 日 | 場所 |\n| --- | --- |\n| 1日 | 役場 |\n| | |"),
         ("field-fallback", 8, ":field[name]様"),
         ("field-unknown", 8, ":field[birthday|誕生日]"),
     ],
@@ -93,3 +94,16 @@ def test_an_address_that_no_mail_may_open_forbids_sending(url: str) -> None:
     issue = Issue(title="題", issue_date=date(2026, 12, 1), lead=(Button(label="送る", url=url),))
 
     assert [f.code for f in check_issue(issue) if f.severity is Severity.ERROR] == ["url-malformed"]
+
+
+def test_empty_rows_of_a_table_are_deleted_at_once() -> None:
+    rows = "| 日 | 場所 |\n| --- | --- |\n| | |\n| 1日 | |\n| | |"
+    _, issue = _issue(f":::columns\n{rows}\n+++\n右\n:::")
+
+    (finding,) = check_blocks(issue)
+
+    assert finding.fix is not None
+    assert (
+        finding.fix(issue)
+        == _issue(":::columns\n| 日 | 場所 |\n| --- | --- |\n| 1日 | |\n+++\n右\n:::")[1]
+    )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from datetime import datetime, time
+from functools import partial
+from itertools import chain
 from typing import assert_never
 
-from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.messages import Message, msg, nmsg
 from newsletter.issues.checks.findings import Finding, IssueField, IssuePlace, Severity
 from newsletter.issues.contacts import dialled, is_email
 from newsletter.issues.events import (
@@ -42,7 +45,8 @@ from newsletter.issues.model import (
     Verbatim,
 )
 from newsletter.issues.outline import table_of_contents
-from newsletter.issues.walking import running_texts, walk_placed_blocks, walk_runs
+from newsletter.issues.plain_text import inline_words
+from newsletter.issues.walking import running_texts, walk_placed_blocks, walk_runs, with_blocks
 
 #: Pictures that stand beside each other in a mail and can still be seen.
 _FEWEST, _MOST = 2, 4
@@ -65,7 +69,9 @@ def check_blocks(issue: Issue, fields: Collection[str] = ()) -> Iterator[Finding
                     yield from _check_field(run, place, fields)
 
 
-def _check(block: Block, place: IssuePlace, issue: Issue, contents: int) -> Iterator[Finding]:
+def _check(  # noqa: C901 - one a kind
+    block: Block, place: IssuePlace, issue: Issue, contents: int
+) -> Iterator[Finding]:
     match block:
         case Button():
             yield from _check_button(block, place)
@@ -81,6 +87,8 @@ def _check(block: Block, place: IssuePlace, issue: Issue, contents: int) -> Iter
             yield from _check_columns(block, place)
         case Contents():
             yield from _check_contents(place, issue, contents)
+        case Table():
+            yield from _check_table(block, place)
         case Snippet(name=name):
             yield _finding(
                 "snippet-unknown",
@@ -97,7 +105,6 @@ def _check(block: Block, place: IssuePlace, issue: Issue, contents: int) -> Iter
             | Verbatim()
             | Heading()
             | ThematicBreak()
-            | Table()
             | Comment()
             | Conditional()
         ):
@@ -281,6 +288,37 @@ def _check_gallery(gallery: Gallery, place: IssuePlace) -> Iterator[Finding]:
         remedy = msg("Make rows of two to four.")
     severity = Severity.WARNING if count else Severity.ERROR
     yield _finding("gallery-count", place, about, message, remedy, severity)
+
+
+def _check_table(table: Table, place: IssuePlace) -> Iterator[Finding]:
+    empty = sum(not any(row) for row in table.rows)
+    if not empty:
+        return
+    first = next(filter(None, map(inline_words, (*table.head, *chain(*table.rows)))), "")
+    yield Finding(
+        code="table-row-empty",
+        severity=Severity.WARNING,
+        place=place,
+        about=first,
+        within=(first,),
+        message=nmsg(
+            "The table “{first}” has {count} empty row.",
+            "The table “{first}” has {count} empty rows.",
+            empty,
+            first=first,
+        ),
+        remedy=msg("Fill it in, or delete it."),
+        fix=partial(with_blocks, change=lambda block: _filled(block) if block == table else block),
+        act=msg("Delete empty rows"),
+    )
+
+
+def _filled(block: Block) -> Block:
+    match block:
+        case Table(rows=rows):
+            return replace(block, rows=tuple(filter(any, rows)))
+        case _:
+            return block
 
 
 def _check_columns(columns: Columns, place: IssuePlace) -> Iterator[Finding]:

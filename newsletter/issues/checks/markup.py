@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
 from urllib.parse import unquote
@@ -17,7 +17,6 @@ from urllib.parse import unquote
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.checks.findings import Finding, IssuePlace, Severity
 from newsletter.issues.model import (
-    Block,
     Emphasis,
     Footnote,
     Inline,
@@ -28,15 +27,14 @@ from newsletter.issues.model import (
     Strong,
     Text,
 )
-from newsletter.issues.outline import to_outline, with_outline
 from newsletter.issues.plain_text import inline_words
 from newsletter.issues.walking import (
-    map_within,
     running_texts,
     walk_blocks,
     walk_parts,
     walk_passages,
     walk_urls,
+    with_blocks,
 )
 
 _MIRRORED = str.maketrans("[](){}<>", "][)(}{><")
@@ -446,16 +444,8 @@ def _is_wrapped(paragraph: Paragraph) -> bool:
 
 
 def _joined(issue: Issue, *, wrapped: Paragraph) -> Issue:
-    def mend(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
-        return tuple(map(mend_one, blocks))
-
-    def mend_one(block: Block) -> Block:
-        if block == wrapped:
-            return Paragraph(content=tuple(_without_breaks(wrapped.content)))
-        return map_within(block, mend)
-
-    parts = (replace(part, body=mend(part.body)) for part in to_outline(issue))
-    return with_outline(replace(issue, lead=mend(issue.lead)), tuple(parts))
+    joined = Paragraph(content=tuple(_without_breaks(wrapped.content)))
+    return with_blocks(issue, lambda block: joined if block == wrapped else block)
 
 
 def _without_breaks(content: tuple[Inline, ...]) -> Iterator[Inline]:

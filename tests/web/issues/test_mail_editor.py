@@ -217,6 +217,49 @@ def test_escape_leaves_the_slash_as_text(mail: Page) -> None:
     assert "/a" in lines(mail)
 
 
+def test_a_field_of_the_reader_comes_into_the_middle_of_a_sentence(mail: Page) -> None:
+    blocks, dialog = mail.get_by_role("listbox", name="Blocks"), mail.get_by_role("dialog")
+    field = {"kind": "field", "field": "name", "fallback": ""}
+    write_in(mail, "雨でも開きます。")
+    mail.keyboard.press("ArrowLeft")
+    mail.keyboard.type("/sashikomi")
+    mail.keyboard.press("Enter")
+    dialog.get_by_role("button", name="Insert").click()
+    mail.get_by_role("toolbar").get_by_role("button", name="Reader’s name or field").click()
+    dialog.get_by_role("button", name="Insert").click()
+    mail.keyboard.type("大人/")
+    expect(blocks).to_be_visible()
+    mail.keyboard.press("Escape")
+
+    (paragraph,) = kept_now(mail)["chapters"][1]["items"][0]["body"]
+    assert paragraph["content"] == [
+        _text("雨でも開きます"),
+        field,
+        field,
+        _text("大人/。"),
+    ]
+
+
+def test_a_slash_that_is_text_stays_text_whatever_follows(mail: Page) -> None:
+    typed = (
+        "1/2",
+        "https://example.jp/a",
+        "and/or",
+        "大人/子供",
+        "氏名/名前",
+        "12月/表",
+        "3日/4日",
+    )
+    write_in(mail, "雨でも開きます。")
+    for words in typed:
+        mail.keyboard.press("Enter")
+        mail.keyboard.type(words)
+    mail.keyboard.press("Enter")
+
+    body = kept_now(mail)["chapters"][1]["items"][0]["body"]
+    assert [block["content"][0]["text"] for block in body[1:]] == list(typed)
+
+
 def test_a_link_is_asked_for_beside_its_words(studio: Desk, mail: Page) -> None:
     write_in(mail, "雨でも開きます。")
     for _ in range(4):
@@ -671,6 +714,24 @@ def test_enter_at_the_end_of_a_table_leaves_it(mail: Page) -> None:
     body = kept_now(mail)["chapters"][1]["items"][0]["body"]
     assert [run.get("text") for run in body[1]["rows"][0][0]] == ["一日", None, "二日"]
     assert body[2] == _paragraph("続き")
+
+
+@pytest.mark.parametrize("key", ["ArrowDown", "Enter"])
+def test_a_table_that_ends_the_issue_is_left_by_the_keyboard(mail: Page, key: str) -> None:
+    write_in(mail, "雨でも開きます。")
+    paste_html(mail, _TABLE)
+    mail.keyboard.press("Backspace")
+    write_in(mail, "一日")
+    if key == "Enter":
+        mail.keyboard.press("Tab")
+    mail.keyboard.press(key)
+    mail.keyboard.type("続き")
+
+    value = kept_now(mail)
+    table, paragraph = value["chapters"][1]["items"][0]["body"][1:]
+    assert len(table["rows"]) == 1
+    assert paragraph == _paragraph("続き")
+    assert value["credits"] == []
 
 
 @given(data=st.data())
