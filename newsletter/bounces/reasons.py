@@ -280,7 +280,9 @@ def reason_of_codes(*, status: str, reply: str, command: str) -> Reason:
 def speaks_of_nobody(words: str, parties: Parties = _STRANGERS) -> bool:
     """Tell whether words may mean that nobody is there; they are used of much else."""
     text = _plain(words, parties)
-    if _is_of_sender(text) or _is_for_now(text) or _OF_SERVER.search(text):
+    if _is_of_sender(text) or _is_for_now(text):
+        return False
+    if _OF_SERVER.search(text) or _IP_NAMED.search(text):
         return False
     return _words().at_last.occurs_in(text)
 
