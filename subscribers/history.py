@@ -432,6 +432,7 @@ _KNOWN: Mapping[str, Worded] = {
     "language": msg("Language"),
     "format": msg("Form of the mail"),
     "time_zone": msg("Time zone"),
+    "frequency": pmsg("reader", "How often"),
     "tags": msg("Tags"),
     "paused_until": msg("Pause"),
 }

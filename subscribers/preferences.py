@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
@@ -30,7 +31,7 @@ from newsletter.i18n.language import Language, nearest_language
 from newsletter.i18n.messages import msg
 from newsletter.newsletters.languages import chosen_language, mail_languages
 from newsletter.tokens import DeliveryRef
-from subscribers.fields.store import list_fields
+from subscribers.fields.store import list_fields, newsletters_of_group
 from subscribers.fields.values import values_of, write_own_values
 from subscribers.frequency import change_frequency, offered_frequencies
 from subscribers.joining import PREFERENCES_PAGE, Origin, consent_wording, subscribe
@@ -242,25 +243,19 @@ def save_wishes(
         NotFoundError: See `find_reader`.
         ListError: A value is none of its field; nothing is saved.
     """
-    written: list[str] = []
-    if wishes.values:
-        # First, as it holds the person alone; what follows holds them together with others.
-        written += write_own_values(session, newsletter_id, subscriber_id, wishes.values)
+    changes: defaultdict[int, list[str]] = defaultdict(list)
+    # First, as it holds the person alone; what follows holds them together with others.
+    for number, keys in _write_fields(session, subscriber_id, newsletter_id, wishes).items():
+        changes[number] += keys
     if hold_person(session, subscriber_id) is None:
         raise NotFoundError(_NO_MORE)
     shown = known_of(session, newsletter_id, subscriber_id)
     wished = _wished(session, newsletter_id, wishes, shown)
-    changed = {
-        name: value
-        for name in (each.name for each in fields(Known))
-        if (value := getattr(wished, name)) != getattr(shown, name)
-    }
     relations = session.scalars(
         select(SubscriptionRow).where(SubscriptionRow.subscriber_id == subscriber_id)
     ).all()
     for relation in relations:
-        for name, value in changed.items():
-            setattr(relation, name, value)
+        changes[relation.newsletter_id] += _write_known(relation, wished, shown)
     session.flush()
     known = {relation.newsletter_id for relation in relations}
     had = {r.newsletter_id for r in relations if r.state is SubscriptionState.CONFIRMED}
@@ -286,19 +281,40 @@ def save_wishes(
                 mailing_id=mailing_id,
                 way=UnsubscribeWay.PAGE,
             )
-    _change_frequencies(session, subscriber_id, wishes)
+    for number in _change_frequencies(session, subscriber_id, wishes):
+        changes[number].append("frequency")
     if wishes.weeks is not None:
-        pause(session, subscriber_id, weeks=wishes.weeks)
-        written.append("paused_until")
-    if written or changed:
-        record_event(
-            session,
-            READER,
-            Action.SUBSCRIBER_PREFERENCES,
-            object=f"subscriber {subscriber_id}",
-            newsletter_id=newsletter_id,
-            details={"changed": [*written, *changed]},
-        )
+        for number in _set_pause(session, subscriber_id, _pause_end(wishes.weeks)):
+            changes[number].append("paused_until")
+    _record_changes(session, subscriber_id, changes)
+
+
+def _write_fields(
+    session: Session, subscriber_id: int, newsletter_id: int, wishes: Wishes
+) -> dict[int, Sequence[str]]:
+    """Write what somebody filled in; return what changed, for each newsletter that has it."""
+    if not wishes.values:
+        return {}
+    written = write_own_values(session, newsletter_id, subscriber_id, wishes.values)
+    return {
+        number: written
+        for number in newsletters_of_group(session, newsletter_id)
+        if is_on_list(session, number, subscriber_id)
+    }
+
+
+def _write_known(relation: SubscriptionRow, wished: Known, shown: Known) -> list[str]:
+    """Let a newsletter know what is wished otherwise than shown; return the names of what is new.
+
+    What was left as it was shown stays as this newsletter has it.
+    """
+    changed = []
+    for name in (each.name for each in fields(Known)):
+        value = getattr(wished, name)
+        if value not in (getattr(shown, name), getattr(relation, name)):
+            setattr(relation, name, value)
+            changed.append(name)
+    return changed
 
 
 def join_offered(
@@ -344,10 +360,30 @@ def join_offered(
     )
 
 
-def _change_frequencies(session: Session, subscriber_id: int, wishes: Wishes) -> None:
-    for number, (shown, chosen) in wishes.frequencies.items():
-        if chosen in offered_frequencies(session, number):
-            change_frequency(session, number, subscriber_id, chosen, shown=shown)
+def _change_frequencies(session: Session, subscriber_id: int, wishes: Wishes) -> list[int]:
+    """Do what somebody wishes where it is offered; return the newsletters where it is new."""
+    return [
+        number
+        for number, (shown, chosen) in wishes.frequencies.items()
+        if chosen in offered_frequencies(session, number)
+        and change_frequency(session, number, subscriber_id, chosen, shown=shown)
+    ]
+
+
+def _record_changes(
+    session: Session, subscriber_id: int, changes: Mapping[int, Sequence[str]]
+) -> None:
+    """Write down what a reader changed, for each newsletter what holds there."""
+    for number, names in sorted(changes.items()):
+        if names:
+            record_event(
+                session,
+                READER,
+                Action.SUBSCRIBER_PREFERENCES,
+                object=f"subscriber {subscriber_id}",
+                newsletter_id=number,
+                details={"changed": [*names]},
+            )
 
 
 def _wished(session: Session, newsletter_id: int, wishes: Wishes, shown: Known) -> Known:
@@ -376,7 +412,7 @@ def pause(
     weeks: int,
     newsletter_ids: Collection[int] | None = None,
 ) -> datetime | None:
-    """Send nothing for some weeks (0 ends a pause); return until when.
+    """Send nothing for some weeks (0 ends a pause), as a reader asks for; return until when.
 
     Args:
         session: Within the transaction that does it.
@@ -385,16 +421,35 @@ def pause(
         weeks: For how long.
         newsletter_ids: Of which newsletters; None for all of theirs.
     """
-    until = now() + timedelta(weeks=weeks) if weeks > 0 else None
+    until = _pause_end(weeks)
+    paused = _set_pause(session, subscriber_id, until, newsletter_ids)
+    _record_changes(session, subscriber_id, {number: ["paused_until"] for number in paused})
+    return until
+
+
+def _pause_end(weeks: int) -> datetime | None:
+    return now() + timedelta(weeks=weeks) if weeks > 0 else None
+
+
+def _set_pause(
+    session: Session,
+    subscriber_id: int,
+    until: datetime | None,
+    newsletter_ids: Collection[int] | None = None,
+) -> Sequence[int]:
+    """Pause the subscriptions, or go on with them; return the newsletters where that is new."""
     change = update(SubscriptionRow).where(
         SubscriptionRow.subscriber_id == subscriber_id,
         SubscriptionRow.state == SubscriptionState.CONFIRMED,
+        SubscriptionRow.paused_until.is_distinct_from(until),
     )
     if newsletter_ids is not None:
         change = change.where(SubscriptionRow.newsletter_id.in_(newsletter_ids))
-    session.execute(change.values(paused_until=until))
+    changed = session.scalars(
+        change.values(paused_until=until).returning(SubscriptionRow.newsletter_id)
+    ).all()
     look_again(session, subscriber_id)
-    return until
+    return changed
 
 
 def data_held(session: Session, subscriber_id: int, language: Language) -> dict[str, Any]:

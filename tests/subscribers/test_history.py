@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -22,6 +23,7 @@ from newsletter.database.vocabulary import (
     BounceKind,
     BounceSource,
     ConsentStep,
+    Frequency,
     SubscriptionState,
     UnsubscribeWay,
 )
@@ -35,8 +37,9 @@ from subscribers.editing import PersonDraft, edit_person
 from subscribers.erasure import erase
 from subscribers.history import HistoryEntry, Mark, Person, read_history
 from subscribers.notes import add_note, change_note, delete_note, list_notes
-from subscribers.preferences import Wishes, data_held, save_wishes
+from subscribers.preferences import Wishes, data_held, pause, save_wishes
 from tests.support import fields
+from tests.support.digests import offer
 from tests.support.stage import Stage, set_stage
 
 
@@ -118,7 +121,7 @@ def test_all_that_happened_stands_in_one_line_of_time(stage: Stage, anna: int) -
         "Put on the list · test · test",
         "Edited · By: command line",
         "Changed: ",
-        "Preferences changed by the reader · By: reader · Changed: Pause and Name",
+        "Preferences changed by the reader · By: reader · Changed: Name and Pause",
         "Returned: Soft bounce · 4.2.2 mailbox full",
         "Unsubscribed by the staff",
         "Reason given: asked",
@@ -155,6 +158,52 @@ def test_another_newsletters_history_is_its_own(stage: Stage, anna: int) -> None
             change_note(session, COMMAND_LINE, stage.newsletter_id, note, "x", revision=1)
         with pytest.raises(NotFoundError):
             delete_note(session, COMMAND_LINE, stage.newsletter_id, note)
+
+
+def test_what_a_reader_changes_stands_with_each_newsletter_where_it_is_new(
+    stage: Stage, anna: int
+) -> None:
+    engine, number = stage.engine, stage.newsletter_id
+    draft = NewsletterDraft(slug="b", name="B", from_address="b@example.jp", postal_address="Tokyo")
+    with transaction(engine) as session:
+        other = create_newsletter(session, draft).id
+        session.add(
+            SubscriptionRow(
+                newsletter_id=other,
+                subscriber_id=anna,
+                state=SubscriptionState.CONFIRMED,
+                consent_basis="x",
+                name="Anne",
+            )
+        )
+    offer(engine)
+    wishes = Wishes(
+        name="Anne",
+        language=Language.JAPANESE,
+        html=True,
+        newsletter_ids=frozenset({number, other}),
+        weeks=None,
+        frequencies={number: (Frequency.EACH, Frequency.WEEKLY)},
+    )
+    for _ in range(2):
+        with transaction(engine) as session:
+            save_wishes(
+                session,
+                anna,
+                wishes,
+                newsletter_id=number,
+                source="page",
+                network="",
+                mailing_id=None,
+            )
+    with transaction(engine) as session:
+        pause(session, anna, weeks=4, newsletter_ids=[other])
+    changed = "Preferences changed by the reader · By: reader · Changed: "
+    assert [line for line in _words(stage, anna) if line.startswith(changed)] == [
+        changed + "Name and How often"
+    ]
+    own = replace(stage, newsletter_id=other)
+    assert [line for line in _words(own, anna) if line.startswith(changed)] == [changed + "Pause"]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7])
