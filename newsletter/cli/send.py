@@ -73,6 +73,10 @@ def send(
         list[str] | None,
         typer.Option(help="Another subject to compare with the issue's own; up to three."),
     ] = None,
+    preheader: Annotated[
+        list[str] | None,
+        typer.Option(help="Preheader of the --subject in the same place; else the issue's own."),
+    ] = None,
     trial_share: Annotated[
         int, typer.Option(help="How many percent of the audience the subjects are tried on.")
     ] = 20,
@@ -119,7 +123,7 @@ def send(
     schedule = Schedule(
         hour=read_hour(at) if at else None, everywhere=everywhere, spread=read_spread(over)
     )
-    trial = read_trial(subject or (), (), trial_share, decide_at)
+    trial = read_trial(subject or (), preheader or (), trial_share, decide_at)
     with reading(engine) as session:
         newsletter_row = find_newsletter(session, newsletter)
         issue_row = find_issue(session, newsletter_row.id, issue)
@@ -359,19 +363,22 @@ def _print_subjects(issue: StoredIssue, review: OrderReview, trial: SubjectTrial
     from rich.markup import escape
 
     from newsletter.cli.console import console
-    from newsletter.mailings.trials.subjects import LETTERS
+    from newsletter.issues.model import issue_from_json
+    from newsletter.mailings.trials.subjects import LETTERS, own_subject
 
-    titles = [issue.title, *(subject.title for subject in trial.others)]
-    for letter, title in zip(LETTERS, titles, strict=False):
+    own = own_subject(issue_from_json(issue.content))
+    for letter, subject in zip(LETTERS, (own, *trial.others), strict=False):
         console.print(
             ngettext(
                 "  Subject {letter}, {title}: about {count} person",
                 "  Subject {letter}, {title}: about {count} people",
                 review.tried,
                 letter=letter,
-                title=escape(title),
+                title=escape(subject.title),
             )
         )
+        if subject.preheader:
+            console.print(f"    [dim]{escape(subject.preheader)}[/]", soft_wrap=True)
     decided = formats.format_wall_time(trial.decide, terminal_language())
     console.print(_("The subject for everyone else is decided at {time}.", time=decided))
 

@@ -329,15 +329,22 @@ def _without_code(run: Inline) -> Inline:
 
 def walk_urls(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
     """Yield every URL a reader may follow, and those of pictures."""
+    return ((place, url) for place, url, _ in walk_links(issue))
+
+
+def walk_links(issue: Issue) -> Iterator[tuple[IssuePlace, str, str]]:
+    """Yield the same with the words that readers follow it by; of a picture, what it shows."""
     for part in walk_parts(issue):
         for block in walk_blocks(part.body):
-            for url in filter(None, content_of(block).urls):
-                yield part.place, url
+            content = content_of(block)
+            label = next(filter(None, content.words), "")
+            for url in filter(None, content.urls):
+                yield part.place, url, label
             for run in _runs_of(block):
                 if isinstance(run, Anchor):
-                    yield part.place, run.url
+                    yield part.place, run.url, inline_words(run.content)
         for link in part.links:
-            yield part.at(IssueField.LINKS), link.url
+            yield part.at(IssueField.LINKS), link.url, link.label
 
 
 def walk_pictures(issue: Issue) -> Iterator[tuple[IssuePlace, Picture]]:

@@ -48,14 +48,20 @@ def test_subjects_are_named_before_sending_and_ordered_with_it(stage: Stage) -> 
     hour = f"{now().astimezone(ZoneInfo('Asia/Tokyo')) + timedelta(hours=5):%Y-%m-%d %H:%M}"
     trial = ("--subject", OTHER, "--trial-share", "50", "--decide-at", hour)
 
+    many = _run("send", "--yes", *trial, "--preheader", "A", "--preheader", "B")
+    assert "more preheaders than other subjects" in many[1]
     twice = _run("send", "--yes", *trial, "--subject", OTHER)
     assert "Two of the subjects are the same." in twice[1]
     assert _trials(stage.engine) == []
 
-    code, shown = _run("send", *trial, answer="y\n")
+    code, shown = _run("send", *trial, "--preheader", "窓口は28日まで", answer="y\n")
     assert code == 0, shown
+    assert "窓口は28日まで" in shown
     assert f"Subject B, {OTHER}: about 10 people" in shown
     assert _trials(stage.engine) == [(50, [OTHER])]
+    with reading(stage.engine) as session:
+        (row,) = session.scalars(select(SubjectTrialRow))
+        assert [each["preheader"] for each in row.subjects] == ["市役所から", "窓口は28日まで"]
 
 
 def test_a_subject_is_decided_by_its_letter(stage: Stage) -> None:

@@ -15,11 +15,11 @@ from html import escape, unescape
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.database.tables import IssueRow, MailingLinkRow, MailingRow
+from newsletter.database.tables import CorrectionRow, IssueRow, MailingLinkRow, MailingRow
 from newsletter.errors import TokenError
 from newsletter.i18n.messages import msg
 from newsletter.issues.model import issue_from_json
-from newsletter.issues.walking import walk_urls
+from newsletter.issues.walking import walk_links
 from newsletter.rendering.model import RenderedIssue, SlottedText
 from newsletter.tokens import Purpose, TokenSigner, mark_of_mailing
 
@@ -29,11 +29,17 @@ _HREF = re.compile(r'(<a\b[^<>]*?\shref=")(https?://[^"]+)(")')
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LinkClicks:
-    """How often a link was followed; ``headline`` names the part of the issue that it stands in."""
+    """How often a link was followed.
+
+    Attributes:
+        headline: Of the part of the issue that it stands in first; empty in the lead.
+        label: The words that readers follow it by there, where they are others than the URL.
+    """
 
     url: str
     clicks: int
     headline: str = ""
+    label: str = ""
 
 
 def counted_urls(html: SlottedText) -> tuple[str, ...]:
@@ -149,10 +155,11 @@ def clicks_of(session: Session, mailing_id: int) -> Sequence[LinkClicks]:
         .group_by(MailingLinkRow.url)
         .order_by(clicks.desc(), func.min(MailingLinkRow.number))
     )
-    headlines = _headlines(session, mailing_id)
+    places = _places(session, mailing_id)
+    named = [(url, int(count), *places.get(url, ("", ""))) for url, count in rows]
     return [
-        LinkClicks(url=url, clicks=int(count), headline=headlines.get(url, ""))
-        for url, count in rows
+        LinkClicks(url=url, clicks=count, headline=headline, label=label)
+        for url, count, headline, label in named
     ]
 
 
@@ -173,14 +180,23 @@ def clicks_by_subject(session: Session, mailing_id: int) -> Mapping[int, int]:
     return {subject: int(count) for subject, count in rows}
 
 
-def _headlines(session: Session, mailing_id: int) -> dict[str, str]:
-    """Return under which headline each link stands first; a sent issue does not change."""
-    content = session.scalar(
-        select(IssueRow.content)
-        .join(MailingRow, MailingRow.issue_id == IssueRow.id)
-        .where(MailingRow.id == mailing_id)
+def _places(session: Session, mailing_id: int) -> dict[str, tuple[str, str]]:
+    """Return under which headline each link stands first, and by which words.
+
+    What a correction removed is named as it was before.
+    """
+    mailing = session.get(MailingRow, mailing_id)
+    if mailing is None or mailing.issue_id is None:
+        return {}
+    now = session.scalars(select(IssueRow.content).where(IssueRow.id == mailing.issue_id))
+    before = session.scalars(
+        select(CorrectionRow.before)
+        .where(CorrectionRow.issue_id == mailing.issue_id, CorrectionRow.before.is_not(None))
+        .order_by(CorrectionRow.number.desc())
     )
-    found: dict[str, str] = {}
-    for place, url in walk_urls(issue_from_json(content)) if content else ():
-        found.setdefault(url, place.heading)
+    found: dict[str, tuple[str, str]] = {}
+    for content in filter(None, (*now, *before)):
+        for place, url, words in walk_links(issue_from_json(content)):
+            label = " ".join(words.split())
+            found.setdefault(url, (place.heading, "" if label == url else label))
     return found

@@ -57,6 +57,8 @@ _UNDER_WAY = frozenset(
 )
 _ENDED = frozenset({MailingState.FINISHED, MailingState.CANCELLED})
 Counts = Mapping[DeliveryState, int]
+#: Who got no copy, or may not have: address, state, when, status and why.
+Missed = tuple[str, DeliveryState, datetime | None, str, str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -414,10 +416,8 @@ def _largest(
     return shown
 
 
-def missed_deliveries(
-    session: Session, mailing_id: int
-) -> Iterator[tuple[str, DeliveryState, datetime | None, str, str]]:
-    """Yield who got no copy, or may not have: address, state, when, status and why."""
+def missed_deliveries(session: Session, mailing_id: int) -> Iterator[Missed]:
+    """Yield who got no copy, or may not have, in the order of the ledger."""
     last = 0
     while True:
         rows = session.execute(

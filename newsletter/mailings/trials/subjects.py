@@ -69,13 +69,20 @@ def read_trial(
 
     Args:
         subjects: The others; blank ones count for nothing.
-        preheaders: Theirs, in the same order; missing or blank for the issue's own.
+        preheaders: Theirs, in the same order; missing or blank for the issue's own. There are no
+            more of them than of subjects.
         share: In hundredths of the audience.
         decide: The hour, such as ``2026-12-01 14:00``.
 
     Raises:
         ContentError: One of these is none.
     """
+    if len(preheaders) > len(subjects):
+        raise ContentError(
+            msg("There are more preheaders than other subjects."),
+            place=Place(field="preheader"),
+            remedy=msg("Give each preheader with the subject that it belongs to."),
+        )
     beside = [*preheaders, *[""] * len(subjects)]
     others = tuple(
         Subject(title=title, preheader=_line(preheader))

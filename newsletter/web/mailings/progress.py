@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
 
@@ -19,18 +17,18 @@ from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.mailings.orders import actions as operations
 from newsletter.mailings.planning.audience import audience_figure
-from newsletter.mailings.reports.clicks import LinkClicks, clicks_of
+from newsletter.mailings.reports.clicks import clicks_of
 from newsletter.mailings.reports.reports import (
     MailingSummary,
     Pace,
-    Report,
     list_headlines,
     list_summaries,
     measure_pace,
     report_on,
     summarise,
 )
-from newsletter.mailings.trials.decisions import TrialReport, trial_figure
+from newsletter.mailings.reports.variants import report_variants
+from newsletter.mailings.trials.decisions import TrialReport, report_trial, trial_figure
 from newsletter.newsletters.publications import list_newsletters
 from newsletter.operations.alarms import find_flow_alarms
 from newsletter.operations.alarms.model import Alarm
@@ -48,11 +46,11 @@ from newsletter.web.access import (
 )
 from newsletter.web.charts import STACK, stacked_bars
 from newsletter.web.issues.workspace import Workspace
+from newsletter.web.mailings.report_files import figures_file, missed_file
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from newsletter.web.streams import live
 from subscribers.leaving import leave_reasons
-from subscribers.lists.exports import defuse
 
 _Field = Annotated[str, Form(max_length=500)]
 _PAGE = 20
@@ -251,56 +249,23 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
         with reading(engine) as session:
             mailing = summarise(session, own(visit), number, figures)
             report = report_on(session, mailing, figures)
+            variants = report_variants(session, number)
+            trial = report_trial(session, number)
             clicks = clicks_of(session, number)
-        return _csv(_figures(mailing, report.value, clicks), f"mailing-{number}.csv")
+        return figures_file(
+            mailing,
+            report.value,
+            variants,
+            trial,
+            clicks,
+            language=visit.language,
+            time_zone=visit.time_zone,
+        )
 
     @router.get("/{number}/missed.csv")
     def download_missed(number: int, visit: EditorVisit) -> Response:
         missed = operations.export_missed(engine, visit.actor, number, within=own(visit))
-
-        def rows() -> Iterator[tuple[str, ...]]:
-            yield ("address", "state", "time", "status", "reply")
-            for address, state, at, status, reply in missed:
-                moment = at.isoformat(timespec="seconds") if at else ""
-                yield (address, state.value, moment, status, reply)
-
-        return _csv(rows(), f"mailing-{number}-missed.csv")
+        return missed_file(missed, number, language=visit.language, time_zone=visit.time_zone)
 
     outer.include_router(router)
     return outer
-
-
-def _figures(
-    mailing: MailingSummary, report: Report, clicks: Sequence[LinkClicks]
-) -> Iterator[tuple[str, ...]]:
-    yield ("by", "value", *(state.value for state in DeliveryState))
-    yield ("all", "", *(str(mailing.of(state)) for state in DeliveryState))
-    for moment, counts in report.by_time:
-        shown = moment.isoformat(timespec="seconds")
-        yield ("time", shown, *(str(counts.get(state, 0)) for state in DeliveryState))
-    for domain, counts in report.by_domain:
-        name = domain or "others"
-        yield ("domain", name, *(str(counts.get(state, 0)) for state in DeliveryState))
-    for name, count in (
-        ("unsubscribed", mailing.unsubscribed),
-        ("complaints", mailing.complaints),
-        ("bounced", mailing.bounced),
-    ):
-        yield ("afterwards", name, str(count))
-    for link in clicks:
-        yield ("clicks", link.url, str(link.clicks), link.headline)
-
-
-def _csv(rows: Iterable[tuple[str, ...]], name: str) -> Response:
-    def lines() -> Iterator[str]:
-        yield "\ufeff"
-        for row in rows:
-            line = io.StringIO()
-            csv.writer(line).writerow([defuse(cell) for cell in row])
-            yield line.getvalue()
-
-    return StreamingResponse(
-        lines(),
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )

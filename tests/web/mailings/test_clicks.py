@@ -129,7 +129,7 @@ def test_an_administrator_says_that_clicks_count_and_reads_the_sums(
     csv = client.get(f"/newsletters/digest/mailings/{number}/report.csv").text
 
     assert "Only totals per link" in report
-    assert "\r\nclicks,https://" in csv
+    assert "\r\nClicks,https://" in csv
 
 
 def test_an_editor_may_not_change_the_rule(issue_id: int, sign_in: SignIn) -> None:

@@ -55,7 +55,7 @@ def test_a_reply_is_no_formula_in_the_csv(stage: Stage, sign_in: SignIn) -> None
     number = _sent(stage)
     client = sign_in("editor@example.jp", Role.EDITOR)
     csv = client.get(f"/newsletters/digest/mailings/{number}/missed.csv").text
-    assert "c@example.com,rejected" in csv
+    assert "c@example.com,Rejected" in csv
     assert ",'=no such user" in csv
 
 

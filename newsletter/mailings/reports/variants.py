@@ -1,0 +1,73 @@
+"""Outcomes by variant: of each subject that is compared, and of each selection of parts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import BatchRow, DeliveryRow
+from newsletter.database.vocabulary import BatchState, DeliveryState
+from newsletter.mailings.planning.content import planned_conditions
+from newsletter.mailings.planning.variants import VariantName, met_in, subject_in, with_subject
+from newsletter.mailings.reports.reports import Counts
+from newsletter.mailings.trials.subjects import LETTERS, find_trial
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VariantReport:
+    """What became of a mailing's variants.
+
+    Attributes:
+        by_subject: By letter and title, in their order; last, under an empty name, those who wait
+            for the decision. Empty where no subjects are compared.
+        by_parts: By the conditions that readers meet, the largest first; empty where all get the
+            same parts.
+    """
+
+    by_subject: Sequence[tuple[str, Counts]]
+    by_parts: Sequence[tuple[VariantName, Counts]]
+
+
+def report_variants(session: Session, mailing_id: int) -> VariantReport:
+    """Count the outcomes of a mailing by variant, where it has several."""
+    trial, conditions = find_trial(session, mailing_id), planned_conditions(session, mailing_id)
+    if trial is None and not conditions:
+        return VariantReport(by_subject=(), by_parts=())
+    # Asked by batch, whose deliveries lie side by side.
+    counted = session.execute(
+        select(BatchRow.variant, BatchRow.state, DeliveryRow.state, func.count())
+        .join(
+            DeliveryRow,
+            (DeliveryRow.mailing_id == BatchRow.mailing_id)
+            & DeliveryRow.position.between(BatchRow.first_position, BatchRow.last_position),
+        )
+        .where(BatchRow.mailing_id == mailing_id)
+        .group_by(BatchRow.variant, BatchRow.state, DeliveryRow.state)
+    )
+    subjects: dict[int, Counter[DeliveryState]] = {}
+    parts: dict[int, Counter[DeliveryState]] = {}
+    waiting = len(LETTERS)
+    for variant, batch, state, count in counted:
+        subject = waiting if batch is BatchState.HELD else subject_in(variant)
+        subjects.setdefault(subject, Counter())[state] += count
+        parts.setdefault(with_subject(variant, 0), Counter())[state] += count
+    titles = [subject["title"] for subject in trial.subjects] if trial else []
+    by_subject = [
+        (f"{letter} {title}", subjects.get(place, Counter()))
+        for place, (letter, title) in enumerate(zip(LETTERS, titles, strict=False))
+    ]
+    if trial and waiting in subjects:
+        by_subject.append(("", subjects[waiting]))
+    largest = sorted(parts.items(), key=lambda each: (-each[1].total(), each[0]))
+    return VariantReport(
+        by_subject=by_subject,
+        by_parts=[
+            (VariantName(met_in(conditions, number)), counts)
+            for number, counts in largest
+            if conditions
+        ],
+    )
