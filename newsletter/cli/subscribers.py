@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from subscribers.lists.imports import ImportReport
 
 _SHOWN = 20
-_WARNED = 10
 
 
 class OnExisting(StrEnum):
@@ -348,7 +347,7 @@ def _finish(report: ImportReport, *, json: bool) -> None:
 
 
 def _name_problems(report: ImportReport) -> None:
-    """Print the first rows that were refused, and the first warnings."""
+    """Print the first rows that were refused, and the first warnings, of each kind at least one."""
     from rich.markup import escape
 
     from newsletter.cli.console import console
@@ -365,16 +364,16 @@ def _name_problems(report: ImportReport) -> None:
                 count=Number(report.refusals - _SHOWN),
             )
         )
-    for one in report.warned[:_WARNED]:
-        where = f"[yellow]{_('line {line}', line=one.line)}[/] {escape(one.field)}"
-        if one.value.strip():
-            where += f" “{escape(one.value)}”"
+    for one in report.warned:
+        quoted = f"“{one.value}”" if one.value.strip() else ""
+        parts = escape(" ".join(filter(None, (one.field, quoted))))
+        where = f"[yellow]{_('line {line}', line=one.line)}[/] {parts}"
         console.print(_("{where}: {reason}", where=where, reason=escape(text(one.problem))))
-    if report.warnings > _WARNED:
+    if report.warnings > len(report.warned):
         console.print(
             _(
                 "… and {count} more warnings; --report FILE lists them all.",
-                count=Number(report.warnings - _WARNED),
+                count=Number(report.warnings - len(report.warned)),
             )
         )
 

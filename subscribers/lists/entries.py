@@ -159,12 +159,17 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> Entry:
             Problem(line=record.line, field="address", value=shown(given), problem=error.message)
         ) from None
     marked = _marked(record, form) if form.marks else None
-    if not (attributes or address.warnings or marked or form.has_states) and said.keys() <= _WHO:
+    odd = address.warnings or marked or form.has_states or record.beyond
+    if not (attributes or odd) and said.keys() <= _WHO:
         # Most lists have little more than addresses and names.
         return Entry(record.line, address, clean_name(str(said.get("name", ""))), "", {})
     row = _Row(record, said, form.zone(zone), [])
     for warning in address.warnings:
         row.note("address", warning)
+    if record.beyond:
+        row.note(
+            "", msg("The row has more cells than the header; these are not used."), record.beyond
+        )
     attributes = _field_values(row, form, attributes) if attributes else attributes
     outcome = _outcome(row, form, marked)
     language = _language(row)

@@ -50,6 +50,7 @@ class Record(NamedTuple):
         names: Of the columns; rows of one list have one tuple, so that they can be told by it.
         cells: As many as names; none of the header and of what could not be read.
         fault: Why the line could not be read, where it could not.
+        beyond: What stood in cells beyond the header's.
     """
 
     line: int
@@ -57,6 +58,7 @@ class Record(NamedTuple):
     cells: Sequence[Any]
     header: bool = False
     fault: Message | None = None
+    beyond: str = ""
 
     @property
     def values(self) -> dict[str, Any]:
@@ -235,7 +237,7 @@ def csv_records(
                 if len(cells) == width and cells and cells[0]:
                     yield Record(line, names, cells)
                 elif any(cells):
-                    yield Record(line, names, _of_width(cells, width))
+                    yield _record_of_width(line, names, cells)
         else:
             feed.put_back(block)
             yield from _records_one_by_one(feed, delimiter, names, last=first + len(block) - 1)
@@ -249,14 +251,16 @@ def _records_one_by_one(
         if row.fault:
             yield Record(row.line, (), (), fault=row.fault)
         elif any(row.cells):
-            yield Record(row.line, names, _of_width(row.cells, len(names)))
+            yield _record_of_width(row.line, names, row.cells)
         if feed.number >= last and not feed.has_given_back:
             return
 
 
-def _of_width(cells: Sequence[str], width: int) -> Sequence[str]:
-    """Return a row's cells, without those beyond the header, or with blank ones up to it."""
-    return [*cells[:width], *[""] * (width - len(cells))]
+def _record_of_width(line: int, names: tuple[str, ...], cells: Sequence[str]) -> Record:
+    """Return a row with as many cells as the header has: blank ones are added, others named."""
+    width = len(names)
+    beyond = ", ".join(cell for cell in cells[width:] if cell.strip())
+    return Record(line, names, [*cells[:width], *[""] * (width - len(cells))], beyond=beyond)
 
 
 class _Row(NamedTuple):

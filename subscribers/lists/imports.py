@@ -43,8 +43,10 @@ from subscribers.lists.writing import Change, Terms, Written, write_chunk
 _CHUNK = 10_000
 #: Refusals kept in the report; all of them go to ``on_problem``.
 _KEPT = 1000
-#: People of whom a dry run tells what it would change, and warnings that are told one by one.
+#: People of whom a dry run tells what it would change.
 _SAMPLED = 20
+#: Warnings that are named whatever they say; of later ones the first of each kind, to a bound.
+_NAMED, _KINDS = 10, 40
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +86,7 @@ class ImportReport(Counts):
 
     Attributes:
         reasons: How many were refused for which reason, whatever their values.
-        warned: What was odd, of the first rows.
+        warned: What was odd: the first warnings, and the first of each other kind.
         changes: What a dry run would change, of the first people whom it would.
     """
 
@@ -236,6 +238,12 @@ def _reason(problem: Message) -> Message:
     return fault if isinstance(fault, Message) else problem
 
 
+def _template(message: Message) -> str:
+    """Return a message's texts without the values that they quote."""
+    within = (value for _, value in message.values if isinstance(value, Message))
+    return " ".join((message.text, *map(_template, within)))
+
+
 class _Run:
     """One import under way: its terms, its report, its checkpoint."""
 
@@ -247,6 +255,8 @@ class _Run:
         choices: FieldChoices,
     ) -> None:
         self.report = ImportReport()
+        #: Fields and templates of the warnings that are named.
+        self._warned: set[tuple[str, str]] = set()
         self._choices = choices
         self._options = options
         self._on_problem = on_problem
@@ -315,10 +325,7 @@ class _Run:
         self.report.unchanged += chunk.repeated
         for problem in chunk.problems:
             if problem.taken:
-                self.report.warnings += 1
-                if len(self.report.warned) < _SAMPLED:
-                    self.report.warned.append(problem)
-                self._on_problem(problem)
+                self._warn(problem)
             else:
                 self._refuse(problem)
         people = len({change.line for change in self.report.changes})
@@ -342,6 +349,16 @@ class _Run:
         self.report.unchanged += max(same, 0)
         for problem in written.problems:
             self._refuse(problem)
+
+    def _warn(self, problem: Problem) -> None:
+        self.report.warnings += 1
+        kind = problem.field, _template(problem.problem)
+        if len(self.report.warned) < _NAMED or (
+            kind not in self._warned and len(self._warned) < _KINDS
+        ):
+            self.report.warned.append(problem)
+            self._warned.add(kind)
+        self._on_problem(problem)
 
     def _refuse(self, problem: Problem) -> None:
         self.report.refusals += 1

@@ -27,7 +27,8 @@ _MOST_CHARACTERS = 8 * 1024 * 1024
 #: Records whose characters are counted by one call.
 _COUNTED = 64
 _cells = attrgetter("cells")
-_names, _header, _fault = attrgetter("names"), attrgetter("header"), attrgetter("fault")
+_names, _header = attrgetter("names"), attrgetter("header")
+_fault, _beyond = attrgetter("fault"), attrgetter("beyond")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -123,12 +124,12 @@ class Judge:
                 form.add(name, late_column(name, form))
         headers = sum(map(_header, chunk))
         alike = chunk
-        if len(common) > 1 or headers or any(map(_fault, chunk)):
+        if len(common) > 1 or headers or any(map(_fault, chunk)) or any(map(_beyond, chunk)):
             most = common.most_common(1)[0][0]
             alike = [
                 record
                 for record in chunk
-                if id(record.names) == most and not record.header and record.fault is None
+                if id(record.names) == most and not (record.header or record.fault or record.beyond)
             ]
         plain, rest = read_plain_rows(alike, form, zone, self._tags)
         if len(alike) + headers < len(chunk):

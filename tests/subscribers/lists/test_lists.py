@@ -254,6 +254,26 @@ def test_a_mapping_names_any_column(stage: Stage) -> None:
         _import(stage, "email,wo\na@example.jp,Köln\n", wrong)
 
 
+@pytest.mark.parametrize("broken", ["", '"葵\nmore",x@example.jp\n'])
+def test_cells_beyond_the_header_are_named(stage: Stage, broken: str) -> None:
+    problems: list[Problem] = []
+    text = f"name,email\n葵,a@example.jp,千葉,,031\n蓮,b@example.jp,, \n{broken}"
+    report = import_records(
+        stage.engine, stage.newsletter_id, _records(text), _OPTIONS, on_problem=problems.append
+    )
+    assert (report.added, report.warnings, report.refusals) == (2 + bool(broken), 1, 0)
+    assert [(one.line, one.value, one.taken) for one in problems] == [(2, "千葉, 031", True)]
+    assert "more cells" in str(problems[0].problem)
+
+
+def test_the_first_warning_of_each_kind_is_named_however_late_it_comes(stage: Stage) -> None:
+    rows = [f"r{number}@example.jp,klingon{number}" for number in range(40)]
+    rows += ["late@example.jp,ja,more", "later@example.jp,ja,more"]
+    report = _import(stage, "\n".join(["email,language", *rows]) + "\n")
+    assert (report.added, report.warnings) == (42, 42)
+    assert [one.line for one in report.warned] == [*range(2, 12), 42]
+
+
 def test_values_are_read_by_the_types_of_their_fields(stage: Stage) -> None:
     _add(stage, *fields.ALL)
     problems: list[Problem] = []

@@ -169,6 +169,19 @@ def test_a_list_that_is_not_there_is_not_found(sign_in: SignIn, token: str) -> N
     assert client.get(f"{_BASE}/{token}").status_code == 404
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "email\na@x.example\nb@x.example",
+        "sep=,\r\nemail,name\r\na@x.example,A\r\n\r\nb@x.example,B\r\n\r\n",
+        '名簿\n\nemail,note\na@x.example,"one\ntwo"\nb@x.example,\n',
+    ],
+)
+def test_only_rows_of_people_count_as_rows(stage: Stage, text: str) -> None:
+    upload = keep_upload(stage.engine, [text.encode()], name="a.csv", newsletter_id=1)
+    assert upload.rows == 2
+
+
 def test_another_newsletter_s_list_is_not_found(stage: Stage) -> None:
     upload = keep_upload(stage.engine, [b"email\n"], name="a.csv", newsletter_id=1)
     with reading(stage.engine) as session:
