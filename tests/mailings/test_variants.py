@@ -30,7 +30,7 @@ from newsletter.errors import ConflictError, ListError
 from newsletter.i18n.language import Language
 from newsletter.issues.checks.findings import Finding, Severity
 from newsletter.issues.conditions import conditions_of, select_parts
-from newsletter.issues.model import issue_from_json
+from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import find_issue, save_issue
 from newsletter.issues.walking import walk_texts
@@ -41,11 +41,14 @@ from newsletter.mailings.mailings import progress, render_stored
 from newsletter.mailings.orders.ordering import review_order
 from newsletter.mailings.orders.readiness import check_stored, stored_findings
 from newsletter.mailings.orders.test_mails import send_test
+from newsletter.mailings.orders.variant_checks import variant_findings
 from newsletter.mailings.planning.content import COMMON, load_content, save_variant
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.planning.variants import (
     MOST_VARIANTS,
+    VariantCount,
     count_variants,
+    met_in,
     sent_variants,
     variant_sent,
 )
@@ -55,6 +58,7 @@ from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms
 from subscribers.lists.imports import import_csv
 from subscribers.segments.saved import delete_segment, save_segment
+from tests.support.growth import assert_linear
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage
 from tests.support.worker import work, worker
@@ -408,12 +412,82 @@ def test_preflight_names_a_segment_that_is_deleted(engine: Engine) -> None:
     assert _codes(stage)["condition-unknown"] == ["parents"]
 
 
-def test_preflight_warns_of_readers_who_would_find_nothing(engine: Engine) -> None:
-    stage = _stage(engine, '# 職員の頁\n\n:::for tag = "staff"\n中\n:::')
-    assert _codes(stage)["variant-part-empty"] == ["職員の頁"]
+def _told(stage: Stage, code: str) -> list[str]:
+    english = Language.ENGLISH
+    return [each.message.in_language(english) for each in _findings(stage) if each.code == code]
 
-    stage.issue = _saved(stage, '# 職員の頁\n:for[tag = "staff"]\n\n中')
-    assert "variant-empty" in _codes(stage)
+
+def test_what_has_no_content_is_said_once_with_whose_email_it_is(engine: Engine) -> None:
+    stage = _stage(
+        engine,
+        '前\n\n# 職員の頁\n\n:::for tag = "staff"\n中\n:::\n\n# 催し\n\n'
+        ":::for parents\n祭り\n:::\n",
+    )
+
+    assert _told(stage, "variant-part-empty") == [
+        (
+            "Below “職員の頁”, there is nothing in the email of 4 readers "
+            '(not meeting “tag = "staff"”).'
+        ),
+        "Below “催し”, there is nothing in the email of 3 readers (not meeting “parents”).",
+    ]
+
+
+def test_an_email_without_content_is_said_in_place_of_each_bare_heading_in_it(
+    engine: Engine,
+) -> None:
+    stage = _stage(
+        engine, '# 職員\n\n:::for tag = "staff"\n中\n:::\n\n# 催し\n\n:::for parents\n祭り\n:::'
+    )
+
+    assert _told(stage, "variant-empty") == [
+        'The email of 2 readers (meeting none of “parents” and “tag = "staff"”) has no content.'
+    ]
+    assert _told(stage, "variant-part-empty") == [
+        (
+            "Below “職員”, there is nothing in the email of 2 readers "
+            '(meeting “parents” but not “tag = "staff"”).'
+        ),
+        (
+            "Below “催し”, there is nothing in the email of 1 reader "
+            '(meeting “tag = "staff"” but not “parents”).'
+        ),
+    ]
+
+
+def test_what_no_reader_gets_is_said_of_no_variant(engine: Engine) -> None:
+    stage = _stage(
+        engine,
+        '前\n\n:::for parents\n親へ\n:::\n\n# 頁\n\n:::for tag = "nobody"\n中\n:::',
+    )
+
+    assert _told(stage, "variant-part-empty") == ["No reader gets anything below “頁” now."]
+
+
+def test_contents_that_list_nothing_for_some_are_told(engine: Engine) -> None:
+    stage = _stage(engine, '前\n\n:::contents\n:::\n\n# 職員の頁\n:for[tag = "staff"]\n\n中\n')
+
+    assert _told(stage, "variant-contents-empty") == [
+        'The contents are empty in the email of 4 readers (not meeting “tag = "staff"”).'
+    ]
+
+
+def test_the_look_at_64_variants_grows_no_faster_than_the_issue() -> None:
+    conditions = [f'tag = "t{number}"' for number in range(6)]
+
+    def make(items: int) -> Issue:
+        parts = [
+            f"# 章{number}\n:for[{conditions[number % 6]}]\n\n"
+            f":::for {conditions[number * 5 % 6]}\n文\n:::\n"
+            for number in range(items)
+        ]
+        return read_issue((HEAD + "前\n\n" + "\n".join(parts)).encode(), source="x").issue
+
+    variants = [
+        VariantCount(number=number, met=met_in(conditions, number), people=1)
+        for number in range(MOST_VARIANTS)
+    ]
+    assert_linear(lambda issue: list(variant_findings(issue, variants)), make, size=1600)
 
 
 LONG = "\n\n".join(f"{n}番目の長い文章です。" + "町のお知らせ。" * 120 for n in range(22))

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import assert_never
 
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import NewsletterRow
 from newsletter.errors import ConflictError, ListError
-from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.messages import Message, msg, nmsg
 from newsletter.i18n.values import Number
 from newsletter.issues.checks.findings import Finding, IssueField, IssuePlace, Severity
+from newsletter.issues.checks.visibility import Extent, Needs, Visibility, find_visibilities
 from newsletter.issues.conditions import (
     conditions_of,
     part_conditions,
     placed_conditions,
-    select_parts,
 )
 from newsletter.issues.model import Issue
-from newsletter.issues.translations import language_conditions
-from newsletter.issues.walking import walk_parts
+from newsletter.mailings.planning.readers import name_readers, without_languages
 from newsletter.mailings.planning.variants import (
     VariantCount,
     condition_query,
@@ -83,7 +83,7 @@ def check_variants(
         many = _finding("variants-many", Severity.ERROR, _MAIL, error.message, _FEWER)
         return Known(findings=(many,))
     return Known(
-        findings=tuple(_check(issue, variants)),
+        findings=tuple(variant_findings(issue, variants)),
         variants={variant.met: variant.name for variant in variants},
     )
 
@@ -103,7 +103,8 @@ def _faults(session: Session, newsletter: NewsletterRow, issue: Issue) -> Iterat
             )
 
 
-def _check(issue: Issue, variants: Sequence[VariantCount]) -> Iterator[Finding]:
+def variant_findings(issue: Issue, variants: Sequence[VariantCount]) -> Iterator[Finding]:
+    """Yield what is to be known, and what is wrong, of the variants that readers get."""
     if not part_conditions(issue):
         return
     yield _finding(
@@ -130,46 +131,88 @@ def _check(issue: Issue, variants: Sequence[VariantCount]) -> Iterator[Finding]:
                 msg("Check the condition, or remove the part."),
                 about=condition,
             )
-    yield from _empty(issue, variants)
+    yield from _bare(issue, without_languages(variants))
 
 
-def _empty(issue: Issue, variants: Sequence[VariantCount]) -> Iterator[Finding]:
-    """Yield what some readers would find empty, with how many they are."""
-    empty = {part.place.heading for part in walk_parts(issue) if part.empty}
-    places = {part.place.heading: part.place for part in reversed(list(walk_parts(issue)))}
-    by_heading: Counter[str] = Counter()
-    nothing = 0
-    for variant in variants:
-        shown = select_parts(issue, set(variant.met).difference(language_conditions(issue)))
-        if not (shown.lead or shown.chapters):
-            nothing += variant.people
-        headings = {
-            part.place.heading
-            for part in walk_parts(shown)
-            if part.empty and part.place.chapter is not None
-        }
-        by_heading.update(dict.fromkeys(headings - empty, variant.people))
-    if nothing:
-        yield _finding(
-            "variant-empty",
-            Severity.WARNING,
-            _MAIL,
-            msg("For {people} readers, the email is empty.", people=Number(nothing)),
-            msg("Add something for everybody, or send it to a segment."),
-        )
-    for heading, people in by_heading.items():
-        yield _finding(
-            "variant-part-empty",
-            Severity.WARNING,
-            places.get(heading, _MAIL),
-            msg(
-                "For {people} readers, there is nothing below “{heading}”.",
-                people=Number(people),
-                heading=heading,
-            ),
-            msg("Give the heading the condition of what is below it, or add something for all."),
-            about=heading,
-        )
+def _bare(issue: Issue, variants: Sequence[VariantCount]) -> Iterator[Finding]:
+    """Yield what some readers would see without its content, with whose mail it is.
+
+    Where a mail has no content at all, nothing more is said of it.
+    """
+    remaining = [(variant, frozenset(variant.met)) for variant in variants]
+    # Parts under the same conditions are bare for the same readers.
+    alike: dict[tuple[Needs, frozenset[Needs]], list[VariantCount]] = {}
+    for part in find_visibilities(issue):
+        key = (part.needs, part.content)
+        if key not in alike:
+            alike[key] = [variant for variant, met in remaining if part.is_bare(met)]
+        if some := alike[key]:
+            yield _bare_finding(part, some, variants)
+        if part.extent is Extent.MAIL:
+            remaining = [each for each in remaining if each[0] not in some]
+            alike.clear()
+
+
+def _bare_finding(
+    part: Visibility, some: Sequence[VariantCount], everybody: Sequence[VariantCount]
+) -> Finding:
+    people = sum(variant.people for variant in some)
+    values: dict[str, object] = {"people": Number(people), "readers": name_readers(some, everybody)}
+    all_of_them = len(some) == len(everybody)
+    match part.extent:
+        case Extent.MAIL:
+            code = "variant-empty"
+            message = (
+                msg("The email has no content for any reader now.")
+                if all_of_them
+                else nmsg(
+                    "The email of {people} reader ({readers}) has no content.",
+                    "The email of {people} readers ({readers}) has no content.",
+                    people,
+                    **values,
+                )
+            )
+            remedy = msg("Add something for everybody, or send it to a segment.")
+        case Extent.CONTENTS:
+            code = "variant-contents-empty"
+            message = (
+                msg("The contents are empty for every reader now.")
+                if all_of_them
+                else nmsg(
+                    "The contents are empty in the email of {people} reader ({readers}).",
+                    "The contents are empty in the email of {people} readers ({readers}).",
+                    people,
+                    **values,
+                )
+            )
+            remedy = msg("Give the contents the same condition as the headings, or remove them.")
+        case Extent.HEADING:
+            code = "variant-part-empty"
+            values["heading"] = part.heading
+            message = (
+                msg(
+                    "No reader gets anything below “{heading}” now.",
+                    heading=part.heading,
+                )
+                if all_of_them
+                else nmsg(
+                    "Below “{heading}”, there is nothing in the email of {people} reader "
+                    "({readers}).",
+                    "Below “{heading}”, there is nothing in the email of {people} readers "
+                    "({readers}).",
+                    people,
+                    **values,
+                )
+            )
+            remedy = msg(
+                "Give the heading the condition of what is below it, or add something for all."
+            )
+        case _:
+            assert_never(part.extent)
+    return replace(
+        _finding(code, Severity.WARNING, part.place, message, remedy, about=part.heading),
+        within=(part.heading,) if part.heading else (),
+    )
 
 
 def _finding(

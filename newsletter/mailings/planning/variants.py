@@ -88,6 +88,11 @@ def _condition_name(condition: str, speaker: Language) -> str:
     named = read_language_condition(condition)
     if named is not None:
         return LanguageName(named[0]).in_language(speaker)
+    return shortened(condition)
+
+
+def shortened(condition: str) -> str:
+    """Return a condition as a sentence has room for it."""
     return condition if len(condition) <= _NAMED else f"{condition[:_NAMED]}…"
 
 

@@ -1,0 +1,194 @@
+"""Visibility: which readers see a heading, and which of them see something below it.
+
+Both are told from the conditions that parts carry, without an issue being made for each variant:
+parts that are for everybody need no look at all, and the others are as few as the conditions'
+combinations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+
+from newsletter.issues.checks.findings import IssueField, IssuePlace
+from newsletter.issues.model import (
+    Block,
+    Comment,
+    Conditional,
+    Contents,
+    Heading,
+    Issue,
+    ThematicBreak,
+)
+from newsletter.issues.outline import Part, end_of, to_outline
+from newsletter.issues.plain_text import inline_words
+from newsletter.issues.walking import content_of, walk_parts
+
+#: The conditions that readers must all meet to be shown something.
+Needs = frozenset[str]
+
+_EVERYBODY: Needs = frozenset()
+#: A level below all headings that blocks can be.
+_DEEPEST = 7
+
+
+class Extent(StrEnum):
+    """What can be without content: the mail, its list of contents, or what a heading opens."""
+
+    MAIL = "mail"
+    CONTENTS = "contents"
+    HEADING = "heading"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Visibility:
+    """Who sees a part of an issue, and who of them sees its content.
+
+    Attributes:
+        heading: What the part is called; empty of the mail and of the contents.
+        needs: Who sees the part.
+        content: For each thing below it, who sees that; none contains another.
+    """
+
+    extent: Extent
+    place: IssuePlace
+    heading: str = ""
+    needs: Needs = _EVERYBODY
+    content: frozenset[Needs]
+
+    def is_bare(self, met: Collection[str]) -> bool:
+        """Whether readers who meet these conditions see it with nothing below."""
+        return self.needs.issubset(met) and not any(each.issubset(met) for each in self.content)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Shown:
+    """A block that holds no others, with who sees it and its level: that of a heading."""
+
+    needs: Needs
+    block: Block
+
+    @property
+    def level(self) -> int:
+        return self.block.level if isinstance(self.block, Heading) else _DEEPEST
+
+    @property
+    def is_content(self) -> bool:
+        return not isinstance(self.block, Heading | Comment | ThematicBreak | Contents)
+
+
+def find_visibilities(issue: Issue) -> tuple[Visibility, ...]:
+    """Return what some readers may see without its content, in the order of reading.
+
+    What is bare for everybody who sees it is not among it: it says so of the issue itself.
+
+    Args:
+        issue: In its own language, with its snippets put in.
+    """
+    return tuple(each for each in _visibilities(issue) if each.content and _may_be_bare(each))
+
+
+def _may_be_bare(visibility: Visibility) -> bool:
+    return not any(each <= visibility.needs for each in visibility.content)
+
+
+def _visibilities(issue: Issue) -> Iterator[Visibility]:
+    outline = to_outline(issue)
+    needs = _needs_of(outline)
+    bodies = [list(_flat(issue.lead, _EVERYBODY))]
+    bodies += [list(_flat(part.body, own)) for part, own in zip(outline, needs, strict=True)]
+    own = [
+        [shown.needs for shown in body if shown.is_content or isinstance(shown.block, Heading)]
+        for body in bodies
+    ]
+    linked = [[each] if part.links else [] for part, each in zip(outline, needs, strict=True)]
+    content = [shown.needs for body in bodies for shown in body if shown.is_content]
+    yield Visibility(
+        extent=Extent.MAIL,
+        place=IssuePlace(field=IssueField.MAIL),
+        content=_widest(content + [each for links in linked for each in links]),
+    )
+    named = [each for part, each in zip(outline, needs, strict=True) if part.heading]
+    for shown in bodies[0]:
+        if isinstance(shown.block, Contents):
+            yield Visibility(
+                extent=Extent.CONTENTS,
+                place=IssuePlace(field=IssueField.CONTENTS),
+                needs=shown.needs,
+                content=_widest(named),
+            )
+    places = [part.place for part in walk_parts(issue)]
+    yield from _subheadings(places[0], bodies[0])
+    for index, (part, place) in enumerate(zip(outline, places[1:], strict=True)):
+        if part.heading:
+            below = needs[index + 1 : end_of(outline, index)]
+            yield Visibility(
+                extent=Extent.HEADING,
+                place=place,
+                heading=part.heading,
+                needs=needs[index],
+                content=_widest([*own[index + 1], *linked[index], *below]),
+            )
+        yield from _subheadings(place, bodies[index + 1])
+
+
+def _needs_of(outline: Iterable[Part]) -> list[Needs]:
+    """Return who sees each part: those who meet its condition and those of all above it."""
+    found: list[Needs] = []
+    above: list[tuple[int, Needs]] = []
+    for part in outline:
+        while above and above[-1][0] >= part.level:
+            above.pop()
+        needs = (above[-1][1] if above else _EVERYBODY) | ({part.condition} - {""})
+        above.append((part.level, needs))
+        found.append(needs)
+    return found
+
+
+def _flat(blocks: Iterable[Block], needs: Needs) -> Iterator[_Shown]:
+    """Yield the blocks that hold no others, and those that say something besides."""
+    for block in blocks:
+        if isinstance(block, Conditional):
+            yield from _flat(block.blocks, needs | {block.condition})
+            continue
+        content = content_of(block)
+        if content.running or not content.within:
+            yield _Shown(needs=needs, block=block)
+        for inner in content.within:
+            yield from _flat(inner, needs)
+
+
+def _subheadings(place: IssuePlace, body: list[_Shown]) -> Iterator[Visibility]:
+    """Yield the headings among blocks, each with what stands before the next of its level."""
+    starts = [index for index, shown in enumerate(body) if isinstance(shown.block, Heading)]
+    for start, end in pairwise([*starts, len(body)]):
+        heading = body[start]
+        if not isinstance(heading.block, Heading):
+            continue
+        content = [shown.needs for shown in body[start + 1 : end] if shown.is_content]
+        # A heading below it counts as content: what that lacks is told of it.
+        if end < len(body) and not _ends(body[end], heading):
+            content.append(body[end].needs)
+        yield Visibility(
+            extent=Extent.HEADING,
+            place=place,
+            heading=inline_words(heading.block.content),
+            needs=heading.needs,
+            content=_widest(content),
+        )
+
+
+def _ends(following: _Shown, heading: _Shown) -> bool:
+    """Whether what a heading opens ends at the next, for all who see the former."""
+    return following.level <= heading.level and following.needs <= heading.needs
+
+
+def _widest(content: Iterable[Needs]) -> frozenset[Needs]:
+    """Return who sees something of what is there: those that no wider ones stand for."""
+    kept: list[Needs] = []
+    for needs in sorted(set(content), key=len):
+        if not any(wider <= needs for wider in kept):
+            kept.append(needs)
+    return frozenset(kept)

@@ -1,0 +1,114 @@
+"""Which readers something concerns, in words: by the conditions that tell them from the others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from newsletter.i18n.language import Language
+from newsletter.i18n.messages import Message, msg, nmsg
+from newsletter.i18n.values import Listing, Worded
+from newsletter.issues.translations import read_language_condition
+from newsletter.mailings.planning.variants import VariantCount, VariantName, shortened
+
+#: Variants that are named of those that nothing but their number has in common.
+_NAMED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ReadersName(Worded):
+    """Readers of one or several variants.
+
+    Attributes:
+        met: Conditions that they all meet, and
+        unmet: those that none of them meets; together they tell them from all other readers.
+        variants: The most read of their variants, where no conditions tell them so.
+        more: How many variants there are besides.
+    """
+
+    met: tuple[str, ...] = ()
+    unmet: tuple[str, ...] = ()
+    variants: tuple[VariantName, ...] = ()
+    more: int = 0
+
+    def in_language(self, language: Language) -> str:
+        """Return it as what the readers meet, and do not meet."""
+        met, unmet = _quoted(self.met), _quoted(self.unmet)
+        words: Message | Listing
+        if self.met and self.unmet:
+            words = nmsg(
+                "meeting {met} but not {unmet}",
+                "meeting {met} but none of {unmet}",
+                len(self.unmet),
+                met=met,
+                unmet=unmet,
+            )
+        elif self.met:
+            words = msg("meeting {met}", met=met)
+        elif self.unmet:
+            words = nmsg(
+                "not meeting {unmet}",
+                "meeting none of {unmet}",
+                len(self.unmet),
+                unmet=unmet,
+            )
+        elif self.more:
+            words = msg("{variants} and {count} more", variants=self._named, count=self.more)
+        else:
+            words = self._named
+        return words.in_language(language)
+
+    @property
+    def _named(self) -> Listing:
+        return Listing(tuple(msg("“{text}”", text=each) for each in self.variants))
+
+
+def _quoted(conditions: tuple[str, ...]) -> Listing:
+    return Listing(tuple(msg("“{text}”", text=shortened(each)) for each in conditions))
+
+
+def without_languages(variants: Sequence[VariantCount]) -> list[VariantCount]:
+    """Return variants by their parts alone, as readers of all languages are shown the same."""
+    people: Counter[tuple[str, ...]] = Counter()
+    for variant in variants:
+        met = tuple(each for each in variant.met if read_language_condition(each) is None)
+        people[met] += variant.people
+    return [
+        VariantCount(number=number, met=met, people=count)
+        for number, (met, count) in enumerate(people.most_common())
+    ]
+
+
+def name_readers(some: Sequence[VariantCount], everybody: Sequence[VariantCount]) -> ReadersName:
+    """Return what the readers of some variants are called among those of all.
+
+    They are told by the fewest conditions that none of the others meets, or fails, as they do;
+    all readers together have no name.
+    """
+    chosen = {variant.met for variant in some}
+    others = [set(variant.met) for variant in everybody if variant.met not in chosen]
+    if not others:
+        return ReadersName()
+    conditions = tuple(dict.fromkeys(each for variant in everybody for each in variant.met))
+    met = [each for each in conditions if all(each in variant.met for variant in some)]
+    unmet = [each for each in conditions if not any(each in variant.met for variant in some)]
+
+    def tells_apart() -> bool:
+        return not any(other.issuperset(met) and other.isdisjoint(unmet) for other in others)
+
+    if not tells_apart():
+        ordered = sorted(some, key=lambda variant: -variant.people)
+        return ReadersName(
+            variants=tuple(variant.name for variant in ordered[:_NAMED]),
+            more=len(ordered[_NAMED:]),
+        )
+    for group in (unmet, met):
+        for each in reversed(tuple(group)):
+            group.remove(each)
+            if not tells_apart():
+                group.append(each)
+    return ReadersName(
+        met=tuple(each for each in conditions if each in met),
+        unmet=tuple(each for each in conditions if each in unmet),
+    )
