@@ -15,6 +15,7 @@ from newsletter.database.engine import transaction
 from newsletter.database.tables import NewsletterRow, SegmentRow
 from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
 from newsletter.errors import NotFoundError
+from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.tokens import Pseudonyms
 from subscribers.address_changes import former_addresses
@@ -24,6 +25,7 @@ from subscribers.leaving import unsubscribe
 from subscribers.lists.csv_export import csv_pages
 from subscribers.lists.exports import ListPage, exported, json_pages
 from subscribers.lists.new_fields import NewFields
+from subscribers.lists.readable_csv import readable_pages
 from subscribers.lists.trials import with_fields
 from subscribers.lists.undo import find_import, foresee, order_undo
 from subscribers.lists.uploads import ImportTerms, Upload, cancel_upload, order_upload
@@ -156,6 +158,7 @@ def export_people(
     segment: str = "",
     state: SubscriptionState | None = None,
     json_lines: bool = False,
+    language: Language | None = None,
 ) -> Iterator[ListPage]:
     """Write down who exports what, and return the list, a page in memory at a time.
 
@@ -166,6 +169,7 @@ def export_people(
         segment: The name of a saved segment, or a query; empty for everybody.
         state: Of the subscription; None for any.
         json_lines: Whether they want JSON lines instead of CSV.
+        language: Whose words the CSV has, for people to read; None for one that is imported again.
 
     Raises:
         ListError: The segment is none.
@@ -181,6 +185,8 @@ def export_people(
         )
     if json_lines:
         return json_pages(exported(engine, newsletter, segment=query, state=state))
+    if language is not None:
+        return readable_pages(engine, newsletter, language, segment=query, state=state)
     return csv_pages(engine, newsletter, segment=query, state=state)
 
 

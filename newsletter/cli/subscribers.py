@@ -265,12 +265,20 @@ def export_list(
     json_lines: Annotated[
         bool, typer.Option("--json-lines", help="JSON lines instead of CSV.")
     ] = False,
+    readable: Annotated[
+        bool, typer.Option(help="CSV in words, with local times, for people to read.")
+    ] = False,
     as_: As = None,
 ) -> None:
     """Export subscribers with their consent records; formulas in CSV are defused."""
     from newsletter.cli.console import errors
     from subscribers.actions import export_people
 
+    if json_lines and readable:
+        raise ListError(
+            msg("--json-lines and --readable exclude each other."),
+            remedy=msg("Leave one of them out."),
+        )
     opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
     pages = export_people(
         opened.engine,
@@ -279,6 +287,7 @@ def export_list(
         segment=segment,
         state=state,
         json_lines=json_lines,
+        language=terminal_language() if readable else None,
     )
     if file is None:
         sys.stdout.writelines(page.text for page in pages)

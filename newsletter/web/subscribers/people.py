@@ -97,11 +97,18 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
         )
 
     @router.get(".csv")
-    def export(visit: SubscribersVisit, segment: _Asked = "", state: _Asked = "") -> Response:
+    def export(
+        visit: SubscribersVisit, segment: _Asked = "", state: _Asked = "", form: _Asked = ""
+    ) -> Response:
         with reading(engine) as session:
             row = newsletter_of(session, visit)
         pages_of_list = export_people(
-            engine, visit.actor, row, segment=segment, state=_state(state)
+            engine,
+            visit.actor,
+            row,
+            segment=segment,
+            state=_state(state),
+            language=visit.language if form == "readable" else None,
         )
         # By the mark, Excel knows that it is UTF-8.
         lines = chain(["\ufeff"], (page.text for page in pages_of_list))

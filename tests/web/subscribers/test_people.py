@@ -159,6 +159,12 @@ def test_the_list_is_exported_and_the_export_is_written_down(stage: Stage, sign_
     lines = page.text.splitlines()
     assert len(lines) == 2
     assert lines[1].startswith('"ben@example.com"')
+    shown = client.get(
+        f"{_BASE}.csv",
+        params={"state": "confirmed", "form": "readable"},
+        headers={"Accept-Language": "ja"},
+    )
+    assert shown.text.splitlines()[0].startswith("\ufeffMail address,Name,State of")
     with reading(stage.engine) as session:
         query = select(AuditEventRow.id).where(AuditEventRow.action == "subscriber.export")
         assert session.scalars(query).all()

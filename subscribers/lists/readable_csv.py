@@ -1,0 +1,151 @@
+"""A newsletter's subscribers as CSV for people: heads and values in words, times by a local clock.
+
+Another instance takes the CSV of `subscribers.lists.csv_export`, which loses nothing; here options
+have their labels and moments no seconds.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine
+
+from newsletter.database.engine import reading
+from newsletter.database.tables import NewsletterRow
+from newsletter.database.vocabulary import Frequency, SubscriptionState, SuppressionReason
+from newsletter.database.words import name_of
+from newsletter.i18n.language import Language
+from newsletter.i18n.messages import Message, msg, pmsg
+from newsletter.i18n.values import LanguageName, Listing, Worded
+from subscribers.fields.model import Field
+from subscribers.fields.store import list_fields
+from subscribers.lists.exports import ListPage, defuse, exported
+
+#: People written at once.
+_BATCH = 500
+_HEADS: Mapping[str, Message] = {
+    "email": msg("Mail address"),
+    "name": msg("Name"),
+    "state": msg("State of the subscription"),
+    "language": msg("Language"),
+    "format": msg("Form of the mail"),
+    "frequency": pmsg("reader", "How often"),
+    "time_zone": msg("Time zone"),
+    "tags": msg("Tags"),
+}
+_CONSENT_HEADS: Mapping[str, Message] = {
+    "consent_basis": msg("Basis of consent"),
+    "consent_source": msg("Source of consent"),
+    "consent_wording": msg("Wording of consent"),
+    "consented_at": msg("When they consented"),
+    "confirmed_at": msg("When they confirmed"),
+    "unsubscribed_at": msg("When they left"),
+    "paused_until": msg("Paused until"),
+    "suppressed": msg("Why suppressed"),
+    "suppressed_at": msg("When suppressed"),
+    "suppression_evidence": msg("Evidence of suppression"),
+}
+_INSTANTS = frozenset(
+    {"consented_at", "confirmed_at", "unsubscribed_at", "paused_until", "suppressed_at"}
+)
+
+
+def _format(value: str) -> Message:
+    return msg("HTML and text") if value == "html" else msg("Text")
+
+
+#: By which words values are shown that are not shown as they are.
+_WORDS: Mapping[str, Callable[[Any], Worded]] = {
+    "state": lambda value: name_of(SubscriptionState(value)),
+    "frequency": lambda value: name_of(Frequency(value)),
+    "suppressed": lambda value: name_of(SuppressionReason(value)),
+    "format": _format,
+    "language": LanguageName,
+    "tags": lambda value: Listing(tuple(value)),
+}
+
+
+def readable_pages(
+    engine: Engine,
+    newsletter: NewsletterRow,
+    language: Language,
+    *,
+    segment: str = "",
+    state: SubscriptionState | None = None,
+) -> Iterator[ListPage]:
+    """Yield a newsletter's subscribers as a spreadsheet shows them, the heads first.
+
+    Args:
+        engine: The database.
+        newsletter: Whose people are wanted; its time zone is the clock of all times.
+        language: Of whoever reads it.
+        segment: A query that they must fit; empty for everybody.
+        state: Of their subscription; None for any.
+
+    Raises:
+        ListError: The segment is none.
+    """
+    with reading(engine) as session:
+        fields = list_fields(session, newsletter.id)
+    sheet = _Sheet(language, newsletter.time_zone, fields)
+    yield ListPage(_lines([sheet.heads()]), 0)
+    people = exported(engine, newsletter, segment=segment, state=state)
+    while batch := list(islice(people, _BATCH)):
+        yield ListPage(_lines(map(sheet.row, batch)), len(batch))
+
+
+def _lines(rows: Iterable[Sequence[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows(
+        [defuse(cell) for cell in row] for row in rows
+    )
+    return text.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """How cells are written: in which language, by which clock, with which fields."""
+
+    language: Language
+    time_zone: str
+    fields: Sequence[Field]
+
+    def heads(self) -> list[str]:
+        """Return the columns' heads; those of times name their zone."""
+        consent = (
+            msg("{what} ({zone})", what=head, zone=self.time_zone) if name in _INSTANTS else head
+            for name, head in _CONSENT_HEADS.items()
+        )
+        return [
+            *map(self._text, _HEADS.values()),
+            *(each.label(self.language) for each in self.fields),
+            *map(self._text, consent),
+        ]
+
+    def row(self, person: Mapping[str, Any]) -> list[str]:
+        """Return a person's cells in the order of the heads."""
+        known = person["attributes"]
+        return [
+            *(self._cell(name, person[name]) for name in _HEADS),
+            *(each.shown(known.get(each.key), self.language) for each in self.fields),
+            *(self._cell(name, person[name]) for name in _CONSENT_HEADS),
+        ]
+
+    def _cell(self, name: str, value: Any) -> str:  # noqa: ANN401 - whatever a list has
+        if not value:
+            return ""
+        if name in _INSTANTS:
+            moment = datetime.fromisoformat(value).astimezone(ZoneInfo(self.time_zone))
+            return moment.isoformat(sep=" ", timespec="minutes")[:16]
+        words = _WORDS.get(name)
+        return self._text(words(value)) if words else str(value)
+
+    def _text(self, words: Worded) -> str:
+        return words.in_language(self.language)
