@@ -125,8 +125,8 @@ def _selected(issue: Issue, shows: Callable[[str], bool]) -> Issue:
         for at, part in zip(kept, parts, strict=True)
         if part.number is not None
     }
-    contents = tuple(_contents(issue, moved, counted))
-    return with_outline(replace(issue, lead=_blocks(issue.lead, shows), contents=contents), parts)
+    shown = with_outline(replace(issue, lead=_blocks(issue.lead, shows), contents=()), parts)
+    return replace(shown, contents=tuple(_contents(issue, shown, moved, counted)))
 
 
 def _kept(outline: Outline, shows: Callable[[str], bool]) -> list[int]:
@@ -175,12 +175,23 @@ def _block(block: Block, shows: Callable[[str], bool]) -> Iterator[Block]:
 
 
 def _contents(
-    issue: Issue, moved: Mapping[str, str], counted: Mapping[str, str]
+    issue: Issue, shown: Issue, moved: Mapping[str, str], counted: Mapping[str, str]
 ) -> Iterator[ContentsLine]:
-    """Yield the lines that the editor wrote, without those of hidden parts."""
-    for line, found in zip(issue.contents, table_of_contents(issue), strict=False):
+    """Yield the lines that the editor wrote, without those of hidden parts.
+
+    Of parts with one heading, each for other readers, a line means the one that is shown.
+    """
+    lines = issue.contents
+    unlabelled = tuple(replace(line, anchor="", label="") for line in lines)
+    by_words = table_of_contents(replace(shown, contents=unlabelled))
+    listed: set[str] = set()
+    for line, found, same in zip(lines, table_of_contents(issue), by_words, strict=False):
         if not found.anchor:
             yield line
-        elif found.anchor in moved:
-            label = counted.get(line.label, line.label) if line.level == 1 else line.label
-            yield replace(line, anchor=moved[found.anchor], label=label)
+            continue
+        anchor = moved.get(found.anchor, same.anchor)
+        if not anchor or (found.anchor not in moved and anchor in listed):
+            continue
+        listed.add(anchor)
+        label = counted.get(line.label, line.label) if line.level == 1 else line.label
+        yield replace(line, anchor=anchor, label=label)

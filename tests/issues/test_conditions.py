@@ -124,6 +124,19 @@ def test_contents_that_the_editor_wrote_lose_the_lines_of_hidden_parts() -> None
     ]
 
 
+def test_contents_name_the_one_shown_of_two_parts_with_the_same_heading() -> None:
+    head = HEAD.replace("---\n\n", "contents:\n- {text: 町から}\n- {text: 催し}\n---\n\n")
+    body = "# 催し\n:for[a]\n\n親へ\n\n# 町から\n\n文\n\n# 催し\n:for[b]\n\n皆へ\n"
+
+    def lines(*met: str) -> list[tuple[str, str]]:
+        found = table_of_contents(select_parts(_issue(body, head=head), met))
+        return [(line.text, line.anchor) for line in found]
+
+    assert lines("a") == [("町から", "c2"), ("催し", "c1")]
+    assert lines("b") == [("町から", "c1"), ("催し", "c2")]
+    assert lines() == [("町から", "c1")]
+
+
 def test_a_list_of_which_nothing_is_left_is_gone() -> None:
     issue = _issue("前\n\n- :::for a\n  一\n  :::\n\n後")
 
