@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Select, Text, and_, cast, func, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -39,6 +40,16 @@ class PeopleFilter:
     state: SubscriptionState | None = None
 
 
+class Match(StrEnum):
+    """By what a search found its people."""
+
+    #: No words were searched for.
+    NO_WORDS = ""
+    ADDRESS = "address"
+    NAME = "name"
+    ANY_PART = "part"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
     """One person as a list shows them."""
@@ -57,12 +68,17 @@ class FoundPage:
 
     Attributes:
         after: The number that the next page goes on after; None at the end.
-        within: Whether any part of address, name or fields was looked at.
+        match: By what they were found.
     """
 
     people: Sequence[Found]
     after: int | None
-    within: bool = False
+    match: Match = Match.NO_WORDS
+
+    @property
+    def within(self) -> bool:
+        """Whether any part of address, name or fields was looked at."""
+        return self.match is Match.ANY_PART
 
 
 def search_people(
@@ -85,22 +101,58 @@ def search_people(
     if not text:
         return _page(session, newsletter, wanted, None, after, limit)
     if not wanted.within:
-        for column, begins in (
-            (SubscriberRow.address_key, text.lower()),
-            (SubscriptionRow.name, text),
-        ):
-            found = _page(session, newsletter, wanted, (column, begins), after, limit)
+        for match, prefix in _prefixes(text).items():
+            found = _page(session, newsletter, wanted, prefix, after, limit)
             if found.people:
-                return found
+                return replace(found, match=match)
     anywhere = replace(wanted, within=True)
-    return replace(_page(session, newsletter, anywhere, None, after, limit), within=True)
+    found = _page(session, newsletter, anywhere, None, after, limit)
+    return replace(found, match=Match.ANY_PART)
+
+
+def find_match(session: Session, newsletter: NewsletterRow, wanted: PeopleFilter) -> Match:
+    """Return by what `search_people` finds whom it finds.
+
+    Raises:
+        ListError: The segment is none.
+    """
+    return search_people(session, newsletter, wanted, limit=1).match
+
+
+def matching_people(
+    session: Session, newsletter: NewsletterRow, wanted: PeopleFilter, match: Match
+) -> Select[int]:
+    """Select the numbers of all whom a search finds by a match, in no order.
+
+    Raises:
+        ListError: The segment is none.
+    """
+    query = _query(newsletter, wanted).with_only_columns(SubscriptionRow.subscriber_id)
+    text = wanted.text.strip()
+    if match is Match.ANY_PART:
+        return query.where(_has_part(session, newsletter, text))
+    if match is Match.NO_WORDS:
+        return query
+    column, begins = _prefixes(text)[match]
+    return query.where(column >= begins, column < begins + _LAST)
+
+
+_Prefix = tuple[InstrumentedAttribute[str] | InstrumentedAttribute[str | None], str]
+
+
+def _prefixes(text: str) -> Mapping[Match, _Prefix]:
+    """Return what may begin as a text does, in the order in which it is looked at."""
+    return {
+        Match.ADDRESS: (SubscriberRow.address_key, text.lower()),
+        Match.NAME: (SubscriptionRow.name, text),
+    }
 
 
 def _page(
     session: Session,
     newsletter: NewsletterRow,
     wanted: PeopleFilter,
-    prefix: tuple[InstrumentedAttribute[str] | InstrumentedAttribute[str | None], str] | None,
+    prefix: _Prefix | None,
     after: int | None,
     limit: int,
 ) -> FoundPage:

@@ -32,6 +32,7 @@ from newsletter.operations.heartbeats import Process, count_processes
 from newsletter.settings import Settings, load_settings
 from subscribers.lists.runs import next_upload
 from subscribers.lists.undo import next_undo
+from subscribers.tagging import next_tagging, run_tagging
 from workers import batches, lists, liveness, periodic, stopping
 from workers.command import LISTS, WorkerRole
 from workers.composition import Services, build
@@ -103,6 +104,8 @@ def create_celery(settings: Settings) -> Celery:
 
 
 def _register(app: Celery) -> None:
+    tag_people = _register_tagging(app)
+
     @app.task(name="newsletter.round")
     def run_round() -> None:
         """Look at the ledger: take up what stalled, plan, hint at what is due, end what is done."""
@@ -114,6 +117,7 @@ def _register(app: Celery) -> None:
             _hint_at_list(current, import_list)
             _hint_at_links(current, open_links)
             _hint_at_undo(current, undo_import)
+            _hint_at_tagging(current, tag_people)
 
     @app.task(name="newsletter.open_links")
     def open_links(draft_id: int) -> None:
@@ -157,6 +161,16 @@ def _register(app: Celery) -> None:
     _ = run_round
 
 
+def _register_tagging(app: Celery) -> Task[[int], None] | Callable[[int], None]:
+    @app.task(name="newsletter.tag_people")
+    def tag_people(order_id: int) -> None:
+        """Give many people a tag, or take it from them; any number may do so at once."""
+        with _unless_the_database_is_away(), bound(tagging=order_id):
+            run_tagging(services().engine, order_id, stopping=stopping.is_asked)
+
+    return tag_people
+
+
 @contextmanager
 def _unless_the_database_is_away() -> Iterator[None]:
     """Say so in one line; the next round finds in the ledger what was not done."""
@@ -197,6 +211,14 @@ def _hint_at_undo(current: Services, task: Task[[int], None] | Callable[[int], N
     import_id = next_undo(current.engine)
     if import_id is not None and not _depth(task.app, LISTS):
         task.apply_async(args=(import_id,), queue=LISTS)
+
+
+def _hint_at_tagging(current: Services, task: Task[[int], None] | Callable[[int], None]) -> None:
+    """Publish a hint at the tag that is to be given next, if the queue holds none."""
+    assert isinstance(task, Task)  # noqa: S101 - what the decorator returns
+    order_id = next_tagging(current.engine)
+    if order_id is not None and not _depth(task.app, LISTS):
+        task.apply_async(args=(order_id,), queue=LISTS)
 
 
 def _hint_at_links(current: Services, task: Task[[int], None] | Callable[[int], None]) -> None:

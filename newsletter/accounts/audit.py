@@ -140,6 +140,8 @@ class Action(StrEnum):
     SUBSCRIBER_NOTE_DELETE = "subscriber.note-delete"
     SUBSCRIBER_PREFERENCES = "subscriber.preferences"
     SUBSCRIBER_SUPPRESS = "subscriber.suppress"
+    SUBSCRIBER_TAG = "subscriber.tag"
+    SUBSCRIBER_UNTAG = "subscriber.untag"
     SUBSCRIBER_UNSUBSCRIBE = "subscriber.unsubscribe"
     SUPPRESSION_LIFT = "suppression.lift"
     TEMPLATE_DELETE = "template.delete"

@@ -29,6 +29,7 @@ from newsletter.cli.state import (
     open_newsletter,
     settings_of,
 )
+from newsletter.cli.tags import app as tags
 from newsletter.database.vocabulary import Frequency, GrowthCause, SubscriptionState, UnsubscribeWay
 from newsletter.errors import ExitCode, ListError, Place
 from newsletter.i18n.messages import msg
@@ -53,6 +54,7 @@ app = typer.Typer(no_args_is_help=True, help="Add, import, list, remove and eras
 app.command("growth")(show_growth)
 app.command("history")(show_history)
 app.add_typer(notes, name="note")
+app.add_typer(tags, name="tag")
 app.command("imports")(show_imports)
 app.command("undo-import")(undo_list)
 

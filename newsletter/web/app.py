@@ -82,6 +82,7 @@ from newsletter.web.subscribers.leave import leaving_router
 from newsletter.web.subscribers.people import subscribers_router
 from newsletter.web.subscribers.person import person_router
 from newsletter.web.subscribers.preferences import preferences_router
+from newsletter.web.subscribers.tagging import tagging_router
 from newsletter.web.tracing import Tracer
 
 #: What search engines may list.
@@ -225,6 +226,7 @@ def _include_lists(
     app.include_router(importing_router(import_pages))
     app.include_router(editing_router(engine, pages, pseudonyms))
     app.include_router(growth_router(engine, figures, pages))
+    app.include_router(tagging_router(engine, pages))
     app.include_router(subscribers_router(engine, figures, pages))
     app.include_router(person_router(engine, pages))
 

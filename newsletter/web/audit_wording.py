@@ -136,6 +136,8 @@ ACTION_NAMES: Mapping[Action, Message] = {
     Action.SUBSCRIBER_NOTE_DELETE: msg("Note deleted"),
     Action.SUBSCRIBER_PREFERENCES: msg("Preferences changed by the reader"),
     Action.SUBSCRIBER_SUPPRESS: pmsg("audit", "Suppressed"),
+    Action.SUBSCRIBER_TAG: msg("Tag given to many"),
+    Action.SUBSCRIBER_UNTAG: msg("Tag taken from many"),
     Action.SUBSCRIBER_UNSUBSCRIBE: pmsg("audit", "Unsubscribed"),
     Action.SUPPRESSION_LIFT: msg("Suppression lifted"),
     Action.TEMPLATE_DELETE: msg("Template deleted"),

@@ -147,6 +147,9 @@ SIGNED_IN_PAGES = {
         "/newsletters/digest/subscribers/growth",
         "/newsletters/weekly/subscribers/growth?by=month",
     ],
+    "/newsletters/{newsletter}/subscribers/tags": [
+        "/newsletters/digest/subscribers/tags?new_tag=press&state=confirmed",
+    ],
     "/newsletters/{newsletter}/subscribers/new": ["/newsletters/digest/subscribers/new"],
     "/newsletters/{newsletter}/subscribers/{number}/edit": [
         "/newsletters/digest/subscribers/{person}/edit",

@@ -48,6 +48,7 @@ from newsletter.database.tables.lists import (
     ListProblemsRow,
     ListUploadRow,
     SegmentRow,
+    TaggingRow,
     TagRow,
 )
 from newsletter.database.tables.mailing import (
@@ -165,6 +166,7 @@ __all__ = [
     "SubscriptionRow",
     "SuppressionRow",
     "TagRow",
+    "TaggingRow",
     "TallyRow",
     "TemplateRow",
     "TemplateVersionRow",

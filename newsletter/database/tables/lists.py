@@ -46,6 +46,42 @@ class TagRow(Base):
     tag: Mapped[str] = mapped_column(String(64), primary_key=True)
 
 
+class TaggingRow(Base):
+    """An order to give many people a tag, or to take it from them, and how far it has come.
+
+    Attributes:
+        given: Whether it is given; else it is taken away.
+        terms: Whom it reaches, see `subscribers.tagging`; empty once it is finished.
+        last: Nobody of a greater number is reached: they came later.
+        after: The greatest number that was reached.
+        people: How many it was to reach when it was ordered.
+        done: How many it reached, of whom ``changed`` had not what they were to have.
+    """
+
+    __tablename__ = "tagging"
+    __table_args__ = (
+        Index(
+            "ix_tagging_waiting",
+            "id",
+            sqlite_where=text("finished_at IS NULL"),
+            postgresql_where=text("finished_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[PrimaryKey]
+    newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletter.id"), index=True)
+    tag: Mapped[str] = mapped_column(String(64))
+    given: Mapped[bool]
+    terms: Mapped[JsonObject] = mapped_column(JSON(), default=dict)
+    last: Mapped[int] = mapped_column(BigId)
+    after: Mapped[int] = mapped_column(BigId, default=0)
+    people: Mapped[int] = mapped_column(BigId, default=0)
+    done: Mapped[int] = mapped_column(BigId, default=0)
+    changed: Mapped[int] = mapped_column(BigId, default=0)
+    ordered_at: Mapped[Instant] = mapped_column(default=now)
+    finished_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+
+
 class SegmentRow(Base):
     """A saved query over a newsletter's subscribers, in the language of docs/lists.md."""
 

@@ -20,16 +20,20 @@ from newsletter.newsletters.publications import list_newsletters
 from newsletter.web.access import SubscribersVisit, newsletter_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
+from newsletter.web.subscribers.filters import asked_of, filter_of, named_of
 from newsletter.web.subscribers.segments import segments_router
 from subscribers.actions import (
     export_people,
     save_segment,
 )
-from subscribers.search import FoundPage, PeopleFilter, search_people
+from subscribers.search import FoundPage, search_people
 from subscribers.segments import saved
+from subscribers.tagging import LONGEST_TAG, list_tags, taggings_to_show
 
 _Field = Annotated[str, Form(max_length=500)]
 _Asked = Annotated[str, Query(max_length=2000)]
+#: So many tags are offered at most.
+_TAGS = 100
 
 
 def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
@@ -53,19 +57,19 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
     def show_list(
         visit: SubscribersVisit,
         request: Request,
-        text: _Asked = "",
-        tag: _Asked = "",
         segment: _Asked = "",
-        state: _Asked = "",
+        tagged: int | None = None,
         count: bool = False,  # noqa: FBT001, FBT002 - a query's field
         after: Annotated[int | None, Query()] = None,
     ) -> HTMLResponse:
-        within = request.query_params.get("within") == "true"
-        wanted = replace(_filter(text, tag, segment, state), within=within)
+        asked = asked_of(request.query_params)
+        wanted = filter_of(asked)
         found, size, error = FoundPage(people=[], after=None), None, ""
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             segments = saved.list_segments(session, row.id)
+            orders = taggings_to_show(session, row.id, tagged)
+            tags = list_tags(session, row.id, limit=_TAGS)
             try:
                 query = saved.segment_text(session, row.id, segment)
                 wanted = replace(wanted, segment=query)
@@ -78,7 +82,8 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
                     )
             except ListError as refused:
                 error = refused.in_language(visit.language)
-        asked = {"text": text, "tag": tag, "segment": segment, "state": state}
+        if found.within:
+            asked["within"] = "true"
         return pages.show_to(
             visit,
             request,
@@ -90,8 +95,10 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
             size=size,
             error=error,
             asked=asked,
-            named={name: value for name, value in asked.items() if value}
-            | ({"within": "true"} if found.within else {}),
+            named=named_of(asked),
+            orders=orders,
+            tags=tags,
+            longest_tag=LONGEST_TAG,
             after=after,
             states=list(SubscriptionState),
         )
@@ -137,10 +144,6 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
     outer.include_router(router)
     outer.include_router(segments_router(engine, figures, pages))
     return outer
-
-
-def _filter(text: str, tag: str, segment: str, state: str) -> PeopleFilter:
-    return PeopleFilter(text=text, tag=tag, segment=segment, state=_state(state))
 
 
 def _state(text: str) -> SubscriptionState | None:

@@ -170,6 +170,30 @@ def test_the_list_is_exported_and_the_export_is_written_down(stage: Stage, sign_
         assert session.scalars(query).all()
 
 
+def test_a_tag_is_given_to_those_chosen_and_to_all_whom_a_search_finds(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    stage.subscribe("anna@example.jp", "ben@example.com", "cho@example.com")
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    csrf = csrf_of(client.get(_BASE).text)
+    order = {"csrf": csrf, "new_tag": "press", "verb": "give"}
+    anna = {**order, "whom": "chosen", "person": str(stage.subscriber_id("anna@example.jp"))}
+    for given in ("given to 1 person", "given to 0 people"):
+        assert f"The tag “press” was {given}" in client.post(f"{_BASE}/tags", data=anna).text
+    everybody = {**order, "whom": "all", "segment": 'domain = "example.com"'}
+    asked = client.post(f"{_BASE}/tags", data=everybody)
+    assert "The tag is given to 2 people." in asked.text
+    assert _found(stage, tag="press") == ["anna@example.jp"]
+    done = client.post(f"{_BASE}/tags", data={**everybody, "sure": "yes"})
+    assert "was given to 2 people" in done.text
+    assert "anna@example.jp" not in done.text
+    taken = client.post(f"{_BASE}/tags", data={**anna, "verb": "take"})
+    assert "was taken from 1 person" in taken.text
+    assert sorted(_found(stage, tag="press")) == ["ben@example.com", "cho@example.com"]
+    refused = client.post(f"{_BASE}/tags", data={**order, "whom": "chosen"})
+    assert (refused.status_code, "Nobody was chosen." in refused.text) == (400, True)
+
+
 def test_editors_do_not_see_addresses(stage: Stage, sign_in: SignIn) -> None:
     stage.subscribe("anna@example.jp")
     client = sign_in("editor@example.jp", Role.EDITOR)

@@ -50,6 +50,7 @@ _TABLES = (
     "import_change",
     "import_tag",
     "list_upload",
+    "tagging",
     "recovery_code",
     "role_grant",
     "segment",
@@ -652,6 +653,34 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         unique=True,
         sqlite_where=sa.text("undo_ordered_at IS NULL"),
         postgresql_where=sa.text("undo_ordered_at IS NULL"),
+    )
+    op.create_table(
+        "tagging",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("tag", sa.String(length=64), nullable=False),
+        sa.Column("given", sa.Boolean(), nullable=False),
+        sa.Column("terms", sa.JSON(), nullable=False),
+        sa.Column("last", _ID, nullable=False),
+        sa.Column("after", _ID, nullable=False),
+        sa.Column("people", _ID, nullable=False),
+        sa.Column("done", _ID, nullable=False),
+        sa.Column("changed", _ID, nullable=False),
+        sa.Column("ordered_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_tagging_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tagging")),
+    )
+    op.create_index(op.f("ix_tagging_newsletter_id"), "tagging", ["newsletter_id"], unique=False)
+    op.create_index(
+        "ix_tagging_waiting",
+        "tagging",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("finished_at IS NULL"),
+        postgresql_where=sa.text("finished_at IS NULL"),
     )
     op.create_table(
         "import_added",

@@ -1,0 +1,35 @@
+"""What a list of people is filtered by, as an address of a page and a form carry it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from newsletter.database.vocabulary import SubscriptionState
+from subscribers.search import PeopleFilter
+
+#: The names of the filters; ``within`` is ``true`` where any part counts.
+_FILTERS = ("text", "tag", "segment", "state", "within")
+#: As many characters one has at most.
+_LONGEST = 2000
+
+
+def asked_of(values: Mapping[str, object]) -> dict[str, str]:
+    """Return the filters of a query or a form; what is not there is empty."""
+    return {name: str(values.get(name, ""))[:_LONGEST] for name in _FILTERS}
+
+
+def named_of(asked: Mapping[str, str]) -> dict[str, str]:
+    """Return the filters that ask for something."""
+    return {name: value for name, value in asked.items() if value}
+
+
+def filter_of(asked: Mapping[str, str]) -> PeopleFilter:
+    """Return what the filters mean."""
+    state = asked["state"]
+    return PeopleFilter(
+        text=asked["text"],
+        within=asked["within"] == "true",
+        tag=asked["tag"],
+        segment=asked["segment"],
+        state=SubscriptionState(state) if state in set(SubscriptionState) else None,
+    )
