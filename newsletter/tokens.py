@@ -288,3 +288,14 @@ class Pseudonyms:
         """Return every hash under which ``text`` may have been kept."""
         octets = text.encode("utf-8")
         return tuple(keyed.digest(octets).hex() for keyed in self._hashes)
+
+    def known_among(self, texts: Iterable[str], hashes: Iterable[str]) -> frozenset[str]:
+        """Return those of many texts that were kept under one of these hashes."""
+        kept = frozenset(map(bytes.fromhex, hashes))
+        many = [*texts]
+        return frozenset(
+            text
+            for keyed in self._hashes
+            for text in many
+            if keyed.digest(text.encode("utf-8")) in kept
+        )

@@ -139,9 +139,9 @@ def erased_among(
     first = session.scalars(select(SuppressionRow.address_hash).where(erased).limit(_FEW)).all()
     if not first:
         return frozenset()
-    by_hash = {hashed: key for key in address_keys for hashed in pseudonyms.all_of(key)}
     if len(first) < _FEW:
-        return frozenset(by_hash[hashed] for hashed in first if hashed in by_hash)
+        return pseudonyms.known_among(address_keys, filter(None, first))
+    by_hash = {hashed: key for key in address_keys for hashed in pseudonyms.all_of(key)}
     connection = session.connection() if isinstance(session, Session) else session
     asked = (
         select(func.json_each(json.dumps([*by_hash])).table_valued("value").c.value)
