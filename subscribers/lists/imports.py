@@ -337,7 +337,13 @@ class _Run:
         written = write_chunk(connection, staged, terms)
         self.report.changes += written.changes
         if others:
-            share_values(connection, self._terms.newsletter_id, others, update=self._terms.update)
+            share_values(
+                connection,
+                self._terms.newsletter_id,
+                others,
+                update=self._terms.update,
+                import_id=self._row_id,
+            )
         self._count(written, len(staged))
         self.report.records += chunk.records
         self._checkpoint(connection)

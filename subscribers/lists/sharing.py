@@ -9,9 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-from sqlalchemy import Connection, bindparam, select, text
+from sqlalchemy import Connection, and_, bindparam, delete, func, select, text, update
+from sqlalchemy.orm import Session
 
-from newsletter.database.tables import FieldRow, NewsletterRow, PeopleGroupRow
+from newsletter.database.tables import (
+    FieldRow,
+    ImportSpreadRow,
+    NewsletterRow,
+    PeopleGroupRow,
+    SubscriptionRow,
+)
 from newsletter.database.vocabulary import FieldType
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
@@ -39,6 +46,16 @@ _SPREAD = """UPDATE subscription SET attributes = o.attributes
         ON o.subscriber_id = s.person AND o.newsletter_id = :newsletter
     WHERE subscription.newsletter_id IN :others AND subscription.subscriber_id = s.person
         AND NOT {same}"""
+#: What an import is about to spread over, so that it can be undone; the first time counts.
+_NOTED = """INSERT INTO import_spread
+        (import_id, newsletter_id, subscriber_id, attributes, written)
+    SELECT :import, x.newsletter_id, x.subscriber_id, x.attributes, o.attributes
+    FROM list_stage AS s JOIN subscription AS o
+        ON o.subscriber_id = s.person AND o.newsletter_id = :newsletter
+    JOIN subscription AS x ON x.subscriber_id = s.person AND x.newsletter_id IN :others
+    WHERE NOT {same}
+    ON CONFLICT (import_id, newsletter_id, subscriber_id)
+        DO UPDATE SET written = excluded.written"""
 
 
 def choices_of(fields: Iterable[Field]) -> FieldChoices:
@@ -93,7 +110,12 @@ def demand_fields(connection: Connection, newsletter_id: int, judged_by: FieldCh
 
 
 def share_values(
-    connection: Connection, newsletter_id: int, others: Sequence[int], *, update: bool
+    connection: Connection,
+    newsletter_id: int,
+    others: Sequence[int],
+    *,
+    update: bool,
+    import_id: int | None = None,
 ) -> None:
     """Bring along and spread the values of those on the stage; what is known stays unless updated.
 
@@ -102,6 +124,7 @@ def share_values(
         newsletter_id: Whose list it is.
         others: The newsletters that share its fields.
         update: Whether the list's values go before those known.
+        import_id: Under which it is noted what the others had; None for what nobody can undo.
     """
     dialect = connection.dialect.name
     ours, theirs = "subscription.attributes", "o.attributes"
@@ -109,8 +132,72 @@ def share_values(
     merged = _MERGED[dialect].format(first=first, last=last)
     brought = _BROUGHT.format(merged=merged, same=_SAME[dialect].format(one=ours, other=merged))
     spread = _SPREAD.format(same=_SAME[dialect].format(one=ours, other=theirs))
-    for statement in (brought, spread):
-        connection.execute(
-            text(statement).bindparams(bindparam("others", expanding=True)),
-            {"newsletter": newsletter_id, "others": list(others)},
+    noted = _NOTED.format(same=_SAME[dialect].format(one="x.attributes", other=theirs))
+    values = {"newsletter": newsletter_id, "others": list(others), "import": import_id}
+    for statement in (brought, *([] if import_id is None else [noted]), spread):
+        used = {name: value for name, value in values.items() if f":{name}" in statement}
+        connection.execute(text(statement).bindparams(bindparam("others", expanding=True)), used)
+
+
+def take_back(session: Session, import_id: int, newsletter_id: int, *, most: int) -> bool:
+    """Give the other newsletters of a group back what an import's values replaced.
+
+    Whose values somebody changed since keeps them.
+
+    Args:
+        session: Within the transaction that undoes a page of the import.
+        import_id: The import.
+        newsletter_id: Whose list it was.
+        most: How many people are a page.
+
+    Returns:
+        Whether there was anybody.
+    """
+    spread = ImportSpreadRow.import_id == import_id
+    other = session.scalar(select(func.min(ImportSpreadRow.newsletter_id)).where(spread))
+    if other is None:
+        return False
+    # As imports of the group do: one at a time writes to the others' subscriptions.
+    hold_fields(session.connection(), newsletter_id)
+    of_other = and_(spread, ImportSpreadRow.newsletter_id == other)
+    numbers = session.scalars(
+        select(ImportSpreadRow.subscriber_id)
+        .where(of_other)
+        .order_by(ImportSpreadRow.subscriber_id)
+        .limit(most)
+    ).all()
+    of_page = and_(of_other, ImportSpreadRow.subscriber_id.in_(numbers))
+    held = session.execute(
+        select(
+            SubscriptionRow.subscriber_id,
+            SubscriptionRow.attributes.label("held"),
+            ImportSpreadRow.attributes,
+            ImportSpreadRow.written,
         )
+        .join(ImportSpreadRow, ImportSpreadRow.subscriber_id == SubscriptionRow.subscriber_id)
+        .where(of_page, SubscriptionRow.newsletter_id == other)
+        .order_by(SubscriptionRow.subscriber_id)
+        .with_for_update(of=SubscriptionRow)
+    ).all()
+    back = [
+        {"number": row.subscriber_id, "values": row.attributes}
+        for row in held
+        if row.held == row.written
+    ]
+    if back:
+        session.connection().execute(
+            update(SubscriptionRow)
+            .where(
+                SubscriptionRow.newsletter_id == other,
+                SubscriptionRow.subscriber_id == bindparam("number"),
+            )
+            .values(
+                attributes=bindparam("values", type_=SubscriptionRow.attributes.type),
+                changed_at=SubscriptionRow.changed_at,
+            ),
+            back,
+        )
+    session.execute(
+        delete(ImportSpreadRow).where(of_page).execution_options(synchronize_session=False)
+    )
+    return True

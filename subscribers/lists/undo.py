@@ -33,6 +33,7 @@ from newsletter.database.tables import (
     ConsentRow,
     ImportAddedRow,
     ImportChangeRow,
+    ImportSpreadRow,
     ImportTagRow,
     ListImportRow,
     ListUploadRow,
@@ -55,6 +56,7 @@ from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
 from subscribers.growth import count_readers
 from subscribers.growth_log import log_growth
+from subscribers.lists.sharing import take_back
 
 #: So long it is kept what an import changed.
 KEPT_DAYS = 30
@@ -230,7 +232,7 @@ def forget_old_journals(engine: Engine) -> None:
         ListImportRow.undo_ordered_at.is_(None),
     )
     with transaction(engine) as session:
-        for table in (ImportAddedRow, ImportChangeRow, ImportTagRow):
+        for table in (ImportAddedRow, ImportChangeRow, ImportSpreadRow, ImportTagRow):
             session.execute(delete(table).where(table.import_id.in_(old)))
 
 
@@ -248,7 +250,8 @@ class _Page:
 
     def undo(self) -> bool:
         """Undo a page; return whether there was any."""
-        return self._restore() or self._take_tags() or self._remove()
+        spread = take_back(self._session, self._row.id, self._newsletter_id, most=_PAGE)
+        return spread or self._restore() or self._take_tags() or self._remove()
 
     def _restore(self) -> bool:
         changed = ImportChangeRow.import_id == self._row.id

@@ -37,6 +37,7 @@ from newsletter.database.tables.image import ImageRow
 from newsletter.database.tables.import_journal import (
     ImportAddedRow,
     ImportChangeRow,
+    ImportSpreadRow,
     ImportTagRow,
 )
 from newsletter.database.tables.issue import IssueRow
@@ -124,6 +125,7 @@ __all__ = [
     "ImageRow",
     "ImportAddedRow",
     "ImportChangeRow",
+    "ImportSpreadRow",
     "ImportTagRow",
     "IncidentRow",
     "InvitationRow",

@@ -57,6 +57,25 @@ class ImportChangeRow(Base):
     changed_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
 
 
+class ImportSpreadRow(Base):
+    """The values of somebody's fields in another newsletter of the group, before an import's.
+
+    Attributes:
+        newsletter_id: The other newsletter.
+        attributes: The values of before.
+        written: Those that the import spread: others say that somebody changed them since.
+    """
+
+    __tablename__ = "import_spread"
+    __table_args__ = (Index("ix_import_spread_subscriber_id", "subscriber_id"),)
+
+    import_id: Mapped[int] = mapped_column(ForeignKey("list_import.id"), primary_key=True)
+    newsletter_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    subscriber_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    attributes: Mapped[JsonObject] = mapped_column(JSON())
+    written: Mapped[JsonObject] = mapped_column(JSON())
+
+
 class ImportTagRow(Base):
     """A tag that an import gave to somebody who was on the list before."""
 

@@ -27,7 +27,11 @@ from newsletter.database.tables import (
 )
 from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
 from newsletter.errors import ConflictError
-from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
+from newsletter.newsletters.publications import (
+    NewsletterDraft,
+    create_newsletter,
+    find_newsletter,
+)
 from subscribers.leaving import unsubscribe
 from subscribers.lists.files import csv_records
 from subscribers.lists.imports import ImportOptions, ImportReport, import_records
@@ -42,8 +46,9 @@ from subscribers.lists.undo import (
     undone_of,
 )
 from subscribers.suppression import suppress
+from tests.support import fields
 from tests.support.ports import await_condition
-from tests.support.stage import Stage, set_stage, set_subscribers
+from tests.support.stage import DRAFT, Stage, set_stage, set_subscribers
 
 _OPTIONS = ImportOptions(source="l.csv", basis="form", digest="d" * 64, update=True)
 
@@ -204,6 +209,55 @@ def test_a_person_with_another_newsletter_loses_this_subscription_alone(stage: S
     assert _undo(stage).removed == 1
     with reading(stage.engine) as session:
         assert session.scalars(select(SubscriptionRow.newsletter_id)).all() == [other]
+
+
+def _cities(stage: Stage) -> dict[tuple[int, str], str]:
+    with reading(stage.engine) as session:
+        found = session.execute(
+            select(
+                SubscriptionRow.newsletter_id, SubscriberRow.address_key, SubscriptionRow.attributes
+            ).join(SubscriberRow, SubscriberRow.id == SubscriptionRow.subscriber_id)
+        )
+        return {(number, (key or "")[0]): known.get("city", "") for number, key, known in found}
+
+
+def test_values_come_back_in_every_newsletter_that_shares_the_fields(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("subscribers.lists.undo._PAGE", 2)
+    fields.set_fields(stage.engine, stage.newsletter_id, fields.CITY)
+    stage.subscribe("a@x.example", "c@x.example", "d@x.example")
+    with transaction(stage.engine) as session:
+        sharing = find_newsletter(session, DRAFT.slug)
+        other = create_newsletter(session, replace(DRAFT, slug="other"), sharing=sharing).id
+    set_subscribers(stage.engine, "other", dict.fromkeys(["a@x.example", "b@x.example"], ""))
+    set_subscribers(stage.engine, "other", dict.fromkeys(["c@x.example", "d@x.example"], ""))
+    with transaction(stage.engine) as session:
+        session.execute(update(SubscriptionRow).values(attributes={"city": "千葉"}))
+    before = _rows(stage)
+    lines = ["email,city\n", *(f"{name}@x.example,東京\n" for name in "abcd")]
+    records = csv_records(lines, source="l.csv")
+    import_records(stage.engine, stage.newsletter_id, records, _OPTIONS)
+    assert set(_cities(stage).values()) == {"東京"}
+
+    with transaction(stage.engine) as session:
+        session.execute(
+            update(SubscriptionRow)
+            .where(SubscriptionRow.subscriber_id == stage.subscriber_id("d@x.example"))
+            .values(attributes={"city": "奈良"})
+        )
+    assert _undo(stage) == Undone(removed=1, restored=2, kept=1)
+
+    cities = _cities(stage)
+    assert {key: city for key, city in cities.items() if key[1] != "d"} == {
+        (stage.newsletter_id, "a"): "千葉",
+        (stage.newsletter_id, "c"): "千葉",
+        **{(other, name): "千葉" for name in "abc"},
+    }
+    assert {city for key, city in cities.items() if key[1] == "d"} == {"奈良"}
+    last = stage.subscriber_id("d@x.example")
+    kept = [row for row in before["subscription"] if row[1] != last]
+    assert [row for row in _rows(stage)["subscription"] if row[1] != last] == kept
 
 
 def test_the_same_list_is_a_new_import_after_it_was_undone(stage: Stage) -> None:

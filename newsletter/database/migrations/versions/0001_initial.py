@@ -48,6 +48,7 @@ _TABLES = (
     "list_import",
     "import_added",
     "import_change",
+    "import_spread",
     "import_tag",
     "list_upload",
     "tagging",
@@ -719,6 +720,23 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
     )
     op.create_index(
         "ix_import_change_subscriber_id", "import_change", ["subscriber_id"], unique=False
+    )
+    op.create_table(
+        "import_spread",
+        sa.Column("import_id", _ID, nullable=False),
+        sa.Column("newsletter_id", _ID, autoincrement=False, nullable=False),
+        sa.Column("subscriber_id", _ID, autoincrement=False, nullable=False),
+        sa.Column("attributes", sa.JSON(), nullable=False),
+        sa.Column("written", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["import_id"], ["list_import.id"], name=op.f("fk_import_spread_import_id")
+        ),
+        sa.PrimaryKeyConstraint(
+            "import_id", "newsletter_id", "subscriber_id", name=op.f("pk_import_spread")
+        ),
+    )
+    op.create_index(
+        "ix_import_spread_subscriber_id", "import_spread", ["subscriber_id"], unique=False
     )
     op.create_table(
         "import_tag",
