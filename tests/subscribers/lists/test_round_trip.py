@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, delete, event, insert
 
+from bench.realistic import round_trip
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.tables import (
@@ -191,6 +192,12 @@ def test_a_list_comes_back_the_same_with_its_fields_where_there_were_none(stage:
     with reading(engine) as session:
         assert list_fields(session, newsletter.id) == _ALL
     assert _text(engine, newsletter) == text
+
+
+def test_addresses_and_names_of_japan_come_out_as_they_went_in(stage: Stage) -> None:
+    with reading(stage.engine) as session:
+        newsletter = find_newsletter(session, None)
+    assert round_trip(stage.engine, newsletter, 1_000_000 if os.environ.get("SOAK") else 1000) > 0
 
 
 def test_a_definition_that_is_none_is_refused_before_anything_is_taken(stage: Stage) -> None:
