@@ -32,7 +32,8 @@ export function ask({ title, fields, values, near, act = say("apply"), remove = 
       if (hint) input.setAttribute("aria-describedby", hint.id);
       const list = field.options ? element("datalist", { id: `${id}-list` }, ...field.options.map((value) => element("option", { value }))) : null;
       if (list) input.setAttribute("list", list.id);
-      return element("div", { class: "field" }, element("label", { for: id }, say(field.word)), hint, input, list);
+      const picks = field.picks ? choicesOf(field, input) : null;
+      return element("div", { class: "field" }, element("label", { for: id }, say(field.word)), picks, hint, input, list);
     });
     const dialog = element("dialog", { class: "asking", "aria-label": title });
     const finish = (answer) => { dialog.close(); dialog.remove(); done(answer); };
@@ -61,7 +62,8 @@ export function ask({ title, fields, values, near, act = say("apply"), remove = 
     document.body.append(dialog);
     dialog.showModal();
     place(dialog, near);
-    const first = [...inputs.values()][0];
+    const picked = dialog.querySelector(".pick[aria-pressed=true]");
+    const first = picked || [...inputs.values()][0];
     if (first) { first.focus(); if (first.select) first.select(); }
   });
 }
@@ -82,6 +84,15 @@ function inputOf(field, id, value) {
   const input = element("input", { id, type, inputmode: field.type === "url" ? "url" : undefined, autocomplete: "off", required: field.required, maxlength: type === "text" ? 2000 : undefined });
   input.value = field.type === "datetime-local" ? shown.slice(0, 16) : shown;
   return input;
+}
+
+/** Buttons for the values that are there already; what is typed stays possible beside them. */
+function choicesOf(field, input) {
+  const buttons = field.picks.map(([value, word]) => element("button", { type: "button", class: "pick", onclick: () => { input.value = value; mark(); } }, word));
+  const mark = () => buttons.forEach((button, at) => button.setAttribute("aria-pressed", String(input.value.trim() === field.picks[at][0])));
+  input.addEventListener("input", mark);
+  mark();
+  return element("div", { class: "picks", role: "group", "aria-label": say(field.word) }, ...buttons);
 }
 
 function valueOf(field, input) {

@@ -4,6 +4,7 @@ import { NodeSelection, TextSelection } from "prosemirror-state";
 import { ask } from "./dialogs.js";
 import { readRuns, writeRuns } from "./inline.js";
 import { kindOf } from "./kinds.js";
+import { flowEnd, flowIndex, FLOW_START, positionOf } from "./outline.js";
 import { desk, say } from "./page.js";
 import { schema } from "./schema.js";
 
@@ -80,12 +81,30 @@ function reworded(content, text) {
 function conditioned(title) {
   return {
     title, keeps: true,
-    fields: () => [{ name: "condition", word: "condition", hint: "conditionHint", options: listOf("segments") }],
+    fields: () => [{ name: "condition", word: "condition", hint: "conditionHint", picks: [["", say("everybody")], ...listOf("segments").map((name) => [name, name])] }],
     values: (node) => node.attrs,
     apply: (tr, pos, node, { condition }) => (node.type.name === "conditional" && !condition
       ? tr.replaceWith(pos, pos + node.nodeSize, node.content)
       : tr.setNodeMarkup(pos, null, { ...node.attrs, condition })),
   };
+}
+
+/** The part or block of the flow that the caret stands in, where it can be for some readers. */
+function partAt(state) {
+  const index = flowIndex(state.selection.$from);
+  const node = index >= FLOW_START && index < flowEnd(state.doc) ? state.doc.child(index) : null;
+  const can = node && ("condition" in node.attrs || schema.nodes.conditional.contentMatch.matchType(node.type));
+  return can ? { node, pos: positionOf(state.doc, index) } : null;
+}
+
+/** Whether the caret stands in what can be for some readers, and whether it is. */
+export const takesReaders = (state) => Boolean(partAt(state));
+export const isForSome = (state) => { const part = partAt(state); return Boolean(part && part.node.attrs.condition); };
+
+/** Choose for whom the part or block at the caret is. */
+export function chooseReadersHere(view) {
+  const part = partAt(view.state);
+  if (part) chooseReaders(view, part.pos);
 }
 
 /** Choose for whom the node at a position is; blocks are put into a part for some. */

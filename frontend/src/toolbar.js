@@ -3,7 +3,7 @@ import { toggleMark } from "prosemirror-commands";
 import { redo, undo } from "prosemirror-history";
 import { addColumnAfter, addRowAfter, deleteColumn, deleteRow, deleteTable, isInTable } from "prosemirror-tables";
 import { addSource, align, become, isIn, toggleList, toggleQuotation } from "./commands.js";
-import { openLink, rangeOfLink } from "./forms.js";
+import { chooseReadersHere, isForSome, openLink, rangeOfLink, takesReaders } from "./forms.js";
 import { ICONS } from "./icons.js";
 import { duplicate, move, remove } from "./outline.js";
 import { element, icon, say } from "./page.js";
@@ -70,6 +70,7 @@ export function fillToolbar(bar, view, { choosePicture }) {
     ),
     group(
       button("up", act(move(true)), { keys: "Alt+ArrowUp" }), button("down", act(move(false)), { keys: "Alt+ArrowDown" }),
+      button("condition", () => chooseReadersHere(view), { on: isForSome, can: takesReaders }),
       button("copy", act((state, dispatch) => duplicate(state, dispatch))), button("remove", act((state, dispatch) => remove(state, dispatch))),
     ),
     group(

@@ -17,11 +17,14 @@ from hypothesis import strategies as st
 from PIL import Image
 from playwright.sync_api import Browser, CDPSession, Page, expect
 
-from newsletter.database.engine import open_engine, reading
+from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.tables import DraftRow
+from newsletter.issues.conditions import part_conditions, placed_conditions
 from newsletter.issues.model import Issue, issue_from_json, issue_to_json
 from newsletter.issues.sources.editor_json import read_json
+from newsletter.newsletters.publications import find_newsletter
 from newsletter.tokens import TokenSigner
+from subscribers.segments.saved import save_segment
 from tests.issues.test_markdown_writer import ISSUES
 from tests.support.accessible import violations
 from tests.support.site import serving
@@ -308,6 +311,40 @@ def kept_now(page: Page) -> dict[str, Any]:
         }"""
     )
     return value
+
+
+def test_who_sees_a_part_is_chosen_among_the_segments_by_the_keyboard_alone(
+    studio: Desk, page: Page
+) -> None:
+    with transaction(studio.engine) as session:
+        newsletter = find_newsletter(session, "digest").id
+        save_segment(session, newsletter, name="子育て", query='tag = "child"')
+    with page.expect_response("**/findings"):
+        studio.start(page, TEXT, view="mail")
+
+    def choose(words: str, readers: str) -> None:
+        write_in(page, words)
+        page.get_by_role("button", name="Choose who sees it…").focus()
+        page.keyboard.press("Enter")
+        pick = page.get_by_role("group", name="Shown to").get_by_role("button", name=readers)
+        pick.focus()
+        page.keyboard.press("Space")
+        expect(pick).to_have_attribute("aria-pressed", "true")
+        assert violations(page) == []
+        page.get_by_role("button", name="Apply").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator(".mail.ProseMirror")).to_be_focused()
+
+    choose("年末は二十八日までです。", "子育て")
+    choose("祭り", "子育て")
+    assert part_conditions(kept(studio, page)) == ("子育て",)
+    assert [place.heading for place, _ in placed_conditions(kept(studio, page))] == [
+        "窓口の時間",
+        "祭り",
+    ]
+    choose("祭り", "Everybody")
+    choose("年末は二十八日までです。", "Everybody")
+    assert part_conditions(kept(studio, page)) == ()
 
 
 def test_a_block_is_dragged_by_its_handle(mail: Page) -> None:
