@@ -18,6 +18,7 @@ from newsletter.mailings.ledger import leases as ledger
 from newsletter.mailings.ledger import recording, relays
 from newsletter.mailings.ledger.leases import Claim, ClaimedDelivery
 from newsletter.mailings.ledger.outcomes import Outcome
+from newsletter.mailings.ledger.standing import standing
 from newsletter.mailings.planning.content import MailingContent, load_content
 from newsletter.mailings.planning.links import DeliveryLinks
 from newsletter.mailings.planning.reader_fields import fields_of_readers
@@ -188,7 +189,7 @@ def _context(
             retry_hours=services.settings.retry_hours,
             lease_seconds=services.settings.lease_seconds,
         ),
-        standing=lambda reach: ledger.standing(services.engine, claim, reach),
+        standing=lambda reach: standing(services.engine, claim, reach),
         stopping=stopping.is_asked,
         forgotten=lambda: forgotten(lease.journal.epoch),
         lease_seconds=services.settings.lease_seconds,

@@ -27,7 +27,7 @@ from newsletter.accounts.sessions import (
     is_seen_long_ago,
     touch_session,
 )
-from newsletter.accounts.sign_in_limits import Browser, network_of
+from newsletter.accounts.sign_in_limits import Browser
 from newsletter.accounts.tokens import new_token
 from newsletter.database.engine import reading, transaction
 from newsletter.database.types import now
@@ -40,6 +40,7 @@ from newsletter.newsletters.publications import (
     list_newsletters,
     number_of,
 )
+from newsletter.web.clients import network_of_request
 from newsletter.web.hosts import host_of
 
 _YEAR_SECONDS = 365 * 86_400
@@ -138,11 +139,10 @@ def access_of(request: Request) -> Access:
 
 def browser_of(request: Request) -> Browser:
     """Return where a request comes from."""
-    host = request.client.host if request.client else ""
     agent = request.headers.get("user-agent", "")
     account, known = _known_browser(request)
     return Browser(
-        network=network_of(host),
+        network=network_of_request(request),
         user_agent="".join(filter(str.isprintable, agent))[:200],
         known=known,
         known_to=account,

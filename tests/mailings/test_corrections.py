@@ -39,6 +39,7 @@ from newsletter.mailings.corrections.mail import (
 from newsletter.mailings.ledger import leases as ledger
 from newsletter.mailings.ledger.schedule import Schedule
 from newsletter.mailings.ledger.settlement import settle_uncertain
+from newsletter.mailings.ledger.standing import standing
 from newsletter.mailings.planning.content import load_content
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.rendering.slots import fill
@@ -100,7 +101,7 @@ class TestWhatIsSent:
         # What was claimed before goes on with what it began with, also where it reaches for more.
         assert (early.correction, late.correction) == (0, 1)
         positions = [each.position for each in early.deliveries]
-        ledger.standing(stage.engine, early, positions)
+        standing(stage.engine, early, positions)
         for claimed, token in ((early, "early"), (late, "late")):
             record(stage.engine, mailing, token, *all_of(claimed, State.ACCEPTED))
         assert _copies(stage) == ({0: 2, 1: 2}, 0)

@@ -35,6 +35,7 @@ from newsletter.mailings.ledger.dispatch import finish_mailings, take_due_batche
 from newsletter.mailings.ledger.outcomes import Outcome
 from newsletter.mailings.ledger.recording import record_and_reach
 from newsletter.mailings.ledger.settlement import retry_failed, settle_uncertain
+from newsletter.mailings.ledger.standing import standing
 from newsletter.mailings.ledger.states import CLAIMABLE, FINAL, TRANSITIONS
 from newsletter.mailings.mailings import progress
 from newsletter.mailings.planning.planning import plan_mailing
@@ -113,7 +114,7 @@ class Ledger(RuleBasedStateMachine):
         chosen = sorted(data.draw(st.sets(st.sampled_from(sorted(beyond)), min_size=1)))
         for _ in range(data.draw(st.integers(1, 2))):
             if data.draw(st.booleans()):
-                found = ledger.standing(self.engine, claimed, chosen).reached
+                found = standing(self.engine, claimed, chosen).reached
             else:
                 _, found = record_and_reach(
                     self.engine, claimed, [], chosen, retry_hours=24, lease_seconds=LEASE_SECONDS

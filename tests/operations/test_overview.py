@@ -17,10 +17,11 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, ProcessKind, TallyScope
 from newsletter.mailings.ledger import database_history
 from newsletter.mailings.ledger.domain_holds import hold_domain, let_domain_go
-from newsletter.mailings.ledger.leases import claim_batch, close_batch, standing
+from newsletter.mailings.ledger.leases import claim_batch, close_batch
 from newsletter.mailings.ledger.outcomes import Outcome
 from newsletter.mailings.ledger.relays import hold_relay, relay_failed
 from newsletter.mailings.ledger.stalled import Silence
+from newsletter.mailings.ledger.standing import standing
 from newsletter.mailings.ledger.tallies import Tally, condense, relay_tallies, tally, totals
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.operations import heartbeats

@@ -12,20 +12,15 @@ to send again and a batch that is taken or given back.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 
 from sqlalchemy import (
-    ARRAY,
-    BigInteger,
     ColumnElement,
     Engine,
     Update,
     and_,
-    bindparam,
     case,
     exists,
     func,
@@ -33,7 +28,6 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
@@ -42,7 +36,6 @@ from newsletter.database.tables import (
     HeldDomainRow,
     MailingRow,
     NewsletterRow,
-    RelayRow,
     SubscriberRow,
     SubscriptionRow,
 )
@@ -68,7 +61,7 @@ from subscribers.suppression import is_suppressed
 #: What is said of deliveries of which nothing is known.
 UNPROVEN = own_reply(OwnReason.UNPROVEN)
 #: States of what a lease's holder has in hand, or may take in hand.
-_HELD = CLAIMABLE | {DeliveryState.SENDING}
+HELD = CLAIMABLE | {DeliveryState.SENDING}
 #: What is meant for a held domain is looked at again after so many seconds.
 _HELD_SECONDS = 60
 
@@ -178,7 +171,7 @@ def claim_batch(
         if batch is None:
             return None
         first, last, variant, dated_at = batch
-        within = _within(mailing_id, first, last)
+        within = deliveries_within(mailing_id, first, last)
         _skip_unwanted(session, mailing, within)
         _put_off_held_domains(session, within, moment)
         due = [
@@ -253,11 +246,12 @@ def _change_deliveries() -> Update:
     return update(DeliveryRow).execution_options(synchronize_session=False)
 
 
-def _within(mailing_id: int, first: int, last: int) -> ColumnElement[bool]:
+def deliveries_within(mailing_id: int, first: int, last: int) -> ColumnElement[bool]:
+    """Return the condition that a delivery is of a batch from one position to another."""
     return and_(DeliveryRow.mailing_id == mailing_id, DeliveryRow.position.between(first, last))
 
 
-def _is_unwanted(mailing: MailingRow) -> ColumnElement[bool]:
+def is_unwanted(mailing: MailingRow) -> ColumnElement[bool]:
     """Return the condition that a delivery's subscriber must not get this mailing now.
 
     A notice or a test is for whom somebody just named, so it needs no confirmed subscription; an
@@ -292,7 +286,7 @@ def _skip_unwanted(session: Session, mailing: MailingRow, within: ColumnElement[
         .where(
             within,
             DeliveryRow.state.in_(CLAIMABLE),
-            _is_unwanted(mailing),
+            is_unwanted(mailing),
         )
         .values(
             state=DeliveryState.SKIPPED,
@@ -316,99 +310,6 @@ def _put_off_held_domains(session: Session, within: ColumnElement[bool], moment:
             )
             .values(next_attempt_at=moment + timedelta(seconds=_HELD_SECONDS))
         )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
-    """What changed while a batch is being sent.
-
-    Attributes:
-        held_domains: Recipient domains that get nothing now.
-        held_relays: Relays that are to be used no more.
-        reached: Of the deliveries that were reached for, those that may be sent now.
-    """
-
-    flowing: bool
-    unwanted: frozenset[int]
-    held_domains: frozenset[str] = frozenset()
-    held_relays: frozenset[str] = frozenset()
-    reached: frozenset[int] = frozenset()
-
-
-def standing(engine: Engine, claim: Claim, reach: Sequence[int] = ()) -> Standing:
-    """Ask whether the mailing still flows under this lease, and who of the batch left since.
-
-    Args:
-        engine: The database.
-        claim: The batch.
-        reach: Positions to take in hand; committed before any of them is sent.
-    """
-    with (transaction if reach else reading)(engine) as session:
-        mailing = session.get(MailingRow, claim.mailing_id)
-        lease = select(BatchRow.lease_token).where(
-            BatchRow.mailing_id == claim.mailing_id, BatchRow.number == claim.number
-        )
-        # Nobody may end the lease between this look and what is reached for under it.
-        token = session.scalar(lease.with_for_update() if reach else lease)
-        if mailing is None or mailing.state is not MailingState.SENDING or token != claim.token:
-            return Standing(flowing=False, unwanted=frozenset())
-        left = session.scalars(
-            select(DeliveryRow.position).where(
-                _within(claim.mailing_id, claim.first_position, claim.last_position),
-                DeliveryRow.state.in_(_HELD),
-                _is_unwanted(mailing),
-            )
-        )
-        return Standing(
-            flowing=True,
-            unwanted=frozenset(left),
-            reached=take_in_hand(session, claim, reach),
-            held_domains=frozenset(session.scalars(select(HeldDomainRow.domain))),
-            held_relays=frozenset(session.scalars(select(RelayRow.name).where(RelayRow.held))),
-        )
-
-
-# Built once: SQLAlchemy takes longer to build a statement than the databases take to follow it.
-_DELIVERIES = DeliveryRow.__table__
-
-
-@cache
-def _reaching(*, on_postgresql: bool) -> ReturningUpdate[int]:
-    if on_postgresql:
-        array = bindparam("positions", type_=ARRAY(BigInteger()))
-        told = func.unnest(array).table_valued("value").render_derived(name="told")
-    else:
-        told = func.json_each(bindparam("positions")).table_valued("value", name="told")
-    return (
-        update(_DELIVERIES)  # type: ignore[arg-type]
-        .where(
-            _DELIVERIES.c.mailing_id == bindparam("mailing"),
-            _DELIVERIES.c.position.in_(select(told.c.value)),
-            # In hand already where the answer to the same question was lost.
-            _DELIVERIES.c.state.in_(_HELD),
-        )
-        .values(state=DeliveryState.SENDING, correction=bindparam("correction"))
-        .returning(_DELIVERIES.c.position)
-    )
-
-
-def take_in_hand(session: Session, claim: Claim, positions: Sequence[int]) -> frozenset[int]:
-    """Take more of a held batch in hand; return what may be sent once this is committed.
-
-    The caller has locked or changed the batch's row under its lease, so that nobody may end it
-    meanwhile, and has seen since that the mailing flows.
-    """
-    if not positions:
-        return frozenset()
-    connection = session.connection()
-    on_postgresql = connection.dialect.name == "postgresql"
-    told = list(positions) if on_postgresql else json.dumps(list(positions))
-    return frozenset(
-        connection.scalars(
-            _reaching(on_postgresql=on_postgresql),
-            {"mailing": claim.mailing_id, "positions": told, "correction": claim.correction},
-        )
-    )
 
 
 def close_batch(engine: Engine, claim: Claim, *, records: int = 0, wait_seconds: float = 0) -> bool:
@@ -457,7 +358,7 @@ def release_batch(
         ).one_or_none()
         if mailing is None or batch is None or batch.records < records:
             return False
-        within = _within(mailing_id, batch.first_position, batch.last_position)
+        within = deliveries_within(mailing_id, batch.first_position, batch.last_position)
         in_doubt = {"settled_at": moment, "reply": UNPROVEN}
         session.execute(
             _change_deliveries()

@@ -48,10 +48,10 @@ from newsletter.database.vocabulary import (
     DeliveryState,
     MailingState,
 )
-from newsletter.mailings.ledger import leases as ledger
 from newsletter.mailings.ledger.leases import Claim
 from newsletter.mailings.ledger.outcomes import Outcome, next_attempt
 from newsletter.mailings.ledger.own_replies import OwnReason, own_reply
+from newsletter.mailings.ledger.standing import take_in_hand
 from newsletter.mailings.ledger.states import BREAKS_LIMIT, CLAIMABLE, FINAL, TRANSITIONS
 from newsletter.mailings.ledger.tallies import tally
 from newsletter.tokens import mark_of
@@ -120,7 +120,7 @@ def record_and_reach(
         )
         # The batch's row was changed, so nobody ends the lease before this is committed.
         may_reach = records is not None and mailing is not None and mailing.flows
-        return records, ledger.take_in_hand(session, claim, reach) if may_reach else frozenset()
+        return records, take_in_hand(session, claim, reach) if may_reach else frozenset()
 
 
 class _Mailing(NamedTuple):

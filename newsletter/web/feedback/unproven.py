@@ -16,8 +16,6 @@ from http import HTTPStatus
 
 from fastapi import HTTPException, Request
 
-from newsletter.accounts.sign_in_limits import network_of
-
 #: Bodies of one network that are read at once; one more waits for so many seconds.
 _AT_ONCE, _PATIENCE = 8, 10.0
 #: Refusals of one network in a row, and for how many seconds they count.
@@ -85,11 +83,6 @@ class UnprovenCalls:
     def _is_shut_out(self, network: str) -> bool:
         count, since = self._refusals.get(network, (0, 0.0))
         return count >= _MOST_REFUSALS and self._clock() - since <= _REMEMBERED
-
-
-def network_of_request(request: Request) -> str:
-    """Return from which network a request comes."""
-    return network_of(request.client.host if request.client else "")
 
 
 async def read_body(request: Request, limit: int) -> bytes:

@@ -27,7 +27,7 @@ from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.model import Slot
 from newsletter.rendering.slots import fill
 from newsletter.settings import Settings
-from newsletter.web.feedback.unproven import network_of_request
+from newsletter.web.clients import network_of_request
 from newsletter.web.mailings.mail_pages import mail_page, without_link_to
 from newsletter.web.mailings.search_limit import WITHIN_SECONDS, SearchLimit
 from newsletter.web.pages import Pages

@@ -14,9 +14,9 @@ from newsletter.mailings.planning.links import refer
 from newsletter.mailings.series.figures import first_mail_follows
 from newsletter.settings import Settings
 from newsletter.tokens import Purpose, TokenSigner
+from newsletter.web.clients import client_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
-from newsletter.web.subscribers.join_pages import client_of
 from subscribers.join_limits import kept_network
 from subscribers.joining import Invitation, Standing, confirm_join, find_invitation
 

@@ -21,6 +21,7 @@ from newsletter.newsletters.languages import mail_languages, named_languages
 from newsletter.newsletters.publications import Newsletter, find_newsletter
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
+from newsletter.web.clients import client_of
 from newsletter.web.error_pages import content_policy
 from newsletter.web.hosts import host_of
 from newsletter.web.pages import Pages
@@ -100,11 +101,6 @@ class Fault:
     status: int
     field: str = ""
     answer: Answer | None = None
-
-
-def client_of(request: Request) -> str:
-    """Return the address a request came from; uvicorn reads it from a trusted proxy's header."""
-    return request.client.host if request.client else ""
 
 
 class JoinPages:

@@ -22,11 +22,11 @@ from newsletter.newsletters.languages import chosen_language, named_languages
 from newsletter.newsletters.publications import get_newsletter
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
+from newsletter.web.clients import client_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, SubmittedForm
 from newsletter.web.subscribers.address_changes import address_router
 from newsletter.web.subscribers.field_inputs import inputs_of, submitted
-from newsletter.web.subscribers.join_pages import client_of
 from subscribers.actions import erase_person
 from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
