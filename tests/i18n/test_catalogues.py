@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from io import BytesIO
 from pathlib import Path
 
 import pytest
+from babel.messages.catalog import Message as BabelMessage
+from babel.messages.pofile import read_po
 from markupsafe import Markup
 
 from newsletter.cli.catalogues import KEYWORDS, problems, update, words_of_module
@@ -106,3 +109,16 @@ def test_an_error_is_worded_where_it_is_shown_and_is_english_in_logs() -> None:
     assert error.message.in_language(Language.JAPANESE) == "試行回数が多すぎます。"
     assert error.advice is not None
     assert error.advice.in_language(Language.JAPANESE) == "5分後にもう一度試してください。"
+
+
+def test_in_japanese_an_issue_is_delivered_and_an_email_is_sent() -> None:
+    sent = re.compile("(送信済みの|未送信の)号|号[^、。]{0,8}は(すでに|まだ)?送信(済み|し|され)")
+    with JAPANESE.open("rb") as file:
+        words = [text for message in read_po(file) for text in _forms(message)]
+
+    assert [text for text in words if sent.search(text)] == []
+
+
+def _forms(message: BabelMessage) -> tuple[str, ...]:
+    forms = message.string
+    return (forms,) if isinstance(forms, str) else tuple(forms or ())
