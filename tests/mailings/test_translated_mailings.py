@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -10,11 +11,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select
 
+from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import BatchRow, IssueRow, NewsletterRow
-from newsletter.errors import NotFoundError
+from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.issues.checks.findings import Severity
+from newsletter.issues.drafts.translating import replace_translation
 from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.model import Issue, issue_from_json, issue_to_json
 from newsletter.issues.store import find_issue
@@ -23,6 +26,7 @@ from newsletter.issues.translations import (
     translation_from_issue,
     with_translation,
 )
+from newsletter.mailings.approvals.readying import ready_draft
 from newsletter.mailings.approvals.requests import content_digest
 from newsletter.mailings.archive import find_publication, languages_of
 from newsletter.mailings.mailings import render_stored
@@ -34,6 +38,7 @@ from newsletter.mailings.planning.variants import sent_variants, variant_sent
 from newsletter.rendering.slots import fill
 from newsletter.settings import Settings
 from subscribers.lists.imports import import_csv
+from tests.support.corrections import take_effect, titled, write_correction
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage
 from tests.support.worker import work, worker
@@ -186,6 +191,54 @@ def test_the_archive_shows_each_translation_to_whoever_asks_for_it(engine: Engin
             find_publication(session, stage.newsletter_id, stage.issue, language="fr")
 
     assert titles == ["title en", "title zh"]
+
+
+def _correct(stage: Stage, original: str, tag: str, words: str) -> None:
+    draft = write_correction(stage, titled(original), ready=False)
+    with transaction(stage.engine) as session:
+        issue = draft.issue
+        translation = translation_from_issue(issue, replace(_in(tag), title=words), tag)
+        draft = replace_translation(session, draft, translation)
+        ready_draft(session, COMMAND_LINE, draft, Settings(_env_file=None))
+    take_effect(stage)
+
+
+def test_a_correction_of_both_languages_reaches_the_rest_of_both(engine: Engine) -> None:
+    stage = _stage(engine, "en")
+    import_csv(
+        engine,
+        stage.newsletter_id,
+        ["email,language\n", "a@example.jp,ja\n", "b@example.jp,en\n"],
+        source="test",
+        basis="test",
+    )
+    mailing = stage.mail()
+    plan_mailing(engine, mailing)
+
+    _correct(stage, "町だより 訂正", "en", "Town news, corrected")
+
+    with reading(engine) as session:
+        titles = {
+            address: fill(
+                load_content(
+                    session, mailing, variant_sent(session, mailing, stage.subscriber_id(address))
+                ).rendered.subject,
+                {},
+            )
+            for address in ("a@example.jp", "b@example.jp")
+        }
+        _issue, shown = find_publication(session, stage.newsletter_id, stage.issue, language="en")
+    assert titles == {"a@example.jp": "町だより 訂正", "b@example.jp": "Town news, corrected"}
+    assert fill(shown.rendered.subject, {}) == "Town news, corrected"
+
+
+def test_a_correction_cannot_add_a_language_to_what_was_sent(engine: Engine) -> None:
+    stage = _stage(engine)
+    stage.subscribe("a@example.jp")
+    plan_mailing(engine, stage.mail())
+
+    with pytest.raises(ConflictError, match="without a translation into"):
+        _correct(stage, "町だより 訂正", "en", "Town news, corrected")
 
 
 def test_a_changed_translation_is_other_content_to_approve(engine: Engine) -> None:

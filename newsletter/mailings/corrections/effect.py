@@ -27,6 +27,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import ContentUser
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
+from newsletter.i18n.values import LanguageName
 from newsletter.issues.checks.findings import Finding, Severity
 from newsletter.issues.conditions import conditions_of
 from newsletter.issues.corrections import (
@@ -43,6 +44,7 @@ from newsletter.issues.library.uses import add_uses, digests_in, record_uses
 from newsletter.issues.model import Issue, issue_from_json, issue_to_json
 from newsletter.issues.search.index import Indexed, index_words
 from newsletter.issues.sent import sent_as
+from newsletter.issues.translations import language_met
 from newsletter.mailings.approvals.requests import content_digest, demand_approval
 from newsletter.mailings.planning.content import (
     COMMON,
@@ -350,8 +352,19 @@ def _demand_known_conditions(
     if mailing.started_at is None or rendered.variants is None or rendered.recipe is None:
         return
     known = planned_conditions(session, mailing.id)
+    languages = {language_met([each]) for each in known}
     for condition in conditions_of(rendered.recipe.issue):
-        if condition not in known:
+        language = language_met([condition])
+        if language and language not in languages:
+            raise ConflictError(
+                msg(
+                    "The issue was sent without a translation into {language}; a correction "
+                    "cannot add one.",
+                    language=LanguageName(language),
+                ),
+                remedy=msg("Remove that translation from the correction."),
+            )
+        if not language and condition not in known:
             raise ConflictError(
                 msg(
                     "A part is only for readers who match “{condition}”; the sent issue has no "
