@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from newsletter.i18n.language import Language
 from subscribers.fields.inference import Inference
@@ -40,6 +41,8 @@ def find_new_fields(
     language: Language,
     source: str,
     left_out: Collection[str] = (),
+    only: Collection[str] | None = None,
+    with_keys: bool = True,
 ) -> NewFields:
     """Return the fields that columns of a list would be; all values are looked at.
 
@@ -52,12 +55,14 @@ def find_new_fields(
         known: The fields that there are.
         language: That of the newsletter, in which the columns are the labels.
         source: Names the list in errors.
-        left_out: Columns that are to become none. A browser's form has nothing for every column
-            that is none of ours, so that this cannot be read from what was chosen.
+        left_out: Columns that are to become none.
+        only: The columns that are to become fields; None for all that are none of ours.
+        with_keys: Whether keys within an object of attributes become fields, too.
 
     Raises:
         ListError: None of its columns is the address, or what defines a field does not.
     """
+    may_become = partial(_may_become, left_out, only)
     found: dict[str, Inference] = {}
     defined: dict[str, Field] = {}
     ours: dict[str, str] = {}
@@ -74,18 +79,23 @@ def find_new_fields(
         for name, value in record.values.items():
             if own and name == DEFINITIONS:
                 defined |= _defined(value, (*known, *defined.values()))
-            elif ours.get(name) == IGNORED and name not in left_out and name not in defined:
+            elif ours.get(name) == IGNORED and may_become(name) and name not in defined:
                 found.setdefault(name, Inference()).add(value)
-            elif ours.get(name) == "attributes":
+            elif with_keys and ours.get(name) == "attributes":
                 for key, inner in _object(value).items():
                     if field_named(known, key) is None:
                         found.setdefault(key, Inference()).add(inner)
+    defined = {key: each for key, each in defined.items() if may_become(key)}
     found = {name: inference for name, inference in found.items() if name not in defined}
     named = defined | _named(found, (*known, *defined.values()), language)
     return NewFields(
         fields=tuple(named.values()),
         columns={name: FIELD + each.key for name, each in named.items() if name in ours},
     )
+
+
+def _may_become(left_out: Collection[str], only: Collection[str] | None, name: str) -> bool:
+    return name not in left_out and (only is None or name in only)
 
 
 def _defined(value: object, known: Sequence[Field]) -> dict[str, Field]:

@@ -15,7 +15,7 @@ from newsletter.tokens import Pseudonyms
 from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
 from subscribers.lists.columns import guess_columns
-from subscribers.lists.formats import recognise
+from subscribers.lists.formats import DEFINITIONS, IGNORED, recognise
 from subscribers.lists.imports import ImportReport, import_records
 from subscribers.lists.new_fields import NewFields, find_new_fields
 from subscribers.lists.uploads import ImportTerms, Upload
@@ -23,6 +23,8 @@ from subscribers.lists.uploads import ImportTerms, Upload
 #: Of a longer list, a trial looks at the beginning alone.
 TRIED = 20_000
 _GLANCE = 5
+#: What a column is chosen for that is to become a new field.
+NEW = "+"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +32,8 @@ class Glance:
     """A list's beginning.
 
     Attributes:
-        columns: What each column is taken for; empty for nothing.
+        columns: What each column is taken for: `NEW` for a field that an export of our own
+            defines and that there is not yet, empty for nothing.
         system: The system whose export it is; empty when that was not recognised.
     """
 
@@ -42,21 +45,27 @@ class Glance:
 def new_fields_of(
     engine: Engine, upload: Upload, terms: ImportTerms, language: Language
 ) -> NewFields:
-    """Return the fields that a list's other columns would be.
+    """Return the fields that columns of a list would be, those that were chosen for it.
 
     Of a long list, where not all values are looked at, they are text.
 
     Raises:
         ListError: It cannot be read, or has no column of addresses.
     """
-    if not terms.keep_others:
+    if not (terms.new_columns or terms.new_keys):
         return NewFields()
     with reading(engine) as session:
         known = list_fields(session, upload.newsletter_id)
     with upload.records(engine) as records:
         begun = islice(records, TRIED + 1)
         found = find_new_fields(
-            begun, terms.columns, known=known, language=language, source=upload.name
+            begun,
+            {**terms.columns, **dict.fromkeys(terms.new_columns, IGNORED)},
+            known=known,
+            language=language,
+            source=upload.name,
+            only=terms.new_columns,
+            with_keys=terms.new_keys,
         )
         whole = next(records, None) is None
     if whole:
@@ -67,7 +76,7 @@ def new_fields_of(
 
 def with_fields(terms: ImportTerms, new: NewFields) -> ImportTerms:
     """Return terms whose columns go to these new fields."""
-    return replace(terms, columns={**terms.columns, **new.columns}, keep_others=False)
+    return replace(terms, columns={**terms.columns, **new.columns}, new_columns=(), new_keys=False)
 
 
 def look_into(engine: Engine, upload: Upload) -> Glance:
@@ -87,8 +96,11 @@ def look_into(engine: Engine, upload: Upload) -> Glance:
         for record in first
         if not record.header
     ]
+    own = known is not None and known.own
     return Glance(
-        columns={name: found.get(name, "") for name in names},
+        columns={
+            name: found.get(name, NEW if own and name != DEFINITIONS else "") for name in names
+        },
         rows=rows,
         system=known.name if known else "",
     )

@@ -76,14 +76,16 @@ class ImportTerms:
     """How a list is to be taken; see `ImportOptions`.
 
     Attributes:
-        keep_others: Whether columns that are none of ours become new fields before it is imported.
+        new_columns: The list's own columns that become new fields before it is imported.
+        new_keys: Whether keys of its objects of attributes that are no field become one, too.
     """
 
     basis: str
     wording: str = ""
     tags: tuple[str, ...] = ()
     update: bool = False
-    keep_others: bool = False
+    new_columns: tuple[str, ...] = ()
+    new_keys: bool = False
     columns: Mapping[str, str] = field(default_factory=dict)
 
 

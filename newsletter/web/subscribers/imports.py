@@ -26,7 +26,7 @@ from subscribers.lists.columns import FIELD, KNOWN_COLUMNS
 from subscribers.lists.formats import FIELDS
 from subscribers.lists.imports import earlier_imports
 from subscribers.lists.problems import problem_lines
-from subscribers.lists.trials import Trial, look_into, new_fields_of, try_upload
+from subscribers.lists.trials import NEW, Trial, look_into, new_fields_of, try_upload
 from subscribers.lists.undo import can_be_undone, find_import, foresee, undone_of
 from subscribers.lists.uploads import (
     LARGEST,
@@ -52,20 +52,21 @@ class _Form(BaseModel):
     wording: _Text = ""
     tags: _Text = ""
     update: bool = False
-    keep_others: bool = False
+    new_keys: bool = False
     column: list[_Text] = []
     ours: list[_Text] = []
     verb: str = ""
 
     def terms(self) -> ImportTerms:
         """Return the terms; columns that are nothing of ours are left out."""
-        pairs = zip(self.column, self.ours, strict=False)
+        pairs = [*zip(self.column, self.ours, strict=False)]
         return ImportTerms(
             basis=self.basis.strip(),
             wording=self.wording.strip(),
             tags=tuple(filter(None, (tag.strip() for tag in self.tags.split(",")))),
             update=self.update,
-            keep_others=self.keep_others,
+            new_columns=tuple(column for column, ours in pairs if ours == NEW),
+            new_keys=self.new_keys,
             columns={
                 column: ours
                 for column, ours in pairs
@@ -166,7 +167,10 @@ class ImportPages:
             newsletter=row,
             upload=upload,
             glance=glance,
-            chosen=terms.columns if terms else glance.columns,
+            chosen={**terms.columns, **dict.fromkeys(terms.new_columns, NEW)}
+            if terms
+            else glance.columns,
+            has_keys="attributes" in glance.columns.values(),
             terms=terms or ImportTerms(basis=""),
             trial=trial,
             error=error.in_language(visit.language) if error else "",

@@ -25,6 +25,7 @@ from newsletter.database.vocabulary import Role, SuppressionReason, UnsubscribeW
 from newsletter.errors import ListError, NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
+from subscribers.fields.store import list_fields
 from subscribers.leaving import unsubscribe
 from subscribers.lists.problems import problem_lines
 from subscribers.lists.trials import look_into
@@ -53,8 +54,7 @@ def _form(page: httpx.Response, **more: object) -> dict[str, object]:
         "basis": "form 2026",
         "tags": "member, press",
         "column": ["連絡先", "お名前", "会員番号"],
-        "ours": ["address", "name", "-"],
-        "keep_others": "1",
+        "ours": ["address", "name", "+"],
         **more,
     }
 
@@ -117,14 +117,39 @@ def test_fields_are_added_by_who_administers_the_newsletter(stage: Stage, sign_i
     set_fields(stage.engine, stage.newsletter_id, a_field("number", labels={"ja": "番号"}))
     client = sign_in("operator@example.jp", Role.OPERATOR)
     page = _bring(client, _LIST.encode())
-    assert "new fields" not in page.text
+    assert "new field" not in page.text
     assert client.post(str(page.url), data=_form(page, verb="import")).status_code == 403
-    chosen = {"ours": ["address", "name", "field.number"], "keep_others": ""}
+    chosen = {"ours": ["address", "name", "field.number"]}
     client.post(str(page.url), data=_form(page, verb="import", **chosen))
     _work(stage)
     with reading(stage.engine) as session:
         kept = session.scalars(select(SubscriptionRow.attributes)).all()
     assert kept == [{"number": "1"}, {"number": "3"}]
+
+
+def test_each_column_is_a_new_field_or_left_out_as_it_is_chosen(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    client = sign_in("operator@example.jp", Role.ADMINISTRATOR)
+    page = _bring(client, "email,地区,区分,備考\nanna@example.jp,北,A,x\n".encode())
+    assert page.text.count("As a new field") == 4
+    chosen = {"column": ["email", "地区", "区分", "備考"], "ours": ["address", "+", "-", "+"]}
+    tried = client.post(str(page.url), data=_form(page, verb="try", **chosen))
+    assert tried.text.count('value="+" selected') == 2
+    client.post(str(page.url), data=_form(page, verb="import", **chosen))
+    _work(stage)
+    with reading(stage.engine) as session:
+        labels = {each.label(Language.JAPANESE) for each in list_fields(session, 1)}
+        kept = session.scalars(select(SubscriptionRow.attributes)).one()
+    assert (labels, sorted(kept.values())) == ({"地区", "備考"}, ["x", "北"])
+
+
+def test_fields_that_an_export_of_our_own_defines_are_chosen_to_be_made(stage: Stage) -> None:
+    names = "email,state,consent_basis,consented_at,paused_until,area,fields"
+    text = f"{names}\na@example.jp,confirmed,x,,,north,[]\n"
+    upload = keep_upload(stage.engine, [text.encode()], name="a.csv", newsletter_id=1)
+    columns = look_into(stage.engine, upload).columns
+    assert (columns["area"], columns["fields"]) == ("+", "")
 
 
 @pytest.mark.parametrize(
@@ -213,7 +238,9 @@ def test_an_import_is_cancelled_and_goes_on(stage: Stage, sign_in: SignIn) -> No
     client = sign_in("operator@example.jp", Role.OPERATOR)
     page = _bring(client, _LIST.encode())
     # Operators add no fields.
-    waiting = client.post(str(page.url), data=_form(page, verb="import", keep_others=""))
+    waiting = client.post(
+        str(page.url), data=_form(page, verb="import", ours=["address", "name", "-"])
+    )
     cancelled = client.post(f"{page.url}/cancel", data={"csrf": csrf_of(waiting.text)})
     assert ">Cancelled<" in cancelled.text
     _work(stage)
