@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -254,8 +254,23 @@ def send_test(
         print_json(as_json(now))
     else:
         show(now)
+        _print_shown_as(met or (), reader)
     if now.counts.get(DeliveryState.ACCEPTED, 0) < now.planned:
         raise typer.Exit(ExitCode.INCOMPLETE)
+
+
+def _print_shown_as(met: Sequence[str], reader: str) -> None:
+    """Name whose mail a test was; without a choice, it has all parts."""
+    from rich.markup import escape
+
+    from newsletter.cli.console import console
+    from newsletter.mailings.planning.variants import VariantName
+
+    if reader:
+        console.print(_("With the parts and values of {reader}.", reader=escape(reader)))
+    elif met:
+        readers = escape(text(VariantName(tuple(met))))
+        console.print(_("With the parts for these readers: {readers}", readers=readers))
 
 
 def _print_schedule(now: Progress, *, json: bool) -> None:

@@ -231,15 +231,26 @@ def test_a_translation_is_printed_to_begin_with_and_taken_over_from_a_file() -> 
     assert "does not have the same parts" in refused.stderr
 
 
-def test_a_test_mail_goes_to_whom_the_command_names_and_is_marked() -> None:
+def test_a_test_mail_is_that_of_the_readers_whom_the_command_names_and_is_marked() -> None:
     _init()
-    assert _run("issue", "import", str(_sample())).returncode == 0
-    sent = _run("issue", "test", "--to", "aoi@example.jp", "--json")
+    parts = ':::for language = "ja"\n和文\n:::\n\n:::for language = "en"\n英文\n:::\n'
+    Path("p.md").write_text(f"---\ntitle: 便り\ndate: 2026-12-01\n---\n\n{parts}")
+    assert _run("issue", "import", "p.md").returncode == 0
+    added = _run("subscriber", "add", "a@example.jp", "--basis", "asked", "--language", "ja")
+    assert added.returncode == 0, added.stderr
+    sent = _run("issue", "test", "--to", "aoi@example.jp", "--met", 'language = "ja"')
     assert sent.returncode == 0, sent.stderr
-    assert _last(sent)["accepted"] == 1
-    [mail] = MailboxStore(Path("var/mailbox.sqlite3")).list()
+    assert 'With the parts for these readers: language = "ja"' in sent.stdout
+    mailbox = MailboxStore(Path("var/mailbox.sqlite3"))
+    [mail] = mailbox.list()
     assert mail.recipient == "aoi@example.jp"
     assert mail.subject.startswith("[test] ")
+    kept = mailbox.get(mail.id)
+    assert kept is not None
+    body = kept.parsed().get_body(("plain",))
+    assert body is not None
+    assert "和文" in body.get_content()
+    assert "英文" not in body.get_content()
 
 
 def test_roles_are_given_and_taken_by_command() -> None:
