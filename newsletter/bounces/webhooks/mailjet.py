@@ -27,7 +27,7 @@ def _read(one: Foreign) -> ProviderEvent | None:
     if meaning is None:
         return None
     if word in {"bounce", "blocked"}:
-        fallback = GONE if one["hard_bounce"].value is True else meaning
+        fallback = GONE if one["hard_bounce"].flag else meaning
         meaning = _ERRORS.get(one["error"].word) or fallback
     words = " ".join(filter(None, (one["error"].text, one["comment"].text)))
     about = recipient(meaning, one["email"].text, words=words)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from email.utils import parseaddr
+from email.utils import parseaddr, parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -24,7 +24,9 @@ _ADDRESS_KEPT = 320
 #: More fields than any provider's form has.
 _FIELDS = 200
 #: A larger number of seconds would be beyond the year 5000.
-_MILLISECONDS = 1e11
+_LARGEST_SECONDS = 1e11
+#: A number of seconds is larger than any day written without signs (20261231).
+_EARLIEST = datetime(2001, 9, 9, 1, 46, 40, tzinfo=UTC)
 
 
 class Foreign:
@@ -39,7 +41,9 @@ class Foreign:
         return Foreign(self.value.get(name) if isinstance(self.value, Mapping) else None)
 
     def __iter__(self) -> Iterator[Foreign]:
-        return map(Foreign, self.value if isinstance(self.value, list) else ())
+        """Yield what a list holds; an object or a text in a list's place is the only one of it."""
+        is_one = isinstance(self.value, Mapping | str) and bool(self.value)
+        return map(Foreign, self.value if isinstance(self.value, list) else (self.value,) * is_one)
 
     def __bool__(self) -> bool:
         return bool(self.value)
@@ -66,19 +70,26 @@ class Foreign:
         return self.text.lower()
 
     @property
+    def flag(self) -> bool:
+        """Whether it is true, also as forms and other languages write that."""
+        return self.value is True or self.word in {"true", "yes", "1"}
+
+    @property
     def instant(self) -> datetime | None:
-        """A time in (milli)seconds since 1970 or ISO 8601, in UTC where no zone is given."""
+        """A time since 1970, in ISO 8601 or as in mail; in UTC where no zone is given.
+
+        Since 1970 it is in seconds or a thousandth part of them, over and over. What is before 2001
+        is a field that was left at nought.
+        """
         text = self.text
-        try:
-            seconds = float(text)
-            return datetime.fromtimestamp(seconds / (1000 if seconds > _MILLISECONDS else 1), UTC)
-        except (ValueError, OverflowError, OSError):
-            pass
-        try:
-            found = datetime.fromisoformat(text)
-            return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-        except (ValueError, OverflowError):
-            return None
+        for read in (_since_1970, datetime.fromisoformat, parsedate_to_datetime):
+            try:
+                found = read(text)
+                found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+            except (ValueError, OverflowError, OSError):
+                continue
+            return found if found >= _EARLIEST else None
+        return None
 
     @property
     def raw(self) -> bytes:
@@ -88,6 +99,13 @@ class Foreign:
         except RecursionError:
             written = "nested too deeply to be kept"
         return written.encode("utf-8", "backslashreplace")
+
+
+def _since_1970(text: str) -> datetime:
+    seconds = float(text)
+    while _LARGEST_SECONDS < seconds < _LARGEST_SECONDS**2:
+        seconds /= 1000
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def parse(body: bytes | str) -> Foreign | None:

@@ -32,7 +32,7 @@ def _read(one: Foreign) -> ProviderEvent | None:
     if record == "bounce":
         meaning = meaning_of(_BOUNCES, one["Type"].word)
     if record == "subscriptionchange":
-        suppressed = one["SuppressSending"].value is True
+        suppressed = one["SuppressSending"].flag
         meaning = meaning_of(_SUPPRESSIONS, one["SuppressionReason"].word) if suppressed else None
     if meaning is None:
         return None

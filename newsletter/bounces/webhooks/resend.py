@@ -78,7 +78,7 @@ def _read(body: Foreign, event_id: str) -> ProviderEvent | None:
     if word == "email.bounced":
         kind, finer = detail["type"].word, f"{detail['type'].word}/{detail['subType'].word}"
         meaning = _BOUNCES.get(finer) or _BOUNCES.get(kind, UNDECIDED)
-    if word == "contact.updated" and data["unsubscribed"].value is True:
+    if word == "contact.updated" and data["unsubscribed"].flag:
         meaning = LEFT
     if meaning is None:
         return None

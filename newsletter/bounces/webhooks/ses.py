@@ -115,7 +115,7 @@ def read_event(one: Foreign, event_id: str) -> ProviderEvent | None:
     if word == "deliverydelay":
         detail = one["deliveryDelay"]
         people = list(detail["delayedRecipients"])
-    if word == "subscription" and detail["newTopicPreferences"]["unsubscribeAll"].value is not True:
+    if word == "subscription" and not detail["newTopicPreferences"]["unsubscribeAll"].flag:
         meaning = UNKNOWN
     if meaning is None:
         return None

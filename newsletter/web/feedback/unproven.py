@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import zlib
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -86,10 +87,11 @@ class UnprovenCalls:
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """Return a body of at most ``limit`` octets.
+    """Return a body of at most ``limit`` octets, unpacked where its head says that it is packed.
 
     Raises:
-        HTTPException: It is larger; what is announced as such is not read at all.
+        HTTPException: It is larger, packed or unpacked; what is announced as such is not read at
+            all. Or it is packed in a way that is not read here, or damaged.
     """
     announced = request.headers.get("content-length", "0")
     body = bytearray()
@@ -99,8 +101,35 @@ async def read_body(request: Request, limit: int) -> bytes:
             if len(body) > limit:
                 break
         else:
-            return bytes(body)
-    raise HTTPException(
+            return _unpacked(bytes(body), request.headers.get("content-encoding", ""), limit)
+    raise _too_large(limit)
+
+
+def _unpacked(body: bytes, encoding: str, limit: int) -> bytes:
+    match encoding.strip().lower():
+        case "" | "identity":
+            return body
+        case "gzip" | "x-gzip":
+            packed = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        case "deflate":
+            packed = zlib.decompressobj()
+        case _:
+            raise HTTPException(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send the call as it is, or packed with gzip."
+            )
+    try:
+        unpacked = packed.decompress(body, limit + 1)
+    except zlib.error:
+        unpacked = b""
+    if len(unpacked) > limit:
+        raise _too_large(limit)
+    if not packed.eof:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, f"The call is not whole {encoding} data.")
+    return unpacked
+
+
+def _too_large(limit: int) -> HTTPException:
+    return HTTPException(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         f"The call has more than {limit:,} octets.",
         headers={"Connection": "close"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hmac
 import json
 import shutil
@@ -512,6 +513,22 @@ def test_a_body_of_no_announced_length_is_read_to_its_bound(board: Switchboard) 
         answer = httpx.post(f"{board.url}/webhooks/sendgrid", content=endless())
         assert answer.status_code == 413
     assert sent < 10_000_000
+
+
+def test_a_packed_call_is_unpacked_within_its_bound(board: Switchboard) -> None:
+    brevo = BY_NAME["brevo"]
+    body, headers = brevo.call(_hard(brevo).event)
+
+    def answer(content: bytes, encoding: str) -> int:
+        more = headers | {"Content-Encoding": encoding}
+        return board.post("brevo", (content, more)).status_code
+
+    assert answer(gzip.compress(body), "gzip") == 200
+    assert [row.kind for row in board.rows()] == [BounceKind.HARD]
+    assert answer(gzip.compress(b" " * (12 * 1024 * 1024 + 1)), "gzip") == 413
+    assert answer(gzip.compress(body)[:-9], "gzip") == 400
+    assert answer(body, "gzip") == 400
+    assert answer(body, "br") == 415
 
 
 def _head(name: str, *, length: int, **more: str) -> bytes:
