@@ -51,6 +51,12 @@ class Problem:
     address: str = ""
     taken: bool = False
 
+    @property
+    def warning(self) -> Message:
+        """What was odd, without a word of the import: of a trial nothing is imported."""
+        found = dict(self.problem.values).get("warning")
+        return found if isinstance(found, Message) else self.problem
+
 
 class RefusedError(Exception):
     """A record cannot be taken."""

@@ -131,11 +131,13 @@ def test_each_column_is_a_new_field_or_left_out_as_it_is_chosen(
     stage: Stage, sign_in: SignIn
 ) -> None:
     client = sign_in("operator@example.jp", Role.ADMINISTRATOR)
-    page = _bring(client, "email,地区,区分,備考\nanna@example.jp,北,A,x\n".encode())
+    page = _bring(client, "email,地区,区分,備考\nanna@example.jp,北,A,x,y\n".encode())
     assert page.text.count("As a new field") == 4
     chosen = {"column": ["email", "地区", "区分", "備考"], "ours": ["address", "+", "-", "+"]}
     tried = client.post(str(page.url), data=_form(page, verb="try", **chosen))
     assert tried.text.count('value="+" selected') == 2
+    assert "more cells than the header" in tried.text
+    assert "Imported with a warning" not in tried.text
     client.post(str(page.url), data=_form(page, verb="import", **chosen))
     _work(stage)
     with reading(stage.engine) as session:
