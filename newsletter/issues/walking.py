@@ -284,8 +284,11 @@ def _runs_below(blocks: Iterable[Block]) -> Iterator[Inline]:
             yield from walk_runs(running)
 
 
-def walk_passages(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
-    """Yield each running text that readers see, marks taken away, what is code left out."""
+def walk_passages(issue: Issue, *, code: bool = False) -> Iterator[tuple[IssuePlace, str]]:
+    """Yield each running text that readers see, marks taken away; what is code only with ``code``.
+
+    What stands side by side is one text, whatever of it is a link or bold.
+    """
     yield IssuePlace(field=IssueField.TITLE), issue.title
     yield IssuePlace(field=IssueField.PREHEADER), issue.preheader
     for part in walk_parts(issue):
@@ -294,8 +297,10 @@ def walk_passages(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
         for block in walk_blocks(part.body):
             content = content_of(block)
             for running in content.running:
-                for text in _texts_with_notes(running):
+                for text in _texts_with_notes(running, code=code):
                     yield part.place, text
+            for text in content.code if code else ():
+                yield part.place, text
             for text in content.words:
                 yield part.place, text
         for link in part.links:
@@ -304,9 +309,9 @@ def walk_passages(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
         yield IssuePlace(field=IssueField.CREDITS), line
 
 
-def _texts_with_notes(content: tuple[Inline, ...]) -> Iterator[str]:
+def _texts_with_notes(content: tuple[Inline, ...], *, code: bool) -> Iterator[str]:
     """Yield running text, and each note and title in it by itself."""
-    runs = tuple(_without_code(run) for run in content)
+    runs = content if code else tuple(_without_code(run) for run in content)
     yield inline_words(runs)
     for run in walk_runs(runs):
         if isinstance(run, Footnote):

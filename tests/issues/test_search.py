@@ -7,15 +7,18 @@ from datetime import date
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import IssueRow
 from newsletter.issues.drafts.saving import create_draft, save_draft
 from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.model import Issue, Paragraph, Text
 from newsletter.issues.search.folding import fold
-from newsletter.issues.search.query import Hit, search_issues
+from newsletter.issues.search.query import Hit, search_among, search_issues
+from newsletter.issues.sources.reading import read_issue
+from newsletter.issues.store import save_issue
 from newsletter.mailings.planning.planning import plan_mailing
 from tests.support.stage import Stage, set_stage
 
@@ -84,6 +87,43 @@ _LETTERS = "東京都abＡ１2%_\"'*-𠮷ｶﾞß\\"
 def _issue_of(text: str) -> Issue:
     said = (Text(text=text),)
     return Issue(title="号", issue_date=date(2027, 1, 5), lead=(Paragraph(content=said),))
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("says", "query", "marked"),
+    [
+        ("**粗大ごみ**の収集日です。", "ごみの収集", "ごみの収集"),
+        ("詳しくは[市の窓口](https://city.example.jp/)まで。", "窓口まで", "窓口まで"),
+        ("ゴミの出し方が変わります。", "ごみ", "ゴミ"),
+        ("こどもまつりを開きます。", "コドモ", "こども"),
+        ("ﾘｻｲｸﾙ品を１２月に集めます。", "リサイクル品を12月", "リサイクル品を12月"),
+        ("Die Straße ist gesperrt.", "STRASSE", "Straße"),
+        ("雨", "雨", "雨"),
+    ],
+)
+def test_words_are_found_as_people_write_them(
+    stage: Stage, says: str, query: str, marked: str
+) -> None:
+    text = f"---\ntitle: 号\ndate: 2027-01-05\n---\n\n{says}\n"
+    with transaction(stage.engine) as session:
+        create_draft(
+            session, stage.newsletter_id, read_markdown(text, source="issue")[0], author="葵"
+        )
+    (hit,) = _search(stage, query)
+    assert hit.passage[1] == marked
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_of_a_chapter_parts_that_say_one_word_are_found_though_another_says_all(
+    stage: Stage,
+) -> None:
+    says = "予約と粗大ごみ\n\n# くらし\n\n## 環境\n\n### 収集\n\n粗大ごみ\n\n### 窓口\n\n予約制"
+    text = f"---\ntitle: 号\ndate: 2027-01-05\n---\n\n{says}\n"
+    with transaction(stage.engine) as session:
+        save_issue(session, stage.newsletter_id, read_issue(text.encode(), source="issue"))
+        hits = search_among(session, select(IssueRow.id), "粗大ごみ 予約", chapter="くらし")
+    assert [hit.heading for hit in hits] == ["収集", "窓口"]
 
 
 @settings(

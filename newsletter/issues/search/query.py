@@ -1,7 +1,8 @@
 """Searching what a newsletter's issues say, drafts and sent ones, down to the item.
 
-Words are compared folded: NFKC, without case, blanks as one. A word is found wherever it stands,
-however short: Japanese has no blanks between words, and many words of two letters. What an issue
+Words are compared folded: NFKC, without case, kana alike, blanks as one. A word is found wherever
+it stands, however short, also where part of it is a link: Japanese has no blanks between words, and
+many words of two letters. What an issue
 says is kept folded beside it, and its letters in an index (`newsletter.issues.search.index`), so
 that one statement finds the issues; which part of an issue it is is then looked for in its value.
 """
@@ -9,7 +10,7 @@ that one statement finds the issues; which part of an issue it is is then looked
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -21,17 +22,19 @@ from newsletter.issues.checks.findings import IssuePlace
 from newsletter.issues.conditions import select_parts
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.outline import chapter_anchor
-from newsletter.issues.search.folding import fold
+from newsletter.issues.search.folding import fold, fold_letters
 from newsletter.issues.search.index import Indexed, candidates
 from newsletter.issues.sent import keeps_its_issue
-from newsletter.issues.walking import walk_texts
+from newsletter.issues.walking import walk_passages
 
 #: Words of a query beyond these, and letters of it, are not looked for.
 _MOST_WORDS, _LONGEST = 8, 200
 #: Issues looked into; the newest.
 _MOST_ISSUES = 60
 #: Of those that everybody may ask for, fewer: each is read.
-_MOST_PUBLIC = 20
+MOST_PUBLIC = 20
+#: Parts of issues that are returned.
+MOST_HITS = 50
 #: Candidates that are looked up one by one.
 _FEW = 500
 #: Letters around what was found.
@@ -62,7 +65,7 @@ class Hit:
 
 def words_of(issue: Issue) -> str:
     """Return all that an issue says, folded, a text a line."""
-    return "\n".join(filter(None, (fold(text) for _, text in walk_texts(issue))))
+    return "\n".join(filter(None, (fold(text) for _, text in walk_passages(issue, code=True))))
 
 
 def _terms(query: str) -> tuple[str, ...]:
@@ -70,7 +73,7 @@ def _terms(query: str) -> tuple[str, ...]:
 
 
 def search_issues(
-    session: Session, newsletter_id: int, query: str, *, limit: int = 50
+    session: Session, newsletter_id: int, query: str, *, limit: int = MOST_HITS
 ) -> Sequence[Hit]:
     """Return the parts of a newsletter's issues that say all words of a query, the newest first.
 
@@ -88,7 +91,7 @@ def search_issues(
 
 
 def search_among(
-    session: Session, issues: SelectBase, query: str, *, chapter: str = "", limit: int = 50
+    session: Session, issues: SelectBase, query: str, *, chapter: str = "", limit: int = MOST_HITS
 ) -> Sequence[Hit]:
     """Return the parts of some issues that say all words of a query, the newest first.
 
@@ -112,23 +115,23 @@ def search_among(
             *_holds_each(IssueRow.words, wanted),
         )
         .order_by(IssueRow.issue_date.desc(), IssueRow.id.desc())
-        .limit(_MOST_PUBLIC)
+        .limit(MOST_PUBLIC)
     )
     found: list[Hit] = []
     for row in rows:
         # What is for some readers alone is not for everybody to find.
         issue = select_parts(issue_from_json(row.content), ())
-        hits = _hits(issue, wanted, None, row.id, sent=True)
-        within = [
+        chapters = {
             chapter_anchor(at)
             for at, each in enumerate(issue.chapters, start=1)
             if fold(each.heading) == asked
-        ]
-        found.extend(
-            replace(hit, slug=row.slug)
-            for hit in hits
-            if not asked or (hit.anchor.partition("-")[0] if terms else hit.anchor) in within
-        )
+        }
+
+        def is_within(anchor: str, chapters: Collection[str] = chapters) -> bool:
+            return not asked or (anchor.partition("-")[0] if terms else anchor) in chapters
+
+        hits = _hits(issue, wanted, None, row.id, sent=True, within=is_within)
+        found.extend(replace(hit, slug=row.slug) for hit in hits)
     return found[:limit]
 
 
@@ -195,10 +198,12 @@ def _hits(
     issue_id: int | None,
     *,
     sent: bool,
+    within: Callable[[str], bool] = lambda _anchor: True,
 ) -> Sequence[Hit]:
     texts: dict[str, list[tuple[IssuePlace, str]]] = {}
-    for place, text in walk_texts(issue):
-        texts.setdefault(place.anchor, []).append((place, text))
+    for place, text in walk_passages(issue, code=True):
+        if within(place.anchor):
+            texts.setdefault(place.anchor, []).append((place, text))
     said = {anchor: fold(" ".join(text for _, text in all_)) for anchor, all_ in texts.items()}
     whole = [anchor for anchor, text in said.items() if all(term in text for term in terms)]
     some = [anchor for anchor, text in said.items() if any(term in text for term in terms)]
@@ -223,12 +228,14 @@ def _passage(
     """Return the first place that says a word, with what stands around it."""
     for _, text in texts:
         shown = " ".join(unicodedata.normalize("NFKC", text).split())
-        folded = shown.casefold()
+        # A letter may be folded into several, such as ß: each knows whence it is.
+        letters = [(letter, at) for at, each in enumerate(shown) for letter in fold_letters(each)]
+        folded = "".join(letter for letter, _ in letters)
         for term in terms:
-            at = folded.find(term)
-            if at < 0 or len(folded) != len(shown):
+            first = folded.find(term)
+            if first < 0:
                 continue
-            end = at + len(term)
+            at, end = letters[first][1], letters[first + len(term) - 1][1] + 1
             start = max(0, at - _BEFORE)
             before = ("…" if start else "") + shown[start:at]
             after = shown[end : end + _AFTER] + ("…" if len(shown) > end + _AFTER else "")

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from newsletter.database.engine import reading
 from newsletter.i18n.language import own_language_name
 from newsletter.issues.corrections import corrections_of
+from newsletter.issues.search.query import MOST_HITS, MOST_PUBLIC
 from newsletter.mailings.archive import (
     archive_chapters,
     find_archive,
@@ -86,6 +87,8 @@ def archive_router(
             page=page,
             asked=asked,
             hits=hits,
+            newest=MOST_PUBLIC,
+            is_cut=len(hits) >= MOST_HITS or len({hit.issue_id for hit in hits}) >= MOST_PUBLIC,
             q=q.strip(),
             chapter=chapter,
             chapters=chapters,
