@@ -40,6 +40,7 @@ from subscribers.joining import Origin, subscribe
 from subscribers.leaving import unsubscribe
 from subscribers.people import find_or_add_person, hold_person
 from subscribers.series.enrolment import move_enrolments
+from subscribers.suppression import is_suppressed
 
 #: For how long whoever reads the old address may take a change back.
 UNDO_DAYS = 30
@@ -181,6 +182,8 @@ def make_change(session: Session, change: AddressChange, *, network: str) -> boo
     moved = []
     united: set[str] = set()
     for relation in _confirmed(session, change.subscriber_id):
+        if _is_suppressed(session, change.successor_id, relation.newsletter_id):
+            continue
         joined = _join_as(session, relation, change.successor_id, change.id, network)
         theirs = session.get(SubscriptionRow, (relation.newsletter_id, change.successor_id))
         if joined or (theirs is not None and theirs.state is SubscriptionState.CONFIRMED):
@@ -209,6 +212,13 @@ def undo_change(session: Session, change: AddressChange, *, network: str) -> boo
             _leave(session, relation)
     _record(session, change, Action.SUBSCRIBER_ADDRESS_UNDO)
     return True
+
+
+def _is_suppressed(session: Session, subscriber_id: int, newsletter_id: int) -> bool:
+    suppressed = select(SubscriberRow.id).where(
+        SubscriberRow.id == subscriber_id, is_suppressed(SubscriberRow.address_key, newsletter_id)
+    )
+    return session.scalar(suppressed) is not None
 
 
 def _confirmed(session: Session, subscriber_id: int) -> Sequence[SubscriptionRow]:

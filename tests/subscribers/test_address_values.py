@@ -14,12 +14,13 @@ from newsletter.addresses import parse_address
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, MailingRow, SubscriptionRow
 from newsletter.database.types import now
-from newsletter.database.vocabulary import Frequency, MailingState
+from newsletter.database.vocabulary import Frequency, MailingState, SubscriptionState
 from newsletter.errors import ListError
 from newsletter.i18n.language import Language
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.newsletters.actions import create_newsletter
 from newsletter.tokens import Purpose, TokenSigner
+from subscribers.actions import suppress_person
 from subscribers.address_changes import (
     find_change,
     make_change,
@@ -85,6 +86,19 @@ def test_of_two_sets_of_values_the_newest_of_each_field_counts(
     with reading(engine) as session:
         query = select(AuditEventRow).where(AuditEventRow.action == Action.SUBSCRIBER_ADDRESS)
         assert "plan" in session.scalars(query).one().details["fields"]
+
+
+def test_a_newsletter_that_the_new_address_must_not_get_goes_on_at_the_old(engine: Engine) -> None:
+    """Also where the new address is on its list already."""
+    stage = set_stage(engine)
+    stage.subscribe(OLD, NEW)
+    with transaction(engine) as session:
+        number = stage.subscriber_id(NEW)
+        suppress_person(session, COMMAND_LINE, stage.newsletter_id, number, reason="asked")
+    _move(stage)
+    with reading(engine) as session:
+        key = (stage.newsletter_id, stage.subscriber_id(OLD))
+        assert session.get_one(SubscriptionRow, key).state is SubscriptionState.CONFIRMED
 
 
 def test_what_waits_for_a_digest_moves_with_its_reader(engine: Engine) -> None:

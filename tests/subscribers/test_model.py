@@ -1,0 +1,263 @@
+"""The states of a list's people as a machine: whatever is done in whatever order, who gets mail.
+
+Hypothesis orders what readers, staff and lists do, against the real functions; beside them runs a
+model of each address that knows the rules alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import run_state_machine_as_test as run_machine
+from sqlalchemy import Engine, select
+
+from newsletter.accounts.audit import COMMAND_LINE, READER
+from newsletter.accounts.roles import ALL_RIGHTS
+from newsletter.addresses import parse_address
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import Base, SubscriberRow, SubscriptionRow
+from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
+from newsletter.mailings.planning.audience import audience_of
+from newsletter.tokens import Pseudonyms, Purpose, TokenSigner
+from subscribers.actions import erase_person, lift_person, suppress_person, unsubscribe_person
+from subscribers.address_changes import (
+    find_change,
+    make_change,
+    numbers_of_change,
+    request_change,
+)
+from subscribers.leaving import unsubscribe
+from subscribers.lists.files import Record
+from subscribers.lists.imports import ImportOptions, import_records
+from subscribers.preferences import pause
+from tests.support.databases import each_database
+from tests.support.series import join
+from tests.support.soak import SOAK
+from tests.support.stage import Stage, set_stage
+
+EXAMPLES = 100 if SOAK else 5
+STEPS = 25 if SOAK else 15
+_PEOPLE = 3
+_SIGNER = TokenSigner([b"k" * 40])
+_PSEUDONYMS = Pseudonyms([b"k" * 40])
+_names = count(1)
+_C, _P, _U = (
+    SubscriptionState.CONFIRMED,
+    SubscriptionState.PENDING,
+    SubscriptionState.UNSUBSCRIBED,
+)
+
+
+@dataclass
+class _Standing:
+    """What the rules say of one address."""
+
+    state: SubscriptionState | None = None
+    paused: bool = False
+    suppressed: bool = False
+    erased: bool = False
+    #: Whether somebody gave it as their new address since it was erased.
+    named: bool = False
+
+    @property
+    def gets_mail(self) -> bool:
+        return self.state is _C and not self.paused and not self.suppressed
+
+
+class People(RuleBasedStateMachine):
+    """One newsletter and a few addresses."""
+
+    stage: Stage
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.engine = self.stage.engine
+        self.newsletter_id = self.stage.newsletter_id
+        self.people = {f"person{next(_names)}@example.jp": _Standing() for _ in range(_PEOPLE)}
+        for address in [*self.people][1:]:
+            join(self.engine, address)
+            self.people[address].state = _C
+        #: Changes of address in their order, from which to which.
+        self.changes: list[tuple[str, str]] = []
+
+    def _draw(self, data: st.DataObject) -> tuple[str, _Standing]:
+        address = data.draw(st.sampled_from(sorted(self.people)))
+        return address, self.people[address]
+
+    @rule(data=st.data())
+    def joins(self, data: st.DataObject) -> None:
+        address, one = self._draw(data)
+        join(self.engine, address)
+        if not one.suppressed and one.state is not _C:
+            one.state, one.paused = _C, False
+
+    @rule(data=st.data(), weeks=st.integers(0, 2))
+    def pauses(self, data: st.DataObject, weeks: int) -> None:
+        address, one = self._draw(data)
+        if one.state is None:
+            return
+        with transaction(self.engine) as session:
+            pause(session, self.stage.subscriber_id(address), weeks=weeks)
+        if one.state is _C:
+            one.paused = weeks > 0
+
+    @rule(data=st.data())
+    def is_unsubscribed(self, data: st.DataObject) -> None:
+        address, one = self._draw(data)
+        if one.state is None:
+            return
+        with transaction(self.engine) as session:
+            number = self.stage.subscriber_id(address)
+            unsubscribe_person(
+                session, COMMAND_LINE, number, newsletter_ids=[self.newsletter_id], reason="asked"
+            )
+        one.state = _U
+
+    @rule(data=st.data())
+    def leaves_by_an_old_mail(self, data: st.DataObject) -> None:
+        address, one = self._draw(data)
+        if one.state is None:
+            return
+        with transaction(self.engine) as session:
+            unsubscribe(
+                session,
+                newsletter_id=self.newsletter_id,
+                subscriber_id=self.stage.subscriber_id(address),
+                mailing_id=None,
+                way=UnsubscribeWay.ONE_CLICK,
+            )
+        self._leaves_by_page(address)
+
+    @rule(data=st.data())
+    def is_suppressed_or_lifted(self, data: st.DataObject) -> None:
+        address, one = self._draw(data)
+        if one.state is None:
+            return
+        number = self.stage.subscriber_id(address)
+        with transaction(self.engine) as session:
+            whom = (session, COMMAND_LINE, self.newsletter_id, number)
+            if one.suppressed:
+                lift_person(*whom, reason="asked", rights=ALL_RIGHTS)
+            else:
+                suppress_person(*whom, reason="asked")
+        one.suppressed = not one.suppressed
+
+    @rule(data=st.data())
+    def is_erased(self, data: st.DataObject) -> None:
+        address, one = self._draw(data)
+        if one.state is None:
+            return
+        with transaction(self.engine) as session:
+            number = self.stage.subscriber_id(address)
+            erase_person(session, READER, number, _PSEUDONYMS, way=UnsubscribeWay.PAGE)
+        gone = [address, *self._former(address)]
+        for each in gone:
+            self._leaves_by_page(each)
+        for each in gone:
+            self.people[each] = _Standing(erased=True)
+        self.changes = [pair for pair in self.changes if not {*pair} & {*gone}]
+
+    def _former(self, address: str) -> list[str]:
+        met = [address]
+        for each in met:
+            met += [a for a in self.people if (a, each) in self.changes and a not in met]
+        return met[1:]
+
+    def _leaves_by_page(self, address: str) -> None:
+        """A page that an old mail leads to leaves at the address of today, too."""
+        met = [address]
+        for each in met:
+            if self.people[each].state is not None:
+                self.people[each].state = _U
+            later = [to for former, to in self.changes if former == each]
+            met += [to for to in later[-1:] if to not in met]
+
+    @rule(data=st.data(), state=st.sampled_from(["", "unsubscribed", "pending"]))
+    def is_on_a_list(self, data: st.DataObject, state: str) -> None:
+        """A list adds whom nobody knows; it ends subscriptions, and begins none that ended."""
+        address, one = self._draw(data)
+        row = Record(2, ("email", "state"), (address, state))
+        options = ImportOptions(source="l.csv", basis="form", update=True, pseudonyms=_PSEUDONYMS)
+        import_records(self.engine, self.newsletter_id, iter([row]), options)
+        if one.erased and one.state is None:
+            return
+        if one.state is None:
+            one.state = SubscriptionState(state or "confirmed")
+        elif state == "unsubscribed":
+            one.state = _U
+
+    @rule(data=st.data())
+    def changes_address(self, data: st.DataObject) -> None:
+        (address, one), (wanted, other) = self._draw(data), self._draw(data)
+        if one.state is None or address == wanted:
+            return
+        with transaction(self.engine) as session:
+            number = self.stage.subscriber_id(address)
+            row = request_change(session, self.newsletter_id, number, parse_address(wanted))
+            token = _SIGNER.sign(Purpose.ADDRESS_CHANGE, *numbers_of_change(row))
+            change = find_change(session, _SIGNER, Purpose.ADDRESS_CHANGE, token, days=7)
+            make_change(session, change, network="")
+        self.changes.append((address, wanted))
+        other.named = True
+        if one.state is _C and not other.suppressed:
+            if other.state is not _C:
+                other.state, other.paused = _C, one.paused
+            one.state = _U
+
+    @invariant()
+    def everybody_stands_as_the_rules_say(self) -> None:
+        with reading(self.engine) as session:
+            rows = session.execute(
+                select(SubscriberRow.address_key, SubscriptionRow.state)
+                .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
+                .where(SubscriberRow.address_key.in_(self.people))
+            )
+            states = dict(rows.all())
+            getting = set(
+                session.scalars(
+                    select(SubscriberRow.address_key).where(
+                        SubscriberRow.id.in_(audience_of(self.newsletter_id, "", time_zone="UTC")),
+                        SubscriberRow.address_key.in_(self.people),
+                    )
+                )
+            )
+        assert states == {a: one.state for a, one in self.people.items() if one.state is not None}
+        assert getting == {a for a, one in self.people.items() if one.gets_mail}
+
+    def teardown(self) -> None:
+        """Nothing anywhere names who was erased and did not come back."""
+        gone = [
+            a
+            for a, one in self.people.items()
+            if one.erased and one.state is None and not one.named
+        ]
+        if not gone:
+            return
+        with reading(self.engine) as session:
+            for table in Base.metadata.sorted_tables:
+                held = repr(session.execute(select(table)).all())
+                assert not [address for address in gone if address in held], table.name
+
+
+@each_database
+def test_who_left_is_suppressed_or_erased_gets_no_mail_whatever_happens(engine: Engine) -> None:
+    prepared = set_stage(engine)
+
+    class OnThisDatabase(People):
+        stage = prepared
+
+    run_machine(
+        OnThisDatabase,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            # The database grows with each example: to look for the least takes long.
+            phases=[Phase.generate],
+            derandomize=not SOAK,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
