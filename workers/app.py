@@ -38,6 +38,7 @@ from workers.command import LISTS, WorkerRole
 from workers.composition import Services, build
 from workers.intervals import Steadily
 from workers.isolation import AWAY
+from workers.log_lines import quiet_celery
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -256,7 +257,9 @@ def _sign_of_life() -> liveness.SignOfLife:
 def _set_up_logs(loglevel: object = None, **_signal: object) -> None:
     """Write logs our way; a receiver keeps Celery from setting up its own."""
     del loglevel
-    set_up_logs(load_settings())
+    settings = load_settings()
+    set_up_logs(settings)
+    quiet_celery(settings.log_level)
 
 
 @celeryd_init.connect

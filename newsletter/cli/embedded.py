@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -22,8 +22,11 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
+from newsletter.cli.console import errors
+from newsletter.cli.language import gettext as _
 from newsletter.errors import Place, UnavailableError
 from newsletter.i18n.messages import Message, msg
+from newsletter.settings import Settings
 from workers.command import WorkerRole, beat_command, worker_command
 
 _PR_SET_PDEATHSIG = 1
@@ -75,6 +78,19 @@ def _is_free(port: int) -> bool:
 def valkey_url(port: int) -> str:
     """Return the URL of a server to be started: other users of this machine lack its password."""
     return f"redis://:{secrets.token_urlsafe(32)}@127.0.0.1:{port}/0"
+
+
+def own_servers(settings: Settings) -> dict[str, str]:
+    """Return, by their settings, the URLs of servers to be started here, as none is named.
+
+    Raises:
+        UnavailableError: No port is free.
+    """
+    redis_port, smtp_port = find_ports(2, base=18_100, exact=False)
+    servers = {} if settings.redis_url else {"REDIS_URL": valkey_url(redis_port)}
+    if not settings.mail_transports:
+        servers["MAIL_TRANSPORTS"] = f"smtp://127.0.0.1:{smtp_port}"
+    return servers
 
 
 @dataclass(slots=True)
@@ -140,6 +156,17 @@ class Supervisor:
         command = [sys.executable, "-m", "newsletter.mailbox", "--port", str(port)]
         self._start("mailbox", [*command, "--store", str(store)])
         self._await_port("mailbox", port)
+
+    def start_own(self, servers: Mapping[str, str]) -> None:
+        """Start what `own_servers` found missing: a broker, a mailbox in the folder."""
+        if url := servers.get("REDIS_URL"):
+            self.start_valkey(url)
+        if url := servers.get("MAIL_TRANSPORTS"):
+            store = self.folder / "mailbox.sqlite3"
+            self.start_mailbox(urlsplit(url).port or 0, store)
+            errors.print(
+                _("MAIL_TRANSPORTS is not set: email is delivered to {mailbox}.", mailbox=store)
+            )
 
     def start_workers(
         self,

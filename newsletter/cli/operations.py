@@ -260,27 +260,38 @@ def _again(count: int) -> str:
 
 @relays.command("list")
 def list_relays(context: typer.Context, json: Json = False) -> None:
-    """List the relays that accept no mail at present."""
+    """List the relays by name, and which of them accept no mail at present."""
+    from rich.markup import escape
+
     from newsletter.cli.console import console, print_json
     from newsletter.mailings.ledger.relays import resting_relays
+    from workers.transports import relay_names
 
-    found = resting_relays(open_database(settings_of(context)))
+    settings = settings_of(context)
+    resting = {relay.name: relay for relay in resting_relays(open_database(settings))}
+    names = list(dict.fromkeys([*relay_names(settings), *resting]))
     if json:
+        states = ((name, resting.get(name)) for name in names)
         print_json(
             [
                 {
-                    "name": relay.name,
-                    "reason": relay.reason,
-                    "held": relay.held,
-                    "retry_at": relay.retry_at.isoformat(),
+                    "name": name,
+                    "accepting": relay is None,
+                    "reason": relay.reason if relay else "",
+                    "held": relay is not None and relay.held,
+                    "retry_at": relay.retry_at.isoformat() if relay else None,
                 }
-                for relay in found
+                for name, relay in states
             ]
         )
-    elif found:
-        show_relays(found)
-    else:
-        console.print(_("No relay is on hold, and none refuses mail."))
+        return
+    for name in names:
+        if name in resting:
+            show_relays([resting[name]])
+        else:
+            console.print(f"[bold]{escape(name)}[/] {_('accepting mail')}")
+    if not names:
+        console.print(_("MAIL_TRANSPORTS names no relay."))
 
 
 @relays.command()

@@ -29,7 +29,11 @@ def worker(
     ] = None,
     beat: Annotated[bool, typer.Option(help="Run beat as well; at least one must run.")] = True,
 ) -> None:
-    """Run the Celery workers that send email; any number of hosts may do so."""
+    """Run the Celery workers that send email; any number of hosts may do so.
+
+    Without REDIS_URL, a broker and, without MAIL_TRANSPORTS, a mailbox run on this machine as long
+    as this command.
+    """
     from newsletter.cli.embedded import ALL_ROLES
 
     _run(context, roles=ALL_ROLES if role is None else (role,), beat=beat)
@@ -41,22 +45,25 @@ def beat(context: typer.Context) -> None:
 
 
 def _run(context: typer.Context, *, roles: Roles, beat: bool) -> None:
-    from newsletter.cli.embedded import supervised
+    from newsletter.cli.embedded import ALL_ROLES, own_servers, supervised
 
     settings = settings_of(context)
     open_with_keys(settings).dispose()
-    if not settings.redis_url:
+    alone = roles == ALL_ROLES and beat
+    if not settings.redis_url and not alone:
         raise SettingError(
             msg("No broker is configured."),
             place=Place(source=msg("settings"), field="REDIS_URL"),
             remedy=msg("Set it, for example, to redis://127.0.0.1:6379/0."),
         )
+    servers = {} if settings.redis_url else own_servers(settings)
     with supervised(
-        settings.data_dir,
-        environment_of(context),
+        settings.data_dir.resolve(),
+        environment_of(context) | servers,
         in_terminal=True,
         stop_seconds=_WORKER_STOP_SECONDS,
     ) as supervisor:
+        supervisor.start_own(servers)
         supervisor.start_workers(
             settings.worker_processes,
             log_level=settings.log_level,

@@ -416,24 +416,14 @@ def _start_missing_parts(
     stack: ExitStack, settings: Settings, environment: dict[str, str]
 ) -> Callable[[], None]:
     """Start what no setting names; return a check that it still runs."""
-    from newsletter.cli.console import errors
-    from newsletter.cli.embedded import find_ports, supervised, valkey_url
+    from newsletter.cli.embedded import own_servers, supervised
 
     if settings.redis_url:
         return lambda: None
-    redis_port, smtp_port = find_ports(2, base=18_100, exact=False)
-    environment = environment | {"REDIS_URL": valkey_url(redis_port)}
+    servers = own_servers(settings)
     folder = settings.data_dir.resolve()
-    mailbox = folder / "mailbox.sqlite3"
-    if not settings.mail_transports:
-        environment["MAIL_TRANSPORTS"] = f"smtp://127.0.0.1:{smtp_port}"
-        errors.print(
-            _("MAIL_TRANSPORTS is not set: email is delivered to {mailbox}.", mailbox=mailbox)
-        )
-    supervisor = stack.enter_context(supervised(folder, environment))
-    supervisor.start_valkey(environment["REDIS_URL"])
-    if not settings.mail_transports:
-        supervisor.start_mailbox(smtp_port, mailbox)
+    supervisor = stack.enter_context(supervised(folder, environment | servers))
+    supervisor.start_own(servers)
     supervisor.start_workers(settings.worker_processes)
     return supervisor.check
 

@@ -149,9 +149,13 @@ def test_a_wrong_setting_is_told_without_a_trace(
     assert "Traceback" not in run.stderr
 
 
-@pytest.mark.parametrize("command", ["worker", "beat"])
-def test_what_needs_a_broker_says_so_and_starts_nothing(command: str) -> None:
-    run = _run(command)
+@pytest.mark.parametrize(
+    "words", [("beat",), ("worker", "--role", "bulk"), ("worker", "--no-beat")]
+)
+def test_what_needs_a_broker_of_others_says_so_and_starts_nothing(
+    words: tuple[str, ...],
+) -> None:
+    run = _run(*words)
     assert run.returncode == ExitCode.BAD_SETTING
     assert "REDIS_URL" in run.stderr
     assert "Traceback" not in run.stderr
@@ -177,7 +181,10 @@ def test_a_relay_that_no_setting_names_is_not_held(monkeypatch: pytest.MonkeyPat
     refused = _run("relay", "hold", "foo")
     assert refused.returncode == ExitCode.BAD_INPUT
     assert "MAIL_TRANSPORTS has: smtp:mail.example.jp:587" in refused.stderr
+    assert "accepting mail" in _run("relay", "list").stdout
     assert _run("relay", "hold", "smtp:mail.example.jp:587").returncode == 0
+    (listed,) = json.loads(_run("relay", "list", "--json").stdout)
+    assert (listed["name"], listed["held"]) == ("smtp:mail.example.jp:587", True)
 
 
 def test_a_pipe_cuts_no_address_off() -> None:

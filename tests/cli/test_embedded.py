@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import smtplib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
-from newsletter.cli.embedded import supervised, valkey_url
+from newsletter.cli.embedded import own_servers, supervised, valkey_url
+from newsletter.operations.broker import look_at_broker
+from newsletter.settings import Settings
 from tests.support.ports import free_port
 
 
@@ -16,3 +20,22 @@ def test_valkey_starts_under_a_language_that_the_machine_does_not_have(tmp_path:
     port = free_port()
     with supervised(tmp_path, {"LC_ALL": "xx_XX.UTF-8"}) as supervisor:
         supervisor.start_valkey(valkey_url(port))
+
+
+@pytest.mark.servers
+def test_a_broker_and_a_mailbox_start_where_none_is_named(tmp_path: Path) -> None:
+    servers = own_servers(Settings(_env_file=None, redis_url="", mail_transports=()))
+    assert set(servers) == {"REDIS_URL", "MAIL_TRANSPORTS"}
+    with supervised(tmp_path, servers) as supervisor:
+        supervisor.start_own(servers)
+        with smtplib.SMTP("127.0.0.1", urlsplit(servers["MAIL_TRANSPORTS"]).port or 0) as relay:
+            assert relay.noop()[0] == 250
+        assert look_at_broker(servers["REDIS_URL"]).policy == "noeviction"
+
+
+@pytest.mark.servers
+def test_what_is_named_is_not_started() -> None:
+    named = Settings(
+        _env_file=None, redis_url="redis://127.0.0.1:1/0", mail_transports="smtp://127.0.0.1:1"
+    )
+    assert own_servers(named) == {}

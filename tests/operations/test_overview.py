@@ -212,6 +212,24 @@ def test_each_fault_is_one_alarm(
     ]
 
 
+def test_workers_that_are_all_drained_are_not_missed_but_named() -> None:
+    drained = tuple(
+        replace(each, draining=each.process.node == "bulk@one") for each in _well().processes
+    )
+    found = find_alarms(replace(_well(), processes=drained))
+    assert [one.kind for one in found] == ["all-drained", "worker-drained"]
+    assert "newsletter drain bulk@one --undo" in str(found[0].remedy)
+
+
+def test_without_redis_nobody_is_sent_to_look_at_a_relay_first() -> None:
+    since = now() - timedelta(seconds=14)
+    silence = Silence(mailing_id=4, newsletter_id=1, subject="十一月号", since=since)
+    found = find_alarms(replace(_well(), broker=BrokerHealth(problem="refused"), silent=(silence,)))
+    assert [one.kind for one in found] == ["redis-down", "mailing-silent"]
+    assert "No relay" not in str(found[1].what)
+    assert str(found[1].remedy).startswith("Start Redis first")
+
+
 def test_the_gravest_comes_first() -> None:
     seen = replace(_well(), broker=BrokerHealth(problem="x"), backlog=Backlog(overdue_leases=1))
     assert [one.severity for one in find_alarms(seen)] == [Severity.CRITICAL, Severity.WARNING]

@@ -32,13 +32,24 @@ def _alive(seen: Overview, kind: ProcessKind) -> list[ProcessState]:
 
 
 def _of_missing(seen: Overview) -> Iterator[Alarm]:
-    sending = [
+    there = [
         each
         for each in _alive(seen, ProcessKind.WORKER)
-        if not each.draining and not each.process.node.startswith("control@")
+        if not each.process.node.startswith("control@")
     ]
     start = msg("Start it: newsletter worker (docker compose up -d worker).")
-    if not sending:
+    if there and all(each.draining for each in there):
+        yield alarm(
+            Severity.CRITICAL,
+            "all-drained",
+            msg("All workers that send mailings are being drained"),
+            msg(
+                "Let one take batches again (newsletter drain {node} --undo), or start another.",
+                node=there[0].process.node,
+            ),
+            section="workers",
+        )
+    elif not there:
         yield alarm(
             Severity.CRITICAL,
             "no-worker",

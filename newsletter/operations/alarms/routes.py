@@ -71,17 +71,37 @@ def of_relays(seen: Overview) -> Iterator[Alarm]:
 
 def of_silence(seen: Overview) -> Iterator[Alarm]:
     """Return the mailings of which nothing is taken, before any relay's time is up."""
+    without_broker = seen.broker is not None and bool(seen.broker.problem)
     for silence in seen.silent:
         seconds = int((seen.taken_at - silence.since).total_seconds())
+        # Rates are counted in Redis: without it a limited relay is not spoken to.
+        words, remedy = (
+            (
+                msg(
+                    "Nothing was sent of mailing {mailing_id} for {seconds} s",
+                    mailing_id=silence.mailing_id,
+                    seconds=seconds,
+                ),
+                msg(
+                    "Start Redis first: limited rates are counted there. If nothing is sent"
+                    " then, check the relay."
+                ),
+            )
+            if without_broker
+            else (
+                msg(
+                    "No relay has answered for mailing {mailing_id} for {seconds} s",
+                    mailing_id=silence.mailing_id,
+                    seconds=seconds,
+                ),
+                msg("Check the relay. Once it responds, sending continues automatically."),
+            )
+        )
         yield alarm(
             Severity.CRITICAL,
             "mailing-silent",
-            msg(
-                "No relay has answered for mailing {mailing_id} for {seconds} s",
-                mailing_id=silence.mailing_id,
-                seconds=seconds,
-            ),
-            msg("Check the relay. Once it responds, sending continues automatically."),
+            words,
+            remedy,
             where=str(silence.mailing_id),
             section="relays",
         )
