@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, Select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.actions import read_reason
@@ -159,6 +159,7 @@ def export_people(
     state: SubscriptionState | None = None,
     json_lines: bool = False,
     language: Language | None = None,
+    among: Select[int] | None = None,
 ) -> Iterator[ListPage]:
     """Write down who exports what, and return the list, a page in memory at a time.
 
@@ -170,6 +171,7 @@ def export_people(
         state: Of the subscription; None for any.
         json_lines: Whether they want JSON lines instead of CSV.
         language: Whose words the CSV has, for people to read; None for one that is imported again.
+        among: The numbers of those whom a search found; None for all.
 
     Raises:
         ListError: The segment is none.
@@ -184,10 +186,11 @@ def export_people(
             details={"segment": segment, "state": state.value if state else ""},
         )
     if json_lines:
-        return json_pages(exported(engine, newsletter, segment=query, state=state))
+        people = exported(engine, newsletter, segment=query, state=state, among=among)
+        return json_pages(people)
     if language is not None:
-        return readable_pages(engine, newsletter, language, segment=query, state=state)
-    return csv_pages(engine, newsletter, segment=query, state=state)
+        return readable_pages(engine, newsletter, language, segment=query, state=state, among=among)
+    return csv_pages(engine, newsletter, segment=query, state=state, among=among)
 
 
 def save_segment(

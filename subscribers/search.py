@@ -137,6 +137,19 @@ def matching_people(
     return query.where(column >= begins, column < begins + _LAST)
 
 
+def found_among(
+    session: Session, newsletter: NewsletterRow, wanted: PeopleFilter
+) -> Select[int] | None:
+    """Select the numbers of those whom a search finds; None where it asks for no words and no tag.
+
+    Raises:
+        ListError: The segment is none.
+    """
+    if not (wanted.text.strip() or wanted.tag.strip()):
+        return None
+    return matching_people(session, newsletter, wanted, find_match(session, newsletter, wanted))
+
+
 _Prefix = tuple[InstrumentedAttribute[str] | InstrumentedAttribute[str | None], str]
 
 

@@ -76,6 +76,7 @@ def csv_pages(
     *,
     segment: str = "",
     state: SubscriptionState | None = None,
+    among: Select[int] | None = None,
 ) -> Iterator[ListPage]:
     """Yield a newsletter's subscribers in order of their number as CSV (RFC 4180), header first.
 
@@ -84,6 +85,7 @@ def csv_pages(
         newsletter: Whose people are wanted.
         segment: A query that they must fit; empty for everybody.
         state: Of their subscription; None for any.
+        among: Their numbers, where not all are wanted whom the others let in.
 
     Raises:
         ListError: The segment is none.
@@ -100,6 +102,8 @@ def csv_pages(
     )
     if state is not None:
         page = page.where(SubscriptionRow.state == state)
+    if among is not None:
+        page = page.where(SubscriptionRow.subscriber_id.in_(among))
     whole = writer.joined(page)
     yield ListPage(_header([*cells, DEFINITIONS]), 0)
     definitions = json.dumps([field_to_json(each) for each in fields], ensure_ascii=False)

@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple, TextIO
 
-from sqlalchemy import ColumnElement, Engine, or_, select
+from sqlalchemy import ColumnElement, Engine, Select, or_, select
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading
@@ -52,6 +52,7 @@ def exported(
     *,
     segment: str = "",
     state: SubscriptionState | None = None,
+    among: Select[int] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield a newsletter's subscribers in order of their number, a page in memory at a time.
 
@@ -72,6 +73,8 @@ def exported(
     )
     if state is not None:
         query = query.where(SubscriptionRow.state == state)
+    if among is not None:
+        query = query.where(SubscriptionRow.subscriber_id.in_(among))
     while True:
         with reading(engine) as session:
             rows = session.execute(query.where(SubscriberRow.id > last)).all()

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, Select
 
 from newsletter.database.engine import reading
 from newsletter.database.tables import NewsletterRow
@@ -79,6 +79,7 @@ def readable_pages(
     *,
     segment: str = "",
     state: SubscriptionState | None = None,
+    among: Select[int] | None = None,
 ) -> Iterator[ListPage]:
     """Yield a newsletter's subscribers as a spreadsheet shows them, the heads first.
 
@@ -88,6 +89,7 @@ def readable_pages(
         language: Of whoever reads it.
         segment: A query that they must fit; empty for everybody.
         state: Of their subscription; None for any.
+        among: Their numbers, where not all are wanted whom the others let in.
 
     Raises:
         ListError: The segment is none.
@@ -96,7 +98,7 @@ def readable_pages(
         fields = list_fields(session, newsletter.id)
     sheet = _Sheet(language, newsletter.time_zone, fields)
     yield ListPage(_lines([sheet.heads()]), 0)
-    people = exported(engine, newsletter, segment=segment, state=state)
+    people = exported(engine, newsletter, segment=segment, state=state, among=among)
     while batch := list(islice(people, _BATCH)):
         yield ListPage(_lines(map(sheet.row, batch)), len(batch))
 

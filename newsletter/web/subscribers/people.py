@@ -26,7 +26,7 @@ from subscribers.actions import (
     export_people,
     save_segment,
 )
-from subscribers.search import FoundPage, search_people
+from subscribers.search import FoundPage, found_among, search_people
 from subscribers.segments import saved
 from subscribers.tagging import LONGEST_TAG, list_tags, taggings_to_show
 
@@ -105,17 +105,24 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
 
     @router.get(".csv")
     def export(
-        visit: SubscribersVisit, segment: _Asked = "", state: _Asked = "", form: _Asked = ""
+        visit: SubscribersVisit,
+        request: Request,
+        segment: _Asked = "",
+        form: _Asked = "",
     ) -> Response:
+        wanted = filter_of(asked_of(request.query_params))
         with reading(engine) as session:
             row = newsletter_of(session, visit)
+            query = saved.segment_text(session, row.id, segment)
+            among = found_among(session, row, replace(wanted, segment=query))
         pages_of_list = export_people(
             engine,
             visit.actor,
             row,
             segment=segment,
-            state=_state(state),
+            state=wanted.state,
             language=visit.language if form == "readable" else None,
+            among=among,
         )
         # By the mark, Excel knows that it is UTF-8.
         lines = chain(["\ufeff"], (page.text for page in pages_of_list))
@@ -144,10 +151,6 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
     outer.include_router(router)
     outer.include_router(segments_router(engine, figures, pages))
     return outer
-
-
-def _state(text: str) -> SubscriptionState | None:
-    return SubscriptionState(text) if text in set(SubscriptionState) else None
 
 
 def _download(lines: Iterator[str], name: str) -> StreamingResponse:

@@ -165,6 +165,10 @@ def test_the_list_is_exported_and_the_export_is_written_down(stage: Stage, sign_
         headers={"Accept-Language": "ja"},
     )
     assert shown.text.splitlines()[0].startswith("\ufeffMail address,Name,State of")
+    for form in ("", "readable"):
+        found = client.get(f"{_BASE}.csv", params={"text": "ANNA", "form": form})
+        assert ("anna@" in found.text, "ben@" in found.text) == (True, False)
+        assert "@" not in client.get(f"{_BASE}.csv", params={"tag": "x", "form": form}).text
     with reading(stage.engine) as session:
         query = select(AuditEventRow.id).where(AuditEventRow.action == "subscriber.export")
         assert session.scalars(query).all()
