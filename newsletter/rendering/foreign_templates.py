@@ -22,6 +22,15 @@ _STYLES = """<mj-style inline="inline">
     {% include "_shared/blocks.css.j2" %}
   </mj-style>
 """
+#: What the issue is called, where the template has no place for its subject.
+_HEADLINE = """<mj-section css-class="card" background-color="{{ light.card }}">
+  <mj-column>
+    <mj-text css-class="words" padding="28px 32px 0">
+      <h1 class="title" style="color: {{ light.text }}">{{ issue.title }}</h1>
+    </mj-text>
+  </mj-column>
+</mj-section>
+"""
 _CONTENT = '{% include "_shared/content.mjml.j2" %}\n'
 #: Who sends, which the law asks for; credits; the link for leaving.
 _FOOTER = "{{ frame.footer(words) }}\n"
@@ -82,7 +91,9 @@ def take_template(data: bytes, *, source: str) -> ForeignTemplate:
         (_SUBJECT, "{{ issue.title }}"),
     ):
         text = pattern.sub(ours, text)
-    text = _put(text, "</mj-body>", _CONTENT + _FOOTER)
+    is_headed = "{{ issue.title }}" in text.partition("<mj-body")[2]
+    content = _CONTENT if is_headed else _HEADLINE + _CONTENT
+    text = _put(text, "</mj-body>", content + _FOOTER)
     if "</mj-head>" not in text:
         text = re.sub(r"(<mjml\b[^>]*>)", r"\1\n<mj-head></mj-head>", text, count=1)
     text = _put(text, "</mj-head>", _STYLES)

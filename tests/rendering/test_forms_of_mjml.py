@@ -13,8 +13,11 @@ import pytest
 from newsletter.i18n.language import Language
 from newsletter.issues.sources.reading import read_issue
 from newsletter.rendering.components import components
+from newsletter.rendering.foreign_templates import take_template
 from newsletter.rendering.mjml import check_source, compile_mjml
 from newsletter.rendering.preflight import run_preflight
+from newsletter.rendering.render import render_issue
+from newsletter.rendering.slots import fill
 from newsletter.samples import sample_issue
 from tests.rendering.test_render import PUBLISHER, TEMPLATES
 
@@ -75,6 +78,20 @@ def test_what_is_said_in_vain_is_found_with_its_line() -> None:
         ("<mj-body> ignores “font-family”.", 2),
         ("<mj-section> ignores “vertical-align”.", 3),
     ]
+
+
+@pytest.mark.parametrize("head", ["", "<mj-head><mj-title>*|MC:SUBJECT|*</mj-title></mj-head>"])
+def test_a_template_without_a_place_for_the_subject_gets_a_headline(
+    tmp_path: Path, head: str
+) -> None:
+    foreign = f"<mjml>{head}<mj-body><mj-section><mj-column><mj-text>Hi &copy; A & B</mj-text>"
+    foreign += "</mj-column></mj-section></mj-body></mjml>"
+    taken = take_template(foreign.encode(), source="theirs.mjml")
+    shutil.copytree(TEMPLATES / "email", tmp_path / "email")
+    (tmp_path / "email/letter/body.mjml.j2").write_text(taken.body, encoding="utf-8")
+    issue = read_issue(sample_issue(Language.ENGLISH), source="sample").issue
+    rendered = render_issue(issue, template="letter", templates_dir=tmp_path, publisher=PUBLISHER)
+    assert f"{issue.title}</h1>" in fill(rendered.html, {})
 
 
 def test_preflight_names_an_attribute_that_a_template_gives_in_vain(tmp_path: Path) -> None:
