@@ -82,3 +82,9 @@ def test_a_mail_of_headings_alone_has_no_content() -> None:
 
     assert _bare(issue, extent=Extent.MAIL) == [""]
     assert _bare(issue, "b", extent=Extent.MAIL) == []
+
+
+def test_a_part_for_some_in_which_nothing_stands_is_content_for_nobody() -> None:
+    issue = _issue("# 頁\n\n:::for a\n:::\n")
+
+    assert _bare(issue) == _bare(issue, "a") == ["頁"]

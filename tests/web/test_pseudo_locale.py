@@ -27,8 +27,8 @@ from tests.web.table import OPEN_PAGES, SIGNED_IN_PAGES
 _ACCENTS = str.maketrans("aceinouyACEINOUY", "áçéïñôûýÁÇÉÏÑÔÛÝ")
 _PART = re.compile(r"(\{\w+\})")
 _ATTRIBUTES = ("placeholder", "aria-label", "title", "alt", "data-label")
-#: What is quoted as it is, or is marked as being in a language of its own.
-_QUOTED = {"code", "pre", "textarea", "script", "style", "time", "samp", "kbd"}
+#: What is quoted as it is, is typed as it is, or is marked as being in a language of its own.
+_QUOTED = {"datalist", "code", "pre", "textarea", "script", "style", "time", "samp", "kbd"}
 #: Names, addresses, file names and terms that every language writes so.
 _ADDRESS = re.compile(r"#[0-9a-f]{6}\b|\S*[@:/._=+]\S*|\b[A-Z0-9]{2,}s?\b|\b\w+-\w+\b")
 _WORD = re.compile(r"[A-Za-z]{2,}")

@@ -30,6 +30,8 @@ from newsletter.issues.walking import content_of, walk_parts
 Needs = frozenset[str]
 
 _EVERYBODY: Needs = frozenset()
+#: A condition that no part carries, so nobody meets it.
+_NOBODY: Needs = frozenset({""})
 #: A level below all headings that blocks can be.
 _DEEPEST = 7
 
@@ -151,7 +153,11 @@ def _flat(blocks: Iterable[Block], needs: Needs) -> Iterator[_Shown]:
     """Yield the blocks that hold no others, and those that say something besides."""
     for block in blocks:
         if isinstance(block, Conditional):
-            yield from _flat(block.blocks, needs | {block.condition})
+            inside = list(_flat(block.blocks, needs | {block.condition}))
+            yield from inside
+            if not any(shown.is_content or isinstance(shown.block, Heading) for shown in inside):
+                # What has nothing in it is there for nobody.
+                yield _Shown(needs=needs | _NOBODY, block=block)
             continue
         content = content_of(block)
         if content.running or not content.within:
