@@ -60,7 +60,7 @@ class _Standing:
     paused: bool = False
     suppressed: bool = False
     erased: bool = False
-    #: Whether somebody gave it as their new address since it was erased.
+    #: Whether its owner confirmed it as their new address since it was erased, and is known again.
     named: bool = False
 
     @property
@@ -183,7 +183,7 @@ class People(RuleBasedStateMachine):
         row = Record(2, ("email", "state"), (address, state))
         options = ImportOptions(source="l.csv", basis="form", update=True, pseudonyms=_PSEUDONYMS)
         import_records(self.engine, self.newsletter_id, iter([row]), options)
-        if one.erased and one.state is None:
+        if one.erased and one.state is None and not one.named:
             return
         if one.state is None:
             one.state = SubscriptionState(state or "confirmed")
