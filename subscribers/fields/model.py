@@ -86,13 +86,19 @@ class Field:
         return self.key == TOPIC
 
     def label(self, language: Language) -> str:
-        """Return what it is called in a language, or else in another; its key without labels."""
+        """Return what it is called in a language, or else in another; its key without labels.
+
+        Topics have a name of their own: their key is no word for readers.
+        """
         return self.named.in_language(language)
 
     @property
     def named(self) -> Labelled:
         """What it is called, for a message whose reader's language is not known yet."""
-        return Labelled(tuple(sorted(self.labels.items())), self.key)
+        labels = dict(self.labels)
+        if self.is_topic and not any(labels.values()):
+            labels = {each.value: msg("Topics").in_language(each) for each in Language}
+        return Labelled(tuple(sorted(labels.items())), self.key)
 
     def option(self, value: str) -> Option | None:
         """Return the option of a value; None where it has no such option any more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -175,3 +176,11 @@ def test_a_value_is_shown_by_its_labels() -> None:
     assert fields.TOPIC.shown(["子育て", "文化"], Language.JAPANESE) == "子育て、文化"
     assert fields.MEMBER.shown(value=False, language=Language.ENGLISH) == "No"
     assert fields.CITY.shown(None, Language.ENGLISH) == ""
+
+
+def test_topics_without_a_label_are_called_so_in_each_language() -> None:
+    topics = Field(key="topic", type=FieldType.CHOICES)
+    assert topics.label(Language.JAPANESE) == "話題"
+    assert topics.label(Language.ENGLISH) == "Topics"
+    assert replace(topics, labels={"ja": "分野"}).label(Language.ENGLISH) == "分野"
+    assert Field(key="city", type=FieldType.TEXT).label(Language.JAPANESE) == "city"
