@@ -22,7 +22,11 @@ from newsletter.issues.model import (
     Section,
     Text,
 )
-from newsletter.issues.sources.characters import ORDINARY, find_character_faults
+from newsletter.issues.sources.characters import (
+    ORDINARY,
+    find_character_faults,
+    mend_characters,
+)
 from newsletter.issues.sources.reading import read_issue
 from newsletter.samples import sample_issue
 
@@ -190,6 +194,12 @@ def test_unsuitable_characters_are_named_and_mended(
 
 def test_joined_emoji_are_left_alone() -> None:
     assert _codes(_issue(Item(headline="👩\u200d💻", body=(_paragraph("一"),)))) == []
+
+
+def test_a_flag_of_a_region_survives_mending() -> None:
+    flag = "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"
+    assert find_character_faults(f"{flag}の日") == ()
+    assert mend_characters(f"一\u2060{flag}二\U000e0067") == f"一{flag}二"
 
 
 @pytest.mark.parametrize(

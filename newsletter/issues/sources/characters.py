@@ -22,6 +22,8 @@ _INVISIBLE = re.compile(
     r"[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u2060-\u2064\u3164\uffa0\U000e0000-\U000e007f]"
     r"|(?<![\u2600-\u27bf\ufe0f\U0001f000-\U0001faff\u0600-\u08ff\u0900-\u0dff])\u200d"
 )
+#: Flags of regions, such as Scotland's: tags behind a black flag (UTS 51) hide nothing.
+_FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f")
 #: What is never unsuitable, as nearly all texts are: most need no closer look.
 ORDINARY = re.compile(
     "[\\t\\n\\x20-\\x7e\u3000-\u3002\u3008-\u3011\u3041-\u3096\u30a1-\u30fe\u4e00-\u9fff\uff01-\uff5e]*"
@@ -66,7 +68,7 @@ def find_character_faults(text: str) -> tuple[CharacterFault, ...]:
             "character-invisible",
             Severity.WARNING,
             _INVISIBLE,
-            text,
+            _FLAG.sub("", text),
             msg("Invisible characters"),
         ),
         _seen(
@@ -98,7 +100,11 @@ def find_character_faults(text: str) -> tuple[CharacterFault, ...]:
 
 def mend_characters(text: str) -> str:
     """Replace or drop what can be mended without asking."""
-    without = _INVISIBLE.sub("", _bidi(text).sub("", text))
+    flags = [*_FLAG.findall(text), ""]
+    between = _FLAG.split(_bidi(text).sub("", text))
+    without = "".join(
+        _INVISIBLE.sub("", part) + flag for part, flag in zip(between, flags, strict=True)
+    )
     whole = _HALF_KANA.sub(lambda match: unicodedata.normalize("NFKC", match[0]), without)
     return "".join(normalise_character(character)[0] for character in whole)
 
