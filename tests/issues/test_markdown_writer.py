@@ -286,6 +286,39 @@ def test_emphasis_stands_next_to_japanese_as_a_person_writes_it(written: str) ->
     assert written in to_markdown(issue).splitlines()
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "[案内](https://example.jp/a?b=1&c=2)",
+        "![図](https://example.jp/a.png)",
+        "<info@example.jp> まで",
+        "R&D と AT&T",
+        "- あ\n\n1. い",
+        "1. あ\n2. い\n\n- う",
+        "**水**_火_土",
+        "~~取消~~は",
+    ],
+)
+def test_markdown_in_its_plain_form_is_written_as_it_was(written: str) -> None:
+    text = f"---\ntitle: 題\ndate: 2026-11-01\nlanguage: ja\n---\n\n{written}\n"
+
+    assert to_markdown(read_markdown(text, source="typed")[0]) == text
+
+
+def test_an_underscore_before_japanese_ends_emphasis_and_parts_no_name() -> None:
+    text = "---\ntitle: 題\ndate: 2026-11-01\n---\n\n_斜体_です、書類_申請_書とa_b_c"
+    issue, _ = read_markdown(text, source="typed")
+
+    assert issue.lead == (
+        Paragraph(
+            content=(
+                Emphasis(content=(Text(text="斜体"),)),
+                Text(text="です、書類_申請_書とa_b_c"),
+            )
+        ),
+    )
+
+
 def test_the_japanese_sample_is_written_without_references() -> None:
     issue = read_issue(sample_issue(Language.JAPANESE), source="sample").issue
 

@@ -81,12 +81,12 @@ def flanks(before: str, after: str, mark: str) -> tuple[bool, bool]:
     A space stands for a line's beginning or end.
     """
     opens, closes = _joins(after, before), _joins(before, after)
-    if mark == "*":
+    if mark != "_":
         return opens, closes
-    # Within a word, "_" is a letter.
+    # Within a word, "_" is a letter; before a Japanese one it can end what it began at a space.
     return (
         opens and (not closes or _is_punctuation(before)),
-        closes and (not opens or _is_punctuation(after)),
+        closes and (not opens or _is_punctuation(after) or _is_wide(after)),
     )
 
 

@@ -60,7 +60,7 @@ from newsletter.issues.model import (
 )
 
 _SPECIAL = re.compile(
-    r"[\\`*\[\]<]|&(?=[#A-Za-z])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|[!^]$|\^(?=\[)"
+    r"[\\`*\[\]<]|&(?=#?[A-Za-z0-9]+;)|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|[!^]$|\^(?=\[)"
     r"|~(?=~|$)|(?<=~)~|^~"
 )
 _LINE_START = re.compile(
@@ -72,6 +72,9 @@ _NOTE_START = re.compile(r"^(\[\^\d+\]):")
 #: The sign that emphasis next to, or within, another takes.
 _OTHER = {"*": "_", "_": "*", "~": "*"}
 _AUTOLINK = re.compile(r"https?://[A-Za-z0-9:/._~?=#@;,+$!()'-]+")
+_MAILBOX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+-]*@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}")
+#: An address that stands in round brackets as it is.
+_PLAIN_TARGET = re.compile(r"(?:[A-Za-z0-9:/._~?=#@,+$!%-]|&(?!#?[A-Za-z0-9]+;))+")
 _TASKS = {OPEN_TASK: "[ ]", DONE_TASK: "[x]"}
 
 
@@ -129,11 +132,14 @@ def link_to_markdown(link: Link) -> str:
     if not link.label and _AUTOLINK.fullmatch(link.url):
         return f"<{link.url}>"
     words = _escaped_edges(_escaped(link.label or link.url))
-    return f"[{words}](<{_target(link.url)}>)"
+    return f"[{words}]({_target(link.url)})"
 
 
 def _target(url: str) -> str:
-    return re.sub(r"([\\<>])", r"\\\1", url).replace("&", "&amp;").replace("\n", "")
+    if _PLAIN_TARGET.fullmatch(url):
+        return url
+    escaped = re.sub(r"([\\<>])", r"\\\1", url).replace("&", "&amp;").replace("\n", "")
+    return f"<{escaped}>"
 
 
 def _title(title: str) -> str:
@@ -179,12 +185,15 @@ class _Writer:
         self._defined = len(self._labels)
 
     def _blocks(self, blocks: Sequence[Block]) -> Iterator[str]:
-        """Write blocks; lists next to each other take other marks, or they would become one."""
+        """Write blocks; lists of one kind next to each other take other marks to stay apart."""
         alternate = False
         before: Block | None = None
         for block in blocks:
-            adjacent = isinstance(before, ListBlock) and isinstance(block, ListBlock)
-            alternate = adjacent and not alternate
+            match before, block:
+                case ListBlock(ordered=first), ListBlock(ordered=second) if first == second:
+                    alternate = not alternate
+                case _:
+                    alternate = False
             yield self._block(block, alternate=alternate)
             before = block
 
@@ -212,7 +221,7 @@ class _Writer:
                 return write_held(Fence.COLUMNS, *sides)
             case Button(label=label, url=url):
                 words = _escaped_edges(_escaped(label))
-                return write_line(Fence.BUTTON, f"[{words}](<{_target(url)}>)")
+                return write_line(Fence.BUTTON, f"[{words}]({_target(url)})")
             case Contents():
                 return write_line(Fence.CONTENTS, "")
             case Snippet(name=name):
@@ -248,8 +257,8 @@ class _Writer:
 
     def _picture(self, picture: Picture) -> str:
         title = _title(picture.title)
-        image = f"![{_escaped(picture.alt)}](<{_target(picture.source)}>{title})"
-        linked = f"[{image}](<{_target(picture.url)}>)" if picture.url else image
+        image = f"![{_escaped(picture.alt)}]({_target(picture.source)}{title})"
+        linked = f"[{image}]({_target(picture.url)})" if picture.url else image
         return f"{linked}\n: {self._lines(picture.caption)}" if picture.caption else linked
 
     def _list(self, block: ListBlock, *, alternate: bool) -> str:
@@ -344,9 +353,13 @@ class _Writer:
                 words == url and _AUTOLINK.fullmatch(url)
             ):
                 return f"<{url}>"
+            case Anchor(url=url, content=(Text(text=words),), title="") if (
+                url == f"mailto:{words}" and _MAILBOX.fullmatch(words)
+            ):
+                return f"<{words}>"
             case Anchor(url=url, content=content, title=title):
                 words = self._runs(content, breaks=breaks)
-                return f"[{words}](<{_target(url)}>{_title(title)})"
+                return f"[{words}]({_target(url)}{_title(title)})"
 
 
 def _indented(mark: str, text: str) -> str:
