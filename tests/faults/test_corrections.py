@@ -25,6 +25,7 @@ from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.rendering.slots import fill
 from tests.faults.dying_round import die_at_each_step
 from tests.support.corrections import titled, write_correction
+from tests.support.databases import on_one_database
 from tests.support.ledger import all_of, claim, record
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage
@@ -72,6 +73,7 @@ def _received(server: SmtpServer) -> dict[str, Counter[str]]:
     return found
 
 
+@on_one_database("sqlite")
 def test_it_takes_effect_and_is_mailed_once_whoever_dies_at_whatever_step(
     engine: Engine, database_url: str, smtp_server: SmtpServer, tmp_path: Path
 ) -> None:
