@@ -72,7 +72,7 @@ def _is_counted(stage: Stage, upload: Upload, people: int) -> None:
 
 def _is_whole(stage: Stage, upload: Upload) -> None:
     """Every row was done once: added, refused with its problem, or known already."""
-    people = again(stage.engine, upload).lines - 1
+    people = again(stage.engine, upload).rows - 1
     _is_counted(stage, upload, people)
     header, *rows = _problems(stage.engine, upload, Language.JAPANESE)
     assert header == ["line", "field", "value", "problem"]
