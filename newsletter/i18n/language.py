@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -115,16 +115,22 @@ def closest_language(tag: str, offered: Sequence[str]) -> str:
 
     This is the lookup of RFC 4647 (3.4).
     """
+    fitting = [each for each in offered if is_form_of(tag, each)]
+    return next((each for each in fitting if not closer_tags(each, fitting)), "")
+
+
+def is_form_of(tag: str, general: str) -> bool:
+    """Whether a tag is a language or a more exact form of it: ``zh-TW`` of ``zh-Hant``."""
     folded = tag.lower()
-    fitting = (
-        each
-        for each in offered
-        if any(
-            folded == form.lower() or folded.startswith(f"{form.lower()}-")
-            for form in tags_within(each)
-        )
+    forms = (form.lower() for form in tags_within(general))
+    return any(folded == form or folded.startswith(f"{form}-") for form in forms)
+
+
+def closer_tags(tag: str, others: Iterable[str]) -> list[str]:
+    """Return which of other tags are more exact forms of one; who reads these gets these."""
+    return sorted(
+        {each for each in others if each.lower() != tag.lower() and is_form_of(each, tag)}
     )
-    return max(fitting, key=lambda each: each.count("-"), default="")
 
 
 def language_name(tag: str, speaker: Language) -> str:

@@ -21,7 +21,7 @@ from enum import StrEnum
 from hashlib import sha256
 
 from newsletter.errors import ContentError, Place
-from newsletter.i18n.language import language_of_words
+from newsletter.i18n.language import closer_tags, language_of_words
 from newsletter.i18n.messages import msg
 from newsletter.issues.checks.findings import IssueField, IssuePlace
 from newsletter.issues.markdown.writer import blocks_to_markdown
@@ -363,7 +363,7 @@ def language_condition(issue: Issue, tag: str) -> str:
 
 
 def _condition(tag: str, tags: Iterable[str]) -> str:
-    closer = sorted(each for each in tags if each.lower().startswith(f"{tag.lower()}-"))
+    closer = closer_tags(tag, tags)
     return f"language {tag}" + (f" besides {' '.join(closer)}" if closer else "")
 
 

@@ -15,7 +15,7 @@ from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import BatchRow, IssueRow, NewsletterRow
 from newsletter.errors import ConflictError, NotFoundError
-from newsletter.i18n.language import Language
+from newsletter.i18n.language import Language, closest_language
 from newsletter.issues.checks.findings import Severity
 from newsletter.issues.drafts.translating import replace_translation
 from newsletter.issues.markdown.reader import read_markdown
@@ -140,6 +140,27 @@ def _plain(raw: bytes) -> str:
     body = message.get_body(("plain",))
     assert body is not None
     return str(body.get_content())
+
+
+@pytest.mark.parametrize(
+    ("language", "title"),
+    [("zh-TW", "title zh-TW"), ("zh-HK", "title zh-Hant"), ("zh", "title zh")],
+)
+def test_a_region_s_translation_goes_before_that_of_its_script(
+    engine: Engine, language: str, title: str
+) -> None:
+    stage = _stage(engine, "zh", "zh-Hant", "zh-TW")
+    lines = ["email,language\n", f"a@example.jp,{language}\n"]
+    import_csv(engine, stage.newsletter_id, lines, source="test", basis="test")
+    mailing = stage.mail()
+    plan_mailing(engine, mailing)
+
+    with reading(engine) as session:
+        variant = variant_sent(session, mailing, stage.subscriber_id("a@example.jp"))
+        rendered = load_content(session, mailing, variant).rendered
+
+    assert fill(rendered.subject, {}) == title
+    assert closest_language(language, ["zh", "zh-Hant", "zh-TW"]) == title.removeprefix("title ")
 
 
 def test_what_was_ordered_stays_whatever_becomes_of_the_translations(stage: Stage) -> None:
