@@ -184,31 +184,42 @@ def _closest(unit: TranslationUnit, earlier: Sequence[TranslatedUnit]) -> Transl
     return best
 
 
-def is_complete(issue: Issue, translation: Translation) -> bool:
-    """Whether every unit of an issue is translated, as it is now."""
-    return _completed(units_of(issue), translation) is not None
+def _by_source(issue: Issue) -> dict[str, TranslationUnit]:
+    return {unit.source: unit for unit in units_of(issue)}
 
 
-def _completed(units: Iterable[TranslationUnit], translation: Translation) -> Translation | None:
-    """Return what of a translation is of these units; None where one of them lacks it."""
-    by_source = {each.source: each for each in translation.units}
-    kept: dict[str, TranslatedUnit] = {}
-    for unit in units:
-        source = unit.source
-        found = by_source.get(source)
-        if found is None or not unit.is_said_by(found):
-            return None
-        kept[source] = found
-    return replace(translation, units=tuple(kept.values()))
+def _missing(
+    units: Mapping[str, TranslationUnit], translation: Translation
+) -> tuple[TranslationUnit, ...]:
+    """Return the units, by their sources, of which a translation does not say all."""
+    said = {each.source: each for each in translation.units}
+    return tuple(
+        unit
+        for source, unit in units.items()
+        if source not in said or not unit.is_said_by(said[source])
+    )
 
 
 def complete_translations(issue: Issue) -> tuple[Translation, ...]:
     """Return the translations that readers get, without what no unit of the issue says now."""
     if not issue.translations:
         return ()
-    units = units_of(issue)
-    found = (_completed(units, each) for each in issue.translations)
-    return tuple(each for each in found if each is not None)
+    units = _by_source(issue)
+    return tuple(
+        replace(each, units=tuple(unit for unit in each.units if unit.source in units))
+        for each in issue.translations
+        if not _missing(units, each)
+    )
+
+
+def missing_by_language(issue: Issue) -> Mapping[str, tuple[TranslationUnit, ...]]:
+    """Return, of each language that is not complete, the units that are to be translated.
+
+    What was said of earlier forms of them, which takes long to find, is not looked for.
+    """
+    units = _by_source(issue)
+    missing = {each.language: _missing(units, each) for each in issue.translations}
+    return {language: lacking for language, lacking in missing.items() if lacking}
 
 
 def without_translations(issue: Issue) -> Issue:
@@ -378,15 +389,3 @@ def read_language_condition(condition: str) -> tuple[str, tuple[str, ...]] | Non
 def language_met(met: Iterable[str]) -> str:
     """Return the language of those who meet these conditions; empty for the issue's own."""
     return next((read[0] for each in met if (read := read_language_condition(each))), "")
-
-
-def missing_by_language(issue: Issue) -> Mapping[str, tuple[UnitStatus, ...]]:
-    """Return, of each language of an issue, the units that are not translated as they are now."""
-    return {
-        translation.language: tuple(
-            each
-            for each in unit_statuses(issue, translation.language)
-            if each.state is not UnitState.DONE
-        )
-        for translation in issue.translations
-    }

@@ -13,12 +13,7 @@ from newsletter.i18n.values import LanguageName, Number
 from newsletter.issues.checks.content import check_issue
 from newsletter.issues.checks.findings import Finding, IssueField, IssuePlace, Severity
 from newsletter.issues.model import Issue
-from newsletter.issues.translations import (
-    UnitStatus,
-    complete_translations,
-    missing_by_language,
-    translated,
-)
+from newsletter.issues.translations import missing_by_language, translated
 from newsletter.mailings.planning.languages import count_languages
 
 _MAIL = IssuePlace(field=IssueField.MAIL)
@@ -34,22 +29,20 @@ def check_translations(session: Session, newsletter: NewsletterRow, issue: Issue
     """
     if not issue.translations:
         return []
-    complete = {each.language for each in complete_translations(issue)}
-    findings = list(_in_translations(issue, sorted(complete)))
-    lacking = {
-        tag: missing for tag, missing in missing_by_language(issue).items() if tag not in complete
-    }
+    lacking = missing_by_language(issue)
+    complete = [each.language for each in issue.translations if each.language not in lacking]
+    findings = list(_in_translations(issue, complete))
     people = count_languages(session, newsletter, issue, lacking)
-    findings += [_lacking(tag, missing, people[tag]) for tag, missing in lacking.items()]
+    findings += [_lacking(tag, len(missing), people[tag]) for tag, missing in lacking.items()]
     return findings
 
 
-def _lacking(tag: str, missing: Sequence[UnitStatus], people: int) -> Finding:
+def _lacking(tag: str, missing: int, people: int) -> Finding:
     if not people:
         message = nmsg(
             "The translation into {language} lacks {count} part.",
             "The translation into {language} lacks {count} parts.",
-            len(missing),
+            missing,
             language=LanguageName(tag),
         )
     else:
@@ -58,7 +51,7 @@ def _lacking(tag: str, missing: Sequence[UnitStatus], people: int) -> Finding:
             "original.",
             "The translation into {language} lacks {count} parts; its {people} readers get the "
             "original.",
-            len(missing),
+            missing,
             language=LanguageName(tag),
             people=Number(people),
         )
