@@ -97,7 +97,16 @@ class Invitation:
 
 
 def consent_wording(newsletter: NewsletterRow, language: Language) -> str:
-    """Return the words a form shows, and the consent record keeps."""
+    """Return the words a form shows, and the consent record keeps.
+
+    A sender that is called as the newsletter is not named a second time.
+    """
+    if newsletter.from_name == newsletter.name:
+        return msg(
+            "I agree to receive {newsletter} by email. I can unsubscribe at any time from any of "
+            "its emails.",
+            newsletter=newsletter.name,
+        ).in_language(language)
     return msg(
         "I agree to receive {newsletter}, published by {publisher}, by email. I can unsubscribe at "
         "any time from any of its emails.",

@@ -102,6 +102,10 @@ class Words:
         """Return a text in the language that has several meanings, told apart by ``context``."""
         return self._filled(self._catalogue.pgettext(context, text), values)
 
+    def labelled(self, label: str, value: object) -> str:
+        """Return a value behind what it is called: ``Tags: press``, ``タグ：press``."""
+        return self.pgettext("label and value", "{label}: {value}", label=label, value=value)
+
     def ngettext(self, one: str, many: str, number: int, /, **values: object) -> str:
         """Return the form of a text that fits a number, which is ``{count}`` in it."""
         return self._filled(
@@ -126,4 +130,5 @@ class Words:
             "gettext": self.gettext,
             "pgettext": self.pgettext,
             "ngettext": self.ngettext,
+            "labelled": self.labelled,
         }

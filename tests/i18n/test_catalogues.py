@@ -119,6 +119,17 @@ def test_in_japanese_an_issue_is_delivered_and_an_email_is_sent() -> None:
     assert [text for text in words if sent.search(text)] == []
 
 
+def test_japanese_is_set_with_full_width_marks_and_questions_end_in_a_question_mark() -> None:
+    letter = "[ぁ-ヿ一-鿿]"
+    wrong = re.compile(
+        rf"{letter}\s?([(!?]|:(?!:))|{letter}, |(ます|ません|です|でしょう)か([。」]|$)"
+    )
+    with JAPANESE.open("rb") as file:
+        words = [text for message in read_po(file) for text in _forms(message)]
+
+    assert [text for text in words if wrong.search(text)] == []
+
+
 def _forms(message: BabelMessage) -> tuple[str, ...]:
     forms = message.string
     return (forms,) if isinstance(forms, str) else tuple(forms or ())

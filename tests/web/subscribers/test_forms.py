@@ -16,13 +16,13 @@ from sqlalchemy import select
 
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import SubscriberRow, SubscriptionRow
+from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import Role, SubscriptionState
 from subscribers.forms.actions import add_form, set_sites
 from subscribers.forms.model import JoinForm
 from subscribers.forms.store import conversions
 from tests.support.databases import each_database
-from tests.support.fields import ALL, set_fields
+from tests.support.fields import ALL, a_field, add_fields, set_fields
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of
 from tests.web.subscribers.conftest import Reception
@@ -160,6 +160,44 @@ def test_shown_counts_pages_and_frames_but_no_preview(reception: Reception) -> N
     with reading(reception.stage.engine) as session:
         figures = conversions(session, reception.stage.newsletter_id)
     assert [figure.shown for figure in figures.values()] == [2]
+
+
+def test_what_must_be_filled_in_is_marked_wherever_the_form_stands(reception: Reception) -> None:
+    form = JoinForm(slug="asks", fields=("earlier",), asks_name=True)
+    with transaction(reception.stage.engine) as session:
+        add_fields(
+            session,
+            reception.stage.newsletter_id,
+            a_field("earlier", "yes_no", labels={"en": "Joined before"}, required=True),
+        )
+        add_form(session, COMMAND_LINE, reception.stage.newsletter_id, form)
+        session.commit()
+    path = f"{reception.form}/asks"
+    embedded = httpx.get(f"{path}/embed", params={"lang": "en"}).json()["markup"]
+    page = httpx.get(path, params={"lang": "en"}).text
+
+    for shown in (embedded, page):
+        labels = re.findall("<label[^>]*>([^<]*)(?:<span[^>]*>([^<]*))?", shown)
+        marked = {" ".join("".join(label).split()) for label in labels}
+        assert {"Mail address (required)", "Name", "Joined before (required)"} <= marked
+        assert '<option value="false">No' in shown  # that it must be answered is no yes
+
+
+def test_the_consent_names_the_publisher_once(reception: Reception) -> None:
+    def consent() -> str:
+        shown = httpx.get(reception.form, params={"lang": "ja"}).text
+        return str(re.findall('<p class="wording">([^<]*)', shown)[0])
+
+    with transaction(reception.stage.engine) as session:
+        row = session.get_one(NewsletterRow, reception.stage.newsletter_id)
+        row.name, row.from_name = "広報みどり", "みどり市"
+        session.commit()
+    assert consent().startswith("「広報みどり」（みどり市 発行）をメールで")
+
+    with transaction(reception.stage.engine) as session:
+        session.get_one(NewsletterRow, reception.stage.newsletter_id).from_name = "広報みどり"
+        session.commit()
+    assert consent().startswith("「広報みどり」をメールで")
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
