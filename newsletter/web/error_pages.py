@@ -97,15 +97,12 @@ def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of
         )
 
     @app.exception_handler(TokenError)
-    def lost(request: Request, error: TokenError) -> HTMLResponse:
+    @app.exception_handler(NotFoundError)
+    def missing(request: Request, error: Exception) -> HTMLResponse:
+        # A reader's link that is damaged, or whose reader is erased: what helps is the same.
         del error
         is_readers = request.url.path.startswith(_READERS_LINKS)
         return _page(request, "lost" if is_readers else "missing", _NOT_FOUND)
-
-    @app.exception_handler(NotFoundError)
-    def missing(request: Request, error: Exception) -> HTMLResponse:
-        del error
-        return _page(request, "missing", _NOT_FOUND)
 
     @app.exception_handler(ConflictError)
     def refused(request: Request, error: ConflictError) -> HTMLResponse:

@@ -155,7 +155,19 @@ def test_erasing_leaves_nothing_that_names_the_person(reception: Reception, page
     assert (person.address, person.address_key, person.domain) == (None, None, "")
     assert left.address_key is None
     assert READER not in (left.address_hash or "")
-    assert httpx.get(page).status_code == 404
+
+
+def test_erasing_is_said_to_be_for_good_and_old_links_say_what_helps(page: str) -> None:
+    asked = httpx.get(f"{page}/erase").text
+    assert "同じアドレスの再登録は、ご本人を含め、できなくなります" in asked
+    leave = httpx.URL(page).join(re.findall('href="(/u/[^"]+)"', asked)[0])
+
+    httpx.post(f"{page}/erase", data={"sure": "yes"})
+
+    after = httpx.get(page, headers={"Accept-Language": "ja"})
+    assert after.status_code == 404
+    assert "登録フォームを開き" in after.text
+    assert "もう一度購読できます" not in httpx.get(leave).text
 
 
 def test_an_erased_person_stays_known_when_keys_rotate() -> None:
