@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, and_, func, literal, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from newsletter.accounts.audit import Action
 from newsletter.database.tables import (
@@ -29,6 +29,8 @@ from newsletter.database.tables import (
     SubscriberRow,
     SubscriptionRow,
     SuppressionRow,
+    TaggingPageRow,
+    TaggingRow,
     UnsubscribeEventRow,
 )
 from newsletter.database.types import UtcDateTime
@@ -37,6 +39,7 @@ from newsletter.database.words import name_of
 from newsletter.i18n.messages import Message, msg, pmsg, written
 from newsletter.i18n.values import Listing, Worded
 from subscribers.fields.store import list_fields
+from subscribers.tagging import written_numbers
 
 _PAGE = 30
 
@@ -416,6 +419,43 @@ def _notes(
         )
 
 
+def _taggings(
+    session: Session, person: Person, number: int, before: Mark | None, limit: int
+) -> Iterator[HistoryEntry]:
+    """Yield the tags that were given to many at once, this person among them, or taken away."""
+    who = person.subscriber_id
+    later = aliased(TaggingPageRow)
+    page = (
+        select(func.min(later.last))
+        .where(later.tagging_id == TaggingRow.id, later.last >= who)
+        .scalar_subquery()
+    )
+    query = (
+        select(TaggingRow, TaggingPageRow.done_at)
+        .join(TaggingPageRow, TaggingPageRow.tagging_id == TaggingRow.id)
+        .where(
+            TaggingRow.newsletter_id == person.newsletter_id,
+            TaggingPageRow.last == page,
+            TaggingPageRow.people.contains(written_numbers([who]), autoescape=True),
+        )
+    )
+    if before is not None:
+        query = query.where(before.older(TaggingPageRow.done_at, number, TaggingRow.id))
+    for row, done_at in session.execute(
+        query.order_by(TaggingPageRow.done_at.desc(), TaggingRow.id.desc()).limit(limit)
+    ):
+        yield HistoryEntry(
+            at=done_at,
+            source=number,
+            number=row.id,
+            kind=HistoryKind.CHANGE,
+            what=msg("Tag “{tag}” given", tag=row.tag)
+            if row.given
+            else msg("Tag “{tag}” taken away", tag=row.tag),
+            details=[msg("By: {actor}", actor=row.ordered_by)] if row.ordered_by else [],
+        )
+
+
 _WAYS = {
     UnsubscribeWay.ONE_CLICK: msg("By one click in a mail program"),
     UnsubscribeWay.PAGE: msg("On the page behind a link"),
@@ -456,4 +496,5 @@ _SOURCES: tuple[Source, ...] = (
     _suppressions,
     _address_changes,
     _notes,
+    _taggings,
 )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Engine, Select, delete, func, or_, select
@@ -23,6 +22,7 @@ from newsletter.database.tables import (
     NewsletterRow,
     SubscriberRow,
     SubscriptionRow,
+    TaggingPageRow,
     TaggingRow,
     TagRow,
 )
@@ -38,7 +38,6 @@ from subscribers.series.enrolment import note_tags
 LONGEST_TAG = 64
 #: So many are done within the transaction that orders it; more are left to the workers.
 AT_ONCE = 500
-_KEPT = timedelta(days=7)
 #: How many may be named one by one.
 _MOST_NAMED = 5000
 
@@ -103,6 +102,7 @@ def tag_people(
         newsletter_id=newsletter_id,
         tag=read_tag(change.tag),
         given=change.given,
+        ordered_by=actor.name,
         last=session.scalar(select(func.max(SubscriberRow.id))) or 0,
     )
     if isinstance(whom, PeopleFilter):
@@ -195,12 +195,6 @@ def taggings_to_show(
     ).all()
 
 
-def forget_old_taggings(engine: Engine) -> None:
-    """Remove the orders that were finished a week ago."""
-    with transaction(engine) as session:
-        session.execute(delete(TaggingRow).where(TaggingRow.finished_at < now() - _KEPT))
-
-
 def list_tags(session: Session, newsletter_id: int, *, limit: int) -> Sequence[str]:
     """Return tags that a newsletter's people have, in their order, each found by one index seek."""
     found: list[str] = []
@@ -246,7 +240,14 @@ def _go_on(session: Session, newsletter: NewsletterRow, order: TaggingRow) -> No
         .with_for_update(read=True, key_share=True, of=(SubscriberRow, SubscriptionRow))
     ).all()
     if people:
-        order.changed += len((_give if order.given else _take)(session, order, people))
+        changed = (_give if order.given else _take)(session, order, people)
+        order.changed += len(changed)
+        if changed:
+            session.add(
+                TaggingPageRow(
+                    tagging_id=order.id, last=people[-1], people=written_numbers(changed)
+                )
+            )
         order.done += len(people)
         order.after = people[-1]
     if len(people) < AT_ONCE:
@@ -268,6 +269,11 @@ def _give(session: Session, order: TaggingRow, people: Sequence[int]) -> Sequenc
     new = session.scalars(statement.on_conflict_do_nothing().returning(TagRow.subscriber_id)).all()
     note_tags(session, order.newsletter_id, new, [order.tag])
     return new
+
+
+def written_numbers(people: Collection[int]) -> str:
+    """Return numbers of people as a page keeps them, so that a query finds one between commas."""
+    return f",{','.join(map(str, people))},"
 
 
 def _take(session: Session, order: TaggingRow, people: Sequence[int]) -> Sequence[int]:

@@ -36,7 +36,6 @@ from subscribers.fields.purging import purge_expired, purge_removed
 from subscribers.forgetting import forget_unconfirmed
 from subscribers.lists.undo import forget_old_journals
 from subscribers.lists.uploads import forget_old
-from subscribers.tagging import forget_old_taggings
 from workers import lists, recovery
 from workers.composition import Services
 from workers.database_memory import Memory, recall, remember
@@ -96,7 +95,6 @@ def go(services: Services) -> None:
         with apart("the forgetting of old lists"):
             forget_old(services.engine)
             forget_old_journals(services.engine)
-            forget_old_taggings(services.engine)
         with apart("the forgetting of values by their retention"):
             purge_expired(services.engine, most=_PURGED)
         with apart("the forgetting of who never confirmed"):

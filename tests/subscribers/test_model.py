@@ -41,7 +41,7 @@ from tests.support.stage import Stage, set_stage
 
 EXAMPLES = 100 if SOAK else 5
 STEPS = 25 if SOAK else 15
-_PEOPLE = 3
+_PEOPLE = 4
 _SIGNER = TokenSigner([b"k" * 40])
 _PSEUDONYMS = Pseudonyms([b"k" * 40])
 _names = count(1)
@@ -81,8 +81,18 @@ class People(RuleBasedStateMachine):
         for address in [*self.people][1:]:
             join(self.engine, address)
             self.people[address].state = _C
+        self._has_left_and_is_suppressed([*self.people][-1])
         #: Changes of address in their order, from which to which.
         self.changes: list[tuple[str, str]] = []
+
+    def _has_left_and_is_suppressed(self, address: str) -> None:
+        number, one = self.stage.subscriber_id(address), self.people[address]
+        with transaction(self.engine) as session:
+            unsubscribe_person(
+                session, COMMAND_LINE, number, newsletter_ids=[self.newsletter_id], reason="asked"
+            )
+            suppress_person(session, COMMAND_LINE, self.newsletter_id, number, reason="asked")
+        one.state, one.suppressed = _U, True
 
     def _draw(self, data: st.DataObject) -> tuple[str, _Standing]:
         address = data.draw(st.sampled_from(sorted(self.people)))

@@ -12,16 +12,17 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, SeriesEnrolmentRow, TaggingRow, TagRow
 from newsletter.database.vocabulary import SeriesTrigger, SubscriptionState, UnsubscribeWay
 from newsletter.errors import ListError
+from newsletter.i18n.language import Language
 from newsletter.mailings.series.actions import SeriesPlan
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
 from newsletter.tokens import Pseudonyms
 from subscribers import tagging
 from subscribers.erasure import erase
+from subscribers.history import Person, read_history
 from subscribers.lists.imports import import_csv
 from subscribers.search import PeopleFilter
 from subscribers.tagging import (
     TagChange,
-    forget_old_taggings,
     list_tags,
     next_tagging,
     read_tag,
@@ -151,14 +152,25 @@ def test_tags_are_listed_once_each(stage: Stage) -> None:
         assert list_tags(session, stage.newsletter_id, limit=2) == ["a", "b"]
 
 
-@on_one_database("sqlite")
-def test_orders_are_forgotten_a_week_after_they_are_done(many: Stage) -> None:
-    done = _tag(many, PRESS, A)
-    waiting = _tag(many, PRESS, PeopleFilter())
-    with transaction(many.engine) as session:
-        row = session.get_one(TaggingRow, done.id)
-        assert row.finished_at is not None
-        row.finished_at -= 2 * tagging._KEPT
-    forget_old_taggings(many.engine)
-    with reading(many.engine) as session:
-        assert session.scalars(select(TaggingRow.id)).all() == [waiting.id]
+def test_each_ones_history_has_the_tags_that_many_got(many: Stage) -> None:
+    _tag(many, PRESS, B)
+    order = _tag(many, PRESS, PeopleFilter())
+    run_tagging(many.engine, order.id)
+    run_tagging(many.engine, _tag(many, TagChange(tag="press", given=False), PeopleFilter()).id)
+    given, taken = "Tag “press” given", "Tag “press” taken away"
+    for address in (A, B, "r6@example.jp"):
+        assert _taggings_of(many, address) == [taken, given]
+    assert _tagged(many) == 0
+
+
+def _taggings_of(stage: Stage, address: str) -> list[str]:
+    """Return what somebody's history says of tags, read an entry at a time."""
+    person = Person(newsletter_id=stage.newsletter_id, subscriber_id=stage.subscriber_id(address))
+    found, mark = [], None
+    with reading(stage.engine) as session:
+        while True:
+            page = read_history(session, person, before=mark, limit=1)
+            found += [entry.what.in_language(Language.ENGLISH) for entry in page.entries]
+            mark = page.after
+            if mark is None:
+                return [words for words in found if words.startswith("Tag ")]

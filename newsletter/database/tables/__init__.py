@@ -49,6 +49,7 @@ from newsletter.database.tables.lists import (
     ListProblemsRow,
     ListUploadRow,
     SegmentRow,
+    TaggingPageRow,
     TaggingRow,
     TagRow,
 )
@@ -168,6 +169,7 @@ __all__ = [
     "SubscriptionRow",
     "SuppressionRow",
     "TagRow",
+    "TaggingPageRow",
     "TaggingRow",
     "TallyRow",
     "TemplateRow",

@@ -56,6 +56,7 @@ class TaggingRow(Base):
         after: The greatest number that was reached.
         people: How many it was to reach when it was ordered.
         done: How many it reached, of whom ``changed`` had not what they were to have.
+        ordered_by: Who ordered it, as the audit log names them.
     """
 
     __tablename__ = "tagging"
@@ -78,8 +79,26 @@ class TaggingRow(Base):
     people: Mapped[int] = mapped_column(BigId, default=0)
     done: Mapped[int] = mapped_column(BigId, default=0)
     changed: Mapped[int] = mapped_column(BigId, default=0)
+    ordered_by: Mapped[str] = mapped_column(String(320), default="", server_default="")
     ordered_at: Mapped[Instant] = mapped_column(default=now)
     finished_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+
+
+class TaggingPageRow(Base):
+    """Whom an order changed of the people that it reached in one transaction, for their histories.
+
+    Attributes:
+        last: The greatest number that was reached.
+        people: The numbers of those who were changed, between commas and with one at each end: a
+            tenth of what a row for each would take.
+    """
+
+    __tablename__ = "tagging_page"
+
+    tagging_id: Mapped[int] = mapped_column(BigId, ForeignKey("tagging.id"), primary_key=True)
+    last: Mapped[int] = mapped_column(BigId, primary_key=True)
+    people: Mapped[str] = mapped_column(Text)
+    done_at: Mapped[Instant] = mapped_column(default=now)
 
 
 class SegmentRow(Base):

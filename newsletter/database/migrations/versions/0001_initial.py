@@ -52,6 +52,7 @@ _TABLES = (
     "import_tag",
     "list_upload",
     "tagging",
+    "tagging_page",
     "recovery_code",
     "role_grant",
     "segment",
@@ -667,6 +668,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("people", _ID, nullable=False),
         sa.Column("done", _ID, nullable=False),
         sa.Column("changed", _ID, nullable=False),
+        sa.Column("ordered_by", sa.String(length=320), server_default="", nullable=False),
         sa.Column("ordered_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
@@ -682,6 +684,17 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         unique=False,
         sqlite_where=sa.text("finished_at IS NULL"),
         postgresql_where=sa.text("finished_at IS NULL"),
+    )
+    op.create_table(
+        "tagging_page",
+        sa.Column("tagging_id", _ID, nullable=False),
+        sa.Column("last", _ID, nullable=False),
+        sa.Column("people", sa.Text(), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tagging_id"], ["tagging.id"], name=op.f("fk_tagging_page_tagging_id")
+        ),
+        sa.PrimaryKeyConstraint("tagging_id", "last", name=op.f("pk_tagging_page")),
     )
     op.create_table(
         "import_added",
