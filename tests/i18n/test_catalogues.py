@@ -130,6 +130,19 @@ def test_japanese_is_set_with_full_width_marks_and_questions_end_in_a_question_m
     assert [text for text in words if wrong.search(text)] == []
 
 
+def test_every_notice_in_japanese_names_its_newsletter_in_the_same_brackets() -> None:
+    with JAPANESE.open("rb") as file:
+        subjects = [
+            text
+            for message in read_po(file)
+            for text in _forms(message)
+            if message.context == "mail subject" and "{newsletter}" in text
+        ]
+
+    assert [text for text in subjects if not text.startswith("【{newsletter}】")] == []
+    assert subjects
+
+
 def _forms(message: BabelMessage) -> tuple[str, ...]:
     forms = message.string
     return (forms,) if isinstance(forms, str) else tuple(forms or ())
