@@ -101,6 +101,15 @@ def web(context: typer.Context) -> None:
         token = first_link(session)
     engine.dispose()
     if token is not None:
+        errors.print(
+            _(
+                "This is a new installation; its data is kept in {folder}. If you have one "
+                "already, start this command in the folder of its .env.",
+                folder=settings.data_dir.resolve(),
+            ),
+            markup=False,
+            soft_wrap=True,
+        )
         errors.print(_("There is no administrator yet. Open this link, once and within 24 hours:"))
         errors.print(f"  {settings.public_url}/welcome/{token}", soft_wrap=True)
     serve(settings)

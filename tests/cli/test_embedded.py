@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import smtplib
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -39,3 +42,22 @@ def test_what_is_named_is_not_started() -> None:
         _env_file=None, redis_url="redis://127.0.0.1:1/0", mail_transports="smtp://127.0.0.1:1"
     )
     assert own_servers(named) == {}
+
+
+@pytest.mark.servers
+def test_the_web_application_says_where_a_new_installation_keeps_its_data(tmp_path: Path) -> None:
+    # Started in a wrong folder, it would else look as if everything were gone.
+    process = subprocess.Popen(  # noqa: S603 - the command under test
+        [str(Path(sys.executable).with_name("newsletter")), "web"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "WEB_PORT": str(free_port())},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    try:
+        first = process.stderr.readline()
+    finally:
+        process.terminate()
+        process.communicate()
+    assert str(tmp_path / "var") in first
