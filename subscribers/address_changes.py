@@ -42,6 +42,8 @@ from subscribers.people import find_or_add_person, hold_person
 from subscribers.series.enrolment import move_enrolments
 from subscribers.suppression import is_suppressed
 
+#: How the source begins of a subscription that came along to a new address; the change follows.
+BY_ADDRESS_CHANGE = "address change "
 #: For how long whoever reads the old address may take a change back.
 UNDO_DAYS = 30
 
@@ -253,7 +255,7 @@ def _stamp(
 
 def _source(change_id: int) -> str:
     """Return by what the consent record says that a subscription began."""
-    return f"address change {change_id}"
+    return f"{BY_ADDRESS_CHANGE}{change_id}"
 
 
 def _join_as(

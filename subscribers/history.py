@@ -251,7 +251,7 @@ def _departures(
     whose = _of(UnsubscribeEventRow, person)
     at = UnsubscribeEventRow.occurred_at
     for row in _rows(session, UnsubscribeEventRow, at, whose, (number, before, limit)):
-        details = [_WAYS[row.way]]
+        details = [WAY_NAMES[row.way]]
         if row.reason:
             details.append(msg("Reason given: {reason}", reason=name_of(row.reason)))
         if row.remark:
@@ -356,7 +356,7 @@ def _events(
     )
     at = AuditEventRow.occurred_at
     fields = list_fields(session, person.newsletter_id)
-    labels: dict[str, Worded] = {**_KNOWN, **{field.key: field.named for field in fields}}
+    labels: dict[str, Worded] = {**SETTING_NAMES, **{field.key: field.named for field in fields}}
     for row in _rows(session, AuditEventRow, at, whose, (number, before, limit)):
         details = [msg("By: {actor}", actor=row.actor)]
         if row.reason:
@@ -456,7 +456,8 @@ def _taggings(
         )
 
 
-_WAYS = {
+#: By which ways people leave.
+WAY_NAMES: Mapping[UnsubscribeWay, Message] = {
     UnsubscribeWay.ONE_CLICK: msg("By one click in a mail program"),
     UnsubscribeWay.PAGE: msg("On the page behind a link"),
     UnsubscribeWay.MAIL: msg("By a mail"),
@@ -467,14 +468,15 @@ _WAYS = {
     UnsubscribeWay.LIST: msg("By an imported list"),
     UnsubscribeWay.ADDRESS_CHANGE: msg("By a change of address"),
 }
-_KNOWN: Mapping[str, Worded] = {
+#: What of a person is theirs or the staff's to change, besides the newsletter's own fields.
+SETTING_NAMES: Mapping[str, Worded] = {
     "name": msg("Name"),
     "language": msg("Language"),
     "format": msg("Form of the mail"),
     "time_zone": msg("Time zone"),
     "frequency": pmsg("reader", "How often"),
     "tags": msg("Tags"),
-    "paused_until": msg("Pause"),
+    "paused_until": pmsg("setting", "Pause"),
 }
 #: What of the audit log belongs to a person's history; what has a row of its own does not.
 _EVENTS = {

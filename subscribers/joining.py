@@ -38,6 +38,8 @@ from subscribers.suppression import is_suppressed
 BASIS = "double opt-in"
 #: How the source begins of a request that came by mail; the address it was sent to follows.
 BY_MAIL = "mail to "
+#: Who pressed the button behind the link that came by mail.
+CONFIRMATION_MAIL = "link in the confirmation mail"
 #: Who ticked it on the page of their preferences.
 PREFERENCES_PAGE = "preferences page"
 #: Whom the staff added one by one, in the browser or on the command line.

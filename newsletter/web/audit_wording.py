@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
-from newsletter.accounts.audit import Action
+from newsletter.accounts.audit import COMMAND_LINE, Action
 from newsletter.accounts.audit_details import Detail, is_detail
 from newsletter.database.vocabulary import (
     FeedbackAction,
@@ -19,7 +19,10 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.database.words import name_of
 from newsletter.i18n.messages import Message, msg, pmsg, written
-from subscribers.joining import BASIS, BY_HAND, PREFERENCES_PAGE
+from newsletter.i18n.values import Worded
+from subscribers.address_changes import BY_ADDRESS_CHANGE
+from subscribers.history import SETTING_NAMES, WAY_NAMES
+from subscribers.joining import BASIS, BY_HAND, BY_MAIL, CONFIRMATION_MAIL, PREFERENCES_PAGE
 
 ACTION_NAMES: Mapping[Action, Message] = {
     Action.ACCOUNT_DISABLE: msg("Account disabled"),
@@ -183,7 +186,14 @@ _CODES: Mapping[str, Message] = {
     "by command": msg("By command"),
     "held by command": msg("Put on hold by command"),
     "asked to leave": msg("Asked to unsubscribe"),
+    CONFIRMATION_MAIL: msg("Link in the confirmation mail"),
     **{role.value: name_of(role) for role in Role},
+}
+#: The same of what ends in a name, by how it begins and ends.
+_NAMED_CODES: Mapping[tuple[str, str], Callable[[str], Message]] = {
+    (BY_MAIL, ""): lambda address: msg("Mail to {address}", address=address),
+    (f"{COMMAND_LINE.name} (", ")"): lambda user: msg("Command line ({user})", user=user),
+    (BY_ADDRESS_CHANGE, ""): lambda number: msg("Change of address {number}", number=number),
 }
 DETAIL_NAMES: Mapping[Detail, Message] = {
     "action": msg("Action"),
@@ -306,6 +316,12 @@ DETAIL_NAMES: Mapping[Detail, Message] = {
     "without_waiting": pmsg("audit", "Without what waited"),
 }
 
+#: Values of details that are no words of a vocabulary.
+_VALUES: Mapping[str, Mapping[str, Worded]] = {
+    "at": {"now": pmsg("audit", "At once")},
+    "fields": SETTING_NAMES,
+    "way": {way.value: name for way, name in WAY_NAMES.items()},
+}
 #: Details whose values are words of a vocabulary.
 _VOCABULARIES: Mapping[str, type[StrEnum]] = {
     "action": FeedbackAction,
@@ -326,7 +342,12 @@ def object_of(recorded: str) -> Message:
 
 def recorded_words(recorded: str) -> Message:
     """Return what somebody gave as a reason, or what the product wrote by itself."""
-    return _CODES.get(recorded) or written(recorded)
+    if recorded in _CODES:
+        return _CODES[recorded]
+    for (begin, end), named in _NAMED_CODES.items():
+        if recorded.startswith(begin) and recorded.endswith(end):
+            return named(recorded.removeprefix(begin).removesuffix(end))
+    return written(recorded)
 
 
 def detail_name(key: str) -> Message:
@@ -334,11 +355,13 @@ def detail_name(key: str) -> Message:
     return DETAIL_NAMES[key] if is_detail(key) else written(key)
 
 
-def detail_value(value: object, key: str) -> Message:
+def detail_value(value: object, key: str) -> Worded:
     """Return what a detail's value, or one of its values, is called."""
     if isinstance(value, bool):
         return msg("Yes") if value else msg("No")
     words = _VOCABULARIES.get(key)
     known = {word.value: word for word in words or ()}
     text = "–" if value is None or value == "" else str(value)
+    if text in _VALUES.get(key, {}):
+        return _VALUES[key][text]
     return name_of(known[text]) if text in known else recorded_words(text)

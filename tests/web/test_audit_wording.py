@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 
 import pytest
 
-from newsletter.accounts.audit import Action
+from newsletter.accounts.audit import COMMAND_LINE, Action
 from newsletter.accounts.audit_details import DETAILS, details_of
 from newsletter.database.vocabulary import Verdict
 from newsletter.feedback.policy import FeedbackPolicy
 from newsletter.i18n.language import Language
 from newsletter.newsletters.look.model import Look
 from newsletter.newsletters.publications import NewsletterSettings
-from newsletter.web.audit_wording import ACTION_NAMES, DETAIL_NAMES, detail_name, detail_value
+from newsletter.web.audit_wording import (
+    ACTION_NAMES,
+    DETAIL_NAMES,
+    detail_name,
+    detail_value,
+    recorded_words,
+)
+from subscribers.address_changes import BY_ADDRESS_CHANGE
+from subscribers.joining import (
+    BASIS,
+    BY_COMMAND,
+    BY_HAND,
+    BY_MAIL,
+    CONFIRMATION_MAIL,
+    PREFERENCES_PAGE,
+)
 
 
 def test_every_action_of_the_audit_log_has_a_name() -> None:
@@ -40,7 +56,11 @@ def test_what_is_no_detail_is_not_recorded() -> None:
     ("key", "value", "words"),
     [
         ("because", Verdict.FEW_CLICKS.value, "クリックが少ない"),
+        ("at", "now", "すぐに"),
         ("counted", True, "はい"),
+        ("fields", "paused_until", "配信の一時停止"),
+        ("fields", "city", "city"),
+        ("way", "page", "メール内リンクのページ"),
         ("segment", "", "–"),
         ("subjects", "best", "best"),
         ("trial_share", 20, "20"),
@@ -52,3 +72,16 @@ def test_values_are_words_in_the_language_of_the_page(key: str, value: object, w
 
 def test_a_name_of_an_older_version_is_shown_as_it_is_recorded() -> None:
     assert detail_name("shoe_size").in_language(Language.JAPANESE) == "shoe_size"
+
+
+@pytest.mark.parametrize(
+    "recorded",
+    [
+        *(BASIS, BY_COMMAND, BY_HAND, CONFIRMATION_MAIL, PREFERENCES_PAGE, COMMAND_LINE.name),
+        *(f"{BY_MAIL}7", f"{BY_ADDRESS_CHANGE}7", f"{COMMAND_LINE.name} (7)"),
+    ],
+)
+def test_what_the_product_records_of_itself_is_worded_in_the_language_of_the_page(
+    recorded: str,
+) -> None:
+    assert re.search("[a-z]", recorded_words(recorded).in_language(Language.JAPANESE)) is None

@@ -18,7 +18,13 @@ from newsletter.web.clients import client_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from subscribers.join_limits import kept_network
-from subscribers.joining import Invitation, Standing, confirm_join, find_invitation
+from subscribers.joining import (
+    CONFIRMATION_MAIL,
+    Invitation,
+    Standing,
+    confirm_join,
+    find_invitation,
+)
 
 _PAGES = {
     Standing.OPEN: "confirm.html",
@@ -65,7 +71,7 @@ def confirming_router(
                 signer,
                 token,
                 days=settings.confirm_days,
-                source="link in the confirmation mail",
+                source=CONFIRMATION_MAIL,
                 network=kept_network(client_of(request), settings.consent_network),
             )
         return RedirectResponse(f"/c/{token}/welcome", status_code=303)
