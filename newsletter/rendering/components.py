@@ -99,7 +99,7 @@ def find_unknown_attribute(element: str, attribute: str) -> Message | None:
     """Say that MJML knows no such attribute; None if it does, be it for other elements alone."""
     if attribute in _attributes():
         return None
-    if near := _nearest(attribute, components()[element].attributes):
+    if near := _nearest_attribute(element, attribute):
         return msg(
             "<{element}> has no attribute “{name}”. Did you mean “{near}”?",
             element=element,
@@ -107,6 +107,15 @@ def find_unknown_attribute(element: str, attribute: str) -> Message | None:
             near=near,
         )
     return msg("<{element}> has no attribute “{name}”.", element=element, name=attribute)
+
+
+def resembles_attribute(element: str, attribute: str) -> bool:
+    """Whether an unknown attribute is probably a slip for one that the element has."""
+    return bool(_nearest_attribute(element, attribute))
+
+
+def _nearest_attribute(element: str, attribute: str) -> str:
+    return _nearest(attribute, components()[element].attributes)
 
 
 @cache

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Size
+from newsletter.rendering.mjml import blank_jinja
+from newsletter.rendering.mjml_source import MjmlError, find_stray_words
 
 #: Octets of a file.
 _LARGEST = 200_000
@@ -54,7 +56,9 @@ _OTHERS = re.compile(
     r"\*\|[^|\n]{1,60}\|\*|\{\{[^}\n]{1,120}\}\}|\{%[^%\n]{1,120}%\}|\[\[[^\]\n]{1,60}\]\]"
     r"|<%[^%\n]{1,80}%>|%%[^%\n]{1,40}%%",
 )
-_OURS = re.compile(r"\b(?:issue|slots|publisher|look|frame|words|day|chapter|item|preheader)\b")
+_OURS = re.compile(
+    r"\b(?:issue|slots|publisher|look|light|dark|frame|words|day|chapter|item|preheader)\b"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,8 +101,31 @@ def take_template(data: bytes, *, source: str) -> ForeignTemplate:
     if "</mj-head>" not in text:
         text = re.sub(r"(<mjml\b[^>]*>)", r"\1\n<mj-head></mj-head>", text, count=1)
     text = _put(text, "</mj-head>", _STYLES)
-    body = _START + text
-    return ForeignTemplate(body=body, remarks=tuple(_remarks(body)))
+    body, skipped = _without_stray_words(_START + text)
+    remarks = sorted([*skipped, *_remarks(body)], key=lambda remark: remark.line)
+    return ForeignTemplate(body=body, remarks=tuple(remarks))
+
+
+def _without_stray_words(body: str) -> tuple[str, list[Remark]]:
+    """Leave out what stands between elements, as MJML does; signs of a system are told apart."""
+    try:
+        found = find_stray_words(blank_jinja(body))
+    except MjmlError:
+        return body, []
+    remarks = []
+    for at, words in reversed(found):
+        if (stray := words.strip()) and not _OTHERS.search(stray):
+            begin = body.index(stray, at)
+            body = body[:begin] + re.sub(r"[^\n]", "", stray) + body[begin + len(stray) :]
+            remarks.append(
+                Remark(
+                    line=body.count("\n", 0, begin) + 1,
+                    message=msg(
+                        "“{text}” is outside of <mj-text>, and was left out.", text=stray[:40]
+                    ),
+                )
+            )
+    return body, remarks
 
 
 def _read(data: bytes, place: Place) -> str:

@@ -12,7 +12,7 @@ import itertools
 import re
 import secrets
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
@@ -51,6 +51,14 @@ _NOT_INLINED = ' data-premailer="ignore"'
 _TINY = "font-size:1px;color:#ffffff;line-height:1px;"
 #: Attributes of the compiler's that HTML does not know; their styles say the same.
 _OBSOLETE = re.compile(r' (?:bgcolor|vertical-align)="[^"]*"| height="auto"')
+#: MJML takes whole pixels; HTML knows no others.
+_PIXELS = re.compile(r"(?<![-\w])(width(?:=\"|:))(\d+)\.\d+(?=px|\")")
+#: The compiler takes no notice of a padding with a bare 0 in it.
+_PADDING = re.compile(r"(?:inner-)?padding(?:-\w+)?")
+_BARE_ZERO = re.compile(r"(?<!\S)0(?!\S)")
+#: The compiler writes what stands between the sections of a wrapper into a table for Outlook
+#: alone; this steps out of that.
+_OUTSIDE = "<![endif]-->{}<!--[if mso | IE]>"
 _MENU = re.compile(r' (id|for)="00000000"')
 _HTML_TAG = re.compile(r"<!--.*?-->|<[A-Za-z][^\s<>/]*(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>", re.DOTALL)
 _STYLE_ATTRIBUTE = re.compile(r"(?<=\s)style\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE)
@@ -65,17 +73,19 @@ def check_source(source: str, *, template: str) -> list[tuple[Message, Place]]:
     """Check the tags and attributes of a template's own text; returns what has no effect there.
 
     Raises:
-        TemplateError: A tag or attribute is unknown; the message names template and line.
+        TemplateError: A tag is unknown, or an attribute that resembles one; the message names
+            template and line.
     """
     try:
-        idle = check_tags(_JINJA.sub(_blank, source))
+        idle = check_tags(blank_jinja(source), source=source)
         return [(what, Place(source=template, line=line)) for what, line in idle]
     except MjmlError as error:
         raise error.in_template(template) from None
 
 
-def _blank(match: re.Match[str]) -> str:
-    return re.sub(r"[^\n]", " ", match[0])
+def blank_jinja(text: str) -> str:
+    """Return a template with blanks for its Jinja, every other letter where it was."""
+    return _JINJA.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
 
 
 def compile_mjml(text: str, *, template: str) -> str:
@@ -100,7 +110,7 @@ def compile_mjml(text: str, *, template: str) -> str:
     # Filters take letters of one pixel, white ones too, for hidden words; what is not displayed
     # needs neither.
     html = html.replace(_TINY, "mso-hide:all;", 1)
-    html = _OBSOLETE.sub("", html)
+    html = _PIXELS.sub(r"\1\2", _OBSOLETE.sub("", html))
     html = _number_menus(_mark_sheets(html, frozenset(marks.inlined)))
     html = marks.restore(html)
     html = html.replace("</head>", f"{parts.fonts_of(html)}</head>", 1)
@@ -255,7 +265,7 @@ class _Parts:
 def _font(element: Element) -> tuple[str, str]:
     """Return a font's name and the address of its style sheet."""
     address = element.attributes.get("href", "")
-    if not re.fullmatch(r"https?://[^\s()'\"<>\\;]+", address):
+    if not re.fullmatch(r"https?://[^\s()'\"<>\\]+", address):
         raise MjmlError(
             msg("<mj-font> has no web address: “{address}”.", address=address),
             element.line,
@@ -280,7 +290,9 @@ def _skeleton(element: Element, marks: _Marks, room: Room) -> str:
         inner = _kept(element, marks, room) if element.raw.strip() else ""
     else:
         children = [
-            child
+            replace(child, raw=_OUTSIDE.format(child.raw.strip()))
+            if (name, child.name) == ("mj-wrapper", "mj-raw")
+            else child
             for child in element.children
             if child.name not in _DONE_HERE and not (name in _NO_RAW and child.name == "mj-raw")
         ]
@@ -307,6 +319,8 @@ def _written_attributes(element: Element, marks: _Marks, room: Room) -> Iterator
 
 
 def _spaced(attribute: str, value: str) -> str:
+    if _PADDING.fullmatch(attribute):
+        return _BARE_ZERO.sub("0px", value)
     return value if attribute in _LINES_KEPT else _SPACES.sub(" ", value)
 
 

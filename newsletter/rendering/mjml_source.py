@@ -22,6 +22,7 @@ from newsletter.rendering.components import (
     components,
     find_unknown_attribute,
     find_unknown_element,
+    resembles_attribute,
 )
 
 _VALUE = r"\"[^\"]*\"|'[^']*'"
@@ -125,20 +126,36 @@ class _Token:
     text: str
     line: int
     element: Element | None = None
+    #: Where words begin in the text.
+    at: int = 0
 
 
-def check_tags(text: str) -> list[tuple[Message, int]]:
+def check_tags(text: str, *, source: str = "") -> list[tuple[Message, int]]:
     """Check the tags and attributes of part of a template, which other parts may close.
 
-    Returns what has no effect, with its line: attributes that belong to other elements.
+    ``source`` is the same text before its Jinja was blanked out: where that branches within a tag,
+    an attribute may stand twice.
+
+    Returns what has no effect, with its line: attributes that belong to other elements, that stand
+    twice, or that MJML does not have.
 
     Raises:
-        MjmlError: A tag or attribute is unknown.
+        MjmlError: A tag is unknown, or an attribute that resembles one.
     """
-    scanner = _Scanner(text, whole=False)
+    scanner = _Scanner(text, whole=False, source=source)
     for _token in scanner.tokens():
         pass
     return scanner.without_effect
+
+
+def find_stray_words(text: str) -> list[tuple[int, str]]:
+    """Return the words that stand directly between elements, which MJML skips, by their offset.
+
+    Raises:
+        MjmlError: The text cannot be read.
+    """
+    scanner = _Scanner(text, whole=True)
+    return [(token.at, token.text) for token in scanner.tokens() if token.kind is _Kind.WORDS]
 
 
 def read_mjml(text: str) -> Element:
@@ -234,8 +251,9 @@ class _Lines:
 class _Scanner:
     """Reads tags, comments and words in their order, raw content as one piece."""
 
-    def __init__(self, text: str, *, whole: bool) -> None:
+    def __init__(self, text: str, *, whole: bool, source: str = "") -> None:
         self._text = text
+        self._source = source
         self._lines = _Lines(text)
         self._whole = whole
         self._at = 0
@@ -263,13 +281,13 @@ class _Scanner:
         words = self._text[self._at : end]
         if words.strip():
             begin = self._at + len(words) - len(words.lstrip())
-            yield _Token(_Kind.WORDS, words, self._lines.at(begin))
+            yield _Token(_Kind.WORDS, words, self._lines.at(begin), at=self._at)
 
     def _start(self, match: re.Match[str], line: int) -> _Token | None:
         name = match["start"]
         if not self._is_known(name, line):
             return None
-        attributes = self._attributes(name, match["attributes"], line)
+        attributes = self._attributes(name, match, line)
         element = Element(name=name, line=line, attributes=attributes)
         if match["closed"]:
             return _Token(_Kind.WHOLE, name, line, element)
@@ -302,22 +320,28 @@ class _Scanner:
             raise MjmlError(fault, line, remedy=remedy)
         return fault is None
 
-    def _attributes(self, name: str, source: str, line: int) -> dict[str, str]:
+    def _attributes(self, name: str, tag: re.Match[str], line: int) -> dict[str, str]:
+        source = tag["attributes"]
+        branches = "{%" in self._source[tag.start() : tag.end()]
         attributes: dict[str, str] = {}
         for attribute in _ATTRIBUTE.finditer(source):
             key = attribute["name"]
             at = line + source.count("\n", 0, attribute.start())
-            if fault := find_unknown_attribute(name, key):
-                raise MjmlError(fault, at)
-            if key not in components()[name].attributes:
-                self.without_effect.append(
-                    (msg("<{name}> ignores “{key}”.", name=name, key=key), at)
+            idle = find_unknown_attribute(name, key)
+            if idle and resembles_attribute(name, key):
+                raise MjmlError(idle, at)
+            if not idle and key not in components()[name].attributes:
+                idle = msg("<{name}> ignores “{key}”.", name=name, key=key)
+            if key in attributes and not branches:
+                # Readers of HTML take the first of two.
+                idle = msg(
+                    "<{name}> has the attribute “{key}” twice; the first is used.",
+                    name=name,
+                    key=key,
                 )
+            if idle:
+                self.without_effect.append((idle, at))
                 continue
-            if key in attributes and self._whole:
-                raise MjmlError(
-                    msg("<{name}> has the attribute “{key}” twice.", name=name, key=key), at
-                )
             value = attribute["value"] or ""
             attributes[key] = resolve(value[1:-1] if value[:1] in {'"', "'"} else value)
             if (name, key, attributes[key]) == _NOT_DONE:

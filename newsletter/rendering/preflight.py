@@ -181,13 +181,17 @@ def _own_address(finding: Finding, own_site: str) -> Finding:
 
 
 def _idle_findings(template: str, templates_dir: Path) -> Iterator[Finding]:
-    for _, place in templates_in(templates_dir).without_effect(template):
+    for reason, place in templates_in(templates_dir).without_effect(template):
         yield Finding(
             code="template-attribute",
             severity=Severity.WARNING,
             place=IssuePlace(field=IssueField.MAIL),
             about=str(place),
-            message=msg("An attribute of the template has no effect: {place}", place=place),
+            message=msg(
+                "An attribute of the template has no effect. {place}: {reason}",
+                place=place,
+                reason=reason,
+            ),
             remedy=msg("Remove the attribute."),
         )
 

@@ -64,6 +64,43 @@ def test_a_form_compiles_with_all_its_words_links_and_pictures(path: Path) -> No
     assert html.count("<!DOCTYPE html>") == 1
 
 
+def test_pictures_are_as_wide_as_mjml_makes_them() -> None:
+    path = next(path for path in FORMS if path.stem.startswith("29"))
+    html = compile_mjml(path.read_text(encoding="utf-8"), template=path.name)
+    found = dict(
+        re.findall(r'<img[^>]* src="https://example.jp/(\d+).png"[^>]* width="([^"]*)"', html)
+    )
+    assert found == {"1": "297", "2": "193"} | {str(n): "85" for n in range(3, 10)} | {"10": "386"}
+    assert not re.search(r"(?<![-\w])width(:|=\")\d+\.\d+(px|\")", html)
+
+
+def test_what_mjml_skips_is_taken_and_told_by_line() -> None:
+    path = next(path for path in FORMS if path.stem.startswith("26"))
+    found = check_source(path.read_text(encoding="utf-8"), template="t")
+    assert [(str(what), place.line) for what, place in found] == [
+        ("<mj-divider> has no attribute “horizontal-spacing”.", 5),
+        ("<mj-divider> has no attribute “vertical-spacing”.", 5),
+        ("<mj-text> has the attribute “css-class” twice; the first is used.", 13),
+        ("<mj-text> has the attribute “font-size” twice; the first is used.", 14),
+    ]
+    html = compile_mjml(path.read_text(encoding="utf-8"), template=path.name)
+    assert "font-size:12px" in html
+    assert "font-size:14px" not in html
+
+
+def test_words_between_elements_are_left_out_of_a_taken_template_and_told() -> None:
+    foreign = (
+        "<mjml><mj-body><mj-section><mj-column><mj-text>甲</mj-text></mj-column>あ\n"
+        "<mj-column><mj-text>乙</mj-text></mj-column></mj-section></mj-body></mjml>"
+    )
+    taken = take_template(foreign.encode(), source="theirs.mjml")
+    assert "あ" not in taken.body
+    line = taken.body[: taken.body.index("</mj-column>")].count("\n") + 1
+    assert [(remark.line, "あ" in str(remark.message)) for remark in taken.remarks] == [
+        (line, True)
+    ]
+
+
 def test_every_element_of_mjml_stands_in_a_form() -> None:
     written = {name for path in FORMS for name in re.findall(r"<(mj[\w-]*)", path.read_text())}
     assert components().keys() - written == set()

@@ -175,7 +175,6 @@ def test_no_stand_in_is_ever_seen() -> None:
         ("\n<mj-include path='a.mjml' />", r"t:2: <mj-include> is not read"),
         ("<mj-text>一", r"<mj-text> is never closed"),
         ("</mj-column>", r"</mj-column>|</mj-section>"),
-        ("<mj-image src='a' src='b' />", r"“src” twice"),
     ],
 )
 def test_a_fault_is_named_with_its_line(column: str, message: str) -> None:
