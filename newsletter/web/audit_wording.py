@@ -319,7 +319,7 @@ DETAIL_NAMES: Mapping[Detail, Message] = {
 #: Values of details that are no words of a vocabulary.
 _VALUES: Mapping[str, Mapping[str, Worded]] = {
     "at": {"now": pmsg("audit", "At once")},
-    "fields": SETTING_NAMES,
+    "changed": SETTING_NAMES,
     "way": {way.value: name for way, name in WAY_NAMES.items()},
 }
 #: Details whose values are words of a vocabulary.
