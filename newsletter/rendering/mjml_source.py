@@ -184,8 +184,7 @@ def _add(token: _Token, path: list[Element]) -> None:
     """Put a token into the innermost open element, the last of ``path``."""
     here = path[-1]
     if token.element:
-        _check_place(token.element, here)
-        here.children.append(token.element)
+        here.children.append(_placed(token.element, here))
         if token.kind is _Kind.START:
             path.append(token.element)
     elif token.kind is _Kind.END:
@@ -221,6 +220,23 @@ def _still_open(name: str, inner: str, line: int) -> Message:
         inner=inner,
         line=line,
     )
+
+
+def _placed(element: Element, parent: Element) -> Element:
+    """Return an element, within a section where it stands between those; MJML shows it there, too.
+
+    Raises:
+        MjmlError: It has no place in its parent.
+    """
+    places = components()[element.name].within
+    sections = components()["mj-section"].within
+    if parent.name in sections - places and "mj-column" in places:
+        column = Element(
+            name="mj-column", line=element.line, attributes={"padding": "0px"}, children=[element]
+        )
+        return replace(column, name="mj-section", children=[column])
+    _check_place(element, parent)
+    return element
 
 
 def _check_place(element: Element, parent: Element) -> None:
