@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from newsletter.errors import ContentError, Place
+from newsletter.errors import ContentError, Place, TemplateError
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Size
-from newsletter.rendering.mjml import blank_jinja
+from newsletter.rendering.mjml import blank_jinja, check_source
 from newsletter.rendering.mjml_source import MjmlError, find_stray_words
 
 #: Octets of a file.
@@ -37,15 +37,15 @@ _CONTENT = '{% include "_shared/content.mjml.j2" %}\n'
 #: Who sends, which the law asks for; credits; the link for leaving.
 _FOOTER = "{{ frame.footer(words) }}\n"
 #: What other systems write where a reader's own link goes: Mailchimp, listmonk, Buttondown, Keila,
-#: SendGrid, Brevo, MailerLite, HubSpot.
+#: SendGrid, Brevo, MailerLite, Mautic, HubSpot.
 _LEAVING = re.compile(
     r"\*\|UNSUB\|\*|\{\{\s*\.?\s*(?:unsubscribe(?:_?(?:url|link))?|unsubscribeurl)\s*\}\}"
-    r"|<%\s*asm_group_unsubscribe_raw_url\s*%>|\{\$unsubscribe\}|%unsubscribe_url%",
+    r"|<%\s*asm_group_unsubscribe_raw_url\s*%>|\{\$unsubscribe\}|\{unsubscribe_url\}|%unsubscribe_url%",
     re.IGNORECASE,
 )
 _VIEWING = re.compile(
     r"\*\|ARCHIVE\|\*|\{\{\s*\.?\s*(?:mirror|messageurl|view_in_browser|archive_url)\s*\}\}"
-    r"|\{\$url\}|%view_url%",
+    r"|\{\$url\}|\{webview_url\}|%view_url%",
     re.IGNORECASE,
 )
 _SUBJECT = re.compile(
@@ -54,7 +54,7 @@ _SUBJECT = re.compile(
 #: Any other place that some system would fill; ours know what of Jinja is.
 _OTHERS = re.compile(
     r"\*\|[^|\n]{1,60}\|\*|\{\{[^}\n]{1,120}\}\}|\{%[^%\n]{1,120}%\}|\[\[[^\]\n]{1,60}\]\]"
-    r"|<%[^%\n]{1,80}%>|%%[^%\n]{1,40}%%",
+    r"|<%[^%\n]{1,80}%>|%%[^%\n]{1,40}%%|(?<![{$])\{\$?[A-Za-z_][\w.|]{0,60}\}(?!\})",
 )
 _OURS = re.compile(
     r"\b(?:issue|slots|publisher|look|light|dark|frame|words|day|chapter|item|preheader)\b"
@@ -167,6 +167,11 @@ def _remarks(body: str) -> Iterator[Remark]:
                         sign=found[0],
                     ),
                 )
+    try:
+        for reason, place in check_source(body, template=""):
+            yield Remark(line=place.line or 1, message=reason)
+    except TemplateError:
+        pass  # It is told when the template is checked.
     for missing, message in _MISSING.items():
         if missing not in body:
             yield Remark(line=1, message=message)

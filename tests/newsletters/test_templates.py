@@ -144,9 +144,10 @@ def test_no_newsletter_has_anothers(stage: Stage) -> None:
 
 _FOREIGN = """<mjml>
   <mj-body background-color="#fafafa">
-    <mj-section><mj-column>
+    <mj-section vertical-align="top"><mj-column>
       <mj-text>*|MC:SUBJECT|*</mj-text>
       <mj-text>{greeting}</mj-text>
+      <mj-text>{{webview_text}} <a href="{{webview_url}}">Web</a></mj-text>
       <mj-text>
         <a href="*|UNSUB|*">Unsubscribe</a> {{{{ .Subscriber.Name }}}}
       </mj-text>
@@ -164,7 +165,12 @@ def test_a_template_from_elsewhere_is_taken_and_the_rest_told_by_line(stage: Sta
         (lines[remark.line - 1].strip(), str(remark.message).partition("”")[0])
         for remark in taken.remarks
     ] == [
+        ('<mj-section vertical-align="top"><mj-column>', "<mj-section> ignores “vertical-align"),
         ("<mj-text>Hello *|FNAME|*</mj-text>", "“*|FNAME|*"),
+        (
+            '<mj-text>{webview_text} <a href="{{ slots.view_url }}">Web</a></mj-text>',
+            "“{webview_text}",
+        ),
         (
             '<a href="{{ slots.unsubscribe_url }}">Unsubscribe</a> {{ .Subscriber.Name }}',
             "“{{ .Subscriber.Name }}",
