@@ -289,13 +289,7 @@ class Pseudonyms:
         octets = text.encode("utf-8")
         return tuple(keyed.digest(octets).hex() for keyed in self._hashes)
 
-    def known_among(self, texts: Iterable[str], hashes: Iterable[str]) -> frozenset[str]:
-        """Return those of many texts that were kept under one of these hashes."""
-        kept = frozenset(map(bytes.fromhex, hashes))
-        many = [*texts]
-        return frozenset(
-            text
-            for keyed in self._hashes
-            for text in many
-            if keyed.digest(text.encode("utf-8")) in kept
-        )
+    def by_hash(self, texts: Iterable[str]) -> dict[str, str]:
+        """Return texts by every hash under which each may have been kept."""
+        many = [(text, text.encode("utf-8")) for text in texts]
+        return {keyed.digest(octets).hex(): text for keyed in self._hashes for text, octets in many}

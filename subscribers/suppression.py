@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -127,31 +127,55 @@ def is_suppressed(
     )
 
 
+def may_be_suppressed(session: Session | Connection, address_keys: Iterable[str]) -> bool:
+    """Tell whether any of many addresses may be suppressed; where few are, whether one is."""
+    first = session.scalars(
+        select(SuppressionRow.address_key)
+        .where(SuppressionRow.address_key.is_not(None))
+        .limit(_FEW)
+    ).all()
+    return len(first) == _FEW or not frozenset(first).isdisjoint(address_keys)
+
+
+def is_anybody_erased(session: Session) -> bool:
+    """Tell whether there is anybody whom `erased_among` could find."""
+    return bool(session.scalar(select(exists().where(SuppressionRow.address_hash.is_not(None)))))
+
+
 def erased_among(
     session: Session | Connection, address_keys: Iterable[str], pseudonyms: Pseudonyms
 ) -> frozenset[str]:
     """Return which of up to some thousand addresses were erased on their owner's wish.
 
-    No query can compute the keyed hash, so whoever adds people asks here first. Where few were
-    erased, reading all of their hashes costs less than asking for each address's.
+    No query can compute the keyed hash, so whoever adds people asks here first.
+    """
+    return erased_by_hash(session, lambda: pseudonyms.by_hash(address_keys))
+
+
+def erased_by_hash(
+    session: Session | Connection, by_hash: Callable[[], Mapping[str, str]]
+) -> frozenset[str]:
+    """Return which addresses were erased, given what makes their hashes where anybody was.
+
+    Where few were erased, reading all of their hashes costs less than asking for each address's.
     """
     erased = SuppressionRow.address_hash.is_not(None)
     first = session.scalars(select(SuppressionRow.address_hash).where(erased).limit(_FEW)).all()
     if not first:
         return frozenset()
+    hashed = by_hash()
     if len(first) < _FEW:
-        return pseudonyms.known_among(address_keys, filter(None, first))
-    by_hash = {hashed: key for key in address_keys for hashed in pseudonyms.all_of(key)}
+        return frozenset(hashed[one] for one in first if one is not None and one in hashed)
     connection = session.connection() if isinstance(session, Session) else session
     asked = (
-        select(func.json_each(json.dumps([*by_hash])).table_valued("value").c.value)
+        select(func.json_each(json.dumps([*hashed])).table_valued("value").c.value)
         if connection.dialect.name == "sqlite"
-        else select(func.unnest(cast([*by_hash], ARRAY(Text))))
+        else select(func.unnest(cast([*hashed], ARRAY(Text))))
     )
     found = session.scalars(
         select(SuppressionRow.address_hash).where(SuppressionRow.address_hash.in_(asked))
     )
-    return frozenset(by_hash[hashed] for hashed in found if hashed is not None)
+    return frozenset(hashed[one] for one in found if one is not None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -20,6 +20,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from newsletter.database.vocabulary import SubscriptionState
+from newsletter.tokens import Pseudonyms
 from subscribers.lists.entries import Entry
 from subscribers.lists.plain_rows import PlainRows
 
@@ -56,8 +57,13 @@ _ROWS = 500
 #: ``person`` is whose row it is; a number of their own awaits those who are not known.
 _MORE = {
     "postgresql": "person bigint DEFAULT nextval('subscriber_id_seq'), known boolean DEFAULT false",
-    "sqlite": "person bigint, known boolean DEFAULT false",
+    "sqlite": "person integer PRIMARY KEY, known boolean DEFAULT false",
 }
+#: SQLite numbers on from the greatest number that there is.
+_NUMBERED = (
+    "INSERT INTO list_stage (person, line) SELECT coalesce(max(id), 0), 0 FROM subscriber",
+    "DELETE FROM list_stage WHERE line = 0",
+)
 _TABLE = "CREATE TEMPORARY TABLE IF NOT EXISTS list_stage ({columns}, {more})"
 #: Nothing vacuums a temporary table: rows deleted from it would be read again by each chunk.
 _EMPTIED = " ON COMMIT DELETE ROWS"
@@ -69,13 +75,15 @@ class Staged:
 
     Attributes:
         columns: Those that it has, by name; the others are empty.
-        text: For COPY; empty for SQLite, which takes the columns' values themselves.
+        copied: For COPY; empty for SQLite, which takes the columns' values themselves.
         states: Of anybody in it.
+        hashed: Keys of addresses by what is kept of those who were erased, where anybody was.
     """
 
     columns: Mapping[str, Sequence[Any]]
-    text: str
+    copied: bytes
     states: frozenset[SubscriptionState]
+    hashed: Mapping[str, str]
 
     def __len__(self) -> int:
         return len(self.columns["line"])
@@ -85,14 +93,16 @@ class Staged:
         return chain.from_iterable(zip(*self.columns.values(), strict=True))
 
 
-def encode(plain: PlainRows, entries: Sequence[Entry], dialect: str) -> Staged:
+def encode(
+    plain: PlainRows, entries: Sequence[Entry], dialect: str, pseudonyms: Pseudonyms | None = None
+) -> Staged:
     """Return rows as a database takes them, in the order of their lines."""
     postgres = dialect == "postgresql"
     columns = dict(plain.columns)
     if entries:
         columns = _beside(columns, entries)
     if not columns.get("line"):
-        return Staged(columns={"line": ()}, text="", states=frozenset())
+        return Staged(columns={"line": ()}, copied=b"", states=frozenset(), hashed={})
     used = {
         name: _values(columns[name], postgres=postgres)
         for number, (name, (_, empty)) in enumerate(_COLUMNS.items())
@@ -100,8 +110,9 @@ def encode(plain: PlainRows, entries: Sequence[Entry], dialect: str) -> Staged:
     }
     return Staged(
         columns=used,
-        text=_copy_text(used.values()) if postgres else "",
+        copied=_copy_text(used.values()).encode() if postgres else b"",
         states=frozenset(map(SubscriptionState, {*columns.get("state", ("confirmed",))})),
+        hashed=pseudonyms.by_hash(used["address_key"]) if pseudonyms else {},
     )
 
 
@@ -193,24 +204,23 @@ def fill_stage(connection: Connection, staged: Staged) -> None:
     table = _TABLE.format(columns=columns, more=_MORE[connection.dialect.name])
     connection.execute(text(table + _EMPTIED if postgres else table))
     names = ", ".join(staged.columns)
-    if not postgres:
-        connection.execute(text("DELETE FROM list_stage"))
+    with _driver(connection) as driver, closing(driver.cursor()) as cursor:
+        if postgres:
+            with cursor.copy(f"COPY list_stage ({names}) FROM STDIN") as copy:
+                copy.write(staged.copied)
+            return
+        first, last = _NUMBERED
+        cursor.execute("DELETE FROM list_stage")
+        cursor.execute(first)
         row = f"({', '.join('?' * len(staged.columns))})"
         cells = staged.cells()
-        for first in range(0, len(staged), _ROWS):
-            count = min(_ROWS, len(staged) - first)
-            rows = ", ".join([row] * count)
-            connection.exec_driver_sql(
-                f"INSERT INTO list_stage ({names}) VALUES {rows}",  # noqa: S608 - ours
-                tuple(islice(cells, count * len(staged.columns))),
+        for done in range(0, len(staged), _ROWS):
+            rows = [row] * min(_ROWS, len(staged) - done)
+            cursor.execute(
+                f"INSERT INTO list_stage ({names}) VALUES {', '.join(rows)}",  # noqa: S608 - ours
+                tuple(islice(cells, len(rows) * len(staged.columns))),
             )
-        return
-    with (
-        _driver(connection) as driver,
-        driver.cursor() as cursor,
-        cursor.copy(f"COPY list_stage ({names}) FROM STDIN") as copy,
-    ):
-        copy.write(staged.text)
+        cursor.execute(last)
 
 
 @contextmanager
@@ -230,7 +240,7 @@ def _driver(connection: Connection) -> Iterator[Any]:
         if is_gone:
             connection.invalidate(error)
         raise DBAPIError.instance(
-            "COPY list_stage",
+            "INTO list_stage",
             None,
             error,
             errors,

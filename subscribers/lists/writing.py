@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, text
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from newsletter.database.types import now
@@ -20,48 +19,24 @@ from newsletter.tokens import Pseudonyms
 from subscribers.growth_log import log_growth
 from subscribers.lists.columns import Problem
 from subscribers.lists.journal import Journal
+from subscribers.lists.newcomers import Refused, add_people, find_known
 from subscribers.lists.staging import Staged, fill_stage, instant
 from subscribers.series.enrolment import note_tags, waited_tags
-from subscribers.suppression import erased_among
+from subscribers.suppression import may_be_suppressed
 
 #: Without statistics PostgreSQL reads all subscribers to join them to the few of a chunk.
 _BY_INDEX = """SELECT set_config('enable_hashjoin', 'off', true),
     set_config('enable_mergejoin', 'off', true)"""
-#: Note who is known already, and hold them until the transaction ends: an erasure that is under way
-#: is waited for, and none can end before it does. The others' numbers are theirs on SQLite, too.
-_KNOWN = {
-    "postgresql": (
-        """CREATE TEMPORARY TABLE IF NOT EXISTS list_known (
-            address_key varchar(320) PRIMARY KEY, person bigint) ON COMMIT DELETE ROWS""",
-        "DELETE FROM list_known",
-        """INSERT INTO list_known SELECT p.address_key, p.id
-            FROM list_stage AS s JOIN subscriber AS p ON p.address_key = s.address_key
-            WHERE NOT s.known ORDER BY p.id FOR KEY SHARE OF p""",
-        """UPDATE list_stage SET person = k.person, known = true FROM list_known AS k
-            WHERE k.address_key = list_stage.address_key AND NOT known""",
-    ),
-    "sqlite": (
-        """UPDATE list_stage SET person = p.id, known = true FROM subscriber AS p
-            WHERE p.address_key = list_stage.address_key""",
-        """UPDATE list_stage SET person = rowid + (SELECT coalesce(max(id), 0) FROM subscriber)
-            WHERE NOT known""",
-    ),
-}
 _SUPPRESSED = """SELECT line, address FROM list_stage
     WHERE state = 'confirmed' AND suppressed = '' AND EXISTS (
     SELECT 1 FROM suppression WHERE suppression.address_key = list_stage.address_key
     AND (newsletter_id IS NULL OR newsletter_id = :newsletter))"""
-_KNOWN_KEYS = "SELECT address_key FROM list_stage WHERE known"
-#: In the order of their addresses, so that two lists at once do not wait for each other.
-_PEOPLE = """INSERT INTO subscriber (id, address, address_key, domain, created_at)
-    SELECT person, address, address_key, domain, :moment FROM list_stage WHERE NOT known
-    ORDER BY address_key"""
 #: What is known of people by now, with what the list changes of it; held, in one order as well.
 _BEFORE = {
     "postgresql": (
         """CREATE TEMPORARY TABLE IF NOT EXISTS list_before (LIKE subscription, place tid,
-            returns boolean, ends boolean, updates boolean, PRIMARY KEY (subscriber_id))
-            ON COMMIT DELETE ROWS""",
+            away boolean, returns boolean, ends boolean, updates boolean,
+            PRIMARY KEY (subscriber_id)) ON COMMIT DELETE ROWS""",
         """INSERT INTO list_before SELECT b.*, {flags}
             FROM (SELECT * FROM list_stage WHERE known ORDER BY person) AS s CROSS JOIN LATERAL (
                 SELECT *, ctid FROM subscription
@@ -70,7 +45,8 @@ _BEFORE = {
     ),
     "sqlite": (
         """CREATE TEMPORARY TABLE IF NOT EXISTS list_before AS SELECT *, rowid AS place,
-            false AS returns, false AS ends, false AS updates FROM subscription LIMIT 0""",
+            false AS away, false AS returns, false AS ends, false AS updates
+            FROM subscription LIMIT 0""",
         "CREATE UNIQUE INDEX IF NOT EXISTS temp.ix_list_before ON list_before (subscriber_id)",
         "DELETE FROM list_before",
         """INSERT INTO list_before SELECT b.*, b.rowid, {flags}
@@ -101,7 +77,8 @@ _ATTRIBUTES_DIFFER = {
 }
 _LEFT = """SELECT s.line, s.address FROM list_stage AS s JOIN list_before AS b
     ON b.subscriber_id = s.person
-    WHERE b.state = 'unsubscribed' AND s.state = 'confirmed' AND NOT b.returns"""
+    WHERE b.away"""
+_IS_ANY_AWAY = "SELECT 1 FROM list_before WHERE away LIMIT 1"
 _PLAIN = ("name", "language", "time_zone", "format", "frequency")
 _SAMPLE = """SELECT s.line, s.address, CAST(b.attributes AS text) AS attributes,
         s.attributes AS new_attributes, b.name, s.name AS new_name, b.language,
@@ -198,6 +175,8 @@ class Terms:
         pseudonyms: By which erased addresses are known.
         import_id: Under which it is noted what changed; None for an import that nobody can undo.
         samples: Of how many people it is told what changes.
+        expects_known: Whether to look for who is known first; else they are found as PostgreSQL
+            refuses to add them again, which costs more where there are any, and less where not.
         cause: What it counts as in the newsletter's growth.
     """
 
@@ -210,6 +189,7 @@ class Terms:
     pseudonyms: Pseudonyms | None = None
     import_id: int | None = None
     samples: int = 0
+    expects_known: bool = True
     cause: GrowthCause = GrowthCause.IMPORT
 
 
@@ -236,6 +216,7 @@ class Written:
         unsubscribed: Who is kept as having left, or left by this list.
         pending: Who is kept as not having confirmed.
         suppressed: Whose address is suppressed now.
+        known: Who was a person before.
     """
 
     added: int = 0
@@ -243,6 +224,7 @@ class Written:
     unsubscribed: int = 0
     pending: int = 0
     suppressed: int = 0
+    known: int = 0
     problems: list[Problem] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
 
@@ -269,23 +251,21 @@ def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> Written
         "language": terms.language.value,
         "moment": instant(now(), postgres=postgres),
     }
-    known = _find_known(connection)
-    held = connection.execute(text(_SUPPRESSED), {"newsletter": terms.newsletter_id}).all()
-    _refuse(connection, [(row.line, row.address) for row in held], _IS_SUPPRESSED, written)
-    known += _add_people(connection, staged, terms, written, values, known=known)
+    known = _meet(connection, staged, terms, values, written)
     # Only now: whom another added meanwhile is known, and has a subscription that counts.
-    _find_before(connection, values | {"update": terms.update}, known=known)
-    if known:
+    met = _find_before(connection, values | {"update": terms.update}, known=known)
+    if met and connection.scalar(text(_IS_ANY_AWAY)):
         left = connection.execute(text(_LEFT)).all()
         _refuse(connection, [(row.line, row.address) for row in left], _GONE, written)
     if SubscriptionState.UNSUBSCRIBED in staged.states:
         _run(connection, _DEPARTURES, values)
     journal = Journal(connection, terms.import_id, values["moment"])
     journal.note_people()
-    if terms.samples and known:
+    if terms.samples and met:
         written.changes += _sampled(connection, terms.samples)
-    if known:
+    if met:
         _change_known(connection, written, values, journal)
+    if known > met:
         _subscribe_known(connection, staged, written, values, journal)
     _subscribe_new(connection, staged, written, values)
     if "suppressed" in staged.columns:
@@ -299,6 +279,25 @@ def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> Written
         _run(connection, _TAG.format(tags=given), values)
     _log_growth(connection, staged, terms, written)
     return written
+
+
+def _meet(
+    connection: Connection, staged: Staged, terms: Terms, values: dict[str, Any], written: Written
+) -> int:
+    """Note who is known, add who is not, refuse whom nobody may add; return how many were known."""
+    known = 0
+    if terms.expects_known or connection.dialect.name == "sqlite":
+        known = find_known(connection)
+    if may_be_suppressed(connection, staged.columns["address_key"]):
+        held = connection.execute(text(_SUPPRESSED), {"newsletter": terms.newsletter_id}).all()
+        _refuse(connection, [(row.line, row.address) for row in held], _IS_SUPPRESSED, written)
+
+    def refuse_erased(rows: Sequence[Refused]) -> None:
+        _refuse(connection, rows, _ERASED, written)
+
+    known += add_people(connection, staged, terms.pseudonyms, values["moment"], refuse_erased)
+    written.known = known
+    return known
 
 
 def _log_growth(connection: Connection, staged: Staged, terms: Terms, written: Written) -> None:
@@ -322,70 +321,17 @@ def _note_tags(connection: Connection, newsletter_id: int, given: str) -> None:
                 note_tags(session, newsletter_id, people[first : first + _NOTED_AT_ONCE], [tag])
 
 
-def _find_known(connection: Connection) -> int:
-    """Note who is known already and was not before; return how many they are."""
-    *before, find, note = _KNOWN[connection.dialect.name]
-    for statement in before:
-        connection.execute(text(statement))
-    count = connection.execute(text(find)).rowcount
-    if count or connection.dialect.name == "sqlite":
-        connection.execute(text(note))
-    return count
-
-
-def _add_people(
-    connection: Connection,
-    staged: Staged,
-    terms: Terms,
-    written: Written,
-    values: dict[str, Any],
-    *,
-    known: int,
-) -> int:
-    """Add who is new, without those who were erased; return how many turned out to be known.
-
-    PostgreSQL adds and erases at the same moment: somebody whom another adds is found again, and
-    who was erased is asked for last, when nobody of the chunk can be erased any more.
-    """
-    people = _strangers(connection, staged, known=known)
-    late = 0
-    while True:
-        before = connection.begin_nested()
-        try:
-            _run(connection, _PEOPLE, values)
-        except IntegrityError:
-            before.rollback()
-            late += _find_known(connection)
-            continue
-        erased = terms.pseudonyms and erased_among(connection, people, terms.pseudonyms)
-        if not erased:
-            before.commit()
-            return late
-        before.rollback()
-        rows = [people[key] for key in erased]
-        people = {key: row for key, row in people.items() if key not in erased}
-        _refuse(connection, rows, _ERASED, written)
-
-
-def _strangers(connection: Connection, staged: Staged, *, known: int) -> dict[str, tuple[int, str]]:
-    """Return who of the chunk is not known, line and address by the address's key."""
-    keys, columns = staged.columns["address_key"], staged.columns
-    everybody = dict(zip(keys, zip(columns["line"], columns["address"], strict=True), strict=True))
-    if not known:
-        return everybody
-    found = frozenset(connection.scalars(text(_KNOWN_KEYS)))
-    return {key: row for key, row in everybody.items() if key not in found}
-
-
-def _find_before(connection: Connection, values: dict[str, Any], *, known: int) -> None:
-    """Note what is known of those on the stage, and what the list changes of it."""
+def _find_before(connection: Connection, values: dict[str, Any], *, known: int) -> int:
+    """Note what is known of those on the stage, what the list changes of it; return of how many."""
     name = connection.dialect.name
     differs = _DIFFERS.format(stays_away=_STAYS_AWAY, attributes=_ATTRIBUTES_DIFFER[name])
     *before, note = _BEFORE[name]
     for statement in before:
         connection.execute(text(statement))
-    if known:
-        _run(connection, note.format(flags=f"{_RETURNS}, {_ENDS}, {differs}"), values)
+    if not known:
+        return 0
+    flags = f"{_STAYS_AWAY}, {_RETURNS}, {_ENDS}, {differs}"
+    return _run(connection, note.format(flags=flags), values)
 
 
 def _sampled(connection: Connection, people: int) -> Iterator[Change]:

@@ -52,6 +52,22 @@ def test_two_lists_of_the_same_people_at_once_add_each_once(
             assert session.scalar(select(func.count()).select_from(table)) == _PEOPLE
 
 
+def test_people_known_only_later_in_a_list_are_met_there(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("subscribers.lists.imports._CHUNK", 50)
+    options = ImportOptions(source="l.csv", basis="form", update=True)
+    reports = []
+    for numbers, name in ((range(120, 180), "葵"), (range(200), "蓮")):
+        rows = [f"r{number}@example.jp,{name}\n" for number in numbers]
+        records = csv_records(["email,name\n", *rows], source="l.csv")
+        reports.append(import_records(stage.engine, stage.newsletter_id, records, options))
+    assert (reports[1].added, reports[1].updated) == (140, 60)
+    with reading(stage.engine) as session:
+        assert set(session.scalars(select(SubscriptionRow.name))) == {"蓮"}
+        assert session.scalar(select(func.count()).select_from(SubscriberRow)) == 200
+
+
 def test_a_chunk_of_long_rows_has_fewer(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("subscribers.lists.validation._MOST_CHARACTERS", 10_000)
     rows = [f"r{number}@example.jp,{'葵' * (4000 if number < 9 else 4)}\n" for number in range(30)]
