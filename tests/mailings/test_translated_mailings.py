@@ -13,10 +13,11 @@ from sqlalchemy import Engine, select
 
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import BatchRow, IssueRow, NewsletterRow
+from newsletter.database.tables import BatchRow, IssueRow, NewsletterRow, SeriesMailingRow
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.language import Language, closest_language
 from newsletter.issues.checks.findings import Severity
+from newsletter.issues.drafts.saving import get_draft, save_draft
 from newsletter.issues.drafts.translating import replace_translation
 from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.model import Issue, issue_from_json, issue_to_json
@@ -35,10 +36,14 @@ from newsletter.mailings.planning.content import load_content
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.planning.shown_as import find_shown_as
 from newsletter.mailings.planning.variants import sent_variants, variant_sent
+from newsletter.mailings.series.planning import plan_series
+from newsletter.mailings.series.running import activate
+from newsletter.mailings.series.steps import list_steps
 from newsletter.rendering.slots import fill
 from newsletter.settings import Settings
 from subscribers.lists.imports import import_csv
 from tests.support.corrections import take_effect, titled, write_correction
+from tests.support.series import begin_series, join
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage
 from tests.support.worker import work, worker
@@ -316,3 +321,30 @@ def test_a_preview_may_be_shown_in_a_language_that_nobody_reads(engine: Engine) 
         ("only what is for everybody", 1),
         ("English", 0),
     ]
+
+
+def test_a_step_of_a_series_reaches_each_reader_in_their_language(engine: Engine) -> None:
+    stage = set_stage(engine, TOWN.encode())
+    series = begin_series(engine, active=False)
+    with transaction(engine) as session:
+        step = list_steps(session, series)[0]
+        draft = get_draft(session, stage.newsletter_id, step.draft_id or 0)
+        draft = save_draft(session, draft, _read(TOWN), author="editor")
+        english = translation_from_issue(draft.issue, _in("en"), "en")
+        replace_translation(session, draft, english)
+        newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
+        settings = Settings(_env_file=None)
+        activate(session, COMMAND_LINE, newsletter, series, settings, revision=None)
+    join(engine, "a@example.jp", language="en-GB")
+    join(engine, "b@example.jp", language="ja")
+    plan_series(engine)
+
+    titles = {}
+    with reading(engine) as session:
+        mailing = session.scalars(select(SeriesMailingRow.mailing_id)).one()
+        for address in ("a@example.jp", "b@example.jp"):
+            variant = variant_sent(session, mailing, stage.subscriber_id(address))
+            rendered = load_content(session, mailing, variant).rendered
+            titles[address] = fill(rendered.subject, {})
+
+    assert titles == {"a@example.jp": "title en", "b@example.jp": "町だより"}
