@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import cache
 
@@ -20,8 +22,9 @@ from newsletter.database.tables import (
     SubscriptionRow,
 )
 from newsletter.database.vocabulary import Frequency, MailingKind
-from newsletter.issues.sources.reading import read_issue
+from newsletter.issues.sources.reading import ReadIssue, read_issue
 from newsletter.issues.store import find_issue, save_issue
+from newsletter.issues.translations import translation_from_issue, with_translation
 from newsletter.mailings.digests.opening import DigestSetting, open_due_digests
 from newsletter.mailings.digests.rules import DigestTerms, set_digest
 from newsletter.mailings.ledger.dispatch import unplanned_mailings
@@ -76,19 +79,36 @@ def _rendered(engine: Engine) -> RenderedIssue:
         return render_stored(issue, newsletter, templates_dir=SETTING.templates_dir)
 
 
+def _read(title: str, day: date, body: str) -> ReadIssue:
+    text = f"---\ntitle: {title}\ndate: {day}\n---\n\n{body}"
+    return read_issue(text.encode(), source="issue")
+
+
 def send_issue(
-    stage: Stage, number: int, body: str = BODY, *, urgent: bool = False, segment: str = ""
+    stage: Stage,
+    number: int,
+    body: str = BODY,
+    *,
+    urgent: bool = False,
+    segment: str = "",
+    translations: Mapping[str, tuple[str, str]] | None = None,
 ) -> int:
-    """Send an issue, as far as the ledger; return its mailing."""
+    """Send an issue, as far as the ledger; return its mailing.
+
+    Its translations are a title and a text each, by their tags.
+    """
     day = date(2026, 11, 1) + timedelta(days=number)
-    text = f"---\ntitle: 第{number}号\ndate: {day}\n---\n\n{body}"
+    read = _read(f"第{number}号", day, body)
+    for tag, (title, words) in (translations or {}).items():
+        other = translation_from_issue(read.issue, _read(title, day, words).issue, tag)
+        read = replace(read, issue=with_translation(read.issue, other))
     with transaction(stage.engine) as session:
         newsletter = find_newsletter(session, "digest")
-        slug = save_issue(session, newsletter.id, read_issue(text.encode(), source="issue")).slug
+        slug = save_issue(session, newsletter.id, read).slug
         issue = find_issue(session, newsletter.id, slug)
         rendered = (
             _rendered(stage.engine)
-            if body == BODY
+            if body == BODY and not translations
             else render_stored(issue, newsletter, templates_dir=SETTING.templates_dir)
         )
         mailing = create_mailing(

@@ -8,10 +8,11 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from newsletter.database.vocabulary import DigestDetail, Frequency
-from newsletter.i18n.language import Language
+from newsletter.errors import ContentError
+from newsletter.i18n.language import Language, closest_language, language_of_words
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Day
-from newsletter.issues.conditions import conditions_of, select_parts
+from newsletter.issues.conditions import part_conditions, select_parts
 from newsletter.issues.model import (
     Block,
     Chapter,
@@ -24,10 +25,12 @@ from newsletter.issues.model import (
     Paragraph,
     Section,
     Text,
+    Translation,
 )
 from newsletter.issues.outline import chapter_anchor, item_anchor, section_anchor
 from newsletter.issues.plain_text import inline_words, split_sentences
 from newsletter.issues.snippets import resolve_snippets
+from newsletter.issues.translations import translated, translation_from_issue
 from newsletter.issues.walking import map_within
 
 if TYPE_CHECKING:
@@ -45,7 +48,7 @@ class CarriedIssue:
 
     Attributes:
         label: What tells it from the others; the condition of its chapter.
-        content: As it is read today, corrections included.
+        content: As it is read today, corrections included, with its complete translations.
         queries: What the conditions of its parts ask, by their words, as frozen with its mailing.
         url: Where it is read on the web; empty where its readers cannot read it there.
     """
@@ -85,12 +88,69 @@ def compose(
     Where an issue cannot be read on the web, the digest carries the whole of it. Conditions of its
     parts go along as queries; where there are too many of them, parts for some readers are left
     out.
+
+    The digest is translated into each language that one of its issues is: an issue that is not
+    stands there in the language in which its readers got it apart.
     """
     snippets = dict(publisher.snippets)
     whole = [replace(each, content=resolve_snippets(each.content, snippets)) for each in carried]
     conditions = {query for each in whole for query in each.queries.values()}
-    if len(conditions) + len(whole) > _MOST_CONDITIONS:
-        whole = [replace(each, content=select_parts(each.content, ())) for each in whole]
+    parts_for_some = len(conditions) + len(whole) <= _MOST_CONDITIONS
+    own = language.value
+
+    def made(tag: str) -> Issue:
+        said = [
+            replace(each, content=_in_language(each.content, tag, parts_for_some=parts_for_some))
+            for each in whole
+        ]
+        words = language if tag == own else language_of_words(tag)
+        return _made(said, look, publisher, day=day, language=words)
+
+    tags = {each.language for one in whole for each in one.content.translations} - {own}
+    if len(whole) + (len(conditions) if parts_for_some else 0) + len(tags) > _MOST_CONDITIONS:
+        tags = set()
+    original = made(own)
+    return replace(
+        original,
+        translations=tuple(
+            translation
+            for tag in sorted(tags)
+            if (translation := _tied(original, made(tag), tag)) is not None
+        ),
+    )
+
+
+def _in_language(issue: Issue, tag: str, *, parts_for_some: bool) -> Issue:
+    """Return an issue as readers of a language got it apart."""
+    tags = [issue.tag, *(each.language for each in issue.translations)]
+    closest = closest_language(tag, tags)
+    said = translated(issue, "" if closest == issue.tag else closest)
+    return said if parts_for_some else select_parts(said, ())
+
+
+def _tied(original: Issue, said: Issue, tag: str) -> Translation | None:
+    """Return a digest in another language as a translation of it.
+
+    None where its parts are others, as where a translator wrote a table in place of a paragraph,
+    of which a summary has no sentence: readers get the original then.
+    """
+    try:
+        translation = translation_from_issue(original, said, tag)
+    except ContentError:
+        return None
+    # Of a heading that several issues have, the last counts: that of one that is translated.
+    units = sorted(translation.units, key=lambda unit: unit.text.strip() != unit.original.strip())
+    return replace(translation, units=tuple(units))
+
+
+def _made(
+    whole: Sequence[CarriedIssue],
+    look: DigestLook,
+    publisher: Publisher,
+    *,
+    day: date,
+    language: Language,
+) -> Issue:
     lead: tuple[Block, ...] = tuple(
         Paragraph(content=(Text(text=line),))
         for line in look.introduction.split("\n")
@@ -191,7 +251,7 @@ class _Composer:
         if self._is_whole:
             return links
         # Who reads parts for everybody alone finds others at these places.
-        place = "" if conditions_of(self.carried.content) else f"#{anchor}"
+        place = "" if part_conditions(self.carried.content) else f"#{anchor}"
         label = msg("Read more").in_language(self.language)
         return (Link(url=f"{self.carried.url}{place}", label=label),) if alone else ()
 

@@ -10,7 +10,7 @@ has what waited.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from pathlib import Path
 
@@ -37,9 +37,9 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.errors import ListError, NewsletterError
 from newsletter.i18n.messages import msg
-from newsletter.issues.conditions import conditions_of, select_parts
+from newsletter.issues.conditions import conditions_of, part_conditions, select_parts
 from newsletter.issues.model import Issue, issue_from_json
-from newsletter.issues.translations import without_translations
+from newsletter.issues.translations import complete_translations
 from newsletter.mailings.archive import archived_as
 from newsletter.mailings.digests.composing import CarriedIssue, DigestLook, compose
 from newsletter.mailings.digests.entries import entry_condition
@@ -297,16 +297,17 @@ def _read(
     mailing: MailingRow,
     setting: DigestSetting,
 ) -> CarriedIssue:
-    # A digest is in the newsletter's own language: it joins what its readers got apart.
-    content = without_translations(issue_from_json(row.content))
+    content = issue_from_json(row.content)
+    content = replace(content, translations=complete_translations(content))
     queries = _frozen_queries(session, mailing)
     try:
         queries = {
             condition: queries.get(condition) or condition_query(session, newsletter.id, condition)
-            for condition in conditions_of(content)
+            for condition in part_conditions(content)
         }
     except ListError:
-        # A correction names a segment that is none any more: what is for everybody is left.
+        # A correction names a segment that is none any more: what is for everybody is left, in
+        # the issue's own language.
         content, queries = select_parts(content, ()), {}
     place = archived_as(session, row)
     readable = newsletter.visibility.readable and place is not Archived.SUBSCRIBERS

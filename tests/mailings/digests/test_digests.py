@@ -325,3 +325,33 @@ def test_whatever_is_chosen_meanwhile_each_issue_comes_exactly_once(
     with reading(engine) as session:
         assert session.scalar(select(func.count()).select_from(DigestEntryRow)) == 0
     engine.dispose()
+
+
+def test_a_digest_is_read_in_the_language_in_which_its_issues_were_sent(
+    each_engine: Engine,
+) -> None:
+    engine = each_engine
+    stage = _stage(engine)
+    with transaction(engine) as session:
+        for address, tag in (("a@example.jp", "en-GB"), ("b@example.jp", "ja")):
+            key = (stage.newsletter_id, stage.subscriber_id(address))
+            session.get_one(SubscriptionRow, key).language = tag
+    for address in PEOPLE[:2]:
+        choose(stage, address, Frequency.WEEKLY)
+    english = "# 1. Town\n\n### The library opens\n\nA new library opens. Ask at the counter.\n"
+    send_issue(stage, 1, translations={"en": ("Issue one", english)})
+    send_issue(stage, 2)
+
+    (mailing,) = open_digests(engine, due(engine))
+
+    assert received(stage)["a@example.jp"] == Counter(["第1号", "第2号"])
+    theirs = _text(stage, mailing, "a@example.jp")
+    assert ("Issue one" in theirs, "A new library opens." in theirs) == (True, True)
+    assert ("Town" in theirs, "第2号" in theirs, "町から" in theirs) == (True, True, False)
+    assert "Read this issue" in theirs
+    original = _text(stage, mailing, "b@example.jp")
+    assert ("Issue one" in original, "第1号" in original, "町から" in original) == (
+        False,
+        True,
+        True,
+    )
