@@ -47,6 +47,7 @@ def search(
                     "heading": hit.heading,
                     "passage": "".join(hit.passage),
                     "draft": hit.draft_id,
+                    "language": hit.language,
                     "sent": hit.sent,
                 }
                 for hit in hits

@@ -13,12 +13,14 @@ from sqlalchemy.orm import Session
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import IssueRow
 from newsletter.issues.drafts.saving import create_draft, save_draft
+from newsletter.issues.drafts.translating import replace_translation
 from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.model import Issue, Paragraph, Text
 from newsletter.issues.search.folding import fold
 from newsletter.issues.search.query import Hit, search_among, search_issues
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import save_issue
+from newsletter.issues.translations import translation_from_issue
 from newsletter.mailings.planning.planning import plan_mailing
 from tests.support.stage import Stage, set_stage
 
@@ -36,6 +38,22 @@ date: 2027-01-05
 ### 給水車が来ます
 
 断水の間、ＡＩチャットで場所を案内します。100%無料です。
+"""
+
+_ENGLISH = """---
+title: January
+date: 2027-01-05
+---
+
+An introduction.
+
+# Living
+
+## Disasters
+
+### Water comes
+
+While the water is off, lorries bring it; AI Chat says where. Free of charge.
 """
 
 
@@ -69,6 +87,19 @@ def test_two_letters_are_found_in_drafts_with_their_item(stage: Stage) -> None:
         save_draft(session, draft, changed, author="葵")
     assert _search(stage, "断水") == []
     assert len(_search(stage, "停電")) == 1
+
+
+def test_what_a_translation_alone_says_is_found_in_it(stage: Stage) -> None:
+    issue, _ = read_markdown(TEXT, source="text")
+    english, _ = read_markdown(_ENGLISH, source="text")
+    with transaction(stage.engine) as session:
+        draft = create_draft(session, stage.newsletter_id, issue, author="葵")
+        replace_translation(session, draft, translation_from_issue(issue, english, "en"))
+
+    (hit,) = _search(stage, "lorries")
+    assert (hit.language, hit.anchor, hit.passage[1]) == ("en", "c1-s1-i1", "lorries")
+    (hit,) = _search(stage, "断水")
+    assert (hit.language, hit.anchor) == ("", "c1-s1-i1")
 
 
 def test_what_was_sent_is_found_as_sent_and_other_newsletters_are_not(stage: Stage) -> None:

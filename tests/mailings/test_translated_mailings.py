@@ -14,6 +14,7 @@ from sqlalchemy import Engine, select
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import BatchRow, IssueRow, NewsletterRow, SeriesMailingRow
+from newsletter.database.vocabulary import Visibility
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.language import Language, closest_language
 from newsletter.issues.checks.findings import Severity
@@ -21,6 +22,8 @@ from newsletter.issues.drafts.saving import get_draft, save_draft
 from newsletter.issues.drafts.translating import replace_translation
 from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.model import Issue, issue_from_json, issue_to_json
+from newsletter.issues.search.index import Indexed, index_words
+from newsletter.issues.search.query import words_of
 from newsletter.issues.store import find_issue
 from newsletter.issues.translations import (
     language_conditions,
@@ -29,7 +32,7 @@ from newsletter.issues.translations import (
 )
 from newsletter.mailings.approvals.readying import ready_draft
 from newsletter.mailings.approvals.requests import content_digest
-from newsletter.mailings.archive import find_publication, languages_of
+from newsletter.mailings.archive import find_publication, languages_of, search_archive
 from newsletter.mailings.mailings import render_stored
 from newsletter.mailings.orders.readiness import stored_findings
 from newsletter.mailings.planning.content import load_content
@@ -217,6 +220,29 @@ def test_the_archive_shows_each_translation_to_whoever_asks_for_it(engine: Engin
             find_publication(session, stage.newsletter_id, stage.issue, language="fr")
 
     assert titles == ["title en", "title zh"]
+
+
+def test_the_archive_finds_what_a_translation_says_and_not_what_is_for_some(
+    engine: Engine,
+) -> None:
+    stage = _stage(engine, "en")
+    stage.subscribe("a@example.jp")
+    plan_mailing(engine, stage.mail())
+    with transaction(engine) as session:
+        newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
+        newsletter.visibility = Visibility.PUBLIC
+        row = session.scalars(select(IssueRow)).one()
+        row.words = words_of(issue_from_json(row.content))
+        index_words(session, Indexed.ISSUE, row.id, row.words)
+
+    def found(words: str) -> list[tuple[str, str]]:
+        with reading(engine) as session:
+            hits = search_archive(session, stage.newsletter_id, words)
+        return [(hit.language, hit.title) for hit in hits]
+
+    assert found("mark 原文") == [("en", "title en")]
+    assert found("目印") == [("", "町だより")]
+    assert found("職員") == []
 
 
 def _correct(stage: Stage, original: str, tag: str, words: str) -> None:

@@ -265,8 +265,10 @@ def keep_translations(
     row = _find(session, draft.newsletter_id, draft.id)
     issue = replace(issue_from_json(row.content), translations=translations)
     row.content, row.updated_at = issue_to_json(issue), now()
+    row.words = words_of(issue)
     session.flush()
     record_uses(session, row.newsletter_id, ContentUser.DRAFT, row.id, row.content)
+    index_words(session, Indexed.DRAFT, row.id, row.words)
     return _draft(row)
 
 

@@ -2,9 +2,9 @@
 
 Words are compared folded: NFKC, without case, kana alike, blanks as one. A word is found wherever
 it stands, however short, also where part of it is a link: Japanese has no blanks between words, and
-many words of two letters. What an issue
-says is kept folded beside it, and its letters in an index (`newsletter.issues.search.index`), so
-that one statement finds the issues; which part of an issue it is is then looked for in its value.
+many words of two letters. What an issue says in all its languages is kept folded beside it, and its
+letters in an index (`newsletter.issues.search.index`), so that one statement finds the issues;
+which part of an issue it is is then looked for in its value.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from newsletter.issues.outline import chapter_anchor
 from newsletter.issues.search.folding import fold, fold_letters
 from newsletter.issues.search.index import Indexed, candidates
 from newsletter.issues.sent import keeps_its_issue
+from newsletter.issues.translations import language_conditions, language_met, translated
 from newsletter.issues.walking import walk_passages
 
 #: Words of a query beyond these, and letters of it, are not looked for.
@@ -50,6 +51,7 @@ class Hit:
         draft_id: Where it is written on; None of what was sent, or has no draft.
         anchor: The part's, in mail and editor; empty outside chapters.
         passage: What stands there: before it, the word itself, after it.
+        language: The tag of the translation that says it; empty of the original.
     """
 
     draft_id: int | None
@@ -61,11 +63,29 @@ class Hit:
     heading: str
     passage: tuple[str, str, str]
     slug: str = ""
+    language: str = ""
 
 
 def words_of(issue: Issue) -> str:
-    """Return all that an issue says, folded, a text a line."""
-    return "\n".join(filter(None, (fold(text) for _, text in walk_passages(issue, code=True))))
+    """Return all that an issue says in all its languages, folded, a text a line."""
+    texts = (
+        fold(text) for _, said in _in_languages(issue) for _, text in walk_passages(said, code=True)
+    )
+    return "\n".join(filter(None, dict.fromkeys(texts)))
+
+
+def _in_languages(issue: Issue) -> Iterator[tuple[str, Issue]]:
+    """Yield an issue and its translations, complete or not, with their tags."""
+    yield "", issue
+    for each in issue.translations:
+        yield each.language, translated(issue, each.language)
+
+
+def _as_sent(issue: Issue) -> Iterator[tuple[str, Issue]]:
+    """Yield what everybody gets of an issue, in each language that readers get, with its tag."""
+    yield "", select_parts(issue, ())
+    for condition in language_conditions(issue):
+        yield language_met((condition,)), select_parts(issue, (condition,))
 
 
 def _terms(query: str) -> tuple[str, ...]:
@@ -120,17 +140,17 @@ def search_among(
     found: list[Hit] = []
     for row in rows:
         # What is for some readers alone is not for everybody to find.
-        issue = select_parts(issue_from_json(row.content), ())
+        languages = tuple(_as_sent(issue_from_json(row.content)))
         chapters = {
             chapter_anchor(at)
-            for at, each in enumerate(issue.chapters, start=1)
+            for at, each in enumerate(languages[0][1].chapters, start=1)
             if fold(each.heading) == asked
         }
 
         def is_within(anchor: str, chapters: Collection[str] = chapters) -> bool:
             return not asked or (anchor.partition("-")[0] if terms else anchor) in chapters
 
-        hits = _hits(issue, wanted, None, row.id, sent=True, within=is_within)
+        hits = _hits(languages, wanted, None, row.id, sent=True, within=is_within)
         found.extend(replace(hit, slug=row.slug) for hit in hits)
     return found[:limit]
 
@@ -165,9 +185,11 @@ def _issues(
         .limit(_MOST_ISSUES)
     ).all()
     for draft in drafts:
-        yield _hits(issue_from_json(draft.content), terms, draft.id, draft.issue_id, sent=False)
+        languages = _in_languages(issue_from_json(draft.content))
+        yield _hits(languages, terms, draft.id, draft.issue_id, sent=False)
     for row, sent in issues:
-        yield _hits(issue_from_json(row.content), terms, None, row.id, sent=bool(sent))
+        languages = _in_languages(issue_from_json(row.content))
+        yield _hits(languages, terms, None, row.id, sent=bool(sent))
 
 
 def _may_say(
@@ -192,7 +214,7 @@ def _holds_each(
 
 
 def _hits(
-    issue: Issue,
+    languages: Iterable[tuple[str, Issue]],
     terms: tuple[str, ...],
     draft_id: int | None,
     issue_id: int | None,
@@ -200,6 +222,26 @@ def _hits(
     sent: bool,
     within: Callable[[str], bool] = lambda _anchor: True,
 ) -> Sequence[Hit]:
+    """Return where the first of an issue's languages says all the words, or else one."""
+    some: Sequence[Hit] = ()
+    for tag, issue in languages:
+        all_said, hits = _hits_in(issue, terms, draft_id, issue_id, sent=sent, within=within)
+        if all_said:
+            return [replace(hit, language=tag) for hit in hits]
+        some = some or [replace(hit, language=tag) for hit in hits]
+    return some
+
+
+def _hits_in(
+    issue: Issue,
+    terms: tuple[str, ...],
+    draft_id: int | None,
+    issue_id: int | None,
+    *,
+    sent: bool,
+    within: Callable[[str], bool],
+) -> tuple[bool, Sequence[Hit]]:
+    """Return the parts that say all the words, or else one of them, and whether it is all."""
     texts: dict[str, list[tuple[IssuePlace, str]]] = {}
     for place, text in walk_passages(issue, code=True):
         if within(place.anchor):
@@ -207,7 +249,7 @@ def _hits(
     said = {anchor: fold(" ".join(text for _, text in all_)) for anchor, all_ in texts.items()}
     whole = [anchor for anchor, text in said.items() if all(term in text for term in terms)]
     some = [anchor for anchor, text in said.items() if any(term in text for term in terms)]
-    return [
+    return bool(whole), [
         Hit(
             draft_id=draft_id,
             issue_id=issue_id,
