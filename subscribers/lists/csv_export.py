@@ -12,7 +12,9 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeAlias
+from contextlib import closing
+from enum import Enum
+from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import (
     ColumnElement,
@@ -30,7 +32,6 @@ from sqlalchemy import (
     select,
     type_coerce,
 )
-from sqlalchemy.orm import aliased
 
 from newsletter.database.engine import reading
 from newsletter.database.tables import (
@@ -44,6 +45,7 @@ from newsletter.database.vocabulary import FieldType, SubscriptionState
 from subscribers.fields.json_access import AttributeText, Position
 from subscribers.fields.model import Field, field_to_json
 from subscribers.fields.store import list_fields
+from subscribers.lists.ahead import read_ahead
 from subscribers.lists.exports import ListPage
 from subscribers.lists.formats import DEFINITIONS
 from subscribers.segments.compile import segment_clause
@@ -58,16 +60,47 @@ _LINE_END = "\r\n"
 _SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 #: What is between tags, or would be read as their quotes.
 _PART_SIGNS = (",", "、", ";", "，", "；", '"')
-#: Without statistics PostgreSQL would read and sort everybody for each page.
+#: Their code points and the apostrophe's: most texts are asked for their first alone.
+_CODES: Sequence[ColumnElement[int]] = [literal_column(str(ord(sign))) for sign in (*_SIGNS, "'")]
+#: Without statistics PostgreSQL would read and sort everybody for each page; instants come in UTC.
 _IN_ORDER = select(
     *(
-        func.set_config(f"enable_{way}", "off", literal(True))  # noqa: FBT003 - an argument of SQL
-        for way in ("sort", "bitmapscan", "hashjoin", "mergejoin")
+        func.set_config(name, value, literal(True))  # noqa: FBT003 - an argument of SQL
+        for name, value in (
+            *((f"enable_{way}", "off") for way in ("sort", "bitmapscan", "hashjoin", "mergejoin")),
+            ("TimeZone", "UTC"),
+        )
     )
 )
 _INSTANTS = ("consented_at", "confirmed_at", "unsubscribed_at", "paused_until")
 
 _Text: TypeAlias = SQLColumnExpression[Any]
+
+
+class _Form(Enum):
+    """What a cell's text needs before it can stand in a line, as SQLite's printf has it."""
+
+    ANY = '"%w"'
+    """Its quotes doubled, and some around it."""
+    WORD = '"%s"'
+    """Quotes around it: it holds none."""
+    DONE = "%s"
+    """Nothing."""
+
+
+class _Cell(NamedTuple):
+    """A cell of each line.
+
+    Attributes:
+        name: Of its column.
+        text: Never NULL.
+        more: The columns of further cells that the text holds.
+    """
+
+    name: str
+    text: _Text
+    form: _Form = _Form.ANY
+    more: tuple[str, ...] = ()
 
 
 def csv_pages(
@@ -105,15 +138,21 @@ def csv_pages(
     if among is not None:
         page = page.where(SubscriptionRow.subscriber_id.in_(among))
     whole = writer.joined(page)
-    yield ListPage(_header([*cells, DEFINITIONS]), 0)
+    yield ListPage(_header([name for cell in cells for name in (cell.name, *cell.more)]), 0)
     definitions = json.dumps([field_to_json(each) for each in fields], ensure_ascii=False)
+    pages = _read(engine, whole, definitions if fields else "")
+    with closing(read_ahead(pages, waits=False)) as made:
+        yield from made
+
+
+def _read(engine: Engine, page: Select[Any], definitions: str) -> Iterator[ListPage]:
     last, size = 0, 1
     while True:
         with reading(engine) as session:
-            if writer.is_postgres:
+            if engine.dialect.name == "postgresql":
                 session.execute(_IN_ORDER)
-            values = {"last": last, "size": size, "definitions": definitions if fields else ""}
-            count, last, text = session.execute(whole, values).one()
+            values = {"last": last, "size": size, "definitions": definitions}
+            count, last, text = session.execute(page, values).one()
         if not count:
             return
         yield ListPage(text + _LINE_END, count)
@@ -132,45 +171,35 @@ class _Writer:
     def __init__(self, is_postgres: bool, newsletter_id: int) -> None:  # noqa: FBT001 - the dialect
         self.is_postgres = is_postgres
         self._newsletter_id = newsletter_id
-        self._own, self._shared = aliased(SuppressionRow), aliased(SuppressionRow)
 
-    def cells(self, fields: Sequence[Field], *, has_tags: bool) -> dict[str, _Text]:
-        """Return the columns by their names, none of them NULL."""
-        row, own, shared = SubscriptionRow, self._own, self._shared
-        return {
-            "email": self._guarded(SubscriberRow.address),
-            "name": self._guarded(row.name),
-            "language": row.language,
-            "time_zone": row.time_zone,
-            "format": row.format,
-            "frequency": type_coerce(row.frequency, String),
-            "state": type_coerce(row.state, String),
-            "tags": self._tags() if has_tags else literal(""),
-            "consent_basis": self._guarded(row.consent_basis),
-            "consent_source": self._guarded(row.consent_source),
-            "consent_wording": self._guarded(row.consent_wording),
-            **{name: self._instant(getattr(row, name)) for name in _INSTANTS},
-            "suppressed": func.coalesce(
-                type_coerce(own.reason, String), type_coerce(shared.reason, String), ""
-            ),
-            "suppressed_at": self._instant(func.coalesce(own.created_at, shared.created_at)),
-            # Why all newsletters leave an address alone may be another's to know.
-            "suppression_evidence": self._guarded(own.evidence),
-            **{each.key: self._value(each) for each in fields},
-        }
+    def cells(self, fields: Sequence[Field], *, has_tags: bool) -> Sequence[_Cell]:
+        """Return a line's cells."""
+        row = SubscriptionRow
+        return [
+            _Cell("email", self._guarded(SubscriberRow.address)),
+            _Cell("name", self._guarded(row.name)),
+            _Cell("language", row.language),
+            _Cell("time_zone", row.time_zone),
+            _Cell("format", row.format, _Form.WORD),
+            _Cell("frequency", type_coerce(row.frequency, String), _Form.WORD),
+            _Cell("state", type_coerce(row.state, String), _Form.WORD),
+            _Cell("tags", self._tags() if has_tags else literal("")),
+            _Cell("consent_basis", self._guarded(row.consent_basis)),
+            _Cell("consent_source", self._guarded(row.consent_source)),
+            _Cell("consent_wording", self._guarded(row.consent_wording)),
+            *(_Cell(name, self._instant(getattr(row, name)), _Form.DONE) for name in _INSTANTS),
+            self._suppression(),
+            *(_Cell(each.key, self._value(each)) for each in fields),
+            _Cell(DEFINITIONS, bindparam("definitions", type_=String)),
+        ]
 
-    def page(self, cells: dict[str, _Text], clause: ColumnElement[bool]) -> Select[Any]:
+    def page(self, cells: Sequence[_Cell], clause: ColumnElement[bool]) -> Select[Any]:
         """Return the query of a page's numbers and lines, from number ``last`` on."""
         row, key = SubscriptionRow, SubscriberRow.address_key
-        line = self._line([*cells.values(), bindparam("definitions", type_=String)])
-        columns: list[_Text] = [row.subscriber_id.label("number"), line.label("line")]
+        columns: list[_Text] = [row.subscriber_id.label("number"), self._line(cells).label("line")]
         query: Select[Any] = select(*columns).join(
             SubscriberRow, SubscriberRow.id == row.subscriber_id
         )
-        for held, scope in ((self._own, self._newsletter_id), (self._shared, 0)):
-            # As the unique index has it.
-            of_scope = func.coalesce(held.newsletter_id, literal_column("0")) == scope
-            query = query.outerjoin(held, and_(held.address_key == key, of_scope))
         return (
             query.where(
                 row.newsletter_id == self._newsletter_id,
@@ -188,36 +217,67 @@ class _Writer:
         join = func.string_agg if self.is_postgres else func.group_concat
         return select(func.count(), func.max(lines.c.number), join(lines.c.line, _LINE_END))
 
-    def _line(self, cells: Sequence[_Text]) -> _Text:
+    def _line(self, cells: Sequence[_Cell]) -> _Text:
         parts = [cells[first : first + _ARGUMENTS] for first in range(0, len(cells), _ARGUMENTS)]
-        line = self._quoted(parts[0])
+        line = self._joined(parts[0])
         for part in parts[1:]:
-            line = line + "," + self._quoted(part)
+            line = line + "," + self._joined(part)
         return line
 
-    def _quoted(self, cells: Sequence[_Text]) -> _Text:
-        if self.is_postgres:
-            doubled = (func.replace(cell, '"', '""') for cell in cells)
-            return literal('"') + func.concat_ws('","', *doubled) + '"'
-        # SQLite's %w doubles the quotes.
-        return func.printf(",".join(['"%w"'] * len(cells)), *cells, type_=String)
+    def _joined(self, cells: Sequence[_Cell]) -> _Text:
+        """Return cells with commas between them."""
+        if not self.is_postgres:
+            form = ",".join(cell.form.value for cell in cells)
+            return func.printf(form, *(cell.text for cell in cells), type_=String)
+        texts: list[_Text] = []
+        fixed = ""
+        for cell in cells:
+            is_done = cell.form is _Form.DONE
+            doubled = func.replace(cell.text, '"', '""')
+            texts += [
+                literal(fixed if is_done else f'{fixed}"'),
+                doubled if cell.form is _Form.ANY else cell.text,
+            ]
+            fixed = "," if is_done else '",'
+        return func.concat(*texts, literal(fixed.removesuffix(",")), type_=String)
 
     def _guarded(self, text: _Text) -> _Text:
         """Return a text that no spreadsheet takes for a formula, and empty for NULL."""
+        code = (func.ascii if self.is_postgres else func.unicode)(text)
         first = func.substr(func.ltrim(text, "'"), 1, 1)
-        guarded = case((first.in_(_literals(_SIGNS)), literal("'") + text), else_=text)
-        return func.coalesce(guarded, "", type_=String)
+        is_formula = and_(code.in_(_CODES), first.in_(_literals(_SIGNS)))
+        return func.coalesce(case((is_formula, literal("'") + text), else_=text), "", type_=String)
 
-    def _instant(self, moment: ColumnElement[Any]) -> _Text:
-        """Return an instant in UTC as ISO 8601 has it, or nothing."""
+    def _instant(self, moment: _Text) -> _Text:
+        """Return the cell of an instant in UTC as ISO 8601 has it, or an empty one."""
+        text: _Text
         if self.is_postgres:
-            text = func.to_char(
-                func.timezone("UTC", moment), literal_column("""'YYYY-MM-DD"T"HH24:MI:SS.US'""")
-            )
+            text = func.to_json(moment).cast(String)
         else:
-            text = func.replace(type_coerce(moment, String), " ", "T")
-        whole = func.replace(text, ".000000", "", type_=String)
-        return func.coalesce(whole + "+00:00", "", type_=String)
+            day = func.replace(type_coerce(moment, String), " ", "T")
+            whole = func.replace(day, ".000000", "", type_=String)
+            text = literal('"') + whole + '+00:00"'
+        return func.coalesce(text, '""', type_=String)
+
+    def _suppression(self) -> _Cell:
+        """Return the cells of why an address gets no mail, by the newsletter's own reason first."""
+        own = SuppressionRow.newsletter_id == self._newsletter_id
+        shared = SuppressionRow.newsletter_id.is_(None)
+        reason = _Cell("suppressed", type_coerce(SuppressionRow.reason, String), _Form.WORD)
+        since = _Cell("suppressed_at", self._instant(SuppressionRow.created_at), _Form.DONE)
+        # Why all newsletters leave an address alone may be another's to know.
+        told = case((own, SuppressionRow.evidence), else_="")
+        evidence = _Cell("suppression_evidence", self._guarded(told))
+        found = (
+            select(self._joined([reason, since, evidence]))
+            .where(SuppressionRow.address_key == SubscriberRow.address_key, or_(own, shared))
+            .order_by(shared)
+            .limit(1)
+            .correlate(SubscriberRow)
+            .scalar_subquery()
+        )
+        names = ("suppressed_at", "suppression_evidence")
+        return _Cell("suppressed", func.coalesce(found, '"","",""'), _Form.DONE, names)
 
     def _tags(self) -> _Text:
         tags = (

@@ -5,12 +5,10 @@ from __future__ import annotations
 import gc
 import sys
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
-from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, insert, select, update
@@ -26,6 +24,7 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.tokens import Pseudonyms
 from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
+from subscribers.lists.ahead import read_ahead
 from subscribers.lists.columns import Problem, is_header
 from subscribers.lists.files import Record, csv_records
 from subscribers.lists.sharing import (
@@ -431,15 +430,3 @@ def _reading_beside() -> Iterator[None]:
     finally:
         sys.setswitchinterval(_USUAL_TURN_SECONDS)
         gc.unfreeze()
-
-
-_Item = TypeVar("_Item")
-
-
-def read_ahead(items: Iterator[_Item]) -> Generator[_Item, None, None]:
-    """Yield the same items in the same order, one made ahead; what making one raises is raised."""
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-ahead") as thread:
-        coming = thread.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = thread.submit(next, items, None)
-            yield item
