@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy import Engine, Select
@@ -160,6 +161,8 @@ def export_people(
     json_lines: bool = False,
     language: Language | None = None,
     among: Select[int] | None = None,
+    text: str = "",
+    tag: str = "",
 ) -> Iterator[ListPage]:
     """Write down who exports what, and return the list, a page in memory at a time.
 
@@ -172,6 +175,9 @@ def export_people(
         json_lines: Whether they want JSON lines instead of CSV.
         language: Whose words the CSV has, for people to read; None for one that is imported again.
         among: The numbers of those whom a search found; None for all.
+        text: What that search was for. Of an address the audit log keeps the domain alone, since
+            it stays when the person is erased.
+        tag: The tag that they all have.
 
     Raises:
         ListError: The segment is none.
@@ -183,7 +189,12 @@ def export_people(
             actor,
             Action.SUBSCRIBER_EXPORT,
             newsletter_id=newsletter.id,
-            details={"segment": segment, "state": state.value if state else ""},
+            details={
+                "segment": segment,
+                "state": state.value if state else "",
+                "searched": re.sub(r"[^\s@＠]*[@＠]", "…@", text),
+                "tags": tag,
+            },
         )
     if json_lines:
         people = exported(engine, newsletter, segment=query, state=state, among=among)

@@ -92,6 +92,7 @@ Detail: TypeAlias = Literal[
     "revision",
     "roles",
     "rows",
+    "searched",
     "segment",
     "shares_fields_with",
     "since",

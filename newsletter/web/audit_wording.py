@@ -281,6 +281,7 @@ DETAIL_NAMES: Mapping[Detail, Message] = {
     "revision": msg("Revision"),
     "roles": msg("Roles"),
     "rows": msg("Rows"),
+    "searched": msg("Searched for"),
     "segment": msg("Segment"),
     "shares_fields_with": msg("Shares fields with"),
     "since": pmsg("audit", "Since"),

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, delete, distinct, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm.attributes import flag_modified
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import FieldRow, NewsletterRow, SubscriptionRow
@@ -136,6 +137,8 @@ def _take_away(
             found = session.scalars(page.where(place > last)).all()
             for relation in found:
                 relation.attributes = _without(relation.attributes, row.key, options)
+                # Nobody changed their mind: an import is still undone for them.
+                flag_modified(relation, "changed_at")
         count += len(found)
         if not found or (most is not None and count >= most):
             return count

@@ -6,7 +6,7 @@ in every newsletter of the group, and who is new in one brings along what the ot
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, select, text, update
@@ -22,7 +22,8 @@ from newsletter.database.tables import (
 from newsletter.database.vocabulary import FieldType
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
-from subscribers.fields.model import Field
+from subscribers.fields.model import Field, Value, current_values
+from subscribers.fields.store import list_fields
 
 #: Keys and types of fields, and the options of each: all by which values are judged.
 FieldChoices: TypeAlias = frozenset[tuple[str, FieldType, str]]
@@ -142,7 +143,7 @@ def share_values(
 def take_back(session: Session, import_id: int, newsletter_id: int, *, most: int) -> bool:
     """Give the other newsletters of a group back what an import's values replaced.
 
-    Whose values somebody changed since keeps them.
+    Whose values somebody changed since keeps them; those of fields deleted since stay away.
 
     Args:
         session: Within the transaction that undoes a page of the import.
@@ -179,25 +180,37 @@ def take_back(session: Session, import_id: int, newsletter_id: int, *, most: int
         .order_by(SubscriptionRow.subscriber_id)
         .with_for_update(of=SubscriptionRow)
     ).all()
-    back = [
-        {"number": row.subscriber_id, "values": row.attributes}
-        for row in held
-        if row.held == row.written
-    ]
-    if back:
-        session.connection().execute(
-            update(SubscriptionRow)
-            .where(
-                SubscriptionRow.newsletter_id == other,
-                SubscriptionRow.subscriber_id == bindparam("number"),
-            )
-            .values(
-                attributes=bindparam("values", type_=SubscriptionRow.attributes.type),
-                changed_at=SubscriptionRow.changed_at,
-            ),
-            back,
-        )
+    known = list_fields(session, newsletter_id)
+    write_values(
+        session,
+        other,
+        {
+            row.subscriber_id: current_values(known, row.attributes)
+            for row in held
+            if current_values(known, row.held) == current_values(known, row.written)
+        },
+    )
     session.execute(
         delete(ImportSpreadRow).where(of_page).execution_options(synchronize_session=False)
     )
     return True
+
+
+def write_values(
+    session: Session, newsletter_id: int, values: Mapping[int, Mapping[str, Value]]
+) -> None:
+    """Give people these values of fields in a newsletter, without a word of when they changed."""
+    if not values:
+        return
+    session.connection().execute(
+        update(SubscriptionRow)
+        .where(
+            SubscriptionRow.newsletter_id == newsletter_id,
+            SubscriptionRow.subscriber_id == bindparam("number"),
+        )
+        .values(
+            attributes=bindparam("values", type_=SubscriptionRow.attributes.type),
+            changed_at=SubscriptionRow.changed_at,
+        ),
+        [{"number": number, "values": dict(each)} for number, each in values.items()],
+    )

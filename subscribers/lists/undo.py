@@ -54,9 +54,11 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
+from subscribers.fields.model import current_values
+from subscribers.fields.store import list_fields
 from subscribers.growth import count_readers
 from subscribers.growth_log import log_growth
-from subscribers.lists.sharing import take_back
+from subscribers.lists.sharing import hold_fields, take_back, write_values
 
 #: So long it is kept what an import changed.
 KEPT_DAYS = 30
@@ -254,6 +256,8 @@ class _Page:
         return spread or self._restore() or self._take_tags() or self._remove()
 
     def _restore(self) -> bool:
+        # Whoever deletes a field waits until its values were left out, or is waited for.
+        hold_fields(self._session.connection(), self._newsletter_id)
         changed = ImportChangeRow.import_id == self._row.id
         numbers = self._session.scalars(
             select(ImportChangeRow.subscriber_id)
@@ -293,10 +297,30 @@ class _Page:
             .values({name: getattr(ImportChangeRow, name) for name in _RESTORED})
             .execution_options(synchronize_session=False)
         )
+        self._leave_out_former_values(of_page, same)
         self._log_growth(count_readers(self._session, self._newsletter_id, same) - readers)
         self._session.execute(delete(ImportChangeRow).where(of_page))
         self._count(restored=len(same), kept=len(numbers) - len(same))
         return True
+
+    def _leave_out_former_values(self, of_page: ColumnElement[bool], whose: Sequence[int]) -> None:
+        """Take away again what was given back of fields that were deleted since."""
+        known = list_fields(self._session, self._newsletter_id)
+        found = self._session.execute(
+            select(ImportChangeRow.subscriber_id, ImportChangeRow.attributes).where(
+                of_page, ImportChangeRow.subscriber_id.in_(whose)
+            )
+        ).all()
+        current = {row.subscriber_id: current_values(known, row.attributes) for row in found}
+        write_values(
+            self._session,
+            self._newsletter_id,
+            {
+                row.subscriber_id: current[row.subscriber_id]
+                for row in found
+                if current[row.subscriber_id] != row.attributes
+            },
+        )
 
     def _take_tags(self) -> bool:
         """Take tags away that the import gave, from whoever nobody changed since."""

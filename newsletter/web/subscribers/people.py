@@ -123,6 +123,8 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
             state=wanted.state,
             language=visit.language if form == "readable" else None,
             among=among,
+            text=wanted.text,
+            tag=wanted.tag,
         )
         # By the mark, Excel knows that it is UTF-8.
         lines = chain(["\ufeff"], (page.text for page in pages_of_list))

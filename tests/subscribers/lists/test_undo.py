@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     Base,
@@ -32,6 +33,8 @@ from newsletter.newsletters.publications import (
     create_newsletter,
     find_newsletter,
 )
+from subscribers.fields.actions import delete_field
+from subscribers.fields.purging import purge_removed
 from subscribers.leaving import unsubscribe
 from subscribers.lists.files import csv_records
 from subscribers.lists.imports import ImportOptions, ImportReport, import_records
@@ -258,6 +261,29 @@ def test_values_come_back_in_every_newsletter_that_shares_the_fields(
     last = stage.subscriber_id("d@x.example")
     kept = [row for row in before["subscription"] if row[1] != last]
     assert [row for row in _rows(stage)["subscription"] if row[1] != last] == kept
+
+
+def test_a_field_deleted_since_hinders_no_undoing_and_its_values_stay_away(stage: Stage) -> None:
+    fields.set_fields(stage.engine, stage.newsletter_id, fields.CITY, fields.AGE)
+    with transaction(stage.engine) as session:
+        sharing = find_newsletter(session, DRAFT.slug)
+        create_newsletter(session, replace(DRAFT, slug="other"), sharing=sharing)
+    stage.subscribe("a@x.example")
+    set_subscribers(stage.engine, "other", {"a@x.example": ""})
+    with transaction(stage.engine) as session:
+        session.execute(update(SubscriptionRow).values(attributes={"city": "千葉", "age": 20}))
+    lines = ["email,name,city,age\n", *(f"{name}@x.example,葵,東京,30\n" for name in "ab")]
+    import_records(stage.engine, stage.newsletter_id, csv_records(lines, source="l.csv"), _OPTIONS)
+    with transaction(stage.engine) as session:
+        delete_field(session, COMMAND_LINE, stage.newsletter_id, "city")
+    number = _order(stage)
+    assert purge_removed(stage.engine)
+    assert undo_import(stage.engine, number)
+    with reading(stage.engine) as session:
+        done = undone_of(session.get_one(ListImportRow, number))
+        left = session.execute(select(SubscriptionRow.name, SubscriptionRow.attributes)).all()
+    assert done == Undone(removed=1, restored=1)
+    assert [(row.name, row.attributes) for row in left] == [("", {"age": 20})] * 2
 
 
 def test_the_same_list_is_a_new_import_after_it_was_undone(stage: Stage) -> None:

@@ -169,9 +169,13 @@ def test_the_list_is_exported_and_the_export_is_written_down(stage: Stage, sign_
         found = client.get(f"{_BASE}.csv", params={"text": "ANNA", "form": form})
         assert ("anna@" in found.text, "ben@" in found.text) == (True, False)
         assert "@" not in client.get(f"{_BASE}.csv", params={"tag": "x", "form": form}).text
+    assert client.get(f"{_BASE}.csv", params={"text": "anna@example.jp"}).status_code == 200
     with reading(stage.engine) as session:
-        query = select(AuditEventRow.id).where(AuditEventRow.action == "subscriber.export")
-        assert session.scalars(query).all()
+        query = select(AuditEventRow.details).where(AuditEventRow.action == "subscriber.export")
+        details = session.scalars(query.order_by(AuditEventRow.id)).all()
+    asked = [(one["searched"], one["tags"]) for one in details]
+    # What somebody's address was may not stay when they are erased.
+    assert asked == [("", ""), ("", ""), *[("ANNA", ""), ("", "x")] * 2, ("…@example.jp", "")]
 
 
 def test_a_tag_is_given_to_those_chosen_and_to_all_whom_a_search_finds(
