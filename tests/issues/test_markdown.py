@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -12,6 +13,7 @@ from newsletter.errors import ContentError
 from newsletter.i18n.language import Language
 from newsletter.issues.checks.content import check_issue
 from newsletter.issues.markdown.reader import read_markdown
+from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.model import (
     Anchor,
     Comment,
@@ -22,6 +24,8 @@ from newsletter.issues.model import (
     Quotation,
     Strong,
     Table,
+    Text,
+    ThematicBreak,
 )
 from newsletter.issues.outline import table_of_contents
 from newsletter.issues.plain_text import block_text
@@ -84,6 +88,83 @@ def test_a_line_that_is_typed_is_a_line_that_is_read(end: str) -> None:
     assert [block_text(block) for block in lead] == ["日時: 11月3日\n場所: 公民館"]
 
 
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("3. 三\n1. 一\n2. 二", "3. 三\n\n1. 一\n2. 二"),
+        ("1. 一\n2. 二\n\n5. 五", "1. 一\n2. 二\n\n5. 五"),
+        ("2. 二\n2. 二の次", "2. 二\n3. 二の次"),
+        ("1. 一\n1. 二\n1. 三", "1. 一\n2. 二\n3. 三"),
+        ("> 9. 九\n> 7. 七", "> 9. 九\n> 7. 七"),
+    ],
+)
+def test_numbers_of_a_list_are_those_typed_unless_all_are_the_same(typed: str, read: str) -> None:
+    issue = _read(typed)
+    assert "\n\n".join(map(block_text, issue.lead)) == read
+    assert read_markdown(to_markdown(issue), source="written")[0] == issue
+
+
+@pytest.mark.parametrize(
+    ("behind", "first"),
+    [
+        ("python", ""),
+        ("python name.py", "name.py\n"),
+        ("python:name.py", "name.py\n"),
+        ("name.py", "name.py\n"),
+        ("設定.yml", "設定.yml\n"),
+        ('yaml title="設定.yml" linenos=1', "設定.yml\n"),
+        ("sh Run this first", "Run this first\n"),
+        ("{.python .numberLines}", ""),
+        ("js {1,3}", ""),
+        ("c++", ""),
+        ("objective-c", ""),
+    ],
+)
+def test_words_behind_a_fence_are_the_first_line_but_for_a_languages_name(
+    behind: str, first: str
+) -> None:
+    assert block_text(_read(f"~~~{behind}\ncode\n~~~").lead[0]) == f"{first}code"
+
+
+@pytest.mark.parametrize(
+    ("typed", "kinds"),
+    [
+        ("一行目\n二行目\n-----\n後", [Paragraph, ThematicBreak, Paragraph]),
+        ("一行目\n二行目\n=====\n後", [Paragraph]),
+    ],
+)
+def test_a_rule_below_several_lines_makes_no_heading_of_them(typed: str, kinds: list[type]) -> None:
+    issue = _read(typed)
+    assert ([type(block) for block in issue.lead], issue.chapters) == (kinds, ())
+
+
+PATHS = [
+    "C:\\Users\\_work\\.git\\#1",
+    "\\\\server\\共有\\(旧)資料\\第1回_議事録_最終.pdf",
+    "D:\\!重要\\",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    "around", ["{}", "場所は{}です", "「{}」、**{}** [{}](https://a.jp/)", "| {} |\n|---|"]
+)
+def test_a_path_of_windows_is_read_as_it_is_typed(path: str, around: str) -> None:
+    issue = _read(around.format(path, path, path))
+    said = block_text(issue.lead[0])
+    assert said.count(path) == around.count("{}")
+    assert read_markdown(to_markdown(issue), source="written")[0] == issue
+
+
+@pytest.mark.parametrize(
+    "words", ["\\1*", "\\1_ x", "C:_ x", "C:*x*", "A:\\*", "\\\\a", "C:\\a_*b_"]
+)
+def test_what_looks_like_a_path_once_it_is_escaped_comes_back_the_same(words: str) -> None:
+    lead = (Paragraph(content=(Text(text=words),)),)
+    issue = Issue(title="題", issue_date=date(2026, 1, 1), lead=lead)
+    assert read_markdown(to_markdown(issue), source="written")[0].lead == lead
+
+
 @pytest.mark.parametrize("end", ["\x0b", "\x0c", "\u2028", "\u2029"])
 def test_a_line_end_of_a_word_processor_is_one(end: str) -> None:
     read = read_issue(f"{HEAD}一\n日時: 3日{end}場所: 公民館\n".encode(), source="x")
@@ -99,8 +180,8 @@ def test_a_table_ends_at_a_line_without_a_bar(below: str) -> None:
     assert [type(block) for block in lead] == [Table, Paragraph]
 
 
-def test_a_heading_over_two_lines_is_one_line_with_a_blank_between_western_words() -> None:
-    chapters = _read("one\ntwo\n===\n\nこれは\n章\n===\n").chapters
+def test_a_line_end_in_a_heading_is_a_blank() -> None:
+    chapters = _read("# one<br>two\n\nこれは章\n===\n").chapters
     assert [chapter.heading for chapter in chapters] == ["one two", "これは章"]
 
 
@@ -324,6 +405,7 @@ def test_any_language_has_a_nearest_one(language: str, nearest: Language) -> Non
         "TITLE : 号 #12: 速報\ndate : 2026-11-01\nnumber : 007",
         '"title": 号 #12: 速報\n"date": 2026-11-01\n"number": 007',
         "title:\t号 #12: 速報\ndate:\t2026-11-01\nnumber:\t007",
+        "title：号 #12: 速報\nDate ： 2026-11-01\nnumber：　007",
         "Title: >\n  号\n  #12:\n  速報\nDate: 2026-11-01\nNumber: '007'",
     ],
 )

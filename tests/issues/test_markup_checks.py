@@ -53,6 +53,7 @@ def _ranges(body: str) -> list[tuple[str, str, tuple[int, int], str]]:
         ("reference-unresolved", "[words][ref]"),
         ("url-cut", "https://example.jp/"),
         ("mark-literal", "＊＊"),
+        ("mark-literal", "'''太字'''"),
         ("mark-literal", "~~"),
         ("placeholder", "%recipient.name%"),
         ("placeholder", "{$name}"),
@@ -79,6 +80,29 @@ def test_signs_that_readers_would_see_are_named_with_their_line(code: str, signs
     behind = {"url-cut": "日本語", "mark-swallowed": "=15、6*2=12"}.get(code, " です")
     before = "CO" if signs in {"~2~", "^2^"} else " "
     assert (code, signs, 10) in _found(f"一行目\n二行目{before}{signs}{behind}")
+
+
+@pytest.mark.parametrize(
+    "typed", ["これは_斜体_です", "これは_sparse_です", "第1回_議事録_最終.pdf"]
+)
+def test_underscores_within_a_japanese_word_are_named(typed: str) -> None:
+    signs = "_" + typed.split("_")[1] + "_"
+    found = _ranges(f"一行目\n二行目{typed}")
+    assert [(code, about, first) for code, about, (first, _), _ in found] == [
+        ("underscores", signs, 10)
+    ]
+
+
+@pytest.mark.parametrize(
+    "typed", ["snake_case_name", "a_b_", "_前_だけ", "これは_一つ", "*傍点*と_印 _"]
+)
+def test_other_underscores_are_left_alone(typed: str) -> None:
+    assert _found(f"一行目\n二行目 {typed}") == []
+
+
+def test_numbers_out_of_order_are_named() -> None:
+    assert _found("文\n\n3. 三\n1. 一の行\n2. 二") == [("list-numbers", "一の行", 12)]
+    assert _found("文\n\n1. 一\n1. 二\n\n文\n\n3. 三") == []
 
 
 @pytest.mark.parametrize(

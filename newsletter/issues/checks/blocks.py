@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import datetime, time
 from functools import partial
-from itertools import chain
+from itertools import chain, pairwise
 from typing import assert_never
 
 from newsletter.i18n.messages import Message, msg, nmsg
@@ -46,7 +46,15 @@ from newsletter.issues.model import (
 )
 from newsletter.issues.outline import table_of_contents
 from newsletter.issues.plain_text import inline_words
-from newsletter.issues.walking import running_texts, walk_placed_blocks, walk_runs, with_blocks
+from newsletter.issues.walking import (
+    content_of,
+    first_words,
+    running_texts,
+    walk_parts,
+    walk_placed_blocks,
+    walk_runs,
+    with_blocks,
+)
 
 #: Pictures that stand beside each other in a mail and can still be seen.
 _FEWEST, _MOST = 2, 4
@@ -60,6 +68,8 @@ def check_blocks(issue: Issue, fields: Collection[str] = ()) -> Iterator[Finding
         fields: The keys of the fields that the newsletter has of its readers.
     """
     contents = 0
+    for part in walk_parts(issue):
+        yield from _check_numbers(part.body, part.place)
     for place, block in walk_placed_blocks(issue):
         contents += isinstance(block, Contents)
         yield from _check(block, place, issue, contents)
@@ -111,6 +121,30 @@ def _check(  # noqa: C901 - one a kind
             pass
         case _:
             assert_never(block)
+
+
+def _check_numbers(blocks: tuple[Block, ...], place: IssuePlace) -> Iterator[Finding]:
+    """Yield where a numbered list follows another whose numbers do not lead to its own."""
+    for before, block in pairwise(blocks):
+        match before, block:
+            case ListBlock(ordered=True), ListBlock(ordered=True) if before.start + block.start > 2:  # noqa: PLR2004 - two lists from 1
+                yield _finding(
+                    "list-numbers",
+                    place,
+                    first_words(block, most=40),
+                    msg(
+                        "The numbers of a list are out of order: {first}, then {second}.",
+                        first=before.start + len(before.items) - 1,
+                        second=block.start,
+                    ),
+                    msg("Readers see them as typed; number the items anew if that is a slip."),
+                    Severity.HINT,
+                )
+            case _:
+                pass
+    for block in blocks:
+        for inner in content_of(block).within:
+            yield from _check_numbers(inner, place)
 
 
 def _fence(kind: Fence) -> str:

@@ -15,7 +15,7 @@ _FENCE = "---"
 _SIGNS = re.compile(r"[\W_]+")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 #: A field of front matter that begins on its line.
-_FIELD = re.compile(r"[\"']?([A-Za-z]+)[\"']?\s*:")
+_FIELD = re.compile(r"[\"']?([A-Za-z]+)[\"']?\s*[:\uff1a]")
 _CHAPTER, _SECTION, _ITEM = 1, 2, 3
 
 

@@ -85,7 +85,13 @@ _BARE_HOST = re.compile(
 _RULE = re.compile(r"\s*(\S)(?:\s*\1){3,}\s*")
 _LOOSE = re.compile(
     r"(?<!\*)\*\*(?!\*)|(?<!~)~~(?!~)|(?<![A-Za-z0-9_])__(?=\S)|```|~~~|\|\s*:?-{3,}:?\s*\|"
-    r"|(?<!＊)＊＊(?!＊)"
+    r"|(?<!＊)＊＊(?!＊)|(?<!')'''(?=[^\s'])[^'\n]{1,80}'''(?!')"
+)
+#: Within a word "_" is a letter, so that names of files keep theirs; beside Japanese, which writes
+#: no spaces, it was perhaps a mark.
+_UNDERSCORES = re.compile(
+    r"(?<=[\u3040-\u30ff\u4e00-\u9fff々])_(?=[^\s_])[^_\n]{0,60}(?<=[^\s_])_(?=[\w])"
+    r"|(?<=\w)_(?=[^\s_])[^_\n]{0,60}(?<=[^\s_])_(?=[\u3040-\u30ff\u4e00-\u9fff々])"
 )
 #: What other kinds of Markdown read, and this one does not: highlights, insertions, attributes,
 #: formulas, low and high letters, emoji by name; and at the beginning of a line alerts, contents,
@@ -269,6 +275,13 @@ _KINDS = (
         find=_loose_marks,
         message=msg("A Markdown mark would reach readers as text"),
         remedy=msg("Put it next to its word, add its counterpart, or remove it."),
+    ),
+    _Kind(
+        code="underscores",
+        find=_matches(_UNDERSCORES),
+        message=msg("Underscores within a word do not emphasize"),
+        remedy=msg("Write *…* for emphasis; leave them as they are in a name."),
+        severity=Severity.HINT,
     ),
     _Kind(
         code="mark-literal",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 from urllib.parse import unquote, urlsplit
 
 from markdown_it.tree import SyntaxTreeNode
@@ -27,6 +27,7 @@ from newsletter.issues.markdown.runs import (
     source_start,
     without_blank_edges,
     without_mark,
+    words_behind_fence,
 )
 from newsletter.issues.markdown.syntax import OPEN_COMMENT, Parsed
 from newsletter.issues.model import (
@@ -97,12 +98,10 @@ class BlockReader:
         match node.type:
             case "paragraph":
                 yield from self._paragraph(node)
-            case "bullet_list" | "ordered_list":
-                yield ListBlock(
-                    items=tuple(tuple(self._list_item(item)) for item in node.children),
-                    ordered=node.type == "ordered_list",
-                    start=int(node.attrs.get("start", 1)),
-                )
+            case "bullet_list":
+                yield ListBlock(items=self._items(node.children))
+            case "ordered_list":
+                yield from self._numbered(node.children)
             case "blockquote":
                 yield self._quotation(node)
             case "heading":
@@ -118,9 +117,9 @@ class BlockReader:
             case kind if kind == PART_CONDITION:
                 raise self.misplaced_condition(node)
             case "fence" | "code_block":
-                # Behind a fence stands a language's name; other words are the editor's.
-                named = "" if node.info.isascii() else f"{node.info.strip()}\n"
-                yield Verbatim(text=named + node.content.removesuffix("\n"))
+                named = words_behind_fence(node.info)
+                text = node.content.removesuffix("\n")
+                yield Verbatim(text=f"{named}\n{text}" if named else text)
             case _:
                 yield FencedReader(self).read(node)
 
@@ -154,6 +153,23 @@ class BlockReader:
         if not (blocks and content):
             return Quotation(blocks=tuple(self.blocks(node.children)))
         return Quotation(blocks=blocks, source=content)
+
+    def _items(self, nodes: Iterable[SyntaxTreeNode]) -> tuple[tuple[Block, ...], ...]:
+        return tuple(tuple(self._list_item(item)) for item in nodes)
+
+    def _numbered(self, items: Sequence[SyntaxTreeNode]) -> Iterator[ListBlock]:
+        """Read a numbered list; where its numbers do not go on as typed, another one begins.
+
+        CommonMark would number on from the first. The same number at each item asks for that.
+        """
+        numbers = [int(item.info) for item in items]
+        begins = [
+            index
+            for index, number in enumerate(numbers)
+            if not index or (len(set(numbers)) > 1 and number != numbers[index - 1] + 1)
+        ]
+        for begin, end in pairwise([*begins, len(items)]):
+            yield ListBlock(items=self._items(items[begin:end]), ordered=True, start=numbers[begin])
 
     def _list_item(self, item: SyntaxTreeNode) -> Iterator[Block]:
         """Read an item; GFM's box of a task becomes a sign that every reader sees."""

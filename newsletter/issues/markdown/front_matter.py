@@ -38,6 +38,8 @@ _ENTRY = re.compile(
 )
 #: A tab behind a key, which YAML allows and PyYAML does not.
 _TAB = re.compile(r"^([^\s:]+[ \t]*:)[ \t]*\t[ \t]*")
+#: A colon of Japanese, behind the name of a field.
+_WIDE_COLON = re.compile(r"^([A-Za-z]+)[ \t]*\uff1a[ \t\u3000]*")
 #: Values that YAML reads as an editor means them: quoted strings, lists, heads of blocks.
 _QUOTED = re.compile(
     r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')\s*(?:\s#.*)?|\[.*\]|\{.*:.*\}|[|>][+-]?\d?[+-]?"""
@@ -221,7 +223,9 @@ def _fault(errors: list[ErrorDetails], text: str, source: str) -> ContentError:
 
 
 def _line_of(name: str, text: str) -> int:
-    found = re.search(rf"^\s*[\"']?{re.escape(name)}[\"']?\s*:", text, re.MULTILINE | re.IGNORECASE)
+    found = re.search(
+        rf"^\s*[\"']?{re.escape(name)}[\"']?\s*[:\uff1a]", text, re.MULTILINE | re.IGNORECASE
+    )
     return text[: found.end()].count("\n") + 2 if found else 1
 
 
@@ -248,7 +252,7 @@ def _verbatim(lines: list[str]) -> Iterator[str]:
             yield line
             continue
         block = -1
-        line = _TAB.sub(r"\g<1> ", line)  # noqa: PLW2901 - the same line, as PyYAML reads it
+        line = _TAB.sub(r"\g<1> ", _WIDE_COLON.sub(r"\1: ", line))  # noqa: PLW2901 - the same line, as PyYAML reads it
         found = _FIELD.fullmatch(line) or _ENTRY.fullmatch(line)
         if found is None:
             yield line

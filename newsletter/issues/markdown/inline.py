@@ -177,6 +177,13 @@ _EITHER = re.compile(
 #: Characters of a local part, by RFC 5321.
 _LONGEST_MAILBOX = 64
 _TRAILING = "?!.,:;*_~'"
+_IN_NAME = r"[^\x00-\x20\\`*\[\]<>|?\":@^~&\u3000-\u3002「」『』（）、。]"
+#: A path such as ``C:\\Users\\_a`` or ``\\\\host\\b``, up to a sign that no name of a file has, or
+#: that begins something else. Its backslashes are no escapes.
+WINDOWS_PATH = re.compile(
+    rf"(?<![A-Za-z0-9\\;])(?:[A-Za-z]:\\(?![\\`*\[\]<>|?\":@^~&])"
+    rf"|\\\\[A-Za-z0-9][A-Za-z0-9._-]*\\(?={_IN_NAME})){_IN_NAME}*(?:\\{_IN_NAME}*)*"
+)
 #: Where in plain text a backslash keeps an address from being one.
 GUARDED = re.compile(r"(?<=http)(?=://)|(?<=https)(?=://)|(?<=[A-Za-z0-9._%+-])(?=@[A-Za-z0-9])")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -127,3 +128,24 @@ def joins_without_space(before: Inline | Picture | None, after: Inline | Picture
         return True
     left, right = inline_words((before,))[-1:], inline_words((after,))[:1]
     return all(char and unicodedata.east_asian_width(char) in "WF" for char in (left, right))
+
+
+#: What is said to a program behind the fence of a code block: in braces, or as ``name=value``.
+_SETTINGS = re.compile(
+    r"\{[^{}]*\}|(?:(?:file)?name|file|title|caption)=(?:\"(?P<quoted>[^\"]*)\"|(?P<title>\S+))"
+    r"|[\w-]+=(?:\"[^\"]*\"|\S+)",
+    re.ASCII,
+)
+#: A language's name, before a file's or alone; a name with a dot in it is a file's.
+_LANGUAGE = re.compile(r"^[A-Za-z0-9_+#-]+(?::|$)")
+
+
+def words_behind_fence(info: str) -> str:
+    """Return the words behind the fence of a code block that are for readers.
+
+    The name of a language is not, nor are settings, but for a title.
+    """
+    words = _SETTINGS.sub(lambda found: found["title"] or found["quoted"] or "", info).split()
+    if words:
+        words[0] = _LANGUAGE.sub("", words[0], count=1)
+    return " ".join(filter(None, words))

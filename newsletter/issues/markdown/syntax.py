@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from markdown_it import MarkdownIt
-from markdown_it.rules_block import StateBlock
+from markdown_it.rules_block import StateBlock, lheading
 from markdown_it.rules_block.table import escapedSplit, table
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
@@ -28,6 +28,7 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Number
 from newsletter.issues.markdown.fences import FenceError, read_fences
 from newsletter.issues.markdown.inline import (
+    WINDOWS_PATH,
     bound_labels,
     domain_at,
     mailbox_before,
@@ -51,6 +52,8 @@ _MERGE_FIELD = re.compile(
     re.escape(MERGE_FIELD) + r"([^\]\[|\\\s]{1,64})(?:\|((?:[^\]\\\n]|\\[\]\\])*))?\]"
 )
 _ESCAPED = re.compile(r"\\([\]\\])")
+#: A line and the rule below it.
+_HEADING_LINES = 2
 #: Letters of malformed text that an error shows.
 _SHOWN = 30
 #: What HTML takes for a comment without words.
@@ -147,6 +150,7 @@ def _parser() -> MarkdownIt:
     parser = _Parser("commonmark", options)
     parser.enable(["table", "strikethrough"])
     parser.block.ruler.at("table", _bounded_table, {"alt": ["paragraph", "reference"]})
+    parser.block.ruler.at("lheading", _one_line_heading)
     parser.block.ruler.before("paragraph", "table_end", _table_end, {"alt": ["blockquote"]})
     read_fences(parser)
     footnote_plugin(parser, move_to_end=False)
@@ -158,6 +162,7 @@ def _parser() -> MarkdownIt:
     parser.inline.ruler.before("autolink", "markup", _markup)
     parser.inline.ruler.after("text", "bare_link", _bare_link)
     parser.inline.ruler.after("text", "foreign_field", _foreign_field)
+    parser.inline.ruler.after("text", "path", _path)
     parser.inline.ruler.after("text", "merge_field", _merge_field)
     return parser
 
@@ -187,6 +192,21 @@ def _bounded_table(state: StateBlock, start: int, end: int, silent: bool) -> boo
     if count.cells > MOST_CELLS:
         raise _TooManyCellsError(start)
     return is_table
+
+
+def _one_line_heading(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
+    """Take one line that is ruled below for a heading.
+
+    Of several, CommonMark would make one heading, too; whoever wrote them drew a rule.
+    """
+    before, line, kind = len(state.tokens), state.line, state.parentType
+    if not lheading(state, start, end, silent):
+        return False
+    if state.line - start <= _HEADING_LINES:
+        return True
+    del state.tokens[before:]
+    state.line, state.parentType = line, kind
+    return False
 
 
 def _table_end(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: ARG001, FBT001
@@ -252,6 +272,18 @@ def _markup(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdow
         return False
     if not silent:
         state.push("hardbreak", "br", 0)
+    state.pos = found.end()
+    return True
+
+
+def _path(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
+    """Leave a path of Windows as it stands, though its backslashes may be escapes here."""
+    begin = state.pos - (state.src[state.pos] == ":")
+    found = WINDOWS_PATH.match(state.src, begin, state.posMax) if begin >= 0 else None
+    if found is None or not state.pending.endswith(state.src[begin : state.pos]):
+        return False
+    if not silent:
+        state.append_pending(state.src[state.pos : found.end()])
     state.pos = found.end()
     return True
 

@@ -19,7 +19,7 @@ from newsletter.issues.markdown.fences import (
     write_line,
     write_part_condition,
 )
-from newsletter.issues.markdown.inline import GUARDED, flanks
+from newsletter.issues.markdown.inline import GUARDED, WINDOWS_PATH, flanks
 from newsletter.issues.markdown.syntax import write_merge_field
 from newsletter.issues.model import (
     Alignment,
@@ -416,8 +416,24 @@ def _closes(marked: str, after: str, sign: str) -> bool:
 
 
 def _escaped(text: str) -> str:
+    done, parts = 0, []
+    for path in WINDOWS_PATH.finditer(text):
+        if len(path[0]) == len("C:\\"):
+            continue  # What follows decides whether that is one.
+        # What follows a path must not be taken for part of it.
+        behind = text[path.end() : path.end() + 1]
+        before = _escaped_words(text[done : path.start()])
+        parts += [before, path[0], f"&#{ord(behind)};" if behind else ""]
+        done = path.end() + len(behind)
+    return "".join([*parts, _escaped_words(text[done:])])
+
+
+def _escaped_words(text: str) -> str:
     guarded = GUARDED.sub("\0", text)
     escaped = _SPECIAL.sub(lambda match: "\\" + match[0], guarded)
+    if WINDOWS_PATH.search(escaped):
+        # An escape would be read as part of a path.
+        escaped = _SPECIAL.sub(lambda match: f"&#{ord(match[0])};", guarded)
     return escaped.replace("\0", "\\").replace("\n", "&#10;")
 
 
