@@ -20,7 +20,7 @@ from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.tokens import Pseudonyms
 from subscribers.address_changes import former_addresses
-from subscribers.erasure import erase
+from subscribers.erasure import erase, erase_within, is_known_elsewhere
 from subscribers.fields.actions import add_fields
 from subscribers.leaving import unsubscribe
 from subscribers.lists.csv_export import csv_pages
@@ -140,13 +140,17 @@ def erase_person(
 ) -> bool:
     """Erase a person with the addresses they had before; return False when that was done before.
 
-    The audit log keeps the number.
+    An address that was merged with theirs and has to do with other newsletters stays those'. The
+    audit log keeps the number.
     """
     former = former_addresses(session, subscriber_id)
     if not erase(session, subscriber_id, pseudonyms, way=way):
         return False
-    for number in former:
-        erase(session, number, pseudonyms, way=way)
+    for number, group_id in former.items():
+        if group_id is None or not is_known_elsewhere(session, number, group_id):
+            erase(session, number, pseudonyms, way=way)
+        else:
+            erase_within(session, number, group_id)
     _record(session, actor, Action.SUBSCRIBER_ERASE, subscriber_id, details={"way": way.value})
     return True
 

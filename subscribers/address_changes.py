@@ -7,7 +7,7 @@ subscriptions from one subscriber to another, and whoever leaves by a link of be
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -24,6 +24,7 @@ from newsletter.database.tables import (
     DeliveryRow,
     DigestEntryRow,
     NewsletterRow,
+    PersonMergeRow,
     SubscriberRow,
     SubscriptionRow,
     TagRow,
@@ -279,7 +280,7 @@ def _join_as(
     ):
         return False
     session.get_one(SubscriptionRow, (newsletter.id, to)).paused_until = paused_until
-    _copy_tags(session, newsletter.id, relation.subscriber_id, to)
+    copy_tags(session, newsletter.id, relation.subscriber_id, to)
     move_enrolments(session, newsletter.id, relation.subscriber_id, to)
     return True
 
@@ -299,6 +300,12 @@ def _take_along(session: Session, relation: SubscriptionRow, to: int) -> set[str
     given_at = relation.changed_at or relation.confirmed_at or relation.consented_at or now()
     brought = dict(relation.attributes)
     united = unite_values(session, relation.newsletter_id, to, brought, given_at=given_at)
+    move_waiting_issues(session, relation.newsletter_id, relation.subscriber_id, to)
+    return set(united)
+
+
+def move_waiting_issues(session: Session, newsletter_id: int, source: int, to: int) -> None:
+    """Let another address have the issues that wait for somebody's digest, each once."""
     other = aliased(DigestEntryRow)
     has_one = exists().where(
         other.mailing_id == DigestEntryRow.mailing_id, other.subscriber_id == to
@@ -309,15 +316,14 @@ def _take_along(session: Session, relation: SubscriptionRow, to: int) -> set[str
     session.execute(
         update(DigestEntryRow)
         .where(
-            DigestEntryRow.newsletter_id == relation.newsletter_id,
-            DigestEntryRow.subscriber_id == relation.subscriber_id,
+            DigestEntryRow.newsletter_id == newsletter_id,
+            DigestEntryRow.subscriber_id == source,
             ~has_one,
             ~has_mail,
         )
         .values(subscriber_id=to)
         .execution_options(synchronize_session=False)
     )
-    return set(united)
 
 
 def _leave(session: Session, relation: SubscriptionRow) -> None:
@@ -330,7 +336,8 @@ def _leave(session: Session, relation: SubscriptionRow) -> None:
     )
 
 
-def _copy_tags(session: Session, newsletter_id: int, source: int, target: int) -> None:
+def copy_tags(session: Session, newsletter_id: int, source: int, target: int) -> None:
+    """Give somebody the tags that another address of theirs has."""
     tags = session.scalars(
         select(TagRow.tag).where(
             TagRow.newsletter_id == newsletter_id, TagRow.subscriber_id == source
@@ -361,16 +368,32 @@ def _record(
     )
 
 
-def former_addresses(session: Session, subscriber_id: int) -> Sequence[int]:
-    """Return the subscribers that somebody was before they changed their address."""
-    met = [subscriber_id]
-    for each in met:
-        met += session.scalars(
+def former_addresses(session: Session, subscriber_id: int) -> Mapping[int, int | None]:
+    """Return the subscribers that somebody was before they changed their address, or were merged.
+
+    Returns:
+        By their numbers, the group of newsletters that merged them; None where they changed their
+        address themselves, for all newsletters.
+    """
+    met: dict[int, int | None] = {subscriber_id: None}
+    ahead = [subscriber_id]
+    for each in ahead:
+        changed = session.scalars(
             select(AddressChangeRow.subscriber_id).where(
                 AddressChangeRow.successor_id == each,
                 AddressChangeRow.changed_at.is_not(None),
                 AddressChangeRow.undone_at.is_(None),
-                AddressChangeRow.subscriber_id.not_in(met),
             )
         ).all()
-    return met[1:]
+        merged = session.execute(
+            select(PersonMergeRow.merged_id, PersonMergeRow.group_id).where(
+                PersonMergeRow.kept_id == each
+            )
+        ).all()
+        for number, group_id in [*((one, met[each]) for one in changed), *merged]:
+            # What one group of newsletters merged, another knows nothing of.
+            if number not in met and met[each] in (None, group_id):
+                met[number] = group_id
+                ahead.append(number)
+    del met[subscriber_id]
+    return met

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import Any
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from newsletter.database.tables import (
@@ -17,7 +18,9 @@ from newsletter.database.tables import (
     ImportSpreadRow,
     IncidentRow,
     JoinRequestRow,
+    ListImportRow,
     MailingRow,
+    NewsletterRow,
     NoteRow,
     SegmentRow,
     SeriesEnrolmentRow,
@@ -31,7 +34,7 @@ from newsletter.database.tables import (
 from newsletter.database.vocabulary import GrowthCause, SuppressionReason, UnsubscribeWay
 from newsletter.tokens import Pseudonyms
 from subscribers.erased_text import Traces
-from subscribers.leaving import unsubscribe_from_all
+from subscribers.leaving import unsubscribe, unsubscribe_from_all
 from subscribers.lists.problems import forget_address
 
 #: Texts that others wrote, or that are about several people: the address alone goes from them.
@@ -121,6 +124,78 @@ def erase(
     return True
 
 
+def is_known_elsewhere(session: Session, subscriber_id: int, group_id: int) -> bool:
+    """Return whether newsletters outside of a group have to do with somebody."""
+    others = (
+        select(SubscriptionRow.newsletter_id)
+        .join(NewsletterRow, NewsletterRow.id == SubscriptionRow.newsletter_id)
+        .where(SubscriptionRow.subscriber_id == subscriber_id, NewsletterRow.group_id != group_id)
+    )
+    return session.scalar(others.limit(1)) is not None
+
+
+def erase_within(session: Session, subscriber_id: int, group_id: int) -> None:
+    """Erase what the newsletters of a group know of somebody whose address others have, too.
+
+    The address stays on their lists as one that left: so no list brings it back to them.
+    """
+    person = session.get_one(SubscriberRow, subscriber_id)
+    names = {name for name in (person.address, person.address_key) if name}
+    newsletters = select(NewsletterRow.id).where(NewsletterRow.group_id == group_id)
+    mailings = select(MailingRow.id).where(MailingRow.newsletter_id.in_(newsletters))
+
+    def theirs(table: type[Any]) -> tuple[ColumnElement[bool], ...]:
+        return (table.subscriber_id == subscriber_id, table.newsletter_id.in_(newsletters))
+
+    for number in session.scalars(newsletters).all():
+        unsubscribe(
+            session,
+            newsletter_id=number,
+            subscriber_id=subscriber_id,
+            mailing_id=None,
+            way=UnsubscribeWay.OPERATOR,
+            cause=GrowthCause.ERASED,
+        )
+    _empty_bounces(session, *theirs(BounceRow))
+    session.execute(
+        update(DeliveryRow)
+        .where(DeliveryRow.subscriber_id == subscriber_id, DeliveryRow.mailing_id.in_(mailings))
+        .values(reply=None)
+    )
+    session.execute(update(ConsentRow).where(*theirs(ConsentRow)).values(network=""))
+    session.execute(
+        update(UnsubscribeEventRow).where(*theirs(UnsubscribeEventRow)).values(remark="")
+    )
+    for table in (
+        *(JoinRequestRow, TagRow, NoteRow, DigestEntryRow, SeriesEnrolmentRow),
+        ImportSpreadRow,
+    ):
+        session.execute(delete(table).where(*theirs(table)))
+    imports = select(ListImportRow.id).where(ListImportRow.newsletter_id.in_(newsletters))
+    session.execute(
+        delete(ImportChangeRow).where(
+            ImportChangeRow.subscriber_id == subscriber_id, ImportChangeRow.import_id.in_(imports)
+        )
+    )
+    traces = Traces.of(names)
+    for note in session.scalars(select(NoteRow).where(NoteRow.newsletter_id.in_(newsletters))):
+        note.text = traces.erase_from(note.text)
+    session.execute(
+        update(SubscriptionRow)
+        .where(*theirs(SubscriptionRow))
+        .values(name="", language="", time_zone="", attributes={})
+    )
+    session.flush()
+
+
+def _empty_bounces(session: Session, *conditions: ColumnElement[bool]) -> None:
+    session.execute(
+        update(BounceRow)
+        .where(*conditions)
+        .values(address="", domain="", reply="", raw="", return_path="", message_id="")
+    )
+
+
 def _names(session: Session, subscriber_id: int) -> set[str]:
     """Return a person's address as it is kept, which never becomes another."""
     found = session.execute(
@@ -180,13 +255,10 @@ def _hold_what_is_about(
 
 
 def _erase_bounces(session: Session, person: SubscriberRow, names: Iterable[str]) -> None:
-    session.execute(
-        update(BounceRow)
-        .where(
-            (BounceRow.subscriber_id == person.id)
-            | func.lower(BounceRow.address).in_({name.lower() for name in names})
-        )
-        .values(address="", domain="", reply="", raw="", return_path="", message_id="")
+    _empty_bounces(
+        session,
+        (BounceRow.subscriber_id == person.id)
+        | func.lower(BounceRow.address).in_({name.lower() for name in names}),
     )
 
 

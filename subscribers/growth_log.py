@@ -28,6 +28,7 @@ LEAVING: Mapping[UnsubscribeWay, GrowthCause] = {
     UnsubscribeWay.PROVIDER: GrowthCause.COMPLAINT,
     UnsubscribeWay.LIST: GrowthCause.IMPORT,
     UnsubscribeWay.ADDRESS_CHANGE: GrowthCause.ADDRESS_CHANGE,
+    UnsubscribeWay.MERGE: GrowthCause.MERGE,
 }
 #: What each reason of a suppression counts as.
 SUPPRESSING: Mapping[SuppressionReason, GrowthCause] = {

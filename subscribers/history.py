@@ -6,15 +6,12 @@ mail of a series, its own source brings (`read_history`).
 
 from __future__ import annotations
 
-import binascii
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, func, literal, or_, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from newsletter.accounts.audit import Action
@@ -26,6 +23,7 @@ from newsletter.database.tables import (
     DeliveryRow,
     MailingRow,
     NoteRow,
+    PersonMergeRow,
     SubscriberRow,
     SubscriptionRow,
     SuppressionRow,
@@ -36,117 +34,21 @@ from newsletter.database.tables import (
 from newsletter.database.types import UtcDateTime
 from newsletter.database.vocabulary import ConsentStep, UnsubscribeWay
 from newsletter.database.words import name_of
-from newsletter.i18n.messages import Message, msg, pmsg, written
+from newsletter.i18n.messages import msg, pmsg, written
 from newsletter.i18n.values import Listing, Worded
 from subscribers.fields.store import list_fields
+from subscribers.history_entries import (
+    HistoryEntry,
+    HistoryKind,
+    HistoryPage,
+    Mark,
+    Person,
+    Source,
+)
+from subscribers.merging.links import merged_into, within_group
 from subscribers.tagging import written_numbers
 
 _PAGE = 30
-
-
-class HistoryKind(StrEnum):
-    """What an entry is about; a page may mark each in its own way."""
-
-    CONSENT = "consent"
-    LEFT = "left"
-    MAIL = "mail"
-    BOUNCE = "bounce"
-    SUPPRESSION = "suppression"
-    CHANGE = "change"
-    NOTE = "note"
-    SERIES = "series"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HistoryEntry:
-    """Something that happened.
-
-    Attributes:
-        source: The number of its source, by which entries of one instant are in order.
-        number: Its number within the source.
-        details: What else is known of it: who, from where, the relay's words.
-        mailing_id: The mailing that it is about, if about one.
-    """
-
-    at: datetime
-    source: int
-    number: int
-    kind: HistoryKind
-    what: Message
-    details: Sequence[Message] = ()
-    mailing_id: int | None = None
-
-    @property
-    def mark(self) -> Mark:
-        """Where a page ends whose last entry it is."""
-        return Mark(at=self.at, source=self.source, number=self.number)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, order=True)
-class Mark:
-    """A place in a history: entries older than it come after it."""
-
-    at: datetime
-    source: int
-    number: int
-
-    def older(
-        self, at: SQLColumnExpression[datetime], source: int, number: SQLColumnExpression[int]
-    ) -> ColumnElement[bool]:
-        """Return the condition that a row of a source comes after this place."""
-        moment = literal(self.at, UtcDateTime())
-        same = number < self.number if source == self.source else literal(source < self.source)
-        return or_(at < moment, and_(at == moment, same))
-
-    def encode(self) -> str:
-        """Return it as an address carries it."""
-        text = f"{self.at.isoformat()} {self.source} {self.number}"
-        return urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-    @classmethod
-    def decode(cls, text: str) -> Mark | None:
-        """Return what `encode` wrote; None for anything else."""
-        try:
-            padded = text.encode("ascii") + b"=" * (-len(text) % 4)
-            at, source, number = urlsafe_b64decode(padded).decode().split(" ")
-            mark = cls(at=datetime.fromisoformat(at), source=int(source), number=int(number))
-        except (ValueError, binascii.Error):
-            return None
-        fits = mark.at.tzinfo is not None and abs(mark.number) < 2**62
-        return mark if fits else None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Person:
-    """Whose history is read, and with which newsletter."""
-
-    newsletter_id: int
-    subscriber_id: int
-
-
-class Source(Protocol):
-    """Reads what one table records of a person."""
-
-    def __call__(
-        self, session: Session, person: Person, number: int, before: Mark | None, limit: int
-    ) -> Iterable[HistoryEntry]:
-        """Return the newest entries older than a mark.
-
-        Args:
-            session: Open for reading.
-            person: Whose history.
-            number: The source's own number, which its entries carry.
-            before: Only what comes after it; None for all.
-            limit: How many at most.
-        """
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HistoryPage:
-    """Some entries; ``after`` is where the next page begins, None at the end."""
-
-    entries: Sequence[HistoryEntry]
-    after: Mark | None
 
 
 def read_history(
@@ -166,12 +68,18 @@ def read_history(
         limit: How many entries at most.
         more: Sources beside those of this room.
     """
+    others = merged_into(session, person.newsletter_id, person.subscriber_id)
+    person = replace(person, others=others)
+    # What happened to several addresses at once has one mark, and is on one page.
+    most = limit + 1 + len(others)
     found = [
         entry
         for number, source in enumerate((*_SOURCES, *more))
-        for entry in source(session, person, number, before, limit + 1)
+        for entry in source(session, person, number, before, most)
     ]
     found.sort(key=lambda entry: entry.mark, reverse=True)
+    while limit < len(found) and found[limit].mark == found[limit - 1].mark:
+        limit += 1
     page = found[:limit]
     return HistoryPage(entries=page, after=page[-1].mark if len(found) > limit else None)
 
@@ -192,7 +100,7 @@ def _rows(
 
 def _of(table: type[Any], person: Person) -> ColumnElement[bool]:
     return and_(
-        table.subscriber_id == person.subscriber_id, table.newsletter_id == person.newsletter_id
+        table.subscriber_id.in_(person.numbers), table.newsletter_id == person.newsletter_id
     )
 
 
@@ -205,7 +113,8 @@ def _consents(
     }
     whose = _of(ConsentRow, person)
     for row in _rows(session, ConsentRow, ConsentRow.occurred_at, whose, (number, before, limit)):
-        details = [written(text) for text in (row.source, row.network) if text]
+        details = person.at_address(row.subscriber_id)
+        details += [written(text) for text in (row.source, row.network) if text]
         if row.wording:
             details.append(msg("Agreed to: {wording}", wording=row.wording))
         yield HistoryEntry(
@@ -222,27 +131,27 @@ def _enrolment(
     session: Session, person: Person, number: int, before: Mark | None, limit: int
 ) -> Iterator[HistoryEntry]:
     """Yield how somebody came who confirmed nothing here: by a list, or by hand."""
-    row = session.get(SubscriptionRow, (person.newsletter_id, person.subscriber_id))
-    at = (row.confirmed_at or row.consented_at) if row else None
-    confirmed = select(ConsentRow.id).where(
-        _of(ConsentRow, person), ConsentRow.step == ConsentStep.CONFIRMED
-    )
-    if row is None or at is None or limit < 1 or session.scalar(confirmed.limit(1)):
-        return
-    entry = HistoryEntry(
-        at=at,
-        source=number,
-        number=0,
-        kind=HistoryKind.CONSENT,
-        what=msg("Put on the list"),
-        details=[
-            written(text)
-            for text in (row.consent_basis, row.consent_source, row.consent_wording)
-            if text
-        ],
-    )
-    if before is None or entry.mark < before:
-        yield entry
+    for who in person.numbers[: max(limit, 0)]:
+        row = session.get(SubscriptionRow, (person.newsletter_id, who))
+        at = (row.confirmed_at or row.consented_at) if row else None
+        confirmed = select(ConsentRow.id).where(
+            ConsentRow.subscriber_id == who,
+            ConsentRow.newsletter_id == person.newsletter_id,
+            ConsentRow.step == ConsentStep.CONFIRMED,
+        )
+        if row is None or at is None or session.scalar(confirmed.limit(1)):
+            continue
+        given = (row.consent_basis, row.consent_source, row.consent_wording)
+        entry = HistoryEntry(
+            at=at,
+            source=number,
+            number=who,
+            kind=HistoryKind.CONSENT,
+            what=msg("Put on the list"),
+            details=[*person.at_address(who), *(written(text) for text in given if text)],
+        )
+        if before is None or entry.mark < before:
+            yield entry
 
 
 def _departures(
@@ -251,7 +160,7 @@ def _departures(
     whose = _of(UnsubscribeEventRow, person)
     at = UnsubscribeEventRow.occurred_at
     for row in _rows(session, UnsubscribeEventRow, at, whose, (number, before, limit)):
-        details = [WAY_NAMES[row.way]]
+        details = [*person.at_address(row.subscriber_id), WAY_NAMES[row.way]]
         if row.reason:
             details.append(msg("Reason given: {reason}", reason=name_of(row.reason)))
         if row.remark:
@@ -277,7 +186,7 @@ def _deliveries(
         select(DeliveryRow, MailingRow.title, at.label("at"))
         .join(MailingRow, MailingRow.id == DeliveryRow.mailing_id)
         .where(
-            DeliveryRow.subscriber_id == person.subscriber_id,
+            DeliveryRow.subscriber_id.in_(person.numbers),
             MailingRow.newsletter_id == person.newsletter_id,
         )
     )
@@ -296,7 +205,10 @@ def _deliveries(
                 subject=title or str(row.mailing_id),
                 state=name_of(row.state),
             ),
-            details=[written(row.reply)] if row.reply else [],
+            details=[
+                *([written(row.reply)] if row.reply else []),
+                *person.at_address(row.subscriber_id),
+            ],
             mailing_id=row.mailing_id,
         )
 
@@ -313,7 +225,10 @@ def _bounces(
             number=row.id,
             kind=HistoryKind.BOUNCE,
             what=msg("Returned: {kind}", kind=name_of(row.kind)),
-            details=[written(words)] if words else [],
+            details=[
+                *([written(words)] if words else []),
+                *person.at_address(row.subscriber_id),
+            ],
             mailing_id=row.mailing_id,
         )
 
@@ -322,9 +237,9 @@ def _suppressions(
     session: Session, person: Person, number: int, before: Mark | None, limit: int
 ) -> Iterator[HistoryEntry]:
     """Yield what suppresses the address now; why all newsletters do may be another's to know."""
-    key = select(SubscriberRow.address_key).where(SubscriberRow.id == person.subscriber_id)
+    keys = select(SubscriberRow.address_key).where(SubscriberRow.id.in_(person.numbers))
     whose = and_(
-        SuppressionRow.address_key == key.scalar_subquery(),
+        SuppressionRow.address_key.in_(keys),
         or_(
             SuppressionRow.newsletter_id.is_(None),
             SuppressionRow.newsletter_id == person.newsletter_id,
@@ -336,6 +251,8 @@ def _suppressions(
         details = [written(row.evidence)] if own else []
         if row.newsletter_id is None:
             details.append(msg("For all newsletters"))
+        whose_key = select(SubscriberRow.id).where(SubscriberRow.address_key == row.address_key)
+        details += person.at_address(session.scalar(whose_key) or 0)
         yield HistoryEntry(
             at=row.created_at,
             source=number,
@@ -349,8 +266,9 @@ def _suppressions(
 def _events(
     session: Session, person: Person, number: int, before: Mark | None, limit: int
 ) -> Iterator[HistoryEntry]:
+    numbers = {f"subscriber {number}": number for number in person.numbers}
     whose = and_(
-        AuditEventRow.object == f"subscriber {person.subscriber_id}",
+        AuditEventRow.object.in_(numbers),
         AuditEventRow.newsletter_id == person.newsletter_id,
         AuditEventRow.action.in_([action.value for action in _EVENTS]),
     )
@@ -358,7 +276,7 @@ def _events(
     fields = list_fields(session, person.newsletter_id)
     labels: dict[str, Worded] = {**SETTING_NAMES, **{field.key: field.named for field in fields}}
     for row in _rows(session, AuditEventRow, at, whose, (number, before, limit)):
-        details = [msg("By: {actor}", actor=row.actor)]
+        details = [*person.at_address(numbers[row.object]), msg("By: {actor}", actor=row.actor)]
         if row.reason:
             details.append(msg("Reason given: {reason}", reason=row.reason))
         if keys := row.details.get("changed"):
@@ -379,8 +297,8 @@ def _address_changes(
 ) -> Iterator[HistoryEntry]:
     whose = and_(
         or_(
-            AddressChangeRow.subscriber_id == person.subscriber_id,
-            AddressChangeRow.successor_id == person.subscriber_id,
+            AddressChangeRow.subscriber_id.in_(person.numbers),
+            AddressChangeRow.successor_id.in_(person.numbers),
         ),
         AddressChangeRow.newsletter_id == person.newsletter_id,
         AddressChangeRow.changed_at.is_not(None),
@@ -389,7 +307,7 @@ def _address_changes(
         AddressChangeRow.changed_at, AddressChangeRow.requested_at, type_=UtcDateTime()
     )
     for row in _rows(session, AddressChangeRow, at, whose, (number, before, limit)):
-        is_new = row.successor_id == person.subscriber_id
+        is_new = row.successor_id in person.numbers
         other = session.get(SubscriberRow, row.subscriber_id if is_new else row.successor_id)
         address = (other.address if other else None) or "–"
         yield HistoryEntry(
@@ -415,7 +333,7 @@ def _notes(
             number=row.id,
             kind=HistoryKind.NOTE,
             what=msg("Note by {author}", author=row.author),
-            details=[written(row.text)],
+            details=[*person.at_address(row.subscriber_id), written(row.text)],
         )
 
 
@@ -423,7 +341,14 @@ def _taggings(
     session: Session, person: Person, number: int, before: Mark | None, limit: int
 ) -> Iterator[HistoryEntry]:
     """Yield the tags that were given to many at once, this person among them, or taken away."""
-    who = person.subscriber_id
+    for who in person.numbers:
+        yield from _taggings_of(session, person, who, (number, before, limit))
+
+
+def _taggings_of(
+    session: Session, person: Person, who: int, place: tuple[int, Mark | None, int]
+) -> Iterator[HistoryEntry]:
+    number, before, limit = place
     later = aliased(TaggingPageRow)
     page = (
         select(func.min(later.last))
@@ -452,7 +377,37 @@ def _taggings(
             what=msg("Tag “{tag}” given", tag=row.tag)
             if row.given
             else msg("Tag “{tag}” taken away", tag=row.tag),
-            details=[msg("By: {actor}", actor=row.ordered_by)] if row.ordered_by else [],
+            details=[
+                *person.at_address(who),
+                *([msg("By: {actor}", actor=row.ordered_by)] if row.ordered_by else []),
+            ],
+        )
+
+
+def _merges(
+    session: Session, person: Person, number: int, before: Mark | None, limit: int
+) -> Iterator[HistoryEntry]:
+    whose = and_(
+        or_(
+            PersonMergeRow.kept_id.in_(person.numbers),
+            PersonMergeRow.merged_id == person.subscriber_id,
+        ),
+        within_group(person.newsletter_id),
+    )
+    at = PersonMergeRow.merged_at
+    for row in _rows(session, PersonMergeRow, at, whose, (number, before, limit)):
+        into = row.merged_id == person.subscriber_id
+        other = session.get(SubscriberRow, row.kept_id if into else row.merged_id)
+        address = (other.address if other else None) or "–"
+        yield HistoryEntry(
+            at=row.merged_at,
+            source=number,
+            number=row.id,
+            kind=HistoryKind.CHANGE,
+            what=msg("Merged into {address}", address=address)
+            if into
+            else msg("Merged with {address}", address=address),
+            details=[msg("By: {actor}", actor=row.merged_by)],
         )
 
 
@@ -467,6 +422,7 @@ WAY_NAMES: Mapping[UnsubscribeWay, Message] = {
     UnsubscribeWay.PROVIDER: msg("At the provider that sends"),
     UnsubscribeWay.LIST: msg("By an imported list"),
     UnsubscribeWay.ADDRESS_CHANGE: msg("By a change of address"),
+    UnsubscribeWay.MERGE: msg("Merged with another person"),
 }
 #: What of a person is theirs or the staff's to change, besides the newsletter's own fields.
 SETTING_NAMES: Mapping[str, Worded] = {
@@ -499,4 +455,5 @@ _SOURCES: tuple[Source, ...] = (
     _address_changes,
     _notes,
     _taggings,
+    _merges,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import func, select, update
@@ -25,11 +25,14 @@ from newsletter.database.vocabulary import (
 )
 from subscribers.growth import count_readers
 from subscribers.growth_log import LEAVING, log_growth
+from subscribers.merging.links import kept_of
 from subscribers.people import hold_person
 from subscribers.series.enrolment import end_of_reader
 
 #: Ways by which a subscription ends on somebody else's report.
 _WITHOUT_THEIR_WORD = frozenset({UnsubscribeWay.COMPLAINT, UnsubscribeWay.PROVIDER})
+#: Ways by which one ends that goes on at another address.
+MOVED = frozenset({UnsubscribeWay.ADDRESS_CHANGE, UnsubscribeWay.MERGE})
 #: Ways by which somebody leaves who holds a mail, whichever address it went to.
 _BY_A_MAIL = frozenset({UnsubscribeWay.ONE_CLICK, UnsubscribeWay.PAGE, UnsubscribeWay.MAIL})
 
@@ -65,7 +68,7 @@ def unsubscribe(
 
     Idempotent: of two at once, one row is changed and one event logged. The mailing whose link
     was used may be gone since, as links of years ago keep working. Who leaves by a mail that went
-    to an address they had before leaves at the address they have now, too.
+    to an address they had before, or that was merged with theirs, leaves at the one they have now.
 
     Args:
         session: Within the transaction that does it.
@@ -78,7 +81,7 @@ def unsubscribe(
     departure = _Departure(newsletter_id, mailing_id, way, cause or LEAVING[way])
     ended = _end(session, subscriber_id, departure)
     if way in _BY_A_MAIL:
-        for successor in successors_of(session, subscriber_id):
+        for successor in successors_of(session, subscriber_id, newsletter_id):
             ended |= _end(session, successor, departure)
     return ended
 
@@ -104,7 +107,7 @@ def _end(session: Session, subscriber_id: int, departure: _Departure) -> bool:
         select(SubscriptionRow.subscriber_id).where(*subscribed).with_for_update()
     )
     if held is None:
-        if way not in _WITHOUT_THEIR_WORD:
+        if way not in _WITHOUT_THEIR_WORD | MOVED:
             _note_own_wish(session, newsletter_id, subscriber_id, way)
         return False
     readers = count_readers(session, newsletter_id, [subscriber_id])
@@ -127,32 +130,80 @@ def _end(session: Session, subscriber_id: int, departure: _Departure) -> bool:
     return True
 
 
-def successors_of(session: Session, subscriber_id: int) -> Sequence[int]:
-    """Return who somebody became by changing their address, the next first."""
+def end_as(
+    session: Session,
+    newsletter_id: int,
+    subscriber_id: int,
+    former_id: int,
+    *,
+    left_at: datetime,
+) -> None:
+    """Let somebody have left a newsletter as they did by another address that is theirs.
+
+    A request that they made since can still be confirmed.
+
+    Args:
+        session: Within the transaction that makes the two one.
+        newsletter_id: Which newsletter was left.
+        subscriber_id: Who has a subscription of it.
+        former_id: Who left it, by whichever way.
+        left_at: When that was.
+    """
+    way = last_way(session, newsletter_id, former_id) or UnsubscribeWay.LIST
+    departure = _Departure(newsletter_id, None, way, GrowthCause.MERGE)
+    if _end(session, subscriber_id, departure):
+        session.execute(
+            update(SubscriptionRow)
+            .where(
+                SubscriptionRow.newsletter_id == newsletter_id,
+                SubscriptionRow.subscriber_id == subscriber_id,
+            )
+            .values(unsubscribed_at=left_at)
+        )
+    elif last_way(session, newsletter_id, subscriber_id) in MOVED:
+        session.add(
+            UnsubscribeEventRow(newsletter_id=newsletter_id, subscriber_id=subscriber_id, way=way)
+        )
+
+
+def successors_of(
+    session: Session, subscriber_id: int, newsletter_id: int | None = None
+) -> Sequence[int]:
+    """Return who somebody became by changing their address or being merged, the next first.
+
+    Args:
+        session: The database.
+        subscriber_id: Who.
+        newsletter_id: Only with merges of its people; None for those of all newsletters.
+    """
     met = [subscriber_id]
-    while True:
-        successor = session.scalar(
+    for each in met:
+        changed = session.scalars(
             select(AddressChangeRow.successor_id)
             .where(
-                AddressChangeRow.subscriber_id == met[-1],
+                AddressChangeRow.subscriber_id == each,
                 AddressChangeRow.changed_at.is_not(None),
                 AddressChangeRow.undone_at.is_(None),
             )
             .order_by(AddressChangeRow.changed_at.desc())
             .limit(1)
-        )
-        if successor is None or successor in met:
-            return met[1:]
-        met.append(successor)
+        ).all()
+        for number in (*changed, *kept_of(session, each, newsletter_id)):
+            if number not in met:
+                met.append(number)
+    return met[1:]
 
 
 def take_back(session: Session, newsletter_id: int, subscriber_id: int) -> bool:
     """Let a subscription go on that somebody else's report had ended; return whether it does.
 
-    It does not where the person said themselves that they leave, or was erased.
+    It does not where the person said themselves that they leave, was erased, or became one with
+    somebody else since.
     """
-    way = _last_way(session, newsletter_id, subscriber_id)
+    way = last_way(session, newsletter_id, subscriber_id)
     if hold_person(session, subscriber_id) is None or (way and way not in _WITHOUT_THEIR_WORD):
+        return False
+    if kept_of(session, subscriber_id, newsletter_id):
         return False
     back = session.scalars(
         update(SubscriptionRow)
@@ -174,17 +225,19 @@ def take_back(session: Session, newsletter_id: int, subscriber_id: int) -> bool:
 def _note_own_wish(
     session: Session, newsletter_id: int, subscriber_id: int, way: UnsubscribeWay
 ) -> None:
-    """Log that somebody leaves whom a complaint had ended before: undoing that must not undo this.
+    """Log that somebody leaves whose subscription had ended without their wish to get no more.
 
+    Undoing a complaint, or merging them once more, must not undo this.
     Without a mailing, since its report has counted them already.
     """
-    if _last_way(session, newsletter_id, subscriber_id) in _WITHOUT_THEIR_WORD:
+    if last_way(session, newsletter_id, subscriber_id) in _WITHOUT_THEIR_WORD | MOVED:
         session.add(
             UnsubscribeEventRow(newsletter_id=newsletter_id, subscriber_id=subscriber_id, way=way)
         )
 
 
-def _last_way(session: Session, newsletter_id: int, subscriber_id: int) -> UnsubscribeWay | None:
+def last_way(session: Session, newsletter_id: int, subscriber_id: int) -> UnsubscribeWay | None:
+    """Return by which way somebody last left; None where nobody wrote it down."""
     return session.scalar(
         select(UnsubscribeEventRow.way)
         .where(

@@ -135,6 +135,7 @@ class Action(StrEnum):
     SUBSCRIBER_IMPORT_CANCEL = "subscriber.import-cancel"
     SUBSCRIBER_IMPORT_UNDO = "subscriber.import-undo"
     SUBSCRIBER_LIFT = "subscriber.lift"
+    SUBSCRIBER_MERGE = "subscriber.merge"
     SUBSCRIBER_NOTE = "subscriber.note"
     SUBSCRIBER_NOTE_CHANGE = "subscriber.note-change"
     SUBSCRIBER_NOTE_DELETE = "subscriber.note-delete"

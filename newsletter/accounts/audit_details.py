@@ -69,6 +69,7 @@ Detail: TypeAlias = Literal[
     "logo",
     "mailings",
     "masthead",
+    "merged",
     "name",
     "next",
     "note",

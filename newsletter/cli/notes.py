@@ -54,7 +54,8 @@ def show_history(
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
     from subscribers.actions import find_standing
-    from subscribers.history import Person, read_history
+    from subscribers.history import read_history
+    from subscribers.history_entries import Person
 
     opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
     number = find_number(opened.engine, address)

@@ -118,6 +118,8 @@ class UnsubscribeWay(StrEnum):
     LIST = "list"
     #: To be written to at another address.
     ADDRESS_CHANGE = "address-change"
+    #: The staff merged them with somebody else.
+    MERGE = "merge"
 
 
 class GrowthCause(StrEnum):
@@ -140,6 +142,8 @@ class GrowthCause(StrEnum):
     STAFF = "staff"
     ERASED = "erased"
     ADDRESS_CHANGE = "address-change"
+    #: Two people of the list became one.
+    MERGE = "merge"
 
 
 class LeaveReason(StrEnum):

@@ -101,6 +101,7 @@ _NAMES: Mapping[type[StrEnum], Mapping[str, Message]] = {
         "staff": pmsg("growth", "By the staff"),
         "erased": pmsg("growth", "Data erased on request"),
         "address-change": msg("Change of address"),
+        "merge": pmsg("growth", "Merged by the staff"),
     },
     SubscriptionState: {
         "pending": msg("Unconfirmed"),

@@ -21,7 +21,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from newsletter.database.insert import insert_missing
 from newsletter.database.tables import (
+    SeriesCopyRow,
     SeriesEnrolmentRow,
     SeriesRow,
     SeriesStepRow,
@@ -318,3 +320,99 @@ def move_enrolments(session: Session, newsletter_id: int, source: int, target: i
         .values(subscriber_id=target, member_since=fresh)
         .execution_options(synchronize_session=False)
     )
+
+
+def unite_enrolments(
+    session: Session,
+    newsletter_id: int,
+    source: int,
+    target: int,
+    *,
+    same_fields: Collection[str],
+) -> None:
+    """Let two who become one go through each series once, where either of them is in it.
+
+    Who is in a series with both addresses goes on with the kept one's, and what the other was sent
+    is passed over. Of a series that dates begin, each date is a turn of its own, and those of a
+    date that is kept no more are left behind.
+
+    Args:
+        session: Within the transaction that holds the newsletter's series.
+        newsletter_id: Whose series.
+        source: Whose turns are taken over.
+        target: Who goes on.
+        same_fields: The keys of the fields whose value is that of ``source``.
+    """
+    rows = session.execute(
+        select(SeriesEnrolmentRow, SeriesRow)
+        .join(SeriesRow, SeriesRow.id == SeriesEnrolmentRow.series_id)
+        .where(
+            SeriesEnrolmentRow.newsletter_id == newsletter_id,
+            SeriesEnrolmentRow.subscriber_id.in_((source, target)),
+        )
+        .order_by(SeriesEnrolmentRow.id)
+        .with_for_update(of=SeriesEnrolmentRow)
+    ).all()
+    turns: dict[tuple[int, str], list[SeriesEnrolmentRow]] = {}
+    for row, series in rows:
+        by_date = series.trigger is SeriesTrigger.DATE
+        if by_date and row.subscriber_id == source and series.subject not in same_fields:
+            continue
+        turns.setdefault((series.id, row.event if by_date else ""), []).append(row)
+    fresh = session.scalar(
+        select(SubscriptionRow.confirmed_at).where(
+            SubscriptionRow.newsletter_id == newsletter_id,
+            SubscriptionRow.subscriber_id == target,
+        )
+    )
+    for each in turns.values():
+        _unite_turns(session, each, source, target, fresh)
+
+
+def _unite_turns(
+    session: Session,
+    turns: Sequence[SeriesEnrolmentRow],
+    source: int,
+    target: int,
+    fresh: datetime | None,
+) -> None:
+    theirs = [row for row in turns if row.subscriber_id == source]
+    own = [row for row in turns if row.subscriber_id == target]
+    going = next((row for row in own if row.state is EnrolmentState.ACTIVE), None)
+    moving = theirs if not own else []
+    if own and going is None and all(row.state is EnrolmentState.ENDED for row in own):
+        events = {row.event for row in own}
+        moving = [
+            row for row in theirs if row.state is EnrolmentState.ACTIVE and row.event not in events
+        ]
+        going = moving[0] if moving else None
+    for row in moving:
+        row.subscriber_id, row.member_since = target, fresh
+    session.flush()
+    session.execute(
+        update(SeriesCopyRow)
+        .where(SeriesCopyRow.enrolment_id.in_([row.id for row in moving]))
+        .values(subscriber_id=target)
+        .execution_options(synchronize_session=False)
+    )
+    if going is not None:
+        _pass_over(session, going, [row.id for row in turns if row is not going])
+
+
+def _pass_over(session: Session, going: SeriesEnrolmentRow, others: Collection[int]) -> None:
+    """Let a turn leave out the steps that other turns of the same reader had."""
+    copies = session.scalars(select(SeriesCopyRow).where(SeriesCopyRow.enrolment_id.in_(others)))
+    passed = {
+        copy.step_id: {
+            "enrolment_id": going.id,
+            "step_id": copy.step_id,
+            "newsletter_id": copy.newsletter_id,
+            "subscriber_id": going.subscriber_id,
+            "mailing_id": None,
+            "day": copy.day,
+            "decided_at": copy.decided_at,
+        }
+        for copy in copies
+    }
+    if passed:
+        insert_missing(session, SeriesCopyRow, [*passed.values()])

@@ -21,6 +21,7 @@ from newsletter.addresses import parse_address
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import Base, SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
+from newsletter.errors import ConflictError
 from newsletter.mailings.planning.audience import audience_of
 from newsletter.tokens import Pseudonyms, Purpose, TokenSigner
 from subscribers.actions import erase_person, lift_person, suppress_person, unsubscribe_person
@@ -33,6 +34,7 @@ from subscribers.address_changes import (
 from subscribers.leaving import unsubscribe
 from subscribers.lists.files import Record
 from subscribers.lists.imports import ImportOptions, import_records
+from subscribers.merging.making import MergeOrder, merge_people
 from subscribers.preferences import pause
 from tests.support.databases import each_database
 from tests.support.series import join
@@ -62,6 +64,26 @@ class _Standing:
     erased: bool = False
     #: Whether its owner confirmed it as their new address since it was erased, and is known again.
     named: bool = False
+    #: Whether the subscription ended because it went on at another address.
+    moved: bool = False
+    #: When they left, and when they last confirmed by themselves, as the machine counts time.
+    left_at: int = 0
+    confirmed_at: int = 0
+
+    def ends(self, at: int, *, moved: bool = False) -> None:
+        """End the subscription; who moved away and then leaves has left."""
+        if self.state is not _U:
+            self.state, self.moved, self.left_at = _U, moved, at
+        elif not moved:
+            self.moved = False
+
+    def begins(self, at: int) -> None:
+        """Begin the subscription by their own word."""
+        self.state, self.moved, self.confirmed_at = _C, False, at
+
+    @property
+    def left(self) -> bool:
+        return self.state is _U and not self.moved
 
     @property
     def gets_mail(self) -> bool:
@@ -78,12 +100,15 @@ class People(RuleBasedStateMachine):
         self.engine = self.stage.engine
         self.newsletter_id = self.stage.newsletter_id
         self.people = {f"person{next(_names)}@example.jp": _Standing() for _ in range(_PEOPLE)}
+        self._clock = count(1)
         for address in [*self.people][1:]:
             join(self.engine, address)
-            self.people[address].state = _C
+            self.people[address].begins(next(self._clock))
         self._has_left_and_is_suppressed([*self.people][-1])
         #: Changes of address in their order, from which to which.
         self.changes: list[tuple[str, str]] = []
+        #: Who was merged into whom.
+        self.merges: list[tuple[str, str]] = []
 
     def _has_left_and_is_suppressed(self, address: str) -> None:
         number, one = self.stage.subscriber_id(address), self.people[address]
@@ -92,7 +117,8 @@ class People(RuleBasedStateMachine):
                 session, COMMAND_LINE, number, newsletter_ids=[self.newsletter_id], reason="asked"
             )
             suppress_person(session, COMMAND_LINE, self.newsletter_id, number, reason="asked")
-        one.state, one.suppressed = _U, True
+        one.ends(next(self._clock))
+        one.suppressed = True
 
     def _draw(self, data: st.DataObject) -> tuple[str, _Standing]:
         address = data.draw(st.sampled_from(sorted(self.people)))
@@ -103,7 +129,8 @@ class People(RuleBasedStateMachine):
         address, one = self._draw(data)
         join(self.engine, address)
         if not one.suppressed and one.state is not _C:
-            one.state, one.paused = _C, False
+            one.begins(next(self._clock))
+            one.paused = False
 
     @rule(data=st.data(), weeks=st.integers(0, 2))
     def pauses(self, data: st.DataObject, weeks: int) -> None:
@@ -125,7 +152,7 @@ class People(RuleBasedStateMachine):
             unsubscribe_person(
                 session, COMMAND_LINE, number, newsletter_ids=[self.newsletter_id], reason="asked"
             )
-        one.state = _U
+        one.ends(next(self._clock))
 
     @rule(data=st.data())
     def leaves_by_an_old_mail(self, data: st.DataObject) -> None:
@@ -170,11 +197,15 @@ class People(RuleBasedStateMachine):
         for each in gone:
             self.people[each] = _Standing(erased=True)
         self.changes = [pair for pair in self.changes if not {*pair} & {*gone}]
+        self.merges = [pair for pair in self.merges if not {*pair} & {*gone}]
 
     def _former(self, address: str) -> list[str]:
+        return self._before(address, [*self.changes, *self.merges])
+
+    def _before(self, address: str, pairs: list[tuple[str, str]]) -> list[str]:
         met = [address]
         for each in met:
-            met += [a for a in self.people if (a, each) in self.changes and a not in met]
+            met += [a for a in self.people if (a, each) in pairs and a not in met]
         return met[1:]
 
     def _leaves_by_page(self, address: str) -> None:
@@ -182,9 +213,10 @@ class People(RuleBasedStateMachine):
         met = [address]
         for each in met:
             if self.people[each].state is not None:
-                self.people[each].state = _U
-            later = [to for former, to in self.changes if former == each]
-            met += [to for to in later[-1:] if to not in met]
+                self.people[each].ends(next(self._clock))
+            later = [to for former, to in self.changes if former == each][-1:]
+            later += [to for former, to in self.merges if former == each]
+            met += [to for to in dict.fromkeys(later) if to not in met]
 
     @rule(data=st.data(), state=st.sampled_from(["", "unsubscribed", "pending"]))
     def is_on_a_list(self, data: st.DataObject, state: str) -> None:
@@ -197,8 +229,9 @@ class People(RuleBasedStateMachine):
             return
         if one.state is None:
             one.state = SubscriptionState(state or "confirmed")
+            one.left_at = next(self._clock)
         elif state == "unsubscribed":
-            one.state = _U
+            one.ends(next(self._clock))
 
     @rule(data=st.data())
     def changes_address(self, data: st.DataObject) -> None:
@@ -215,8 +248,41 @@ class People(RuleBasedStateMachine):
         other.named = True
         if one.state is _C and not other.suppressed:
             if other.state is not _C:
-                other.state, other.paused = _C, one.paused
-            one.state = _U
+                other.begins(next(self._clock))
+                other.paused = one.paused
+            one.ends(next(self._clock), moved=True)
+
+    @rule(data=st.data())
+    def merges_people(self, data: st.DataObject) -> None:
+        """The last word counts: nobody is brought back who left, nor begun who never confirmed."""
+        (merged, one), (kept, other) = self._draw(data), self._draw(data)
+        if None in {one.state, other.state} or merged == kept:
+            return
+        confirmed_at = max(
+            self.people[each].confirmed_at for each in (kept, *self._before(kept, self.merges))
+        )
+        holds = other.left or (other.state is _C and confirmed_at > one.left_at)
+        leaves = one.left and not holds
+        waits = one.state is _C and other.state is _P
+        done = (merged, kept) in self.merges and one.state is _U and not leaves
+        order = MergeOrder(
+            kept_id=self.stage.subscriber_id(kept), merged_id=self.stage.subscriber_id(merged)
+        )
+        try:
+            with transaction(self.engine) as session:
+                merge_people(session, COMMAND_LINE, self.newsletter_id, order)
+        except ConflictError:
+            assert done or waits
+            return
+        assert not done
+        assert not waits
+        if leaves:
+            other.ends(one.left_at)
+        elif one.state is _C and other.moved:
+            other.state, other.moved, other.paused = _C, False, one.paused
+        one.ends(next(self._clock), moved=True)
+        other.suppressed |= one.suppressed
+        self.merges.append((merged, kept))
 
     @invariant()
     def everybody_stands_as_the_rules_say(self) -> None:

@@ -18,7 +18,8 @@ from newsletter.newsletters.publications import NewsletterDraft, create_newslett
 from newsletter.tokens import Pseudonyms
 from subscribers import tagging
 from subscribers.erasure import erase
-from subscribers.history import Person, read_history
+from subscribers.history import read_history
+from subscribers.history_entries import Person
 from subscribers.lists.imports import import_csv
 from subscribers.search import PeopleFilter
 from subscribers.tagging import (

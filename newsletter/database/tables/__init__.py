@@ -69,6 +69,7 @@ from newsletter.database.tables.operation import (
     TallyRow,
     UnknownJournalRow,
 )
+from newsletter.database.tables.person_merge import PersonMergeRow
 from newsletter.database.tables.reuse import IssuePatternRow, RhythmRow
 from newsletter.database.tables.sending import (
     ApprovalRow,
@@ -150,6 +151,7 @@ __all__ = [
     "NewsletterRow",
     "NoteRow",
     "PeopleGroupRow",
+    "PersonMergeRow",
     "PulseRow",
     "RecoveryCodeRow",
     "RelayRow",

@@ -10,6 +10,7 @@ import re
 from enum import StrEnum
 
 from newsletter.i18n.messages import Message, msg, written
+from subscribers.merging.mail import HAD_COPY
 
 _KEPT = re.compile(r"\[([a-z-]+)\](?: (.*))?", re.DOTALL)
 
@@ -28,6 +29,8 @@ class OwnReason(StrEnum):
     UNPROVEN = "worker-lost"
     TAKEN_AS_ARRIVED = "taken-as-arrived"
     IN_RELAY_LOG = "in-relay-log"
+    #: Of two addresses of one person, the other has it.
+    HAD_COPY = HAD_COPY
 
 
 _WORDS = {
@@ -40,6 +43,9 @@ _WORDS = {
     OwnReason.WORKER_DIED: msg("The worker ended before the relay replied to this message."),
     OwnReason.UNPROVEN: msg("The worker was lost, and it is not known whether the message left."),
     OwnReason.TAKEN_AS_ARRIVED: msg("Taken as arrived."),
+    OwnReason.HAD_COPY: msg(
+        "Already sent to another address, which was merged with this one since."
+    ),
     OwnReason.IN_RELAY_LOG: msg("The relay's log shows that it accepted this message."),
 }
 

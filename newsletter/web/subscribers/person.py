@@ -21,7 +21,8 @@ from newsletter.web.routing import Router
 from subscribers.actions import find_standing, lift_person, suppress_person, unsubscribe_person
 from subscribers.fields.model import current_values
 from subscribers.fields.store import list_fields
-from subscribers.history import Mark, Person, Source, read_history
+from subscribers.history import read_history
+from subscribers.history_entries import Mark, Person, Source
 from subscribers.notes import LONGEST_NOTE, add_note, change_note, delete_note, list_notes
 
 _Field = Annotated[str, Form(max_length=500)]

@@ -31,6 +31,7 @@ _TABLES = (
     "worker_heartbeat",
     "account_session",
     "address_change",
+    "person_merge",
     "consent",
     "feedback_policy",
     "field",
@@ -391,6 +392,27 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         op.create_index(
             op.f(f"ix_address_change_{column}"), "address_change", [column], unique=False
         )
+    op.create_table(
+        "person_merge",
+        sa.Column("id", _ID, autoincrement=True, nullable=False),
+        sa.Column("group_id", _ID, nullable=False),
+        sa.Column("kept_id", _ID, nullable=False),
+        sa.Column("merged_id", _ID, nullable=False),
+        sa.Column("merged_by", sa.String(length=320), nullable=False),
+        sa.Column("merged_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["group_id"], ["people_group.id"], name=op.f("fk_person_merge_group_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["kept_id"], ["subscriber.id"], name=op.f("fk_person_merge_kept_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["merged_id"], ["subscriber.id"], name=op.f("fk_person_merge_merged_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_person_merge")),
+    )
+    for column in ("kept_id", "merged_id"):
+        op.create_index(op.f(f"ix_person_merge_{column}"), "person_merge", [column], unique=False)
     op.create_table(
         "consent",
         sa.Column("id", _ID, autoincrement=True, nullable=False),

@@ -1,0 +1,137 @@
+"""What a person's history is made of: entries, their places in it, and their sources."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, literal, or_
+from sqlalchemy.orm import Session
+
+from newsletter.database.types import UtcDateTime
+from newsletter.i18n.messages import Message, msg
+
+
+class HistoryKind(StrEnum):
+    """What an entry is about; a page may mark each in its own way."""
+
+    CONSENT = "consent"
+    LEFT = "left"
+    MAIL = "mail"
+    BOUNCE = "bounce"
+    SUPPRESSION = "suppression"
+    CHANGE = "change"
+    NOTE = "note"
+    SERIES = "series"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HistoryEntry:
+    """Something that happened.
+
+    Attributes:
+        source: The number of its source, by which entries of one instant are in order.
+        number: Its number within the source.
+        details: What else is known of it: who, from where, the relay's words.
+        mailing_id: The mailing that it is about, if about one.
+    """
+
+    at: datetime
+    source: int
+    number: int
+    kind: HistoryKind
+    what: Message
+    details: Sequence[Message] = ()
+    mailing_id: int | None = None
+
+    @property
+    def mark(self) -> Mark:
+        """Where a page ends whose last entry it is."""
+        return Mark(at=self.at, source=self.source, number=self.number)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+class Mark:
+    """A place in a history: entries older than it come after it."""
+
+    at: datetime
+    source: int
+    number: int
+
+    def older(
+        self, at: SQLColumnExpression[datetime], source: int, number: SQLColumnExpression[int]
+    ) -> ColumnElement[bool]:
+        """Return the condition that a row of a source comes after this place."""
+        moment = literal(self.at, UtcDateTime())
+        same = number < self.number if source == self.source else literal(source < self.source)
+        return or_(at < moment, and_(at == moment, same))
+
+    def encode(self) -> str:
+        """Return it as an address carries it."""
+        text = f"{self.at.isoformat()} {self.source} {self.number}"
+        return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @classmethod
+    def decode(cls, text: str) -> Mark | None:
+        """Return what `encode` wrote; None for anything else."""
+        try:
+            padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+            at, source, number = urlsafe_b64decode(padded).decode().split(" ")
+            mark = cls(at=datetime.fromisoformat(at), source=int(source), number=int(number))
+        except (ValueError, binascii.Error):
+            return None
+        fits = mark.at.tzinfo is not None and abs(mark.number) < 2**62
+        return mark if fits else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Person:
+    """Whose history is read, and with which newsletter.
+
+    Attributes:
+        others: Who was merged into them, with their addresses: what is recorded of those is theirs.
+    """
+
+    newsletter_id: int
+    subscriber_id: int
+    others: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """Their own number and those of the others."""
+        return (self.subscriber_id, *self.others)
+
+    def at_address(self, number: int) -> list[Message]:
+        """Return by which other address of theirs something happened, if by one."""
+        address = self.others.get(number)
+        return [msg("At the address {address}", address=address)] if address else []
+
+
+class Source(Protocol):
+    """Reads what one table records of a person."""
+
+    def __call__(
+        self, session: Session, person: Person, number: int, before: Mark | None, limit: int
+    ) -> Iterable[HistoryEntry]:
+        """Return the newest entries older than a mark.
+
+        Args:
+            session: Open for reading.
+            person: Whose history.
+            number: The source's own number, which its entries carry.
+            before: Only what comes after it; None for all.
+            limit: How many at most.
+        """
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HistoryPage:
+    """Some entries; ``after`` is where the next page begins, None at the end."""
+
+    entries: Sequence[HistoryEntry]
+    after: Mark | None

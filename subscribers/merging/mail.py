@@ -1,0 +1,108 @@
+"""Mail under way to two people who become one: each mailing reaches them once.
+
+Rows are locked in the order that the ledger has: mailing, batch, deliveries; the people after them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement, and_, exists, select, update
+from sqlalchemy.orm import Session, aliased
+
+from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import TO_LIST, BatchState, DeliveryState
+from newsletter.errors import ConflictError
+from newsletter.i18n.messages import msg
+
+#: What the ledger keeps of a delivery whose reader has the mailing at the other address.
+HAD_COPY = "had-copy"
+_WAITING = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
+#: States of a copy that arrived, or may have.
+_OUT = (DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN)
+
+
+def hold_mail(session: Session, newsletter_ids: Collection[int], people: Collection[int]) -> None:
+    """Hold what is queued for people, so that no worker takes it in hand meanwhile.
+
+    Raises:
+        ConflictError: A worker has some of it in hand now.
+    """
+    theirs = and_(
+        DeliveryRow.subscriber_id.in_(people),
+        DeliveryRow.state.in_((*_WAITING, DeliveryState.SENDING)),
+    )
+    mailings = session.scalars(
+        select(MailingRow.id)
+        .where(
+            MailingRow.newsletter_id.in_(newsletter_ids),
+            exists().where(DeliveryRow.mailing_id == MailingRow.id, theirs),
+        )
+        .order_by(MailingRow.id)
+        .with_for_update(read=True)
+    ).all()
+    of_them = and_(theirs, DeliveryRow.mailing_id.in_(mailings))
+    batches = session.scalars(
+        select(BatchRow)
+        .where(
+            BatchRow.mailing_id.in_(mailings),
+            exists().where(
+                DeliveryRow.mailing_id == BatchRow.mailing_id,
+                DeliveryRow.position.between(BatchRow.first_position, BatchRow.last_position),
+                theirs,
+            ),
+        )
+        .order_by(BatchRow.mailing_id, BatchRow.number)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    if any(batch.state is BatchState.LEASED for batch in batches):
+        raise ConflictError(
+            msg("Mail to one of these people is being sent at this moment."),
+            remedy=msg("Try again in a minute."),
+        )
+    session.execute(
+        select(DeliveryRow.position)
+        .where(of_them)
+        .order_by(DeliveryRow.mailing_id, DeliveryRow.position)
+        .with_for_update()
+    )
+
+
+def move_mail(session: Session, newsletter_id: int, source: int, target: int) -> None:
+    """Let what is queued for one address go to another, but for what that one has or is to get.
+
+    What was sent to the first already is sent to the second no more.
+    """
+    own = select(MailingRow.id).where(
+        MailingRow.newsletter_id == newsletter_id, MailingRow.kind.in_(TO_LIST)
+    )
+    other = aliased(DeliveryRow)
+
+    def has(number: int, *states: DeliveryState) -> ColumnElement[bool]:
+        found = [other.mailing_id == DeliveryRow.mailing_id, other.subscriber_id == number]
+        return exists().where(*found, *([other.state.in_(states)] if states else []))
+
+    session.execute(
+        update(DeliveryRow)
+        .where(
+            DeliveryRow.subscriber_id == target,
+            DeliveryRow.state.in_(_WAITING),
+            DeliveryRow.mailing_id.in_(own),
+            has(source, *_OUT),
+        )
+        .values(state=DeliveryState.SKIPPED, reply=f"[{HAD_COPY}]", settled_at=now())
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(
+        update(DeliveryRow)
+        .where(
+            DeliveryRow.subscriber_id == source,
+            DeliveryRow.state.in_(_WAITING),
+            DeliveryRow.mailing_id.in_(own),
+            ~has(target),
+        )
+        .values(subscriber_id=target)
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,372 @@
+"""What merging two people would do: the rule, and what it is foreseen from.
+
+In each newsletter of the group the last word of the person counts, and nobody is brought back who
+left. What the kept address left stays left. What the other left ends the kept one's subscription,
+unless its owner confirmed that one later. A request that nobody confirmed neither begins nor ends
+anything. An address that was only moved away from says nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Actor
+from newsletter.accounts.permissions import Permission
+from newsletter.accounts.roles import rights_of_actor
+from newsletter.database.tables import (
+    ConsentRow,
+    NewsletterRow,
+    NoteRow,
+    PersonMergeRow,
+    SubscriberRow,
+    SubscriptionRow,
+    SuppressionRow,
+    TagRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import ConsentStep, SubscriptionState, SuppressionReason
+from newsletter.errors import ConflictError, ForbiddenError, NotFoundError
+from newsletter.i18n.messages import msg
+from subscribers.fields.model import TOPIC
+from subscribers.fields.store import newsletters_of_group
+from subscribers.leaving import MOVED, last_way
+from subscribers.merging.links import merged_into, within_group
+
+#: What a newsletter knows of a person besides its fields, by the columns of `SubscriptionRow`.
+KNOWN = ("name", "language", "format", "time_zone", "frequency")
+#: How a choice about a field is called; the field's key follows.
+FIELD = "field."
+#: What is said of a person; bounces are said of the address that they came from.
+_OF_THE_PERSON = (SuppressionReason.COMPLAINT, SuppressionReason.MANUAL)
+
+
+class Fate(StrEnum):
+    """What becomes of the kept one's subscription."""
+
+    STAYS = "stays"
+    #: It begins, or goes on, by the consent that the other gave.
+    TAKES_OVER = "takes-over"
+    #: The other left, and has not consented since.
+    LEAVES = "leaves"
+    #: It was asked for and never confirmed, so it cannot go on from the other's.
+    WAITS = "waits"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Word:
+    """What somebody last said about a newsletter.
+
+    Attributes:
+        moved: Whether their subscription ended because it went on at another address.
+        left_at: When they left, if they did.
+        confirmed_at: When they last confirmed, by themselves, that they want it.
+    """
+
+    state: SubscriptionState
+    moved: bool = False
+    left_at: datetime | None = None
+    confirmed_at: datetime | None = None
+
+    @property
+    def left(self) -> bool:
+        """Whether they wish to get no more."""
+        return self.state is SubscriptionState.UNSUBSCRIBED and not self.moved
+
+
+def decide(kept: Word | None, merged: Word | None) -> Fate:
+    """Return what becomes of the kept one's subscription; None is who has nothing to do with it."""
+    if merged is None or merged.moved or merged.state is SubscriptionState.PENDING:
+        return Fate.STAYS
+    if kept is not None and kept.left:
+        return Fate.STAYS
+    if merged.left:
+        later = kept is not None and kept.state is SubscriptionState.CONFIRMED and kept.confirmed_at
+        return Fate.STAYS if later and later > (merged.left_at or now()) else Fate.LEAVES
+    if kept is None or kept.moved:
+        return Fate.TAKES_OVER
+    return Fate.WAITS if kept.state is SubscriptionState.PENDING else Fate.STAYS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """What merging would do in one newsletter of the group.
+
+    Attributes:
+        kept: The subscription of the one who is kept; None where there is none.
+        merged: That of the other.
+        suppression: What suppresses the other address and is brought along; None where nothing is.
+        new_tags: The tags that the other brings.
+        notes: The numbers of the notes that it brings.
+    """
+
+    newsletter: NewsletterRow
+    kept: SubscriptionRow | None
+    merged: SubscriptionRow | None
+    fate: Fate
+    suppression: SuppressionRow | None
+    new_tags: Sequence[str]
+    notes: Sequence[int]
+
+    @property
+    def after(self) -> SubscriptionState | None:
+        """In which state the kept one's subscription is afterwards."""
+        match self.fate:
+            case Fate.LEAVES:
+                return SubscriptionState.UNSUBSCRIBED
+            case Fate.TAKES_OVER:
+                return SubscriptionState.CONFIRMED
+            case _:
+                return self.kept.state if self.kept is not None else None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether what the other one gets goes on at the kept address."""
+        return (
+            self.after is SubscriptionState.CONFIRMED
+            and self.merged is not None
+            and self.merged.state is SubscriptionState.CONFIRMED
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """Something of which both have another value; ``name`` is a column or ``field.KEY``."""
+
+    name: str
+    kept: Any
+    merged: Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MergeOutlook:
+    """What merging two people would do now.
+
+    Attributes:
+        parts: By newsletter, the one from whose page it is done first.
+        kept_values: What the group's fields hold of the one who is kept.
+        choices: Of what both have another value; the kept one's counts unless the other's is
+            chosen.
+        done: Whether the two are one already.
+        revision: Changes whenever something of this does.
+    """
+
+    kept: SubscriberRow
+    merged: SubscriberRow
+    parts: Sequence[Part]
+    kept_values: Mapping[str, Any]
+    merged_values: Mapping[str, Any]
+    choices: Sequence[Choice]
+    done: bool
+    revision: str
+
+    def united_values(self, take: Collection[str]) -> dict[str, Any]:
+        """Return what the fields hold afterwards, where ``take`` names choices of the other's."""
+        chosen = {key: each for key, each in self.merged_values.items() if FIELD + key in take}
+        united = {**self.merged_values, **self.kept_values, **chosen}
+        topics = [*self.kept_values.get(TOPIC, ())]
+        topics += [one for one in self.merged_values.get(TOPIC, ()) if one not in topics]
+        return {**united, TOPIC: topics} if topics else united
+
+
+def foresee_merge(
+    session: Session, actor: Actor, newsletter_id: int, *, kept_id: int, merged_id: int
+) -> MergeOutlook:
+    """Return what it would do to merge somebody into somebody else.
+
+    Args:
+        session: Open for reading; to do it, with both held.
+        actor: Who wants it.
+        newsletter_id: On whose list both are; all of its group are looked at.
+        kept_id: Whose address stays.
+        merged_id: Who goes into them.
+
+    Raises:
+        NotFoundError: One of them is not on the list, or was erased.
+        ConflictError: They are the same.
+        ForbiddenError: One of them has to do with a newsletter that this person may not see.
+    """
+    if kept_id == merged_id:
+        raise ConflictError(msg("This is the same person."), remedy=msg("Choose another one."))
+    kept, merged = (_person(session, newsletter_id, number) for number in (kept_id, merged_id))
+    newsletters = newsletters_of_group(session, newsletter_id)
+    relations = {
+        (row.newsletter_id, row.subscriber_id): row
+        for row in session.scalars(
+            select(SubscriptionRow).where(
+                SubscriptionRow.subscriber_id.in_((kept_id, merged_id)),
+                SubscriptionRow.newsletter_id.in_(newsletters),
+            )
+        )
+    }
+    rights = rights_of_actor(session, actor)
+    if not all(rights.may(Permission.SEE_SUBSCRIBERS, number) for number, _ in relations):
+        raise ForbiddenError(
+            msg("One of them is a subscriber of a newsletter whose people you may not see."),
+            remedy=msg("Ask somebody who may see the subscribers of all that share these fields."),
+        )
+    order = sorted({number for number, _ in relations}, key=lambda one: (one != newsletter_id, one))
+    parts = [
+        _part(session, session.get_one(NewsletterRow, number), kept, merged, relations)
+        for number in order
+    ]
+    kept_values = _values(part.kept for part in parts)
+    merged_values = _values(part.merged for part in parts)
+    return MergeOutlook(
+        kept=kept,
+        merged=merged,
+        parts=parts,
+        kept_values=kept_values,
+        merged_values=merged_values,
+        choices=[*_choices_of_columns(parts), *_choices_of_fields(kept_values, merged_values)],
+        done=_is_done(session, newsletter_id, kept_id, merged_id, parts),
+        revision=_revision(kept_id, merged_id, parts, kept_values, merged_values),
+    )
+
+
+def _person(session: Session, newsletter_id: int, number: int) -> SubscriberRow:
+    person = session.get(SubscriberRow, number)
+    relation = session.get(SubscriptionRow, (newsletter_id, number))
+    if person is None or person.address_key is None or relation is None:
+        raise NotFoundError(
+            msg("There is no subscriber {subscriber} on this list.", subscriber=number)
+        )
+    return person
+
+
+def _part(
+    session: Session,
+    newsletter: NewsletterRow,
+    kept: SubscriberRow,
+    merged: SubscriberRow,
+    relations: Mapping[tuple[int, int], SubscriptionRow],
+) -> Part:
+    mine = relations.get((newsletter.id, kept.id))
+    theirs = relations.get((newsletter.id, merged.id))
+    fate = decide(_word(session, mine), _word(session, theirs))
+    there = mine is not None or fate is not Fate.STAYS
+    new_tags = _tags(session, newsletter.id, merged.id) - _tags(session, newsletter.id, kept.id)
+    notes = session.scalars(
+        select(NoteRow.id)
+        .where(NoteRow.newsletter_id == newsletter.id, NoteRow.subscriber_id == merged.id)
+        .order_by(NoteRow.id)
+    ).all()
+    return Part(
+        newsletter=newsletter,
+        kept=mine,
+        merged=theirs,
+        fate=fate,
+        suppression=_brought_suppression(session, newsletter.id, kept, merged) if there else None,
+        new_tags=sorted(new_tags) if there else (),
+        notes=notes if there else (),
+    )
+
+
+def _word(session: Session, row: SubscriptionRow | None) -> Word | None:
+    if row is None:
+        return None
+    number, newsletter_id = row.subscriber_id, row.newsletter_id
+    ended = row.state is SubscriptionState.UNSUBSCRIBED
+    people = [number, *merged_into(session, newsletter_id, number)]
+    return Word(
+        state=row.state,
+        moved=ended and last_way(session, newsletter_id, number) in MOVED,
+        left_at=row.unsubscribed_at if ended else None,
+        confirmed_at=session.scalar(
+            select(func.max(ConsentRow.occurred_at)).where(
+                ConsentRow.newsletter_id == newsletter_id,
+                ConsentRow.subscriber_id.in_(people),
+                ConsentRow.step == ConsentStep.CONFIRMED,
+            )
+        ),
+    )
+
+
+def _tags(session: Session, newsletter_id: int, number: int) -> set[str]:
+    own = (TagRow.newsletter_id == newsletter_id, TagRow.subscriber_id == number)
+    return set(session.scalars(select(TagRow.tag).where(*own)))
+
+
+def _brought_suppression(
+    session: Session, newsletter_id: int, kept: SubscriberRow, merged: SubscriberRow
+) -> SuppressionRow | None:
+    def found(person: SubscriberRow) -> SuppressionRow | None:
+        scope = SuppressionRow.newsletter_id
+        return session.scalars(
+            select(SuppressionRow)
+            .where(
+                SuppressionRow.address_key == person.address_key,
+                or_(scope.is_(None), scope == newsletter_id),
+                SuppressionRow.reason.in_(_OF_THE_PERSON),
+            )
+            .order_by(scope.is_(None), SuppressionRow.id)
+            .limit(1)
+        ).one_or_none()
+
+    return found(merged) if found(kept) is None else None
+
+
+def _values(rows: Iterable[SubscriptionRow | None]) -> dict[str, Any]:
+    """Return what the fields hold of somebody: the same in all newsletters of the group."""
+    return next((dict(row.attributes) for row in rows if row is not None), {})
+
+
+def _choices_of_columns(parts: Sequence[Part]) -> Sequence[Choice]:
+    found: dict[str, Choice] = {}
+    for part in parts:
+        for name in KNOWN:
+            mine, theirs = getattr(part.kept, name, ""), getattr(part.merged, name, "")
+            if mine and theirs and mine != theirs and name not in found:
+                found[name] = Choice(name=name, kept=mine, merged=theirs)
+    return [found[name] for name in KNOWN if name in found]
+
+
+def _choices_of_fields(kept: Mapping[str, Any], merged: Mapping[str, Any]) -> Sequence[Choice]:
+    return [
+        Choice(name=FIELD + key, kept=kept[key], merged=value)
+        for key, value in merged.items()
+        if key in kept and key != TOPIC and kept[key] != value
+    ]
+
+
+def _is_done(
+    session: Session, newsletter_id: int, kept_id: int, merged_id: int, parts: Sequence[Part]
+) -> bool:
+    linked = select(PersonMergeRow.id).where(
+        PersonMergeRow.kept_id == kept_id,
+        PersonMergeRow.merged_id == merged_id,
+        within_group(newsletter_id),
+    )
+    ended = (SubscriptionState.UNSUBSCRIBED, None)
+    return session.scalar(linked.limit(1)) is not None and all(
+        part.fate is Fate.STAYS and (part.merged.state if part.merged else None) in ended
+        for part in parts
+    )
+
+
+def _revision(
+    kept_id: int,
+    merged_id: int,
+    parts: Sequence[Part],
+    kept_values: Mapping[str, Any],
+    merged_values: Mapping[str, Any],
+) -> str:
+    shown: list[object] = [kept_id, merged_id, sorted(kept_values.items(), key=lambda one: one[0])]
+    shown.append(sorted(merged_values.items(), key=lambda one: one[0]))
+    for part in parts:
+        shown += [part.newsletter.id, part.fate.value, [*part.new_tags]]
+        shown.append(part.suppression.id if part.suppression else None)
+        shown.append([*part.notes])
+        shown += [
+            (row.state.value, row.changed_at, row.paused_until, *(getattr(row, n) for n in KNOWN))
+            for row in (part.kept, part.merged)
+            if row is not None
+        ]
+    return hashlib.sha256(repr(shown).encode()).hexdigest()[:32]
