@@ -18,6 +18,7 @@ from newsletter.cli.growth import show_growth
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, ngettext, terminal_language, text
 from newsletter.cli.list_imports import show_imports, undo_list
+from newsletter.cli.merging import merge
 from newsletter.cli.notes import app as notes
 from newsletter.cli.notes import find_number, show_history
 from newsletter.cli.prompts import confirm
@@ -57,6 +58,7 @@ app.add_typer(notes, name="note")
 app.add_typer(tags, name="tag")
 app.command("imports")(show_imports)
 app.command("undo-import")(undo_list)
+app.command("merge")(merge)
 
 Basis = Annotated[str, typer.Option(help="The basis of consent, such as 'web form 2026'.")]
 

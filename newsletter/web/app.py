@@ -79,6 +79,7 @@ from newsletter.web.subscribers.invitations import invitations_router
 from newsletter.web.subscribers.join import joining_router
 from newsletter.web.subscribers.join_pages import JoinPages
 from newsletter.web.subscribers.leave import leaving_router
+from newsletter.web.subscribers.merging import merging_router
 from newsletter.web.subscribers.people import subscribers_router
 from newsletter.web.subscribers.person import person_router
 from newsletter.web.subscribers.preferences import preferences_router
@@ -226,6 +227,7 @@ def _include_lists(
     app.include_router(importing_router(import_pages))
     app.include_router(editing_router(engine, pages, pseudonyms))
     app.include_router(growth_router(engine, figures, pages))
+    app.include_router(merging_router(engine, pages))
     app.include_router(tagging_router(engine, pages))
     app.include_router(subscribers_router(engine, figures, pages))
     app.include_router(person_router(engine, pages))

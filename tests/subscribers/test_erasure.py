@@ -39,11 +39,11 @@ from newsletter.i18n.language import Language
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.tokens import Pseudonyms
 from subscribers.actions import erase_person
+from subscribers.held_data import data_held
 from subscribers.lists.csv_export import csv_pages
 from subscribers.lists.exports import exported
 from subscribers.lists.problems import problem_lines
 from subscribers.lists.uploads import forget_old, keep_upload
-from subscribers.preferences import data_held
 from tests.support import fields
 from tests.support.imports import again, order, work_on
 from tests.support.stage import Stage, set_stage

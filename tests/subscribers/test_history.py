@@ -35,10 +35,11 @@ from newsletter.tokens import Pseudonyms
 from subscribers.actions import suppress_person, unsubscribe_person
 from subscribers.editing import PersonDraft, edit_person
 from subscribers.erasure import erase
+from subscribers.held_data import data_held
 from subscribers.history import read_history
 from subscribers.history_entries import HistoryEntry, Mark, Person
 from subscribers.notes import add_note, change_note, delete_note, list_notes
-from subscribers.preferences import Wishes, data_held, pause, save_wishes
+from subscribers.preferences import Wishes, pause, save_wishes
 from tests.support import fields
 from tests.support.digests import offer
 from tests.support.stage import Stage, set_stage

@@ -149,6 +149,7 @@ def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
                 "mailing": str(mailing),
                 "bounce": str(bounce),
                 "person": str(stage.subscriber_id("r1@example.jp")),
+                "another": str(stage.subscriber_id("r2@example.jp")),
                 "message": str(message),
                 "issue": str(issue.id),
                 "issue_slug": issue.slug,

@@ -23,6 +23,7 @@ from subscribers.fields.model import current_values
 from subscribers.fields.store import list_fields
 from subscribers.history import read_history
 from subscribers.history_entries import Mark, Person, Source
+from subscribers.merging.links import merged_into
 from subscribers.notes import LONGEST_NOTE, add_note, change_note, delete_note, list_notes
 
 _Field = Annotated[str, Form(max_length=500)]
@@ -46,6 +47,7 @@ def person_router(engine: Engine, pages: Pages, sources: Sequence[Source] = ()) 
         visit: SubscribersVisit,
         request: Request,
         before: Annotated[str, Query(max_length=200)] = "",
+        merged: Annotated[int | None, Query(le=10**18)] = None,
     ) -> HTMLResponse:
         with reading(engine) as session:
             row = newsletter_of(session, visit)
@@ -57,6 +59,7 @@ def person_router(engine: Engine, pages: Pages, sources: Sequence[Source] = ()) 
                 before=Mark.decode(before),
                 more=sources,
             )
+            addresses = merged_into(session, row.id, number)
             notes = list_notes(session, row.id, number)
             series = series_of_reader(session, row.id, number)
         values = current_values(fields, standing.subscription.attributes)
@@ -68,6 +71,7 @@ def person_router(engine: Engine, pages: Pages, sources: Sequence[Source] = ()) 
             person=standing,
             history=history,
             before=before,
+            merged=addresses.get(merged or 0, ""),
             notes=notes,
             series=series,
             name_of=name_of,

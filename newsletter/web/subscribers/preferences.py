@@ -31,13 +31,13 @@ from subscribers.actions import erase_person
 from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
 from subscribers.fields.values import values_of
+from subscribers.held_data import data_held
 from subscribers.join_limits import kept_network
 from subscribers.joining import PREFERENCES_PAGE, consent_wording
 from subscribers.preferences import (
     PAUSES,
     Choice,
     Wishes,
-    data_held,
     find_reader,
     has_moved,
     is_on_list,

@@ -51,11 +51,12 @@ from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms
 from subscribers.erasure import erase
 from subscribers.fields.values import write_values
+from subscribers.held_data import data_held
 from subscribers.joining import Origin, subscribe
 from subscribers.leaving import unsubscribe
 from subscribers.lists.imports import import_csv
 from subscribers.people import find_or_add_person
-from subscribers.preferences import data_held, pause
+from subscribers.preferences import pause
 from subscribers.series.enrolment import move_enrolments
 from tests.support.fields import ALL, set_fields
 from tests.support.series import (

@@ -42,6 +42,7 @@ from newsletter.tokens import Pseudonyms
 from subscribers.actions import erase_person, suppress_person, unsubscribe_person
 from subscribers.editing import PersonDraft, edit_person
 from subscribers.growth import count_readers
+from subscribers.held_data import data_held
 from subscribers.history import read_history
 from subscribers.history_entries import HistoryEntry, Mark, Person
 from subscribers.leaving import unsubscribe
@@ -339,6 +340,9 @@ def test_the_history_of_both_is_the_history_of_one(stage: Stage) -> None:
     assert sum("Mail: " in each for each in words) == 2
     assert sum("At the address old@example.jp" in each for each in words) == 3
     assert sum(each.startswith("Subscription confirmed") for each in words) == 2
+    with reading(stage.engine) as session:
+        held = data_held(session, stage.subscriber_id(NEW), Language.ENGLISH)
+    assert (len(held["consents"]), len(held["unsubscribed"])) == (2, 1)
 
 
 def test_erasing_the_kept_one_erases_the_other_but_for_what_is_not_theirs(stage: Stage) -> None:

@@ -208,7 +208,7 @@ def test_leaving_all_by_an_old_mail_leaves_what_was_joined_since(
 def test_the_settings_page_of_the_old_address_says_where_to_go(
     reception: Reception, page: str
 ) -> None:
-    moved = "変更されたため、このアドレスへの配信は終了しています"
+    moved = "現在は別のアドレスに届いています"
     assert moved not in httpx.get(page).text
     _change(reception, page)
     assert moved in httpx.get(page).text
