@@ -34,7 +34,7 @@ from newsletter.database.tables import (
 from newsletter.database.types import UtcDateTime
 from newsletter.database.vocabulary import ConsentStep, UnsubscribeWay
 from newsletter.database.words import name_of
-from newsletter.i18n.messages import msg, pmsg, written
+from newsletter.i18n.messages import Message, msg, pmsg, written
 from newsletter.i18n.values import Listing, Worded
 from subscribers.fields.store import list_fields
 from subscribers.history_entries import (
