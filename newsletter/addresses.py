@@ -25,11 +25,12 @@ _RESERVED = frozenset({"example", "test", "invalid", "localhost"})
 #: Characters without width, which come along when an address is copied.
 _UNSEEN = "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\ufeff\u00ad"
 _NO_WIDTH = re.compile(f"[{_UNSEEN}]")
-#: What a list or sentence puts beside an address.
-_EDGES = re.compile(r"\A[\s,;、；，]+|[\s,;、。；，]+\Z")
+#: What a list or sentence puts beside an address. Here as below, a run of signs is tried from its
+#: first one alone: from each, a long one would be gone through again and again.
+_EDGES = re.compile(r"\A[\s,;、；，]+|(?<![\s,;、。；，])[\s,;、。；，]+\Z")
 #: RFC 5322: a name and an address in angle brackets; or the brackets alone, of any width.
-_BRACKETED = re.compile(r"(?P<name>[^<>＜＞]*?)\s*[<＜](?P<address>[^<>＜＞]+)[>＞]")
-_AROUND_AT = re.compile(r"\s*([@＠])\s*")
+_BRACKETED = re.compile(r"(?P<name>[^<>＜＞]*)[<＜](?P<address>[^<>＜＞]+)[>＞]")
+_AROUND_AT = re.compile(r"(?<!\s)\s*([@＠])\s*")
 _MAILTO = re.compile(r"mailto:\s*(?P<address>[^?]+)(?:\?.*)?\Z", re.IGNORECASE)
 _QUOTED = re.compile(r'"(?P<local>(?:[^"\\]|\\.)*)"@(?P<domain>[^@]+)\Z')
 
@@ -39,9 +40,8 @@ _PLAIN_LINE = re.compile(
     r"^(?=[^@\n]{1,64}@)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@([^@\n]+)$", re.MULTILINE
 )
 _PLAIN_LENGTH = 200
-_LONGEST = 320
 #: RFC 5321, 4.5.3.1.1, in octets.
-_LONGEST_LOCAL = 64
+_LONGEST_LOCAL, _LONGEST_DOMAIN = 64, 255
 _LONGEST_NAME = 200
 
 
@@ -179,6 +179,8 @@ def _address(text: str) -> Address:
         raise _none(text, msg("It needs exactly one @, with text before and after it."))
     if len(local.encode()) > _LONGEST_LOCAL:
         raise _none(text, msg("The part before the @ is longer than 64 bytes."))
+    if len(domain) > _LONGEST_DOMAIN:
+        raise _none(text, msg("The part after the @ is not a domain."))
     if is_carrier(domain) and (".." in local or local[0] == "." or local[-1] == "."):
         return _odd(text, local, domain.lower())
     try:

@@ -36,6 +36,18 @@ _ASK_AGAIN = range(400, 600)
 _AGENT = "Mozilla/5.0 (compatible; newsletter link check)"
 #: What is written as a public address of IPv6 and leads to one of IPv4 (RFC 6052, RFC 3056).
 _TRANSLATED, _SIX_TO_FOUR = ip_network("64:ff9b::/96"), ip_network("2002::/16")
+#: What the language, or a version of it, takes for public: protocols' own addresses (among them
+#: Oracle's metadata service, 192.0.0.192), relays of 6to4, the host agent of Azure, translation
+#: within a network (RFC 8215), examples (RFC 9637) and segment routing (RFC 9602).
+_NOT_PUBLIC = tuple(
+    map(
+        ip_network,
+        (
+            *("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32"),
+            *("64:ff9b:1::/48", "3fff::/20", "5f00::/16"),
+        ),
+    )
+)
 
 Address = IPv4Address | IPv6Address
 #: Returns the addresses of a host; raises OSError where it has none.
@@ -94,6 +106,8 @@ def is_public(address: Address) -> bool:
             return is_public(IPv4Address(int(address) >> 80 & 0xFFFFFFFF))
         if address.teredo is not None or address.is_site_local:
             return False
+    if any(address in network for network in _NOT_PUBLIC):
+        return False
     return (
         address.is_global
         and not address.is_multicast

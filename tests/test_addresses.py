@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from newsletter.addresses import Address, _mended, parse_address
 from newsletter.errors import ListError
+from tests.support.growth import assert_linear
 
 _LOCAL = st.text(alphabet="aZ09._+-é'\" ", min_size=0, max_size=70)
 _DOMAIN = st.text(alphabet="aZ9.-本ß_xn", min_size=0, max_size=70)
@@ -29,6 +30,17 @@ def _or_none(read: object, text: str) -> Address | None:
     except ListError:
         return None
     return found
+
+
+@pytest.mark.parametrize("sign", [" ", "\u3000", "; ", "。", "<", "a.", "@"])
+@pytest.mark.parametrize("form", ["a{}b@example.jp", "a@b{}c.jp", "{}"])
+def test_what_is_long_is_read_or_refused_in_time_that_grows_with_its_length(
+    sign: str, form: str
+) -> None:
+    def read(text: str) -> object:
+        return _or_none(parse_address, text)
+
+    assert_linear(read, lambda size: form.format(sign * size), size=8000)
 
 
 @pytest.mark.parametrize(

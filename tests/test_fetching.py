@@ -39,6 +39,15 @@ from newsletter.fetching import Address, Outcome, is_public, open_address
         "fec0::1",
         "192.0.2.1",
         "2001:db8::1",
+        "192.0.0.192",
+        "192.88.99.1",
+        "168.63.129.16",
+        "::ffff:168.63.129.16",
+        "64:ff9b::c000:c0",
+        "64:ff9b:1::a00:1",
+        "2001::1",
+        "3fff::1",
+        "5f00::1",
     ],
 )
 def test_what_is_not_public_is_known_however_it_is_written(text: str) -> None:

@@ -340,6 +340,20 @@ def test_what_anybody_could_have_written_makes_no_wave_and_lifts_nothing(court: 
     assert court.suppressed() == 1
 
 
+def test_reports_that_nothing_proves_do_not_make_a_wave_of_one_that_is_proven(court: Court) -> None:
+    readers = [f"r{number}@example.jp" for number in range(30)]
+    court.stage.subscribe(*readers)
+    court.send()
+    for reader in readers:
+        court.report(address=reader)
+    court.judge()
+    court.report(path=court.verp())
+    court.judge()
+    with reading(court.stage.engine) as session:
+        assert session.scalars(select(IncidentRow.subject)).all() == []
+    assert court.suppressed() == 1
+
+
 def test_one_reader_who_names_others_in_a_report_makes_no_wave(court: Court) -> None:
     for number in range(40):
         court.report(address=f"invented{number}@victim.example", path=court.verp())

@@ -17,12 +17,23 @@ _MACROS = (
 )
 
 
-def _archive(*names: str, contents: str = "x") -> bytes:
+def _archive(
+    *names: str, contents: str | bytes = "x", method: int = zipfile.ZIP_DEFLATED
+) -> bytes:
     octets = BytesIO()
-    with zipfile.ZipFile(octets, "w") as archive:
+    with zipfile.ZipFile(octets, "w", method) as archive:
         for name in names:
             archive.writestr(name, contents)
     return octets.getvalue()
+
+
+def _damaged(method: int) -> bytes:
+    """Return a document whose list of kinds does not unpack."""
+    name = "[Content_Types].xml"
+    octets = bytearray(_archive(name, "word/document.xml", contents="abc" * 2000, method=method))
+    start = octets.index(name.encode()) + len(name)
+    octets[start + 9 : start + 40] = b"\xa5" * 31
+    return bytes(octets)
 
 
 WORD = _archive("[Content_Types].xml", "word/document.xml")
@@ -56,6 +67,11 @@ def test_a_file_is_what_its_content_says(data: bytes, name: str, kind: str) -> N
         (_archive("a.txt"), "まとめ.zip"),
         (_archive("[Content_Types].xml", "word/document.xml", "word/vbaProject.bin"), "m.docx"),
         (_archive("[Content_Types].xml", "word/renamed.bin", contents=_MACROS), "m.docx"),
+        (_archive("[Content_Types].xml", "word/a.bin", contents=_MACROS.encode("utf-16")), "m.docx"),
+        (_archive("[Content_Types].xml", "word/a.bin", contents=" " * 2_000_000 + _MACROS), "m.docx"),
+        (_damaged(zipfile.ZIP_DEFLATED), "a.docx"),
+        (_damaged(zipfile.ZIP_BZIP2), "a.docx"),
+        (_damaged(zipfile.ZIP_LZMA), "a.docx"),
         (_archive("word/document.xml"), "a.docx"),
         (b"PK\x03\x04 broken", "a.docx"),
         (b"a\0b", "a.csv"),

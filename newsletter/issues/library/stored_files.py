@@ -41,8 +41,10 @@ _ENDINGS = {
 #: The folder that a document of each kind has within its archive.
 _FOLDERS = {"word/": "Word", "xl/": "Excel", "ppt/": "PowerPoint"}
 _MACROS = re.compile(r"(?:^|/)vbaProject\.bin$|(?:^|/)activeX/", re.IGNORECASE)
-#: The part that says what each part of a document is, whatever its name, and what of it is read.
+#: The part that says what each part of a document is, whatever its name; how it may be packed
+#: (ISO/IEC 29500-2), and the octets that it may have.
 _CONTENTS = "[Content_Types].xml"
+_PACKED = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _LONGEST_CONTENTS = 1_000_000
 _MACRO_TYPES = re.compile(rb"vbaproject|macroenabled|macrosheet|activex", re.IGNORECASE)
 _UNNAMED = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|]")
@@ -109,11 +111,16 @@ def _kind_of_archive(data: bytes, place: Place) -> str | None:
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             names = archive.namelist()
+            if archive.getinfo(_CONTENTS).compress_type not in _PACKED:
+                return None
             with archive.open(_CONTENTS) as file:
-                contents = file.read(_LONGEST_CONTENTS)
+                contents = file.read(_LONGEST_CONTENTS + 1)
     except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError, ValueError):
         return None
-    if any(map(_MACROS.search, names)) or _MACRO_TYPES.search(contents):
+    if len(contents) > _LONGEST_CONTENTS:
+        return None
+    # Offices read it in UTF-16, too, which is the same letters with NUL between them.
+    if any(map(_MACROS.search, names)) or _MACRO_TYPES.search(contents.replace(b"\0", b"")):
         raise ContentError(
             msg("The file contains macros."),
             place=place,
