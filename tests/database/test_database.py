@@ -49,6 +49,16 @@ def test_an_instant_comes_back_in_utc(engine: Engine) -> None:
         )
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_sqlite_forces_what_it_commits_and_overwrites_what_is_erased(engine: Engine) -> None:
+    with engine.connect() as connection:
+        kept = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "secure_delete", "foreign_keys")
+        }
+    assert kept == {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1, "foreign_keys": 1}
+
+
 def test_a_failed_transaction_leaves_nothing(engine: Engine) -> None:
     def write_and_fail() -> None:
         with transaction(engine) as session:
