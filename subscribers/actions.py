@@ -314,12 +314,14 @@ def order_list_import(
 
 
 def cancel_list_import(session: Session, actor: Actor, upload: Upload) -> None:
-    """Let a list be imported no further; what was imported stays.
+    """Let a list be imported or checked no further; what was imported stays.
 
     Raises:
-        ConflictError: It is neither waiting nor being imported.
+        ConflictError: It is neither waiting nor under way.
     """
     cancel_upload(session, upload)
+    if upload.is_checked:
+        return
     record_event(
         session,
         actor,

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, Engine, exists, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import aliased
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import ListUploadRow, NewsletterRow
@@ -28,7 +29,8 @@ from subscribers.lists.columns import Problem
 from subscribers.lists.files import Record
 from subscribers.lists.imports import ChunkHooks, import_records
 from subscribers.lists.problems import keep_problems
-from subscribers.lists.uploads import Upload, forget_pieces, move, upload_of
+from subscribers.lists.trials import trial_to_json, try_upload
+from subscribers.lists.uploads import ImportTerms, Upload, forget_pieces, move, upload_of
 
 _log = logging.getLogger(__name__)
 
@@ -115,16 +117,20 @@ def held_uploads(engine: Engine) -> Sequence[ImportLease]:
         ]
 
 
+def _ends_of(error: str) -> Sequence[ReturningUpdate[int]]:
+    """Begin the UPDATEs by which an import, or a check, ends with an error."""
+    import_ends = move(ListUploadState.FAILED).where(ListUploadRow.trial.is_(None))
+    check_ends = move(ListUploadState.BROUGHT).where(ListUploadRow.trial.is_not(None))
+    return import_ends.values(error=error), check_ends.values(error=error, trial=None)
+
+
 def release_upload(engine: Engine, upload_id: int, token: str) -> None:
     """Let a list wait for another worker; one that ended several in a row waits for a person."""
     why = msg("The import stopped three times at the same place, and is not tried again by itself.")
     held = (ListUploadRow.id == upload_id, ListUploadRow.lease_token == token)
     with transaction(engine) as session:
-        session.execute(
-            move(ListUploadState.FAILED)
-            .where(*held, ListUploadRow.tries >= _TRIES)
-            .values(error=dump_message(why))
-        )
+        for ended in _ends_of(dump_message(why)):
+            session.execute(ended.where(*held, ListUploadRow.tries >= _TRIES))
         session.execute(move(ListUploadState.QUEUED).where(*held).values(hinted_at=None))
 
 
@@ -150,7 +156,10 @@ class ImportRun:
             SQLAlchemyError: The database is away; the lease ends, and another worker goes on.
         """
         try:
-            self._import()
+            if self.upload.is_checked:
+                self._check()
+            else:
+                self._import()
         except ImportEndedError:
             _log.info("the import of list %d is this worker's no more", self.upload.id)
         except _StopAskedError:
@@ -201,6 +210,34 @@ class ImportRun:
                 hooks=ChunkHooks(take=take, finish=finish),
             )
 
+    def _check(self) -> None:
+        """Do all but keep it; a check that was cut short begins anew."""
+        with reading(self.engine) as session:
+            language = session.get_one(NewsletterRow, self.upload.newsletter_id).language
+        done = 0
+
+        def progress(rows: int) -> None:
+            nonlocal done
+            done += rows
+            with self.engine.begin() as connection:
+                # It begins anew where it ends: a worker that it ends counts.
+                self._renew(connection, has_advanced=False, trial={"rows": done})
+            self._look_for_the_end()
+
+        trial = try_upload(
+            self.engine,
+            self.upload,
+            self.upload.terms or ImportTerms(basis=""),
+            language=language,
+            pseudonyms=self.pseudonyms,
+            most=None,
+            progress=progress,
+        )
+        with transaction(self.engine) as session:
+            session.execute(
+                move(ListUploadState.BROUGHT).where(*self._held).values(trial=trial_to_json(trial))
+            )
+
     def _read_over(self, records: Iterator[Record]) -> Iterator[Record]:
         """Yield the records, and give a sign of life meanwhile: what is done may be long."""
         spoke_at = time.monotonic()
@@ -212,7 +249,7 @@ class ImportRun:
                 spoke_at = time.monotonic()
             yield record
 
-    def _renew(self, connection: Connection, *, has_advanced: bool = True) -> None:
+    def _renew(self, connection: Connection, *, has_advanced: bool = True, **more: object) -> None:
         """Say within a transaction that this worker lives; it fails where it has the list no more.
 
         Raises:
@@ -226,6 +263,8 @@ class ImportRun:
         )
         if has_advanced:
             word = word.values(tries=0)
+        if more:
+            word = word.values(**more)
         if connection.execute(word).first() is None:
             raise ImportEndedError
 
@@ -235,6 +274,5 @@ class ImportRun:
 
     def _fail(self, why: Message) -> None:
         with transaction(self.engine) as session:
-            session.execute(
-                move(ListUploadState.FAILED).where(*self._held).values(error=dump_message(why))
-            )
+            for ended in _ends_of(dump_message(why)):
+                session.execute(ended.where(*self._held))

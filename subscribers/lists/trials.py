@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from itertools import islice
+from typing import Any
 
 from sqlalchemy import Engine
 
 from newsletter.database.engine import reading
 from newsletter.database.vocabulary import FieldType
 from newsletter.i18n.language import Language
+from newsletter.i18n.stored import dump_message, load_message
 from newsletter.tokens import Pseudonyms
-from subscribers.fields.model import Field
+from subscribers.fields.model import Field, field_from_json, field_to_json
 from subscribers.fields.store import list_fields
-from subscribers.lists.columns import guess_columns
+from subscribers.lists.columns import Problem, guess_columns
 from subscribers.lists.formats import DEFINITIONS, IGNORED, recognise
-from subscribers.lists.imports import ImportReport, import_records
+from subscribers.lists.imports import Counts, ImportReport, Refusal, import_records
 from subscribers.lists.new_fields import NewFields, find_new_fields
 from subscribers.lists.uploads import ImportTerms, Upload
+from subscribers.lists.writing import Change
 
-#: Of a longer list, a trial looks at the beginning alone.
+#: Rows that are tried while somebody waits; longer lists are tried by the workers.
 TRIED = 20_000
+#: Rows of a longer list by which it is seen at once that its terms are none.
+GLANCED = 500
+#: Refusals that are shown.
+_SHOWN = 20
 _GLANCE = 5
 #: What a column is chosen for that is to become a new field.
 NEW = "+"
@@ -126,8 +134,19 @@ def try_upload(
     *,
     language: Language,
     pseudonyms: Pseudonyms,
+    most: int | None = TRIED,
+    progress: Callable[[int], None] = lambda _rows: None,
 ) -> Trial:
     """Do all but keep it, with the beginning of a longer list alone.
+
+    Args:
+        engine: The database.
+        upload: The list.
+        terms: How it is to be taken.
+        language: Of who says nothing of theirs.
+        pseudonyms: By which erased addresses are known.
+        most: How many rows are tried; None for all.
+        progress: Called after each chunk with how many rows it had.
 
     Raises:
         ListError: It cannot be read, or has no column of addresses.
@@ -136,8 +155,57 @@ def try_upload(
     terms = with_fields(terms, new)
     options = replace(upload, terms=terms).options(language, pseudonyms)
     with upload.records(engine) as records:
-        begun = islice(records, TRIED + 1)
+        begun = islice(records, None if most is None else most + 1)
         options = replace(options, digest="", dry_run=True, new_fields=new.fields)
-        report = import_records(engine, upload.newsletter_id, begun, options)
+        report = import_records(engine, upload.newsletter_id, begun, options, progress=progress)
         whole = next(records, None) is None
     return Trial(report=report, whole=whole, new_fields=new.fields)
+
+
+def trial_to_json(trial: Trial) -> dict[str, Any]:
+    """Return what a page shows of a trial as JSON, which `trial_from_json` reads back."""
+    report = trial.report
+    return {
+        "rows": report.records,
+        "counts": {each.name: getattr(report, each.name) for each in fields(Counts)},
+        "refused": [
+            (one.line, one.address, dump_message(one.reason)) for one in report.refused[:_SHOWN]
+        ],
+        "reasons": [
+            (dump_message(reason), count) for reason, count in report.reasons.most_common(_SHOWN)
+        ],
+        "warned": [
+            (one.line, one.field, one.value, dump_message(one.problem), one.address)
+            for one in report.warned
+        ],
+        "changes": report.changes,
+        "new_fields": [field_to_json(each) for each in trial.new_fields],
+    }
+
+
+def trial_from_json(known: Mapping[str, Any]) -> Trial | None:
+    """Return a trial of a whole list; None where it has not come to its end."""
+    if "counts" not in known:
+        return None
+    report = ImportReport(
+        **known["counts"],
+        refused=[
+            Refusal(line=line, address=address, reason=load_message(reason))
+            for line, address, reason in known["refused"]
+        ],
+        reasons=Counter({load_message(reason): count for reason, count in known["reasons"]}),
+        warned=[
+            Problem(
+                line=line,
+                field=name,
+                value=value,
+                problem=load_message(problem),
+                address=address,
+                taken=True,
+            )
+            for line, name, value, problem, address in known["warned"]
+        ],
+        changes=[Change(*each) for each in known["changes"]],
+    )
+    new = tuple(field_from_json(each) for each in known["new_fields"])
+    return Trial(report=report, whole=True, new_fields=new)

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from sqlalchemy import Connection, Engine, delete, exists, select, update
 from sqlalchemy.orm import Session
@@ -55,7 +55,8 @@ _TOKEN = re.compile(r"[\w-]{22}")
 
 #: From which states a list comes into each.
 _MOVES: Mapping[ListUploadState, frozenset[ListUploadState]] = {
-    ListUploadState.BROUGHT: frozenset(),
+    # A check has ended, or was cancelled.
+    ListUploadState.BROUGHT: frozenset({ListUploadState.QUEUED, ListUploadState.IMPORTING}),
     ListUploadState.QUEUED: frozenset(
         {
             ListUploadState.BROUGHT,
@@ -98,7 +99,8 @@ class Upload:
         lines: How many records it has, the header too; of a long list its lines.
         pieces: In how many rows it is kept; 0 once it is forgotten.
         terms: None until it is to be imported; ``digest`` then names its checkpoint.
-        error: Why it could not be imported to its end.
+        error: Why it could not be imported, or checked, to its end.
+        trial: See the table.
     """
 
     id: int
@@ -112,6 +114,17 @@ class Upload:
     terms: ImportTerms | None = None
     digest: str = ""
     error: Message | None = None
+    trial: Mapping[str, Any] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be said how it is imported."""
+        return self.state is ListUploadState.BROUGHT
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether workers check it, or are to, and import nothing."""
+        return self.trial is not None and not self.is_open
 
     @property
     def headings(self) -> int:
@@ -172,6 +185,7 @@ def upload_of(row: ListUploadRow) -> Upload:
         terms=terms,
         digest=row.digest,
         error=load_message(row.error) if row.error else None,
+        trial=row.trial,
     )
 
 
@@ -336,7 +350,15 @@ def order_upload(session: Session, upload: Upload, terms: ImportTerms | None) ->
             ListUploadRow.state != ListUploadState.IMPORTING,
             ListUploadRow.pieces > 0,
         )
-        .values(terms=known, digest=digest.hexdigest(), error="", tries=0, ordered_at=now())
+        .values(
+            terms=known,
+            digest=digest.hexdigest(),
+            trial=None,
+            error="",
+            tries=0,
+            hinted_at=None,
+            ordered_at=now(),
+        )
     ).all()
     if not moved:
         raise ConflictError(
@@ -346,22 +368,55 @@ def order_upload(session: Session, upload: Upload, terms: ImportTerms | None) ->
     return how
 
 
-def cancel_upload(session: Session, upload: Upload) -> None:
-    """Let a list be imported no further; what was imported stays.
+def order_trial(session: Session, upload: Upload, terms: ImportTerms) -> None:
+    """Let workers do all of an import by ``terms`` but keep it.
 
     Raises:
-        ConflictError: It is neither waiting nor being imported.
+        ConflictError: It is being checked or imported already.
     """
-    if not session.scalars(
-        move(ListUploadState.CANCELLED).where(ListUploadRow.id == upload.id)
-    ).all():
+    moved = session.scalars(
+        move(ListUploadState.QUEUED)
+        .where(
+            ListUploadRow.id == upload.id,
+            ListUploadRow.state == ListUploadState.BROUGHT,
+            ListUploadRow.pieces > 0,
+        )
+        .values(
+            terms=asdict(terms),
+            trial={"rows": 0},
+            error="",
+            tries=0,
+            hinted_at=None,
+            ordered_at=now(),
+        )
+    ).all()
+    if not moved:
+        raise ConflictError(
+            msg("This list is already being checked, or was imported."),
+            remedy=msg("Reload the page."),
+        )
+
+
+def cancel_upload(session: Session, upload: Upload) -> None:
+    """Let a list be imported or checked no further; what was imported stays.
+
+    Raises:
+        ConflictError: It is neither waiting nor under way.
+    """
+    ended = move(ListUploadState.CANCELLED).where(ListUploadRow.trial.is_(None))
+    if upload.is_checked:
+        ended = move(ListUploadState.BROUGHT).where(ListUploadRow.trial.is_not(None))
+        ended = ended.values(trial=None)
+    if not session.scalars(ended.where(ListUploadRow.id == upload.id)).all():
         raise ConflictError(msg("This import has ended already."), remedy=msg("Reload the page."))
 
 
 def forget_pieces(session: Session | Connection, upload_id: int) -> None:
     """Remove a list itself, which holds people's addresses; what became of it stays."""
     session.execute(delete(ListPieceRow).where(ListPieceRow.upload_id == upload_id))
-    session.execute(update(ListUploadRow).where(ListUploadRow.id == upload_id).values(pieces=0))
+    session.execute(
+        update(ListUploadRow).where(ListUploadRow.id == upload_id).values(pieces=0, trial=None)
+    )
 
 
 def forget_old(engine: Engine) -> None:
@@ -396,7 +451,11 @@ class Progress:
 
 
 def progress_of(session: Session, upload: Upload) -> Progress:
-    """Return how far a list's import has come."""
+    """Return how far a list's import or check has come."""
+    if upload.trial is not None:
+        return Progress(
+            rows=upload.trial.get("rows", 0), counts=asdict(Counts()), has_problems=False
+        )
     row = session.scalar(
         select(ListImportRow)
         .where(

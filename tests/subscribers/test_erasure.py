@@ -148,7 +148,11 @@ def test_a_list_that_was_brought_and_holds_the_address_goes(stage: Stage) -> Non
     other = order(engine, 1, b"email\nother@example.jp\nbad\n")
     wrong = order(engine, 1, f"email\n{_ADDRESS} x\nbad\n".encode())
     work_on(engine, wrong)
+    with transaction(engine) as session:
+        row = session.get_one(ListUploadRow, holds[0].id)
+        row.trial = {"refused": [[2, _ADDRESS, ""]]}
     _erase(stage)
+    assert again(engine, holds[0]).trial is None
     assert [again(engine, one).state for one in holds] == [ListUploadState.FAILED] * 2
     assert [again(engine, one).pieces for one in (*holds, other)] == [0, 0, 1]
     _, *problems = "".join(problem_lines(engine, wrong, Language.ENGLISH)).splitlines()

@@ -16,6 +16,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.words import name_of
 from newsletter.errors import ListError
 from newsletter.i18n.language import Language
+from newsletter.i18n.messages import Message
 from newsletter.tokens import Pseudonyms
 from newsletter.web.access import SubscribersVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
@@ -26,7 +27,16 @@ from subscribers.lists.columns import FIELD, KNOWN_COLUMNS
 from subscribers.lists.formats import FIELDS
 from subscribers.lists.imports import earlier_imports
 from subscribers.lists.problems import problem_lines
-from subscribers.lists.trials import NEW, Trial, look_into, new_fields_of, try_upload
+from subscribers.lists.trials import (
+    GLANCED,
+    NEW,
+    TRIED,
+    Trial,
+    look_into,
+    new_fields_of,
+    trial_from_json,
+    try_upload,
+)
 from subscribers.lists.undo import can_be_undone, find_import, foresee, undone_of
 from subscribers.lists.uploads import (
     LARGEST,
@@ -34,6 +44,7 @@ from subscribers.lists.uploads import (
     Upload,
     find_upload,
     keep_upload,
+    order_trial,
     progress_of,
 )
 
@@ -125,9 +136,12 @@ class ImportPages:
         return RedirectResponse(f"{request.url.path}/{upload.token}", status_code=303)
 
     def show(self, visit: Visit, request: Request, upload: Upload) -> HTMLResponse:
-        """Show a list: how far its import is, or how it is to be taken."""
-        if upload.terms is None:
-            return self.ask(visit, request, upload)
+        """Show a list: how far its import or check is, or how it is to be taken."""
+        if upload.is_open:
+            trial = trial_from_json(upload.trial) if upload.trial else None
+            return self.ask(
+                visit, request, upload, terms=upload.terms, trial=trial, error=upload.error
+            )
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
             progress = progress_of(session, upload)
@@ -149,7 +163,7 @@ class ImportPages:
         *,
         terms: ImportTerms | None = None,
         trial: Trial | None = None,
-        error: ListError | None = None,
+        error: ListError | Message | None = None,
     ) -> HTMLResponse:
         """Ask how a list is to be taken."""
         try:
@@ -163,7 +177,7 @@ class ImportPages:
             visit,
             request,
             "subscribers/import_terms.html",
-            status=400 if error else 200,
+            status=400 if isinstance(error, ListError) else 200,
             newsletter=row,
             upload=upload,
             glance=glance,
@@ -184,6 +198,34 @@ class ImportPages:
             if trial
             else [],
         )
+
+    def take(self, visit: Visit, request: Request, upload: Upload, form: _Form) -> Response:
+        """Check a list, or let it be imported; workers check a long one."""
+        terms, new = None, None
+        if upload.is_open:
+            terms = form.terms()
+            is_checked_here = form.verb == "import" or upload.rows <= TRIED
+            try:
+                trial = try_upload(
+                    self.engine,
+                    upload,
+                    terms,
+                    language=self.language(visit),
+                    pseudonyms=self.pseudonyms,
+                    most=TRIED if is_checked_here else GLANCED,
+                )
+            except ListError as error:
+                return self.ask(visit, request, upload, terms=terms, error=error)
+            if not is_checked_here:
+                with transaction(self.engine) as session:
+                    order_trial(session, upload, terms)
+                return RedirectResponse(request.url.path, status_code=303)
+            if form.verb != "import":
+                return self.ask(visit, request, upload, terms=terms, trial=trial)
+            new = new_fields_of(self.engine, upload, terms, self.language(visit))
+        with transaction(self.engine) as session:
+            order_list_import(session, visit.actor, upload, terms, new)
+        return RedirectResponse(request.url.path, status_code=303)
 
     def find(self, visit: Visit, token: str) -> Upload:
         """Return a list of the newsletter visited.
@@ -226,25 +268,7 @@ def importing_router(import_pages: ImportPages) -> Router:
 
     @router.post("/{token}")
     def take(visit: SubscribersVisit, request: Request, token: str, form: _TermsForm) -> Response:
-        upload, terms, new = import_pages.find(visit, token), None, None
-        if upload.terms is None:
-            terms = form.terms()
-            try:
-                trial = try_upload(
-                    import_pages.engine,
-                    upload,
-                    terms,
-                    language=import_pages.language(visit),
-                    pseudonyms=import_pages.pseudonyms,
-                )
-            except ListError as error:
-                return import_pages.ask(visit, request, upload, terms=terms, error=error)
-            if form.verb != "import":
-                return import_pages.ask(visit, request, upload, terms=terms, trial=trial)
-            new = new_fields_of(import_pages.engine, upload, terms, import_pages.language(visit))
-        with transaction(import_pages.engine) as session:
-            order_list_import(session, visit.actor, upload, terms, new)
-        return RedirectResponse(request.url.path, status_code=303)
+        return import_pages.take(visit, request, import_pages.find(visit, token), form)
 
     @router.post("/{token}/cancel")
     def cancel(visit: SubscribersVisit, request: Request, token: str) -> RedirectResponse:

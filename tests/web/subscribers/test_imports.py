@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import httpx
@@ -22,15 +23,23 @@ from newsletter.database.tables import (
     TagRow,
 )
 from newsletter.database.vocabulary import Role, SuppressionReason, UnsubscribeWay
-from newsletter.errors import ListError, NotFoundError
+from newsletter.errors import ConflictError, ListError, NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
 from subscribers.fields.store import list_fields
 from subscribers.leaving import unsubscribe
 from subscribers.lists.problems import problem_lines
+from subscribers.lists.runs import claim_upload, release_upload
 from subscribers.lists.trials import look_into
 from subscribers.lists.undo import next_undo, undo_import
-from subscribers.lists.uploads import find_upload, keep_upload, upload_of
+from subscribers.lists.uploads import (
+    ImportTerms,
+    Upload,
+    find_upload,
+    keep_upload,
+    order_trial,
+    upload_of,
+)
 from tests.support.databases import each_database
 from tests.support.fields import a_field, set_fields
 from tests.support.imports import order, progress, work_on
@@ -365,3 +374,62 @@ def test_the_check_says_what_changes_why_rows_are_refused_and_who_is_left_alone(
     assert (left, "1") in counted
     with reading(stage.engine) as session:
         assert "安奈" not in session.scalars(select(SubscriptionRow.name)).all()
+
+
+@each_database
+def test_a_long_list_is_checked_by_a_worker_to_its_end_then_imported(
+    stage: Stage, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("newsletter.web.subscribers.imports.TRIED", 3)
+    monkeypatch.setattr("newsletter.web.subscribers.imports.GLANCED", 1)
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    page = _bring(client, (_LIST + "bad\ncho@example.jp,張,4\n").encode())
+    form = _form(page, ours=["address", "name", "-"], verb="try")
+    wrong = client.post(page.url.path, data={**form, "basis": ""})
+    assert (wrong.status_code, "needs the basis of consent" in wrong.text) == (400, True)
+    waiting = client.post(page.url.path, data=form)
+    assert "Check of the import" in waiting.text
+    _work(stage)
+    checked = client.get(page.url.path).text
+    assert "Every row was tried." in checked
+    counts = re.findall(r"<dt>(Added|Refused)</dt><dd>(\d+)</dd>", checked)
+    assert counts == [("Added", "3"), ("Refused", "2")]
+    assert 'value="form 2026"' in checked
+    assert "cho@example.jp" not in _addresses(stage)
+    client.post(page.url.path, data={**form, "verb": "import"})
+    _work(stage)
+    assert {"anna@example.jp", "ben@example.jp", "cho@example.jp"} <= _addresses(stage)
+
+
+def test_a_check_is_cancelled_given_back_or_fails_and_the_list_stays_open(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    page = _bring(client, _LIST.encode())
+    token = page.url.path.rpartition("/")[2]
+    terms = ImportTerms(basis="form 2026", columns={"連絡先": "address", "お名前": "name"})
+
+    def brought() -> Upload:
+        with reading(stage.engine) as session:
+            return find_upload(session, token, stage.newsletter_id)
+
+    def ordered(how: ImportTerms) -> Upload:
+        with transaction(stage.engine) as session:
+            order_trial(session, find_upload(session, token, stage.newsletter_id), how)
+        return brought()
+
+    waiting = ordered(terms)
+    with pytest.raises(ConflictError):
+        ordered(terms)
+    assert work_on(stage.engine, waiting, stopping=lambda: True).is_checked
+    cancelled = client.post(f"{page.url}/cancel", data={"csrf": csrf_of(page.text)})
+    assert "Check the import" in cancelled.text
+    work_on(stage.engine, ordered(replace(terms, basis="")))
+    assert "needs the basis of consent" in client.get(page.url.path).text
+    assert brought().is_open
+    for _ in range(3):
+        upload = ordered(terms) if brought().is_open else brought()
+        assert claim_upload(stage.engine, upload.id, token="gone", lease_seconds=60)
+        release_upload(stage.engine, upload.id, "gone")
+    assert "stopped three times" in client.get(page.url.path).text
+    assert _addresses(stage) == set()
