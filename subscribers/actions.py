@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from sqlalchemy import Engine, Select
 from sqlalchemy.orm import Session
@@ -167,6 +167,7 @@ def export_people(
     among: Select[int] | None = None,
     text: str = "",
     tag: str = "",
+    columns: Collection[str] | None = None,
 ) -> Iterator[ListPage]:
     """Write down who exports what, and return the list, a page in memory at a time.
 
@@ -182,6 +183,7 @@ def export_people(
         text: What that search was for. Of an address the audit log keeps the domain alone, since
             it stays when the person is erased.
         tag: The tag that they all have.
+        columns: What a list for people to read has beside the address; None for everything.
 
     Raises:
         ListError: The segment is none.
@@ -204,7 +206,15 @@ def export_people(
         people = exported(engine, newsletter, segment=query, state=state, among=among)
         return json_pages(people)
     if language is not None:
-        return readable_pages(engine, newsletter, language, segment=query, state=state, among=among)
+        return readable_pages(
+            engine,
+            newsletter,
+            language,
+            segment=query,
+            state=state,
+            among=among,
+            columns=columns,
+        )
     return csv_pages(engine, newsletter, segment=query, state=state, among=among)
 
 

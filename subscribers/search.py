@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, and_, cast, func, literal, or_, select
+from sqlalchemy import ColumnElement, Row, Select, Text, and_, cast, func, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow, TagRow
@@ -16,6 +16,7 @@ from newsletter.database.vocabulary import FieldType, SubscriptionState
 from subscribers.fields.json_access import AttributeText, Position, has_option
 from subscribers.fields.model import fold_label
 from subscribers.fields.store import list_fields
+from subscribers.listing import NEWEST, Order, goes_on_after, list_columns, order_keys
 from subscribers.segments.compile import segment_clause
 from subscribers.suppression import is_suppressed
 
@@ -52,14 +53,18 @@ class Match(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """One person as a list shows them."""
+    """One person as a list shows them.
+
+    Attributes:
+        known: What the newsletter knows of them, by the names of `subscribers.listing`.
+        attributes: The values of their fields, also of those that are gone.
+    """
 
     subscriber_id: int
     address: str
-    name: str
-    state: SubscriptionState
-    confirmed_at: datetime | None
     suppressed: bool
+    known: Mapping[str, Any]
+    attributes: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,6 +91,7 @@ def search_people(
     newsletter: NewsletterRow,
     wanted: PeopleFilter,
     *,
+    order: Order = NEWEST,
     after: int | None = None,
     limit: int = 50,
 ) -> FoundPage:
@@ -97,17 +103,16 @@ def search_people(
     Raises:
         ListError: The segment is none.
     """
+    page = _Page(session=session, newsletter=newsletter, order=order, after=after, limit=limit)
     text = wanted.text.strip()
     if not text:
-        return _page(session, newsletter, wanted, None, after, limit)
+        return page.read(wanted)
     if not wanted.within:
         for match, prefix in _prefixes(text).items():
-            found = _page(session, newsletter, wanted, prefix, after, limit)
+            found = page.read(wanted, prefix)
             if found.people:
                 return replace(found, match=match)
-    anywhere = replace(wanted, within=True)
-    found = _page(session, newsletter, anywhere, None, after, limit)
-    return replace(found, match=Match.ANY_PART)
+    return replace(page.read(replace(wanted, within=True)), match=Match.ANY_PART)
 
 
 def find_match(session: Session, newsletter: NewsletterRow, wanted: PeopleFilter) -> Match:
@@ -161,55 +166,88 @@ def _prefixes(text: str) -> Mapping[Match, _Prefix]:
     }
 
 
-def _page(
-    session: Session,
-    newsletter: NewsletterRow,
-    wanted: PeopleFilter,
-    prefix: _Prefix | None,
-    after: int | None,
-    limit: int,
-) -> FoundPage:
-    query = _query(newsletter, wanted)
-    if wanted.within and wanted.text.strip():
-        query = query.where(_has_part(session, newsletter, wanted.text.strip()))
-    if prefix is None:
-        query = query.order_by(SubscriptionRow.subscriber_id.desc())
-        if after is not None:
-            query = query.where(SubscriptionRow.subscriber_id < after)
-    else:
-        column, text = prefix
-        number = SubscriptionRow.subscriber_id
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Page:
+    """Which part of a list is wanted, in which order."""
+
+    session: Session
+    newsletter: NewsletterRow
+    order: Order
+    after: int | None
+    limit: int
+
+    def read(self, wanted: PeopleFilter, prefix: _Prefix | None = None) -> FoundPage:
+        """Return the page of those whom a filter wants, or whose column begins so."""
+        session, newsletter = self.session, self.newsletter
+        offered = list_columns(session, newsletter.id) if self.order.name else ()
+        keys = order_keys(self.order, offered)
+        if prefix is not None and not self.order.name:
+            keys = [(prefix[0], False), (SubscriptionRow.subscriber_id, False)]
         # PostgreSQL judges by its statistics, which a sum would hide; names have an index by list.
-        hides_list = column is SubscriberRow.address_key and (
+        hides_list = keys[0][0] is SubscriberRow.address_key and (
             session.get_bind().dialect.name == "sqlite"
         )
         query = _query(newsletter, wanted, by_list=not hides_list)
-        query = query.where(column >= text, column < text + _LAST).order_by(column, number)
-        if after is not None:
-            value = session.scalar(
-                select(column)
-                .join_from(SubscriptionRow, SubscriberRow)
-                .where(SubscriptionRow.newsletter_id == newsletter.id, number == after)
-            )
-            query = query.where(column >= (value or ""), (column > value) | (number > after))
-    rows = session.execute(query.limit(limit + 1)).all()
-    people = [
-        Found(
-            subscriber_id=row.id,
-            address=row.address or "",
-            name=row.name,
-            state=row.state,
-            confirmed_at=row.confirmed_at,
-            suppressed=bool(row.suppressed),
+        if prefix is not None:
+            column, text = prefix
+            query = query.where(column >= text, column < text + _LAST)
+        elif wanted.within and wanted.text.strip():
+            query = query.where(_has_part(session, newsletter, wanted.text.strip()))
+        if self.after is not None:
+            rest = goes_on_after(session, newsletter.id, keys, self.after)
+            query = query.where(*([] if rest is None else [rest]))
+        query = query.order_by(*(key.desc() if down else key for key, down in keys))
+        rows = session.execute(query.limit(self.limit + 1)).all()
+        people = _people(session, newsletter, rows[: self.limit])
+        after = people[-1].subscriber_id if len(rows) > self.limit else None
+        return FoundPage(people=people, after=after)
+
+
+def _people(
+    session: Session, newsletter: NewsletterRow, rows: Sequence[Row[Any]]
+) -> Sequence[Found]:
+    """Return people as rows of `_query` have them, with their tags."""
+    tags: dict[int, list[str]] = {}
+    tagged = session.execute(
+        select(TagRow.subscriber_id, TagRow.tag)
+        .where(
+            TagRow.newsletter_id == newsletter.id,
+            TagRow.subscriber_id.in_([row.subscriber_id for row in rows]),
         )
-        for row in rows[:limit]
+        .order_by(TagRow.tag)
+    )
+    for number, tag in tagged:
+        tags.setdefault(number, []).append(tag)
+    names = [column.key for column in _SHOWN]
+    return [
+        Found(
+            subscriber_id=row.subscriber_id,
+            address=row.address or "",
+            suppressed=bool(row.suppressed),
+            known={name: getattr(row, name) for name in names}
+            | {"tags": tags.get(row.subscriber_id, [])},
+            attributes=row.attributes,
+        )
+        for row in rows
     ]
-    return FoundPage(people=people, after=people[-1].subscriber_id if len(rows) > limit else None)
 
 
-def _query(
-    newsletter: NewsletterRow, wanted: PeopleFilter, *, by_list: bool = True
-) -> Select[int, str | None, str, SubscriptionState, datetime | None, bool]:
+#: What a list can show of a subscription (`subscribers.listing`).
+_SHOWN = (
+    SubscriptionRow.name,
+    SubscriptionRow.state,
+    SubscriptionRow.consented_at,
+    SubscriptionRow.confirmed_at,
+    SubscriptionRow.unsubscribed_at,
+    SubscriptionRow.changed_at,
+    SubscriptionRow.language,
+    SubscriptionRow.time_zone,
+    SubscriptionRow.format,
+    SubscriptionRow.frequency,
+)
+
+
+def _query(newsletter: NewsletterRow, wanted: PeopleFilter, *, by_list: bool = True) -> Select[Any]:
     conditions: list[ColumnElement[bool]] = [
         # A sum has no index: else SQLite reads and sorts the whole list for the few asked.
         (SubscriptionRow.newsletter_id if by_list else SubscriptionRow.newsletter_id + 0)
@@ -218,11 +256,10 @@ def _query(
     ]
     query = (
         select(
-            SubscriberRow.id,
+            SubscriptionRow.subscriber_id,
             SubscriberRow.address,
-            SubscriptionRow.name,
-            SubscriptionRow.state,
-            SubscriptionRow.confirmed_at,
+            *_SHOWN,
+            SubscriptionRow.attributes,
             is_suppressed(SubscriberRow.address_key, newsletter.id).label("suppressed"),
         )
         .select_from(SubscriberRow)

@@ -53,15 +53,18 @@ def exported(
     segment: str = "",
     state: SubscriptionState | None = None,
     among: Select[int] | None = None,
+    with_changes: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Yield a newsletter's subscribers in order of their number, a page in memory at a time.
+
+    With their changes, each has ``changed_at`` as well, which is none of what an import takes.
 
     Raises:
         ListError: The segment is none.
     """
     last = 0
     query = (
-        select(SubscriberRow.id, SubscriberRow.address_key, *_SELECTED)
+        select(SubscriberRow.id, SubscriberRow.address_key, SubscriptionRow.changed_at, *_SELECTED)
         .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
         .where(
             SubscriptionRow.newsletter_id == newsletter.id,
@@ -84,8 +87,9 @@ def exported(
             tags = _tags(session, newsletter.id, rows[0].id, rows[-1].id)
             held = _suppressions(session, newsletter.id, of_page)
         last = rows[-1].id
-        for number, key, *values in rows:
-            yield _values(values, tags.get(number, []), held.get(key or ""), newsletter.id)
+        for number, key, changed_at, *values in rows:
+            person = _values(values, tags.get(number, []), held.get(key or ""), newsletter.id)
+            yield person | {"changed_at": _instant(changed_at)} if with_changes else person
 
 
 #: What is read of a person and their subscription, in the order of `_values`.

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -53,7 +53,14 @@ _CONSENT_HEADS: Mapping[str, Message] = {
     "suppression_evidence": msg("Evidence of suppression"),
 }
 _INSTANTS = frozenset(
-    {"consented_at", "confirmed_at", "unsubscribed_at", "paused_until", "suppressed_at"}
+    {
+        "consented_at",
+        "confirmed_at",
+        "unsubscribed_at",
+        "paused_until",
+        "suppressed_at",
+        "changed_at",
+    }
 )
 
 
@@ -80,6 +87,7 @@ def readable_pages(
     segment: str = "",
     state: SubscriptionState | None = None,
     among: Select[int] | None = None,
+    columns: Collection[str] | None = None,
 ) -> Iterator[ListPage]:
     """Yield a newsletter's subscribers as a spreadsheet shows them, the heads first.
 
@@ -90,6 +98,8 @@ def readable_pages(
         segment: A query that they must fit; empty for everybody.
         state: Of their subscription; None for any.
         among: Their numbers, where not all are wanted whom the others let in.
+        columns: What it has beside the address, by the names of `subscribers.listing`; None for
+            everything.
 
     Raises:
         ListError: The segment is none.
@@ -97,8 +107,12 @@ def readable_pages(
     with reading(engine) as session:
         fields = list_fields(session, newsletter.id)
     sheet = _Sheet(language, newsletter.time_zone, fields)
+    if columns is not None:
+        sheet = sheet.of(columns)
     yield ListPage(_lines([sheet.heads()]), 0)
-    people = exported(engine, newsletter, segment=segment, state=state, among=among)
+    people = exported(
+        engine, newsletter, segment=segment, state=state, among=among, with_changes=True
+    )
     while batch := list(islice(people, _BATCH)):
         yield ListPage(_lines(map(sheet.row, batch)), len(batch))
 
@@ -118,15 +132,29 @@ class _Sheet:
     language: Language
     time_zone: str
     fields: Sequence[Field]
+    names: Sequence[str] = tuple(_HEADS)
+    consents: Sequence[str] = tuple(_CONSENT_HEADS)
+
+    def of(self, columns: Collection[str]) -> _Sheet:
+        """Return the same with some of its columns, and the address."""
+        return replace(
+            self,
+            fields=[each for each in self.fields if f"field.{each.key}" in columns],
+            names=[name for name in _HEADS if name == "email" or name in columns],
+            consents=[name for name in (*_CONSENT_HEADS, "changed_at") if name in columns],
+        )
 
     def heads(self) -> list[str]:
         """Return the columns' heads; those of times name their zone."""
+        heads = {**_CONSENT_HEADS, "changed_at": msg("Last change")}
         consent = (
-            msg("{what} ({zone})", what=head, zone=self.time_zone) if name in _INSTANTS else head
-            for name, head in _CONSENT_HEADS.items()
+            msg("{what} ({zone})", what=heads[name], zone=self.time_zone)
+            if name in _INSTANTS
+            else heads[name]
+            for name in self.consents
         )
         return [
-            *map(self._text, _HEADS.values()),
+            *(self._text(_HEADS[name]) for name in self.names),
             *(each.label(self.language) for each in self.fields),
             *map(self._text, consent),
         ]
@@ -135,9 +163,9 @@ class _Sheet:
         """Return a person's cells in the order of the heads."""
         known = person["attributes"]
         return [
-            *(self._cell(name, person[name]) for name in _HEADS),
+            *(self._cell(name, person[name]) for name in self.names),
             *(each.shown(known.get(each.key), self.language) for each in self.fields),
-            *(self._cell(name, person[name]) for name in _CONSENT_HEADS),
+            *(self._cell(name, person[name]) for name in self.consents),
         ]
 
     def _cell(self, name: str, value: Any) -> str:  # noqa: ANN401 - whatever a list has

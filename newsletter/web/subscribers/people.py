@@ -14,17 +14,25 @@ from sqlalchemy import Engine
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import SubscriptionState
+from newsletter.database.words import name_of
 from newsletter.errors import ListError, NewsletterError
 from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.newsletters.publications import list_newsletters
 from newsletter.web.access import SubscribersVisit, newsletter_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
+from newsletter.web.subscribers.columns import columns_router
 from newsletter.web.subscribers.filters import asked_of, filter_of, named_of
 from newsletter.web.subscribers.segments import segments_router
 from subscribers.actions import (
     export_people,
     save_segment,
+)
+from subscribers.listing import (
+    chosen_columns,
+    list_columns,
+    offered_orders,
+    read_order,
 )
 from subscribers.search import FoundPage, found_among, search_people
 from subscribers.segments import saved
@@ -60,6 +68,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
         segment: _Asked = "",
         tagged: int | None = None,
         count: bool = False,  # noqa: FBT001, FBT002 - a query's field
+        sort: _Asked = "",
         after: Annotated[int | None, Query()] = None,
     ) -> HTMLResponse:
         asked = asked_of(request.query_params)
@@ -70,10 +79,13 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
             segments = saved.list_segments(session, row.id)
             orders = taggings_to_show(session, row.id, tagged)
             tags = list_tags(session, row.id, limit=_TAGS)
+            offered = list_columns(session, row.id)
+            columns = chosen_columns(session, visit.account_id, row.id, offered)
+            order = read_order(sort, offered)
             try:
                 query = saved.segment_text(session, row.id, segment)
                 wanted = replace(wanted, segment=query)
-                found = search_people(session, row, wanted, after=after)
+                found = search_people(session, row, wanted, order=order, after=after)
                 if count:
                     size = figures.of(
                         session,
@@ -96,6 +108,15 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
             error=error,
             asked=asked,
             named=named_of(asked),
+            kept=named_of(asked | {"sort": str(order)}),
+            order=order,
+            offered=offered,
+            columns=columns,
+            sortings=[
+                (name, label.in_language(visit.language)) for name, label in offered_orders(offered)
+            ],
+            name_of=name_of,
+            reads=visit.language,
             orders=orders,
             tags=tags,
             longest_tag=LONGEST_TAG,
@@ -114,6 +135,8 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             query = saved.segment_text(session, row.id, segment)
+            offered = list_columns(session, row.id)
+            shown = chosen_columns(session, visit.account_id, row.id, offered)
             among = found_among(session, row, replace(wanted, segment=query))
         pages_of_list = export_people(
             engine,
@@ -121,7 +144,8 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
             row,
             segment=segment,
             state=wanted.state,
-            language=visit.language if form == "readable" else None,
+            language=visit.language if form in {"readable", "shown"} else None,
+            columns=[column.name for column in shown] if form == "shown" else None,
             among=among,
             text=wanted.text,
             tag=wanted.tag,
@@ -151,6 +175,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
         return RedirectResponse(base, status_code=303)
 
     outer.include_router(router)
+    outer.include_router(columns_router(engine))
     outer.include_router(segments_router(engine, figures, pages))
     return outer
 

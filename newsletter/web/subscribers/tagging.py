@@ -73,7 +73,9 @@ def tagging_router(engine: Engine, pages: Pages) -> Router:
                     return RedirectResponse(f"{base}/tags?{urlencode(query)}", status_code=303)
                 whom = filter_of(asked) if form.get("whom") == "all" else _chosen(form)
                 order = tag_people(session, visit.actor, number, change, whom)
-                query = {**named_of(asked), "tagged": str(order.id)}
+                query = named_of(
+                    asked | {"sort": str(form.get("sort", "")), "tagged": str(order.id)}
+                )
         except ListError as error:
             return _refuse(visit, request, error)
         return RedirectResponse(f"{base}?{urlencode(query)}", status_code=303)

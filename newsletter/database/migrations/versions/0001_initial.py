@@ -66,6 +66,7 @@ _TABLES = (
     "mailing",
     "correction",
     "note",
+    "people_view",
     "subscription_tag",
     "form_tally",
     "join_request",
@@ -1161,6 +1162,19 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_note")),
+    )
+    op.create_table(
+        "people_view",
+        sa.Column("account_id", _ID, autoincrement=False, nullable=False),
+        sa.Column("newsletter_id", _ID, autoincrement=False, nullable=False),
+        sa.Column("columns", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["account.id"], name=op.f("fk_people_view_account_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_people_view_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("account_id", "newsletter_id", name=op.f("pk_people_view")),
     )
     op.create_index(
         "ix_note_subscriber_id", "note", ["subscriber_id", "newsletter_id"], unique=False
