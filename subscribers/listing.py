@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import PeopleViewRow, SubscriberRow, SubscriptionRow
@@ -166,10 +166,11 @@ def offered_orders(offered: Sequence[Column]) -> Sequence[tuple[str, Worded]]:
     return orders
 
 
-_Key: TypeAlias = tuple[ColumnElement[Any], bool]
+#: What a list is sorted by, and whether downwards.
+Key: TypeAlias = tuple[SQLColumnExpression[Any], bool]
 
 
-def order_keys(order: Order, offered: Sequence[Column]) -> Sequence[_Key]:
+def order_keys(order: Order, offered: Sequence[Column]) -> Sequence[Key]:
     """Return by what a list is sorted, and whether downwards: the last tells any two apart.
 
     Whoever has no value comes last in both directions.
@@ -184,7 +185,7 @@ def order_keys(order: Order, offered: Sequence[Column]) -> Sequence[_Key]:
     return [(case((is_missing, 1), else_=0), False), (value, down), (number, down)]
 
 
-def _sorted_by(column: Column) -> tuple[ColumnElement[Any], ColumnElement[bool]]:
+def _sorted_by(column: Column) -> tuple[SQLColumnExpression[Any], ColumnElement[bool]]:
     """Return a value that is never NULL, and whether it is missing."""
     if column.field is not None:
         key = literal(column.field.key)
@@ -200,7 +201,7 @@ def _sorted_by(column: Column) -> tuple[ColumnElement[Any], ColumnElement[bool]]
 
 
 def goes_on_after(
-    session: Session, newsletter_id: int, keys: Sequence[_Key], after: int
+    session: Session, newsletter_id: int, keys: Sequence[Key], after: int
 ) -> ColumnElement[bool] | None:
     """Return the condition that somebody comes after a person; None if that person is gone.
 
@@ -218,12 +219,8 @@ def goes_on_after(
         return None
     alternatives = []
     for place, (key, down) in enumerate(keys):
-        value = literal(last[place], key.type)
-        same = [
-            earlier == literal(last[nr], earlier.type)
-            for nr, (earlier, _) in enumerate(keys[:place])
-        ]
-        alternatives.append(and_(*same, key < value if down else key > value))
-    (first, down), value = keys[0], literal(last[0], keys[0][0].type)
+        same = [earlier == last[nr] for nr, (earlier, _) in enumerate(keys[:place])]
+        alternatives.append(and_(*same, key < last[place] if down else key > last[place]))
+    first, down = keys[0]
     # Alone, it lets an index begin where the page does.
-    return and_(first <= value if down else first >= value, or_(*alternatives))
+    return and_(first <= last[0] if down else first >= last[0], or_(*alternatives))

@@ -16,7 +16,7 @@ from newsletter.database.vocabulary import FieldType, SubscriptionState
 from subscribers.fields.json_access import AttributeText, Position, has_option
 from subscribers.fields.model import fold_label
 from subscribers.fields.store import list_fields
-from subscribers.listing import NEWEST, Order, goes_on_after, list_columns, order_keys
+from subscribers.listing import NEWEST, Key, Order, goes_on_after, list_columns, order_keys
 from subscribers.segments.compile import segment_clause
 from subscribers.suppression import is_suppressed
 
@@ -180,7 +180,7 @@ class _Page:
         """Return the page of those whom a filter wants, or whose column begins so."""
         session, newsletter = self.session, self.newsletter
         offered = list_columns(session, newsletter.id) if self.order.name else ()
-        keys = order_keys(self.order, offered)
+        keys: Sequence[Key] = order_keys(self.order, offered)
         if prefix is not None and not self.order.name:
             keys = [(prefix[0], False), (SubscriptionRow.subscriber_id, False)]
         # PostgreSQL judges by its statistics, which a sum would hide; names have an index by list.
@@ -247,7 +247,9 @@ _SHOWN = (
 )
 
 
-def _query(newsletter: NewsletterRow, wanted: PeopleFilter, *, by_list: bool = True) -> Select[Any]:
+def _query(
+    newsletter: NewsletterRow, wanted: PeopleFilter, *, by_list: bool = True
+) -> Select[*tuple[Any, ...]]:
     conditions: list[ColumnElement[bool]] = [
         # A sum has no index: else SQLite reads and sorts the whole list for the few asked.
         (SubscriptionRow.newsletter_id if by_list else SubscriptionRow.newsletter_id + 0)
