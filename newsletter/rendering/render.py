@@ -35,6 +35,7 @@ from newsletter.issues.walking import (
     rewrite_issue,
     running_texts,
     walk_blocks,
+    walk_parts,
     walk_placed_blocks,
     walk_texts,
     walk_urls,
@@ -277,14 +278,14 @@ def _marked(marks: SlotMarks, field: MergeField) -> Inline:
 
 
 def derived_preheader(issue: Issue) -> str:
-    """Take the first sentences of the lead, or of the first chapter that has some.
+    """Take the first sentences of the lead, or of the first part that has some.
 
     One in which an address stands is left out: an address says nothing in an inbox, and the
     sentence without it says something else.
     """
-    for blocks in (issue.lead, *(chapter.body for chapter in issue.chapters)):
+    for part in walk_parts(issue):
         lines = (
-            _spoken(content) for block in walk_blocks(blocks) for content in running_texts(block)
+            _spoken(content) for block in walk_blocks(part.body) for content in running_texts(block)
         )
         words = " ".join(" ".join(lines).split())
         if words:

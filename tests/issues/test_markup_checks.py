@@ -94,7 +94,15 @@ def test_underscores_within_a_japanese_word_are_named(typed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["snake_case_name", "a_b_", "_前_だけ", "これは_一つ", "*傍点*と_印 _"]
+    "typed",
+    [
+        "snake_case_name",
+        "a_b_",
+        "_前_だけ",
+        "これは_一つ",
+        "*傍点*と_印 _",
+        "C:\\taro_y\\a と \\\\fs\\総務_部",
+    ],
 )
 def test_other_underscores_are_left_alone(typed: str) -> None:
     assert _found(f"一行目\n二行目 {typed}") == []
@@ -157,7 +165,9 @@ def test_signs_that_are_meant_are_left_alone(line: str) -> None:
     assert _found(line) == []
 
 
-@pytest.mark.parametrize("line", ["[!NOTE]", "[TOC]", "*[HTML]: Hyper Text", ": その説明"])
+@pytest.mark.parametrize(
+    "line", ["[!NOTE]", "!!! note", "[TOC]", "*[HTML]: Hyper Text", ": その説明"]
+)
 def test_a_line_of_another_kind_of_markdown_is_named(line: str) -> None:
     body = f"> {line}\n> 文" if line.startswith("[!") else f"用語\n{line}\n"
     assert [code for code, _, _ in _found(body)] == ["mark-literal"]

@@ -221,6 +221,17 @@ def test_no_attribute_says_what_its_kind_cannot_hold(language: Language, templat
     assert re.findall(r' bgcolor=| vertical-align="|supported-color-schemes', html) == []
 
 
+def test_the_sizes_are_those_of_the_documentation() -> None:
+    said = (Path(__file__).parents[2] / "docs/templates.md").read_text(encoding="utf-8")
+    row = re.search(r"^\| HTML \| (\d+) KB \| (\d+) KB \|$", said, re.MULTILINE)
+    sizes = [len(_html(*sample).encode()) / 1000 for sample in SAMPLES]
+    assert row is not None
+    assert [abs(size - int(told)) < 1 for size, told in zip(sizes, row.groups(), strict=True)] == [
+        True,
+        True,
+    ]
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize(("language", "template"), SAMPLES)
 def test_axe_finds_nothing(

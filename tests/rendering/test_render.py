@@ -425,6 +425,6 @@ def test_an_address_in_running_text_is_short_in_html_and_whole_in_the_twin() -> 
 def test_a_sentence_with_an_address_is_not_in_the_derived_preheader(
     lead: str, expected: str
 ) -> None:
-    text = f"---\ntitle: t\ndate: 2026-12-04\n---\n{lead}\n\n# 章\n\n本文です。\n"
+    text = f"---\ntitle: t\ndate: 2026-12-04\n---\n{lead}\n\n# 章\n\n### 項\n\n本文です。\n"
 
     assert derived_preheader(read_issue(text.encode(), source="x.md").issue) == expected

@@ -90,8 +90,8 @@ _LOOSE = re.compile(
 #: Within a word "_" is a letter, so that names of files keep theirs; beside Japanese, which writes
 #: no spaces, it was perhaps a mark.
 _UNDERSCORES = re.compile(
-    r"(?<=[\u3040-\u30ff\u4e00-\u9fff々])_(?=[^\s_])[^_\n]{0,60}(?<=[^\s_])_(?=[\w])"
-    r"|(?<=\w)_(?=[^\s_])[^_\n]{0,60}(?<=[^\s_])_(?=[\u3040-\u30ff\u4e00-\u9fff々])"
+    r"(?<=[\u3040-\u30ff\u4e00-\u9fff々])_[^_\s\\]{1,60}_(?=[\w])"
+    r"|(?<=\w)_[^_\s\\]{1,60}_(?=[\u3040-\u30ff\u4e00-\u9fff々])"
 )
 #: What other kinds of Markdown read, and this one does not: highlights, insertions, attributes,
 #: formulas, low and high letters, emoji by name; and at the beginning of a line alerts, contents,
@@ -105,7 +105,8 @@ _DIALECT = re.compile(
     r"|(?<![\w:/]):(?:[a-z][a-z0-9_+-]{1,30}|[+-]1):(?![\w:/])"
 )
 _DIALECT_LINE = re.compile(
-    r"\[![A-Za-z]{3,20}\](?!\()|\[\[?_?(?i:toc)_?\]?\]$|\*\[[^\[\]\n]{1,40}\]:|:\s+(?=\S).{1,20}"
+    r"\[![A-Za-z]{3,20}\](?!\()|(?:!{3}|\?{3}\+?)\s+[A-Za-z]{3,20}\b"
+    r"|\[\[?_?(?i:toc)_?\]?\]$|\*\[[^\[\]\n]{1,40}\]:|:\s+(?=\S).{1,20}"
 )
 #: A line between bars with others within, of any width, and one that rules a drawn table.
 _ROW = re.compile(r"\s*([|｜│])[^|｜│]*\1(?:[^|｜│]*\1)+\s*")
