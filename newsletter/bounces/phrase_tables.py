@@ -28,13 +28,21 @@ _WITHIN_CLAUSE = r"[^.;!?]{0,40}?"
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """Phrases of one theme, cut into what must follow each other."""
+    """Phrases of one theme.
 
+    Attributes:
+        whole: Those that stand as they are.
+        pieces: The others, cut into what must follow each other.
+    """
+
+    whole: tuple[str, ...]
     pieces: tuple[tuple[str, ...], ...]
 
     def occurs_in(self, words: str) -> bool:
         """Tell whether words hold one of the phrases; linear in both."""
-        return any(_follows(words, one) for one in self.pieces)
+        return any(one in words for one in self.whole) or any(
+            _follows(words, one) for one in self.pieces
+        )
 
 
 def _lists(file: str) -> dict[str, tuple[str, ...]]:
@@ -85,7 +93,11 @@ def tables(file: str) -> dict[str, tuple[str, ...]]:
 
 def phrases(*tables: Iterable[str]) -> Phrases:
     """Prepare tables of phrases for looking up."""
-    return Phrases(tuple(tuple(one.split(" * ")) for table in tables for one in table))
+    given = [one for table in tables for one in table]
+    return Phrases(
+        whole=tuple(one for one in given if " * " not in one),
+        pieces=tuple(tuple(one.split(" * ")) for one in given if " * " in one),
+    )
 
 
 def _follows(words: str, pieces: tuple[str, ...]) -> bool:

@@ -15,9 +15,31 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 
-from newsletter.bounces.addresses import SENDER_ADDRESS, SENDER_DOMAIN, Parties
+from newsletter.bounces.addresses import SENDER_ADDRESS, Parties
+from newsletter.bounces.clauses import (
+    DORMANT,
+    FOR_NOW,
+    IP_ADDRESS,
+    IP_NAMED,
+    NAMED_ABSENT,
+    NAMED_HOST_ABSENT,
+    NO_HOST,
+    OF_SENDER_OUTRIGHT,
+    OF_SERVER,
+    OF_US,
+    ORDINARY_WORD,
+    PERSON,
+    PRESENT,
+    PROVES_SENDER,
+    ROOM,
+    THING,
+    UNWANTED,
+    WHO,
+    occur_in,
+    without_names,
+)
 from newsletter.bounces.model import PERMANENT, Reason
-from newsletter.bounces.phrase_tables import Pairs, Phrases, Vocabulary, pairs, patterns
+from newsletter.bounces.phrase_tables import Phrases, Vocabulary
 from newsletter.bounces.replies import find_reply
 from newsletter.bounces.tables import carrier_of, is_for_now, reason_of_reply, reason_of_status
 
@@ -29,112 +51,29 @@ _ONE_REPLY = 400
 _STRANGERS = Parties()
 _ORDINARY = Vocabulary.load()
 _VOCABULARY: ContextVar[Vocabulary] = ContextVar("vocabulary")
-_GRAMMAR = patterns("grammar")
 _LINK = re.compile(r"https?://\S{1,400}")
-_HOST_NAME = re.compile(r"(?<![\w-])[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,9}(?![\w-])")
 #: Said in each case: sendmail's and qmail's last lines, PowerMTA's count.
 _BOILERPLATE = re.compile(
     r"55[04] 5\.0\.0 service unavailable|giving up on [0-9a-f.:]{3,45}"
     r"|\(delivery attempts: \d{1,4}\)|(?:^<?@>?: )?\bhost [\w.-]{1,200}\[[0-9a-f.:]{2,45}\] said:"
     r"|\(in reply to [a-z ]{4,24} command\)"
 )
-_IP_ADDRESS = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\w)")
-#: An address of the network, by its name in several languages.
-_IP_NAMED = re.compile(
-    r"(?<![a-z])(?:client )?ip(?:v[46])?[- ]?(?:addresse?s?|adress?en?|adresa|адрес\w{0,2})"
-    r"|(?<![a-z])ip ?(?:アドレス|地址|주소)"
-    r"|\b(?:adresse|direcci[oó]n|indirizzo|endere[cç]o|adres[as]?|адрес\w{0,2}|địa chỉ|alamat) ip\b"
+_SENTENCES = 3
+_SENTENCE = re.compile(rf"\S[^.!?。！？]{{11,{_ONE_SENTENCE}}}(?:[.!?](?= |$)|[。！？])")
+_SUPPOSED = re.compile(
+    r"\b(?:if|in case|when|whether|maybe|might|may|perhaps|possibl\w{1,2}|wenn|falls|si|se|als"
+    r"|jeśli|если|eğer)\b|場合|可能性|如果|可能|만약",
+    re.IGNORECASE,
 )
 _BLOCK_LISTS = re.compile(
     r"spamhaus\.|spamcop\.|barracudacentral\.|sorbs\.|abuseat\.|surbl\.|uceprotect|njabl\.|cbl\.|psbl\."
     r"|mailspike|invaluement|senderscore|dnsbl|rbldns|spamrl|sbl-xbl|att\.net/blocks"
 )
 
-#: Between what denies a thing and the thing.
-_CLOSE = r"[ '\"<(:]{1,3}(?:\w{1,12} ){0,2}"
-_AT_ONCE = r"[^a-z;]{0,12}(?:is |was )?"
-_BESIDE = r"[^。、.,;]{0,16}?"
-#: The recipient's server is not the recipient.
-_SERVERS_UNSPACED = "の(?:メール)?(?:サーバ|ホスト)"
-#: Where somebody is missing, which is no permission that they lack.
-_AT_THIS_HOST = (
-    "(?:(?:この|当|弊社|本|이)[ ]?(?:メール)?(?:サーバー?|システム|ドメイン|서버)"
-    "(?:上|内)?(?:には?|에)[ ]?)?"
-)
-_SERVERS = "'s? (?:e-?mail |mail )?(?:server|host|system|provider|domain)"
-_OF_SERVER = re.compile(f"{_SERVERS_UNSPACED}|{_SERVERS}")
-_ITSELF_UNSPACED = rf"(?!{_SERVERS_UNSPACED})[^.;!?。！？；]{{0,40}}?"
-_ITSELF = rf"(?!{_SERVERS})[^.;!?]{{0,40}}?"
-#: What is missing in "no such user", not what another refused for.
-_OF_THAT = r"(?:(?!而|被|ため|ので|により|때문)[^。、.,;]){0,16}?"
 
-#: What words say by their grammar, asked where no phrase is known.
-_OURS = (SENDER_ADDRESS, SENDER_DOMAIN)
-#: Our own address or domain by name, and that it is missing: whatever follows is said of it.
-_OURS_ABSENT: tuple[Pairs, ...] = (
-    pairs(_OURS, (*_GRAMMAR["absent"], *_GRAMMAR["host_absent"])),
-    pairs((*_GRAMMAR["denied"], *_GRAMMAR["host_denied"]), _OURS, between=_CLOSE),
-)
-_OF_US: tuple[Pairs, ...] = (
-    *_OURS_ABSENT,
-    pairs(_OURS, (*_GRAMMAR["unwanted"], r"access denied")),
-    pairs(_GRAMMAR["unwanted"], _OURS, between=_CLOSE),
-    pairs((*_GRAMMAR["person"], *_GRAMMAR["absent"]), _OURS, between=r"[ :'\"<(]{1,4}"),
-    pairs(_GRAMMAR["sender"], (*_GRAMMAR["absent"], *_GRAMMAR["unwanted"], "no such")),
-    pairs(_GRAMMAR["denied"], _GRAMMAR["sender"], between=_CLOSE),
-    pairs(
-        _GRAMMAR["sender_unspaced"],
-        (*_GRAMMAR["absent_unspaced"], *_GRAMMAR["none_unspaced"]),
-        between=_BESIDE,
-        spaced=False,
-    ),
-    pairs(_GRAMMAR["absent_unspaced"], _GRAMMAR["sender_unspaced"], between="", spaced=False),
-)
-_PERSON: tuple[Pairs, ...] = (
-    pairs(_GRAMMAR["person"], _GRAMMAR["absent"], between=_ITSELF),
-    pairs((*_GRAMMAR["person"], "thisaddress"), _GRAMMAR["gone"], between="[ '\">)]{1,3}"),
-    pairs(_GRAMMAR["denied"], _GRAMMAR["person"], between=_CLOSE),
-    pairs(("thisaddress",), _GRAMMAR["absent"], between=_AT_ONCE),
-    pairs(_GRAMMAR["denied"], ("thisaddress",), between=_CLOSE),
-    pairs(
-        _GRAMMAR["person_unspaced"],
-        _GRAMMAR["absent_unspaced"],
-        between=_ITSELF_UNSPACED,
-        spaced=False,
-    ),
-    pairs(
-        _GRAMMAR["person_unspaced"],
-        _GRAMMAR["none_unspaced"],
-        between=f"(?:様|さま)?[」』>\"' @]{{0,3}}[がはも이가은는]?[ ]?{_AT_THIS_HOST}",
-        spaced=False,
-    ),
-    pairs(_GRAMMAR["absent_unspaced"], _GRAMMAR["person_unspaced"], between=_OF_THAT, spaced=False),
-)
-#: The recipient by their address, and that it is missing.
-_NAMED_ABSENT: tuple[Pairs, ...] = (
-    pairs(("thisaddress",), (*_GRAMMAR["absent"], "user unknown"), between=_AT_ONCE),
-    pairs(_GRAMMAR["denied"], ("thisaddress",), between=_CLOSE),
-)
-_OF_SENDER_OUTRIGHT: tuple[Pairs, ...] = (
-    *_OURS_ABSENT,
-    pairs(("sender",), (r"verif\w*", "rejected", "unknown"), between=r"[ :]{1,2}(?:address )?"),
-)
-_ROOM: tuple[Pairs, ...] = (
-    pairs(_GRAMMAR["room"], _GRAMMAR["full"]),
-    pairs(_GRAMMAR["full"], _GRAMMAR["room"], between=_CLOSE),
-    pairs(_GRAMMAR["room_unspaced"], _GRAMMAR["full_unspaced"], between=_BESIDE, spaced=False),
-)
-_UNWANTED: tuple[Pairs, ...] = (
-    pairs(_GRAMMAR["traffic"], _GRAMMAR["unwanted"]),
-    pairs(("clientaddress",), _GRAMMAR["unwanted"], between=r"[])'\" ]{1,3}(?:is |was |has been )"),
-)
-#: A domain by its name, and that there is none.
-_NAMED_HOST_ABSENT = re.compile(
-    r"(?<![\w@.-])(?<!\bat )(?<!\bin )(?<!\bon )((?:[a-z0-9-]{1,63}\.){1,9}[a-z][a-z0-9-]{1,62})"
-    r"[>\"')]{0,2}(?::? (?:domain|host)(?: name)?)? "
-    rf"(?:{'|'.join(_GRAMMAR['host_absent'])})\b"
-    r"(?! (?:user|recipient|mailbox|address|account|local))"
-)
+#: Shorter ones are words of some language too often.
+_SHORTEST_NAME = 4
+
 #: An address that the message holds, which is no recipient's.
 _WITHIN_MESSAGE = re.compile(
     r"\b(?:address|recipient|user)\w{0,2} in (?:the |its |your |an? )?(?:[\w-]{1,12} )?"
@@ -144,8 +83,6 @@ _ADDRESSED_HOST = re.compile(
     r"(?<!from )unknown (?:host|domain)\b|\b(?:host|domain)(?: name)?(?: is)? unknown"
     r"|no such (?:host|domain)\b"
 )
-_FOR_NOW = re.compile("|".join(_GRAMMAR["host_for_now"]))
-_DORMANT = pairs(_GRAMMAR["person"], _GRAMMAR["dormant"])
 #: Alone it leaves open whether there is a mailbox.
 _UNAVAILABLE = re.compile(r"\b(?:mailbox|account) (?:is )?(?:unavailable|not available)\b")
 #: Two faults of which a reply leaves open which it is, unless it says so besides.
@@ -154,10 +91,6 @@ _EITHER = re.compile(
     r"(?:unavailable|not available|unknown|not found|invalid|disabled|inactive|full)"
     r" or (?:access denied|unavailable|unknown|not found|invalid|disabled|inactive|full)\b",
     re.IGNORECASE,
-)
-_NO_HOST: tuple[Pairs, ...] = (
-    pairs(_GRAMMAR["host"], _GRAMMAR["host_absent"]),
-    pairs(_GRAMMAR["host_denied"], _GRAMMAR["host"], between=_CLOSE),
 )
 #: Then it takes mail, but not from everybody.
 _FROM_SOME = re.compile(
@@ -233,6 +166,29 @@ def reason_of_words(
         )
         if found is Reason.USER_UNKNOWN:
             return found
+    found = _reason_of_text(words, status=status, command=command, parties=parties, near=near)
+    if found in {Reason.FILTERED, Reason.UNKNOWN} and near and not command:
+        # A system's own words: what they say first, when advice follows.
+        for sentence in _sentences(words):
+            alone = _reason_of_text(
+                sentence, status=status, command=command, parties=parties, near=near
+            )
+            if alone in PERMANENT:
+                return alone
+    return found
+
+
+def _sentences(words: str) -> list[str]:
+    """Return the first sentences of a system's own words, save what they only suppose."""
+    if find_reply(words):
+        return []
+    found = _SENTENCE.findall(" ".join(words[:_LOOKED_AT].split()))
+    return [one for one in found[:_SENTENCES] if not _SUPPOSED.search(one)]
+
+
+def _reason_of_text(
+    words: str, *, status: str, command: str, parties: Parties, near: bool
+) -> Reason:
     text = _plain(words, parties)
     code = status.partition(".")[2]
     if not command and near and any(sign in text for sign in _ANSWERS_RCPT):
@@ -243,8 +199,8 @@ def reason_of_words(
     plain = plain and not _hides(text, parties)
     found = (
         _first(_words().mailbox, text)
-        or (Reason.MAILBOX_FULL if _any(_ROOM, _unnamed(text)) else None)
-        or (Reason.SUSPENDED if _DORMANT.occurs_in(_unnamed(text)) else None)
+        or (Reason.MAILBOX_FULL if occur_in(ROOM, without_names(text)) else None)
+        or (Reason.SUSPENDED if DORMANT.occurs_in(without_names(text)) else None)
         or _nobody(text, code=code, refused=refused, parties=parties)
         or (Reason.BLOCKED if _BLOCK_LISTS.search(words[:_LOOKED_AT].lower()) else None)
         or _first(_words().others, text)
@@ -266,7 +222,7 @@ def reason_of_codes(*, status: str, reply: str, command: str) -> Reason:
     if found is Reason.UNKNOWN:
         found = reason_of_status(status)
     # RFC 7504: only with its own status does 521 speak of the host, alone it turns us away.
-    if reply == "521":
+    if reply == "521" and not (found is Reason.USER_UNKNOWN and command in _OF_RECIPIENT):
         never = found is Reason.NO_MAIL_ACCEPTED or status.endswith(".3.2")
         found = Reason.NO_MAIL_ACCEPTED if never else Reason.BLOCKED
     if found is Reason.NO_MAIL_ACCEPTED and is_for_now(status, reply):
@@ -282,9 +238,17 @@ def speaks_of_nobody(words: str, parties: Parties = _STRANGERS) -> bool:
     text = _plain(words, parties)
     if _is_of_sender(text) or _is_for_now(text):
         return False
-    if _OF_SERVER.search(text) or _IP_NAMED.search(text):
+    if OF_SERVER.search(text) or IP_NAMED.search(text):
+        return False
+    if THING.search(text) and not WHO.search(without_names(text)):
         return False
     return _words().at_last.occurs_in(text)
+
+
+def overrules_code(words: str, parties: Parties = _STRANGERS) -> bool:
+    """Tell whether words call it a passing condition, or say that the person is there."""
+    text = _plain(words, parties)
+    return _is_for_now(text) or occur_in(PRESENT, without_names(text))
 
 
 def hides_behind_words(words: str, parties: Parties) -> bool:
@@ -303,7 +267,15 @@ def _words() -> Vocabulary:
 
 def _plain(words: str, parties: Parties) -> str:
     lower = " ".join(words[:_LOOKED_AT].replace("’", "'").lower().split())
-    return _BOILERPLATE.sub(" ", parties.mark(_LINK.sub(" ", lower)))
+    return _BOILERPLATE.sub(" ", _without_name(parties.mark(_LINK.sub(" ", lower)), parties))
+
+
+def _without_name(text: str, parties: Parties) -> str:
+    """Put the mark of an address for the recipient's name by itself, unless it is a word."""
+    name = parties.recipient.rpartition("@")[0].lower()
+    if len(name) < _SHORTEST_NAME or name not in text or ORDINARY_WORD.fullmatch(name):
+        return text
+    return re.sub(rf"(?<![a-z0-9_.@-]){re.escape(name)}(?![a-z0-9_@-]|\.[a-z0-9])", "@", text)
 
 
 def _hides(text: str, parties: Parties) -> bool:
@@ -327,9 +299,11 @@ def _nobody(text: str, *, code: str, refused: bool, parties: Parties) -> Reason 
     of_sender = _is_of_sender(text)
     if not of_sender and _takes_no_mail(text, code):
         return Reason.NO_MAIL_ACCEPTED
-    if code in _SENDER_CODES and not _any(_NAMED_ABSENT, _unnamed(text)):
+    if code in _SENDER_CODES and not occur_in(NAMED_ABSENT, without_names(text)):
         return Reason.SENDER_REJECTED
-    outright = _words().for_sure.occurs_in(text) and not _any(_OF_SENDER_OUTRIGHT, _unnamed(text))
+    outright = _words().for_sure.occurs_in(text) and not occur_in(
+        OF_SENDER_OUTRIGHT, without_names(text)
+    )
     if outright or (code == "4.1" and _ACCESS_DENIED in text):
         return Reason.USER_UNKNOWN
     if _denies_recipients_host(text, code=code, of_sender=of_sender, parties=parties):
@@ -342,7 +316,7 @@ def _nobody(text: str, *, code: str, refused: bool, parties: Parties) -> Reason 
 def _is_shut(text: str, code: str) -> bool:
     """Tell whether a mailbox is unavailable that exists by its code (RFC 3463, 3.3)."""
     rest, count = _UNAVAILABLE.subn(" ", text)
-    return code == "2.1" and count > 0 and not _any(_PERSON, _unnamed(rest))
+    return code == "2.1" and count > 0 and not occur_in(PERSON, without_names(rest))
 
 
 def _takes_no_mail(text: str, code: str) -> bool:
@@ -355,12 +329,14 @@ def _takes_no_mail(text: str, code: str) -> bool:
 def _denies_recipients_host(text: str, *, code: str, of_sender: bool, parties: Parties) -> bool:
     if _is_for_now(text):
         return False
-    hosts = {one[1] for one in _NAMED_HOST_ABSENT.finditer(text)}
-    if parties.domain in hosts and not _any(_PERSON, _unnamed(text)):
+    hosts = {one[1] for one in NAMED_HOST_ABSENT.finditer(text)}
+    if "nxdomain" in text and parties.domain and not of_sender:
+        hosts |= {parties.domain} if parties.domain in text else set()
+    if parties.domain in hosts and not occur_in(PERSON, without_names(text)):
         return True
     if code not in _NO_HOST_CODES or of_sender or _names_stranger(text, parties):
         return False
-    return _words().host.occurs_in(text) or _any(_NO_HOST, text)
+    return _words().host.occurs_in(text) or occur_in(NO_HOST, text)
 
 
 def _elsewhere(text: str, *, code: str, certain: bool, parties: Parties) -> Reason | None:
@@ -377,20 +353,23 @@ def _elsewhere(text: str, *, code: str, certain: bool, parties: Parties) -> Reas
     if _words().perhaps.occurs_in(text):
         ours = _blames_us(text, parties)
         return Reason.USER_UNKNOWN if certain and not ours else Reason.FILTERED
-    if code in _NO_HOST_CODES and _is_for_now(text):
-        return Reason.NETWORK
-    return _first(_words().way, text)
+    if _is_for_now(text):
+        return Reason.NETWORK if code in _NO_HOST_CODES else _first(_words().way, text)
+    way = _first(_words().way, text)
+    # "Not in the LDAP directory" tells of a person, not of a broken directory.
+    named = way is Reason.SYSTEM and certain and occur_in(PERSON, without_names(text))
+    return None if named and not _blames_us(text, parties) else way
 
 
 def _is_for_now(text: str) -> bool:
-    return _words().for_now.occurs_in(text) or _FOR_NOW.search(text) is not None
+    return _words().for_now.occurs_in(text) or FOR_NOW.search(text) is not None
 
 
 def _names_stranger(text: str, parties: Parties) -> bool:
     """Tell whether a server denies a domain that is not the recipient's: it is our side's, then."""
     if not find_reply(text) or not parties.recipient:
         return False
-    denied = (match[1] for match in _NAMED_HOST_ABSENT.finditer(text))
+    denied = (match[1] for match in NAMED_HOST_ABSENT.finditer(text))
     return any(not parties.is_recipients(one) for one in denied)
 
 
@@ -402,11 +381,13 @@ def _is_recipients_host(text: str, parties: Parties) -> bool:
     if "@" in text or (bool(parties.domain) and parties.domain in text):
         return True
     # Looked up in DNS is whom a server does not know; "no such host" it says of the one addressed.
-    return _ADDRESSED_HOST.search(text) is not None and _IP_ADDRESS.search(text) is None
+    return _ADDRESSED_HOST.search(text) is not None and IP_ADDRESS.search(text) is None
 
 
 def _is_of_sender(text: str) -> bool:
-    return _words().named.occurs_in(text) or _any(_OF_US, _unnamed(text))
+    if _words().named.occurs_in(text) or PROVES_SENDER.search(text):
+        return True
+    return occur_in(OF_US, without_names(text))
 
 
 def _blames_us(text: str, parties: Parties) -> bool:
@@ -420,25 +401,14 @@ def _blames_us(text: str, parties: Parties) -> bool:
 def _by_grammar(text: str, *, command: str, certain: bool, parties: Parties) -> Reason | None:
     """Return what a clause amounts to that no phrase foresaw."""
     own = _is_recipients_host(text, parties)
-    text = _unnamed(text)
-    if _any(_OF_US, text):
+    text = without_names(text)
+    if occur_in(OF_US, text) or PROVES_SENDER.search(text):
         return Reason.SENDER_REJECTED
-    if _any(_UNWANTED, text) or _words().blaming.occurs_in(text):
+    if occur_in(UNWANTED, text) or _words().blaming.occurs_in(text):
         return Reason.BLOCKED
-    if _any(_PERSON, text):
+    if occur_in(PERSON, text):
         within = _WITHIN_MESSAGE.search(text) is not None
         return Reason.USER_UNKNOWN if certain and not within else Reason.FILTERED
-    if command in {"", "RCPT"} and own and _any(_NO_HOST, text):
+    if command in {"", "RCPT"} and own and occur_in(NO_HOST, text):
         return Reason.NETWORK if _is_for_now(text) else Reason.HOST_UNKNOWN
     return None
-
-
-def _unnamed(text: str) -> str:
-    """Put a mark for each host: the full stops in it end no clause, its labels are no words."""
-    text = _IP_NAMED.sub("clientaddress", _IP_ADDRESS.sub("clientaddress", text))
-    text = _HOST_NAME.sub("#", text)
-    return text.replace("@", "thisaddress").replace("...", " ")
-
-
-def _any(theme: tuple[Pairs, ...], text: str) -> bool:
-    return any(one.occurs_in(text) for one in theme)

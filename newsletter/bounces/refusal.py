@@ -11,6 +11,7 @@ from newsletter.bounces.model import PERMANENT, Reason, ReportedRecipient
 from newsletter.bounces.reasons import (
     are_vague,
     hides_behind_words,
+    overrules_code,
     reason_of_codes,
     reason_of_words,
     speaks_of_nobody,
@@ -88,6 +89,8 @@ def classify_refusal(refusal: Refusal) -> ReportedRecipient:
             plain = not command and reply in _REFUSES_MAILBOX
             plain = plain and not hides_behind_words(denial, refusal.parties)
             reason = Reason.USER_UNKNOWN if command == "RCPT" or plain else Reason.FILTERED
+        if reason in PERMANENT and any(overrules_code(one, refusal.parties) for one in statements):
+            reason = Reason.FILTERED
     if refusal.verdict is not None:
         reason = refusal.verdict
     elif reason is Reason.UNKNOWN and (refusal.program or refusal.late):

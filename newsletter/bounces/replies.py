@@ -101,6 +101,10 @@ _WRAPPED = re.compile(
     r"(?P<inner>'?[45]\d\d\b[-' ,\[\"#(].*)",
     re.DOTALL,
 )
+#: Exchange Online's own code, and behind an arrow what the next host said.
+_POINTED_AT = re.compile(
+    r"remote server returned[^>]{0,80}-> ?(?P<inner>[45]\d\d\b.*)", re.DOTALL | re.IGNORECASE
+)
 #: An answer that lost its code.
 _ANSWERED = re.compile(
     _BEHIND_ARROW + r"((?!\d{3}\b|(?:RCPT|DATA|MAIL|EHLO|HELO|AUTH|QUIT|RSET)\b|\.$)[^\n]{1,300})",
@@ -196,6 +200,9 @@ def unwrap(words: str) -> tuple[str, str]:
     The verdict around it (5.1.0, "Unknown address error") files every 550 to RCPT alike; what the
     next host said decides. Words without such a frame are returned as they are.
     """
+    pointed_at = _POINTED_AT.search(words[:_LOOKED_AT])
+    if pointed_at is not None:
+        return pointed_at["inner"].strip(), ""
     match = _WRAPPED.search(words[:_LOOKED_AT])
     if match is None:
         return words, ""

@@ -6,12 +6,18 @@ from collections import Counter
 
 import pytest
 
-from tests.bounces.replies import count, found, leaving_out, replies, wronged
+from tests.bounces.replies import count, found, leaving_out, notices, replies, wronged
 from tests.bounces.test_samples import FOUND, WRONGED
 
 
 def test_replies_of_all_systems_are_read_as_what_they_are() -> None:
     counts = count(replies())
+    assert found(counts) >= FOUND
+    assert wronged(counts) <= WRONGED
+
+
+def test_whole_notices_are_read_as_what_they_are() -> None:
+    counts = count(notices())
     assert found(counts) >= FOUND
     assert wronged(counts) <= WRONGED
 
