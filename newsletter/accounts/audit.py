@@ -16,10 +16,9 @@ from sqlalchemy.orm import Session
 from newsletter.accounts.audit_details import Detail, details_of
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow
+from newsletter.spreadsheets import defuse
 
 _COLUMNS = ("time", "account", "action", "object", "reason", "details", "network", "door")
-#: OWASP: what makes a spreadsheet take a cell for a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _EXPORT_ROWS = 500
 
 
@@ -281,9 +280,5 @@ def _matching(wanted: AuditFilter) -> Select[AuditEventRow]:
 
 def _row(cells: Sequence[str]) -> str:
     line = io.StringIO()
-    csv.writer(line).writerow(map(_defused, cells))
+    csv.writer(line).writerow(map(defuse, cells))
     return line.getvalue()
-
-
-def _defused(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell

@@ -56,7 +56,7 @@ _PAGE = 5000
 _ARGUMENTS = 40
 _LINE_END = "\r\n"
 #: OWASP, CSV injection: what begins like this, or so after apostrophes, is a formula to some
-#: spreadsheet; `subscribers.lists.exports.defuse` is the same in Python.
+#: spreadsheet; `newsletter.spreadsheets.defuse` is the same in Python.
 _SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 #: What is between tags, or would be read as their quotes.
 _PART_SIGNS = (",", "、", ";", "，", "；", '"')

@@ -33,7 +33,7 @@ from subscribers.people import clean_name, is_time_zone
 _TAG_LENGTH, BASIS_LENGTH, TEXT_LENGTH = 64, 64, 10_000
 #: A tag in quotes, which double within it, or one that ends at a comma of any writing.
 _TAGS = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:[,、;，；]|\Z)|([^,、;，；]+)')
-#: A cell that was defused on the way out, see `subscribers.lists.exports.defuse`.
+#: A cell that was defused on the way out, see `newsletter.spreadsheets.defuse`.
 DEFUSED = re.compile(r"'+[=+\-@\t\r\n＝＋－＠]")
 PLAIN_TEXT = frozenset({"text", "plain", "plaintext", "テキスト"})
 _FALSE = frozenset({"", "0", "no", "n", "false", "off", "いいえ", "無", "なし", "×"})

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
@@ -26,16 +25,13 @@ from newsletter.database.tables import (
 )
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.i18n.language import Language
+from newsletter.spreadsheets import defuse
 from subscribers.lists.columns import Problem
 from subscribers.segments.compile import segment_clause
 
 _PAGE = 5000
 #: People written at once.
 _BATCH = 500
-#: OWASP, CSV injection: what begins like this is a formula to some spreadsheet. An apostrophe
-#: before one would be taken for ours when the list comes back.
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
-_FIRST_SIGNS = frozenset("'=+-@\t\r\n＝＋－＠")
 _INSTANTS = ("consented_at", "confirmed_at", "unsubscribed_at", "paused_until")
 
 
@@ -185,11 +181,6 @@ def json_pages(people: Iterable[Mapping[str, Any]]) -> Iterator[ListPage]:
     while batch := list(islice(rest, _BATCH)):
         lines = [json.dumps(person, ensure_ascii=False) + "\n" for person in batch]
         yield ListPage("".join(lines), len(batch))
-
-
-def defuse(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell[:1] in _FIRST_SIGNS and _FORMULA.match(cell) else cell
 
 
 def problem_writer(stream: TextIO, language: Language) -> Callable[[Problem], None]:

@@ -24,9 +24,10 @@ from newsletter.database.words import name_of
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg, pmsg
 from newsletter.i18n.values import LanguageName, Listing, Worded
+from newsletter.spreadsheets import defuse
 from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
-from subscribers.lists.exports import ListPage, defuse, exported
+from subscribers.lists.exports import ListPage, exported
 
 #: People written at once.
 _BATCH = 500

@@ -23,7 +23,6 @@ from tests.support.relay import counting_relay
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage
 from tests.support.worker import work, worker
-from workers.batch_run import MOST_REACH
 from workers.transports import open_route
 from workers.transports.base import Envelope, Parcel, Result
 
@@ -152,5 +151,6 @@ def test_of_a_large_batch_little_is_in_hand_at_any_time(
             lambda _: in_hand.append(stage.counts(mailing).get(DeliveryState.SENDING, 0)),
         )
         assert work(services, mailing) == 800 + BATCH * BATCHES
-    assert 0 < max(in_hand) <= 3 * MOST_REACH // 2 + 16
+    # What docs/delivery.md promises for a host that is lost.
+    assert 0 < max(in_hand) <= 500
     assert stage.counts(mailing) == {DeliveryState.ACCEPTED: 800 + BATCH * BATCHES}

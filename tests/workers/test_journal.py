@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.mailings.ledger.outcomes import Outcome
+from tests.conftest import missing
 from tests.support.ports import await_condition
+from tests.support.power import power_of
 from workers.journal import (
     Journal,
     JournalReading,
@@ -25,6 +27,18 @@ from workers.journal import (
 
 pytestmark = pytest.mark.servers
 
+_FORCING = """
+import sys
+from pathlib import Path
+from newsletter.database.vocabulary import DeliveryState
+from newsletter.mailings.ledger.outcomes import Outcome
+from workers.journal import Journal
+journal = Journal(Path(sys.argv[1]), "token", identity="seven")
+journal.intent(1, 0, 0)
+journal.outcome(Outcome(position=1, state=DeliveryState.ACCEPTED, code=250))
+journal.force()
+journal.intent(2, 0, 0)
+"""
 _WRITER = """
 import sys, time
 from pathlib import Path
@@ -60,6 +74,23 @@ def test_a_killed_writer_leaves_what_it_did_and_what_is_in_doubt(tmp_path: Path)
         (1, DeliveryState.ACCEPTED)
     ]
     assert (reading.in_doubt, reading.identity, reading.trusted) == ({2: (0, 0)}, "seven", True)
+
+
+def test_what_was_forced_outlives_the_power(tmp_path: Path) -> None:
+    folder = tmp_path / "host"
+    folder.mkdir()
+    power = power_of(folder, tmp_path)
+    if power is None:
+        missing("a C compiler")
+    subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", _FORCING, str(folder)],
+        env=os.environ | power.environment,
+        check=True,
+    )
+    power.cut()
+    reading = _only(folder)
+    assert [outcome.position for outcome in reading.outcomes] == [1]
+    assert not reading.in_doubt
 
 
 def test_the_silence_of_a_journal_from_before_a_reboot_proves_nothing(tmp_path: Path) -> None:

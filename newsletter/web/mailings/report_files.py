@@ -24,7 +24,7 @@ from newsletter.mailings.reports.clicks import LinkClicks
 from newsletter.mailings.reports.reports import Counts, MailingSummary, Missed, Report
 from newsletter.mailings.reports.variants import VariantReport
 from newsletter.mailings.trials.decisions import TrialReport
-from subscribers.lists.exports import defuse
+from newsletter.spreadsheets import defuse
 
 _ALL = pmsg("figures", "All")
 _TIME = pmsg("figures", "Time")

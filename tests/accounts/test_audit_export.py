@@ -1,0 +1,31 @@
+"""The audit log as a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from sqlalchemy import Engine
+
+from newsletter.accounts.audit import (
+    COMMAND_LINE,
+    Action,
+    AuditFilter,
+    export_csv,
+    record_event,
+)
+from newsletter.database.engine import transaction
+from tests.support.databases import on_one_database
+
+
+@on_one_database("sqlite")
+@pytest.mark.parametrize(
+    "sign", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'="]
+)
+def test_what_somebody_wrote_is_no_formula_in_the_exported_log(engine: Engine, sign: str) -> None:
+    with transaction(engine) as session:
+        record_event(session, COMMAND_LINE, Action.BOUNCE_UNDO, reason=f"{sign}1+1")
+    text = "".join(export_csv(engine, COMMAND_LINE, AuditFilter())).removeprefix("\ufeff")
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert [row["reason"] for row in rows if row["action"] == "bounce.undo"] == [f"'{sign}1+1"]
