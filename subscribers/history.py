@@ -157,7 +157,8 @@ def _enrolment(
 def _departures(
     session: Session, person: Person, number: int, before: Mark | None, limit: int
 ) -> Iterator[HistoryEntry]:
-    whose = _of(UnsubscribeEventRow, person)
+    # A merge has an entry of its own.
+    whose = and_(_of(UnsubscribeEventRow, person), UnsubscribeEventRow.way != UnsubscribeWay.MERGE)
     at = UnsubscribeEventRow.occurred_at
     for row in _rows(session, UnsubscribeEventRow, at, whose, (number, before, limit)):
         details = [*person.at_address(row.subscriber_id), WAY_NAMES[row.way]]
