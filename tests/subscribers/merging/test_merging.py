@@ -153,6 +153,7 @@ def test_what_was_known_of_both_is_known_of_one_as_it_was_chosen(stage: Stage) -
     }
 
 
+@on_one_database("postgresql")
 def test_the_merged_one_gets_no_more_and_the_growth_says_so(stage: Stage) -> None:
     _merge(stage)
     assert (_relation(stage, OLD).state, _relation(stage, NEW).state) == (_LEFT, _ON)
@@ -162,6 +163,7 @@ def test_the_merged_one_gets_no_more_and_the_growth_says_so(stage: Stage) -> Non
         assert count_readers(session, stage.newsletter_id) == 1
 
 
+@on_one_database("sqlite")
 def test_links_in_mail_to_the_merged_address_leave(stage: Stage) -> None:
     _merge(stage)
     with transaction(stage.engine) as session:
@@ -178,12 +180,14 @@ def test_links_in_mail_to_the_merged_address_leave(stage: Stage) -> None:
     assert _relation(stage, OLD).state is _LEFT
 
 
+@on_one_database("postgresql")
 def test_the_other_way_round_the_subscription_goes_back(stage: Stage) -> None:
     _merge(stage)
     _merge(stage, kept=OLD, merged=NEW)
     assert (_relation(stage, OLD).state, _relation(stage, NEW).state) == (_ON, _LEFT)
 
 
+@on_one_database("sqlite")
 def test_a_suppression_for_what_somebody_did_goes_with_them_and_one_of_bounces_stays(
     stage: Stage,
 ) -> None:
@@ -221,6 +225,7 @@ def _send(stage: Stage, mailing: int, number: int = 1) -> None:
     close_batch(stage.engine, taken, records=1)
 
 
+@on_one_database("sqlite")
 def test_of_a_mailing_under_way_one_copy_goes_out(stage: Stage) -> None:
     sent, skipped = DeliveryState.ACCEPTED, DeliveryState.SKIPPED
     both, alone = stage.mail(), stage.mail(segment='domain = "example.jp" and tag = "press"')
@@ -245,6 +250,7 @@ def test_of_a_mailing_under_way_one_copy_goes_out(stage: Stage) -> None:
     assert reply == own_reply(OwnReason.HAD_COPY)
 
 
+@on_one_database("postgresql")
 def test_what_a_worker_has_in_hand_is_waited_for(stage: Stage) -> None:
     mailing = stage.mail()
     plan_mailing(stage.engine, mailing)
@@ -257,6 +263,7 @@ def test_what_a_worker_has_in_hand_is_waited_for(stage: Stage) -> None:
     assert _relation(stage, OLD).state is _LEFT
 
 
+@on_one_database("postgresql")
 def test_no_step_of_a_series_comes_twice(stage: Stage) -> None:
     begin_series(stage.engine, AT_ONCE, Timing(delay_days=2, hour="08:00"))
     join(stage.engine, first := "first@example.jp")
@@ -274,6 +281,7 @@ def test_no_step_of_a_series_comes_twice(stage: Stage) -> None:
     assert copies(stage.engine) == {(NEW, "第1回"): 1, (NEW, "第2回"): 1}
 
 
+@on_one_database("sqlite")
 def test_newsletters_that_share_the_people_go_along_and_others_are_untouched(
     stage: Stage,
 ) -> None:
@@ -317,6 +325,7 @@ def test_who_may_not_see_all_their_newsletters_may_not_merge(stage: Stage) -> No
         _foresee(stage, operator)
 
 
+@on_one_database("postgresql")
 def test_the_history_of_both_is_the_history_of_one(stage: Stage) -> None:
     plan_mailing(stage.engine, stage.mail())
     _merge(stage)
@@ -345,6 +354,7 @@ def test_the_history_of_both_is_the_history_of_one(stage: Stage) -> None:
     assert (len(held["consents"]), len(held["unsubscribed"])) == (2, 1)
 
 
+@on_one_database("postgresql")
 def test_erasing_the_kept_one_erases_the_other_but_for_what_is_not_theirs(stage: Stage) -> None:
     strange = _other_newsletter(stage, sharing=False)
     third = "third@example.jp"
