@@ -29,7 +29,7 @@ quick: setup ## Check the code and run the unit tests, in a minute
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target types lint unit
 
 unit: setup ## Run the tests that need neither a database nor another process
-	@$(BIN)/python -m pytest -m unit -n 2 --quiet $(ARGS)
+	@QUICK=1 $(BIN)/python -m pytest -m unit -n 2 --quiet $(ARGS)
 
 test: setup ## Check the code and run every test
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target types lint docs

@@ -24,7 +24,7 @@ from tests.support.folders import give_folder, quick_folder, take_folder_away
 from tests.support.postgres import PostgresServer, postgres_server
 from tests.support.smtp import SmtpServer
 from tests.support.smtp import smtp_server as run_smtp_server
-from tests.support.tiers import assign, kept_to
+from tests.support.tiers import assign, kept_to, kept_to_values
 from tests.support.valkey import valkey_server
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
@@ -47,7 +47,9 @@ for _asking in (httpx.get, httpx.head, httpx.post, httpx.request, httpx.Client._
 expect.set_options(timeout=60_000)
 
 # And so does each example of a property, instead of Hypothesis's fifth of a second.
-settings.register_profile("patient", settings.default, deadline=None)
+# Where somebody waits (``make quick``), properties are tried with a few examples.
+_EXAMPLES = 20 if os.environ.get("QUICK") else 100
+settings.register_profile("patient", settings.default, deadline=None, max_examples=_EXAMPLES)
 settings.load_profile("patient")
 
 # httpx reads the certificates of all the world's authorities for each client, which takes longer
@@ -92,6 +94,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     assign(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    with kept_to_values(item):
+        yield
 
 
 @pytest.hookimpl(wrapper=True)

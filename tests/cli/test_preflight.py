@@ -23,10 +23,8 @@ _HEAD = "---\ntitle: 題\ndate: 2026-11-20\n---\n\n# 章\n\n### 記事\n\n本文
 
 
 @pytest.fixture(autouse=True)
-def _newsletter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
+def _newsletter(own_database: Path) -> None:
+    assert own_database.exists()
     names = ("--slug", "t", "--name", "便り", "--from-address", "a@example.jp")
     _run("init", *names, "--postal-address", "東京都千代田区1")
 

@@ -12,16 +12,11 @@ from typer.testing import CliRunner, Result
 from newsletter.cli.main import app
 from newsletter.cli.prompts import UnansweredError
 from newsletter.errors import ExitCode
-from newsletter.settings import Settings
 
 _NAMES = ("--slug", "t", "--name", "便り", "--from-address", "a@example.jp")
 
 
-@pytest.fixture(autouse=True)
-def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def _run(*words: str, typed: str = "") -> Result:
@@ -53,10 +48,12 @@ def test_what_is_asked_for_and_not_given_names_its_option(typed: str) -> None:
     assert "--postal-address" in ended.exception.remedy
 
 
+@pytest.mark.usefixtures("own_database")
 def test_what_is_asked_for_can_come_from_a_pipe() -> None:
     assert _run("init", *_NAMES, typed="東京都千代田区1\n").exit_code == ExitCode.OK
 
 
+@pytest.mark.usefixtures("own_database")
 @pytest.mark.parametrize("typed", ["", "perhaps\n", "x" * 1000])
 def test_a_question_of_yes_or_no_takes_nothing_else(typed: str) -> None:
     _run("init", *_NAMES, "--postal-address", "東京都千代田区1")

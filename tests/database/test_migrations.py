@@ -18,9 +18,8 @@ from newsletter.errors import ConflictError
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_engine(f"sqlite:///{tmp_path / 'old.sqlite3'}")
-    upgrade(engine)
+def database(sqlite_url: str) -> Iterator[Engine]:
+    engine = open_engine(sqlite_url)
     yield engine
     engine.dispose()
 
@@ -52,7 +51,7 @@ def test_a_database_of_a_newer_version_is_refused_by_its_form(database: Engine) 
 def test_a_command_says_so_without_a_trace(database: Engine, tmp_path: Path) -> None:
     _call_its_form(database, "0017")
     database.dispose()
-    url = f"DATABASE_URL=sqlite:///{tmp_path / 'old.sqlite3'}\nDATA_DIR={tmp_path}\n"
+    url = f"DATABASE_URL=sqlite:///{tmp_path / 'newsletter.sqlite3'}\nDATA_DIR={tmp_path}\n"
     (tmp_path / "env").write_text(url)
     answer = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-m", "newsletter.cli", "--env-file", str(tmp_path / "env"), "status"],

@@ -30,6 +30,8 @@ from newsletter.database.tables import MailingRow
 from newsletter.database.vocabulary import MailingState
 from newsletter.errors import ConflictError
 
+pytestmark = pytest.mark.database
+
 _ROWS = (1, 2)
 #: What a value of its type alone would not be.
 _VALUES: dict[tuple[str, str], tuple[object, object]] = {

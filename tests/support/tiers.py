@@ -5,8 +5,9 @@ PostgreSQL, brokers, mail and web servers, other processes. browser: Chromium. f
 where processes are killed.
 
 A test gets to its tier by the fixtures it asks for. What starts a process or opens a socket asks
-for ``_servers``, or its tests are marked ``servers``; a test of the first two tiers that leaves its
-process fails.
+for ``_servers``, or its tests are marked ``servers``; what makes a database of its own is marked
+``database``. A test of the first two tiers that leaves its process fails, and so does one of the
+first that opens a database.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 
 import pytest
+import urllib3.util.connection  # noqa: F401 - binds a socket when it is first imported
 
 #: Tests ask for a database by these; "database_url" becomes one of the others only as they run.
 _DATABASES = frozenset({"_sqlite_template", "database_url"})
@@ -29,6 +31,7 @@ _LEAVES_THE_PROCESS = frozenset(
         *("socket.bind", "socket.connect", "socket.getaddrinfo"),
     }
 )
+_OPENS_A_DATABASE = frozenset({"sqlite3.connect"})
 
 
 class Tier(StrEnum):
@@ -51,7 +54,9 @@ def tier_of(item: pytest.Item) -> Tier:
     marked = item.get_closest_marker("servers") is not None
     if marked or "_servers" in fixtures or "postgresql" in parameters.values():
         return Tier.SERVERS
-    return Tier.DATABASE if _DATABASES.intersection(fixtures) else Tier.UNIT
+    if _DATABASES.intersection(fixtures) or item.get_closest_marker("database"):
+        return Tier.DATABASE
+    return Tier.UNIT
 
 
 def assign(items: list[pytest.Item]) -> None:
@@ -64,15 +69,15 @@ def assign(items: list[pytest.Item]) -> None:
 
 
 class _Guard:
-    """Refuses processes and connections while a test runs; audit hooks cannot be removed."""
+    """Refuses what a test's tier may not do while it runs; audit hooks cannot be removed."""
 
     def __init__(self) -> None:
-        self.test = ""
+        self.refused: frozenset[str] = frozenset()
         self.broken: list[str] = []
         sys.addaudithook(self._look)
 
     def _look(self, event: str, arguments: tuple[object, ...]) -> None:
-        if self.test and event in _LEAVES_THE_PROCESS:
+        if event in self.refused:
             self.broken.append(f"{event} {arguments!r:.200}")
 
 
@@ -81,17 +86,33 @@ _guard = _Guard()
 
 @contextmanager
 def kept_to(item: pytest.Item) -> Iterator[None]:
-    """Fail a test of the first two tiers that started a process or opened a connection."""
-    if not any(map(item.get_closest_marker, (Tier.UNIT.value, Tier.DATABASE.value))):
+    """Fail a test of the first two tiers that does what only later ones may."""
+    refused: frozenset[str] = frozenset()
+    if item.get_closest_marker(Tier.UNIT.value):
+        refused = _LEAVES_THE_PROCESS | _OPENS_A_DATABASE
+    elif item.get_closest_marker(Tier.DATABASE.value):
+        refused = _LEAVES_THE_PROCESS
+    with _refusing(refused):
         yield
-        return
-    _guard.test = item.nodeid
+
+
+@contextmanager
+def kept_to_values(item: pytest.Item) -> Iterator[None]:
+    """Fail a test of the first tier whose fixtures open a database."""
+    is_unit = item.get_closest_marker(Tier.UNIT.value) is not None
+    with _refusing(_OPENS_A_DATABASE if is_unit else frozenset()):
+        yield
+
+
+@contextmanager
+def _refusing(events: frozenset[str]) -> Iterator[None]:
+    _guard.refused = events
     try:
         yield
     finally:
-        _guard.test = ""
+        _guard.refused = frozenset()
         broken, _guard.broken = _guard.broken, []
     if broken:
         pytest.fail(
-            f"The test left its process: {broken[0]}. Let it ask for `_servers`, or mark it.",
+            f"This is beyond the test's tier: {broken[0]}. Let it ask for `_servers`, or mark it."
         )
