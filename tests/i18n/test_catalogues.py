@@ -56,6 +56,12 @@ def test_words_within_formatted_strings_are_words_too() -> None:
     assert ("ngettext", ("{count} row", "{count} rows", None)) in found
 
 
+def test_words_that_stand_within_other_words_are_words_too() -> None:
+    source = BytesIO(b"""print(_("{label} {value}", label=_("decision").ljust(12), value=text))""")
+    found = [(name, words) for _, name, words, _ in words_of_module(source, KEYWORDS, (), {})]
+    assert ("_", ("decision",)) in found
+
+
 def test_bringing_a_catalogue_up_to_date_keeps_what_is_translated(tmp_path: Path) -> None:
     path = tmp_path / "ja.po"
     path.write_bytes(JAPANESE.read_bytes())
