@@ -125,26 +125,26 @@ def parse_plain(texts: Sequence[str]) -> PlainAddresses:
 def _mended(text: str) -> Address:
     warnings: list[Message] = []
     name = ""
-    found = text.strip()
-    if (clean := _NO_WIDTH.sub("", found)) != found:
+    mended = text.strip()
+    if (clean := _NO_WIDTH.sub("", mended)) != mended:
         warnings.append(msg("Invisible characters were removed."))
-        found = clean
-    if (clean := _AROUND_AT.sub(r"\1", _EDGES.sub("", found))) != found:
+        mended = clean
+    if (clean := _AROUND_AT.sub(r"\1", _EDGES.sub("", mended))) != mended:
         warnings.append(msg("Spaces and separators were removed."))
-        found = clean
-    if bracketed := _BRACKETED.fullmatch(found):
+        mended = clean
+    if bracketed := _BRACKETED.fullmatch(mended):
         name = _name_before(bracketed["name"])
-        found = bracketed["address"].strip()
+        mended = bracketed["address"].strip()
         warnings.append(msg("A name or brackets around the address were removed."))
-    if mailto := _MAILTO.match(found):
-        found = unquote(mailto["address"]).strip()
+    if mailto := _MAILTO.match(mended):
+        mended = unquote(mailto["address"]).strip()
         warnings.append(msg("“mailto:” before the address was removed."))
-    if not found.isascii() and (usual := _as_usual(found)) != found:
+    if not mended.isascii() and (usual := _as_usual(mended)) != mended:
         warnings.append(msg("Full-width characters were read as half-width ones."))
-        found = usual
-    if not found:
+        mended = usual
+    if not mended:
         raise ListError(msg("An email address is missing."))
-    address = _address(found)
+    address = _address(mended)
     return address._replace(warnings=(*warnings, *address.warnings), name=name)
 
 
@@ -184,14 +184,14 @@ def _address(text: str) -> Address:
     if is_carrier(domain) and (".." in local or local[0] == "." or local[-1] == "."):
         return _odd(text, local, domain.lower())
     try:
-        found = validate_email(text, check_deliverability=False, test_environment=True)
+        validated = validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         raise _none(text, _why(local)) from None
-    domain = found.ascii_domain.lower()
+    domain = validated.ascii_domain.lower()
     if fault := _domain_fault(domain):
         raise _none(text, fault)
-    address = found.ascii_email or f"{found.local_part}@{domain}"
-    return Address(address, f"{found.local_part.lower()}@{domain}", domain, warnings)
+    address = validated.ascii_email or f"{validated.local_part}@{domain}"
+    return Address(address, f"{validated.local_part.lower()}@{domain}", domain, warnings)
 
 
 def _why(local: str) -> Message:
@@ -274,8 +274,8 @@ def _plain_domain(domain: str) -> str | None:
     if not domain.isascii():
         return None
     try:
-        found = validate_email(f"a@{domain}", check_deliverability=False, test_environment=True)
+        validated = validate_email(f"a@{domain}", check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         return None
-    plain = found.ascii_domain.lower()
+    plain = validated.ascii_domain.lower()
     return None if _domain_fault(plain) else plain

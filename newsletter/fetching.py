@@ -118,8 +118,8 @@ def is_public(address: Address) -> bool:
 
 def resolve(host: str, port: int) -> Collection[Address]:
     """Return the addresses that the system knows of a host."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [ip_address(str(entry[4][0]).partition("%")[0]) for entry in addresses]
 
 
 def open_address(

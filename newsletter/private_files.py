@@ -49,9 +49,9 @@ def _private_paths(settings: Settings) -> Iterator[Path]:
 
 
 def _narrow(path: Path) -> None:
-    found = path.lstat()
-    own = found.st_uid == os.geteuid()
-    shared = bool(found.st_mode & stat.S_ISVTX)
-    kept = stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
-    if own and kept and not shared and found.st_mode & _OTHERS:
-        path.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS)
+    status = path.lstat()
+    own = status.st_uid == os.geteuid()
+    shared = bool(status.st_mode & stat.S_ISVTX)
+    kept = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
+    if own and kept and not shared and status.st_mode & _OTHERS:
+        path.chmod(stat.S_IMODE(status.st_mode) & ~_OTHERS)

@@ -381,12 +381,12 @@ def find_standing(session: Session, newsletter_id: int, subscriber_id: int) -> S
     Raises:
         NotFoundError: Nobody of that number is on its list.
     """
-    found = standing_of(session, newsletter_id, subscriber_id)
-    if found is None:
+    standing = standing_of(session, newsletter_id, subscriber_id)
+    if standing is None:
         raise NotFoundError(
             msg("There is no subscriber {subscriber} on this list.", subscriber=subscriber_id)
         )
-    return found
+    return standing
 
 
 def _record(

@@ -133,12 +133,12 @@ def find_change(
         raise NotFoundError(_NO_MORE)
     newsletter = session.get_one(NewsletterRow, row.newsletter_id)
     relation = session.get(SubscriptionRow, (newsletter.id, reader.id))
-    spoken = relation.language if relation else ""
+    language = relation.language if relation else ""
     return AddressChange(
         id=row.id,
         numbers=numbers_of_change(row),
         newsletter=newsletter,
-        language=nearest_language(spoken, newsletter.language),
+        language=nearest_language(language, newsletter.language),
         subscriber_id=reader.id,
         successor_id=successor.id,
         present=reader.address,

@@ -66,7 +66,7 @@ class Ground:
 
 
 def edit_person(
-    session: Session, actor: Actor, newsletter_id: int, subscriber_id: int, wanted: PersonDraft
+    session: Session, actor: Actor, newsletter_id: int, subscriber_id: int, draft: PersonDraft
 ) -> list[str]:
     """Change what a newsletter knows of a person; return the names of what changed.
 
@@ -76,22 +76,22 @@ def edit_person(
         ListError: A value is wrong; the place names it.
         NotFoundError: The person was erased, or is not on the list.
     """
-    changed = [*write_values(session, newsletter_id, subscriber_id, wanted.values)]
+    changed = [*write_values(session, newsletter_id, subscriber_id, draft.values)]
     row = session.get_one(SubscriptionRow, (newsletter_id, subscriber_id))
     columns = {
-        "name": clean_name(wanted.name),
-        "language": _language(wanted.language),
-        "time_zone": _time_zone(wanted.time_zone),
-        "format": "html" if wanted.html else "text",
+        "name": clean_name(draft.name),
+        "language": _language(draft.language),
+        "time_zone": _time_zone(draft.time_zone),
+        "format": "html" if draft.html else "text",
     }
-    if wanted.frequency and wanted.frequency != row.frequency.value:
-        columns["frequency"] = read_frequency(session, newsletter_id, wanted.frequency)
+    if draft.frequency and draft.frequency != row.frequency.value:
+        columns["frequency"] = read_frequency(session, newsletter_id, draft.frequency)
     for name, value in columns.items():
         if getattr(row, name) != value:
             setattr(row, name, value)
             changed.append(name)
     session.flush()
-    if _set_tags(session, newsletter_id, subscriber_id, _tags(wanted.tags)):
+    if _set_tags(session, newsletter_id, subscriber_id, _tags(draft.tags)):
         changed.append("tags")
     if changed:
         record_event(
@@ -110,7 +110,7 @@ def add_person(
     actor: Actor,
     newsletter: NewsletterRow,
     address: str,
-    wanted: PersonDraft,
+    draft: PersonDraft,
     *,
     ground: Ground,
     pseudonyms: Pseudonyms,
@@ -129,7 +129,7 @@ def add_person(
         key = parse_address(address).key
     except ListError as error:
         raise ListError(error.message, place=Place(field="address")) from None
-    values = _record_of(engine, newsletter.id, address, wanted)
+    values = _record_of(engine, newsletter.id, address, draft)
     with reading(engine) as session:
         known = _number_of(session, newsletter.id, key)
     if known is not None:
@@ -176,21 +176,21 @@ def add_person(
 
 
 def _record_of(
-    engine: Engine, newsletter_id: int, address: str, wanted: PersonDraft
+    engine: Engine, newsletter_id: int, address: str, draft: PersonDraft
 ) -> dict[str, object]:
     """Return a person as a record of a list has them; what is wrong is said here, by its place."""
     with reading(engine) as session:
-        values = read_values(list_fields(session, newsletter_id), wanted.values)
-        frequency = read_frequency(session, newsletter_id, wanted.frequency)
-    _tags(wanted.tags)
+        values = read_values(list_fields(session, newsletter_id), draft.values)
+        frequency = read_frequency(session, newsletter_id, draft.frequency)
+    _tags(draft.tags)
     record: dict[str, object] = {
         "address": address,
-        "name": clean_name(wanted.name),
-        "language": _language(wanted.language),
-        "time_zone": _time_zone(wanted.time_zone),
-        "format": "" if wanted.html else "text",
+        "name": clean_name(draft.name),
+        "language": _language(draft.language),
+        "time_zone": _time_zone(draft.time_zone),
+        "format": "" if draft.html else "text",
         "frequency": "" if frequency is Frequency.EACH else frequency.value,
-        "tags": wanted.tags,
+        "tags": draft.tags,
         **{
             key: value if isinstance(value, list) else written_value(value)
             for key, value in values.items()
@@ -213,14 +213,14 @@ def _number_of(session: Session, newsletter_id: int, address_key: str) -> int | 
 def _language(text: str) -> str:
     if not text.strip():
         return ""
-    found = read_language(text)
-    if not found:
+    language = read_language(text)
+    if not language:
         raise ListError(
             msg("“{tag}” is no language.", tag=text[:60]),
             place=Place(field="language"),
             remedy=msg("Write a language tag such as ja or en."),
         )
-    return found
+    return language
 
 
 def _time_zone(name: str) -> str:
@@ -241,13 +241,13 @@ def _tags(text: str) -> set[str]:
     return tags
 
 
-def _set_tags(session: Session, newsletter_id: int, subscriber_id: int, wanted: set[str]) -> bool:
+def _set_tags(session: Session, newsletter_id: int, subscriber_id: int, tags: set[str]) -> bool:
     own = (TagRow.newsletter_id == newsletter_id, TagRow.subscriber_id == subscriber_id)
     known = set(session.scalars(select(TagRow.tag).where(*own)))
-    if gone := known - wanted:
-        session.execute(delete(TagRow).where(*own, TagRow.tag.in_(gone)))
+    if removed := known - tags:
+        session.execute(delete(TagRow).where(*own, TagRow.tag.in_(removed)))
     where = {"newsletter_id": newsletter_id, "subscriber_id": subscriber_id}
-    if new := wanted - known:
+    if new := tags - known:
         insert_missing(session, TagRow, [{**where, "tag": tag} for tag in sorted(new)])
         note_tags(session, newsletter_id, [subscriber_id], new)
-    return bool(gone or new)
+    return bool(removed or new)

@@ -46,14 +46,14 @@ class Traces:
         """Return a text without the blocks of base64 that hold one of the addresses."""
         return _ENCODED.sub(self._cleared, text)
 
-    def _cleared(self, found: re.Match[str]) -> str:
-        octets = "".join(found[0].split())
+    def _cleared(self, match: re.Match[str]) -> str:
+        octets = "".join(match[0].split())
         try:
             # A word that is no whole number of fours was cut by the bound of what is kept.
             decoded = base64.b64decode(octets[: len(octets) // 4 * 4])
         except (ValueError, binascii.Error):
-            return found[0]
+            return match[0]
         for encoding in ("utf-8", "utf-16-le", "utf-16-be"):
             if self.pattern.search(decoded.decode(encoding, errors="ignore")):
                 return ERASED
-        return found[0]
+        return match[0]

@@ -198,12 +198,12 @@ def _empty_bounces(session: Session, *conditions: ColumnElement[bool]) -> None:
 
 def _names(session: Session, subscriber_id: int) -> set[str]:
     """Return a person's address as it is kept, which never becomes another."""
-    found = session.execute(
+    names = session.execute(
         select(SubscriberRow.address, SubscriberRow.address_key).where(
             SubscriberRow.id == subscriber_id
         )
     ).one_or_none()
-    return {name for name in found or () if name}
+    return {name for name in names or () if name}
 
 
 def _bounces_with_encoded(session: Session, traces: Traces) -> list[int]:
@@ -264,12 +264,12 @@ def _erase_bounces(session: Session, person: SubscriberRow, names: Iterable[str]
 
 def _erase_from_texts(session: Session, column: InstrumentedAttribute[str], traces: Traces) -> None:
     table = column.class_
-    found = session.scalars(
+    texts = session.scalars(
         select(table).where(
             or_(*(column.icontains(form, autoescape=True) for form in traces.plain))
         )
     )
-    for row in found:
+    for row in texts:
         setattr(row, column.key, traces.erase_from(getattr(row, column.key) or ""))
     session.flush()
 

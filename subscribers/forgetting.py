@@ -56,12 +56,12 @@ def forget_unconfirmed(session: Session, *, days: int, limit: int = 200) -> int:
         .with_for_update(of=SubscriberRow, skip_locked=True)
     ).all()
     # Asked again now that they are held: a request may have come in between.
-    found = session.execute(
+    expired = session.execute(
         select(SubscriptionRow.newsletter_id, SubscriptionRow.subscriber_id).where(
             SubscriptionRow.subscriber_id.in_(people), _is_forgotten(before)
         )
     ).all()
-    pairs = [(newsletter, person) for newsletter, person in found]
+    pairs = [(newsletter, person) for newsletter, person in expired]
     _forget_subscriptions(session, pairs)
     _forget_people(session, {person for _, person in pairs})
     return max(requests, len(pairs), _forget_changes(session, before, limit=limit))
@@ -69,7 +69,7 @@ def forget_unconfirmed(session: Session, *, days: int, limit: int = 200) -> int:
 
 def _forget_changes(session: Session, before: datetime, *, limit: int) -> int:
     """Forget changes of address that were not confirmed; return how many."""
-    found = session.execute(
+    expired = session.execute(
         select(AddressChangeRow.id, AddressChangeRow.successor_id)
         .join(SubscriberRow, SubscriberRow.id == AddressChangeRow.successor_id)
         .where(AddressChangeRow.changed_at.is_(None), AddressChangeRow.requested_at < before)
@@ -79,14 +79,14 @@ def _forget_changes(session: Session, before: datetime, *, limit: int) -> int:
         .with_for_update(skip_locked=True)
     ).all()
     session.execute(
-        delete(AddressChangeRow).where(AddressChangeRow.id.in_([change for change, _ in found]))
+        delete(AddressChangeRow).where(AddressChangeRow.id.in_([change for change, _ in expired]))
     )
-    successors = {successor for _, successor in found}
-    wanted = session.scalars(
+    successors = {successor for _, successor in expired}
+    in_use = session.scalars(
         select(AddressChangeRow.successor_id).where(AddressChangeRow.successor_id.in_(successors))
     )
-    _forget_people(session, successors.difference(wanted))
-    return len(found)
+    _forget_people(session, successors.difference(in_use))
+    return len(expired)
 
 
 def _is_forgotten(before: datetime) -> ColumnElement[bool]:
@@ -121,20 +121,20 @@ def _forget_people(session: Session, people: set[int]) -> None:
     mailed = exists().where(
         DeliveryRow.subscriber_id == SubscriberRow.id, DeliveryRow.state.in_(_UNDER_WAY)
     )
-    gone = session.scalars(
+    forgotten = session.scalars(
         select(SubscriberRow.id).where(SubscriberRow.id.in_(people), ~others, ~mailed)
     ).all()
     session.execute(
         update(SubscriberRow)
-        .where(SubscriberRow.id.in_(gone))
+        .where(SubscriberRow.id.in_(forgotten))
         .values(address=None, address_key=None, domain="")
     )
     # Replies of relays, and what came back, tend to repeat the address.
     session.execute(
-        update(DeliveryRow).where(DeliveryRow.subscriber_id.in_(gone)).values(reply=None)
+        update(DeliveryRow).where(DeliveryRow.subscriber_id.in_(forgotten)).values(reply=None)
     )
     session.execute(
         update(BounceRow)
-        .where(BounceRow.subscriber_id.in_(gone))
+        .where(BounceRow.subscriber_id.in_(forgotten))
         .values(address="", domain="", reply="", raw="", return_path="", message_id="")
     )

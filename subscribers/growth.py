@@ -122,20 +122,20 @@ def measure_growth(
     starts = [step.start(today)]
     while len(starts) < (periods or PERIODS[step]):
         starts.insert(0, step.before(starts[0]))
-    found: list[tuple[dict[GrowthCause, int], dict[GrowthCause, int]]] = [({}, {}) for _ in starts]
+    causes: list[tuple[dict[GrowthCause, int], dict[GrowthCause, int]]] = [({}, {}) for _ in starts]
     later = 0
     for day, cause, joins, net in _days(session, newsletter_id, starts[0]):
         if day > today:
             later += net
             continue
-        joined, left = found[_place(starts, day)]
+        joined, left = causes[_place(starts, day)]
         joined[cause] = joined.get(cause, 0) + joins
         left[cause] = left.get(cause, 0) + joins - net
     now_readers = count_readers(session, newsletter_id)
     readers = now_readers - later
     measured: list[Period] = []
     last = today
-    for first, (joined, left) in zip(reversed(starts), reversed(found), strict=True):
+    for first, (joined, left) in zip(reversed(starts), reversed(causes), strict=True):
         period = Period(
             first=first, last=last, joined=_counted(joined), left=_counted(left), readers=readers
         )

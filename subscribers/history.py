@@ -72,16 +72,16 @@ def read_history(
     person = replace(person, others=others)
     # What happened to several addresses at once has one mark, and is on one page.
     most = limit + 1 + len(others)
-    found = [
+    events = [
         entry
         for number, source in enumerate((*_SOURCES, *more))
         for entry in source(session, person, number, before, most)
     ]
-    found.sort(key=lambda entry: entry.mark, reverse=True)
-    while limit < len(found) and found[limit].mark == found[limit - 1].mark:
+    events.sort(key=lambda entry: entry.mark, reverse=True)
+    while limit < len(events) and events[limit].mark == events[limit - 1].mark:
         limit += 1
-    page = found[:limit]
-    return HistoryPage(entries=page, after=page[-1].mark if len(found) > limit else None)
+    page = events[:limit]
+    return HistoryPage(entries=page, after=page[-1].mark if len(events) > limit else None)
 
 
 def _rows(

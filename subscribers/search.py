@@ -89,7 +89,7 @@ class FoundPage:
 def search_people(
     session: Session,
     newsletter: NewsletterRow,
-    wanted: PeopleFilter,
+    criteria: PeopleFilter,
     *,
     order: Order = NEWEST,
     after: int | None = None,
@@ -104,36 +104,36 @@ def search_people(
         ListError: The segment is none.
     """
     page = _Page(session=session, newsletter=newsletter, order=order, after=after, limit=limit)
-    text = wanted.text.strip()
+    text = criteria.text.strip()
     if not text:
-        return page.read(wanted)
-    if not wanted.within:
+        return page.read(criteria)
+    if not criteria.within:
         for match, prefix in _prefixes(text).items():
-            found = page.read(wanted, prefix)
+            found = page.read(criteria, prefix)
             if found.people:
                 return replace(found, match=match)
-    return replace(page.read(replace(wanted, within=True)), match=Match.ANY_PART)
+    return replace(page.read(replace(criteria, within=True)), match=Match.ANY_PART)
 
 
-def find_match(session: Session, newsletter: NewsletterRow, wanted: PeopleFilter) -> Match:
+def find_match(session: Session, newsletter: NewsletterRow, criteria: PeopleFilter) -> Match:
     """Return by what `search_people` finds whom it finds.
 
     Raises:
         ListError: The segment is none.
     """
-    return search_people(session, newsletter, wanted, limit=1).match
+    return search_people(session, newsletter, criteria, limit=1).match
 
 
 def matching_people(
-    session: Session, newsletter: NewsletterRow, wanted: PeopleFilter, match: Match
+    session: Session, newsletter: NewsletterRow, criteria: PeopleFilter, match: Match
 ) -> Select[int]:
     """Select the numbers of all whom a search finds by a match, in no order.
 
     Raises:
         ListError: The segment is none.
     """
-    query = _query(newsletter, wanted).with_only_columns(SubscriptionRow.subscriber_id)
-    text = wanted.text.strip()
+    query = _query(newsletter, criteria).with_only_columns(SubscriptionRow.subscriber_id)
+    text = criteria.text.strip()
     if match is Match.ANY_PART:
         return query.where(_has_part(session, newsletter, text))
     if match is Match.NO_WORDS:
@@ -143,16 +143,16 @@ def matching_people(
 
 
 def found_among(
-    session: Session, newsletter: NewsletterRow, wanted: PeopleFilter
+    session: Session, newsletter: NewsletterRow, criteria: PeopleFilter
 ) -> Select[int] | None:
     """Select the numbers of those whom a search finds; None where it asks for no words and no tag.
 
     Raises:
         ListError: The segment is none.
     """
-    if not (wanted.text.strip() or wanted.tag.strip()):
+    if not (criteria.text.strip() or criteria.tag.strip()):
         return None
-    return matching_people(session, newsletter, wanted, find_match(session, newsletter, wanted))
+    return matching_people(session, newsletter, criteria, find_match(session, newsletter, criteria))
 
 
 _Prefix = tuple[InstrumentedAttribute[str] | InstrumentedAttribute[str | None], str]
@@ -248,7 +248,7 @@ _SHOWN = (
 
 
 def _query(
-    newsletter: NewsletterRow, wanted: PeopleFilter, *, by_list: bool = True
+    newsletter: NewsletterRow, criteria: PeopleFilter, *, by_list: bool = True
 ) -> Select[*tuple[Any, ...]]:
     conditions: list[ColumnElement[bool]] = [
         # A sum has no index: else SQLite reads and sorts the whole list for the few asked.
@@ -267,18 +267,18 @@ def _query(
         .select_from(SubscriberRow)
         .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
     )
-    if wanted.state is not None:
-        conditions.append(SubscriptionRow.state == wanted.state)
-    if wanted.tag.strip():
+    if criteria.state is not None:
+        conditions.append(SubscriptionRow.state == criteria.state)
+    if criteria.tag.strip():
         query = query.join(
             TagRow,
             (TagRow.subscriber_id == SubscriptionRow.subscriber_id)
             & (TagRow.newsletter_id == newsletter.id),
         )
-        conditions.append(TagRow.tag == wanted.tag.strip())
-    if wanted.segment.strip():
+        conditions.append(TagRow.tag == criteria.tag.strip())
+    if criteria.segment.strip():
         conditions.append(
-            segment_clause(wanted.segment, newsletter.id, time_zone=newsletter.time_zone)
+            segment_clause(criteria.segment, newsletter.id, time_zone=newsletter.time_zone)
         )
     return query.where(*conditions)
 

@@ -319,9 +319,9 @@ def lift_suppressions(
     session: Session, decisions: Sequence[BounceDecisionRow], *, because: str
 ) -> None:
     """Mark decisions as undone and remove the suppressions they made."""
-    made = [one.suppression_id for one in decisions if one.suppression_id is not None]
+    suppressions = [one.suppression_id for one in decisions if one.suppression_id is not None]
     for decision in decisions:
         decision.undone_at, decision.undone_because = now(), because
         decision.suppression_id = None
     session.flush()
-    remove_suppressions(session, made)
+    remove_suppressions(session, suppressions)

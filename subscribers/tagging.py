@@ -65,13 +65,15 @@ def read_tag(text: str) -> str:
     return tag
 
 
-def count_people(session: Session, newsletter: NewsletterRow, wanted: PeopleFilter) -> int:
+def count_people(session: Session, newsletter: NewsletterRow, criteria: PeopleFilter) -> int:
     """Return how many people a search finds.
 
     Raises:
         ListError: Its segment is none.
     """
-    found = matching_people(session, newsletter, wanted, find_match(session, newsletter, wanted))
+    found = matching_people(
+        session, newsletter, criteria, find_match(session, newsletter, criteria)
+    )
     return session.scalar(select(func.count()).select_from(found.subquery())) or 0
 
 
@@ -225,8 +227,8 @@ def _found(session: Session, newsletter: NewsletterRow, order: TaggingRow) -> Se
     else:
         match = Match(terms.pop("match"))
         state = terms.pop("state")
-        wanted = PeopleFilter(**terms, state=SubscriptionState(state) if state else None)
-        query = matching_people(session, newsletter, wanted, match)
+        criteria = PeopleFilter(**terms, state=SubscriptionState(state) if state else None)
+        query = matching_people(session, newsletter, criteria, match)
     return query.where(SubscriptionRow.subscriber_id.between(order.after + 1, order.last))
 
 

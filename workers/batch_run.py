@@ -442,11 +442,11 @@ class BatchRun:
         """Let what was reached be sent; what was not is settled or meant for a held domain."""
         if not chosen:
             return
-        gone = {delivery.position for delivery in chosen}
+        positions = {delivery.position for delivery in chosen}
         kept = [
             delivery
             for delivery in self._beyond
-            if delivery.position not in gone and delivery.domain not in self._held_domains
+            if delivery.position not in positions and delivery.domain not in self._held_domains
         ]
         self._beyond = deque(kept)
         self._beyond_by_domain = Counter(delivery.domain for delivery in kept)

@@ -93,11 +93,11 @@ def follow_drains(consumer: Consumer) -> None:
 
     def look() -> None:
         nonlocal taking
-        wanted = not stopping.is_draining()
-        if wanted == taking or getattr(consumer, "task_consumer", None) is None:
+        takes_batches = not stopping.is_draining()
+        if takes_batches == taking or getattr(consumer, "task_consumer", None) is None:
             return
         for queue in queues:
-            (consumer.add_task_queue if wanted else consumer.cancel_task_queue)(queue)
-        taking = wanted
+            (consumer.add_task_queue if takes_batches else consumer.cancel_task_queue)(queue)
+        taking = takes_batches
 
     consumer.timer.call_repeatedly(_LOOK_SECONDS, look)

@@ -114,8 +114,8 @@ class Throttle:
         """Fetch tokens for what waits; return seconds until it is worth asking again."""
         async with self._asking:
             waiting = [self._domains[domain] for domain in domains if domain in self._domains]
-            wanted = [*([self._relay] if self._relay else []), *waiting]
-            empty = [bucket for bucket in wanted if bucket.is_empty]
+            buckets = [*([self._relay] if self._relay else []), *waiting]
+            empty = [bucket for bucket in buckets if bucket.is_empty]
             for bucket in empty:
                 if time.monotonic() >= bucket.ready_at:
                     await bucket.refill()

@@ -209,18 +209,18 @@ def record_event(
 
 
 def list_events(
-    session: Session, wanted: AuditFilter, *, before: int | None = None, limit: int = 50
+    session: Session, criteria: AuditFilter, *, before: int | None = None, limit: int = 50
 ) -> Sequence[AuditEventRow]:
     """Return events, the newest first; ``before`` is the number to go on from."""
-    query = _matching(wanted).order_by(AuditEventRow.id.desc()).limit(limit)
+    query = _matching(criteria).order_by(AuditEventRow.id.desc()).limit(limit)
     if before is not None:
         query = query.where(AuditEventRow.id < before)
     return session.scalars(query).all()
 
 
-def export_csv(engine: Engine, actor: Actor, wanted: AuditFilter) -> Iterator[str]:
+def export_csv(engine: Engine, actor: Actor, criteria: AuditFilter) -> Iterator[str]:
     """Write down who exports; return matching events as CSV (RFC 4180), the oldest first."""
-    asked = {"actor": wanted.actor, "action": wanted.action, "object": wanted.object}
+    asked = {"actor": criteria.actor, "action": criteria.action, "object": criteria.object}
     with transaction(engine) as session:
         record_event(
             session,
@@ -228,20 +228,20 @@ def export_csv(engine: Engine, actor: Actor, wanted: AuditFilter) -> Iterator[st
             Action.AUDIT_EXPORT,
             details=details_of({name: value for name, value in asked.items() if value}),
         )
-    return _csv_lines(engine, wanted)
+    return _csv_lines(engine, criteria)
 
 
-def _csv_lines(engine: Engine, wanted: AuditFilter) -> Iterator[str]:
+def _csv_lines(engine: Engine, criteria: AuditFilter) -> Iterator[str]:
     """Yield lines in constant memory."""
     with reading(engine) as session:
-        yield from _lines(session, wanted)
+        yield from _lines(session, criteria)
 
 
-def _lines(session: Session, wanted: AuditFilter) -> Iterator[str]:
+def _lines(session: Session, criteria: AuditFilter) -> Iterator[str]:
     yield "\ufeff" + _row(_COLUMNS)
     last = 0
     while True:
-        query = _matching(wanted).where(AuditEventRow.id > last)
+        query = _matching(criteria).where(AuditEventRow.id > last)
         rows = session.scalars(query.order_by(AuditEventRow.id).limit(_EXPORT_ROWS)).all()
         if not rows:
             return
@@ -262,19 +262,19 @@ def _lines(session: Session, wanted: AuditFilter) -> Iterator[str]:
         session.expunge_all()
 
 
-def _matching(wanted: AuditFilter) -> Select[AuditEventRow]:
+def _matching(criteria: AuditFilter) -> Select[AuditEventRow]:
     query = select(AuditEventRow)
     for column, text in (
-        (AuditEventRow.actor, wanted.actor),
-        (AuditEventRow.action, wanted.action),
-        (AuditEventRow.object, wanted.object),
+        (AuditEventRow.actor, criteria.actor),
+        (AuditEventRow.action, criteria.action),
+        (AuditEventRow.object, criteria.object),
     ):
         if text:
             query = query.where(column.icontains(text, autoescape=True))
-    if wanted.since is not None:
-        query = query.where(AuditEventRow.occurred_at >= wanted.since)
-    if wanted.until is not None:
-        query = query.where(AuditEventRow.occurred_at < wanted.until)
+    if criteria.since is not None:
+        query = query.where(AuditEventRow.occurred_at >= criteria.since)
+    if criteria.until is not None:
+        query = query.where(AuditEventRow.occurred_at < criteria.until)
     return query
 
 

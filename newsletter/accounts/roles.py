@@ -94,7 +94,7 @@ def holders_of(
             RoleGrantRow.role.in_(roles),
             or_(RoleGrantRow.newsletter_id.is_(None), RoleGrantRow.newsletter_id == newsletter_id),
         )
-        found = session.scalars(
+        holders = session.scalars(
             select(AccountRow)
             .where(
                 held,
@@ -104,8 +104,8 @@ def holders_of(
             )
             .order_by(AccountRow.name, AccountRow.id)
         ).all()
-        if found:
-            return found
+        if holders:
+            return holders
     return []
 
 

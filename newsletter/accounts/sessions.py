@@ -45,7 +45,7 @@ def open_session(session: Session, account_id: int, browser: Browser, *, verifie
 def find_session(session: Session, token: str) -> tuple[AccountSessionRow, AccountRow] | None:
     """Return a living session and its account; None when it ended or the account is disabled."""
     moment = now()
-    found = session.execute(
+    row = session.execute(
         select(AccountSessionRow, AccountRow)
         .join(AccountRow, AccountRow.id == AccountSessionRow.account_id)
         .where(
@@ -55,7 +55,7 @@ def find_session(session: Session, token: str) -> tuple[AccountSessionRow, Accou
             AccountRow.disabled_at.is_(None),
         )
     ).one_or_none()
-    return None if found is None else (found[0], found[1])
+    return None if row is None else (row[0], row[1])
 
 
 def is_seen_long_ago(row: AccountSessionRow, moment: datetime) -> bool:
@@ -72,9 +72,9 @@ def touch_session(session: Session, session_id: int, moment: datetime) -> None:
 
 def choose_language(session: Session, token: str, language: Language) -> None:
     """Keep the language for a session's account; one that owes the second factor chooses none."""
-    found = find_session(session, token)
-    if found is not None and found[0].verified_at is not None:
-        session.get_one(AccountRow, found[1].id).language = language
+    session_row = find_session(session, token)
+    if session_row is not None and session_row[0].verified_at is not None:
+        session.get_one(AccountRow, session_row[1].id).language = language
 
 
 def list_sessions(session: Session, account_id: int) -> Sequence[AccountSessionRow]:

@@ -44,8 +44,8 @@ def find_address(text: str) -> str:
 
 def find_addresses(text: str) -> tuple[str, ...]:
     """Return the addresses in a text, each once, in their order."""
-    found = (_clean(match[0]) for match in _MAILBOX.finditer(text[:4000]))
-    return tuple(dict.fromkeys(found))
+    candidates = (_clean(match[0]) for match in _MAILBOX.finditer(text[:4000]))
+    return tuple(dict.fromkeys(candidates))
 
 
 def is_system(address: str) -> bool:

@@ -38,9 +38,9 @@ class Original:
         """The people it was written to; a list writes to its own address, which is nobody's."""
         fields = (*self.headers.all("to"), *self.headers.all("x-apparently-to"))
         lists = {one.lower() for one in find_addresses(self.headers.get("list-post"))}
-        found = tuple(address for value in fields for address in find_addresses(value))
-        people = tuple(one for one in found if one.lower() not in lists | self.senders)
-        return people or (() if lists else found)
+        addresses = tuple(address for value in fields for address in find_addresses(value))
+        people = tuple(one for one in addresses if one.lower() not in lists | self.senders)
+        return people or (() if lists else addresses)
 
     @property
     def senders(self) -> frozenset[str]:
@@ -122,8 +122,8 @@ def _message_id(mail: Mail, original: Original) -> str:
         mail.headers.get("in-reply-to"),
         mail.headers.get("references").rpartition("<")[2].join(("<", "")),
     )
-    found = (_MESSAGE_ID.search(value) for value in values)
-    return next((match[0] for match in found if match is not None), "")
+    matches = (_MESSAGE_ID.search(value) for value in values)
+    return next((match[0] for match in matches if match is not None), "")
 
 
 _LOOKED_AT = 20_000
@@ -176,12 +176,12 @@ class BounceText:
     @cached_property
     def recipients(self) -> tuple[str, ...]:
         """The addresses that it is about, as well as can be told."""
-        found = self._failed_recipients or self._named_by_layout or tuple(self._heads)
-        found = found or self._refused or self._mentioned or self.original.to
-        found = found or self._anybody
+        addresses = self._failed_recipients or self._named_by_layout or tuple(self._heads)
+        addresses = addresses or self._refused or self._mentioned or self.original.to
+        addresses = addresses or self._anybody
         # Mailing lists write to themselves: their own address is named, and is not what failed.
-        strangers = tuple(one for one in found if one.lower() not in self._delivered_to)
-        return (strangers or self._strangers or found)[:RECIPIENTS]
+        strangers = tuple(one for one in addresses if one.lower() not in self._delivered_to)
+        return (strangers or self._strangers or addresses)[:RECIPIENTS]
 
     def refusal(self, address: str, *, diagnostic: str = "") -> Refusal:
         """Return what is said about an address, with what a machine's part says of it."""
@@ -231,9 +231,9 @@ class BounceText:
         pattern = self.layout.recipient_pattern if self.layout is not None else None
         if pattern is None:
             return ()
-        found = tuple(dict.fromkeys(one[1] for one in pattern.finditer(self.text)))
-        strangers = tuple(one for one in found if one.lower() not in self._ours)
-        return strangers or found
+        addresses = tuple(dict.fromkeys(one[1] for one in pattern.finditer(self.text)))
+        strangers = tuple(one for one in addresses if one.lower() not in self._ours)
+        return strangers or addresses
 
     @cached_property
     def _heads(self) -> dict[str, int]:
@@ -251,10 +251,10 @@ class BounceText:
     @cached_property
     def _mentioned(self) -> tuple[str, ...]:
         """The addresses anywhere in it: those we wrote to, else the first that is not our own."""
-        found = [one for one in find_addresses(self.text) if not is_system(one)]
+        addresses = [one for one in find_addresses(self.text) if not is_system(one)]
         recipients = {one.lower() for one in self.original.to}
-        sought = tuple(one for one in found if one.lower() in recipients)
-        others = tuple(one for one in found if one.lower() not in self._ours)
+        sought = tuple(one for one in addresses if one.lower() in recipients)
+        others = tuple(one for one in addresses if one.lower() not in self._ours)
         return sought or (() if self.original.to else others[:1])
 
     @cached_property
@@ -265,8 +265,10 @@ class BounceText:
     @cached_property
     def _refused(self) -> tuple[str, ...]:
         """The addresses within an SMTP dialogue: sent as RCPT, or at the head of its reply."""
-        found = dict.fromkeys(find_address(match[1]) for match in _IN_DIALOGUE.finditer(self.text))
-        return tuple(one for one in found if one and one.lower() not in self._ours)
+        addresses = dict.fromkeys(
+            find_address(match[1]) for match in _IN_DIALOGUE.finditer(self.text)
+        )
+        return tuple(one for one in addresses if one and one.lower() not in self._ours)
 
     @cached_property
     def _ours(self) -> frozenset[str]:
@@ -285,8 +287,8 @@ class BounceText:
     def _strangers(self) -> tuple[str, ...]:
         """The first address at all that is no party's of our side."""
         known = self._delivered_to | self.original.senders
-        found = (one for one in find_addresses(self.text) if not is_system(one))
-        own = (one for one in found if one.lower() not in known and not is_role(one))
+        addresses = (one for one in find_addresses(self.text) if not is_system(one))
+        own = (one for one in addresses if one.lower() not in known and not is_role(one))
         return tuple(own)[:1]
 
     @cached_property
@@ -307,10 +309,10 @@ class BounceText:
         places = self._heads
         start = self._places.get(address.lower(), -1)
         if start < 0:
-            found = self._lower.find(address.lower())
-            if found < 0:
+            position = self._lower.find(address.lower())
+            if position < 0:
                 return "", ""
-            start = self.text.rfind("\n", 0, found) + 1
+            start = self.text.rfind("\n", 0, position) + 1
         end = min((at for at in places.values() if at > start), default=len(self.text))
         end = self.text.rfind("\n", start, end) + 1 if end < len(self.text) else end
         until_next = self.text[start : max(end, start)][:_NEAR_WORDS]

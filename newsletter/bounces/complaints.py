@@ -89,8 +89,8 @@ def _microsofts_recipient(bounce: BounceText) -> str:
     for headers in (bounce.original.headers, bounce.mail.headers):
         if name in headers:
             return find_address(headers.get(name))
-    found = (_MICROSOFTS.search(part.text[:_TOP]) for part in bounce.mail.parts)
-    return next((find_address(match[1]) for match in found if match is not None), "")
+    matches = (_MICROSOFTS.search(part.text[:_TOP]) for part in bounce.mail.parts)
+    return next((find_address(match[1]) for match in matches if match is not None), "")
 
 
 def _addresses(fields: Headers, bounce: BounceText) -> Iterator[str]:
@@ -103,9 +103,9 @@ def _addresses(fields: Headers, bounce: BounceText) -> Iterator[str]:
         yield microsofts
         return
     for name in _NAMING_IN_RETURNED:
-        found = find_address(bounce.original.headers.get(name))
-        if found:
-            yield found
+        address = find_address(bounce.original.headers.get(name))
+        if address:
+            yield address
             return
 
 

@@ -94,9 +94,9 @@ def _action(block: Headers) -> str:
 
 def _addresses(blocks: list[Headers], bounce: BounceText) -> list[str]:
     """Return whom each block is about; the bounce helps where a block hides it."""
-    found = [_address(block) for block in blocks]
-    spare = [one for one in (*bounce.recipients, *bounce.original.to) if one not in found]
-    return [one or (spare.pop(0) if spare else "") for one in found]
+    addresses = [_address(block) for block in blocks]
+    spare = [one for one in (*bounce.recipients, *bounce.original.to) if one not in addresses]
+    return [one or (spare.pop(0) if spare else "") for one in addresses]
 
 
 def _address(block: Headers) -> str:

@@ -146,8 +146,10 @@ def read_headers(text: str) -> Headers:
 def media_type(value: str) -> tuple[str, dict[str, str]]:
     """Return the media type and its parameters, names in lower case."""
     kind = value.partition(";")[0].strip().lower() or "text/plain"
-    found = {match[1].lower(): match[2].strip('"') for match in _PARAMETER.finditer(value[:4000])}
-    return kind, found
+    parameters = {
+        match[1].lower(): match[2].strip('"') for match in _PARAMETER.finditer(value[:4000])
+    }
+    return kind, parameters
 
 
 def decode_words(value: str) -> str:
@@ -221,33 +223,33 @@ def _split_part(octets: bytes) -> tuple[Headers, bytes]:
 
 def _first_delimiter(body: bytes) -> str:
     """Return the boundary by its first line, for want of a parameter that names it."""
-    found = re.search(rb"^--([^\s]{4,70})[ \t]{0,8}$", body[:20_000], re.MULTILINE)
-    return found[1].decode("utf-8", "surrogateescape") if found else ""
+    match = re.search(rb"^--([^\s]{4,70})[ \t]{0,8}$", body[:20_000], re.MULTILINE)
+    return match[1].decode("utf-8", "surrogateescape") if match else ""
 
 
 def _between(body: bytes, boundary: str) -> list[bytes]:
     """Return what stands between delimiter lines (RFC 2046 section 5.1.1)."""
     delimiter = b"--" + boundary.encode("utf-8", "surrogateescape").rstrip()
-    found: list[bytes] = []
+    parts: list[bytes] = []
     start = -1
     at = 0 if body.startswith(delimiter) else body.find(b"\n" + delimiter) + 1
     if at == 0 and not body.startswith(delimiter):
         return []
-    while len(found) < _PARTS:
+    while len(parts) < _PARTS:
         end_of_line = body.find(b"\n", at)
         rest = body[at + len(delimiter) : end_of_line if end_of_line >= 0 else len(body)].strip()
         if rest in {b"", b"--"}:
             if start >= 0:
-                found.append(body[start : max(at - 1, start)])
+                parts.append(body[start : max(at - 1, start)])
             start = end_of_line + 1
             if rest == b"--" or end_of_line < 0:
-                return found
+                return parts
         at = body.find(b"\n" + delimiter, max(end_of_line - 1, at + 1)) + 1
         if at == 0:
             break
-    if start >= 0 and len(found) < _PARTS:
-        found.append(body[start:])
-    return found
+    if start >= 0 and len(parts) < _PARTS:
+        parts.append(body[start:])
+    return parts
 
 
 def _leaf(headers: Headers, kind: str, parameters: Mapping[str, str], body: bytes) -> Part:
@@ -330,7 +332,7 @@ def _text_codec(name: str) -> str:
     if len(name) > _CHARSET_NAME:
         return ""
     try:
-        found = codecs.lookup(name).name
+        codec = codecs.lookup(name).name
     except (LookupError, ValueError):
         return ""
-    return found if _TEXT_CODECS.fullmatch(found) else ""
+    return codec if _TEXT_CODECS.fullmatch(codec) else ""

@@ -108,10 +108,10 @@ def _follows(words: str, pieces: tuple[str, ...]) -> bool:
             return False
         at = first + len(pieces[0])
         for piece in pieces[1:]:
-            found = words.find(piece, at, at + _APART + len(piece))
-            if found < 0:
+            position = words.find(piece, at, at + _APART + len(piece))
+            if position < 0:
                 break
-            at = found + len(piece)
+            at = position + len(piece)
         else:
             return True
         first = words.find(pieces[0], first + 1)

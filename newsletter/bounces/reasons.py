@@ -161,13 +161,13 @@ def reason_of_words(
     """
     particular = _EITHER.sub(" ", words)
     if particular != words:
-        found = reason_of_words(
+        reason = reason_of_words(
             particular, status=status, command=command, parties=parties, near=near
         )
-        if found is Reason.USER_UNKNOWN:
-            return found
-    found = _reason_of_text(words, status=status, command=command, parties=parties, near=near)
-    if found in {Reason.FILTERED, Reason.UNKNOWN} and near and not command:
+        if reason is Reason.USER_UNKNOWN:
+            return reason
+    reason = _reason_of_text(words, status=status, command=command, parties=parties, near=near)
+    if reason in {Reason.FILTERED, Reason.UNKNOWN} and near and not command:
         # A system's own words: what they say first, when advice follows.
         for sentence in _sentences(words):
             alone = _reason_of_text(
@@ -175,7 +175,7 @@ def reason_of_words(
             )
             if alone in PERMANENT:
                 return alone
-    return found
+    return reason
 
 
 def _sentences(words: str) -> list[str]:
@@ -218,19 +218,19 @@ def _reason_of_text(
 
 def reason_of_codes(*, status: str, reply: str, command: str) -> Reason:
     """Return what codes say where words say nothing; ``UNKNOWN`` when they do neither."""
-    found = reason_of_reply(reply)
-    if found is Reason.UNKNOWN:
-        found = reason_of_status(status)
+    reason = reason_of_reply(reply)
+    if reason is Reason.UNKNOWN:
+        reason = reason_of_status(status)
     # RFC 7504: only with its own status does 521 speak of the host, alone it turns us away.
-    if reply == "521" and not (found is Reason.USER_UNKNOWN and command in _OF_RECIPIENT):
-        never = found is Reason.NO_MAIL_ACCEPTED or status.endswith(".3.2")
-        found = Reason.NO_MAIL_ACCEPTED if never else Reason.BLOCKED
-    if found is Reason.NO_MAIL_ACCEPTED and is_for_now(status, reply):
+    if reply == "521" and not (reason is Reason.USER_UNKNOWN and command in _OF_RECIPIENT):
+        never = reason is Reason.NO_MAIL_ACCEPTED or status.endswith(".3.2")
+        reason = Reason.NO_MAIL_ACCEPTED if never else Reason.BLOCKED
+    if reason is Reason.NO_MAIL_ACCEPTED and is_for_now(status, reply):
         return Reason.SYSTEM
-    of_sender = command in _OF_SENDER and found in {*_VAGUE, Reason.USER_UNKNOWN}
+    of_sender = command in _OF_SENDER and reason in {*_VAGUE, Reason.USER_UNKNOWN}
     if of_sender:
         return Reason.SENDER_REJECTED if command == "MAIL" else Reason.BLOCKED
-    return found
+    return reason
 
 
 def speaks_of_nobody(words: str, parties: Parties = _STRANGERS) -> bool:

@@ -125,8 +125,10 @@ _OTHER_NAMES = {
 
 def find_status(text: str) -> str:
     """Return the enhanced status code that says most: a particular one before ``5.0.0``."""
-    found = [match[1] for match in _STATUS.finditer(text[:_LOOKED_AT]) if match[1][0] != "2"]
-    return next((one for one in found if not one.endswith(".0.0")), found[0] if found else "")
+    statuses = [match[1] for match in _STATUS.finditer(text[:_LOOKED_AT]) if match[1][0] != "2"]
+    return next(
+        (one for one in statuses if not one.endswith(".0.0")), statuses[0] if statuses else ""
+    )
 
 
 def find_reply(text: str) -> str:
@@ -161,8 +163,8 @@ def find_command(text: str, *, answer: str = "") -> str:
 
 
 def _from_beside(text: str) -> str:
-    found = (pattern.search(text) for pattern in _BESIDE)
-    return next((_named(match[1]) for match in found if match is not None), "")
+    matches = (pattern.search(text) for pattern in _BESIDE)
+    return next((_named(match[1]) for match in matches if match is not None), "")
 
 
 def _from_transcript(text: str, answer: str) -> str:

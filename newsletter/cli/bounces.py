@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from workers.intake.mailbox import Counts
 
 #: Characters of the other side's words in the table; all of them are in the bounce log.
-_SAID = 160
+_SUMMARY_LENGTH = 160
 
 bounce_app = typer.Typer(no_args_is_help=True, help="Read and search bounces and complaints.")
 
@@ -109,7 +109,7 @@ def _add_rows(table: Table, name: str, report: Report) -> None:
     for one in report.recipients:
         hard = "[bold red]hard[/]" if one.hard else ""
         cells = (_plain(one.address), hard, one.reason.value, one.status, one.reply)
-        table.add_row(*first, *cells, _plain(one.words[:_SAID]))
+        table.add_row(*first, *cells, _plain(one.words[:_SUMMARY_LENGTH]))
         first = ("", "")
     if not report.recipients:
         table.add_row(*first)
@@ -130,19 +130,21 @@ def listen_for_bounces(context: typer.Context) -> None:
     from newsletter.cli.console import errors
     from newsletter.feedback.joining import JoiningByMail
     from newsletter.services import build_services
-    from workers.intake.listener import Doorman, listen_until_signal, read_door
+    from workers.intake.listener import MailHandler, listen_until_signal, read_listen_address
 
     settings = settings_of(context)
-    door = read_door(settings.bounce_listen)
+    address = read_listen_address(settings.bounce_listen)
     engine = open_database(settings)
     services = build_services(settings, engine)
     joining = JoiningByMail.of(settings, engine, services.signer)
-    doorman = Doorman(engine, services.feedback_keys, joining)
+    handler = MailHandler(engine, services.feedback_keys, joining)
     import asyncio
 
     asyncio.run(
         listen_until_signal(
-            door, doorman, ready=lambda: errors.print(_("Listening on {address}.", address=door))
+            address,
+            handler,
+            ready=lambda: errors.print(_("Listening on {address}.", address=address)),
         )
     )
 

@@ -51,11 +51,11 @@ def show_comments(
                     "resolved": thread.resolved_at is not None,
                     "comments": [
                         {
-                            "author": said.author,
-                            "at": said.written_at.isoformat(),
-                            "words": said.words,
+                            "author": comment.author,
+                            "at": comment.written_at.isoformat(),
+                            "words": comment.words,
                         }
-                        for said in thread.comments
+                        for comment in thread.comments
                     ],
                 }
                 for thread in threads
@@ -68,8 +68,8 @@ def show_comments(
         about = escape(thread.heading or _("the whole issue"))
         state = f" ({_('Resolved')})" if thread.resolved_at else ""
         console.print(f"{styled(thread.id)} [bold]{about}[/]{state}")
-        for said in thread.comments:
-            console.print(f"  {escape(said.author)}: {escape(said.words)}")
+        for comment in thread.comments:
+            console.print(f"  {escape(comment.author)}: {escape(comment.words)}")
 
 
 def write_comment(

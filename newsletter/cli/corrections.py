@@ -141,7 +141,7 @@ def _show(review: CorrectionReview) -> None:
         if line.changed in signs:
             sign, colour = signs[line.changed]
             console.print(f"[{colour}]{sign} {escape(line.text)}[/]", soft_wrap=True)
-    for found in review.warnings:
+    for warning in review.warnings:
         console.print(
-            f"[yellow]{escape(found.message.in_language(terminal_language()))}[/]", soft_wrap=True
+            f"[yellow]{escape(warning.message.in_language(terminal_language()))}[/]", soft_wrap=True
         )

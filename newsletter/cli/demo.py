@@ -237,11 +237,11 @@ def _print_links(
     with transaction(engine) as session:
         token = first_link(session)
     if token is None:
-        door, hint = f"{settings.public_url}/sign-in", _("sign in as before")
+        address, hint = f"{settings.public_url}/sign-in", _("sign in as before")
     else:
-        door, hint = f"{settings.public_url}/welcome/{token}", _("become its administrator")
+        address, hint = f"{settings.public_url}/welcome/{token}", _("become its administrator")
     places = (
-        (_("The web application"), door, hint),
+        (_("The web application"), address, hint),
         (
             _("The inbox"),
             summary["inbox_url"],

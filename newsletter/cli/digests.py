@@ -45,7 +45,7 @@ def show(
         readers = count_by_frequency(session, opened.newsletter.id)
         for frequency in DIGESTS:
             rule = rules.get(frequency)
-            found = preview_digest(session, opened.newsletter, rule, setting) if rule else None
+            digest = preview_digest(session, opened.newsletter, rule, setting) if rule else None
             rows.append(
                 {
                     "frequency": frequency.value,
@@ -53,8 +53,8 @@ def show(
                     "paused": rule is not None and rule.paused,
                     "readers": readers.get(frequency, 0),
                     "next": rule.due_at if rule else None,
-                    "issues": len(found.issue.chapters) if found and found.issue else 0,
-                    "people": found.people if found else 0,
+                    "issues": len(digest.issue.chapters) if digest and digest.issue else 0,
+                    "people": digest.people if digest else 0,
                 }
             )
     if json:
@@ -141,11 +141,11 @@ def preview(
     with reading(opened.engine) as session:
         rule = find_rules(session, opened.newsletter.id).get(frequency)
         setting = DigestSetting.of(opened.settings)
-        found = preview_digest(session, opened.newsletter, rule, setting) if rule else None
-    if found is None or found.rendered is None:
+        digest = preview_digest(session, opened.newsletter, rule, setting) if rule else None
+    if digest is None or digest.rendered is None:
         raise NotFoundError(msg("No issue waits for this digest."))
     slots = DeliveryLinks.leading_nowhere().slots(name="", address="")
-    shown = found.rendered.html if html else found.rendered.text
+    shown = digest.rendered.html if html else digest.rendered.text
     console.print(fill(shown, slots), markup=False, highlight=False, soft_wrap=True)
 
 

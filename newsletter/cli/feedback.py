@@ -58,7 +58,7 @@ def show_list(
     from newsletter.feedback.search import BounceFilter, list_bounces
 
     with reading(open_database(settings_of(context))) as session:
-        wanted = BounceFilter(
+        criteria = BounceFilter(
             address=address,
             domain=domain,
             mailing_id=mailing,
@@ -67,16 +67,16 @@ def show_list(
             since=since.replace(tzinfo=UTC) if since else None,
             newsletter_ids=_only(session, newsletter),
         )
-        found = list_bounces(session, wanted, limit=limit)
+        bounces = list_bounces(session, criteria, limit=limit)
     if json:
-        print_json([as_json(one) for one in found])
+        print_json([as_json(one) for one in bounces])
         return
     table = Table(
         *(_("ID"), Column(_("When"), no_wrap=True), _("Address"), _("Kind"), _("Reason")),
         *(_("Mailing"), _("Decision")),
         box=None,
     )
-    for one in found:
+    for one in bounces:
         row = one.row
         table.add_row(
             str(row.id),
@@ -87,7 +87,7 @@ def show_list(
             str(row.mailing_id or ""),
             label(one.standing.action) if one.standing else "",
         )
-    console.print(table if found else _("Nothing found."))
+    console.print(table if bounces else _("Nothing found."))
 
 
 def as_json(one: LoggedBounce) -> dict[str, Any]:
@@ -132,7 +132,8 @@ def show(context: typer.Context, bounce: int, json: Json = False) -> None:
         for decision in one.decisions
     ]
     suppressions = [
-        {"reason": made.reason.value, "newsletter": made.newsletter_id} for made in kept_from
+        {"reason": suppression.reason.value, "newsletter": suppression.newsletter_id}
+        for suppression in kept_from
     ]
     if json:
         more = {"decisions": decisions, "suppressions": suppressions, "raw": one.row.raw}
@@ -149,8 +150,8 @@ def show(context: typer.Context, bounce: int, json: Json = False) -> None:
         console.print(
             _("{label} {value}", label=styled(_("decision").ljust(12), "dim"), value=decided)
         )
-    for made in suppressions:
-        reason = made["reason"]
+    for suppression in suppressions:
+        reason = suppression["reason"]
         console.print(
             _("{label} {value}", label=styled(_("suppression").ljust(12), "dim"), value=reason)
         )
@@ -187,7 +188,7 @@ def incidents(
     from newsletter.feedback.incidents import list_incidents
 
     with reading(open_database(settings_of(context))) as session:
-        found = list_incidents(session, closed=everything)
+        incidents = list_incidents(session, closed=everything)
     if json:
         print_json(
             [
@@ -201,11 +202,11 @@ def incidents(
                     "opened_at": row.opened_at.isoformat(),
                     "resolution": row.resolution.value if row.resolution else None,
                 }
-                for row in found
+                for row in incidents
             ]
         )
         return
-    for row in found:
+    for row in incidents:
         state = label(row.resolution) if row.resolution else _("open")
         share = _(
             "{bounced} of {mailed} sent, usually {rate} %",
@@ -215,7 +216,7 @@ def incidents(
         )
         console.print(f"[bold]{row.id}[/] {escape(row.subject)} ({state}): {share}")
         console.print(f"  [dim]{format_moment(row.opened_at)}  {escape(row.words[:200])}[/]")
-    if not found:
+    if not incidents:
         console.print(_("There are no incidents."))
 
 

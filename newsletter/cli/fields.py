@@ -67,22 +67,22 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
     from subscribers.fields.store import list_fields
 
     with reading(open_database(settings_of(context))) as session:
-        found = list_fields(session, find_newsletter(session, newsletter).id)
+        fields = list_fields(session, find_newsletter(session, newsletter).id)
     if json:
-        print_json(list(map(field_to_json, found)))
+        print_json(list(map(field_to_json, fields)))
         return
-    spoken = terminal_language()
+    language = terminal_language()
     table = Table(
         _("Key"), pgettext("field", "Label"), pgettext("field", "Type"), _("Options"), box=None
     )
-    for field in found:
+    for field in fields:
         table.add_row(
             escape(field.key),
-            escape(field.label(spoken)),
+            escape(field.label(language)),
             escape(word(field.type)),
-            escape(", ".join(option.label(spoken) for option in field.options)),
+            escape(", ".join(option.label(language) for option in field.options)),
         )
-    console.print(table if found else _("There is no field yet."))
+    console.print(table if fields else _("There is no field yet."))
 
 
 @app.command()
@@ -108,7 +108,7 @@ def add(
     from subscribers.fields.model import Field
 
     engine, number, actor = _open(context, newsletter, as_)
-    wanted = Field(
+    field = Field(
         key=key,
         type=kind,
         labels=_by_language(label),
@@ -120,7 +120,7 @@ def add(
         retention_days=retention_days or None,
     )
     with transaction(engine) as session:
-        _print(add_field(session, actor, number, wanted))
+        _print(add_field(session, actor, number, field))
 
 
 @app.command()
@@ -155,8 +155,8 @@ def change(
         before = find_field(session, number, key)
         names = [each.value for each in before.options] if option is None else option
         options = _options(names, before.options, option_label, description)
-        gone = [each for each in before.options if each.value not in names]
-        lost = {each.value: count_values(session, number, key, each.value) for each in gone}
+        removed = [each for each in before.options if each.value not in names]
+        lost = {each.value: count_values(session, number, key, each.value) for each in removed}
     changes: dict[str, Any] = {
         "type": kind,
         "required": required,
@@ -164,7 +164,7 @@ def change(
         "reader_may_change": readers,
         "purpose": purpose,
     }
-    wanted = replace(
+    field = replace(
         before,
         labels={**before.labels, **_by_language(label)},
         options=options,
@@ -181,7 +181,7 @@ def change(
             )
             confirm(question, option="--yes")
     with transaction(engine) as session:
-        _print(change_field(session, actor, number, wanted))
+        _print(change_field(session, actor, number, field))
         if first:
             order_fields(session, actor, number, [key])
     if lost:
@@ -250,7 +250,7 @@ def _print(field: Field) -> None:
 
 
 def _by_language(given: Sequence[str] | None) -> dict[str, str]:
-    found = {}
+    by_language = {}
     for text in given or ():
         tag, equals, words = text.partition("=")
         if not equals:
@@ -258,8 +258,8 @@ def _by_language(given: Sequence[str] | None) -> dict[str, str]:
                 msg("“{text}” is not a label.", text=text),
                 remedy=msg("Write {example}.", example="ja=市区町村"),
             )
-        found[tag.strip()] = words
-    return found
+        by_language[tag.strip()] = words
+    return by_language
 
 
 def _options(
@@ -273,16 +273,16 @@ def _options(
     from subscribers.fields.model import Option
 
     before = {option.value: option for option in known}
-    found = {value: before.get(value, Option(value=value)) for value in values}
+    by_value = {value: before.get(value, Option(value=value)) for value in values}
     for part, given in (("labels", labels), ("descriptions", descriptions)):
         for text in given or ():
             named = re.fullmatch(r"(.+):([A-Za-z-]+)=(.*)", text, re.DOTALL)
-            if named is None or named[1] not in found:
+            if named is None or named[1] not in by_value:
                 raise ListError(
                     msg("“{text}” names none of the options.", text=text),
                     remedy=msg("Write {example}.", example="OPTION:ja=…"),
                 )
-            option = found[named[1]]
+            option = by_value[named[1]]
             words: dict[str, Any] = {part: {**getattr(option, part), named[2]: named[3]}}
-            found[named[1]] = replace(option, **words)
-    return tuple(found.values())
+            by_value[named[1]] = replace(option, **words)
+    return tuple(by_value.values())

@@ -24,7 +24,7 @@ app = typer.Typer(no_args_is_help=True, help="Forms by which people join (docs/s
 _Title = Annotated[str | None, typer.Option(help="Its heading.")]
 _Introduction = Annotated[str | None, typer.Option(help="What stands above the fields.")]
 _Button = Annotated[str | None, typer.Option(help="What its button says.")]
-_Spoken = Annotated[
+_FormLanguage = Annotated[
     str | None, typer.Option("--language", help="In which it speaks; the reader's if empty.")
 ]
 _Name = Annotated[bool | None, typer.Option("--name/--no-name", help="Whether it asks a name.")]
@@ -84,7 +84,7 @@ def add(
     title: _Title = None,
     introduction: _Introduction = None,
     button: _Button = None,
-    language: _Spoken = None,
+    language: _FormLanguage = None,
     name: _Name = None,
     frequency: _Frequency = None,
     field: _Fields = None,
@@ -114,7 +114,7 @@ def change(
     title: _Title = None,
     introduction: _Introduction = None,
     button: _Button = None,
-    language: _Spoken = None,
+    language: _FormLanguage = None,
     name: _Name = None,
     frequency: _Frequency = None,
     field: _Fields = None,

@@ -44,15 +44,15 @@ def list_all(
     site = settings.public_url.rstrip("/")
     with reading(open_database(settings)) as session:
         newsletter_id = find_newsletter(session, newsletter).id
-        found = search_library(session, newsletter_id, words, page=page)
+        library_page = search_library(session, newsletter_id, words, page=page)
     if json:
-        print_json([_described(item, site) for item in found.items])
+        print_json([_described(item, site) for item in library_page.items])
         return
     table = Table(_("Number"), _("Name"), _("Alternative text"), _("Uses"), _("Address"), box=None)
-    for item in found.items:
+    for item in library_page.items:
         uses = str(len(item.uses))
         table.add_row(str(item.id), escape(item.name), escape(item.alt), uses, site + item.path)
-    console.print(table if found.items else _("Nothing found"))
+    console.print(table if library_page.items else _("Nothing found"))
 
 
 def _described(item: LibraryItem, site: str) -> dict[str, object]:

@@ -31,7 +31,7 @@ def show_imports(
 
     with reading(open_database(settings_of(context))) as session:
         row = find_newsletter(session, newsletter)
-        found = earlier_imports(session, row.id, limit=limit)
+        imports = earlier_imports(session, row.id, limit=limit)
     if json:
         print_json(
             [
@@ -42,16 +42,16 @@ def show_imports(
                     "undone": one.undone_at.isoformat() if one.undone_at else None,
                     **one.counts,
                 }
-                for one in found
+                for one in imports
             ]
         )
         return
     table = Table(_("Import"), _("List"), _("Started"), _("Added"), _("Updated"), box=None)
-    for one in found:
+    for one in imports:
         started = f"{one.started_at:%Y-%m-%d %H:%M}Z"
         counts = (str(Number(one.counts["added"])), str(Number(one.counts["updated"])))
         table.add_row(str(one.id), escape(one.source), started, *counts)
-    console.print(table if found else _("No list was imported yet."))
+    console.print(table if imports else _("No list was imported yet."))
 
 
 def undo_list(

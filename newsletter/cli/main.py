@@ -102,8 +102,8 @@ app.add_typer(keys.app, name="key", rich_help_panel=_RUN)
 app.command(rich_help_panel=_RUN)(keys.dkim)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(shown: bool) -> None:
+    if shown:
         typer.echo(__version__)
         raise typer.Exit
 

@@ -137,8 +137,8 @@ def show_deliveries(
     engine = open_database(settings)
     with reading(engine) as session:
         find_mailing(session, mailing)
-    found = list_deliveries(engine, state, mailing_id=mailing, limit=limit)
-    places = {one.position for one in found}
+    deliveries = list_deliveries(engine, state, mailing_id=mailing, limit=limit)
+    places = {one.position for one in deliveries}
     with reading(engine) as session:
         ids = message_ids(session, mailing, build_services(settings, engine).message_id_key, places)
     if json:
@@ -151,14 +151,14 @@ def show_deliveries(
                     "queue_id": one.queue_id or None,
                     "relay": one.transport or None,
                 }
-                for one in found
+                for one in deliveries
             ]
         )
         return
-    for one in found:
+    for one in deliveries:
         known = f"<{ids.get(one.position, '')}> {one.queue_id} {text(worded_reply(one.reply))}"
         console.print(f"{escape(one.address)}  [dim]{escape(known)}[/]")
-    console.print(_("{count} {state}", count=Number(len(found)), state=label(state)))
+    console.print(_("{count} {state}", count=Number(len(deliveries)), state=label(state)))
 
 
 @mailings.command()
@@ -318,13 +318,13 @@ def release(
     release_relay(engine, actor, name, reason=reason)
 
 
-def show_relays(found: Sequence[RelayState]) -> None:
+def show_relays(states: Sequence[RelayState]) -> None:
     """Print the relays that take nothing, a line each."""
     from rich.markup import escape
 
     from newsletter.cli.console import console, format_clock
 
-    for relay in found:
+    for relay in states:
         until = (
             _("on hold")
             if relay.held
@@ -485,14 +485,14 @@ def status(
         with suppress(KeyboardInterrupt):
             overview.watch(look_now)
         return
-    found = list_progress(engine, limit=limit)
+    progress = list_progress(engine, limit=limit)
     if json:
         seen = overview.overview_as_json(look_now())
-        print_json({**seen, "mailings": [as_json(now) for now in found]})
+        print_json({**seen, "mailings": [as_json(now) for now in progress]})
         return
     console.print(overview.show_overview(look_now()))
     console.print()
-    if found:
-        show(*found)
+    if progress:
+        show(*progress)
     else:
         console.print(_("Nothing has been sent yet. Send the newest issue with: newsletter send"))

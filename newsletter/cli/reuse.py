@@ -57,9 +57,9 @@ def search(
     if not hits:
         console.print(_("No issue contains this."))
     for hit in hits:
-        before, found, after = map(escape, hit.passage)
+        before, passage, after = map(escape, hit.passage)
         console.print(f"{hit.issue_date} [bold]{escape(hit.heading or hit.title)}[/]")
-        console.print(f"  {before}[reverse]{found}[/]{after}")
+        console.print(f"  {before}[reverse]{passage}[/]{after}")
 
 
 def keep(

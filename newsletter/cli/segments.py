@@ -94,14 +94,14 @@ def show(
     with reading(open_database(settings_of(context))) as session:
         row = find_newsletter(session, newsletter)
         query = saved.segment_text(session, row.id, segment)
-        found = saved.count_segment(session, row, query) if count else None
+        size = saved.count_segment(session, row, query) if count else None
         people = saved.sample_segment(session, row, query, size=sample)
     if json:
-        print_json({"query": query, "count": found, "sample": list(people)})
+        print_json({"query": query, "count": size, "sample": list(people)})
         return
     console.print(escape(query))
-    if found is not None:
-        console.print(_now(found))
+    if size is not None:
+        console.print(_now(size))
     for address in people:
         console.print(f"  {escape(address)}")
 

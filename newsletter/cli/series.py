@@ -102,11 +102,11 @@ def show(
     opened = open_newsletter(context, newsletter, as_, Permission.SEE_MAILINGS)
     with reading(opened.engine) as session:
         row = find_series(session, opened.newsletter.id, series)
-        found = shown_steps(session, row.id)
+        steps = shown_steps(session, row.id)
         sums = count_sums(session, row.id)
     lines = [
         (each, sums.waiting.get(each.step.id, 0), sums.steps.get(each.step.id, StepSums()))
-        for each in found
+        for each in steps
     ]
     if json:
         print_json(
@@ -375,9 +375,9 @@ def change(
     from newsletter.mailings.series.actions import change_step
 
     with _changing(context, newsletter, as_, Permission.WRITE) as (opened, session):
-        row, found = _find_step(session, opened, series, step)
+        row, current = _find_step(session, opened, series, step)
         timing = _timing(days, hour, own_clock=own_clock)
-        change_step(session, opened.actor, row.newsletter_id, found.id, timing, revision=None)
+        change_step(session, opened.actor, row.newsletter_id, current.id, timing, revision=None)
 
 
 @steps.command("move")
@@ -393,8 +393,8 @@ def move(
     from newsletter.mailings.series.actions import move_step
 
     with _changing(context, newsletter, as_, Permission.WRITE) as (opened, session):
-        row, found = _find_step(session, opened, series, step)
-        move_step(session, opened.actor, row.newsletter_id, found.id, later=later, revision=None)
+        row, current = _find_step(session, opened, series, step)
+        move_step(session, opened.actor, row.newsletter_id, current.id, later=later, revision=None)
 
 
 @steps.command("remove")
@@ -409,8 +409,8 @@ def remove(
     from newsletter.mailings.series.actions import remove_step
 
     with _changing(context, newsletter, as_, Permission.WRITE) as (opened, session):
-        row, found = _find_step(session, opened, series, step)
-        remove_step(session, opened.actor, row.newsletter_id, found.id, revision=None)
+        row, current = _find_step(session, opened, series, step)
+        remove_step(session, opened.actor, row.newsletter_id, current.id, revision=None)
 
 
 @steps.command("apply")
@@ -425,9 +425,9 @@ def apply(
     from newsletter.mailings.series.running import apply_step
 
     with _changing(context, newsletter, as_, Permission.SEE_MAILINGS) as (opened, session):
-        _row, found = _find_step(session, opened, series, step)
+        _row, current = _find_step(session, opened, series, step)
         apply_step(
-            session, opened.actor, opened.newsletter, found.id, opened.settings, revision=None
+            session, opened.actor, opened.newsletter, current.id, opened.settings, revision=None
         )
 
 
@@ -447,13 +447,13 @@ def send_test(
     from newsletter.services import build_services
 
     with _changing(context, newsletter, as_, Permission.TEST) as (opened, session):
-        _row, found = _find_step(session, opened, series, step)
+        _row, current = _find_step(session, opened, series, step)
         addresses = recipients_of(session, opened.newsletter.id, group=group, to=to)
         send_step_test(
             session,
             opened.actor,
             opened.newsletter,
-            found.id,
+            current.id,
             addresses,
             opened.settings,
             build_services(opened.settings, opened.engine).pseudonyms,
@@ -483,10 +483,10 @@ def _find_step(session: Session, opened: Opened, series: str, place: int) -> tup
     from newsletter.mailings.series.steps import list_steps
 
     row = _find(session, opened, series)
-    found = list_steps(session, row.id)
-    if not 1 <= place <= len(found):
+    steps = list_steps(session, row.id)
+    if not 1 <= place <= len(steps):
         raise NotFoundError(msg("There is no such step."))
-    return row, found[place - 1]
+    return row, steps[place - 1]
 
 
 def _timing(days: int, hour: str, *, own_clock: bool) -> Timing:

@@ -35,14 +35,14 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
     from newsletter.newsletters.snippets import list_snippets
 
     with reading(open_database(settings_of(context))) as session:
-        found = list_snippets(session, find_newsletter(session, newsletter).id)
+        snippets = list_snippets(session, find_newsletter(session, newsletter).id)
     if json:
-        print_json([{"name": s.name, "text": s.text, "uses": len(s.uses)} for s in found])
+        print_json([{"name": s.name, "text": s.text, "uses": len(s.uses)} for s in snippets])
         return
     table = Table(_("Name"), _("Uses"), box=None)
-    for snippet in found:
+    for snippet in snippets:
         table.add_row(escape(snippet.name), str(len(snippet.uses)))
-    console.print(table if found else _("There is no snippet yet."))
+    console.print(table if snippets else _("There is no snippet yet."))
 
 
 @app.command()

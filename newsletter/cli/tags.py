@@ -115,10 +115,10 @@ def _order(
     opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
     engine, number = opened.engine, opened.newsletter.id
     change = TagChange(tag=read_tag(tag), given=given)
-    wanted = PeopleFilter(segment=whom.segment, tag=whom.tagged, state=whom.state)
+    criteria = PeopleFilter(segment=whom.segment, tag=whom.tagged, state=whom.state)
     if not whom.addresses and not yes:
         with reading(engine) as session:
-            count = Number(count_people(session, opened.newsletter, wanted))
+            count = Number(count_people(session, opened.newsletter, criteria))
         confirm(
             _("Give the tag “{tag}” to {count} people?", tag=change.tag, count=count)
             if given
@@ -127,7 +127,7 @@ def _order(
         )
     people = {find_number(engine, each) for each in whom.addresses}
     with transaction(engine) as session:
-        order_id = tag_people(session, opened.actor, number, change, people or wanted).id
+        order_id = tag_people(session, opened.actor, number, change, people or criteria).id
     run_tagging(engine, order_id)
     with reading(engine) as session:
         order = find_tagging(session, number, order_id)

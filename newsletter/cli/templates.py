@@ -37,7 +37,7 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
     from newsletter.newsletters.templates import list_templates
 
     with reading(open_database(settings_of(context))) as session:
-        found = list_templates(session, find_newsletter(session, newsletter).id)
+        templates = list_templates(session, find_newsletter(session, newsletter).id)
     if json:
         print_json(
             [
@@ -47,14 +47,14 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
                     "author": each.author,
                     "saved_at": each.saved_at.isoformat(),
                 }
-                for each in found
+                for each in templates
             ]
         )
         return
     table = Table(_("Name"), _("Version"), _("Last edited"), box=None)
-    for each in found:
+    for each in templates:
         table.add_row(each.full_name, str(each.version), f"{each.saved_at:%Y-%m-%d %H:%M}")
-    console.print(table if found else _("None yet."))
+    console.print(table if templates else _("None yet."))
 
 
 @app.command()

@@ -218,10 +218,10 @@ def _no_option(name: str, possibilities: Sequence[str] | None) -> Message:
 
 
 def _by_words(message: str) -> Message:
-    if found := _NO_COMMAND.match(message):
-        return msg("There is no command {name}.", name=found[1])
-    if found := _MORE_ARGUMENTS.match(message):
-        return msg("These arguments are not expected: {names}", names=found[1])
+    if match := _NO_COMMAND.match(message):
+        return msg("There is no command {name}.", name=match[1])
+    if match := _MORE_ARGUMENTS.match(message):
+        return msg("These arguments are not expected: {names}", names=match[1])
     return msg("The command is incomplete or not correct.")
 
 

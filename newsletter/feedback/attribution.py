@@ -129,12 +129,12 @@ def _subscribers_by_address(session: Session, rows: Sequence[BounceRow]) -> dict
             keys[row.id] = parse_address(row.address).key
         except ListError:
             continue
-    found = session.execute(
+    subscribers = session.execute(
         select(SubscriberRow.address_key, SubscriberRow.id).where(
             SubscriberRow.address_key.in_(set(keys.values()))
         )
     )
-    ids = {row[0]: row[1] for row in found}
+    ids = {row[0]: row[1] for row in subscribers}
     return {row_id: ids[key] for row_id, key in keys.items() if key in ids}
 
 
@@ -146,7 +146,7 @@ def _deliveries_by_message_id(
     A Message-ID names its mailing; the subscriber is the one whose id gives the same digest. Where
     the report hides or rewrites the address, all of the mailing are tried, once for all reports.
     """
-    found: dict[int, tuple[int, int]] = {}
+    deliveries: dict[int, tuple[int, int]] = {}
     mailings: dict[int, tuple[str, datetime]] = {}
     created = _created(session, by_address.values())
     open_ids: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
@@ -161,10 +161,10 @@ def _deliveries_by_message_id(
         if subscriber_id is not None and hmac.compare_digest(
             _digest(keys, *mailings[mailing_id], subscriber_id, created[subscriber_id]), digest
         ):
-            found[row.id] = (mailing_id, subscriber_id)
+            deliveries[row.id] = (mailing_id, subscriber_id)
         else:
             open_ids[mailing_id][digest].append(row.id)
-    for mailing_id, wanted in open_ids.items():
+    for mailing_id, rows_by_digest in open_ids.items():
         subscribers = session.execute(
             select(SubscriberRow.id, SubscriberRow.created_at)
             .join(DeliveryRow, DeliveryRow.subscriber_id == SubscriberRow.id)
@@ -173,12 +173,12 @@ def _deliveries_by_message_id(
         )
         for subscriber_id, since in subscribers:
             digest = _digest(keys, *mailings[mailing_id], subscriber_id, since)
-            for row_id in wanted.pop(digest, ()):
-                found[row_id] = (mailing_id, subscriber_id)
-            if not wanted:
+            for row_id in rows_by_digest.pop(digest, ()):
+                deliveries[row_id] = (mailing_id, subscriber_id)
+            if not rows_by_digest:
                 break
         subscribers.close()
-    return found
+    return deliveries
 
 
 def mailing_of_message_id(
@@ -199,14 +199,14 @@ def mailing_of_message_id(
 
 def _mailing_of(session: Session, mailing_id: int) -> tuple[str, datetime]:
     """Return a mailing's identity, and since when there is its newsletter; neither if unknown."""
-    found = session.execute(
+    mailing = session.execute(
         select(MailingRow.identity, NewsletterRow.created_at)
         .join(NewsletterRow, NewsletterRow.id == MailingRow.newsletter_id)
         .where(MailingRow.id == mailing_id)
     ).one_or_none()
-    if found is None:
+    if mailing is None:
         return "", datetime.min.replace(tzinfo=UTC)
-    return found.identity, found.created_at
+    return mailing.identity, mailing.created_at
 
 
 def _created(session: Session, subscriber_ids: Iterable[int]) -> dict[int, datetime]:
@@ -224,11 +224,11 @@ def _digest(
     return whole.partition(".")[2].rstrip("@")
 
 
-def _complete(session: Session, found: dict[int, Attribution]) -> dict[int, Attribution]:
+def _complete(session: Session, attributions: dict[int, Attribution]) -> dict[int, Attribution]:
     """Add the newsletter of each mailing; without a mailing, take the person's newest issue."""
     lost = {
         one.subscriber_id
-        for one in found.values()
+        for one in attributions.values()
         if one.subscriber_id and not one.mailing_id and one.proof is not Proof.RETURN_PATH
     }
     newest = {
@@ -240,7 +240,7 @@ def _complete(session: Session, found: dict[int, Attribution]) -> dict[int, Attr
             .group_by(DeliveryRow.subscriber_id)
         )
     }
-    real = _existing(session, found)
+    real = _existing(session, attributions)
     completed = {
         row_id: replace(
             one,
@@ -249,7 +249,7 @@ def _complete(session: Session, found: dict[int, Attribution]) -> dict[int, Attr
             else newest.get(one.subscriber_id or 0),
             subscriber_id=one.subscriber_id if one.subscriber_id in real else None,
         )
-        for row_id, one in found.items()
+        for row_id, one in attributions.items()
     }
     mailings = {one.mailing_id for one in completed.values() if one.mailing_id}
     newsletters = {
@@ -269,6 +269,6 @@ def _complete(session: Session, found: dict[int, Attribution]) -> dict[int, Attr
     }
 
 
-def _existing(session: Session, found: dict[int, Attribution]) -> set[int]:
-    ids = {one.subscriber_id for one in found.values() if one.subscriber_id}
+def _existing(session: Session, attributions: dict[int, Attribution]) -> set[int]:
+    ids = {one.subscriber_id for one in attributions.values() if one.subscriber_id}
     return set(session.scalars(select(SubscriberRow.id).where(SubscriberRow.id.in_(ids))))

@@ -46,12 +46,12 @@ def take_call(
     return count
 
 
-def _event(told: ProviderEvent) -> FeedbackEvent:
+def _event(provided: ProviderEvent) -> FeedbackEvent:
     return FeedbackEvent(
-        event_id=told.event_id,
+        event_id=provided.event_id,
         source=BounceSource.WEBHOOK,
-        report=told.report,
-        raw=told.raw,
-        unsubscribed=told.unsubscribed,
-        occurred_at=told.occurred_at,
+        report=provided.report,
+        raw=provided.raw,
+        unsubscribed=provided.unsubscribed,
+        occurred_at=provided.occurred_at,
     )

@@ -182,11 +182,11 @@ def _write_down(
     own = select(SubscriberRow.id, SubscriberRow.domain).where(SubscriberRow.id.in_(people))
     domains: dict[int, str] = {row[0]: row[1] for row in session.execute(own)}
     for row in rows:
-        found = attributions[row.id]
-        row.newsletter_id = found.newsletter_id if found.newsletter_id in real else None
-        row.mailing_id, row.subscriber_id = found.mailing_id, found.subscriber_id
-        row.proven = found.proof.holds and found.subscriber_id is not None
-        own_domain = domains.get(found.subscriber_id or 0) if row.proven else None
+        attribution = attributions[row.id]
+        row.newsletter_id = attribution.newsletter_id if attribution.newsletter_id in real else None
+        row.mailing_id, row.subscriber_id = attribution.mailing_id, attribution.subscriber_id
+        row.proven = attribution.proof.holds and attribution.subscriber_id is not None
+        own_domain = domains.get(attribution.subscriber_id or 0) if row.proven else None
         row.domain = own_domain or row.domain or row.address.rpartition("@")[2].lower()[:255]
     session.flush()
 

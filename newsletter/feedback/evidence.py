@@ -79,14 +79,14 @@ def without_secrets(text: str) -> str:
     return _WORD.sub(_without_encoded, _LINES.sub(_without_encoded, plain))
 
 
-def _without_encoded(found: re.Match[str]) -> str:
-    octets = re.sub(r"[\s>=]", "", found[0])
+def _without_encoded(match: re.Match[str]) -> str:
+    octets = re.sub(r"[\s>=]", "", match[0])
     for start in range(4):  # A path before it may be of the same letters.
         aligned = octets[start : start + (len(octets) - start) // 4 * 4]
         decoded = base64.b64decode(aligned).decode("latin-1").replace("\0", "")
         if without_tokens(decoded) != decoded:
             return WITHHELD
-    return found[0]
+    return match[0]
 
 
 def _of_mail(mail: Mail, *, has_words: bool, depth: int) -> str:

@@ -62,12 +62,12 @@ class JoiningByMail:
     def newsletter_at(self, address: str) -> NewsletterRow | None:
         """Return the newsletter that mail to an address asks for, if it does."""
         local, _, domain = address.rpartition("@")
-        found = _LOCAL.fullmatch(local)
-        if found is None:
+        match = _LOCAL.fullmatch(local)
+        if match is None:
             return None
         try:
             with reading(self.engine) as session:
-                row = find_newsletter(session, found[1].lower())
+                row = find_newsletter(session, match[1].lower())
         except NotFoundError:
             return None
         return row if join_address(row).rpartition("@")[2] == domain.lower() else None
@@ -157,8 +157,8 @@ class JoiningByMail:
         if not self.trusted_mta or server.split()[:1] != [self.trusted_mta]:
             return False
         return any(
-            (judged := _JUDGED.search(found["of"])) is not None and judged[1].lower() == domain
-            for found in _DMARC_PASS.finditer(results)
+            (judged := _JUDGED.search(match["of"])) is not None and judged[1].lower() == domain
+            for match in _DMARC_PASS.finditer(results)
         )
 
 

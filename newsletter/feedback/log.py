@@ -199,10 +199,10 @@ def forget_old_bounces(session: Session, *, raw_days: int, row_days: int, limit:
         BounceRow.judged_at.is_not(None),
         ~held,
     )
-    gone = session.scalars(old.order_by(BounceRow.occurred_at).limit(limit)).all()
-    session.execute(delete(BounceDecisionRow).where(BounceDecisionRow.bounce_id.in_(gone)))
-    session.execute(delete(BounceRow).where(BounceRow.id.in_(gone)))
+    expired = session.scalars(old.order_by(BounceRow.occurred_at).limit(limit)).all()
+    session.execute(delete(BounceDecisionRow).where(BounceDecisionRow.bounce_id.in_(expired)))
+    session.execute(delete(BounceRow).where(BounceRow.id.in_(expired)))
     session.execute(
         delete(CallTokenRow).where(CallTokenRow.seen_at < moment - timedelta(days=_TOKEN_DAYS))
     )
-    return len(emptied) + len(gone)
+    return len(emptied) + len(expired)

@@ -29,7 +29,7 @@ from subscribers.people import find_person
 
 #: Some clients leave the address's percent signs as they are.
 _TOKEN = re.compile(r"unsubscribe(?:\s|%20|\+)+([A-Za-z0-9_-]{20,200})", re.IGNORECASE)
-_WISH = re.compile(
+_REQUEST = re.compile(
     r"unsubscribe|配信(?:を)?(?:停止|解除|中止)|購読(?:を)?(?:停止|解除|中止)|登録(?:を)?解除|退会",
     re.IGNORECASE,
 )
@@ -62,17 +62,17 @@ def leave_by_mail(session: Session, mail: Mail, keys: Keys, *, answers_itself: b
 
 
 def _by_token(session: Session, mail: Mail, keys: Keys) -> DeliveryRef | None:
-    found = _TOKEN.search(mail.subject)
-    if found is None:
+    match = _TOKEN.search(mail.subject)
+    if match is None:
         return None
     try:
-        return read_link(session, keys.signer, Purpose.UNSUBSCRIBE, found[1])
+        return read_link(session, keys.signer, Purpose.UNSUBSCRIBE, match[1])
     except TokenError:
         return None
 
 
 def _by_reply(session: Session, mail: Mail, keys: Keys) -> DeliveryRef | None:
-    if not _WISH.search(mail.subject):
+    if not _REQUEST.search(mail.subject):
         return None
     try:
         sender = parse_address(find_address(mail.headers.get("from")))
@@ -100,4 +100,4 @@ def _wishes(session: Session, mail: Mail, mailing_id: int, subscriber_id: int) -
         own = fill(content_of_reader(session, mailing_id, subscriber_id).rendered.subject, {})
     except NotFoundError:
         return False
-    return bool(_WISH.search(mail.subject.replace(own, "") if own else mail.subject))
+    return bool(_REQUEST.search(mail.subject.replace(own, "") if own else mail.subject))

@@ -67,11 +67,11 @@ class LoggedBounce:
 
 
 def list_bounces(
-    session: Session, wanted: BounceFilter, *, before: int | None = None, limit: int = 50
+    session: Session, criteria: BounceFilter, *, before: int | None = None, limit: int = 50
 ) -> list[LoggedBounce]:
     """Return bounces without their raw reports, the newest first; ``before`` goes on from an id."""
     query = select(BounceRow).options(defer(BounceRow.raw, raiseload=True))
-    query = query.where(*conditions(wanted)).order_by(BounceRow.id.desc()).limit(limit)
+    query = query.where(*conditions(criteria)).order_by(BounceRow.id.desc()).limit(limit)
     if before is not None:
         query = query.where(BounceRow.id < before)
     return _with_decisions(session, session.scalars(query).all())
@@ -85,8 +85,8 @@ def find_bounce(
     Raises:
         NotFoundError: There is none of that number, or it is of another newsletter.
     """
-    wanted = BounceFilter(newsletter_ids=newsletter_ids)
-    row = session.scalar(select(BounceRow).where(BounceRow.id == bounce_id, *conditions(wanted)))
+    criteria = BounceFilter(newsletter_ids=newsletter_ids)
+    row = session.scalar(select(BounceRow).where(BounceRow.id == bounce_id, *conditions(criteria)))
     if row is None:
         raise NotFoundError(msg("There is no bounce {bounce}.", bounce=bounce_id))
     return _with_decisions(session, [row])[0]
@@ -112,24 +112,24 @@ def suppressions_of(
     return session.scalars(query).all()
 
 
-def conditions(wanted: BounceFilter) -> list[ColumnElement[bool]]:
+def conditions(criteria: BounceFilter) -> list[ColumnElement[bool]]:
     """Return what a query must ask for."""
-    found: list[ColumnElement[bool]] = []
-    if wanted.address:
-        found.append(BounceRow.address.icontains(wanted.address.strip(), autoescape=True))
-    if wanted.domain:
-        found.append(BounceRow.domain == wanted.domain.strip().lower().removeprefix("@"))
-    if wanted.mailing_id is not None:
-        found.append(BounceRow.mailing_id == wanted.mailing_id)
-    if wanted.kind is not None:
-        found.append(BounceRow.kind == wanted.kind)
-    if wanted.reason:
-        found.append(BounceRow.reason == wanted.reason)
-    if wanted.since is not None:
-        found.append(BounceRow.occurred_at >= wanted.since)
-    if wanted.newsletter_ids is not None:
-        found.append(BounceRow.newsletter_id.in_(wanted.newsletter_ids))
-    return found
+    filters: list[ColumnElement[bool]] = []
+    if criteria.address:
+        filters.append(BounceRow.address.icontains(criteria.address.strip(), autoescape=True))
+    if criteria.domain:
+        filters.append(BounceRow.domain == criteria.domain.strip().lower().removeprefix("@"))
+    if criteria.mailing_id is not None:
+        filters.append(BounceRow.mailing_id == criteria.mailing_id)
+    if criteria.kind is not None:
+        filters.append(BounceRow.kind == criteria.kind)
+    if criteria.reason:
+        filters.append(BounceRow.reason == criteria.reason)
+    if criteria.since is not None:
+        filters.append(BounceRow.occurred_at >= criteria.since)
+    if criteria.newsletter_ids is not None:
+        filters.append(BounceRow.newsletter_id.in_(criteria.newsletter_ids))
+    return filters
 
 
 def _with_decisions(session: Session, rows: Sequence[BounceRow]) -> list[LoggedBounce]:

@@ -82,19 +82,19 @@ def find_waves(
     """Return the incident by id of each bounce that belongs to one, and incidents just opened."""
     moment = now()
     subjects = {row.id: list(_subjects(row)) for row in rows if row.kind in HOLDABLE}
-    wanted = {subject.name: subject for each in subjects.values() for subject in each}
+    by_name = {subject.name: subject for each in subjects.values() for subject in each}
     current = {
         row.subject: row
         for row in session.scalars(
             select(IncidentRow).where(
-                IncidentRow.subject.in_(wanted), IncidentRow.closed_at.is_(None)
+                IncidentRow.subject.in_(by_name), IncidentRow.closed_at.is_(None)
             )
         )
     }
     live: dict[str, IncidentRow] = {}
     opened: list[IncidentRow] = []
     quiet = moment - timedelta(hours=rule.quiet_hours)
-    for name, subject in wanted.items():
+    for name, subject in by_name.items():
         incident = current.get(name)
         if incident is not None and incident.last_seen_at >= quiet:
             incident.bounced = max(incident.bounced, _bounced(session, subject, moment, rule))

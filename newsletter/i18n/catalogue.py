@@ -46,8 +46,8 @@ class Catalogue(NullTranslations):
         if (text := fields.get("msgid")) is None:
             return
         if not text:
-            if found := re.search(r"plural=([^;]+)", fields["msgstr"]):
-                self._plural = c2py(found[1].strip().removeprefix("(").removesuffix(")"))
+            if match := re.search(r"plural=([^;]+)", fields["msgstr"]):
+                self._plural = c2py(match[1].strip().removeprefix("(").removesuffix(")"))
             return
         forms = tuple(words for name, words in fields.items() if name.startswith("msgstr"))
         if all(forms):
@@ -71,8 +71,8 @@ class Catalogue(NullTranslations):
 
 def _fields(entry: str) -> Iterator[tuple[str, str]]:
     """Yield the fields of an entry of a ``.po`` file, whose strings are escaped as in JSON."""
-    for found in _FIELD.finditer(entry):
-        yield found["name"], "".join(map(json.loads, _STRING.findall(found["words"])))
+    for match in _FIELD.finditer(entry):
+        yield match["name"], "".join(map(json.loads, _STRING.findall(match["words"])))
 
 
 @cache

@@ -190,17 +190,17 @@ def read_language(text: str) -> str:
 
 def _as_tag(folded: str) -> str:
     written = folded.partition(".")[0].replace("_", "-")
-    found = _TAG.fullmatch(written) if len(written) <= _LONGEST_TAG else None
-    if found is None or folded in _names():
+    match = _TAG.fullmatch(written) if len(written) <= _LONGEST_TAG else None
+    if match is None or folded in _names():
         return ""
     from babel.core import get_global  # noqa: PLC0415 - as above
 
-    language = get_global("language_aliases").get(found["language"], found["language"])
+    language = get_global("language_aliases").get(match["language"], match["language"])
     if len(language) > 3 and "-" not in language:  # noqa: PLR2004 - a word, not a code
         return ""
-    script = f"-{found['script'].title()}" if found["script"] else ""
-    region = f"-{found['region'].upper()}" if found["region"] else ""
-    return f"{language.replace('_', '-')}{found['extended']}{script}{region}{found['rest']}"
+    script = f"-{match['script'].title()}" if match["script"] else ""
+    region = f"-{match['region'].upper()}" if match["region"] else ""
+    return f"{language.replace('_', '-')}{match['extended']}{script}{region}{match['rest']}"
 
 
 @cache
@@ -220,9 +220,9 @@ def _own_names() -> dict[str, str]:
     """Return the tags of languages by what their speakers call them."""
     from babel import Locale  # noqa: PLC0415 - as above
 
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     for tag in _SPOKEN.split():
         name = Locale.parse(tag).get_language_name()
         if name:
-            found.setdefault(name.lower(), tag)
-    return found
+            names.setdefault(name.lower(), tag)
+    return names

@@ -22,8 +22,8 @@ def dialled(phone: str) -> str:
 
     Words around it, such as an extension, are no part of it.
     """
-    found = _NUMBER.search(_plain(phone))
-    return re.sub(r"[^+0-9#]", "", found[0]).replace("#", "%23") if found else ""
+    match = _NUMBER.search(_plain(phone))
+    return re.sub(r"[^+0-9#]", "", match[0]).replace("#", "%23") if match else ""
 
 
 def is_email(text: str) -> bool:

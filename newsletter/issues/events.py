@@ -43,14 +43,14 @@ class Span:
 
 def read_moment(text: str) -> Moment | None:
     """Return the day or the minute that an event's field says; None for any other text."""
-    found = _WRITTEN.fullmatch(text)
-    if found is None:
+    match = _WRITTEN.fullmatch(text)
+    if match is None:
         return None
-    year, month, day, hour, minute = (int(part) if part else 0 for part in found.groups())
+    year, month, day, hour, minute = (int(part) if part else 0 for part in match.groups())
     if year not in _YEARS:
         return None
     try:
-        return datetime(year, month, day, hour, minute) if found[4] else date(year, month, day)  # noqa: DTZ001 - local time of the newsletter
+        return datetime(year, month, day, hour, minute) if match[4] else date(year, month, day)  # noqa: DTZ001 - local time of the newsletter
     except ValueError:
         return None
 
@@ -84,30 +84,30 @@ def has_hour_alone(text: str) -> bool:
 def read_typed_moment(text: str) -> str:
     """Return a day or minute as an event has it, however it was typed; other text as it is."""
     plain = unicodedata.normalize("NFKC", text).strip()
-    found = _TYPED.fullmatch(plain)
-    if found is None:
+    match = _TYPED.fullmatch(plain)
+    if match is None:
         return text.strip()
     day = (
-        f"{found['year']}-{int(found['month'] or found['month2']):02}"
-        f"-{int(found['day'] or found['day2']):02}"
+        f"{match['year']}-{int(match['month'] or match['month2']):02}"
+        f"-{int(match['day'] or match['day2']):02}"
     )
-    hour = _typed_hour(found)
+    hour = _typed_hour(match)
     return f"{day}T{hour}" if hour else day
 
 
-def _typed_hour(found: re.Match[str]) -> str:
-    hour = found["hour"] or found["hour2"]
-    return f"{int(hour):02}:{int(found['minute'] or found['minute2'] or 0):02}" if hour else ""
+def _typed_hour(match: re.Match[str]) -> str:
+    hour = match["hour"] or match["hour2"]
+    return f"{int(hour):02}:{int(match['minute'] or match['minute2'] or 0):02}" if hour else ""
 
 
 def read_typed_span(text: str) -> tuple[str, str | None]:
     """Return beginning and end of ``2026-12-03 10:00-11:30``; the day need not stand twice."""
     plain = unicodedata.normalize("NFKC", text).strip()
-    found = _TO.search(plain)
-    if found is None:
+    match = _TO.search(plain)
+    if match is None:
         return read_typed_moment(text), None
-    starts = read_typed_moment(plain[: found.start()])
-    last = plain[found.end() :]
+    starts = read_typed_moment(plain[: match.start()])
+    last = plain[match.end() :]
     if hour := _TYPED_HOUR.fullmatch(last):
         return starts, f"{starts.partition('T')[0]}T{_typed_hour(hour)}"
     return starts, read_typed_moment(last) or None

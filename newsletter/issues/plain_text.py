@@ -115,8 +115,8 @@ def block_text(block: Block) -> str:  # noqa: C901, PLR0911, PLR0912 - one a kin
         case Picture():
             return picture_text(block)
         case Quotation(blocks=blocks, source=source):
-            said = [*map(block_text, blocks), *([f"— {inline_text(source)}"] if source else [])]
-            return "\n".join(f"> {line}" for inner in said for line in inner.split("\n"))
+            lines = [*map(block_text, blocks), *([f"— {inline_text(source)}"] if source else [])]
+            return "\n".join(f"> {line}" for inner in lines for line in inner.split("\n"))
         case Gallery(pictures=pictures):
             return "\n".join(map(picture_text, pictures))
         case Conditional(blocks=inner):
@@ -147,11 +147,11 @@ def block_text(block: Block) -> str:  # noqa: C901, PLR0911, PLR0912 - one a kin
 
 def picture_text(picture: Picture) -> str:
     """Return what a picture shows, where it is, and where it leads."""
-    said = (
+    description = (
         f"[{picture.alt}]" if picture.alt.strip() else "",
         picture.title and f"({picture.title})",
     )
-    where = " ".join(filter(None, (*said, picture.source)))
+    where = " ".join(filter(None, (*description, picture.source)))
     led = f"{where}\n→ {picture.url}" if picture.url else where
     return f"{led}\n{inline_text(picture.caption)}" if picture.caption else led
 

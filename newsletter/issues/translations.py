@@ -192,11 +192,11 @@ def _missing(
     units: Mapping[str, TranslationUnit], translation: Translation
 ) -> tuple[TranslationUnit, ...]:
     """Return the units, by their sources, of which a translation does not say all."""
-    said = {each.source: each for each in translation.units}
+    by_source = {each.source: each for each in translation.units}
     return tuple(
         unit
         for source, unit in units.items()
-        if source not in said or not unit.is_said_by(said[source])
+        if source not in by_source or not unit.is_said_by(by_source[source])
     )
 
 
@@ -233,19 +233,19 @@ def translated(issue: Issue, tag: str) -> Issue:
     if translation is None:
         return without_translations(issue)
     by_source = {each.source: each for each in translation.units}
-    said: dict[IssuePlace, TranslatedUnit | None] = {}
+    by_place: dict[IssuePlace, TranslatedUnit | None] = {}
     for unit in _units(issue):
         found = by_source.get(unit.source)
-        said[_place(unit)] = found if found and unit.is_said_by(found) else None
+        by_place[_place(unit)] = found if found and unit.is_said_by(found) else None
 
     def text(field: IssueField, own: str) -> str:
-        found = said[IssuePlace(field=field)]
+        found = by_place[IssuePlace(field=field)]
         return found.text if found else own
 
     places = (part.place for part in walk_parts(issue))
-    lead = said[next(places)]
+    lead = by_place[next(places)]
     parts = tuple(
-        _in_words_of(part, said[_unnamed(place)])
+        _in_words_of(part, by_place[_unnamed(place)])
         for part, place in zip(to_outline(issue), places, strict=True)
     )
     language = language_of_words(tag)
@@ -275,10 +275,10 @@ def _unnamed(place: IssuePlace) -> IssuePlace:
     return replace(place, heading="")
 
 
-def _in_words_of(part: Part, said: TranslatedUnit | None) -> Part:
-    if said is None:
+def _in_words_of(part: Part, unit: TranslatedUnit | None) -> Part:
+    if unit is None:
         return part
-    return replace(part, heading=said.text, body=said.body, links=said.links)
+    return replace(part, heading=unit.text, body=unit.body, links=unit.links)
 
 
 def tied_to(before: Issue, after: Issue) -> Issue:

@@ -152,13 +152,13 @@ def find_publication(
         NotFoundError: Nothing of that name was published.
     """
     query = _publications(newsletter_id).where(IssueRow.slug == slug, _READABLE).limit(1)
-    found = _read(session, query)
-    if not found:
+    publication = _read(session, query)
+    if not publication:
         raise NotFoundError(msg("There is no issue “{slug}”.", slug=slug))
-    mailing_id = found[0].mailing_id
+    mailing_id = publication[0].mailing_id
     if language:
-        return found[0], _translated(session, mailing_id, language)
-    return found[0], published_content(session, mailing_id)
+        return publication[0], _translated(session, mailing_id, language)
+    return publication[0], published_content(session, mailing_id)
 
 
 def languages_of(session: Session, mailing_id: int) -> tuple[str, ...]:
@@ -281,10 +281,10 @@ def archive_chapters(session: Session, newsletter_id: int) -> Sequence[str]:
         .with_only_columns(IssueRow.content, maintain_column_froms=True)
         .limit(_LOOKED_AT)
     )
-    found: dict[str, list[str]] = {}
+    chapters: dict[str, list[str]] = {}
     for content in session.scalars(query):
         shown = select_parts(issue_from_json(content), ())
         headings = {chapter.heading for chapter in shown.chapters}
         for heading in filter(None, headings):
-            found.setdefault(fold(heading), []).append(heading)
-    return [same[0] for same in found.values() if len(same) > 1]
+            chapters.setdefault(fold(heading), []).append(heading)
+    return [same[0] for same in chapters.values() if len(same) > 1]

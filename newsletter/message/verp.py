@@ -53,13 +53,13 @@ def read_return_path(signer: TokenSigner, address: str) -> DeliveryRef | None:
 
     Whose numbers these are today says `newsletter.mailings.planning.links.compare`.
     """
-    found = _SIGNED.search(address)
-    if found is None:
+    match = _SIGNED.search(address)
+    if match is None:
         return None
     try:
-        token = _from_base32(found[1])
+        token = _from_base32(match[1])
         # The last letter has bits to spare, in which a forged one may hide.
-        if _to_base32(token) != found[1].lower():
+        if _to_base32(token) != match[1].lower():
             return None
     except binascii.Error:
         return None

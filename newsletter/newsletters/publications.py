@@ -75,7 +75,7 @@ class NewsletterDraft(NewsletterSettings):
     design: str = "standard"
 
 
-def find_faults(wanted: NewsletterSettings) -> dict[str, Message]:
+def find_faults(settings: NewsletterSettings) -> dict[str, Message]:
     """Return what is wrong, by the field's name; nothing when all is well.
 
     Whether the template exists is not looked at: that is known to whoever renders.
@@ -83,7 +83,7 @@ def find_faults(wanted: NewsletterSettings) -> dict[str, Message]:
     texts = {
         name: value
         for name in (field.name for field in fields(NewsletterSettings))
-        if isinstance(value := getattr(wanted, name), str)
+        if isinstance(value := getattr(settings, name), str)
     }
     faults = {name: fault for name, text in texts.items() if (fault := _text_fault(name, text))}
     faults |= {
@@ -96,25 +96,25 @@ def find_faults(wanted: NewsletterSettings) -> dict[str, Message]:
         for name in ("website_url", "contact_url")
         if name not in faults and texts[name] and (fault := _url_fault(texts[name]))
     }
-    unknown = [each for each in wanted.languages if not read_language(each)]
+    unknown = [each for each in settings.languages if not read_language(each)]
     if unknown:
         faults["languages"] = msg("“{text}” is not a language.", text=unknown[0][:60])
-    elif len(wanted.languages) > MOST_TRANSLATIONS:
+    elif len(settings.languages) > MOST_TRANSLATIONS:
         faults["languages"] = msg(
             "An issue has at most {limit} translations.", limit=MOST_TRANSLATIONS
         )
     try:
-        ZoneInfo(wanted.time_zone)
+        ZoneInfo(settings.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         faults["time_zone"] = msg(
             "There is no time zone “{time_zone}”. Use an IANA name, such as Asia/Tokyo.",
-            time_zone=wanted.time_zone,
+            time_zone=settings.time_zone,
         )
-    if isinstance(wanted, NewsletterDraft) and not re.fullmatch(_SLUG, wanted.slug):
+    if isinstance(settings, NewsletterDraft) and not re.fullmatch(_SLUG, settings.slug):
         faults["slug"] = msg(
             "“{slug}” cannot be used as the short name of a newsletter. Use "
             "lower-case letters, digits and hyphens.",
-            slug=wanted.slug,
+            slug=settings.slug,
         )
     return faults
 
@@ -190,7 +190,7 @@ def settings_of_newsletter(row: NewsletterRow) -> NewsletterSettings:
 
 
 def change_newsletter(
-    row: NewsletterRow, wanted: NewsletterSettings
+    row: NewsletterRow, settings: NewsletterSettings
 ) -> dict[str, tuple[object, object]]:
     """Change a newsletter's settings; return what changed, before and after, by field.
 
@@ -200,8 +200,8 @@ def change_newsletter(
     Raises:
         ListError: A setting is wrong.
     """
-    _refuse_faults(wanted)
-    columns = _columns(wanted)
+    _refuse_faults(settings)
+    columns = _columns(settings)
     changed = {
         name: (getattr(row, name), value)
         for name, value in columns.items()
@@ -212,19 +212,19 @@ def change_newsletter(
     return changed
 
 
-def _refuse_faults(wanted: NewsletterSettings) -> None:
-    for name, fault in find_faults(wanted).items():
+def _refuse_faults(settings: NewsletterSettings) -> None:
+    for name, fault in find_faults(settings).items():
         raise ListError(fault, place=Place(field=name))
 
 
-def _columns(wanted: NewsletterSettings) -> dict[str, Any]:
-    values = {field.name: getattr(wanted, field.name) for field in fields(NewsletterSettings)}
+def _columns(settings: NewsletterSettings) -> dict[str, Any]:
+    values = {field.name: getattr(settings, field.name) for field in fields(NewsletterSettings)}
     values |= {name: parse_address(values[name]).address for name in _ADDRESSES if values[name]}
     domain = values["from_address"].rpartition("@")[2]
-    languages = dict.fromkeys(map(read_language, wanted.languages))
+    languages = dict.fromkeys(map(read_language, settings.languages))
     return values | {
-        "languages": [each for each in languages if each != wanted.language.value],
-        "from_name": wanted.from_name or wanted.name,
+        "languages": [each for each in languages if each != settings.language.value],
+        "from_name": settings.from_name or settings.name,
         "bounce_address": values["bounce_address"] or f"bounces@{domain}",
         "unsubscribe_address": values["unsubscribe_address"] or f"unsubscribe@{domain}",
     }
@@ -253,9 +253,9 @@ def find_newsletter(session: Session, slug: str | None) -> NewsletterRow:
         NotFoundError: There is none, or more than one to choose from.
     """
     rows = list_newsletters(session)
-    wanted = [row for row in rows if slug is None or row.slug == slug]
-    if len(wanted) == 1:
-        return wanted[0]
+    matching = [row for row in rows if slug is None or row.slug == slug]
+    if len(matching) == 1:
+        return matching[0]
     names = ", ".join(row.slug for row in rows)
     if not rows:
         raise NotFoundError(

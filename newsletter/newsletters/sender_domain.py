@@ -111,12 +111,12 @@ def _ask(resolver: Resolver, name: str, mark: str) -> DnsAnswer:
     return DnsAnswer(name=name, asked=Asked.ANSWERED if records else Asked.ABSENT, records=records)
 
 
-def check_sender_domain(found: SenderDomain) -> Iterator[Finding]:
+def check_sender_domain(domain: SenderDomain) -> Iterator[Finding]:
     """Yield what is wrong with a domain's records, or could not be asked."""
-    yield from _check_host(found.host, found.domain)
-    yield from _check_spf(found.spf, found.domain)
-    yield from _check_dkim(found.dkim)
-    yield from _check_dmarc(found.dmarc, found.domain)
+    yield from _check_host(domain.host, domain.domain)
+    yield from _check_spf(domain.spf, domain.domain)
+    yield from _check_dkim(domain.dkim)
+    yield from _check_dmarc(domain.dmarc, domain.domain)
 
 
 def _check_host(host: DnsAnswer, domain: str) -> Iterator[Finding]:

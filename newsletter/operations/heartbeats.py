@@ -175,7 +175,7 @@ def lives_here(engine: Engine, kind: ProcessKind) -> bool:
 def count_processes(engine: Engine, worker: str) -> int:
     """Return how many processes of a worker, such as ``bulk``, live on all hosts together."""
     with reading(engine) as session:
-        found = session.scalar(
+        count = session.scalar(
             select(func.count())
             .select_from(WorkerHeartbeatRow)
             .where(
@@ -184,7 +184,7 @@ def count_processes(engine: Engine, worker: str) -> int:
                 WorkerHeartbeatRow.seen_at > now() - timedelta(seconds=LOST_SECONDS),
             )
         )
-    return found or 0
+    return count or 0
 
 
 def forget_the_gone(engine: Engine) -> None:
@@ -218,10 +218,10 @@ def undrain_worker(session: Session, node: str) -> None:
     Raises:
         ConflictError: It was not drained.
     """
-    gone = session.scalar(
+    undrained = session.scalar(
         delete(DrainedWorkerRow)
         .where(DrainedWorkerRow.node == node)
         .returning(DrainedWorkerRow.node)
     )
-    if gone is None:
+    if undrained is None:
         raise ConflictError(msg("The worker {node} is not draining.", node=node))

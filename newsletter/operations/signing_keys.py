@@ -52,29 +52,29 @@ def demand_keys(engine: Engine, keys: Sequence[bytes]) -> None:
     present = [fingerprint(key) for key in keys]
     with reading(engine) as session:
         known = list_keys(session)
-    gone = [
+    lost = [
         key
         for key in known
         if key.in_use and key.forgotten_at is None and key.fingerprint not in present
     ]
-    if gone:
+    if lost:
         raise SettingError(
             msg(
                 "The key {fingerprint}, which signed the links of emails sent within the "
                 "last year, is missing: their unsubscribe links would stop working.",
-                fingerprint=gone[0].fingerprint,
+                fingerprint=lost[0].fingerprint,
             ),
             place=Place(source=msg("settings"), field="SECRET_KEYS"),
             remedy=msg(
                 "Put it back after the new one (or restore secret.key in DATA_DIR). If it is "
                 "lost or was stolen: newsletter key forget {fingerprint} --reason …",
-                fingerprint=gone[0].fingerprint,
+                fingerprint=lost[0].fingerprint,
             ),
         )
-    if missing := set(present) - {key.fingerprint for key in known}:
+    if added := set(present) - {key.fingerprint for key in known}:
         moment = now()
         with transaction(engine) as session:
-            rows = [{"fingerprint": each, "first_seen_at": moment} for each in sorted(missing)]
+            rows = [{"fingerprint": each, "first_seen_at": moment} for each in sorted(added)]
             insert_missing(session, SigningKeyRow, rows)
 
 

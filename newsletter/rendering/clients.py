@@ -83,15 +83,15 @@ def lacks(kind: Kind) -> dict[str, Lack]:
     """Return what somebody lacks, by name."""
     file = read_features()
     support = _Support.model_validate_json(SUPPORT_FILE.read_text(encoding="utf-8"))
-    found = {}
+    lacking = {}
     for feature in file.features:
         clients = (*support.lacking.get(feature.support, ()), *feature.lacking)
         if feature.kind == kind and clients:
             for name in feature.names:
-                found[name] = Lack(
+                lacking[name] = Lack(
                     name=name,
                     clients=clients,
                     severity=feature.severity,
                     remedy=Message(file.remedies[feature.remedy]),
                 )
-    return found
+    return lacking

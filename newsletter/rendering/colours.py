@@ -123,9 +123,9 @@ def readable(colour: str, *backgrounds: str, needed: float = TEXT) -> str:
 def tint(base: str, colour: str, share: float) -> str:
     """Return a background mixed from another, weaker where no ink would be read on both."""
     while share > 1 / 256:
-        found = mix(base, colour, share)
-        if least_ratio(ink_on(base, found), (base, found)) >= TEXT:
-            return found
+        mixed = mix(base, colour, share)
+        if least_ratio(ink_on(base, mixed), (base, mixed)) >= TEXT:
+            return mixed
         share /= 2
     return base
 

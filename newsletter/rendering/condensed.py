@@ -65,11 +65,11 @@ def _condense_into(
             key = (child.tag, *(child.get(name) for name in attributes))
             kinds.setdefault(key, []).append(child)
     for children in kinds.values():
-        made = etree.SubElement(small, children[0].tag, _kept(children[0], attributes))
-        stands_for[made] = children
+        merged = etree.SubElement(small, children[0].tag, _kept(children[0], attributes))
+        stands_for[merged] = children
         for child in children:
-            made.tail = _first(made.tail, child.tail)
-        _condense_into(made, children, attributes, stands_for)
+            merged.tail = _first(merged.tail, child.tail)
+        _condense_into(merged, children, attributes, stands_for)
 
 
 def _kept(element: Any, attributes: frozenset[str]) -> dict[str, str]:  # noqa: ANN401

@@ -92,7 +92,7 @@ def _of_each_kind(tree: Any, rules: str) -> Any:  # noqa: ANN401 - lxml has no t
 
 
 def _overrides(tree: Any, rules: str) -> dict[Any, dict[str, str]]:  # noqa: ANN401 - lxml has no types
-    found: dict[Any, dict[str, str]] = {}
+    overrides: dict[Any, dict[str, str]] = {}
     for selectors, block in _RULE.findall(rules):
         values = {
             name: value for name, value in declarations(block) if value.endswith("!important")
@@ -102,8 +102,8 @@ def _overrides(tree: Any, rules: str) -> dict[Any, dict[str, str]]:  # noqa: ANN
         except SelectorError:
             continue
         for element in elements:
-            found.setdefault(element, {}).update(values)
-    return found
+            overrides.setdefault(element, {}).update(values)
+    return overrides
 
 
 def declarations(block: str) -> Iterator[tuple[str, str]]:

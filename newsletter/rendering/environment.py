@@ -165,10 +165,10 @@ class MailTemplates:
 
     def files(self, name: str) -> Files:
         """Return all that a template is rendered from, so that it can be kept as it is now."""
-        found: dict[str, str] = {}
+        files: dict[str, str] = {}
         for folder, path in self._paths(name):
-            found.setdefault(path.relative_to(folder).as_posix(), path.read_text(encoding="utf-8"))
-        return tuple(sorted(found.items()))
+            files.setdefault(path.relative_to(folder).as_posix(), path.read_text(encoding="utf-8"))
+        return tuple(sorted(files.items()))
 
     def _paths(self, name: str) -> Iterator[tuple[Path, Path]]:
         """Yield the files of a template and its partials, each with the folder it is found in."""
@@ -266,11 +266,11 @@ class OwnTemplate:
     @staticmethod
     def read_partials(templates_dir: Path) -> dict[str, str]:
         """Return the text of all partials that may be included, by their paths."""
-        found: dict[str, str] = {}
+        partials: dict[str, str] = {}
         for folder in reversed(template_folders(templates_dir, "email")):
             for path in sorted((folder / "_shared").glob("*.j2")):
-                found[f"_shared/{path.name}"] = path.read_text(encoding="utf-8")
-        return found
+                partials[f"_shared/{path.name}"] = path.read_text(encoding="utf-8")
+        return partials
 
     def _load(self, path: str) -> tuple[str, str, Callable[[], bool]] | None:
         text = self._source.files(self._name).get(path) or self._partials.get(path)

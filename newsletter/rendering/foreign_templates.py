@@ -158,13 +158,13 @@ def _remarks(body: str) -> Iterator[Remark]:
                 line=number,
                 message=msg("Other files are not read: put their text here instead."),
             )
-        for found in _OTHERS.finditer(line):
-            if not _OURS.search(found[0]) and "_shared/" not in found[0]:
+        for match in _OTHERS.finditer(line):
+            if not _OURS.search(match[0]) and "_shared/" not in match[0]:
                 yield Remark(
                     line=number,
                     message=msg(
                         "“{sign}” is a sign of another system; replace or remove it.",
-                        sign=found[0],
+                        sign=match[0],
                     ),
                 )
     try:

@@ -294,8 +294,8 @@ class _Writer:
             (CAPACITY, _lines(event.capacity)),
         )
         links = [(REGISTER, event.url), (CALENDAR, self.setting.calendars.get(event, ""))]
-        told = _named(event.name) + facts + self._panel_links(links)
-        return _panel("event", told, before=self._day(event))
+        content = _named(event.name) + facts + self._panel_links(links)
+        return _panel("event", content, before=self._day(event))
 
     def _day(self, event: Event) -> Markup:
         """Return an event's first day as a leaf of a calendar; its words say the same in full."""

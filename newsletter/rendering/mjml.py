@@ -366,7 +366,7 @@ def _mark_sheets(html: str, inlined: frozenset[str] = frozenset()) -> str:
 def _number_menus(html: str) -> str:
     """Give each menu's button an identifier of its own; the compiler gives all the same."""
     numbers = {side: itertools.count(1) for side in ("id", "for")}
-    return _MENU.sub(lambda found: f' {found[1]}="menu-{next(numbers[found[1]])}"', html)
+    return _MENU.sub(lambda match: f' {match[1]}="menu-{next(numbers[match[1]])}"', html)
 
 
 def _inline_styles(html: str, html_attributes: Iterable[_HtmlAttribute]) -> str:
@@ -444,8 +444,8 @@ def _with_hidden_values(tag: str, marks: _Marks) -> str:
     if tag.startswith("<!--"):
         return tag
     return _HIDDEN_ATTRIBUTE.sub(
-        lambda found: (
-            f'{found[1]}="{marks.hide(resolve(found[2] or found[3] or ""), _UNSAFE_WRITTEN)}"'
+        lambda match: (
+            f'{match[1]}="{marks.hide(resolve(match[2] or match[3] or ""), _UNSAFE_WRITTEN)}"'
         ),
         tag,
     )

@@ -135,13 +135,13 @@ class Publisher:
         Raises:
             NotFoundError: It has none of that name.
         """
-        found = dict(self.templates).get(name)
-        if found is None:
+        template = dict(self.templates).get(name)
+        if template is None:
             raise NotFoundError(
                 msg("There is no template “{name}”.", name=name),
                 remedy=msg("Choose another template in the settings of the newsletter."),
             )
-        return found
+        return template
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -197,14 +197,14 @@ def _idle_findings(template: str, templates_dir: Path) -> Iterator[Finding]:
 
 
 def _template_finding(error: TemplateError) -> Finding:
-    said = f"{error.place}: {error.what}" if error.place else error.what
+    reason = f"{error.place}: {error.what}" if error.place else error.what
     if not error.place:
         return Finding(
             code="template",
             severity=Severity.ERROR,
             place=IssuePlace(field=IssueField.MAIL),
             message=msg(
-                "Part of the text was lost in the conversion to HTML. {reason}", reason=said
+                "Part of the text was lost in the conversion to HTML. {reason}", reason=reason
             ),
             remedy=msg(
                 "Write that passage differently. The template is not at fault; please report it."
@@ -214,6 +214,6 @@ def _template_finding(error: TemplateError) -> Finding:
         code="template",
         severity=Severity.ERROR,
         place=IssuePlace(field=IssueField.MAIL),
-        message=msg("The template cannot be rendered. {reason}", reason=said),
+        message=msg("The template cannot be rendered. {reason}", reason=reason),
         remedy=msg("Correct the template, or choose another."),
     )

@@ -285,7 +285,9 @@ def derived_preheader(issue: Issue) -> str:
     """
     for part in walk_parts(issue):
         lines = (
-            _spoken(content) for block in walk_blocks(part.body) for content in running_texts(block)
+            _without_addresses(content)
+            for block in walk_blocks(part.body)
+            for content in running_texts(block)
         )
         words = " ".join(" ".join(lines).split())
         if words:
@@ -293,7 +295,7 @@ def derived_preheader(issue: Issue) -> str:
     return issue.title
 
 
-def _spoken(content: tuple[Inline, ...]) -> str:
+def _without_addresses(content: tuple[Inline, ...]) -> str:
     """Return the sentences of running text that have no link that is nothing but its address."""
     marked = inline_words(
         tuple(
@@ -397,11 +399,11 @@ class _Content:
         """
         at, missed = 0, set()
         for words in self.words:
-            found = letters.find(words, at, at + len(words) + _NEAR)
-            if found < 0:
+            position = letters.find(words, at, at + len(words) + _NEAR)
+            if position < 0:
                 missed.add(words)
             else:
-                at = found + len(words)
+                at = position + len(words)
         return {words: times for words, times in Counter(self.words).items() if words in missed}
 
 

@@ -81,13 +81,13 @@ def write_rendered(rendered: RenderedIssue) -> bytes:
 def write_error(error: TemplateError) -> bytes:
     """Return an error as an answer."""
     place = error.place or Place()
-    said = {
+    fields = {
         "message": dump_message(error.message),
         "advice": dump_message(error.advice) if error.advice else "",
         "source": str(place.source),
         "line": place.line,
     }
-    return b"E" + json.dumps(said).encode()
+    return b"E" + json.dumps(fields).encode()
 
 
 def write_stop(reason: str) -> bytes:
@@ -107,16 +107,16 @@ def read_answer(answer: bytes, name: str) -> RenderedIssue:
         if kind == b"R":
             return _RENDERED.validate_json(content)
         if kind == b"E":
-            said: dict[str, Any] = json.loads(content)
-            line = said["line"]
+            fields: dict[str, Any] = json.loads(content)
+            line = fields["line"]
             raise TemplateError(
-                load_message(str(said["message"])),
+                load_message(str(fields["message"])),
                 place=Place(
-                    source=str(said["source"])[:200], line=line if isinstance(line, int) else None
+                    source=str(fields["source"])[:200], line=line if isinstance(line, int) else None
                 )
-                if said["source"]
+                if fields["source"]
                 else None,
-                remedy=load_message(str(said["advice"])) if said["advice"] else None,
+                remedy=load_message(str(fields["advice"])) if fields["advice"] else None,
             )
     except (ValidationError, ValueError, KeyError, TypeError):
         kind, content = b"S", b""

@@ -70,19 +70,19 @@ def map_slots(slotted: SlottedText, value: Callable[[str], str]) -> str:
         if isinstance(part, str):
             parts.append(part)
         else:
-            found = value(part.slot) or part.fallback
-            parts.append(escape_html(found, quote=True) if part.escape else found)
+            content = value(part.slot) or part.fallback
+            parts.append(escape_html(content, quote=True) if part.escape else content)
     return "".join(parts)
 
 
-def require_slots(slotted: SlottedText, wanted: frozenset[Slot], *, template: str) -> None:
+def require_slots(slotted: SlottedText, required: frozenset[Slot], *, template: str) -> None:
     """Check that a body offers what every mail must.
 
     Raises:
         TemplateError: A slot is not used.
     """
     used = {part.slot for part in slotted if isinstance(part, SlotUse)}
-    if lacking := sorted(wanted - used):
+    if lacking := sorted(required - used):
         names = ", ".join(f"slots.{slot}" for slot in lacking)
         raise TemplateError(
             msg("The template {template} does not use {names}.", template=template, names=names),

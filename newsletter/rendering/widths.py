@@ -86,7 +86,7 @@ def with_picture_widths(html: str, room: Room) -> str:
         tag = picture[0]
         source, written = _SOURCE.search(tag), _WIDTH.search(tag)
         own = _OWN_WIDTH.search(source[1] or source[2] or "") if source else None
-        known = [int(found[1]) for found in (own, written) if found]
+        known = [int(match[1]) for match in (own, written) if match]
         width = min(int(room.width), *known) if known else int(room.width)
         tag = _WIDTH.sub("", tag)
         end = "/>" if tag.endswith("/>") else ">"

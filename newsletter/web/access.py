@@ -132,9 +132,9 @@ class Access:
 
 def access_of(request: Request) -> Access:
     """Return the application's `Access`."""
-    found = request.app.state.access
-    assert isinstance(found, Access)  # noqa: S101 - put there by `create_app`
-    return found
+    access = request.app.state.access
+    assert isinstance(access, Access)  # noqa: S101 - put there by `create_app`
+    return access
 
 
 def browser_of(request: Request) -> Browser:

@@ -149,8 +149,8 @@ def create_app(
         del error
         if request.headers.get("hx-request"):
             return Response(status_code=204, headers={"HX-Redirect": "/sign-in"})
-        wanted = request.url.path if request.method == "GET" else "/home"
-        return RedirectResponse(f"/sign-in?next={quote(wanted)}", status_code=303)
+        destination = request.url.path if request.method == "GET" else "/home"
+        return RedirectResponse(f"/sign-in?next={quote(destination)}", status_code=303)
 
     @app.exception_handler(ForbiddenError)
     def forbidden(request: Request, error: ForbiddenError) -> HTMLResponse:

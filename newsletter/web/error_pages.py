@@ -87,13 +87,13 @@ def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of
     ) -> HTMLResponse:
         visit = _visit_of(request) if kind in _WITHIN else None
         language = visit.language if visit else pages.language_of(request)
-        said = error.in_language(language) if error else ""
+        text = error.in_language(language) if error else ""
         if visit is None:
             return pages.show(
-                "errors/failed.html", status=status, language=language, kind=kind, said=said
+                "errors/failed.html", status=status, language=language, kind=kind, said=text
             )
         return pages.show_to(
-            visit, request, "errors/failed_within.html", status=status, kind=kind, said=said
+            visit, request, "errors/failed_within.html", status=status, kind=kind, said=text
         )
 
     @app.exception_handler(TokenError)

@@ -164,15 +164,15 @@ def _with_errors(
 
 def _drafts(session: Session, written: Sequence[Newsletter]) -> list[_Draft]:
     """Return the drafts edited last that may still be written on."""
-    found = [
+    drafts = [
         _Draft(newsletter=row, draft=draft)
         for row in written
         for draft in list_drafts(session, row.id)[:_SHOWN]
     ]
-    found.sort(key=lambda entry: entry.draft.saved_at, reverse=True)
+    drafts.sort(key=lambda entry: entry.draft.saved_at, reverse=True)
     return [
         entry
-        for entry in found
+        for entry in drafts
         if entry.draft.issue_id is None or not sent_as(session, entry.draft.issue_id)
     ][:_SHOWN]
 
@@ -181,18 +181,18 @@ def _outcomes(
     session: Session, workspace: Workspace, rows: Sequence[Newsletter], seen: Collection[int]
 ) -> list[_Outcome]:
     by_slug = {row.slug: row for row in rows}
-    found = []
+    outcomes = []
     for headline in list_past(session, seen, limit=_SHOWN):
         newsletter = by_slug[headline.newsletter]
         number = headline.mailing_id
-        found.append(
+        outcomes.append(
             _Outcome(
                 newsletter=newsletter,
                 summary=summarise(session, newsletter.id, number, workspace.figures),
                 clicks=count_clicks(session, number),
             )
         )
-    return found
+    return outcomes
 
 
 def _readers(session: Session, workspace: Workspace, rows: Sequence[Newsletter]) -> list[_Readers]:

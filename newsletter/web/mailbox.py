@@ -39,13 +39,13 @@ def inbox_router(mailbox: MailboxStore, pages: Pages, *, public_url: str) -> Rou
     @router.get("")
     def inbox(request: Request, q: str = "", page: int = 1) -> HTMLResponse:
         offset = (max(page, 1) - 1) * _PAGE
-        found = mailbox.list(search=q, offset=offset, limit=_PAGE + 1)
+        mails = mailbox.list(search=q, offset=offset, limit=_PAGE + 1)
         return pages.show(
             "mailbox/inbox.html",
             language=pages.language_of(request),
             zone=_zone_of(request),
-            messages=found[:_PAGE],
-            more=len(found) > _PAGE,
+            messages=mails[:_PAGE],
+            more=len(mails) > _PAGE,
             page=max(page, 1),
             q=q,
             total=mailbox.count(),

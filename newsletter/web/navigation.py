@@ -45,8 +45,8 @@ def entries_for(visit: Visit) -> list[Entry]:
 
 def is_current(entry: Entry, path: str) -> bool:
     """Return whether a path lies within an entry; all of a newsletter's pages begin alike."""
-    found = _ELSEWHERE.match(path)
-    place = found[1] if found else path
+    match = _ELSEWHERE.match(path)
+    place = match[1] if match else path
     place = {"/segments": "/subscribers", "/series": "/mailings", "/digests": "/mailings"}.get(
         place, place
     )

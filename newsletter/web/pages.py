@@ -236,9 +236,9 @@ def _zone_of(context: Context) -> ZoneInfo | None:
 def _day(context: Context, value: date | str) -> Markup:
     """Write a day in full; an instant (also in ISO 8601) falls on a day of the reader's zone."""
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    found = moment.astimezone(_zone_of(context)) if isinstance(moment, datetime) else moment
-    shown = formats.format_day(found, Language(context["lang"]))
-    return Markup('<time datetime="{}">{}</time>').format(f"{found:%Y-%m-%d}", shown)
+    day = moment.astimezone(_zone_of(context)) if isinstance(moment, datetime) else moment
+    shown = formats.format_day(day, Language(context["lang"]))
+    return Markup('<time datetime="{}">{}</time>').format(f"{day:%Y-%m-%d}", shown)
 
 
 @pass_context

@@ -39,7 +39,7 @@ from subscribers.segments.model import fields_of
 from subscribers.segments.parse import parse_query
 
 
-def add_field(session: Session, actor: Actor, newsletter_id: int, wanted: Field) -> Field:
+def add_field(session: Session, actor: Actor, newsletter_id: int, draft: Field) -> Field:
     """Add a field after the others; all newsletters of the group have it then.
 
     Raises:
@@ -48,7 +48,7 @@ def add_field(session: Session, actor: Actor, newsletter_id: int, wanted: Field)
         ForbiddenError: The actor does not administer every newsletter of the group.
     """
     group = _hold(session, actor, newsletter_id)
-    field = check_definition(wanted)
+    field = check_definition(draft)
     _refuse_taken_key(session, group, field)
     known = list_fields(session, newsletter_id)
     _refuse_names(field, known)
@@ -66,13 +66,13 @@ def add_field(session: Session, actor: Actor, newsletter_id: int, wanted: Field)
     return field
 
 
-def add_fields(session: Session, actor: Actor, newsletter_id: int, wanted: Iterable[Field]) -> None:
+def add_fields(session: Session, actor: Actor, newsletter_id: int, fields: Iterable[Field]) -> None:
     """Add several fields, all or none; see `add_field`."""
-    for field in wanted:
+    for field in fields:
         add_field(session, actor, newsletter_id, field)
 
 
-def change_field(session: Session, actor: Actor, newsletter_id: int, wanted: Field) -> Field:
+def change_field(session: Session, actor: Actor, newsletter_id: int, changed_field: Field) -> Field:
     """Change a field, which is known by its key; options that are left out go, with who chose them.
 
     Raises:
@@ -82,8 +82,8 @@ def change_field(session: Session, actor: Actor, newsletter_id: int, wanted: Fie
         ForbiddenError: The actor does not administer every newsletter of the group.
     """
     _hold(session, actor, newsletter_id)
-    row = _find_row(session, newsletter_id, wanted.key)
-    before, field = field_of_row(row), check_definition(wanted)
+    row = _find_row(session, newsletter_id, changed_field.key)
+    before, field = field_of_row(row), check_definition(changed_field)
     others = [each for each in list_fields(session, newsletter_id) if each.key != field.key]
     _refuse_names(field, others)
     if field.type is not before.type and count_values(session, newsletter_id, field.key):
@@ -93,12 +93,12 @@ def change_field(session: Session, actor: Actor, newsletter_id: int, wanted: Fie
             place=Place(field="type"),
         )
     kept = {option.value for option in field.options}
-    gone = [
+    removed = [
         dict(option) | {"removed": True} for option in row.options if option["value"] not in kept
     ]
     for name, value in _columns(field).items():
         setattr(row, name, value)
-    row.options = [*row.options, *gone]
+    row.options = [*row.options, *removed]
     session.flush()
     old, new = field_to_json(before), field_to_json(field)
     changed = {name: [old[name], new[name]] for name in new if old[name] != new[name]}
@@ -118,13 +118,13 @@ def order_fields(session: Session, actor: Actor, newsletter_id: int, keys: Seque
     rows = {row.key: row for row in list_field_rows(session, newsletter_id)}
     if missing := [key for key in keys if key not in rows]:
         raise no_such_field(list_fields(session, newsletter_id), missing[0])
-    wanted = list(dict.fromkeys([*keys, *rows]))
-    if wanted == list(rows):
+    ordered = list(dict.fromkeys([*keys, *rows]))
+    if ordered == list(rows):
         return
-    for position, key in enumerate(wanted, start=1):
+    for position, key in enumerate(ordered, start=1):
         rows[key].position = position
     session.flush()
-    _record(session, actor, Action.FIELD_ORDER, newsletter_id, "", {"order": wanted})
+    _record(session, actor, Action.FIELD_ORDER, newsletter_id, "", {"order": ordered})
 
 
 def delete_field(session: Session, actor: Actor, newsletter_id: int, key: str) -> int:

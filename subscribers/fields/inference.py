@@ -69,17 +69,17 @@ class Inference:
             taken: Keys that other fields have.
         """
         kind = self.type()
-        wanted = Field(
+        inferred = Field(
             key=key_for(name, taken),
             type=kind,
             labels={language.value: name.strip()[:100]},
             options=tuple(map(_option, self._options)) if kind is FieldType.CHOICES else (),
         )
         try:
-            return check_definition(wanted)
+            return check_definition(inferred)
         except ListError:
             # Two options that are one to people, or a name with odd characters.
-            plain = Field(key=wanted.key, type=FieldType.TEXT)
+            plain = Field(key=inferred.key, type=FieldType.TEXT)
             return check_definition(plain)
 
 

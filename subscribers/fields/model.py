@@ -131,66 +131,66 @@ def fold_label(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def check_definition(wanted: Field) -> Field:
+def check_definition(field: Field) -> Field:
     """Return a field as it may be kept, its texts trimmed.
 
     Raises:
         ListError: It cannot be; the place names which part of it.
     """
-    if not _KEY.fullmatch(wanted.key):
+    if not _KEY.fullmatch(field.key):
         raise _fault(
             "key",
-            msg("“{key}” cannot be the key of a field.", key=wanted.key[:60]),
+            msg("“{key}” cannot be the key of a field.", key=field.key[:60]),
             msg("Use a-z, 0-9 and _, at most 40 characters, the first of them a letter."),
         )
-    if wanted.key in RESERVED_KEYS:
+    if field.key in RESERVED_KEYS:
         raise _fault(
             "key",
-            msg("“{key}” has a meaning of its own already.", key=wanted.key),
+            msg("“{key}” has a meaning of its own already.", key=field.key),
             msg("Choose another key."),
         )
-    if wanted.is_topic and wanted.type is not FieldType.CHOICES:
+    if field.is_topic and field.type is not FieldType.CHOICES:
         raise _fault(
             "type",
             msg("The field “topic” holds a newsletter’s topics, of which readers choose any."),
             msg("Choose the type choices."),
         )
-    if wanted.retention_days is not None and not 1 <= wanted.retention_days <= _MOST_DAYS:
+    if field.retention_days is not None and not 1 <= field.retention_days <= _MOST_DAYS:
         raise _fault(
             "retention_days",
             msg("The number of days is out of range."),
             msg("Write a whole number from 1 to {limit}.", limit=Number(_MOST_DAYS)),
         )
-    labels = _texts("labels", wanted.labels, _LABEL)
+    labels = _texts("labels", field.labels, _LABEL)
     return Field(
-        key=wanted.key,
-        type=wanted.type,
+        key=field.key,
+        type=field.type,
         labels=labels,
-        options=_check_options(wanted),
-        required=wanted.required,
-        ask_on_joining=wanted.ask_on_joining,
-        reader_may_change=wanted.reader_may_change or wanted.is_topic,
-        purpose=_text("purpose", wanted.purpose, _PURPOSE),
-        retention_days=wanted.retention_days,
+        options=_check_options(field),
+        required=field.required,
+        ask_on_joining=field.ask_on_joining,
+        reader_may_change=field.reader_may_change or field.is_topic,
+        purpose=_text("purpose", field.purpose, _PURPOSE),
+        retention_days=field.retention_days,
     )
 
 
-def _check_options(wanted: Field) -> tuple[Option, ...]:
-    if not wanted.type.has_options:
-        if wanted.options:
+def _check_options(field: Field) -> tuple[Option, ...]:
+    if not field.type.has_options:
+        if field.options:
             raise _fault(
                 "options",
                 msg("A field of this type has no options."),
                 msg("Choose the type choice or choices, or remove the options."),
             )
         return ()
-    if not wanted.options:
+    if not field.options:
         raise _fault(
             "options",
             msg("There is nothing to choose from."),
             msg("Add at least one option."),
         )
-    if len(wanted.options) > _MOST_OPTIONS:
+    if len(field.options) > _MOST_OPTIONS:
         raise _fault(
             "options",
             msg("There are more than {limit} options.", limit=Number(_MOST_OPTIONS)),
@@ -202,7 +202,7 @@ def _check_options(wanted: Field) -> tuple[Option, ...]:
             labels=_texts("options", option.labels, _LABEL),
             descriptions=_texts("options", option.descriptions, _DESCRIPTION),
         )
-        for option in wanted.options
+        for option in field.options
     )
     known: dict[str, str] = {}
     for option in options:
@@ -282,7 +282,7 @@ def current_values(known: Iterable[Field], attributes: Mapping[str, Any]) -> dic
 
     What a deleted field or a removed option left there, until it is purged, is not among it.
     """
-    found: dict[str, Value] = {}
+    values: dict[str, Value] = {}
     for each in known:
         value = attributes.get(each.key)
         if each.type.has_options:
@@ -292,8 +292,8 @@ def current_values(known: Iterable[Field], attributes: Mapping[str, Any]) -> dic
             elif value not in options:
                 value = None
         if value is not None:
-            found[each.key] = value
-    return found
+            values[each.key] = value
+    return values
 
 
 def field_to_json(field: Field) -> dict[str, Any]:
@@ -320,8 +320,8 @@ def field_from_json(known: Mapping[str, Any]) -> Field:
     try:
         options = tuple(options_from_json(known.get("options", ())))
         given = {name: known[name] for name in field_to_json(_ANY) if name in known}
-        wanted = Field(**given | {"type": FieldType(known["type"]), "options": options})
-        return check_definition(wanted)
+        field = Field(**given | {"type": FieldType(known["type"]), "options": options})
+        return check_definition(field)
     except (ValueError, TypeError, KeyError, AttributeError):
         raise _fault(
             "type",

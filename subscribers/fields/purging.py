@@ -113,7 +113,7 @@ def _left_before(group_id: int, end: datetime) -> ColumnElement[bool]:
 def _take_away(
     engine: Engine,
     row: FieldRow,
-    wanted: ColumnElement[bool],
+    condition: ColumnElement[bool],
     options: set[str] | None,
     most: int | None,
 ) -> int:
@@ -125,7 +125,7 @@ def _take_away(
             SubscriptionRow.newsletter_id.in_(
                 select(NewsletterRow.id).where(NewsletterRow.group_id == row.group_id)
             ),
-            wanted,
+            condition,
         )
         .order_by(SubscriptionRow.newsletter_id, SubscriptionRow.subscriber_id)
         .limit(_PAGE)
@@ -134,15 +134,15 @@ def _take_away(
     count, last = 0, (0, 0)
     while True:
         with transaction(engine) as session:
-            found = session.scalars(page.where(place > last)).all()
-            for relation in found:
+            subscriptions = session.scalars(page.where(place > last)).all()
+            for relation in subscriptions:
                 relation.attributes = _without(relation.attributes, row.key, options)
                 # Nobody changed their mind: an import is still undone for them.
                 flag_modified(relation, "changed_at")
-        count += len(found)
-        if not found or (most is not None and count >= most):
+        count += len(subscriptions)
+        if not subscriptions or (most is not None and count >= most):
             return count
-        last = (found[-1].newsletter_id, found[-1].subscriber_id)
+        last = (subscriptions[-1].newsletter_id, subscriptions[-1].subscriber_id)
 
 
 def _without(attributes: dict[str, Any], key: str, options: set[str] | None) -> dict[str, Any]:

@@ -95,11 +95,11 @@ def _quoted(text: str) -> str:
 
 def split_options(text: str) -> list[str]:
     """Return the options that one text names, apart."""
-    found = (
+    options = (
         (quoted.replace('""', '"') if quoted else plain).strip()
         for quoted, plain in _PARTS.findall(text)
     )
-    return [part for part in found if part]
+    return [part for part in options if part]
 
 
 def fault(field: Field, what: Message, remedy: Message | None) -> ListError:

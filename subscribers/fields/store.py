@@ -26,10 +26,10 @@ def find_field(session: Session, newsletter_id: int, key: str) -> Field:
         NotFoundError: There is none of that key.
     """
     known = list_fields(session, newsletter_id)
-    found = field_of(known, key)
-    if found is None:
+    field = field_of(known, key)
+    if field is None:
         raise no_such_field(known, key)
-    return found
+    return field
 
 
 def no_such_field(known: Sequence[Field], key: str) -> NotFoundError:

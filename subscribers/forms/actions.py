@@ -27,14 +27,14 @@ from subscribers.forms.model import (
 from subscribers.forms.store import form_of_row, list_sites, no_such_form
 
 
-def add_form(session: Session, actor: Actor, newsletter_id: int, wanted: JoinForm) -> JoinForm:
+def add_form(session: Session, actor: Actor, newsletter_id: int, draft: JoinForm) -> JoinForm:
     """Add a form.
 
     Raises:
         ListError: The definition is wrong.
         ConflictError: The short name is taken, or there are too many forms.
     """
-    form = _check(session, newsletter_id, wanted)
+    form = _check(session, newsletter_id, draft)
     count = session.scalar(select(func.count()).where(FormRow.newsletter_id == newsletter_id))
     if (count or 0) >= MOST_FORMS:
         raise ConflictError(
@@ -56,15 +56,15 @@ def add_form(session: Session, actor: Actor, newsletter_id: int, wanted: JoinFor
     return form_of_row(row)
 
 
-def change_form(session: Session, actor: Actor, newsletter_id: int, wanted: JoinForm) -> JoinForm:
+def change_form(session: Session, actor: Actor, newsletter_id: int, form: JoinForm) -> JoinForm:
     """Change a form, which is known by its short name.
 
     Raises:
         ListError: The definition is wrong.
         NotFoundError: There is no such form.
     """
-    row = _hold(session, newsletter_id, wanted.slug)
-    before, after = _columns(form_of_row(row)), _columns(_check(session, newsletter_id, wanted))
+    row = _hold(session, newsletter_id, form.slug)
+    before, after = _columns(form_of_row(row)), _columns(_check(session, newsletter_id, form))
     for name, value in after.items():
         setattr(row, name, value)
     session.flush()
@@ -92,7 +92,7 @@ def delete_form(session: Session, actor: Actor, newsletter_id: int, slug: str) -
 
 
 def set_sites(
-    session: Session, actor: Actor, newsletter_id: int, wanted: Iterable[str]
+    session: Session, actor: Actor, newsletter_id: int, sites: Iterable[str]
 ) -> Sequence[str]:
     """Set on which websites a newsletter's forms may stand; return their origins.
 
@@ -100,7 +100,7 @@ def set_sites(
         ListError: One is no website, or there are too many.
         ConflictError: A form leads to a website that would go.
     """
-    origins = sorted({read_site(text) for text in wanted if text.strip()})
+    origins = sorted({read_site(text) for text in sites if text.strip()})
     if len(origins) > MOST_SITES:
         raise ListError(
             msg("There are more than {limit} websites.", limit=Number(MOST_SITES)),
@@ -136,9 +136,9 @@ def set_sites(
     return origins
 
 
-def _check(session: Session, newsletter_id: int, wanted: JoinForm) -> JoinForm:
+def _check(session: Session, newsletter_id: int, form: JoinForm) -> JoinForm:
     known, sites = list_fields(session, newsletter_id), list_sites(session, newsletter_id)
-    return check_form(wanted, known, sites)
+    return check_form(form, known, sites)
 
 
 def _hold(session: Session, newsletter_id: int, slug: str) -> FormRow:

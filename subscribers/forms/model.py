@@ -48,8 +48,8 @@ class JoinForm:
 
     def asked_of(self, known: Sequence[Field]) -> tuple[Field, ...]:
         """Return the fields it asks; of one that was deleted since, nothing is asked."""
-        found = (field_of(known, key) for key in self.fields)
-        return tuple(field for field in found if field is not None)
+        fields = (field_of(known, key) for key in self.fields)
+        return tuple(field for field in fields if field is not None)
 
 
 #: A newsletter's own form where no field is asked, and what a request by mail comes by.
@@ -63,27 +63,27 @@ def own_form(known: Iterable[Field]) -> JoinForm:
     )
 
 
-def check_form(wanted: JoinForm, known: Sequence[Field], sites: Collection[str]) -> JoinForm:
+def check_form(form: JoinForm, known: Sequence[Field], sites: Collection[str]) -> JoinForm:
     """Return a form as it may be kept, its texts trimmed.
 
     Args:
-        wanted: As somebody typed it.
+        form: As somebody typed it.
         known: The fields there are.
         sites: The newsletter's websites, by origin.
 
     Raises:
         ListError: It cannot be; the place names which part of it.
     """
-    if not _SLUG.fullmatch(wanted.slug) or wanted.slug in RESERVED_SLUGS:
+    if not _SLUG.fullmatch(form.slug) or form.slug in RESERVED_SLUGS:
         raise _fault(
             "slug",
-            msg("“{slug}” cannot be the short name of a form.", slug=wanted.slug[:60]),
+            msg("“{slug}” cannot be the short name of a form.", slug=form.slug[:60]),
             msg(
                 "Use a-z, 0-9 and hyphens, at most 40 characters; {words} are taken.",
                 words=Listing(tuple(sorted(RESERVED_SLUGS))),
             ),
         )
-    for key in wanted.fields:
+    for key in form.fields:
         if field_of(known, key) is None:
             raise _fault(
                 "fields",
@@ -91,22 +91,22 @@ def check_form(wanted: JoinForm, known: Sequence[Field], sites: Collection[str])
                 msg("The fields are: {names}.", names=Listing(tuple(each.key for each in known))),
             )
     return JoinForm(
-        id=wanted.id,
-        slug=wanted.slug,
-        title=_text("title", wanted.title, _TITLE),
-        introduction=_text("introduction", wanted.introduction, _INTRODUCTION, lines=True),
-        button=_text("button", wanted.button, _BUTTON),
-        language=wanted.language,
-        asks_name=wanted.asks_name,
-        asks_frequency=wanted.asks_frequency,
-        fields=tuple(dict.fromkeys(wanted.fields)),
-        tags=_tags(wanted.tags),
-        success_url=_success_url(wanted.success_url.strip(), sites),
+        id=form.id,
+        slug=form.slug,
+        title=_text("title", form.title, _TITLE),
+        introduction=_text("introduction", form.introduction, _INTRODUCTION, lines=True),
+        button=_text("button", form.button, _BUTTON),
+        language=form.language,
+        asks_name=form.asks_name,
+        asks_frequency=form.asks_frequency,
+        fields=tuple(dict.fromkeys(form.fields)),
+        tags=_tags(form.tags),
+        success_url=_success_url(form.success_url.strip(), sites),
     )
 
 
-def _tags(wanted: Iterable[str]) -> tuple[str, ...]:
-    tags = tuple(dict.fromkeys(filter(None, (_text("tags", tag, _TAG) for tag in wanted))))
+def _tags(given: Iterable[str]) -> tuple[str, ...]:
+    tags = tuple(dict.fromkeys(filter(None, (_text("tags", tag, _TAG) for tag in given))))
     if len(tags) > _MOST_TAGS:
         raise _fault(
             "tags",

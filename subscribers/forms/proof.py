@@ -22,7 +22,7 @@ from newsletter.tokens import Purpose, TokenSigner
 _ALGORITHM = "PBKDF2/SHA-256"
 #: Rounds of one try, and between which tries the solution lies: about 300 tries of 1.5 ms by one
 #: core of a desktop, a second or two by a telephone; making one takes the server one try.
-_ROUNDS, _FEWEST, _MOST = 5_000, 200, 400
+_ITERATIONS, _FEWEST, _MOST = 5_000, 200, 400
 #: Seconds within which a challenge must come back.
 _HOLDS = 3_600
 _LONGEST = 4_000
@@ -53,16 +53,16 @@ class ProofOfWork:
 
     def challenge(self, newsletter_id: int) -> dict[str, Any]:
         """Return a new challenge as the solver reads it, for requests to join one newsletter."""
-        made = create_challenge(
+        challenge = create_challenge(
             _ALGORITHM,
-            _ROUNDS,
+            _ITERATIONS,
             counter=_FEWEST + secrets.randbelow(_MOST - _FEWEST),
             expires_at=int(time.time()) + _HOLDS,
             data={"newsletter": newsletter_id},
             hmac_secret=self._keys[0],
             hmac_key_secret=_key_of_solutions(self._keys[0]),
         )
-        return dict(made.to_dict())
+        return dict(challenge.to_dict())
 
     def solved(self, newsletter_id: int, text: str) -> str:
         """Return the name of the challenge that a text solves; empty for none of ours.
@@ -83,10 +83,10 @@ class ProofOfWork:
 
 def _holds(payload: Payload, key: bytes) -> bool:
     try:
-        found = verify_solution(payload, key, hmac_key_secret=_key_of_solutions(key))
+        verified = verify_solution(payload, key, hmac_key_secret=_key_of_solutions(key))
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return False
-    return bool(found.verified)
+    return bool(verified.verified)
 
 
 def _key_of_solutions(key: bytes) -> bytes:

@@ -54,8 +54,8 @@ class Problem:
     @property
     def warning(self) -> Message:
         """What was odd, without a word of the import: of a trial nothing is imported."""
-        found = dict(self.problem.values).get("warning")
-        return found if isinstance(found, Message) else self.problem
+        warning = dict(self.problem.values).get("warning")
+        return warning if isinstance(warning, Message) else self.problem
 
 
 class RefusedError(Exception):
@@ -142,9 +142,9 @@ def _guess(names: Collection[str], custom: Sequence[Field]) -> _Guess:
     strong = {ours for name, ours in columns.items() if not is_weak(name)}
     columns = {n: ours for n, ours in columns.items() if not (is_weak(n) and ours in strong)}
     for name in names:
-        found = field_named(custom, _NUMBERED.sub("", name))
-        if found and (name not in columns or is_weak(name)):
-            columns[name] = FIELD + found.key
+        field = field_named(custom, _NUMBERED.sub("", name))
+        if field and (name not in columns or is_weak(name)):
+            columns[name] = FIELD + field.key
     return _Guess(columns, known)
 
 
@@ -247,8 +247,8 @@ def _refuse_doubles(columns: Mapping[str, str], place: Place) -> None:
 def late_column(name: str, form: ListForm) -> str:
     """Return what a column is that the list's beginning did not have."""
     ours = _guess_one(name, form.known) or IGNORED
-    if ours == IGNORED and (found := field_named([*form.custom.values()], name)):
-        ours = FIELD + found.key
+    if ours == IGNORED and (field := field_named([*form.custom.values()], name)):
+        ours = FIELD + field.key
     return IGNORED if ours not in SHARED and ours in form.fields else ours
 
 

@@ -52,10 +52,10 @@ def read_instant(text: str, zone: ZoneInfo) -> datetime | None:
         The instant, aware; None when the text is no date, or one that could be two (1/5/2026).
     """
     plain = unicodedata.normalize("NFKC", text).strip()
-    found = _numbered(plain, zone) or _iso(plain) or _day_and_time(plain) or _in_words(plain)
-    if found is None or not _EARLIEST <= found.year <= _LATEST:
+    instant = _numbered(plain, zone) or _iso(plain) or _day_and_time(plain) or _in_words(plain)
+    if instant is None or not _EARLIEST <= instant.year <= _LATEST:
         return None
-    return found.replace(tzinfo=zone) if found.tzinfo is None else found
+    return instant.replace(tzinfo=zone) if instant.tzinfo is None else instant
 
 
 def read_day(text: str) -> date | None:
@@ -67,8 +67,8 @@ def read_day(text: str) -> date | None:
     plain = unicodedata.normalize("NFKC", text).strip()
     if re.fullmatch(r"\d{5}", plain) and int(plain) in _EXCEL_BIRTHDAYS:
         return (_EXCEL + timedelta(days=int(plain))).date()
-    found = _iso(plain) or _day_and_time(plain) or _in_words(plain)
-    return found.date() if found is not None and found.year in _YEARS else None
+    instant = _iso(plain) or _day_and_time(plain) or _in_words(plain)
+    return instant.date() if instant is not None and instant.year in _YEARS else None
 
 
 def _iso(plain: str) -> datetime | None:
@@ -101,8 +101,8 @@ def _day_and_time(plain: str) -> datetime | None:
     rest = _WEEKDAY.sub("", plain[day.end() :])
     numbers = [int(part) for part in day.groups() if part is not None]
     try:
-        found = datetime(*numbers[:3])  # type: ignore[arg-type] # noqa: DTZ001 - a wall clock
-        return _with_time(found, rest) if rest.strip() else found
+        moment = datetime(*numbers[:3])  # type: ignore[arg-type] # noqa: DTZ001 - a wall clock
+        return _with_time(moment, rest) if rest.strip() else moment
     except ValueError:
         return None
 
@@ -116,11 +116,11 @@ def _with_time(day: datetime, text: str) -> datetime | None:
         hour += 12
     elif half in {"午前", "am"} and hour == 12:  # noqa: PLR2004 - midnight
         hour = 0
-    found = day.replace(hour=hour, minute=int(time[3] or 0), second=int(time[4] or 0))
+    moment = day.replace(hour=hour, minute=int(time[3] or 0), second=int(time[4] or 0))
     if not time[6]:
-        return found
+        return moment
     offset = _ZONES.get(time[6].lower(), time[6]).replace(":", "")
-    return datetime.strptime(f"{found:%Y-%m-%dT%H:%M:%S}{offset}", "%Y-%m-%dT%H:%M:%S%z")
+    return datetime.strptime(f"{moment:%Y-%m-%dT%H:%M:%S}{offset}", "%Y-%m-%dT%H:%M:%S%z")
 
 
 def _in_words(plain: str) -> datetime | None:

@@ -118,20 +118,20 @@ class _Row(NamedTuple):
     """A record under way: its values by our fields, and what was odd about them."""
 
     record: Record
-    said: dict[str, Any]
+    values: dict[str, Any]
     zone: ZoneInfo
     notes: list[Problem]
 
     def text(self, name: str) -> str:
-        value = self.said.get(name, "")
+        value = self.values.get(name, "")
         return value if isinstance(value, str) else str(value)
 
     def refused(self, name: str, value: object, problem: Message) -> RefusedError:
-        found = Problem(line=self.record.line, field=name, value=shown(value), problem=problem)
-        return RefusedError(found)
+        refusal = Problem(line=self.record.line, field=name, value=shown(value), problem=problem)
+        return RefusedError(refusal)
 
     def note(self, name: str, problem: Message, value: str | None = None) -> None:
-        value = shown(self.said.get(name)) if value is None else value
+        value = shown(self.values.get(name)) if value is None else value
         self.notes.append(
             Problem(
                 line=self.record.line,
@@ -150,8 +150,8 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> Entry:
     Raises:
         RefusedError: A value is wrong; the problem names it.
     """
-    said, attributes = _values(record, form)
-    given = said.get("address", "")
+    values, attributes = _values(record, form)
+    given = values.get("address", "")
     try:
         address = parse_address(str(given))
     except ListError as error:
@@ -160,10 +160,10 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> Entry:
         ) from None
     marked = _marked(record, form) if form.marks else None
     odd = address.warnings or marked or form.has_states or record.beyond
-    if not (attributes or odd) and said.keys() <= _WHO:
+    if not (attributes or odd) and values.keys() <= _WHO:
         # Most lists have little more than addresses and names.
-        return Entry(record.line, address, clean_name(str(said.get("name", ""))), "", {})
-    row = _Row(record, said, form.zone(zone), [])
+        return Entry(record.line, address, clean_name(str(values.get("name", ""))), "", {})
+    row = _Row(record, values, form.zone(zone), [])
     for warning in address.warnings:
         row.note("address", warning)
     if record.beyond:
@@ -185,14 +185,16 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> Entry:
         name=_name(row, language) or address.name,
         language=language,
         attributes=attributes,
-        time_zone=_time_zone(row) if "time_zone" in said else "",
-        format="text" if "format" in said and fold(row.text("format")) in PLAIN_TEXT else "",
-        frequency=_frequency(row) if "frequency" in said else "",
-        tags=_tags(row) if "tags" in said else (),
-        consent=_consent(row) if not _CONSENT.isdisjoint(said) else _NO_CONSENT,
+        time_zone=_time_zone(row) if "time_zone" in values else "",
+        format="text" if "format" in values and fold(row.text("format")) in PLAIN_TEXT else "",
+        frequency=_frequency(row) if "frequency" in values else "",
+        tags=_tags(row) if "tags" in values else (),
+        consent=_consent(row) if not _CONSENT.isdisjoint(values) else _NO_CONSENT,
         state=state,
         unsubscribed_at=left_at,
-        paused_until=_instant(row, "paused_until", ahead=True) if "paused_until" in said else None,
+        paused_until=_instant(row, "paused_until", ahead=True)
+        if "paused_until" in values
+        else None,
         suppressed=suppressed,
         notes=tuple(row.notes),
     )
@@ -200,7 +202,7 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> Entry:
 
 def _values(record: Record, form: ListForm) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a record's values by our fields, and its attributes; blank values are left out."""
-    said: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     attributes: dict[str, Any] = {}
     values, defused = record.values, form.defused
     for name, ours, key in form.kept:
@@ -223,25 +225,25 @@ def _values(record: Record, form: ListForm) -> tuple[dict[str, Any], dict[str, A
         if key:
             attributes[key] = value
         elif ours in SHARED:
-            attributes |= _take(record, said, name, ours, value)
+            attributes |= _take(record, fields, name, ours, value)
         else:
-            said[ours] = value
-    return said, attributes
+            fields[ours] = value
+    return fields, attributes
 
 
 def _take(
-    record: Record, said: dict[str, Any], name: str, ours: str, value: object
+    record: Record, fields: dict[str, Any], name: str, ours: str, value: object
 ) -> dict[str, Any]:
     """Take a value for a field beside what another column gave; return attributes that it holds."""
     if ours == "attributes":
         return _attributes(record, name, value)
-    if ours == "tags" and ours in said:
-        said[ours] = [*_split_tags(said[ours]), *_split_tags(value)]
-    elif ours == "disabled" and is_false(said.get(ours, "")):
-        said[ours] = value
+    if ours == "tags" and ours in fields:
+        fields[ours] = [*_split_tags(fields[ours]), *_split_tags(value)]
+    elif ours == "disabled" and is_false(fields.get(ours, "")):
+        fields[ours] = value
     elif ours == "state":
-        said.setdefault("states", []).append(value)
-    said.setdefault(ours, value)
+        fields.setdefault("states", []).append(value)
+    fields.setdefault(ours, value)
     return {}
 
 
@@ -264,9 +266,9 @@ def _marked(record: Record, form: ListForm) -> tuple[str, ListState] | None:
         value = values.get(name)
         if value is None or value in ("", False) or isinstance(value, dict | list):
             continue
-        said = speaks_against(name, mark, str(value).strip())
-        if said is not None:
-            return name, said
+        state = speaks_against(name, mark, str(value).strip())
+        if state is not None:
+            return name, state
     return None
 
 
@@ -276,64 +278,64 @@ def speaks_against(name: str, mark: str, text: str) -> ListState | None:
     if "://" in text:
         # A link to leave by, such as every newsletter's export may carry, says nothing.
         return None
-    said = against_mail(text)
-    if said is None and mark == "hint":
-        said = read_state(text)
-        return None if said is ListState.CONFIRMED else said
-    if said is None and mark == "disabled" and not is_false(text):
+    state = against_mail(text)
+    if state is None and mark == "hint":
+        state = read_state(text)
+        return None if state is ListState.CONFIRMED else state
+    if state is None and mark == "disabled" and not is_false(text):
         return against_mail(name) or ListState.UNSUBSCRIBED
-    return said
+    return state
 
 
 def _outcome(row: _Row, form: ListForm, marked: tuple[str, ListState] | None) -> ListState:
     """Return what the list says of somebody: the gravest that any of its columns does."""
-    found = form.state
-    if found is None and "states" in row.said:
-        found = _state(row, form)
-    elif found is None and "state" in form.fields and form.known:
-        found = form.known.blank
-    if marked is not None and found in {None, ListState.CONFIRMED}:
-        name, said = marked
+    listed = form.state
+    if listed is None and "states" in row.values:
+        listed = _state(row, form)
+    elif listed is None and "state" in form.fields and form.known:
+        listed = form.known.blank
+    if marked is not None and listed in {None, ListState.CONFIRMED}:
+        name, state = marked
         value = shown(row.record.values.get(name))
         row.note(name, msg("A column says that this person wants no email; none is sent."), value)
-        return _refuse_never(row, said)
-    if found is not None and found is not ListState.CONFIRMED:
-        return _refuse_never(row, found)
-    if found is not None and form.known is not None and form.known.own:
-        return found
-    return _by_marks(row) or found or ListState.CONFIRMED
+        return _refuse_never(row, state)
+    if listed is not None and listed is not ListState.CONFIRMED:
+        return _refuse_never(row, listed)
+    if listed is not None and form.known is not None and form.known.own:
+        return listed
+    return _by_marks(row) or listed or ListState.CONFIRMED
 
 
 def _state(row: _Row, form: ListForm) -> ListState | None:
     """Return what the columns of states say; one against mail counts for more than one for it."""
     outcome: ListState | None = None
-    for value in row.said["states"]:
+    for value in row.values["states"]:
         word = str(value)
         own = form.known.states.get(fold(word)) if form.known else None
-        found = own or read_state(word)
-        if found is None and read_instant(word, row.zone) is None:
+        listed = own or read_state(word)
+        if listed is None and read_instant(word, row.zone) is None:
             raise row.refused(
                 "state",
                 word,
                 msg("The status is unknown, so it is unclear whether this person wants email."),
             )
-        if found is not None and outcome in {None, ListState.CONFIRMED}:
-            outcome = found
+        if listed is not None and outcome in {None, ListState.CONFIRMED}:
+            outcome = listed
     return outcome
 
 
-def _refuse_never(row: _Row, found: ListState) -> ListState:
-    if found is ListState.NEVER:
+def _refuse_never(row: _Row, outcome: ListState) -> ListState:
+    if outcome is ListState.NEVER:
         problem = msg("According to the list, this person never subscribed.")
-        raise row.refused("state", row.said.get("state", ""), problem)
-    return found
+        raise row.refused("state", row.values.get("state", ""), problem)
+    return outcome
 
 
 def _by_marks(row: _Row) -> ListState | None:
     """Return what other columns say against mail: a date of leaving, a mark of being disabled."""
-    said = row.said
+    values = row.values
     for name, state in MARKS.items():
-        if name in said and not is_false(said[name]):
+        if name in values and not is_false(values[name]):
             return state
     return None
 
@@ -344,8 +346,8 @@ def is_false(value: object) -> bool:
 
 
 def _suppressed(row: _Row, outcome: ListState) -> Suppressed | None:
-    said = row.said
-    if "suppressed" in said:
+    values = row.values
+    if "suppressed" in values:
         try:
             reason = SuppressionReason(row.text("suppressed"))
         except ValueError:
@@ -362,7 +364,7 @@ def _suppressed(row: _Row, outcome: ListState) -> Suppressed | None:
 
 
 def _name(row: _Row, language: str) -> str:
-    if "name" in row.said:
+    if "name" in row.values:
         return clean_name(row.text("name"))
     given, family = row.text("given_name"), row.text("family_name")
     if not given or not family:
@@ -376,17 +378,17 @@ def _name(row: _Row, language: str) -> str:
 
 def _language(row: _Row) -> str:
     text = row.text("language")
-    found = read_tag(text) if text else ""
-    if text and not found:
+    language = read_tag(text) if text else ""
+    if text and not language:
         row.note("language", msg("The language is unknown; the newsletter’s language is used."))
-    return found
+    return language
 
 
 def _frequency(row: _Row) -> str:
-    found = read_frequency_word(row.text("frequency"))
-    if found is None:
+    frequency = read_frequency_word(row.text("frequency"))
+    if frequency is None:
         row.note("frequency", msg("How often mail is wanted is unknown; each issue will be sent."))
-    return found or ""
+    return frequency or ""
 
 
 def _time_zone(row: _Row) -> str:
@@ -398,8 +400,8 @@ def _time_zone(row: _Row) -> str:
 
 
 def _tags(row: _Row) -> tuple[str, ...]:
-    said = row.said["tags"]
-    tags = split_tags(said) if isinstance(said, str) else tuple(dict.fromkeys(_split_tags(said)))
+    given = row.values["tags"]
+    tags = split_tags(given) if isinstance(given, str) else tuple(dict.fromkeys(_split_tags(given)))
     for tag in tags:
         if not is_tag(tag):
             raise row.refused("tags", tag, msg("A tag has at most 64 printable characters."))
@@ -419,23 +421,23 @@ def split_tags(text: str) -> tuple[str, ...]:
 
 def _split_tags(value: object) -> list[str]:
     if isinstance(value, list):
-        found = [str(tag).strip() for tag in value]
+        tags = [str(tag).strip() for tag in value]
     else:
-        found = [
+        tags = [
             (quoted.replace('""', '"') if quoted else plain).strip()
             for quoted, plain in _TAGS.findall(str(value))
         ]
-    return [tag for tag in found if tag]
+    return [tag for tag in tags if tag]
 
 
 def _consent(row: _Row) -> Consent:
-    said = row.said
+    values = row.values
     return Consent(
         basis=row.text("consent_basis")[:BASIS_LENGTH],
         source=row.text("consent_source")[:TEXT_LENGTH],
         wording=row.text("consent_wording")[:TEXT_LENGTH],
-        consented_at=_instant(row, "consented_at") if "consented_at" in said else None,
-        confirmed_at=_instant(row, "confirmed_at") if "confirmed_at" in said else None,
+        consented_at=_instant(row, "consented_at") if "consented_at" in values else None,
+        confirmed_at=_instant(row, "confirmed_at") if "confirmed_at" in values else None,
     )
 
 
@@ -444,18 +446,18 @@ def _instant(row: _Row, name: str, *, ahead: bool = False) -> datetime | None:
     text = row.text(name)
     if not text or is_false(text):
         return None
-    found = read_date(text, row.zone)
-    if found is None:
+    moment = read_date(text, row.zone)
+    if moment is None:
         row.note(name, msg("This is not a date such as 2026-01-31; it is not used."))
-    elif found > now() and not ahead:
+    elif moment > now() and not ahead:
         row.note(name, msg("The date is in the future; it is not used."))
-        found = None
-    return found
+        moment = None
+    return moment
 
 
 def _field_values(row: _Row, form: ListForm, given: dict[str, Any]) -> dict[str, Any]:
     """Return values as the newsletter's fields have them; what is none is left out, and said."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, value in given.items():
         field = form.custom.get(name) or field_named([*form.custom.values()], name)
         if field is None:
@@ -468,5 +470,5 @@ def _field_values(row: _Row, form: ListForm, given: dict[str, Any]) -> dict[str,
             row.note(field.key, what if error.advice else error.message, shown(value))
             continue
         if read is not None:
-            found[field.key] = read
-    return found
+            values[field.key] = read
+    return values

@@ -124,7 +124,7 @@ def _suppressions(
     session: Session, newsletter_id: int, of_page: ColumnElement[bool]
 ) -> dict[str, SuppressionRow]:
     """Return what keeps mail from people, by their addresses; the newsletter's own before all's."""
-    found = session.scalars(
+    suppressions = session.scalars(
         select(SuppressionRow)
         .join(SubscriberRow, SubscriberRow.address_key == SuppressionRow.address_key)
         .where(
@@ -136,7 +136,7 @@ def _suppressions(
         )
         .order_by(SuppressionRow.newsletter_id.is_not(None))
     )
-    return {row.address_key: row for row in found if row.address_key}
+    return {row.address_key: row for row in suppressions if row.address_key}
 
 
 def _values(

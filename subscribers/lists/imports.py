@@ -35,7 +35,7 @@ from subscribers.lists.sharing import (
     share_values,
 )
 from subscribers.lists.staging import Staged, encode
-from subscribers.lists.validation import Judge, Judged
+from subscribers.lists.validation import ListReader, ReadChunk
 from subscribers.lists.writing import Change, Terms, Written, write_chunk
 from subscribers.suppression import is_anybody_erased
 
@@ -196,7 +196,7 @@ def import_records(
     with reading(engine) as session:
         custom = (*list_fields(session, newsletter_id), *options.new_fields)
         hashing = options.pseudonyms if is_anybody_erased(session) else None
-    judge = Judge(
+    reader = ListReader(
         source=options.source,
         file_name=options.file_name or options.source,
         chosen=options.columns,
@@ -207,10 +207,10 @@ def import_records(
     with engine.connect() as connection, _reading_beside():
         for _ in islice(records, run.start(connection)):
             pass
-        judged = judge.chunks(records, _CHUNK, run.zone)
+        read = reader.chunks(records, _CHUNK, run.zone)
         dialect = engine.dialect.name
         ready = (
-            (one, encode(one.plain, [*one.entries.values()], dialect, hashing)) for one in judged
+            (one, encode(one.plain, [*one.entries.values()], dialect, hashing)) for one in read
         )
         with closing(read_ahead(ready)) as chunks:
             for chunk, staged in chunks:
@@ -221,7 +221,7 @@ def import_records(
                         open_transaction.rollback()
                 progress(chunk.records - chunk.headers)
         if not run.report.records:
-            judge.find_form([])
+            reader.find_form([])
         with connection.begin():
             run.finish(connection)
             hooks.finish(connection)
@@ -325,7 +325,7 @@ class _Run:
         self.report.resumed_after = self.report.records
         return self.report.records
 
-    def take(self, connection: Connection, chunk: Judged, staged: Staged) -> None:
+    def take(self, connection: Connection, chunk: ReadChunk, staged: Staged) -> None:
         """Write a judged chunk and count it, within the transaction that is open."""
         others = hold_fields(connection, self._terms.newsletter_id)
         if not self._options.new_fields:

@@ -112,9 +112,9 @@ def _defined(value: object, known: Sequence[Field]) -> dict[str, Field]:
     except ValueError:
         given = {}
     for each in given if isinstance(given, list) else [{}]:
-        wanted = field_from_json(each)
-        if field_of(known, wanted.key) is None and len(known) + len(fields) < MOST_FIELDS:
-            fields[wanted.key] = wanted
+        field = field_from_json(each)
+        if field_of(known, field.key) is None and len(known) + len(fields) < MOST_FIELDS:
+            fields[field.key] = field
     return fields
 
 

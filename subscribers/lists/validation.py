@@ -1,4 +1,4 @@
-"""A list's records judged in chunks, before a database is asked: entries, refusals, warnings."""
+"""A list's records read in chunks, before a database is asked: entries, refusals, warnings."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _fault, _beyond = attrgetter("fault"), attrgetter("beyond")
 
 
 @dataclass(kw_only=True, slots=True)
-class Judged:
-    """A chunk of records, judged.
+class ReadChunk:
+    """A chunk of records as it was read.
 
     Attributes:
         records: How many there were, the header too.
@@ -66,7 +66,7 @@ class Judged:
         self.plain, self.entries = self.plain.only(chosen), entries
 
 
-class Judge:
+class ListReader:
     """What a list's columns are, and what each record says by them."""
 
     def __init__(
@@ -85,8 +85,8 @@ class Judge:
         self._tags = tags
         self._form: ListForm | None = None
 
-    def chunks(self, records: Iterator[Record], size: int, zone: ZoneInfo) -> Iterator[Judged]:
-        """Yield the records judged, up to ``size`` at a time; a chunk of long ones has fewer.
+    def chunks(self, records: Iterator[Record], size: int, zone: ZoneInfo) -> Iterator[ReadChunk]:
+        """Yield the records as read, up to ``size`` at a time; a chunk of long ones has fewer.
 
         Instants without a zone are in ``zone``.
 
@@ -96,7 +96,7 @@ class Judge:
         for chunk in _chunks(records, size):
             if self._form is None:
                 self._form = self.find_form(chunk)
-            yield self._judge(chunk, self._form, zone)
+            yield self._read_chunk(chunk, self._form, zone)
 
     def find_form(self, chunk: Sequence[Record]) -> ListForm:
         """Return how a list is to be read, as its first records have it.
@@ -113,7 +113,7 @@ class Judge:
             file_name=self._file_name,
         )
 
-    def _judge(self, chunk: Sequence[Record], form: ListForm, zone: ZoneInfo) -> Judged:
+    def _read_chunk(self, chunk: Sequence[Record], form: ListForm, zone: ZoneInfo) -> ReadChunk:
         shapes = list(map(_names, chunk))
         common = Counter(map(id, shapes))
         # A record of JSON may have what those before it had not: its state, for one.
@@ -136,15 +136,15 @@ class Judge:
             left = {record.line for record in rest}
             done = {record.line for record in alike} - left
             rest = [each for each in chunk if each.line not in done and not each.header]
-        judged = Judged(records=len(chunk), headers=headers, plain=plain)
+        result = ReadChunk(records=len(chunk), headers=headers, plain=plain)
         for record in rest:
-            self._judge_one(record, form, zone, judged)
-        judged.drop_repeated()
-        return judged
+            self._read_one(record, form, zone, result)
+        result.drop_repeated()
+        return result
 
-    def _judge_one(self, record: Record, form: ListForm, zone: ZoneInfo, judged: Judged) -> None:
+    def _read_one(self, record: Record, form: ListForm, zone: ZoneInfo, result: ReadChunk) -> None:
         if record.fault:
-            judged.problems.append(
+            result.problems.append(
                 Problem(line=record.line, field="", value="", problem=record.fault)
             )
             return
@@ -152,14 +152,14 @@ class Judge:
             entry = entry_of(record, form, zone)
         except RefusedError as refused:
             address = str(record.values.get(column_of_address(form)) or "")[:320]
-            judged.problems.append(replace(refused.problem, address=address))
+            result.problems.append(replace(refused.problem, address=address))
             return
         if entry.notes:
-            judged.problems.extend(entry.notes)
-        if entry.address.key in judged.entries:
-            judged.repeated += 1
+            result.problems.extend(entry.notes)
+        if entry.address.key in result.entries:
+            result.repeated += 1
         else:
-            judged.entries[entry.address.key] = self._tagged(entry)
+            result.entries[entry.address.key] = self._tagged(entry)
 
     def _tagged(self, entry: Entry) -> Entry:
         if not self._tags:

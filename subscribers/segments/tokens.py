@@ -45,8 +45,8 @@ def tokens_of(text: str) -> list[Token]:
     tokens: list[Token] = []
     at = 0
     while not tokens or tokens[-1].kind != "end":
-        found = _TOKEN.match(text, at)
-        if found is None or found.lastgroup is None:
+        match = _TOKEN.match(text, at)
+        if match is None or match.lastgroup is None:
             rest = text[at:].lstrip()
             here = Token(kind="", text=rest[:1], column=len(text) - len(rest) + 1)
             if here.text == '"':
@@ -60,7 +60,7 @@ def tokens_of(text: str) -> list[Token]:
                 msg("“{text}” has no meaning here.", text=rest[:12]),
                 msg("Put strings in double quotation marks."),
             )
-        kind = found.lastgroup
-        tokens.append(Token(kind=kind, text=found[kind], column=found.start(kind) + 1))
-        at = found.end()
+        kind = match.lastgroup
+        tokens.append(Token(kind=kind, text=match[kind], column=match.start(kind) + 1))
+        at = match.end()
     return tokens

@@ -128,5 +128,5 @@ class Fetcher:
 
 def _words(error: Exception) -> str:
     first = error.args[0] if error.args else ""
-    said = first.decode("utf-8", "replace") if isinstance(first, bytes) else str(error)
-    return said.strip().rstrip(".") or type(error).__name__
+    text = first.decode("utf-8", "replace") if isinstance(first, bytes) else str(error)
+    return text.strip().rstrip(".") or type(error).__name__

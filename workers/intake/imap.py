@@ -104,14 +104,14 @@ class ImapMailbox:
     def _idle(self, seconds: float) -> None:
         tag = b"IDLE1"
         self._imap.send(tag + b" IDLE\r\n")
-        told = False
+        has_mail = False
         line = self._imap.readline()
         while line.startswith(b"* "):
-            told = told or line.rstrip().endswith(b"EXISTS")
+            has_mail = has_mail or line.rstrip().endswith(b"EXISTS")
             line = self._imap.readline()
         if not line.startswith(b"+"):
             raise self._broken("idle")
-        if not told:
+        if not has_mail:
             select.select([self._imap.socket()], (), (), seconds)
         self._imap.send(b"DONE\r\n")
         while not line.startswith(tag):

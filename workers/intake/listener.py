@@ -78,7 +78,7 @@ class _Busy(asyncio.Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Door:
+class ListenAddress:
     """Where to listen; ``path`` is a Unix socket in place of host and port."""
 
     protocol: str
@@ -90,8 +90,8 @@ class Door:
         return f"{self.protocol}://{self.path or f'{self.host}:{self.port}'}"
 
 
-def read_door(url: str) -> Door:
-    """Return the door that a URL names: ``lmtp://host:port``, ``lmtp:///socket``, ``smtp://…``.
+def read_listen_address(url: str) -> ListenAddress:
+    """Return the address that a URL names: ``lmtp://host:port``, ``lmtp:///socket``, ``smtp://…``.
 
     Raises:
         SettingError: It names none.
@@ -103,9 +103,9 @@ def read_door(url: str) -> Door:
     except ValueError:
         raise SettingError(msg("This is not an address to listen on."), place=place) from None
     if parts.scheme in {"lmtp", "smtp"} and host and port is not None:
-        return Door(protocol=parts.scheme, host=host, port=port)
+        return ListenAddress(protocol=parts.scheme, host=host, port=port)
     if parts.scheme in {"lmtp", "smtp"} and not host and parts.path:
-        return Door(protocol=parts.scheme, path=unquote(parts.path))
+        return ListenAddress(protocol=parts.scheme, path=unquote(parts.path))
     raise SettingError(
         msg("This is not an address to listen on."),
         place=place,
@@ -113,7 +113,7 @@ def read_door(url: str) -> Door:
     )
 
 
-class Doorman:
+class MailHandler:
     """Answers RCPT and DATA."""
 
     def __init__(self, engine: Engine, keys: Keys, joining: JoiningByMail | None = None) -> None:
@@ -134,11 +134,11 @@ class Doorman:
         if envelope.rcpt_tos:
             return "452 4.5.3 One recipient at a time"
         try:
-            wanted = await asyncio.to_thread(self._is_ours, address)
+            is_ours = await asyncio.to_thread(self._is_ours, address)
         except OperationalError:
             _log.warning("put a mail off: the database does not answer")
             return _AWAY
-        if not wanted:
+        if not is_ours:
             return "550 5.1.1 No mail is taken for this address"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
@@ -181,7 +181,9 @@ class Doorman:
         return "451 4.3.0 Something went wrong here; come again"
 
 
-async def listen_until_signal(door: Door, doorman: Doorman, *, ready: Callable[[], None]) -> None:
+async def listen_until_signal(
+    address: ListenAddress, handler: MailHandler, *, ready: Callable[[], None]
+) -> None:
     """Listen until SIGTERM or SIGINT; a mail under way is not acknowledged, and comes again.
 
     Raises:
@@ -190,26 +192,26 @@ async def listen_until_signal(door: Door, doorman: Doorman, *, ready: Callable[[
     ended = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, ended.set)
-    async with listen(door, doorman):
+    async with listen(address, handler):
         ready()
         await ended.wait()
 
 
 @asynccontextmanager
-async def listen(door: Door, doorman: Doorman) -> AsyncIterator[None]:
+async def listen(address: ListenAddress, handler: MailHandler) -> AsyncIterator[None]:
     """Listen for as long as the context lasts.
 
     Raises:
         UnavailableError: The address is taken, or not ours to listen at.
     """
-    kind = _Lmtp if door.protocol == "lmtp" else _Smtp
+    kind = _Lmtp if address.protocol == "lmtp" else _Smtp
     loop, served = asyncio.get_running_loop(), set[object]()
 
     def protocol() -> asyncio.BaseProtocol:
         if len(served) >= _MOST_CONNECTIONS:
             return _Busy()
         server = kind(
-            doorman,
+            handler,
             data_size_limit=_MOST_OCTETS,
             enable_SMTPUTF8=True,
             decode_data=False,
@@ -220,15 +222,17 @@ async def listen(door: Door, doorman: Doorman) -> AsyncIterator[None]:
         return server
 
     try:
-        if door.path:
+        if address.path:
             listening: asyncio.Server = await loop.create_unix_server(
-                protocol, door.path, backlog=_WAITING
+                protocol, address.path, backlog=_WAITING
             )
         else:
-            listening = await loop.create_server(protocol, door.host, door.port, backlog=_WAITING)
+            listening = await loop.create_server(
+                protocol, address.host, address.port, backlog=_WAITING
+            )
     except OSError as error:
         raise UnavailableError(
-            msg("Cannot listen on {address}: {reason}.", address=door, reason=error.strerror),
+            msg("Cannot listen on {address}: {reason}.", address=address, reason=error.strerror),
             remedy=msg("Set another address in BOUNCE_LISTEN."),
         ) from None
     async with listening:

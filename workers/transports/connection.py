@@ -30,9 +30,9 @@ _UNSAFE = re.compile(r"[\x00-\x20\x7f<>]")
 class ConnectionEndedError(Exception):
     """The connection is of no further use; ``said`` is the relay's last word when it was 421."""
 
-    def __init__(self, words: str, *, said: Result | None = None) -> None:
+    def __init__(self, words: str, *, result: Result | None = None) -> None:
         super().__init__(words)
-        self.said = said
+        self.result = result
 
 
 class WithdrawnError(ConnectionEndedError):
@@ -256,14 +256,14 @@ class SmtpConnection(asyncio.Protocol):
         self, courier: Courier, parcel: Parcel, handover: _Handover, error: ConnectionEndedError
     ) -> None:
         """Say what the end means for the message whose turn it was, and for the one behind it."""
-        words = error.said.reply if error.said else str(error)
+        words = error.result.reply if error.result else str(error)
         not_tried = Result(kind=ResultKind.NOT_TRIED, reply=words)
-        if handover.committed and error.said is None:
+        if handover.committed and error.result is None:
             result = Result(kind=ResultKind.UNCERTAIN, reply=words)
         elif self._has_rested or isinstance(error, WithdrawnError):
             result = not_tried
         else:
-            result = error.said or Result(kind=ResultKind.BROKEN, reply=words)
+            result = error.result or Result(kind=ResultKind.BROKEN, reply=words)
         courier.settle(parcel, result)
         if handover.following is not None:
             courier.settle(handover.following, not_tried)
@@ -353,8 +353,8 @@ def _expect(reply: Reply, code: int) -> None:
 
 def _still_open(reply: Reply) -> Reply:
     if reply.code == _CLOSING:
-        said = classify(reply)
-        raise ConnectionEndedError(said.reply, said=said)
+        result = classify(reply)
+        raise ConnectionEndedError(result.reply, result=result)
     return reply
 
 
@@ -369,11 +369,11 @@ def _commands(envelope: Envelope, extensions: dict[str, str]) -> tuple[bytes, by
     are its reader's alone; and mail without a return path (RFC 5321 section 4.5.5) asks for none.
     """
     knows_dsn = "DSN" in extensions
-    wish = " RET=HDRS" if knows_dsn else ""
+    returned = " RET=HDRS" if knows_dsn else ""
     notify = " NOTIFY=NEVER" if knows_dsn and not envelope.sender else ""
     option = " SMTPUTF8" if envelope.needs_smtputf8 else ""
     return (
-        f"MAIL FROM:<{envelope.sender}>{option}{wish}\r\n".encode(),
+        f"MAIL FROM:<{envelope.sender}>{option}{returned}\r\n".encode(),
         f"RCPT TO:<{envelope.recipient}>{notify}\r\n".encode(),
         b"DATA\r\n",
     )

@@ -100,7 +100,7 @@ def classify(reply: Reply, command: str = "") -> Result:
     """
     # Filters quote the link they dislike.
     text = without_tokens(reply.text)[:_KEPT]
-    found = _STATUS.match(text)
+    match = _STATUS.match(text)
     kind = {2: ResultKind.ACCEPTED, 4: ResultKind.DEFERRED, 5: ResultKind.REJECTED}.get(
         reply.code // 100, ResultKind.BROKEN
     )
@@ -110,7 +110,7 @@ def classify(reply: Reply, command: str = "") -> Result:
     return Result(
         kind=kind,
         code=reply.code,
-        status=found[1] if found else "",
+        status=match[1] if match else "",
         reply=f"{reply.code} {text}",
         queue_id=queue_id[1] if queue_id else "",
         command=command,

@@ -227,7 +227,7 @@ def _meaning(place: str, word: str, entry: object) -> Meaning | None:
     if isinstance(entry, str) and entry in _BY_WORD:
         return _BY_WORD[entry]
     if isinstance(entry, dict) and len(entry) == 1:
-        ((manner, reason),) = entry.items()
-        if manner in _BY_REASON and reason in set(Reason):
-            return _BY_REASON[manner](Reason(reason))
+        ((kind, reason),) = entry.items()
+        if kind in _BY_REASON and reason in set(Reason):
+            return _BY_REASON[kind](Reason(reason))
     raise ValueError(f"{place}: {entry!r} is no meaning; the file's head lists them.")

@@ -84,11 +84,11 @@ class Foreign:
         text = self.text
         for read in (_since_1970, datetime.fromisoformat, parsedate_to_datetime):
             try:
-                found = read(text)
-                found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+                moment = read(text)
+                moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
             except (ValueError, OverflowError, OSError):
                 continue
-            return found if found >= _EARLIEST else None
+            return moment if moment >= _EARLIEST else None
         return None
 
     @property
@@ -191,10 +191,10 @@ def read_batch(
     provider: str, body: bytes, read_one: Callable[[Foreign], ProviderEvent | None]
 ) -> list[ProviderEvent]:
     """Return the events of a batch, or the only one, as ``read_one`` reads each."""
-    found = parse(body)
-    if found is None:
+    events = parse(body)
+    if events is None:
         return [unreadable(provider, body)]
-    ones = found if isinstance(found.value, list) else (found,)
+    ones = events if isinstance(events.value, list) else (events,)
     return [read for one in ones if (read := read_one(one)) is not None]
 
 

@@ -67,11 +67,11 @@ def _best(
     found: list[tuple[bool, int, int]] = []
     for index in indices:
         line = lines[index]
-        said = _letters(line) if letters else ""
-        if (about or letters) and about in line and (not letters or _holds(said, letters)):
-            found.append((within.strip() not in line, len(said), -index if last else index))
-        elif letters and about in _ESCAPE.sub(r"\1", line) and _holds(said, letters):
-            found.append((True, len(said), -index if last else index))
+        shown = _letters(line) if letters else ""
+        if (about or letters) and about in line and (not letters or _holds(shown, letters)):
+            found.append((within.strip() not in line, len(shown), -index if last else index))
+        elif letters and about in _ESCAPE.sub(r"\1", line) and _holds(shown, letters):
+            found.append((True, len(shown), -index if last else index))
     return abs(min(found)[2]) if found else None
 
 
@@ -88,9 +88,9 @@ def _holds(line: str, letters: str) -> bool:
 def _field(lines: Sequence[str], place: IssuePlace) -> int:
     if place.field is IssueField.LEAD:
         return min(_matter_end(lines) + 1, len(lines) - 1)
-    wanted = re.compile(rf"\s*[\"']?{place.field.value}[\"']?\s*:", re.IGNORECASE)
+    key = re.compile(rf"\s*[\"']?{place.field.value}[\"']?\s*:", re.IGNORECASE)
     for index, line in enumerate(lines[: _matter_end(lines)]):
-        if wanted.match(line):
+        if key.match(line):
             return index
     return 0
 

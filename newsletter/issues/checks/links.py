@@ -88,8 +88,8 @@ def _is_domain(host: str) -> bool:
 
 
 def _is_label(label: str) -> bool:
-    found = _LABEL_CHARACTERS.fullmatch(label.replace("_", "-"))
-    return bool(found) and not label.startswith("-") and not label.endswith("-")
+    match = _LABEL_CHARACTERS.fullmatch(label.replace("_", "-"))
+    return bool(match) and not label.startswith("-") and not label.endswith("-")
 
 
 def _malformed(url: str, why: Message) -> UrlFault:

@@ -194,14 +194,14 @@ def _tags(text: str) -> Iterator[tuple[re.Match[str], bool]]:
 def find_placeholders(line: str) -> Iterator[str]:
     """Yield what looks like a field that another system would have filled."""
     done = 0
-    for found in _PAIRED.finditer(line):
-        opened = found["open"].removesuffix("=")
+    for match in _PAIRED.finditer(line):
+        opened = match["open"].removesuffix("=")
         mirrored = opened[::-1].translate(_MIRRORED)
-        meant = opened not in _MARKS_ALONE and not _is_face(opened, found["name"])
-        if found["close"].startswith(mirrored) and meant:
-            yield from _matches(_SINGLE)(line[done : found.start()])
-            done = found.start("close") + len(mirrored)
-            yield line[found.start() : done]
+        is_field = opened not in _MARKS_ALONE and not _is_face(opened, match["name"])
+        if match["close"].startswith(mirrored) and is_field:
+            yield from _matches(_SINGLE)(line[done : match.start()])
+            done = match.start("close") + len(mirrored)
+            yield line[match.start() : done]
     yield from _matches(_SINGLE)(line[done:])
 
 

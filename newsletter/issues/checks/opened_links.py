@@ -164,12 +164,12 @@ def find_check(session: Session, draft_id: int) -> LinkCheck | None:
 
 def findings_of(issue: Issue, check: LinkCheck) -> Iterator[Finding]:
     """Yield what was wrong with links that still stand in an issue, each once."""
-    told = set()
+    reported = set()
     for place, url in walk_urls(issue):
         opened = check.results.get(url)
-        if opened is None or url in told or opened.outcome not in _WORDS:
+        if opened is None or url in reported or opened.outcome not in _WORDS:
             continue
-        told.add(url)
+        reported.add(url)
         severity, what, remedy = _WORDS[opened.outcome]
         status = f" ({opened.status})" if opened.status >= 400 else ""  # noqa: PLR2004 - errors
         onward = f" → {opened.final}" if opened.outcome is Outcome.MOVED else ""

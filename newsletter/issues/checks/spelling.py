@@ -65,24 +65,24 @@ def check_spelling(issue: Issue) -> Iterator[Finding]:
 
 
 def _slips(place: IssuePlace, text: str) -> Iterator[Finding]:
-    for found in _TWICE.finditer(text):
-        around = text[max(0, found.start() - 6) : found.end() + 6]
+    for match in _TWICE.finditer(text):
+        around = text[max(0, match.start() - 6) : match.end() + 6]
         yield _hint(
             place,
             code="spelling-particle",
             about=around,
-            message=msg("“{word}” stands twice: {around}", word=found[1][0], around=around),
+            message=msg("“{word}” stands twice: {around}", word=match[1][0], around=around),
         )
-    for found in _LONE_VERB.finditer(text):
-        if found[1] in _VERBS_OF_ONE | _VERBS_IN_SU:
+    for match in _LONE_VERB.finditer(text):
+        if match[1] in _VERBS_OF_ONE | _VERBS_IN_SU:
             continue
-        around = text[max(0, found.start() - 6) : found.end() + 2]
+        around = text[max(0, match.start() - 6) : match.end() + 2]
         yield _hint(
             place,
             code="spelling-lost",
             about=around,
             message=msg(
-                "A letter may be missing before “{word}”: {around}", word=found[0], around=around
+                "A letter may be missing before “{word}”: {around}", word=match[0], around=around
             ),
         )
 

@@ -106,13 +106,13 @@ def restate(text: str, *, dates: tuple[date, date], numbers: tuple[str, str]) ->
         return text[:at] + after + text[at + len(before) :]
     old, new = _last_value(before), _last_value(after)
 
-    def counted(found: re.Match[str]) -> str | None:
-        value, marked = read_numeral(found["number"]), found["before"] or found["after"]
+    def counted(match: re.Match[str]) -> str | None:
+        value, marked = read_numeral(match["number"]), match["before"] or match["after"]
         if value is None or not marked or (before and value != old):
             return None
         following = new if before and new is not None else value + 1
-        written = write_numeral(following, like=found["number"])
-        return f"{found['before'] or ''}{found['space']}{written}{found['after'] or ''}"
+        written = write_numeral(following, like=match["number"])
+        return f"{match['before'] or ''}{match['space']}{written}{match['after'] or ''}"
 
     return _replace(_COUNTED, text, counted, stated)[0]
 
@@ -127,9 +127,9 @@ def next_number(number: str, *, before: date, after: date) -> str:
     """
     text, stated = _restate_date(number, before, after)
     runs = [
-        found
-        for found in re.finditer(NUMERAL, text)
-        if not _overlaps(found.span(), stated) and read_numeral(found[0]) is not None
+        match
+        for match in re.finditer(NUMERAL, text)
+        if not _overlaps(match.span(), stated) and read_numeral(match[0]) is not None
     ]
     if not runs:
         return text
@@ -148,8 +148,8 @@ def _find_apart(text: str, words: str, stated: list[Span]) -> int:
     if re.fullmatch(NUMERAL, words):
         return -1
     pattern = rf"{_NO_DIGIT_BEFORE}{re.escape(words)}{_NO_DIGIT_AFTER}"
-    found = re.search(pattern, text)
-    return found.start() if found and not _overlaps(found.span(), stated) else -1
+    match = re.search(pattern, text)
+    return match.start() if match and not _overlaps(match.span(), stated) else -1
 
 
 def _overlaps(span: Span, others: list[Span]) -> bool:
@@ -164,9 +164,9 @@ def _restate_date(text: str, old: date, new: date) -> tuple[str, list[Span]]:
     return _replace(_ENGLISH_DATE, text, lambda found: _dated_english(found, old, new), stated)
 
 
-def _dated(found: re.Match[str], old: date, new: date) -> str | None:
-    parts = found.groupdict()
-    written = found[0]
+def _dated(match: re.Match[str], old: date, new: date) -> str | None:
+    parts = match.groupdict()
+    written = match[0]
     start = _ERAS.get(parts.get("era") or "", 0)
     changes: list[tuple[Span, str]] = []
     for name, was, becomes in (
@@ -180,32 +180,32 @@ def _dated(found: re.Match[str], old: date, new: date) -> str | None:
             return None
         like = "1" if numeral == "元" else numeral
         same = becomes == was
-        changes.append((found.span(name), numeral if same else write_numeral(becomes, like=like)))
+        changes.append((match.span(name), numeral if same else write_numeral(becomes, like=like)))
     if parts.get("weekday"):
-        changes.append((found.span("weekday"), _WEEKDAYS[new.weekday()]))
+        changes.append((match.span("weekday"), _WEEKDAYS[new.weekday()]))
     for (start_at, end_at), words in reversed(changes):
-        offset = found.start()
+        offset = match.start()
         written = written[: start_at - offset] + words + written[end_at - offset :]
     return written
 
 
-def _dated_english(found: re.Match[str], old: date, new: date) -> str | None:
-    day = found["day"] or found["day2"]
+def _dated_english(match: re.Match[str], old: date, new: date) -> str | None:
+    day = match["day"] or match["day2"]
     names = (calendar.month_name[old.month], calendar.month_abbr[old.month])
-    if found["name"] not in names or (day and int(day) != old.day):
+    if match["name"] not in names or (day and int(day) != old.day):
         return None
-    if found["year"] and int(found["year"]) != old.year:
+    if match["year"] and int(match["year"]) != old.year:
         return None
-    if found["name"] == "May" and not (day or found["year"]):
+    if match["name"] == "May" and not (day or match["year"]):
         return None  # A verb, as likely as not.
-    in_full = found["name"] == calendar.month_name[old.month]
+    in_full = match["name"] == calendar.month_name[old.month]
     name = (calendar.month_name if in_full else calendar.month_abbr)[new.month]
-    written = found[0].replace(found["name"], name, 1)
+    written = match[0].replace(match["name"], name, 1)
     if day:
-        ending = found["th"] or found["th2"] or ""
+        ending = match["th"] or match["th2"] or ""
         following = f"{new.day}{_ordinal(new.day) if ending else ''}"
         written = re.sub(rf"(?<!\d){day}{ending}(?!\d)", following, written, count=1)
-    return written.replace(found["year"], str(new.year)) if found["year"] else written
+    return written.replace(match["year"], str(new.year)) if match["year"] else written
 
 
 def _ordinal(day: int) -> str:
@@ -221,14 +221,14 @@ def _replace(
 ) -> tuple[str, list[Span]]:
     """Change what a pattern finds outside of ``kept``; return the text and all that is kept now."""
     written, spans, end = "", [], 0
-    for found in pattern.finditer(text):
-        words = None if _overlaps(found.span(), kept) else change(found)
+    for match in pattern.finditer(text):
+        words = None if _overlaps(match.span(), kept) else change(match)
         if words is None:
             continue
-        written += text[end : found.start()]
-        spans.append((len(written), len(written) + len(words), found.start(), found.end()))
+        written += text[end : match.start()]
+        spans.append((len(written), len(written) + len(words), match.start(), match.end()))
         written += words
-        end = found.end()
+        end = match.end()
     written += text[end:]
     moved = [(_moved(start, spans), _moved(stop, spans)) for start, stop in kept]
     return written, [*moved, *((start, stop) for start, stop, _, _ in spans)]

@@ -75,14 +75,14 @@ class SavedUnits:
 
 def fields_of(status: UnitStatus) -> UnitFields:
     """Return what the form of a unit shows."""
-    said = status.translated
+    translated = status.translated
     return UnitFields(
         source=status.unit.source,
-        seen=fingerprint(said),
-        text=said.text if said else "",
-        body=blocks_to_markdown(said.body) if said else "",
-        links=tuple(LinkFields(url=each.url, label=each.label) for each in said.links)
-        if said and said.links
+        seen=fingerprint(translated),
+        text=translated.text if translated else "",
+        body=blocks_to_markdown(translated.body) if translated else "",
+        links=tuple(LinkFields(url=each.url, label=each.label) for each in translated.links)
+        if translated and translated.links
         else tuple(LinkFields(url=each.url) for each in status.unit.links),
     )
 
@@ -92,8 +92,8 @@ def fingerprint(translated: TranslatedUnit | None) -> str:
     if translated is None:
         return ""
     links = [[each.url, each.label] for each in translated.links]
-    said = [translated.source, translated.text, blocks_to_json(translated.body), links]
-    return sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()[:16]
+    content = [translated.source, translated.text, blocks_to_json(translated.body), links]
+    return sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()[:16]
 
 
 def add_translation(session: Session, draft: Draft, language: str) -> tuple[Draft, str]:
@@ -234,12 +234,12 @@ def _with_units(
     changes: Mapping[str, TranslatedUnit | None],
 ) -> Issue:
     """Return the issue with changed units; what was said of earlier forms of them goes."""
-    gone = set(changes)
+    replaced = set(changes)
     for source in changes:
         if (before := statuses[source].translated) is not None:
-            gone.add(before.source)
+            replaced.add(before.source)
     translation = find_translation(issue, tag) or Translation(language=tag)
-    kept = [each for each in translation.units if each.source not in gone]
+    kept = [each for each in translation.units if each.source not in replaced]
     units = (*kept, *(each for each in changes.values() if each is not None))
     return with_translation(issue, replace(translation, units=units))
 

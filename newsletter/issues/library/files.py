@@ -35,11 +35,11 @@ def read_kind(text: str) -> str:
 
 def read_size(text: str) -> int | None:
     """Return the octets of ``1234567`` or ``1.2 MB``; None for any other text."""
-    found = _SIZE.fullmatch(text.strip())
-    unit = _UNITS.get(found[2].lower()) if found else None
-    if found is None or unit is None:
+    match = _SIZE.fullmatch(text.strip())
+    unit = _UNITS.get(match[2].lower()) if match else None
+    if match is None or unit is None:
         return None
-    return round(float(found[1].replace(",", "")) * unit)
+    return round(float(match[1].replace(",", "")) * unit)
 
 
 def kind_and_size(media_type: str, octets: int, language: Language) -> str:

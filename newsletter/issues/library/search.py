@@ -143,17 +143,17 @@ def search_library(
     with_uses: bool = True,
 ) -> LibraryPage:
     """Return what has all words of a query in its name or alternative text, the newest first."""
-    wanted = [LibraryItemRow.newsletter_id == newsletter_id]
+    conditions = [LibraryItemRow.newsletter_id == newsletter_id]
     if kind is not None:
-        wanted.append(LibraryItemRow.kind == kind)
-    wanted += [
+        conditions.append(LibraryItemRow.kind == kind)
+    conditions += [
         LibraryItemRow.words.contains(term, autoescape=True)
         for term in fold(query).split()[:_MOST_WORDS]
     ]
-    total = session.scalar(select(func.count()).select_from(LibraryItemRow).where(*wanted)) or 0
+    total = session.scalar(select(func.count()).select_from(LibraryItemRow).where(*conditions)) or 0
     rows = session.scalars(
         select(LibraryItemRow)
-        .where(*wanted)
+        .where(*conditions)
         .order_by(LibraryItemRow.created_at.desc(), LibraryItemRow.id.desc())
         .offset(PAGE * (page - 1))
         .limit(PAGE)

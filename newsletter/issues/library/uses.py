@@ -48,8 +48,8 @@ def record_uses(
     used = digests_in(content if isinstance(content, str) else json.dumps(content))
     of_it = (ContentUseRow.used_by == used_by, ContentUseRow.number == number)
     known = set(session.scalars(select(ContentUseRow.digest).where(*of_it)))
-    if gone := known - used:
-        session.execute(delete(ContentUseRow).where(*of_it, ContentUseRow.digest.in_(gone)))
+    if unused := known - used:
+        session.execute(delete(ContentUseRow).where(*of_it, ContentUseRow.digest.in_(unused)))
     add_uses(session, newsletter_id, used_by, number, used - known)
 
 

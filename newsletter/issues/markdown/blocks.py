@@ -499,5 +499,5 @@ def _title(node: SyntaxTreeNode) -> str:
 
 def _anchor(url: str, content: tuple[Inline, ...], title: str) -> Anchor:
     """Return a link; a title that its words say themselves is none."""
-    said = title in {url, inline_words(content)}
-    return Anchor(url=url, content=content, title="" if said else title)
+    is_repeated = title in {url, inline_words(content)}
+    return Anchor(url=url, content=content, title="" if is_repeated else title)

@@ -109,11 +109,11 @@ class _Opened:
 def _opened(state: StateBlock, line: int) -> _Opened | None:
     if state.is_code_block(line):
         return None
-    found = _OPEN.fullmatch(_text(state, line))
-    if found is None:
+    match = _OPEN.fullmatch(_text(state, line))
+    if match is None:
         return None
     return _Opened(
-        kind=Fence(found["kind"]), colons=len(found["colons"]), rest=(found["rest"] or "").strip()
+        kind=Fence(match["kind"]), colons=len(match["colons"]), rest=(match["rest"] or "").strip()
     )
 
 
@@ -123,10 +123,10 @@ def _text(state: StateBlock, line: int) -> str:
 
 def _part_condition(state: StateBlock, line: int, end: int, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
     del end
-    found = None if state.is_code_block(line) else _PART.fullmatch(_text(state, line))
-    if found is None or silent:
-        return found is not None
-    condition = found["condition"].strip()
+    match = None if state.is_code_block(line) else _PART.fullmatch(_text(state, line))
+    if match is None or silent:
+        return match is not None
+    condition = match["condition"].strip()
     if not condition:
         raise _without_condition(line, ":for[…]", ':for[tag = "members"]')
     token = state.push(PART_CONDITION, "", 0)
@@ -265,9 +265,9 @@ def _read_fields(state: StateBlock, start: int, close: int, kind: Fence) -> dict
         if name and state.sCount[line] > state.sCount[start]:
             fields[name] = f"{fields[name]}\n{text}".strip()
             continue
-        found = _FIELD.fullmatch(text)
-        name = found[1].lower() if found else ""
-        if found is None or name not in FIELDS[kind]:
+        match = _FIELD.fullmatch(text)
+        name = match[1].lower() if match else ""
+        if match is None or name not in FIELDS[kind]:
             raise FenceError(
                 line,
                 msg("This line of “:::{kind}” is not a field: {text}", kind=kind, text=text[:40]),
@@ -279,7 +279,7 @@ def _read_fields(state: StateBlock, start: int, close: int, kind: Fence) -> dict
                 msg("The field “{name}” appears twice.", name=name),
                 msg("Keep one of them; indent a line that goes on with the one above."),
             )
-        fields[name] = found[2].strip()
+        fields[name] = match[2].strip()
     return fields
 
 
@@ -303,7 +303,7 @@ def write_held(kind: Fence, *parts: str, rest: str = "") -> str:
     """Write a block that holds Markdown, with as many colons as its parts allow."""
     text = "\n".join(parts)
     runs: Iterator[str] = (
-        found[1] for rule in (_COLONS, _OPENING) for found in rule.finditer(text)
+        match[1] for rule in (_COLONS, _OPENING) for match in rule.finditer(text)
     )
     signs = max(_SHORTEST, max(map(len, runs), default=0) + 1)
     held = f"\n{'+' * signs}\n".join(parts)

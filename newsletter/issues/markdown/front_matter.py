@@ -53,9 +53,9 @@ _DAY = re.compile(
 
 
 def _read_day(value: object) -> date:
-    found = _DAY.fullmatch(str(value).strip())
+    match = _DAY.fullmatch(str(value).strip())
     try:
-        year, month, day = map(int, found.groups()) if found else (0, 0, 0)
+        year, month, day = map(int, match.groups()) if match else (0, 0, 0)
         read = date(year, month, day)
     except ValueError:
         raise PydanticCustomError("day", "not a date") from None
@@ -223,10 +223,10 @@ def _fault(errors: list[ErrorDetails], text: str, source: str) -> ContentError:
 
 
 def _line_of(name: str, text: str) -> int:
-    found = re.search(
+    match = re.search(
         rf"^\s*[\"']?{re.escape(name)}[\"']?\s*[:\uff1a]", text, re.MULTILINE | re.IGNORECASE
     )
-    return text[: found.end()].count("\n") + 2 if found else 1
+    return text[: match.end()].count("\n") + 2 if match else 1
 
 
 def _strings(matter: FrontMatter) -> Iterator[tuple[str, str]]:

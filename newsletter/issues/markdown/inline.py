@@ -190,26 +190,26 @@ GUARDED = re.compile(r"(?<=http)(?=://)|(?<=https)(?=://)|(?<=[A-Za-z0-9._%+-])(
 
 def scheme_before(text: str, position: int) -> str:
     """Return the ``http`` or ``https`` that ends at a position; empty where none does."""
-    found = _SCHEME.search(text[max(0, position - 6) : position])
-    return found[0] if found else ""
+    match = _SCHEME.search(text[max(0, position - 6) : position])
+    return match[0] if match else ""
 
 
 def mailbox_before(text: str) -> str:
     """Return the local part of a mail address that a text ends in."""
-    found = _MAILBOX_END.search(text[-_LONGEST_MAILBOX - 2 :])
-    return found[0] if found and len(found[0]) <= _LONGEST_MAILBOX else ""
+    match = _MAILBOX_END.search(text[-_LONGEST_MAILBOX - 2 :])
+    return match[0] if match and len(match[0]) <= _LONGEST_MAILBOX else ""
 
 
 def url_at(text: str, position: int) -> str:
     """Return the URL that begins at a position, as typed; empty where none does."""
-    found = _URL.match(text, position)
-    return _trimmed(found[0]) if found else ""
+    match = _URL.match(text, position)
+    return _trimmed(match[0]) if match else ""
 
 
 def domain_at(text: str, position: int) -> str:
     """Return the domain that begins at a position; empty where none does."""
-    found = _DOMAIN.match(text, position)
-    return found[0] if found else ""
+    match = _DOMAIN.match(text, position)
+    return match[0] if match else ""
 
 
 def _trimmed(url: str) -> str:
@@ -234,12 +234,12 @@ def link_bare_addresses(text: str) -> tuple[Inline, ...]:
 
 def _linked(text: str) -> Iterator[Inline]:
     done = 0
-    for found in _EITHER.finditer(text):
-        typed = _trimmed(found[0]) if found["url"] else found[0]
-        if found.start() > done:
-            yield Text(text=text[done : found.start()])
-        url = normalizeLink(typed) if found["url"] else f"mailto:{typed}"
+    for match in _EITHER.finditer(text):
+        typed = _trimmed(match[0]) if match["url"] else match[0]
+        if match.start() > done:
+            yield Text(text=text[done : match.start()])
+        url = normalizeLink(typed) if match["url"] else f"mailto:{typed}"
         yield Anchor(url=url, content=(Text(text=typed),))
-        done = found.start() + len(typed)
+        done = match.start() + len(typed)
     if done < len(text):
         yield Text(text=text[done:])

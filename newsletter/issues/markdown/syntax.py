@@ -267,12 +267,12 @@ def _markup(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdow
             state.tokens[-1].content = _LINE_END.sub(" ", state.src[begin:end])
         state.pos = state.posMax if end < 0 else end + len(_COMMENT_END)
         return True
-    found = _BREAK.match(state.src, state.pos, state.posMax)
-    if found is None:
+    match = _BREAK.match(state.src, state.pos, state.posMax)
+    if match is None:
         return False
     if not silent:
         state.push("hardbreak", "br", 0)
-    state.pos = found.end()
+    state.pos = match.end()
     return True
 
 
@@ -290,12 +290,12 @@ def _path(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-
 
 def _foreign_field(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as above
     """Leave a field of another mail system as it stands, though its signs may be marks here."""
-    found = _FOREIGN_FIELD.match(state.src, state.pos, state.posMax)
-    if found is None:
+    match = _FOREIGN_FIELD.match(state.src, state.pos, state.posMax)
+    if match is None:
         return False
     if not silent:
-        state.append_pending(found[0])
-    state.pos = found.end()
+        state.append_pending(match[0])
+    state.pos = match.end()
     return True
 
 
@@ -303,13 +303,13 @@ def _merge_field(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as
     """Take ``:field[name|fallback]``; one that is malformed is a token without a field."""
     if not state.src.startswith(MERGE_FIELD, state.pos):
         return False
-    found = _MERGE_FIELD.match(state.src, state.pos, state.posMax)
+    match = _MERGE_FIELD.match(state.src, state.pos, state.posMax)
     if not silent:
         token = state.push("merge_field", "", 0)
         token.content = state.src[state.pos : state.pos + _SHOWN]
-        if found:
-            token.meta = {"field": found[1], "fallback": _ESCAPED.sub(r"\1", found[2] or "")}
-    state.pos = found.end() if found else state.pos + len(MERGE_FIELD)
+        if match:
+            token.meta = {"field": match[1], "fallback": _ESCAPED.sub(r"\1", match[2] or "")}
+    state.pos = match.end() if match else state.pos + len(MERGE_FIELD)
     return True
 
 

@@ -126,13 +126,13 @@ def search_among(
     asked = fold(chapter[:_LONGEST])
     if not terms and not asked:
         return ()
-    wanted = terms or tuple(asked.split())
+    required = terms or tuple(asked.split())
     rows = session.scalars(
         select(IssueRow)
         .where(
             IssueRow.id.in_(issues),
-            IssueRow.id.in_(candidates(session, Indexed.ISSUE, wanted)),
-            *_holds_each(IssueRow.words, wanted),
+            IssueRow.id.in_(candidates(session, Indexed.ISSUE, required)),
+            *_holds_each(IssueRow.words, required),
         )
         .order_by(IssueRow.issue_date.desc(), IssueRow.id.desc())
         .limit(MOST_PUBLIC)
@@ -150,7 +150,7 @@ def search_among(
         def is_within(anchor: str, chapters: Collection[str] = chapters) -> bool:
             return not asked or (anchor.partition("-")[0] if terms else anchor) in chapters
 
-        hits = _hits(languages, wanted, None, row.id, sent=True, within=is_within)
+        hits = _hits(languages, required, None, row.id, sent=True, within=is_within)
         found.extend(replace(hit, slug=row.slug) for hit in hits)
     return found[:limit]
 

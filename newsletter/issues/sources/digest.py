@@ -133,7 +133,7 @@ class _Marks:
     """
 
     def __init__(self, lines: Sequence[str]) -> None:
-        marks = [found[1] if (found := _MARKED.match(line)) else "" for line in lines]
+        marks = [match[1] if (match := _MARKED.match(line)) else "" for line in lines]
         times = Counter(filter(None, marks))
         below = Counter(mark for mark, following in pairwise(marks) if mark and mark != following)
         opening = [mark for mark in times if mark == "■" or below[mark] * 2 > times[mark]]
@@ -152,9 +152,9 @@ class _Marks:
 
     def read(self, line: str) -> tuple[_Opens, str]:
         """Return what a line opens, and its words."""
-        found = _MARKED.match(line)
-        opens = self._opens.get(found[1], _Opens.NOTHING) if found else _Opens.NOTHING
-        return opens, found[2] if found else line
+        match = _MARKED.match(line)
+        opens = self._opens.get(match[1], _Opens.NOTHING) if match else _Opens.NOTHING
+        return opens, match[2] if match else line
 
 
 class _Reader:

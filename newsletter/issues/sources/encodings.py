@@ -152,8 +152,8 @@ def _segment(data: bytes, start: int, end: int, charset: bytes) -> str:  # noqa:
 
 
 def _demand(pattern: re.Pattern[bytes], octets: bytes) -> None:
-    found = pattern.match(octets)
-    end = found.end() if found else 0
+    match = pattern.match(octets)
+    end = match.end() if match else 0
     if end < len(octets):
         raise UnicodeDecodeError(_ISO_2022, octets, end, end + 1, "not in this character set")
 

@@ -123,8 +123,8 @@ def write_comment(
         ListError: There are no words, or too many, or no such part.
         NotFoundError: There is no such thread.
     """
-    said = words.replace("\r\n", "\n").strip()
-    if not 0 < len(said) <= _LONGEST:
+    text = words.replace("\r\n", "\n").strip()
+    if not 0 < len(text) <= _LONGEST:
         raise ListError(msg("Write a comment of at most {most} characters.", most=_LONGEST))
     if actor.account_id is None:
         raise ForbiddenError(msg("Comments are written by people with an account."))
@@ -144,11 +144,11 @@ def write_comment(
         anchor=anchor,
         heading=heading,
         author_id=actor.account_id,
-        words=said,
+        words=text,
     )
     session.add(row)
     session.flush()
-    _record(session, actor, Action.ISSUE_COMMENT, issue, row.id, said)
+    _record(session, actor, Action.ISSUE_COMMENT, issue, row.id, text)
     return row.id
 
 

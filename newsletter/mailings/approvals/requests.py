@@ -338,16 +338,16 @@ def request_approval(
         "plan": plan and _plan_to_json(plan),
         "asked": named,
     }
-    found = find_approval(session, issue.id, digest)
-    if found is None:
+    approval = find_approval(session, issue.id, digest)
+    if approval is None:
         insert_missing(session, ApprovalRow, [values | {"issue_id": issue.id, "digest": digest}])
-    elif state_of(found) is ApprovalState.APPROVED or (
-        state_of(found) is ApprovalState.WAITING
-        and (found.asked or [], found.plan) == (named, values["plan"])
+    elif state_of(approval) is ApprovalState.APPROVED or (
+        state_of(approval) is ApprovalState.WAITING
+        and (approval.asked or [], approval.plan) == (named, values["plan"])
     ):
         return
     else:
-        session.execute(update(ApprovalRow).where(ApprovalRow.id == found.id).values(values))
+        session.execute(update(ApprovalRow).where(ApprovalRow.id == approval.id).values(values))
     _record(session, actor, Action.ISSUE_APPROVAL_REQUESTED, issue, digest)
     news = ApprovalNews(
         template=NoticeTemplate.APPROVAL_REQUEST, issue=issue, person=_name(session, actor)
@@ -371,10 +371,10 @@ def approve(
         ConflictError: Nobody asked for it, or what is to be approved has changed.
         ForbiddenError: Whoever asked cannot be the second person, or others were asked.
     """
-    found = _answerable(session, actor, issue, rendered, digest)
+    approval = _answerable(session, actor, issue, rendered, digest)
     given = session.scalar(
         update(ApprovalRow)
-        .where(ApprovalRow.id == found.id, ApprovalRow.approved_by.is_(None))
+        .where(ApprovalRow.id == approval.id, ApprovalRow.approved_by.is_(None))
         .values(approved_by=actor.account_id, approved_at=now())
         .returning(ApprovalRow.id)
     )
@@ -384,7 +384,7 @@ def approve(
     news = ApprovalNews(
         template=NoticeTemplate.APPROVAL_GIVEN, issue=issue, person=_name(session, actor)
     )
-    tell_by_mail(session, news, [session.get_one(AccountRow, found.requested_by)], post)
+    tell_by_mail(session, news, [session.get_one(AccountRow, approval.requested_by)], post)
 
 
 def send_back(
@@ -409,10 +409,10 @@ def send_back(
         raise ListError(
             msg("Describe what to change, in at most {limit} characters.", limit=_LONGEST)
         )
-    found = _answerable(session, actor, issue, rendered, digest)
+    approval = _answerable(session, actor, issue, rendered, digest)
     returned = session.scalar(
         update(ApprovalRow)
-        .where(ApprovalRow.id == found.id, ApprovalRow.approved_by.is_(None))
+        .where(ApprovalRow.id == approval.id, ApprovalRow.approved_by.is_(None))
         .values(returned_by=actor.account_id, returned_at=now(), returned_because=words)
         .returning(ApprovalRow.id)
     )
@@ -427,7 +427,7 @@ def send_back(
         person=_name(session, actor),
         words=words,
     )
-    tell_by_mail(session, news, [session.get_one(AccountRow, found.requested_by)], post)
+    tell_by_mail(session, news, [session.get_one(AccountRow, approval.requested_by)], post)
 
 
 def _answerable(
@@ -439,21 +439,21 @@ def _answerable(
 ) -> ApprovalRow:
     """Return what somebody may approve or send back."""
     newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
-    found = find_approval(session, issue.id, digest)
-    trial = _trial_in(found) if found else None
+    approval = find_approval(session, issue.id, digest)
+    trial = _trial_in(approval) if approval else None
     known = rendered and _digest(session, newsletter, issue, rendered, trial)
-    if found is None or known != digest:
+    if approval is None or known != digest:
         raise ConflictError(
             msg("The issue has changed since approval was requested."),
             remedy=msg("Request approval again."),
         )
-    if found.requested_by == actor.account_id:
+    if approval.requested_by == actor.account_id:
         raise ForbiddenError(
             msg("Somebody other than the person who requested approval must approve.")
         )
-    if found.asked and actor.account_id not in found.asked:
+    if approval.asked and actor.account_id not in approval.asked:
         raise ForbiddenError(msg("Approval was requested from somebody else."))
-    return found
+    return approval
 
 
 def demand_approval(
@@ -466,8 +466,8 @@ def demand_approval(
     """
     if not newsletter.approval_required:
         return
-    found = find_approval(session, issue.id, digest)
-    if found is None or found.approved_by is None:
+    approval = find_approval(session, issue.id, digest)
+    if approval is None or approval.approved_by is None:
         raise ConflictError(
             msg("The issue in its present form has not been approved by a second person."),
             remedy=msg("Request approval on the sending page of the issue."),

@@ -321,17 +321,17 @@ def _render_variants(
             for mailing in sent_as(session, issue_id)
             if mailing.started_at is not None
         }
-    found: dict[int, dict[int, RenderedIssue]] = {}
+    rendered_variants: dict[int, dict[int, RenderedIssue]] = {}
     for mailing_id, (conditions, numbers, subjects) in needed.items():
         for number in numbers:
             place = subject_in(number)
             subject = subjects[place - 1] if place else None
-            found.setdefault(mailing_id, {})[number] = (
+            rendered_variants.setdefault(mailing_id, {})[number] = (
                 render_variant(rendered.recipe, met_in(conditions, number), subject)
                 if rendered.recipe
                 else rendered
             )
-    return found
+    return rendered_variants
 
 
 def _variants_of(session: Session, mailing: MailingRow) -> set[int]:

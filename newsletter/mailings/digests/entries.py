@@ -30,15 +30,15 @@ def entry_condition(digest_mailing_id: int, issue_id: int) -> str:
 
 def entry_clause(condition: str) -> ColumnElement[bool] | None:
     """Return an entry's condition as one on subscribers; None where it is another condition."""
-    found = _CONDITION.fullmatch(condition)
-    if found is None:
+    match = _CONDITION.fullmatch(condition)
+    if match is None:
         return None
     carried = aliased(MailingRow)
     return exists().where(
-        DigestEntryRow.digest_mailing_id == int(found[1]),
+        DigestEntryRow.digest_mailing_id == int(match[1]),
         DigestEntryRow.subscriber_id == SubscriberRow.id,
         carried.id == DigestEntryRow.mailing_id,
-        carried.issue_id == int(found[2]),
+        carried.issue_id == int(match[2]),
     )
 
 

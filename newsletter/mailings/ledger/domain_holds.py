@@ -58,8 +58,8 @@ def let_domain_go(session: Session, domain: str) -> None:
     Raises:
         ConflictError: It is not held.
     """
-    gone = session.scalar(
+    released = session.scalar(
         delete(HeldDomainRow).where(HeldDomainRow.domain == domain).returning(HeldDomainRow.domain)
     )
-    if gone is None:
+    if released is None:
         raise ConflictError(msg("Sending to {domain} is not on hold.", domain=domain))

@@ -71,8 +71,8 @@ def message_ids(
     session: Session, mailing_id: int, key: bytes, positions: Collection[int]
 ) -> Mapping[int, str]:
     """Return the Message-IDs of some of a mailing's deliveries, by position."""
-    found = _with_ids(session, mailing_id, key, DeliveryRow.position.in_(positions))
-    return {position: message_id for position, _, message_id in found}
+    ids = _with_ids(session, mailing_id, key, DeliveryRow.position.in_(positions))
+    return {position: message_id for position, _, message_id in ids}
 
 
 def settle_by_log(session: Session, mailing_id: int, key: bytes, lines: Iterable[bytes]) -> int:

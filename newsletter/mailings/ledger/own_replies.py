@@ -57,10 +57,10 @@ def own_reply(reason: OwnReason, detail: str = "") -> str:
 
 def worded_reply(kept: str) -> Message:
     """Return what is shown of a delivery's reply: a reason of ours in words, a relay's as it is."""
-    found = _KEPT.fullmatch(kept)
-    if found is None or found[1] not in set(OwnReason):
+    match = _KEPT.fullmatch(kept)
+    if match is None or match[1] not in set(OwnReason):
         return written(kept)
-    words = _WORDS[OwnReason(found[1])]
-    if not found[2]:
+    words = _WORDS[OwnReason(match[1])]
+    if not match[2]:
         return words
-    return msg("{reason} ({detail})", reason=words, detail=worded_reply(found[2]))
+    return msg("{reason} ({detail})", reason=words, detail=worded_reply(match[2]))

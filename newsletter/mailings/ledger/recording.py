@@ -153,8 +153,8 @@ _OF_MAILING = select(*(_MAILINGS.c[name] for name in _Mailing._fields)).where(
 
 def _mailing(connection: Connection, mailing_id: int, identity: str) -> _Mailing | None:
     """Return a mailing; None where another has its number now."""
-    found = connection.execute(_OF_MAILING, {"mailing": mailing_id}).one_or_none()
-    return _Mailing(*found) if found is not None and found.identity == identity else None
+    mailing = connection.execute(_OF_MAILING, {"mailing": mailing_id}).one_or_none()
+    return _Mailing(*mailing) if mailing is not None and mailing.identity == identity else None
 
 
 def _record(
@@ -358,17 +358,17 @@ def _move(
 def _movement(state: DeliveryState, *, on_postgresql: bool) -> ReturningUpdate[int]:
     """Build the statement that moves deliveries to a state, once a process."""
     sources = [source for source, targets in TRANSITIONS.items() if state in targets]
-    told = _outcomes_from_arrays() if on_postgresql else _outcomes_from_json()
-    person = told.pop("subscriber_id")
+    values = _outcomes_from_arrays() if on_postgresql else _outcomes_from_json()
+    person = values.pop("subscriber_id")
     return (
         update(DeliveryRow.__table__)  # type: ignore[arg-type]
         .where(
-            DeliveryRow.mailing_id == told.pop("mailing_id"),
-            DeliveryRow.position == told.pop("position"),
+            DeliveryRow.mailing_id == values.pop("mailing_id"),
+            DeliveryRow.position == values.pop("position"),
             or_(*(DeliveryRow.state == source for source in sources)),
             or_(DeliveryRow.subscriber_id == person, person == 0),
         )
-        .values(state=state, settled_at=bindparam("settled", type_=UtcDateTime()), **told)
+        .values(state=state, settled_at=bindparam("settled", type_=UtcDateTime()), **values)
         .returning(DeliveryRow.position)
     )
 
@@ -430,14 +430,14 @@ def _log_bounces(session: Session, mailing: _Mailing, rejected: Iterable[Outcome
 
 def _bounce(outcome: Outcome, address: str, ours: frozenset[str]) -> dict[str, Any]:
     """Return what a refusal says of an address, read as a notice of it would be."""
-    told = Refusal(
+    refusal = Refusal(
         address=address,
         words=(outcome.reply,),
         status=outcome.status,
         command=outcome.command,
         ours=ours - {""},
     )
-    judged = classify_refusal(told)
+    judged = classify_refusal(refusal)
     return {
         "address": address,
         "kind": BounceKind.HARD if judged.hard else BounceKind.SOFT,

@@ -119,6 +119,8 @@ def let_relay_go(session: Session, name: str) -> None:
     Raises:
         ConflictError: It neither is held nor rests.
     """
-    gone = session.scalar(delete(RelayRow).where(RelayRow.name == name).returning(RelayRow.name))
-    if gone is None:
+    released = session.scalar(
+        delete(RelayRow).where(RelayRow.name == name).returning(RelayRow.name)
+    )
+    if released is None:
         raise ConflictError(msg("The relay {name} is not on hold.", name=name))

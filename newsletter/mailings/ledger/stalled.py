@@ -46,17 +46,17 @@ def silent_mailings(session: Session, *, mailing_id: int | None = None) -> Seque
     )
     if mailing_id is not None:
         leased = leased.where(BatchRow.mailing_id == mailing_id)
-    found: dict[int, Silence] = {}
+    silences: dict[int, Silence] = {}
     for batch, mailing in session.execute(leased):
         heard_at = max(filter(None, (batch.leased_at, _last_answer(session, batch))))
-        known = found.get(mailing.id)
-        found[mailing.id] = Silence(
+        known = silences.get(mailing.id)
+        silences[mailing.id] = Silence(
             mailing_id=mailing.id,
             newsletter_id=mailing.newsletter_id,
             subject=mailing.title,
             since=max(heard_at, known.since) if known else heard_at,
         )
-    return [each for each in found.values() if now() - each.since >= _SILENT]
+    return [each for each in silences.values() if now() - each.since >= _SILENT]
 
 
 def _last_answer(session: Session, batch: BatchRow) -> datetime | None:

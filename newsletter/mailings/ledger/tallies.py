@@ -74,8 +74,8 @@ def tally(session: Session, outcomes: Sequence[Outcome]) -> None:
 def relay_tallies(session: Session, *, minutes: int = 5) -> Sequence[Tally]:
     """Return each relay's counts of the last ``minutes`` and of a day."""
     since = now() - timedelta(minutes=minutes)
-    found = _tallies(session, TallyScope.RELAY, since, limit=100)
-    return [_named(name, lately, day, minutes) for name, lately, day in found]
+    tallies = _tallies(session, TallyScope.RELAY, since, limit=100)
+    return [_named(name, lately, day, minutes) for name, lately, day in tallies]
 
 
 def domain_tallies(session: Session, *, limit: int) -> Sequence[Tally]:
@@ -83,8 +83,8 @@ def domain_tallies(session: Session, *, limit: int) -> Sequence[Tally]:
     moment = now()
     since = moment.replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
     minutes = (moment - since).total_seconds() / 60
-    found = _tallies(session, TallyScope.DOMAIN, since, limit=limit)
-    return [_named(name, lately, day, minutes) for name, lately, day in found]
+    tallies = _tallies(session, TallyScope.DOMAIN, since, limit=limit)
+    return [_named(name, lately, day, minutes) for name, lately, day in tallies]
 
 
 def _named(name: str, lately: Counts, day: Counts, minutes: float) -> Tally:
@@ -150,13 +150,13 @@ def condense(engine: Engine) -> None:
     """Sum up what is older than two days; twice at once does no harm."""
     old = (TallyRow.at < now() - timedelta(hours=_KEPT_HOURS), TallyRow.at > _SUM_AT)
     with transaction(engine) as session:
-        gone = session.execute(
+        deleted = session.execute(
             delete(TallyRow)
             .where(*old)
             .returning(TallyRow.scope, TallyRow.name, TallyRow.state, TallyRow.count)
         ).all()
         kept: Counter[tuple[str, DeliveryState]] = Counter()
-        for scope, name, state, count in gone:
+        for scope, name, state, count in deleted:
             if scope is TallyScope.RELAY:
                 kept[name, state] += count
         if kept:

@@ -306,9 +306,11 @@ def _demand_readers(
     if rendered.variants is None:
         return 1
     conditions = rendered.variants.conditions
-    found = len(count_variants(session, newsletter, conditions, order.segment, urgent=order.urgent))
-    demand_few(found)
-    return found
+    variants = len(
+        count_variants(session, newsletter, conditions, order.segment, urgent=order.urgent)
+    )
+    demand_few(variants)
+    return variants
 
 
 def _nobody() -> ConflictError:

@@ -117,8 +117,8 @@ def check_draft(draft: Draft, newsletter: NewsletterRow, settings: Settings) -> 
 
 
 def _check_sender(domain: str, settings: Settings) -> list[Finding]:
-    found = ask_sender_domain(domain, dkim_name=_dkim_name(domain, settings))
-    return list(check_sender_domain(found))
+    sender = ask_sender_domain(domain, dkim_name=_dkim_name(domain, settings))
+    return list(check_sender_domain(sender))
 
 
 def _dkim_name(domain: str, settings: Settings) -> str:

@@ -56,14 +56,16 @@ def read_addresses(text: str) -> tuple[Address, ...]:
         ListError: One is no address, there is none, or there are more than 50.
     """
     words = text.replace(",", "\n").split("\n")
-    found = {address.key: address for word in words if word.strip() for address in [_read(word)]}
-    if not found:
+    addresses = {
+        address.key: address for word in words if word.strip() for address in [_read(word)]
+    }
+    if not addresses:
         raise ListError(
             msg("An email address is missing."), remedy=msg("Enter one address per line.")
         )
-    if len(found) > _MOST:
+    if len(addresses) > _MOST:
         raise ListError(msg("A test can be sent to at most {limit} addresses.", limit=_MOST))
-    return tuple(found.values())
+    return tuple(addresses.values())
 
 
 def recipients_of(

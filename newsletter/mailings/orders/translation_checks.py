@@ -67,16 +67,16 @@ def _lacking(tag: str, missing: int, people: int) -> Finding:
 
 def _in_translations(issue: Issue, tags: Sequence[str]) -> Iterator[Finding]:
     """Yield what is wrong with what readers of translations get, and not with the original."""
-    own = {(found.code, found.about) for found in check_issue(issue)}
+    own = {(finding.code, finding.about) for finding in check_issue(issue)}
     for tag in tags:
-        for found in check_issue(translated(issue, tag)):
-            if found.severity is Severity.HINT or (found.code, found.about) in own:
+        for finding in check_issue(translated(issue, tag)):
+            if finding.severity is Severity.HINT or (finding.code, finding.about) in own:
                 continue
             yield replace(
-                found,
-                about=f"{tag} {found.about}".strip(),
+                finding,
+                about=f"{tag} {finding.about}".strip(),
                 message=msg(
-                    "In {language}: {finding}", language=LanguageName(tag), finding=found.message
+                    "In {language}: {finding}", language=LanguageName(tag), finding=finding.message
                 ),
                 fix=None,
             )

@@ -156,11 +156,11 @@ def reads_digests(newsletter_id: int) -> ColumnElement[bool]:
 
 
 def _everybody(newsletter_id: int, segment: str, time_zone: str) -> Select[int]:
-    wanted = _conditions(newsletter_id, segment, time_zone)
+    conditions = _conditions(newsletter_id, segment, time_zone)
     return (
         select(SubscriberRow.id)
         .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
-        .where(SubscriptionRow.newsletter_id == newsletter_id, *wanted.values())
+        .where(SubscriptionRow.newsletter_id == newsletter_id, *conditions.values())
     )
 
 
@@ -172,16 +172,16 @@ def count_audience(
     Raises:
         ListError: The segment is none.
     """
-    wanted = _conditions(newsletter.id, segment, newsletter.time_zone)
+    conditions = _conditions(newsletter.id, segment, newsletter.time_zone)
     gets_each = true() if urgent else ~reads_digests(newsletter.id)
     # Unknown counts as no, as it does in the audience: so the last reason is what remains.
     reason: ColumnElement[str] = case(
-        (and_(*wanted.values(), gets_each), "included"),
+        (and_(*conditions.values(), gets_each), "included"),
         *(
-            (and_(*wanted.values(), SubscriptionRow.frequency == frequency), why.value)
+            (and_(*conditions.values(), SubscriptionRow.frequency == frequency), why.value)
             for frequency, why in _BY_FREQUENCY.items()
         ),
-        *((~keeps, why.value) for why, keeps in list(wanted.items())[:-1]),
+        *((~keeps, why.value) for why, keeps in list(conditions.items())[:-1]),
         else_=LeftOut.OTHER_SEGMENT.value,
     ).cast(String)
     address = SubscriberRow.address

@@ -139,15 +139,15 @@ def load_recipe(session: Session, mailing_id: int) -> Recipe | None:
 def load_numbered_recipe(session: Session, mailing_id: int) -> tuple[int, Recipe | None]:
     """Return what `load_recipe` does, behind the number of the last correction it contains."""
     newest = MailingContentRow.correction.desc()
-    found = session.execute(
+    row = session.execute(
         select(MailingContentRow.correction, MailingContentRow.recipe)
         .where(MailingContentRow.mailing_id == mailing_id)
         .order_by(newest)
         .limit(1)
     ).one_or_none()
-    if found is None:
+    if row is None:
         return 0, None
-    return found[0], None if found[1] is None else _RECIPE.validate_json(found[1])
+    return row[0], None if row[1] is None else _RECIPE.validate_json(row[1])
 
 
 def planned_conditions(session: Session, mailing_id: int) -> tuple[str, ...]:
@@ -183,19 +183,19 @@ def load_content(
     )
     if correction is not None:
         query = query.where(MailingContentRow.correction <= correction)
-    found = session.execute(
+    row = session.execute(
         query.order_by(MailingContentRow.correction.desc()).limit(1)
     ).one_or_none()
-    if found is None:
+    if row is None:
         raise NotFoundError(msg("There is no mailing {mailing}.", mailing=mailing_id))
-    content = _ADAPTER.validate_json(found.payload)
+    content = _ADAPTER.validate_json(row.payload)
     # A correction may have removed the last part that was for some alone.
     if variant == COMMON or not content.varies:
         return content
     rendered = session.scalar(
         select(MailingVariantRow.payload).where(
             MailingVariantRow.mailing_id == mailing_id,
-            MailingVariantRow.correction == found.correction,
+            MailingVariantRow.correction == row.correction,
             MailingVariantRow.variant == variant,
         )
     )

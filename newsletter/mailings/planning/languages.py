@@ -51,6 +51,6 @@ def count_languages(
     for tag in tags:
         clause = language_clause(language_condition(issue, tag))
         if clause is not None:
-            found = people.where(clause).with_only_columns(func.count()).order_by(None)
-            counts[tag] = session.scalar(found) or 0
+            counted = people.where(clause).with_only_columns(func.count()).order_by(None)
+            counts[tag] = session.scalar(counted) or 0
     return counts

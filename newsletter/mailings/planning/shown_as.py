@@ -105,13 +105,13 @@ def key_of_person(session: Session, newsletter_id: int, address: Address) -> str
     Raises:
         NotFoundError: Nobody on the list has it.
     """
-    found = find_reader_by_key(session, newsletter_id, address.key)
-    if found is None:
+    reader = find_reader_by_key(session, newsletter_id, address.key)
+    if reader is None:
         raise NotFoundError(
             msg("Nobody with the address {address} is on the list.", address=address.address),
             remedy=msg("Check the address."),
         )
-    return person_key(found.subscriber_id)
+    return person_key(reader.subscriber_id)
 
 
 def choose_variant(key: str, variants: Sequence[VariantCount], *, language: Language) -> ShownAs:
@@ -131,13 +131,13 @@ def find_person(
 ) -> tuple[FoundReader, Reader] | None:
     """Return the subscriber whom a key names, with their values; None where it names nobody."""
     number = _PERSON.fullmatch(key)
-    found = find_reader(session, newsletter.id, int(number[1])) if number else None
-    if found is None:
+    reader = find_reader(session, newsletter.id, int(number[1])) if number else None
+    if reader is None:
         return None
     keys = [row.key for row in newsletter.fields]
-    values = shown_values(session, newsletter.id, [found.subscriber_id], keys, language)
-    fields = values.get(found.subscriber_id, {})
-    return found, Reader(name=found.name, address=found.address, fields=fields)
+    values = shown_values(session, newsletter.id, [reader.subscriber_id], keys, language)
+    fields = values.get(reader.subscriber_id, {})
+    return reader, Reader(name=reader.name, address=reader.address, fields=fields)
 
 
 def find_shown_as(

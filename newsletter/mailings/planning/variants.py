@@ -241,7 +241,7 @@ def conditions_met(
 
 def variant_sent(session: Session, mailing_id: int, subscriber_id: int) -> int:
     """Return the variant of a mailing that somebody got, or will get; 0 for who has no copy."""
-    found = session.scalar(
+    variant = session.scalar(
         select(BatchRow.variant)
         .join(
             DeliveryRow,
@@ -252,7 +252,7 @@ def variant_sent(session: Session, mailing_id: int, subscriber_id: int) -> int:
         )
         .where(BatchRow.mailing_id == mailing_id, DeliveryRow.subscriber_id == subscriber_id)
     )
-    return found or 0
+    return variant or 0
 
 
 def content_of_reader(

@@ -168,10 +168,10 @@ def summarise(
     Raises:
         NotFoundError: The newsletter has no such mailing.
     """
-    found = _summaries(session, newsletter_id, MailingRow.id == mailing_id, figures, limit=1)
-    if not found:
+    summaries = _summaries(session, newsletter_id, MailingRow.id == mailing_id, figures, limit=1)
+    if not summaries:
         raise NotFoundError(msg("There is no mailing {mailing}.", mailing=mailing_id))
-    return found[0]
+    return summaries[0]
 
 
 def list_summaries(
@@ -256,7 +256,7 @@ def _newest(newsletter_id: int) -> Select[MailingRow]:
 def _summary(session: Session, row: MailingRow, figures: Figures) -> MailingSummary:
     # With what ends it in the key, the last word on a mailing is never one from before its end.
     key = ("outcomes", row.id, row.state, row.finished_at)
-    found = figures.of(session, key, lambda counting: count_outcomes(counting, row.id)).value
+    outcomes = figures.of(session, key, lambda counting: count_outcomes(counting, row.id)).value
     return MailingSummary(
         mailing_id=row.id,
         issue_id=row.issue_id,
@@ -266,10 +266,10 @@ def _summary(session: Session, row: MailingRow, figures: Figures) -> MailingSumm
         segment=row.segment,
         urgent=row.urgent,
         planned=row.planned,
-        counts=found.counts,
-        unsubscribed=found.unsubscribed,
-        complaints=found.complaints,
-        bounced=found.bounced,
+        counts=outcomes.counts,
+        unsubscribed=outcomes.unsubscribed,
+        complaints=outcomes.complaints,
+        bounced=outcomes.bounced,
         halt_reason=row.halt_reason,
         restored=row.restored,
         scheduled_at=row.scheduled_at,
@@ -375,7 +375,7 @@ def _report(session: Session, number: int) -> Report:
         by_time=by_time,
         by_domain=_largest(by_domain),
         reasons=[
-            Reason(state=state, words=said or "", count=count) for state, said, count in reasons
+            Reason(state=state, words=reason or "", count=count) for state, reason, count in reasons
         ],
     )
 

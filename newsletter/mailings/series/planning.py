@@ -447,10 +447,10 @@ class _Chunk:
 
 
 def _by_hour(people: Sequence[_Enrolled]) -> Mapping[datetime, Sequence[int]]:
-    found: dict[datetime, list[int]] = defaultdict(list)
+    by_hour: dict[datetime, list[int]] = defaultdict(list)
     for each in people:
-        found[each.planned_for].append(each.id)
-    return found
+        by_hour[each.planned_for].append(each.id)
+    return by_hour
 
 
 def _of_reader() -> ColumnElement[bool]:

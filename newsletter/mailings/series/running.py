@@ -450,14 +450,14 @@ def _enrol(
 def _members(
     newsletter: NewsletterRow, series: SeriesRow, joined_since: date | None
 ) -> tuple[ColumnElement[bool], ...]:
-    found = [
+    members = [
         SeriesRow.id == series.id,
         ~is_greeted(),
         ~is_suppressed(SubscriberRow.address_key, newsletter.id),
         segment_clause(series.condition, newsletter.id, time_zone=newsletter.time_zone),
     ]
     if series.trigger is SeriesTrigger.TAG:
-        found.append(
+        members.append(
             exists().where(
                 TagRow.newsletter_id == newsletter.id,
                 TagRow.subscriber_id == SubscriptionRow.subscriber_id,
@@ -466,7 +466,7 @@ def _members(
         )
     if joined_since is not None:
         zone = ZoneInfo(newsletter.time_zone)
-        found.append(
+        members.append(
             SubscriptionRow.confirmed_at >= datetime.combine(joined_since, time(), tzinfo=zone)
         )
-    return tuple(found)
+    return tuple(members)

@@ -72,14 +72,14 @@ def best_probabilities(responses: Sequence[Response]) -> tuple[float, ...]:
         [total - weight / 2 for total, weight in zip(accumulate(row), row, strict=True)]
         for row in weights
     ]
-    found = [
+    probabilities = [
         math.fsum(
             weight * math.prod(row[step] for other, row in enumerate(below) if other != own)
             for step, weight in enumerate(weights[own])
         )
         for own in range(len(shapes))
     ]
-    return tuple(each / math.fsum(found) for each in found)
+    return tuple(each / math.fsum(probabilities) for each in probabilities)
 
 
 def _bounded(response: Response) -> tuple[int, int]:

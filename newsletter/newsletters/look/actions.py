@@ -41,7 +41,7 @@ _SAMPLED, _SEEN, _LEAST_GROUND = (96, 96), 127, 0.02
 def find_look_faults(session: Session, look: Look) -> dict[str, Message]:
     """Return what forbids a look, by field: colours that cannot be read, pictures not kept here."""
     faults = {
-        found.field: found.message for found in find_unreadable(look.palette) if found.refused
+        fault.field: fault.message for fault in find_unreadable(look.palette) if fault.refused
     }
     for field, picture in (("logo", look.logo), ("header", look.header)):
         if picture is not None:

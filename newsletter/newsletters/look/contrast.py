@@ -95,8 +95,8 @@ def _faults(palette: Palette) -> Iterator[Unreadable]:
         nearest = readable(chosen, *grounds)
         if nearest == chosen:
             continue
-        found = min(ratio(chosen, ground) for ground in grounds)
-        figures = {"ratio": format(found, ".1f"), "needed": TEXT, "nearest": nearest}
+        contrast = min(ratio(chosen, ground) for ground in grounds)
+        figures = {"ratio": format(contrast, ".1f"), "needed": TEXT, "nearest": nearest}
         if refused:
             message = msg(
                 "Hard to read on this background: contrast {ratio}:1, and {needed}:1 is needed. "
@@ -110,5 +110,5 @@ def _faults(palette: Palette) -> Iterator[Unreadable]:
                 **figures,
             )
         yield Unreadable(
-            field=field, refused=refused, ratio=found, nearest=nearest, message=message
+            field=field, refused=refused, ratio=contrast, nearest=nearest, message=message
         )

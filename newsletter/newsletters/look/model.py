@@ -127,8 +127,8 @@ _UNKNOWN = msg("Choose one of the values offered.")
 
 def look_to_json(look: Look) -> dict[str, Any]:
     """Return a look as it is kept."""
-    found: dict[str, Any] = _ADAPTER.dump_python(look, mode="json")
-    return found
+    values: dict[str, Any] = _ADAPTER.dump_python(look, mode="json")
+    return values
 
 
 def look_from_json(value: Mapping[str, Any]) -> Look:

@@ -18,7 +18,7 @@ _WEIGHT = {severity: place for place, severity in enumerate(Severity)}
 
 def find_alarms(seen: Overview) -> Sequence[Alarm]:
     """Return what is wrong: the gravest first, and of these what waits for a decision."""
-    found = [
+    alarms = [
         *of_servers(seen),
         *of_processes(seen),
         *of_backlog(seen),
@@ -28,10 +28,10 @@ def find_alarms(seen: Overview) -> Sequence[Alarm]:
         *of_deliveries(seen),
         *of_mailings(seen),
     ]
-    return sorted(found, key=lambda alarm: (_WEIGHT[alarm.severity], alarm.kind not in _DECISIONS))
+    return sorted(alarms, key=lambda alarm: (_WEIGHT[alarm.severity], alarm.kind not in _DECISIONS))
 
 
 def find_flow_alarms(seen: Overview) -> Sequence[Alarm]:
     """Return what keeps a mailing from flowing, by the same rules; see `look_at_flow`."""
-    found = [*of_processes(seen), *of_relays(seen), *of_silence(seen)]
-    return [alarm for alarm in found if alarm.severity is Severity.CRITICAL]
+    alarms = [*of_processes(seen), *of_relays(seen), *of_silence(seen)]
+    return [alarm for alarm in alarms if alarm.severity is Severity.CRITICAL]

@@ -109,20 +109,20 @@ def _of_lost(seen: Overview) -> Iterator[Alarm]:
     for each in seen.processes:
         if each.lost:
             lost.setdefault(_place(each), []).append(each)
-    for place, gone in lost.items():
+    for place, processes in lost.items():
         came_after = [
             each
             for each in seen.processes
             if each.alive
             and _place(each) == place
-            and each.process.started_at > min(one.seen_at for one in gone)
+            and each.process.started_at > min(one.seen_at for one in processes)
         ]
-        if len(came_after) >= len(gone):
+        if len(came_after) >= len(processes):
             continue
         kind, node, _ = place
         name = node or kind.value
-        count = len(gone) - len(came_after)
-        pids = ", ".join(str(one.process.pid) for one in gone)
+        count = len(processes) - len(came_after)
+        pids = ", ".join(str(one.process.pid) for one in processes)
         yield alarm(
             Severity.WARNING,
             "worker-lost",

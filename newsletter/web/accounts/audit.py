@@ -37,9 +37,9 @@ def auditing_router(engine: Engine, pages: Pages) -> Router:
         before: int | None = None,
     ) -> HTMLResponse:
         visit.demand_everywhere(Permission.ADMINISTER)
-        wanted = _filter(visit, actor, action, since, until)
+        criteria = _filter(visit, actor, action, since, until)
         with reading(engine) as session:
-            events = list_events(session, wanted, before=before, limit=_PAGE + 1)
+            events = list_events(session, criteria, before=before, limit=_PAGE + 1)
         return pages.show_to(
             visit,
             request,
@@ -60,8 +60,8 @@ def auditing_router(engine: Engine, pages: Pages) -> Router:
         until: str = "",
     ) -> StreamingResponse:
         visit.demand_everywhere(Permission.ADMINISTER)
-        wanted = _filter(visit, actor, action, since, until)
-        lines = export_csv(engine, visit.actor, wanted)
+        criteria = _filter(visit, actor, action, since, until)
+        lines = export_csv(engine, visit.actor, criteria)
         headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
         return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 

@@ -74,17 +74,17 @@ def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
     ) -> HTMLResponse:
         with reading(engine) as session:
             only = newsletters_where(session, visit, Permission.SEE_BOUNCES)
-            wanted = asked.filter(visit.time_zone, only)
-            found = list_bounces(session, wanted, before=asked.before, limit=_PAGE + 1)
+            criteria = asked.filter(visit.time_zone, only)
+            bounces = list_bounces(session, criteria, before=asked.before, limit=_PAGE + 1)
             incidents = list_incidents(session) if only is None else incidents_of(session, only)
         query = urlencode(asked.model_dump(exclude={"before"}, exclude_defaults=True))
-        older = found[_PAGE - 1].row.id if len(found) > _PAGE else None
+        older = bounces[_PAGE - 1].row.id if len(bounces) > _PAGE else None
         return pages.show_to(
             visit,
             request,
             "feedback/bounces.html",
             asked=asked,
-            bounces=found[:_PAGE],
+            bounces=bounces[:_PAGE],
             incidents=incidents,
             kinds=[one.value for one in BounceKind],
             reasons=[one.value for one in Reason],
@@ -106,7 +106,7 @@ def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
                 number,
                 newsletter_ids=newsletters_where(session, visit, Permission.SEE_BOUNCES),
             )
-            made = suppressions_of(
+            suppressions = suppressions_of(
                 session, one.row, newsletters_where(session, visit, Permission.SEE_BOUNCES)
             )
         return pages.show_to(
@@ -115,7 +115,7 @@ def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
             "feedback/bounce.html",
             status=status,
             one=one,
-            suppressions=made,
+            suppressions=suppressions,
             error=error,
         )
 

@@ -77,7 +77,7 @@ class Changed:
     """
 
     issue: Issue
-    said: Message
+    message: Message
     focus: str = ""
     takes_away: bool = False
 
@@ -99,10 +99,10 @@ def press(issue: Issue, pressed: Pressed) -> Changed:
         case "unpicture", (index, number):
             return _without_picture(issue, outline, index, number)
         case "derive", ():
-            said = msg("The contents were created from the headings.")
-            return Changed(issue=replace(issue, contents=()), said=said, takes_away=True)
+            message = msg("The contents were created from the headings.")
+            return Changed(issue=replace(issue, contents=()), message=message, takes_away=True)
         case _:
-            return Changed(issue=issue, said=Message(""))
+            return Changed(issue=issue, message=Message(""))
 
 
 def _gone() -> ContentError:
@@ -125,7 +125,7 @@ def _moved(issue: Issue, outline: Outline, index: int, move: _Move) -> Changed:
     moved, at = move(outline, index)
     return Changed(
         issue=with_outline(issue, moved),
-        said=_standing(moved, at, still=at == index),
+        message=_standing(moved, at, still=at == index),
         focus=outline_anchors(moved)[at],
     )
 
@@ -171,7 +171,7 @@ def _added(issue: Issue, outline: Outline, level: Level, after: int | None = Non
     whole = with_outline(issue, added)
     return Changed(
         issue=whole,
-        said=msg("A new {kind} was added.", kind=kind),
+        message=msg("A new {kind} was added.", kind=kind),
         focus=outline_anchors(added)[at],
     )
 
@@ -181,7 +181,7 @@ def _removed(issue: Issue, outline: Outline, index: int) -> Changed:
     name = outline[index].heading[:40] or _KINDS[outline[index].level]
     return Changed(
         issue=with_outline(issue, left),
-        said=msg("“{name}” was removed.", name=name),
+        message=msg("“{name}” was removed.", name=name),
         takes_away=True,
     )
 
@@ -193,14 +193,14 @@ def _without_picture(issue: Issue, outline: Outline, index: int, number: int) ->
     if not 0 <= number < len(pictures):
         raise _gone()
     left = body[: pictures[number]] + body[pictures[number] + 1 :]
-    said = msg("The picture is taken out.")
+    message = msg("The picture is taken out.")
     if index < 0:
         whole = replace(issue, lead=left)
-        return Changed(issue=whole, said=said, focus="lead", takes_away=True)
+        return Changed(issue=whole, message=message, focus="lead", takes_away=True)
     changed = (*outline[:index], replace(outline[index], body=left), *outline[index + 1 :])
     return Changed(
         issue=with_outline(issue, changed),
-        said=said,
+        message=message,
         focus=outline_anchors(outline)[index],
         takes_away=True,
     )

@@ -188,8 +188,8 @@ def _look_at_mail(
         mail: CorrectionMail | None = None
         try:
             mail = compose_correction_mail(session, newsletter, issue, number, page.settings)
-        except ConflictError as fault:
-            error = error or fault
+        except ConflictError as conflict:
+            error = error or conflict
     return page.pages.show_to(
         visit,
         request,
@@ -236,8 +236,8 @@ def _look(
                 "readied": readied,
                 "review": review_correction(session, newsletter, issue, readied, preflight),
             }
-        except ConflictError as fault:
-            error = error or fault
+        except ConflictError as conflict:
+            error = error or conflict
         return page.pages.show_to(
             visit,
             request,

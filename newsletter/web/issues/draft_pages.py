@@ -168,8 +168,8 @@ class DraftPages:
         proof: Proof | None = None
         try:
             proof = self.proof_of(visit, draft, written)
-        except (ContentError, NotFoundError) as fault:
-            error = error or fault
+        except (ContentError, NotFoundError) as failure:
+            error = error or failure
         with reading(self._engine) as session:
             row = newsletter_of(session, visit)
             report = find_import_report(session, draft)
@@ -362,10 +362,10 @@ def _hindrance(session: Session, draft: Draft) -> ConflictError | None:
 
 def places_of(issue: Issue, report: ImportReport | None) -> dict[str, str]:
     """Return the anchor of the part that each unplaced line landed in."""
-    wanted = {entry.text for entry in report.unplaced} if report else set()
+    unplaced = {entry.text for entry in report.unplaced} if report else set()
     found: dict[str, str] = {}
-    for place, text in walk_texts(issue) if wanted else ():
-        if text in wanted:
+    for place, text in walk_texts(issue) if unplaced else ():
+        if text in unplaced:
             found.setdefault(text, place.anchor or place.field.value)
     return found
 

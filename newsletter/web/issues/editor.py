@@ -28,7 +28,7 @@ from newsletter.newsletters.issue_actions import duplicate_issue
 from newsletter.web.access import EditorVisit, Visit, own
 from newsletter.web.issues.blocks import Changed, Pressed, press
 from newsletter.web.issues.draft_pages import DraftPages, to_draft
-from newsletter.web.issues.submission import Written, WrittenForm, told
+from newsletter.web.issues.submission import Written, WrittenForm, error_fields
 from newsletter.web.routing import Router
 
 _SENT_MEANWHILE = IssueSentError(
@@ -116,7 +116,7 @@ def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, P
             if pressed.verb == "undo":
                 before = pressed.numbers[0]
                 saved = restore_revision(session, saved, before, author=visit.address)
-                return _Saved(draft=saved, changed=Changed(issue=saved.issue, said=_UNDONE))
+                return _Saved(draft=saved, changed=Changed(issue=saved.issue, message=_UNDONE))
             return _do(session, visit, saved, press(saved.issue, pressed))
 
     def _do(session: Session, visit: Visit, draft: Draft, changed: Changed) -> _Saved:
@@ -145,7 +145,7 @@ def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, P
         try:
             issue, template = written.read(draft, visit.language)
         except ContentError as error:
-            return JSONResponse(told(error, visit.language), status_code=422)
+            return JSONResponse(error_fields(error, visit.language), status_code=422)
         return JSONResponse(both_forms(replace(draft, issue=issue, template=template)))
 
     return router
@@ -165,7 +165,7 @@ def _refuse_script(error: NewsletterError, language: Language) -> JSONResponse:
     if isinstance(error, DraftConflictError):
         return JSONResponse({"author": error.theirs.author}, status_code=409)
     known = _SENT_MEANWHILE if isinstance(error, IssueSentError) else error
-    return JSONResponse(told(known, language), status_code=422)
+    return JSONResponse(error_fields(known, language), status_code=422)
 
 
 def began_with(draft: Draft, revision: int) -> Draft:

@@ -23,7 +23,7 @@ from newsletter.web.issues.draft_pages import DraftPages
 from newsletter.web.issues.files import calendar_answer
 from newsletter.web.issues.proof import in_frame, show_to_reader
 from newsletter.web.issues.shown_as import PARAMETER, AsAsked, AsGiven
-from newsletter.web.issues.submission import Written, WrittenForm, told
+from newsletter.web.issues.submission import Written, WrittenForm, error_fields
 from newsletter.web.routing import Router
 
 
@@ -64,7 +64,7 @@ def viewing_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901 -
             # Preflight tells it, with its place in the template.
             return JSONResponse({})
         except (ContentError, NotFoundError) as error:
-            return JSONResponse(told(error, visit.language), status_code=422)
+            return JSONResponse(error_fields(error, visit.language), status_code=422)
         return JSONResponse(
             {"html": html, "text": mail.text, "subject": mail.subject, "snippet": mail.snippet}
         )

@@ -107,7 +107,7 @@ async def read_written(
 WrittenForm = Annotated[Written, Depends(read_written)]
 
 
-def told(error: NewsletterError, language: Language) -> dict[str, str | int | None]:
+def error_fields(error: NewsletterError, language: Language) -> dict[str, str | int | None]:
     """Say a fault to the page's script: the line or the block it is in, and the remedy."""
     place = error.place
     return {

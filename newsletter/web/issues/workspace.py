@@ -107,11 +107,11 @@ class Workspace:
         """Return the mail of those whom an issue is shown as; None where the template fails."""
         if rendered is None or rendered.variants is None or not shown.met:
             return render_as(rendered, shown.met) if rendered else None
-        made, met = rendered, shown.met
+        mail, met = rendered, shown.met
         sender = (newsletter.template, publisher_of(newsletter))
         key = ("mail as", issue.id, issue.version, *sender, met)
         try:
-            return self.figures.of(session, key, lambda _: render_as(made, met)).value
+            return self.figures.of(session, key, lambda _: render_as(mail, met)).value
         except TemplateError:
             return None
 

@@ -171,8 +171,8 @@ def _show_review(
         newsletter, issue = find_issue_of(session, visit, issue_id)
         preflight = page.workspace.preflight(session, issue, newsletter)
         rendered = preflight.rendered
-        meant = last_plan(session, issue.id)
-        trial = meant.trial if meant else None
+        planned = last_plan(session, issue.id)
+        trial = planned.trial if planned else None
         note = note_of(session, issue)
         digest = content_digest(newsletter, rendered, trial, note=note) if rendered else ""
         approval = find_approval(session, issue.id, digest)

@@ -22,7 +22,7 @@ def mail_page(
     # On a page of its own the mail is the main part, for those who jump by landmarks.
     html = html.replace('role="article"', 'role="main"', 1)
     html = html.replace("</head>", f"{head}</head>", 1)
-    html = re.sub(r"<body[^>]*>", lambda found: found.group() + above, html, count=1)
+    html = re.sub(r"<body[^>]*>", lambda match: match.group() + above, html, count=1)
     return HTMLResponse(html, headers={"Content-Security-Policy": _MAIL_POLICY, **(headers or {})})
 
 

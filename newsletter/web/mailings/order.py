@@ -75,13 +75,13 @@ def ordering_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
     ) -> HTMLResponse:
         choice = Choice.asked_in(request) or Choice()
         try:
-            found = _last_look(page, visit, request, issue_id, choice)
+            confirmation = _last_look(page, visit, request, issue_id, choice)
         except NotFoundError:
             raise
         except NewsletterError as error:
             return page.show(visit, request, issue_id, status=409, error=error, choice=choice)
         return page.pages.show_to(
-            visit, request, "mailings/confirm.html", **found, choice=choice, key=new_token()
+            visit, request, "mailings/confirm.html", **confirmation, choice=choice, key=new_token()
         )
 
     @router.post(PATH)
@@ -184,7 +184,7 @@ class _Confirmed:
     again: bool
 
 
-def _place(page: SendingPage, visit: Visit, issue_id: int, said: _Confirmed) -> str:
+def _place(page: SendingPage, visit: Visit, issue_id: int, confirmed: _Confirmed) -> str:
     """Order the mailing; return the path of the issue's page, which shows how it goes.
 
     Raises:
@@ -192,7 +192,7 @@ def _place(page: SendingPage, visit: Visit, issue_id: int, said: _Confirmed) -> 
     """
     with reading(page.engine) as session:
         newsletter, issue = find_issue_of(session, visit, issue_id)
-        query = segment_text(session, newsletter.id, said.choice.segment)
+        query = segment_text(session, newsletter.id, confirmed.choice.segment)
         content = issue_from_json(issue.content)
         known = stored_findings(session, newsletter, content, besides=issue.id)
     place_order(
@@ -201,14 +201,14 @@ def _place(page: SendingPage, visit: Visit, issue_id: int, said: _Confirmed) -> 
         issue,
         check_stored(issue, newsletter, page.settings, ask_dns=False, known=known),
         Order(
-            key=said.key,
-            digest=said.digest,
+            key=confirmed.key,
+            digest=confirmed.digest,
             segment=query,
-            urgent=said.choice.urgent,
-            schedule=said.choice.schedule(),
-            with_warnings=said.warnings,
-            again=said.again,
-            trial=said.choice.trial(),
+            urgent=confirmed.choice.urgent,
+            schedule=confirmed.choice.schedule(),
+            with_warnings=confirmed.warnings,
+            again=confirmed.again,
+            trial=confirmed.choice.trial(),
         ),
         batch_size=page.settings.batch_size,
     )

@@ -120,7 +120,7 @@ class _SeriesPages:
         """Show all series, and the form for another."""
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
-            found = list_series(session, row.id)
+            series = list_series(session, row.id)
             choices = self._choices(session, row)
         return self.pages.show_to(
             visit,
@@ -128,7 +128,7 @@ class _SeriesPages:
             "mailings/series_list.html",
             status=400 if error else 200,
             newsletter=row,
-            series=found,
+            series=series,
             typed=typed or Typed(),
             error=error,
             name_of=name_of,

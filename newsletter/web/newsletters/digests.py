@@ -149,24 +149,24 @@ def digests_router(engine: Engine, settings: Settings, pages: Pages) -> Router:
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             rule = find_rules(session, row.id).get(_frequency(frequency))
-            found = preview_digest(session, row, rule, setting) if rule else None
-        if found is None or found.rendered is None:
+            digest = preview_digest(session, row, rule, setting) if rule else None
+        if digest is None or digest.rendered is None:
             raise NotFoundError(msg("No issue waits for this digest."))
-        shown = show_to_reader(found.rendered, sample_reader(visit.language), dark=False)
+        shown = show_to_reader(digest.rendered, sample_reader(visit.language), dark=False)
         return in_frame(shown.html, settings.public_url)
 
     @router.post("/{frequency}")
     def change(
         frequency: str, visit: AdministratorVisit, request: Request, form: _TypedForm
     ) -> Response:
-        wanted, terms = _frequency(frequency), form.terms()
+        chosen, terms = _frequency(frequency), form.terms()
         try:
             with transaction(engine) as session:
                 row = newsletter_of(session, visit)
                 page.demand_template(row, terms.template)
-                set_digest(session, visit.actor, row, wanted, terms)
+                set_digest(session, visit.actor, row, chosen, terms)
         except ListError as error:
-            return page.show(visit, request, error=error, typed=(wanted, terms))
+            return page.show(visit, request, error=error, typed=(chosen, terms))
         return _back(request, f"/{frequency}", "saved")
 
     @router.post("/{frequency}/pause")

@@ -55,7 +55,7 @@ class _LibraryPage:
         """Show what was found; ``faults`` are errors with the name of the file that they are of."""
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
-            found = search_library(session, row.id, query, kind=kind, page=page)
+            items = search_library(session, row.id, query, kind=kind, page=page)
         here = f"/newsletters/{row.slug}/library"
 
         def address(number: int) -> str:
@@ -68,11 +68,11 @@ class _LibraryPage:
             "newsletters/library.html",
             status=status,
             newsletter=row,
-            found=found,
+            found=items,
             asked=query,
             kind=kind.value if kind else "",
             newer=address(page - 1) if page > 1 else "",
-            older=address(page + 1) if page * PAGE < found.total else "",
+            older=address(page + 1) if page * PAGE < items.total else "",
             links=lambda use: _link(row.slug, use),
             named=named,
             kind_name=kind_name,
@@ -102,13 +102,13 @@ def _add_looking(router: Router, shown: _LibraryPage) -> None:
         page: _PageNumber = 1,
     ) -> Response:
         """Show the library; to a script what it is to offer."""
-        wanted = LibraryKind(kind) if kind else None
+        chosen = LibraryKind(kind) if kind else None
         if "application/json" not in request.headers.get("accept", ""):
-            return shown.show(visit, request, query=q, kind=wanted, page=page)
+            return shown.show(visit, request, query=q, kind=chosen, page=page)
         with reading(shown.engine) as session:
-            found = search_library(session, own(visit), q, kind=wanted, page=page, with_uses=False)
-        items = [_offered(item, shown.site) for item in found.items]
-        return JSONResponse({"items": items, "more": page * PAGE < found.total})
+            listed = search_library(session, own(visit), q, kind=chosen, page=page, with_uses=False)
+        items = [_offered(item, shown.site) for item in listed.items]
+        return JSONResponse({"items": items, "more": page * PAGE < listed.total})
 
 
 def _add_changing(router: Router, shown: _LibraryPage) -> None:

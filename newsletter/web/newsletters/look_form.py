@@ -184,6 +184,6 @@ def _link(line: str) -> dict[str, str]:
     label, _, url = line.strip().rpartition(" ")
     if not label:
         label, _, url = line.strip().rpartition("\u3000")
-    found = _HOST.match(url)
-    host = found[1].lower() if found else ""
+    match = _HOST.match(url)
+    host = match[1].lower() if match else ""
     return {"label": label.strip() or _SERVICES.get(host, host)[:40] or url[:40], "url": url}

@@ -265,9 +265,9 @@ def _add_preview(router: Router, settings: Settings, engine: Engine, page: _Look
         look, faults = form.read()
         by_script = "application/json" in request.headers.get("accept", "")
         language = visit.language
-        found = {name: fault.in_language(language) for name, fault in faults.items()}
+        worded = {name: fault.in_language(language) for name, fault in faults.items()}
         if faults and by_script:
-            return JSONResponse({"faults": found, "unreadable": []})
+            return JSONResponse({"faults": worded, "unreadable": []})
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             try:

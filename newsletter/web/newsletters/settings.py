@@ -99,13 +99,13 @@ class _Page:
         return [*self._templates.names(), *names]
 
     def faults(
-        self, wanted: NewsletterSettings, row: Newsletter | None = None
+        self, settings: NewsletterSettings, row: Newsletter | None = None
     ) -> dict[str, Message]:
         """Return what is wrong, by the field's name."""
-        faults = find_faults(wanted) | _template_fault(wanted, self._names(row))
-        if isinstance(wanted, NewsletterDraft):
+        faults = find_faults(settings) | _template_fault(settings, self._names(row))
+        if isinstance(settings, NewsletterDraft):
             try:
-                find_design(wanted.design)
+                find_design(settings.design)
             except NotFoundError as error:
                 faults["design"] = error.message
         return faults
@@ -114,7 +114,7 @@ class _Page:
         self,
         visit: Visit,
         request: Request,
-        wanted: NewsletterSettings,
+        settings: NewsletterSettings,
         *,
         row: Newsletter | None = None,
         policy: FeedbackPolicy | None = None,
@@ -129,8 +129,8 @@ class _Page:
             row=row,
             policy=policy or self._policy_of(row),
             most={"soft": MOST_SOFT, "days": MOST_DAYS},
-            wanted=wanted,
-            slug=wanted.slug if isinstance(wanted, NewsletterDraft) else "",
+            wanted=settings,
+            slug=settings.slug if isinstance(settings, NewsletterDraft) else "",
             faults={
                 name: fault.in_language(visit.language) for name, fault in (faults or {}).items()
             },
@@ -176,8 +176,8 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> Rout
             with transaction(engine) as session:
                 create_newsletter(session, visit.actor, draft)
         except ConflictError:
-            said = msg("There is already a newsletter with this short name.")
-            return page.show(visit, request, draft, faults={"slug": said})
+            taken = msg("There is already a newsletter with this short name.")
+            return page.show(visit, request, draft, faults={"slug": taken})
         return RedirectResponse(f"/newsletters/{draft.slug}/issues", status_code=303)
 
     @router.get("/newsletters/{newsletter}/settings")
@@ -190,13 +190,13 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> Rout
     def change(visit: AdministratorVisit, request: Request, form: _TypedForm) -> Response:
         values = form.values()
         del values["slug"], values["design"]
-        wanted = NewsletterSettings(**values)
+        settings = NewsletterSettings(**values)
         with transaction(engine) as session:
             row = newsletter_of(session, visit)
-            faults = page.faults(wanted, row)
+            faults = page.faults(settings, row)
             if faults:
-                return page.show(visit, request, wanted, row=row, faults=faults)
-            change_settings(session, visit.actor, row.id, wanted)
+                return page.show(visit, request, settings, row=row, faults=faults)
+            change_settings(session, visit.actor, row.id, settings)
         return RedirectResponse(f"{request.url.path}?said=saved", status_code=303)
 
     _add_policy(router, engine, page)
@@ -212,7 +212,7 @@ def _add_policy(router: Router, engine: Engine, page: _Page) -> None:
         soft_days: Annotated[int, Form()],
         complaint_everywhere: Annotated[bool, Form()] = False,  # noqa: FBT002 - a form's field
     ) -> Response:
-        wanted = FeedbackPolicy(
+        policy = FeedbackPolicy(
             soft_limit=soft_limit,
             soft_days=soft_days,
             complaint_everywhere=complaint_everywhere,
@@ -220,23 +220,23 @@ def _add_policy(router: Router, engine: Engine, page: _Page) -> None:
         with transaction(engine) as session:
             row = newsletter_of(session, visit)
             try:
-                set_policy(session, visit.actor, row, wanted)
+                set_policy(session, visit.actor, row, policy)
             except ListError as error:
-                said = error.message
+                message = error.message
                 field = error.place.field if error.place else None
                 return page.show(
                     visit,
                     request,
                     settings_of_newsletter(row),
                     row=row,
-                    policy=wanted,
-                    faults={field or "soft_limit": said},
+                    policy=policy,
+                    faults={field or "soft_limit": message},
                 )
         return RedirectResponse(f"/newsletters/{row.slug}/settings?said=saved", status_code=303)
 
 
-def _template_fault(wanted: NewsletterSettings, names: list[str]) -> dict[str, Message]:
-    if wanted.template in names:
+def _template_fault(settings: NewsletterSettings, names: list[str]) -> dict[str, Message]:
+    if settings.template in names:
         return {}
-    said = msg("There is no template “{template}”.", template=wanted.template)
-    return {"template": said}
+    message = msg("There is no template “{template}”.", template=settings.template)
+    return {"template": message}

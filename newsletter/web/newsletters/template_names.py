@@ -17,7 +17,7 @@ _STRUCTURES: Mapping[str, Message] = {
 def structure_name(name: str, language: Language) -> str:
     """Return what a template is called."""
     if name.startswith(OWN):
-        said = msg("Your own: {name}", name=name.removeprefix(OWN))
-        return said.in_language(language)
+        label = msg("Your own: {name}", name=name.removeprefix(OWN))
+        return label.in_language(language)
     known = _STRUCTURES.get(name)
     return known.in_language(language) if known else name

@@ -122,11 +122,11 @@ def operating_router(  # noqa: C901 - a list of routes
     def ask(name: str, visit: OperatorVisit, request: Request, on: _Name = "") -> Response:
         form = find_form(name)
         try:
-            wanted = read_object(form, on)
-            demand_right(engine, visit, form, wanted)
+            target = read_object(form, on)
+            demand_right(engine, visit, form, target)
         except (ListError, ConflictError) as error:
             return _refuse(visit, request, error)
-        return _ask(visit, request, name, form, wanted)
+        return _ask(visit, request, name, form, target)
 
     @router.post("/orders/{name}")
     def give(
@@ -140,7 +140,7 @@ def operating_router(  # noqa: C901 - a list of routes
     ) -> Response:
         form = find_form(name)
         try:
-            wanted = read_object(form, on)
+            target = read_object(form, on)
         except ListError as error:
             return _refuse(visit, request, error)
         try:
@@ -149,7 +149,7 @@ def operating_router(  # noqa: C901 - a list of routes
                 visit,
                 form,
                 action,
-                on=wanted,
+                on=target,
                 reason=reason,
                 positions=position or (),
                 relays=names,
@@ -161,7 +161,7 @@ def operating_router(  # noqa: C901 - a list of routes
                 request,
                 name,
                 form,
-                wanted,
+                target,
                 status=status,
                 error=error.in_language(visit.language),
                 reason=reason,
@@ -189,20 +189,20 @@ def operating_router(  # noqa: C901 - a list of routes
         visit: OperatorVisit, request: Request, address: _Field = ""
     ) -> HTMLResponse:
         # Asked for by a form, so that the address stands in no URL, history or log.
-        error, found = "", None
+        error, suppressions = "", None
         try:
             with reading(engine) as session:
                 seen = newsletters_where(session, visit, Permission.OPERATE)
-                found = find_suppressions(session, address, pseudonyms, newsletter_ids=seen)
-        except ListError as fault:
-            error = fault.in_language(visit.language)
+                suppressions = find_suppressions(session, address, pseudonyms, newsletter_ids=seen)
+        except ListError as failure:
+            error = failure.in_language(visit.language)
         return pages.show_to(
             visit,
             request,
             "operations/suppressions.html",
             status=400 if error else 200,
             address=address,
-            found=found,
+            found=suppressions,
             error=error,
         )
 

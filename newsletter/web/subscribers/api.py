@@ -74,14 +74,14 @@ def _leave(engine: Engine, order: UnsubscribeOrder) -> list[str]:
     way = UnsubscribeWay.API
     with transaction(engine) as session:
         slugs = {row.id: row.slug for row in list_newsletters(session)}
-        wanted = find_newsletter(session, order.newsletter) if order.newsletter else None
+        newsletter = find_newsletter(session, order.newsletter) if order.newsletter else None
         person = find_person(session, address)
         if person is None:
             return []
-        if wanted is None:
+        if newsletter is None:
             left = unsubscribe_from_all(session, subscriber_id=person.id, mailing_id=None, way=way)
             return [slugs[number] for number in left]
-        gone = unsubscribe(
-            session, newsletter_id=wanted.id, subscriber_id=person.id, mailing_id=None, way=way
+        has_left = unsubscribe(
+            session, newsletter_id=newsletter.id, subscriber_id=person.id, mailing_id=None, way=way
         )
-        return [wanted.slug] if gone else []
+        return [newsletter.slug] if has_left else []

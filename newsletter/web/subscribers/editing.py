@@ -58,8 +58,8 @@ class _PersonPages:
             row = newsletter_of(session, visit)
             fields = list_fields(session, row.id)
             frequencies = offered_frequencies(session, row.id)
-        said = typed.error.in_language(visit.language) if typed.error else ""
-        errors: Mapping[str, str] = {typed.place: said} if typed.place else {}
+        message = typed.error.in_language(visit.language) if typed.error else ""
+        errors: Mapping[str, str] = {typed.place: message} if typed.place else {}
         return self.pages.show_to(
             visit,
             request,
@@ -68,7 +68,7 @@ class _PersonPages:
             newsletter=row,
             typed=typed,
             errors=errors,
-            error=said if said and not typed.place else "",
+            error=message if message and not typed.place else "",
             inputs=inputs_of(fields, typed.draft.values, visit.language, errors=errors),
             frequencies=frequencies,
             zones=time_zone_names(visit.language),

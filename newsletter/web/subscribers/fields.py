@@ -111,12 +111,12 @@ class _FieldPages:
 
     def add(self, visit: Visit, request: Request, form: FormData) -> Response:
         """Add a field, or say what is wrong with it."""
-        wanted = _field_of(form, None)
+        field = _field_of(form, None)
         try:
             with transaction(self.engine) as session:
-                add_field(session, visit.actor, newsletter_of(session, visit).id, wanted)
+                add_field(session, visit.actor, newsletter_of(session, visit).id, field)
         except (ListError, ConflictError) as error:
-            return self.show(visit, request, _Typed(field=wanted, before=None, error=error))
+            return self.show(visit, request, _Typed(field=field, before=None, error=error))
         return RedirectResponse(f"{request.url.path}?said=saved", status_code=303)
 
     def find(self, visit: Visit, key: str) -> Field:
@@ -131,23 +131,23 @@ class _FieldPages:
     def change(self, visit: Visit, request: Request, key: str, form: FormData) -> Response:
         """Change a field; options that people chose go only once that was said and agreed to."""
         before = self.find(visit, key)
-        wanted = _field_of(form, before)
-        lost = [] if form.get("sure") == "1" else self._losses(visit, before, wanted)
+        field = _field_of(form, before)
+        lost = [] if form.get("sure") == "1" else self._losses(visit, before, field)
         if lost:
-            typed = _Typed(field=wanted, before=before, lost=lost)
+            typed = _Typed(field=field, before=before, lost=lost)
             return self.show(visit, request, typed, status=409)
         try:
             if form.get("seen") != _fingerprint(before):
                 raise _changed_meanwhile()
             with transaction(self.engine) as session:
-                change_field(session, visit.actor, newsletter_of(session, visit).id, wanted)
+                change_field(session, visit.actor, newsletter_of(session, visit).id, field)
         except (ListError, ConflictError) as error:
-            return self.show(visit, request, _Typed(field=wanted, before=before, error=error))
+            return self.show(visit, request, _Typed(field=field, before=before, error=error))
         path = request.url.path.rpartition("/")[0]
         return RedirectResponse(f"{path}?said=saved", status_code=303)
 
-    def _losses(self, visit: Visit, before: Field, wanted: Field) -> Sequence[Message]:
-        kept = {option.value for option in wanted.options}
+    def _losses(self, visit: Visit, before: Field, after: Field) -> Sequence[Message]:
+        kept = {option.value for option in after.options}
         with reading(self.engine) as session:
             number = newsletter_of(session, visit).id
             counts = [
@@ -291,7 +291,7 @@ def _options_of(form: FormData, before: Field | None) -> tuple[Option, ...]:
     known: Mapping[str, Option] = {
         option.value: option for option in (before.options if before else ())
     }
-    found: list[tuple[float, Option]] = []
+    options: list[tuple[float, Option]] = []
     for number in range(_most(form)):
         place = f"option-{number}"
         labels = _words(form, f"{place}-label")
@@ -310,13 +310,13 @@ def _options_of(form: FormData, before: Field | None) -> tuple[Option, ...]:
                 **_words(form, f"{place}-description"),
             },
         )
-        found.append((float(order) if re.fullmatch(r"\d{1,4}", order) else number + 1, option))
-    return tuple(option for _, option in sorted(found, key=lambda pair: pair[0]))
+        options.append((float(order) if re.fullmatch(r"\d{1,4}", order) else number + 1, option))
+    return tuple(option for _, option in sorted(options, key=lambda pair: pair[0]))
 
 
 def _most(form: FormData) -> int:
     numbers = (re.match(r"option-(\d{1,3})(?:-|\Z)", name) for name in form)
-    return max((int(found[1]) for found in numbers if found), default=-1) + 1
+    return max((int(match[1]) for match in numbers if match), default=-1) + 1
 
 
 def _words(form: FormData, place: str) -> dict[str, str]:

@@ -154,7 +154,7 @@ class _FormsPages:
 
     def _snippets(self, shown: ShownForm, language: Language) -> dict[str, str]:
         """Return what is pasted into other sites, by the three ways."""
-        spoken = shown.form.language or shown.newsletter.language
+        form_language = shown.form.language or shown.newsletter.language
         values = {
             "url": f"{self._public_url}{shown.path}",
             "script": f"{self._public_url}/static/join.js",
@@ -165,7 +165,11 @@ class _FormsPages:
             self._pages.render(f"subscribers/form_{way}.html", language=language, **values).strip()
             for way in ("frame", "script")
         )
-        return {"html": self._joining.markup(shown, spoken), "frame": frame, "script": script}
+        return {
+            "html": self._joining.markup(shown, form_language),
+            "frame": frame,
+            "script": script,
+        }
 
 
 def forms_router(  # noqa: C901 - a list of routes

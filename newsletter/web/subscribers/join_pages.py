@@ -272,13 +272,13 @@ class JoinPages:
     ) -> Response:
         """Take what came by a form, and answer with a page."""
         filled = read_filled(form, shown, self.language(shown, request))
-        found = self.take(shown, filled, request)
-        if isinstance(found, Fault):
-            page = self.page(shown, filled.language, framed=framed, filled=filled, fault=found)
-            return _with_patience(page, found)
+        outcome = self.take(shown, filled, request)
+        if isinstance(outcome, Fault):
+            page = self.page(shown, filled.language, framed=framed, filled=filled, fault=outcome)
+            return _with_patience(page, outcome)
         if shown.form.success_url and not framed:
             return RedirectResponse(shown.form.success_url, status_code=303)
-        return self.sent(shown, filled.language, found, framed=framed)
+        return self.sent(shown, filled.language, outcome, framed=framed)
 
     def answer_script(self, shown: ShownForm, request: Request, form: FormData) -> Response:
         """Take what a script on another site sends, and answer it.
@@ -288,18 +288,21 @@ class JoinPages:
         """
         self.demand_site(shown, request)
         filled = read_filled(form, shown, self.language(shown, request))
-        found = self.take(shown, filled, request)
-        if isinstance(found, Fault):
-            said = {"message": found.words, "field": found.field}
-            answer = _with_patience(JSONResponse(said, status_code=found.status), found)
+        outcome = self.take(shown, filled, request)
+        if isinstance(outcome, Fault):
+            content = {"message": outcome.words, "field": outcome.field}
+            answer = _with_patience(JSONResponse(content, status_code=outcome.status), outcome)
         else:
             message = msg(
                 "We have sent an email to {address}. Open the link in it and press the button "
                 "there; then you are done.",
-                address=found,
+                address=outcome,
             )
-            said = {"message": message.in_language(filled.language), "next": shown.form.success_url}
-            answer = JSONResponse(said)
+            content = {
+                "message": message.in_language(filled.language),
+                "next": shown.form.success_url,
+            }
+            answer = JSONResponse(content)
         return share(answer, shown, request)
 
     def demand_site(self, shown: ShownForm, request: Request) -> None:
@@ -318,11 +321,11 @@ class JoinPages:
 
 def read_filled(form: FormData, shown: ShownForm, usual: Language) -> Filled:
     """Return what came by a form, cut to what any of it may have."""
-    spoken, wanted = str(form.get("lang", "")), str(form.get("mail_language", ""))
+    page_language, mail_language = str(form.get("lang", "")), str(form.get("mail_language", ""))
     return Filled(
         address=str(form.get("email", ""))[:_ADDRESS_LENGTH],
         name=str(form.get("name", ""))[:_ADDRESS_LENGTH],
-        language=Language(spoken) if spoken in set(Language) else usual,
+        language=Language(page_language) if page_language in set(Language) else usual,
         time_zone=str(form.get("time_zone", ""))[:_ZONE_LENGTH],
         evidence=Evidence(
             stamp=str(form.get("shown", ""))[:_EVIDENCE_LENGTH],
@@ -332,7 +335,7 @@ def read_filled(form: FormData, shown: ShownForm, usual: Language) -> Filled:
         given=submitted(form, shown.fields),
         frequency=str(form.get("frequency", ""))[:_ZONE_LENGTH],
         invitation=str(form.get("invitation", ""))[:_ZONE_LENGTH],
-        mail_language=wanted if wanted in mail_languages(shown.newsletter) else "",
+        mail_language=mail_language if mail_language in mail_languages(shown.newsletter) else "",
     )
 
 

@@ -138,13 +138,13 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
                 )
         except ListError as error:
             place = (error.place.field if error.place else None) or ""
-            said = error.message.in_language(wishes.language)
+            message = error.message.in_language(wishes.language)
             return _show(
                 "preferences.html",
                 token,
                 status=422,
                 typed=wishes,
-                errors={place: said},
+                errors={place: message},
                 saved=False,
             )
         return _show("preferences.html", token, saved=True)
@@ -234,7 +234,7 @@ def _wordings(session: Session, choices: Sequence[Choice], language: Language) -
 
 def _wishes_of(form: FormData) -> Wishes:
     """Return what the page sent, but for the newsletter's fields."""
-    spoken, weeks = str(form.get("language", "")), str(form.get("pause", ""))
+    language, weeks = str(form.get("language", "")), str(form.get("pause", ""))
     ticked = [str(value) for value in form.getlist("newsletter")]
     frequencies = {}
     for name, value in form.items():
@@ -244,8 +244,8 @@ def _wishes_of(form: FormData) -> Wishes:
             frequencies[int(number)] = (Frequency(shown), Frequency(str(value)))
     return Wishes(
         name=str(form.get("name", "")),
-        language=nearest_language(spoken, Language.JAPANESE),
-        mail_language=spoken,
+        language=nearest_language(language, Language.JAPANESE),
+        mail_language=language,
         html=form.get("format") != "text",
         newsletter_ids=frozenset(int(value) for value in ticked if _is_number(value)),
         time_zone=str(form["time_zone"]) if "time_zone" in form else None,

@@ -17,7 +17,7 @@ from subscribers.lists import validation
 from subscribers.lists.files import Record
 from subscribers.lists.plain_rows import PlainRows
 from subscribers.lists.staging import encode
-from subscribers.lists.validation import Judge, Judged
+from subscribers.lists.validation import ListReader, ReadChunk
 
 _FIELDS = (
     Field(key="company", type=FieldType.TEXT, labels={"ja": "会社名"}),
@@ -85,9 +85,9 @@ def _lists(draw: st.DrawFn) -> list[Record]:
     return [Record(1, names, (), header=True), *records]
 
 
-def _judge(records: Sequence[Record], tags: tuple[str, ...]) -> Judged:
-    judge = Judge(source="l", file_name="l.csv", chosen={}, custom=_FIELDS, tags=tags)
-    return next(judge.chunks(iter(records), len(records), ZoneInfo("Asia/Tokyo")))
+def _read(records: Sequence[Record], tags: tuple[str, ...]) -> ReadChunk:
+    reader = ListReader(source="l", file_name="l.csv", chosen={}, custom=_FIELDS, tags=tags)
+    return next(reader.chunks(iter(records), len(records), ZoneInfo("Asia/Tokyo")))
 
 
 @settings(max_examples=150)
@@ -95,10 +95,10 @@ def _judge(records: Sequence[Record], tags: tuple[str, ...]) -> Judged:
 def test_a_list_read_by_columns_says_what_its_rows_say_one_by_one(
     records: list[Record], tags: tuple[str, ...]
 ) -> None:
-    by_columns = _judge(records, tags)
+    by_columns = _read(records, tags)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(validation, "read_plain_rows", lambda rows, *_rest: (PlainRows(), rows))
-        one_by_one = _judge(records, tags)
+        one_by_one = _read(records, tags)
 
     assert by_columns.problems == one_by_one.problems
     assert by_columns.repeated == one_by_one.repeated
@@ -135,4 +135,4 @@ def test_an_odd_value_takes_its_own_row_alone_out_of_the_columns(column: str) ->
     rows[50] = Record(
         52, names, [odd if name == column else rows[50].values[name] for name in names]
     )
-    assert [line for line in range(2, 102) if line not in _judge(rows, ()).plain.lines] == [52]
+    assert [line for line in range(2, 102) if line not in _read(rows, ()).plain.lines] == [52]

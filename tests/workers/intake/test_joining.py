@@ -30,7 +30,7 @@ from tests.feedback.conftest import KEYS
 from tests.feedback.letters import notice
 from tests.support.ports import await_port, free_port
 from tests.support.stage import set_stage
-from workers.intake.listener import Door, Doorman, listen
+from workers.intake.listener import ListenAddress, MailHandler, listen
 
 JOIN = "join+digest@example.jp"
 AOI = "aoi@docomo.ne.jp"
@@ -212,18 +212,18 @@ def test_unless_it_is_allowed_nobody_joins_by_mail(engine: Engine) -> None:
 
 @contextmanager
 def _listening(intake: Intake) -> Iterator[smtplib.LMTP]:
-    door = Door(protocol="lmtp", host="127.0.0.1", port=free_port())
+    address = ListenAddress(protocol="lmtp", host="127.0.0.1", port=free_port())
     loop, ended = asyncio.new_event_loop(), asyncio.Event()
 
     async def serve() -> None:
-        async with listen(door, Doorman(intake.engine, KEYS, intake.joining)):
+        async with listen(address, MailHandler(intake.engine, KEYS, intake.joining)):
             await ended.wait()
 
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()
     try:
-        await_port(door.port)
-        with smtplib.LMTP("127.0.0.1", door.port) as connection:
+        await_port(address.port)
+        with smtplib.LMTP("127.0.0.1", address.port) as connection:
             yield connection
     finally:
         loop.call_soon_threadsafe(ended.set)

@@ -19,7 +19,7 @@ from tests.feedback.conftest import KEYS, Post, running, set_post
 from tests.feedback.letters import READER, letter, notice
 from tests.support.ports import await_condition, await_port, free_port
 from tests.support.postgres import PostgresServer
-from workers.intake.listener import Door, Doorman, listen, read_door
+from workers.intake.listener import ListenAddress, MailHandler, listen, read_listen_address
 
 pytestmark = pytest.mark.servers
 
@@ -27,19 +27,19 @@ pytestmark = pytest.mark.servers
 @contextmanager
 def _listening(engine: Engine, protocol: str = "lmtp") -> Iterator[smtplib.SMTP]:
     """Listen in a thread of its own, and connect."""
-    door = Door(protocol=protocol, host="127.0.0.1", port=free_port())
+    address = ListenAddress(protocol=protocol, host="127.0.0.1", port=free_port())
     loop, ended = asyncio.new_event_loop(), asyncio.Event()
 
     async def serve() -> None:
-        async with listen(door, Doorman(engine, KEYS)):
+        async with listen(address, MailHandler(engine, KEYS)):
             await ended.wait()
 
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()
     try:
-        await_port(door.port)
+        await_port(address.port)
         client = smtplib.LMTP if protocol == "lmtp" else smtplib.SMTP
-        with client("127.0.0.1", door.port) as connection:
+        with client("127.0.0.1", address.port) as connection:
             yield connection
     finally:
         loop.call_soon_threadsafe(ended.set)
@@ -149,10 +149,10 @@ def test_while_the_database_is_away_the_sender_keeps_the_mail(postgres: Postgres
 
 def test_the_command_listens_at_a_socket_file(sqlite_url: str, tmp_path: Path) -> None:
     post = set_post(open_engine(sqlite_url))
-    door = tmp_path / "door"
-    with running(sqlite_url, tmp_path, "listen", BOUNCE_LISTEN=f"lmtp://{door}") as process:
-        await_condition(door.exists, seconds=120, what="the socket")
-        with smtplib.LMTP(str(door)) as connection:
+    socket = tmp_path / "socket"
+    with running(sqlite_url, tmp_path, "listen", BOUNCE_LISTEN=f"lmtp://{socket}") as process:
+        await_condition(socket.exists, seconds=120, what="the socket")
+        with smtplib.LMTP(str(socket)) as connection:
             assert _reply(connection, post.path, notice(post.path))[0] == 250
         process.terminate()
         assert process.wait(timeout=60) == 0
@@ -164,4 +164,4 @@ def test_the_command_listens_at_a_socket_file(sqlite_url: str, tmp_path: Path) -
 )
 def test_a_wrong_place_to_listen_is_named(url: str) -> None:
     with pytest.raises(SettingError, match="BOUNCE_LISTEN"):
-        read_door(url)
+        read_listen_address(url)
