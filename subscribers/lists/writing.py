@@ -27,6 +27,9 @@ from subscribers.suppression import may_be_suppressed
 #: Without statistics PostgreSQL reads all subscribers to join them to the few of a chunk.
 _BY_INDEX = """SELECT set_config('enable_hashjoin', 'off', true),
     set_config('enable_mergejoin', 'off', true)"""
+#: A chunk that comes with its checkpoint need not be on the disk at once: were it lost, it would be
+#: imported again. Whatever commits later, mail that is claimed or the import's end, waits for both.
+_UNHURRIED = "SELECT set_config('synchronous_commit', 'off', true)"
 _SUPPRESSED = """SELECT line, address FROM list_stage
     WHERE state = 'confirmed' AND suppressed = '' AND EXISTS (
     SELECT 1 FROM suppression WHERE suppression.address_key = list_stage.address_key
@@ -240,8 +243,8 @@ def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> Written
     if not staged:
         return written
     postgres = connection.dialect.name == "postgresql"
-    if postgres:
-        connection.execute(text(_BY_INDEX))
+    for setting in _settings(terms) if postgres else ():
+        connection.execute(text(setting))
     fill_stage(connection, staged)
     values: dict[str, Any] = {
         "newsletter": terms.newsletter_id,
@@ -279,6 +282,11 @@ def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> Written
         _run(connection, _TAG.format(tags=given), values)
     _log_growth(connection, staged, terms, written)
     return written
+
+
+def _settings(terms: Terms) -> Sequence[str]:
+    """Return what sets PostgreSQL up for a chunk, until its transaction ends."""
+    return (_BY_INDEX,) if terms.import_id is None else (_BY_INDEX, _UNHURRIED)
 
 
 def _meet(

@@ -125,6 +125,29 @@ def test_keys_are_checked_again_after_an_import(postgres_url: str) -> None:
     assert set(roles) == {"origin"}
 
 
+def test_a_chunk_with_its_checkpoint_does_not_wait_for_the_disk_and_the_end_does(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = set_stage(engine := open_engine(postgres_url))
+    monkeypatch.setattr("subscribers.lists.imports._CHUNK", 2)
+    forced: list[object] = []
+    event.listen(
+        engine,
+        "commit",
+        lambda connection: forced.append(
+            connection.exec_driver_sql("SHOW synchronous_commit").scalar()
+        ),
+    )
+    for digest in ("d" * 64, ""):
+        rows = ["email\n", "a@example.jp\n", "b@example.jp\n"]
+        options = ImportOptions(source="l.csv", basis="form", digest=digest)
+        records = csv_records(rows, source="l.csv")
+        import_records(engine, stage.newsletter_id, records, options)
+    engine.dispose()
+    # Zone, checkpoint, two chunks, end; without a checkpoint all is waited for.
+    assert forced == ["on", "on", "off", "off", "on", *["on"] * 4]
+
+
 _CELLS = st.text("aあ,\"\n ;'=", max_size=6)
 
 
