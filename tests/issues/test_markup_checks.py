@@ -108,8 +108,15 @@ def test_other_underscores_are_left_alone(typed: str) -> None:
     assert _found(f"一行目\n二行目 {typed}") == []
 
 
+def test_a_link_to_a_japanese_host_that_ends_before_more_of_it_is_named() -> None:
+    found = _found("一行目\nhttps://例え.jp/日本語")
+    assert found == [("url-cut", "https://例え.jp/", 10)]
+    assert _found("一行目\n<https://例え.jp/日本語>") == []
+
+
 def test_numbers_out_of_order_are_named() -> None:
     assert _found("文\n\n3. 三\n1. 一の行\n2. 二") == [("list-numbers", "一の行", 12)]
+    assert _found("文\n\n2. [ ] 二\n1. [x] 一の行") == [("list-numbers", "一の行", 12)]
     assert _found("文\n\n1. 一\n1. 二\n\n文\n\n3. 三") == []
 
 

@@ -56,6 +56,8 @@ from newsletter.issues.walking import (
     with_blocks,
 )
 
+#: Signs that a task begins with, and which stand in no source.
+_TASKS = "\N{BALLOT BOX}\N{BALLOT BOX WITH CHECK} "
 #: Pictures that stand beside each other in a mail and can still be seen.
 _FEWEST, _MOST = 2, 4
 
@@ -131,7 +133,7 @@ def _check_numbers(blocks: tuple[Block, ...], place: IssuePlace) -> Iterator[Fin
                 yield _finding(
                     "list-numbers",
                     place,
-                    first_words(block, most=40),
+                    first_words(block, most=40).lstrip(_TASKS),
                     msg(
                         "The numbers of a list are out of order: {first}, then {second}.",
                         first=before.start + len(before.items) - 1,

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.checks.findings import Finding, IssuePlace, Severity
+from newsletter.issues.markdown.inline import target_of
 from newsletter.issues.model import (
     Emphasis,
     Footnote,
@@ -71,7 +72,7 @@ _BROKEN_LINK = re.compile(r"!?\[[^\[\]]*\]\s?[（(]\s*(?:https?:|mailto:)[^）)\
 #: An address that ends in a sign behind which more of it is to be expected, and particles that
 #: begin no word.
 _CUT_URL = re.compile(
-    r"https?://[!-;=?-~]{0,500}+(?<=[/=?&#_%-])(?=[\u3040-\u30ff\u4e00-\u9fff])"
+    r"https?://(?:[\w.-]{1,253}+(?=[/?#]))?[!-;=?-~]{0,500}+(?<=[/=?&#_%-])(?=[\u3040-\u30ff\u4e00-\u9fff])"
     r"(?!を|へ|から|まで|より|にて|です)"
 )
 _HEADING = re.compile(r"#{2,6}(?=[^\s#])[^\s]{1,20}|[＃#]*＃[＃#]*\s*\S{1,20}")
@@ -341,7 +342,9 @@ def _find_spots(issue: Issue) -> Iterator[tuple[_Kind, IssuePlace, _Spot]]:
             for spot in _spots_in(text, kind):
                 yield kind, place, spot
         # What looks cut may be a longer address that is shown with its letters decoded.
-        yield from ((_CUT, place, spot) for spot in _spots_in(text, _CUT) if spot.signs in urls)
+        yield from (
+            (_CUT, place, spot) for spot in _spots_in(text, _CUT) if target_of(spot.signs) in urls
+        )
     for place, url in walk_urls(issue):
         for signs in find_placeholders(unquote(url)):
             yield _KINDS[0], place, _Spot(signs, "")
