@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Text, and_, cast, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    Text,
+    and_,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from newsletter.database.folding import Folded, fold_text
 from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow, TagRow
 from newsletter.database.vocabulary import FieldType, SubscriptionState
 from subscribers.fields.json_access import AttributeText, Position, has_option
@@ -284,37 +297,43 @@ def _query(
 
 
 def _has_part(session: Session, newsletter: NewsletterRow, text: str) -> ColumnElement[bool]:
-    """Return the condition that an address, a name or the value of a field has a part."""
-    folded, lowered = fold_label(text), text.lower()
-    conditions = [
-        Position(SubscriberRow.address_key, literal(lowered)) > 0,
-        Position(func.lower(SubscriptionRow.name), literal(lowered)) > 0,
-    ]
+    """Return the condition that an address, a name or the value of a field has a part.
+
+    Case and width do not count (`newsletter.database.folding`).
+    """
+    folded, label = fold_text(text), fold_label(text)
+    gates = [_written(folded)]
+    conditions = [Position(Folded(SubscriptionRow.name), literal(folded)) > 0]
     for field in list_fields(session, newsletter.id):
         value = AttributeText(SubscriptionRow.attributes, literal(field.key))
-        if field.type is FieldType.TEXT:
-            part = Position(func.lower(func.coalesce(value, "")), literal(lowered)) > 0
-            conditions.append(and_(_written(text), part))
+        if field.type is FieldType.YES_NO:
+            conditions.append(func.coalesce(value, "") == literal(text))
         elif field.type.has_options:
-            conditions += [
-                and_(_written(option.value), has_option(field.key, option.value))
-                for option in field.options
+            for option in field.options:
                 if any(
-                    folded in fold_label(name) for name in (option.value, *option.labels.values())
-                )
-            ]
+                    label in fold_label(name) for name in (option.value, *option.labels.values())
+                ):
+                    gates.append(_written(fold_text(option.value)))
+                    conditions.append(has_option(field.key, option.value))
         else:
-            conditions.append(and_(_written(text), func.coalesce(value, "") == literal(text)))
-    return or_(*conditions)
+            conditions.append(Position(Folded(cast(value, Text)), literal(folded)) > 0)
+    # The keys of addresses are folded already.
+    in_address = Position(SubscriberRow.address_key, literal(folded)) > 0
+    return or_(in_address, and_(or_(*gates), or_(*conditions)))
 
 
-def _written(text: str) -> ColumnElement[bool]:
-    """Return the condition that somebody's values have a text anywhere: few do.
+#: What JSON writes otherwise within a text, or folding makes of another sign.
+_ESCAPED = re.compile(r'["\\/\x00-\x1f\x7f]')
+
+
+def _written(folded: str) -> ColumnElement[bool]:
+    """Return the condition that somebody's name or values have a folded text anywhere: few do.
 
     It spares all others that their JSON is read, which takes longer than all else.
     """
-    escaped = json.dumps(text, ensure_ascii=False)[1:-1].lower()
-    return Position(func.lower(cast(SubscriptionRow.attributes, Text)), literal(escaped)) > 0
+    part = max(_ESCAPED.split(folded), key=len)
+    known = Folded(SubscriptionRow.name + "\n" + cast(SubscriptionRow.attributes, Text))
+    return Position(known, literal(part)) > 0 if part else true()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from newsletter.database.folding import fold_text
 from newsletter.disk import make_folder
 from newsletter.errors import Place, SettingError
 from newsletter.i18n.messages import msg
@@ -111,6 +112,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
         "secure_delete = ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
+    connection.create_function("fold_text", 1, fold_text, deterministic=True)
 
 
 def _begin_sqlite(connection: Connection) -> None:
