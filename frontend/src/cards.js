@@ -52,12 +52,18 @@ function leaf({ starts }, language) {
 }
 
 const FILE_KINDS = JSON.parse(desk.dataset.fileKinds || "{}");
-const size = (octets) => (octets > 999_999 ? `${(octets / 1_000_000).toFixed(1)} MB` : `${Math.max(1, Math.round(octets / 1000))} KB`);
+const UNITS = ["B", "kB", "MB", "GB"];
+/** A size of data as newsletter/i18n/formats.py writes it. */
+function size(octets, language) {
+  let number = octets, unit = 0;
+  while (number >= 1000 && unit < UNITS.length - 1) { number /= 1000; unit += 1; }
+  return `${new Intl.NumberFormat(language, { maximumFractionDigits: 1 }).format(number)} ${UNITS[unit]}`;
+}
 
 /** What each kind of block shows, by its value and the issue's language. @type {Record<string, (value: any, language: string) => (Node | null)[]>} */
 export const CARDS = {
   file: (value, language) => [panel("file", null, element("p", { class: "file-line" }, element("span", { class: "link file-name" }, value.name || short(value.url) || say("fileName")),
-    element("span", { class: "file-kind" }, [FILE_KINDS[value.media_type] || value.media_type, value.size ? size(value.size) : ""].filter(Boolean).join(language === "ja" ? "・" : ", "))))],
+    element("span", { class: "file-kind" }, [FILE_KINDS[value.media_type] || value.media_type, value.size ? size(value.size, language) : ""].filter(Boolean).join(language === "ja" ? "・" : ", "))))],
   event: (value, language) => [panel("event", leaf(value, language), named(value.name || say("eventName")),
     facts([mailSays("when"), lines(when(value, language))], [mailSays("where"), value.place && lines(value.place)], [mailSays("capacity"), value.capacity && lines(value.capacity)]),
     element("p", { class: "more" }, value.url ? link(mailSays("register")) : null, value.url && moment(value.starts) ? " ・ " : null, moment(value.starts) ? link(mailSays("calendar")) : null))],

@@ -26,6 +26,7 @@ export function ask({ title, fields, values, near, act = say("apply"), remove = 
     const error = element("p", { class: "error", role: "alert", hidden: true });
     const rows = fields.map((field) => {
       const id = `ask-${field.name}`;
+      if (field.type === "whole-days") return wholeDays(field, id, inputs, values);
       const input = inputOf(field, id, values[field.name]);
       inputs.set(field.name, input);
       const hint = field.hint ? element("span", { class: "hint", id: `${id}-hint` }, say(field.hint)) : null;
@@ -40,8 +41,8 @@ export function ask({ title, fields, values, near, act = say("apply"), remove = 
     const inner = element("form", { method: "dialog", novalidate: true, class: "stack", onsubmit: (event) => {
       event.preventDefault();
       const answer = {};
-      for (const field of fields) {
-        const read = valueOf(field, inputs.get(field.name));
+      for (const field of fields.filter(({ type }) => type !== "whole-days")) {
+        const read = valueOf(field, inputs.get(field.name), answer);
         if (read.error) {
           error.textContent = read.error;
           error.hidden = false;
@@ -60,6 +61,7 @@ export function ask({ title, fields, values, near, act = say("apply"), remove = 
     dialog.addEventListener("cancel", (event) => { event.preventDefault(); finish(null); });
     dialog.addEventListener("mousedown", (event) => { if (event.target === dialog) finish(null); });
     document.body.append(dialog);
+    fields.filter((field) => field.type === "whole-days").forEach((field) => inputs.get(field.name).mark());
     dialog.showModal();
     place(dialog, near);
     const picked = dialog.querySelector(".pick[aria-pressed=true]");
@@ -86,6 +88,30 @@ function inputOf(field, id, value) {
   return input;
 }
 
+const DAY = /^\d{4}-\d\d-\d\d$/;
+const MINUTE = /^\d{4}-\d\d-\d\dT\d\d:\d\d$/;
+
+/** A box that says whether the dates of the form are days without hours; its hours come back when it is cleared. */
+function wholeDays(field, id, inputs, values) {
+  const dates = Object.entries(field.dates), given = dates.map(([name]) => String(values[name] || "")).filter(Boolean);
+  const box = element("input", { type: "checkbox", id, checked: given.length > 0 && given.every((value) => DAY.test(value)) });
+  const hours = new Map(dates.map(([name, each]) => [name, each.hour]));
+  const mark = () => {
+    for (const [name, each] of dates) {
+      const input = inputs.get(name), typed = input.value.trim();
+      document.querySelector(`label[for="${input.id}"]`)?.replaceChildren(say(box.checked ? each.wholeWord : each.word));
+      const has = box.checked ? "date" : "datetime-local";
+      if (input.type === has || (typed && !DAY.test(typed) && !MINUTE.test(typed))) continue;
+      if (box.checked && MINUTE.test(typed)) hours.set(name, typed.slice(11));
+      input.type = has;
+      input.value = !typed ? "" : box.checked ? typed.slice(0, 10) : `${typed.slice(0, 10)}T${hours.get(name)}`;
+    }
+  };
+  box.addEventListener("change", mark);
+  inputs.set(field.name, Object.assign(box, { mark }));
+  return element("label", { class: "check", for: id }, box, say(field.word));
+}
+
 /** Buttons for the values that are there already; what is typed stays possible beside them. */
 function choicesOf(field, input) {
   const buttons = field.picks.map(([value, word]) => element("button", { type: "button", class: "pick", onclick: () => { input.value = value; mark(); } }, word));
@@ -95,8 +121,9 @@ function choicesOf(field, input) {
   return element("div", { class: "picks", role: "group", "aria-label": say(field.word) }, ...buttons);
 }
 
-function valueOf(field, input) {
-  const typed = input.value.trim();
+function valueOf(field, input, before) {
+  const typed = input.value.trim(), first = field.from ? before[field.from] : "";
+  if (typed && first && typed.length === first.length && typed < first) return { error: say("endsFirst") };
   if (!typed && field.required) return { error: say("needed", { field: say(field.word) }) };
   if (field.type === "url" && typed) {
     const url = addressOf(typed);

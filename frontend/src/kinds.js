@@ -181,8 +181,10 @@ export const KINDS = {
     { name: "media_type", word: "mediaType" }, { name: "size", word: "octets", type: "number" },
   ]),
   event: formed("event", { name: "", starts: "", ends: null, place: "", capacity: "", url: "" }, [
-    { name: "name", word: "eventName", required: true }, { name: "starts", word: "starts", type: "datetime-local", required: true },
-    { name: "ends", word: "ends", type: "datetime-local", empty: null }, { name: "place", word: "venue" },
+    { name: "name", word: "eventName", required: true },
+    { name: "whole", word: "wholeDays", type: "whole-days", dates: { starts: { word: "starts", wholeWord: "firstDay", hour: "10:00" }, ends: { word: "ends", wholeWord: "lastDay", hour: "17:00" } } },
+    { name: "starts", word: "starts", type: "datetime-local", required: true },
+    { name: "ends", word: "ends", type: "datetime-local", empty: null, from: "starts" }, { name: "place", word: "venue" },
     { name: "capacity", word: "capacity" }, { name: "url", word: "address", type: "url" },
   ]),
   contact: formed("contact", { name: "", department: "", phone: "", email: "", url: "", hours: "", address: "" }, [

@@ -34,8 +34,6 @@ CLIPPING_NEAR = 95_000
 #: Columns of a subject, where a full-width character takes two: what a telephone shows, what a
 #: wide window shows.
 _SUBJECT_SHOWN, _SUBJECT_LONG = 60, 100
-#: Letters below which a mail with pictures counts as pictures alone.
-_FEW_LETTERS = 120
 _MAIL = IssuePlace(field=IssueField.MAIL)
 _TITLE = IssuePlace(field=IssueField.TITLE)
 #: Stands in for a recipient's value while the mail is checked; a real host, so links are judged.
@@ -145,8 +143,7 @@ def _check_subject(mail: _Mail) -> Iterator[Finding]:
 
 
 def _check_pictures(mail: _Mail) -> Iterator[Finding]:
-    pictures = list(mail.tree.iter("img"))
-    for picture in pictures:
+    for picture in mail.tree.iter("img"):
         source = picture.get("src", "")
         if picture.get("alt") is None or (
             not picture.get("alt") and "picture" in _classes(picture)
@@ -162,16 +159,6 @@ def _check_pictures(mail: _Mail) -> Iterator[Finding]:
         ending = re.search(r"\.\w+$", source.lower().partition("?")[0])
         if ending and ending[0] in clients.lacks("picture"):
             yield _lack(clients.lacks("picture")[ending[0]])
-    if pictures and len(mail.letters) < _FEW_LETTERS:
-        yield Finding(
-            code="image-only",
-            severity=Severity.ERROR,
-            place=_MAIL,
-            message=msg("The email consists of pictures with hardly any text."),
-            remedy=msg(
-                "Add the content of the pictures as text; filters may classify such emails as spam."
-            ),
-        )
 
 
 def _classes(element: Any) -> list[str]:  # noqa: ANN401 - lxml has no types

@@ -259,7 +259,8 @@ class _Writer:
             picture.source, picture.alt, _title(picture.title), self.room
         )
         if picture.url:
-            image = Markup('<a href="{}">{}</a>').format(picture.url, image)
+            # The words that stand for it where it is not loaded have the colour of a link.
+            image = Markup('<a class="link" href="{}">{}</a>').format(picture.url, image)
         shown = Markup('<p class="body{}">{}</p>').format(
             " shown" if picture.caption else "", image
         )

@@ -227,7 +227,9 @@ def test_the_space_before_a_bold_word_survives_mending() -> None:
 def test_a_picture_without_alternative_text_asks() -> None:
     picture = Picture(source="https://example.jp/a.png", alt=" ")
 
-    assert _codes(_issue(Item(headline="一", body=(picture,)))) == ["alt-missing"]
+    assert _codes(_issue(Item(headline="一", body=(picture, _paragraph("文" * 60))))) == [
+        "alt-missing"
+    ]
 
 
 def test_an_empty_part_is_taken_out_by_one_click() -> None:
@@ -272,3 +274,23 @@ def test_every_ordinary_character_is_suitable() -> None:
 
     assert len(ordinary) > 21_000
     assert not [letter for letter in ordinary if find_character_faults(f"{letter}\ufffd")[1:]]
+
+
+PICTURE = "![会場の入口に並ぶ人びとを写した写真](https://example.jp/a.png)"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("", True),
+        ("冬の市は十二月十二日に開きます。", True),
+        ("年末の窓口は二十八日までです。" * 5, False),
+        ("The counters are open until the 28th. " * 5, False),
+    ],
+)
+def test_pictures_with_hardly_any_text_are_told(words: str, *, told: bool) -> None:
+    matter = f"title: 十二月号のお知らせ\ndate: 2026-12-01\ncredits: {'編集室' * 50}"
+    text = f"---\n{matter}\n---\n\n{PICTURE}\n\n{words}\n"
+    codes = _codes(read_issue(text.encode(), source="text").issue)
+
+    assert ("image-only" in codes) is told

@@ -89,12 +89,6 @@ def test_each_fault_of_the_html_is_found(body: str, code: str, severity: Severit
     assert _found(_mail(WORDS + body)) == [(code, severity)]
 
 
-def test_a_mail_of_pictures_alone_is_blocked() -> None:
-    mail = _mail("<img src='https://example.jp/a.png' alt='図'>")
-
-    assert _found(mail) == [("image-only", Severity.ERROR)]
-
-
 def test_a_mail_without_way_out_is_blocked_in_either_body() -> None:
     mail = replace(_mail(), html=(WORDS + PUBLISHER.postal_address,), text=("本文",))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from functools import partial
+from unicodedata import east_asian_width
 
 from newsletter.i18n.messages import msg
 from newsletter.issues.checks.blocks import check_blocks
@@ -34,10 +36,22 @@ from newsletter.issues.walking import (
     walk_texts,
 )
 
+#: Columns, of which a full-width character takes two, that are hardly any text beside pictures.
+_FEW_COLUMNS = 120
 #: Characters below which a preheader leaves room for an inbox to show what follows it.
 _PREHEADER_SHORT = 20
 #: Characters that inboxes show of a preheader at most.
 _PREHEADER_LONG = 140
+#: Texts of an issue that are not what it says.
+_AROUND = frozenset(
+    {
+        IssueField.TITLE,
+        IssueField.MASTHEAD,
+        IssueField.PREHEADER,
+        IssueField.CONTENTS,
+        IssueField.CREDITS,
+    }
+)
 
 
 def check_issue(issue: Issue, fields: Collection[str] = ()) -> tuple[Finding, ...]:
@@ -145,6 +159,34 @@ def _check_pictures(issue: Issue) -> Iterator[Finding]:
             )
 
 
+def _check_pictures_alone(issue: Issue) -> Iterator[Finding]:
+    """Yield where pictures say it all; what stands around every issue is no text of it."""
+    pictures = [picture for _, picture in walk_pictures(issue)]
+    if not pictures:
+        return
+    described = Counter(words for picture in pictures for words in (picture.alt, picture.title))
+    said = 0
+    for place, text in walk_texts(issue):
+        if place.field in _AROUND:
+            continue
+        if described[text]:
+            described[text] -= 1
+            continue
+        said += sum(
+            1 + (east_asian_width(letter) in "WF") for letter in text if not letter.isspace()
+        )
+    if said < _FEW_COLUMNS:
+        yield Finding(
+            code="image-only",
+            severity=Severity.WARNING,
+            place=IssuePlace(field=IssueField.MAIL),
+            message=msg("The email consists of pictures with hardly any text."),
+            remedy=msg(
+                "Add the content of the pictures as text; filters may classify such emails as spam."
+            ),
+        )
+
+
 def _check_characters(issue: Issue) -> Iterator[Finding]:
     for place, text in walk_texts(issue):
         for fault in find_character_faults(text):
@@ -203,6 +245,7 @@ _CHECKS: tuple[Callable[[Issue], Iterator[Finding]], ...] = (
     check_markup,
     check_links,
     _check_pictures,
+    _check_pictures_alone,
     _check_contents,
     _check_preheader,
     check_spelling,

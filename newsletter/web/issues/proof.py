@@ -36,6 +36,8 @@ _FRAME_POLICY = (
 _OWN_LINK = pmsg("preview", "(each reader’s own link)")
 _PERSONAL = (Slot.VIEW_URL, Slot.UNSUBSCRIBE_URL, Slot.PREFERENCES_URL)
 #: Characters behind the subject that any inbox shows at most.
+#: Stands behind a preheader so that an inbox shows nothing of the text.
+_FILLER = "\u034f"
 _SNIPPET = 240
 
 
@@ -158,8 +160,12 @@ def in_frame(html: str, site: str) -> HTMLResponse:
 
 
 def _snippet(html: str) -> str:
-    """Return a mail's first words, as inboxes take them: the preheader, then what follows it."""
+    """Return a mail's first words, as inboxes take them: the preheader, then what follows it.
+
+    Signs without a shape, which a template puts behind the preheader, fill an inbox's line; what
+    follows them is not seen.
+    """
     parser = lxml_html.HTMLParser(encoding="utf-8")
     body = lxml_html.document_fromstring(html.encode(), parser=parser).find("body")
     words = " ".join(text.strip() for text in body.itertext() if text.strip())
-    return " ".join(words.split())[:_SNIPPET]
+    return " ".join(words.partition(_FILLER)[0].split())[:_SNIPPET]

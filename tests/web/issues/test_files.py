@@ -61,3 +61,30 @@ def test_a_program_that_calls_itself_pdf_is_refused(desk: Desk, page: Page) -> N
     # It is announced to screen readers, too, with the same words.
     notice = page.locator("#notice")
     expect(notice).to_contain_text("This kind of file cannot be offered in a mail.")
+
+
+def test_an_event_of_whole_days_is_asked_for_without_hours(desk: Desk, page: Page) -> None:
+    desk.start(page, PLAIN + EVENT, view="mail")
+    form = page.get_by_role("dialog", name="Event")
+    page.get_by_role("button", name="Change: Event").click()
+    form.get_by_label("All day").check()
+    expect(form.get_by_label("First day")).to_have_value("2026-12-12")
+    form.get_by_label("All day").uncheck()
+    expect(form.get_by_label("Starts")).to_have_value("2026-12-12T14:00")
+    form.get_by_label("All day").check()
+    form.get_by_label("Last day").fill("2026-12-11")
+    form.get_by_role("button", name="Apply").click()
+    expect(form.get_by_role("alert")).to_be_visible()
+    form.get_by_label("Last day").fill("2026-12-14")
+    form.get_by_role("button", name="Apply").click()
+
+    expect(page.locator(".mail .panel.event")).to_contain_text("2026年12月12日(土)〜12月14日(月)")
+    page.get_by_role("tab", name="Markdown").click()
+    expect(page.locator(".cm-content")).to_contain_text("date: 2026-12-12 - 2026-12-14")
+    page.get_by_role("tab", name="Telephone").click()
+    mail = page.frame_locator("#mail")
+    expect(mail.get_by_text("12月14日(月)")).to_be_visible()
+    expect(page.locator("#state")).to_have_text("Saved")
+    link = mail.get_by_role("link", name="カレンダーに追加")
+    calendar = page.request.get(desk.url + str(link.get_attribute("href"))).text()
+    assert "DTSTART;VALUE=DATE:20261212\r\nDTEND;VALUE=DATE:20261215\r\n" in calendar

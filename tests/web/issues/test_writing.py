@@ -123,7 +123,7 @@ def test_all_that_depends_on_the_checks_follows_what_is_typed(desk: Desk, page: 
 
 
 def test_what_should_be_looked_at_is_said_where_sending_begins(desk: Desk, page: Page) -> None:
-    desk.start(page, PLAIN + "\n![](https://www.example.jp/a.png)\n")
+    desk.start(page, f"{PLAIN}\n{'文' * 60}\n\n![](https://www.example.jp/a.png)\n")
     expect(page.locator("#next-words")).to_contain_text("It can be sent. The checks found 1 thing")
 
 
