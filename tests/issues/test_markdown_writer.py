@@ -297,6 +297,10 @@ def test_emphasis_stands_next_to_japanese_as_a_person_writes_it(written: str) ->
         "1. あ\n2. い\n\n- う",
         "**水**_火_土",
         "~~取消~~は",
+        "[注] 3 * 4 = 12、5 < 6、<3、→ [参照]と【[速報]】",
+        "- [参照] 項目\n- *[重要]の* 件",
+        "[[注]はこちら](https://example.jp/)",
+        "担当@総務課、a@b、@mention",
     ],
 )
 def test_markdown_in_its_plain_form_is_written_as_it_was(written: str) -> None:

@@ -185,7 +185,9 @@ WINDOWS_PATH = re.compile(
     rf"|\\\\[A-Za-z0-9][A-Za-z0-9._-]*\\(?={_IN_NAME})){_IN_NAME}*(?:\\{_IN_NAME}*)*"
 )
 #: Where in plain text a backslash keeps an address from being one.
-GUARDED = re.compile(r"(?<=http)(?=://)|(?<=https)(?=://)|(?<=[A-Za-z0-9._%+-])(?=@[A-Za-z0-9])")
+GUARDED = re.compile(
+    r"(?<=http)(?=://)|(?<=https)(?=://)|(?<=[A-Za-z0-9._%+-])(?=@[A-Za-z0-9][A-Za-z0-9-]*\.)"
+)
 
 
 def scheme_before(text: str, position: int) -> str:

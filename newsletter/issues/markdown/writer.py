@@ -60,8 +60,12 @@ from newsletter.issues.model import (
 )
 
 _SPECIAL = re.compile(
-    r"[\\`*\[\]<]|&(?=#?[A-Za-z0-9]+;)|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|[!^]$|\^(?=\[)"
-    r"|~(?=~|$)|(?<=~)~|^~"
+    r"[\\`\[\]]|(?<!\S )\*|\*(?! )|<(?=[A-Za-z/!?\\]|$)|&(?=#?[A-Za-z0-9]+;)"
+    r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|[!^]$|\^(?=\[)|~(?=~|$)|(?<=~)~|^~"
+)
+#: Brackets that no sign makes a link, a note, a task or a field of the reader.
+_PLAIN_BRACKETS = re.compile(
+    r"(?<![!^:\]A-Za-z0-9\\])\[(?![xX]\])[^\[\]\\`*<&_~!^\s][^\[\]\\`*<&~!^]*\](?![(\[:{])"
 )
 _LINE_START = re.compile(
     r"(#{1,6}(?=\s|$)|>|[-+](?=\s|$)|[-=~:]{3,}|:for(?=\[)|=+\s*$|-+\s*$|[-:|][-:| \t]*$)"
@@ -430,10 +434,21 @@ def _escaped(text: str) -> str:
 
 def _escaped_words(text: str) -> str:
     guarded = GUARDED.sub("\0", text)
-    escaped = _SPECIAL.sub(lambda match: "\\" + match[0], guarded)
+    plain = {
+        at
+        for found in _PLAIN_BRACKETS.finditer(guarded)
+        # Where it is the whole text, a colon may follow, which makes it the definition of a link.
+        if found[0] != guarded
+        for at in (found.start(), found.end() - 1)
+    }
+
+    def escape(match: re.Match[str], written: str) -> str:
+        return match[0] if match.start() in plain else written
+
+    escaped = _SPECIAL.sub(lambda match: escape(match, f"\\{match[0]}"), guarded)
     if WINDOWS_PATH.search(escaped):
         # An escape would be read as part of a path.
-        escaped = _SPECIAL.sub(lambda match: f"&#{ord(match[0])};", guarded)
+        escaped = _SPECIAL.sub(lambda match: escape(match, f"&#{ord(match[0])};"), guarded)
     return escaped.replace("\0", "\\").replace("\n", "&#10;")
 
 
