@@ -114,7 +114,7 @@ function wholeDays(field, id, inputs, values) {
 
 /** Buttons for the values that are there already; what is typed stays possible beside them. */
 function choicesOf(field, input) {
-  const buttons = field.picks.map(([value, word]) => element("button", { type: "button", class: "pick", onclick: () => { input.value = value; mark(); } }, word));
+  const buttons = field.picks.map(([value, word, state = ""]) => element("button", { type: "button", class: `pick ${state}`.trim(), onclick: () => { input.value = value; mark(); } }, word));
   const mark = () => buttons.forEach((button, at) => button.setAttribute("aria-pressed", String(input.value.trim() === field.picks[at][0])));
   input.addEventListener("input", mark);
   mark();

@@ -77,11 +77,15 @@ function reworded(content, text) {
   return writeRuns(held.content.cut(0, start).append(Fragment.fromArray(changed)).append(held.content.cut(before.length - end)));
 }
 
+/** The choice that a part was given and that is there no more; a single word is no query, so it was a segment's name. */
+const deletedSegment = (condition) => (condition && !/\s/.test(condition) && !listOf("segments").includes(condition)
+  ? [[condition, say("segmentGone", { segment: condition }), "gone"]] : []);
+
 /** For whom a part or some blocks are; blocks that are for everybody stand by themselves again. */
 function conditioned(title) {
   return {
     title, keeps: true,
-    fields: () => [{ name: "condition", word: "condition", hint: "conditionHint", picks: [["", say("everybody")], ...listOf("segments").map((name) => [name, name])] }],
+    fields: (node) => [{ name: "condition", word: "condition", hint: "conditionHint", picks: [["", say("everybody")], ...listOf("segments").map((name) => [name, name]), ...deletedSegment(node && node.attrs.condition)] }],
     values: (node) => node.attrs,
     apply: (tr, pos, node, { condition }) => (node.type.name === "conditional" && !condition
       ? tr.replaceWith(pos, pos + node.nodeSize, node.content)

@@ -347,6 +347,19 @@ def test_who_sees_a_part_is_chosen_among_the_segments_by_the_keyboard_alone(
     assert part_conditions(kept(studio, page)) == ()
 
 
+def test_a_segment_that_was_deleted_is_marked_where_readers_are_chosen(
+    studio: Desk, page: Page
+) -> None:
+    studio.start(page, TEXT.replace("### 祭り", "### 祭り\n:for[退会者]"), view="mail")
+    write_in(page, "祭り")
+    page.get_by_role("button", name="Choose who sees it…").click()
+
+    choices = page.get_by_role("group", name="Shown to")
+    gone = choices.get_by_role("button", name="退会者 (deleted segment)")
+    expect(gone).to_have_attribute("aria-pressed", "true")
+    assert violations(page) == []
+
+
 def test_a_block_is_dragged_by_its_handle(mail: Page) -> None:
     mail.set_viewport_size({"width": 1280, "height": 1600})
     mail.locator(".mail").get_by_text("祭り", exact=True).hover()
