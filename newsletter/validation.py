@@ -55,4 +55,6 @@ def message_of(details: ErrorDetails) -> Message:
         return worded(Number(context[name]))
     if kind in {"literal_error", "enum"}:
         return msg("The value must be one of: {names}.", names=context["expected"])
-    return msg("The value is not accepted: {reason}.", reason=details["msg"])
+    # Of an exception of a validator Pydantic says its kind before its words.
+    reason = str(context.get("error", details["msg"])).rstrip(".")
+    return msg("The value is not accepted: {reason}.", reason=reason)

@@ -24,7 +24,7 @@ from newsletter.i18n.language import Language
 from subscribers.fields.store import list_fields
 from subscribers.fields.values import values_of
 from subscribers.merging.links import merged_into
-from subscribers.preferences import find_reader
+from subscribers.readers import find_reader
 from subscribers.series.enrolment import series_held
 
 

@@ -1,4 +1,4 @@
-"""What somebody chose, how they change it, and all that is held of them."""
+"""What somebody chooses of their own: name, language, newsletters, how often, a pause."""
 
 from __future__ import annotations
 
@@ -13,78 +13,32 @@ from sqlalchemy.orm import Session
 from newsletter.accounts.audit import READER, Action, record_event
 from newsletter.database.tables import (
     NewsletterRow,
-    SubscriberRow,
     SubscriptionRow,
 )
 from newsletter.database.types import now
-from newsletter.database.vocabulary import Frequency, Joining, SubscriptionState, UnsubscribeWay
+from newsletter.database.vocabulary import Frequency, SubscriptionState, UnsubscribeWay
 from newsletter.errors import NotFoundError
-from newsletter.i18n.language import Language, nearest_language
+from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.newsletters.languages import chosen_language, mail_languages
-from newsletter.tokens import DeliveryRef
 from subscribers.fields.store import newsletters_of_group
 from subscribers.fields.values import write_own_values
 from subscribers.frequency import change_frequency, offered_frequencies
 from subscribers.joining import PREFERENCES_PAGE, Origin, consent_wording, subscribe
-from subscribers.leaving import successors_of, unsubscribe
+from subscribers.leaving import unsubscribe
 from subscribers.people import clean_name, hold_person, is_time_zone
+from subscribers.readers import (
+    NO_MORE,
+    Known,
+    find_reader,
+    is_on_list,
+    known_of,
+    list_choices,
+)
 from subscribers.series.enrolment import look_again
 
 #: Weeks for which mail may be paused.
 PAUSES = (1, 2, 4, 8, 12)
-
-_NO_MORE = msg("This subscription no longer exists.")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Choice:
-    """One newsletter, and whether its mail is wanted; ``paused_until`` lies ahead or is None.
-
-    Attributes:
-        description: What it is, for those who do not receive it.
-        frequency: How often they want its mail, of what is ``offered``.
-    """
-
-    newsletter_id: int
-    slug: str
-    name: str
-    description: str
-    subscribed: bool
-    paused_until: datetime | None
-    frequency: Frequency = Frequency.EACH
-    offered: Sequence[Frequency] = (Frequency.EACH,)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Known:
-    """How one newsletter addresses somebody, and how it writes to them; see `SubscriptionRow`."""
-
-    name: str = ""
-    language: str = ""
-    format: str = "html"
-    time_zone: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Relation:
-    """Somebody's relation to a newsletter, as their link shows it; others of theirs are counted.
-
-    Attributes:
-        subscriber_id: Who is written to today: the link's person, or whoever they became.
-        address: Of that person. It is not shown where they ``moved``: an old mail may be in
-            other hands.
-        moved: Whether the newsletter goes to another address than the link's mail did.
-    """
-
-    ref: DeliveryRef
-    newsletter: NewsletterRow
-    subscriber_id: int
-    address: str
-    moved: bool
-    language: Language
-    subscribed: bool
-    others: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,111 +65,6 @@ class Wishes:
     frequencies: Mapping[int, tuple[Frequency, Frequency]] = field(default_factory=dict)
 
 
-def find_reader(session: Session, subscriber_id: int) -> SubscriberRow:
-    """Return a person who is still known.
-
-    Raises:
-        NotFoundError: There is none, or they were erased.
-    """
-    row = session.get(SubscriberRow, subscriber_id)
-    if row is None or row.address_key is None:
-        raise NotFoundError(_NO_MORE)
-    return row
-
-
-def find_relation(session: Session, ref: DeliveryRef) -> Relation:
-    """Return whom a link is about, at the address of today.
-
-    Raises:
-        NotFoundError: That subscription is no more.
-    """
-    people = [ref.subscriber_id, *successors_of(session, ref.subscriber_id)]
-    rows = session.execute(
-        select(NewsletterRow, SubscriberRow, SubscriptionRow)
-        .join(SubscriptionRow, SubscriptionRow.newsletter_id == NewsletterRow.id)
-        .join(SubscriberRow, SubscriberRow.id == SubscriptionRow.subscriber_id)
-        .where(NewsletterRow.id == ref.newsletter_id, SubscriberRow.id.in_(people))
-    ).all()
-    known = sorted(rows, key=lambda row: people.index(row[1].id))
-    if not known or known[0][1].id != ref.subscriber_id:
-        raise NotFoundError(_NO_MORE)
-    newsletter, subscriber, subscription = next(
-        (row for row in known if row[2].state is not SubscriptionState.UNSUBSCRIBED), known[0]
-    )
-    received = {
-        choice.newsletter_id
-        for person in people
-        for choice in list_choices(session, person)
-        if choice.subscribed
-    }
-    return Relation(
-        ref=ref,
-        newsletter=newsletter,
-        subscriber_id=subscriber.id,
-        address=subscriber.address or "",
-        moved=subscriber.id != ref.subscriber_id,
-        language=nearest_language(subscription.language, newsletter.language),
-        subscribed=subscription.state is not SubscriptionState.UNSUBSCRIBED,
-        others=len(received - {newsletter.id}),
-    )
-
-
-def has_moved(session: Session, subscriber_id: int) -> bool:
-    """Return whether mail for somebody goes to another address since, by their own wish."""
-    return bool(successors_of(session, subscriber_id))
-
-
-def known_of(session: Session, newsletter_id: int, subscriber_id: int) -> Known:
-    """Return what a newsletter knows of somebody; nothing of who never asked for it."""
-    row = session.get(SubscriptionRow, (newsletter_id, subscriber_id))
-    if row is None:
-        return Known()
-    return Known(name=row.name, language=row.language, format=row.format, time_zone=row.time_zone)
-
-
-def is_on_list(session: Session, newsletter_id: int, subscriber_id: int) -> bool:
-    """Return whether a newsletter has to do with somebody, in whatever state."""
-    return session.get(SubscriptionRow, (newsletter_id, subscriber_id)) is not None
-
-
-def list_choices(session: Session, subscriber_id: int) -> Sequence[Choice]:
-    """Return the newsletters that a person has to do with, and those offered to everybody.
-
-    One that is joined by invitation is shown to its subscribers alone: it is joined by a link.
-    """
-    rows = session.execute(
-        select(
-            NewsletterRow,
-            SubscriptionRow.state,
-            SubscriptionRow.paused_until,
-            SubscriptionRow.frequency,
-        )
-        .outerjoin(
-            SubscriptionRow,
-            (SubscriptionRow.newsletter_id == NewsletterRow.id)
-            & (SubscriptionRow.subscriber_id == subscriber_id),
-        )
-        .order_by(NewsletterRow.slug)
-    )
-    moment = now()
-    return [
-        Choice(
-            newsletter_id=newsletter.id,
-            slug=newsletter.slug,
-            name=newsletter.name,
-            description=newsletter.description,
-            subscribed=state is SubscriptionState.CONFIRMED,
-            paused_until=until if until and until > moment else None,
-            frequency=frequency or Frequency.EACH,
-            offered=offered_frequencies(session, newsletter.id),
-        )
-        for newsletter, state, until, frequency in rows
-        if state is SubscriptionState.CONFIRMED
-        or newsletter.joining is Joining.PUBLIC
-        or (newsletter.joining is Joining.UNLISTED and state is not None)
-    ]
-
-
 def save_wishes(
     session: Session,
     subscriber_id: int,
@@ -240,7 +89,7 @@ def save_wishes(
     for number, keys in _write_fields(session, subscriber_id, newsletter_id, wishes).items():
         changes[number] += keys
     if hold_person(session, subscriber_id) is None:
-        raise NotFoundError(_NO_MORE)
+        raise NotFoundError(NO_MORE)
     shown = known_of(session, newsletter_id, subscriber_id)
     wished = _wished(session, newsletter_id, wishes, shown)
     relations = session.scalars(

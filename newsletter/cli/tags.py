@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -27,42 +28,31 @@ _Everybody = Annotated[bool, typer.Option("--everybody", help="Everybody on the 
 _Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 
-@app.command("add")
-def give(
-    context: typer.Context,
-    tag: _Tag,
-    address: _Address = None,
-    segment: _Segment = "",
-    tagged: _Tagged = "",
-    state: _State = None,
-    everybody: _Everybody = False,
-    newsletter: NewsletterName = None,
-    yes: _Yes = False,
-    as_: As = None,
-    json: Json = False,
-) -> None:
-    """Give people a tag; series that begin with it begin for those who did not have it."""
-    whom = _Whom(address or [], segment=segment, tagged=tagged, state=state, everybody=everybody)
-    _order(context, tag, whom, given=True, newsletter=newsletter, yes=yes, as_=as_, json=json)
+def _command(*, given: bool) -> Callable[..., None]:
+    def command(
+        context: typer.Context,
+        tag: _Tag,
+        address: _Address = None,
+        segment: _Segment = "",
+        tagged: _Tagged = "",
+        state: _State = None,
+        everybody: _Everybody = False,
+        newsletter: NewsletterName = None,
+        yes: _Yes = False,
+        as_: As = None,
+        json: Json = False,
+    ) -> None:
+        whom = _Whom(
+            address or [], segment=segment, tagged=tagged, state=state, everybody=everybody
+        )
+        _order(context, tag, whom, given=given, newsletter=newsletter, yes=yes, as_=as_, json=json)
+
+    return command
 
 
-@app.command("remove")
-def take(
-    context: typer.Context,
-    tag: _Tag,
-    address: _Address = None,
-    segment: _Segment = "",
-    tagged: _Tagged = "",
-    state: _State = None,
-    everybody: _Everybody = False,
-    newsletter: NewsletterName = None,
-    yes: _Yes = False,
-    as_: As = None,
-    json: Json = False,
-) -> None:
-    """Take a tag from people."""
-    whom = _Whom(address or [], segment=segment, tagged=tagged, state=state, everybody=everybody)
-    _order(context, tag, whom, given=False, newsletter=newsletter, yes=yes, as_=as_, json=json)
+_GIVE = "Give people a tag; series that begin with it begin for those who did not have it."
+app.command("add", help=_GIVE)(_command(given=True))
+app.command("remove", help="Take a tag from people.")(_command(given=False))
 
 
 class _Whom:

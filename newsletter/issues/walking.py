@@ -196,8 +196,14 @@ def map_within(block: Block, change: Callable[[tuple[Block, ...]], tuple[Block, 
             return replace(block, items=tuple(map(change, items)))
         case Columns(left=left, right=right):
             return Columns(left=change(left), right=change(right))
-        case _:
+        case Paragraph() | Heading() | Table() | Picture() | Gallery() | Button() | File():
             return block
+        case (
+            Event() | Contact() | Verbatim() | ThematicBreak() | Comment() | Contents() | Snippet()
+        ):
+            return block
+        case _:
+            assert_never(block)
 
 
 def first_words(block: Block, *, most: int) -> str:

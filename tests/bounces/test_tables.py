@@ -14,6 +14,8 @@ from newsletter.bounces.model import PERMANENT, Reason
 from newsletter.bounces.tables import Layout
 from newsletter.bounces.webhooks import adapters, model
 
+_ROOT = Path(__file__).resolve().parents[2]
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
@@ -115,3 +117,13 @@ def test_every_code_of_the_registry_has_a_reason_of_ours() -> None:
     assert {code for code, reason in statuses.detail.items() if reason in PERMANENT} == {
         *("1.0", "1.1", "1.2", "1.3", "1.6", "1.10", "4.4", "7.17", "7.18"),
     }
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_each_reason_has_its_word_on_pages_and_its_row_in_the_documentation(
+    reason: Reason,
+) -> None:
+    words = (_ROOT / "templates/web/feedback/words.html").read_text(encoding="utf-8")
+    macro = words[words.index("macro reason(") :].splitlines()[0]
+    assert f'"{reason.value}": ' in macro
+    assert f"`{reason.value}`" in (_ROOT / "docs/bounces.md").read_text(encoding="utf-8")

@@ -24,7 +24,7 @@ from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, SubmittedForm
 from subscribers.address_changes import AddressChange
 from subscribers.join_limits import kept_network
-from subscribers.preferences import find_reader, known_of
+from subscribers.readers import find_reader, known_of
 
 _ADDRESS_LENGTH = 320
 

@@ -16,7 +16,8 @@ from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, SubmittedForm
 from subscribers.join_limits import JoinLimits, count_address
 from subscribers.leaving import give_reason, unsubscribe, unsubscribe_from_all
-from subscribers.preferences import Relation, find_relation, pause
+from subscribers.preferences import pause
+from subscribers.readers import Relation, find_relation
 
 #: Weeks that the page offers in place of leaving.
 _PAUSE_WEEKS = 4

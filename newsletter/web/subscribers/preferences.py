@@ -34,18 +34,8 @@ from subscribers.fields.values import values_of
 from subscribers.held_data import data_held
 from subscribers.join_limits import kept_network
 from subscribers.joining import PREFERENCES_PAGE, consent_wording
-from subscribers.preferences import (
-    PAUSES,
-    Choice,
-    Wishes,
-    find_reader,
-    has_moved,
-    is_on_list,
-    join_offered,
-    known_of,
-    list_choices,
-    save_wishes,
-)
+from subscribers.preferences import PAUSES, Wishes, join_offered, save_wishes
+from subscribers.readers import Choice, find_reader, has_moved, is_on_list, known_of, list_choices
 
 
 def preferences_router(  # noqa: C901, PLR0915 - a list of routes

@@ -16,7 +16,8 @@ from newsletter.newsletters.publications import (
     create_newsletter,
     settings_of_newsletter,
 )
-from subscribers.preferences import Wishes, list_choices, save_wishes
+from subscribers.preferences import Wishes, save_wishes
+from subscribers.readers import list_choices
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of
 
