@@ -138,6 +138,11 @@ def _explained(error: Exception) -> NewsletterError:
     from sqlalchemy.exc import OperationalError
 
     if isinstance(error, OperationalError):
+        if _is_of_the_disk(error.orig):
+            return UnavailableError(
+                msg("The database cannot write to its disk: {reason}.", reason=error.orig),
+                remedy=msg("Check that the disk of DATA_DIR has space left and can be written to."),
+            )
         return UnavailableError(
             msg("The database is not responding: {reason}.", reason=str(error.orig).strip()),
             remedy=msg("Check that it is running, and check DATABASE_URL."),
@@ -149,6 +154,15 @@ def _explained(error: Exception) -> NewsletterError:
             path=_keep_trace(),
         ),
     )
+
+
+def _is_of_the_disk(error: BaseException | None) -> bool:
+    """Return whether SQLite could not read or write its file; opening it needs room, too."""
+    import sqlite3
+
+    # The low octet is the kind; the others say which step it was.
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
 
 
 def _end(error: NewsletterError) -> NoReturn:

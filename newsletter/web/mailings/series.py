@@ -17,9 +17,9 @@ from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import EnrolmentState, FieldType, SeriesTrigger
 from newsletter.database.words import name_of
-from newsletter.errors import ConflictError, ContentError, ListError, NewsletterError
+from newsletter.errors import ConflictError, ContentError, ListError, NewsletterError, Place
 from newsletter.i18n.messages import msg
-from newsletter.issues.drafts.days import read_day
+from newsletter.issues.drafts.days import check_day, read_day
 from newsletter.mailings.orders.test_mails import list_groups, recipients_of
 from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.mailings.series import actions, running
@@ -372,7 +372,7 @@ def series_router(  # noqa: C901 - a list of routes
                 number,
                 settings,
                 revision=revision,
-                joined_since=read_day(since) if since else None,
+                joined_since=_read_day(since) if since else None,
             )
 
         return _act(visit, request, number, act, "activated")
@@ -397,7 +397,7 @@ def series_router(  # noqa: C901 - a list of routes
                 visit.actor,
                 row,
                 number,
-                joined_since=read_day(since),
+                joined_since=_read_day(since),
                 revision=revision,
             )
 
@@ -435,6 +435,16 @@ def _day(text: str) -> tuple[date | None, NewsletterError | None]:
     if not text.strip():
         return None, None
     try:
-        return read_day(text), None
+        return _read_day(text), None
     except ContentError as error:
         return None, error
+
+
+def _read_day(text: str) -> date:
+    """Read the day of a form; before any newsletter, or long after all, is none.
+
+    Raises:
+        ContentError: It is none.
+    """
+    place = Place(field="since")
+    return check_day(read_day(text, place), place)

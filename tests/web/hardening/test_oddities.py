@@ -10,8 +10,12 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
+from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.database.engine import transaction
+from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Role
 from newsletter.errors import SettingError
+from newsletter.mailings.series.actions import SeriesPlan, add_series
 from newsletter.settings import Settings, load_settings
 from newsletter.tokens import TokenSigner
 from newsletter.web.hosts import Clients
@@ -69,6 +73,19 @@ def test_what_was_sealed_for_another_purpose_is_none(enter: Enter) -> None:
 def test_numbers_and_days_beyond_every_column_are_no_failure(enter: Enter, path: str) -> None:
     client = enter("root@example.jp", Role.ADMINISTRATOR)
     assert client.get(path, headers={"Accept": "text/html"}).status_code < 500
+
+
+@pytest.mark.parametrize("order", ["enrol", "activate"])
+def test_a_day_that_no_calendar_has_in_another_zone_is_no_failure(
+    house: House, enter: Enter, order: str
+) -> None:
+    with transaction(house.engine) as session:
+        newsletter = session.get_one(NewsletterRow, house.stage.newsletter_id)
+        number = add_series(session, COMMAND_LINE, newsletter, SeriesPlan(name=order)).id
+    client = enter("root@example.jp", Role.ADMINISTRATOR)
+    for day in ("0001-01-01", "9999-12-31"):
+        page = client.get(f"/newsletters/digest/series/{number}/{order}", params={"since": day})
+        assert "out of range" in page.text
 
 
 @pytest.mark.parametrize("path", ["/audit.csv?actor=%00", "/audit?actor=a%00b", "/archive/%00"])
