@@ -20,13 +20,11 @@ export async function addPictures(view, files, gallery = false) {
   const made = [];
   notify("picture", []);
   for (const file of files) {
-    const shown = URL.createObjectURL(file);
     const answer = await ask({
       title: say("kind.picture"), act: say("insert"), values: {},
       fields: [{ name: "alt", word: "alt", hint: "altHint", required: true }, { name: "url", word: "leadsTo", type: "url" }],
-      extra: element("img", { class: "asked-picture", src: shown, alt: "" }),
+      extra: element("img", { class: "asked-picture", src: await asData(file), alt: "" }),
     });
-    URL.revokeObjectURL(shown);
     if (!answer || answer === "remove") continue;
     const fields = new FormData();
     fields.set("file", file);
@@ -41,6 +39,14 @@ export async function addPictures(view, files, gallery = false) {
   }
   place(view, made, gallery);
 }
+
+/** A file as an address of its own octets, which the page's policy admits where it admits no blob. */
+const asData = (file) => new Promise((done) => {
+  const reader = new FileReader();
+  reader.addEventListener("load", () => done(reader.result));
+  reader.addEventListener("error", () => done(""));
+  reader.readAsDataURL(file);
+});
 
 /** A refusal in words: what is wrong, and what to do. */
 const worded = (told) => (told ? `${told.what} ${told.remedy}`.trim() : say("notSaved"));

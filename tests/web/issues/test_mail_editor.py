@@ -381,8 +381,10 @@ def test_a_dropped_picture_is_kept_and_described(studio: Desk, mail: Page) -> No
     chooser.value.set_files(
         {"name": "map.png", "mimeType": "image/png", "buffer": drawn.getvalue()}
     )
-    mail.get_by_role("dialog").get_by_label("Alternative text").fill("会場の地図")
-    mail.get_by_role("button", name="Insert").click()
+    asked = mail.get_by_role("dialog")
+    expect(asked.locator("img")).to_have_js_property("naturalWidth", 40)
+    asked.get_by_label("Alternative text").fill("会場の地図")
+    asked.get_by_role("button", name="Insert").click()
     expect(mail.locator(".mail img.picture")).to_have_js_property("naturalWidth", 40)
 
     picture = issue_to_json(kept(studio, mail))["chapters"][1]["items"][0]["body"][1]
