@@ -1,4 +1,4 @@
-"""What Celery says in the log: nothing about its routine, one line about a broker that is away."""
+"""What Celery says in the log: not its routine, and one line of a broker that is away."""
 
 from __future__ import annotations
 

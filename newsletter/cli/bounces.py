@@ -1,4 +1,4 @@
-"""``newsletter bounce read``, ``listen``, ``fetch``, ``receive``: what comes back, and ways in."""
+"""``newsletter bounce read``, ``listen``, ``fetch``, ``receive``: bounces in."""
 
 from __future__ import annotations
 

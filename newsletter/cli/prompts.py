@@ -11,7 +11,7 @@ from newsletter.i18n.messages import msg
 
 
 class UnansweredError(NewsletterError):
-    """A question was asked, and what stands in for a terminal has no answer to it."""
+    """A question was asked, and the standard input, which is no terminal, has no answer."""
 
     exit_code = ExitCode.USAGE
 

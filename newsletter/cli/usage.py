@@ -108,7 +108,7 @@ def _name(command: CommandInfo) -> str:
 
 
 def _translate_help(command: Any) -> None:  # noqa: ANN401 - as above
-    """Let help be translated once it is asked for: other commands need not wait for it."""
+    """Translate help only when it is asked for; other commands need not spend the time."""
     for kind in {type(each) for each in _commands(command)}:
         kind.format_help = _in_own_language(command, kind.format_help)
 

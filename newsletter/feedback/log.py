@@ -1,4 +1,4 @@
-"""The bounce log: each event is kept once, bounded, and goes when its time is over.
+"""The bounce log: each event is kept once, cut to a bound, and deleted after its retention.
 
 Raw reports go first, and then the log's rows, a bit at a time.
 """

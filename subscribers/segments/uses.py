@@ -1,4 +1,4 @@
-"""Where a saved segment is used: by what is written, waits for approval, or is yet to be sent."""
+"""Where a saved segment is used: in drafts, in requests for approval, in mailings to come."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ class Mailbox(Protocol):
         """Leave a mail where it is, and pass it by from now on."""
 
     def close(self) -> None:
-        """Make what was forgotten final, and end politely."""
+        """Delete for good what was marked as deleted, and log out."""
 
 
 Counts = Counter[Taken]

@@ -1,4 +1,4 @@
-"""People, their consent, and those who must be left alone."""
+"""People, their consent, and suppressed addresses."""
 
 from __future__ import annotations
 

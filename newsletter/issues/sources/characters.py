@@ -99,7 +99,7 @@ def find_character_faults(text: str) -> tuple[CharacterFault, ...]:
 
 
 def mend_characters(text: str) -> str:
-    """Replace or drop what can be mended without asking."""
+    """Replace or drop what has one correction only, without asking."""
     flags = [*_FLAG.findall(text), ""]
     between = _FLAG.split(_bidi(text).sub("", text))
     without = "".join(

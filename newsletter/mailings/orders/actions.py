@@ -88,7 +88,7 @@ def resume(
 def cancel(
     engine: Engine, actor: Actor, mailing_id: int, *, reason: str = "", within: int | None = None
 ) -> None:
-    """End a mailing; whoever did not get it yet is skipped. As for `pause`."""
+    """Cancel a mailing; deliveries that are still queued are skipped. Errors as of `pause`."""
     with _acting(engine, actor, Action.MAILING_CANCEL, mailing_id, reason, within) as session:
         cancel_mailing(session, mailing_id)
 

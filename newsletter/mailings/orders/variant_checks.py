@@ -1,4 +1,4 @@
-"""Preflight of parts for some readers: who gets what now, and what would be amiss for whom."""
+"""Preflight of parts for some readers: who gets which, and whose mail would lack what."""
 
 from __future__ import annotations
 

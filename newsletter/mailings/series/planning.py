@@ -1,4 +1,4 @@
-"""Planning of series: whoever is due for a step is written into its ledger, and moved on, at once.
+"""Planning of series: in one transaction, readers due for a step get a delivery and advance.
 
 Both are one transaction, which holds all series of the newsletter. So a step is in the ledger once
 for each enrolment, whichever round dies or runs twice, and the limit of a day holds between series.

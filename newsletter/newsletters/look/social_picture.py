@@ -54,7 +54,7 @@ def _place_logo(
 
 
 def _draw_letter(draw: ImageDraw.ImageDraw, ink: str, ground: str) -> None:
-    """Draw a closed letter, as the product's own mark has it."""
+    """Draw a closed envelope, the product's own mark."""
     left, top, right, bottom = 430, 200, 770, 430
     draw.rounded_rectangle((left, top, right, bottom), radius=28, fill=rgb(ink))
     middle = (left + right) // 2
