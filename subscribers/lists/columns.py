@@ -209,6 +209,8 @@ def form_of(
         name: mark_of(name)
         for name, ours in columns.items()
         if not own
+        # What a known system means by it is known: Substack's paid subscription is no state.
+        and not (guess.known is not None and fold(name) in guess.known.ignored)
         and (ours == IGNORED or ours.startswith(FIELD))
         # A browser's form says of every column what it is: nothing is no choice where none was,
         # nor where it has no name for what the column is.

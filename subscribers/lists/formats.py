@@ -5,6 +5,7 @@ The tables are data, in ``formats.toml``.
 
 from __future__ import annotations
 
+import re
 import tomllib
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -80,6 +81,11 @@ class KnownFormat:
     own: bool = False
 
 
+#: The IP address of somebody who joined or left: "ip" within "subscription" is none.
+_OF_IP = re.compile("^ip|(?<!sh)ip$")
+_REMARK = re.compile("[(（:：、,]")
+
+
 @lru_cache(maxsize=8192)
 def fold(text: str) -> str:
     """Return a name or word as it is compared: without case, width, blanks, hyphens, brackets."""
@@ -100,7 +106,12 @@ def is_weak(name: str) -> bool:
 def read_state(word: str) -> ListState | None:
     """Return what a word of a list's column of states means; None when it is not known."""
     folded = fold(word)
-    return _tables().states.get(folded) or _by_part(folded)
+    found = _tables().states.get(folded) or _by_part(folded)
+    if found is not None:
+        return found
+    # "停止（本人希望）": what stands before a remark, unless that could take it back.
+    before = _tables().states.get(fold(_REMARK.split(word, 1)[0]))
+    return None if before is ListState.CONFIRMED else before
 
 
 def against_mail(value: str) -> ListState | None:
@@ -115,7 +126,7 @@ def _by_part(folded: str) -> ListState | None:
 def mark_of(name: str) -> str:
     """Return ``disabled`` or ``hint`` for a column that may say something of mail; else nothing."""
     folded, marks = fold(name), _tables().marks
-    if any(part in folded for part in marks["besides"]):
+    if any(part in folded for part in marks["besides"]) or _OF_IP.search(folded):
         return ""
     if any(part in folded for part in marks["against"]):
         return "disabled"

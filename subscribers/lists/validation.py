@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import chain, islice
 from operator import attrgetter
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from newsletter.database.vocabulary import SubscriptionState
 from subscribers.fields.model import Field
 from subscribers.lists.columns import (
     ListForm,
@@ -52,18 +55,70 @@ class ReadChunk:
     problems: list[Problem] = field(default_factory=list)
 
     def drop_repeated(self) -> None:
-        """Leave of rows with one address the first."""
+        """Leave of rows with one address one: who left goes before who is subscribed."""
         keys = self.plain.keys
         if len({*keys, *self.entries}) == len(keys) + len(self.entries):
             return
-        first = {key: entry.line for key, entry in self.entries.items()}
-        for key, line in zip(keys, self.plain.lines, strict=True):
-            if line < first.get(key, line + 1):
-                first[key] = line
-        chosen = [first[key] == line for key, line in zip(keys, self.plain.lines, strict=True)]
-        entries = {key: one for key, one in self.entries.items() if first[key] == one.line}
+        kept = {key: _said_by(entry) for key, entry in self.entries.items()}
+        rows = _said_by_rows(self.plain)
+        for key, said in zip(keys, rows, strict=True):
+            kept[key] = _prevailing(kept[key], said) if key in kept else said
+        chosen = [kept[key].line == line for key, line in zip(keys, self.plain.lines, strict=True)]
+        entries = {key: one for key, one in self.entries.items() if kept[key].line == one.line}
         self.repeated += chosen.count(False) + len(self.entries) - len(entries)
         self.plain, self.entries = self.plain.only(chosen), entries
+
+
+class _Said(NamedTuple):
+    """What a row says of whether somebody is subscribed."""
+
+    line: int
+    state: SubscriptionState
+    suppressed: bool
+    consented_at: datetime | None
+    unsubscribed_at: datetime | None
+
+    @property
+    def gravity(self) -> int:
+        """How much it says against mail."""
+        return 2 if self.suppressed else int(self.state is SubscriptionState.UNSUBSCRIBED)
+
+
+def _said_by(entry: Entry) -> _Said:
+    return _Said(
+        line=entry.line,
+        state=entry.state,
+        suppressed=entry.suppressed is not None,
+        consented_at=entry.consent.consented_at,
+        unsubscribed_at=entry.unsubscribed_at,
+    )
+
+
+def _said_by_rows(plain: PlainRows) -> Iterator[_Said]:
+    count = len(plain.keys)
+    states = plain.columns.get("state", (SubscriptionState.CONFIRMED,) * count)
+    none = (None,) * count
+    consented = plain.columns.get("consented_at", none)
+    left = plain.columns.get("unsubscribed_at", none)
+    for line, state, at, ended in zip(plain.lines, states, consented, left, strict=True):
+        yield _Said(
+            line=line,
+            state=SubscriptionState(state),
+            suppressed=False,
+            consented_at=at,
+            unsubscribed_at=ended,
+        )
+
+
+def _prevailing(one: _Said, other: _Said) -> _Said:
+    """Return which of two rows on one person counts: a leaving, unless a later consent is shown."""
+    first, second = sorted((one, other))
+    if first.gravity == second.gravity:
+        return first
+    milder, graver = sorted((first, second), key=lambda said: said.gravity)
+    ended, consented = graver.unsubscribed_at, milder.consented_at
+    came_back = ended is not None and consented is not None and consented > ended
+    return milder if came_back and not graver.suppressed else graver
 
 
 class ListReader:
@@ -156,10 +211,10 @@ class ListReader:
             return
         if entry.notes:
             result.problems.extend(entry.notes)
-        if entry.address.key in result.entries:
-            result.repeated += 1
-        else:
-            result.entries[entry.address.key] = self._tagged(entry)
+        key, held = entry.address.key, result.entries.get(entry.address.key)
+        result.repeated += held is not None
+        if held is None or _prevailing(_said_by(held), _said_by(entry)).line == entry.line:
+            result.entries[key] = self._tagged(entry)
 
     def _tagged(self, entry: Entry) -> Entry:
         if not self._tags:

@@ -440,3 +440,44 @@ def test_what_a_browser_calls_nothing_still_speaks_against_mail(sqlite_stage: St
 def test_a_file_s_name_says_what_everybody_in_it_is(sqlite_stage: Stage) -> None:
     _import(sqlite_stage, b"email\na@x.example\n", name="unsubscribes-2026.csv")
     assert _states(sqlite_stage.engine) == {"a": _U}
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ("A@example.jp,active,,\na@example.jp,unsubscribed,,\n", _U),
+        ("a@example.jp,unsubscribed,,\nA@example.jp,active,,\n", _U),
+        ("a@example.jp,active,2024-05-01,\na@example.jp,unsubscribed,,2023-05-01\n", _C),
+        ("a@example.jp,unsubscribed,,2023-05-01\na@example.jp,active,2024-05-01,\n", _C),
+        ("a@example.jp,active,2022-05-01,\na@example.jp,unsubscribed,,2023-05-01\n", _U),
+        ("a@example.jp,active,,\na@example.jp,pending,,\n", _C),
+    ],
+)
+def test_of_two_rows_on_one_person_the_leaving_counts(
+    stage: Stage, rows: str, expected: SubscriptionState
+) -> None:
+    _import(stage, f"email,status,consented_at,unsubscribed_at\n{rows}".encode())
+    assert _states(stage.engine) == {"a": expected}
+
+
+def test_a_row_that_is_odd_and_left_counts_beside_a_plain_one(stage: Stage) -> None:
+    _import(stage, b"email,status\na@example.jp,active\n<a@example.jp>,unsubscribed\n")
+    assert _states(stage.engine) == {"a": _U}
+
+
+@pytest.mark.parametrize("column", ["配信状態", "Subscription", "Membership status"])
+def test_who_left_in_rarer_words_gets_no_mail(stage: Stage, column: str) -> None:
+    words = [
+        "停止（本人希望）",
+        "解約",
+        "休止中",
+        "お断り",
+        "✕",
+        "stop",
+        "Left list",
+        "never",
+        "no (by phone)",
+    ]
+    rows = "".join(f"r{number}@example.jp,{word}\n" for number, word in enumerate(words))
+    _import(stage, f"email,{column}\n{rows}".encode())
+    assert _states(stage.engine) == dict.fromkeys((f"r{n}" for n in range(len(words))), _U)
