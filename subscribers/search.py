@@ -189,7 +189,7 @@ class _Page:
     after: int | None
     limit: int
 
-    def read(self, wanted: PeopleFilter, prefix: _Prefix | None = None) -> FoundPage:
+    def read(self, criteria: PeopleFilter, prefix: _Prefix | None = None) -> FoundPage:
         """Return the page of those whom a filter wants, or whose column begins so."""
         session, newsletter = self.session, self.newsletter
         offered = list_columns(session, newsletter.id) if self.order.name else ()
@@ -200,12 +200,12 @@ class _Page:
         hides_list = keys[0][0] is SubscriberRow.address_key and (
             session.get_bind().dialect.name == "sqlite"
         )
-        query = _query(newsletter, wanted, by_list=not hides_list)
+        query = _query(newsletter, criteria, by_list=not hides_list)
         if prefix is not None:
             column, text = prefix
             query = query.where(column >= text, column < text + _LAST)
-        elif wanted.within and wanted.text.strip():
-            query = query.where(_has_part(session, newsletter, wanted.text.strip()))
+        elif criteria.within and criteria.text.strip():
+            query = query.where(_has_part(session, newsletter, criteria.text.strip()))
         if self.after is not None:
             rest = goes_on_after(session, newsletter.id, keys, self.after)
             query = query.where(*([] if rest is None else [rest]))

@@ -141,8 +141,8 @@ def csv_pages(
     yield ListPage(_header([name for cell in cells for name in (cell.name, *cell.more)]), 0)
     definitions = json.dumps([field_to_json(each) for each in fields], ensure_ascii=False)
     pages = _read(engine, whole, definitions if fields else "")
-    with closing(read_ahead(pages, waits=False)) as made:
-        yield from made
+    with closing(read_ahead(pages, waits=False)) as ahead:
+        yield from ahead
 
 
 def _read(engine: Engine, page: Select[Any], definitions: str) -> Iterator[ListPage]:

@@ -12,8 +12,8 @@ from subscribers.merging.outlook import Fate, MergeOutlook, Part
 def consequences(outlook: MergeOutlook) -> Sequence[Message]:
     """Return what would happen, the most important first."""
     kept, merged = outlook.kept.address or "", outlook.merged.address or ""
-    said = [_fate(part, kept, merged) for part in outlook.parts]
-    said += [
+    messages = [_fate(part, kept, merged) for part in outlook.parts]
+    messages += [
         msg(
             "{newsletter}: {kept} is suppressed from now on, as {merged} is.",
             newsletter=part.newsletter.name,
@@ -23,7 +23,7 @@ def consequences(outlook: MergeOutlook) -> Sequence[Message]:
         for part in outlook.parts
         if part.suppression is not None
     ]
-    said.append(
+    messages.append(
         msg(
             "{merged} no longer receives email. Links in earlier emails to it still unsubscribe "
             "{kept}.",
@@ -32,39 +32,41 @@ def consequences(outlook: MergeOutlook) -> Sequence[Message]:
         )
     )
     if tags := len({tag for part in outlook.parts for tag in part.new_tags}):
-        said.append(nmsg("{count} tag is added.", "{count} tags are added.", tags))
+        messages.append(nmsg("{count} tag is added.", "{count} tags are added.", tags))
     if notes := sum(len(part.notes) for part in outlook.parts):
-        said.append(nmsg("{count} note is moved.", "{count} notes are moved.", notes))
-    said.append(
+        messages.append(nmsg("{count} note is moved.", "{count} notes are moved.", notes))
+    messages.append(
         msg("Topics are combined, and so are the histories and consent records of both addresses.")
     )
-    return said
+    return messages
 
 
 def _fate(part: Part, kept: str, merged: str) -> Message:
     words = {"newsletter": part.newsletter.name, "kept": kept, "merged": merged}
     match (part.fate, part.after):
         case (Fate.LEAVES, _):
-            said = msg("{newsletter}: {merged} unsubscribed, so {kept} is unsubscribed.", **words)
+            message = msg(
+                "{newsletter}: {merged} unsubscribed, so {kept} is unsubscribed.", **words
+            )
         case (Fate.TAKES_OVER, _):
-            said = msg(
+            message = msg(
                 "{newsletter}: {kept} takes over the subscription of {merged} and its consent.",
                 **words,
             )
         case (Fate.WAITS, _):
-            said = msg(
+            message = msg(
                 "{newsletter}: {kept} has not confirmed yet. Keep the other address, or wait.",
                 **words,
             )
         case (_, SubscriptionState.CONFIRMED):
-            said = msg("{newsletter}: {kept} stays subscribed.", **words)
+            message = msg("{newsletter}: {kept} stays subscribed.", **words)
         case (_, SubscriptionState.PENDING):
-            said = msg("{newsletter}: {kept} stays unconfirmed.", **words)
+            message = msg("{newsletter}: {kept} stays unconfirmed.", **words)
         case (_, SubscriptionState.UNSUBSCRIBED):
-            said = msg(
+            message = msg(
                 "{newsletter}: {kept} stays unsubscribed, and {merged} no longer receives it.",
                 **words,
             )
         case _:
-            said = msg("{newsletter}: nothing of {merged} is carried over.", **words)
-    return said
+            message = msg("{newsletter}: nothing of {merged} is carried over.", **words)
+    return message

@@ -165,17 +165,17 @@ def _check_pictures_alone(issue: Issue) -> Iterator[Finding]:
     if not pictures:
         return
     described = Counter(words for picture in pictures for words in (picture.alt, picture.title))
-    said = 0
+    letters = 0
     for place, text in walk_texts(issue):
         if place.field in _AROUND:
             continue
         if described[text]:
             described[text] -= 1
             continue
-        said += sum(
+        letters += sum(
             1 + (east_asian_width(letter) in "WF") for letter in text if not letter.isspace()
         )
-    if said < _FEW_COLUMNS:
+    if letters < _FEW_COLUMNS:
         yield Finding(
             code="image-only",
             severity=Severity.WARNING,

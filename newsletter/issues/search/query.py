@@ -69,7 +69,9 @@ class Hit:
 def words_of(issue: Issue) -> str:
     """Return all that an issue says in all its languages, folded, a text a line."""
     texts = (
-        fold(text) for _, said in _in_languages(issue) for _, text in walk_passages(said, code=True)
+        fold(text)
+        for _, worded in _in_languages(issue)
+        for _, text in walk_passages(worded, code=True)
     )
     return "\n".join(filter(None, dict.fromkeys(texts)))
 
@@ -246,9 +248,9 @@ def _hits_in(
     for place, text in walk_passages(issue, code=True):
         if within(place.anchor):
             texts.setdefault(place.anchor, []).append((place, text))
-    said = {anchor: fold(" ".join(text for _, text in all_)) for anchor, all_ in texts.items()}
-    whole = [anchor for anchor, text in said.items() if all(term in text for term in terms)]
-    some = [anchor for anchor, text in said.items() if any(term in text for term in terms)]
+    folded = {anchor: fold(" ".join(text for _, text in all_)) for anchor, all_ in texts.items()}
+    whole = [anchor for anchor, text in folded.items() if all(term in text for term in terms)]
+    some = [anchor for anchor, text in folded.items() if any(term in text for term in terms)]
     return bool(whole), [
         Hit(
             draft_id=draft_id,

@@ -99,12 +99,12 @@ def compose(
     own = language.value
 
     def made(tag: str) -> Issue:
-        said = [
+        items = [
             replace(each, content=_in_language(each.content, tag, parts_for_some=parts_for_some))
             for each in whole
         ]
         words = language if tag == own else language_of_words(tag)
-        return _made(said, look, publisher, day=day, language=words)
+        return _made(items, look, publisher, day=day, language=words)
 
     tags = {each.language for one in whole for each in one.content.translations} - {own}
     if len(whole) + (len(conditions) if parts_for_some else 0) + len(tags) > _MOST_CONDITIONS:
@@ -124,8 +124,8 @@ def _in_language(issue: Issue, tag: str, *, parts_for_some: bool) -> Issue:
     """Return an issue as readers of a language got it apart."""
     tags = [issue.tag, *(each.language for each in issue.translations)]
     closest = closest_language(tag, tags)
-    said = translated(issue, "" if closest == issue.tag else closest)
-    return said if parts_for_some else select_parts(said, ())
+    translation = translated(issue, "" if closest == issue.tag else closest)
+    return translation if parts_for_some else select_parts(translation, ())
 
 
 def _tied(original: Issue, said: Issue, tag: str) -> Translation | None:

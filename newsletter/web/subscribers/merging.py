@@ -98,8 +98,8 @@ def merging_router(engine: Engine, pages: Pages) -> Router:
             row = newsletter_of(session, visit)
             standing = find_standing(session, row.id, number)
             if text.strip():
-                wanted = PeopleFilter(text=text)
-                found = search_people(session, row, wanted, limit=_FOUND + 1)
+                criteria = PeopleFilter(text=text)
+                found = search_people(session, row, criteria, limit=_FOUND + 1)
         return pages.show_to(
             visit,
             request,

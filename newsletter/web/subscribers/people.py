@@ -72,7 +72,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
         after: Annotated[int | None, Query()] = None,
     ) -> HTMLResponse:
         asked = asked_of(request.query_params)
-        wanted = filter_of(asked)
+        criteria = filter_of(asked)
         found, size, error = FoundPage(people=[], after=None), None, ""
         with reading(engine) as session:
             row = newsletter_of(session, visit)
@@ -84,8 +84,8 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
             order = read_order(sort, offered)
             try:
                 query = saved.segment_text(session, row.id, segment)
-                wanted = replace(wanted, segment=query)
-                found = search_people(session, row, wanted, order=order, after=after)
+                criteria = replace(criteria, segment=query)
+                found = search_people(session, row, criteria, order=order, after=after)
                 if count:
                     size = figures.of(
                         session,
@@ -131,24 +131,24 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
         segment: _Asked = "",
         form: _Asked = "",
     ) -> Response:
-        wanted = filter_of(asked_of(request.query_params))
+        criteria = filter_of(asked_of(request.query_params))
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             query = saved.segment_text(session, row.id, segment)
             offered = list_columns(session, row.id)
             shown = chosen_columns(session, visit.account_id, row.id, offered)
-            among = found_among(session, row, replace(wanted, segment=query))
+            among = found_among(session, row, replace(criteria, segment=query))
         pages_of_list = export_people(
             engine,
             visit.actor,
             row,
             segment=segment,
-            state=wanted.state,
+            state=criteria.state,
             language=visit.language if form in {"readable", "shown"} else None,
             columns=[column.name for column in shown] if form == "shown" else None,
             among=among,
-            text=wanted.text,
-            tag=wanted.tag,
+            text=criteria.text,
+            tag=criteria.tag,
         )
         # By the mark, Excel knows that it is UTF-8.
         lines = chain(["\ufeff"], (page.text for page in pages_of_list))
