@@ -264,9 +264,9 @@ date: 2026-12-01
 def test_a_block_clicked_in_the_mail_is_the_one_commented_on(review: Page) -> None:
     mail, about = review.frame_locator("iframe.sent-mail"), review.get_by_label("Comment on")
     expect(review.get_by_text("Or click the part in the mail.")).to_be_visible()
-    mail.get_by_text("二つ目の段落です。").click()
+    mail.get_by_text("二つ目の段落です。", exact=True).click()
     expect(about).to_have_value("c1-i1-b2")
-    mail.get_by_text("はじめの段落です。").click()
+    mail.get_by_text("はじめの段落です。", exact=True).click()
     expect(about).to_have_value("c1-i1-b1")
     mail.get_by_role("heading", name="声").click()
     expect(about).to_have_value("c1-i1")
@@ -281,7 +281,7 @@ def test_a_block_clicked_in_the_mail_is_the_one_commented_on(review: Page) -> No
 def test_a_comment_opened_while_the_mail_loads_is_shown_once_it_is_there(review: Page) -> None:
     mail = review.frame_locator("iframe.sent-mail")
     expect(review.get_by_text("Or click the part in the mail.")).to_be_visible()
-    mail.get_by_text("二つ目の段落です。").click()
+    mail.get_by_text("二つ目の段落です。", exact=True).click()
     review.get_by_label("Comment", exact=True).fill("出典が要ります。")
     held: list[Route] = []
 
