@@ -111,6 +111,7 @@ def as_json(one: LoggedBounce) -> dict[str, Any]:
 @app.command()
 def show(context: typer.Context, bounce: int, json: Json = False) -> None:
     """Show one bounce with its consequences, their evidence and the original report."""
+    from rich.cells import set_cell_size
     from rich.markup import escape
 
     from newsletter.cli.console import console, print_json
@@ -148,12 +149,20 @@ def show(context: typer.Context, bounce: int, json: Json = False) -> None:
         evidence = ", ".join(f"{name} {value}" for name, value in decision["evidence"].items())
         decided = f"{decision['action']}  {escape(evidence + undone)}"
         console.print(
-            _("{label} {value}", label=styled(_("decision").ljust(12), "dim"), value=decided)
+            _(
+                "{label} {value}",
+                label=styled(set_cell_size(_("decision"), 12), "dim"),
+                value=decided,
+            )
         )
     for suppression in suppressions:
         reason = suppression["reason"]
         console.print(
-            _("{label} {value}", label=styled(_("suppression").ljust(12), "dim"), value=reason)
+            _(
+                "{label} {value}",
+                label=styled(set_cell_size(_("suppression"), 12), "dim"),
+                value=reason,
+            )
         )
     console.print()
     console.print(escape(one.row.raw) or f"[dim]{_('The raw report is no longer kept.')}[/]")

@@ -31,3 +31,17 @@ def test_a_snippet_is_kept_used_and_changed_on_one_page(desk: Desk, page: Page) 
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_text("uses this snippet")).to_be_visible()
     assert violations(page) == []
+
+
+def test_what_was_done_is_said_once_and_not_again_by_a_reload(desk: Desk, page: Page) -> None:
+    page.goto(f"{desk.url}/newsletters/digest/snippets")
+    page.get_by_label("Name").fill("窓口")
+    page.get_by_label("Text (Markdown)").fill("本文")
+    page.get_by_role("button", name="Save").click()
+    done = page.get_by_text("Saved. What was sent stays as it was.")
+    expect(done).to_be_visible()
+
+    page.reload()
+
+    expect(page.get_by_label("Text (Markdown)").first).to_have_value("本文")
+    expect(done).to_have_count(0)
