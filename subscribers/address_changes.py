@@ -39,6 +39,7 @@ from subscribers.fields.store import hold_group
 from subscribers.fields.values import unite_values
 from subscribers.joining import Origin, subscribe
 from subscribers.leaving import unsubscribe
+from subscribers.mail_under_way import hold_mail, move_mail
 from subscribers.people import find_or_add_person, hold_person
 from subscribers.series.enrolment import move_enrolments
 from subscribers.suppression import is_suppressed
@@ -178,7 +179,12 @@ def make_change(session: Session, change: AddressChange, *, network: str) -> boo
     """Move somebody's subscriptions to their new address; return False when that was done before.
 
     A newsletter from which the new address must get nothing is not moved: it goes on as it was.
+
+    Raises:
+        NotFoundError: They are known no more.
+        ConflictError: Mail to them is being sent at this moment.
     """
+    _hold_mail(session, change, change.subscriber_id)
     _hold_groups(session, change.subscriber_id)
     if not _stamp(session, change.id, AddressChangeRow.changed_at, change.subscriber_id):
         return False
@@ -202,7 +208,12 @@ def undo_change(session: Session, change: AddressChange, *, network: str) -> boo
     """Move the subscriptions back; return False when that was done before.
 
     What the new address left meanwhile stays left, and what it had before the change it keeps.
+
+    Raises:
+        NotFoundError: They are known no more.
+        ConflictError: Mail to them is being sent at this moment.
     """
+    _hold_mail(session, change, change.successor_id)
     _hold_groups(session, change.successor_id)
     if not _stamp(session, change.id, AddressChangeRow.undone_at, change.successor_id):
         return False
@@ -212,6 +223,7 @@ def undo_change(session: Session, change: AddressChange, *, network: str) -> boo
             continue
         _join_as(session, relation, change.subscriber_id, change.id, network)
         if relation.consent_source == _source(change.id):
+            move_mail(session, relation.newsletter_id, change.successor_id, change.subscriber_id)
             _leave(session, relation)
     _record(session, change, Action.SUBSCRIBER_ADDRESS_UNDO)
     return True
@@ -285,6 +297,12 @@ def _join_as(
     return True
 
 
+def _hold_mail(session: Session, change: AddressChange, reader: int) -> None:
+    """Hold the mail under way from all that somebody reads, before anything else of them."""
+    newsletters = [relation.newsletter_id for relation in _confirmed(session, reader)]
+    hold_mail(session, newsletters, (change.subscriber_id, change.successor_id))
+
+
 def _hold_groups(session: Session, subscriber_id: int) -> None:
     """Hold the fields of the newsletters somebody has, before them: so does who writes values."""
     for number in session.scalars(
@@ -296,11 +314,12 @@ def _hold_groups(session: Session, subscriber_id: int) -> None:
 
 
 def _take_along(session: Session, relation: SubscriptionRow, to: int) -> set[str]:
-    """Let another address have what somebody's fields hold, and the issues that wait for them."""
+    """Let another address have what somebody's fields hold, and the mail that is still to come."""
     given_at = relation.changed_at or relation.confirmed_at or relation.consented_at or now()
     brought = dict(relation.attributes)
     united = unite_values(session, relation.newsletter_id, to, brought, given_at=given_at)
     move_waiting_issues(session, relation.newsletter_id, relation.subscriber_id, to)
+    move_mail(session, relation.newsletter_id, relation.subscriber_id, to)
     return set(united)
 
 

@@ -31,7 +31,7 @@ from subscribers.fields.store import hold_group, newsletters_of_group
 from subscribers.growth import count_readers
 from subscribers.growth_log import log_growth
 from subscribers.leaving import end_as, unsubscribe
-from subscribers.merging.mail import hold_mail, move_mail
+from subscribers.mail_under_way import hold_mail, move_mail
 from subscribers.merging.outlook import FIELD, KNOWN, Fate, MergeOutlook, Part, foresee_merge
 from subscribers.series.enrolment import unite_enrolments
 from subscribers.suppression import suppress

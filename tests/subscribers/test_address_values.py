@@ -1,4 +1,4 @@
-"""A change of address leaves one set of values in a group, and loses no issue of a digest."""
+"""A change of address leaves one set of values in a group, and loses nothing still to come."""
 
 from __future__ import annotations
 
@@ -12,11 +12,18 @@ from sqlalchemy import Engine, select, update
 from newsletter.accounts.audit import COMMAND_LINE, Action
 from newsletter.addresses import parse_address
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import AuditEventRow, MailingRow, SubscriptionRow
+from newsletter.database.tables import (
+    AuditEventRow,
+    DeliveryRow,
+    MailingRow,
+    SubscriberRow,
+    SubscriptionRow,
+)
 from newsletter.database.types import now
-from newsletter.database.vocabulary import Frequency, MailingState, SubscriptionState
-from newsletter.errors import ListError
+from newsletter.database.vocabulary import DeliveryState, Frequency, MailingState, SubscriptionState
+from newsletter.errors import ConflictError, ListError
 from newsletter.i18n.language import Language
+from newsletter.mailings.ledger.leases import close_batch
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.newsletters.actions import create_newsletter
 from newsletter.tokens import Purpose, TokenSigner
@@ -31,7 +38,9 @@ from subscribers.fields.actions import delete_field
 from subscribers.fields.values import write_values
 from subscribers.lists.imports import import_csv
 from tests.support import fields
+from tests.support.databases import on_one_database
 from tests.support.digests import choose, due, offer, open_digests, received, send_issue
+from tests.support.ledger import all_of, claim, record
 from tests.support.stage import DRAFT, Stage, set_stage
 
 OLD, NEW = "old@example.jp", "new@example.jp"
@@ -125,3 +134,43 @@ def test_a_mailing_that_asks_for_a_deleted_field_is_stopped_with_words(engine: E
     assert "city" in stopped.value.in_language(Language.JAPANESE)
     with reading(engine) as session:
         assert session.get_one(MailingRow, mailing).state is MailingState.PLANNING
+
+
+def _reached(stage: Stage, mailing: int) -> dict[str, DeliveryState]:
+    with reading(stage.engine) as session:
+        rows = session.execute(
+            select(SubscriberRow.address, DeliveryRow.state)
+            .join(DeliveryRow, DeliveryRow.subscriber_id == SubscriberRow.id)
+            .where(DeliveryRow.mailing_id == mailing)
+        )
+        return {address or "": state for address, state in rows}
+
+
+def test_a_copy_that_is_still_to_come_goes_to_the_new_address(engine: Engine) -> None:
+    stage = set_stage(engine)
+    stage.subscribe(OLD)
+    mailing = stage.mail()
+    plan_mailing(engine, mailing)
+
+    _move(stage)
+
+    taken = claim(engine, mailing, "t")
+    record(engine, mailing, "t", *all_of(taken, DeliveryState.ACCEPTED))
+    assert _reached(stage, mailing) == {NEW: DeliveryState.ACCEPTED}
+
+
+@on_one_database("postgresql")
+def test_a_change_waits_while_a_copy_is_being_sent(engine: Engine) -> None:
+    stage = set_stage(engine)
+    stage.subscribe(OLD)
+    mailing = stage.mail()
+    plan_mailing(engine, mailing)
+    taken = claim(engine, mailing, "t")
+
+    with pytest.raises(ConflictError, match="at this moment"):
+        _move(stage)
+
+    record(engine, mailing, "t", *all_of(taken, DeliveryState.ACCEPTED))
+    close_batch(engine, taken, records=1)
+    _move(stage)
+    assert _reached(stage, mailing) == {OLD: DeliveryState.ACCEPTED}

@@ -10,7 +10,7 @@ import re
 from enum import StrEnum
 
 from newsletter.i18n.messages import Message, msg, written
-from subscribers.merging.mail import HAD_COPY
+from subscribers.mail_under_way import HAD_COPY
 
 _KEPT = re.compile(r"\[([a-z-]+)\](?: (.*))?", re.DOTALL)
 

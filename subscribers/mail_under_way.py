@@ -1,4 +1,4 @@
-"""Mail under way to two people who become one: each mailing reaches them once.
+"""Mail under way to two addresses of one person: each mailing reaches them once.
 
 Rows are locked in the order that the ledger has: mailing, batch, deliveries; the people after them.
 """
@@ -59,7 +59,7 @@ def hold_mail(session: Session, newsletter_ids: Collection[int], people: Collect
     ).all()
     if any(batch.state is BatchState.LEASED for batch in batches):
         raise ConflictError(
-            msg("Mail to one of these people is being sent at this moment."),
+            msg("Mail to this person is being sent at this moment."),
             remedy=msg("Try again in a minute."),
         )
     session.execute(
