@@ -29,6 +29,8 @@ _KNOWN = {
 _NEW_AMONG = text(
     "SELECT line, address FROM list_stage WHERE NOT known AND address_key IN :keys"
 ).bindparams(bindparam("keys", expanding=True))
+#: So often in a row, who was refused may have been erased before being found.
+_MOST_IN_VAIN = 3
 #: In the order of their addresses, so that two lists at once do not wait for each other.
 _PEOPLE = text(
     """INSERT INTO subscriber (id, address, address_key, domain, created_at)
@@ -60,15 +62,23 @@ def add_people(
         pseudonyms: By which erased addresses are known.
         moment: When they are added, as raw SQL takes it.
         refuse: Takes rows out of the stage.
+
+    Raises:
+        IntegrityError: The database refuses them for another reason.
     """
-    late = 0
+    late = in_vain = 0
     while True:
         before = connection.begin_nested()
         try:
             connection.execute(_PEOPLE, {"moment": moment})
         except IntegrityError:
             before.rollback()
-            late += find_known(connection)
+            found = find_known(connection)
+            late += found
+            in_vain = 0 if found else in_vain + 1
+            if in_vain == _MOST_IN_VAIN:
+                # It was not somebody whom another added: a restored sequence that lags behind, say.
+                raise
             continue
         erased = _erased(connection, staged, pseudonyms)
         if not erased:

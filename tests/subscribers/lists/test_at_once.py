@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event, func, select, text
+from sqlalchemy.exc import IntegrityError
 
 from newsletter.database.engine import open_engine, reading
 from newsletter.database.tables import SubscriberRow, SubscriptionRow
@@ -108,6 +109,24 @@ def test_a_user_who_may_not_leave_out_checks_of_keys_imports_as_well(postgres_ur
             connection.execute(text("DROP OWNED BY plain"))
             connection.execute(text("DROP ROLE plain"))
         engine.dispose()
+
+
+def test_an_import_that_the_database_refuses_ends_and_does_not_try_for_ever(
+    postgres_url: str,
+) -> None:
+    engine = open_engine(postgres_url)
+    stage = set_stage(engine)
+    stage.subscribe("a@example.jp")
+    with engine.begin() as connection:
+        # As after a restore that forgot the sequences.
+        connection.execute(text("SELECT setval('subscriber_id_seq', 1, false)"))
+    records = csv_records(["email\n", "b@example.jp\n"], source="l.csv")
+
+    with pytest.raises(IntegrityError):
+        import_records(
+            engine, stage.newsletter_id, records, ImportOptions(source="l.csv", basis="form")
+        )
+    engine.dispose()
 
 
 def test_keys_are_checked_again_after_an_import(postgres_url: str) -> None:
