@@ -13,7 +13,9 @@ from sqlalchemy.orm import mapped_column
 from newsletter.i18n.messages import Message
 from newsletter.i18n.stored import dump_message, load_message
 
-#: SQLite makes only INTEGER primary keys count by themselves.
+#: SQLite makes only INTEGER primary keys count by themselves. Migrations have them count on from
+#: the greatest number that there ever was (``sqlite_autoincrement``), as PostgreSQL does: numbers
+#: stand in links and in the audit log, so none may come to mean something else.
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 PrimaryKey = Annotated[int, mapped_column(BigId, primary_key=True, autoincrement=True)]

@@ -59,9 +59,10 @@ _MORE = {
     "postgresql": "person bigint DEFAULT nextval('subscriber_id_seq'), known boolean DEFAULT false",
     "sqlite": "person integer PRIMARY KEY, known boolean DEFAULT false",
 }
-#: SQLite numbers on from the greatest number that there is.
+#: SQLite numbers on from the greatest number that there ever was.
 _NUMBERED = (
-    "INSERT INTO list_stage (person, line) SELECT coalesce(max(id), 0), 0 FROM subscriber",
+    """INSERT INTO list_stage (person, line)
+    SELECT coalesce(max(seq), 0), 0 FROM sqlite_sequence WHERE name = 'subscriber'""",
     "DELETE FROM list_stage WHERE line = 0",
 )
 _TABLE = "CREATE TEMPORARY TABLE IF NOT EXISTS list_stage ({columns}, {more})"

@@ -29,6 +29,32 @@ def test_migrations_yield_the_tables_as_declared(engine: Engine) -> None:
     assert differences == []
 
 
+def test_no_number_is_given_twice(engine: Engine) -> None:
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            made = dict(
+                connection.execute(
+                    text("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
+                ).all()
+            )
+        counted = {
+            table.name
+            for table in Base.metadata.sorted_tables
+            if table.autoincrement_column is not None
+            and table.autoincrement_column.autoincrement is True
+        }
+        assert {name for name in counted if "AUTOINCREMENT" not in made[name]} == set()
+    numbers = []
+    for _ in range(2):
+        with transaction(engine) as session:
+            session.add(row := SubscriberRow(address="a@example.jp", address_key="a@example.jp"))
+            session.flush()
+            numbers.append(row.id)
+        with transaction(engine) as session:
+            session.delete(session.get_one(SubscriberRow, numbers[-1]))
+    assert numbers[0] < numbers[1]
+
+
 def test_upgrading_twice_changes_nothing(engine: Engine) -> None:
     upgrade(engine)
 

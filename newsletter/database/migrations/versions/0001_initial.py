@@ -136,6 +136,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
         sa.UniqueConstraint("address_key", name=op.f("uq_account_address_key")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "audit_event",
@@ -151,6 +152,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("network", sa.String(length=64), nullable=False),
         sa.Column("door", sa.String(length=16), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_event")),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_audit_event_action", "audit_event", ["action"], unique=False)
     op.create_index("ix_audit_event_object", "audit_event", ["object"], unique=False)
@@ -191,6 +193,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("resolution", sa.String(32), nullable=True),
         sa.Column("closed_because", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_incident")),
+        sqlite_autoincrement=True,
     )
     op.create_index(
         "uq_incident_subject_open",
@@ -215,6 +218,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_people_group")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "newsletter",
@@ -247,6 +251,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_newsletter")),
         sa.UniqueConstraint("slug", name=op.f("uq_newsletter_slug")),
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_newsletter_group_id"), "newsletter", ["group_id"], unique=False)
     op.create_table(
@@ -267,6 +272,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.ForeignKeyConstraint(["group_id"], ["people_group.id"], name=op.f("fk_field_group_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_field")),
         sa.UniqueConstraint("group_id", "key", name=op.f("uq_field_group_id_key")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "pulse",
@@ -313,6 +319,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subscriber")),
         sa.UniqueConstraint("address_key", name=op.f("uq_subscriber_address_key")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "tally",
@@ -364,6 +371,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account_session")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_account_session_token_hash")),
+        sqlite_autoincrement=True,
     )
     op.create_index(
         op.f("ix_account_session_account_id"), "account_session", ["account_id"], unique=False
@@ -388,6 +396,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
             ["successor_id"], ["subscriber.id"], name=op.f("fk_address_change_successor_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_address_change")),
+        sqlite_autoincrement=True,
     )
     for column in ("requested_at", "subscriber_id", "successor_id"):
         op.create_index(
@@ -411,6 +420,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
             ["merged_id"], ["subscriber.id"], name=op.f("fk_person_merge_merged_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_person_merge")),
+        sqlite_autoincrement=True,
     )
     for column in ("kept_id", "merged_id"):
         op.create_index(op.f(f"ix_person_merge_{column}"), "person_merge", [column], unique=False)
@@ -432,6 +442,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
             ["subscriber_id"], ["subscriber.id"], name=op.f("fk_consent_subscriber_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consent")),
+        sqlite_autoincrement=True,
     )
     op.create_index(
         "ix_consent_subscriber_id_newsletter_id",
@@ -470,6 +481,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_form")),
         sa.UniqueConstraint("newsletter_id", "slug", name=op.f("uq_form_newsletter_id_slug")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "form_site",
@@ -561,6 +573,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.UniqueConstraint(
             "newsletter_id", "digest", name=op.f("uq_library_item_newsletter_id_digest")
         ),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_library_item_digest", "library_item", ["digest"], unique=False)
     op.create_table(
@@ -580,6 +593,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_template")),
         sa.UniqueConstraint("newsletter_id", "name", name=op.f("uq_template_newsletter_id_name")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "template_version",
@@ -626,6 +640,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_invitation")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_invitation_token_hash")),
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_invitation_account_id"), "invitation", ["account_id"], unique=False)
     op.create_table(
@@ -652,6 +667,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_issue")),
         sa.UniqueConstraint("newsletter_id", "slug", name=op.f("uq_issue_newsletter_id_slug")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "list_import",
@@ -670,6 +686,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("undo_counts", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_list_import")),
+        sqlite_autoincrement=True,
     )
     op.create_index(
         "uq_list_import_newsletter_id_digest",
@@ -698,6 +715,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
             ["newsletter_id"], ["newsletter.id"], name=op.f("fk_tagging_newsletter_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tagging")),
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_tagging_newsletter_id"), "tagging", ["newsletter_id"], unique=False)
     op.create_index(
@@ -810,6 +828,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_list_upload")),
         sa.UniqueConstraint("token", name=op.f("uq_list_upload_token")),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_list_upload_state", "list_upload", ["state", "ordered_at"], unique=False)
     op.create_index(
@@ -858,6 +877,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
             ["newsletter_id"], ["newsletter.id"], name=op.f("fk_role_grant_newsletter_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_role_grant")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "segment",
@@ -871,6 +891,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_segment")),
         sa.UniqueConstraint("newsletter_id", "name", name=op.f("uq_segment_newsletter_id_name")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "snippet",
@@ -886,6 +907,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_snippet")),
         sa.UniqueConstraint("newsletter_id", "name", name=op.f("uq_snippet_newsletter_id_name")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "subscription",
@@ -949,6 +971,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
             ["newsletter_id"], ["newsletter.id"], name=op.f("fk_suppression_newsletter_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_suppression")),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_suppression_address_hash", "suppression", ["address_hash"], unique=False)
     op.create_table(
@@ -962,6 +985,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_test_group")),
         sa.UniqueConstraint("newsletter_id", "name", name=op.f("uq_test_group_newsletter_id_name")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "approval",
@@ -991,6 +1015,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_approval")),
         sa.UniqueConstraint("issue_id", "digest", name=op.f("uq_approval_issue_id_digest")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "issue_pattern",
@@ -1008,6 +1033,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.UniqueConstraint(
             "newsletter_id", "name", name=op.f("uq_issue_pattern_newsletter_id_name")
         ),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "rhythm",
@@ -1052,6 +1078,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
             ["thread_id"], ["issue_comment.id"], name=op.f("fk_issue_comment_thread_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_issue_comment")),
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_issue_comment_issue_id"), "issue_comment", ["issue_id"], unique=False)
     op.create_index(
@@ -1080,6 +1107,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.PrimaryKeyConstraint("id", name=op.f("pk_draft")),
         sa.UniqueConstraint("corrects", name=op.f("uq_draft_corrects")),
         sa.UniqueConstraint("issue_id", name=op.f("uq_draft_issue_id")),
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_draft_newsletter_id"), "draft", ["newsletter_id"], unique=False)
     op.create_table(
@@ -1117,6 +1145,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
             ["newsletter_id"], ["newsletter.id"], name=op.f("fk_mailing_newsletter_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_mailing")),
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_mailing_identity"), "mailing", ["identity"], unique=True)
     op.create_index(op.f("ix_mailing_newsletter_id"), "mailing", ["newsletter_id"], unique=False)
@@ -1144,6 +1173,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_correction")),
         sa.UniqueConstraint("issue_id", "number", name=op.f("uq_correction_issue_id_number")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "note",
@@ -1162,6 +1192,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_note")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "people_view",
@@ -1251,6 +1282,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_bounce")),
         sa.UniqueConstraint("event_id", name=op.f("uq_bounce_event_id")),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_bounce_address", "bounce", ["address"], unique=False)
     op.create_index(
@@ -1432,6 +1464,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
             ["newsletter_id"], ["newsletter.id"], name=op.f("fk_growth_newsletter_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_growth")),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_growth_newsletter_id_day", "growth", ["newsletter_id", "day"], unique=False)
     op.create_table(
@@ -1454,6 +1487,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
             ["subscriber_id"], ["subscriber.id"], name=op.f("fk_unsubscribe_event_subscriber_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_unsubscribe_event")),
+        sqlite_autoincrement=True,
     )
     op.create_index(
         op.f("ix_unsubscribe_event_mailing_id"), "unsubscribe_event", ["mailing_id"], unique=False
@@ -1489,6 +1523,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
             ondelete="SET NULL",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_bounce_decision")),
+        sqlite_autoincrement=True,
     )
     op.create_index(
         op.f("ix_bounce_decision_bounce_id"), "bounce_decision", ["bounce_id"], unique=False
@@ -1608,6 +1643,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_join_invitation")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_join_invitation_token_hash")),
+        sqlite_autoincrement=True,
     )
     op.create_index(
         op.f("ix_join_invitation_newsletter_id"), "join_invitation", ["newsletter_id"], unique=False
@@ -1654,6 +1690,7 @@ def _create_series() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_series")),
         sa.UniqueConstraint("newsletter_id", "name", name=op.f("uq_series_newsletter_id_name")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "series_step",
@@ -1674,6 +1711,7 @@ def _create_series() -> None:
             ["series_id"], ["series.id"], name=op.f("fk_series_step_series_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_series_step")),
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_series_step_draft_id"), "series_step", ["draft_id"], unique=False)
     op.create_index(op.f("ix_series_step_series_id"), "series_step", ["series_id"], unique=False)
@@ -1713,6 +1751,7 @@ def _create_series() -> None:
             "event",
             name=op.f("uq_series_enrolment_series_id_subscriber_id_event"),
         ),
+        sqlite_autoincrement=True,
     )
     op.create_index(
         "ix_series_enrolment_due",
