@@ -22,7 +22,11 @@ from newsletter.issues.model import issue_from_json
 from newsletter.issues.search.folding import fold
 from newsletter.issues.search.query import Hit, search_among
 from newsletter.issues.store import get_issue
-from newsletter.issues.translations import language_met, read_language_condition
+from newsletter.issues.translations import (
+    complete_translations,
+    language_met,
+    read_language_condition,
+)
 from newsletter.mailings.planning.content import (
     MailingContent,
     load_content,
@@ -162,9 +166,15 @@ def find_publication(
 
 
 def languages_of(session: Session, mailing_id: int) -> tuple[str, ...]:
-    """Return the tags of the languages that a mailing's issue is translated into."""
+    """Return the tags of the languages in which a mailing's issue is read today.
+
+    A correction that left a translation behind took its language away.
+    """
     named = map(read_language_condition, planned_conditions(session, mailing_id))
-    return tuple(each[0] for each in named if each)
+    recipe = load_recipe(session, mailing_id)
+    complete = complete_translations(recipe.issue) if recipe else ()
+    tags = {each.language for each in complete}
+    return tuple(each[0] for each in named if each and each[0] in tags)
 
 
 def _translated(session: Session, mailing_id: int, tag: str) -> MailingContent:
@@ -176,7 +186,7 @@ def _translated(session: Session, mailing_id: int, tag: str) -> MailingContent:
     conditions = planned_conditions(session, mailing_id)
     own = next((each for each in conditions if language_met([each]) == tag), None)
     recipe = load_recipe(session, mailing_id)
-    if own is None or recipe is None:
+    if own is None or recipe is None or tag not in languages_of(session, mailing_id):
         raise NotFoundError(msg("There is no such translation."))
     number = 2 ** conditions.index(own)
     if not missing_variants(session, mailing_id, {number}):

@@ -32,11 +32,8 @@ def test_migrations_yield_the_tables_as_declared(engine: Engine) -> None:
 def test_no_number_is_given_twice(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
-            made = dict(
-                connection.execute(
-                    text("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
-                ).all()
-            )
+            tables = text("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
+            made = {row.name: str(row.sql) for row in connection.execute(tables)}
         counted = {
             table.name
             for table in Base.metadata.sorted_tables

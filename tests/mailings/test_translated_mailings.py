@@ -284,6 +284,22 @@ def test_a_correction_of_both_languages_reaches_the_rest_of_both(engine: Engine)
     assert fill(shown.rendered.subject, {}) == "Town news, corrected"
 
 
+def test_a_correction_of_the_original_alone_takes_the_others_from_the_archive(
+    engine: Engine,
+) -> None:
+    stage = _stage(engine, "en")
+    stage.subscribe("a@example.jp")
+    mailing = stage.mail()
+    plan_mailing(engine, mailing)
+    write_correction(stage, titled("町だより 訂正"))
+    take_effect(stage)
+
+    with reading(engine) as session:
+        assert languages_of(session, mailing) == ()
+        with pytest.raises(NotFoundError):
+            find_publication(session, stage.newsletter_id, stage.issue, language="en")
+
+
 def test_a_correction_cannot_add_a_language_to_what_was_sent(engine: Engine) -> None:
     stage = _stage(engine)
     stage.subscribe("a@example.jp")
