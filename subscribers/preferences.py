@@ -52,6 +52,8 @@ class Wishes:
         weeks: None leaves pauses as they are, 0 ends them.
         values: What was filled in, by the keys of the newsletter's fields.
         frequencies: How often they want which newsletter's mail, as shown and as chosen.
+        shown_ids: Of which newsletters the page showed that they receive them; what it left as it
+            showed it stays as it is now. None for what holds now.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Wishes:
     time_zone: str | None = None
     values: Mapping[str, object] = field(default_factory=dict)
     frequencies: Mapping[int, tuple[Frequency, Frequency]] = field(default_factory=dict)
+    shown_ids: frozenset[int] | None = None
 
 
 def save_wishes(
@@ -78,7 +81,8 @@ def save_wishes(
     """Do what somebody wishes; a newsletter they tick is joined, for the link is their own.
 
     What they change holds for all their newsletters. What they leave as the page showed it, which
-    is how ``newsletter_id`` knows it, stays in each as it is.
+    is how ``newsletter_id`` knows it, stays in each as it is: a page that was open while they left
+    or joined elsewhere brings nobody back and ends nothing.
 
     Raises:
         NotFoundError: See `find_reader`.
@@ -101,7 +105,9 @@ def save_wishes(
     known = {relation.newsletter_id for relation in relations}
     had = {r.newsletter_id for r in relations if r.state is SubscriptionState.CONFIRMED}
     offered = {choice.newsletter_id for choice in list_choices(session, subscriber_id)}
-    for newsletter in session.scalars(select(NewsletterRow).where(NewsletterRow.id.in_(offered))):
+    as_shown = had if wishes.shown_ids is None else wishes.shown_ids
+    changed = offered & (wishes.newsletter_ids ^ as_shown)
+    for newsletter in session.scalars(select(NewsletterRow).where(NewsletterRow.id.in_(changed))):
         if newsletter.id in wishes.newsletter_ids:
             wording = consent_wording(newsletter, wishes.language)
             origin = Origin(

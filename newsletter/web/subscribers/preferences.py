@@ -68,8 +68,10 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
             own = _own_fields(session, ref)
             moved = has_moved(session, ref.subscriber_id)
             held_values = values_of(session, ref.newsletter_id, ref.subscriber_id)
+        shown_ids = frozenset(each.newsletter_id for each in choices if each.subscribed)
         if typed is not None:
             known = replace(known, name=typed.name, format="html" if typed.html else "text")
+            shown_ids = shown_ids if typed.shown_ids is None else typed.shown_ids
             choices = [
                 replace(
                     c,
@@ -88,6 +90,7 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
             reader=reader,
             known=known,
             choices=choices,
+            shown_ids=sorted(shown_ids),
             ticked=typed.newsletter_ids if typed is not None else frozenset({ref.newsletter_id}),
             moved=moved and not any(choice.subscribed for choice in choices),
             offers=_offers(choices, ref.newsletter_id),
@@ -232,6 +235,8 @@ def _wishes_of(form: FormData) -> Wishes:
         shown = str(form.get(f"shown-{number}", ""))
         if number != name and _is_number(number) and {str(value), shown} <= set(Frequency):
             frequencies[int(number)] = (Frequency(shown), Frequency(str(value)))
+    if weeks == "0" and form.get("shown-pause") == "0":
+        weeks = ""
     return Wishes(
         name=str(form.get("name", "")),
         language=nearest_language(language, Language.JAPANESE),
@@ -241,6 +246,9 @@ def _wishes_of(form: FormData) -> Wishes:
         time_zone=str(form["time_zone"]) if "time_zone" in form else None,
         frequencies=frequencies,
         weeks=int(weeks) if weeks in map(str, (0, *PAUSES)) else None,
+        shown_ids=frozenset(map(int, filter(_is_number, str(form["shown-newsletters"]).split())))
+        if "shown-newsletters" in form
+        else None,
     )
 
 

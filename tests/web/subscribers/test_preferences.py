@@ -48,7 +48,8 @@ def page(reception: Reception) -> str:
 
 def _save(page: str, *newsletters: int, **fields: str) -> httpx.Response:
     data = {"language": "ja", "format": "html", "name": "", **fields}
-    return httpx.post(page, data={**data, "newsletter": [str(n) for n in newsletters]})
+    ticked = [*map(str, newsletters), *filter(None, [fields.get("newsletter")])]
+    return httpx.post(page, data={**data, "newsletter": ticked})
 
 
 @each_database
@@ -67,6 +68,46 @@ def test_a_newsletter_that_is_ticked_is_joined_with_a_record(
 def test_a_newsletter_that_is_unticked_is_left(reception: Reception, page: str) -> None:
     _save(page)
     assert reception.state(READER) is SubscriptionState.UNSUBSCRIBED
+
+
+def _as_shown(page: str) -> dict[str, str]:
+    """Return what the open page would send by itself."""
+    shown = httpx.get(page).text
+    hidden = dict(re.findall('<input type="hidden" name="([^"]+)" value="([^"]*)"', shown))
+    ticked = re.findall('name="newsletter" value="(\\d+)" checked', shown)
+    paused = {"pause": "" if "日まで停止" in shown else "0"}
+    return hidden | paused | ({"newsletter": ticked[0]} if ticked else {})
+
+
+def test_a_page_that_was_open_meanwhile_brings_back_nobody_who_left(
+    reception: Reception, page: str
+) -> None:
+    open_page = _as_shown(page)
+    _save(page)
+    assert reception.state(READER) is SubscriptionState.UNSUBSCRIBED
+
+    _save(page, **open_page, name="花")
+
+    assert reception.state(READER) is SubscriptionState.UNSUBSCRIBED
+    _save(page, reception.stage.newsletter_id, **_as_shown(page))
+    assert reception.state(READER) is SubscriptionState.CONFIRMED
+
+
+def test_a_page_that_was_open_meanwhile_ends_nothing_that_it_did_not_show(
+    reception: Reception, page: str
+) -> None:
+    open_page = _as_shown(page)
+    with transaction(reception.stage.engine) as session:
+        other = create_newsletter(session, OTHER).id
+    httpx.post(f"{page}/join", data={"newsletter": str(other)})
+    _save(page, reception.stage.newsletter_id, other, pause="4")
+
+    _save(page, **open_page, name="花")
+
+    with reading(reception.stage.engine) as session:
+        rows = session.scalars(select(SubscriptionRow)).all()
+    assert [row.state for row in rows] == [SubscriptionState.CONFIRMED] * 2
+    assert [row.paused_until is None for row in rows] == [False, False]
 
 
 @each_database
