@@ -63,7 +63,7 @@ def show(context: typer.Context, newsletter: NewsletterName = None, json: Json =
     for name, chosen in value.pop("palette").items():
         table.add_row(name, chosen or "(derived)")
     for name, chosen in value.items():
-        table.add_row(name, escape(str(chosen)) if chosen not in {None, ""} else "–")
+        table.add_row(name, "–" if chosen is None or chosen == "" else escape(str(chosen)))
     console.print(table)
     lowest = min(shown_pairs(look.palette), key=lambda pair: pair.ratio / pair.needed)
     appearance = "dark" if lowest.dark else "light"

@@ -22,7 +22,7 @@ from newsletter.cli.state import (
     settings_of,
 )
 from newsletter.database.vocabulary import DeliveryState, MailingState, UncertainPolicy
-from newsletter.errors import ConflictError, ExitCode
+from newsletter.errors import ConflictError, ContentError, ExitCode, Place
 from newsletter.i18n import formats
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Number
@@ -121,9 +121,13 @@ def send(
     settings = settings_of(context)
     engine = open_with_keys(settings)
     schedule = Schedule(
-        hour=read_hour(at) if at else None, everywhere=everywhere, spread=read_spread(over)
+        hour=None if at is None else read_hour(at), everywhere=everywhere, spread=read_spread(over)
     )
     trial = read_trial(subject or (), preheader or (), trial_share, decide_at)
+    _demand_company(
+        ("--everywhere", "--at", everywhere and at is None),
+        ("--decide-at", "--subject", bool(decide_at) and trial is None),
+    )
     with reading(engine) as session:
         newsletter_row = find_newsletter(session, newsletter)
         issue_row = find_issue(session, newsletter_row.id, issue)
@@ -306,6 +310,23 @@ def _print_digest_readers(review: OrderReview) -> None:
         )
 
 
+def _demand_company(*pairs: tuple[str, str, bool]) -> None:
+    """Refuse an option that means nothing without another, rather than send without it.
+
+    Args:
+        pairs: The option, the other, and whether it stands alone.
+
+    Raises:
+        ContentError: One stands alone.
+    """
+    for option, other, stands_alone in pairs:
+        if stands_alone:
+            raise ContentError(
+                msg("This option means nothing without {option}.", option=other),
+                place=Place(source=option),
+            )
+
+
 def _confirm(
     newsletter: Newsletter,
     issue: StoredIssue,
@@ -336,7 +357,13 @@ def _confirm(
                 issue=issue.slug,
                 mailing=earlier.id,
             ),
-            remedy=msg("Add --again to send it again."),
+            remedy=msg(
+                "Mailing {mailing} is still under way; newsletter worker goes on with it. With "
+                "--again everybody gets a second mail.",
+                mailing=earlier.id,
+            )
+            if earlier.state in _UNDER_WAY
+            else msg("Add --again to send it again."),
         )
     if yes:
         return again
@@ -428,6 +455,7 @@ def _start_missing_parts(
     return supervisor.check
 
 
+_UNDER_WAY = frozenset({*MailingState} - {MailingState.FINISHED, MailingState.CANCELLED})
 _POLL_SECONDS = 0.3
 _RESTING = frozenset({MailingState.FINISHED, MailingState.CANCELLED, MailingState.PAUSED})
 

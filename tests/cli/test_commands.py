@@ -292,6 +292,23 @@ def test_an_issue_that_was_sent_is_sent_again_only_when_that_is_said() -> None:
     assert _last(_run("send", "--yes", "--at", hour, "--again", "--json"))["mailing"] == 2
 
 
+def test_an_option_that_means_nothing_by_itself_sends_nothing() -> None:
+    _init()
+    assert _run("issue", "import", str(_sample())).returncode == 0
+    assert _run("subscriber", "add", "a@example.jp", "--basis", "asked").returncode == 0
+    for option in (["--everywhere"], ["--decide-at", "2026-12-01 14:00"], ["--at", ""]):
+        refused = _run("send", "--yes", *option)
+        assert (refused.returncode, option[0] in refused.stderr) == (ExitCode.BAD_INPUT, True)
+    assert _last(_run("status", "--json"))["mailings"] == []
+
+
+def test_a_look_is_shown_with_what_was_chosen_and_what_was_not() -> None:
+    _init()
+    shown = _run("look", "show")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "social" in shown.stdout
+
+
 def test_an_hour_that_has_passed_is_refused() -> None:
     _init()
     assert _run("issue", "import", str(_sample())).returncode == 0
