@@ -27,6 +27,7 @@ from newsletter.issues.checks.findings import IssueField, IssuePlace
 from newsletter.issues.markdown.writer import blocks_to_markdown
 from newsletter.issues.model import (
     Block,
+    Conditional,
     Issue,
     Link,
     Snippet,
@@ -83,12 +84,27 @@ class TranslationUnit:
         return _has_words(texts)
 
     def is_said_by(self, translated: TranslatedUnit) -> bool:
-        """Whether a translation has words wherever it has: heading, body and links."""
+        """Whether a translation has words wherever it has, each for the same readers."""
         return (
-            (not _has_words((self.text,)) or bool(translated.text.strip()))
+            not other_readers(self, translated.body)
+            and (not _has_words((self.text,)) or bool(translated.text.strip()))
             and (not _has_words(_texts_of(self.body)) or bool(translated.body))
             and (not self.links or bool(translated.links))
         )
+
+
+def other_readers(unit: TranslationUnit, body: tuple[Block, ...]) -> tuple[str, ...]:
+    """Return the conditions that an original's body or another has, and not both.
+
+    What only some are to read would be shown to all, or the other way round.
+    """
+    asked, said = _conditions_in(unit.body), _conditions_in(body)
+    return tuple(each for each in (*asked, *said) if (each in asked) != (each in said))
+
+
+def _conditions_in(blocks: tuple[Block, ...]) -> tuple[str, ...]:
+    shown = (each for each in walk_blocks(blocks) if isinstance(each, Conditional) and each.blocks)
+    return tuple(dict.fromkeys(block.condition for block in shown))
 
 
 def _has_words(texts: Iterable[str]) -> bool:
@@ -325,6 +341,7 @@ def translation_from_issue(issue: Issue, other: Issue, tag: str) -> Translation:
             raise _misfit(unit)
         if unit.has_words and not written.has_words:
             raise _misfit(unit)
+        demand_same_readers(unit, written.body)
     if len(units) != len(others):
         raise _misfit((units if len(units) > len(others) else others)[min(len(units), len(others))])
     return Translation(
@@ -335,6 +352,20 @@ def translation_from_issue(issue: Issue, other: Issue, tag: str) -> Translation:
             if unit.has_words
         ),
     )
+
+
+def demand_same_readers(unit: TranslationUnit, body: tuple[Block, ...]) -> None:
+    """Refuse a translation that shows a part to others than its original does.
+
+    Raises:
+        ContentError: It does; the message names the first condition.
+    """
+    for condition in other_readers(unit, body):
+        raise ContentError(
+            msg("The part for “{condition}” is not there in both languages.", condition=condition),
+            place=Place(source="translation", field=unit.place.anchor or unit.place.field.value),
+            remedy=msg("Keep the lines :::for … and ::: around what only these readers see."),
+        )
 
 
 def _misfit(unit: TranslationUnit) -> ContentError:

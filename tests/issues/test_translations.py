@@ -13,6 +13,8 @@ from newsletter.i18n.language import Language
 from newsletter.issues.conditions import conditions_of, everything, select_parts
 from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.model import (
+    Block,
+    Conditional,
     Issue,
     Paragraph,
     Text,
@@ -23,6 +25,7 @@ from newsletter.issues.model import (
 from newsletter.issues.outline import move_up, to_outline, with_outline
 from newsletter.issues.snippets import resolve_snippets
 from newsletter.issues.translations import (
+    TranslationUnit,
     UnitState,
     complete_translations,
     language_conditions,
@@ -35,7 +38,7 @@ from newsletter.issues.translations import (
     units_of,
     with_translation,
 )
-from newsletter.issues.walking import walk_texts
+from newsletter.issues.walking import walk_blocks, walk_texts
 from tests.issues.test_markdown_writer import ISSUES
 
 TOWN = """---
@@ -174,6 +177,21 @@ def test_a_translation_with_other_parts_is_refused_by_the_first_that_differs() -
         translation_from_issue(_read(TOWN), other, "en")
 
 
+def test_a_translation_that_shows_a_part_to_others_is_refused_and_not_complete() -> None:
+    for_some = ':::for tag = "press"\n{}\n:::'
+    original = _read(TOWN.replace("はじめに", for_some.format("報道の方へ")))
+    other = _read(ENGLISH.replace("Welcome", "To the press"))
+
+    with pytest.raises(ContentError, match='“tag = "press"” is not there in both'):
+        translation_from_issue(original, other, "en")
+
+    lead = next(each for each in units_of(original) if each.body)
+    shown = translated_unit(lead, text="", body=other.lead, links=())
+    assert not lead.is_said_by(shown)
+    fenced = _read(ENGLISH.replace("Welcome", for_some.format("To the press")))
+    assert lead.is_said_by(translated_unit(lead, text="", body=fenced.lead, links=()))
+
+
 def test_snippets_are_put_into_translations_too() -> None:
     snippet = (Paragraph(content=(Text(text="窓口は九時から"),)),)
     issue = _read(TOWN.replace("はじめに", ":::snippet hours"))
@@ -186,6 +204,16 @@ def test_snippets_are_put_into_translations_too() -> None:
     assert translated(resolved, "en").lead[1:] == snippet
 
 
+def _said_to_the_same(unit: TranslationUnit, words: str) -> tuple[Block, ...]:
+    paragraph = Paragraph(content=(Text(text=words),))
+    parts = {
+        each.condition
+        for each in walk_blocks(unit.body)
+        if isinstance(each, Conditional) and each.blocks
+    }
+    return (paragraph, *(Conditional(condition=each, blocks=(paragraph,)) for each in parts))
+
+
 @given(issue=ISSUES, data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_any_issue_translated_unit_by_unit_says_only_what_was_translated(
@@ -195,7 +223,7 @@ def test_any_issue_translated_unit_by_unit_says_only_what_was_translated(
         translated_unit(
             unit,
             text=f"T{number}",
-            body=(Paragraph(content=(Text(text=f"B{number}"),)),) if unit.body else (),
+            body=_said_to_the_same(unit, f"B{number}") if unit.body else (),
             links=tuple(replace(link, label=f"L{number}") for link in unit.links),
         )
         for number, unit in enumerate(units_of(issue))

@@ -33,6 +33,7 @@ from newsletter.issues.translations import (
     MOST_TRANSLATIONS,
     UnitState,
     UnitStatus,
+    demand_same_readers,
     find_translation,
     translated_unit,
     unit_statuses,
@@ -208,6 +209,8 @@ def _read(fields: UnitFields, status: UnitStatus) -> TranslatedUnit | None:
         text = "\n".join(filter(None, lines))
     if not text and not body and not any(link.label for link in links):
         return None
+    if body:
+        demand_same_readers(status.unit, body)
     return translated_unit(status.unit, text=text, body=body, links=links)
 
 
