@@ -24,7 +24,8 @@ class Backup:
     def restore(self) -> None:
         """Put all back; what came since is gone."""
         with self.engine.begin() as connection:
-            if self.sequences:
+            is_postgresql = connection.dialect.name == "postgresql"
+            if self.sequences and is_postgresql:
                 # As pg_restore does, which is asked by no trigger and no constraint.
                 connection.execute(text("SET LOCAL session_replication_role = replica"))
             for name in reversed(self.rows):
@@ -33,7 +34,11 @@ class Backup:
                 if rows:
                     connection.execute(insert(_table(name)), [row._asdict() for row in rows])
             for name, last in self.sequences.items():
-                connection.execute(select(func.setval(name, last or 1, last is not None)))
+                if is_postgresql:
+                    connection.execute(select(func.setval(name, last or 1, last is not None)))
+                else:
+                    counted = text("UPDATE sqlite_sequence SET seq = :last WHERE name = :name")
+                    connection.execute(counted, {"name": name, "last": last or 0})
 
 
 def _table(name: str) -> Table:
@@ -52,8 +57,13 @@ def back_up(engine: Engine, *, whole: bool = False) -> Backup:
 
 
 def _sequences(connection: Connection) -> dict[str, int | None]:
-    """Return the last number of each sequence, None before its first; SQLite counts from rows."""
-    if connection.dialect.name != "postgresql":
-        return {}
-    query = text("SELECT sequencename, last_value FROM pg_sequences")
-    return {row[0]: row[1] for row in connection.execute(query)}
+    """Return the last number of each sequence, None before its first."""
+    if connection.dialect.name == "postgresql":
+        query = text("SELECT sequencename, last_value FROM pg_sequences")
+        return {row[0]: row[1] for row in connection.execute(query)}
+    last = {row.name: row.seq for row in connection.execute(text("SELECT * FROM sqlite_sequence"))}
+    return {
+        table.name: last.get(table.name)
+        for table in Base.metadata.sorted_tables
+        if table.autoincrement_column is not None
+    }
