@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -22,11 +22,7 @@ from newsletter.issues.model import issue_from_json
 from newsletter.issues.search.folding import fold
 from newsletter.issues.search.query import Hit, search_among
 from newsletter.issues.store import get_issue
-from newsletter.issues.translations import (
-    complete_translations,
-    language_met,
-    read_language_condition,
-)
+from newsletter.issues.translations import complete_translations, language_met
 from newsletter.mailings.planning.content import (
     MailingContent,
     load_content,
@@ -35,6 +31,7 @@ from newsletter.mailings.planning.content import (
 )
 from newsletter.mailings.planning.variants import missing_variants
 from newsletter.mailings.trials.subjects import published_content
+from newsletter.rendering.model import Recipe
 from newsletter.rendering.render import render_variant
 
 #: Issues in which chapters are looked for.
@@ -170,11 +167,15 @@ def languages_of(session: Session, mailing_id: int) -> tuple[str, ...]:
 
     A correction that left a translation behind took its language away.
     """
-    named = map(read_language_condition, planned_conditions(session, mailing_id))
-    recipe = load_recipe(session, mailing_id)
-    complete = complete_translations(recipe.issue) if recipe else ()
-    tags = {each.language for each in complete}
-    return tuple(each[0] for each in named if each and each[0] in tags)
+    conditions, recipe = planned_conditions(session, mailing_id), load_recipe(session, mailing_id)
+    return tuple(_conditions_by_language(conditions, recipe))
+
+
+def _conditions_by_language(conditions: Sequence[str], recipe: Recipe | None) -> Mapping[str, str]:
+    """Return the condition of each language in which an issue is read today, by its tag."""
+    complete = {each.language for each in complete_translations(recipe.issue)} if recipe else set()
+    by_language = {language_met((each,)): each for each in conditions}
+    return {tag: condition for tag, condition in by_language.items() if tag in complete}
 
 
 def _translated(session: Session, mailing_id: int, tag: str) -> MailingContent:
@@ -183,10 +184,9 @@ def _translated(session: Session, mailing_id: int, tag: str) -> MailingContent:
     Raises:
         NotFoundError: It has none in this language.
     """
-    conditions = planned_conditions(session, mailing_id)
-    own = next((each for each in conditions if language_met([each]) == tag), None)
-    recipe = load_recipe(session, mailing_id)
-    if own is None or recipe is None or tag not in languages_of(session, mailing_id):
+    conditions, recipe = planned_conditions(session, mailing_id), load_recipe(session, mailing_id)
+    own = _conditions_by_language(conditions, recipe).get(tag)
+    if own is None or recipe is None:
         raise NotFoundError(msg("There is no such translation."))
     number = 2 ** conditions.index(own)
     if not missing_variants(session, mailing_id, {number}):

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from sqlalchemy import Connection, Engine, delete, exists, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -330,6 +330,18 @@ def move(to: ListUploadState) -> ReturningUpdate[int]:
     )
 
 
+def _queue(
+    session: Session, upload: Upload, may: ColumnElement[bool], values: Mapping[str, object]
+) -> bool:
+    """Put a list into the workers' queue where it may come there; return whether it did."""
+    moved = session.scalars(
+        move(ListUploadState.QUEUED)
+        .where(ListUploadRow.id == upload.id, may, ListUploadRow.pieces > 0)
+        .values(error="", tries=0, hinted_at=None, ordered_at=now(), **values)
+    ).all()
+    return bool(moved)
+
+
 def order_upload(session: Session, upload: Upload, terms: ImportTerms | None) -> ImportTerms:
     """Let workers import a list by ``terms``, or by those of before; return them.
 
@@ -343,24 +355,9 @@ def order_upload(session: Session, upload: Upload, terms: ImportTerms | None) ->
         raise ConflictError(msg("It has not been decided yet how to import this list."))
     known = asdict(how)
     digest = hashlib.sha256(f"{upload.content}\0{json.dumps(known, sort_keys=True)}".encode())
-    moved = session.scalars(
-        move(ListUploadState.QUEUED)
-        .where(
-            ListUploadRow.id == upload.id,
-            ListUploadRow.state != ListUploadState.IMPORTING,
-            ListUploadRow.pieces > 0,
-        )
-        .values(
-            terms=known,
-            digest=digest.hexdigest(),
-            trial=None,
-            error="",
-            tries=0,
-            hinted_at=None,
-            ordered_at=now(),
-        )
-    ).all()
-    if not moved:
+    may = ListUploadRow.state != ListUploadState.IMPORTING
+    values = {"terms": known, "digest": digest.hexdigest(), "trial": None}
+    if not _queue(session, upload, may, values):
         raise ConflictError(
             msg("This list is already being imported, or was imported."),
             remedy=msg("Reload the page."),
@@ -374,23 +371,8 @@ def order_trial(session: Session, upload: Upload, terms: ImportTerms) -> None:
     Raises:
         ConflictError: It is being checked or imported already.
     """
-    moved = session.scalars(
-        move(ListUploadState.QUEUED)
-        .where(
-            ListUploadRow.id == upload.id,
-            ListUploadRow.state == ListUploadState.BROUGHT,
-            ListUploadRow.pieces > 0,
-        )
-        .values(
-            terms=asdict(terms),
-            trial={"rows": 0},
-            error="",
-            tries=0,
-            hinted_at=None,
-            ordered_at=now(),
-        )
-    ).all()
-    if not moved:
+    may = ListUploadRow.state == ListUploadState.BROUGHT
+    if not _queue(session, upload, may, {"terms": asdict(terms), "trial": {"rows": 0}}):
         raise ConflictError(
             msg("This list is already being checked, or was imported."),
             remedy=msg("Reload the page."),
