@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
 from newsletter.i18n.catalogue import SOURCE_LANGUAGE
 from newsletter.i18n.language import Language
-from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.messages import Message, msg, written
 
 
 class ExitCode(IntEnum):
@@ -186,3 +188,28 @@ class OrderError(NewsletterError):
     """An operator's order lacks its reason, or asks for what cannot be done."""
 
     exit_code = ExitCode.BAD_INPUT
+
+
+_NOT_PERMITTED = msg("access is not permitted")
+_NO_SPACE = msg("no space is left on the disk")
+_REASONS: Mapping[int, Message] = {
+    errno.ENOENT: msg("there is no such file or folder"),
+    errno.EACCES: _NOT_PERMITTED,
+    errno.EPERM: _NOT_PERMITTED,
+    errno.EISDIR: msg("it is a folder"),
+    errno.ENOTDIR: msg("part of the path is not a folder"),
+    errno.EEXIST: msg("something else has this name"),
+    errno.ENOSPC: _NO_SPACE,
+    errno.EDQUOT: _NO_SPACE,
+    errno.EFBIG: msg("the file would be larger than the system allows"),
+    errno.EROFS: msg("the file system is read-only"),
+    errno.ENAMETOOLONG: msg("the name is too long"),
+    errno.EIO: msg("the disk reports an error"),
+    errno.EADDRINUSE: msg("the port is already in use"),
+    errno.EADDRNOTAVAIL: msg("this machine does not have the address"),
+}
+
+
+def system_reason(error: OSError) -> Message:
+    """Return why the system refused, to stand within a sentence; in its own words if rare."""
+    return _REASONS.get(error.errno or 0) or written(error.strerror or str(error))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from newsletter import services
-from newsletter.errors import Place, SettingError
+from newsletter.errors import Place, SettingError, system_reason
 from newsletter.i18n.messages import msg
 from newsletter.message.dkim import DkimKey, read_key
 from newsletter.settings import Settings
@@ -71,6 +71,7 @@ def _read_dkim_key(words: str) -> DkimKey:
         pem = Path(path).read_bytes()
     except OSError as error:
         raise SettingError(
-            msg("{path} cannot be read: {reason}.", path=path, reason=error.strerror), place=place
+            msg("{path} cannot be read: {reason}.", path=path, reason=system_reason(error)),
+            place=place,
         ) from None
     return read_key(domain.lower(), selector, pem, source=path)

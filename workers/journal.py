@@ -26,7 +26,7 @@ from typing import Any
 
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.disk import force_folder, make_folder
-from newsletter.errors import OrderError, Place
+from newsletter.errors import OrderError, Place, system_reason
 from newsletter.i18n.messages import Message, msg
 from newsletter.mailings.ledger.outcomes import Outcome
 from newsletter.mailings.ledger.own_replies import OwnReason, own_reply
@@ -210,7 +210,7 @@ def outcomes_below(folder: Path, identity: str) -> Iterator[Sequence[Outcome]]:
             reading = _read(path)
         except OSError as error:
             raise _no_journal(
-                path, msg("The file cannot be read: {reason}.", reason=error.strerror)
+                path, msg("The file cannot be read: {reason}.", reason=system_reason(error))
             ) from None
         if reading.identity != identity:
             continue

@@ -13,7 +13,7 @@ import typer
 
 from newsletter.cli.language import gettext as _
 from newsletter.cli.state import Json, open_database, settings_of
-from newsletter.errors import ListError, NewsletterError, Place, SettingError
+from newsletter.errors import NewsletterError, Place, SettingError
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Number
 
@@ -88,18 +88,14 @@ def as_json(name: str, report: Report) -> dict[str, Any]:
 
 def _messages(files: list[Path]) -> Iterator[tuple[str, bytes]]:
     from newsletter.bounces.mail import MAIL_OCTETS
+    from newsletter.cli.files import opened_file
 
     if not files:
         yield "-", sys.stdin.buffer.read(MAIL_OCTETS)
     for path in files:
-        try:
-            with path.open("rb") as stream:
-                yield str(path), stream.read(MAIL_OCTETS)
-        except OSError as error:
-            raise ListError(
-                msg("The file cannot be read: {reason}.", reason=error.strerror),
-                place=Place(source=str(path)),
-            ) from None
+        with opened_file(path) as stream:
+            raw = stream.read(MAIL_OCTETS)
+        yield str(path), raw
 
 
 def _add_rows(table: Table, name: str, report: Report) -> None:

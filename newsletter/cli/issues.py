@@ -248,6 +248,7 @@ def render(
     snippets and sender. The links that are a reader's own lead nowhere.
     """
     from newsletter.cli.console import console, print_json
+    from newsletter.cli.files import write_files
     from newsletter.message.frame import MessageFrame, Recipient
     from newsletter.rendering.model import Slot
     from newsletter.rendering.slots import fill
@@ -273,9 +274,7 @@ def render(
         "issue.txt": fill(rendered.text, slots).encode(),
         "issue.eml": frame.compose(recipient),
     }
-    output.mkdir(parents=True, exist_ok=True)
-    for name, octets in files.items():
-        (output / name).write_bytes(octets)
+    write_files(output, files)
     if json:
         print_json({name: len(octets) for name, octets in files.items()})
         return

@@ -11,8 +11,6 @@ from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import styled
 from newsletter.cli.state import As, Json, open_database, settings_of
-from newsletter.errors import ConflictError, Place
-from newsletter.i18n.messages import msg
 
 app = typer.Typer(no_args_is_help=True, help="List the keys that signed links; give one up.")
 
@@ -88,21 +86,14 @@ def dkim(
 ) -> None:
     """Create a DKIM key, and show what to add to DNS and to the settings."""
     from newsletter.cli.console import console
+    from newsletter.cli.files import write_octets
     from newsletter.message.dkim import make_key
 
     folder = settings_of(context).data_dir / "dkim"
     path = Path(folder / f"{domain}.{selector}.pem").resolve()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     key = make_key(domain.lower(), selector, ed25519=ed25519)
-    try:
-        path.touch(mode=0o600, exist_ok=False)
-    except FileExistsError:
-        raise ConflictError(
-            msg("This key file exists already."),
-            place=Place(source=str(path)),
-            remedy=msg("Choose another name."),
-        ) from None
-    path.write_bytes(key.to_pem())
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_octets(path, key.to_pem(), new=True)
     console.print(_("Add this TXT record to DNS:"))
     console.print(f"  {selector}._domainkey.{domain}", style="bold")
     console.print(f"  {key.dns_record()}", soft_wrap=True, markup=False, highlight=False)

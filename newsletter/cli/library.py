@@ -10,15 +10,13 @@ import typer
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
 from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
-from newsletter.errors import ContentError, Place
-from newsletter.i18n.messages import msg
 
 if TYPE_CHECKING:
     from newsletter.issues.library.search import LibraryItem
 
 app = typer.Typer(no_args_is_help=True, help="Keep pictures and files that issues can show.")
 #: Octets; one more than a picture or file may have.
-_LARGEST = 10_000_001
+_LARGEST = 10_000_000
 
 
 @app.command("list")
@@ -104,14 +102,9 @@ def add(
 
 
 def _read(file: Path) -> bytes:
-    try:
-        with file.open("rb") as opened:
-            return opened.read(_LARGEST)
-    except OSError as error:
-        raise ContentError(
-            msg("The file cannot be opened: {reason}.", reason=error.strerror),
-            place=Place(source=str(file)),
-        ) from None
+    from newsletter.cli.files import read_octets
+
+    return read_octets(file, limit=_LARGEST)
 
 
 @app.command()

@@ -75,6 +75,7 @@ def import_list(
     """Import people who have consented; an interrupted import can be run again."""
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import progress_bar
+    from newsletter.cli.files import appending, opened_file
     from newsletter.database.engine import reading, transaction
     from newsletter.services import build_services
     from subscribers.actions import record_import
@@ -90,28 +91,23 @@ def import_list(
     opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
     with reading(opened.engine) as session:
         known = list_fields(session, opened.newsletter.id)
-    if not dry_run:
-        with transaction(opened.engine) as session:
-            record_import(
-                session, opened.actor, opened.newsletter.id, name=file.name, basis=basis, rows=None
-            )
     with ExitStack() as stack:
-        try:
-            stream = stack.enter_context(file.open("rb"))
-            problems = (
-                stack.enter_context(report.open("a", encoding="utf-8", newline=""))
-                if report
-                else None
-            )
-        except OSError as error:
-            raise ListError(
-                msg("The file cannot be opened: {reason}.", reason=error.strerror),
-                place=Place(source=str(file)),
-            ) from None
+        stream = stack.enter_context(opened_file(file))
+        problems = stack.enter_context(appending(report)) if report else None
         mapping = _mapping(columns or [])
         new = NewFields()
+        if not dry_run:
+            with transaction(opened.engine) as session:
+                record_import(
+                    session,
+                    opened.actor,
+                    opened.newsletter.id,
+                    name=file.name,
+                    basis=basis,
+                    rows=None,
+                )
         if new_fields:
-            with file.open("rb") as whole:
+            with opened_file(file) as whole:
                 new = find_new_fields(
                     list_records(whole, file_name=file.name, source=str(file), chosen=mapping),
                     mapping,

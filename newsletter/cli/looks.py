@@ -17,7 +17,7 @@ from newsletter.cli.state import (
     open_newsletter,
     settings_of,
 )
-from newsletter.errors import ContentError, Place
+from newsletter.errors import ContentError
 from newsletter.i18n.messages import msg
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ def export_look(
     newsletter: NewsletterName = None,
 ) -> None:
     """Write a look with its pictures as JSON."""
+    from newsletter.cli.files import write_octets
     from newsletter.database.engine import reading
     from newsletter.newsletters.look.files import write_look_file
     from newsletter.newsletters.look.model import look_of
@@ -124,13 +125,7 @@ def export_look(
     if file is None:
         sys.stdout.buffer.write(data)
         return
-    try:
-        file.write_bytes(data)
-    except OSError as error:
-        raise ContentError(
-            msg("The file cannot be opened: {reason}.", reason=error.strerror),
-            place=Place(source=str(file)),
-        ) from None
+    write_octets(file, data)
 
 
 @app.command("import")

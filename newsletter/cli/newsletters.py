@@ -53,6 +53,7 @@ def init(
 
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
+    from newsletter.cli.files import write_octets
     from newsletter.database.engine import transaction
     from newsletter.newsletters.actions import create_newsletter
     from newsletter.newsletters.publications import NewsletterDraft
@@ -66,10 +67,7 @@ def init(
     env_file = Path(".env")
     settings = settings_of(context)
     is_bare = context.find_root().params.get("env_file") is None and not env_file.exists()
-    if is_bare and not settings.secret_keys:
-        env_file.touch(mode=0o600)
-        env_file.write_text(f"SECRET_KEYS={secrets.token_urlsafe(48)}\n", encoding="ascii")
-        console.print(_("Wrote .env with a new signing key; .env.example explains all settings."))
+    needs_key = is_bare and not settings.secret_keys
     draft = NewsletterDraft(
         slug=slug,
         name=name,
@@ -88,6 +86,11 @@ def init(
     actor = find_actor(engine, None, Permission.ADMINISTER)
     with transaction(engine) as session:
         create_newsletter(session, actor, draft, share_fields_with=share_fields_with)
+        if needs_key:
+            key = f"SECRET_KEYS={secrets.token_urlsafe(48)}\n"
+            write_octets(env_file, key.encode(), new=True)
+    if needs_key:
+        console.print(_("Wrote .env with a new signing key; .env.example explains all settings."))
     console.print(
         _(
             "The newsletter {slug} was created. Next: newsletter issue import FILE",

@@ -224,6 +224,7 @@ def _prove(
     key: bytes,
     reason: str,
 ) -> int:
+    from newsletter.cli.files import opened_file
     from newsletter.mailings.ledger.evidence import log_lines
     from newsletter.mailings.orders.actions import settle_by_journals, settle_by_log
     from workers.journal import outcomes_below
@@ -233,7 +234,7 @@ def _prove(
         read = partial(outcomes_below, journals)
         count += settle_by_journals(engine, actor, mailing, read, reason=reason)
     if log is not None:
-        with log.open("rb") as file:
+        with opened_file(log) as file:
             lines = log_lines(file)
             count += settle_by_log(engine, actor, mailing, lines, key=key, reason=reason)
     return count

@@ -17,7 +17,7 @@ from newsletter.cli.state import (
     open_newsletter,
     settings_of,
 )
-from newsletter.errors import ContentError, NotFoundError, Place
+from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
 
 app = typer.Typer(no_args_is_help=True, help="Keep snippets, which issues put in by name.")
@@ -73,16 +73,10 @@ def save(
 
 
 def _read(file: Path) -> str:
-    from newsletter.cli.files import read_octets
+    from newsletter.cli.files import read_text
     from newsletter.issues.sources.reading import LARGEST_ISSUE
 
-    try:
-        return read_octets(file, limit=LARGEST_ISSUE).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ContentError(
-            msg("The file cannot be opened: {reason}.", reason=str(error)),
-            place=Place(source=str(file)),
-        ) from None
+    return read_text(file, limit=LARGEST_ISSUE)
 
 
 @app.command()

@@ -27,7 +27,7 @@ from newsletter.cli.state import (
 )
 from newsletter.cli.tags import app as tags
 from newsletter.database.vocabulary import Frequency, GrowthCause, SubscriptionState, UnsubscribeWay
-from newsletter.errors import ListError, Place
+from newsletter.errors import ListError
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing
 
@@ -108,6 +108,7 @@ def export_list(
 ) -> None:
     """Export subscribers with their consent records; formulas in CSV are defused."""
     from newsletter.cli.console import errors
+    from newsletter.cli.files import writing
     from subscribers.actions import export_people
 
     if json_lines and readable:
@@ -129,16 +130,10 @@ def export_list(
         sys.stdout.writelines(page.text for page in pages)
         return
     count = 0
-    try:
-        with file.open("w", encoding="utf-8", newline="") as stream:
-            for page in pages:
-                stream.write(page.text)
-                count += page.people
-    except OSError as error:
-        raise ListError(
-            msg("The file cannot be opened: {reason}.", reason=error.strerror),
-            place=Place(source=str(file)),
-        ) from None
+    with writing(file) as stream:
+        for page in pages:
+            stream.write(page.text.encode())
+            count += page.people
     errors.print(ngettext("{count} subscriber exported", "{count} subscribers exported", count))
 
 

@@ -10,8 +10,6 @@ import typer
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
 from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
-from newsletter.errors import ContentError, Place
-from newsletter.i18n.messages import msg
 
 if TYPE_CHECKING:
     from newsletter.newsletters.templates import Trial
@@ -83,12 +81,7 @@ def export(
         source = kept.source
     else:
         source = shipped_source(settings.templates_dir, name)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for file, text in zip(_FILES, (source.body, source.text, source.subject), strict=True):
-            (folder / file).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise _cannot(folder, error) from None
+    _write(folder, source.body, source.text, source.subject)
 
 
 @app.command()
@@ -130,19 +123,14 @@ def take(
 ) -> None:
     """Make a template of MJML from elsewhere; what cannot be taken is told with its line."""
     from newsletter.cli.console import console
+    from newsletter.cli.files import read_octets
     from newsletter.newsletters.templates import shipped_source
-    from newsletter.rendering.foreign_templates import take_template
+    from newsletter.rendering.foreign_templates import LARGEST_MJML, take_template
     from newsletter.settings import shipped_templates
 
-    try:
-        data = file.read_bytes()
-        taken = take_template(data, source=str(file))
-        letter = shipped_source(shipped_templates(), "letter")
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in zip(_FILES, (taken.body, letter.text, letter.subject), strict=True):
-            (folder / name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise _cannot(file, error) from None
+    taken = take_template(read_octets(file, limit=LARGEST_MJML), source=str(file))
+    letter = shipped_source(shipped_templates(), "letter")
+    _write(folder, taken.body, letter.text, letter.subject)
     for remark in taken.remarks:
         console.print(
             f"{folder / _FILES[0]}:{remark.line}: {remark.message}", markup=False, soft_wrap=True
@@ -188,22 +176,16 @@ def _trial(context: typer.Context, newsletter: str | None) -> Trial:
 
 
 def _read(folder: Path) -> TemplateSource:
+    from newsletter.cli.files import read_text
     from newsletter.newsletters.templates import LONGEST_PART
     from newsletter.rendering.model import TemplateSource
 
-    parts = []
-    for name in _FILES:
-        try:
-            with (folder / name).open(encoding="utf-8") as file:
-                parts.append(file.read(LONGEST_PART + 1))
-        except (OSError, UnicodeDecodeError) as error:
-            raise _cannot(folder / name, error) from None
-    body, text, subject = parts
+    # A letter has up to four octets.
+    body, text, subject = (read_text(folder / name, limit=4 * LONGEST_PART) for name in _FILES)
     return TemplateSource(body=body, text=text, subject=subject)
 
 
-def _cannot(path: Path, error: Exception) -> ContentError:
-    return ContentError(
-        msg("The file cannot be opened: {reason}.", reason=str(error)),
-        place=Place(source=str(path)),
-    )
+def _write(folder: Path, *parts: str) -> None:
+    from newsletter.cli.files import write_files
+
+    write_files(folder, {name: part.encode() for name, part in zip(_FILES, parts, strict=True)})

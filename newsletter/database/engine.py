@@ -22,7 +22,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from newsletter.database.folding import fold_text
 from newsletter.disk import make_folder
-from newsletter.errors import Place, SettingError
+from newsletter.errors import Place, SettingError, system_reason
 from newsletter.i18n.messages import msg
 
 #: Seconds that a statement may take where no setting says otherwise.
@@ -94,7 +94,11 @@ def _make_folder(path: Path) -> None:
         make_folder(path)
     except OSError as error:
         raise SettingError(
-            msg("The folder {path} cannot be created: {reason}.", path=path, reason=error.strerror),
+            msg(
+                "The folder {path} cannot be created: {reason}.",
+                path=path,
+                reason=system_reason(error),
+            ),
             place=Place(source=msg("settings"), field="DATABASE_URL"),
             remedy=msg("Set DATABASE_URL or DATA_DIR to a place where this user may write."),
         ) from None

@@ -19,9 +19,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
-from newsletter.errors import Place, SettingError
+from newsletter.addresses import parse_address
+from newsletter.errors import MessageError, Place, SettingError
 from newsletter.i18n.messages import msg
 
+#: Labels of DNS, parted by dots.
+_SELECTOR = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.?\b)+", re.IGNORECASE)
 _SPACE = re.compile(rb"[ \t\r\n]+")
 _DIGEST = Prehashed(hashes.SHA256())
 _FOLD = 72
@@ -80,7 +83,18 @@ class DkimKey:
 
 
 def make_key(domain: str, selector: str, *, ed25519: bool = False) -> DkimKey:
-    """Return a new key: RSA with 2048 bits, or Ed25519."""
+    """Return a new key: RSA with 2048 bits, or Ed25519.
+
+    Raises:
+        ListError: The domain is none.
+        MessageError: The selector is no label of DNS (RFC 6376, 3.1).
+    """
+    parse_address(f"postmaster@{domain}")
+    if not _SELECTOR.fullmatch(selector):
+        raise MessageError(
+            msg("“{selector}” cannot be a selector of DKIM.", selector=selector),
+            remedy=msg("Use letters, digits and hyphens, such as nl2026."),
+        )
     private: RSAPrivateKey | Ed25519PrivateKey = (
         Ed25519PrivateKey.generate() if ed25519 else generate_private_key(65_537, _USUAL_RSA)
     )

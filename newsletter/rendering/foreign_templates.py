@@ -13,7 +13,7 @@ from newsletter.rendering.mjml import blank_jinja, check_source
 from newsletter.rendering.mjml_source import MjmlError, find_stray_words
 
 #: Octets of a file.
-_LARGEST = 200_000
+LARGEST_MJML = 200_000
 _START = """{% from "_shared/words.j2" import words, day with context %}
 {% import "_shared/frame.mjml.j2" as frame with context %}
 {% set light, dark = look.light, look.dark %}
@@ -129,9 +129,9 @@ def _without_stray_words(body: str) -> tuple[str, list[Remark]]:
 
 
 def _read(data: bytes, place: Place) -> str:
-    if len(data) > _LARGEST:
+    if len(data) > LARGEST_MJML:
         raise ContentError(
-            msg("The file is larger than {limit}.", limit=Size(_LARGEST)), place=place
+            msg("The file is larger than {limit}.", limit=Size(LARGEST_MJML)), place=place
         )
     try:
         text = data.decode("utf-8-sig").replace("\r\n", "\n")

@@ -19,7 +19,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from newsletter.errors import Place, SettingError, UnavailableError
+from newsletter.errors import Place, SettingError, UnavailableError, system_reason
 from newsletter.feedback.attribution import Keys
 from newsletter.feedback.joining import JoiningByMail
 from newsletter.feedback.mail import is_ours, take_mail
@@ -232,7 +232,11 @@ async def listen(address: ListenAddress, handler: MailHandler) -> AsyncIterator[
             )
     except OSError as error:
         raise UnavailableError(
-            msg("Cannot listen on {address}: {reason}.", address=address, reason=error.strerror),
+            msg(
+                "Cannot listen on {address}: {reason}.",
+                address=address,
+                reason=system_reason(error),
+            ),
             remedy=msg("Set another address in BOUNCE_LISTEN."),
         ) from None
     async with listening:
