@@ -13,11 +13,12 @@ from newsletter.i18n.values import Size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from typing import IO, BinaryIO, TextIO
+    from io import BufferedReader
+    from typing import IO, TextIO
 
 
 @contextmanager
-def opened_file(file: Path) -> Iterator[BinaryIO]:
+def opened_file(file: Path) -> Iterator[BufferedReader]:
     """Open a file to read it.
 
     Raises:
