@@ -76,8 +76,8 @@ def change_settings(
         )
 
 
-def _recorded(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+def _recorded(value: object) -> object:
+    return value if value is None or isinstance(value, bool | int | list) else str(value)
 
 
 def set_click_rule(session: Session, actor: Actor, newsletter_id: int, *, counted: bool) -> None:

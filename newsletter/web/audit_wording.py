@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 
 from newsletter.accounts.audit import COMMAND_LINE, Action
 from newsletter.accounts.audit_details import Detail, is_detail
 from newsletter.database.vocabulary import (
-    FeedbackAction,
-    FieldType,
-    Frequency,
-    IncidentResolution,
-    Joining,
     Role,
-    SubscriptionState,
-    Verdict,
 )
 from newsletter.database.words import name_of
 from newsletter.i18n.messages import Message, msg, pmsg, written
-from newsletter.i18n.values import Worded
 from subscribers.address_changes import BY_ADDRESS_CHANGE
-from subscribers.history import SETTING_NAMES, WAY_NAMES
 from subscribers.joining import BASIS, BY_HAND, BY_MAIL, CONFIRMATION_MAIL, PREFERENCES_PAGE
 
 ACTION_NAMES: Mapping[Action, Message] = {
@@ -319,23 +309,6 @@ DETAIL_NAMES: Mapping[Detail, Message] = {
     "without_waiting": pmsg("audit", "Without what waited"),
 }
 
-#: Values of details that are no words of a vocabulary.
-_VALUES: Mapping[str, Mapping[str, Worded]] = {
-    "at": {"now": pmsg("audit", "At once")},
-    "changed": SETTING_NAMES,
-    "way": {way.value: name for way, name in WAY_NAMES.items()},
-}
-#: Details whose values are words of a vocabulary.
-_VOCABULARIES: Mapping[str, type[StrEnum]] = {
-    "action": FeedbackAction,
-    "because": Verdict,
-    "frequency": Frequency,
-    "joining": Joining,
-    "resolution": IncidentResolution,
-    "state": SubscriptionState,
-    "type": FieldType,
-}
-
 
 def object_of(recorded: str) -> Message:
     """Return what was acted on; as it is recorded where its kind has no name."""
@@ -356,15 +329,3 @@ def recorded_words(recorded: str) -> Message:
 def detail_name(key: str) -> Message:
     """Return what a detail of an event is called."""
     return DETAIL_NAMES[key] if is_detail(key) else written(key)
-
-
-def detail_value(value: object, key: str) -> Worded:
-    """Return what a detail's value, or one of its values, is called."""
-    if isinstance(value, bool):
-        return msg("Yes") if value else msg("No")
-    words = _VOCABULARIES.get(key)
-    known = {word.value: word for word in words or ()}
-    text = "–" if value is None or value == "" else str(value)
-    if text in _VALUES.get(key, {}):
-        return _VALUES[key][text]
-    return name_of(known[text]) if text in known else recorded_words(text)

@@ -32,10 +32,10 @@ from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.palette import light_scheme
 from newsletter.settings import template_folders
 from newsletter.web.access import Visit, access_of
+from newsletter.web.audit_values import detail_words
 from newsletter.web.audit_wording import (
     ACTION_NAMES,
     detail_name,
-    detail_value,
     object_of,
     recorded_words,
 )
@@ -150,7 +150,7 @@ def environment_of(folders: tuple[Path, ...], language: Language) -> Environment
         audited_object=object_of,
         recorded_words=recorded_words,
         detail_name=detail_name,
-        detail_value=detail_value,
+        detail_words=detail_words,
         language_name=_language_name,
         look=look_of,
         scheme=light_scheme,

@@ -14,11 +14,11 @@ from newsletter.feedback.policy import FeedbackPolicy
 from newsletter.i18n.language import Language
 from newsletter.newsletters.look.model import Look
 from newsletter.newsletters.publications import NewsletterSettings
+from newsletter.web.audit_values import detail_words
 from newsletter.web.audit_wording import (
     ACTION_NAMES,
     DETAIL_NAMES,
     detail_name,
-    detail_value,
     recorded_words,
 )
 from subscribers.address_changes import BY_ADDRESS_CHANGE
@@ -67,7 +67,56 @@ def test_what_is_no_detail_is_not_recorded() -> None:
     ],
 )
 def test_values_are_words_in_the_language_of_the_page(key: str, value: object, words: str) -> None:
-    assert detail_value(value, key).in_language(Language.JAPANESE) == words
+    assert detail_words(value, key).in_language(Language.JAPANESE) == words
+
+
+@pytest.mark.parametrize(
+    ("action", "key", "value", "words"),
+    [
+        (
+            Action.NEWSLETTER_LOOK,
+            "palette",
+            [{"accent": "#12406b", "card": "#ffffff"}, {"accent": "#7a1f2b", "card": "#ffffff"}],
+            "アクセント: #12406b → #7a1f2b",
+        ),
+        (Action.NEWSLETTER_LOOK, "font", ["gothic", "mincho"], "ゴシック体 → 明朝体"),
+        (
+            Action.NEWSLETTER_LOOK,
+            "logo",
+            [None, {"url": "https://x.example/1.png", "alt": "町章", "width": 160, "ink": ""}],
+            "– → 町章",
+        ),
+        (
+            Action.NEWSLETTER_LOOK,
+            "social",
+            [[], [{"label": "LINE", "url": "https://line.me/machi"}]],
+            "– → LINE",
+        ),
+        (Action.NEWSLETTER_SETTINGS, "languages", [[], ["en", "zh-Hans"]], "– → 英語、簡体中国語"),
+        (Action.NEWSLETTER_SETTINGS, "approval_required", [False, True], "いいえ → はい"),
+        (
+            Action.FIELD_ADD,
+            "labels",
+            {"ja": "市区町村", "en": "City"},
+            "日本語: 市区町村、英語: City",
+        ),
+        (
+            Action.FIELD_CHANGE,
+            "options",
+            [[], [{"value": "a", "labels": {"ja": "甲"}, "descriptions": {}}]],
+            "– → 甲",
+        ),
+        (Action.NEWSLETTER_DIGEST, "next", "2026-12-04", "2026年12月4日"),
+        (Action.ISSUE_ARCHIVE, "before", None, "–"),
+    ],
+)
+def test_what_a_detail_is_made_of_is_said_in_words(
+    action: Action, key: str, value: object, words: str
+) -> None:
+    said = detail_words(value, key, action.value).in_language(Language.JAPANESE)
+
+    assert said == words
+    assert not re.search(r"[{}\[\]]|None|True", said)
 
 
 def test_a_name_of_an_older_version_is_shown_as_it_is_recorded() -> None:

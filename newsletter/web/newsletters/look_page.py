@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from newsletter.database.engine import reading, transaction
 from newsletter.errors import ConflictError, ContentError, TemplateError
 from newsletter.i18n.language import Language
-from newsletter.i18n.messages import Message, pmsg
+from newsletter.i18n.messages import Message
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import list_issues
@@ -43,45 +43,19 @@ from newsletter.newsletters.look.model import (
 from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.model import Publisher, RenderedIssue
 from newsletter.rendering.render import render_issue
-from newsletter.rendering.theme import Font, HeadingStyle, ItemStyle, Masthead, Theme
+from newsletter.rendering.theme import Theme
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, Visit, newsletter_of
 from newsletter.web.issues.proof import mail_frame, show_to_reader
 from newsletter.web.newsletters.look_form import LookForm
+from newsletter.web.newsletters.look_words import FONTS, HEADINGS, ITEMS, MASTHEADS
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, up_to
 
 #: Octets; one more than the store of pictures takes.
 _LARGEST_PICTURE = 10_000_001
 _Word = TypeVar("_Word", bound=StrEnum)
-_FONTS: Mapping[Font, Message] = {
-    Font.GOTHIC: pmsg("font", "Gothic"),
-    Font.MINCHO: pmsg("font", "Mincho (serif)"),
-    Font.ROUNDED: pmsg("font", "Rounded gothic"),
-    Font.UD: pmsg("font", "UD (universal design)"),
-    Font.MONO: pmsg("font", "Fixed width"),
-}
-_MASTHEADS: Mapping[Masthead, Message] = {
-    Masthead.BAND: pmsg("masthead", "Coloured band"),
-    Masthead.RULE: pmsg("masthead", "Large name under a rule"),
-    Masthead.CENTRED: pmsg("masthead", "Centred"),
-    Masthead.PICTURE: pmsg("masthead", "Header picture"),
-    Masthead.DATE: pmsg("masthead", "Day in large figures"),
-    Masthead.PLAIN: pmsg("masthead", "Plain"),
-}
-_ITEMS: Mapping[ItemStyle, Message] = {
-    ItemStyle.PLAIN: pmsg("items", "Set apart by space"),
-    ItemStyle.RULE: pmsg("items", "Set apart by rules"),
-    ItemStyle.CARD: pmsg("items", "Each in a box"),
-}
-_HEADINGS: Mapping[HeadingStyle, Message] = {
-    HeadingStyle.TINTED: pmsg("headings", "Coloured, sections tinted"),
-    HeadingStyle.BAR: pmsg("headings", "With a bar at the left"),
-    HeadingStyle.FILLED: pmsg("headings", "Filled"),
-    HeadingStyle.UNDERLINE: pmsg("headings", "Underlined"),
-    HeadingStyle.CENTRED: pmsg("headings", "Centred between rules"),
-}
 
 
 @lru_cache(maxsize=64)
@@ -145,10 +119,10 @@ class _LookPage:
             look=look,
             designs=DESIGNS,
             forms=[LookForm.of(design.look) for design in DESIGNS],
-            fonts=_choices(_FONTS, language),
-            mastheads=_choices(_MASTHEADS, language),
-            item_styles=_choices(_ITEMS, language),
-            heading_styles=_choices(_HEADINGS, language),
+            fonts=_choices(FONTS, language),
+            mastheads=_choices(MASTHEADS, language),
+            item_styles=_choices(ITEMS, language),
+            heading_styles=_choices(HEADINGS, language),
             logo_widths=LOGO_WIDTHS,
             faults={name: fault.in_language(language) for name, fault in (faults or {}).items()},
             unreadable={each.field: each for each in find_unreadable(look.palette)},

@@ -8,7 +8,7 @@ from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg, pmsg
 from newsletter.rendering.model import OWN
 
-_STRUCTURES: Mapping[str, Message] = {
+STRUCTURES: Mapping[str, Message] = {
     "digest": pmsg("template", "Digest: a table of contents, chapters one below the other"),
     "letter": pmsg("template", "Letter: one run of text"),
 }
@@ -19,5 +19,5 @@ def structure_name(name: str, language: Language) -> str:
     if name.startswith(OWN):
         label = msg("Your own: {name}", name=name.removeprefix(OWN))
         return label.in_language(language)
-    known = _STRUCTURES.get(name)
+    known = STRUCTURES.get(name)
     return known.in_language(language) if known else name

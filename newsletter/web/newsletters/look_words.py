@@ -1,0 +1,44 @@
+"""What the choices of a look are called, on its page and in the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from newsletter.i18n.messages import Message, msg, pmsg
+from newsletter.rendering.theme import Font, HeadingStyle, ItemStyle, Masthead
+
+FONTS: Mapping[Font, Message] = {
+    Font.GOTHIC: pmsg("font", "Gothic"),
+    Font.MINCHO: pmsg("font", "Mincho (serif)"),
+    Font.ROUNDED: pmsg("font", "Rounded gothic"),
+    Font.UD: pmsg("font", "UD (universal design)"),
+    Font.MONO: pmsg("font", "Fixed width"),
+}
+MASTHEADS: Mapping[Masthead, Message] = {
+    Masthead.BAND: pmsg("masthead", "Coloured band"),
+    Masthead.RULE: pmsg("masthead", "Large name under a rule"),
+    Masthead.CENTRED: pmsg("masthead", "Centred"),
+    Masthead.PICTURE: pmsg("masthead", "Header picture"),
+    Masthead.DATE: pmsg("masthead", "Day in large figures"),
+    Masthead.PLAIN: pmsg("masthead", "Plain"),
+}
+ITEMS: Mapping[ItemStyle, Message] = {
+    ItemStyle.PLAIN: pmsg("items", "Set apart by space"),
+    ItemStyle.RULE: pmsg("items", "Set apart by rules"),
+    ItemStyle.CARD: pmsg("items", "Each in a box"),
+}
+HEADINGS: Mapping[HeadingStyle, Message] = {
+    HeadingStyle.TINTED: pmsg("headings", "Coloured, sections tinted"),
+    HeadingStyle.BAR: pmsg("headings", "With a bar at the left"),
+    HeadingStyle.FILLED: pmsg("headings", "Filled"),
+    HeadingStyle.UNDERLINE: pmsg("headings", "Underlined"),
+    HeadingStyle.CENTRED: pmsg("headings", "Centred between rules"),
+}
+COLOURS: Mapping[str, Message] = {
+    "accent": msg("Accent"),
+    "head": pmsg("look", "Head"),
+    "page": msg("Around the mail"),
+    "card": msg("Behind the text"),
+    "text": pmsg("look", "Text"),
+    "link": msg("Links"),
+}
