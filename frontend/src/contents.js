@@ -55,9 +55,9 @@ export function tableOfContents() {
     view(view) {
       let shown = "";
       const fill = () => {
-        const lines = contentsOf(view.state.doc), said = JSON.stringify(lines);
-        view.dom.querySelectorAll(".drawn-contents").forEach((place) => { if (said !== shown || !place.firstChild) drawInto(place, lines); });
-        shown = said;
+        const lines = contentsOf(view.state.doc), described = JSON.stringify(lines);
+        view.dom.querySelectorAll(".drawn-contents").forEach((place) => { if (described !== shown || !place.firstChild) drawInto(place, lines); });
+        shown = described;
       };
       fill();
       return { update: (now, before) => { if (!before || before.doc !== now.state.doc) fill(); } };

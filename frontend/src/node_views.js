@@ -108,10 +108,10 @@ const card = drawn((node, view, getPos) => {
 const chip = (name, words) => (node, view, getPos) => {
   const dom = element("span", { class: `chip ${name}`, contenteditable: "false" });
   const show = (now) => {
-    const said = words(now);
+    const caption = words(now);
     dom.replaceChildren(hasForm(now)
-      ? element("button", { type: "button", "aria-label": said.label, title: said.label, onmousedown: (event) => event.preventDefault(), onclick: () => openForm(view, getPos()) }, said.text)
-      : said.text);
+      ? element("button", { type: "button", "aria-label": caption.label, title: caption.label, onmousedown: (event) => event.preventDefault(), onclick: () => openForm(view, getPos()) }, caption.text)
+      : caption.text);
   };
   show(node);
   let current = node;

@@ -14,7 +14,7 @@ export const say = (name, values = {}) => (words[name] || name).replace(/\{(\w+)
 
 /** Tell people who hear the page. */
 export function announce(sentence) {
-  const region = byId("said");
+  const region = byId("announcement");
   if (!region || !sentence) return;
   region.textContent = "";
   requestAnimationFrame(() => { region.textContent = sentence; });

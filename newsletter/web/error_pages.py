@@ -90,10 +90,10 @@ def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of
         text = error.in_language(language) if error else ""
         if visit is None:
             return pages.show(
-                "errors/failed.html", status=status, language=language, kind=kind, said=text
+                "errors/failed.html", status=status, language=language, kind=kind, explanation=text
             )
         return pages.show_to(
-            visit, request, "errors/failed_within.html", status=status, kind=kind, said=text
+            visit, request, "errors/failed_within.html", status=status, kind=kind, explanation=text
         )
 
     @app.exception_handler(TokenError)

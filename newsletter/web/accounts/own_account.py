@@ -41,7 +41,7 @@ def account_router(  # noqa: C901 - a list of routes
     router = Router(prefix="/account")
 
     def _show(
-        visit: Visit, request: Request, *, status: int = 200, said: str = "", error: str = ""
+        visit: Visit, request: Request, *, status: int = 200, error: str = ""
     ) -> HTMLResponse:
         with reading(engine) as session:
             sessions = list_sessions(session, visit.account_id)
@@ -51,7 +51,6 @@ def account_router(  # noqa: C901 - a list of routes
             "accounts/own_account.html",
             status=status,
             sessions=sessions,
-            said=said,
             error=error,
         )
 

@@ -73,7 +73,7 @@ def correcting_router(  # noqa: C901 - a list of routes
                 draft = get_draft(session, own(visit), number)
                 keep_note(session, _corrected(draft), note)
                 if do == "note":
-                    return to_draft(newsletter, number, in_blocks=False, tail="?said=note")
+                    return to_draft(newsletter, number, in_blocks=False, tail="?done=note")
                 draft = began_with(draft, revision)
                 if do == "ask":
                     ask_approval_of_draft(
@@ -85,10 +85,10 @@ def correcting_router(  # noqa: C901 - a list of routes
                         plan=SendingPlan(),
                         asked=asked or (),
                     )
-                    return to_draft(newsletter, number, in_blocks=False, tail="?said=asked")
+                    return to_draft(newsletter, number, in_blocks=False, tail="?done=asked")
                 ready_draft(session, visit.actor, draft, settings)
         except DraftConflictError:
-            return to_draft(newsletter, number, in_blocks=False, tail="?said=changed")
+            return to_draft(newsletter, number, in_blocks=False, tail="?done=changed")
         except (ConflictError, ListError) as error:
             with reading(engine) as session:
                 draft = get_draft(session, own(visit), number)
@@ -131,7 +131,7 @@ def correcting_router(  # noqa: C901 - a list of routes
         except ConflictError as error:
             return _look(page, visit, request, issue_id, error=error)
         return RedirectResponse(
-            f"/newsletters/{newsletter}/issues/{issue_id}?said=corrected", status_code=303
+            f"/newsletters/{newsletter}/issues/{issue_id}?done=corrected", status_code=303
         )
 
     @router.get("/issues/{issue_id}/corrections/{correction}/mail")

@@ -50,7 +50,7 @@ def deciding_router(  # noqa: C901 - a list of routes
         try:
             return act()
         except DraftConflictError:
-            return to_draft(slug, number, in_blocks=False, tail=f"?said=changed{more}")
+            return to_draft(slug, number, in_blocks=False, tail=f"?done=changed{more}")
         except IssueSentError:
             return to_draft(slug, number, in_blocks=False)
         except ConflictError:
@@ -81,7 +81,7 @@ def deciding_router(  # noqa: C901 - a list of routes
                 ask_approval_of_draft(
                     session, visit.actor, draft, settings, post=post, plan=plan, asked=asked or ()
                 )
-            tail = f"?said=asked&{choice.query()}"
+            tail = f"?done=asked&{choice.query()}"
             return to_draft(newsletter, number, in_blocks=False, tail=tail)
 
         return _or_back(visit, request, number, choice, act)
@@ -118,7 +118,7 @@ def deciding_router(  # noqa: C901 - a list of routes
         with transaction(engine) as session:
             draft = get_draft(session, own(visit), number)
             place_draft(session, visit.actor, draft, place or None)
-        return to_draft(newsletter, number, in_blocks=False, tail="?said=placed")
+        return to_draft(newsletter, number, in_blocks=False, tail="?done=placed")
 
     @router.post("/test", response_model=None)
     def send_test(
@@ -148,7 +148,7 @@ def deciding_router(  # noqa: C901 - a list of routes
                 pseudonyms=pseudonyms,
             )
             return to_draft(
-                newsletter, number, in_blocks=False, tail=with_shown_as("?said=test", shown_as)
+                newsletter, number, in_blocks=False, tail=with_shown_as("?done=test", shown_as)
             )
 
         return _or_back(visit, request, number, Choice(), act)

@@ -209,8 +209,7 @@ class DraftPages:
             sheet=written.sheet,
             cards=cards_of(written.sheet) if written.sheet else (),
             undo=undo if undo.isdecimal() else "",
-            said="",
-            notice=request.query_params.get("said", ""),
+            notice=request.query_params.get("done", ""),
             moved=request.query_params.get("moved", "").split("."),
             hindrance=hindrance,
             barred=_errors(proof) if "sending" in request.query_params else (),
@@ -390,4 +389,4 @@ def to_draft(newsletter: str, number: int, *, in_blocks: bool, tail: str = "") -
 def to_duplicate(newsletter: str, begun: Draft, source: Issue) -> RedirectResponse:
     """Lead to a draft that was begun from an issue; the page says what was moved on in it."""
     moved = ".".join(moved_on(source, begun.issue))
-    return to_draft(newsletter, begun.id, in_blocks=False, tail=f"?said=duplicated&moved={moved}")
+    return to_draft(newsletter, begun.id, in_blocks=False, tail=f"?done=duplicated&moved={moved}")

@@ -135,7 +135,7 @@ def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, P
             begun = duplicate_issue(
                 session, visit.actor, draft.newsletter_id, issue, template=template
             )
-        return to_draft(newsletter, begun.id, in_blocks=written.in_cards, tail="?said=apart")
+        return to_draft(newsletter, begun.id, in_blocks=written.in_cards, tail="?done=apart")
 
     @router.post("/value", response_model=None)
     def convert(number: int, visit: EditorVisit, written: WrittenForm) -> JSONResponse:

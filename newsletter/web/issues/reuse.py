@@ -73,7 +73,7 @@ def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
                 lines=list_lines(session, row.id),
                 rhythm=find_rhythm(session, row.id),
                 error=error.in_language(visit.language) if error else "",
-                said=request.query_params.get("said", ""),
+                notice=request.query_params.get("done", ""),
             )
 
     @router.post("/patterns", response_model=None)
@@ -178,5 +178,5 @@ def _source(session: Session, visit: Visit, source: str) -> tuple[Issue, str]:
     raise NotFoundError(msg("There is no such issue."))
 
 
-def _to_patterns(newsletter: str, said: str) -> RedirectResponse:
-    return RedirectResponse(f"/newsletters/{newsletter}/patterns?said={said}", status_code=303)
+def _to_patterns(newsletter: str, done: str) -> RedirectResponse:
+    return RedirectResponse(f"/newsletters/{newsletter}/patterns?done={done}", status_code=303)

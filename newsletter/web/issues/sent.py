@@ -83,7 +83,7 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
                 shown=show_to_reader(content.rendered, shown_as.reader, dark=False),
                 draft=draft if draft and draft.content != issue.content else None,
                 at=request.query_params.get("at", ""),
-                said=request.query_params.get("said", ""),
+                notice=request.query_params.get("done", ""),
                 corrections=corrections,
                 mailable={
                     each.number

@@ -29,7 +29,7 @@ from subscribers.search import find_readers
 PARAMETER = "as"
 _READERS = 8
 #: What an address says of the page itself, not of what is shown.
-_PASSING = frozenset({PARAMETER, "said", "moved", "undo", "sending"})
+_PASSING = frozenset({PARAMETER, "done", "moved", "undo", "sending"})
 
 AsAsked = Annotated[str, Query(alias=PARAMETER, max_length=LONGEST_KEY)]
 AsGiven = Annotated[str, Form(alias=PARAMETER, max_length=LONGEST_KEY)]

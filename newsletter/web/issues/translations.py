@@ -200,7 +200,7 @@ class TranslationPages:
             states=UnitState,
             error=error,
             faults=len(faults),
-            said=request.query_params.get("said", ""),
+            notice=request.query_params.get("done", ""),
         )
 
 
@@ -251,7 +251,7 @@ def translations_router(engine: Engine, pages: Pages, drafts: DraftPages) -> Rou
             return shown.show(
                 saved.draft, tag, visit, request, typed=typed.units, faults=saved.faults
             )
-        return RedirectResponse(f"{_path(newsletter, number, tag)}?said=saved", status_code=303)
+        return RedirectResponse(f"{_path(newsletter, number, tag)}?done=saved", status_code=303)
 
     @router.get("/{tag}/mail")
     def mail(number: int, tag: str, visit: EditorVisit) -> HTMLResponse:
@@ -314,7 +314,7 @@ def _add_files(router: Router, engine: Engine, shown: TranslationPages) -> None:
                 import_translation(session, visit.actor, draft, tag, read.issue)
         except (ContentError, ConflictError) as error:
             return shown.show(draft, tag, visit, request, error=error)
-        return RedirectResponse(f"{_path(newsletter, number, tag)}?said=imported", status_code=303)
+        return RedirectResponse(f"{_path(newsletter, number, tag)}?done=imported", status_code=303)
 
 
 def _read_file(file: UploadFile | None) -> ReadIssue:

@@ -147,14 +147,14 @@ def approval_router(page: SendingPage) -> Router:
         with transaction(engine) as session:
             newsletter, issue = find_issue_of(session, visit, issue_id)
             set_approval_rule(session, visit.actor, newsletter.id, required=bool(required))
-            target = f"{address_of(newsletter, issue)}?said=rule"
+            target = f"{address_of(newsletter, issue)}?done=rule"
         return RedirectResponse(target, status_code=303)
 
     return router
 
 
-def _review_of(request: Request, cut: str, said: str) -> str:
-    return f"{request.url.path.removesuffix(cut)}/review?said={said}"
+def _review_of(request: Request, cut: str, done: str) -> str:
+    return f"{request.url.path.removesuffix(cut)}/review?done={done}"
 
 
 def _show_review(
@@ -219,7 +219,7 @@ def _show_review(
             last_lines=_changes(last.content, content) if last else (),
             error=error.in_language(visit.language) if error else "",
             because=because,
-            said=request.query_params.get("said", ""),
+            notice=request.query_params.get("done", ""),
             may_answer=_may_answer(visit, approval),
             may_send=visit.may(Permission.SEND),
             **choice_of(visit, request, shown_as, f"{base}/review"),

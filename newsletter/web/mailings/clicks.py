@@ -41,7 +41,7 @@ def clicks_router(engine: Engine, signer: TokenSigner) -> Router:
     ) -> RedirectResponse:
         with transaction(engine) as session:
             set_click_rule(session, visit.actor, own(visit), counted=bool(counted))
-        target = f"/newsletters/{newsletter}/issues/{issue_id}/send?said=rule"
+        target = f"/newsletters/{newsletter}/issues/{issue_id}/send?done=rule"
         return RedirectResponse(target, status_code=303)
 
     return router

@@ -88,7 +88,7 @@ class SendingPage:
                 warnings=preflight.of(Severity.WARNING),
                 earlier=earlier_mailings(session, issue.id),
                 error=error.in_language(visit.language) if error else "",
-                said=request.query_params.get("said", ""),
+                notice=request.query_params.get("done", ""),
                 **self.workspace.line(session, visit, newsletter, issue.id, preflight),
                 **choice_of(visit, request, shown_as, base),
                 **self.workspace.panel(session, visit, newsletter, choice),
@@ -117,9 +117,9 @@ def subject_of(rendered: RenderedIssue | None) -> str:
 
 
 def back_to_page(
-    request: Request, said: str, *, cut: str, choice: Choice | None = None, shown_as: str = ""
+    request: Request, done: str, *, cut: str, choice: Choice | None = None, shown_as: str = ""
 ) -> Response:
-    """Lead from the place of an order, the path's end ``cut``, to the page, which says ``said``."""
+    """Lead from the place of an order, the path's end ``cut``, to the page with a notice: ``done``."""
     more = f"&{choice.query()}" if choice else ""
     path = request.url.path.removesuffix(cut)
-    return RedirectResponse(with_shown_as(f"{path}?said={said}{more}", shown_as), status_code=303)
+    return RedirectResponse(with_shown_as(f"{path}?done={done}{more}", shown_as), status_code=303)

@@ -115,7 +115,7 @@ class _Page:
             may_rule=visit.may(Permission.ADMINISTER),
             error=error,
             wrong=typed[0].value if typed and error else "",
-            said=request.query_params.get("said", ""),
+            notice=request.query_params.get("done", ""),
         )
 
     def demand_template(self, row: Newsletter, name: str) -> None:
@@ -209,5 +209,5 @@ def _frequency(text: str) -> Frequency:
     return Frequency(text)
 
 
-def _back(request: Request, cut: str, said: str) -> Response:
-    return RedirectResponse(f"{request.url.path.removesuffix(cut)}?said={said}", status_code=303)
+def _back(request: Request, cut: str, done: str) -> Response:
+    return RedirectResponse(f"{request.url.path.removesuffix(cut)}?done={done}", status_code=303)

@@ -78,7 +78,7 @@ class _LibraryPage:
             kind_name=kind_name,
             faults=faults,
             added=added,
-            said=request.query_params.get("said", ""),
+            notice=request.query_params.get("done", ""),
         )
 
 
@@ -132,7 +132,7 @@ def _add_changing(router: Router, shown: _LibraryPage) -> None:
         if faults:
             added = len(chosen) - len(faults)
             return shown.show(visit, request, faults=faults, added=added, status=400)
-        return RedirectResponse(f"/newsletters/{newsletter}/library?said=added", status_code=303)
+        return RedirectResponse(f"/newsletters/{newsletter}/library?done=added", status_code=303)
 
     @router.post("/library/{number}", response_model=None)
     def change(
@@ -148,7 +148,7 @@ def _add_changing(router: Router, shown: _LibraryPage) -> None:
                 change_item(session, visit.actor, own(visit), number, name=name, alt=alt)
         except ContentError as error:
             return shown.show(visit, request, faults=[("", error)], status=400)
-        there = f"/newsletters/{newsletter}/library?said=changed#item-{number}"
+        there = f"/newsletters/{newsletter}/library?done=changed#item-{number}"
         return RedirectResponse(there, status_code=303)
 
     @router.post("/library/{number}/delete", response_model=None)
@@ -158,7 +158,7 @@ def _add_changing(router: Router, shown: _LibraryPage) -> None:
                 delete_item(session, visit.actor, own(visit), number)
         except ConflictError as error:
             return shown.show(visit, request, faults=[("", error)], status=409)
-        return RedirectResponse(f"/newsletters/{newsletter}/library?said=deleted", status_code=303)
+        return RedirectResponse(f"/newsletters/{newsletter}/library?done=deleted", status_code=303)
 
 
 class _Choice(BaseModel):

@@ -127,7 +127,7 @@ class _LookPage:
             faults={name: fault.in_language(language) for name, fault in (faults or {}).items()},
             unreadable={each.field: each for each in find_unreadable(look.palette)},
             typed_mail=urlencode(_filled(form)) if notice == "unsaved" else "",
-            notice=notice or request.query_params.get("said", ""),
+            notice=notice or request.query_params.get("done", ""),
         )
 
     def render(self, session: Session, row: Newsletter, look: Look) -> RenderedIssue:
@@ -192,7 +192,7 @@ class _LookPage:
             return self.show(visit, request, self.from_now_on(visit, form), error=error)
         if faults:
             return self.show(visit, request, form, faults=faults)
-        return RedirectResponse(f"{request.url.path}?said=saved", status_code=303)
+        return RedirectResponse(f"{request.url.path}?done=saved", status_code=303)
 
 
 def look_router(settings: Settings, engine: Engine, pages: Pages) -> Router:

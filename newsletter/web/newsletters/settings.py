@@ -137,7 +137,7 @@ class _Page:
             templates=[(name, structure_name(name, visit.language)) for name in self._names(row)],
             zones=sorted(available_timezones()),
             designs=DESIGNS,
-            saved=request.query_params.get("said") == "saved",
+            saved=request.query_params.get("done") == "saved",
         )
 
     def _policy_of(self, row: Newsletter | None) -> FeedbackPolicy:
@@ -197,7 +197,7 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> Rout
             if faults:
                 return page.show(visit, request, settings, row=row, faults=faults)
             change_settings(session, visit.actor, row.id, settings)
-        return RedirectResponse(f"{request.url.path}?said=saved", status_code=303)
+        return RedirectResponse(f"{request.url.path}?done=saved", status_code=303)
 
     _add_policy(router, engine, page)
     return router
@@ -232,7 +232,7 @@ def _add_policy(router: Router, engine: Engine, page: _Page) -> None:
                     policy=policy,
                     faults={field or "soft_limit": message},
                 )
-        return RedirectResponse(f"/newsletters/{row.slug}/settings?said=saved", status_code=303)
+        return RedirectResponse(f"/newsletters/{row.slug}/settings?done=saved", status_code=303)
 
 
 def _template_fault(settings: NewsletterSettings, names: list[str]) -> dict[str, Message]:

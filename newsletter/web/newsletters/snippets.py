@@ -52,7 +52,7 @@ def snippets_router(engine: Engine, settings: Settings, pages: Pages) -> Router:
             snippets=snippets,
             error=error,
             typed=typed,
-            saved=request.query_params.get("said") == "saved",
+            saved=request.query_params.get("done") == "saved",
         )
 
     @router.get("")
@@ -98,7 +98,7 @@ def snippets_router(engine: Engine, settings: Settings, pages: Pages) -> Router:
                 )
         except (ContentError, ConflictError) as error:
             return _show(visit, request, error=error, typed=(number, name, text))
-        return RedirectResponse(f"/newsletters/{newsletter}/snippets?said=saved", status_code=303)
+        return RedirectResponse(f"/newsletters/{newsletter}/snippets?done=saved", status_code=303)
 
     @router.post("/{number}/delete")
     def delete(newsletter: str, number: int, visit: EditorVisit, request: Request) -> Response:

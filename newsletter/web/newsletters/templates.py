@@ -119,7 +119,7 @@ class _TemplatePage:
                 for name in templates_in(self.folder).names()
             ],
             error=error,
-            said=request.query_params.get("said", ""),
+            notice=request.query_params.get("done", ""),
         )
 
     def show_editor(
@@ -145,7 +145,7 @@ class _TemplatePage:
             in_use=row.template == OWN + typed.name,
             error=error,
             remarks=remarks,
-            said=request.query_params.get("said", ""),
+            notice=request.query_params.get("done", ""),
         )
 
 
@@ -219,7 +219,7 @@ def _add_writing(router: Router, page: _TemplatePage) -> None:
         except (ContentError, TemplateError, ConflictError) as error:
             status = 409 if isinstance(error, ConflictError) else 400
             return page.show_editor(visit, request, typed, error=error, status=status)
-        there = f"/newsletters/{newsletter}/templates/{kept.name}?said=saved"
+        there = f"/newsletters/{newsletter}/templates/{kept.name}?done=saved"
         return RedirectResponse(there, status_code=303)
 
     @router.post("/-/try", response_model=None, dependencies=[up_to(_LARGEST)])
@@ -247,7 +247,7 @@ def _add_writing(router: Router, page: _TemplatePage) -> None:
                 delete_template(session, visit.actor, own(visit), name)
         except ConflictError as error:
             return page.show_list(visit, request, error=error, status=409)
-        there = f"/newsletters/{newsletter}/templates?said=deleted"
+        there = f"/newsletters/{newsletter}/templates?done=deleted"
         return RedirectResponse(there, status_code=303)
 
 
@@ -302,7 +302,7 @@ def _add_versions(router: Router, page: _TemplatePage) -> None:
         except (ContentError, TemplateError, ConflictError) as error:
             typed = _Typed.of(earlier.source, name=name, version=now.version)
             return page.show_editor(visit, request, typed, error=error, status=409)
-        there = f"/newsletters/{newsletter}/templates/{name}?said=restored"
+        there = f"/newsletters/{newsletter}/templates/{name}?done=restored"
         return RedirectResponse(there, status_code=303)
 
 

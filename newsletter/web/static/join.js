@@ -88,14 +88,14 @@
           body: new URLSearchParams(new FormData(form)),
           credentials: "omit",
         });
-        const said = await reply.json();
-        if (reply.ok && said.next) return location.assign(said.next);
+        const answer = await reply.json();
+        if (reply.ok && answer.next) return location.assign(answer.next);
         if (!reply.ok) {
           reset();
-          const wrong = form.elements[said.field] || form.elements[`field.${said.field}`];
+          const wrong = form.elements[answer.field] || form.elements[`field.${answer.field}`];
           (wrong?.length && !wrong.options ? wrong[0] : wrong)?.focus?.();
         }
-        status.textContent = said.message;
+        status.textContent = answer.message;
         if (reply.ok) form.replaceChildren(status);
       } catch {
         reset();

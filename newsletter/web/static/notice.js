@@ -2,7 +2,8 @@
 "use strict";
 {
   const address = new URL(location.href);
-  const names = ["said", "done"].filter((name) => address.searchParams.has(name));
-  for (const name of names) address.searchParams.delete(name);
-  if (names.length) history.replaceState(history.state, "", address);
+  if (address.searchParams.has("done")) {
+    address.searchParams.delete("done");
+    history.replaceState(history.state, "", address);
+  }
 }

@@ -42,10 +42,10 @@ const blockAt = (target, part) => {
   const option = options().find((each) => each.value === part), heading = option ? close(option.textContent) : "";
   const blocks = blocksOf(part);
   for (let each = target; each && each !== mail().body; each = each.parentElement) {
-    const said = wordsOf(each);
-    if (!said) continue;
-    if (heading && said.endsWith(heading) && said.length < heading.length + 6) return part;
-    const holding = blocks.filter((block) => said.includes(block.words)).sort((one, other) => other.words.length - one.words.length);
+    const shown = wordsOf(each);
+    if (!shown) continue;
+    if (heading && shown.endsWith(heading) && shown.length < heading.length + 6) return part;
+    const holding = blocks.filter((block) => shown.includes(block.words)).sort((one, other) => other.words.length - one.words.length);
     if (holding.length === 1 || (holding.length && each === target)) return holding[0].anchor;
     if (holding.length) return part;
   }

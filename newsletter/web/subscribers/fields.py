@@ -86,7 +86,7 @@ class _FieldPages:
             sharing=sharing,
             types={kind.value: name_of(kind).in_language(visit.language) for kind in FieldType},
             spoken=visit.language,
-            said=request.query_params.get("said", ""),
+            notice=request.query_params.get("done", ""),
         )
 
     def show(
@@ -117,7 +117,7 @@ class _FieldPages:
                 add_field(session, visit.actor, newsletter_of(session, visit).id, field)
         except (ListError, ConflictError) as error:
             return self.show(visit, request, _Typed(field=field, before=None, error=error))
-        return RedirectResponse(f"{request.url.path}?said=saved", status_code=303)
+        return RedirectResponse(f"{request.url.path}?done=saved", status_code=303)
 
     def find(self, visit: Visit, key: str) -> Field:
         """Return a field of the newsletter visited.
@@ -144,7 +144,7 @@ class _FieldPages:
         except (ListError, ConflictError) as error:
             return self.show(visit, request, _Typed(field=field, before=before, error=error))
         path = request.url.path.rpartition("/")[0]
-        return RedirectResponse(f"{path}?said=saved", status_code=303)
+        return RedirectResponse(f"{path}?done=saved", status_code=303)
 
     def _losses(self, visit: Visit, before: Field, after: Field) -> Sequence[Message]:
         kept = {option.value for option in after.options}
@@ -197,7 +197,7 @@ class _FieldPages:
         except ConflictError as error:
             return self.ask(visit, request, key, error)
         path = request.url.path.removesuffix(f"/{key}/delete")
-        return RedirectResponse(f"{path}?said=deleted", status_code=303)
+        return RedirectResponse(f"{path}?done=deleted", status_code=303)
 
 
 def fields_router(engine: Engine, pages: Pages) -> Router:

@@ -96,7 +96,7 @@ class _FormsPages:
             faults=_faults(visit, error),
             may_set_sites=visit.may(Permission.ADMINISTER),
             public_url=self._public_url,
-            saved=request.query_params.get("said", ""),
+            saved=request.query_params.get("done", ""),
             **values,
         )
 
@@ -130,7 +130,7 @@ class _FormsPages:
             public_url=self._public_url,
             here=f"{self._public_url}{shown.path}",
             snippets=self._snippets(shown, visit.language),
-            saved=request.query_params.get("said", ""),
+            saved=request.query_params.get("done", ""),
         )
 
     def show_sheet(
@@ -193,7 +193,7 @@ def forms_router(  # noqa: C901 - a list of routes
                 form = add_form(session, visit.actor, row.id, typed.form())
         except (ListError, ConflictError) as error:
             return page.show_all(visit, request, wanted=typed.form(), error=error)
-        return _lead(newsletter, f"/{form.slug}?said=added")
+        return _lead(newsletter, f"/{form.slug}?done=added")
 
     @router.post("/sites")
     def change_sites(
@@ -208,7 +208,7 @@ def forms_router(  # noqa: C901 - a list of routes
                 set_sites(session, visit.actor, row.id, sites.split("\n"))
         except (ListError, ConflictError) as error:
             return page.show_all(visit, request, sites=sites, error=error)
-        return _lead(newsletter, "?said=sites")
+        return _lead(newsletter, "?done=sites")
 
     @router.get("/sheet")
     def show_sheet(
@@ -233,14 +233,14 @@ def forms_router(  # noqa: C901 - a list of routes
                 change_form(session, visit.actor, row.id, typed.form(name))
         except (ListError, ConflictError) as error:
             return page.show_one(visit, request, name, wanted=typed.form(name), error=error)
-        return _lead(newsletter, f"/{quote(name)}?said=saved")
+        return _lead(newsletter, f"/{quote(name)}?done=saved")
 
     @router.post("/{name}/delete")
     def delete(newsletter: str, name: str, visit: SubscribersVisit) -> Response:
         with transaction(engine) as session:
             row = newsletter_of(session, visit)
             delete_form(session, visit.actor, row.id, name)
-        return _lead(newsletter, "?said=deleted")
+        return _lead(newsletter, "?done=deleted")
 
     return router
 
