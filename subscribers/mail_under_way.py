@@ -10,6 +10,7 @@ from collections.abc import Collection
 from sqlalchemy import ColumnElement, and_, exists, select, update
 from sqlalchemy.orm import Session, aliased
 
+from newsletter.database.states import CLAIMABLE, moving_deliveries
 from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import TO_LIST, BatchState, DeliveryState
@@ -18,7 +19,6 @@ from newsletter.i18n.messages import msg
 
 #: What the ledger keeps of a delivery whose reader has the mailing at the other address.
 HAD_COPY = "had-copy"
-_WAITING = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
 #: States of a copy that arrived, or may have.
 _OUT = (DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN)
 
@@ -31,7 +31,7 @@ def hold_mail(session: Session, newsletter_ids: Collection[int], people: Collect
     """
     theirs = and_(
         DeliveryRow.subscriber_id.in_(people),
-        DeliveryRow.state.in_((*_WAITING, DeliveryState.SENDING)),
+        DeliveryRow.state.in_((*CLAIMABLE, DeliveryState.SENDING)),
     )
     mailings = session.scalars(
         select(MailingRow.id)
@@ -85,21 +85,19 @@ def move_mail(session: Session, newsletter_id: int, source: int, target: int) ->
         return exists().where(*found, *([other.state.in_(states)] if states else []))
 
     session.execute(
-        update(DeliveryRow)
+        moving_deliveries(DeliveryState.SKIPPED, sources=CLAIMABLE)
         .where(
             DeliveryRow.subscriber_id == target,
-            DeliveryRow.state.in_(_WAITING),
             DeliveryRow.mailing_id.in_(own),
             has(source, *_OUT),
         )
-        .values(state=DeliveryState.SKIPPED, reply=f"[{HAD_COPY}]", settled_at=now())
-        .execution_options(synchronize_session=False)
+        .values(reply=f"[{HAD_COPY}]", settled_at=now())
     )
     session.execute(
         update(DeliveryRow)
         .where(
             DeliveryRow.subscriber_id == source,
-            DeliveryRow.state.in_(_WAITING),
+            DeliveryRow.state.in_(CLAIMABLE),
             DeliveryRow.mailing_id.in_(own),
             ~has(target),
         )

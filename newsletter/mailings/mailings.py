@@ -11,6 +11,7 @@ from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading
+from newsletter.database.states import CLAIMABLE, moving_batches, moving_deliveries, moving_mailings
 from newsletter.database.tables import (
     BatchRow,
     DeliveryRow,
@@ -36,7 +37,6 @@ from newsletter.issues.model import blocks_from_json, issue_from_json
 from newsletter.mailings.digests.entries import forget_entries
 from newsletter.mailings.ledger.own_replies import OwnReason, own_reply
 from newsletter.mailings.ledger.schedule import AT_ONCE, Schedule, due_in, first_hour
-from newsletter.mailings.ledger.states import CLAIMABLE, moving_mailings
 from newsletter.mailings.planning.content import MailingContent, NoticeAction, Sender, save_content
 from newsletter.mailings.planning.variants import queries_of
 from newsletter.mailings.reports.clicks import counted_urls, keep_links
@@ -390,20 +390,14 @@ def cancel_mailing(session: Session, mailing_id: int) -> None:
     """
     _move(session, mailing_id, MailingState.CANCELLED)
     session.execute(
-        update(DeliveryRow)
-        .where(
-            DeliveryRow.mailing_id == mailing_id,
-            DeliveryRow.state.in_([DeliveryState.QUEUED, DeliveryState.DEFERRED]),
-        )
-        .values(state=DeliveryState.SKIPPED, reply=own_reply(OwnReason.CANCELLED), settled_at=now())
+        moving_deliveries(DeliveryState.SKIPPED, sources=CLAIMABLE)
+        .where(DeliveryRow.mailing_id == mailing_id)
+        .values(reply=own_reply(OwnReason.CANCELLED), settled_at=now())
     )
     session.execute(
-        update(BatchRow)
-        .where(
-            BatchRow.mailing_id == mailing_id,
-            BatchRow.state.in_((BatchState.PENDING, BatchState.HELD)),
-        )
-        .values(state=BatchState.DONE, hinted_at=None)
+        moving_batches(BatchState.DONE, sources={BatchState.PENDING, BatchState.HELD})
+        .where(BatchRow.mailing_id == mailing_id)
+        .values(hinted_at=None)
     )
     forget_entries(session, mailing_id)
     # Asked after the update above, which waits for whoever was claiming.

@@ -13,6 +13,7 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, ScalarSelect, and_, case, func, literal_column, select, true
 from sqlalchemy.orm import Session
 
+from newsletter.database.states import BREAKS_LIMIT
 from newsletter.database.tables import (
     BatchRow,
     BounceRow,
@@ -32,7 +33,6 @@ from newsletter.database.vocabulary import (
 from newsletter.feedback.incidents import newsletter_of_incident
 from newsletter.i18n.messages import Message
 from newsletter.logs import strike_addresses
-from newsletter.mailings.ledger.states import BREAKS_LIMIT
 
 #: Where counting ends.
 MOST = 10_000

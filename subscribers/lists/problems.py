@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading
+from newsletter.database.states import moving_lists
 from newsletter.database.tables import (
     ListPieceRow,
     ListProblemsRow,
@@ -23,7 +24,7 @@ from newsletter.i18n.messages import msg
 from newsletter.i18n.stored import dump_message, load_message
 from subscribers.lists.columns import Problem
 from subscribers.lists.exports import problem_writer
-from subscribers.lists.uploads import Upload, forget_pieces, move
+from subscribers.lists.uploads import Upload, forget_pieces
 
 
 def keep_problems(
@@ -86,7 +87,7 @@ def forget_address(session: Session, addresses: Iterable[str]) -> None:
         if _holds(session, upload_id, forms):
             why = msg("The list was removed, as it held the address of somebody who was erased.")
             session.execute(
-                move(ListUploadState.FAILED)
+                moving_lists(ListUploadState.FAILED)
                 .where(ListUploadRow.id == upload_id)
                 .values(error=dump_message(why))
             )

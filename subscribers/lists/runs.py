@@ -18,6 +18,7 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from newsletter.database.engine import reading, transaction
+from newsletter.database.states import moving_lists
 from newsletter.database.tables import ListUploadRow, NewsletterRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import ListUploadState
@@ -30,7 +31,7 @@ from subscribers.lists.files import Record
 from subscribers.lists.imports import ChunkHooks, import_records
 from subscribers.lists.problems import keep_problems
 from subscribers.lists.trials import trial_to_json, try_upload
-from subscribers.lists.uploads import ImportTerms, Upload, forget_pieces, move, upload_of
+from subscribers.lists.uploads import ImportTerms, Upload, forget_pieces, upload_of
 
 _log = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ def claim_upload(
     """Take a list that waits; None when another has it or it waits no more."""
     with transaction(engine) as session:
         taken = session.scalars(
-            move(ListUploadState.IMPORTING)
+            moving_lists(ListUploadState.IMPORTING)
             .where(ListUploadRow.id == upload_id)
             .values(
                 lease_token=token,
@@ -119,8 +120,8 @@ def held_uploads(engine: Engine) -> Sequence[ImportLease]:
 
 def _ends_of(error: str) -> Sequence[ReturningUpdate[int]]:
     """Begin the UPDATEs by which an import, or a check, ends with an error."""
-    import_ends = move(ListUploadState.FAILED).where(ListUploadRow.trial.is_(None))
-    check_ends = move(ListUploadState.BROUGHT).where(ListUploadRow.trial.is_not(None))
+    import_ends = moving_lists(ListUploadState.FAILED).where(ListUploadRow.trial.is_(None))
+    check_ends = moving_lists(ListUploadState.BROUGHT).where(ListUploadRow.trial.is_not(None))
     return import_ends.values(error=error), check_ends.values(error=error, trial=None)
 
 
@@ -131,7 +132,7 @@ def release_upload(engine: Engine, upload_id: int, token: str) -> None:
     with transaction(engine) as session:
         for ended in _ends_of(dump_message(why)):
             session.execute(ended.where(*held, ListUploadRow.tries >= _TRIES))
-        session.execute(move(ListUploadState.QUEUED).where(*held).values(hinted_at=None))
+        session.execute(moving_lists(ListUploadState.QUEUED).where(*held).values(hinted_at=None))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -165,7 +166,9 @@ class ImportRun:
         except _StopAskedError:
             with transaction(self.engine) as session:
                 session.execute(
-                    move(ListUploadState.QUEUED).where(*self._held).values(hinted_at=None, tries=0)
+                    moving_lists(ListUploadState.QUEUED)
+                    .where(*self._held)
+                    .values(hinted_at=None, tries=0)
                 )
         except NewsletterError as error:
             self._fail(error.whole)
@@ -194,7 +197,7 @@ class ImportRun:
             self._renew(connection)
 
         def finish(connection: Connection) -> None:
-            ended = move(ListUploadState.FINISHED).where(*self._held)
+            ended = moving_lists(ListUploadState.FINISHED).where(*self._held)
             if connection.execute(ended).first() is None:
                 raise ImportEndedError
             forget_pieces(connection, self.upload.id)
@@ -235,7 +238,9 @@ class ImportRun:
         )
         with transaction(self.engine) as session:
             session.execute(
-                move(ListUploadState.BROUGHT).where(*self._held).values(trial=trial_to_json(trial))
+                moving_lists(ListUploadState.BROUGHT)
+                .where(*self._held)
+                .values(trial=trial_to_json(trial))
             )
 
     def _read_over(self, records: Iterator[Record]) -> Iterator[Record]:

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, select, update
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from newsletter.database.engine import reading, transaction
+from newsletter.database.states import moving_lists
 from newsletter.database.tables import (
     ListImportRow,
     ListPieceRow,
@@ -52,24 +52,6 @@ _PIECE = 1 << 18
 _COUNTED = 40
 _KEPT = timedelta(days=7)
 _TOKEN = re.compile(r"[\w-]{22}")
-
-#: From which states a list comes into each.
-_MOVES: Mapping[ListUploadState, frozenset[ListUploadState]] = {
-    # A check has ended, or was cancelled.
-    ListUploadState.BROUGHT: frozenset({ListUploadState.QUEUED, ListUploadState.IMPORTING}),
-    ListUploadState.QUEUED: frozenset(
-        {
-            ListUploadState.BROUGHT,
-            ListUploadState.IMPORTING,
-            ListUploadState.FAILED,
-            ListUploadState.CANCELLED,
-        }
-    ),
-    ListUploadState.IMPORTING: frozenset({ListUploadState.QUEUED}),
-    ListUploadState.FINISHED: frozenset({ListUploadState.IMPORTING}),
-    ListUploadState.FAILED: frozenset({ListUploadState.QUEUED, ListUploadState.IMPORTING}),
-    ListUploadState.CANCELLED: frozenset({ListUploadState.QUEUED, ListUploadState.IMPORTING}),
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -319,23 +301,12 @@ def find_upload(session: Session, token: str, newsletter_id: int) -> Upload:
     return upload_of(row)
 
 
-def move(to: ListUploadState) -> ReturningUpdate[int]:
-    """Begin an UPDATE of lists into a state; those that may not come into it are left alone."""
-    return (
-        update(ListUploadRow)
-        .where(ListUploadRow.state.in_(_MOVES[to]))
-        .values(state=to, lease_token=None, lease_expires_at=None)
-        .returning(ListUploadRow.id)
-        .execution_options(synchronize_session=False)
-    )
-
-
 def _queue(
     session: Session, upload: Upload, may: ColumnElement[bool], values: Mapping[str, object]
 ) -> bool:
     """Put a list into the workers' queue where it may come there; return whether it did."""
     moved = session.scalars(
-        move(ListUploadState.QUEUED)
+        moving_lists(ListUploadState.QUEUED)
         .where(ListUploadRow.id == upload.id, may, ListUploadRow.pieces > 0)
         .values(error="", tries=0, hinted_at=None, ordered_at=now(), **values)
     ).all()
@@ -385,9 +356,9 @@ def cancel_upload(session: Session, upload: Upload) -> None:
     Raises:
         ConflictError: It is neither waiting nor under way.
     """
-    ended = move(ListUploadState.CANCELLED).where(ListUploadRow.trial.is_(None))
+    ended = moving_lists(ListUploadState.CANCELLED).where(ListUploadRow.trial.is_(None))
     if upload.is_checked:
-        ended = move(ListUploadState.BROUGHT).where(ListUploadRow.trial.is_not(None))
+        ended = moving_lists(ListUploadState.BROUGHT).where(ListUploadRow.trial.is_not(None))
         ended = ended.values(trial=None)
     if not session.scalars(ended.where(ListUploadRow.id == upload.id)).all():
         raise ConflictError(msg("This import has ended already."), remedy=msg("Reload the page."))

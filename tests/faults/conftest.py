@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import Engine, select
 
 from newsletter.database.engine import reading
+from newsletter.database.states import FINAL
 from newsletter.database.tables import DeliveryRow, SubscriberRow
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.mailings.ledger.states import FINAL
 from tests.support.celery import Workers, celery_workers
 from tests.support.relay import CountingRelay, counting_relay
 from tests.support.soak import SOAK

@@ -20,6 +20,7 @@ from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
+from newsletter.database.states import CLAIMABLE, DELIVERY_TRANSITIONS, FINAL
 from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow, SubscriptionRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import (
@@ -36,7 +37,6 @@ from newsletter.mailings.ledger.outcomes import Outcome
 from newsletter.mailings.ledger.recording import record_and_reach
 from newsletter.mailings.ledger.settlement import retry_failed, settle_uncertain
 from newsletter.mailings.ledger.standing import standing
-from newsletter.mailings.ledger.states import CLAIMABLE, FINAL, TRANSITIONS
 from newsletter.mailings.mailings import progress
 from newsletter.mailings.planning.planning import plan_mailing
 from subscribers.leaving import unsubscribe
@@ -44,6 +44,7 @@ from tests.support.ledger import LEASE_SECONDS, delivery_states, record
 from tests.support.orders import cancel, pause, resume
 from tests.support.soak import SOAK
 from tests.support.stage import Stage, set_stage
+from tests.support.state_guard import refuse_other_moves
 
 State = DeliveryState
 PEOPLE = 6
@@ -61,7 +62,7 @@ def _reachable() -> dict[State, frozenset[State]]:
     found = {state: {state} for state in State}
     for _ in State:
         for state in State:
-            found[state] |= {end for step in TRANSITIONS[state] for end in found[step]}
+            found[state] |= {end for step in DELIVERY_TRANSITIONS[state] for end in found[step]}
     return {state: frozenset(ends) for state, ends in found.items()}
 
 
@@ -327,6 +328,8 @@ class Ledger(RuleBasedStateMachine):
 def test_the_ledger_keeps_its_promises_whatever_happens_in_whatever_order(engine: Engine) -> None:
     prepared = set_stage(engine)
     prepared.subscribe(*(f"reader{number}@example.jp" for number in range(PEOPLE)))
+
+    refuse_other_moves(engine)
 
     def another() -> int:
         with transaction(engine) as session:

@@ -10,11 +10,11 @@ from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
+from newsletter.database.states import MAILING_TRANSITIONS, moving_mailings
 from newsletter.database.tables import MailingRow
 from newsletter.database.vocabulary import MailingState
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import written
-from newsletter.mailings.ledger.states import MAILING_TRANSITIONS, moving_mailings
 from newsletter.mailings.mailings import cancel_mailing, pause_mailing
 from tests.support.stage import Stage, set_stage
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Select, exists, func, select
 from sqlalchemy.orm import Session
 
+from newsletter.database.states import CLAIMABLE
 from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow, SubscriberRow
 from newsletter.database.vocabulary import BatchState, DeliveryState, MailingKind
-from newsletter.mailings.ledger.states import CLAIMABLE
 
 #: States of a delivery whose message may have left.
 MAY_HAVE_LEFT = frozenset({DeliveryState.SENDING, DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN})

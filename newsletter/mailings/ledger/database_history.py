@@ -18,13 +18,13 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.insert import insert_missing
+from newsletter.database.states import moving_mailings
 from newsletter.database.tables import MailingRow, PulseRow
 from newsletter.database.types import new_identity, now
 from newsletter.database.vocabulary import MailingKind, MailingState
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Moment
 from newsletter.mailings.digests.rules import halt_digests
-from newsletter.mailings.ledger.states import moving_mailings
 
 _ONLY = 1
 #: Which PostgreSQL it is, on which timeline: a promoted replica and a recovery begin another one.

@@ -28,10 +28,10 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
+from newsletter.database.states import moving_mailings
 from newsletter.database.tables import BatchRow, MailingRow
 from newsletter.database.types import UtcDateTime, now
 from newsletter.database.vocabulary import BatchState, MailingState
-from newsletter.mailings.ledger.states import moving_mailings
 
 #: A hint that led to no claim within this time was lost, or waits behind others: it is given again.
 _HINT_SECONDS = 20

@@ -14,12 +14,12 @@ from typing import BinaryIO
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from newsletter.database.states import CLAIMABLE
 from newsletter.database.tables import DeliveryRow, MailingRow, NewsletterRow, SubscriberRow
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.mailings.ledger.outcomes import Outcome
 from newsletter.mailings.ledger.own_replies import OwnReason, own_reply
 from newsletter.mailings.ledger.recording import bring_back
-from newsletter.mailings.ledger.states import CLAIMABLE
 from newsletter.mailings.mailings import find_mailing
 from newsletter.mailings.planning.content import load_content
 from newsletter.message.identifiers import delivery_message_id

@@ -19,7 +19,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import (
     ColumnElement,
     Engine,
-    Update,
     and_,
     case,
     exists,
@@ -30,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
+from newsletter.database.states import CLAIMABLE, moving_batches, moving_deliveries
 from newsletter.database.tables import (
     BatchRow,
     DeliveryRow,
@@ -53,7 +53,6 @@ from newsletter.mailings.ledger.database_history import (
     demand_continuity,
 )
 from newsletter.mailings.ledger.own_replies import OwnReason, own_reply
-from newsletter.mailings.ledger.states import CLAIMABLE
 from newsletter.mailings.planning.content import COMMON
 from newsletter.tokens import mark_of
 from subscribers.suppression import is_suppressed
@@ -144,16 +143,14 @@ def claim_batch(
         if identity not in {None, mailing.identity}:
             return None
         batch = session.execute(
-            update(BatchRow)
+            moving_batches(BatchState.LEASED)
             .where(
                 BatchRow.mailing_id == mailing_id,
                 BatchRow.number == number,
-                BatchRow.state == BatchState.PENDING,
                 # What was due when the mailing began is due, whatever clocks say since.
                 BatchRow.due_at <= max(moment, mailing.started_at or moment),
             )
             .values(
-                state=BatchState.LEASED,
                 leased_at=moment,
                 lease_token=token,
                 lease_expires_at=moment + timedelta(seconds=lease_seconds),
@@ -204,9 +201,9 @@ def claim_batch(
         newsletter = session.get_one(NewsletterRow, mailing.newsletter_id)
         reached = set(
             session.scalars(
-                _change_deliveries()
+                moving_deliveries(DeliveryState.SENDING)
                 .where(*due, DeliveryRow.position <= last_reached)
-                .values(state=DeliveryState.SENDING, correction=mailing.correction)
+                .values(correction=mailing.correction)
                 .returning(DeliveryRow.position)
             )
         )
@@ -239,11 +236,6 @@ def claim_batch(
             # Last, so that it is held for the shortest time.
             mark=count_claim(session),
         )
-
-
-def _change_deliveries() -> Update:
-    """Begin an UPDATE of the database alone; no session here holds a delivery to keep in step."""
-    return update(DeliveryRow).execution_options(synchronize_session=False)
 
 
 def deliveries_within(mailing_id: int, first: int, last: int) -> ColumnElement[bool]:
@@ -282,14 +274,9 @@ def is_unwanted(mailing: MailingRow) -> ColumnElement[bool]:
 
 def _skip_unwanted(session: Session, mailing: MailingRow, within: ColumnElement[bool]) -> None:
     session.execute(
-        _change_deliveries()
-        .where(
-            within,
-            DeliveryRow.state.in_(CLAIMABLE),
-            is_unwanted(mailing),
-        )
+        moving_deliveries(DeliveryState.SKIPPED, sources=CLAIMABLE)
+        .where(within, is_unwanted(mailing))
         .values(
-            state=DeliveryState.SKIPPED,
             reply=own_reply(OwnReason.LEFT_BEFORE),
             settled_at=now(),
         )
@@ -361,16 +348,15 @@ def release_batch(
         within = deliveries_within(mailing_id, batch.first_position, batch.last_position)
         in_doubt = {"settled_at": moment, "reply": UNPROVEN}
         session.execute(
-            _change_deliveries()
-            .where(within, DeliveryRow.state == DeliveryState.SENDING)
-            .values(state=unproven, **in_doubt if unproven is DeliveryState.UNCERTAIN else {})
+            moving_deliveries(unproven, sources={DeliveryState.SENDING})
+            .where(within)
+            .values(in_doubt if unproven is DeliveryState.UNCERTAIN else {})
         )
         if mailing.state is MailingState.CANCELLED:
             session.execute(
-                _change_deliveries()
-                .where(within, DeliveryRow.state.in_(CLAIMABLE))
+                moving_deliveries(DeliveryState.SKIPPED, sources=CLAIMABLE)
+                .where(within)
                 .values(
-                    state=DeliveryState.SKIPPED,
                     reply=own_reply(OwnReason.CANCELLED),
                     settled_at=moment,
                 )
@@ -449,11 +435,10 @@ def postpone_batch(engine: Engine, mailing_id: int, number: int, until: datetime
     """Let a batch that nobody holds wait."""
     with transaction(engine) as session:
         session.execute(
-            update(BatchRow)
+            moving_batches(BatchState.LEASED)
             .where(
                 BatchRow.mailing_id == mailing_id,
                 BatchRow.number == number,
-                BatchRow.state == BatchState.PENDING,
             )
             .values(due_at=until, hinted_at=None)
         )

@@ -32,6 +32,14 @@ from sqlalchemy.types import TypeEngine
 from newsletter.bounces.refusal import Refusal, classify_refusal
 from newsletter.database.engine import transaction
 from newsletter.database.insert import insert_missing
+from newsletter.database.states import (
+    BREAKS_LIMIT,
+    CLAIMABLE,
+    DELIVERY_TRANSITIONS,
+    FINAL,
+    may_come_to,
+    moving_deliveries,
+)
 from newsletter.database.tables import (
     BatchRow,
     BounceRow,
@@ -52,7 +60,6 @@ from newsletter.mailings.ledger.leases import Claim
 from newsletter.mailings.ledger.outcomes import Outcome, next_attempt
 from newsletter.mailings.ledger.own_replies import OwnReason, own_reply
 from newsletter.mailings.ledger.standing import take_in_hand
-from newsletter.mailings.ledger.states import BREAKS_LIMIT, CLAIMABLE, FINAL, TRANSITIONS
 from newsletter.mailings.ledger.tallies import tally
 from newsletter.tokens import mark_of
 
@@ -258,11 +265,9 @@ def _bring_back(session: Session, mailing: _Mailing, proven: Sequence[Outcome]) 
         if state in CLAIMABLE or by_person[person].state is DeliveryState.ACCEPTED
     }
     session.execute(
-        update(DeliveryRow)
-        .where(DeliveryRow.mailing_id == mailing.id, DeliveryRow.position.in_(lost))
-        .where(DeliveryRow.state.in_(CLAIMABLE))
-        .values(state=DeliveryState.SENDING)
-        .execution_options(synchronize_session=False)
+        moving_deliveries(DeliveryState.SENDING).where(
+            DeliveryRow.mailing_id == mailing.id, DeliveryRow.position.in_(lost)
+        )
     )
     _write(session, mailing, list(lost.values()), 0)
     return len(lost)
@@ -357,7 +362,7 @@ def _move(
 @cache
 def _movement(state: DeliveryState, *, on_postgresql: bool) -> ReturningUpdate[int]:
     """Build the statement that moves deliveries to a state, once a process."""
-    sources = [source for source, targets in TRANSITIONS.items() if state in targets]
+    sources = may_come_to(DELIVERY_TRANSITIONS, state)
     values = _outcomes_from_arrays() if on_postgresql else _outcomes_from_json()
     person = values.pop("subscriber_id")
     return (

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import transaction
+from newsletter.database.states import moving_mailings
 from newsletter.database.tables import (
     MailingRow,
     NewsletterRow,
@@ -21,7 +22,6 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import MailingState
 from newsletter.errors import ConflictError, ContentError, Place
 from newsletter.i18n.messages import msg
-from newsletter.mailings.ledger.states import moving_mailings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

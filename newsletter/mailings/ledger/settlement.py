@@ -7,10 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Engine, case, exists, func, select, update
+from sqlalchemy import ColumnElement, Engine, case, exists, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
+from newsletter.database.states import moving_batches, moving_deliveries, moving_mailings
 from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow, SubscriberRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import (
@@ -23,7 +24,6 @@ from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.mailings.ledger.leases import UNPROVEN
 from newsletter.mailings.ledger.own_replies import OwnReason, own_reply
-from newsletter.mailings.ledger.states import moving_mailings
 
 #: After so many attempts, answered or in doubt, a policy sends nothing again by itself.
 _ATTEMPTS_BY_POLICY = 3
@@ -158,10 +158,9 @@ def _chosen(
 
 def _take_as_arrived(session: Session, chosen: ColumnElement[bool]) -> int:
     taken = session.connection().execute(
-        update(DeliveryRow)
+        moving_deliveries(DeliveryState.ACCEPTED)
         .where(chosen)
         .values(
-            state=DeliveryState.ACCEPTED,
             settled_at=now(),
             reply=own_reply(OwnReason.TAKEN_AS_ARRIVED)
             + func.coalesce(" " + DeliveryRow.reply, ""),
@@ -190,10 +189,9 @@ def _requeue(
     # First, while its deliveries can still be told from those that wait for their hour.
     _reopen(session, mailing_id, chosen)
     requeued = session.connection().execute(
-        update(DeliveryRow)
+        moving_deliveries(DeliveryState.QUEUED)
         .where(chosen)
         .values(
-            state=DeliveryState.QUEUED,
             settled_at=None,
             next_attempt_at=None,
             attempts=attempts,
@@ -218,15 +216,10 @@ def _reopen(session: Session, mailing_id: int, chosen: ColumnElement[bool]) -> N
     )
     moment = now()
     session.execute(
-        update(BatchRow)
-        .where(
-            BatchRow.mailing_id == mailing_id,
-            # What is held is due once its subject is decided.
-            BatchRow.state.not_in((BatchState.LEASED, BatchState.HELD)),
-            holds_one,
-        )
+        # What is held is due once its subject is decided.
+        moving_batches(BatchState.PENDING, sources={BatchState.PENDING, BatchState.DONE})
+        .where(BatchRow.mailing_id == mailing_id, holds_one)
         .values(
-            state=BatchState.PENDING,
             due_at=case((BatchRow.due_at > moment, moment), else_=BatchRow.due_at),
             hinted_at=None,
         )

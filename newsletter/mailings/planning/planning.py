@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
+from newsletter.database.states import moving_mailings
 from newsletter.database.tables import (
     BatchRow,
     DeliveryRow,
@@ -43,7 +44,6 @@ from newsletter.errors import NewsletterError
 from newsletter.mailings.corrections.copies import uncorrected_leave
 from newsletter.mailings.digests.entries import set_aside
 from newsletter.mailings.ledger.schedule import due_in
-from newsletter.mailings.ledger.states import moving_mailings
 from newsletter.mailings.planning.audience import audience
 from newsletter.mailings.planning.content import COMMON
 from newsletter.mailings.planning.variants import (

@@ -31,6 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
+from newsletter.database.states import moving_series
 from newsletter.database.tables import (
     NewsletterRow,
     SeriesCopyRow,
@@ -59,7 +60,6 @@ from newsletter.mailings.planning.variants import (
 from newsletter.mailings.series.dates import enrol_by_dates, looks_for_dates
 from newsletter.mailings.series.due import KEPT_DAYS, Timing, day_of, due_at, next_day
 from newsletter.mailings.series.standing import Recipient, add_to_step, parts_of
-from newsletter.mailings.series.states import moving_series
 from newsletter.mailings.series.steps import steps_in_effect, timing_of
 from subscribers.segments.compile import segment_clause
 from subscribers.series.enrolment import end_enrolments, go_to_step, lock_enrolments

@@ -14,6 +14,7 @@ from newsletter.accounts.audit import Action, Actor
 from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import rights_of_actor
 from newsletter.addresses import Address
+from newsletter.database.states import moving_series
 from newsletter.database.tables import (
     DraftRevisionRow,
     MailingRow,
@@ -43,7 +44,6 @@ from newsletter.mailings.orders.test_mails import queue_test
 from newsletter.mailings.series.actions import hold_series, hold_step, record
 from newsletter.mailings.series.due import day_of
 from newsletter.mailings.series.standing import open_version
-from newsletter.mailings.series.states import moving_series
 from newsletter.mailings.series.steps import list_steps
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.preflight import Preflight

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import func, insert, literal, select
 from sqlalchemy.orm import Session
 
+from newsletter.database.states import moving_mailings
 from newsletter.database.tables import (
     BatchRow,
     DeliveryRow,
@@ -34,7 +35,6 @@ from newsletter.database.vocabulary import (
     UncertainPolicy,
 )
 from newsletter.i18n.messages import Message
-from newsletter.mailings.ledger.states import moving_mailings
 from newsletter.mailings.mailings import freeze_content
 from newsletter.mailings.planning.content import load_content, load_recipe, save_content
 from newsletter.mailings.planning.variants import queries_of

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.database.engine import reading, transaction
+from newsletter.database.states import moving_batches
 from newsletter.database.tables import (
     BatchRow,
     DeliveryRow,
@@ -152,12 +153,9 @@ def _release(session: Session, mailing_id: int, chosen: int, *, early: timedelta
                 .execution_options(synchronize_session=False)
             )
     session.execute(
-        update(BatchRow)
+        moving_batches(BatchState.PENDING, sources={BatchState.HELD})
         .where(held)
-        .values(
-            state=BatchState.PENDING,
-            variant=BatchRow.variant + with_subject(0, chosen),
-        )
+        .values(variant=BatchRow.variant + with_subject(0, chosen))
         .execution_options(synchronize_session=False)
     )
 
