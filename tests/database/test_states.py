@@ -1,4 +1,4 @@
-"""The state tables hold whoever moves a row: its statement, and the database that refuses others."""
+"""The state tables: complete, and kept by every UPDATE that begins at them."""
 
 from __future__ import annotations
 
@@ -58,6 +58,7 @@ def test_sources_are_those_of_the_table_and_of_the_caller() -> None:
 @each_database
 def test_what_was_skipped_is_never_sent(engine: Engine) -> None:
     stage = set_stage(engine)
+    stage.subscribe("reader@example.jp")
     number = stage.mail()
     plan_mailing(engine, number)
     with transaction(engine) as session:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import TypeVar
 
 from sqlalchemy import Engine, text
 
@@ -15,11 +16,19 @@ from newsletter.database.states import (
     SERIES_TRANSITIONS,
 )
 
-_TABLES: Mapping[str, Mapping[StrEnum, frozenset[StrEnum]]] = {
-    "delivery": DELIVERY_TRANSITIONS,
-    "batch": BATCH_TRANSITIONS,
-    "mailing": MAILING_TRANSITIONS,
-    "series": SERIES_TRANSITIONS,
+_State = TypeVar("_State", bound=StrEnum)
+
+
+def _moves(transitions: Mapping[_State, frozenset[_State]]) -> str:
+    pairs = [(source, target) for source, targets in transitions.items() for target in targets]
+    return ", ".join(f"'{source} {target}'" for source, target in pairs)
+
+
+_TABLES: Mapping[str, str] = {
+    "delivery": _moves(DELIVERY_TRANSITIONS),
+    "batch": _moves(BATCH_TRANSITIONS),
+    "mailing": _moves(MAILING_TRANSITIONS),
+    "series": _moves(SERIES_TRANSITIONS),
 }
 
 
@@ -34,12 +43,7 @@ def refuse_other_moves(engine: Engine) -> None:
                     " $$ BEGIN RAISE EXCEPTION 'no such move: % %', OLD.state, NEW.state; END $$"
                 )
             )
-        for table, transitions in _TABLES.items():
-            known = ", ".join(
-                f"'{source} {target}'"
-                for source, targets in transitions.items()
-                for target in targets
-            )
+        for table, known in _TABLES.items():
             other = f"OLD.state <> NEW.state AND OLD.state || ' ' || NEW.state NOT IN ({known})"
             then = (
                 f"FOR EACH ROW WHEN ({other}) EXECUTE FUNCTION refuse_move()"

@@ -119,7 +119,7 @@ def subject_of(rendered: RenderedIssue | None) -> str:
 def back_to_page(
     request: Request, done: str, *, cut: str, choice: Choice | None = None, shown_as: str = ""
 ) -> Response:
-    """Lead back to the page from below it, where the path ends in ``cut``; its notice is ``done``."""
+    """Lead back to the page from below it, where the path ends in ``cut``; its notice: ``done``."""
     more = f"&{choice.query()}" if choice else ""
     path = request.url.path.removesuffix(cut)
     return RedirectResponse(with_shown_as(f"{path}?done={done}{more}", shown_as), status_code=303)
