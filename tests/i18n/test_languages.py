@@ -27,7 +27,7 @@ korean = Language("ko")
 assert nearest_language("ko-KR", Language.ENGLISH) is korean
 print(ListError(msg("The list is empty."), remedy=msg("Choose a file.")).in_language(korean))
 pages = Pages(Settings(_env_file=None).templates_dir)
-print(pages.render("errors/failed.html", language=korean, kind="busy", said="")[:80])
+print(pages.render("errors/failed.html", language=korean, kind="busy", explanation="")[:80])
 """
 
 
