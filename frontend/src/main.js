@@ -175,14 +175,16 @@ document.addEventListener("click", async (event) => {
   if (link.dataset.line && (await open("markdown"))) markdown.goToLine(link.dataset.line);
 });
 byId("findings").addEventListener("click", async (event) => {
-  const button = event.target instanceof Element && /** @type {HTMLButtonElement | null} */ (event.target.closest('button[name="fix"]'));
+  const button = event.target instanceof Element && /** @type {HTMLButtonElement | null} */ (event.target.closest('button[name="fix"], button[name="known_word"]'));
   if (!button) return;
   event.preventDefault();
-  const told = await saving.mend(button.value);
+  const told = await saving.mend({ [button.name]: button.value });
   if (!told) return;
-  if (holder === "mail") takeIssue(view, told.issue);
-  else { markdown.set(told.text); markdownVersion += 1; }
-  saving.settle();
+  if (told.issue) {
+    if (holder === "mail") takeIssue(view, told.issue);
+    else { markdown.set(told.text); markdownVersion += 1; }
+    saving.settle();
+  }
   preview.check();
 });
 

@@ -73,8 +73,8 @@ export function keepSaved(source) {
     changed() { state.textContent = say("notSaved"); saveSoon(); },
     /** Save now, as a version that stays in the history. */
     keep: () => save({ kept: "1" }),
-    /** Save and mend a finding; the issue as it is then comes back. */
-    mend: (fix) => save({ fix }),
+    /** Save and mend a finding, or add its word to the dictionary; a mended issue comes back. */
+    mend: (named) => save(named),
     /** Take what is shown for what is saved. */
     settle() {
       saved = source.version();

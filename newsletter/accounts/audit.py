@@ -42,6 +42,8 @@ class Action(StrEnum):
     DELIVERY_PROVE = "delivery.prove"
     DELIVERY_RESEND = "delivery.resend"
     DELIVERY_RETRY = "delivery.retry"
+    DICTIONARY_ADD = "dictionary.add"
+    DICTIONARY_REMOVE = "dictionary.remove"
     DIGEST_OPEN = "digest.open"
     DIGEST_PAUSE = "digest.pause"
     DIGEST_RESUME = "digest.resume"

@@ -16,6 +16,7 @@ from newsletter.cli import (
     comments,
     corrections,
     decisions,
+    dictionary,
     digests,
     feedback,
     fields,
@@ -75,6 +76,7 @@ app.add_typer(digests.app, name="digest", rich_help_panel=_WRITE)
 app.add_typer(series.app, name="series", rich_help_panel=_WRITE)
 app.add_typer(library.app, name="library", rich_help_panel=_WRITE)
 app.add_typer(snippets.app, name="snippet", rich_help_panel=_WRITE)
+app.add_typer(dictionary.app, name="dictionary", rich_help_panel=_WRITE)
 app.add_typer(templates.app, name="template", rich_help_panel=_WRITE)
 app.add_typer(looks.app, name="look", rich_help_panel=_WRITE)
 

@@ -79,7 +79,9 @@ def run_preflight(
     known = known or Known()
     written, snippets = issue, dict(publisher.snippets)
     issue = resolve_snippets(issue, snippets)
-    found = _in_snippets(check_issue(issue, publisher.fields), written, snippets)
+    found = _in_snippets(
+        check_issue(issue, publisher.fields, publisher.known_words), written, snippets
+    )
     findings = [*found, *known.findings]
     try:
         rendered = render_issue(

@@ -58,6 +58,7 @@ from newsletter.web.mailings.progress import mailings_router
 from newsletter.web.mailings.send_page import SendingPage
 from newsletter.web.mailings.sending import sending_router
 from newsletter.web.mailings.series import series_router
+from newsletter.web.newsletters.dictionary import dictionary_router
 from newsletter.web.newsletters.digests import digests_router
 from newsletter.web.newsletters.library import library_router
 from newsletter.web.newsletters.look_files import look_files_router
@@ -253,6 +254,7 @@ def _include_newsletters(app: FastAPI, settings: Settings, engine: Engine, pages
     app.include_router(look_router(settings, engine, pages))
     app.include_router(templates_router(settings, engine, pages))
     app.include_router(snippets_router(engine, settings, pages))
+    app.include_router(dictionary_router(engine, pages))
     app.include_router(digests_router(engine, settings, pages))
     app.include_router(fields_router(engine, pages))
     app.include_router(designs_router(settings))

@@ -93,6 +93,8 @@ ACTION_NAMES: Mapping[Action, Message] = {
     Action.RELAY_RELEASE: msg("Relay released"),
     Action.SEGMENT_DELETE: msg("Segment deleted"),
     Action.SEGMENT_SAVE: msg("Segment saved"),
+    Action.DICTIONARY_ADD: msg("Word added to the dictionary"),
+    Action.DICTIONARY_REMOVE: msg("Word removed from the dictionary"),
     Action.SNIPPET_DELETE: msg("Snippet deleted"),
     Action.SNIPPET_SAVE: msg("Snippet saved"),
     Action.ISSUE_ARCHIVE: msg("Place in the archive changed"),
@@ -163,6 +165,7 @@ _OBJECTS: Mapping[str, Callable[[str], Message]] = {
     "subscriber": lambda name: msg("subscriber {name}", name=name),
     "suppression": lambda name: msg("suppression {name}", name=name),
     "template": lambda name: msg("template {name}", name=name),
+    "word": lambda name: msg("word “{name}”", name=name),
     "worker": lambda name: msg("worker {name}", name=name),
 }
 #: What the product itself writes for a person or a reason, by the code that the log keeps.

@@ -1,16 +1,29 @@
-"""Slips of the pen in Japanese: what is told, and what is right and is not."""
+"""Slips of the pen in Japanese and English: what is told, and what is right and is not."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
+from newsletter.issues.checks.findings import Finding
 from newsletter.issues.checks.spelling import check_spelling
 from newsletter.issues.markdown.reader import read_markdown
+from newsletter.issues.model import Issue
+from newsletter.issues.walking import walk_passages
+
+
+def _issue(words: str) -> Issue:
+    text = f"---\ntitle: 号\ndate: 2027-01-05\n---\n\n{words}\n"
+    return read_markdown(text, source="text")[0]
+
+
+def _findings(words: str) -> list[Finding]:
+    return list(check_spelling(_issue(words)))
 
 
 def _codes(words: str) -> list[str]:
-    issue, _ = read_markdown(f"---\ntitle: 号\ndate: 2027-01-05\n---\n\n{words}\n", source="text")
-    return [finding.code for finding in check_spelling(issue)]
+    return [finding.code for finding in _findings(words)]
 
 
 @pytest.mark.parametrize(
@@ -37,6 +50,10 @@ def test_a_noun_that_lost_a_letter_is_told(words: str) -> None:
         "3を足します。A社を訳します。",
         "人々のの暮らし。母の日。ははは。とと。もも。",
         "サーバーとサーバー室。",
+        "申し込みは申込書で、申込先は町です。受け付けは受付係へ。",
+        "使うことができ、使えます。選ぶ方は選べます。組の人数と組み合わせ。",
+        "こちらを見てください。見て頂く方、いただくもの。",
+        "話をします。話し合い。光と光り。",
     ],
 )
 def test_what_is_right_is_not_told(words: str) -> None:
@@ -49,3 +66,77 @@ def test_a_particle_twice_and_two_spellings_of_a_word_are_told() -> None:
     assert _codes("お申込みは、申し込みフォームへ。") == ["spelling-two"]
     assert _codes("サーバの更新とサーバー室の移転。") == ["spelling-two"]
     assert _codes("お問合せは係へ。お問い合わせは係へ。") == ["spelling-two"]
+
+
+@pytest.mark.parametrize(
+    ("words", "spellings"),
+    [
+        ("手続は郵送で。手続きは窓口で。", "手続、手続き"),
+        ("引越しの季節です。引っ越しの届出。", "引越し、引っ越し"),
+        ("新しいブラウザを開く。ブラウザーを閉じる。", "ブラウザ、ブラウザー"),
+        ("コンマで区切る。カンマでもよい。", "コンマ、カンマ"),
+        ("書類を取扱う課。書類を取り扱う係。", "取扱う、取り扱う"),
+    ],
+)
+def test_two_spellings_that_the_dictionary_knows_for_one_word_are_told(
+    words: str, spellings: str
+) -> None:
+    (finding,) = _findings(words)
+    assert finding.code == "spelling-two"
+    assert spellings in str(finding.message)
+
+
+@pytest.mark.parametrize(
+    ("words", "word", "near"),
+    [
+        ("The comittee meets on Friday.", "comittee", "committee"),
+        ("Please recieved the definately new form.", "definately", "definitely"),
+        ("会場はconferense roomです。", "conferense", "conference"),
+        ("Accomodation is included in the fee.", "Accomodation", "Accommodation"),
+        ("The occured events of a seperate kind.", "seperate", "separate"),
+    ],
+)
+def test_an_english_word_that_no_dictionary_has_is_told_with_the_nearest(
+    words: str, word: str, near: str
+) -> None:
+    findings = {finding.about: finding for finding in _findings(words)}
+    finding = findings[word]
+    assert finding.code == "spelling-word"
+    assert near in str(finding.act)
+    issue = _issue(words)
+    assert finding.fix is not None
+    assert dict(walk_passages(finding.fix(issue)))[finding.place] == words.replace(word, near)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Colour and color, organise and organize, the theatre’s centre, don’t and isn't.",
+        "Listmonk, Keila, Mautic and Yamada-san met at NTT in Hachinohe with iPhones.",
+        "See https://exmaple.example/recieve or mail recieve@exmaple.example, `recieve`.",
+        "Die Sitzung beginnt um neun Uhr und endet gegen elf Uhr im Rathaus.",
+        "La réunion commence à neuf heures et finit vers onze heures à la mairie.",
+        "Webhooks, URLs, subscribers’ hashtags and a webinar in kanji.",
+        "版はv2.3betaで、ファイルはreport_fnal.pdfです。",
+        "That that is, is. He had had enough. Very very good.",
+    ],
+)
+def test_names_addresses_code_and_other_languages_are_no_misspelled_english(words: str) -> None:
+    assert _codes(words) == []
+
+
+def test_an_english_word_written_twice_is_told() -> None:
+    assert _codes("Bring it to the the office.") == ["spelling-twice"]
+
+
+def test_a_word_of_the_newsletters_own_dictionary_is_right_there() -> None:
+    assert list(check_spelling(_issue("Our aikidou hall."))) != []
+    assert list(check_spelling(_issue("Our AIKIDOU or aikidou hall."), {"aikidou"})) == []
+    assert list(check_spelling(_issue("手続は郵送で。手続きは窓口で。"), {"手続き"})) == []
+
+
+def test_several_threads_check_at_once() -> None:
+    issues = [_issue(f"手続は{n}月。手続きは窓口で。") for n in range(40)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda issue: len(list(check_spelling(issue))), issues))
+    assert found == [1] * 40

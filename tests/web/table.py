@@ -81,6 +81,7 @@ SIGNED_IN_PAGES = {
     ],
     "/newsletters/{newsletter}/digests": ["/newsletters/digest/digests"],
     "/newsletters/{newsletter}/snippets": ["/newsletters/digest/snippets"],
+    "/newsletters/{newsletter}/dictionary": ["/newsletters/digest/dictionary"],
     "/newsletters/{newsletter}/fields": [
         "/newsletters/digest/fields",
         "/newsletters/weekly/fields",

@@ -15,6 +15,7 @@ from newsletter.database.tables.bounce import BounceRow
 from newsletter.database.tables.click import MailingLinkRow
 from newsletter.database.tables.consent import ConsentRow, JoinTallyRow
 from newsletter.database.tables.correction import CorrectionRow
+from newsletter.database.tables.dictionary import DictionaryWordRow
 from newsletter.database.tables.digest import DigestEntryRow, DigestRow, DigestRuleRow
 from newsletter.database.tables.draft import DraftRevisionRow, DraftRow, LinkCheckRow
 from newsletter.database.tables.feedback import (
@@ -111,6 +112,7 @@ __all__ = [
     "ContentUseRow",
     "CorrectionRow",
     "DeliveryRow",
+    "DictionaryWordRow",
     "DigestEntryRow",
     "DigestRow",
     "DigestRuleRow",

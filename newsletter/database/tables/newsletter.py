@@ -6,6 +6,7 @@ from sqlalchemy import JSON, ForeignKey, String, Text, and_, false
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from newsletter.database.tables.base import Base
+from newsletter.database.tables.dictionary import DictionaryWordRow
 from newsletter.database.tables.field import FieldRow
 from newsletter.database.tables.snippet import SnippetRow
 from newsletter.database.tables.template import TemplateRow
@@ -76,6 +77,10 @@ class NewsletterRow(Base):
         ),
         order_by=lambda: (FieldRow.position, FieldRow.id),
         viewonly=True,
+    )
+    #: Likewise: the words of its own dictionary, which preflight takes for right.
+    dictionary: Mapped[list[DictionaryWordRow]] = relationship(
+        lazy="selectin", order_by=DictionaryWordRow.folded, viewonly=True
     )
     #: Likewise: templates of its own.
     templates: Mapped[list[TemplateRow]] = relationship(

@@ -54,15 +54,19 @@ _AROUND = frozenset(
 )
 
 
-def check_issue(issue: Issue, fields: Collection[str] = ()) -> tuple[Finding, ...]:
+def check_issue(
+    issue: Issue, fields: Collection[str] = (), known_words: Collection[str] = ()
+) -> tuple[Finding, ...]:
     """Return what is wrong with an issue's content, errors first.
 
     Args:
         issue: What is looked at.
         fields: The keys of the fields that the newsletter has of its readers.
+        known_words: The words of the newsletter's own dictionary, folded.
     """
     findings = [finding for check in _CHECKS for finding in check(issue)]
-    return sorted_findings([*findings, *check_blocks(issue, fields)])
+    spelling = check_spelling(issue, known_words)
+    return sorted_findings([*findings, *spelling, *check_blocks(issue, fields)])
 
 
 def _check_empty(issue: Issue) -> Iterator[Finding]:
@@ -248,5 +252,4 @@ _CHECKS: tuple[Callable[[Issue], Iterator[Finding]], ...] = (
     _check_pictures_alone,
     _check_contents,
     _check_preheader,
-    check_spelling,
 )

@@ -99,6 +99,7 @@ class Finding:
         about: What exactly was found, such as the URL; a code and what it is about are told once,
             unless it says ``within`` what.
         within: The lines, as readers see them, in which it was found, in order.
+        word: The word that a newsletter's own dictionary may take, after which this is none.
         snippet: The snippet that it stands in, to be mended there; empty elsewhere.
         fix: Returns the issue with this mended; None where a person must decide.
         act: What the fix does, as its button says it.
@@ -111,6 +112,7 @@ class Finding:
     remedy: Message
     about: str = ""
     within: tuple[str, ...] = ()
+    word: str = ""
     snippet: str = ""
     fix: Callable[[Issue], Issue] | None = None
     act: Message = MEND

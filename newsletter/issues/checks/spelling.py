@@ -1,20 +1,25 @@
-"""Slips of the pen in Japanese that can be told without a dictionary of all words.
+"""Slips of the pen in Japanese and English: what is likely wrong, as hints.
 
-Only what is wrong wherever it stands is told: a particle written twice, a verb in する whose noun
-lost a letter (「共同で実します」), one word spelled in two ways within an issue. Each is a hint:
-the editor knows better.
+In Japanese, what is wrong wherever it stands: a particle written twice, a verb in する whose noun
+lost a letter (「共同で実します」), one word spelled in two ways within an issue. In English, words
+that no dictionary has and one that it has is near to, and words written twice. The editor knows
+better: each is a hint, and a newsletter has its own dictionary of words that are right there.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from functools import partial
 
 from newsletter.i18n.messages import Message, msg
+from newsletter.issues.checks.english import misspelled_words, replace_word
 from newsletter.issues.checks.findings import Finding, IssuePlace, Severity
+from newsletter.issues.checks.japanese import spellings_in
 from newsletter.issues.model import Issue
-from newsletter.issues.walking import walk_texts
+from newsletter.issues.walking import rewrite_issue, walk_passages, walk_texts
 
 _KANJI = "\u4e00-\u9fff\u3005"
 #: Single letters that make a verb with する, or stand before it by themselves.
@@ -38,14 +43,8 @@ _LONE_VERB = re.compile(
 _TWICE = re.compile(
     rf"(?<=[{_KANJI}\u30a1-\u30ff])(をを|がが|にに|はは|でで)(?=[{_KANJI}\u30a1-\u30ff])"
 )
-#: Spellings of one word, of which an issue should use one; the first is what public offices write.
+#: Spellings of one word that the dictionary keeps apart, or takes for an ending.
 _VARIANTS: tuple[tuple[str, ...], ...] = (
-    ("お問い合わせ", "お問合せ", "お問合わせ", "お問い合せ"),
-    ("申し込み", "申込み", "申しこみ"),
-    ("受け付け", "受付け"),
-    ("取り組み", "取組み", "とりくみ"),
-    ("打ち合わせ", "打合せ", "打合わせ"),
-    ("引き続き", "引続き"),
     ("ください", "下さい"),
     ("いたします", "致します"),
     ("ウェブサイト", "ウェブ・サイト", "Webサイト"),
@@ -55,13 +54,64 @@ _KATAKANA = re.compile(r"[\u30a1-\u30faー]{3,}")
 _LONGEST = 12
 
 
-def check_spelling(issue: Issue) -> Iterator[Finding]:
-    """Yield slips of the pen in an issue's Japanese."""
+#: An English word twice that never rightly stands so.
+_WORD_TWICE = re.compile(
+    r"(?<![\w'’-])(a|an|and|are|as|be|by|for|from|of|or|our|the|their|this|to|we|with|you|your)"
+    r"\s+\1(?![\w'’-])"
+)
+
+
+def check_spelling(issue: Issue, known_words: Collection[str] = ()) -> Iterator[Finding]:
+    """Yield slips of the pen in an issue.
+
+    Args:
+        issue: What is looked at.
+        known_words: The words of the newsletter's own dictionary, as `folded_word` has them.
+    """
+    for finding in _all_slips(issue):
+        if folded_word(finding.word) not in known_words:
+            yield finding
+
+
+def folded_word(word: str) -> str:
+    """Return a word as dictionaries compare it: width and case make no difference."""
+    return unicodedata.normalize("NFKC", word).casefold().strip()
+
+
+def _all_slips(issue: Issue) -> Iterator[Finding]:
     texts = [(place, unicodedata.normalize("NFKC", text)) for place, text in walk_texts(issue)]
     for place, text in texts:
         yield from _slips(place, text)
     yield from _two_spellings(texts)
-    yield from _two_ends(texts)
+    for place, text in walk_passages(issue):
+        yield from _english_slips(place, text)
+
+
+def _english_slips(place: IssuePlace, text: str) -> Iterator[Finding]:
+    for word, near in misspelled_words(text):
+        finding = _hint(
+            place,
+            code="spelling-word",
+            about=word,
+            message=msg("“{word}” is not in the dictionary. “{near}”?", word=word, near=near),
+        )
+        yield replace(
+            finding,
+            fix=partial(_with_word, word=word, other=near),
+            act=msg("Change to “{word}”", word=near),
+        )
+    for match in _WORD_TWICE.finditer(text):
+        finding = _hint(
+            place,
+            code="spelling-twice",
+            about=match[0],
+            message=msg("“{word}” stands twice: {around}", word=match[1], around=match[0]),
+        )
+        yield replace(finding, word="")
+
+
+def _with_word(issue: Issue, *, word: str, other: str) -> Issue:
+    return rewrite_issue(issue, text=partial(replace_word, word=word, other=other))
 
 
 def _slips(place: IssuePlace, text: str) -> Iterator[Finding]:
@@ -70,7 +120,7 @@ def _slips(place: IssuePlace, text: str) -> Iterator[Finding]:
         yield _hint(
             place,
             code="spelling-particle",
-            about=around,
+            about=match[0],
             message=msg("“{word}” stands twice: {around}", word=match[1][0], around=around),
         )
     for match in _LONE_VERB.finditer(text):
@@ -80,7 +130,7 @@ def _slips(place: IssuePlace, text: str) -> Iterator[Finding]:
         yield _hint(
             place,
             code="spelling-lost",
-            about=around,
+            about=match[0],
             message=msg(
                 "A letter may be missing before “{word}”: {around}", word=match[0], around=around
             ),
@@ -88,41 +138,39 @@ def _slips(place: IssuePlace, text: str) -> Iterator[Finding]:
 
 
 def _two_spellings(texts: list[tuple[IssuePlace, str]]) -> Iterator[Finding]:
-    for words in _VARIANTS:
-        first: dict[str, IssuePlace] = {}
-        for place, text in texts:
-            rest = text
-            # The longer first: one is a part of another.
-            for word in sorted(words, key=len, reverse=True):
-                if word in rest:
-                    first.setdefault(word, place)
-                    rest = rest.replace(word, "\n")
-        if len(first) > 1:
-            last = next(word for word in words if word in first)
-            others = [word for word in first if word != last]
-            yield _hint(
-                first[others[0]],
-                code="spelling-two",
-                about=others[0],
-                message=msg("One word is spelled in two ways: {words}", words="、".join(first)),
-            )
-
-
-def _two_ends(texts: list[tuple[IssuePlace, str]]) -> Iterator[Finding]:
-    """Yield words of katakana that stand with and without their long vowel at the end."""
-    first: dict[str, IssuePlace] = {}
+    """Yield each word that the issue spells in more than one way, where the second stands."""
+    words: dict[tuple[str, ...], dict[str, IssuePlace]] = {}
     for place, text in texts:
-        for word in _KATAKANA.findall(text):
-            if len(word) <= _LONGEST:
-                first.setdefault(word, place)
-    for word, place in first.items():
-        if not word.endswith("ー") and f"{word}ー" in first:
+        for word, written in (*_by_rule(text), *spellings_in(text)):
+            words.setdefault(word, {}).setdefault(written, place)
+    told: set[frozenset[str]] = set()
+    for spellings in words.values():
+        if len(spellings) > 1 and frozenset(spellings) not in told:
+            told.add(frozenset(spellings))
+            second = list(spellings)[1]
             yield _hint(
-                place,
+                spellings[second],
                 code="spelling-two",
-                about=word,
-                message=msg("One word is spelled in two ways: {words}", words=f"{word}ー、{word}"),
+                about=second,
+                message=msg("One word is spelled in two ways: {words}", words="、".join(spellings)),
             )
+
+
+def _by_rule(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the spellings that are told apart without a dictionary.
+
+    These are the words of `_VARIANTS`, and those in katakana with and without their long vowel.
+    """
+    for words in _VARIANTS:
+        rest = text
+        # The longer first: one is a part of another.
+        for word in sorted(words, key=len, reverse=True):
+            if word in rest:
+                yield words, word
+                rest = rest.replace(word, "\n")
+    for word in _KATAKANA.findall(text):
+        if len(word) <= _LONGEST:
+            yield ("katakana", word.removesuffix("ー")), word
 
 
 def _hint(place: IssuePlace, *, code: str, about: str, message: Message) -> Finding:
@@ -133,4 +181,5 @@ def _hint(place: IssuePlace, *, code: str, about: str, message: Message) -> Find
         about=about,
         message=message,
         remedy=msg("Read it once more."),
+        word=about,
     )

@@ -24,6 +24,7 @@ from newsletter.issues.drafts.saving import (
 from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.model import issue_to_json
 from newsletter.issues.sent import IssueSentError, sent_as
+from newsletter.newsletters.dictionary import add_word
 from newsletter.newsletters.issue_actions import duplicate_issue
 from newsletter.web.access import EditorVisit, Visit, own
 from newsletter.web.issues.blocks import Changed, Pressed, press
@@ -111,6 +112,8 @@ def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, P
             saved = save_draft(
                 session, began, issue, author=visit.address, template=template, kind=kind
             )
+            if written.known_word:
+                add_word(session, visit.actor, own(visit), written.known_word)
             if pressed is None:
                 return _Saved(draft=saved)
             if pressed.verb == "undo":

@@ -35,6 +35,7 @@ class Written:
         value: The issue as JSON with the template's name; None from another view.
         revision: What the draft was when the page was made.
         fix: The finding to mend, by its key.
+        known_word: The word to add to the newsletter's dictionary.
         press: The block view's button; see `Pressed`.
         kept: Whether a person asked for it to be saved, and not the page by itself.
     """
@@ -44,6 +45,7 @@ class Written:
     value: tuple[str, str] | None = None
     revision: int = 0
     fix: str = ""
+    known_word: str = ""
     press: str = ""
     kept: bool = False
 
@@ -99,6 +101,7 @@ async def read_written(
         value=(named.get("issue", ""), named.get("template", "")) if view == "mail" else None,
         revision=int(revision) if revision.isascii() and revision.isdigit() else 0,
         fix=named.get("fix", ""),
+        known_word=named.get("known_word", ""),
         press=named.get("press", ""),
         kept=named.get("kept") == "1",
     )

@@ -38,6 +38,7 @@ _TABLES = (
     "file",
     "form",
     "form_site",
+    "dictionary_word",
     "growth",
     "image",
     "library_item",
@@ -892,6 +893,17 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.PrimaryKeyConstraint("id", name=op.f("pk_segment")),
         sa.UniqueConstraint("newsletter_id", "name", name=op.f("uq_segment_newsletter_id_name")),
         sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "dictionary_word",
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("folded", sa.String(length=80), nullable=False),
+        sa.Column("word", sa.String(length=80), nullable=False),
+        sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_dictionary_word_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("newsletter_id", "folded", name=op.f("pk_dictionary_word")),
     )
     op.create_table(
         "snippet",

@@ -1,0 +1,70 @@
+"""``newsletter dictionary``: words that are right in a newsletter's issues."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from newsletter.accounts.permissions import Permission
+from newsletter.cli.language import gettext as _
+from newsletter.cli.state import (
+    As,
+    Json,
+    NewsletterName,
+    open_database,
+    open_newsletter,
+    settings_of,
+)
+
+app = typer.Typer(
+    no_args_is_help=True, help="Keep a newsletter's own dictionary, which checks of spelling use."
+)
+_Words = Annotated[list[str], typer.Argument(help="The words.")]
+
+
+@app.command("list")
+def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Json = False) -> None:
+    """List the words, one a line."""
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading
+    from newsletter.newsletters.dictionary import list_words
+    from newsletter.newsletters.publications import find_newsletter
+
+    with reading(open_database(settings_of(context))) as session:
+        words = list_words(session, find_newsletter(session, newsletter).id)
+    if json:
+        print_json(list(words))
+        return
+    for word in words:
+        console.print(word, markup=False, soft_wrap=True)
+    if not words:
+        console.print(_("There is no word yet."))
+
+
+@app.command()
+def add(
+    context: typer.Context, words: _Words, newsletter: NewsletterName = None, as_: As = None
+) -> None:
+    """Add words; those that are there already stay."""
+    from newsletter.database.engine import transaction
+    from newsletter.newsletters.dictionary import add_word
+
+    opened = open_newsletter(context, newsletter, as_, Permission.WRITE)
+    with transaction(opened.engine) as session:
+        for word in words:
+            add_word(session, opened.actor, opened.newsletter.id, word)
+
+
+@app.command()
+def remove(
+    context: typer.Context, words: _Words, newsletter: NewsletterName = None, as_: As = None
+) -> None:
+    """Remove words; where one is not there, none is removed."""
+    from newsletter.database.engine import transaction
+    from newsletter.newsletters.dictionary import remove_word
+
+    opened = open_newsletter(context, newsletter, as_, Permission.WRITE)
+    with transaction(opened.engine) as session:
+        for word in words:
+            remove_word(session, opened.actor, opened.newsletter.id, word)

@@ -1,0 +1,82 @@
+"""A newsletter's own dictionary: names and terms that its issues spell rightly."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.database.tables import DictionaryWordRow, NewsletterRow
+from newsletter.database.tables.dictionary import LONGEST_WORD
+from newsletter.errors import ConflictError, ContentError, NotFoundError, Place
+from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Number
+from newsletter.issues.checks.spelling import folded_word
+
+#: Words of one newsletter.
+MOST_WORDS = 2000
+
+
+def list_words(session: Session, newsletter_id: int) -> tuple[str, ...]:
+    """Return the words of a newsletter's dictionary, in order."""
+    rows = session.scalars(
+        select(DictionaryWordRow)
+        .where(DictionaryWordRow.newsletter_id == newsletter_id)
+        .order_by(DictionaryWordRow.folded)
+    )
+    return tuple(row.word for row in rows)
+
+
+def add_word(session: Session, actor: Actor, newsletter_id: int, word: str) -> None:
+    """Add a word, which preflight takes for right from then on; one that is there stays.
+
+    Raises:
+        ContentError: It is empty, too long, or of several lines.
+        ConflictError: There are too many.
+    """
+    word = word.strip()
+    folded = folded_word(word)
+    if not folded or not word.isprintable() or max(len(word), len(folded)) > LONGEST_WORD:
+        raise ContentError(
+            msg("A word has 1 to {limit} characters, in one line.", limit=LONGEST_WORD),
+            place=Place(source="dictionary", field="word"),
+        )
+    # One at a time: two of one word, or one beyond the limit, would pass what follows.
+    session.get_one(NewsletterRow, newsletter_id, with_for_update=True)
+    if session.get(DictionaryWordRow, (newsletter_id, folded)) is not None:
+        return
+    mine = DictionaryWordRow.newsletter_id == newsletter_id
+    if session.scalars(select(func.count()).select_from(DictionaryWordRow).where(mine)).one() >= (
+        MOST_WORDS
+    ):
+        raise ConflictError(
+            msg("A dictionary has at most {limit} words.", limit=Number(MOST_WORDS)),
+            remedy=msg("Remove words that are no longer needed."),
+        )
+    session.add(DictionaryWordRow(newsletter_id=newsletter_id, folded=folded, word=word))
+    record_event(
+        session,
+        actor,
+        Action.DICTIONARY_ADD,
+        object=f"word {word}",
+        newsletter_id=newsletter_id,
+    )
+
+
+def remove_word(session: Session, actor: Actor, newsletter_id: int, word: str) -> None:
+    """Remove a word; preflight speaks of it again.
+
+    Raises:
+        NotFoundError: The dictionary does not have it.
+    """
+    row = session.get(DictionaryWordRow, (newsletter_id, folded_word(word)))
+    if row is None:
+        raise NotFoundError(msg("The dictionary does not have the word “{word}”.", word=word))
+    session.delete(row)
+    record_event(
+        session,
+        actor,
+        Action.DICTIONARY_REMOVE,
+        object=f"word {row.word}",
+        newsletter_id=newsletter_id,
+    )
