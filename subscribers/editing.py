@@ -29,7 +29,7 @@ from subscribers.joining import BY_HAND
 from subscribers.lists.columns import FIELD
 from subscribers.lists.files import Record
 from subscribers.lists.imports import ChunkHooks, ImportOptions, import_records
-from subscribers.people import clean_name, is_time_zone
+from subscribers.people import clean_name, is_time_zone, mark_changed
 from subscribers.series.enrolment import note_joined, note_tags
 
 _TAG = 64
@@ -250,4 +250,6 @@ def _set_tags(session: Session, newsletter_id: int, subscriber_id: int, tags: se
     if new := tags - known:
         insert_missing(session, TagRow, [{**where, "tag": tag} for tag in sorted(new)])
         note_tags(session, newsletter_id, [subscriber_id], new)
+    if removed or new:
+        mark_changed(session, newsletter_id, [subscriber_id])
     return bool(removed or new)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 from zoneinfo import available_timezones
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from newsletter.addresses import Address
 from newsletter.database.insert import insert_missing
-from newsletter.database.tables import SubscriberRow
+from newsletter.database.tables import SubscriberRow, SubscriptionRow
 from newsletter.database.types import now
 
 
@@ -62,6 +63,21 @@ def hold_person(session: Session, subscriber_id: int) -> SubscriberRow | None:
         .with_for_update(read=True, key_share=True)
         .execution_options(populate_existing=True)
     ).one_or_none()
+
+
+def mark_changed(session: Session, newsletter_id: int, people: Collection[int]) -> None:
+    """Note that a newsletter knows something else of people now which lies in another table.
+
+    Undoing an import takes away, or takes back, only whom nobody changed since.
+    """
+    session.execute(
+        update(SubscriptionRow)
+        .where(
+            SubscriptionRow.newsletter_id == newsletter_id,
+            SubscriptionRow.subscriber_id.in_(people),
+        )
+        .values(changed_at=now())
+    )
 
 
 def is_time_zone(name: str) -> bool:

@@ -30,6 +30,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.errors import ListError, NotFoundError, Place
 from newsletter.i18n.messages import msg
+from subscribers.people import mark_changed
 from subscribers.search import Match, PeopleFilter, find_match, matching_people
 from subscribers.segments import saved
 from subscribers.series.enrolment import note_tags
@@ -238,13 +239,14 @@ def _go_on(session: Session, newsletter: NewsletterRow, order: TaggingRow) -> No
         _found(session, newsletter, order)
         .order_by(SubscriptionRow.subscriber_id)
         .limit(AT_ONCE)
-        # Whoever is being erased, or taken off the list, is waited for.
-        .with_for_update(read=True, key_share=True, of=(SubscriberRow, SubscriptionRow))
+        # Whoever is being erased, changed, or taken off the list, is waited for.
+        .with_for_update(key_share=True, of=(SubscriberRow, SubscriptionRow))
     ).all()
     if people:
         changed = (_give if order.given else _take)(session, order, people)
         order.changed += len(changed)
         if changed:
+            mark_changed(session, order.newsletter_id, changed)
             session.add(
                 TaggingPageRow(
                     tagging_id=order.id, last=people[-1], people=written_numbers(changed)

@@ -33,6 +33,7 @@ from newsletter.newsletters.publications import (
     create_newsletter,
     find_newsletter,
 )
+from subscribers.editing import PersonDraft, edit_person
 from subscribers.fields.actions import delete_field
 from subscribers.fields.purging import purge_removed
 from subscribers.leaving import unsubscribe
@@ -49,6 +50,7 @@ from subscribers.lists.undo import (
     undone_of,
 )
 from subscribers.suppression import suppress
+from subscribers.tagging import TagChange, tag_people
 from tests.support import fields
 from tests.support.ports import await_condition
 from tests.support.stage import DRAFT, Stage, set_stage, set_subscribers
@@ -170,11 +172,25 @@ def _complain(session: Session, stage: Stage, number: int) -> None:
     )
 
 
-@pytest.mark.parametrize("act", [_leave, _change_name, _complain])
+def _tag(session: Session, stage: Stage, number: int) -> None:
+    tag_people(session, COMMAND_LINE, stage.newsletter_id, TagChange(tag="press"), [number])
+
+
+def _take_tag(session: Session, stage: Stage, number: int) -> None:
+    change = TagChange(tag="member", given=False)
+    tag_people(session, COMMAND_LINE, stage.newsletter_id, change, [number])
+
+
+def _edit_tags(session: Session, stage: Stage, number: int) -> None:
+    draft = PersonDraft(name="葵", language="ja", tags="member,press")
+    assert edit_person(session, COMMAND_LINE, stage.newsletter_id, number, draft) == ["tags"]
+
+
+@pytest.mark.parametrize("act", [_leave, _change_name, _complain, _tag, _take_tag, _edit_tags])
 def test_whoever_acted_since_stays_as_they_are(
     stage: Stage, act: Callable[[Session, Stage, int], None]
 ) -> None:
-    _import(stage, "a@example.jp,葵,,,", "b@example.jp,蓮,,,")
+    _import(stage, "a@example.jp,葵,member,,", "b@example.jp,蓮,,,")
     with transaction(stage.engine) as session:
         act(session, stage, stage.subscriber_id("a@example.jp"))
     before = _person(stage, "a@example.jp")
