@@ -5,7 +5,7 @@ The log names what was changed and not the values: it outlives an erasure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine, delete, select
@@ -20,10 +20,13 @@ from newsletter.database.vocabulary import Frequency, GrowthCause
 from newsletter.errors import ConflictError, ListError, Place
 from newsletter.i18n.language import read_language
 from newsletter.i18n.messages import msg
+from newsletter.meanwhile import merge_changes
 from newsletter.tokens import Pseudonyms
-from subscribers.fields.reading import read_values, split_options, written_value
-from subscribers.fields.store import list_fields
-from subscribers.fields.values import write_values
+from subscribers.actions import find_standing
+from subscribers.fields.model import current_values
+from subscribers.fields.reading import form_value, read_values, written_value
+from subscribers.fields.store import hold_group, list_fields
+from subscribers.fields.values import hold_relations, write_values
 from subscribers.frequency import read_frequency
 from subscribers.joining import BY_HAND
 from subscribers.lists.columns import FIELD
@@ -44,7 +47,6 @@ class PersonDraft:
     Attributes:
         language: A language tag or name; empty for the newsletter's.
         frequency: A word of `Frequency`; empty leaves it as it is, or is each issue.
-        tags: Between commas, as lists have them.
         values: By the keys of the newsletter's fields, as `read_value` takes them.
     """
 
@@ -53,7 +55,7 @@ class PersonDraft:
     time_zone: str = ""
     html: bool = True
     frequency: str = ""
-    tags: str = ""
+    tags: tuple[str, ...] = ()
     values: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -65,17 +67,57 @@ class Ground:
     wording: str = ""
 
 
+def known_draft(session: Session, newsletter_id: int, subscriber_id: int) -> PersonDraft:
+    """Return what is known of a person, as their form has it.
+
+    Raises:
+        NotFoundError: Nobody of that number is on the list.
+    """
+    standing = find_standing(session, newsletter_id, subscriber_id)
+    relation = standing.subscription
+    known = list_fields(session, newsletter_id)
+    values = current_values(known, relation.attributes)
+    return PersonDraft(
+        name=relation.name,
+        language=relation.language,
+        time_zone=relation.time_zone,
+        html=relation.format != "text",
+        frequency=relation.frequency.value,
+        tags=tuple(standing.tags),
+        values={each.key: form_value(each, values.get(each.key)) for each in known},
+    )
+
+
 def edit_person(
-    session: Session, actor: Actor, newsletter_id: int, subscriber_id: int, draft: PersonDraft
+    session: Session,
+    actor: Actor,
+    newsletter_id: int,
+    subscriber_id: int,
+    draft: PersonDraft,
+    *,
+    shown: str = "",
 ) -> list[str]:
     """Change what a newsletter knows of a person; return the names of what changed.
 
     State and consent stay: nobody is brought back by it who left.
 
+    Args:
+        session: Within the transaction that does it.
+        actor: Who does it.
+        newsletter_id: On whose list the person is.
+        subscriber_id: Who it is.
+        draft: What is to be known.
+        shown: What the form showed; see `newsletter.meanwhile`.
+
     Raises:
         ListError: A value is wrong; the place names it.
         NotFoundError: The person was erased, or is not on the list.
+        ChangedMeanwhileError: Somebody else changed the same.
     """
+    hold_group(session, newsletter_id)
+    hold_relations(session, newsletter_id, subscriber_id)
+    now = known_draft(session, newsletter_id, subscriber_id)
+    draft = merge_changes(shown, draft, now).demand()
     changed = [*write_values(session, newsletter_id, subscriber_id, draft.values)]
     row = session.get_one(SubscriptionRow, (newsletter_id, subscriber_id))
     columns = {
@@ -190,7 +232,7 @@ def _record_of(
         "time_zone": _time_zone(draft.time_zone),
         "format": "" if draft.html else "text",
         "frequency": "" if frequency is Frequency.EACH else frequency.value,
-        "tags": draft.tags,
+        "tags": written_value([*draft.tags]),
         **{
             key: value if isinstance(value, list) else written_value(value)
             for key, value in values.items()
@@ -231,8 +273,8 @@ def _time_zone(name: str) -> str:
     return name.strip()
 
 
-def _tags(text: str) -> set[str]:
-    tags = set(split_options(text))
+def _tags(given: Iterable[str]) -> set[str]:
+    tags = set(given)
     for tag in tags:
         if len(tag) > _TAG or not tag.isprintable():
             raise ListError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
@@ -20,9 +20,11 @@ from newsletter.database.vocabulary import Frequency, SubscriptionState, Unsubsc
 from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
+from newsletter.meanwhile import merge_changes
 from newsletter.newsletters.languages import chosen_language, mail_languages
-from subscribers.fields.store import newsletters_of_group
-from subscribers.fields.values import write_own_values
+from subscribers.fields.reading import form_value
+from subscribers.fields.store import hold_group, list_fields, newsletters_of_group
+from subscribers.fields.values import hold_relations, values_of, write_own_values
 from subscribers.frequency import change_frequency, offered_frequencies
 from subscribers.joining import PREFERENCES_PAGE, Origin, consent_wording, subscribe
 from subscribers.leaving import unsubscribe
@@ -52,6 +54,8 @@ class Wishes:
         weeks: None leaves pauses as they are, 0 ends them.
         values: What was filled in, by the keys of the newsletter's fields.
         frequencies: How often they want which newsletter's mail, as shown and as chosen.
+        shown: What of their own the page showed; see `newsletter.meanwhile`. What they change
+            counts, whatever another page of theirs saved meanwhile.
         shown_ids: Of which newsletters the page showed that they receive them; what it left as it
             showed it stays as it is now. None for what holds now.
     """
@@ -66,6 +70,35 @@ class Wishes:
     values: Mapping[str, object] = field(default_factory=dict)
     frequencies: Mapping[int, tuple[Frequency, Frequency]] = field(default_factory=dict)
     shown_ids: frozenset[int] | None = None
+    shown: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Own:
+    """What a page of preferences shows of somebody's own; see `Wishes`."""
+
+    name: str
+    mail_language: str
+    html: bool
+    time_zone: str
+    values: Mapping[str, object]
+
+
+def own_of(session: Session, newsletter_id: int, subscriber_id: int) -> Own:
+    """Return what a page shows by the link of a newsletter, as its form sends it back."""
+    known = known_of(session, newsletter_id, subscriber_id)
+    newsletter = session.get_one(NewsletterRow, newsletter_id)
+    values = values_of(session, newsletter_id, subscriber_id)
+    return Own(
+        name=known.name,
+        mail_language=chosen_language(newsletter, known.language),
+        html=known.format != "text",
+        time_zone=known.time_zone,
+        values={
+            each.key: form_value(each, values.get(each.key))
+            for each in list_fields(session, newsletter_id)
+        },
+    )
 
 
 def save_wishes(
@@ -89,6 +122,7 @@ def save_wishes(
         ListError: A value is none of its field; nothing is saved.
     """
     changes: defaultdict[int, list[str]] = defaultdict(list)
+    wishes = _beside_others(session, newsletter_id, subscriber_id, wishes)
     # First, as it holds the person alone; what follows holds them together with others.
     for number, keys in _write_fields(session, subscriber_id, newsletter_id, wishes).items():
         changes[number] += keys
@@ -134,6 +168,32 @@ def save_wishes(
         for number in _set_pause(session, subscriber_id, _pause_end(wishes.weeks)):
             changes[number].append("paused_until")
     _record_changes(session, subscriber_id, changes)
+
+
+def _beside_others(
+    session: Session, newsletter_id: int, subscriber_id: int, wishes: Wishes
+) -> Wishes:
+    """Return wishes without what the page sent as it showed it, which stays as it is now."""
+    hold_group(session, newsletter_id)
+    hold_relations(session, newsletter_id, subscriber_id)
+    now = own_of(session, newsletter_id, subscriber_id)
+    zone = wishes.time_zone
+    sent = Own(
+        name=clean_name(wishes.name),
+        mail_language=wishes.mail_language,
+        html=wishes.html,
+        time_zone=now.time_zone if zone is None else zone,
+        values=wishes.values,
+    )
+    own = merge_changes(wishes.shown, sent, now).value
+    return replace(
+        wishes,
+        name=own.name,
+        mail_language=own.mail_language,
+        html=own.html,
+        time_zone=own.time_zone,
+        values=own.values,
+    )
 
 
 def _write_fields(

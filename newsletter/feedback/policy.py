@@ -26,6 +26,7 @@ from newsletter.database.vocabulary import EDITIONS, BounceKind, DeliveryState, 
 from newsletter.errors import ListError, Place
 from newsletter.feedback.attribution import Proof
 from newsletter.i18n.messages import msg
+from newsletter.meanwhile import merge_changes
 
 #: A refusal for one of these reasons speaks of the sender or the message, not of the person.
 OF_THE_SENDER = frozenset(
@@ -117,13 +118,25 @@ def load_policy(session: Session, newsletter_id: int) -> FeedbackPolicy:
 
 
 def set_policy(
-    session: Session, actor: Actor, newsletter: NewsletterRow, policy: FeedbackPolicy
+    session: Session,
+    actor: Actor,
+    newsletter: NewsletterRow,
+    policy: FeedbackPolicy,
+    *,
+    shown: str = "",
 ) -> None:
     """Set a newsletter's policy, with who did into the audit log.
 
+    ``shown`` is what the form showed; see `newsletter.meanwhile`.
+
     Raises:
         ListError: A number is out of range.
+        ChangedMeanwhileError: Somebody else changed the same.
     """
+    # There may be no row of it yet: the newsletter is what two at once wait for.
+    session.refresh(newsletter, with_for_update={"key_share": True})
+    kept = load_policy(session, newsletter.id)
+    policy = merge_changes(shown, policy, kept).demand()
     save_policy(session, newsletter.id, policy)
     record_event(
         session,

@@ -54,14 +54,25 @@ def create_newsletter(
 
 
 def change_settings(
-    session: Session, actor: Actor, newsletter_id: int, settings: NewsletterSettings
+    session: Session,
+    actor: Actor,
+    newsletter_id: int,
+    settings: NewsletterSettings,
+    *,
+    shown: str = "",
 ) -> None:
     """Change a newsletter's settings; see `publications.change_newsletter`.
 
+    ``shown`` is what the form showed; see `newsletter.meanwhile`.
+
     Raises:
         ListError: A setting is wrong.
+        ChangedMeanwhileError: Somebody else changed the same.
     """
-    row = session.get_one(NewsletterRow, newsletter_id)
+    row = session.get_one(
+        NewsletterRow, newsletter_id, with_for_update={"key_share": True}, populate_existing=True
+    )
+    settings = publications.merge_settings(shown, settings, row).demand()
     changed = publications.change_newsletter(row, settings)
     if changed:
         record_event(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -21,6 +21,7 @@ from newsletter.i18n.language import Language, read_language
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.checks.links import find_url_fault
 from newsletter.issues.translations import MOST_TRANSLATIONS
+from newsletter.meanwhile import Merged, merge_changes
 from newsletter.newsletters.look.designs import find_design
 from newsletter.newsletters.look.model import look_to_json
 
@@ -187,6 +188,15 @@ def settings_of_newsletter(row: NewsletterRow) -> NewsletterSettings:
     """Return a newsletter's settings."""
     values = {field.name: getattr(row, field.name) for field in fields(NewsletterSettings)}
     return NewsletterSettings(**values | {"languages": tuple(row.languages)})
+
+
+def merge_settings(
+    shown: str, settings: NewsletterSettings, row: NewsletterRow
+) -> Merged[NewsletterSettings]:
+    """Return settings beside what others changed meanwhile; see `newsletter.meanwhile`."""
+    tags = (read_language(name) or name for name in settings.languages)
+    normal = replace(settings, languages=tuple(dict.fromkeys(tags)))
+    return merge_changes(shown, normal, settings_of_newsletter(row))
 
 
 def change_newsletter(

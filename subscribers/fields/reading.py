@@ -88,6 +88,14 @@ def written_value(value: Value | None) -> str:
             return str(value)
 
 
+def form_value(field: Field, value: Value | None) -> object:
+    """Return a value as the field's input in a form sends it back, where nobody changes it."""
+    if field.type is not FieldType.CHOICES:
+        return written_value(value)
+    chosen = value if isinstance(value, list) else []
+    return [option.value for option in field.options if option.value in chosen]
+
+
 def _quoted(text: str) -> str:
     doubled = text.replace('"', '""')
     return f'"{doubled}"' if _SEPARATORS.search(text) else text

@@ -41,7 +41,7 @@ def write_values(
     """
     hold_group(session, newsletter_id)
     values = read_values(list_fields(session, newsletter_id), given)
-    relations = _hold_relations(session, newsletter_id, subscriber_id)
+    relations = hold_relations(session, newsletter_id, subscriber_id)
     own = next((r for r in relations if r.newsletter_id == newsletter_id), None)
     if own is None:
         raise NotFoundError(
@@ -65,7 +65,7 @@ def _is_same(one: object, other: object) -> bool:
     return type(one) is type(other) and one == other
 
 
-def _hold_relations(
+def hold_relations(
     session: Session, newsletter_id: int, subscriber_id: int
 ) -> list[SubscriptionRow]:
     """Return somebody's subscriptions within a group, while nobody else writes or joins for them.
@@ -140,7 +140,7 @@ def unite_values(
         The keys of the fields whose values are others than before in one of the newsletters.
     """
     hold_group(session, newsletter_id)
-    relations = _hold_relations(session, newsletter_id, subscriber_id)
+    relations = hold_relations(session, newsletter_id, subscriber_id)
     sets = [(given_at, dict(brought))]
     for relation in relations:
         held_since = relation.changed_at or relation.confirmed_at or relation.consented_at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
@@ -15,6 +16,7 @@ from newsletter.database.tables import FormRow, FormSiteRow, FormTallyRow, JoinR
 from newsletter.errors import ConflictError, ListError, Place
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing, Number
+from newsletter.meanwhile import merge_changes
 from subscribers.fields.store import list_fields
 from subscribers.forms.model import (
     MOST_FORMS,
@@ -56,14 +58,20 @@ def add_form(session: Session, actor: Actor, newsletter_id: int, draft: JoinForm
     return form_of_row(row)
 
 
-def change_form(session: Session, actor: Actor, newsletter_id: int, form: JoinForm) -> JoinForm:
+def change_form(
+    session: Session, actor: Actor, newsletter_id: int, form: JoinForm, *, shown: str = ""
+) -> JoinForm:
     """Change a form, which is known by its short name.
+
+    ``shown`` is what the page showed; see `newsletter.meanwhile`.
 
     Raises:
         ListError: The definition is wrong.
         NotFoundError: There is no such form.
+        ChangedMeanwhileError: Somebody else changed the same.
     """
     row = _hold(session, newsletter_id, form.slug)
+    form = merge_changes(shown, replace(form, id=row.id), form_of_row(row)).demand()
     before, after = _columns(form_of_row(row)), _columns(_check(session, newsletter_id, form))
     for name, value in after.items():
         setattr(row, name, value)

@@ -29,7 +29,7 @@ _DRAFT = PersonDraft(
     language="English",
     time_zone="Asia/Seoul",
     html=False,
-    tags='press, "a, b"',
+    tags=("press", "a, b"),
     values={"city": "千葉", "topic": ["防災"], "age": ""},
 )
 
@@ -118,7 +118,7 @@ def test_nobody_is_added_who_is_there_left_or_must_be_left_alone(stage: Stage) -
         ("not an address", {}, "address"),
         (_ADDRESS, {"language": "Klingonish"}, "language"),
         (_ADDRESS, {"time_zone": "Moon/Base"}, "time_zone"),
-        (_ADDRESS, {"tags": "x" * 65}, "tags"),
+        (_ADDRESS, {"tags": ("x" * 65,)}, "tags"),
         (_ADDRESS, {"values": {"age": "old"}}, "age"),
     ],
 )
@@ -143,7 +143,7 @@ def test_an_edit_changes_what_is_known_and_not_who_gets_mail(stage: Stage) -> No
             mailing_id=None,
             way=UnsubscribeWay.PAGE,
         )
-    wanted = replace(_DRAFT, name="茜", tags="vip", values={"city": "", "age": "30"})
+    wanted = replace(_DRAFT, name="茜", tags=("vip",), values={"city": "", "age": "30"})
     changed = _edit(stage, number, wanted)
     row, tags = _known(stage, number)
     assert (row.state, row.name, tags) == (SubscriptionState.UNSUBSCRIBED, "茜", {"vip"})

@@ -25,6 +25,7 @@ from newsletter.errors import ConflictError, ListError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.mailings.digests.entries import forget_waiting
 from newsletter.mailings.ledger.schedule import Schedule, first_hour
+from newsletter.meanwhile import merge_changes
 from newsletter.newsletters.rhythm import Rule
 
 #: A digest's rule as it is kept.
@@ -108,16 +109,22 @@ def set_digest(
     newsletter: NewsletterRow,
     frequency: Frequency,
     terms: DigestTerms,
+    *,
+    shown: str = "",
 ) -> None:
     """Offer a digest by these terms, or no more; what waits for its readers goes with the next.
 
+    ``shown`` is what the form showed; see `newsletter.meanwhile`.
+
     Raises:
         ListError: A term is wrong; the place names it.
+        ChangedMeanwhileError: Somebody else changed the same.
     """
     if frequency not in DIGESTS:
         raise ListError(msg("A digest is weekly or monthly."), place=Place(field="frequency"))
-    _demand_terms(frequency, terms)
     rule = session.get(DigestRule, (newsletter.id, frequency), with_for_update=True)
+    terms = merge_changes(shown, terms, terms_of(rule, frequency)).demand()
+    _demand_terms(frequency, terms)
     if rule is None:
         rule = DigestRule(newsletter_id=newsletter.id, frequency=frequency, paused=False)
     rule.offered, rule.day, rule.hour = terms.offered, terms.day, terms.hour

@@ -28,12 +28,14 @@ from newsletter.mailings.digests.rules import (
     terms_of,
 )
 from newsletter.mailings.planning.shown_as import sample_reader
+from newsletter.meanwhile import ChangedMeanwhileError, merge_changes, shown_of
 from newsletter.newsletters.publications import Newsletter
 from newsletter.newsletters.templates import own_templates
 from newsletter.rendering.environment import templates_in
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, SeeingVisit, Visit, newsletter_of
 from newsletter.web.issues.proof import in_frame, show_to_reader
+from newsletter.web.meanwhile import worded_clash
 from newsletter.web.newsletters.template_names import structure_name
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
@@ -51,10 +53,11 @@ class _Form(BaseModel):
     introduction: _Text = ""
     detail: DigestDetail = DigestDetail.SUMMARIES
     template: _Text = ""
+    shown: Annotated[str, Field(max_length=20_000)] = ""
 
     def terms(self) -> DigestTerms:
         """Return them as a value."""
-        values: dict[str, Any] = self.model_dump()
+        values: dict[str, Any] = self.model_dump(exclude={"shown"})
         values["introduction"] = self.introduction.replace("\r\n", "\n").strip()
         return DigestTerms(**values)
 
@@ -78,8 +81,9 @@ class _Page:
         *,
         error: NewsletterError | None = None,
         typed: tuple[Frequency, DigestTerms] | None = None,
+        begun: str = "",
     ) -> HTMLResponse:
-        """Show it, with what was typed and what is wrong with that."""
+        """Show it, with what was typed on the page that ``begun`` showed, and what is wrong."""
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
             rules = find_rules(session, row.id)
@@ -95,9 +99,10 @@ class _Page:
                     except NewsletterError as failed:
                         fault = failed.in_language(visit.language)
                 terms = terms_of(rule, frequency)
+                kept = shown_of(terms)
                 if typed is not None and typed[0] is frequency:
-                    terms = typed[1]
-                shown.append((frequency, rule, terms, preview, fault))
+                    terms, kept = typed[1], begun or kept
+                shown.append((frequency, rule, terms, preview, fault, kept))
             digests = list_digests(session, row.id)
         return self.pages.show_to(
             visit,
@@ -117,6 +122,26 @@ class _Page:
             wrong=typed[0].value if typed and error else "",
             notice=request.query_params.get("done", ""),
         )
+
+    def change(self, visit: Visit, request: Request, frequency: Frequency, form: _Form) -> Response:
+        """Take the terms of a digest, or say what is wrong with them."""
+        terms = form.terms()
+        with reading(self.engine) as session:
+            row = newsletter_of(session, visit)
+            kept = terms_of(find_rules(session, row.id).get(frequency), frequency)
+        try:
+            with transaction(self.engine) as session:
+                row = newsletter_of(session, visit)
+                self.demand_template(row, terms.template)
+                set_digest(session, visit.actor, row, frequency, terms, shown=form.shown)
+        except ChangedMeanwhileError as error:
+            merged = merge_changes(form.shown, terms, kept).value
+            clash = worded_clash(error)
+            return self.show(visit, request, error=clash, typed=(frequency, merged))
+        except ListError as error:
+            typed = (frequency, terms)
+            return self.show(visit, request, error=error, typed=typed, begun=form.shown)
+        return _back(request, f"/{frequency}", "saved")
 
     def demand_template(self, row: Newsletter, name: str) -> None:
         """Refuse a template that does not exist.
@@ -159,15 +184,7 @@ def digests_router(engine: Engine, settings: Settings, pages: Pages) -> Router:
     def change(
         frequency: str, visit: AdministratorVisit, request: Request, form: _TypedForm
     ) -> Response:
-        chosen, terms = _frequency(frequency), form.terms()
-        try:
-            with transaction(engine) as session:
-                row = newsletter_of(session, visit)
-                page.demand_template(row, terms.template)
-                set_digest(session, visit.actor, row, chosen, terms)
-        except ListError as error:
-            return page.show(visit, request, error=error, typed=(chosen, terms))
-        return _back(request, f"/{frequency}", "saved")
+        return page.change(visit, request, _frequency(frequency), form)
 
     @router.post("/{frequency}/pause")
     def pause(frequency: str, visit: AdministratorVisit, request: Request) -> Response:

@@ -25,6 +25,7 @@ from newsletter.feedback.policy import (
 )
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
+from newsletter.meanwhile import ChangedMeanwhileError, merge_changes, shown_of
 from newsletter.newsletters.actions import change_settings, create_newsletter
 from newsletter.newsletters.look.designs import DESIGNS, find_design
 from newsletter.newsletters.publications import (
@@ -32,12 +33,14 @@ from newsletter.newsletters.publications import (
     NewsletterDraft,
     NewsletterSettings,
     find_faults,
+    merge_settings,
     settings_of_newsletter,
 )
 from newsletter.newsletters.templates import own_templates
 from newsletter.rendering.environment import templates_in
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, Visit, newsletter_of
+from newsletter.web.meanwhile import worded_clash
 from newsletter.web.newsletters.template_names import structure_name
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
@@ -72,12 +75,13 @@ class _Form(BaseModel):
     description: _Text = ""
     approval_required: bool = False
     count_clicks: bool = False
+    shown: Annotated[str, Field(max_length=100_000)] = ""
 
     def values(self) -> dict[str, Any]:
         """Return them without the spaces around, and with one kind of line end."""
         values = {
             name: value.replace("\r\n", "\n").strip() if type(value) is str else value
-            for name, value in self.model_dump().items()
+            for name, value in self.model_dump(exclude={"shown"}).items()
         }
         languages = map(str.strip, _BETWEEN_LANGUAGES.split(self.languages))
         return values | {"languages": tuple(filter(None, languages))}
@@ -119,15 +123,26 @@ class _Page:
         row: Newsletter | None = None,
         policy: FeedbackPolicy | None = None,
         faults: Mapping[str, Message] | None = None,
+        error: ConflictError | None = None,
+        shown: str = "",
+        shown_policy: str = "",
     ) -> HTMLResponse:
-        """Render it; a newsletter that is yet to be made has no ``row``."""
+        """Render it; a newsletter that is yet to be made has no ``row``.
+
+        ``shown`` and ``shown_policy`` are what the page showed that faults were found on; what is
+        saved now without.
+        """
+        kept_policy = self._policy_of(row)
         return self._pages.show_to(
             visit,
             request,
             "newsletters/settings.html",
-            status=400 if faults else 200,
+            status=409 if error else 400 if faults else 200,
             row=row,
-            policy=policy or self._policy_of(row),
+            error=error.in_language(visit.language) if error else "",
+            shown=shown or (shown_of(settings_of_newsletter(row)) if row else ""),
+            policy=policy or kept_policy,
+            shown_policy=shown_policy or shown_of(kept_policy),
             most={"soft": MOST_SOFT, "days": MOST_DAYS},
             wanted=settings,
             slug=settings.slug if isinstance(settings, NewsletterDraft) else "",
@@ -195,8 +210,13 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> Rout
             row = newsletter_of(session, visit)
             faults = page.faults(settings, row)
             if faults:
-                return page.show(visit, request, settings, row=row, faults=faults)
-            change_settings(session, visit.actor, row.id, settings)
+                return page.show(visit, request, settings, row=row, faults=faults, shown=form.shown)
+            try:
+                change_settings(session, visit.actor, row.id, settings, shown=form.shown)
+            except ChangedMeanwhileError as error:
+                merged = merge_settings(form.shown, settings, row).value
+                clash = worded_clash(error)
+                return page.show(visit, request, merged, row=row, error=clash)
         return RedirectResponse(f"{request.url.path}?done=saved", status_code=303)
 
     _add_policy(router, engine, page)
@@ -211,6 +231,7 @@ def _add_policy(router: Router, engine: Engine, page: _Page) -> None:
         soft_limit: Annotated[int, Form()],
         soft_days: Annotated[int, Form()],
         complaint_everywhere: Annotated[bool, Form()] = False,  # noqa: FBT002 - a form's field
+        shown: Annotated[str, Form(max_length=1000)] = "",
     ) -> Response:
         policy = FeedbackPolicy(
             soft_limit=soft_limit,
@@ -220,7 +241,17 @@ def _add_policy(router: Router, engine: Engine, page: _Page) -> None:
         with transaction(engine) as session:
             row = newsletter_of(session, visit)
             try:
-                set_policy(session, visit.actor, row, policy)
+                set_policy(session, visit.actor, row, policy, shown=shown)
+            except ChangedMeanwhileError as error:
+                kept = load_policy(session, row.id)
+                return page.show(
+                    visit,
+                    request,
+                    settings_of_newsletter(row),
+                    row=row,
+                    policy=merge_changes(shown, policy, kept).value,
+                    error=worded_clash(error),
+                )
             except ListError as error:
                 message = error.message
                 field = error.place.field if error.place else None
@@ -231,6 +262,7 @@ def _add_policy(router: Router, engine: Engine, page: _Page) -> None:
                     row=row,
                     policy=policy,
                     faults={field or "soft_limit": message},
+                    shown_policy=shown,
                 )
         return RedirectResponse(f"/newsletters/{row.slug}/settings?done=saved", status_code=303)
 

@@ -13,15 +13,17 @@ from starlette.datastructures import FormData
 from newsletter.database.engine import reading, transaction
 from newsletter.errors import ConflictError, ListError, NewsletterError
 from newsletter.i18n.language import time_zone_names
+from newsletter.meanwhile import ChangedMeanwhileError, merge_changes, shown_of
 from newsletter.tokens import Pseudonyms
 from newsletter.web.access import SubscribersVisit, Visit, newsletter_of
+from newsletter.web.meanwhile import worded_clash
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, SubmittedForm
 from newsletter.web.subscribers.field_inputs import inputs_of, submitted
 from subscribers.actions import find_standing
-from subscribers.editing import Ground, PersonDraft, add_person, edit_person
-from subscribers.fields.model import Field, current_values
-from subscribers.fields.reading import written_value
+from subscribers.editing import Ground, PersonDraft, add_person, edit_person, known_draft
+from subscribers.fields.model import Field
+from subscribers.fields.reading import split_options, written_value
 from subscribers.fields.store import list_fields
 from subscribers.frequency import offered_frequencies
 
@@ -34,6 +36,7 @@ class _Typed:
 
     draft: PersonDraft
     address: str = ""
+    shown: str = ""
     ground: Ground = _NO_GROUND
     number: int | None = None
     error: NewsletterError | None = None
@@ -69,6 +72,7 @@ class _PersonPages:
             typed=typed,
             errors=errors,
             error=message if message and not typed.place else "",
+            tags=written_value([*typed.draft.tags]),
             inputs=inputs_of(fields, typed.draft.values, visit.language, errors=errors),
             frequencies=frequencies,
             zones=time_zone_names(visit.language),
@@ -83,29 +87,27 @@ class _PersonPages:
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
             standing = find_standing(session, row.id, number)
-            fields = list_fields(session, row.id)
-        relation = standing.subscription
-        draft = PersonDraft(
-            name=relation.name,
-            language=relation.language,
-            time_zone=relation.time_zone,
-            html=relation.format != "text",
-            frequency=relation.frequency.value,
-            tags=written_value([*standing.tags]),
-            values=current_values(fields, relation.attributes),
-        )
-        return _Typed(draft=draft, address=standing.person.address or "", number=number)
+            draft = known_draft(session, row.id, number)
+        address = standing.person.address or ""
+        return _Typed(draft=draft, address=address, number=number, shown=shown_of(draft))
 
     def change(self, visit: Visit, request: Request, number: int, form: FormData) -> Response:
         """Take the form of somebody known."""
         before = self.edited(visit, number)
-        draft = _draft_of(form, self._fields(visit))
+        fields = self._fields(visit)
+        draft, shown = _draft_of(form, fields), str(form.get("shown", ""))
         try:
             with transaction(self.engine) as session:
                 newsletter_id = newsletter_of(session, visit).id
-                edit_person(session, visit.actor, newsletter_id, number, draft)
+                edit_person(session, visit.actor, newsletter_id, number, draft, shown=shown)
+        except ChangedMeanwhileError as error:
+            merged = merge_changes(shown, draft, before.draft).value
+            names = {f"values.{each.key}": each.named for each in fields}
+            clash = worded_clash(error, names)
+            return self.show(visit, request, replace(before, draft=merged, error=clash))
         except (ListError, ConflictError) as error:
-            return self.show(visit, request, replace(before, draft=draft, error=error))
+            typed = replace(before, draft=draft, shown=shown, error=error)
+            return self.show(visit, request, typed)
         return RedirectResponse(request.url.path.removesuffix("/edit"), status_code=303)
 
     def add(self, visit: Visit, request: Request, form: FormData) -> Response:
@@ -172,6 +174,6 @@ def _draft_of(form: FormData, fields: Sequence[Field]) -> PersonDraft:
         time_zone=str(form.get("time_zone", "")),
         html=form.get("format") != "text",
         frequency=str(form.get("frequency", "")),
-        tags=str(form.get("tags", ""))[:5000],
+        tags=tuple(split_options(str(form.get("tags", ""))[:5000])),
         values=submitted(form, fields),
     )

@@ -15,9 +15,11 @@ from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.errors import ConflictError, ListError, NewsletterError
 from newsletter.i18n.language import Language
+from newsletter.meanwhile import ChangedMeanwhileError, merge_changes, shown_of
 from newsletter.newsletters.publications import join_address
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, SubscribersVisit, Visit, newsletter_of
+from newsletter.web.meanwhile import worded_clash
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from newsletter.web.subscribers.join_pages import JoinPages, ShownForm
@@ -42,20 +44,21 @@ class _Typed(BaseModel):
     fields: list[_Text] = Field(default=[], max_length=200)
     tags: _Text = ""
     success_url: _Text = ""
+    shown: Annotated[str, Field(max_length=50_000)] = ""
 
     def form(self, slug: str = "") -> JoinForm:
         """Return it as a value."""
         return JoinForm(
             slug=slug or self.slug.strip(),
-            title=self.title,
-            introduction=self.introduction,
-            button=self.button,
+            title=self.title.strip(),
+            introduction=self.introduction.replace("\r\n", "\n").strip(),
+            button=self.button.strip(),
             language=Language(self.language) if self.language in set(Language) else None,
             asks_name=self.asks_name,
             asks_frequency=self.asks_frequency,
             fields=tuple(self.fields),
-            tags=tuple(self.tags.replace("、", ",").split(",")),
-            success_url=self.success_url,
+            tags=tuple(filter(None, map(str.strip, self.tags.replace("、", ",").split(",")))),
+            success_url=self.success_url.strip(),
         )
 
 
@@ -106,15 +109,21 @@ class _FormsPages:
         request: Request,
         name: str,
         *,
-        wanted: JoinForm | None = None,
+        typed: _Typed | None = None,
         error: NewsletterError | None = None,
     ) -> HTMLResponse:
-        """Render a form's page."""
+        """Render a form's page, with what was typed and what is wrong with that."""
         with reading(self._engine) as session:
             row = newsletter_of(session, visit)
             known = list_fields(session, row.id)
             figures = conversions(session, row.id)
         shown = self._joining.find(row.slug, name)
+        wanted, begun = shown.form, shown_of(shown.form)
+        if isinstance(error, ChangedMeanwhileError) and typed is not None:
+            wanted = merge_changes(typed.shown, typed.form(name), shown.form).value
+            error = worded_clash(error)
+        elif typed is not None:
+            wanted, begun = typed.form(name), typed.shown
         return self._pages.show_to(
             visit,
             request,
@@ -122,7 +131,8 @@ class _FormsPages:
             status=400 if error else 200,
             newsletter=row,
             form=shown.form,
-            wanted=wanted or shown.form,
+            wanted=wanted,
+            begun=begun,
             known=known,
             sites=shown.sites,
             figures=figures.get(shown.form.id or 0, Conversion()),
@@ -230,9 +240,9 @@ def forms_router(  # noqa: C901 - a list of routes
         try:
             with transaction(engine) as session:
                 row = newsletter_of(session, visit)
-                change_form(session, visit.actor, row.id, typed.form(name))
+                change_form(session, visit.actor, row.id, typed.form(name), shown=typed.shown)
         except (ListError, ConflictError) as error:
-            return page.show_one(visit, request, name, wanted=typed.form(name), error=error)
+            return page.show_one(visit, request, name, typed=typed, error=error)
         return _lead(newsletter, f"/{quote(name)}?done=saved")
 
     @router.post("/{name}/delete")

@@ -18,6 +18,7 @@ from newsletter.database.vocabulary import Frequency, UnsubscribeWay
 from newsletter.errors import ListError
 from newsletter.i18n.language import Language, nearest_language, time_zone_names
 from newsletter.mailings.planning.links import read_link
+from newsletter.meanwhile import shown_of
 from newsletter.newsletters.languages import chosen_language, named_languages
 from newsletter.newsletters.publications import get_newsletter
 from newsletter.settings import Settings
@@ -34,7 +35,7 @@ from subscribers.fields.values import values_of
 from subscribers.held_data import data_held
 from subscribers.join_limits import kept_network
 from subscribers.joining import PREFERENCES_PAGE, consent_wording
-from subscribers.preferences import PAUSES, Wishes, join_offered, save_wishes
+from subscribers.preferences import PAUSES, Wishes, join_offered, own_of, save_wishes
 from subscribers.readers import Choice, find_reader, has_moved, is_on_list, known_of, list_choices
 
 
@@ -68,9 +69,11 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
             own = _own_fields(session, ref)
             moved = has_moved(session, ref.subscriber_id)
             held_values = values_of(session, ref.newsletter_id, ref.subscriber_id)
+            shown = shown_of(own_of(session, ref.newsletter_id, ref.subscriber_id))
         shown_ids = frozenset(each.newsletter_id for each in choices if each.subscribed)
         if typed is not None:
             known = replace(known, name=typed.name, format="html" if typed.html else "text")
+            shown = typed.shown
             shown_ids = shown_ids if typed.shown_ids is None else typed.shown_ids
             choices = [
                 replace(
@@ -90,6 +93,7 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
             reader=reader,
             known=known,
             choices=choices,
+            shown=shown,
             shown_ids=sorted(shown_ids),
             ticked=typed.newsletter_ids if typed is not None else frozenset({ref.newsletter_id}),
             moved=moved and not any(choice.subscribed for choice in choices),
@@ -249,6 +253,7 @@ def _wishes_of(form: FormData) -> Wishes:
         shown_ids=frozenset(map(int, filter(_is_number, str(form["shown-newsletters"]).split())))
         if "shown-newsletters" in form
         else None,
+        shown=str(form.get("shown", "")),
     )
 
 

@@ -182,7 +182,7 @@ def _take_tag(session: Session, stage: Stage, number: int) -> None:
 
 
 def _edit_tags(session: Session, stage: Stage, number: int) -> None:
-    draft = PersonDraft(name="葵", language="ja", tags="member,press")
+    draft = PersonDraft(name="葵", language="ja", tags=("member", "press"))
     assert edit_person(session, COMMAND_LINE, stage.newsletter_id, number, draft) == ["tags"]
 
 

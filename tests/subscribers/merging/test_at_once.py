@@ -49,7 +49,7 @@ def _furnish(stage: Stage) -> None:
     begin_series(stage.engine, joined_since=date(2020, 1, 1))
     fields.set_fields(stage.engine, stage.newsletter_id, fields.CITY)
     with transaction(stage.engine) as session:
-        number, draft = stage.subscriber_id(OLD), PersonDraft(tags="press", values={"city": "x"})
+        number, draft = stage.subscriber_id(OLD), PersonDraft(tags=("press",), values={"city": "x"})
         edit_person(session, COMMAND_LINE, stage.newsletter_id, number, draft)
         add_note(session, COMMAND_LINE, stage.newsletter_id, number, "note")
     plan_mailing(stage.engine, stage.mail())

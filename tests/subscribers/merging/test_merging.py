@@ -128,8 +128,8 @@ def test_what_was_known_of_both_is_known_of_one_as_it_was_chosen(stage: Stage) -
     fields.set_fields(stage.engine, stage.newsletter_id, *fields.ALL)
     old = {"city": "千葉", "age": "40", "topic": ["子育て", "防災"]}
     new = {"city": "東京", "plan": "paid", "topic": ["文化"]}
-    _edit(stage, OLD, PersonDraft(name="花子", tags="press, old", values=old))
-    _edit(stage, NEW, PersonDraft(name="鈴木", tags="vip", values=new))
+    _edit(stage, OLD, PersonDraft(name="花子", tags=("press", "old"), values=old))
+    _edit(stage, NEW, PersonDraft(name="鈴木", tags=("vip",), values=new))
     with transaction(stage.engine) as session:
         number = stage.subscriber_id(OLD)
         add_note(session, COMMAND_LINE, stage.newsletter_id, number, "電話あり")
@@ -231,7 +231,7 @@ def test_of_a_mailing_under_way_one_copy_goes_out(stage: Stage) -> None:
     both, alone = stage.mail(), stage.mail(segment='domain = "example.jp" and tag = "press"')
     first = stage.mail(batch_size=1)
     plan_mailing(stage.engine, both)
-    _edit(stage, OLD, PersonDraft(tags="press"))
+    _edit(stage, OLD, PersonDraft(tags=("press",)))
     plan_mailing(stage.engine, alone)
     plan_mailing(stage.engine, first)
     _send(stage, first)
@@ -360,7 +360,7 @@ def test_erasing_the_kept_one_erases_the_other_but_for_what_is_not_theirs(stage:
     third = "third@example.jp"
     join(stage.engine, third)
     _put_on(stage, strange, third)
-    _edit(stage, third, PersonDraft(name="花子", tags="press"))
+    _edit(stage, third, PersonDraft(name="花子", tags=("press",)))
     _merge(stage)
     _merge(stage, merged=third)
     numbers = {each: stage.subscriber_id(each) for each in (OLD, NEW, third)}

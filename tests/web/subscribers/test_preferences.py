@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from lxml import html as lxml_html
 from sqlalchemy import select
 
 from newsletter.database.engine import reading, transaction
@@ -178,6 +179,27 @@ def test_readers_change_what_is_theirs_to_change(reception: Reception, page: str
     nothing = {"newsletter": str(digest), "language": "ja", "field.city": "青葉町"}
     httpx.post(page, data=nothing)
     assert _values(reception) == {"city": "青葉町"}
+
+
+def test_a_page_that_was_open_meanwhile_reverts_nothing_that_it_left_as_shown(
+    reception: Reception, page: str
+) -> None:
+    digest, city = reception.stage.newsletter_id, replace(fields.CITY, reader_may_change=True)
+    fields.set_fields(reception.stage.engine, digest, city, fields.TOPIC)
+    form = {"newsletter": str(digest), "language": "ja", "format": "html", "name": ""}
+    shown = lxml_html.fromstring(httpx.get(page).text).forms[0].fields["shown"]
+    newer = {"name": "花", "format": "text", "field.city": "奈良", "field.topic": ["防災"]}
+    httpx.post(page, data={**form, **newer, "shown": shown})
+
+    older = {"time_zone": "Asia/Seoul", "field.city": "", "field.topic": ["文化"], "shown": shown}
+    httpx.post(page, data={**form, **older})
+
+    assert _values(reception) == {"city": "奈良", "topic": ["防災", "文化"]}
+    with reading(reception.stage.engine) as session:
+        row = session.scalars(select(SubscriptionRow)).one()
+    assert (row.name, row.format, row.time_zone) == ("花", "text", "Asia/Seoul")
+    httpx.post(page, data={**form, "field.city": "千葉", "shown": shown})
+    assert _values(reception) == {"city": "千葉", "topic": ["防災", "文化"]}
 
 
 def test_erasing_asks_first(reception: Reception, page: str) -> None:

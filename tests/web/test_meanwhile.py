@@ -1,0 +1,109 @@
+"""Forms that two have open at once: nobody's change is lost unseen."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from lxml import html
+
+from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.database.engine import transaction
+from newsletter.database.vocabulary import Role
+from subscribers.forms.actions import add_form
+from subscribers.forms.model import JoinForm
+from subscribers.tagging import TagChange, tag_people
+from tests.support import fields
+from tests.support.stage import Stage
+from tests.web.conftest import SignIn
+
+_PERSON = "/newsletters/digest/subscribers/1/edit"
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """What the database does is tested below the page."""
+    return sqlite_url
+
+
+@pytest.fixture
+def client(stage: Stage, sign_in: SignIn) -> httpx.Client:
+    stage.subscribe("a@example.jp")
+    fields.set_fields(stage.engine, stage.newsletter_id, fields.CITY, fields.TOPIC)
+    with transaction(stage.engine) as session:
+        form = JoinForm(slug="fair", title="Autumn fair", tags=("fair", "autumn"))
+        add_form(session, COMMAND_LINE, stage.newsletter_id, form)
+    return sign_in("admin@example.jp", Role.ADMINISTRATOR)
+
+
+def form_of(page: httpx.Response, having: str) -> tuple[str, dict[str, list[str]]]:
+    """Return where the form with an input goes, and all that a browser sends of it unchanged."""
+    whole = html.fromstring(page.text)
+    form = next(form for form in whole.forms if having in form.fields)
+    sent: dict[str, list[str]] = {}
+    for name, value in form.form_values():
+        sent.setdefault(name, []).append(value.removeprefix("\n").replace("\n", "\r\n"))
+    return form.action or page.url.path, sent
+
+
+_SETTINGS, _DIGESTS = "/newsletters/digest/settings", "/newsletters/digest/digests"
+_FORM = "/newsletters/digest/subscribers/forms/fair"
+
+
+def test_of_two_open_forms_each_changes_what_was_changed_in_it(client: httpx.Client) -> None:
+    for path, mine, other in (
+        (_PERSON, ("name", "葵"), ("field.city", "奈良")),
+        (_PERSON, ("field.topic", "防災"), ("tags", "press")),
+        (_PERSON, ("format", "text"), ("time_zone", "Asia/Seoul")),
+        (_SETTINGS, ("name", "まちの便り"), ("languages", "English")),
+        (_SETTINGS, ("soft_limit", "7"), ("soft_days", "30")),
+        (_DIGESTS, ("introduction", "a\r\nb"), ("hour", "10:15")),
+        (_FORM, ("title", "祭"), ("tags", "spring")),
+    ):
+        target, begun = form_of(client.get(path), mine[0])
+        for name, value in (other, mine):
+            client.post(target, data=begun | {name: [value]}, follow_redirects=False)
+
+        _, saved = form_of(client.get(path), mine[0])
+        assert (saved[mine[0]], saved[other[0]]) == ([mine[1]], [other[1]])
+        assert saved == begun | {name: saved[name] for name in (mine[0], other[0], "shown")}
+
+
+def test_who_changes_the_same_sees_what_is_saved_and_replaces_it_only_knowing(
+    client: httpx.Client,
+) -> None:
+    for path, name, values in (
+        (_PERSON, "name", ("葵", "茜")),
+        (_PERSON, "field.city", ("奈良", "大阪")),
+        (_SETTINGS, "description", ("便り", "号外")),
+        (_SETTINGS, "soft_limit", ("7", "9")),
+        (_DIGESTS, "hour", ("10:15", "11:30")),
+        (_FORM, "title", ("祭", "市")),
+    ):
+        target, begun = form_of(client.get(path), name)
+        client.post(target, data=begun | {name: [values[0]]}, follow_redirects=False)
+        refused = client.post(target, data=begun | {name: [values[1]]})
+
+        assert refused.status_code in {400, 409}
+        assert values[0] in html.fromstring(refused.text).text_content()
+        again, typed = form_of(refused, name)
+        assert typed[name] == [values[1]]
+        assert form_of(client.get(path), name)[1][name] == [values[0]]
+        client.post(again, data=typed, follow_redirects=False)
+        assert form_of(client.get(path), name)[1][name] == [values[1]]
+
+
+def test_a_fault_in_an_older_form_makes_nothing_of_it_newer(client: httpx.Client) -> None:
+    target, begun = form_of(client.get(_PERSON), "name")
+    client.post(target, data=begun | {"name": ["葵"]})
+    refused = client.post(target, data=begun | {"language": ["no language"]})
+    target, typed = form_of(refused, "name")
+    client.post(target, data=typed | {"language": ["en"]})
+    assert form_of(client.get(_PERSON), "name")[1]["name"] == ["葵"]
+
+
+def test_tags_that_many_got_meanwhile_stay(client: httpx.Client, stage: Stage) -> None:
+    target, begun = form_of(client.get(_PERSON), "tags")
+    with transaction(stage.engine) as session:
+        tag_people(session, COMMAND_LINE, stage.newsletter_id, TagChange(tag="press"), [1])
+    client.post(target, data=begun | {"tags": ["vip"]})
+    assert form_of(client.get(_PERSON), "tags")[1]["tags"] == ["press, vip"]
