@@ -91,6 +91,7 @@ def test_two_spellings_that_the_dictionary_knows_for_one_word_are_told(
     [
         ("The comittee meets on Friday.", "comittee", "committee"),
         ("Please recieved the definately new form.", "definately", "definitely"),
+        ("Then thier bus leaves.", "thier", "their"),
         ("会場はconferense roomです。", "conferense", "conference"),
         ("Accomodation is included in the fee.", "Accomodation", "Accommodation"),
         ("The occured events of a seperate kind.", "seperate", "separate"),
@@ -116,6 +117,7 @@ def test_an_english_word_that_no_dictionary_has_is_told_with_the_nearest(
         "See https://exmaple.example/recieve or mail recieve@exmaple.example, `recieve`.",
         "Die Sitzung beginnt um neun Uhr und endet gegen elf Uhr im Rathaus.",
         "La réunion commence à neuf heures et finit vers onze heures à la mairie.",
+        "Use redis, imaps, dkim and pids.",
         "Webhooks, URLs, subscribers’ hashtags and a webinar in kanji.",
         "版はv2.3betaで、ファイルはreport_fnal.pdfです。",
         "That that is, is. He had had enough. Very very good.",

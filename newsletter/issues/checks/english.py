@@ -23,8 +23,8 @@ _WORD = re.compile(
 _PREFIXES = ("un", "re", "non", "pre", "sub", "co", "over", "multi")
 #: Shorter ones are abbreviations as often as mistakes.
 _SHORTEST = 4
-#: From how many letters on two of them may be wrong.
-_TWO_WRONG = 8
+#: From how many letters on one may be wrong, and two: in a shorter word, two may be changed about.
+_ONE_WRONG, _TWO_WRONG = 6, 8
 #: A capital makes it a name, unless it is so long and so near to a word.
 _SHORTEST_CAPITALISED = 8
 #: A word met less often, in the dictionary's text of 10¹² words, is no more likely than a name.
@@ -79,8 +79,8 @@ def is_known(word: str) -> bool:
 def nearest_word(word: str) -> str:
     """Return the word that an unknown one most likely stands for; empty where none is near.
 
-    Near is one letter too many, too few, wrong, or two changed about; twice so in long words. Of
-    two as near, the one met more often.
+    Near is one letter too many, too few, wrong, or two changed about; twice so in long words, and
+    in short ones the last alone. Of two as near, the one met more often.
     """
     plain = word.lower()
     capitalised = word[0].isupper()
@@ -91,6 +91,8 @@ def nearest_word(word: str) -> str:
         for other in _by_beginning().get((plain[0], length), ()):
             distance = OSA.distance(plain, other, score_cutoff=limit)
             if distance <= limit and counts[other] >= _RARE:
+                if len(plain) < _ONE_WRONG and sorted(plain) != sorted(other):
+                    continue
                 candidate = (distance, -counts[other], other)
                 best = candidate if best is None else min(best, candidate)
     if best is None:

@@ -132,4 +132,4 @@ def test_the_page_of_a_mail_does_not_lead_to_itself(stage: Stage, site: str) -> 
         assert session.scalar(select(MailingRow.id)) == number
     page = httpx.get(f"{site}/archive/digest/{stage.issue}").text
     assert not re.search(rf'<a\b[^>]*href="[^"]*/archive/digest/{stage.issue}"', page)
-    assert "ブラウザで表示" not in page
+    assert "ブラウザーで表示" not in page
