@@ -466,7 +466,7 @@ def status(
     from newsletter.cli import overview
     from newsletter.cli.console import console, print_json
     from newsletter.cli.send import as_json, show
-    from newsletter.mailings.mailings import list_progress
+    from newsletter.mailings.reports.progress import list_progress
     from newsletter.operations.overview import look
     from workers.transports import relay_names
 

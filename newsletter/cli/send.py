@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from newsletter.issues.store import StoredIssue
     from newsletter.mailings.ledger.schedule import Schedule
-    from newsletter.mailings.mailings import Progress
     from newsletter.mailings.orders.ordering import OrderReview
+    from newsletter.mailings.reports.progress import Progress
     from newsletter.mailings.trials.subjects import SubjectTrial
     from newsletter.newsletters.publications import Newsletter
     from newsletter.settings import Settings
@@ -110,10 +110,10 @@ def send(
     from newsletter.issues.store import find_issue
     from newsletter.mailings.approvals.requests import content_digest
     from newsletter.mailings.ledger.schedule import Schedule, read_hour, read_spread
-    from newsletter.mailings.mailings import progress
     from newsletter.mailings.orders.ordering import Order, order_of, place_order, review_order
     from newsletter.mailings.orders.readiness import check_stored, stored_findings
     from newsletter.mailings.reports.cached_figures import Figures
+    from newsletter.mailings.reports.progress import progress
     from newsletter.mailings.trials.subjects import read_trial
     from newsletter.newsletters.publications import find_newsletter
     from subscribers.segments.saved import segment_text
@@ -465,7 +465,7 @@ def watch_mailing(
 ) -> Progress:
     """Show a bar until the mailing rests, or nothing but deferred deliveries waits."""
     from newsletter.cli.console import progress_bar
-    from newsletter.mailings.mailings import progress
+    from newsletter.mailings.reports.progress import progress
 
     with progress_bar(_("Sending"), quiet=quiet) as bar:
         # The clock runs from the first message on: before, the workers only start and plan.
@@ -482,8 +482,7 @@ def watch_mailing(
 
 
 def _only_deferred(now: Progress) -> bool:
-    deferred = now.counts.get(DeliveryState.DEFERRED, 0)
-    return bool(now.planned) and 0 < deferred == now.planned - now.settled
+    return bool(now.planned) and 0 < now.of(DeliveryState.DEFERRED) == now.waiting
 
 
 def as_json(now: Progress) -> dict[str, Any]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.database.engine import reading
 from newsletter.database.states import CLAIMABLE, moving_batches, moving_deliveries, moving_mailings
 from newsletter.database.tables import (
     BatchRow,
@@ -48,29 +46,8 @@ from newsletter.newsletters.templates import own_templates
 from newsletter.rendering.model import Publisher, RenderedIssue
 from newsletter.rendering.render import render_issue
 
-#: From which states each order of an operator is possible.
+#: States of deliveries that some copy may have left for.
 _MAY_HAVE_LEFT = frozenset({DeliveryState.SENDING, DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN})
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
-    """Where a mailing stands, counted from its ledger."""
-
-    mailing_id: int
-    subject: str
-    state: MailingState
-    planned: int
-    counts: Mapping[DeliveryState, int]
-    halt_reason: Message | None
-    scheduled_at: datetime | None
-    started_at: datetime | None
-    finished_at: datetime | None
-
-    @property
-    def settled(self) -> int:
-        """How many deliveries wait for nothing more."""
-        waiting = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED)
-        return self.planned - sum(self.counts.get(state, 0) for state in waiting)
 
 
 def publisher_of(newsletter: NewsletterRow) -> Publisher:
@@ -271,28 +248,6 @@ def _record_uses(
         record_uses(session, newsletter_id, ContentUser.MAILING, mailing_id, html)
 
 
-def progress(engine: Engine, mailing_id: int) -> Progress:
-    """Return where a mailing stands.
-
-    Raises:
-        NotFoundError: There is no such mailing.
-    """
-    with reading(engine) as session:
-        return _progress(session, find_mailing(session, mailing_id))
-
-
-def list_progress(engine: Engine, *, limit: int = 20) -> Sequence[Progress]:
-    """Return where the newest mailings stand."""
-    with reading(engine) as session:
-        rows = session.scalars(
-            select(MailingRow)
-            .where(MailingRow.kind != MailingKind.NOTICE)
-            .order_by(MailingRow.id.desc())
-            .limit(limit)
-        )
-        return [_progress(session, row) for row in rows.all()]
-
-
 def find_mailing(session: Session, mailing_id: int) -> MailingRow:
     """Return a mailing.
 
@@ -306,25 +261,6 @@ def find_mailing(session: Session, mailing_id: int) -> MailingRow:
             remedy=msg("See the list with: newsletter status."),
         )
     return row
-
-
-def _progress(session: Session, row: MailingRow) -> Progress:
-    counts = session.execute(
-        select(DeliveryRow.state, func.count())
-        .where(DeliveryRow.mailing_id == row.id)
-        .group_by(DeliveryRow.state)
-    )
-    return Progress(
-        mailing_id=row.id,
-        subject=row.title,
-        state=row.state,
-        planned=row.planned,
-        counts=dict(counts.all()),
-        halt_reason=row.halt_reason,
-        scheduled_at=row.scheduled_at,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-    )
 
 
 def waiting(session: Session, mailing_id: int) -> int:

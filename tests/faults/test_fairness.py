@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
-from newsletter.mailings.mailings import progress
+from newsletter.mailings.reports.progress import progress
 from tests.faults.conftest import SetScene
 from tests.support.ports import await_condition
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from newsletter.database.engine import open_engine
 from newsletter.database.vocabulary import DeliveryState, MailingState, UncertainPolicy
-from newsletter.mailings.mailings import progress
+from newsletter.mailings.reports.progress import progress
 from tests.conftest import missing
 from tests.support.lone_worker import lone_worker, order_apart
 from tests.support.orders import resume

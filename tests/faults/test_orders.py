@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.database.vocabulary import DeliveryState, MailingState
-from newsletter.mailings.mailings import progress
+from newsletter.mailings.reports.progress import progress
 from tests.conftest import missing
 from tests.faults.conftest import BATCH, PEOPLE, Scene, SetScene
 from tests.support.clock import moved_clock

@@ -13,7 +13,8 @@ from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg, nmsg, pmsg, written
 from newsletter.i18n.stored import dump_message, load_message
 from newsletter.i18n.values import Choice, Day, Listing, Moment, Number, Size
-from newsletter.mailings.mailings import pause_mailing, progress
+from newsletter.mailings.mailings import pause_mailing
+from newsletter.mailings.reports.progress import progress
 from tests.support.stage import set_stage
 
 _NOON = Moment(datetime(2026, 12, 1, 12, tzinfo=UTC), "Asia/Tokyo")

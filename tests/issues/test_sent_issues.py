@@ -23,14 +23,10 @@ from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import find_issue, save_issue
 from newsletter.mailings.archive import find_publication, list_publications
 from newsletter.mailings.ledger.schedule import Schedule, read_hour
-from newsletter.mailings.mailings import (
-    cancel_mailing,
-    create_mailing,
-    progress,
-    render_stored,
-)
+from newsletter.mailings.mailings import cancel_mailing, create_mailing, render_stored
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.reports.cached_figures import Figures
+from newsletter.mailings.reports.progress import progress
 from newsletter.mailings.reports.reports import list_headlines, summarise
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.samples import sample_issue

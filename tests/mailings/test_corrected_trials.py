@@ -13,10 +13,10 @@ from newsletter.database.vocabulary import BatchState, Verdict
 from newsletter.issues.model import Issue, Paragraph, Text
 from newsletter.issues.store import find_issue
 from newsletter.mailings.archive import find_publication, list_publications
-from newsletter.mailings.mailings import progress
 from newsletter.mailings.planning.content import load_content
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.planning.variants import with_subject
+from newsletter.mailings.reports.progress import progress
 from newsletter.mailings.trials.decisions import decide_due, report_trial
 from newsletter.rendering.slots import fill
 from tests.support.corrections import correct, look, write_correction

@@ -21,10 +21,10 @@ from newsletter.errors import ConflictError, OrderError
 from newsletter.mailings.ledger import leases as ledger
 from newsletter.mailings.ledger.evidence import log_lines, message_ids, taken_by_relay
 from newsletter.mailings.ledger.outcomes import Outcome
-from newsletter.mailings.mailings import progress
 from newsletter.mailings.orders.actions import resume, settle_by_journals, settle_by_log
 from newsletter.mailings.planning.links import refer
 from newsletter.mailings.planning.planning import plan_mailing
+from newsletter.mailings.reports.progress import progress
 from tests.support.ledger import claim
 from tests.support.stage import Stage, set_stage
 from workers.journal import Journal, outcomes_below, read_orphans

@@ -21,8 +21,8 @@ from newsletter.mailings.ledger.dispatch import finish_mailings, take_due_batche
 from newsletter.mailings.ledger.outcomes import Outcome
 from newsletter.mailings.ledger.recording import record_break
 from newsletter.mailings.ledger.settlement import retry_failed, settle_uncertain
-from newsletter.mailings.mailings import progress
 from newsletter.mailings.planning.planning import plan_mailing
+from newsletter.mailings.reports.progress import progress
 from tests.support.ledger import all_of, batch_states, claim, delivery_states, record
 from tests.support.orders import cancel, pause
 from tests.support.stage import Stage, set_stage

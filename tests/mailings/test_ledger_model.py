@@ -37,8 +37,8 @@ from newsletter.mailings.ledger.outcomes import Outcome
 from newsletter.mailings.ledger.recording import record_and_reach
 from newsletter.mailings.ledger.settlement import retry_failed, settle_uncertain
 from newsletter.mailings.ledger.standing import standing
-from newsletter.mailings.mailings import progress
 from newsletter.mailings.planning.planning import plan_mailing
+from newsletter.mailings.reports.progress import progress
 from subscribers.leaving import unsubscribe
 from tests.support.ledger import LEASE_SECONDS, delivery_states, record
 from tests.support.orders import cancel, pause, resume

@@ -12,8 +12,8 @@ from sqlalchemy import Engine, and_, event, exists, func, select
 from newsletter.database.engine import open_engine, reading
 from newsletter.database.tables import BatchRow, DeliveryRow
 from newsletter.database.vocabulary import DeliveryState, MailingState
-from newsletter.mailings.mailings import progress
 from newsletter.mailings.planning.planning import plan_mailing
+from newsletter.mailings.reports.progress import Progress, progress
 from tests.support.orders import cancel
 from tests.support.stage import Stage, set_stage
 
@@ -110,3 +110,18 @@ def test_a_cancelling_that_dies_half_way_has_cancelled_nothing(engine: Engine) -
 
     assert progress(engine, mailing).state is MailingState.SENDING
     assert stage.counts(mailing) == {DeliveryState.QUEUED: 5}
+
+
+def test_what_is_planned_so_far_is_not_settled() -> None:
+    planning = Progress(
+        mailing_id=1,
+        subject="",
+        state=MailingState.PLANNING,
+        planned=0,
+        counts={DeliveryState.QUEUED: 3, DeliveryState.SKIPPED: 1},
+        halt_reason=None,
+        scheduled_at=None,
+        started_at=None,
+        finished_at=None,
+    )
+    assert (planning.waiting, planning.settled) == (3, 1)

@@ -27,8 +27,8 @@ from newsletter.mailings.ledger.settlement import (
     settle_by_policy,
     settle_uncertain,
 )
-from newsletter.mailings.mailings import progress
 from newsletter.mailings.planning.planning import plan_mailing
+from newsletter.mailings.reports.progress import progress
 from tests.support.databases import on_one_database
 from tests.support.orders import cancel
 from tests.support.stage import Stage, set_stage

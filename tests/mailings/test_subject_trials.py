@@ -24,7 +24,6 @@ from newsletter.mailings.archive import find_publication
 from newsletter.mailings.ledger.dispatch import finish_mailings
 from newsletter.mailings.ledger.schedule import Schedule
 from newsletter.mailings.ledger.settlement import settle_uncertain
-from newsletter.mailings.mailings import progress
 from newsletter.mailings.orders.actions import decide_subject
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.planning.variants import (
@@ -34,6 +33,7 @@ from newsletter.mailings.planning.variants import (
     with_subject,
 )
 from newsletter.mailings.reports.clicks import clicks_of, follow
+from newsletter.mailings.reports.progress import progress
 from newsletter.mailings.trials.decisions import decide_due, report_trial
 from newsletter.mailings.trials.subjects import UNDECIDED, SubjectTrial, trial_column
 from newsletter.rendering.slots import fill

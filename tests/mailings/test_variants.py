@@ -37,7 +37,7 @@ from newsletter.issues.walking import walk_texts
 from newsletter.mailings.approvals.requests import content_digest
 from newsletter.mailings.archive import find_publication
 from newsletter.mailings.ledger.schedule import AT_ONCE
-from newsletter.mailings.mailings import progress, render_stored
+from newsletter.mailings.mailings import render_stored
 from newsletter.mailings.orders.ordering import review_order
 from newsletter.mailings.orders.readiness import check_stored, stored_findings
 from newsletter.mailings.orders.test_mails import send_test
@@ -53,6 +53,7 @@ from newsletter.mailings.planning.variants import (
     variant_sent,
 )
 from newsletter.mailings.reports.cached_figures import Figures
+from newsletter.mailings.reports.progress import progress
 from newsletter.rendering.slots import fill
 from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms

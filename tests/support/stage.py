@@ -13,7 +13,8 @@ from newsletter.i18n.language import Language
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import find_issue, save_issue
 from newsletter.mailings.ledger.schedule import AT_ONCE, Schedule
-from newsletter.mailings.mailings import create_mailing, progress, render_stored
+from newsletter.mailings.mailings import create_mailing, render_stored
+from newsletter.mailings.reports.progress import progress
 from newsletter.mailings.trials.subjects import SubjectTrial
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
 from newsletter.samples import sample_issue

@@ -16,7 +16,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, MailingState
 from newsletter.mailings.ledger.database_history import Mark
 from newsletter.mailings.ledger.schedule import Schedule
-from newsletter.mailings.mailings import progress
+from newsletter.mailings.reports.progress import progress
 from tests.support.backup import back_up
 from tests.support.loops import call_apart
 from tests.support.orders import resume

@@ -16,7 +16,7 @@ from newsletter.database.vocabulary import BatchState, DeliveryState, MailingSta
 from newsletter.mailings.ledger.leases import identity_of
 from newsletter.mailings.ledger.outcomes import Outcome
 from newsletter.mailings.ledger.unknown_journals import unknown_journals
-from newsletter.mailings.mailings import progress
+from newsletter.mailings.reports.progress import progress
 from newsletter.settings import Settings
 from tests.support.ledger import batch_states, claim, delivery_states
 from tests.support.loops import call_apart

@@ -27,8 +27,9 @@ from newsletter.database.vocabulary import (
     MailingState,
 )
 from newsletter.errors import NotFoundError
-from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.messages import msg
 from newsletter.mailings.reports.cached_figures import Figure, Figures
+from newsletter.mailings.reports.progress import Counts, Progress, count_states
 from newsletter.mailings.trials.subjects import find_trial
 
 #: So many bars a chart holds, and so many domains are named; the rest is one line.
@@ -56,13 +57,12 @@ _UNDER_WAY = frozenset(
     }
 )
 _ENDED = frozenset({MailingState.FINISHED, MailingState.CANCELLED})
-Counts = Mapping[DeliveryState, int]
 #: Who got no copy, or may not have: address, state, when, status and why.
 Missed = tuple[str, DeliveryState, datetime | None, str, str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MailingSummary:
+class MailingSummary(Progress):
     """One mailing's figures.
 
     Attributes:
@@ -71,40 +71,16 @@ class MailingSummary:
             was refused while it was handed over is rejected, and not among them.
     """
 
-    mailing_id: int
     issue_id: int | None
-    subject: str
     kind: MailingKind
-    state: MailingState
     segment: str
     urgent: bool
-    planned: int
-    counts: Counts
     unsubscribed: int
     complaints: int
     bounced: int
-    halt_reason: Message | None
     restored: bool
-    scheduled_at: datetime | None
     local_hour: str
-    started_at: datetime | None
-    finished_at: datetime | None
     spread: timedelta
-
-    def of(self, state: DeliveryState) -> int:
-        """Return how many deliveries are in a state."""
-        return self.counts.get(state, 0)
-
-    @property
-    def waiting(self) -> int:
-        """How many are yet to be sent."""
-        waits = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED)
-        return sum(self.of(state) for state in waits)
-
-    @property
-    def settled(self) -> int:
-        """How many wait for nothing more."""
-        return sum(self.counts.values()) - self.waiting
 
     def share(self, count: int) -> float:
         """Return a count in percent of what was accepted."""
@@ -282,11 +258,6 @@ def _summary(session: Session, row: MailingRow, figures: Figures) -> MailingSumm
 
 def count_outcomes(session: Session, mailing_id: int) -> Outcomes:
     """Count what became of a mailing; a million deliveries take some tenths of a second."""
-    counts = session.execute(
-        select(DeliveryRow.state, func.count())
-        .where(DeliveryRow.mailing_id == mailing_id)
-        .group_by(DeliveryRow.state)
-    ).all()
     left = session.scalar(
         select(func.count(UnsubscribeEventRow.subscriber_id.distinct())).where(
             UnsubscribeEventRow.mailing_id == mailing_id
@@ -300,7 +271,7 @@ def count_outcomes(session: Session, mailing_id: int) -> Outcomes:
         BounceRow.source != BounceSource.SMTP
     )
     return Outcomes(
-        counts=dict(counts),
+        counts=count_states(session, mailing_id),
         unsubscribed=left or 0,
         complaints=session.scalar(bounces.where(BounceRow.kind == BounceKind.COMPLAINT)) or 0,
         bounced=session.scalar(bounces.where(returned)) or 0,

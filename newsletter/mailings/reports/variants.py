@@ -13,7 +13,7 @@ from newsletter.database.tables import BatchRow, DeliveryRow
 from newsletter.database.vocabulary import BatchState, DeliveryState
 from newsletter.mailings.planning.content import planned_conditions
 from newsletter.mailings.planning.variants import VariantName, met_in, subject_in, with_subject
-from newsletter.mailings.reports.reports import Counts
+from newsletter.mailings.reports.progress import Counts
 from newsletter.mailings.trials.subjects import LETTERS, find_trial
 
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from newsletter.database.states import FINAL
 from newsletter.database.tables import (
     DeliveryRow,
     DraftRow,
@@ -37,7 +38,7 @@ from newsletter.mailings.series.steps import list_steps, steps_in_effect, timing
 
 #: A step that nobody planned for so long is overdue.
 _OVERDUE = timedelta(minutes=15)
-_WAITING = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.DEFERRED)
+_WAITING = frozenset(DeliveryState) - FINAL
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

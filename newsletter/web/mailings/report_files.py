@@ -21,7 +21,8 @@ from newsletter.i18n.messages import msg, pmsg
 from newsletter.i18n.values import Worded
 from newsletter.mailings.ledger.own_replies import worded_reply
 from newsletter.mailings.reports.clicks import LinkClicks
-from newsletter.mailings.reports.reports import Counts, MailingSummary, Missed, Report
+from newsletter.mailings.reports.progress import Counts
+from newsletter.mailings.reports.reports import MailingSummary, Missed, Report
 from newsletter.mailings.reports.variants import VariantReport
 from newsletter.mailings.trials.decisions import TrialReport
 from newsletter.spreadsheets import defuse

@@ -35,7 +35,7 @@ from newsletter.database.vocabulary import (
 from newsletter.errors import ConflictError
 from newsletter.i18n.language import Language
 from newsletter.mailings.ledger.dispatch import finish_mailings
-from newsletter.mailings.mailings import progress
+from newsletter.mailings.reports.progress import progress
 from newsletter.mailings.series.actions import SeriesPlan, move_step, remove_step
 from newsletter.mailings.series.due import Timing
 from newsletter.mailings.series.figures import overdue_series

@@ -9,9 +9,9 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, DeliveryRow, MailingRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, MailingState, Role
-from newsletter.mailings.mailings import progress
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.reports.cached_figures import Figures
+from newsletter.mailings.reports.progress import progress
 from newsletter.mailings.reports.reports import report_on, summarise
 from tests.support.databases import each_database
 from tests.support.stage import Stage
