@@ -30,7 +30,7 @@ from newsletter.mailings.mailings import pause_mailing
 from newsletter.mailings.planning.planning import plan_mailing, plan_restored
 from newsletter.mailings.series.planning import plan_series
 from newsletter.mailings.trials.decisions import decide_due
-from newsletter.newsletters.rhythm import open_due_drafts
+from newsletter.newsletters.recurrence import open_due_drafts
 from newsletter.operations.heartbeats import forget_the_gone
 from subscribers.fields.purging import purge_expired, purge_removed
 from subscribers.forgetting import forget_unconfirmed

@@ -96,7 +96,7 @@ class Action(StrEnum):
     NEWSLETTER_CREATE = "newsletter.create"
     NEWSLETTER_DIGEST = "newsletter.digest"
     NEWSLETTER_LOOK = "newsletter.look"
-    NEWSLETTER_RHYTHM = "newsletter.rhythm"
+    NEWSLETTER_RECURRENCE = "newsletter.recurrence"
     NEWSLETTER_SETTINGS = "newsletter.settings"
     PATTERN_DELETE = "pattern.delete"
     PATTERN_KEEP = "pattern.keep"

@@ -22,7 +22,7 @@ from newsletter.mailings.orders.readiness import check_draft
 from newsletter.mailings.reports.clicks import count_clicks
 from newsletter.mailings.reports.reports import MailingSummary, list_past, list_upcoming, summarise
 from newsletter.newsletters.publications import Newsletter, day_in, list_newsletters
-from newsletter.newsletters.rhythm import next_dates
+from newsletter.newsletters.recurrence import next_dates
 from newsletter.operations.attention import (
     HaltedMailing,
     UnsettledMailing,
@@ -106,7 +106,7 @@ def home_router(workspace: Workspace, pages: Pages) -> Router:
                 slugs={row.id: row.slug for row in rows},
                 drafts=_drafts(session, written),
                 upcoming=list_upcoming(session, seen, limit=_SHOWN),
-                rhythms=next_dates(session, [row.id for row in written]),
+                recurrences=next_dates(session, [row.id for row in written]),
                 names={row.id: row.name for row in rows},
                 outcomes=_outcomes(session, workspace, rows, seen),
                 readers=_readers(session, workspace, [row for row in rows if row.id in seen]),

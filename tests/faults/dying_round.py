@@ -27,7 +27,7 @@ from newsletter.mailings.ledger import dispatch
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.series.planning import plan_series
 from newsletter.mailings.trials.decisions import decide_due
-from newsletter.newsletters.rhythm import open_due_drafts
+from newsletter.newsletters.recurrence import open_due_drafts
 from newsletter.settings import load_settings
 from tests.support import warm
 from tests.support.corrections import confirm_effect, confirm_mail

@@ -72,7 +72,7 @@ from newsletter.database.tables.operation import (
 )
 from newsletter.database.tables.people_view import PeopleViewRow
 from newsletter.database.tables.person_merge import PersonMergeRow
-from newsletter.database.tables.reuse import IssuePatternRow, RhythmRow
+from newsletter.database.tables.reuse import IssuePatternRow, RecurrenceRow
 from newsletter.database.tables.sending import (
     ApprovalRow,
     IssueCommentRow,
@@ -158,8 +158,8 @@ __all__ = [
     "PersonMergeRow",
     "PulseRow",
     "RecoveryCodeRow",
+    "RecurrenceRow",
     "RelayRow",
-    "RhythmRow",
     "RoleGrantRow",
     "SegmentRow",
     "SeriesCopyRow",

@@ -1,4 +1,4 @@
-"""What new issues begin with: patterns that were kept, and the rhythm that opens drafts."""
+"""What new issues begin with: patterns that were kept, and the recurrence that opens drafts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class IssuePatternRow(Base):
     created_at: Mapped[Instant] = mapped_column(default=now)
 
 
-class RhythmRow(Base):
+class RecurrenceRow(Base):
     """How often a newsletter appears, by which its next draft opens by itself.
 
     Attributes:
@@ -39,7 +39,7 @@ class RhythmRow(Base):
         author: The account that set it, by its address.
     """
 
-    __tablename__ = "rhythm"
+    __tablename__ = "recurrence"
 
     newsletter_id: Mapped[int] = mapped_column(
         BigId, ForeignKey("newsletter.id"), primary_key=True, autoincrement=False

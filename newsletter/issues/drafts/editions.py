@@ -14,7 +14,7 @@ from newsletter.issues.drafts.restating import next_number, restate
 from newsletter.issues.model import Issue
 
 #: So many editions back tell how often a newsletter appears.
-_RHYTHM = 9
+_RECENT = 9
 _WEEK = 7
 #: Days between editions from which on they are counted in months.
 _MONTHLY = 26
@@ -69,7 +69,7 @@ def next_date(dates: Sequence[date]) -> date:
     newsletter of one edition is taken for a monthly one. Of days at the calendar's end, which an
     earlier version took, the last comes again.
     """
-    known = sorted(set(dates))[-_RHYTHM:]
+    known = sorted(set(dates))[-_RECENT:]
     last = known[-1]
     try:
         return _next_date(known, last)

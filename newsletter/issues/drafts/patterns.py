@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.database.tables import IssuePatternRow, RhythmRow
+from newsletter.database.tables import IssuePatternRow, RecurrenceRow
 from newsletter.database.vocabulary import ContentUser
 from newsletter.errors import ListError, NotFoundError
 from newsletter.i18n.messages import msg
@@ -84,9 +84,9 @@ def find_pattern(session: Session, newsletter_id: int, name: str) -> Pattern:
 
 
 def delete_pattern(session: Session, pattern: Pattern) -> None:
-    """Take a pattern away; a rhythm that began with it begins with the last issue from then on."""
+    """Delete a pattern; a schedule that began with it begins with the last issue from then on."""
     session.execute(
-        update(RhythmRow).where(RhythmRow.pattern_id == pattern.id).values(pattern_id=None)
+        update(RecurrenceRow).where(RecurrenceRow.pattern_id == pattern.id).values(pattern_id=None)
     )
     session.execute(delete(Pattern).where(Pattern.id == pattern.id))
     forget_uses(session, ContentUser.PATTERN, pattern.id)

@@ -26,7 +26,7 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.mailings.digests.entries import forget_waiting
 from newsletter.mailings.ledger.schedule import Schedule, first_hour
 from newsletter.meanwhile import merge_changes
-from newsletter.newsletters.rhythm import Rule
+from newsletter.newsletters.recurrence import Rule
 
 #: A digest's rule as it is kept.
 DigestRule = DigestRuleRow

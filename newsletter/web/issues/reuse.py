@@ -1,4 +1,4 @@
-"""What new issues begin with: patterns, the last issue, a rhythm; and searching in all of them."""
+"""What new issues begin with: patterns, the last issue, a schedule; searching in all of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from newsletter.newsletters.issue_actions import (
     keep_pattern,
     start_from_pattern,
 )
-from newsletter.newsletters.rhythm import Rule, find_rhythm, set_rhythm
+from newsletter.newsletters.recurrence import Rule, find_recurrence, set_recurrence
 from newsletter.web.access import EditorVisit, Visit, newsletter_of, own
 from newsletter.web.issues.draft_pages import to_duplicate
 from newsletter.web.pages import Pages
@@ -37,7 +37,7 @@ _Number = Annotated[int, Form()]
 
 
 def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list of routes
-    """Return the routes of patterns, rhythm and search."""
+    """Return the routes of patterns, recurrence and search."""
     router = Router(prefix="/newsletters/{newsletter}")
 
     @router.get("/search")
@@ -71,7 +71,7 @@ def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
                 newsletter=row,
                 patterns=list_patterns(session, row.id),
                 lines=list_lines(session, row.id),
-                rhythm=find_rhythm(session, row.id),
+                recurrence=find_recurrence(session, row.id),
                 error=error.in_language(visit.language) if error else "",
                 notice=request.query_params.get("done", ""),
             )
@@ -121,8 +121,8 @@ def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
             )
         return to_duplicate(newsletter, begun, before)
 
-    @router.post("/rhythm", response_model=None)
-    def change_rhythm(
+    @router.post("/recurrence", response_model=None)
+    def change_recurrence(
         newsletter: str,
         visit: EditorVisit,
         request: Request,
@@ -134,7 +134,7 @@ def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
         try:
             with transaction(engine) as session:
                 chosen = get_pattern(session, own(visit), pattern).id if pattern else None
-                set_rhythm(
+                set_recurrence(
                     session,
                     visit.actor,
                     newsletter_of(session, visit),
@@ -145,7 +145,7 @@ def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
                 )
         except ListError as error:
             return _show(visit, request, error)
-        return _to_patterns(newsletter, "rhythm")
+        return _to_patterns(newsletter, "recurrence")
 
     return router
 

@@ -1,4 +1,4 @@
-"""Pages of patterns, rhythm and search."""
+"""Pages of patterns, recurrence and search."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from newsletter.database.tables import AuditEventRow, DraftRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Role
 from newsletter.issues.drafts.saving import open_issue
-from newsletter.newsletters.rhythm import find_rhythm, open_due_drafts
+from newsletter.newsletters.recurrence import find_recurrence, open_due_drafts
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 BASE = "/newsletters/digest"
 
 
-def test_an_issue_is_kept_as_a_pattern_a_rhythm_opens_drafts_and_search_leads_to_the_item(
+def test_an_issue_is_kept_as_a_pattern_a_recurrence_opens_drafts_and_search_leads_to_the_item(
     stage: Stage, sign_in: SignIn
 ) -> None:
     with transaction(stage.engine) as session:
@@ -37,17 +37,19 @@ def test_an_issue_is_kept_as_a_pattern_a_rhythm_opens_drafts_and_search_leads_to
 
     day = (now() + timedelta(days=9)).date()
     rule = form | {"every": "week", "weekday": str(day.weekday()), "days_before": "10"}
-    changed = editor.post(f"{BASE}/rhythm", data=rule | {"pattern": "1", "start": day.isoformat()})
-    assert "The rhythm is changed." in changed.text
+    changed = editor.post(
+        f"{BASE}/recurrence", data=rule | {"pattern": "1", "start": day.isoformat()}
+    )
+    assert "The schedule is changed." in changed.text
     assert open_due_drafts(stage.engine) == 1
     with reading(stage.engine) as session:
         dates = [row.content["issue_date"] for row in session.scalars(select(DraftRow))]
         assert day.isoformat() in dates
         assert session.scalar(select(AuditEventRow.id).where(AuditEventRow.action == "issue.open"))
     assert "draft opens on" in editor.get("/home").text
-    editor.post(f"{BASE}/rhythm", data=form | {"every": ""})
+    editor.post(f"{BASE}/recurrence", data=form | {"every": ""})
     with reading(stage.engine) as session:
-        assert find_rhythm(session, stage.newsletter_id) is None
+        assert find_recurrence(session, stage.newsletter_id) is None
 
     found = editor.get(f"{BASE}/search", params={"q": "受付票"}).text
     assert "<mark>受付票</mark>" in found

@@ -86,7 +86,7 @@ _TABLES = (
     "list_piece",
     "list_problems",
     "issue_pattern",
-    "rhythm",
+    "recurrence",
     "link_check",
     "digest_rule",
     "digest",
@@ -1048,7 +1048,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sqlite_autoincrement=True,
     )
     op.create_table(
-        "rhythm",
+        "recurrence",
         sa.Column("newsletter_id", _ID, autoincrement=False, nullable=False),
         sa.Column("every", sa.String(32), nullable=False),
         sa.Column("weekday", sa.Integer(), server_default="0", nullable=False),
@@ -1058,14 +1058,14 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("next_on", sa.Date(), nullable=False),
         sa.Column("author", sa.String(length=320), nullable=False),
         sa.ForeignKeyConstraint(
-            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_rhythm_newsletter_id")
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_recurrence_newsletter_id")
         ),
         sa.ForeignKeyConstraint(
-            ["pattern_id"], ["issue_pattern.id"], name=op.f("fk_rhythm_pattern_id")
+            ["pattern_id"], ["issue_pattern.id"], name=op.f("fk_recurrence_pattern_id")
         ),
-        sa.PrimaryKeyConstraint("newsletter_id", name=op.f("pk_rhythm")),
+        sa.PrimaryKeyConstraint("newsletter_id", name=op.f("pk_recurrence")),
     )
-    op.create_index(op.f("ix_rhythm_next_on"), "rhythm", ["next_on"], unique=False)
+    op.create_index(op.f("ix_recurrence_next_on"), "recurrence", ["next_on"], unique=False)
     op.create_table(
         "issue_comment",
         sa.Column("id", _ID, autoincrement=True, nullable=False),

@@ -1,4 +1,4 @@
-"""A rhythm opens one draft, at whatever step the worker that opens it dies."""
+"""A recurrence opens one draft, at whatever step the worker that opens it dies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, DraftRevisionRow, DraftRow
 from newsletter.database.vocabulary import Every
 from newsletter.newsletters.publications import find_newsletter
-from newsletter.newsletters.rhythm import Rule, find_rhythm, open_due_drafts, set_rhythm
+from newsletter.newsletters.recurrence import Rule, find_recurrence, open_due_drafts, set_recurrence
 from tests.faults.dying_round import die_at_each_step
 from tests.support.stage import set_stage
 
@@ -23,7 +23,7 @@ _NEXT, _AFTER = date(2031, 1, 9), date(2031, 1, 16)
 def test_one_draft_is_opened_whenever_the_worker_dies(engine: Engine, database_url: str) -> None:
     stage = set_stage(engine)
     with transaction(engine) as session:
-        set_rhythm(
+        set_recurrence(
             session,
             COMMAND_LINE,
             find_newsletter(session, "digest"),
@@ -42,6 +42,6 @@ def test_one_draft_is_opened_whenever_the_worker_dies(engine: Engine, database_u
         assert session.scalar(select(func.count()).select_from(DraftRevisionRow)) == 1
         opened = select(AuditEventRow.object).where(AuditEventRow.action == Action.ISSUE_OPEN)
         assert session.scalars(opened).all() == [f"draft {draft.id}"]
-        rhythm = find_rhythm(session, stage.newsletter_id)
-        assert rhythm is not None
-        assert rhythm.next_on == _AFTER
+        recurrence = find_recurrence(session, stage.newsletter_id)
+        assert recurrence is not None
+        assert recurrence.next_on == _AFTER

@@ -1,7 +1,7 @@
-"""Rhythm: on which dates a newsletter appears, and the drafts that open by themselves before them.
+"""Recurrence: on which dates a newsletter appears, and the drafts that open before them.
 
-A draft opens in the transaction that moves the rhythm to its next date, and only where that still
-stands where it was read: of two hosts, or after a kill, each date opens exactly one draft.
+A draft opens in the transaction that moves the recurrence to its next date, and only where it
+still is at the date that was read: on two hosts, or after a kill, each date opens just one draft.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from newsletter.database.tables import (
     IssuePatternRow,
     IssueRow,
     NewsletterRow,
-    RhythmRow,
+    RecurrenceRow,
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Every
@@ -33,8 +33,8 @@ from newsletter.issues.drafts.duplicating import start_from
 from newsletter.issues.drafts.saving import create_draft
 from newsletter.issues.model import Issue, issue_from_json
 
-#: A rhythm as it is kept.
-Rhythm = RhythmRow
+#: A recurrence as it is kept.
+Recurrence = RecurrenceRow
 _DAYS = 7
 _LAST_DAY = 31
 _EARLIEST = 60
@@ -42,7 +42,7 @@ _EARLIEST = 60
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
-    """On which dates; see `RhythmRow` for its numbers.
+    """On which dates; see `RecurrenceRow` for its numbers.
 
     Raises:
         ListError: A number is out of its range.
@@ -56,7 +56,7 @@ class Rule:
         by_day = self.every is Every.MONTH_DAY
         fits = range(1, _LAST_DAY + 1) if by_day else (-1, 1, 2, 3, 4)
         if self.weekday not in range(_DAYS) or self.ordinal not in fits:
-            raise ListError(msg("This rhythm has no dates."), remedy=msg("Choose another day."))
+            raise ListError(msg("This schedule has no dates."), remedy=msg("Choose another day."))
 
     def first_from(self, day: date) -> date:
         """Return the first date from a day on, that day included."""
@@ -86,17 +86,17 @@ class Rule:
         return first + timedelta(days=offset + _DAYS * (self.ordinal - 1))
 
 
-def rule_of(rhythm: Rhythm) -> Rule:
-    """Return the dates of a rhythm as it is kept."""
-    return Rule(every=rhythm.every, weekday=rhythm.weekday, ordinal=rhythm.ordinal)
+def rule_of(recurrence: Recurrence) -> Rule:
+    """Return the dates of a recurrence as it is kept."""
+    return Rule(every=recurrence.every, weekday=recurrence.weekday, ordinal=recurrence.ordinal)
 
 
-def find_rhythm(session: Session, newsletter_id: int) -> Rhythm | None:
-    """Return a newsletter's rhythm, if it has one."""
-    return session.get(Rhythm, newsletter_id)
+def find_recurrence(session: Session, newsletter_id: int) -> Recurrence | None:
+    """Return a newsletter's recurrence, if it has one."""
+    return session.get(Recurrence, newsletter_id)
 
 
-def set_rhythm(
+def set_recurrence(
     session: Session,
     actor: Actor,
     newsletter: NewsletterRow,
@@ -122,7 +122,7 @@ def set_rhythm(
     """
     if days_before not in range(_EARLIEST + 1):
         raise ListError(msg("A draft opens 0 to {most} days before its date.", most=_EARLIEST))
-    row = session.get(Rhythm, newsletter.id, with_for_update=True)
+    row = session.get(Recurrence, newsletter.id, with_for_update=True)
     details: dict[Detail, object] = {"every": "never"}
     if rule is None:
         if row is not None:
@@ -131,7 +131,7 @@ def set_rhythm(
         today = now().astimezone(ZoneInfo(newsletter.time_zone)).date()
         first = rule.first_from(max(start or today, today))
         if row is None:
-            row = Rhythm(newsletter_id=newsletter.id)
+            row = Recurrence(newsletter_id=newsletter.id)
             session.add(row)
         row.every, row.weekday, row.ordinal = rule.every, rule.weekday, rule.ordinal
         row.days_before, row.pattern_id = days_before, pattern_id
@@ -141,7 +141,7 @@ def set_rhythm(
     record_event(
         session,
         actor,
-        Action.NEWSLETTER_RHYTHM,
+        Action.NEWSLETTER_RECURRENCE,
         object=newsletter.slug,
         newsletter_id=newsletter.id,
         details=details,
@@ -151,7 +151,9 @@ def set_rhythm(
 def next_dates(session: Session, newsletter_ids: Sequence[int]) -> Sequence[tuple[int, date, date]]:
     """Return newsletters with the date of their next issue and the day its draft opens."""
     rows = session.scalars(
-        select(Rhythm).where(Rhythm.newsletter_id.in_(newsletter_ids)).order_by(Rhythm.next_on)
+        select(Recurrence)
+        .where(Recurrence.newsletter_id.in_(newsletter_ids))
+        .order_by(Recurrence.next_on)
     )
     return [
         (row.newsletter_id, row.next_on, row.next_on - timedelta(days=row.days_before))
@@ -164,8 +166,8 @@ def open_due_drafts(engine: Engine, moment: datetime | None = None) -> int:
     moment = moment or now()
     with reading(engine) as session:
         rows = session.execute(
-            select(Rhythm, NewsletterRow.time_zone).join(
-                NewsletterRow, NewsletterRow.id == Rhythm.newsletter_id
+            select(Recurrence, NewsletterRow.time_zone).join(
+                NewsletterRow, NewsletterRow.id == Recurrence.newsletter_id
             )
         ).all()
         due = [
@@ -177,27 +179,27 @@ def open_due_drafts(engine: Engine, moment: datetime | None = None) -> int:
     return sum(_open(engine, row, moment) for row in due)
 
 
-def _open(engine: Engine, rhythm: Rhythm, moment: datetime) -> bool:
-    day, rule = rhythm.next_on, rule_of(rhythm)
+def _open(engine: Engine, recurrence: Recurrence, moment: datetime) -> bool:
+    day, rule = recurrence.next_on, rule_of(recurrence)
     with transaction(engine) as session:
-        newsletter = session.get_one(NewsletterRow, rhythm.newsletter_id)
+        newsletter = session.get_one(NewsletterRow, recurrence.newsletter_id)
         today = moment.astimezone(ZoneInfo(newsletter.time_zone)).date()
         following = rule.after(day)
         # Dates that passed while nothing ran are not made up for.
         while following < today:
             following = rule.after(following)
         moved = session.scalar(
-            update(Rhythm)
-            .where(Rhythm.newsletter_id == newsletter.id, Rhythm.next_on == day)
+            update(Recurrence)
+            .where(Recurrence.newsletter_id == newsletter.id, Recurrence.next_on == day)
             .values(next_on=following)
-            .returning(Rhythm.newsletter_id)
+            .returning(Recurrence.newsletter_id)
         )
         if moved is None or day < today or _is_begun(session, newsletter.id, day):
             return False
-        begun = _begin(session, newsletter, rhythm, day)
+        begun = _begin(session, newsletter, recurrence, day)
         record_event(
             session,
-            Actor(account_id=None, name=rhythm.author, door=""),
+            Actor(account_id=None, name=recurrence.author, door=""),
             Action.ISSUE_OPEN,
             object=f"draft {begun}",
             newsletter_id=newsletter.id,
@@ -221,10 +223,10 @@ def _is_begun(session: Session, newsletter_id: int, day: date) -> bool:
     return bool(session.scalar(select(there)))
 
 
-def _begin(session: Session, newsletter: NewsletterRow, rhythm: Rhythm, day: date) -> int:
+def _begin(session: Session, newsletter: NewsletterRow, recurrence: Recurrence, day: date) -> int:
     source: IssuePatternRow | IssueRow | None = None
-    if rhythm.pattern_id is not None:
-        source = session.get(IssuePatternRow, rhythm.pattern_id)
+    if recurrence.pattern_id is not None:
+        source = session.get(IssuePatternRow, recurrence.pattern_id)
     if source is None:
         source = session.scalars(
             select(IssueRow)
@@ -234,12 +236,12 @@ def _begin(session: Session, newsletter: NewsletterRow, rhythm: Rhythm, day: dat
         ).one_or_none()
     if source is None:
         empty = Issue(title=newsletter.name, issue_date=day, language=newsletter.language)
-        return create_draft(session, newsletter.id, empty, author=rhythm.author).id
+        return create_draft(session, newsletter.id, empty, author=recurrence.author).id
     return start_from(
         session,
         newsletter.id,
         issue_from_json(source.content),
-        author=rhythm.author,
+        author=recurrence.author,
         template=source.template,
         day=day,
     ).id

@@ -16,7 +16,13 @@ from newsletter.errors import ListError
 from newsletter.issues.model import issue_from_json
 from newsletter.newsletters.issue_actions import delete_pattern, keep_pattern
 from newsletter.newsletters.publications import find_newsletter
-from newsletter.newsletters.rhythm import Rhythm, Rule, find_rhythm, open_due_drafts, set_rhythm
+from newsletter.newsletters.recurrence import (
+    Recurrence,
+    Rule,
+    find_recurrence,
+    open_due_drafts,
+    set_recurrence,
+)
 from tests.support.stage import Stage, set_stage
 
 THURSDAY = 3
@@ -62,7 +68,7 @@ def test_a_rule_without_dates_is_refused(numbers: dict[str, int]) -> None:
 
 def _set(stage: Stage, start: str, *, pattern_id: int | None = None) -> None:
     with transaction(stage.engine) as session:
-        set_rhythm(
+        set_recurrence(
             session,
             COMMAND_LINE,
             find_newsletter(session, "digest"),
@@ -79,7 +85,7 @@ def test_each_date_opens_one_draft_from_the_last_issue_also_with_two_schedulers(
     stage = set_stage(engine)
     _set(stage, "2999-12-26")
     with transaction(engine) as session:
-        session.get_one(Rhythm, stage.newsletter_id).next_on = date(2999, 12, 26)
+        session.get_one(Recurrence, stage.newsletter_id).next_on = date(2999, 12, 26)
     assert open_due_drafts(engine, datetime(2999, 12, 20, 14, 59, tzinfo=UTC)) == 0
     due = datetime(2999, 12, 20, 15, 1, tzinfo=UTC)  # the 21st in Tokyo
     threads = [threading.Thread(target=open_due_drafts, args=(engine, due)) for _ in range(2)]
@@ -90,9 +96,9 @@ def test_each_date_opens_one_draft_from_the_last_issue_also_with_two_schedulers(
     open_due_drafts(engine, due)
     with reading(engine) as session:
         draft = session.scalars(select(DraftRow)).one()
-        rhythm = find_rhythm(session, stage.newsletter_id)
-        assert rhythm is not None
-        assert rhythm.next_on > date(2999, 12, 26)
+        recurrence = find_recurrence(session, stage.newsletter_id)
+        assert recurrence is not None
+        assert recurrence.next_on > date(2999, 12, 26)
     assert draft.content["issue_date"] == "2999-12-26"
     assert draft.content["number"] == "第9号"
     assert "2999年12月号" in draft.content["title"]
@@ -109,14 +115,14 @@ def test_a_date_that_somebody_began_opens_no_second_draft_and_passed_ones_are_le
     _set(stage, "2999-01-01", pattern_id=pattern.id)
     with transaction(engine) as session:
         session.scalars(select(IssueRow)).one().issue_date = date(2999, 1, 3)
-        session.get_one(Rhythm, stage.newsletter_id).next_on = date(2999, 1, 3)
+        session.get_one(Recurrence, stage.newsletter_id).next_on = date(2999, 1, 3)
     assert open_due_drafts(engine, datetime(2999, 1, 1, tzinfo=UTC)) == 0
     assert open_due_drafts(engine, datetime(2999, 6, 30, tzinfo=UTC)) == 0, "long past"
     with transaction(engine) as session:
         delete_pattern(session, COMMAND_LINE, session.merge(pattern))
     with reading(engine) as session:
-        rhythm = find_rhythm(session, stage.newsletter_id)
-        assert rhythm is not None
-        assert rhythm.pattern_id is None
-        assert rhythm.next_on > date(2999, 6, 29)
+        recurrence = find_recurrence(session, stage.newsletter_id)
+        assert recurrence is not None
+        assert recurrence.pattern_id is None
+        assert recurrence.next_on > date(2999, 6, 29)
     assert open_due_drafts(engine, datetime(2999, 7, 1, tzinfo=UTC)) == 1
