@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.database.tables import DictionaryWordRow, NewsletterRow
-from newsletter.database.tables.dictionary import LONGEST_WORD
+from newsletter.database.tables.newsletters import LONGEST_WORD
 from newsletter.errors import ConflictError, ContentError, NotFoundError, Place
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Number

@@ -21,7 +21,7 @@ from newsletter.database.tables import (
     IncidentRow,
     MailingRow,
 )
-from newsletter.database.tables.mailing import ATTENTION
+from newsletter.database.tables.mailings import ATTENTION
 from newsletter.database.types import now
 from newsletter.database.vocabulary import (
     BatchState,

@@ -1,50 +1,46 @@
-"""The tables, one noun a module; importing this package makes `Base.metadata` complete."""
+"""The tables, one room a module; importing this package makes `Base.metadata` complete."""
 
-from newsletter.database.tables.account import (
+from newsletter.database.tables.accounts import (
     AccountRow,
     AccountSessionRow,
+    AuditEventRow,
     InvitationRow,
     RecoveryCodeRow,
     RoleGrantRow,
     SignInLimitRow,
 )
-from newsletter.database.tables.address_change import AddressChangeRow
-from newsletter.database.tables.audit import AuditEventRow
 from newsletter.database.tables.base import Base
-from newsletter.database.tables.bounce import BounceRow
-from newsletter.database.tables.click import MailingLinkRow
-from newsletter.database.tables.consent import ConsentRow, JoinTallyRow
-from newsletter.database.tables.correction import CorrectionRow
-from newsletter.database.tables.dictionary import DictionaryWordRow
-from newsletter.database.tables.digest import DigestEntryRow, DigestRow, DigestRuleRow
-from newsletter.database.tables.draft import DraftRevisionRow, DraftRow, LinkCheckRow
+from newsletter.database.tables.digests import DigestEntryRow, DigestRow, DigestRuleRow
+from newsletter.database.tables.drafts import DraftRevisionRow, DraftRow, LinkCheckRow
 from newsletter.database.tables.feedback import (
     BounceDecisionRow,
+    BounceRow,
     CallTokenRow,
     FeedbackPolicyRow,
     IncidentRow,
 )
-from newsletter.database.tables.field import FieldRow, PeopleGroupRow
-from newsletter.database.tables.file import FileRow
-from newsletter.database.tables.form import (
+from newsletter.database.tables.forms import (
     FormRow,
     FormSiteRow,
     FormTallyRow,
+    JoinInvitationRow,
     JoinRequestRow,
 )
-from newsletter.database.tables.growth import GrowthRow
-from newsletter.database.tables.heartbeat import DrainedWorkerRow, WorkerHeartbeatRow
-from newsletter.database.tables.image import ImageRow
-from newsletter.database.tables.import_journal import (
+from newsletter.database.tables.issues import (
+    ContentUseRow,
+    CorrectionRow,
+    FileRow,
+    ImageRow,
+    IssuePatternRow,
+    IssueRow,
+    LibraryItemRow,
+    RecurrenceRow,
+)
+from newsletter.database.tables.lists import (
     ImportAddedRow,
     ImportChangeRow,
     ImportSpreadRow,
     ImportTagRow,
-)
-from newsletter.database.tables.issue import IssueRow
-from newsletter.database.tables.join_invitation import JoinInvitationRow
-from newsletter.database.tables.library import ContentUseRow, LibraryItemRow
-from newsletter.database.tables.lists import (
     ListImportRow,
     ListPieceRow,
     ListProblemsRow,
@@ -54,30 +50,35 @@ from newsletter.database.tables.lists import (
     TaggingRow,
     TagRow,
 )
-from newsletter.database.tables.mailing import (
+from newsletter.database.tables.mailings import (
+    ApprovalRow,
     BatchRow,
     DeliveryRow,
+    IssueCommentRow,
     MailingContentRow,
+    MailingLinkRow,
+    MailingOrderRow,
     MailingRow,
     MailingVariantRow,
+    SubjectTrialRow,
+    TestGroupRow,
 )
-from newsletter.database.tables.newsletter import NewsletterRow
-from newsletter.database.tables.note import NoteRow
-from newsletter.database.tables.operation import (
+from newsletter.database.tables.newsletters import (
+    DictionaryWordRow,
+    NewsletterRow,
+    SnippetRow,
+    TemplateRow,
+    TemplateVersionRow,
+)
+from newsletter.database.tables.operations import (
+    DrainedWorkerRow,
     HeldDomainRow,
     PulseRow,
     RelayRow,
+    SigningKeyRow,
     TallyRow,
     UnknownJournalRow,
-)
-from newsletter.database.tables.people_view import PeopleViewRow
-from newsletter.database.tables.person_merge import PersonMergeRow
-from newsletter.database.tables.reuse import IssuePatternRow, RecurrenceRow
-from newsletter.database.tables.sending import (
-    ApprovalRow,
-    IssueCommentRow,
-    MailingOrderRow,
-    TestGroupRow,
+    WorkerHeartbeatRow,
 )
 from newsletter.database.tables.series import (
     SeriesCopyRow,
@@ -86,16 +87,21 @@ from newsletter.database.tables.series import (
     SeriesRow,
     SeriesStepRow,
 )
-from newsletter.database.tables.signing_key import SigningKeyRow
-from newsletter.database.tables.snippet import SnippetRow
-from newsletter.database.tables.subject_trial import SubjectTrialRow
-from newsletter.database.tables.subscriber import (
+from newsletter.database.tables.subscribers import (
+    AddressChangeRow,
+    ConsentRow,
+    FieldRow,
+    GrowthRow,
+    JoinTallyRow,
+    NoteRow,
+    PeopleGroupRow,
+    PeopleViewRow,
+    PersonMergeRow,
     SubscriberRow,
     SubscriptionRow,
     SuppressionRow,
     UnsubscribeEventRow,
 )
-from newsletter.database.tables.template import TemplateRow, TemplateVersionRow
 
 __all__ = [
     "AccountRow",

@@ -1,4 +1,4 @@
-"""Mailings and their ledger.
+"""Mailings: their ledger and content, trials of their subjects, who approved and ordered them.
 
 A batch is a range of positions; its lease is what one worker holds while it sends. Deliveries carry
 no lease of their own: one in state ``sending`` belongs to whoever holds its batch.
@@ -26,6 +26,7 @@ from newsletter.database.tables.base import Base
 from newsletter.database.types import (
     BigId,
     Instant,
+    JsonObject,
     MessageText,
     PrimaryKey,
     UtcDateTime,
@@ -39,6 +40,7 @@ from newsletter.database.vocabulary import (
     MailingKind,
     MailingState,
     UncertainPolicy,
+    Verdict,
 )
 from newsletter.i18n.messages import Message
 
@@ -225,3 +227,133 @@ class DeliveryRow(Base):
     reply: Mapped[str | None] = mapped_column(Text)
     queue_id: Mapped[str | None] = mapped_column(String(128))
     transport: Mapped[str | None] = mapped_column(String(128))
+
+
+class MailingLinkRow(Base):
+    """A link of a mailing; ``number`` counts from 1 in the order of reading.
+
+    Where subjects are compared, a link has a number for each, and ``subject`` says for which.
+    """
+
+    __tablename__ = "mailing_link"
+
+    mailing_id: Mapped[int] = mapped_column(ForeignKey("mailing.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    url: Mapped[str] = mapped_column(Text)
+    subject: Mapped[int] = mapped_column(default=0, server_default="0")
+    clicks: Mapped[int] = mapped_column(default=0, server_default="0")
+
+
+class SubjectTrialRow(Base):
+    """The trial of one mailing.
+
+    Attributes:
+        subjects: Title and preheader of each; the first is the issue's own.
+        share: How many in a hundred of the audience are in it.
+        decide_at: When the others' subject is decided and their mail is due.
+        decided_at: When it was; None before.
+        chosen: The others' subject, counted from 0.
+        decided_by: Who decided by hand.
+        results: Recipients, clicks and the probability of being best of each subject, as they were
+            when it was decided.
+    """
+
+    __tablename__ = "subject_trial"
+
+    mailing_id: Mapped[int] = mapped_column(ForeignKey("mailing.id"), primary_key=True)
+    subjects: Mapped[list[dict[str, str]]] = mapped_column(JSON)
+    share: Mapped[int]
+    decide_at: Mapped[Instant]
+    decided_at: Mapped[Instant | None] = mapped_column(UtcDateTime(), index=True)
+    chosen: Mapped[int | None]
+    verdict: Mapped[Verdict | None] = mapped_column(Vocabulary(Verdict))
+    decided_by: Mapped[str] = mapped_column(Text, default="", server_default="")
+    results: Mapped[list[dict[str, float]] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class ApprovalRow(Base):
+    """Approval of an issue as it would be sent; other content needs another.
+
+    Attributes:
+        digest: SHA-256 of the rendered mail and its sender, in hexadecimal.
+        issue_version: The issue's, when it was asked for.
+        content: What is approved, to compare later versions with.
+        plan: To whom and when it is to be sent, as the editor meant it then; see `SendingPlan`.
+        asked: The accounts asked; empty for whoever may approve.
+        approved_by: Somebody other than ``requested_by``; None while it is asked for.
+        returned_by: Who sent it back, with ``returned_because``; asked for again later, it waits.
+    """
+
+    __tablename__ = "approval"
+    __table_args__ = (UniqueConstraint("issue_id", "digest"),)
+
+    id: Mapped[PrimaryKey]
+    issue_id: Mapped[int] = mapped_column(BigId, ForeignKey("issue.id"))
+    digest: Mapped[str] = mapped_column(String(64))
+    requested_by: Mapped[int] = mapped_column(BigId, ForeignKey("account.id"))
+    requested_at: Mapped[Instant] = mapped_column(default=now)
+    approved_by: Mapped[int | None] = mapped_column(BigId, ForeignKey("account.id"))
+    approved_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    issue_version: Mapped[int] = mapped_column(default=0, server_default="0")
+    content: Mapped[JsonObject | None] = mapped_column(JSON(none_as_null=True))
+    plan: Mapped[JsonObject | None] = mapped_column(JSON(none_as_null=True))
+    asked: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))
+    returned_by: Mapped[int | None] = mapped_column(BigId, ForeignKey("account.id"))
+    returned_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    returned_because: Mapped[str] = mapped_column(Text, default="", server_default="")
+
+
+class MailingOrderRow(Base):
+    """Who ordered a mailing; its key makes a form that is sent twice one mailing.
+
+    Attributes:
+        ordered_by: The account; None for the command line.
+        orderer: The account's address at that time, or the command line's user.
+    """
+
+    __tablename__ = "mailing_order"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    mailing_id: Mapped[int] = mapped_column(BigId, ForeignKey("mailing.id"), index=True)
+    ordered_by: Mapped[int | None] = mapped_column(BigId, ForeignKey("account.id"))
+    orderer: Mapped[str] = mapped_column(String(320), default="", server_default="")
+    ordered_at: Mapped[Instant] = mapped_column(default=now)
+
+
+class TestGroupRow(Base):
+    """Addresses that get a newsletter's test mails together; one address a line."""
+
+    __test__ = False
+    __tablename__ = "test_group"
+    __table_args__ = (UniqueConstraint("newsletter_id", "name"),)
+
+    id: Mapped[PrimaryKey]
+    newsletter_id: Mapped[int] = mapped_column(BigId, ForeignKey("newsletter.id"))
+    name: Mapped[str] = mapped_column(String(64))
+    addresses: Mapped[str] = mapped_column(Text)
+
+
+class IssueCommentRow(Base):
+    """Something said about a part of an issue before it is sent; answers name their thread.
+
+    Attributes:
+        thread_id: The comment that it answers; None for one that begins a thread.
+        anchor: The part's anchor in mail and editor, or ``lead``; empty for the whole issue.
+        heading: What the part was called then: it may move, and its anchor with it.
+        resolved_at: When the thread was settled; of the comment that begins it alone.
+        mailed_at: When those concerned were told of it.
+    """
+
+    __tablename__ = "issue_comment"
+
+    id: Mapped[PrimaryKey]
+    issue_id: Mapped[int] = mapped_column(BigId, ForeignKey("issue.id"), index=True)
+    thread_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("issue_comment.id"))
+    anchor: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    heading: Mapped[str] = mapped_column(Text, default="", server_default="")
+    author_id: Mapped[int] = mapped_column(BigId, ForeignKey("account.id"))
+    words: Mapped[str] = mapped_column(Text)
+    written_at: Mapped[Instant] = mapped_column(default=now)
+    resolved_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    resolved_by: Mapped[int | None] = mapped_column(BigId, ForeignKey("account.id"))
+    mailed_at: Mapped[Instant | None] = mapped_column(UtcDateTime(), index=True)

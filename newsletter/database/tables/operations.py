@@ -1,13 +1,13 @@
-"""What the operation of the whole is known by: relays, held domains, tallies, and a pulse."""
+"""What operations know of the whole: relays, held domains, tallies, processes, and signing keys."""
 
 from __future__ import annotations
 
-from sqlalchemy import String, Text
+from sqlalchemy import Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.database.tables.base import Base
-from newsletter.database.types import Instant, UtcDateTime, Vocabulary
-from newsletter.database.vocabulary import DeliveryState, TallyScope
+from newsletter.database.types import Instant, UtcDateTime, Vocabulary, now
+from newsletter.database.vocabulary import DeliveryState, ProcessKind, TallyScope
 
 
 class RelayRow(Base):
@@ -91,3 +91,56 @@ class TallyRow(Base):
     name: Mapped[str] = mapped_column(String(255), primary_key=True)
     state: Mapped[DeliveryState] = mapped_column(Vocabulary(DeliveryState), primary_key=True)
     count: Mapped[int]
+
+
+class WorkerHeartbeatRow(Base):
+    """One process: what it is, since when, what it sends, when it was last heard of.
+
+    Attributes:
+        process: ``host:pid:start``, so that a pid used again is another process.
+        node: The worker that it belongs to, such as ``bulk@host``; empty for beat.
+        mailing_id: The mailing whose batch it sends; None when it waits.
+        answered: How many messages a relay answered for since the process started.
+        stopped_at: When it said goodbye; one that is silent without it was lost.
+    """
+
+    __tablename__ = "worker_heartbeat"
+    __table_args__ = (Index("ix_worker_heartbeat_seen_at", "seen_at"),)
+
+    process: Mapped[str] = mapped_column(String(255), primary_key=True)
+    node: Mapped[str] = mapped_column(String(255), default="", server_default="")
+    kind: Mapped[ProcessKind] = mapped_column(Vocabulary(ProcessKind))
+    host: Mapped[str] = mapped_column(String(255))
+    pid: Mapped[int]
+    version: Mapped[str] = mapped_column(String(32))
+    started_at: Mapped[Instant]
+    seen_at: Mapped[Instant]
+    stopped_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    mailing_id: Mapped[int | None]
+    batch_number: Mapped[int | None]
+    answered: Mapped[int] = mapped_column(default=0)
+
+
+class DrainedWorkerRow(Base):
+    """A worker that is to take no new batch; it goes on when its row is gone."""
+
+    __tablename__ = "drained_worker"
+
+    node: Mapped[str] = mapped_column(String(255), primary_key=True)
+    reason: Mapped[str] = mapped_column(Text, default="")
+    since: Mapped[Instant]
+
+
+class SigningKeyRow(Base):
+    """A key of SECRET_KEYS that this database was used with.
+
+    Attributes:
+        fingerprint: From a hash of the key, in hexadecimal.
+        forgotten_at: Since when somebody accepts that its links work no more.
+    """
+
+    __tablename__ = "signing_key"
+
+    fingerprint: Mapped[str] = mapped_column(String(32), primary_key=True)
+    first_seen_at: Mapped[Instant] = mapped_column(default=now)
+    forgotten_at: Mapped[Instant | None] = mapped_column(UtcDateTime())

@@ -1,18 +1,88 @@
-"""Newsletters: publications and their sender identity."""
+"""Newsletters: their settings, templates, snippets and dictionaries."""
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, ForeignKey, String, Text, and_, false
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint, and_, false
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from newsletter.database.tables.base import Base
-from newsletter.database.tables.dictionary import DictionaryWordRow
-from newsletter.database.tables.field import FieldRow
-from newsletter.database.tables.snippet import SnippetRow
-from newsletter.database.tables.template import TemplateRow
-from newsletter.database.types import Instant, JsonObject, PrimaryKey, Vocabulary, now
+from newsletter.database.tables.subscribers import FieldRow
+from newsletter.database.types import BigId, Instant, JsonObject, PrimaryKey, Vocabulary, now
 from newsletter.database.vocabulary import Joining, Visibility
 from newsletter.i18n.language import Language
+
+#: Characters of a word.
+LONGEST_WORD = 80
+
+
+class DictionaryWordRow(Base):
+    """One word, as it was written when it was added.
+
+    Attributes:
+        folded: What issues are compared with (`newsletter.issues.checks.spelling.folded_word`).
+    """
+
+    __tablename__ = "dictionary_word"
+
+    newsletter_id: Mapped[int] = mapped_column(BigId, ForeignKey("newsletter.id"), primary_key=True)
+    folded: Mapped[str] = mapped_column(String(LONGEST_WORD), primary_key=True)
+    word: Mapped[str] = mapped_column(String(LONGEST_WORD))
+    added_at: Mapped[Instant] = mapped_column(default=now)
+
+
+class SnippetRow(Base):
+    """One snippet; ``content`` is its blocks as those of a lead."""
+
+    __tablename__ = "snippet"
+    __table_args__ = (UniqueConstraint("newsletter_id", "name"),)
+
+    id: Mapped[PrimaryKey]
+    newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletter.id"))
+    name: Mapped[str] = mapped_column(String(80))
+    content: Mapped[JsonObject]
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[Instant] = mapped_column(default=now)
+    updated_at: Mapped[Instant] = mapped_column(default=now)
+
+    __mapper_args__: dict[str, Any] = {"version_id_col": version}  # noqa: RUF012 - as the base has it
+
+
+class TemplateRow(Base):
+    """A template as it is used now; ``version`` counts what was kept of it."""
+
+    __tablename__ = "template"
+    __table_args__ = (UniqueConstraint("newsletter_id", "name"),)
+
+    id: Mapped[PrimaryKey]
+    newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletter.id"))
+    name: Mapped[str] = mapped_column(String(40))
+    body: Mapped[str] = mapped_column(Text)
+    text: Mapped[str] = mapped_column(Text)
+    subject: Mapped[str] = mapped_column(Text)
+    author: Mapped[str] = mapped_column(String(320))
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[Instant] = mapped_column(default=now)
+    updated_at: Mapped[Instant] = mapped_column(default=now)
+
+    __mapper_args__: dict[str, Any] = {"version_id_col": version}  # noqa: RUF012 - as the base has it
+
+
+class TemplateVersionRow(Base):
+    """A template as it was."""
+
+    __tablename__ = "template_version"
+
+    template_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("template.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    body: Mapped[str] = mapped_column(Text)
+    text: Mapped[str] = mapped_column(Text)
+    subject: Mapped[str] = mapped_column(Text)
+    author: Mapped[str] = mapped_column(String(320))
+    saved_at: Mapped[Instant] = mapped_column(default=now)
 
 
 class NewsletterRow(Base):

@@ -1,12 +1,15 @@
-"""Accounts of those who write, approve, operate and administer; what they hold and may do."""
+"""Accounts of those who write, approve, operate and administer, and the audit log of what they did.
+
+Triggers refuse to change or delete rows of the log.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.database.tables.base import Base
-from newsletter.database.types import Instant, PrimaryKey, UtcDateTime, Vocabulary, now
+from newsletter.database.types import Instant, JsonObject, PrimaryKey, UtcDateTime, Vocabulary, now
 from newsletter.database.vocabulary import InvitationPurpose, Role
 from newsletter.i18n.language import Language
 
@@ -109,3 +112,34 @@ class SignInLimitRow(Base):
     key: Mapped[str] = mapped_column(String(80), primary_key=True)
     tries: Mapped[int]
     since: Mapped[Instant]
+
+
+class AuditEventRow(Base):
+    """One action, as it was done.
+
+    Attributes:
+        actor_id: The account; None for the command line and for what happens by itself. No foreign
+            key: the log outlives what it speaks of.
+        actor: The account's address at that time, or ``command line`` and its user.
+        action: Noun and verb, such as ``mailing.pause``.
+        object: Kind and number or slug, such as ``mailing 12``.
+        door: ``page`` or ``command``; empty for what happens by itself, and for old entries.
+    """
+
+    __tablename__ = "audit_event"
+    __table_args__ = (
+        Index("ix_audit_event_action", "action"),
+        Index("ix_audit_event_object", "object"),
+    )
+
+    id: Mapped[PrimaryKey]
+    occurred_at: Mapped[Instant] = mapped_column(default=now)
+    actor_id: Mapped[int | None]
+    actor: Mapped[str] = mapped_column(String(320))
+    action: Mapped[str] = mapped_column(String(64))
+    object: Mapped[str] = mapped_column(String(255), default="")
+    newsletter_id: Mapped[int | None]
+    reason: Mapped[str] = mapped_column(Text, default="")
+    details: Mapped[JsonObject] = mapped_column(JSON(), default=dict)
+    network: Mapped[str] = mapped_column(String(64), default="")
+    door: Mapped[str] = mapped_column(String(16), default="", server_default="")
