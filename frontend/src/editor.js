@@ -171,26 +171,76 @@ export function openEditor(place, issue, heard) {
   return view;
 }
 
-/** Take an issue that came from the server, changing no more than differs, so that it can be undone. */
-export function takeIssue(view, issue) {
+/**
+ * Take an issue that came from the server, changing no more than differs, so that the caret stays
+ * and it can be undone; what another person changed is not undone with one's own.
+ */
+export function takeIssue(view, issue, { undoable = true } = {}) {
   readCaret(view);
   const doc = toDocument(issue), now = view.state.doc;
-  const tr = view.state.tr.setMeta("given", true);
-  const start = now.content.findDiffStart(doc.content);
-  if (start !== null) {
-    let { a, b } = now.content.findDiffEnd(doc.content);
-    const overlap = start - Math.min(a, b);
-    if (overlap > 0) { a += overlap; b += overlap; }
-    tr.replace(start, a, doc.slice(start, b));
-  }
-  for (const name of ["language", "preheader", "contents"]) {
-    if (JSON.stringify(now.attrs[name]) !== JSON.stringify(doc.attrs[name])) tr.setDocAttribute(name, doc.attrs[name]);
-  }
+  const begin = () => view.state.tr.setMeta("given", true).setMeta("addToHistory", undoable);
+  const tr = begin();
+  for (const { from, to, slice } of changedRuns(now, doc)) tr.replace(from, to, slice);
+  const setAttributes = (each) => ["language", "preheader", "contents"].forEach((name) => {
+    if (JSON.stringify(now.attrs[name]) !== JSON.stringify(doc.attrs[name])) each.setDocAttribute(name, doc.attrs[name]);
+  });
+  setAttributes(tr);
   if (!tr.docChanged) return;
   if (tr.doc.eq(doc)) { view.dispatch(tr); return; }
-  const whole = view.state.tr.setMeta("given", true).replaceWith(0, now.content.size, doc.content);
-  for (const name of ["language", "preheader", "contents"]) whole.setDocAttribute(name, doc.attrs[name]);
+  const whole = begin().replaceWith(0, now.content.size, doc.content);
+  setAttributes(whole);
   view.dispatch(whole);
+}
+
+/** The runs of blocks in which two documents differ, the last first, so that positions before hold. */
+function changedRuns(now, doc) {
+  const [old, fresh] = [now, doc].map((each) => each.children), found = [];
+  let from = 0, to = 0;
+  const keep = alike(old, fresh);
+  const add = (oldEnd, freshEnd, at, freshAt) => {
+    if (at === oldEnd && freshAt === freshEnd) return;
+    const start = positionOf(now, at), freshStart = positionOf(doc, freshAt);
+    let end = positionOf(now, oldEnd), freshStop = positionOf(doc, freshEnd), [left, right] = [0, 0];
+    // Within one block, no more than the characters that differ.
+    if (oldEnd - at === 1 && freshEnd - freshAt === 1 && old[at].sameMarkup(fresh[freshAt])) {
+      const first = old[at].content.findDiffStart(fresh[freshAt].content);
+      let { a, b } = old[at].content.findDiffEnd(fresh[freshAt].content);
+      const overlap = first - Math.min(a, b);
+      if (overlap > 0) { a += overlap; b += overlap; }
+      [left, right] = [start + 1 + first, freshStart + 1 + first];
+      end = start + 1 + a;
+      freshStop = freshStart + 1 + b;
+    } else [left, right] = [start, freshStart];
+    found.unshift({ from: left, to: end, slice: doc.slice(right, freshStop) });
+  };
+  for (const [at, freshAt] of [...keep, [old.length, fresh.length]]) {
+    add(at, freshAt, from, to);
+    from = at + 1;
+    to = freshAt + 1;
+  }
+  return found;
+}
+
+/** The indices of the blocks that two runs have in common, in order: the most of them. */
+function alike(old, fresh) {
+  let start = 0, end = 0;
+  const least = Math.min(old.length, fresh.length);
+  while (start < least && old[start].eq(fresh[start])) start += 1;
+  while (end < least - start && old[old.length - 1 - end].eq(fresh[fresh.length - 1 - end])) end += 1;
+  const keys = [old, fresh].map((run) => run.slice(start, run.length - end).map((node) => JSON.stringify(node)));
+  const lengths = Array.from({ length: keys[0].length + 1 }, () => new Uint16Array(keys[1].length + 1));
+  for (let i = keys[0].length - 1; i >= 0; i -= 1) {
+    for (let j = keys[1].length - 1; j >= 0; j -= 1) {
+      lengths[i][j] = keys[0][i] === keys[1][j] ? lengths[i + 1][j + 1] + 1 : Math.max(lengths[i + 1][j], lengths[i][j + 1]);
+    }
+  }
+  const found = [];
+  for (let at = 0; at < start; at += 1) found.push([at, at]);
+  for (let i = 0, j = 0; i < keys[0].length && j < keys[1].length;) {
+    if (keys[0][i] === keys[1][j]) { found.push([start + i, start + j]); i += 1; j += 1; } else if (lengths[i + 1][j] >= lengths[i][j + 1]) i += 1; else j += 1;
+  }
+  for (let at = end; at > 0; at -= 1) found.push([old.length - at, fresh.length - at]);
+  return found;
 }
 
 export { toDocument, toIssue };

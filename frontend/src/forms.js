@@ -1,6 +1,7 @@
 /** Forms of what stands in the document: each changes the node that it was opened for. */
-import { Fragment } from "prosemirror-model";
+import { Fragment, NodeRange, Slice } from "prosemirror-model";
 import { NodeSelection, TextSelection } from "prosemirror-state";
+import { ReplaceAroundStep } from "prosemirror-transform";
 import { ask } from "./dialogs.js";
 import { readRuns, writeRuns } from "./inline.js";
 import { kindOf } from "./kinds.js";
@@ -42,6 +43,19 @@ export async function askFresh(view, node, put) {
   if (answer) put((tr, pos) => form.apply(tr, pos, node, answer));
 }
 
+/** Change a node where it stands: whoever is in it, or has chosen it, stays there. */
+function change(tr, pos, attrs) {
+  const held = tr.doc.nodeAt(pos).attrs;
+  for (const [name, value] of Object.entries(attrs)) if (JSON.stringify(held[name]) !== JSON.stringify(value)) tr.setNodeAttribute(pos, name, value);
+  return tr;
+}
+
+/** Give a node other words, where they are others. */
+const relabel = (tr, pos, node, words) => (node.textContent === (words || "") ? tr : tr.replaceWith(pos + 1, pos + 1 + node.content.size, words ? schema.text(words) : []));
+
+/** Take a wrapper from around what is in it. */
+const unwrap = (tr, pos, node) => tr.step(new ReplaceAroundStep(pos, pos + node.nodeSize, pos + 1, pos + node.nodeSize - 1, Slice.empty, 0, true));
+
 /** The form of a kind of block, by its fields in the table of kinds. */
 function generic(node) {
   const { kind, fields } = kindOf(node);
@@ -51,12 +65,10 @@ function generic(node) {
     fields: () => fields.map((field) => (field.list ? { ...field, options: listOf(field.list) } : field)),
     values: () => (isFormed ? node.attrs.value : { ...node.attrs, label: node.textContent }),
     apply: (tr, pos, now, answer) => {
-      if (isFormed) return tr.setNodeMarkup(pos, null, { value: { ...now.attrs.value, ...answer } });
-      const attrs = { ...now.attrs };
-      for (const field of fields) if (!field.content) attrs[field.name] = answer[field.name];
+      if (isFormed) return change(tr, pos, { value: { ...now.attrs.value, ...answer } });
+      change(tr, pos, Object.fromEntries(fields.filter((field) => !field.content).map(({ name }) => [name, answer[name]])));
       const held = fields.find((field) => field.content);
-      if (!held) return tr.setNodeMarkup(pos, null, attrs);
-      return tr.replaceWith(pos, pos + now.nodeSize, now.type.create(attrs, answer[held.name] ? schema.text(answer[held.name]) : null));
+      return held ? relabel(tr, pos, now, answer[held.name]) : tr;
     },
   };
 }
@@ -88,8 +100,8 @@ function conditioned(title) {
     fields: (node) => [{ name: "condition", word: "condition", hint: "conditionHint", picks: [["", say("everybody")], ...listOf("segments").map((name) => [name, name]), ...deletedSegment(node && node.attrs.condition)] }],
     values: (node) => node.attrs,
     apply: (tr, pos, node, { condition }) => (node.type.name === "conditional" && !condition
-      ? tr.replaceWith(pos, pos + node.nodeSize, node.content)
-      : tr.setNodeMarkup(pos, null, { ...node.attrs, condition })),
+      ? unwrap(tr, pos, node)
+      : change(tr, pos, { condition })),
   };
 }
 
@@ -122,7 +134,10 @@ export async function chooseReaders(view, pos) {
   view.focus();
   const now = view.state.doc.nodeAt(pos);
   if (!answer || answer === "remove" || !answer.condition || now !== node) return;
-  view.dispatch(view.state.tr.replaceWith(pos, pos + now.nodeSize, conditional.create(answer, now)).scrollIntoView());
+  const { tr } = view.state, $start = tr.doc.resolve(pos);
+  // A wrapper around what stays: the caret stays in it.
+  tr.wrap(new NodeRange($start, tr.doc.resolve(pos + now.nodeSize), $start.depth), [{ type: conditional, attrs: answer }]);
+  view.dispatch(tr.scrollIntoView());
 }
 
 /** @type {Record<string, any>} */
@@ -131,25 +146,25 @@ const FORMS = {
     title: "kind.link",
     fields: () => [{ name: "url", word: "address", type: "url", required: true }, { name: "label", word: "linkWords", hint: "linkWordsHint" }],
     values: (node) => ({ url: node.attrs.url, label: node.textContent }),
-    apply: (tr, pos, node, { url, label }) => tr.replaceWith(pos, pos + node.nodeSize, node.type.create({ url }, label ? schema.text(label) : null)),
+    apply: (tr, pos, node, { url, label }) => relabel(change(tr, pos, { url }), pos, node, label),
   },
   dateline: {
     title: "dateAndNumber", keeps: true,
     fields: () => [{ name: "issue_date", word: "date", type: "date", required: true }, { name: "number", word: "number", hint: "numberHint" }],
     values: (node) => node.attrs,
-    apply: (tr, pos, node, answer) => tr.setNodeMarkup(pos, null, answer),
+    apply: (tr, pos, node, answer) => change(tr, pos, answer),
   },
   footnote: {
     title: "kind.footnote",
     fields: () => [{ name: "text", word: "noteWords", type: "text-area", required: true }],
     values: (node) => ({ text: plainText(node.attrs.content) }),
-    apply: (tr, pos, node, { text }) => (text === plainText(node.attrs.content) ? tr : tr.setNodeMarkup(pos, null, { content: reworded(node.attrs.content, text) })),
+    apply: (tr, pos, node, { text }) => (text === plainText(node.attrs.content) ? tr : change(tr, pos, { content: reworded(node.attrs.content, text) })),
   },
   remark: {
     title: "kind.comment",
     fields: () => [{ name: "text", word: "remarkWords", type: "text-area", required: true }],
     values: (node) => ({ text: node.attrs.text.trim() }),
-    apply: (tr, pos, node, { text }) => (text === node.attrs.text.trim() ? tr : tr.setNodeMarkup(pos, null, { text: ` ${text} ` })),
+    apply: (tr, pos, node, { text }) => (text === node.attrs.text.trim() ? tr : change(tr, pos, { text: ` ${text} ` })),
   },
   chapter: conditioned("kind.chapter"), section: conditioned("kind.section"), item: conditioned("kind.item"),
   conditional: conditioned("kind.conditional"),
@@ -157,7 +172,7 @@ const FORMS = {
     title: "kind.field",
     fields: () => [{ name: "field", word: "fieldName", type: "select", choices: fieldsOfReaders() }, { name: "fallback", word: "fallback", hint: "fallbackHint" }],
     values: (node) => node.attrs,
-    apply: (tr, pos, node, answer) => tr.setNodeMarkup(pos, null, answer),
+    apply: (tr, pos, node, answer) => change(tr, pos, answer),
   },
 };
 

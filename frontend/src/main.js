@@ -37,6 +37,12 @@ const source = {
   busy: () => Boolean(holder === "mail" ? view && view.composing : markdown.busy()),
   tell,
   preview: () => { open("phone"); },
+  /** Show what the server made of the text; another person's changes are not undone with one's own. */
+  take: (told) => {
+    template = told.template;
+    if (holder === "mail") takeIssue(view, told.issue, { undoable: !told.author });
+    else { markdown.set(told.text); markdownVersion += 1; }
+  },
   checked: () => {
     if (holder === "mail") whenSettled(markFindings);
     else markdown.mark(findingsByLine(byId("findings")));
@@ -81,6 +87,7 @@ async function openNow(name) {
   shown = name;
   mailBox.hidden = name !== "mail";
   byId("toolbar").hidden = name !== "mail";
+  byId("writing-bar").classList.toggle("bare", name !== "mail");
   box.hidden = name !== "markdown";
   byId("preview-box").hidden = name === "mail" || name === "markdown";
   tabs.forEach((tab) => { const is = tab.dataset.view === name; tab.setAttribute("aria-selected", String(is)); tab.tabIndex = is ? 0 : -1; });
@@ -94,7 +101,7 @@ async function hand(name) {
   const answer = await post("/value", new URLSearchParams(source.fields())).catch(() => null);
   // What was typed meanwhile goes along.
   if (answer && source.version() !== before) return hand(name);
-  if (!answer) { byId("state").textContent = say("offline"); return false; }
+  if (!answer) { saving.show("offline"); return false; }
   const told = await answer.json();
   if (!answer.ok) { tell(told); return false; }
   tell(null);
@@ -178,14 +185,7 @@ byId("findings").addEventListener("click", async (event) => {
   const button = event.target instanceof Element && /** @type {HTMLButtonElement | null} */ (event.target.closest('button[name="fix"], button[name="known_word"]'));
   if (!button) return;
   event.preventDefault();
-  const told = await saving.mend({ [button.name]: button.value });
-  if (!told) return;
-  if (told.issue) {
-    if (holder === "mail") takeIssue(view, told.issue);
-    else { markdown.set(told.text); markdownVersion += 1; }
-    saving.settle();
-  }
-  preview.check();
+  if (await saving.mend({ [button.name]: button.value })) preview.check();
 });
 
 /* The toolbar of a telephone stands above the keyboard of its screen. */

@@ -26,10 +26,26 @@ export const all = (selector) => [...document.querySelectorAll(selector)];
 export const inputById = (id) => /** @type {HTMLInputElement} */ (byId(id));
 const inputOf = (name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name));
 
-/** Ask the server, by the draft's own addresses. */
-export const post = (path, body) => fetch(desk.dataset.here + path, {
-  method: "POST", body, headers: { "X-CSRF-Token": inputOf("csrf").value, Accept: "application/json" },
-});
+/**
+ * Ask the server, by the draft's own addresses.
+ *
+ * Whoever was signed out and signs in again, in another window, has other tokens for forms: they
+ * are fetched once an answer says so, and the page goes on with what is typed in it.
+ */
+export async function post(path, body) {
+  const ask = () => fetch(desk.dataset.here + path, {
+    method: "POST", body, headers: { "X-CSRF-Token": inputOf("csrf").value, Accept: "application/json" },
+  });
+  const answer = await ask();
+  if (answer.status !== 403) return answer;
+  const page = await fetch(desk.dataset.here);
+  if (!page.ok || page.redirected) return answer;
+  const fresh = new DOMParser().parseFromString(await page.text(), "text/html").querySelector('input[name="csrf"]');
+  const token = fresh instanceof HTMLInputElement ? fresh.value : "";
+  if (!token || token === inputOf("csrf").value) return answer;
+  /** @type {HTMLInputElement[]} */ (all('input[name="csrf"]')).forEach((field) => { field.value = token; });
+  return ask();
+}
 
 /** Do something once nothing was asked of it for a while. */
 export const after = (wait, act) => { let timer; return () => { clearTimeout(timer); timer = setTimeout(act, wait); }; };

@@ -1,7 +1,8 @@
-"""What changed between two versions of an issue, line by line of their Markdown."""
+"""What changed between two versions of an issue, by lines of their Markdown or words of a block."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -12,6 +13,14 @@ from newsletter.issues.model import Issue
 
 #: Pairs of lines up to which they are compared one by one.
 _MOST_PAIRS = 4_000_000
+
+#: A word, or one character of what is not written in words apart.
+_WORD = re.compile(r"[A-Za-z0-9\u00c0-\u024f'’]+|.", re.DOTALL)
+#: Words of either text up to which they are compared one by one.
+_MOST_WORDS = 2_000
+
+#: A run of a text, and whether the other text has something else there.
+Run = tuple[str, bool]
 
 
 class Changed(StrEnum):
@@ -41,6 +50,20 @@ def difference(before: Issue, after: Issue) -> tuple[DifferenceLine, ...]:
         found.extend(DifferenceLine(changed=Changed.REMOVED, text=t) for t in old[old_from:old_to])
         found.extend(DifferenceLine(changed=Changed.ADDED, text=t) for t in new[new_from:new_to])
     return tuple(found)
+
+
+def compare_words(one: str, other: str) -> tuple[list[Run], list[Run]]:
+    """Return two texts in runs, of which those that differ are marked."""
+    words, other_words = _WORD.findall(one), _WORD.findall(other)
+    if max(len(words), len(other_words)) > _MOST_WORDS:
+        return [(one, True)], [(other, True)]
+    left: list[Run] = []
+    right: list[Run] = []
+    matcher = SequenceMatcher(None, words, other_words, autojunk=False)
+    for tag, start, end, other_start, other_end in matcher.get_opcodes():
+        left.append(("".join(words[start:end]), tag != "equal"))
+        right.append(("".join(other_words[other_start:other_end]), tag != "equal"))
+    return [run for run in left if run[0]], [run for run in right if run[0]]
 
 
 def _changes(old: list[str], new: list[str]) -> Iterable[tuple[str, int, int, int, int]]:

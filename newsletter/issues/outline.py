@@ -294,7 +294,7 @@ def _moved(outline: Outline, index: int, before: int) -> tuple[Outline, int]:
 def add_part(outline: Outline, level: Level, after: int | None) -> tuple[Outline, int]:
     """Add an empty part behind another, or at the end; return where it stands."""
     at = len(outline) if after is None else _landing(outline, level, after)
-    running = level is Level.CHAPTER and _runs(outline)
+    running = level is Level.CHAPTER and counts_from_one(outline)
     part = Part(level=level, number=0 if running else None)
     return renumbered(outline, (*outline[:at], part, *outline[at:])), at
 
@@ -308,14 +308,15 @@ def _numbers(outline: Outline) -> list[int]:
     return [part.number for part in outline if part.number is not None]
 
 
-def _runs(outline: Outline) -> bool:
+def counts_from_one(outline: Outline) -> bool:
+    """Return whether the chapters that have a number are counted from 1."""
     numbers = _numbers(outline)
     return bool(numbers) and numbers == list(range(1, len(numbers) + 1))
 
 
 def renumbered(before: Outline, after: Outline) -> Outline:
     """Count chapters anew where they were counted from 1 before."""
-    if not _runs(before):
+    if not counts_from_one(before):
         return after
     count = iter(range(1, len(after) + 1))
     return tuple(

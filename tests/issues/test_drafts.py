@@ -81,7 +81,7 @@ def test_whoever_saves_second_gets_both_versions_and_overwrites_nothing(
         _save(stage, draft, "馬場の版", author="baba")
 
     assert conflict.value.theirs.issue.title == "青木の版"
-    assert conflict.value.mine.title == "馬場の版"
+    assert conflict.value.mine.issue.title == "馬場の版"
     with reading(stage.engine) as session:
         assert get_draft(session, stage.newsletter_id, draft.id).issue.title == "青木の版"
 

@@ -23,6 +23,7 @@ from newsletter.i18n.messages import msg
 from newsletter.issues.corrections import correction_slug, demand_written, discard_correction
 from newsletter.issues.library.uses import forget_uses, record_uses
 from newsletter.issues.markdown.writer import to_markdown
+from newsletter.issues.merging import Merge, Version, merge
 from newsletter.issues.model import Issue, Translation, issue_from_json, issue_to_json
 from newsletter.issues.search.index import Indexed, forget_words, index_words
 from newsletter.issues.search.query import words_of
@@ -61,6 +62,11 @@ class Draft:
     archived: Archived | None = None
 
     @property
+    def version(self) -> Version:
+        """What it says, with the template."""
+        return Version(issue=self.issue, template=self.template)
+
+    @property
     def stands_for(self) -> int | None:
         """The stored issue whose text it is: the sent one of which it is a correction, or its own.
 
@@ -85,15 +91,22 @@ class DraftConflictError(ConflictError):
     Attributes:
         theirs: The draft as it stands.
         mine: What could not be saved.
+        base: What both were made of, as far as it is known; see `base_of`.
     """
 
-    def __init__(self, theirs: Draft, mine: Issue) -> None:
+    def __init__(self, theirs: Draft, mine: Version, base: Version) -> None:
         super().__init__(
             msg("{author} saved this issue in the meantime.", author=theirs.author),
             remedy=msg("Compare both versions, then keep one or combine them."),
         )
         self.theirs = theirs
         self.mine = mine
+        self.base = base
+
+    @property
+    def merge(self) -> Merge:
+        """Both versions as one, with what a person has to choose."""
+        return merge(self.base, self.theirs.version, self.mine)
 
 
 def create_draft(
@@ -235,8 +248,23 @@ def save_draft(
         return _draft(row)
     current = _draft(row)
     if current.issue != issue or current.template != template:
-        raise DraftConflictError(current, issue)
+        mine = Version(issue=issue, template=template)
+        raise DraftConflictError(current, mine, base_of(session, draft))
     return current
+
+
+def base_of(session: Session, draft: Draft) -> Version:
+    """Return what was in the draft's revision, or before it where that is one sitting with later.
+
+    From an earlier base, a change that both versions have is no conflict, so nothing is lost by it.
+    """
+    rows = select(DraftRevisionRow).where(DraftRevisionRow.draft_id == draft.id).limit(1)
+    number = DraftRevisionRow.number
+    row = (
+        session.scalars(rows.where(number <= draft.revision).order_by(number.desc())).first()
+        or session.scalars(rows.order_by(number)).one()
+    )
+    return Version(issue=issue_from_json(row.content), template=row.template)
 
 
 def lock_draft(session: Session, draft: Draft) -> Draft:
@@ -368,7 +396,7 @@ def publish_draft(session: Session, draft: Draft, *, slug: str = "") -> IssueRow
     # Whoever chooses its place in the archive meanwhile finds the issue, or is found by it.
     row = _lock(session, draft)
     if row.revision != draft.revision:
-        raise DraftConflictError(_draft(row), draft.issue)
+        raise DraftConflictError(_draft(row), draft.version, base_of(session, draft))
     if series_of_draft(session, draft.id) is not None:
         raise ConflictError(
             msg("This is the issue of a step of a series; the series sends it."),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.permissions import Permission
@@ -23,13 +24,14 @@ from newsletter.errors import (
 from newsletter.issues.checks.findings import Severity
 from newsletter.issues.conditions import everything, select_parts
 from newsletter.issues.corrections import written_correction
-from newsletter.issues.difference import difference
+from newsletter.issues.difference import compare_words
 from newsletter.issues.drafts.duplicating import moved_on
 from newsletter.issues.drafts.saving import Draft, DraftConflictError, find_import_report, free_slug
 from newsletter.issues.library.files import FILE_KINDS
 from newsletter.issues.library.search import search_library
 from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.merge_fields import MERGE_FIELDS
+from newsletter.issues.merging import written as written_as
 from newsletter.issues.model import KINDS, Issue, issue_to_json
 from newsletter.issues.outline import outline_anchors, to_outline
 from newsletter.issues.snippets import resolve_snippets
@@ -282,9 +284,28 @@ class DraftPages:
         return line | {"line_corrects": draft.corrects}
 
     def conflict(
-        self, visit: Visit, request: Request, conflict: DraftConflictError
-    ) -> HTMLResponse:
-        """Show both versions; nothing is written until a person chooses."""
+        self,
+        visit: Visit,
+        request: Request,
+        conflict: DraftConflictError,
+        *,
+        by_script: bool = False,
+    ) -> Response:
+        """Show both versions of what both changed; nothing is written until a person chooses."""
+        conflicts = conflict.merge.conflicts
+        values = {
+            "author": conflict.theirs.author,
+            "conflicts": [
+                (each, *compare_words(written_as(each.theirs), written_as(each.mine)))
+                for each in conflicts
+            ],
+        }
+        if by_script:
+            shown = self._pages.render("issues/_conflicts.html", language=visit.language, **values)
+            return JSONResponse(
+                {"author": conflict.theirs.author, "count": len(conflicts), "form": shown},
+                status_code=409,
+            )
         with reading(self._engine) as session:
             row = newsletter_of(session, visit)
         return self._pages.show_to(
@@ -294,8 +315,12 @@ class DraftPages:
             status=409,
             newsletter=row,
             draft=conflict.theirs,
-            lines=difference(conflict.theirs.issue, conflict.mine),
-            text=to_markdown(conflict.mine, template=conflict.theirs.template),
+            text=to_markdown(conflict.mine.issue, template=conflict.mine.template),
+            base=json.dumps(
+                issue_to_json(replace(conflict.base.issue, translations=())), ensure_ascii=False
+            ),
+            base_template=conflict.base.template,
+            **values,
         )
 
 

@@ -14,6 +14,7 @@ from newsletter.database.vocabulary import RevisionKind
 from newsletter.errors import ConflictError, ContentError, NewsletterError, NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
+from newsletter.issues.drafts.merging import save_merged
 from newsletter.issues.drafts.saving import (
     Draft,
     DraftConflictError,
@@ -22,6 +23,7 @@ from newsletter.issues.drafts.saving import (
     save_draft,
 )
 from newsletter.issues.markdown.writer import to_markdown
+from newsletter.issues.merging import Version
 from newsletter.issues.model import issue_to_json
 from newsletter.issues.sent import IssueSentError, sent_as
 from newsletter.newsletters.dictionary import add_word
@@ -41,11 +43,19 @@ _UNDONE = msg("Undone.")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Saved:
-    """A draft after a save; ``undo`` is the revision that a press can be taken back to."""
+    """A draft after a save.
+
+    Attributes:
+        draft: As it was saved.
+        changed: What a press changed in it.
+        undo: The revision that a press can be taken back to.
+        with_author: Whose changes came into it; empty where nobody saved meanwhile.
+    """
 
     draft: Draft
     changed: Changed | None = None
     undo: str = ""
+    with_author: str = ""
 
 
 def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, PLR0915 - a list of routes
@@ -83,18 +93,19 @@ def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, P
         try:
             saved = _save(visit, draft, written, by_itself=by_script)
         except (ConflictError, ContentError, NotFoundError) as error:
+            if isinstance(error, DraftConflictError):
+                return shown.conflict(visit, request, error, by_script=by_script)
             if by_script:
                 return _refuse_script(error, visit.language)
-            if isinstance(error, DraftConflictError):
-                return shown.conflict(visit, request, error)
             if isinstance(error, IssueSentError):
                 return _go_on_apart(newsletter, visit, draft, written)
             return shown.show(visit, request, draft, written, status=422, error=error)
         if by_script:
-            answer: dict[str, object] = {"revision": saved.draft.revision}
-            return JSONResponse(answer | both_forms(saved.draft) if written.fix else answer)
+            return JSONResponse(_answer(saved, written))
         focus = saved.changed.focus if saved.changed else ""
-        tail = (f"?undo={saved.undo}" if saved.undo else "") + (f"#block-{focus}" if focus else "")
+        undo = f"?undo={saved.undo}" if saved.undo else ""
+        joined = "?said=joined" if saved.with_author and not undo else ""
+        tail = undo + joined + (f"#block-{focus}" if focus else "")
         return to_draft(newsletter, number, in_blocks=written.in_cards, tail=tail)
 
     def _save(visit: Visit, draft: Draft, written: Written, *, by_itself: bool) -> _Saved:
@@ -109,13 +120,20 @@ def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, P
             issue, kind = (mend(issue), RevisionKind.FIXED) if mend else (issue, kind)
         with transaction(engine) as session:
             began = began_with(get_draft(session, own(visit), draft.id), written.revision)
-            saved = save_draft(
-                session, began, issue, author=visit.address, template=template, kind=kind
+            merged = save_merged(
+                session,
+                began,
+                Version(issue=issue, template=template),
+                author=visit.address,
+                kind=kind,
+                base=written.read_base(draft, visit.language),
+                choices=written.choices,
             )
+            saved = merged.draft
             if written.known_word:
                 add_word(session, visit.actor, own(visit), written.known_word)
             if pressed is None:
-                return _Saved(draft=saved)
+                return _Saved(draft=saved, with_author=merged.with_author)
             if pressed.verb == "undo":
                 before = pressed.numbers[0]
                 saved = restore_revision(session, saved, before, author=visit.address)
@@ -163,10 +181,14 @@ def both_forms(draft: Draft) -> dict[str, object]:
     }
 
 
+def _answer(saved: _Saved, written: Written) -> dict[str, object]:
+    """Return what the page's script hears of a save: all of it where it is not what was sent."""
+    answer: dict[str, object] = {"revision": saved.draft.revision, "author": saved.with_author}
+    return answer | both_forms(saved.draft) if written.fix or saved.with_author else answer
+
+
 def _refuse_script(error: NewsletterError, language: Language) -> JSONResponse:
     """Tell the page's script why nothing was saved."""
-    if isinstance(error, DraftConflictError):
-        return JSONResponse({"author": error.theirs.author}, status_code=409)
     known = _SENT_MEANWHILE if isinstance(error, IssueSentError) else error
     return JSONResponse(error_fields(known, language), status_code=422)
 

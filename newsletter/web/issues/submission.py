@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
 
-from newsletter.errors import NewsletterError
+from newsletter.errors import ContentError, NewsletterError
 from newsletter.i18n.language import Language
 from newsletter.issues.drafts.saving import Draft
 from newsletter.issues.markdown.writer import to_markdown
+from newsletter.issues.merging import Choice, Version
 from newsletter.issues.model import Issue
 from newsletter.issues.sources.editor_json import read_json
 from newsletter.issues.sources.form import Sheet, read_sheet, sheet_of_fields, to_sheet
@@ -23,6 +25,9 @@ _MAX_FIELDS = 20_000
 _LONGEST = 4_000_000
 #: Octets of a request that brings them, at three a character.
 WRITTEN_OCTETS = 3 * _LONGEST
+
+#: What the names of fields begin with that say what the page began with, or what was chosen.
+_BASE, _CHOICE = "base-", "choice-"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +43,8 @@ class Written:
         known_word: The word to add to the newsletter's dictionary.
         press: The block view's button; see `Pressed`.
         kept: Whether a person asked for it to be saved, and not the page by itself.
+        base: What the page began with, as it submits it; None where it does not say so.
+        choices: What was chosen for blocks that somebody else changed, too, by their keys.
     """
 
     text: str | None = None
@@ -48,6 +55,8 @@ class Written:
     known_word: str = ""
     press: str = ""
     kept: bool = False
+    base: Written | None = None
+    choices: Mapping[str, Choice] = field(default_factory=dict)
 
     @property
     def in_cards(self) -> bool:
@@ -67,6 +76,16 @@ class Written:
         """
         issue, template = self._read(draft, language)
         return replace(issue, translations=draft.issue.translations), template
+
+    def read_base(self, draft: Draft, language: Language) -> Version | None:
+        """Return what the page began with; None where it does not say so, or unreadably."""
+        if self.base is None:
+            return None
+        try:
+            issue, template = self.base.read(draft, language)
+        except ContentError:
+            return None
+        return Version(issue=issue, template=template)
 
     def _read(self, draft: Draft, language: Language) -> tuple[Issue, str]:
         if self.sheet is not None:
@@ -95,16 +114,33 @@ async def read_written(
         raise HTTPException(413, f"The text has more than {_LONGEST:,} characters.")
     named = dict(fields)
     revision, view = named.get("revision", ""), named.get("view", "")
+    began = {name.removeprefix(_BASE): value for name, value in fields if name.startswith(_BASE)}
     return Written(
         text=None if view in {"blocks", "mail"} else named.get("text", ""),
         sheet=sheet_of_fields(fields) if view == "blocks" else None,
-        value=(named.get("issue", ""), named.get("template", "")) if view == "mail" else None,
+        value=_value_of(named) if view == "mail" else None,
         revision=int(revision) if revision.isascii() and revision.isdigit() else 0,
         fix=named.get("fix", ""),
         known_word=named.get("known_word", ""),
         press=named.get("press", ""),
         kept=named.get("kept") == "1",
+        base=_base_of(began) if began else None,
+        choices={
+            name.removeprefix(_CHOICE): Choice(value)
+            for name, value in fields
+            if name.startswith(_CHOICE) and value in set(Choice)
+        },
     )
+
+
+def _value_of(named: Mapping[str, str]) -> tuple[str, str]:
+    return named.get("issue", ""), named.get("template", "")
+
+
+def _base_of(named: Mapping[str, str]) -> Written:
+    if named.get("view") == "mail":
+        return Written(value=_value_of(named))
+    return Written(text=named.get("text", ""))
 
 
 WrittenForm = Annotated[Written, Depends(read_written)]

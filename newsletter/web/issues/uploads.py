@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Form, Request, UploadFile
@@ -11,7 +12,8 @@ from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
 from newsletter.errors import ContentError
-from newsletter.issues.drafts.saving import DraftConflictError, get_draft, save_draft
+from newsletter.issues.drafts.merging import save_merged
+from newsletter.issues.drafts.saving import DraftConflictError, get_draft
 from newsletter.issues.library.images import encode_image
 from newsletter.issues.library.stored_files import LARGEST_FILE, file_block, read_upload
 from newsletter.issues.markdown.writer import blocks_to_markdown
@@ -101,7 +103,8 @@ def uploads_router(engine: Engine, settings: Settings, shown: DraftPages) -> Rou
             issue = place_block(draft.issue, upload.place, block)
             with transaction(engine) as session:
                 began = began_with(draft, upload.revision)
-                save_draft(session, began, issue, author=visit.address)
+                mine = replace(draft.version, issue=issue)
+                save_merged(session, began, mine, author=visit.address, base=draft.version)
         except DraftConflictError as conflict:
             return shown.conflict(visit, request, conflict)
         except ContentError as error:

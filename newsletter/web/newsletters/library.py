@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
@@ -14,7 +15,8 @@ from sqlalchemy import Engine
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import ContentUser, LibraryKind
 from newsletter.errors import ConflictError, ContentError, NewsletterError
-from newsletter.issues.drafts.saving import DraftConflictError, get_draft, save_draft
+from newsletter.issues.drafts.merging import save_merged
+from newsletter.issues.drafts.saving import DraftConflictError, get_draft
 from newsletter.issues.library.files import kind_name
 from newsletter.issues.library.search import PAGE, LibraryItem, Use, get_item, search_library
 from newsletter.issues.library.stored_files import LARGEST_FILE, item_block
@@ -189,7 +191,8 @@ def _add_using(router: Router, shown: _LibraryPage, drafts: DraftPages) -> None:
         try:
             with transaction(shown.engine) as session:
                 began = began_with(draft, chosen.revision)
-                save_draft(session, began, issue, author=visit.address)
+                mine = replace(draft.version, issue=issue)
+                save_merged(session, began, mine, author=visit.address, base=draft.version)
         except DraftConflictError as conflict:
             return drafts.conflict(visit, request, conflict)
         in_blocks = chosen.view == "blocks"

@@ -336,6 +336,8 @@ def test_who_sees_a_part_is_chosen_among_the_segments_by_the_keyboard_alone(
         expect(page.locator(".mail.ProseMirror")).to_be_focused()
 
     choose("年末は二十八日までです。", "子育て")
+    page.keyboard.type("朝")
+    expect(page.locator(".mail .for-some .body")).to_have_text("年末は二十八日までです。朝")
     choose("祭り", "子育て")
     assert part_conditions(kept(studio, page)) == ("子育て",)
     assert [place.heading for place, _ in placed_conditions(kept(studio, page))] == [
@@ -343,7 +345,9 @@ def test_who_sees_a_part_is_chosen_among_the_segments_by_the_keyboard_alone(
         "祭り",
     ]
     choose("祭り", "Everybody")
-    choose("年末は二十八日までです。", "Everybody")
+    choose("年末は二十八日までです。朝", "Everybody")
+    page.keyboard.type("夕")
+    expect(page.get_by_text("年末は二十八日までです。朝夕", exact=True)).to_be_visible()
     assert part_conditions(kept(studio, page)) == ()
 
 

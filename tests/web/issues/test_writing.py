@@ -48,26 +48,6 @@ def test_look_alikes_are_mended_by_one_click(desk: Desk, page: Page) -> None:
     expect(page.locator("#text")).to_have_value(re.compile("時日"))
 
 
-def test_two_editors_never_overwrite_each_other_unseen(
-    desk: Desk, page: Page, browser: Browser
-) -> None:
-    desk.start(page, PLAIN)
-    context = browser.new_context(locale="en")
-    other = context.new_page()
-    desk.sign_in(other, "other@example.jp")
-    other.goto(page.url.split("?")[0])
-    other.get_by_role("tab", name="Markdown").click()
-    desk.write(other, PLAIN.replace("十二月号", "相手の号"))
-    expect(other.locator("#state")).to_have_text("Saved")
-    desk.write(page, PLAIN.replace("十二月号", "私の号"))
-    page.get_by_role("button", name="Compare").click()
-    expect(page.locator(".removed").first).to_contain_text("相手の号")
-    expect(page.locator(".added").first).to_contain_text("私の号")
-    page.get_by_role("button", name="Save this text").click()
-    expect(page.locator(".mail .title")).to_have_text("私の号")
-    context.close()
-
-
 def test_an_earlier_revision_is_restored(desk: Desk, page: Page) -> None:
     desk.bring_in(page, PLAIN)
     desk.write(page, PLAIN.replace("十二月号", "師走号"))

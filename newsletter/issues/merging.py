@@ -1,0 +1,425 @@
+"""Two versions of an issue made one: each change is kept, block by block.
+
+Both were made of the same base. A block is known by its place in the base: what only one of them
+changed, moved, added or removed is taken; where both changed the same block differently, a person
+chooses. Whoever chooses nothing has lost nothing, as nothing is saved until then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from difflib import SequenceMatcher
+from enum import StrEnum
+from typing import Any, TypeVar, get_args
+
+from newsletter.issues.markdown.writer import blocks_to_markdown
+from newsletter.issues.model import (
+    Anchor,
+    Block,
+    Columns,
+    Conditional,
+    ContentsLine,
+    Issue,
+    Link,
+    ListBlock,
+    Paragraph,
+    Text,
+)
+from newsletter.issues.outline import (
+    Level,
+    Outline,
+    Part,
+    counts_from_one,
+    renumbered,
+    to_outline,
+    with_outline,
+)
+
+#: A block, the head of a part (without body and links), or a link below a part.
+Unit = Block | Part | Link
+#: Pairs of blocks up to which those between two unchanged ones are compared one by one.
+_MOST_PAIRS = 2_500
+#: From here on, blocks of two kinds are one that was turned into the other.
+_ALIKE = 0.5
+#: Fields of an issue that are whole values; a draft's translations are written by others.
+FIELDS = (
+    "title",
+    "issue_date",
+    "language",
+    "language_tag",
+    "masthead",
+    "number",
+    "preheader",
+    "contents",
+    "credits",
+    "undated",
+)
+_T = TypeVar("_T")
+_BLOCKS = get_args(get_args(Block)[0])
+
+
+class Choice(StrEnum):
+    """Which version of a block is kept."""
+
+    THEIRS = "theirs"
+    MINE = "mine"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Version:
+    """An issue with the template that it is sent by."""
+
+    issue: Issue
+    template: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conflict:
+    """What both changed, and differently; None is what one of them removed.
+
+    Attributes:
+        key: The same for the same two versions, whatever else changes meanwhile.
+        name: The field of the issue, or ``template``; empty for a block.
+        part: The heading that the block stands under.
+    """
+
+    key: str
+    base: Any
+    theirs: Any
+    mine: Any
+    name: str = ""
+    part: str = ""
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """What can be chosen: both only of two blocks, one below the other."""
+        one = isinstance(self.theirs, Part) or isinstance(self.mine, Part)
+        if self.name or one or self.theirs is None or self.mine is None:
+            return (Choice.THEIRS, Choice.MINE)
+        return tuple(Choice)
+
+    def kept(self, choice: Choice) -> tuple[Any, ...]:
+        """Return what a choice leaves, theirs first."""
+        found = {
+            Choice.THEIRS: (self.theirs,),
+            Choice.MINE: (self.mine,),
+            Choice.BOTH: (self.theirs, self.mine),
+        }[choice if choice in self.choices else Choice.MINE]
+        return found if self.name else tuple(each for each in found if each is not None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Merge:
+    """Two versions as one, with what is still to be chosen."""
+
+    fields: Mapping[str, Any]
+    flow: tuple[Unit | Conflict, ...]
+    base: Issue
+    counted: bool = field(default=False)
+
+    @property
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """What both changed, in the order of reading."""
+        every = (*self.fields.values(), *self.flow)
+        return tuple(each for each in every if isinstance(each, Conflict))
+
+    def open(self, choices: Mapping[str, Choice]) -> tuple[Conflict, ...]:
+        """Return the conflicts for which nothing was chosen."""
+        return tuple(each for each in self.conflicts if each.key not in choices)
+
+    def resolved(self, choices: Mapping[str, Choice]) -> Version:
+        """Return the one version.
+
+        Raises:
+            KeyError: Something is still to be chosen.
+        """
+        held: dict[str, Any] = {
+            name: value.kept(choices[value.key])[0] if isinstance(value, Conflict) else value
+            for name, value in self.fields.items()
+        }
+        units: list[Unit] = []
+        for each in self.flow:
+            units.extend(each.kept(choices[each.key]) if isinstance(each, Conflict) else (each,))
+        template = held.pop("template")
+        issue = _from_flow(replace(self.base, **held), units, counted=self.counted)
+        return Version(issue=issue, template=template)
+
+
+def merge(base: Version, theirs: Version, mine: Version) -> Merge:
+    """Merge two versions of which each was made of ``base``.
+
+    What was moved by one and changed by the other is both. Of two additions at the same place,
+    theirs stands first; what both added alike is there once. Chapters that all three count from 1
+    are counted anew.
+    """
+    three = (base, theirs, mine)
+    named: dict[str, Any] = {
+        name: _merge_field(name, *(getattr(each.issue, name) for each in three)) for name in FIELDS
+    }
+    named["template"] = _merge_field("template", *(each.template for each in three))
+    counted = all(counts_from_one(to_outline(each.issue)) for each in three)
+    flows = [_to_flow(each.issue, counted=counted) for each in three]
+    return Merge(
+        fields=named,
+        flow=tuple(_with_places(_merge_flow(*flows))),
+        base=theirs.issue,
+        counted=counted,
+    )
+
+
+def written(unit: object) -> str:
+    """Return what a person compares of a unit: its Markdown, a heading, a link's words."""
+    match unit:
+        case Part(heading=heading, condition=condition):
+            marked = f"{'#' * unit.level} {heading}"
+            return f"{marked} {{{condition}}}" if condition else marked
+        case Link(url=url, label=label):
+            return f"{label} <{url}>" if label else url
+        case tuple():
+            return "\n".join(map(written, unit))
+        case ContentsLine(text=text, label=label):
+            return f"{label} {text}".strip()
+        case _ if isinstance(unit, _BLOCKS):
+            return blocks_to_markdown((unit,)).strip()
+        case _:
+            return "" if unit is None else str(unit)
+
+
+def _merge_field(name: str, base: _T, theirs: _T, mine: _T) -> _T | Conflict:
+    if theirs in (mine, base):
+        return mine
+    if mine == base:
+        return theirs
+    return _conflict(base, theirs, mine, name=name)
+
+
+def _conflict(base: object, theirs: object, mine: object, *, name: str = "") -> Conflict:
+    digest = hashlib.sha256(repr((name, base, theirs, mine)).encode()).hexdigest()[:16]
+    return Conflict(key=digest, base=base, theirs=theirs, mine=mine, name=name)
+
+
+def _to_flow(issue: Issue, *, counted: bool) -> list[Unit]:
+    """Return an issue's units in the order of reading; numbers that are counted anew are 0."""
+    flow: list[Unit] = list(issue.lead)
+    for part in to_outline(issue):
+        number = 0 if counted and part.number is not None else part.number
+        flow.append(replace(part, body=(), links=(), number=number))
+        flow.extend((*part.body, *part.links))
+    return flow
+
+
+def _from_flow(issue: Issue, flow: Sequence[Unit], *, counted: bool) -> Issue:
+    lead: list[Block] = []
+    parts: list[Part] = []
+    for unit in flow:
+        if isinstance(unit, Part):
+            parts.append(unit)
+        elif isinstance(unit, Link):
+            if parts:
+                parts[-1] = replace(parts[-1], links=(*parts[-1].links, unit))
+            else:
+                lead.append(_as_paragraph(unit))
+        elif parts:
+            parts[-1] = replace(parts[-1], body=(*parts[-1].body, unit))
+        else:
+            lead.append(unit)
+    outline: Outline = tuple(parts)
+    if counted:
+        outline = renumbered((Part(level=Level.CHAPTER, number=1),), outline)
+    return with_outline(replace(issue, lead=tuple(lead)), outline)
+
+
+def _as_paragraph(link: Link) -> Paragraph:
+    """Return a link whose heading is gone: before the first heading there are blocks alone."""
+    words = (Text(text=link.label or link.url),)
+    return Paragraph(content=(Anchor(url=link.url, content=words),))
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """What became of each unit of the base, and what was added before each and at the end."""
+
+    outcome: list[Unit | None]
+    added: list[list[Unit]]
+    #: Where a unit of the base that was moved stands: the gap, and its place in it.
+    moved: dict[int, tuple[int, int]]
+
+
+def _merge_flow(
+    base: Sequence[Unit], theirs: Sequence[Unit], mine: Sequence[Unit]
+) -> Iterator[Unit | Conflict]:
+    ours, own = _changes(base, theirs), _changes(base, mine)
+    _carry_moves(base, ours, own)
+    for index, unit in enumerate(base):
+        yield from _joined(ours.added[index], own.added[index])
+        yield from _merge_unit(unit, ours.outcome[index], own.outcome[index])
+    yield from _joined(ours.added[-1], own.added[-1])
+
+
+def _merge_unit(base: Unit, theirs: Unit | None, mine: Unit | None) -> Iterator[Unit | Conflict]:
+    if theirs in (mine, base):
+        kept: Unit | Conflict | None = mine
+    elif mine == base:
+        kept = theirs
+    else:
+        kept = _merge_within(base, theirs, mine) or _conflict(base, theirs, mine)
+    if kept is not None:
+        yield kept
+
+
+def _merge_within(base: Unit, theirs: Unit | None, mine: Unit | None) -> Unit | None:
+    """Return a unit of which both changed other pieces; None where it is one piece."""
+    if isinstance(base, Link) or not type(base) is type(theirs) is type(mine):
+        return None
+    if not isinstance(base, Part | Conditional | Columns | ListBlock):
+        return None
+    held: dict[str, Any] = {}
+    for each in fields(base):
+        values = (getattr(unit, each.name) for unit in (base, theirs, mine))
+        merged = _merge_piece(*values)
+        if isinstance(merged, Conflict):
+            return None
+        held[each.name] = merged
+    return replace(base, **held)
+
+
+def _merge_piece(base: object, theirs: object, mine: object) -> object:
+    if theirs in (mine, base) or mine == base:
+        return _merge_field("", base, theirs, mine)
+    if not (isinstance(base, tuple) and isinstance(theirs, tuple) and isinstance(mine, tuple)):
+        return _conflict(base, theirs, mine)
+    pieces = tuple(_merge_flow(base, theirs, mine))
+    emptied = () if pieces or not (theirs and mine) else (_conflict(base, theirs, mine),)
+    return next((each for each in (*pieces, *emptied) if isinstance(each, Conflict)), pieces)
+
+
+def _carry_moves(base: Sequence[Unit], theirs: _Side, mine: _Side) -> None:
+    """Let a block that one moved and the other changed be changed where it stands now."""
+    for side, other in ((theirs, mine), (mine, theirs)):
+        for index, (gap, place) in side.moved.items():
+            changed = other.outcome[index]
+            if index in other.moved:
+                continue
+            if changed is not None and changed != base[index]:
+                side.added[gap][place] = changed
+                other.outcome[index] = None
+    # Moved by both: where they put it, once.
+    for index in theirs.moved.keys() & mine.moved.keys():
+        if theirs.moved[index][0] != mine.moved[index][0]:
+            gap, place = mine.moved[index]
+            mine.added[gap][place] = _GONE
+    for gap, added in enumerate(mine.added):
+        mine.added[gap] = [unit for unit in added if unit is not _GONE]
+
+
+_GONE = Part(level=Level.ITEM, heading="\0")
+
+
+def _joined(theirs: Sequence[Unit], mine: Sequence[Unit]) -> Iterator[Unit]:
+    """Yield what either added at one place: theirs first, what is the same once."""
+    yield from theirs
+    known = Counter(theirs)
+    for unit in mine:
+        if known[unit]:
+            known[unit] -= 1
+        else:
+            yield unit
+
+
+def _changes(base: Sequence[Unit], changed: Sequence[Unit]) -> _Side:
+    """Return what became of each unit of the base, in the version made of it."""
+    side = _Side([None] * len(base), [[] for _ in range(len(base) + 1)], {})
+    numbers: dict[Unit, int] = {}
+    old, new = ([numbers.setdefault(unit, len(numbers)) for unit in run] for run in (base, changed))
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    for tag, start, end, new_start, new_end in matcher.get_opcodes():
+        if tag == "equal":
+            side.outcome[start:end] = base[start:end]
+            continue
+        gap = start
+        for index, unit in _pairs(base[start:end], changed[new_start:new_end]):
+            if index is None:
+                side.added[gap].append(unit)
+            else:
+                side.outcome[start + index] = unit
+                gap = start + index + 1
+    _find_moves(base, side)
+    return side
+
+
+def _find_moves(base: Sequence[Unit], side: _Side) -> None:
+    removed: dict[Unit, list[int]] = {}
+    for index, unit in enumerate(base):
+        if side.outcome[index] is None:
+            removed.setdefault(unit, []).append(index)
+    for gap, added in enumerate(side.added):
+        for place, unit in enumerate(added):
+            if removed.get(unit):
+                side.moved[removed[unit].pop(0)] = (gap, place)
+
+
+def _pairs(old: Sequence[Unit], new: Sequence[Unit]) -> Iterator[tuple[int | None, Unit]]:
+    """Yield each new unit with the old one that it was made of, by the least change in all."""
+    if len(old) * len(new) > _MOST_PAIRS:
+        for place, unit in enumerate(new):
+            same = place < len(old) and type(old[place]) is type(unit)
+            yield (place if same else None), unit
+        return
+    texts = [[written(unit) for unit in run] for run in (old, new)]
+    # The least cost of turning old[i:] into new[j:]: 1 for each that goes or comes.
+    costs = [
+        [float(len(old) - i + len(new) - j) for j in range(len(new) + 1)]
+        for i in range(len(old) + 1)
+    ]
+    turned = {
+        (i, j): _cost(old[i], new[j], texts[0][i], texts[1][j])
+        for i in range(len(old))
+        for j in range(len(new))
+    }
+    for i in reversed(range(len(old))):
+        for j in reversed(range(len(new))):
+            costs[i][j] = min(
+                turned[i, j] + costs[i + 1][j + 1], 1 + costs[i + 1][j], 1 + costs[i][j + 1]
+            )
+    i = j = 0
+    while j < len(new):
+        if i < len(old) and costs[i][j] == turned[i, j] + costs[i + 1][j + 1]:
+            yield i, new[j]
+            i, j = i + 1, j + 1
+        elif i < len(old) and costs[i][j] == 1 + costs[i + 1][j]:
+            i += 1
+        else:
+            yield None, new[j]
+            j += 1
+
+
+def _cost(old: Unit, new: Unit, old_text: str, new_text: str) -> float:
+    """Return what it takes to see one unit as the other changed; 3 for what it is not."""
+    if old == new:
+        return 0.0
+    if isinstance(old, Part) is not isinstance(new, Part):
+        return 3.0
+    alike = SequenceMatcher(None, old_text[:400], new_text[:400]).quick_ratio()
+    if type(old) is not type(new) and alike < _ALIKE:
+        return 3.0
+    return 1.5 - alike
+
+
+def _with_places(flow: Iterator[Unit | Conflict]) -> Iterator[Unit | Conflict]:
+    """Yield the flow with the heading in each conflict, and keys that are there once."""
+    heading, seen = "", Counter[str]()
+    for each in flow:
+        if isinstance(each, Part):
+            heading = each.heading
+        elif isinstance(each, Conflict):
+            count = seen[each.key]
+            seen[each.key] += 1
+            key = f"{each.key}-{count}" if count else each.key
+            heading = each.theirs.heading if isinstance(each.theirs, Part) else heading
+            yield replace(each, key=key, part=heading)
+            continue
+        yield each
