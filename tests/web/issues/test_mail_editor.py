@@ -638,24 +638,6 @@ def test_a_finding_is_marked_at_its_block_and_leads_there(mail: Page) -> None:
     expect(mail.locator(".mail")).to_contain_text("新・税の申告の日")
 
 
-def test_two_editors_in_the_mail_never_overwrite_each_other(
-    studio: Desk, mail: Page, browser: Browser
-) -> None:
-    context = browser.new_context(locale="en")
-    other = context.new_page()
-    studio.sign_in(other, "other@example.jp")
-    other.goto(mail.url.split("?")[0])
-    write_in(other, "祭り")
-    other.keyboard.type("と市")
-    expect(other.locator("#state")).to_have_text("Saved")
-    context.close()
-    write_in(mail, "税の申告")
-    mail.keyboard.type("の相談")
-    mail.get_by_role("button", name="Compare").click()
-    expect(mail.locator(".removed", has_text="祭りと市")).to_be_visible()
-    expect(mail.locator(".added", has_text="税の申告の相談")).to_be_visible()
-
-
 def test_composition_is_never_disturbed(studio: Desk, mail: Page) -> None:
     session: CDPSession = mail.context.new_cdp_session(mail)
 
