@@ -104,7 +104,7 @@ def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, P
             return JSONResponse(_answer(saved, written))
         focus = saved.changed.focus if saved.changed else ""
         undo = f"?undo={saved.undo}" if saved.undo else ""
-        joined = "?said=joined" if saved.with_author and not undo else ""
+        joined = "?done=joined" if saved.with_author and not undo else ""
         tail = undo + joined + (f"#block-{focus}" if focus else "")
         return to_draft(newsletter, number, in_blocks=written.in_cards, tail=tail)
 
