@@ -1,11 +1,13 @@
-"""Signed, purpose-bound tokens: what a link proves without saying whom it is about.
+"""Tokens: signed ones that prove for what a link is, and opaque ones that let their holder in.
 
-A token is URL-safe base64 of ``version | purpose | numbers | signature``: a few integers under an
-HMAC-SHA256 (RFC 2104) cut to 16 octets. It names rows by number, so no address stands in a URL,
-and carries no date, so links of years ago keep working while their key is still listed.
+A signed token is URL-safe base64 of ``version | purpose | numbers | signature``: a few integers
+under an HMAC-SHA256 (RFC 2104) cut to 16 octets. It names rows by number, so no address stands in
+a URL, and carries no date, so links of years ago work while their key is still listed.
 
 Once a backup is restored, numbers are given out again. So a token also carries marks of the rows
 that it was signed for: whoever acts on one compares them with the rows of today.
+
+An opaque token is random, and the database keeps only its hash.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import binascii
 import hashlib
 import hmac
 import re
+import secrets
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -293,3 +296,13 @@ class Pseudonyms:
         """Return texts by every hash under which each may have been kept."""
         many = [(text, text.encode("utf-8")) for text in texts]
         return {keyed.digest(octets).hex(): text for keyed in self._hashes for text, octets in many}
+
+
+def new_token() -> str:
+    """Return 256 random bits, URL-safe."""
+    return secrets.token_urlsafe(32)
+
+
+def token_hash(token: str) -> str:
+    """Return what the database keeps: SHA-256 is enough for what cannot be guessed."""
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -15,12 +15,12 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
-from newsletter.accounts.tokens import new_token, token_hash
 from newsletter.database.tables import JoinInvitationRow, NewsletterRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Joining
 from newsletter.errors import ForbiddenError, ListError, NotFoundError, Place
 from newsletter.i18n.messages import msg
+from newsletter.tokens import new_token, token_hash
 
 #: A link of invitation as it is kept.
 JoinInvitation = JoinInvitationRow

@@ -21,7 +21,7 @@ from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.meanwhile import merge_changes
-from newsletter.newsletters.languages import chosen_language, mail_languages
+from newsletter.newsletters.publications import chosen_language, mail_languages
 from subscribers.fields.reading import form_value
 from subscribers.fields.store import hold_group, list_fields, newsletters_of_group
 from subscribers.fields.values import hold_relations, values_of, write_own_values

@@ -18,8 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.mailings.ledger.leases import Claim, ClaimedDelivery
-from newsletter.mailings.ledger.outcomes import Outcome
-from newsletter.mailings.ledger.own_replies import OwnReason, own_reply
+from newsletter.mailings.ledger.outcomes import Outcome, OwnReason, own_reply
 from newsletter.mailings.ledger.standing import Standing
 from workers.clocks import Moment
 from workers.isolation import AWAY

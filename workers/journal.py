@@ -28,8 +28,7 @@ from newsletter.database.vocabulary import DeliveryState
 from newsletter.disk import force_folder, make_folder
 from newsletter.errors import OrderError, Place, system_reason
 from newsletter.i18n.messages import Message, msg
-from newsletter.mailings.ledger.outcomes import Outcome
-from newsletter.mailings.ledger.own_replies import OwnReason, own_reply
+from newsletter.mailings.ledger.outcomes import Outcome, OwnReason, own_reply
 
 _FIELDS = tuple(field.name for field in fields(Outcome))
 _values_of = attrgetter(*_FIELDS)

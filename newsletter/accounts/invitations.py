@@ -17,7 +17,6 @@ from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.accounts.passwords import hash_password
 from newsletter.accounts.roles import Grant, has_administrator, set_grants
 from newsletter.accounts.sessions import end_all_sessions
-from newsletter.accounts.tokens import new_token, token_hash
 from newsletter.addresses import parse_address
 from newsletter.database.tables import AccountRow, InvitationRow
 from newsletter.database.types import now
@@ -32,7 +31,7 @@ from newsletter.errors import (
 )
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
-from newsletter.tokens import Purpose, TokenSigner
+from newsletter.tokens import Purpose, TokenSigner, new_token, token_hash
 
 _LIFETIMES = {
     InvitationPurpose.FIRST: timedelta(hours=24),

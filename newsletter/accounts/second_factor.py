@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.accounts.sealing import Sealed, Sealer
 from newsletter.accounts.sessions import end_all_sessions
-from newsletter.accounts.tokens import token_hash
 from newsletter.database.tables import AccountRow, RecoveryCodeRow
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
+from newsletter.tokens import token_hash
 
 _STEP_SECONDS = 30
 #: Clocks may differ by one step either way.

@@ -9,10 +9,10 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.sign_in_limits import Browser
-from newsletter.accounts.tokens import new_token, token_hash
 from newsletter.database.tables import AccountRow, AccountSessionRow
 from newsletter.database.types import now
 from newsletter.i18n.language import Language
+from newsletter.tokens import new_token, token_hash
 
 #: How long a session lives, and how long it may lie unused.
 LIFETIME = timedelta(days=14)

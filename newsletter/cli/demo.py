@@ -15,7 +15,6 @@ from sqlalchemy import Engine
 from newsletter.accounts.command_line import find_actor
 from newsletter.accounts.invitations import first_link
 from newsletter.accounts.permissions import Permission
-from newsletter.accounts.tokens import new_token
 from newsletter.cli.console import console, errors, print_error, print_json, progress_bar
 from newsletter.cli.embedded import Supervisor, find_ports, supervised, valkey_url
 from newsletter.cli.language import gettext as _
@@ -42,6 +41,7 @@ from newsletter.newsletters.publications import (
 )
 from newsletter.samples import sample_issue, sample_subscribers
 from newsletter.settings import Settings, load_settings
+from newsletter.tokens import new_token
 from subscribers.lists.imports import import_csv
 
 FOLDER = Path("var/demo")

@@ -38,9 +38,9 @@ from newsletter.cli import (
 from newsletter.cli.bounces import bounce_app
 from newsletter.cli.newsletters import init
 from newsletter.cli.send import send, send_test
+from newsletter.disk import write_privately
 from newsletter.errors import NewsletterError, UnavailableError
 from newsletter.i18n.messages import msg
-from newsletter.private_files import write_privately
 
 _WRITE, _READERS, _OPERATE, _RUN = "Write and send", "Readers", "Operate", "Set up and run"
 

@@ -128,7 +128,7 @@ def show_deliveries(
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
     from newsletter.mailings.ledger.evidence import message_ids
-    from newsletter.mailings.ledger.own_replies import worded_reply
+    from newsletter.mailings.ledger.outcomes import worded_reply
     from newsletter.mailings.ledger.settlement import list_deliveries
     from newsletter.mailings.mailings import find_mailing
     from newsletter.services import build_services

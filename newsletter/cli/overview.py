@@ -215,7 +215,7 @@ def _domains(seen: Overview) -> RenderableType:
 
 
 def _deferred(seen: Overview) -> RenderableType:
-    from newsletter.mailings.ledger.own_replies import worded_reply
+    from newsletter.mailings.ledger.outcomes import worded_reply
 
     table = _table(
         _("Deferred, by reason"), _("Code"), _("About"), _("Example"), _("Number"), numbers=1

@@ -102,7 +102,6 @@ def send(
     email is delivered to a mailbox on this machine.
     """
     from newsletter.accounts.command_line import find_actor
-    from newsletter.accounts.tokens import new_token
     from newsletter.cli.console import print_json
     from newsletter.cli.preflight import require_clear
     from newsletter.database.engine import reading
@@ -116,6 +115,7 @@ def send(
     from newsletter.mailings.reports.progress import progress
     from newsletter.mailings.trials.subjects import read_trial
     from newsletter.newsletters.publications import find_newsletter
+    from newsletter.tokens import new_token
     from subscribers.segments.saved import segment_text
 
     settings = settings_of(context)

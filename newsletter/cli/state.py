@@ -55,7 +55,7 @@ def has_database(settings: Settings) -> bool:
 def open_database(settings: Settings) -> Engine:
     """Return the engine of a database brought to its newest form."""
     from newsletter.database.migrations import upgrade
-    from newsletter.private_files import narrow_files
+    from newsletter.disk import narrow_files
     from newsletter.services import connect
 
     narrow_files(settings)

@@ -33,7 +33,7 @@ from newsletter.issues.library.stored_files import keep_calendars
 from newsletter.issues.library.uses import add_uses, digests_in, record_uses
 from newsletter.issues.model import blocks_from_json, issue_from_json
 from newsletter.mailings.digests.entries import forget_entries
-from newsletter.mailings.ledger.own_replies import OwnReason, own_reply
+from newsletter.mailings.ledger.outcomes import OwnReason, own_reply
 from newsletter.mailings.ledger.schedule import AT_ONCE, Schedule, due_in, first_hour
 from newsletter.mailings.planning.content import MailingContent, NoticeAction, Sender, save_content
 from newsletter.mailings.planning.variants import queries_of

@@ -17,7 +17,7 @@ from newsletter.database.tables import NewsletterRow, PeopleGroupRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Joining, Visibility
 from newsletter.errors import ConflictError, ListError, NotFoundError, Place
-from newsletter.i18n.language import Language, read_language
+from newsletter.i18n.language import Language, closest_language, own_language_name, read_language
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.checks.links import find_url_fault
 from newsletter.issues.translations import MOST_TRANSLATIONS
@@ -305,3 +305,20 @@ def list_sharing(session: Session, newsletter_id: int) -> Sequence[NewsletterRow
 def number_of(session: Session, slug: str) -> int | None:
     """Return the number of the newsletter with a short name; None where there is none."""
     return session.scalar(select(NewsletterRow.id).where(NewsletterRow.slug == slug))
+
+
+def mail_languages(newsletter: NewsletterRow) -> tuple[str, ...]:
+    """Return the tags that readers may choose: its own, those it is translated into, our pages'."""
+    tags = (newsletter.language.value, *newsletter.languages)
+    return tuple(dict.fromkeys((*tags, *(each.value for each in Language))))
+
+
+def named_languages(newsletter: NewsletterRow) -> list[tuple[str, str]]:
+    """Return the languages that readers may choose, with what their speakers call them."""
+    return [(tag, own_language_name(tag)) for tag in mail_languages(newsletter)]
+
+
+def chosen_language(newsletter: NewsletterRow, language: str) -> str:
+    """Return which of the languages to choose from somebody's own is, or comes closest to."""
+    offered = mail_languages(newsletter)
+    return closest_language(language, offered) or newsletter.language.value

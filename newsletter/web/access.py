@@ -28,7 +28,6 @@ from newsletter.accounts.sessions import (
     touch_session,
 )
 from newsletter.accounts.sign_in_limits import Browser
-from newsletter.accounts.tokens import new_token
 from newsletter.database.engine import reading, transaction
 from newsletter.database.types import now
 from newsletter.errors import AccountError, ForbiddenError, NewsletterError, NotFoundError
@@ -40,8 +39,9 @@ from newsletter.newsletters.publications import (
     list_newsletters,
     number_of,
 )
-from newsletter.web.clients import network_of_request
+from newsletter.tokens import new_token
 from newsletter.web.hosts import host_of
+from newsletter.web.routing import network_of_request
 
 _YEAR_SECONDS = 365 * 86_400
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -40,7 +40,6 @@ from newsletter.web.issues.draft_pages import DraftPages
 from newsletter.web.issues.editor import editor_router
 from newsletter.web.issues.files import files_router
 from newsletter.web.issues.history import past_router
-from newsletter.web.issues.images import images_router
 from newsletter.web.issues.issue_list import shelf_router
 from newsletter.web.issues.links import links_router
 from newsletter.web.issues.preview import viewing_router
@@ -51,13 +50,16 @@ from newsletter.web.issues.translations import translations_router
 from newsletter.web.issues.uploads import uploads_router
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.mailbox import inbox_router
+from newsletter.web.mailings.approval import approval_router
 from newsletter.web.mailings.archive import archive_router
 from newsletter.web.mailings.clicks import clicks_router
+from newsletter.web.mailings.comments import commenting_router
+from newsletter.web.mailings.order import ordering_router
 from newsletter.web.mailings.own_copy import own_copy_router
 from newsletter.web.mailings.progress import mailings_router
 from newsletter.web.mailings.send_page import SendingPage
-from newsletter.web.mailings.sending import sending_router
 from newsletter.web.mailings.series import series_router
+from newsletter.web.mailings.test_mails import testing_router
 from newsletter.web.newsletters.dictionary import dictionary_router
 from newsletter.web.newsletters.digests import digests_router
 from newsletter.web.newsletters.library import library_router
@@ -122,7 +124,7 @@ def create_app(
     _include_accounts(app, settings, engine, sealer, signer, pages)
     workspace = Workspace(settings=settings, engine=engine, figures=figures)
     sending = SendingPage(workspace=workspace, pages=pages)
-    app.include_router(sending_router(sending, pseudonyms))
+    _include_sending(app, sending, pseudonyms)
     app.include_router(mailings_router(workspace, pages))
     app.include_router(series_router(settings, engine, figures, pages, pseudonyms))
     _include_lists(app, engine, figures, pseudonyms, pages)
@@ -216,6 +218,13 @@ def _include_reading(
     app.include_router(own_copy_router(settings, engine, signer, pages))
 
 
+def _include_sending(app: FastAPI, page: SendingPage, pseudonyms: Pseudonyms) -> None:
+    app.include_router(ordering_router(page))
+    app.include_router(testing_router(page, pseudonyms))
+    app.include_router(approval_router(page))
+    app.include_router(commenting_router(page))
+
+
 def _include_lists(
     app: FastAPI,
     engine: Engine,
@@ -282,4 +291,3 @@ def _include_writing(
     app.include_router(files_router(engine))
     app.include_router(past_router(engine, pages, drafts))
     app.include_router(translations_router(engine, pages, drafts))
-    app.include_router(images_router(engine))

@@ -15,7 +15,6 @@ from markupsafe import Markup
 
 from newsletter.accounts.audit import Action
 from newsletter.accounts.browsers import name_browser
-from newsletter.accounts.tokens import new_token
 from newsletter.database.types import now
 from newsletter.i18n import formats
 from newsletter.i18n.catalogue import Words
@@ -26,11 +25,12 @@ from newsletter.i18n.language import (
     time_zone_name,
 )
 from newsletter.i18n.values import Worded
-from newsletter.mailings.ledger.own_replies import worded_reply
+from newsletter.mailings.ledger.outcomes import worded_reply
 from newsletter.newsletters.look.model import look_of
 from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.palette import light_scheme
 from newsletter.settings import template_folders
+from newsletter.tokens import new_token
 from newsletter.web.access import Visit, access_of
 from newsletter.web.audit_values import detail_words
 from newsletter.web.audit_wording import (
@@ -181,7 +181,7 @@ def _worded(context: Context, sentence: str | Worded | None) -> str:
 
 @pass_context
 def _reply(context: Context, kept: str | None) -> str:
-    """Return what is shown of a delivery's reply; see `newsletter.mailings.ledger.own_replies`."""
+    """Return what is shown of a delivery's reply; see `newsletter.mailings.ledger.outcomes`."""
     return _worded(context, worded_reply(kept or ""))
 
 

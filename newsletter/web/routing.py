@@ -18,6 +18,8 @@ from fastapi.routing import APIRoute
 from starlette.datastructures import FormData
 from starlette.types import Message
 
+from newsletter.accounts.sign_in_limits import network_of
+
 #: Octets of a body, unless the route says otherwise with `up_to`.
 LARGEST = 64 * 1024
 #: A field of a reader may have 200 options, each of which is one of the form when it is ticked.
@@ -127,3 +129,13 @@ def _bounded(request: Request, limit: int) -> Callable[[], Awaitable[Message]]:
         return message
 
     return receive
+
+
+def client_of(request: Request) -> str:
+    """Return the address a request came from; uvicorn reads it from a trusted proxy's header."""
+    return request.client.host if request.client else ""
+
+
+def network_of_request(request: Request) -> str:
+    """Return from which network a request comes, which is what limits count by."""
+    return network_of(client_of(request))

@@ -20,7 +20,7 @@ from newsletter.errors import ConflictError
 from newsletter.mailings.ledger import relays
 from newsletter.mailings.ledger.dispatch import take_due_batches
 from newsletter.mailings.ledger.leases import UNPROVEN
-from newsletter.mailings.ledger.own_replies import OwnReason, own_reply
+from newsletter.mailings.ledger.outcomes import OwnReason, own_reply
 from newsletter.mailings.ledger.settlement import (
     list_deliveries,
     retry_failed,

@@ -17,8 +17,7 @@ from sqlalchemy.orm import Session
 from newsletter.database.states import CLAIMABLE
 from newsletter.database.tables import DeliveryRow, MailingRow, NewsletterRow, SubscriberRow
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.mailings.ledger.outcomes import Outcome
-from newsletter.mailings.ledger.own_replies import OwnReason, own_reply
+from newsletter.mailings.ledger.outcomes import Outcome, OwnReason, own_reply
 from newsletter.mailings.ledger.recording import bring_back
 from newsletter.mailings.mailings import find_mailing
 from newsletter.mailings.planning.content import load_content

@@ -52,7 +52,7 @@ from newsletter.mailings.ledger.database_history import (
     count_claim,
     demand_continuity,
 )
-from newsletter.mailings.ledger.own_replies import OwnReason, own_reply
+from newsletter.mailings.ledger.outcomes import OwnReason, own_reply
 from newsletter.mailings.planning.content import COMMON
 from newsletter.tokens import mark_of
 from subscribers.suppression import is_suppressed

@@ -57,8 +57,7 @@ from newsletter.database.vocabulary import (
     MailingState,
 )
 from newsletter.mailings.ledger.leases import Claim
-from newsletter.mailings.ledger.outcomes import Outcome, next_attempt
-from newsletter.mailings.ledger.own_replies import OwnReason, own_reply
+from newsletter.mailings.ledger.outcomes import Outcome, OwnReason, next_attempt, own_reply
 from newsletter.mailings.ledger.standing import take_in_hand
 from newsletter.mailings.ledger.tallies import tally
 from newsletter.tokens import mark_of

@@ -23,7 +23,7 @@ from newsletter.database.vocabulary import (
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.mailings.ledger.leases import UNPROVEN
-from newsletter.mailings.ledger.own_replies import OwnReason, own_reply
+from newsletter.mailings.ledger.outcomes import OwnReason, own_reply
 
 #: After so many attempts, answered or in doubt, a policy sends nothing again by itself.
 _ATTEMPTS_BY_POLICY = 3

@@ -27,9 +27,8 @@ from newsletter.database.types import now
 from newsletter.errors import UnavailableError
 from newsletter.feedback.calls import take_call
 from newsletter.settings import Settings
-from newsletter.web.clients import network_of_request
 from newsletter.web.feedback.unproven import UnprovenCalls, read_body
-from newsletter.web.routing import Router, up_to
+from newsletter.web.routing import Router, network_of_request, up_to
 
 _log = logging.getLogger(__name__)
 

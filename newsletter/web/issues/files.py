@@ -1,4 +1,4 @@
-"""Files of issues and calendars of their events, under addresses whose content never changes."""
+"""Pictures and files of issues, and calendars of events: what lies at an address never changes."""
 
 from __future__ import annotations
 
@@ -10,23 +10,34 @@ from sqlalchemy import Engine
 from newsletter.database.engine import reading
 from newsletter.issues.calendars import MEDIA_TYPE as CALENDAR
 from newsletter.issues.library.files import FILE_KINDS
+from newsletter.issues.library.images import find_image
 from newsletter.issues.library.stored_files import find_file
 from newsletter.web.routing import Router
 
 #: What browsers show in a window of their own; all else is saved.
 _SHOWN = frozenset({FILE_KINDS["PDF"], CALENDAR})
+_KEPT = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
 def files_router(engine: Engine) -> Router:
-    """Return the route of files, which everybody may follow who has the address."""
+    """Return the routes of pictures and files, for everybody who has the address."""
     router = Router()
+
+    @router.get("/images/{name}")
+    def image(name: str) -> Response:
+        with reading(engine) as session:
+            row = find_image(session, name)
+        headers = _KEPT | {
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+            "Cross-Origin-Resource-Policy": "cross-origin",
+        }
+        return Response(row.content, media_type=row.media_type, headers=headers)
 
     @router.get("/files/{name}")
     def file(name: str) -> Response:
         with reading(engine) as session:
             row = find_file(session, name)
-        kept = {"Cache-Control": "public, max-age=31536000, immutable"}
-        return _answer(row.content, row.media_type, row.name, kept)
+        return _answer(row.content, row.media_type, row.name, _KEPT)
 
     return router
 

@@ -42,7 +42,7 @@ from newsletter.newsletters.issue_actions import (
     import_translation,
     remove_translation,
 )
-from newsletter.newsletters.languages import mail_languages
+from newsletter.newsletters.publications import mail_languages
 from newsletter.rendering.render import render_issue
 from newsletter.web.access import EditorVisit, Visit, newsletter_of, own, settings_path
 from newsletter.web.issues.draft_pages import DraftPages

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Annotated
 
 from fastapi import Query, Request
@@ -28,11 +32,46 @@ from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.model import Slot
 from newsletter.rendering.slots import fill
 from newsletter.settings import Settings
-from newsletter.web.clients import network_of_request
 from newsletter.web.mailings.mail_pages import mail_page, without_link_to
-from newsletter.web.mailings.search_limit import WITHIN_SECONDS, SearchLimit
 from newsletter.web.pages import Pages
-from newsletter.web.routing import Router
+from newsletter.web.routing import Router, network_of_request
+
+#: Searches of one network within so many seconds.
+MOST_SEARCHES, WITHIN_SECONDS = 60, 60.0
+#: Networks that are remembered; the one whose period began longest ago is forgotten first.
+_MOST_NETWORKS = 10_000
+
+
+class SearchLimit:
+    """How often one network may search: each search reads many issues, and anybody may ask.
+
+    It counts in periods that begin with a network's first search. Kept in memory, one for each
+    process: a restart forgets it, and several web processes allow as many times more. Behind a
+    proxy that `TRUSTED_PROXIES` does not name, all are one network.
+    """
+
+    def __init__(
+        self, most: int = MOST_SEARCHES, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._most = most
+        self._clock = clock
+        self._lock = Lock()
+        #: When a network's period began, and its searches since.
+        self._periods: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    def admits(self, network: str) -> bool:
+        """Count a search; return whether it is within the bound."""
+        moment = self._clock()
+        with self._lock:
+            began, count = self._periods.get(network, (moment, 0))
+            if moment - began >= WITHIN_SECONDS:
+                self._periods.pop(network)
+                began, count = moment, 0
+            self._periods[network] = (began, count + 1)
+            while len(self._periods) > _MOST_NETWORKS:
+                self._periods.popitem(last=False)
+        return count < self._most
+
 
 _PAGE = 50
 _FEED = 20

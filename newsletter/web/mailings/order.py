@@ -9,7 +9,6 @@ from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from newsletter.accounts.permissions import Permission
-from newsletter.accounts.tokens import new_token
 from newsletter.database.engine import reading
 from newsletter.errors import NewsletterError, NotFoundError
 from newsletter.issues.model import issue_from_json
@@ -19,6 +18,7 @@ from newsletter.mailings.orders.readiness import check_stored, stored_findings
 from newsletter.mailings.planning.audience import audience_figure
 from newsletter.mailings.planning.shown_as import variant_key
 from newsletter.mailings.trials.subjects import LETTERS, own_subject
+from newsletter.tokens import new_token
 from newsletter.web.access import SeeingVisit, SenderVisit, Visit, newsletter_of
 from newsletter.web.issues.proof import show_to_reader
 from newsletter.web.issues.shown_as import asked_as, choice_of

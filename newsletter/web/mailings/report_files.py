@@ -19,7 +19,7 @@ from newsletter.database.words import name_of
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg, pmsg
 from newsletter.i18n.values import Worded
-from newsletter.mailings.ledger.own_replies import worded_reply
+from newsletter.mailings.ledger.outcomes import worded_reply
 from newsletter.mailings.reports.clicks import LinkClicks
 from newsletter.mailings.reports.progress import Counts
 from newsletter.mailings.reports.reports import MailingSummary, Missed, Report

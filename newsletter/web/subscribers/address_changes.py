@@ -19,9 +19,8 @@ from newsletter.mailings.planning.links import read_link
 from newsletter.newsletters.publications import get_newsletter
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
-from newsletter.web.clients import client_of
 from newsletter.web.pages import Pages
-from newsletter.web.routing import Router, SubmittedForm
+from newsletter.web.routing import Router, SubmittedForm, client_of
 from subscribers.address_changes import AddressChange
 from subscribers.join_limits import kept_network
 from subscribers.readers import find_reader, known_of

@@ -14,9 +14,8 @@ from newsletter.mailings.planning.links import refer
 from newsletter.mailings.series.figures import first_mail_follows
 from newsletter.settings import Settings
 from newsletter.tokens import Purpose, TokenSigner
-from newsletter.web.clients import client_of
 from newsletter.web.pages import Pages
-from newsletter.web.routing import Router
+from newsletter.web.routing import Router, client_of
 from subscribers.join_limits import kept_network
 from subscribers.joining import (
     CONFIRMATION_MAIL,

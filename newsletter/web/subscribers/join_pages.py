@@ -17,14 +17,18 @@ from newsletter.errors import ForbiddenError, ListError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
 from newsletter.mailings.notices.join_requests import Answer, Evidence, JoinRequests
-from newsletter.newsletters.languages import mail_languages, named_languages
-from newsletter.newsletters.publications import Newsletter, find_newsletter
+from newsletter.newsletters.publications import (
+    Newsletter,
+    find_newsletter,
+    mail_languages,
+    named_languages,
+)
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
-from newsletter.web.clients import client_of
 from newsletter.web.error_pages import content_policy
 from newsletter.web.hosts import host_of
 from newsletter.web.pages import Pages
+from newsletter.web.routing import client_of
 from newsletter.web.subscribers.field_inputs import inputs_of, submitted
 from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields

@@ -19,13 +19,11 @@ from newsletter.errors import ListError
 from newsletter.i18n.language import Language, nearest_language, time_zone_names
 from newsletter.mailings.planning.links import read_link
 from newsletter.meanwhile import shown_of
-from newsletter.newsletters.languages import chosen_language, named_languages
-from newsletter.newsletters.publications import get_newsletter
+from newsletter.newsletters.publications import chosen_language, get_newsletter, named_languages
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
-from newsletter.web.clients import client_of
 from newsletter.web.pages import Pages
-from newsletter.web.routing import Router, SubmittedForm
+from newsletter.web.routing import Router, SubmittedForm, client_of
 from newsletter.web.subscribers.address_changes import address_router
 from newsletter.web.subscribers.field_inputs import inputs_of, submitted
 from subscribers.actions import erase_person

@@ -33,7 +33,7 @@ from newsletter.database.vocabulary import (
 from newsletter.errors import ConflictError, ForbiddenError, NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.mailings.ledger.leases import close_batch
-from newsletter.mailings.ledger.own_replies import OwnReason, own_reply
+from newsletter.mailings.ledger.outcomes import OwnReason, own_reply
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.series.due import Timing
 from newsletter.mailings.series.planning import plan_series

@@ -21,8 +21,7 @@ from newsletter.mailings.planning.content import load_content
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.message.frame import MessageFrame, Recipient
 from newsletter.settings import Settings
-from newsletter.web.mailings.archive import archive_router
-from newsletter.web.mailings.search_limit import SearchLimit
+from newsletter.web.mailings.archive import SearchLimit, archive_router
 from newsletter.web.pages import Pages
 from tests.support.databases import each_database
 from tests.support.loops import run_apart

@@ -12,7 +12,7 @@ from newsletter.database.tables import NewsletterRow, SubscriptionRow
 from newsletter.database.vocabulary import Role
 from newsletter.i18n.language import Language
 from newsletter.mailings.planning.links import DeliveryLinks
-from newsletter.newsletters.languages import chosen_language, mail_languages
+from newsletter.newsletters.publications import chosen_language, mail_languages
 from newsletter.rendering.model import Slot
 from newsletter.tokens import DeliveryRef, TokenSigner
 from subscribers.joining import Origin, request_join

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.private_files import narrow_files
+from newsletter.disk import narrow_files
 from newsletter.settings import Settings
 
 

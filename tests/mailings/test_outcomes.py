@@ -7,7 +7,7 @@ import re
 import pytest
 
 from newsletter.i18n.language import Language
-from newsletter.mailings.ledger.own_replies import OwnReason, own_reply, worded_reply
+from newsletter.mailings.ledger.outcomes import OwnReason, own_reply, worded_reply
 
 _JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 
