@@ -29,3 +29,13 @@ def test_what_somebody_wrote_is_no_formula_in_the_exported_log(engine: Engine, s
     text = "".join(export_csv(engine, COMMAND_LINE, AuditFilter())).removeprefix("\ufeff")
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert [row["reason"] for row in rows if row["action"] == "bounce.undo"] == [f"'{sign}1+1"]
+
+
+def test_a_download_of_the_log_holds_no_connection_while_its_reader_reads(engine: Engine) -> None:
+    with transaction(engine) as session:
+        for number in range(3):
+            record_event(session, COMMAND_LINE, Action.BOUNCE_UNDO, object=f"bounce {number}")
+    lines = export_csv(engine, COMMAND_LINE, AuditFilter())
+    read = [next(lines), next(lines)]
+    assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+    assert "bounce 0" in "".join([*read, *lines])

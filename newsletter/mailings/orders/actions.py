@@ -220,12 +220,7 @@ def export_missed(
             object=f"mailing {mailing_id}",
             newsletter_id=within,
         )
-
-    def rows() -> Iterator[tuple[str, DeliveryState, datetime | None, str, str]]:
-        with reading(engine) as session:
-            yield from missed_deliveries(session, mailing_id)
-
-    return rows()
+    return missed_deliveries(engine, mailing_id)
 
 
 def _newsletter_within(engine: Engine, mailing_id: int, within: int | None) -> int:

@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Integer, Select, cast, extract, func, select
+from sqlalchemy import ColumnElement, Engine, Integer, Select, cast, extract, func, select
 from sqlalchemy.orm import Session
 
+from newsletter.database.engine import reading
 from newsletter.database.tables import (
     BounceRow,
     DeliveryRow,
@@ -387,28 +388,29 @@ def _largest(
     return shown
 
 
-def missed_deliveries(session: Session, mailing_id: int) -> Iterator[Missed]:
-    """Yield who got no copy, or may not have, in the order of the ledger."""
+def missed_deliveries(engine: Engine, mailing_id: int) -> Iterator[Missed]:
+    """Yield who got no copy, or may not have, in the order of the ledger.
+
+    Whoever reads it slowly, or not at all, holds no connection: each page is read by itself.
+    """
+    query = (
+        select(
+            DeliveryRow.position,
+            SubscriberRow.address,
+            DeliveryRow.state,
+            DeliveryRow.settled_at,
+            DeliveryRow.status,
+            DeliveryRow.reply,
+        )
+        .join(SubscriberRow, SubscriberRow.id == DeliveryRow.subscriber_id)
+        .where(DeliveryRow.mailing_id == mailing_id, DeliveryRow.state.in_(_MISSED))
+        .order_by(DeliveryRow.position)
+        .limit(_PAGE)
+    )
     last = 0
     while True:
-        rows = session.execute(
-            select(
-                DeliveryRow.position,
-                SubscriberRow.address,
-                DeliveryRow.state,
-                DeliveryRow.settled_at,
-                DeliveryRow.status,
-                DeliveryRow.reply,
-            )
-            .join(SubscriberRow, SubscriberRow.id == DeliveryRow.subscriber_id)
-            .where(
-                DeliveryRow.mailing_id == mailing_id,
-                DeliveryRow.state.in_(_MISSED),
-                DeliveryRow.position > last,
-            )
-            .order_by(DeliveryRow.position)
-            .limit(_PAGE)
-        ).all()
+        with reading(engine) as session:
+            rows = session.execute(query.where(DeliveryRow.position > last)).all()
         if not rows:
             return
         for _, address, state, settled_at, status, reply in rows:

@@ -16,7 +16,7 @@ from newsletter.database.tables import AccountRow, DeliveryRow
 from newsletter.database.vocabulary import DeliveryState, Role
 from newsletter.i18n.language import Language
 from newsletter.issues.model import Issue
-from newsletter.mailings.orders.actions import decide_subject
+from newsletter.mailings.orders.actions import decide_subject, export_missed
 from newsletter.mailings.reports.clicks import clicks_of
 from newsletter.mailings.reports.variants import report_variants
 from tests.support.corrections import correct
@@ -120,3 +120,17 @@ def test_figures_are_written_for_whoever_downloads_them(engine: Engine, sign_in:
     assert head == ["メールアドレス", "状態", "時刻", "状態コード", "応答"]
     (refusal,) = [row[1:] for row in missed if row[3]]
     assert refusal == ["拒否", "2026-12-01 09:30:00+09:00", "5.1.1", "no such user"]
+
+
+@each_database
+def test_a_download_of_the_missed_holds_no_connection_while_its_reader_reads(
+    engine: Engine,
+) -> None:
+    stage = trial_stage(engine, TEXT)
+    mailing = plan_trial(stage)
+    with transaction(engine) as session:
+        session.execute(update(DeliveryRow).values(state=State.REJECTED))
+    missed = export_missed(engine, COMMAND_LINE, mailing, within=stage.newsletter_id)
+    next(missed)
+    assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+    assert len(list(missed)) == PEOPLE - 1
