@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 #: The lists that tasks wait in, by what they carry.
 QUEUES = ("control", "urgent", "bulk", "lists")
@@ -21,6 +21,7 @@ class BrokerHealth:
 
     Attributes:
         problem: Why it did not answer; empty when it did.
+        refuses: Whether it answered, but takes neither our name nor our password.
         depths: How many tasks wait in each list.
         unacknowledged: Tasks that a worker took and has not finished.
         max_memory: In octets; 0 is no limit.
@@ -28,6 +29,7 @@ class BrokerHealth:
     """
 
     problem: str = ""
+    refuses: bool = False
     milliseconds: float = 0.0
     version: str = ""
     used_memory: int = 0
@@ -40,6 +42,11 @@ class BrokerHealth:
     def fullness(self) -> float:
         """Return which part of the memory that it may use is used."""
         return self.used_memory / self.max_memory if self.max_memory else 0.0
+
+    @property
+    def carries_nothing(self) -> bool:
+        """Whether no task goes by it, for whatever reason: rounds and limited rates stand still."""
+        return bool(self.problem) or self.takes_nothing
 
     @property
     def takes_nothing(self) -> bool:
@@ -65,7 +72,10 @@ def look_at_broker(redis_url: str) -> BrokerHealth:
             pipe.info()
             *depths, unacknowledged, info = pipe.execute()
     except (RedisError, OSError) as error:
-        return BrokerHealth(problem=str(error)[:200] or type(error).__name__)
+        return BrokerHealth(
+            problem=str(error)[:200] or type(error).__name__,
+            refuses=isinstance(error, AuthenticationError | NoPermissionError),
+        )
     return _read(info, milliseconds, dict(zip(QUEUES, depths, strict=True)), unacknowledged)
 
 

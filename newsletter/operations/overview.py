@@ -15,7 +15,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import BounceKind, DeliveryState
 from newsletter.mailings.ledger import database_history
 from newsletter.mailings.ledger.domain_holds import HeldDomain, held_domains
-from newsletter.mailings.ledger.relays import RelayState, resting_relays
+from newsletter.mailings.ledger.relays import RelayState, troubled_relays
 from newsletter.mailings.ledger.stalled import Silence, silent_mailings
 from newsletter.mailings.ledger.tallies import (
     Counts,
@@ -147,7 +147,7 @@ def look(
     """
     broker = look_at_broker(redis_url) if redis_url else None
     beats = database_history.beats(engine)
-    resting = resting_relays(engine)
+    resting = troubled_relays(engine)
     with reading(engine) as session:
         return Overview(
             taken_at=now(),
@@ -175,7 +175,7 @@ def look(
 def look_at_flow(engine: Engine, mailing_id: int, *, redis_url: str) -> Overview:
     """Look at what alone can keep a mailing from flowing, quickly: somebody is watching it."""
     beats = database_history.beats(engine)
-    resting = resting_relays(engine)
+    resting = troubled_relays(engine)
     with reading(engine) as session:
         return Overview(
             taken_at=now(),

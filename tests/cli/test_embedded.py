@@ -36,7 +36,7 @@ def test_a_broker_and_a_mailbox_start_where_none_is_named(tmp_path: Path) -> Non
         assert look_at_broker(servers["REDIS_URL"]).policy == "noeviction"
         # Others on the machine reach its port, too.
         stranger = f"redis://127.0.0.1:{urlsplit(servers['REDIS_URL']).port}/0"
-        assert look_at_broker(stranger).problem
+        assert look_at_broker(stranger).refuses
 
 
 @pytest.mark.servers

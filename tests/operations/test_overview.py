@@ -12,21 +12,24 @@ from sqlalchemy import Engine, select, update
 
 from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.migrations import upgrade
-from newsletter.database.tables import BatchRow, DeliveryRow, TallyRow
+from newsletter.database.tables import BatchRow, DeliveryRow, RelayRow, TallyRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, ProcessKind, TallyScope
+from newsletter.i18n.language import Language
 from newsletter.mailings.ledger import database_history
 from newsletter.mailings.ledger.domain_holds import hold_domain, let_domain_go
 from newsletter.mailings.ledger.leases import claim_batch, close_batch
 from newsletter.mailings.ledger.outcomes import Outcome
-from newsletter.mailings.ledger.relays import hold_relay, relay_failed
+from newsletter.mailings.ledger.relay_faults import RelayFault, kept_fault
+from newsletter.mailings.ledger.relays import hold_relay, relay_failed, resting_relays
 from newsletter.mailings.ledger.stalled import Silence
 from newsletter.mailings.ledger.standing import standing
 from newsletter.mailings.ledger.tallies import Tally, condense, relay_tallies, tally, totals
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.operations import heartbeats
 from newsletter.operations.alarms import find_alarms
-from newsletter.operations.alarms.model import Severity
+from newsletter.operations.alarms.model import Alarm, Severity
+from newsletter.operations.alarms.relay_faults import worded_fault
 from newsletter.operations.attention import Backlog, ReplyClass, UnsettledMailing, classify
 from newsletter.operations.broker import BrokerHealth
 from newsletter.operations.heartbeats import Activity, Process, ProcessState
@@ -227,7 +230,22 @@ def test_without_redis_nobody_is_sent_to_look_at_a_relay_first() -> None:
     found = find_alarms(replace(_well(), broker=BrokerHealth(problem="refused"), silent=(silence,)))
     assert [one.kind for one in found] == ["redis-down", "mailing-silent"]
     assert "No relay" not in str(found[1].what)
-    assert str(found[1].remedy).startswith("Start Redis first")
+    assert str(found[1].remedy).startswith("Restore Redis first")
+
+
+@pytest.mark.parametrize(
+    ("broker", "kind"),
+    [
+        (BrokerHealth(problem="WRONGPASS", refuses=True), "redis-refuses"),
+        (BrokerHealth(used_memory=9, max_memory=9, policy="noeviction"), "redis-out-of-memory"),
+    ],
+)
+def test_rounds_that_redis_holds_up_are_no_alarm_of_their_own(
+    broker: BrokerHealth, kind: str
+) -> None:
+    late = now() - timedelta(minutes=5)
+    found = find_alarms(replace(_well(), broker=broker, round_at=late))
+    assert [one.kind for one in found] == [kind]
 
 
 def test_the_gravest_comes_first() -> None:
@@ -410,3 +428,31 @@ def test_old_tallies_become_one_sum_and_no_total_ever_shrinks(engine: Engine) ->
         assert [one.day for one in relay_tallies(session)] == [{DeliveryState.ACCEPTED: 1}]
         domains = select(TallyRow.count).where(TallyRow.scope == TallyScope.DOMAIN)
         assert session.scalars(domains).all() == [1]
+
+
+def test_each_relay_fault_is_told_in_plain_words_with_its_remedy() -> None:
+    for fault in RelayFault:
+        what, remedy = worded_fault(RELAY, fault, "535 5.7.8 no")
+        for language in Language:
+            assert RELAY in what.in_language(language)
+            assert "535 5.7.8 no" in remedy.in_language(language)
+
+
+def test_what_a_connection_knew_of_a_fault_comes_to_the_alarm(stage: Stage) -> None:
+    relay_failed(stage.engine, RELAY, kept_fault(RelayFault.CERTIFICATE_EXPIRED, "verify failed"))
+    (found,) = _relay_alarms(stage)
+    assert str(found.what) == f"The TLS certificate of the relay {RELAY} has expired"
+    assert "(The response was: verify failed)" in str(found.remedy)
+
+
+def test_a_relay_that_is_just_being_tried_again_stays_in_view(stage: Stage) -> None:
+    relay_failed(stage.engine, RELAY, kept_fault(RelayFault.NO_ANSWER, "timed out"))
+    with transaction(stage.engine) as session:
+        session.execute(update(RelayRow).values(retry_at=now() - timedelta(seconds=20)))
+    assert [one.kind for one in _relay_alarms(stage)] == ["relay-stuck"]
+    assert resting_relays(stage.engine) == []
+
+
+def _relay_alarms(stage: Stage) -> list[Alarm]:
+    seen = look(stage.engine, redis_url="", relays=(RELAY,))
+    return [one for one in find_alarms(seen) if one.section == "relays"]

@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
-import ssl
 from collections import deque
 from dataclasses import dataclass
 
+from newsletter.mailings.ledger.relay_faults import RelayFault
 from workers.transports.base import Courier, Envelope, Parcel, Result, ResultKind
+from workers.transports.faults import fault_of
 from workers.transports.relay import Relay
 from workers.transports.replies import Reply, ReplyReader, classify
 
@@ -22,17 +23,27 @@ from workers.transports.replies import Reply, ReplyReader, classify
 _VERBS = ("MAIL", "RCPT", "DATA")
 _START_MAIL_INPUT = 354
 _CLOSING = 421
+#: It wants a password or TLS first (RFC 4954 section 6, RFC 3207 section 4): from whomever.
+_ACCESS_CODES = frozenset({530, 534, 535, 538})
 #: RFC 5321 section 4.5.3.2.6 lets a server take its time after the final dot.
 _DATA_END_PATIENCE = 5
 _UNSAFE = re.compile(r"[\x00-\x20\x7f<>]")
 
 
 class ConnectionEndedError(Exception):
-    """The connection is of no further use; ``said`` is the relay's last word when it was 421."""
+    """The connection is of no further use.
 
-    def __init__(self, words: str, *, result: Result | None = None) -> None:
+    Attributes:
+        result: The relay's last word when it was 421.
+        fault: What the words mean for all mail, where that is known.
+    """
+
+    def __init__(
+        self, words: str, *, result: Result | None = None, fault: RelayFault | None = None
+    ) -> None:
         super().__init__(words)
         self.result = result
+        self.fault = fault
 
 
 class WithdrawnError(ConnectionEndedError):
@@ -144,8 +155,8 @@ class SmtpConnection(asyncio.Protocol):
             ConnectionEndedError: One of these failed; the words hold no password.
         """
         relay = self._relay
-        context = relay.tls_context() if relay.tls == "implicit" else None
         try:
+            context = relay.tls_context() if relay.tls == "implicit" else None
             async with asyncio.timeout(relay.timeout):
                 await asyncio.get_running_loop().create_connection(
                     lambda: self, relay.host, relay.port, ssl=context
@@ -157,10 +168,12 @@ class SmtpConnection(asyncio.Protocol):
                 await self._hello()
             if relay.username:
                 await self._sign_in()
-        except (OSError, ssl.SSLError, ssl.CertificateError) as error:
+        except OSError as error:
             self.abort()
             words = "the connection timed out" if isinstance(error, TimeoutError) else str(error)
-            raise ConnectionEndedError(f"{relay.name}: {words}"[:500]) from None
+            raise ConnectionEndedError(
+                f"{relay.name}: {words}"[:500], fault=fault_of(error)
+            ) from None
         except ConnectionEndedError:
             self.abort()
             raise
@@ -175,11 +188,16 @@ class SmtpConnection(asyncio.Protocol):
 
     async def _start_tls(self) -> None:
         if "STARTTLS" not in self._extensions:
-            raise ConnectionEndedError("The relay offers no STARTTLS, which MAIL_TRANSPORTS asks.")
-        _expect(await self._command("STARTTLS"), 220)
+            raise ConnectionEndedError(
+                "The relay offers no STARTTLS, which MAIL_TRANSPORTS asks.",
+                fault=RelayFault.TLS_MISSING,
+            )
+        _expect(await self._command("STARTTLS"), 220, RelayFault.TLS_MISSING)
         if self._replies or not self._reader.is_empty:
             # What was sent before TLS began may be an attacker's.
-            raise ConnectionEndedError("The relay spoke between STARTTLS and TLS.")
+            raise ConnectionEndedError(
+                "The relay spoke between STARTTLS and TLS.", fault=RelayFault.TLS_FAILED
+            )
         assert self._transport is not None  # noqa: S101 - it has just answered
         async with asyncio.timeout(self._relay.timeout):
             self._transport = await asyncio.get_running_loop().start_tls(
@@ -193,12 +211,15 @@ class SmtpConnection(asyncio.Protocol):
             words = _base64(f"\0{user}\0{password}")
             reply = await self._command(f"AUTH PLAIN {words}")
         elif "LOGIN" in methods:
-            _expect(await self._command("AUTH LOGIN"), 334)
-            _expect(await self._command(_base64(user)), 334)
+            _expect(await self._command("AUTH LOGIN"), 334, RelayFault.PASSWORD)
+            _expect(await self._command(_base64(user)), 334, RelayFault.PASSWORD)
             reply = await self._command(_base64(password))
         else:
-            raise ConnectionEndedError("The relay offers neither AUTH PLAIN nor AUTH LOGIN.")
-        _expect(reply, 235)
+            raise ConnectionEndedError(
+                "The relay offers neither AUTH PLAIN nor AUTH LOGIN.",
+                fault=RelayFault.PASSWORD_UNSUPPORTED,
+            )
+        _expect(reply, 235, RelayFault.PASSWORD)
 
     async def quit(self) -> None:
         """End politely; a failed QUIT after a reply is no failure (RFC 5321 section 4.1.1.10)."""
@@ -346,15 +367,24 @@ class SmtpConnection(asyncio.Protocol):
         return classify(*refused)
 
 
-def _expect(reply: Reply, code: int) -> None:
-    if reply.code != code:
-        raise ConnectionEndedError(f"{reply.code} {reply.text}"[:500])
+def _expect(reply: Reply, code: int, fault: RelayFault = RelayFault.REFUSES_HOST) -> None:
+    """Ask for a reply's code; ``fault`` is what a refusal for good means in its place."""
+    if reply.code == code:
+        return
+    refused = reply.code // 100 == 5  # noqa: PLR2004 - RFC 5321 section 4.2.1
+    words = f"{reply.code} {reply.text}"[:500]
+    raise ConnectionEndedError(words, fault=fault if refused else RelayFault.BUSY)
 
 
 def _still_open(reply: Reply) -> Reply:
+    """Return a reply that is about one message."""
     if reply.code == _CLOSING:
         result = classify(reply)
         raise ConnectionEndedError(result.reply, result=result)
+    if reply.code in _ACCESS_CODES:
+        words = classify(reply).reply
+        result = Result(kind=ResultKind.NOT_TRIED, reply=words)
+        raise ConnectionEndedError(words, result=result, fault=RelayFault.ACCESS)
     return reply
 
 

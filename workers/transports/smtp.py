@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from newsletter.mailings.ledger.relay_faults import kept_fault
 from workers.transports.base import Courier, Parcel, Result, ResultKind
 from workers.transports.connection import (
     ConnectionEndedError,
@@ -78,7 +79,7 @@ class _Lane:
             # An idle connection may have been closed in the meantime; that is no failure. Nor is
             # the end of one that did its work.
             if is_fresh and connection.answered == before:
-                self.failure = str(error)
+                self.failure = kept_fault(error.fault, str(error))
         self.answered += connection.answered - before
 
     async def _carry(self, connection: SmtpConnection, parcel: Parcel, *, is_fresh: bool) -> None:

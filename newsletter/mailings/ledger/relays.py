@@ -15,12 +15,15 @@ from newsletter.database.tables import RelayRow
 from newsletter.database.types import now
 from newsletter.errors import ConflictError, OrderError
 from newsletter.i18n.messages import msg
+from newsletter.mailings.ledger.relay_faults import RelayFault, read_fault
 
 #: Seconds that a relay is left alone after it took nothing; twice as long each further time.
 _FIRST_REST = 5
 _LONGEST_REST = 300
 #: A relay that an operator holds is looked at again after so many seconds.
 _HELD_REST = 5
+#: For so long after its rest a relay that was not heard to work is shown as before.
+_TRIED = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,7 +31,9 @@ class RelayState:
     """A relay that takes no mail now; ``retry_at`` is when it is asked again.
 
     Attributes:
+        reason: In its own words, or the operator's.
         failures: How often in a row it took nothing.
+        fault: What these words mean, where that is known.
     """
 
     name: str
@@ -36,24 +41,41 @@ class RelayState:
     held: bool
     retry_at: datetime
     failures: int = 0
+    fault: RelayFault | None = None
 
 
 def resting_relays(engine: Engine) -> Sequence[RelayState]:
-    """Return the relays that take nothing now, by what they said or an operator's word."""
-    moment = now()
+    """Return the relays that are asked for nothing now, by what they said or an operator's word."""
+    return _relays_at(engine, now())
+
+
+def troubled_relays(engine: Engine) -> Sequence[RelayState]:
+    """Return the resting relays, and those that are just being tried again, for people to see.
+
+    To be refused may take as long as a connection may take to open; were a relay shown only while
+    it rests, its alarm would come and go.
+    """
+    return _relays_at(engine, now() - _TRIED)
+
+
+def _relays_at(engine: Engine, moment: datetime) -> Sequence[RelayState]:
     with reading(engine) as session:
         rows = session.scalars(select(RelayRow).order_by(RelayRow.name)).all()
     return [
-        RelayState(
-            name=row.name,
-            reason=row.reason,
-            held=row.held,
-            retry_at=retry_at,
-            failures=row.failures,
-        )
-        for row in rows
-        if (retry_at := _retry_at(row, moment)) is not None
+        _state(row, retry_at) for row in rows if (retry_at := _retry_at(row, moment)) is not None
     ]
+
+
+def _state(row: RelayRow, retry_at: datetime) -> RelayState:
+    fault, reason = (None, row.reason) if row.held else read_fault(row.reason)
+    return RelayState(
+        name=row.name,
+        reason=reason,
+        held=row.held,
+        retry_at=retry_at,
+        failures=row.failures,
+        fault=fault,
+    )
 
 
 def _retry_at(row: RelayRow, moment: datetime) -> datetime | None:
@@ -64,12 +86,18 @@ def _retry_at(row: RelayRow, moment: datetime) -> datetime | None:
 
 def _rests(row: RelayRow, moment: datetime) -> bool:
     # Nothing rests longer than the longest: beyond it, the clock was set back.
-    latest = moment + timedelta(seconds=_LONGEST_REST)
+    latest = now() + timedelta(seconds=_LONGEST_REST)
     return row.retry_at is not None and moment < row.retry_at <= latest
 
 
 def relay_failed(engine: Engine, name: str, reason: str) -> datetime:
-    """Note that a relay took nothing; return when it is to be asked again."""
+    """Note that a relay took nothing; return when it is to be asked again.
+
+    Args:
+        engine: The database.
+        name: The relay's.
+        reason: Why, as `kept_fault` returns it, or its words alone.
+    """
     moment = now()
     with transaction(engine) as session:
         insert_missing(session, RelayRow, [{"name": name, "failures": 0, "held": False}])

@@ -65,6 +65,9 @@ def _of_missing(seen: Overview) -> Iterator[Alarm]:
             msg("Start newsletter worker, or newsletter beat."),
             section="workers",
         )
+    elif seen.broker is not None and seen.broker.carries_nothing:
+        # Rounds come through it: its own alarm says what to do.
+        return
     elif seen.round_at is None or ((seen.taken_at - seen.round_at).total_seconds() > _ROUND_LATE):
         yield alarm(
             Severity.CRITICAL,

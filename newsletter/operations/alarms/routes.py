@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.i18n.messages import msg
+from newsletter.i18n.messages import Message, msg
+from newsletter.mailings.ledger.relays import RelayState
 from newsletter.operations.alarms.model import Alarm, Severity, alarm
+from newsletter.operations.alarms.relay_faults import worded_fault
 from newsletter.operations.overview import Overview
 
 #: So many attempts, and this share of them put off, is more than a few unlucky ones.
@@ -37,17 +39,12 @@ def of_relays(seen: Overview) -> Iterator[Alarm]:
                 section="relays",
             )
         elif resting is not None:
+            what, remedy = _of_failure(relay.name, resting)
             yield alarm(
                 Severity.WARNING if working else Severity.CRITICAL,
                 "relay-stuck",
-                msg(
-                    "The relay {relay} does not accept email ({failures} times in a row)",
-                    relay=relay.name,
-                    failures=resting.failures,
-                ),
-                msg(
-                    "It is retried automatically. The response was: {reason}", reason=resting.reason
-                ),
+                what,
+                remedy,
                 where=relay.name,
                 section="relays",
             )
@@ -69,9 +66,23 @@ def of_relays(seen: Overview) -> Iterator[Alarm]:
             )
 
 
+def _of_failure(name: str, resting: RelayState) -> tuple[Message, Message]:
+    """Return why a relay takes nothing, and what to do."""
+    if resting.fault is not None:
+        return worded_fault(name, resting.fault, resting.reason)
+    return (
+        msg(
+            "The relay {relay} does not accept email ({failures} times in a row)",
+            relay=name,
+            failures=resting.failures,
+        ),
+        msg("It is retried automatically. The response was: {reason}", reason=resting.reason),
+    )
+
+
 def of_silence(seen: Overview) -> Iterator[Alarm]:
     """Return the mailings of which nothing is taken, before any relay's time is up."""
-    without_broker = seen.broker is not None and bool(seen.broker.problem)
+    without_broker = seen.broker is not None and seen.broker.carries_nothing
     for silence in seen.silent:
         seconds = int((seen.taken_at - silence.since).total_seconds())
         # Rates are counted in Redis: without it a limited relay is not spoken to.
@@ -83,7 +94,7 @@ def of_silence(seen: Overview) -> Iterator[Alarm]:
                     seconds=seconds,
                 ),
                 msg(
-                    "Start Redis first: limited rates are counted there. If nothing is sent"
+                    "Restore Redis first: limited rates are counted there. If nothing is sent"
                     " then, check the relay."
                 ),
             )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from newsletter.i18n.messages import msg
 from newsletter.operations.alarms.model import Alarm, Severity, alarm
+from newsletter.operations.broker import BrokerHealth
 from newsletter.operations.overview import Overview
 
 #: Redis is nearly full, an answer is slow, from here on.
@@ -39,13 +40,7 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
     if broker is None:
         return
     if broker.problem:
-        yield alarm(
-            Severity.CRITICAL,
-            "redis-down",
-            msg("Redis is not responding"),
-            msg("Start Redis and check REDIS_URL. Sending resumes automatically from the ledger."),
-            section="servers",
-        )
+        yield _of_silent_broker(broker)
         return
     if broker.policy and broker.policy != "noeviction":
         yield alarm(
@@ -74,3 +69,24 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
             msg("Raise maxmemory."),
             section="servers",
         )
+
+
+def _of_silent_broker(broker: BrokerHealth) -> Alarm:
+    if broker.refuses:
+        return alarm(
+            Severity.CRITICAL,
+            "redis-refuses",
+            msg("Redis rejects the user name or password"),
+            msg(
+                "Correct REDIS_URL, then restart web, worker and beat. Sending resumes"
+                " automatically from the ledger."
+            ),
+            section="servers",
+        )
+    return alarm(
+        Severity.CRITICAL,
+        "redis-down",
+        msg("Redis is not responding"),
+        msg("Start Redis and check REDIS_URL. Sending resumes automatically from the ledger."),
+        section="servers",
+    )

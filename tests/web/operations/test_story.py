@@ -105,7 +105,7 @@ def test_an_operator_sees_what_is_wrong_and_puts_it_right(scene: Scene, browser:
     bulk[-1].kill()
     scene.relay.kill()
     number = scene.stage.mail()
-    expect(verdict).to_contain_text("does not accept email", timeout=_PATIENCE)
+    expect(verdict).to_contain_text("cannot be reached", timeout=_PATIENCE)
     scene.relay.start()
     page.get_by_role("link", name=re.compile("^Release smtp:")).click()
     _order(page, "Release", "the host is up again")

@@ -15,9 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.errors import SettingError
+from newsletter.mailings.ledger.relay_faults import RelayFault, read_fault
 from newsletter.tokens import Purpose, TokenSigner
 from tests.support.courier import Satchel, carry
 from tests.support.loops import run_apart
+from tests.support.ports import free_port
 from tests.support.relay import counting_relay
 from tests.support.smtp import SmtpServer
 from workers.transports import open_route
@@ -105,6 +107,38 @@ def test_each_answer_at_each_step_is_told_apart(
     with _relay(**{step: reply}) as url:
         result = _send(url)
     assert (result.kind, result.status) == (kind, status)
+
+
+@pytest.mark.parametrize(
+    ("step", "reply", "fault"),
+    [
+        ("greeting", b"554 5.7.1 you are listed\r\n", RelayFault.REFUSES_HOST),
+        ("greeting", b"421 4.7.0 too many connections\r\n", RelayFault.BUSY),
+        ("ehlo", b"450 4.3.2 not now\r\n", RelayFault.BUSY),
+        ("mail", b"530 5.7.0 authentication required\r\n", RelayFault.ACCESS),
+        ("mail", b"530 5.7.0 must issue a STARTTLS command first\r\n", RelayFault.ACCESS),
+        ("data", b"530 5.7.0 authentication required\r\n", RelayFault.ACCESS),
+    ],
+)
+def test_a_relay_that_takes_nothing_of_ours_refuses_no_recipient(
+    step: str, reply: bytes, fault: RelayFault
+) -> None:
+    courier = _one()
+    with _relay(**{step: reply}) as url:
+        reason = carry(url, courier)
+    assert read_fault(reason) == (fault, reply.decode().strip())
+    assert courier.results[1].kind is ResultKind.NOT_TRIED
+
+
+def test_a_relay_that_is_not_there_is_told_from_one_that_has_no_name() -> None:
+    gone = f"smtp://127.0.0.1:{free_port()}"
+    reasons = [carry(url, _one()) for url in (gone, "smtp://nowhere.invalid")]
+    faults = [read_fault(reason)[0] for reason in reasons]
+    assert faults == [RelayFault.NOT_REACHED, RelayFault.NAME_UNKNOWN]
+
+
+def _one() -> Satchel:
+    return Satchel([Parcel(position=1, envelope=ENVELOPE, message=MESSAGE)])
 
 
 @pytest.mark.parametrize("more", [b"", b"250-PIPELINING\r\n"])

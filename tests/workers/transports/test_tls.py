@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from newsletter.errors import SettingError
+from newsletter.mailings.ledger.relay_faults import RelayFault, read_fault
 from tests.support.courier import Satchel, carry
 from tests.support.ports import free_port
 from workers.transports import open_route
@@ -49,8 +50,9 @@ class _Authority:
         *,
         authority: bool = False,
         names: tuple[x509.GeneralName, ...] = (),
+        age: timedelta = timedelta(0),
     ) -> x509.Certificate:
-        moment = datetime.now(UTC)
+        moment = datetime.now(UTC) - age
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -83,11 +85,11 @@ class _Authority:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         return builder.sign(self._key, hashes.SHA256())
 
-    def context(self, *names: x509.GeneralName) -> ssl.SSLContext:
-        """Return a server's context with a certificate for ``names``."""
+    def context(self, *names: x509.GeneralName, age: timedelta = timedelta(0)) -> ssl.SSLContext:
+        """Return a server's context with a certificate for ``names``, valid for a day and hour."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "relay")])
-        certificate = self._certificate(subject, key.public_key(), names=names)
+        certificate = self._certificate(subject, key.public_key(), names=names, age=age)
         path = self._folder / f"{certificate.serial_number}.pem"
         path.write_bytes(
             key.private_bytes(
@@ -173,6 +175,7 @@ def test_a_relay_that_offers_no_starttls_gets_nothing() -> None:
     inbox = _Inbox()
     with _relay(inbox) as port:
         reason, satchel = _carry(f"smtp://127.0.0.1:{port}?tls=starttls")
+    assert read_fault(reason)[0] is RelayFault.TLS_MISSING
     assert "offers no STARTTLS" in reason
     assert _nothing_was_tried(satchel)
     assert inbox.taken == []
@@ -187,9 +190,33 @@ def test_a_certificate_of_an_unknown_authority_is_refused(
     options = "" if scheme == "smtps" else "?tls=starttls"
     with _relay(inbox, **how) as port:
         reason, satchel = _carry(f"{scheme}://127.0.0.1:{port}{options}")
-    assert "certificate" in reason
+    assert read_fault(reason)[0] is RelayFault.CERTIFICATE_UNTRUSTED
     assert _nothing_was_tried(satchel)
     assert inbox.taken == []
+
+
+@pytest.mark.parametrize(
+    ("age", "fault"),
+    [
+        (timedelta(days=3), RelayFault.CERTIFICATE_EXPIRED),
+        (timedelta(days=-3), RelayFault.CERTIFICATE_EARLY),
+    ],
+)
+def test_a_certificate_of_another_time_is_refused(
+    authority: _Authority, age: timedelta, fault: RelayFault
+) -> None:
+    own = authority.context(x509.IPAddress(ip_address("127.0.0.1")), age=age)
+    with _relay(_Inbox(), tls_context=own) as port:
+        reason, satchel = _carry(f"smtp://127.0.0.1:{port}?tls=starttls&ca={authority.file}")
+    assert read_fault(reason)[0] is fault
+    assert _nothing_was_tried(satchel)
+
+
+def test_a_file_of_authorities_that_is_not_there_is_said(ours: ssl.SSLContext) -> None:
+    with _relay(_Inbox(), tls_context=ours) as port:
+        reason, satchel = _carry(f"smtp://127.0.0.1:{port}?tls=starttls&ca=/nowhere/ca.pem")
+    assert read_fault(reason)[0] is RelayFault.AUTHORITIES_UNREADABLE
+    assert _nothing_was_tried(satchel)
 
 
 def test_a_certificate_of_another_host_is_refused(authority: _Authority) -> None:
@@ -197,7 +224,7 @@ def test_a_certificate_of_another_host_is_refused(authority: _Authority) -> None
     with _relay(inbox, ssl_context=authority.context(x509.DNSName("other.example.jp"))) as port:
         reason, satchel = _carry(f"smtps://127.0.0.1:{port}?ca={authority.file}")
     assert "127.0.0.1" in reason
-    assert "certificate" in reason
+    assert read_fault(reason)[0] is RelayFault.CERTIFICATE_NAME
     assert _nothing_was_tried(satchel)
 
 
@@ -224,6 +251,7 @@ def test_a_wrong_password_holds_the_relay_and_is_not_told(
     with _relay(inbox, tls_context=ours, **how) as port:
         url = f"smtp://{_USER}:wr0ng@127.0.0.1:{port}?tls=starttls&ca={authority.file}"
         reason, satchel = _carry(url)
+    assert read_fault(reason)[0] is RelayFault.PASSWORD
     assert "535" in reason
     assert "wr0ng" not in reason
     assert _nothing_was_tried(satchel)
@@ -241,6 +269,7 @@ def test_with_a_password_tls_is_asked_for_without_a_word() -> None:
     with _relay(inbox) as port:
         # So written it is no address of this machine's, and leads to it all the same.
         reason, satchel = _carry(f"smtp://{_USER}:x@127.1:{port}")
+    assert read_fault(reason)[0] is RelayFault.TLS_MISSING
     assert "offers no STARTTLS" in reason
     assert _nothing_was_tried(satchel)
     assert inbox.tried == []
