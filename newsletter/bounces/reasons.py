@@ -83,6 +83,8 @@ _ADDRESSED_HOST = re.compile(
     r"(?<!from )unknown (?:host|domain)\b|\b(?:host|domain)(?: name)?(?: is)? unknown"
     r"|no such (?:host|domain)\b"
 )
+_CALLOUT = re.compile(r"\bcall-?(?:out|back)(?: verification| verify)?(?: failed| failure)?\b")
+_NAMES_SENDER = re.compile(r"sender|mail from|return[- ]path")
 #: Alone it leaves open whether there is a mailbox.
 _UNAVAILABLE = re.compile(r"\b(?:mailbox|account) (?:is )?(?:unavailable|not available)\b")
 #: Two faults of which a reply leaves open which it is, unless it says so besides.
@@ -110,6 +112,11 @@ _SENDER_CODES = frozenset({"1.7", "1.8"})
 #: Codes that say too little to stand against plain words; all others name another fault.
 _LEAVES_IT_TO_WORDS = frozenset(
     {"", "0.0", "1.0", "1.1", "1.2", "1.3", "2.0", "2.1", "4.4", "5.0", "7.0", "7.1"}
+)
+#: Codes that name a fault of the way, the message or the sender, whatever the words beside them:
+#: the two contradict each other, so it stays open whether somebody is there.
+_NAMES_ANOTHER = re.compile(
+    r"2\.[23]|3\.[1-6]|4\.[235-9]|5\.[3-6]|6\.\d{1,3}|7\.(?:[2-9]|1[0124-6]|2[0-689]|30|[1-9]\d\d)"
 )
 #: Only a refused RCPT is answered so, where no command is told.
 _ANSWERS_RCPT = ("recipient address rejected", "rcpt to:", "command rcpt")
@@ -194,6 +201,7 @@ def _reason_of_text(
     if not command and near and any(sign in text for sign in _ANSWERS_RCPT):
         command = "RCPT"
     refused = command in _OF_RECIPIENT or (code in _NOBODY and command not in _OF_SENDER)
+    refused = refused and _NAMES_ANOTHER.fullmatch(code) is None
     plain = near and not command and code in _LEAVES_IT_TO_WORDS
     plain = plain and (len(text) <= _ONE_SENTENCE or bool(find_reply(text)))
     plain = plain and not _hides(text, parties)
@@ -385,6 +393,9 @@ def _is_recipients_host(text: str, parties: Parties) -> bool:
 
 
 def _is_of_sender(text: str) -> bool:
+    if "@" in text and not _NAMES_SENDER.search(text):
+        # A recipient is looked up with a call-out as well: whose address is quoted tells of whom.
+        text = _CALLOUT.sub(" ", text)
     if _words().named.occurs_in(text) or PROVES_SENDER.search(text):
         return True
     return occur_in(OF_US, without_names(text))
