@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 
 from newsletter.bounces.addresses import SENDER_ADDRESS, SENDER_DOMAIN
-from newsletter.bounces.phrase_tables import Pairs, pairs, patterns
+from newsletter.bounces.phrase_tables import Pairs, grammar, pairs
 
-_GRAMMAR = patterns("grammar")
+_GRAMMAR = grammar()
 _ABSENT = (*_GRAMMAR["absent"], *_GRAMMAR["absent_abroad"])
 _HOST_NAME = re.compile(r"(?<![\w-])[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,9}(?![\w-])")
 IP_ADDRESS = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\w)")
@@ -30,7 +30,13 @@ _CLOSE = (
     r"(?!(?:accès|acceso|acesso|accesso|ruimte|plats|plass|plads|miejsca|místa|мест\w)\b)"
     r"\w{1,12} ){0,2}"
 )
-_AT_ONCE = r"[^a-z;]{0,12}(?:is |was |has |does |did )?"
+#: "Is", "was" and "has been" of several languages, which add nothing to what is missing.
+_IS = (
+    "is |was |has |does |did |has been |ist |war |wurde |wird |est |a été |es |est[aá] |ha sido "
+    "|fue |é |foi |è |è stat[oa] |risulta |jest |został[ao]? |är |er |je |byl[ao]? |bol[ao]? "
+    "|este |e |on |on jo |werd |не |был[ао]? |είναι |hier |leider |bereits "
+)
+_AT_ONCE = rf"[^a-z;]{{0,12}}(?:{_IS}){{0,2}}"
 _BESIDE = r"[^。、.,;]{0,16}?"
 #: The recipient's server is not the recipient.
 _SERVERS_UNSPACED = "の?(?:メール)?(?:サーバ|ホスト)"
@@ -147,6 +153,9 @@ PROVES_SENDER = re.compile(
     r"|reverse (?:dns|lookup)|逆引き|反向解析"
 )
 FOR_NOW = re.compile("|".join(_GRAMMAR["host_for_now"]))
+#: Said of a person who may be found later on.
+PASSING = re.compile(rf"(?<!\w)(?:{'|'.join(_GRAMMAR['passing'])})|{'|'.join(_GRAMMAR['passing_unspaced'])}")
+GREYLISTED = re.compile("|".join(_GRAMMAR["greylisted"]))
 DORMANT = pairs(_GRAMMAR["person"], _GRAMMAR["dormant"])
 NO_HOST: tuple[Pairs, ...] = (
     pairs(_GRAMMAR["host"], _GRAMMAR["host_absent"]),

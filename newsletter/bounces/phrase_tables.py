@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -22,6 +22,9 @@ from newsletter.bounces.model import Reason
 
 #: How far apart the two sides of `` * `` may stand.
 _APART = 160
+_ESCAPED = re.compile(r"\\.")
+_LATIN = re.compile(r"[a-z]")
+_TOKEN = re.compile(r"\\.|.", re.DOTALL)
 #: Between the sides of a pair: a few words of one clause, names, addresses and quotes too.
 _WITHIN_CLAUSE = r"[^.;!?]{0,40}?"
 
@@ -61,16 +64,48 @@ def patterns(file: str) -> dict[str, tuple[str, ...]]:
     Raises:
         ValueError: It holds something else than lists of distinct regular expressions.
     """
-    read = _lists(file)
-    for name, table in read.items():
-        for one in table:
-            try:
-                re.compile(one)
-            except re.error as error:
-                raise ValueError(f"{file}.toml, {name}: {one!r}: {error}.") from None
-            if table.count(one) > 1:
-                raise ValueError(f"{file}.toml, {name}: given twice: {one!r}.")
-    return read
+    return {n: _expressions(f"{file}.toml, {n}", table) for n, table in _lists(file).items()}
+
+
+def _expressions(where: str, table: Sequence[str]) -> tuple[str, ...]:
+    for one in table:
+        try:
+            re.compile(one)
+        except re.error as error:
+            raise ValueError(f"{where}: {one!r}: {error}.") from None
+        if table.count(one) > 1:
+            raise ValueError(f"{where}: given twice: {one!r}.")
+    return tuple(table)
+
+
+#: What each language of ``phrases/languages.toml`` has, and the table of the grammar it goes into.
+_OF_LANGUAGE = {
+    "person": "person",
+    "sender": "sender",
+    "absent": "absent_abroad",
+    "denied": "denied",
+    "room": "room",
+    "full": "full",
+    "passing": "passing",
+}
+
+
+@cache
+def grammar() -> dict[str, tuple[str, ...]]:
+    """Return the tables of ``phrases/grammar.toml``, with what each language adds to them.
+
+    Raises:
+        ValueError: A language lacks one of its tables or has another, or holds something else
+            than regular expressions.
+    """
+    text = files(__package__).joinpath("phrases", "languages.toml").read_text("utf-8")
+    joined = {name: list(table) for name, table in patterns("grammar").items()}
+    for language, read in tomllib.loads(text).items():
+        if not isinstance(read, dict) or read.keys() != _OF_LANGUAGE.keys():
+            raise ValueError(f"languages.toml, {language}: not {', '.join(_OF_LANGUAGE)}.")
+        for name, table in read.items():
+            joined[_OF_LANGUAGE[name]] += _expressions(f"languages.toml, {language}.{name}", table)
+    return {name: tuple(dict.fromkeys(table)) for name, table in joined.items()}
 
 
 @cache
@@ -120,13 +155,20 @@ def _follows(words: str, pieces: tuple[str, ...]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Two tables of patterns whose members stand together within a clause, in this order."""
+    """Two tables of patterns whose members stand together within a clause, in this order.
+
+    Attributes:
+        plain: Those of them that words in ASCII can match, which most replies are; None where
+            there are none.
+    """
 
     pattern: re.Pattern[str]
+    plain: re.Pattern[str] | None
 
     def occurs_in(self, words: str) -> bool:
         """Tell whether words hold a pair; linear in them, for what stands between is bounded."""
-        return self.pattern.search(words) is not None
+        pattern = self.plain if words.isascii() else self.pattern
+        return pattern is not None and pattern.search(words) is not None
 
 
 def pairs(
@@ -134,8 +176,82 @@ def pairs(
 ) -> Pairs:
     """Prepare two tables; ``spaced`` where a script parts its words."""
     edge = r"\b" if spaced else ""
-    sides = ["|".join(sorted(side, key=len, reverse=True)) for side in (left, right)]
-    return Pairs(re.compile(rf"{edge}(?:{sides[0]}){edge}{between}{edge}(?:{sides[1]}){edge}"))
+
+    def joined(sides: Iterable[Iterable[str]]) -> re.Pattern[str] | None:
+        first, second = map(_by_first_letter, sides)
+        if not (first and second):
+            return None
+        return re.compile(rf"{edge}(?:{first}){edge}{between}{edge}(?:{second}){edge}")
+
+    given = (tuple(left), tuple(right))
+    whole = joined(given)
+    if whole is None:
+        raise ValueError("A pair has two sides.")
+    return Pairs(whole, joined(filter(_is_for_ascii, side) for side in given))
+
+
+def _by_first_letter(expressions: Iterable[str]) -> str:
+    """Join expressions so that a letter of the text rules out all that begin with another.
+
+    Some hundred are tried at each word of a clause; which of them matches makes no difference.
+    """
+    by_letter: dict[str, list[str]] = {}
+    for one in dict.fromkeys(part for one in expressions for part in _alternatives(one)):
+        letter = one[0] if one[0].isalpha() and one[1:2] not in {"?", "*", "+", "{"} else ""
+        by_letter.setdefault(letter, []).append(one.removeprefix(letter))
+    return "|".join(
+        f"{letter}(?:{'|'.join(rest)})" if letter else "|".join(rest)
+        for letter, rest in by_letter.items()
+    )
+
+
+def _alternatives(expression: str) -> list[str]:
+    """Return what an expression offers to begin with: ``(?:a|b)c`` is ``ac`` or ``bc``."""
+    parts = _parted(expression)
+    if len(parts) > 1:
+        return [one for part in parts for one in _alternatives(part)]
+    if expression.startswith("(?:"):
+        end = _end_of_group(expression)
+        rest = expression[end:]
+        if rest[:1] not in {"?", "*", "+", "{"}:
+            return [f"{one}{rest}" for one in _parted(expression[3 : end - 1])]
+    return parts
+
+
+def _parted(expression: str) -> list[str]:
+    """Part an expression at each ``|`` that stands in no group and no class."""
+    parts, start = [], 0
+    for at, letter in _outside(expression):
+        if letter == "|":
+            parts.append(expression[start:at])
+            start = at + 1
+    return [*parts, expression[start:]]
+
+
+def _end_of_group(expression: str) -> int:
+    return next(at + 1 for at, letter in _outside(expression) if letter == ")")
+
+
+def _outside(expression: str) -> Iterator[tuple[int, str]]:
+    """Give each character outside of groups, where it stands, and what closes a group."""
+    depth, in_class = 0, False
+    for match in _TOKEN.finditer(expression):
+        letter = match[0]
+        if in_class:
+            in_class = letter != "]"
+        elif letter == "[":
+            in_class = True
+        elif letter == "(":
+            depth += 1
+        elif letter == ")":
+            depth -= 1
+        if not (depth or in_class):
+            yield match.start(), letter
+
+
+def _is_for_ascii(expression: str) -> bool:
+    """Tell whether an expression may match words in ASCII: it holds a letter of theirs at least."""
+    return expression.isascii() or _LATIN.search(_ESCAPED.sub("", expression)) is not None
 
 
 Themes = tuple[tuple[Reason, Phrases], ...]

@@ -19,6 +19,7 @@ from newsletter.bounces.addresses import SENDER_ADDRESS, Parties
 from newsletter.bounces.clauses import (
     DORMANT,
     FOR_NOW,
+    GREYLISTED,
     IP_ADDRESS,
     IP_NAMED,
     NAMED_ABSENT,
@@ -28,6 +29,7 @@ from newsletter.bounces.clauses import (
     OF_SERVER,
     OF_US,
     ORDINARY_WORD,
+    PASSING,
     PERSON,
     PRESENT,
     PROVES_SENDER,
@@ -58,6 +60,14 @@ _BOILERPLATE = re.compile(
     r"|\(delivery attempts: \d{1,4}\)|(?:^<?@>?: )?\bhost [\w.-]{1,200}\[[0-9a-f.:]{2,45}\] said:"
     r"|\(in reply to [a-z ]{4,24} command\)"
 )
+#: Nouns that begin like a person and are none.
+_COMPOUND = re.compile(
+    r"\buser[- ]agents?\b|\b(?:user|recipient|account|address) (?:authentication|certificate|"
+    r"credential|family|field|header|literal|password|range|record)s?\b"
+    r"|\bunknown (?:cause|error|exception|failure|problem|reason)s?\b"
+)
+#: Where a transcript goes on with a transient reply, to something else.
+_ANOTHER_REPLY = re.compile(r" 4[2357]\d[ -]")
 _SENTENCES = 3
 _SENTENCE = re.compile(rf"\S[^.!?。！？]{{11,{_ONE_SENTENCE}}}(?:[.!?](?= |$)|[。！？])")
 _SUPPOSED = re.compile(
@@ -106,7 +116,7 @@ _OF_SENDER = frozenset({"MAIL", "EHLO", "HELO", "CONN"})
 #: Said of the sender's address or host in reply to such a command.
 _OF_ADDRESS = frozenset({Reason.USER_UNKNOWN, Reason.HOST_UNKNOWN, Reason.FILTERED})
 _NOBODY = frozenset({"1.0", "1.1", "1.2", "1.3"})
-_NO_HOST_CODES = frozenset({"1.2", "4.4"})
+_NO_HOST_CODES = frozenset({"1.2", "4.4", "4.310"})
 #: RFC 3463, 3.2: the sender's mailbox or system address is what is wrong.
 _SENDER_CODES = frozenset({"1.7", "1.8"})
 #: Codes that say too little to stand against plain words; all others name another fault.
@@ -217,6 +227,8 @@ def _reason_of_text(
         or _by_grammar(text, command=command, certain=refused or plain, parties=parties)
         or Reason.UNKNOWN
     )
+    if found is Reason.USER_UNKNOWN and _is_in_doubt(text, code):
+        return Reason.FILTERED
     if found in {*PERMANENT, Reason.FILTERED, Reason.UNKNOWN} and (
         _quotes_only_us(text) or (command in _OF_SENDER and found in _OF_ADDRESS)
     ):
@@ -275,7 +287,8 @@ def _words() -> Vocabulary:
 
 def _plain(words: str, parties: Parties) -> str:
     lower = " ".join(words[:_LOOKED_AT].replace("’", "'").lower().split())
-    return _BOILERPLATE.sub(" ", _without_name(parties.mark(_LINK.sub(" ", lower)), parties))
+    text = _COMPOUND.sub(" ", _without_name(parties.mark(_LINK.sub(" ", lower)), parties))
+    return _BOILERPLATE.sub(" ", text)
 
 
 def _without_name(text: str, parties: Parties) -> str:
@@ -319,6 +332,16 @@ def _nobody(text: str, *, code: str, refused: bool, parties: Parties) -> Reason 
     if refused and _words().perhaps.occurs_in(text) and not _blames_us(text, parties):
         return Reason.USER_UNKNOWN
     return None
+
+
+def _is_in_doubt(text: str, code: str) -> bool:
+    """Tell whether one reply denies somebody and calls it a passing condition at once."""
+    if len(text) > _ONE_REPLY:  # a bounce's own words, which give advice for all cases
+        return False
+    this_reply = _ANOTHER_REPLY.split(text)[0]
+    return GREYLISTED.search(this_reply) is not None or (
+        code not in _NOBODY and PASSING.search(this_reply) is not None
+    )
 
 
 def _is_shut(text: str, code: str) -> bool:

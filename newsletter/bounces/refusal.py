@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,6 +25,7 @@ _WORDS_KEPT = 600
 _OF_RECIPIENT = frozenset({"551", "553"})
 #: The person is there.
 _OF_MAILBOX = frozenset({Reason.MAILBOX_FULL, Reason.MESSAGE_TOO_BIG, Reason.SUSPENDED})
+_OF_SENDING = re.compile(r"5\.7\.\d{3}")
 #: RFC 5321 section 4.2.3: the mailbox, not the message or the session, is what is refused.
 _REFUSES_MAILBOX = frozenset({"550", "551", "553"})
 
@@ -116,7 +118,8 @@ def _unwrapped(refusal: Refusal) -> Refusal:
         refusal,
         words=tuple(words for words, _ in inner),
         around=(),
-        status=find_status(reply),
+        # Exchange Online's own finding on who sends stands above what the next host said.
+        status=refusal.status if _OF_SENDING.fullmatch(refusal.status) else find_status(reply),
         reply=find_reply(reply) or refusal.reply,
         command=refusal.command or command,
     )
