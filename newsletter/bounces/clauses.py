@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from newsletter.bounces.addresses import SENDER_ADDRESS, SENDER_DOMAIN
-from newsletter.bounces.phrase_tables import Pairs, grammar, pairs
+from newsletter.bounces.phrase_tables import Pairs, grammar, pairs, without_marks
 
 _GRAMMAR = grammar()
 _ABSENT = (*_GRAMMAR["absent"], *_GRAMMAR["absent_abroad"])
@@ -154,9 +154,15 @@ PROVES_SENDER = re.compile(
 )
 FOR_NOW = re.compile("|".join(_GRAMMAR["host_for_now"]))
 #: Said of a person who may be found later on.
-PASSING = re.compile(rf"(?<!\w)(?:{'|'.join(_GRAMMAR['passing'])})|{'|'.join(_GRAMMAR['passing_unspaced'])}")
+PASSING = re.compile(
+    without_marks(rf"(?<!\w)(?:{'|'.join(_GRAMMAR['passing'])})\b")
+    + f"|{'|'.join(_GRAMMAR['passing_unspaced'])}"
+)
 GREYLISTED = re.compile("|".join(_GRAMMAR["greylisted"]))
-DORMANT = pairs(_GRAMMAR["person"], _GRAMMAR["dormant"])
+DORMANT: tuple[Pairs, ...] = (
+    pairs(_GRAMMAR["person"], _GRAMMAR["dormant"]),
+    pairs(_GRAMMAR["dormant_before"], _GRAMMAR["person"], between="[ -]"),
+)
 NO_HOST: tuple[Pairs, ...] = (
     pairs(_GRAMMAR["host"], _GRAMMAR["host_absent"]),
     pairs(_GRAMMAR["host_denied"], _GRAMMAR["host"], between=_CLOSE),

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +23,19 @@ from newsletter.bounces.model import Reason
 
 #: How far apart the two sides of `` * `` may stand.
 _APART = 160
+#: Latin letters by what they are without their marks, and the marks themselves.
+_BARE: dict[int, str | None] = {
+    **{
+        code: base
+        for code in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00))
+        if (base := unicodedata.normalize("NFKD", chr(code))[0]).isascii() and base.isalpha()
+    },
+    **dict.fromkeys(range(0x300, 0x370)),
+    **{ord(one): bare for one, bare in ("đd", "ðd", "ıi", "łl", "øo")},
+    ord("ß"): "ss",
+    ord("æ"): "ae",
+}
+_UMLAUT = re.compile("[äöü](?![^\\[]*\\])")
 _ESCAPED = re.compile(r"\\.")
 _LATIN = re.compile(r"[a-z]")
 _TOKEN = re.compile(r"\\.|.", re.DOTALL)
@@ -167,6 +181,7 @@ class Pairs:
 
     def occurs_in(self, words: str) -> bool:
         """Tell whether words hold a pair; linear in them, for what stands between is bounded."""
+        words = without_marks(words)
         pattern = self.plain if words.isascii() else self.pattern
         return pattern is not None and pattern.search(words) is not None
 
@@ -183,7 +198,8 @@ def pairs(
             return None
         return re.compile(rf"{edge}(?:{first}){edge}{between}{edge}(?:{second}){edge}")
 
-    given = (tuple(left), tuple(right))
+    given = tuple(tuple(map(_without_marks, side)) for side in (left, right))
+    between = without_marks(between)
     whole = joined(given)
     if whole is None:
         raise ValueError("A pair has two sides.")
@@ -196,7 +212,7 @@ def _by_first_letter(expressions: Iterable[str]) -> str:
     Some hundred are tried at each word of a clause; which of them matches makes no difference.
     """
     by_letter: dict[str, list[str]] = {}
-    for one in dict.fromkeys(part for one in expressions for part in _alternatives(one)):
+    for one in dict.fromkeys(part for given in expressions for part in _alternatives(given)):
         letter = one[0] if one[0].isalpha() and one[1:2] not in {"?", "*", "+", "{"} else ""
         by_letter.setdefault(letter, []).append(one.removeprefix(letter))
     return "|".join(
@@ -252,6 +268,16 @@ def _outside(expression: str) -> Iterator[tuple[int, str]]:
 def _is_for_ascii(expression: str) -> bool:
     """Tell whether an expression may match words in ASCII: it holds a letter of theirs at least."""
     return expression.isascii() or _LATIN.search(_ESCAPED.sub("", expression)) is not None
+
+
+def without_marks(text: str) -> str:
+    """Return a text with Latin letters without their marks: systems in ASCII write "nao existe"."""
+    return text if text.isascii() else text.translate(_BARE)
+
+
+def _without_marks(expression: str) -> str:
+    """Return an expression for such words; ASCII's German writes "ue" for "ü"."""
+    return without_marks(_UMLAUT.sub(lambda letter: f"{letter[0]}e?", expression))
 
 
 Themes = tuple[tuple[Reason, Phrases], ...]

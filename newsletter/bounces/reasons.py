@@ -41,7 +41,7 @@ from newsletter.bounces.clauses import (
     without_names,
 )
 from newsletter.bounces.model import PERMANENT, Reason
-from newsletter.bounces.phrase_tables import Phrases, Vocabulary
+from newsletter.bounces.phrase_tables import Phrases, Vocabulary, without_marks
 from newsletter.bounces.replies import find_reply
 from newsletter.bounces.tables import carrier_of, is_for_now, reason_of_reply, reason_of_status
 
@@ -60,10 +60,13 @@ _BOILERPLATE = re.compile(
     r"|\(delivery attempts: \d{1,4}\)|(?:^<?@>?: )?\bhost [\w.-]{1,200}\[[0-9a-f.:]{2,45}\] said:"
     r"|\(in reply to [a-z ]{4,24} command\)"
 )
+#: Names of errors for programs: "NO_SUCH_USER".
+_JOINED = re.compile(r"(?<![@\w.-])(?:[a-z]{1,16}_){1,6}[a-z]{1,16}(?![@\w.-])")
 #: Nouns that begin like a person and are none.
 _COMPOUND = re.compile(
     r"\buser[- ]agents?\b|\b(?:user|recipient|account|address) (?:authentication|certificate|"
     r"credential|family|field|header|literal|password|range|record)s?\b"
+    r"|\b(?:user|mailbox|account)(?:'s)? (?:\w{1,12} )?files?\b"
     r"|\bunknown (?:cause|error|exception|failure|problem|reason)s?\b"
 )
 #: Where a transcript goes on with a transient reply, to something else.
@@ -89,6 +92,13 @@ _WITHIN_MESSAGE = re.compile(
     r"\b(?:address|recipient|user)\w{0,2} in (?:the |its |your |an? )?(?:[\w-]{1,12} )?"
     r"(?:header|body|field|link|message|text)"
 )
+#: People who are counted, to the charge of who writes to them.
+_MANY = (
+    r"(?:unknown|invalid|bad|wrong|non-?exist[ae]nt|undeliverable|dead)(?: \w{1,12})? "
+    r"(?:users|recipients|addresses|mailboxes|accounts|rcpts)"
+)
+_COUNT = r"\b(?:too many|rate|limits?|number|ratio|percentage|amount|volume|exceed\w*|threshold)\b"
+_CROWD = re.compile(rf"{_COUNT}[^.;]{{0,40}}?\b{_MANY}\b|\b{_MANY}\b[^.;]{{0,40}}?{_COUNT}")
 _ADDRESSED_HOST = re.compile(
     r"(?<!from )unknown (?:host|domain)\b|\b(?:host|domain)(?: name)?(?: is)? unknown"
     r"|no such (?:host|domain)\b"
@@ -130,6 +140,7 @@ _NAMES_ANOTHER = re.compile(
 )
 #: Only a refused RCPT is answered so, where no command is told.
 _ANSWERS_RCPT = ("recipient address rejected", "rcpt to:", "command rcpt")
+_OF_SYSTEM = frozenset({Reason.NETWORK, Reason.SYSTEM})
 _VAGUE = frozenset(
     {
         Reason.UNKNOWN,
@@ -218,7 +229,7 @@ def _reason_of_text(
     found = (
         _first(_words().mailbox, text)
         or (Reason.MAILBOX_FULL if occur_in(ROOM, without_names(text)) else None)
-        or (Reason.SUSPENDED if DORMANT.occurs_in(without_names(text)) else None)
+        or (Reason.SUSPENDED if occur_in(DORMANT, without_names(text)) else None)
         or _nobody(text, code=code, refused=refused, parties=parties)
         or (Reason.BLOCKED if _BLOCK_LISTS.search(words[:_LOOKED_AT].lower()) else None)
         or _first(_words().others, text)
@@ -287,6 +298,7 @@ def _words() -> Vocabulary:
 
 def _plain(words: str, parties: Parties) -> str:
     lower = " ".join(words[:_LOOKED_AT].replace("’", "'").lower().split())
+    lower = _JOINED.sub(lambda name: name[0].replace("_", " "), lower)
     text = _COMPOUND.sub(" ", _without_name(parties.mark(_LINK.sub(" ", lower)), parties))
     return _BOILERPLATE.sub(" ", text)
 
@@ -338,7 +350,7 @@ def _is_in_doubt(text: str, code: str) -> bool:
     """Tell whether one reply denies somebody and calls it a passing condition at once."""
     if len(text) > _ONE_REPLY:  # a bounce's own words, which give advice for all cases
         return False
-    this_reply = _ANOTHER_REPLY.split(text)[0]
+    this_reply = without_marks(_ANOTHER_REPLY.split(text)[0])
     return GREYLISTED.search(this_reply) is not None or (
         code not in _NOBODY and PASSING.search(this_reply) is not None
     )
@@ -384,12 +396,16 @@ def _elsewhere(text: str, *, code: str, certain: bool, parties: Parties) -> Reas
     if _words().perhaps.occurs_in(text):
         ours = _blames_us(text, parties)
         return Reason.USER_UNKNOWN if certain and not ours else Reason.FILTERED
-    if _is_for_now(text):
-        return Reason.NETWORK if code in _NO_HOST_CODES else _first(_words().way, text)
     way = _first(_words().way, text)
-    # "Not in the LDAP directory" tells of a person, not of a broken directory.
-    named = way is Reason.SYSTEM and certain and occur_in(PERSON, without_names(text))
-    return None if named and not _blames_us(text, parties) else way
+    if _is_for_now(text):
+        return Reason.NETWORK if code in _NO_HOST_CODES else way
+    ours = not certain or _blames_us(text, parties)
+    # "Not in the LDAP directory" tells of a person, not of a broken directory; "no route to this
+    # mailbox" of one that the code denies.
+    person = (way is Reason.SYSTEM and occur_in(PERSON, without_names(text))) or (
+        way in _OF_SYSTEM and code == "1.1"
+    )
+    return None if person and not ours else way
 
 
 def _is_for_now(text: str) -> bool:
@@ -429,7 +445,7 @@ def _blames_us(text: str, parties: Parties) -> bool:
     of_us = (
         _words().blaming.occurs_in(text) or _is_of_sender(text) or _names_stranger(text, parties)
     )
-    return of_us or _WITHIN_MESSAGE.search(text) is not None
+    return of_us or any(one.search(text) for one in (_WITHIN_MESSAGE, _CROWD))
 
 
 def _by_grammar(text: str, *, command: str, certain: bool, parties: Parties) -> Reason | None:
@@ -441,7 +457,7 @@ def _by_grammar(text: str, *, command: str, certain: bool, parties: Parties) -> 
     if occur_in(UNWANTED, text) or _words().blaming.occurs_in(text):
         return Reason.BLOCKED
     if occur_in(PERSON, text):
-        within = _WITHIN_MESSAGE.search(text) is not None
+        within = any(one.search(text) for one in (_WITHIN_MESSAGE, _CROWD))
         return Reason.USER_UNKNOWN if certain and not within else Reason.FILTERED
     if command in {"", "RCPT"} and own and occur_in(NO_HOST, text):
         return Reason.NETWORK if _is_for_now(text) else Reason.HOST_UNKNOWN

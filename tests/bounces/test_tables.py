@@ -29,7 +29,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def _forget() -> None:
-    for cached in (phrase_tables.tables, phrase_tables.patterns, model._tables):
+    for cached in (
+        phrase_tables.tables,
+        phrase_tables.patterns,
+        phrase_tables.grammar,
+        model._tables,
+    ):
         cached.cache_clear()
 
 
@@ -51,6 +56,13 @@ def test_a_pattern_that_is_none_is_refused_by_its_name(folder: Path, wrong: str)
     (folder / "phrases" / "mine.toml").write_text(wrong)
     with pytest.raises(ValueError, match=r"mine\.toml, person"):
         phrase_tables.patterns("mine")
+
+
+def test_a_language_that_lacks_a_table_is_refused_by_its_name(folder: Path) -> None:
+    (folder / "phrases" / "grammar.toml").write_text("person = ['user']")
+    (folder / "phrases" / "languages.toml").write_text("[de]\nperson = ['nutzer']")
+    with pytest.raises(ValueError, match=r"languages\.toml, de: .*sender"):
+        phrase_tables.grammar()
 
 
 @pytest.mark.parametrize(

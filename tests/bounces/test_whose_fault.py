@@ -464,3 +464,41 @@ def test_what_is_no_charset_of_text_is_never_asked_to_decode(charset: str) -> No
     # Some of these take time by the square of a text's length.
     assert_linear(read_report, notice, size=120_000)
     assert only(read_report(notice(100))) == (Reason.USER_UNKNOWN, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("5.4.6", "550 5.4.6 Routing loop, unknown user in the loop"),
+        ("5.7.25", "550 5.7.25 no PTR record, invalid recipient"),
+        ("5.0.0", "550 Greylisted, user unknown to us as yet, please try again in 5 minutes"),
+        ("5.1.1", "550 5.1.1 greylisting: user unknown, come back later"),
+        ("5.0.0", "550 account temporarily unavailable, recipient not found in cache"),
+        ("5.0.0", "550 Réessayez plus tard, utilisateur introuvable"),
+        ("5.0.0", "550 rate of unknown recipients exceeded"),
+        ("5.0.0", "550 user's quota file not found"),
+        ("5.7.0", "554 5.7.0 unknown user agent in the header"),
+        ("5.0.0", "550 5.7.364 Remote server returned missing PTR -> 550 invalid address"),
+        ("5.1.1", "550 5.1.1 suspended user"),
+    ],
+)
+def test_a_denial_that_is_contradicted_or_passing_is_not_hard(status: str, words: str) -> None:
+    assert not only(told(words, status=status))[1]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("5.0.0", f"550 Callout verification failed: <{READER}>: User unknown in local table"),
+        ("5.1.1", f"550 5.1.1 {READER} not in LDAP"),
+        ("5.1.1", "550 5.1.1 no route to this mailbox"),
+        ("5.0.0", "550 NO_SUCH_USER"),
+        ("5.0.0", "550 nao existe o usuario"),
+        ("5.0.0", "550 Empfaengeradresse ungueltig"),
+        ("5.0.0", "550 kullanici bulunamadi"),
+        ("5.0.0", "550 Mottaker finnes ikke"),
+        ("5.0.0", "550 Bilinmeyen kullanıcı"),
+    ],
+)
+def test_a_denial_in_bare_letters_or_by_a_program_s_name_is_hard(status: str, words: str) -> None:
+    assert only(told(words, status=status)) == (Reason.USER_UNKNOWN, True)
