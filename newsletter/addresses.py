@@ -199,7 +199,7 @@ def _why(local: str) -> Message:
     if re.search(r"\s", local):
         return msg("There is a space before the @.")
     if ".." in local or local[0] == "." or local[-1] == ".":
-        return msg("Before the @, there are dots in a row, at the beginning or at the end.")
+        return msg("Before the @, there are consecutive dots, or a dot at the beginning or end.")
     try:
         validate_email(f"{local}@example.jp", check_deliverability=False, test_environment=True)
     except EmailNotValidError:

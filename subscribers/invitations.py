@@ -1,4 +1,4 @@
-"""Who may ask to join a newsletter: one rule for every door, and links of invitation.
+"""Who may ask to join a newsletter: one rule for every door, and invitation links.
 
 A newsletter is joined by anybody (public, unlisted), or by invitation: then a request needs a link
 that holds, whose secret is kept as a hash alone. A request uses the link up by one, in the
@@ -22,7 +22,7 @@ from newsletter.errors import ForbiddenError, ListError, NotFoundError, Place
 from newsletter.i18n.messages import msg
 from newsletter.tokens import new_token, token_hash
 
-#: A link of invitation as it is kept.
+#: A invitation link as it is kept.
 JoinInvitation = JoinInvitationRow
 MOST_USES, MOST_DAYS = 10_000, 366
 _NOTE = 200
@@ -38,7 +38,7 @@ def make_invitation(
     days: int,
     note: str = "",
 ) -> tuple[JoinInvitation, str]:
-    """Make a link of invitation; return it with its secret, which is shown this once.
+    """Make an invitation link; return it with its secret, which is shown this once.
 
     Raises:
         ListError: The number of uses or days is out of range, or the note is too long; the place
@@ -77,7 +77,7 @@ def make_invitation(
 
 
 def list_invitations(session: Session, newsletter_id: int) -> Sequence[JoinInvitation]:
-    """Return a newsletter's links of invitation, the newest first."""
+    """Return a newsletter's invitation links, the newest first."""
     return session.scalars(
         select(JoinInvitationRow)
         .where(JoinInvitationRow.newsletter_id == newsletter_id)
@@ -93,7 +93,7 @@ def is_open(row: JoinInvitation) -> bool:
 def revoke_invitation(
     session: Session, actor: Actor, newsletter_id: int, invitation_id: int
 ) -> None:
-    """End a link of invitation; who asked by it before can still confirm.
+    """End an invitation link; who asked by it before can still confirm.
 
     Raises:
         NotFoundError: The newsletter has none of that number.

@@ -22,7 +22,7 @@ def show_comments(
     newsletter: NewsletterName = None,
     json: Json = False,
 ) -> None:
-    """List what was said about an issue, thread by thread, with where it stands."""
+    """List the comments on an issue, thread by thread, with the part that each is about."""
     from rich.markup import escape
 
     from newsletter.cli.console import console, print_json
@@ -86,7 +86,7 @@ def write_comment(
     as_: As = None,
     json: Json = False,
 ) -> None:
-    """Say something about an issue or a part of it, or answer; people are told by mail."""
+    """Comment on an issue or a part of it, or reply; the people concerned are notified by email."""
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading, transaction

@@ -20,7 +20,7 @@ from newsletter.cli.state import (
 app = typer.Typer(
     no_args_is_help=True, help="Keep a newsletter's own dictionary, which checks of spelling use."
 )
-_Words = Annotated[list[str], typer.Argument(help="The words.")]
+_Words = Annotated[list[str], typer.Argument(help="Words to add or remove.")]
 
 
 @app.command("list")

@@ -50,7 +50,7 @@ _Changed = Annotated[
 _Purpose = Annotated[str | None, typer.Option(help="What it is kept for; readers see it.")]
 _Retention = Annotated[
     int | None,
-    typer.Option(help="Days after which values go when somebody has left; 0 for never."),
+    typer.Option(help="Days after somebody has left until values are deleted; 0 for never."),
 ]
 
 

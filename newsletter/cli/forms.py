@@ -25,7 +25,7 @@ _Title = Annotated[str | None, typer.Option(help="Its heading.")]
 _Introduction = Annotated[str | None, typer.Option(help="What stands above the fields.")]
 _Button = Annotated[str | None, typer.Option(help="What its button says.")]
 _FormLanguage = Annotated[
-    str | None, typer.Option("--language", help="In which it speaks; the reader's if empty.")
+    str | None, typer.Option("--language", help="Its language; the reader's if empty.")
 ]
 _Name = Annotated[bool | None, typer.Option("--name/--no-name", help="Whether it asks a name.")]
 _Frequency = Annotated[
@@ -147,7 +147,7 @@ def remove(
     as_: As = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Delete a form with its sums; requests that came by it can still be confirmed."""
+    """Delete a form with its totals; requests made through it can still be confirmed."""
     from newsletter.database.engine import reading, transaction
     from subscribers.forms.actions import delete_form
     from subscribers.forms.store import find_form
@@ -170,7 +170,7 @@ def sites(
     newsletter: NewsletterName = None,
     as_: As = None,
 ) -> None:
-    """Set the websites that forms may stand on and lead to; those that are not named go."""
+    """Set the websites on which forms may be embedded and may lead to; others are removed."""
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
     from subscribers.forms.actions import set_sites

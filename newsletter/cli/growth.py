@@ -29,7 +29,7 @@ def show_growth(
     as_: As = None,
     json: Json = False,
 ) -> None:
-    """Show who joined and left, by what, in each day, week or month."""
+    """Show who joined and left, and why, by day, week or month."""
     from rich.table import Table
 
     from newsletter.cli.console import console, print_json

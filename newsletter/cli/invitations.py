@@ -22,7 +22,7 @@ def make(
     newsletter: NewsletterName = None,
     as_: As = None,
 ) -> None:
-    """Make a link of invitation; it is shown only now."""
+    """Make an invitation link; it is shown only once."""
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
     from subscribers.invitations import make_invitation
@@ -40,7 +40,7 @@ def make(
 def list_all(
     context: typer.Context, newsletter: NewsletterName = None, as_: As = None, json: Json = False
 ) -> None:
-    """List the links of invitation; what leads by them is not shown again."""
+    """List the invitation links; the addresses themselves are not shown again."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -78,7 +78,7 @@ def list_all(
 def revoke(
     context: typer.Context, number: int, newsletter: NewsletterName = None, as_: As = None
 ) -> None:
-    """End a link of invitation."""
+    """End an invitation link."""
     from newsletter.database.engine import transaction
     from subscribers.invitations import revoke_invitation
 

@@ -91,7 +91,7 @@ def show(
     as_: As = None,
     json: Json = False,
 ) -> None:
-    """Show a series: its steps, who waits for them, and what came of them."""
+    """Show a series: its steps, who is waiting for them, and their results."""
     from rich.markup import escape
     from rich.table import Table
 

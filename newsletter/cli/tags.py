@@ -72,7 +72,7 @@ class _Whom:
             raise ListError(
                 msg("Nobody was chosen.")
                 if not (addresses or searched or everybody)
-                else msg("People are named by addresses, by a search, or as everybody."),
+                else msg("Choose people by address, by a search, or everybody."),
                 remedy=msg("Use --address, or --segment, --tagged and --state, or --everybody."),
             )
         self.addresses = addresses

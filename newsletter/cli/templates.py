@@ -86,12 +86,12 @@ def export(
 
 @app.command()
 def check(context: typer.Context, folder: _Folder, newsletter: NewsletterName = None) -> None:
-    """Render the last issue and the sample in a template; keep nothing."""
+    """Render the last issue and the sample in a template; nothing is saved."""
     from newsletter.cli.console import console
     from newsletter.newsletters.templates import check_template
 
     check_template(_trial(context, newsletter), _read(folder))
-    console.print(_("The template renders the last issue and the sample whole."))
+    console.print(_("The template renders the last issue and the sample without loss."))
 
 
 @app.command()

@@ -37,7 +37,7 @@ class Joining(StrEnum):
     PUBLIC = "public"
     #: Whoever knows the address of its form.
     UNLISTED = "unlisted"
-    #: Whoever has a link of invitation.
+    #: Whoever has an invitation link.
     INVITATION = "invitation"
 
 

@@ -86,7 +86,7 @@ _NAMES: Mapping[type[StrEnum], Mapping[str, Message]] = {
     Joining: {
         "public": msg("Public: offered to readers of other newsletters"),
         "unlisted": msg("Unlisted: whoever knows the address of a form"),
-        "invitation": msg("By invitation: only with a link of invitation"),
+        "invitation": msg("By invitation: only with an invitation link"),
     },
     GrowthCause: {
         "form": msg("Subscribe form"),

@@ -162,7 +162,7 @@ def _row_to_write(
     row = find_snippet(session, newsletter_id, number)
     if version is not None and row.version != version:
         raise ConflictError(
-            msg("Somebody else changed this snippet in between."),
+            msg("Somebody else changed this snippet in the meantime."),
             remedy=msg("Load the page again, and change what it says now."),
         )
     return row

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from newsletter.cli.bounces import bounce_app
 from newsletter.cli.console import console
-from newsletter.errors import ListError
+from newsletter.errors import ContentError
 from tests.bounces.formats import FORMATS, READER
 from tests.bounces.test_reading import notification, recipient
 
@@ -67,7 +67,7 @@ def test_people_see_a_table_that_no_stranger_styles(
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     result = runner.invoke(bounce_app, ["read", str(tmp_path / "none.eml")])
-    assert isinstance(result.exception, ListError)
+    assert isinstance(result.exception, ContentError)
     assert "none.eml" in str(result.exception)
 
 

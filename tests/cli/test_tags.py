@@ -33,7 +33,7 @@ def test_a_tag_is_given_to_a_segment_and_taken_from_one(
     assert "to 2 people?" in asked[1]
     assert "2 of 2 people" in run("add", *jp, "--yes")[1]
     assert "Nobody was chosen" in run("remove", "press")[1]
-    assert "named by addresses, by a search" in run("remove", "press", "--everybody", *jp[1:])[1]
+    assert "by address, by a search" in run("remove", "press", "--everybody", *jp[1:])[1]
     taken = run("remove", "press", "--address", "a@example.jp", "--json")
     assert json.loads(taken[1]) == {"people": 1, "changed": 1}
     assert json.loads(run("remove", "press", "--everybody", "-y", "--json")[1])["changed"] == 1

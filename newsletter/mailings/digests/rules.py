@@ -255,7 +255,7 @@ def _demand_terms(frequency: Frequency, terms: DigestTerms) -> None:
         dates_of(frequency, terms.day)
     except ListError as error:
         raise ListError(
-            msg("Day {day} is none that a digest can go out on.", day=terms.day),
+            msg("A digest cannot go out on day {day}.", day=terms.day),
             place=Place(field="day"),
             remedy=msg("Choose a day from 0 (Monday) to 6 (Sunday).")
             if frequency is Frequency.WEEKLY

@@ -158,7 +158,7 @@ class JoinRequests:
             form: By which form it came.
             given: What was filled in, by the keys of fields.
             frequency: How often they want mail, where the form asks it; empty for each issue.
-            invitation: The secret of a link of invitation; empty for none.
+            invitation: The secret of an invitation link; empty for none.
 
         Raises:
             ListError: The address is at a domain that is not taken, or a field is filled in wrong;

@@ -385,7 +385,7 @@ def _demand_second_person(
     if session.scalar(select(wrote)):
         raise ConflictError(
             msg("This newsletter’s issues need a second person’s approval."),
-            remedy=msg("Let somebody put it into effect who did not write it and may approve."),
+            remedy=msg("It must be put into effect by an approver who did not write it."),
         )
 
 

@@ -29,7 +29,7 @@ _Note = Annotated[str, Form(max_length=1000)]
 
 
 def invitations_router(settings: Settings, engine: Engine, pages: Pages) -> Router:
-    """Return the routes of links of invitation."""
+    """Return the routes of invitation links."""
     router = Router(prefix="/newsletters/{newsletter}/subscribers/invitations")
 
     def _show(

@@ -48,7 +48,7 @@ _ZONE_LENGTH = 64
 _EVIDENCE_LENGTH = 8_192
 _STATUSES = {Answer.TOO_MANY: 429, Answer.TOO_YOUNG: 422, Answer.TOO_OLD: 422}
 _WORDS: Mapping[Answer, Message] = {
-    Answer.TOO_MANY: msg("There are too many requests just now. Please try again in an hour."),
+    Answer.TOO_MANY: msg("There are too many requests at the moment. Please try again in an hour."),
     Answer.TOO_YOUNG: msg("That was very quick. Please press the button once more."),
     Answer.TOO_OLD: msg(
         "This page had been open for more than a day. Please check what you entered and press the "
