@@ -28,11 +28,11 @@ from newsletter.issues.merge_fields import slot_of
 from newsletter.issues.model import Anchor, Block, Contents, Event, Inline, Issue, MergeField, Text
 from newsletter.issues.outline import table_of_contents
 from newsletter.issues.plain_text import inline_words, split_sentences
+from newsletter.issues.rewriting import rewrite_issue
 from newsletter.issues.snippets import resolve_snippets
 from newsletter.issues.sources.normalise import without_controls
 from newsletter.issues.translations import complete_translations, language_met
 from newsletter.issues.walking import (
-    rewrite_issue,
     running_texts,
     walk_blocks,
     walk_parts,

@@ -46,6 +46,7 @@ from newsletter.issues.model import (
 )
 from newsletter.issues.outline import table_of_contents
 from newsletter.issues.plain_text import inline_words
+from newsletter.issues.rewriting import with_blocks
 from newsletter.issues.walking import (
     content_of,
     first_words,
@@ -53,7 +54,6 @@ from newsletter.issues.walking import (
     walk_parts,
     walk_placed_blocks,
     walk_runs,
-    with_blocks,
 )
 
 #: Signs that a task begins with, and which stand in no source.

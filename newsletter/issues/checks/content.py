@@ -28,13 +28,9 @@ from newsletter.issues.outline import (
     to_outline,
     with_outline,
 )
+from newsletter.issues.rewriting import rewrite_issue
 from newsletter.issues.sources.characters import find_character_faults, mend_characters
-from newsletter.issues.walking import (
-    rewrite_issue,
-    walk_parts,
-    walk_pictures,
-    walk_texts,
-)
+from newsletter.issues.walking import walk_parts, walk_pictures, walk_texts
 
 #: Columns, of which a full-width character takes two, that are hardly any text beside pictures.
 _FEW_COLUMNS = 120

@@ -16,7 +16,8 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.issues.checks.findings import Finding, IssueField, IssuePlace, Severity
 from newsletter.issues.model import Issue, Link
 from newsletter.issues.outline import to_outline, with_outline
-from newsletter.issues.walking import rewrite_issue, walk_parts, walk_pictures, walk_urls
+from newsletter.issues.rewriting import rewrite_issue
+from newsletter.issues.walking import walk_parts, walk_pictures, walk_urls
 
 #: What follows a URL in running Japanese text and is copied along with it.
 _TRAILING = ",.>\u3001\u3002\uff0c\uff0e\u300d\u300f\uff09\u3011\u3009\u300b"

@@ -29,13 +29,13 @@ from newsletter.issues.model import (
     Text,
 )
 from newsletter.issues.plain_text import inline_words
+from newsletter.issues.rewriting import with_blocks
 from newsletter.issues.walking import (
     running_texts,
     walk_blocks,
     walk_parts,
     walk_passages,
     walk_urls,
-    with_blocks,
 )
 
 _MIRRORED = str.maketrans("[](){}<>", "][)(}{><")

@@ -19,7 +19,8 @@ from newsletter.issues.checks.english import misspelled_words, replace_word
 from newsletter.issues.checks.findings import Finding, IssuePlace, Severity
 from newsletter.issues.checks.japanese import spellings_in
 from newsletter.issues.model import Issue
-from newsletter.issues.walking import rewrite_issue, walk_passages, walk_texts
+from newsletter.issues.rewriting import rewrite_issue
+from newsletter.issues.walking import walk_passages, walk_texts
 
 _KANJI = "\u4e00-\u9fff\u3005"
 #: Single letters that make a verb with する, or stand before it by themselves.

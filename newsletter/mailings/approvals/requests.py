@@ -6,14 +6,14 @@ the transaction that answers.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.accounts.permissions import Permission
@@ -223,68 +223,68 @@ def waiting_for(
 
     Left out is what was asked for by themselves or of others, and what was changed since.
     """
-    newest = select(func.max(ApprovalRow.id)).group_by(ApprovalRow.issue_id)
-    rows = session.execute(
-        select(ApprovalRow, IssueRow, NewsletterRow, AccountRow)
-        .join(IssueRow, IssueRow.id == ApprovalRow.issue_id)
-        .join(NewsletterRow, NewsletterRow.id == IssueRow.newsletter_id)
-        .join(AccountRow, AccountRow.id == ApprovalRow.requested_by)
-        .where(
-            ApprovalRow.id.in_(newest),
-            ApprovalRow.approved_by.is_(None),
-            ApprovalRow.requested_by != account_id,
-            or_(
-                ApprovalRow.issue_version == IssueRow.version,
-                ApprovalRow.issue_version == 0,
-            ),
-            IssueRow.newsletter_id.in_(newsletter_ids),
-            NewsletterRow.approval_required,
-        )
-        .order_by(ApprovalRow.requested_at)
+    condition = and_(
+        ApprovalRow.requested_by != account_id,
+        IssueRow.newsletter_id.in_(newsletter_ids),
+        NewsletterRow.approval_required,
     )
+    asked = (ApprovalRow.requested_by, ApprovalRow.requested_at)
     return [
-        Waiting(
-            newsletter=newsletter.slug,
-            newsletter_name=newsletter.name,
-            issue_id=issue.id,
-            title=issue.title,
-            approval=approval,
-            person=asker.name or asker.address,
-        )
-        for approval, issue, newsletter, asker in rows
-        if state_of(approval) is ApprovalState.WAITING
-        and (not approval.asked or account_id in approval.asked)
+        waiting
+        for waiting in _unanswered(session, *asked, condition)
+        if state_of(waiting.approval) is ApprovalState.WAITING
+        and (not waiting.approval.asked or account_id in waiting.approval.asked)
     ]
 
 
 def returned_to(session: Session, account_id: int) -> Sequence[Waiting]:
     """Return what was sent back to one person, and not changed or asked for since."""
+    condition = ApprovalRow.requested_by == account_id
+    returned = (ApprovalRow.returned_by, ApprovalRow.returned_at)
+    return [
+        waiting
+        for waiting in _unanswered(session, *returned, condition)
+        if state_of(waiting.approval) is ApprovalState.RETURNED
+    ]
+
+
+def _unanswered(
+    session: Session,
+    person: InstrumentedAttribute[int] | InstrumentedAttribute[int | None],
+    since: InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None],
+    condition: ColumnElement[bool],
+) -> Iterator[Waiting]:
+    """Yield the newest requests that nobody approved and whose issue is as it was, oldest first.
+
+    Args:
+        session: To read with.
+        person: Who is named with each, and
+        since: since when it waits for somebody.
+        condition: Which ones.
+    """
     newest = select(func.max(ApprovalRow.id)).group_by(ApprovalRow.issue_id)
     rows = session.execute(
         select(ApprovalRow, IssueRow, NewsletterRow, AccountRow)
         .join(IssueRow, IssueRow.id == ApprovalRow.issue_id)
         .join(NewsletterRow, NewsletterRow.id == IssueRow.newsletter_id)
-        .join(AccountRow, AccountRow.id == ApprovalRow.returned_by)
+        .join(AccountRow, AccountRow.id == person)
         .where(
             ApprovalRow.id.in_(newest),
             ApprovalRow.approved_by.is_(None),
-            ApprovalRow.requested_by == account_id,
             ApprovalRow.issue_version == IssueRow.version,
+            condition,
         )
-        .order_by(ApprovalRow.returned_at)
+        .order_by(since)
     )
-    return [
-        Waiting(
+    for approval, issue, newsletter, account in rows:
+        yield Waiting(
             newsletter=newsletter.slug,
             newsletter_name=newsletter.name,
             issue_id=issue.id,
             title=issue.title,
             approval=approval,
-            person=person.name or person.address,
+            person=account.name or account.address,
         )
-        for approval, issue, newsletter, person in rows
-        if state_of(approval) is ApprovalState.RETURNED
-    ]
 
 
 def request_approval(
