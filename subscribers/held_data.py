@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,10 +14,13 @@ from newsletter.database.tables import (
     BounceRow,
     ConsentRow,
     DeliveryRow,
+    DigestEntryRow,
+    JoinRequestRow,
     MailingRow,
     NewsletterRow,
     NoteRow,
     SubscriptionRow,
+    SuppressionRow,
     TagRow,
     UnsubscribeEventRow,
 )
@@ -26,6 +30,36 @@ from subscribers.fields.values import values_of
 from subscribers.merging.links import merged_into
 from subscribers.readers import find_reader
 from subscribers.series.enrolment import series_held
+
+#: Which tables hold something of a person, each a part of `data_held`, and what is no word of them:
+#: how rows belong together, how mail was sent, and by whom of the staff. Whatever else a table
+#: gets is told.
+LEFT_OUT: Mapping[type[Any], frozenset[str]] = {
+    # What newsletters hold in fields is told field by field, with their names.
+    SubscriptionRow: frozenset({"attributes"}),
+    ConsentRow: frozenset({"id"}),
+    JoinRequestRow: frozenset({"consent_id", "form_id"}),
+    SuppressionRow: frozenset({"id", "address_key", "address_hash"}),
+    AddressChangeRow: frozenset({"id", "successor_id", "newsletter_ids"}),
+    UnsubscribeEventRow: frozenset({"id"}),
+    DeliveryRow: frozenset(
+        {"position", "attempts", "breaks", "correction", "doubted", "next_attempt_at", "queue_id"}
+        | {"transport"}
+    ),
+    DigestEntryRow: frozenset({"digest_mailing_id"}),
+    NoteRow: frozenset({"id", "author", "revision"}),
+    BounceRow: frozenset(
+        {"id", "event_id", "source", "reader", "raw", "return_path", "message_id", "feedback_id"}
+        | {"domain", "proven", "judged_at"}
+    ),
+}
+_OWNERS = frozenset({"subscriber_id", "newsletter_id"})
+
+
+def held_columns(table: type[Any]) -> Sequence[str]:
+    """Return what of a table is told to the person that its rows are about."""
+    left_out = LEFT_OUT[table] | _OWNERS
+    return [column.name for column in table.__table__.columns if column.name not in left_out]
 
 
 def data_held(session: Session, subscriber_id: int, language: Language) -> dict[str, Any]:
@@ -50,7 +84,8 @@ def data_held(session: Session, subscriber_id: int, language: Language) -> dict[
     ):
         tags.setdefault(slugs.get(number, ""), []).append(tag)
 
-    def rows(table: type[Any], *columns: str) -> list[dict[str, Any]]:
+    def rows(table: type[Any]) -> list[dict[str, Any]]:
+        columns = held_columns(table)
         found = session.scalars(select(table).where(table.subscriber_id == subscriber_id)).all()
         found = [*found, *_of_merged(session, table, subscriber_id)]
         return [
@@ -70,25 +105,29 @@ def data_held(session: Session, subscriber_id: int, language: Language) -> dict[
                     session, numbers[row["newsletter"]], subscriber_id, language
                 ),
             }
-            for row in rows(
-                SubscriptionRow,
-                *("state", "consent_basis", "consent_source", "consent_wording", "consented_at"),
-                *("confirmed_at", "unsubscribed_at", "paused_until"),
-                *("name", "language", "format", "time_zone", "frequency", "changed_at"),
+            for row in rows(SubscriptionRow)
+        ],
+        "consents": rows(ConsentRow),
+        "requests": rows(JoinRequestRow),
+        "suppressions": [
+            {"newsletter": slugs.get(row.newsletter_id or 0, "")}
+            | {name: _plain(getattr(row, name)) for name in held_columns(SuppressionRow)}
+            for row in session.scalars(
+                select(SuppressionRow)
+                .where(SuppressionRow.address_key == person.address_key)
+                .order_by(SuppressionRow.id)
             )
         ],
-        "consents": rows(
-            ConsentRow, "step", "occurred_at", "source", "network", "wording", "language"
-        ),
         "series": series_held(session, subscriber_id, slugs),
-        "address_changes": rows(AddressChangeRow, "requested_at", "changed_at", "undone_at"),
-        "unsubscribed": rows(UnsubscribeEventRow, "occurred_at", "way", "reason", "remark"),
+        "address_changes": rows(AddressChangeRow),
+        "unsubscribed": rows(UnsubscribeEventRow),
         "mails": [
             {key: value for key, value in row.items() if key != "newsletter"}
-            for row in rows(DeliveryRow, "mailing_id", "state", "settled_at", "status", "reply")
+            for row in rows(DeliveryRow)
         ],
-        "notes": rows(NoteRow, "written_at", "changed_at", "text"),
-        "bounces": rows(BounceRow, "occurred_at", "kind", "status", "reply"),
+        "waiting_for_digest": rows(DigestEntryRow),
+        "notes": rows(NoteRow),
+        "bounces": rows(BounceRow),
     }
 
 

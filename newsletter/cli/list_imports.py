@@ -318,6 +318,14 @@ def finish_import(report: ImportReport, *, json: bool) -> None:
                 refused=Number(report.refusals),
             )
         )
+        if report.tagged or report.repeated:
+            console.print(
+                _(
+                    "{tagged} given tags only, {repeated} repeated in the list",
+                    tagged=Number(report.tagged),
+                    repeated=Number(report.repeated),
+                )
+            )
         if report.unsubscribed or report.pending or report.suppressed:
             console.print(
                 _(

@@ -11,8 +11,7 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.database.words import name_of
 from newsletter.i18n.messages import Message, msg, pmsg, written
-from subscribers.address_changes import BY_ADDRESS_CHANGE
-from subscribers.joining import BASIS, BY_HAND, BY_MAIL, CONFIRMATION_MAIL, PREFERENCES_PAGE
+from subscribers.origins import NAMED_ORIGINS, ORIGINS
 
 ACTION_NAMES: Mapping[Action, Message] = {
     Action.ACCOUNT_DISABLE: msg("Account disabled"),
@@ -170,9 +169,7 @@ _OBJECTS: Mapping[str, Callable[[str], Message]] = {
 }
 #: What the product itself writes for a person or a reason, by the code that the log keeps.
 _CODES: Mapping[str, Message] = {
-    BASIS: msg("Confirmed by a mailed link (double opt-in)"),
-    BY_HAND: msg("Entered by hand"),
-    PREFERENCES_PAGE: msg("Settings page of a reader"),
+    **ORIGINS,
     "command line": msg("Command line"),
     "not signed in": msg("Not signed in"),
     "reader": msg("Reader"),
@@ -180,14 +177,12 @@ _CODES: Mapping[str, Message] = {
     "by command": msg("By command"),
     "held by command": msg("Put on hold by command"),
     "asked to leave": msg("Asked to unsubscribe"),
-    CONFIRMATION_MAIL: msg("Link in the confirmation mail"),
     **{role.value: name_of(role) for role in Role},
 }
 #: The same of what ends in a name, by how it begins and ends.
 _NAMED_CODES: Mapping[tuple[str, str], Callable[[str], Message]] = {
-    (BY_MAIL, ""): lambda address: msg("Mail to {address}", address=address),
+    **{(begin, ""): named for begin, named in NAMED_ORIGINS.items()},
     (f"{COMMAND_LINE.name} (", ")"): lambda user: msg("Command line ({user})", user=user),
-    (BY_ADDRESS_CHANGE, ""): lambda number: msg("Change of address {number}", number=number),
 }
 DETAIL_NAMES: Mapping[Detail, Message] = {
     "action": msg("Action"),

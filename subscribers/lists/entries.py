@@ -151,19 +151,23 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> Entry:
         RefusedError: A value is wrong; the problem names it.
     """
     values, attributes = _values(record, form)
-    given = values.get("address", "")
+    given = str(values.get("address", ""))
+    # A spreadsheet's sign of a text, copied with it; ours is taken away where cells are read.
+    has_sign = given.startswith("'") and not (form.known and form.known.own)
     try:
-        address = parse_address(str(given))
+        address = parse_address(given.lstrip("'") if has_sign else given)
     except ListError as error:
         raise RefusedError(
             Problem(line=record.line, field="address", value=shown(given), problem=error.message)
         ) from None
     marked = _marked(record, form) if form.marks else None
-    odd = address.warnings or marked or form.has_states or record.beyond
+    odd = address.warnings or has_sign or marked or form.has_states or record.beyond
     if not (attributes or odd) and values.keys() <= _WHO:
         # Most lists have little more than addresses and names.
         return Entry(record.line, address, clean_name(str(values.get("name", ""))), "", {})
     row = _Row(record, values, form.zone(zone), [])
+    if has_sign:
+        row.note("address", msg("An apostrophe before the address was removed."))
     for warning in address.warnings:
         row.note("address", warning)
     if record.beyond:
@@ -303,7 +307,19 @@ def _outcome(row: _Row, form: ListForm, marked: tuple[str, ListState] | None) ->
         return _refuse_never(row, listed)
     if listed is not None and form.known is not None and form.known.own:
         return listed
-    return _by_marks(row) or listed or ListState.CONFIRMED
+    marked_state = _by_marks(row)
+    if marked_state is None and form.known is None and _has_blank_state(row, form):
+        raise row.refused(
+            "state",
+            "",
+            msg("The status is empty, so it is unclear whether this person wants email."),
+        )
+    return marked_state or listed or ListState.CONFIRMED
+
+
+def _has_blank_state(row: _Row, form: ListForm) -> bool:
+    """Tell whether a list that says of others how they stand says nothing of somebody."""
+    return form.state is None and "state" in form.fields and "states" not in row.values
 
 
 def _state(row: _Row, form: ListForm) -> ListState | None:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
+from operator import attrgetter
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, insert, select, update
@@ -26,6 +28,7 @@ from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
 from subscribers.lists.ahead import read_ahead
 from subscribers.lists.columns import Problem, is_header
+from subscribers.lists.fates import Fate, RowFate
 from subscribers.lists.files import Record, csv_records
 from subscribers.lists.sharing import (
     FieldChoices,
@@ -34,7 +37,7 @@ from subscribers.lists.sharing import (
     hold_fields,
     share_values,
 )
-from subscribers.lists.staging import Staged, encode
+from subscribers.lists.staging import Staged, empty_stage, encode
 from subscribers.lists.validation import ListReader, ReadChunk
 from subscribers.lists.writing import Change, Terms, Written, write_chunk
 from subscribers.suppression import is_anybody_erased
@@ -48,6 +51,11 @@ _TURN_SECONDS, _USUAL_TURN_SECONDS = 0.0005, sys.getswitchinterval()
 _KEPT = 1000
 #: People of whom a dry run tells what it would change.
 _SAMPLED = 20
+#: What a chunk counts.
+_WRITTEN = (
+    *("added", "returned", "updated", "tagged"),
+    *("unsubscribed", "ended", "pending", "suppressed"),
+)
 #: Warnings that are named whatever they say; of later ones the first of each kind, to a bound.
 _NAMED, _KINDS = 10, 40
 
@@ -65,18 +73,29 @@ class Refusal:
 class Counts:
     """What became of the rows.
 
+    Those that are added, updated, tagged, unchanged, repeated, unsubscribed, pending and refused
+    are all rows.
+
     Attributes:
         added: Who gets mail now.
+        returned: Who of these had left, or never confirmed.
+        tagged: Who got tags, and nothing else.
+        repeated: Rows whose person stands in a later one.
         unsubscribed: Who is kept as having left, as the list says.
+        ended: Who of these was on the list.
         pending: Who is kept as not having confirmed.
         suppressed: Whose address the list lets suppress; they are counted elsewhere, too.
     """
 
     records: int = 0
     added: int = 0
+    returned: int = 0
     updated: int = 0
+    tagged: int = 0
     unchanged: int = 0
+    repeated: int = 0
     unsubscribed: int = 0
+    ended: int = 0
     pending: int = 0
     suppressed: int = 0
     refusals: int = 0
@@ -91,12 +110,15 @@ class ImportReport(Counts):
         reasons: How many were refused for which reason, whatever their values.
         warned: What was odd: the first warnings, and the first of each other kind.
         changes: What a dry run would change, of the first people whom it would.
+        fates: What would become of each row, in the order of the lines; of a dry run that does not
+            keep its chunks, of the first rows of each kind.
     """
 
     refused: list[Refusal] = field(default_factory=list)
     reasons: Counter[Message] = field(default_factory=Counter)
     warned: list[Problem] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    fates: list[RowFate] = field(default_factory=list)
     resumed_after: int = 0
 
 
@@ -112,6 +134,8 @@ class ImportOptions:
         new_fields: Those that a trial is to act as if there were, besides those there are.
         update: Whether the list overwrites name, language and fields that are known.
         tags: Given to everybody on the list.
+        keeps_chunks: Whether a dry run keeps what its chunks do until its end, and so says exactly
+            what the import does; nobody else writes to SQLite meanwhile.
         digest: Names the file for its checkpoint; empty for none.
         pseudonyms: By which erased addresses are known.
         cause: What it counts as in the newsletter's growth.
@@ -127,6 +151,7 @@ class ImportOptions:
     update: bool = False
     tags: tuple[str, ...] = ()
     dry_run: bool = False
+    keeps_chunks: bool = False
     digest: str = ""
     pseudonyms: Pseudonyms | None = None
     cause: GrowthCause = GrowthCause.IMPORT
@@ -180,8 +205,8 @@ def import_records(
 
     Chunks commit with their checkpoint: an import cut short goes on where it was. Somebody who left
     stays away unless the list has a consent newer than the leaving; whoever is suppressed, by
-    address or by hash, is refused. A dry run rolls each chunk back, so that one address far apart
-    in one list counts as added twice.
+    address or by hash, is refused. A dry run of a long list rolls each chunk back, so that one
+    address far apart in one list counts as added twice.
 
     Raises:
         ListError: The list has no column of addresses or cannot be read, or no basis is given.
@@ -214,12 +239,12 @@ def import_records(
         )
         with closing(read_ahead(ready)) as chunks:
             for chunk, staged in chunks:
-                with connection.begin() as open_transaction:
+                with _chunk_transaction(connection, options):
                     run.take(connection, chunk, staged)
                     hooks.take(connection, run.report.records)
-                    if options.dry_run:
-                        open_transaction.rollback()
                 progress(chunk.records - chunk.headers)
+        if connection.in_transaction():
+            connection.rollback()
         if not run.report.records:
             reader.find_form([])
         with connection.begin():
@@ -271,6 +296,7 @@ class _Run:
         self._expects_known = True
         #: How many records the checkpoint says are done.
         self._known = 0
+        self._noted: Counter[Fate] = Counter()
         self.zone = ZoneInfo("UTC")
         self._terms = Terms(
             newsletter_id=newsletter_id,
@@ -307,15 +333,7 @@ class _Run:
                 ).where(*where)
             ).one_or_none()
             if found is None:
-                values = {
-                    "newsletter_id": self._terms.newsletter_id,
-                    "digest": self._options.digest,
-                    "source": self._options.source,
-                    "counts": asdict(Counts()),
-                    "undo_counts": {},
-                }
-                connection.execute(insert(ListImportRow).values(values))
-                self._row_id = connection.scalar(select(ListImportRow.id).where(*where))
+                self._row_id = self._add_row(connection, self._options.digest)
                 return 0
             self._row_id, self._known = found.id, found.records
             if found.finished_at is not None:
@@ -325,22 +343,30 @@ class _Run:
         self.report.resumed_after = self.report.records
         return self.report.records
 
+    def _add_row(self, connection: Connection, digest: str) -> int:
+        row = insert(ListImportRow).values(
+            newsletter_id=self._terms.newsletter_id,
+            digest=digest,
+            source=self._options.source,
+            counts=asdict(Counts()),
+            undo_counts={},
+        )
+        return connection.execute(row.returning(ListImportRow.id)).scalar_one()
+
     def take(self, connection: Connection, chunk: ReadChunk, staged: Staged) -> None:
         """Write a judged chunk and count it, within the transaction that is open."""
+        if self._options.keeps_chunks and self._row_id is None:
+            self._row_id = self._add_row(connection, f"dry run {uuid4().hex}")
         others = hold_fields(connection, self._terms.newsletter_id)
         if not self._options.new_fields:
             demand_fields(connection, self._terms.newsletter_id, self._choices)
-        self.report.unchanged += chunk.repeated
-        for problem in chunk.problems:
-            if problem.taken:
-                self._warn(problem)
-            else:
-                self._refuse(problem)
+        self.report.repeated += chunk.repeated
         people = len({change.line for change in self.report.changes})
         terms = replace(
             self._terms,
             import_id=self._row_id,
             samples=max(_SAMPLED - people, 0) if self._options.dry_run else 0,
+            with_fates=self._options.dry_run,
             expects_known=self._expects_known,
         )
         written = write_chunk(connection, staged, terms)
@@ -355,16 +381,33 @@ class _Run:
                 import_id=self._row_id,
             )
         self._count(written, len(staged))
+        for problem in sorted((*chunk.problems, *written.problems), key=attrgetter("line")):
+            if problem.taken:
+                self._warn(problem)
+            else:
+                self._refuse(problem)
+        if self._options.dry_run:
+            self._note_fates(chunk, written)
         self.report.records += chunk.records
         self._checkpoint(connection)
 
     def _count(self, written: Written, entries: int) -> None:
-        for name in ("added", "updated", "unsubscribed", "pending", "suppressed"):
+        for name in _WRITTEN:
             setattr(self.report, name, getattr(self.report, name) + getattr(written, name))
-        same = entries - written.changed - len(written.problems)
-        self.report.unchanged += max(same, 0)
-        for problem in written.problems:
-            self._refuse(problem)
+        self.report.unchanged += entries - written.changed - len(written.problems)
+
+    def _note_fates(self, chunk: ReadChunk, written: Written) -> None:
+        """Note what would become of the rows; of a long list the first of each kind are enough."""
+        refused = (one for one in (*chunk.problems, *written.problems) if not one.taken)
+        fates = (
+            *written.fates,
+            *(RowFate(line, address, Fate.REPEATED) for line, address in chunk.repetitions),
+            *(RowFate(one.line, one.address, Fate.REFUSED, one.problem) for one in refused),
+        )
+        for row in sorted(fates, key=attrgetter("line")):
+            self._noted[row.fate] += 1
+            if self._options.keeps_chunks or self._noted[row.fate] <= _SAMPLED:
+                self.report.fates.append(row)
 
     def _warn(self, problem: Problem) -> None:
         self.report.warnings += 1
@@ -413,6 +456,22 @@ class _Run:
                 .where(ListImportRow.id == self._row_id)
                 .values(finished_at=now())
             )
+
+
+@contextmanager
+def _chunk_transaction(connection: Connection, options: ImportOptions) -> Iterator[None]:
+    """Open a chunk's transaction; in a dry run it is rolled back, here or at the end."""
+    if options.keeps_chunks:
+        if connection.in_transaction():
+            empty_stage(connection)
+        else:
+            connection.begin()
+        yield
+        return
+    with connection.begin() as open_transaction:
+        yield
+        if options.dry_run:
+            open_transaction.rollback()
 
 
 @contextmanager

@@ -155,7 +155,10 @@ class _Reading:
         return list(map(table.__getitem__, cells))
 
     def _read_addresses(self, cells: Sequence[str | None]) -> None:
-        found = parse_plain([cell or "" for cell in cells])
+        texts = [cell or "" for cell in cells]
+        if "'" in "".join(texts):
+            self.odd.update(row for row, text in enumerate(texts) if text.lstrip()[:1] == "'")
+        found = parse_plain(texts)
         self.odd |= found.others
         self.columns["address"] = found.addresses
         self.columns["address_key"] = found.keys
@@ -214,7 +217,7 @@ class _Reading:
 
     def _blank_state(self) -> object:
         known = self.form.known
-        if known is None or known.blank is ListState.CONFIRMED:
+        if known is not None and known.blank is ListState.CONFIRMED:
             return SubscriptionState.CONFIRMED.value
         return _ODD
 

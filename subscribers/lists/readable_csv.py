@@ -28,6 +28,7 @@ from newsletter.spreadsheets import defuse
 from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
 from subscribers.lists.exports import ListPage, exported
+from subscribers.origins import origin_words
 
 #: People written at once.
 _BATCH = 500
@@ -77,6 +78,8 @@ _WORDS: Mapping[str, Callable[[Any], Worded]] = {
     "format": _format,
     "language": LanguageName,
     "tags": lambda value: Listing(tuple(value)),
+    "consent_basis": origin_words,
+    "consent_source": origin_words,
 }
 
 

@@ -195,6 +195,15 @@ def instant(value: datetime | None, *, postgres: bool) -> datetime | str | None:
     return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
+def empty_stage(connection: Connection) -> None:
+    """Empty what a commit would, before the next chunk of the same transaction."""
+    for table in ("list_stage", "list_before"):
+        if connection.dialect.name == "postgresql" and connection.scalar(
+            text("SELECT to_regclass(:name)"), {"name": f"pg_temp.{table}"}
+        ):
+            connection.execute(text(f"TRUNCATE {table}"))
+
+
 def fill_stage(connection: Connection, staged: Staged) -> None:
     """Put entries into the stage, within the transaction that is open."""
     postgres = connection.dialect.name == "postgresql"

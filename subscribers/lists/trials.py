@@ -18,11 +18,12 @@ from newsletter.tokens import Pseudonyms
 from subscribers.fields.model import Field, field_from_json, field_to_json
 from subscribers.fields.store import list_fields
 from subscribers.lists.columns import Problem, guess_columns
+from subscribers.lists.fates import Fate, RowFate
 from subscribers.lists.formats import DEFINITIONS, IGNORED, recognise
 from subscribers.lists.imports import Counts, ImportReport, Refusal, import_records
 from subscribers.lists.new_fields import NewFields, find_new_fields
 from subscribers.lists.uploads import ImportTerms, Upload
-from subscribers.lists.writing import Change
+from subscribers.lists.writing import Change, cell_text
 
 #: Rows that are tried while somebody waits; longer lists are tried by the workers.
 TRIED = 20_000
@@ -31,6 +32,8 @@ GLANCED = 500
 #: Refusals that are shown.
 _SHOWN = 20
 _GLANCE = 5
+#: Rows of each fate that are shown.
+_EXAMPLES = 3
 #: What a column is chosen for that is to become a new field.
 NEW = "+"
 
@@ -100,7 +103,7 @@ def look_into(engine: Engine, upload: Upload) -> Glance:
         found = guess_columns(names, list_fields(session, upload.newsletter_id))
     known = recognise(names)
     rows = [
-        ["" if (value := record.values.get(name)) is None else str(value) for name in names]
+        [cell_text(record.values.get(name)) for name in names]
         for record in first
         if not record.header
     ]
@@ -125,6 +128,27 @@ class Trial:
     report: ImportReport
     whole: bool
     new_fields: tuple[Field, ...] = ()
+
+    @property
+    def outcome(self) -> Sequence[tuple[Fate, int, Sequence[RowFate]]]:
+        """What becomes of all rows: how many of which fate, with the first of each."""
+        report = self.report
+        counts = {
+            Fate.ADDED: report.added - report.returned,
+            Fate.RETURNED: report.returned,
+            Fate.UPDATED: report.updated,
+            Fate.TAGGED: report.tagged,
+            Fate.UNCHANGED: report.unchanged,
+            Fate.REPEATED: report.repeated,
+            Fate.PENDING: report.pending,
+            Fate.LEFT: report.unsubscribed - report.ended,
+            Fate.ENDED: report.ended,
+            Fate.REFUSED: report.refusals,
+        }
+        first = {
+            fate: [row for row in report.fates if row.fate is fate][:_EXAMPLES] for fate in counts
+        }
+        return [(fate, count, first[fate]) for fate, count in counts.items() if count]
 
 
 def try_upload(
@@ -157,6 +181,7 @@ def try_upload(
     with upload.records(engine) as records:
         begun = islice(records, None if most is None else most + 1)
         options = replace(options, digest="", dry_run=True, new_fields=new.fields)
+        options = replace(options, keeps_chunks=most is not None)
         report = import_records(engine, upload.newsletter_id, begun, options, progress=progress)
         whole = next(records, None) is None
     return Trial(report=report, whole=whole, new_fields=new.fields)
@@ -179,6 +204,10 @@ def trial_to_json(trial: Trial) -> dict[str, Any]:
             for one in report.warned
         ],
         "changes": report.changes,
+        "fates": [
+            (row.line, row.address, row.fate, row.reason and dump_message(row.reason))
+            for row in report.fates
+        ],
         "new_fields": [field_to_json(each) for each in trial.new_fields],
     }
 
@@ -206,6 +235,10 @@ def trial_from_json(known: Mapping[str, Any]) -> Trial | None:
             for line, name, value, problem, address in known["warned"]
         ],
         changes=[Change(*each) for each in known["changes"]],
+        fates=[
+            RowFate(line, address, Fate(fate), load_message(reason) if reason else None)
+            for line, address, fate, reason in known.get("fates", ())
+        ],
     )
     new = tuple(field_from_json(each) for each in known["new_fields"])
     return Trial(report=report, whole=True, new_fields=new)

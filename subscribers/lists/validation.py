@@ -43,7 +43,7 @@ class ReadChunk:
         headers: How many of them were headers.
         plain: What can be taken without a word.
         entries: What else can be taken, by the address's key.
-        repeated: How many had an address that stood in the chunk before.
+        repetitions: Lines and addresses of rows whose address stands in another that counts.
         problems: What cannot be taken, or is odd, in the order of the lines.
     """
 
@@ -51,8 +51,13 @@ class ReadChunk:
     headers: int = 0
     plain: PlainRows = field(default_factory=PlainRows)
     entries: dict[str, Entry] = field(default_factory=dict)
-    repeated: int = 0
+    repetitions: list[tuple[int, str]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def repeated(self) -> int:
+        """How many rows had an address that stands in another that counts."""
+        return len(self.repetitions)
 
     def drop_repeated(self) -> None:
         """Leave of rows with one address one: who left goes before who is subscribed."""
@@ -65,7 +70,16 @@ class ReadChunk:
             kept[key] = _prevailing(kept[key], said) if key in kept else said
         chosen = [kept[key].line == line for key, line in zip(keys, self.plain.lines, strict=True)]
         entries = {key: one for key, one in self.entries.items() if kept[key].line == one.line}
-        self.repeated += chosen.count(False) + len(self.entries) - len(entries)
+        self.repetitions += (
+            (line, key)
+            for key, line, one in zip(keys, self.plain.lines, chosen, strict=True)
+            if not one
+        )
+        self.repetitions += (
+            (one.line, one.address.address)
+            for key, one in self.entries.items()
+            if key not in entries
+        )
         self.plain, self.entries = self.plain.only(chosen), entries
 
 
@@ -111,10 +125,15 @@ def _said_by_rows(plain: PlainRows) -> Iterator[_Said]:
 
 
 def _prevailing(one: _Said, other: _Said) -> _Said:
-    """Return which of two rows on one person counts: a leaving, unless a later consent is shown."""
+    """Return which of two rows on one person counts.
+
+    A leaving does, unless a later consent is shown; else who is subscribed goes before who never
+    confirmed, and of two that say alike the last one.
+    """
     first, second = sorted((one, other))
     if first.gravity == second.gravity:
-        return first
+        pending = second.state is SubscriptionState.PENDING
+        return first if pending and first.state is SubscriptionState.CONFIRMED else second
     milder, graver = sorted((first, second), key=lambda said: said.gravity)
     ended, consented = graver.unsubscribed_at, milder.consented_at
     came_back = ended is not None and consented is not None and consented > ended
@@ -212,9 +231,13 @@ class ListReader:
         if entry.notes:
             result.problems.extend(entry.notes)
         key, held = entry.address.key, result.entries.get(entry.address.key)
-        result.repeated += held is not None
         if held is None or _prevailing(_said_by(held), _said_by(entry)).line == entry.line:
             result.entries[key] = self._tagged(entry)
+            dropped = held
+        else:
+            dropped = entry
+        if dropped is not None:
+            result.repetitions.append((dropped.line, dropped.address.address))
 
     def _tagged(self, entry: Entry) -> Entry:
         if not self._tags:

@@ -16,8 +16,10 @@ from newsletter.database.vocabulary import GrowthCause, ImportedKind, Subscripti
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
 from newsletter.tokens import Pseudonyms
+from subscribers.fields.reading import written_value
 from subscribers.growth_log import log_growth
 from subscribers.lists.columns import Problem
+from subscribers.lists.fates import RowFate, given_tags, note_fates
 from subscribers.lists.journal import Journal
 from subscribers.lists.newcomers import Refused, add_people, find_known
 from subscribers.lists.staging import Staged, fill_stage, instant
@@ -57,15 +59,21 @@ _BEFORE = {
             WHERE s.known AND b.newsletter_id = :newsletter AND b.subscriber_id = s.person""",
     ),
 }
+#: An earlier row of the same list added them: the last row counts. A consent at the moment of the
+#: import is none that the list shows.
+_OWN = f"""EXISTS (SELECT 1 FROM import_added AS mine WHERE mine.import_id = :import
+    AND mine.kind <> '{ImportedKind.SUPPRESSION.value}'
+    AND s.person BETWEEN mine.first AND mine.last)"""  # noqa: S608 - ours
 #: Who left comes back, and who never confirmed is confirmed, by a consent that is newer.
-_RETURNS = """(s.state = 'confirmed' AND (
+_RETURNS = f"""(s.state = 'confirmed' AND (
     (b.state = 'unsubscribed' AND coalesce(s.consented_at > b.unsubscribed_at, false))
-    OR (b.state = 'pending' AND coalesce(s.consented_at > b.consented_at, false))))"""
+    OR (b.state = 'pending' AND ({_OWN} OR coalesce(s.consented_at > b.consented_at, false)))))"""
 #: The list says that they left, after they consented here.
-_ENDS = """(s.state = 'unsubscribed' AND b.state <> 'unsubscribed' AND (
-    s.unsubscribed_at IS NULL OR b.consented_at IS NULL OR s.unsubscribed_at > b.consented_at))"""
+_ENDS = f"""(s.state = 'unsubscribed' AND b.state <> 'unsubscribed' AND (
+    s.unsubscribed_at IS NULL OR b.consented_at IS NULL OR s.unsubscribed_at > b.consented_at
+    OR ({_OWN} AND b.consented_at >= (SELECT started_at FROM list_import WHERE id = :import))))"""  # noqa: S608 - ours
 _STAYS_AWAY = f"(s.state = 'confirmed' AND b.state = 'unsubscribed' AND NOT {_RETURNS})"
-_DIFFERS = """(:update AND NOT {stays_away} AND (
+_DIFFERS = """((:update OR {own}) AND NOT {stays_away} AND (
     (s.name <> '' AND s.name <> b.name) OR (s.language <> '' AND s.language <> b.language)
     OR (s.time_zone <> '' AND s.time_zone <> b.time_zone)
     OR (s.format <> '' AND s.format <> b.format)
@@ -90,8 +98,11 @@ _SAMPLE = """SELECT s.line, s.address, CAST(b.attributes AS text) AS attributes,
     FROM list_stage AS s JOIN list_before AS b ON b.subscriber_id = s.person
     WHERE b.updates ORDER BY s.line LIMIT :people"""
 _COUNTED = """SELECT count(CASE WHEN returns THEN 1 END) AS added,
+    count(CASE WHEN returns THEN 1 END) AS returned,
     count(CASE WHEN ends THEN 1 END) AS unsubscribed,
-    count(CASE WHEN updates THEN 1 END) AS updated FROM list_before"""
+    count(CASE WHEN ends THEN 1 END) AS ended,
+    count(CASE WHEN updates AND NOT returns AND NOT ends THEN 1 END) AS updated
+    FROM list_before"""
 _CHANGE = """UPDATE subscription SET
         name = CASE WHEN b.updates AND s.name <> '' THEN s.name ELSE b.name END,
         language = CASE WHEN b.updates AND s.language <> '' THEN s.language ELSE b.language END,
@@ -104,7 +115,8 @@ _CHANGE = """UPDATE subscription SET
         consent_basis = CASE WHEN b.returns THEN {basis} ELSE b.consent_basis END,
         consent_source = CASE WHEN b.returns THEN {source} ELSE b.consent_source END,
         consent_wording = CASE WHEN b.returns THEN {wording} ELSE b.consent_wording END,
-        consented_at = CASE WHEN b.returns THEN s.consented_at ELSE b.consented_at END,
+        consented_at = CASE WHEN b.returns THEN coalesce(s.consented_at, :moment)
+            ELSE b.consented_at END,
         confirmed_at = CASE WHEN b.returns THEN :moment ELSE b.confirmed_at END,
         unsubscribed_at = CASE WHEN b.returns THEN NULL
             WHEN b.ends THEN coalesce(s.unsubscribed_at, :moment) ELSE b.unsubscribed_at END,
@@ -148,8 +160,8 @@ _SILENCED = """SELECT count(*) FROM list_stage AS s JOIN subscription AS x
     ON x.newsletter_id = :newsletter AND x.subscriber_id = s.person
     WHERE s.suppressed <> '' AND x.state = 'confirmed'"""
 _TAG = """INSERT INTO subscription_tag (newsletter_id, subscriber_id, tag)
-    SELECT :newsletter, person, given.value
-    FROM list_stage CROSS JOIN {tags} AS given WHERE true ON CONFLICT DO NOTHING"""
+    SELECT :newsletter, s.person, given.value
+    FROM list_stage AS s CROSS JOIN {tags} AS given WHERE true ON CONFLICT DO NOTHING"""
 _GETS_TAG = """SELECT s.person FROM list_stage AS s
     WHERE EXISTS (SELECT 1 FROM {tags} AS given WHERE given.value = :tag)
     AND NOT EXISTS (SELECT 1 FROM subscription_tag AS had WHERE had.tag = :tag
@@ -178,6 +190,7 @@ class Terms:
         pseudonyms: By which erased addresses are known.
         import_id: Under which it is noted what changed; None for an import that nobody can undo.
         samples: Of how many people it is told what changes.
+        with_fates: Whether it is told what becomes of each row.
         expects_known: Whether to look for who is known first; else they are found as PostgreSQL
             refuses to add them again, which costs more where there are any, and less where not.
         cause: What it counts as in the newsletter's growth.
@@ -192,6 +205,7 @@ class Terms:
     pseudonyms: Pseudonyms | None = None
     import_id: int | None = None
     samples: int = 0
+    with_fates: bool = False
     expects_known: bool = True
     cause: GrowthCause = GrowthCause.IMPORT
 
@@ -216,6 +230,9 @@ class Written:
 
     Attributes:
         added: Who gets mail now.
+        returned: Who of these had left, or never confirmed.
+        tagged: Who got tags, and nothing else.
+        ended: Who of the unsubscribed was on the list.
         unsubscribed: Who is kept as having left, or left by this list.
         pending: Who is kept as not having confirmed.
         suppressed: Whose address is suppressed now.
@@ -223,18 +240,22 @@ class Written:
     """
 
     added: int = 0
+    returned: int = 0
     updated: int = 0
+    tagged: int = 0
     unsubscribed: int = 0
+    ended: int = 0
     pending: int = 0
     suppressed: int = 0
     known: int = 0
     problems: list[Problem] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    fates: list[RowFate] = field(default_factory=list)
 
     @property
     def changed(self) -> int:
         """How many entries changed something."""
-        return self.added + self.updated + self.unsubscribed + self.pending
+        return self.added + self.updated + self.tagged + self.unsubscribed + self.pending
 
 
 def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> Written:
@@ -253,6 +274,7 @@ def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> Written
         "wording": terms.wording,
         "language": terms.language.value,
         "moment": instant(now(), postgres=postgres),
+        "import": terms.import_id,
     }
     known = _meet(connection, staged, terms, values, written)
     # Only now: whom another added meanwhile is known, and has a subscription that counts.
@@ -266,6 +288,12 @@ def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> Written
     journal.note_people()
     if terms.samples and met:
         written.changes += _sampled(connection, terms.samples)
+    written.fates, written.tagged = note_fates(
+        connection,
+        terms.newsletter_id,
+        with_tags=met > 0 and "tags" in staged.columns,
+        with_rows=terms.with_fates,
+    )
     if met:
         _change_known(connection, written, values, journal)
     if known > met:
@@ -277,7 +305,7 @@ def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> Written
         written.suppressed = len(added)
     if "tags" in staged.columns:
         journal.note_tags(terms.newsletter_id)
-        given = "json_array_elements_text(CAST(tags AS json))" if postgres else "json_each(tags)"
+        given = given_tags(connection)
         _note_tags(connection, terms.newsletter_id, given)
         _run(connection, _TAG.format(tags=given), values)
     _log_growth(connection, staged, terms, written)
@@ -332,7 +360,7 @@ def _note_tags(connection: Connection, newsletter_id: int, given: str) -> None:
 def _find_before(connection: Connection, values: dict[str, Any], *, known: int) -> int:
     """Note what is known of those on the stage, what the list changes of it; return of how many."""
     name = connection.dialect.name
-    differs = _DIFFERS.format(stays_away=_STAYS_AWAY, attributes=_ATTRIBUTES_DIFFER[name])
+    differs = _DIFFERS.format(own=_OWN, stays_away=_STAYS_AWAY, attributes=_ATTRIBUTES_DIFFER[name])
     *before, note = _BEFORE[name]
     for statement in before:
         connection.execute(text(statement))
@@ -353,14 +381,19 @@ def _sampled(connection: Connection, people: int) -> Iterator[Change]:
         for name, value in json.loads(row["new_attributes"]).items():
             if known.get(name) != value:
                 yield Change(
-                    row["line"], row["address"], name, _worded(known.get(name)), _worded(value)
+                    row["line"], row["address"], name, cell_text(known.get(name)), cell_text(value)
                 )
 
 
-def _worded(value: object) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def cell_text(value: object) -> str:
+    """Return a value of a list or a field as people read it in a cell, whatever JSON made of it."""
+    if isinstance(value, dict) or (isinstance(value, list) and not all(map(_is_text, value))):
+        return json.dumps(value, ensure_ascii=False)
+    return written_value(value) if isinstance(value, str | int | float | list) else ""
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def _change_known(

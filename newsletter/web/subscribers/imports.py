@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 from typing import Annotated
@@ -24,6 +25,7 @@ from newsletter.web.routing import Router, up_to
 from subscribers.actions import cancel_list_import, order_list_import, undo_list_import
 from subscribers.fields.store import list_fields
 from subscribers.lists.columns import FIELD, KNOWN_COLUMNS
+from subscribers.lists.fates import FATE_NAMES, fates_csv
 from subscribers.lists.formats import FIELDS
 from subscribers.lists.imports import earlier_imports
 from subscribers.lists.problems import problem_lines
@@ -187,6 +189,7 @@ class ImportPages:
             has_keys="attributes" in glance.columns.values(),
             terms=terms or ImportTerms(basis=""),
             trial=trial,
+            fate_names=FATE_NAMES,
             error=error.in_language(visit.language) if error else "",
             known=FIELDS,
             labels={each.key: each.label(visit.language) for each in fields},
@@ -198,6 +201,21 @@ class ImportPages:
             if trial
             else [],
         )
+
+    def list_check(self, visit: Visit, request: Request, upload: Upload, form: _Form) -> Response:
+        """Check a list that is no longer than is checked at once; return what becomes of each row.
+
+        Of a longer one it is said of the rows up to there.
+        """
+        terms = form.terms()
+        language = self.language(visit)
+        try:
+            trial = try_upload(
+                self.engine, upload, terms, language=language, pseudonyms=self.pseudonyms
+            )
+        except ListError as error:
+            return self.ask(visit, request, upload, terms=terms, error=error)
+        return _csv([fates_csv(trial.report.fates, visit.language)], "check.csv")
 
     def take(self, visit: Visit, request: Request, upload: Upload, form: _Form) -> Response:
         """Check a list, or let it be imported; workers check a long one."""
@@ -270,6 +288,12 @@ def importing_router(import_pages: ImportPages) -> Router:
     def take(visit: SubscribersVisit, request: Request, token: str, form: _TermsForm) -> Response:
         return import_pages.take(visit, request, import_pages.find(visit, token), form)
 
+    @router.post("/{token}/check.csv", response_model=None)
+    def list_check(
+        visit: SubscribersVisit, request: Request, token: str, form: _TermsForm
+    ) -> Response:
+        return import_pages.list_check(visit, request, import_pages.find(visit, token), form)
+
     @router.post("/{token}/cancel")
     def cancel(visit: SubscribersVisit, request: Request, token: str) -> RedirectResponse:
         upload = import_pages.find(visit, token)
@@ -280,14 +304,18 @@ def importing_router(import_pages: ImportPages) -> Router:
     @router.get("/{token}/problems.csv")
     def problems(visit: SubscribersVisit, token: str) -> StreamingResponse:
         lines = problem_lines(import_pages.engine, import_pages.find(visit, token), visit.language)
-        return StreamingResponse(
-            # By the mark, Excel knows that it is UTF-8.
-            chain(["\ufeff"], lines),
-            media_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": 'attachment; filename="problems.csv"'},
-        )
+        return _csv(lines, "problems.csv")
 
     return router
+
+
+def _csv(lines: Iterable[str], name: str) -> StreamingResponse:
+    return StreamingResponse(
+        # By the mark, Excel knows that it is UTF-8.
+        chain(["\ufeff"], lines),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
 
 
 def _add_undo(router: Router, import_pages: ImportPages) -> None:

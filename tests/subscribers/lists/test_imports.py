@@ -45,7 +45,7 @@ def test_running_it_again_changes_nothing(stage: Stage) -> None:
 
 def test_two_spellings_are_one_person(stage: Stage) -> None:
     report = _import(stage, "A.B@Example.JP,,", "a.b@example.jp,,")
-    assert (report.added, report.unchanged) == (1, 1)
+    assert (report.added, report.repeated) == (1, 1)
 
 
 def test_who_left_is_not_brought_back(stage: Stage) -> None:

@@ -16,6 +16,7 @@ from newsletter.database.tables import NewsletterRow, SubscriptionRow, Suppressi
 from newsletter.database.vocabulary import SubscriptionState, SuppressionReason
 from newsletter.i18n.language import Language
 from newsletter.newsletters.publications import create_newsletter, find_newsletter
+from subscribers.joining import BASIS, BY_MAIL
 from subscribers.lists.columns import list_records
 from subscribers.lists.imports import ImportOptions, import_records
 from subscribers.lists.readable_csv import readable_pages
@@ -41,6 +42,7 @@ def stage(engine: Engine) -> Stage:
     with transaction(engine) as session:
         row = session.get_one(SubscriptionRow, anna)
         row.name, row.language, row.consented_at = "=佐藤 葵", "en-US", moment
+        row.consent_basis, row.consent_source = BASIS, f"{BY_MAIL}join@example.jp"
         row.attributes = {"age": 42, "member": True, "topic": ["防災", "文化"]}
         session.add(TagRow(newsletter_id=anna[0], subscriber_id=anna[1], tag="press"))
         gone = session.get_one(SubscriptionRow, left)
@@ -72,6 +74,8 @@ def test_a_reader_of_japanese_gets_japanese_heads_words_and_local_times(stage: S
     anna, left = people["anna@example.jp"], people["left@example.jp"]
     assert anna["購読の状態"] == "購読中"
     assert anna["同意した日時（Asia/Tokyo）"] == "2026-01-05 08:30"
+    assert anna["同意の根拠"] == "確認メールのリンクによる同意（ダブルオプトイン）"
+    assert f"{BY_MAIL}join@example.jp" not in anna.values()
     assert (anna["年齢"], anna["会員"], anna["言語"]) == ("42", "はい", "アメリカ英語")
     assert (anna["関心のある話題"], anna["タグ"], anna["名前"]) == (
         "防災、文化",

@@ -64,7 +64,9 @@ def stage(engine: Engine) -> Stage:
 
 
 def _import(stage: Stage, *rows: str, options: ImportOptions = _OPTIONS) -> ImportReport:
-    lines = ["email,name,tags,state,consented_at\n", *(f"{row}\n" for row in rows)]
+    cells = [row.split(",") for row in rows]
+    lines = [f"{a},{name},{tags},{state or 'active'},{at}\n" for a, name, tags, state, at in cells]
+    lines = ["email,name,tags,state,consented_at\n", *lines]
     records = csv_records(lines, source="l.csv")
     return import_records(stage.engine, stage.newsletter_id, records, options)
 

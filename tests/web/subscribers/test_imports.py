@@ -276,11 +276,14 @@ def test_who_is_suppressed_is_refused_and_counted(stage: Stage) -> None:
 
 def test_json_lines_are_looked_into_too(stage: Stage) -> None:
     upload = keep_upload(
-        stage.engine, [b'{"mail": "a@example.jp", "age": 3}\n'], name="a.jsonl", newsletter_id=1
+        stage.engine,
+        [b'{"mail": "a@example.jp", "age": 3, "likes": ["a", "b"], "vip": true}\n'],
+        name="a.jsonl",
+        newsletter_id=1,
     )
     glance = look_into(stage.engine, upload)
-    assert glance.columns == {"mail": "address", "age": ""}
-    assert glance.rows == [["a@example.jp", "3"]]
+    assert glance.columns == {"mail": "address", "age": "", "likes": "", "vip": ""}
+    assert glance.rows == [["a@example.jp", "3", "a, b", "true"]]
 
 
 def test_an_import_that_has_not_come_to_its_first_rows_shows_what_it_will_count(
@@ -372,6 +375,14 @@ def test_the_check_says_what_changes_why_rows_are_refused_and_who_is_left_alone(
     assert ("There is a space before the @.", "2") in counted
     left = "This person unsubscribed; only their own new consent can subscribe them again."
     assert (left, "1") in counted
+    lines = client.post(f"{page.url.path}/check.csv", data=form).text.splitlines()
+    assert [line.split(",")[2] for line in lines[1:]] == [
+        "Updated",
+        "Refused",
+        "Refused",
+        "Refused",
+    ]
+    assert lines[2].endswith(f"{left}")
     with reading(stage.engine) as session:
         assert "安奈" not in session.scalars(select(SubscriptionRow.name)).all()
 
@@ -392,8 +403,8 @@ def test_a_long_list_is_checked_by_a_worker_to_its_end_then_imported(
     _work(stage)
     checked = client.get(page.url.path).text
     assert "Every row was tried." in checked
-    counts = re.findall(r"<dt>(Added|Refused)</dt><dd>(\d+)</dd>", checked)
-    assert counts == [("Added", "3"), ("Refused", "2")]
+    cells = re.findall(r"<td[^>]*>(?:<strong>)?(.*?)(?:</strong>)?</td>", checked)
+    assert {("Subscribed as new", "3"), ("Refused", "2"), ("All rows", "5")} <= {*pairwise(cells)}
     assert 'value="form 2026"' in checked
     assert "cho@example.jp" not in _addresses(stage)
     client.post(page.url.path, data={**form, "verb": "import"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
+    Base,
     SubscriberRow,
     SubscriptionRow,
     SuppressionRow,
@@ -24,6 +25,7 @@ from newsletter.database.vocabulary import Frequency, Joining, SubscriptionState
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
 from subscribers.fields.values import values_of, write_values
+from subscribers.held_data import LEFT_OUT, held_columns
 from subscribers.suppression import erased_among
 from tests.support import fields
 from tests.support.databases import each_database
@@ -152,6 +154,36 @@ def test_the_data_held_names_tags_and_fields(reception: Reception, page: str) ->
     shown = httpx.get(f"{page}/data").text
     for words in ("press", "市区町村", "青葉町", "有料", city.purpose):
         assert words in shown
+
+
+def test_the_data_held_says_how_often_and_until_when_mail_is_paused(
+    reception: Reception, page: str
+) -> None:
+    with transaction(reception.stage.engine) as session:
+        row = session.scalars(select(SubscriptionRow)).one()
+        row.frequency, row.time_zone = Frequency.WEEKLY, "Asia/Seoul"
+        row.paused_until = datetime(2031, 5, 6, 3, tzinfo=UTC)
+    (held,) = httpx.get(f"{page}/data.json").json()["subscriptions"]
+    assert (held["frequency"], held["paused_until"][:10]) == ("weekly", "2031-05-06")
+    shown = httpx.get(f"{page}/data").text
+    for words in ("週1回、まとめて", "2031年5月6日"):
+        assert words in shown
+
+
+def test_every_table_about_a_person_is_told_or_left_out_knowingly() -> None:
+    told_otherwise = {"subscription_tag", "series_enrolment", "series_copy", "person_merge"}
+    journals_of_imports = {"import_change", "import_spread", "import_tag"}
+    held = {table.__tablename__ for table in LEFT_OUT}
+    about = {
+        table.name
+        for table in Base.metadata.sorted_tables
+        if "subscriber_id" in table.c
+        or any(key.column.table.name == "subscriber" for key in table.foreign_keys)
+    }
+    assert about - held == told_otherwise | journals_of_imports
+    for table, names in LEFT_OUT.items():
+        assert names <= {column.name for column in table.__table__.columns}
+        assert held_columns(table)
 
 
 def _values(reception: Reception) -> object:
