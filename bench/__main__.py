@@ -21,6 +21,7 @@ from bench.measure import Row, report
 from bench.memory import memory, peak_memory
 from bench.pages import pages
 from bench.planning import planning
+from bench.searching import searching
 from bench.sending import far_away, naive, sample_message, sending
 from newsletter.database.engine import open_engine
 from newsletter.database.migrations import upgrade
@@ -105,6 +106,13 @@ def _pages(on: _Servers) -> Iterator[Row]:
         yield from pages(engine, on.million, on.folder)
 
 
+def _searching(on: _Servers) -> Iterator[Row]:
+    with on.postgresql(1) as (_, engine):
+        yield from searching(engine, on.million)
+    with on.sqlite("searching", 1) as (_, engine):
+        yield from searching(engine, on.million)
+
+
 def _sending(on: _Servers) -> Iterator[Row]:
     with on.postgresql(on.people) as (url, engine):
         place = on.place("sending-postgresql")
@@ -157,6 +165,7 @@ _PARTS: dict[str, Callable[[_Servers], Iterator[Row]]] = {
     "planning": _planning,
     "importing": _importing,
     "pages": _pages,
+    "searching": _searching,
     "sending": _sending,
     "fairness": _fairness,
     "memory": _memory,

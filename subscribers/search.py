@@ -1,9 +1,14 @@
-"""Finding people among a million: a page is read from an index, from where the last one ended."""
+"""Finding people among a million: a page is read from an index, from where the last one ended.
+
+Any part of an address, a name or a value is looked for among the newest first, which ends soon for
+what many have; then among those whom `subscribers.search_index` names. All are asked for the part
+itself, so that an index makes a search quicker and never another.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -12,29 +17,34 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     Select,
-    Text,
     and_,
-    cast,
-    func,
-    literal,
+    false,
     or_,
     select,
-    true,
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from newsletter.database.folding import Folded, fold_text
 from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow, TagRow
-from newsletter.database.vocabulary import FieldType, SubscriptionState
-from subscribers.fields.json_access import AttributeText, Position, has_option
-from subscribers.fields.model import fold_label
-from subscribers.fields.store import list_fields
+from newsletter.database.vocabulary import SubscriptionState
 from subscribers.listing import NEWEST, Key, Order, goes_on_after, list_columns, order_keys
+from subscribers.search_parts import Part, part_of
 from subscribers.segments.compile import segment_clause
 from subscribers.suppression import is_suppressed
 
 #: Sorts after every text that begins as the text before it does.
 _LAST = "\U0010ffff"
+#: Greater than every person's number.
+_NOBODY = 1 << 40
+#: After so many seconds a search for a part shows whom it found, and how to go on.
+_PATIENCE = 5.0
+#: So many of the newest are looked at one by one, before an index is asked.
+_NEWEST = 2000
+#: So many whom the index names are then looked at together; the last size repeats.
+_NAMED = (500, 4000)
+#: Where no index helps, everybody: so many at a time.
+_EVERYBODY = 20_000
+#: More than so many are not sorted by their numbers, but looked for in the order that is asked.
+_MOST_SORTED = 2000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,11 +97,13 @@ class FoundPage:
     Attributes:
         after: The number that the next page goes on after; None at the end.
         match: By what they were found.
+        cut: Whether the search took long and ended before it had a page, or had seen everybody.
     """
 
     people: Sequence[Found]
     after: int | None
     match: Match = Match.NO_WORDS
+    cut: bool = False
 
     @property
     def within(self) -> bool:
@@ -111,7 +123,7 @@ def search_people(
     """Return a newsletter's people: the newest first, or by address or name when those are asked.
 
     Beginnings are found by an index. Where nobody's address or name begins so, or any part was
-    asked for, the whole list is looked through: seconds for a million people (docs/lists.md).
+    asked for, another index names those who may have it (docs/people.md).
 
     Raises:
         ListError: The segment is none.
@@ -148,7 +160,9 @@ def matching_people(
     query = _query(newsletter, criteria).with_only_columns(SubscriptionRow.subscriber_id)
     text = criteria.text.strip()
     if match is Match.ANY_PART:
-        return query.where(_has_part(session, newsletter, text))
+        part = part_of(session, newsletter, text)
+        candidates = part.candidates(session, newsletter)
+        return query.where(part.held, *([] if candidates is None else [candidates.clause()]))
     if match is Match.NO_WORDS:
         return query
     column, begins = _prefixes(text)[match]
@@ -192,6 +206,10 @@ class _Page:
     def read(self, criteria: PeopleFilter, prefix: _Prefix | None = None) -> FoundPage:
         """Return the page of those whom a filter wants, or whose column begins so."""
         session, newsletter = self.session, self.newsletter
+        within = criteria.text.strip() if prefix is None and criteria.within else ""
+        part = part_of(session, newsletter, within) if within else None
+        if part is not None and not self.order.name:
+            return self._read_newest(criteria, part)
         offered = list_columns(session, newsletter.id) if self.order.name else ()
         keys: Sequence[Key] = order_keys(self.order, offered)
         if prefix is not None and not self.order.name:
@@ -204,8 +222,8 @@ class _Page:
         if prefix is not None:
             column, text = prefix
             query = query.where(column >= text, column < text + _LAST)
-        elif criteria.within and criteria.text.strip():
-            query = query.where(_has_part(session, newsletter, criteria.text.strip()))
+        elif part is not None:
+            query = query.where(part.held, *self._among(part))
         if self.after is not None:
             rest = goes_on_after(session, newsletter.id, keys, self.after)
             query = query.where(*([] if rest is None else [rest]))
@@ -214,6 +232,58 @@ class _Page:
         people = _people(session, newsletter, rows[: self.limit])
         after = people[-1].subscriber_id if len(rows) > self.limit else None
         return FoundPage(people=people, after=after)
+
+    def _among(self, part: Part) -> Sequence[ColumnElement[bool]]:
+        """Return what narrows a search in another order than the people's numbers."""
+        candidates = part.candidates(self.session, self.newsletter)
+        if candidates is None:
+            return []
+        numbers = candidates.before(_NOBODY, limit=_MOST_SORTED + 1)
+        if len(numbers) > _MOST_SORTED:
+            return [candidates.clause()]
+        return [SubscriptionRow.subscriber_id.in_(numbers)]
+
+    def _read_newest(self, criteria: PeopleFilter, part: Part) -> FoundPage:
+        """Return the page of those who have a part, the newest first, as far as time allows."""
+        session, newsletter, number = self.session, self.newsletter, SubscriptionRow.subscriber_id
+        query = _query(newsletter, criteria).where(part.held).order_by(number.desc())
+        until = time.monotonic() + _PATIENCE
+        rows: list[Row[Any]] = []
+        last = None
+        for some, looked_at in self._stretches(part):
+            last = looked_at
+            wanted = query.where(some).limit(self.limit + 1 - len(rows))
+            rows += session.execute(wanted).all()
+            if len(rows) > self.limit or time.monotonic() > until:
+                break
+        people = _people(session, newsletter, rows[: self.limit])
+        if len(rows) > self.limit:
+            return FoundPage(people=people, after=people[-1].subscriber_id)
+        return FoundPage(people=people, after=last, cut=last is not None)
+
+    def _stretches(self, part: Part) -> Iterator[tuple[ColumnElement[bool], int | None]]:
+        """Yield conditions of who is looked at next, with the last of them; None for the end."""
+        number = SubscriptionRow.subscriber_id
+        before = _NOBODY if self.after is None else self.after
+        candidates, size = None, _NEWEST
+        while candidates is None:
+            first = self.session.scalar(
+                select(number)
+                .where(SubscriptionRow.newsletter_id == self.newsletter.id, number < before)
+                .order_by(number.desc())
+                .offset(size - 1)
+                .limit(1)
+            )
+            if first is None:
+                yield number < before, None
+                return
+            yield and_(number < before, number >= first), first
+            if size == _NEWEST:
+                candidates = part.candidates(self.session, self.newsletter)
+            before, size = first, _EVERYBODY
+        for numbers in candidates.all_before(before, sizes=_NAMED):
+            yield number.in_(numbers), numbers[-1]
+        yield false(), None
 
 
 def _people(
@@ -294,46 +364,6 @@ def _query(
             segment_clause(criteria.segment, newsletter.id, time_zone=newsletter.time_zone)
         )
     return query.where(*conditions)
-
-
-def _has_part(session: Session, newsletter: NewsletterRow, text: str) -> ColumnElement[bool]:
-    """Return the condition that an address, a name or the value of a field has a part.
-
-    Case and width do not count (`newsletter.database.folding`).
-    """
-    folded, label = fold_text(text), fold_label(text)
-    gates = [_written(folded)]
-    conditions = [Position(Folded(SubscriptionRow.name), literal(folded)) > 0]
-    for field in list_fields(session, newsletter.id):
-        value = AttributeText(SubscriptionRow.attributes, literal(field.key))
-        if field.type is FieldType.YES_NO:
-            conditions.append(func.coalesce(value, "") == literal(text))
-        elif field.type.has_options:
-            for option in field.options:
-                if any(
-                    label in fold_label(name) for name in (option.value, *option.labels.values())
-                ):
-                    gates.append(_written(fold_text(option.value)))
-                    conditions.append(has_option(field.key, option.value))
-        else:
-            conditions.append(Position(Folded(cast(value, Text)), literal(folded)) > 0)
-    # The keys of addresses are folded already.
-    in_address = Position(SubscriberRow.address_key, literal(folded)) > 0
-    return or_(in_address, and_(or_(*gates), or_(*conditions)))
-
-
-#: What JSON writes otherwise within a text, or folding makes of another sign.
-_ESCAPED = re.compile(r'["\\/\x00-\x1f\x7f]')
-
-
-def _written(folded: str) -> ColumnElement[bool]:
-    """Return the condition that somebody's name or values have a folded text anywhere: few do.
-
-    It spares all others that their JSON is read, which takes longer than all else.
-    """
-    part = max(_ESCAPED.split(folded), key=len)
-    known = Folded(SubscriptionRow.name + "\n" + cast(SubscriptionRow.attributes, Text))
-    return Position(known, literal(part)) > 0 if part else true()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

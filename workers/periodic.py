@@ -36,6 +36,7 @@ from subscribers.fields.purging import purge_expired, purge_removed
 from subscribers.forgetting import forget_unconfirmed
 from subscribers.lists.undo import forget_old_journals
 from subscribers.lists.uploads import forget_old
+from subscribers.search_index import index_people, tidy_index
 from workers import lists, recovery
 from workers.composition import Services
 from workers.database_memory import Memory, recall, remember
@@ -48,6 +49,8 @@ _RETENTION_ROUNDS = 300
 _RETENTION_CHUNKS = 10
 #: Values in one round, which takes some seconds.
 _PURGED = 20_000
+#: Of each round at most; after a long list the next rounds go on.
+_INDEX_SECONDS = 1.0
 #: About every minute.
 _MINUTE_ROUNDS = 30
 #: About every hour.
@@ -82,6 +85,8 @@ def go(services: Services) -> None:
         )
     with apart("the judgement of bounces"):
         _act_on_bounces(services)
+    with apart("the index of people"):
+        index_people(services.engine, seconds=_INDEX_SECONDS)
     if mark.rounds % _MINUTE_ROUNDS == 0:
         with apart("the drafts that open by themselves"):
             open_due_drafts(services.engine)
@@ -103,6 +108,8 @@ def go(services: Services) -> None:
         with apart("the summing up of tallies"):
             condense(services.engine)
             forget_the_gone(services.engine)
+        with apart("the merging of the index of people"):
+            tidy_index(services.engine)
 
 
 def _post(services: Services) -> Post:

@@ -17,6 +17,7 @@ from newsletter.cli.merging import merge
 from newsletter.cli.notes import app as notes
 from newsletter.cli.notes import find_number, show_history
 from newsletter.cli.prompts import confirm
+from newsletter.cli.search_index import index
 from newsletter.cli.state import (
     As,
     Json,
@@ -40,6 +41,7 @@ app.command("import")(import_list)
 app.command("imports")(show_imports)
 app.command("undo-import")(undo_list)
 app.command("merge")(merge)
+app.command("index")(index)
 
 
 @app.command()

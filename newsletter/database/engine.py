@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from newsletter.database.folding import fold_text
+from newsletter.database.grams import fts_text
 from newsletter.disk import make_folder
 from newsletter.errors import Place, SettingError, system_reason
 from newsletter.i18n.messages import msg
@@ -117,6 +118,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
     ):
         connection.execute(f"PRAGMA {pragma}")
     connection.create_function("fold_text", 1, fold_text, deterministic=True)
+    # Triggers of `person_words` call it.
+    connection.create_function("fts_text", 1, fts_text, deterministic=True)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, text, update
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import MailingRow, PulseRow
@@ -26,6 +26,8 @@ from workers import periodic, recovery
 from workers.composition import Services, build
 from workers.journal import Journal
 from workers.leases import LeaseWatch
+
+_READERS = tuple(f"reader{number}@example.jp" for number in range(4))
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def services(database_url: str, tmp_path: Path) -> Iterator[Services]:
 @pytest.fixture
 def stage(engine: Engine) -> Stage:
     prepared = set_stage(engine)
-    prepared.subscribe(*(f"reader{number}@example.jp" for number in range(4)))
+    prepared.subscribe(*_READERS)
     return prepared
 
 
@@ -68,6 +70,12 @@ def test_a_mailing_that_cannot_be_planned_is_held_and_the_next_goes(
     assert progress(stage.engine, broken).state is MailingState.PAUSED
     assert "recipients cannot be determined" in str(progress(stage.engine, broken).halt_reason)
     assert progress(stage.engine, whole).state is MailingState.SENDING
+
+
+def test_a_round_indexes_people_who_wait_for_it(stage: Stage, services: Services) -> None:
+    periodic.go(services)
+    with reading(stage.engine) as session:
+        assert session.scalar(text("SELECT count(*) FROM person_words")) == len(_READERS)
 
 
 def test_a_journal_that_a_power_cut_emptied_leaves_its_batch_in_doubt_and_goes(

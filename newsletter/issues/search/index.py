@@ -15,6 +15,8 @@ from itertools import pairwise
 from sqlalchemy import BigInteger, Select, column, text
 from sqlalchemy.orm import Session
 
+from newsletter.database.grams import fts_words
+
 #: Of a word that is looked for, so many pairs are asked of the index.
 _MOST_PAIRS = 24
 
@@ -40,7 +42,7 @@ def index_words(session: Session, what: Indexed, number: int, words: str) -> Non
     else:
         session.execute(
             text("INSERT INTO word_index (rowid, letters) VALUES (:row, :letters)"),
-            {"row": 2 * number + what, "letters": " ".join(map(_token, letters))},
+            {"row": 2 * number + what, "letters": fts_words(letters)},
         )
 
 
@@ -68,7 +70,7 @@ def candidates(session: Session, what: Indexed, terms: Iterable[str]) -> Select[
         found = text(
             "SELECT rowid / 2 AS number FROM word_index"
             " WHERE word_index MATCH :asked AND rowid % 2 = :what"
-        ).bindparams(what=int(what), asked=" ".join(map(_token, letters)))
+        ).bindparams(what=int(what), asked=fts_words(letters))
     return found.columns(column("number", BigInteger)).subquery().select()
 
 
@@ -82,11 +84,6 @@ def _letters_of(words: str) -> set[str]:
 
 def _asked_of(term: str) -> Iterable[str]:
     return [term] if len(term) == 1 else list(map("".join, pairwise(term)))[:_MOST_PAIRS]
-
-
-def _token(letters: str) -> str:
-    """Return letters as FTS5 takes them for one word, whatever they are."""
-    return "x".join(f"{ord(letter):x}" for letter in letters)
 
 
 def _is_postgresql(session: Session) -> bool:

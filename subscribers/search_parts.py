@@ -1,0 +1,76 @@
+"""A part of an address, a name or the value of a field, as it is looked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Text, and_, cast, func, literal, or_, true
+from sqlalchemy.orm import Session
+
+from newsletter.database.folding import Folded, fold_text
+from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow
+from newsletter.database.vocabulary import FieldType
+from subscribers.fields.json_access import AttributeText, Position, has_option
+from subscribers.fields.model import fold_label
+from subscribers.fields.store import list_fields
+from subscribers.search_index import Candidates, find_candidates
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """A part of an address, a name or the value of a field.
+
+    Attributes:
+        held: The condition that somebody has it.
+        texts: Of whom it holds, one of these folded texts is in address, name or values.
+    """
+
+    held: ColumnElement[bool]
+    texts: Sequence[str]
+
+    def candidates(self, session: Session, newsletter: NewsletterRow) -> Candidates | None:
+        """Return who may have it; None where everybody has to be looked at."""
+        return find_candidates(session, newsletter.id, self.texts)
+
+
+def part_of(session: Session, newsletter: NewsletterRow, text: str) -> Part:
+    """Return a part that is looked for.
+
+    Case and width do not count (`newsletter.database.folding`).
+    """
+    folded, label = fold_text(text), fold_label(text)
+    texts = [folded]
+    conditions = [Position(Folded(SubscriptionRow.name), literal(folded)) > 0]
+    for field in list_fields(session, newsletter.id):
+        value = AttributeText(SubscriptionRow.attributes, literal(field.key))
+        if field.type is FieldType.YES_NO:
+            conditions.append(func.coalesce(value, "") == literal(text))
+        elif field.type.has_options:
+            for option in field.options:
+                if any(
+                    label in fold_label(name) for name in (option.value, *option.labels.values())
+                ):
+                    texts.append(fold_text(option.value))
+                    conditions.append(has_option(field.key, option.value))
+        else:
+            conditions.append(Position(Folded(cast(value, Text)), literal(folded)) > 0)
+    # The keys of addresses are folded already.
+    in_address = Position(SubscriberRow.address_key, literal(folded)) > 0
+    held = or_(in_address, and_(or_(*map(_written, texts)), or_(*conditions)))
+    return Part(held=held, texts=texts)
+
+
+#: What JSON writes otherwise within a text, or folding makes of another sign.
+_ESCAPED = re.compile(r'["\\/\x00-\x1f\x7f]')
+
+
+def _written(folded: str) -> ColumnElement[bool]:
+    """Return the condition that somebody's name or values have a folded text anywhere: few do.
+
+    It spares all others that their JSON is read, which takes longer than all else.
+    """
+    part = max(_ESCAPED.split(folded), key=len)
+    known = Folded(SubscriptionRow.name + "\n" + cast(SubscriptionRow.attributes, Text))
+    return Position(known, literal(part)) > 0 if part else true()
