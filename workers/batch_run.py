@@ -23,6 +23,7 @@ from newsletter.mailings.ledger.standing import Standing
 from workers.clocks import Moment
 from workers.isolation import AWAY
 from workers.journal import Journal
+from workers.refusals import Refusals, put_off
 from workers.suspects import Suspects
 from workers.throttle import Throttle
 from workers.transports.base import Envelope, Parcel, Result, ResultKind
@@ -97,6 +98,7 @@ class BatchRun:
         self._held: dict[str, deque[ClaimedDelivery]] = {}
         self._out: dict[int, ClaimedDelivery] = {}
         self._suspects = Suspects(len(claim.deliveries))
+        self._refusals = Refusals()
         self._unrecorded: list[Outcome] = []
         self._recording = asyncio.Lock()
         #: Something is to be said to the ledger, or asked; and it answered.
@@ -133,7 +135,7 @@ class BatchRun:
     @property
     def is_flowing(self) -> bool:
         """Whether no pause, failure or limit holds it up."""
-        return self._flowing and not self.wait_seconds
+        return self._flowing and not self.wait_seconds and not self._refusals.words
 
     @property
     def drips(self) -> bool:
@@ -209,7 +211,7 @@ class BatchRun:
                     self._suspects.note_answer(parcel.position)
                     self.answered += 1
                 self.accepted += result.kind is ResultKind.ACCEPTED
-                self._note(_outcome(delivery, result, self.transport_name))
+                self._note_answer(delivery, _outcome(delivery, result, self.transport_name))
 
     @property
     def waits_on_suspects(self) -> bool:
@@ -219,6 +221,21 @@ class BatchRun:
     def _waiting(self) -> Iterator[int]:
         for line in (self._queue, self._beyond, *self._held.values()):
             yield from (delivery.position for delivery in line)
+
+    def end_refusals(self) -> str:
+        """Take what a relay refused for settled; return what it says to all, if it does."""
+        refusals, self._refusals = self._refusals, Refusals()
+        for outcome in refusals.end():
+            self._note(outcome)
+        return refusals.words
+
+    def _note_answer(self, delivery: ClaimedDelivery, answer: Outcome) -> None:
+        certain = self._refusals.note(answer, address=delivery.address)
+        if not certain:
+            # Should this process die before it is certain, the message is tried again.
+            self._write_down(lambda: self._journal.outcome(put_off(answer)))
+        for outcome in certain:
+            self._note(outcome)
 
     def _put_back(self, delivery: ClaimedDelivery) -> None:
         self._write_down(lambda: self._journal.retract(delivery.position))

@@ -39,6 +39,8 @@ _log = logging.getLogger(__name__)
 
 #: Seconds before messages that broke their connections, and are all that is left, go again.
 _SECOND_LOOK = 0.5
+#: A relay that refuses all is asked again after so many seconds, by others of the batch.
+_REFUSED_SECONDS = 60.0
 #: The last outcomes of a batch are offered so often, a second apart, before recovery gets them.
 _LAST_TRIES = 30
 
@@ -89,13 +91,21 @@ async def send(services: Services, lease: LeasedBatch, run: BatchRun) -> None:
         SQLAlchemyError: The database did not take the last outcomes; they stand in the journal.
     """
     touch = asyncio.create_task(run.keep_in_touch())
+    refused = ""
     try:
         for route in lease.routes:
             run.transport_name = route.transport.name
             run.throttle = _throttle(services, route)
             await _send_by(services, run, route)
+            refused = run.end_refusals()
+            if refused:
+                _log.warning(
+                    "%s refuses one message after the other: %s", route.transport.name, refused
+                )
             if not run.has_more:
                 break
+        if refused and run.has_more:
+            run.wait_seconds = _REFUSED_SECONDS
     finally:
         touch.cancel()
         with suppress(asyncio.CancelledError):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, select, update
 
-from newsletter.database.engine import open_engine, transaction
-from newsletter.database.tables import RelayRow
-from newsletter.database.vocabulary import DeliveryState
+from newsletter.database.engine import open_engine, reading, transaction
+from newsletter.database.tables import BatchRow, DeliveryRow, RelayRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import BatchState, DeliveryState
 from newsletter.mailings.ledger.relays import resting_relays
 from tests.faults.conftest import BATCH, PEOPLE, Scene, SetScene
 from tests.support.celery import celery_workers
@@ -103,6 +105,31 @@ def test_refusals_at_each_step_concern_one_recipient_each(set_scene: SetScene) -
         counts = scene.judge(mailing)
     assert set(counts) == {DeliveryState.ACCEPTED, DeliveryState.REJECTED}
     assert counts[DeliveryState.REJECTED] >= len(steps) * (PEOPLE // 100)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_relay_that_refuses_all_that_is_ours_ends_nobody_s_mail(set_scene: SetScene) -> None:
+    denied = {"step": "rcpt", "do": "554 5.7.1 Relay access denied", "every": 1}
+    with set_scene(denied, people=100) as scene:
+        mailing = scene.stage.mail(batch_size=BATCH)
+        await_condition(
+            lambda: _all_batches_wait(scene), seconds=60, what="all to be put off, or to wait"
+        )
+        assert DeliveryState.REJECTED not in scene.stage.counts(mailing)
+        scene.relay.misbehave()
+        with transaction(scene.stage.engine) as session:
+            session.execute(update(DeliveryRow).values(next_attempt_at=None))
+            session.execute(update(BatchRow).values(due_at=now()))
+        assert scene.judge(mailing) == {DeliveryState.ACCEPTED: 100}
+
+
+def _all_batches_wait(scene: Scene) -> bool:
+    with reading(scene.stage.engine) as session:
+        rows = session.scalars(select(BatchRow)).all()
+    later = now() + timedelta(seconds=10)
+    return bool(rows) and all(
+        row.state is BatchState.PENDING and row.due_at > later for row in rows
+    )
 
 
 def test_a_relay_that_hangs_holds_up_its_connection_alone(scene: Scene) -> None:

@@ -1,0 +1,100 @@
+"""Whose refusal it is: the recipient's, or the relay's of all that is ours."""
+
+from __future__ import annotations
+
+import pytest
+
+from newsletter.database.vocabulary import DeliveryState as State
+from newsletter.mailings.ledger.outcomes import Outcome
+from workers.refusals import Refusals
+
+DENIED = "554 5.7.1 <r@example.jp>: Relay access denied"
+
+
+def _states(refusals: Refusals, *answers: Outcome) -> list[State]:
+    certain = [each for answer in answers for each in refusals.note(answer, address="r@example.jp")]
+    certain += refusals.end()
+    assert sorted(each.position for each in certain) == [each.position for each in answers]
+    return [each.state for each in sorted(certain, key=lambda each: each.position)]
+
+
+def _row(count: int, reply: str = DENIED, *, first: int = 0, attempts: int = 1) -> list[Outcome]:
+    status = reply.split(" ")[1]
+    return [
+        Outcome(
+            position=first + number,
+            state=State.REJECTED,
+            attempts=attempts,
+            code=int(reply[:3]),
+            status=status if status.startswith("5.") else "",
+            reply=reply,
+            command="RCPT",
+        )
+        for number in range(count)
+    ]
+
+
+def _accepted(position: int) -> Outcome:
+    return Outcome(position=position, state=State.ACCEPTED, attempts=1, code=250)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        DENIED,
+        "550 5.7.1 Daily sending quota exceeded",
+        "554 Message rejected: Email address is not verified",
+        "550 5.7.26 unauthenticated mail is prohibited",
+        "554 5.7.1 Message content rejected as spam",
+        "550 sorry, no mailing allowed from your host",
+        "553 5.1.8 sender domain is not verified here",
+        "554 5.3.0 Rejected",
+    ],
+)
+def test_many_refusals_in_a_row_that_speak_of_us_are_put_off(reply: str) -> None:
+    refusals = Refusals()
+    assert _states(refusals, _accepted(0), *_row(23, reply, first=1)) == [
+        State.ACCEPTED,
+        *[State.DEFERRED] * 23,
+    ]
+    assert refusals.words == reply
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "550 5.1.1 no such user",
+        "550 5.1.2 Host or domain name not found",
+        "552 5.2.2 mailbox full",
+        "550 5.2.1 mailbox disabled",
+        "550 Requested action not taken: mailbox unavailable, user unknown",
+    ],
+)
+def test_however_many_addresses_are_dead_each_is_refused_by_itself(reply: str) -> None:
+    refusals = Refusals()
+    assert _states(refusals, *_row(40, reply)) == [State.REJECTED] * 40
+    assert refusals.words == ""
+
+
+def test_a_refusal_among_accepted_messages_is_that_recipient_s() -> None:
+    refusals = Refusals()
+    answers = [*_row(5), _accepted(5), *_row(5, first=6), _accepted(11)]
+    row = [State.REJECTED] * 5
+    assert _states(refusals, *answers) == [*row, State.ACCEPTED, *row, State.ACCEPTED]
+
+
+@pytest.mark.parametrize(
+    ("count", "attempts", "state"),
+    [
+        (1, 1, State.REJECTED),
+        (2, 1, State.REJECTED),
+        (3, 1, State.DEFERRED),
+        (1, 2, State.DEFERRED),
+    ],
+)
+def test_a_batch_of_which_nothing_is_accepted_is_put_off_unless_it_is_a_test_or_a_notice(
+    count: int, attempts: int, state: State
+) -> None:
+    refusals = Refusals()
+    assert _states(refusals, *_row(count, attempts=attempts)) == [state] * count
+    assert refusals.words == ""
