@@ -6,10 +6,14 @@ disk only once its folder is forced.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +44,57 @@ def force_folder(path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+class DiskFault(StrEnum):
+    """Why nothing can be written into a folder."""
+
+    FULL = "full"
+    DENIED = "denied"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DiskHealth:
+    """What a folder's disk takes; ``free`` is in octets."""
+
+    free: int
+    fault: DiskFault | None = None
+
+
+_FAULTS = {
+    errno.ENOSPC: DiskFault.FULL,
+    errno.EDQUOT: DiskFault.FULL,
+    errno.EACCES: DiskFault.DENIED,
+    errno.EPERM: DiskFault.DENIED,
+    errno.EROFS: DiskFault.DENIED,
+}
+#: What is written for trial: more than what a file system keeps within a name's own entry.
+_TRIAL = b"\0" * 8192
+
+
+def look_at_disk(folder: Path) -> DiskHealth:
+    """Return how much room a folder has, and whether it takes a file, by trying one of no name.
+
+    Of one that is still to be made, the nearest above it that is there is looked at.
+    """
+    folder = next((each for each in (folder, *folder.parents) if each.is_dir()), folder)
+    try:
+        room = os.statvfs(folder)
+        free = room.f_bavail * room.f_frsize
+    except OSError as error:
+        return DiskHealth(free=0, fault=_fault_of(error))
+    try:
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            if file.write(_TRIAL) < len(_TRIAL):
+                return DiskHealth(free=free, fault=DiskFault.FULL)
+    except OSError as error:
+        return DiskHealth(free=free, fault=_fault_of(error))
+    return DiskHealth(free=free)
+
+
+def _fault_of(error: OSError) -> DiskFault:
+    return _FAULTS.get(error.errno or 0, DiskFault.FAILED)
 
 
 #: For files and folders to come: nothing for group and others.

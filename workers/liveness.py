@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter.database.engine import open_engine
 from newsletter.database.vocabulary import ProcessKind
+from newsletter.disk import look_at_disk
 from newsletter.operations import heartbeats
 from newsletter.operations.heartbeats import Activity, Process
 from newsletter.settings import Settings
@@ -55,8 +56,9 @@ class SignOfLife:
         engine.dispose()
 
     def _beat(self, engine: Engine) -> None:
+        activity = replace(self._activity, disk=look_at_disk(self._settings.data_dir))
         try:
-            draining = heartbeats.beat(engine, self._process, self._activity)
+            draining = heartbeats.beat(engine, self._process, activity)
         except SQLAlchemyError as error:
             _log.info("the sign of life was not heard: %s", type(error).__name__)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from newsletter.i18n.catalogue import SOURCE_LANGUAGE, Words
 from newsletter.i18n.language import Language
@@ -28,6 +28,10 @@ class Message(Worded):
         if self.context:
             return words.pgettext(self.context, self.text, **values)
         return words.gettext(self.text, **values)
+
+    def having(self, **values: object) -> Message:
+        """Return the message with these values put into it."""
+        return replace(self, values=tuple(values.items()))
 
     def __str__(self) -> str:
         """Return the message as logs have it: in English."""

@@ -17,6 +17,7 @@ from newsletter.database.insert import insert_missing
 from newsletter.database.tables import DrainedWorkerRow, WorkerHeartbeatRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import ProcessKind
+from newsletter.disk import DiskFault, DiskHealth
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
 
@@ -57,11 +58,16 @@ class Process:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Activity:
-    """What a process does: the batch it sends, and what it got answers for since it started."""
+    """What a process does: the batch it sends, and what it got answers for since it started.
+
+    Attributes:
+        disk: Of its DATA_DIR; None where it did not tell.
+    """
 
     mailing_id: int | None = None
     batch_number: int | None = None
     answered: int = 0
+    disk: DiskHealth | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,6 +99,8 @@ def beat(engine: Engine, process: Process, activity: Activity) -> bool:
         "mailing_id": activity.mailing_id,
         "batch_number": activity.batch_number,
         "answered": activity.answered,
+        "disk_free": activity.disk.free if activity.disk else None,
+        "disk_fault": (activity.disk.fault or "") if activity.disk else "",
     }
     with transaction(engine) as session:
         known = session.scalar(
@@ -148,12 +156,22 @@ def _state(row: WorkerHeartbeatRow, drained: frozenset[str]) -> ProcessState:
             version=row.version,
         ),
         activity=Activity(
-            mailing_id=row.mailing_id, batch_number=row.batch_number, answered=row.answered
+            mailing_id=row.mailing_id,
+            batch_number=row.batch_number,
+            answered=row.answered,
+            disk=_disk(row),
         ),
         seen_at=row.seen_at,
         stopped_at=row.stopped_at,
         draining=row.node in drained,
     )
+
+
+def _disk(row: WorkerHeartbeatRow) -> DiskHealth | None:
+    if row.disk_free is None:
+        return None
+    fault = DiskFault(row.disk_fault) if row.disk_fault in set(DiskFault) else None
+    return DiskHealth(free=row.disk_free, fault=fault)
 
 
 def lives_here(engine: Engine, kind: ProcessKind) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
@@ -13,6 +15,7 @@ from sqlalchemy.orm import Session
 from newsletter.database.engine import reading, unsafe_settings
 from newsletter.database.types import now
 from newsletter.database.vocabulary import BounceKind, DeliveryState
+from newsletter.disk import DiskHealth, look_at_disk
 from newsletter.mailings.ledger import database_history
 from newsletter.mailings.ledger.domain_holds import HeldDomain, held_domains
 from newsletter.mailings.ledger.relays import RelayState, troubled_relays
@@ -79,6 +82,7 @@ class Overview:
         broker: None when no setting names one.
         round_at: When the ledger was last looked at; None before the first time.
         hours: The counts of each hour of a day.
+        own_disk: That of the database, where it is a file of this host.
     """
 
     taken_at: datetime
@@ -100,6 +104,14 @@ class Overview:
     unknown_journals: Sequence[UnknownJournals] = ()
     bounces: Mapping[BounceKind, int] = field(default_factory=dict)
     account_mail_is_refused: bool = False
+    own_disk: DiskHealth | None = None
+
+    @property
+    def disks(self) -> Mapping[str, DiskHealth]:
+        """What each host has room for, by what its processes told last."""
+        told = sorted((each for each in self.processes if each.alive), key=lambda one: one.seen_at)
+        disks = {each.process.host: each.activity.disk for each in told if each.activity.disk}
+        return disks | ({socket.gethostname(): self.own_disk} if self.own_disk else {})
 
     @property
     def per_minute(self) -> float:
@@ -169,6 +181,7 @@ def look(
             unknown_journals=tuple(unknown_journals(session)),
             bounces=attention.bounces_of_day(session),
             account_mail_is_refused=account_mail_is_refused,
+            own_disk=_own_disk(engine),
         )
 
 
@@ -187,6 +200,14 @@ def look_at_flow(engine: Engine, mailing_id: int, *, redis_url: str) -> Overview
             relays=_relay_views(session, (), resting),
             silent=tuple(silent_mailings(session, mailing_id=mailing_id)),
         )
+
+
+def _own_disk(engine: Engine) -> DiskHealth | None:
+    """Look at SQLite's disk from here: on a full one, no process can tell of itself."""
+    file = engine.url.database
+    if engine.dialect.name != "sqlite" or not file or file == ":memory:":
+        return None
+    return look_at_disk(Path(file).parent)
 
 
 def _database_health(session: Session) -> DatabaseHealth:

@@ -15,6 +15,7 @@ from newsletter.database.migrations import upgrade
 from newsletter.database.tables import BatchRow, DeliveryRow, RelayRow, TallyRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, ProcessKind, TallyScope
+from newsletter.disk import DiskFault, DiskHealth, look_at_disk
 from newsletter.i18n.language import Language
 from newsletter.mailings.ledger import database_history
 from newsletter.mailings.ledger.domain_holds import hold_domain, let_domain_go
@@ -456,3 +457,26 @@ def test_a_relay_that_is_just_being_tried_again_stays_in_view(stage: Stage) -> N
 def _relay_alarms(stage: Stage) -> list[Alarm]:
     seen = look(stage.engine, redis_url="", relays=(RELAY,))
     return [one for one in find_alarms(seen) if one.section == "relays"]
+
+
+@pytest.mark.parametrize(
+    ("disk", "kind"),
+    [
+        (DiskHealth(free=0, fault=DiskFault.FULL), "disk-unwritable"),
+        (DiskHealth(free=10**12, fault=DiskFault.DENIED), "disk-unwritable"),
+        (DiskHealth(free=10**7), "disk-low"),
+    ],
+)
+def test_a_disk_that_takes_nothing_is_told_by_whoever_cannot_write(
+    stage: Stage, disk: DiskHealth, kind: str
+) -> None:
+    worker = Process(kind=ProcessKind.WORKER, node="bulk@one", host="one", pid=7)
+    heartbeats.beat(stage.engine, worker, Activity(disk=disk))
+    found = find_alarms(look(stage.engine, redis_url=""))
+    assert [one.kind for one in found if one.where == "one"] == [kind]
+
+
+def test_a_folder_that_takes_no_file_has_a_fault(tmp_path: Path) -> None:
+    assert look_at_disk(tmp_path).fault is None
+    assert look_at_disk(tmp_path / "still" / "to be made").fault is None
+    assert look_at_disk(Path("/proc/self")).fault is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, String, Text
+from sqlalchemy import BigInteger, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.database.tables.base import Base
@@ -102,6 +102,8 @@ class WorkerHeartbeatRow(Base):
         mailing_id: The mailing whose batch it sends; None when it waits.
         answered: How many messages a relay answered for since the process started.
         stopped_at: When it said goodbye; one that is silent without it was lost.
+        disk_free: Octets that its DATA_DIR has left; None where it did not tell.
+        disk_fault: Why nothing can be written there; empty while something can.
     """
 
     __tablename__ = "worker_heartbeat"
@@ -119,6 +121,8 @@ class WorkerHeartbeatRow(Base):
     mailing_id: Mapped[int | None]
     batch_number: Mapped[int | None]
     answered: Mapped[int] = mapped_column(default=0)
+    disk_free: Mapped[int | None] = mapped_column(BigInteger)
+    disk_fault: Mapped[str] = mapped_column(String(16), default="", server_default="")
 
 
 class DrainedWorkerRow(Base):

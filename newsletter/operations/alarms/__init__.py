@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from newsletter.operations.alarms.disks import of_disks
 from newsletter.operations.alarms.mail import of_backlog, of_deliveries, of_mailings
 from newsletter.operations.alarms.model import Alarm, Severity
 from newsletter.operations.alarms.processes import of_processes
@@ -20,6 +21,7 @@ def find_alarms(seen: Overview) -> Sequence[Alarm]:
     """Return what is wrong: the gravest first, and of these what waits for a decision."""
     alarms = [
         *of_servers(seen),
+        *of_disks(seen),
         *of_processes(seen),
         *of_backlog(seen),
         *of_relays(seen),
@@ -33,5 +35,5 @@ def find_alarms(seen: Overview) -> Sequence[Alarm]:
 
 def find_flow_alarms(seen: Overview) -> Sequence[Alarm]:
     """Return what keeps a mailing from flowing, by the same rules; see `look_at_flow`."""
-    alarms = [*of_processes(seen), *of_relays(seen), *of_silence(seen)]
+    alarms = [*of_disks(seen), *of_processes(seen), *of_relays(seen), *of_silence(seen)]
     return [alarm for alarm in alarms if alarm.severity is Severity.CRITICAL]

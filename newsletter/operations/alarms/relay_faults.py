@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from newsletter.i18n.messages import Message, msg
 from newsletter.mailings.ledger.relay_faults import RelayFault
 
@@ -78,7 +76,7 @@ def worded_fault(relay: str, fault: RelayFault, words: str) -> tuple[Message, Me
     """Return what is wrong with a relay, and what to do; ``words`` are those that it used."""
     cause, remedy = _CAUSES[fault]
     return (
-        replace(cause, values=(("relay", relay),)),
+        cause.having(relay=relay),
         msg(
             "{remedy} Sending then continues automatically. (The response was: {words})",
             remedy=remedy,

@@ -352,6 +352,8 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("mailing_id", sa.Integer(), nullable=True),
         sa.Column("batch_number", sa.Integer(), nullable=True),
         sa.Column("answered", sa.Integer(), nullable=False),
+        sa.Column("disk_free", sa.BigInteger(), nullable=True),
+        sa.Column("disk_fault", sa.String(length=16), server_default="", nullable=False),
         sa.Column("node", sa.String(length=255), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("process", name=op.f("pk_worker_heartbeat")),
     )
