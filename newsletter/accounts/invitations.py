@@ -120,17 +120,15 @@ def reset_link(session: Session, actor: Actor, account_id: int) -> str:
         raise NotFoundError(msg("There is no such account."))
     if account.disabled_at is not None:
         raise ConflictError(msg("This account is disabled."), remedy=msg("Enable it first."))
-    fresh = account.password_hash is None
     revoke_links(session, account_id)
-    record_event(session, actor, Action.ACCOUNT_LINK, object=f"account {account_id}")
-    purpose = InvitationPurpose.INVITE if fresh else InvitationPurpose.RESET
-    return _issue(session, purpose, account_id)
+    return _issue_link(session, actor, account)
 
 
 def forgotten_link(session: Session, actor: Actor, address: str) -> str | None:
     """Return the token for whoever says they forgot their password, to be mailed to them alone.
 
-    None where the address has no account in use, or was sent a link a moment ago.
+    None where the address has no account in use, or was sent a link a moment ago. Anybody can say
+    so of anybody: links that are out, such as one that an administrator handed over, stay good.
     """
     try:
         key = parse_address(address).key
@@ -149,7 +147,7 @@ def forgotten_link(session: Session, actor: Actor, address: str) -> str | None:
     )
     if session.scalar(lately.limit(1)) is not None:
         return None
-    return reset_link(session, actor, account.id)
+    return _issue_link(session, actor, account)
 
 
 def revoke_links(session: Session, account_id: int) -> None:
@@ -241,6 +239,13 @@ def _first_administrator(session: Session, address: str) -> AccountRow:
         session.add(account)
     account.disabled_at = None
     return account
+
+
+def _issue_link(session: Session, actor: Actor, account: AccountRow) -> str:
+    fresh = account.password_hash is None
+    record_event(session, actor, Action.ACCOUNT_LINK, object=f"account {account.id}")
+    purpose = InvitationPurpose.INVITE if fresh else InvitationPurpose.RESET
+    return _issue(session, purpose, account.id)
 
 
 def _issue(session: Session, purpose: InvitationPurpose, account_id: int | None) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
 
 import httpx
 import pyotp
 import pytest
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import Engine, delete, select, update
 
 from newsletter.accounts.administration import disable_account, enable_account, find_account
-from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.accounts.audit import COMMAND_LINE, NOBODY
 from newsletter.accounts.invitations import (
     accept,
     forgotten_link,
@@ -25,6 +28,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     AccountRow,
     AuditEventRow,
+    InvitationRow,
     MailingContentRow,
     MailingRow,
     SignInLimitRow,
@@ -221,3 +225,43 @@ def test_the_last_administrator_can_be_disabled_by_no_door(owned: Engine) -> Non
         disable_account(session, COMMAND_LINE, find_account(session, "root@example.jp"))
     with reading(owned) as session:
         assert rights_of(session, find_account(session, "root@example.jp")).grants
+
+
+def test_whoever_says_that_somebody_forgot_the_password_ends_no_link_of_theirs(
+    owned: Engine,
+) -> None:
+    with transaction(owned) as session:
+        handed_over = reset_link(session, COMMAND_LINE, find_account(session, OWNER))
+        session.execute(update(InvitationRow).values(created_at=now() - timedelta(minutes=6)))
+    with transaction(owned) as session:
+        asked_for = forgotten_link(session, NOBODY, OWNER)
+    assert asked_for is not None
+    with transaction(owned) as session:
+        accept(session, NOBODY, handed_over, password=PASSWORD)
+    with reading(owned) as session, pytest.raises(NotFoundError):
+        read_invitation(session, asked_for)
+
+
+@each_database
+def test_of_two_who_use_one_link_at_the_same_time_one_chooses_the_password(
+    owned: Engine,
+) -> None:
+    with transaction(owned) as session:
+        token = reset_link(session, COMMAND_LINE, find_account(session, OWNER))
+    start = Barrier(2)
+
+    def use(password: str) -> bool:
+        start.wait()
+        try:
+            with transaction(owned) as session:
+                accept(session, NOBODY, token, password=password)
+        except NotFoundError:
+            return False
+        return True
+
+    passwords = ["first of two who try", "second of two who try"]
+    with ThreadPoolExecutor(2) as both:
+        won = list(both.map(use, passwords))
+    assert sorted(won) == [False, True]
+    chosen = passwords[won.index(True)]
+    assert sign_in(owned, Browser(network="1"), address=OWNER, password=chosen).complete
