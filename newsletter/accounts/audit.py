@@ -1,4 +1,4 @@
-"""The audit log: who did what, when, to what, and why; written with the deed, never changed."""
+"""The audit log: who did what, when, to what, and why; written with the action, never changed."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def record_event(
     reason: str = "",
     details: Mapping[Detail, object] | None = None,
 ) -> None:
-    """Write down a deed in the transaction that does it: both are there, or neither."""
+    """Write down an action in the transaction that does it: both are there, or neither."""
     session.add(
         AuditEventRow(
             actor_id=actor.account_id,

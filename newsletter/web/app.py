@@ -279,7 +279,7 @@ def _include_writing(
     app.include_router(reuse_router(engine, pages))
     app.include_router(links_router(engine, pages))
     app.include_router(shelf_router(engine, pages))
-    # Behind the shelf, whose new issue it would take for a number.
+    # Behind the list of issues, whose page "new" it would take for a number.
     app.include_router(sent_router(workspace, pages))
     app.include_router(deciding_router(sending, drafts, pseudonyms))
     app.include_router(correcting_router(sending, drafts))

@@ -266,8 +266,8 @@ class _Writer:
         reason = _Cell("suppressed", type_coerce(SuppressionRow.reason, String), _Form.WORD)
         since = _Cell("suppressed_at", self._instant(SuppressionRow.created_at), _Form.DONE)
         # Why all newsletters leave an address alone may be another's to know.
-        told = case((own, SuppressionRow.evidence), else_="")
-        evidence = _Cell("suppression_evidence", self._guarded(told))
+        shown = case((own, SuppressionRow.evidence), else_="")
+        evidence = _Cell("suppression_evidence", self._guarded(shown))
         found = (
             select(self._joined([reason, since, evidence]))
             .where(SuppressionRow.address_key == SubscriberRow.address_key, or_(own, shared))

@@ -13,9 +13,9 @@ from sqlalchemy import Engine, select, update
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     BatchRow,
+    DatabaseHistoryRow,
     DeliveryRow,
     MailingRow,
-    PulseRow,
     SubscriberRow,
     SubscriptionRow,
 )
@@ -158,7 +158,7 @@ def test_after_a_long_silence_what_was_under_way_is_held(stage: Stage) -> None:
     mailing = _flowing(stage)
     database_history.beat(stage.engine)
     with transaction(stage.engine) as session:
-        session.execute(update(PulseRow).values(beat_at=now() - 3 * HOUR))
+        session.execute(update(DatabaseHistoryRow).values(beat_at=now() - 3 * HOUR))
     reason = database_history.hold_after_silence(stage.engine, awake=False, grace=HOUR)
     assert "GRACE_MINUTES" in str(reason)
     assert _mailing(stage, mailing).state is MailingState.PAUSED
@@ -168,7 +168,7 @@ def test_a_clock_that_jumps_is_no_silence(stage: Stage) -> None:
     mailing = _flowing(stage)
     database_history.beat(stage.engine)
     with transaction(stage.engine) as session:
-        session.execute(update(PulseRow).values(beat_at=now() - 3 * HOUR))
+        session.execute(update(DatabaseHistoryRow).values(beat_at=now() - 3 * HOUR))
     assert not database_history.hold_after_silence(stage.engine, awake=True, grace=HOUR)
     assert _mailing(stage, mailing).state is MailingState.SENDING
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, text, update
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import MailingRow, PulseRow
+from newsletter.database.tables import DatabaseHistoryRow, MailingRow
 from newsletter.database.types import new_identity
 from newsletter.database.vocabulary import BatchState, DeliveryState, MailingState
 from newsletter.mailings.ledger.leases import identity_of
@@ -122,7 +122,7 @@ def test_a_backup_that_is_put_in_place_between_two_rounds_is_seen_before_a_batch
     periodic.go(services)
     periodic.go(services)
     with transaction(stage.engine) as session:
-        session.execute(update(PulseRow).values(rounds=1))
+        session.execute(update(DatabaseHistoryRow).values(rounds=1))
     periodic.look_back(services)
     assert progress(stage.engine, mailing).state is MailingState.PAUSED
     resume(stage.engine, mailing, even_twice=True)

@@ -71,9 +71,9 @@ from newsletter.database.tables.newsletters import (
     TemplateVersionRow,
 )
 from newsletter.database.tables.operations import (
+    DatabaseHistoryRow,
     DrainedWorkerRow,
     HeldDomainRow,
-    PulseRow,
     RelayRow,
     SigningKeyRow,
     TallyRow,
@@ -117,6 +117,7 @@ __all__ = [
     "ConsentRow",
     "ContentUseRow",
     "CorrectionRow",
+    "DatabaseHistoryRow",
     "DeliveryRow",
     "DictionaryWordRow",
     "DigestEntryRow",
@@ -162,7 +163,6 @@ __all__ = [
     "PeopleGroupRow",
     "PeopleViewRow",
     "PersonMergeRow",
-    "PulseRow",
     "RecoveryCodeRow",
     "RecurrenceRow",
     "RelayRow",

@@ -29,8 +29,8 @@ class RelayRow(Base):
     held: Mapped[bool] = mapped_column(default=False)
 
 
-class PulseRow(Base):
-    """One row that every round moves on: from it a long silence or a restored backup is told.
+class DatabaseHistoryRow(Base):
+    """One row that every round moves on: it shows a long silence or a restored backup.
 
     Attributes:
         rounds: Counts up for ever; lower than a worker host remembers means that the database
@@ -39,7 +39,7 @@ class PulseRow(Base):
         claims: Counts the batches that were claimed, where no server tells its own timeline.
     """
 
-    __tablename__ = "pulse"
+    __tablename__ = "database_history"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     rounds: Mapped[int] = mapped_column(default=0)

@@ -144,10 +144,10 @@ def _two_spellings(texts: list[tuple[IssuePlace, str]]) -> Iterator[Finding]:
     for place, text in texts:
         for word, written in (*_by_rule(text), *spellings_in(text)):
             words.setdefault(word, {}).setdefault(written, place)
-    told: set[frozenset[str]] = set()
+    reported: set[frozenset[str]] = set()
     for spellings in words.values():
-        if len(spellings) > 1 and frozenset(spellings) not in told:
-            told.add(frozenset(spellings))
+        if len(spellings) > 1 and frozenset(spellings) not in reported:
+            reported.add(frozenset(spellings))
             second = list(spellings)[1]
             yield _hint(
                 spellings[second],

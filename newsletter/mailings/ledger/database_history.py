@@ -1,4 +1,4 @@
-"""The pulse: how a long silence, or a database that went back in time, is told before mail leaves.
+"""The database's history: a long silence, or a database that went back in time, is noticed in time.
 
 Nothing is sent blindly hours late, and neither a restored backup nor a replica that was promoted
 before it had everything sends old mail again by itself: what was under way is held until somebody
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from newsletter.database.engine import reading, transaction
 from newsletter.database.insert import insert_missing
 from newsletter.database.states import moving_mailings
-from newsletter.database.tables import MailingRow, PulseRow
+from newsletter.database.tables import DatabaseHistoryRow, MailingRow
 from newsletter.database.types import new_identity, now
 from newsletter.database.vocabulary import MailingKind, MailingState
 from newsletter.i18n.messages import Message, msg
@@ -81,11 +81,13 @@ class HistoryBrokenError(Exception):
 
 def read_mark(session: Session) -> Mark:
     """Return the database's mark, as this transaction sees it."""
-    pulse = session.execute(select(PulseRow.epoch, PulseRow.rounds, PulseRow.claims)).one_or_none()
+    known = session.execute(
+        select(DatabaseHistoryRow.epoch, DatabaseHistoryRow.rounds, DatabaseHistoryRow.claims)
+    ).one_or_none()
     server = ""
     if session.get_bind().dialect.name == "postgresql" and _may_ask(session.get_bind().engine):
         server = session.scalar(text(_SERVER)) or ""
-    epoch, rounds, claims = pulse or ("", 0, 0)
+    epoch, rounds, claims = known or ("", 0, 0)
     return Mark(server=server, epoch=epoch, rounds=rounds, claims=claims)
 
 
@@ -119,24 +121,28 @@ def count_claim(session: Session) -> Mark:
     present = read_mark(session)
     if present.server:
         return present
-    session.execute(update(PulseRow).where(PulseRow.id == _ONLY).values(claims=PulseRow.claims + 1))
+    session.execute(
+        update(DatabaseHistoryRow)
+        .where(DatabaseHistoryRow.id == _ONLY)
+        .values(claims=DatabaseHistoryRow.claims + 1)
+    )
     return read_mark(session)
 
 
 def beat(engine: Engine) -> Mark:
-    """Move the pulse on; return the mark that the database has now."""
+    """Count a round; return the mark that the database has now."""
     with transaction(engine) as session:
         first = {"id": _ONLY, "rounds": 0, "beat_at": now(), "epoch": new_identity()}
-        insert_missing(session, PulseRow, [first])
+        insert_missing(session, DatabaseHistoryRow, [first])
         session.execute(
-            update(PulseRow)
-            .where(PulseRow.id == _ONLY)
-            .values(rounds=PulseRow.rounds + 1, beat_at=now())
+            update(DatabaseHistoryRow)
+            .where(DatabaseHistoryRow.id == _ONLY)
+            .values(rounds=DatabaseHistoryRow.rounds + 1, beat_at=now())
         )
         # A database from before there were epochs.
         session.execute(
-            update(PulseRow)
-            .where(PulseRow.id == _ONLY, PulseRow.epoch == "")
+            update(DatabaseHistoryRow)
+            .where(DatabaseHistoryRow.id == _ONLY, DatabaseHistoryRow.epoch == "")
             .values(epoch=new_identity())
         )
         return read_mark(session)
@@ -151,10 +157,10 @@ def hold_after_silence(engine: Engine, *, awake: bool, grace: timedelta) -> Mess
         grace: How long a silence may last.
     """
     with reading(engine) as session:
-        pulse = session.get(PulseRow, _ONLY)
-    if pulse is None or awake or now() - pulse.beat_at <= grace:
+        known = session.get(DatabaseHistoryRow, _ONLY)
+    if known is None or awake or now() - known.beat_at <= grace:
         return None
-    reason = _reason(pulse.beat_at, restored=False)
+    reason = _reason(known.beat_at, restored=False)
     with transaction(engine) as session:
         _hold(session, reason, restored=False)
     return reason
@@ -175,13 +181,13 @@ def hold_if_broken(engine: Engine, earlier: Mark, *, proven: bool = False) -> Me
         if read_mark(session).continues(earlier) and not proven:
             return None
     with transaction(engine) as session:
-        pulse = session.get(PulseRow, _ONLY, with_for_update=True)
+        known = session.get(DatabaseHistoryRow, _ONLY, with_for_update=True)
         present = read_mark(session)
-        if pulse is None or (present.continues(earlier) and not proven):
+        if known is None or (present.continues(earlier) and not proven):
             return None
-        reason = _reason(pulse.beat_at, restored=True)
-        if _agree(pulse.epoch, earlier.epoch):
-            pulse.epoch = new_identity()
+        reason = _reason(known.beat_at, restored=True)
+        if _agree(known.epoch, earlier.epoch):
+            known.epoch = new_identity()
             _hold(session, reason, restored=True)
     return reason
 
@@ -219,5 +225,7 @@ def _hold(session: Session, reason: Message, *, restored: bool) -> None:
 def beats(engine: Engine) -> tuple[int, datetime] | None:
     """Return how many rounds there were and when the last was; None before the first."""
     with reading(engine) as session:
-        row = session.execute(select(PulseRow.rounds, PulseRow.beat_at)).one_or_none()
+        row = session.execute(
+            select(DatabaseHistoryRow.rounds, DatabaseHistoryRow.beat_at)
+        ).one_or_none()
     return None if row is None else (row[0], row[1])

@@ -47,7 +47,7 @@ def auditing_router(engine: Engine, pages: Pages) -> Router:
             events=events[:_PAGE],
             older=events[_PAGE - 1].id if len(events) > _PAGE else None,
             before=before,
-            deeds=_choices(visit.language),
+            actions=_choices(visit.language),
             asked={"actor": actor, "action": action, "since": since, "until": until},
         )
 

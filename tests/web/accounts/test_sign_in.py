@@ -175,9 +175,11 @@ def test_tries_are_limited(site: str) -> None:
 
 
 @each_database
-@pytest.mark.parametrize("deed", ["UPDATE audit_event SET reason = ''", "DELETE FROM audit_event"])
-def test_the_audit_log_cannot_be_rewritten(engine: Engine, deed: str) -> None:
+@pytest.mark.parametrize(
+    "statement", ["UPDATE audit_event SET reason = ''", "DELETE FROM audit_event"]
+)
+def test_the_audit_log_cannot_be_rewritten(engine: Engine, statement: str) -> None:
     with transaction(engine) as session:
         record_event(session, COMMAND_LINE, Action.SESSION_BEGIN)
     with pytest.raises(DBAPIError, match="append-only"), transaction(engine) as session:
-        session.execute(text(deed))
+        session.execute(text(statement))

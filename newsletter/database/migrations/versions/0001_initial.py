@@ -21,7 +21,7 @@ _TABLES = (
     "join_tally",
     "people_group",
     "newsletter",
-    "pulse",
+    "database_history",
     "relay",
     "sign_in_limit",
     "signing_key",
@@ -276,13 +276,13 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sqlite_autoincrement=True,
     )
     op.create_table(
-        "pulse",
+        "database_history",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("rounds", sa.Integer(), nullable=False),
         sa.Column("beat_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("epoch", sa.String(length=32), server_default="", nullable=False),
         sa.Column("claims", sa.Integer(), server_default="0", nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_pulse")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_database_history")),
     )
     op.create_table(
         "relay",
