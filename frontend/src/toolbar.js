@@ -22,7 +22,11 @@ const marked = (type) => (state) => {
 };
 const styles = ["paragraph", "chapter", "section", "item", "heading"];
 
-/** @param {HTMLElement} bar @param {import("prosemirror-view").EditorView} view */
+/**
+ * @param {HTMLElement} bar
+ * @param {import("prosemirror-view").EditorView} view
+ * @param {{choosePicture?: () => void}} acts without them, only what changes the words of a block.
+ */
 export function fillToolbar(bar, view, { choosePicture }) {
   const act = (command) => () => { command(view.state, view.dispatch, view); view.focus(); };
   const button = (name, does, { keys = "", on = null, can = null, opens = "", only = null } = {}) => {
@@ -53,7 +57,7 @@ export function fillToolbar(bar, view, { choosePicture }) {
   const inTable = (state) => isInTable(state);
   const group = (...inner) => element("span", { class: "tool-group", role: "group" }, ...inner);
   bar.append(
-    group(button("add", () => openBlocks(view), { opens: "slash" }), style),
+    choosePicture ? group(button("add", () => openBlocks(view), { opens: "slash" }), style) : "",
     group(
       button("strong", act(toggleMark(marks.strong)), { keys: "Ctrl+B", on: marked(marks.strong) }),
       button("emphasis", act(toggleMark(marks.emphasis)), { keys: "Ctrl+I", on: marked(marks.emphasis) }),
@@ -66,13 +70,13 @@ export function fillToolbar(bar, view, { choosePicture }) {
       button("numbers", act(toggleList(nodes.ordered_list)), { keys: "Ctrl+Shift+7", on: (state) => isIn(state, "ordered_list") }),
       button("quotation", act(toggleQuotation), { keys: "Ctrl+Shift+9", on: (state) => isIn(state, "quotation") }),
       button("source", act(addSource), { only: (state) => isIn(state, "quotation") && !isIn(state, "quotation_source") }),
-      button("picture", choosePicture),
+      choosePicture ? button("picture", choosePicture) : "",
     ),
-    group(
+    choosePicture ? group(
       button("up", act(move(true)), { keys: "Alt+ArrowUp" }), button("down", act(move(false)), { keys: "Alt+ArrowDown" }),
       button("condition", () => chooseReadersHere(view), { on: isForSome, can: takesReaders }),
       button("copy", act((state, dispatch) => duplicate(state, dispatch))), button("remove", act((state, dispatch) => remove(state, dispatch))),
-    ),
+    ) : "",
     group(
       button("undo", act(undo), { keys: "Ctrl+Z", can: (state) => undo(state) }),
       button("redo", act(redo), { keys: "Ctrl+Shift+Z", can: (state) => redo(state) }),

@@ -79,6 +79,7 @@ class Action(StrEnum):
     ISSUE_TRANSLATION_ADD = "issue.translation-add"
     ISSUE_TRANSLATION_IMPORT = "issue.translation-import"
     ISSUE_TRANSLATION_REMOVE = "issue.translation-remove"
+    ISSUE_TRANSLATION_RESTORE = "issue.translation-restore"
     JOIN_INVITE = "join.invite"
     JOIN_REVOKE = "join.revoke"
     KEY_FORGET = "key.forget"

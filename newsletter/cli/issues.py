@@ -367,7 +367,7 @@ def translate(
     from newsletter.database.engine import reading, transaction
     from newsletter.i18n.language import read_language
     from newsletter.issues.drafts.saving import open_issue
-    from newsletter.issues.drafts.translating import count_done
+    from newsletter.issues.drafts.translating import progress_of
     from newsletter.issues.markdown.writer import to_markdown
     from newsletter.issues.model import issue_from_json
     from newsletter.issues.store import find_issue
@@ -391,8 +391,8 @@ def translate(
         draft, tag = add_translation(session, opened.actor, draft, into)
         draft = import_translation(session, opened.actor, draft, tag, read.issue)
         publish_draft(session, opened.actor, draft)
-    statuses = unit_statuses(draft.issue, tag)
-    figures = {"language": tag, "done": count_done(statuses), "parts": len(statuses)}
+    progress = progress_of(unit_statuses(draft.issue, tag))
+    figures = {"language": tag, "done": progress.done, "parts": progress.total}
     if json:
         print_json({"issue": issue} | figures)
         return

@@ -97,6 +97,7 @@ def tags_within(tag: str) -> tuple[str, ...]:
     )
 
 
+@cache
 def own_language_name(tag: str) -> str:
     """Return what a language is called by those who speak it; its tag where that is not known."""
     from babel import Locale, UnknownLocaleError  # noqa: PLC0415 - as above
@@ -108,6 +109,13 @@ def own_language_name(tag: str) -> str:
         return Locale.parse(tag, sep="-").get_display_name() or tag
     except (UnknownLocaleError, ValueError):
         return tag
+
+
+def offered_languages(first: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the languages that a list of them has: those given, the usual ones, then others."""
+    usual = dict.fromkeys((*first, *SUGGESTED_LANGUAGES))
+    others = (each for each in _SPOKEN.split() if each not in {*usual, "zh"})
+    return (*usual, *sorted(others, key=own_language_name))
 
 
 def closest_language(tag: str, offered: Sequence[str]) -> str:

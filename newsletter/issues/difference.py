@@ -93,3 +93,28 @@ def _alike(old: Sequence[str], new: Sequence[str]) -> int:
     """Return how many lines two versions begin with alike."""
     pairs = zip(old, new, strict=False)
     return next((count for count, (a, b) in enumerate(pairs) if a != b), min(len(old), len(new)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Piece:
+    """A run of words of either version of a text."""
+
+    changed: Changed
+    text: str
+
+
+def pieces_of_change(before: str, after: str) -> tuple[Piece, ...]:
+    """Return both versions of a text as one run; what was removed stands before what was added."""
+    old, new = _WORD.findall(before), _WORD.findall(after)
+    if len(old) * len(new) > _MOST_PAIRS:
+        old, new = [before], [after]
+    found: list[Piece] = []
+    matcher = SequenceMatcher(a=old, b=new, autojunk=False)
+    for tag, old_from, old_to, new_from, new_to in matcher.get_opcodes():
+        removed, added = "".join(old[old_from:old_to]), "".join(new[new_from:new_to])
+        if tag == "equal":
+            found.append(Piece(changed=Changed.SAME, text=removed))
+            continue
+        pair = (Changed.REMOVED, removed), (Changed.ADDED, added)
+        found += (Piece(changed=changed, text=text) for changed, text in pair if text)
+    return tuple(found)

@@ -429,7 +429,8 @@ class TranslatedUnit:
     Attributes:
         source: The digest of the unit that it translates, as that was then.
         original: What that said, so that a later change of it can be shown.
-        text: The heading, or the words of a unit that is one text.
+        text: The words of a unit that is one text, such as a heading.
+        joined: Whether what it says stands with the unit before it, so that nothing is left here.
     """
 
     source: str
@@ -437,6 +438,7 @@ class TranslatedUnit:
     text: str = ""
     body: tuple[Block, ...] = ()
     links: tuple[Link, ...] = ()
+    joined: Annotated[bool, Field(exclude_if=not_)] = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -42,7 +42,8 @@ def resolve_snippets(issue: Issue, snippets: Snippets) -> Issue:
         return issue
     resolved = _Resolver(snippets)
     parts = tuple(replace(part, body=resolved.blocks(part.body)) for part in to_outline(issue))
-    return tied_to(issue, with_outline(replace(issue, lead=resolved.blocks(issue.lead)), parts))
+    after = with_outline(replace(issue, lead=resolved.blocks(issue.lead)), parts)
+    return tied_to(issue, after, lambda block: resolved.blocks((block,)))
 
 
 def _with_translations_resolved(issue: Issue, snippets: Snippets) -> Issue:

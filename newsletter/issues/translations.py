@@ -1,9 +1,10 @@
 """Translations: what an issue says in other languages, unit by unit.
 
-A unit is what is translated at once: the title, the preheader, the lead, a chapter's heading with
-what stands below it, an item. A translated unit is tied to the content of its original, not to its
-place: units may be moved, and others put between them, and what was translated stays where it
-belongs; a unit that says something else than when it was translated counts as not translated.
+A unit is what is translated at once: the title, the preheader, a heading, a block of text (a
+paragraph, a picture, a table), a link below an item. A translated unit is tied to the content of
+its original, not to its place: units may be moved, and others put between them, and what was
+translated stays where it belongs; a unit that says something else than when it was translated
+counts as not translated. What stands twice is translated once.
 
 Readers get a translation once it is complete. Each gets the one that fits their language best: the
 longest of the tags that are their language or a more general form of it (RFC 4647, 3.4), be it a
@@ -12,31 +13,25 @@ translation's or the original's own; the original where none fits.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from enum import StrEnum
-from hashlib import sha256
 
-from newsletter.errors import ContentError, Place
 from newsletter.i18n.language import closer_tags, language_of_words
-from newsletter.i18n.messages import msg
 from newsletter.issues.checks.findings import IssueField, IssuePlace
-from newsletter.issues.markdown.writer import blocks_to_markdown
-from newsletter.issues.model import (
-    Block,
-    Conditional,
-    Issue,
-    Link,
-    Snippet,
-    TranslatedUnit,
-    Translation,
-    blocks_to_json,
-)
+from newsletter.issues.model import Block, Issue, TranslatedUnit, Translation
 from newsletter.issues.outline import Part, to_outline, with_outline
-from newsletter.issues.walking import walk_block_texts, walk_blocks, walk_parts
+from newsletter.issues.translation_units import (
+    TranslationUnit,
+    joined_unit,
+    once,
+    spoken_first,
+    units_in,
+    units_of,
+)
+from newsletter.issues.walking import walk_parts
 
 #: Languages of one issue besides its own; each is a mail of its own.
 MOST_TRANSLATIONS = 12
@@ -45,76 +40,15 @@ _ALIKE = 0.5
 _CONDITION = re.compile(r"language ([A-Za-z0-9-]+)(?: besides ([A-Za-z0-9 -]+))?")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TranslationUnit:
-    """What of an issue is translated at once.
-
-    Attributes:
-        place: Where it stands; `IssueField.BODY` of chapters, sections and items.
-        text: The heading, or the words of a unit that is one text, a line each.
-    """
-
-    place: IssuePlace
-    text: str = ""
-    body: tuple[Block, ...] = ()
-    links: tuple[Link, ...] = ()
-
-    @property
-    def source(self) -> str:
-        """The digest of what it says, by which its translations are tied to it."""
-        content = [
-            self.text,
-            blocks_to_json(self.body),
-            [[each.url, each.label] for each in self.links],
-        ]
-        written = json.dumps(content, ensure_ascii=False, sort_keys=True)
-        return sha256(written.encode()).hexdigest()[:32]
-
-    @property
-    def markdown(self) -> str:
-        """What it says, as its source."""
-        links = "\n".join(f"{each.label} {each.url}".strip() for each in self.links)
-        body = blocks_to_markdown(self.body)
-        return "\n\n".join(filter(None, (self.text, body, links)))
-
-    @property
-    def has_words(self) -> bool:
-        """Whether anything in it differs between languages."""
-        texts = (self.text, *(link.label for link in self.links), *_texts_of(self.body))
-        return _has_words(texts)
-
-    def is_said_by(self, translated: TranslatedUnit) -> bool:
-        """Whether a translation has words wherever it has, each for the same readers."""
-        return (
-            not other_readers(self, translated.body)
-            and (not _has_words((self.text,)) or bool(translated.text.strip()))
-            and (not _has_words(_texts_of(self.body)) or bool(translated.body))
-            and (not self.links or bool(translated.links))
-        )
-
-
-def other_readers(unit: TranslationUnit, body: tuple[Block, ...]) -> tuple[str, ...]:
-    """Return the conditions that an original's body or another has, and not both.
-
-    What only some are to read would be shown to all, or the other way round.
-    """
-    asked, said = _conditions_in(unit.body), _conditions_in(body)
-    return tuple(each for each in (*asked, *said) if (each in asked) != (each in said))
-
-
-def _conditions_in(blocks: tuple[Block, ...]) -> tuple[str, ...]:
-    shown = (each for each in walk_blocks(blocks) if isinstance(each, Conditional) and each.blocks)
-    return tuple(dict.fromkeys(block.condition for block in shown))
-
-
-def _has_words(texts: Iterable[str]) -> bool:
-    return any(letter.isalpha() for text in texts for letter in text)
-
-
 class UnitState(StrEnum):
-    """Where the translation of a unit stands; what is begun says part of its original alone."""
+    """Where the translation of a unit stands.
+
+    What is begun says part of its original alone; what is the same has no words, and stands in
+    each language as in the original unless another is given.
+    """
 
     DONE = "done"
+    SAME = "same"
     CHANGED = "changed"
     BEGUN = "begun"
     MISSING = "missing"
@@ -134,32 +68,6 @@ class UnitStatus:
     translated: TranslatedUnit | None = None
 
 
-def units_of(issue: Issue) -> tuple[TranslationUnit, ...]:
-    """Return what of an issue is to be translated, in the order of reading."""
-    return tuple(unit for unit in _units(issue) if unit.has_words)
-
-
-def _units(issue: Issue) -> Iterator[TranslationUnit]:
-    for field, text in (
-        (IssueField.TITLE, issue.title),
-        (IssueField.PREHEADER, issue.preheader),
-        (IssueField.MASTHEAD, issue.masthead),
-        (IssueField.NUMBER, issue.number),
-    ):
-        yield TranslationUnit(place=IssuePlace(field=field), text=text)
-    for part in walk_parts(issue):
-        heading = part.place.heading
-        yield TranslationUnit(place=part.place, text=heading, body=part.body, links=part.links)
-    credits_ = "\n".join(issue.credits)
-    yield TranslationUnit(place=IssuePlace(field=IssueField.CREDITS), text=credits_)
-
-
-def _texts_of(blocks: tuple[Block, ...]) -> Iterator[str]:
-    yield from walk_block_texts(blocks)
-    # Blocks that are kept under a name are put in before the issue is rendered.
-    yield from (block.name for block in walk_blocks(blocks) if isinstance(block, Snippet))
-
-
 def find_translation(issue: Issue, tag: str) -> Translation | None:
     """Return an issue's translation into a language, complete or not."""
     return next((each for each in issue.translations if each.language == tag), None)
@@ -169,14 +77,16 @@ def unit_statuses(issue: Issue, tag: str) -> tuple[UnitStatus, ...]:
     """Return each unit with what it says in another language, in the order of reading."""
     translation = find_translation(issue, tag) or Translation(language=tag)
     by_source = {each.source: each for each in translation.units}
-    units = units_of(issue)
+    units = once(unit for unit in units_in(issue) if unit.can_differ)
     known = {unit.source for unit in units}
-    earlier = [each for each in translation.units if each.source not in known]
+    earlier = [each for each in translation.units if each.source not in known and not each.joined]
     statuses: list[UnitStatus] = []
     for unit in units:
         if (found := by_source.get(unit.source)) is not None:
             state = UnitState.DONE if unit.is_said_by(found) else UnitState.BEGUN
             statuses.append(UnitStatus(unit=unit, state=state, translated=found))
+        elif not unit.has_words:
+            statuses.append(UnitStatus(unit=unit, state=UnitState.SAME))
         elif (before := _closest(unit, earlier)) is not None:
             earlier.remove(before)
             statuses.append(UnitStatus(unit=unit, state=UnitState.CHANGED, translated=before))
@@ -221,8 +131,9 @@ def complete_translations(issue: Issue) -> tuple[Translation, ...]:
     if not issue.translations:
         return ()
     units = _by_source(issue)
+    known = {unit.source for unit in units_in(issue)}
     return tuple(
-        replace(each, units=tuple(unit for unit in each.units if unit.source in units))
+        replace(each, units=tuple(unit for unit in each.units if unit.source in known))
         for each in issue.translations
         if not _missing(units, each)
     )
@@ -249,21 +160,36 @@ def translated(issue: Issue, tag: str) -> Issue:
     if translation is None:
         return without_translations(issue)
     by_source = {each.source: each for each in translation.units}
-    by_place: dict[IssuePlace, TranslatedUnit | None] = {}
-    for unit in _units(issue):
+
+    def said(unit: TranslationUnit) -> TranslatedUnit | None:
         found = by_source.get(unit.source)
-        by_place[_place(unit)] = found if found and unit.is_said_by(found) else None
+        return found if found and unit.is_said_by(found) else None
+
+    texts = {unit.place.field: found for unit in units_in(issue) if (found := said(unit))}
 
     def text(field: IssueField, own: str) -> str:
-        found = by_place[IssuePlace(field=field)]
+        found = texts.get(field)
         return found.text if found else own
 
-    places = (part.place for part in walk_parts(issue))
-    lead = by_place[next(places)]
-    parts = tuple(
-        _in_words_of(part, by_place[_unnamed(place)])
-        for part, place in zip(to_outline(issue), places, strict=True)
-    )
+    def blocks(place: IssuePlace, own: tuple[Block, ...]) -> tuple[Block, ...]:
+        units = (TranslationUnit(place=place, body=(block,)) for block in own)
+        found = ((said(unit), unit) for unit in units)
+        return tuple(each for one, unit in found for each in (one.body if one else unit.body))
+
+    def part(own: Part, place: IssuePlace) -> Part:
+        heading = said(TranslationUnit(place=place, text=own.heading))
+        units = (TranslationUnit(place=place, links=(link,)) for link in own.links)
+        found = ((said(unit), unit) for unit in units)
+        return replace(
+            own,
+            heading=heading.text if heading else own.heading,
+            body=(*(heading.body if heading else ()), *blocks(place, own.body)),
+            links=tuple(each for one, unit in found for each in (one.links if one else unit.links)),
+        )
+
+    places = (each.place for each in walk_parts(issue))
+    lead = blocks(next(places), issue.lead)
+    parts = tuple(part(each, place) for each, place in zip(to_outline(issue), places, strict=True))
     language = language_of_words(tag)
     return replace(
         with_outline(issue, parts),
@@ -271,7 +197,7 @@ def translated(issue: Issue, tag: str) -> Issue:
         preheader=text(IssueField.PREHEADER, issue.preheader),
         masthead=text(IssueField.MASTHEAD, issue.masthead),
         number=text(IssueField.NUMBER, issue.number),
-        lead=lead.body if lead else issue.lead,
+        lead=lead,
         # The editor's own list of contents is in the original's words; headings make another.
         contents=(),
         credits=tuple(text(IssueField.CREDITS, "\n".join(issue.credits)).split("\n"))
@@ -283,39 +209,37 @@ def translated(issue: Issue, tag: str) -> Issue:
     )
 
 
-def _place(unit: TranslationUnit) -> IssuePlace:
-    return _unnamed(unit.place)
+def tied_to(issue: Issue, after: Issue, put_in: Callable[[Block], tuple[Block, ...]]) -> Issue:
+    """Return an issue of which blocks became others, with the translations that it had before.
 
-
-def _unnamed(place: IssuePlace) -> IssuePlace:
-    return replace(place, heading="")
-
-
-def _in_words_of(part: Part, unit: TranslatedUnit | None) -> Part:
-    if unit is None:
-        return part
-    return replace(part, heading=unit.text, body=unit.body, links=unit.links)
-
-
-def tied_to(before: Issue, after: Issue) -> Issue:
-    """Return an issue with the translations of another that has the same parts, in other words.
-
-    What was translated is tied to the new words, as when blocks are put in that it names.
+    Args:
+        issue: As it was, with its translations.
+        after: As it is now.
+        put_in: What a block became. What was translated of it is tied to the first of these, and
+            the others have nothing left to say.
     """
-    if not before.translations:
+    if not issue.translations:
         return after
-    moved = {old.source: new.source for old, new in zip(_units(before), _units(after), strict=True)}
+    moved: dict[str, tuple[TranslationUnit, ...]] = {}
+    for unit in units_in(issue):
+        if unit.block is not None and (blocks := put_in(unit.block)) != unit.body:
+            moved[unit.source] = tuple(replace(unit, body=(each,)) for each in blocks)
+
+    def tied(each: TranslatedUnit) -> Iterator[TranslatedUnit]:
+        first, *others = moved.get(each.source, ()) or (None,)
+        yield replace(each, source=first.source) if first else each
+        for unit in others:
+            if unit is not None:
+                yield joined_unit(unit)
+
     return replace(
         after,
         translations=tuple(
             replace(
                 translation,
-                units=tuple(
-                    replace(each, source=moved.get(each.source, each.source))
-                    for each in translation.units
-                ),
+                units=spoken_first(unit for each in translation.units for unit in tied(each)),
             )
-            for translation in before.translations
+            for translation in issue.translations
         ),
     )
 
@@ -326,65 +250,6 @@ def with_translation(issue: Issue, translation: Translation) -> Issue:
     return replace(
         issue,
         translations=tuple(sorted((*others, translation), key=lambda each: each.language)),
-    )
-
-
-def translation_from_issue(issue: Issue, other: Issue, tag: str) -> Translation:
-    """Return a translation that was written as an issue of its own, with the same parts.
-
-    Raises:
-        ContentError: A part is missing, or there is one more; the message names the first.
-    """
-    units, others = tuple(_units(issue)), tuple(_units(other))
-    for unit, written in zip(units, others, strict=False):
-        if _place(unit) != _place(written):
-            raise _misfit(unit)
-        if unit.has_words and not written.has_words:
-            raise _misfit(unit)
-        demand_same_readers(unit, written.body)
-    if len(units) != len(others):
-        raise _misfit((units if len(units) > len(others) else others)[min(len(units), len(others))])
-    return Translation(
-        language=tag,
-        units=tuple(
-            translated_unit(unit, text=written.text, body=written.body, links=written.links)
-            for unit, written in zip(units, others, strict=True)
-            if unit.has_words
-        ),
-    )
-
-
-def demand_same_readers(unit: TranslationUnit, body: tuple[Block, ...]) -> None:
-    """Refuse a translation that shows a part to others than its original does.
-
-    Raises:
-        ContentError: It does; the message names the first condition.
-    """
-    for condition in other_readers(unit, body):
-        raise ContentError(
-            msg("The part for “{condition}” is not there in both languages.", condition=condition),
-            place=Place(source="translation", field=unit.place.anchor or unit.place.field.value),
-            remedy=msg("Keep the lines :::for … and ::: around what only these readers see."),
-        )
-
-
-def _misfit(unit: TranslationUnit) -> ContentError:
-    return ContentError(
-        msg(
-            "The translation does not have the same parts as the original: they differ at {place}.",
-            place=unit.place.described(),
-        ),
-        place=Place(source="translation", field=unit.place.anchor or unit.place.field.value),
-        remedy=msg("Begin from the original’s Markdown and keep its headings and their levels."),
-    )
-
-
-def translated_unit(
-    unit: TranslationUnit, *, text: str, body: tuple[Block, ...], links: tuple[Link, ...]
-) -> TranslatedUnit:
-    """Return what a unit says in another language, tied to it as it is now."""
-    return TranslatedUnit(
-        source=unit.source, original=unit.markdown, text=text, body=body, links=links
     )
 
 

@@ -22,13 +22,14 @@ from newsletter.issues.drafts import duplicating, patterns, translating
 from newsletter.issues.drafts import saving as drafts
 from newsletter.issues.drafts.patterns import Pattern
 from newsletter.issues.drafts.saving import Draft
+from newsletter.issues.drafts.translation_history import get_translation_revision
 from newsletter.issues.library.images import Encoded, demand_description, keep_image
 from newsletter.issues.library.stored_files import Upload, keep_file
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sent import sent_as
 from newsletter.issues.sources.import_report import report_on
 from newsletter.issues.sources.reading import ReadIssue
-from newsletter.issues.translations import translation_from_issue
+from newsletter.issues.translation_files import translation_from_issue
 
 
 def create_draft(session: Session, actor: Actor, newsletter_id: int, issue: Issue) -> Draft:
@@ -285,9 +286,27 @@ def import_translation(
         IssueSentError: The draft's issue was sent, or is about to be.
     """
     translation = translation_from_issue(draft.issue, written, tag)
-    draft = translating.replace_translation(session, draft, translation)
+    draft = translating.replace_translation(session, draft, translation, author=actor.name)
     _record(session, actor, Action.ISSUE_TRANSLATION_IMPORT, draft, {"language": tag})
     return draft
+
+
+def restore_translation(
+    session: Session, actor: Actor, draft: Draft, tag: str, number: int
+) -> Draft:
+    """Bring a revision of a translation back as a new one; what stands now stays in its history.
+
+    Raises:
+        NotFoundError: There is no such revision.
+        IssueSentError: The draft's issue was sent, or is about to be.
+    """
+    earlier = get_translation_revision(session, draft, tag, number)
+    restored = translating.replace_translation(
+        session, draft, earlier, author=actor.name, kind=RevisionKind.RESTORED
+    )
+    details: dict[Detail, object] = {"language": tag, "revision": number}
+    _record(session, actor, Action.ISSUE_TRANSLATION_RESTORE, draft, details)
+    return restored
 
 
 def remove_translation(session: Session, actor: Actor, draft: Draft, tag: str) -> Draft:

@@ -66,6 +66,7 @@ ACTION_NAMES: Mapping[Action, Message] = {
     Action.ISSUE_TRANSLATION_ADD: msg("Translation begun"),
     Action.ISSUE_TRANSLATION_IMPORT: msg("Translation imported"),
     Action.ISSUE_TRANSLATION_REMOVE: msg("Translation removed"),
+    Action.ISSUE_TRANSLATION_RESTORE: msg("Earlier translation restored"),
     Action.JOIN_INVITE: msg("Invitation to join made"),
     Action.JOIN_REVOKE: msg("Invitation to join revoked"),
     Action.KEY_FORGET: msg("Signing key given up"),

@@ -20,7 +20,7 @@ from newsletter.issues.search.folding import fold
 from newsletter.issues.search.query import Hit, search_among, search_issues
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import save_issue
-from newsletter.issues.translations import translation_from_issue
+from newsletter.issues.translation_files import translation_from_issue
 from newsletter.mailings.planning.planning import plan_mailing
 from tests.support.stage import Stage, set_stage
 
@@ -94,7 +94,9 @@ def test_what_a_translation_alone_says_is_found_in_it(stage: Stage) -> None:
     english, _ = read_markdown(_ENGLISH, source="text")
     with transaction(stage.engine) as session:
         draft = create_draft(session, stage.newsletter_id, issue, author="葵")
-        replace_translation(session, draft, translation_from_issue(issue, english, "en"))
+        replace_translation(
+            session, draft, translation_from_issue(issue, english, "en"), author="葵"
+        )
 
     (hit,) = _search(stage, "lorries")
     assert (hit.language, hit.anchor, hit.passage[1]) == ("en", "c1-s1-i1", "lorries")

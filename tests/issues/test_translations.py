@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +18,7 @@ from newsletter.issues.model import (
     Conditional,
     Issue,
     Paragraph,
+    Picture,
     Text,
     Translation,
     issue_from_json,
@@ -24,18 +26,16 @@ from newsletter.issues.model import (
 )
 from newsletter.issues.outline import move_up, to_outline, with_outline
 from newsletter.issues.snippets import resolve_snippets
+from newsletter.issues.translation_files import translation_from_issue
+from newsletter.issues.translation_units import TranslationUnit, translated_unit, units_of
 from newsletter.issues.translations import (
-    TranslationUnit,
     UnitState,
     complete_translations,
     language_conditions,
     language_met,
     missing_by_language,
     translated,
-    translated_unit,
-    translation_from_issue,
     unit_statuses,
-    units_of,
     with_translation,
 )
 from newsletter.issues.walking import walk_blocks, walk_texts
@@ -128,16 +128,78 @@ def test_a_changed_original_shows_what_was_said_of_the_earlier_one() -> None:
     assert missing_by_language(changed)
 
 
-def test_a_unit_is_done_once_all_of_it_says_something() -> None:
-    issue = _read(TOWN)
-    festival = next(unit for unit in units_of(issue) if unit.text == "子ども祭り")
-    begun = translated_unit(festival, text="Festival", body=(), links=())
-    issue = with_translation(issue, Translation(language="en", units=(begun,)))
+def test_a_picture_is_translated_once_all_its_words_are() -> None:
+    picture = "![駅前の広場](https://town.example.jp/1.jpg)\n: 昨年のようす"
+    issue = _read(TOWN.replace("はじめに", picture))
+    unit = next(each for each in units_of(issue) if each.body)
+    (original,) = unit.body
+    assert isinstance(original, Picture)
 
-    assert [each.state for each in unit_statuses(issue, "en") if each.unit == festival] == [
-        UnitState.BEGUN
+    def state(**words: Any) -> UnitState:
+        said = translated_unit(unit, text="", body=(replace(original, **words),), links=())
+        begun = with_translation(issue, Translation(language="en", units=(said,)))
+        return next(each.state for each in unit_statuses(begun, "en") if each.unit == unit)
+
+    assert state(alt="The square", caption=()) is UnitState.BEGUN
+    assert state(alt="", caption=(Text(text="Last year"),)) is UnitState.BEGUN
+    assert state(alt="The square", caption=(Text(text="Last year"),)) is UnitState.DONE
+
+
+def test_a_changed_paragraph_leaves_the_others_of_its_item_translated() -> None:
+    original = TOWN.replace("毎週土曜", "毎週土曜\n\n雨でも開きます")
+    issue = _read(original)
+    english = _read(ENGLISH.replace("Every Saturday", "Every Saturday\n\nRain or shine"))
+    issue = with_translation(issue, translation_from_issue(issue, english, "en"))
+    changed = _read(original.replace("雨でも開きます", "雨でも雪でも開きます"))
+
+    statuses = unit_statuses(replace(changed, translations=issue.translations), "en")
+
+    assert [each.unit.markdown for each in statuses if each.state is not UnitState.DONE] == [
+        "雨でも雪でも開きます"
     ]
-    assert complete_translations(issue) == ()
+
+
+@pytest.mark.parametrize(
+    ("original", "written"),
+    [
+        ("一。\n\n二。\n\n三。", "One and two.\n\nThree."),
+        ("一。", "One.\n\nAnd more."),
+        ("一。\n\n- 甲\n- 乙\n\n二。", "- A\n- B\n\nTwo.\n\nThree."),
+        ("同じ。\n\n二。\n\n同じ。", "Same.\n\nTwo.\n\nSame."),
+    ],
+)
+def test_a_file_may_have_more_or_fewer_paragraphs_than_the_original(
+    original: str, written: str
+) -> None:
+    issue = _read(TOWN.replace("毎週土曜", original))
+    english = _read(ENGLISH.replace("Every Saturday", written))
+    issue = with_translation(issue, translation_from_issue(issue, english, "en"))
+
+    assert not missing_by_language(issue)
+    assert translated(issue, "en") == replace(english, language=Language.ENGLISH)
+
+
+def test_words_that_stand_twice_are_not_lost_where_one_of_them_was_joined() -> None:
+    issue = _read(TOWN.replace("毎週土曜", "同じ。\n\n二。\n\n同じ。"))
+    english = _read(ENGLISH.replace("Every Saturday", "Same.\n\nTwo."))
+
+    translation = translation_from_issue(issue, english, "en")
+
+    shown = translated(with_translation(issue, translation), "en")
+    assert shown.chapters[0].items[1].body[:2] == english.chapters[0].items[1].body
+
+
+def test_a_link_without_words_leads_elsewhere_in_another_language_if_it_is_said() -> None:
+    issue = _read(TOWN + "\n<https://town.example.jp/asaichi>\n")
+    english = _read(ENGLISH + "\n<https://town.example.jp/en/market>\n")
+    bare = next(each for each in unit_statuses(issue, "en") if each.unit.links)
+    assert bare.state is UnitState.SAME
+
+    issue = with_translation(issue, translation_from_issue(issue, english, "en"))
+
+    (complete,) = complete_translations(issue)
+    shown = translated(with_translation(issue, complete), "en")
+    assert shown.chapters[0].items[1].links[0].url == "https://town.example.jp/en/market"
 
 
 def test_what_has_no_words_is_nothing_to_translate() -> None:

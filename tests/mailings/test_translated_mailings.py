@@ -25,9 +25,9 @@ from newsletter.issues.model import Issue, issue_from_json, issue_to_json
 from newsletter.issues.search.index import Indexed, index_words
 from newsletter.issues.search.query import words_of
 from newsletter.issues.store import find_issue
+from newsletter.issues.translation_files import translation_from_issue
 from newsletter.issues.translations import (
     language_conditions,
-    translation_from_issue,
     with_translation,
 )
 from newsletter.mailings.approvals.readying import ready_draft
@@ -250,7 +250,7 @@ def _correct(stage: Stage, original: str, tag: str, words: str) -> None:
     with transaction(stage.engine) as session:
         issue = draft.issue
         translation = translation_from_issue(issue, replace(_in(tag), title=words), tag)
-        draft = replace_translation(session, draft, translation)
+        draft = replace_translation(session, draft, translation, author="葵")
         ready_draft(session, COMMAND_LINE, draft, Settings(_env_file=None))
     take_effect(stage)
 
@@ -373,7 +373,7 @@ def test_a_step_of_a_series_reaches_each_reader_in_their_language(engine: Engine
         draft = get_draft(session, stage.newsletter_id, step.draft_id or 0)
         draft = save_draft(session, draft, _read(TOWN), author="editor")
         english = translation_from_issue(draft.issue, _in("en"), "en")
-        replace_translation(session, draft, english)
+        replace_translation(session, draft, english, author="葵")
         newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
         settings = Settings(_env_file=None)
         activate(session, COMMAND_LINE, newsletter, series, settings, revision=None)

@@ -24,7 +24,8 @@ from newsletter.database.tables import (
 from newsletter.database.vocabulary import Frequency, MailingKind
 from newsletter.issues.sources.reading import ReadIssue, read_issue
 from newsletter.issues.store import find_issue, save_issue
-from newsletter.issues.translations import translation_from_issue, with_translation
+from newsletter.issues.translation_files import translation_from_issue
+from newsletter.issues.translations import with_translation
 from newsletter.mailings.digests.opening import DigestSetting, open_due_digests
 from newsletter.mailings.digests.rules import DigestTerms, set_digest
 from newsletter.mailings.ledger.dispatch import unplanned_mailings

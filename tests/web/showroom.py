@@ -44,8 +44,9 @@ from newsletter.database.vocabulary import (
 from newsletter.feedback.log import log_events, mail_event
 from newsletter.i18n.language import Language
 from newsletter.issues.drafts.duplicating import start_from
-from newsletter.issues.drafts.translating import add_translation
+from newsletter.issues.drafts.translating import UnitFields, add_translation, save_units
 from newsletter.issues.model import issue_from_json
+from newsletter.issues.translation_units import units_of
 from newsletter.mailbox.store import MailboxStore
 from newsletter.mailings.planning.links import DeliveryLinks
 from newsletter.mailings.planning.planning import plan_mailing
@@ -144,6 +145,8 @@ def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
             content = issue_from_json(issue.content)
             draft = start_from(session, stage.newsletter_id, content, author="葵")
             draft, _tag = add_translation(session, draft, "en")
+            title = UnitFields(source=units_of(draft.issue)[0].source, text="Town news")
+            save_units(session, draft, "en", [title], author="Kate")
             links = DeliveryLinks.of("", signer, ref).slots(name="", address=address)
             places[language] = {
                 "mailing": str(mailing),

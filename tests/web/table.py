@@ -112,6 +112,9 @@ SIGNED_IN_PAGES = {
     "/newsletters/{newsletter}/drafts/{number}/history": [f"{_DRAFT}/history"],
     "/newsletters/{newsletter}/drafts/{number}/translations": [f"{_DRAFT}/translations"],
     "/newsletters/{newsletter}/drafts/{number}/translations/{tag}": [f"{_DRAFT}/translations/en"],
+    "/newsletters/{newsletter}/drafts/{number}/translations/{tag}/history": [
+        f"{_DRAFT}/translations/en/history?at=1"
+    ],
     "/newsletters/{newsletter}/issues/{issue_id}/send": [f"{_ISSUE}/send"],
     "/newsletters/{newsletter}/issues/{issue_id}/send/review": [f"{_ISSUE}/send/review"],
     "/newsletters/{newsletter}/issues/{issue_id}/send/confirm": [f"{_ISSUE}/send/confirm"],

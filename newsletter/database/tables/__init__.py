@@ -11,7 +11,12 @@ from newsletter.database.tables.accounts import (
 )
 from newsletter.database.tables.base import Base
 from newsletter.database.tables.digests import DigestEntryRow, DigestRow, DigestRuleRow
-from newsletter.database.tables.drafts import DraftRevisionRow, DraftRow, LinkCheckRow
+from newsletter.database.tables.drafts import (
+    DraftRevisionRow,
+    DraftRow,
+    LinkCheckRow,
+    TranslationRevisionRow,
+)
 from newsletter.database.tables.feedback import (
     BounceDecisionRow,
     BounceRow,
@@ -187,6 +192,7 @@ __all__ = [
     "TemplateRow",
     "TemplateVersionRow",
     "TestGroupRow",
+    "TranslationRevisionRow",
     "UnknownJournalRow",
     "UnsubscribeEventRow",
     "WorkerHeartbeatRow",

@@ -70,6 +70,27 @@ class DraftRevisionRow(Base):
     saved_at: Mapped[Instant] = mapped_column(default=now)
 
 
+class TranslationRevisionRow(Base):
+    """A translation of a draft as it was; what one author saves within minutes is one revision.
+
+    Attributes:
+        began_at: When the first of the saves that this revision stands for was made.
+    """
+
+    __tablename__ = "translation_revision"
+
+    draft_id: Mapped[int] = mapped_column(
+        BigId, ForeignKey("draft.id", ondelete="CASCADE"), primary_key=True
+    )
+    language: Mapped[str] = mapped_column(String(64), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[RevisionKind] = mapped_column(Vocabulary(RevisionKind))
+    content: Mapped[JsonObject]
+    author: Mapped[str] = mapped_column(String(320))
+    began_at: Mapped[Instant] = mapped_column(default=now)
+    saved_at: Mapped[Instant] = mapped_column(default=now)
+
+
 class LinkCheckRow(Base):
     """A draft's links, opened for real because an editor asked for it.
 

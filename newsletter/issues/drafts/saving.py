@@ -15,6 +15,7 @@ from newsletter.database.tables import (
     IssueRow,
     LinkCheckRow,
     MailingRow,
+    TranslationRevisionRow,
 )
 from newsletter.database.types import JsonObject, now
 from newsletter.database.vocabulary import Archived, ContentUser, RevisionKind
@@ -34,7 +35,7 @@ from newsletter.issues.step_drafts import is_of_series, series_of_draft
 from newsletter.issues.store import default_slug, find_issue, save_issue
 
 #: Saves that an editor's page makes by itself within this time are one revision.
-_ONE_SITTING = timedelta(minutes=5)
+ONE_SITTING = timedelta(minutes=5)
 #: Of drafts that were never sent, so many of the newest are looked at for what is due.
 _MOST_OPEN = 200
 
@@ -312,7 +313,7 @@ def _keep_revision(session: Session, row: DraftRow, kind: RevisionKind) -> None:
         last is not None
         and last.kind is kind is RevisionKind.AUTOSAVED
         and last.author == row.author
-        and began - last.began_at < _ONE_SITTING
+        and began - last.began_at < ONE_SITTING
     ):
         began = last.began_at
         session.delete(last)
@@ -547,6 +548,9 @@ def delete_draft(session: Session, draft: Draft) -> None:
 def remove_draft(session: Session, draft: Draft) -> None:
     """Remove a draft with its history."""
     session.execute(delete(DraftRevisionRow).where(DraftRevisionRow.draft_id == draft.id))
+    session.execute(
+        delete(TranslationRevisionRow).where(TranslationRevisionRow.draft_id == draft.id)
+    )
     session.execute(delete(LinkCheckRow).where(LinkCheckRow.draft_id == draft.id))
     session.execute(delete(DraftRow).where(DraftRow.id == draft.id))
     forget_uses(session, ContentUser.DRAFT, draft.id)

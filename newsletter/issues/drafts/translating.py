@@ -13,29 +13,36 @@ from hashlib import sha256
 
 from sqlalchemy.orm import Session
 
+from newsletter.database.vocabulary import RevisionKind
 from newsletter.errors import ConflictError, ContentError, Place
 from newsletter.i18n.language import read_language
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.saving import Draft, keep_translations, lock_draft
+from newsletter.issues.drafts.translation_history import keep_translation_revision
 from newsletter.issues.markdown.reader import read_body
 from newsletter.issues.markdown.writer import blocks_to_markdown
 from newsletter.issues.model import (
     Block,
     Issue,
-    Link,
     TranslatedUnit,
     Translation,
     blocks_to_json,
 )
+from newsletter.issues.sources.editor_json import read_blocks
 from newsletter.issues.sources.form import LinkFields, read_link
 from newsletter.issues.sources.normalise import without_controls
+from newsletter.issues.translation_fields import block_with, fields_of_block
+from newsletter.issues.translation_units import (
+    TranslationUnit,
+    demand_same_readers,
+    joined_unit,
+    translated_unit,
+)
 from newsletter.issues.translations import (
     MOST_TRANSLATIONS,
     UnitState,
     UnitStatus,
-    demand_same_readers,
     find_translation,
-    translated_unit,
     unit_statuses,
     with_translation,
 )
@@ -49,15 +56,21 @@ class UnitFields:
         source: The digest of the original that they saw.
         seen: The fingerprint of the translation that they saw; see `fingerprint`.
         body: Markdown.
+        blocks: JSON, as the editor's script writes it; it takes the place of the Markdown.
+        values: What stands in each field of a block that has its words in such.
         confirmed: Whether what was said of an earlier original still holds.
+        joined: Whether it is said with the unit before.
     """
 
     source: str
     seen: str = ""
     text: str = ""
     body: str = ""
+    blocks: str = ""
+    values: tuple[tuple[str, str], ...] = ()
     links: tuple[LinkFields, ...] = ()
     confirmed: bool = False
+    joined: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,16 +88,28 @@ class SavedUnits:
 
 
 def fields_of(status: UnitStatus) -> UnitFields:
-    """Return what the form of a unit shows."""
-    translated = status.translated
+    """Return what the form of a unit shows; addresses are the original's until others are given."""
+    unit, said = status.unit, status.translated
+    own = fields_of_block(unit.block)
+    body = said.body if said else ()
+    values: dict[str, str] = {}
+    if own:
+        same = bool(body) and type(body[0]) is type(unit.block)
+        theirs = {field.name: field.text for field in fields_of_block(body[0])} if same else {}
+        values = {
+            field.name: theirs.get(field.name, field.text if field.is_address else "")
+            for field in own
+        }
     return UnitFields(
-        source=status.unit.source,
-        seen=fingerprint(translated),
-        text=translated.text if translated else "",
-        body=blocks_to_markdown(translated.body) if translated else "",
-        links=tuple(LinkFields(url=each.url, label=each.label) for each in translated.links)
-        if translated and translated.links
-        else tuple(LinkFields(url=each.url) for each in status.unit.links),
+        source=unit.source,
+        seen=fingerprint(said),
+        text=said.text if said else "",
+        body="" if values else blocks_to_markdown(body),
+        values=tuple(values.items()),
+        links=tuple(LinkFields(url=each.url, label=each.label) for each in said.links)
+        if said and said.links
+        else tuple(LinkFields(url=each.url) for each in unit.links),
+        joined=bool(said and said.joined),
     )
 
 
@@ -94,6 +119,8 @@ def fingerprint(translated: TranslatedUnit | None) -> str:
         return ""
     links = [[each.url, each.label] for each in translated.links]
     content = [translated.source, translated.text, blocks_to_json(translated.body), links]
+    if translated.joined:
+        content.append("joined")
     return sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()[:16]
 
 
@@ -145,7 +172,14 @@ def remove_translation(session: Session, draft: Draft, tag: str) -> Draft:
     return keep_translations(session, draft, left)
 
 
-def replace_translation(session: Session, draft: Draft, translation: Translation) -> Draft:
+def replace_translation(
+    session: Session,
+    draft: Draft,
+    translation: Translation,
+    *,
+    author: str,
+    kind: RevisionKind = RevisionKind.IMPORTED,
+) -> Draft:
     """Put a translation in place of what was written in its language.
 
     Raises:
@@ -153,10 +187,19 @@ def replace_translation(session: Session, draft: Draft, translation: Translation
     """
     draft = lock_draft(session, draft)
     changed = with_translation(draft.issue, translation)
+    keep_translation_revision(session, draft.id, translation, author=author, kind=kind)
     return keep_translations(session, draft, changed.translations)
 
 
-def save_units(session: Session, draft: Draft, tag: str, typed: Iterable[UnitFields]) -> SavedUnits:
+def save_units(
+    session: Session,
+    draft: Draft,
+    tag: str,
+    typed: Iterable[UnitFields],
+    *,
+    author: str,
+    kind: RevisionKind = RevisionKind.SAVED,
+) -> SavedUnits:
     """Save what a translator typed; a unit with a fault stays as it was, the others are saved.
 
     Raises:
@@ -177,13 +220,15 @@ def save_units(session: Session, draft: Draft, tag: str, typed: Iterable[UnitFie
             faults[fields.source] = error
     if changes:
         issue = _with_units(draft.issue, tag, statuses, changes)
+        translation = find_translation(issue, tag) or Translation(language=tag)
+        keep_translation_revision(session, draft.id, translation, author=author, kind=kind)
         draft = keep_translations(session, draft, issue.translations)
     return SavedUnits(draft=draft, saved=len(changes), faults=faults)
 
 
 def _demand_untouched(fields: UnitFields) -> None:
     """Refuse words for a unit whose original says something else, or is gone, since it was seen."""
-    if fields.text.strip() or fields.body.strip():
+    if fields.text.strip() or fields.body.strip() or fields.blocks not in {"", "[]"}:
         raise ConflictError(
             msg("The original of this part was changed in the meantime."),
             remedy=msg("Compare it with your translation, then save again."),
@@ -192,42 +237,73 @@ def _demand_untouched(fields: UnitFields) -> None:
 
 def _read(fields: UnitFields, status: UnitStatus) -> TranslatedUnit | None:
     """Return what a unit says now; what it said where nothing was typed."""
-    before = status.translated
-    shown = fields_of(status)
+    before, unit, shown = status.translated, status.unit, fields_of(status)
     is_typed = _typed(fields) != _typed(shown)
-    if not is_typed and not (fields.confirmed and status.state is UnitState.CHANGED):
+    confirmed = fields.confirmed and status.state is UnitState.CHANGED
+    if not is_typed and not confirmed:
         return before
-    if is_typed and fields.seen != shown.seen:
+    now = None if fields.joined else _read_words(fields, unit)
+    if fields.joined:
+        now = joined_unit(unit)
+        if not unit.is_said_by(now):
+            demand_same_readers(unit, ())
+    said = before and replace(before, source=unit.source, original=unit.markdown)
+    if now == said and not confirmed:
+        return before
+    if is_typed and now != said and fields.seen != shown.seen:
         raise ConflictError(
-            msg("Somebody else translated this part in the meantime: {text}", text=_short(shown)),
+            msg("Somebody else translated this part in the meantime."),
             remedy=msg("Compare both, then save yours again or take theirs over."),
         )
-    body, links = _read_words(fields)
+    return now
+
+
+def _typed(fields: UnitFields) -> tuple[object, ...]:
+    """Return what stands in the fields; what the editor holds has to be read to be compared."""
+    links = [(link.url.strip(), link.label.strip()) for link in fields.links]
+    return (
+        fields.text.strip(),
+        fields.blocks or fields.body.strip(),
+        [(name, text.strip()) for name, text in fields.values if text.strip()],
+        [each for each in links if any(each)],
+        fields.joined,
+    )
+
+
+def _read_words(fields: UnitFields, unit: TranslationUnit) -> TranslatedUnit | None:
+    """Return what was typed for a unit; None for nothing.
+
+    Raises:
+        ContentError: It cannot be read, or is for other readers than the original.
+    """
     text = " ".join(without_controls(fields.text).split("\n")).strip()
-    if "\n" in status.unit.text:
+    if "\n" in unit.text:
         lines = (line.strip() for line in without_controls(fields.text).split("\n"))
         text = "\n".join(filter(None, lines))
-    if not text and not body and not any(link.label for link in links):
+    body = _read_body(fields, unit)
+    typed = (link for link in fields.links if link.url.strip() or link.label.strip())
+    links = tuple(map(read_link, typed))
+    if unit.has_words and not text and not body and not any(link.label for link in links):
+        return None
+    if not unit.has_words and (body, links) == (unit.body, unit.links):
         return None
     if body:
-        demand_same_readers(status.unit, body)
-    return translated_unit(status.unit, text=text, body=body, links=links)
+        demand_same_readers(unit, body)
+    return translated_unit(unit, text=text, body=body, links=links)
 
 
-def _typed(fields: UnitFields) -> tuple[str, str, list[tuple[str, str]]]:
-    links = [(link.url.strip(), link.label.strip()) for link in fields.links]
-    return fields.text.strip(), fields.body.strip(), [each for each in links if any(each)]
-
-
-def _short(fields: UnitFields) -> str:
-    words = " ".join(f"{fields.text} {fields.body}".split())
-    return words if len(words) <= 200 else f"{words[:200]}…"  # noqa: PLR2004 - letters of a notice
-
-
-def _read_words(fields: UnitFields) -> tuple[tuple[Block, ...], tuple[Link, ...]]:
-    body = read_body(without_controls(fields.body), source="translation")
-    links = (read_link(link) for link in fields.links if link.url.strip() or link.label.strip())
-    return body, tuple(links)
+def _read_body(fields: UnitFields, unit: TranslationUnit) -> tuple[Block, ...]:
+    own = {field.name: field for field in fields_of_block(unit.block)}
+    if unit.block is not None and own:
+        values = {name: without_controls(text) for name, text in fields.values if name in own}
+        words = [values.get(name, "") for name, field in own.items() if not field.is_address]
+        if words and not any(each.strip() for each in words):
+            return ()
+        block = block_with(unit.block, values)
+        return read_body(blocks_to_markdown((block,)), source="translation")
+    if fields.blocks:
+        return read_blocks(fields.blocks)
+    return read_body(without_controls(fields.body), source="translation")
 
 
 def _with_units(
@@ -247,6 +323,15 @@ def _with_units(
     return with_translation(issue, replace(translation, units=units))
 
 
-def count_done(statuses: Sequence[UnitStatus]) -> int:
-    """Return how many units are translated as they are now."""
-    return sum(each.state is UnitState.DONE for each in statuses)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """How many of the parts that have words are translated as they are now."""
+
+    done: int
+    total: int
+
+
+def progress_of(statuses: Sequence[UnitStatus]) -> Progress:
+    """Return how far a translation has come."""
+    states = [each.state for each in statuses if each.unit.has_words]
+    return Progress(done=states.count(UnitState.DONE), total=len(states))

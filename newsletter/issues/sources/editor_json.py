@@ -17,9 +17,9 @@ from pydantic import ValidationError
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
 from newsletter.issues.checks.lines import part_at
-from newsletter.issues.markdown.reader import read_markdown, read_parts
+from newsletter.issues.markdown.reader import read_body, read_markdown, read_parts
 from newsletter.issues.markdown.syntax import MOST_CELLS
-from newsletter.issues.markdown.writer import body_to_markdown, to_markdown
+from newsletter.issues.markdown.writer import blocks_to_markdown, body_to_markdown, to_markdown
 from newsletter.issues.model import (
     Block,
     Chapter,
@@ -28,6 +28,7 @@ from newsletter.issues.model import (
     Section,
     Table,
     ThematicBreak,
+    blocks_from_json,
     issue_from_json,
 )
 from newsletter.issues.sources.normalise import without_controls
@@ -68,6 +69,19 @@ def read_json(text: str, *, template: str = "") -> Issue:
             remedy=msg("Shorten it."),
         )
     return _as_its_markdown(issue, template)
+
+
+def read_blocks(text: str) -> tuple[Block, ...]:
+    """Read blocks from JSON as `blocks_to_json` writes them.
+
+    Raises:
+        ContentError: They are none, or break a rule of Markdown.
+    """
+    try:
+        blocks = blocks_from_json(_plain(json.loads(text)))
+        return read_body(blocks_to_markdown(blocks), source=SOURCE)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(error) from None
 
 
 def _as_its_markdown(issue: Issue, template: str) -> Issue:

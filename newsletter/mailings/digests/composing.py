@@ -30,7 +30,9 @@ from newsletter.issues.model import (
 from newsletter.issues.outline import chapter_anchor, item_anchor, section_anchor
 from newsletter.issues.plain_text import inline_words, split_sentences
 from newsletter.issues.snippets import resolve_snippets
-from newsletter.issues.translations import translated, translation_from_issue
+from newsletter.issues.translation_files import translation_from_issue
+from newsletter.issues.translation_units import said_as_markdown
+from newsletter.issues.translations import translated
 from newsletter.issues.walking import map_within
 
 if TYPE_CHECKING:
@@ -138,8 +140,11 @@ def _tied(original: Issue, said: Issue, tag: str) -> Translation | None:
         translation = translation_from_issue(original, said, tag)
     except ContentError:
         return None
-    # Of a heading that several issues have, the last counts: that of one that is translated.
-    units = sorted(translation.units, key=lambda unit: unit.text.strip() != unit.original.strip())
+    # Of what several issues say, the last counts: that of one that is translated.
+    units = sorted(
+        translation.units,
+        key=lambda unit: said_as_markdown(unit).strip() != unit.original.strip(),
+    )
     return replace(translation, units=tuple(units))
 
 

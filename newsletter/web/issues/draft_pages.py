@@ -21,6 +21,7 @@ from newsletter.errors import (
     NotFoundError,
     TemplateError,
 )
+from newsletter.i18n.language import Language
 from newsletter.issues.checks.findings import Severity
 from newsletter.issues.conditions import everything, select_parts
 from newsletter.issues.corrections import written_correction
@@ -226,13 +227,7 @@ class DraftPages:
             snippets=snippets,
             library=library,
             surface=_surface(row, draft, self._settings.templates_dir),
-            merge_fields=[
-                *(
-                    (name, kind.label.in_language(visit.language))
-                    for name, kind in MERGE_FIELDS.items()
-                ),
-                *((each.key, each.label(visit.language)) for each in map(field_of_row, row.fields)),
-            ],
+            merge_fields=merge_fields_of(row, visit.language),
             settings_url=settings_path(visit),
             shown=show_to_reader(rendered, shown_as.reader, dark=False) if rendered else None,
             panel_first=_first_part(beside["standing"], proof),
@@ -322,6 +317,13 @@ class DraftPages:
             base_template=conflict.base.template,
             **values,
         )
+
+
+def merge_fields_of(newsletter: Newsletter, language: Language) -> list[tuple[str, str]]:
+    """Return what a reader can be addressed with, by name, with what it is called."""
+    named = [(name, kind.label.in_language(language)) for name, kind in MERGE_FIELDS.items()]
+    own = map(field_of_row, newsletter.fields)
+    return [*named, *((each.key, each.label(language)) for each in own)]
 
 
 def _surface(newsletter: Newsletter, draft: Draft, folder: Path) -> dict[str, Any]:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Annotated
 
-from fastapi import Depends, File, Form, HTTPException, Request, UploadFile
-from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from fastapi import File, Form, Request, UploadFile
+from fastapi.responses import (
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+)
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
+from newsletter.database.vocabulary import RevisionKind
 from newsletter.errors import (
     ConflictError,
     ContentError,
@@ -19,21 +25,19 @@ from newsletter.errors import (
     NotFoundError,
     TemplateError,
 )
-from newsletter.i18n.language import SUGGESTED_LANGUAGES
+from newsletter.i18n.language import offered_languages, own_language_name
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.saving import Draft, get_draft
-from newsletter.issues.drafts.translating import UnitFields, count_done, fields_of, save_units
-from newsletter.issues.markdown.writer import blocks_to_markdown, to_markdown
-from newsletter.issues.sources.form import LinkFields
+from newsletter.issues.drafts.translating import SavedUnits, UnitFields, progress_of, save_units
+from newsletter.issues.drafts.translation_history import (
+    changes_between,
+    get_translation_revision,
+    list_translation_revisions,
+)
+from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.sources.reading import LARGEST_ISSUE, ReadIssue, read_issue
 from newsletter.issues.step_drafts import as_sent
-from newsletter.issues.translations import (
-    UnitState,
-    UnitStatus,
-    find_translation,
-    translated,
-    unit_statuses,
-)
+from newsletter.issues.translations import find_translation, translated, unit_statuses
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.planning.languages import count_languages
 from newsletter.mailings.planning.shown_as import sample_reader
@@ -41,88 +45,18 @@ from newsletter.newsletters.issue_actions import (
     add_translation,
     import_translation,
     remove_translation,
+    restore_translation,
 )
 from newsletter.newsletters.publications import mail_languages
 from newsletter.rendering.render import render_issue
 from newsletter.web.access import EditorVisit, Visit, newsletter_of, own, settings_path
-from newsletter.web.issues.draft_pages import DraftPages
+from newsletter.web.issues.draft_pages import DraftPages, merge_fields_of
 from newsletter.web.issues.proof import in_frame, mail_frame
-from newsletter.web.issues.submission import WRITTEN_OCTETS
+from newsletter.web.issues.translation_view import UnitsForm, view_parts
 from newsletter.web.pages import Pages
-from newsletter.web.routing import BodyLimit, Router, up_to
+from newsletter.web.routing import Router, up_to
 
-_MAX_FIELDS = 20_000
-_LONGEST = WRITTEN_OCTETS // 3
 _Short = Annotated[str, Form(max_length=80)]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class UnitView:
-    """A unit as its row shows it; ``fault`` is what is wrong with what was typed."""
-
-    status: UnitStatus
-    fields: UnitFields
-    fault: NewsletterError | None = None
-
-    @property
-    def original_body(self) -> str:
-        """The body of the original as Markdown."""
-        return blocks_to_markdown(self.status.unit.body)
-
-    @property
-    def has_body(self) -> bool:
-        """Whether there is a body to translate."""
-        return bool(self.status.unit.body)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TypedUnits:
-    """A submitted form of units."""
-
-    units: tuple[UnitFields, ...]
-
-
-async def read_units(
-    request: Request, _bound: Annotated[None, Depends(BodyLimit(WRITTEN_OCTETS))]
-) -> TypedUnits:
-    """Read a submitted form; ``unit`` begins a unit, and what follows belongs to it."""
-    form = await request.form(max_fields=_MAX_FIELDS, max_part_size=_LONGEST)
-    fields = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
-    if sum(len(value) for _, value in fields) > _LONGEST:
-        raise HTTPException(413, f"The text has more than {_LONGEST:,} characters.")
-    return TypedUnits(units=tuple(_units_of_fields(fields)))
-
-
-def _units_of_fields(fields: Iterable[tuple[str, str]]) -> list[UnitFields]:
-    units: list[UnitFields] = []
-    for name, value in fields:
-        text = value.replace("\r\n", "\n").replace("\r", "\n")
-        if name == "unit":
-            units.append(UnitFields(source=text))
-            continue
-        if not units:
-            continue
-        unit = units[-1]
-        match name:
-            case "seen":
-                units[-1] = replace(unit, seen=text)
-            case "text":
-                units[-1] = replace(unit, text=text)
-            case "body":
-                units[-1] = replace(unit, body=text)
-            case "confirmed":
-                units[-1] = replace(unit, confirmed=True)
-            case "link":
-                units[-1] = replace(unit, links=(*unit.links, LinkFields(url=text)))
-            case "label" if unit.links:
-                last = LinkFields(url=unit.links[-1].url, label=text)
-                units[-1] = replace(unit, links=(*unit.links[:-1], last))
-            case _:
-                pass
-    return units
-
-
-UnitsForm = Annotated[TypedUnits, Depends(read_units)]
 
 
 class TranslationPages:
@@ -132,7 +66,12 @@ class TranslationPages:
         self._engine, self._pages = engine, pages
 
     def show_languages(
-        self, number: int, visit: Visit, request: Request, error: NewsletterError | None = None
+        self,
+        number: int,
+        visit: Visit,
+        request: Request,
+        error: NewsletterError | None = None,
+        typed: str = "",
     ) -> HTMLResponse:
         """Show the languages of a draft."""
         with reading(self._engine) as session:
@@ -141,7 +80,8 @@ class TranslationPages:
             issue = draft.issue
             tags = [each.language for each in issue.translations]
             people = count_languages(session, row, issue, tags)
-        statuses = {tag: unit_statuses(issue, tag) for tag in tags}
+            saved = {tag: list_translation_revisions(session, draft, tag) for tag in tags}
+        offered = [each for each in offered_languages(row.languages) if each not in tags]
         return self._pages.show_to(
             visit,
             request,
@@ -152,18 +92,16 @@ class TranslationPages:
             translations=[
                 {
                     "tag": tag,
-                    "done": count_done(statuses[tag]),
-                    "total": len(statuses[tag]),
+                    "progress": progress_of(unit_statuses(issue, tag)),
                     "people": people[tag],
                     "offered": tag in mail_languages(row),
+                    "saved": saved[tag][0] if saved[tag] else None,
                 }
                 for tag in tags
             ],
-            suggested=[
-                each
-                for each in dict.fromkeys((*row.languages, *SUGGESTED_LANGUAGES))
-                if each not in {*tags, issue.tag}
-            ],
+            languages_offered=[each for each in offered if each != issue.tag],
+            own_name=own_language_name,
+            typed=typed,
             settings_url=settings_path(visit),
             error=error,
         )
@@ -183,9 +121,12 @@ class TranslationPages:
         statuses = unit_statuses(draft.issue, tag)
         with reading(self._engine) as session:
             row = newsletter_of(session, visit)
+            revisions = list_translation_revisions(session, draft, tag)
         faults = faults or {}
         kept = {each.source: each for each in typed if each.source in faults or error}
         known = {each.unit.source for each in statuses}
+        parts = view_parts(draft.issue, statuses, kept, faults)
+        progress = progress_of(statuses)
         return self._pages.show_to(
             visit,
             request,
@@ -194,13 +135,84 @@ class TranslationPages:
             newsletter=row,
             draft=draft,
             tag=tag,
-            units=[_view(each, kept, faults) for each in statuses],
+            parts=parts,
+            texts={
+                unit.key: {"original": unit.original_json, "said": unit.said_json}
+                for part in parts
+                for unit in part.units
+                if unit.has_text
+            },
             lost=[each for source, each in kept.items() if source not in known],
-            done=count_done(statuses),
-            states=UnitState,
+            progress=progress,
+            last=revisions[0] if revisions else None,
+            merge_fields=merge_fields_of(row, visit.language),
+            segments=[],
             error=error,
             faults=len(faults),
             notice=request.query_params.get("done", ""),
+        )
+
+    def answer(
+        self, saved: SavedUnits, tag: str, source: str, visit: Visit, request: Request
+    ) -> JSONResponse:
+        """Tell the page's script what became of one unit that it saved."""
+        statuses = unit_statuses(saved.draft.issue, tag)
+        with reading(self._engine) as session:
+            revisions = list_translation_revisions(session, saved.draft, tag)
+        parts = view_parts(saved.draft.issue, statuses, {}, saved.faults)
+        progress = progress_of(statuses)
+        units = (unit for part in parts for unit in part.units)
+        unit = next((each for each in units if each.status.unit.source == source), None)
+        shown = self._pages.show_to(
+            visit,
+            request,
+            "issues/unit_saved.html",
+            unit=unit,
+            tag=tag,
+            fault=saved.faults.get(source),
+            last=revisions[0] if revisions else None,
+        )
+        return JSONResponse(
+            {
+                "state": unit.status.state.value if unit else "",
+                "seen": unit.fields.seen if unit else "",
+                "done": progress.done,
+                "total": progress.total,
+                "fault": bool(saved.faults),
+                "words": bytes(shown.body).decode(),
+            },
+            status_code=422 if saved.faults else 200,
+        )
+
+    def show_history(
+        self, number: int, tag: str, at: int | None, visit: Visit, request: Request
+    ) -> HTMLResponse:
+        """Show who changed which parts of a translation when."""
+        with reading(self._engine) as session:
+            row = newsletter_of(session, visit)
+            draft = get_draft(session, row.id, number)
+            if find_translation(draft.issue, tag) is None:
+                raise NotFoundError(msg("There is no such translation."))
+            revisions = list_translation_revisions(session, draft, tag)
+            chosen = next((each for each in revisions if each.number == at), None)
+            changes = (
+                changes_between(
+                    get_translation_revision(session, draft, tag, chosen.number - 1),
+                    get_translation_revision(session, draft, tag, chosen.number),
+                )
+                if chosen
+                else ()
+            )
+        return self._pages.show_to(
+            visit,
+            request,
+            "issues/translation_history.html",
+            newsletter=row,
+            draft=draft,
+            tag=tag,
+            revisions=revisions,
+            chosen=chosen,
+            changes=changes,
         )
 
 
@@ -215,14 +227,19 @@ def translations_router(engine: Engine, pages: Pages, drafts: DraftPages) -> Rou
 
     @router.post("", response_model=None)
     def add(
-        newsletter: str, number: int, visit: EditorVisit, request: Request, language: _Short = ""
+        newsletter: str,
+        number: int,
+        visit: EditorVisit,
+        request: Request,
+        language: _Short = "",
+        other: _Short = "",
     ) -> Response:
         try:
             with transaction(engine) as session:
                 draft = get_draft(session, own(visit), number)
-                _draft, tag = add_translation(session, visit.actor, draft, language)
+                _draft, tag = add_translation(session, visit.actor, draft, other or language)
         except (ContentError, ConflictError) as error:
-            return shown.show_languages(number, visit, request, error)
+            return shown.show_languages(number, visit, request, error, other)
         return RedirectResponse(_path(newsletter, number, tag), status_code=303)
 
     @router.get("/{tag}")
@@ -230,28 +247,6 @@ def translations_router(engine: Engine, pages: Pages, drafts: DraftPages) -> Rou
         with reading(engine) as session:
             draft = _with_translation(session, visit, number, tag)
         return shown.show(draft, tag, visit, request)
-
-    @router.post("/{tag}", response_model=None)
-    def save(
-        newsletter: str,
-        number: int,
-        tag: str,
-        visit: EditorVisit,
-        request: Request,
-        typed: UnitsForm,
-    ) -> Response:
-        with reading(engine) as session:
-            draft = _with_translation(session, visit, number, tag)
-        try:
-            with transaction(engine) as session:
-                saved = save_units(session, draft, tag, typed.units)
-        except ConflictError as error:
-            return shown.show(draft, tag, visit, request, typed=typed.units, error=error)
-        if saved.faults:
-            return shown.show(
-                saved.draft, tag, visit, request, typed=typed.units, faults=saved.faults
-            )
-        return RedirectResponse(f"{_path(newsletter, number, tag)}?done=saved", status_code=303)
 
     @router.get("/{tag}/mail")
     def mail(number: int, tag: str, visit: EditorVisit) -> HTMLResponse:
@@ -273,8 +268,68 @@ def translations_router(engine: Engine, pages: Pages, drafts: DraftPages) -> Rou
             return in_frame("", drafts.site)
         return mail_frame(rendered, sample_reader(rendered.language), site=drafts.site)
 
+    _add_saving(router, engine, shown)
     _add_files(router, engine, shown)
+    _add_history(router, engine, shown)
     return router
+
+
+def _add_saving(router: Router, engine: Engine, shown: TranslationPages) -> None:
+    """Add the route by which a translation is saved: all of its page, or one unit by a script."""
+
+    @router.post("/{tag}", response_model=None)
+    def save(
+        newsletter: str,
+        number: int,
+        tag: str,
+        visit: EditorVisit,
+        request: Request,
+        typed: UnitsForm,
+    ) -> Response:
+        with reading(engine) as session:
+            draft = _with_translation(session, visit, number, tag)
+        kind = RevisionKind.AUTOSAVED if typed.alone else RevisionKind.SAVED
+        try:
+            with transaction(engine) as session:
+                saved = save_units(
+                    session, draft, tag, typed.units, author=visit.actor.name, kind=kind
+                )
+        except ConflictError as error:
+            if typed.alone:
+                faults = {each.source: error for each in typed.units}
+                saved = SavedUnits(draft=draft, faults=faults)
+            else:
+                return shown.show(draft, tag, visit, request, typed=typed.units, error=error)
+        if typed.alone and typed.units:
+            return shown.answer(saved, tag, typed.units[0].source, visit, request)
+        if saved.faults:
+            return shown.show(
+                saved.draft, tag, visit, request, typed=typed.units, faults=saved.faults
+            )
+        return RedirectResponse(f"{_path(newsletter, number, tag)}?done=saved", status_code=303)
+
+
+def _add_history(router: Router, engine: Engine, shown: TranslationPages) -> None:
+    """Add the routes by which one sees what was said earlier, and brings it back."""
+
+    @router.get("/{tag}/history")
+    def history(
+        number: int, tag: str, visit: EditorVisit, request: Request, at: int | None = None
+    ) -> HTMLResponse:
+        return shown.show_history(number, tag, at, visit, request)
+
+    @router.post("/{tag}/restore", response_model=None)
+    def restore(
+        newsletter: str,
+        number: int,
+        tag: str,
+        visit: EditorVisit,
+        at: Annotated[int, Form(ge=1)] = 1,
+    ) -> Response:
+        with transaction(engine) as session:
+            draft = _with_translation(session, visit, number, tag)
+            restore_translation(session, visit.actor, draft, tag, at)
+        return RedirectResponse(f"{_path(newsletter, number, tag)}?done=restored", status_code=303)
 
 
 def _add_files(router: Router, engine: Engine, shown: TranslationPages) -> None:
@@ -328,17 +383,6 @@ def _with_translation(session: Session, visit: Visit, number: int, tag: str) -> 
     if find_translation(draft.issue, tag) is None:
         raise NotFoundError(msg("There is no such translation."))
     return draft
-
-
-def _view(
-    status: UnitStatus, typed: Mapping[str, UnitFields], faults: Mapping[str, NewsletterError]
-) -> UnitView:
-    source = status.unit.source
-    fields = fields_of(status)
-    if (kept := typed.get(source)) is not None:
-        # Saved once more, it replaces what was seen beside the fault.
-        fields = replace(kept, seen=fields.seen)
-    return UnitView(status=status, fields=fields, fault=faults.get(source))
 
 
 def _path(newsletter: str, number: int, tag: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from urllib.parse import urlencode
 
@@ -13,8 +14,18 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import DraftRow
 from newsletter.database.vocabulary import Role
 from newsletter.issues.drafts.saving import create_draft, get_draft, save_draft
+from newsletter.issues.drafts.translating import fields_of
 from newsletter.issues.markdown.reader import read_markdown
-from newsletter.issues.model import Issue, issue_from_json
+from newsletter.issues.model import (
+    Button,
+    Event,
+    Issue,
+    Picture,
+    Text,
+    blocks_to_json,
+    issue_from_json,
+)
+from newsletter.issues.translation_units import units_of
 from newsletter.issues.translations import language_conditions, translated, unit_statuses
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of
@@ -50,33 +61,35 @@ def _issue(stage: Stage) -> Issue:
 
 def _add(editor: Client, here: str, language: str) -> Response:
     page = editor.get(f"{here}/translations")
-    data = {"csrf": csrf_of(page.text), "language": language}
+    data = {"csrf": csrf_of(page.text), "other": language}
     return editor.post(f"{here}/translations", data=data)
 
 
-def _save(editor: Client, here: str, page: str, words: dict[str, tuple[str, str]]) -> Response:
-    """Submit the form of a page with headings and bodies by the originals' headings."""
+def _save(editor: Client, here: str, page: str, words: dict[str, str], tag: str = "en") -> Response:
+    """Submit the form of a page with words for each part, by what its original says."""
     body = [("csrf", csrf_of(page))]
-    for section in page.split('<section class="unit"')[1:]:
+    for section in page.split('<div class="unit"')[1:]:
         hidden = dict(re.findall(r'name="(unit|seen)" value="([^"]*)"', section))
-        found = re.search(r'data-of="text">([^<]*)<', section)
-        heading = found[1] if found else ""
-        text, words_of = words.get(heading, ("", ""))
-        body += [("unit", hidden["unit"]), ("seen", hidden["seen"]), ("text", text)]
-        body.append(("body", words_of))
-        for link in re.findall(r'name="link" value="([^"]*)"', section):
-            body += [("link", link), ("label", "details" if text else "")]
+        body += [("unit", hidden["unit"]), ("seen", hidden["seen"])]
+        for name, text in re.findall(r'data-of="([^"]+)">([^<]*)<', section):
+            body.append((name, text if name == "link" else words.get(text, "")))
+    # As in the form, the address of a link stands before its words.
+    for at, (name, _text) in enumerate(body[:-1]):
+        if name == "label" and body[at + 1][0] == "link":
+            body[at], body[at + 1] = body[at + 1], body[at]
     return editor.post(
-        f"{here}/translations/en",
+        f"{here}/translations/{tag}",
         content=urlencode(body),
         headers={"Content-Type": "application/x-www-form-urlencoded"},
     )
 
 
 ALL = {
-    "町だより": ("Town news", ""),
-    "催し": ("Events", ""),
-    "子ども祭り": ("Festival", "On the **square**."),
+    "町だより": "Town news",
+    "催し": "Events",
+    "子ども祭り": "Festival",
+    "広場で遊びます。": "On the **square**.",
+    "案内": "details",
 }
 
 
@@ -91,7 +104,7 @@ def test_a_translation_is_added_written_and_shown_as_its_readers_will_see_it(
     saved = _save(editor, here, page, ALL)
 
     assert "The translation is saved." in saved.text
-    assert "3 of 3 parts" in saved.text
+    assert "5 of 5 parts" in saved.text
     issue = _issue(stage)
     assert language_conditions(issue) == ("language en",)
     assert translated(issue, "en").chapters[0].items[0].links[0].label == "details"
@@ -116,7 +129,7 @@ def test_what_the_editor_saves_meanwhile_leaves_the_translation(
         save_draft(session, began, read_markdown(text, source="test")[0], author="葵")
 
     states = [each.state.value for each in unit_statuses(_issue(stage), "en")]
-    assert sorted(states) == ["changed", "done", "done"]
+    assert sorted(states) == ["changed", *["done"] * 4]
 
 
 def test_of_two_translators_the_second_is_shown_what_the_first_wrote(
@@ -127,13 +140,14 @@ def test_of_two_translators_the_second_is_shown_what_the_first_wrote(
     page = editor.get(f"{here}/translations/en").text
     _save(editor, here, page, ALL)
 
-    second = _save(editor, here, page, ALL | {"催し": ("What is on", "")})
+    second = _save(editor, here, page, ALL | {"催し": "What is on"})
 
     assert second.status_code == 422
-    assert "Somebody else translated this part in the meantime: Events" in second.text
+    assert "Somebody else translated this part in the meantime." in second.text
+    assert "Events" in second.text.partition('class="theirs"')[2].partition("</div>")[0]
     assert 'value="What is on"' in second.text
     assert translated(_issue(stage), "en").chapters[0].heading == "Events"
-    again = _save(editor, here, second.text, ALL | {"催し": ("What is on", "")})
+    again = _save(editor, here, second.text, ALL | {"催し": "What is on"})
     assert again.status_code == 200
     assert translated(_issue(stage), "en").chapters[0].heading == "What is on"
 
@@ -145,7 +159,7 @@ def test_a_part_that_cannot_be_read_is_named_and_the_others_are_saved(
     _add(editor, here, "en")
     page = editor.get(f"{here}/translations/en").text
 
-    refused = _save(editor, here, page, ALL | {"子ども祭り": ("Festival", "# Not here")})
+    refused = _save(editor, here, page, ALL | {"広場で遊びます。": "# Not here"})
 
     assert refused.status_code == 422
     assert "There is a heading inside the text." in refused.text
@@ -171,6 +185,121 @@ def test_a_translation_goes_out_and_comes_back_as_markdown(
     taken = bring(text.replace("町だより", "まちの おしらせ"))
     assert "taken over from the file" in taken.text
     assert translated(_issue(stage), "ja-simple").title == "まちの おしらせ"
+
+
+def test_a_script_saves_one_part_and_is_told_what_somebody_else_wrote(
+    sign_in: SignIn, here: str
+) -> None:
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    _add(editor, here, "en")
+    page = editor.get(f"{here}/translations/en").text
+    source = re.findall(r'name="unit" value="([^"]*)"', page)[0]
+
+    def save(text: str, seen: str) -> Response:
+        data = {"csrf": csrf_of(page), "alone": "1", "unit": source, "seen": seen, "text": text}
+        return editor.post(f"{here}/translations/en", data=data)
+
+    first = save("Town news", "").json()
+    assert (first["state"], first["done"], first["total"]) == ("done", 1, 5)
+    second = save("News of the town", "")
+    assert second.status_code == 422
+    assert "Town news" in second.json()["words"]
+    assert save("News of the town", second.json()["seen"]).json()["state"] == "done"
+
+
+def test_blocks_are_saved_as_the_editor_holds_them(
+    stage: Stage, sign_in: SignIn, here: str
+) -> None:
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    _add(editor, here, "en")
+    page = editor.get(f"{here}/translations/en").text
+    unit = next(each for each in units_of(_issue(stage)) if each.body)
+    blocks = [{"kind": "paragraph", "content": [{"kind": "text", "text": "On the square."}]}]
+    data = {"csrf": csrf_of(page), "alone": "1", "unit": unit.source, "seen": ""}
+
+    def save(value: str) -> Response:
+        return editor.post(f"{here}/translations/en", data=data | {"blocks": value})
+
+    assert save('[{"kind": "paragraph"}]').status_code == 422
+    assert save(json.dumps(blocks)).json()["state"] == "done"
+    shown = translated(_issue(stage), "en").chapters[0].items[0].body
+    assert blocks_to_json(shown) == blocks
+
+
+def test_the_words_of_a_picture_a_button_and_an_event_are_fields(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    blocks = (
+        "![駅前の広場](https://town.example.jp/1.jpg)\n: 昨年の様子\n\n"
+        ":::button [申し込む](https://town.example.jp/)\n\n"
+        ":::event\nname: 講座\ndate: 2026-12-03\nplace: 役場\n:::\n"
+    )
+    with transaction(stage.engine) as session:
+        issue = read_markdown(TOWN.replace("広場で遊びます。", blocks), source="test")[0]
+        draft = create_draft(session, stage.newsletter_id, issue, author="葵")
+    here = f"/newsletters/digest/drafts/{draft.id}"
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    _add(editor, here, "en")
+    words = ALL | {
+        "駅前の広場": "The square",
+        "昨年の様子": "Last year",
+        "申し込む": "Apply",
+        "講座": "Course",
+        "役場": "Town hall",
+    }
+
+    saved = _save(editor, here, editor.get(f"{here}/translations/en").text, words)
+
+    assert "7 of 7 parts" in saved.text
+    picture, button, event = translated(_issue(stage), "en").chapters[0].items[0].body
+    assert picture == Picture(
+        source="https://town.example.jp/1.jpg",
+        alt="The square",
+        caption=(Text(text="Last year"),),
+    )
+    assert button == Button(label="Apply", url="https://town.example.jp/")
+    assert event == Event(name="Course", starts="2026-12-03", place="Town hall")
+
+
+def test_the_history_says_who_changed_what_and_brings_it_back(
+    stage: Stage, sign_in: SignIn, here: str
+) -> None:
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    _add(editor, here, "en")
+    _save(editor, here, editor.get(f"{here}/translations/en").text, ALL)
+    page = editor.get(f"{here}/translations/en").text
+    _save(editor, here, page, ALL | {"催し": "What is on"})
+
+    shown = editor.get(f"{here}/translations/en/history?at=2").text
+
+    assert shown.count("editor@example.jp") >= 2
+    assert "<del>Events</del><ins>What is on</ins>" in shown
+    assert "Town news" not in shown.partition("<table")[0].partition("<main")[2]
+    data = {"csrf": csrf_of(shown), "at": "1"}
+    assert "back" in editor.post(f"{here}/translations/en/restore", data=data).text
+    assert translated(_issue(stage), "en").chapters[0].heading == "Events"
+    assert "Restored" in editor.get(f"{here}/translations/en/history").text
+
+
+def test_what_the_original_changed_is_shown_and_can_be_confirmed(
+    stage: Stage, sign_in: SignIn, here: str
+) -> None:
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    _add(editor, here, "en")
+    _save(editor, here, editor.get(f"{here}/translations/en").text, ALL)
+    with transaction(stage.engine) as session:
+        draft = get_draft(session, stage.newsletter_id, int(here.rpartition("/")[2]))
+        text = TOWN.replace("広場で遊びます。", "広場で楽しく遊びます。")
+        save_draft(session, draft, read_markdown(text, source="test")[0], author="葵")
+    page = editor.get(f"{here}/translations/en").text
+    assert "広場で<ins>楽しく</ins>遊びます。" in page
+    unit = next(each for each in unit_statuses(_issue(stage), "en") if each.state.value != "done")
+    shown = fields_of(unit)
+
+    data = {"unit": unit.unit.source, "seen": shown.seen, "body": shown.body, "confirmed": "1"}
+    editor.post(f"{here}/translations/en", data=data | {"csrf": csrf_of(page)})
+
+    assert {each.state.value for each in unit_statuses(_issue(stage), "en")} == {"done"}
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,7 @@ _TABLES = (
     "bounce",
     "delivery",
     "draft_revision",
+    "translation_revision",
     "mailing_content",
     "mailing_variant",
     "mailing_link",
@@ -1389,6 +1390,26 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
             ["draft_id"], ["draft.id"], name=op.f("fk_draft_revision_draft_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("draft_id", "number", name=op.f("pk_draft_revision")),
+    )
+    op.create_table(
+        "translation_revision",
+        sa.Column("draft_id", _ID, nullable=False),
+        sa.Column("language", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(32), nullable=False),
+        sa.Column("content", sa.JSON(), nullable=False),
+        sa.Column("author", sa.String(length=320), nullable=False),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("saved_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["draft_id"],
+            ["draft.id"],
+            name=op.f("fk_translation_revision_draft_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint(
+            "draft_id", "language", "number", name=op.f("pk_translation_revision")
+        ),
     )
     op.create_table(
         "mailing_content",

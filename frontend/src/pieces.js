@@ -1,0 +1,77 @@
+/** A block of an issue by itself: written in beside its original, or shown as one reads it. */
+import { baseKeymap } from "prosemirror-commands";
+import { gapCursor } from "prosemirror-gapcursor";
+import { history } from "prosemirror-history";
+import { keymap } from "prosemirror-keymap";
+import { EditorState, Plugin } from "prosemirror-state";
+import { tableEditing } from "prosemirror-tables";
+import { Decoration, DecorationSet, EditorView } from "prosemirror-view";
+import { caretBeforeKeys } from "./caret.js";
+import { cleanHtml } from "./clean.js";
+import { clipboardParser, clipboardSerializer, isOwn } from "./clipboard.js";
+import { KEYS } from "./commands.js";
+import { openLink } from "./forms.js";
+import { readBlocks, writeBlocks } from "./kinds.js";
+import { NODE_VIEWS } from "./node_views.js";
+import { markdownSigns } from "./rules.js";
+import { schema } from "./schema.js";
+
+/** Keys that act on an issue's parts, which a block by itself has not. */
+const OF_PARTS = /^(Alt-Arrow|Mod-Alt-)/;
+const keys = Object.fromEntries(Object.entries(KEYS).filter(([name]) => !OF_PARTS.test(name)));
+
+/** @param {any[]} blocks @returns {import("prosemirror-model").Node} */
+export const pieceOf = (blocks) => schema.nodes.piece.create(null, blocks.length ? readBlocks(schema, blocks) : [schema.nodes.paragraph.create()]);
+/** @returns {any[]} */
+export const blocksOf = (doc) => writeBlocks(doc.content);
+export const isBlank = (doc) => doc.childCount === 1 && doc.firstChild.type.name === "paragraph" && !doc.firstChild.content.size;
+
+const placeholder = (words) => new Plugin({
+  props: {
+    decorations: ({ doc }) => (isBlank(doc) ? DecorationSet.create(doc, [Decoration.node(0, doc.firstChild.nodeSize, { class: "is-empty", "data-placeholder": words })]) : DecorationSet.empty),
+  },
+});
+
+/**
+ * @param {HTMLElement} place
+ * @param {any[]} blocks
+ * @param {{label: string, lang: string, empty: string, changed: () => void, selected: () => void}} asked
+ */
+export function openPiece(place, blocks, { label, lang, empty, changed, selected }) {
+  const state = EditorState.create({
+    doc: pieceOf(blocks),
+    plugins: [
+      caretBeforeKeys(), markdownSigns(),
+      keymap({ ...keys, "Mod-k": (_, dispatch, view) => { if (dispatch) openLink(view); return true; } }),
+      keymap(Object.fromEntries(Object.entries(baseKeymap).filter(([name]) => !(name in keys)))),
+      history(), gapCursor(), tableEditing(), placeholder(empty),
+    ],
+  });
+  const view = new EditorView(place, {
+    state,
+    nodeViews: NODE_VIEWS,
+    attributes: { class: "piece", role: "textbox", "aria-multiline": "true", "aria-label": label, spellcheck: "true", lang },
+    clipboardSerializer, clipboardParser,
+    transformPastedHTML: (html) => (isOwn(html) ? html : cleanHtml(html)),
+    dispatchTransaction(tr) {
+      view.updateState(view.state.apply(tr));
+      if (tr.docChanged) changed();
+      selected();
+    },
+  });
+  return view;
+}
+
+/** Put other blocks in, so that it can be undone. */
+export function fillPiece(view, blocks) {
+  view.dispatch(view.state.tr.replaceWith(0, view.state.doc.content.size, pieceOf(blocks).content));
+}
+
+/** Show blocks that nobody writes in. @param {HTMLElement} place @param {any[]} blocks */
+export function showPiece(place, blocks) {
+  const view = new EditorView(place, {
+    state: EditorState.create({ doc: pieceOf(blocks) }), nodeViews: NODE_VIEWS, editable: () => false,
+    attributes: { class: "piece read" },
+  });
+  view.dom.querySelectorAll("button").forEach((button) => { button.disabled = true; });
+}

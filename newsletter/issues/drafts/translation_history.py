@@ -1,0 +1,114 @@
+"""The history of a draft's translations: who changed which parts when, and bringing one back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import TranslationRevisionRow
+from newsletter.database.types import now
+from newsletter.database.vocabulary import RevisionKind
+from newsletter.errors import NotFoundError
+from newsletter.i18n.messages import msg
+from newsletter.issues.difference import Piece, pieces_of_change
+from newsletter.issues.drafts.saving import ONE_SITTING, Draft, Revision
+from newsletter.issues.model import TranslatedUnit, Translation
+from newsletter.issues.translation_units import said_as_markdown
+
+_ADAPTER: TypeAdapter[Translation] = TypeAdapter(Translation)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnitChange:
+    """What somebody made of the translation of a part.
+
+    Attributes:
+        original: What the part says in the issue's own language.
+        pieces: What was said before and is said since, as one run.
+    """
+
+    original: str
+    pieces: tuple[Piece, ...]
+
+
+def keep_translation_revision(
+    session: Session, draft_id: int, translation: Translation, *, author: str, kind: RevisionKind
+) -> None:
+    """Write down how a translation stands; what its author saves by itself soon after joins it."""
+    whose = (
+        TranslationRevisionRow.draft_id == draft_id,
+        TranslationRevisionRow.language == translation.language,
+    )
+    newest = select(TranslationRevisionRow).where(*whose)
+    last = session.scalars(
+        newest.order_by(TranslationRevisionRow.number.desc()).limit(1)
+    ).one_or_none()
+    content = _ADAPTER.dump_python(translation, mode="json")
+    if (
+        last is not None
+        and last.kind is kind is RevisionKind.AUTOSAVED
+        and last.author == author
+        and now() - last.began_at < ONE_SITTING
+    ):
+        last.content, last.saved_at = content, now()
+    else:
+        session.add(
+            TranslationRevisionRow(
+                draft_id=draft_id,
+                language=translation.language,
+                number=last.number + 1 if last else 1,
+                kind=kind,
+                content=content,
+                author=author,
+            )
+        )
+    session.flush()
+
+
+def list_translation_revisions(session: Session, draft: Draft, tag: str) -> Sequence[Revision]:
+    """Return the history of a translation, the newest first."""
+    rows = session.scalars(
+        select(TranslationRevisionRow)
+        .where(
+            TranslationRevisionRow.draft_id == draft.id,
+            TranslationRevisionRow.language == tag,
+        )
+        .order_by(TranslationRevisionRow.number.desc())
+    )
+    return [
+        Revision(number=row.number, kind=row.kind, author=row.author, saved_at=row.saved_at)
+        for row in rows
+    ]
+
+
+def get_translation_revision(session: Session, draft: Draft, tag: str, number: int) -> Translation:
+    """Return a translation as it was; number 0 is what it began with, nothing.
+
+    Raises:
+        NotFoundError: There is no such revision.
+    """
+    if number == 0:
+        return Translation(language=tag)
+    row = session.get(TranslationRevisionRow, (draft.id, tag, number))
+    if row is None:
+        raise NotFoundError(msg("There is no revision {number}.", number=number))
+    return _ADAPTER.validate_python(row.content)
+
+
+def changes_between(before: Translation, after: Translation) -> tuple[UnitChange, ...]:
+    """Return what differs between two states of a translation, part by part."""
+    old = {each.source: each for each in before.units}
+    new = {each.source: each for each in after.units}
+    found = [(old.get(source), new.get(source)) for source in {**old, **new}]
+    return tuple(
+        UnitChange(
+            original=(now or was or TranslatedUnit(source="")).original,
+            pieces=pieces_of_change(said_as_markdown(was), said_as_markdown(now)),
+        )
+        for was, now in found
+        if was != now
+    )

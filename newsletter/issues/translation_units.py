@@ -1,0 +1,207 @@
+"""What of an issue is translated at once, and whether a translation says all of it.
+
+See `newsletter.issues.translations`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+
+from newsletter.errors import ContentError, Place
+from newsletter.i18n.messages import msg
+from newsletter.issues.checks.findings import IssueField, IssuePlace
+from newsletter.issues.markdown.writer import blocks_to_markdown
+from newsletter.issues.model import (
+    Block,
+    Conditional,
+    Gallery,
+    Issue,
+    Link,
+    Picture,
+    Snippet,
+    TranslatedUnit,
+    blocks_to_json,
+)
+from newsletter.issues.translation_fields import fields_of_block
+from newsletter.issues.walking import walk_block_texts, walk_blocks, walk_parts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TranslationUnit:
+    """What of an issue is translated at once: one text, one block, or one link.
+
+    Attributes:
+        place: Where it stands; `IssueField.HEADING` for the heading of a part, `IssueField.BODY`
+            for a block of it, `IssueField.LINKS` for a link below it.
+        text: The words of a unit that is one text, a line each.
+        body: The block of a unit that is one.
+        links: The link of a unit that is one.
+        index: Which block, or which link, of its part it is, from 0.
+    """
+
+    place: IssuePlace
+    text: str = ""
+    body: tuple[Block, ...] = ()
+    links: tuple[Link, ...] = ()
+    index: int = 0
+
+    @property
+    def source(self) -> str:
+        """The digest of what it says, by which its translations are tied to it."""
+        content = [
+            self.text,
+            blocks_to_json(self.body),
+            [[each.url, each.label] for each in self.links],
+        ]
+        written = json.dumps(content, ensure_ascii=False, sort_keys=True)
+        return sha256(written.encode()).hexdigest()[:32]
+
+    @property
+    def markdown(self) -> str:
+        """What it says, as its source."""
+        return _markdown(self)
+
+    @property
+    def block(self) -> Block | None:
+        """The block that it is; None for a text or a link."""
+        return self.body[0] if self.body else None
+
+    @property
+    def has_words(self) -> bool:
+        """Whether anything in it differs between languages."""
+        texts = (self.text, *(link.label for link in self.links), *_texts_of(self.body))
+        return _has_words(texts)
+
+    @property
+    def can_differ(self) -> bool:
+        """Whether a language may have its own, words or not: an address, or a picture."""
+        return self.has_words or bool(self.links) or isinstance(self.block, Picture | Gallery)
+
+    def is_said_by(self, translated: TranslatedUnit) -> bool:
+        """Whether a translation has words wherever it has, each for the same readers."""
+        if translated.joined:
+            return not _conditions_in(self.body)
+        return (
+            not other_readers(self, translated.body)
+            and (not _has_words((self.text,)) or bool(translated.text.strip()))
+            and (not _has_words(_texts_of(self.body)) or self._has_all_words(translated.body))
+            and (not self.links or bool(translated.links))
+            and (not self.links or not self.links[0].label or bool(translated.links[0].label))
+        )
+
+    def _has_all_words(self, body: tuple[Block, ...]) -> bool:
+        own = fields_of_block(self.block)
+        if not own or not body or type(body[0]) is not type(self.block):
+            return bool(body)
+        said = {field.name for field in fields_of_block(body[0])}
+        return all(field.name in said for field in own if _has_words((field.text,)))
+
+
+def _markdown(unit: TranslationUnit | TranslatedUnit) -> str:
+    links = "\n".join(f"{each.label} {each.url}".strip() for each in unit.links)
+    return "\n\n".join(filter(None, (unit.text, blocks_to_markdown(unit.body), links)))
+
+
+def said_as_markdown(unit: TranslatedUnit | None) -> str:
+    """Return what a translation of a unit says, as its source; empty for none."""
+    return _markdown(unit) if unit else ""
+
+
+def other_readers(unit: TranslationUnit, body: tuple[Block, ...]) -> tuple[str, ...]:
+    """Return the conditions that an original's body or another has, and not both.
+
+    What only some are to read would be shown to all, or the other way round.
+    """
+    asked, said = _conditions_in(unit.body), _conditions_in(body)
+    return tuple(each for each in (*asked, *said) if (each in asked) != (each in said))
+
+
+def _conditions_in(blocks: tuple[Block, ...]) -> tuple[str, ...]:
+    shown = (each for each in walk_blocks(blocks) if isinstance(each, Conditional) and each.blocks)
+    return tuple(dict.fromkeys(block.condition for block in shown))
+
+
+def _has_words(texts: Iterable[str]) -> bool:
+    return any(letter.isalpha() for text in texts for letter in text)
+
+
+def units_of(issue: Issue) -> tuple[TranslationUnit, ...]:
+    """Return what of an issue is to be translated, in the order of reading; nothing twice."""
+    return tuple(once(unit for unit in units_in(issue) if unit.has_words))
+
+
+def once(units: Iterable[TranslationUnit]) -> Iterable[TranslationUnit]:
+    """Return units without those that say what one before them says."""
+    by_source: dict[str, TranslationUnit] = {}
+    for unit in units:
+        by_source.setdefault(unit.source, unit)
+    return by_source.values()
+
+
+def units_in(issue: Issue) -> Iterator[TranslationUnit]:
+    """Yield all texts, blocks and links of an issue, with words or without."""
+    for field, text in (
+        (IssueField.TITLE, issue.title),
+        (IssueField.PREHEADER, issue.preheader),
+        (IssueField.MASTHEAD, issue.masthead),
+        (IssueField.NUMBER, issue.number),
+    ):
+        yield TranslationUnit(place=IssuePlace(field=field), text=text)
+    for part in walk_parts(issue):
+        if part.place.chapter is not None:
+            yield TranslationUnit(place=part.at(IssueField.HEADING), text=part.place.heading)
+        for index, block in enumerate(part.body):
+            yield TranslationUnit(place=part.place, body=(block,), index=index)
+        for index, link in enumerate(part.links):
+            place = part.at(IssueField.LINKS)
+            yield TranslationUnit(place=place, links=(link,), index=index)
+    credits_ = "\n".join(issue.credits)
+    yield TranslationUnit(place=IssuePlace(field=IssueField.CREDITS), text=credits_)
+
+
+def _texts_of(blocks: tuple[Block, ...]) -> Iterator[str]:
+    yield from walk_block_texts(blocks)
+    # Blocks that are kept under a name are put in before the issue is rendered.
+    yield from (block.name for block in walk_blocks(blocks) if isinstance(block, Snippet))
+
+
+def translated_unit(
+    unit: TranslationUnit, *, text: str, body: tuple[Block, ...], links: tuple[Link, ...]
+) -> TranslatedUnit:
+    """Return what a unit says in another language, tied to it as it is now."""
+    return TranslatedUnit(
+        source=unit.source, original=unit.markdown, text=text, body=body, links=links
+    )
+
+
+def joined_unit(unit: TranslationUnit) -> TranslatedUnit:
+    """Return that what a unit says stands with the one before it."""
+    return TranslatedUnit(source=unit.source, original=unit.markdown, joined=True)
+
+
+def spoken_first(units: Iterable[TranslatedUnit]) -> tuple[TranslatedUnit, ...]:
+    """Return units with those that say nothing by themselves only where no other has their place.
+
+    Of what stands twice, words may not be lost because they were joined in one of the places.
+    """
+    given = tuple(units)
+    spoken = {each.source for each in given if not each.joined}
+    joined = {each.source: each for each in given if each.joined and each.source not in spoken}
+    return (*joined.values(), *(each for each in given if not each.joined))
+
+
+def demand_same_readers(unit: TranslationUnit, body: tuple[Block, ...]) -> None:
+    """Refuse a translation that shows a part to others than its original does.
+
+    Raises:
+        ContentError: It does; the message names the first condition.
+    """
+    for condition in other_readers(unit, body):
+        raise ContentError(
+            msg("The part for “{condition}” is not there in both languages.", condition=condition),
+            place=Place(source="translation", field=unit.place.anchor or unit.place.field.value),
+            remedy=msg("Keep the lines :::for … and ::: around what only these readers see."),
+        )
