@@ -186,7 +186,7 @@ def test_what_was_ordered_stays_whatever_becomes_of_the_translations(stage: Stag
         }
 
     assert fill(rendered.subject, {}) == "title en"
-    assert {"English", "Easy Japanese", 'tag = "staff" + English'} <= names
+    assert {"English", "Easy Japanese", "Tag is staff + English"} <= names
 
 
 def test_the_archive_shows_the_original(stage: Stage) -> None:

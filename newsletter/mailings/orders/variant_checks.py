@@ -23,6 +23,7 @@ from newsletter.issues.model import Issue
 from newsletter.mailings.planning.readers import name_readers, without_languages
 from newsletter.mailings.planning.variants import (
     VariantCount,
+    condition_name,
     condition_query,
     count_variants,
     demand_few,
@@ -121,13 +122,17 @@ def variant_findings(issue: Issue, variants: Sequence[VariantCount]) -> Iterator
         ),
     )
     met = {condition for variant in variants for condition in variant.met}
+    labels = variants[0].labels if variants else ()
     for place, condition in placed_conditions(issue):
         if condition not in met:
             yield _finding(
                 "condition-unmet",
                 Severity.WARNING,
                 place,
-                msg("No reader meets the condition “{condition}” now.", condition=condition),
+                msg(
+                    "No reader meets the condition “{condition}” now.",
+                    condition=condition_name(condition, labels),
+                ),
                 msg("Check the condition, or remove the part."),
                 about=condition,
             )

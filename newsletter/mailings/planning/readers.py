@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg, nmsg
 from newsletter.i18n.values import Listing, Worded
 from newsletter.issues.translations import read_language_condition
-from newsletter.mailings.planning.variants import VariantCount, VariantName, shortened
+from newsletter.mailings.planning.variants import VariantCount, VariantName, condition_name
+from subscribers.segments.wording import Labels
 
 #: Variants that are named of those that nothing but their number has in common.
 _NAMED = 2
@@ -31,10 +32,11 @@ class ReadersName(Worded):
     unmet: tuple[str, ...] = ()
     variants: tuple[VariantName, ...] = ()
     more: int = 0
+    labels: Labels = field(default=(), compare=False)
 
     def in_language(self, language: Language) -> str:
         """Return it as what the readers meet, and do not meet."""
-        met, unmet = _quoted(self.met), _quoted(self.unmet)
+        met, unmet = self._quoted(self.met), self._quoted(self.unmet)
         words: Message | Listing
         if self.met and self.unmet:
             words = nmsg(
@@ -63,19 +65,20 @@ class ReadersName(Worded):
     def _named(self) -> Listing:
         return Listing(tuple(msg("“{text}”", text=each) for each in self.variants))
 
-
-def _quoted(conditions: tuple[str, ...]) -> Listing:
-    return Listing(tuple(msg("“{text}”", text=shortened(each)) for each in conditions))
+    def _quoted(self, conditions: tuple[str, ...]) -> Listing:
+        names = (condition_name(each, self.labels) for each in conditions)
+        return Listing(tuple(msg("“{text}”", text=each) for each in names))
 
 
 def without_languages(variants: Sequence[VariantCount]) -> list[VariantCount]:
     """Return variants by their parts alone, as readers of all languages are shown the same."""
     people: Counter[tuple[str, ...]] = Counter()
+    labels = variants[0].labels if variants else ()
     for variant in variants:
         met = tuple(each for each in variant.met if read_language_condition(each) is None)
         people[met] += variant.people
     return [
-        VariantCount(number=number, met=met, people=count)
+        VariantCount(number=number, met=met, people=count, labels=labels)
         for number, (met, count) in enumerate(people.most_common())
     ]
 
@@ -87,6 +90,7 @@ def name_readers(some: Sequence[VariantCount], everybody: Sequence[VariantCount]
     all readers together have no name.
     """
     chosen = {variant.met for variant in some}
+    labels = some[0].labels if some else ()
     others = [set(variant.met) for variant in everybody if variant.met not in chosen]
     if not others:
         return ReadersName()
@@ -102,6 +106,7 @@ def name_readers(some: Sequence[VariantCount], everybody: Sequence[VariantCount]
         return ReadersName(
             variants=tuple(variant.name for variant in ordered[:_NAMED]),
             more=len(ordered[_NAMED:]),
+            labels=labels,
         )
     for group in (unmet, met):
         for each in reversed(tuple(group)):
@@ -111,4 +116,5 @@ def name_readers(some: Sequence[VariantCount], everybody: Sequence[VariantCount]
     return ReadersName(
         met=tuple(each for each in conditions if each in met),
         unmet=tuple(each for each in conditions if each in unmet),
+        labels=labels,
     )

@@ -187,7 +187,8 @@ def _unread(issue: Issue, variants: Sequence[VariantCount]) -> Iterator[VariantC
     for condition in language_conditions(issue):
         if (condition,) not in read:
             number = 2 ** conditions.index(condition)
-            yield VariantCount(number=number, met=(condition,), people=0)
+            labels = variants[0].labels if variants else ()
+            yield VariantCount(number=number, met=(condition,), people=0, labels=labels)
 
 
 def sent_shown_as(

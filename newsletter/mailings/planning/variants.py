@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import BigInteger, ColumnElement, Engine, and_, case, func, literal, select
 from sqlalchemy.orm import Session
@@ -48,8 +48,10 @@ from newsletter.mailings.planning.content import (
 from newsletter.mailings.planning.languages import language_clause
 from newsletter.rendering.model import Subject
 from newsletter.rendering.render import render_variant
+from subscribers.fields.store import list_fields
 from subscribers.segments.compile import segment_clause
 from subscribers.segments.saved import is_segment_name, list_segments, segment_text
+from subscribers.segments.wording import ConditionName, Labels, labels_of
 
 #: Each is a mail of its own, which preflight looks at and somebody should have read.
 MOST_VARIANTS = 64
@@ -77,23 +79,30 @@ class VariantName(Worded):
     """What a variant is called: by the conditions that its readers meet."""
 
     met: tuple[str, ...]
+    labels: Labels = field(default=(), compare=False)
 
     def in_language(self, language: Language) -> str:
         """Return the conditions side by side, or words for who meets none."""
-        names = [_condition_name(each, language) for each in self.met]
+        names = [condition_name(each, self.labels).in_language(language) for each in self.met]
         return _BETWEEN.in_language(language).join(names) or _NONE_MET.in_language(language)
 
 
-def _condition_name(condition: str, speaker: Language) -> str:
+def condition_name(condition: str, labels: Labels = ()) -> Worded:
+    """Return what a condition is called where a sentence names it."""
     named = read_language_condition(condition)
-    if named is not None:
-        return LanguageName(named[0]).in_language(speaker)
-    return shortened(condition)
+    return LanguageName(named[0]) if named else _Shortened(ConditionName(condition, labels))
 
 
-def shortened(condition: str) -> str:
-    """Return a condition as a sentence has room for it."""
-    return condition if len(condition) <= _NAMED else f"{condition[:_NAMED]}…"
+@dataclass(frozen=True, slots=True)
+class _Shortened(Worded):
+    """A name as a sentence has room for it."""
+
+    name: Worded
+
+    def in_language(self, language: Language) -> str:
+        """Return its beginning, where it is long."""
+        words = self.name.in_language(language)
+        return words if len(words) <= _NAMED else f"{words[:_NAMED]}…"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,16 +111,18 @@ class VariantCount:
 
     Attributes:
         met: The conditions that they meet, as the issue says them.
+        labels: What the newsletter's fields are called, of which conditions may speak.
     """
 
     number: int
     met: tuple[str, ...]
     people: int
+    labels: Labels = field(default=(), compare=False)
 
     @property
     def name(self) -> VariantName:
         """What it is called."""
-        return VariantName(self.met)
+        return VariantName(self.met, self.labels)
 
 
 def queries_of(session: Session, newsletter_id: int, conditions: Sequence[str]) -> list[str]:
@@ -214,8 +225,9 @@ def count_variants(
         .group_by(by_person.c.variant)
         .order_by(func.count().desc(), by_person.c.variant)
     )
+    labels = labels_of(list_fields(session, newsletter.id))
     return [
-        VariantCount(number=each, met=met_in(conditions, each), people=size)
+        VariantCount(number=each, met=met_in(conditions, each), people=size, labels=labels)
         for each, size in counted.all()
     ]
 
@@ -288,8 +300,9 @@ def sent_variants(session: Session, mailing_id: int) -> Sequence[VariantCount]:
     people: Counter[int] = Counter()
     for variant, count in counted:
         people[with_subject(variant, 0)] += int(count)
+    labels = labels_of(list_fields(session, session.get_one(MailingRow, mailing_id).newsletter_id))
     return [
-        VariantCount(number=number, met=met_in(conditions, number), people=count)
+        VariantCount(number=number, met=met_in(conditions, number), people=count, labels=labels)
         for number, count in sorted(people.items(), key=lambda each: (-each[1], each[0]))
     ]
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from newsletter.database.tables import BatchRow, DeliveryRow
+from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow
 from newsletter.database.vocabulary import BatchState, DeliveryState
 from newsletter.mailings.planning.content import planned_conditions
 from newsletter.mailings.planning.variants import VariantName, met_in, subject_in, with_subject
 from newsletter.mailings.reports.progress import Counts
 from newsletter.mailings.trials.subjects import LETTERS, find_trial
+from subscribers.fields.store import list_fields
+from subscribers.segments.wording import labels_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,11 +64,13 @@ def report_variants(session: Session, mailing_id: int) -> VariantReport:
     ]
     if trial and waiting in subjects:
         by_subject.append(("", subjects[waiting]))
+    mailing = session.get_one(MailingRow, mailing_id)
+    labels = labels_of(list_fields(session, mailing.newsletter_id)) if conditions else ()
     largest = sorted(parts.items(), key=lambda each: (-each[1].total(), each[0]))
     return VariantReport(
         by_subject=by_subject,
         by_parts=[
-            (VariantName(met_in(conditions, number)), counts)
+            (VariantName(met_in(conditions, number), labels), counts)
             for number, counts in largest
             if conditions
         ],
