@@ -33,8 +33,8 @@ export function ask({ title, fields, values, near, act = say("apply"), remove = 
       if (hint) input.setAttribute("aria-describedby", hint.id);
       const list = field.options ? element("datalist", { id: `${id}-list` }, ...field.options.map((value) => element("option", { value }))) : null;
       if (list) input.setAttribute("list", list.id);
-      const picks = field.picks ? choicesOf(field, input) : null;
-      return element("div", { class: "field" }, element("label", { for: id }, say(field.word)), picks, hint, input, list);
+      if (field.groups) return groupedChoices(field, input, id);
+      return element("div", { class: "field" }, element("label", { for: id }, say(field.word)), hint, input, list);
     });
     const dialog = element("dialog", { class: "asking", "aria-label": title });
     const finish = (answer) => { dialog.close(); dialog.remove(); done(answer); };
@@ -112,13 +112,28 @@ function wholeDays(field, id, inputs, values) {
   return element("label", { class: "check", for: id }, box, say(field.word));
 }
 
-/** Buttons for the values that are there already; what is typed stays possible beside them. */
-function choicesOf(field, input) {
-  const buttons = field.picks.map(([value, word, state = ""]) => element("button", { type: "button", class: `pick ${state}`.trim(), onclick: () => { input.value = value; mark(); } }, word));
-  const mark = () => buttons.forEach((button, at) => button.setAttribute("aria-pressed", String(input.value.trim() === field.picks[at][0])));
+/** Buttons for the values that are there already, kind by kind; what is typed stays possible below them. */
+function groupedChoices(field, input, id) {
+  /** @type {[HTMLElement, string][]} */
+  const buttons = [];
+  const mark = () => buttons.forEach(([button, value]) => button.setAttribute("aria-pressed", String(input.value.trim() === value)));
+  const buttonOf = ([value, word, state = ""]) => {
+    const button = element("button", { type: "button", class: `pick ${state}`.trim(), onclick: () => { input.value = value; mark(); } }, word);
+    buttons.push([button, value]);
+    return button;
+  };
+  const groups = field.groups.map(([label, choices]) => element("div", { class: "picks", role: "group", "aria-label": label || undefined },
+    label ? element("span", { class: "picks-label", "aria-hidden": "true" }, label) : null, ...choices.map(buttonOf)));
+  const more = field.more ? element("button", { type: "button", class: "second small", onclick: () => field.more.act((choice) => {
+    groups[0].append(buttonOf(choice));
+    input.value = choice[0];
+    mark();
+  }) }, say(field.more.word)) : null;
   input.addEventListener("input", mark);
   mark();
-  return element("div", { class: "picks", role: "group", "aria-label": say(field.word) }, ...buttons);
+  return element("div", { class: "field", role: "group", "aria-label": say(field.word) },
+    element("div", { class: "pick-groups" }, ...groups), more,
+    element("details", {}, element("summary", {}, say(field.folded)), element("label", { class: "hidden-visually", for: id }, say(field.inner)), input));
 }
 
 function valueOf(field, input, before) {

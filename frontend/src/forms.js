@@ -5,8 +5,9 @@ import { ReplaceAroundStep } from "prosemirror-transform";
 import { ask } from "./dialogs.js";
 import { readRuns, writeRuns } from "./inline.js";
 import { kindOf } from "./kinds.js";
+import { readersWord } from "./readers.js";
 import { flowEnd, flowIndex, FLOW_START, positionOf } from "./outline.js";
-import { desk, say } from "./page.js";
+import { announce, desk, say } from "./page.js";
 import { schema } from "./schema.js";
 
 const rectOf = (view, pos) => {
@@ -93,11 +94,35 @@ function reworded(content, text) {
 const deletedSegment = (condition) => (condition && !/\s/.test(condition) && !listOf("segments").includes(condition)
   ? [[condition, say("segmentGone", { segment: condition }), "gone"]] : []);
 
+/** Whom a part may be for, kind by kind; what it has stands among them, whatever it is. */
+function choicesOfReaders(condition) {
+  const groups = listOf("readers").map(([label, choices]) => [label, choices.map(([value, word]) => [value, word])]);
+  const isKnown = !condition || groups.some(([, choices]) => choices.some(([value]) => value === condition));
+  const own = isKnown ? [] : deletedSegment(condition).length ? deletedSegment(condition) : [[condition, readersWord(condition)]];
+  return [["", [["", say("everybody")], ...own]], ...groups];
+}
+
+/** Open the page on which a segment is built; once it is saved there, it is chosen here. */
+function buildSegment(put) {
+  const channel = new BroadcastChannel("segments");
+  channel.onmessage = ({ data }) => {
+    if (data.newsletter !== desk.dataset.builder.split("/")[2]) return;
+    desk.dataset.segments = JSON.stringify([...listOf("segments"), data.name]);
+    put([data.name, data.name]);
+    announce(say("conditionBuilt", { segment: data.name }));
+    channel.close();
+  };
+  window.open(desk.dataset.builder, "segment-builder");
+}
+
 /** For whom a part or some blocks are; blocks that are for everybody stand by themselves again. */
 function conditioned(title) {
   return {
     title, keeps: true,
-    fields: (node) => [{ name: "condition", word: "condition", hint: "conditionHint", picks: [["", say("everybody")], ...listOf("segments").map((name) => [name, name]), ...deletedSegment(node && node.attrs.condition)] }],
+    fields: (node) => [{
+      name: "condition", word: "condition", folded: "conditionQuery", inner: "byQuery", groups: choicesOfReaders(node && node.attrs.condition),
+      more: desk.dataset.builder ? { word: "conditionBuild", act: buildSegment } : null,
+    }],
     values: (node) => node.attrs,
     apply: (tr, pos, node, { condition }) => (node.type.name === "conditional" && !condition
       ? unwrap(tr, pos, node)

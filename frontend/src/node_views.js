@@ -4,6 +4,7 @@ import { openForm, hasForm, fieldWord } from "./forms.js";
 import { ICONS } from "./icons.js";
 import { kindOf } from "./kinds.js";
 import { element, icon, say } from "./page.js";
+import { readersWord } from "./readers.js";
 import { short } from "./schema.js";
 
 const editing = (view, getPos, words) => element("button", {
@@ -87,7 +88,7 @@ function picture(node, view, getPos) {
 function conditional(node, view, getPos) {
   const words = element("button", { type: "button", class: "for-whom", contenteditable: "false", onmousedown: (event) => event.preventDefault(), onclick: () => openForm(view, getPos()) });
   const inner = element("div", {}), dom = element("div", { class: "for-some" }, words, inner);
-  const show = (now) => { words.textContent = say("shownTo", { condition: now.attrs.condition }); };
+  const show = (now) => { words.textContent = say("shownTo", { condition: readersWord(now.attrs.condition) }); };
   show(node);
   let current = node;
   return {

@@ -6,6 +6,7 @@ import { DOMParser as ContentParser, Schema } from "prosemirror-model";
 import { writeRuns } from "./inline.js";
 import { blockNodes } from "./kinds.js";
 import { HEAD } from "./outline.js";
+import { readersWord } from "./readers.js";
 
 const nested = { depth: { default: null }, apart: { default: false } };
 /** @returns {import("prosemirror-model").NodeSpec} */
@@ -14,7 +15,7 @@ const line = (tag, name, more = {}) => ({ content: "text*", marks: "", selectabl
 const part = (tag, name, from, attrs) => ({
   group: "part", content: "text*", marks: "", defining: true, attrs,
   parseDOM: from.map((each) => ({ tag: each })),
-  toDOM: (node) => [tag, { class: name, ...(node.attrs.number ? { "data-number": `${node.attrs.number}. ` } : {}), ...(node.attrs.condition ? { "data-condition": node.attrs.condition } : {}) }, 0],
+  toDOM: (node) => [tag, { class: name, ...(node.attrs.number ? { "data-number": `${node.attrs.number}. ` } : {}), ...(node.attrs.condition ? { "data-condition": node.attrs.condition, "data-readers": readersWord(node.attrs.condition) } : {}) }, 0],
 });
 const forSome = { condition: { default: "" } };
 const chip = (attrs) => ({ group: "inline", inline: true, atom: true, selectable: true, attrs });

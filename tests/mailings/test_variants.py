@@ -428,7 +428,7 @@ def test_what_has_no_content_is_said_once_with_whose_email_it_is(engine: Engine)
     assert _told(stage, "variant-part-empty") == [
         (
             "Below “職員の頁”, there is nothing in the email of 4 readers "
-            '(not meeting “tag = "staff"”).'
+            "(not meeting “Tag is staff”)."
         ),
         "Below “催し”, there is nothing in the email of 3 readers (not meeting “parents”).",
     ]
@@ -442,16 +442,16 @@ def test_an_email_without_content_is_said_in_place_of_each_bare_heading_in_it(
     )
 
     assert _told(stage, "variant-empty") == [
-        'The email of 2 readers (meeting none of “parents” and “tag = "staff"”) has no content.'
+        "The email of 2 readers (meeting none of “parents” and “Tag is staff”) has no content."
     ]
     assert _told(stage, "variant-part-empty") == [
         (
             "Below “職員”, there is nothing in the email of 2 readers "
-            '(meeting “parents” but not “tag = "staff"”).'
+            "(meeting “parents” but not “Tag is staff”)."
         ),
         (
             "Below “催し”, there is nothing in the email of 1 reader "
-            '(meeting “tag = "staff"” but not “parents”).'
+            "(meeting “Tag is staff” but not “parents”)."
         ),
     ]
 
@@ -469,7 +469,7 @@ def test_contents_that_list_nothing_for_some_are_told(engine: Engine) -> None:
     stage = _stage(engine, '前\n\n:::contents\n:::\n\n# 職員の頁\n:for[tag = "staff"]\n\n中\n')
 
     assert _told(stage, "variant-contents-empty") == [
-        'The contents are empty in the email of 4 readers (not meeting “tag = "staff"”).'
+        "The contents are empty in the email of 4 readers (not meeting “Tag is staff”)."
     ]
 
 

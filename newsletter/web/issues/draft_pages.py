@@ -23,7 +23,7 @@ from newsletter.errors import (
 )
 from newsletter.i18n.language import Language
 from newsletter.issues.checks.findings import Severity
-from newsletter.issues.conditions import everything, select_parts
+from newsletter.issues.conditions import everything, part_conditions, select_parts
 from newsletter.issues.corrections import written_correction
 from newsletter.issues.difference import compare_words
 from newsletter.issues.drafts.duplicating import moved_on
@@ -64,6 +64,7 @@ from newsletter.web.issues.workspace import Workspace
 from newsletter.web.mailings.choice import Choice
 from newsletter.web.pages import Pages
 from subscribers.fields.store import field_of_row
+from subscribers.segments.choices import conditions_in_words
 
 
 class DraftPages:
@@ -187,6 +188,9 @@ class DraftPages:
             beside |= self._workspace.panel(session, visit, row, chosen)
             beside |= self._workspace.comments(session, visit, draft.issue_id, draft.issue)
             beside |= links_of(session, draft)
+            beside["condition_words"] = conditions_in_words(
+                session, row, part_conditions(draft.issue)
+            )
             written_now = written_correction(session, draft.corrects) if draft.corrects else None
             beside["note"] = written_now.note if written_now else ""
             beside["chosen_place"] = chosen_place(session, draft)
@@ -200,6 +204,17 @@ class DraftPages:
             if rendered is not None:
                 with suppress(TemplateError):
                     rendered = render_as(rendered, shown_as.met)
+        beside["readers"] = [
+            [
+                group.label.in_language(visit.language),
+                [[key, each.in_language(visit.language)] for key, each in group.choices],
+            ]
+            for group in beside["reader_choices"]
+        ]
+        beside["condition_words"] = {
+            condition: words.in_language(visit.language)
+            for condition, words in beside["condition_words"].items()
+        }
         undo = request.query_params.get("undo", "")
         return self._pages.show_to(
             visit,

@@ -39,6 +39,7 @@ from newsletter.settings import Settings
 from newsletter.web.access import Visit
 from newsletter.web.mailings.choice import Choice
 from subscribers.frequency import offered_frequencies
+from subscribers.segments.choices import reader_choices
 from subscribers.segments.saved import list_segments, segment_text
 
 #: Places in the archive with what they are called, as they are offered.
@@ -165,6 +166,7 @@ class Workspace:
             "choice": choice,
             "shares": SHARES,
             "segments": list_segments(session, newsletter.id),
+            "reader_choices": reader_choices(session, newsletter),
             "count": count,
             "fault": fault,
             "archive_places": ARCHIVE_PLACES,

@@ -1,6 +1,14 @@
 // Redraws the conditions when what they ask changes, and counts as they are filled in.
 "use strict";
-{
+const saved = document.querySelector("[data-saved-segment]");
+if (saved) {
+  // The page of an issue from which it was built waits for it, and chooses it.
+  const channel = new BroadcastChannel("segments");
+  channel.postMessage({ newsletter: saved.dataset.newsletter, name: saved.dataset.savedSegment });
+  channel.close();
+  if (window.name === "segment-builder" && window.opener) window.close();
+}
+if (document.getElementById("segment")) {
   const form = document.getElementById("segment");
   const stale = new Set();
   let timer = 0;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import urlencode
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -84,6 +85,7 @@ class _SegmentPages:
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
             segments = list_segments(session, row.id)
+            saved = request.query_params.get("saved", "")
             uses = {each.name: uses_of_segment(session, row.id, each) for each in segments}
         return self.pages.show_to(
             visit,
@@ -94,6 +96,7 @@ class _SegmentPages:
             newsletter=row,
             segments=segments,
             uses=uses,
+            saved=saved if saved in uses else "",
             may_see=visit.may(Permission.SEE_SUBSCRIBERS),
         )
 
@@ -189,7 +192,8 @@ def segments_router(  # noqa: C901 - a list of routes
                     save_segment(session, visit.actor, row.id, name=typed.name, query=typed.text)
         except NewsletterError as error:
             return shown.show(visit, request, replace(typed, error=error))
-        return RedirectResponse(f"/newsletters/{newsletter}/segments", status_code=303)
+        path = f"/newsletters/{newsletter}/segments?{urlencode({'saved': typed.name})}"
+        return RedirectResponse(path, status_code=303)
 
     @router.post("/{name}/delete")
     def delete(newsletter: str, name: str, visit: SegmentVisit, request: Request) -> Response:

@@ -24,6 +24,7 @@ from newsletter.issues.model import Issue, issue_from_json, issue_to_json
 from newsletter.issues.sources.editor_json import read_json
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.tokens import TokenSigner
+from subscribers.lists.imports import import_csv
 from subscribers.segments.saved import save_segment
 from tests.issues.test_markdown_writer import ISSUES
 from tests.support.accessible import violations
@@ -349,6 +350,37 @@ def test_who_sees_a_part_is_chosen_among_the_segments_by_the_keyboard_alone(
     page.keyboard.type("夕")
     expect(page.get_by_text("年末は二十八日までです。朝夕", exact=True)).to_be_visible()
     assert part_conditions(kept(studio, page)) == ()
+
+
+def test_readers_are_chosen_by_a_tag_or_by_a_segment_that_is_built_for_it(
+    studio: Desk, page: Page
+) -> None:
+    with reading(studio.engine) as session:
+        newsletter = find_newsletter(session, "digest").id
+    lines = ["email,tags\n", "press@example.jp,press\n"]
+    import_csv(studio.engine, newsletter, lines, source="test", basis="test")
+    studio.start(page, TEXT, view="mail")
+
+    write_in(page, "祭り")
+    page.get_by_role("button", name="Choose who sees it…").click()
+    page.get_by_role("group", name="Tags").get_by_role("button", name="press").click()
+    page.get_by_role("button", name="Apply").click()
+    assert part_conditions(kept(studio, page)) == ('tag = "press"',)
+    heading = page.locator(".mail .item", has_text="祭り")
+    expect(heading).to_have_attribute("data-readers", "Tags: press")
+
+    write_in(page, "祭り")
+    page.get_by_role("button", name="Choose who sees it…").click()
+    with page.expect_popup() as opened:
+        page.get_by_role("button", name="Build a new segment…").click()
+    builder = opened.value
+    builder.get_by_label("Name", exact=True).last.fill("everyone-else")
+    with builder.expect_event("close"):
+        builder.get_by_role("button", name="Save", exact=True).click()
+    chosen = page.get_by_role("group", name="Shown to").get_by_role("button", name="everyone-else")
+    expect(chosen).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Apply").click()
+    assert part_conditions(kept(studio, page)) == ("everyone-else",)
 
 
 def test_a_segment_that_was_deleted_is_marked_where_readers_are_chosen(

@@ -1,0 +1,84 @@
+"""Whom a part of an issue may be for, as choices: nobody has to write a query for these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import NewsletterRow
+from newsletter.database.vocabulary import FieldType
+from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Labelled, LanguageName, Worded
+from subscribers.fields.model import Field
+from subscribers.fields.store import list_fields
+from subscribers.segments.model import (
+    BuiltIn,
+    Comparison,
+    CustomField,
+    Operator,
+    Value,
+    format_query,
+)
+from subscribers.segments.saved import list_segments
+from subscribers.segments.wording import ConditionName, labels_of
+from subscribers.tagging import list_tags
+
+#: Tags that are offered; of more, a segment can be built.
+_MOST_TAGS = 60
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReaderChoices:
+    """Conditions of one kind, each with what it is called beside the others of its kind."""
+
+    label: Worded
+    choices: tuple[tuple[str, Worded], ...]
+
+
+def reader_choices(session: Session, newsletter: NewsletterRow) -> Sequence[ReaderChoices]:
+    """Return whom a part may be for: segments, topics, tags, languages, options of fields."""
+    fields = list_fields(session, newsletter.id)
+    segments = tuple(
+        (row.name, ConditionName(row.name)) for row in list_segments(session, newsletter.id)
+    )
+    tags = tuple(
+        (_is(BuiltIn.TAG, tag), Labelled((), tag))
+        for tag in list_tags(session, newsletter.id, limit=_MOST_TAGS)
+    )
+    languages = dict.fromkeys((newsletter.language.value, *newsletter.languages))
+    spoken = tuple((_is(BuiltIn.LANGUAGE, tag), LanguageName(tag)) for tag in languages)
+    found = (
+        ReaderChoices(label=msg("Saved segments"), choices=segments),
+        *_of_fields([each for each in fields if each.is_topic]),
+        ReaderChoices(label=msg("Tags"), choices=tags),
+        # In one language alone there is nothing to choose.
+        ReaderChoices(label=msg("Languages"), choices=spoken if len(spoken) > 1 else ()),
+        *_of_fields([each for each in fields if not each.is_topic]),
+    )
+    return [each for each in found if each.choices]
+
+
+def conditions_in_words(
+    session: Session, newsletter: NewsletterRow, conditions: Sequence[str]
+) -> dict[str, Worded]:
+    """Return what conditions are called."""
+    labels = labels_of(list_fields(session, newsletter.id))
+    return {each: ConditionName(each, labels) for each in conditions}
+
+
+def _of_fields(fields: Sequence[Field]) -> Iterator[ReaderChoices]:
+    for field in fields:
+        asked = CustomField(key=field.key)
+        choices: list[tuple[str, Worded]] = [
+            (_is(asked, option.value), Labelled(tuple(option.labels.items()), option.value))
+            for option in field.options
+        ]
+        if field.type is FieldType.YES_NO:
+            choices = [(_is(asked, True), msg("Yes")), (_is(asked, False), msg("No"))]  # noqa: FBT003 - the value that is asked for
+        yield ReaderChoices(label=field.named, choices=tuple(choices))
+
+
+def _is(field: BuiltIn | CustomField, value: Value) -> str:
+    return format_query(Comparison(field=field, operator=Operator.EQUAL, value=value))
