@@ -77,7 +77,7 @@ def test_values_are_words_in_the_language_of_the_page(key: str, value: object, w
             Action.NEWSLETTER_LOOK,
             "palette",
             [{"accent": "#12406b", "card": "#ffffff"}, {"accent": "#7a1f2b", "card": "#ffffff"}],
-            "アクセント: #12406b → #7a1f2b",
+            "アクセント：#12406b → #7a1f2b",
         ),
         (Action.NEWSLETTER_LOOK, "font", ["gothic", "mincho"], "ゴシック体 → 明朝体"),
         (
@@ -98,7 +98,7 @@ def test_values_are_words_in_the_language_of_the_page(key: str, value: object, w
             Action.FIELD_ADD,
             "labels",
             {"ja": "市区町村", "en": "City"},
-            "日本語: 市区町村、英語: City",
+            "日本語：市区町村、英語：City",
         ),
         (
             Action.FIELD_CHANGE,

@@ -34,7 +34,7 @@ LABELS = labels_of(
         ('frequency = "weekly"', "受信頻度が週刊まとめ", "How often is Weekly digest"),
         (
             'tag = "a" and not (domain = "x.jp" or tag in ("b", "c"))',
-            "タグがa、かつ「（アドレスのドメインがx.jp、またはタグが次のいずれか: b、c）」ではない",
+            "タグがa、かつ「（アドレスのドメインがx.jp、またはタグが次のいずれか：b、c）」ではない",
             "Tag is a and not: (Domain of the address is x.jp or Tag is one of b and c)",
         ),
         (
