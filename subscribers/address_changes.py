@@ -41,6 +41,7 @@ from subscribers.joining import Origin, subscribe
 from subscribers.leaving import unsubscribe
 from subscribers.mail_under_way import hold_mail, move_mail
 from subscribers.people import find_or_add_person, hold_person
+from subscribers.readers import received_by
 from subscribers.series.enrolment import move_enrolments
 from subscribers.suppression import is_suppressed
 
@@ -69,7 +70,7 @@ class AddressChange:
 
     Attributes:
         numbers: What its links hold.
-        newsletters: The names of those that move, or moved.
+        newsletters: The names of those that move, or moved, as far as they are received now.
     """
 
     id: int
@@ -162,17 +163,13 @@ def _state(row: AddressChangeRow, purpose: Purpose, days: int) -> ChangeState:
 
 
 def _names(session: Session, row: AddressChangeRow) -> tuple[str, ...]:
-    query = select(NewsletterRow.name).order_by(NewsletterRow.slug)
-    if row.changed_at is not None:
-        query = query.where(NewsletterRow.id.in_(row.newsletter_ids))
-    else:
-        query = query.join(
-            SubscriptionRow, SubscriptionRow.newsletter_id == NewsletterRow.id
-        ).where(
-            SubscriptionRow.subscriber_id == row.subscriber_id,
-            SubscriptionRow.state == SubscriptionState.CONFIRMED,
-        )
-    return tuple(session.scalars(query))
+    moved = row.changed_at is not None
+    has_them = row.successor_id if moved and row.undone_at is None else row.subscriber_id
+    return tuple(
+        newsletter.name
+        for newsletter in received_by(session, has_them)
+        if not moved or newsletter.id in row.newsletter_ids
+    )
 
 
 def make_change(session: Session, change: AddressChange, *, network: str) -> bool:

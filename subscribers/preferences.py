@@ -321,6 +321,8 @@ def pause(
 ) -> datetime | None:
     """Send nothing for some weeks (0 ends a pause), as a reader asks for; return until when.
 
+    Who left in the meantime pauses nothing, which is None.
+
     Args:
         session: Within the transaction that does it.
         subscriber_id: To whom; a link's person may be written to at another address today, whom
@@ -331,7 +333,7 @@ def pause(
     until = _pause_end(weeks)
     paused = _set_pause(session, subscriber_id, until, newsletter_ids)
     _record_changes(session, subscriber_id, {number: ["paused_until"] for number in paused})
-    return until
+    return until if paused else None
 
 
 def _pause_end(weeks: int) -> datetime | None:

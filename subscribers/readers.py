@@ -22,6 +22,7 @@ from newsletter.i18n.messages import msg
 from newsletter.tokens import DeliveryRef
 from subscribers.frequency import offered_frequencies
 from subscribers.leaving import successors_of
+from subscribers.suppression import is_suppressed
 
 NO_MORE = msg("This subscription no longer exists.")
 
@@ -125,9 +126,28 @@ def find_relation(session: Session, ref: DeliveryRef) -> Relation:
     )
 
 
-def has_moved(session: Session, subscriber_id: int) -> bool:
-    """Return whether mail for somebody goes to another address since, by their own wish."""
-    return bool(successors_of(session, subscriber_id))
+def received_by(session: Session, subscriber_id: int) -> Sequence[NewsletterRow]:
+    """Return the newsletters that somebody gets at present, though a pause may hold them back.
+
+    Whatever says to a reader what they get asks here: who left, or is suppressed, gets nothing.
+    """
+    return session.scalars(
+        select(NewsletterRow)
+        .join(SubscriptionRow, SubscriptionRow.newsletter_id == NewsletterRow.id)
+        .join(SubscriberRow, SubscriberRow.id == SubscriptionRow.subscriber_id)
+        .where(
+            SubscriberRow.id == subscriber_id,
+            SubscriptionRow.state == SubscriptionState.CONFIRMED,
+            ~is_suppressed(SubscriberRow.address_key, NewsletterRow.id),
+        )
+        .order_by(NewsletterRow.slug)
+    ).all()
+
+
+def goes_elsewhere(session: Session, subscriber_id: int) -> bool:
+    """Return whether mail for somebody goes to another address, as they or the staff changed it."""
+    people = successors_of(session, subscriber_id)
+    return any(received_by(session, person) for person in people)
 
 
 def known_of(session: Session, newsletter_id: int, subscriber_id: int) -> Known:

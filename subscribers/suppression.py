@@ -118,7 +118,8 @@ def remove_suppressions(session: Session, numbers: Collection[int]) -> None:
 
 
 def is_suppressed(
-    address_key: str | InstrumentedAttribute[str | None], newsletter_id: int
+    address_key: str | InstrumentedAttribute[str | None],
+    newsletter_id: int | InstrumentedAttribute[int],
 ) -> ColumnElement[bool]:
     """Return a condition, for use within a query, that an address is suppressed."""
     return exists().where(

@@ -101,7 +101,8 @@ def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, page
                 weeks=_PAUSE_WEEKS,
                 newsletter_ids=[ref.newsletter_id],
             )
-        return _show("paused.html", token, until=until)
+        # Who left in another window is told so.
+        return _show("paused.html" if until else "unsubscribe.html", token, until=until)
 
     router.include_router(_settings_router(settings, engine, signer, pages))
     return router

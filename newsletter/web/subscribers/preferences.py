@@ -34,7 +34,14 @@ from subscribers.held_data import data_held
 from subscribers.join_limits import kept_network
 from subscribers.joining import PREFERENCES_PAGE, consent_wording
 from subscribers.preferences import PAUSES, Wishes, join_offered, own_of, save_wishes
-from subscribers.readers import Choice, find_reader, has_moved, is_on_list, known_of, list_choices
+from subscribers.readers import (
+    Choice,
+    find_reader,
+    goes_elsewhere,
+    is_on_list,
+    known_of,
+    list_choices,
+)
 
 
 def preferences_router(  # noqa: C901, PLR0915 - a list of routes
@@ -65,7 +72,7 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
             wordings = _wordings(session, choices, language)
             held = data_held(session, ref.subscriber_id, language) if name == "data.html" else {}
             own = _own_fields(session, ref)
-            moved = has_moved(session, ref.subscriber_id)
+            moved = goes_elsewhere(session, ref.subscriber_id)
             held_values = values_of(session, ref.newsletter_id, ref.subscriber_id)
             shown = shown_of(own_of(session, ref.newsletter_id, ref.subscriber_id))
         shown_ids = frozenset(each.newsletter_id for each in choices if each.subscribed)

@@ -26,6 +26,7 @@ from newsletter.tokens import DeliveryRef, Purpose, mark_of
 from subscribers.actions import erase_person
 from subscribers.suppression import suppress
 from tests.support.databases import each_database
+from tests.support.stage import DRAFT
 from tests.web.subscribers.conftest import Reception
 from tests.web.subscribers.test_preferences import OTHER
 
@@ -220,6 +221,32 @@ def test_undoing_brings_back_nobody_who_left_meanwhile(reception: Reception, pag
     httpx.post(reception.preferences(NEW), data={"language": "ja", "format": "html"})
     httpx.post(undo)
     assert (_relation(reception, OLD).state, _relation(reception, NEW).state) == (LEFT, LEFT)
+
+
+def test_no_page_says_that_mail_goes_on_after_its_reader_has_left(
+    reception: Reception, page: str
+) -> None:
+    name = DRAFT.name
+    undo = _change(reception, page)
+    httpx.post(undo)
+    assert f"{OLD} に届くようになりました：{name}" in httpx.get(undo).text
+    ref = DeliveryRef(
+        newsletter_id=reception.stage.newsletter_id,
+        mailing_id=0,
+        subscriber_id=reception.stage.subscriber_id(OLD),
+    )
+    leave = f"{reception.url}/u/{reception.signer.sign_delivery(Purpose.UNSUBSCRIBE, ref)}"
+    httpx.post(leave)
+    assert f"{OLD} に届くニュースレターは現在ありません" in httpx.get(undo).text
+    assert "配信はすでに停止しています" in httpx.post(f"{leave}/pause").text
+
+
+def test_the_settings_page_of_the_old_address_says_nothing_of_mail_that_ended(
+    reception: Reception, page: str
+) -> None:
+    _change(reception, page)
+    httpx.post(reception.preferences(NEW), data={"language": "ja", "format": "html"})
+    assert "現在は別のアドレスに届いています" not in httpx.get(page).text
 
 
 def test_an_address_that_is_subscribed_already_gets_no_second_copy_and_keeps_its_own(
