@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import GrowthRow, SubscriberRow, SubscriptionRow
@@ -184,9 +184,21 @@ def count_readers(
         newsletter_id: Of which newsletter.
         people: Of these alone; None for all.
     """
-    query = (
-        select(func.count())
-        .select_from(SubscriptionRow)
+    readers = _readers(newsletter_id).with_only_columns(func.count())
+    if people is not None:
+        readers = readers.where(SubscriptionRow.subscriber_id.in_(people))
+    return session.scalar(readers) or 0
+
+
+def readers_among(session: Session, newsletter_id: int, people: Collection[int]) -> set[int]:
+    """Return who of some people gets a newsletter's mail."""
+    readers = _readers(newsletter_id).where(SubscriptionRow.subscriber_id.in_(people))
+    return set(session.scalars(readers))
+
+
+def _readers(newsletter_id: int) -> Select[int]:
+    return (
+        select(SubscriptionRow.subscriber_id)
         .join(SubscriberRow, SubscriberRow.id == SubscriptionRow.subscriber_id)
         .where(
             SubscriptionRow.newsletter_id == newsletter_id,
@@ -194,6 +206,3 @@ def count_readers(
             ~is_suppressed(SubscriberRow.address_key, newsletter_id),
         )
     )
-    if people is not None:
-        query = query.where(SubscriptionRow.subscriber_id.in_(people))
-    return session.scalar(query) or 0

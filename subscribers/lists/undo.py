@@ -56,7 +56,7 @@ from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
 from subscribers.fields.model import current_values
 from subscribers.fields.store import list_fields
-from subscribers.growth import count_readers
+from subscribers.growth import count_readers, readers_among
 from subscribers.growth_log import log_growth
 from subscribers.lists.sharing import hold_fields, take_back, write_values
 
@@ -289,7 +289,7 @@ class _Page:
             [row.subscriber_id for row in ended],
             UnsubscribeEventRow.occurred_at.in_({row.unsubscribed_at for row in ended}),
         )
-        readers = count_readers(self._session, self._newsletter_id, same)
+        before = readers_among(self._session, self._newsletter_id, same)
         self._lift(same)
         self._session.execute(
             update(SubscriptionRow)
@@ -298,7 +298,9 @@ class _Page:
             .execution_options(synchronize_session=False)
         )
         self._leave_out_former_values(of_page, same)
-        self._log_growth(count_readers(self._session, self._newsletter_id, same) - readers)
+        after = readers_among(self._session, self._newsletter_id, same)
+        self._log_growth(len(after - before))
+        self._log_growth(-len(before - after))
         self._session.execute(delete(ImportChangeRow).where(of_page))
         self._count(restored=len(same), kept=len(numbers) - len(same))
         return True

@@ -155,9 +155,12 @@ _SUPPRESS = """INSERT INTO suppression (newsletter_id, address_key, reason, evid
     FROM list_stage WHERE suppressed <> '' ON CONFLICT DO NOTHING RETURNING id"""
 #: Of those whom the list ends, those who were readers.
 _ENDED = "SELECT count(*) FROM list_before WHERE ends AND state = 'confirmed'"
-#: Of those whom the list suppresses, those who would be readers.
-_SILENCED = """SELECT count(*) FROM list_stage AS s JOIN subscription AS x
+#: Of those whom the list suppresses and who would be readers, who was one and who was not.
+_SILENCED = """SELECT count(CASE WHEN b.state = 'confirmed' THEN 1 END) AS readers,
+    count(CASE WHEN coalesce(b.state, '') <> 'confirmed' THEN 1 END) AS others
+    FROM list_stage AS s JOIN subscription AS x
     ON x.newsletter_id = :newsletter AND x.subscriber_id = s.person
+    LEFT JOIN list_before AS b ON b.subscriber_id = s.person
     WHERE s.suppressed <> '' AND x.state = 'confirmed'"""
 _TAG = """INSERT INTO subscription_tag (newsletter_id, subscriber_id, tag)
     SELECT :newsletter, s.person, given.value
@@ -337,13 +340,15 @@ def _meet(
 
 
 def _log_growth(connection: Connection, staged: Staged, terms: Terms, written: Written) -> None:
-    """Write down how many readers a chunk brought; nobody on the stage was suppressed before."""
-    gained = written.added
+    """Write down whom a chunk brought and whom it ended; nobody on it was suppressed before."""
+    gained, lost = written.added, 0
     if SubscriptionState.UNSUBSCRIBED in staged.states:
-        gained -= connection.scalar(text(_ENDED)) or 0
+        lost += connection.scalar(text(_ENDED)) or 0
     if written.suppressed:
-        gained -= connection.scalar(text(_SILENCED), {"newsletter": terms.newsletter_id}) or 0
+        silenced = connection.execute(text(_SILENCED), {"newsletter": terms.newsletter_id}).one()
+        gained, lost = gained - silenced.others, lost + silenced.readers
     log_growth(connection, terms.newsletter_id, terms.cause, gained)
+    log_growth(connection, terms.newsletter_id, terms.cause, -lost)
 
 
 def _note_tags(connection: Connection, newsletter_id: int, given: str) -> None:

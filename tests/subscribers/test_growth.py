@@ -159,8 +159,19 @@ def test_joining_by_form_and_by_hand_are_told_apart(stage: Stage) -> None:
     }
 
 
-def test_a_list_counts_whom_it_brings_less_whom_it_ends_or_suppresses(stage: Stage) -> None:
+def _both_ways(stage: Stage) -> list[int]:
+    """Return how many joined and left by lists, since anna did."""
+    growth = _measured(stage, Step.DAY, 3)
+    return [growth.joined[GrowthCause.IMPORT] - 1, growth.left.get(GrowthCause.IMPORT, 0)]
+
+
+def test_a_list_counts_whom_it_brings_apart_from_whom_it_ends(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And undoing it takes all of that back."""
+    monkeypatch.setattr("subscribers.growth_log.now", lambda: datetime(2026, 11, 27, tzinfo=UTC))
+    with transaction(stage.engine) as session:
+        session.execute(update(GrowthRow).values(day=_DAY))
     lines = [
         "email,state,suppressed\n",
         "anna@example.jp,unsubscribed,\n",
@@ -174,11 +185,13 @@ def test_a_list_counts_whom_it_brings_less_whom_it_ends_or_suppresses(stage: Sta
     records = list_records(io.BytesIO("".join(lines).encode()), file_name="l.csv", source="list")
     import_records(stage.engine, stage.newsletter_id, records, options)
     assert _logged(stage) == {GrowthCause.IMPORT: 2}
+    assert _both_ways(stage) == [2, 1]
     with transaction(stage.engine) as session:
         number = session.scalars(select(func.max(ListImportRow.id))).one() or 0
         undo_list_import(session, COMMAND_LINE, stage.newsletter_id, number)
     assert undo_import(stage.engine, number)
     assert _logged(stage) == {GrowthCause.IMPORT: 1}
+    assert _both_ways(stage) == [3, 3]
 
 
 def _measured(stage: Stage, step: Step, periods: int) -> Growth:
