@@ -140,6 +140,11 @@ _NAMES_ANOTHER = re.compile(
 )
 #: Only a refused RCPT is answered so, where no command is told.
 _ANSWERS_RCPT = ("recipient address rejected", "rcpt to:", "command rcpt")
+#: Said of us, and nothing of the reader, unless somebody is denied in the same reply.
+_OF_OUR_SIDE = frozenset({Reason.RELAYING_DENIED, Reason.BLOCKED})
+_MAY_BE_NOBODY = re.compile(
+    r"\b(?:account|mailbox|user|recipient|address)\b[^.;]{0,24} may not exist"
+)
 _OF_SYSTEM = frozenset({Reason.NETWORK, Reason.SYSTEM})
 _VAGUE = frozenset(
     {
@@ -239,6 +244,8 @@ def _reason_of_text(
         or Reason.UNKNOWN
     )
     if found is Reason.USER_UNKNOWN and _is_in_doubt(text, code):
+        return Reason.FILTERED
+    if found in _OF_OUR_SIDE and command in _OF_RECIPIENT and _denies_somebody(text, parties):
         return Reason.FILTERED
     if found in {*PERMANENT, Reason.FILTERED, Reason.UNKNOWN} and (
         _quotes_only_us(text) or (command in _OF_SENDER and found in _OF_ADDRESS)
@@ -356,6 +363,14 @@ def _is_in_doubt(text: str, code: str) -> bool:
     )
 
 
+def _denies_somebody(text: str, parties: Parties) -> bool:
+    """Tell whether a reply that turns us away names a mailbox as missing, too: it stays open."""
+    if len(text) > _ONE_REPLY or _CROWD.search(text) or _is_of_sender(text):
+        return False
+    denied = _MAY_BE_NOBODY.search(text) or occur_in(PERSON, without_names(text))
+    return bool(denied) and not _names_stranger(text, parties)
+
+
 def _is_shut(text: str, code: str) -> bool:
     """Tell whether a mailbox is unavailable that exists by its code (RFC 3463, 3.3)."""
     rest, count = _UNAVAILABLE.subn(" ", text)
@@ -394,8 +409,9 @@ def _elsewhere(text: str, *, code: str, certain: bool, parties: Parties) -> Reas
     if _words().filtered.occurs_in(text):
         return Reason.FILTERED
     if _words().perhaps.occurs_in(text):
-        ours = _blames_us(text, parties)
-        return Reason.USER_UNKNOWN if certain and not ours else Reason.FILTERED
+        nobody = certain and not _blames_us(text, parties)
+        crowd = Reason.BLOCKED if _CROWD.search(text) else Reason.FILTERED
+        return Reason.USER_UNKNOWN if nobody else crowd
     way = _first(_words().way, text)
     if _is_for_now(text):
         return Reason.NETWORK if code in _NO_HOST_CODES else way

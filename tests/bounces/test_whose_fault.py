@@ -8,6 +8,7 @@ import pytest
 
 from newsletter.bounces.model import Reason, Report, ReportKind
 from newsletter.bounces.reading import read_report
+from newsletter.feedback.policy import counts
 from tests.bounces.formats import OURS, READER, RETURNED
 from tests.bounces.test_reading import notification, recipient
 from tests.support.growth import assert_linear
@@ -502,3 +503,48 @@ def test_a_denial_that_is_contradicted_or_passing_is_not_hard(status: str, words
 )
 def test_a_denial_in_bare_letters_or_by_a_program_s_name_is_hard(status: str, words: str) -> None:
     assert only(told(words, status=status)) == (Reason.USER_UNKNOWN, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "550 recipient denied",
+        "550 Address rejected",
+        "550 I cannot deliver mail for this one",
+        "550 Mailbox unavailable or access denied",
+        "550 The account or domain may not exist, or may be blacklisted",
+        "550 relaying denied: no such mailbox at the destination",
+        "550 no such user, try again later",
+        "554 5.4.6 unknown user in a routing loop",
+    ],
+)
+def test_a_refusal_of_a_recipient_that_stays_open_counts_towards_the_limit(words: str) -> None:
+    """Repeated over several mailings it ends the address, as docs/feedback.md says."""
+    reason, hard = only(told(words))
+    assert not hard
+    assert counts(reason)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["550 relaying denied", "554 blocked: too many unknown users", "550 you are on our block list"],
+)
+def test_a_refusal_of_us_alone_counts_for_nobody(words: str) -> None:
+    assert not counts(only(told(words))[0])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Ihre Nachricht wurde noch nicht zugestellt. Es wird weiter versucht.",
+        "La remise de ce message est retardée.",
+        "La entrega se ha retrasado.",
+        "Il recapito è in ritardo, verranno effettuati nuovi tentativi.",
+        "邮件投递延迟，系统将继续尝试。",
+        "전송이 지연되고 있습니다.",
+        "メールはまだ配信されていません。",
+    ],
+)
+def test_a_notice_that_mail_is_late_is_a_delay_in_any_language(words: str) -> None:
+    report = read_report(notice(f"{words}\n\n<{READER}>\n", subject="Mail"))
+    assert report.kind is ReportKind.DELAY
