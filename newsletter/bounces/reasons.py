@@ -357,7 +357,7 @@ def _is_in_doubt(text: str, code: str) -> bool:
     """Tell whether one reply denies somebody and calls it a passing condition at once."""
     if len(text) > _ONE_REPLY:  # a bounce's own words, which give advice for all cases
         return False
-    this_reply = without_marks(_ANOTHER_REPLY.split(text)[0])
+    this_reply = without_marks(without_names(_ANOTHER_REPLY.split(text)[0]))
     return GREYLISTED.search(this_reply) is not None or (
         code not in _NOBODY and PASSING.search(this_reply) is not None
     )
