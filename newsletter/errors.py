@@ -30,6 +30,10 @@ class ExitCode(IntEnum):
     INCOMPLETE = 6
     #: The state of things forbids it: a mailing already finished, a name already taken.
     CONFLICT = 7
+    #: Stopped by Ctrl-C, or by the answer no to a question (128 and the number of SIGINT).
+    STOPPED = 130
+    #: Nobody read standard output to its end (128 and the number of SIGPIPE).
+    UNREAD = 141
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -38,8 +38,6 @@ def invite_somebody(
     as_: As = None,
 ) -> None:
     """Invite a person; the link is sent by email and works once, within 7 days."""
-    from rich.markup import escape
-
     from newsletter.accounts.command_line import find_actor
     from newsletter.accounts.invitations import invite
     from newsletter.accounts.roles import Grant
@@ -67,9 +65,7 @@ def invite_somebody(
     if link:
         console.print(f"{settings.public_url}/welcome/{token}", soft_wrap=True)
     else:
-        console.print(
-            _("The invitation to {address} is queued for sending.", address=escape(address))
-        )
+        console.print(_("The invitation to {address} is queued for sending.", address=address))
 
 
 @app.command("reset-factor")
@@ -80,8 +76,6 @@ def reset_factor(
     as_: As = None,
 ) -> None:
     """Remove a lost second factor from an account; its owner is notified by email."""
-    from rich.markup import escape
-
     from newsletter.accounts.administration import find_account, reset_second_factor
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
@@ -95,14 +89,12 @@ def reset_factor(
         number = find_account(session, address)
         reset_second_factor(session, actor, number, reason=reason)
         tell_owner(session, settings, number, AccountChange.SECOND_FACTOR_RESET)
-    console.print(_("{address} now signs in with the password only.", address=escape(address)))
+    console.print(_("{address} now signs in with the password only.", address=address))
 
 
 @app.command()
 def disable(context: typer.Context, address: str, as_: As = None) -> None:
     """Disable an account; its sessions and links end immediately."""
-    from rich.markup import escape
-
     from newsletter.accounts.administration import disable_account, find_account
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
@@ -112,14 +104,12 @@ def disable(context: typer.Context, address: str, as_: As = None) -> None:
     actor = find_actor(engine, as_, Permission.ADMINISTER)
     with transaction(engine) as session:
         disable_account(session, actor, find_account(session, address))
-    console.print(_("{address} can no longer sign in.", address=escape(address)))
+    console.print(_("{address} can no longer sign in.", address=address))
 
 
 @app.command()
 def enable(context: typer.Context, address: str, as_: As = None) -> None:
     """Enable a disabled account again."""
-    from rich.markup import escape
-
     from newsletter.accounts.administration import enable_account, find_account
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
@@ -129,7 +119,7 @@ def enable(context: typer.Context, address: str, as_: As = None) -> None:
     actor = find_actor(engine, as_, Permission.ADMINISTER)
     with transaction(engine) as session:
         enable_account(session, actor, find_account(session, address))
-    console.print(_("{address} can sign in again.", address=escape(address)))
+    console.print(_("{address} can sign in again.", address=address))
 
 
 @app.command("role")
@@ -147,8 +137,6 @@ def change_role(
     as_: As = None,
 ) -> None:
     """Give a role to an account, or take it away; one administrator always remains."""
-    from rich.markup import escape
-
     from newsletter.accounts.administration import find_account, give_role, take_role
     from newsletter.accounts.command_line import find_actor
     from newsletter.accounts.roles import Grant
@@ -167,14 +155,14 @@ def change_role(
     console.print(
         _(
             "{address} no longer has the role {role} in {newsletter}.",
-            address=escape(address),
+            address=address,
             role=label(role),
             newsletter=where,
         )
         if take
         else _(
             "{address} now has the role {role} in {newsletter}.",
-            address=escape(address),
+            address=address,
             role=label(role),
             newsletter=where,
         )

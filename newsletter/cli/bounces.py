@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from newsletter.cli.language import gettext as _
+from newsletter.cli.language import styled
 from newsletter.cli.state import Json, open_database, settings_of
 from newsletter.errors import NewsletterError, Place, SettingError
 from newsletter.i18n.messages import msg
@@ -99,23 +100,15 @@ def _messages(files: list[Path]) -> Iterator[tuple[str, bytes]]:
 
 
 def _add_rows(table: Table, name: str, report: Report) -> None:
-    from rich.markup import escape
 
-    first = (escape(name), report.kind.value)
+    first = (name, report.kind.value)
     for one in report.recipients:
-        hard = "[bold red]hard[/]" if one.hard else ""
-        cells = (_plain(one.address), hard, one.reason.value, one.status, one.reply)
-        table.add_row(*first, *cells, _plain(one.words[:_SUMMARY_LENGTH]))
+        hard = styled("hard", "bold red") if one.hard else ""
+        cells = (one.address, hard, one.reason.value, one.status, one.reply)
+        table.add_row(*first, *cells, " ".join(one.words[:_SUMMARY_LENGTH].split()))
         first = ("", "")
     if not report.recipients:
         table.add_row(*first)
-
-
-def _plain(text: str) -> str:
-    """Return a stranger's text so that it can neither style nor steer the terminal."""
-    from rich.markup import escape
-
-    return escape("".join(letter if letter.isprintable() else " " for letter in text))
 
 
 _DRAIN_OCTETS = 65_536

@@ -23,8 +23,6 @@ def show_comments(
     json: Json = False,
 ) -> None:
     """List the comments on an issue, thread by thread, with the part that each is about."""
-    from rich.markup import escape
-
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
     from newsletter.issues.model import issue_from_json
@@ -65,11 +63,11 @@ def show_comments(
     if not threads:
         console.print(_("There are no comments."))
     for thread in threads:
-        about = escape(thread.heading or _("the whole issue"))
+        about = thread.heading or _("the whole issue")
         state = f" ({_('Resolved')})" if thread.resolved_at else ""
-        console.print(f"{styled(thread.id)} [bold]{about}[/]{state}")
+        console.print(f"{styled(thread.id)} {styled(about)}{state}")
         for comment in thread.comments:
-            console.print(f"  {escape(comment.author)}: {escape(comment.words)}")
+            console.print(f"  {comment.author}: {comment.words}")
 
 
 def write_comment(

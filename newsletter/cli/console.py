@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +12,6 @@ from shutil import get_terminal_size
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -23,10 +23,10 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.text import Text
+from rich.text import Span, Text
 
+from newsletter.cli.language import PLAIN, STYLE, STYLED, pgettext, styled, terminal_language, text
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import pgettext, terminal_language, text
 from newsletter.errors import NewsletterError
 from newsletter.i18n import formats
 from newsletter.i18n.messages import pmsg
@@ -40,8 +40,52 @@ def _width() -> int | None:
     return None if sys.stdout.isatty() else get_terminal_size((_PIPE_WIDTH, 24)).columns
 
 
-console = Console(highlight=False, emoji=False, width=_width())
-errors = Console(stderr=True, highlight=False, emoji=False)
+#: Controls of the terminal as pictures, and what turns the direction of letters as unknown.
+_CONTROLS = {
+    **{code: 0x2400 + code for code in range(0x20) if code not in {0x09, 0x0A}},
+    **dict.fromkeys((*range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD),
+}
+_STYLES = re.compile(f"({STYLE}[^{STYLED}]*{STYLED}|{PLAIN})")
+
+
+class _Console(Console):
+    """A terminal that shows every letter of a text, and takes styles from `styled` alone.
+
+    Titles, addresses and replies of strangers are in what it prints: brackets are no markup, and
+    no letter steers the terminal.
+    """
+
+    def __init__(self, *, stderr: bool = False, width: int | None = None) -> None:
+        super().__init__(stderr=stderr, width=width, highlight=False, emoji=False, markup=False)
+
+    def render_str(self, text: str, **how: Any) -> Text:  # noqa: ANN401 - as in Rich
+        """Return a text without its marks of style, in these styles."""
+        pieces: list[str] = []
+        spans: list[Span] = []
+        open_styles: list[tuple[int, str]] = []
+        length = 0
+        for piece in _STYLES.split(text.replace("\r\n", "\n").translate(_CONTROLS)):
+            if piece.startswith(STYLE):
+                open_styles.append((length, piece[1:-1]))
+            elif piece == PLAIN:
+                if open_styles:
+                    start, style = open_styles.pop()
+                    spans.append(Span(start, length, style))
+            else:
+                pieces.append(piece)
+                length += len(piece)
+        rendered = super().render_str("".join(pieces), **how)
+        # The outer one first: the inner one counts where they differ.
+        rendered.spans.extend(reversed(spans))
+        return rendered
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to who called: see `newsletter.cli.main.run`."""
+        raise BrokenPipeError
+
+
+console = _Console(width=_width())
+errors = _Console(stderr=True)
 
 
 def print_json(value: Mapping[str, Any] | list[Any]) -> None:
@@ -74,11 +118,11 @@ def format_day(moment: datetime) -> str:
 def print_error(error: NewsletterError) -> None:
     """Print where, what and what to do."""
     place = error.place.described() if error.place else None
-    where = f"[bold]{escape(text(place))}[/]" if place else ""
+    where = styled(text(place)) if place else ""
     label = text(pmsg("before an error", "error"))
-    errors.print(f"[bold red]{label}[/] {where}{escape(text(error.message))}", soft_wrap=True)
+    errors.print(f"{styled(label, 'bold red')} {where}{text(error.message)}", soft_wrap=True)
     if error.advice:
-        errors.print(f"      {escape(text(error.advice))}", soft_wrap=True)
+        errors.print(f"      {text(error.advice)}", soft_wrap=True)
 
 
 class _Pace(ProgressColumn):
@@ -109,7 +153,7 @@ def progress_bar(what: str, *, quiet: bool, octets: bool = False) -> Iterator[Pr
     """
     counted: tuple[ProgressColumn, ...] = (MofNCompleteColumn(), _Pace())
     if octets:
-        counted = (TaskProgressColumn(), TextColumn("{task.description}"))
-    columns = (TextColumn(f"{what:<9}"), BarColumn(), *counted, _TimeLeft())
+        counted = (TaskProgressColumn(), TextColumn("{task.description}", markup=False))
+    columns = (TextColumn(f"{what:<9}", markup=False), BarColumn(), *counted, _TimeLeft())
     with Progress(*columns, console=errors, disable=quiet, transient=False) as progress:
         yield progress

@@ -131,8 +131,6 @@ def _send_mail(opened: Opened, issue: StoredIssue, number: int) -> tuple[int, in
 
 def _show(review: CorrectionReview) -> None:
     """Print the lines that change, and what preflight warns of."""
-    from rich.markup import escape
-
     from newsletter.cli.console import console
     from newsletter.issues.difference import Changed
 
@@ -140,8 +138,8 @@ def _show(review: CorrectionReview) -> None:
     for line in review.lines:
         if line.changed in signs:
             sign, colour = signs[line.changed]
-            console.print(f"[{colour}]{sign} {escape(line.text)}[/]", soft_wrap=True)
+            console.print(styled(f"{sign} {line.text}", colour), soft_wrap=True)
     for warning in review.warnings:
         console.print(
-            f"[yellow]{escape(warning.message.in_language(terminal_language()))}[/]", soft_wrap=True
+            styled(warning.message.in_language(terminal_language()), "yellow"), soft_wrap=True
         )

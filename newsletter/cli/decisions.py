@@ -36,8 +36,6 @@ def duplicate(
     json: Json = False,
 ) -> None:
     """Start the next issue as a draft with this one's content; date, number and title move on."""
-    from rich.markup import escape
-
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import transaction
     from newsletter.issues.model import issue_from_json
@@ -65,7 +63,7 @@ def duplicate(
             "Draft {draft} of {date}: {title}",
             draft=styled(draft.id),
             date=begun.issue_date,
-            title=escape(begun.title),
+            title=begun.title,
         )
     )
 

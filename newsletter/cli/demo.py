@@ -18,7 +18,7 @@ from newsletter.accounts.permissions import Permission
 from newsletter.cli.console import console, errors, print_error, print_json, progress_bar
 from newsletter.cli.embedded import Supervisor, find_ports, supervised, valkey_url
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import ngettext
+from newsletter.cli.language import ngettext, styled
 from newsletter.cli.send import as_json, show, watch_mailing
 from newsletter.cli.state import open_database
 from newsletter.database.engine import reading, transaction
@@ -256,7 +256,9 @@ def _print_links(
     console.print("\n" + _("Where to look:"))
     for name, url, note in places:
         # Not a table: in a narrow terminal it would cut a link off.
-        console.print(f"  [bold]{name}[/]" + (f"  [dim]{note}[/]" if note else ""), soft_wrap=True)
+        console.print(
+            f"  {styled(name)}" + (f"  {styled(note, 'dim')}" if note else ""), soft_wrap=True
+        )
         console.print(f"    {url}", soft_wrap=True)
     console.print(
         "\n"

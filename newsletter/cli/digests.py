@@ -12,7 +12,7 @@ import typer
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label as word
-from newsletter.cli.language import ngettext
+from newsletter.cli.language import ngettext, styled
 from newsletter.cli.state import As, Json, NewsletterName, open_newsletter
 from newsletter.database.vocabulary import DigestDetail, Frequency
 
@@ -64,7 +64,7 @@ def show(
         state = (
             _("paused") if row["paused"] else _("offered") if row["offered"] else _("not offered")
         )
-        console.print(f"[bold]{word(Frequency(row['frequency']))}[/]: {state}")
+        console.print(f"{styled(word(Frequency(row['frequency'])))}: {state}")
         console.print("  " + ngettext("{count} subscriber", "{count} subscribers", row["readers"]))
         if row["next"]:
             console.print("  " + _("Next one: {moment}", moment=format_moment(row["next"])))
@@ -146,7 +146,7 @@ def preview(
         raise NotFoundError(msg("No issue waits for this digest."))
     slots = DeliveryLinks.leading_nowhere().slots(name="", address="")
     shown = digest.rendered.html if html else digest.rendered.text
-    console.print(fill(shown, slots), markup=False, highlight=False, soft_wrap=True)
+    console.print(fill(shown, slots), highlight=False, soft_wrap=True)
 
 
 @app.command()

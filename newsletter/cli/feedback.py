@@ -50,7 +50,6 @@ def show_list(
     json: Json = False,
 ) -> None:
     """Search the log of bounces and complaints, newest first."""
-    from rich.markup import escape
     from rich.table import Column, Table
 
     from newsletter.cli.console import console, format_moment, print_json
@@ -81,9 +80,9 @@ def show_list(
         table.add_row(
             str(row.id),
             format_moment(row.occurred_at),
-            escape(row.address) or "[dim]–[/]",
+            row.address or styled("–", "dim"),
             label(row.kind),
-            escape(row.reason),
+            row.reason,
             str(row.mailing_id or ""),
             label(one.standing.action) if one.standing else "",
         )
@@ -112,7 +111,6 @@ def as_json(one: LoggedBounce) -> dict[str, Any]:
 def show(context: typer.Context, bounce: int, json: Json = False) -> None:
     """Show one bounce with its consequences, their evidence and the original report."""
     from rich.cells import set_cell_size
-    from rich.markup import escape
 
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
@@ -141,13 +139,13 @@ def show(context: typer.Context, bounce: int, json: Json = False) -> None:
         print_json(as_json(one) | more)
         return
     for name, value in as_json(one).items():
-        console.print(f"[dim]{name:12}[/] {escape(str('' if value is None else value))}")
+        console.print(f"{styled(f'{name:12}', 'dim')} {'' if value is None else value}")
     for decision in decisions:
         undone = ""
         if decision["undone_at"]:
             undone = "  " + _("undone: {reason}", reason=decision["undone_because"])
         evidence = ", ".join(f"{name} {value}" for name, value in decision["evidence"].items())
-        decided = f"{decision['action']}  {escape(evidence + undone)}"
+        decided = f"{decision['action']}  {evidence + undone}"
         console.print(
             _(
                 "{label} {value}",
@@ -165,7 +163,7 @@ def show(context: typer.Context, bounce: int, json: Json = False) -> None:
             )
         )
     console.print()
-    console.print(escape(one.row.raw) or f"[dim]{_('The raw report is no longer kept.')}[/]")
+    console.print(one.row.raw or styled(_("The raw report is no longer kept."), "dim"))
 
 
 @app.command()
@@ -190,8 +188,6 @@ def incidents(
     json: Json = False,
 ) -> None:
     """List incidents: waves of bounces that have no consequences until they are settled."""
-    from rich.markup import escape
-
     from newsletter.cli.console import console, format_moment, print_json
     from newsletter.database.engine import reading
     from newsletter.feedback.incidents import list_incidents
@@ -223,8 +219,8 @@ def incidents(
             mailed=Number(row.mailed),
             rate=Number(100 * row.usual_rate),
         )
-        console.print(f"[bold]{row.id}[/] {escape(row.subject)} ({state}): {share}")
-        console.print(f"  [dim]{format_moment(row.opened_at)}  {escape(row.words[:200])}[/]")
+        console.print(f"{styled(row.id)} {row.subject} ({state}): {share}")
+        console.print("  " + styled(f"{format_moment(row.opened_at)}  {row.words[:200]}", "dim"))
     if not incidents:
         console.print(_("There are no incidents."))
 
@@ -283,7 +279,6 @@ def rates(
     json: Json = False,
 ) -> None:
     """Show bounce rates by mailing or by domain."""
-    from rich.markup import escape
     from rich.table import Table
 
     from newsletter.cli.console import console, print_json
@@ -312,7 +307,7 @@ def rates(
             for n in (one.hard, one.soft, one.complaints)
         )
         named = one.name if one.title == one.name else f"{one.name} {one.title}"
-        table.add_row(escape(named), text(Number(one.mailed)), *shares)
+        table.add_row(named, text(Number(one.mailed)), *shares)
     console.print(table if found else _("Nothing has been sent yet."))
 
 
@@ -348,8 +343,6 @@ def policy(
     json: Json = False,
 ) -> None:
     """Show or set when a newsletter stops sending to an address."""
-    from rich.markup import escape
-
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import transaction
     from newsletter.feedback.policy import FeedbackPolicy, load_policy, set_policy
@@ -379,7 +372,7 @@ def policy(
         ),
         soft_wrap=True,
     )
-    where = _("all newsletters") if new.complaint_everywhere else escape(opened.newsletter.slug)
+    where = _("all newsletters") if new.complaint_everywhere else opened.newsletter.slug
     console.print(_("A complaint stops email from {newsletter} immediately.", newsletter=where))
 
 

@@ -57,7 +57,6 @@ _Retention = Annotated[
 @app.command("list")
 def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Json = False) -> None:
     """List the fields in their order."""
-    from rich.markup import escape
     from rich.table import Table
 
     from newsletter.cli.console import console, print_json
@@ -77,10 +76,10 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
     )
     for field in fields:
         table.add_row(
-            escape(field.key),
-            escape(field.label(language)),
-            escape(word(field.type)),
-            escape(", ".join(option.label(language) for option in field.options)),
+            field.key,
+            field.label(language),
+            word(field.type),
+            ", ".join(option.label(language) for option in field.options),
         )
     console.print(table if fields else _("There is no field yet."))
 
@@ -242,11 +241,10 @@ def _purge(engine: Engine) -> None:
 
 
 def _print(field: Field) -> None:
-    from rich.markup import escape
 
     from newsletter.cli.console import console
 
-    console.print(f"field.{escape(field.key)}: {escape(field.label(terminal_language()))}")
+    console.print(f"field.{field.key}: {field.label(terminal_language())}")
 
 
 def _by_language(given: Sequence[str] | None) -> dict[str, str]:

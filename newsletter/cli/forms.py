@@ -40,7 +40,6 @@ _Success = Annotated[str | None, typer.Option("--success-url", help="The page af
 @app.command("list")
 def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Json = False) -> None:
     """List the forms, and how often they were shown, sent and confirmed in 30 days."""
-    from rich.markup import escape
     from rich.table import Table
 
     from newsletter.cli.console import console, print_json
@@ -71,10 +70,10 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
     for form, figure in lines:
         address = f"{settings.public_url}/subscribe/{row.slug}/{form.slug}"
         counts = map(str, (figure.shown, figure.asked, figure.confirmed))
-        table.add_row(escape(address), *counts)
+        table.add_row(address, *counts)
     console.print(table if forms else _("There is no form yet."))
     if sites:
-        console.print(f"{_('Websites')}: {escape(', '.join(sites))}")
+        console.print(f"{_('Websites')}: {', '.join(sites)}")
 
 
 @app.command()
@@ -253,8 +252,7 @@ def _as_json(form: JoinForm) -> dict[str, Any]:
 
 
 def _print(context: typer.Context, row: Newsletter, form: JoinForm) -> None:
-    from rich.markup import escape
 
     from newsletter.cli.console import console
 
-    console.print(escape(f"{settings_of(context).public_url}/subscribe/{row.slug}/{form.slug}"))
+    console.print(f"{settings_of(context).public_url}/subscribe/{row.slug}/{form.slug}")

@@ -33,7 +33,7 @@ def make(
             session, opened.actor, opened.newsletter, uses=uses, days=days, note=note
         )
     path = f"/subscribe/{opened.newsletter.slug}?invitation={token}"
-    console.print(f"{opened.settings.public_url}{path}", soft_wrap=True, highlight=False)
+    console.print(f"{opened.settings.public_url}{path}", soft_wrap=True)
 
 
 @app.command("list")
@@ -41,7 +41,6 @@ def list_all(
     context: typer.Context, newsletter: NewsletterName = None, as_: As = None, json: Json = False
 ) -> None:
     """List the invitation links; the addresses themselves are not shown again."""
-    from rich.markup import escape
     from rich.table import Table
 
     from newsletter.cli.console import console, format_moment, print_json
@@ -70,7 +69,7 @@ def list_all(
     for row in rows:
         state = _("valid") if is_open(row) else _("no longer valid")
         used = f"{row.used} / {row.uses}"
-        table.add_row(str(row.id), escape(row.note), used, format_moment(row.expires_at), state)
+        table.add_row(str(row.id), row.note, used, format_moment(row.expires_at), state)
     console.print(table if rows else _("No invitations yet"))
 
 

@@ -73,7 +73,6 @@ def read_file(path: Path) -> ReadIssue:
 
 
 def _show_reading(read: ReadIssue) -> None:
-    from rich.markup import escape
 
     from newsletter.cli.console import console
     from newsletter.issues.sources.import_report import REASONS
@@ -83,15 +82,13 @@ def _show_reading(read: ReadIssue) -> None:
         after = text(_AFTER.get(change.after, change.after))
         where = _("line {line}: ", line=change.line)
         reason = text(REASONS[change.reason])
-        console.print(f"[dim]{where}{reason}: {before} → {escape(after)}[/]")
+        console.print(styled(f"{where}{reason}: {before} → {after}", "dim"))
     for line in read.unplaced:
         console.print(
             _(
-                "{start}Line {line} was kept, but its place is uncertain:{end} {text}",
-                start="[yellow]",
-                line=line.line,
-                end="[/]",
-                text=escape(line.text),
+                "Line {line} was kept, but its place is uncertain: {text}",
+                line=styled(line.line, "yellow"),
+                text=line.text,
             )
         )
 
@@ -108,8 +105,6 @@ def import_issue(
 
     An issue that was sent, or is scheduled, is not replaced.
     """
-    from rich.markup import escape
-
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import transaction
     from newsletter.mailings.mailings import publisher_of
@@ -137,9 +132,7 @@ def import_issue(
         )
         return
     _show_reading(read)
-    console.print(
-        _("Issue {issue} was saved: {title}", issue=styled(row.slug), title=escape(row.title))
-    )
+    console.print(_("Issue {issue} was saved: {title}", issue=styled(row.slug), title=row.title))
 
 
 @app.command()
@@ -151,8 +144,6 @@ def check(
     Where newsletters are set up, it is checked as an issue of one: with its template, look and
     snippets, and against what it has sent. Elsewhere the file alone is checked.
     """
-    from rich.markup import escape
-
     from newsletter.cli.console import console, print_json
     from newsletter.cli.preflight import findings_json, show_findings
     from newsletter.rendering.slots import fill
@@ -175,13 +166,13 @@ def check(
     else:
         _show_reading(read)
         show_findings(found.findings, lines_of=lines_of)
-        ready = f"[green]{_('ready')}[/]"
-        verdict = f"[bold red]{_('not ready')}[/]" if found.blocked else ready
+        ready = styled(_("ready"), "green")
+        verdict = styled(_("not ready"), "bold red") if found.blocked else ready
         console.print(
             _(
                 "{verdict} {title} ({format}, {encoding}); HTML {size}, Gmail clips at 102 kB",
                 verdict=verdict,
-                title=escape(read.issue.title),
+                title=read.issue.title,
                 format=read.format,
                 encoding=read.encoding,
                 size=Size(size),
@@ -279,7 +270,7 @@ def render(
         print_json({name: len(octets) for name, octets in files.items()})
         return
     for name, octets in files.items():
-        console.print(f"{output / name}  [dim]{text(Size(len(octets)))}[/]")
+        console.print(f"{output / name}  {styled(text(Size(len(octets))), 'dim')}")
 
 
 def _render(
@@ -320,7 +311,6 @@ def show_issues(
     context: typer.Context, newsletter: NewsletterName = None, json: Json = False
 ) -> None:
     """List the issues, newest first."""
-    from rich.markup import escape
     from rich.table import Table
 
     from newsletter.cli.console import console, print_json
@@ -338,7 +328,7 @@ def show_issues(
         return
     table = Table(_("Issue"), _("Date"), _("Title"), box=None)
     for row in rows:
-        table.add_row(row.slug, row.issue_date.isoformat(), escape(row.title))
+        table.add_row(row.slug, row.issue_date.isoformat(), row.title)
     console.print(table)
 
 
@@ -437,7 +427,7 @@ def bring_picture(
         size = {"octets": len(encoded.content), "width": encoded.width, "height": encoded.height}
         print_json({"url": url, "markdown": markdown} | size)
         return
-    console.print(markdown, markup=False, soft_wrap=True)
+    console.print(markdown, soft_wrap=True)
 
 
 @app.command("file")
@@ -468,4 +458,4 @@ def bring_file(
         kind = {"media_type": block.media_type, "octets": block.size}
         print_json({"url": block.url, "markdown": markdown} | kind)
         return
-    console.print(markdown, markup=False, soft_wrap=True)
+    console.print(markdown, soft_wrap=True)

@@ -96,6 +96,6 @@ def dkim(
     write_octets(path, key.to_pem(), new=True)
     console.print(_("Add this TXT record to DNS:"))
     console.print(f"  {selector}._domainkey.{domain}", style="bold")
-    console.print(f"  {key.dns_record()}", soft_wrap=True, markup=False, highlight=False)
+    console.print(f"  {key.dns_record()}", soft_wrap=True)
     console.print(_("Once it is published, add this to DKIM_KEYS in the settings of all workers:"))
-    console.print(f"  {domain}:{selector}:{path}", soft_wrap=True, markup=False, highlight=False)
+    console.print(f"  {domain}:{selector}:{path}", soft_wrap=True)

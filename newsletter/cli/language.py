@@ -51,6 +51,10 @@ def label(word: StrEnum) -> str:
     return text(name_of(word)).lower()
 
 
+#: What parts a style, the words in it, and what follows: letters that no text has (Unicode, 23.7).
+STYLE, STYLED, PLAIN = "\ufdd0", "\ufdd1", "\ufdd2"
+
+
 def styled(words: object, style: str = "bold") -> str:
-    """Return what is marked up already in a style of Rich's, as a value of a text."""
-    return f"[{style}]{words}[/]"
+    """Return words in a style of Rich's, for the console; no other text styles anything."""
+    return f"{STYLE}{style}{STYLED}{words}{PLAIN}"

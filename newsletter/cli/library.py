@@ -30,7 +30,6 @@ def list_all(
     json: Json = False,
 ) -> None:
     """List pictures and files with their addresses, and what uses each."""
-    from rich.markup import escape
     from rich.table import Table
 
     from newsletter.cli.console import console, print_json
@@ -49,7 +48,7 @@ def list_all(
     table = Table(_("Number"), _("Name"), _("Alternative text"), _("Uses"), _("Address"), box=None)
     for item in library_page.items:
         uses = str(len(item.uses))
-        table.add_row(str(item.id), escape(item.name), escape(item.alt), uses, site + item.path)
+        table.add_row(str(item.id), item.name, item.alt, uses, site + item.path)
     console.print(table if library_page.items else _("Nothing found"))
 
 
@@ -98,7 +97,7 @@ def add(
             for file in files
         ]
     for path in paths:
-        console.print(settings.public_url.rstrip("/") + path, markup=False, soft_wrap=True)
+        console.print(settings.public_url.rstrip("/") + path, soft_wrap=True)
 
 
 def _read(file: Path) -> bytes:

@@ -14,7 +14,7 @@ import typer
 
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import terminal_language, text
+from newsletter.cli.language import styled, terminal_language, text
 from newsletter.cli.prompts import confirm
 from newsletter.cli.state import (
     As,
@@ -157,7 +157,6 @@ def show_imports(
     json: Json = False,
 ) -> None:
     """List the lists imported into a newsletter, the newest first."""
-    from rich.markup import escape
     from rich.table import Table
 
     from newsletter.cli.console import console, print_json
@@ -186,7 +185,7 @@ def show_imports(
     for one in imports:
         started = f"{one.started_at:%Y-%m-%d %H:%M}Z"
         counts = (str(Number(one.counts["added"])), str(Number(one.counts["updated"])))
-        table.add_row(str(one.id), escape(one.source), started, *counts)
+        table.add_row(str(one.id), one.source, started, *counts)
     console.print(table if imports else _("No list was imported yet."))
 
 
@@ -342,15 +341,13 @@ def finish_import(report: ImportReport, *, json: bool) -> None:
 
 def _name_problems(report: ImportReport) -> None:
     """Print the first rows that were refused, and the first warnings, of each kind at least one."""
-    from rich.markup import escape
-
     from newsletter.cli.console import console
 
     for row in report.refused[:_SHOWN]:
-        where = f"[yellow]{_('line {line}', line=row.line)}[/]"
+        where = styled(_("line {line}", line=row.line), "yellow")
         if row.address.strip():
-            where += f" {escape(row.address)}"
-        console.print(_("{where}: {reason}", where=where, reason=escape(text(row.reason))))
+            where += f" {row.address}"
+        console.print(_("{where}: {reason}", where=where, reason=text(row.reason)))
     if report.refusals > _SHOWN:
         console.print(
             _(
@@ -360,9 +357,9 @@ def _name_problems(report: ImportReport) -> None:
         )
     for one in report.warned:
         quoted = f"“{one.value}”" if one.value.strip() else ""
-        parts = escape(" ".join(filter(None, (one.field, quoted))))
-        where = f"[yellow]{_('line {line}', line=one.line)}[/] {parts}"
-        console.print(_("{where}: {reason}", where=where, reason=escape(text(one.problem))))
+        parts = " ".join(filter(None, (one.field, quoted)))
+        where = styled(_("line {line}", line=one.line), "yellow") + f" {parts}"
+        console.print(_("{where}: {reason}", where=where, reason=text(one.problem)))
     if report.warnings > len(report.warned):
         console.print(
             _(

@@ -47,7 +47,6 @@ def designs(json: Json = False) -> None:
 @app.command()
 def show(context: typer.Context, newsletter: NewsletterName = None, json: Json = False) -> None:
     """Show a newsletter's look, and the contrast of its colours."""
-    from rich.markup import escape
     from rich.table import Table
 
     from newsletter.cli.console import console, print_json
@@ -63,7 +62,7 @@ def show(context: typer.Context, newsletter: NewsletterName = None, json: Json =
     for name, chosen in value.pop("palette").items():
         table.add_row(name, chosen or "(derived)")
     for name, chosen in value.items():
-        table.add_row(name, "–" if chosen is None or chosen == "" else escape(str(chosen)))
+        table.add_row(name, "–" if chosen is None or chosen == "" else str(chosen))
     console.print(table)
     lowest = min(shown_pairs(look.palette), key=lambda pair: pair.ratio / pair.needed)
     appearance = "dark" if lowest.dark else "light"

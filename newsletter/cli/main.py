@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -39,7 +41,7 @@ from newsletter.cli.bounces import bounce_app
 from newsletter.cli.newsletters import init
 from newsletter.cli.send import send, send_test
 from newsletter.disk import write_privately
-from newsletter.errors import NewsletterError, UnavailableError
+from newsletter.errors import ExitCode, NewsletterError, UnavailableError, system_reason
 from newsletter.i18n.messages import msg
 
 _WRITE, _READERS, _OPERATE, _RUN = "Write and send", "Readers", "Operate", "Set up and run"
@@ -128,8 +130,17 @@ def run() -> None:
     from newsletter.cli import usage
 
     write_privately()
+    _open_closed_streams()
     try:
-        usage.run(app)
+        try:
+            usage.run(app)
+        finally:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.STOPPED)
+    except BrokenPipeError:
+        _give_up_output()
+        sys.exit(ExitCode.UNREAD)
     except NewsletterError as error:
         _end(error)
     except Exception as error:  # noqa: BLE001 - the last edge before a person
@@ -139,6 +150,12 @@ def run() -> None:
 def _explained(error: Exception) -> NewsletterError:
     from sqlalchemy.exc import OperationalError
 
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO}:
+        _give_up_output()
+        return UnavailableError(
+            msg("It cannot be written: {reason}.", reason=system_reason(error)),
+            remedy=msg("Check that the disk has space left and can be written to."),
+        )
     if isinstance(error, OperationalError):
         if _is_of_the_disk(error.orig):
             return UnavailableError(
@@ -165,6 +182,19 @@ def _is_of_the_disk(error: BaseException | None) -> bool:
     # The low octet is the kind; the others say which step it was.
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
+
+
+def _open_closed_streams() -> None:
+    """Give what was closed by who called (``>&-``) an end: Python leaves nothing there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - for good
+            setattr(sys, name, nowhere)
+
+
+def _give_up_output() -> None:
+    """Write nothing any more where nothing is taken: else Python complains about it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _end(error: NewsletterError) -> NoReturn:

@@ -28,8 +28,6 @@ def merge(
     json: Json = False,
 ) -> None:
     """Merge two people; it cannot be undone."""
-    from rich.markup import escape
-
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading, transaction
     from subscribers.merging.making import MergeOrder, merge_people
@@ -44,7 +42,7 @@ def merge(
         )
     if not json:
         for sentence in consequences(outlook):
-            console.print(escape(text(sentence)))
+            console.print(text(sentence))
     if not yes:
         confirm(
             _("Merge {address} into {into}? It cannot be undone.", address=address, into=into),

@@ -49,8 +49,6 @@ def init(
 
     Missing values are asked for.
     """
-    from rich.markup import escape
-
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
     from newsletter.cli.files import write_octets
@@ -94,6 +92,6 @@ def init(
     console.print(
         _(
             "The newsletter {slug} was created. Next: newsletter issue import FILE",
-            slug=styled(escape(slug)),
+            slug=styled(slug),
         )
     )

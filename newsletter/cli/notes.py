@@ -8,6 +8,7 @@ import typer
 
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
+from newsletter.cli.language import styled
 from newsletter.cli.language import text as words
 from newsletter.cli.state import As, Json, NewsletterName, open_newsletter
 from newsletter.errors import NotFoundError
@@ -48,7 +49,6 @@ def show_history(
     json: Json = False,
 ) -> None:
     """Show what is recorded of a person, the newest first."""
-    from rich.markup import escape
     from rich.table import Table
 
     from newsletter.cli.console import console, print_json
@@ -71,7 +71,7 @@ def show_history(
         return
     table = Table(_("When"), _("What"), _("Details"), box=None)
     for at, what, parts in rows:
-        table.add_row(f"{at.astimezone():%Y-%m-%d %H:%M}", escape(what), escape(" · ".join(parts)))
+        table.add_row(f"{at.astimezone():%Y-%m-%d %H:%M}", what, " · ".join(parts))
     console.print(table if rows else _("Nothing is recorded."))
 
 
@@ -84,8 +84,6 @@ def show_notes(
     json: Json = False,
 ) -> None:
     """List the notes on a person, with their numbers."""
-    from rich.markup import escape
-
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
     from subscribers.notes import list_notes
@@ -110,8 +108,7 @@ def show_notes(
         return
     for row in rows:
         console.print(
-            f"[bold]{row.id}[/] {row.written_at.astimezone():%Y-%m-%d} {escape(row.author)}\n"
-            f"{escape(row.text)}"
+            f"{styled(row.id)} {row.written_at.astimezone():%Y-%m-%d} {row.author}\n{row.text}"
         )
     if not rows:
         console.print(_("There are no notes on this person."))

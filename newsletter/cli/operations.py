@@ -12,7 +12,7 @@ import typer
 
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import label, ngettext, text
+from newsletter.cli.language import label, ngettext, styled, text
 from newsletter.cli.state import As, Json, open_database, settings_of
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.i18n.values import Number
@@ -123,8 +123,6 @@ def show_deliveries(
     json: Json = False,
 ) -> None:
     """List the deliveries of a mailing in one state, with the reason."""
-    from rich.markup import escape
-
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
     from newsletter.mailings.ledger.evidence import message_ids
@@ -157,7 +155,7 @@ def show_deliveries(
         return
     for one in deliveries:
         known = f"<{ids.get(one.position, '')}> {one.queue_id} {text(worded_reply(one.reply))}"
-        console.print(f"{escape(one.address)}  [dim]{escape(known)}[/]")
+        console.print(f"{one.address}  {styled(known, 'dim')}")
     console.print(_("{count} {state}", count=Number(len(deliveries)), state=label(state)))
 
 
@@ -262,8 +260,6 @@ def _again(count: int) -> str:
 @relays.command("list")
 def list_relays(context: typer.Context, json: Json = False) -> None:
     """List the relays by name, and which of them accept no mail at present."""
-    from rich.markup import escape
-
     from newsletter.cli.console import console, print_json
     from newsletter.mailings.ledger.relays import resting_relays
     from workers.transports import relay_names
@@ -290,7 +286,7 @@ def list_relays(context: typer.Context, json: Json = False) -> None:
         if name in resting:
             show_relays([resting[name]])
         else:
-            console.print(f"[bold]{escape(name)}[/] {_('accepting mail')}")
+            console.print(f"{styled(name)} {_('accepting mail')}")
     if not names:
         console.print(_("MAIL_TRANSPORTS names no relay."))
 
@@ -321,8 +317,6 @@ def release(
 
 def show_relays(states: Sequence[RelayState]) -> None:
     """Print the relays that take nothing, a line each."""
-    from rich.markup import escape
-
     from newsletter.cli.console import console, format_clock
 
     for relay in states:
@@ -331,14 +325,12 @@ def show_relays(states: Sequence[RelayState]) -> None:
             if relay.held
             else _("next attempt at {time}", time=format_clock(relay.retry_at))
         )
-        console.print(f"[bold]{escape(relay.name)}[/] {until}: {escape(relay.reason)}")
+        console.print(f"{styled(relay.name)} {until}: {relay.reason}")
 
 
 @domains.command("list")
 def list_domains(context: typer.Context, json: Json = False) -> None:
     """List the recipient domains that are on hold."""
-    from rich.markup import escape
-
     from newsletter.cli.console import console, format_moment, print_json
     from newsletter.database.engine import reading
     from newsletter.mailings.ledger.domain_holds import held_domains
@@ -351,7 +343,7 @@ def list_domains(context: typer.Context, json: Json = False) -> None:
         )
     for one in found if not json else ():
         since = _("on hold since {moment}", moment=format_moment(one.since))
-        console.print(f"[bold]{escape(one.domain)}[/] {since}: {escape(one.reason)}")
+        console.print(f"{styled(one.domain)} {since}: {one.reason}")
     if not found and not json:
         console.print(_("No domain is on hold."))
 
@@ -400,8 +392,6 @@ def drain(
 @suppressions.command("show")
 def show_suppressions(context: typer.Context, address: str, json: Json = False) -> None:
     """Show why an address is suppressed."""
-    from rich.markup import escape
-
     from newsletter.cli.console import console, format_moment, print_json
     from newsletter.database.engine import reading
     from newsletter.services import build_services
@@ -430,9 +420,9 @@ def show_suppressions(context: typer.Context, address: str, json: Json = False) 
         return
     for one in found:
         scope = one.newsletter or _("all newsletters")
-        words = escape(one.reply or one.evidence or _("no evidence kept"))
+        words = one.reply or one.evidence or _("no evidence kept")
         console.print(
-            f"[bold]{one.suppression_id}[/] {label(one.reason)}, {escape(scope)}, "
+            f"{styled(one.suppression_id)} {label(one.reason)}, {scope}, "
             f"{format_moment(one.since)}: {words}"
         )
     if not found:

@@ -10,7 +10,6 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -86,20 +85,18 @@ def show_overview(seen: Overview) -> RenderableType:
 
 
 def _headline(seen: Overview, alarms: Sequence[Alarm]) -> RenderableType:
-    clock = f"[dim]{format_moment(seen.taken_at, seconds=True)}[/]"
+    clock = styled(format_moment(seen.taken_at, seconds=True), "dim")
     grave = [alarm for alarm in alarms if alarm.severity is not Severity.NOTE]
     if not grave:
-        return Text.from_markup(f"[black on green] {_('All systems normal')} [/]  {clock}")
+        return styled(f" {_('All systems normal')} ", "black on green") + f"  {clock}"
     worst = grave[0].severity
     count = ngettext("{count} needs attention", "{count} need attention", len(grave))
-    return Text.from_markup(f"[{_STYLES[worst]}] {count} [/]  {clock}")
+    return styled(f" {count} ", _STYLES[worst]) + f"  {clock}"
 
 
 def _alarm_line(alarm: Alarm) -> RenderableType:
-    line = Text.assemble((f" {text(_SEVERITIES[alarm.severity])} ", _STYLES[alarm.severity]), " ")
-    line.append(text(alarm.what), style="bold")
-    line.append(f"  {text(alarm.remedy)}", style="dim")
-    return line
+    severity = styled(f" {text(_SEVERITIES[alarm.severity])} ", _STYLES[alarm.severity])
+    return f"{severity} {styled(text(alarm.what))}  {styled(text(alarm.remedy), 'dim')}"
 
 
 def _figures(seen: Overview) -> RenderableType:
@@ -110,7 +107,7 @@ def _figures(seen: Overview) -> RenderableType:
         for state in DeliveryState
         if seen.day.get(state)
     )
-    rate = f"[bold]{_rate(seen.per_minute)}[/]"
+    rate = styled(_rate(seen.per_minute))
     table.add_row(_dim(_("Rate")), _("{rate} a minute, last 5 minutes", rate=rate))
     table.add_row(_dim(_("24 hours")), day or _("nothing sent"))
     waits = [_("{count} batches due", count=styled(text(Number(work.due))))]
@@ -135,14 +132,14 @@ def _broker_words(seen: Overview) -> str:
     if broker is None:
         return _dim(_("not configured: the parts start by themselves"))
     if broker.problem:
-        return f"[red]{escape(broker.problem)}[/]"
+        return styled(broker.problem, "red")
     depths = ", ".join(f"{name} {depth:,}" for name, depth in broker.depths.items())
     used = text(Size(broker.used_memory))
     return f"{broker.milliseconds:.1f} ms, {used}, {broker.policy or _('policy unknown')}; {depths}"
 
 
 def _dim(words: str) -> str:
-    return f"[dim]{words}[/]"
+    return styled(words, "dim")
 
 
 def _table(title: str, *columns: str, numbers: int = 0) -> Table:
@@ -161,11 +158,11 @@ def _processes(seen: Overview) -> RenderableType:
     for each in seen.processes:
         process, activity = each.process, each.activity
         if each.lost:
-            state = f"[red]{_('not responding')}[/]"
+            state = styled(_("not responding"), "red")
         elif each.draining:
-            state = f"[cyan]{_('draining')}[/]"
+            state = styled(_("draining"), "cyan")
         else:
-            state = f"[green]{_('running')}[/]"
+            state = styled(_("running"), "green")
         sends = "–" if process.kind is ProcessKind.BEAT else _("waiting")
         if activity.mailing_id is not None:
             sends = _(
@@ -174,7 +171,7 @@ def _processes(seen: Overview) -> RenderableType:
                 batch=activity.batch_number,
             )
         table.add_row(
-            escape(process.name),
+            process.name,
             str(process.pid),
             state,
             sends,
@@ -190,13 +187,11 @@ def _relays(seen: Overview) -> RenderableType:
     names = [_("{state} (24 h)", state=text(name_of(state))) for state in _STATES]
     table = _table(_("Relays"), _("Relay"), _("State"), _("Per minute"), *names, numbers=4)
     for relay in seen.relays:
-        state = f"[green]{_('accepting mail')}[/]"
+        state = styled(_("accepting mail"), "green")
         if relay.resting is not None:
             word = _("on hold") if relay.resting.held else _("not accepting mail")
-            state = f"[yellow]{word}[/] {escape(relay.resting.reason)[:60]}"
-        table.add_row(
-            escape(relay.name), state, _rate(relay.tally.per_minute), *_counts(relay.tally.day)
-        )
+            state = f"{styled(word, 'yellow')} {relay.resting.reason[:60]}"
+        table.add_row(relay.name, state, _rate(relay.tally.per_minute), *_counts(relay.tally.day))
     if not seen.relays:
         table.add_row(_dim(_("Nothing has been sent yet.")))
     return table
@@ -208,9 +203,9 @@ def _domains(seen: Overview) -> RenderableType:
         _("Recipient domains"), _("Domain"), _("State"), _("Recently deferred"), *names, numbers=4
     )
     for domain in seen.domains[:_SHOWN_DOMAINS]:
-        state = f"[cyan]{_('on hold')}[/]" if domain.held is not None else ""
+        state = styled(_("on hold"), "cyan") if domain.held is not None else ""
         share = f"{domain.tally.share(DeliveryState.DEFERRED):.0%}"
-        table.add_row(escape(domain.name), state, share, *_counts(domain.tally.day))
+        table.add_row(domain.name, state, share, *_counts(domain.tally.day))
     return table
 
 
@@ -224,7 +219,7 @@ def _deferred(seen: Overview) -> RenderableType:
         table.add_row(
             group.status or "–",
             group.reply_class.value,
-            escape(text(worded_reply(group.example))[:70]),
+            text(worded_reply(group.example))[:70],
             f"{group.count:,}",
         )
     return table
@@ -236,7 +231,7 @@ def _unsettled(seen: Overview) -> RenderableType:
     )
 
     def add(mailing: UnsettledMailing, what: str, command: str) -> None:
-        name = f"{mailing.mailing_id} {escape(mailing.subject)[:40]}"
+        name = f"{mailing.mailing_id} {mailing.subject[:40]}"
         table.add_row(name, what, command, f"{mailing.count:,}")
 
     for mailing in seen.uncertain:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rich.markup import escape
-
 from newsletter.cli.console import console, errors
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import ngettext, styled, text
@@ -39,17 +37,17 @@ def show_findings(
             if first == last
             else _(", lines {first} to {last}", first=first, last=last)
         )
-        where = escape(text(finding.place.described())) + (line if first else "")
+        where = text(finding.place.described()) + (line if first else "")
         console.print(
             _(
                 "{severity} {where}: {message}",
                 severity=styled(text(_SEVERITIES[finding.severity]), colour),
                 where=where,
-                message=escape(text(finding.message)),
+                message=text(finding.message),
             ),
             soft_wrap=True,
         )
-        console.print(f"      [dim]{escape(text(finding.remedy))}[/]", soft_wrap=True)
+        console.print(f"      {styled(text(finding.remedy), 'dim')}", soft_wrap=True)
 
 
 def findings_json(

@@ -8,6 +8,7 @@ import typer
 
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
+from newsletter.cli.language import styled
 from newsletter.cli.state import (
     As,
     Json,
@@ -27,8 +28,6 @@ def search(
     json: Json = False,
 ) -> None:
     """Search all issues and drafts, down to the item."""
-    from rich.markup import escape
-
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
     from newsletter.issues.search.query import search_issues
@@ -57,9 +56,9 @@ def search(
     if not hits:
         console.print(_("No issue contains this."))
     for hit in hits:
-        before, passage, after = map(escape, hit.passage)
-        console.print(f"{hit.issue_date} [bold]{escape(hit.heading or hit.title)}[/]")
-        console.print(f"  {before}[reverse]{passage}[/]{after}")
+        before, passage, after = hit.passage
+        console.print(f"{hit.issue_date} {styled(hit.heading or hit.title)}")
+        console.print(f"  {before}{styled(passage, 'reverse')}{after}")
 
 
 def keep(
@@ -93,7 +92,7 @@ def keep(
     if json:
         print_json({"pattern": number, "name": called})
         return
-    console.print(_("Pattern {name} was kept.", name=called), markup=False)
+    console.print(_("Pattern {name} was kept.", name=called))
 
 
 def start(
@@ -124,7 +123,6 @@ def start(
             date=draft.issue.issue_date,
             title=draft.issue.title,
         ),
-        markup=False,
     )
 
 
@@ -146,4 +144,4 @@ def show_patterns(
     if not rows:
         console.print(_("There is no pattern yet. Keep one: newsletter issue keep NAME"))
     for row in rows:
-        console.print(row.name, markup=False)
+        console.print(row.name)

@@ -107,7 +107,6 @@ def web(context: typer.Context) -> None:
                 "already, start this command in the folder of its .env.",
                 folder=settings.data_dir.resolve(),
             ),
-            markup=False,
             soft_wrap=True,
         )
         errors.print(_("There is no administrator yet. Open this link, once and within 24 hours:"))

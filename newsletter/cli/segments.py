@@ -30,8 +30,6 @@ def add(
     as_: As = None,
 ) -> None:
     """Save a segment."""
-    from rich.markup import escape
-
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
     from subscribers.actions import save_segment
@@ -43,7 +41,7 @@ def add(
             session, opened.actor, opened.newsletter.id, name=name, query=query
         ).query
         count = count_segment(session, opened.newsletter, query)
-    console.print(f"{escape(name)}: {escape(query)}\n{_now(count)}")
+    console.print(f"{name}: {query}\n{_now(count)}")
 
 
 def _now(count: int) -> str:
@@ -53,7 +51,6 @@ def _now(count: int) -> str:
 @app.command("list")
 def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Json = False) -> None:
     """List the saved segments."""
-    from rich.markup import escape
     from rich.table import Table
 
     from newsletter.cli.console import console, print_json
@@ -68,7 +65,7 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
         return
     table = Table(_("Name"), _("Query"), box=None)
     for row in rows:
-        table.add_row(escape(row.name), escape(row.query))
+        table.add_row(row.name, row.query)
     console.print(table if rows else _("There is no segment yet."))
 
 
@@ -84,8 +81,6 @@ def show(
     json: Json = False,
 ) -> None:
     """Show a segment and who matches it; nothing is changed."""
-    from rich.markup import escape
-
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
     from newsletter.newsletters.publications import find_newsletter
@@ -99,11 +94,11 @@ def show(
     if json:
         print_json({"query": query, "count": size, "sample": list(people)})
         return
-    console.print(escape(query))
+    console.print(query)
     if size is not None:
         console.print(_now(size))
     for address in people:
-        console.print(f"  {escape(address)}")
+        console.print(f"  {address}")
 
 
 @app.command()

@@ -265,15 +265,13 @@ def send_test(
 
 def _print_shown_as(met: Sequence[str], reader: str) -> None:
     """Name whose mail a test was; without a choice, it has all parts."""
-    from rich.markup import escape
-
     from newsletter.cli.console import console
     from newsletter.mailings.planning.variants import VariantName
 
     if reader:
-        console.print(_("With the parts and values of {reader}.", reader=escape(reader)))
+        console.print(_("With the parts and values of {reader}.", reader=reader))
     elif met:
-        readers = escape(text(VariantName(tuple(met))))
+        readers = text(VariantName(tuple(met)))
         console.print(_("With the parts for these readers: {readers}", readers=readers))
 
 
@@ -344,8 +342,6 @@ def _confirm(
         ConflictError: It was sent before, and there is nobody to ask.
         typer.Abort: The person asked said no.
     """
-    from rich.markup import escape
-
     from newsletter.cli.console import console, format_moment
     from newsletter.database.words import name_of
 
@@ -368,16 +364,14 @@ def _confirm(
     if yes:
         return again
     people = review.audience.value.included
-    console.print(f"{escape(newsletter.name)}: [bold]{escape(issue.title)}[/]")
-    within = (
-        _("subscribers matching {query}", query=escape(query)) if query else _("all subscribers")
-    )
+    console.print(f"{newsletter.name}: {styled(issue.title)}")
+    within = _("subscribers matching {query}", query=query) if query else _("all subscribers")
     console.print(
         ngettext("To {group}: {count} person.", "To {group}: {count} people.", people, group=within)
     )
     _print_digest_readers(review)
     for variant in review.variants:
-        met = escape(variant.name.in_language(terminal_language()))
+        met = variant.name.in_language(terminal_language())
         console.print(f"  {met}: {Number(variant.people).in_language(terminal_language())}")
     if trial is not None:
         _print_subjects(issue, review, trial)
@@ -402,8 +396,6 @@ def _confirm(
 
 def _print_subjects(issue: StoredIssue, review: OrderReview, trial: SubjectTrial) -> None:
     """Name the subjects that are compared, and when one of them is chosen."""
-    from rich.markup import escape
-
     from newsletter.cli.console import console
     from newsletter.issues.model import issue_from_json
     from newsletter.mailings.trials.subjects import LETTERS, own_subject
@@ -416,11 +408,11 @@ def _print_subjects(issue: StoredIssue, review: OrderReview, trial: SubjectTrial
                 "  Subject {letter}, {title}: about {count} people",
                 review.tried,
                 letter=letter,
-                title=escape(subject.title),
+                title=subject.title,
             )
         )
         if subject.preheader:
-            console.print(f"    [dim]{escape(subject.preheader)}[/]", soft_wrap=True)
+            console.print(f"    {styled(subject.preheader, 'dim')}", soft_wrap=True)
     decided = formats.format_wall_time(trial.decide, terminal_language())
     console.print(_("The subject for everyone else is decided at {time}.", time=decided))
 
@@ -499,15 +491,13 @@ def as_json(now: Progress) -> dict[str, Any]:
 
 def show(*mailings: Progress) -> None:
     """Print mailings, two lines each: what it is, and what became of its deliveries."""
-    from rich.markup import escape
-
     from newsletter.cli.console import console, format_moment
 
     for now in mailings:
         console.print(
             _(
                 "{subject}  mailing {mailing}, {state}",
-                subject=styled(escape(now.subject)),
+                subject=styled(now.subject),
                 mailing=now.mailing_id,
                 state=styled(label(now.state)),
             )
@@ -528,4 +518,4 @@ def show(*mailings: Progress) -> None:
         if now.state is MailingState.SCHEDULED and now.scheduled_at is not None:
             console.print("  " + _("due {moment}", moment=format_moment(now.scheduled_at)))
         if now.halt_reason:
-            console.print(f"  {escape(text(now.halt_reason))}")
+            console.print(f"  {text(now.halt_reason)}")

@@ -51,7 +51,6 @@ def list_all(
     context: typer.Context, newsletter: NewsletterName = None, as_: As = None, json: Json = False
 ) -> None:
     """List the series, with their steps and how many readers are in them."""
-    from rich.markup import escape
     from rich.table import Table
 
     from newsletter.cli.console import console, print_json
@@ -79,7 +78,7 @@ def list_all(
     table = Table("", _("Name"), _("State"), _("Steps"), _("Readers"), box=None)
     for row, count, readers in rows:
         state = word(row.state)
-        table.add_row(str(row.id), escape(row.name), state, str(count), str(readers))
+        table.add_row(str(row.id), row.name, state, str(count), str(readers))
     console.print(table if rows else _("There is no series yet."))
 
 
@@ -92,7 +91,6 @@ def show(
     json: Json = False,
 ) -> None:
     """Show a series: its steps, who is waiting for them, and their results."""
-    from rich.markup import escape
     from rich.table import Table
 
     from newsletter.cli.console import console, print_json
@@ -136,9 +134,9 @@ def show(
             }
         )
         return
-    console.print(f"{escape(row.name)}: {word(row.state)}")
+    console.print(f"{row.name}: {word(row.state)}")
     if row.halt_reason:
-        console.print(escape(text(row.halt_reason)))
+        console.print(text(row.halt_reason))
     heads = (
         "",
         _("Subject"),
@@ -152,7 +150,7 @@ def show(
     for place, (each, waiting, came) in enumerate(lines, 1):
         timing = (str(each.step.delay_days), each.step.hour or _("at once"))
         counts = map(str, (waiting, came.sent, came.left))
-        table.add_row(str(place), escape(each.title), *timing, *counts)
+        table.add_row(str(place), each.title, *timing, *counts)
     console.print(table if lines else _("There is no step yet."))
 
 

@@ -26,7 +26,6 @@ app = typer.Typer(no_args_is_help=True, help="Keep snippets, which issues put in
 @app.command("list")
 def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Json = False) -> None:
     """List the snippets, and how many drafts and issues use each."""
-    from rich.markup import escape
     from rich.table import Table
 
     from newsletter.cli.console import console, print_json
@@ -41,7 +40,7 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
         return
     table = Table(_("Name"), _("Uses"), box=None)
     for snippet in snippets:
-        table.add_row(escape(snippet.name), str(len(snippet.uses)))
+        table.add_row(snippet.name, str(len(snippet.uses)))
     console.print(table if snippets else _("There is no snippet yet."))
 
 
@@ -54,8 +53,6 @@ def save(
     as_: As = None,
 ) -> None:
     """Keep a snippet, in place of an earlier one of that name; what was sent stays as it was."""
-    from rich.markup import escape
-
     from newsletter.cli.console import console
     from newsletter.database.engine import reading, transaction
     from newsletter.newsletters.snippets import find_snippet_number, save_snippet
@@ -69,7 +66,7 @@ def save(
             session, opened.actor, opened.newsletter.id, name=name, text=text, number=number
         )
         kept = row.name
-    console.print(f":::snippet {escape(kept)}", markup=False)
+    console.print(f":::snippet {kept}")
 
 
 def _read(file: Path) -> str:

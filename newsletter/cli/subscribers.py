@@ -147,7 +147,6 @@ def show_subscribers(
     json: Json = False,
 ) -> None:
     """List subscribers with the state of their subscription."""
-    from rich.markup import escape
     from rich.table import Table
 
     from newsletter.cli.console import console, print_json
@@ -165,7 +164,7 @@ def show_subscribers(
         return
     table = Table(_("Address"), _("Name"), _("State"), box=None)
     for address, name, state in rows:
-        table.add_row(escape(address or _("(erased)")), escape(name), label(state))
+        table.add_row(address or _("(erased)"), name, label(state))
     console.print(table if rows else _("There is no subscriber yet."))
 
 

@@ -112,9 +112,7 @@ def save(
     actor = find_actor(trial.engine, as_, Permission.ADMINISTER, trial.newsletter_id)
     source = _read(folder)
     kept = save_template(trial, actor, name=name.removeprefix(OWN), source=source)
-    console.print(
-        _("{name}, version {number}", name=kept.full_name, number=kept.version), markup=False
-    )
+    console.print(_("{name}, version {number}", name=kept.full_name, number=kept.version))
 
 
 @app.command()
@@ -132,9 +130,7 @@ def take(
     letter = shipped_source(shipped_templates(), "letter")
     _write(folder, taken.body, letter.text, letter.subject)
     for remark in taken.remarks:
-        console.print(
-            f"{folder / _FILES[0]}:{remark.line}: {remark.message}", markup=False, soft_wrap=True
-        )
+        console.print(f"{folder / _FILES[0]}:{remark.line}: {remark.message}", soft_wrap=True)
 
 
 @app.command()

@@ -14,6 +14,7 @@ from typer.main import get_command, get_command_name
 from typer.models import CommandInfo
 
 from newsletter.cli.language import gettext, terminal_language, text
+from newsletter.errors import ExitCode
 from newsletter.i18n.catalogue import SOURCE_LANGUAGE
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing
@@ -65,7 +66,10 @@ def run(app: Typer) -> NoReturn:
         if terminal_language() is not SOURCE_LANGUAGE:
             translate(command)
         rich_abort_error()
-        code = 1
+        code = ExitCode.STOPPED
+    except SystemExit as end:
+        # Typer ends so where standard output was closed.
+        code = ExitCode.UNREAD if isinstance(end.__context__, BrokenPipeError) else end.code
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from newsletter.cli.main import app
 from newsletter.cli.usage import command_for
+from newsletter.errors import ExitCode
 
 pytestmark = pytest.mark.servers
 
@@ -91,3 +92,31 @@ def test_what_no_command_is_called_is_looked_for_among_all() -> None:
         assert set(command_for(app, words).commands) == set(whole.commands)
     assert set(command_for(app, ["--env-file", "form", "status"]).commands) == {"status"}
     assert set(command_for(app, ["form", "nosuch"]).commands["form"].commands) > {"add", "change"}
+
+
+def _version_into(stdout: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "newsletter.cli", "--version"],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_output_that_nobody_reads_ends_the_command_without_a_word() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = _version_into(writer)
+    os.close(writer)
+
+    assert (done.returncode, done.stderr) == (ExitCode.UNREAD, "")
+
+
+def test_output_that_has_no_room_is_told() -> None:
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
+        done = _version_into(full.fileno())
+
+    assert done.returncode == ExitCode.UNAVAILABLE
+    assert "no space is left" in done.stderr
