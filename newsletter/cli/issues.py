@@ -120,18 +120,26 @@ def import_issue(
         publisher=publisher_of(opened.newsletter),
     )
     with transaction(opened.engine) as session:
-        row = save_issue(session, opened.actor, opened.newsletter.id, read)
+        row, replaced = save_issue(session, opened.actor, opened.newsletter.id, read)
     if json:
         print_json(
             {
                 "issue": row.slug,
                 "title": row.title,
+                "replaced": replaced.title if replaced else None,
                 "changes": len(read.changes),
                 "unplaced": len(read.unplaced),
             }
         )
         return
     _show_reading(read)
+    if replaced:
+        console.print(
+            _(
+                "What was saved before for the same date and number was replaced: {title}",
+                title=replaced.title,
+            )
+        )
     console.print(_("Issue {issue} was saved: {title}", issue=styled(row.slug), title=row.title))
 
 

@@ -296,9 +296,18 @@ def finish_import(report: ImportReport, *, json: bool) -> None:
             for one in report.warned
         ]
         counts = {name: getattr(report, name) for name in asdict(Counts())}
-        print_json(counts | {"refused": refused, "warned": warned})
+        left_out = {"columns_left_out": list(report.left_out)}
+        print_json(counts | {"refused": refused, "warned": warned} | left_out)
     else:
         _name_problems(report)
+        if report.left_out:
+            console.print(
+                _(
+                    "These columns were not taken: {names}. --new-fields adds them as fields, "
+                    "--map COLUMN=FIELD assigns one, --map COLUMN=- leaves it out on purpose.",
+                    names=Listing(report.left_out),
+                )
+            )
         if report.resumed_after:
             console.print(
                 _(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -62,16 +61,14 @@ def save_issue(
     return row
 
 
-def with_translations_of(session: Session, newsletter_id: int, issue: Issue) -> Issue:
-    """Return an issue with the translations of the one that it is kept in place of."""
+def find_earlier(session: Session, newsletter_id: int, issue: Issue) -> Issue | None:
+    """Return the issue that one would be kept in place of."""
     content = session.scalar(
         select(IssueRow.content).where(
             IssueRow.newsletter_id == newsletter_id, IssueRow.slug == default_slug(issue)
         )
     )
-    if content is None:
-        return issue
-    return replace(issue, translations=issue_from_json(content).translations)
+    return None if content is None else issue_from_json(content)
 
 
 def default_slug(issue: Issue) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -60,7 +61,16 @@ def import_draft(session: Session, actor: Actor, newsletter_id: int, read: ReadI
     return draft
 
 
-def import_issue(session: Session, actor: Actor, newsletter_id: int, read: ReadIssue) -> IssueRow:
+class ImportedIssue(NamedTuple):
+    """An issue as it is kept, and the one that it was put in place of, if that said otherwise."""
+
+    row: IssueRow
+    replaced: Issue | None
+
+
+def import_issue(
+    session: Session, actor: Actor, newsletter_id: int, read: ReadIssue
+) -> ImportedIssue:
     """Keep an issue that was read from a file, in place of an earlier one of its date and number.
 
     A file has no translations: those of the earlier one stay, as far as they fit.
@@ -68,7 +78,9 @@ def import_issue(session: Session, actor: Actor, newsletter_id: int, read: ReadI
     Raises:
         IssueSentError: The earlier one was sent, or is about to be, and says something else.
     """
-    read = replace(read, issue=store.with_translations_of(session, newsletter_id, read.issue))
+    earlier = store.find_earlier(session, newsletter_id, read.issue)
+    if earlier is not None:
+        read = replace(read, issue=replace(read.issue, translations=earlier.translations))
     row = store.save_issue(session, newsletter_id, read)
     record_event(
         session,
@@ -78,7 +90,7 @@ def import_issue(session: Session, actor: Actor, newsletter_id: int, read: ReadI
         newsletter_id=newsletter_id,
         details={"title": row.title, "format": read.format.value},
     )
-    return row
+    return ImportedIssue(row, None if earlier == read.issue else earlier)
 
 
 def add_picture(

@@ -12,7 +12,14 @@ from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing
 from subscribers.fields.model import Field, field_named
-from subscribers.lists.files import Record, csv_records, is_json, json_records, text_lines
+from subscribers.lists.files import (
+    Record,
+    csv_records,
+    is_json,
+    json_records,
+    refuse_foreign,
+    text_lines,
+)
 from subscribers.lists.formats import (
     FIELDS,
     IGNORED,
@@ -76,7 +83,7 @@ class ListForm:
         state: What it says of everybody on it.
         marks: Columns that are none of ours, and may all the same say something against mail:
             ``disabled`` where they do when filled, ``hint`` where their value may be a state,
-            empty where only a plain word counts.
+            ``remark`` where it may be one that stands alone, empty where only a plain word counts.
         defused: Whether cells that begin like formulas have an apostrophe before them.
         custom: The fields of the newsletter's people, by key.
     """
@@ -104,6 +111,18 @@ class ListForm:
         if ours != IGNORED:
             key = ours.removeprefix(FIELD) if ours.startswith(FIELD) else ""
             self.kept.append((name, ours, key))
+
+    def left_out(self, chosen: Collection[str]) -> tuple[str, ...]:
+        """Return the columns that are nothing of ours, and that nobody nor any system left out."""
+        known = self.known.ignored if self.known is not None else ()
+        return tuple(
+            name
+            for name, ours in self.columns.items()
+            if ours == IGNORED
+            and name not in chosen
+            and fold(name) not in known
+            and self.marks.get(name) not in {"disabled", "hint"}
+        )
 
     @property
     def has_states(self) -> bool:
@@ -272,6 +291,7 @@ def list_records(
     Raises:
         ListError: It cannot be read.
     """
+    refuse_foreign(stream, source=source, file_name=file_name)
     lines = text_lines(stream, source=source)
     if is_json(file_name):
         return json_records(lines, source=source)

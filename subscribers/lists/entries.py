@@ -27,7 +27,7 @@ from subscribers.lists.columns import (
 )
 from subscribers.lists.dates import read_instant
 from subscribers.lists.files import HalfCharacterError, Record, read_json
-from subscribers.lists.formats import ListState, against_mail, fold, read_state
+from subscribers.lists.formats import ListState, against_mail, fold, read_remark, read_state
 from subscribers.people import clean_name, is_time_zone
 
 _TAG_LENGTH, BASIS_LENGTH, TEXT_LENGTH = 64, 64, 10_000
@@ -286,6 +286,8 @@ def speaks_against(name: str, mark: str, text: str) -> ListState | None:
     if state is None and mark == "hint":
         state = read_state(text)
         return None if state is ListState.CONFIRMED else state
+    if state is None and mark == "remark":
+        return read_remark(text)
     if state is None and mark == "disabled" and not is_false(text):
         return against_mail(name) or ListState.UNSUBSCRIBED
     return state

@@ -15,6 +15,7 @@ from typing import Any, AnyStr, BinaryIO, NamedTuple
 from newsletter.errors import ContentError, ListError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.sources.encodings import decode, decode_as, has_designations
+from newsletter.spreadsheets import kind_of
 
 #: How much is looked at, from the first octet beyond ASCII on, to recognise the encoding.
 _PREFIX = 256 * 1024
@@ -25,6 +26,7 @@ _BY_OCTETS = frozenset({"ascii", "utf-8", "cp932", "euc_jp"})
 #: So many rows of one line each are read by one call.
 _ROWS = 64
 _JSON_ENDINGS = (".jsonl", ".ndjson")
+_JSON_START = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*"')
 #: Excel writes semicolons where the comma is the decimal sign; of equals, the first counts.
 _DELIMITERS = (",", "\t", ";")
 #: What Excel reads as the sign between cells, and writes before some exports.
@@ -69,6 +71,29 @@ class Record(NamedTuple):
 def is_json(file_name: str) -> bool:
     """Tell whether a file is JSON lines, by its name."""
     return file_name.lower().endswith(_JSON_ENDINGS)
+
+
+def refuse_foreign(stream: BinaryIO, *, source: str, file_name: str) -> None:
+    """Refuse what is no list at all by its first octets.
+
+    Raises:
+        ListError: It is a file of an office program, a picture, or JSON by another name.
+    """
+    start = stream.read(100)
+    stream.seek(0)
+    place = Place(source=source)
+    if kind := kind_of(start):
+        raise ListError(
+            msg("This is {kind}, not a list in plain text.", kind=kind),
+            place=place,
+            remedy=msg("Save the sheet as CSV in UTF-8, and use that file."),
+        )
+    if not is_json(file_name) and _JSON_START.match(start):
+        raise ListError(
+            msg("This is JSON, which is read as a list only with an object on each line."),
+            place=place,
+            remedy=msg("Write it so, and let the name of the file end in .jsonl."),
+        )
 
 
 def digest_of(stream: io.BufferedReader | io.BytesIO, *how: str) -> str:

@@ -114,6 +114,18 @@ def read_state(word: str) -> ListState | None:
     return None if before is ListState.CONFIRMED else before
 
 
+def read_remark(text: str) -> ListState | None:
+    """Return what a word of a state says against mail that stands alone among remarks.
+
+    Signs and words as short as "no" or "new" are said of other things there.
+    """
+    folded = fold(text)
+    if len(folded) < (4 if folded.isascii() else 2):
+        return None
+    state = _tables().states.get(folded)
+    return None if state in {ListState.CONFIRMED, ListState.PENDING} else state
+
+
 def against_mail(value: str) -> ListState | None:
     """Return what a value of any other column says against mail, if it clearly does."""
     return _by_part(fold(value)) if len(value) <= _LONGEST_WORD else None
@@ -124,13 +136,15 @@ def _by_part(folded: str) -> ListState | None:
 
 
 def mark_of(name: str) -> str:
-    """Return ``disabled`` or ``hint`` for a column that may say something of mail; else nothing."""
+    """Return ``disabled``, ``hint`` or ``remark`` for a column that speaks of mail."""
     folded, marks = fold(name), _tables().marks
     if any(part in folded for part in marks["besides"]) or _OF_IP.search(folded):
         return ""
     if any(part in folded for part in marks["against"]):
         return "disabled"
-    return "hint" if any(part in folded for part in marks["state"]) else ""
+    if any(part in folded for part in marks["state"]):
+        return "hint"
+    return "remark" if any(part in folded for part in marks["remark"]) else ""
 
 
 def recognise(names: Collection[str]) -> KnownFormat | None:

@@ -112,6 +112,7 @@ class ImportReport(Counts):
         changes: What a dry run would change, of the first people whom it would.
         fates: What would become of each row, in the order of the lines; of a dry run that does not
             keep its chunks, of the first rows of each kind.
+        left_out: Columns that are nothing of ours, and that nobody chose to leave out.
     """
 
     refused: list[Refusal] = field(default_factory=list)
@@ -120,6 +121,7 @@ class ImportReport(Counts):
     changes: list[Change] = field(default_factory=list)
     fates: list[RowFate] = field(default_factory=list)
     resumed_after: int = 0
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -250,6 +252,7 @@ def import_records(
         with connection.begin():
             run.finish(connection)
             hooks.finish(connection)
+    run.report.left_out = reader.left_out
     return run.report
 
 

@@ -172,6 +172,11 @@ class ListReader:
                 self._form = self.find_form(chunk)
             yield self._read_chunk(chunk, self._form, zone)
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The columns that were not taken, as far as the list was read."""
+        return self._form.left_out(self._chosen) if self._form else ()
+
     def find_form(self, chunk: Sequence[Record]) -> ListForm:
         """Return how a list is to be read, as its first records have it.
 

@@ -192,3 +192,14 @@ def test_a_dkim_key_is_made_for_a_domain_and_a_selector_alone(own_folder: Path) 
         refused = CliRunner().invoke(app, ["dkim", *words])
         assert isinstance(refused.exception, NewsletterError), refused.output
     assert not [*own_folder.rglob("*.pem")]
+
+
+@pytest.mark.usefixtures("own_newsletter")
+def test_an_issue_of_the_same_date_is_replaced_with_a_word() -> None:
+    file = Path("issue.md")
+    outputs = []
+    for title in ("初稿", "初稿", "改稿"):
+        file.write_text(f"---\ntitle: {title}\ndate: 2026-12-01\n---\n\n本文。\n", encoding="utf-8")
+        outputs.append(CliRunner().invoke(app, ["issue", "import", "issue.md"]).output)
+
+    assert ["replaced: 初稿" in output for output in outputs] == [False, False, True]

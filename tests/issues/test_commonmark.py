@@ -31,6 +31,7 @@ _REFUSALS = (
     "leads nowhere",
     "is never used",
     "is defined twice",
+    "is not closed",
 )
 
 

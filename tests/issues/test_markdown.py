@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -12,6 +13,7 @@ import pytest
 from newsletter.errors import ContentError
 from newsletter.i18n.language import Language
 from newsletter.issues.checks.content import check_issue
+from newsletter.issues.checks.lines import find_lines
 from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.model import (
@@ -263,7 +265,7 @@ def test_a_title_is_what_is_typed(typed: str, read: str) -> None:
 @pytest.mark.parametrize(
     ("matter", "message"),
     [
-        ("title: a\ntitle: b", r"issue\.md:3: .*stands twice"),
+        ("title: a\ntitle: b", r"issue\.md:3: .*has “title” twice"),
         ("title: &a b\ncontents: &b []", r"issue\.md:3: .*are not read"),
         ("contents: *a", r"issue\.md:2: .*are not read"),
         ('title: "a\\0b"\ndate: 2026-01-01', r"issue\.md:2: .*U\+0000"),
@@ -417,7 +419,7 @@ def test_keys_are_read_however_other_systems_write_them(head: str) -> None:
 @pytest.mark.parametrize(
     ("matter", "line", "message"),
     [
-        ("title: 題\nTitle: 題\ndate: 2026-11-01", 3, "stands twice"),
+        ("title: 題\nTitle: 題\ndate: 2026-11-01", 3, "has “Title” twice"),
         ("title: 題\ndate: 2026-11-01\nLanguage: 言葉", 4, "“言葉” is not a language"),
         ("title: 題\nDate: 明日", 3, "is not a date"),
         ("title: 題\ndate: 2026-11-01\nTags: [a]\nLayout: b", 4, "unknown fields: tags and layout"),
@@ -470,3 +472,93 @@ def test_a_day_that_nobody_meant_is_refused_wherever_it_is_typed(day: str) -> No
 def test_a_number_that_no_edition_has_is_refused() -> None:
     with pytest.raises(ContentError, match=r"md:4: number: .* at most 100 characters"):
         read_markdown(f"---\ntitle: T\ndate: 2026-11-20\nnumber: {'4' * 101}\n---\n", source="md")
+
+
+@pytest.mark.parametrize("day", ["令和8年12月1日", "令和 8年 12月 1日", "R8.12.1", "2026年12月1日"])
+def test_a_day_of_reiwa_is_read_as_one_of_the_common_calendar(day: str) -> None:
+    issue, _ = read_markdown(f"---\ntitle: T\ndate: {day}\n---\n", source="md")
+    assert issue.issue_date == date(2026, 12, 1)
+
+
+@pytest.mark.parametrize(
+    "matter",
+    ["title: 題\ntitle: 題", "title: &a 題", "contents: [", "title: 題\n  x: y: z", "\t- a"],
+)
+def test_what_is_wrong_with_front_matter_is_said_in_the_reader_s_language(matter: str) -> None:
+    with pytest.raises(ContentError) as refused:
+        read_markdown(f"---\n{matter}\n---\n", source="md")
+    shown = refused.value.in_language(Language.JAPANESE)
+    assert not re.search(r"[A-Za-z]+ [A-Za-z]+ [A-Za-z]+", shown), shown
+    assert refused.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("```python\nprint(1)\n\n# 章\n", 6),
+        ("本文\n\n~~~\na\n```\n", 8),
+        ("- 項\n\n  ```\n  a\n\n後\n", 8),
+        ("````\na\n```\n", 6),
+        ("```", 6),
+    ],
+)
+def test_code_that_is_not_closed_is_refused_where_it_begins(body: str, line: int) -> None:
+    with pytest.raises(ContentError, match=rf"md:{line}: The code block is not closed"):
+        read_markdown(f"{HEAD}\n{body}", source="md")
+
+
+@pytest.mark.parametrize("body", ["```\na\n```", "> ~~~\n> a\n> ~~~", "- x\n\n  ```\n  a\n  ```"])
+def test_code_that_is_closed_is_taken(body: str) -> None:
+    read_markdown(f"{HEAD}\n{body}\n\n後\n", source="md")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "設定は __init__.py にあります",
+        "呼び出しは __len__() です",
+        "名前は obj.__class__.__name__ です",
+        r"式は \(x^2+y\) です",
+    ],
+)
+def test_names_of_python_and_formulas_keep_their_signs(words: str) -> None:
+    issue, _ = read_markdown(f"{HEAD}\n{words}\n", source="md")
+    assert [block_text(block) for block in issue.lead] == [words]
+    again, _ = read_markdown(to_markdown(issue), source="md")
+    assert again == issue
+
+
+@pytest.mark.parametrize("words", ["__太字__です", "This is __bold__. Next", r"\(注\[1\]\)"])
+def test_what_is_no_name_and_no_formula_is_read_as_ever(words: str) -> None:
+    issue, _ = read_markdown(f"{HEAD}\n{words}\n", source="md")
+    assert "__" not in block_text(issue.lead[0])
+    assert "\\" not in block_text(issue.lead[0])
+
+
+@pytest.mark.parametrize(
+    ("octets", "said"),
+    [
+        (b"PK\x03\x04\x14\x00", "Word, Excel"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"+++\ntitle = 'a'\n+++\n", "begins with TOML"),
+        (b'{\n "title": "a"}', "begins with JSON"),
+    ],
+)
+def test_what_other_programs_write_is_named_with_what_to_do(octets: bytes, said: str) -> None:
+    with pytest.raises(ContentError, match=said) as refused:
+        read_issue(octets, source="issue")
+    assert refused.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "line"),
+    [
+        ("### 記事\n\n👨\u200d👩 一\n\n二\n三\u200d孤立\n", "character-invisible", 11),
+        ("### 記事\n\n一\n\n**四**\ufffd五\n", "character-damaged", 10),
+        ("一\n\n[外[内](https://a.example/)側](https://b.example/)\n", "link-broken", 8),
+    ],
+)
+def test_a_finding_names_the_line_that_it_is_about(body: str, code: str, line: int) -> None:
+    read = read_issue(f"{HEAD}\n{body}".encode(), source="md")
+    found = [each for each in check_issue(read.issue) if each.code == code]
+    assert [find_lines(read.text, each) for each in found] == [(line, line)]

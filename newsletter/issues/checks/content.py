@@ -198,6 +198,10 @@ def _check_characters(issue: Issue) -> Iterator[Finding]:
                 remedy=msg("Replace them with what was meant.")
                 if fault.mendable
                 else msg("Rewrite the passage."),
+                about=fault.found[0],
+                within=tuple(
+                    line for line in text.split("\n") if any(map(line.count, fault.found))
+                )[:1],
                 fix=partial(rewrite_issue, text=mend_characters) if fault.mendable else None,
                 act=msg("Replace them"),
             )

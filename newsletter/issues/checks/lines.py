@@ -42,8 +42,16 @@ def find_line(
     headings = _heading_order(text)
     following = bisect_right(headings, start)
     end = headings[following] if following < len(headings) else len(lines)
-    for indices in (range(start, end), range(end, len(lines))):
-        if (index := _best(lines, indices, about, within, last=last)) is not None:
+    part, rest = range(start, end), range(end, len(lines))
+    # What readers see as one line may be several, and marks may stand within the words.
+    for indices, said, line in (
+        (part, about, within),
+        (rest, about, within),
+        (part, about, ""),
+        (part, "", within),
+        (part, "", about),
+    ):
+        if (index := _best(lines, indices, said, line, last=last)) is not None:
             return index + 1
     return start + 1
 

@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.language import Language, language_of_words, read_language
-from newsletter.i18n.messages import msg
+from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing, Size
 from newsletter.issues.drafts.days import YEARS
 from newsletter.issues.sources.normalise import find_controls
@@ -46,22 +46,31 @@ _QUOTED = re.compile(
 )
 
 
+_ERA = re.compile(r"(?:令和|[RＲ])\s*")
 #: A day as people and other systems write it; a time behind it is not the edition's.
 _DAY = re.compile(
-    r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[Tt\s]\s*\d{1,2}:\d{2}.*)?"
+    r"(\d{4}|(?:令和|[RＲ])\s*(?:\d{1,2}|元))\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[Tt\s]\s*\d{1,2}:\d{2}.*)?"
 )
 
 
 def _read_day(value: object) -> date:
     match = _DAY.fullmatch(str(value).strip())
     try:
-        year, month, day = map(int, match.groups()) if match else (0, 0, 0)
-        read = date(year, month, day)
+        year, month, day = match.groups() if match else ("0", "0", "0")
+        read = date(_year(year), int(month), int(day))
     except ValueError:
         raise PydanticCustomError("day", "not a date") from None
     if read.year not in YEARS:
         raise PydanticCustomError("far_day", "out of range")
     return read
+
+
+def _year(written: str) -> int:
+    """Return a year of our calendar, also where it is one of Reiwa, which began in 2019."""
+    of_era = _ERA.sub("", written)
+    if of_era == written:
+        return int(written)
+    return 2018 + (1 if of_era == "元" else int(of_era))
 
 
 def _read_language(value: object) -> Language:
@@ -101,6 +110,17 @@ class FrontMatter(BaseModel):
     credits: str | list[str] = []
 
 
+_QUOTE = msg("Put values that contain a colon or begin with a symbol in quotation marks.")
+
+
+class _RefusedError(yaml.MarkedYAMLError):
+    """YAML that is not read here."""
+
+    def __init__(self, message: Message, remedy: Message, mark: yaml.Mark) -> None:
+        super().__init__(problem_mark=mark)
+        self.message, self.remedy = message, remedy
+
+
 class _Loader(yaml.BaseLoader):
     """Reads mappings, lists and strings alone, so that ``number: 007`` stays what it is.
 
@@ -110,8 +130,10 @@ class _Loader(yaml.BaseLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call] # PyYAML has no types
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise yaml.MarkedYAMLError(
-                problem="& and * as names are not read", problem_mark=event.start_mark
+            raise _RefusedError(
+                msg("In the front matter, & and * before a word are not read."),
+                _QUOTE,
+                event.start_mark,
             )
         return super().compose_node(parent, index)
 
@@ -120,8 +142,10 @@ class _Loader(yaml.BaseLoader):
         for key, _value in node.value:
             name = str(key.value).lower()
             if name in names:
-                raise yaml.MarkedYAMLError(
-                    problem=f"{key.value} stands twice", problem_mark=key.start_mark
+                raise _RefusedError(
+                    msg("The front matter has “{name}” twice.", name=key.value),
+                    msg("Remove one of them."),
+                    key.start_mark,
                 )
             names.add(name)
         found: dict[object, object] = super().construct_mapping(node, deep=deep)
@@ -144,18 +168,21 @@ def read_front_matter(text: str, *, source: str) -> FrontMatter:
         values = yaml.load("\n".join(_verbatim(text.split("\n"))), Loader=_Loader)  # noqa: S506 - strings alone
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 2 if error.problem_mark else 1
+        refused = error if isinstance(error, _RefusedError) else None
         raise ContentError(
-            msg("The front matter is not valid YAML: {problem}.", problem=error.problem),
+            # What PyYAML says is English, and speaks of tokens.
+            refused.message if refused else msg("The front matter is not valid YAML."),
             place=Place(source=source, line=line),
-            remedy=msg(
-                "Put values that contain a colon or begin with a symbol in quotation marks."
-            ),
+            remedy=refused.remedy if refused else _QUOTE,
         ) from None
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        what = msg("it is nested too deeply") if isinstance(error, RecursionError) else str(error)
+        deep = isinstance(error, RecursionError)
         raise ContentError(
-            msg("The front matter cannot be read: {reason}.", reason=what),
+            msg("The front matter is nested too deeply.")
+            if deep
+            else msg("The front matter is not valid YAML."),
             place=Place(source=source, line=1),
+            remedy=msg("Reduce the nesting.") if deep else _QUOTE,
         ) from None
     try:
         matter = TypeAdapter(FrontMatter).validate_python(values)
@@ -215,11 +242,10 @@ def _fault(errors: list[ErrorDetails], text: str, source: str) -> ContentError:
             place=place,
             remedy=msg("Use years from 1900 to 2200."),
         )
-    return ContentError(
-        message_of(first),
-        place=place,
-        remedy=msg("See docs/content.md for the fields of the front matter."),
-    )
+    remedy = msg("See docs/content.md for the fields of the front matter.")
+    if first["type"] == "string_too_long":
+        remedy = msg("Shorten it.")
+    return ContentError(message_of(first), place=place, remedy=remedy)
 
 
 def _line_of(name: str, text: str) -> int:

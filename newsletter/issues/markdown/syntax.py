@@ -46,6 +46,13 @@ _BREAK = re.compile(r"<br[ \t]*/?>[ \t]*\n?[ \t]*", re.IGNORECASE)
 _LINE_END = re.compile(r"\s*\n\s*")
 _COMMENT, _COMMENT_END = "<!--", "-->"
 _FOREIGN_FIELD = re.compile(r"\*\|[\w:. -]+\|\*|\{\{[^{}\n`<\\&]+\}\}|\{%[^{}\n`<\\&]+%\}")
+#: Names of Python, which would be bold without their signs: ``__init__.py``, ``x.__class__``; and a
+#: formula of TeX, whose backslashes would be escapes.
+_VERBATIM = re.compile(
+    r"__[A-Za-z](?:\w{0,60}[A-Za-z0-9])?__(?=\.[A-Za-z_]|\(\))|(?<=[\w)]\.)__[A-Za-z]\w{0,60}__(?!\w)"
+    r"|\\\([^()\n\\]{1,80}\\\)",
+    re.ASCII,
+)
 #: What a field of each reader begins with; in text, the bracket is always escaped.
 MERGE_FIELD = ":field["
 _MERGE_FIELD = re.compile(
@@ -162,6 +169,7 @@ def _parser() -> MarkdownIt:
     parser.inline.ruler.before("autolink", "markup", _markup)
     parser.inline.ruler.after("text", "bare_link", _bare_link)
     parser.inline.ruler.after("text", "foreign_field", _foreign_field)
+    parser.inline.ruler.after("text", "verbatim", _verbatim)
     parser.inline.ruler.after("text", "path", _path)
     parser.inline.ruler.after("text", "merge_field", _merge_field)
     return parser
@@ -290,7 +298,15 @@ def _path(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-
 
 def _foreign_field(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as above
     """Leave a field of another mail system as it stands, though its signs may be marks here."""
-    match = _FOREIGN_FIELD.match(state.src, state.pos, state.posMax)
+    return _as_it_stands(_FOREIGN_FIELD, state, silent=silent)
+
+
+def _verbatim(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as above
+    return _as_it_stands(_VERBATIM, state, silent=silent)
+
+
+def _as_it_stands(pattern: re.Pattern[str], state: StateInline, *, silent: bool) -> bool:
+    match = pattern.match(state.src, state.pos, state.posMax)
     if match is None:
         return False
     if not silent:
@@ -364,8 +380,25 @@ def _losses(
     tokens: list[Token], env: dict[str, Any], lines: list[str]
 ) -> Iterator[tuple[int, Message, Message]]:
     """Yield what CommonMark drops by its rules, with its line: problem and remedy."""
+    yield from _unclosed(tokens, lines)
     yield from _cells_beyond(tokens, lines)
     yield from _unused(tokens, env)
+
+
+def _unclosed(tokens: Iterable[Token], lines: list[str]) -> Iterator[tuple[int, Message, Message]]:
+    """Yield where code begins that no line ends: chapters below it would be code, too."""
+    for token in tokens:
+        if token.type != "fence" or not token.map:
+            continue
+        first, end = token.map
+        last = _PREFIX.sub("", lines[end - 1]).strip()
+        sign, length = token.markup[0], len(token.markup)
+        if end - first == 1 or set(last) != {sign} or len(last) < length:
+            yield (
+                first,
+                msg("The code block is not closed."),
+                msg("Close it with a line of {fence}.", fence=token.markup),
+            )
 
 
 def _cells_beyond(

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 from newsletter.errors import ContentError, Place
-from newsletter.i18n.messages import msg
+from newsletter.i18n.messages import msg, written
 from newsletter.i18n.values import Size
 from newsletter.issues.markdown.reader import looks_like_markdown, read_markdown
 from newsletter.issues.model import Issue
 from newsletter.issues.sources.digest import Unplaced, looks_like_digest, read_digest
 from newsletter.issues.sources.encodings import decode
 from newsletter.issues.sources.normalise import Change, normalise
+from newsletter.spreadsheets import kind_of
 
 #: An issue of a million characters is no newsletter but a mistaken file.
 LARGEST_ISSUE = 4_000_000
+
+
+#: Front matter as other systems write it.
+_FOREIGN_START = re.compile(r"\s*(\+\+\+(?=\s)|\{(?=\s*\"))")
+_FORMS = {"+++": written("TOML"), "{": written("JSON")}
 
 
 class SourceFormat(StrEnum):
@@ -53,6 +60,12 @@ def read_issue(data: bytes, *, source: str) -> ReadIssue:
             ),
             place=Place(source=source),
         )
+    if kind := kind_of(data):
+        raise ContentError(
+            msg("This is {kind}, not the text of an issue.", kind=kind),
+            place=Place(source=source),
+            remedy=msg("Save it as plain text or Markdown, in UTF-8."),
+        )
     decoded = decode(data, source=source)
     normalised = normalise(decoded.text)
     text = normalised.text
@@ -64,6 +77,14 @@ def read_issue(data: bytes, *, source: str) -> ReadIssue:
         issue, unplaced = read_digest(text, source=source)
         form, template = SourceFormat.DIGEST, "digest"
     else:
+        if foreign := _FOREIGN_START.match(text):
+            raise ContentError(
+                msg("The text begins with {form}, which is not read.", form=_FORMS[foreign[1]]),
+                place=Place(source=source, line=text[: foreign.start(1)].count("\n") + 1),
+                remedy=msg(
+                    "Write the front matter between two lines of ---, each field as name: value."
+                ),
+            )
         raise ContentError(
             msg("The text is neither Markdown with front matter nor a digest."),
             place=Place(source=source, line=1),

@@ -40,7 +40,7 @@ from subscribers.fields.actions import delete_field
 from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
 from subscribers.leaving import unsubscribe
-from subscribers.lists.columns import Problem
+from subscribers.lists.columns import Problem, list_records
 from subscribers.lists.csv_export import csv_pages
 from subscribers.lists.entries import Entry
 from subscribers.lists.exports import exported, json_pages
@@ -625,3 +625,19 @@ def test_a_moment_without_a_zone_is_on_the_newsletters_clock(stage: Stage) -> No
     with reading(stage.engine) as session:
         consented_at = session.scalars(select(SubscriptionRow.consented_at)).one()
     assert consented_at == datetime(2026, 1, 30, 23, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("octets", "said"),
+    [
+        (b"PK\x03\x04\x14\x00", "Word, Excel"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Word, Excel"),
+        (b"\x89PNG\r\n", "a picture"),
+        (b'[{"email": "a@example.jp"}]', "This is JSON"),
+        (b'\xef\xbb\xbf\n{ "email": "a@example.jp" }', "This is JSON"),
+    ],
+)
+def test_what_is_no_list_is_named_with_what_to_do(octets: bytes, said: str) -> None:
+    with pytest.raises(ListError, match=said) as refused:
+        list_records(io.BytesIO(octets), file_name="list.csv", source="list.csv")
+    assert refused.value.remedy

@@ -418,6 +418,15 @@ def test_an_export_brought_by_a_browser_is_the_same_too(stage: Stage) -> None:
         ("メルマガ希望", "○", _C),
         ("delivery_status", "by_bounces", _U),
         ("備考", "2025年に退会", _U),
+        ("備考", "停止", _U),
+        ("連絡用メモ", " 解約済み ", _U),
+        ("Remarks", "Cancelled", _U),
+        ("備考", "停止線の工事について相談あり", _C),
+        ("備考", "済", _C),
+        ("備考欄", "登録", _C),
+        ("Notes", "new", _C),
+        ("Notes", "no", _C),
+        ("備考", "×", _C),
         ("Unsubscribe link", "https://x.example/unsubscribe/1", _C),
         ("Marital status", "new", _C),
         ("住所", "停止線前", _C),
@@ -481,3 +490,9 @@ def test_who_left_in_rarer_words_gets_no_mail(stage: Stage, column: str) -> None
     rows = "".join(f"r{number}@example.jp,{word}\n" for number, word in enumerate(words))
     _import(stage, f"email,{column}\n{rows}".encode())
     assert _states(stage.engine) == dict.fromkeys((f"r{n}" for n in range(len(words))), _U)
+
+
+def test_columns_that_are_not_taken_are_named(sqlite_stage: Stage) -> None:
+    text = "email,名前,部署,役職,BLOCKLISTED\na@x.example,葵,営業,課長,\n".encode()
+    assert _import(sqlite_stage, text)[0].left_out == ("部署", "役職")
+    assert _import(sqlite_stage, text, columns={"部署": "-"})[0].left_out == ("役職",)
