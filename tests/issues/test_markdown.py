@@ -500,6 +500,7 @@ def test_what_is_wrong_with_front_matter_is_said_in_the_reader_s_language(matter
         ("- 項\n\n  ```\n  a\n\n後\n", 8),
         ("````\na\n```\n", 6),
         ("```", 6),
+        ("~~~~~ ~~~~~\n\n後\n", 6),
     ],
 )
 def test_code_that_is_not_closed_is_refused_where_it_begins(body: str, line: int) -> None:

@@ -157,7 +157,6 @@ def test_a_line_that_was_to_be_a_heading_is_named(line: str) -> None:
         "*強調*と2*3と10 * 4",
         "＊＊＊＊＊＊＊＊",
         "＊＊＊＊ お知らせ ＊＊＊＊",
-        "~~~~~ ~~~~~",
         "[x] [注] {a, b} 100%.5%",
         "a == b、C++とG++、5$と6$、($10 off)、== と ++",
         "<https://example.jp/a?q=%E5%B8%82>",

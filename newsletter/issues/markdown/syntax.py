@@ -397,7 +397,10 @@ def _unclosed(tokens: Iterable[Token], lines: list[str]) -> Iterator[tuple[int, 
             yield (
                 first,
                 msg("The code block is not closed."),
-                msg("Close it with a line of {fence}.", fence=token.markup),
+                msg(
+                    "Close it with a line of {fence}, or put a backslash before it if it is text.",
+                    fence=token.markup,
+                ),
             )
 
 
