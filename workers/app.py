@@ -89,7 +89,7 @@ def create_celery(settings: Settings) -> Celery:
         accept_content=["json"],
         timezone="UTC",
         # The round is all there is, so beat needs no file to remember when it last ran.
-        beat_scheduler="celery.beat:Scheduler",
+        beat_scheduler="workers.intervals:SteadyScheduler",
         beat_schedule={
             "round": {
                 "task": "newsletter.round",

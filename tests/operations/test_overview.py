@@ -249,6 +249,11 @@ def test_rounds_that_redis_holds_up_are_no_alarm_of_their_own(
     assert [one.kind for one in found] == [kind]
 
 
+def test_rounds_that_stopped_are_told_after_the_clock_was_set_back() -> None:
+    found = find_alarms(replace(_well(), round_at=now() + timedelta(hours=1)))
+    assert [one.kind for one in found] == ["no-rounds"]
+
+
 def test_the_gravest_comes_first() -> None:
     seen = replace(_well(), broker=BrokerHealth(problem="x"), backlog=Backlog(overdue_leases=1))
     assert [one.severity for one in find_alarms(seen)] == [Severity.CRITICAL, Severity.WARNING]

@@ -68,7 +68,11 @@ def _of_missing(seen: Overview) -> Iterator[Alarm]:
     elif seen.broker is not None and seen.broker.carries_nothing:
         # Rounds come through it: its own alarm says what to do.
         return
-    elif seen.round_at is None or ((seen.taken_at - seen.round_at).total_seconds() > _ROUND_LATE):
+    elif (
+        seen.round_at is None
+        # One to come is from before the clock was set back.
+        or abs((seen.taken_at - seen.round_at).total_seconds()) > _ROUND_LATE
+    ):
         yield alarm(
             Severity.CRITICAL,
             "no-rounds",

@@ -80,6 +80,6 @@ def worded_fault(relay: str, fault: RelayFault, words: str) -> tuple[Message, Me
         msg(
             "{remedy} Sending then continues automatically. (The response was: {words})",
             remedy=remedy,
-            words=words,
+            words=words.removeprefix(f"{relay}: "),
         ),
     )
