@@ -146,7 +146,7 @@ def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
             draft = start_from(session, stage.newsletter_id, content, author="葵")
             draft, _tag = add_translation(session, draft, "en")
             title = UnitFields(source=units_of(draft.issue)[0].source, text="Town news")
-            save_units(session, draft, "en", [title], author="Kate")
+            save_units(session, draft, "en", [title], author="葵")
             links = DeliveryLinks.of("", signer, ref).slots(name="", address=address)
             places[language] = {
                 "mailing": str(mailing),
