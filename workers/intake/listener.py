@@ -12,6 +12,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import wraps
 from urllib.parse import unquote, urlsplit
 
 from aiosmtpd.lmtp import LMTP
@@ -24,6 +25,7 @@ from newsletter.feedback.attribution import Keys
 from newsletter.feedback.joining import JoiningByMail
 from newsletter.feedback.mail import is_ours, take_mail
 from newsletter.i18n.messages import msg
+from workers.intake.room import Room
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +40,9 @@ _WAITING = 100
 _MOST_CONNECTIONS = 20
 #: Mails that are read at once: reading one takes several times its octets.
 _READ_AT_ONCE = 4
+#: Octets of mails that are received at once; the others wait for DATA to be granted. A mail in
+#: hand takes its octets twice while its lines are put together.
+_RECEIVED_AT_ONCE = 2 * _MOST_OCTETS
 _AWAY = "451 4.3.0 The database does not answer; come again"
 
 
@@ -45,8 +50,10 @@ class _Served:
     """What is served, of which there may be so many at once."""
 
     line_length_limit = _LINE_OCTETS
-    #: Those of one listener.
+    #: Those of one listener, and the room that they share.
     served: set[object]
+    room: Room
+    envelope: Envelope | None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count the connection."""
@@ -57,6 +64,21 @@ class _Served:
         """Count it no more."""
         self.served.discard(self)
         super().connection_lost(error)  # type: ignore[misc]  # the server's
+
+    @wraps(SMTP.smtp_DATA)
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - the server's
+        """Receive a mail when there is room for it; mail servers announce its size (RFC 1870)."""
+        async with self.room.of(_announced(self.envelope)):
+            await super().smtp_DATA(arg)  # type: ignore[misc]  # the server's
+
+
+def _announced(envelope: Envelope | None) -> int:
+    """Return how many octets a mail has by its sender's word; the most where there is none."""
+    for option in envelope.mail_options if envelope else ():
+        name, _, value = str(option).partition("=")
+        if name.upper() == "SIZE" and value.isdecimal():
+            return min(int(value[:12]), _MOST_OCTETS)
+    return _MOST_OCTETS
 
 
 class _Smtp(_Served, SMTP):
@@ -205,7 +227,7 @@ async def listen(address: ListenAddress, handler: MailHandler) -> AsyncIterator[
         UnavailableError: The address is taken, or not ours to listen at.
     """
     kind = _Lmtp if address.protocol == "lmtp" else _Smtp
-    loop, served = asyncio.get_running_loop(), set[object]()
+    loop, served, room = asyncio.get_running_loop(), set[object](), Room(_RECEIVED_AT_ONCE)
 
     def protocol() -> asyncio.BaseProtocol:
         if len(served) >= _MOST_CONNECTIONS:
@@ -218,7 +240,7 @@ async def listen(address: ListenAddress, handler: MailHandler) -> AsyncIterator[
             ident="newsletter",
             timeout=_IDLE_SECONDS,
         )
-        server.served = served
+        server.served, server.room = served, room
         return server
 
     try:

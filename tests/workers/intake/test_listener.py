@@ -73,6 +73,35 @@ def test_beyond_its_bound_a_connection_is_told_to_come_again(
         await_condition(lambda: _is_served(port), seconds=60, what="room for another")
 
 
+def test_a_mail_for_which_there_is_no_room_waits_until_another_is_taken(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.intake.listener._RECEIVED_AT_ONCE", 100_000)
+    order = []
+    with _listening(post.engine) as first:
+        assert first.sock is not None
+        with smtplib.LMTP("127.0.0.1", first.sock.getpeername()[1]) as second:
+            for connection, size in ((first, 90_000), (second, 90_000)):
+                connection.ehlo_or_helo_if_needed()
+                connection.mail("", [f"SIZE={size}"])
+                connection.rcpt(post.path)
+            assert first.docmd("DATA")[0] == 354
+
+            def follow() -> None:
+                order.append(("second", second.docmd("DATA")[0]))
+
+            waiting = threading.Thread(target=follow)
+            waiting.start()
+            # Whether it is granted at once or not, this one is still under way.
+            waiting.join(timeout=0.3)
+            first.send(b"\r\n".join(notice().splitlines()) + b"\r\n.\r\n")
+            order.append(("first", first.getreply()[0]))
+            waiting.join()
+            second.send(b".\r\n")
+            assert second.getreply()[0] == 250
+    assert order == [("first", 250), ("second", 354)]
+
+
 def _is_served(port: int) -> bool:
     try:
         with smtplib.LMTP("127.0.0.1", port) as again:
