@@ -161,7 +161,8 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> Entry:
             Problem(line=record.line, field="address", value=shown(given), problem=error.message)
         ) from None
     marked = _marked(record, form) if form.marks else None
-    odd = address.warnings or has_sign or marked or form.has_states or record.beyond
+    has_state = "state" in form.fields
+    odd = address.warnings or has_sign or has_state or marked or form.has_states or record.beyond
     if not (attributes or odd) and values.keys() <= _WHO:
         # Most lists have little more than addresses and names.
         return Entry(record.line, address, clean_name(str(values.get("name", ""))), "", {})

@@ -158,7 +158,7 @@ _EXPORTS: dict[str, tuple[str, str, dict[str, SubscriptionState]]] = {
             "メールアドレス,配信状態\na@x.example,配信中\nb@x.example,配信停止\nc@x.example,仮登録\n"
             "d@x.example,エラー\ne@x.example,ブラックリスト\nf@x.example,\n"
         ),
-        {"a": _C, "b": _U, "c": _P, "d": _U, "e": _U, "f": _C},
+        {"a": _C, "b": _U, "c": _P, "d": _U, "e": _U},
     ),
     "by a date": (
         "l.csv",

@@ -172,3 +172,18 @@ def test_of_two_rows_the_leaving_counts_else_the_last_however_far_apart_they_sta
     with reading(stage.engine) as session:
         names = select(SubscriptionRow.name).join(SubscriberRow)
         assert session.scalar(names.where(SubscriberRow.address_key == "a@example.jp")) == "茜"
+
+
+def test_an_empty_state_beside_others_refuses_its_row_whatever_else_it_has(stage: Stage) -> None:
+    rows = [
+        "a@example.jp,葵,,,,\n",
+        "b@example.jp,,,,,\n",
+        "c@example.jp,葵,press,,2020-01-01,\n",
+        "d@example.jp,葵,, ,,\n",
+        "e@example.jp,葵,,,,2020-01-01\n",
+        "'f@example.jp,葵,,subscribed,,\n",
+    ]
+    report = _import(stage, rows)
+    assert [each.line for each in report.refused] == [2, 3, 4, 5]
+    left, reads = SubscriptionState.UNSUBSCRIBED, SubscriptionState.CONFIRMED
+    assert _states(stage) == {"e@example.jp": left, "f@example.jp": reads}
