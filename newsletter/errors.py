@@ -116,6 +116,12 @@ class NewsletterError(Exception):
         return self.whole.in_language(language)
 
 
+class UsageError(NewsletterError):
+    """A command was called wrongly."""
+
+    exit_code = ExitCode.USAGE
+
+
 class SettingError(NewsletterError):
     """A setting is missing or wrong."""
 

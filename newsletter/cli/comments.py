@@ -8,7 +8,7 @@ import typer
 
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import styled
+from newsletter.cli.language import labelled, styled
 from newsletter.cli.state import As, Json, NewsletterName, open_with_keys, settings_of
 
 IssueName = Annotated[str | None, typer.Option("--issue", help="The issue; else the newest.")]
@@ -67,7 +67,7 @@ def show_comments(
         state = f" ({_('Resolved')})" if thread.resolved_at else ""
         console.print(f"{styled(thread.id)} {styled(about)}{state}")
         for comment in thread.comments:
-            console.print(f"  {comment.author}: {comment.words}")
+            console.print("  " + labelled(comment.author, comment.words))
 
 
 def write_comment(

@@ -12,7 +12,7 @@ import typer
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label as word
-from newsletter.cli.language import ngettext, styled
+from newsletter.cli.language import labelled, ngettext, styled
 from newsletter.cli.state import As, Json, NewsletterName, open_newsletter
 from newsletter.database.vocabulary import DigestDetail, Frequency
 
@@ -64,7 +64,7 @@ def show(
         state = (
             _("paused") if row["paused"] else _("offered") if row["offered"] else _("not offered")
         )
-        console.print(f"{styled(word(Frequency(row['frequency'])))}: {state}")
+        console.print(labelled(styled(word(Frequency(row["frequency"]))), state))
         console.print("  " + ngettext("{count} subscriber", "{count} subscribers", row["readers"]))
         if row["next"]:
             console.print("  " + _("Next one: {moment}", moment=format_moment(row["next"])))

@@ -11,7 +11,7 @@ import typer
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label as word
-from newsletter.cli.language import ngettext, pgettext, terminal_language
+from newsletter.cli.language import labelled, ngettext, pgettext, terminal_language
 from newsletter.cli.prompts import confirm
 from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
 from newsletter.database.vocabulary import FieldType
@@ -244,7 +244,7 @@ def _print(field: Field) -> None:
 
     from newsletter.cli.console import console
 
-    console.print(f"field.{field.key}: {field.label(terminal_language())}")
+    console.print(labelled(f"field.{field.key}", field.label(terminal_language())))
 
 
 def _by_language(given: Sequence[str] | None) -> dict[str, str]:

@@ -8,6 +8,7 @@ import typer
 
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
+from newsletter.cli.language import labelled
 from newsletter.cli.prompts import confirm
 from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
 from newsletter.i18n.language import Language
@@ -73,7 +74,7 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
         table.add_row(address, *counts)
     console.print(table if forms else _("There is no form yet."))
     if sites:
-        console.print(f"{_('Websites')}: {', '.join(sites)}")
+        console.print(labelled(_("Websites"), ", ".join(sites)))
 
 
 @app.command()

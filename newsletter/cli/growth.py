@@ -9,7 +9,7 @@ import typer
 
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import label, pgettext
+from newsletter.cli.language import label, labelled, pgettext
 from newsletter.cli.state import As, Json, NewsletterName, open_newsletter
 
 
@@ -81,4 +81,4 @@ def show_growth(
     ):
         if counts:
             parts = ", ".join(f"{label(cause)} {count}" for cause, count in counts.items())
-            console.print(f"{heading}: {parts}")
+            console.print(labelled(heading, parts))

@@ -39,6 +39,11 @@ def pgettext(context: str, words: str, /, **values: object) -> str:
     return _words().pgettext(context, words, **values)
 
 
+def labelled(name: str, value: object) -> str:
+    """Return a value behind what it is called."""
+    return _words().labelled(name, value)
+
+
 def text(words: Worded | str | None) -> str:
     """Return a message in the terminal's language; plain text as it is."""
     return words.in_language(terminal_language()) if isinstance(words, Worded) else words or ""

@@ -153,7 +153,7 @@ def import_list(
 def show_imports(
     context: typer.Context,
     newsletter: NewsletterName = None,
-    limit: Annotated[int, typer.Option(help="The maximum number.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="The maximum number.")] = 20,
     json: Json = False,
 ) -> None:
     """List the lists imported into a newsletter, the newest first."""

@@ -41,7 +41,7 @@ from newsletter.cli.bounces import bounce_app
 from newsletter.cli.newsletters import init
 from newsletter.cli.send import send, send_test
 from newsletter.disk import write_privately
-from newsletter.errors import ExitCode, NewsletterError, UnavailableError, system_reason
+from newsletter.errors import ExitCode, NewsletterError, UnavailableError, UsageError, system_reason
 from newsletter.i18n.messages import msg
 
 _WRITE, _READERS, _OPERATE, _RUN = "Write and send", "Readers", "Operate", "Set up and run"
@@ -106,6 +106,10 @@ app.add_typer(keys.app, name="key", rich_help_panel=_RUN)
 app.command(rich_help_panel=_RUN)(keys.dkim)
 
 
+#: What PostgreSQL calls a number that its column cannot hold.
+_OUT_OF_RANGE = "22003"
+
+
 def _version(shown: bool) -> None:
     if shown:
         typer.echo(__version__)
@@ -148,13 +152,24 @@ def run() -> None:
 
 
 def _explained(error: Exception) -> NewsletterError:
-    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.exc import DataError, OperationalError
 
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO}:
         _give_up_output()
         return UnavailableError(
             msg("It cannot be written: {reason}.", reason=system_reason(error)),
             remedy=msg("Check that the disk has space left and can be written to."),
+        )
+    if isinstance(error, OverflowError) or (
+        isinstance(error, DataError) and getattr(error.orig, "sqlstate", "") == _OUT_OF_RANGE
+    ):
+        return UsageError(
+            msg("A number is larger than the database can hold."),
+            remedy=msg("Check the numbers of the command."),
+        )
+    if isinstance(error, UnicodeEncodeError) and not " ".join(sys.argv).isprintable():
+        return UsageError(
+            msg("An argument is not UTF-8 text."), remedy=msg("Type it anew, or rename the file.")
         )
     if isinstance(error, OperationalError):
         if _is_of_the_disk(error.orig):

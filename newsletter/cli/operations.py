@@ -12,7 +12,7 @@ import typer
 
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import label, ngettext, styled, text
+from newsletter.cli.language import label, labelled, ngettext, styled, text
 from newsletter.cli.state import As, Json, open_database, settings_of
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.i18n.values import Number
@@ -119,7 +119,7 @@ def show_deliveries(
     context: typer.Context,
     mailing: int,
     state: Annotated[DeliveryState, typer.Option()] = DeliveryState.UNCERTAIN,
-    limit: Annotated[int, typer.Option(min=1)] = 1000,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="The maximum number.")] = 1000,
     json: Json = False,
 ) -> None:
     """List the deliveries of a mailing in one state, with the reason."""
@@ -325,7 +325,7 @@ def show_relays(states: Sequence[RelayState]) -> None:
             if relay.held
             else _("next attempt at {time}", time=format_clock(relay.retry_at))
         )
-        console.print(f"{styled(relay.name)} {until}: {relay.reason}")
+        console.print(labelled(f"{styled(relay.name)} {until}", relay.reason))
 
 
 @domains.command("list")
@@ -343,7 +343,7 @@ def list_domains(context: typer.Context, json: Json = False) -> None:
         )
     for one in found if not json else ():
         since = _("on hold since {moment}", moment=format_moment(one.since))
-        console.print(f"{styled(one.domain)} {since}: {one.reason}")
+        console.print(labelled(f"{styled(one.domain)} {since}", one.reason))
     if not found and not json:
         console.print(_("No domain is on hold."))
 
@@ -445,7 +445,7 @@ def lift(
 
 def status(
     context: typer.Context,
-    limit: Annotated[int, typer.Option(help="The number of mailings.")] = 5,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="The number of mailings.")] = 5,
     watch: Annotated[
         bool,
         typer.Option("--watch", "-w", help="Show the live overview of operations until Ctrl-C."),

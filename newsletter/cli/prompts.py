@@ -6,14 +6,12 @@ import sys
 
 import typer
 
-from newsletter.errors import ExitCode, NewsletterError
+from newsletter.errors import UsageError
 from newsletter.i18n.messages import msg
 
 
-class UnansweredError(NewsletterError):
+class UnansweredError(UsageError):
     """A question was asked, and the standard input, which is no terminal, has no answer."""
-
-    exit_code = ExitCode.USAGE
 
 
 def ask(question: str, *, option: str) -> str:

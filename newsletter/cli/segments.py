@@ -8,7 +8,7 @@ import typer
 
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import ngettext
+from newsletter.cli.language import labelled, ngettext
 from newsletter.cli.state import (
     As,
     Json,
@@ -41,7 +41,7 @@ def add(
             session, opened.actor, opened.newsletter.id, name=name, query=query
         ).query
         count = count_segment(session, opened.newsletter, query)
-    console.print(f"{name}: {query}\n{_now(count)}")
+    console.print(f"{labelled(name, query)}\n{_now(count)}")
 
 
 def _now(count: int) -> str:

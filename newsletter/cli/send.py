@@ -11,7 +11,7 @@ import typer
 
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import label, ngettext, styled, terminal_language, text
+from newsletter.cli.language import label, labelled, ngettext, styled, terminal_language, text
 from newsletter.cli.prompts import confirm
 from newsletter.cli.state import (
     As,
@@ -364,7 +364,7 @@ def _confirm(
     if yes:
         return again
     people = review.audience.value.included
-    console.print(f"{newsletter.name}: {styled(issue.title)}")
+    console.print(labelled(newsletter.name, styled(issue.title)))
     within = _("subscribers matching {query}", query=query) if query else _("all subscribers")
     console.print(
         ngettext("To {group}: {count} person.", "To {group}: {count} people.", people, group=within)
@@ -372,7 +372,7 @@ def _confirm(
     _print_digest_readers(review)
     for variant in review.variants:
         met = variant.name.in_language(terminal_language())
-        console.print(f"  {met}: {Number(variant.people).in_language(terminal_language())}")
+        console.print("  " + labelled(met, Number(variant.people)))
     if trial is not None:
         _print_subjects(issue, review, trial)
     console.print(_in_words(schedule, newsletter.time_zone))

@@ -13,7 +13,7 @@ import typer
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label as word
-from newsletter.cli.language import ngettext, pgettext, text
+from newsletter.cli.language import labelled, ngettext, pgettext, text
 from newsletter.cli.prompts import confirm
 from newsletter.cli.state import As, Json, NewsletterName, open_newsletter
 from newsletter.database.vocabulary import SeriesTrigger
@@ -134,7 +134,7 @@ def show(
             }
         )
         return
-    console.print(f"{row.name}: {word(row.state)}")
+    console.print(labelled(row.name, word(row.state)))
     if row.halt_reason:
         console.print(text(row.halt_reason))
     heads = (
@@ -222,7 +222,7 @@ def activate(
         )
     for check in review.checks:
         state = _("has errors") if check.preflight.blocked else _("ready")
-        console.print(f"{check.title}: {state}")
+        console.print(labelled(check.title, state))
     count = review.members
     console.print(
         ngettext(

@@ -143,7 +143,7 @@ def export_list(
 def show_subscribers(
     context: typer.Context,
     newsletter: NewsletterName = None,
-    limit: Annotated[int, typer.Option(help="The maximum number.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="The maximum number.")] = 50,
     json: Json = False,
 ) -> None:
     """List subscribers with the state of their subscription."""

@@ -17,7 +17,7 @@ from newsletter.cli.language import gettext, terminal_language, text
 from newsletter.errors import ExitCode
 from newsletter.i18n.catalogue import SOURCE_LANGUAGE
 from newsletter.i18n.messages import Message, msg
-from newsletter.i18n.values import Listing
+from newsletter.i18n.values import Listing, Number
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -55,7 +55,8 @@ def run(app: Typer) -> NoReturn:
 
         if terminal_language() is not SOURCE_LANGUAGE:
             translate(command)
-            words = text(_worded(error))
+        if worded := _worded(error):
+            words = text(worded)
             setattr(error, "format_message", lambda: words)  # noqa: B010 - a method of Typer's
         # Every error of use is of this private kind.
         rich_format_error(cast("Any", error))
@@ -199,6 +200,7 @@ def _helpful(command: Any) -> Iterator[tuple[Any, str]]:  # noqa: ANN401 - as ab
 
 
 def _worded(error: TyperException) -> Message | str:
+    """Return an error of use in our words; nothing where Typer's English is as good."""
     given: Any = error
     hint = given.param.get_error_hint() if getattr(given, "param", None) else ""
     match type(error).__name__:
@@ -211,7 +213,8 @@ def _worded(error: TyperException) -> Message | str:
         case "BadOptionUsage":
             return msg("The option {name} is not used correctly.", name=given.option_name)
         case _:
-            return _by_words(error.format_message())
+            own = terminal_language() is not SOURCE_LANGUAGE
+            return _by_words(error.format_message()) if own else ""
 
 
 def _no_option(name: str, possibilities: Sequence[str] | None) -> Message:
@@ -237,4 +240,34 @@ def _bad_value(hint: str, error: Any) -> Message | str:  # noqa: ANN401 - as abo
     if choices:
         names = Listing(tuple(str(getattr(each, "value", each)) for each in choices))
         return msg("The value of {name} must be one of: {names}.", name=hint, names=names)
+    if error.param is None:
+        return msg("The value of {name} is not valid.", name=hint)
+    kind = str(error.param.bare_type())
+    if kind in {"int", "float"}:
+        return _number(hint, error.param.min, error.param.max)
+    for said, reason in _PATHS.items():
+        if said in error.message:
+            return msg("{name} cannot be used: {reason}.", name=hint, reason=reason)
     return msg("The value of {name} is not valid.", name=hint)
+
+
+def _number(name: str, least: float | None, most: float | None) -> Message:
+    limits = {"name": name, "least": Number(least or 0), "most": Number(most or 0)}
+    match least is None, most is None:
+        case False, False:
+            return msg("{name} must be a number from {least} to {most}.", **limits)
+        case False, True:
+            return msg("{name} must be a number of at least {least}.", **limits)
+        case True, False:
+            return msg("{name} must be a number of at most {most}.", **limits)
+        case _:
+            return msg("{name} must be a number.", **limits)
+
+
+#: What Typer says of a path, and what we do.
+_PATHS = {
+    "does not exist": msg("there is no such file or folder"),
+    "is a file": msg("it is a file, not a folder"),
+    "is a directory": msg("it is a folder"),
+    "is not readable": msg("access is not permitted"),
+}

@@ -26,6 +26,7 @@ from newsletter.database.vocabulary import (
     MailingState,
     UncertainPolicy,
 )
+from newsletter.database.words import name_of
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.corrections import last_correction
@@ -365,9 +366,9 @@ def _move(
     if moved is None:
         raise ConflictError(
             msg(
-                "Mailing {mailing} is {state}; it cannot be {target} now.",
+                "Mailing {mailing} is in the state “{state}”; it cannot go to “{target}”.",
                 mailing=mailing_id,
-                state=row.state,
-                target=target,
+                state=name_of(row.state),
+                target=name_of(target),
             )
         )

@@ -32,6 +32,11 @@ _BY_NAME = {
 }
 
 
+def labelled(label: str, value: str) -> Message:
+    """Return a value behind what it is called."""
+    return pmsg("label and value", "{label}: {value}", label=label, value=value)
+
+
 def block_words(language: Language) -> dict[str, str]:
     """Return these words by name, in the language of an issue."""
     return {name: words.in_language(language) for name, words in _BY_NAME.items()}

@@ -86,6 +86,11 @@ def _pgettext(context: Context, meaning: str, words: str, /, **values: object) -
 
 
 @pass_context
+def _labelled(context: Context, label: str, value: object) -> str:
+    return Words(language_of_words(context["lang"])).labelled(label, value)
+
+
+@pass_context
 def _full_day(context: Context, day: date) -> str:
     return formats.format_day(day, language_of_words(context["lang"]))
 
@@ -138,6 +143,7 @@ def _environment(loader: BaseLoader) -> ImmutableSandboxedEnvironment:
         gettext=_gettext,
         ngettext=_ngettext,
         pgettext=_pgettext,
+        labelled=_labelled,
     )
     return environment
 

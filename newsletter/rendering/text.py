@@ -62,6 +62,7 @@ from newsletter.rendering.block_words import (
     box_title,
     contents_head,
     fact_name,
+    labelled,
     question,
 )
 from newsletter.rendering.setting import Setting
@@ -279,7 +280,7 @@ class _Writer:
         lines: list[str] = []
         for name, cell in zip(map(self._runs, head), map(self._runs, row), strict=True):
             label = " ".join(name.split("\n"))
-            words = f"{label}: {cell}" if label else cell
+            words = self.setting.say(labelled(label, cell)) if label else cell
             mark = "  " if lines else self.point
             lines.extend(_hung(mark, wrap(words, columns=max(columns - 2, _NARROWEST)), hang="  "))
         return "\n".join(lines)

@@ -103,7 +103,7 @@ def test_render_shows_the_newsletter_that_an_issue_is_for() -> None:
 
     message = message_from_bytes(Path("out/issue.eml").read_bytes(), policy=default)
     assert str(message["From"]) == "便り <digest@example.jp>"
-    assert "発行: 便り" in Path("out/issue.txt").read_text()
+    assert "発行：便り" in Path("out/issue.txt").read_text()
 
 
 def test_an_error_names_file_line_and_field() -> None:

@@ -19,7 +19,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import IssueRow, MailingOrderRow, MailingRow, NewsletterRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Archived, UncertainPolicy
-from newsletter.errors import ConflictError
+from newsletter.errors import ConflictError, OrderError
 from newsletter.i18n.messages import msg
 from newsletter.issues.checks.findings import Finding, Severity
 from newsletter.issues.model import issue_from_json
@@ -173,9 +173,17 @@ def place_order(
         ConflictError: As `review_order`; or the content is not what was confirmed, warnings were
             not accepted, or the issue was sent before and is not to be sent again.
         ListError: The segment is none.
+        OrderError: The key is too short or too long.
     """
     if len(order.key) not in _KEY_LENGTHS:
-        raise ConflictError(msg("This form is out of date."), remedy=msg("Start again."))
+        raise OrderError(
+            msg("The key has {count} characters.", count=len(order.key)),
+            remedy=msg(
+                "Use a key of {least} to {most} characters that nobody can guess.",
+                least=_KEY_LENGTHS.start,
+                most=_KEY_LENGTHS.stop - 1,
+            ),
+        )
     if (known := _find(engine, order.key, issue.id)) is not None:
         return known
     rendered = _cleared(preflight)

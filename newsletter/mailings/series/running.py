@@ -35,6 +35,7 @@ from newsletter.database.vocabulary import (
     SeriesTrigger,
     SubscriptionState,
 )
+from newsletter.database.words import name_of
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.saving import get_draft
@@ -406,9 +407,9 @@ def _move(
     if moved is None:
         raise ConflictError(
             msg(
-                "The series is {state}; it cannot be {target} now.",
-                state=series.state,
-                target=target,
+                "The series is in the state “{state}”; it cannot go to “{target}”.",
+                state=name_of(series.state),
+                target=name_of(target),
             )
         )
     session.refresh(series)

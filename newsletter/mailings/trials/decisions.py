@@ -27,6 +27,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import BatchState, DeliveryState, MailingState, Verdict
+from newsletter.database.words import name_of
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.mailings.planning.variants import subject_in, with_subject
@@ -86,9 +87,9 @@ def choose_subject(session: Session, mailing_id: int, chosen: int, *, by: str) -
     if mailing.state not in {MailingState.SENDING, MailingState.PAUSED} or not mailing.started_at:
         raise ConflictError(
             msg(
-                "Mailing {mailing} is {state}; its subject cannot be decided now.",
+                "Mailing {mailing} is “{state}”; its subject cannot be decided now.",
                 mailing=mailing_id,
-                state=mailing.state,
+                state=name_of(mailing.state),
             )
         )
     responses = _responses(session, trial)
