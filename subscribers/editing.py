@@ -17,10 +17,10 @@ from newsletter.database.engine import reading
 from newsletter.database.insert import insert_missing
 from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow, TagRow
 from newsletter.database.vocabulary import Frequency, GrowthCause
+from newsletter.edit_conflicts import merge_changes
 from newsletter.errors import ConflictError, ListError, Place
 from newsletter.i18n.language import read_language
 from newsletter.i18n.messages import msg
-from newsletter.meanwhile import merge_changes
 from newsletter.tokens import Pseudonyms
 from subscribers.actions import find_standing
 from subscribers.fields.model import current_values
@@ -107,12 +107,12 @@ def edit_person(
         newsletter_id: On whose list the person is.
         subscriber_id: Who it is.
         draft: What is to be known.
-        shown: What the form showed; see `newsletter.meanwhile`.
+        shown: What the form showed; see `newsletter.edit_conflicts`.
 
     Raises:
         ListError: A value is wrong; the place names it.
         NotFoundError: The person was erased, or is not on the list.
-        ChangedMeanwhileError: Somebody else changed the same.
+        EditConflictError: Somebody else changed the same.
     """
     hold_group(session, newsletter_id)
     hold_relations(session, newsletter_id, subscriber_id)

@@ -17,10 +17,10 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Frequency, SubscriptionState, UnsubscribeWay
+from newsletter.edit_conflicts import merge_changes
 from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
-from newsletter.meanwhile import merge_changes
 from newsletter.newsletters.publications import chosen_language, mail_languages
 from subscribers.fields.reading import form_value
 from subscribers.fields.store import hold_group, list_fields, newsletters_of_group
@@ -54,7 +54,7 @@ class Wishes:
         weeks: None leaves pauses as they are, 0 ends them.
         values: What was filled in, by the keys of the newsletter's fields.
         frequencies: How often they want which newsletter's mail, as shown and as chosen.
-        shown: What of their own the page showed; see `newsletter.meanwhile`. What they change
+        shown: What of their own the page showed; see `newsletter.edit_conflicts`. What they change
             counts, whatever another page of theirs saved meanwhile.
         shown_ids: Of which newsletters the page showed that they receive them; what it left as it
             showed it stays as it is now. None for what holds now.

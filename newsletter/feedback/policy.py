@@ -23,10 +23,10 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import EDITIONS, BounceKind, DeliveryState, FeedbackAction
+from newsletter.edit_conflicts import merge_changes
 from newsletter.errors import ListError, Place
 from newsletter.feedback.attribution import Proof
 from newsletter.i18n.messages import msg
-from newsletter.meanwhile import merge_changes
 
 #: A refusal for one of these reasons speaks of the sender or the message, not of the person.
 OF_THE_SENDER = frozenset(
@@ -127,11 +127,11 @@ def set_policy(
 ) -> None:
     """Set a newsletter's policy, with who did into the audit log.
 
-    ``shown`` is what the form showed; see `newsletter.meanwhile`.
+    ``shown`` is what the form showed; see `newsletter.edit_conflicts`.
 
     Raises:
         ListError: A number is out of range.
-        ChangedMeanwhileError: Somebody else changed the same.
+        EditConflictError: Somebody else changed the same.
     """
     # There may be no row of it yet: the newsletter is what two at once wait for.
     session.refresh(newsletter, with_for_update={"key_share": True})

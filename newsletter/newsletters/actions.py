@@ -63,11 +63,11 @@ def change_settings(
 ) -> None:
     """Change a newsletter's settings; see `publications.change_newsletter`.
 
-    ``shown`` is what the form showed; see `newsletter.meanwhile`.
+    ``shown`` is what the form showed; see `newsletter.edit_conflicts`.
 
     Raises:
         ListError: A setting is wrong.
-        ChangedMeanwhileError: Somebody else changed the same.
+        EditConflictError: Somebody else changed the same.
     """
     row = session.get_one(
         NewsletterRow, newsletter_id, with_for_update={"key_share": True}, populate_existing=True

@@ -16,12 +16,12 @@ from newsletter.addresses import parse_address
 from newsletter.database.tables import NewsletterRow, PeopleGroupRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Joining, Visibility
+from newsletter.edit_conflicts import Merged, merge_changes
 from newsletter.errors import ConflictError, ListError, NotFoundError, Place
 from newsletter.i18n.language import Language, closest_language, own_language_name, read_language
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.checks.links import find_url_fault
 from newsletter.issues.translations import MOST_TRANSLATIONS
-from newsletter.meanwhile import Merged, merge_changes
 from newsletter.newsletters.look.designs import find_design
 from newsletter.newsletters.look.model import look_to_json
 
@@ -193,7 +193,7 @@ def settings_of_newsletter(row: NewsletterRow) -> NewsletterSettings:
 def merge_settings(
     shown: str, settings: NewsletterSettings, row: NewsletterRow
 ) -> Merged[NewsletterSettings]:
-    """Return settings beside what others changed meanwhile; see `newsletter.meanwhile`."""
+    """Return settings beside what others changed meanwhile; see `newsletter.edit_conflicts`."""
     tags = (read_language(name) or name for name in settings.languages)
     normal = replace(settings, languages=tuple(dict.fromkeys(tags)))
     return merge_changes(shown, normal, settings_of_newsletter(row))

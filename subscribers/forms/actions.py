@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.accounts.audit_details import details_of
 from newsletter.database.tables import FormRow, FormSiteRow, FormTallyRow, JoinRequestRow
+from newsletter.edit_conflicts import merge_changes
 from newsletter.errors import ConflictError, ListError, Place
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing, Number
-from newsletter.meanwhile import merge_changes
 from subscribers.fields.store import list_fields
 from subscribers.forms.model import (
     MOST_FORMS,
@@ -63,12 +63,12 @@ def change_form(
 ) -> JoinForm:
     """Change a form, which is known by its short name.
 
-    ``shown`` is what the page showed; see `newsletter.meanwhile`.
+    ``shown`` is what the page showed; see `newsletter.edit_conflicts`.
 
     Raises:
         ListError: The definition is wrong.
         NotFoundError: There is no such form.
-        ChangedMeanwhileError: Somebody else changed the same.
+        EditConflictError: Somebody else changed the same.
     """
     row = _hold(session, newsletter_id, form.slug)
     form = merge_changes(shown, replace(form, id=row.id), form_of_row(row)).demand()

@@ -21,11 +21,11 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DigestDetail, Every, Frequency, SubscriptionState
+from newsletter.edit_conflicts import merge_changes
 from newsletter.errors import ConflictError, ListError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.mailings.digests.entries import forget_waiting
 from newsletter.mailings.ledger.schedule import Schedule, first_hour
-from newsletter.meanwhile import merge_changes
 from newsletter.newsletters.recurrence import Rule
 
 #: A digest's rule as it is kept.
@@ -114,11 +114,11 @@ def set_digest(
 ) -> None:
     """Offer a digest by these terms, or no more; what waits for its readers goes with the next.
 
-    ``shown`` is what the form showed; see `newsletter.meanwhile`.
+    ``shown`` is what the form showed; see `newsletter.edit_conflicts`.
 
     Raises:
         ListError: A term is wrong; the place names it.
-        ChangedMeanwhileError: Somebody else changed the same.
+        EditConflictError: Somebody else changed the same.
     """
     if frequency not in DIGESTS:
         raise ListError(msg("A digest is weekly or monthly."), place=Place(field="frequency"))

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import DigestDetail, Frequency
+from newsletter.edit_conflicts import EditConflictError, merge_changes, shown_of
 from newsletter.errors import ConflictError, ListError, NewsletterError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.mailings.digests.opening import DigestSetting, list_digests, preview_digest
@@ -28,14 +29,13 @@ from newsletter.mailings.digests.rules import (
     terms_of,
 )
 from newsletter.mailings.planning.shown_as import sample_reader
-from newsletter.meanwhile import ChangedMeanwhileError, merge_changes, shown_of
 from newsletter.newsletters.publications import Newsletter
 from newsletter.newsletters.templates import own_templates
 from newsletter.rendering.environment import templates_in
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, SeeingVisit, Visit, newsletter_of
+from newsletter.web.edit_conflicts import worded_clash
 from newsletter.web.issues.proof import in_frame, show_to_reader
-from newsletter.web.meanwhile import worded_clash
 from newsletter.web.newsletters.template_names import structure_name
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
@@ -134,7 +134,7 @@ class _Page:
                 row = newsletter_of(session, visit)
                 self.demand_template(row, terms.template)
                 set_digest(session, visit.actor, row, frequency, terms, shown=form.shown)
-        except ChangedMeanwhileError as error:
+        except EditConflictError as error:
             merged = merge_changes(form.shown, terms, kept).value
             clash = worded_clash(error)
             return self.show(visit, request, error=clash, typed=(frequency, merged))

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Joining, Visibility
+from newsletter.edit_conflicts import EditConflictError, merge_changes, shown_of
 from newsletter.errors import ConflictError, ListError, NotFoundError
 from newsletter.feedback.policy import (
     MOST_DAYS,
@@ -25,7 +26,6 @@ from newsletter.feedback.policy import (
 )
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
-from newsletter.meanwhile import ChangedMeanwhileError, merge_changes, shown_of
 from newsletter.newsletters.actions import change_settings, create_newsletter
 from newsletter.newsletters.look.designs import DESIGNS, find_design
 from newsletter.newsletters.publications import (
@@ -40,7 +40,7 @@ from newsletter.newsletters.templates import own_templates
 from newsletter.rendering.environment import templates_in
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, Visit, newsletter_of
-from newsletter.web.meanwhile import worded_clash
+from newsletter.web.edit_conflicts import worded_clash
 from newsletter.web.newsletters.template_names import structure_name
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
@@ -213,7 +213,7 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> Rout
                 return page.show(visit, request, settings, row=row, faults=faults, shown=form.shown)
             try:
                 change_settings(session, visit.actor, row.id, settings, shown=form.shown)
-            except ChangedMeanwhileError as error:
+            except EditConflictError as error:
                 merged = merge_settings(form.shown, settings, row).value
                 clash = worded_clash(error)
                 return page.show(visit, request, merged, row=row, error=clash)
@@ -242,7 +242,7 @@ def _add_policy(router: Router, engine: Engine, page: _Page) -> None:
             row = newsletter_of(session, visit)
             try:
                 set_policy(session, visit.actor, row, policy, shown=shown)
-            except ChangedMeanwhileError as error:
+            except EditConflictError as error:
                 kept = load_policy(session, row.id)
                 return page.show(
                     visit,

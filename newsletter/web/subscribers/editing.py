@@ -11,12 +11,12 @@ from sqlalchemy import Engine
 from starlette.datastructures import FormData
 
 from newsletter.database.engine import reading, transaction
+from newsletter.edit_conflicts import EditConflictError, merge_changes, shown_of
 from newsletter.errors import ConflictError, ListError, NewsletterError
 from newsletter.i18n.language import time_zone_names
-from newsletter.meanwhile import ChangedMeanwhileError, merge_changes, shown_of
 from newsletter.tokens import Pseudonyms
 from newsletter.web.access import SubscribersVisit, Visit, newsletter_of
-from newsletter.web.meanwhile import worded_clash
+from newsletter.web.edit_conflicts import worded_clash
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, SubmittedForm
 from newsletter.web.subscribers.field_inputs import inputs_of, submitted
@@ -100,7 +100,7 @@ class _PersonPages:
             with transaction(self.engine) as session:
                 newsletter_id = newsletter_of(session, visit).id
                 edit_person(session, visit.actor, newsletter_id, number, draft, shown=shown)
-        except ChangedMeanwhileError as error:
+        except EditConflictError as error:
             merged = merge_changes(shown, draft, before.draft).value
             names = {f"values.{each.key}": each.named for each in fields}
             clash = worded_clash(error, names)

@@ -13,13 +13,13 @@ from sqlalchemy import Engine
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
+from newsletter.edit_conflicts import EditConflictError, merge_changes, shown_of
 from newsletter.errors import ConflictError, ListError, NewsletterError
 from newsletter.i18n.language import Language
-from newsletter.meanwhile import ChangedMeanwhileError, merge_changes, shown_of
 from newsletter.newsletters.publications import join_address
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, SubscribersVisit, Visit, newsletter_of
-from newsletter.web.meanwhile import worded_clash
+from newsletter.web.edit_conflicts import worded_clash
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from newsletter.web.subscribers.join_pages import JoinPages, ShownForm
@@ -119,7 +119,7 @@ class _FormsPages:
             figures = conversions(session, row.id)
         shown = self._joining.find(row.slug, name)
         wanted, begun = shown.form, shown_of(shown.form)
-        if isinstance(error, ChangedMeanwhileError) and typed is not None:
+        if isinstance(error, EditConflictError) and typed is not None:
             wanted = merge_changes(typed.shown, typed.form(name), shown.form).value
             error = worded_clash(error)
         elif typed is not None:

@@ -15,10 +15,10 @@ from starlette.datastructures import FormData
 from newsletter.accounts.audit import READER
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Frequency, UnsubscribeWay
+from newsletter.edit_conflicts import shown_of
 from newsletter.errors import ListError
 from newsletter.i18n.language import Language, nearest_language, time_zone_names
 from newsletter.mailings.planning.links import read_link
-from newsletter.meanwhile import shown_of
 from newsletter.newsletters.publications import chosen_language, get_newsletter, named_languages
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.meanwhile import ChangedMeanwhileError, merge_changes, shown_of
+from newsletter.edit_conflicts import EditConflictError, merge_changes, shown_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ def test_what_both_changed_is_refused_with_what_is_saved_now() -> None:
     shown = _Value(name="a", values={"city": "東京"})
     sent = replace(shown, name="b", values={"city": "奈良"})
     now = replace(shown, name="c", values={"city": "大阪"})
-    with pytest.raises(ChangedMeanwhileError) as caught:
+    with pytest.raises(EditConflictError) as caught:
         merge_changes(shown_of(shown), sent, now).demand()
     assert caught.value.clashes == {"name": "c", "values.city": "大阪"}
 

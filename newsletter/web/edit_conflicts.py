@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from newsletter.edit_conflicts import EditConflictError
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing, Worded
-from newsletter.meanwhile import ChangedMeanwhileError
 from newsletter.web.audit_values import detail_words
 from newsletter.web.audit_wording import detail_name
 
@@ -16,7 +16,7 @@ _SHOWN = 80
 
 
 def worded_clash(
-    error: ChangedMeanwhileError,
+    error: EditConflictError,
     names: Mapping[str, Worded] | None = None,
     values: Mapping[str, Worded | str] | None = None,
 ) -> ConflictError:

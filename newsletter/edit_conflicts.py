@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T", bound="DataclassInstance")
 
 
-class ChangedMeanwhileError(ConflictError):
+class EditConflictError(ConflictError):
     """Somebody else changed the same.
 
     Attributes:
@@ -49,10 +49,10 @@ class Merged(Generic[_T]):
         """Return the value.
 
         Raises:
-            ChangedMeanwhileError: Somebody else changed the same.
+            EditConflictError: Somebody else changed the same.
         """
         if self.clashes:
-            raise ChangedMeanwhileError(self.clashes)
+            raise EditConflictError(self.clashes)
         return self.value
 
 
