@@ -31,6 +31,8 @@ _AT_ONCE = 1000
 _MOST_DUE = 5000
 #: So many pages of SQLite's index are merged in one transaction.
 _MERGED_PAGES = 500
+#: More people than so many are not named one by one in a condition.
+_MOST_NAMED = 2000
 #: Any number of ours; one process at a time indexes, or the older words might be written last.
 _LOCK = 7_226_406
 #: Another transaction holds rows for longer than a moment, or waits for ours.
@@ -304,9 +306,17 @@ class Candidates:
                 return
             number = numbers[-1]
 
+    @property
+    def are_many(self) -> bool:
+        """Whether they are more than a condition names one by one."""
+        return len(self.before(1 << _SHIFT, limit=_MOST_NAMED + 1)) > _MOST_NAMED
+
     def clause(self) -> ColumnElement[bool]:
-        """Return the condition that a subscription's person is one of them."""
+        """Return the condition that a subscription's person is one of them, as they are now."""
         person = SubscriptionRow.subscriber_id
+        numbers = self.before(1 << _SHIFT, limit=_MOST_NAMED + 1)
+        if len(numbers) <= _MOST_NAMED:
+            return person.in_(numbers)
         return or_(person.in_(self._indexed("").subquery().select()), person.in_(self.due))
 
     def _indexed(self, rest: str, **values: int) -> TextualSelect:

@@ -49,6 +49,7 @@ def asks_index(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let few people be looked at before the index is asked, as with many on the list."""
     monkeypatch.setattr(search, "_NEWEST", 1)
     monkeypatch.setattr(search, "_NAMED", (5, 20))
+    monkeypatch.setattr(search_index, "_MOST_NAMED", 4)
 
 
 def _index(stage: Stage) -> None:
@@ -106,7 +107,7 @@ def test_whom_a_part_finds_is_whom_a_look_at_everybody_finds(stage: Stage) -> No
                 .values(name=name)
             )
             texts[address] = [_fold(str(one)) for one in (address, name, *known.values())]
-    asked = [word()[: chance.randint(1, 3)].strip() for _ in range(40)]
+    asked = [word()[: chance.randint(1, 3)].strip() for _ in range(25)]
     asked += ["63", "EXAMPLE", "ガ", "Ａ", "%", "_", '"', "＂", "東京", "saka", "m", "y", "É", "Σ"]
     _index(stage)
     # Some of them changed since, and wait.
