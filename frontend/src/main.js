@@ -87,7 +87,6 @@ async function openNow(name) {
   shown = name;
   mailBox.hidden = name !== "mail";
   byId("toolbar").hidden = name !== "mail";
-  byId("writing-bar").classList.toggle("bare", name !== "mail");
   box.hidden = name !== "markdown";
   byId("preview-box").hidden = name === "mail" || name === "markdown";
   tabs.forEach((tab) => { const is = tab.dataset.view === name; tab.setAttribute("aria-selected", String(is)); tab.tabIndex = is ? 0 : -1; });

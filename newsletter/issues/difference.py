@@ -16,6 +16,8 @@ _MOST_PAIRS = 4_000_000
 
 #: A word, or one character of what is not written in words apart.
 _WORD = re.compile(r"[A-Za-z0-9\u00c0-\u024f'’]+|.", re.DOTALL)
+#: Lines that are shown above and below what changed.
+_AROUND = 3
 #: Words of either text up to which they are compared one by one.
 _MOST_WORDS = 2_000
 
@@ -29,6 +31,8 @@ class Changed(StrEnum):
     SAME = "same"
     ADDED = "added"
     REMOVED = "removed"
+    #: Lines that are the same, and far from what changed.
+    LEFT_OUT = "left-out"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +54,23 @@ def difference(before: Issue, after: Issue) -> tuple[DifferenceLine, ...]:
         found.extend(DifferenceLine(changed=Changed.REMOVED, text=t) for t in old[old_from:old_to])
         found.extend(DifferenceLine(changed=Changed.ADDED, text=t) for t in new[new_from:new_to])
     return tuple(found)
+
+
+def only_changes(lines: Sequence[DifferenceLine]) -> tuple[DifferenceLine, ...]:
+    """Return what changed with a few lines around each place; others are left out together."""
+    near = {
+        place
+        for index, line in enumerate(lines)
+        if line.changed is not Changed.SAME
+        for place in range(index - _AROUND, index + _AROUND + 1)
+    }
+    shown: list[DifferenceLine] = []
+    for index, line in enumerate(lines):
+        if index in near:
+            shown.append(line)
+        elif not shown or shown[-1].changed is not Changed.LEFT_OUT:
+            shown.append(DifferenceLine(changed=Changed.LEFT_OUT, text=""))
+    return tuple(shown)
 
 
 def compare_words(one: str, other: str) -> tuple[list[Run], list[Run]]:

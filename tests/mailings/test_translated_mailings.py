@@ -338,7 +338,11 @@ def test_preflight_names_an_incomplete_translation_with_its_readers(stage: Stage
         row.content = changed
     with reading(stage.engine) as session:
         newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
-        known = stored_findings(session, newsletter, issue_from_json(changed), besides=None)
+        content = issue_from_json(changed)
+        known = stored_findings(session, newsletter, content, besides=None)
+        correcting = stored_findings(
+            session, newsletter, content, besides=row.id, is_correction=True
+        )
 
     lacking = {each.about: each for each in known.findings if each.code == "translation-incomplete"}
     assert set(lacking) == set(TAGS)
@@ -346,7 +350,18 @@ def test_preflight_names_an_incomplete_translation_with_its_readers(stage: Stage
     assert lacking["en"].message.in_language(Language.ENGLISH) == (
         "The translation into English lacks 1 part; its 3 readers get the original."
     )
-    assert language_conditions(issue_from_json(changed)) == ()
+    # Whoever received it gets nothing anew by a correction.
+    assert [
+        each.message.in_language(Language.ENGLISH)
+        for each in correcting.findings
+        if (each.code, each.about) == ("translation-incomplete", "en")
+    ] == [
+        (
+            "The translation into English lacks 1 part; the archive and the copies still to be "
+            "sent show the original instead."
+        )
+    ]
+    assert language_conditions(content) == ()
 
 
 def test_a_preview_may_be_shown_in_a_language_that_nobody_reads(engine: Engine) -> None:

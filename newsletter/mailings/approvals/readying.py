@@ -34,7 +34,13 @@ def ready_draft(
     issue = publish_draft(session, actor, draft)
     demand_note(session, issue)
     newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
-    known = stored_findings(session, newsletter, draft.issue, besides=draft.stands_for or issue.id)
+    known = stored_findings(
+        session,
+        newsletter,
+        draft.issue,
+        besides=draft.stands_for or issue.id,
+        is_correction=draft.corrects is not None,
+    )
     preflight = check_stored(issue, newsletter, settings, ask_dns=False, known=known)
     if preflight.blocked:
         raise ConflictError(

@@ -37,7 +37,7 @@ from newsletter.issues.corrections import (
     readied_correction,
     remove_readied,
 )
-from newsletter.issues.difference import DifferenceLine, difference
+from newsletter.issues.difference import DifferenceLine, difference, only_changes
 from newsletter.issues.drafts.saving import correct_draft, correction_draft, remove_draft
 from newsletter.issues.library.stored_files import keep_calendars
 from newsletter.issues.library.uses import add_uses, digests_in, record_uses
@@ -73,7 +73,7 @@ class CorrectionReview:
 
     Attributes:
         digest: Names the content and the note that are confirmed.
-        lines: The issue as it is now and as it will be, line by line.
+        lines: What changes between the issue as it is now and as it will be, line by line.
         subjects: What may still be sent as a subject besides the issue's own, and stays as it is.
     """
 
@@ -143,7 +143,7 @@ def review_correction(
         correction=demand_written(session, issue.id),
         rendered=rendered,
         digest=digest,
-        lines=difference(issue_from_json(issue.content), after),
+        lines=only_changes(difference(issue_from_json(issue.content), after)),
         warnings=preflight.of(Severity.WARNING),
         subjects=subjects_left(session, [each.id for each in mailings]),
     )

@@ -60,6 +60,7 @@ def stored_findings(
     content: Issue,
     *,
     besides: int | None,
+    is_correction: bool = False,
     figures: Figures | None = None,
 ) -> Known:
     """Return what the database alone tells of an issue: what was sent before, and who gets what.
@@ -69,12 +70,13 @@ def stored_findings(
         newsletter: Whose issue.
         content: As it is now.
         besides: The stored issue that it is; None where it is none yet.
+        is_correction: Whether it corrects that issue, which was sent.
         figures: Counts readers; without, they are counted anew.
     """
     issue = resolve_snippets(content, dict(publisher_of(newsletter).snippets))
     repeats = find_repeats(session, newsletter.id, content, besides=besides)
     known = check_variants(session, newsletter, issue, figures=figures)
-    translations = check_translations(session, newsletter, issue)
+    translations = check_translations(session, newsletter, issue, is_correction=is_correction)
     return replace(known, findings=(*repeats, *known.findings, *translations))
 
 

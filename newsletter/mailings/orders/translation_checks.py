@@ -19,22 +19,45 @@ from newsletter.mailings.planning.languages import count_languages
 _MAIL = IssuePlace(field=IssueField.MAIL)
 
 
-def check_translations(session: Session, newsletter: NewsletterRow, issue: Issue) -> list[Finding]:
+def check_translations(
+    session: Session, newsletter: NewsletterRow, issue: Issue, *, is_correction: bool = False
+) -> list[Finding]:
     """Return what is to be known, and what is wrong, of an issue's translations.
 
     Args:
         session: To count readers with.
         newsletter: Whose issue.
         issue: As it is now, with its snippets put in.
+        is_correction: Whether it corrects what was sent: then nobody is sent it anew.
     """
     if not issue.translations:
         return []
     lacking = missing_by_language(issue)
     complete = [each.language for each in issue.translations if each.language not in lacking]
     findings = list(_in_translations(issue, complete))
+    if is_correction:
+        return findings + [_outdated(tag, len(missing)) for tag, missing in lacking.items()]
     people = count_languages(session, newsletter, issue, lacking)
     findings += [_lacking(tag, len(missing), people[tag]) for tag, missing in lacking.items()]
     return findings
+
+
+def _outdated(tag: str, missing: int) -> Finding:
+    return Finding(
+        code="translation-incomplete",
+        severity=Severity.WARNING,
+        place=_MAIL,
+        about=tag,
+        message=nmsg(
+            "The translation into {language} lacks {count} part; the archive and the copies still "
+            "to be sent show the original instead.",
+            "The translation into {language} lacks {count} parts; the archive and the copies still "
+            "to be sent show the original instead.",
+            missing,
+            language=LanguageName(tag),
+        ),
+        remedy=msg("Translate what is missing, or remove the translation."),
+    )
 
 
 def _lacking(tag: str, missing: int, people: int) -> Finding:

@@ -117,7 +117,11 @@ def correcting_router(  # noqa: C901 - a list of routes
                 issue = get_issue(session, row.id, issue_id)
                 readied = demand_readied(session, issue.id)
                 known = stored_findings(
-                    session, row, issue_from_json(readied.content), besides=issue.id
+                    session,
+                    row,
+                    issue_from_json(readied.content),
+                    besides=issue.id,
+                    is_correction=True,
                 )
             put_into_effect(
                 engine,

@@ -97,7 +97,12 @@ class DraftPages:
             row = newsletter_of(session, visit)
             issue = as_sent(session, draft.id, issue)
             known = stored_findings(
-                session, row, issue, besides=draft.stands_for, figures=self._workspace.figures
+                session,
+                row,
+                issue,
+                besides=draft.stands_for,
+                is_correction=draft.corrects is not None,
+                figures=self._workspace.figures,
             )
         folder = self._settings.templates_dir
         own = self._settings.public_url
@@ -193,6 +198,9 @@ class DraftPages:
             )
             written_now = written_correction(session, draft.corrects) if draft.corrects else None
             beside["note"] = written_now.note if written_now else ""
+            beside["corrected"] = (
+                get_issue(session, row.id, draft.corrects) if draft.corrects else None
+            )
             beside["chosen_place"] = chosen_place(session, draft)
             beside["series"] = series_of_draft(session, draft.id)
             path = f"/newsletters/{row.slug}/drafts/{draft.id}"

@@ -70,6 +70,7 @@ class Workspace:
                     newsletter,
                     issue_from_json(issue.content),
                     besides=issue.corrects or issue.id,
+                    is_correction=issue.corrects is not None,
                     figures=self.figures,
                 ),
             ),

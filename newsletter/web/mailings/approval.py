@@ -13,9 +13,10 @@ from newsletter.database.types import JsonObject
 from newsletter.errors import ConflictError, ListError, NewsletterError
 from newsletter.issues.checks.findings import Severity
 from newsletter.issues.corrections import note_of
-from newsletter.issues.difference import Changed, DifferenceLine, difference
+from newsletter.issues.difference import Changed, DifferenceLine, difference, only_changes
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sent import last_sent
+from newsletter.issues.store import get_issue
 from newsletter.mailings.approvals.notices import Post
 from newsletter.mailings.approvals.requests import (
     Approval,
@@ -32,6 +33,7 @@ from newsletter.mailings.approvals.requests import (
     version_before,
 )
 from newsletter.mailings.archive import archived_as
+from newsletter.mailings.corrections.copies import count_copies
 from newsletter.mailings.planning.audience import audience_figure
 from newsletter.mailings.trials.subjects import LETTERS, own_subject
 from newsletter.newsletters.actions import set_approval_rule
@@ -178,7 +180,8 @@ def _show_review(
         approval = find_approval(session, issue.id, digest)
         before = version_before(session, issue.id, besides=digest)
         content = issue_from_json(issue.content)
-        last = last_sent(session, newsletter.id, besides=issue.id)
+        corrected = get_issue(session, newsletter.id, issue.corrects) if issue.corrects else None
+        last = None if corrected else last_sent(session, newsletter.id, besides=issue.id)
         plan = plan_of(approval) if approval else None
         query = segment_text(session, newsletter.id, plan.segment) if plan else ""
         key = asked_as(request)
@@ -206,11 +209,16 @@ def _show_review(
             plan=plan,
             trial=plan.trial if plan else None,
             note=note,
+            corrected=corrected,
+            corrected_lines=_changes(corrected.content, content) if corrected else (),
+            copies=count_copies(session, corrected.id) if corrected else None,
             own_subject=own_subject(content),
             letters=LETTERS,
             place=archived_as(session, issue, query) if newsletter.visibility.readable else None,
             archive_places=ARCHIVE_PLACES,
-            count=audience_figure(
+            count=None
+            if corrected
+            else audience_figure(
                 session, newsletter, query, page.figures, urgent=plan is not None and plan.urgent
             ),
             before=before,
@@ -231,7 +239,7 @@ def _show_review(
 def _changes(before: JsonObject | None, after: Issue) -> tuple[DifferenceLine, ...]:
     """Return both versions line by line; nothing where they say the same."""
     lines = difference(issue_from_json(before), after) if before else ()
-    return lines if any(line.changed is not Changed.SAME for line in lines) else ()
+    return only_changes(lines) if any(line.changed is not Changed.SAME for line in lines) else ()
 
 
 def _may_answer(visit: Visit, approval: Approval | None) -> bool:

@@ -132,6 +132,14 @@ undo.addEventListener("click", () => { keep(); if (at > 0) goTo(at - 1); });
 redo.addEventListener("click", () => { if (at < past.length - 1) goTo(at + 1); });
 undo.hidden = redo.hidden = false;
 document.getElementById("refresh").hidden = true;
+/* On a narrow page the mail is drawn smaller, and not as on a telephone. */
+const DESKTOP = 720;
+const fit = () => {
+  const box = getComputedStyle(frame.parentElement), room = frame.parentElement.clientWidth - parseFloat(box.paddingLeft) - parseFloat(box.paddingRight);
+  const scale = view === "phone" ? 1 : Math.min(1, room / DESKTOP);
+  frame.style.setProperty("--scale", scale.toFixed(3));
+};
+new ResizeObserver(fit).observe(frame.parentElement);
 const views = document.querySelector(".views");
 views.hidden = false;
 views.addEventListener("click", (event) => {
@@ -140,6 +148,7 @@ views.addEventListener("click", (event) => {
   view = button.dataset.view;
   views.querySelectorAll("button").forEach((each) => each.setAttribute("aria-pressed", String(each === button)));
   frame.classList.toggle("phone", view === "phone");
+  fit();
   preview();
 });
 let leaving = false;

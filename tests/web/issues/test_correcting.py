@@ -42,7 +42,7 @@ def sent(stage: Stage, issue_id: int) -> str:
 def _write(stage: Stage, editor: httpx.Client, sent: str) -> str:
     """Begin the correction in the browser and correct the title; return the draft's path."""
     begun = editor.post(f"{sent}/correct", data={"csrf": csrf_of(editor.get(sent).text)})
-    assert "corrects an issue that was sent" in begun.text
+    assert "Correction of “" in begun.text
     issue_id = int(sent.rpartition("/")[2])
     with transaction(stage.engine) as session:
         draft = correction_draft(session, issue_id)
@@ -109,7 +109,11 @@ def test_where_approval_is_demanded_a_correction_needs_it_too(
     assert editor.get(f"{sent}/correction").status_code == 409
 
     review = approver.get(f"/newsletters/digest/issues/{readied}/send/review")
-    assert NOTE in review.text
+    for words in ("What the correction changes", RIGHT, NOTE, "Copies still to be sent"):
+        assert words in review.text
+    # What is said of a mailing alone.
+    for words in ("(not decided when asked)", "first version", "Preheader"):
+        assert words not in review.text
     answered = _answer(approver, review, readied)
     assert answered.status_code == 200
     look = _go_on(editor, draft, "look")

@@ -212,6 +212,14 @@ def test_a_story_of_choosing_changing_seeing_and_publishing(
     mail = page.frame_locator("#preview")
     expect(mail.locator(".title")).to_be_visible()
 
+    # On a tablet the mail is drawn smaller, beside the settings, and not as on a telephone.
+    page.set_viewport_size({"width": 900, "height": 800})
+    page.wait_for_function("document.getElementById('preview').contentWindow.innerWidth > 640")
+    beside, colours = (page.locator(each).bounding_box() for each in ("#preview", "#accent"))
+    assert beside is not None
+    assert colours is not None
+    assert beside["x"] > colours["x"] + colours["width"]
+
     page.click('button[value="design:museum"]')
     expect(mail.locator(".title")).to_have_css("text-align", "center")
     page.fill("#accent", "#0a5c36")
