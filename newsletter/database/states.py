@@ -115,7 +115,8 @@ SERIES_TRANSITIONS: Mapping[SeriesState, frozenset[SeriesState]] = {
 }
 
 LIST_TRANSITIONS: Mapping[ListUploadState, frozenset[ListUploadState]] = {
-    ListUploadState.BROUGHT: frozenset({ListUploadState.QUEUED}),
+    # Failed, where it is forgotten for the sake of somebody in it who was erased.
+    ListUploadState.BROUGHT: frozenset({ListUploadState.QUEUED, ListUploadState.FAILED}),
     # Back to where it was brought to once a check has ended, or was cancelled.
     ListUploadState.QUEUED: frozenset(
         {

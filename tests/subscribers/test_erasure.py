@@ -145,6 +145,8 @@ def test_a_list_that_was_brought_and_holds_the_address_goes(stage: Stage) -> Non
         order(engine, 1, octets)
         for octets in (f"email\n{_ADDRESS.upper()}\n".encode("utf-16"), far)
     ]
+    octets = f"email\n{_ADDRESS}\n".encode()
+    holds.append(keep_upload(engine, [octets], name="a.csv", newsletter_id=1))
     other = order(engine, 1, b"email\nother@example.jp\nbad\n")
     wrong = order(engine, 1, f"email\n{_ADDRESS} x\nbad\n".encode())
     work_on(engine, wrong)
@@ -153,8 +155,8 @@ def test_a_list_that_was_brought_and_holds_the_address_goes(stage: Stage) -> Non
         row.trial = {"refused": [[2, _ADDRESS, ""]]}
     _erase(stage)
     assert again(engine, holds[0]).trial is None
-    assert [again(engine, one).state for one in holds] == [ListUploadState.FAILED] * 2
-    assert [again(engine, one).pieces for one in (*holds, other)] == [0, 0, 1]
+    assert [again(engine, one).state for one in holds] == [ListUploadState.FAILED] * 3
+    assert [again(engine, one).pieces for one in (*holds, other)] == [0, 0, 0, 1]
     _, *problems = "".join(problem_lines(engine, wrong, Language.ENGLISH)).splitlines()
     assert [line.split(",")[0] for line in problems] == ["3"]
 
