@@ -16,7 +16,7 @@ from newsletter.errors import SignInError
 from newsletter.i18n.catalogue import FOLDER, SOURCE_LANGUAGE, Words
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg, nmsg
-from newsletter.issues.checks.japanese import spellings_in
+from newsletter.issues.checks.japanese import read_japanese
 
 JAPANESE = FOLDER / "ja.po"
 
@@ -159,7 +159,7 @@ def test_the_japanese_spells_each_word_in_one_way() -> None:
     written: dict[tuple[str, ...], set[str]] = {}
     with JAPANESE.open("rb") as file:
         for text in (text for message in read_po(file) for text in _forms(message)):
-            for spelling in spellings_in(text):
+            for spelling in read_japanese(text).spellings:
                 written.setdefault(spelling.word, set()).add(spelling.written)
 
     assert [spellings for spellings in written.values() if len(spellings) > 1] == []

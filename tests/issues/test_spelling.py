@@ -19,7 +19,11 @@ def _issue(words: str) -> Issue:
 
 
 def _findings(words: str) -> list[Finding]:
-    return list(check_spelling(_issue(words)))
+    return _findings_of(_issue(words))
+
+
+def _findings_of(issue: Issue) -> list[Finding]:
+    return list(check_spelling(issue))
 
 
 def _codes(words: str) -> list[str]:
@@ -33,6 +37,9 @@ def _codes(words: str) -> list[str]:
         "事業を施設で展します。",
         "町が導する予定です。",
         "会場を準しました。",
+        "開催日を確認てください。",
+        "多くの方が参加ました。",
+        "説明会を実施ます。",
     ],
 )
 def test_a_noun_that_lost_a_letter_is_told(words: str) -> None:
@@ -54,6 +61,9 @@ def test_a_noun_that_lost_a_letter_is_told(words: str) -> None:
         "使うことができ、使えます。選ぶ方は選べます。組の人数と組み合わせ。",
         "こちらを見てください。見て頂く方、いただくもの。",
         "話をします。話し合い。光と光り。",
+        "スミルノフさんとコメダ、サンドラッグ、デジハリのツイキャス。ヴァイオリンの会。",
+        "カンマとトレイ、エンターテイメント。サーバやブラウザ。ゼロカーボンとヤングケアラー。フレイルのワークショップ。",
+        "講座って何。電話でした。参加したり、確認してから案内します。受付から入る。",
     ],
 )
 def test_what_is_right_is_not_told(words: str) -> None:
@@ -89,11 +99,32 @@ def test_two_spellings_that_the_dictionary_knows_for_one_word_are_told(
 @pytest.mark.parametrize(
     ("words", "word", "near"),
     [
+        ("災害のシュミレーションです。", "シュミレーション", "シミュレーション"),
+        ("町のカレンターを配ります。", "カレンター", "カレンダー"),
+        ("ワークショプを開きます。", "ワークショプ", "ワークショップ"),
+        ("ボランテイアを募集します。", "ボランテイア", "ボランティア"),
+        ("アンケードにご協力を。", "アンケード", "アンケート"),
+    ],
+)
+def test_a_slip_in_katakana_is_told_with_the_word_it_stands_for(
+    words: str, word: str, near: str
+) -> None:
+    (finding,) = _findings(words)
+    assert (finding.code, finding.about) == ("spelling-word", word)
+    assert near in str(finding.act)
+    assert finding.fix is not None
+    assert _findings_of(finding.fix(_issue(words))) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "word", "near"),
+    [
         ("The comittee meets on Friday.", "comittee", "committee"),
         ("Please recieved the definately new form.", "definately", "definitely"),
         ("Then thier bus leaves.", "thier", "their"),
         ("会場はconferense roomです。", "conferense", "conference"),
         ("Accomodation is included in the fee.", "Accomodation", "Accommodation"),
+        ("We recieve your mesage.", "mesage", "message"),
         ("The occured events of a seperate kind.", "seperate", "separate"),
     ],
 )

@@ -30,7 +30,7 @@ _SHORTEST_CAPITALISED = 8
 #: A word met less often, in the dictionary's text of 10¹² words, is no more likely than a name.
 _RARE = 100_000
 #: A text is English where so many of its words are: another language shares some.
-_ENGLISH = 0.6
+_ENGLISH = 0.5
 #: Up to so many words stand in a text of any language, as names and terms.
 _FEW = 3
 

@@ -17,7 +17,7 @@ from functools import partial
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.checks.english import misspelled_words, replace_word
 from newsletter.issues.checks.findings import Finding, IssuePlace, Severity
-from newsletter.issues.checks.japanese import spellings_in
+from newsletter.issues.checks.japanese import read_japanese, replace_katakana
 from newsletter.issues.model import Issue
 from newsletter.issues.rewriting import rewrite_issue
 from newsletter.issues.walking import walk_passages, walk_texts
@@ -83,66 +83,80 @@ def _all_slips(issue: Issue) -> Iterator[Finding]:
     texts = [(place, unicodedata.normalize("NFKC", text)) for place, text in walk_texts(issue)]
     for place, text in texts:
         yield from _slips(place, text)
+        yield from _by_dictionary(place, text)
     yield from _two_spellings(texts)
     for place, text in walk_passages(issue):
         yield from _english_slips(place, text)
 
 
+def _by_dictionary(place: IssuePlace, text: str) -> Iterator[Finding]:
+    words = read_japanese(text)
+    for word, likely in words.slips:
+        yield _misspelled(place, word, likely)
+    for clipped in words.clipped:
+        yield _lost(place, text, text.index(clipped), clipped)
+
+
+def _lost(place: IssuePlace, text: str, start: int, word: str) -> Finding:
+    around = _around(text, start, start + len(word))
+    return _hint(
+        place,
+        code="spelling-lost",
+        about=word,
+        message=msg("A letter may be missing in “{word}”: {around}", word=word, around=around),
+    )
+
+
+def _around(text: str, start: int, end: int) -> str:
+    return text[max(0, start - 6) : end + 6]
+
+
+def _misspelled(place: IssuePlace, word: str, near: str) -> Finding:
+    finding = _hint(
+        place,
+        code="spelling-word",
+        about=word,
+        message=msg("“{word}” is not in the dictionary. “{near}”?", word=word, near=near),
+    )
+    return replace(
+        finding,
+        fix=partial(_with_word, word=word, other=near),
+        act=msg("Change to “{word}”", word=near),
+    )
+
+
 def _english_slips(place: IssuePlace, text: str) -> Iterator[Finding]:
     for word, near in misspelled_words(text):
-        finding = _hint(
-            place,
-            code="spelling-word",
-            about=word,
-            message=msg("“{word}” is not in the dictionary. “{near}”?", word=word, near=near),
-        )
-        yield replace(
-            finding,
-            fix=partial(_with_word, word=word, other=near),
-            act=msg("Change to “{word}”", word=near),
-        )
+        yield _misspelled(place, word, near)
     for match in _WORD_TWICE.finditer(text):
-        finding = _hint(
-            place,
-            code="spelling-twice",
-            about=match[0],
-            message=msg("“{word}” stands twice: {around}", word=match[1], around=match[0]),
-        )
-        yield replace(finding, word="")
+        yield _twice(place, "spelling-twice", match[0], word=match[1])
+
+
+def _twice(place: IssuePlace, code: str, around: str, *, word: str) -> Finding:
+    message = msg("“{word}” stands twice: {around}", word=word, around=around)
+    return replace(_hint(place, code=code, about=around, message=message), word="")
 
 
 def _with_word(issue: Issue, *, word: str, other: str) -> Issue:
-    return rewrite_issue(issue, text=partial(replace_word, word=word, other=other))
+    rewrite = replace_word if word.isascii() else replace_katakana
+    return rewrite_issue(issue, text=partial(rewrite, word=word, other=other))
 
 
 def _slips(place: IssuePlace, text: str) -> Iterator[Finding]:
     for match in _TWICE.finditer(text):
-        around = text[max(0, match.start() - 6) : match.end() + 6]
-        yield _hint(
-            place,
-            code="spelling-particle",
-            about=match[0],
-            message=msg("“{word}” stands twice: {around}", word=match[1][0], around=around),
-        )
+        around = _around(text, match.start(), match.end())
+        yield _twice(place, "spelling-particle", around, word=match[1][0])
     for match in _LONE_VERB.finditer(text):
         if match[1] in _VERBS_OF_ONE | _VERBS_IN_SU:
             continue
-        around = text[max(0, match.start() - 6) : match.end() + 2]
-        yield _hint(
-            place,
-            code="spelling-lost",
-            about=match[0],
-            message=msg(
-                "A letter may be missing before “{word}”: {around}", word=match[0], around=around
-            ),
-        )
+        yield _lost(place, text, match.start(), match[0])
 
 
 def _two_spellings(texts: list[tuple[IssuePlace, str]]) -> Iterator[Finding]:
     """Yield each word that the issue spells in more than one way, where the second stands."""
     words: dict[tuple[str, ...], dict[str, IssuePlace]] = {}
     for place, text in texts:
-        for word, written in (*_by_rule(text), *spellings_in(text)):
+        for word, written in (*_by_rule(text), *read_japanese(text).spellings):
             words.setdefault(word, {}).setdefault(written, place)
     reported: set[frozenset[str]] = set()
     for spellings in words.values():
