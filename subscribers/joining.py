@@ -18,7 +18,13 @@ from sqlalchemy.orm import Session
 
 from newsletter.addresses import Address
 from newsletter.database.insert import insert_missing
-from newsletter.database.tables import ConsentRow, NewsletterRow, SubscriberRow, SubscriptionRow
+from newsletter.database.tables import (
+    ConsentRow,
+    JoinRequestRow,
+    NewsletterRow,
+    SubscriberRow,
+    SubscriptionRow,
+)
 from newsletter.database.types import now
 from newsletter.database.vocabulary import ConsentStep, Frequency, GrowthCause, SubscriptionState
 from newsletter.errors import NotFoundError
@@ -36,6 +42,9 @@ from subscribers.suppression import is_suppressed
 
 #: How a subscription that was confirmed by mail names its ground.
 BASIS = "double opt-in"
+#: The ground of one that began on the reader's own page: no mail was confirmed, but its address is
+#: in their mail alone.
+OWN_PAGE = "reader's own page"
 #: How the source begins of a request that came by mail; the address it was sent to follows.
 BY_MAIL = "mail to "
 #: Who pressed the button behind the link that came by mail.
@@ -154,7 +163,16 @@ def request_join(
         ],
     )
     consent = _record(session, newsletter.id, person.id, ConsentStep.REQUESTED, origin)
-    keep_answers(session, consent.id, form, answers or {}, frequency)
+    keep_answers(
+        session,
+        consent.id,
+        form,
+        answers or {},
+        frequency,
+        name=clean_name(name),
+        language=origin.mail_language,
+        time_zone=time_zone,
+    )
     state = session.scalars(
         select(SubscriptionRow.state).where(
             SubscriptionRow.newsletter_id == newsletter.id,
@@ -231,11 +249,30 @@ def confirm_join(
         origin=Origin(
             source=source, network=network, wording=asked.wording, language=asked.language
         ),
+        basis=BASIS,
+        known=_said_of_themselves(session, asked),
         cause=GrowthCause.MAIL if asked.source.startswith(BY_MAIL) else GrowthCause.FORM,
     )
     if begun:
         take_over_answers(session, asked.id)
     return invitation
+
+
+def _said_of_themselves(session: Session, asked: ConsentRow) -> dict[str, str]:
+    """Return what a request says of a person, by the columns of `SubscriptionRow`.
+
+    Of whoever only asked so far, it replaces all that other requests said; otherwise what it does
+    not say stays, also what the staff wrote meanwhile.
+    """
+    request = session.get(JoinRequestRow, asked.id)
+    row = session.get(SubscriptionRow, (asked.newsletter_id, asked.subscriber_id))
+    if request is None or row is None:
+        return {}
+    said = {"name": request.name, "language": request.language, "time_zone": request.time_zone}
+    only_asked = row.state is SubscriptionState.PENDING and row.consent_basis == BASIS
+    if only_asked and row.changed_at is None:
+        return said | {"language": request.language or asked.language.value}
+    return {name: value for name, value in said.items() if value}
 
 
 def subscribe(
@@ -244,6 +281,7 @@ def subscribe(
     newsletter_id: int,
     subscriber_id: int,
     origin: Origin,
+    basis: str = OWN_PAGE,
     known: Mapping[str, Any] | None = None,
     cause: GrowthCause = GrowthCause.PAGE,
 ) -> bool:
@@ -256,6 +294,7 @@ def subscribe(
         newsletter_id: Which newsletter is joined.
         subscriber_id: Who joins it.
         origin: Where and to what they consented.
+        basis: On which ground.
         known: What the newsletter gets to know of them, by the columns of `SubscriptionRow`.
         cause: What it counts as in the newsletter's growth.
     """
@@ -285,10 +324,11 @@ def subscribe(
             attributes=carried_values(session, newsletter_id, subscriber_id),
         )
         session.add(row)
-    for name, value in (known or {"language": row.language or origin.language.value}).items():
+    usual = {"language": row.language or origin.language.value}
+    for name, value in {**usual, **(known or {})}.items():
         setattr(row, name, value)
     row.state = SubscriptionState.CONFIRMED
-    row.consent_basis, row.consent_source = BASIS, origin.source
+    row.consent_basis, row.consent_source = basis, origin.source
     row.consent_wording = origin.wording
     row.consented_at = row.confirmed_at = moment
     row.unsubscribed_at = row.paused_until = None

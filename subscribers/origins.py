@@ -6,11 +6,19 @@ from collections.abc import Callable, Mapping
 
 from newsletter.i18n.messages import Message, msg, written
 from subscribers.address_changes import BY_ADDRESS_CHANGE
-from subscribers.joining import BASIS, BY_HAND, BY_MAIL, CONFIRMATION_MAIL, PREFERENCES_PAGE
+from subscribers.joining import (
+    BASIS,
+    BY_HAND,
+    BY_MAIL,
+    CONFIRMATION_MAIL,
+    OWN_PAGE,
+    PREFERENCES_PAGE,
+)
 
 #: By the code that the consent record keeps.
 ORIGINS: Mapping[str, Message] = {
     BASIS: msg("Confirmed by a mailed link (double opt-in)"),
+    OWN_PAGE: msg("Agreed on the reader’s own page, opened by a link from a mail to the address"),
     BY_HAND: msg("Entered by hand"),
     PREFERENCES_PAGE: msg("Settings page of a reader"),
     CONFIRMATION_MAIL: msg("Link in the confirmation mail"),

@@ -41,6 +41,10 @@ def keep_answers(
     form: JoinForm,
     answers: Mapping[str, Value | None],
     frequency: Frequency | None = None,
+    *,
+    name: str = "",
+    language: str = "",
+    time_zone: str = "",
 ) -> None:
     """Keep what was filled in until the request is confirmed, or forgotten."""
     consent = session.get_one(ConsentRow, consent_id)
@@ -53,6 +57,9 @@ def keep_answers(
             answers={key: value for key, value in answers.items() if value is not None},
             tags=list(form.tags),
             frequency=frequency,
+            name=name,
+            language=language,
+            time_zone=time_zone,
             requested_at=consent.occurred_at,
         )
     )

@@ -49,7 +49,7 @@ from subscribers.fields.json_access import (
     has_option,
     has_value,
 )
-from subscribers.joining import BASIS, BY_COMMAND, BY_HAND, BY_MAIL, PREFERENCES_PAGE
+from subscribers.joining import BASIS, BY_COMMAND, BY_HAND, BY_MAIL, OWN_PAGE
 from subscribers.segments.model import (
     And,
     BuiltIn,
@@ -193,17 +193,18 @@ def _consented_by(way: ConsentWay, context: _Context) -> ColumnElement[bool]:
         .correlate(SubscriptionRow)
         .scalar_subquery()
     )
-    own = SubscriptionRow.consent_basis == BASIS
-    on_page = SubscriptionRow.consent_source == PREFERENCES_PAGE
+    confirmed = SubscriptionRow.consent_basis == BASIS
+    on_page = SubscriptionRow.consent_basis == OWN_PAGE
+    own = or_(confirmed, on_page)
     by_staff = SubscriptionRow.consent_source.in_((BY_HAND, BY_COMMAND))
     match way:
         case ConsentWay.PAGE:
-            return _sure(and_(own, on_page))
+            return _sure(on_page)
         case ConsentWay.MAIL:
-            return _sure(and_(own, ~on_page, asked.startswith(BY_MAIL, autoescape=True)))
+            return _sure(and_(confirmed, asked.startswith(BY_MAIL, autoescape=True)))
         case ConsentWay.FORM:
             by_mail = func.coalesce(asked.startswith(BY_MAIL, autoescape=True), false())
-            return _sure(and_(own, ~on_page, ~by_mail))
+            return _sure(and_(confirmed, ~by_mail))
         case ConsentWay.STAFF:
             return _sure(and_(~own, by_staff))
         case ConsentWay.LIST:

@@ -28,6 +28,7 @@ from subscribers.joining import (
     BY_HAND,
     BY_MAIL,
     CONFIRMATION_MAIL,
+    OWN_PAGE,
     PREFERENCES_PAGE,
 )
 
@@ -126,7 +127,8 @@ def test_a_name_of_an_older_version_is_shown_as_it_is_recorded() -> None:
 @pytest.mark.parametrize(
     "recorded",
     [
-        *(BASIS, BY_COMMAND, BY_HAND, CONFIRMATION_MAIL, PREFERENCES_PAGE, COMMAND_LINE.name),
+        *(BASIS, BY_COMMAND, BY_HAND, CONFIRMATION_MAIL, OWN_PAGE, PREFERENCES_PAGE),
+        COMMAND_LINE.name,
         *(f"{BY_MAIL}7", f"{BY_ADDRESS_CHANGE}7", f"{COMMAND_LINE.name} (7)"),
     ],
 )

@@ -81,6 +81,8 @@ class JoinRequestRow(Base):
         form_id: By which form it came; None for the newsletter's own, or by mail.
         answers: Values by the keys of fields.
         frequency: How often they want mail; None where they were not asked.
+        name: How they want to be addressed; empty where they did not say, as are ``language`` (of
+            their mail) and ``time_zone``.
     """
 
     __tablename__ = "join_request"
@@ -92,6 +94,9 @@ class JoinRequestRow(Base):
     answers: Mapped[JsonObject] = mapped_column(JSON(), default=dict)
     tags: Mapped[list[str]] = mapped_column(JSON(), default=list)
     frequency: Mapped[Frequency | None] = mapped_column(Vocabulary(Frequency))
+    name: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    language: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    time_zone: Mapped[str] = mapped_column(String(64), default="", server_default="")
     requested_at: Mapped[Instant] = mapped_column(default=now, index=True)
 
 

@@ -54,7 +54,16 @@ def _add(stage: Stage, form: JoinForm = _FAIR) -> JoinForm:
         return add_form(session, COMMAND_LINE, stage.newsletter_id, form)
 
 
-def _ask(stage: Stage, form: JoinForm, given: Mapping[str, object], address: str = ASKED) -> str:
+def _ask(
+    stage: Stage,
+    form: JoinForm,
+    given: Mapping[str, object],
+    address: str = ASKED,
+    *,
+    name: str = "",
+    origin: Origin = _ORIGIN,
+    time_zone: str = "",
+) -> str:
     with transaction(stage.engine) as session:
         newsletter = find_newsletter(session, "digest")
         answers = read_answers(session, newsletter.id, form, given)
@@ -62,8 +71,9 @@ def _ask(stage: Stage, form: JoinForm, given: Mapping[str, object], address: str
             session,
             newsletter,
             parse_address(address),
-            name="",
-            origin=_ORIGIN,
+            name=name,
+            origin=origin,
+            time_zone=time_zone,
             form=form,
             answers=answers,
         )
@@ -104,6 +114,55 @@ def test_of_two_requests_that_one_counts_which_is_confirmed(stage: Stage) -> Non
     _confirm(stage, _ask(stage, form, {"city": "千葉"}))
     assert _known(stage)[0] == {"city": "千葉"}
     assert _open_requests(stage) == 0
+
+
+def _called(stage: Stage) -> tuple[str, str, str]:
+    """Return somebody's name, language and time zone."""
+    number = stage.subscriber_id(ASKED)
+    with reading(stage.engine) as session:
+        row = session.get_one(SubscriptionRow, (stage.newsletter_id, number))
+        return row.name, row.language, row.time_zone
+
+
+_ENGLISH = replace(_ORIGIN, language=Language.ENGLISH)
+
+
+def _has_left(stage: Stage) -> None:
+    form = own_form(())
+    _confirm(stage, _ask(stage, form, {}, name="前の名", origin=_ENGLISH, time_zone="Asia/Seoul"))
+    with transaction(stage.engine) as session:
+        session.execute(update(SubscriptionRow).values(state="unsubscribed"))
+
+
+def test_who_comes_back_is_called_as_the_confirmed_form_says(stage: Stage) -> None:
+    _has_left(stage)
+    chosen = replace(_ORIGIN, mail_language="de")
+    token = _ask(stage, _FAIR, {}, name="今の名", origin=chosen, time_zone="Asia/Tokyo")
+    assert _called(stage) == ("前の名", "en", "Asia/Seoul")
+    _confirm(stage, token)
+    assert _called(stage) == ("今の名", "de", "Asia/Tokyo")
+
+
+def test_what_the_confirmed_form_does_not_say_stays_of_who_comes_back(stage: Stage) -> None:
+    _has_left(stage)
+    _ask(stage, _FAIR, {}, name="a stranger’s words", time_zone="Asia/Tokyo")
+    _confirm(stage, _ask(stage, _FAIR, {}))
+    assert _called(stage) == ("前の名", "en", "Asia/Seoul")
+
+
+def test_of_two_first_requests_nothing_stays_of_the_unconfirmed(stage: Stage) -> None:
+    _ask(stage, _FAIR, {}, name="a stranger’s words", origin=_ENGLISH, time_zone="Asia/Seoul")
+    _confirm(stage, _ask(stage, _FAIR, {}))
+    assert _called(stage) == ("", "ja", "")
+
+
+def test_what_the_staff_wrote_meanwhile_stays_where_the_request_says_nothing(stage: Stage) -> None:
+    token = _ask(stage, _FAIR, {}, time_zone="Asia/Tokyo")
+    with transaction(stage.engine) as session:
+        (row,) = session.scalars(select(SubscriptionRow))
+        row.name, row.time_zone = "窓口の名", "Asia/Seoul"
+    _confirm(stage, token)
+    assert _called(stage) == ("窓口の名", "ja", "Asia/Tokyo")
 
 
 def test_a_strangers_request_changes_nothing_of_who_reads_already(stage: Stage) -> None:

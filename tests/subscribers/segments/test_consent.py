@@ -16,7 +16,16 @@ from newsletter.issues.sources.reading import read_issue
 from newsletter.newsletters.issue_actions import keep_pattern
 from newsletter.newsletters.publications import find_newsletter
 from subscribers.actions import delete_segment
-from subscribers.joining import BY_HAND, BY_MAIL, PREFERENCES_PAGE, Origin, request_join, subscribe
+from subscribers.joining import (
+    BASIS,
+    BY_HAND,
+    BY_MAIL,
+    OWN_PAGE,
+    PREFERENCES_PAGE,
+    Origin,
+    request_join,
+    subscribe,
+)
 from subscribers.lists.imports import import_csv
 from subscribers.segments.compile import segment_clause
 from subscribers.segments.saved import find_segment, save_segment
@@ -54,7 +63,8 @@ def test_the_way_of_consent_its_basis_and_its_wording_are_asked_for(engine: Engi
             request = request_join(
                 session, newsletter, parse_address(address), name="", origin=asked
             )
-            confirmed = PREFERENCES_PAGE if source == PREFERENCES_PAGE else "link in the mail"
+            on_page = source == PREFERENCES_PAGE
+            confirmed = PREFERENCES_PAGE if on_page else "link in the mail"
             subscribe(
                 session,
                 newsletter_id=newsletter.id,
@@ -65,6 +75,7 @@ def test_the_way_of_consent_its_basis_and_its_wording_are_asked_for(engine: Engi
                     wording=asked.wording,
                     language=asked.language,
                 ),
+                basis=OWN_PAGE if on_page else BASIS,
             )
 
     for way in ("form", "mail", "page", "list", "staff"):

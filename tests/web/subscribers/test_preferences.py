@@ -26,6 +26,7 @@ from newsletter.newsletters.publications import NewsletterDraft, create_newslett
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
 from subscribers.fields.values import values_of, write_values
 from subscribers.held_data import LEFT_OUT, held_columns
+from subscribers.joining import OWN_PAGE, PREFERENCES_PAGE
 from subscribers.suppression import erased_among
 from tests.support import fields
 from tests.support.databases import each_database
@@ -65,7 +66,7 @@ def test_a_newsletter_that_is_ticked_is_joined_with_a_record(
     with reading(reception.stage.engine) as session:
         row = session.get_one(SubscriptionRow, (other, reception.stage.subscriber_id(READER)))
     assert row.state is SubscriptionState.CONFIRMED
-    assert row.consent_source == "preferences page"
+    assert (row.consent_source, row.consent_basis) == (PREFERENCES_PAGE, OWN_PAGE)
 
 
 def test_a_newsletter_that_is_unticked_is_left(reception: Reception, page: str) -> None:

@@ -515,6 +515,9 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("answers", sa.JSON(), nullable=False),
         sa.Column("tags", sa.JSON(), nullable=False),
         sa.Column("frequency", sa.String(32), nullable=True),
+        sa.Column("name", sa.String(200), server_default="", nullable=False),
+        sa.Column("language", sa.String(64), server_default="", nullable=False),
+        sa.Column("time_zone", sa.String(64), server_default="", nullable=False),
         sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["consent_id"], ["consent.id"], name=op.f("fk_join_request_consent_id")
