@@ -3,7 +3,7 @@ import { chainCommands, createParagraphNear, deleteSelection, exitCode, joinBack
 import { redo, undo } from "prosemirror-history";
 import { liftListItem, sinkListItem, splitListItem, wrapInList } from "prosemirror-schema-list";
 import { NodeSelection, Selection, TextSelection } from "prosemirror-state";
-import { addRowAfter, goToNextCell, isInTable } from "prosemirror-tables";
+import { addRowAfter, goToNextCell, isInTable, nextCell } from "prosemirror-tables";
 import { FLOW_START, endOf, flowEnd, flowIndex, levelOf, move, nextNumber, positionOf } from "./outline.js";
 import { schema } from "./schema.js";
 
@@ -55,14 +55,21 @@ function leaveEmptyRow(state, dispatch) {
   return true;
 }
 
-/** From the last row of a table downwards, where no text follows. */
-function goBelowTable(state, dispatch, view) {
-  const { $head, empty } = state.selection, depth = within($head, "table_cell", "table_header");
-  if (!depth || !empty || $head.index(depth - 2) < $head.node(depth - 2).childCount - 1 || (view && !view.endOfTextblock("down"))) return false;
-  const $after = state.doc.resolve($head.after(depth - 2)), { nodeAfter } = $after;
-  if (nodeAfter && nodeAfter.isTextblock) return false;
-  if (dispatch) dispatch(caretAt(state.tr, $after.pos).scrollIntoView());
-  return true;
+/** Up and down go to the cell of the same column; from the last row below the table, where no text follows. */
+function otherRow(by) {
+  return (state, dispatch, view) => {
+    const { $head, empty } = state.selection, depth = within($head, "table_cell", "table_header");
+    if (!depth || !empty || (view && !view.endOfTextblock(by > 0 ? "down" : "up"))) return false;
+    const $next = nextCell(state.doc.resolve($head.before(depth)), "vert", by);
+    if ($next) {
+      if (dispatch) dispatch(state.tr.setSelection(Selection.near($next, 1)).scrollIntoView());
+      return true;
+    }
+    const $after = state.doc.resolve($head.after(depth - 2)), { nodeAfter } = $after;
+    if (by < 0 || (nodeAfter && nodeAfter.isTextblock)) return false;
+    if (dispatch) dispatch(caretAt(state.tr, $after.pos).scrollIntoView());
+    return true;
+  };
 }
 
 /** Enter at the end of a table leaves it; Tab there adds a row. */
@@ -179,7 +186,8 @@ const cellOr = (direction, other) => (state, dispatch, view) => (isInTable(state
 /** Keys by their names; the page adds those that open forms. */
 export const KEYS = {
   Enter: enter,
-  ArrowDown: goBelowTable,
+  ArrowDown: otherRow(1),
+  ArrowUp: otherRow(-1),
   "Shift-Enter": chainCommands(exitCode, insertBreak),
   "Mod-Enter": chainCommands(exitCode, goBelow),
   Backspace: backspace,

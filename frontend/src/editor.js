@@ -1,7 +1,6 @@
 /** The mail as it is written in: the document's view with all that belongs to it. */
 import { baseKeymap, selectParentNode } from "prosemirror-commands";
 import { dropCursor } from "prosemirror-dropcursor";
-import { gapCursor } from "prosemirror-gapcursor";
 import { history } from "prosemirror-history";
 import { keymap } from "prosemirror-keymap";
 import { DOMParser as ContentParser } from "prosemirror-model";
@@ -16,6 +15,7 @@ import { KEYS } from "./commands.js";
 import { tableOfContents } from "./contents.js";
 import { findingMarks } from "./findings.js";
 import { openLink } from "./forms.js";
+import { gapCursor } from "./gaps.js";
 import { toDocument, toIssue } from "./issue.js";
 import { NODE_VIEWS } from "./node_views.js";
 import { headOfLook } from "./head.js";

@@ -1,6 +1,5 @@
 /** A block of an issue by itself: written in beside its original, or shown as one reads it. */
 import { baseKeymap } from "prosemirror-commands";
-import { gapCursor } from "prosemirror-gapcursor";
 import { history } from "prosemirror-history";
 import { keymap } from "prosemirror-keymap";
 import { EditorState, Plugin } from "prosemirror-state";
@@ -11,6 +10,7 @@ import { cleanHtml } from "./clean.js";
 import { clipboardParser, clipboardSerializer, isOwn } from "./clipboard.js";
 import { KEYS } from "./commands.js";
 import { openLink } from "./forms.js";
+import { gapCursor } from "./gaps.js";
 import { readBlocks, writeBlocks } from "./kinds.js";
 import { NODE_VIEWS } from "./node_views.js";
 import { markdownSigns } from "./rules.js";

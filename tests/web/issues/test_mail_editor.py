@@ -804,6 +804,60 @@ def test_a_table_that_ends_the_issue_is_left_by_the_keyboard(mail: Page, key: st
     assert value["credits"] == []
 
 
+_WHOLE = [
+    {"kind": "table", "alignments": ["", ""], "head": [[], []], "rows": [[[], []], [[], []]]},
+    {"kind": "gallery", "pictures": [{"kind": "picture", "source": "/a", "alt": "木"}] * 2},
+    {"kind": "columns", "left": [], "right": []},
+]
+#: Puts blocks at the end of the text; returns where a caret can begin in the whole mail.
+_CARETS = """async (blocks) => {
+  const { view, toDocument, toIssue } = await import("/static/vendor/editor/editor.js");
+  const issue = toIssue(view.state.doc);
+  issue.chapters[1].items[0].body.push(...blocks);
+  const doc = toDocument(issue), found = [];
+  view.dispatch(view.state.tr.replaceWith(0, view.state.doc.content.size, doc.content));
+  view.state.doc.descendants((node, pos) => { if (node.isTextblock) found.push(pos + 1); });
+  window.began = view.state;
+  return found;
+}"""
+#: Puts the caret into the mail as it was then; returns the kinds of what is in it meanwhile.
+_BEGIN_AT = """async (at) => {
+  const { view } = await import("/static/vendor/editor/editor.js"), found = [];
+  view.state.doc.check();
+  view.state.doc.descendants(({ type: { name } }) => {
+    if (!["text", "paragraph"].includes(name)) found.push(name);
+  });
+  view.updateState(window.began);
+  const { tr, doc } = view.state, { constructor } = Object.getPrototypeOf(view.state.selection);
+  view.dispatch(tr.setSelection(constructor.near(doc.resolve(at))));
+  view.focus();
+  return found;
+}"""
+
+
+def test_what_is_typed_after_an_arrow_key_adds_no_cell_picture_or_line(mail: Page) -> None:
+    carets = mail.evaluate(_CARETS, _WHOLE)
+    kinds = mail.evaluate(_BEGIN_AT, carets[0])
+
+    for caret in [*carets[:2], *carets[10:15], *carets[16:20]]:
+        for key in ("ArrowDown", "ArrowRight"):
+            mail.evaluate(_BEGIN_AT, caret)
+            mail.keyboard.press(key)
+            mail.keyboard.type("a")
+            assert mail.evaluate(_BEGIN_AT, caret) == kinds, (caret, key)
+
+
+def test_arrow_keys_go_from_cell_to_cell(mail: Page) -> None:
+    mail.evaluate(_CARETS, _WHOLE[:1])
+    mail.locator(".mail .cell").first.click()
+    for key, word in (("ArrowDown", "い"), ("ArrowRight", "ろ"), ("ArrowUp", "は")):
+        mail.keyboard.press(key)
+        mail.keyboard.insert_text(word)
+
+    cells = mail.locator(".mail .cell").all_inner_texts()
+    assert [cell.strip() for cell in cells] == ["", "は", "い", "ろ", "", ""]
+
+
 @given(data=st.data())
 @settings(
     max_examples=8,
