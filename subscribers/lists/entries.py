@@ -265,16 +265,22 @@ def _attributes(record: Record, name: str, value: object) -> dict[str, Any]:
 
 
 def _marked(record: Record, form: ListForm) -> tuple[str, ListState] | None:
-    """Return the first column of no field of ours that speaks against mail, and how."""
+    """Return the first column of no field of ours that speaks against mail, and how.
+
+    One that only may do so counts where none does.
+    """
     values = record.values
+    unclear = None
     for name, mark in form.marks.items():
         value = values.get(name)
         if value is None or value in ("", False) or isinstance(value, dict | list):
             continue
         state = speaks_against(name, mark, str(value).strip())
-        if state is not None:
+        if state is ListState.UNCLEAR:
+            unclear = unclear or (name, state)
+        elif state is not None:
             return name, state
-    return None
+    return unclear
 
 
 @lru_cache(maxsize=_CACHED)
@@ -285,7 +291,7 @@ def speaks_against(name: str, mark: str, text: str) -> ListState | None:
         return None
     state = against_mail(text)
     if state is None and mark == "hint":
-        state = read_state(text)
+        state = read_state(text) or read_remark(text)
         return None if state is ListState.CONFIRMED else state
     if state is None and mark == "remark":
         return read_remark(text)
@@ -303,6 +309,8 @@ def _outcome(row: _Row, form: ListForm, marked: tuple[str, ListState] | None) ->
         listed = form.known.blank
     if marked is not None and listed in {None, ListState.CONFIRMED}:
         name, state = marked
+        if state is ListState.UNCLEAR:
+            return _by_marks(row) or _refuse_unclear(row, name)
         value = shown(row.record.values.get(name))
         row.note(name, msg("A column says that this person wants no email; none is sent."), value)
         return _refuse_never(row, state)
@@ -332,13 +340,13 @@ def _state(row: _Row, form: ListForm) -> ListState | None:
         word = str(value)
         own = form.known.states.get(fold(word)) if form.known else None
         listed = own or read_state(word)
-        if listed is None and read_instant(word, row.zone) is None:
+        if listed is None:
             raise row.refused(
                 "state",
                 word,
                 msg("The status is unknown, so it is unclear whether this person wants email."),
             )
-        if listed is not None and outcome in {None, ListState.CONFIRMED}:
+        if outcome in {None, ListState.CONFIRMED}:
             outcome = listed
     return outcome
 
@@ -348,6 +356,17 @@ def _refuse_never(row: _Row, outcome: ListState) -> ListState:
         problem = msg("According to the list, this person never subscribed.")
         raise row.refused("state", row.values.get("state", ""), problem)
     return outcome
+
+
+def _refuse_unclear(row: _Row, name: str) -> ListState:
+    raise row.refused(
+        name,
+        row.record.values.get(name),
+        msg(
+            "The remark may say that this person wants no email. Reword it, or write"
+            " “unsubscribed”, and import the row again."
+        ),
+    )
 
 
 def _by_marks(row: _Row) -> ListState | None:

@@ -15,6 +15,8 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
+from subscribers.lists.remarks import Leaving, read_leaving
+
 #: What a column can be, besides ``field.KEY``.
 FIELDS = (
     *(
@@ -51,6 +53,8 @@ class ListState(StrEnum):
     SUPPRESSED = "suppressed"
     #: Known to the other system, and never on its list.
     NEVER = "never"
+    #: A word of leaving is there, and nobody but a person can tell what it is said of.
+    UNCLEAR = "unclear"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +87,7 @@ class KnownFormat:
 
 #: The IP address of somebody who joined or left: "ip" within "subscription" is none.
 _OF_IP = re.compile("^ip|(?<!sh)ip$")
+_BY_LEAVING = {Leaving.LEFT: ListState.UNSUBSCRIBED, Leaving.UNCLEAR: ListState.UNCLEAR}
 _REMARK = re.compile("[(（:：、,]")
 
 
@@ -111,7 +116,9 @@ def read_state(word: str) -> ListState | None:
         return found
     # "停止（本人希望）": what stands before a remark, unless that could take it back.
     before = _tables().states.get(fold(_REMARK.split(word, 1)[0]))
-    return None if before is ListState.CONFIRMED else before
+    if before is not None and before is not ListState.CONFIRMED:
+        return before
+    return ListState.UNSUBSCRIBED if read_leaving(word) is Leaving.LEFT else None
 
 
 def read_remark(text: str) -> ListState | None:
@@ -123,6 +130,9 @@ def read_remark(text: str) -> ListState | None:
     if len(folded) < (4 if folded.isascii() else 2):
         return None
     state = _tables().states.get(folded)
+    if state is None:
+        leaving = read_leaving(text)
+        return _BY_LEAVING[leaving] if leaving else None
     return None if state in {ListState.CONFIRMED, ListState.PENDING} else state
 
 

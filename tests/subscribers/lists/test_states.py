@@ -238,9 +238,11 @@ def test_a_list_of_many_states_imported_twice_does_no_harm(stage: Stage, word: s
 
 
 def test_a_state_that_nobody_knows_refuses_its_row_by_name(stage: Stage) -> None:
-    report, problems = _import(stage, "email,状態\na@x.example,既婚\n".encode())
-    assert (report.added, report.refusals) == (0, 1)
-    assert (problems[0].field, problems[0].value) == ("state", "既婚")
+    words = ["既婚", "2025/6/1", "45000", "S45.6.6"]
+    rows = "".join(f"r{number}@x.example,{word}\n" for number, word in enumerate(words))
+    report, problems = _import(stage, f"email,状態\n{rows}".encode())
+    assert (report.added, report.refusals) == (0, len(words))
+    assert [(each.field, each.value) for each in problems] == [("state", each) for each in words]
 
 
 def test_a_column_that_is_none_of_ours_can_be_left_out(stage: Stage) -> None:
@@ -421,7 +423,20 @@ def test_an_export_brought_by_a_browser_is_the_same_too(stage: Stage) -> None:
         ("備考", "停止", _U),
         ("連絡用メモ", " 解約済み ", _U),
         ("Remarks", "Cancelled", _U),
+        ("備考", "停止(本人希望)", _U),
+        ("備考", "解約（2024年）", _U),
+        ("メモ", "停止 本人希望", _U),
+        ("備考", "メルマガ停止", _U),
+        ("備考", "もう要りません", _U),
+        ("備考", "送らないで", _U),
+        ("備考", "4月末で停止とのこと", _U),
+        ("備考", "死去", _U),
+        ("配信希望", "停止希望", _U),
         ("備考", "停止線の工事について相談あり", _C),
+        ("備考", "不要品回収の担当", _C),
+        ("備考", "駐車場の解約相談", _C),
+        ("備考", "イベントの中止を連絡済み", _C),
+        ("備考", "領収書は不要", _C),
         ("備考", "済", _C),
         ("備考欄", "登録", _C),
         ("Notes", "new", _C),
@@ -437,6 +452,21 @@ def test_any_column_that_plainly_speaks_against_mail_is_heeded(
 ) -> None:
     _import(sqlite_stage, f"email,{header}\na@x.example,{value}\n".encode())
     assert _states(sqlite_stage.engine) == {"a": state}
+
+
+@pytest.mark.parametrize("remark", ["停止の件", "停止、再開", "停止しない", "担当変更（停止）"])
+def test_a_remark_that_may_say_that_somebody_left_keeps_its_row_out(
+    sqlite_stage: Stage, remark: str
+) -> None:
+    text = f"email,状態,備考\na@x.example,配信中,{remark}\nb@x.example,停止,{remark}\n"
+    _, problems = _import(sqlite_stage, text.encode())
+    assert _states(sqlite_stage.engine) == {"b": _U}
+    assert [(each.line, each.field, each.value) for each in problems] == [(2, "備考", remark)]
+
+
+def test_a_plain_remark_of_leaving_counts_beside_an_unclear_one(sqlite_stage: Stage) -> None:
+    _import(sqlite_stage, "email,備考,メモ\na@x.example,停止の件,解約\n".encode())
+    assert _states(sqlite_stage.engine) == {"a": _U}
 
 
 def test_what_a_browser_calls_nothing_still_speaks_against_mail(sqlite_stage: Stage) -> None:
