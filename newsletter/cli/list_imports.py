@@ -184,7 +184,7 @@ def show_imports(
     table = Table(_("Import"), _("List"), _("Started"), _("Added"), _("Updated"), box=None)
     for one in imports:
         started = f"{one.started_at:%Y-%m-%d %H:%M}Z"
-        counts = (str(Number(one.counts["added"])), str(Number(one.counts["updated"])))
+        counts = (text(Number(one.counts[count])) for count in ("added", "updated"))
         table.add_row(str(one.id), one.source, started, *counts)
     console.print(table if imports else _("No list was imported yet."))
 

@@ -41,8 +41,9 @@ class _Patterns(NamedTuple):
 def read_leaving(text: str) -> Leaving | None:
     """Return what a remark says of mail: a clause of leaving at its start, or a word of it.
 
-    "停止（本人希望）" and "もう要りません" say it. "停止の件" and "停止、再開" leave it open. Words of
-    leaving within another word, or said of another thing, say nothing: "停止線前", "駐車場の解約".
+    "停止（本人希望）" and "もう要りません" say it. "停止の件" and "停止、再開" leave it open.
+    Words of leaving within another word, or said of another thing, say nothing: "停止線前",
+    "駐車場の解約".
     """
     normal = unicodedata.normalize("NFKC", text).strip()
     words = _patterns()
