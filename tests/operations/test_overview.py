@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ from newsletter.mailings.ledger.domain_holds import hold_domain, let_domain_go
 from newsletter.mailings.ledger.leases import claim_batch, close_batch
 from newsletter.mailings.ledger.outcomes import Outcome
 from newsletter.mailings.ledger.relay_faults import RelayFault, kept_fault
-from newsletter.mailings.ledger.relays import hold_relay, relay_failed, resting_relays
+from newsletter.mailings.ledger.relays import RelayState, hold_relay, relay_failed, resting_relays
 from newsletter.mailings.ledger.stalled import Silence
 from newsletter.mailings.ledger.standing import standing
 from newsletter.mailings.ledger.tallies import Tally, condense, relay_tallies, tally, totals
@@ -77,6 +77,10 @@ def _well() -> Overview:
 def _half_deferred(name: str) -> Tally:
     lately = {DeliveryState.ACCEPTED: 40, DeliveryState.DEFERRED: 40}
     return Tally(name=name, per_minute=8, lately=lately, day=lately)
+
+
+def _stuck() -> RelayState:
+    return RelayState(name=RELAY, reason="421", held=False, retry_at=now(), failures=3)
 
 
 def test_when_all_is_well_there_is_no_alarm() -> None:
@@ -214,6 +218,32 @@ def test_each_fault_is_one_alarm(
     assert [(one.kind, one.severity.value) for one in find_alarms(change(_well()))] == [
         (kind, severity)
     ]
+
+
+@pytest.mark.parametrize("others", [(), ("example.com", "example.net")])
+def test_what_a_relay_defers_to_every_domain_is_no_alarm_of_the_domains(
+    others: Sequence[str],
+) -> None:
+    relay = RelayView(name=RELAY, tally=_half_deferred(RELAY))
+    domains = tuple(
+        DomainView(name=name, tally=_half_deferred(name)) for name in ("example.jp", *others)
+    )
+    found = find_alarms(replace(_well(), relays=(relay,), domains=domains))
+    assert [one.kind for one in found] == ["relay-defers"]
+    stuck = replace(relay, resting=_stuck())
+    found = find_alarms(replace(_well(), relays=(stuck,), domains=domains))
+    assert [one.kind for one in found] == ["relay-stuck"]
+
+
+def test_a_domain_that_defers_while_others_take_their_mail_is_an_alarm_beside_its_relays() -> None:
+    taken = Tally(name="example.com", per_minute=1, lately={DeliveryState.ACCEPTED: 50}, day={})
+    domains = (
+        DomainView(name="example.jp", tally=_half_deferred("example.jp")),
+        DomainView(name=taken.name, tally=taken),
+    )
+    relay = RelayView(name=RELAY, tally=_half_deferred(RELAY))
+    found = find_alarms(replace(_well(), relays=(relay,), domains=domains))
+    assert [one.kind for one in found] == ["relay-defers", "domain-defers"]
 
 
 def test_workers_that_are_all_drained_are_not_missed_but_named() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.i18n.messages import Message, msg
 from newsletter.mailings.ledger.relays import RelayState
+from newsletter.mailings.ledger.tallies import Tally
 from newsletter.operations.alarms.model import Alarm, Severity, alarm
 from newsletter.operations.alarms.relay_faults import worded_fault
-from newsletter.operations.overview import Overview
+from newsletter.operations.overview import DomainView, Overview, RelayView
 
 #: So many attempts, and this share of them put off, is more than a few unlucky ones.
 _RELAY_ATTEMPTS, _RELAY_SHARE = 50, 0.3
@@ -48,10 +51,8 @@ def of_relays(seen: Overview) -> Iterator[Alarm]:
                 where=relay.name,
                 section="relays",
             )
-        elif (
-            sum(relay.tally.lately.values()) >= _RELAY_ATTEMPTS
-            and (share := relay.tally.share(DeliveryState.DEFERRED)) >= _RELAY_SHARE
-        ):
+        elif _defers(relay):
+            share = relay.tally.share(DeliveryState.DEFERRED)
             yield alarm(
                 Severity.WARNING,
                 "relay-defers",
@@ -64,6 +65,13 @@ def of_relays(seen: Overview) -> Iterator[Alarm]:
                 where=relay.name,
                 section="deferred",
             )
+
+
+def _defers(relay: RelayView) -> bool:
+    """Return whether a relay puts off more than a few unlucky messages."""
+    tally = relay.tally
+    many = sum(tally.lately.values()) >= _RELAY_ATTEMPTS
+    return many and tally.share(DeliveryState.DEFERRED) >= _RELAY_SHARE
 
 
 def _of_failure(name: str, resting: RelayState) -> tuple[Message, Message]:
@@ -131,8 +139,8 @@ def of_domains(seen: Overview) -> Iterator[Alarm]:
                 section="domains",
             )
             continue
-        share = domain.tally.share(DeliveryState.DEFERRED)
-        if sum(domain.tally.lately.values()) >= _DOMAIN_ATTEMPTS and share >= _DOMAIN_SHARE:
+        if _puts_off(domain.tally) and not _is_the_relays_fault(seen, domain):
+            share = domain.tally.share(DeliveryState.DEFERRED)
             yield alarm(
                 Severity.WARNING,
                 "domain-defers",
@@ -141,3 +149,29 @@ def of_domains(seen: Overview) -> Iterator[Alarm]:
                 where=domain.name,
                 section="domains",
             )
+
+
+def _puts_off(tally: Tally) -> bool:
+    """Return whether a domain, or several together, put off so much that they look busy."""
+    many = sum(tally.lately.values()) >= _DOMAIN_ATTEMPTS
+    return many and tally.share(DeliveryState.DEFERRED) >= _DOMAIN_SHARE
+
+
+def _is_the_relays_fault(seen: Overview, domain: DomainView) -> bool:
+    """Return whether a relay in trouble is why a domain's mail is put off, not the domain.
+
+    A relay that refuses everything puts off the mail to every domain alike. A domain stands out
+    where the others take their mail; with too little mail to others, the relay's trouble explains
+    it. An operator's hold is no trouble: nothing is tried by that relay.
+    """
+    in_trouble = any(
+        _defers(relay) if relay.resting is None else not relay.resting.held for relay in seen.relays
+    )
+    if not in_trouble:
+        return False
+    counts: Counter[DeliveryState] = Counter()
+    for other in seen.domains:
+        if other.name != domain.name:
+            counts.update(other.tally.lately)
+    others = replace(domain.tally, lately=counts)
+    return counts.total() < _DOMAIN_ATTEMPTS or _puts_off(others)
