@@ -23,7 +23,7 @@ _SCRIPT_LENGTH = 4
 #: Languages whose own names are known, besides their names in English and Japanese: each costs
 #: the data of a locale.
 _SPOKEN = (
-    "ar bn cs da de el es fi fr he hi hu id it km ko lo mn my ne nl no pl pt ro ru si sv th tl tr "
+    "ar bn cs da de el es fi fil fr he hi hu id it km ko lo mn my ne nl no pl pt ro ru si sv th tr "
     "uk ur vi zh"
 )
 #: What is often written for a language and is no name of it: countries, scripts.

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from newsletter.database.tables import NewsletterRow
+from newsletter.database.tables import NewsletterRow, SubscriptionRow
 from newsletter.database.vocabulary import FieldType
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Labelled, LanguageName, Worded
@@ -27,6 +28,8 @@ from subscribers.tagging import list_tags
 
 #: Tags that are offered; of more, a segment can be built.
 _MOST_TAGS = 60
+#: Languages that are offered; any other can be written.
+_MOST_LANGUAGES = 60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,8 +47,7 @@ def reader_choices(session: Session, newsletter: NewsletterRow) -> Sequence[Read
         (row.name, ConditionName(row.name)) for row in list_segments(session, newsletter.id)
     )
     tags = tuple(
-        (_is(BuiltIn.TAG, tag), Labelled((), tag))
-        for tag in list_tags(session, newsletter.id, limit=_MOST_TAGS)
+        (_is(BuiltIn.TAG, tag), Labelled((), tag)) for tag in offered_tags(session, newsletter.id)
     )
     languages = dict.fromkeys((newsletter.language.value, *newsletter.languages))
     spoken = tuple((_is(BuiltIn.LANGUAGE, tag), LanguageName(tag)) for tag in languages)
@@ -58,6 +60,23 @@ def reader_choices(session: Session, newsletter: NewsletterRow) -> Sequence[Read
         *_of_fields([each for each in fields if not each.is_topic]),
     )
     return [each for each in found if each.choices]
+
+
+def offered_tags(session: Session, newsletter_id: int) -> Sequence[str]:
+    """Return the tags that are offered of those a newsletter's people have."""
+    return list_tags(session, newsletter_id, limit=_MOST_TAGS)
+
+
+def languages_of_people(session: Session, newsletter_id: int) -> Sequence[str]:
+    """Return the tags of the languages that a newsletter's people have, the most frequent first."""
+    language = SubscriptionRow.language
+    return session.scalars(
+        select(language)
+        .where(SubscriptionRow.newsletter_id == newsletter_id, language != "")
+        .group_by(language)
+        .order_by(func.count().desc(), language)
+        .limit(_MOST_LANGUAGES)
+    ).all()
 
 
 def conditions_in_words(

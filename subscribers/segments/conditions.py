@@ -87,6 +87,10 @@ _CONTRARY = {
     Predicate.IS_KNOWN: Predicate.IS_UNKNOWN,
     Predicate.HAPPENED: Predicate.HAPPENED_NOT,
 }
+#: Kinds whose values stand in quotation marks.
+_QUOTED = frozenset({Kind.TEXT, Kind.WORD, Kind.OPTION})
+_MAY_BE_EMPTY = frozenset({BuiltIn.NAME, BuiltIn.CONSENT_BASIS, BuiltIn.CONSENT_WORDING})
+_PARTIAL = frozenset({Predicate.CONTAINS, Predicate.CONTAINS_NOT, Predicate.STARTS, Predicate.ENDS})
 _POSITIVE = {contrary: predicate for predicate, contrary in _CONTRARY.items()}
 
 
@@ -160,6 +164,7 @@ def _joined(match: Match, queries: Sequence[Query]) -> Query | None:
 
 
 def _read(condition: Condition, subjects: Mapping[str, Subject], fields: Sequence[Field]) -> Query:
+    _demand_value(condition, subjects.get(condition.subject))
     query = parse_query(_condition_text(condition, subjects), fields)
     if isinstance(query, And | Or):
         raise ListError(
@@ -167,6 +172,19 @@ def _read(condition: Condition, subjects: Mapping[str, Subject], fields: Sequenc
             remedy=msg("Add a condition for each."),
         )
     return query
+
+
+def _demand_value(condition: Condition, subject: Subject | None) -> None:
+    """Refuse a condition that nothing was entered for: it would find nobody, or everybody.
+
+    What may be empty of a person, such as the name, may be asked for by an empty value.
+    """
+    predicate = condition.predicate
+    if subject is None or subject.kind not in _QUOTED or not predicate.wants_value:
+        return
+    may_be_empty = subject.key in _MAY_BE_EMPTY and predicate not in _PARTIAL
+    if not condition.value and not may_be_empty:
+        raise ListError(msg("The value is missing."), remedy=msg("Choose or enter a value."))
 
 
 def conditions_in(group: Group) -> Iterator[Condition]:
@@ -223,7 +241,7 @@ def _asked(subject: Subject, predicate: Predicate, value: str) -> str:
 
 
 def _literal(subject: Subject, value: str) -> str:
-    if subject.kind in {Kind.TEXT, Kind.WORD, Kind.OPTION}:
+    if subject.kind in _QUOTED:
         return quoted(value)
     return value
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from newsletter.database.vocabulary import FieldType
 from newsletter.database.words import name_of
 from newsletter.errors import ListError, Place
+from newsletter.i18n.language import read_language
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing, Number
 from subscribers.fields.model import TOPIC, Field, field_of
@@ -282,6 +283,8 @@ class _Parser:
                 raise fault(
                     token, msg("A tag is compared as a whole."), msg('Write tag = "press".')
                 )
+            if field is BuiltIn.LANGUAGE and operator in _EQUAL and self._known is not None:
+                return _language(value, token)
         if operator in _PARTIAL and not isinstance(value, str):
             raise fault(
                 token, msg("{operator} needs text.", operator=operator), msg('Write it as "text".')
@@ -356,6 +359,18 @@ def _of_type(definition: Field, operator: Operator, value: Value, token: Token) 
         except ListError as error:
             raise fault(token, error.message, error.advice or error.message) from None
     return value
+
+
+def _language(text: str, token: Token) -> str:
+    """Return the tag of a language by its tag or a name of it."""
+    tag = read_language(text)
+    if not tag:
+        raise fault(
+            token,
+            msg("“{tag}” is no language.", tag=text[:60]),
+            msg("Write its name or its tag, such as Japanese or ja."),
+        )
+    return tag
 
 
 def _day(token: Token, text: str) -> date:

@@ -16,6 +16,7 @@ from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.errors import ConflictError, ListError, NewsletterError, NotFoundError
 from newsletter.i18n.messages import msg
+from newsletter.i18n.values import LanguageName
 from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.newsletters.publications import Newsletter
 from newsletter.web.access import SegmentVisit, Visit, newsletter_of
@@ -24,6 +25,7 @@ from newsletter.web.routing import Router, SubmittedForm
 from subscribers.actions import change_segment, delete_segment, save_segment
 from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
+from subscribers.segments.choices import languages_of_people, offered_tags
 from subscribers.segments.conditions import (
     MOST_PARTS,
     Condition,
@@ -33,6 +35,7 @@ from subscribers.segments.conditions import (
     conditions_in,
     from_text,
 )
+from subscribers.segments.model import BuiltIn
 from subscribers.segments.predicates import Match, Predicate, Subject, subjects_of
 from subscribers.segments.saved import (
     count_segment,
@@ -108,10 +111,19 @@ class _SegmentPages:
             size, examples = None, None
             if typed.is_sound and typed.text:
                 query = typed.text
-                key = ("segment", row.id, query)
-                size = self.figures.of(session, key, lambda own: count_segment(own, row, query))
+                counted = ("segment", row.id, query)
+                size = self.figures.of(session, counted, lambda own: count_segment(own, row, query))
                 if visit.may(Permission.SEE_SUBSCRIBERS):
                     examples = sample_segment(session, row, query, size=_EXAMPLES)
+            asked = {each.subject for each in conditions_in(typed.group)}
+            languages: Sequence[str] = ()
+            if BuiltIn.LANGUAGE in asked:
+                key = ("languages", row.id)
+                spoken = self.figures.of(session, key, lambda own: languages_of_people(own, row.id))
+                languages = tuple(
+                    dict.fromkeys((row.language.value, *row.languages, *spoken.value))
+                )
+            tags = offered_tags(session, row.id) if BuiltIn.TAG in asked else ()
             uses = _uses(session, row.id, typed.former) if typed.former else ()
         subjects = subjects_of(fields)
         return self.pages.show_to(
@@ -122,6 +134,8 @@ class _SegmentPages:
             newsletter=row,
             typed=typed,
             subjects=subjects,
+            spoken=[(tag, LanguageName(tag)) for tag in languages],
+            offered_tags=tags,
             by_key={subject.key: subject for subject in subjects},
             size=size,
             examples=examples,

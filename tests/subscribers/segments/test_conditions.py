@@ -40,7 +40,7 @@ from tests.support.fields import AGE, BIRTHDAY, CITY, MEMBER, PLAN, TOPIC
 
 FIELDS = (CITY, AGE, BIRTHDAY, MEMBER, PLAN, TOPIC)
 
-_texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12)
+_texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=12)
 _days = st.dates(date(1900, 1, 1), date(2200, 12, 31)) | st.builds(
     DaysAgo, days=st.integers(0, 36_500)
 )
@@ -60,7 +60,9 @@ def _compared(
 
 _leaves: st.SearchStrategy[Query] = st.one_of(
     _compared(BuiltIn.TAG, _SAME, _texts),
-    _compared(BuiltIn.NAME, _SAME + _PARTS, _texts),
+    _compared(BuiltIn.NAME, _SAME, _texts | st.just("")),
+    _compared(BuiltIn.NAME, _PARTS, _texts),
+    _compared(BuiltIn.LANGUAGE, _SAME, st.sampled_from(["ja", "zh-Hant"])),
     _compared(BuiltIn.CONSENT, _SAME, st.sampled_from(ConsentWay).map(str)),
     _compared(BuiltIn.CONSENT_WORDING, _SAME + _PARTS, _texts),
     _compared(BuiltIn.JOINED, _SAME + _ORDERED, _days),
@@ -169,6 +171,10 @@ def test_a_condition_is_a_piece_of_the_query_language(
         ("field.gone", Predicate.IS, "x"),
         ("consent", Predicate.IS, "telephone"),
         ("received", Predicate.HAPPENED, ""),
+        ("language", Predicate.IS, ""),
+        ("tag", Predicate.IS_NONE_OF, ""),
+        ("name", Predicate.CONTAINS, ""),
+        ("field.plan", Predicate.IS_NOT, ""),
     ],
 )
 def test_a_wrong_condition_is_named_and_the_others_are_not(

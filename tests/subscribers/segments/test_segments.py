@@ -302,6 +302,9 @@ def test_a_field_is_compared_by_its_type(text: str, column: int, remedy: str) ->
     assert remedy in caught.value.remedy
 
 
+_TAGS = 'language = "ja" or language in ("en", "pt-BR")'
+
+
 @pytest.mark.parametrize(
     ("text", "normal"),
     [
@@ -309,10 +312,17 @@ def test_a_field_is_compared_by_its_type(text: str, column: int, remedy: str) ->
         ('field.plan in ("FREE OF CHARGE", "paid")', 'field.plan in ("free", "paid")'),
         ('field.topic != "防災"', 'topic != "防災"'),
         ("field.birthday < 30 days ago", "field.birthday < 30 days ago"),
+        ('language = "日本語" or language in ("English", "pt_br")', _TAGS),
+        ('language contains "zh"', 'language contains "zh"'),
     ],
 )
 def test_an_option_may_be_named_by_its_label(text: str, normal: str) -> None:
     assert format_query(parse_query(text, fields.ALL)) == normal
+
+
+def test_a_language_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ListError, match="“夜語” is no language"):
+        parse_query('language = "夜語"', fields.ALL)
 
 
 def test_topics_are_asked_where_there_are_some() -> None:

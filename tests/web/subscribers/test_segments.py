@@ -5,10 +5,10 @@ from __future__ import annotations
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import AuditEventRow, SegmentRow, TagRow
+from newsletter.database.tables import AuditEventRow, SegmentRow, SubscriptionRow, TagRow
 from newsletter.database.vocabulary import Role
 from subscribers.segments.saved import save_segment
 from tests.support.accessible import violations
@@ -90,6 +90,21 @@ def test_a_wrong_condition_is_marked_and_nothing_is_saved(stage: Stage, sign_in:
     assert 'aria-describedby="e.0.1"' in answer.text
     assert 'aria-describedby="e.0.0"' not in answer.text
     assert _queries(stage) == {}
+
+
+def test_languages_and_tags_are_offered_by_what_the_people_have(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    with transaction(stage.engine) as session:
+        session.execute(update(SubscriptionRow).values(language="zh-TW"))
+    operator = sign_in("operator@example.jp", Role.OPERATOR)
+    asked = {"m.0": "all", "s.0.0": "language", "p.0.0": "is"}
+    empty = _build(operator, "show", **asked, **{"v.0.0": ""})
+    assert '<option value="zh-TW">Chinese (TW)</option>' in empty.text
+    assert "The value is missing. Choose or enter a value." in empty.text
+    assert "segment-count" not in empty.text
+    assert "<strong>3</strong>" in _build(operator, "show", **asked, **{"v.0.0": "zh-TW"}).text
+    assert '<option value="press">' in _build(operator, "show", **PRESS).text
 
 
 @each_database
