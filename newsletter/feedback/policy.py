@@ -134,7 +134,9 @@ def set_policy(
         EditConflictError: Somebody else changed the same.
     """
     # There may be no row of it yet: the newsletter is what two at once wait for.
-    session.refresh(newsletter, with_for_update={"key_share": True})
+    # The row itself may be of another session, as a command's is.
+    waited_for = select(NewsletterRow.id).where(NewsletterRow.id == newsletter.id)
+    session.execute(waited_for.with_for_update(key_share=True)).one()
     kept = load_policy(session, newsletter.id)
     policy = merge_changes(shown, policy, kept).demand()
     save_policy(session, newsletter.id, policy)
