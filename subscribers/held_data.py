@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.tables import (
     AddressChangeRow,
+    AuditEventRow,
     BounceRow,
     ConsentRow,
     DeliveryRow,
@@ -27,6 +28,7 @@ from newsletter.database.tables import (
 from newsletter.i18n.language import Language
 from subscribers.fields.store import list_fields
 from subscribers.fields.values import values_of
+from subscribers.history import EVENT_NAMES
 from subscribers.merging.links import merged_into
 from subscribers.readers import find_reader
 from subscribers.series.enrolment import series_held
@@ -128,7 +130,32 @@ def data_held(session: Session, subscriber_id: int, language: Language) -> dict[
         "waiting_for_digest": rows(DigestEntryRow),
         "notes": rows(NoteRow),
         "bounces": rows(BounceRow),
+        "changes": _changes(session, subscriber_id, slugs),
     }
+
+
+def _changes(
+    session: Session, subscriber_id: int, slugs: Mapping[int, str]
+) -> list[dict[str, object]]:
+    """Return what they and the staff changed of them; who of the staff is no word of theirs."""
+    rows = session.scalars(
+        select(AuditEventRow)
+        .where(
+            AuditEventRow.object == f"subscriber {subscriber_id}",
+            AuditEventRow.action.in_([action.value for action in EVENT_NAMES]),
+        )
+        .order_by(AuditEventRow.id)
+    )
+    return [
+        {
+            "newsletter": slugs.get(row.newsletter_id or 0, ""),
+            "what": row.action,
+            "occurred_at": _plain(row.occurred_at),
+            "changed": row.details.get("changed") or [],
+            "reason": row.reason,
+        }
+        for row in rows
+    ]
 
 
 def _of_merged(session: Session, table: type[Any], subscriber_id: int) -> list[Any]:

@@ -271,7 +271,7 @@ def _events(
     whose = and_(
         AuditEventRow.object.in_(numbers),
         AuditEventRow.newsletter_id == person.newsletter_id,
-        AuditEventRow.action.in_([action.value for action in _EVENTS]),
+        AuditEventRow.action.in_([action.value for action in EVENT_NAMES]),
     )
     at = AuditEventRow.occurred_at
     fields = list_fields(session, person.newsletter_id)
@@ -288,7 +288,7 @@ def _events(
             source=number,
             number=row.id,
             kind=HistoryKind.CHANGE,
-            what=_EVENTS[Action(row.action)],
+            what=EVENT_NAMES[Action(row.action)],
             details=details,
         )
 
@@ -436,7 +436,7 @@ SETTING_NAMES: Mapping[str, Worded] = {
     "paused_until": pmsg("setting", "Pause"),
 }
 #: What of the audit log belongs to a person's history; what has a row of its own does not.
-_EVENTS = {
+EVENT_NAMES = {
     Action.SUBSCRIBER_ADD: msg("Added by hand"),
     Action.SUBSCRIBER_EDIT: msg("Edited"),
     Action.SUBSCRIBER_LIFT: msg("Suppression lifted"),

@@ -26,6 +26,7 @@ from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, SubmittedForm, client_of
 from newsletter.web.subscribers.address_changes import address_router
 from newsletter.web.subscribers.field_inputs import inputs_of, submitted
+from newsletter.web.subscribers.held_words import held_lists
 from subscribers.actions import erase_person
 from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
@@ -106,6 +107,9 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
             wordings=wordings,
             newsletter=newsletter,
             held=held,
+            held_lists=held_lists(
+                held, {choice.slug: choice.name for choice in choices}, newsletter.time_zone
+            ),
             pauses=PAUSES,
             mail_languages=named_languages(newsletter),
             mail_language=chosen_language(newsletter, known.language),

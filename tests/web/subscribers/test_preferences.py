@@ -14,6 +14,7 @@ from sqlalchemy import select
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     Base,
+    ConsentRow,
     SubscriberRow,
     SubscriptionRow,
     SuppressionRow,
@@ -21,7 +22,13 @@ from newsletter.database.tables import (
     UnsubscribeEventRow,
 )
 from newsletter.database.types import now
-from newsletter.database.vocabulary import Frequency, Joining, SubscriptionState, UnsubscribeWay
+from newsletter.database.vocabulary import (
+    Frequency,
+    Joining,
+    LeaveReason,
+    SubscriptionState,
+    UnsubscribeWay,
+)
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
 from subscribers.fields.values import values_of, write_values
@@ -70,8 +77,11 @@ def test_a_newsletter_that_is_ticked_is_joined_with_a_record(
 
 
 def test_a_newsletter_that_is_unticked_is_left(reception: Reception, page: str) -> None:
-    _save(page)
+    assert "再び受け取る" not in httpx.get(page).text
+    left = _save(page).text
     assert reception.state(READER) is SubscriptionState.UNSUBSCRIBED
+    assert "再び受け取る" in left
+    assert 'href="/u/' not in left
 
 
 def _as_shown(page: str) -> dict[str, str]:
@@ -169,6 +179,30 @@ def test_the_data_held_says_how_often_and_until_when_mail_is_paused(
     shown = httpx.get(f"{page}/data").text
     for words in ("週1回、まとめて", "2031年5月6日"):
         assert words in shown
+
+
+def test_the_page_tells_all_that_the_download_does(reception: Reception, page: str) -> None:
+    digest = reception.stage.newsletter_id
+    _save(page)
+    with transaction(reception.stage.engine) as session:
+        event = session.scalars(select(UnsubscribeEventRow)).one()
+        event.reason, event.remark = LeaveReason.TOO_MANY, "週に一通で十分です"
+    _save(page, digest, name="花")
+    with transaction(reception.stage.engine) as session:
+        (consent,) = session.scalars(select(ConsentRow))
+        consent.network = "192.0.2.0/24"
+    shown = lxml_html.fromstring(httpx.get(f"{page}/data").text).text_content()
+    for words in (
+        "メールが多すぎる",
+        "週に一通で十分です",
+        "192.0.2.0/24",
+        "設定の変更",
+        "設定ページ",
+    ):
+        assert words in shown
+    held = httpx.get(f"{page}/data.json").json()
+    assert held["changes"][0]["changed"] == ["name"]
+    assert not re.search(r"[a-z]+_[a-z]+|preferences page|subscriber\.", shown)
 
 
 def test_every_table_about_a_person_is_told_or_left_out_knowingly() -> None:
