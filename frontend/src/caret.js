@@ -1,5 +1,5 @@
 /** The caret as the browser has it: it moves a moment before the editor hears of it. */
-import { Plugin } from "prosemirror-state";
+import { NodeSelection, Plugin, Selection } from "prosemirror-state";
 
 /**
  * Take over where the caret stands now, ahead of the browser's selectionchange event.
@@ -14,6 +14,25 @@ export function readCaret(view) {
   if (!view.composing) view.domObserver.flush();
 }
 
+/**
+ * Text of an input method, of dictation or of a list of signs, while a block is chosen.
+ *
+ * The browser would put it in the block's place in the page, and the editor read all that follows
+ * as replaced. A finished text is typed as by keys; one that is being composed goes into the next text.
+ */
+function beforeChosen(view, event) {
+  const { selection, tr } = view.state;
+  if (!(selection instanceof NodeSelection) || !selection.node.isBlock || !event.data) return false;
+  if (event.inputType === "insertText") {
+    event.preventDefault();
+    view.dispatch(tr.insertText(event.data).scrollIntoView());
+    return true;
+  }
+  if (event.inputType !== "insertCompositionText") return false;
+  view.dispatch(tr.setSelection(Selection.findFrom(selection.$to, 1, true) || Selection.near(selection.$to, -1)));
+  return false;
+}
+
 /** Keys and text that follow a move of the caret at once act where it is then. */
 export function caretBeforeKeys() {
   const read = (view, event) => {
@@ -21,5 +40,5 @@ export function caretBeforeKeys() {
     if (!event.isComposing && event.keyCode !== 229) readCaret(view);
     return false;
   };
-  return new Plugin({ props: { handleDOMEvents: { keydown: read, beforeinput: read } } });
+  return new Plugin({ props: { handleDOMEvents: { keydown: read, beforeinput: (view, event) => read(view, event) || beforeChosen(view, event) } } });
 }

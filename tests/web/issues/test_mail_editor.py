@@ -847,6 +847,18 @@ def test_what_is_typed_after_an_arrow_key_adds_no_cell_picture_or_line(mail: Pag
             assert mail.evaluate(_BEGIN_AT, caret) == kinds, (caret, key)
 
 
+def test_text_that_no_key_brings_leaves_what_follows_a_chosen_line(mail: Page) -> None:
+    before = kept_now(mail)["chapters"]
+    cdp = mail.context.new_cdp_session(mail)
+    for send in ("Input.insertText", "Input.imeSetComposition"):
+        mail.locator(".mail .title").click()
+        mail.keyboard.press("ArrowDown")
+        expect(mail.locator(".mail .ProseMirror-selectednode")).to_have_count(1)
+        more = {"selectionStart": 1, "selectionEnd": 1} if "ime" in send else {}
+        cdp.send(send, {"text": "字", **more})
+        assert len(kept_now(mail)["chapters"]) == len(before), send
+
+
 def test_arrow_keys_go_from_cell_to_cell(mail: Page) -> None:
     mail.evaluate(_CARETS, _WHOLE[:1])
     mail.locator(".mail .cell").first.click()
