@@ -247,7 +247,7 @@ def test_a_test_mail_is_that_of_the_readers_whom_the_command_names_and_is_marked
     assert added.returncode == 0, added.stderr
     sent = _run("issue", "test", "--to", "aoi@example.jp", "--met", 'language = "ja"')
     assert sent.returncode == 0, sent.stderr
-    assert 'With the parts for these readers: language = "ja"' in sent.stdout
+    assert "With the parts for these readers: Language is Japanese" in sent.stdout
     mailbox = MailboxStore(Path("var/mailbox.sqlite3"))
     [mail] = mailbox.list()
     assert mail.recipient == "aoi@example.jp"

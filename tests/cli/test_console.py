@@ -36,7 +36,7 @@ def test_a_moment_of_another_zone_is_shown_in_utc_and_says_so() -> None:
         "[bold]not bold[/bold]",
         "[/]",
         "a\\[b]c\\",
-        "[link=https://example.jp]x[/link] :smile:",
+        "[link=https://a.jp]x[/link] :smile:",
         "C:\\temp\\[x]\\",
     ],
 )
