@@ -253,15 +253,17 @@ def with_translation(issue: Issue, translation: Translation) -> Issue:
     )
 
 
-def language_conditions(issue: Issue) -> tuple[str, ...]:
+def language_conditions(issue: Issue, earlier: Iterable[str] = ()) -> tuple[str, ...]:
     """Return what stands for each complete translation among the conditions of an issue.
 
     It names the language, and the more exact ones whose readers get theirs instead. It is neither
-    the name of a segment nor a query.
+    the name of a segment nor a query. ``earlier`` are languages that are read besides, as they were
+    before a correction.
     """
     complete = [each.language for each in complete_translations(issue)]
-    tags = (issue.tag, *complete)
-    return tuple(_condition(tag, tags) for tag in complete)
+    shown = tuple(dict.fromkeys((*complete, *earlier)))
+    tags = (issue.tag, *shown)
+    return tuple(_condition(tag, tags) for tag in shown)
 
 
 def language_condition(issue: Issue, tag: str) -> str:

@@ -21,6 +21,7 @@ from newsletter.issues.drafts.saving import Draft, stored_draft_of
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.search.folding import fold
 from newsletter.issues.search.query import Hit, search_among
+from newsletter.issues.sent import sent_as
 from newsletter.issues.store import get_issue
 from newsletter.issues.translations import complete_translations, language_met
 from newsletter.mailings.planning.content import (
@@ -165,17 +166,32 @@ def find_publication(
 def languages_of(session: Session, mailing_id: int) -> tuple[str, ...]:
     """Return the tags of the languages in which a mailing's issue is read today.
 
-    A correction that left a translation behind took its language away.
+    A translation that a correction left behind is read as it was sent.
     """
     conditions, recipe = planned_conditions(session, mailing_id), load_recipe(session, mailing_id)
     return tuple(_conditions_by_language(conditions, recipe))
 
 
+def languages_sent(session: Session, issue_id: int) -> frozenset[str]:
+    """Return the tags of the languages in which copies of an issue are read today, as sent."""
+    mailings = sent_as(session, issue_id)
+    return frozenset(tag for each in mailings for tag in languages_of(session, each.id))
+
+
+def lacks_corrections(session: Session, mailing_id: int, tag: str) -> bool:
+    """Return whether a mailing's translation into a language was left behind by a correction."""
+    recipe = load_recipe(session, mailing_id)
+    return recipe is not None and recipe.earlier_in(tag) is not None
+
+
 def _conditions_by_language(conditions: Sequence[str], recipe: Recipe | None) -> Mapping[str, str]:
     """Return the condition of each language in which an issue is read today, by its tag."""
-    complete = {each.language for each in complete_translations(recipe.issue)} if recipe else set()
+    if recipe is None:
+        return {}
+    read = {each.language for each in complete_translations(recipe.issue)}
+    read |= {each.language for each in recipe.earlier}
     by_language = {language_met((each,)): each for each in conditions}
-    return {tag: condition for tag, condition in by_language.items() if tag in complete}
+    return {tag: condition for tag, condition in by_language.items() if tag in read}
 
 
 def _translated(session: Session, mailing_id: int, tag: str) -> MailingContent:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import not_
 from typing import Annotated
 
 from pydantic import Field
@@ -159,6 +160,21 @@ class Subject:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class EarlierTranslation:
+    """A translation as it was sent, of an original that was corrected since without it.
+
+    Attributes:
+        language: Its tag.
+        issue: What it says, with the conditions of its parts.
+        notice: What its readers are told of the corrections that it lacks, above all else.
+    """
+
+    language: str
+    issue: Issue
+    notice: tuple[Block, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
     """All that a mail is rendered from, kept so that it can be rendered for other readers later.
 
@@ -167,6 +183,7 @@ class Recipe:
         files: The template's, with all that it may include; of a newsletter's own template, which
             ``publisher`` holds, only the latter.
         site: Where the calendars of its events lie.
+        earlier: Translations that a correction of ``issue`` left behind.
     """
 
     issue: Issue
@@ -174,6 +191,11 @@ class Recipe:
     files: Files
     publisher: Publisher
     site: str = ""
+    earlier: Annotated[tuple[EarlierTranslation, ...], Field(exclude_if=not_)] = ()
+
+    def earlier_in(self, tag: str) -> EarlierTranslation | None:
+        """Return the translation into a language if a correction left it behind."""
+        return next((each for each in self.earlier if each.language == tag), None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -122,8 +122,11 @@ def render_variant(
     Raises:
         TemplateError: The template fails, or loses part of what they are to read.
     """
-    own = None if language_met(met) else subject
-    return _render_kept(recipe, select_parts(recipe.issue, met), own)
+    language = language_met(met)
+    issue, own = recipe.issue, None if language else subject
+    if (earlier := recipe.earlier_in(language)) is not None:
+        issue = replace(earlier.issue, lead=(*earlier.notice, *earlier.issue.lead))
+    return _render_kept(recipe, select_parts(issue, met), own)
 
 
 def render_as(rendered: RenderedIssue, met: Collection[str] | None) -> RenderedIssue:

@@ -19,7 +19,7 @@ from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.language import Language, closest_language
 from newsletter.issues.checks.findings import Severity
 from newsletter.issues.drafts.saving import get_draft, save_draft
-from newsletter.issues.drafts.translating import replace_translation
+from newsletter.issues.drafts.translating import remove_translation, replace_translation
 from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.model import Issue, issue_from_json, issue_to_json
 from newsletter.issues.search.index import Indexed, index_words
@@ -38,14 +38,20 @@ from newsletter.mailings.orders.readiness import stored_findings
 from newsletter.mailings.planning.content import load_content
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.planning.shown_as import find_shown_as
-from newsletter.mailings.planning.variants import sent_variants, variant_sent
+from newsletter.mailings.planning.variants import (
+    content_of_reader,
+    original_of_reader,
+    sent_variants,
+    variant_sent,
+)
 from newsletter.mailings.series.planning import plan_series
 from newsletter.mailings.series.running import activate
 from newsletter.mailings.series.steps import list_steps
 from newsletter.rendering.slots import fill
 from newsletter.settings import Settings
 from subscribers.lists.imports import import_csv
-from tests.support.corrections import take_effect, titled, write_correction
+from tests.support.corrections import NOTE, take_effect, titled, write_correction
+from tests.support.databases import on_one_database
 from tests.support.series import begin_series, join
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage
@@ -284,20 +290,104 @@ def test_a_correction_of_both_languages_reaches_the_rest_of_both(engine: Engine)
     assert fill(shown.rendered.subject, {}) == "Town news, corrected"
 
 
-def test_a_correction_of_the_original_alone_takes_the_others_from_the_archive(
+_TWO = ["email,language,tags\n", "a@example.jp,ja,\n", "b@example.jp,en,\n"]
+
+
+def _copy(stage: Stage, mailing: int, address: str) -> str:
+    with reading(stage.engine) as session:
+        content = content_of_reader(session, mailing, stage.subscriber_id(address))
+    return fill(content.rendered.text, {})
+
+
+def _archived(stage: Stage, tag: str) -> str:
+    with reading(stage.engine) as session:
+        _issue, content = find_publication(session, stage.newsletter_id, stage.issue, language=tag)
+    return fill(content.rendered.text, {})
+
+
+def test_a_correction_of_the_original_alone_leaves_others_their_translation_with_a_notice(
     engine: Engine,
 ) -> None:
     stage = _stage(engine, "en")
-    stage.subscribe("a@example.jp")
+    import_csv(engine, stage.newsletter_id, _TWO, source="test", basis="test")
     mailing = stage.mail()
     plan_mailing(engine, mailing)
-    write_correction(stage, titled("町だより 訂正"))
+
+    write_correction(stage, titled("正しい題名"))
+    take_effect(stage)
+    write_correction(stage, titled("さらに正しい題名"), note="二度目の訂正です。")
     take_effect(stage)
 
+    assert "さらに正しい" in _copy(stage, mailing, "a@example.jp")
+    for text in (_copy(stage, mailing, "b@example.jp"), _archived(stage, "en")):
+        assert "mark en 原文" in text
+        assert text.count("The original of this issue has been corrected.") == 1
+        assert text.index(NOTE) < text.index("二度目の訂正です。") < text.index("mark en")
+        assert "正しい題名" not in text
+    with reading(engine) as session:
+        original = original_of_reader(session, mailing, stage.subscriber_id("b@example.jp"))
+        assert languages_of(session, mailing) == ("en",)
+    assert "さらに正しい" in fill(original.rendered.text, {})
+
+
+@on_one_database("sqlite")
+def test_a_copy_sent_later_is_the_translation_that_was_left_behind_with_its_notice(
+    engine: Engine,
+) -> None:
+    stage = _stage(engine, "en")
+    import_csv(engine, stage.newsletter_id, _TWO, source="test", basis="test")
+    plan_mailing(engine, stage.mail())
+    mailing = stage.mail()
+    write_correction(stage, titled("正しい題名"))
+    take_effect(stage)
+
+    plan_mailing(engine, mailing)
+
+    assert "正しい題名" in _copy(stage, mailing, "a@example.jp")
+    assert "The original of this issue has been corrected." in _copy(stage, mailing, "b@example.jp")
+    assert "mark en 原文" in _copy(stage, mailing, "b@example.jp")
+
+
+@on_one_database("sqlite")
+def test_a_translation_that_was_left_behind_is_whole_once_it_is_mended(engine: Engine) -> None:
+    stage = _stage(engine, "en")
+    import_csv(engine, stage.newsletter_id, _TWO, source="test", basis="test")
+    mailing = stage.mail()
+    plan_mailing(engine, mailing)
+    write_correction(stage, titled("正しい題名"))
+    take_effect(stage)
+
+    _correct(stage, "町だより 訂正", "en", "Town news, corrected")
+
+    for text in (_copy(stage, mailing, "b@example.jp"), _archived(stage, "en")):
+        assert "Town news, corrected" in text
+        assert "has been corrected" not in text
+
+
+@on_one_database("sqlite")
+def test_a_correction_without_a_translation_that_was_sent_withdraws_it(engine: Engine) -> None:
+    stage = _stage(engine, "en")
+    import_csv(engine, stage.newsletter_id, _TWO, source="test", basis="test")
+    mailing = stage.mail()
+    plan_mailing(engine, mailing)
+
+    draft = write_correction(stage, titled("町だより 訂正"), ready=False)
+    with transaction(engine) as session:
+        draft = remove_translation(session, draft, "en")
+        ready_draft(session, COMMAND_LINE, draft, Settings(_env_file=None))
+        newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
+        warned = stored_findings(
+            session, newsletter, draft.issue, besides=draft.corrects, is_correction=True
+        )
+    take_effect(stage)
+
+    assert any(
+        "was sent in English" in each.message.in_language(Language.ENGLISH)
+        for each in warned.findings
+    )
+    assert "町だより 訂正" in _copy(stage, mailing, "b@example.jp")
     with reading(engine) as session:
         assert languages_of(session, mailing) == ()
-        with pytest.raises(NotFoundError):
-            find_publication(session, stage.newsletter_id, stage.issue, language="en")
 
 
 def test_a_correction_cannot_add_a_language_to_what_was_sent(engine: Engine) -> None:
@@ -332,6 +422,7 @@ def test_a_changed_translation_is_other_content_to_approve(engine: Engine) -> No
 
 
 def test_preflight_names_an_incomplete_translation_with_its_readers(stage: Stage) -> None:
+    stage.mail()
     with transaction(stage.engine) as session:
         row = session.scalars(select(IssueRow)).one()
         changed = {**row.content, "title": "町だより 増刊"}
@@ -357,8 +448,8 @@ def test_preflight_names_an_incomplete_translation_with_its_readers(stage: Stage
         if (each.code, each.about) == ("translation-incomplete", "en")
     ] == [
         (
-            "The translation into English lacks 1 part; the archive and the copies still to be "
-            "sent show the original instead."
+            "The translation into English lacks 1 part. In the archive and in all copies, its "
+            "readers see it uncorrected, with a notice that the original was corrected."
         )
     ]
     assert language_conditions(content) == ()

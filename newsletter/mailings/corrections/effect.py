@@ -46,10 +46,12 @@ from newsletter.issues.search.index import Indexed, index_words
 from newsletter.issues.sent import sent_as
 from newsletter.issues.translations import language_met
 from newsletter.mailings.approvals.requests import content_digest, demand_approval
+from newsletter.mailings.corrections.left_behind import with_earlier
 from newsletter.mailings.planning.content import (
     COMMON,
     load_content,
     planned_conditions,
+    recipe_conditions,
     save_content,
     save_variant,
 )
@@ -72,12 +74,14 @@ class CorrectionReview:
     """What a correction would do, for whoever is to put it into effect.
 
     Attributes:
+        after: What the issue will say.
         digest: Names the content and the note that are confirmed.
         lines: What changes between the issue as it is now and as it will be, line by line.
         subjects: What may still be sent as a subject besides the issue's own, and stays as it is.
     """
 
     correction: CorrectionRow
+    after: Issue
     rendered: RenderedIssue
     digest: str
     lines: Sequence[DifferenceLine]
@@ -141,6 +145,7 @@ def review_correction(
         _demand_known_conditions(session, mailing, rendered)
     return CorrectionReview(
         correction=demand_written(session, issue.id),
+        after=after,
         rendered=rendered,
         digest=digest,
         lines=only_changes(difference(issue_from_json(issue.content), after)),
@@ -183,7 +188,7 @@ def put_into_effect(
             msg("Preflight found warnings; confirm that it is to take effect despite them.")
         )
     while True:
-        variants = _render_variants(engine, issue.id, rendered)
+        variants = _render_variants(engine, issue.id, rendered, issue_from_json(readied.content))
         try:
             with transaction(engine, long=True) as session:
                 return _put_into_effect(
@@ -260,7 +265,10 @@ def _freeze_corrected(
     """
     rendered = review.rendered
     content = load_content(session, mailing.id)
-    variants = rendered.variants
+    variants, recipe = rendered.variants, rendered.recipe
+    if recipe is not None:
+        recipe = with_earlier(session, mailing.id, recipe, review.after, review.correction)
+    is_varied = variants is not None or bool(recipe and recipe.earlier)
     tries_subjects = bool(other_subjects(session, mailing.id))
     links = content.links
     # The links of a trial are numbered by subject: there, added ones are not counted.
@@ -269,17 +277,19 @@ def _freeze_corrected(
     content = replace(
         content,
         rendered=variants.common if variants else rendered,
-        varies=variants is not None or tries_subjects,
+        varies=is_varied or tries_subjects,
         links=links,
     )
     if mailing.started_at is None:
         for table in (MailingContentRow, MailingVariantRow):
             session.execute(delete(table).where(table.mailing_id == mailing.id))
         mailing.conditions = (
-            queries_of(session, newsletter.id, variants.conditions) if variants else None
+            queries_of(session, newsletter.id, recipe_conditions(recipe))
+            if recipe and is_varied
+            else None
         )
-    recipe = rendered.recipe if content.varies else None
-    save_content(session, mailing.id, content, recipe, correction=number)
+    kept = recipe if content.varies else None
+    save_content(session, mailing.id, content, kept, correction=number)
     for variant, each in rendered_variants.items():
         save_variant(session, mailing.id, variant, each, correction=number)
     mailing.correction = number
@@ -308,12 +318,16 @@ def _correct_issue(session: Session, issue: IssueRow, readied: IssueRow) -> None
 
 
 def _render_variants(
-    engine: Engine, issue_id: int, rendered: RenderedIssue
+    engine: Engine, issue_id: int, rendered: RenderedIssue, after: Issue
 ) -> Mapping[int, _Rendered]:
     """Render the variants that batches of an issue's mailings are of; nothing is held meanwhile."""
     with reading(engine) as session:
+        correction = demand_written(session, issue_id)
         needed = {
             mailing.id: (
+                with_earlier(session, mailing.id, rendered.recipe, after, correction)
+                if rendered.recipe
+                else None,
                 planned_conditions(session, mailing.id),
                 _variants_of(session, mailing),
                 other_subjects(session, mailing.id),
@@ -322,14 +336,12 @@ def _render_variants(
             if mailing.started_at is not None
         }
     rendered_variants: dict[int, dict[int, RenderedIssue]] = {}
-    for mailing_id, (conditions, numbers, subjects) in needed.items():
+    for mailing_id, (recipe, conditions, numbers, subjects) in needed.items():
         for number in numbers:
             place = subject_in(number)
             subject = subjects[place - 1] if place else None
             rendered_variants.setdefault(mailing_id, {})[number] = (
-                render_variant(rendered.recipe, met_in(conditions, number), subject)
-                if rendered.recipe
-                else rendered
+                render_variant(recipe, met_in(conditions, number), subject) if recipe else rendered
             )
     return rendered_variants
 

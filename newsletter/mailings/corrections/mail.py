@@ -20,9 +20,10 @@ from newsletter.errors import ConflictError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg, pmsg
 from newsletter.issues.corrections import Correction, find_correction
-from newsletter.issues.model import Block, Button, Issue, LineBreak, Paragraph, Text
+from newsletter.issues.model import Block, Button, Issue
 from newsletter.mailings.approvals.requests import content_digest
 from newsletter.mailings.archive import archived_as
+from newsletter.mailings.corrections.left_behind import paragraph
 from newsletter.mailings.mailings import freeze_content, publisher_of
 from newsletter.mailings.planning.audience import audience
 from newsletter.rendering.model import RenderedIssue
@@ -180,8 +181,8 @@ def _content(
     language = Language(issue.language)
     about = msg("This is a correction of the issue “{title}”.", title=issue.title)
     blocks: list[Block] = [
-        _paragraph(about.in_language(language)),
-        _paragraph(*correction.note.split("\n")),
+        paragraph(about.in_language(language)),
+        paragraph(*correction.note.split("\n")),
     ]
     if newsletter.visibility.readable and archived_as(session, issue) is not Archived.SUBSCRIBERS:
         site = settings.public_url.rstrip("/")
@@ -193,7 +194,7 @@ def _content(
         )
     else:
         blocks.append(
-            _paragraph(
+            paragraph(
                 msg(
                     "The link to view this mail in the browser leads to the corrected issue."
                 ).in_language(language)
@@ -205,13 +206,6 @@ def _content(
         language=language,
         lead=tuple(blocks),
     )
-
-
-def _paragraph(*lines: str) -> Paragraph:
-    content: list[Text | LineBreak] = []
-    for line in lines:
-        content += [LineBreak(), Text(text=line)] if content else [Text(text=line)]
-    return Paragraph(content=tuple(content))
 
 
 def _mailed(number: int) -> ConflictError:

@@ -76,7 +76,9 @@ def stored_findings(
     issue = resolve_snippets(content, dict(publisher_of(newsletter).snippets))
     repeats = find_repeats(session, newsletter.id, content, besides=besides)
     known = check_variants(session, newsletter, issue, figures=figures)
-    translations = check_translations(session, newsletter, issue, is_correction=is_correction)
+    translations = check_translations(
+        session, newsletter, issue, corrects=besides if is_correction else None
+    )
     return replace(known, findings=(*repeats, *known.findings, *translations))
 
 

@@ -14,13 +14,14 @@ from newsletter.issues.checks.content import check_issue
 from newsletter.issues.checks.findings import Finding, IssueField, IssuePlace, Severity
 from newsletter.issues.model import Issue
 from newsletter.issues.translations import missing_by_language, translated
+from newsletter.mailings.archive import languages_sent
 from newsletter.mailings.planning.languages import count_languages
 
 _MAIL = IssuePlace(field=IssueField.MAIL)
 
 
 def check_translations(
-    session: Session, newsletter: NewsletterRow, issue: Issue, *, is_correction: bool = False
+    session: Session, newsletter: NewsletterRow, issue: Issue, *, corrects: int | None = None
 ) -> list[Finding]:
     """Return what is to be known, and what is wrong, of an issue's translations.
 
@@ -28,35 +29,60 @@ def check_translations(
         session: To count readers with.
         newsletter: Whose issue.
         issue: As it is now, with its snippets put in.
-        is_correction: Whether it corrects what was sent: then nobody is sent it anew.
+        corrects: The sent issue that it corrects: then nobody is sent it anew.
     """
-    if not issue.translations:
+    sent = languages_sent(session, corrects) if corrects is not None else frozenset()
+    if not issue.translations and not sent:
         return []
     lacking = missing_by_language(issue)
     complete = [each.language for each in issue.translations if each.language not in lacking]
     findings = list(_in_translations(issue, complete))
-    if is_correction:
-        return findings + [_outdated(tag, len(missing)) for tag, missing in lacking.items()]
+    if corrects is not None:
+        findings += [
+            _left_behind(tag, len(missing)) if tag in sent else _lacking(tag, len(missing), 0)
+            for tag, missing in lacking.items()
+        ]
+        kept = {each.language for each in issue.translations}
+        return findings + [_withdrawn(tag) for tag in sorted(sent - kept)]
     people = count_languages(session, newsletter, issue, lacking)
     findings += [_lacking(tag, len(missing), people[tag]) for tag, missing in lacking.items()]
     return findings
 
 
-def _outdated(tag: str, missing: int) -> Finding:
+def _left_behind(tag: str, missing: int) -> Finding:
     return Finding(
         code="translation-incomplete",
         severity=Severity.WARNING,
         place=_MAIL,
         about=tag,
         message=nmsg(
-            "The translation into {language} lacks {count} part; the archive and the copies still "
-            "to be sent show the original instead.",
-            "The translation into {language} lacks {count} parts; the archive and the copies still "
-            "to be sent show the original instead.",
+            "The translation into {language} lacks {count} part. In the archive and in all copies, "
+            "its readers see it uncorrected, with a notice that the original was corrected.",
+            "The translation into {language} lacks {count} parts. In the archive and in all "
+            "copies, its readers see it uncorrected, with a notice that the original was "
+            "corrected.",
             missing,
             language=LanguageName(tag),
         ),
-        remedy=msg("Translate what is missing, or remove the translation."),
+        remedy=msg(
+            "Translate what is missing. If you remove the translation, its readers see the "
+            "corrected original instead."
+        ),
+    )
+
+
+def _withdrawn(tag: str) -> Finding:
+    return Finding(
+        code="translation-incomplete",
+        severity=Severity.WARNING,
+        place=_MAIL,
+        about=tag,
+        message=msg(
+            "The issue was sent in {language}; the correction has no such translation, so its "
+            "readers see the corrected original instead.",
+            language=LanguageName(tag),
+        ),
+        remedy=msg("Restore the translation if they are to read it in their language."),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from operator import not_
 from typing import Annotated
 
@@ -15,7 +16,8 @@ from newsletter.database.insert import insert_missing
 from newsletter.database.tables import MailingContentRow, MailingVariantRow
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
-from newsletter.issues.conditions import conditions_of
+from newsletter.issues.conditions import part_conditions
+from newsletter.issues.translations import language_conditions
 from newsletter.message.frame import Identity
 from newsletter.rendering.model import Recipe, RenderedIssue
 from newsletter.tokens import Purpose, TokenSigner
@@ -161,7 +163,17 @@ def planned_conditions(session: Session, mailing_id: int) -> tuple[str, ...]:
         .order_by(MailingContentRow.correction)
         .limit(1)
     )
-    return () if kept is None else conditions_of(_RECIPE.validate_json(kept).issue)
+    return () if kept is None else recipe_conditions(_RECIPE.validate_json(kept))
+
+
+def recipe_conditions(recipe: Recipe) -> tuple[str, ...]:
+    """Return what decides which of a mailing's variants a reader gets.
+
+    Translations that a correction left behind have theirs, too.
+    """
+    parts = (part_conditions(each) for each in (recipe.issue, *(e.issue for e in recipe.earlier)))
+    languages = language_conditions(recipe.issue, (each.language for each in recipe.earlier))
+    return (*dict.fromkeys(chain.from_iterable(parts)), *languages)
 
 
 def load_content(

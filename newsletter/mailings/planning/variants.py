@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import BigInteger, ColumnElement, Engine, and_, case, func, literal, select
 from sqlalchemy.orm import Session
@@ -42,6 +42,7 @@ from newsletter.mailings.planning.content import (
     MailingContent,
     load_content,
     load_numbered_recipe,
+    load_recipe,
     planned_conditions,
     save_variant,
 )
@@ -280,6 +281,22 @@ def content_of_reader(
         return content
     variant = variant_sent(session, mailing_id, subscriber_id)
     return load_content(session, mailing_id, variant, correction=correction)
+
+
+def original_of_reader(session: Session, mailing_id: int, subscriber_id: int) -> MailingContent:
+    """Return what a reader of a translation would get of a mailing in its original language.
+
+    Raises:
+        NotFoundError: There is no such mailing.
+        TemplateError: The template fails for them.
+    """
+    content, recipe = load_content(session, mailing_id), load_recipe(session, mailing_id)
+    if recipe is None:
+        return content
+    conditions = planned_conditions(session, mailing_id)
+    met = met_in(conditions, variant_sent(session, mailing_id, subscriber_id))
+    parts = tuple(each for each in met if read_language_condition(each) is None)
+    return replace(content, rendered=render_variant(recipe, parts))
 
 
 def sent_variants(session: Session, mailing_id: int) -> Sequence[VariantCount]:

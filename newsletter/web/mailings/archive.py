@@ -23,6 +23,7 @@ from newsletter.mailings.archive import (
     archive_chapters,
     find_archive,
     find_publication,
+    lacks_corrections,
     languages_of,
     list_archives,
     list_publications,
@@ -165,10 +166,10 @@ def archive_router(
             issue, content = find_publication(session, newsletter.id, issue_slug, language=lang)
             corrections = corrections_of(session, issue.issue_id)
             tags = languages_of(session, issue.mailing_id)
+            is_earlier = lacks_corrections(session, issue.mailing_id, lang)
         home = f"{site}/archive/{slug}/{issue_slug}"
         here = f"{home}?lang={lang}" if lang else home
-        tag = content.rendered.tag
-        language = content.rendered.language
+        tag, language = content.rendered.tag, content.rendered.language
         shown = replace(issue, title=fill(content.rendered.subject, {})) if lang else issue
         others = [
             (
@@ -190,6 +191,7 @@ def archive_router(
             "tag": tag,
             "others": others if tags else (),
             "corrections": corrections,
+            "original": home if is_earlier else "",
             "site": site,
             "here": here,
             "home": f"{site}/archive/{slug}",

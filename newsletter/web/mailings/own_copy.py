@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 from newsletter.database.engine import reading
 from newsletter.database.vocabulary import MailingKind
 from newsletter.issues.corrections import corrections_of
+from newsletter.mailings.archive import lacks_corrections
 from newsletter.mailings.corrections.copies import correction_of_copy, faulty_copy
 from newsletter.mailings.mailings import find_mailing
 from newsletter.mailings.planning.links import DeliveryLinks, read_link
 from newsletter.mailings.planning.reader_fields import fields_of_readers
-from newsletter.mailings.planning.variants import content_of_reader
+from newsletter.mailings.planning.variants import content_of_reader, original_of_reader
 from newsletter.rendering.model import Slot
 from newsletter.rendering.slots import fill
 from newsletter.settings import Settings
@@ -52,13 +53,31 @@ def own_copy_router(
             ref = read_link(session, signer, Purpose.VIEW, token)
             return _show(session, token, ref, as_sent=True)
 
-    def _show(session: Session, token: str, ref: DeliveryRef, *, as_sent: bool) -> HTMLResponse:
+    @router.get("/original")
+    def show_original(token: str) -> HTMLResponse:
+        with reading(engine) as session:
+            ref = read_link(session, signer, Purpose.VIEW, token)
+            return _show(session, token, ref, in_original=True)
+
+    def _show(
+        session: Session,
+        token: str,
+        ref: DeliveryRef,
+        *,
+        as_sent: bool = False,
+        in_original: bool = False,
+    ) -> HTMLResponse:
         mailing_id, issue_id = _copy_of(session, ref)
         corrections = corrections_of(session, issue_id) if issue_id else ()
         known = correction_of_copy(session, mailing_id, ref.subscriber_id)
         lacks = bool(corrections) and known is not None and known < corrections[0].number
         version = known if as_sent else None
-        content = content_of_reader(session, mailing_id, ref.subscriber_id, correction=version)
+        content = (
+            original_of_reader(session, mailing_id, ref.subscriber_id)
+            if in_original
+            else content_of_reader(session, mailing_id, ref.subscriber_id, correction=version)
+        )
+        is_earlier = not as_sent and lacks_corrections(session, mailing_id, content.rendered.tag)
         name, address = name_and_address(session, ref.newsletter_id, ref.subscriber_id)
         fields = fields_of_readers(session, content, [ref.subscriber_id])
         links = DeliveryLinks.of(settings.public_url, signer, ref)
@@ -67,7 +86,8 @@ def own_copy_router(
             "reader/corrections.html",
             language=content.rendered.language,
             corrections=corrections,
-            lacks=lacks,
+            original=f"/v/{token}/original" if is_earlier else "",
+            lacks=lacks and not is_earlier,
             as_sent=as_sent,
             here=f"/v/{token}",
         )

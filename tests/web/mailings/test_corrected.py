@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import httpx
 import pytest
 from lxml import etree
+from sqlalchemy import Engine, select
 
-from newsletter.database.engine import reading
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import IssueRow
 from newsletter.database.vocabulary import DeliveryState
+from newsletter.issues.model import issue_from_json, issue_to_json
+from newsletter.issues.translation_files import translation_from_issue
+from newsletter.issues.translations import with_translation
 from newsletter.mailings.planning.links import DeliveryLinks, refer
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.rendering.model import Slot
 from newsletter.tokens import TokenSigner
+from subscribers.lists.imports import import_csv
 from tests.support.corrections import NOTE, correct, titled
 from tests.support.ledger import all_of, claim, record
 from tests.web.subscribers.conftest import Reception
@@ -85,3 +92,38 @@ def test_a_copy_shows_what_is_right_with_the_note_and_what_was_sent(
     corrected = _copy(reception, mailing, "b@example.jp")
     assert RIGHT in corrected
     assert '/sent">' not in corrected
+
+
+def test_a_translation_that_a_correction_left_behind_leads_to_the_corrected_original(
+    reception: Reception,
+) -> None:
+    stage = reception.stage
+    _translate(stage.engine)
+    lines = ["email,language\n", "a@example.jp,en\n"]
+    import_csv(stage.engine, stage.newsletter_id, lines, source="test", basis="test")
+    mailing = stage.mail()
+    plan_mailing(stage.engine, mailing)
+    _deliver(reception, mailing, batch=1)
+
+    correct(stage, titled(RIGHT))
+
+    archive = f"{reception.url}/archive/digest/{stage.issue}"
+    translated = httpx.get(archive, params={"lang": "en"}).raise_for_status().text
+    for page in (_copy(reception, mailing, "a@example.jp"), translated):
+        assert "The original of this issue has been corrected; this translation has not." in page
+        assert "Every word in English" in page
+        assert RIGHT not in page
+        assert '/sent">' not in page
+    assert f'<a href="{archive}">Read the corrected original</a>' in translated
+    assert '?lang=en"' in httpx.get(archive).text
+    assert RIGHT in _copy(reception, mailing, "a@example.jp", tail="/original")
+
+
+def _translate(engine: Engine) -> None:
+    with transaction(engine) as session:
+        row = session.scalars(select(IssueRow)).one()
+        issue = replace(issue_from_json(row.content), lead=(), chapters=(), contents=(), credits=())
+        issue = replace(issue, title="題名", preheader="", masthead="", number="")
+        english = replace(issue, title="Every word in English")
+        translation = translation_from_issue(issue, english, "en")
+        row.content = issue_to_json(with_translation(issue, translation))
