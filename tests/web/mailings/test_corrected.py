@@ -13,7 +13,7 @@ from sqlalchemy import Engine, select
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import IssueRow
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.issues.model import issue_from_json, issue_to_json
+from newsletter.issues.model import Block, Paragraph, Text, issue_from_json, issue_to_json
 from newsletter.issues.translation_files import translation_from_issue
 from newsletter.issues.translations import with_translation
 from newsletter.mailings.planning.links import DeliveryLinks, refer
@@ -111,7 +111,7 @@ def test_a_translation_that_a_correction_left_behind_leads_to_the_corrected_orig
     translated = httpx.get(archive, params={"lang": "en"}).raise_for_status().text
     for page in (_copy(reception, mailing, "a@example.jp"), translated):
         assert "The original of this issue has been corrected; this translation has not." in page
-        assert "Every word in English" in page
+        assert "It says." in page
         assert RIGHT not in page
         assert '/sent">' not in page
     assert f'<a href="{archive}">Read the corrected original</a>' in translated
@@ -122,8 +122,18 @@ def test_a_translation_that_a_correction_left_behind_leads_to_the_corrected_orig
 def _translate(engine: Engine) -> None:
     with transaction(engine) as session:
         row = session.scalars(select(IssueRow)).one()
-        issue = replace(issue_from_json(row.content), lead=(), chapters=(), contents=(), credits=())
+        issue = replace(
+            issue_from_json(row.content),
+            lead=_saying("本文です。"),
+            chapters=(),
+            contents=(),
+            credits=(),
+        )
         issue = replace(issue, title="題名", preheader="", masthead="", number="")
-        english = replace(issue, title="Every word in English")
+        english = replace(issue, title="Every word", lead=_saying("It says."))
         translation = translation_from_issue(issue, english, "en")
         row.content = issue_to_json(with_translation(issue, translation))
+
+
+def _saying(words: str) -> tuple[Block, ...]:
+    return (Paragraph(content=(Text(text=words),)),)
