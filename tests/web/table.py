@@ -16,6 +16,7 @@ OPEN_PAGES = {
     "/archive/{slug}/{issue_slug}": ["/archive/digest/{issue_slug}"],
     "/v/{token}": ["{view}"],
     "/v/{token}/sent": ["{view}/sent"],
+    "/v/{token}/original": ["{view}/original"],
     "/subscribe/{slug}": ["/subscribe/digest"],
     "/subscribe/{slug}/form": ["/subscribe/digest/form"],
     "/subscribe/{slug}/{name}": ["/subscribe/digest/fair", "/subscribe/digest/fair?frame=1"],

@@ -59,6 +59,7 @@ PROVEN = {
     "/c/{token}/welcome": "a signed link in a mail",
     "/v/{token}": "a signed link in a mail",
     "/v/{token}/sent": "a signed link in a mail",
+    "/v/{token}/original": "a signed link in a mail",
     "/u/{token}": "a signed link in a mail",
     "/u/{token}/all": "a signed link in a mail",
     "/u/{token}/reason": "a signed link in a mail",
