@@ -154,6 +154,15 @@ def readied_correction(session: Session, issue_id: int) -> IssueRow | None:
     return session.scalars(select(IssueRow).where(IssueRow.corrects == issue_id)).one_or_none()
 
 
+def corrected_from(session: Session, newsletter_id: int, readied_id: int) -> int | None:
+    """Return the sent issue whose correction was readied as an issue that is no more."""
+    return session.scalar(
+        select(CorrectionRow.issue_id)
+        .join(IssueRow, IssueRow.id == CorrectionRow.issue_id)
+        .where(CorrectionRow.readied_as == readied_id, IssueRow.newsletter_id == newsletter_id)
+    )
+
+
 def correction_slug(issue: IssueRow, number: int) -> str:
     """Return what a correction is called while it is written."""
     return f"{issue.slug[:100]}-correction-{number}"

@@ -66,6 +66,8 @@ class CorrectionRow(Base):
         effective_at: When it took effect; None while it is written.
         corrector: The account's address at that time, or the command line's user.
         mailing_id: Of the mail about it to those whose copy has the fault.
+        readied_as: The number of the issue that it was readied as, which is no more since it took
+            effect: mails about its approval lead there.
     """
 
     __tablename__ = "correction"
@@ -82,6 +84,7 @@ class CorrectionRow(Base):
     corrected_by: Mapped[int | None] = mapped_column(BigId, ForeignKey("account.id"))
     corrector: Mapped[str] = mapped_column(String(320), default="", server_default="")
     mailing_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("mailing.id"))
+    readied_as: Mapped[int | None] = mapped_column(BigId)
 
 
 class IssuePatternRow(Base):

@@ -217,7 +217,7 @@ def _put_into_effect(
         raise _changed()
     correction, before = review.correction, issue.content
     correction.before, correction.before_template = before, issue.template
-    correction.effective_at = now()
+    correction.effective_at, correction.readied_as = now(), readied.id
     correction.corrected_by, correction.corrector = actor.account_id, actor.name
     for mailing in _lock_mailings(session, issue.id):
         rendered = variants.get(mailing.id, {})

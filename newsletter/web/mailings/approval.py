@@ -12,7 +12,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.types import JsonObject
 from newsletter.errors import ConflictError, ListError, NewsletterError
 from newsletter.issues.checks.findings import Severity
-from newsletter.issues.corrections import note_of
+from newsletter.issues.corrections import corrected_from, note_of
 from newsletter.issues.difference import Changed, DifferenceLine, difference, only_changes
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sent import last_sent
@@ -43,6 +43,7 @@ from newsletter.web.access import (
     SeeingVisit,
     SenderVisit,
     Visit,
+    own,
 )
 from newsletter.web.issues.proof import mail_frame, show_to_reader
 from newsletter.web.issues.shown_as import AsAsked, asked_as, choice_of
@@ -62,7 +63,7 @@ from subscribers.segments.saved import segment_text
 _Field = Annotated[str, Form(max_length=4000)]
 
 
-def approval_router(page: SendingPage) -> Router:
+def approval_router(page: SendingPage) -> Router:  # noqa: C901 - a list of routes
     """Return the routes of approval."""
     router = Router(prefix="/newsletters/{newsletter}")
     engine = page.engine
@@ -70,8 +71,14 @@ def approval_router(page: SendingPage) -> Router:
         templates_dir=page.settings.templates_dir, public_url=page.settings.public_url.rstrip("/")
     )
 
-    @router.get(PATH + "/review")
-    def review(issue_id: int, visit: SeeingVisit, request: Request) -> HTMLResponse:
+    @router.get(PATH + "/review", response_model=None)
+    def review(newsletter: str, issue_id: int, visit: SeeingVisit, request: Request) -> Response:
+        with reading(engine) as session:
+            corrected = corrected_from(session, own(visit), issue_id)
+        if corrected is not None:
+            return RedirectResponse(
+                f"/newsletters/{newsletter}/issues/{corrected}", status_code=303
+            )
         return _show_review(page, visit, request, issue_id)
 
     @router.get(PATH + "/mail")

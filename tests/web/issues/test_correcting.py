@@ -120,6 +120,8 @@ def test_where_approval_is_demanded_a_correction_needs_it_too(
     editor.post(f"{sent}/correction", data=fields_of(look.text) | {"warnings": "1"})
     with reading(stage.engine) as session:
         assert session.scalars(select(CorrectionRow.effective_at)).one() is not None
+    # The mail that asked for approval leads there still.
+    assert approver.get(review.url).url.path == sent
 
 
 def _answer(approver: httpx.Client, review: httpx.Response, readied: int) -> httpx.Response:

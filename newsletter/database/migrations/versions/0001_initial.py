@@ -1182,6 +1182,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("corrected_by", _ID, nullable=True),
         sa.Column("corrector", sa.String(length=320), server_default="", nullable=False),
         sa.Column("mailing_id", _ID, nullable=True),
+        sa.Column("readied_as", _ID, nullable=True),
         sa.ForeignKeyConstraint(
             ["corrected_by"], ["account.id"], name=op.f("fk_correction_corrected_by")
         ),
