@@ -18,6 +18,7 @@ from newsletter.issues.markdown.fenced import LINK_SCHEMES, PICTURE_SCHEMES, Fen
 from newsletter.issues.markdown.fences import PART_CONDITION
 from newsletter.issues.markdown.runs import (
     SOURCE_MARKS,
+    anchor_of,
     caption_in,
     joins_without_space,
     merged,
@@ -25,6 +26,7 @@ from newsletter.issues.markdown.runs import (
     paragraph_of,
     shows,
     source_start,
+    title_of,
     without_blank_edges,
     without_mark,
     words_behind_fence,
@@ -390,11 +392,13 @@ class BlockReader:
 
     def _link(self, node: SyntaxTreeNode, line_end: Inline) -> Iterator[Inline | Picture]:
         url = self.checked(str(node.attrs["href"]), LINK_SCHEMES, node)
-        title = _title(node)
-        runs = list(self._marked(node, url, line_end, lambda content: _anchor(url, content, title)))
+        title = title_of(node)
+        runs = list(
+            self._marked(node, url, line_end, lambda content: anchor_of(url, content, title))
+        )
         match runs:
             case [Anchor(content=content)] if not shows(content):
-                yield _anchor(url, (Text(text=url),), title)
+                yield anchor_of(url, (Text(text=url),), title)
             case _:
                 # A link of pictures alone has its title on the first of them.
                 waiting = "" if any(isinstance(run, Anchor) for run in runs) else title
@@ -410,7 +414,7 @@ class BlockReader:
         runs = self._runs(node.children, line_end=Text(text=" "))
         words = (run.alt if isinstance(run, Picture) else inline_words((run,)) for run in runs)
         alt = "".join(words)
-        title = _title(node)
+        title = title_of(node)
         return Picture(source=source, alt=alt, url=url, title="" if title == alt else title)
 
     def _footnote(self, node: SyntaxTreeNode) -> Footnote:
@@ -490,14 +494,3 @@ class BlockReader:
                 ),
             )
         return url
-
-
-def _title(node: SyntaxTreeNode) -> str:
-    """Return the title of a link or picture on one line."""
-    return " ".join(str(node.attrs.get("title", "")).split())
-
-
-def _anchor(url: str, content: tuple[Inline, ...], title: str) -> Anchor:
-    """Return a link; a title that its words say themselves is none."""
-    is_repeated = title in {url, inline_words(content)}
-    return Anchor(url=url, content=content, title="" if is_repeated else title)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from markdown_it.tree import SyntaxTreeNode
 
 from newsletter.issues.model import (
+    Anchor,
     Block,
     Comment,
     Footnote,
@@ -149,3 +150,14 @@ def words_behind_fence(info: str) -> str:
     if words:
         words[0] = _LANGUAGE.sub("", words[0], count=1)
     return " ".join(filter(None, words))
+
+
+def title_of(node: SyntaxTreeNode) -> str:
+    """Return the title of a link or picture on one line."""
+    return " ".join(str(node.attrs.get("title", "")).split())
+
+
+def anchor_of(url: str, content: tuple[Inline, ...], title: str) -> Anchor:
+    """Return a link; a title that its words say themselves is none."""
+    is_repeated = title in {url, inline_words(content)}
+    return Anchor(url=url, content=content, title="" if is_repeated else title)
