@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -12,9 +13,11 @@ from newsletter.database.tables import DigestRuleRow, SubscriptionRow
 from newsletter.database.vocabulary import Frequency
 from newsletter.database.words import name_of
 from newsletter.errors import ListError, Place
+from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing
 
+#: Words of other systems; what our own pages and lists say is read besides.
 _WORDS: Mapping[str, str] = {
     word: frequency.value
     for frequency, words in {
@@ -23,7 +26,7 @@ _WORDS: Mapping[str, str] = {
         Frequency.MONTHLY: ("monthly", "month", "毎月", "月1回", "月一回", "月刊", "月刊まとめ"),
     }.items()
     for word in words
-} | {"": ""}
+}
 
 
 def offered_frequencies(session: Session, newsletter_id: int) -> Sequence[Frequency]:
@@ -60,7 +63,21 @@ def read_frequency_word(text: str) -> str | None:
 
     What a newsletter does not offer may be kept: until it does, such a subscriber gets each issue.
     """
-    return _WORDS.get("".join(unicodedata.normalize("NFKC", text).lower().split()))
+    word = _folded(text)
+    return (_WORDS.get(word) or _own_words().get(word)) if word else ""
+
+
+def _folded(text: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", text).lower().split())
+
+
+@cache
+def _own_words() -> Mapping[str, str]:
+    return {
+        _folded(name_of(frequency).in_language(language)): frequency.value
+        for frequency in Frequency
+        for language in Language
+    }
 
 
 def change_frequency(

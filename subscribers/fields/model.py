@@ -266,14 +266,16 @@ def field_of(known: Iterable[Field], key: str) -> Field | None:
 
 
 def field_named(known: Sequence[Field], name: str) -> Field | None:
-    """Return the field that a list's column or a person means: by its key, or a label of its."""
+    """Return the field that a list's column or a person means: by its key, or what it is called."""
     folded = fold_label(name)
     by_key = field_of(known, folded)
     if by_key is not None:
         return by_key
     if folded == "topics":
         return field_of(known, TOPIC)
-    named = [each for each in known if folded in set(map(fold_label, each.labels.values()))]
+    named = [
+        each for each in known if folded in {fold_label(label) for _, label in each.named.labels}
+    ]
     return named[0] if len(named) == 1 else None
 
 

@@ -23,6 +23,8 @@ from subscribers.lists.dates import read_day
 LONGEST = 500
 #: Significant digits that a double keeps exactly; SQLite and JSON have no other number.
 _DIGITS = 15
+#: What is counted, as people write it behind a number: 20歳, 3人.
+_COUNTER = re.compile(r"(?<=\d)\s*(?:歳|才|さい|年|人|名|円|回|件|個)$")
 _NUMBER = re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:[eE][+-]?\d{1,2})?")
 _YES = frozenset({"1", "y", "yes", "true", "on", "はい", "有", "有り", "あり", "○", "〇", "◯"})
 _NO = frozenset({"0", "n", "no", "false", "off", "いいえ", "無", "無し", "なし", "×"})
@@ -148,6 +150,7 @@ def _text(field: Field, given: object) -> str | None:
 
 def _number(field: Field, given: object) -> int | float | None:
     text = unicodedata.normalize("NFKC", _plain(field, given)).strip().replace("−", "-")
+    text = _COUNTER.sub("", text)
     if not text:
         return None
     if not _NUMBER.fullmatch(text) or not any(map(str.isdigit, text)):

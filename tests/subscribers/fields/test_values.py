@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.database.vocabulary import FieldType
+from newsletter.database.vocabulary import FieldType, Frequency
+from newsletter.database.words import name_of
 from newsletter.errors import ListError
 from newsletter.i18n.language import Language
 from newsletter.i18n.stored import dump_message, load_message
 from subscribers.fields.model import Field, Option, check_definition, field_named
 from subscribers.fields.reading import demand_required, read_value, read_values, written_value
+from subscribers.frequency import read_frequency_word
 from tests.support import fields
 from tests.support.fields import a_field
 
@@ -30,6 +32,8 @@ _SIZES = a_field("sizes", "choices", ["S", "M", "L, XL", 'a "b"', "S、M"])
         (fields.CITY, " \u3000", None),
         (fields.CITY, 260, "260"),
         (fields.AGE, "１，２３４", 1234),
+        (fields.AGE, "２０歳", 20),
+        (fields.AGE, "3 人", 3),
         (fields.AGE, "2.50", 2.5),
         (fields.AGE, "-0", 0),
         (fields.AGE, 1e3, 1000),
@@ -62,6 +66,7 @@ def test_text_is_read_by_the_type(field: Field, given: object, kept: object) -> 
         (fields.CITY, True, "as text"),
         (fields.CITY, ["a"], "as text"),
         (fields.AGE, "about 30", "such as 12"),
+        (fields.AGE, "歳", "such as 12"),
         (fields.AGE, "1,23", "such as 12"),
         (fields.AGE, "1" * 16, "15 digits"),
         (fields.AGE, "1e99", "15 digits"),
@@ -169,6 +174,19 @@ def test_a_definition_that_cannot_hold_is_refused(changes: dict[str, Any], place
 def test_a_column_is_a_field_by_key_or_label(name: str, key: str | None) -> None:
     found = field_named(fields.ALL, name)
     assert (found and found.key) == key
+
+
+@pytest.mark.parametrize("name", ["topic", "Topics", "話題"])
+def test_topics_without_a_label_are_named_as_pages_name_them(name: str) -> None:
+    assert field_named([replace(fields.TOPIC, labels={})], name) is not None
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("frequency", Frequency)
+def test_how_often_is_read_as_pages_say_it(frequency: Frequency, language: Language) -> None:
+    assert read_frequency_word(name_of(frequency).in_language(language)) == frequency.value
+    assert read_frequency_word("") == ""
+    assert read_frequency_word("now and then") is None
 
 
 def test_a_value_is_shown_by_its_labels() -> None:
