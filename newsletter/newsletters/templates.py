@@ -132,7 +132,7 @@ def shipped_source(templates_dir: Path, name: str) -> TemplateSource:
     """
     for folder in template_folders(templates_dir, "email"):
         files = [folder / name / file for file in ("body.mjml.j2", "body.txt.j2", "subject.txt.j2")]
-        if re.fullmatch(r"[a-z][a-z0-9-]*", name) and all(file.is_file() for file in files):
+        if re.fullmatch(r"[a-z][a-z0-9-]{0,63}", name) and all(file.is_file() for file in files):
             body, text, subject = (file.read_text(encoding="utf-8") for file in files)
             return TemplateSource(body=body, text=text, subject=subject)
     raise NotFoundError(msg("There is no template “{name}”.", name=name))

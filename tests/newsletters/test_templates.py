@@ -185,3 +185,9 @@ def test_a_template_from_elsewhere_is_taken_and_the_rest_told_by_line(stage: Sta
         with pytest.raises(ContentError):
             take_template(data, source="x")
     assert take_template(_LETTER.body.encode(), source="ours").body == _LETTER.body
+
+
+@pytest.mark.parametrize("name", ["", "none", "../letter", "x" * 3000, "letter/"])
+def test_a_name_that_no_shipped_template_has_is_told(name: str) -> None:
+    with pytest.raises(NotFoundError):
+        shipped_source(_FOLDER, name)
