@@ -71,6 +71,7 @@ _DATA.update(
     # The front matter of an issue, in which a correction shows what changes.
     ("title", "date", "language", "ja", "number", "masthead", "preheader", "credits"),
     calendar.month_name[1:],
+    (*calendar.month_abbr[1:], "Sept"),
     *(
         _WORD.findall(text)
         for field in ALL
