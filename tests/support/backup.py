@@ -25,9 +25,15 @@ class Backup:
         """Put all back; what came since is gone."""
         with self.engine.begin() as connection:
             is_postgresql = connection.dialect.name == "postgresql"
-            if self.sequences and is_postgresql:
-                # As pg_restore does, which is asked by no trigger and no constraint.
+            always = _triggers(connection) if self.sequences and is_postgresql else []
+            if always:
+                # As pg_restore does, which makes triggers and constraints behind the rows.
                 connection.execute(text("SET LOCAL session_replication_role = replica"))
+            for table, trigger in always:
+                connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}"))
+            if always:
+                # The index of people's words is made from the rest, and no table of the models.
+                connection.execute(text("TRUNCATE person_words, person_words_due"))
             for name in reversed(self.rows):
                 connection.execute(delete(_table(name)))
             for name, rows in self.rows.items():
@@ -39,6 +45,14 @@ class Backup:
                 else:
                     counted = text("UPDATE sqlite_sequence SET seq = :last WHERE name = :name")
                     connection.execute(counted, {"name": name, "last": last or 0})
+            for table, trigger in always:
+                connection.execute(text(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}"))
+
+
+def _triggers(connection: Connection) -> list[tuple[str, str]]:
+    """Return the table and name of each trigger that runs for replicas, too."""
+    query = "SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE tgenabled = 'A'"
+    return [(table, trigger) for table, trigger in connection.execute(text(query))]
 
 
 def _table(name: str) -> Table:
