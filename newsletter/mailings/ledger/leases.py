@@ -435,10 +435,11 @@ def postpone_batch(engine: Engine, mailing_id: int, number: int, until: datetime
     """Let a batch that nobody holds wait."""
     with transaction(engine) as session:
         session.execute(
-            moving_batches(BatchState.LEASED)
+            update(BatchRow)
             .where(
                 BatchRow.mailing_id == mailing_id,
                 BatchRow.number == number,
+                BatchRow.state == BatchState.PENDING,
             )
             .values(due_at=until, hinted_at=None)
         )
