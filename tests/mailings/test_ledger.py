@@ -61,6 +61,17 @@ def before(engine: Engine, statement: str, act: Callable[[], None]) -> Iterator[
     assert not waiting, f"no statement began with {statement}"
 
 
+def test_a_batch_that_is_put_off_waits_and_is_taken_once_it_is_due(
+    stage: Stage, mailing: int
+) -> None:
+    ledger.postpone_batch(stage.engine, mailing, 1, now() + timedelta(hours=1))
+    taken = ledger.claim_batch(stage.engine, mailing, 1, token="early", lease_seconds=60)
+    assert (taken, batch_states(stage.engine, mailing)) == (None, [BatchState.PENDING])
+    ledger.postpone_batch(stage.engine, mailing, 1, now() - timedelta(seconds=1))
+    claim(stage.engine, mailing, "in time")
+    assert batch_states(stage.engine, mailing) == [BatchState.LEASED]
+
+
 class TestALostLease:
     """A worker that was taken for lost speaks, or its journal does, when others hold the batch."""
 
