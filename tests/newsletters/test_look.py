@@ -303,7 +303,7 @@ def test_words_of_a_look_are_text_in_both_bodies() -> None:
     assert "X &amp; Y" in html
     assert "<b>毎週</b>" in text
     assert "{{ 7 * 7 }}" in text
-    assert "X & Y: https://x.com/machi" in text
+    assert "X & Y：https://x.com/machi" in text
 
 
 def test_properties_name_every_colour_in_both_appearances() -> None:
