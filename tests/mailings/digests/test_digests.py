@@ -266,7 +266,7 @@ def test_a_day_that_is_none_is_refused_with_those_that_there_are(
     engine: Engine, frequency: Frequency, day: int, remedy: str
 ) -> None:
     set_stage(engine)
-    with pytest.raises(ListError, match=f"Day {day} is none") as refused:
+    with pytest.raises(ListError, match=f"on day {day}") as refused:
         offer(engine, frequency, day=day)
     assert refused.value.place is not None
     assert refused.value.place.field == "day"
