@@ -218,14 +218,18 @@ class People(RuleBasedStateMachine):
             later += [to for former, to in self.merges if former == each]
             met += [to for to in dict.fromkeys(later) if to not in met]
 
-    @rule(data=st.data(), state=st.sampled_from(["", "unsubscribed", "pending"]))
-    def is_on_a_list(self, data: st.DataObject, state: str) -> None:
-        """A list adds whom nobody knows; it ends subscriptions, and begins none that ended."""
+    @rule(data=st.data(), state=st.sampled_from([None, "", "unsubscribed", "pending"]))
+    def is_on_a_list(self, data: st.DataObject, state: str | None) -> None:
+        """A list adds whom nobody knows; it ends subscriptions, and begins none that ended.
+
+        One that has states and says none of somebody, changes nothing of theirs.
+        """
         address, one = self._draw(data)
-        row = Record(2, ("email", "state"), (address, state))
+        columns = {"email": address} if state is None else {"email": address, "state": state}
+        row = Record(2, tuple(columns), tuple(columns.values()))
         options = ImportOptions(source="l.csv", basis="form", update=True, pseudonyms=_PSEUDONYMS)
         import_records(self.engine, self.newsletter_id, iter([row]), options)
-        if one.erased and one.state is None and not one.named:
+        if state == "" or (one.erased and one.state is None and not one.named):
             return
         if one.state is None:
             one.state = SubscriptionState(state or "confirmed")
