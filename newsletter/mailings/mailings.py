@@ -66,7 +66,6 @@ def publisher_of(newsletter: NewsletterRow) -> Publisher:
         ),
         theme=theme_of(look_of(newsletter)),
         fields=tuple(row.key for row in newsletter.fields),
-        known_words=frozenset(row.folded for row in newsletter.dictionary),
         templates=own_templates(newsletter),
     )
 

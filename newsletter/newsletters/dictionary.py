@@ -27,6 +27,12 @@ def list_words(session: Session, newsletter_id: int) -> tuple[str, ...]:
     return tuple(row.word for row in rows)
 
 
+def list_folded(session: Session, newsletter_id: int) -> frozenset[str]:
+    """Return the words as issues are compared with them."""
+    mine = DictionaryWordRow.newsletter_id == newsletter_id
+    return frozenset(session.scalars(select(DictionaryWordRow.folded).where(mine)))
+
+
 def add_word(session: Session, actor: Actor, newsletter_id: int, word: str) -> None:
     """Add a word, which preflight takes for right from then on; one that is there stays.
 

@@ -127,8 +127,6 @@ class Publisher:
     theme: Theme = DEFAULT_THEME
     #: The keys of the fields that are known of its readers, for merge fields.
     fields: tuple[str, ...] = ()
-    #: The words of its own dictionary, folded.
-    known_words: frozenset[str] = frozenset()
     #: Templates of its own, by their names.
     templates: tuple[tuple[str, TemplateSource], ...] = ()
 

@@ -36,10 +36,12 @@ class Known:
         findings: What was found there.
         variants: The conditions that the readers of each variant meet, with what it is called;
             empty where all get the same, and where nobody asked.
+        words: The words of the newsletter's own dictionary, folded.
     """
 
     findings: tuple[Finding, ...] = ()
     variants: Mapping[tuple[str, ...], Worded] = field(default_factory=dict)
+    words: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,9 +81,7 @@ def run_preflight(
     known = known or Known()
     written, snippets = issue, dict(publisher.snippets)
     issue = resolve_snippets(issue, snippets)
-    found = _in_snippets(
-        check_issue(issue, publisher.fields, publisher.known_words), written, snippets
-    )
+    found = _in_snippets(check_issue(issue, publisher.fields, known.words), written, snippets)
     findings = [*found, *known.findings]
     try:
         rendered = render_issue(

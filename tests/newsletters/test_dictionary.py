@@ -9,8 +9,9 @@ from newsletter.accounts.audit import COMMAND_LINE, Action
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow
 from newsletter.errors import ContentError, NotFoundError
+from newsletter.issues.model import issue_from_json
 from newsletter.issues.store import find_issue
-from newsletter.mailings.orders.readiness import check_stored
+from newsletter.mailings.orders.readiness import check_stored, stored_findings
 from newsletter.newsletters.dictionary import add_word, list_words, remove_word
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
 from newsletter.settings import Settings
@@ -33,7 +34,9 @@ def _spelling(stage: Stage) -> list[str]:
     with reading(stage.engine) as session:
         newsletter = find_newsletter(session, "digest")
         issue = find_issue(session, newsletter.id, stage.issue)
-    found = check_stored(issue, newsletter, Settings(_env_file=None), ask_dns=False)
+        content = issue_from_json(issue.content)
+        known = stored_findings(session, newsletter, content, besides=issue.id)
+    found = check_stored(issue, newsletter, Settings(_env_file=None), ask_dns=False, known=known)
     return [each.about for each in found.findings if each.code.startswith("spelling")]
 
 

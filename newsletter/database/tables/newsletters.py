@@ -148,10 +148,6 @@ class NewsletterRow(Base):
         order_by=lambda: (FieldRow.position, FieldRow.id),
         viewonly=True,
     )
-    #: Likewise: the words of its own dictionary, which preflight takes for right.
-    dictionary: Mapped[list[DictionaryWordRow]] = relationship(
-        lazy="selectin", order_by=DictionaryWordRow.folded, viewonly=True
-    )
     #: Likewise: templates of its own.
     templates: Mapped[list[TemplateRow]] = relationship(
         lazy="selectin", order_by=TemplateRow.name, viewonly=True

@@ -28,24 +28,13 @@ _FEWEST_KANJI = 2
 #: Endings that a noun of doing has only behind する.
 _ENDINGS = frozenset({"て", "た", "たり", "ます", "まし", "ませ"})
 #: Letters of katakana that are taken for each other: voiced or not, small or not.
-_EXCHANGED = (
-    *(
-        "カガ",
-        "キギ",
-        "クグ",
-        "ケゲ",
-        "コゴ",
-        "サザ",
-        "シジ",
-        "スズ",
-        "セゼ",
-        "ソゾ",
-        "タダ",
-        "チヂ",
-    ),
-    *("ツヅッ", "テデ", "トド", "ハバパ", "ヒビピ", "フブプ", "ヘベペ", "ホボポ", "アァ", "イィ"),
-    *("ウゥ", "エェ", "オォ", "ヤャ", "ユュ", "ヨョ", "ャュョ", "ァィゥェォ", "シツ", "ソン"),
+_EXCHANGED = re.findall(
+    r"\S+",
+    """カガ キギ クグ ケゲ コゴ サザ シジ スズ セゼ ソゾ タダ チヂ ツヅッ テデ トド ハバパ ヒビピ
+    フブプ ヘベペ ホボポ アァ イィ ウゥ エェ オォ ヤャ ユュ ヨョ ャュョ ァィゥェォ シツ ソン""",
 )
+#: What is written with ヴ as with バ.
+_WITH_V = (("ヴァ", "バ"), ("ヴィ", "ビ"), ("ヴェ", "ベ"), ("ヴォ", "ボ"), ("ヴ", "ブ"))
 #: Letters that are left out or written once too often.
 _ADDED = "ーッ"
 #: Letters of a word from which on a slip in it can be told from another word.
@@ -141,13 +130,7 @@ def _likely(morpheme: Morpheme) -> str:
 
 def _alike(word: str) -> str:
     """Return a word without what may be written in two ways: long vowels, and ヴ."""
-    for before, after in (
-        ("ヴァ", "バ"),
-        ("ヴィ", "ビ"),
-        ("ヴェ", "ベ"),
-        ("ヴォ", "ボ"),
-        ("ヴ", "ブ"),
-    ):
+    for before, after in _WITH_V:
         word = word.replace(before, after)
     return word.replace("ー", "")
 

@@ -19,6 +19,7 @@ from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.orders.translation_checks import check_translations
 from newsletter.mailings.orders.variant_checks import check_variants
 from newsletter.mailings.reports.cached_figures import Figures
+from newsletter.newsletters.dictionary import list_folded
 from newsletter.newsletters.sender_domain import ask_sender_domain, check_sender_domain
 from newsletter.rendering.preflight import Known, Preflight, run_preflight
 from newsletter.settings import Settings
@@ -63,7 +64,9 @@ def stored_findings(
     is_correction: bool = False,
     figures: Figures | None = None,
 ) -> Known:
-    """Return what the database alone tells of an issue: what was sent before, and who gets what.
+    """Return what the database alone tells of an issue.
+
+    That is what was sent before, who gets what, and which words are right in this newsletter.
 
     Args:
         session: To read with.
@@ -79,7 +82,11 @@ def stored_findings(
     translations = check_translations(
         session, newsletter, issue, corrects=besides if is_correction else None
     )
-    return replace(known, findings=(*repeats, *known.findings, *translations))
+    return replace(
+        known,
+        findings=(*repeats, *known.findings, *translations),
+        words=list_folded(session, newsletter.id),
+    )
 
 
 def check_brought(

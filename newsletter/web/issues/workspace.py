@@ -31,6 +31,7 @@ from newsletter.mailings.planning.audience import AudienceCount, audience_figure
 from newsletter.mailings.planning.shown_as import ShownAs, find_shown_as
 from newsletter.mailings.reports.cached_figures import Figure, Figures
 from newsletter.mailings.trials.subjects import SHARES
+from newsletter.newsletters.dictionary import list_folded
 from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.preflight import Preflight
@@ -57,7 +58,8 @@ class Workspace:
     def preflight(self, session: Session, issue: StoredIssue, newsletter: Newsletter) -> Preflight:
         """Check what is shown; what is sent is checked once more, at that moment."""
         sender = (newsletter.template, newsletter.from_address, publisher_of(newsletter))
-        key = ("preflight", issue.id, issue.version, *sender)
+        words = list_folded(session, newsletter.id)
+        key = ("preflight", issue.id, issue.version, words, *sender)
         return self.figures.of(
             session,
             key,
