@@ -28,8 +28,8 @@ from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
 from subscribers.lists.ahead import read_ahead
 from subscribers.lists.columns import Problem, is_header
-from subscribers.lists.fates import Fate, RowFate
 from subscribers.lists.files import Record, csv_records
+from subscribers.lists.row_results import CheckedRow, RowResult
 from subscribers.lists.sharing import (
     FieldChoices,
     choices_of,
@@ -110,8 +110,8 @@ class ImportReport(Counts):
         reasons: How many were refused for which reason, whatever their values.
         warned: What was odd: the first warnings, and the first of each other kind.
         changes: What a dry run would change, of the first people whom it would.
-        fates: What would become of each row, in the order of the lines; of a dry run that does not
-            keep its chunks, of the first rows of each kind.
+        checked: What would become of each row, in the order of the lines; of a dry run that does
+            not keep its chunks, of the first rows of each kind.
         left_out: Columns that are nothing of ours, and that nobody chose to leave out.
     """
 
@@ -119,7 +119,7 @@ class ImportReport(Counts):
     reasons: Counter[Message] = field(default_factory=Counter)
     warned: list[Problem] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
-    fates: list[RowFate] = field(default_factory=list)
+    checked: list[CheckedRow] = field(default_factory=list)
     resumed_after: int = 0
     left_out: tuple[str, ...] = ()
 
@@ -299,7 +299,7 @@ class _Run:
         self._expects_known = True
         #: How many records the checkpoint says are done.
         self._known = 0
-        self._noted: Counter[Fate] = Counter()
+        self._noted: Counter[RowResult] = Counter()
         self.zone = ZoneInfo("UTC")
         self._terms = Terms(
             newsletter_id=newsletter_id,
@@ -369,7 +369,7 @@ class _Run:
             self._terms,
             import_id=self._row_id,
             samples=max(_SAMPLED - people, 0) if self._options.dry_run else 0,
-            with_fates=self._options.dry_run,
+            with_results=self._options.dry_run,
             expects_known=self._expects_known,
         )
         written = write_chunk(connection, staged, terms)
@@ -390,7 +390,7 @@ class _Run:
             else:
                 self._refuse(problem)
         if self._options.dry_run:
-            self._note_fates(chunk, written)
+            self._note_results(chunk, written)
         self.report.records += chunk.records
         self._checkpoint(connection)
 
@@ -399,18 +399,18 @@ class _Run:
             setattr(self.report, name, getattr(self.report, name) + getattr(written, name))
         self.report.unchanged += entries - written.changed - len(written.problems)
 
-    def _note_fates(self, chunk: ReadChunk, written: Written) -> None:
+    def _note_results(self, chunk: ReadChunk, written: Written) -> None:
         """Note what would become of the rows; of a long list the first of each kind are enough."""
         refused = (one for one in (*chunk.problems, *written.problems) if not one.taken)
-        fates = (
-            *written.fates,
-            *(RowFate(line, address, Fate.REPEATED) for line, address in chunk.repetitions),
-            *(RowFate(one.line, one.address, Fate.REFUSED, one.problem) for one in refused),
+        results = (
+            *written.checked,
+            *(CheckedRow(line, address, RowResult.REPEATED) for line, address in chunk.repetitions),
+            *(CheckedRow(one.line, one.address, RowResult.REFUSED, one.problem) for one in refused),
         )
-        for row in sorted(fates, key=attrgetter("line")):
-            self._noted[row.fate] += 1
-            if self._options.keeps_chunks or self._noted[row.fate] <= _SAMPLED:
-                self.report.fates.append(row)
+        for row in sorted(results, key=attrgetter("line")):
+            self._noted[row.result] += 1
+            if self._options.keeps_chunks or self._noted[row.result] <= _SAMPLED:
+                self.report.checked.append(row)
 
     def _warn(self, problem: Problem) -> None:
         self.report.warnings += 1

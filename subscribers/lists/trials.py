@@ -18,10 +18,10 @@ from newsletter.tokens import Pseudonyms
 from subscribers.fields.model import Field, field_from_json, field_to_json
 from subscribers.fields.store import list_fields
 from subscribers.lists.columns import Problem, guess_columns
-from subscribers.lists.fates import Fate, RowFate
 from subscribers.lists.formats import DEFINITIONS, IGNORED, recognise
 from subscribers.lists.imports import Counts, ImportReport, Refusal, import_records
 from subscribers.lists.new_fields import NewFields, find_new_fields
+from subscribers.lists.row_results import CheckedRow, RowResult
 from subscribers.lists.uploads import ImportTerms, Upload
 from subscribers.lists.writing import Change, cell_text
 
@@ -32,7 +32,7 @@ GLANCED = 500
 #: Refusals that are shown.
 _SHOWN = 20
 _GLANCE = 5
-#: Rows of each fate that are shown.
+#: Rows of each result that are shown.
 _EXAMPLES = 3
 #: What a column is chosen for that is to become a new field.
 NEW = "+"
@@ -130,25 +130,26 @@ class Trial:
     new_fields: tuple[Field, ...] = ()
 
     @property
-    def outcome(self) -> Sequence[tuple[Fate, int, Sequence[RowFate]]]:
-        """What becomes of all rows: how many of which fate, with the first of each."""
+    def outcome(self) -> Sequence[tuple[RowResult, int, Sequence[CheckedRow]]]:
+        """What becomes of all rows: how many of which result, with the first of each."""
         report = self.report
         counts = {
-            Fate.ADDED: report.added - report.returned,
-            Fate.RETURNED: report.returned,
-            Fate.UPDATED: report.updated,
-            Fate.TAGGED: report.tagged,
-            Fate.UNCHANGED: report.unchanged,
-            Fate.REPEATED: report.repeated,
-            Fate.PENDING: report.pending,
-            Fate.LEFT: report.unsubscribed - report.ended,
-            Fate.ENDED: report.ended,
-            Fate.REFUSED: report.refusals,
+            RowResult.ADDED: report.added - report.returned,
+            RowResult.RETURNED: report.returned,
+            RowResult.UPDATED: report.updated,
+            RowResult.TAGGED: report.tagged,
+            RowResult.UNCHANGED: report.unchanged,
+            RowResult.REPEATED: report.repeated,
+            RowResult.PENDING: report.pending,
+            RowResult.LEFT: report.unsubscribed - report.ended,
+            RowResult.ENDED: report.ended,
+            RowResult.REFUSED: report.refusals,
         }
         first = {
-            fate: [row for row in report.fates if row.fate is fate][:_EXAMPLES] for fate in counts
+            result: [row for row in report.checked if row.result is result][:_EXAMPLES]
+            for result in counts
         }
-        return [(fate, count, first[fate]) for fate, count in counts.items() if count]
+        return [(result, count, first[result]) for result, count in counts.items() if count]
 
 
 def try_upload(
@@ -204,9 +205,9 @@ def trial_to_json(trial: Trial) -> dict[str, Any]:
             for one in report.warned
         ],
         "changes": report.changes,
-        "fates": [
-            (row.line, row.address, row.fate, row.reason and dump_message(row.reason))
-            for row in report.fates
+        "checked": [
+            (row.line, row.address, row.result, row.reason and dump_message(row.reason))
+            for row in report.checked
         ],
         "new_fields": [field_to_json(each) for each in trial.new_fields],
     }
@@ -235,9 +236,9 @@ def trial_from_json(known: Mapping[str, Any]) -> Trial | None:
             for line, name, value, problem, address in known["warned"]
         ],
         changes=[Change(*each) for each in known["changes"]],
-        fates=[
-            RowFate(line, address, Fate(fate), load_message(reason) if reason else None)
-            for line, address, fate, reason in known.get("fates", ())
+        checked=[
+            CheckedRow(line, address, RowResult(result), load_message(reason) if reason else None)
+            for line, address, result, reason in known.get("checked", ())
         ],
     )
     new = tuple(field_from_json(each) for each in known["new_fields"])

@@ -19,9 +19,9 @@ from newsletter.tokens import Pseudonyms
 from subscribers.fields.reading import written_value
 from subscribers.growth_log import log_growth
 from subscribers.lists.columns import Problem
-from subscribers.lists.fates import RowFate, given_tags, note_fates
 from subscribers.lists.journal import Journal
 from subscribers.lists.newcomers import Refused, add_people, find_known
+from subscribers.lists.row_results import CheckedRow, given_tags, note_results
 from subscribers.lists.staging import Staged, fill_stage, instant
 from subscribers.series.enrolment import note_tags, waited_tags
 from subscribers.suppression import may_be_suppressed
@@ -193,7 +193,7 @@ class Terms:
         pseudonyms: By which erased addresses are known.
         import_id: Under which it is noted what changed; None for an import that nobody can undo.
         samples: Of how many people it is told what changes.
-        with_fates: Whether it is told what becomes of each row.
+        with_results: Whether it is told what becomes of each row.
         expects_known: Whether to look for who is known first; else they are found as PostgreSQL
             refuses to add them again, which costs more where there are any, and less where not.
         cause: What it counts as in the newsletter's growth.
@@ -208,7 +208,7 @@ class Terms:
     pseudonyms: Pseudonyms | None = None
     import_id: int | None = None
     samples: int = 0
-    with_fates: bool = False
+    with_results: bool = False
     expects_known: bool = True
     cause: GrowthCause = GrowthCause.IMPORT
 
@@ -253,7 +253,7 @@ class Written:
     known: int = 0
     problems: list[Problem] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
-    fates: list[RowFate] = field(default_factory=list)
+    checked: list[CheckedRow] = field(default_factory=list)
 
     @property
     def changed(self) -> int:
@@ -291,11 +291,11 @@ def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> Written
     journal.note_people()
     if terms.samples and met:
         written.changes += _sampled(connection, terms.samples)
-    written.fates, written.tagged = note_fates(
+    written.checked, written.tagged = note_results(
         connection,
         terms.newsletter_id,
         with_tags=met > 0 and "tags" in staged.columns,
-        with_rows=terms.with_fates,
+        with_rows=terms.with_results,
     )
     if met:
         _change_known(connection, written, values, journal)

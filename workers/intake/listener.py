@@ -25,7 +25,7 @@ from newsletter.feedback.attribution import Keys
 from newsletter.feedback.joining import JoiningByMail
 from newsletter.feedback.mail import is_ours, take_mail
 from newsletter.i18n.messages import msg
-from workers.intake.room import Room
+from workers.intake.capacity import Capacity
 
 _log = logging.getLogger(__name__)
 
@@ -50,9 +50,9 @@ class _Served:
     """What is served, of which there may be so many at once."""
 
     line_length_limit = _LINE_OCTETS
-    #: Those of one listener, and the room that they share.
+    #: Those of one listener, and the capacity that they share.
     served: set[object]
-    room: Room
+    capacity: Capacity
     envelope: Envelope | None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -67,8 +67,8 @@ class _Served:
 
     @wraps(SMTP.smtp_DATA)
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - the server's
-        """Receive a mail when there is room for it; mail servers announce its size (RFC 1870)."""
-        async with self.room.of(_announced(self.envelope)):
+        """Receive a mail when there is capacity; mail servers announce its size (RFC 1870)."""
+        async with self.capacity.of(_announced(self.envelope)):
             await super().smtp_DATA(arg)  # type: ignore[misc]  # the server's
 
 
@@ -227,7 +227,7 @@ async def listen(address: ListenAddress, handler: MailHandler) -> AsyncIterator[
         UnavailableError: The address is taken, or not ours to listen at.
     """
     kind = _Lmtp if address.protocol == "lmtp" else _Smtp
-    loop, served, room = asyncio.get_running_loop(), set[object](), Room(_RECEIVED_AT_ONCE)
+    loop, served, capacity = asyncio.get_running_loop(), set[object](), Capacity(_RECEIVED_AT_ONCE)
 
     def protocol() -> asyncio.BaseProtocol:
         if len(served) >= _MOST_CONNECTIONS:
@@ -240,7 +240,7 @@ async def listen(address: ListenAddress, handler: MailHandler) -> AsyncIterator[
             ident="newsletter",
             timeout=_IDLE_SECONDS,
         )
-        server.served, server.room = served, room
+        server.served, server.capacity = served, capacity
         return server
 
     try:

@@ -25,10 +25,10 @@ from newsletter.web.routing import Router, up_to
 from subscribers.actions import cancel_list_import, order_list_import, undo_list_import
 from subscribers.fields.store import list_fields
 from subscribers.lists.columns import FIELD, KNOWN_COLUMNS
-from subscribers.lists.fates import FATE_NAMES, fates_csv
 from subscribers.lists.formats import FIELDS
 from subscribers.lists.imports import earlier_imports
 from subscribers.lists.problems import problem_lines
+from subscribers.lists.row_results import RESULT_NAMES, results_csv
 from subscribers.lists.trials import (
     GLANCED,
     NEW,
@@ -189,7 +189,7 @@ class ImportPages:
             has_keys="attributes" in glance.columns.values(),
             terms=terms or ImportTerms(basis=""),
             trial=trial,
-            fate_names=FATE_NAMES,
+            result_names=RESULT_NAMES,
             error=error.in_language(visit.language) if error else "",
             known=FIELDS,
             labels={each.key: each.label(visit.language) for each in fields},
@@ -215,7 +215,7 @@ class ImportPages:
             )
         except ListError as error:
             return self.ask(visit, request, upload, terms=terms, error=error)
-        return _csv([fates_csv(trial.report.fates, visit.language)], "check.csv")
+        return _csv([results_csv(trial.report.checked, visit.language)], "check.csv")
 
     def take(self, visit: Visit, request: Request, upload: Upload, form: _Form) -> Response:
         """Check a list, or let it be imported; workers check a long one."""

@@ -15,9 +15,9 @@ from newsletter.database.tables import SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
 from newsletter.tokens import Pseudonyms
 from subscribers.erasure import erase
-from subscribers.lists.fates import Fate
 from subscribers.lists.files import csv_records
 from subscribers.lists.imports import Counts, ImportOptions, ImportReport, import_records
+from subscribers.lists.row_results import RowResult
 from subscribers.suppression import suppress
 from tests.support.stage import Stage, set_stage
 
@@ -95,7 +95,7 @@ def _states(stage: Stage) -> dict[str, SubscriptionState]:
         return {key or "": state for key, state in session.execute(query)}
 
 
-_GETS_MAIL = {Fate.ADDED, Fate.RETURNED}
+_GETS_MAIL = {RowResult.ADDED, RowResult.RETURNED}
 
 
 @pytest.mark.parametrize("terms", [{}, {"update": True}])
@@ -116,31 +116,31 @@ def test_what_a_check_foretells_the_import_does_row_by_row(
         assert getattr(trial, count.name) == getattr(report, count.name), count.name
     assert (trial.reasons, trial.refused) == (report.reasons, report.refused)
     assert [each.line for each in report.refused] == sorted(each.line for each in report.refused)
-    assert [each.line for each in trial.fates] == list(range(2, len(rows) + 2))
-    fates = Counter(each.fate for each in trial.fates)
-    assert fates == Counter(
+    assert [each.line for each in trial.checked] == list(range(2, len(rows) + 2))
+    results = Counter(each.result for each in trial.checked)
+    assert results == Counter(
         {
-            Fate.ADDED: report.added - report.returned,
-            Fate.RETURNED: report.returned,
-            Fate.UPDATED: report.updated,
-            Fate.TAGGED: report.tagged,
-            Fate.UNCHANGED: report.unchanged,
-            Fate.REPEATED: report.repeated,
-            Fate.PENDING: report.pending,
-            Fate.LEFT: report.unsubscribed - report.ended,
-            Fate.ENDED: report.ended,
-            Fate.REFUSED: report.refusals,
+            RowResult.ADDED: report.added - report.returned,
+            RowResult.RETURNED: report.returned,
+            RowResult.UPDATED: report.updated,
+            RowResult.TAGGED: report.tagged,
+            RowResult.UNCHANGED: report.unchanged,
+            RowResult.REPEATED: report.repeated,
+            RowResult.PENDING: report.pending,
+            RowResult.LEFT: report.unsubscribed - report.ended,
+            RowResult.ENDED: report.ended,
+            RowResult.REFUSED: report.refusals,
         }
     )
-    after, alone = _states(stage), Counter(each.address for each in trial.fates)
-    for row in trial.fates:
-        if alone[row.address] > 1 or row.fate is Fate.REFUSED:
+    after, alone = _states(stage), Counter(each.address for each in trial.checked)
+    for row in trial.checked:
+        if alone[row.address] > 1 or row.result is RowResult.REFUSED:
             continue
         now = after[row.address]
         reads = now is SubscriptionState.CONFIRMED
         began = reads and before.get(row.address) is not SubscriptionState.CONFIRMED
-        assert began == (row.fate in _GETS_MAIL), row
-        if row.fate in {Fate.ENDED, Fate.LEFT}:
+        assert began == (row.result in _GETS_MAIL), row
+        if row.result in {RowResult.ENDED, RowResult.LEFT}:
             assert now is SubscriptionState.UNSUBSCRIBED, row
 
 

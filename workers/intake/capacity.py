@@ -1,4 +1,4 @@
-"""Room for mails that are being received, in octets: many small ones at once, or few large ones."""
+"""Capacity for mails that are being received, in octets: many small at once, or few large."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class Room:
+class Capacity:
     """So many octets, given out in the order in which they are asked for."""
 
     def __init__(self, octets: int) -> None:

@@ -20,17 +20,17 @@ _GIVES = """EXISTS (SELECT 1 FROM {tags} AS given WHERE NOT EXISTS (
     AND had.newsletter_id = :newsletter AND had.subscriber_id = s.person))"""
 _TAGGED = """SELECT count(*) FROM list_stage AS s JOIN list_before AS b
     ON b.subscriber_id = s.person WHERE NOT (returns OR ends OR updates) AND {gives}"""
-#: What becomes of each row that is not refused, by the names of `Fate`.
-_FATES = """SELECT s.line, s.address, CASE WHEN b.returns THEN 'returned' WHEN b.ends THEN 'ended'
+#: What becomes of each row that is not refused, by the names of `RowResult`.
+_RESULTS = """SELECT s.line, s.address, CASE WHEN b.returns THEN 'returned' WHEN b.ends THEN 'ended'
     WHEN b.updates THEN 'updated'
     WHEN b.subscriber_id IS NOT NULL THEN CASE WHEN {gives} THEN 'tagged' ELSE 'unchanged' END
     WHEN s.state = 'confirmed' THEN 'added' WHEN s.state = 'pending' THEN 'pending'
-    ELSE 'left' END AS fate
+    ELSE 'left' END AS result
     FROM list_stage AS s LEFT JOIN list_before AS b ON b.subscriber_id = s.person
     ORDER BY s.line"""
 
 
-class Fate(StrEnum):
+class RowResult(StrEnum):
     """What becomes of a row of a list.
 
     ``added`` are new, ``returned`` had left or never confirmed; ``ended`` get no mail any more,
@@ -50,30 +50,30 @@ class Fate(StrEnum):
     REFUSED = "refused"
 
 
-class RowFate(NamedTuple):
+class CheckedRow(NamedTuple):
     """What becomes of one row, with the address as it is kept, and why it is refused."""
 
     line: int
     address: str
-    fate: Fate
+    result: RowResult
     reason: Message | None = None
 
 
-FATE_NAMES: Mapping[Fate, Message] = {
-    Fate.ADDED: pmsg("import", "Subscribed as new"),
-    Fate.RETURNED: pmsg("import", "Subscribed again"),
-    Fate.UPDATED: msg("Updated"),
-    Fate.TAGGED: pmsg("import", "Given tags only"),
-    Fate.UNCHANGED: msg("Unchanged"),
-    Fate.REPEATED: pmsg("import", "Repeated in the list"),
-    Fate.PENDING: msg("As unconfirmed"),
-    Fate.LEFT: pmsg("import", "Kept as unsubscribed"),
-    Fate.ENDED: pmsg("import", "Unsubscribed by the list"),
-    Fate.REFUSED: msg("Refused"),
+RESULT_NAMES: Mapping[RowResult, Message] = {
+    RowResult.ADDED: pmsg("import", "Subscribed as new"),
+    RowResult.RETURNED: pmsg("import", "Subscribed again"),
+    RowResult.UPDATED: msg("Updated"),
+    RowResult.TAGGED: pmsg("import", "Given tags only"),
+    RowResult.UNCHANGED: msg("Unchanged"),
+    RowResult.REPEATED: pmsg("import", "Repeated in the list"),
+    RowResult.PENDING: msg("As unconfirmed"),
+    RowResult.LEFT: pmsg("import", "Kept as unsubscribed"),
+    RowResult.ENDED: pmsg("import", "Unsubscribed by the list"),
+    RowResult.REFUSED: msg("Refused"),
 }
 
 
-def fates_csv(rows: Iterable[RowFate], language: Language) -> str:
+def results_csv(rows: Iterable[CheckedRow], language: Language) -> str:
     """Return what becomes of rows as CSV."""
     stream = io.StringIO()
     write = csv.writer(stream).writerow
@@ -81,7 +81,8 @@ def fates_csv(rows: Iterable[RowFate], language: Language) -> str:
     write(head.in_language(language) for head in heads)
     for row in rows:
         reason = row.reason.in_language(language) if row.reason else ""
-        write([row.line, defuse(row.address), FATE_NAMES[row.fate].in_language(language), reason])
+        result = RESULT_NAMES[row.result].in_language(language)
+        write([row.line, defuse(row.address), result, reason])
     return stream.getvalue()
 
 
@@ -92,9 +93,9 @@ def given_tags(connection: Connection) -> str:
     return "json_each(s.tags)"
 
 
-def note_fates(
+def note_results(
     connection: Connection, newsletter_id: int, *, with_tags: bool, with_rows: bool
-) -> tuple[list[RowFate], int]:
+) -> tuple[list[CheckedRow], int]:
     """Return what becomes of the rows, and of how many it is that they get tags alone.
 
     Args:
@@ -105,10 +106,10 @@ def note_fates(
     """
     gives = _GIVES.format(tags=given_tags(connection))
     values = {"newsletter": newsletter_id}
-    rows: list[RowFate] = []
+    rows: list[CheckedRow] = []
     if with_rows:
-        found = connection.execute(text(_FATES.format(gives=gives)), values)
-        rows = [RowFate(row.line, row.address, Fate(row.fate)) for row in found]
+        found = connection.execute(text(_RESULTS.format(gives=gives)), values)
+        rows = [CheckedRow(row.line, row.address, RowResult(row.result)) for row in found]
     if not with_tags:
         return rows, 0
     return rows, connection.scalar(text(_TAGGED.format(gives=gives)), values) or 0
