@@ -1,5 +1,8 @@
 /** The mail as readers will see it: one question at a time; what was typed meanwhile is asked next. */
-import { after, all, byId, post } from "./page.js";
+import { after, all, byId, post, say } from "./page.js";
+
+/** How long until a server that did not answer is asked again, in milliseconds. */
+const AGAIN = 2000;
 
 const selected = () => /** @type {HTMLSelectElement} */ (byId("as"));
 const frame = /** @type {HTMLIFrameElement} */ (byId("mail"));
@@ -24,6 +27,12 @@ export function openPreview(source) {
     inner.documentElement.innerHTML = shown.html;
     if (inner.scrollingElement) inner.scrollingElement.scrollTop = top;
   };
+  /* What is shown is not what was asked for: said above it, until it is. */
+  const tell = (name) => {
+    const state = byId("preview-state");
+    state.hidden = !name;
+    state.textContent = name ? say(name) : "";
+  };
   const preview = async () => {
     if (!look) return;
     waiting = new URLSearchParams({ ...source.fields(), as: selected().value, dark: String(look === "dark") });
@@ -33,16 +42,24 @@ export function openPreview(source) {
       while (waiting) {
         const fields = waiting;
         waiting = null;
-        const answer = await post("/preview", fields);
-        if (!answer.ok && answer.status !== 422) continue;
-        const told = await answer.json();
-        source.tell(answer.status === 422 ? told : null);
-        if (answer.status === 422) continue;
+        const answer = await post("/preview", fields).catch(() => null);
+        const isFault = Boolean(answer) && answer.status === 422;
+        const told = answer && (answer.ok || isFault) ? await answer.json().catch(() => null) : null;
+        if (!told) {
+          const isSignedOut = answer && (answer.redirected || answer.status === 403);
+          tell(isSignedOut ? "signedOut" : "previewOffline");
+          if (!isSignedOut) previewAgain();
+          continue;
+        }
+        source.tell(isFault ? told : null);
+        tell(told.html === undefined ? "previewFault" : "");
+        if (isFault) continue;
         shown = told;
         draw();
       }
-    } catch { /* Saving tells when the server does not answer. */ } finally { asking = false; }
+    } finally { asking = false; }
   };
+  const previewAgain = after(AGAIN, preview);
   const previewSoon = after(60, preview);
   /* As whose mail it is shown: the page's address and its forms say it, too. */
   const choose = (key, name) => {
@@ -74,11 +91,12 @@ export function openPreview(source) {
   /* Checking comes once the typing rests. */
   const check = async () => {
     const answer = await post("/findings", new URLSearchParams({ ...source.fields(), as: selected().value })).catch(() => null);
-    if (!answer || !answer.ok) return;
+    if (!answer || !answer.ok) { if (!answer || answer.status >= 500) checkAgain(); return; }
     byId("findings").innerHTML = await answer.text();
     source.checked();
   };
   const checkSoon = after(400, check);
+  const checkAgain = after(AGAIN, check);
   return {
     /** Show the mail so; empty shows none. */
     show(name) { look = name; draw(); preview(); },

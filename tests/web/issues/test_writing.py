@@ -24,6 +24,21 @@ def test_the_preview_follows_what_is_typed(desk: Desk, page: Page) -> None:
     assert colour.endswith("px")
 
 
+def test_a_preview_that_is_not_up_to_date_says_so_until_it_is(desk: Desk, page: Page) -> None:
+    desk.start(page, PLAIN)
+    page.get_by_role("tab", name="Telephone").click()
+    mail, state = page.frame_locator("#mail"), page.locator("#preview-state")
+    expect(mail.get_by_text("年末は二十八日までです。")).to_be_visible()
+    page.get_by_role("tab", name="Markdown").click()
+    page.route("**/preview", lambda asked: asked.fulfill(status=503, body="busy"))
+    desk.write(page, PLAIN.replace("二十八日", "二十九日"))
+    page.get_by_role("tab", name="Telephone").click()
+    expect(state).to_have_text("The server is not responding; this preview is not up to date.")
+    page.unroute("**/preview")
+    expect(mail.get_by_text("年末は二十九日までです。")).to_be_visible()
+    expect(state).to_be_hidden()
+
+
 def test_what_is_typed_is_saved_by_itself(desk: Desk, page: Page) -> None:
     desk.start(page, PLAIN)
     desk.write(page, PLAIN.replace("十二月号", "師走号"))
