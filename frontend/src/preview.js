@@ -9,7 +9,7 @@ const frame = /** @type {HTMLIFrameElement} */ (byId("mail"));
 
 /** @param {{fields: () => Record<string, string>, tell: (told: any) => void, checked: () => void, preview: () => void}} source */
 export function openPreview(source) {
-  let look = "", shown = null, waiting = null, asking = false;
+  let look = "", shown = null, waiting = null, asking = false, checks = 0;
   const isReady = () => frame.contentDocument && frame.contentDocument.URL !== "about:blank" && frame.contentDocument.readyState === "complete";
 
   const draw = () => {
@@ -63,6 +63,7 @@ export function openPreview(source) {
   const previewSoon = after(60, preview);
   /* As whose mail it is shown: the page's address and its forms say it, too. */
   const choose = (key, name) => {
+    checks += 1;
     const select = selected();
     if (![...select.options].some((option) => option.value === key)) select.append(new Option(name, key));
     select.value = key;
@@ -88,11 +89,15 @@ export function openPreview(source) {
     }
     if (!look) source.preview();
   });
-  /* Checking comes once the typing rests. */
+  /* Checking comes once the typing rests. An answer brings the choice of reader with it: one that was asked for before
+     another reader was chosen would take the choice back. */
   const check = async () => {
+    const mine = checks += 1;
     const answer = await post("/findings", new URLSearchParams({ ...source.fields(), as: selected().value })).catch(() => null);
-    if (!answer || !answer.ok) { if (!answer || answer.status >= 500) checkAgain(); return; }
-    byId("findings").innerHTML = await answer.text();
+    const told = answer && answer.ok ? await answer.text().catch(() => null) : null;
+    if (mine !== checks) return;
+    if (told === null) { if (!answer || answer.ok || answer.status >= 500) checkAgain(); return; }
+    byId("findings").innerHTML = told;
     source.checked();
   };
   const checkSoon = after(400, check);

@@ -50,10 +50,12 @@ class Desk:
     engine: Engine
     url: str
 
-    def sign_in(self, page: Page, address: str = "editor@example.jp") -> None:
-        """Let an editor be signed in; how that is done is tests/web/accounts' to say."""
+    def sign_in(
+        self, page: Page, address: str = "editor@example.jp", role: Role = Role.EDITOR
+    ) -> None:
+        """Let somebody be signed in; how that is done is tests/web/accounts' to say."""
         with transaction(self.engine) as session:
-            grants = [Grant(role=Role.EDITOR)]
+            grants = [Grant(role=role)]
             token = invite(session, COMMAND_LINE, address=address, grants=grants)
         with transaction(self.engine) as session:
             account = accept(

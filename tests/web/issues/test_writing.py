@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import select
 
 from newsletter.database.engine import reading
 from newsletter.database.tables import AuditEventRow, IssueRow
+from newsletter.database.vocabulary import Role
 from tests.support.accessible import violations
 from tests.support.stage import set_subscribers
 from tests.web.issues.desk import PLAIN, Desk
@@ -37,6 +38,29 @@ def test_a_preview_that_is_not_up_to_date_says_so_until_it_is(desk: Desk, page: 
     page.unroute("**/preview")
     expect(mail.get_by_text("年末は二十九日までです。")).to_be_visible()
     expect(state).to_be_hidden()
+
+
+def test_a_check_asked_for_before_another_reader_was_chosen_leaves_the_choice(
+    desk: Desk, page: Page
+) -> None:
+    set_subscribers(desk.engine, "digest", {"hanako@example.jp": "山田花子"})
+    desk.sign_in(page, "ruler@example.jp", Role.ADMINISTRATOR)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    desk.start(page, PLAIN)
+    page.get_by_role("tab", name="Telephone").click()
+    page.route("**/findings", hold)
+    with page.expect_request("**/findings"):
+        page.get_by_label("Shown as").select_option("unknown")
+    page.get_by_label("Find a subscriber").fill("hanako")
+    page.locator("#found-readers").get_by_role("link").click()
+    with page.expect_event("requestfinished", lambda ended: ended == held[0].request):
+        held[0].continue_()
+    page.evaluate("new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)))")
+    expect(page.get_by_label("Shown as").locator("option:checked")).to_contain_text("hanako")
 
 
 def test_what_is_typed_is_saved_by_itself(desk: Desk, page: Page) -> None:
