@@ -44,7 +44,7 @@ soak: setup ## Run every test long, on both databases: 20,000 recipients, 50 dea
 bench: setup ## Measure beside references; writes build/bench.json (ARGS="--scale 0.1")
 	@$(BIN)/python -m bench $(ARGS)
 
-check: setup ## Lint, types, layers; the editor's types, too, where its packages are installed (make bundle)
+check: setup ## Lint, types, layers; the scripts, too, where their packages are installed (make bundle)
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target types lint
 
 types: setup
@@ -71,7 +71,7 @@ lock: setup ## Write the lock files anew from pyproject.toml
 words: setup ## Bring the catalogues in newsletter/i18n up to date with source and templates
 	@$(BIN)/python -m newsletter.cli.catalogues
 
-bundle: ## Check the types of the editor in frontend/ and build it (needs Node.js; running the product does not)
+bundle: ## Check the scripts and build the editor of frontend/ (needs Node.js; running the product does not)
 	@cd frontend && npm ci --silent --no-audit --no-fund && npm run --silent check && node build.mjs
 
 bundle-check: ## Build the editor anew, and compare it with what is kept

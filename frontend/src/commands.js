@@ -2,7 +2,7 @@
 import { chainCommands, createParagraphNear, deleteSelection, exitCode, joinBackward, joinForward, liftEmptyBlock, newlineInCode, selectNodeBackward, selectNodeForward, setBlockType, splitBlock, toggleMark, wrapIn, lift } from "prosemirror-commands";
 import { redo, undo } from "prosemirror-history";
 import { liftListItem, sinkListItem, splitListItem, wrapInList } from "prosemirror-schema-list";
-import { NodeSelection, Selection, TextSelection } from "prosemirror-state";
+import { Selection, TextSelection } from "prosemirror-state";
 import { addRowAfter, goToNextCell, isInTable, nextCell } from "prosemirror-tables";
 import { FLOW_START, endOf, flowEnd, flowIndex, levelOf, move, nextNumber, positionOf } from "./outline.js";
 import { schema } from "./schema.js";
@@ -100,12 +100,12 @@ const intoNext = (state, dispatch) => {
   return true;
 };
 
-export const insertBreak = (state, dispatch, _view) => {
+export const insertBreak = (state, dispatch) => {
   if (!state.selection.$from.parent.inlineContent || !state.selection.$from.parent.type.contentMatch.matchType(nodes.break)) return false;
   if (dispatch) dispatch(state.tr.replaceSelectionWith(nodes.break.create()).scrollIntoView());
   return true;
 };
-const breakInCell = (state, dispatch, view) => within(state.selection.$from, "table_cell", "table_header") > 0 && insertBreak(state, dispatch, view);
+const breakInCell = (state, dispatch) => within(state.selection.$from, "table_cell", "table_header") > 0 && insertBreak(state, dispatch);
 
 /** A heading split amid its words leaves the rest as text, but for a part that goes on as one. */
 const enter = chainCommands(

@@ -32,7 +32,8 @@ export function findingsByLine(list) {
 
 /** Where a block of this name begins; null for what is not in the text. */
 export function placeOf(doc, name, about = "") {
-  let start = null, end = flowEnd(doc);
+  const end = flowEnd(doc);
+  let start = null;
   if (name === "title") return { pos: positionOf(doc, at("title")) };
   if (name === "masthead") return { pos: 0 };
   if (["date", "number", "issue_date"].includes(name)) return { pos: positionOf(doc, at("dateline")) };

@@ -5,7 +5,7 @@ import { openEditor, takeIssue, toDocument, toIssue } from "./editor.js";
 import { findingsByLine, goTo, readFindings, setFindings } from "./findings.js";
 import { addHandle } from "./handle.js";
 import { openMarkdown } from "./markdown.js";
-import { after, all, byId, desk, form, given, inJapanese, post, say } from "./page.js";
+import { after, all, byId, given, inJapanese, post, say } from "./page.js";
 import { openPreview } from "./preview.js";
 import { keepSaved } from "./saving.js";
 import { schema } from "./schema.js";
@@ -28,7 +28,7 @@ function tell(told) {
 }
 
 /* Which view holds the value: the other one is told when it is opened. */
-let holder = "mail", shown = "", template = given ? given.template : "", markdownVersion = 0, view = null, composed = false;
+let holder = "mail", shown = "", template = given ? given.template : "", markdownVersion = 0, view = null;
 const paper = byId("paper"), box = byId("markdown-box"), mailBox = byId("mail-box");
 
 const source = {

@@ -4,7 +4,7 @@
 // then the stricter limits hold.
 "use strict";
 {
-  const script = document.currentScript;
+  const script = /** @type {HTMLScriptElement} */ (document.currentScript);
   const base = new URL(".", script.src);
   const patience = 15_000;
 
@@ -42,17 +42,20 @@
     }
   };
 
+  /** @returns {HTMLInputElement} */
+  const field = (form, name) => form.elements.namedItem(name);
+
   // Solve the work of a form; `send` is called once, with or without it.
   const guard = (form, send) => {
-    const field = form.elements.altcha;
-    const status = form.querySelector("[data-working]");
+    const solution = field(form, "altcha");
+    const status = /** @type {HTMLElement} */ (form.querySelector("[data-working]"));
     let solving = null;
     let sent = false;
-    const begin = () => (solving ??= solve(form.dataset.challenge).then((text) => (field.value = text)).catch(() => {}));
+    const begin = () => (solving ??= solve(form.dataset.challenge).then((text) => (solution.value = text)).catch(() => {}));
     const reset = () => {
       solving = null;
       sent = false;
-      field.value = "";
+      solution.value = "";
       status.textContent = "";
     };
     form.addEventListener("focusin", begin);
@@ -78,22 +81,23 @@
     if (!answer.ok) throw new Error(`The form ${name} answers ${answer.status}.`);
     place.innerHTML = (await answer.json()).markup;
     const form = place.querySelector("form");
-    form.elements.time_zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
+    field(form, "time_zone").value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
     guard(form, async (reset) => {
-      const status = form.querySelector("[data-working]");
+      const status = /** @type {HTMLElement} */ (form.querySelector("[data-working]"));
       try {
         const reply = await fetch(form.action, {
           method: "POST",
           headers: { Accept: "application/json" },
-          body: new URLSearchParams(new FormData(form)),
+          body: new URLSearchParams(/** @type {any} */ (new FormData(form))),
           credentials: "omit",
         });
         const answer = await reply.json();
         if (reply.ok && answer.next) return location.assign(answer.next);
         if (!reply.ok) {
           reset();
-          const wrong = form.elements[answer.field] || form.elements[`field.${answer.field}`];
-          (wrong?.length && !wrong.options ? wrong[0] : wrong)?.focus?.();
+          const wrong = form.elements.namedItem(answer.field) || form.elements.namedItem(`field.${answer.field}`);
+          const first = wrong instanceof RadioNodeList ? wrong[0] : wrong;
+          if (first instanceof HTMLElement) first.focus();
         }
         status.textContent = answer.message;
         if (reply.ok) form.replaceChildren(status);
@@ -104,6 +108,7 @@
     });
   };
 
+  const forms = /** @type {NodeListOf<HTMLFormElement>} */ (document.querySelectorAll("form[data-challenge]"));
   if (script.dataset.form) embed(script.dataset.form);
-  else for (const form of document.querySelectorAll("form[data-challenge]")) guard(form, () => form.submit());
+  else for (const form of forms) guard(form, () => form.submit());
 }

@@ -1,7 +1,10 @@
 /* The page of a look: shows the mail as it is changed, takes designs, undoes; without it forms do. */
-const form = document.getElementById("look"), frame = document.getElementById("preview");
+const form = /** @type {HTMLFormElement} */ (document.getElementById("look"));
+const frame = /** @type {HTMLIFrameElement} */ (document.getElementById("preview"));
+const field = (name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name));
+const button = (name) => /** @type {HTMLButtonElement} */ (document.getElementById(name));
 const state = document.getElementById("look-state");
-const undo = document.getElementById("undo"), redo = document.getElementById("redo");
+const undo = button("undo"), redo = button("redo");
 const FILES = ["logo_file", "header_file"], KEPT_TEXTS = /^(began|tagline|footer|social|logo_.*|header_.*)$/;
 let view = "desktop", waiting = false, asking = false;
 
@@ -9,7 +12,7 @@ let view = "desktop", waiting = false, asking = false;
 const values = () => {
   const fields = new URLSearchParams();
   for (const [name, value] of new FormData(form)) {
-    if (!FILES.includes(name) && name !== "csrf") fields.append(name, value);
+    if (!FILES.includes(name) && name !== "csrf") fields.append(name, String(value));
   }
   return fields;
 };
@@ -25,8 +28,8 @@ const draw = (html) => {
   inner.documentElement.innerHTML = html;
   if (inner.scrollingElement) inner.scrollingElement.scrollTop = top;
 };
-const note = (field, words, nearest, refused) => {
-  const place = document.getElementById(`${field}-note`) || document.getElementById(`${field}-fault`);
+const note = (name, words, nearest, refused) => {
+  const place = document.getElementById(`${name}-note`) || document.getElementById(`${name}-fault`);
   if (!place) return;
   const line = document.createElement("span");
   line.className = refused ? "error" : "quiet";
@@ -37,7 +40,7 @@ const note = (field, words, nearest, refused) => {
     take.type = "button";
     take.className = "second small";
     take.textContent = `${form.dataset.take} ${nearest}`;
-    take.addEventListener("click", () => { form.elements[field].value = nearest; changed(); });
+    take.addEventListener("click", () => { field(name).value = nearest; changed(); });
     place.append(document.createElement("br"), take);
   }
 };
@@ -52,13 +55,13 @@ const preview = async () => {
     try {
       const answer = await fetch(`${form.dataset.here}/preview`, {
         method: "POST", body: fields,
-        headers: { "X-CSRF-Token": form.elements.csrf.value, Accept: "application/json" },
+        headers: { "X-CSRF-Token": field("csrf").value, Accept: "application/json" },
       });
-      if (!answer.ok) throw new Error(answer.status);
+      if (!answer.ok) throw new Error(String(answer.status));
       const told = await answer.json();
       document.querySelectorAll(".note").forEach((each) => each.replaceChildren());
       for (const each of told.unreadable) note(each.field, each.words, each.nearest, each.refused);
-      for (const [field, words] of Object.entries(told.faults)) note(field, words, "", true);
+      for (const [name, words] of Object.entries(told.faults)) note(name, words, "", true);
       if (told.html) draw(told.html);
       mark();
     } catch { state.textContent = form.dataset.offline; }
@@ -75,10 +78,11 @@ const mark = () => {
   undo.disabled = at === 0;
   redo.disabled = at === past.length - 1;
   document.querySelectorAll(".colour").forEach((each) => {
-    each.querySelector("output").value = each.querySelector('input[type="color"]').value;
+    const colour = /** @type {HTMLInputElement} */ (each.querySelector('input[type="color"]'));
+    each.querySelector("output").value = colour.value;
   });
   document.querySelectorAll(".design").forEach((each) => {
-    const button = each.querySelector("button"), is = button.value === `design:${form.elements.design.value}`;
+    const button = each.querySelector("button"), is = button.value === `design:${field("design").value}`;
     each.classList.toggle("chosen", is);
     button.setAttribute("aria-pressed", String(is));
   });
@@ -92,12 +96,13 @@ const keep = () => {
 };
 const changed = () => { keep(); mark(); previewSoon(); };
 const fill = (given) => {
-  for (const field of form.elements) {
+  for (const each of form.elements) {
+    const field = /** @type {HTMLInputElement} */ (each);
     if (!field.name || field.type === "file" || field.name === "csrf" || field.name === "verb") continue;
     if (field.type === "checkbox") field.checked = given.get(field.name) === "1";
     else if (given.has(field.name)) {
       const value = given.get(field.name);
-      if (field.tagName === "SELECT" && ![...field.options].some((each) => each.value === value)) field.add(new Option(`${value} px`, value));
+      if (each instanceof HTMLSelectElement && ![...each.options].some((option) => option.value === value)) each.add(new Option(`${value} px`, value));
       field.value = value;
     }
   }
@@ -106,8 +111,9 @@ const goTo = (place) => { at = place; fill(new URLSearchParams(past[at])); mark(
 
 let typing;
 form.addEventListener("input", (event) => {
-  if (event.target.type === "file") return;
-  const own = event.target.type === "color" && form.elements[`${event.target.name}_own`];
+  const target = /** @type {HTMLInputElement} */ (event.target);
+  if (target.type === "file") return;
+  const own = target.type === "color" && field(`${target.name}_own`);
   if (own) own.checked = true;
   mark();
   previewSoon();
@@ -115,8 +121,10 @@ form.addEventListener("input", (event) => {
   typing = setTimeout(() => { keep(); mark(); }, 400);
 });
 form.addEventListener("click", (event) => {
-  const button = event.target.closest('button[value^="design:"]');
+  const target = /** @type {HTMLElement} */ (event.target);
+  const button = /** @type {HTMLButtonElement | null} */ (target.closest('button[value^="design:"]'));
   if (!button) return;
+  /** @type {HTMLElement | null} */
   const source = document.querySelector(`button[data-values][value="${CSS.escape(button.value)}"]`);
   if (!source) return;
   event.preventDefault();
@@ -140,10 +148,11 @@ const fit = () => {
   frame.style.setProperty("--scale", scale.toFixed(3));
 };
 new ResizeObserver(fit).observe(frame.parentElement);
-const views = document.querySelector(".views");
+const views = /** @type {HTMLElement} */ (document.querySelector(".views"));
 views.hidden = false;
 views.addEventListener("click", (event) => {
-  const button = event.target.closest("button[data-view]");
+  const target = /** @type {HTMLElement} */ (event.target);
+  const button = /** @type {HTMLButtonElement | null} */ (target.closest("button[data-view]"));
   if (!button) return;
   view = button.dataset.view;
   views.querySelectorAll("button").forEach((each) => each.setAttribute("aria-pressed", String(each === button)));

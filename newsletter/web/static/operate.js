@@ -1,7 +1,7 @@
 // Keeps the page of operations fresh by server-sent events: what did not change is left alone, so
 // that neither the focus nor a screen reader is disturbed.
 "use strict";
-const live = document.querySelector("[data-live]");
+const live = /** @type {HTMLElement | null} */ (document.querySelector("[data-live]"));
 if (live) {
   const events = new EventSource(live.dataset.live);
   const replace = (fresh) => {

@@ -1,6 +1,6 @@
 // Keeps a mailing's progress fresh by server-sent events; the page reloads once it rests.
 "use strict";
-const live = document.querySelector("[data-events]");
+const live = /** @type {HTMLElement | null} */ (document.querySelector("[data-events]"));
 if (live) {
   const events = new EventSource(live.dataset.events);
   events.addEventListener("message", (event) => { live.innerHTML = event.data; });

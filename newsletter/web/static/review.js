@@ -1,7 +1,7 @@
 /* The approver's page: a block clicked in the mail is the one to comment on, and what a comment is about
    is shown in the mail. Blocks have no anchors there and are known by the words they begin with. The mail's frame has no scripts; this page, of the same origin, listens in it. */
-const frame = document.querySelector("iframe.sent-mail");
-const choice = document.getElementById("comment-anchor");
+const frame = /** @type {HTMLIFrameElement} */ (document.querySelector("iframe.sent-mail"));
+const choice = /** @type {HTMLSelectElement | null} */ (document.getElementById("comment-anchor"));
 const words = document.getElementById("comment-words");
 const mail = () => frame.contentDocument;
 const options = () => (choice ? [...choice.options].filter((option) => option.value) : []);
@@ -11,7 +11,7 @@ const close = (text) => text.replace(/\s+/g, "");
 const wordsOf = (element) => close([element.textContent, element.alt || "", ...[...element.querySelectorAll("img")].map((each) => each.alt)].join(""));
 const blocksOf = (part) => options().filter((option) => option.dataset.part === part).map((option) => ({ anchor: option.value, words: close(option.dataset.words) }));
 const mark = (element) => {
-  for (const each of mail().querySelectorAll("[data-chosen]")) { each.style.outline = ""; delete each.dataset.chosen; }
+  for (const each of /** @type {NodeListOf<HTMLElement>} */ (mail().querySelectorAll("[data-chosen]"))) { each.style.outline = ""; delete each.dataset.chosen; }
   if (!element) return;
   element.dataset.chosen = "";
   element.style.outline = "3px solid #d08700";
@@ -54,8 +54,9 @@ const blockAt = (target, part) => {
 const listen = () => {
   if (!choice || !isThere()) return;
   mail().addEventListener("click", (event) => {
-    if (event.target.closest("a")) event.preventDefault();
-    choice.value = blockAt(event.target, partAt(event.target));
+    const target = /** @type {HTMLElement} */ (event.target);
+    if (target.closest("a")) event.preventDefault();
+    choice.value = blockAt(target, partAt(target));
     mark(placed(choice.value));
     words.focus({ preventScroll: true });
     document.getElementById("comment-form").scrollIntoView({ block: "nearest" });
@@ -74,7 +75,8 @@ if (isThere()) listen();
 frame.addEventListener("load", listen);
 if (choice) choice.addEventListener("change", () => withMail(() => show(choice.value)));
 document.addEventListener("click", (event) => {
-  const link = event.target.closest("a[data-mail]");
+  const target = /** @type {HTMLElement} */ (event.target);
+  const link = /** @type {HTMLElement | null} */ (target.closest("a[data-mail]"));
   if (!link) return;
   if (isThere() && !placed(link.dataset.mail)) return;
   event.preventDefault();

@@ -1,6 +1,6 @@
 // Redraws the conditions when what they ask changes, and counts as they are filled in.
 "use strict";
-const saved = document.querySelector("[data-saved-segment]");
+const saved = /** @type {HTMLElement | null} */ (document.querySelector("[data-saved-segment]"));
 if (saved) {
   // The page of an issue from which it was built waits for it, and chooses it.
   const channel = new BroadcastChannel("segments");
@@ -8,25 +8,25 @@ if (saved) {
   channel.close();
   if (window.name === "segment-builder" && window.opener) window.close();
 }
-if (document.getElementById("segment")) {
-  const form = document.getElementById("segment");
+const form = /** @type {HTMLFormElement | null} */ (document.getElementById("segment"));
+if (form) {
   const stale = new Set();
   let timer = 0;
   let asked = 0;
   document.documentElement.classList.add("scripted");
 
   const replace = (page) => {
-    const { name, selectionStart } = document.activeElement;
+    const { name, selectionStart } = /** @type {HTMLInputElement} */ (document.activeElement);
     for (const part of stale) {
       const fresh = page.getElementById(part);
       if (fresh) document.getElementById(part).replaceWith(fresh);
     }
     stale.clear();
-    const focused = name && form.elements[name];
-    if (!focused || focused === document.activeElement || !focused.focus) return;
+    const focused = name && form.elements.namedItem(name);
+    if (!(focused instanceof HTMLElement) || focused === document.activeElement) return;
     focused.focus();
     if (focused.matches("input:not([type=date]), textarea")) {
-      focused.setSelectionRange(selectionStart, selectionStart);
+      /** @type {HTMLInputElement} */ (focused).setSelectionRange(selectionStart, selectionStart);
     }
   };
 
@@ -36,7 +36,10 @@ if (document.getElementById("segment")) {
     const number = (asked += 1);
     const data = new FormData(form);
     data.set("do", stale.has("builder") ? "subject" : "show");
-    const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(data) });
+    const body = new URLSearchParams(/** @type {any} */ (data));
+    const answer = await fetch(form.action, { method: "POST", body }).catch(() => null);
+    if (number !== asked) return;
+    if (!answer || answer.status >= 500) { timer = setTimeout(ask, 2_000); return; }
     if (!(answer.ok || answer.status === 422)) return;
     const text = await answer.text();
     // What was typed meanwhile is asked anew; an answer from before it would undo it.
@@ -45,9 +48,12 @@ if (document.getElementById("segment")) {
   };
 
   form.addEventListener("input", (event) => {
-    if (event.target.matches("#text, [name='name']")) return;
+    const target = /** @type {HTMLElement} */ (event.target);
+    if (target.matches("#text, [name='name']")) return;
     asked += 1;
-    if (event.target.matches("[data-redraws]")) {
+    // Until it is counted anew, the number is of what was asked before.
+    document.getElementById("found-now").setAttribute("aria-busy", "true");
+    if (target.matches("[data-redraws]")) {
       ask("builder", "found-now");
     } else {
       clearTimeout(timer);

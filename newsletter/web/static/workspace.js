@@ -1,22 +1,24 @@
 /* The panel beside the text: one part at a time, opened by its tab or by what is next. */
 const panel = document.getElementById("panel");
-const parts = [...panel.querySelectorAll(":scope > section")];
+const parts = /** @type {HTMLElement[]} */ ([...panel.querySelectorAll(":scope > section")]);
 const named = (name) => parts.find((part) => part.id === `panel-${name}`);
 const open = (name) => {
   const chosen = named(name) || parts[0];
   for (const part of parts) part.hidden = part !== chosen;
-  for (const tab of panel.querySelectorAll(".panel-tabs [data-panel]"))
+  for (const tab of /** @type {NodeListOf<HTMLElement>} */ (panel.querySelectorAll(".panel-tabs [data-panel]")))
     if (`panel-${tab.dataset.panel}` === chosen.id) tab.setAttribute("aria-current", "true");
     else tab.removeAttribute("aria-current");
   return chosen;
 };
 document.addEventListener("click", (event) => {
-  const link = event.target.closest("a[data-panel]");
+  const target = /** @type {HTMLElement} */ (event.target);
+  const link = /** @type {HTMLElement | null} */ (target.closest("a[data-panel]"));
   if (!link || !named(link.dataset.panel)) return;
   event.preventDefault();
   const chosen = open(link.dataset.panel);
   if (link.closest(".panel-tabs")) return;
   chosen.scrollIntoView({ block: "nearest" });
+  /** @type {HTMLElement | null} */
   const first = chosen.querySelector("select, input:not([type=hidden]), button, a");
   if (first) first.focus({ preventScroll: true });
 });
@@ -33,18 +35,22 @@ const redraw = (fresh) => {
   fresh.removeAttribute("autofocus");
   for (const each of fresh.querySelectorAll("[autofocus]")) each.removeAttribute("autofocus");
   if (now.innerHTML.trim() === fresh.innerHTML.trim()) return;
-  const chosen = new Set([...now.querySelectorAll("input:checked")].map((each) => `${each.name} ${each.value}`));
+  /** @type {NodeListOf<HTMLInputElement>} */
+  const checked = now.querySelectorAll("input:checked");
+  const chosen = new Set([...checked].map((each) => `${each.name} ${each.value}`));
   for (const each of fresh.querySelectorAll("input")) each.checked = chosen.has(`${each.name} ${each.value}`);
   for (const each of fresh.querySelectorAll("select")) {
+    /** @type {HTMLSelectElement | null} */
     const before = now.querySelector(`select[name="${each.name}"]`);
     if (before && [...each.options].some((option) => option.value === before.value)) each.value = before.value;
   }
   const held = now.contains(document.activeElement);
   now.replaceChildren(...fresh.childNodes);
-  if (held && !now.contains(document.activeElement)) (now.querySelector("a, button:not([disabled])") || document.body).focus();
+  if (!held || now.contains(document.activeElement)) return;
+  /** @type {HTMLElement} */ (now.querySelector("a, button:not([disabled])") || document.body).focus();
 };
 new MutationObserver(() => {
-  const answer = document.getElementById("checked");
+  const answer = /** @type {HTMLTemplateElement | null} */ (document.getElementById("checked"));
   if (!answer) return;
   answer.remove();
   const parts = [...answer.content.children];

@@ -140,6 +140,23 @@ def test_a_segment_is_deleted(stage: Stage, sign_in: SignIn) -> None:
     assert operator.get(f"{SEGMENTS}/press").status_code == 404
 
 
+def test_a_count_that_cannot_be_had_is_shown_as_out_of_date_until_it_can(
+    desk: Desk, page: Page
+) -> None:
+    set_subscribers(desk.engine, "digest", {"a@example.jp": "花", "b@example.com": "月"})
+    page.goto(f"{desk.url}{SEGMENTS}/new")
+    page.get_by_label("What is asked about").select_option("domain")
+    page.get_by_label("Value").fill("example.jp")
+    expect(page.locator(".segment-count")).to_have_text("1 subscriber")
+    page.route("**/segments/**", lambda asked: asked.abort())
+    with page.expect_event("requestfailed"):
+        page.get_by_label("Value").fill("nowhere.jp")
+    expect(page.locator("#found-now")).to_have_attribute("aria-busy", "true")
+    page.unroute("**/segments/**")
+    expect(page.locator(".segment-count")).to_have_text("0 subscribers")
+    expect(page.locator("#found-now")).not_to_have_attribute("aria-busy", "true")
+
+
 def test_conditions_are_chosen_and_counted_as_they_are_filled_in(desk: Desk, page: Page) -> None:
     set_subscribers(desk.engine, "digest", {"a@example.jp": "花", "b@example.com": "月"})
     page.goto(f"{desk.url}{SEGMENTS}/new")
