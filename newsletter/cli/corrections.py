@@ -130,15 +130,19 @@ def _send_mail(opened: Opened, issue: StoredIssue, number: int) -> tuple[int, in
 
 
 def _show(review: CorrectionReview) -> None:
-    """Print the lines that change, and what preflight warns of."""
+    """Print what changes, and what preflight warns of."""
     from newsletter.cli.console import console
-    from newsletter.issues.difference import Changed
+    from newsletter.issues.difference import compare_issues
 
-    signs = {Changed.ADDED: ("+", "green"), Changed.REMOVED: ("-", "red")}
-    for line in review.lines:
-        if line.changed in signs:
-            sign, colour = signs[line.changed]
-            console.print(styled(f"{sign} {line.text}", colour), soft_wrap=True)
+    language = terminal_language()
+    signs = {"added": ("+", "green"), "removed": ("-", "red"), "moved": ("~", "blue")}
+    for group in compare_issues(review.before, review.after, language):
+        for each in group.differences if not group.same else ():
+            whole = signs.get(each.fate.value)
+            console.print(each.kind.in_language(language))
+            for piece in (piece for line in each.lines for piece in line.pieces):
+                sign, colour = signs.get(piece.changed.value) or whole or (" ", "default")
+                console.print(styled(f"{sign} {piece.text}", colour), soft_wrap=True)
     for warning in review.warnings:
         console.print(
             styled(warning.message.in_language(terminal_language()), "yellow"), soft_wrap=True

@@ -1,119 +1,45 @@
-"""What changed between two versions of an issue, by lines of their Markdown or words of a block."""
+"""What changed between two versions of an issue, block by block as readers see it, word by word."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
+from itertools import groupby
 
-from newsletter.issues.markdown.writer import to_markdown
-from newsletter.issues.model import Issue
+from newsletter.i18n.language import Language
+from newsletter.i18n.messages import Message
+from newsletter.issues.block_lines import FIELD_NAMES, Line, field_text, kind_of, lines_of
+from newsletter.issues.merging import FIELDS, Unit, align, units_of
+from newsletter.issues.model import Issue, Picture
+from newsletter.issues.outline import Part
 
-#: Pairs of lines up to which they are compared one by one.
-_MOST_PAIRS = 4_000_000
-
-#: A word, or one character of what is not written in words apart.
-_WORD = re.compile(r"[A-Za-z0-9\u00c0-\u024f'’]+|.", re.DOTALL)
-#: Lines that are shown above and below what changed.
-_AROUND = 3
-#: Words of either text up to which they are compared one by one.
-_MOST_WORDS = 2_000
+#: A word; of what is not written in words apart, a run of one script.
+_WORD = re.compile(
+    r"[A-Za-z0-9\u00c0-\u024f'’]+|[々〆\u3400-\u9fff]+|[\u3041-\u309f]+|[\u30a1-\u30ff]+|.",
+    re.DOTALL,
+)
+#: Pairs of equal words of two texts up to which they are compared word by word: what the search
+#: for the longest common run goes through.
+_MOST_PAIRS = 50_000
+#: Likewise, of all texts of an issue together.
+_MOST_PAIRS_IN_ALL = 100_000
+#: The least part of the longer of two texts that must be the same for showing them as one.
+_LEAST_ALIKE = 0.3
 
 #: A run of a text, and whether the other text has something else there.
 Run = tuple[str, bool]
 
 
 class Changed(StrEnum):
-    """What became of a line."""
+    """What became of a run of words."""
 
     SAME = "same"
     ADDED = "added"
     REMOVED = "removed"
-    #: Lines that are the same, and far from what changed.
-    LEFT_OUT = "left-out"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DifferenceLine:
-    """A line of either version."""
-
-    changed: Changed
-    text: str
-
-
-def difference(before: Issue, after: Issue) -> tuple[DifferenceLine, ...]:
-    """Return both versions as one run of lines; what was removed stands above what was added."""
-    old, new = (to_markdown(issue).split("\n") for issue in (before, after))
-    found: list[DifferenceLine] = []
-    for tag, old_from, old_to, new_from, new_to in _changes(old, new):
-        if tag == "equal":
-            found.extend(DifferenceLine(changed=Changed.SAME, text=t) for t in old[old_from:old_to])
-            continue
-        found.extend(DifferenceLine(changed=Changed.REMOVED, text=t) for t in old[old_from:old_to])
-        found.extend(DifferenceLine(changed=Changed.ADDED, text=t) for t in new[new_from:new_to])
-    return tuple(found)
-
-
-def only_changes(lines: Sequence[DifferenceLine]) -> tuple[DifferenceLine, ...]:
-    """Return what changed with a few lines around each place; others are left out together."""
-    near = {
-        place
-        for index, line in enumerate(lines)
-        if line.changed is not Changed.SAME
-        for place in range(index - _AROUND, index + _AROUND + 1)
-    }
-    shown: list[DifferenceLine] = []
-    for index, line in enumerate(lines):
-        if index in near:
-            shown.append(line)
-        elif not shown or shown[-1].changed is not Changed.LEFT_OUT:
-            shown.append(DifferenceLine(changed=Changed.LEFT_OUT, text=""))
-    return tuple(shown)
-
-
-def compare_words(one: str, other: str) -> tuple[list[Run], list[Run]]:
-    """Return two texts in runs, of which those that differ are marked."""
-    words, other_words = _WORD.findall(one), _WORD.findall(other)
-    if max(len(words), len(other_words)) > _MOST_WORDS:
-        return [(one, True)], [(other, True)]
-    left: list[Run] = []
-    right: list[Run] = []
-    matcher = SequenceMatcher(None, words, other_words, autojunk=False)
-    for tag, start, end, other_start, other_end in matcher.get_opcodes():
-        left.append(("".join(words[start:end]), tag != "equal"))
-        right.append(("".join(other_words[other_start:other_end]), tag != "equal"))
-    return [run for run in left if run[0]], [run for run in right if run[0]]
-
-
-def _changes(old: list[str], new: list[str]) -> Iterable[tuple[str, int, int, int, int]]:
-    """Yield what became of which lines, as `SequenceMatcher.get_opcodes` does.
-
-    Empty lines, which every second one may be, match by their neighbours alone: each would be
-    compared with each. Versions too long for that differ as wholes between what they begin and end
-    with alike.
-    """
-    start = _alike(old, new)
-    end = _alike(old[start:][::-1], new[start:][::-1])
-    middle_old, middle_new = old[start : len(old) - end], new[start : len(new) - end]
-    if start:
-        yield "equal", 0, start, 0, start
-    if len(middle_old) * len(middle_new) > _MOST_PAIRS:
-        yield "replace", start, len(old) - end, start, len(new) - end
-    else:
-        matcher = SequenceMatcher(lambda line: not line.strip(), middle_old, middle_new)
-        for tag, *places in matcher.get_opcodes():
-            old_from, old_to, new_from, new_to = (start + place for place in places)
-            yield tag, old_from, old_to, new_from, new_to
-    if end:
-        yield "equal", len(old) - end, len(old), len(new) - end, len(new)
-
-
-def _alike(old: Sequence[str], new: Sequence[str]) -> int:
-    """Return how many lines two versions begin with alike."""
-    pairs = zip(old, new, strict=False)
-    return next((count for count, (a, b) in enumerate(pairs) if a != b), min(len(old), len(new)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,18 +50,245 @@ class Piece:
     text: str
 
 
+class Fate(StrEnum):
+    """What became of a field or block."""
+
+    SAME = "same"
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+    MOVED = "moved"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DifferenceLine:
+    """A line of a block; ``label`` says what it is where the words alone do not."""
+
+    label: Message | None
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """A field or block of either version, with what became of it.
+
+    Attributes:
+        kind: What it is called.
+        heading: Whether it is the heading of a chapter, section or item.
+        form_only: Whether it changed, and its words did not.
+        picture: The address of the picture that it is now, or was.
+    """
+
+    fate: Fate
+    kind: Message
+    lines: tuple[DifferenceLine, ...]
+    heading: bool = False
+    form_only: bool = False
+    picture: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DifferenceGroup:
+    """Neighbours that all changed, or all did not.
+
+    Attributes:
+        under: The heading that the first stands under, where it is not in the group.
+    """
+
+    same: bool
+    differences: tuple[Difference, ...]
+    under: str = ""
+
+
+def compare_issues(before: Issue, after: Issue, language: Language) -> tuple[DifferenceGroup, ...]:
+    """Return both versions as one run, in the order of reading; nothing where they say the same.
+
+    What was removed stands where it was. Texts that are too long, or too many, to be compared word
+    by word differ as wholes.
+
+    Args:
+        before: The older version.
+        after: The newer one.
+        language: Of the person who reads it, for dates and names of languages.
+    """
+    budget = _Budget(_MOST_PAIRS_IN_ALL)
+    found = [*_fields(before, after, language, budget), *_blocks(before, after, language, budget)]
+    if all(each.fate is Fate.SAME for each, _ in found):
+        return ()
+    groups: list[DifferenceGroup] = []
+    for same, run in groupby(found, key=lambda pair: pair[0].fate is Fate.SAME):
+        members = tuple(run)
+        under = "" if members[0][0].heading else members[0][1]
+        groups.append(
+            DifferenceGroup(same=same, differences=tuple(e for e, _ in members), under=under)
+        )
+    return tuple(groups)
+
+
+class _Budget:
+    """How many pairs of equal words may still be gone through."""
+
+    def __init__(self, pairs: int) -> None:
+        self.pairs = pairs
+
+    def grants(self, pairs: int) -> bool:
+        """Whether so many are left; they are taken then."""
+        if pairs > min(self.pairs, _MOST_PAIRS):
+            return False
+        self.pairs -= pairs
+        return True
+
+
+def _fields(
+    before: Issue, after: Issue, language: Language, budget: _Budget
+) -> Iterator[tuple[Difference, str]]:
+    for name in FIELDS:
+        old, new = (field_text(issue, name, language) for issue in (before, after))
+        if old or new:
+            lines, new_lines = ([Line(text=text)] if text else [] for text in (old, new))
+            yield _difference(FIELD_NAMES[name], lines, new_lines, budget), ""
+
+
+def _blocks(
+    before: Issue, after: Issue, language: Language, budget: _Budget
+) -> Iterator[tuple[Difference, str]]:
+    heading = ""
+    for old, new, moved in align(*units_of(before, after)):
+        shown = new if new is not None else old
+        if isinstance(shown, Part):
+            heading = shown.heading
+        yield from ((each, heading) for each in _unit(old, new, language, budget, moved=moved))
+
+
+def _unit(
+    old: Unit | None, new: Unit | None, language: Language, budget: _Budget, *, moved: bool
+) -> Iterator[Difference]:
+    if old is not None and new is not None and type(old) is not type(new):
+        yield from _unit(old, None, language, budget, moved=False)
+        yield from _unit(None, new, language, budget, moved=False)
+        return
+    shown = new if new is not None else old
+    if shown is None:
+        return
+    lines, new_lines = (lines_of(each, language) if each else [] for each in (old, new))
+    found = _difference(kind_of(shown), lines, new_lines, budget)
+    fate = _fate(old, new, moved=moved)
+    yield Difference(
+        fate=fate,
+        kind=found.kind,
+        lines=found.lines,
+        heading=isinstance(shown, Part),
+        form_only=fate is Fate.CHANGED and found.fate is Fate.SAME,
+        picture=shown.source if isinstance(shown, Picture) else "",
+    )
+
+
+def _fate(old: Unit | None, new: Unit | None, *, moved: bool) -> Fate:
+    if old is None:
+        return Fate.ADDED
+    if new is None:
+        return Fate.REMOVED
+    if moved:
+        return Fate.MOVED
+    return Fate.SAME if old == new else Fate.CHANGED
+
+
+def _difference(
+    kind: Message, old: Sequence[Line], new: Sequence[Line], budget: _Budget
+) -> Difference:
+    """Return two versions of a block's lines as one; of one that is not there, the other's."""
+    if not old or not new:
+        whole = tuple(_line(each, Changed.SAME) for each in (*old, *new))
+        fate = Fate.SAME if not old and not new else Fate.REMOVED if old else Fate.ADDED
+        return Difference(fate=fate, kind=kind, lines=whole)
+    lines = tuple(_lines(old, new, budget))
+    changed = any(p.changed is not Changed.SAME for line in lines for p in line.pieces)
+    return Difference(fate=Fate.CHANGED if changed else Fate.SAME, kind=kind, lines=lines)
+
+
+def _lines(old: Sequence[Line], new: Sequence[Line], budget: _Budget) -> Iterator[DifferenceLine]:
+    for tag, start, end, new_start, new_end in _opcodes(old, new, budget):
+        gone, come = list(old[start:end]), list(new[new_start:new_end])
+        if tag == "equal":
+            yield from (_line(each, Changed.SAME) for each in come)
+            continue
+        while gone and come and gone[0].label == come[0].label:
+            label, (was, now) = come[0].label, (gone.pop(0).text, come.pop(0).text)
+            yield DifferenceLine(label=label, pieces=_pieces(was, now, budget))
+        yield from (_line(each, Changed.REMOVED) for each in gone)
+        yield from (_line(each, Changed.ADDED) for each in come)
+
+
+def _line(line: Line, changed: Changed) -> DifferenceLine:
+    return DifferenceLine(label=line.label, pieces=(Piece(changed=changed, text=line.text),))
+
+
+def _pieces(before: str, after: str, budget: _Budget) -> tuple[Piece, ...]:
+    found = _compared(before, after, budget)
+    same = sum(len(each.text) for each in found if each.changed is Changed.SAME)
+    if same >= _LEAST_ALIKE * max(len(before), len(after)):
+        return found
+    return tuple(
+        Piece(changed=changed, text=text)
+        for changed, text in ((Changed.REMOVED, before), (Changed.ADDED, after))
+        if text
+    )
+
+
 def pieces_of_change(before: str, after: str) -> tuple[Piece, ...]:
     """Return both versions of a text as one run; what was removed stands before what was added."""
+    return _compared(before, after, _Budget(_MOST_PAIRS))
+
+
+def compare_words(one: str, other: str) -> tuple[list[Run], list[Run]]:
+    """Return two texts in runs, of which those that differ are marked."""
+    pieces = pieces_of_change(one, other)
+    return (
+        [(p.text, p.changed is Changed.REMOVED) for p in pieces if p.changed is not Changed.ADDED],
+        [(p.text, p.changed is Changed.ADDED) for p in pieces if p.changed is not Changed.REMOVED],
+    )
+
+
+def _compared(before: str, after: str, budget: _Budget) -> tuple[Piece, ...]:
     old, new = _WORD.findall(before), _WORD.findall(after)
-    if len(old) * len(new) > _MOST_PAIRS:
-        old, new = [before], [after]
     found: list[Piece] = []
-    matcher = SequenceMatcher(a=old, b=new, autojunk=False)
-    for tag, old_from, old_to, new_from, new_to in matcher.get_opcodes():
-        removed, added = "".join(old[old_from:old_to]), "".join(new[new_from:new_to])
+    for tag, start, end, new_start, new_end in _opcodes(old, new, budget):
+        removed, added = "".join(old[start:end]), "".join(new[new_start:new_end])
         if tag == "equal":
             found.append(Piece(changed=Changed.SAME, text=removed))
             continue
         pair = (Changed.REMOVED, removed), (Changed.ADDED, added)
         found += (Piece(changed=changed, text=text) for changed, text in pair if text)
     return tuple(found)
+
+
+def _opcodes(
+    old: Sequence[str] | Sequence[Line], new: Sequence[str] | Sequence[Line], budget: _Budget
+) -> Iterator[tuple[str, int, int, int, int]]:
+    """Yield what became of which members, as `SequenceMatcher.get_opcodes` does.
+
+    Where the budget is too small, all between what both begin and end with alike is replaced.
+    """
+    start = _alike(old, new)
+    end = _alike(old[start:][::-1], new[start:][::-1])
+    stop, new_stop = len(old) - end, len(new) - end
+    if start:
+        yield "equal", 0, start, 0, start
+    if start < stop or start < new_stop:
+        middle, new_middle = old[start:stop], new[start:new_stop]
+        counts, new_counts = Counter(middle), Counter(new_middle)
+        if budget.grants(sum(count * new_counts[each] for each, count in counts.items())):
+            matcher = SequenceMatcher(None, middle, new_middle, autojunk=False)
+            for tag, *places in matcher.get_opcodes():
+                one, two, three, four = (start + place for place in places)
+                yield tag, one, two, three, four
+        else:
+            yield "replace", start, stop, start, new_stop
+    if end:
+        yield "equal", stop, len(old), new_stop, len(new)
+
+
+def _alike(old: Sequence[object], new: Sequence[object]) -> int:
+    """Return how many members two runs begin with alike."""
+    pairs = zip(old, new, strict=False)
+    return next((count for count, (a, b) in enumerate(pairs) if a != b), min(len(old), len(new)))

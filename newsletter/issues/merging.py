@@ -171,6 +171,29 @@ def merge(base: Version, theirs: Version, mine: Version) -> Merge:
     )
 
 
+def units_of(before: Issue, after: Issue) -> tuple[list[Unit], list[Unit]]:
+    """Return the units of two versions; chapters that both count from 1 have the number 0."""
+    counted = all(counts_from_one(to_outline(each)) for each in (before, after))
+    return _to_flow(before, counted=counted), _to_flow(after, counted=counted)
+
+
+def align(
+    before: Sequence[Unit], after: Sequence[Unit]
+) -> Iterator[tuple[Unit | None, Unit | None, bool]]:
+    """Yield each unit of either version with what it was made of, and whether it was moved.
+
+    The order is that of ``after``; what was removed stands where it was.
+    """
+    side = _changes(before, after)
+    moved = {gap_and_place: index for index, gap_and_place in side.moved.items()}
+    for gap in range(len(before) + 1):
+        for place, unit in enumerate(side.added[gap]):
+            index = moved.get((gap, place))
+            yield (None if index is None else before[index]), unit, index is not None
+        if gap < len(before) and gap not in side.moved:
+            yield before[gap], side.outcome[gap], False
+
+
 def written(unit: object) -> str:
     """Return what a person compares of a unit: its Markdown, a heading, a link's words."""
     match unit:

@@ -15,7 +15,6 @@ from newsletter.database.tables import DraftRevisionRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import RevisionKind
 from newsletter.errors import ConflictError, NotFoundError
-from newsletter.issues.difference import Changed, difference
 from newsletter.issues.drafts.saving import (
     Draft,
     DraftConflictError,
@@ -188,12 +187,3 @@ def test_an_issue_has_one_draft_however_often_it_is_opened(stage: Stage) -> None
 def test_another_newsletters_draft_is_not_found(stage: Stage, draft: Draft) -> None:
     with pytest.raises(NotFoundError), reading(stage.engine) as session:
         get_draft(session, stage.newsletter_id + 1, draft.id)
-
-
-def test_the_difference_names_lines_added_and_removed() -> None:
-    lines = difference(FIRST, replace(FIRST, title="二版"))
-
-    assert [(line.changed, line.text) for line in lines if line.changed is not Changed.SAME] == [
-        (Changed.REMOVED, "title: 初版"),
-        (Changed.ADDED, "title: 二版"),
-    ]

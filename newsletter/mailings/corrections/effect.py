@@ -37,7 +37,6 @@ from newsletter.issues.corrections import (
     readied_correction,
     remove_readied,
 )
-from newsletter.issues.difference import DifferenceLine, difference, only_changes
 from newsletter.issues.drafts.saving import correct_draft, correction_draft, remove_draft
 from newsletter.issues.library.stored_files import keep_calendars
 from newsletter.issues.library.uses import add_uses, digests_in, record_uses
@@ -74,17 +73,17 @@ class CorrectionReview:
     """What a correction would do, for whoever is to put it into effect.
 
     Attributes:
-        after: What the issue will say.
+        before: What the issue says now.
+        after: What it will say.
         digest: Names the content and the note that are confirmed.
-        lines: What changes between the issue as it is now and as it will be, line by line.
         subjects: What may still be sent as a subject besides the issue's own, and stays as it is.
     """
 
     correction: CorrectionRow
+    before: Issue
     after: Issue
     rendered: RenderedIssue
     digest: str
-    lines: Sequence[DifferenceLine]
     warnings: Sequence[Finding]
     subjects: Sequence[str]
 
@@ -145,10 +144,10 @@ def review_correction(
         _demand_known_conditions(session, mailing, rendered)
     return CorrectionReview(
         correction=demand_written(session, issue.id),
+        before=issue_from_json(issue.content),
         after=after,
         rendered=rendered,
         digest=digest,
-        lines=only_changes(difference(issue_from_json(issue.content), after)),
         warnings=preflight.of(Severity.WARNING),
         subjects=subjects_left(session, [each.id for each in mailings]),
     )

@@ -11,6 +11,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.errors import ConflictError, ListError, NewsletterError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.issues.corrections import keep_note
+from newsletter.issues.difference import compare_issues
 from newsletter.issues.drafts.saving import Draft, DraftConflictError, correction_draft, get_draft
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.store import get_issue
@@ -232,13 +233,15 @@ def _look(
         newsletter = newsletter_of(session, visit)
         issue = get_issue(session, newsletter.id, issue_id)
         draft = correction_draft(session, issue.id)
-        values: dict[str, Any] = {"review": None, "readied": None}
+        values: dict[str, Any] = {"review": None, "readied": None, "groups": ()}
         try:
             readied = demand_readied(session, issue.id)
             preflight = page.workspace.preflight(session, readied, newsletter)
+            review = review_correction(session, newsletter, issue, readied, preflight)
             values = {
                 "readied": readied,
-                "review": review_correction(session, newsletter, issue, readied, preflight),
+                "review": review,
+                "groups": compare_issues(review.before, review.after, visit.language),
             }
         except ConflictError as conflict:
             error = error or conflict

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
-from newsletter.issues.difference import difference
+from newsletter.issues.difference import compare_issues
 from newsletter.issues.drafts.saving import (
     DraftConflictError,
     drop_import_report,
@@ -48,7 +48,7 @@ def past_router(engine: Engine, pages: Pages, shown: DraftPages) -> Router:
             draft=draft,
             revisions=revisions,
             chosen=chosen,
-            lines=difference(chosen.issue, draft.issue) if chosen else (),
+            groups=compare_issues(chosen.issue, draft.issue, visit.language) if chosen else (),
         )
 
     @router.post("/restore", response_model=None)

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 from fastapi import Depends, HTTPException, Request
 
 from newsletter.errors import ConflictError, NewsletterError
-from newsletter.i18n.messages import Message, msg, pmsg
+from newsletter.i18n.messages import Message, msg
+from newsletter.issues.block_lines import KINDS
 from newsletter.issues.checks.findings import IssueField, IssuePlace
 from newsletter.issues.difference import Piece, pieces_of_change
 from newsletter.issues.drafts.translating import UnitFields, fields_of
@@ -31,23 +32,6 @@ _VALUE = "of-"
 _TEXTS = frozenset({"seen", "text", "body", "blocks"})
 _BOXES = frozenset({"confirmed", "joined"})
 #: Kinds of blocks, by what they are called.
-_KINDS: Mapping[str, Message] = {
-    "paragraph": msg("Paragraph"),
-    "list": pmsg("block", "List"),
-    "quotation": msg("Quotation"),
-    "picture": msg("Picture"),
-    "verbatim": msg("Code"),
-    "heading": msg("Subheading"),
-    "table": msg("Table"),
-    "gallery": msg("Row of pictures"),
-    "button": msg("Button"),
-    "columns": msg("Two columns"),
-    "file": msg("File"),
-    "event": msg("Event"),
-    "contact": msg("Contact box"),
-    "snippet": msg("Snippet"),
-    "conditional": msg("Part for some readers"),
-}
 #: Kinds that begin from the original's form, in which the words are replaced.
 _FORMED = frozenset({"table", "columns", "conditional", "verbatim", "snippet"})
 
@@ -192,7 +176,7 @@ def _part_of(place: IssuePlace) -> IssuePlace:
 
 def _name(unit: TranslationUnit) -> Message:
     if unit.block is not None:
-        return _KINDS.get(unit.block.kind, msg("Paragraph"))
+        return KINDS.get(unit.block.kind, msg("Paragraph"))
     if unit.links:
         return msg("Link")
     return _FIELDS[unit.place.field]

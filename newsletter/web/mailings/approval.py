@@ -13,7 +13,7 @@ from newsletter.database.types import JsonObject
 from newsletter.errors import ConflictError, ListError, NewsletterError
 from newsletter.issues.checks.findings import Severity
 from newsletter.issues.corrections import corrected_from, note_of
-from newsletter.issues.difference import Changed, DifferenceLine, difference, only_changes
+from newsletter.issues.difference import DifferenceGroup, compare_issues
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sent import last_sent
 from newsletter.issues.store import get_issue
@@ -217,7 +217,7 @@ def _show_review(
             trial=plan.trial if plan else None,
             note=note,
             corrected=corrected,
-            corrected_lines=_changes(corrected.content, content) if corrected else (),
+            corrected_groups=_changes(corrected.content, content, visit) if corrected else (),
             copies=count_copies(session, corrected.id) if corrected else None,
             own_subject=own_subject(content),
             letters=LETTERS,
@@ -229,9 +229,9 @@ def _show_review(
                 session, newsletter, query, page.figures, urgent=plan is not None and plan.urgent
             ),
             before=before,
-            lines=_changes(before.content, content) if before else (),
+            groups=_changes(before.content, content, visit) if before else (),
             last_issue=last,
-            last_lines=_changes(last.content, content) if last else (),
+            last_groups=_changes(last.content, content, visit) if last else (),
             error=error.in_language(visit.language) if error else "",
             because=because,
             notice=request.query_params.get("done", ""),
@@ -243,10 +243,9 @@ def _show_review(
         )
 
 
-def _changes(before: JsonObject | None, after: Issue) -> tuple[DifferenceLine, ...]:
-    """Return both versions line by line; nothing where they say the same."""
-    lines = difference(issue_from_json(before), after) if before else ()
-    return only_changes(lines) if any(line.changed is not Changed.SAME for line in lines) else ()
+def _changes(before: JsonObject | None, after: Issue, visit: Visit) -> tuple[DifferenceGroup, ...]:
+    """Return what changed since a version as it was kept; nothing where none was."""
+    return compare_issues(issue_from_json(before), after, visit.language) if before else ()
 
 
 def _may_answer(visit: Visit, approval: Approval | None) -> bool:

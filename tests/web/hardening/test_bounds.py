@@ -23,16 +23,12 @@ from newsletter.database.tables import (
 )
 from newsletter.database.vocabulary import Role
 from newsletter.errors import ConflictError, ContentError
-from newsletter.issues.difference import Changed, difference
 from newsletter.issues.library.images import encode_image
-from newsletter.issues.markdown.reader import read_markdown
-from newsletter.issues.model import Issue
 from newsletter.mailings.mailings import render_stored
 from newsletter.mailings.orders.test_mails import read_addresses, send_test
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
 from subscribers.join_limits import JoinLimits, count_address, count_sender
-from tests.support.growth import assert_linear
 from tests.web.conftest import add_account
 from tests.web.hardening.conftest import SECRET, House
 
@@ -60,33 +56,6 @@ def test_a_telephones_photograph_is_still_taken() -> None:
     Image.new("RGB", (6000, 4000), "teal").save(file, "JPEG")
     encoded = encode_image(file.getvalue(), source="photo.jpg")
     assert (encoded.width, encoded.height) == (1200, 800)
-
-
-def _issue(paragraphs: list[str]) -> Issue:
-    text = "---\ntitle: A\ndate: 2026-11-20\n---\n\n" + "\n\n".join(paragraphs) + "\n"
-    return read_markdown(text, source="a")[0]
-
-
-def _versions_that_share_nothing(count: int) -> tuple[Issue, Issue]:
-    before, after = (
-        _issue([f"{word} {number}" for number in range(count)]) for word in ("alpha", "beta")
-    )
-    return before, after
-
-
-def test_versions_that_share_nothing_are_compared_in_time_that_grows_with_their_length() -> None:
-    lines = difference(*_versions_that_share_nothing(900))
-    assert sum(line.changed is Changed.ADDED for line in lines) >= 900
-    assert_linear(lambda versions: difference(*versions), _versions_that_share_nothing, size=900)
-
-
-def test_one_changed_paragraph_among_many_is_shown_alone() -> None:
-    texts = [f"paragraph {number}" for number in range(400)]
-    before = _issue(texts)
-    texts[200] = "another"
-    lines = difference(before, _issue(texts))
-    changed = [line.text for line in lines if line.changed is not Changed.SAME]
-    assert changed == ["paragraph 200", "another"]
 
 
 def _test(house: House, addresses: str, *, approval: bool) -> int:

@@ -112,7 +112,7 @@ def test_where_approval_is_demanded_a_correction_needs_it_too(
     for words in ("What the correction changes", RIGHT, NOTE, "Copies still to be sent"):
         assert words in review.text
     # What is said of a mailing alone.
-    for words in ("(not decided when asked)", "first version", "Preheader"):
+    for words in ("(not decided when asked)", "first version", "<dt>Preheader</dt>"):
         assert words not in review.text
     answered = _answer(approver, review, readied)
     assert answered.status_code == 200

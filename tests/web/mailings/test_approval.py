@@ -149,7 +149,7 @@ def test_an_approver_sees_what_changed_since_the_last_approval(
     _ask(editor, send)
 
     review = approver.get(f"{send}/review").text
-    assert 'class="added"' in review
+    assert 'class="difference-changed"' in review
     assert "別の件名" in review
     # What was looked at before is no longer what is asked for.
     with transaction(stage.engine) as session:

@@ -1,0 +1,168 @@
+"""A block as lines that say what readers see, each with what it is called: no markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from newsletter.i18n.formats import format_day
+from newsletter.i18n.language import Language, language_name
+from newsletter.i18n.messages import Message, msg, pmsg
+from newsletter.issues.events import when_words
+from newsletter.issues.merging import Unit, written
+from newsletter.issues.model import (
+    Block,
+    Columns,
+    Comment,
+    Conditional,
+    Event,
+    Gallery,
+    Heading,
+    Issue,
+    Link,
+    ListBlock,
+    Paragraph,
+    Picture,
+    Quotation,
+    Snippet,
+    Table,
+    Verbatim,
+)
+from newsletter.issues.outline import Level, Part
+from newsletter.issues.plain_text import block_text, inline_text
+from newsletter.issues.translation_fields import fields_of_block
+
+#: What blocks are called.
+KINDS: Mapping[str, Message] = {
+    "paragraph": msg("Paragraph"),
+    "list": pmsg("block", "List"),
+    "quotation": msg("Quotation"),
+    "picture": msg("Picture"),
+    "verbatim": msg("Code"),
+    "heading": msg("Subheading"),
+    "thematic-break": msg("Divider"),
+    "table": msg("Table"),
+    "comment": msg("Comment"),
+    "gallery": msg("Row of pictures"),
+    "button": msg("Button"),
+    "columns": msg("Two columns"),
+    "file": msg("File"),
+    "event": msg("Event"),
+    "contact": msg("Contact box"),
+    "contents": msg("Table of contents"),
+    "snippet": msg("Snippet"),
+    "conditional": msg("Part for some readers"),
+}
+_LEVELS: Mapping[Level, Message] = {
+    Level.CHAPTER: msg("Chapter"),
+    Level.SECTION: msg("Section"),
+    Level.ITEM: msg("Item"),
+}
+#: What the fields of an issue are called.
+FIELD_NAMES: Mapping[str, Message] = {
+    "title": msg("Title"),
+    "issue_date": msg("Date"),
+    "language": msg("Language"),
+    "language_tag": msg("Language"),
+    "masthead": msg("Masthead"),
+    "number": msg("Number"),
+    "preheader": msg("Preheader"),
+    "contents": msg("Table of contents"),
+    "credits": msg("Closing lines"),
+    "undated": msg("Date"),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """A line; ``label`` says what it is where the words alone do not."""
+
+    text: str
+    label: Message | None = None
+
+
+def field_text(issue: Issue, name: str, language: Language) -> str:
+    """Return what a field of an issue says, in a person's language; empty for nothing."""
+    match name:
+        case "issue_date":
+            return format_day(issue.issue_date, language)
+        case "undated":
+            return msg("not printed").in_language(language) if issue.undated else ""
+        case "language" | "language_tag":
+            tag = issue.language.value if name == "language" else issue.language_tag
+            return (language_name(tag, language) or tag) if tag else ""
+        case _:
+            return written(getattr(issue, name))
+
+
+def kind_of(unit: Unit) -> Message:
+    """Return what a block, link or heading of a part is called."""
+    if isinstance(unit, Part):
+        return _LEVELS[unit.level]
+    return msg("Link") if isinstance(unit, Link) else KINDS[unit.kind]
+
+
+def lines_of(unit: Unit, language: Language) -> list[Line]:
+    """Return a unit's lines in the order of reading; dates as the language writes them."""
+    return [line for line in _lines(unit, language) if line.text]
+
+
+def _lines(unit: Unit, language: Language) -> Iterator[Line]:  # noqa: C901, PLR0912 - one a kind
+    match unit:
+        case Part(heading=heading, number=number, condition=condition):
+            # Numbers that are counted anew are 0.
+            yield Line(text=f"{number}. {heading}" if number else heading)
+            yield Line(text=condition, label=_ONLY_FOR)
+        case Link(url=url, label=label):
+            yield Line(text=label)
+            yield Line(text=url, label=_ADDRESS if label else None)
+        case Paragraph(content=content) | Heading(content=content):
+            yield Line(text=inline_text(content))
+        case Quotation(blocks=blocks, source=source):
+            yield from _within(blocks, language)
+            yield Line(text=inline_text(source), label=msg("Source"))
+        case ListBlock(items=items, ordered=ordered, start=start):
+            for number, item in enumerate(items, start=start):
+                mark = f"{number}. " if ordered else "・"
+                yield Line(text=mark + "\n".join(map(block_text, item)))
+        case Table(head=head, rows=rows):
+            yield from (Line(text="　|　".join(map(inline_text, row))) for row in (head, *rows))
+        case Columns(left=left, right=right):
+            yield from _within((*left, *right), language)
+        case Conditional(condition=condition, blocks=blocks):
+            yield Line(text=condition, label=_ONLY_FOR)
+            yield from _within(blocks, language)
+        case Verbatim(text=text) | Comment(text=text) | Snippet(name=text):
+            yield Line(text=text)
+        case Gallery(pictures=pictures):
+            yield from _within(pictures, language)
+        case Picture(source=source, caption=caption):
+            yield Line(text=file_name(source))
+            yield from _named(unit)
+            yield Line(text=inline_text(caption), label=msg("Caption"))
+        case Event():
+            yield Line(text=when_words(unit, language), label=msg("When"))
+            yield from _named(unit)
+        case _:
+            yield from _named(unit)
+
+
+_ONLY_FOR = msg("Only for")
+_ADDRESS = pmsg("link", "Address")
+
+
+def _named(block: Block) -> Iterator[Line]:
+    for field in fields_of_block(block):
+        if field.name != "caption":
+            yield Line(text=field.text, label=field.label)
+
+
+def _within(blocks: Iterable[Block], language: Language) -> Iterator[Line]:
+    for block in blocks:
+        yield from _lines(block, language)
+
+
+def file_name(url: str) -> str:
+    """Return the name of the file that an address leads to; the address where it has none."""
+    return unquote(urlsplit(url).path.rpartition("/")[2]) or url
