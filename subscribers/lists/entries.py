@@ -273,7 +273,9 @@ def _marked(record: Record, form: ListForm) -> tuple[str, ListState] | None:
     unclear = None
     for name, mark in form.marks.items():
         value = values.get(name)
-        if value is None or value in ("", False) or isinstance(value, dict | list):
+        if value is None or value == "" or isinstance(value, dict | list):
+            continue
+        if mark == "remark" and not isinstance(value, str):
             continue
         state = speaks_against(name, mark, str(value).strip())
         if state is ListState.UNCLEAR:

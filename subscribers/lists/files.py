@@ -28,6 +28,8 @@ _ROWS = 64
 _JSON_ENDINGS = (".jsonl", ".ndjson")
 _JSON_START = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*"')
 #: Excel writes semicolons where the comma is the decimal sign; of equals, the first counts.
+#: A cell in quotes, or all that comes behind a quotation mark that has no second one.
+_CELL_IN_QUOTES = re.compile(rb'"[^"]*(?:"|\Z)')
 _DELIMITERS = (",", "\t", ";")
 #: What Excel reads as the sign between cells, and writes before some exports.
 _SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(.)"?,*')
@@ -116,8 +118,9 @@ def text_lines(stream: BinaryIO, *, source: str) -> Iterator[str]:
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         yield from _utf_16_lines(stream, source)
         return
-    # Spreadsheets for older Macintoshes end lines by CR alone.
-    end = "\r" if b"\r" in start and b"\n" not in start else "\n"
+    # Spreadsheets for older Macintoshes end lines by CR alone, but for those within cells.
+    outside = start if b"\n" not in start else _CELL_IN_QUOTES.sub(b"", start)
+    end = "\r" if b"\r" in outside and b"\n" not in outside else "\n"
     encoding, number = "", 1
     blocks = _octet_blocks(stream, end.encode(), source)
     while block := next(blocks, b""):

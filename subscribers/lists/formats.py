@@ -152,9 +152,19 @@ def mark_of(name: str) -> str:
         return ""
     if any(part in folded for part in marks["against"]):
         return "disabled"
-    if any(part in folded for part in marks["state"]):
+    if _asks_for_mail(folded):
         return "hint"
     return "remark" if any(part in folded for part in marks["remark"]) else ""
+
+
+def _asks_for_mail(folded: str) -> bool:
+    """Tell whether a column's name asks how somebody stands, or whether they want mail."""
+    marks = _tables().marks
+    has = {kind: any(part in folded for part in parts) for kind, parts in marks.items()}
+    if has["channels"] and not has["mail"]:
+        return False
+    asks = has["mail"] and has["wanted"] and not has["measure"]
+    return folded in marks["whole"] or has["state"] or asks
 
 
 def recognise(names: Collection[str]) -> KnownFormat | None:

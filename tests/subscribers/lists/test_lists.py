@@ -91,6 +91,24 @@ def _state(stage: Stage) -> SubscriptionState:
         return session.scalars(select(SubscriptionRow.state)).one()
 
 
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+@pytest.mark.parametrize("inner", ["\r", "\n", "\r\n"])
+def test_cells_hold_line_ends_of_any_kind_whatever_ends_the_rows(end: str, inner: str) -> None:
+    rows = [
+        "名簿",
+        "",
+        'email,"氏名"',
+        f'a@x.example,"甲{inner}乙"',
+        f'"b@x.example","丙{inner}"',
+        "",
+    ]
+    octets = end.join(rows).encode()
+    records = list_records(io.BytesIO(octets), file_name="l.csv", source="l.csv")
+    read = [record.values for record in records if not record.header]
+    assert [values["email"] for values in read] == ["a@x.example", "b@x.example"]
+    assert ["".join(str(values["氏名"]).split()) for values in read] == ["甲乙", "丙"]
+
+
 @pytest.mark.parametrize(
     "encoding", ["utf-8", "utf-8-sig", "utf-16", "cp932", "euc_jp", "iso2022_jp"]
 )

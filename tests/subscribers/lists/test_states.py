@@ -445,6 +445,20 @@ def test_an_export_brought_by_a_browser_is_the_same_too(stage: Stage) -> None:
         ("Unsubscribe link", "https://x.example/unsubscribe/1", _C),
         ("Marital status", "new", _C),
         ("住所", "停止線前", _C),
+        ("enabled", "false", _U),
+        ("enabled", "TRUE", _C),
+        ("有効フラグ", "0", _U),
+        ("Accepts Email Marketing", "no", _U),
+        ("Accepts Email Marketing", "yes", _C),
+        ("Accepts SMS Marketing", "no", _C),
+        ("newsletter", "0", _U),
+        ("newsletter", "weekly", _C),
+        ("メルマガ", "×", _U),
+        ("メルマガ受信", "しない", _U),
+        ("receive_email", "no", _U),
+        ("Emails received", "0", _C),
+        ("two_factor_enabled", "false", _C),
+        ("メール受信数", "0", _C),
     ],
 )
 def test_any_column_that_plainly_speaks_against_mail_is_heeded(
@@ -474,6 +488,22 @@ def test_what_a_browser_calls_nothing_still_speaks_against_mail(sqlite_stage: St
     text = b"email,BLOCKLISTED\na@x.example,Yes\n"
     _import(sqlite_stage, text, columns=chosen)
     assert _states(sqlite_stage.engine) == {"a": _U}
+
+
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [
+        ('"opt_in": false', _U),
+        ('"enabled": 0', _U),
+        ('"opt_out": false', _C),
+        ('"note": false', _C),
+    ],
+)
+def test_a_no_that_json_writes_without_quotes_is_heeded_too(
+    sqlite_stage: Stage, told: str, state: SubscriptionState
+) -> None:
+    _import(sqlite_stage, f'{{"email": "a@x.example", {told}}}\n'.encode(), name="list.jsonl")
+    assert _states(sqlite_stage.engine) == {"a": state}
 
 
 def test_a_file_s_name_says_what_everybody_in_it_is(sqlite_stage: Stage) -> None:
