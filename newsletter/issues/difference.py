@@ -86,6 +86,13 @@ class Difference:
     form_only: bool = False
     picture: str = ""
 
+    @property
+    def is_moved_and_changed(self) -> bool:
+        """Whether it stands elsewhere and says something else."""
+        pieces = (piece for line in self.lines for piece in line.pieces)
+        changed = self.form_only or any(piece.changed is not Changed.SAME for piece in pieces)
+        return self.fate is Fate.MOVED and changed
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DifferenceGroup:
@@ -178,7 +185,7 @@ def _unit(
         kind=found.kind,
         lines=found.lines,
         heading=isinstance(shown, Part),
-        form_only=fate is Fate.CHANGED and found.fate is Fate.SAME,
+        form_only=None not in (old, new) and old != new and found.fate is Fate.SAME,
         picture=shown.source if isinstance(shown, Picture) else "",
     )
 

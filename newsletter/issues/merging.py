@@ -42,6 +42,8 @@ from newsletter.issues.outline import (
 Unit = Block | Part | Link
 #: Pairs of blocks up to which those between two unchanged ones are compared one by one.
 _MOST_PAIRS = 2_500
+#: The cost below which what is gone here and new there is one unit, moved and changed.
+_MOVED = 0.9
 #: From here on, blocks of two kinds are one that was turned into the other.
 _ALIKE = 0.5
 #: Fields of an issue that are whole values; a draft's translations are written by others.
@@ -182,16 +184,50 @@ def align(
 ) -> Iterator[tuple[Unit | None, Unit | None, bool]]:
     """Yield each unit of either version with what it was made of, and whether it was moved.
 
-    The order is that of ``after``; what was removed stands where it was.
+    The order is that of ``after``; what was removed stands where it was. What is gone in one place
+    and resembles what is new in another was moved and changed.
     """
     side = _changes(before, after)
-    moved = {gap_and_place: index for index, gap_and_place in side.moved.items()}
+    moved = {place: index for index, place in side.moved.items()}
+    moved |= {place: index for index, place in _moved_and_changed(before, side)}
+    gone = frozenset(moved.values())
     for gap in range(len(before) + 1):
         for place, unit in enumerate(side.added[gap]):
             index = moved.get((gap, place))
             yield (None if index is None else before[index]), unit, index is not None
-        if gap < len(before) and gap not in side.moved:
+        if gap < len(before) and gap not in gone:
             yield before[gap], side.outcome[gap], False
+
+
+def _moved_and_changed(
+    before: Sequence[Unit], side: _Side
+) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Yield which units were moved and changed, and where they stand now; the most alike first."""
+    removed = [
+        index for index, unit in enumerate(side.outcome) if unit is None and index not in side.moved
+    ]
+    known = frozenset(side.moved.values())
+    added = [
+        (gap, place)
+        for gap, units in enumerate(side.added)
+        for place in range(len(units))
+        if (gap, place) not in known
+    ]
+    if len(removed) * len(added) > _MOST_PAIRS:
+        return
+    texts = {index: written(before[index]) for index in removed}
+    new_texts = {(gap, place): written(side.added[gap][place]) for gap, place in added}
+    costs = sorted(
+        (_cost(before[index], side.added[at[0]][at[1]], texts[index], new_texts[at]), index, at)
+        for index in removed
+        for at in added
+        if type(before[index]) is type(side.added[at[0]][at[1]])
+    )
+    taken: set[int | tuple[int, int]] = set()
+    for cost, index, at in costs:
+        if cost < _MOVED and not taken & {index, at}:
+            taken |= {index, at}
+            yield index, at
 
 
 def written(unit: object) -> str:

@@ -63,6 +63,15 @@ def test_a_block_that_stands_elsewhere_is_moved_and_not_removed_and_added() -> N
     assert [each.fate for each in _compare(_read(_TEXT), _read(moved))] == [Fate.MOVED]
 
 
+def test_a_block_that_was_moved_and_changed_is_one_with_its_words_marked() -> None:
+    moved = "# 一\n\n丙の新しい段落です。\n\n甲の段落です。\n\n乙の段落です。\n"
+    before = _TEXT.replace("丙の段落", "丙という名の段落")
+    after = moved.replace("丙の新しい段落", "丙という名の新しい段落")
+    (found,) = _compare(_read(before), _read(after))
+    assert found.fate is Fate.MOVED
+    assert _texts(found) == ["丙という名の[+新しい+]段落です。"]
+
+
 def test_what_is_gone_stands_where_it_was_and_what_is_new_where_it_is() -> None:
     after = _TEXT.replace("甲の段落です。\n\n", "") + "\n## 新しい見出し\n"
     found = _compare(_read(_TEXT), _read(after))

@@ -160,6 +160,29 @@ def test_an_approver_sees_what_changed_since_the_last_approval(
     assert "has changed since approval was requested" in refused.text
 
 
+def test_no_page_speaks_of_an_approval_as_still_to_come_once_it_is_given(
+    stage: Stage, send: str, sign_in: SignIn
+) -> None:
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    approver = sign_in("approver@example.jp", Role.APPROVER)
+
+    def said() -> tuple[bool, bool]:
+        sending, review = (editor.get(path).text for path in (send, f"{send}/review"))
+        return "As soon as it is approved" in sending, "Once approved" in review
+
+    _ask(editor, send)
+    assert said() == (True, True)
+    answer = fields_of(approver.get(f"{send}/review").text) | {"because": "日付"}
+    approver.post(f"{send}/return", data=answer)
+    assert said() == (True, True)
+    _ask(editor, send)
+    approver.post(f"{send}/approve", data=fields_of(approver.get(f"{send}/review").text))
+    assert said() == (False, False)
+    with transaction(stage.engine) as session:
+        session.execute(update(NewsletterRow).values(approval_required=False))
+    assert said() == (False, False)
+
+
 def test_the_sending_page_counts_whom_was_chosen_and_offers_to_ask(
     stage: Stage, send: str, sign_in: SignIn
 ) -> None:
