@@ -1,5 +1,7 @@
 /** The caret as the browser has it: it moves a moment before the editor hears of it. */
-import { NodeSelection, Plugin, Selection } from "prosemirror-state";
+import { NodeSelection, Plugin, Selection, TextSelection } from "prosemirror-state";
+import { flowIndex } from "./outline.js";
+import { schema } from "./schema.js";
 
 /**
  * Take over where the caret stands now, ahead of the browser's selectionchange event.
@@ -15,22 +17,43 @@ export function readCaret(view) {
 }
 
 /**
- * Text of an input method, of dictation or of a list of signs, while a block is chosen.
+ * Go on writing behind what is chosen, which a letter would replace unseen: a block is followed by a
+ * paragraph, a chip by the words of its line. Backspace and Delete take away what is chosen.
+ */
+function leaveChosen(view) {
+  const { selection, doc, tr } = view.state;
+  if (!(selection instanceof NodeSelection)) return false;
+  const { paragraph } = schema.nodes;
+  let $end = selection.$to;
+  if (selection.node.isBlock) {
+    while ($end.depth && $end.parent.contentMatchAt($end.index()).defaultType !== paragraph) $end = doc.resolve($end.after());
+    const follows = $end.nodeAfter, isFlow = $end.depth || flowIndex(doc.resolve(selection.from)) >= 0;
+    if (isFlow) {
+      if (!(follows && follows.type === paragraph && !follows.content.size)) tr.insert($end.pos, paragraph.create());
+      tr.setSelection(TextSelection.create(tr.doc, $end.pos + 1));
+    } else tr.setSelection(Selection.findFrom(selection.$to, 1, true) || Selection.near(selection.$to, -1));
+  } else tr.setSelection(TextSelection.create(doc, $end.pos));
+  view.dispatch(tr.scrollIntoView());
+  return true;
+}
+
+/** Type where the caret stands, as keys do. */
+function typed(view, text) {
+  const { from, to } = view.state.selection, type = () => view.state.tr.insertText(text, from, to);
+  if (!view.someProp("handleTextInput", (each) => each(view, from, to, text, type))) view.dispatch(type().scrollIntoView());
+}
+
+/**
+ * Text of dictation or of a list of signs, while something is chosen.
  *
  * The browser would put it in the block's place in the page, and the editor read all that follows
- * as replaced. A finished text is typed as by keys; one that is being composed goes into the next text.
+ * as replaced. It is typed as by keys.
  */
 function beforeChosen(view, event) {
-  const { selection, tr } = view.state;
-  if (!(selection instanceof NodeSelection) || !selection.node.isBlock || !event.data) return false;
-  if (event.inputType === "insertText") {
-    event.preventDefault();
-    view.dispatch(tr.insertText(event.data).scrollIntoView());
-    return true;
-  }
-  if (event.inputType !== "insertCompositionText") return false;
-  view.dispatch(tr.setSelection(Selection.findFrom(selection.$to, 1, true) || Selection.near(selection.$to, -1)));
-  return false;
+  if (!event.data || event.inputType !== "insertText" || !leaveChosen(view)) return false;
+  event.preventDefault();
+  typed(view, event.data);
+  return true;
 }
 
 /** Keys and text that follow a move of the caret at once act where it is then. */
@@ -40,5 +63,19 @@ export function caretBeforeKeys() {
     if (!event.isComposing && event.keyCode !== 229) readCaret(view);
     return false;
   };
-  return new Plugin({ props: { handleDOMEvents: { keydown: read, beforeinput: (view, event) => read(view, event) || beforeChosen(view, event) } } });
+  return new Plugin({
+    props: {
+      handleDOMEvents: {
+        keydown: read,
+        beforeinput: (view, event) => read(view, event) || beforeChosen(view, event),
+        // What an input method composes goes where the caret is when it begins.
+        compositionstart: (view) => { leaveChosen(view); return false; },
+      },
+      handleTextInput(view, from, to, text) {
+        if (!leaveChosen(view)) return false;
+        typed(view, text);
+        return true;
+      },
+    },
+  });
 }

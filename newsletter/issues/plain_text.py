@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import assert_never
 
+from wcwidth import iter_graphemes
+
 from newsletter.issues.model import (
     Anchor,
     Block,
@@ -37,6 +39,15 @@ from newsletter.issues.model import (
     Verbatim,
 )
 
+#: Where a phrase ends: at a blank or comma, after a Japanese particle in front of what is no kana.
+_PAUSE = re.compile(
+    r"[、\uff0c\uff1b。！？!?\uff09」』](?![、。」』\uff09])|(?=\s)"
+    r"|[をはがにでとのもやへな](?=[^\Wぁ-んー]|[「『\uff08])"
+)
+#: A figure or word of ASCII that goes on where a text is cut.
+_BEGUN = re.compile(r"[0-9A-Za-z,.]+\Z")
+#: What ends no text that goes on.
+_OPEN = " \u3000、,;(「『・\uff0c\uff1b\uff08"
 _SENTENCE = re.compile(r".*?(?:[。！？!?]+[」』）)]*|\.(?=\s|\Z)|\Z)\s*", re.DOTALL)
 
 
@@ -163,3 +174,31 @@ def split_sentences(words: str) -> list[str]:
     stop of ASCII ends one only before a blank: addresses and figures hold others.
     """
     return [sentence for sentence in _SENTENCE.findall(words) if sentence]
+
+
+def shortened(words: str, most: int) -> str:
+    """Return the beginning of a text in at most ``most`` characters, ending where a reader pauses.
+
+    Whole sentences stand as they are where they fill half of it. Otherwise the last word or phrase
+    that fits ends with an ellipsis; only a text without any is cut between letters.
+    """
+    if len(words) <= most:
+        return words
+    begun = ""
+    for sentence in split_sentences(words):
+        if len((begun + sentence).rstrip()) > most:
+            break
+        begun += sentence
+    if 2 * len(begun) >= most:
+        return begun.rstrip()
+    pauses = [each.end() for each in _PAUSE.finditer(words) if each.end() < most]
+    if pauses and 2 * pauses[-1] >= most:
+        return words[: pauses[-1]].rstrip(_OPEN) + "…"
+    letters = ""
+    for letter in iter_graphemes(words):
+        if len(letters + letter) >= most:
+            break
+        letters += letter
+    # Half a figure would say another.
+    whole = _BEGUN.sub("", letters) or letters
+    return whole.rstrip(_OPEN) + "…"

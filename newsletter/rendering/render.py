@@ -27,7 +27,7 @@ from newsletter.issues.conditions import (
 from newsletter.issues.merge_fields import slot_of
 from newsletter.issues.model import Anchor, Block, Contents, Event, Inline, Issue, MergeField, Text
 from newsletter.issues.outline import table_of_contents
-from newsletter.issues.plain_text import inline_words, split_sentences
+from newsletter.issues.plain_text import inline_words, shortened, split_sentences
 from newsletter.issues.rewriting import rewrite_issue
 from newsletter.issues.snippets import resolve_snippets
 from newsletter.issues.sources.normalise import without_controls
@@ -294,8 +294,8 @@ def derived_preheader(issue: Issue) -> str:
         )
         words = " ".join(" ".join(lines).split())
         if words:
-            return words[:_PREHEADER_LENGTH]
-    return issue.title
+            return shortened(words, _PREHEADER_LENGTH)
+    return shortened(issue.title, _PREHEADER_LENGTH)
 
 
 def _without_addresses(content: tuple[Inline, ...]) -> str:

@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from newsletter.i18n.language import Language
 from newsletter.issues.checks.blocks import check_blocks
 from newsletter.issues.checks.content import check_issue
 from newsletter.issues.checks.findings import Severity
@@ -60,6 +61,25 @@ def test_a_fault_of_a_block_is_named_with_its_line(code: str, line: int, body: s
 
     assert finding.code == code
     assert find_lines(text, finding) == (line, line)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "| | |\n| --- | --- |\n| | |",
+        ":::button [](<>)",
+        ":::file\ntype: PDF\n:::",
+        ":::event\nplace: 役場\n:::",
+        ":::event\ndate: 2026-11-30\n:::",
+    ],
+)
+def test_a_block_without_a_name_is_not_called_by_an_empty_one(body: str) -> None:
+    _, issue = _issue(body)
+
+    sentences = [each.message.in_language(Language.JAPANESE) for each in check_blocks(issue)]
+
+    assert sentences
+    assert not [each for each in sentences if "「」" in each]
 
 
 @pytest.mark.parametrize(

@@ -174,13 +174,18 @@ def _finding(
     )
 
 
+def _named(name: str) -> str | Message:
+    """Return how a sentence calls a block: by its name, or by saying that it has none."""
+    return name if name.strip() else msg("(no name)")
+
+
 def _check_button(button: Button, place: IssuePlace) -> Iterator[Finding]:
     if not button.url:
         yield _finding(
             "button-address",
             place,
             button.label or _fence(Fence.BUTTON),
-            msg("The button “{label}” has no address.", label=button.label),
+            msg("The button “{label}” has no address.", label=_named(button.label)),
             msg("Enter the destination, or remove the button."),
         )
     if not button.label.strip():
@@ -200,7 +205,7 @@ def _check_file(file: File, place: IssuePlace) -> Iterator[Finding]:
             "file-address",
             place,
             about,
-            msg("The file “{name}” has no address.", name=file.name),
+            msg("The file “{name}” has no address.", name=_named(file.name)),
             msg("Upload it, or write where it is."),
         )
     if not (file.size and file.media_type):
@@ -208,7 +213,10 @@ def _check_file(file: File, place: IssuePlace) -> Iterator[Finding]:
             "file-size",
             place,
             about,
-            msg("Readers do not see the kind or the size of the file “{name}”.", name=file.name),
+            msg(
+                "Readers do not see the kind or the size of the file “{name}”.",
+                name=_named(file.name),
+            ),
             msg("Enter both; readers on phones want to know before opening it."),
             Severity.WARNING,
         )
@@ -244,7 +252,7 @@ def _check_event(event: Event, place: IssuePlace, issue: Issue) -> Iterator[Find
             "event-past",
             place,
             named,
-            msg("The event “{name}” is over when the issue appears.", name=event.name),
+            msg("The event “{name}” is over when the issue appears.", name=_named(event.name)),
             msg("Check the date, or remove the event."),
             Severity.WARNING,
         )
@@ -254,10 +262,10 @@ def _fault_of_date(event: Event) -> tuple[str, Message, Message] | None:
     """Return what is wrong with the date of an event: about what, message, remedy."""
     written = msg("Write it as 2026-12-03 10:00, or as 2026-12-03 for the whole day.")
     if not event.starts:
-        message = msg("The event “{name}” has no date.", name=event.name)
+        message = msg("The event “{name}” has no date.", name=_named(event.name))
         return "", message, written
     if has_hour_alone(event.starts):
-        message = msg("The event “{name}” has an hour and no date.", name=event.name)
+        message = msg("The event “{name}” has an hour and no date.", name=_named(event.name))
         return event.starts, message, written
     for text in filter(None, (event.starts, event.ends)):
         if read_moment(text) is None:
@@ -270,12 +278,12 @@ def _fault_of_date(event: Event) -> tuple[str, Message, Message] | None:
     if len(ends) != len(event.starts):
         return (
             "",
-            msg("The event “{name}” has an hour at one end alone.", name=event.name),
+            msg("The event “{name}” has an hour at one end alone.", name=_named(event.name)),
             msg("Write both hours, or neither."),
         )
     return (
         "",
-        msg("The event “{name}” ends before it starts.", name=event.name),
+        msg("The event “{name}” ends before it starts.", name=_named(event.name)),
         msg("Check which of the two dates is wrong."),
     )
 
@@ -330,7 +338,8 @@ def _check_table(table: Table, place: IssuePlace) -> Iterator[Finding]:
     empty = sum(not any(row) for row in table.rows)
     if not empty:
         return
-    first = next(filter(None, map(inline_words, (*table.head, *chain(*table.rows)))), "")
+    cells = map(inline_words, (*table.head, *chain(*table.rows)))
+    first = next((words for words in cells if words.strip()), "")
     yield Finding(
         code="table-row-empty",
         severity=Severity.WARNING,
@@ -341,7 +350,7 @@ def _check_table(table: Table, place: IssuePlace) -> Iterator[Finding]:
             "The table “{first}” has {count} empty row.",
             "The table “{first}” has {count} empty rows.",
             empty,
-            first=first,
+            first=_named(first),
         ),
         remedy=msg("Fill it in, or delete it."),
         fix=partial(with_blocks, change=lambda block: _filled(block) if block == table else block),

@@ -861,6 +861,37 @@ def test_text_that_no_key_brings_leaves_what_follows_a_chosen_line(mail: Page) -
         assert len(kept_now(mail)["chapters"]) == len(before), send
 
 
+def test_a_letter_goes_behind_a_chosen_block_and_backspace_takes_it(mail: Page) -> None:
+    rule, event = {"kind": "thematic-break"}, {"kind": "event", "name": "市", "starts": ""}
+    mail.evaluate(_CARETS, [rule, event])
+    cdp = mail.context.new_cdp_session(mail)
+    for place, typed in ((".rule-line", "keys"), (".block-card", "ime"), (".rule-line", "text")):
+        mail.locator(f".mail {place}").last.click(position={"x": 4, "y": 4})
+        expect(mail.locator(".mail .ProseMirror-selectednode")).to_have_count(1)
+        if typed == "keys":
+            mail.keyboard.type("字")
+        else:
+            if typed == "ime":
+                at = {"selectionStart": 1, "selectionEnd": 1}
+                cdp.send("Input.imeSetComposition", {"text": "じ", **at})
+            cdp.send("Input.insertText", {"text": "文"})
+    body = kept_now(mail)["chapters"][1]["items"][0]["body"]
+    assert [block["kind"] for block in body[-5:]] == [
+        "thematic-break",
+        "paragraph",
+        "paragraph",
+        "event",
+        "paragraph",
+    ]
+    assert body[-4:-2] == [_paragraph("文"), _paragraph("字")]
+    assert body[-1] == _paragraph("文")
+
+    mail.locator(".mail .block-card").last.click(position={"x": 4, "y": 4})
+    expect(mail.locator(".mail .ProseMirror-selectednode")).to_have_count(1)
+    mail.keyboard.press("Backspace")
+    assert event not in kept_now(mail)["chapters"][1]["items"][0]["body"]
+
+
 def test_arrow_keys_go_from_cell_to_cell(mail: Page) -> None:
     mail.evaluate(_CARETS, _WHOLE[:1])
     mail.locator(".mail .cell").first.click()
