@@ -136,6 +136,18 @@ def unsafe_settings(connection: Connection) -> Sequence[str]:
     return postgres.unsafe_settings(connection)
 
 
+def write_refusal(engine: Engine) -> str:
+    """Return why a server that answers takes no writes, such as on a full disk; empty if it does.
+
+    It is tried, at the cost of some milliseconds. SQLite's disk is `newsletter.disk`'s to look at.
+    """
+    if engine.dialect.name != "postgresql":
+        return ""
+    from newsletter.database import postgres  # noqa: PLC0415 - as above
+
+    return postgres.write_refusal(engine)
+
+
 def allow_long(connection: Connection) -> None:
     """Let the statements of a connection's present transaction take an hour."""
     if connection.dialect.name == "postgresql":

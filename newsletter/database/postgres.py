@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 import psycopg
 from psycopg.abc import PQGen
 from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.exc import DBAPIError
 
 T = TypeVar("T")
 
@@ -41,6 +42,11 @@ _UNSAFE = """
 SELECT name FROM pg_settings
 WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'
 ORDER BY name
+"""
+#: Takes half a megabyte on the disk of the database, and leaves nothing behind.
+_TRIAL = """
+SET LOCAL temp_tablespaces = '';
+CREATE TEMPORARY TABLE trial_of_writing AS SELECT generate_series(1, 15000);
 """
 
 
@@ -104,6 +110,20 @@ def _set(connection: _PatientConnection, seconds: float) -> None:
 def unsafe_settings(connection: Connection) -> Sequence[str]:
     """Return the settings by which the server may lose at a power cut what it said it has."""
     return connection.scalars(text(_UNSAFE)).all()
+
+
+def write_refusal(engine: Engine) -> str:
+    """Return the server's words where it takes no writes, by trying one; empty where it does."""
+    with engine.connect() as connection:
+        try:
+            connection.exec_driver_sql(_TRIAL)
+        except DBAPIError as error:
+            if isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
+                return ""
+            return str(error.orig).partition("\n")[0]
+        finally:
+            connection.rollback()
+    return ""
 
 
 def allow_long(connection: Connection) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from newsletter.database.engine import reading, unsafe_settings
+from newsletter.database.engine import reading, unsafe_settings, write_refusal
 from newsletter.database.types import now
 from newsletter.database.vocabulary import BounceKind, DeliveryState
 from newsletter.disk import DiskHealth, look_at_disk
@@ -49,11 +49,13 @@ class DatabaseHealth:
 
     Attributes:
         unsafe: The settings by which it may lose at a power cut what it said it has.
+        refusal: Why it takes no writes, in its own words; asked only while a mailing is silent.
     """
 
     kind: str
     milliseconds: float
     unsafe: Sequence[str] = ()
+    refusal: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -161,7 +163,7 @@ def look(
     beats = database_history.beats(engine)
     resting = troubled_relays(engine)
     with reading(engine) as session:
-        return Overview(
+        seen = Overview(
             taken_at=now(),
             database=_database_health(session),
             broker=broker,
@@ -183,6 +185,7 @@ def look(
             account_mail_is_refused=account_mail_is_refused,
             own_disk=_own_disk(engine),
         )
+    return _with_refusal(engine, seen)
 
 
 def look_at_flow(engine: Engine, mailing_id: int, *, redis_url: str) -> Overview:
@@ -190,7 +193,7 @@ def look_at_flow(engine: Engine, mailing_id: int, *, redis_url: str) -> Overview
     beats = database_history.beats(engine)
     resting = troubled_relays(engine)
     with reading(engine) as session:
-        return Overview(
+        seen = Overview(
             taken_at=now(),
             database=DatabaseHealth(kind=engine.dialect.name, milliseconds=0.0),
             broker=BrokerHealth() if redis_url else None,
@@ -199,7 +202,16 @@ def look_at_flow(engine: Engine, mailing_id: int, *, redis_url: str) -> Overview
             processes=tuple(list_processes(session)),
             relays=_relay_views(session, (), resting),
             silent=tuple(silent_mailings(session, mailing_id=mailing_id)),
+            own_disk=_own_disk(engine),
         )
+    return _with_refusal(engine, seen)
+
+
+def _with_refusal(engine: Engine, seen: Overview) -> Overview:
+    """Ask the database for a write where a mailing is silent: before a relay is blamed."""
+    if not seen.silent:
+        return seen
+    return replace(seen, database=replace(seen.database, refusal=write_refusal(engine)))
 
 
 def _own_disk(engine: Engine) -> DiskHealth | None:

@@ -35,5 +35,11 @@ def find_alarms(seen: Overview) -> Sequence[Alarm]:
 
 def find_flow_alarms(seen: Overview) -> Sequence[Alarm]:
     """Return what keeps a mailing from flowing, by the same rules; see `look_at_flow`."""
-    alarms = [*of_disks(seen), *of_processes(seen), *of_relays(seen), *of_silence(seen)]
+    alarms = [
+        *of_servers(seen),
+        *of_disks(seen),
+        *of_processes(seen),
+        *of_relays(seen),
+        *of_silence(seen),
+    ]
     return [alarm for alarm in alarms if alarm.severity is Severity.CRITICAL]

@@ -90,32 +90,16 @@ def _of_failure(name: str, resting: RelayState) -> tuple[Message, Message]:
 
 def of_silence(seen: Overview) -> Iterator[Alarm]:
     """Return the mailings of which nothing is taken, before any relay's time is up."""
-    without_broker = seen.broker is not None and seen.broker.carries_nothing
+    known = _known_cause(seen)
     for silence in seen.silent:
-        seconds = int((seen.taken_at - silence.since).total_seconds())
-        # Rates are counted in Redis: without it a limited relay is not spoken to.
-        words, remedy = (
-            (
-                msg(
-                    "Nothing was sent of mailing {mailing_id} for {seconds} s",
-                    mailing_id=silence.mailing_id,
-                    seconds=seconds,
-                ),
-                msg(
-                    "Restore Redis first: limited rates are counted there. If nothing is sent"
-                    " then, check the relay."
-                ),
-            )
-            if without_broker
-            else (
-                msg(
-                    "No relay has answered for mailing {mailing_id} for {seconds} s",
-                    mailing_id=silence.mailing_id,
-                    seconds=seconds,
-                ),
-                msg("Check the relay. Once it responds, sending continues automatically."),
-            )
+        words = (
+            msg("Nothing was sent of mailing {mailing_id} for {seconds} s")
+            if known
+            else msg("No relay has answered for mailing {mailing_id} for {seconds} s")
         )
+        seconds = int((seen.taken_at - silence.since).total_seconds())
+        words = words.having(mailing_id=silence.mailing_id, seconds=seconds)
+        remedy = known or msg("Check the relay. Once it responds, sending continues automatically.")
         yield alarm(
             Severity.CRITICAL,
             "mailing-silent",
@@ -124,6 +108,22 @@ def of_silence(seen: Overview) -> Iterator[Alarm]:
             where=str(silence.mailing_id),
             section="relays",
         )
+
+
+def _known_cause(seen: Overview) -> Message | None:
+    """Return what to do first where something else than a relay explains a silence."""
+    if seen.database.refusal or any(disk.fault for disk in seen.disks.values()):
+        return msg(
+            "Correct the fault of the database or the disk first. If nothing is sent then, check"
+            " the relay."
+        )
+    # Rates are counted in Redis: without it a limited relay is not spoken to.
+    if seen.broker is not None and seen.broker.carries_nothing:
+        return msg(
+            "Restore Redis first: limited rates are counted there. If nothing is sent then, check"
+            " the relay."
+        )
+    return None
 
 
 def of_domains(seen: Overview) -> Iterator[Alarm]:

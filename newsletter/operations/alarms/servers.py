@@ -24,6 +24,17 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
             msg("Check the load of the database."),
             section="servers",
         )
+    if seen.database.refusal:
+        yield alarm(
+            Severity.CRITICAL,
+            "database-refuses",
+            msg("The database accepts no changes: {reason}", reason=seen.database.refusal),
+            msg(
+                "If its disk is full, free up space; otherwise, check the database server. Sending"
+                " then continues automatically."
+            ),
+            section="servers",
+        )
     if seen.database.unsafe:
         names = ", ".join(seen.database.unsafe)
         yield alarm(

@@ -1,0 +1,94 @@
+"""A database that answers and takes no writes: said as such, and held against no relay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, text, update
+
+from newsletter.database.engine import open_engine, transaction, write_refusal
+from newsletter.database.tables import BatchRow
+from newsletter.database.types import now
+from newsletter.disk import DiskFault, DiskHealth
+from newsletter.i18n.language import Language
+from newsletter.mailings.ledger.leases import claim_batch
+from newsletter.mailings.planning.planning import plan_mailing
+from newsletter.operations.alarms import find_alarms, find_flow_alarms
+from newsletter.operations.alarms.model import Alarm
+from newsletter.operations.overview import look, look_at_flow
+from tests.support.databases import each_database
+from tests.support.stage import set_stage
+
+_POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+
+@pytest.fixture
+def silent(engine: Engine) -> int:
+    """A mailing whose only batch was taken in hand a while ago, and nothing came of it."""
+    stage = set_stage(engine)
+    stage.subscribe("a@example.jp")
+    number = stage.mail()
+    plan_mailing(engine, number)
+    assert claim_batch(engine, number, 1, token="t" * 32, lease_seconds=600) is not None
+    with transaction(engine) as session:
+        session.execute(update(BatchRow).values(leased_at=now() - timedelta(seconds=30)))
+    return number
+
+
+@pytest.fixture
+def refusing(engine: Engine, database_url: str, silent: int) -> Iterator[Engine]:
+    """Connect to the same database, which is read-only from now on, as on a replica."""
+    del silent
+    with transaction(engine) as session:
+        name = session.scalar(text("SELECT current_database()"))
+        session.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'))
+    refusing = open_engine(database_url)
+    yield refusing
+    refusing.dispose()
+
+
+def _words(alarms: list[Alarm]) -> dict[str, str]:
+    return {
+        each.kind: " ".join(part.in_language(Language.ENGLISH) for part in (each.what, each.remedy))
+        for each in alarms
+    }
+
+
+@each_database
+def test_a_database_that_takes_writes_refuses_none_and_keeps_nothing(engine: Engine) -> None:
+    assert write_refusal(engine) == ""
+    assert write_refusal(engine) == ""
+
+
+@_POSTGRESQL
+def test_a_database_that_takes_no_writes_is_named_and_no_relay_blamed(
+    refusing: Engine, silent: int
+) -> None:
+    for alarms in (
+        find_alarms(look(refusing, redis_url="")),
+        find_flow_alarms(look_at_flow(refusing, silent, redis_url="")),
+    ):
+        words = _words(list(alarms))
+        assert "read-only" in words["database-refuses"]
+        assert "No relay" not in words["mailing-silent"]
+
+
+@_POSTGRESQL
+def test_without_a_word_from_the_database_the_relay_is_to_be_looked_at(
+    engine: Engine, silent: int
+) -> None:
+    del silent
+    words = _words(list(find_alarms(look(engine, redis_url=""))))
+    assert "database-refuses" not in words
+    assert "No relay" in words["mailing-silent"]
+
+
+@_POSTGRESQL
+def test_a_full_disk_of_a_worker_is_held_against_no_relay(engine: Engine, silent: int) -> None:
+    del silent
+    seen = look(engine, redis_url="")
+    full = replace(seen, own_disk=DiskHealth(free=0, fault=DiskFault.FULL))
+    assert "No relay" not in _words(list(find_alarms(full)))["mailing-silent"]
