@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, delete, func, select, update
+from sqlalchemy import Engine, delete, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import __version__
@@ -83,13 +83,20 @@ class ProcessState:
     @property
     def alive(self) -> bool:
         """Whether it gave a sign of life lately, and did not say goodbye."""
-        silence = (now() - self.seen_at).total_seconds()
-        return self.stopped_at is None and silence <= LOST_SECONDS
+        return self.stopped_at is None and _is_recent(self.seen_at)
 
     @property
     def lost(self) -> bool:
         """Whether it fell silent without a goodbye."""
         return self.stopped_at is None and not self.alive
+
+
+def _is_recent(seen_at: datetime) -> bool:
+    """Return whether a sign of life is of these seconds.
+
+    One that is to come is from before the clock was set back: whoever lives gave another since.
+    """
+    return abs((now() - seen_at).total_seconds()) <= LOST_SECONDS
 
 
 def beat(engine: Engine, process: Process, activity: Activity) -> bool:
@@ -177,32 +184,27 @@ def _disk(row: WorkerHeartbeatRow) -> DiskHealth | None:
 def lives_here(engine: Engine, kind: ProcessKind) -> bool:
     """Return whether a process of a kind on this host gave a sign of life lately."""
     with reading(engine) as session:
-        seen_at = session.scalar(
-            select(WorkerHeartbeatRow.seen_at)
-            .where(
+        seen = session.scalars(
+            select(WorkerHeartbeatRow.seen_at).where(
                 WorkerHeartbeatRow.kind == kind,
                 WorkerHeartbeatRow.host == socket.gethostname(),
                 WorkerHeartbeatRow.stopped_at.is_(None),
             )
-            .order_by(WorkerHeartbeatRow.seen_at.desc())
-            .limit(1)
-        )
-    return seen_at is not None and (now() - seen_at).total_seconds() <= LOST_SECONDS
+        ).all()
+    return any(map(_is_recent, seen))
 
 
 def count_processes(engine: Engine, worker: str) -> int:
     """Return how many processes of a worker, such as ``bulk``, live on all hosts together."""
     with reading(engine) as session:
-        count = session.scalar(
-            select(func.count())
-            .select_from(WorkerHeartbeatRow)
-            .where(
+        seen = session.scalars(
+            select(WorkerHeartbeatRow.seen_at).where(
                 WorkerHeartbeatRow.node.startswith(f"{worker}@", autoescape=True),
                 WorkerHeartbeatRow.stopped_at.is_(None),
                 WorkerHeartbeatRow.seen_at > now() - timedelta(seconds=LOST_SECONDS),
             )
-        )
-    return count or 0
+        ).all()
+    return sum(map(_is_recent, seen))
 
 
 def forget_the_gone(engine: Engine) -> None:

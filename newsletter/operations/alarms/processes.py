@@ -117,12 +117,14 @@ def _of_lost(seen: Overview) -> Iterator[Alarm]:
         if each.lost:
             lost.setdefault(_place(each), []).append(each)
     for place, processes in lost.items():
+        # Of one that fell silent before the clock was set back nobody knows what came after it.
+        since = min(one.seen_at for one in processes)
         came_after = [
             each
             for each in seen.processes
             if each.alive
             and _place(each) == place
-            and each.process.started_at > min(one.seen_at for one in processes)
+            and (each.process.started_at > since or since > seen.taken_at)
         ]
         if len(came_after) >= len(processes):
             continue
