@@ -222,6 +222,27 @@ def _none(text: str, fault: Message) -> ListError:
     return ListError(msg("“{text}” is not an email address: {fault}", text=text[:80], fault=fault))
 
 
+def as_kept(part: str) -> str:
+    """Return a part of an address, or of a domain, as `Address.key` has it.
+
+    Labels beyond ASCII become what DNS calls them (RFC 5890), so that who looks for ``例え.jp``
+    finds those whose domain it is. A name without an @ or a dot is no domain.
+    """
+    local, at, domain = _as_usual(part.strip()).lower().rpartition("@")
+    if domain.isascii() or not (at or "." in domain):
+        return f"{local}{at}{domain}"
+    return f"{local}{at}{'.'.join(map(_ascii_label, domain.split('.')))}"
+
+
+def _ascii_label(label: str) -> str:
+    if label.isascii():
+        return label
+    try:
+        return idna.encode(label, uts46=True).decode()
+    except idna.IDNAError:
+        return label
+
+
 def is_reserved(domain: str) -> bool:
     """Tell whether a domain is one for tests and documents, which DNS does not know."""
     return domain.lower().rpartition(".")[2] in _RESERVED

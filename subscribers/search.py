@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from newsletter.addresses import as_kept
 from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow, TagRow
 from newsletter.database.vocabulary import SubscriptionState
 from subscribers.listing import NEWEST, Key, Order, goes_on_after, list_columns, order_keys
@@ -186,7 +187,7 @@ _Prefix = tuple[InstrumentedAttribute[str] | InstrumentedAttribute[str | None], 
 def _prefixes(text: str) -> Mapping[Match, _Prefix]:
     """Return what may begin as a text does, in the order in which it is looked at."""
     return {
-        Match.ADDRESS: (SubscriberRow.address_key, text.lower()),
+        Match.ADDRESS: (SubscriberRow.address_key, as_kept(text) if "@" in text else text.lower()),
         Match.NAME: (SubscriptionRow.name, text),
     }
 
@@ -377,14 +378,15 @@ def find_readers(
     session: Session, newsletter_id: int, text: str, *, limit: int
 ) -> Sequence[FoundReader]:
     """Return confirmed subscribers whose address or name begins so; the same address first."""
-    begins = SubscriberRow.address_key.startswith(text.lower(), autoescape=True)
+    kept = as_kept(text)
+    begins = SubscriberRow.address_key.startswith(kept, autoescape=True)
     rows = session.execute(
         _readers(newsletter_id)
         .where(
             SubscriptionRow.state == SubscriptionState.CONFIRMED,
             or_(begins, SubscriptionRow.name.startswith(text, autoescape=True)),
         )
-        .order_by(SubscriberRow.address_key != text.lower(), SubscriberRow.address_key)
+        .order_by(SubscriberRow.address_key != kept, SubscriberRow.address_key)
         .limit(limit)
     )
     return [_found_reader(*row) for row in rows]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Text, and_, cast, func, literal, or_, true
 from sqlalchemy.orm import Session
 
+from newsletter.addresses import as_kept
 from newsletter.database.folding import Folded, fold_text
 from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import FieldType
@@ -56,10 +57,11 @@ def part_of(session: Session, newsletter: NewsletterRow, text: str) -> Part:
                     conditions.append(has_option(field.key, option.value))
         else:
             conditions.append(Position(Folded(cast(value, Text)), literal(folded)) > 0)
-    # The keys of addresses are folded already.
-    in_address = Position(SubscriberRow.address_key, literal(folded)) > 0
-    held = or_(in_address, and_(or_(*map(_written, texts)), or_(*conditions)))
-    return Part(held=held, texts=texts)
+    # The keys of addresses are folded already, and have their domain as DNS has it.
+    of_address = list(dict.fromkeys([folded, as_kept(text)]))
+    in_address = [Position(SubscriberRow.address_key, literal(one)) > 0 for one in of_address]
+    held = or_(*in_address, and_(or_(*map(_written, texts)), or_(*conditions)))
+    return Part(held=held, texts=[*texts, *of_address[1:]])
 
 
 #: What JSON writes otherwise within a text, or folding makes of another sign.

@@ -6,9 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session, defer
 
+from newsletter.addresses import as_kept
 from newsletter.database.tables import (
     BounceDecisionRow,
     BounceRow,
@@ -116,9 +117,11 @@ def conditions(criteria: BounceFilter) -> list[ColumnElement[bool]]:
     """Return what a query must ask for."""
     filters: list[ColumnElement[bool]] = []
     if criteria.address:
-        filters.append(BounceRow.address.icontains(criteria.address.strip(), autoescape=True))
+        # As the other side wrote it, and as we keep it.
+        texts = {criteria.address.strip().lower(), as_kept(criteria.address)}
+        filters.append(or_(*(BounceRow.address.icontains(one, autoescape=True) for one in texts)))
     if criteria.domain:
-        filters.append(BounceRow.domain == criteria.domain.strip().lower().removeprefix("@"))
+        filters.append(BounceRow.domain == as_kept(criteria.domain).removeprefix("@"))
     if criteria.mailing_id is not None:
         filters.append(BounceRow.mailing_id == criteria.mailing_id)
     if criteria.kind is not None:

@@ -130,6 +130,19 @@ def test_whom_a_part_finds_is_whom_a_look_at_everybody_finds(stage: Stage) -> No
 
 
 @pytest.mark.usefixtures("asks_index")
+def test_a_domain_beyond_ascii_is_found_as_it_is_typed_and_as_dns_has_it(stage: Stage) -> None:
+    stage.subscribe("info@例え.jp", "aoi@xn--wgv71a119e.jp", "ren@example.jp")
+    _index(stage)
+    for part in ("例え.jp", "INFO@例え.jp", "info@例え", "@例え。ｊｐ", "xn--r8jz45g"):
+        assert _found(stage, part) == ["info@xn--r8jz45g.jp"], part
+    assert _found(stage, "日本語.jp") == ["aoi@xn--wgv71a119e.jp"]
+    with reading(stage.engine) as session:
+        row = session.get_one(NewsletterRow, stage.newsletter_id)
+        begins = search_people(session, row, PeopleFilter(text="info@例え"))
+        assert [one.address for one in begins.people] == ["info@xn--r8jz45g.jp"]
+
+
+@pytest.mark.usefixtures("asks_index")
 def test_pages_of_a_part_have_everybody_once_in_falling_order(stage: Stage) -> None:
     stage.subscribe(*(f"r{number}.ok@example.jp" for number in range(20)))
     _index(stage)
