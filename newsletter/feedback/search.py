@@ -121,7 +121,9 @@ def conditions(criteria: BounceFilter) -> list[ColumnElement[bool]]:
         texts = {criteria.address.strip().lower(), as_kept(criteria.address)}
         filters.append(or_(*(BounceRow.address.icontains(one, autoescape=True) for one in texts)))
     if criteria.domain:
-        filters.append(BounceRow.domain == as_kept(criteria.domain).removeprefix("@"))
+        written = criteria.domain.strip().lower()
+        names = {one.removeprefix("@") for one in (written, as_kept(criteria.domain))}
+        filters.append(BounceRow.domain.in_(names))
     if criteria.mailing_id is not None:
         filters.append(BounceRow.mailing_id == criteria.mailing_id)
     if criteria.kind is not None:

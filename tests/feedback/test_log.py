@@ -151,6 +151,19 @@ def test_the_log_is_searched_by_each_of_its_fields(post: Post, run: Run) -> None
     assert none == {words: [] for words in missing}
 
 
+@pytest.mark.parametrize("about", ["info@例え.jp", "info@xn--r8jz45g.jp"])
+def test_a_domain_beyond_ascii_is_found_however_it_is_written(
+    post: Post, run: Run, about: str
+) -> None:
+    take_mail(post.engine, notice(about=about), KEYS, envelope_to=post.path, is_for_us=True)
+    for asked in (
+        ("--domain", "例え.jp"),
+        ("--address", "info@例え"),
+        ("--domain", about.rpartition("@")[2]),
+    ):
+        assert len(_json(run("list", "--json", *asked))) == 1, asked
+
+
 def test_each_time_in_the_list_has_its_zone(post: Post, run: Run) -> None:
     _come_back(post)
     _, row, *_ = run("list").stdout.splitlines()

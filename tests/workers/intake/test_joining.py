@@ -244,7 +244,7 @@ def test_mail_servers_hand_it_over_by_lmtp(intake: Intake, tmp_path: Path) -> No
     assert intake.notices() == 1
 
 
-@pytest.mark.parametrize("sender", ["info@例え.jp", "info@xn--r8jz45g.jp", "Info@例え.JP"])
-def test_a_domain_beyond_ascii_joins_by_mail_as_by_form(intake: Intake, sender: str) -> None:
-    assert intake.take(empty_mail(sender=sender), sender=sender) is Taken.ASKED
-    assert [one.lower() for one in intake.asked() if one] == ["info@xn--r8jz45g.jp"]
+def test_a_domain_beyond_ascii_joins_by_mail_as_by_form(intake: Intake) -> None:
+    for sender in ("info@例え.jp", "info@xn--r8jz45g.jp", "info@例え.JP"):
+        assert intake.take(empty_mail(sender=sender), sender=sender) is Taken.ASKED
+    assert intake.asked() == ["info@xn--r8jz45g.jp"]
