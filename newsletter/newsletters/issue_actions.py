@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import NamedTuple
 
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.accounts.audit_details import Detail
-from newsletter.database.tables import IssueRow
+from newsletter.database.tables import AccountRow, AuditEventRow, IssueRow
 from newsletter.database.vocabulary import RevisionKind
-from newsletter.errors import ConflictError
+from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.issues import store
-from newsletter.issues.corrections import open_correction
+from newsletter.issues.corrections import open_correction, readied_correction
 from newsletter.issues.drafts import duplicating, patterns, translating
 from newsletter.issues.drafts import saving as drafts
 from newsletter.issues.drafts.patterns import Pattern
@@ -336,8 +338,75 @@ def remove_translation(session: Session, actor: Actor, draft: Draft, tag: str) -
 
 def delete_draft(session: Session, actor: Actor, draft: Draft) -> None:
     """Delete a draft with its revisions; an issue that was made of it stays."""
+    details: dict[Detail, object] = {"title": draft.issue.title}
+    if draft.corrects is not None:
+        readied = readied_correction(session, draft.corrects)
+        details |= {"issue": str(readied.id)} if readied is not None else {}
     drafts.delete_draft(session, draft)
-    _record(session, actor, Action.ISSUE_DELETE, draft, {"title": draft.issue.title})
+    _record(session, actor, Action.ISSUE_DELETE, draft, details)
+
+
+class RemovedError(NotFoundError):
+    """A draft, or a correction that was not in effect, was deleted.
+
+    Attributes:
+        title: What it was called.
+        person: Who deleted it: the name, else the address.
+        at: When.
+    """
+
+    def __init__(self, *, title: str, person: str, at: datetime) -> None:
+        super().__init__(msg("“{title}” was deleted by {person}.", title=title, person=person))
+        self.title = title
+        self.person = person
+        self.at = at
+
+
+def find_draft(session: Session, newsletter_id: int, number: int) -> Draft:
+    """Return a newsletter's draft.
+
+    Raises:
+        RemovedError: It was deleted.
+        NotFoundError: The newsletter never had it.
+    """
+    try:
+        return drafts.get_draft(session, newsletter_id, number)
+    except NotFoundError:
+        _say_removed(session, newsletter_id, AuditEventRow.object == f"draft {number}")
+        raise
+
+
+def find_issue(session: Session, newsletter_id: int, number: int) -> IssueRow:
+    """Return a newsletter's issue, or a correction as it was readied.
+
+    Raises:
+        RemovedError: It was readied for a correction that was discarded.
+        NotFoundError: The newsletter never had it.
+    """
+    try:
+        return store.get_issue(session, newsletter_id, number)
+    except NotFoundError:
+        issue = AuditEventRow.details["issue"].as_string()
+        _say_removed(session, newsletter_id, issue == str(number))
+        raise
+
+
+def _say_removed(session: Session, newsletter_id: int, named: ColumnElement[bool]) -> None:
+    found = session.execute(
+        select(AuditEventRow, AccountRow.name)
+        .outerjoin(AccountRow, AccountRow.id == AuditEventRow.actor_id)
+        .where(
+            AuditEventRow.action == Action.ISSUE_DELETE.value,
+            AuditEventRow.newsletter_id == newsletter_id,
+            named,
+        )
+        .order_by(AuditEventRow.id.desc())
+        .limit(1)
+    ).first()
+    if found is not None:
+        event, name = found
+        title = str(event.details.get("title", ""))
+        raise RemovedError(title=title, person=name or event.actor, at=event.occurred_at)
 
 
 def _record(

@@ -31,6 +31,7 @@ from newsletter.errors import (
     TokenError,
     UnavailableError,
 )
+from newsletter.newsletters.issue_actions import RemovedError
 from newsletter.web.access import Visit, find_visit
 from newsletter.web.pages import Pages
 
@@ -83,7 +84,11 @@ def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of
     """Answer failures with pages."""
 
     def _page(
-        request: Request, kind: str, status: int, error: NewsletterError | None = None
+        request: Request,
+        kind: str,
+        status: int,
+        error: NewsletterError | None = None,
+        removed: RemovedError | None = None,
     ) -> HTMLResponse:
         visit = _visit_of(request) if kind in _WITHIN else None
         language = visit.language if visit else pages.language_of(request)
@@ -93,16 +98,24 @@ def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of
                 "errors/failed.html", status=status, language=language, kind=kind, explanation=text
             )
         return pages.show_to(
-            visit, request, "errors/failed_within.html", status=status, kind=kind, explanation=text
+            visit,
+            request,
+            "errors/failed_within.html",
+            status=status,
+            kind=kind,
+            explanation=text,
+            removed=removed,
+            within=request.url.path.split("/")[2] if removed else "",
         )
 
     @app.exception_handler(TokenError)
     @app.exception_handler(NotFoundError)
     def missing(request: Request, error: Exception) -> HTMLResponse:
         # A reader's link that is damaged, or whose reader is erased: what helps is the same.
-        del error
         is_readers = request.url.path.startswith(_READERS_LINKS)
-        return _page(request, "lost" if is_readers else "missing", _NOT_FOUND)
+        kind = "lost" if is_readers else "missing"
+        removed = error if isinstance(error, RemovedError) else None
+        return _page(request, kind, _NOT_FOUND, removed=removed)
 
     @app.exception_handler(ConflictError)
     def refused(request: Request, error: ConflictError) -> HTMLResponse:

@@ -27,7 +27,7 @@ from newsletter.issues.merging import Version
 from newsletter.issues.model import issue_to_json
 from newsletter.issues.sent import IssueSentError, sent_as
 from newsletter.newsletters.dictionary import add_word
-from newsletter.newsletters.issue_actions import duplicate_issue
+from newsletter.newsletters.issue_actions import duplicate_issue, find_draft
 from newsletter.web.access import EditorVisit, Visit, own
 from newsletter.web.issues.blocks import Changed, Pressed, press
 from newsletter.web.issues.draft_pages import DraftPages, to_draft
@@ -76,7 +76,7 @@ def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, P
         newsletter: str, number: int, visit: Visit, request: Request, *, in_blocks: bool
     ) -> Response:
         with reading(engine) as session:
-            draft = get_draft(session, own(visit), number)
+            draft = find_draft(session, own(visit), number)
             if draft.issue_id is not None and sent_as(session, draft.issue_id):
                 return RedirectResponse(
                     f"/newsletters/{newsletter}/issues/{draft.issue_id}", status_code=303

@@ -17,7 +17,7 @@ from newsletter.issues.drafts.saving import (
     get_revision,
     list_revisions,
 )
-from newsletter.newsletters.issue_actions import delete_draft, restore_revision
+from newsletter.newsletters.issue_actions import delete_draft, find_draft, restore_revision
 from newsletter.web.access import EditorVisit, newsletter_of, own
 from newsletter.web.issues.draft_pages import DraftPages, to_draft
 from newsletter.web.issues.editor import began_with
@@ -37,7 +37,7 @@ def past_router(engine: Engine, pages: Pages, shown: DraftPages) -> Router:
     ) -> HTMLResponse:
         with reading(engine) as session:
             row = newsletter_of(session, visit)
-            draft = get_draft(session, row.id, number)
+            draft = find_draft(session, row.id, number)
             revisions = list_revisions(session, draft)
             chosen = get_revision(session, draft, at) if at is not None else None
         return pages.show_to(

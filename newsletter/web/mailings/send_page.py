@@ -13,10 +13,11 @@ from newsletter.database.engine import reading
 from newsletter.errors import NewsletterError
 from newsletter.issues.checks.findings import Severity
 from newsletter.issues.model import issue_from_json
-from newsletter.issues.store import StoredIssue, get_issue
+from newsletter.issues.store import StoredIssue
 from newsletter.mailings.approvals.requests import last_plan
 from newsletter.mailings.orders.ordering import earlier_mailings
 from newsletter.mailings.reports.cached_figures import Figures
+from newsletter.newsletters.issue_actions import find_issue
 from newsletter.newsletters.publications import Newsletter, get_newsletter
 from newsletter.rendering.model import RenderedIssue
 from newsletter.settings import Settings
@@ -106,7 +107,7 @@ def find_issue_of(session: Session, visit: Visit, issue_id: int) -> tuple[Newsle
     Raises:
         NotFoundError: It is none of this newsletter's.
     """
-    issue = get_issue(session, own(visit), issue_id)
+    issue = find_issue(session, own(visit), issue_id)
     return get_newsletter(session, issue.newsletter_id), issue
 
 

@@ -124,6 +124,28 @@ def test_where_approval_is_demanded_a_correction_needs_it_too(
     assert approver.get(review.url).url.path == sent
 
 
+def test_a_link_to_a_correction_that_was_discarded_says_who_did_so(
+    stage: Stage, sent: str, sign_in: SignIn
+) -> None:
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    draft = _write(stage, editor, sent)
+    _go_on(editor, draft, "look")
+    with reading(stage.engine) as session:
+        readied = session.scalars(select(IssueRow.id).where(IssueRow.corrects.is_not(None))).one()
+    editor.post(f"{draft}/delete", data={"csrf": csrf_of(editor.get(draft).text)})
+
+    gone = f"/newsletters/digest/issues/{readied}/send/review"
+    for path in (gone, draft, f"{draft}/history"):
+        answer = editor.get(path)
+        assert answer.status_code == 404
+        assert "was deleted by editor" in answer.text
+        assert RIGHT in answer.text
+    # Who may see nothing there is not told, and neither is who asks for what never was.
+    operator = sign_in("operator@example.jp", Role.OPERATOR)
+    assert RIGHT not in operator.get(draft).text
+    assert "was deleted" not in editor.get("/newsletters/digest/drafts/999").text
+
+
 def _answer(approver: httpx.Client, review: httpx.Response, readied: int) -> httpx.Response:
     path = f"/newsletters/digest/issues/{readied}/send/approve"
     form = re.findall(rf'action="{path}".*?</form>', review.text, re.DOTALL)[0]
