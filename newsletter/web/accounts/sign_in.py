@@ -111,8 +111,11 @@ def signing_in_router(  # noqa: C901, PLR0915 - a list of routes
     def sign_out(request: Request, visit: SignedInVisit) -> Response:
         with transaction(engine) as session:
             end(session, visit.actor, visit.account_id, visit.session_id)
-        answer = _go("/sign-in")
-        answer.delete_cookie(access_of(request).session_cookie)
+        access, answer = access_of(request), _go("/sign-in")
+        # A browser takes a name with the prefix of its host only with "Secure", also to forget it.
+        answer.delete_cookie(
+            access.session_cookie, httponly=True, secure=access.secure, samesite="lax"
+        )
         return answer
 
     @router.get("/welcome/{token}")

@@ -20,7 +20,7 @@ from newsletter.settings import Settings, load_settings
 from newsletter.tokens import TokenSigner
 from newsletter.web.hosts import Clients
 from tests.support.site import serving
-from tests.web.conftest import csrf_of
+from tests.web.conftest import PASSWORD, add_account, csrf_of
 from tests.web.hardening.conftest import House
 
 pytestmark = pytest.mark.servers
@@ -106,6 +106,37 @@ def test_a_host_that_is_not_ours_is_not_answered(house: House, host: str) -> Non
     answer = httpx.get(f"{house.url}/archive/digest/", headers={"Host": host})
     assert answer.status_code == 400
     assert "evil" not in str(answer.headers)
+
+
+def test_with_https_every_cookie_of_access_is_set_and_forgotten_for_this_host_alone(
+    engine: Engine, tmp_path: Path
+) -> None:
+    add_account(engine, "a@example.jp", Role.EDITOR)
+    names: dict[str, Any] = {"public_url": "https://news.example.jp"}
+    told: list[str] = []
+    with (
+        serving(engine, TokenSigner([b"k" * 40]), tmp_path, **names) as url,
+        httpx.Client(base_url=url) as client,
+    ):
+        cookies: dict[str, str] = {}
+
+        def ask(path: str, data: dict[str, str] | None = None) -> httpx.Response:
+            # Over plain HTTP httpx keeps no "Secure" cookie.
+            words = "; ".join(f"{name}={value}" for name, value in cookies.items())
+            headers = {"Host": "news.example.jp", "Cookie": words}
+            answer = client.request("POST" if data else "GET", path, data=data, headers=headers)
+            lines = answer.headers.get_list("set-cookie")
+            told.extend(lines)
+            cookies.update(line.partition(";")[0].split("=", 1) for line in lines)
+            return answer
+
+        form = {"address": "a@example.jp", "password": PASSWORD}
+        ask("/sign-in", form | {"csrf": csrf_of(ask("/sign-in").text)})
+        ask("/sign-out", {"csrf": csrf_of(ask("/account").text)})
+    assert [line.partition("=")[0] for line in told if "Max-Age=0" in line] == ["__Host-session"]
+    for line in told:
+        assert line.startswith("__Host-")
+        assert {"HttpOnly", "Path=/", "SameSite=lax", "Secure"} <= set(line.split("; "))
 
 
 def test_a_host_that_is_allowed_and_probes_by_any_name_are_answered(
