@@ -127,7 +127,9 @@ def test_with_https_every_cookie_of_access_is_set_and_forgotten_for_this_host_al
             answer = client.request("POST" if data else "GET", path, data=data, headers=headers)
             lines = answer.headers.get_list("set-cookie")
             told.extend(lines)
-            cookies.update(line.partition(";")[0].split("=", 1) for line in lines)
+            for line in lines:
+                name, _, value = line.partition(";")[0].partition("=")
+                cookies[name] = value
             return answer
 
         form = {"address": "a@example.jp", "password": PASSWORD}
