@@ -24,6 +24,8 @@ export class Account {
     /** @type {{url: string, words: string}[]} */
     this.links = [];
     this.pictures = 0;
+    /** What pictures show that cannot be fetched. @type {string[]} */
+    this.unseen = [];
     /** @type {Map<string, number>} */
     this.losses = new Map();
   }
@@ -39,8 +41,9 @@ export class Account {
     /** @type {Map<string, Record<string, any>>} */
     const values = new Map([...this.losses].map(([kind, count]) => [kind, { count }]));
     const links = this.links.filter(({ url }) => !found.urls.has(url));
-    if (links.length) values.set("link", { count: links.length, words: links.slice(0, 3).map(({ words }) => words.slice(0, 20)).join(say("listComma")) + (links.length > 3 ? "…" : "") });
-    if (this.pictures > found.pictures) values.set("picture", { count: this.pictures - found.pictures });
+    if (links.length) values.set("link", { count: links.length, words: listed(links.map(({ words }) => words)) });
+    const pictures = this.pictures - found.pictures;
+    if (pictures > 0) values.set(this.unseen.length ? "pictureNamed" : "picture", { count: pictures, words: listed(this.unseen) });
     const here = counted(found.text);
     let missing = 0;
     for (const [letter, count] of this.letters) missing += Math.max(0, count - (here.get(letter) || 0));
@@ -49,6 +52,8 @@ export class Account {
   }
 }
 
+/** The first of what was left out, in words. */
+const listed = (all) => all.slice(0, 3).map((words) => words.slice(0, 20)).join(say("listComma")) + (all.length > 3 ? "…" : "");
 const wordsOf = (runs) => runs.map((run) => run.text || wordsOf(run.content || [])).join("");
 const urlsOf = (runs) => runs.flatMap((run) => [...(run.url ? [run.url] : []), ...urlsOf(run.content || [])]);
 

@@ -51,11 +51,14 @@ export function moveBlocksOut(table, cell) {
 
 /** Tables that are there for a page's look become what they hold: boxes, pages in one column, those said to be none. */
 export function unwrapLayout(page, body) {
+  const nested = new Set(body.querySelectorAll("table table"));
   body.querySelectorAll("table").forEach((each) => {
     const table = /** @type {HTMLTableElement} */ (each), cells = [...table.rows].flatMap((row) => [...row.cells]);
     const isNarrow = [...table.rows].every((row) => row.cells.length < 2) && !cells.some((cell) => cell.localName === "th");
     const isWhole = (cell) => cell.querySelector(cells.length > 1 ? "table, h1, h2, h3, h4, h5, h6" : WHOLE) || (cells.length < 2 && cell.querySelectorAll(":scope > :is(p, div)").length > 1);
-    const isLayout = ["presentation", "none"].includes(table.getAttribute("role") || "") || (isNarrow && cells.some(isWhole));
+    const isPlain = !Number(table.getAttribute("border")) && !cells.some((cell) => cell.localName === "th");
+    const isPlaced = isPlain && (cells.some((cell) => cell.querySelector("table, h1, h2, h3, h4, h5, h6")) || (table.rows.length === 1 && ((nested.has(table) && !table.parentElement.closest("table")) || cells.some((cell) => cell.querySelector("img")))));
+    const isLayout = ["presentation", "none"].includes(table.getAttribute("role") || "") || (isNarrow && cells.some(isWhole)) || isPlaced || cells.some((cell) => cells.length === 1 && cell.querySelector("x-button"));
     if (!isLayout || !cells.length) return;
     const parts = cells.map((cell) => { const part = page.createElement("div"); part.append(...cell.childNodes); return part; });
     table.replaceWith(...[...table.querySelectorAll(":scope > caption")].flatMap((caption) => [...caption.childNodes]), ...parts);

@@ -2,7 +2,8 @@
 import { Account } from "./account.js";
 import { flatten, moveBlocksOut, unwrapLayout } from "./cells.js";
 import { separateCells } from "./grid.js";
-import { takeFootnotes } from "./notes.js";
+import { leaveEditing, takeFootnotes } from "./notes.js";
+import { buttons, checklists, foldedParts } from "./web_forms.js";
 
 const SAFE = /^(https?:|mailto:|tel:)/i;
 /** What a page never shows. */
@@ -30,6 +31,9 @@ export function cleanHtml(html) {
   const account = new Account(body);
   current = account;
   for (const [kind, selector] of Object.entries(FOREIGN)) body.querySelectorAll(selector).forEach((each) => leaveOut(each, kind, account));
+  leaveEditing(body, account, /urn:schemas-microsoft-com:office:word|\bmso-|class="?Mso/i.test(html));
+  checklists(body);
+  foldedParts(page, body);
   wordLists(page, body, account);
   takeFootnotes(page, body, account);
   pictures(page, body, account);
@@ -39,6 +43,7 @@ export function cleanHtml(html) {
   // Between blocks, line ends of the clipboard are no text.
   body.querySelectorAll(":scope > br").forEach((each) => each.remove());
   links(body, base, account);
+  buttons(page, body, styleOf);
   tables(page, body, account);
   // Many programs put a list of the next level beside the item that it belongs to.
   body.querySelectorAll(":is(ul, ol) > :is(ul, ol)").forEach((each) => { if (each.previousElementSibling) each.previousElementSibling.append(each); });
@@ -83,6 +88,7 @@ function pictures(page, body, account) {
     if (/^\p{Extended_Pictographic}\S{0,8}$/u.test(alt)) { each.replaceWith(alt); return; }
     if (!/^https?:/i.test(source) && /^https?:/i.test(late)) each.setAttribute("src", late);
     account.pictures += 1;
+    if (alt.trim() && !/^https?:/i.test(each.getAttribute("src") || "")) account.unseen.push(alt.trim());
     const link = each.closest("a[href]");
     if (link && SAFE.test(target(link.getAttribute("href")))) each.setAttribute("data-url", target(link.getAttribute("href")));
   });
@@ -123,8 +129,8 @@ function raised(page, body, account) {
 function links(body, base, account) {
   body.querySelectorAll("a[href]").forEach((link) => {
     const given = link.getAttribute("href").trim(), url = target(absolute(given, base)), words = link.textContent.trim();
-    // These lead nowhere: a page's script acts on them.
-    if ((words || link.querySelector("img")) && given && given !== "#" && !/^javascript:/i.test(given)) account.links.push({ url, words });
+    // These lead nowhere by themselves: a page's script acts on them.
+    if ((words || link.querySelector("img")) && given && given !== "#" && !/^javascript:\s*(?:void\b[^]*|;*)$/i.test(given)) account.links.push({ url, words });
     link.setAttribute("href", url);
     // Outlook repeats the address as what is shown above it.
     if (SAFE.test(link.getAttribute("title") || "")) link.removeAttribute("title");

@@ -29,6 +29,9 @@ import { schema } from "./schema.js";
 import { slashMenu } from "./slash.js";
 import { addressOf } from "./dialogs.js";
 
+/** Pixels at the edges of a telephone's screen that bars cover. */
+const COVERED = { top: 64, right: 0, bottom: 80, left: 0 };
+
 /** Words where nothing is written yet. */
 function placeholders() {
   const empty = (node) => node.isTextblock && !node.content.size;
@@ -134,6 +137,8 @@ export function openEditor(place, issue, heard) {
     state,
     nodeViews: NODE_VIEWS,
     attributes: { class: "mail", role: "textbox", "aria-multiline": "true", "aria-label": say("mail"), spellcheck: "true", lang: issue.language },
+    // On a telephone the state of saving stands above and the formats below, over the text.
+    ...(matchMedia("(max-width: 40rem)").matches ? { scrollThreshold: COVERED, scrollMargin: COVERED } : {}),
     clipboardSerializer, clipboardParser,
     transformPastedHTML: (html) => (isOwn(html) ? html : cleanHtml(html)),
     transformPasted: (slice) => fitSlice(slice, (sentences) => { notify("line", []); notify("paste", sentences); }),

@@ -148,6 +148,7 @@ export const KINDS = {
   button: {
     spec: {
       group: BLOCK, content: "text*", marks: "", isolating: true, draggable: true, attrs: { url: { default: "" } },
+      parseDOM: [{ tag: "x-button", getAttrs: (dom) => ({ url: dom.getAttribute("href") || "" }) }],
       toDOM: () => ["div", { class: "button-line" }, ["span", { class: "button-link" }, 0]],
     },
     read: (schema, block) => schema.nodes.button.create({ url: block.url }, text(schema, block.label)),

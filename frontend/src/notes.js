@@ -8,6 +8,28 @@ const fragmentOf = (link) => { const url = link.getAttribute("href") || ""; retu
 const decode = (name) => { try { return decodeURIComponent(name); } catch { return name; } };
 const NOTE = "li, p, dd, dt, div, td, aside";
 
+const COMMENTS = ".msocomtxt, [data-style*='mso-element:comment-list'], [data-style*='mso-element: comment-list']";
+const ANCHORS = ".MsoCommentReference, .msocomanchor, [data-style*='mso-special-character:comment']";
+
+/**
+ * Leave out what a text's editors wrote to each other: Word's comments, and what its changes deleted.
+ *
+ * @param {Element} body @param {import("./account.js").Account} account
+ * @param {boolean} isWord a page's own deletions are shown on it, and stay struck
+ */
+export function leaveEditing(body, account, isWord) {
+  account.lose("comment", body.querySelectorAll(".msocomtxt").length);
+  const leave = (selector) => body.querySelectorAll(selector).forEach((each) => {
+    if (!each.isConnected) return;
+    account.become(each.textContent);
+    each.remove();
+  });
+  leave(`${COMMENTS}, ${ANCHORS}`);
+  const deleted = isWord ? ".msoDel, del[cite], del[datetime]" : ".msoDel";
+  account.lose("deleted", [...body.querySelectorAll(deleted)].filter((each) => !each.parentElement.closest(deleted) && each.textContent.trim()).length);
+  leave(deleted);
+}
+
 /** @param {Document} page @param {Element} body @param {import("./account.js").Account} account */
 export function takeFootnotes(page, body, account) {
   const named = new Map();

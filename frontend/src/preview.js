@@ -7,6 +7,17 @@ const AGAIN = 2000;
 const selected = () => /** @type {HTMLSelectElement} */ (byId("as"));
 const frame = /** @type {HTMLIFrameElement} */ (byId("mail"));
 
+/** Draw the findings anew; the focus goes on to what took its finding's place, or back to the text. */
+function drawFindings(told) {
+  const list = byId("findings"), held = document.activeElement && list.contains(document.activeElement) ? document.activeElement.closest("li") : null;
+  const index = [...list.querySelectorAll("li")].indexOf(/** @type {HTMLLIElement} */ (held));
+  list.innerHTML = told;
+  if (index < 0) return;
+  const lines = [...list.querySelectorAll("li")], line = lines[Math.min(index, lines.length - 1)];
+  const next = /** @type {HTMLElement | null} */ (line && line.querySelector("button, a[href], summary")) || all(".mail")[0];
+  next.focus();
+}
+
 /** @param {{fields: () => Record<string, string>, tell: (told: any) => void, checked: () => void, preview: () => void}} source */
 export function openPreview(source) {
   let look = "", shown = null, waiting = null, asking = false, checks = 0;
@@ -97,7 +108,7 @@ export function openPreview(source) {
     const told = answer && answer.ok ? await answer.text().catch(() => null) : null;
     if (mine !== checks) return;
     if (told === null) { if (!answer || answer.ok || answer.status >= 500) checkAgain(); return; }
-    byId("findings").innerHTML = told;
+    drawFindings(told);
     source.checked();
   };
   const checkSoon = after(400, check);

@@ -221,6 +221,65 @@ def test_the_notice_counts_each_kind_that_did_not_arrive(mail: Page) -> None:
         assert found["told"] == told, html
 
 
+_TASK = '<li role="checkbox" aria-checked="{}"><img src="data:image/png;base64,AA" alt="箱"><p>{}'
+_REMARK = """<p class=MsoNormal>会場<span class=MsoCommentReference><a class=msocomanchor
+href="#_msocom_1" name="_msoanchor_1">[山1]</a></span>です</p><div style='mso-element:comment-list'>
+<div id="_com_1" class=msocomtxt><a name="_msocom_1"></a><p><a href="#_msoanchor_1">[山1]</a>要確認
+</p></div></div>"""
+_CHANGED = (
+    '<p class=MsoNormal>開始<del cite="mailto:y">十時</del><ins cite="mailto:y">九時</ins></p>'
+)
+_PLACED = """<table border=0><tr><td><table border=0><tr><td>便り<td>12号</table></tr>
+<tr><td bgcolor="#05a"><a href="https://example.jp/x">申込</a></tr></table>"""
+
+
+def test_forms_of_pages_and_of_editing_arrive_as_blocks_or_are_told(mail: Page) -> None:
+    left, lost = "Comments of the document were left out: 1.", "Links that could not be kept, only"
+    expected: dict[str, tuple[list[str], list[str]]] = {
+        "<details><summary>雨の日</summary><p>中止</p></details>": (["雨の日", "中止"], []),
+        f"<ul>{_TASK.format('true', '予約')}{_TASK.format('false', '案内')}</ul>": (
+            ["☑ 予約", "☐ 案内"],
+            [],
+        ),
+        '<p>詳細</p><p><a class="btn" href="https://example.jp/a">申込</a></p>': (
+            ["詳細", "申込 https://example.jp/a"],
+            [],
+        ),
+        '<p>次の<a class="btn" href="https://example.jp/a">頁</a>へ</p>': (["次の頁へ"], []),
+        _PLACED: (["便り", "12号", "申込 https://example.jp/x"], []),
+        _REMARK: (["会場です"], [left]),
+        _CHANGED: (
+            ["開始九時"],
+            ["Text that tracked changes had deleted was left out: 1."],
+        ),
+        '<p><a href="javascript:go(1)">押す</a><a href="javascript:void(0)">閉</a></p>': (
+            ["押す閉"],
+            [f"{lost} their words: 1 (押す)."],
+        ),
+        '<p>図</p><img src="data:image/png;base64,AA" alt="地図">': (
+            ["図"],
+            ["Pictures could not be pasted: 1 (地図). Insert them as files."],
+        ),
+    }
+    for found, (html, (blocks, told)) in zip(
+        pasted(mail, *expected), expected.items(), strict=True
+    ):
+        assert [line for block in found["blocks"] for line in _lines(block)] == blocks, html
+        assert found["told"] == told, html
+
+
+def _lines(block: dict[str, Any]) -> list[str]:
+    match block:
+        case {"kind": "list"}:
+            return [line for item in block["items"] for inner in item for line in _lines(inner)]
+        case {"kind": "button"}:
+            return [f"{block['label']} {block['url']}"]
+        case {"content": content}:
+            return ["".join(run.get("text") or _lines(run)[0] for run in content)]
+        case _:
+            return [_words(block)]
+
+
 def _text(words: str) -> dict[str, Any]:
     return {"kind": "text", "text": words}
 
@@ -318,6 +377,33 @@ def test_what_is_cut_from_the_mail_is_whole_again_once_it_is_pasted(
     mail.keyboard.press("Control+v")
 
     assert mail.evaluate(_VALUE) == before
+
+
+def test_on_a_telephone_no_bar_covers_the_line_and_mending_keeps_the_focus(
+    studio: Desk, mail: Page
+) -> None:
+    mail.set_viewport_size({"width": 375, "height": 667})
+    table = "| a | |\n| --- | --- |\n| | |\n"
+    text = PLAIN + "\n段落です。\n" * 20 + f"\nコンピューターとコンピュータ。\n\n{table}"
+    with mail.expect_response("**/findings"):
+        studio.start(mail, text, view="mail")
+    line = mail.locator(".mail").get_by_text("コンピューターと")
+    line.evaluate("each => getSelection().collapse(each, 1)")
+    mail.locator(".mail").focus()
+    mail.keyboard.type("。")
+
+    written, bar = line.bounding_box(), mail.locator("#toolbar").bounding_box()
+    assert written
+    assert bar
+    assert written["y"] + written["height"] < bar["y"]
+
+    fix = mail.locator('#findings button[name="fix"]')
+    expect(fix.first).to_be_visible()
+    count = fix.count()
+    fix.first.click()
+    expect(fix).to_have_count(count - 1)
+    expect(mail.locator("#findings :focus")).to_have_count(1)
+    mail.set_viewport_size({"width": 1280, "height": 720})
 
 
 _PASTE = """async (html) => {

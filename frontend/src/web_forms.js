@@ -1,0 +1,61 @@
+/** Forms of web pages and documents that a mail says otherwise: folded parts, buttons, checklists. */
+
+const BLOCK = /^(?:article|aside|blockquote|div|dl|figure|footer|form|h[1-6]|header|hr|main|nav|ol|p|pre|section|table|td|th|ul)$/;
+
+/** Google's checklists: a picture of a box in front of each item, said for screen readers. */
+export function checklists(body) {
+  body.querySelectorAll("li[role=checkbox]").forEach((item) => {
+    item.querySelectorAll("img[aria-roledescription], :scope > img").forEach((each) => each.remove());
+    const held = item.querySelector("p") || item;
+    held.prepend(item.getAttribute("aria-checked") === "true" ? "☑ " : "☐ ");
+  });
+}
+
+/** A part that is folded on a page stands open below its summary. */
+export function foldedParts(page, body) {
+  body.querySelectorAll("summary").forEach((summary) => {
+    if (summary.querySelector("h1, h2, h3, h4, h5, h6")) { summary.replaceWith(...summary.childNodes); return; }
+    const made = page.createElement("h4");
+    made.append(...summary.childNodes);
+    summary.replaceWith(made);
+  });
+  [...body.querySelectorAll("details")].reverse().forEach((details) => {
+    const made = page.createElement("div");
+    made.append(...details.childNodes);
+    details.replaceWith(made);
+  });
+}
+
+const FILLED = /(?<![\w-])background(?:-color)?:\s*(?!transparent|none|inherit|initial)/i;
+
+/** Links that look like buttons and stand by themselves are buttons; amid text they stay links. */
+export function buttons(page, body, styleOf) {
+  const isButton = (link) => {
+    const cell = link.closest("td"), isCell = cell && cell.textContent.trim() === link.textContent.trim();
+    return link.getAttribute("role") === "button" || /(?:^|[\s_-])(?:btn|button)(?:$|[\s_-])/i.test(link.className)
+      || Boolean(link.querySelector("button")) || (FILLED.test(styleOf(link)) && /padding/i.test(styleOf(link)))
+      || Boolean(isCell && (cell.hasAttribute("bgcolor") || FILLED.test(styleOf(cell))));
+  };
+  body.querySelectorAll("a[href]").forEach((link) => {
+    const words = link.textContent.trim();
+    if (!words || link.querySelector("img") || link.closest("li, x-footnote, h1, h2, h3, h4, h5, h6") || !isButton(link)) return;
+    let top = link;
+    while (top.parentElement !== body && top.parentElement.textContent.trim() === words && !/^t[dhr]$/.test(top.parentElement.localName)) top = top.parentElement;
+    if (!isAlone(top)) return;
+    const made = page.createElement("x-button");
+    made.setAttribute("href", link.getAttribute("href"));
+    made.append(words.replace(/\s+/g, " "));
+    top.replaceWith(made);
+  });
+}
+
+/** Whether no text runs on before or behind an element. */
+function isAlone(node) {
+  if (BLOCK.test(node.localName)) return true;
+  const ends = (way) => {
+    let next = node[way];
+    while (next && next.nodeType !== Node.ELEMENT_NODE && !next.textContent.trim()) next = next[way];
+    return !next || (next instanceof Element && (BLOCK.test(next.localName) || ["br", "x-button", "a"].includes(next.localName)));
+  };
+  return ends("previousSibling") && ends("nextSibling");
+}
