@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from newsletter.addresses import as_kept
+from newsletter.database.folding import fold_text, widths_of
 from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow, TagRow
 from newsletter.database.vocabulary import SubscriptionState
 from subscribers.listing import NEWEST, Key, Order, goes_on_after, list_columns, order_keys
@@ -164,8 +165,7 @@ def matching_people(
         return query.where(part.held, *([] if candidates is None else [candidates.clause()]))
     if match is Match.NO_WORDS:
         return query
-    column, begins = _prefixes(text)[match]
-    return query.where(column >= begins, column < begins + _LAST)
+    return query.where(_begins(_prefixes(text)[match]))
 
 
 def found_among(
@@ -181,15 +181,25 @@ def found_among(
     return matching_people(session, newsletter, criteria, find_match(session, newsletter, criteria))
 
 
-_Prefix = tuple[InstrumentedAttribute[str] | InstrumentedAttribute[str | None], str]
+#: A column, and as what it may begin.
+_Prefix = tuple[InstrumentedAttribute[str] | InstrumentedAttribute[str | None], Sequence[str]]
 
 
 def _prefixes(text: str) -> Mapping[Match, _Prefix]:
     """Return what may begin as a text does, in the order in which it is looked at."""
+    folded = fold_text(text)
     return {
-        Match.ADDRESS: (SubscriberRow.address_key, as_kept(text) if "@" in text else text.lower()),
-        Match.NAME: (SubscriptionRow.name, text),
+        Match.ADDRESS: (
+            SubscriberRow.address_key,
+            [as_kept(folded) if "@" in folded else folded],
+        ),
+        Match.NAME: (SubscriptionRow.name, widths_of(text)),
     }
+
+
+def _begins(prefix: _Prefix) -> ColumnElement[bool]:
+    column, texts = prefix
+    return or_(*(and_(column >= text, column < text + _LAST) for text in texts))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -219,8 +229,7 @@ class _Page:
         )
         query = _query(newsletter, criteria, by_list=not hides_list)
         if prefix is not None:
-            column, text = prefix
-            query = query.where(column >= text, column < text + _LAST)
+            query = query.where(_begins(prefix))
         elif part is not None:
             query = query.where(part.held, *self._among(part))
         if self.after is not None:
@@ -378,15 +387,13 @@ def find_readers(
     session: Session, newsletter_id: int, text: str, *, limit: int
 ) -> Sequence[FoundReader]:
     """Return confirmed subscribers whose address or name begins so; the same address first."""
-    kept = as_kept(text)
-    begins = SubscriberRow.address_key.startswith(kept, autoescape=True)
     rows = session.execute(
         _readers(newsletter_id)
         .where(
             SubscriptionRow.state == SubscriptionState.CONFIRMED,
-            or_(begins, SubscriptionRow.name.startswith(text, autoescape=True)),
+            or_(*map(_begins, _prefixes(text).values())),
         )
-        .order_by(SubscriberRow.address_key != kept, SubscriberRow.address_key)
+        .order_by(SubscriberRow.address_key != as_kept(text), SubscriberRow.address_key)
         .limit(limit)
     )
     return [_found_reader(*row) for row in rows]

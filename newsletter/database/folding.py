@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 
 from sqlalchemy import String
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+
+#: Printable ASCII, which has its full width in the same order.
+_FULL = {code: code - 0x21 + ord("！") for code in range(0x21, 0x7F)}
+#: Katakana that have a half width, by what these are in the usual one.
+_NARROW = {
+    unicodedata.normalize("NFKC", narrow): narrow
+    for narrow in map(chr, range(ord("｡"), ord("ﾟ") + 1))
+}
+
+
+def _narrowed() -> Iterator[tuple[int, str]]:
+    for code in range(ord("、"), ord("ー") + 1):
+        # A voiced one is two letters: ｶﾞ.
+        parts = unicodedata.normalize("NFD", chr(code))
+        if all(part in _NARROW for part in parts):
+            yield code, "".join(_NARROW[part] for part in parts)
+
+
+_HALF = dict(_narrowed())
 
 
 def fold_text(text: str | None) -> str:
@@ -15,6 +35,15 @@ def fold_text(text: str | None) -> str:
     if not text:
         return ""
     return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).lower()
+
+
+def widths_of(text: str) -> tuple[str, ...]:
+    """Return a text as it is, in the usual widths, in full and in half width, each once.
+
+    For what compares with an index of texts that nobody folded.
+    """
+    usual = unicodedata.normalize("NFKC", text)
+    return tuple(dict.fromkeys((text, usual, usual.translate(_FULL), usual.translate(_HALF))))
 
 
 class Folded(FunctionElement[str]):

@@ -27,7 +27,13 @@ from subscribers.listing import Order
 from subscribers.lists.columns import is_header
 from subscribers.lists.files import csv_records
 from subscribers.lists.imports import ImportOptions, import_csv, import_records
-from subscribers.search import Match, PeopleFilter, matching_people, search_people
+from subscribers.search import (
+    Match,
+    PeopleFilter,
+    find_readers,
+    matching_people,
+    search_people,
+)
 from subscribers.search_index import find_candidates, index_people, reindex_people, tidy_index
 from tests.support import fields
 from tests.support.databases import on_one_database
@@ -140,6 +146,23 @@ def test_a_domain_beyond_ascii_is_found_as_it_is_typed_and_as_dns_has_it(stage: 
         row = session.get_one(NewsletterRow, stage.newsletter_id)
         begins = search_people(session, row, PeopleFilter(text="info@例え"))
         assert [one.address for one in begins.people] == ["info@xn--r8jz45g.jp"]
+
+
+def test_who_begins_so_is_found_in_whatever_width_either_is_written(stage: Stage) -> None:
+    names = ("ガゼル 太郎", "ｶﾞｾﾞﾙ 花子", "Ｓａｔｏ Ｋｅｎ", "Sato Jun", "佐藤 葵")
+    lines = ["email,name\n", *(f"n{nr}@example.jp,{name}\n" for nr, name in enumerate(names))]
+    import_csv(stage.engine, stage.newsletter_id, lines, source="test", basis="test")
+    both = {"ガゼ": names[:2], "ｶﾞｾﾞ": names[:2], "Sato": names[2:4], "Ｓａｔｏ": names[2:4]}
+    with reading(stage.engine) as session:
+        row = session.get_one(NewsletterRow, stage.newsletter_id)
+        for typed, expected in both.items():
+            found = search_people(session, row, PeopleFilter(text=typed))
+            assert found.match is Match.NAME, typed
+            assert sorted(one.known["name"] for one in found.people) == sorted(expected), typed
+            readers = find_readers(session, stage.newsletter_id, typed, limit=9)
+            assert sorted(one.name for one in readers) == sorted(expected), typed
+        address = search_people(session, row, PeopleFilter(text="Ｎ0＠example.jp"))
+        assert [one.known["name"] for one in address.people] == [names[0]]
 
 
 @pytest.mark.usefixtures("asks_index")
