@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import fields
 
 import pytest
@@ -35,6 +36,12 @@ from subscribers.joining import (
 
 def test_every_action_of_the_audit_log_has_a_name() -> None:
     assert set(ACTION_NAMES) == set(Action)
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_no_two_actions_of_the_audit_log_have_one_name(language: Language) -> None:
+    names = Counter(name.in_language(language) for name in ACTION_NAMES.values())
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_every_detail_that_an_action_may_record_has_a_name() -> None:
