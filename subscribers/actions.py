@@ -167,6 +167,7 @@ def export_people(
     among: Select[int] | None = None,
     text: str = "",
     tag: str = "",
+    suppressed: bool = False,
     columns: Collection[str] | None = None,
 ) -> Iterator[ListPage]:
     """Write down who exports what, and return the list, a page in memory at a time.
@@ -183,6 +184,7 @@ def export_people(
         text: What that search was for. Of an address the audit log keeps the domain alone, since
             it stays when the person is erased.
         tag: The tag that they all have.
+        suppressed: Whether all their addresses are suppressed.
         columns: What a list for people to read has beside the address; None for everything.
 
     Raises:
@@ -200,6 +202,7 @@ def export_people(
                 "state": state.value if state else "",
                 "searched": re.sub(r"[^\s@＠]*[@＠]", "…@", text),
                 "tags": tag,
+                **({"suppressed": True} if suppressed else {}),
             },
         )
     if json_lines:

@@ -55,6 +55,7 @@ class PeopleFilter:
         text: How an address begins, or else a name; or any part of either, or of a field's value.
         within: Whether any part counts, also where something begins so.
         segment: A query (docs/lists.md).
+        suppressed: Whether only those whose address is suppressed, whatever their state.
     """
 
     text: str = ""
@@ -62,6 +63,7 @@ class PeopleFilter:
     tag: str = ""
     segment: str = ""
     state: SubscriptionState | None = None
+    suppressed: bool = False
 
 
 class Match(StrEnum):
@@ -171,12 +173,12 @@ def matching_people(
 def found_among(
     session: Session, newsletter: NewsletterRow, criteria: PeopleFilter
 ) -> Select[int] | None:
-    """Select the numbers of those whom a search finds; None where it asks for no words and no tag.
+    """Select the numbers of those whom a search finds; None where an export asks so itself.
 
     Raises:
         ListError: The segment is none.
     """
-    if not (criteria.text.strip() or criteria.tag.strip()):
+    if not (criteria.text.strip() or criteria.tag.strip() or criteria.suppressed):
         return None
     return matching_people(session, newsletter, criteria, find_match(session, newsletter, criteria))
 
@@ -360,6 +362,8 @@ def _query(
     )
     if criteria.state is not None:
         conditions.append(SubscriptionRow.state == criteria.state)
+    if criteria.suppressed:
+        conditions.append(is_suppressed(SubscriberRow.address_key, newsletter.id))
     if criteria.tag.strip():
         query = query.join(
             TagRow,

@@ -8,7 +8,7 @@ as its search finds them when their turn comes; who joins after it was given is 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlalchemy import Engine, Select, delete, func, or_, select
@@ -110,13 +110,7 @@ def tag_people(
     )
     if isinstance(whom, PeopleFilter):
         query = saved.segment_text(session, newsletter_id, whom.segment)
-        settled = PeopleFilter(
-            text=whom.text.strip(),
-            within=whom.within,
-            tag=whom.tag.strip(),
-            segment=query,
-            state=whom.state,
-        )
+        settled = replace(whom, text=whom.text.strip(), tag=whom.tag.strip(), segment=query)
         match = find_match(session, newsletter, settled)
         order.terms = {**asdict(settled), "match": match.value}
     else:

@@ -109,6 +109,7 @@ Detail: TypeAlias = Literal[
     "subjects",
     "success_url",
     "successor",
+    "suppressed",
     "tagline",
     "tags",
     "template",

@@ -288,6 +288,7 @@ DETAIL_NAMES: Mapping[Detail, Message] = {
     "success_url": msg("Page after joining"),
     "merged": msg("Merged subscriber"),
     "successor": msg("New address of subscriber"),
+    "suppressed": msg("Suppressed addresses only"),
     "tagline": pmsg("audit", "Line below the name"),
     "tags": msg("Tags"),
     "template": pmsg("audit", "Structure"),

@@ -9,6 +9,8 @@ from subscribers.search import PeopleFilter
 
 #: The names of the filters; ``within`` is ``true`` where any part counts.
 _FILTERS = ("text", "tag", "segment", "state", "within")
+#: In the place of a state: whose address is suppressed, whatever their state.
+_SUPPRESSED = "suppressed"
 #: As many characters one has at most.
 _LONGEST = 2000
 
@@ -32,4 +34,5 @@ def filter_of(asked: Mapping[str, str]) -> PeopleFilter:
         tag=asked["tag"],
         segment=asked["segment"],
         state=SubscriptionState(state) if state in set(SubscriptionState) else None,
+        suppressed=state == _SUPPRESSED,
     )

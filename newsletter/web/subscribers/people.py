@@ -149,6 +149,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
             among=among,
             text=criteria.text,
             tag=criteria.tag,
+            suppressed=criteria.suppressed,
         )
         # By the mark, Excel knows that it is UTF-8.
         lines = chain(["\ufeff"], (page.text for page in pages_of_list))

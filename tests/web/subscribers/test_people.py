@@ -100,6 +100,25 @@ def test_pages_go_on_where_the_last_one_ended(stage: Stage) -> None:
     assert seen == addresses
 
 
+def test_people_whose_address_is_suppressed_are_found_exported_and_tagged(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    stage.subscribe("anna@example.jp", "ben@example.jp", "cho@example.jp")
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    ben = f"{_BASE}/{stage.subscriber_id('ben@example.jp')}"
+    csrf = csrf_of(client.get(ben).text)
+    client.post(f"{ben}/suppress", data={"csrf": csrf, "reason": "asked by telephone"})
+    suppressed = {"state": "suppressed"}
+    for page in (
+        client.get(_BASE, params=suppressed),
+        client.get(f"{_BASE}.csv", params=suppressed),
+    ):
+        assert [name in page.text for name in ("anna@", "ben@", "cho@")] == [False, True, False]
+    order = {"csrf": csrf, "new_tag": "ask", "verb": "give", "whom": "all", "sure": "yes"}
+    client.post(f"{_BASE}/tags", data={**order, **suppressed})
+    assert _found(stage, tag="ask") == ["ben@example.jp"]
+
+
 @each_database
 def test_an_operator_suppresses_and_lifts_with_a_reason(stage: Stage, sign_in: SignIn) -> None:
     stage.subscribe("anna@example.jp")
