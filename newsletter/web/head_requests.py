@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_T = TypeVar("_T")
 
 #: Where HEAD has a meaning of its own: following a counted link counts nothing then.
 _OWN_ANSWER = ("/r/", "/static/")
 
 
-#: The mark of such a request, for what counts readers.
+#: The mark of such a request, for what counts readers and writes down exports.
 _ASKED_BY_HEAD = "newsletter.asked_by_head"
 
 
@@ -52,3 +57,8 @@ class HeadRequests:
 def asked_by_head(request: Request) -> bool:
     """Return whether a request's answer is not looked at."""
     return _ASKED_BY_HEAD in request.scope
+
+
+def unless_by_head(request: Request, export: Callable[[], Iterator[_T]]) -> Iterator[_T]:
+    """Return what an export gives; nothing where nobody reads it: then none is written down."""
+    return iter(()) if asked_by_head(request) else export()

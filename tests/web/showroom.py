@@ -93,6 +93,7 @@ _FAMILIES = '(tag = "press" or not domain ends with ".com") and joined >= 30 day
 class Showroom:
     """The site's address, what its paths' placeholders stand for, and sessions by language."""
 
+    engine: Engine
     url: str
     places: dict[Language, dict[str, str]]
     sessions: dict[Language, str]
@@ -181,7 +182,7 @@ def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
     for known in places.values():
         known.update(lists | series)
     with serving(engine, signer, folder, mailbox=mailbox, secret_keys=("k" * 40,)) as url:
-        yield Showroom(url=url, places=places, sessions=sessions)
+        yield Showroom(engine=engine, url=url, places=places, sessions=sessions)
 
 
 def _lists(engine: Engine, newsletter_id: int) -> dict[str, str]:

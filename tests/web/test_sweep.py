@@ -15,9 +15,11 @@ from typing import Literal
 import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, select
 
-from newsletter.database.engine import open_engine
+from newsletter.accounts.audit import Action
+from newsletter.database.engine import open_engine, reading
+from newsletter.database.tables import AuditEventRow
 from newsletter.i18n.language import Language
 from newsletter.mailbox.store import MailboxStore
 from newsletter.settings import Settings
@@ -194,6 +196,29 @@ def test_head_is_answered_as_get_is_without_a_body(room: Showroom) -> None:
                 differ.append(f"{path}: {head.status_code}, as GET {got.status_code}")
         assert client.head("/operate/events").status_code == HTTPStatus.OK, "an endless stream"
     assert differ == []
+
+
+def test_an_export_asked_for_by_head_is_none_and_is_not_written_down(room: Showroom) -> None:
+    mailing = room.places[Language.JAPANESE]["mailing"]
+    exports = (
+        "/audit.csv",
+        "/newsletters/digest/subscribers.csv",
+        f"/newsletters/digest/mailings/{mailing}/missed.csv",
+    )
+    written = (Action.AUDIT_EXPORT, Action.SUBSCRIBER_EXPORT, Action.MAILING_EXPORT)
+
+    def count() -> int:
+        with reading(room.engine) as session:
+            of_exports = select(func.count()).where(AuditEventRow.action.in_(written))
+            return session.scalar(of_exports) or 0
+
+    before = count()
+    cookies = {"session": room.sessions[Language.JAPANESE]}
+    with httpx.Client(base_url=room.url, cookies=cookies) as client:
+        assert [client.head(path).status_code for path in exports] == [HTTPStatus.OK] * 3
+        assert count() == before
+        assert [client.get(path).status_code for path in exports] == [HTTPStatus.OK] * 3
+    assert count() == before + 3
 
 
 def _paths(pages: dict[str, list[str]], room: Showroom, language: Language) -> list[str]:

@@ -16,6 +16,7 @@ from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.web.access import AdministratorVisit, Visit
 from newsletter.web.audit_wording import ACTION_NAMES
+from newsletter.web.head_requests import unless_by_head
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 
@@ -54,6 +55,7 @@ def auditing_router(engine: Engine, pages: Pages) -> Router:
     @router.get("/audit.csv")
     def export_audit(
         visit: AdministratorVisit,
+        request: Request,
         actor: str = "",
         action: str = "",
         since: str = "",
@@ -61,7 +63,7 @@ def auditing_router(engine: Engine, pages: Pages) -> Router:
     ) -> StreamingResponse:
         visit.demand_everywhere(Permission.ADMINISTER)
         criteria = _filter(visit, actor, action, since, until)
-        lines = export_csv(engine, visit.actor, criteria)
+        lines = unless_by_head(request, lambda: export_csv(engine, visit.actor, criteria))
         headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
         return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 

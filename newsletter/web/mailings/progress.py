@@ -45,6 +45,7 @@ from newsletter.web.access import (
     own,
 )
 from newsletter.web.charts import STACK, stacked_bars
+from newsletter.web.head_requests import unless_by_head
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.mailings.report_files import figures_file, missed_file
 from newsletter.web.pages import Pages
@@ -263,8 +264,11 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
         )
 
     @router.get("/{number}/missed.csv")
-    def download_missed(number: int, visit: EditorVisit) -> Response:
-        missed = operations.export_missed(engine, visit.actor, number, within=own(visit))
+    def download_missed(number: int, visit: EditorVisit, request: Request) -> Response:
+        missed = unless_by_head(
+            request,
+            lambda: operations.export_missed(engine, visit.actor, number, within=own(visit)),
+        )
         return missed_file(missed, number, language=visit.language, time_zone=visit.time_zone)
 
     outer.include_router(router)

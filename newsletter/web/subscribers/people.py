@@ -19,6 +19,7 @@ from newsletter.errors import ListError, NewsletterError
 from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.newsletters.publications import list_newsletters
 from newsletter.web.access import SubscribersVisit, newsletter_of
+from newsletter.web.head_requests import unless_by_head
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from newsletter.web.subscribers.columns import columns_router
@@ -138,18 +139,21 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
             offered = list_columns(session, row.id)
             shown = chosen_columns(session, visit.account_id, row.id, offered)
             among = found_among(session, row, replace(criteria, segment=query))
-        pages_of_list = export_people(
-            engine,
-            visit.actor,
-            row,
-            segment=segment,
-            state=criteria.state,
-            language=visit.language if form in {"readable", "shown"} else None,
-            columns=[column.name for column in shown] if form == "shown" else None,
-            among=among,
-            text=criteria.text,
-            tag=criteria.tag,
-            suppressed=criteria.suppressed,
+        pages_of_list = unless_by_head(
+            request,
+            lambda: export_people(
+                engine,
+                visit.actor,
+                row,
+                segment=segment,
+                state=criteria.state,
+                language=visit.language if form in {"readable", "shown"} else None,
+                columns=[column.name for column in shown] if form == "shown" else None,
+                among=among,
+                text=criteria.text,
+                tag=criteria.tag,
+                suppressed=criteria.suppressed,
+            ),
         )
         # By the mark, Excel knows that it is UTF-8.
         lines = chain(["\ufeff"], (page.text for page in pages_of_list))
