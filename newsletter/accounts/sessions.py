@@ -24,10 +24,17 @@ _SEEN_STEP = timedelta(minutes=5)
 
 
 def open_session(session: Session, account_id: int, browser: Browser, *, verified: bool) -> str:
-    """Begin a session; return its token. Unverified, it may do nothing but bring the code."""
+    """Begin a session in place of the browser's former one; return its token.
+
+    Unverified, it may do nothing but bring the code. The former one loses its cookie, so that
+    nobody could sign out of it any more.
+    """
     moment = now()
     token = new_token()
-    session.execute(delete(AccountSessionRow).where(AccountSessionRow.expires_at < moment))
+    is_over = AccountSessionRow.expires_at < moment
+    if browser.session:
+        is_over |= AccountSessionRow.token_hash == token_hash(browser.session)
+    session.execute(delete(AccountSessionRow).where(is_over))
     session.add(
         AccountSessionRow(
             token_hash=token_hash(token),

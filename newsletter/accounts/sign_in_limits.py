@@ -50,12 +50,14 @@ class Browser:
     Attributes:
         known: Tells this browser from others where it signed in before; else empty.
         known_to: The account that it signed in to.
+        session: The token of the session that it has; empty for none.
     """
 
     network: str = ""
     user_agent: str = ""
     known: str = ""
     known_to: int = 0
+    session: str = ""
 
 
 def network_of(host: str) -> str:

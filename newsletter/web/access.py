@@ -146,6 +146,7 @@ def browser_of(request: Request) -> Browser:
         user_agent="".join(filter(str.isprintable, agent))[:200],
         known=known,
         known_to=account,
+        session=access_of(request).session_token(request),
     )
 
 

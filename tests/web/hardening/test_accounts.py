@@ -177,6 +177,19 @@ def _newest_notice(engine: Engine) -> str:
         return session.scalars(query.order_by(MailingRow.id.desc())).first() or ""
 
 
+def test_who_signs_in_again_ends_the_session_that_the_browser_had(house: House) -> None:
+    add_account(house.engine, "again@example.jp", Role.EDITOR)
+    with httpx.Client(base_url=house.url, follow_redirects=True) as client:
+        for _ in range(2):
+            former = client.cookies.get("session")
+            form = {"csrf": csrf_of(client.get("/sign-in").text), "password": PASSWORD}
+            client.post("/sign-in", data=form | {"address": "again@example.jp"})
+        assert client.get("/account").url.path == "/account"
+        kept = httpx.get(f"{house.url}/account", cookies={"session": former or ""})
+    assert former not in {None, client.cookies.get("session")}
+    assert kept.headers["location"].startswith("/sign-in")
+
+
 def test_who_still_owes_the_second_factor_chooses_no_language(house: House, enter: Enter) -> None:
     enter("owing@example.jp", Role.EDITOR)
     with transaction(house.engine) as session:
