@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -41,6 +42,7 @@ from newsletter.web.audit_wording import (
 )
 from newsletter.web.navigation import entries_for, is_current
 from newsletter.web.newsletters.look_files import look_picture_path, look_sheet_path
+from subscribers.fields.reading import written_value
 
 LANGUAGE_COOKIE, THEME_COOKIE = "language", "theme"
 THEMES = ("system", "light", "dark")
@@ -140,6 +142,7 @@ def environment_of(folders: tuple[Path, ...], language: Language) -> Environment
         moment=_moment,
         wall_time=_wall_time,
         zone_name=_zone_name,
+        typed_options=_typed_options,
         day=_day,
         number=_number,
         file_size=_file_size,
@@ -216,6 +219,11 @@ def _moment(context: Context, value: datetime | None, *, seconds: bool = False) 
 def _wall_time(context: Context, value: datetime) -> str:
     """Write an hour that is meant by each reader's own clock, or named with its zone."""
     return formats.format_wall_time(value, Language(context["lang"]))
+
+
+def _typed_options(options: Iterable[str]) -> str:
+    """Write tags or options as a form takes them back, whatever commas they have."""
+    return written_value([*options])
 
 
 @pass_context

@@ -31,12 +31,15 @@ from subscribers.lists.formats import (
     mark_of,
     recognise,
     state_of_file,
+    zone_in,
 )
 
 #: What a column can be mapped to, besides ``field.KEY``.
 KNOWN_COLUMNS = (*FIELDS, IGNORED)
 #: Fields that several columns may give: their values go together.
 SHARED = frozenset({"tags", "attributes", "disabled", "state"})
+#: Only our own list for people has all of these.
+_OURS_FOR_PEOPLE = frozenset({"consent_basis", "consent_source", "consent_wording"})
 #: Before the key of a field, as a column is mapped to it.
 FIELD = "field."
 _NUMBERED = re.compile(r" \(\d+\)\Z")
@@ -131,7 +134,10 @@ class ListForm:
 
     def zone(self, fallback: ZoneInfo) -> ZoneInfo:
         """Return the time zone of instants that name none."""
-        return ZoneInfo(self.known.zone) if self.known and self.known.zone else fallback
+        if self.known and self.known.zone:
+            return ZoneInfo(self.known.zone)
+        named = next(filter(None, map(zone_in, self.columns)), "")
+        return ZoneInfo(named) if named else fallback
 
 
 class _Guess(NamedTuple):
@@ -245,7 +251,7 @@ def form_of(
         known=guess.known,
         state=state,
         marks=marks,
-        defused=own and not is_json(file_name),
+        defused=(own or set(columns.values()) >= _OURS_FOR_PEOPLE) and not is_json(file_name),
     )
 
 

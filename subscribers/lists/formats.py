@@ -14,6 +14,7 @@ from enum import StrEnum
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
+from zoneinfo import available_timezones
 
 from subscribers.lists.remarks import Leaving, read_leaving
 
@@ -38,6 +39,8 @@ FIELDS = (
 IGNORED = "-"
 #: The column of our own export that holds the definitions of the fields.
 DEFINITIONS = "fields"
+#: The zone of a column's times: ``When they left (Asia/Tokyo)``.
+_ZONE = re.compile(r"\s*[(（]([A-Za-z]+(?:[/_+-][A-Za-z0-9]+)*)[)）]\Z")
 #: A cell that says something of mail is a word or two.
 _LONGEST_WORD = 40
 
@@ -100,7 +103,18 @@ def fold(text: str) -> str:
 
 def guess_field(name: str) -> str:
     """Return which of our fields a column is by its name; empty for none."""
-    return _tables().columns.get(fold(name), "")
+    return _tables().columns.get(fold(_ZONE.sub("", name) if zone_in(name) else name), "")
+
+
+def zone_in(name: str) -> str:
+    """Return the time zone that a column's name ends with, as our lists for people have it."""
+    found = _ZONE.search(name)
+    return found[1] if found and found[1] in _zones() else ""
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
 
 
 def is_weak(name: str) -> bool:

@@ -22,10 +22,11 @@ from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Frequency, SubscriptionState, SuppressionReason
 from newsletter.database.words import name_of
 from newsletter.i18n.language import Language
-from newsletter.i18n.messages import Message, msg, pmsg
-from newsletter.i18n.values import LanguageName, Listing, Worded
+from newsletter.i18n.messages import Message, msg, pmsg, written
+from newsletter.i18n.values import LanguageName, Worded
 from newsletter.spreadsheets import defuse
-from subscribers.fields.model import Field
+from subscribers.fields.model import Field, Value
+from subscribers.fields.reading import written_value
 from subscribers.fields.store import list_fields
 from subscribers.lists.exports import ListPage, exported
 from subscribers.origins import origin_words
@@ -77,7 +78,7 @@ _WORDS: Mapping[str, Callable[[Any], Worded]] = {
     "suppressed": lambda value: name_of(SuppressionReason(value)),
     "format": _format,
     "language": LanguageName,
-    "tags": lambda value: Listing(tuple(value)),
+    "tags": lambda value: written(written_value(list(value))),
     "consent_basis": origin_words,
     "consent_source": origin_words,
 }
@@ -168,9 +169,14 @@ class _Sheet:
         known = person["attributes"]
         return [
             *(self._cell(name, person[name]) for name in self.names),
-            *(each.shown(known.get(each.key), self.language) for each in self.fields),
+            *(self._field(each, known.get(each.key)) for each in self.fields),
             *(self._cell(name, person[name]) for name in self.consents),
         ]
+
+    def _field(self, field: Field, value: Value | None) -> str:
+        if isinstance(value, list):
+            return written_value([field.shown(one, self.language) for one in value])
+        return field.shown(value, self.language)
 
     def _cell(self, name: str, value: Any) -> str:  # noqa: ANN401 - whatever a list has
         if not value:

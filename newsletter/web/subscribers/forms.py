@@ -23,6 +23,7 @@ from newsletter.web.edit_conflicts import worded_clash
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from newsletter.web.subscribers.join_pages import JoinPages, ShownForm
+from subscribers.fields.reading import split_options
 from subscribers.fields.store import list_fields
 from subscribers.forms.actions import add_form, change_form, delete_form, set_sites
 from subscribers.forms.model import JoinForm
@@ -57,7 +58,7 @@ class _Typed(BaseModel):
             asks_name=self.asks_name,
             asks_frequency=self.asks_frequency,
             fields=tuple(self.fields),
-            tags=tuple(filter(None, map(str.strip, self.tags.replace("、", ",").split(",")))),
+            tags=tuple(split_options(self.tags)),
             success_url=self.success_url.strip(),
         )
 

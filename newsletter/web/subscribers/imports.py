@@ -23,6 +23,7 @@ from newsletter.web.access import SubscribersVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, up_to
 from subscribers.actions import cancel_list_import, order_list_import, undo_list_import
+from subscribers.fields.reading import split_options
 from subscribers.fields.store import list_fields
 from subscribers.lists.columns import FIELD, KNOWN_COLUMNS
 from subscribers.lists.formats import FIELDS
@@ -76,7 +77,7 @@ class _Form(BaseModel):
         return ImportTerms(
             basis=self.basis.strip(),
             wording=self.wording.strip(),
-            tags=tuple(filter(None, (tag.strip() for tag in self.tags.split(",")))),
+            tags=tuple(split_options(self.tags)),
             update=self.update,
             new_columns=tuple(column for column, ours in pairs if ours == NEW),
             new_keys=self.new_keys,

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.tables import NewsletterRow, SubscriptionRow, SuppressionRow, TagRow
@@ -78,7 +78,7 @@ def test_a_reader_of_japanese_gets_japanese_heads_words_and_local_times(stage: S
     assert f"{BY_MAIL}join@example.jp" not in anna.values()
     assert (anna["年齢"], anna["会員"], anna["言語"]) == ("42", "はい", "アメリカ英語")
     assert (anna["関心のある話題"], anna["タグ"], anna["名前"]) == (
-        "防災、文化",
+        "防災, 文化",
         "press",
         "'=佐藤 葵",
     )
@@ -109,3 +109,44 @@ def test_taken_for_a_list_to_import_nobody_gets_mail_who_left(
             for key in ("anna@example.jp", "left@example.jp")
         }
     assert list(states.values()) == [SubscriptionState.CONFIRMED, SubscriptionState.UNSUBSCRIBED]
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_read_back_everybody_is_as_they_were_to_the_minute(
+    stage: Stage, language: Language
+) -> None:
+    anna = stage.newsletter_id, stage.subscriber_id("anna@example.jp")
+    with transaction(stage.engine) as session:
+        session.add(TagRow(newsletter_id=anna[0], subscriber_id=anna[1], tag="vip, gold"))
+        row = session.get_one(SubscriptionRow, anna)
+        row.consent_basis, row.consent_source, row.consent_wording = "paper", "fair", "I agree"
+        find_newsletter(session, DRAFT.slug).time_zone = "Europe/Berlin"
+    with reading(stage.engine) as session:
+        newsletter = find_newsletter(session, DRAFT.slug)
+    octets = _text(stage.engine, newsletter, language).encode()
+    with transaction(stage.engine) as session:
+        other = create_newsletter(session, replace(DRAFT, slug="other")).id
+    fields.set_fields(stage.engine, other, *fields.ALL)
+    records = list_records(io.BytesIO(octets), file_name="l.csv", source="l.csv")
+    report = import_records(stage.engine, other, records, ImportOptions(source="l.csv", basis="x"))
+    assert report.refused == []
+
+    def known(newsletter_id: int) -> tuple[object, ...]:
+        with reading(stage.engine) as session:
+            row = session.get_one(SubscriptionRow, (newsletter_id, anna[1]))
+            tags = select(TagRow.tag).where(
+                TagRow.newsletter_id == newsletter_id, TagRow.subscriber_id == anna[1]
+            )
+            return (
+                row.name,
+                row.language,
+                row.format,
+                row.frequency,
+                row.attributes,
+                (row.consent_basis, row.consent_source, row.consent_wording),
+                row.consented_at and row.consented_at.replace(second=0, microsecond=0),
+                row.confirmed_at and row.confirmed_at.replace(second=0, microsecond=0),
+                sorted(session.scalars(tags)),
+            )
+
+    assert known(other) == known(stage.newsletter_id)
