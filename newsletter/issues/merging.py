@@ -395,12 +395,22 @@ def _changes(base: Sequence[Unit], changed: Sequence[Unit]) -> _Side:
     numbers: dict[Unit, int] = {}
     old, new = ([numbers.setdefault(unit, len(numbers)) for unit in run] for run in (base, changed))
     matcher = SequenceMatcher(None, old, new, autojunk=False)
-    for tag, start, end, new_start, new_end in matcher.get_opcodes():
+    opcodes = matcher.get_opcodes()
+    gone = Counter(
+        unit for tag, start, end, *_ in opcodes if tag != "equal" for unit in base[start:end]
+    )
+    for tag, start, end, new_start, new_end in opcodes:
         if tag == "equal":
             side.outcome[start:end] = base[start:end]
             continue
         gap = start
+        here = Counter(base[start:end])
         for index, unit in _pairs(base[start:end], changed[new_start:new_end]):
+            if index is not None and unit != base[start + index] and gone[unit] > here[unit]:
+                # It is gone elsewhere: moved, and not what another block was changed into.
+                side.added[gap].append(unit)
+                gone[unit] -= 1
+                continue
             if index is None:
                 side.added[gap].append(unit)
             else:
