@@ -47,7 +47,7 @@ class Catalogue(NullTranslations):
             return
         if not text:
             if match := re.search(r"plural=([^;]+)", fields["msgstr"]):
-                self._plural = c2py(match[1].strip().removeprefix("(").removesuffix(")"))
+                self._plural = c2py(match[1].strip())
             return
         forms = tuple(words for name, words in fields.items() if name.startswith("msgstr"))
         if all(forms):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from gettext import c2py
 from pathlib import Path
 
 import pytest
+from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po
 
 from newsletter.i18n.catalogue import FOLDER, Catalogue
@@ -62,3 +64,18 @@ def test_catalogues_are_read_as_babel_reads_them() -> None:
                     assert ours.pgettext(entry.context, str(entry.id)) == entry.string
                 elif entry.id:
                     assert ours.gettext(str(entry.id)) == entry.string
+
+
+@pytest.mark.parametrize("language", ["fr", "pt_BR", "pl", "ru", "ar", "fil", "cs"])
+def test_plurals_of_any_language_are_those_of_its_formula(language: str, tmp_path: Path) -> None:
+    plural = get_plural(language)
+    forms = "".join(f'msgstr[{nr}] "form {nr}"\n' for nr in range(plural.num_plurals))
+    path = tmp_path / f"{language}.po"
+    path.write_text(
+        f'msgid ""\nmsgstr "Plural-Forms: {plural.plural_forms}\\n"\n\n'
+        f'msgid "one"\nmsgid_plural "many"\n{forms}',
+        encoding="utf-8",
+    )
+    ours, formula = Catalogue(path), c2py(plural.plural_expr)
+    for count in (0, 1, 2, 5, 21, 101):
+        assert ours.ngettext("one", "many", count) == f"form {formula(count)}"
