@@ -391,7 +391,9 @@ def _confirm(
         confirm(_("Send it again?"), option="--again --yes")
     else:
         confirm(_("Send it?"), option="--yes")
-    return True
+    # Who was not asked about an earlier mailing did not agree to a second one: it may be sent by
+    # somebody else while the question stands.
+    return again or earlier is not None
 
 
 def _print_subjects(issue: StoredIssue, review: OrderReview, trial: SubjectTrial) -> None:

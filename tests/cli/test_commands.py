@@ -292,6 +292,33 @@ def test_an_issue_that_was_sent_is_sent_again_only_when_that_is_said() -> None:
     assert _last(_run("send", "--yes", "--at", hour, "--again", "--json"))["mailing"] == 2
 
 
+def test_an_issue_that_is_sent_while_the_question_stands_is_not_sent_twice() -> None:
+    _init()
+    assert _run("issue", "import", str(_sample())).returncode == 0
+    assert _run("subscriber", "add", "a@example.jp", "--basis", "asked").returncode == 0
+    hour = f"{now() + timedelta(days=30):%Y-%m-%d} 08:00"
+    program = [sys.executable, "-m", "newsletter.cli", "send", "--at", hour]
+    with subprocess.Popen(  # noqa: S603 - our own program
+        program,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        bufsize=1,
+    ) as asking:
+        assert asking.stdout is not None
+        assert asking.stdin is not None
+        shown = ""
+        while "[y/N]" not in shown and (letter := asking.stdout.read(1)):
+            shown += letter
+        assert _run("send", "--yes", "--at", hour).returncode == 0
+        asking.stdin.write("y\n")
+        asking.stdin.close()
+        shown = asking.stdout.read()
+        assert asking.wait() == ExitCode.CONFLICT, shown
+    assert "The issue was sent before" in shown
+
+
 def test_an_option_that_means_nothing_by_itself_sends_nothing() -> None:
     _init()
     assert _run("issue", "import", str(_sample())).returncode == 0
