@@ -85,10 +85,10 @@ def bring_code(
         account = session.get_one(AccountRow, found[1].id)
         fits = use_code(session, sealer, account, code, now())
         if fits:
-            end_session(session, account.id, found[0].id)
             sign_in_limits.forgive(session, Attempt.CODE, account=str(account.id), browser=browser)
             _arrive(session, account, browser)
-            whole = open_session(session, account.id, browser, verified=True)
+            owing = replace(browser, session=token)
+            whole = open_session(session, account.id, owing, verified=True)
             return SignedIn(token=whole, complete=True, account_id=account.id)
     _log_failure(engine, found[1], browser, "second factor")
     raise SignInError(msg("This code is not correct or has been used already."))

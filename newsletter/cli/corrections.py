@@ -138,7 +138,7 @@ def _show(review: CorrectionReview) -> None:
     signs = {"added": ("+", "green"), "removed": ("-", "red"), "moved": ("~", "blue")}
     for group in compare_issues(review.before, review.after, language):
         for each in group.differences if not group.same else ():
-            whole = signs.get(each.fate.value)
+            whole = signs.get(each.change.value)
             console.print(each.kind.in_language(language))
             for piece in (piece for line in each.lines for piece in line.pieces):
                 sign, colour = signs.get(piece.changed.value) or whole or (" ", "default")

@@ -12,10 +12,10 @@ from itertools import groupby
 
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message
-from newsletter.issues.block_lines import FIELD_NAMES, Line, field_text, kind_of, lines_of
 from newsletter.issues.merging import FIELDS, Unit, align, units_of
 from newsletter.issues.model import Issue, Picture
 from newsletter.issues.outline import Part
+from newsletter.issues.wording import FIELD_NAMES, Line, field_text, kind_of, lines_of
 
 #: A word; of what is not written in words apart, a run of one script.
 _WORD = re.compile(
@@ -50,7 +50,7 @@ class Piece:
     text: str
 
 
-class Fate(StrEnum):
+class Change(StrEnum):
     """What became of a field or block."""
 
     SAME = "same"
@@ -79,7 +79,7 @@ class Difference:
         picture: The address of the picture that it is now, or was.
     """
 
-    fate: Fate
+    change: Change
     kind: Message
     lines: tuple[DifferenceLine, ...]
     heading: bool = False
@@ -91,7 +91,7 @@ class Difference:
         """Whether it stands elsewhere and says something else."""
         pieces = (piece for line in self.lines for piece in line.pieces)
         changed = self.form_only or any(piece.changed is not Changed.SAME for piece in pieces)
-        return self.fate is Fate.MOVED and changed
+        return self.change is Change.MOVED and changed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,10 +120,10 @@ def compare_issues(before: Issue, after: Issue, language: Language) -> tuple[Dif
     """
     budget = _Budget(_MOST_PAIRS_IN_ALL)
     found = [*_fields(before, after, language, budget), *_blocks(before, after, language, budget)]
-    if all(each.fate is Fate.SAME for each, _ in found):
+    if all(each.change is Change.SAME for each, _ in found):
         return ()
     groups: list[DifferenceGroup] = []
-    for same, run in groupby(found, key=lambda pair: pair[0].fate is Fate.SAME):
+    for same, run in groupby(found, key=lambda pair: pair[0].change is Change.SAME):
         members = tuple(run)
         under = "" if members[0][0].heading else members[0][1]
         groups.append(
@@ -179,25 +179,25 @@ def _unit(
         return
     lines, new_lines = (lines_of(each, language) if each else [] for each in (old, new))
     found = _difference(kind_of(shown), lines, new_lines, budget)
-    fate = _fate(old, new, moved=moved)
+    change = _change(old, new, moved=moved)
     yield Difference(
-        fate=fate,
+        change=change,
         kind=found.kind,
         lines=found.lines,
         heading=isinstance(shown, Part),
-        form_only=None not in (old, new) and old != new and found.fate is Fate.SAME,
+        form_only=None not in (old, new) and old != new and found.change is Change.SAME,
         picture=shown.source if isinstance(shown, Picture) else "",
     )
 
 
-def _fate(old: Unit | None, new: Unit | None, *, moved: bool) -> Fate:
+def _change(old: Unit | None, new: Unit | None, *, moved: bool) -> Change:
     if old is None:
-        return Fate.ADDED
+        return Change.ADDED
     if new is None:
-        return Fate.REMOVED
+        return Change.REMOVED
     if moved:
-        return Fate.MOVED
-    return Fate.SAME if old == new else Fate.CHANGED
+        return Change.MOVED
+    return Change.SAME if old == new else Change.CHANGED
 
 
 def _difference(
@@ -206,11 +206,11 @@ def _difference(
     """Return two versions of a block's lines as one; of one that is not there, the other's."""
     if not old or not new:
         whole = tuple(_line(each, Changed.SAME) for each in (*old, *new))
-        fate = Fate.SAME if not old and not new else Fate.REMOVED if old else Fate.ADDED
-        return Difference(fate=fate, kind=kind, lines=whole)
+        change = Change.SAME if not old and not new else Change.REMOVED if old else Change.ADDED
+        return Difference(change=change, kind=kind, lines=whole)
     lines = tuple(_lines(old, new, budget))
     changed = any(p.changed is not Changed.SAME for line in lines for p in line.pieces)
-    return Difference(fate=Fate.CHANGED if changed else Fate.SAME, kind=kind, lines=lines)
+    return Difference(change=Change.CHANGED if changed else Change.SAME, kind=kind, lines=lines)
 
 
 def _lines(old: Sequence[Line], new: Sequence[Line], budget: _Budget) -> Iterator[DifferenceLine]:

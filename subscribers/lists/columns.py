@@ -88,6 +88,7 @@ class ListForm:
             ``disabled`` where they do when filled, ``hint`` where their value may be a state,
             ``remark`` where it may be one that stands alone, empty where only a plain word counts.
         defused: Whether cells that begin like formulas have an apostrophe before them.
+        own_zone: The time zone of its instants that name none; empty where it says nothing of it.
         custom: The fields of the newsletter's people, by key.
     """
 
@@ -97,6 +98,7 @@ class ListForm:
     state: ListState | None = None
     marks: dict[str, str] = field(default_factory=dict)
     defused: bool = False
+    own_zone: str = ""
     fields: dict[str, list[str]] = field(init=False)
     #: Each column that is not left out, what it is, and the key of the field if it is one.
     kept: list[tuple[str, str, str]] = field(init=False)
@@ -134,10 +136,7 @@ class ListForm:
 
     def zone(self, fallback: ZoneInfo) -> ZoneInfo:
         """Return the time zone of instants that name none."""
-        if self.known and self.known.zone:
-            return ZoneInfo(self.known.zone)
-        named = next(filter(None, map(zone_in, self.columns)), "")
-        return ZoneInfo(named) if named else fallback
+        return ZoneInfo(self.own_zone) if self.own_zone else fallback
 
 
 class _Guess(NamedTuple):
@@ -252,6 +251,9 @@ def form_of(
         state=state,
         marks=marks,
         defused=(own or set(columns.values()) >= _OURS_FOR_PEOPLE) and not is_json(file_name),
+        own_zone=guess.known.zone
+        if guess.known and guess.known.zone
+        else next(filter(None, map(zone_in, names)), ""),
     )
 
 

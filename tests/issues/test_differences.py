@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from newsletter.i18n.language import Language
-from newsletter.issues.difference import Changed, Difference, Fate, compare_issues
+from newsletter.issues.difference import Change, Changed, Difference, compare_issues
 from newsletter.issues.model import Button, Issue, Paragraph, Picture, Strong, Text
 from newsletter.issues.sources.reading import read_issue
 from tests.support.growth import assert_linear
@@ -42,14 +42,14 @@ def _texts(each: Difference) -> list[str]:
 
 def test_a_changed_field_is_called_by_its_label_and_not_by_a_key() -> None:
     (found,) = _compare(_read(_TEXT), replace(_read(_TEXT), title="一月号"))
-    assert found.fate is Fate.CHANGED
+    assert found.change is Change.CHANGED
     assert found.kind.in_language(Language.JAPANESE) == "件名"
     assert _texts(found) == ["[-十二月号-][+一月号+]"]
 
 
 def test_the_words_that_changed_are_marked_within_their_text() -> None:
     (found,) = _compare(_read(_TEXT), _read(_TEXT.replace("乙の段落", "乙の新しい段落")))
-    assert found.fate is Fate.CHANGED
+    assert found.change is Change.CHANGED
     assert _texts(found) == ["乙の[+新しい+]段落です。"]
 
 
@@ -60,7 +60,7 @@ def test_a_text_written_anew_is_two_texts_and_no_mosaic() -> None:
 
 def test_a_block_that_stands_elsewhere_is_moved_and_not_removed_and_added() -> None:
     moved = "# 一\n\n丙の段落です。\n\n甲の段落です。\n\n乙の段落です。\n"
-    assert [each.fate for each in _compare(_read(_TEXT), _read(moved))] == [Fate.MOVED]
+    assert [each.change for each in _compare(_read(_TEXT), _read(moved))] == [Change.MOVED]
 
 
 def test_a_block_that_was_moved_and_changed_is_one_with_its_words_marked() -> None:
@@ -68,16 +68,16 @@ def test_a_block_that_was_moved_and_changed_is_one_with_its_words_marked() -> No
     before = _TEXT.replace("丙の段落", "丙という名の段落")
     after = moved.replace("丙の新しい段落", "丙という名の新しい段落")
     (found,) = _compare(_read(before), _read(after))
-    assert found.fate is Fate.MOVED
+    assert found.change is Change.MOVED
     assert _texts(found) == ["丙という名の[+新しい+]段落です。"]
 
 
 def test_what_is_gone_stands_where_it_was_and_what_is_new_where_it_is() -> None:
     after = _TEXT.replace("甲の段落です。\n\n", "") + "\n## 新しい見出し\n"
     found = _compare(_read(_TEXT), _read(after))
-    assert [(each.fate, _texts(each)) for each in found] == [
-        (Fate.REMOVED, ["甲の段落です。"]),
-        (Fate.ADDED, ["新しい見出し"]),
+    assert [(each.change, _texts(each)) for each in found] == [
+        (Change.REMOVED, ["甲の段落です。"]),
+        (Change.ADDED, ["新しい見出し"]),
     ]
 
 
@@ -109,7 +109,7 @@ def test_a_change_that_no_word_shows_is_called_one_of_form() -> None:
         for run in (Text(text="急告"), Strong(content=(Text(text="急告"),)))
     )
     (found,) = _compare(plain, bold)
-    assert (found.fate, found.form_only) == (Fate.CHANGED, True)
+    assert (found.change, found.form_only) == (Change.CHANGED, True)
 
 
 def test_versions_that_say_the_same_have_no_difference() -> None:

@@ -22,6 +22,7 @@ from newsletter.errors import (
     TemplateError,
 )
 from newsletter.i18n.language import Language
+from newsletter.i18n.messages import msg
 from newsletter.issues.checks.findings import Severity
 from newsletter.issues.conditions import everything, part_conditions, select_parts
 from newsletter.issues.corrections import written_correction
@@ -40,6 +41,7 @@ from newsletter.issues.sources.import_report import ImportReport
 from newsletter.issues.step_drafts import as_sent, series_of_draft
 from newsletter.issues.store import get_issue
 from newsletter.issues.walking import walk_texts
+from newsletter.issues.wording import FIELD_NAMES
 from newsletter.mailings.approvals.requests import approvers, last_plan
 from newsletter.mailings.archive import chosen_place
 from newsletter.mailings.mailings import publisher_of
@@ -317,6 +319,7 @@ class DraftPages:
                 (each, *compare_words(written_as(each.theirs), written_as(each.mine)))
                 for each in conflicts
             ],
+            "field_names": {**FIELD_NAMES, "template": msg("Template")},
         }
         if by_script:
             shown = self._pages.render("issues/_conflicts.html", language=visit.language, **values)

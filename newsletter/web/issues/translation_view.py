@@ -11,7 +11,6 @@ from fastapi import Depends, HTTPException, Request
 
 from newsletter.errors import ConflictError, NewsletterError
 from newsletter.i18n.messages import Message, msg
-from newsletter.issues.block_lines import KINDS
 from newsletter.issues.checks.findings import IssueField, IssuePlace
 from newsletter.issues.difference import Piece, pieces_of_change
 from newsletter.issues.drafts.translating import UnitFields, fields_of
@@ -21,6 +20,7 @@ from newsletter.issues.sources.form import LinkFields
 from newsletter.issues.translation_fields import BlockField, fields_of_block
 from newsletter.issues.translation_units import TranslationUnit, units_in
 from newsletter.issues.translations import UnitState, UnitStatus
+from newsletter.issues.wording import KIND_NAMES
 from newsletter.web.issues.submission import WRITTEN_OCTETS
 from newsletter.web.routing import BodyLimit
 
@@ -176,7 +176,7 @@ def _part_of(place: IssuePlace) -> IssuePlace:
 
 def _name(unit: TranslationUnit) -> Message:
     if unit.block is not None:
-        return KINDS.get(unit.block.kind, msg("Paragraph"))
+        return KIND_NAMES.get(unit.block.kind, msg("Paragraph"))
     if unit.links:
         return msg("Link")
     return _FIELDS[unit.place.field]

@@ -23,7 +23,7 @@ from newsletter.web.subscribers.field_inputs import inputs_of, submitted
 from subscribers.actions import find_standing
 from subscribers.editing import Ground, PersonDraft, add_person, edit_person, known_draft
 from subscribers.fields.model import Field
-from subscribers.fields.reading import split_options, written_value
+from subscribers.fields.reading import split_options
 from subscribers.fields.store import list_fields
 from subscribers.frequency import offered_frequencies
 
@@ -72,7 +72,6 @@ class _PersonPages:
             typed=typed,
             errors=errors,
             error=message if message and not typed.place else "",
-            tags=written_value([*typed.draft.tags]),
             inputs=inputs_of(fields, typed.draft.values, visit.language, errors=errors),
             frequencies=frequencies,
             zones=time_zone_names(visit.language),

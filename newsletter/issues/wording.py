@@ -1,4 +1,4 @@
-"""A block as lines that say what readers see, each with what it is called: no markup."""
+"""What an issue's fields and blocks are called and say to a person: in words, without markup."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from newsletter.issues.plain_text import block_text, inline_text
 from newsletter.issues.translation_fields import fields_of_block
 
 #: What blocks are called.
-KINDS: Mapping[str, Message] = {
+KIND_NAMES: Mapping[str, Message] = {
     "paragraph": msg("Paragraph"),
     "list": pmsg("block", "List"),
     "quotation": msg("Quotation"),
@@ -100,7 +100,7 @@ def kind_of(unit: Unit) -> Message:
     """Return what a block, link or heading of a part is called."""
     if isinstance(unit, Part):
         return _LEVELS[unit.level]
-    return msg("Link") if isinstance(unit, Link) else KINDS[unit.kind]
+    return msg("Link") if isinstance(unit, Link) else KIND_NAMES[unit.kind]
 
 
 def lines_of(unit: Unit, language: Language) -> list[Line]:
