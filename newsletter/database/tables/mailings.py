@@ -158,6 +158,8 @@ class BatchRow(Base):
             batch holds readers of one variant. One that is held has no subject yet.
         dated_at: The Date of its messages; None for the mailing's own.
         correction: The last correction of the issue that its copies contain, as of the last lease.
+        answered_at: When a relay's last answer about one of its messages was written down, of
+            whatever kind; None before the first.
         records: How often the holder of the present lease wrote outcomes down. A holder that finds
             fewer than it made knows that the database lost some.
     """
@@ -175,6 +177,7 @@ class BatchRow(Base):
     leased_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
     lease_token: Mapped[str | None] = mapped_column(String(32))
     lease_expires_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    answered_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
     records: Mapped[int] = mapped_column(default=0, server_default="0")
     variant: Mapped[int] = mapped_column(BigId, default=0, server_default="0")
     dated_at: Mapped[Instant | None] = mapped_column(UtcDateTime())

@@ -50,6 +50,11 @@ class Outcome:
     subscriber_id: int = 0
     mark: int = 0
 
+    @property
+    def is_answer(self) -> bool:
+        """Whether a relay said so, be it a deferral, and not we in its place."""
+        return self.code != 0 or self.state is DeliveryState.ACCEPTED
+
 
 def next_attempt(attempts: int, moment: datetime, *, retry_hours: int) -> datetime | None:
     """Return when to try again after ``attempts`` deferrals; None when it was tried long enough.

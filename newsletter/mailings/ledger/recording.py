@@ -149,7 +149,13 @@ _RENEW = (
     .where(
         _BATCHES.c.mailing_id == bindparam("mailing"), _BATCHES.c.lease_token == bindparam("token")
     )
-    .values(lease_expires_at=bindparam("until"), records=_BATCHES.c.records + 1)
+    .values(
+        lease_expires_at=bindparam("until"),
+        records=_BATCHES.c.records + 1,
+        answered_at=func.coalesce(
+            bindparam("answered", type_=UtcDateTime()), _BATCHES.c.answered_at, type_=UtcDateTime()
+        ),
+    )
     .returning(_BATCHES.c.records)
 )
 _OF_MAILING = select(*(_MAILINGS.c[name] for name in _Mailing._fields)).where(
@@ -174,8 +180,13 @@ def _record(
     lease_seconds: int,
 ) -> tuple[int | None, _Mailing | None]:
     connection = session.connection()
-    until = now() + timedelta(seconds=lease_seconds)
-    renewal = {"mailing": mailing_id, "token": token, "until": until}
+    moment = now()
+    renewal = {
+        "mailing": mailing_id,
+        "token": token,
+        "until": moment + timedelta(seconds=lease_seconds),
+        "answered": moment if any(each.is_answer for each in outcomes) else None,
+    }
     records = connection.scalar(_RENEW, renewal)
     if records is None:
         outcomes = [each for each in outcomes if each.state is DeliveryState.ACCEPTED]

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow
+from newsletter.database.tables import BatchRow, MailingRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import BatchState, MailingState
 
@@ -48,7 +48,7 @@ def silent_mailings(session: Session, *, mailing_id: int | None = None) -> Seque
         leased = leased.where(BatchRow.mailing_id == mailing_id)
     silences: dict[int, Silence] = {}
     for batch, mailing in session.execute(leased):
-        heard_at = max(filter(None, (batch.leased_at, _last_answer(session, batch))))
+        heard_at = max(filter(None, (batch.leased_at, batch.answered_at)))
         known = silences.get(mailing.id)
         silences[mailing.id] = Silence(
             mailing_id=mailing.id,
@@ -57,12 +57,3 @@ def silent_mailings(session: Session, *, mailing_id: int | None = None) -> Seque
             since=max(heard_at, known.since) if known else heard_at,
         )
     return [each for each in silences.values() if now() - each.since >= _SILENT]
-
-
-def _last_answer(session: Session, batch: BatchRow) -> datetime | None:
-    return session.scalar(
-        select(func.max(DeliveryRow.settled_at)).where(
-            DeliveryRow.mailing_id == batch.mailing_id,
-            DeliveryRow.position.between(batch.first_position, batch.last_position),
-        )
-    )

@@ -14,6 +14,8 @@ from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow, Newsle
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, Role
 from newsletter.mailings.ledger.leases import claim_batch
+from newsletter.mailings.ledger.outcomes import Outcome, OwnReason, own_reply
+from newsletter.mailings.ledger.recording import record
 from newsletter.mailings.ledger.schedule import Schedule, read_hour
 from newsletter.mailings.ledger.stalled import silent_mailings
 from newsletter.mailings.planning.planning import plan_mailing
@@ -45,18 +47,46 @@ def _claimed(stage: Stage, *, seconds_ago: float) -> int:
     return number
 
 
-def test_a_mailing_that_no_relay_answers_for_is_silent_until_one_does(stage: Stage) -> None:
+def _record(stage: Stage, number: int, *outcomes: Outcome) -> None:
+    with reading(stage.engine) as session:
+        identity = session.get_one(MailingRow, number).identity
+    record(
+        stage.engine,
+        mailing_id=number,
+        identity=identity,
+        token="t" * 32,
+        outcomes=outcomes,
+        retry_hours=1,
+        lease_seconds=600,
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        (DeliveryState.ACCEPTED, 250),
+        (DeliveryState.DEFERRED, 451),
+        (DeliveryState.REJECTED, 550),
+    ],
+)
+def test_a_mailing_is_silent_until_a_relay_says_anything(
+    stage: Stage, state: DeliveryState, code: int
+) -> None:
     number = _claimed(stage, seconds_ago=14)
     with reading(stage.engine) as session:
         assert [each.mailing_id for each in silent_mailings(session)] == [number]
-    with transaction(stage.engine) as session:
-        session.execute(
-            update(DeliveryRow)
-            .where(DeliveryRow.position == 1)
-            .values(state=DeliveryState.ACCEPTED, settled_at=now())
-        )
+    _record(stage, number, Outcome(position=1, state=state, attempts=1, code=code, reply="said"))
     with reading(stage.engine) as session:
         assert not silent_mailings(session)
+
+
+def test_a_lease_kept_and_a_connection_that_broke_are_no_answers(stage: Stage) -> None:
+    number = _claimed(stage, seconds_ago=14)
+    _record(stage, number)
+    broke = own_reply(OwnReason.CONNECTION_BROKE)
+    _record(stage, number, Outcome(position=1, state=DeliveryState.DEFERRED, reply=broke))
+    with reading(stage.engine) as session:
+        assert [each.mailing_id for each in silent_mailings(session)] == [number]
 
 
 def test_a_batch_just_taken_is_no_silence(stage: Stage) -> None:

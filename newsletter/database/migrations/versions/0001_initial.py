@@ -1261,6 +1261,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("hinted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("lease_token", sa.String(length=32), nullable=True),
         sa.Column("lease_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("records", sa.Integer(), server_default="0", nullable=False),
         sa.Column("leased_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("variant", _ID, server_default="0", nullable=False),
