@@ -11,10 +11,11 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
@@ -22,6 +23,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from newsletter.database.folding import fold_text
 from newsletter.database.grams import fts_text
+from newsletter.database.types import UtcDateTime, now
 from newsletter.disk import make_folder
 from newsletter.errors import Place, SettingError, system_reason
 from newsletter.i18n.messages import msg
@@ -146,6 +148,16 @@ def write_refusal(engine: Engine) -> str:
     from newsletter.database import postgres  # noqa: PLC0415 - as above
 
     return postgres.write_refusal(engine)
+
+
+def server_now(session: Session) -> datetime:
+    """Return the time on the database server's clock: the only one that all hosts share.
+
+    SQLite has none of its own, and serves one host.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        return now()
+    return session.scalars(select(func.clock_timestamp(type_=UtcDateTime()))).one()
 
 
 def allow_long(connection: Connection) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ from sqlalchemy import Engine, delete, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import __version__
-from newsletter.database.engine import reading, transaction
+from newsletter.database.engine import reading, server_now, transaction
 from newsletter.database.insert import insert_missing
 from newsletter.database.tables import DrainedWorkerRow, WorkerHeartbeatRow
 from newsletter.database.types import now
@@ -72,18 +72,31 @@ class Activity:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProcessState:
-    """A process as its last sign of life left it."""
+    """A process as its last sign of life left it.
+
+    Attributes:
+        seen_at: When that was, on the database's clock.
+        taken_at: When it was looked at, on the same clock.
+        clock_ahead: Seconds that its host's clock was ahead of the database's; negative: behind.
+    """
 
     process: Process
     activity: Activity
     seen_at: datetime
+    taken_at: datetime
     stopped_at: datetime | None
     draining: bool
+    clock_ahead: float = 0.0
+
+    @property
+    def started_at(self) -> datetime:
+        """When it started, on the database's clock."""
+        return self.process.started_at - timedelta(seconds=self.clock_ahead)
 
     @property
     def alive(self) -> bool:
         """Whether it gave a sign of life lately, and did not say goodbye."""
-        return self.stopped_at is None and _is_recent(self.seen_at)
+        return self.stopped_at is None and _is_recent(self.seen_at, self.taken_at)
 
     @property
     def lost(self) -> bool:
@@ -91,25 +104,49 @@ class ProcessState:
         return self.stopped_at is None and not self.alive
 
 
-def _is_recent(seen_at: datetime) -> bool:
+def _is_recent(seen_at: datetime, moment: datetime) -> bool:
     """Return whether a sign of life is of these seconds.
 
     One that is to come is from before the clock was set back: whoever lives gave another since.
     """
-    return abs((now() - seen_at).total_seconds()) <= LOST_SECONDS
+    return abs((moment - seen_at).total_seconds()) <= LOST_SECONDS
 
 
-def beat(engine: Engine, process: Process, activity: Activity) -> bool:
-    """Give a sign of life; return whether the process' worker is to take no new batch."""
-    values = {
-        "seen_at": now(),
-        "mailing_id": activity.mailing_id,
-        "batch_number": activity.batch_number,
-        "answered": activity.answered,
-        "disk_free": activity.disk.free if activity.disk else None,
-        "disk_fault": (activity.disk.fault or "") if activity.disk else "",
-    }
+def seconds_ahead(session: Session, clock: Callable[[], datetime] = now) -> float:
+    """Return how far this host's clock is ahead of the database's, for certain; see `ProcessState`.
+
+    The server's answer is of a moment between asking and hearing it: what may be due to that counts
+    for nothing.
+    """
+    asked = clock()
+    server = server_now(session)
+    heard = clock()
+    if asked <= server <= heard:
+        return 0.0
+    return ((asked if asked > server else heard) - server).total_seconds()
+
+
+def beat(
+    engine: Engine, process: Process, activity: Activity, *, clock: Callable[[], datetime] = now
+) -> bool:
+    """Give a sign of life; return whether the process' worker is to take no new batch.
+
+    Args:
+        engine: The database.
+        process: The process that lives.
+        activity: What it does.
+        clock: Its host's.
+    """
     with transaction(engine) as session:
+        values = {
+            "seen_at": server_now(session),
+            "clock_ahead": seconds_ahead(session, clock),
+            "mailing_id": activity.mailing_id,
+            "batch_number": activity.batch_number,
+            "answered": activity.answered,
+            "disk_free": activity.disk.free if activity.disk else None,
+            "disk_fault": (activity.disk.fault or "") if activity.disk else "",
+        }
         known = session.scalar(
             update(WorkerHeartbeatRow)
             .where(WorkerHeartbeatRow.process == process.key)
@@ -136,23 +173,26 @@ def record_stop(engine: Engine, process: Process) -> None:
         session.execute(
             update(WorkerHeartbeatRow)
             .where(WorkerHeartbeatRow.process == process.key)
-            .values(stopped_at=now(), mailing_id=None, batch_number=None)
+            .values(stopped_at=server_now(session), mailing_id=None, batch_number=None)
         )
 
 
 def list_processes(session: Session) -> Sequence[ProcessState]:
     """Return the processes that live, and those lost within the hour."""
+    moment = server_now(session)
     drained = frozenset(session.scalars(select(DrainedWorkerRow.node)))
     rows = session.scalars(
         select(WorkerHeartbeatRow)
-        .where(WorkerHeartbeatRow.seen_at > now() - _SHOWN, WorkerHeartbeatRow.stopped_at.is_(None))
+        .where(
+            WorkerHeartbeatRow.seen_at > moment - _SHOWN, WorkerHeartbeatRow.stopped_at.is_(None)
+        )
         .order_by(WorkerHeartbeatRow.kind, WorkerHeartbeatRow.node, WorkerHeartbeatRow.started_at)
         .limit(1000)
     )
-    return [_state(row, drained) for row in rows]
+    return [_state(row, moment, drained) for row in rows]
 
 
-def _state(row: WorkerHeartbeatRow, drained: frozenset[str]) -> ProcessState:
+def _state(row: WorkerHeartbeatRow, moment: datetime, drained: frozenset[str]) -> ProcessState:
     return ProcessState(
         process=Process(
             kind=row.kind,
@@ -169,8 +209,10 @@ def _state(row: WorkerHeartbeatRow, drained: frozenset[str]) -> ProcessState:
             disk=_disk(row),
         ),
         seen_at=row.seen_at,
+        taken_at=moment,
         stopped_at=row.stopped_at,
         draining=row.node in drained,
+        clock_ahead=row.clock_ahead,
     )
 
 
@@ -191,27 +233,31 @@ def lives_here(engine: Engine, kind: ProcessKind) -> bool:
                 WorkerHeartbeatRow.stopped_at.is_(None),
             )
         ).all()
-    return any(map(_is_recent, seen))
+        moment = server_now(session)
+    return any(_is_recent(each, moment) for each in seen)
 
 
 def count_processes(engine: Engine, worker: str) -> int:
     """Return how many processes of a worker, such as ``bulk``, live on all hosts together."""
     with reading(engine) as session:
+        moment = server_now(session)
         seen = session.scalars(
             select(WorkerHeartbeatRow.seen_at).where(
                 WorkerHeartbeatRow.node.startswith(f"{worker}@", autoescape=True),
                 WorkerHeartbeatRow.stopped_at.is_(None),
-                WorkerHeartbeatRow.seen_at > now() - timedelta(seconds=LOST_SECONDS),
+                WorkerHeartbeatRow.seen_at > moment - timedelta(seconds=LOST_SECONDS),
             )
         ).all()
-    return sum(map(_is_recent, seen))
+    return sum(_is_recent(each, moment) for each in seen)
 
 
 def forget_the_gone(engine: Engine) -> None:
     """Remove what has been silent for a day."""
     with transaction(engine) as session:
         session.execute(
-            delete(WorkerHeartbeatRow).where(WorkerHeartbeatRow.seen_at < now() - _KEPT)
+            delete(WorkerHeartbeatRow).where(
+                WorkerHeartbeatRow.seen_at < server_now(session) - _KEPT
+            )
         )
 
 
@@ -222,7 +268,8 @@ def drain_worker(session: Session, node: str, *, reason: str) -> None:
         NotFoundError: No worker of that name was heard of lately.
     """
     known = select(WorkerHeartbeatRow.node).where(
-        WorkerHeartbeatRow.node == node, WorkerHeartbeatRow.seen_at > now() - _SHOWN
+        WorkerHeartbeatRow.node == node,
+        WorkerHeartbeatRow.seen_at > server_now(session) - _SHOWN,
     )
     if not node or session.scalar(known.limit(1)) is None:
         raise NotFoundError(

@@ -12,8 +12,7 @@ from pathlib import Path
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from newsletter.database.engine import reading, unsafe_settings, write_refusal
-from newsletter.database.types import now
+from newsletter.database.engine import reading, server_now, unsafe_settings, write_refusal
 from newsletter.database.vocabulary import BounceKind, DeliveryState
 from newsletter.disk import DiskHealth, look_at_disk
 from newsletter.mailings.ledger import database_history
@@ -38,7 +37,7 @@ from newsletter.operations.attention import (
     UnsettledMailing,
 )
 from newsletter.operations.broker import BrokerHealth, look_at_broker
-from newsletter.operations.heartbeats import ProcessState, list_processes
+from newsletter.operations.heartbeats import ProcessState, list_processes, seconds_ahead
 
 _DOMAINS = 15
 
@@ -107,6 +106,7 @@ class Overview:
     bounces: Mapping[BounceKind, int] = field(default_factory=dict)
     account_mail_is_refused: bool = False
     own_disk: DiskHealth | None = None
+    own_clock_ahead: float = 0.0
 
     @property
     def disks(self) -> Mapping[str, DiskHealth]:
@@ -114,6 +114,12 @@ class Overview:
         told = sorted((each for each in self.processes if each.alive), key=lambda one: one.seen_at)
         disks = {each.process.host: each.activity.disk for each in told if each.activity.disk}
         return disks | ({socket.gethostname(): self.own_disk} if self.own_disk else {})
+
+    @property
+    def clocks(self) -> Mapping[str, float]:
+        """Seconds that each host's clock is ahead of the database's; see `ProcessState`."""
+        clocks = {each.process.host: each.clock_ahead for each in self.processes if each.alive}
+        return clocks | {socket.gethostname(): self.own_clock_ahead}
 
     @property
     def per_minute(self) -> float:
@@ -164,7 +170,7 @@ def look(
     resting = troubled_relays(engine)
     with reading(engine) as session:
         seen = Overview(
-            taken_at=now(),
+            taken_at=server_now(session),
             database=_database_health(session),
             broker=broker,
             round_at=beats[1] if beats else None,
@@ -184,6 +190,7 @@ def look(
             bounces=attention.bounces_of_day(session),
             account_mail_is_refused=account_mail_is_refused,
             own_disk=_own_disk(engine),
+            own_clock_ahead=seconds_ahead(session),
         )
     return _with_refusal(engine, seen)
 
@@ -194,7 +201,7 @@ def look_at_flow(engine: Engine, mailing_id: int, *, redis_url: str) -> Overview
     resting = troubled_relays(engine)
     with reading(engine) as session:
         seen = Overview(
-            taken_at=now(),
+            taken_at=server_now(session),
             database=DatabaseHealth(kind=engine.dialect.name, milliseconds=0.0),
             broker=BrokerHealth() if redis_url else None,
             round_at=beats[1] if beats else None,

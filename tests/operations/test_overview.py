@@ -53,6 +53,7 @@ def _process(kind: ProcessKind, node: str = "", *, silent: float = 0) -> Process
         process=Process(kind=kind, node=node, host="one", pid=7),
         activity=Activity(),
         seen_at=now() - timedelta(seconds=silent),
+        taken_at=now(),
         stopped_at=None,
         draining=False,
     )

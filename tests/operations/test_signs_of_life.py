@@ -1,9 +1,10 @@
-"""Signs of life from before the clock was set back: whoever gave them may be gone."""
+"""Signs of life: which processes live, whatever their hosts' clocks say."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, update
@@ -24,8 +25,6 @@ from newsletter.operations.heartbeats import (
 from newsletter.operations.overview import look
 from tests.support.databases import on_one_database
 
-pytestmark = on_one_database("sqlite")
-
 
 @pytest.fixture
 def before(engine: Engine) -> Process:
@@ -37,6 +36,7 @@ def before(engine: Engine) -> Process:
     return gone
 
 
+@on_one_database("sqlite")
 def test_a_sign_of_life_that_is_to_come_is_none(engine: Engine, before: Process) -> None:
     with reading(engine) as session:
         (state,) = list_processes(session)
@@ -47,14 +47,67 @@ def test_a_sign_of_life_that_is_to_come_is_none(engine: Engine, before: Process)
     assert "worker-lost" in {one.kind for one in find_alarms(seen)}
 
 
+@on_one_database("sqlite")
 def test_whoever_lives_is_alive_again_with_the_next_sign(engine: Engine, before: Process) -> None:
     beat(engine, before, Activity())
     assert lives_here(engine, ProcessKind.WORKER)
     assert count_processes(engine, "bulk") == 1
 
 
+@on_one_database("sqlite")
 def test_one_that_another_took_the_place_of_is_no_alarm(engine: Engine, before: Process) -> None:
     other = replace(before, pid=before.pid + 1)
     beat(engine, other, Activity())
     assert lives_here(engine, ProcessKind.WORKER)
     assert "worker-lost" not in {one.kind for one in find_alarms(look(engine, redis_url=""))}
+
+
+def _clock(seconds: float) -> Callable[[], datetime]:
+    return lambda: now() + timedelta(seconds=seconds)
+
+
+@on_one_database("postgresql")
+@pytest.mark.parametrize("seconds", [-90, -13, 13, 90])
+def test_a_host_whose_clock_is_off_is_alive_and_its_clock_is_named(
+    engine: Engine, seconds: int
+) -> None:
+    there = Process(
+        kind=ProcessKind.WORKER,
+        node="bulk@there",
+        host="there",
+        pid=1,
+        started_at=_clock(seconds)(),
+    )
+    beat(engine, there, Activity(), clock=_clock(seconds))
+    assert count_processes(engine, "bulk") == 1
+    seen = look(engine, redis_url="")
+    (state,) = seen.processes
+    assert state.alive
+    assert abs(state.started_at - now()) < timedelta(seconds=5)
+    off = {one.where for one in find_alarms(seen) if one.kind == "clock-off"}
+    assert off == {"there"}
+    assert round(seen.clocks["there"]) == seconds
+
+
+@on_one_database("postgresql")
+def test_a_process_put_in_place_of_a_lost_one_counts_whatever_its_clock_says(
+    engine: Engine,
+) -> None:
+    slow = _clock(-60)
+    lost = Process(
+        kind=ProcessKind.WORKER, node="bulk@there", host="there", pid=1, started_at=slow()
+    )
+    beat(engine, lost, Activity(), clock=slow)
+    with transaction(engine) as session:
+        session.execute(update(WorkerHeartbeatRow).values(seen_at=now() - timedelta(seconds=20)))
+    beat(engine, replace(lost, pid=2, started_at=slow()), Activity(), clock=slow)
+    found = find_alarms(replace(look(engine, redis_url=""), broker=None))
+    assert "worker-lost" not in {one.kind for one in found}
+
+
+@on_one_database("postgresql")
+def test_a_clock_that_is_right_is_no_alarm_however_slow_the_answer_is(engine: Engine) -> None:
+    there = Process(kind=ProcessKind.WORKER, node="bulk@there", host="there", pid=1)
+    readings = iter([now() - timedelta(seconds=8), now() + timedelta(seconds=8)])
+    beat(engine, there, Activity(), clock=lambda: next(readings))
+    assert look(engine, redis_url="").clocks["there"] == 0.0

@@ -101,6 +101,8 @@ class WorkerHeartbeatRow(Base):
         node: The worker that it belongs to, such as ``bulk@host``; empty for beat.
         mailing_id: The mailing whose batch it sends; None when it waits.
         answered: How many messages a relay answered for since the process started.
+        seen_at: When it last gave a sign of life, on the database's clock.
+        clock_ahead: Seconds that its host's clock was ahead of the database's then.
         stopped_at: When it said goodbye; one that is silent without it was lost.
         disk_free: Octets that its DATA_DIR has left; None where it did not tell.
         disk_fault: Why nothing can be written there; empty while something can.
@@ -117,6 +119,7 @@ class WorkerHeartbeatRow(Base):
     version: Mapped[str] = mapped_column(String(32))
     started_at: Mapped[Instant]
     seen_at: Mapped[Instant]
+    clock_ahead: Mapped[float] = mapped_column(default=0.0, server_default="0")
     stopped_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
     mailing_id: Mapped[int | None]
     batch_number: Mapped[int | None]

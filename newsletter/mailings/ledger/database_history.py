@@ -16,7 +16,7 @@ from sqlalchemy import Engine, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from newsletter.database.engine import reading, transaction
+from newsletter.database.engine import reading, server_now, transaction
 from newsletter.database.insert import insert_missing
 from newsletter.database.states import moving_mailings
 from newsletter.database.tables import DatabaseHistoryRow, MailingRow
@@ -132,12 +132,13 @@ def count_claim(session: Session) -> Mark:
 def beat(engine: Engine) -> Mark:
     """Count a round; return the mark that the database has now."""
     with transaction(engine) as session:
-        first = {"id": _ONLY, "rounds": 0, "beat_at": now(), "epoch": new_identity()}
+        moment = server_now(session)
+        first = {"id": _ONLY, "rounds": 0, "beat_at": moment, "epoch": new_identity()}
         insert_missing(session, DatabaseHistoryRow, [first])
         session.execute(
             update(DatabaseHistoryRow)
             .where(DatabaseHistoryRow.id == _ONLY)
-            .values(rounds=DatabaseHistoryRow.rounds + 1, beat_at=now())
+            .values(rounds=DatabaseHistoryRow.rounds + 1, beat_at=moment)
         )
         # A database from before there were epochs.
         session.execute(
@@ -158,7 +159,8 @@ def hold_after_silence(engine: Engine, *, awake: bool, grace: timedelta) -> Mess
     """
     with reading(engine) as session:
         known = session.get(DatabaseHistoryRow, _ONLY)
-    if known is None or awake or now() - known.beat_at <= grace:
+        moment = server_now(session)
+    if known is None or awake or moment - known.beat_at <= grace:
         return None
     reason = _reason(known.beat_at, restored=False)
     with transaction(engine) as session:

@@ -12,6 +12,8 @@ from newsletter.operations.overview import Overview
 
 #: Seconds without a round before that is worth a word.
 _ROUND_LATE = 30
+#: Seconds by which a host's clock and the database's may differ.
+_CLOCK_OFF = 5
 
 
 def of_processes(seen: Overview) -> Iterator[Alarm]:
@@ -19,6 +21,7 @@ def of_processes(seen: Overview) -> Iterator[Alarm]:
     if not _start_by_themselves(seen):
         yield from _of_missing(seen)
     yield from _of_those_there(seen)
+    yield from _of_clocks(seen)
 
 
 def _start_by_themselves(seen: Overview) -> bool:
@@ -106,6 +109,29 @@ def _of_those_there(seen: Overview) -> Iterator[Alarm]:
         )
 
 
+def _of_clocks(seen: Overview) -> Iterator[Alarm]:
+    """Return which hosts' clocks are off: what is due, dated and signed there goes by them."""
+    for host, ahead in sorted(seen.clocks.items()):
+        if abs(ahead) < _CLOCK_OFF:
+            continue
+        words = (
+            msg("The clock of {host} is {seconds} s ahead of the database server’s")
+            if ahead > 0
+            else msg("The clock of {host} is {seconds} s behind the database server’s")
+        )
+        yield alarm(
+            Severity.WARNING,
+            "clock-off",
+            words.having(host=host, seconds=round(abs(ahead))),
+            msg(
+                "Synchronise the clocks of both (NTP): hours of sending, dates of mail and one-time"
+                " codes depend on them."
+            ),
+            where=host,
+            section="workers",
+        )
+
+
 def _of_lost(seen: Overview) -> Iterator[Alarm]:
     """Return which workers lost processes that nothing took the place of, one alarm a worker.
 
@@ -124,7 +150,7 @@ def _of_lost(seen: Overview) -> Iterator[Alarm]:
             for each in seen.processes
             if each.alive
             and _place(each) == place
-            and (each.process.started_at > since or since > seen.taken_at)
+            and (each.started_at > since or since > seen.taken_at)
         ]
         if len(came_after) >= len(processes):
             continue

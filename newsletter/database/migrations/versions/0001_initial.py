@@ -349,6 +349,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("version", sa.String(length=32), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("clock_ahead", sa.Double(), server_default="0", nullable=False),
         sa.Column("stopped_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("mailing_id", sa.Integer(), nullable=True),
         sa.Column("batch_number", sa.Integer(), nullable=True),
