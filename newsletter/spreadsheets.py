@@ -6,15 +6,32 @@ import re
 
 from newsletter.i18n.messages import Message, msg
 
-#: OWASP, CSV injection: what begins like this is a formula to some spreadsheet. An apostrophe
-#: before one would be taken for ours when a list comes back.
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+#: OWASP, CSV injection: what begins like this is a formula to some spreadsheet. So is what follows
+#: a semicolon, tab or line break within a cell, where a spreadsheet's language cuts rows at
+#: semicolons: then quotes are none to it. Apostrophes already there are counted in, so that ours
+#: can be told from them when a list comes back.
+_SIGNS = "=+\\-@＝＋－＠"
+_FORMULA = re.compile(rf"\A(?='*[{_SIGNS}\t\r\n])|(?<=[;\t\r\n])(?=['\"]*[{_SIGNS}])")
+_DEFUSED = re.compile(rf"\A'(?='*[{_SIGNS}\t\r\n])|(?<=[;\t\r\n])'(?=['\"]*[{_SIGNS}])")
 _FIRST_SIGNS = frozenset("'=+-@\t\r\n＝＋－＠")
 
 
 def defuse(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell[:1] in _FIRST_SIGNS and _FORMULA.match(cell) else cell
+    """Return a cell that no spreadsheet takes for a formula, or for several cells with one."""
+    # Asked of each cell of a list, of which most are plain: a pattern costs three times as much.
+    is_plain = (
+        cell[:1] not in _FIRST_SIGNS
+        and ";" not in cell
+        and "\n" not in cell
+        and "\t" not in cell
+        and "\r" not in cell
+    )
+    return cell if is_plain else _FORMULA.sub("'", cell)
+
+
+def restore(cell: str) -> str:
+    """Return what a cell was before `defuse`."""
+    return _DEFUSED.sub("", cell) if "'" in cell else cell
 
 
 _OFFICE = msg("a file of Word, Excel or a similar program")

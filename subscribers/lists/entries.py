@@ -15,6 +15,7 @@ from newsletter.database.vocabulary import SubscriptionState, SuppressionReason
 from newsletter.errors import ListError
 from newsletter.i18n.language import read_language
 from newsletter.i18n.messages import Message, msg
+from newsletter.spreadsheets import restore
 from subscribers.fields.model import field_named
 from subscribers.fields.reading import read_value
 from subscribers.frequency import read_frequency_word
@@ -33,8 +34,6 @@ from subscribers.people import clean_name, is_time_zone
 _TAG_LENGTH, BASIS_LENGTH, TEXT_LENGTH = 64, 64, 10_000
 #: A tag in quotes, which double within it, or one that ends at a comma of any writing.
 _TAGS = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:[,、;，；]|\Z)|([^,、;，；]+)')
-#: A cell that was defused on the way out, see `newsletter.spreadsheets.defuse`.
-DEFUSED = re.compile(r"'+[=+\-@\t\r\n＝＋－＠]")
 PLAIN_TEXT = frozenset({"text", "plain", "plaintext", "テキスト"})
 _FALSE = frozenset({"", "0", "no", "n", "false", "off", "いいえ", "無", "なし", "×"})
 _FAMILY_FIRST = ("ja", "zh", "ko", "hu", "vi")
@@ -221,8 +220,8 @@ def _values(record: Record, form: ListForm) -> tuple[dict[str, Any], dict[str, A
                 raise RefusedError(
                     Problem(line=record.line, field=name, value=shown(value), problem=problem)
                 )
-            if defused and DEFUSED.match(value):
-                value = value[1:]
+            if defused:
+                value = restore(value)
             if not key:
                 value = value.strip()
             if value == "":

@@ -20,13 +20,13 @@ from newsletter.addresses import parse_plain
 from newsletter.database.types import now
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.errors import ListError
+from newsletter.spreadsheets import restore
 from subscribers.fields.model import Field
 from subscribers.fields.reading import read_value
 from subscribers.frequency import read_frequency_word
 from subscribers.lists.columns import FIELD, SHARED, ListForm
 from subscribers.lists.entries import (
     BASIS_LENGTH,
-    DEFUSED,
     MARKS,
     PLAIN_TEXT,
     STATES,
@@ -274,7 +274,7 @@ def _defused(cell: str, *, defused: bool) -> str | None:
     """Return a cell without the apostrophe of an export; None where its row is refused."""
     if "\0" in cell:
         return None
-    return cell[1:] if defused and DEFUSED.match(cell) else cell
+    return restore(cell) if defused else cell
 
 
 def _field_value(known: Field, cell: str | None, *, defused: bool) -> object:
