@@ -1,5 +1,6 @@
 /** The write page: the mail that is written in, its Markdown, its previews; all show one value. */
 import { readCaret } from "./caret.js";
+import { offerCopy } from "./device_copy.js";
 import { fillToolbar } from "./toolbar.js";
 import { openEditor, takeIssue, toDocument, toIssue } from "./editor.js";
 import { findingsByLine, goTo, readFindings, setFindings } from "./findings.js";
@@ -172,6 +173,25 @@ document.addEventListener("compositionend", (event) => {
   if (event.target instanceof HTMLInputElement && event.target.dataset.issueField) event.target.dispatchEvent(new Event("input", { bubbles: true }));
 });
 
+/** Show a text that was not saved, as it was typed; it is saved as if it were typed now. */
+async function restore(copy) {
+  if (copy.fields.text !== undefined) {
+    if (!(await open("markdown"))) return false;
+    markdown.set(copy.fields.text);
+    markdownVersion += 1;
+  } else {
+    const answer = await post("/value", new URLSearchParams(copy.fields)).catch(() => null);
+    if (!answer) { saving.show("offline"); return false; }
+    const told = await answer.json();
+    if (!answer.ok) { tell(told); return false; }
+    if (!(await open("mail"))) return false;
+    source.take(told);
+  }
+  saving.restored(copy);
+  changed();
+  return true;
+}
+
 /* Ways from findings, faults and comments to their places */
 document.addEventListener("click", async (event) => {
   const link = event.target instanceof Element && /** @type {HTMLElement | null} */ (event.target.closest("a[data-block], a[data-line]"));
@@ -208,6 +228,7 @@ all(".as-script").forEach((each) => { each.hidden = false; });
 fillFields();
 if (!given) holder = "markdown";
 open(given ? "mail" : "markdown").then(() => preview.check());
+offerCopy(source.fields(), restore);
 const [barred] = all("#barred a");
 if (barred && barred.dataset.block) goTo(view, barred.dataset.block);
 

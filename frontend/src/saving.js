@@ -1,4 +1,5 @@
 /** Saving: by itself, one at a time, in the order of typing; whatever leaves the page waits for it. */
+import { keepCopy } from "./device_copy.js";
 import { notify } from "./notices.js";
 import { after, all, byId, element, form, inputById, post, say } from "./page.js";
 
@@ -16,6 +17,7 @@ export function keepSaved(source) {
   // `began` is what the text was made of: the last that was saved, or the page's own.
   let saved = source.version(), began = source.fields(), saving = null, leaving = false, shown = "", choosing = null;
   const isTyped = () => source.version() !== saved;
+  const copy = keepCopy(() => (isTyped() ? { at: Date.now(), revision: inputById("revision").value, fields: source.fields(), base: began } : null));
 
   /** Say how saving stands: always in sight, and heard when it becomes worse. */
   const show = (name, values = {}) => {
@@ -60,6 +62,7 @@ export function keepSaved(source) {
         }
         saved = told.issue ? source.version() : wanted;
         show(isTyped() ? "notSaved" : "saved");
+        if (!isTyped()) copy.forget();
         return told;
       }
       if (answer.status === 409 && told.form !== undefined) {
@@ -126,7 +129,9 @@ export function keepSaved(source) {
   });
   window.addEventListener("beforeunload", (event) => { if (isTyped()) event.preventDefault(); });
   return {
-    changed() { if (!choosing) show("notSaved"); saveSoon(); },
+    changed() { if (!choosing) show("notSaved"); saveSoon(); copy.writeSoon(); },
+    /** Take a text for one that was made of an earlier revision: it is merged when it is saved. */
+    restored(held) { keepRevision(held.revision); began = held.base; },
     /** Save now, as a version that stays in the history. */
     keep: () => save({ kept: "1" }).then(choose),
     /** Save and mend a finding, or add its word to the dictionary; a mended issue comes back. */

@@ -116,6 +116,8 @@ def signing_in_router(  # noqa: C901, PLR0915 - a list of routes
         answer.delete_cookie(
             access.session_cookie, httponly=True, secure=access.secure, samesite="lax"
         )
+        # Texts that were not saved are kept on the device, for whoever is signed in alone.
+        answer.headers["Clear-Site-Data"] = '"storage"'
         return answer
 
     @router.get("/welcome/{token}")
