@@ -35,6 +35,7 @@ from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.language import Language, nearest_language
 from newsletter.i18n.messages import msg
 from newsletter.tokens import Purpose, TokenSigner, mark_of
+from subscribers.columns import TAKEN_ALONG
 from subscribers.fields.store import hold_group
 from subscribers.fields.values import unite_values
 from subscribers.joining import Origin, subscribe
@@ -51,8 +52,6 @@ BY_ADDRESS_CHANGE = "address change "
 UNDO_DAYS = 30
 
 _NO_MORE = msg("This request no longer exists.")
-#: What the newsletter knows of a reader, and takes along.
-_KNOWN = ("name", "language", "format", "time_zone", "frequency", "attributes")
 
 
 class ChangeState(StrEnum):
@@ -273,7 +272,6 @@ def _join_as(
 ) -> bool:
     """Let another address get a newsletter as its reader has it; see `subscribe`."""
     newsletter = session.get_one(NewsletterRow, relation.newsletter_id)
-    paused_until = relation.paused_until
     if not subscribe(
         session,
         newsletter_id=newsletter.id,
@@ -284,11 +282,10 @@ def _join_as(
             wording=relation.consent_wording,
             language=nearest_language(relation.language, newsletter.language),
         ),
-        known={name: getattr(relation, name) for name in _KNOWN},
+        known={name: getattr(relation, name) for name in TAKEN_ALONG},
         cause=GrowthCause.ADDRESS_CHANGE,
     ):
         return False
-    session.get_one(SubscriptionRow, (newsletter.id, to)).paused_until = paused_until
     copy_tags(session, newsletter.id, relation.subscriber_id, to)
     move_enrolments(session, newsletter.id, relation.subscriber_id, to)
     return True

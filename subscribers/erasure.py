@@ -33,6 +33,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.vocabulary import GrowthCause, SuppressionReason, UnsubscribeWay
 from newsletter.tokens import Pseudonyms
+from subscribers.columns import EMPTIED
 from subscribers.erased_text import Traces
 from subscribers.leaving import unsubscribe, unsubscribe_from_all
 from subscribers.lists.problems import forget_address
@@ -118,7 +119,7 @@ def erase(
     session.execute(
         update(SubscriptionRow)
         .where(SubscriptionRow.subscriber_id == subscriber_id)
-        .values(name="", language="", time_zone="", attributes={})
+        .values(EMPTIED)
     )
     session.flush()
     return True
@@ -180,11 +181,7 @@ def erase_within(session: Session, subscriber_id: int, group_id: int) -> None:
     traces = Traces.of(names)
     for note in session.scalars(select(NoteRow).where(NoteRow.newsletter_id.in_(newsletters))):
         note.text = traces.erase_from(note.text)
-    session.execute(
-        update(SubscriptionRow)
-        .where(*theirs(SubscriptionRow))
-        .values(name="", language="", time_zone="", attributes={})
-    )
+    session.execute(update(SubscriptionRow).where(*theirs(SubscriptionRow)).values(EMPTIED))
     session.flush()
 
 

@@ -324,14 +324,14 @@ def subscribe(
             attributes=carried_values(session, newsletter_id, subscriber_id),
         )
         session.add(row)
-    usual = {"language": row.language or origin.language.value}
-    for name, value in {**usual, **(known or {})}.items():
-        setattr(row, name, value)
     row.state = SubscriptionState.CONFIRMED
     row.consent_basis, row.consent_source = basis, origin.source
     row.consent_wording = origin.wording
     row.consented_at = row.confirmed_at = moment
     row.unsubscribed_at = row.paused_until = None
+    usual = {"language": row.language or origin.language.value}
+    for name, value in {**usual, **(known or {})}.items():
+        setattr(row, name, value)
     _record(session, newsletter_id, subscriber_id, ConsentStep.CONFIRMED, origin)
     log_growth(session, newsletter_id, cause, 1)
     note_joined(session, newsletter_id, subscriber_id)

@@ -10,14 +10,14 @@ from sqlalchemy import Connection, insert, text
 
 from newsletter.database.tables import ImportAddedRow
 from newsletter.database.vocabulary import ImportedKind
+from subscribers.columns import RESTORED
 
 #: Numbers that follow each other have one difference to their rank.
 _PEOPLE = """INSERT INTO import_added (import_id, kind, first, last)
     SELECT :import, 'person', min(person), max(person)
     FROM (SELECT person, person - row_number() OVER (ORDER BY person) AS island
         FROM list_stage WHERE NOT known) AS numbered GROUP BY island"""
-_BEFORE = """state, consent_basis, consent_source, consent_wording, consented_at, confirmed_at,
-    unsubscribed_at, name, language, format, time_zone, frequency, attributes, changed_at"""
+_BEFORE = ", ".join(RESTORED)
 #: Of what one import changes twice, the state before the first time counts.
 _CHANGES = f"""INSERT INTO import_change (import_id, subscriber_id, written_at, {_BEFORE})
     SELECT :import, subscriber_id, :moment, {_BEFORE} FROM list_before

@@ -54,6 +54,7 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
+from subscribers.columns import RESTORED
 from subscribers.fields.model import current_values
 from subscribers.fields.store import list_fields
 from subscribers.growth import count_readers, readers_among
@@ -63,12 +64,6 @@ from subscribers.lists.sharing import hold_fields, take_back, write_values
 #: So long it is kept what an import changed.
 KEPT_DAYS = 30
 _PAGE = 2000
-#: What a change gives back.
-_RESTORED = (
-    *("state", "consent_basis", "consent_source", "consent_wording", "consented_at"),
-    *("confirmed_at", "unsubscribed_at", "name", "language", "format", "time_zone"),
-    *("frequency", "attributes", "changed_at"),
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -294,7 +289,7 @@ class _Page:
         self._session.execute(
             update(SubscriptionRow)
             .where(theirs, of_page, SubscriptionRow.subscriber_id.in_(same))
-            .values({name: getattr(ImportChangeRow, name) for name in _RESTORED})
+            .values({name: getattr(ImportChangeRow, name) for name in RESTORED})
             .execution_options(synchronize_session=False)
         )
         self._leave_out_former_values(of_page, same)

@@ -27,19 +27,15 @@ from newsletter.database.vocabulary import (
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
 from subscribers.address_changes import copy_tags, move_waiting_issues
+from subscribers.columns import CHOSEN, WITH_CONSENT
 from subscribers.fields.store import hold_group, newsletters_of_group
 from subscribers.growth import count_readers
 from subscribers.growth_log import log_growth
 from subscribers.leaving import end_as, unsubscribe
 from subscribers.mail_under_way import hold_mail, move_mail
-from subscribers.merging.outlook import FIELD, KNOWN, Fate, MergeOutlook, Part, foresee_merge
+from subscribers.merging.outlook import FIELD, Effect, MergeOutlook, Part, foresee_merge
 from subscribers.series.enrolment import unite_enrolments
 from subscribers.suppression import suppress
-
-_CONSENT = (
-    *("state", "consent_basis", "consent_source", "consent_wording"),
-    *("consented_at", "confirmed_at", "paused_until"),
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,7 +145,7 @@ def _demand_possible(outlook: MergeOutlook, order: MergeOrder) -> None:
             msg("Something of these two people changed meanwhile; nothing was merged."),
             remedy=msg("Read what will happen once more, and confirm it."),
         )
-    waiting = [part for part in outlook.parts if part.fate is Fate.WAITS]
+    waiting = [part for part in outlook.parts if part.effect is Effect.WAITS]
     if waiting:
         raise ConflictError(
             msg(
@@ -206,20 +202,19 @@ def _subscription(session: Session, part: Part, kept_id: int) -> SubscriptionRow
     theirs, row = part.merged, part.kept
     assert theirs is not None  # noqa: S101 - the caller asked
     number = part.newsletter.id
-    if part.fate is Fate.STAYS:
+    if part.effect is Effect.STAYS:
         return row
-    if part.fate is Fate.LEAVES and row is not None:
+    if part.effect is Effect.LEAVES and row is not None:
         left_at = theirs.unsubscribed_at or now()
         end_as(session, number, kept_id, theirs.subscriber_id, left_at=left_at)
         return row
     if row is None:
         row = SubscriptionRow(newsletter_id=number, subscriber_id=kept_id)
         session.add(row)
-        for name in KNOWN:
+        for name in CHOSEN:
             setattr(row, name, getattr(theirs, name))
-    for name in _CONSENT:
+    for name in WITH_CONSENT:
         setattr(row, name, getattr(theirs, name))
-    row.unsubscribed_at = theirs.unsubscribed_at
     session.flush()
     log_growth(session, number, GrowthCause.MERGE, count_readers(session, number, [kept_id]))
     return row
@@ -227,7 +222,7 @@ def _subscription(session: Session, part: Part, kept_id: int) -> SubscriptionRow
 
 def _take_known(row: SubscriptionRow, theirs: SubscriptionRow, take: Collection[str]) -> None:
     """Take what the other is called and wants, where it was chosen or nothing else is known."""
-    for name in KNOWN:
+    for name in CHOSEN:
         value = getattr(theirs, name)
         if value and (name in take or not getattr(row, name)):
             setattr(row, name, value)

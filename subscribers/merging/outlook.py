@@ -35,20 +35,19 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import ConsentStep, SubscriptionState, SuppressionReason
 from newsletter.errors import ConflictError, ForbiddenError, NotFoundError
 from newsletter.i18n.messages import msg
+from subscribers.columns import CHOSEN
 from subscribers.fields.model import TOPIC
 from subscribers.fields.store import newsletters_of_group
 from subscribers.leaving import MOVED, last_way
 from subscribers.merging.links import merged_into, within_group
 
-#: What a newsletter knows of a person besides its fields, by the columns of `SubscriptionRow`.
-KNOWN = ("name", "language", "format", "time_zone", "frequency")
 #: How a choice about a field is called; the field's key follows.
 FIELD = "field."
 #: What is said of a person; bounces are said of the address that they came from.
 _OF_THE_PERSON = (SuppressionReason.COMPLAINT, SuppressionReason.MANUAL)
 
 
-class Fate(StrEnum):
+class Effect(StrEnum):
     """What becomes of the kept one's subscription."""
 
     STAYS = "stays"
@@ -81,18 +80,18 @@ class Word:
         return self.state is SubscriptionState.UNSUBSCRIBED and not self.moved
 
 
-def decide(kept: Word | None, merged: Word | None) -> Fate:
+def decide(kept: Word | None, merged: Word | None) -> Effect:
     """Return what becomes of the kept one's subscription; None is who has nothing to do with it."""
     if merged is None or merged.moved or merged.state is SubscriptionState.PENDING:
-        return Fate.STAYS
+        return Effect.STAYS
     if kept is not None and kept.left:
-        return Fate.STAYS
+        return Effect.STAYS
     if merged.left:
         later = kept is not None and kept.state is SubscriptionState.CONFIRMED and kept.confirmed_at
-        return Fate.STAYS if later and later > (merged.left_at or now()) else Fate.LEAVES
+        return Effect.STAYS if later and later > (merged.left_at or now()) else Effect.LEAVES
     if kept is None or kept.moved:
-        return Fate.TAKES_OVER
-    return Fate.WAITS if kept.state is SubscriptionState.PENDING else Fate.STAYS
+        return Effect.TAKES_OVER
+    return Effect.WAITS if kept.state is SubscriptionState.PENDING else Effect.STAYS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,7 +109,7 @@ class Part:
     newsletter: NewsletterRow
     kept: SubscriptionRow | None
     merged: SubscriptionRow | None
-    fate: Fate
+    effect: Effect
     suppression: SuppressionRow | None
     new_tags: Sequence[str]
     notes: Sequence[int]
@@ -118,10 +117,10 @@ class Part:
     @property
     def after(self) -> SubscriptionState | None:
         """In which state the kept one's subscription is afterwards."""
-        match self.fate:
-            case Fate.LEAVES:
+        match self.effect:
+            case Effect.LEAVES:
                 return SubscriptionState.UNSUBSCRIBED
-            case Fate.TAKES_OVER:
+            case Effect.TAKES_OVER:
                 return SubscriptionState.CONFIRMED
             case _:
                 return self.kept.state if self.kept is not None else None
@@ -250,8 +249,8 @@ def _part(
 ) -> Part:
     mine = relations.get((newsletter.id, kept.id))
     theirs = relations.get((newsletter.id, merged.id))
-    fate = decide(_word(session, mine), _word(session, theirs))
-    there = mine is not None or fate is not Fate.STAYS
+    effect = decide(_word(session, mine), _word(session, theirs))
+    there = mine is not None or effect is not Effect.STAYS
     new_tags = _tags(session, newsletter.id, merged.id) - _tags(session, newsletter.id, kept.id)
     notes = session.scalars(
         select(NoteRow.id)
@@ -262,7 +261,7 @@ def _part(
         newsletter=newsletter,
         kept=mine,
         merged=theirs,
-        fate=fate,
+        effect=effect,
         suppression=_brought_suppression(session, newsletter.id, kept, merged) if there else None,
         new_tags=sorted(new_tags) if there else (),
         notes=notes if there else (),
@@ -321,11 +320,11 @@ def _values(rows: Iterable[SubscriptionRow | None]) -> dict[str, Any]:
 def _choices_of_columns(parts: Sequence[Part]) -> Sequence[Choice]:
     found: dict[str, Choice] = {}
     for part in parts:
-        for name in KNOWN:
+        for name in CHOSEN:
             mine, theirs = getattr(part.kept, name, ""), getattr(part.merged, name, "")
             if mine and theirs and mine != theirs and name not in found:
                 found[name] = Choice(name=name, kept=mine, merged=theirs)
-    return [found[name] for name in KNOWN if name in found]
+    return [found[name] for name in CHOSEN if name in found]
 
 
 def _choices_of_fields(kept: Mapping[str, Any], merged: Mapping[str, Any]) -> Sequence[Choice]:
@@ -346,7 +345,7 @@ def _is_done(
     )
     ended = (SubscriptionState.UNSUBSCRIBED, None)
     return session.scalar(linked.limit(1)) is not None and all(
-        part.fate is Fate.STAYS and (part.merged.state if part.merged else None) in ended
+        part.effect is Effect.STAYS and (part.merged.state if part.merged else None) in ended
         for part in parts
     )
 
@@ -361,11 +360,11 @@ def _revision(
     shown: list[object] = [kept_id, merged_id, sorted(kept_values.items(), key=lambda one: one[0])]
     shown.append(sorted(merged_values.items(), key=lambda one: one[0]))
     for part in parts:
-        shown += [part.newsletter.id, part.fate.value, [*part.new_tags]]
+        shown += [part.newsletter.id, part.effect.value, [*part.new_tags]]
         shown.append(part.suppression.id if part.suppression else None)
         shown.append([*part.notes])
         shown += [
-            (row.state.value, row.changed_at, row.paused_until, *(getattr(row, n) for n in KNOWN))
+            (row.state.value, row.changed_at, row.paused_until, *(getattr(row, n) for n in CHOSEN))
             for row in (part.kept, part.merged)
             if row is not None
         ]

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.i18n.messages import Message, msg, nmsg
-from subscribers.merging.outlook import Fate, MergeOutlook, Part
+from subscribers.merging.outlook import Effect, MergeOutlook, Part
 
 
 def consequences(outlook: MergeOutlook) -> Sequence[Message]:
     """Return what would happen, the most important first."""
     kept, merged = outlook.kept.address or "", outlook.merged.address or ""
-    messages = [_fate(part, kept, merged) for part in outlook.parts]
+    messages = [_effect(part, kept, merged) for part in outlook.parts]
     messages += [
         msg(
             "{newsletter}: {kept} is suppressed from now on, as {merged} is.",
@@ -41,19 +41,19 @@ def consequences(outlook: MergeOutlook) -> Sequence[Message]:
     return messages
 
 
-def _fate(part: Part, kept: str, merged: str) -> Message:
+def _effect(part: Part, kept: str, merged: str) -> Message:
     words = {"newsletter": part.newsletter.name, "kept": kept, "merged": merged}
-    match (part.fate, part.after):
-        case (Fate.LEAVES, _):
+    match (part.effect, part.after):
+        case (Effect.LEAVES, _):
             message = msg(
                 "{newsletter}: {merged} unsubscribed, so {kept} is unsubscribed.", **words
             )
-        case (Fate.TAKES_OVER, _):
+        case (Effect.TAKES_OVER, _):
             message = msg(
                 "{newsletter}: {kept} takes over the subscription of {merged} and its consent.",
                 **words,
             )
-        case (Fate.WAITS, _):
+        case (Effect.WAITS, _):
             message = msg(
                 "{newsletter}: {kept} has not confirmed yet. Keep the other address, or wait.",
                 **words,

@@ -16,10 +16,11 @@ from newsletter.web.access import SubscribersVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, SubmittedForm
 from subscribers.actions import find_standing
+from subscribers.columns import CHOSEN
 from subscribers.fields.model import Field, current_values
 from subscribers.fields.store import list_fields
 from subscribers.merging.making import MergeOrder, merge_people
-from subscribers.merging.outlook import FIELD, KNOWN, Fate, MergeOutlook, foresee_merge
+from subscribers.merging.outlook import FIELD, Effect, MergeOutlook, foresee_merge
 from subscribers.merging.words import consequences
 from subscribers.search import FoundPage, PeopleFilter, search_people
 
@@ -127,7 +128,7 @@ def merging_router(engine: Engine, pages: Pages) -> Router:
             outlook = foresee_merge(session, visit.actor, row.id, kept_id=kept, merged_id=merged)
             standings = [find_standing(session, row.id, each) for each in (kept, merged)]
             fields = list_fields(session, row.id)
-        waits = any(part.fate is Fate.WAITS for part in outlook.parts)
+        waits = any(part.effect is Effect.WAITS for part in outlook.parts)
         return pages.show_to(
             visit,
             request,
@@ -137,7 +138,7 @@ def merging_router(engine: Engine, pages: Pages) -> Router:
             number=number,
             outlook=outlook,
             standings=standings,
-            columns=KNOWN,
+            columns=CHOSEN,
             chosen={choice.name for choice in outlook.choices},
             values=_values(outlook, fields, visit.language),
             sentences=consequences(outlook),
