@@ -82,7 +82,10 @@ def _reaching(*, on_postgresql: bool) -> ReturningUpdate[int]:
         update(_DELIVERIES)  # type: ignore[arg-type]
         .where(
             _DELIVERIES.c.mailing_id == bindparam("mailing"),
-            _DELIVERIES.c.position.in_(select(given.c.value)),
+            _DELIVERIES.c.position == given.c.value,
+            # Of a mailing that was planned just now PostgreSQL has no statistics; without a range
+            # it takes the whole mailing for ten rows, and reads all of it each time.
+            _DELIVERIES.c.position.between(bindparam("first"), bindparam("last")),
             # In hand already where the answer to the same question was lost.
             _DELIVERIES.c.state.in_(HELD),
         )
@@ -105,6 +108,12 @@ def take_in_hand(session: Session, claim: Claim, positions: Sequence[int]) -> fr
     return frozenset(
         connection.scalars(
             _reaching(on_postgresql=on_postgresql),
-            {"mailing": claim.mailing_id, "positions": given, "correction": claim.correction},
+            {
+                "mailing": claim.mailing_id,
+                "positions": given,
+                "first": min(positions),
+                "last": max(positions),
+                "correction": claim.correction,
+            },
         )
     )
