@@ -249,27 +249,24 @@ def is_unwanted(mailing: MailingRow) -> ColumnElement[bool]:
     A notice or a test is for whom somebody just named, so it needs no confirmed subscription; an
     erased or suppressed address gets none all the same.
     """
-    never = SubscriberRow.address_key.is_(None) | is_suppressed(
-        SubscriberRow.address_key, mailing.newsletter_id
+    reachable = and_(
+        SubscriberRow.id == DeliveryRow.subscriber_id,
+        SubscriberRow.address_key.is_not(None),
+        ~is_suppressed(SubscriberRow.address_key, mailing.newsletter_id),
     )
-    if not mailing.kind.is_to_list:
-        return DeliveryRow.subscriber_id.in_(select(SubscriberRow.id).where(never))
-    subscribed = exists().where(
-        SubscriptionRow.newsletter_id == mailing.newsletter_id,
-        SubscriptionRow.subscriber_id == DeliveryRow.subscriber_id,
-    )
-    unwanted = (
-        select(SubscriberRow.id)
-        .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
-        .where(SubscriptionRow.newsletter_id == mailing.newsletter_id)
-        .where(
-            (SubscriptionRow.state != SubscriptionState.CONFIRMED)
-            | (func.coalesce(SubscriptionRow.paused_until, now()) > now())
-            | never
+    if mailing.kind.is_to_list:
+        # Whose import was undone has no subscription any more.
+        wanted = exists().where(
+            reachable,
+            SubscriptionRow.newsletter_id == mailing.newsletter_id,
+            SubscriptionRow.subscriber_id == DeliveryRow.subscriber_id,
+            SubscriptionRow.state == SubscriptionState.CONFIRMED,
+            func.coalesce(SubscriptionRow.paused_until, now()) <= now(),
         )
-    )
-    # Whose import was undone has no subscription any more.
-    return DeliveryRow.subscriber_id.in_(unwanted) | ~subscribed
+    else:
+        wanted = exists().where(reachable)
+    # Asked of each delivery: who of the whole list is unwanted would be asked for every batch.
+    return ~wanted.correlate(DeliveryRow)
 
 
 def _skip_unwanted(session: Session, mailing: MailingRow, within: ColumnElement[bool]) -> None:
