@@ -21,6 +21,7 @@ from newsletter.bounces.phrase_tables import tables
 from newsletter.bounces.refusal import Refusal
 from newsletter.bounces.replies import find_command, says_nobody_is_left
 from newsletter.bounces.tables import Layout, find_layout
+from newsletter.message.identifiers import DELIVERY_ID
 from newsletter.message.verp import claims_delivery
 
 _MESSAGE_ID = re.compile(r"<[^<>\s]{3,250}>")
@@ -60,6 +61,12 @@ class Original:
         named = _MESSAGE_ID.search(self.headers.get("message-id").lower())
         names = (envelope, named[0].strip("<>") if named is not None else "")
         return frozenset(one.rpartition("@")[2] for one in names if "@" in one)
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether it is somebody's answer to a message of ours, and so none that we sent."""
+        answered = f"{self.headers.get('in-reply-to')} {self.headers.get('references')}"
+        return DELIVERY_ID.search(answered) is not None
 
 
 def original_of(mail: Mail) -> Original:
@@ -150,7 +157,8 @@ _ORIGINAL_MESSAGE = re.compile(
 )
 _HEADER_LINE = re.compile(
     r"(?:Received|Return-Path|Delivered-To|From|To|Cc|Subject|Date|Message-I[dD]|Reply-To|Sender"
-    r"|MIME-Version|Mime-Version|Content-[A-Za-z-]{3,30}|DKIM-Signature|DomainKey-Signature"
+    r"|In-Reply-To|References|Auto-Submitted|MIME-Version|Mime-Version"
+    r"|Content-[A-Za-z-]{3,30}|DKIM-Signature|DomainKey-Signature"
     r"|Authentication-Results|Received-SPF|List-[A-Za-z]{2,20}|ARC-[A-Za-z-]{3,30}|X-[A-Za-z0-9-]{2,40})"
     r"[ \t]{0,4}:",
     re.IGNORECASE,

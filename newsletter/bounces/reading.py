@@ -70,6 +70,7 @@ _READERS: tuple[Reader, ...] = (
     read_auto_reply,
     read_unstructured,
 )
+_OF_DELIVERY = frozenset({ReportKind.BOUNCE, ReportKind.DELAY})
 #: Gateways and people pass bounces on within another mail.
 _WITHIN = 2
 
@@ -89,6 +90,8 @@ def read_report(raw: bytes, *, envelope_to: str = "") -> Report:
     report, about = _read(bounce, depth=0)
     if report is None:
         report = read_last_resort(bounce)
+    if report is not None and report.kind in _OF_DELIVERY and about.original.is_answer:
+        report = Report(kind=ReportKind.OTHER, reader=report.reader)
     found = report or Report(kind=ReportKind.OTHER, reader="none")
     return identify(found, bounce.mail, about.original, envelope_to=envelope_to)
 

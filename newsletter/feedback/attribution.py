@@ -7,7 +7,6 @@ address. What comes by mail with an address alone could have been written by any
 from __future__ import annotations
 
 import hmac
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from newsletter.addresses import parse_address
+from newsletter.bounces.addresses import is_system
 from newsletter.database.tables import (
     BounceRow,
     DeliveryRow,
@@ -25,14 +25,13 @@ from newsletter.database.tables import (
     NewsletterRow,
     SubscriberRow,
 )
-from newsletter.database.vocabulary import TO_LIST, BounceSource
+from newsletter.database.vocabulary import TO_LIST, BounceKind, BounceSource
 from newsletter.errors import ListError
 from newsletter.mailings.planning.links import compare
-from newsletter.message.identifiers import delivery_message_id
-from newsletter.message.verp import claims_delivery, read_return_path
+from newsletter.message.identifiers import DELIVERY_ID, delivery_message_id
+from newsletter.message.verp import claims_delivery, read_return_path, without_signature
+from newsletter.newsletters.publications import join_address
 from newsletter.tokens import DeliveryRef, TokenSigner, mark_of
-
-_MESSAGE_ID = re.compile(r"<?(\d{1,18})\.([a-z2-7]{24})@", re.IGNORECASE)
 
 
 class Proof(StrEnum):
@@ -84,7 +83,66 @@ def attribute(session: Session, rows: Sequence[BounceRow], keys: Keys) -> dict[i
         else _attribute_one(row, by_address.get(row.id), by_message_id.get(row.id))
         for row in rows
     }
+    for row_id in _about_no_reader(session, rows, found, keys):
+        found[row_id] = replace(found[row_id], subscriber_id=None)
     return _complete(session, found)
+
+
+def _about_no_reader(
+    session: Session, rows: Sequence[BounceRow], found: dict[int, Attribution], keys: Keys
+) -> list[int]:
+    """Return the bounces by mail in which an address of ours, or a mail system's, failed.
+
+    Such a notice is about something that was sent to us, a reader's automatic answer or a list's
+    notice, or about another notice; it may all the same come to a reader's signed return path.
+    """
+    suspects = {
+        row.id: row.address.lower()
+        for row in rows
+        if row.source is BounceSource.MAIL
+        and row.kind in {BounceKind.HARD, BounceKind.SOFT}
+        and row.address
+        and found[row.id].subscriber_id is not None
+    }
+    own = _own_addresses(session) if suspects else frozenset()
+    named = {
+        row_id: address
+        for row_id, address in suspects.items()
+        if is_system(address)
+        or without_signature(address) in own
+        or read_return_path(keys.signer, address) is not None
+    }
+    people = {found[row_id].subscriber_id for row_id in named}
+    query = select(SubscriberRow.id, SubscriberRow.address_key).where(SubscriberRow.id.in_(people))
+    theirs: dict[int, str | None] = {row[0]: row[1] for row in session.execute(query)}
+    return [
+        row_id
+        for row_id, address in named.items()
+        if _key_of(address) != theirs.get(found[row_id].subscriber_id or 0)
+    ]
+
+
+def _own_addresses(session: Session) -> frozenset[str]:
+    """Return the addresses that newsletters write from or take mail at, in lower case."""
+    return frozenset(
+        address.lower()
+        for row in session.scalars(select(NewsletterRow))
+        for address in (
+            row.from_address,
+            row.reply_to,
+            row.bounce_address,
+            row.unsubscribe_address,
+            join_address(row),
+        )
+        if address
+    )
+
+
+def _key_of(address: str) -> str | None:
+    try:
+        return parse_address(address).key
+    except ListError:
+        return None
 
 
 def _of_return_path(ref: DeliveryRef | None) -> Attribution:
@@ -123,12 +181,7 @@ def _attribute_one(
 
 
 def _subscribers_by_address(session: Session, rows: Sequence[BounceRow]) -> dict[int, int]:
-    keys: dict[int, str] = {}
-    for row in rows:
-        try:
-            keys[row.id] = parse_address(row.address).key
-        except ListError:
-            continue
+    keys = {row.id: key for row in rows if (key := _key_of(row.address)) is not None}
     subscribers = session.execute(
         select(SubscriberRow.address_key, SubscriberRow.id).where(
             SubscriberRow.address_key.in_(set(keys.values()))
@@ -151,7 +204,7 @@ def _deliveries_by_message_id(
     created = _created(session, by_address.values())
     open_ids: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        match = _MESSAGE_ID.match(row.message_id)
+        match = DELIVERY_ID.match(row.message_id)
         if match is None or row.source is BounceSource.SMTP:
             continue
         mailing_id, digest = int(match[1]), match[2].lower()
@@ -185,7 +238,7 @@ def mailing_of_message_id(
     session: Session, keys: Keys, message_id: str, subscriber_id: int
 ) -> int | None:
     """Return the mailing in which a person got the message of that id; None when it is not ours."""
-    match = _MESSAGE_ID.match(message_id)
+    match = DELIVERY_ID.match(message_id)
     if match is None:
         return None
     mailing_id = int(match[1])

@@ -14,6 +14,9 @@ _DIGITS = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [first + second for first in _DIGITS for second in _DIGITS]
 _SHIFTS = range(_OCTETS * 8 - 10, -1, -10)
 
+#: What `delivery_message_id` makes: the mailing's number, and the digest.
+DELIVERY_ID = re.compile(r"<?(\d{1,18})\.([a-z2-7]{24})@", re.IGNORECASE)
+
 _keyed = lru_cache(maxsize=8)(KeyedHash)
 
 

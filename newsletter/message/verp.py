@@ -77,6 +77,11 @@ def claims_delivery(address: str) -> bool:
     return _SIGNED.search(address) is not None
 
 
+def without_signature(address: str) -> str:
+    """Return an address as it is without what signs a delivery in it, if anything does."""
+    return _SIGNED.sub(f"@{address.rpartition('@')[2]}", address)
+
+
 #: Version and purpose of `Purpose.RETURN_PATH`, or of the former one, in base32.
 _TOKEN = re.compile(r"(?<=\+)(?:aee[a-p]|aec[q-z2-7])[a-z2-7]{24,}(?=@|=40|%40)", re.IGNORECASE)
 

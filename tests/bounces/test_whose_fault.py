@@ -83,6 +83,20 @@ def test_the_same_words_of_the_readers_address_or_domain_are_hard(
     assert only(told(words, status=status)) == (reason, True)
 
 
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "In-Reply-To: <7.abcdefghijklmnopqrstuvwx@example.jp>",
+        "References: <a@b.example>\n <7.abcdefghijklmnopqrstuvwx@example.jp>",
+    ],
+)
+def test_an_answer_to_our_mail_that_comes_back_is_no_bounce_of_ours(mark: str) -> None:
+    answer = f"From: {READER}\nTo: {OURS}\nMessage-ID: <x@{DOMAIN}>\n{mark}\nSubject: Re\n"
+    words = f"<{OURS}>: host mx.example.jp said: 550 5.1.1 user unknown"
+    assert read_report(notice(words, returned=RETURNED)).kind is ReportKind.BOUNCE
+    assert read_report(notice(words, returned=f"{answer}\nI am away\n")).kind is ReportKind.OTHER
+
+
 def test_a_reader_in_our_own_domain_is_a_reader() -> None:
     own = f"clerk@{OUR_DOMAIN}"
     words = f"550 5.1.1 <{own}>: no such user at {OUR_DOMAIN}"

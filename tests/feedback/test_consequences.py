@@ -121,6 +121,10 @@ class Court:
                 select(BounceDecisionRow.action).order_by(BounceDecisionRow.id.desc()).limit(1)
             ).one()
 
+    def actions(self) -> set[FeedbackAction]:
+        with reading(self.stage.engine) as session:
+            return set(session.scalars(select(BounceDecisionRow.action)))
+
     def suppressed(self) -> int:
         with reading(self.stage.engine) as session:
             return session.scalar(select(func.count()).select_from(SuppressionRow)) or 0
@@ -153,6 +157,24 @@ def test_the_path_counts_though_a_forwarder_names_another_address(court: Court) 
     court.report(path=court.verp(), address="elsewhere@example.com")
     court.judge()
     assert court.suppressed() == 1
+
+
+def test_no_reader_answers_for_an_address_of_ours_that_failed(court: Court) -> None:
+    signed = court.verp()
+    own = ("bounces@example.jp", "Digest@example.jp", "unsubscribe@example.jp", signed)
+    for address in (*own, "join+digest@example.jp", "postmaster@example.com"):
+        court.report(path=signed, address=address)
+        court.report(path=signed, address=address, hard=False, reason=Reason.MAILBOX_FULL)
+    court.judge()
+    assert (court.actions(), court.suppressed()) == ({FeedbackAction.UNMATCHED}, 0)
+
+
+def test_a_reader_with_an_address_of_ours_is_a_reader(court: Court) -> None:
+    court.stage.subscribe("digest@example.jp")
+    court.send()
+    court.report(path=court.verp("digest@example.jp"), address="digest@example.jp")
+    court.judge()
+    assert (court.action(), court.suppressed()) == (FeedbackAction.SUPPRESSED, 1)
 
 
 @pytest.mark.parametrize("address", [READER, ""])
