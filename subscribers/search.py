@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from newsletter.addresses import as_kept
-from newsletter.database.folding import fold_text, widths_of
+from newsletter.database.folding import fold_case, forms_of
 from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow, TagRow
 from newsletter.database.vocabulary import SubscriptionState
 from subscribers.listing import NEWEST, Key, Order, goes_on_after, list_columns, order_keys
@@ -189,13 +189,13 @@ _Prefix = tuple[InstrumentedAttribute[str] | InstrumentedAttribute[str | None], 
 
 def _prefixes(text: str) -> Mapping[Match, _Prefix]:
     """Return what may begin as a text does, in the order in which it is looked at."""
-    folded = fold_text(text)
+    folded = fold_case(text)
     return {
         Match.ADDRESS: (
             SubscriberRow.address_key,
             [as_kept(folded) if "@" in folded else folded],
         ),
-        Match.NAME: (SubscriptionRow.name, widths_of(text)),
+        Match.NAME: (SubscriptionRow.name, forms_of(text)),
     }
 
 

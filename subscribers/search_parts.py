@@ -10,11 +10,10 @@ from sqlalchemy import ColumnElement, Text, and_, cast, func, literal, or_, true
 from sqlalchemy.orm import Session
 
 from newsletter.addresses import as_kept
-from newsletter.database.folding import Folded, fold_text
+from newsletter.database.folding import Folded, fold_case, fold_text
 from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import FieldType
 from subscribers.fields.json_access import AttributeText, Position, has_option
-from subscribers.fields.model import fold_label
 from subscribers.fields.store import list_fields
 from subscribers.search_index import Candidates, find_candidates
 
@@ -39,9 +38,9 @@ class Part:
 def part_of(session: Session, newsletter: NewsletterRow, text: str) -> Part:
     """Return a part that is looked for.
 
-    Case and width do not count (`newsletter.database.folding`).
+    Case, width and kana do not count (`newsletter.database.folding`).
     """
-    folded, label = fold_text(text), fold_label(text)
+    folded = fold_text(text)
     texts = [folded]
     conditions = [Position(Folded(SubscriptionRow.name), literal(folded)) > 0]
     for field in list_fields(session, newsletter.id):
@@ -51,17 +50,17 @@ def part_of(session: Session, newsletter: NewsletterRow, text: str) -> Part:
         elif field.type.has_options:
             for option in field.options:
                 if any(
-                    label in fold_label(name) for name in (option.value, *option.labels.values())
+                    folded in fold_text(name) for name in (option.value, *option.labels.values())
                 ):
                     texts.append(fold_text(option.value))
                     conditions.append(has_option(field.key, option.value))
         else:
             conditions.append(Position(Folded(cast(value, Text)), literal(folded)) > 0)
     # The keys of addresses are folded already, and have their domain as DNS has it.
-    of_address = list(dict.fromkeys([folded, as_kept(text)]))
+    of_address = list(dict.fromkeys([fold_case(text), as_kept(text)]))
     in_address = [Position(SubscriberRow.address_key, literal(one)) > 0 for one in of_address]
     held = or_(*in_address, and_(or_(*map(_written, texts)), or_(*conditions)))
-    return Part(held=held, texts=[*texts, *of_address[1:]])
+    return Part(held=held, texts=list(dict.fromkeys([*texts, *of_address])))
 
 
 #: What JSON writes otherwise within a text, or folding makes of another sign.

@@ -29,21 +29,49 @@ def _narrowed() -> Iterator[tuple[int, str]]:
 
 _HALF = dict(_narrowed())
 
+#: Katakana that hiragana have, too, lie so far behind them: さとう is written サトウ as well.
+_BEHIND = ord("ァ") - ord("ぁ")
+_HIRAGANA = {
+    code: code - _BEHIND for code in (*range(ord("ァ"), ord("ヶ") + 1), ord("ヽ"), ord("ヾ"))
+}
+_KATAKANA = {hiragana: katakana for katakana, hiragana in _HIRAGANA.items()}
 
-def fold_text(text: str | None) -> str:
-    """Return a text without case and width (NFKC), empty for None."""
-    if not text:
-        return ""
+
+def to_hiragana(text: str) -> str:
+    """Return a text in hiragana where it has katakana of the usual width."""
+    return text if text.isascii() else text.translate(_HIRAGANA)
+
+
+def fold_case(text: str) -> str:
+    """Return a text without case and width (NFKC), as the keys of addresses are."""
     return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).lower()
 
 
-def widths_of(text: str) -> tuple[str, ...]:
-    """Return a text as it is, in the usual widths, in full and in half width, each once.
+def fold_text(text: str | None) -> str:
+    """Return a text without case and width, in one kana; empty for None."""
+    return to_hiragana(fold_case(text)) if text else ""
+
+
+def forms_of(text: str) -> tuple[str, ...]:
+    """Return the forms in which people write a text: its widths, cases and kana, each once.
 
     For what compares with an index of texts that nobody folded.
     """
     usual = unicodedata.normalize("NFKC", text)
-    return tuple(dict.fromkeys((text, usual, usual.translate(_FULL), usual.translate(_HALF))))
+    katakana = usual.translate(_KATAKANA)
+    in_cases = (usual, usual.lower(), usual.upper(), usual.title())
+    return tuple(
+        dict.fromkeys(
+            (
+                text,
+                *in_cases,
+                *(each.translate(_FULL) for each in in_cases),
+                to_hiragana(usual),
+                katakana,
+                katakana.translate(_HALF),
+            )
+        )
+    )
 
 
 class Folded(FunctionElement[str]):
@@ -64,4 +92,6 @@ def _folded_sqlite(element: Folded, compiler: SQLCompiler, **_: object) -> str:
 
 @compiles(Folded, "postgresql")
 def _folded_postgresql(element: Folded, compiler: SQLCompiler, **_: object) -> str:
-    return f"lower(normalize(coalesce({compiler.process(element.clauses)}, ''), NFKC))"
+    text = f"lower(normalize(coalesce({compiler.process(element.clauses)}, ''), NFKC))"
+    katakana, hiragana = ("".join(map(chr, letters)) for letters in (_HIRAGANA, _HIRAGANA.values()))
+    return f"translate({text}, '{katakana}', '{hiragana}')"

@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
+from newsletter.database.folding import Folded, fold_text
 from newsletter.database.tables import (
     BounceRow,
     ConsentRow,
@@ -223,14 +224,16 @@ def _language(sign: Operator, value: str) -> ColumnElement[bool]:
 def _text(
     column: ColumnElement[Any] | InstrumentedAttribute[str], sign: Operator, value: str
 ) -> ColumnElement[bool]:
+    # Parts are compared as a search does; whole values are what they are.
+    folded, part = Folded(column), fold_text(value)
     match sign:
         case Operator.CONTAINS:
-            return _sure(Position(column, literal(value)) > 0)
+            return Position(folded, literal(part)) > 0
         case Operator.STARTS:
-            return _sure(func.substr(column, 1, len(value)) == literal(value))
+            return func.substr(folded, 1, len(part)) == literal(part)
         case Operator.ENDS:
-            first = func.length(column) - len(value) + 1
-            return _sure(and_(first > 0, func.substr(column, first) == literal(value)))
+            first = func.length(folded) - len(part) + 1
+            return and_(first > 0, func.substr(folded, first) == literal(part))
         case _:
             # The literal keeps an enum's column type from judging text that is no word of it.
             return _sure(column == literal(value))

@@ -39,7 +39,7 @@ from tests.support import fields
 from tests.support.databases import on_one_database
 from tests.support.stage import DRAFT, Stage, set_stage
 
-#: Two widths, two cases, signs of JSON and of SQL, letters beyond the basic plane.
+#: Two widths, two cases, two kana, signs of JSON and of SQL, letters beyond the basic plane.
 _LETTERS = '石川花子葵𠮷ｱｵｲアオあガｶﾞパＡＢａb cC1１%_"\\/＂＼・-ÉΣ'
 _LIVES_IN = ("東京", "Osaka", "m")
 _PSEUDONYMS = Pseudonyms((b"k" * 32,))
@@ -148,11 +148,22 @@ def test_a_domain_beyond_ascii_is_found_as_it_is_typed_and_as_dns_has_it(stage: 
         assert [one.address for one in begins.people] == ["info@xn--r8jz45g.jp"]
 
 
-def test_who_begins_so_is_found_in_whatever_width_either_is_written(stage: Stage) -> None:
-    names = ("ガゼル 太郎", "ｶﾞｾﾞﾙ 花子", "Ｓａｔｏ Ｋｅｎ", "Sato Jun", "佐藤 葵")
+def test_who_begins_so_is_found_however_either_is_written(stage: Stage) -> None:
+    names = (
+        "ガゼル 太郎",
+        "ｶﾞｾﾞﾙ 花子",
+        "Ｓａｔｏ Ｋｅｎ",
+        "Sato Jun",
+        "佐藤 葵",
+        "さとう 蓮",
+        "サトウ 凜",
+    )
     lines = ["email,name\n", *(f"n{nr}@example.jp,{name}\n" for nr, name in enumerate(names))]
     import_csv(stage.engine, stage.newsletter_id, lines, source="test", basis="test")
-    both = {"ガゼ": names[:2], "ｶﾞｾﾞ": names[:2], "Sato": names[2:4], "Ｓａｔｏ": names[2:4]}
+    gazelles, satos, kana = names[:2], names[2:4], names[5:]
+    both = {"ガゼ": gazelles, "ｶﾞｾﾞ": gazelles, "がぜ": gazelles}
+    both |= dict.fromkeys(("Sato", "Ｓａｔｏ", "sato", "SATO"), satos)
+    both |= dict.fromkeys(("さとう", "サトウ", "ｻﾄｳ"), kana)
     with reading(stage.engine) as session:
         row = session.get_one(NewsletterRow, stage.newsletter_id)
         for typed, expected in both.items():
@@ -163,6 +174,18 @@ def test_who_begins_so_is_found_in_whatever_width_either_is_written(stage: Stage
             assert sorted(one.name for one in readers) == sorted(expected), typed
         address = search_people(session, row, PeopleFilter(text="Ｎ0＠example.jp"))
         assert [one.known["name"] for one in address.people] == [names[0]]
+
+
+@pytest.mark.usefixtures("asks_index")
+def test_a_part_is_found_in_either_kana(stage: Stage) -> None:
+    names = ("サトウ 凜", "ｻﾄｳ 葵", "さとう 蓮", "砂糖 花子")
+    lines = ["email,name\n", *(f"n{nr}@example.jp,{name}\n" for nr, name in enumerate(names))]
+    import_csv(stage.engine, stage.newsletter_id, lines, source="test", basis="test")
+    stage.subscribe("カナ@example.jp")
+    _index(stage)
+    for part in ("さとう", "サトウ", "ｻﾄｳ"):
+        assert _found(stage, part) == [f"n{nr}@example.jp" for nr in (2, 1, 0)], part
+    assert _found(stage, "カナ@") == ["カナ@example.jp"]
 
 
 @pytest.mark.usefixtures("asks_index")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-#: Katakana that hiragana have, too, lie so far behind them; people write ゴミ and ごみ alike.
-_BEHIND = ord("ァ") - ord("ぁ")
-_HIRAGANA = {code: code - _BEHIND for code in range(ord("ァ"), ord("ヶ") + 1)}
+from newsletter.database.folding import to_hiragana
 
 
 def fold(text: str) -> str:
@@ -19,4 +17,4 @@ def fold(text: str) -> str:
 
 def fold_letters(text: str) -> str:
     """Return text without case and katakana."""
-    return text.casefold().translate(_HIRAGANA)
+    return to_hiragana(text.casefold())
