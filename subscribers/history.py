@@ -14,7 +14,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, SQLColumnExpression, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from newsletter.accounts.audit import Action
+from newsletter.accounts.actor_names import colleagues_by_address
+from newsletter.accounts.audit import ACTIONS, Action
 from newsletter.database.tables import (
     AddressChangeRow,
     AuditEventRow,
@@ -69,7 +70,7 @@ def read_history(
         more: Sources beside those of this room.
     """
     others = merged_into(session, person.newsletter_id, person.subscriber_id)
-    person = replace(person, others=others)
+    person = replace(person, others=others, colleagues=colleagues_by_address(session))
     # What happened to several addresses at once has one mark, and is on one page.
     most = limit + 1 + len(others)
     events = [
@@ -277,7 +278,10 @@ def _events(
     fields = list_fields(session, person.newsletter_id)
     labels: dict[str, Worded] = {**SETTING_NAMES, **{field.key: field.named for field in fields}}
     for row in _rows(session, AuditEventRow, at, whose, (number, before, limit)):
-        details = [*person.at_address(numbers[row.object]), msg("By: {actor}", actor=row.actor)]
+        details = [
+            *person.at_address(numbers[row.object]),
+            person.by(row.actor),
+        ]
         if row.reason:
             details.append(msg("Reason given: {reason}", reason=row.reason))
         if keys := row.details.get("changed"):
@@ -288,7 +292,7 @@ def _events(
             source=number,
             number=row.id,
             kind=HistoryKind.CHANGE,
-            what=EVENT_NAMES[Action(row.action)],
+            what=EVENT_NAMES[ACTIONS[row.action]],
             details=details,
         )
 
@@ -333,7 +337,7 @@ def _notes(
             source=number,
             number=row.id,
             kind=HistoryKind.NOTE,
-            what=msg("Note by {author}", author=row.author),
+            what=msg("Note by {author}", author=person.actor(row.author)),
             details=[*person.at_address(row.subscriber_id), written(row.text)],
         )
 
@@ -380,7 +384,7 @@ def _taggings_of(
             else msg("Tag “{tag}” taken away", tag=row.tag),
             details=[
                 *person.at_address(who),
-                *([msg("By: {actor}", actor=row.ordered_by)] if row.ordered_by else []),
+                *([person.by(row.ordered_by)] if row.ordered_by else []),
             ],
         )
 
@@ -408,7 +412,7 @@ def _merges(
             what=msg("Merged into {address}", address=address)
             if into
             else msg("Merged with {address}", address=address),
-            details=[msg("By: {actor}", actor=row.merged_by)],
+            details=[person.by(row.merged_by)],
         )
 
 

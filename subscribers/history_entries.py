@@ -13,6 +13,7 @@ from typing import Protocol
 from sqlalchemy import ColumnElement, SQLColumnExpression, and_, literal, or_
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.actor_names import name_actor
 from newsletter.database.types import UtcDateTime
 from newsletter.i18n.messages import Message, msg
 
@@ -95,11 +96,13 @@ class Person:
 
     Attributes:
         others: Who was merged into them, with their addresses: what is recorded of those is theirs.
+        colleagues: The staff's names by their addresses.
     """
 
     newsletter_id: int
     subscriber_id: int
     others: Mapping[int, str] = field(default_factory=dict)
+    colleagues: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def numbers(self) -> Sequence[int]:
@@ -110,6 +113,14 @@ class Person:
         """Return by which other address of theirs something happened, if by one."""
         address = self.others.get(number)
         return [msg("At the address {address}", address=address)] if address else []
+
+    def actor(self, recorded: str) -> Message:
+        """Return what whoever did something is called."""
+        return name_actor(recorded, self.colleagues)
+
+    def by(self, recorded: str) -> Message:
+        """Return who did something, as a detail of it."""
+        return msg("By: {actor}", actor=self.actor(recorded))
 
 
 class Source(Protocol):

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from sqlalchemy import delete, exists, or_, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import COMMAND_LINE, Actor
 from newsletter.accounts.permissions import PERMISSIONS, Permission
 from newsletter.database.tables import AccountRow, RoleGrantRow
 from newsletter.database.vocabulary import Role
@@ -68,13 +67,6 @@ def rights_of(session: Session, account_id: int) -> Rights:
         )
     )
     return Rights(grants=frozenset(Grant(role=role, newsletter_id=number) for role, number in rows))
-
-
-def rights_of_actor(session: Session, actor: Actor) -> Rights:
-    """Return what whoever acts may do: an account by its roles, this machine's user everything."""
-    if actor.account_id is not None:
-        return rights_of(session, actor.account_id)
-    return ALL_RIGHTS if actor.door == COMMAND_LINE.door else Rights()
 
 
 def holders_of(

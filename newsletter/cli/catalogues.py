@@ -17,7 +17,7 @@ from babel.messages.pofile import read_po, write_po
 from newsletter.cli.main import app
 from newsletter.cli.usage import help_texts
 from newsletter.i18n.catalogue import FOLDER, SOURCE_LANGUAGE
-from newsletter.i18n.language import Language
+from newsletter.i18n.language import Language, language_name
 
 ROOT = Path(__file__).resolve().parents[2]
 _METHODS = [
@@ -111,7 +111,7 @@ def problems(path: Path) -> list[str]:
 def update(path: Path) -> None:
     """Add the words that a catalogue lacks, without translation, and take out what is unused.
 
-    A language that has no catalogue yet gets one.
+    A language that has no catalogue yet, or an empty one, gets one.
     """
     catalogue = _read(path)
     catalogue.update(words_in_source(), no_fuzzy_matching=True, update_creation_date=False)
@@ -127,8 +127,19 @@ def update(path: Path) -> None:
 
 
 def _read(path: Path) -> Catalog:
-    if not path.exists():
-        return Catalog(locale=path.stem, project="newsletter", version="1", fuzzy=False)
+    if not path.exists() or not path.stat().st_size:
+        name = language_name(path.stem, SOURCE_LANGUAGE)
+        return Catalog(
+            locale=path.stem,
+            project="newsletter",
+            version="1",
+            header_comment=f"# {name} words of pages, mail and messages. "
+            "Written by make words; translated by hand.",
+            msgid_bugs_address="",
+            last_translator="",
+            language_team=path.stem,
+            fuzzy=False,
+        )
     with path.open("rb") as source:
         return read_po(source, locale=path.stem)
 

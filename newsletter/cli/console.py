@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from shutil import get_terminal_size
 from typing import Any
 
@@ -110,9 +110,10 @@ def format_clock(moment: datetime) -> str:
     return f"{formats.format_clock(local, terminal_language(), seconds=True)} UTC"
 
 
-def format_day(moment: datetime) -> str:
-    """Return the day of an aware moment, in UTC."""
-    return formats.format_day(moment.astimezone(UTC), terminal_language())
+def format_day(day: date) -> str:
+    """Return a day in full; that of an aware moment in UTC."""
+    local = day.astimezone(UTC) if isinstance(day, datetime) else day
+    return formats.format_day(local, terminal_language())
 
 
 def print_error(error: NewsletterError) -> None:

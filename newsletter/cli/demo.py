@@ -19,7 +19,7 @@ from newsletter.cli.console import console, errors, print_error, print_json, pro
 from newsletter.cli.embedded import Supervisor, find_ports, supervised, valkey_url
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import ngettext, styled
-from newsletter.cli.send import as_json, show, watch_mailing
+from newsletter.cli.mailing_progress import as_json, show, watch_mailing
 from newsletter.cli.state import open_database
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Visibility

@@ -321,7 +321,7 @@ def show_issues(
     """List the issues, newest first."""
     from rich.table import Table
 
-    from newsletter.cli.console import console, print_json
+    from newsletter.cli.console import console, format_day, print_json
     from newsletter.database.engine import reading
     from newsletter.issues.store import list_issues
     from newsletter.newsletters.publications import find_newsletter
@@ -336,7 +336,7 @@ def show_issues(
         return
     table = Table(_("Issue"), _("Date"), _("Title"), box=None)
     for row in rows:
-        table.add_row(row.slug, row.issue_date.isoformat(), row.title)
+        table.add_row(row.slug, format_day(row.issue_date), row.title)
     console.print(table)
 
 

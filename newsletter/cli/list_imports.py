@@ -159,7 +159,7 @@ def show_imports(
     """List the lists imported into a newsletter, the newest first."""
     from rich.table import Table
 
-    from newsletter.cli.console import console, print_json
+    from newsletter.cli.console import console, format_moment, print_json
     from newsletter.database.engine import reading
     from newsletter.newsletters.publications import find_newsletter
     from subscribers.lists.imports import earlier_imports
@@ -183,9 +183,8 @@ def show_imports(
         return
     table = Table(_("Import"), _("List"), _("Started"), _("Added"), _("Updated"), box=None)
     for one in imports:
-        started = f"{one.started_at:%Y-%m-%d %H:%M}Z"
         counts = (text(Number(one.counts[count])) for count in ("added", "updated"))
-        table.add_row(str(one.id), one.source, started, *counts)
+        table.add_row(str(one.id), one.source, format_moment(one.started_at), *counts)
     console.print(table if imports else _("No list was imported yet."))
 
 

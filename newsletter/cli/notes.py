@@ -51,7 +51,7 @@ def show_history(
     """Show what is recorded of a person, the newest first."""
     from rich.table import Table
 
-    from newsletter.cli.console import console, print_json
+    from newsletter.cli.console import console, format_moment, print_json
     from newsletter.database.engine import reading
     from subscribers.actions import find_standing
     from subscribers.history import read_history
@@ -71,7 +71,7 @@ def show_history(
         return
     table = Table(_("When"), _("What"), _("Details"), box=None)
     for at, what, parts in rows:
-        table.add_row(f"{at.astimezone():%Y-%m-%d %H:%M}", what, " · ".join(parts))
+        table.add_row(format_moment(at), what, " · ".join(parts))
     console.print(table if rows else _("Nothing is recorded."))
 
 
@@ -84,7 +84,7 @@ def show_notes(
     json: Json = False,
 ) -> None:
     """List the notes on a person, with their numbers."""
-    from newsletter.cli.console import console, print_json
+    from newsletter.cli.console import console, format_day, print_json
     from newsletter.database.engine import reading
     from subscribers.notes import list_notes
 
@@ -107,9 +107,7 @@ def show_notes(
         )
         return
     for row in rows:
-        console.print(
-            f"{styled(row.id)} {row.written_at.astimezone():%Y-%m-%d} {row.author}\n{row.text}"
-        )
+        console.print(f"{styled(row.id)} {format_day(row.written_at)} {row.author}\n{row.text}")
     if not rows:
         console.print(_("There are no notes on this person."))
 

@@ -455,7 +455,7 @@ def status(
     """Show the state of the system and the progress of the newest mailings."""
     from newsletter.cli import overview
     from newsletter.cli.console import console, print_json
-    from newsletter.cli.send import as_json, show
+    from newsletter.cli.mailing_progress import as_json, show
     from newsletter.mailings.reports.progress import list_progress
     from newsletter.operations.overview import look
     from workers.transports import relay_names

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import label, labelled, ngettext, styled, terminal_language, text
+from newsletter.cli.language import labelled, ngettext, styled, terminal_language, text
+from newsletter.cli.mailing_progress import as_json, show, watch_mailing
 from newsletter.cli.prompts import confirm
 from newsletter.cli.state import (
     As,
@@ -28,8 +28,6 @@ from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Number
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
     from newsletter.issues.store import StoredIssue
     from newsletter.mailings.ledger.schedule import Schedule
     from newsletter.mailings.orders.ordering import OrderReview
@@ -450,74 +448,3 @@ def _start_missing_parts(
 
 
 _UNDER_WAY = frozenset({*MailingState} - {MailingState.FINISHED, MailingState.CANCELLED})
-_POLL_SECONDS = 0.3
-_RESTING = frozenset({MailingState.FINISHED, MailingState.CANCELLED, MailingState.PAUSED})
-
-
-def watch_mailing(
-    engine: Engine, mailing_id: int, *, quiet: bool, check: Callable[[], None] = lambda: None
-) -> Progress:
-    """Show a bar until the mailing rests, or nothing but deferred deliveries waits."""
-    from newsletter.cli.console import progress_bar
-    from newsletter.mailings.reports.progress import progress
-
-    with progress_bar(_("Sending"), quiet=quiet) as bar:
-        # The clock runs from the first message on: before, the workers only start and plan.
-        task = bar.add_task("", total=None, start=False)
-        while True:
-            check()
-            now = progress(engine, mailing_id)
-            if now.settled > 0 and not bar.tasks[task].started:
-                bar.start_task(task)
-            bar.update(task, total=now.planned or None, completed=now.settled)
-            if now.state in _RESTING or _only_deferred(now):
-                return now
-            time.sleep(_POLL_SECONDS)
-
-
-def _only_deferred(now: Progress) -> bool:
-    return bool(now.planned) and 0 < now.of(DeliveryState.DEFERRED) == now.waiting
-
-
-def as_json(now: Progress) -> dict[str, Any]:
-    """Return a mailing's progress for machines; every state is named, also those with none."""
-    return {
-        "mailing": now.mailing_id,
-        "state": now.state.value,
-        "halt_reason": str(now.halt_reason or ""),
-        "scheduled_at": now.scheduled_at.isoformat() if now.scheduled_at else None,
-        "planned": now.planned,
-        **{state.value: now.counts.get(state, 0) for state in DeliveryState},
-    }
-
-
-def show(*mailings: Progress) -> None:
-    """Print mailings, two lines each: what it is, and what became of its deliveries."""
-    from newsletter.cli.console import console, format_moment
-
-    for now in mailings:
-        console.print(
-            _(
-                "{subject}  mailing {mailing}, {state}",
-                subject=styled(now.subject),
-                mailing=now.mailing_id,
-                state=styled(label(now.state)),
-            )
-        )
-        counted = [
-            _("{count} {state}", count=Number(count), state=label(state))
-            for state in DeliveryState
-            if (count := now.counts.get(state))
-        ]
-        console.print(
-            "  "
-            + _(
-                "{count} planned: {states}",
-                count=Number(now.planned),
-                states=", ".join(counted) or _("none yet"),
-            )
-        )
-        if now.state is MailingState.SCHEDULED and now.scheduled_at is not None:
-            console.print("  " + _("due {moment}", moment=format_moment(now.scheduled_at)))
-        if now.halt_reason:
-            console.print(f"  {text(now.halt_reason)}")

@@ -29,7 +29,7 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
     """List the templates with their versions."""
     from rich.table import Table
 
-    from newsletter.cli.console import console, print_json
+    from newsletter.cli.console import console, format_moment, print_json
     from newsletter.database.engine import reading
     from newsletter.newsletters.publications import find_newsletter
     from newsletter.newsletters.templates import list_templates
@@ -51,7 +51,7 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
         return
     table = Table(_("Name"), _("Version"), _("Last edited"), box=None)
     for each in templates:
-        table.add_row(each.full_name, str(each.version), f"{each.saved_at:%Y-%m-%d %H:%M}")
+        table.add_row(each.full_name, str(each.version), format_moment(each.saved_at))
     console.print(table if templates else _("None yet."))
 
 

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from newsletter.i18n.formats import locale_of
+from newsletter.i18n.formats import format_clock, locale_of
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import pmsg
 from newsletter.issues.model import Event
@@ -141,7 +141,9 @@ def when_words(event: Event, language: Language) -> str:
     if ends is None or ends == starts:
         return first
     if isinstance(ends, datetime) and _day(starts) == _day(ends):
-        hours = pmsg("hours of one day", "{first}–{last}", first=first, last=_hour(ends))
+        hours = pmsg(
+            "hours of one day", "{first}–{last}", first=first, last=format_clock(ends, language)
+        )
         return hours.in_language(language)
     last = _moment_words(ends, language, after=starts)
     return pmsg("days or moments", "{first} – {last}", first=first, last=last).in_language(language)
@@ -166,11 +168,7 @@ def _moment_words(moment: Moment, language: Language, *, after: Moment | None = 
 
     skeleton = "MMMEd" if after is not None and after.year == moment.year else "yMMMEd"
     words: str = format_skeleton(skeleton, _day(moment), locale=locale_of(language))
-    return f"{words} {_hour(moment)}" if isinstance(moment, datetime) else words
-
-
-def _hour(moment: datetime) -> str:
-    return f"{moment.hour}:{moment.minute:02}"
+    return f"{words} {format_clock(moment, language)}" if isinstance(moment, datetime) else words
 
 
 def last_moment(span: Span) -> datetime:

@@ -61,15 +61,16 @@ _LEVELS: Mapping[Level, Message] = {
 }
 #: What the fields of an issue are called.
 FIELD_NAMES: Mapping[str, Message] = {
-    "title": msg("Title"),
+    "title": msg("Subject"),
     "issue_date": msg("Date"),
     "language": msg("Language"),
     "language_tag": msg("Language"),
     "masthead": msg("Masthead"),
     "number": msg("Number"),
     "preheader": msg("Preheader"),
+    "heading": msg("Heading"),
     "contents": msg("Table of contents"),
-    "credits": msg("Closing lines"),
+    "credits": msg("Credits"),
     "undated": msg("Date"),
 }
 

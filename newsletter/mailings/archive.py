@@ -16,7 +16,7 @@ from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.issues.conditions import select_parts
-from newsletter.issues.drafts import saving as drafts
+from newsletter.issues.drafts import publishing
 from newsletter.issues.drafts.saving import Draft, stored_draft_of
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.search.folding import fold
@@ -268,7 +268,7 @@ def place_draft(session: Session, actor: Actor, draft: Draft, place: Archived | 
         ConflictError: It is the correction of a sent issue.
     """
     _demand_own_place(draft.corrects)
-    issue_id = drafts.place_draft(session, draft, place)
+    issue_id = publishing.place_draft(session, draft, place)
     if issue_id is not None:
         archive_issue(session, actor, draft.newsletter_id, issue_id, place)
         return

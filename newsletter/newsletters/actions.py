@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Action, Actor, record_event, rights_of_actor
 from newsletter.accounts.audit_details import details_of
 from newsletter.accounts.permissions import Permission
-from newsletter.accounts.roles import rights_of_actor
 from newsletter.database.tables import NewsletterRow
 from newsletter.newsletters import publications
 from newsletter.newsletters.publications import NewsletterDraft, NewsletterSettings

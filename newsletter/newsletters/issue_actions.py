@@ -21,7 +21,7 @@ from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.issues import store
 from newsletter.issues.corrections import open_correction, readied_correction
-from newsletter.issues.drafts import duplicating, patterns, translating
+from newsletter.issues.drafts import duplicating, patterns, publishing, translating
 from newsletter.issues.drafts import saving as drafts
 from newsletter.issues.drafts.patterns import Pattern
 from newsletter.issues.drafts.saving import Draft
@@ -256,7 +256,7 @@ def publish_draft(session: Session, actor: Actor, draft: Draft) -> IssueRow:
         DraftConflictError: It was saved by somebody else meanwhile.
         IssueSentError: The issue was sent, or is about to be, and says something else.
     """
-    issue = drafts.publish_draft(session, draft)
+    issue = publishing.publish_draft(session, draft)
     _record(session, actor, Action.ISSUE_PUBLISH, draft, {"issue": issue.slug})
     return issue
 
@@ -342,7 +342,7 @@ def delete_draft(session: Session, actor: Actor, draft: Draft) -> None:
     if draft.corrects is not None:
         readied = readied_correction(session, draft.corrects)
         details |= {"issue": str(readied.id)} if readied is not None else {}
-    drafts.delete_draft(session, draft)
+    publishing.delete_draft(session, draft)
     _record(session, actor, Action.ISSUE_DELETE, draft, details)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.resources import files
 
+from newsletter.i18n.catalogue import SOURCE_LANGUAGE
 from newsletter.i18n.language import Language
 
 _FAMILY_NAMES = ("佐藤", "鈴木", "高橋", "田中", "伊藤", "渡辺", "山本", "中村", "小林", "加藤")
@@ -15,8 +16,11 @@ _ENGLISH_EVERY = 10
 
 
 def sample_issue(language: Language) -> bytes:
-    """Return the sample issue's source."""
-    return files(__name__).joinpath(f"issue-{language.value}.md").read_bytes()
+    """Return the sample issue's source; the English one where a language has none."""
+    sample = files(__name__).joinpath(f"issue-{language.value}.md")
+    if not sample.is_file():
+        sample = files(__name__).joinpath(f"issue-{SOURCE_LANGUAGE.value}.md")
+    return sample.read_bytes()
 
 
 def sample_subscribers(count: int) -> Iterator[str]:

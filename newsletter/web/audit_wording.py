@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from newsletter.accounts.audit import COMMAND_LINE, Action
+from newsletter.accounts.actor_names import name_actor
+from newsletter.accounts.audit import Action
 from newsletter.accounts.audit_details import Detail, is_detail
 from newsletter.database.vocabulary import (
     Role,
@@ -171,9 +172,6 @@ _OBJECTS: Mapping[str, Callable[[str], Message]] = {
 #: What the product itself writes for a person or a reason, by the code that the log keeps.
 _CODES: Mapping[str, Message] = {
     **ORIGINS,
-    "command line": msg("Command line"),
-    "not signed in": msg("Not signed in"),
-    "reader": msg("Reader"),
     "by one-time link": msg("By one-time link"),
     "by command": msg("By command"),
     "held by command": msg("Put on hold by command"),
@@ -183,7 +181,6 @@ _CODES: Mapping[str, Message] = {
 #: The same of what ends in a name, by how it begins and ends.
 _NAMED_CODES: Mapping[tuple[str, str], Callable[[str], Message]] = {
     **{(begin, ""): named for begin, named in NAMED_ORIGINS.items()},
-    (f"{COMMAND_LINE.name} (", ")"): lambda user: msg("Command line ({user})", user=user),
 }
 DETAIL_NAMES: Mapping[Detail, Message] = {
     "action": msg("Action"),
@@ -323,7 +320,7 @@ def recorded_words(recorded: str) -> Message:
     for (begin, end), named in _NAMED_CODES.items():
         if recorded.startswith(begin) and recorded.endswith(end):
             return named(recorded.removeprefix(begin).removesuffix(end))
-    return written(recorded)
+    return name_actor(recorded, {})
 
 
 def detail_name(key: str) -> Message:

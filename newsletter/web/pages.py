@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,9 +13,12 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
+from sqlalchemy import Engine
 
-from newsletter.accounts.audit import Action
+from newsletter.accounts.actor_names import colleagues_by_address, name_actor
+from newsletter.accounts.audit import ACTIONS
 from newsletter.accounts.browsers import name_browser
+from newsletter.database.engine import reading
 from newsletter.database.types import now
 from newsletter.i18n import formats
 from newsletter.i18n.catalogue import Words
@@ -79,6 +82,7 @@ class Pages:
             theme=theme_of(request),
             zone=visit.time_zone,
             entries=entries_for(visit),
+            colleagues=cache(lambda: _colleagues(access_of(request).engine)),
             is_current=is_current,
             **values,
         )
@@ -152,6 +156,7 @@ def environment_of(folders: tuple[Path, ...], language: Language) -> Environment
         browser=name_browser,
         audited_object=object_of,
         recorded_words=recorded_words,
+        person=_person,
         detail_name=detail_name,
         detail_words=detail_words,
         language_name=_language_name,
@@ -188,13 +193,23 @@ def _reply(context: Context, kept: str | None) -> str:
     return _worded(context, worded_reply(kept or ""))
 
 
+def _colleagues(engine: Engine) -> Mapping[str, str]:
+    with reading(engine) as session:
+        return colleagues_by_address(session)
+
+
+@pass_context
+def _person(context: Context, recorded: str) -> str:
+    """Write who did something: a colleague by name, by address where two have that name."""
+    colleagues = context["colleagues"]() if "colleagues" in context else {}
+    return _worded(context, name_actor(recorded, colleagues))
+
+
 @pass_context
 def _action_name(context: Context, action: str) -> str:
     """Write what an action of the audit log is called; its code where it has no name."""
-    try:
-        return ACTION_NAMES[Action(action)].in_language(Language(context["lang"]))
-    except ValueError:
-        return action
+    known = ACTIONS.get(action)
+    return ACTION_NAMES[known].in_language(Language(context["lang"])) if known else action
 
 
 @pass_context
@@ -216,9 +231,10 @@ def _moment(context: Context, value: datetime | None, *, seconds: bool = False) 
 
 
 @pass_context
-def _wall_time(context: Context, value: datetime) -> str:
+def _wall_time(context: Context, value: datetime | str) -> str:
     """Write an hour that is meant by each reader's own clock, or named with its zone."""
-    return formats.format_wall_time(value, Language(context["lang"]))
+    local = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return formats.format_wall_time(local, Language(context["lang"]))
 
 
 def _typed_options(options: Iterable[str]) -> str:

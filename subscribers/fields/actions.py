@@ -8,10 +8,9 @@ from typing import Any
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Action, Actor, record_event, rights_of_actor
 from newsletter.accounts.audit_details import details_of
 from newsletter.accounts.permissions import Permission
-from newsletter.accounts.roles import rights_of_actor
 from newsletter.database.tables import FieldRow, SegmentRow
 from newsletter.database.types import now
 from newsletter.errors import ConflictError, ListError, Place

@@ -34,7 +34,7 @@ from subscribers.origins import origin_words
 #: People written at once.
 _BATCH = 500
 _HEADS: Mapping[str, Message] = {
-    "email": msg("Mail address"),
+    "email": msg("Email address"),
     "name": msg("Name"),
     "state": msg("State of the subscription"),
     "language": msg("Language"),

@@ -18,9 +18,8 @@ from typing import Any
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Actor
+from newsletter.accounts.audit import Actor, rights_of_actor
 from newsletter.accounts.permissions import Permission
-from newsletter.accounts.roles import rights_of_actor
 from newsletter.database.tables import (
     ConsentRow,
     NewsletterRow,

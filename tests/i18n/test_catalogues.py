@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -70,9 +71,17 @@ def test_bringing_a_catalogue_up_to_date_keeps_what_is_translated(tmp_path: Path
     assert path.read_bytes() == JAPANESE.read_bytes()
 
 
-def test_a_language_without_catalogue_gets_one_with_every_word(tmp_path: Path) -> None:
-    path = tmp_path / "ko.po"
+@pytest.mark.parametrize("begin", [Path.touch, Path.unlink])
+def test_a_language_without_words_gets_a_catalogue_with_every_word(
+    tmp_path: Path, begin: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "fr.po"
+    path.touch()
+    begin(path)
     update(path)
+    head = path.read_text(encoding="utf-8").partition("\n\n")[0]
+    assert head.startswith("# French words")
+    assert "fuzzy" not in head
     found = problems(path)
     assert found
     assert {each.partition(":")[0] for each in found} == {"not translated"}

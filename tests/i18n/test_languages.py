@@ -22,10 +22,12 @@ from newsletter.errors import ListError
 from newsletter.i18n.language import Language, nearest_language
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Number
+from newsletter.samples import sample_issue
 from newsletter.web.pages import Pages
 from newsletter.settings import Settings
 
 korean = Language("ko")
+assert sample_issue(korean) == sample_issue(Language.ENGLISH) != sample_issue(Language.JAPANESE)
 assert nearest_language("ko-KR", Language.ENGLISH) is korean
 print(ListError(msg("The list is empty."), remedy=msg("Choose a file.")).in_language(korean))
 pages = Pages(Settings(_env_file=None).templates_dir)
@@ -57,6 +59,8 @@ def test_catalogues_are_read_as_babel_reads_them() -> None:
         ours = Catalogue(path)
         with path.open("rb") as source:
             for entry in read_po(source, locale=path.stem):
+                if not all(entry.string or ("",)):
+                    continue
                 if isinstance(entry.id, tuple):
                     one, many = entry.id
                     assert ours.ngettext(one, many, 5) == list(entry.string or [])[-1]

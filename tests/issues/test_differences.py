@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
 from newsletter.i18n.language import Language
 from newsletter.issues.difference import Change, Changed, Difference, compare_issues
-from newsletter.issues.model import Button, Issue, Paragraph, Picture, Strong, Text
+from newsletter.issues.model import Block, Button, Issue, Paragraph, Picture, Strong, Text
 from newsletter.issues.sources.reading import read_issue
+from newsletter.issues.wording import KIND_NAMES
 from tests.support.growth import assert_linear
 
 pytestmark = pytest.mark.unit
@@ -45,6 +47,12 @@ def test_a_changed_field_is_called_by_its_label_and_not_by_a_key() -> None:
     assert found.change is Change.CHANGED
     assert found.kind.in_language(Language.JAPANESE) == "件名"
     assert _texts(found) == ["[-十二月号-][+一月号+]"]
+
+
+def test_every_kind_of_block_has_a_name() -> None:
+    (union, *_) = get_args(Block)
+    kinds = {kind.__dataclass_fields__["kind"].default for kind in get_args(union)}
+    assert set(KIND_NAMES) == kinds
 
 
 def test_the_words_that_changed_are_marked_within_their_text() -> None:

@@ -15,6 +15,7 @@ from newsletter.database.tables import DraftRevisionRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import RevisionKind
 from newsletter.errors import ConflictError, NotFoundError
+from newsletter.issues.drafts.publishing import publish_draft
 from newsletter.issues.drafts.saving import (
     Draft,
     DraftConflictError,
@@ -24,7 +25,6 @@ from newsletter.issues.drafts.saving import (
     list_drafts,
     list_revisions,
     open_issue,
-    publish_draft,
     restore_revision,
     save_draft,
 )

@@ -14,7 +14,8 @@ from newsletter.issues.checks.opened_links import (
     open_links,
     take_waiting,
 )
-from newsletter.issues.drafts.saving import create_draft, delete_draft
+from newsletter.issues.drafts.publishing import delete_draft
+from newsletter.issues.drafts.saving import create_draft
 from newsletter.issues.markdown.reader import read_markdown
 from tests.support.stage import set_stage
 

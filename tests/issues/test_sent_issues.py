@@ -15,7 +15,8 @@ from newsletter.database.vocabulary import DeliveryState
 from newsletter.errors import ConflictError
 from newsletter.i18n.language import Language
 from newsletter.issues.drafts.duplicating import start_from
-from newsletter.issues.drafts.saving import Draft, open_issue, publish_draft, save_draft
+from newsletter.issues.drafts.publishing import publish_draft
+from newsletter.issues.drafts.saving import Draft, open_issue, save_draft
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.overview import IssueStatus, list_lines
 from newsletter.issues.sent import IssueSentError

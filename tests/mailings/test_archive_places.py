@@ -14,7 +14,8 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, NewsletterRow
 from newsletter.database.vocabulary import Archived, Visibility
 from newsletter.errors import ConflictError
-from newsletter.issues.drafts.saving import Draft, create_draft, get_draft, publish_draft
+from newsletter.issues.drafts.publishing import publish_draft
+from newsletter.issues.drafts.saving import Draft, create_draft, get_draft
 from newsletter.issues.model import Issue
 from newsletter.issues.store import find_issue
 from newsletter.mailings.archive import archived_as, chosen_place, list_publications, place_draft

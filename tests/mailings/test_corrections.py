@@ -25,7 +25,8 @@ from newsletter.database.tables import (
 from newsletter.database.vocabulary import DeliveryState, MailingKind, RevisionKind
 from newsletter.errors import ConflictError, NewsletterError
 from newsletter.issues.corrections import keep_note, written_correction
-from newsletter.issues.drafts.saving import delete_draft, open_issue, save_draft
+from newsletter.issues.drafts.publishing import delete_draft
+from newsletter.issues.drafts.saving import open_issue, save_draft
 from newsletter.issues.model import Anchor, Conditional, Issue, Paragraph, Text
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import find_issue, list_issues, save_issue

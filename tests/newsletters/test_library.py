@@ -14,7 +14,8 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import ContentUser, LibraryKind
 from newsletter.errors import ConflictError, ContentError, NotFoundError
 from newsletter.i18n.language import Language
-from newsletter.issues.drafts.saving import create_draft, delete_draft, get_draft, save_draft
+from newsletter.issues.drafts.publishing import delete_draft
+from newsletter.issues.drafts.saving import create_draft, get_draft, save_draft
 from newsletter.issues.library.images import encode_image, find_image
 from newsletter.issues.library.search import LibraryItem, LibraryPage, Use, search_library
 from newsletter.issues.library.stored_files import find_file, read_upload

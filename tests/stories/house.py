@@ -63,7 +63,7 @@ class House:
         """Use a one-time link up."""
         page.goto(link)
         if address:
-            page.get_by_label("Mail address").fill(address)
+            page.get_by_label("Email address").fill(address)
         page.get_by_label("Your name").fill(name)
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Continue").click()

@@ -87,7 +87,7 @@ def _sign_in_with_two_factors(house: House, page: Page) -> None:
     page.get_by_role("button", name="Turn it on").click()
     page.get_by_role("link", name="I have kept them").click()
     page.get_by_role("button", name="Sign out").click()
-    page.get_by_label("Mail address").fill(EDITOR)
+    page.get_by_label("Email address").fill(EDITOR)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     # Each code works once, so this is the next one, within the half minute that clocks may differ.
@@ -98,7 +98,7 @@ def _sign_in_with_two_factors(house: House, page: Page) -> None:
 
 def _invite_approver(house: House, page: Page, browser: Browser) -> Page:
     page.get_by_role("link", name="People").click()
-    page.get_by_label("Mail address").fill("approver@example.jp")
+    page.get_by_label("Email address").fill("approver@example.jp")
     page.get_by_label("Role").first.select_option("approver")
     page.get_by_role("button", name="Make a link").click()
     link = page.locator("#link").inner_text()

@@ -6,33 +6,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import (
     DraftRevisionRow,
     DraftRow,
     IssueRow,
-    LinkCheckRow,
     MailingRow,
-    TranslationRevisionRow,
 )
 from newsletter.database.types import JsonObject, now
 from newsletter.database.vocabulary import Archived, ContentUser, RevisionKind
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
-from newsletter.issues.corrections import correction_slug, demand_written, discard_correction
-from newsletter.issues.library.uses import forget_uses, record_uses
-from newsletter.issues.markdown.writer import to_markdown
+from newsletter.issues.library.uses import record_uses
 from newsletter.issues.merging import Merge, Version, merge
 from newsletter.issues.model import Issue, Translation, issue_from_json, issue_to_json
-from newsletter.issues.search.index import Indexed, forget_words, index_words
+from newsletter.issues.search.index import Indexed, index_words
 from newsletter.issues.search.query import words_of
 from newsletter.issues.sent import keeps_its_issue, refuse_change
 from newsletter.issues.sources.import_report import ImportReport, report_from_json, report_to_json
-from newsletter.issues.sources.reading import ReadIssue, SourceFormat
-from newsletter.issues.step_drafts import is_of_series, series_of_draft
-from newsletter.issues.store import default_slug, find_issue, save_issue
+from newsletter.issues.step_drafts import is_of_series
+from newsletter.issues.store import find_issue
 
 #: Saves that an editor's page makes by itself within this time are one revision.
 ONE_SITTING = timedelta(minutes=5)
@@ -138,7 +133,7 @@ def create_draft(
     _keep_revision(session, row, kind)
     record_uses(session, newsletter_id, ContentUser.DRAFT, row.id, row.content)
     index_words(session, Indexed.DRAFT, row.id, row.words)
-    return _draft(row)
+    return draft_of(row)
 
 
 def open_issue(session: Session, newsletter_id: int, slug: str, *, author: str) -> Draft:
@@ -150,7 +145,7 @@ def open_issue(session: Session, newsletter_id: int, slug: str, *, author: str) 
     issue = find_issue(session, newsletter_id, slug)
     row = session.scalars(select(DraftRow).where(DraftRow.issue_id == issue.id)).one_or_none()
     if row is not None:
-        return _draft(row)
+        return draft_of(row)
     return create_draft(
         session,
         newsletter_id,
@@ -168,7 +163,7 @@ def get_draft(session: Session, newsletter_id: int, draft_id: int) -> Draft:
     Raises:
         NotFoundError: The newsletter has no such draft.
     """
-    return _draft(_find(session, newsletter_id, draft_id))
+    return draft_of(_find(session, newsletter_id, draft_id))
 
 
 def list_drafts(session: Session, newsletter_id: int) -> Sequence[Draft]:
@@ -178,7 +173,7 @@ def list_drafts(session: Session, newsletter_id: int) -> Sequence[Draft]:
         .where(DraftRow.newsletter_id == newsletter_id, ~is_of_series())
         .order_by(DraftRow.updated_at.desc(), DraftRow.id.desc())
     )
-    return [_draft(row) for row in rows.all()]
+    return [draft_of(row) for row in rows.all()]
 
 
 def due_drafts(session: Session, until: Mapping[int, date], *, limit: int) -> Sequence[Draft]:
@@ -195,7 +190,9 @@ def due_drafts(session: Session, until: Mapping[int, date], *, limit: int) -> Se
         .limit(_MOST_OPEN)
     )
     found = [
-        draft for draft in map(_draft, rows) if draft.issue.issue_date <= until[draft.newsletter_id]
+        draft
+        for draft in map(draft_of, rows)
+        if draft.issue.issue_date <= until[draft.newsletter_id]
     ]
     return sorted(found, key=lambda draft: (draft.issue.issue_date, draft.id))[:limit]
 
@@ -246,8 +243,8 @@ def save_draft(
         _keep_revision(session, row, kind)
         record_uses(session, row.newsletter_id, ContentUser.DRAFT, row.id, content)
         index_words(session, Indexed.DRAFT, row.id, row.words)
-        return _draft(row)
-    current = _draft(row)
+        return draft_of(row)
+    current = draft_of(row)
     if current.issue != issue or current.template != template:
         mine = Version(issue=issue, template=template)
         raise DraftConflictError(current, mine, base_of(session, draft))
@@ -274,7 +271,7 @@ def lock_draft(session: Session, draft: Draft) -> Draft:
     Raises:
         NotFoundError: The draft is gone.
     """
-    return _draft(_lock(session, draft))
+    return draft_of(lock_row(session, draft))
 
 
 def _with_translations(draft: Draft, translations: tuple[Translation, ...]) -> Draft:
@@ -298,7 +295,7 @@ def keep_translations(
     session.flush()
     record_uses(session, row.newsletter_id, ContentUser.DRAFT, row.id, row.content)
     index_words(session, Indexed.DRAFT, row.id, row.words)
-    return _draft(row)
+    return draft_of(row)
 
 
 def _keep_revision(session: Session, row: DraftRow, kind: RevisionKind) -> None:
@@ -386,64 +383,6 @@ def restore_revision(session: Session, draft: Draft, number: int, *, author: str
     )
 
 
-def publish_draft(session: Session, draft: Draft, *, slug: str = "") -> IssueRow:
-    """Make the draft the issue that mailings and the archive show.
-
-    Raises:
-        DraftConflictError: Somebody saved since ``draft`` was read.
-        ConflictError: Another issue already has the same date and number.
-        IssueSentError: The issue was sent, or is about to be, and says something else.
-    """
-    # Whoever chooses its place in the archive meanwhile finds the issue, or is found by it.
-    row = _lock(session, draft)
-    if row.revision != draft.revision:
-        raise DraftConflictError(_draft(row), draft.version, base_of(session, draft))
-    if series_of_draft(session, draft.id) is not None:
-        raise ConflictError(
-            msg("This is the issue of a step of a series; the series sends it."),
-            remedy=msg("To send it to everybody, start a new issue from it."),
-        )
-    read = ReadIssue(
-        issue=draft.issue,
-        format=SourceFormat.MARKDOWN,
-        text=to_markdown(draft.issue, template=draft.template),
-        template=draft.template,
-        encoding="utf-8",
-        changes=(),
-        unplaced=(),
-    )
-    issue = save_issue(session, draft.newsletter_id, read, slug=free_slug(session, draft, slug))
-    row.issue_id = issue.id
-    issue.corrects = row.corrects
-    issue.archived = issue.archived or row.archived
-    session.flush()
-    return issue
-
-
-def free_slug(session: Session, draft: Draft, slug: str = "") -> str:
-    """Return the slug that a draft is published under: its issue's, or of its date and number.
-
-    Raises:
-        ConflictError: Another issue has it.
-    """
-    own = session.get(IssueRow, draft.issue_id) if draft.issue_id else None
-    if draft.corrects and own is None:
-        correction = demand_written(session, draft.corrects)
-        slug = correction_slug(session.get_one(IssueRow, draft.corrects), correction.number)
-    slug = slug or (own.slug if own else "") or default_slug(draft.issue)
-    taken = session.scalar(
-        select(IssueRow.id).where(
-            IssueRow.newsletter_id == draft.newsletter_id, IssueRow.slug == slug
-        )
-    )
-    if taken is not None and taken != draft.issue_id:
-        raise ConflictError(
-            msg("There is already an issue “{slug}”.", slug=slug),
-            remedy=msg("Give this one another date or number, or open the existing one."),
-        )
-    return slug
-
-
 def _find(session: Session, newsletter_id: int, draft_id: int) -> DraftRow:
     row = session.get(DraftRow, draft_id)
     if row is None or row.newsletter_id != newsletter_id:
@@ -451,12 +390,14 @@ def _find(session: Session, newsletter_id: int, draft_id: int) -> DraftRow:
     return row
 
 
-def _lock(session: Session, draft: Draft) -> DraftRow:
+def lock_row(session: Session, draft: Draft) -> DraftRow:
+    """Return the row of a draft, held until the transaction ends; see `get_draft`."""
     _find(session, draft.newsletter_id, draft.id)
     return session.get_one(DraftRow, draft.id, with_for_update=True, populate_existing=True)
 
 
-def _draft(row: DraftRow) -> Draft:
+def draft_of(row: DraftRow) -> Draft:
+    """Return what a row holds."""
     return Draft(
         id=row.id,
         newsletter_id=row.newsletter_id,
@@ -513,45 +454,4 @@ def correct_draft(session: Session, issue: IssueRow, before: JsonObject, *, auth
 def correction_draft(session: Session, issue_id: int) -> Draft | None:
     """Return the draft of the correction of a sent issue that is still written."""
     row = session.scalars(select(DraftRow).where(DraftRow.corrects == issue_id)).one_or_none()
-    return _draft(row) if row else None
-
-
-def place_draft(session: Session, draft: Draft, place: Archived | None) -> int | None:
-    """Choose where the issue of a draft is to stand in the archive; None is the archive's rule.
-
-    Returns the issue that was made of it, be it a moment ago, whose place is its own; else None.
-    """
-    row = _lock(session, draft)
-    row.archived = place
-    session.flush()
-    return row.issue_id
-
-
-def delete_draft(session: Session, draft: Draft) -> None:
-    """Take a draft away with its history; the issue it was published as stays.
-
-    A correction that is not in effect goes with its draft.
-
-    Raises:
-        ConflictError: A series has it as a step.
-    """
-    if series_of_draft(session, draft.id) is not None:
-        raise ConflictError(
-            msg("This is the issue of a step of a series."),
-            remedy=msg("Remove the step from the series first."),
-        )
-    remove_draft(session, draft)
-    if draft.corrects is not None:
-        discard_correction(session, draft.corrects)
-
-
-def remove_draft(session: Session, draft: Draft) -> None:
-    """Remove a draft with its history."""
-    session.execute(delete(DraftRevisionRow).where(DraftRevisionRow.draft_id == draft.id))
-    session.execute(
-        delete(TranslationRevisionRow).where(TranslationRevisionRow.draft_id == draft.id)
-    )
-    session.execute(delete(LinkCheckRow).where(LinkCheckRow.draft_id == draft.id))
-    session.execute(delete(DraftRow).where(DraftRow.id == draft.id))
-    forget_uses(session, ContentUser.DRAFT, draft.id)
-    forget_words(session, Indexed.DRAFT, draft.id)
+    return draft_of(row) if row else None

@@ -37,7 +37,8 @@ from newsletter.issues.corrections import (
     readied_correction,
     remove_readied,
 )
-from newsletter.issues.drafts.saving import correct_draft, correction_draft, remove_draft
+from newsletter.issues.drafts.publishing import remove_draft
+from newsletter.issues.drafts.saving import correct_draft, correction_draft
 from newsletter.issues.library.stored_files import keep_calendars
 from newsletter.issues.library.uses import add_uses, digests_in, record_uses
 from newsletter.issues.model import Issue, issue_from_json, issue_to_json

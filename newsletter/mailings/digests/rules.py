@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.actor_names import words_for
 from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.accounts.audit_details import Detail
 from newsletter.database.tables import (
@@ -164,7 +165,8 @@ def pause_digest(
     rule = _held(session, newsletter, frequency)
     if rule.paused:
         raise ConflictError(msg("This digest is paused already."))
-    rule.paused, rule.halt_reason = True, msg("Paused by {person}.", person=actor.name)
+    person = words_for(session, actor)
+    rule.paused, rule.halt_reason = True, msg("Paused by {person}.", person=person)
     _record(session, actor, Action.DIGEST_PAUSE, newsletter, frequency)
 
 

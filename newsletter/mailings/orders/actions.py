@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.actions import audited
+from newsletter.accounts.actor_names import words_for
 from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.accounts.audit_details import Detail
 from newsletter.database.engine import reading, transaction
@@ -63,9 +64,8 @@ def pause(
     """
     with _acting(engine, actor, Action.MAILING_PAUSE, mailing_id, reason, within) as session:
         own = written(reason.strip()) if reason.strip() else None
-        pause_mailing(
-            session, mailing_id, reason=own or msg("Paused by {person}.", person=actor.name)
-        )
+        by_whom = msg("Paused by {person}.", person=words_for(session, actor))
+        pause_mailing(session, mailing_id, reason=own or by_whom)
 
 
 def resume(

@@ -10,9 +10,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, exists, func, literal, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, Actor
+from newsletter.accounts.audit import Action, Actor, rights_of_actor
 from newsletter.accounts.permissions import Permission
-from newsletter.accounts.roles import rights_of_actor
 from newsletter.addresses import Address
 from newsletter.database.states import moving_series
 from newsletter.database.tables import (

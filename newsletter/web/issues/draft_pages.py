@@ -12,6 +12,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.actor_names import colleagues_by_address, name_actor
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.errors import (
@@ -28,7 +29,8 @@ from newsletter.issues.conditions import everything, part_conditions, select_par
 from newsletter.issues.corrections import written_correction
 from newsletter.issues.difference import compare_words
 from newsletter.issues.drafts.duplicating import moved_on
-from newsletter.issues.drafts.saving import Draft, DraftConflictError, find_import_report, free_slug
+from newsletter.issues.drafts.publishing import free_slug
+from newsletter.issues.drafts.saving import Draft, DraftConflictError, find_import_report
 from newsletter.issues.library.files import FILE_KINDS
 from newsletter.issues.library.search import search_library
 from newsletter.issues.markdown.writer import to_markdown
@@ -313,8 +315,12 @@ class DraftPages:
     ) -> Response:
         """Show both versions of what both changed; nothing is written until a person chooses."""
         conflicts = conflict.merge.conflicts
+        with reading(self._engine) as session:
+            row = newsletter_of(session, visit)
+            colleagues = colleagues_by_address(session)
+        author = name_actor(conflict.theirs.author, colleagues).in_language(visit.language)
         values = {
-            "author": conflict.theirs.author,
+            "author": author,
             "conflicts": [
                 (each, *compare_words(written_as(each.theirs), written_as(each.mine)))
                 for each in conflicts
@@ -324,11 +330,9 @@ class DraftPages:
         if by_script:
             shown = self._pages.render("issues/_conflicts.html", language=visit.language, **values)
             return JSONResponse(
-                {"author": conflict.theirs.author, "count": len(conflicts), "form": shown},
+                {"author": author, "count": len(conflicts), "form": shown},
                 status_code=409,
             )
-        with reading(self._engine) as session:
-            row = newsletter_of(session, visit)
         return self._pages.show_to(
             visit,
             request,

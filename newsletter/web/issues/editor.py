@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.actor_names import colleagues_by_address, name_actor
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import RevisionKind
 from newsletter.errors import ConflictError, ContentError, NewsletterError, NotFoundError
@@ -133,7 +134,8 @@ def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, P
             if written.known_word:
                 add_word(session, visit.actor, own(visit), written.known_word)
             if pressed is None:
-                return _Saved(draft=saved, with_author=merged.with_author)
+                other = name_actor(merged.with_author, colleagues_by_address(session))
+                return _Saved(draft=saved, with_author=other.in_language(visit.language))
             if pressed.verb == "undo":
                 before = pressed.numbers[0]
                 saved = restore_revision(session, saved, before, author=visit.address)

@@ -20,7 +20,7 @@ from newsletter.issues.sources.form import LinkFields
 from newsletter.issues.translation_fields import BlockField, fields_of_block
 from newsletter.issues.translation_units import TranslationUnit, units_in
 from newsletter.issues.translations import UnitState, UnitStatus
-from newsletter.issues.wording import KIND_NAMES
+from newsletter.issues.wording import FIELD_NAMES, KIND_NAMES
 from newsletter.web.issues.submission import WRITTEN_OCTETS
 from newsletter.web.routing import BodyLimit
 
@@ -176,20 +176,10 @@ def _part_of(place: IssuePlace) -> IssuePlace:
 
 def _name(unit: TranslationUnit) -> Message:
     if unit.block is not None:
-        return KIND_NAMES.get(unit.block.kind, msg("Paragraph"))
+        return KIND_NAMES[unit.block.kind]
     if unit.links:
         return msg("Link")
-    return _FIELDS[unit.place.field]
-
-
-_FIELDS: Mapping[IssueField, Message] = {
-    IssueField.TITLE: msg("Subject"),
-    IssueField.PREHEADER: msg("Preheader"),
-    IssueField.MASTHEAD: msg("Masthead"),
-    IssueField.NUMBER: msg("Number"),
-    IssueField.HEADING: msg("Heading"),
-    IssueField.CREDITS: msg("Credits"),
-}
+    return FIELD_NAMES[unit.place.field.value]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

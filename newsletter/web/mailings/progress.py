@@ -34,8 +34,8 @@ from newsletter.operations.alarms import find_flow_alarms
 from newsletter.operations.alarms.model import Alarm
 from newsletter.operations.overview import look_at_flow
 from newsletter.web.access import (
-    EditorVisit,
     MailingControlVisit,
+    MissedVisit,
     Requires,
     SeeingVisit,
     SenderVisit,
@@ -264,7 +264,7 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
         )
 
     @router.get("/{number}/missed.csv")
-    def download_missed(number: int, visit: EditorVisit, request: Request) -> Response:
+    def download_missed(number: int, visit: MissedVisit, request: Request) -> Response:
         missed = unless_by_head(
             request,
             lambda: operations.export_missed(engine, visit.actor, number, within=own(visit)),

@@ -95,7 +95,7 @@ def _join(page: Page, site: str, engine: Engine) -> None:
     with transaction(engine) as session:
         token = first_link(session)
     page.goto(f"{site}/welcome/{token}")
-    page.get_by_label("Mail address").fill("admin@example.jp")
+    page.get_by_label("Email address").fill("admin@example.jp")
     page.get_by_label("Your name").fill("葵")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Continue").click()
@@ -116,7 +116,7 @@ def test_the_first_link_leads_to_an_account_with_two_factors(
     page.get_by_role("button", name="Turn it on").click()
     recovery = page.locator(".codes li").first.inner_text()
     page.get_by_role("button", name="Sign out").click()
-    page.get_by_label("Mail address").fill("admin@example.jp")
+    page.get_by_label("Email address").fill("admin@example.jp")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_label("Six digits").fill(recovery)

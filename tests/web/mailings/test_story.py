@@ -140,7 +140,7 @@ def test_an_editor_compares_subjects_and_the_better_one_goes_to_the_rest(
 
 def _sign_in(page: Page, site: str) -> None:
     page.goto(f"{site}/sign-in")
-    page.get_by_label("Mail address").fill("editor@example.jp")
+    page.get_by_label("Email address").fill("editor@example.jp")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(lambda address: "/sign-in" not in address)

@@ -161,7 +161,7 @@ def _order(page: Page, button: str, reason: str) -> None:
 
 def _sign_in(page: Page, site: str) -> None:
     page.goto(f"{site}/sign-in")
-    page.get_by_label("Mail address").fill("operator@example.jp")
+    page.get_by_label("Email address").fill("operator@example.jp")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(lambda address: "/sign-in" not in address)

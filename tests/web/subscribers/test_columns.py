@@ -137,7 +137,7 @@ def test_a_file_has_the_columns_that_the_list_shows(stage: Stage, sign_in: SignI
     client.post(f"{_BASE}/columns", data=form)
     text = client.get(f"{_BASE}.csv", params={"form": "shown"}).content.decode("utf-8-sig")
     heads, *rows = csv.reader(io.StringIO(text))
-    assert [head.partition(" (")[0] for head in heads] == ["Mail address", "Plan", "Last change"]
+    assert [head.partition(" (")[0] for head in heads] == ["Email address", "Plan", "Last change"]
     assert ["a@example.jp", "Paid", "2026-11-03 09:00"] in rows
 
 

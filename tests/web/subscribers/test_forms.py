@@ -179,7 +179,7 @@ def test_what_must_be_filled_in_is_marked_wherever_the_form_stands(reception: Re
     for shown in (embedded, page):
         labels = re.findall("<label[^>]*>([^<]*)(?:<span[^>]*>([^<]*))?", shown)
         marked = {" ".join("".join(label).split()) for label in labels}
-        assert {"Mail address (required)", "Name", "Joined before (required)"} <= marked
+        assert {"Email address (required)", "Name", "Joined before (required)"} <= marked
         assert '<option value="false">No' in shown  # that it must be answered is no yes
 
 
@@ -213,7 +213,7 @@ def test_each_way_of_embedding_works_on_another_website(
     town.body = f"<div class=one>{plain}</div><div class=two>{plain}</div>"
     page.goto(town.origin)
     second = page.locator(".two")
-    second.get_by_label("Mail address").press_sequentially("html@example.jp", delay=120)
+    second.get_by_label("Email address").press_sequentially("html@example.jp", delay=120)
     second.get_by_label("City").fill("Chiba")
     expect(page.locator(".one").get_by_label("City")).to_have_value("")
     second.get_by_role("button").click()
@@ -224,7 +224,7 @@ def test_each_way_of_embedding_works_on_another_website(
     town.body = f'<iframe src="{reception.form}/fair?frame=1" width=400 height=800></iframe>'
     page.goto(town.origin)
     frame = page.frame_locator("iframe")
-    frame.get_by_label("Mail address").press_sequentially("frame@example.jp", delay=120)
+    frame.get_by_label("Email address").press_sequentially("frame@example.jp", delay=120)
     frame.locator('[value="文化"]').check()
     frame.get_by_role("button").click()
     expect(frame.get_by_role("heading", name="Check your mail")).to_be_visible()
@@ -237,10 +237,10 @@ def test_each_way_of_embedding_works_on_another_website(
         f'<script src="{reception.url}/static/join.js" data-form="digest/fair" async></script>'
     )
     page.goto(town.origin)
-    page.get_by_label("Mail address").press_sequentially("script@yopmail.com", delay=110)
+    page.get_by_label("Email address").press_sequentially("script@yopmail.com", delay=110)
     page.get_by_role("button").click()
     expect(page.get_by_role("status")).to_contain_text("for a short time only")
-    page.get_by_label("Mail address").fill("script@example.jp")
+    page.get_by_label("Email address").fill("script@example.jp")
     page.get_by_label("City").fill("Chiba")
     page.locator('[value="防災"]').check()
     with page.expect_response(lambda answer: answer.request.method == "POST") as sent:

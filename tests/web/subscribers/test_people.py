@@ -183,7 +183,7 @@ def test_the_list_is_exported_and_the_export_is_written_down(stage: Stage, sign_
         params={"state": "confirmed", "form": "readable"},
         headers={"Accept-Language": "ja"},
     )
-    assert shown.text.splitlines()[0].startswith("\ufeffMail address,Name,State of")
+    assert shown.text.splitlines()[0].startswith("\ufeffEmail address,Name,State of")
     for form in ("", "readable"):
         found = client.get(f"{_BASE}.csv", params={"text": "ANNA", "form": form})
         assert ("anna@" in found.text, "ben@" in found.text) == (True, False)

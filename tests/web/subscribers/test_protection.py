@@ -116,7 +116,7 @@ def test_a_browser_does_the_work_by_itself(site: str, engine: Engine, browser: B
     failures: list[str] = []
     page.on("console", lambda line: failures.append(line.text) if line.type == "error" else None)
     page.goto(f"{site}/subscribe/digest")
-    page.get_by_label("Mail address").fill("person@example.jp")
+    page.get_by_label("Email address").fill("person@example.jp")
     page.get_by_label("Name").press_sequentially("Aoi Tanaka", delay=220)
     page.get_by_role("button", name="Subscribe").click()
     expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
@@ -132,7 +132,7 @@ def test_a_browser_without_scripts_joins_within_the_stricter_limit(
     context = browser.new_context(locale="en", java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{site}/subscribe/digest")
-    page.get_by_label("Mail address").press_sequentially("plain@example.jp", delay=140)
+    page.get_by_label("Email address").press_sequentially("plain@example.jp", delay=140)
     page.get_by_role("button", name="Subscribe").click()
     expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
     context.close()

@@ -1,0 +1,130 @@
+"""What becomes of a draft: an issue, its place in the archive, or nothing."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from newsletter.database.tables import (
+    DraftRevisionRow,
+    DraftRow,
+    IssueRow,
+    LinkCheckRow,
+    TranslationRevisionRow,
+)
+from newsletter.database.vocabulary import Archived, ContentUser
+from newsletter.errors import ConflictError
+from newsletter.i18n.messages import msg
+from newsletter.issues.corrections import correction_slug, demand_written, discard_correction
+from newsletter.issues.drafts.saving import (
+    Draft,
+    DraftConflictError,
+    base_of,
+    draft_of,
+    lock_row,
+)
+from newsletter.issues.library.uses import forget_uses
+from newsletter.issues.markdown.writer import to_markdown
+from newsletter.issues.search.index import Indexed, forget_words
+from newsletter.issues.sources.reading import ReadIssue, SourceFormat
+from newsletter.issues.step_drafts import series_of_draft
+from newsletter.issues.store import default_slug, save_issue
+
+
+def publish_draft(session: Session, draft: Draft, *, slug: str = "") -> IssueRow:
+    """Make the draft the issue that mailings and the archive show.
+
+    Raises:
+        DraftConflictError: Somebody saved since ``draft`` was read.
+        ConflictError: Another issue already has the same date and number.
+        IssueSentError: The issue was sent, or is about to be, and says something else.
+    """
+    # Whoever chooses its place in the archive meanwhile finds the issue, or is found by it.
+    row = lock_row(session, draft)
+    if row.revision != draft.revision:
+        raise DraftConflictError(draft_of(row), draft.version, base_of(session, draft))
+    if series_of_draft(session, draft.id) is not None:
+        raise ConflictError(
+            msg("This is the issue of a step of a series; the series sends it."),
+            remedy=msg("To send it to everybody, start a new issue from it."),
+        )
+    read = ReadIssue(
+        issue=draft.issue,
+        format=SourceFormat.MARKDOWN,
+        text=to_markdown(draft.issue, template=draft.template),
+        template=draft.template,
+        encoding="utf-8",
+        changes=(),
+        unplaced=(),
+    )
+    issue = save_issue(session, draft.newsletter_id, read, slug=free_slug(session, draft, slug))
+    row.issue_id = issue.id
+    issue.corrects = row.corrects
+    issue.archived = issue.archived or row.archived
+    session.flush()
+    return issue
+
+
+def free_slug(session: Session, draft: Draft, slug: str = "") -> str:
+    """Return the slug that a draft is published under: its issue's, or of its date and number.
+
+    Raises:
+        ConflictError: Another issue has it.
+    """
+    own = session.get(IssueRow, draft.issue_id) if draft.issue_id else None
+    if draft.corrects and own is None:
+        correction = demand_written(session, draft.corrects)
+        slug = correction_slug(session.get_one(IssueRow, draft.corrects), correction.number)
+    slug = slug or (own.slug if own else "") or default_slug(draft.issue)
+    taken = session.scalar(
+        select(IssueRow.id).where(
+            IssueRow.newsletter_id == draft.newsletter_id, IssueRow.slug == slug
+        )
+    )
+    if taken is not None and taken != draft.issue_id:
+        raise ConflictError(
+            msg("There is already an issue “{slug}”.", slug=slug),
+            remedy=msg("Give this one another date or number, or open the existing one."),
+        )
+    return slug
+
+
+def place_draft(session: Session, draft: Draft, place: Archived | None) -> int | None:
+    """Choose where the issue of a draft is to stand in the archive; None is the archive's rule.
+
+    Returns the issue that was made of it, be it a moment ago, whose place is its own; else None.
+    """
+    row = lock_row(session, draft)
+    row.archived = place
+    session.flush()
+    return row.issue_id
+
+
+def delete_draft(session: Session, draft: Draft) -> None:
+    """Take a draft away with its history; the issue it was published as stays.
+
+    A correction that is not in effect goes with its draft.
+
+    Raises:
+        ConflictError: A series has it as a step.
+    """
+    if series_of_draft(session, draft.id) is not None:
+        raise ConflictError(
+            msg("This is the issue of a step of a series."),
+            remedy=msg("Remove the step from the series first."),
+        )
+    remove_draft(session, draft)
+    if draft.corrects is not None:
+        discard_correction(session, draft.corrects)
+
+
+def remove_draft(session: Session, draft: Draft) -> None:
+    """Remove a draft with its history."""
+    session.execute(delete(DraftRevisionRow).where(DraftRevisionRow.draft_id == draft.id))
+    session.execute(
+        delete(TranslationRevisionRow).where(TranslationRevisionRow.draft_id == draft.id)
+    )
+    session.execute(delete(LinkCheckRow).where(LinkCheckRow.draft_id == draft.id))
+    session.execute(delete(DraftRow).where(DraftRow.id == draft.id))
+    forget_uses(session, ContentUser.DRAFT, draft.id)
+    forget_words(session, Indexed.DRAFT, draft.id)
