@@ -13,6 +13,8 @@ from newsletter.bounces import phrase_tables, tables
 from newsletter.bounces.model import PERMANENT, Reason
 from newsletter.bounces.tables import Layout
 from newsletter.bounces.webhooks import adapters, model
+from newsletter.settings import Settings
+from tests.bounces.webhook_cases import PROVIDERS
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -139,3 +141,17 @@ def test_each_reason_has_its_word_on_pages_and_its_row_in_the_documentation(
     macro = words[words.index("macro reason(") :].splitlines()[0]
     assert f'"{reason.value}": ' in macro
     assert f"`{reason.value}`" in (_ROOT / "docs/bounces.md").read_text(encoding="utf-8")
+
+
+def test_every_provider_has_a_setting_cases_and_its_place_in_the_documents() -> None:
+    names = set(adapters(certificate=lambda _url: b""))
+    settings = {
+        name.removeprefix("webhook_")
+        for name in Settings.model_fields
+        if name.startswith("webhook_")
+    }
+    document = (Path(__file__).parents[2] / "docs" / "feedback.md").read_text(encoding="utf-8")
+    rows = "\n".join(line for line in document.splitlines() if line.startswith("| `"))
+    assert names == settings
+    assert names == {provider.name for provider in PROVIDERS}
+    assert {name for name in names if f"`{name}`" not in rows} == set()

@@ -121,9 +121,9 @@ def test_all_that_happened_stands_in_one_line_of_time(stage: Stage, anna: int) -
     found = _words(stage, anna)
     for part in (
         "Put on the list · test · test",
-        "Edited · By: command line",
+        "Edited · By: Command line",
         "Changed: ",
-        "Preferences changed by the reader · By: reader · Changed: Name and Pause",
+        "Preferences changed by the reader · By: Reader · Changed: Name and Pause",
         "Returned: Soft bounce · 4.2.2 mailbox full",
         "Unsubscribed by the staff",
         "Reason given: asked",
@@ -200,7 +200,7 @@ def test_what_a_reader_changes_stands_with_each_newsletter_where_it_is_new(
             )
     with transaction(engine) as session:
         pause(session, anna, weeks=4, newsletter_ids=[other])
-    changed = "Preferences changed by the reader · By: reader · Changed: "
+    changed = "Preferences changed by the reader · By: Reader · Changed: "
     assert [line for line in _words(stage, anna) if line.startswith(changed)] == [
         changed + "Name and How often"
     ]

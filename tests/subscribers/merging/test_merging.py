@@ -345,7 +345,7 @@ def test_the_history_of_both_is_the_history_of_one(stage: Stage) -> None:
         " · ".join(one.in_language(Language.ENGLISH) for one in (each.what, *each.details))
         for each in whole
     ]
-    assert "Merged with old@example.jp · By: command line" in words
+    assert "Merged with old@example.jp · By: Command line" in words
     assert sum("Mail: " in each for each in words) == 2
     assert sum("At the address old@example.jp" in each for each in words) == 2
     assert sum(each.startswith("Subscription confirmed") for each in words) == 2
