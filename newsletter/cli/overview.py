@@ -21,7 +21,7 @@ from newsletter.database.words import name_of
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Number, Size
 from newsletter.operations.alarms import find_alarms
-from newsletter.operations.alarms.model import Alarm, Severity
+from newsletter.operations.alarms.model import Alarm, Severity, places_of
 from newsletter.operations.attention import UnsettledMailing
 from newsletter.operations.overview import Overview
 
@@ -74,9 +74,10 @@ def show_overview(seen: Overview) -> RenderableType:
     alarms = find_alarms(seen)
     parts: list[RenderableType] = [_headline(seen, alarms)]
     parts.extend(_alarm_line(alarm) for alarm in alarms)
-    parts += [Text(), _figures(seen), Text(), _processes(seen), Text(), _relays(seen)]
+    parts += [Text(), _figures(seen), Text(), _processes(seen, alarms)]
+    parts += [Text(), _relays(seen, alarms)]
     if seen.domains:
-        parts += [Text(), _domains(seen)]
+        parts += [Text(), _domains(seen, alarms)]
     if seen.deferred:
         parts += [Text(), _deferred(seen)]
     if seen.uncertain or seen.failed:
@@ -150,15 +151,20 @@ def _table(title: str, *columns: str, numbers: int = 0) -> Table:
     return table
 
 
-def _processes(seen: Overview) -> RenderableType:
+def _processes(seen: Overview, alarms: Sequence[Alarm]) -> RenderableType:
+    places = places_of(alarms)
     table = _table(
         _("Workers and beat"),
         *(_("Worker"), "PID", _("State"), _("Activity"), _("Version"), _("Last report")),
     )
     for each in seen.processes:
         process, activity = each.process, each.activity
-        if each.lost:
+        if each.lost and ("worker-lost", process.name) in places:
             state = styled(_("not responding"), "red")
+        elif each.lost:
+            state = styled(_("replaced"), "dim")
+        elif ("disk-unwritable", process.host) in places:
+            state = styled(_("cannot write"), "red")
         elif each.draining:
             state = styled(_("draining"), "cyan")
         else:
@@ -183,7 +189,9 @@ def _processes(seen: Overview) -> RenderableType:
     return table
 
 
-def _relays(seen: Overview) -> RenderableType:
+def _relays(seen: Overview, alarms: Sequence[Alarm]) -> RenderableType:
+    places = places_of(alarms)
+    is_silent = any(alarm.kind == "mailing-silent" for alarm in alarms)
     names = [_("{state} (24 h)", state=text(name_of(state))) for state in _STATES]
     table = _table(_("Relays"), _("Relay"), _("State"), _("Per minute"), *names, numbers=4)
     for relay in seen.relays:
@@ -191,19 +199,26 @@ def _relays(seen: Overview) -> RenderableType:
         if relay.resting is not None:
             word = _("on hold") if relay.resting.held else _("not accepting mail")
             state = f"{styled(word, 'yellow')} {relay.resting.reason[:60]}"
+        elif ("relay-defers", relay.name) in places:
+            state = styled(_("defers much mail"), "yellow")
+        elif is_silent:
+            state = styled(_("no answer yet"), "yellow")
         table.add_row(relay.name, state, _rate(relay.tally.per_minute), *_counts(relay.tally.day))
     if not seen.relays:
         table.add_row(_dim(_("Nothing has been sent yet.")))
     return table
 
 
-def _domains(seen: Overview) -> RenderableType:
+def _domains(seen: Overview, alarms: Sequence[Alarm]) -> RenderableType:
+    places = places_of(alarms)
     names = [_("{state} (24 h)", state=text(name_of(state))) for state in _STATES]
     table = _table(
         _("Recipient domains"), _("Domain"), _("State"), _("Recently deferred"), *names, numbers=4
     )
     for domain in seen.domains[:_SHOWN_DOMAINS]:
         state = styled(_("on hold"), "cyan") if domain.held is not None else ""
+        if ("domain-defers", domain.name) in places:
+            state = styled(_("defers much mail"), "yellow")
         share = f"{domain.tally.share(DeliveryState.DEFERRED):.0%}"
         table.add_row(domain.name, state, share, *_counts(domain.tally.day))
     return table

@@ -125,9 +125,20 @@ def test_an_hour_that_passed_or_is_absurdly_far_is_refused(
         _place(stage, replace(_order(stage), schedule=schedule()))
 
 
-@pytest.mark.parametrize("hour", ["9999-12-31 23:59", "0001-01-01 00:00", "1960-01-01 08:00"])
-def test_a_year_that_no_clock_shows_is_no_hour(hour: str) -> None:
-    with pytest.raises(ContentError, match="not a date with a time"):
+@pytest.mark.parametrize(
+    ("hour", "words"),
+    [
+        ("9999-12-31 23:59", "more than 366 days ahead"),
+        ("9999-12-31", "more than 366 days ahead"),
+        ("20261-12-01T08:00", "more than 366 days ahead"),
+        ("0001-01-01 00:00", "already passed"),
+        ("1960-01-01 08:00", "already passed"),
+        ("2026-13-01 08:00", "not a date with a time"),
+        ("2026-12-01", "not a date with a time"),
+    ],
+)
+def test_a_year_that_no_clock_shows_is_refused_for_what_it_is(hour: str, words: str) -> None:
+    with pytest.raises(ContentError, match=words):
         read_hour(hour)
 
 

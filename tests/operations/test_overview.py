@@ -48,7 +48,7 @@ from tests.support.stage import Stage, set_stage
 RELAY = "smtp:mail.example.jp:25"
 
 
-def _process(kind: ProcessKind, node: str = "", *, silent: float = 0) -> ProcessState:
+def process(kind: ProcessKind, node: str = "", *, silent: float = 0) -> ProcessState:
     return ProcessState(
         process=Process(kind=kind, node=node, host="one", pid=7),
         activity=Activity(),
@@ -59,7 +59,7 @@ def _process(kind: ProcessKind, node: str = "", *, silent: float = 0) -> Process
     )
 
 
-def _well() -> Overview:
+def well() -> Overview:
     working = Tally(name=RELAY, per_minute=10, lately={DeliveryState.ACCEPTED: 50}, day={})
     return Overview(
         taken_at=now(),
@@ -67,15 +67,15 @@ def _well() -> Overview:
         broker=BrokerHealth(policy="noeviction"),
         round_at=now(),
         processes=(
-            _process(ProcessKind.BEAT),
-            _process(ProcessKind.WORKER, "bulk@one"),
-            _process(ProcessKind.WORKER, "control@one"),
+            process(ProcessKind.BEAT),
+            process(ProcessKind.WORKER, "bulk@one"),
+            process(ProcessKind.WORKER, "control@one"),
         ),
         relays=(RelayView(name=RELAY, tally=working),),
     )
 
 
-def _half_deferred(name: str) -> Tally:
+def half_deferred(name: str) -> Tally:
     lately = {DeliveryState.ACCEPTED: 40, DeliveryState.DEFERRED: 40}
     return Tally(name=name, per_minute=8, lately=lately, day=lately)
 
@@ -85,11 +85,11 @@ def _stuck() -> RelayState:
 
 
 def test_when_all_is_well_there_is_no_alarm() -> None:
-    assert find_alarms(_well()) == []
+    assert find_alarms(well()) == []
 
 
 def test_where_parts_start_by_themselves_nobody_is_missed_until_there_is_work() -> None:
-    alone = replace(_well(), broker=None, processes=(), round_at=None)
+    alone = replace(well(), broker=None, processes=(), round_at=None)
     assert find_alarms(alone) == []
     waiting = replace(alone, backlog=Backlog(later=1))
     assert {alarm.kind for alarm in find_alarms(waiting)} == {"no-worker", "no-beat"}
@@ -146,7 +146,7 @@ def test_where_parts_start_by_themselves_nobody_is_missed_until_there_is_work() 
             "worker-lost",
             "warning",
             lambda o: replace(
-                o, processes=(*o.processes, _process(ProcessKind.WORKER, "bulk@two", silent=60))
+                o, processes=(*o.processes, process(ProcessKind.WORKER, "bulk@two", silent=60))
             ),
         ),
         (
@@ -156,7 +156,7 @@ def test_where_parts_start_by_themselves_nobody_is_missed_until_there_is_work() 
                 o,
                 processes=(
                     *o.processes,
-                    replace(_process(ProcessKind.WORKER, "bulk@two"), draining=True),
+                    replace(process(ProcessKind.WORKER, "bulk@two"), draining=True),
                 ),
             ),
         ),
@@ -194,13 +194,13 @@ def test_where_parts_start_by_themselves_nobody_is_missed_until_there_is_work() 
         (
             "relay-defers",
             "warning",
-            lambda o: replace(o, relays=(RelayView(name=RELAY, tally=_half_deferred(RELAY)),)),
+            lambda o: replace(o, relays=(RelayView(name=RELAY, tally=half_deferred(RELAY)),)),
         ),
         (
             "domain-defers",
             "warning",
             lambda o: replace(
-                o, domains=(DomainView(name="example.jp", tally=_half_deferred("example.jp")),)
+                o, domains=(DomainView(name="example.jp", tally=half_deferred("example.jp")),)
             ),
         ),
         (
@@ -216,7 +216,7 @@ def test_where_parts_start_by_themselves_nobody_is_missed_until_there_is_work() 
 def test_each_fault_is_one_alarm(
     kind: str, severity: str, change: Callable[[Overview], Overview]
 ) -> None:
-    assert [(one.kind, one.severity.value) for one in find_alarms(change(_well()))] == [
+    assert [(one.kind, one.severity.value) for one in find_alarms(change(well()))] == [
         (kind, severity)
     ]
 
@@ -225,33 +225,33 @@ def test_each_fault_is_one_alarm(
 def test_what_a_relay_defers_to_every_domain_is_no_alarm_of_the_domains(
     others: Sequence[str],
 ) -> None:
-    relay = RelayView(name=RELAY, tally=_half_deferred(RELAY))
+    relay = RelayView(name=RELAY, tally=half_deferred(RELAY))
     domains = tuple(
-        DomainView(name=name, tally=_half_deferred(name)) for name in ("example.jp", *others)
+        DomainView(name=name, tally=half_deferred(name)) for name in ("example.jp", *others)
     )
-    found = find_alarms(replace(_well(), relays=(relay,), domains=domains))
+    found = find_alarms(replace(well(), relays=(relay,), domains=domains))
     assert [one.kind for one in found] == ["relay-defers"]
     stuck = replace(relay, resting=_stuck())
-    found = find_alarms(replace(_well(), relays=(stuck,), domains=domains))
+    found = find_alarms(replace(well(), relays=(stuck,), domains=domains))
     assert [one.kind for one in found] == ["relay-stuck"]
 
 
 def test_a_domain_that_defers_while_others_take_their_mail_is_an_alarm_beside_its_relays() -> None:
     taken = Tally(name="example.com", per_minute=1, lately={DeliveryState.ACCEPTED: 50}, day={})
     domains = (
-        DomainView(name="example.jp", tally=_half_deferred("example.jp")),
+        DomainView(name="example.jp", tally=half_deferred("example.jp")),
         DomainView(name=taken.name, tally=taken),
     )
-    relay = RelayView(name=RELAY, tally=_half_deferred(RELAY))
-    found = find_alarms(replace(_well(), relays=(relay,), domains=domains))
+    relay = RelayView(name=RELAY, tally=half_deferred(RELAY))
+    found = find_alarms(replace(well(), relays=(relay,), domains=domains))
     assert [one.kind for one in found] == ["relay-defers", "domain-defers"]
 
 
 def test_workers_that_are_all_drained_are_not_missed_but_named() -> None:
     drained = tuple(
-        replace(each, draining=each.process.node == "bulk@one") for each in _well().processes
+        replace(each, draining=each.process.node == "bulk@one") for each in well().processes
     )
-    found = find_alarms(replace(_well(), processes=drained))
+    found = find_alarms(replace(well(), processes=drained))
     assert [one.kind for one in found] == ["all-drained", "worker-drained"]
     assert "newsletter drain bulk@one --undo" in str(found[0].remedy)
 
@@ -259,7 +259,7 @@ def test_workers_that_are_all_drained_are_not_missed_but_named() -> None:
 def test_without_redis_nobody_is_sent_to_look_at_a_relay_first() -> None:
     since = now() - timedelta(seconds=14)
     silence = Silence(mailing_id=4, newsletter_id=1, subject="十一月号", since=since)
-    found = find_alarms(replace(_well(), broker=BrokerHealth(problem="refused"), silent=(silence,)))
+    found = find_alarms(replace(well(), broker=BrokerHealth(problem="refused"), silent=(silence,)))
     assert [one.kind for one in found] == ["redis-down", "mailing-silent"]
     assert "No relay" not in str(found[1].what)
     assert str(found[1].remedy).startswith("Restore Redis first")
@@ -276,17 +276,17 @@ def test_rounds_that_redis_holds_up_are_no_alarm_of_their_own(
     broker: BrokerHealth, kind: str
 ) -> None:
     late = now() - timedelta(minutes=5)
-    found = find_alarms(replace(_well(), broker=broker, round_at=late))
+    found = find_alarms(replace(well(), broker=broker, round_at=late))
     assert [one.kind for one in found] == [kind]
 
 
 def test_rounds_that_stopped_are_told_after_the_clock_was_set_back() -> None:
-    found = find_alarms(replace(_well(), round_at=now() + timedelta(hours=1)))
+    found = find_alarms(replace(well(), round_at=now() + timedelta(hours=1)))
     assert [one.kind for one in found] == ["no-rounds"]
 
 
 def test_the_gravest_comes_first() -> None:
-    seen = replace(_well(), broker=BrokerHealth(problem="x"), backlog=Backlog(overdue_leases=1))
+    seen = replace(well(), broker=BrokerHealth(problem="x"), backlog=Backlog(overdue_leases=1))
     assert [one.severity for one in find_alarms(seen)] == [Severity.CRITICAL, Severity.WARNING]
 
 
@@ -367,22 +367,22 @@ def test_a_silent_process_is_lost_and_one_that_said_goodbye_is_not(engine: Engin
 
 
 def test_processes_that_a_worker_lost_are_one_alarm_until_others_took_their_place() -> None:
-    well = _well()
-    gone = [_process(ProcessKind.WORKER, "bulk@two", silent=silent) for silent in (60, 61, 62)]
+    ours = well()
+    gone = [process(ProcessKind.WORKER, "bulk@two", silent=silent) for silent in (60, 61, 62)]
     born_before = [
         replace(one, process=replace(one.process, started_at=now() - timedelta(hours=1)))
         for one in gone
     ]
-    (alarm,) = find_alarms(replace(well, processes=(*well.processes, *born_before)))
+    (alarm,) = find_alarms(replace(ours, processes=(*ours.processes, *born_before)))
     assert (alarm.kind, alarm.where) == ("worker-lost", "bulk@two")
     assert "3 processes stopped responding" in str(alarm.what)
-    instead = [_process(ProcessKind.WORKER, "bulk@two") for _ in gone]
-    assert find_alarms(replace(well, processes=(*well.processes, *born_before, *instead))) == []
+    instead = [process(ProcessKind.WORKER, "bulk@two") for _ in gone]
+    assert find_alarms(replace(ours, processes=(*ours.processes, *born_before, *instead))) == []
 
 
 def test_what_waits_for_a_decision_stands_before_what_is_equally_grave() -> None:
     seen = replace(
-        _well(),
+        well(),
         broker=BrokerHealth(policy="allkeys-lru"),
         backlog=Backlog(overdue_leases=1),
         uncertain=(UnsettledMailing(mailing_id=1, newsletter_id=1, subject="", count=3),),

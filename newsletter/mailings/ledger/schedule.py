@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -43,6 +44,10 @@ AT_ONCE = Schedule()
 _LONGEST_HOURS = 168
 #: Years that every zone's clock can show, and that somebody may have meant.
 _YEARS = range(1971, 9000)
+#: What browsers send of a year with a digit too many.
+_LONG_YEAR = re.compile(r"\s*\+?\d{5,9}-")
+#: An hour further off than so many days is a slip of the pen, such as a wrong year.
+FARTHEST_DAYS = 366
 
 
 def read_spread(hours: str | float) -> timedelta:
@@ -83,18 +88,25 @@ def read_hour(text: str, option: str = "--at") -> datetime:
     """Read ``2026-12-01 08:00`` or ``2026-12-01T08:00``; ``option`` is where it was written.
 
     Raises:
-        ContentError: It is no such time, or names a zone.
+        ContentError: It is no such time, names a zone, or is of a year that nobody can mean.
     """
     try:
         hour = datetime.fromisoformat(text.strip())
     except ValueError:
         hour = None
-    if (
-        hour is None
-        or hour.tzinfo is not None
-        or "T" not in text.strip().replace(" ", "T")
-        or hour.year not in _YEARS
-    ):
+    if (hour is None and _LONG_YEAR.match(text)) or (hour and hour.year >= _YEARS.stop):
+        raise ContentError(
+            msg("That time is more than {days} days ahead.", days=FARTHEST_DAYS),
+            place=Place(source=option),
+            remedy=msg("Check the year."),
+        )
+    if hour is not None and hour.year < _YEARS.start:
+        raise ContentError(
+            msg("That time has already passed."),
+            place=Place(source=option),
+            remedy=msg("Check the year."),
+        )
+    if hour is None or hour.tzinfo is not None or "T" not in text.strip().replace(" ", "T"):
         raise ContentError(
             msg("“{text}” is not a date with a time.", text=text),
             place=Place(source=option),

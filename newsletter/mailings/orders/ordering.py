@@ -26,7 +26,7 @@ from newsletter.issues.model import issue_from_json
 from newsletter.issues.sent import sent_as
 from newsletter.mailings.approvals.requests import content_digest, demand_approval
 from newsletter.mailings.archive import archived_as
-from newsletter.mailings.ledger.schedule import AT_ONCE, Schedule, first_hour
+from newsletter.mailings.ledger.schedule import AT_ONCE, FARTHEST_DAYS, Schedule, first_hour
 from newsletter.mailings.mailings import create_mailing
 from newsletter.mailings.orders.variant_checks import variants_now
 from newsletter.mailings.planning.audience import AudienceCount, audience_figure, has_audience
@@ -37,8 +37,6 @@ from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.preflight import Preflight
 from subscribers.segments.saved import demand_fields
 
-#: An hour further off than so many days is a slip of the pen, such as a wrong year.
-_FARTHEST_DAYS = 366
 #: A key is a token, or a word of a program's own that is as hard to meet by chance.
 _KEY_LENGTHS = range(16, 65)
 
@@ -292,9 +290,9 @@ def _demand_hour(
     moment = now()
     if first <= moment:
         raise ConflictError(msg("That time has already passed."))
-    if first > moment + timedelta(days=_FARTHEST_DAYS):
+    if first > moment + timedelta(days=FARTHEST_DAYS):
         raise ConflictError(
-            msg("That time is more than {days} days ahead.", days=_FARTHEST_DAYS),
+            msg("That time is more than {days} days ahead.", days=FARTHEST_DAYS),
             remedy=msg("Check the year."),
         )
     return first

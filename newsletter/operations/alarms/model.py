@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -35,6 +36,11 @@ class Alarm:
     remedy: Message
     where: str = ""
     section: str = ""
+
+
+def places_of(alarms: Iterable[Alarm]) -> frozenset[tuple[str, str]]:
+    """Return kind and place of each alarm: what is shown of a place says the same as its alarm."""
+    return frozenset((each.kind, each.where) for each in alarms)
 
 
 def alarm(

@@ -154,8 +154,7 @@ def _of_lost(seen: Overview) -> Iterator[Alarm]:
         ]
         if len(came_after) >= len(processes):
             continue
-        kind, node, _ = place
-        name = node or kind.value
+        name = processes[0].process.name
         count = len(processes) - len(came_after)
         pids = ", ".join(str(one.process.pid) for one in processes)
         yield alarm(

@@ -10,13 +10,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response, Streamin
 from sqlalchemy import Engine
 
 from newsletter.accounts.permissions import Permission
+from newsletter.accounts.roles import Rights
 from newsletter.database.engine import reading
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.errors import ConflictError, ListError, NewsletterError, OrderError
 from newsletter.mailings.ledger.settlement import list_deliveries
 from newsletter.operations.alarms import find_alarms
-from newsletter.operations.alarms.model import Severity
-from newsletter.operations.overview import look
+from newsletter.operations.alarms.model import Severity, places_of
+from newsletter.operations.overview import Overview, look
 from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms
 from newsletter.web.access import OperatorVisit, Requires, Visit, newsletters_where
@@ -41,6 +42,23 @@ _LISTED = 200
 _LIVE = "operations/live.html"
 
 
+def values_of(seen: Overview, rights: Rights) -> dict[str, Any]:
+    """Return what the live part of the page shows of an overview."""
+    alarms = find_alarms(seen)
+    return {
+        "seen": seen,
+        "alarms": alarms,
+        "places": places_of(alarms),
+        "well": all(alarm.severity is Severity.NOTE for alarm in alarms),
+        "chart": stacked_bars([counts for _, counts in seen.hours]),
+        "stack": STACK,
+        "states": DeliveryState,
+        "rights": rights,
+        "operate": Permission.OPERATE,
+        "may_all": rights.may_everywhere(Permission.OPERATE),
+    }
+
+
 def operating_router(  # noqa: C901 - a list of routes
     settings: Settings, engine: Engine, pseudonyms: Pseudonyms, pages: Pages
 ) -> Router:
@@ -59,18 +77,7 @@ def operating_router(  # noqa: C901 - a list of routes
             only = newsletters_where(session, visit, Permission.OPERATE)
         if only is not None:
             seen = seen.within(only)
-        alarms = find_alarms(seen)
-        return {
-            "seen": seen,
-            "alarms": alarms,
-            "well": all(alarm.severity is Severity.NOTE for alarm in alarms),
-            "chart": stacked_bars([counts for _, counts in seen.hours]),
-            "stack": STACK,
-            "states": DeliveryState,
-            "rights": visit.rights,
-            "operate": Permission.OPERATE,
-            "may_all": visit.rights.may_everywhere(Permission.OPERATE),
-        }
+        return values_of(seen, visit.rights)
 
     @router.get("")
     def show_overview(visit: OperatorVisit, request: Request) -> HTMLResponse:
