@@ -118,6 +118,11 @@ class Finding:
     act: Message = MEND
 
     @property
+    def is_unwritten(self) -> bool:
+        """Whether nothing is wrong, but something not written yet."""
+        return self.code in UNWRITTEN
+
+    @property
     def key(self) -> str:
         """A name by which a page can ask for this finding's fix."""
         return f"{self.code}|{self.place.anchor}|{self.place.field}|{self.about}"

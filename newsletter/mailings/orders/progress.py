@@ -15,7 +15,7 @@ from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import Rights, holders_of
 from newsletter.database.tables import AccountRow, IssueRow, MailingRow, NewsletterRow
 from newsletter.database.vocabulary import MailingState
-from newsletter.issues.checks.findings import UNWRITTEN, Severity
+from newsletter.issues.checks.findings import Severity
 from newsletter.issues.corrections import note_of
 from newsletter.issues.sent import sent_as
 from newsletter.mailings.approvals.requests import (
@@ -158,7 +158,7 @@ def standing_of(
         compared = content_digest(newsletter, rendered, trial, note=note)
         approval = find_approval(session, issue_id, compared)
     faults = preflight.of(Severity.ERROR) if preflight else ()
-    begun = bool(faults) and all(finding.code in UNWRITTEN for finding in faults)
+    begun = bool(faults) and all(finding.is_unwritten for finding in faults)
     sound = preflight is not None and not preflight.blocked
     stage = _stage(newsletter, mailing, approval, sound=sound)
     step = _step(newsletter, stage, approval)

@@ -172,3 +172,11 @@ def test_axe_finds_nothing_beside_findings(desk: Desk, page: Page) -> None:
         page.goto(path)
         found[path] = violations(page)
     assert [broken for broken in found.values() if broken] == []
+
+
+def test_what_is_only_not_written_yet_is_no_error(desk: Desk, page: Page) -> None:
+    desk.start(page, PLAIN.partition("# お知らせ")[0], view="mail")
+    page.get_by_role("link", name="Preflight").click()
+    findings = page.locator("#findings")
+    expect(findings.get_by_text("Not written yet")).to_be_visible()
+    expect(findings.get_by_text("Error", exact=True)).to_have_count(0)
