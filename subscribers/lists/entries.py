@@ -28,14 +28,24 @@ from subscribers.lists.columns import (
 )
 from subscribers.lists.dates import read_instant
 from subscribers.lists.files import HalfCharacterError, Record, read_json
-from subscribers.lists.formats import ListState, against_mail, fold, read_remark, read_state
+from subscribers.lists.formats import (
+    ListState,
+    against_mail,
+    denies,
+    fold,
+    read_reason,
+    read_remark,
+    read_state,
+)
 from subscribers.people import clean_name, is_time_zone
 
 _TAG_LENGTH, BASIS_LENGTH, TEXT_LENGTH = 64, 64, 10_000
 #: A tag in quotes, which double within it, or one that ends at a comma of any writing.
 _TAGS = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:[,、;，；]|\Z)|([^,、;，；]+)')
 PLAIN_TEXT = frozenset({"text", "plain", "plaintext", "テキスト"})
-_FALSE = frozenset({"", "0", "no", "n", "false", "off", "いいえ", "無", "なし", "×"})
+_FALSE = frozenset(
+    {"", "0", "no", "n", "false", "off", "いいえ", "無", "無し", "なし", "none", "×"}
+)
 _FAMILY_FIRST = ("ja", "zh", "ko", "hu", "vi")
 STATES = {
     ListState.CONFIRMED: SubscriptionState.CONFIRMED,
@@ -293,6 +303,8 @@ def speaks_against(name: str, mark: str, text: str) -> ListState | None:
     state = against_mail(text)
     if state is None and mark == "hint":
         state = read_state(text) or read_remark(text)
+        if state is None and denies(text):
+            return ListState.UNSUBSCRIBED
         return None if state is ListState.CONFIRMED else state
     if state is None and mark == "remark":
         return read_remark(text)
@@ -387,11 +399,7 @@ def is_false(value: object) -> bool:
 def _suppressed(row: _Row, outcome: ListState) -> Suppressed | None:
     values = row.values
     if "suppressed" in values:
-        try:
-            reason = SuppressionReason(row.text("suppressed"))
-        except ValueError:
-            reason = SuppressionReason.MANUAL
-        reason = SuppressionReason.MANUAL if reason is SuppressionReason.ERASED else reason
+        reason = read_reason(row.text("suppressed"))
         evidence = row.text("suppression_evidence")[:TEXT_LENGTH]
         return Suppressed(reason, evidence, _instant(row, "suppressed_at"))
     if outcome not in _SUPPRESSING:

@@ -16,6 +16,9 @@ from importlib.resources import files
 from typing import Any
 from zoneinfo import available_timezones
 
+from newsletter.database.vocabulary import SuppressionReason
+from newsletter.database.words import name_of
+from newsletter.i18n.language import Language
 from subscribers.lists.remarks import Leaving, read_leaving
 
 #: What a column can be, besides ``field.KEY``.
@@ -92,6 +95,11 @@ class KnownFormat:
 _OF_IP = re.compile("^ip|(?<!sh)ip$")
 _BY_LEAVING = {Leaving.LEFT: ListState.UNSUBSCRIBED, Leaving.UNCLEAR: ListState.UNCLEAR}
 _REMARK = re.compile("[(（:：、,]")
+_LETTER = re.compile(r"[^\W_]")
+_DASHES = re.compile(r"[-‐-―−ーｰ~_/ ]{1,4}")
+#: A word of a name or an answer: letters of one kind.
+_TOKEN = re.compile(r"[a-zà-ɏ]+|[а-я]+|[^\W\d_a-zà-ɏа-я]+")
+_HUMP = re.compile("(?<=[a-z])(?=[A-Z])")
 
 
 @lru_cache(maxsize=8192)
@@ -150,6 +158,43 @@ def read_remark(text: str) -> ListState | None:
     return None if state in {ListState.CONFIRMED, ListState.PENDING} else state
 
 
+def read_reason(text: str) -> SuppressionReason:
+    """Return why an address is suppressed, by its name or our words of any language.
+
+    What is in none of them, and what no list can say, was done by hand.
+    """
+    return _reasons().get(text, SuppressionReason.MANUAL)
+
+
+@cache
+def _reasons() -> Mapping[str, SuppressionReason]:
+    known = set(SuppressionReason) - {SuppressionReason.ERASED}
+    words = {name_of(one).in_language(language): one for one in known for language in Language}
+    return words | {one.value: one for one in known}
+
+
+def denies(text: str) -> bool:
+    """Tell whether a short answer to "do they want mail?" is a no, in whatever words.
+
+    By its grammar: a dash alone, a first word or sign that denies, an ending that does, but for
+    what only looks like it ("無料", "制限なし").
+    """
+    words = unicodedata.normalize("NFKC", text).strip().lower()
+    if not words or len(words) > _LONGEST_WORD:
+        return False
+    if not _LETTER.search(words):
+        return _DASHES.fullmatch(words) is not None
+    known = _tables().denials
+    if any(part in words for part in known["none"]):
+        return False
+    first = next(iter(_TOKEN.findall(words)), "")
+    if first in known["words"] or words.startswith(known["begin"]):
+        return True
+    if _tables().states.get(first) is ListState.UNSUBSCRIBED:
+        return True
+    return _REMARK.split(words, maxsplit=1)[0].rstrip(" 。.!").endswith(known["end"])
+
+
 def against_mail(value: str) -> ListState | None:
     """Return what a value of any other column says against mail, if it clearly does."""
     return _by_part(fold(value)) if len(value) <= _LONGEST_WORD else None
@@ -161,23 +206,33 @@ def _by_part(folded: str) -> ListState | None:
 
 def mark_of(name: str) -> str:
     """Return ``disabled``, ``hint`` or ``remark`` for a column that speaks of mail."""
-    folded, marks = fold(name), _tables().marks
+    folded, marks = fold(name).rstrip("?"), _tables().marks
     if any(part in folded for part in marks["besides"]) or _OF_IP.search(folded):
         return ""
-    if any(part in folded for part in marks["against"]):
+    normal = unicodedata.normalize("NFKC", f"{name} {_HUMP.sub(' ', name)}").lower()
+    tokens = set(_TOKEN.findall(normal))
+    if folded in marks["mail words"]:
+        return "hint"
+    by_token = {kind: not tokens.isdisjoint(marks[f"{kind} words"]) for kind in _BY_WORD}
+    if any(part in folded for part in marks["against"]) or by_token["against"]:
         return "disabled"
-    if _asks_for_mail(folded):
+    if _asks_for_mail(folded, by_token):
         return "hint"
     return "remark" if any(part in folded for part in marks["remark"]) else ""
 
 
-def _asks_for_mail(folded: str) -> bool:
+#: Kinds of marks of which some words are too short to be looked for within others.
+_BY_WORD = ("against", "mail", "wanted")
+
+
+def _asks_for_mail(folded: str, by_token: Mapping[str, bool]) -> bool:
     """Tell whether a column's name asks how somebody stands, or whether they want mail."""
     marks = _tables().marks
     has = {kind: any(part in folded for part in parts) for kind, parts in marks.items()}
     if has["channels"] and not has["mail"]:
         return False
-    asks = has["mail"] and has["wanted"] and not has["measure"]
+    is_mail, is_wanted = has["mail"] or by_token["mail"], has["wanted"] or by_token["wanted"]
+    asks = is_mail and is_wanted and not has["measure"]
     return folded in marks["whole"] or has["state"] or asks
 
 
@@ -208,6 +263,7 @@ class _Tables:
     states: Mapping[str, ListState]
     parts: tuple[tuple[str, ListState], ...]
     marks: Mapping[str, tuple[str, ...]]
+    denials: Mapping[str, tuple[str, ...]]
     files: tuple[tuple[str, ListState], ...]
     formats: tuple[KnownFormat, ...]
 
@@ -227,7 +283,11 @@ def _tables() -> _Tables:
             for word in words
         },
         parts=_pairs(known["parts"]),
-        marks={kind: tuple(map(fold, parts)) for kind, parts in known["marks"].items()},
+        marks={
+            kind: tuple(parts if kind.endswith(" words") else map(fold, parts))
+            for kind, parts in known["marks"].items()
+        },
+        denials={kind: tuple(words) for kind, words in known["denials"].items()},
         files=_pairs(known["files"], folded=False),
         formats=tuple(map(_format, known["formats"])),
     )

@@ -150,3 +150,35 @@ def test_read_back_everybody_is_as_they_were_to_the_minute(
             )
 
     assert known(other) == known(stage.newsletter_id)
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_whoever_is_suppressed_comes_back_in_the_state_they_had(
+    stage: Stage, language: Language
+) -> None:
+    moment = datetime(2026, 2, 1, 9, 30, tzinfo=UTC)
+    with transaction(stage.engine) as session:
+        session.add(
+            SuppressionRow(
+                newsletter_id=stage.newsletter_id,
+                address_key="anna@example.jp",
+                reason=SuppressionReason.HARD_BOUNCE,
+                evidence="bounce 7",
+                created_at=moment,
+            )
+        )
+        newsletter = find_newsletter(session, DRAFT.slug)
+        other = create_newsletter(session, replace(DRAFT, slug="other")).id
+    octets = _text(stage.engine, newsletter, language).encode()
+    records = list_records(io.BytesIO(octets), file_name="l.csv", source="l.csv")
+    import_records(stage.engine, other, records, ImportOptions(source="l.csv", basis="x"))
+    anna = other, stage.subscriber_id("anna@example.jp")
+    of_other = select(SuppressionRow).where(SuppressionRow.newsletter_id == other)
+    with reading(stage.engine) as session:
+        assert session.get_one(SubscriptionRow, anna).state is SubscriptionState.CONFIRMED
+        held = {
+            row.address_key: (row.reason, row.evidence, row.created_at)
+            for row in session.scalars(of_other)
+        }
+    assert held["anna@example.jp"] == (SuppressionReason.HARD_BOUNCE, "bounce 7", moment)
+    assert held["left@example.jp"][0] is SuppressionReason.COMPLAINT

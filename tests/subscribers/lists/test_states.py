@@ -468,6 +468,40 @@ def test_any_column_that_plainly_speaks_against_mail_is_heeded(
     assert _states(sqlite_stage.engine) == {"a": state}
 
 
+def test_an_answer_that_denies_is_no_consent_in_a_column_that_asks_for_mail(
+    sqlite_stage: Stage,
+) -> None:
+    headers = ("mailing_ok", "mail_optin_status", "受取可否", "DM可", "mailFlg", "eDM", "購読区分")
+    noes = (
+        "none",
+        "なし",
+        "no",
+        "-",
+        "不可",
+        "拒否",
+        "希望しない",
+        "Not given",
+        "未同意",
+        "無",
+        "NG",
+    )
+    yeses = ("yes", "可", "○", "あり", "問題なし", "1")
+    for number, header in enumerate(headers):
+        rows = [f"n{number}x{at}@x.example,{value}" for at, value in enumerate(noes)]
+        rows += [f"y{number}x{at}@x.example,{value}" for at, value in enumerate(yeses)]
+        _import(sqlite_stage, "\n".join((f"email,{header}", *rows)).encode())
+    states = _states(sqlite_stage.engine)
+    assert {state for name, state in states.items() if name[0] == "n"} == {_U}
+    assert {state for name, state in states.items() if name[0] == "y"} == {_C}
+    assert len(states) == len(headers) * (len(noes) + len(yeses))
+
+
+def test_a_column_that_speaks_against_mail_may_say_that_nothing_does(sqlite_stage: Stage) -> None:
+    text = "email,配信停止,DM_NG\na@x.example,なし,none\nb@x.example,none,○\n"
+    _import(sqlite_stage, text.encode())
+    assert _states(sqlite_stage.engine) == {"a": _C, "b": _U}
+
+
 @pytest.mark.parametrize("remark", ["停止の件", "停止、再開", "停止しない", "担当変更（停止）"])
 def test_a_remark_that_may_say_that_somebody_left_keeps_its_row_out(
     sqlite_stage: Stage, remark: str
