@@ -61,9 +61,12 @@ _Fallback = TypeVar("_Fallback")
 
 
 def nearest_language(tag: str, fallback: _Fallback) -> Language | _Fallback:
-    """Return what somebody is written to who asked for ``tag``: ``en`` for ``en-US``."""
+    """Return what somebody is written to who asked for ``tag``: ``en`` for ``en-US``.
+
+    Browsers and forms may ask for anything: of what is longer than any tag, the rest says nothing.
+    """
     known = {language.value.lower(): language for language in Language}
-    parts = tag.lower().split("-")
+    parts = tag[:_LONGEST_TAG].lower().split("-")
     tags = ("-".join(parts[:length]) for length in range(len(parts), 0, -1))
     return next((known[each] for each in tags if each in known), fallback)
 

@@ -49,6 +49,8 @@ from subscribers.fields.reading import written_value
 
 LANGUAGE_COOKIE, THEME_COOKIE = "language", "theme"
 THEMES = ("system", "light", "dark")
+#: Languages of a browser that are looked at; people name a few.
+_MOST_LANGUAGES = 20
 
 
 class Pages:
@@ -122,7 +124,8 @@ class Pages:
         named = request.query_params.get("lang", "")
         if (chosen := named or request.cookies.get(LANGUAGE_COOKIE, "")) in set(Language):
             return Language(chosen)
-        for part in request.headers.get("accept-language", "").split(","):
+        asked_for = request.headers.get("accept-language", "").split(",", _MOST_LANGUAGES)
+        for part in asked_for[:_MOST_LANGUAGES]:
             tag = part.partition(";")[0].strip()
             if (asked := nearest_language(tag, None)) is not None:
                 return asked

@@ -13,6 +13,8 @@ from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po
 
 from newsletter.i18n.catalogue import FOLDER, Catalogue
+from newsletter.i18n.language import Language, nearest_language
+from tests.support.growth import assert_linear
 
 _PROGRAM = """
 import sys
@@ -83,3 +85,8 @@ def test_plurals_of_any_language_are_those_of_its_formula(language: str, tmp_pat
     ours, formula = Catalogue(path), c2py(plural.plural_expr)
     for count in (0, 1, 2, 5, 21, 101):
         assert ours.ngettext("one", "many", count) == f"form {formula(count)}"
+
+
+def test_a_language_that_is_asked_for_costs_no_more_the_longer_its_tag_is() -> None:
+    assert_linear(lambda tag: nearest_language(tag, None), lambda size: "a-" * size, size=8_000)
+    assert nearest_language("en-" + "x-" * 8_000, None) is Language.ENGLISH

@@ -201,3 +201,10 @@ def test_a_send_that_fails_is_logged_with_its_ids_and_names_nobody(
     told = [line for line in lines if "takes nothing until" in line["message"]]
     assert {(line["mailing"], line["batch"]) for line in told} == {(mailing, 1)}
     assert "somebody.real" not in json.dumps(lines)
+
+
+def test_methods_that_clients_make_up_are_counted_as_one(site: str) -> None:
+    for method in ("BREW", "WHEN", "M" * 20_000, "GET"):
+        httpx.request(method, f"{site}/nowhere")
+    counted = [name for name in _told(site) if name.startswith("newsletter_http_seconds_count")]
+    assert {re.findall(r"method=(\w+)", name)[0] for name in counted} == {"GET", "other"}
