@@ -140,7 +140,8 @@ def test_no_page_has_a_word_that_no_catalogue_has(room: Showroom) -> None:
 
 def _unmarked(page: str) -> Iterator[str]:
     """Yield what stands outside of all brackets, and is neither data nor quoted."""
-    known = {language_name(tag, Language.ENGLISH) for tag in ("ja", "en")}
+    speakers = (Language.ENGLISH, *Language)
+    known = {language_name(each, speaker) for each in Language for speaker in speakers}
     known |= {name for _, name in time_zone_names(Language.ENGLISH)}
     depth = 0
     for text in _texts(html.fromstring(page)):
