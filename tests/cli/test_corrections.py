@@ -57,5 +57,5 @@ def test_a_sent_issue_is_corrected_from_a_file_and_mailed_about(
     corrected.write_text("---\ntitle: 正しい題\ndate: 2026-12-01\n---\n\n本文\n", encoding="utf-8")
     again = warm.run("newsletter.cli", *words, "--with-warnings", "--yes", env=environment)
     assert again.returncode == 0, again.stderr
-    for shown in ("Title\n- 正\n+ 正しい題\n", "Correction 2"):
+    for shown in ("Subject\n- 正\n+ 正しい題\n", "Correction 2"):
         assert shown in again.stdout
