@@ -11,6 +11,9 @@ from newsletter.i18n.messages import Message, msg
 #: semicolons: then quotes are none to it. Apostrophes already there are counted in, so that ours
 #: can be told from them when a list comes back.
 _SIGNS = "=+\\-@＝＋－＠"
+#: Where a spreadsheet may cut within a cell, and the pattern of a cut with a formula behind it.
+CUTS = ";\t\r\n"
+FORMULA_WITHIN = rf"([{CUTS}])(?=['\"]*[{_SIGNS}])"
 _FORMULA = re.compile(rf"\A(?='*[{_SIGNS}\t\r\n])|(?<=[;\t\r\n])(?=['\"]*[{_SIGNS}])")
 _DEFUSED = re.compile(rf"\A'(?='*[{_SIGNS}\t\r\n])|(?<=[;\t\r\n])'(?=['\"]*[{_SIGNS}])")
 _FIRST_SIGNS = frozenset("'=+-@\t\r\n＝＋－＠")

@@ -42,6 +42,7 @@ from newsletter.database.tables import (
     TagRow,
 )
 from newsletter.database.vocabulary import FieldType, SubscriptionState
+from newsletter.spreadsheets import CUTS, FORMULA_WITHIN
 from subscribers.fields.json_access import AttributeText, Position
 from subscribers.fields.model import Field, field_to_json
 from subscribers.fields.store import list_fields
@@ -56,7 +57,8 @@ _PAGE = 5000
 _ARGUMENTS = 40
 _LINE_END = "\r\n"
 #: OWASP, CSV injection: what begins like this, or so after apostrophes, is a formula to some
-#: spreadsheet; `newsletter.spreadsheets.defuse` is the same in Python.
+#: spreadsheet; `newsletter.spreadsheets.defuse` is the same in Python, and also minds where
+#: spreadsheets cut.
 _SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 #: What is between tags, or would be read as their quotes.
 _PART_SIGNS = (",", "、", ";", "，", "；", '"')
@@ -246,7 +248,16 @@ class _Writer:
         code = (func.ascii if self.is_postgres else func.unicode)(text)
         first = func.substr(func.ltrim(text, "'"), 1, 1)
         is_formula = and_(code.in_(_CODES), first.in_(_literals(_SIGNS)))
-        return func.coalesce(case((is_formula, literal("'") + text), else_=text), "", type_=String)
+        # Few texts have what a spreadsheet may cut at: only these are looked at letter by letter.
+        if self.is_postgres:
+            is_cut: ColumnElement[bool] = text.op("~", is_comparison=True)(f"[{CUTS}]")
+            within = func.regexp_replace(text, FORMULA_WITHIN, r"\1'", "g", type_=String)
+            whole: _Text = case((is_formula, literal("'") + within), else_=within)
+        else:
+            is_cut = func.glob(f"*[{CUTS}]*", text) > 0
+            whole = func.defuse_cell(text, type_=String)
+        guarded = case((is_cut, whole), (is_formula, literal("'") + text), else_=text)
+        return func.coalesce(guarded, "", type_=String)
 
     def _instant(self, moment: _Text) -> _Text:
         """Return the cell of an instant in UTC as ISO 8601 has it, or an empty one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import string
@@ -26,6 +27,7 @@ from newsletter.database.tables import (
 from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
 from newsletter.errors import ListError
 from newsletter.newsletters.publications import find_newsletter
+from newsletter.spreadsheets import defuse
 from subscribers.fields.model import Field
 from subscribers.fields.reading import read_values
 from subscribers.fields.store import list_fields
@@ -395,6 +397,28 @@ def test_an_export_imported_into_an_empty_instance_is_the_same(
     assert problems == []
     assert report.refusals == 0
     assert _exported(sqlite_stage) == before
+
+
+def test_our_own_list_holds_no_formula_wherever_a_spreadsheet_cuts_it(stage: Stage) -> None:
+    texts = (
+        "a;=1+1",
+        "a\n-b",
+        ";'-",
+        "\t@x",
+        "'=a;\"=b",
+        "=a;+b",
+        "a;b",
+        "O'Hara; 03-1",
+        "。\r＝c",
+    )
+    stage.subscribe(*(f"r{at}@x.example" for at in range(len(texts))))
+    with transaction(stage.engine) as session:
+        rows = session.scalars(select(SubscriptionRow).order_by(SubscriptionRow.subscriber_id))
+        for row, text in zip(rows, texts, strict=True):
+            row.consent_wording = text
+    shown = "".join(page.text for page in csv_pages(stage.engine, _newsletter(stage)))
+    lines = csv.DictReader(io.StringIO(shown, newline=""))
+    assert [line["consent_wording"] for line in lines] == [defuse(text) for text in texts]
 
 
 def test_an_export_brought_by_a_browser_is_the_same_too(stage: Stage) -> None:
