@@ -360,7 +360,11 @@ def undo_list_import(session: Session, actor: Actor, newsletter_id: int, import_
         Action.SUBSCRIBER_IMPORT_UNDO,
         object=row.source,
         newsletter_id=newsletter_id,
-        details={"import": row.id, "added": outlook.added, "changed": outlook.changed},
+        details={
+            "import": row.id,
+            "people_added": outlook.added,
+            "people_changed": outlook.changed,
+        },
     )
 
 

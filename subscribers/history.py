@@ -22,7 +22,10 @@ from newsletter.database.tables import (
     BounceRow,
     ConsentRow,
     DeliveryRow,
+    ImportAddedRow,
+    ListImportRow,
     MailingRow,
+    NewsletterRow,
     NoteRow,
     PersonMergeRow,
     SubscriberRow,
@@ -33,10 +36,10 @@ from newsletter.database.tables import (
     UnsubscribeEventRow,
 )
 from newsletter.database.types import UtcDateTime
-from newsletter.database.vocabulary import ConsentStep, UnsubscribeWay
+from newsletter.database.vocabulary import ConsentStep, ImportedKind, UnsubscribeWay
 from newsletter.database.words import name_of
 from newsletter.i18n.messages import Message, msg, pmsg, written
-from newsletter.i18n.values import Listing, Worded
+from newsletter.i18n.values import Listing, Moment, Worded
 from subscribers.fields.store import list_fields
 from subscribers.history_entries import (
     HistoryEntry,
@@ -134,6 +137,7 @@ def _enrolment(
     """Yield how somebody came who confirmed nothing here: by a list, or by hand."""
     for who in person.numbers[: max(limit, 0)]:
         row = session.get(SubscriptionRow, (person.newsletter_id, who))
+        imported_at = _imported_at(session, person.newsletter_id, who)
         at = (row.confirmed_at or row.consented_at) if row else None
         confirmed = select(ConsentRow.id).where(
             ConsentRow.subscriber_id == who,
@@ -143,16 +147,35 @@ def _enrolment(
         if row is None or at is None or session.scalar(confirmed.limit(1)):
             continue
         given = (row.consent_basis, row.consent_source, row.consent_wording)
+        details = [*person.at_address(who), *(written(text) for text in given if text)]
+        consented_at = row.consented_at or at
+        if imported_at and consented_at < imported_at:
+            zone = session.get_one(NewsletterRow, person.newsletter_id).time_zone
+            details.append(msg("Consent given: {moment}", moment=Moment(consented_at, zone)))
         entry = HistoryEntry(
-            at=at,
+            at=imported_at or at,
             source=number,
             number=who,
             kind=HistoryKind.CONSENT,
-            what=msg("Put on the list"),
-            details=[*person.at_address(who), *(written(text) for text in given if text)],
+            what=msg("Imported with a list") if imported_at else msg("Put on the list"),
+            details=details,
         )
         if before is None or entry.mark < before:
             yield entry
+
+
+def _imported_at(session: Session, newsletter_id: int, subscriber_id: int) -> datetime | None:
+    """Return when the import began that put somebody on a list; None where none did."""
+    return session.scalar(
+        select(func.max(ListImportRow.started_at, type_=UtcDateTime()))
+        .join(ImportAddedRow, ImportAddedRow.import_id == ListImportRow.id)
+        .where(
+            ListImportRow.newsletter_id == newsletter_id,
+            ImportAddedRow.kind != ImportedKind.SUPPRESSION,
+            ImportAddedRow.first <= subscriber_id,
+            ImportAddedRow.last >= subscriber_id,
+        )
+    )
 
 
 def _departures(

@@ -9,7 +9,6 @@ from typing import Literal, TypeAlias, TypeGuard, get_args
 Detail: TypeAlias = Literal[
     "action",
     "actor",
-    "added",
     "address",
     "addresses",
     "after",
@@ -78,6 +77,8 @@ Detail: TypeAlias = Literal[
     "options",
     "order",
     "palette",
+    "people_added",
+    "people_changed",
     "position",
     "postal_address",
     "purpose",

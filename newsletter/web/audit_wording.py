@@ -185,7 +185,6 @@ _NAMED_CODES: Mapping[tuple[str, str], Callable[[str], Message]] = {
 DETAIL_NAMES: Mapping[Detail, Message] = {
     "action": msg("Action"),
     "actor": pmsg("audit", "Person"),
-    "added": pmsg("audit", "Added"),
     "address": msg("Address"),
     "addresses": msg("Addresses"),
     "after": pmsg("audit", "After"),
@@ -253,6 +252,8 @@ DETAIL_NAMES: Mapping[Detail, Message] = {
     "options": msg("Options"),
     "order": pmsg("audit", "Order"),
     "palette": pmsg("audit", "Colours"),
+    "people_added": pmsg("audit", "People it had added"),
+    "people_changed": pmsg("audit", "People it had changed"),
     "position": msg("Position"),
     "postal_address": pmsg("audit", "Postal address"),
     "purpose": msg("Purpose"),

@@ -223,13 +223,13 @@ def undo_import(
 
 
 def forget_old_journals(engine: Engine) -> None:
-    """Remove what imports changed that can be undone no more."""
+    """Remove what imports changed that can be undone no more; whom they added stays, as history."""
     old = select(ListImportRow.id).where(
         ListImportRow.started_at < now() - timedelta(days=KEPT_DAYS),
         ListImportRow.undo_ordered_at.is_(None),
     )
     with transaction(engine) as session:
-        for table in (ImportAddedRow, ImportChangeRow, ImportSpreadRow, ImportTagRow):
+        for table in (ImportChangeRow, ImportSpreadRow, ImportTagRow):
             session.execute(delete(table).where(table.import_id.in_(old)))
 
 

@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     BounceRow,
     ConsentRow,
+    ListImportRow,
     NoteRow,
     SubscriptionRow,
     UnsubscribeEventRow,
@@ -38,6 +39,9 @@ from subscribers.erasure import erase
 from subscribers.held_data import data_held
 from subscribers.history import read_history
 from subscribers.history_entries import HistoryEntry, Mark, Person
+from subscribers.lists.files import csv_records
+from subscribers.lists.imports import ImportOptions, import_records
+from subscribers.lists.undo import forget_old_journals
 from subscribers.notes import add_note, change_note, delete_note, list_notes
 from subscribers.preferences import Wishes, pause, save_wishes
 from tests.support import fields
@@ -135,6 +139,31 @@ def test_all_that_happened_stands_in_one_line_of_time(stage: Stage, anna: int) -
     assert [entry.at for entry in _history(stage, anna)] == sorted(
         (entry.at for entry in _history(stage, anna)), reverse=True
     )
+
+
+def test_who_was_imported_has_the_day_of_the_import_and_that_of_the_consent(stage: Stage) -> None:
+    lines = [
+        "email,consented_at\n",
+        "old@example.jp,2020-04-01T10:00+09:00\n",
+        "new@example.jp,\n",
+    ]
+    options = ImportOptions(source="fair.csv", basis="paper", digest="d" * 64)
+    records = csv_records(lines, source="fair.csv")
+    before = now()
+    import_records(stage.engine, stage.newsletter_id, records, options)
+    with transaction(stage.engine) as session:
+        # Longer than it can be undone.
+        session.execute(update(ListImportRow).values(started_at=before - timedelta(days=40)))
+    forget_old_journals(stage.engine)
+    for address, consent in (
+        ("old@example.jp", " · Consent given: 1 Apr 2020, 10:00"),
+        ("new@example.jp", ""),
+    ):
+        (entry,) = _history(stage, stage.subscriber_id(address))
+        (words,) = _words(stage, stage.subscriber_id(address))
+        assert words.startswith(f"Imported with a list · paper · fair.csv{consent}"), words
+        assert bool(consent) is ("Consent given" in words)
+        assert (before - entry.at).days == 40
 
 
 def test_another_newsletters_history_is_its_own(stage: Stage, anna: int) -> None:

@@ -312,16 +312,17 @@ def test_the_same_list_is_a_new_import_after_it_was_undone(stage: Stage) -> None
 
 
 def test_an_import_is_undone_once_and_within_30_days(stage: Stage) -> None:
-    _import(stage, "a@example.jp,葵,,,")
+    _import(stage, "a@example.jp,葵,,,", options=ImportOptions(source="old.csv", basis="paper"))
+    _import(stage, "a@example.jp,青井,,,")
     with transaction(stage.engine) as session:
         row = session.get_one(ListImportRow, _last(stage))
-        assert (foresee(session, row).added, foresee(session, row).later) == (1, 0)
+        assert (foresee(session, row).changed, foresee(session, row).later) == (1, 0)
         row.started_at = datetime.now(UTC) - timedelta(days=31)
     with pytest.raises(ConflictError, match="30 days"):
         _order(stage)
     forget_old_journals(stage.engine)
     with transaction(stage.engine) as session:
-        assert foresee(session, session.get_one(ListImportRow, _last(stage))).added == 0
+        assert foresee(session, session.get_one(ListImportRow, _last(stage))).changed == 0
         session.get_one(ListImportRow, _last(stage)).started_at = datetime.now(UTC)
     _order(stage)
     with pytest.raises(ConflictError, match="already"):
