@@ -6,17 +6,20 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.database.vocabulary import ContentUser
+from newsletter.edit_conflicts import merge_changes
 from newsletter.errors import ConflictError, ContentError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing
 from newsletter.issues.library.images import encode_image, is_picture
 from newsletter.issues.library.search import (
+    ItemWords,
     LibraryItem,
     Use,
     describe_item,
     find_row,
     get_item,
     hold_content,
+    item_words,
     remove_item,
 )
 from newsletter.issues.library.stored_files import read_upload
@@ -43,20 +46,34 @@ def add_content(
 
 
 def change_item(
-    session: Session, actor: Actor, newsletter_id: int, number: int, *, name: str, alt: str
+    session: Session,
+    actor: Actor,
+    newsletter_id: int,
+    number: int,
+    *,
+    name: str,
+    alt: str,
+    shown: str = "",
 ) -> LibraryItem:
     """Give an item another name and alternative text.
 
     Issues that show it keep the text that they have; it is proposed wherever it is put in next.
+    ``shown`` is what the form showed; see `newsletter.edit_conflicts`.
 
     Raises:
         ContentError: It would have no name.
         NotFoundError: There is no such item.
+        EditConflictError: Somebody else changed the same.
     """
     row = find_row(session, newsletter_id, number)
     if not name.strip():
         raise ContentError(msg("Give it a name."), place=Place(source=row.name, field="name"))
-    describe_item(row, name=name, alt=alt)
+    session.refresh(row, with_for_update=True)
+    kept = ItemWords(name=row.name, alt=row.alt)
+    words = merge_changes(shown, item_words(name=name, alt=alt), kept).demand()
+    if words == kept:
+        return get_item(session, newsletter_id, number)
+    describe_item(row, words)
     session.flush()
     record_event(
         session,

@@ -12,7 +12,13 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.accounts.audit_details import details_of
-from newsletter.database.tables import FormRow, FormSiteRow, FormTallyRow, JoinRequestRow
+from newsletter.database.tables import (
+    FormRow,
+    FormSiteRow,
+    FormTallyRow,
+    JoinRequestRow,
+    NewsletterRow,
+)
 from newsletter.edit_conflicts import merge_changes
 from newsletter.errors import ConflictError, ListError, Place
 from newsletter.i18n.messages import msg
@@ -22,6 +28,7 @@ from subscribers.forms.model import (
     MOST_FORMS,
     MOST_SITES,
     JoinForm,
+    Sites,
     check_form,
     origin_of,
     read_site,
@@ -100,15 +107,21 @@ def delete_form(session: Session, actor: Actor, newsletter_id: int, slug: str) -
 
 
 def set_sites(
-    session: Session, actor: Actor, newsletter_id: int, sites: Iterable[str]
+    session: Session, actor: Actor, newsletter_id: int, sites: Iterable[str], *, shown: str = ""
 ) -> Sequence[str]:
     """Set on which websites a newsletter's forms may stand; return their origins.
+
+    ``shown`` is what the page showed; see `newsletter.edit_conflicts`.
 
     Raises:
         ListError: One is no website, or there are too many.
         ConflictError: A form leads to a website that would go.
     """
-    origins = sorted({read_site(text) for text in sites if text.strip()})
+    sent = Sites(origins=tuple({read_site(text) for text in sites if text.strip()}))
+    session.get_one(NewsletterRow, newsletter_id, with_for_update=True)
+    before = list(list_sites(session, newsletter_id))
+    merged = merge_changes(shown, sent, Sites(origins=tuple(before))).demand()
+    origins = sorted(merged.origins)
     if len(origins) > MOST_SITES:
         raise ListError(
             msg("There are more than {limit} websites.", limit=Number(MOST_SITES)),
@@ -128,7 +141,6 @@ def set_sites(
             place=Place(field="sites"),
             remedy=msg("Change these forms first."),
         )
-    before = list(list_sites(session, newsletter_id))
     if before != origins:
         session.execute(delete(FormSiteRow).where(FormSiteRow.newsletter_id == newsletter_id))
         session.add_all(FormSiteRow(newsletter_id=newsletter_id, origin=one) for one in origins)

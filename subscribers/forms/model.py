@@ -26,6 +26,13 @@ MOST_FORMS, MOST_SITES = 200, 50
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Sites:
+    """The websites that a newsletter's forms may stand on, by origin."""
+
+    origins: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class JoinForm:
     """What a form asks and says; see `FormRow` for each attribute.
 

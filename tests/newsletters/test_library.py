@@ -12,12 +12,19 @@ from sqlalchemy.orm import Session
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import ContentUser, LibraryKind
+from newsletter.edit_conflicts import EditConflictError, shown_of
 from newsletter.errors import ConflictError, ContentError, NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.issues.drafts.publishing import delete_draft
 from newsletter.issues.drafts.saving import create_draft, get_draft, save_draft
 from newsletter.issues.library.images import encode_image, find_image
-from newsletter.issues.library.search import LibraryItem, LibraryPage, Use, search_library
+from newsletter.issues.library.search import (
+    ItemWords,
+    LibraryItem,
+    LibraryPage,
+    Use,
+    search_library,
+)
 from newsletter.issues.library.stored_files import find_file, read_upload
 from newsletter.issues.markdown.reader import read_markdown
 from newsletter.mailings.planning.planning import plan_mailing
@@ -111,6 +118,32 @@ def test_what_is_brought_in_again_is_there_once_with_its_newest_description(stag
     assert _only(stage).alt == "図書館の新しい入口"
     with transaction(stage.engine) as session, pytest.raises(ContentError):
         change_item(session, COMMAND_LINE, stage.newsletter_id, item.id, name=" ", alt="")
+
+
+def test_of_two_who_describe_one_picture_neither_loses_what_they_wrote(stage: Stage) -> None:
+    _picture(stage)
+    item = _only(stage)
+    shown = shown_of(ItemWords(name=item.name, alt=item.alt))
+
+    def change(name: str, alt: str) -> None:
+        with transaction(stage.engine) as session:
+            change_item(
+                session,
+                COMMAND_LINE,
+                stage.newsletter_id,
+                item.id,
+                name=name,
+                alt=alt,
+                shown=shown,
+            )
+
+    change("正面", item.alt)
+    change(item.name, "南側の入口")
+    assert (_only(stage).name, _only(stage).alt) == ("正面", "南側の入口")
+    with pytest.raises(EditConflictError) as refused:
+        change("玄関", item.alt)
+    assert refused.value.clashes == {"name": "正面"}
+    assert (_only(stage).name, _only(stage).alt) == ("正面", "南側の入口")
 
 
 def test_uses_follow_the_draft_and_forbid_deleting(stage: Stage) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import httpx
 import pytest
 from lxml import html
+from PIL import Image
 
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import transaction
 from newsletter.database.vocabulary import Role
+from newsletter.newsletters.library import add_content
 from subscribers.forms.actions import add_form
 from subscribers.forms.model import JoinForm
 from subscribers.tagging import TagChange, tag_people
@@ -32,6 +36,11 @@ def client(stage: Stage, sign_in: SignIn) -> httpx.Client:
     with transaction(stage.engine) as session:
         form = JoinForm(slug="fair", title="Autumn fair", tags=("fair", "autumn"))
         add_form(session, COMMAND_LINE, stage.newsletter_id, form)
+        shown = BytesIO()
+        Image.new("RGB", (2, 2)).save(shown, "PNG")
+        add_content(
+            session, COMMAND_LINE, stage.newsletter_id, shown.getvalue(), name="面.png", alt="入口"
+        )
     return sign_in("admin@example.jp", Role.ADMINISTRATOR)
 
 
@@ -47,6 +56,7 @@ def form_of(page: httpx.Response, having: str) -> tuple[str, dict[str, list[str]
 
 _SETTINGS, _DIGESTS = "/newsletters/digest/settings", "/newsletters/digest/digests"
 _FORM = "/newsletters/digest/subscribers/forms/fair"
+_LIBRARY = "/newsletters/digest/library"
 
 
 def test_of_two_open_forms_each_changes_what_was_changed_in_it(client: httpx.Client) -> None:
@@ -58,6 +68,7 @@ def test_of_two_open_forms_each_changes_what_was_changed_in_it(client: httpx.Cli
         (_SETTINGS, ("soft_limit", "7"), ("soft_days", "30")),
         (_DIGESTS, ("introduction", "a\r\nb"), ("hour", "10:15")),
         (_FORM, ("title", "祭"), ("tags", "spring")),
+        (_LIBRARY, ("alt", "南側の入口"), ("name", "正面")),
     ):
         target, begun = form_of(client.get(path), mine[0])
         for name, value in (other, mine):
@@ -78,6 +89,7 @@ def test_who_changes_the_same_sees_what_is_saved_and_replaces_it_only_knowing(
         (_SETTINGS, "soft_limit", ("7", "9")),
         (_DIGESTS, "hour", ("10:15", "11:30")),
         (_FORM, "title", ("祭", "市")),
+        (_LIBRARY, "alt", ("南側の入口", "北側の入口")),
     ):
         target, begun = form_of(client.get(path), name)
         client.post(target, data=begun | {name: [values[0]]}, follow_redirects=False)

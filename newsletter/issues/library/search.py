@@ -77,6 +77,14 @@ class LibraryItem:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ItemWords:
+    """What an item is called, and what a picture shows."""
+
+    name: str
+    alt: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LibraryPage:
     """Some of what a search found, the newest first; ``total`` is all of it."""
 
@@ -186,10 +194,16 @@ def find_row(session: Session, newsletter_id: int, number: int) -> LibraryItemRo
     return row
 
 
-def describe_item(row: LibraryItemRow, *, name: str, alt: str) -> None:
+def item_words(*, name: str, alt: str) -> ItemWords:
+    """Return a name and an alternative text as they are kept."""
+    return ItemWords(
+        name=" ".join(name.split())[:_LONGEST_NAME], alt=" ".join(alt.split())[:_LONGEST_ALT]
+    )
+
+
+def describe_item(row: LibraryItemRow, words: ItemWords) -> None:
     """Give an item another name and alternative text; where it stands already, these stay."""
-    row.name = " ".join(name.split())[:_LONGEST_NAME]
-    row.alt = " ".join(alt.split())[:_LONGEST_ALT]
+    row.name, row.alt = words.name, words.alt
     row.words = _words(row.name, row.alt)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
@@ -14,16 +14,26 @@ from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import ContentUser, LibraryKind
+from newsletter.edit_conflicts import EditConflictError, merge_changes, shown_of
 from newsletter.errors import ConflictError, ContentError, NewsletterError
 from newsletter.issues.drafts.merging import save_merged
 from newsletter.issues.drafts.saving import DraftConflictError, get_draft
 from newsletter.issues.library.files import kind_name
-from newsletter.issues.library.search import PAGE, LibraryItem, Use, get_item, search_library
+from newsletter.issues.library.search import (
+    PAGE,
+    ItemWords,
+    LibraryItem,
+    Use,
+    get_item,
+    item_words,
+    search_library,
+)
 from newsletter.issues.library.stored_files import LARGEST_FILE, item_block
 from newsletter.issues.model import File, Picture, blocks_to_json
 from newsletter.newsletters.library import add_content, change_item, delete_item, named
 from newsletter.settings import Settings
 from newsletter.web.access import EditorVisit, Visit, newsletter_of, own
+from newsletter.web.edit_conflicts import worded_clash
 from newsletter.web.issues.blocks import place_block
 from newsletter.web.issues.draft_pages import DraftPages, to_draft
 from newsletter.web.issues.editor import began_with
@@ -34,6 +44,14 @@ from newsletter.web.routing import Router, up_to
 _LARGEST, _LARGEST_EACH = 100_000_000, LARGEST_FILE + 1
 _Words = Annotated[str, Form(max_length=2000)]
 _PageNumber = Annotated[int, Query(ge=1, le=100_000)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Typed:
+    """What somebody typed of the item of a number."""
+
+    number: int
+    words: ItemWords
 
 
 class _LibraryPage:
@@ -52,11 +70,17 @@ class _LibraryPage:
         page: int = 1,
         faults: Sequence[tuple[str, NewsletterError]] = (),
         added: int = 0,
+        typed: _Typed | None = None,
         status: int = 200,
     ) -> HTMLResponse:
-        """Show what was found; ``faults`` are errors with the name of the file that they are of."""
+        """Show what was found; ``faults`` are errors with the name of the file that they are of.
+
+        Of ``typed``, which could not be saved, the item is shown alone, with what was typed.
+        """
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
+            if typed:
+                query = get_item(session, row.id, typed.number).name
             items = search_library(session, row.id, query, kind=kind, page=page)
         here = f"/newsletters/{row.slug}/library"
 
@@ -80,6 +104,8 @@ class _LibraryPage:
             kind_name=kind_name,
             faults=faults,
             added=added,
+            typed=typed,
+            begun=lambda item: shown_of(ItemWords(name=item.name, alt=item.alt)),
             notice=request.query_params.get("done", ""),
         )
 
@@ -113,8 +139,8 @@ def _add_looking(router: Router, shown: _LibraryPage) -> None:
         return JSONResponse({"items": items, "more": page * PAGE < listed.total})
 
 
-def _add_changing(router: Router, shown: _LibraryPage) -> None:
-    engine = shown.engine
+def _add_changing(router: Router, page: _LibraryPage) -> None:
+    engine = page.engine
 
     @router.post("/library", response_model=None, dependencies=[up_to(_LARGEST)])
     def add(
@@ -133,7 +159,7 @@ def _add_changing(router: Router, shown: _LibraryPage) -> None:
                 faults.append((name, error))
         if faults:
             added = len(chosen) - len(faults)
-            return shown.show(visit, request, faults=faults, added=added, status=400)
+            return page.show(visit, request, faults=faults, added=added, status=400)
         return RedirectResponse(f"/newsletters/{newsletter}/library?done=added", status_code=303)
 
     @router.post("/library/{number}", response_model=None)
@@ -144,12 +170,23 @@ def _add_changing(router: Router, shown: _LibraryPage) -> None:
         request: Request,
         name: _Words = "",
         alt: _Words = "",
+        begun: Annotated[str, Form(alias="shown", max_length=10_000)] = "",
     ) -> Response:
+        words = item_words(name=name, alt=alt)
         try:
             with transaction(engine) as session:
-                change_item(session, visit.actor, own(visit), number, name=name, alt=alt)
+                change_item(
+                    session, visit.actor, own(visit), number, name=name, alt=alt, shown=begun
+                )
         except ContentError as error:
-            return shown.show(visit, request, faults=[("", error)], status=400)
+            return page.show(visit, request, faults=[("", error)], status=400)
+        except EditConflictError as error:
+            with reading(engine) as session:
+                kept = get_item(session, own(visit), number)
+            now = ItemWords(name=kept.name, alt=kept.alt)
+            typed = _Typed(number=number, words=merge_changes(begun, words, now).value)
+            clash = worded_clash(error)
+            return page.show(visit, request, faults=[("", clash)], typed=typed, status=409)
         there = f"/newsletters/{newsletter}/library?done=changed#item-{number}"
         return RedirectResponse(there, status_code=303)
 
@@ -159,7 +196,7 @@ def _add_changing(router: Router, shown: _LibraryPage) -> None:
             with transaction(engine) as session:
                 delete_item(session, visit.actor, own(visit), number)
         except ConflictError as error:
-            return shown.show(visit, request, faults=[("", error)], status=409)
+            return page.show(visit, request, faults=[("", error)], status=409)
         return RedirectResponse(f"/newsletters/{newsletter}/library?done=deleted", status_code=303)
 
 

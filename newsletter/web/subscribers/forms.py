@@ -26,7 +26,7 @@ from newsletter.web.subscribers.join_pages import JoinPages, ShownForm
 from subscribers.fields.reading import split_options
 from subscribers.fields.store import list_fields
 from subscribers.forms.actions import add_form, change_form, delete_form, set_sites
-from subscribers.forms.model import JoinForm
+from subscribers.forms.model import JoinForm, Sites
 from subscribers.forms.store import Conversion, conversions, list_forms, list_sites
 
 _Text = Annotated[str, Field(max_length=4_000)]
@@ -80,6 +80,7 @@ class _FormsPages:
         *,
         wanted: JoinForm | None = None,
         sites: str | None = None,
+        begun: str = "",
         error: NewsletterError | None = None,
     ) -> HTMLResponse:
         """Render the list, with what is wrong with a new form or the websites."""
@@ -87,7 +88,7 @@ class _FormsPages:
             row = newsletter_of(session, visit)
             forms = list_forms(session, row.id)
             figures = conversions(session, row.id)
-            values = {"known": list_fields(session, row.id), "sites": list_sites(session, row.id)}
+            known, listed = list_fields(session, row.id), list_sites(session, row.id)
         return self._pages.show_to(
             visit,
             request,
@@ -97,11 +98,13 @@ class _FormsPages:
             forms=[(form, figures.get(form.id or 0, Conversion())) for form in forms],
             wanted=wanted or JoinForm(),
             typed_sites=sites,
+            begun=begun or shown_of(Sites(origins=tuple(listed))),
             faults=_faults(visit, error),
             may_set_sites=visit.may(Permission.ADMINISTER),
             public_url=self._public_url,
             saved=request.query_params.get("done", ""),
-            **values,
+            known=known,
+            sites=listed,
         )
 
     def show_one(
@@ -212,13 +215,14 @@ def forms_router(  # noqa: C901 - a list of routes
         visit: AdministratorVisit,
         request: Request,
         sites: Annotated[str, Form(max_length=20_000)] = "",
+        shown: Annotated[str, Form(max_length=20_000)] = "",
     ) -> Response:
         try:
             with transaction(engine) as session:
                 row = newsletter_of(session, visit)
-                set_sites(session, visit.actor, row.id, sites.split("\n"))
+                set_sites(session, visit.actor, row.id, sites.split("\n"), shown=shown)
         except (ListError, ConflictError) as error:
-            return page.show_all(visit, request, sites=sites, error=error)
+            return page.show_all(visit, request, sites=sites, begun=shown, error=error)
         return _lead(newsletter, "?done=sites")
 
     @router.get("/sheet")

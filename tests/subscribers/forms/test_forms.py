@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -21,6 +21,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import UnsubscribeWay
+from newsletter.edit_conflicts import shown_of
 from newsletter.errors import ConflictError, ListError, NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
@@ -29,7 +30,7 @@ from subscribers.erasure import erase
 from subscribers.fields.actions import change_field, delete_field
 from subscribers.forgetting import forget_unconfirmed
 from subscribers.forms.actions import add_form, change_form, delete_form, set_sites
-from subscribers.forms.model import JoinForm, check_form, own_form, read_site
+from subscribers.forms.model import JoinForm, Sites, check_form, own_form, read_site
 from subscribers.forms.requests import read_answers
 from subscribers.forms.store import FormStep, conversions, count_step, find_form, list_forms
 from subscribers.joining import Origin, confirm_join, request_join
@@ -342,6 +343,18 @@ def test_a_website_is_read_as_its_origin(typed: str, origin: str) -> None:
 def test_what_is_no_website_is_refused(typed: str) -> None:
     with pytest.raises(ListError):
         read_site(typed)
+
+
+def test_two_who_change_the_websites_at_once_both_have_theirs(stage: Stage) -> None:
+    def save(*typed: str, shown: str) -> Sequence[str]:
+        with transaction(stage.engine) as session:
+            return set_sites(session, COMMAND_LINE, stage.newsletter_id, typed, shown=shown)
+
+    save("https://a.example", "https://b.example", shown="")
+    shown = shown_of(Sites(origins=("https://a.example", "https://b.example")))
+    save("https://a.example", "https://b.example", "https://c.example", shown=shown)
+    kept = save("https://b.example", "https://d.example", shown=shown)
+    assert kept == ["https://b.example", "https://c.example", "https://d.example"]
 
 
 def test_a_website_that_forms_lead_to_stays(stage: Stage) -> None:
