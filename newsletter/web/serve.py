@@ -14,6 +14,7 @@ from newsletter.mailbox.store import MailboxStore
 from newsletter.services import build_services
 from newsletter.settings import LOOPBACK, Settings
 from newsletter.web.app import create_app
+from newsletter.web.slow_clients import BoundedProtocol
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ def server_of(
         app,
         host=host,
         port=port,
+        http=BoundedProtocol,
         log_config=None,
         access_log=False,
         # Within it, streams come to their next tick and end.

@@ -33,7 +33,11 @@ _log = logging.getLogger(__name__)
 _MOST_OCTETS = 20 * 1024 * 1024
 #: Longer lines than RFC 5321 allows are common in what mail systems return.
 _LINE_OCTETS = 262_144
+#: For the next command, and for a whole mail.
 _IDLE_SECONDS = 60
+#: For a session: who only says something again and again would keep its place. Postfix, which keeps
+#: sessions for further mails, gives each five minutes.
+_SESSION_SECONDS = 600
 #: Connections that may wait to be taken.
 _WAITING = 100
 #: Connections that are served at once: each may hold a mail of the largest size.
@@ -54,15 +58,21 @@ class _Served:
     served: set[object]
     capacity: Capacity
     envelope: Envelope | None
+    #: Ends the session.
+    end: asyncio.TimerHandle
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count the connection."""
+        """Count the connection, for as long as a session may last."""
         self.served.add(self)
+        assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101 - of a stream server
+        loop = asyncio.get_running_loop()
+        self.end = loop.call_later(_SESSION_SECONDS, transport.abort)
         super().connection_made(transport)  # type: ignore[misc]  # the server's
 
     def connection_lost(self, error: Exception | None) -> None:
         """Count it no more."""
         self.served.discard(self)
+        self.end.cancel()
         super().connection_lost(error)  # type: ignore[misc]  # the server's
 
     @wraps(SMTP.smtp_DATA)

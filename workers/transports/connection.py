@@ -111,12 +111,15 @@ class SmtpConnection(asyncio.Protocol):
         self._transport.writelines(octets)
 
     async def _reply(self, *, patience: float = 1) -> Reply:
+        """Return the next reply; the time is for the whole of it, in whatever pieces it comes."""
+        deadline = 0.0
         while not self._replies:
             if self._ended:
                 raise ConnectionEndedError(self._ended)
             loop = asyncio.get_running_loop()
+            deadline = deadline or loop.time() + self._relay.timeout * patience
             self._waiter = loop.create_future()
-            self._expect_word_by(loop.time() + self._relay.timeout * patience, loop)
+            self._expect_word_by(deadline, loop)
             await self._waiter
         return self._replies.popleft()
 

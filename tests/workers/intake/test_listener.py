@@ -73,6 +73,14 @@ def test_beyond_its_bound_a_connection_is_told_to_come_again(
         await_condition(lambda: _is_served(port), seconds=60, what="room for another")
 
 
+def test_a_connection_that_says_something_again_and_again_ends_all_the_same(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.intake.listener._SESSION_SECONDS", 0.5)
+    with _listening(post.engine) as connection:
+        await_condition(lambda: not _answers(connection), seconds=20, what="the session's end")
+
+
 def test_a_mail_for_which_there_is_no_room_waits_until_another_is_taken(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,6 +109,13 @@ def test_a_mail_for_which_there_is_no_room_waits_until_another_is_taken(
             second.send(b".\r\n")
             assert second.getreply()[0] == 250
     assert granted == [354]
+
+
+def _answers(connection: smtplib.SMTP) -> bool:
+    try:
+        return connection.noop()[0] == 250
+    except smtplib.SMTPServerDisconnected:
+        return False
 
 
 def _is_served(port: int) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import socketserver
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BufferedIOBase
 from itertools import cycle
 from pathlib import Path
 
@@ -41,14 +43,23 @@ def _send(
     return courier.results[1]
 
 
+def _write(file: BufferedIOBase, reply: bytes, piece: int) -> None:
+    for at in range(0, len(reply), piece or len(reply) or 1):
+        file.write(reply[at : at + (piece or len(reply))])
+        time.sleep(0.05 if piece else 0)
+
+
 @contextmanager
-def _relay(heard: list[bytes] | None = None, /, **replies: bytes) -> Iterator[str]:
-    """Run a relay that answers as told at each step; an empty reply closes the connection."""
+def _relay(heard: list[bytes] | None = None, piece: int = 0, /, **replies: bytes) -> Iterator[str]:
+    """Run a relay that answers as told at each step; an empty reply closes the connection.
+
+    With ``piece``, each reply comes in pieces of so many octets, 20 of them a second.
+    """
 
     class Handler(socketserver.StreamRequestHandler):
         def _say(self, step: str, usual: bytes) -> bool:
             reply = replies.get(step, usual)
-            self.wfile.write(reply)
+            _write(self.wfile, reply, piece)
             return bool(reply)
 
         def handle(self) -> None:
@@ -176,6 +187,14 @@ def test_a_reply_that_quotes_a_link_is_kept_without_it() -> None:
 def test_a_failed_quit_after_acceptance_is_no_failure() -> None:
     with _relay(quit=b"") as url:
         assert _send(url).kind is ResultKind.ACCEPTED
+
+
+def test_a_reply_that_trickles_in_is_as_late_as_none() -> None:
+    # Each octet is in time, the whole of it is not.
+    with _relay(None, 1, greeting=b"220 " + b"relay " * 8 + b"\r\n") as url:
+        result = _send(f"{url}?timeout=1")
+    assert result.kind is ResultKind.NOT_TRIED
+    assert result.reply == "The relay did not answer in time."
 
 
 def test_an_unreachable_relay_says_nothing_about_the_recipient() -> None:
