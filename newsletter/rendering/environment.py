@@ -29,7 +29,7 @@ from newsletter.errors import NotFoundError, Place, TemplateError
 from newsletter.i18n import formats
 from newsletter.i18n.catalogue import Words
 from newsletter.i18n.language import language_of_words
-from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.messages import Message, msg, pmsg
 from newsletter.i18n.values import Listing, Size
 from newsletter.issues.model import Block
 from newsletter.issues.outline import chapter_anchor, item_anchor, section_anchor
@@ -105,6 +105,15 @@ def _weekday_name(context: Context, day: date) -> str:
     return formats.format_weekday(day, language_of_words(context["lang"]))
 
 
+@pass_context
+def _numbered(context: Context, number: str) -> str:
+    """Return an edition's number in words: no macro, whose result would count as escaped."""
+    if not number[:1].isdigit():
+        return number
+    worded = pmsg("issue number", "No. {number}", number=number)
+    return worded.in_language(language_of_words(context["lang"]))
+
+
 @cache
 def templates_in(templates_dir: Path) -> MailTemplates:
     """Return the templates of a folder, compiled once; what changes on disk is compiled anew."""
@@ -130,6 +139,7 @@ def _environment(loader: BaseLoader) -> ImmutableSandboxedEnvironment:
         short_url=short_url,
         font_family=font_family,
         outlook_font=outlook_font,
+        numbered=_numbered,
         full_day=_full_day,
         month_name=_month_name,
         weekday_name=_weekday_name,

@@ -215,6 +215,16 @@ def test_what_an_editor_types_is_never_markup() -> None:
     assert "a &lt; b &amp; {{ 7*7 }}" in html
 
 
+@pytest.mark.parametrize("template", ["digest", "letter"])
+def test_what_stands_around_the_text_is_no_markup_either(template: str) -> None:
+    typed = "<b>1 & 2</b>"
+    issue = read_issue(sample_issue(Language.ENGLISH), source="sample").issue
+    issue = replace(issue, number=typed, masthead=typed, preheader=typed)
+    rendered = _render(issue, template)
+    assert "<b>1" not in fill(rendered.html, URLS)
+    assert fill(rendered.text, URLS).count(typed) == len((issue.number, issue.masthead))
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     shutil.copytree(TEMPLATES / "email", tmp_path / "email")
