@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cache
 
@@ -15,6 +14,7 @@ from newsletter.database.words import name_of
 from newsletter.errors import ListError, Place
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
+from newsletter.i18n.normal_form import normal_form
 from newsletter.i18n.values import Listing
 
 #: Words of other systems; what our own pages and lists say is read besides.
@@ -68,7 +68,7 @@ def read_frequency_word(text: str) -> str | None:
 
 
 def _folded(text: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", text).lower().split())
+    return "".join(normal_form(text).lower().split())
 
 
 @cache

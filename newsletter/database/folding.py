@@ -10,6 +10,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from newsletter.i18n.normal_form import normal_form
+
 #: Printable ASCII, which has its full width in the same order.
 _FULL = {code: code - 0x21 + ord("！") for code in range(0x21, 0x7F)}
 #: Katakana that have a half width, by what these are in the usual one.
@@ -57,7 +59,7 @@ def forms_of(text: str) -> tuple[str, ...]:
 
     For what compares with an index of texts that nobody folded.
     """
-    usual = unicodedata.normalize("NFKC", text)
+    usual = normal_form(text)
     katakana = usual.translate(_KATAKANA)
     in_cases = (usual, usual.lower(), usual.upper(), usual.title())
     return tuple(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+
+from newsletter.i18n.normal_form import normal_form
 
 #: A number in full, or one of the short ones that public services have, such as 188 and #7119.
 _NUMBER = re.compile(r"[+(]?[0-9][-0-9.() ]{6,}[0-9]|(?<![-0-9])#?[0-9]{3,4}(?![-0-9])")
@@ -14,7 +15,7 @@ _EMAIL = re.compile(
 
 def _plain(text: str) -> str:
     """Return a text with its digits, hyphens and brackets in ASCII."""
-    return re.sub("[\u2010-\u2015\u2212\u30fc]", "-", unicodedata.normalize("NFKC", text)).strip()
+    return re.sub("[\u2010-\u2015\u2212\u30fc]", "-", normal_form(text)).strip()
 
 
 def dialled(phone: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from newsletter.i18n.formats import format_clock, locale_of
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import pmsg
+from newsletter.i18n.normal_form import normal_form
 from newsletter.issues.model import Event
 
 Moment = date | datetime
@@ -78,12 +78,12 @@ def read_span(event: Event) -> Span | None:
 
 def has_hour_alone(text: str) -> bool:
     """Whether a text is an hour without its day."""
-    return bool(_TYPED_HOUR.match(unicodedata.normalize("NFKC", text).strip()))
+    return bool(_TYPED_HOUR.match(normal_form(text).strip()))
 
 
 def read_typed_moment(text: str) -> str:
     """Return a day or minute as an event has it, however it was typed; other text as it is."""
-    plain = unicodedata.normalize("NFKC", text).strip()
+    plain = normal_form(text).strip()
     match = _TYPED.fullmatch(plain)
     if match is None:
         return text.strip()
@@ -102,7 +102,7 @@ def _typed_hour(match: re.Match[str]) -> str:
 
 def read_typed_span(text: str) -> tuple[str, str | None]:
     """Return beginning and end of ``2026-12-03 10:00-11:30``; the day need not stand twice."""
-    plain = unicodedata.normalize("NFKC", text).strip()
+    plain = normal_form(text).strip()
     match = _TO.search(plain)
     if match is None:
         return read_typed_moment(text), None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,6 +12,7 @@ from newsletter.database.vocabulary import FieldType
 from newsletter.errors import ListError, Place
 from newsletter.i18n.language import Language, read_language
 from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.normal_form import normal_form
 from newsletter.i18n.values import Day, Labelled, Listing, Number
 
 #: What `subscribers.fields.reading` makes of text: text, number, ISO date, the value of an option,
@@ -128,7 +128,7 @@ class Field:
 
 def fold_label(text: str) -> str:
     """Return a label or value as it is compared: without case, width and outer blanks."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return " ".join(normal_form(text).casefold().split())
 
 
 def check_definition(field: Field) -> Field:

@@ -7,7 +7,6 @@ is kept as it is, and reading that again gives the same.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -15,6 +14,7 @@ from decimal import Decimal
 from newsletter.database.vocabulary import FieldType
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.normal_form import normal_form
 from newsletter.i18n.values import Listing, Number
 from subscribers.fields.model import Field, Option, Value, fold_label, is_clean
 from subscribers.lists.dates import read_day
@@ -149,7 +149,7 @@ def _text(field: Field, given: object) -> str | None:
 
 
 def _number(field: Field, given: object) -> int | float | None:
-    text = unicodedata.normalize("NFKC", _plain(field, given)).strip().replace("−", "-")
+    text = normal_form(_plain(field, given)).strip().replace("−", "-")
     text = _COUNTER.sub("", text)
     if not text:
         return None

@@ -19,6 +19,7 @@ from zoneinfo import available_timezones
 from newsletter.database.vocabulary import SuppressionReason
 from newsletter.database.words import name_of
 from newsletter.i18n.language import Language
+from newsletter.i18n.normal_form import normal_form
 from subscribers.lists.remarks import Leaving, read_leaving
 
 #: What a column can be, besides ``field.KEY``.
@@ -105,7 +106,7 @@ _HUMP = re.compile("(?<=[a-z])(?=[A-Z])")
 @lru_cache(maxsize=8192)
 def fold(text: str) -> str:
     """Return a name or word as it is compared: without case, width, blanks, hyphens, brackets."""
-    normal = unicodedata.normalize("NFKC", text).lower()
+    normal = normal_form(text).lower()
     return "".join(char for char in normal if not char.isspace() and char not in "-_()[]*:・")
 
 
@@ -179,7 +180,7 @@ def denies(text: str) -> bool:
     By its grammar: a dash alone, a first word or sign that denies, an ending that does, but for
     what only looks like it ("無料", "制限なし").
     """
-    words = unicodedata.normalize("NFKC", text).strip().lower()
+    words = normal_form(text).strip().lower()
     if not words or len(words) > _LONGEST_WORD:
         return False
     if not _LETTER.search(words):

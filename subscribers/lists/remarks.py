@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 import tomllib
-import unicodedata
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
+
+from newsletter.i18n.normal_form import normal_form
 
 
 class Leaving(StrEnum):
@@ -45,7 +46,7 @@ def read_leaving(text: str) -> Leaving | None:
     Words of leaving within another word, or said of another thing, say nothing: "停止線前",
     "駐車場の解約".
     """
-    normal = unicodedata.normalize("NFKC", text).strip()
+    normal = normal_form(text).strip()
     words = _patterns()
     if found := words.left.match(normal):
         back = words.taken_back.search(normal, found.end())

@@ -9,12 +9,12 @@ better: each is a hint, and a newsletter has its own dictionary of words that ar
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from functools import partial
 
 from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.normal_form import normal_form
 from newsletter.issues.checks.english import misspelled_words, replace_word
 from newsletter.issues.checks.findings import Finding, IssuePlace, Severity
 from newsletter.issues.checks.japanese import read_japanese, replace_katakana
@@ -76,11 +76,11 @@ def check_spelling(issue: Issue, known_words: Collection[str] = ()) -> Iterator[
 
 def folded_word(word: str) -> str:
     """Return a word as dictionaries compare it: width and case make no difference."""
-    return unicodedata.normalize("NFKC", word).casefold().strip()
+    return normal_form(word).casefold().strip()
 
 
 def _all_slips(issue: Issue) -> Iterator[Finding]:
-    texts = [(place, unicodedata.normalize("NFKC", text)) for place, text in walk_texts(issue)]
+    texts = [(place, normal_form(text)) for place, text in walk_texts(issue)]
     for place, text in texts:
         yield from _slips(place, text)
         yield from _by_dictionary(place, text)

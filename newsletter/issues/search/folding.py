@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from newsletter.database.folding import to_hiragana
+from newsletter.i18n.normal_form import normal_form
 
 
 def fold(text: str) -> str:
@@ -12,7 +11,7 @@ def fold(text: str) -> str:
 
     That is NFKC, without case, in hiragana instead of katakana, with blanks as one.
     """
-    return " ".join(fold_letters(unicodedata.normalize("NFKC", text)).split())
+    return " ".join(fold_letters(normal_form(text)).split())
 
 
 def fold_letters(text: str) -> str:

@@ -9,7 +9,6 @@ which part of an issue it is is then looked for in its value.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -18,6 +17,7 @@ from sqlalchemy import ColumnElement, SelectBase, exists, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from newsletter.database.tables import DraftRow, IssueRow, MailingRow
+from newsletter.i18n.normal_form import normal_form
 from newsletter.issues.checks.findings import IssuePlace
 from newsletter.issues.conditions import select_parts
 from newsletter.issues.model import Issue, issue_from_json
@@ -271,7 +271,7 @@ def _passage(
 ) -> tuple[str, str, str]:
     """Return the first place that says a word, with what stands around it."""
     for _, text in texts:
-        shown = " ".join(unicodedata.normalize("NFKC", text).split())
+        shown = " ".join(normal_form(text).split())
         # A letter may be folded into several, such as ß: each knows whence it is.
         letters = [(letter, at) for at, each in enumerate(shown) for letter in fold_letters(each)]
         folded = "".join(letter for letter, _ in letters)

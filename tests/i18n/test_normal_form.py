@@ -1,0 +1,45 @@
+"""Texts of strangers in one normal form."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+
+import pytest
+
+from newsletter.i18n.normal_form import normal_form
+from tests.support.growth import assert_linear
+
+
+@pytest.mark.parametrize("heap", ["\u0315\u0300", "\u0344\u0315", "\u0f73\u0300", "\uff9e\u0300"])
+def test_marks_in_heaps_cost_no_more_than_letters(heap: str) -> None:
+    assert_linear(normal_form, lambda size: "a" + heap * size, size=8_000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "ＡＢＣ１２３",
+        "ｶﾞｷﾞｸﾞｹﾞｺﾞ" * 10,
+        "が" * 100,
+        "Việt Nam, tiếng Việt " * 5,
+        "a" + "\u0300" * 30 + "b" + "\u0301" * 30,
+        "நன்றி ขอบคุณ ধন্যবাদ" * 5,
+    ],
+    ids=range(7),
+)
+def test_what_people_write_is_in_the_normal_form_of_unicode(text: str) -> None:
+    assert normal_form(text) == unicodedata.normalize("NFKC", text)
+
+
+def test_of_a_heap_of_marks_the_letters_around_it_stay() -> None:
+    assert normal_form("a" + "\u0315" * 100 + "b") == "a" + "\u0315" * 30 + "b"
+
+
+def test_every_letter_that_becomes_a_mark_is_counted_as_one() -> None:
+    """A version of Unicode that has more of them fails here."""
+    letters = map(chr, range(sys.maxunicode + 1))
+    first = ((each, unicodedata.normalize("NFKD", each)[0]) for each in letters)
+    marks = [each for each, becomes in first if unicodedata.combining(becomes)]
+    assert all(len(normal_form("a" + each * 200)) <= 1 + 4 * 30 for each in marks)
