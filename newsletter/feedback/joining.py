@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 
 from sqlalchemy import Engine
 
@@ -28,6 +29,8 @@ from subscribers.joining import BY_MAIL, Origin, consent_wording
 _LOCAL = re.compile(r"join\+([a-z0-9][a-z0-9-]{0,63})", re.IGNORECASE)
 #: Where servers write down for whom a mail was, the surest first.
 _RECIPIENTS = ("delivered-to", "x-original-to", "envelope-to", "to", "cc")
+#: Addresses that are looked at: each is asked of the database, and a head has room for thousands.
+_MOST_RECIPIENTS = 50
 #: Senders that RFC 3834 (section 2) says are never answered.
 _NOT_ANSWERED = re.compile(r"owner-.*|.*-(?:request|owner|bounces?)|no-?reply|bounces?(?:[+=-].*)?")
 _PRECEDENCE = frozenset({"bulk", "junk", "list", "auto_reply", "auto-reply"})
@@ -74,7 +77,7 @@ class JoiningByMail:
 
     def requested_newsletter(self, mail: Mail, *, envelope_to: str) -> NewsletterRow | None:
         """Return the newsletter that a mail asks for, by its envelope or what its headers say."""
-        for address in _recipients(mail, envelope_to):
+        for address in islice(_recipients(mail, envelope_to), _MOST_RECIPIENTS):
             if (row := self.newsletter_at(address)) is not None:
                 return row
         return None

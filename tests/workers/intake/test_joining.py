@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, event, select, update
 
 from newsletter.bounces.mail import open_mail
 from newsletter.database.engine import reading, transaction
@@ -103,6 +103,15 @@ def test_the_same_mail_again_asks_nothing_more(intake: Intake) -> None:
     assert intake.notices() == 1
     intake.take(empty_mail(mark="2"))
     assert intake.notices() == 2
+
+
+def test_a_mail_that_names_many_newsletters_asks_the_database_for_few(intake: Intake) -> None:
+    asked: list[str] = []
+    event.listen(intake.engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+    names = ", ".join(f"join+n{number}@example.jp" for number in range(400))
+    mail = empty_mail(f"Delivered-To: {names}")
+    assert intake.take(mail, to="", sender=None, is_for_us=False) is Taken.UNRELATED
+    assert len(asked) < len(names.split())
 
 
 def test_a_mailbox_tells_by_its_headers_for_whom_a_mail_was(intake: Intake) -> None:
