@@ -86,8 +86,8 @@ class Standing:
     """An issue's place on its way, as one person sees it.
 
     Attributes:
-        stages: The stations on its way, in order; one without the rule passes no approval, and one
-            that is sent at once is not scheduled.
+        stages: The stations on its way, in order; one that is sent at once is not scheduled.
+        skipped: Those that it passes by: approval, where it is not required.
         stage: The last one reached.
         errors: How many of preflight's findings forbid sending.
         warnings: How many do not, and should be looked at first.
@@ -102,6 +102,7 @@ class Standing:
     """
 
     stages: tuple[Stage, ...]
+    skipped: frozenset[Stage]
     stage: Stage
     errors: int
     warnings: int
@@ -164,7 +165,8 @@ def standing_of(
     step = _step(newsletter, stage, approval)
     may, who = _allowed(session, newsletter, step, approval, viewer)
     return Standing(
-        stages=_stages(newsletter, mailing, stage),
+        stages=_stages(mailing, stage),
+        skipped=frozenset() if newsletter.approval_required else frozenset({Stage.APPROVED}),
         stage=stage,
         errors=len(faults),
         warnings=len(preflight.of(Severity.WARNING)) if preflight else 0,
@@ -179,15 +181,9 @@ def standing_of(
     )
 
 
-def _stages(
-    newsletter: NewsletterRow, mailing: MailingRow | None, stage: Stage
-) -> tuple[Stage, ...]:
-    left_out = set()
-    if not newsletter.approval_required:
-        left_out.add(Stage.APPROVED)
-    if mailing is not None and mailing.scheduled_at is None and stage is not Stage.SCHEDULED:
-        left_out.add(Stage.SCHEDULED)
-    return tuple(each for each in Stage if each not in left_out)
+def _stages(mailing: MailingRow | None, stage: Stage) -> tuple[Stage, ...]:
+    at_once = mailing is not None and mailing.scheduled_at is None and stage is not Stage.SCHEDULED
+    return tuple(each for each in Stage if not at_once or each is not Stage.SCHEDULED)
 
 
 def _stage(

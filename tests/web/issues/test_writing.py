@@ -121,6 +121,7 @@ def test_all_that_depends_on_the_checks_follows_what_is_typed(desk: Desk, page: 
     expect(state).to_have_text("Draft")
     expect(confirm).to_be_disabled()
     expect(page.get_by_text("once subject and text are written")).to_be_visible()
+    expect(page.locator(".stages .skipped")).to_have_text("Approval not required")
     tabs = page.locator(".panel-tabs")
     assert tabs.evaluate("tabs => tabs.scrollHeight <= tabs.clientHeight")
 
