@@ -5,17 +5,25 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from difflib import SequenceMatcher
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher, get_close_matches
 from enum import StrEnum
 from itertools import groupby
 
-from newsletter.i18n.language import Language
-from newsletter.i18n.messages import Message
+from newsletter.i18n.language import Language, language_name
+from newsletter.i18n.messages import Message, msg
 from newsletter.issues.merging import FIELDS, Unit, align, units_of
-from newsletter.issues.model import Issue, Picture
+from newsletter.issues.model import Gallery, Issue, Picture, TranslatedUnit
 from newsletter.issues.outline import Part
-from newsletter.issues.wording import FIELD_NAMES, Line, field_text, kind_of, lines_of
+from newsletter.issues.translation_units import TranslationUnit, units_in
+from newsletter.issues.wording import (
+    BETWEEN_CELLS,
+    FIELD_NAMES,
+    Line,
+    field_text,
+    kind_of,
+    lines_of,
+)
 
 #: A word; of what is not written in words apart, a run of one script.
 _WORD = re.compile(
@@ -27,6 +35,10 @@ _WORD = re.compile(
 _MOST_PAIRS = 50_000
 #: Likewise, of all texts of an issue together.
 _MOST_PAIRS_IN_ALL = 100_000
+#: Pairs of translated parts up to which those of originals that changed are looked for.
+_MOST_TRANSLATED = 400
+#: Characters of an original by which it is found again.
+_TOLD_BY = 200
 #: The least part of the longer of two texts that must be the same for showing them as one.
 _LEAST_ALIKE = 0.3
 
@@ -62,10 +74,24 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DifferenceLine:
-    """A line of a block; ``label`` says what it is where the words alone do not."""
+    """A line of a block; ``label`` says what it is where the words alone do not.
+
+    Attributes:
+        tag: The language of its words where it is another than the issue's; a BCP 47 tag.
+    """
 
     label: Message | None
     pieces: tuple[Piece, ...]
+    tag: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ComparedPicture:
+    """A picture of either version."""
+
+    changed: Changed
+    source: str
+    alt: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +102,7 @@ class Difference:
         kind: What it is called.
         heading: Whether it is the heading of a chapter, section or item.
         form_only: Whether it changed, and its words did not.
-        picture: The address of the picture that it is now, or was.
+        pictures: Those that it shows and showed.
     """
 
     change: Change
@@ -84,7 +110,7 @@ class Difference:
     lines: tuple[DifferenceLine, ...]
     heading: bool = False
     form_only: bool = False
-    picture: str = ""
+    pictures: tuple[ComparedPicture, ...] = ()
 
     @property
     def is_moved_and_changed(self) -> bool:
@@ -119,7 +145,11 @@ def compare_issues(before: Issue, after: Issue, language: Language) -> tuple[Dif
         language: Of the person who reads it, for dates and names of languages.
     """
     budget = _Budget(_MOST_PAIRS_IN_ALL)
-    found = [*_fields(before, after, language, budget), *_blocks(before, after, language, budget)]
+    found = [
+        *_fields(before, after, language, budget),
+        *_blocks(before, after, language, budget),
+        *_translations(before, after, language, budget),
+    ]
     if all(each.change is Change.SAME for each, _ in found):
         return ()
     groups: list[DifferenceGroup] = []
@@ -186,8 +216,87 @@ def _unit(
         lines=found.lines,
         heading=isinstance(shown, Part),
         form_only=None not in (old, new) and old != new and found.change is Change.SAME,
-        picture=shown.source if isinstance(shown, Picture) else "",
+        pictures=tuple(_pictures(old, new)),
     )
+
+
+def _pictures(old: Unit | None, new: Unit | None) -> Iterator[ComparedPicture]:
+    before, after = (_pictures_of(each) for each in (old, new))
+    matcher = SequenceMatcher(None, [p.source for p in before], [p.source for p in after])
+    for tag, start, end, new_start, new_end in matcher.get_opcodes():
+        if tag != "equal":
+            for each in before[start:end]:
+                yield ComparedPicture(changed=Changed.REMOVED, source=each.source, alt=each.alt)
+        changed = Changed.SAME if tag == "equal" else Changed.ADDED
+        for each in after[new_start:new_end]:
+            yield ComparedPicture(changed=changed, source=each.source, alt=each.alt)
+
+
+def _pictures_of(unit: Unit | None) -> tuple[Picture, ...]:
+    if isinstance(unit, Gallery):
+        return unit.pictures
+    return (unit,) if isinstance(unit, Picture) else ()
+
+
+def _translations(
+    before: Issue, after: Issue, language: Language, budget: _Budget
+) -> Iterator[tuple[Difference, str]]:
+    """Yield what changed in the translations; what did not is not shown once more."""
+    originals = {unit.source: unit for issue in (before, after) for unit in units_in(issue)}
+    said = [{each.language: each.units for each in issue.translations} for issue in (before, after)]
+    for tag in dict.fromkeys([*said[1], *said[0]]):
+        name = language_name(tag, language) or tag
+        kind = msg("Translation: {language}", language=name)
+        for old, new in _translated(*(each.get(tag, ()) for each in said)):
+            shown = new or old
+            if shown is None:
+                continue
+            lines, new_lines = (_translated_lines(each, language) for each in (old, new))
+            found = _difference(kind, lines, new_lines, budget)
+            if found.change is not Change.SAME:
+                original = _original(originals.get(shown.source), shown, language)
+                spoken = (replace(line, tag=tag) for line in found.lines)
+                yield replace(found, lines=(original, *spoken)), ""
+
+
+def _translated(
+    before: tuple[TranslatedUnit, ...], after: tuple[TranslatedUnit, ...]
+) -> Iterator[tuple[TranslatedUnit | None, TranslatedUnit | None]]:
+    """Yield each translated unit with what it was; of an original that changed, the likest."""
+    old = {each.source: each for each in before}
+    kept = {each.source for each in after}
+    gone = [each for each in before if each.source not in kept]
+    few = len(gone) * sum(each.source not in old for each in after) <= _MOST_TRANSLATED
+    for new in after:
+        if new.source in old:
+            yield old[new.source], new
+            continue
+        texts = [each.original[:_TOLD_BY] for each in gone] if few else []
+        found = get_close_matches(new.original[:_TOLD_BY], texts, n=1)
+        was = gone[texts.index(found[0])] if found else None
+        if was is not None:
+            gone.remove(was)
+        yield was, new
+    yield from ((each, None) for each in gone)
+
+
+def _translated_lines(unit: TranslatedUnit | None, language: Language) -> list[Line]:
+    if unit is None:
+        return []
+    text = [Line(text=unit.text)] if unit.text else []
+    return [
+        *text,
+        *(line for each in (*unit.body, *unit.links) for line in lines_of(each, language)),
+    ]
+
+
+def _original(
+    unit: TranslationUnit | None, translated: TranslatedUnit, language: Language
+) -> DifferenceLine:
+    parts = (*unit.body, *unit.links) if unit else ()
+    lines = [line.text for each in parts for line in lines_of(each, language)]
+    text = "\n".join(lines) or (unit.text if unit else translated.original)
+    return DifferenceLine(label=msg("Original"), pieces=(Piece(changed=Changed.SAME, text=text),))
 
 
 def _change(old: Unit | None, new: Unit | None, *, moved: bool) -> Change:
@@ -220,14 +329,26 @@ def _lines(old: Sequence[Line], new: Sequence[Line], budget: _Budget) -> Iterato
             yield from (_line(each, Changed.SAME) for each in come)
             continue
         while gone and come and gone[0].label == come[0].label:
-            label, (was, now) = come[0].label, (gone.pop(0).text, come.pop(0).text)
-            yield DifferenceLine(label=label, pieces=_pieces(was, now, budget))
+            was, now = gone.pop(0), come.pop(0)
+            yield DifferenceLine(label=now.name, pieces=_line_pieces(was, now, budget))
         yield from (_line(each, Changed.REMOVED) for each in gone)
         yield from (_line(each, Changed.ADDED) for each in come)
 
 
 def _line(line: Line, changed: Changed) -> DifferenceLine:
-    return DifferenceLine(label=line.label, pieces=(Piece(changed=changed, text=line.text),))
+    return DifferenceLine(label=line.name, pieces=(Piece(changed=changed, text=line.text),))
+
+
+def _line_pieces(before: Line, after: Line, budget: _Budget) -> tuple[Piece, ...]:
+    """Return two versions of a line as one; of rows with as many cells, cell by cell."""
+    if not before.cells or len(before.cells) != len(after.cells):
+        return _pieces(before.text, after.text, budget)
+    found: list[Piece] = []
+    for old, new in zip(before.cells, after.cells, strict=True):
+        if found:
+            found.append(Piece(changed=Changed.SAME, text=BETWEEN_CELLS))
+        found += _pieces(old, new, budget)
+    return tuple(found)
 
 
 def _pieces(before: str, after: str, budget: _Budget) -> tuple[Piece, ...]:

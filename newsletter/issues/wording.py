@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from newsletter.i18n.formats import format_day
@@ -77,10 +77,24 @@ FIELD_NAMES: Mapping[str, Message] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
-    """A line; ``label`` says what it is where the words alone do not."""
+    """A line; ``label`` says what it is where the words alone do not.
+
+    Attributes:
+        cells: What each cell says, of a row of a table.
+        row: Which row it is; 0 for the head.
+    """
 
     text: str
     label: Message | None = None
+    cells: tuple[str, ...] = ()
+    row: int = field(default=0, compare=False)
+
+    @property
+    def name(self) -> Message | None:
+        """What it is called: its label, or the row that it is."""
+        if not self.cells:
+            return self.label
+        return msg("Row {number}", number=self.row) if self.row else pmsg("table", "Head")
 
 
 def field_text(issue: Issue, name: str, language: Language) -> str:
@@ -128,7 +142,9 @@ def _lines(unit: Unit, language: Language) -> Iterator[Line]:  # noqa: C901, PLR
                 mark = f"{number}. " if ordered else "・"
                 yield Line(text=mark + "\n".join(map(block_text, item)))
         case Table(head=head, rows=rows):
-            yield from (Line(text="　|　".join(map(inline_text, row))) for row in (head, *rows))
+            for number, row in enumerate((head, *rows)):
+                cells = tuple(map(inline_text, row))
+                yield Line(text=BETWEEN_CELLS.join(cells), cells=cells, row=number)
         case Columns(left=left, right=right):
             yield from _within((*left, *right), language)
         case Conditional(condition=condition, blocks=blocks):
@@ -149,14 +165,16 @@ def _lines(unit: Unit, language: Language) -> Iterator[Line]:  # noqa: C901, PLR
             yield from _named(unit)
 
 
+#: What stands between two cells of a row.
+BETWEEN_CELLS = "　|　"
 _ONLY_FOR = msg("Only for")
 _ADDRESS = pmsg("link", "Address")
 
 
 def _named(block: Block) -> Iterator[Line]:
-    for field in fields_of_block(block):
-        if field.name != "caption":
-            yield Line(text=field.text, label=field.label)
+    for each in fields_of_block(block):
+        if each.name != "caption":
+            yield Line(text=each.text, label=each.label)
 
 
 def _within(blocks: Iterable[Block], language: Language) -> Iterator[Line]:

@@ -86,6 +86,8 @@ class Pages:
             entries=entries_for(visit),
             colleagues=cache(lambda: _colleagues(access_of(request).engine)),
             is_current=is_current,
+            # What the addresses of our own pictures begin with.
+            images=f"{access_of(request).public_url.rstrip('/')}/images/",
             **values,
         )
         # Not no-referrer: with it browsers hide the origin of a form, which the guard asks for.

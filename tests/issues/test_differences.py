@@ -8,9 +8,22 @@ from typing import get_args
 import pytest
 
 from newsletter.i18n.language import Language
+from newsletter.issues.checks.findings import IssueField
 from newsletter.issues.difference import Change, Changed, Difference, compare_issues
-from newsletter.issues.model import Block, Button, Issue, Paragraph, Picture, Strong, Text
+from newsletter.issues.model import (
+    Block,
+    Button,
+    Gallery,
+    Issue,
+    Paragraph,
+    Picture,
+    Strong,
+    Text,
+    Translation,
+)
 from newsletter.issues.sources.reading import read_issue
+from newsletter.issues.translation_units import translated_unit
+from newsletter.issues.translation_units import units_of as translation_units
 from newsletter.issues.wording import KIND_NAMES
 from tests.support.growth import assert_linear
 
@@ -135,3 +148,84 @@ def _bombs(count: int) -> tuple[Issue, Issue]:
 
 def test_texts_of_which_all_is_alike_are_compared_in_time_that_grows_with_them() -> None:
     assert_linear(lambda pair: compare_issues(*pair, Language.JAPANESE), _bombs, size=400)
+
+
+def _translated(before: Issue, **said: str) -> Issue:
+    """Return an issue with an English translation; of which paragraphs, by their words."""
+    units = tuple(
+        translated_unit(unit, text=said["title"], body=(), links=())
+        if unit.place.field is IssueField.TITLE
+        else translated_unit(
+            unit, text="", body=(Paragraph(content=(Text(text=said["body"]),)),), links=()
+        )
+        for unit in translation_units(before)
+        if (unit.place.field is IssueField.TITLE and "title" in said)
+        or (unit.body and "body" in said)
+    )
+    return replace(before, translations=(Translation(language="en", units=units),))
+
+
+def test_a_change_of_a_translation_alone_is_shown_with_its_language_and_original() -> None:
+    issue = _read("開会は十時です。\n")
+    before = _translated(issue, title="December", body="We open at ten.")
+    after = _translated(issue, title="December", body="We open at nine.")
+    (found,) = _compare(before, after)
+    assert found.kind.in_language(Language.JAPANESE).endswith("英語")
+    assert _texts(found) == ["開会は十時です。", "We open at [-ten-][+nine+]."]
+    assert [line.tag for line in found.lines] == ["", "en"]
+
+
+def test_a_translation_begun_and_one_taken_away_are_added_and_removed() -> None:
+    issue = _read("開会は十時です。\n")
+    begun = _translated(issue, title="December")
+    assert [each.change for each in _compare(issue, begun)] == [Change.ADDED]
+    assert [each.change for each in _compare(begun, issue)] == [Change.REMOVED]
+
+
+def test_a_translation_that_follows_its_original_is_one_change() -> None:
+    before = _translated(_read("開会は十時です。\n"), body="We open at ten.")
+    after = _translated(_read("開会は九時です。\n"), body="We open at nine.")
+    original, translation = _compare(before, after)
+    assert _texts(original) == ["開会は[-十時-][+九時+]です。"]
+    assert _texts(translation) == ["開会は九時です。", "We open at [-ten-][+nine+]."]
+
+
+def test_a_cell_is_compared_with_the_cell_that_stood_there_and_its_row_is_named() -> None:
+    table = "| 日 | 場所 |\n| --- | --- |\n| 1日 | 市民会館の大ホール |\n| 2日 | 図書館 |\n"
+    (found,) = _compare(_read(table), _read(table.replace("図書館", "体育室")))
+    assert _texts(found)[2] == "2日　|　[-図書館-][+体育室+]"
+    assert [line.label and line.label.in_language(Language.ENGLISH) for line in found.lines] == [
+        "Head",
+        "Row 1",
+        "Row 2",
+    ]
+
+
+def test_a_row_put_in_before_others_changes_none_of_them() -> None:
+    table = "| 日 | 場所 |\n| --- | --- |\n| 2日 | 図書館 |\n"
+    with_row = table.replace("| 2日", "| 1日 | 会館 |\n| 2日")
+    (found,) = _compare(_read(table), _read(with_row))
+    assert _texts(found) == ["日　|　場所", "[+1日　|　会館+]", "2日　|　図書館"]
+
+
+def test_pictures_are_shown_as_they_were_and_as_they_are() -> None:
+    before, after = (
+        replace(
+            _read(""),
+            lead=(
+                Gallery(
+                    pictures=(
+                        Picture(source="https://example.jp/a.png", alt="甲"),
+                        Picture(source=f"https://example.jp/{name}.png", alt=alt),
+                    )
+                ),
+            ),
+        )
+        for name, alt in (("b", "乙"), ("c", "丙"))
+    )
+    (found,) = _compare(before, after)
+    assert [(each.source[-5:], each.alt, each.changed) for each in found.pictures] == [
+        ("a.png", "甲", Changed.SAME),
+        ("b.png", "乙", Changed.REMOVED),
+        ("c.png", "丙", Changed.ADDED),
+    ]
