@@ -12,7 +12,7 @@ from itertools import groupby
 
 from newsletter.i18n.language import Language, language_name
 from newsletter.i18n.messages import Message, msg
-from newsletter.issues.merging import FIELDS, Unit, align, units_of
+from newsletter.issues.merging import FIELDS, Conflict, Unit, align, units_of, written
 from newsletter.issues.model import Gallery, Issue, Picture, TranslatedUnit
 from newsletter.issues.outline import Part
 from newsletter.issues.translation_units import TranslationUnit, units_in
@@ -368,12 +368,39 @@ def pieces_of_change(before: str, after: str) -> tuple[Piece, ...]:
     return _compared(before, after, _Budget(_MOST_PAIRS))
 
 
-def compare_words(one: str, other: str) -> tuple[list[Run], list[Run]]:
-    """Return two texts in runs, of which those that differ are marked."""
-    pieces = pieces_of_change(one, other)
+def compare_conflict(
+    conflict: Conflict, issue: Issue, language: Language
+) -> tuple[list[Run], list[Run]]:
+    """Return their version and mine in runs, of which those that differ are marked.
+
+    They are in the words that readers see; where these are the same, in Markdown, which shows what
+    differs.
+
+    Args:
+        conflict: What both changed.
+        issue: Either version of the whole.
+        language: Of the person who chooses.
+    """
+    theirs, mine = (_said(conflict, issue, language, mine=mine) for mine in (False, True))
+    if theirs == mine:
+        theirs, mine = written(conflict.theirs), written(conflict.mine)
+    pieces = pieces_of_change(theirs, mine)
     return (
         [(p.text, p.changed is Changed.REMOVED) for p in pieces if p.changed is not Changed.ADDED],
         [(p.text, p.changed is Changed.ADDED) for p in pieces if p.changed is not Changed.REMOVED],
+    )
+
+
+def _said(conflict: Conflict, issue: Issue, language: Language, *, mine: bool) -> str:
+    """Return what a field or block says to readers; empty for what is not there."""
+    version, name = conflict.mine if mine else conflict.theirs, conflict.name
+    if version is None or name == "template":
+        return str(version or "")
+    if name:
+        return field_text(replace(issue, **{name: version}), name, language)
+    return "\n".join(
+        f"{line.name.in_language(language)} {line.text}" if line.name else line.text
+        for line in lines_of(version, language)
     )
 
 

@@ -9,7 +9,14 @@ import pytest
 
 from newsletter.i18n.language import Language
 from newsletter.issues.checks.findings import IssueField
-from newsletter.issues.difference import Change, Changed, Difference, compare_issues
+from newsletter.issues.difference import (
+    Change,
+    Changed,
+    Difference,
+    compare_conflict,
+    compare_issues,
+)
+from newsletter.issues.merging import Version, merge
 from newsletter.issues.model import (
     Block,
     Button,
@@ -229,3 +236,25 @@ def test_pictures_are_shown_as_they_were_and_as_they_are() -> None:
         ("b.png", "乙", Changed.REMOVED),
         ("c.png", "丙", Changed.ADDED),
     ]
+
+
+def _conflict(*said: str) -> tuple[str, str]:
+    """Return both versions of what two editors changed in a text, the first of three."""
+    (found,) = merge(*(Version(issue=_read(each)) for each in said)).conflicts
+    one, other = compare_conflict(found, _read(said[1]), Language.JAPANESE)
+    return "".join(text for text, _ in one), "".join(text for text, _ in other)
+
+
+def test_what_two_editors_changed_is_shown_as_readers_see_it() -> None:
+    table = "| 日 | 場所 |\n| --- | --- |\n| 1日 | {} |\n"
+    assert _conflict(*(table.format(place) for place in ("会館", "**図書館**", "体育館"))) == (
+        "見出し行 日　|　場所\n1行目 1日　|　図書館",
+        "見出し行 日　|　場所\n1行目 1日　|　体育館",
+    )
+
+
+def test_what_two_editors_gave_another_form_is_told_apart_by_its_markup() -> None:
+    assert _conflict("開会です。\n", "**開会**です。\n", "*開会*です。\n") == (
+        "**開会**です。",
+        "*開会*です。",
+    )

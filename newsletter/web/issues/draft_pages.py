@@ -27,7 +27,7 @@ from newsletter.i18n.messages import msg
 from newsletter.issues.checks.findings import Severity
 from newsletter.issues.conditions import everything, part_conditions, select_parts
 from newsletter.issues.corrections import written_correction
-from newsletter.issues.difference import compare_words
+from newsletter.issues.difference import compare_conflict
 from newsletter.issues.drafts.duplicating import moved_on
 from newsletter.issues.drafts.publishing import free_slug
 from newsletter.issues.drafts.saving import Draft, DraftConflictError, find_import_report
@@ -35,7 +35,6 @@ from newsletter.issues.library.files import FILE_KINDS
 from newsletter.issues.library.search import search_library
 from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.merge_fields import MERGE_FIELDS
-from newsletter.issues.merging import written as written_as
 from newsletter.issues.model import KINDS, Issue, issue_to_json
 from newsletter.issues.outline import outline_anchors, to_outline
 from newsletter.issues.snippets import resolve_snippets
@@ -322,7 +321,7 @@ class DraftPages:
         values = {
             "author": author,
             "conflicts": [
-                (each, *compare_words(written_as(each.theirs), written_as(each.mine)))
+                (each, *compare_conflict(each, conflict.theirs.issue, visit.language))
                 for each in conflicts
             ],
             "field_names": {**FIELD_NAMES, "template": msg("Template")},
