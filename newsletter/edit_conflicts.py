@@ -117,6 +117,6 @@ def _plain(value: object) -> object:
 def _read(shown: str) -> Mapping[str, object]:
     try:
         known = json.loads(shown or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return known if isinstance(known, dict) else {}

@@ -62,3 +62,9 @@ def test_what_both_changed_is_refused_with_what_is_saved_now() -> None:
 def test_who_shows_nothing_has_all_taken(shown: str) -> None:
     sent = _Value(name="b", topics=("x",))
     assert merge_changes(shown, sent, _Value(name="c")).demand() == sent
+
+
+@pytest.mark.parametrize("shown", ["", "[", "[]", "[" * 100_000, '{"a":' * 100_000])
+def test_where_nothing_says_what_was_shown_all_is_taken_as_it_was_sent(shown: str) -> None:
+    sent = _Value(name="a", topics=("x",))
+    assert merge_changes(shown, sent, _Value(name="b")).demand() == sent

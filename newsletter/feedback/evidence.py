@@ -165,7 +165,7 @@ def _of_text(value: str, *, has_words: bool) -> str:
     if value.lstrip().startswith(("{", "[")):  # SNS and others tell an event within a text.
         try:
             event = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             event = None
         kept = _of_value(event, has_words=has_words)
         if kept != event:

@@ -109,7 +109,7 @@ def _defined(value: object, known: Sequence[Field]) -> dict[str, Field]:
         return fields
     try:
         given = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         given = {}
     for each in given if isinstance(given, list) else [{}]:
         field = field_from_json(each)
@@ -122,7 +122,7 @@ def _object(value: object) -> Mapping[str, object]:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
     return value if isinstance(value, dict) else {}
 

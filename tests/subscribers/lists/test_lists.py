@@ -326,6 +326,10 @@ def _new_fields(stage: Stage, text: str) -> NewFields:
     )
 
 
+def test_a_cell_that_is_nested_without_end_defines_no_field(stage: Stage) -> None:
+    assert _new_fields(stage, f"email,attributes\na@example.jp,{'[' * 100_000}\n").fields == ()
+
+
 def test_other_columns_become_fields_of_the_type_of_all_their_values(stage: Stage) -> None:
     _add(stage, fields.CITY)
     text = (
