@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from newsletter.errors import ConflictError
@@ -108,7 +108,9 @@ def _merge(
 
 
 def _plain(value: object) -> object:
-    """Return a value as JSON gives it back."""
+    """Return a value as JSON gives it back; one of several parts stays one."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
     if isinstance(value, tuple):
         return list(value)
     return dict(value) if isinstance(value, Mapping) else value

@@ -27,6 +27,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Every
+from newsletter.edit_conflicts import merge_changes
 from newsletter.errors import ListError
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.duplicating import start_from
@@ -86,6 +87,30 @@ class Rule:
         return first + timedelta(days=offset + _DAYS * (self.ordinal - 1))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Schedule:
+    """When drafts open, and with what; see `set_recurrence`.
+
+    Attributes:
+        rule: Merged as one: a weekday of one person and another's week are nobody's choice.
+    """
+
+    rule: Rule | None = None
+    days_before: int = 7
+    pattern_id: int | None = None
+
+
+def schedule_of(recurrence: Recurrence | None) -> Schedule:
+    """Return a schedule as it is kept; the usual one, without dates, where there is none."""
+    if recurrence is None:
+        return Schedule()
+    return Schedule(
+        rule=rule_of(recurrence),
+        days_before=recurrence.days_before,
+        pattern_id=recurrence.pattern_id,
+    )
+
+
 def rule_of(recurrence: Recurrence) -> Rule:
     """Return the dates of a recurrence as it is kept."""
     return Rule(every=recurrence.every, weekday=recurrence.weekday, ordinal=recurrence.ordinal)
@@ -105,6 +130,7 @@ def set_recurrence(
     days_before: int = 7,
     pattern_id: int | None = None,
     start: date | None = None,
+    shown: str = "",
 ) -> None:
     """Let drafts open by a rule from now on, or (None) no more.
 
@@ -116,13 +142,21 @@ def set_recurrence(
         days_before: So many days before its date a draft opens.
         pattern_id: What it begins with; None for the last issue.
         start: The first date is looked for from this day on; today when None.
+        shown: What the form showed; see `newsletter.edit_conflicts`.
 
     Raises:
+        EditConflictError: Somebody else changed the same.
         ListError: The draft would open after its date, or more than two months before it.
     """
     if days_before not in range(_EARLIEST + 1):
         raise ListError(msg("A draft opens 0 to {most} days before its date.", most=_EARLIEST))
     row = session.get(Recurrence, newsletter.id, with_for_update=True)
+    kept = schedule_of(row)
+    sent = Schedule(rule=rule, days_before=days_before, pattern_id=pattern_id)
+    wanted = merge_changes(shown, sent, kept).demand()
+    if shown and wanted == kept and start is None:
+        return
+    rule = wanted.rule
     details: dict[Detail, object] = {"every": "never"}
     if rule is None:
         if row is not None:
@@ -134,9 +168,13 @@ def set_recurrence(
             row = Recurrence(newsletter_id=newsletter.id)
             session.add(row)
         row.every, row.weekday, row.ordinal = rule.every, rule.weekday, rule.ordinal
-        row.days_before, row.pattern_id = days_before, pattern_id
+        row.days_before, row.pattern_id = wanted.days_before, wanted.pattern_id
         row.next_on, row.author = first, actor.name
-        details = {"every": rule.every.value, "next": first.isoformat(), "before": days_before}
+        details = {
+            "every": rule.every.value,
+            "next": first.isoformat(),
+            "before": wanted.days_before,
+        }
     session.flush()
     record_event(
         session,

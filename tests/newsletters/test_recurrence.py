@@ -12,6 +12,7 @@ from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import DraftRow, IssueRow
 from newsletter.database.vocabulary import Every
+from newsletter.edit_conflicts import EditConflictError, shown_of
 from newsletter.errors import ListError
 from newsletter.issues.model import issue_from_json
 from newsletter.newsletters.issue_actions import delete_pattern, keep_pattern
@@ -19,8 +20,10 @@ from newsletter.newsletters.publications import find_newsletter
 from newsletter.newsletters.recurrence import (
     Recurrence,
     Rule,
+    Schedule,
     find_recurrence,
     open_due_drafts,
+    schedule_of,
     set_recurrence,
 )
 from tests.support.stage import Stage, set_stage
@@ -126,3 +129,36 @@ def test_a_date_that_somebody_began_opens_no_second_draft_and_passed_ones_are_le
         assert recurrence.pattern_id is None
         assert recurrence.next_on > date(2999, 6, 29)
     assert open_due_drafts(engine, datetime(2999, 7, 1, tzinfo=UTC)) == 1
+
+
+def test_of_two_who_change_a_schedule_the_second_changes_no_dates_unseen(engine: Engine) -> None:
+    stage = set_stage(engine)
+
+    def save(rule: Rule, *, days_before: int, shown: str, start: date | None = None) -> None:
+        with transaction(stage.engine) as session:
+            set_recurrence(
+                session,
+                COMMAND_LINE,
+                find_newsletter(session, "digest"),
+                rule,
+                days_before=days_before,
+                start=start,
+                shown=shown,
+            )
+
+    weekly, monthly = Rule(every=Every.WEEK, weekday=1), Rule(every=Every.MONTH_DAY, ordinal=5)
+    far = date(2035, 3, 1)
+    save(weekly, days_before=7, shown="", start=far)
+    shown = shown_of(Schedule(rule=weekly, days_before=7))
+    save(weekly, days_before=7, shown=shown)
+    with reading(stage.engine) as session:
+        row = find_recurrence(session, stage.newsletter_id)
+        assert row is not None
+        assert row.next_on >= far
+    save(monthly, days_before=7, shown=shown)
+    save(weekly, days_before=3, shown=shown)
+    with reading(stage.engine) as session:
+        kept = schedule_of(find_recurrence(session, stage.newsletter_id))
+    assert kept == Schedule(rule=monthly, days_before=3)
+    with pytest.raises(EditConflictError):
+        save(Rule(every=Every.WEEK, weekday=4), days_before=7, shown=shown)

@@ -11,8 +11,10 @@ from PIL import Image
 
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import transaction
-from newsletter.database.vocabulary import Role
+from newsletter.database.vocabulary import Every, Role
 from newsletter.newsletters.library import add_content
+from newsletter.newsletters.publications import find_newsletter
+from newsletter.newsletters.recurrence import Rule, set_recurrence
 from subscribers.forms.actions import add_form
 from subscribers.forms.model import JoinForm
 from subscribers.tagging import TagChange, tag_people
@@ -36,6 +38,8 @@ def client(stage: Stage, sign_in: SignIn) -> httpx.Client:
     with transaction(stage.engine) as session:
         form = JoinForm(slug="fair", title="Autumn fair", tags=("fair", "autumn"))
         add_form(session, COMMAND_LINE, stage.newsletter_id, form)
+        own = find_newsletter(session, "digest")
+        set_recurrence(session, COMMAND_LINE, own, Rule(every=Every.WEEK))
         shown = BytesIO()
         Image.new("RGB", (2, 2)).save(shown, "PNG")
         add_content(
@@ -57,6 +61,7 @@ def form_of(page: httpx.Response, having: str) -> tuple[str, dict[str, list[str]
 _SETTINGS, _DIGESTS = "/newsletters/digest/settings", "/newsletters/digest/digests"
 _FORM = "/newsletters/digest/subscribers/forms/fair"
 _LIBRARY = "/newsletters/digest/library"
+_PATTERNS = "/newsletters/digest/patterns"
 
 
 def test_of_two_open_forms_each_changes_what_was_changed_in_it(client: httpx.Client) -> None:
@@ -69,6 +74,7 @@ def test_of_two_open_forms_each_changes_what_was_changed_in_it(client: httpx.Cli
         (_DIGESTS, ("introduction", "a\r\nb"), ("hour", "10:15")),
         (_FORM, ("title", "祭"), ("tags", "spring")),
         (_LIBRARY, ("alt", "南側の入口"), ("name", "正面")),
+        (_PATTERNS, ("days_before", "5"), ("every", "two-weeks")),
     ):
         target, begun = form_of(client.get(path), mine[0])
         for name, value in (other, mine):
@@ -90,6 +96,7 @@ def test_who_changes_the_same_sees_what_is_saved_and_replaces_it_only_knowing(
         (_DIGESTS, "hour", ("10:15", "11:30")),
         (_FORM, "title", ("祭", "市")),
         (_LIBRARY, "alt", ("南側の入口", "北側の入口")),
+        (_PATTERNS, "days_before", ("3", "9")),
     ):
         target, begun = form_of(client.get(path), name)
         client.post(target, data=begun | {name: [values[0]]}, follow_redirects=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Every
+from newsletter.edit_conflicts import EditConflictError, merge_changes, shown_of
 from newsletter.errors import ListError, NewsletterError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.patterns import get_pattern, list_patterns
@@ -26,8 +28,16 @@ from newsletter.newsletters.issue_actions import (
     keep_pattern,
     start_from_pattern,
 )
-from newsletter.newsletters.recurrence import Rule, find_recurrence, set_recurrence
+from newsletter.newsletters.recurrence import (
+    Rule,
+    Schedule,
+    find_recurrence,
+    schedule_of,
+    set_recurrence,
+)
 from newsletter.web.access import EditorVisit, Visit, newsletter_of, own
+from newsletter.web.audit_values import detail_words
+from newsletter.web.edit_conflicts import worded_clash
 from newsletter.web.issues.draft_pages import to_duplicate
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
@@ -60,18 +70,33 @@ def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
     def show_patterns(visit: EditorVisit, request: Request) -> HTMLResponse:
         return _show(visit, request)
 
-    def _show(visit: Visit, request: Request, error: NewsletterError | None = None) -> HTMLResponse:
+    def _show(
+        visit: Visit,
+        request: Request,
+        error: NewsletterError | None = None,
+        typed: Schedule | None = None,
+        begun: str = "",
+    ) -> HTMLResponse:
         with reading(engine) as session:
             row = newsletter_of(session, visit)
+            recurrence = find_recurrence(session, row.id)
+            patterns = list_patterns(session, row.id)
+            kept, status = schedule_of(recurrence), 422 if error else 200
+            if isinstance(error, EditConflictError) and typed is not None:
+                typed = merge_changes(begun, typed, kept).value
+                named = {pattern.id: pattern.name for pattern in patterns}
+                error, status = _worded(error, kept, named), 409
             return pages.show_to(
                 visit,
                 request,
                 "issues/patterns.html",
-                status=422 if error else 200,
+                status=status,
                 newsletter=row,
-                patterns=list_patterns(session, row.id),
+                patterns=patterns,
                 lines=list_lines(session, row.id),
-                recurrence=find_recurrence(session, row.id),
+                recurrence=recurrence,
+                wanted=typed or kept,
+                begun=shown_of(kept),
                 error=error.in_language(visit.language) if error else "",
                 notice=request.query_params.get("done", ""),
             )
@@ -130,6 +155,7 @@ def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
         days_before: _Number = 7,
         pattern: Annotated[int | None, Form()] = None,
         start: Annotated[date | None, Form()] = None,
+        shown: Annotated[str, Form(max_length=2000)] = "",
     ) -> Response:
         try:
             with transaction(engine) as session:
@@ -142,9 +168,11 @@ def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
                     days_before=days_before,
                     pattern_id=chosen,
                     start=start,
+                    shown=shown,
                 )
-        except ListError as error:
-            return _show(visit, request, error)
+        except (ListError, EditConflictError) as error:
+            typed = Schedule(rule=rule, days_before=days_before, pattern_id=pattern)
+            return _show(visit, request, error, typed, shown)
         return _to_patterns(newsletter, "recurrence")
 
     return router
@@ -164,6 +192,23 @@ def _read_rule(
     if every is None:
         return None
     return Rule(every=every, weekday=weekday, ordinal=day if every is Every.MONTH_DAY else ordinal)
+
+
+def _worded(
+    error: EditConflictError, kept: Schedule, patterns: Mapping[int, str]
+) -> NewsletterError:
+    """Return an error that says what is saved now of a schedule that two changed."""
+    every = kept.rule.every.value if kept.rule else "never"
+    pattern = patterns.get(kept.pattern_id) if kept.pattern_id else None
+    return worded_clash(
+        error,
+        {
+            "rule": msg("How often"),
+            "days_before": msg("The draft opens so many days before"),
+            "pattern_id": msg("It begins with"),
+        },
+        {"rule": detail_words(every, "every"), "pattern_id": pattern or msg("the last issue")},
+    )
 
 
 def _source(session: Session, visit: Visit, source: str) -> tuple[Issue, str]:
