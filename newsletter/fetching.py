@@ -19,9 +19,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from urllib.parse import SplitResult, quote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urljoin
 
 import idna
+
+from newsletter.i18n.normal_form import split_url
 
 #: Seconds for connecting, and for each answer of the network.
 _PATIENCE = 8.0
@@ -163,7 +165,7 @@ def _ask(
     url: str, ends: float, resolving: Resolve, permitted: Callable[[Address], bool]
 ) -> tuple[int, str]:
     """Return the status of one address, and where it leads on; by HEAD, then by GET."""
-    parts = urlsplit(url)
+    parts = split_url(url)
     host, port = _host_of(parts)
     try:
         addresses = list(resolving(host, port))

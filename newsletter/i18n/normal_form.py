@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from urllib.parse import SplitResult, urlsplit
 
 #: Marks that stand in a row on one letter; UAX #15 (stream-safe text) knows no language with more.
 _MOST_MARKS = 30
@@ -26,12 +27,32 @@ def normal_form(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
 
 
-def _without_heaps(text: str) -> str:
+def split_url(url: str) -> SplitResult:
+    """Return the parts of an address that somebody wrote, of which the library normalises the host.
+
+    Raises:
+        ValueError: It is none, or has more marks in a row than any language.
+    """
+    if not url.isascii() and _TOO_MANY.search(_classes(_with_marks(url))):
+        raise ValueError("more marks in a row than any language has")
+    return urlsplit(url)
+
+
+def _with_marks(text: str) -> str:
     for letter, marks in _BECOME_MARKS.items():
         text = text.replace(letter, marks)
-    classes = bytes(map(unicodedata.combining, text))
+    return text
+
+
+def _classes(text: str) -> bytes:
+    """Return for each letter the class of mark that it is; 0 for none."""
+    return bytes(map(unicodedata.combining, text))
+
+
+def _without_heaps(text: str) -> str:
+    text = _with_marks(text)
     parts, start = [], 0
-    for heap in _TOO_MANY.finditer(classes):
+    for heap in _TOO_MANY.finditer(_classes(text)):
         parts.append(text[start : heap.start()])
         start = heap.end()
     return "".join([*parts, text[start:]])

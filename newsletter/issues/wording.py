@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from newsletter.i18n.formats import format_day
 from newsletter.i18n.language import Language, language_name
 from newsletter.i18n.messages import Message, msg, pmsg
+from newsletter.i18n.normal_form import split_url
 from newsletter.issues.events import when_words
 from newsletter.issues.merging import Unit, written
 from newsletter.issues.model import (
@@ -184,4 +185,8 @@ def _within(blocks: Iterable[Block], language: Language) -> Iterator[Line]:
 
 def file_name(url: str) -> str:
     """Return the name of the file that an address leads to; the address where it has none."""
-    return unquote(urlsplit(url).path.rpartition("/")[2]) or url
+    try:
+        path = split_url(url).path
+    except ValueError:
+        return url
+    return unquote(path.rpartition("/")[2]) or url

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from markupsafe import Markup, escape
 
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message
+from newsletter.i18n.normal_form import split_url
 from newsletter.issues.contacts import dialled, is_email
 from newsletter.issues.events import day_words, read_span, when_words
 from newsletter.issues.library.files import kind_and_size
@@ -407,7 +408,7 @@ _PATH_LETTERS = 8
 def short_url(url: str) -> str:
     """Return a web address short enough for one line; what is none comes back as it is."""
     try:
-        parts = urlsplit(url)
+        parts = split_url(url)
         host = parts.hostname or ""
     except ValueError:
         return url

@@ -12,6 +12,7 @@ import idna
 from newsletter.errors import ListError, Place
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.normal_form import split_url
 from newsletter.i18n.values import Listing, Number
 from newsletter.settings import LOOPBACK
 from subscribers.fields.model import Field, field_of, is_clean
@@ -139,7 +140,7 @@ def _success_url(url: str, sites: Collection[str]) -> str:
 def origin_of(url: str) -> str:
     """Return the origin of a URL, such as ``https://www.example.jp``; empty for none."""
     try:
-        parts = urlsplit(url)
+        parts = split_url(url)
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError:
         return ""

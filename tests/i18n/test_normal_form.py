@@ -7,7 +7,9 @@ import unicodedata
 
 import pytest
 
-from newsletter.i18n.normal_form import normal_form
+from newsletter.i18n.normal_form import normal_form, split_url
+from newsletter.issues.wording import file_name
+from newsletter.rendering.html import short_url
 from tests.support.growth import assert_linear
 
 
@@ -43,3 +45,15 @@ def test_every_letter_that_becomes_a_mark_is_counted_as_one() -> None:
     first = ((each, unicodedata.normalize("NFKD", each)[0]) for each in letters)
     marks = [each for each, becomes in first if unicodedata.combining(becomes)]
     assert all(len(normal_form("a" + each * 200)) <= 1 + 4 * 30 for each in marks)
+
+
+@pytest.mark.parametrize("heap", ["\u0315\u0300", "\uff9e\u0300"])
+def test_an_address_with_marks_in_heaps_is_none(heap: str) -> None:
+    with pytest.raises(ValueError, match="marks"):
+        split_url("https://a" + heap * 1_000)
+    written = "https://a" + heap * 100_000
+    assert short_url(written) == file_name(written) == written
+
+
+def test_an_address_with_a_host_of_any_script_has_its_parts() -> None:
+    assert split_url("https://例え.jp/ガイド?q=が").hostname == "例え.jp"

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 import idna
 
 from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.normal_form import split_url
 from newsletter.issues.checks.findings import Finding, IssueField, IssuePlace, Severity
 from newsletter.issues.model import Issue, Link
 from newsletter.issues.outline import to_outline, with_outline
@@ -48,7 +48,7 @@ def find_url_fault(url: str) -> UrlFault | None:  # noqa: PLR0911 - one a fault
     if re.search(r"[\s\u3000<>\"\\^`{|}]", url):
         return _malformed(url, msg("it contains a space or similar"))
     try:
-        parts = urlsplit(url)
+        parts = split_url(url)
         host, _port = parts.hostname or "", parts.port
     except ValueError:
         return _malformed(url, msg("its host or port is wrong"))

@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from markdown_it.tree import SyntaxTreeNode
 
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
+from newsletter.i18n.normal_form import split_url
 from newsletter.i18n.values import Choice
 from newsletter.issues.checks.markup import find_placeholders
 from newsletter.issues.markdown.fenced import LINK_SCHEMES, PICTURE_SCHEMES, FencedReader
@@ -462,7 +463,7 @@ class BlockReader:
             ContentError: Its scheme is none of these.
         """
         try:
-            scheme = urlsplit(url).scheme.lower()
+            scheme = split_url(url).scheme.lower()
         except ValueError:
             scheme = ""
         if scheme not in schemes:
