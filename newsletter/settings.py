@@ -357,15 +357,32 @@ def _has_port(url: str) -> bool:
         return False
 
 
+#: Names in the environment the file that processes we start read instead of ``.env``.
+SETTINGS_FILE = "SETTINGS_FILE"
+
+
+def read_only_file(env_file: Path) -> None:
+    """Let this process, and those that it starts, read their settings from a file and nothing else.
+
+    What the environment, or ``.env`` here, says of a real installation does not count then.
+    """
+    for name in Settings.model_fields:
+        os.environ.pop(name.upper(), None)
+    os.environ[SETTINGS_FILE] = str(env_file.resolve())
+
+
 def load_settings(env_file: Path | None = None) -> Settings:
     """Read the settings; the environment wins over the file.
 
     Args:
-        env_file: The file to read, which must exist; ``.env`` here, if there is one, when None.
+        env_file: The file to read, which must exist. When None, the one that SETTINGS_FILE names,
+            or ``.env`` here, if there is one.
 
     Raises:
         SettingError: A setting is wrong; the message names it.
     """
+    if env_file is None and (named := os.environ.get(SETTINGS_FILE)):
+        env_file = Path(named)
     if env_file is not None and not env_file.is_file():
         raise SettingError(
             msg("The settings file does not exist."), place=Place(source=str(env_file))

@@ -40,7 +40,7 @@ from newsletter.newsletters.publications import (
     number_of,
 )
 from newsletter.samples import sample_issue, sample_subscribers
-from newsletter.settings import Settings, load_settings
+from newsletter.settings import Settings, load_settings, read_only_file
 from newsletter.tokens import new_token
 from subscribers.lists.imports import import_csv
 
@@ -101,14 +101,15 @@ def _run_alone(*, once: bool, json: bool, port_base: int | None, fresh: bool) ->
                 last=ports[-1],
             )
         )
-    env_file, environment = _write_environment(*ports)
-    settings = load_settings(env_file)
+    env_file = _write_settings(*ports)
+    read_only_file(env_file)
+    settings = load_settings()
     engine = open_database(settings)
     try:
         _fill(engine, quiet=json)
         if not json:
             errors.print(_("Starting Valkey, a mailbox, the web server, workers and beat …"))
-        with supervised(FOLDER, environment, on_restart=_print_restart) as supervisor:
+        with supervised(FOLDER, {}, on_restart=_print_restart) as supervisor:
             _start(supervisor, settings, *ports[:2])
             summary = _send(engine, settings, supervisor, json=json)
             _tell(engine, settings, summary, env_file, json=json)
@@ -184,10 +185,10 @@ def _order(engine: Engine, settings: Settings) -> int:
     )
 
 
-def _write_environment(web: int, smtp: int, redis: int) -> tuple[Path, dict[str, str]]:
-    """Write settings of the demo's own, so that no relay of a real .env is ever touched."""
+def _write_settings(web: int, smtp: int, redis: int) -> Path:
+    """Write settings of the demo's own, so that no relay or mailbox of real ones is touched."""
     folder = FOLDER.resolve()
-    environment = {
+    values = {
         "DATA_DIR": str(folder),
         "DATABASE_URL": f"sqlite:///{folder / 'newsletter.sqlite3'}",
         "REDIS_URL": valkey_url(redis),
@@ -199,11 +200,10 @@ def _write_environment(web: int, smtp: int, redis: int) -> tuple[Path, dict[str,
         "WEB_HOST": "127.0.0.1",
         "WEB_PORT": str(web),
         "BATCH_SIZE": "100",
-        "SECRET_KEYS": "",
     }
     path = FOLDER / "env"
-    path.write_text("".join(f'{name}="{value}"\n' for name, value in environment.items()))
-    return path, environment
+    path.write_text("".join(f'{name}="{value}"\n' for name, value in values.items()))
+    return path
 
 
 def _fill(engine: Engine, *, quiet: bool) -> None:

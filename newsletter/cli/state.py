@@ -36,12 +36,10 @@ def settings_of(context: typer.Context) -> Settings:
 
 def environment_of(context: typer.Context) -> dict[str, str]:
     """Return what processes we start need in their environment to read the same settings."""
-    from dotenv import dotenv_values
+    from newsletter.settings import SETTINGS_FILE
 
     env_file = context.find_root().params.get("env_file")
-    if not env_file:
-        return {}
-    return {name: value for name, value in dotenv_values(env_file).items() if value}
+    return {SETTINGS_FILE: str(Path(env_file).resolve())} if env_file else {}
 
 
 def has_database(settings: Settings) -> bool:
