@@ -12,18 +12,24 @@ from sqlalchemy.engine import make_url
 
 from tests.support.ports import free_port
 
+#: Seconds after which the server's TCP gives a client up that is silent, as the product sets it.
+_KEEPALIVE_SECONDS = 25.0
+
 
 class SilentNetwork:
     """Forwards connections to a PostgreSQL on this machine until it is silent.
 
     Connections that stood when it fell silent never speak again, as if a firewall had forgotten
-    them; once it is whole, new ones work.
+    them; once it is whole, new ones work. The server is told of the end of the others as late as
+    its TCP would find out. No other limit of its counts for a client that fell silent amid the
+    statements of one round trip.
     """
 
     def __init__(self, url: str) -> None:
         self._url = make_url(url)
         self.port = free_port()
         self._silent = threading.Event()
+        self._closed = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", self.port), backlog=128)
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
@@ -41,6 +47,7 @@ class SilentNetwork:
         self._silent.clear()
 
     def close(self) -> None:
+        self._closed.set()
         self._listener.close()
         for one in self._open:
             one.close()
@@ -67,6 +74,8 @@ class SilentNetwork:
             while True:
                 ready, _, _ = select.select([client, server], [], [], 0.1)
                 if self._silent.is_set():
+                    self._closed.wait(_KEEPALIVE_SECONDS)
+                    server.close()
                     return
                 for one in ready:
                     octets = one.recv(65_536)
