@@ -28,7 +28,7 @@ from newsletter.database.tables import (
 from newsletter.database.vocabulary import TO_LIST, BounceKind, BounceSource
 from newsletter.errors import ListError
 from newsletter.mailings.planning.links import compare
-from newsletter.message.identifiers import DELIVERY_ID, delivery_message_id
+from newsletter.message.identifiers import person_code, read_delivery_id
 from newsletter.message.verp import claims_delivery, read_return_path, without_signature
 from newsletter.newsletters.publications import join_address
 from newsletter.tokens import DeliveryRef, TokenSigner, mark_of
@@ -196,7 +196,7 @@ def _deliveries_by_message_id(
 ) -> dict[int, tuple[int, int]]:
     """Return mailing and subscriber of genuine Message-IDs.
 
-    A Message-ID names its mailing; the subscriber is the one whose id gives the same digest. Where
+    A Message-ID names its mailing; the subscriber is the one whose id gives the same code. Where
     the report hides or rewrites the address, all of the mailing are tried, once for all reports.
     """
     deliveries: dict[int, tuple[int, int]] = {}
@@ -204,20 +204,20 @@ def _deliveries_by_message_id(
     created = _created(session, by_address.values())
     open_ids: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        match = DELIVERY_ID.match(row.message_id)
-        if match is None or row.source is BounceSource.SMTP:
+        read = read_delivery_id(keys.message_id_key, row.message_id)
+        if read is None or row.source is BounceSource.SMTP:
             continue
-        mailing_id, digest = int(match[1]), match[2].lower()
+        mailing_id, code = read
         if mailing_id not in mailings:
             mailings[mailing_id] = _mailing_of(session, mailing_id)
         subscriber_id = by_address.get(row.id)
         if subscriber_id is not None and hmac.compare_digest(
-            _digest(keys, *mailings[mailing_id], subscriber_id, created[subscriber_id]), digest
+            _code(keys, *mailings[mailing_id], subscriber_id, created[subscriber_id]), code
         ):
             deliveries[row.id] = (mailing_id, subscriber_id)
         else:
-            open_ids[mailing_id][digest].append(row.id)
-    for mailing_id, rows_by_digest in open_ids.items():
+            open_ids[mailing_id][code].append(row.id)
+    for mailing_id, rows_by_code in open_ids.items():
         subscribers = session.execute(
             select(SubscriberRow.id, SubscriberRow.created_at)
             .join(DeliveryRow, DeliveryRow.subscriber_id == SubscriberRow.id)
@@ -225,10 +225,10 @@ def _deliveries_by_message_id(
             .execution_options(yield_per=5000)
         )
         for subscriber_id, since in subscribers:
-            digest = _digest(keys, *mailings[mailing_id], subscriber_id, since)
-            for row_id in rows_by_digest.pop(digest, ()):
+            code = _code(keys, *mailings[mailing_id], subscriber_id, since)
+            for row_id in rows_by_code.pop(code, ()):
                 deliveries[row_id] = (mailing_id, subscriber_id)
-            if not rows_by_digest:
+            if not rows_by_code:
                 break
         subscribers.close()
     return deliveries
@@ -238,16 +238,15 @@ def mailing_of_message_id(
     session: Session, keys: Keys, message_id: str, subscriber_id: int
 ) -> int | None:
     """Return the mailing in which a person got the message of that id; None when it is not ours."""
-    match = DELIVERY_ID.match(message_id)
-    if match is None:
+    read = read_delivery_id(keys.message_id_key, message_id)
+    if read is None:
         return None
-    mailing_id = int(match[1])
+    mailing_id, code = read
     since = _created(session, [subscriber_id]).get(subscriber_id)
     if since is None:
         return None
-    digest = _digest(keys, *_mailing_of(session, mailing_id), subscriber_id, since)
-    genuine = hmac.compare_digest(digest, match[2].lower())
-    return mailing_id if genuine else None
+    genuine = _code(keys, *_mailing_of(session, mailing_id), subscriber_id, since)
+    return mailing_id if hmac.compare_digest(genuine, code) else None
 
 
 def _mailing_of(session: Session, mailing_id: int) -> tuple[str, datetime]:
@@ -269,12 +268,11 @@ def _created(session: Session, subscriber_ids: Iterable[int]) -> dict[int, datet
     return {row[0]: row[1] for row in session.execute(query)}
 
 
-def _digest(
+def _code(
     keys: Keys, identity: str, newsletter_since: datetime, subscriber_id: int, since: datetime
 ) -> str:
     mark = mark_of(newsletter_since, since)
-    whole = delivery_message_id(keys.message_id_key, 0, identity, subscriber_id, mark, "")
-    return whole.partition(".")[2].rstrip("@")
+    return person_code(keys.message_id_key, identity, subscriber_id, mark)
 
 
 def _complete(session: Session, attributions: dict[int, Attribution]) -> dict[int, Attribution]:

@@ -19,7 +19,12 @@ from newsletter.errors import MessageError
 from newsletter.i18n.language import Language
 from newsletter.message.base64_body import Base64Body
 from newsletter.message.frame import Identity, MessageFrame, Recipient
-from newsletter.message.identifiers import delivery_message_id, feedback_id
+from newsletter.message.identifiers import (
+    delivery_message_id,
+    feedback_id,
+    person_code,
+    read_delivery_id,
+)
 from newsletter.rendering.model import RenderedIssue, Slot, SlottedText, SlotUse
 
 NAME = Slot.SUBSCRIBER_NAME
@@ -174,6 +179,21 @@ def test_a_message_id_is_the_same_each_time_and_differs_between_readers() -> Non
 def test_a_message_id_differs_between_two_who_had_the_same_number() -> None:
     first, second = (delivery_message_id(b"key", 1, "a", 2, mark, "example.jp") for mark in (5, 6))
     assert first != second
+
+
+@given(place=st.integers(0, 23), letter=st.sampled_from("abcdefghijklmnopqrstuvwxyz234567"))
+def test_a_message_id_that_somebody_altered_is_none_of_ours(place: int, letter: str) -> None:
+    message_id = delivery_message_id(b"key", 7, "a", 2, 5, "example.jp")
+    assert read_delivery_id(b"key", f"<{message_id.upper()}>") == (
+        7,
+        person_code(b"key", "a", 2, 5),
+    )
+    letters = message_id[2:26]
+    altered = f"{letters[:place]}{letter}{letters[place + 1 :]}"
+    found = read_delivery_id(b"key", f"<7.{altered}@example.jp>")
+    assert (found is not None) == (altered == letters)
+    assert read_delivery_id(b"key", f"<8.{letters}@example.jp>") is None
+    assert read_delivery_id(b"another", f"<{message_id}>") is None
 
 
 def test_two_mailings_that_had_the_same_number_share_no_message_id() -> None:
