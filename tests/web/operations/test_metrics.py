@@ -207,4 +207,8 @@ def test_methods_that_clients_make_up_are_counted_as_one(site: str) -> None:
     for method in ("BREW", "WHEN", "M" * 20_000, "GET"):
         httpx.request(method, f"{site}/nowhere")
     counted = [name for name in _told(site) if name.startswith("newsletter_http_seconds_count")]
-    assert {re.findall(r"method=(\w+)", name)[0] for name in counted} == {"GET", "other"}
+    # A process counts for as long as it lives: what tests before this one asked is in it, too.
+    methods = {re.findall(r"method=(\w+)", name)[0] for name in counted}
+    assert (
+        {"GET", "other"} <= methods <= {"GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "other"}
+    )
