@@ -10,13 +10,16 @@ from newsletter.i18n.messages import Message, msg
 #: a semicolon, tab or line break within a cell, where a spreadsheet's language cuts rows at
 #: semicolons: then quotes are none to it. Apostrophes already there are counted in, so that ours
 #: can be told from them when a list comes back.
-_SIGNS = "=+\\-@＝＋－＠"
+#: The hyphen is the last, so that it is none of a range in a pattern.
+_SIGNS = "=+@＝＋－＠-"
+#: What a cell may begin with that is a formula to some spreadsheet: blanks may be dropped there.
+BEGINNINGS = "\t\r\n" + _SIGNS
 #: Where a spreadsheet may cut within a cell, and the pattern of a cut with a formula behind it.
 CUTS = ";\t\r\n"
 FORMULA_WITHIN = rf"([{CUTS}])(?=['\"]*[{_SIGNS}])"
-_FORMULA = re.compile(rf"\A(?='*[{_SIGNS}\t\r\n])|(?<=[;\t\r\n])(?=['\"]*[{_SIGNS}])")
-_DEFUSED = re.compile(rf"\A'(?='*[{_SIGNS}\t\r\n])|(?<=[;\t\r\n])'(?=['\"]*[{_SIGNS}])")
-_FIRST_SIGNS = frozenset("'=+-@\t\r\n＝＋－＠")
+_FORMULA = re.compile(rf"\A(?='*[{BEGINNINGS}])|(?<=[{CUTS}])(?=['\"]*[{_SIGNS}])")
+_DEFUSED = re.compile(rf"\A'(?='*[{BEGINNINGS}])|(?<=[{CUTS}])'(?=['\"]*[{_SIGNS}])")
+_FIRST_SIGNS = frozenset(f"'{BEGINNINGS}")
 
 
 def defuse(cell: str) -> str:

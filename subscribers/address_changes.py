@@ -35,7 +35,6 @@ from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.language import Language, nearest_language
 from newsletter.i18n.messages import msg
 from newsletter.tokens import Purpose, TokenSigner, mark_of
-from subscribers.columns import TAKEN_ALONG
 from subscribers.fields.store import hold_group
 from subscribers.fields.values import unite_values
 from subscribers.joining import Origin, subscribe
@@ -44,6 +43,7 @@ from subscribers.mail_under_way import hold_mail, move_mail
 from subscribers.people import find_or_add_person, hold_person
 from subscribers.readers import received_by
 from subscribers.series.enrolment import move_enrolments
+from subscribers.subscription_columns import TAKEN_ALONG
 from subscribers.suppression import is_suppressed
 
 #: How the source begins of a subscription that came along to a new address; the change follows.

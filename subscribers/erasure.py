@@ -33,10 +33,10 @@ from newsletter.database.tables import (
 )
 from newsletter.database.vocabulary import GrowthCause, SuppressionReason, UnsubscribeWay
 from newsletter.tokens import Pseudonyms
-from subscribers.columns import EMPTIED
 from subscribers.erased_text import Traces
 from subscribers.leaving import unsubscribe, unsubscribe_from_all
 from subscribers.lists.problems import forget_address
+from subscribers.subscription_columns import EMPTIED
 
 #: Texts that others wrote, or that are about several people: the address alone goes from them.
 _TEXTS: tuple[InstrumentedAttribute[str], ...] = (

@@ -137,7 +137,6 @@ def _enrolment(
     """Yield how somebody came who confirmed nothing here: by a list, or by hand."""
     for who in person.numbers[: max(limit, 0)]:
         row = session.get(SubscriptionRow, (person.newsletter_id, who))
-        imported_at = _imported_at(session, person.newsletter_id, who)
         at = (row.confirmed_at or row.consented_at) if row else None
         confirmed = select(ConsentRow.id).where(
             ConsentRow.subscriber_id == who,
@@ -149,6 +148,7 @@ def _enrolment(
         given = (row.consent_basis, row.consent_source, row.consent_wording)
         details = [*person.at_address(who), *(written(text) for text in given if text)]
         consented_at = row.consented_at or at
+        imported_at = _imported_at(session, person.newsletter_id, who)
         if imported_at and consented_at < imported_at:
             zone = session.get_one(NewsletterRow, person.newsletter_id).time_zone
             details.append(msg("Consent given: {moment}", moment=Moment(consented_at, zone)))

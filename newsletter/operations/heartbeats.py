@@ -112,8 +112,8 @@ def _is_recent(seen_at: datetime, moment: datetime) -> bool:
     return abs((moment - seen_at).total_seconds()) <= LOST_SECONDS
 
 
-def seconds_ahead(session: Session, clock: Callable[[], datetime] = now) -> float:
-    """Return how far this host's clock is ahead of the database's, for certain; see `ProcessState`.
+def read_clocks(session: Session, clock: Callable[[], datetime] = now) -> tuple[datetime, float]:
+    """Return the database's time, and the seconds that this host's clock is ahead for certain.
 
     The server's answer is of a moment between asking and hearing it: what may be due to that counts
     for nothing.
@@ -122,8 +122,8 @@ def seconds_ahead(session: Session, clock: Callable[[], datetime] = now) -> floa
     server = server_now(session)
     heard = clock()
     if asked <= server <= heard:
-        return 0.0
-    return ((asked if asked > server else heard) - server).total_seconds()
+        return server, 0.0
+    return server, ((asked if asked > server else heard) - server).total_seconds()
 
 
 def beat(
@@ -138,9 +138,10 @@ def beat(
         clock: Its host's.
     """
     with transaction(engine) as session:
+        seen_at, clock_ahead = read_clocks(session, clock)
         values = {
-            "seen_at": server_now(session),
-            "clock_ahead": seconds_ahead(session, clock),
+            "seen_at": seen_at,
+            "clock_ahead": clock_ahead,
             "mailing_id": activity.mailing_id,
             "batch_number": activity.batch_number,
             "answered": activity.answered,

@@ -37,7 +37,7 @@ from newsletter.operations.attention import (
     UnsettledMailing,
 )
 from newsletter.operations.broker import BrokerHealth, look_at_broker
-from newsletter.operations.heartbeats import ProcessState, list_processes, seconds_ahead
+from newsletter.operations.heartbeats import ProcessState, list_processes, read_clocks
 
 _DOMAINS = 15
 
@@ -169,8 +169,9 @@ def look(
     beats = database_history.beats(engine)
     resting = troubled_relays(engine)
     with reading(engine) as session:
+        taken_at, own_clock_ahead = read_clocks(session)
         seen = Overview(
-            taken_at=server_now(session),
+            taken_at=taken_at,
             database=_database_health(session),
             broker=broker,
             round_at=beats[1] if beats else None,
@@ -190,7 +191,7 @@ def look(
             bounces=attention.bounces_of_day(session),
             account_mail_is_refused=account_mail_is_refused,
             own_disk=_own_disk(engine),
-            own_clock_ahead=seconds_ahead(session),
+            own_clock_ahead=own_clock_ahead,
         )
     return _with_refusal(engine, seen)
 

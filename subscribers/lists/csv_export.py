@@ -42,7 +42,7 @@ from newsletter.database.tables import (
     TagRow,
 )
 from newsletter.database.vocabulary import FieldType, SubscriptionState
-from newsletter.spreadsheets import CUTS, FORMULA_WITHIN
+from newsletter.spreadsheets import BEGINNINGS, CUTS, FORMULA_WITHIN
 from subscribers.fields.json_access import AttributeText, Position
 from subscribers.fields.model import Field, field_to_json
 from subscribers.fields.store import list_fields
@@ -56,14 +56,11 @@ _PAGE = 5000
 #: Arguments of one function: PostgreSQL and SQLite take at most 100.
 _ARGUMENTS = 40
 _LINE_END = "\r\n"
-#: OWASP, CSV injection: what begins like this, or so after apostrophes, is a formula to some
-#: spreadsheet; `newsletter.spreadsheets.defuse` is the same in Python, and also minds where
-#: spreadsheets cut.
-_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 #: What is between tags, or would be read as their quotes.
 _PART_SIGNS = (",", "、", ";", "，", "；", '"')
-#: Their code points and the apostrophe's: most texts are asked for their first alone.
-_CODES: Sequence[ColumnElement[int]] = [literal_column(str(ord(sign))) for sign in (*_SIGNS, "'")]
+#: The code points of what begins a formula, and the apostrophe's: most texts are asked for their
+#: first alone. `newsletter.spreadsheets.defuse` is the same in Python.
+_CODES: Sequence[ColumnElement[int]] = [literal_column(str(ord(sign))) for sign in f"{BEGINNINGS}'"]
 #: Without statistics PostgreSQL would read and sort everybody for each page; instants come in UTC.
 _IN_ORDER = select(
     *(
@@ -247,7 +244,7 @@ class _Writer:
         """Return a text that no spreadsheet takes for a formula, and empty for NULL."""
         code = (func.ascii if self.is_postgres else func.unicode)(text)
         first = func.substr(func.ltrim(text, "'"), 1, 1)
-        is_formula = and_(code.in_(_CODES), first.in_(_literals(_SIGNS)))
+        is_formula = and_(code.in_(_CODES), first.in_(_literals(BEGINNINGS)))
         # Few texts have what a spreadsheet may cut at: only these are looked at letter by letter.
         if self.is_postgres:
             is_cut: ColumnElement[bool] = text.op("~", is_comparison=True)(f"[{CUTS}]")

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, text
 
 from newsletter.database.tables import ImportAddedRow
 from newsletter.database.vocabulary import ImportedKind
-from subscribers.columns import RESTORED
+from subscribers.subscription_columns import RESTORED
 
 #: Numbers that follow each other have one difference to their rank.
 _PEOPLE = """INSERT INTO import_added (import_id, kind, first, last)

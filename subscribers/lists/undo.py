@@ -54,12 +54,12 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
-from subscribers.columns import RESTORED
 from subscribers.fields.model import current_values
 from subscribers.fields.store import list_fields
 from subscribers.growth import count_readers, readers_among
 from subscribers.growth_log import log_growth
 from subscribers.lists.sharing import hold_fields, take_back, write_values
+from subscribers.subscription_columns import RESTORED
 
 #: So long it is kept what an import changed.
 KEPT_DAYS = 30

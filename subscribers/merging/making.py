@@ -27,7 +27,6 @@ from newsletter.database.vocabulary import (
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
 from subscribers.address_changes import copy_tags, move_waiting_issues
-from subscribers.columns import CHOSEN, WITH_CONSENT
 from subscribers.fields.store import hold_group, newsletters_of_group
 from subscribers.growth import count_readers
 from subscribers.growth_log import log_growth
@@ -35,6 +34,7 @@ from subscribers.leaving import end_as, unsubscribe
 from subscribers.mail_under_way import hold_mail, move_mail
 from subscribers.merging.outlook import FIELD, Effect, MergeOutlook, Part, foresee_merge
 from subscribers.series.enrolment import unite_enrolments
+from subscribers.subscription_columns import CHOSEN, WITH_CONSENT
 from subscribers.suppression import suppress
 
 

@@ -34,11 +34,11 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import ConsentStep, SubscriptionState, SuppressionReason
 from newsletter.errors import ConflictError, ForbiddenError, NotFoundError
 from newsletter.i18n.messages import msg
-from subscribers.columns import CHOSEN
 from subscribers.fields.model import TOPIC
 from subscribers.fields.store import newsletters_of_group
 from subscribers.leaving import MOVED, last_way
 from subscribers.merging.links import merged_into, within_group
+from subscribers.subscription_columns import CHOSEN
 
 #: How a choice about a field is called; the field's key follows.
 FIELD = "field."

@@ -16,13 +16,13 @@ from newsletter.web.access import SubscribersVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, SubmittedForm
 from subscribers.actions import find_standing
-from subscribers.columns import CHOSEN
 from subscribers.fields.model import Field, current_values
 from subscribers.fields.store import list_fields
 from subscribers.merging.making import MergeOrder, merge_people
 from subscribers.merging.outlook import FIELD, Effect, MergeOutlook, foresee_merge
 from subscribers.merging.words import consequences
 from subscribers.search import FoundPage, PeopleFilter, search_people
+from subscribers.subscription_columns import CHOSEN
 
 _FOUND = 10
 _Number = Annotated[int, Form(le=10**18)]

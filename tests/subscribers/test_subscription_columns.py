@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from newsletter.database.tables import ImportChangeRow, SubscriptionRow
-from subscribers.columns import CHOSEN, HANDLING, RESTORED
 from subscribers.history import SETTING_NAMES
 from subscribers.lists.formats import FIELDS
+from subscribers.subscription_columns import CHOSEN, HANDLING, RESTORED
 
 
 def _columns(table: type[SubscriptionRow | ImportChangeRow]) -> set[str]:
