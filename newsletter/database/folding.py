@@ -46,7 +46,7 @@ def to_hiragana(text: str) -> str:
 
 def fold_case(text: str) -> str:
     """Return a text without case and width (NFKC), as the keys of addresses are."""
-    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).lower()
+    return text.lower() if text.isascii() else normal_form(text).lower()
 
 
 def fold_text(text: str | None) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -210,7 +209,7 @@ def mark_of(name: str) -> str:
     folded, marks = fold(name).rstrip("?"), _tables().marks
     if any(part in folded for part in marks["besides"]) or _OF_IP.search(folded):
         return ""
-    normal = unicodedata.normalize("NFKC", f"{name} {_HUMP.sub(' ', name)}").lower()
+    normal = normal_form(f"{name} {_HUMP.sub(' ', name)}").lower()
     tokens = set(_TOKEN.findall(normal))
     if folded in marks["mail words"]:
         return "hint"

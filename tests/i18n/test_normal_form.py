@@ -4,18 +4,38 @@ from __future__ import annotations
 
 import sys
 import unicodedata
+from collections.abc import Callable
+from itertools import count
 
 import pytest
 
+from newsletter.bounces.webhooks.sns import is_amazons
+from newsletter.database.folding import fold_text
 from newsletter.i18n.normal_form import normal_form, split_url
 from newsletter.issues.wording import file_name
 from newsletter.rendering.html import short_url
+from subscribers.lists.formats import mark_of
 from tests.support.growth import assert_linear
 
 
 @pytest.mark.parametrize("heap", ["\u0315\u0300", "\u0344\u0315", "\u0f73\u0300", "\uff9e\u0300"])
 def test_marks_in_heaps_cost_no_more_than_letters(heap: str) -> None:
     assert_linear(normal_form, lambda size: "a" + heap * size, size=8_000)
+
+
+_NUMBERS = count()
+
+
+def _as_certificate(text: str) -> bool:
+    """Ask of another address each time: the library remembers how it split one."""
+    return is_amazons(f"https://{next(_NUMBERS)}{text}")
+
+
+@pytest.mark.parametrize("read", [fold_text, mark_of, _as_certificate])
+def test_nor_do_they_where_a_search_a_list_or_a_webhook_brings_them(
+    read: Callable[[str], object],
+) -> None:
+    assert_linear(read, lambda size: "a" + "\u0315\u0300" * size, size=8_000)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from newsletter.bounces.webhooks.model import Call, RefusedCallError
 from newsletter.bounces.webhooks.payload import Foreign, parse
 from newsletter.bounces.webhooks.signatures import octets_of
 from newsletter.i18n.messages import msg
+from newsletter.i18n.normal_form import split_url
 
 _HOST = re.compile(r"sns\.[a-z0-9-]{2,40}\.amazonaws\.com(\.cn)?")
 _SIGNED_NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
@@ -41,7 +42,7 @@ def is_amazons(url: str) -> bool:
 def is_https_on(host: re.Pattern[str], url: str) -> bool:
     """Whether an address is HTTPS on its port, on a host that a pattern matches as a whole."""
     try:
-        parts = urlsplit(url)
+        parts = split_url(url)
         port = parts.port
     except ValueError:
         return False
