@@ -25,6 +25,7 @@ from subscribers.lists.formats import (
     IGNORED,
     KnownFormat,
     ListState,
+    asks_for_mail,
     fold,
     guess_field,
     is_weak,
@@ -37,7 +38,7 @@ from subscribers.lists.formats import (
 #: What a column can be mapped to, besides ``field.KEY``.
 KNOWN_COLUMNS = (*FIELDS, IGNORED)
 #: Fields that several columns may give: their values go together.
-SHARED = frozenset({"tags", "attributes", "disabled", "state"})
+SHARED = frozenset({"tags", "attributes", "disabled", "state", "opt_in"})
 #: Only our own list for people has all of these.
 _OURS_FOR_PEOPLE = frozenset({"consent_basis", "consent_source", "consent_wording"})
 #: Before the key of a field, as a column is mapped to it.
@@ -110,12 +111,19 @@ class ListForm:
             self.add(name, ours)
 
     def add(self, name: str, ours: str) -> None:
-        """Take a column, also one that comes up later, as JSON lines may have them."""
+        """Take a column."""
         self.columns[name] = ours
         self.fields.setdefault(ours, []).append(name)
         if ours != IGNORED:
             key = ours.removeprefix(FIELD) if ours.startswith(FIELD) else ""
             self.kept.append((name, ours, key))
+
+    def add_late(self, name: str, ours: str) -> None:
+        """Take a column that the list's beginning did not have, with what its name marks."""
+        self.add(name, ours)
+        own = self.known is not None and self.known.own
+        if not own and (ours == IGNORED or ours.startswith(FIELD)):
+            self.marks[name] = mark_of(name)
 
     def left_out(self, chosen: Collection[str]) -> tuple[str, ...]:
         """Return the columns that are nothing of ours, and that nobody nor any system left out."""
@@ -167,7 +175,7 @@ def _guess(names: Collection[str], custom: Sequence[Field]) -> _Guess:
     columns = {n: ours for n, ours in columns.items() if not (is_weak(n) and ours in strong)}
     for name in names:
         field = field_named(custom, _NUMBERED.sub("", name))
-        if field and (name not in columns or is_weak(name)):
+        if field and (name not in columns or is_weak(name) or columns[name] == "opt_in"):
             columns[name] = FIELD + field.key
     return _Guess(columns, known)
 
@@ -175,12 +183,17 @@ def _guess(names: Collection[str], custom: Sequence[Field]) -> _Guess:
 def _guess_one(name: str, known: KnownFormat | None) -> str:
     if known is not None and fold(name) in known.ignored:
         return ""
-    return guess_field(_NUMBERED.sub("", name))
+    plain = _NUMBERED.sub("", name)
+    # An export of a known system says how somebody stands in columns of its own.
+    return guess_field(plain) or ("opt_in" if known is None and asks_for_mail(plain) else "")
 
 
 #: What a column may be and still be called nothing, without its word against mail being lost.
 _NOT_TO_IGNORE = frozenset(
-    {IGNORED, "state", "disabled", "unsubscribed_at", "bounced_at", "complained_at", "deleted_at"}
+    {
+        *(IGNORED, "state", "opt_in", "disabled", "unsubscribed_at", "bounced_at"),
+        *("complained_at", "deleted_at"),
+    }
 )
 
 
@@ -276,7 +289,7 @@ def _refuse_doubles(columns: Mapping[str, str], place: Place) -> None:
 def late_column(name: str, form: ListForm) -> str:
     """Return what a column is that the list's beginning did not have."""
     ours = _guess_one(name, form.known) or IGNORED
-    if ours == IGNORED and (field := field_named([*form.custom.values()], name)):
+    if ours in {IGNORED, "opt_in"} and (field := field_named([*form.custom.values()], name)):
         ours = FIELD + field.key
     return IGNORED if ours not in SHARED and ours in form.fields else ours
 

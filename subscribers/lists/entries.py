@@ -33,6 +33,7 @@ from subscribers.lists.formats import (
     against_mail,
     denies,
     fold,
+    read_opt_in,
     read_reason,
     read_remark,
     read_state,
@@ -61,6 +62,8 @@ MARKS = {
     "unsubscribed_at": ListState.UNSUBSCRIBED,
     "disabled": ListState.UNSUBSCRIBED,
 }
+#: Columns of which each value counts, and where a row keeps those of all of them.
+_ANSWERS = {"state": "states", "opt_in": "opt_ins"}
 _SUPPRESSING = {
     ListState.BOUNCED: SuppressionReason.HARD_BOUNCE,
     ListState.COMPLAINED: SuppressionReason.COMPLAINT,
@@ -170,7 +173,7 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> Entry:
             Problem(line=record.line, field="address", value=shown(given), problem=error.message)
         ) from None
     marked = _marked(record, form) if form.marks else None
-    has_state = "state" in form.fields
+    has_state = not form.fields.keys().isdisjoint(_ANSWERS)
     odd = address.warnings or has_sign or has_state or marked or form.has_states or record.beyond
     if not (attributes or odd) and values.keys() <= _WHO:
         # Most lists have little more than addresses and names.
@@ -255,8 +258,8 @@ def _take(
         fields[ours] = [*_split_tags(fields[ours]), *_split_tags(value)]
     elif ours == "disabled" and is_false(fields.get(ours, "")):
         fields[ours] = value
-    elif ours == "state":
-        fields.setdefault("states", []).append(value)
+    elif ours in _ANSWERS:
+        fields.setdefault(_ANSWERS[ours], []).append(value)
     fields.setdefault(ours, value)
     return {}
 
@@ -320,30 +323,78 @@ def _outcome(row: _Row, form: ListForm, marked: tuple[str, ListState] | None) ->
         listed = _state(row, form)
     elif listed is None and "state" in form.fields and form.known:
         listed = form.known.blank
-    if marked is not None and listed in {None, ListState.CONFIRMED}:
+    if form.state is None and listed in _NOT_AGAINST:
+        listed = _with_answers(row, listed)
+    if marked is not None and listed in _NOT_AGAINST:
         name, state = marked
         if state is ListState.UNCLEAR:
             return _by_marks(row) or _refuse_unclear(row, name)
         value = shown(row.record.values.get(name))
         row.note(name, msg("A column says that this person wants no email; none is sent."), value)
         return _refuse_never(row, state)
-    if listed is not None and listed is not ListState.CONFIRMED:
+    if listed is not None and listed not in _NOT_AGAINST:
         return _refuse_never(row, listed)
-    if listed is not None and form.known is not None and form.known.own:
+    if listed is ListState.CONFIRMED and form.known is not None and form.known.own:
         return listed
     marked_state = _by_marks(row)
-    if marked_state is None and form.known is None and _has_blank_state(row, form):
+    if marked_state is None and listed is not ListState.CONFIRMED:
+        _refuse_unanswered(row, form)
+    return marked_state or ListState.CONFIRMED
+
+
+#: What a list says as long as nothing in it speaks against mail.
+_NOT_AGAINST = frozenset({None, ListState.CONFIRMED, ListState.UNCLEAR})
+
+
+def _with_answers(row: _Row, listed: ListState | None) -> ListState | None:
+    """Return what a list says with its answers to "do they want mail?": a no, an unclear one, a yes.
+
+    A blank is none of them.
+    """
+    answers = {_answer(str(value), row.zone) for value in row.values.get("opt_ins", ())}
+    if against := answers - _NOT_AGAINST:
+        return next(state for state in ListState if state in against)
+    if ListState.UNCLEAR in answers:
+        return ListState.UNCLEAR
+    return listed or next(iter(answers), None)
+
+
+def _answer(text: str, zone: ZoneInfo) -> ListState:
+    """Return what an answer says; a date is a yes, since when."""
+    answer = read_opt_in(text)
+    if answer is None:
+        return ListState.CONFIRMED if read_date(text, zone) else ListState.UNCLEAR
+    return answer
+
+
+def _refuse_unanswered(row: _Row, form: ListForm) -> None:
+    """Refuse a row that leaves unsaid what the list says of others: whether mail is to be sent."""
+    if form.state is not None:
+        return
+    if "opt_ins" in row.values:
+        raise row.refused(
+            "opt_in",
+            next(
+                value
+                for value in row.values["opt_ins"]
+                if _answer(str(value), row.zone) is ListState.UNCLEAR
+            ),
+            msg("The answer is no clear yes, so it is unclear whether this person wants email."),
+        )
+    if form.known is not None:
+        return
+    if "opt_in" in form.fields:
+        raise row.refused(
+            "opt_in",
+            "",
+            msg("There is no answer, so it is unclear whether this person wants email."),
+        )
+    if "state" in form.fields:
         raise row.refused(
             "state",
             "",
             msg("The status is empty, so it is unclear whether this person wants email."),
         )
-    return marked_state or listed or ListState.CONFIRMED
-
-
-def _has_blank_state(row: _Row, form: ListForm) -> bool:
-    """Tell whether a list that says of others how they stand says nothing of somebody."""
-    return form.state is None and "state" in form.fields and "states" not in row.values
 
 
 def _state(row: _Row, form: ListForm) -> ListState | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import available_timezones
 
 from newsletter.database.vocabulary import SuppressionReason
@@ -33,7 +33,7 @@ FIELDS = (
         "format",
         "frequency",
     ),
-    *("state", "tags", "consented_at", "confirmed_at", "unsubscribed_at", "bounced_at"),
+    *("state", "opt_in", "tags", "consented_at", "confirmed_at", "unsubscribed_at", "bounced_at"),
     *("complained_at", "deleted_at", "disabled", "paused_until", "consent_basis"),
     *("consent_source", "consent_wording", "suppressed", "suppressed_at"),
     *("suppression_evidence", "attributes"),
@@ -46,6 +46,8 @@ DEFINITIONS = "fields"
 _ZONE = re.compile(r"\s*[(（]([A-Za-z]+(?:[/_+-][A-Za-z0-9]+)*)[)）]\Z")
 #: A cell that says something of mail is a word or two.
 _LONGEST_WORD = 40
+#: An answer may be a whole option of a form: "「市政だより」のメール配信を希望します".
+_LONGEST_ANSWER = 120
 
 
 class ListState(StrEnum):
@@ -59,7 +61,8 @@ class ListState(StrEnum):
     SUPPRESSED = "suppressed"
     #: Known to the other system, and never on its list.
     NEVER = "never"
-    #: A word of leaving is there, and nobody but a person can tell what it is said of.
+    #: Nobody but a person can tell whether it says no: a word of leaving said of who knows what, or
+    #: an answer that is no yes.
     UNCLEAR = "unclear"
 
 
@@ -206,34 +209,107 @@ def _by_part(folded: str) -> ListState | None:
 
 def mark_of(name: str) -> str:
     """Return ``disabled``, ``hint`` or ``remark`` for a column that speaks of mail."""
-    folded, marks = fold(name).rstrip("?"), _tables().marks
-    if any(part in folded for part in marks["besides"]) or _OF_IP.search(folded):
+    has = _parts_of_name(name)
+    if "besides" in has:
         return ""
-    normal = normal_form(f"{name} {_HUMP.sub(' ', name)}").lower()
-    tokens = set(_TOKEN.findall(normal))
-    if folded in marks["mail words"]:
+    if "mail words" in has:
         return "hint"
-    by_token = {kind: not tokens.isdisjoint(marks[f"{kind} words"]) for kind in _BY_WORD}
-    if any(part in folded for part in marks["against"]) or by_token["against"]:
+    if "against" in has:
         return "disabled"
-    if _asks_for_mail(folded, by_token):
-        return "hint"
-    return "remark" if any(part in folded for part in marks["remark"]) else ""
+    if "channels" not in has or "mail" in has:
+        asks = {"mail", "wanted"} <= has and "measure" not in has
+        if asks or "whole" in has or "state" in has:
+            return "hint"
+    return "remark" if "remark" in has else ""
 
 
-#: Kinds of marks of which some words are too short to be looked for within others.
-_BY_WORD = ("against", "mail", "wanted")
+def asks_for_mail(name: str) -> bool:
+    """Tell whether a column's name asks if somebody wants mail, so that only a yes is consent.
 
-
-def _asks_for_mail(folded: str, by_token: Mapping[str, bool]) -> bool:
-    """Tell whether a column's name asks how somebody stands, or whether they want mail."""
-    marks = _tables().marks
-    has = {kind: any(part in folded for part in parts) for kind, parts in marks.items()}
-    if has["channels"] and not has["mail"]:
+    It names mail and the wish ("メール受信可否", "accepts_marketing_emails"), or is one of the
+    names that are enough. Names of which, when and how much ask something else ("配信地域").
+    """
+    has = _parts_of_name(name)
+    if not has.isdisjoint({"besides", "against", "measure", "which"}):
         return False
-    is_mail, is_wanted = has["mail"] or by_token["mail"], has["wanted"] or by_token["wanted"]
-    asks = is_mail and is_wanted and not has["measure"]
-    return folded in marks["whole"] or has["state"] or asks
+    if "channels" in has and "mail" not in has:
+        return False
+    whole = not has.isdisjoint({"mail words", "whole", "consent"})
+    return whole or {"mail", "wanted"} <= has or {"mail", "topic"} <= has
+
+
+@lru_cache(maxsize=8192)
+def _parts_of_name(name: str) -> frozenset[str]:
+    """Return which kinds of marks a column's name has, as ``formats.toml`` lists them."""
+    folded, marks = fold(name).rstrip("?"), _tables().marks
+    tokens = set(_TOKEN.findall(normal_form(f"{name} {_HUMP.sub(' ', name)}").lower()))
+    has = {
+        kind
+        for kind, parts in marks.items()
+        if (folded in parts if kind in _WHOLE else any(part in folded for part in parts))
+    }
+    has |= {kind for kind in _BY_WORD if not tokens.isdisjoint(marks[f"{kind} words"])}
+    if _OF_IP.search(folded):
+        has.add("besides")
+    return frozenset(has)
+
+
+#: Kinds of marks that are whole names.
+_WHOLE = ("whole", "mail words")
+#: Kinds of marks of which some words are too short to be looked for within others.
+_BY_WORD = ("against", "mail", "wanted", "which")
+
+
+def read_opt_in(text: str) -> ListState | None:
+    """Return what the answer to "do they want mail?" says; None where it is no clear answer.
+
+    Only a yes is one: a word for it, a sentence that ends with it, how often, or since when.
+    """
+    if "://" in text or "@" in text:
+        return None
+    against = against_mail(text)
+    if against is not None:
+        return against
+    state = read_state(text)
+    if state is not None and state is not ListState.CONFIRMED:
+        return state
+    if denies(text):
+        return ListState.UNSUBSCRIBED
+    return ListState.CONFIRMED if state is not None or _affirms(text) else None
+
+
+def _affirms(text: str) -> bool:
+    words = normal_form(text).strip().lower()
+    if not words or len(words) > _LONGEST_ANSWER:
+        return False
+    yes = _affirmations()
+    if yes.doubt.search(words):
+        return False
+    clauses = [clause.strip(" 「」『』\"'") for clause in yes.clause.split(words)]
+    if any(yes.agreement.search(clause) for clause in clauses):
+        return True
+    return any(yes.word.fullmatch(clause) or yes.sentence.search(clause) for clause in clauses)
+
+
+class _Affirmations(NamedTuple):
+    clause: re.Pattern[str]
+    doubt: re.Pattern[str]
+    agreement: re.Pattern[str]
+    word: re.Pattern[str]
+    sentence: re.Pattern[str]
+
+
+@cache
+def _affirmations() -> _Affirmations:
+    any_of = {name: f"(?:{'|'.join(parts)})" for name, parts in _tables().affirmations.items()}
+    stem, end = any_of["stem"], any_of["end"]
+    return _Affirmations(
+        clause=re.compile(r"[、,。.!;:()]|\s[-‐-―]\s|\s/\s"),
+        doubt=re.compile(any_of["doubt"]),
+        agreement=re.compile(any_of["agreement"]),
+        word=re.compile(f"{any_of['word']}(?:\\s+{any_of['rest']})*"),
+        sentence=re.compile(rf"{stem}{end}*\Z|\b{any_of['verb']}\b"),
+    )
 
 
 def recognise(names: Collection[str]) -> KnownFormat | None:
@@ -264,6 +340,7 @@ class _Tables:
     parts: tuple[tuple[str, ListState], ...]
     marks: Mapping[str, tuple[str, ...]]
     denials: Mapping[str, tuple[str, ...]]
+    affirmations: Mapping[str, tuple[str, ...]]
     files: tuple[tuple[str, ListState], ...]
     formats: tuple[KnownFormat, ...]
 
@@ -288,6 +365,7 @@ def _tables() -> _Tables:
             for kind, parts in known["marks"].items()
         },
         denials={kind: tuple(words) for kind, words in known["denials"].items()},
+        affirmations={kind: tuple(words) for kind, words in known["affirmations"].items()},
         files=_pairs(known["files"], folded=False),
         formats=tuple(map(_format, known["formats"])),
     )

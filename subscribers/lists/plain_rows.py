@@ -39,7 +39,7 @@ from subscribers.lists.entries import (
     split_tags,
 )
 from subscribers.lists.files import Record
-from subscribers.lists.formats import IGNORED, ListState, fold, read_state
+from subscribers.lists.formats import IGNORED, ListState, fold, read_opt_in, read_state
 from subscribers.people import clean_name, is_time_zone
 
 #: A value because of which its row is read by itself.
@@ -187,6 +187,9 @@ class _Reading:
             pass
         elif ours == "state":
             read, blank = self._state, self._blank_state()
+        elif ours == "opt_in":
+            # A blank one leaves it to the column of states, if there is one.
+            read, blank = _opt_in, "" if "state" in self.form.fields else _ODD
         elif ours == "tags":
             read, blank = self._tag_list, _json(self.tags)
         elif ours == "attributes":
@@ -315,6 +318,10 @@ def _format(text: str) -> str:
 def _frequency(text: str) -> object:
     found = read_frequency_word(text)
     return _ODD if found is None else found
+
+
+def _opt_in(text: str) -> object:
+    return "" if read_opt_in(text) is ListState.CONFIRMED else _ODD
 
 
 def _disabled(text: str) -> object:

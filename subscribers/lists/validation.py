@@ -200,7 +200,7 @@ class ListReader:
             chain.from_iterable(dict.fromkeys(shapes) if len(common) > 1 else shapes[:1])
         ):
             if name not in form.columns:
-                form.add(name, late_column(name, form))
+                form.add_late(name, late_column(name, form))
         headers = sum(map(_header, chunk))
         alike = chunk
         if len(common) > 1 or headers or any(map(_fault, chunk)) or any(map(_beyond, chunk)):
