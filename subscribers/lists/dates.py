@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from newsletter.i18n.normal_form import normal_form
@@ -46,8 +47,11 @@ _EARLIEST, _LATEST = 1970, 2200
 _YEARS = range(1900, 2201)
 
 
+@lru_cache(maxsize=8192)
 def read_instant(text: str, zone: ZoneInfo) -> datetime | None:
     """Read a date, or a date and time, on the clocks of ``zone`` where it names no other.
+
+    Each text is read once: lists repeat days.
 
     Returns:
         The instant, aware; None when the text is no date, or one that could be two (1/5/2026).

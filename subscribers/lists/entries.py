@@ -14,7 +14,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import SubscriptionState, SuppressionReason
 from newsletter.errors import ListError
 from newsletter.i18n.language import read_language
-from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.messages import msg
 from newsletter.spreadsheets import restore
 from subscribers.fields.model import field_named
 from subscribers.fields.reading import read_value
@@ -28,15 +28,14 @@ from subscribers.lists.columns import (
 )
 from subscribers.lists.dates import read_instant
 from subscribers.lists.files import HalfCharacterError, Record, read_json
-from subscribers.lists.formats import (
-    ListState,
-    against_mail,
-    denies,
-    fold,
-    read_opt_in,
-    read_reason,
-    read_remark,
-    read_state,
+from subscribers.lists.formats import ListState, fold, read_reason
+from subscribers.lists.outcomes import (
+    ANSWERS,
+    STATES,
+    Row,
+    find_mark,
+    is_false,
+    outcome_of,
 )
 from subscribers.people import clean_name, is_time_zone
 
@@ -44,26 +43,9 @@ _TAG_LENGTH, BASIS_LENGTH, TEXT_LENGTH = 64, 64, 10_000
 #: A tag in quotes, which double within it, or one that ends at a comma of any writing.
 _TAGS = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:[,、;，；]|\Z)|([^,、;，；]+)')
 PLAIN_TEXT = frozenset({"text", "plain", "plaintext", "テキスト"})
-_FALSE = frozenset(
-    {"", "0", "no", "n", "false", "off", "いいえ", "無", "無し", "なし", "none", "×"}
-)
 _FAMILY_FIRST = ("ja", "zh", "ko", "hu", "vi")
-STATES = {
-    ListState.CONFIRMED: SubscriptionState.CONFIRMED,
-    ListState.PENDING: SubscriptionState.PENDING,
-}
 #: Columns that say who somebody is, and nothing of what they want.
 _WHO = frozenset({"address", "name"})
-#: Columns that say something against mail wherever they are filled, the gravest first.
-MARKS = {
-    "complained_at": ListState.COMPLAINED,
-    "bounced_at": ListState.BOUNCED,
-    "deleted_at": ListState.UNSUBSCRIBED,
-    "unsubscribed_at": ListState.UNSUBSCRIBED,
-    "disabled": ListState.UNSUBSCRIBED,
-}
-#: Columns of which each value counts, and where a row keeps those of all of them.
-_ANSWERS = {"state": "states", "opt_in": "opt_ins"}
 _SUPPRESSING = {
     ListState.BOUNCED: SuppressionReason.HARD_BOUNCE,
     ListState.COMPLAINED: SuppressionReason.COMPLAINT,
@@ -71,9 +53,8 @@ _SUPPRESSING = {
 }
 
 
-#: Values of a column that are read once: lists repeat days, languages, tags and marks.
+#: Values of a column that are read once: lists repeat languages and tags.
 _CACHED = 8192
-read_date = lru_cache(maxsize=_CACHED)(read_instant)
 read_tag = lru_cache(maxsize=_CACHED)(read_language)
 
 
@@ -126,36 +107,6 @@ class Entry(NamedTuple):
     notes: tuple[Problem, ...] = ()
 
 
-class _Row(NamedTuple):
-    """A record under way: its values by our fields, and what was odd about them."""
-
-    record: Record
-    values: dict[str, Any]
-    zone: ZoneInfo
-    notes: list[Problem]
-
-    def text(self, name: str) -> str:
-        value = self.values.get(name, "")
-        return value if isinstance(value, str) else str(value)
-
-    def refused(self, name: str, value: object, problem: Message) -> RefusedError:
-        refusal = Problem(line=self.record.line, field=name, value=shown(value), problem=problem)
-        return RefusedError(refusal)
-
-    def note(self, name: str, problem: Message, value: str | None = None) -> None:
-        value = shown(self.values.get(name)) if value is None else value
-        self.notes.append(
-            Problem(
-                line=self.record.line,
-                field=name,
-                value=value,
-                problem=msg("Imported with a warning: {warning}", warning=problem),
-                address=self.text("address")[:320],
-                taken=True,
-            )
-        )
-
-
 def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> Entry:
     """Read a record; ``zone`` is the clock of instants that name none.
 
@@ -172,13 +123,13 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> Entry:
         raise RefusedError(
             Problem(line=record.line, field="address", value=shown(given), problem=error.message)
         ) from None
-    marked = _marked(record, form) if form.marks else None
-    has_state = not form.fields.keys().isdisjoint(_ANSWERS)
+    marked = find_mark(record, form) if form.marks else None
+    has_state = not form.fields.keys().isdisjoint(ANSWERS)
     odd = address.warnings or has_sign or has_state or marked or form.has_states or record.beyond
     if not (attributes or odd) and values.keys() <= _WHO:
         # Most lists have little more than addresses and names.
         return Entry(record.line, address, clean_name(str(values.get("name", ""))), "", {})
-    row = _Row(record, values, form.zone(zone), [])
+    row = Row(record, values, form.zone(zone), [])
     if has_sign:
         row.note("address", msg("An apostrophe before the address was removed."))
     for warning in address.warnings:
@@ -188,7 +139,7 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> Entry:
             "", msg("The row has more cells than the header; these are not used."), record.beyond
         )
     attributes = _field_values(row, form, attributes) if attributes else attributes
-    outcome = _outcome(row, form, marked)
+    outcome = outcome_of(row, form, marked)
     language = _language(row)
     suppressed = _suppressed(row, outcome)
     state = STATES.get(outcome, SubscriptionState.UNSUBSCRIBED)
@@ -258,8 +209,8 @@ def _take(
         fields[ours] = [*_split_tags(fields[ours]), *_split_tags(value)]
     elif ours == "disabled" and is_false(fields.get(ours, "")):
         fields[ours] = value
-    elif ours in _ANSWERS:
-        fields.setdefault(_ANSWERS[ours], []).append(value)
+    elif ours in ANSWERS:
+        fields.setdefault(ANSWERS[ours], []).append(value)
     fields.setdefault(ours, value)
     return {}
 
@@ -276,178 +227,7 @@ def _attributes(record: Record, name: str, value: object) -> dict[str, Any]:
     raise RefusedError(Problem(line=record.line, field=name, value=shown(value), problem=problem))
 
 
-def _marked(record: Record, form: ListForm) -> tuple[str, ListState] | None:
-    """Return the first column of no field of ours that speaks against mail, and how.
-
-    One that only may do so counts where none does.
-    """
-    values = record.values
-    unclear = None
-    for name, mark in form.marks.items():
-        value = values.get(name)
-        if value is None or value == "" or isinstance(value, dict | list):
-            continue
-        if mark == "remark" and not isinstance(value, str):
-            continue
-        state = speaks_against(name, mark, str(value).strip())
-        if state is ListState.UNCLEAR:
-            unclear = unclear or (name, state)
-        elif state is not None:
-            return name, state
-    return unclear
-
-
-@lru_cache(maxsize=_CACHED)
-def speaks_against(name: str, mark: str, text: str) -> ListState | None:
-    """Return what a column of no field of ours says against mail, as its mark lets it."""
-    if "://" in text:
-        # A link to leave by, such as every newsletter's export may carry, says nothing.
-        return None
-    state = against_mail(text)
-    if state is None and mark == "hint":
-        state = read_state(text) or read_remark(text)
-        if state is None and denies(text):
-            return ListState.UNSUBSCRIBED
-        return None if state is ListState.CONFIRMED else state
-    if state is None and mark == "remark":
-        return read_remark(text)
-    if state is None and mark == "disabled" and not is_false(text):
-        return against_mail(name) or ListState.UNSUBSCRIBED
-    return state
-
-
-def _outcome(row: _Row, form: ListForm, marked: tuple[str, ListState] | None) -> ListState:
-    """Return what the list says of somebody: the gravest that any of its columns does."""
-    listed = form.state
-    if listed is None and "states" in row.values:
-        listed = _state(row, form)
-    elif listed is None and "state" in form.fields and form.known:
-        listed = form.known.blank
-    if form.state is None and listed in _NOT_AGAINST:
-        listed = _with_answers(row, listed)
-    if marked is not None and listed in _NOT_AGAINST:
-        name, state = marked
-        if state is ListState.UNCLEAR:
-            return _by_marks(row) or _refuse_unclear(row, name)
-        value = shown(row.record.values.get(name))
-        row.note(name, msg("A column says that this person wants no email; none is sent."), value)
-        return _refuse_never(row, state)
-    if listed is not None and listed not in _NOT_AGAINST:
-        return _refuse_never(row, listed)
-    if listed is ListState.CONFIRMED and form.known is not None and form.known.own:
-        return listed
-    marked_state = _by_marks(row)
-    if marked_state is None and listed is not ListState.CONFIRMED:
-        _refuse_unanswered(row, form)
-    return marked_state or ListState.CONFIRMED
-
-
-#: What a list says as long as nothing in it speaks against mail.
-_NOT_AGAINST = frozenset({None, ListState.CONFIRMED, ListState.UNCLEAR})
-
-
-def _with_answers(row: _Row, listed: ListState | None) -> ListState | None:
-    """Return what a list says with its answers to "do they want mail?": a no, an unclear one, a yes.
-
-    A blank is none of them.
-    """
-    answers = {_answer(str(value), row.zone) for value in row.values.get("opt_ins", ())}
-    if against := answers - _NOT_AGAINST:
-        return next(state for state in ListState if state in against)
-    if ListState.UNCLEAR in answers:
-        return ListState.UNCLEAR
-    return listed or next(iter(answers), None)
-
-
-def _answer(text: str, zone: ZoneInfo) -> ListState:
-    """Return what an answer says; a date is a yes, since when."""
-    answer = read_opt_in(text)
-    if answer is None:
-        return ListState.CONFIRMED if read_date(text, zone) else ListState.UNCLEAR
-    return answer
-
-
-def _refuse_unanswered(row: _Row, form: ListForm) -> None:
-    """Refuse a row that leaves unsaid what the list says of others: whether mail is to be sent."""
-    if form.state is not None:
-        return
-    if "opt_ins" in row.values:
-        raise row.refused(
-            "opt_in",
-            next(
-                value
-                for value in row.values["opt_ins"]
-                if _answer(str(value), row.zone) is ListState.UNCLEAR
-            ),
-            msg("The answer is no clear yes, so it is unclear whether this person wants email."),
-        )
-    if form.known is not None:
-        return
-    if "opt_in" in form.fields:
-        raise row.refused(
-            "opt_in",
-            "",
-            msg("There is no answer, so it is unclear whether this person wants email."),
-        )
-    if "state" in form.fields:
-        raise row.refused(
-            "state",
-            "",
-            msg("The status is empty, so it is unclear whether this person wants email."),
-        )
-
-
-def _state(row: _Row, form: ListForm) -> ListState | None:
-    """Return what the columns of states say; one against mail counts for more than one for it."""
-    outcome: ListState | None = None
-    for value in row.values["states"]:
-        word = str(value)
-        own = form.known.states.get(fold(word)) if form.known else None
-        listed = own or read_state(word)
-        if listed is None:
-            raise row.refused(
-                "state",
-                word,
-                msg("The status is unknown, so it is unclear whether this person wants email."),
-            )
-        if outcome in {None, ListState.CONFIRMED}:
-            outcome = listed
-    return outcome
-
-
-def _refuse_never(row: _Row, outcome: ListState) -> ListState:
-    if outcome is ListState.NEVER:
-        problem = msg("According to the list, this person never subscribed.")
-        raise row.refused("state", row.values.get("state", ""), problem)
-    return outcome
-
-
-def _refuse_unclear(row: _Row, name: str) -> ListState:
-    raise row.refused(
-        name,
-        row.record.values.get(name),
-        msg(
-            "The remark may say that this person wants no email. Reword it, or write"
-            " “unsubscribed”, and import the row again."
-        ),
-    )
-
-
-def _by_marks(row: _Row) -> ListState | None:
-    """Return what other columns say against mail: a date of leaving, a mark of being disabled."""
-    values = row.values
-    for name, state in MARKS.items():
-        if name in values and not is_false(values[name]):
-            return state
-    return None
-
-
-def is_false(value: object) -> bool:
-    """Tell whether a mark says no, as a blank one does."""
-    return fold(str(value)) in _FALSE
-
-
-def _suppressed(row: _Row, outcome: ListState) -> Suppressed | None:
+def _suppressed(row: Row, outcome: ListState) -> Suppressed | None:
     values = row.values
     if "suppressed" in values:
         reason = read_reason(row.text("suppressed"))
@@ -461,7 +241,7 @@ def _suppressed(row: _Row, outcome: ListState) -> Suppressed | None:
     return Suppressed(_SUPPRESSING[outcome], f"list: {word}"[:TEXT_LENGTH], since)
 
 
-def _name(row: _Row, language: str) -> str:
+def _name(row: Row, language: str) -> str:
     if "name" in row.values:
         return clean_name(row.text("name"))
     given, family = row.text("given_name"), row.text("family_name")
@@ -474,7 +254,7 @@ def _name(row: _Row, language: str) -> str:
     return clean_name(f"{family} {given}" if family_first else f"{given} {family}")
 
 
-def _language(row: _Row) -> str:
+def _language(row: Row) -> str:
     text = row.text("language")
     language = read_tag(text) if text else ""
     if text and not language:
@@ -482,14 +262,14 @@ def _language(row: _Row) -> str:
     return language
 
 
-def _frequency(row: _Row) -> str:
+def _frequency(row: Row) -> str:
     frequency = read_frequency_word(row.text("frequency"))
     if frequency is None:
         row.note("frequency", msg("How often mail is wanted is unknown; each issue will be sent."))
     return frequency or ""
 
 
-def _time_zone(row: _Row) -> str:
+def _time_zone(row: Row) -> str:
     name = row.text("time_zone")
     if is_time_zone(name):
         return name
@@ -497,7 +277,7 @@ def _time_zone(row: _Row) -> str:
     return ""
 
 
-def _tags(row: _Row) -> tuple[str, ...]:
+def _tags(row: Row) -> tuple[str, ...]:
     given = row.values["tags"]
     tags = split_tags(given) if isinstance(given, str) else tuple(dict.fromkeys(_split_tags(given)))
     for tag in tags:
@@ -528,7 +308,7 @@ def _split_tags(value: object) -> list[str]:
     return [tag for tag in tags if tag]
 
 
-def _consent(row: _Row) -> Consent:
+def _consent(row: Row) -> Consent:
     values = row.values
     return Consent(
         basis=row.text("consent_basis")[:BASIS_LENGTH],
@@ -539,12 +319,12 @@ def _consent(row: _Row) -> Consent:
     )
 
 
-def _instant(row: _Row, name: str, *, ahead: bool = False) -> datetime | None:
+def _instant(row: Row, name: str, *, ahead: bool = False) -> datetime | None:
     """Read a date; one that is none, or lies ahead where it cannot, is left out with a warning."""
     text = row.text(name)
     if not text or is_false(text):
         return None
-    moment = read_date(text, row.zone)
+    moment = read_instant(text, row.zone)
     if moment is None:
         row.note(name, msg("This is not a date such as 2026-01-31; it is not used."))
     elif moment > now() and not ahead:
@@ -553,7 +333,7 @@ def _instant(row: _Row, name: str, *, ahead: bool = False) -> datetime | None:
     return moment
 
 
-def _field_values(row: _Row, form: ListForm, given: dict[str, Any]) -> dict[str, Any]:
+def _field_values(row: Row, form: ListForm, given: dict[str, Any]) -> dict[str, Any]:
     """Return values as the newsletter's fields have them; what is none is left out, and said."""
     values: dict[str, Any] = {}
     for name, value in given.items():

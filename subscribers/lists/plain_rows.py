@@ -25,21 +25,18 @@ from subscribers.fields.model import Field
 from subscribers.fields.reading import read_value
 from subscribers.frequency import read_frequency_word
 from subscribers.lists.columns import FIELD, SHARED, ListForm
+from subscribers.lists.dates import read_instant
 from subscribers.lists.entries import (
     BASIS_LENGTH,
-    MARKS,
     PLAIN_TEXT,
-    STATES,
     TEXT_LENGTH,
-    is_false,
     is_tag,
-    read_date,
     read_tag,
-    speaks_against,
     split_tags,
 )
 from subscribers.lists.files import Record
 from subscribers.lists.formats import IGNORED, ListState, fold, read_opt_in, read_state
+from subscribers.lists.outcomes import MARKS, STATES, is_false, speaks_against
 from subscribers.people import clean_name, is_time_zone
 
 #: A value because of which its row is read by itself.
@@ -241,7 +238,7 @@ class _Reading:
         own = self.form.known is not None and self.form.known.own
         if ours in MARKS and not own:
             return _ODD
-        found = read_date(text, self.zone)
+        found = read_instant(text, self.zone)
         if found is None or (found > now() and ours != "paused_until"):
             return _ODD
         return found

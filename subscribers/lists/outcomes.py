@@ -1,0 +1,246 @@
+"""Whether the people of a list get mail: what its columns say for it and against it, row by row."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from newsletter.database.vocabulary import SubscriptionState
+from newsletter.i18n.messages import Message, msg
+from subscribers.lists.columns import ListForm, Problem, RefusedError, shown
+from subscribers.lists.dates import read_instant
+from subscribers.lists.files import Record
+from subscribers.lists.formats import (
+    ListState,
+    against_mail,
+    denies,
+    fold,
+    read_opt_in,
+    read_remark,
+    read_state,
+)
+
+#: Values of a column that are read once: lists repeat marks and remarks.
+_CACHED = 8192
+_FALSE = frozenset(
+    {"", "0", "no", "n", "false", "off", "いいえ", "無", "無し", "なし", "none", "×"}
+)
+STATES = {
+    ListState.CONFIRMED: SubscriptionState.CONFIRMED,
+    ListState.PENDING: SubscriptionState.PENDING,
+}
+#: Columns that say something against mail wherever they are filled, the gravest first.
+MARKS = {
+    "complained_at": ListState.COMPLAINED,
+    "bounced_at": ListState.BOUNCED,
+    "deleted_at": ListState.UNSUBSCRIBED,
+    "unsubscribed_at": ListState.UNSUBSCRIBED,
+    "disabled": ListState.UNSUBSCRIBED,
+}
+#: Columns of which each value counts, and where a row keeps those of all of them.
+ANSWERS = {"state": "states", "opt_in": "opt_ins"}
+
+
+class Row(NamedTuple):
+    """A record under way: its values by our fields, and what was odd about them."""
+
+    record: Record
+    values: dict[str, Any]
+    zone: ZoneInfo
+    notes: list[Problem]
+
+    def text(self, name: str) -> str:
+        """Return one of our fields as a text; empty where the row has none."""
+        value = self.values.get(name, "")
+        return value if isinstance(value, str) else str(value)
+
+    def refused(self, name: str, value: object, problem: Message) -> RefusedError:
+        """Return the refusal of the row for a value of it."""
+        refusal = Problem(line=self.record.line, field=name, value=shown(value), problem=problem)
+        return RefusedError(refusal)
+
+    def note(self, name: str, problem: Message, value: str | None = None) -> None:
+        """Warn of a value, though the row is taken."""
+        value = shown(self.values.get(name)) if value is None else value
+        self.notes.append(
+            Problem(
+                line=self.record.line,
+                field=name,
+                value=value,
+                problem=msg("Imported with a warning: {warning}", warning=problem),
+                address=self.text("address")[:320],
+                taken=True,
+            )
+        )
+
+
+def find_mark(record: Record, form: ListForm) -> tuple[str, ListState] | None:
+    """Return the first column of no field of ours that speaks against mail, and how.
+
+    One that only may do so counts where none does.
+    """
+    values = record.values
+    unclear = None
+    for name, mark in form.marks.items():
+        value = values.get(name)
+        if value is None or value == "" or isinstance(value, dict | list):
+            continue
+        if mark == "remark" and not isinstance(value, str):
+            continue
+        state = speaks_against(name, mark, str(value).strip())
+        if state is ListState.UNCLEAR:
+            unclear = unclear or (name, state)
+        elif state is not None:
+            return name, state
+    return unclear
+
+
+@lru_cache(maxsize=_CACHED)
+def speaks_against(name: str, mark: str, text: str) -> ListState | None:
+    """Return what a column of no field of ours says against mail, as its mark lets it."""
+    if "://" in text:
+        # A link to leave by, such as every newsletter's export may carry, says nothing.
+        return None
+    state = against_mail(text)
+    if state is None and mark == "hint":
+        state = read_state(text) or read_remark(text)
+        if state is None and denies(text):
+            return ListState.UNSUBSCRIBED
+        return None if state is ListState.CONFIRMED else state
+    if state is None and mark == "remark":
+        return read_remark(text)
+    if state is None and mark == "disabled" and not is_false(text):
+        return against_mail(name) or ListState.UNSUBSCRIBED
+    return state
+
+
+def outcome_of(row: Row, form: ListForm, marked: tuple[str, ListState] | None) -> ListState:
+    """Return what the list says of somebody: the gravest that any of its columns does."""
+    listed = form.state
+    if listed is None and "states" in row.values:
+        listed = _state(row, form)
+    elif listed is None and "state" in form.fields and form.known:
+        listed = form.known.blank
+    if form.state is None and listed in _NOT_AGAINST:
+        listed = _with_answers(row, listed)
+    if marked is not None and listed in _NOT_AGAINST:
+        name, state = marked
+        if state is ListState.UNCLEAR:
+            return _by_marks(row) or _refuse_unclear(row, name)
+        value = shown(row.record.values.get(name))
+        row.note(name, msg("A column says that this person wants no email; none is sent."), value)
+        return _refuse_never(row, state)
+    if listed is not None and listed not in _NOT_AGAINST:
+        return _refuse_never(row, listed)
+    if listed is ListState.CONFIRMED and form.known is not None and form.known.own:
+        return listed
+    marked_state = _by_marks(row)
+    if marked_state is None and listed is not ListState.CONFIRMED:
+        _refuse_unanswered(row, form)
+    return marked_state or ListState.CONFIRMED
+
+
+#: What a list says as long as nothing in it speaks against mail.
+_NOT_AGAINST = frozenset({None, ListState.CONFIRMED, ListState.UNCLEAR})
+
+
+def _with_answers(row: Row, listed: ListState | None) -> ListState | None:
+    """Return what a list says with its answers to "do they want mail?", the gravest of them.
+
+    A blank is no answer.
+    """
+    answers = {_answer(str(value), row.zone) for value in row.values.get("opt_ins", ())}
+    if against := answers - _NOT_AGAINST:
+        return next(state for state in ListState if state in against)
+    if ListState.UNCLEAR in answers:
+        return ListState.UNCLEAR
+    return listed or next(iter(answers), None)
+
+
+def _answer(text: str, zone: ZoneInfo) -> ListState:
+    """Return what an answer says; a date is a yes, since when."""
+    answer = read_opt_in(text)
+    if answer is None:
+        return ListState.CONFIRMED if read_instant(text, zone) else ListState.UNCLEAR
+    return answer
+
+
+def _refuse_unanswered(row: Row, form: ListForm) -> None:
+    """Refuse a row that leaves unsaid what the list says of others: whether mail is to be sent."""
+    if form.state is not None:
+        return
+    if "opt_ins" in row.values:
+        raise row.refused(
+            "opt_in",
+            next(
+                value
+                for value in row.values["opt_ins"]
+                if _answer(str(value), row.zone) is ListState.UNCLEAR
+            ),
+            msg("The answer is no clear yes, so it is unclear whether this person wants email."),
+        )
+    if form.known is not None:
+        return
+    if "opt_in" in form.fields:
+        raise row.refused(
+            "opt_in",
+            "",
+            msg("There is no answer, so it is unclear whether this person wants email."),
+        )
+    if "state" in form.fields:
+        raise row.refused(
+            "state",
+            "",
+            msg("The status is empty, so it is unclear whether this person wants email."),
+        )
+
+
+def _state(row: Row, form: ListForm) -> ListState | None:
+    """Return what the columns of states say; one against mail counts for more than one for it."""
+    outcome: ListState | None = None
+    for value in row.values["states"]:
+        word = str(value)
+        own = form.known.states.get(fold(word)) if form.known else None
+        listed = own or read_state(word)
+        if listed is None:
+            raise row.refused(
+                "state",
+                word,
+                msg("The status is unknown, so it is unclear whether this person wants email."),
+            )
+        if outcome in {None, ListState.CONFIRMED}:
+            outcome = listed
+    return outcome
+
+
+def _refuse_never(row: Row, outcome: ListState) -> ListState:
+    if outcome is ListState.NEVER:
+        problem = msg("According to the list, this person never subscribed.")
+        raise row.refused("state", row.values.get("state", ""), problem)
+    return outcome
+
+
+def _refuse_unclear(row: Row, name: str) -> ListState:
+    raise row.refused(
+        name,
+        row.record.values.get(name),
+        msg(
+            "The remark may say that this person wants no email. Reword it, or write"
+            " “unsubscribed”, and import the row again."
+        ),
+    )
+
+
+def _by_marks(row: Row) -> ListState | None:
+    """Return what other columns say against mail: a date of leaving, a mark of being disabled."""
+    values = row.values
+    for name, state in MARKS.items():
+        if name in values and not is_false(values[name]):
+            return state
+    return None
+
+
+def is_false(value: object) -> bool:
+    """Tell whether a mark says no, as a blank one does."""
+    return fold(str(value)) in _FALSE
