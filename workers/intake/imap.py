@@ -9,15 +9,16 @@ from __future__ import annotations
 import imaplib
 import re
 import select
+import socket
 import time
 from collections.abc import Iterator, Sequence
 
 from newsletter.bounces.mail import MAIL_OCTETS
 from newsletter.errors import UnavailableError
 from newsletter.i18n.messages import msg
+from workers.intake.bounded_answers import SILENCE_SECONDS, bound_tls, bounded
 from workers.intake.mailbox import Account, Letter
 
-_TIMEOUT_SECONDS = 60
 #: A keyword of ours on what is kept; servers that take none get ``\\Seen`` alone.
 _KEPT = "$NewsletterKept"
 #: RFC 2177 allows half an hour; a connection that died silently is noticed sooner so.
@@ -40,7 +41,7 @@ class ImapMailbox:
     def _enter(self) -> None:
         account = self._account
         if account.tls == "starttls":
-            self._imap.starttls(account.tls_context())
+            self._imap.starttls(bound_tls(account.tls_context()))
         self._log_in()
         _, capabilities = self._imap.capability()
         self._can = frozenset(b" ".join(filter(None, capabilities)).decode().upper().split())
@@ -152,15 +153,20 @@ class ImapMailbox:
         )
 
 
+class _Imap(imaplib.IMAP4):
+    def _create_socket(self, timeout: float | None) -> socket.socket:
+        return bounded(super()._create_socket(timeout))  # type: ignore[misc]  # not in its stub
+
+
 def _connect(account: Account) -> imaplib.IMAP4:
     if account.tls == "implicit":
         return imaplib.IMAP4_SSL(
             account.host,
             account.port,
-            ssl_context=account.tls_context(),
-            timeout=_TIMEOUT_SECONDS,
+            ssl_context=bound_tls(account.tls_context()),
+            timeout=SILENCE_SECONDS,
         )
-    return imaplib.IMAP4(account.host, account.port, timeout=_TIMEOUT_SECONDS)
+    return _Imap(account.host, account.port, timeout=SILENCE_SECONDS)
 
 
 def _quoted(folder: str) -> str:

@@ -9,17 +9,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import wraps
 from urllib.parse import unquote, urlsplit
+from weakref import WeakValueDictionary
 
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
+from newsletter.accounts.sign_in_limits import network_of
 from newsletter.errors import Place, SettingError, UnavailableError, system_reason
 from newsletter.feedback.attribution import Keys
 from newsletter.feedback.joining import JoiningByMail
@@ -47,39 +50,98 @@ _READ_AT_ONCE = 4
 #: Octets of mails that are received at once; the others wait for DATA to be granted. A mail in
 #: hand takes its octets twice while its lines are put together.
 _RECEIVED_AT_ONCE = 2 * _MOST_OCTETS
+#: Of these, those from one network: who is slow in sending holds up no other.
+_OF_ONE_NETWORK = _MOST_OCTETS
+_BUSY = b"421 4.3.2 Too many connections; come again\r\n"
 _AWAY = "451 4.3.0 The database does not answer; come again"
 
 
+class _Places:
+    """Who is served, and the capacity for their mails, shared between the networks that call."""
+
+    def __init__(self) -> None:
+        #: The longest served first.
+        self._served: dict[_Served, str] = {}
+        self._whole = Capacity(_RECEIVED_AT_ONCE)
+        self._shares: WeakValueDictionary[str, Capacity] = WeakValueDictionary()
+
+    def admit(self, newcomer: _Served, network: str) -> bool:
+        """Give a place to a connection; False where there is none for its network.
+
+        Where all are taken, one goes back that is held by whoever holds the most, if that is more
+        than the newcomer's network would hold with it: so nobody keeps the others out.
+        """
+        if len(self._served) >= _MOST_CONNECTIONS:
+            held = Counter(self._served.values())
+            most, count = held.most_common(1)[0]
+            if count <= held[network] + 1:
+                return False
+            self._end_one_of(most)
+        self._served[newcomer] = network
+        return True
+
+    def _end_one_of(self, network: str) -> None:
+        """End the session that was there first, if possible one that brings no mail just now."""
+        theirs = [each for each, of in self._served.items() if of == network]
+        ended = next((each for each in theirs if not each.receives), theirs[0])
+        del self._served[ended]
+        ended.give_up_place()
+
+    def leave(self, served: _Served) -> None:
+        """Take back a connection's place."""
+        self._served.pop(served, None)
+
+    @asynccontextmanager
+    async def room(self, served: _Served, octets: int) -> AsyncIterator[None]:
+        """Keep room for a mail for the block; one network has half of it all at most."""
+        network = self._served.get(served, "")
+        share = self._shares.get(network)
+        if share is None:
+            share = self._shares[network] = Capacity(_OF_ONE_NETWORK)
+        async with share.of(octets), self._whole.of(min(octets, _OF_ONE_NETWORK)):
+            yield
+
+
 class _Served:
-    """What is served, of which there may be so many at once."""
+    """A connection that is served."""
 
     line_length_limit = _LINE_OCTETS
-    #: Those of one listener, and the capacity that they share.
-    served: set[object]
-    capacity: Capacity
+    places: _Places
     envelope: Envelope | None
+    connection: asyncio.WriteTransport
     #: Ends the session.
     end: asyncio.TimerHandle
+    #: Whether a mail is on its way in.
+    receives = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count the connection, for as long as a session may last."""
-        self.served.add(self)
+        """Begin the session, which may last only so long."""
         assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101 - of a stream server
         loop = asyncio.get_running_loop()
+        self.connection = transport
         self.end = loop.call_later(_SESSION_SECONDS, transport.abort)
         super().connection_made(transport)  # type: ignore[misc]  # the server's
 
     def connection_lost(self, error: Exception | None) -> None:
         """Count it no more."""
-        self.served.discard(self)
+        self.places.leave(self)
         self.end.cancel()
         super().connection_lost(error)  # type: ignore[misc]  # the server's
+
+    def give_up_place(self) -> None:
+        """End the session for another's sake."""
+        self.connection.write(_BUSY)
+        self.connection.abort()
 
     @wraps(SMTP.smtp_DATA)
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - the server's
         """Receive a mail when there is capacity; mail servers announce its size (RFC 1870)."""
-        async with self.capacity.of(_announced(self.envelope)):
-            await super().smtp_DATA(arg)  # type: ignore[misc]  # the server's
+        async with self.places.room(self, _announced(self.envelope)):
+            self.receives = True
+            try:
+                await super().smtp_DATA(arg)  # type: ignore[misc]  # the server's
+            finally:
+                self.receives = False
 
 
 def _announced(envelope: Envelope | None) -> int:
@@ -99,14 +161,26 @@ class _Lmtp(_Served, LMTP):
     """LMTP, bounded."""
 
 
-class _Busy(asyncio.Protocol):
-    """Tells a connection beyond the bound to come again."""
+class _Door(asyncio.Protocol):
+    """Lets a connection in, or tells it to come again."""
+
+    def __init__(self, places: _Places, server: Callable[[], _Smtp | _Lmtp]) -> None:
+        self._places = places
+        self._server = server
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Answer, and end."""
-        assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101 - of a stream server
-        transport.write(b"421 4.3.2 Too many connections; come again\r\n")
-        transport.close()
+        """Hand the connection to a server, or answer and end."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - of a stream server
+        peer = transport.get_extra_info("peername")
+        server = self._server()
+        server.places = self._places
+        # At a Unix socket all come from this machine.
+        if self._places.admit(server, network_of(peer[0]) if peer else ""):
+            transport.set_protocol(server)
+            server.connection_made(transport)
+        else:
+            transport.write(_BUSY)
+            transport.close()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -237,12 +311,10 @@ async def listen(address: ListenAddress, handler: MailHandler) -> AsyncIterator[
         UnavailableError: The address is taken, or not ours to listen at.
     """
     kind = _Lmtp if address.protocol == "lmtp" else _Smtp
-    loop, served, capacity = asyncio.get_running_loop(), set[object](), Capacity(_RECEIVED_AT_ONCE)
+    loop, places = asyncio.get_running_loop(), _Places()
 
-    def protocol() -> asyncio.BaseProtocol:
-        if len(served) >= _MOST_CONNECTIONS:
-            return _Busy()
-        server = kind(
+    def server() -> _Smtp | _Lmtp:
+        return kind(
             handler,
             data_size_limit=_MOST_OCTETS,
             enable_SMTPUTF8=True,
@@ -250,8 +322,9 @@ async def listen(address: ListenAddress, handler: MailHandler) -> AsyncIterator[
             ident="newsletter",
             timeout=_IDLE_SECONDS,
         )
-        server.served, server.capacity = served, capacity
-        return server
+
+    def protocol() -> asyncio.BaseProtocol:
+        return _Door(places, server)
 
     try:
         if address.path:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import poplib
+import socket
 from collections.abc import Iterator
 
+from workers.intake.bounded_answers import SILENCE_SECONDS, bound_tls, bounded
 from workers.intake.mailbox import Account, Letter
 
-_TIMEOUT_SECONDS = 60
 #: Of a larger mail only the start is fetched: its headers and so many lines.
 _WHOLE_OCTETS = 2 * 1024 * 1024
 _LINES = 2000
@@ -21,7 +22,7 @@ class Pop3Mailbox:
         self._pop = _connect(account)
         try:
             if account.tls == "starttls":
-                self._pop.stls(account.tls_context())
+                self._pop.stls(bound_tls(account.tls_context()))
             self._pop.user(account.username)
             self._pop.pass_(account.password)
         except BaseException:
@@ -61,9 +62,17 @@ class Pop3Mailbox:
             self._pop.close()
 
 
+class _Pop3(poplib.POP3):
+    def _create_socket(self, timeout: float) -> socket.socket:
+        return bounded(super()._create_socket(timeout))  # type: ignore[misc]  # not in its stub
+
+
 def _connect(account: Account) -> poplib.POP3:
     if account.tls == "implicit":
         return poplib.POP3_SSL(
-            account.host, account.port, context=account.tls_context(), timeout=_TIMEOUT_SECONDS
+            account.host,
+            account.port,
+            context=bound_tls(account.tls_context()),
+            timeout=SILENCE_SECONDS,
         )
-    return poplib.POP3(account.host, account.port, timeout=_TIMEOUT_SECONDS)
+    return _Pop3(account.host, account.port, timeout=SILENCE_SECONDS)

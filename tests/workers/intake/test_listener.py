@@ -73,6 +73,54 @@ def test_beyond_its_bound_a_connection_is_told_to_come_again(
         await_condition(lambda: _is_served(port), seconds=60, what="room for another")
 
 
+def test_an_address_that_holds_every_place_keeps_no_other_out(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.intake.listener._MOST_CONNECTIONS", 3)
+    with _listening(post.engine) as receiving, ExitStack() as others:
+        assert receiving.sock is not None
+        port = receiving.sock.getpeername()[1]
+        receiving.ehlo_or_helo_if_needed()
+        receiving.mail("")
+        receiving.rcpt(post.path)
+        assert receiving.docmd("DATA")[0] == 354
+        idle, _ = (others.enter_context(smtplib.LMTP("127.0.0.1", port)) for _ in range(2))
+
+        newcomer = others.enter_context(_from("127.0.0.2", port))
+        assert _reply(newcomer, post.path, notice())[0] == 250
+        assert not _answers(idle)
+        # With as many as the others have, its own next one waits.
+        with pytest.raises(smtplib.SMTPConnectError):
+            _from("127.0.0.2", port)
+        receiving.send(b"\r\n".join(notice().splitlines()) + b"\r\n.\r\n")
+        assert receiving.getreply()[0] == 250
+
+
+def test_mails_of_one_address_that_are_slow_to_come_hold_up_no_other(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.intake.listener._RECEIVED_AT_ONCE", 100_000)
+    monkeypatch.setattr("workers.intake.listener._OF_ONE_NETWORK", 50_000)
+    with _listening(post.engine) as first, ExitStack() as others:
+        assert first.sock is not None
+        port = first.sock.getpeername()[1]
+        second = others.enter_context(smtplib.LMTP("127.0.0.1", port))
+        for connection in (first, second):
+            connection.ehlo_or_helo_if_needed()
+            connection.mail("")
+            connection.rcpt(post.path)
+        assert first.docmd("DATA")[0] == 354
+        second.putcmd("DATA")
+        newcomer = others.enter_context(_from("127.0.0.2", port))
+        assert _reply(newcomer, post.path, notice())[0] == 250
+        second.close()
+        first.close()
+
+
+def _from(address: str, port: int) -> smtplib.LMTP:
+    return smtplib.LMTP("127.0.0.1", port, source_address=(address, 0))
+
+
 def test_a_connection_that_says_something_again_and_again_ends_all_the_same(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,70 @@ def test_a_wrong_password_is_told_without_it(post: Post, server: Dovecot, scheme
     with pytest.raises(UnavailableError) as told:
         Fetcher(read_account(url), post.engine, KEYS).once()
     assert "wrong" not in str(told.value)
+
+
+@contextmanager
+def _evil_server(*, greeting: bytes, answer: bytes, pause: float) -> Iterator[int]:
+    """Greet, and repeat what is said to any command without end; yields the port."""
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection, suppress(OSError):
+                connection.sendall(greeting)
+                connection.recv(1)
+                while not ended.wait(pause):
+                    connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            ended.set()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "greeting", "answer"),
+    [("imap", b"* OK hello\r\n", b"x"), ("pop3", b"+OK hello\r\n", b"x")],
+)
+def test_a_server_whose_answer_trickles_in_is_given_up(
+    post: Post, monkeypatch: pytest.MonkeyPatch, scheme: str, greeting: bytes, answer: bytes
+) -> None:
+    monkeypatch.setattr("workers.intake.bounded_answers._ANSWER_SECONDS", 0.3)
+    with (
+        _evil_server(greeting=greeting, answer=answer, pause=0.02) as port,
+        pytest.raises(UnavailableError, match=r"took too long|timed out"),
+    ):
+        fetch(post, f"{scheme}://user:secret@127.0.0.1:{port}?tls=none")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "greeting", "answer"),
+    [
+        ("imap", b"* OK hello\r\n", b"* CAPABILITY IMAP4rev1\r\n" * 1000),
+        ("pop3", b"+OK hello\r\n", b"+OK 1 1\r\n" * 1000),
+    ],
+)
+def test_a_server_whose_answer_has_no_end_is_given_up(
+    post: Post, monkeypatch: pytest.MonkeyPatch, scheme: str, greeting: bytes, answer: bytes
+) -> None:
+    monkeypatch.setattr("workers.intake.bounded_answers._ANSWER_OCTETS", 10_000)
+    with (
+        _evil_server(greeting=greeting, answer=answer, pause=0) as port,
+        pytest.raises(UnavailableError, match="too large"),
+    ):
+        fetch(post, f"{scheme}://user:secret@127.0.0.1:{port}?tls=none")
+
+
+def test_an_encrypted_answer_is_bounded_as_well(
+    post: Post, server: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.intake.bounded_answers._ANSWER_SECONDS", 0)
+    with pytest.raises(UnavailableError, match="took too long"):
+        fetch(post, server.url("imaps"))
 
 
 def test_a_certificate_of_nobodys_is_refused(post: Post, server: Dovecot) -> None:
