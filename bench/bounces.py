@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from bench.measure import Row
 from newsletter.bounces.mail import open_mail
-from newsletter.bounces.phrase_tables import Vocabulary, phrases
+from newsletter.bounces.phrase_tables import PhraseBook, phrases
 from newsletter.bounces.reading import read_report
 from newsletter.bounces.reasons import using
 from tests.bounces.replies import Counts, found, leaving_out, replies, wronged
@@ -61,14 +61,14 @@ def _samples() -> dict[str, Counts]:
         known[phrase] = {system for system, words in said.items() if one.occurs_in(words)}
         return True
 
-    Vocabulary.load(note)
+    PhraseBook.load(note)
     counts: dict[str, Counts] = {}
     for system, samples in by_system.items():
 
         def of_others(phrase: str, system: str = system) -> bool:
             return bool(known[phrase] - {system})
 
-        with using(Vocabulary.load(of_others)):
+        with using(PhraseBook.load(of_others)):
             counts[system] = Counter(
                 verdict for sample, raw in samples for verdict in _verdicts(sample, raw)
             )

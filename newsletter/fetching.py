@@ -56,7 +56,7 @@ Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Collection[Address]]
 
 
-class Outcome(StrEnum):
+class LinkOutcome(StrEnum):
     """What became of an address that was opened."""
 
     FINE = "fine"
@@ -80,11 +80,11 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Opened:
+class OpenedAddress:
     """An address that was opened; ``status`` is 0 where nothing answered."""
 
     url: str
-    outcome: Outcome
+    outcome: LinkOutcome
     status: int = 0
     final: str = ""
 
@@ -126,7 +126,7 @@ def resolve(host: str, port: int) -> Collection[Address]:
 
 def open_address(
     url: str, *, resolving: Resolve = resolve, permitted: Callable[[Address], bool] = is_public
-) -> Opened:
+) -> OpenedAddress:
     """Open an address as a browser would, as far as its status, and say what became of it.
 
     Args:
@@ -139,26 +139,28 @@ def open_address(
         try:
             status, onward = _ask(here, ends, resolving, permitted)
         except _RefusedError:
-            return Opened(url=url, outcome=Outcome.FORBIDDEN, final=here)
+            return OpenedAddress(url=url, outcome=LinkOutcome.FORBIDDEN, final=here)
         except _UnknownHostError:
-            return Opened(url=url, outcome=Outcome.UNKNOWN_HOST, final=here)
+            return OpenedAddress(url=url, outcome=LinkOutcome.UNKNOWN_HOST, final=here)
         except ssl.SSLError:
-            return Opened(url=url, outcome=Outcome.UNTRUSTED, final=here)
+            return OpenedAddress(url=url, outcome=LinkOutcome.UNTRUSTED, final=here)
         except (OSError, http.client.HTTPException, ValueError):
-            return Opened(url=url, outcome=Outcome.SILENT, final=here)
+            return OpenedAddress(url=url, outcome=LinkOutcome.SILENT, final=here)
         if status not in _REDIRECTS or not onward:
-            return Opened(url=url, outcome=_outcome_of(status, moved), status=status, final=here)
+            return OpenedAddress(
+                url=url, outcome=_outcome_of(status, moved), status=status, final=here
+            )
         moved = moved or status in _PERMANENT
         here = urljoin(here, onward)
-    return Opened(url=url, outcome=Outcome.ASTRAY, final=here)
+    return OpenedAddress(url=url, outcome=LinkOutcome.ASTRAY, final=here)
 
 
-def _outcome_of(status: int, moved: bool) -> Outcome:  # noqa: FBT001 - two facts of one answer
+def _outcome_of(status: int, moved: bool) -> LinkOutcome:  # noqa: FBT001 - two facts of one answer
     if status < 400:  # noqa: PLR2004 - what HTTP counts as no error
-        return Outcome.MOVED if moved else Outcome.FINE
+        return LinkOutcome.MOVED if moved else LinkOutcome.FINE
     if status in {404, 410}:
-        return Outcome.MISSING
-    return Outcome.CLOSED if status in {401, 403, 405, 429, 999} else Outcome.FAILED
+        return LinkOutcome.MISSING
+    return LinkOutcome.CLOSED if status in {401, 403, 405, 429, 999} else LinkOutcome.FAILED
 
 
 def _ask(

@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from newsletter.errors import Place, SettingError
 from newsletter.i18n.messages import Message, msg
-from newsletter.i18n.values import Choice
+from newsletter.i18n.values import Alternatives
 from newsletter.validation import WrongValueError, message_of
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -265,7 +265,9 @@ class Settings(BaseSettings):
     @classmethod
     def _is_broker(cls, value: str) -> str:
         if value and not value.startswith(_BROKERS):
-            raise WrongValueError(msg("The value must begin with {names}.", names=Choice(_BROKERS)))
+            raise WrongValueError(
+                msg("The value must begin with {names}.", names=Alternatives(_BROKERS))
+            )
         if value.startswith("redis") and not _has_port(value):
             raise WrongValueError(msg("The port is not valid."))
         return value

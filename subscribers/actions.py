@@ -29,8 +29,8 @@ from subscribers.lists.new_fields import NewFields
 from subscribers.lists.readable_csv import readable_pages
 from subscribers.lists.trials import with_fields
 from subscribers.lists.undo import find_import, foresee, order_undo
-from subscribers.lists.uploads import ImportTerms, Upload, cancel_upload, order_upload
-from subscribers.record import Standing, lift_from, standing_of
+from subscribers.lists.uploads import ImportTerms, ListUpload, cancel_upload, order_upload
+from subscribers.record import PersonRecord, lift_from, standing_of
 from subscribers.segments import saved
 from subscribers.suppression import suppress
 
@@ -295,7 +295,7 @@ def delete_segment(session: Session, actor: Actor, newsletter_id: int, name: str
 def order_list_import(
     session: Session,
     actor: Actor,
-    upload: Upload,
+    upload: ListUpload,
     terms: ImportTerms | None,
     new: NewFields | None = None,
 ) -> None:
@@ -326,7 +326,7 @@ def order_list_import(
     )
 
 
-def cancel_list_import(session: Session, actor: Actor, upload: Upload) -> None:
+def cancel_list_import(session: Session, actor: Actor, upload: ListUpload) -> None:
     """Let a list be imported or checked no further; what was imported stays.
 
     Raises:
@@ -382,7 +382,7 @@ def record_import(
     )
 
 
-def find_standing(session: Session, newsletter_id: int, subscriber_id: int) -> Standing:
+def find_standing(session: Session, newsletter_id: int, subscriber_id: int) -> PersonRecord:
     """Return a person's standing with a newsletter.
 
     Raises:

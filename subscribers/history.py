@@ -45,7 +45,7 @@ from subscribers.history_entries import (
     HistoryEntry,
     HistoryKind,
     HistoryPage,
-    Mark,
+    HistoryPosition,
     Person,
     Source,
 )
@@ -59,7 +59,7 @@ def read_history(
     session: Session,
     person: Person,
     *,
-    before: Mark | None = None,
+    before: HistoryPosition | None = None,
     limit: int = _PAGE,
     more: Sequence[Source] = (),
 ) -> HistoryPage:
@@ -93,7 +93,7 @@ def _rows(
     table: type[Any],
     at: SQLColumnExpression[datetime],
     whose: ColumnElement[bool],
-    place: tuple[int, Mark | None, int],
+    place: tuple[int, HistoryPosition | None, int],
 ) -> Iterator[Any]:
     source, before, limit = place
     query = select(table).where(whose)
@@ -109,7 +109,7 @@ def _of(table: type[Any], person: Person) -> ColumnElement[bool]:
 
 
 def _consents(
-    session: Session, person: Person, number: int, before: Mark | None, limit: int
+    session: Session, person: Person, number: int, before: HistoryPosition | None, limit: int
 ) -> Iterator[HistoryEntry]:
     words = {
         ConsentStep.REQUESTED: msg("Asked to subscribe"),
@@ -132,7 +132,7 @@ def _consents(
 
 
 def _enrolment(
-    session: Session, person: Person, number: int, before: Mark | None, limit: int
+    session: Session, person: Person, number: int, before: HistoryPosition | None, limit: int
 ) -> Iterator[HistoryEntry]:
     """Yield how somebody came who confirmed nothing here: by a list, or by hand."""
     for who in person.numbers[: max(limit, 0)]:
@@ -179,7 +179,7 @@ def _imported_at(session: Session, newsletter_id: int, subscriber_id: int) -> da
 
 
 def _departures(
-    session: Session, person: Person, number: int, before: Mark | None, limit: int
+    session: Session, person: Person, number: int, before: HistoryPosition | None, limit: int
 ) -> Iterator[HistoryEntry]:
     # A merge has an entry of its own.
     whose = and_(_of(UnsubscribeEventRow, person), UnsubscribeEventRow.way != UnsubscribeWay.MERGE)
@@ -202,7 +202,7 @@ def _departures(
 
 
 def _deliveries(
-    session: Session, person: Person, number: int, before: Mark | None, limit: int
+    session: Session, person: Person, number: int, before: HistoryPosition | None, limit: int
 ) -> Iterator[HistoryEntry]:
     at = func.coalesce(
         DeliveryRow.settled_at, MailingRow.started_at, MailingRow.created_at, type_=UtcDateTime()
@@ -239,7 +239,7 @@ def _deliveries(
 
 
 def _bounces(
-    session: Session, person: Person, number: int, before: Mark | None, limit: int
+    session: Session, person: Person, number: int, before: HistoryPosition | None, limit: int
 ) -> Iterator[HistoryEntry]:
     whose = _of(BounceRow, person)
     for row in _rows(session, BounceRow, BounceRow.occurred_at, whose, (number, before, limit)):
@@ -259,7 +259,7 @@ def _bounces(
 
 
 def _suppressions(
-    session: Session, person: Person, number: int, before: Mark | None, limit: int
+    session: Session, person: Person, number: int, before: HistoryPosition | None, limit: int
 ) -> Iterator[HistoryEntry]:
     """Yield what suppresses the address now; why all newsletters do may be another's to know."""
     keys = select(SubscriberRow.address_key).where(SubscriberRow.id.in_(person.numbers))
@@ -289,7 +289,7 @@ def _suppressions(
 
 
 def _events(
-    session: Session, person: Person, number: int, before: Mark | None, limit: int
+    session: Session, person: Person, number: int, before: HistoryPosition | None, limit: int
 ) -> Iterator[HistoryEntry]:
     numbers = {f"subscriber {number}": number for number in person.numbers}
     whose = and_(
@@ -321,7 +321,7 @@ def _events(
 
 
 def _address_changes(
-    session: Session, person: Person, number: int, before: Mark | None, limit: int
+    session: Session, person: Person, number: int, before: HistoryPosition | None, limit: int
 ) -> Iterator[HistoryEntry]:
     whose = and_(
         or_(
@@ -351,7 +351,7 @@ def _address_changes(
 
 
 def _notes(
-    session: Session, person: Person, number: int, before: Mark | None, limit: int
+    session: Session, person: Person, number: int, before: HistoryPosition | None, limit: int
 ) -> Iterator[HistoryEntry]:
     whose = _of(NoteRow, person)
     for row in _rows(session, NoteRow, NoteRow.written_at, whose, (number, before, limit)):
@@ -366,7 +366,7 @@ def _notes(
 
 
 def _taggings(
-    session: Session, person: Person, number: int, before: Mark | None, limit: int
+    session: Session, person: Person, number: int, before: HistoryPosition | None, limit: int
 ) -> Iterator[HistoryEntry]:
     """Yield the tags that were given to many at once, this person among them, or taken away."""
     for who in person.numbers:
@@ -374,7 +374,7 @@ def _taggings(
 
 
 def _taggings_of(
-    session: Session, person: Person, who: int, place: tuple[int, Mark | None, int]
+    session: Session, person: Person, who: int, place: tuple[int, HistoryPosition | None, int]
 ) -> Iterator[HistoryEntry]:
     number, before, limit = place
     later = aliased(TaggingPageRow)
@@ -413,7 +413,7 @@ def _taggings_of(
 
 
 def _merges(
-    session: Session, person: Person, number: int, before: Mark | None, limit: int
+    session: Session, person: Person, number: int, before: HistoryPosition | None, limit: int
 ) -> Iterator[HistoryEntry]:
     whose = and_(
         or_(

@@ -51,13 +51,13 @@ class HistoryEntry:
     mailing_id: int | None = None
 
     @property
-    def mark(self) -> Mark:
+    def mark(self) -> HistoryPosition:
         """Where a page ends whose last entry it is."""
-        return Mark(at=self.at, source=self.source, number=self.number)
+        return HistoryPosition(at=self.at, source=self.source, number=self.number)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
-class Mark:
+class HistoryPosition:
     """A place in a history: entries older than it come after it."""
 
     at: datetime
@@ -78,7 +78,7 @@ class Mark:
         return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @classmethod
-    def decode(cls, text: str) -> Mark | None:
+    def decode(cls, text: str) -> HistoryPosition | None:
         """Return what `encode` wrote; None for anything else."""
         try:
             padded = text.encode("ascii") + b"=" * (-len(text) % 4)
@@ -127,7 +127,12 @@ class Source(Protocol):
     """Reads what one table records of a person."""
 
     def __call__(
-        self, session: Session, person: Person, number: int, before: Mark | None, limit: int
+        self,
+        session: Session,
+        person: Person,
+        number: int,
+        before: HistoryPosition | None,
+        limit: int,
     ) -> Iterable[HistoryEntry]:
         """Return the newest entries older than a mark.
 
@@ -145,4 +150,4 @@ class HistoryPage:
     """Some entries; ``after`` is where the next page begins, None at the end."""
 
     entries: Sequence[HistoryEntry]
-    after: Mark | None
+    after: HistoryPosition | None

@@ -87,7 +87,7 @@ class JoinRequest:
     confirmed: bool
 
 
-class Standing(StrEnum):
+class LinkState(StrEnum):
     """What a confirmation link is worth."""
 
     OPEN = "open"
@@ -104,7 +104,7 @@ class Invitation:
     subscriber_id: int
     address: str
     language: Language
-    standing: Standing
+    standing: LinkState
 
 
 def consent_wording(newsletter: NewsletterRow, language: Language) -> str:
@@ -214,11 +214,11 @@ def find_invitation(session: Session, signer: TokenSigner, token: str, *, days: 
         and subscription.unsubscribed_at >= consent.occurred_at
     )
     if subscription.state is SubscriptionState.CONFIRMED:
-        standing = Standing.CONFIRMED
+        standing = LinkState.CONFIRMED
     elif left_since or consent.occurred_at < now() - timedelta(days=days):
-        standing = Standing.EXPIRED
+        standing = LinkState.EXPIRED
     else:
-        standing = Standing.OPEN
+        standing = LinkState.OPEN
     return Invitation(
         consent_id=consent_id,
         newsletter=newsletter,
@@ -239,7 +239,7 @@ def confirm_join(
         NotFoundError: See `find_invitation`.
     """
     invitation = find_invitation(session, signer, token, days=days)
-    if invitation.standing is not Standing.OPEN:
+    if invitation.standing is not LinkState.OPEN:
         return invitation
     asked = session.get_one(ConsentRow, invitation.consent_id)
     begun = subscribe(

@@ -116,7 +116,7 @@ def reset_columns(session: Session, account_id: int, newsletter_id: int) -> None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Order:
+class ListOrder:
     """In which order a list is.
 
     Attributes:
@@ -133,15 +133,15 @@ class Order:
 
 
 #: The newest first.
-NEWEST = Order()
+NEWEST = ListOrder()
 _ADDRESS = "address"
 
 
-def read_order(text: str, offered: Sequence[Column]) -> Order:
+def read_order(text: str, offered: Sequence[Column]) -> ListOrder:
     """Return the order that a text names, descending after ``-``; what is none is the newest."""
     name = text.removeprefix("-")
     if name == _ADDRESS or any(each.name == name and each.is_sortable for each in offered):
-        return Order(name=name, descending=text != name)
+        return ListOrder(name=name, descending=text != name)
     return NEWEST
 
 
@@ -170,7 +170,7 @@ def offered_orders(offered: Sequence[Column]) -> Sequence[tuple[str, Worded]]:
 Key: TypeAlias = tuple[SQLColumnExpression[Any], bool]
 
 
-def order_keys(order: Order, offered: Sequence[Column]) -> Sequence[Key]:
+def order_keys(order: ListOrder, offered: Sequence[Column]) -> Sequence[Key]:
     """Return by what a list is sorted, and whether downwards: the last tells any two apart.
 
     Whoever has no value comes last in both directions.

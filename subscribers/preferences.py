@@ -31,7 +31,7 @@ from subscribers.leaving import unsubscribe
 from subscribers.people import clean_name, hold_person, is_time_zone
 from subscribers.readers import (
     NO_MORE,
-    Known,
+    ReaderSettings,
     find_reader,
     is_on_list,
     known_of,
@@ -210,13 +210,15 @@ def _write_fields(
     }
 
 
-def _write_known(relation: SubscriptionRow, wished: Known, shown: Known) -> list[str]:
+def _write_known(
+    relation: SubscriptionRow, wished: ReaderSettings, shown: ReaderSettings
+) -> list[str]:
     """Let a newsletter know what is wished otherwise than shown; return the names of what is new.
 
     What was left as it was shown stays as this newsletter has it.
     """
     changed = []
-    for name in (each.name for each in fields(Known)):
+    for name in (each.name for each in fields(ReaderSettings)):
         value = getattr(wished, name)
         if value not in (getattr(shown, name), getattr(relation, name)):
             setattr(relation, name, value)
@@ -293,7 +295,9 @@ def _record_changes(
             )
 
 
-def _wished(session: Session, newsletter_id: int, wishes: Wishes, shown: Known) -> Known:
+def _wished(
+    session: Session, newsletter_id: int, wishes: Wishes, shown: ReaderSettings
+) -> ReaderSettings:
     newsletter = session.get(NewsletterRow, newsletter_id)
     language = wishes.mail_language
     # The page offers few languages: who did not choose another keeps the tag they have.
@@ -304,7 +308,7 @@ def _wished(session: Session, newsletter_id: int, wishes: Wishes, shown: Known) 
     ):
         language = shown.language
     zone = shown.time_zone if wishes.time_zone is None else wishes.time_zone
-    return Known(
+    return ReaderSettings(
         name=clean_name(wishes.name),
         language=language,
         format="html" if wishes.html else "text",

@@ -28,7 +28,7 @@ NO_MORE = msg("This subscription no longer exists.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Choice:
+class NewsletterChoice:
     """One newsletter, and whether its mail is wanted; ``paused_until`` lies ahead or is None.
 
     Attributes:
@@ -47,7 +47,7 @@ class Choice:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Known:
+class ReaderSettings:
     """How one newsletter addresses somebody, and how it writes to them; see `SubscriptionRow`."""
 
     name: str = ""
@@ -150,12 +150,14 @@ def goes_elsewhere(session: Session, subscriber_id: int) -> bool:
     return any(received_by(session, person) for person in people)
 
 
-def known_of(session: Session, newsletter_id: int, subscriber_id: int) -> Known:
+def known_of(session: Session, newsletter_id: int, subscriber_id: int) -> ReaderSettings:
     """Return what a newsletter knows of somebody; nothing of who never asked for it."""
     row = session.get(SubscriptionRow, (newsletter_id, subscriber_id))
     if row is None:
-        return Known()
-    return Known(name=row.name, language=row.language, format=row.format, time_zone=row.time_zone)
+        return ReaderSettings()
+    return ReaderSettings(
+        name=row.name, language=row.language, format=row.format, time_zone=row.time_zone
+    )
 
 
 def is_on_list(session: Session, newsletter_id: int, subscriber_id: int) -> bool:
@@ -163,7 +165,7 @@ def is_on_list(session: Session, newsletter_id: int, subscriber_id: int) -> bool
     return session.get(SubscriptionRow, (newsletter_id, subscriber_id)) is not None
 
 
-def list_choices(session: Session, subscriber_id: int) -> Sequence[Choice]:
+def list_choices(session: Session, subscriber_id: int) -> Sequence[NewsletterChoice]:
     """Return the newsletters that a person has to do with, and those offered to everybody.
 
     One that is joined by invitation is shown to its subscribers alone: it is joined by a link.
@@ -184,7 +186,7 @@ def list_choices(session: Session, subscriber_id: int) -> Sequence[Choice]:
     )
     moment = now()
     return [
-        Choice(
+        NewsletterChoice(
             newsletter_id=newsletter.id,
             slug=newsletter.slug,
             name=newsletter.name,

@@ -20,7 +20,7 @@ from subscribers.suppression import demand_lifting, lift_suppressions, remove_su
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class PersonRecord:
     """What is known of a person within one newsletter."""
 
     person: SubscriberRow
@@ -29,13 +29,13 @@ class Standing:
     suppressions: Sequence[SuppressionRow]
 
 
-def standing_of(session: Session, newsletter_id: int, subscriber_id: int) -> Standing | None:
+def standing_of(session: Session, newsletter_id: int, subscriber_id: int) -> PersonRecord | None:
     """Return a person's standing; None when they never were on the list, or are erased."""
     person = session.get(SubscriberRow, subscriber_id)
     relation = session.get(SubscriptionRow, (newsletter_id, subscriber_id))
     if person is None or relation is None or person.address_key is None:
         return None
-    return Standing(
+    return PersonRecord(
         person=person,
         subscription=relation,
         tags=session.scalars(
@@ -55,7 +55,7 @@ def standing_of(session: Session, newsletter_id: int, subscriber_id: int) -> Sta
     )
 
 
-def lift_from(session: Session, standing: Standing, *, because: str, rights: Rights) -> None:
+def lift_from(session: Session, standing: PersonRecord, *, because: str, rights: Rights) -> None:
     """Lift a person's suppressions, and mark the decisions that made them as undone.
 
     Raises:

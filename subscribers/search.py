@@ -28,8 +28,8 @@ from newsletter.addresses import as_kept
 from newsletter.database.folding import fold_case, forms_of
 from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow, TagRow
 from newsletter.database.vocabulary import SubscriptionState
-from subscribers.listing import NEWEST, Key, Order, goes_on_after, list_columns, order_keys
-from subscribers.search_parts import Part, part_of
+from subscribers.listing import NEWEST, Key, ListOrder, goes_on_after, list_columns, order_keys
+from subscribers.search_parts import SearchPart, part_of
 from subscribers.segments.compile import segment_clause
 from subscribers.suppression import is_suppressed
 
@@ -66,7 +66,7 @@ class PeopleFilter:
     suppressed: bool = False
 
 
-class Match(StrEnum):
+class MatchedBy(StrEnum):
     """By what a search found its people."""
 
     #: No words were searched for.
@@ -104,13 +104,13 @@ class FoundPage:
 
     people: Sequence[Found]
     after: int | None
-    match: Match = Match.NO_WORDS
+    match: MatchedBy = MatchedBy.NO_WORDS
     cut: bool = False
 
     @property
     def within(self) -> bool:
         """Whether any part of address, name or fields was looked at."""
-        return self.match is Match.ANY_PART
+        return self.match is MatchedBy.ANY_PART
 
 
 def search_people(
@@ -118,7 +118,7 @@ def search_people(
     newsletter: NewsletterRow,
     criteria: PeopleFilter,
     *,
-    order: Order = NEWEST,
+    order: ListOrder = NEWEST,
     after: int | None = None,
     limit: int = 50,
 ) -> FoundPage:
@@ -139,10 +139,10 @@ def search_people(
             found = page.read(criteria, prefix)
             if found.people:
                 return replace(found, match=match)
-    return replace(page.read(replace(criteria, within=True)), match=Match.ANY_PART)
+    return replace(page.read(replace(criteria, within=True)), match=MatchedBy.ANY_PART)
 
 
-def find_match(session: Session, newsletter: NewsletterRow, criteria: PeopleFilter) -> Match:
+def find_match(session: Session, newsletter: NewsletterRow, criteria: PeopleFilter) -> MatchedBy:
     """Return by what `search_people` finds whom it finds.
 
     Raises:
@@ -152,7 +152,7 @@ def find_match(session: Session, newsletter: NewsletterRow, criteria: PeopleFilt
 
 
 def matching_people(
-    session: Session, newsletter: NewsletterRow, criteria: PeopleFilter, match: Match
+    session: Session, newsletter: NewsletterRow, criteria: PeopleFilter, match: MatchedBy
 ) -> Select[int]:
     """Select the numbers of all whom a search finds by a match, in no order.
 
@@ -161,11 +161,11 @@ def matching_people(
     """
     query = _query(newsletter, criteria).with_only_columns(SubscriptionRow.subscriber_id)
     text = criteria.text.strip()
-    if match is Match.ANY_PART:
+    if match is MatchedBy.ANY_PART:
         part = part_of(session, newsletter, text)
         candidates = part.candidates(session, newsletter)
         return query.where(part.held, *([] if candidates is None else [candidates.clause()]))
-    if match is Match.NO_WORDS:
+    if match is MatchedBy.NO_WORDS:
         return query
     return query.where(_begins(_prefixes(text)[match]))
 
@@ -187,15 +187,15 @@ def found_among(
 _Prefix = tuple[InstrumentedAttribute[str] | InstrumentedAttribute[str | None], Sequence[str]]
 
 
-def _prefixes(text: str) -> Mapping[Match, _Prefix]:
+def _prefixes(text: str) -> Mapping[MatchedBy, _Prefix]:
     """Return what may begin as a text does, in the order in which it is looked at."""
     folded = fold_case(text)
     return {
-        Match.ADDRESS: (
+        MatchedBy.ADDRESS: (
             SubscriberRow.address_key,
             [as_kept(folded) if "@" in folded else folded],
         ),
-        Match.NAME: (SubscriptionRow.name, forms_of(text)),
+        MatchedBy.NAME: (SubscriptionRow.name, forms_of(text)),
     }
 
 
@@ -210,7 +210,7 @@ class _Page:
 
     session: Session
     newsletter: NewsletterRow
-    order: Order
+    order: ListOrder
     after: int | None
     limit: int
 
@@ -243,7 +243,7 @@ class _Page:
         after = people[-1].subscriber_id if len(rows) > self.limit else None
         return FoundPage(people=people, after=after)
 
-    def _among(self, part: Part) -> Sequence[ColumnElement[bool]]:
+    def _among(self, part: SearchPart) -> Sequence[ColumnElement[bool]]:
         """Return what narrows a search in another order than the people's numbers."""
         candidates = part.candidates(self.session, self.newsletter)
         if candidates is None:
@@ -253,7 +253,7 @@ class _Page:
             return []
         return [candidates.clause()]
 
-    def _read_newest(self, criteria: PeopleFilter, part: Part) -> FoundPage:
+    def _read_newest(self, criteria: PeopleFilter, part: SearchPart) -> FoundPage:
         """Return the page of those who have a part, the newest first, as far as time allows."""
         session, newsletter, number = self.session, self.newsletter, SubscriptionRow.subscriber_id
         query = _query(newsletter, criteria).where(part.held).order_by(number.desc())
@@ -271,7 +271,7 @@ class _Page:
             return FoundPage(people=people, after=people[-1].subscriber_id)
         return FoundPage(people=people, after=last, cut=last is not None)
 
-    def _stretches(self, part: Part) -> Iterator[tuple[ColumnElement[bool], int | None]]:
+    def _stretches(self, part: SearchPart) -> Iterator[tuple[ColumnElement[bool], int | None]]:
         """Yield conditions of who is looked at next, with the last of them; None for the end."""
         number = SubscriptionRow.subscriber_id
         before = _NOBODY if self.after is None else self.after

@@ -19,7 +19,7 @@ from subscribers.search_index import Candidates, find_candidates
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
+class SearchPart:
     """A part of an address, a name or the value of a field.
 
     Attributes:
@@ -35,7 +35,7 @@ class Part:
         return find_candidates(session, newsletter.id, self.texts)
 
 
-def part_of(session: Session, newsletter: NewsletterRow, text: str) -> Part:
+def part_of(session: Session, newsletter: NewsletterRow, text: str) -> SearchPart:
     """Return a part that is looked for.
 
     Case, width and kana do not count (`newsletter.database.folding`).
@@ -60,7 +60,7 @@ def part_of(session: Session, newsletter: NewsletterRow, text: str) -> Part:
     of_address = list(dict.fromkeys([fold_case(text), as_kept(text)]))
     in_address = [Position(SubscriberRow.address_key, literal(one)) > 0 for one in of_address]
     held = or_(*in_address, and_(or_(*map(_written, texts)), or_(*conditions)))
-    return Part(held=held, texts=list(dict.fromkeys([*texts, *of_address])))
+    return SearchPart(held=held, texts=list(dict.fromkeys([*texts, *of_address])))
 
 
 #: What JSON writes otherwise within a text, or folding makes of another sign.

@@ -31,7 +31,7 @@ from newsletter.database.vocabulary import SubscriptionState
 from newsletter.errors import ListError, NotFoundError, Place
 from newsletter.i18n.messages import msg
 from subscribers.people import mark_changed
-from subscribers.search import Match, PeopleFilter, find_match, matching_people
+from subscribers.search import MatchedBy, PeopleFilter, find_match, matching_people
 from subscribers.segments import saved
 from subscribers.series.enrolment import note_tags
 
@@ -220,7 +220,7 @@ def _found(session: Session, newsletter: NewsletterRow, order: TaggingRow) -> Se
             )
         )
     else:
-        match = Match(terms.pop("match"))
+        match = MatchedBy(terms.pop("match"))
         state = terms.pop("state")
         criteria = PeopleFilter(**terms, state=SubscriptionState(state) if state else None)
         query = matching_people(session, newsletter, criteria, match)

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 import pytest
 
 from newsletter import fetching
-from newsletter.fetching import Address, Outcome, is_public, open_address
+from newsletter.fetching import Address, LinkOutcome, is_public, open_address
 
 
 @pytest.mark.parametrize(
@@ -115,26 +115,26 @@ def _permitted(address: Address) -> bool:
 
 
 def test_answers_are_told_apart_and_redirects_followed_as_carefully(port: int) -> None:
-    def opened(path: str, host: str = "site.example") -> fetching.Opened:
+    def opened(path: str, host: str = "site.example") -> fetching.OpenedAddress:
         url = f"http://{host}:{port}{path}"
         return open_address(url, resolving=_resolve, permitted=_permitted)
 
     wanted = {
-        "/fine": Outcome.FINE,
-        "/head": Outcome.FINE,
-        "/404": Outcome.MISSING,
-        "/410": Outcome.MISSING,
-        "/403": Outcome.CLOSED,
-        "/500": Outcome.FAILED,
-        "/to-fine": Outcome.MOVED,
-        "/to-loop": Outcome.ASTRAY,
-        "/to-inner": Outcome.FORBIDDEN,
+        "/fine": LinkOutcome.FINE,
+        "/head": LinkOutcome.FINE,
+        "/404": LinkOutcome.MISSING,
+        "/410": LinkOutcome.MISSING,
+        "/403": LinkOutcome.CLOSED,
+        "/500": LinkOutcome.FAILED,
+        "/to-fine": LinkOutcome.MOVED,
+        "/to-loop": LinkOutcome.ASTRAY,
+        "/to-inner": LinkOutcome.FORBIDDEN,
     }
     assert {path: opened(path).outcome for path in wanted} == wanted
     assert opened("/to-fine").final.endswith("/fine")
-    assert opened("/fine", "nowhere.example").outcome is Outcome.UNKNOWN_HOST
-    assert opened("/fine", "inner.example").outcome is Outcome.FORBIDDEN
-    assert opened("/fine", "mixed.example").outcome is Outcome.FORBIDDEN
+    assert opened("/fine", "nowhere.example").outcome is LinkOutcome.UNKNOWN_HOST
+    assert opened("/fine", "inner.example").outcome is LinkOutcome.FORBIDDEN
+    assert opened("/fine", "mixed.example").outcome is LinkOutcome.FORBIDDEN
     assert f"HEAD /fine site.example:{port}" in _Site.asked
     assert not any("inner.example" in line for line in _Site.asked)
 
@@ -156,4 +156,4 @@ def test_answers_are_told_apart_and_redirects_followed_as_carefully(port: int) -
     ],
 )
 def test_nothing_private_is_asked_by_any_spelling(url: str) -> None:
-    assert open_address(url).outcome in {Outcome.FORBIDDEN, Outcome.UNKNOWN_HOST}
+    assert open_address(url).outcome in {LinkOutcome.FORBIDDEN, LinkOutcome.UNKNOWN_HOST}

@@ -35,7 +35,7 @@ from subscribers.lists.undo import next_undo
 from subscribers.tagging import next_tagging, run_tagging
 from workers import batches, lists, liveness, periodic, stopping
 from workers.command import LISTS, WorkerRole
-from workers.composition import Services, build
+from workers.composition import WorkerServices, build
 from workers.intervals import Steadily
 from workers.isolation import AWAY
 from workers.log_lines import quiet_celery
@@ -50,7 +50,7 @@ _ROUND_SECONDS = 2.0
 
 
 @lru_cache(maxsize=1)
-def services() -> Services:
+def services() -> WorkerServices:
     """Return this process's services, built when the first task needs them."""
     return build(load_settings())
 
@@ -184,7 +184,7 @@ def _unless_the_database_is_away() -> Iterator[None]:
 
 
 def _hint(
-    current: Services, task: Task[[int, int, bool], None] | Callable[[int, int, bool], None]
+    current: WorkerServices, task: Task[[int, int, bool], None] | Callable[[int, int, bool], None]
 ) -> None:
     """Publish hints after the ledger's transaction that marked them is committed.
 
@@ -198,7 +198,7 @@ def _hint(
             task.apply_async(args=(hint.mailing_id, hint.number, urgent), queue=queue)
 
 
-def _hint_at_list(current: Services, task: Task[[int], None] | Callable[[int], None]) -> None:
+def _hint_at_list(current: WorkerServices, task: Task[[int], None] | Callable[[int], None]) -> None:
     """Publish a hint at the list that is to be imported next, if none is under way."""
     assert isinstance(task, Task)  # noqa: S101 - what the decorator returns
     upload_id = next_upload(current.engine)
@@ -206,7 +206,7 @@ def _hint_at_list(current: Services, task: Task[[int], None] | Callable[[int], N
         task.apply_async(args=(upload_id,), queue=LISTS)
 
 
-def _hint_at_undo(current: Services, task: Task[[int], None] | Callable[[int], None]) -> None:
+def _hint_at_undo(current: WorkerServices, task: Task[[int], None] | Callable[[int], None]) -> None:
     """Publish a hint at the import that is to be undone next, if the queue holds none."""
     assert isinstance(task, Task)  # noqa: S101 - what the decorator returns
     import_id = next_undo(current.engine)
@@ -214,7 +214,9 @@ def _hint_at_undo(current: Services, task: Task[[int], None] | Callable[[int], N
         task.apply_async(args=(import_id,), queue=LISTS)
 
 
-def _hint_at_tagging(current: Services, task: Task[[int], None] | Callable[[int], None]) -> None:
+def _hint_at_tagging(
+    current: WorkerServices, task: Task[[int], None] | Callable[[int], None]
+) -> None:
     """Publish a hint at the tag that is to be given next, if the queue holds none."""
     assert isinstance(task, Task)  # noqa: S101 - what the decorator returns
     order_id = next_tagging(current.engine)
@@ -222,7 +224,9 @@ def _hint_at_tagging(current: Services, task: Task[[int], None] | Callable[[int]
         task.apply_async(args=(order_id,), queue=LISTS)
 
 
-def _hint_at_links(current: Services, task: Task[[int], None] | Callable[[int], None]) -> None:
+def _hint_at_links(
+    current: WorkerServices, task: Task[[int], None] | Callable[[int], None]
+) -> None:
     """Publish a hint at the draft whose links are to be opened next, if one waits."""
     assert isinstance(task, Task)  # noqa: S101 - what the decorator returns
     draft_id = opened_links.take_waiting(current.engine)

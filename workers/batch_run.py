@@ -19,8 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.mailings.ledger.leases import Claim, ClaimedDelivery
 from newsletter.mailings.ledger.outcomes import Outcome, OwnReason, own_reply
-from newsletter.mailings.ledger.standing import Standing
-from workers.clocks import Moment
+from newsletter.mailings.ledger.standing import BatchStanding
+from workers.clocks import ClockReading
 from workers.isolation import AWAY
 from workers.journal import Journal
 from workers.refusals import Refusals, put_off
@@ -73,7 +73,7 @@ class BatchContext:
     compose: Callable[[ClaimedDelivery], bytes]
     return_path: Callable[[ClaimedDelivery], str]
     record: Callable[[list[Outcome], Sequence[int]], tuple[int | None, frozenset[int]]]
-    standing: Callable[[Sequence[int]], Standing]
+    standing: Callable[[Sequence[int]], BatchStanding]
     stopping: Callable[[], bool]
     forgotten: Callable[[], None]
     lease_seconds: float
@@ -111,8 +111,8 @@ class BatchRun:
         self.records = 0
         #: Whether the lease is lost.
         self.is_lost = False
-        self._recorded_at = Moment.now()
-        self._standing_at = Moment.now()
+        self._recorded_at = ClockReading.now()
+        self._standing_at = ClockReading.now()
         #: Messages that a relay answered for, and of these how many were accepted.
         self.answered = 0
         self.accepted = 0
@@ -413,7 +413,7 @@ class BatchRun:
     async def _record(self, reach: Sequence[int]) -> frozenset[int]:
         """Write what is known into the ledger, and take more in hand by the same transaction."""
         async with self._recording:
-            moment = Moment.now()
+            moment = ClockReading.now()
             waiting, self._unrecorded = self._unrecorded, []
             try:
                 records, reached = await asyncio.to_thread(self._force_and_record, waiting, reach)
@@ -441,7 +441,7 @@ class BatchRun:
         return self._context.record(outcomes, reach)
 
     async def _ask(self, chosen: Sequence[ClaimedDelivery]) -> None:
-        asked_at = Moment.now()
+        asked_at = ClockReading.now()
         positions = [delivery.position for delivery in chosen]
         standing = await asyncio.to_thread(self._context.standing, positions)
         self._standing_at = asked_at

@@ -26,7 +26,7 @@ from newsletter.mailings.ledger.database_history import HistoryBrokenError
 from newsletter.mailings.ledger.dispatch import Turn
 from workers import database_memory, periodic, stopping
 from workers.batch_run import LEAST_REACH, BatchRun
-from workers.composition import Services
+from workers.composition import WorkerServices
 from workers.journal import Journal
 from workers.sender import LeasedBatch, begin, open_routes, send
 
@@ -57,7 +57,9 @@ _DRIP_SECONDS = 0.5
 _AGAIN_SECONDS = 5.0
 
 
-def send_batch(services: Services, mailing_id: int, number: int, *, urgent: bool = False) -> int:
+def send_batch(
+    services: WorkerServices, mailing_id: int, number: int, *, urgent: bool = False
+) -> int:
     """Send what is due of a batch, and of those whose turn is next while time is left.
 
     Returns how many messages a relay answered for.
@@ -90,7 +92,7 @@ class _Row:
     by itself, whatever becomes of the others.
     """
 
-    def __init__(self, services: Services, *, urgent: bool) -> None:
+    def __init__(self, services: WorkerServices, *, urgent: bool) -> None:
         self._services = services
         self._urgent = urgent
         self._open: set[LeasedBatch] = set()

@@ -15,18 +15,18 @@ _ASLEEP_TOO = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Moment:
+class ClockReading:
     """An instant, on each clock."""
 
     running: float
     wall: float
 
     @classmethod
-    def now(cls) -> Moment:
+    def now(cls) -> ClockReading:
         """Return the present instant."""
         return cls(running=time.clock_gettime(_ASLEEP_TOO), wall=time.time())
 
     def age(self) -> float:
         """Return how many seconds ago it was; a wall clock that was set ahead makes it older."""
-        present = Moment.now()
+        present = ClockReading.now()
         return max(present.running - self.running, present.wall - self.wall)

@@ -16,7 +16,7 @@ from workers.transports import Route, open_route
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
-class Services(services.Services):
+class WorkerServices(services.Services):
     """What tasks work with: what all do, and the ways out for mail."""
 
     routes: tuple[Route, ...]
@@ -34,7 +34,7 @@ class Services(services.Services):
         self.engine.dispose()
 
 
-def build(settings: Settings) -> Services:
+def build(settings: Settings) -> WorkerServices:
     """Build the services; nothing is connected yet.
 
     Raises:
@@ -47,7 +47,7 @@ def build(settings: Settings) -> Services:
             remedy=msg("Set it to your relay, such as smtp://user:secret@host:587?tls=starttls."),
         )
     common = services.build_services(settings)
-    return Services(
+    return WorkerServices(
         settings=settings,
         engine=common.engine,
         signer=common.signer,

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from newsletter.mailings.ledger.database_history import NO_MARK, Mark
+from newsletter.mailings.ledger.database_history import NO_MARK, HistoryMark
 from workers.journal import boot_id
 
 _NAME, _LOCK = "rounds", "rounds.lock"
@@ -23,7 +23,7 @@ _NAME, _LOCK = "rounds", "rounds.lock"
 class Memory:
     """What is remembered; ``seen_at`` is when, on the boot's monotonic clock."""
 
-    mark: Mark = NO_MARK
+    mark: HistoryMark = NO_MARK
     boot: str = ""
     seen_at: float = 0.0
 
@@ -36,7 +36,7 @@ def recall(data_dir: Path) -> Memory:
     """Return what this host remembers."""
     with suppress(OSError, ValueError, TypeError, KeyError):
         kept = json.loads((data_dir / _NAME).read_text(encoding="ascii"))
-        mark = Mark(
+        mark = HistoryMark(
             server=kept["server"],
             epoch=kept["epoch"],
             rounds=kept["rounds"],
@@ -46,21 +46,21 @@ def recall(data_dir: Path) -> Memory:
     return Memory()
 
 
-def remember(data_dir: Path, mark: Mark) -> None:
+def remember(data_dir: Path, mark: HistoryMark) -> None:
     """Write down what the database is like now, seen by a round."""
     _remember(data_dir, lambda known: _now_seen(_latest(mark, known.mark)))
 
 
-def remember_claim(data_dir: Path, mark: Mark) -> None:
+def remember_claim(data_dir: Path, mark: HistoryMark) -> None:
     """Write down what the database is like once a batch is claimed; that says nothing of rounds."""
     _remember(data_dir, lambda known: replace(known, mark=_latest(mark, known.mark)))
 
 
-def _now_seen(mark: Mark) -> Memory:
+def _now_seen(mark: HistoryMark) -> Memory:
     return Memory(mark=mark, boot=boot_id(), seen_at=time.monotonic())
 
 
-def _latest(mark: Mark, known: Mark) -> Mark:
+def _latest(mark: HistoryMark, known: HistoryMark) -> HistoryMark:
     """Return the later of two marks of an epoch: another process may have seen more meanwhile."""
     if mark.epoch != known.epoch:
         return mark

@@ -7,10 +7,10 @@ from uuid import uuid4
 from subscribers.lists import undo
 from subscribers.lists.runs import ImportRun, claim_upload, held_uploads, release_upload
 from workers import stopping
-from workers.composition import Services
+from workers.composition import WorkerServices
 
 
-def import_list(services: Services, upload_id: int) -> None:
+def import_list(services: WorkerServices, upload_id: int) -> None:
     """Import a list that waits; does nothing where another worker has it.
 
     Raises:
@@ -30,7 +30,7 @@ def import_list(services: Services, upload_id: int) -> None:
     ).go()
 
 
-def undo_import(services: Services, import_id: int) -> None:
+def undo_import(services: WorkerServices, import_id: int) -> None:
     """Undo an import as far as this worker comes; what is left waits for the next round.
 
     Raises:
@@ -39,7 +39,7 @@ def undo_import(services: Services, import_id: int) -> None:
     undo.undo_import(services.engine, import_id, stopping=stopping.is_asked)
 
 
-def sweep(services: Services) -> None:
+def sweep(services: WorkerServices) -> None:
     """Let lists whose worker gave no sign of life for a lease's time be taken up again."""
     held = held_uploads(services.engine)
     for lease in services.list_watch.lost(held, seconds=services.settings.lease_seconds):

@@ -38,7 +38,7 @@ from subscribers.lists.undo import forget_old_journals
 from subscribers.lists.uploads import forget_old
 from subscribers.search_index import index_people, tidy_index
 from workers import lists, recovery
-from workers.composition import Services
+from workers.composition import WorkerServices
 from workers.database_memory import Memory, recall, remember
 from workers.isolation import apart
 
@@ -57,7 +57,7 @@ _MINUTE_ROUNDS = 30
 _TIDY_ROUNDS = 1800
 
 
-def go(services: Services) -> None:
+def go(services: WorkerServices) -> None:
     """Take up what stalled, start what is due, plan, decide trials, settle, judge bounces."""
     look_back(services)
     mark = database_history.beat(services.engine)
@@ -112,12 +112,12 @@ def go(services: Services) -> None:
             tidy_index(services.engine)
 
 
-def _post(services: Services) -> Post:
+def _post(services: WorkerServices) -> Post:
     settings = services.settings
     return Post(templates_dir=settings.templates_dir, public_url=settings.public_url.rstrip("/"))
 
 
-def _forget_old_bounces(services: Services) -> None:
+def _forget_old_bounces(services: WorkerServices) -> None:
     """Forget a bounded number, so that no round is held up by a large log."""
     settings = services.settings
     for _ in range(_RETENTION_CHUNKS):
@@ -130,7 +130,7 @@ def _forget_old_bounces(services: Services) -> None:
                 return
 
 
-def _forget_unconfirmed(services: Services) -> None:
+def _forget_unconfirmed(services: WorkerServices) -> None:
     """Forget a bounded number, a few hundred at a time: each transaction is short."""
     settings = services.settings
     for _ in range(_RETENTION_CHUNKS):
@@ -153,7 +153,7 @@ def _plan(engine: Engine, mailing_id: int) -> None:
             )
 
 
-def _act_on_bounces(services: Services) -> None:
+def _act_on_bounces(services: WorkerServices) -> None:
     keys = Keys(signer=services.signer, message_id_key=services.message_id_key)
     judged = 1
     while judged:
@@ -161,7 +161,7 @@ def _act_on_bounces(services: Services) -> None:
             judged = act_on_new_bounces(session, keys)
 
 
-def look_back(services: Services) -> None:
+def look_back(services: WorkerServices) -> None:
     """Hold what is under way when nobody can know what happened meanwhile.
 
     Done before each batch, too: its hint may have waited in the broker while a backup of the
@@ -179,7 +179,7 @@ def look_back(services: Services) -> None:
         _remember_present(services)
 
 
-def hold_what_was_forgotten(services: Services, epoch: str) -> None:
+def hold_what_was_forgotten(services: WorkerServices, epoch: str) -> None:
     """Hold what is under way: a worker found that the database lost what it had written down.
 
     Unless somebody did already, who began another epoch than the worker's.
@@ -188,7 +188,7 @@ def hold_what_was_forgotten(services: Services, epoch: str) -> None:
     _look_at_history(services, known, proven=known.mark.epoch == epoch)
 
 
-def _look_at_history(services: Services, known: Memory, *, proven: bool) -> None:
+def _look_at_history(services: WorkerServices, known: Memory, *, proven: bool) -> None:
     reason = database_history.hold_if_broken(services.engine, known.mark, proven=proven)
     if reason:
         _log.warning("mailings under way are held: %s", reason)
@@ -199,7 +199,7 @@ def _look_at_history(services: Services, known: Memory, *, proven: bool) -> None
             _remember_present(services)
 
 
-def _remember_present(services: Services) -> None:
+def _remember_present(services: WorkerServices) -> None:
     with reading(services.engine) as session:
         mark = database_history.read_mark(session)
     remember(services.settings.data_dir, mark)

@@ -11,7 +11,7 @@ from newsletter.mailings.ledger import leases as ledger
 from newsletter.mailings.ledger import recording
 from newsletter.mailings.ledger.recording import record_break
 from newsletter.mailings.ledger.unknown_journals import publish_unknown_journals
-from workers.composition import Services
+from workers.composition import WorkerServices
 from workers.database_memory import recall
 from workers.isolation import apart
 from workers.journal import (
@@ -33,7 +33,7 @@ _HUNG = 5
 _log = logging.getLogger(__name__)
 
 
-def sweep(services: Services) -> int:
+def sweep(services: WorkerServices) -> int:
     """Take up the work of dead workers; return how many batches were put back.
 
     A batch whose worker died on this host is settled by its journal. One whose lease is lost and
@@ -67,7 +67,7 @@ def _accepted(reading: JournalReading) -> int:
     return sum(one.state is DeliveryState.ACCEPTED for one in reading.outcomes)
 
 
-def _settle_by_journal(services: Services, reading: JournalReading) -> None:
+def _settle_by_journal(services: WorkerServices, reading: JournalReading) -> None:
     if reading.identity is None:
         # Nothing of it can be read but its name, which is the lease's.
         mailing_id = ledger.mailing_of(services.engine, reading.token)
@@ -82,7 +82,7 @@ def _settle_by_journal(services: Services, reading: JournalReading) -> None:
     put_away(reading.path)
 
 
-def bring_back(services: Services) -> bool:
+def bring_back(services: WorkerServices) -> bool:
     """Let all journals of this host tell a database that forgot what they say.
 
     Returns whether this process did; another of this host may be about it.
@@ -97,7 +97,7 @@ def bring_back(services: Services) -> bool:
 
 
 def _settle_batch(
-    services: Services, mailing_id: int, reading: JournalReading, *, forgotten: bool = False
+    services: WorkerServices, mailing_id: int, reading: JournalReading, *, forgotten: bool = False
 ) -> None:
     """Let a journal end its lease.
 

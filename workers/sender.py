@@ -30,7 +30,7 @@ from newsletter.message.verp import fits_return_path, return_path
 from newsletter.tokens import DeliveryRef, mark_of_mailing
 from workers import stopping
 from workers.batch_run import BatchContext, BatchRun
-from workers.composition import Services
+from workers.composition import WorkerServices
 from workers.journal import Journal
 from workers.throttle import Throttle
 from workers.transports import Route
@@ -54,7 +54,7 @@ class LeasedBatch:
     routes: Sequence[Route]
 
 
-def open_routes(services: Services, mailing_id: int, number: int) -> Sequence[Route]:
+def open_routes(services: WorkerServices, mailing_id: int, number: int) -> Sequence[Route]:
     """Return the routes to try, the first drawn by weight; without one the batch waits."""
     resting = {relay.name: relay for relay in relays.resting_relays(services.engine)}
     routes = [route for route in services.routes if route.transport.name not in resting]
@@ -69,7 +69,9 @@ def open_routes(services: Services, mailing_id: int, number: int) -> Sequence[Ro
     return routes
 
 
-def begin(services: Services, lease: LeasedBatch, forgotten: Callable[[str], None]) -> BatchRun:
+def begin(
+    services: WorkerServices, lease: LeasedBatch, forgotten: Callable[[str], None]
+) -> BatchRun:
     """Return the run of a claimed batch, before anything is sent.
 
     ``forgotten`` is told the database's epoch of then when it lost what it knew of the batch.
@@ -84,7 +86,7 @@ def begin(services: Services, lease: LeasedBatch, forgotten: Callable[[str], Non
     )
 
 
-async def send(services: Services, lease: LeasedBatch, run: BatchRun) -> None:
+async def send(services: WorkerServices, lease: LeasedBatch, run: BatchRun) -> None:
     """Send a batch by the first route that takes it, and record all that became of it.
 
     Raises:
@@ -113,7 +115,7 @@ async def send(services: Services, lease: LeasedBatch, run: BatchRun) -> None:
     await _flush_the_last(run)
 
 
-async def _send_by(services: Services, run: BatchRun, route: Route) -> None:
+async def _send_by(services: WorkerServices, run: BatchRun, route: Route) -> None:
     """Send by one route until all is done or it takes nothing."""
     accepted, reason = run.accepted, ""
     while run.has_more and not reason:
@@ -148,7 +150,7 @@ async def _flush_the_last(run: BatchRun) -> None:
             return
 
 
-def _throttle(services: Services, route: Route) -> Throttle:
+def _throttle(services: WorkerServices, route: Route) -> Throttle:
     return Throttle(
         services.settings.redis_url,
         route.transport.name,
@@ -158,7 +160,7 @@ def _throttle(services: Services, route: Route) -> Throttle:
 
 
 def _context(
-    services: Services,
+    services: WorkerServices,
     lease: LeasedBatch,
     content: MailingContent,
     forgotten: Callable[[str], None],
@@ -207,7 +209,7 @@ def _context(
 
 
 def _recipient(
-    services: Services,
+    services: WorkerServices,
     claim: Claim,
     delivery: ClaimedDelivery,
     content: MailingContent,
@@ -248,7 +250,7 @@ def _ref(claim: Claim, delivery: ClaimedDelivery, content: MailingContent) -> De
 
 
 def record(
-    services: Services, mailing_id: int, identity: str, token: str, outcomes: list[Outcome]
+    services: WorkerServices, mailing_id: int, identity: str, token: str, outcomes: list[Outcome]
 ) -> int | None:
     """Write outcomes into the ledger under the settings' limits."""
     return recording.record(
@@ -264,7 +266,7 @@ def record(
 
 @lru_cache(maxsize=16)
 def _content(
-    services: Services, mailing_id: int, identity: str, variant: int, correction: int
+    services: WorkerServices, mailing_id: int, identity: str, variant: int, correction: int
 ) -> MailingContent:
     """Load what a mailing sends to a variant's readers; it is frozen, so a process keeps it.
 
@@ -277,7 +279,7 @@ def _content(
 
 @lru_cache(maxsize=16)
 def _frame(
-    services: Services,
+    services: WorkerServices,
     mailing_id: int,
     identity: str,
     variant: int,

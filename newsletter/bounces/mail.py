@@ -78,7 +78,7 @@ class Headers:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
+class MimePart:
     """A leaf of the MIME tree.
 
     Attributes:
@@ -108,14 +108,14 @@ class Mail:
     headers: Headers
     kind: str
     parameters: Mapping[str, str]
-    parts: tuple[Part, ...]
+    parts: tuple[MimePart, ...]
 
     @property
     def subject(self) -> str:
         """The subject on one line."""
         return self.headers.get("subject")
 
-    def of_kind(self, *kinds: str) -> Iterator[Part]:
+    def of_kind(self, *kinds: str) -> Iterator[MimePart]:
         """Give the parts of these media types."""
         return (part for part in self.parts if part.kind in kinds)
 
@@ -194,8 +194,8 @@ def _headers(text: str) -> Headers:
     )
 
 
-def _leaves(headers: Headers, body: bytes) -> list[Part]:
-    leaves: list[Part] = []
+def _leaves(headers: Headers, body: bytes) -> list[MimePart]:
+    leaves: list[MimePart] = []
     waiting: list[tuple[Headers, bytes, int]] = [(headers, body, 0)]
     while waiting and len(leaves) < _PARTS:
         headers, body, depth = waiting.pop()
@@ -252,7 +252,7 @@ def _between(body: bytes, boundary: str) -> list[bytes]:
     return parts
 
 
-def _leaf(headers: Headers, kind: str, parameters: Mapping[str, str], body: bytes) -> Part:
+def _leaf(headers: Headers, kind: str, parameters: Mapping[str, str], body: bytes) -> MimePart:
     way = headers.get("content-transfer-encoding").strip().lower()
     if way == "base64":
         body = _base64(body)
@@ -262,7 +262,7 @@ def _leaf(headers: Headers, kind: str, parameters: Mapping[str, str], body: byte
     if kind == "text/html":
         text = html_words(text)
     start = text.lstrip()
-    return Part(
+    return MimePart(
         kind=kind,
         text=_bounded(text),
         headers=headers,

@@ -2,7 +2,7 @@
 
 A phrase is looked for in words in lower case with single spaces, where ``@`` stands for each
 address and links are left out; `` * `` in a phrase stands for a few words in between. Add a phrase
-to the theme it speaks of, a table in ``phrases/*.toml``; the order of themes is in `Vocabulary` and
+to the theme it speaks of, a table in ``phrases/*.toml``; the order of themes is in `PhraseBook` and
 `newsletter.bounces.reasons`. A phrase is one system's wording; the patterns of
 ``phrases/grammar.toml`` are what wordings have in common, in whatever language: a person's or a
 mailbox's name next to a word for "unknown" or "full". One side of such a pair alone says nothing:
@@ -284,7 +284,7 @@ Themes = tuple[tuple[Reason, Phrases], ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Vocabulary:
+class PhraseBook:
     """Phrases by theme.
 
     Attributes:
@@ -315,7 +315,7 @@ class Vocabulary:
     for_now: Phrases
 
     @classmethod
-    def load(cls, keep: Callable[[str], bool] = bool) -> Vocabulary:
+    def load(cls, keep: Callable[[str], bool] = bool) -> PhraseBook:
         """Read the tables; ``keep`` leaves phrases out, to see what is found without them."""
 
         def of(file: str, *names: str) -> Phrases:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from newsletter.bounces.bounce_text import BounceText, identify, open_bounce
 from newsletter.bounces.complaints import read_feedback_report, read_opt_out
 from newsletter.bounces.delivery_status import read_delivery_status, read_rejection
-from newsletter.bounces.mail import MAIL_OCTETS, Mail, Part, open_mail, read_headers
+from newsletter.bounces.mail import MAIL_OCTETS, Mail, MimePart, open_mail, read_headers
 from newsletter.bounces.model import Report, ReportKind
 from newsletter.bounces.unstructured import read_auto_reply, read_last_resort, read_unstructured
 from newsletter.bounces.webhooks.ses import read_ses_mail
@@ -34,7 +34,7 @@ def passed_on(mail: Mail) -> Mail | None:
     return _quoted_bounce(mail)
 
 
-def _returned_report(part: Part) -> Mail | None:
+def _returned_report(part: MimePart) -> Mail | None:
     head = part.text.lstrip("\n")[:_HEAD].partition("\n\n")[0].lower()
     if "multipart/report" not in head:
         return None
@@ -54,7 +54,7 @@ def _quoted_bounce(mail: Mail) -> Mail | None:
     headers = read_headers(head)
     if not _NOTIFIER.search(headers.get("from")):
         return None
-    part = Part(kind="text/plain", text=body)
+    part = MimePart(kind="text/plain", text=body)
     return Mail(headers=headers, kind="text/plain", parameters={}, parts=(part,))
 
 

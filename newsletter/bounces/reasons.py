@@ -41,7 +41,7 @@ from newsletter.bounces.clauses import (
     without_names,
 )
 from newsletter.bounces.model import PERMANENT, Reason
-from newsletter.bounces.phrase_tables import Phrases, Vocabulary, without_marks
+from newsletter.bounces.phrase_tables import PhraseBook, Phrases, without_marks
 from newsletter.bounces.replies import find_reply
 from newsletter.bounces.tables import carrier_of, is_for_now, reason_of_reply, reason_of_status
 
@@ -51,8 +51,8 @@ _ONE_SENTENCE = 160
 #: What one reply of several lines holds; longer words are a bounce's, which names us anyway.
 _ONE_REPLY = 400
 _STRANGERS = Parties()
-_ORDINARY = Vocabulary.load()
-_VOCABULARY: ContextVar[Vocabulary] = ContextVar("vocabulary")
+_ORDINARY = PhraseBook.load()
+_VOCABULARY: ContextVar[PhraseBook] = ContextVar("vocabulary")
 _LINK = re.compile(r"https?://\S{1,400}")
 #: Said in each case: sendmail's and qmail's last lines, PowerMTA's count.
 _BOILERPLATE = re.compile(
@@ -160,7 +160,7 @@ _VAGUE = frozenset(
 
 
 @contextmanager
-def using(vocabulary: Vocabulary) -> Iterator[None]:
+def using(vocabulary: PhraseBook) -> Iterator[None]:
     """Read with another vocabulary meanwhile, to see what the rules find without some phrases."""
     token = _VOCABULARY.set(vocabulary)
     reason_of_words.cache_clear()
@@ -299,7 +299,7 @@ def are_vague(*, status: str, command: str) -> bool:
     return command in _OF_SENDER or reason_of_status(status) in _VAGUE
 
 
-def _words() -> Vocabulary:
+def _words() -> PhraseBook:
     return _VOCABULARY.get(_ORDINARY)
 
 

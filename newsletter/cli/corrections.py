@@ -11,7 +11,7 @@ from newsletter.cli.issues import File, read_file
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import ngettext, styled, terminal_language
 from newsletter.cli.prompts import confirm
-from newsletter.cli.state import As, Json, NewsletterName, Opened, open_newsletter
+from newsletter.cli.state import As, CommandContext, Json, NewsletterName, open_newsletter
 from newsletter.errors import ConflictError
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def correct(
         )
 
 
-def _send_mail(opened: Opened, issue: StoredIssue, number: int) -> tuple[int, int]:
+def _send_mail(opened: CommandContext, issue: StoredIssue, number: int) -> tuple[int, int]:
     from newsletter.database.engine import reading
     from newsletter.issues.store import find_issue
     from newsletter.mailings.corrections.mail import (

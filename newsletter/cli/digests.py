@@ -19,7 +19,7 @@ from newsletter.database.vocabulary import DigestDetail, Frequency
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from newsletter.cli.state import Opened
+    from newsletter.cli.state import CommandContext
     from newsletter.newsletters.publications import Newsletter
 
 app = typer.Typer(no_args_is_help=True, help="Weekly and monthly digests (docs/digests.md).")
@@ -181,7 +181,7 @@ def resume(
 @contextmanager
 def _acting(
     context: typer.Context, newsletter: str | None, as_: str | None
-) -> Iterator[tuple[Opened, Session, Newsletter]]:
+) -> Iterator[tuple[CommandContext, Session, Newsletter]]:
     from newsletter.database.engine import transaction
     from newsletter.newsletters.publications import get_newsletter
 

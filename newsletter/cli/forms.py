@@ -209,12 +209,12 @@ def _given(
 ) -> dict[str, Any]:
     from newsletter.errors import ListError
     from newsletter.i18n.messages import msg
-    from newsletter.i18n.values import Choice
+    from newsletter.i18n.values import Alternatives
 
     if language and language not in set(Language):
         raise ListError(
             msg("“{tag}” is no language.", tag=language[:60]),
-            remedy=msg("Choose from {names}.", names=Choice(tuple(Language))),
+            remedy=msg("Choose from {names}.", names=Alternatives(tuple(Language))),
         )
     given: dict[str, Any] = {
         "title": title,

@@ -21,20 +21,20 @@ from newsletter.database.words import name_of
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Number, Size
 from newsletter.operations.alarms import find_alarms
-from newsletter.operations.alarms.model import Alarm, Severity, places_of
+from newsletter.operations.alarms.model import Alarm, AlarmSeverity, places_of
 from newsletter.operations.attention import UnsettledMailing
 from newsletter.operations.overview import Overview
 
 _WATCH_SECONDS = 2.0
 _STYLES = {
-    Severity.CRITICAL: "bold white on red",
-    Severity.WARNING: "black on yellow",
-    Severity.NOTE: "black on cyan",
+    AlarmSeverity.CRITICAL: "bold white on red",
+    AlarmSeverity.WARNING: "black on yellow",
+    AlarmSeverity.NOTE: "black on cyan",
 }
 _SEVERITIES = {
-    Severity.CRITICAL: msg("Critical"),
-    Severity.WARNING: msg("Warning"),
-    Severity.NOTE: msg("Note"),
+    AlarmSeverity.CRITICAL: msg("Critical"),
+    AlarmSeverity.WARNING: msg("Warning"),
+    AlarmSeverity.NOTE: msg("Note"),
 }
 _STATES = (DeliveryState.ACCEPTED, DeliveryState.DEFERRED, DeliveryState.REJECTED)
 _SHOWN_DOMAINS = 8
@@ -87,7 +87,7 @@ def show_overview(seen: Overview) -> RenderableType:
 
 def _headline(seen: Overview, alarms: Sequence[Alarm]) -> RenderableType:
     clock = styled(format_moment(seen.taken_at, seconds=True), "dim")
-    grave = [alarm for alarm in alarms if alarm.severity is not Severity.NOTE]
+    grave = [alarm for alarm in alarms if alarm.severity is not AlarmSeverity.NOTE]
     if not grave:
         return styled(f" {_('All systems normal')} ", "black on green") + f"  {clock}"
     worst = grave[0].severity

@@ -21,7 +21,7 @@ from newsletter.database.vocabulary import SeriesTrigger
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from newsletter.cli.state import Opened
+    from newsletter.cli.state import CommandContext
     from newsletter.mailings.series.due import Timing
     from newsletter.mailings.series.steps import Series, Step
 
@@ -461,7 +461,7 @@ def send_test(
 @contextmanager
 def _changing(
     context: typer.Context, newsletter: str | None, as_: str | None, permission: Permission
-) -> Iterator[tuple[Opened, Session]]:
+) -> Iterator[tuple[CommandContext, Session]]:
     from newsletter.database.engine import transaction
 
     opened = open_newsletter(context, newsletter, as_, permission, with_keys=True)
@@ -469,13 +469,15 @@ def _changing(
         yield opened, session
 
 
-def _find(session: Session, opened: Opened, name: str) -> Series:
+def _find(session: Session, opened: CommandContext, name: str) -> Series:
     from newsletter.mailings.series.figures import find_series
 
     return find_series(session, opened.newsletter.id, name)
 
 
-def _find_step(session: Session, opened: Opened, series: str, place: int) -> tuple[Series, Step]:
+def _find_step(
+    session: Session, opened: CommandContext, series: str, place: int
+) -> tuple[Series, Step]:
     from newsletter.errors import NotFoundError
     from newsletter.i18n.messages import msg
     from newsletter.mailings.series.steps import list_steps

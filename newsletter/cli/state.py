@@ -77,7 +77,7 @@ def open_with_keys(settings: Settings) -> Engine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opened:
+class CommandContext:
     """What a command about one newsletter begins with."""
 
     settings: Settings
@@ -93,7 +93,7 @@ def open_newsletter(
     permission: Permission,
     *,
     with_keys: bool = False,
-) -> Opened:
+) -> CommandContext:
     """Open the database, and find a newsletter and who acts on it.
 
     Args:
@@ -114,7 +114,7 @@ def open_newsletter(
     engine = open_with_keys(settings) if with_keys else open_database(settings)
     with reading(engine) as session:
         newsletter = find_newsletter(session, name)
-    return Opened(
+    return CommandContext(
         settings=settings,
         engine=engine,
         newsletter=newsletter,

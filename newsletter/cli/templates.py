@@ -12,7 +12,7 @@ from newsletter.cli.language import gettext as _
 from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
 
 if TYPE_CHECKING:
-    from newsletter.newsletters.templates import Trial
+    from newsletter.newsletters.templates import TemplateTrial
     from newsletter.rendering.model import TemplateSource
 
 app = typer.Typer(
@@ -152,18 +152,18 @@ def delete(
         delete_template(session, actor, newsletter_id, name.removeprefix(OWN))
 
 
-def _trial(context: typer.Context, newsletter: str | None) -> Trial:
+def _trial(context: typer.Context, newsletter: str | None) -> TemplateTrial:
     from newsletter.database.engine import reading
     from newsletter.mailings.mailings import publisher_of
     from newsletter.newsletters.publications import find_newsletter
-    from newsletter.newsletters.templates import Trial
+    from newsletter.newsletters.templates import TemplateTrial
 
     settings = settings_of(context)
     engine = open_database(settings)
     with reading(engine) as session:
         row = find_newsletter(session, newsletter)
         publisher = publisher_of(row)
-    return Trial(
+    return TemplateTrial(
         engine=engine,
         newsletter_id=row.id,
         publisher=publisher,

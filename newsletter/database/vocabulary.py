@@ -227,7 +227,7 @@ class BatchState(StrEnum):
     DONE = "done"
 
 
-class Verdict(StrEnum):
+class TrialVerdict(StrEnum):
     """Why one of several subjects was chosen for those who were not in the trial."""
 
     BEST = "best"

@@ -24,7 +24,7 @@ from newsletter.database.vocabulary import (
     SeriesState,
     SubscriptionState,
     SuppressionReason,
-    Verdict,
+    TrialVerdict,
 )
 from newsletter.i18n.messages import Message, msg, pmsg, written
 
@@ -146,7 +146,7 @@ _NAMES: Mapping[type[StrEnum], Mapping[str, Message]] = {
         "genuine": msg("Genuine bounces"),
         "outage": msg("Outage"),
     },
-    Verdict: {
+    TrialVerdict: {
         "best": pmsg("subject", "Clicked most"),
         "no-difference": pmsg("subject", "No clear difference"),
         "few-clicks": pmsg("subject", "Too few clicks"),

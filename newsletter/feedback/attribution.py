@@ -34,7 +34,7 @@ from newsletter.newsletters.publications import join_address
 from newsletter.tokens import DeliveryRef, TokenSigner, mark_of
 
 
-class Proof(StrEnum):
+class AttributionProof(StrEnum):
     """What shows that a bounce is about a delivery of ours."""
 
     #: The relay's own reply to us.
@@ -50,14 +50,14 @@ class Proof(StrEnum):
     @property
     def holds(self) -> bool:
         """Whether anything may follow from it."""
-        return self not in {Proof.NONE, Proof.FORGED}
+        return self not in {AttributionProof.NONE, AttributionProof.FORGED}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attribution:
     """Whom a bounce is about, as far as it is known."""
 
-    proof: Proof
+    proof: AttributionProof
     newsletter_id: int | None = None
     mailing_id: int | None = None
     subscriber_id: int | None = None
@@ -148,9 +148,9 @@ def _key_of(address: str) -> str | None:
 def _of_return_path(ref: DeliveryRef | None) -> Attribution:
     """Return whom a genuine return path names today; nobody where a restore lost them."""
     if ref is None:
-        return Attribution(proof=Proof.RETURN_PATH)
+        return Attribution(proof=AttributionProof.RETURN_PATH)
     return Attribution(
-        proof=Proof.RETURN_PATH,
+        proof=AttributionProof.RETURN_PATH,
         newsletter_id=ref.newsletter_id,
         mailing_id=ref.mailing_id or None,
         subscriber_id=ref.subscriber_id,
@@ -164,20 +164,23 @@ def _attribute_one(
 ) -> Attribution:
     if row.source is BounceSource.SMTP:
         return Attribution(
-            proof=Proof.RELAY,
+            proof=AttributionProof.RELAY,
             newsletter_id=row.newsletter_id,
             mailing_id=row.mailing_id,
             subscriber_id=row.subscriber_id,
         )
     provider = row.source is BounceSource.WEBHOOK
     if claims_delivery(row.return_path) and not provider:
-        return Attribution(proof=Proof.FORGED)
+        return Attribution(proof=AttributionProof.FORGED)
     if by_message_id is not None:
         mailing_id, subscriber_id = by_message_id
         return Attribution(
-            proof=Proof.MESSAGE_ID, mailing_id=mailing_id, subscriber_id=subscriber_id
+            proof=AttributionProof.MESSAGE_ID, mailing_id=mailing_id, subscriber_id=subscriber_id
         )
-    return Attribution(proof=Proof.PROVIDER if provider else Proof.NONE, subscriber_id=by_address)
+    return Attribution(
+        proof=AttributionProof.PROVIDER if provider else AttributionProof.NONE,
+        subscriber_id=by_address,
+    )
 
 
 def _subscribers_by_address(session: Session, rows: Sequence[BounceRow]) -> dict[int, int]:
@@ -280,7 +283,9 @@ def _complete(session: Session, attributions: dict[int, Attribution]) -> dict[in
     lost = {
         one.subscriber_id
         for one in attributions.values()
-        if one.subscriber_id and not one.mailing_id and one.proof is not Proof.RETURN_PATH
+        if one.subscriber_id
+        and not one.mailing_id
+        and one.proof is not AttributionProof.RETURN_PATH
     }
     newest = {
         row[0]: row[1]
@@ -296,7 +301,7 @@ def _complete(session: Session, attributions: dict[int, Attribution]) -> dict[in
         row_id: replace(
             one,
             mailing_id=one.mailing_id
-            if one.mailing_id or one.proof is Proof.RETURN_PATH
+            if one.mailing_id or one.proof is AttributionProof.RETURN_PATH
             else newest.get(one.subscriber_id or 0),
             subscriber_id=one.subscriber_id if one.subscriber_id in real else None,
         )

@@ -13,7 +13,7 @@ import json
 import re
 
 from newsletter.bounces.bounce_text import divide
-from newsletter.bounces.mail import MAIL_OCTETS, Headers, Mail, Part, open_mail, read_headers
+from newsletter.bounces.mail import MAIL_OCTETS, Headers, Mail, MimePart, open_mail, read_headers
 from newsletter.message.verp import without_return_paths
 from newsletter.tokens import WITHHELD, without_tokens
 
@@ -98,7 +98,7 @@ def _of_mail(mail: Mail, *, has_words: bool, depth: int) -> str:
     return "\n\n".join(block.strip("\n") for block in blocks if block) + "\n"
 
 
-def _of_part(part: Part, *, has_words: bool, depth: int) -> str:
+def _of_part(part: MimePart, *, has_words: bool, depth: int) -> str:
     if part.is_returned:
         return _returned(part.text, has_words=has_words, depth=depth)
     if part.kind in _STATUS_KINDS:

@@ -25,7 +25,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import EDITIONS, BounceKind, DeliveryState, FeedbackAction
 from newsletter.edit_conflicts import merge_changes
 from newsletter.errors import ListError, Place
-from newsletter.feedback.attribution import Proof
+from newsletter.feedback.attribution import AttributionProof
 from newsletter.i18n.messages import msg
 
 #: A refusal for one of these reasons speaks of the sender or the message, not of the person.
@@ -69,7 +69,7 @@ class Case:
 
     kind: BounceKind
     reason: str
-    proof: Proof
+    proof: AttributionProof
     known: bool
     streak: int = 0
 
@@ -79,8 +79,8 @@ def decide(case: Case, policy: FeedbackPolicy) -> FeedbackAction:
 
     What nothing proves could have been written by anybody: it is shown, and nothing follows.
     """
-    if case.proof is Proof.FORGED or not case.known:
-        forged = case.proof is Proof.FORGED
+    if case.proof is AttributionProof.FORGED or not case.known:
+        forged = case.proof is AttributionProof.FORGED
         return FeedbackAction.FORGED if forged else FeedbackAction.UNMATCHED
     if not case.proof.holds:
         return FeedbackAction.NOTED

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from newsletter.i18n.messages import Message, written
 from newsletter.i18n.values import (
-    Choice,
+    Alternatives,
     Day,
     Labelled,
     Listing,
@@ -70,7 +70,9 @@ _KINDS: Mapping[str, _Kind] = {
         lambda labelled: (labelled.labels, labelled.name),
         lambda parts: Labelled(tuple(map(tuple, parts[0])), parts[1]),
     ),
-    "choice": _Kind(Choice, lambda choice: choice.items, lambda items: Choice(tuple(items))),
+    "choice": _Kind(
+        Alternatives, lambda choice: choice.items, lambda items: Alternatives(tuple(items))
+    ),
     "day": _Kind(Day, lambda day: day.day.isoformat(), lambda day: Day(date.fromisoformat(day))),
     "moment": _Kind(
         Moment,

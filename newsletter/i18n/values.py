@@ -86,7 +86,7 @@ class Labelled(Worded):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice(Worded):
+class Alternatives(Worded):
     """Several names, one of which is meant."""
 
     items: tuple[str, ...]

@@ -19,7 +19,7 @@ from newsletter.issues.translation_units import TranslationUnit, units_in
 from newsletter.issues.wording import (
     BETWEEN_CELLS,
     FIELD_NAMES,
-    Line,
+    TextLine,
     field_text,
     kind_of,
     lines_of,
@@ -46,7 +46,7 @@ _LEAST_ALIKE = 0.3
 Run = tuple[str, bool]
 
 
-class Changed(StrEnum):
+class WordChange(StrEnum):
     """What became of a run of words."""
 
     SAME = "same"
@@ -58,7 +58,7 @@ class Changed(StrEnum):
 class Piece:
     """A run of words of either version of a text."""
 
-    changed: Changed
+    changed: WordChange
     text: str
 
 
@@ -89,7 +89,7 @@ class DifferenceLine:
 class ComparedPicture:
     """A picture of either version."""
 
-    changed: Changed
+    changed: WordChange
     source: str
     alt: str
 
@@ -116,7 +116,7 @@ class Difference:
     def is_moved_and_changed(self) -> bool:
         """Whether it stands elsewhere and says something else."""
         pieces = (piece for line in self.lines for piece in line.pieces)
-        changed = self.form_only or any(piece.changed is not Changed.SAME for piece in pieces)
+        changed = self.form_only or any(piece.changed is not WordChange.SAME for piece in pieces)
         return self.change is Change.MOVED and changed
 
 
@@ -182,7 +182,7 @@ def _fields(
     for name in FIELDS:
         old, new = (field_text(issue, name, language) for issue in (before, after))
         if old or new:
-            lines, new_lines = ([Line(text=text)] if text else [] for text in (old, new))
+            lines, new_lines = ([TextLine(text=text)] if text else [] for text in (old, new))
             yield _difference(FIELD_NAMES[name], lines, new_lines, budget), ""
 
 
@@ -226,8 +226,8 @@ def _pictures(old: Unit | None, new: Unit | None) -> Iterator[ComparedPicture]:
     for tag, start, end, new_start, new_end in matcher.get_opcodes():
         if tag != "equal":
             for each in before[start:end]:
-                yield ComparedPicture(changed=Changed.REMOVED, source=each.source, alt=each.alt)
-        changed = Changed.SAME if tag == "equal" else Changed.ADDED
+                yield ComparedPicture(changed=WordChange.REMOVED, source=each.source, alt=each.alt)
+        changed = WordChange.SAME if tag == "equal" else WordChange.ADDED
         for each in after[new_start:new_end]:
             yield ComparedPicture(changed=changed, source=each.source, alt=each.alt)
 
@@ -280,10 +280,10 @@ def _translated(
     yield from ((each, None) for each in gone)
 
 
-def _translated_lines(unit: TranslatedUnit | None, language: Language) -> list[Line]:
+def _translated_lines(unit: TranslatedUnit | None, language: Language) -> list[TextLine]:
     if unit is None:
         return []
-    text = [Line(text=unit.text)] if unit.text else []
+    text = [TextLine(text=unit.text)] if unit.text else []
     return [
         *text,
         *(line for each in (*unit.body, *unit.links) for line in lines_of(each, language)),
@@ -296,7 +296,9 @@ def _original(
     parts = (*unit.body, *unit.links) if unit else ()
     lines = [line.text for each in parts for line in lines_of(each, language)]
     text = "\n".join(lines) or (unit.text if unit else translated.original)
-    return DifferenceLine(label=msg("Original"), pieces=(Piece(changed=Changed.SAME, text=text),))
+    return DifferenceLine(
+        label=msg("Original"), pieces=(Piece(changed=WordChange.SAME, text=text),)
+    )
 
 
 def _change(old: Unit | None, new: Unit | None, *, moved: bool) -> Change:
@@ -310,55 +312,57 @@ def _change(old: Unit | None, new: Unit | None, *, moved: bool) -> Change:
 
 
 def _difference(
-    kind: Message, old: Sequence[Line], new: Sequence[Line], budget: _Budget
+    kind: Message, old: Sequence[TextLine], new: Sequence[TextLine], budget: _Budget
 ) -> Difference:
     """Return two versions of a block's lines as one; of one that is not there, the other's."""
     if not old or not new:
-        whole = tuple(_line(each, Changed.SAME) for each in (*old, *new))
+        whole = tuple(_line(each, WordChange.SAME) for each in (*old, *new))
         change = Change.SAME if not old and not new else Change.REMOVED if old else Change.ADDED
         return Difference(change=change, kind=kind, lines=whole)
     lines = tuple(_lines(old, new, budget))
-    changed = any(p.changed is not Changed.SAME for line in lines for p in line.pieces)
+    changed = any(p.changed is not WordChange.SAME for line in lines for p in line.pieces)
     return Difference(change=Change.CHANGED if changed else Change.SAME, kind=kind, lines=lines)
 
 
-def _lines(old: Sequence[Line], new: Sequence[Line], budget: _Budget) -> Iterator[DifferenceLine]:
+def _lines(
+    old: Sequence[TextLine], new: Sequence[TextLine], budget: _Budget
+) -> Iterator[DifferenceLine]:
     for tag, start, end, new_start, new_end in _opcodes(old, new, budget):
         gone, come = list(old[start:end]), list(new[new_start:new_end])
         if tag == "equal":
-            yield from (_line(each, Changed.SAME) for each in come)
+            yield from (_line(each, WordChange.SAME) for each in come)
             continue
         while gone and come and gone[0].label == come[0].label:
             was, now = gone.pop(0), come.pop(0)
             yield DifferenceLine(label=now.name, pieces=_line_pieces(was, now, budget))
-        yield from (_line(each, Changed.REMOVED) for each in gone)
-        yield from (_line(each, Changed.ADDED) for each in come)
+        yield from (_line(each, WordChange.REMOVED) for each in gone)
+        yield from (_line(each, WordChange.ADDED) for each in come)
 
 
-def _line(line: Line, changed: Changed) -> DifferenceLine:
+def _line(line: TextLine, changed: WordChange) -> DifferenceLine:
     return DifferenceLine(label=line.name, pieces=(Piece(changed=changed, text=line.text),))
 
 
-def _line_pieces(before: Line, after: Line, budget: _Budget) -> tuple[Piece, ...]:
+def _line_pieces(before: TextLine, after: TextLine, budget: _Budget) -> tuple[Piece, ...]:
     """Return two versions of a line as one; of rows with as many cells, cell by cell."""
     if not before.cells or len(before.cells) != len(after.cells):
         return _pieces(before.text, after.text, budget)
     found: list[Piece] = []
     for old, new in zip(before.cells, after.cells, strict=True):
         if found:
-            found.append(Piece(changed=Changed.SAME, text=BETWEEN_CELLS))
+            found.append(Piece(changed=WordChange.SAME, text=BETWEEN_CELLS))
         found += _pieces(old, new, budget)
     return tuple(found)
 
 
 def _pieces(before: str, after: str, budget: _Budget) -> tuple[Piece, ...]:
     found = _compared(before, after, budget)
-    same = sum(len(each.text) for each in found if each.changed is Changed.SAME)
+    same = sum(len(each.text) for each in found if each.changed is WordChange.SAME)
     if same >= _LEAST_ALIKE * max(len(before), len(after)):
         return found
     return tuple(
         Piece(changed=changed, text=text)
-        for changed, text in ((Changed.REMOVED, before), (Changed.ADDED, after))
+        for changed, text in ((WordChange.REMOVED, before), (WordChange.ADDED, after))
         if text
     )
 
@@ -386,8 +390,16 @@ def compare_conflict(
         theirs, mine = written(conflict.theirs), written(conflict.mine)
     pieces = pieces_of_change(theirs, mine)
     return (
-        [(p.text, p.changed is Changed.REMOVED) for p in pieces if p.changed is not Changed.ADDED],
-        [(p.text, p.changed is Changed.ADDED) for p in pieces if p.changed is not Changed.REMOVED],
+        [
+            (p.text, p.changed is WordChange.REMOVED)
+            for p in pieces
+            if p.changed is not WordChange.ADDED
+        ],
+        [
+            (p.text, p.changed is WordChange.ADDED)
+            for p in pieces
+            if p.changed is not WordChange.REMOVED
+        ],
     )
 
 
@@ -410,15 +422,17 @@ def _compared(before: str, after: str, budget: _Budget) -> tuple[Piece, ...]:
     for tag, start, end, new_start, new_end in _opcodes(old, new, budget):
         removed, added = "".join(old[start:end]), "".join(new[new_start:new_end])
         if tag == "equal":
-            found.append(Piece(changed=Changed.SAME, text=removed))
+            found.append(Piece(changed=WordChange.SAME, text=removed))
             continue
-        pair = (Changed.REMOVED, removed), (Changed.ADDED, added)
+        pair = (WordChange.REMOVED, removed), (WordChange.ADDED, added)
         found += (Piece(changed=changed, text=text) for changed, text in pair if text)
     return tuple(found)
 
 
 def _opcodes(
-    old: Sequence[str] | Sequence[Line], new: Sequence[str] | Sequence[Line], budget: _Budget
+    old: Sequence[str] | Sequence[TextLine],
+    new: Sequence[str] | Sequence[TextLine],
+    budget: _Budget,
 ) -> Iterator[tuple[str, int, int, int, int]]:
     """Yield what became of which members, as `SequenceMatcher.get_opcodes` does.
 

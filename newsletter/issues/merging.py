@@ -63,7 +63,7 @@ _T = TypeVar("_T")
 _BLOCKS = get_args(get_args(Block)[0])
 
 
-class Choice(StrEnum):
+class KeptVersion(StrEnum):
     """Which version of a block is kept."""
 
     THEIRS = "theirs"
@@ -97,20 +97,20 @@ class Conflict:
     part: str = ""
 
     @property
-    def choices(self) -> tuple[Choice, ...]:
+    def choices(self) -> tuple[KeptVersion, ...]:
         """What can be chosen: both only of two blocks, one below the other."""
         one = isinstance(self.theirs, Part) or isinstance(self.mine, Part)
         if self.name or one or self.theirs is None or self.mine is None:
-            return (Choice.THEIRS, Choice.MINE)
-        return tuple(Choice)
+            return (KeptVersion.THEIRS, KeptVersion.MINE)
+        return tuple(KeptVersion)
 
-    def kept(self, choice: Choice) -> tuple[Any, ...]:
+    def kept(self, choice: KeptVersion) -> tuple[Any, ...]:
         """Return what a choice leaves, theirs first."""
         found = {
-            Choice.THEIRS: (self.theirs,),
-            Choice.MINE: (self.mine,),
-            Choice.BOTH: (self.theirs, self.mine),
-        }[choice if choice in self.choices else Choice.MINE]
+            KeptVersion.THEIRS: (self.theirs,),
+            KeptVersion.MINE: (self.mine,),
+            KeptVersion.BOTH: (self.theirs, self.mine),
+        }[choice if choice in self.choices else KeptVersion.MINE]
         return found if self.name else tuple(each for each in found if each is not None)
 
 
@@ -129,11 +129,11 @@ class Merge:
         every = (*self.fields.values(), *self.flow)
         return tuple(each for each in every if isinstance(each, Conflict))
 
-    def open(self, choices: Mapping[str, Choice]) -> tuple[Conflict, ...]:
+    def open(self, choices: Mapping[str, KeptVersion]) -> tuple[Conflict, ...]:
         """Return the conflicts for which nothing was chosen."""
         return tuple(each for each in self.conflicts if each.key not in choices)
 
-    def resolved(self, choices: Mapping[str, Choice]) -> Version:
+    def resolved(self, choices: Mapping[str, KeptVersion]) -> Version:
         """Return the one version.
 
         Raises:

@@ -77,7 +77,7 @@ FIELD_NAMES: Mapping[str, Message] = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
+class TextLine:
     """A line; ``label`` says what it is where the words alone do not.
 
     Attributes:
@@ -119,48 +119,48 @@ def kind_of(unit: Unit) -> Message:
     return msg("Link") if isinstance(unit, Link) else KIND_NAMES[unit.kind]
 
 
-def lines_of(unit: Unit, language: Language) -> list[Line]:
+def lines_of(unit: Unit, language: Language) -> list[TextLine]:
     """Return a unit's lines in the order of reading; dates as the language writes them."""
     return [line for line in _lines(unit, language) if line.text]
 
 
-def _lines(unit: Unit, language: Language) -> Iterator[Line]:  # noqa: C901, PLR0912 - one a kind
+def _lines(unit: Unit, language: Language) -> Iterator[TextLine]:  # noqa: C901, PLR0912 - one a kind
     match unit:
         case Part(heading=heading, number=number, condition=condition):
             # Numbers that are counted anew are 0.
-            yield Line(text=f"{number}. {heading}" if number else heading)
-            yield Line(text=condition, label=_ONLY_FOR)
+            yield TextLine(text=f"{number}. {heading}" if number else heading)
+            yield TextLine(text=condition, label=_ONLY_FOR)
         case Link(url=url, label=label):
-            yield Line(text=label)
-            yield Line(text=url, label=_ADDRESS if label else None)
+            yield TextLine(text=label)
+            yield TextLine(text=url, label=_ADDRESS if label else None)
         case Paragraph(content=content) | Heading(content=content):
-            yield Line(text=inline_text(content))
+            yield TextLine(text=inline_text(content))
         case Quotation(blocks=blocks, source=source):
             yield from _within(blocks, language)
-            yield Line(text=inline_text(source), label=msg("Source"))
+            yield TextLine(text=inline_text(source), label=msg("Source"))
         case ListBlock(items=items, ordered=ordered, start=start):
             for number, item in enumerate(items, start=start):
                 mark = f"{number}. " if ordered else "・"
-                yield Line(text=mark + "\n".join(map(block_text, item)))
+                yield TextLine(text=mark + "\n".join(map(block_text, item)))
         case Table(head=head, rows=rows):
             for number, row in enumerate((head, *rows)):
                 cells = tuple(map(inline_text, row))
-                yield Line(text=BETWEEN_CELLS.join(cells), cells=cells, row=number)
+                yield TextLine(text=BETWEEN_CELLS.join(cells), cells=cells, row=number)
         case Columns(left=left, right=right):
             yield from _within((*left, *right), language)
         case Conditional(condition=condition, blocks=blocks):
-            yield Line(text=condition, label=_ONLY_FOR)
+            yield TextLine(text=condition, label=_ONLY_FOR)
             yield from _within(blocks, language)
         case Verbatim(text=text) | Comment(text=text) | Snippet(name=text):
-            yield Line(text=text)
+            yield TextLine(text=text)
         case Gallery(pictures=pictures):
             yield from _within(pictures, language)
         case Picture(source=source, caption=caption):
-            yield Line(text=file_name(source))
+            yield TextLine(text=file_name(source))
             yield from _named(unit)
-            yield Line(text=inline_text(caption), label=msg("Caption"))
+            yield TextLine(text=inline_text(caption), label=msg("Caption"))
         case Event():
-            yield Line(text=when_words(unit, language), label=msg("When"))
+            yield TextLine(text=when_words(unit, language), label=msg("When"))
             yield from _named(unit)
         case _:
             yield from _named(unit)
@@ -172,13 +172,13 @@ _ONLY_FOR = msg("Only for")
 _ADDRESS = pmsg("link", "Address")
 
 
-def _named(block: Block) -> Iterator[Line]:
+def _named(block: Block) -> Iterator[TextLine]:
     for each in fields_of_block(block):
         if each.name != "caption":
-            yield Line(text=each.text, label=each.label)
+            yield TextLine(text=each.text, label=each.label)
 
 
-def _within(blocks: Iterable[Block], language: Language) -> Iterator[Line]:
+def _within(blocks: Iterable[Block], language: Language) -> Iterator[TextLine]:
     for block in blocks:
         yield from _lines(block, language)
 

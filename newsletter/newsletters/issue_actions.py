@@ -27,7 +27,7 @@ from newsletter.issues.drafts.patterns import Pattern
 from newsletter.issues.drafts.saving import Draft
 from newsletter.issues.drafts.translation_history import get_translation_revision
 from newsletter.issues.library.images import Encoded, demand_description, keep_image
-from newsletter.issues.library.stored_files import Upload, keep_file
+from newsletter.issues.library.stored_files import CheckedFile, keep_file
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sent import sent_as
 from newsletter.issues.sources.import_report import report_on
@@ -126,7 +126,7 @@ def add_picture(
     return path
 
 
-def add_file(session: Session, actor: Actor, newsletter_id: int, upload: Upload) -> str:
+def add_file(session: Session, actor: Actor, newsletter_id: int, upload: CheckedFile) -> str:
     """Keep a file in a newsletter's library; return the path that serves it to everybody."""
     path = keep_file(session, newsletter_id, upload)
     record_event(

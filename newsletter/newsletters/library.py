@@ -12,9 +12,9 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing
 from newsletter.issues.library.images import encode_image, is_picture
 from newsletter.issues.library.search import (
+    ItemUse,
     ItemWords,
     LibraryItem,
-    Use,
     describe_item,
     find_row,
     get_item,
@@ -118,7 +118,7 @@ def delete_item(session: Session, actor: Actor, newsletter_id: int, number: int)
     remove_item(session, row)
 
 
-def named(use: Use) -> Message:
+def named(use: ItemUse) -> Message:
     """Return what a use is called."""
     match use.used_by:
         case ContentUser.LOOK:

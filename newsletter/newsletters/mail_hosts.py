@@ -13,7 +13,7 @@ from dns.exception import DNSException
 from dns.resolver import NXDOMAIN, NoAnswer, Resolver
 
 
-class Asked(StrEnum):
+class LookupResult(StrEnum):
     """How a question to DNS ended."""
 
     ANSWERED = "answered"
@@ -26,7 +26,7 @@ class DnsAnswer:
     """The records of a name, as far as they concern the question."""
 
     name: str
-    asked: Asked
+    asked: LookupResult
     records: tuple[str, ...] = ()
 
 
@@ -54,9 +54,9 @@ def ask_mail_host(resolver: Resolver, domain: str) -> DnsAnswer:
         except NoAnswer:
             continue
         except (DNSException, OSError, ValueError):
-            return DnsAnswer(name=domain, asked=Asked.NOT_ASKED)
+            return DnsAnswer(name=domain, asked=LookupResult.NOT_ASKED)
         records = tuple(f"{kind} {record.to_text()}" for record in answer)
         null = kind == "MX" and all(record.endswith(" .") for record in records)
-        asked = Asked.ABSENT if null else Asked.ANSWERED
+        asked = LookupResult.ABSENT if null else LookupResult.ANSWERED
         return DnsAnswer(name=domain, asked=asked, records=records)
-    return DnsAnswer(name=domain, asked=Asked.ABSENT)
+    return DnsAnswer(name=domain, asked=LookupResult.ABSENT)

@@ -88,7 +88,7 @@ class Rule:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Schedule:
+class RecurrencePlan:
     """When drafts open, and with what; see `set_recurrence`.
 
     Attributes:
@@ -100,11 +100,11 @@ class Schedule:
     pattern_id: int | None = None
 
 
-def schedule_of(recurrence: Recurrence | None) -> Schedule:
+def schedule_of(recurrence: Recurrence | None) -> RecurrencePlan:
     """Return a schedule as it is kept; the usual one, without dates, where there is none."""
     if recurrence is None:
-        return Schedule()
-    return Schedule(
+        return RecurrencePlan()
+    return RecurrencePlan(
         rule=rule_of(recurrence),
         days_before=recurrence.days_before,
         pattern_id=recurrence.pattern_id,
@@ -152,7 +152,7 @@ def set_recurrence(
         raise ListError(msg("A draft opens 0 to {most} days before its date.", most=_EARLIEST))
     row = session.get(Recurrence, newsletter.id, with_for_update=True)
     kept = schedule_of(row)
-    sent = Schedule(rule=rule, days_before=days_before, pattern_id=pattern_id)
+    sent = RecurrencePlan(rule=rule, days_before=days_before, pattern_id=pattern_id)
     wanted = merge_changes(shown, sent, kept).demand()
     if shown and wanted == kept and start is None:
         return

@@ -15,7 +15,7 @@ from dns.resolver import NXDOMAIN, NoAnswer, Resolver
 
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.checks.findings import Finding, IssueField, IssuePlace, Severity
-from newsletter.newsletters.mail_hosts import Asked, DnsAnswer, ask_mail_host, open_resolver
+from newsletter.newsletters.mail_hosts import DnsAnswer, LookupResult, ask_mail_host, open_resolver
 
 #: Seconds all questions together may take.
 _PATIENCE = 3.0
@@ -82,16 +82,16 @@ def _policy(answers: list[DnsAnswer]) -> DnsAnswer:
     holds only where there is no other.
     """
     own, *above = answers
-    if own.asked is not Asked.ABSENT:
+    if own.asked is not LookupResult.ABSENT:
         return own
-    there = [answer for answer in above if answer.asked is Asked.ANSWERED]
+    there = [answer for answer in above if answer.asked is LookupResult.ANSWERED]
     for answer in there:
         if _has_tag(answer, "psd=n"):
             return answer
     organisations = [answer for answer in there if not _has_tag(answer, "psd=y")]
     if organisations or there:
         return (organisations or there)[-1]
-    silent = [answer for answer in above[:-1] if answer.asked is Asked.NOT_ASKED]
+    silent = [answer for answer in above[:-1] if answer.asked is LookupResult.NOT_ASKED]
     return silent[0] if silent else own
 
 
@@ -103,12 +103,14 @@ def _ask(resolver: Resolver, name: str, mark: str) -> DnsAnswer:
     try:
         answer = resolver.resolve(name, "TXT")
     except (NXDOMAIN, NoAnswer):
-        return DnsAnswer(name=name, asked=Asked.ABSENT)
+        return DnsAnswer(name=name, asked=LookupResult.ABSENT)
     except (DNSException, OSError, ValueError):
-        return DnsAnswer(name=name, asked=Asked.NOT_ASKED)
+        return DnsAnswer(name=name, asked=LookupResult.NOT_ASKED)
     texts = [b"".join(record.strings).decode("utf-8", "replace") for record in answer]
     records = tuple(text for text in texts if mark.lower() in text.lower())
-    return DnsAnswer(name=name, asked=Asked.ANSWERED if records else Asked.ABSENT, records=records)
+    return DnsAnswer(
+        name=name, asked=LookupResult.ANSWERED if records else LookupResult.ABSENT, records=records
+    )
 
 
 def check_sender_domain(domain: SenderDomain) -> Iterator[Finding]:
@@ -120,7 +122,7 @@ def check_sender_domain(domain: SenderDomain) -> Iterator[Finding]:
 
 
 def _check_host(host: DnsAnswer, domain: str) -> Iterator[Finding]:
-    if host.asked is Asked.ABSENT:
+    if host.asked is LookupResult.ABSENT:
         yield _finding(
             "sender-host-missing",
             Severity.WARNING,
@@ -133,7 +135,7 @@ def _check_host(host: DnsAnswer, domain: str) -> Iterator[Finding]:
 
 
 def _check_spf(spf: DnsAnswer, domain: str) -> Iterator[Finding]:
-    if spf.asked is not Asked.ANSWERED:
+    if spf.asked is not LookupResult.ANSWERED:
         yield _lacking("spf", "SPF", spf, f"v=spf1 include:… -all ({domain})")
     elif len(spf.records) > 1:
         yield _finding(
@@ -154,7 +156,7 @@ def _check_spf(spf: DnsAnswer, domain: str) -> Iterator[Finding]:
 def _check_dkim(dkim: DnsAnswer | None) -> Iterator[Finding]:
     if dkim is None:
         return
-    if dkim.asked is not Asked.ANSWERED:
+    if dkim.asked is not LookupResult.ANSWERED:
         yield _lacking("dkim", "DKIM", dkim, f"v=DKIM1; k=rsa; p=… ({dkim.name})")
     elif any(re.search(r"\bp=\s*(;|$)", record) for record in dkim.records):
         yield _finding(
@@ -166,7 +168,7 @@ def _check_dkim(dkim: DnsAnswer | None) -> Iterator[Finding]:
 
 
 def _check_dmarc(dmarc: DnsAnswer, domain: str) -> Iterator[Finding]:
-    if dmarc.asked is not Asked.ANSWERED:
+    if dmarc.asked is not LookupResult.ANSWERED:
         yield _lacking("dmarc", "DMARC", dmarc, f"v=DMARC1; p=quarantine (_dmarc.{domain})")
     elif _dmarc_asks(dmarc, domain) == "none":
         yield _finding(
@@ -186,7 +188,7 @@ def _dmarc_asks(dmarc: DnsAnswer, domain: str) -> str:
 
 
 def _lacking(code: str, what: str, answer: DnsAnswer, example: str) -> Finding:
-    if answer.asked is Asked.NOT_ASKED:
+    if answer.asked is LookupResult.NOT_ASKED:
         return _finding(
             f"{code}-unknown",
             Severity.HINT,

@@ -26,7 +26,7 @@ _NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Use:
+class SnippetUse:
     """A draft or issue that puts a snippet in; a draft by its number, an issue by its slug."""
 
     title: str
@@ -42,7 +42,7 @@ class KeptSnippet:
     name: str
     text: str
     version: int
-    uses: tuple[Use, ...]
+    uses: tuple[SnippetUse, ...]
 
 
 def list_snippets(session: Session, newsletter_id: int) -> tuple[KeptSnippet, ...]:
@@ -64,7 +64,7 @@ def list_snippets(session: Session, newsletter_id: int) -> tuple[KeptSnippet, ..
     )
 
 
-def find_uses(session: Session, newsletter_id: int, name: str) -> tuple[Use, ...]:
+def find_uses(session: Session, newsletter_id: int, name: str) -> tuple[SnippetUse, ...]:
     """Return the drafts and issues that put a snippet in, newest first."""
     drafts = session.scalars(
         select(DraftRow)
@@ -78,12 +78,12 @@ def find_uses(session: Session, newsletter_id: int, name: str) -> tuple[Use, ...
     )
     return (
         *(
-            Use(title=draft.content["title"], draft_id=draft.id)
+            SnippetUse(title=draft.content["title"], draft_id=draft.id)
             for draft in drafts
             if names_snippet(issue_from_json(draft.content), name)
         ),
         *(
-            Use(title=issue.title, issue=issue.slug)
+            SnippetUse(title=issue.title, issue=issue.slug)
             for issue in issues
             if names_snippet(issue_from_json(issue.content), name)
         ),

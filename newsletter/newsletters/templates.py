@@ -139,7 +139,7 @@ def shipped_source(templates_dir: Path, name: str) -> TemplateSource:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Trial:
+class TemplateTrial:
     """With what a template is tried.
 
     Attributes:
@@ -153,7 +153,7 @@ class Trial:
     folder: Path
 
 
-def try_template(trial: Trial, source: TemplateSource) -> RenderedIssue:
+def try_template(trial: TemplateTrial, source: TemplateSource) -> RenderedIssue:
     """Render a newsletter's last issue in a template that is not kept yet; else the sample.
 
     Raises:
@@ -172,7 +172,7 @@ def try_template(trial: Trial, source: TemplateSource) -> RenderedIssue:
     return _render(issue, trial, source)
 
 
-def check_template(trial: Trial, source: TemplateSource) -> None:
+def check_template(trial: TemplateTrial, source: TemplateSource) -> None:
     """Demand that a template renders the last issue and the sample, with all that they say.
 
     Raises:
@@ -192,7 +192,7 @@ def check_template(trial: Trial, source: TemplateSource) -> None:
     _render(_sample(Language.JAPANESE), trial, source)
 
 
-def _render(issue: Issue, trial: Trial, source: TemplateSource) -> RenderedIssue:
+def _render(issue: Issue, trial: TemplateTrial, source: TemplateSource) -> RenderedIssue:
     name = f"{OWN}template"
     publisher = replace(trial.publisher, templates=((name, source),))
     return render_issue(issue, template=name, templates_dir=trial.folder, publisher=publisher)
@@ -203,7 +203,7 @@ def _sample(language: Language) -> Issue:
 
 
 def save_template(
-    trial: Trial,
+    trial: TemplateTrial,
     actor: Actor,
     *,
     name: str,

@@ -20,7 +20,7 @@ from newsletter.database.engine import reading
 from newsletter.database.vocabulary import BounceKind, DeliveryState
 from newsletter.mailings.ledger.tallies import totals
 from newsletter.operations.alarms import find_alarms
-from newsletter.operations.alarms.model import Severity
+from newsletter.operations.alarms.model import AlarmSeverity
 from newsletter.operations.attention import ReplyClass, UnsettledMailing
 from newsletter.operations.overview import Overview, look
 
@@ -171,7 +171,7 @@ def _of_attention(seen: Overview) -> Iterator[Metric]:
         "newsletter_alarms",
         "What the page /operate says is wrong.",
         "severity",
-        {severity.value: alarms[severity] for severity in Severity},
+        {severity.value: alarms[severity] for severity in AlarmSeverity},
     )
 
 

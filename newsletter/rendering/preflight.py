@@ -29,7 +29,7 @@ from newsletter.rendering.render import render_as, render_issue
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Known:
+class PriorFindings:
     """What else is known of an issue before its mail is made, by asking the database or DNS.
 
     Attributes:
@@ -67,7 +67,7 @@ def run_preflight(
     template: str,
     templates_dir: Path,
     publisher: Publisher,
-    known: Known | None = None,
+    known: PriorFindings | None = None,
     own_site: str = "",
 ) -> Preflight:
     """Check an issue and the mail it makes; ``known`` comes from elsewhere, such as DNS.
@@ -78,7 +78,7 @@ def run_preflight(
     Raises:
         NotFoundError: There is no such template.
     """
-    known = known or Known()
+    known = known or PriorFindings()
     written, snippets = issue, dict(publisher.snippets)
     issue = resolve_snippets(issue, snippets)
     found = _in_snippets(check_issue(issue, publisher.fields, known.words), written, snippets)

@@ -17,7 +17,7 @@ from newsletter.database.vocabulary import (
     IncidentResolution,
     Joining,
     SubscriptionState,
-    Verdict,
+    TrialVerdict,
 )
 from newsletter.database.words import name_of
 from newsletter.i18n.messages import Message, msg, pmsg, written
@@ -73,7 +73,7 @@ _VALUES: Mapping[str, Mapping[str, Worded]] = {
 _VOCABULARIES: Mapping[str, type[StrEnum]] = {
     "action": FeedbackAction,
     "after": Archived,
-    "because": Verdict,
+    "because": TrialVerdict,
     "before": Archived,
     "frequency": Frequency,
     "joining": Joining,

@@ -22,7 +22,7 @@ _SLOTS = 12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Piece:
+class BarSegment:
     """A rectangle of one state, in the picture's units."""
 
     x: float
@@ -36,7 +36,7 @@ class Piece:
 class Chart:
     """Stacked bars with the axis' end."""
 
-    pieces: Sequence[Piece]
+    pieces: Sequence[BarSegment]
     top: int
     width: int = WIDTH
     height: int = HEIGHT
@@ -59,7 +59,7 @@ def stacked_bars(bars: Sequence[Mapping[DeliveryState, int]]) -> Chart:
                 height = room * count / top
                 y -= height
                 pieces.append(
-                    Piece(
+                    BarSegment(
                         x=round(_LEFT + place * step + 1, 2),
                         y=round(y, 2),
                         width=round(max(step - 2, 1), 2),
@@ -71,7 +71,7 @@ def stacked_bars(bars: Sequence[Mapping[DeliveryState, int]]) -> Chart:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
+class ChartLine:
     """A line over an axis that begins at zero, as SVG has its points."""
 
     points: str
@@ -82,7 +82,7 @@ class Line:
     height: int = 84
 
 
-def line_chart(counts: Sequence[int]) -> Line:
+def line_chart(counts: Sequence[int]) -> ChartLine:
     """Lay a line out from left to right; all of it lies on the axis where there is nothing."""
     width, height, room = 320, 84, 70
     top = max((*counts, 1))
@@ -93,7 +93,7 @@ def line_chart(counts: Sequence[int]) -> Line:
     ]
     points = " ".join(f"{x},{y}" for x, y in places)
     area = f"4,{height - 6} {points} {places[-1][0]},{height - 6}" if places else ""
-    return Line(points=points, area=area, last=places[-1] if places else (0, 0), top=top)
+    return ChartLine(points=points, area=area, last=places[-1] if places else (0, 0), top=top)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

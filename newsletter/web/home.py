@@ -30,7 +30,7 @@ from newsletter.operations.attention import (
     uncertain_mailings,
 )
 from newsletter.web.access import SignedInVisit, Visit
-from newsletter.web.charts import Line, line_chart
+from newsletter.web.charts import ChartLine, line_chart
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
@@ -74,7 +74,7 @@ class _Readers:
 
     newsletter: Newsletter
     growth: Growth
-    line: Line
+    line: ChartLine
     joined: int
     left: int
 

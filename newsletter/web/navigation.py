@@ -16,7 +16,7 @@ _ELSEWHERE = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class MenuEntry:
     """A place to go to; ``permission`` None is for everybody."""
 
     path: str
@@ -25,25 +25,25 @@ class Entry:
 
 
 ENTRIES = (
-    Entry(path="/home", name=msg("Home")),
-    Entry(path="/newsletters", name=pmsg("menu", "Issues"), permission=Permission.WRITE),
-    Entry(path="/mailings", name=msg("Mailings"), permission=Permission.SEE_MAILINGS),
-    Entry(path="/subscribers", name=msg("Subscribers"), permission=Permission.SEE_SUBSCRIBERS),
-    Entry(path="/bounces", name=pmsg("menu", "Bounces"), permission=Permission.SEE_BOUNCES),
-    Entry(path="/operate", name=msg("Operations"), permission=Permission.OPERATE),
-    Entry(path="/accounts", name=pmsg("accounts", "People"), permission=Permission.ADMINISTER),
-    Entry(path="/audit", name=msg("Audit log"), permission=Permission.ADMINISTER),
+    MenuEntry(path="/home", name=msg("Home")),
+    MenuEntry(path="/newsletters", name=pmsg("menu", "Issues"), permission=Permission.WRITE),
+    MenuEntry(path="/mailings", name=msg("Mailings"), permission=Permission.SEE_MAILINGS),
+    MenuEntry(path="/subscribers", name=msg("Subscribers"), permission=Permission.SEE_SUBSCRIBERS),
+    MenuEntry(path="/bounces", name=pmsg("menu", "Bounces"), permission=Permission.SEE_BOUNCES),
+    MenuEntry(path="/operate", name=msg("Operations"), permission=Permission.OPERATE),
+    MenuEntry(path="/accounts", name=pmsg("accounts", "People"), permission=Permission.ADMINISTER),
+    MenuEntry(path="/audit", name=msg("Audit log"), permission=Permission.ADMINISTER),
 )
 
 
-def entries_for(visit: Visit) -> list[Entry]:
+def entries_for(visit: Visit) -> list[MenuEntry]:
     """Return what a visit's roles let it open."""
     return [
         entry for entry in ENTRIES if entry.permission is None or visit.rights.may(entry.permission)
     ]
 
 
-def is_current(entry: Entry, path: str) -> bool:
+def is_current(entry: MenuEntry, path: str) -> bool:
     """Return whether a path lies within an entry; all of a newsletter's pages begin alike."""
     match = _ELSEWHERE.match(path)
     place = match[1] if match else path

@@ -41,7 +41,7 @@ class BodyLimit:
         self.octets = octets
 
     def __call__(self) -> None:
-        """Do nothing: `Route` has looked at it before the body was read."""
+        """Do nothing: `GuardedRoute` has looked at it before the body was read."""
 
 
 async def read_form(request: Request) -> FormData:
@@ -62,7 +62,7 @@ def up_to(octets: int) -> Any:  # noqa: ANN401 - what the framework makes of a d
     return Depends(BodyLimit(octets))
 
 
-class Route(APIRoute):
+class GuardedRoute(APIRoute):
     """A route that asks its guards, then reads no more than its bound."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -93,7 +93,7 @@ class Router(APIRouter):
     """A router whose routes are such."""
 
     def __init__(self, *, prefix: str = "") -> None:
-        super().__init__(prefix=prefix, route_class=Route)
+        super().__init__(prefix=prefix, route_class=GuardedRoute)
 
 
 def flatten(dependant: Dependant) -> Iterator[Dependant]:

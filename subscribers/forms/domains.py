@@ -12,7 +12,7 @@ from dns.resolver import Resolver
 from newsletter.addresses import is_reserved
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import msg
-from newsletter.newsletters.mail_hosts import Asked, ask_mail_host, open_resolver
+from newsletter.newsletters.mail_hosts import LookupResult, ask_mail_host, open_resolver
 from newsletter.settings import Settings
 
 #: Seconds for which DNS may keep somebody waiting.
@@ -64,7 +64,7 @@ class DomainRules:
         if not self.asks or self._is_allowed(domain) or is_reserved(domain):
             return
         resolver = self.resolver or open_resolver(_PATIENCE)
-        if ask_mail_host(resolver, domain).asked is Asked.ABSENT:
+        if ask_mail_host(resolver, domain).asked is LookupResult.ABSENT:
             raise ListError(
                 msg("No email can be delivered to {domain}.", domain=domain),
                 place=_PLACE,

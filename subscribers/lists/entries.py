@@ -82,7 +82,7 @@ class Suppressed(NamedTuple):
     since: datetime | None
 
 
-class Entry(NamedTuple):
+class ListEntry(NamedTuple):
     """One record, read and judged; a tuple, which a million of are made three times as fast.
 
     Attributes:
@@ -107,7 +107,7 @@ class Entry(NamedTuple):
     notes: tuple[Problem, ...] = ()
 
 
-def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> Entry:
+def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> ListEntry:
     """Read a record; ``zone`` is the clock of instants that name none.
 
     Raises:
@@ -128,7 +128,7 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> Entry:
     odd = address.warnings or has_sign or has_state or marked or form.has_states or record.beyond
     if not (attributes or odd) and values.keys() <= _WHO:
         # Most lists have little more than addresses and names.
-        return Entry(record.line, address, clean_name(str(values.get("name", ""))), "", {})
+        return ListEntry(record.line, address, clean_name(str(values.get("name", ""))), "", {})
     row = Row(record, values, form.zone(zone), [])
     if has_sign:
         row.note("address", msg("An apostrophe before the address was removed."))
@@ -147,7 +147,7 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> Entry:
     if state is SubscriptionState.UNSUBSCRIBED:
         left_at = _instant(row, "unsubscribed_at") or _instant(row, "deleted_at")
         left_at = left_at or (suppressed.since if suppressed else None)
-    return Entry(
+    return ListEntry(
         line=record.line,
         address=address,
         name=_name(row, language) or address.name,

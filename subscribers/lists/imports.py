@@ -39,7 +39,7 @@ from subscribers.lists.sharing import (
 )
 from subscribers.lists.staging import Staged, empty_stage, encode
 from subscribers.lists.validation import ListReader, ReadChunk
-from subscribers.lists.writing import Change, Terms, Written, write_chunk
+from subscribers.lists.writing import ChunkResult, Terms, ValueChange, write_chunk
 from subscribers.suppression import is_anybody_erased
 
 #: Rows judged and written at once: enough that statements cost little beside their rows, and a
@@ -61,7 +61,7 @@ _NAMED, _KINDS = 10, 40
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Refusal:
+class RefusedRow:
     """A row that was not taken; the header is line 1."""
 
     line: int
@@ -115,10 +115,10 @@ class ImportReport(Counts):
         left_out: Columns that are nothing of ours, and that nobody chose to leave out.
     """
 
-    refused: list[Refusal] = field(default_factory=list)
+    refused: list[RefusedRow] = field(default_factory=list)
     reasons: Counter[Message] = field(default_factory=Counter)
     warned: list[Problem] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
+    changes: list[ValueChange] = field(default_factory=list)
     checked: list[CheckedRow] = field(default_factory=list)
     resumed_after: int = 0
     left_out: tuple[str, ...] = ()
@@ -394,12 +394,12 @@ class _Run:
         self.report.records += chunk.records
         self._checkpoint(connection)
 
-    def _count(self, written: Written, entries: int) -> None:
+    def _count(self, written: ChunkResult, entries: int) -> None:
         for name in _WRITTEN:
             setattr(self.report, name, getattr(self.report, name) + getattr(written, name))
         self.report.unchanged += entries - written.changed - len(written.problems)
 
-    def _note_results(self, chunk: ReadChunk, written: Written) -> None:
+    def _note_results(self, chunk: ReadChunk, written: ChunkResult) -> None:
         """Note what would become of the rows; of a long list the first of each kind are enough."""
         refused = (one for one in (*chunk.problems, *written.problems) if not one.taken)
         results = (
@@ -427,7 +427,7 @@ class _Run:
         self.report.reasons[_reason(problem.problem)] += 1
         if len(self.report.refused) < _KEPT:
             self.report.refused.append(
-                Refusal(line=problem.line, address=problem.address, reason=problem.problem)
+                RefusedRow(line=problem.line, address=problem.address, reason=problem.problem)
             )
         self._on_problem(problem)
 

@@ -34,7 +34,7 @@ _TAGS = """INSERT INTO import_tag (import_id, subscriber_id, tag, given_at)
 
 
 @dataclass(frozen=True, slots=True)
-class Journal:
+class ImportJournal:
     """Notes what a chunk changes.
 
     Attributes:

@@ -24,7 +24,7 @@ from newsletter.i18n.messages import msg
 from newsletter.i18n.stored import dump_message, load_message
 from subscribers.lists.columns import Problem
 from subscribers.lists.exports import problem_writer
-from subscribers.lists.uploads import Upload, forget_pieces
+from subscribers.lists.uploads import ListUpload, forget_pieces
 
 
 def keep_problems(
@@ -46,7 +46,7 @@ def keep_problems(
         connection.execute(insert(ListProblemsRow).values(values))
 
 
-def problem_lines(engine: Engine, upload: Upload, language: Language) -> Iterator[str]:
+def problem_lines(engine: Engine, upload: ListUpload, language: Language) -> Iterator[str]:
     """Yield the problems of a list as lines of CSV, the header first."""
     text = io.StringIO()
     write = problem_writer(text, language)

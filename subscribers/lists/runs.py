@@ -31,7 +31,7 @@ from subscribers.lists.files import Record
 from subscribers.lists.imports import ChunkHooks, import_records
 from subscribers.lists.problems import keep_problems
 from subscribers.lists.trials import trial_to_json, try_upload
-from subscribers.lists.uploads import ImportTerms, Upload, forget_pieces, upload_of
+from subscribers.lists.uploads import ImportTerms, ListUpload, forget_pieces, upload_of
 
 _log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ def next_upload(engine: Engine) -> int | None:
 
 def claim_upload(
     engine: Engine, upload_id: int, *, token: str, lease_seconds: int
-) -> Upload | None:
+) -> ListUpload | None:
     """Take a list that waits; None when another has it or it waits no more."""
     with transaction(engine) as session:
         taken = session.scalars(
@@ -144,7 +144,7 @@ class ImportRun:
     """
 
     engine: Engine
-    upload: Upload
+    upload: ListUpload
     token: str
     lease_seconds: int
     pseudonyms: Pseudonyms

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.tokens import Pseudonyms
-from subscribers.lists.entries import Entry
+from subscribers.lists.entries import ListEntry
 from subscribers.lists.plain_rows import PlainRows
 
 _INSTANT = "timestamp with time zone"
@@ -95,7 +95,10 @@ class Staged:
 
 
 def encode(
-    plain: PlainRows, entries: Sequence[Entry], dialect: str, pseudonyms: Pseudonyms | None = None
+    plain: PlainRows,
+    entries: Sequence[ListEntry],
+    dialect: str,
+    pseudonyms: Pseudonyms | None = None,
 ) -> Staged:
     """Return rows as a database takes them, in the order of their lines."""
     postgres = dialect == "postgresql"
@@ -118,7 +121,7 @@ def encode(
 
 
 def _beside(
-    plain: Mapping[str, Sequence[Any]], entries: Sequence[Entry]
+    plain: Mapping[str, Sequence[Any]], entries: Sequence[ListEntry]
 ) -> dict[str, Sequence[Any]]:
     """Return the columns of plain rows and entries, in the order of the lines."""
     count = len(plain.get("line", ()))
@@ -131,7 +134,7 @@ def _beside(
     return {name: [values[row] for row in order] for name, values in columns.items()}
 
 
-def _row(entry: Entry) -> tuple[object, ...]:
+def _row(entry: ListEntry) -> tuple[object, ...]:
     """Return an entry's values in the order of the columns."""
     address, consent, held = entry.address, entry.consent, entry.suppressed
     return (

@@ -19,11 +19,11 @@ from subscribers.fields.model import Field, field_from_json, field_to_json
 from subscribers.fields.store import list_fields
 from subscribers.lists.columns import Problem, guess_columns
 from subscribers.lists.formats import DEFINITIONS, IGNORED, recognise
-from subscribers.lists.imports import Counts, ImportReport, Refusal, import_records
+from subscribers.lists.imports import Counts, ImportReport, RefusedRow, import_records
 from subscribers.lists.new_fields import NewFields, find_new_fields
 from subscribers.lists.row_results import CheckedRow, RowResult
-from subscribers.lists.uploads import ImportTerms, Upload
-from subscribers.lists.writing import Change, cell_text
+from subscribers.lists.uploads import ImportTerms, ListUpload
+from subscribers.lists.writing import ValueChange, cell_text
 
 #: Rows that are tried while somebody waits; longer lists are tried by the workers.
 TRIED = 20_000
@@ -54,7 +54,7 @@ class Glance:
 
 
 def new_fields_of(
-    engine: Engine, upload: Upload, terms: ImportTerms, language: Language
+    engine: Engine, upload: ListUpload, terms: ImportTerms, language: Language
 ) -> NewFields:
     """Return the fields that columns of a list would be, those that were chosen for it.
 
@@ -90,7 +90,7 @@ def with_fields(terms: ImportTerms, new: NewFields) -> ImportTerms:
     return replace(terms, columns={**terms.columns, **new.columns}, new_columns=(), new_keys=False)
 
 
-def look_into(engine: Engine, upload: Upload) -> Glance:
+def look_into(engine: Engine, upload: ListUpload) -> Glance:
     """Look at the first rows.
 
     Raises:
@@ -118,7 +118,7 @@ def look_into(engine: Engine, upload: Upload) -> Glance:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Trial:
+class ListTrial:
     """What would become of a list, or of its beginning.
 
     Attributes:
@@ -154,14 +154,14 @@ class Trial:
 
 def try_upload(
     engine: Engine,
-    upload: Upload,
+    upload: ListUpload,
     terms: ImportTerms,
     *,
     language: Language,
     pseudonyms: Pseudonyms,
     most: int | None = TRIED,
     progress: Callable[[int], None] = lambda _rows: None,
-) -> Trial:
+) -> ListTrial:
     """Do all but keep it, with the beginning of a longer list alone.
 
     Args:
@@ -185,10 +185,10 @@ def try_upload(
         options = replace(options, keeps_chunks=most is not None)
         report = import_records(engine, upload.newsletter_id, begun, options, progress=progress)
         whole = next(records, None) is None
-    return Trial(report=report, whole=whole, new_fields=new.fields)
+    return ListTrial(report=report, whole=whole, new_fields=new.fields)
 
 
-def trial_to_json(trial: Trial) -> dict[str, Any]:
+def trial_to_json(trial: ListTrial) -> dict[str, Any]:
     """Return what a page shows of a trial as JSON, which `trial_from_json` reads back."""
     report = trial.report
     return {
@@ -213,14 +213,14 @@ def trial_to_json(trial: Trial) -> dict[str, Any]:
     }
 
 
-def trial_from_json(known: Mapping[str, Any]) -> Trial | None:
+def trial_from_json(known: Mapping[str, Any]) -> ListTrial | None:
     """Return a trial of a whole list; None where it has not come to its end."""
     if "counts" not in known:
         return None
     report = ImportReport(
         **known["counts"],
         refused=[
-            Refusal(line=line, address=address, reason=load_message(reason))
+            RefusedRow(line=line, address=address, reason=load_message(reason))
             for line, address, reason in known["refused"]
         ],
         reasons=Counter({load_message(reason): count for reason, count in known["reasons"]}),
@@ -235,11 +235,11 @@ def trial_from_json(known: Mapping[str, Any]) -> Trial | None:
             )
             for line, name, value, problem, address in known["warned"]
         ],
-        changes=[Change(*each) for each in known["changes"]],
+        changes=[ValueChange(*each) for each in known["changes"]],
         checked=[
             CheckedRow(line, address, RowResult(result), load_message(reason) if reason else None)
             for line, address, result, reason in known.get("checked", ())
         ],
     )
     new = tuple(field_from_json(each) for each in known["new_fields"])
-    return Trial(report=report, whole=True, new_fields=new)
+    return ListTrial(report=report, whole=True, new_fields=new)

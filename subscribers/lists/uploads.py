@@ -73,7 +73,7 @@ class ImportTerms:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Upload:
+class ListUpload:
     """A list as it was brought.
 
     Attributes:
@@ -150,12 +150,12 @@ class Upload:
         )
 
 
-def upload_of(row: ListUploadRow) -> Upload:
+def upload_of(row: ListUploadRow) -> ListUpload:
     """Return a list as its row has it."""
     terms = (
         None if row.terms is None else ImportTerms(**row.terms | {"tags": tuple(row.terms["tags"])})
     )
-    return Upload(
+    return ListUpload(
         id=row.id,
         token=row.token,
         newsletter_id=row.newsletter_id,
@@ -216,7 +216,7 @@ class _Pieces(io.RawIOBase):
 
 def keep_upload(
     engine: Engine, chunks: Iterable[bytes], *, name: str, newsletter_id: int
-) -> Upload:
+) -> ListUpload:
     """Keep a list that somebody brings; each piece by a transaction of its own.
 
     Raises:
@@ -236,7 +236,7 @@ def keep_upload(
         raise
 
 
-def _keep_pieces(engine: Engine, upload_id: int, chunks: Iterable[bytes]) -> Upload:
+def _keep_pieces(engine: Engine, upload_id: int, chunks: Iterable[bytes]) -> ListUpload:
     size, lines, returns, count = 0, 0, 0, 0
     content = hashlib.sha256()
     for piece in _resized(chunks, _PIECE):
@@ -284,7 +284,7 @@ def _resized(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
         yield bytes(rest)
 
 
-def find_upload(session: Session, token: str, newsletter_id: int) -> Upload:
+def find_upload(session: Session, token: str, newsletter_id: int) -> ListUpload:
     """Return a list that was brought for a newsletter.
 
     Raises:
@@ -302,7 +302,7 @@ def find_upload(session: Session, token: str, newsletter_id: int) -> Upload:
 
 
 def _queue(
-    session: Session, upload: Upload, may: ColumnElement[bool], values: Mapping[str, object]
+    session: Session, upload: ListUpload, may: ColumnElement[bool], values: Mapping[str, object]
 ) -> bool:
     """Put a list into the workers' queue where it may come there; return whether it did."""
     moved = session.scalars(
@@ -313,7 +313,7 @@ def _queue(
     return bool(moved)
 
 
-def order_upload(session: Session, upload: Upload, terms: ImportTerms | None) -> ImportTerms:
+def order_upload(session: Session, upload: ListUpload, terms: ImportTerms | None) -> ImportTerms:
     """Let workers import a list by ``terms``, or by those of before; return them.
 
     The same list in the same way has one checkpoint.
@@ -336,7 +336,7 @@ def order_upload(session: Session, upload: Upload, terms: ImportTerms | None) ->
     return how
 
 
-def order_trial(session: Session, upload: Upload, terms: ImportTerms) -> None:
+def order_trial(session: Session, upload: ListUpload, terms: ImportTerms) -> None:
     """Let workers do all of an import by ``terms`` but keep it.
 
     Raises:
@@ -350,7 +350,7 @@ def order_trial(session: Session, upload: Upload, terms: ImportTerms) -> None:
         )
 
 
-def cancel_upload(session: Session, upload: Upload) -> None:
+def cancel_upload(session: Session, upload: ListUpload) -> None:
     """Let a list be imported or checked no further; what was imported stays.
 
     Raises:
@@ -390,7 +390,7 @@ def _forget(session: Session, upload_id: int) -> None:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
+class ImportProgress:
     """How far an import has come.
 
     Attributes:
@@ -403,10 +403,10 @@ class Progress:
     has_problems: bool
 
 
-def progress_of(session: Session, upload: Upload) -> Progress:
+def progress_of(session: Session, upload: ListUpload) -> ImportProgress:
     """Return how far a list's import or check has come."""
     if upload.trial is not None:
-        return Progress(
+        return ImportProgress(
             rows=upload.trial.get("rows", 0), counts=asdict(Counts()), has_problems=False
         )
     row = session.scalar(
@@ -421,7 +421,7 @@ def progress_of(session: Session, upload: Upload) -> Progress:
     # Nothing is counted before the first rows, and older imports counted less.
     counts = asdict(Counts()) | (dict(row.counts) if row is not None else {})
     problems = select(exists().where(ListProblemsRow.upload_id == upload.id))
-    return Progress(
+    return ImportProgress(
         rows=max(row.records - upload.headings, 0) if row is not None else 0,
         counts=counts,
         has_problems=bool(session.scalar(problems)),

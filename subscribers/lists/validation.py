@@ -21,7 +21,7 @@ from subscribers.lists.columns import (
     form_of,
     late_column,
 )
-from subscribers.lists.entries import Entry, entry_of
+from subscribers.lists.entries import ListEntry, entry_of
 from subscribers.lists.files import Record
 from subscribers.lists.plain_rows import PlainRows, read_plain_rows
 
@@ -50,7 +50,7 @@ class ReadChunk:
     records: int
     headers: int = 0
     plain: PlainRows = field(default_factory=PlainRows)
-    entries: dict[str, Entry] = field(default_factory=dict)
+    entries: dict[str, ListEntry] = field(default_factory=dict)
     repetitions: list[tuple[int, str]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -98,7 +98,7 @@ class _Said(NamedTuple):
         return 2 if self.suppressed else int(self.state is SubscriptionState.UNSUBSCRIBED)
 
 
-def _said_by(entry: Entry) -> _Said:
+def _said_by(entry: ListEntry) -> _Said:
     return _Said(
         line=entry.line,
         state=entry.state,
@@ -244,7 +244,7 @@ class ListReader:
         if dropped is not None:
             result.repetitions.append((dropped.line, dropped.address.address))
 
-    def _tagged(self, entry: Entry) -> Entry:
+    def _tagged(self, entry: ListEntry) -> ListEntry:
         if not self._tags:
             return entry
         return entry._replace(tags=tuple(dict.fromkeys((*entry.tags, *self._tags))))

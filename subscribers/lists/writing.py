@@ -19,7 +19,7 @@ from newsletter.tokens import Pseudonyms
 from subscribers.fields.reading import written_value
 from subscribers.growth_log import log_growth
 from subscribers.lists.columns import Problem
-from subscribers.lists.journal import Journal
+from subscribers.lists.journal import ImportJournal
 from subscribers.lists.newcomers import Refused, add_people, find_known
 from subscribers.lists.row_results import CheckedRow, given_tags, note_results
 from subscribers.lists.staging import Staged, fill_stage, instant
@@ -213,7 +213,7 @@ class Terms:
     cause: GrowthCause = GrowthCause.IMPORT
 
 
-class Change(NamedTuple):
+class ValueChange(NamedTuple):
     """One value that a list changes.
 
     Attributes:
@@ -228,7 +228,7 @@ class Change(NamedTuple):
 
 
 @dataclass(kw_only=True, slots=True)
-class Written:
+class ChunkResult:
     """What became of a chunk.
 
     Attributes:
@@ -252,7 +252,7 @@ class Written:
     suppressed: int = 0
     known: int = 0
     problems: list[Problem] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
+    changes: list[ValueChange] = field(default_factory=list)
     checked: list[CheckedRow] = field(default_factory=list)
 
     @property
@@ -261,9 +261,9 @@ class Written:
         return self.added + self.updated + self.tagged + self.unsubscribed + self.pending
 
 
-def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> Written:
+def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> ChunkResult:
     """Write entries, whose keys differ, within the transaction that is open."""
-    written = Written()
+    written = ChunkResult()
     if not staged:
         return written
     postgres = connection.dialect.name == "postgresql"
@@ -287,7 +287,7 @@ def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> Written
         _refuse(connection, [(row.line, row.address) for row in left], _GONE, written)
     if SubscriptionState.UNSUBSCRIBED in staged.states:
         _run(connection, _DEPARTURES, values)
-    journal = Journal(connection, terms.import_id, values["moment"])
+    journal = ImportJournal(connection, terms.import_id, values["moment"])
     journal.note_people()
     if terms.samples and met:
         written.changes += _sampled(connection, terms.samples)
@@ -321,7 +321,11 @@ def _settings(terms: Terms) -> Sequence[str]:
 
 
 def _meet(
-    connection: Connection, staged: Staged, terms: Terms, values: dict[str, Any], written: Written
+    connection: Connection,
+    staged: Staged,
+    terms: Terms,
+    values: dict[str, Any],
+    written: ChunkResult,
 ) -> int:
     """Note who is known, add who is not, refuse whom nobody may add; return how many were known."""
     known = 0
@@ -339,7 +343,7 @@ def _meet(
     return known
 
 
-def _log_growth(connection: Connection, staged: Staged, terms: Terms, written: Written) -> None:
+def _log_growth(connection: Connection, staged: Staged, terms: Terms, written: ChunkResult) -> None:
     """Write down whom a chunk brought and whom it ended; nobody on it was suppressed before."""
     gained, lost = written.added, 0
     if SubscriptionState.UNSUBSCRIBED in staged.states:
@@ -375,17 +379,17 @@ def _find_before(connection: Connection, values: dict[str, Any], *, known: int) 
     return _run(connection, note.format(flags=flags), values)
 
 
-def _sampled(connection: Connection, people: int) -> Iterator[Change]:
+def _sampled(connection: Connection, people: int) -> Iterator[ValueChange]:
     """Yield what changes of the first people whom the list updates."""
     for row in connection.execute(text(_SAMPLE), {"people": people}).mappings():
         for name in _PLAIN:
             old, new = row[name], row[f"new_{name}"]
             if new and new != old:
-                yield Change(row["line"], row["address"], name, old, new)
+                yield ValueChange(row["line"], row["address"], name, old, new)
         known = json.loads(row["attributes"])
         for name, value in json.loads(row["new_attributes"]).items():
             if known.get(name) != value:
-                yield Change(
+                yield ValueChange(
                     row["line"], row["address"], name, cell_text(known.get(name)), cell_text(value)
                 )
 
@@ -402,7 +406,7 @@ def _is_text(value: object) -> bool:
 
 
 def _change_known(
-    connection: Connection, written: Written, values: dict[str, Any], journal: Journal
+    connection: Connection, written: ChunkResult, values: dict[str, Any], journal: ImportJournal
 ) -> None:
     """Change what is known of people already, as far as the list may."""
     counted = connection.execute(text(_COUNTED)).mappings().one()
@@ -419,9 +423,9 @@ def _change_known(
 def _subscribe_known(
     connection: Connection,
     staged: Staged,
-    written: Written,
+    written: ChunkResult,
     values: dict[str, Any],
-    journal: Journal,
+    journal: ImportJournal,
 ) -> None:
     """Subscribe those who are known and have no subscription of the newsletter yet."""
     statement = _subscribe_statement(connection, _KNOWN_ONLY)
@@ -433,7 +437,7 @@ def _subscribe_known(
 
 
 def _subscribe_new(
-    connection: Connection, staged: Staged, written: Written, values: dict[str, Any]
+    connection: Connection, staged: Staged, written: ChunkResult, values: dict[str, Any]
 ) -> None:
     """Subscribe those who are new."""
     statement = _subscribe_statement(connection, _NEW)
@@ -449,7 +453,7 @@ def _subscribe_statement(connection: Connection, whom: str) -> str:
     return _SUBSCRIBE.format(attributes=attributes, whom=whom, **_GROUND)
 
 
-def _count_subscribed(written: Written, state: SubscriptionState, count: int) -> None:
+def _count_subscribed(written: ChunkResult, state: SubscriptionState, count: int) -> None:
     name = "added" if state is SubscriptionState.CONFIRMED else state.value
     setattr(written, name, getattr(written, name) + count)
 
@@ -481,7 +485,7 @@ def _used(statement: str, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refuse(
-    connection: Connection, rows: Sequence[tuple[int, str]], reason: Message, written: Written
+    connection: Connection, rows: Sequence[tuple[int, str]], reason: Message, written: ChunkResult
 ) -> None:
     written.problems += [
         Problem(line=line, field="address", value=address, problem=reason, address=address)

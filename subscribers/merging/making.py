@@ -32,7 +32,7 @@ from subscribers.growth import count_readers
 from subscribers.growth_log import log_growth
 from subscribers.leaving import end_as, unsubscribe
 from subscribers.mail_under_way import hold_mail, move_mail
-from subscribers.merging.outlook import FIELD, Effect, MergeOutlook, Part, foresee_merge
+from subscribers.merging.outlook import FIELD, Effect, MergeOutlook, NewsletterMerge, foresee_merge
 from subscribers.series.enrolment import unite_enrolments
 from subscribers.subscription_columns import CHOSEN, WITH_CONSENT
 from subscribers.suppression import suppress
@@ -157,7 +157,9 @@ def _demand_possible(outlook: MergeOutlook, order: MergeOrder) -> None:
         )
 
 
-def _merge_in(session: Session, part: Part, order: MergeOrder, same: Collection[str]) -> None:
+def _merge_in(
+    session: Session, part: NewsletterMerge, order: MergeOrder, same: Collection[str]
+) -> None:
     """Merge what one newsletter has of the two."""
     if part.merged is None:
         return
@@ -197,7 +199,7 @@ def _merge_in(session: Session, part: Part, order: MergeOrder, same: Collection[
         )
 
 
-def _subscription(session: Session, part: Part, kept_id: int) -> SubscriptionRow | None:
+def _subscription(session: Session, part: NewsletterMerge, kept_id: int) -> SubscriptionRow | None:
     """Return the kept one's subscription as the rule wants it; None where there is none."""
     theirs, row = part.merged, part.kept
     assert theirs is not None  # noqa: S101 - the caller asked
@@ -239,7 +241,7 @@ def _kept_rows(session: Session, newsletter_id: int, kept_id: int) -> Sequence[S
     ).all()
 
 
-def _record(session: Session, actor: Actor, part: Part, order: MergeOrder) -> None:
+def _record(session: Session, actor: Actor, part: NewsletterMerge, order: MergeOrder) -> None:
     details: dict[Detail, object] = {"merged": order.merged_id}
     if part.after is not None:
         details["state"] = part.after.value

@@ -94,7 +94,7 @@ def decide(kept: Word | None, merged: Word | None) -> Effect:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
+class NewsletterMerge:
     """What merging would do in one newsletter of the group.
 
     Attributes:
@@ -135,7 +135,7 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Choice:
+class DifferingValue:
     """Something of which both have another value; ``name`` is a column or ``field.KEY``."""
 
     name: str
@@ -158,10 +158,10 @@ class MergeOutlook:
 
     kept: SubscriberRow
     merged: SubscriberRow
-    parts: Sequence[Part]
+    parts: Sequence[NewsletterMerge]
     kept_values: Mapping[str, Any]
     merged_values: Mapping[str, Any]
-    choices: Sequence[Choice]
+    choices: Sequence[DifferingValue]
     done: bool
     revision: str
 
@@ -245,7 +245,7 @@ def _part(
     kept: SubscriberRow,
     merged: SubscriberRow,
     relations: Mapping[tuple[int, int], SubscriptionRow],
-) -> Part:
+) -> NewsletterMerge:
     mine = relations.get((newsletter.id, kept.id))
     theirs = relations.get((newsletter.id, merged.id))
     effect = decide(_word(session, mine), _word(session, theirs))
@@ -256,7 +256,7 @@ def _part(
         .where(NoteRow.newsletter_id == newsletter.id, NoteRow.subscriber_id == merged.id)
         .order_by(NoteRow.id)
     ).all()
-    return Part(
+    return NewsletterMerge(
         newsletter=newsletter,
         kept=mine,
         merged=theirs,
@@ -316,26 +316,32 @@ def _values(rows: Iterable[SubscriptionRow | None]) -> dict[str, Any]:
     return next((dict(row.attributes) for row in rows if row is not None), {})
 
 
-def _choices_of_columns(parts: Sequence[Part]) -> Sequence[Choice]:
-    found: dict[str, Choice] = {}
+def _choices_of_columns(parts: Sequence[NewsletterMerge]) -> Sequence[DifferingValue]:
+    found: dict[str, DifferingValue] = {}
     for part in parts:
         for name in CHOSEN:
             mine, theirs = getattr(part.kept, name, ""), getattr(part.merged, name, "")
             if mine and theirs and mine != theirs and name not in found:
-                found[name] = Choice(name=name, kept=mine, merged=theirs)
+                found[name] = DifferingValue(name=name, kept=mine, merged=theirs)
     return [found[name] for name in CHOSEN if name in found]
 
 
-def _choices_of_fields(kept: Mapping[str, Any], merged: Mapping[str, Any]) -> Sequence[Choice]:
+def _choices_of_fields(
+    kept: Mapping[str, Any], merged: Mapping[str, Any]
+) -> Sequence[DifferingValue]:
     return [
-        Choice(name=FIELD + key, kept=kept[key], merged=value)
+        DifferingValue(name=FIELD + key, kept=kept[key], merged=value)
         for key, value in merged.items()
         if key in kept and key != TOPIC and kept[key] != value
     ]
 
 
 def _is_done(
-    session: Session, newsletter_id: int, kept_id: int, merged_id: int, parts: Sequence[Part]
+    session: Session,
+    newsletter_id: int,
+    kept_id: int,
+    merged_id: int,
+    parts: Sequence[NewsletterMerge],
 ) -> bool:
     linked = select(PersonMergeRow.id).where(
         PersonMergeRow.kept_id == kept_id,
@@ -352,7 +358,7 @@ def _is_done(
 def _revision(
     kept_id: int,
     merged_id: int,
-    parts: Sequence[Part],
+    parts: Sequence[NewsletterMerge],
     kept_values: Mapping[str, Any],
     merged_values: Mapping[str, Any],
 ) -> str:

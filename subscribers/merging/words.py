@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.i18n.messages import Message, msg, nmsg
-from subscribers.merging.outlook import Effect, MergeOutlook, Part
+from subscribers.merging.outlook import Effect, MergeOutlook, NewsletterMerge
 
 
 def consequences(outlook: MergeOutlook) -> Sequence[Message]:
@@ -41,7 +41,7 @@ def consequences(outlook: MergeOutlook) -> Sequence[Message]:
     return messages
 
 
-def _effect(part: Part, kept: str, merged: str) -> Message:
+def _effect(part: NewsletterMerge, kept: str, merged: str) -> Message:
     words = {"newsletter": part.newsletter.name, "kept": kept, "merged": merged}
     match (part.effect, part.after):
         case (Effect.LEAVES, _):

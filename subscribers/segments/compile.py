@@ -58,8 +58,8 @@ from subscribers.segments.model import (
     ConsentWay,
     CustomField,
     DaysAgo,
-    Event,
     Happened,
+    MailEvent,
     Membership,
     Not,
     Operator,
@@ -296,8 +296,8 @@ def _subscribed(
     )
 
 
-def _happened(event: Event, number: int, context: _Context) -> ColumnElement[bool]:
-    if event is Event.BOUNCED:
+def _happened(event: MailEvent, number: int, context: _Context) -> ColumnElement[bool]:
+    if event is MailEvent.BOUNCED:
         return (
             select(BounceRow.id)
             .where(
@@ -313,7 +313,7 @@ def _happened(event: Event, number: int, context: _Context) -> ColumnElement[boo
     delivery, mailing = aliased(DeliveryRow), aliased(MailingRow)
     which = (
         mailing.id == number
-        if event is Event.RECEIVED
+        if event is MailEvent.RECEIVED
         else delivery.settled_at >= context.moment - timedelta(days=number)
     )
     return (

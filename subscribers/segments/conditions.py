@@ -21,8 +21,8 @@ from subscribers.segments.model import (
     Comparison,
     CustomField,
     DaysAgo,
-    Event,
     Happened,
+    MailEvent,
     Membership,
     Not,
     Operator,
@@ -36,7 +36,7 @@ from subscribers.segments.model import (
     written,
 )
 from subscribers.segments.parse import parse_query
-from subscribers.segments.predicates import Kind, Match, Predicate, Subject, subjects_of
+from subscribers.segments.predicates import Criterion, Kind, Match, Predicate, subjects_of
 
 #: How many conditions and groups a form may send.
 MOST_PARTS = 200
@@ -134,7 +134,7 @@ def checked_group(group: Group, fields: Sequence[Field]) -> tuple[Group, str]:
 
 
 def _checked(
-    group: Group, subjects: Mapping[str, Subject], fields: Sequence[Field]
+    group: Group, subjects: Mapping[str, Criterion], fields: Sequence[Field]
 ) -> tuple[Group, Query | None]:
     parts: list[Part] = []
     queries: list[Query] = []
@@ -163,7 +163,9 @@ def _joined(match: Match, queries: Sequence[Query]) -> Query | None:
     return Not(part=joined) if match is Match.NONE else joined
 
 
-def _read(condition: Condition, subjects: Mapping[str, Subject], fields: Sequence[Field]) -> Query:
+def _read(
+    condition: Condition, subjects: Mapping[str, Criterion], fields: Sequence[Field]
+) -> Query:
     _demand_value(condition, subjects.get(condition.subject))
     query = parse_query(_condition_text(condition, subjects), fields)
     if isinstance(query, And | Or):
@@ -174,7 +176,7 @@ def _read(condition: Condition, subjects: Mapping[str, Subject], fields: Sequenc
     return query
 
 
-def _demand_value(condition: Condition, subject: Subject | None) -> None:
+def _demand_value(condition: Condition, subject: Criterion | None) -> None:
     """Refuse a condition that nothing was entered for: it would find nobody, or everybody.
 
     What may be empty of a person, such as the name, may be asked for by an empty value.
@@ -210,7 +212,7 @@ def from_text(text: str, fields: Sequence[Field]) -> tuple[Group, str]:
     return group, format_query(query)
 
 
-def _condition_text(condition: Condition, subjects: Mapping[str, Subject]) -> str:
+def _condition_text(condition: Condition, subjects: Mapping[str, Criterion]) -> str:
     subject = subjects.get(condition.subject)
     if subject is None:
         # The parser says what there is.
@@ -222,13 +224,13 @@ def _condition_text(condition: Condition, subjects: Mapping[str, Subject]) -> st
     return f"{subject.key}{_asked(subject, predicate, condition.value)}"
 
 
-def _asked(subject: Subject, predicate: Predicate, value: str) -> str:
+def _asked(subject: Criterion, predicate: Predicate, value: str) -> str:
     """Write what is asked of a subject."""
     match predicate:
         case Predicate.IS_KNOWN:
             return " exists"
         case Predicate.HAPPENED:
-            return f"({Event(subject.key).argument} = {value})"
+            return f"({MailEvent(subject.key).argument} = {value})"
         case Predicate.IS_ONE_OF:
             values = ", ".join(_literal(subject, line) for line in value.split("\n"))
             return f" in ({values})"
@@ -240,7 +242,7 @@ def _asked(subject: Subject, predicate: Predicate, value: str) -> str:
             return f" {_SIGNS[predicate]} {_literal(subject, value)}"
 
 
-def _literal(subject: Subject, value: str) -> str:
+def _literal(subject: Criterion, value: str) -> str:
     if subject.kind in _QUOTED:
         return quoted(value)
     return value

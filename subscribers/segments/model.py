@@ -63,7 +63,7 @@ WORDS: Mapping[BuiltIn, tuple[str, ...]] = {
 }
 
 
-class Event(StrEnum):
+class MailEvent(StrEnum):
     """What may have happened with a subscriber's mail, and the argument that says which."""
 
     RECEIVED = "received"
@@ -73,7 +73,7 @@ class Event(StrEnum):
     @property
     def argument(self) -> str:
         """The name of the one argument."""
-        return "mailing" if self is Event.RECEIVED else "days"
+        return "mailing" if self is MailEvent.RECEIVED else "days"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,7 +121,7 @@ class Presence:
 class Happened:
     """An event, of a mailing by number or within the last days."""
 
-    event: Event
+    event: MailEvent
     number: int
 
 

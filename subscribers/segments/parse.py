@@ -22,8 +22,8 @@ from subscribers.segments.model import (
     Comparison,
     CustomField,
     DaysAgo,
-    Event,
     Happened,
+    MailEvent,
     Membership,
     Not,
     Operator,
@@ -153,8 +153,8 @@ class _Parser:
                 msg("Use in (…)."),
             )
         word = token.text.lower()
-        if token.kind == "word" and word in set(Event):
-            return self._happened(Event(word))
+        if token.kind == "word" and word in set(MailEvent):
+            return self._happened(MailEvent(word))
         if token.kind == "word" and word == "field":
             return self._compared(self._custom(), token)
         if token.kind == "word" and word == TOPIC:
@@ -173,7 +173,7 @@ class _Parser:
             self._what_there_is(),
         )
 
-    def _happened(self, event: Event) -> Happened:
+    def _happened(self, event: MailEvent) -> Happened:
         self._expect("(")
         if not self._accept(event.argument):
             example = f"{event}({event.argument} = 12)"
@@ -207,7 +207,7 @@ class _Parser:
             custom = [f"field.{each.key}" for each in self._known if not each.is_topic]
             custom += [TOPIC] if field_of(self._known, TOPIC) else []
         return msg(
-            "You can ask for: {names}.", names=Listing((*custom, *_BUILT_IN, *map(str, Event)))
+            "You can ask for: {names}.", names=Listing((*custom, *_BUILT_IN, *map(str, MailEvent)))
         )
 
     def _custom(self) -> CustomField:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from newsletter.database.vocabulary import FieldType
 from subscribers.fields.model import TOPIC, Field
-from subscribers.segments.model import WORDS, BuiltIn, Event
+from subscribers.segments.model import WORDS, BuiltIn, MailEvent
 
 
 class Match(StrEnum):
@@ -126,7 +126,7 @@ _BUILT_IN = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Subject:
+class Criterion:
     """What may be asked about.
 
     Attributes:
@@ -150,23 +150,23 @@ class Subject:
         return PREDICATES[self.kind] + known
 
 
-def subjects_of(fields: Sequence[Field]) -> tuple[Subject, ...]:
+def subjects_of(fields: Sequence[Field]) -> tuple[Criterion, ...]:
     """Return what may be asked about the people of a newsletter with these fields."""
     return (
         *(
-            Subject(
+            Criterion(
                 key=TOPIC if field.is_topic else f"field.{field.key}",
                 kind=_KINDS[field.type],
                 field=field,
             )
             for field in fields
         ),
-        *(Subject(key=key.value, kind=kind) for key, kind in _BUILT_IN.items()),
+        *(Criterion(key=key.value, kind=kind) for key, kind in _BUILT_IN.items()),
         *(
-            Subject(
+            Criterion(
                 key=event.value,
-                kind=Kind.MAILING if event is Event.RECEIVED else Kind.DAYS,
+                kind=Kind.MAILING if event is MailEvent.RECEIVED else Kind.DAYS,
             )
-            for event in Event
+            for event in MailEvent
         ),
     )

@@ -22,8 +22,8 @@ from subscribers.segments.model import (
     ConsentWay,
     CustomField,
     DaysAgo,
-    Event,
     Happened,
+    MailEvent,
     Membership,
     Not,
     Operator,
@@ -177,13 +177,13 @@ def _or(first: Worded, second: Worded) -> Worded:
     return pmsg("condition", "{first} or {second}", first=first, second=second)
 
 
-def _happened(event: Event, number: int) -> Message:
+def _happened(event: MailEvent, number: int) -> Message:
     match event:
-        case Event.RECEIVED:
+        case MailEvent.RECEIVED:
             return msg("received mailing {number}", number=number)
-        case Event.ACCEPTED:
+        case MailEvent.ACCEPTED:
             return msg("was sent mail within the last {number} days", number=number)
-        case Event.BOUNCED:
+        case MailEvent.BOUNCED:
             return msg("mail bounced within the last {number} days", number=number)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from newsletter.bounces.phrase_tables import Vocabulary, phrases
+from newsletter.bounces.phrase_tables import PhraseBook, phrases
 from newsletter.bounces.reading import read_report
 from newsletter.bounces.reasons import using
 from newsletter.bounces.refusal import Refusal, classify_refusal
@@ -140,7 +140,7 @@ def leaving_out(given: tuple[Reply, ...]) -> dict[str, Counts]:
         def is_known(phrase: str, own: str = system) -> bool:
             return bool(knowing(phrase) - {own})
 
-        with using(Vocabulary.load(is_known)):
+        with using(PhraseBook.load(is_known)):
             counts[system] = count(one for one in given if one.system == system)
     return counts
 

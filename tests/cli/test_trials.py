@@ -16,7 +16,7 @@ from newsletter.cli.main import app
 from newsletter.database.engine import open_engine, reading
 from newsletter.database.tables import AuditEventRow, SubjectTrialRow
 from newsletter.database.types import now
-from newsletter.database.vocabulary import Verdict
+from newsletter.database.vocabulary import TrialVerdict
 from tests.support.stage import Stage
 from tests.support.trials import OTHER, decision_of, plan_trial, trial_stage
 
@@ -72,7 +72,7 @@ def test_a_subject_is_decided_by_its_letter(stage: Stage) -> None:
     assert decision_of(stage, int(mailing)) == (None, None)
 
     assert _run("mailing", "decide", mailing, "b", "--reason", "shorter")[0] == 0
-    assert decision_of(stage, int(mailing)) == (1, Verdict.BY_HAND)
+    assert decision_of(stage, int(mailing)) == (1, TrialVerdict.BY_HAND)
     with reading(stage.engine) as session:
         (event,) = session.scalars(
             select(AuditEventRow).where(AuditEventRow.action == Action.MAILING_DECIDE)

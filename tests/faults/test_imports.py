@@ -17,7 +17,7 @@ from newsletter.i18n.language import Language
 from subscribers.lists.imports import import_records
 from subscribers.lists.problems import problem_lines
 from subscribers.lists.runs import claim_upload, held_uploads, next_upload, release_upload
-from subscribers.lists.uploads import Upload, cancel_upload, order_upload
+from subscribers.lists.uploads import ListUpload, cancel_upload, order_upload
 from tests.faults.conftest import SetScene
 from tests.support.imports import PSEUDONYMS, again, order, progress, work_on
 from tests.support.ports import await_condition
@@ -49,16 +49,16 @@ def stage(engine: Engine) -> Stage:
 
 
 @pytest.fixture
-def upload(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Upload:
+def upload(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> ListUpload:
     monkeypatch.setattr("subscribers.lists.imports._CHUNK", _CHUNK)
     return order(stage.engine, stage.newsletter_id, _list(_FEW))
 
 
-def _problems(engine: Engine, upload: Upload, language: Language) -> list[list[str]]:
+def _problems(engine: Engine, upload: ListUpload, language: Language) -> list[list[str]]:
     return list(csv.reader("".join(problem_lines(engine, upload, language)).splitlines()))
 
 
-def _is_counted(stage: Stage, upload: Upload, people: int) -> None:
+def _is_counted(stage: Stage, upload: ListUpload, people: int) -> None:
     done = progress(stage.engine, again(stage.engine, upload))
     refused = len(_faulty(people))
     assert done.rows == people + 1
@@ -70,7 +70,7 @@ def _is_counted(stage: Stage, upload: Upload, people: int) -> None:
     }
 
 
-def _is_whole(stage: Stage, upload: Upload) -> None:
+def _is_whole(stage: Stage, upload: ListUpload) -> None:
     """Every row was done once: added, refused with its problem, or what its last row says."""
     people = again(stage.engine, upload).rows - 1
     _is_counted(stage, upload, people)
@@ -124,7 +124,9 @@ def test_killed_amid_a_list_another_worker_does_each_row_once(
     _is_whole(stage, upload)
 
 
-def test_a_worker_that_was_taken_for_lost_writes_nothing_more(stage: Stage, upload: Upload) -> None:
+def test_a_worker_that_was_taken_for_lost_writes_nothing_more(
+    stage: Stage, upload: ListUpload
+) -> None:
     def give_to_another() -> bool:
         (lease,) = held_uploads(stage.engine)
         release_upload(stage.engine, lease.upload_id, lease.token)
@@ -139,7 +141,9 @@ def test_a_worker_that_was_taken_for_lost_writes_nothing_more(stage: Stage, uplo
     _is_whole(stage, upload)
 
 
-def test_a_list_that_two_processes_import_at_once_is_one_s(stage: Stage, upload: Upload) -> None:
+def test_a_list_that_two_processes_import_at_once_is_one_s(
+    stage: Stage, upload: ListUpload
+) -> None:
     """As by the command while a worker is at it: whoever comes second to a checkpoint stops."""
     options = upload.options(Language.JAPANESE, PSEUDONYMS)
 
@@ -155,7 +159,7 @@ def test_a_list_that_two_processes_import_at_once_is_one_s(stage: Stage, upload:
     _is_counted(stage, upload, _FEW)
 
 
-def test_a_worker_that_is_to_end_gives_the_list_back(stage: Stage, upload: Upload) -> None:
+def test_a_worker_that_is_to_end_gives_the_list_back(stage: Stage, upload: ListUpload) -> None:
     assert work_on(stage.engine, upload, stopping=lambda: True).state is ListUploadState.QUEUED
     assert 0 < progress(stage.engine, upload).rows < _FEW
     assert next_upload(stage.engine) == upload.id
@@ -164,7 +168,7 @@ def test_a_worker_that_is_to_end_gives_the_list_back(stage: Stage, upload: Uploa
 
 
 def test_what_is_cancelled_stops_at_the_next_rows_and_can_go_on(
-    stage: Stage, upload: Upload
+    stage: Stage, upload: ListUpload
 ) -> None:
     def cancel() -> bool:
         with transaction(stage.engine) as session:
@@ -183,7 +187,7 @@ def test_what_is_cancelled_stops_at_the_next_rows_and_can_go_on(
 
 
 def test_a_list_that_ends_three_workers_in_a_row_waits_for_a_person(
-    stage: Stage, upload: Upload
+    stage: Stage, upload: ListUpload
 ) -> None:
     for number in range(3):
         assert claim_upload(stage.engine, upload.id, token=f"w{number}", lease_seconds=60)

@@ -38,7 +38,7 @@ from tests.support.site import serving
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage
 from tests.support.worker import work, worker
-from workers.composition import Services
+from workers.composition import WorkerServices
 
 READER, LOST, STRANGER = "reader@example.jp", "lost@example.jp", "stranger@example.jp"
 ASKER, OTHER_ASKER = "asker@example.jp", "other.asker@example.jp"
@@ -49,7 +49,7 @@ class House:
     """A newsletter with one reader in the backup."""
 
     stage: Stage
-    services: Services
+    services: WorkerServices
     server: SmtpServer
     url: str
 

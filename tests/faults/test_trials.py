@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading
-from newsletter.database.vocabulary import BatchState, DeliveryState, Verdict
+from newsletter.database.vocabulary import BatchState, DeliveryState, TrialVerdict
 from newsletter.mailings.orders.actions import decide_subject
 from newsletter.mailings.planning.variants import with_subject
 from newsletter.mailings.reports.variants import report_variants
@@ -61,7 +61,7 @@ def test_a_subject_is_decided_once_whenever_the_rounds_of_two_hosts_die(
     assert all(len(steps) > 1 for steps in ends)
     decide_due(engine)
 
-    assert decision_of(stage, mailing) == (1, Verdict.BEST)
+    assert decision_of(stage, mailing) == (1, TrialVerdict.BEST)
     assert decisions_recorded(stage) == 1
     assert {each.state for each in before.values()} == {BatchState.DONE, BatchState.HELD}
     for each in batches_of(stage, mailing):

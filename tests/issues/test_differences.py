@@ -11,8 +11,8 @@ from newsletter.i18n.language import Language
 from newsletter.issues.checks.findings import IssueField
 from newsletter.issues.difference import (
     Change,
-    Changed,
     Difference,
+    WordChange,
     compare_conflict,
     compare_issues,
 )
@@ -55,7 +55,11 @@ def _compare(before: Issue, after: Issue) -> tuple[Difference, ...]:
 
 def _texts(each: Difference) -> list[str]:
     """Return its lines with ``[-…-]`` around what is gone and ``[+…+]`` around what is new."""
-    marks = {Changed.REMOVED: ("[-", "-]"), Changed.ADDED: ("[+", "+]"), Changed.SAME: ("", "")}
+    marks = {
+        WordChange.REMOVED: ("[-", "-]"),
+        WordChange.ADDED: ("[+", "+]"),
+        WordChange.SAME: ("", ""),
+    }
     return [
         "".join(piece.text.join(marks[piece.changed]) for piece in line.pieces)
         for line in each.lines
@@ -232,9 +236,9 @@ def test_pictures_are_shown_as_they_were_and_as_they_are() -> None:
     )
     (found,) = _compare(before, after)
     assert [(each.source[-5:], each.alt, each.changed) for each in found.pictures] == [
-        ("a.png", "甲", Changed.SAME),
-        ("b.png", "乙", Changed.REMOVED),
-        ("c.png", "丙", Changed.ADDED),
+        ("a.png", "甲", WordChange.SAME),
+        ("b.png", "乙", WordChange.REMOVED),
+        ("c.png", "丙", WordChange.ADDED),
     ]
 
 

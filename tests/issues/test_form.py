@@ -27,7 +27,7 @@ from newsletter.issues.outline import (
 )
 from newsletter.issues.sources.form import (
     Card,
-    Entry,
+    FormEntry,
     LinkFields,
     Sheet,
     read_sheet,
@@ -268,7 +268,9 @@ def test_a_chapter_goes_with_what_stands_in_it() -> None:
 
 def test_the_tables_of_all_parts_together_have_at_most_ten_thousand_cells() -> None:
     table = "| a | b |\n|---|---|\n" + "| c | d |\n" * 2000
-    cards = [Card(level=Level.ITEM, heading="項", entries=[Entry(words=table)]) for _ in range(3)]
+    cards = [
+        Card(level=Level.ITEM, heading="項", entries=[FormEntry(words=table)]) for _ in range(3)
+    ]
     sheet = Sheet(
         title="題", date="2026-12-01", cards=[Card(level=None), Card(level=Level.CHAPTER), *cards]
     )

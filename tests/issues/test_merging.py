@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsletter.issues.merging import Choice, Merge, Version, merge, units_of
+from newsletter.issues.merging import KeptVersion, Merge, Version, merge, units_of
 from newsletter.issues.model import (
     Block,
     Conditional,
@@ -71,21 +71,21 @@ def test_a_block_that_both_changed_is_for_a_person_to_choose() -> None:
     theirs, mine = _TEXT.replace("乙の", "青い乙の"), _TEXT.replace("乙の", "赤い乙の")
     merged = _merge(_TEXT, theirs, mine)
     (conflict,) = merged.conflicts
-    assert (conflict.part, conflict.choices) == ("一", tuple(Choice))
+    assert (conflict.part, conflict.choices) == ("一", tuple(KeptVersion))
 
-    def chosen(choice: Choice) -> Issue:
+    def chosen(choice: KeptVersion) -> Issue:
         return merged.resolved({conflict.key: choice}).issue
 
     both = _TEXT.replace("乙の段落です。", "青い乙の段落です。\n\n赤い乙の段落です。")
-    assert chosen(Choice.THEIRS) == _read(theirs).issue
-    assert chosen(Choice.MINE) == _read(mine).issue
-    assert chosen(Choice.BOTH) == _read(both).issue
+    assert chosen(KeptVersion.THEIRS) == _read(theirs).issue
+    assert chosen(KeptVersion.MINE) == _read(mine).issue
+    assert chosen(KeptVersion.BOTH) == _read(both).issue
 
 
 def test_a_block_that_one_removed_and_the_other_changed_is_for_a_person_to_choose() -> None:
     theirs, mine = _TEXT.replace("乙の段落です。\n\n", ""), _TEXT.replace("乙の", "赤い乙の")
     (conflict,) = _merge(_TEXT, theirs, mine).conflicts
-    assert (conflict.theirs, conflict.choices) == (None, (Choice.THEIRS, Choice.MINE))
+    assert (conflict.theirs, conflict.choices) == (None, (KeptVersion.THEIRS, KeptVersion.MINE))
 
 
 def test_a_choice_holds_while_another_block_is_changed_again() -> None:
@@ -101,8 +101,8 @@ def test_fields_of_the_issue_are_merged_one_by_one() -> None:
     mine = replace(base, issue=replace(base.issue, title="年末号", preheader="案内"))
     merged = merge(base, theirs, mine)
     (conflict,) = merged.conflicts
-    assert (conflict.name, conflict.choices) == ("title", (Choice.THEIRS, Choice.MINE))
-    issue = merged.resolved({conflict.key: Choice.MINE}).issue
+    assert (conflict.name, conflict.choices) == ("title", (KeptVersion.THEIRS, KeptVersion.MINE))
+    issue = merged.resolved({conflict.key: KeptVersion.MINE}).issue
     assert (issue.title, issue.number, issue.preheader) == ("年末号", "42", "案内")
 
 
@@ -229,7 +229,7 @@ def test_no_change_of_either_is_lost_unseen(three: tuple[Version, Version, Versi
     base, theirs, mine = three
     merged = merge(base, theirs, mine)
     in_conflict = repr(merged.conflicts)
-    for choice in Choice:
+    for choice in KeptVersion:
         kept = set(_words(merged.resolved({each.key: choice for each in merged.conflicts})))
         for version, other in ((theirs, mine), (mine, theirs)):
             new, stayed = set(_words(version)) - set(_words(base)), set(_words(version))
@@ -257,7 +257,9 @@ def test_the_order_of_what_neither_moved_is_kept(
     three: tuple[Version, Version, Version],
 ) -> None:
     merged = merge(*three)
-    result = merged.resolved(dict.fromkeys((each.key for each in merged.conflicts), Choice.MINE))
+    result = merged.resolved(
+        dict.fromkeys((each.key for each in merged.conflicts), KeptVersion.MINE)
+    )
     flows = [units_of(version.issue, version.issue)[0] for version in (*three, result)]
     kept = [unit for unit in flows[-1] if all(flow.count(unit) == 1 for flow in flows[:3])]
     in_order = [[unit for unit in flow if unit in kept] for flow in flows]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
-from newsletter.fetching import Opened, Outcome
+from newsletter.fetching import LinkOutcome, OpenedAddress
 from newsletter.issues.checks.findings import Severity
 from newsletter.issues.checks.opened_links import (
     ask_to_open,
@@ -32,10 +32,10 @@ date: 2027-01-05
 """
 
 
-def _open(url: str) -> Opened:
+def _open(url: str) -> OpenedAddress:
     missing = "gone" in url
-    outcome = Outcome.MISSING if missing else Outcome.FINE
-    return Opened(url=url, outcome=outcome, status=404 if missing else 200, final=url)
+    outcome = LinkOutcome.MISSING if missing else LinkOutcome.FINE
+    return OpenedAddress(url=url, outcome=outcome, status=404 if missing else 200, final=url)
 
 
 def test_links_are_opened_once_asked_and_told_with_their_place(engine: Engine) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from newsletter.database.engine import reading
 from newsletter.database.tables import SubjectTrialRow
-from newsletter.database.vocabulary import BatchState, Verdict
+from newsletter.database.vocabulary import BatchState, TrialVerdict
 from newsletter.issues.model import Issue, Paragraph, Text
 from newsletter.issues.store import find_issue
 from newsletter.mailings.archive import find_publication, list_publications
@@ -85,7 +85,7 @@ def test_decided_afterwards_the_rest_goes_corrected_with_the_subject_that_was_cl
     let_hour_come(engine, mailing)
     decide_due(engine)
 
-    assert decision_of(stage, mailing) == (1, Verdict.BEST)
+    assert decision_of(stage, mailing) == (1, TrialVerdict.BEST)
     (rest,) = [each for each in batches_of(stage, mailing) if each.state is BatchState.PENDING]
     assert _mail(stage, mailing, rest.variant) == (OTHER, True, "窓口は28日まで")
 
@@ -102,7 +102,7 @@ def test_a_subject_that_was_chosen_stays_in_the_mail_the_archive_and_the_report(
     correct(stage, _mend)
 
     subject = (RIGHT, OTHER)[chosen]
-    assert decision_of(stage, mailing) == (chosen, Verdict.BEST)
+    assert decision_of(stage, mailing) == (chosen, TrialVerdict.BEST)
     (rest,) = [each for each in batches_of(stage, mailing) if each.state is BatchState.PENDING]
     assert _mail(stage, mailing, rest.variant)[:2] == (subject, True)
     assert progress(engine, mailing).subject == subject
@@ -139,5 +139,5 @@ def test_whoever_confirms_is_told_which_other_subjects_may_still_leave(engine: E
     assert look(stage).subjects == (OTHER,)
     let_hour_come(engine, mailing)
     decide_due(engine)
-    assert decision_of(stage, mailing) == (0, Verdict.BEST)
+    assert decision_of(stage, mailing) == (0, TrialVerdict.BEST)
     assert look(stage).subjects == ()

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from newsletter.mailings.ledger.database_history import NO_MARK, Mark
+from newsletter.mailings.ledger.database_history import NO_MARK, HistoryMark
 
-_KNOWN = Mark(server="7/16384/00000001", epoch="a", rounds=5, claims=3)
+_KNOWN = HistoryMark(server="7/16384/00000001", epoch="a", rounds=5, claims=3)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ _KNOWN = Mark(server="7/16384/00000001", epoch="a", rounds=5, claims=3)
     ],
 )
 def test_a_database_continues_what_is_known_of_it_or_is_another(
-    present: Mark, *, continues: bool
+    present: HistoryMark, *, continues: bool
 ) -> None:
     assert present.continues(_KNOWN) is continues
 

@@ -19,7 +19,7 @@ from newsletter.mailings.approvals.requests import (
     send_back,
 )
 from newsletter.mailings.ledger.schedule import Schedule, read_hour
-from newsletter.mailings.orders.progress import NextStep, Stage, Standing, Viewer, standing_of
+from newsletter.mailings.orders.progress import IssueProgress, NextStep, Stage, Viewer, standing_of
 from newsletter.mailings.orders.readiness import check_stored
 from newsletter.rendering.preflight import Preflight
 from newsletter.settings import Settings
@@ -67,7 +67,7 @@ def _checked(scene: Scene) -> tuple[IssueRow, Preflight, str]:
     return issue, preflight, digest
 
 
-def _standing(scene: Scene, account: int) -> Standing:
+def _standing(scene: Scene, account: int) -> IssueProgress:
     issue, preflight, _ = _checked(scene)
     with reading(scene.engine) as session:
         viewer = Viewer(account_id=account, rights=rights_of(session, account))

@@ -18,7 +18,7 @@ from newsletter.database.tables import (
     SubjectTrialRow,
     SubscriberRow,
 )
-from newsletter.database.vocabulary import BatchState, DeliveryState, Verdict
+from newsletter.database.vocabulary import BatchState, DeliveryState, TrialVerdict
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.mailings.archive import find_publication
 from newsletter.mailings.ledger.dispatch import finish_mailings
@@ -122,7 +122,7 @@ def test_the_trial_leaves_at_once_with_its_subjects_and_the_rest_with_the_one_cl
         for batch in batches_of(stage, mailing):
             work(services, mailing, batch.number)
 
-    assert decision_of(stage, mailing) == (1, Verdict.BEST)
+    assert decision_of(stage, mailing) == (1, TrialVerdict.BEST)
     assert Counter(smtp_server.recipients()) == dict.fromkeys(
         [f"reader{number}@example.jp" for number in range(PEOPLE)], 1
     )
@@ -174,7 +174,7 @@ def test_before_its_hour_and_while_it_is_held_nothing_is_decided(engine: Engine)
 
     resume(engine, mailing)
     decide_due(engine)
-    assert decision_of(stage, mailing) == (1, Verdict.BEST)
+    assert decision_of(stage, mailing) == (1, TrialVerdict.BEST)
 
 
 @on_one_database
@@ -185,7 +185,7 @@ def test_without_a_difference_the_first_subject_goes(engine: Engine) -> None:
     let_hour_come(engine, mailing)
     decide_due(engine)
 
-    assert decision_of(stage, mailing) == (0, Verdict.NO_DIFFERENCE)
+    assert decision_of(stage, mailing) == (0, TrialVerdict.NO_DIFFERENCE)
     (rest,) = [each for each in batches_of(stage, mailing) if each.state is BatchState.PENDING]
     assert subject_in(rest.variant) == 0
     assert progress(engine, mailing).subject == OWN
@@ -222,7 +222,7 @@ def test_by_hand_it_is_decided_earlier_once_and_the_rest_is_due_at_once(engine: 
     with pytest.raises(ConflictError, match="decided already"):
         decide_subject(engine, COMMAND_LINE, mailing, 0)
 
-    assert decision_of(stage, mailing) == (1, Verdict.BY_HAND)
+    assert decision_of(stage, mailing) == (1, TrialVerdict.BY_HAND)
     (rest,) = [each for each in batches_of(stage, mailing) if subject_in(each.variant)][-1:]
     assert rest.due_at <= datetime.now(UTC)
     with reading(engine) as session:

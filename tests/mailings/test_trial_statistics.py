@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsletter.database.vocabulary import Verdict
+from newsletter.database.vocabulary import TrialVerdict
 from newsletter.mailings.trials.statistics import Response, best_probabilities, decide
 
 
@@ -96,21 +96,21 @@ def test_who_has_more_clicks_of_as_many_people_is_the_more_probable_one(
     ("figures", "chosen", "verdict"),
     [
         # The exact probability of the second is 0.975.
-        (((1000, 50), (1000, 71)), 1, Verdict.BEST),
+        (((1000, 50), (1000, 71)), 1, TrialVerdict.BEST),
         # And here 0.913: less than 0.95.
-        (((2000, 82), (2000, 100)), 0, Verdict.NO_DIFFERENCE),
-        (((1000, 71), (1000, 50)), 0, Verdict.BEST),
-        (((1000, 50), (1000, 50), (1000, 50)), 0, Verdict.NO_DIFFERENCE),
+        (((2000, 82), (2000, 100)), 0, TrialVerdict.NO_DIFFERENCE),
+        (((1000, 71), (1000, 50)), 0, TrialVerdict.BEST),
+        (((1000, 50), (1000, 50), (1000, 50)), 0, TrialVerdict.NO_DIFFERENCE),
         # 39 clicks are fewer than 20 a subject, however they fall.
-        (((1000, 0), (1000, 39)), 0, Verdict.FEW_CLICKS),
-        (((1000, 0), (1000, 40)), 1, Verdict.BEST),
-        (((0, 0), (0, 0)), 0, Verdict.FEW_CLICKS),
+        (((1000, 0), (1000, 39)), 0, TrialVerdict.FEW_CLICKS),
+        (((1000, 0), (1000, 40)), 1, TrialVerdict.BEST),
+        (((0, 0), (0, 0)), 0, TrialVerdict.FEW_CLICKS),
         # More clicks than people on both sides: scanners at work, so nothing is decided.
-        (((100, 900), (100, 1400)), 0, Verdict.NO_DIFFERENCE),
+        (((100, 900), (100, 1400)), 0, TrialVerdict.NO_DIFFERENCE),
     ],
 )
 def test_the_best_is_chosen_where_it_is_certain_enough_else_the_first(
-    figures: tuple[tuple[int, int], ...], chosen: int, verdict: Verdict
+    figures: tuple[tuple[int, int], ...], chosen: int, verdict: TrialVerdict
 ) -> None:
     decision = decide(_responses(*figures))
     assert (decision.chosen, decision.verdict) == (chosen, verdict)

@@ -19,10 +19,10 @@ from newsletter.issues.drafts.publishing import delete_draft
 from newsletter.issues.drafts.saving import create_draft, get_draft, save_draft
 from newsletter.issues.library.images import encode_image, find_image
 from newsletter.issues.library.search import (
+    ItemUse,
     ItemWords,
     LibraryItem,
     LibraryPage,
-    Use,
     search_library,
 )
 from newsletter.issues.library.stored_files import find_file, read_upload
@@ -198,7 +198,7 @@ def test_look_snippet_and_pattern_are_uses_while_they_hold(stage: Stage) -> None
         assert _only_in(session, stage) == ()
 
 
-def _only_in(session: Session, stage: Stage) -> tuple[Use, ...]:
+def _only_in(session: Session, stage: Stage) -> tuple[ItemUse, ...]:
     (item,) = search_library(session, stage.newsletter_id).items
     return item.uses
 

@@ -19,8 +19,8 @@ from newsletter.newsletters.issue_actions import delete_pattern, keep_pattern
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.newsletters.recurrence import (
     Recurrence,
+    RecurrencePlan,
     Rule,
-    Schedule,
     find_recurrence,
     open_due_drafts,
     schedule_of,
@@ -149,7 +149,7 @@ def test_of_two_who_change_a_schedule_the_second_changes_no_dates_unseen(engine:
     weekly, monthly = Rule(every=Every.WEEK, weekday=1), Rule(every=Every.MONTH_DAY, ordinal=5)
     far = date(2035, 3, 1)
     save(weekly, days_before=7, shown="", start=far)
-    shown = shown_of(Schedule(rule=weekly, days_before=7))
+    shown = shown_of(RecurrencePlan(rule=weekly, days_before=7))
     save(weekly, days_before=7, shown=shown)
     with reading(stage.engine) as session:
         row = find_recurrence(session, stage.newsletter_id)
@@ -159,6 +159,6 @@ def test_of_two_who_change_a_schedule_the_second_changes_no_dates_unseen(engine:
     save(weekly, days_before=3, shown=shown)
     with reading(stage.engine) as session:
         kept = schedule_of(find_recurrence(session, stage.newsletter_id))
-    assert kept == Schedule(rule=monthly, days_before=3)
+    assert kept == RecurrencePlan(rule=monthly, days_before=3)
     with pytest.raises(EditConflictError):
         save(Rule(every=Every.WEEK, weekday=4), days_before=7, shown=shown)

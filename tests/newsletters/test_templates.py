@@ -16,7 +16,7 @@ from newsletter.mailings.planning.content import load_content
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
 from newsletter.newsletters.templates import (
     KeptTemplate,
-    Trial,
+    TemplateTrial,
     delete_template,
     difference,
     get_template,
@@ -43,10 +43,10 @@ def stage(engine: Engine) -> Stage:
     return set_stage(engine)
 
 
-def _trial(stage: Stage) -> Trial:
+def _trial(stage: Stage) -> TemplateTrial:
     with reading(stage.engine) as session:
         publisher = publisher_of(find_newsletter(session, "digest"))
-    return Trial(
+    return TemplateTrial(
         engine=stage.engine,
         newsletter_id=stage.newsletter_id,
         publisher=publisher,

@@ -29,7 +29,7 @@ from newsletter.mailings.ledger.tallies import Tally, condense, relay_tallies, t
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.operations import heartbeats
 from newsletter.operations.alarms import find_alarms
-from newsletter.operations.alarms.model import Alarm, Severity
+from newsletter.operations.alarms.model import Alarm, AlarmSeverity
 from newsletter.operations.alarms.relay_faults import worded_fault
 from newsletter.operations.attention import Backlog, ReplyClass, UnsettledMailing, classify
 from newsletter.operations.broker import BrokerHealth
@@ -287,7 +287,10 @@ def test_rounds_that_stopped_are_told_after_the_clock_was_set_back() -> None:
 
 def test_the_gravest_comes_first() -> None:
     seen = replace(well(), broker=BrokerHealth(problem="x"), backlog=Backlog(overdue_leases=1))
-    assert [one.severity for one in find_alarms(seen)] == [Severity.CRITICAL, Severity.WARNING]
+    assert [one.severity for one in find_alarms(seen)] == [
+        AlarmSeverity.CRITICAL,
+        AlarmSeverity.WARNING,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ from subscribers.editing import PersonDraft, edit_person
 from subscribers.erasure import erase
 from subscribers.held_data import data_held
 from subscribers.history import read_history
-from subscribers.history_entries import HistoryEntry, Mark, Person
+from subscribers.history_entries import HistoryEntry, HistoryPosition, Person
 from subscribers.lists.files import csv_records
 from subscribers.lists.imports import ImportOptions, import_records
 from subscribers.lists.undo import forget_old_journals
@@ -65,14 +65,14 @@ def _history(stage: Stage, person: int, *, limit: int = 100) -> list[HistoryEntr
     """Read all of a history, page by page."""
     found: list[HistoryEntry] = []
     whose = Person(newsletter_id=stage.newsletter_id, subscriber_id=person)
-    mark: Mark | None = None
+    mark: HistoryPosition | None = None
     with reading(stage.engine) as session:
         while True:
             page = read_history(session, whose, before=mark, limit=limit)
             found += page.entries
             if page.after is None:
                 return found
-            mark = Mark.decode(page.after.encode())
+            mark = HistoryPosition.decode(page.after.encode())
 
 
 def _words(stage: Stage, person: int) -> list[str]:
@@ -273,7 +273,7 @@ def test_pages_hold_every_entry_once_also_those_of_one_instant(
 
 @pytest.mark.parametrize("text", ["", "x", "MjAyNi0xMQ", "あ", "MjAyNi0xMS0wMSAxIDE"])
 def test_a_mark_that_nobody_wrote_is_none(text: str) -> None:
-    assert Mark.decode(text) is None
+    assert HistoryPosition.decode(text) is None
 
 
 def test_of_two_who_change_a_note_the_second_is_refused(stage: Stage, anna: int) -> None:

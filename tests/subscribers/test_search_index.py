@@ -23,12 +23,12 @@ from subscribers import search, search_index
 from subscribers.actions import erase_person
 from subscribers.erasure import erase_within
 from subscribers.fields.values import write_values
-from subscribers.listing import Order
+from subscribers.listing import ListOrder
 from subscribers.lists.columns import is_header
 from subscribers.lists.files import csv_records
 from subscribers.lists.imports import ImportOptions, import_csv, import_records
 from subscribers.search import (
-    Match,
+    MatchedBy,
     PeopleFilter,
     find_readers,
     matching_people,
@@ -125,9 +125,9 @@ def test_whom_a_part_finds_is_whom_a_look_at_everybody_finds(stage: Stage) -> No
         for part in filter(None, [*asked, "後藤", "藤"]):
             expected = {one for one, held in texts.items() if any(_fold(part) in h for h in held)}
             wanted = PeopleFilter(text=part, within=True)
-            every = matching_people(session, row, wanted, Match.ANY_PART)
+            every = matching_people(session, row, wanted, MatchedBy.ANY_PART)
             named = select(SubscriberRow.address).where(SubscriberRow.id.in_(every))
-            page = search_people(session, row, wanted, order=Order(name="address")).people
+            page = search_people(session, row, wanted, order=ListOrder(name="address")).people
             found = {one.address for one in page}
             assert found == {one.address for one in search_people(session, row, wanted).people}
             assert found == set(session.scalars(named)), part
@@ -168,7 +168,7 @@ def test_who_begins_so_is_found_however_either_is_written(stage: Stage) -> None:
         row = session.get_one(NewsletterRow, stage.newsletter_id)
         for typed, expected in both.items():
             found = search_people(session, row, PeopleFilter(text=typed))
-            assert found.match is Match.NAME, typed
+            assert found.match is MatchedBy.NAME, typed
             assert sorted(one.known["name"] for one in found.people) == sorted(expected), typed
             readers = find_readers(session, stage.newsletter_id, typed, limit=9)
             assert sorted(one.name for one in readers) == sorted(expected), typed

@@ -11,9 +11,9 @@ from newsletter.database.tables import ListUploadRow
 from newsletter.tokens import Pseudonyms
 from subscribers.lists.runs import ImportRun, claim_upload
 from subscribers.lists.uploads import (
+    ImportProgress,
     ImportTerms,
-    Progress,
-    Upload,
+    ListUpload,
     keep_upload,
     order_upload,
     progress_of,
@@ -31,7 +31,7 @@ def order(
     *,
     name: str = "a.csv",
     terms: ImportTerms = _TERMS,
-) -> Upload:
+) -> ListUpload:
     """Bring a list, and have it imported; it waits for a worker."""
     upload = keep_upload(engine, [octets], name=name, newsletter_id=newsletter_id)
     with transaction(engine) as session:
@@ -39,25 +39,25 @@ def order(
     return again(engine, upload)
 
 
-def again(engine: Engine, upload: Upload) -> Upload:
+def again(engine: Engine, upload: ListUpload) -> ListUpload:
     """Return a list as it is now."""
     with reading(engine) as session:
         return upload_of(session.get_one(ListUploadRow, upload.id))
 
 
-def progress(engine: Engine, upload: Upload) -> Progress:
+def progress(engine: Engine, upload: ListUpload) -> ImportProgress:
     with reading(engine) as session:
         return progress_of(session, upload)
 
 
 def work_on(
     engine: Engine,
-    upload: Upload,
+    upload: ListUpload,
     *,
     token: str = "worker",  # noqa: S107 - names a lease, and is no secret
     stopping: Callable[[], bool] = lambda: False,
     pseudonyms: Pseudonyms = PSEUDONYMS,
-) -> Upload:
+) -> ListUpload:
     """Do what a worker that is hinted at a list does; return the list as it is then."""
     claimed = claim_upload(engine, upload.id, token=token, lease_seconds=60)
     if claimed is not None:

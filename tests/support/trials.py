@@ -22,7 +22,7 @@ from newsletter.database.tables import (
     NewsletterRow,
     SubjectTrialRow,
 )
-from newsletter.database.vocabulary import BatchState, DeliveryState, Verdict
+from newsletter.database.vocabulary import BatchState, DeliveryState, TrialVerdict
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.trials.subjects import SubjectTrial
 from newsletter.rendering.model import Subject
@@ -107,7 +107,7 @@ def batches_of(stage: Stage, mailing: int) -> Sequence[BatchRow]:
         return session.scalars(query).all()
 
 
-def decision_of(stage: Stage, mailing: int) -> tuple[int | None, Verdict | None]:
+def decision_of(stage: Stage, mailing: int) -> tuple[int | None, TrialVerdict | None]:
     """Return the subject that was chosen, and why; both None before."""
     with reading(stage.engine) as session:
         row = session.get_one(SubjectTrialRow, mailing)

@@ -11,11 +11,11 @@ from pydantic import SecretStr
 from newsletter.settings import Settings
 from tests.support.loops import call_apart
 from workers.batches import send_batch
-from workers.composition import Services, build
+from workers.composition import WorkerServices, build
 
 
 @contextmanager
-def worker(database_url: str, smtp_url: str, folder: Path) -> Iterator[Services]:
+def worker(database_url: str, smtp_url: str, folder: Path) -> Iterator[WorkerServices]:
     services = build(
         Settings(
             _env_file=None,
@@ -29,6 +29,6 @@ def worker(database_url: str, smtp_url: str, folder: Path) -> Iterator[Services]
     call_apart(services.close)
 
 
-def work(services: Services, mailing: int, batch: int = 1) -> int:
+def work(services: WorkerServices, mailing: int, batch: int = 1) -> int:
     """Do what a worker process does when it is hinted at a batch."""
     return call_apart(lambda: send_batch(services, mailing, batch))

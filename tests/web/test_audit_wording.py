@@ -10,7 +10,7 @@ import pytest
 
 from newsletter.accounts.audit import COMMAND_LINE, Action
 from newsletter.accounts.audit_details import DETAILS, details_of
-from newsletter.database.vocabulary import Verdict
+from newsletter.database.vocabulary import TrialVerdict
 from newsletter.feedback.policy import FeedbackPolicy
 from newsletter.i18n.language import Language
 from newsletter.newsletters.look.model import Look
@@ -63,7 +63,7 @@ def test_what_is_no_detail_is_not_recorded() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("because", Verdict.FEW_CLICKS.value, "クリックが少ない"),
+        ("because", TrialVerdict.FEW_CLICKS.value, "クリックが少ない"),
         ("at", "now", "すぐに"),
         ("counted", True, "はい"),
         ("changed", "paused_until", "配信の一時停止"),

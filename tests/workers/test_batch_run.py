@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.mailings.ledger.leases import Claim, ClaimedDelivery
-from newsletter.mailings.ledger.standing import Standing
+from newsletter.mailings.ledger.standing import BatchStanding
 from workers.batch_run import BatchContext, BatchRun
 from workers.journal import Journal
 from workers.throttle import Throttle
@@ -46,7 +46,7 @@ def run(tmp_path: Path) -> Iterator[BatchRun]:
         compose=lambda _: b"Subject: x\r\n\r\nx\r\n",
         return_path=lambda _: "bounces@example.jp",
         record=lambda _outcomes, _reach: (1, frozenset()),
-        standing=lambda _: Standing(flowing=True, unwanted=frozenset()),
+        standing=lambda _: BatchStanding(flowing=True, unwanted=frozenset()),
         stopping=lambda: False,
         forgotten=lambda: None,
         lease_seconds=30,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from workers.clocks import Moment
+from workers.clocks import ClockReading
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,6 @@ from workers.clocks import Moment
 def test_an_age_is_what_the_clock_says_that_says_most(
     running: float, wall: float, least: float
 ) -> None:
-    present = Moment.now()
+    present = ClockReading.now()
     then = replace(present, running=present.running - running, wall=present.wall - wall)
     assert least <= then.age() < least + 5

@@ -14,7 +14,7 @@ from newsletter.database.engine import transaction
 from newsletter.database.tables import MailingRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, MailingState
-from newsletter.mailings.ledger.database_history import Mark
+from newsletter.mailings.ledger.database_history import HistoryMark
 from newsletter.mailings.ledger.schedule import Schedule
 from newsletter.mailings.reports.progress import progress
 from tests.support.backup import back_up
@@ -24,7 +24,7 @@ from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage
 from tests.support.worker import work, worker
 from workers import database_memory, periodic
-from workers.composition import Services
+from workers.composition import WorkerServices
 
 PEOPLE = 12
 BATCH = 4
@@ -38,16 +38,18 @@ def stage(engine: Engine) -> Stage:
 
 
 @pytest.fixture
-def services(database_url: str, smtp_server: SmtpServer, tmp_path: Path) -> Iterator[Services]:
+def services(
+    database_url: str, smtp_server: SmtpServer, tmp_path: Path
+) -> Iterator[WorkerServices]:
     with worker(database_url, f"{smtp_server.url}?connections=2", tmp_path / "data") as built:
         yield built
 
 
-def _go(services: Services) -> None:
+def _go(services: WorkerServices) -> None:
     call_apart(lambda: periodic.go(services))
 
 
-def _finish(stage: Stage, services: Services, mailing: int) -> None:
+def _finish(stage: Stage, services: WorkerServices, mailing: int) -> None:
     """Let an operator resume, and workers send what is left."""
     assert progress(stage.engine, mailing).state is MailingState.PAUSED
     resume(stage.engine, mailing, even_twice=True)
@@ -63,7 +65,7 @@ def _everybody_has_one(stage: Stage, server: SmtpServer, mailing: int) -> None:
 
 
 def test_a_backup_from_before_the_mailing_went_out_sends_it_to_nobody_again(
-    stage: Stage, services: Services, smtp_server: SmtpServer
+    stage: Stage, services: WorkerServices, smtp_server: SmtpServer
 ) -> None:
     mailing = stage.mail(batch_size=BATCH)
     _go(services)
@@ -80,7 +82,7 @@ def test_a_backup_from_before_the_mailing_went_out_sends_it_to_nobody_again(
 
 
 def test_what_is_lost_under_a_worker_that_sends_is_not_sent_again(
-    stage: Stage, services: Services, smtp_server: SmtpServer
+    stage: Stage, services: WorkerServices, smtp_server: SmtpServer
 ) -> None:
     mailing = stage.mail(batch_size=BATCH)
     _go(services)
@@ -101,7 +103,7 @@ def test_what_is_lost_under_a_worker_that_sends_is_not_sent_again(
 
 
 def test_a_state_of_a_moment_ago_is_told_by_the_claims_that_it_lacks(
-    stage: Stage, services: Services, smtp_server: SmtpServer
+    stage: Stage, services: WorkerServices, smtp_server: SmtpServer
 ) -> None:
     if stage.engine.dialect.name == "postgresql":
         pytest.skip("a server tells its timeline; this is for files, which have none")
@@ -118,15 +120,19 @@ def test_a_state_of_a_moment_ago_is_told_by_the_claims_that_it_lacks(
 
 
 def test_what_a_host_remembers_of_claims_only_grows_within_an_epoch(tmp_path: Path) -> None:
-    database_memory.remember(tmp_path, Mark(epoch="a", rounds=3, claims=7))
-    database_memory.remember(tmp_path, Mark(epoch="a", rounds=2, claims=6))
-    assert database_memory.recall(tmp_path).mark == Mark(epoch="a", rounds=3, claims=7)
-    database_memory.remember(tmp_path, Mark(epoch="b", rounds=1, claims=2))
-    assert database_memory.recall(tmp_path).mark == Mark(epoch="b", rounds=1, claims=2)
+    database_memory.remember(tmp_path, HistoryMark(epoch="a", rounds=3, claims=7))
+    database_memory.remember(tmp_path, HistoryMark(epoch="a", rounds=2, claims=6))
+    assert database_memory.recall(tmp_path).mark == HistoryMark(epoch="a", rounds=3, claims=7)
+    database_memory.remember(tmp_path, HistoryMark(epoch="b", rounds=1, claims=2))
+    assert database_memory.recall(tmp_path).mark == HistoryMark(epoch="b", rounds=1, claims=2)
 
 
 def test_a_host_that_hears_of_it_from_another_brings_its_own_back(
-    stage: Stage, services: Services, smtp_server: SmtpServer, database_url: str, tmp_path: Path
+    stage: Stage,
+    services: WorkerServices,
+    smtp_server: SmtpServer,
+    database_url: str,
+    tmp_path: Path,
 ) -> None:
     mailing = stage.mail(batch_size=BATCH)
     _go(services)
@@ -149,7 +155,7 @@ def test_a_host_that_hears_of_it_from_another_brings_its_own_back(
 
 
 def test_a_mailing_that_the_backup_holds_as_scheduled_is_matched_by_person(
-    stage: Stage, services: Services, smtp_server: SmtpServer
+    stage: Stage, services: WorkerServices, smtp_server: SmtpServer
 ) -> None:
     tomorrow = now() + timedelta(days=1)
     mailing = stage.mail(batch_size=BATCH, schedule=Schedule(hour=tomorrow.replace(tzinfo=None)))
@@ -170,7 +176,7 @@ def test_a_mailing_that_the_backup_holds_as_scheduled_is_matched_by_person(
 
 
 def test_what_was_resumed_is_not_held_again(
-    stage: Stage, services: Services, smtp_server: SmtpServer
+    stage: Stage, services: WorkerServices, smtp_server: SmtpServer
 ) -> None:
     mailing = stage.mail(batch_size=BATCH)
     _go(services)

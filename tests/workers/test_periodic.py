@@ -23,7 +23,7 @@ from tests.support.loops import call_apart
 from tests.support.orders import resume
 from tests.support.stage import Stage, set_stage
 from workers import periodic, recovery
-from workers.composition import Services, build
+from workers.composition import WorkerServices, build
 from workers.journal import Journal
 from workers.leases import LeaseWatch
 
@@ -31,7 +31,7 @@ _READERS = tuple(f"reader{number}@example.jp" for number in range(4))
 
 
 @pytest.fixture
-def services(database_url: str, tmp_path: Path) -> Iterator[Services]:
+def services(database_url: str, tmp_path: Path) -> Iterator[WorkerServices]:
     built = build(
         Settings.model_validate(
             {
@@ -59,7 +59,7 @@ def _identity(stage: Stage, mailing: int) -> str:
 
 
 def test_a_mailing_that_cannot_be_planned_is_held_and_the_next_goes(
-    stage: Stage, services: Services
+    stage: Stage, services: WorkerServices
 ) -> None:
     broken, whole = stage.mail(), stage.mail()
     with transaction(stage.engine) as session:
@@ -72,14 +72,14 @@ def test_a_mailing_that_cannot_be_planned_is_held_and_the_next_goes(
     assert progress(stage.engine, whole).state is MailingState.SENDING
 
 
-def test_a_round_indexes_people_who_wait_for_it(stage: Stage, services: Services) -> None:
+def test_a_round_indexes_people_who_wait_for_it(stage: Stage, services: WorkerServices) -> None:
     periodic.go(services)
     with reading(stage.engine) as session:
         assert session.scalar(text("SELECT count(*) FROM person_words")) == len(_READERS)
 
 
 def test_a_journal_that_a_power_cut_emptied_leaves_its_batch_in_doubt_and_goes(
-    stage: Stage, services: Services
+    stage: Stage, services: WorkerServices
 ) -> None:
     mailing = stage.mail()
     periodic.go(services)
@@ -94,7 +94,7 @@ def test_a_journal_that_a_power_cut_emptied_leaves_its_batch_in_doubt_and_goes(
 
 
 def test_a_journal_that_was_settled_before_its_file_went_changes_nothing(
-    stage: Stage, services: Services
+    stage: Stage, services: WorkerServices
 ) -> None:
     mailing = stage.mail()
     periodic.go(services)
@@ -116,7 +116,7 @@ def test_a_journal_that_was_settled_before_its_file_went_changes_nothing(
 
 
 def test_a_backup_that_is_put_in_place_between_two_rounds_is_seen_before_a_batch(
-    stage: Stage, services: Services
+    stage: Stage, services: WorkerServices
 ) -> None:
     mailing = stage.mail()
     periodic.go(services)
@@ -131,7 +131,7 @@ def test_a_backup_that_is_put_in_place_between_two_rounds_is_seen_before_a_batch
 
 
 def test_a_journal_of_a_mailing_that_a_restored_database_lacks_is_kept_and_changes_nobody(
-    stage: Stage, services: Services
+    stage: Stage, services: WorkerServices
 ) -> None:
     mailing = stage.mail()
     periodic.go(services)
@@ -157,7 +157,7 @@ def test_a_journal_of_a_mailing_that_a_restored_database_lacks_is_kept_and_chang
 
 
 def test_a_journal_says_nothing_of_somebody_who_has_another_s_number_now(
-    stage: Stage, services: Services
+    stage: Stage, services: WorkerServices
 ) -> None:
     mailing = stage.mail()
     periodic.go(services)
@@ -182,7 +182,7 @@ def test_a_journal_says_nothing_of_somebody_who_has_another_s_number_now(
 
 
 def test_of_a_mailing_planned_anew_a_journal_speaks_only_of_the_same_people(
-    stage: Stage, services: Services
+    stage: Stage, services: WorkerServices
 ) -> None:
     mailing = stage.mail()
     periodic.go(services)
@@ -203,7 +203,7 @@ def test_of_a_mailing_planned_anew_a_journal_speaks_only_of_the_same_people(
 
 
 def test_a_process_that_lives_and_says_nothing_loses_its_lease_in_the_end(
-    stage: Stage, services: Services
+    stage: Stage, services: WorkerServices
 ) -> None:
     mailing = stage.mail()
     periodic.go(services)

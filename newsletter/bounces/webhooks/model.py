@@ -106,7 +106,7 @@ class Adapter(Protocol):
         """
 
 
-class Verdict(StrEnum):
+class ProviderVerdict(StrEnum):
     """What a provider makes of a bounce."""
 
     #: The address takes no mail, and never will.
@@ -129,30 +129,32 @@ class Meaning:
 
     kind: ReportKind
     reason: Reason = Reason.UNKNOWN
-    verdict: Verdict = Verdict.OPEN
+    verdict: ProviderVerdict = ProviderVerdict.OPEN
     general: bool = False
     unsubscribed: bool = False
 
     @property
     def hard(self) -> bool:
         """Whether the provider holds that the address itself is gone."""
-        return self.verdict is Verdict.HARD
+        return self.verdict is ProviderVerdict.HARD
 
 
 def bounce(reason: Reason) -> Meaning:
     """Return the meaning of a bounce for which the provider names its reason."""
-    verdict = Verdict.HARD if reason in PERMANENT else Verdict.SOFT
+    verdict = ProviderVerdict.HARD if reason in PERMANENT else ProviderVerdict.SOFT
     return Meaning(kind=ReportKind.BOUNCE, reason=reason, verdict=verdict)
 
 
 def general(reason: Reason) -> Meaning:
     """Return the meaning of a bounce whose class covers many cases; see `Meaning`."""
-    return Meaning(kind=ReportKind.BOUNCE, reason=reason, verdict=Verdict.SOFT, general=True)
+    return Meaning(
+        kind=ReportKind.BOUNCE, reason=reason, verdict=ProviderVerdict.SOFT, general=True
+    )
 
 
 #: A bounce that the provider calls permanent, for whatever reason.
 GONE = Meaning(
-    kind=ReportKind.BOUNCE, reason=Reason.USER_UNKNOWN, verdict=Verdict.HARD, general=True
+    kind=ReportKind.BOUNCE, reason=Reason.USER_UNKNOWN, verdict=ProviderVerdict.HARD, general=True
 )
 #: A bounce that the provider calls temporary, for whatever reason.
 SOFT = general(Reason.UNKNOWN)
@@ -183,7 +185,7 @@ def weigh(meaning: Meaning, reply: ReportedRecipient | None) -> tuple[bool, Reas
     hard = meaning.hard
     if reply is None or reply.reason in _VAGUE:
         return hard, meaning.reason
-    if meaning.verdict is Verdict.OPEN:
+    if meaning.verdict is ProviderVerdict.OPEN:
         return reply.hard, reply.reason
     lowered = hard and not reply.hard
     finer = meaning.general or lowered

@@ -17,7 +17,14 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from newsletter.bounces.model import Report, ReportedRecipient, ReportKind
 from newsletter.bounces.refusal import Refusal, classify_refusal
 from newsletter.bounces.replies import find_reply, find_status
-from newsletter.bounces.webhooks.model import UNKNOWN, Call, Meaning, ProviderEvent, Verdict, weigh
+from newsletter.bounces.webhooks.model import (
+    UNKNOWN,
+    Call,
+    Meaning,
+    ProviderEvent,
+    ProviderVerdict,
+    weigh,
+)
 
 _WORDS_KEPT = 1000
 _ADDRESS_KEPT = 320
@@ -221,7 +228,7 @@ def recipient(
         or find_status(words)
         or find_reply(words)
     )
-    asked = is_reply or (bool(words) and meaning.verdict is Verdict.OPEN)
+    asked = is_reply or (bool(words) and meaning.verdict is ProviderVerdict.OPEN)
     read = classify_refusal(
         Refusal(
             address=_bare(address)[:_ADDRESS_KEPT],

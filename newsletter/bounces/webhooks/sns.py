@@ -65,7 +65,7 @@ class SnsType(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Envelope:
+class SnsEnvelope:
     """What SNS wraps a message in, each value exactly as it came.
 
     Attributes:
@@ -89,7 +89,7 @@ class Envelope:
         return "".join(lines).encode("utf-8", "surrogatepass")
 
 
-def read_envelope(body: bytes) -> Envelope:
+def read_envelope(body: bytes) -> SnsEnvelope:
     """Return the envelope of a call.
 
     The signature covers the fields joined by line feeds. Were a value other than the message
@@ -108,7 +108,7 @@ def read_envelope(body: bytes) -> Envelope:
     signed = tuple((name, _value(whole, name)) for name in names if whole[name].value is not None)
     if any(name != _MANY_LINES and _CONTROL.search(value) for name, value in signed):
         raise RefusedCallError(msg("A signed field of the request has more than one line."))
-    return Envelope(
+    return SnsEnvelope(
         kind=kind,
         signed=signed,
         certificate_url=_value(whole, "SigningCertURL"),
@@ -122,7 +122,7 @@ def _value(whole: Foreign, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def require_signed(envelope: Envelope, pem: bytes, call: Call) -> None:
+def require_signed(envelope: SnsEnvelope, pem: bytes, call: Call) -> None:
     """Accept an envelope that the certificate signed.
 
     Raises:

@@ -39,8 +39,8 @@ from newsletter.database.vocabulary import (
     DeliveryState,
     MailingKind,
     MailingState,
+    TrialVerdict,
     UncertainPolicy,
-    Verdict,
 )
 from newsletter.i18n.messages import Message
 
@@ -269,7 +269,7 @@ class SubjectTrialRow(Base):
     decide_at: Mapped[Instant]
     decided_at: Mapped[Instant | None] = mapped_column(UtcDateTime(), index=True)
     chosen: Mapped[int | None]
-    verdict: Mapped[Verdict | None] = mapped_column(Vocabulary(Verdict))
+    verdict: Mapped[TrialVerdict | None] = mapped_column(Vocabulary(TrialVerdict))
     decided_by: Mapped[str] = mapped_column(Text, default="", server_default="")
     results: Mapped[list[dict[str, float]] | None] = mapped_column(JSON(none_as_null=True))
 

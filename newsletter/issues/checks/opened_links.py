@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import LinkCheckRow
 from newsletter.database.types import now
-from newsletter.fetching import Opened, Outcome, open_address
+from newsletter.fetching import LinkOutcome, OpenedAddress, open_address
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.checks.findings import Finding, Severity
 from newsletter.issues.drafts.saving import Draft
@@ -25,48 +25,48 @@ _MOST, _AT_ONCE = 300, 6
 #: A worker that did not answer for so long is taken for gone, and another is told.
 _PATIENCE = timedelta(minutes=10)
 _WEB = ("http://", "https://")
-_WORDS: dict[Outcome, tuple[Severity, Message, Message]] = {
-    Outcome.MISSING: (
+_WORDS: dict[LinkOutcome, tuple[Severity, Message, Message]] = {
+    LinkOutcome.MISSING: (
         Severity.WARNING,
         msg("There is no such page any more:"),
         msg("Correct the link, or take it out."),
     ),
-    Outcome.FAILED: (
+    LinkOutcome.FAILED: (
         Severity.WARNING,
         msg("The site answers with an error:"),
         msg("Open it in your browser; try again later if it is down."),
     ),
-    Outcome.UNKNOWN_HOST: (
+    LinkOutcome.UNKNOWN_HOST: (
         Severity.WARNING,
         msg("There is no such site:"),
         msg("Check how its name is written."),
     ),
-    Outcome.SILENT: (
+    LinkOutcome.SILENT: (
         Severity.WARNING,
         msg("The site does not answer:"),
         msg("Open it in your browser; try again later if it is down."),
     ),
-    Outcome.UNTRUSTED: (
+    LinkOutcome.UNTRUSTED: (
         Severity.WARNING,
         msg("The site's certificate is not valid; browsers warn of it:"),
         msg("Tell whoever runs the site, or link to another page."),
     ),
-    Outcome.ASTRAY: (
+    LinkOutcome.ASTRAY: (
         Severity.WARNING,
         msg("The site redirects without end:"),
         msg("Open it in your browser and copy the address that it ends at."),
     ),
-    Outcome.FORBIDDEN: (
+    LinkOutcome.FORBIDDEN: (
         Severity.WARNING,
         msg("The link leads into a private network:"),
         msg("Readers cannot open it. Link to a public address."),
     ),
-    Outcome.CLOSED: (
+    LinkOutcome.CLOSED: (
         Severity.HINT,
         msg("The site keeps programs out, so it could not be checked:"),
         msg("Open it in your browser once."),
     ),
-    Outcome.MOVED: (
+    LinkOutcome.MOVED: (
         Severity.HINT,
         msg("The page has moved for good:"),
         msg("Link to its new address."),
@@ -85,7 +85,7 @@ class LinkCheck:
 
     asked_at: datetime
     finished_at: datetime | None
-    results: dict[str, Opened]
+    results: dict[str, OpenedAddress]
 
 
 def ask_to_open(session: Session, draft: Draft) -> int:
@@ -123,7 +123,7 @@ def take_waiting(engine: Engine) -> int | None:
 
 
 def open_links(
-    engine: Engine, draft_id: int, *, opening: Callable[[str], Opened] = open_address
+    engine: Engine, draft_id: int, *, opening: Callable[[str], OpenedAddress] = open_address
 ) -> None:
     """Open the links of a draft and keep what became of them; twice is as good as once."""
     with reading(engine) as session:
@@ -151,9 +151,9 @@ def find_check(session: Session, draft_id: int) -> LinkCheck | None:
     if row is None:
         return None
     results = {
-        url: Opened(
+        url: OpenedAddress(
             url=url,
-            outcome=Outcome(str(found["outcome"])),
+            outcome=LinkOutcome(str(found["outcome"])),
             status=int(found["status"]),
             final=str(found["final"]),
         )
@@ -172,7 +172,7 @@ def findings_of(issue: Issue, check: LinkCheck) -> Iterator[Finding]:
         reported.add(url)
         severity, what, remedy = _WORDS[opened.outcome]
         status = f" ({opened.status})" if opened.status >= 400 else ""  # noqa: PLR2004 - errors
-        onward = f" → {opened.final}" if opened.outcome is Outcome.MOVED else ""
+        onward = f" → {opened.final}" if opened.outcome is LinkOutcome.MOVED else ""
         yield Finding(
             code=f"link-{opened.outcome.value}",
             severity=severity,

@@ -45,7 +45,7 @@ class Extent(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Visibility:
+class PartVisibility:
     """Who sees a part of an issue, and who of them sees its content.
 
     Attributes:
@@ -81,7 +81,7 @@ class _Shown:
         return not isinstance(self.block, Heading | Comment | ThematicBreak | Contents)
 
 
-def find_visibilities(issue: Issue) -> tuple[Visibility, ...]:
+def find_visibilities(issue: Issue) -> tuple[PartVisibility, ...]:
     """Return what some readers may see without its content, in the order of reading.
 
     What is bare for everybody who sees it is not among it: it says so of the issue itself.
@@ -92,11 +92,11 @@ def find_visibilities(issue: Issue) -> tuple[Visibility, ...]:
     return tuple(each for each in _visibilities(issue) if each.content and _may_be_bare(each))
 
 
-def _may_be_bare(visibility: Visibility) -> bool:
+def _may_be_bare(visibility: PartVisibility) -> bool:
     return not any(each <= visibility.needs for each in visibility.content)
 
 
-def _visibilities(issue: Issue) -> Iterator[Visibility]:
+def _visibilities(issue: Issue) -> Iterator[PartVisibility]:
     outline = to_outline(issue)
     needs = _needs_of(outline)
     bodies = [list(_flat(issue.lead, _EVERYBODY))]
@@ -107,7 +107,7 @@ def _visibilities(issue: Issue) -> Iterator[Visibility]:
     ]
     linked = [[each] if part.links else [] for part, each in zip(outline, needs, strict=True)]
     content = [shown.needs for body in bodies for shown in body if shown.is_content]
-    yield Visibility(
+    yield PartVisibility(
         extent=Extent.MAIL,
         place=IssuePlace(field=IssueField.MAIL),
         content=_widest(content + [each for links in linked for each in links]),
@@ -115,7 +115,7 @@ def _visibilities(issue: Issue) -> Iterator[Visibility]:
     named = [each for part, each in zip(outline, needs, strict=True) if part.heading]
     for shown in bodies[0]:
         if isinstance(shown.block, Contents):
-            yield Visibility(
+            yield PartVisibility(
                 extent=Extent.CONTENTS,
                 place=IssuePlace(field=IssueField.CONTENTS),
                 needs=shown.needs,
@@ -126,7 +126,7 @@ def _visibilities(issue: Issue) -> Iterator[Visibility]:
     for index, (part, place) in enumerate(zip(outline, places[1:], strict=True)):
         if part.heading:
             below = needs[index + 1 : end_of(outline, index)]
-            yield Visibility(
+            yield PartVisibility(
                 extent=Extent.HEADING,
                 place=place,
                 heading=part.heading,
@@ -166,7 +166,7 @@ def _flat(blocks: Iterable[Block], needs: Needs) -> Iterator[_Shown]:
             yield from _flat(inner, needs)
 
 
-def _subheadings(place: IssuePlace, body: list[_Shown]) -> Iterator[Visibility]:
+def _subheadings(place: IssuePlace, body: list[_Shown]) -> Iterator[PartVisibility]:
     """Yield the headings among blocks, each with what stands before the next of its level."""
     starts = [index for index, shown in enumerate(body) if isinstance(shown.block, Heading)]
     for start, end in pairwise([*starts, len(body)]):
@@ -177,7 +177,7 @@ def _subheadings(place: IssuePlace, body: list[_Shown]) -> Iterator[Visibility]:
         # A heading below it counts as content: what that lacks is told of it.
         if end < len(body) and not _ends(body[end], heading):
             content.append(body[end].needs)
-        yield Visibility(
+        yield PartVisibility(
             extent=Extent.HEADING,
             place=place,
             heading=inline_words(heading.block.content),

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.vocabulary import RevisionKind
 from newsletter.issues.drafts.saving import Draft, DraftConflictError, save_draft
-from newsletter.issues.merging import Choice, Version
+from newsletter.issues.merging import KeptVersion, Version
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,7 +28,7 @@ def save_merged(
     author: str,
     kind: RevisionKind = RevisionKind.SAVED,
     base: Version | None = None,
-    choices: Mapping[str, Choice] | None = None,
+    choices: Mapping[str, KeptVersion] | None = None,
 ) -> MergedDraft:
     """Save what an editor made of ``draft``, with what others saved since.
 

@@ -25,7 +25,11 @@ from newsletter.issues.model import Issue, Translation, issue_from_json, issue_t
 from newsletter.issues.search.index import Indexed, index_words
 from newsletter.issues.search.query import words_of
 from newsletter.issues.sent import keeps_its_issue, refuse_change
-from newsletter.issues.sources.import_report import ImportReport, report_from_json, report_to_json
+from newsletter.issues.sources.import_report import (
+    IssueImportReport,
+    report_from_json,
+    report_to_json,
+)
 from newsletter.issues.step_drafts import is_of_series
 from newsletter.issues.store import find_issue
 
@@ -115,7 +119,7 @@ def create_draft(
     kind: RevisionKind = RevisionKind.SAVED,
     issue_id: int | None = None,
     corrects: int | None = None,
-    report: ImportReport | None = None,
+    report: IssueImportReport | None = None,
 ) -> Draft:
     """Begin a draft with its first revision; ``report`` says how its text was read."""
     row = DraftRow(
@@ -412,7 +416,7 @@ def draft_of(row: DraftRow) -> Draft:
     )
 
 
-def find_import_report(session: Session, draft: Draft) -> ImportReport | None:
+def find_import_report(session: Session, draft: Draft) -> IssueImportReport | None:
     """Return how a draft's text was read, until an editor has seen to it."""
     row = _find(session, draft.newsletter_id, draft.id)
     return report_from_json(row.import_report) if row.import_report else None

@@ -324,14 +324,14 @@ def _with_units(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
+class TranslationProgress:
     """How many of the parts that have words are translated as they are now."""
 
     done: int
     total: int
 
 
-def progress_of(statuses: Sequence[UnitStatus]) -> Progress:
+def progress_of(statuses: Sequence[UnitStatus]) -> TranslationProgress:
     """Return how far a translation has come."""
     states = [each.state for each in statuses if each.unit.has_words]
-    return Progress(done=states.count(UnitState.DONE), total=len(states))
+    return TranslationProgress(done=states.count(UnitState.DONE), total=len(states))

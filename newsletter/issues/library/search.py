@@ -45,7 +45,7 @@ _TITLES: Mapping[ContentUser, tuple[InstrumentedAttribute[int], InstrumentedAttr
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Use:
+class ItemUse:
     """What leads to an item.
 
     Attributes:
@@ -73,7 +73,7 @@ class LibraryItem:
     width: int
     height: int
     created_at: datetime
-    uses: tuple[Use, ...] = ()
+    uses: tuple[ItemUse, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -229,7 +229,7 @@ def remove_item(session: Session, row: LibraryItemRow) -> None:
         session.execute(delete(ImageRow).where(ImageRow.digest == digest))
 
 
-def _item(row: LibraryItemRow, uses: Iterable[Use]) -> LibraryItem:
+def _item(row: LibraryItemRow, uses: Iterable[ItemUse]) -> LibraryItem:
     return LibraryItem(
         id=row.id,
         kind=row.kind,
@@ -248,7 +248,7 @@ def _item(row: LibraryItemRow, uses: Iterable[Use]) -> LibraryItem:
 
 def _uses(
     session: Session, newsletter_id: int, digests: Sequence[str]
-) -> Mapping[str, Sequence[Use]]:
+) -> Mapping[str, Sequence[ItemUse]]:
     """Return by digest what of a newsletter leads to it, what readers have first."""
     rows = session.execute(
         select(ContentUseRow.digest, ContentUseRow.used_by, ContentUseRow.number)
@@ -263,11 +263,11 @@ def _uses(
         used_by: _titles(session, number, title, numbers.get(used_by, set()))
         for used_by, (number, title) in _TITLES.items()
     }
-    found: dict[str, dict[tuple[ContentUser, int], Use]] = {}
+    found: dict[str, dict[tuple[ContentUser, int], ItemUse]] = {}
     for digest, used_by, number in rows:
         issue, title = mailings.get(number, (0, "")) if used_by is ContentUser.MAILING else (0, "")
         number_of_issue = issue if used_by is ContentUser.MAILING else number
-        use = Use(
+        use = ItemUse(
             used_by=used_by,
             number=number_of_issue,
             title=title or titles.get(used_by, {}).get(number, ""),
@@ -276,7 +276,7 @@ def _uses(
     return {digest: _without_doubles(uses) for digest, uses in found.items()}
 
 
-def _without_doubles(uses: Mapping[tuple[ContentUser, int], Use]) -> Sequence[Use]:
+def _without_doubles(uses: Mapping[tuple[ContentUser, int], ItemUse]) -> Sequence[ItemUse]:
     """Leave out the issue of a mailing, which is the same to people."""
     order = list(ContentUser)
     kept = [

@@ -52,7 +52,7 @@ _LONGEST_NAME = 120
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Upload:
+class CheckedFile:
     """A file that was found to be of a kind that mails may offer."""
 
     content: bytes
@@ -70,7 +70,7 @@ class Upload:
         return f"/files/{self.digest}.{_ENDINGS[self.media_type]}"
 
 
-def read_upload(data: bytes, *, name: str) -> Upload:
+def read_upload(data: bytes, *, name: str) -> CheckedFile:
     """Tell what kind of file it is, by its content.
 
     Raises:
@@ -93,7 +93,7 @@ def read_upload(data: bytes, *, name: str) -> Upload:
             place=place,
             remedy=msg("Use a PDF, a Word, Excel or PowerPoint file (docx, xlsx, pptx), or a CSV."),
         )
-    return Upload(content=data, media_type=FILE_KINDS[kind], name=_plain_name(name))
+    return CheckedFile(content=data, media_type=FILE_KINDS[kind], name=_plain_name(name))
 
 
 def _kind_of(data: bytes, name: str, place: Place) -> str | None:
@@ -147,7 +147,7 @@ def _plain_name(name: str) -> str:
     return base[-_LONGEST_NAME:] or "file"
 
 
-def keep_file(session: Session, newsletter_id: int, upload: Upload) -> str:
+def keep_file(session: Session, newsletter_id: int, upload: CheckedFile) -> str:
     """Keep a file in a newsletter's library and return its path on the web application.
 
     The same one is kept once.
@@ -173,7 +173,7 @@ def keep_file(session: Session, newsletter_id: int, upload: Upload) -> str:
     return upload.path
 
 
-def file_block(upload: Upload, url: str) -> File:
+def file_block(upload: CheckedFile, url: str) -> File:
     """Return the block that offers a file; its name is what stands before the ending."""
     return File(
         url=url,

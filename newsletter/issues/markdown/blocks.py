@@ -13,7 +13,7 @@ from markdown_it.tree import SyntaxTreeNode
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
 from newsletter.i18n.normal_form import split_url
-from newsletter.i18n.values import Choice
+from newsletter.i18n.values import Alternatives
 from newsletter.issues.checks.markup import find_placeholders
 from newsletter.issues.markdown.fenced import LINK_SCHEMES, PICTURE_SCHEMES, FencedReader
 from newsletter.issues.markdown.fences import PART_CONDITION
@@ -491,7 +491,7 @@ class BlockReader:
                 place=self.place(node),
                 remedy=msg(
                     "Write it in full, beginning with {names}.",
-                    names=Choice(tuple(sorted(schemes))),
+                    names=Alternatives(tuple(sorted(schemes))),
                 ),
             )
         return url

@@ -32,7 +32,7 @@ LINK_SCHEMES = frozenset({"http", "https", "mailto", "tel"})
 PICTURE_SCHEMES = frozenset({"http", "https"})
 
 
-class Reader(Protocol):
+class InnerMarkdown(Protocol):
     """What reads the Markdown within these blocks."""
 
     def place(self, node: SyntaxTreeNode) -> Place:
@@ -51,7 +51,7 @@ class Reader(Protocol):
 class FencedReader:
     """Reads a node of a block between colons."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: InnerMarkdown) -> None:
         self._reader = reader
 
     def read(self, node: SyntaxTreeNode) -> Block:  # noqa: PLR0911 - one a kind

@@ -83,7 +83,7 @@ def _read_language(value: object) -> Language:
     raise PydanticCustomError("language", "not a language")
 
 
-class Contents(BaseModel):
+class ContentsLineFields(BaseModel):
     """A line of the table of contents."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -106,7 +106,7 @@ class FrontMatter(BaseModel):
     masthead: str = ""
     preheader: Annotated[str, Field(max_length=300)] = ""
     template: str = ""
-    contents: list[Contents] = []
+    contents: list[ContentsLineFields] = []
     credits: str | list[str] = []
 
 

@@ -32,7 +32,7 @@ LEAD = "lead"
 
 
 @dataclass(slots=True)
-class Entry:
+class FormEntry:
     """Text of a part, or a picture in it when ``source`` is set."""
 
     words: str = ""
@@ -60,7 +60,7 @@ class Card:
     count: str = ""
     heading: str = ""
     condition: str = ""
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[FormEntry] = field(default_factory=list)
     links: list[LinkFields] = field(default_factory=list)
 
 
@@ -102,7 +102,7 @@ def _card(part: Part) -> Card:
     )
 
 
-def _entries(blocks: Iterable[Block]) -> Iterator[Entry]:
+def _entries(blocks: Iterable[Block]) -> Iterator[FormEntry]:
     """Yield runs of text with the pictures between them; text can be written behind the last.
 
     A picture with a title or caption, for which there is no field, is text.
@@ -113,10 +113,10 @@ def _entries(blocks: Iterable[Block]) -> Iterator[Entry]:
             waiting.append(block)
             continue
         if waiting:
-            yield Entry(words=blocks_to_markdown(waiting))
+            yield FormEntry(words=blocks_to_markdown(waiting))
             waiting.clear()
-        yield Entry(source=block.source, alt=block.alt, target=block.url)
-    yield Entry(words=blocks_to_markdown(waiting))
+        yield FormEntry(source=block.source, alt=block.alt, target=block.url)
+    yield FormEntry(words=blocks_to_markdown(waiting))
 
 
 def sheet_of_fields(fields: Iterable[tuple[str, str]]) -> Sheet:
@@ -143,9 +143,9 @@ def _take_field(card: Card, name: str, text: str) -> None:
         case "count" | "heading" | "condition":
             setattr(card, name, text)
         case "words":
-            card.entries.append(Entry(words=text))
+            card.entries.append(FormEntry(words=text))
         case "picture":
-            card.entries.append(Entry(source=text))
+            card.entries.append(FormEntry(source=text))
         case "alt" | "target" if card.entries:
             setattr(card.entries[-1], name, text)
         case "link":
@@ -203,11 +203,11 @@ def _read_part(card: Card, part: Part, anchor: str, count: CellCount) -> Part:
     return replace(part, number=_read_count(card.count, anchor), body=body, links=(*links, *typed))
 
 
-def _read_entries(entries: Iterable[Entry], anchor: str, count: CellCount) -> tuple[Block, ...]:
+def _read_entries(entries: Iterable[FormEntry], anchor: str, count: CellCount) -> tuple[Block, ...]:
     return tuple(block for entry in entries for block in _read_entry(entry, anchor, count))
 
 
-def _read_entry(entry: Entry, anchor: str, count: CellCount) -> tuple[Block, ...]:
+def _read_entry(entry: FormEntry, anchor: str, count: CellCount) -> tuple[Block, ...]:
     if not entry.source:
         return _read(entry.words, anchor, count)
     picture = Picture(source=entry.source, alt=entry.alt, url=entry.target.strip())

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.sources.digest import Unplaced
-from newsletter.issues.sources.normalise import Change
+from newsletter.issues.sources.normalise import ReplacedCharacter
 from newsletter.issues.sources.reading import ReadIssue
 
 #: Why characters are replaced, for people.
@@ -49,7 +49,7 @@ class Replaced:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ImportReport:
+class IssueImportReport:
     """How a text was read; lines are those of the text that was brought in."""
 
     format: str
@@ -63,12 +63,12 @@ class ImportReport:
         return sum(entry.count for entry in self.replaced)
 
 
-_ADAPTER: TypeAdapter[ImportReport] = TypeAdapter(ImportReport)
+_ADAPTER: TypeAdapter[IssueImportReport] = TypeAdapter(IssueImportReport)
 
 
-def report_on(read: ReadIssue) -> ImportReport:
+def report_on(read: ReadIssue) -> IssueImportReport:
     """Sum up how an issue was read."""
-    return ImportReport(
+    return IssueImportReport(
         format=read.format.value,
         encoding=read.encoding,
         replaced=_sum_up(read.changes),
@@ -76,7 +76,7 @@ def report_on(read: ReadIssue) -> ImportReport:
     )
 
 
-def _sum_up(changes: Iterable[Change]) -> tuple[Replaced, ...]:
+def _sum_up(changes: Iterable[ReplacedCharacter]) -> tuple[Replaced, ...]:
     lines: dict[tuple[str, str, str], list[int]] = {}
     for change in changes:
         lines.setdefault((change.before, change.after, change.reason), []).append(change.line)
@@ -93,12 +93,12 @@ def _sum_up(changes: Iterable[Change]) -> tuple[Replaced, ...]:
     )
 
 
-def report_to_json(report: ImportReport) -> dict[str, Any]:
+def report_to_json(report: IssueImportReport) -> dict[str, Any]:
     """Return a report as JSON-ready values."""
     value: dict[str, Any] = _ADAPTER.dump_python(report, mode="json")
     return value
 
 
-def report_from_json(value: dict[str, Any]) -> ImportReport:
+def report_from_json(value: dict[str, Any]) -> IssueImportReport:
     """Return the report that `report_to_json` wrote."""
     return _ADAPTER.validate_python(value)

@@ -35,7 +35,7 @@ _MENDED = str.maketrans(_WINDOWS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
+class ReplacedCharacter:
     """One character replaced; lines and columns count from 1, in the normalised text's lines."""
 
     line: int
@@ -50,24 +50,26 @@ class Normalised:
     """Text with its changes, in order."""
 
     text: str
-    changes: tuple[Change, ...]
+    changes: tuple[ReplacedCharacter, ...]
 
 
 def normalise(text: str) -> Normalised:
     """Replace what only looks like the right character, and odd spaces; lines end with LF."""
     lines: list[str] = []
-    changes: list[Change] = []
+    changes: list[ReplacedCharacter] = []
     unified = text.replace("\r\n", "\n").replace("\r", "\n")
     if unified != text:
         before = "\r\n" if "\r\n" in text else "\r"
-        changes.append(Change(line=1, column=1, before=before, after="\n", reason="line ends"))
+        changes.append(
+            ReplacedCharacter(line=1, column=1, before=before, after="\n", reason="line ends")
+        )
     unified = _with_other_ends(unified, changes)
     for number, line in enumerate(unified.split("\n"), start=1):
         lines.append(_normalise_line(line, number, changes))
     return Normalised(text="\n".join(lines), changes=tuple(changes))
 
 
-def _with_other_ends(text: str, changes: list[Change]) -> str:
+def _with_other_ends(text: str, changes: list[ReplacedCharacter]) -> str:
     """Return the text with LF for what ends lines otherwise, with a change for each."""
     ended = _OTHER_ENDS.sub("\n", text)
     line, since = 1, 0
@@ -76,19 +78,23 @@ def _with_other_ends(text: str, changes: list[Change]) -> str:
         line += ended.count("\n", since, at)
         column = at - ended.rfind("\n", 0, at)
         changes.append(
-            Change(line=line, column=column, before=end[0], after="\n", reason="line ends")
+            ReplacedCharacter(
+                line=line, column=column, before=end[0], after="\n", reason="line ends"
+            )
         )
         since = at
     return ended
 
 
-def _normalise_line(line: str, number: int, changes: list[Change]) -> str:
+def _normalise_line(line: str, number: int, changes: list[ReplacedCharacter]) -> str:
     characters = []
     for column, before in enumerate(line, start=1):
         after, reason = normalise_character(before)
         if reason:
             changes.append(
-                Change(line=number, column=column, before=before, after=after, reason=reason)
+                ReplacedCharacter(
+                    line=number, column=column, before=before, after=after, reason=reason
+                )
             )
         characters.append(after)
     result = "".join(characters)
@@ -96,7 +102,7 @@ def _normalise_line(line: str, number: int, changes: list[Change]) -> str:
     if "\u3000" not in result[len(trimmed) :]:
         return result
     changes.append(
-        Change(
+        ReplacedCharacter(
             line=number,
             column=len(trimmed) + 1,
             before=result[len(trimmed) :],

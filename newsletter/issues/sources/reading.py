@@ -13,7 +13,7 @@ from newsletter.issues.markdown.reader import looks_like_markdown, read_markdown
 from newsletter.issues.model import Issue
 from newsletter.issues.sources.digest import Unplaced, looks_like_digest, read_digest
 from newsletter.issues.sources.encodings import decode
-from newsletter.issues.sources.normalise import Change, normalise
+from newsletter.issues.sources.normalise import ReplacedCharacter, normalise
 from newsletter.spreadsheets import kind_of
 
 #: An issue of a million characters is no newsletter but a mistaken file.
@@ -41,7 +41,7 @@ class ReadIssue:
     text: str
     template: str
     encoding: str
-    changes: tuple[Change, ...]
+    changes: tuple[ReplacedCharacter, ...]
     unplaced: tuple[Unplaced, ...]
 
 

@@ -46,7 +46,7 @@ _LONGEST_WAIT = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Comment:
+class ReviewComment:
     """Something said, by whom and when."""
 
     id: int
@@ -71,7 +71,7 @@ class Thread:
     anchor: str
     heading: str
     gone: bool
-    comments: tuple[Comment, ...]
+    comments: tuple[ReviewComment, ...]
     resolved_at: datetime | None
     resolver: str
 
@@ -183,7 +183,7 @@ def threads_of(session: Session, issue_id: int, content: Issue) -> Sequence[Thre
         .where(IssueCommentRow.issue_id == issue_id)
         .order_by(IssueCommentRow.id)
     ).all()
-    answers: dict[int, list[Comment]] = {}
+    answers: dict[int, list[ReviewComment]] = {}
     for row, author in rows:
         answers.setdefault(row.thread_id or row.id, []).append(_comment(row, author))
     people = {author.id: author.name or author.address for _, author in rows}
@@ -293,8 +293,8 @@ def _thread(session: Session, issue: IssueRow, number: int) -> IssueCommentRow:
     return row
 
 
-def _comment(row: IssueCommentRow, author: AccountRow) -> Comment:
-    return Comment(
+def _comment(row: IssueCommentRow, author: AccountRow) -> ReviewComment:
+    return ReviewComment(
         id=row.id,
         author_id=author.id,
         author=author.name or author.address,
@@ -305,7 +305,7 @@ def _comment(row: IssueCommentRow, author: AccountRow) -> Comment:
 
 def _as_thread(
     row: IssueCommentRow,
-    comments: Sequence[Comment],
+    comments: Sequence[ReviewComment],
     parts: dict[str, str],
     people: dict[int, str],
 ) -> Thread:

@@ -2,8 +2,8 @@
 
 Nothing is sent blindly hours late, and neither a restored backup nor a replica that was promoted
 before it had everything sends old mail again by itself: what was under way is held until somebody
-looks at it. Each worker host remembers a `Mark` of the database; one that does not continue it is
-another database, or the same one without its last moments.
+looks at it. Each worker host remembers a `HistoryMark` of the database; one that does not continue
+it is another database, or the same one without its last moments.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SELECT has_function_privilege('pg_control_system()', 'EXECUTE')
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Mark:
+class HistoryMark:
     """What tells a database's history from every other, as far as one has seen it.
 
     Attributes:
@@ -57,7 +57,7 @@ class Mark:
     rounds: int = 0
     claims: int = 0
 
-    def continues(self, earlier: Mark) -> bool:
+    def continues(self, earlier: HistoryMark) -> bool:
         """Whether the database that has this mark knows all that it knew at an earlier one."""
         return (
             self.rounds >= earlier.rounds
@@ -68,7 +68,7 @@ class Mark:
 
 
 #: Of whoever knows nothing yet.
-NO_MARK = Mark()
+NO_MARK = HistoryMark()
 
 
 def _agree(one: str, other: str) -> bool:
@@ -79,7 +79,7 @@ class HistoryBrokenError(Exception):
     """The database does not continue what this host knows of it."""
 
 
-def read_mark(session: Session) -> Mark:
+def read_mark(session: Session) -> HistoryMark:
     """Return the database's mark, as this transaction sees it."""
     known = session.execute(
         select(DatabaseHistoryRow.epoch, DatabaseHistoryRow.rounds, DatabaseHistoryRow.claims)
@@ -88,7 +88,7 @@ def read_mark(session: Session) -> Mark:
     if session.get_bind().dialect.name == "postgresql" and _may_ask(session.get_bind().engine):
         server = session.scalar(text(_SERVER)) or ""
     epoch, rounds, claims = known or ("", 0, 0)
-    return Mark(server=server, epoch=epoch, rounds=rounds, claims=claims)
+    return HistoryMark(server=server, epoch=epoch, rounds=rounds, claims=claims)
 
 
 @lru_cache(maxsize=8)
@@ -101,7 +101,7 @@ def _may_ask(engine: Engine) -> bool:
         return False
 
 
-def demand_continuity(session: Session, earlier: Mark) -> None:
+def demand_continuity(session: Session, earlier: HistoryMark) -> None:
     """Make sure that this transaction's database continues what is known of it.
 
     Raises:
@@ -112,7 +112,7 @@ def demand_continuity(session: Session, earlier: Mark) -> None:
         raise HistoryBrokenError(f"{earlier} is not continued by {present}")
 
 
-def count_claim(session: Session) -> Mark:
+def count_claim(session: Session) -> HistoryMark:
     """Count a claim with the transaction that makes it; return the mark to be remembered then.
 
     A file that is put back to its state before the claim lacks it, however short ago that was. A
@@ -129,7 +129,7 @@ def count_claim(session: Session) -> Mark:
     return read_mark(session)
 
 
-def beat(engine: Engine) -> Mark:
+def beat(engine: Engine) -> HistoryMark:
     """Count a round; return the mark that the database has now."""
     with transaction(engine) as session:
         moment = server_now(session)
@@ -168,7 +168,7 @@ def hold_after_silence(engine: Engine, *, awake: bool, grace: timedelta) -> Mess
     return reason
 
 
-def hold_if_broken(engine: Engine, earlier: Mark, *, proven: bool = False) -> Message | None:
+def hold_if_broken(engine: Engine, earlier: HistoryMark, *, proven: bool = False) -> Message | None:
     """Hold what is under way if the database lost what a host knows; return why, or None.
 
     The first host that notices begins a new epoch, so that all others notice, too, and each brings

@@ -48,7 +48,7 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.mailings.ledger.database_history import (
     NO_MARK,
-    Mark,
+    HistoryMark,
     count_claim,
     demand_continuity,
 )
@@ -104,7 +104,7 @@ class Claim:
     variant: int = COMMON
     dated_at: datetime | None = None
     correction: int = 0
-    mark: Mark = NO_MARK
+    mark: HistoryMark = NO_MARK
 
 
 def claim_batch(
@@ -116,7 +116,7 @@ def claim_batch(
     lease_seconds: int,
     identity: str | None = None,
     reach: int | None = None,
-    since: Mark = NO_MARK,
+    since: HistoryMark = NO_MARK,
 ) -> Claim | None:
     """Take a batch that is due; None when another has it, or nothing in it may be sent now.
 

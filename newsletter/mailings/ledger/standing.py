@@ -18,7 +18,7 @@ from newsletter.mailings.ledger.leases import HELD, Claim, deliveries_within, is
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class BatchStanding:
     """What changed while a batch is being sent.
 
     Attributes:
@@ -34,7 +34,7 @@ class Standing:
     reached: frozenset[int] = frozenset()
 
 
-def standing(engine: Engine, claim: Claim, reach: Sequence[int] = ()) -> Standing:
+def standing(engine: Engine, claim: Claim, reach: Sequence[int] = ()) -> BatchStanding:
     """Ask whether the mailing still flows under this lease, and who of the batch left since.
 
     Args:
@@ -50,7 +50,7 @@ def standing(engine: Engine, claim: Claim, reach: Sequence[int] = ()) -> Standin
         # Nobody may end the lease between this look and what is reached for under it.
         token = session.scalar(lease.with_for_update() if reach else lease)
         if mailing is None or mailing.state is not MailingState.SENDING or token != claim.token:
-            return Standing(flowing=False, unwanted=frozenset())
+            return BatchStanding(flowing=False, unwanted=frozenset())
         left = session.scalars(
             select(DeliveryRow.position).where(
                 deliveries_within(claim.mailing_id, claim.first_position, claim.last_position),
@@ -58,7 +58,7 @@ def standing(engine: Engine, claim: Claim, reach: Sequence[int] = ()) -> Standin
                 is_unwanted(mailing),
             )
         )
-        return Standing(
+        return BatchStanding(
             flowing=True,
             unwanted=frozenset(left),
             reached=take_in_hand(session, claim, reach),

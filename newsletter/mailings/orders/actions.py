@@ -17,7 +17,7 @@ from newsletter.accounts.actor_names import words_for
 from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.accounts.audit_details import Detail
 from newsletter.database.engine import reading, transaction
-from newsletter.database.vocabulary import DeliveryState, Verdict
+from newsletter.database.vocabulary import DeliveryState, TrialVerdict
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg, written
 from newsletter.mailings.ledger import evidence
@@ -113,7 +113,7 @@ def decide_subject(
     """
     details: dict[Detail, object] = {
         "subject": LETTERS[chosen : chosen + 1],
-        "because": Verdict.BY_HAND.value,
+        "because": TrialVerdict.BY_HAND.value,
     }
     with _acting(
         engine, actor, Action.MAILING_DECIDE, mailing_id, reason, within, details=details

@@ -82,7 +82,7 @@ class Viewer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class IssueProgress:
     """An issue's place on its way, as one person sees it.
 
     Attributes:
@@ -134,7 +134,7 @@ def standing_of(
     *,
     anew: bool = False,
     plan: SendingPlan | None = None,
-) -> Standing:
+) -> IssueProgress:
     """Return how far an issue has come.
 
     Args:
@@ -164,7 +164,7 @@ def standing_of(
     stage = _stage(newsletter, mailing, approval, sound=sound)
     step = _step(newsletter, stage, approval)
     may, who = _allowed(session, newsletter, step, approval, viewer)
-    return Standing(
+    return IssueProgress(
         stages=_stages(mailing, stage),
         skipped=frozenset() if newsletter.approval_required else frozenset({Stage.APPROVED}),
         stage=stage,

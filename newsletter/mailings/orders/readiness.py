@@ -21,7 +21,7 @@ from newsletter.mailings.orders.variant_checks import check_variants
 from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.newsletters.dictionary import list_folded
 from newsletter.newsletters.sender_domain import ask_sender_domain, check_sender_domain
-from newsletter.rendering.preflight import Known, Preflight, run_preflight
+from newsletter.rendering.preflight import Preflight, PriorFindings, run_preflight
 from newsletter.settings import Settings
 
 
@@ -31,7 +31,7 @@ def check_stored(
     settings: Settings,
     *,
     ask_dns: bool = True,
-    known: Known | None = None,
+    known: PriorFindings | None = None,
 ) -> Preflight:
     """Check an issue in the database; ``known`` is what `stored_findings` returns of it.
 
@@ -41,7 +41,7 @@ def check_stored(
     # A mailbox on this machine asks for no proof of who sends.
     outward = bool(settings.mail_transports) and settings.mailbox_file is None
     domain = newsletter.from_address.rpartition("@")[2]
-    known = known or Known()
+    known = known or PriorFindings()
     if ask_dns and outward:
         sender = _check_sender(domain, settings)
         known = replace(known, findings=(*known.findings, *sender))
@@ -63,7 +63,7 @@ def stored_findings(
     besides: int | None,
     is_correction: bool = False,
     figures: Figures | None = None,
-) -> Known:
+) -> PriorFindings:
     """Return what the database alone tells of an issue.
 
     That is what was sent before, who gets what, and which words are right in this newsletter.

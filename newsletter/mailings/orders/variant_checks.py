@@ -13,7 +13,7 @@ from newsletter.errors import ConflictError, ListError
 from newsletter.i18n.messages import Message, msg, nmsg
 from newsletter.i18n.values import Number
 from newsletter.issues.checks.findings import Finding, IssueField, IssuePlace, Severity
-from newsletter.issues.checks.visibility import Extent, Needs, Visibility, find_visibilities
+from newsletter.issues.checks.visibility import Extent, Needs, PartVisibility, find_visibilities
 from newsletter.issues.conditions import (
     conditions_of,
     part_conditions,
@@ -29,7 +29,7 @@ from newsletter.mailings.planning.variants import (
     demand_few,
 )
 from newsletter.mailings.reports.cached_figures import Figures
-from newsletter.rendering.preflight import Known
+from newsletter.rendering.preflight import PriorFindings
 
 _MAIL = IssuePlace(field=IssueField.MAIL)
 _FEWER = msg("Use fewer conditions, or split the issue into several.")
@@ -71,19 +71,19 @@ def check_variants(
     issue: Issue,
     *,
     figures: Figures | None = None,
-) -> Known:
+) -> PriorFindings:
     """Return what is to be known, and what is wrong, of an issue with parts for some readers."""
     if not conditions_of(issue):
-        return Known()
+        return PriorFindings()
     if faults := tuple(_faults(session, newsletter, issue)):
-        return Known(findings=faults)
+        return PriorFindings(findings=faults)
     try:
         variants = variants_now(session, newsletter, issue, figures=figures)
         demand_few(len(variants))
     except ConflictError as error:
         many = _finding("variants-many", Severity.ERROR, _MAIL, error.message, _FEWER)
-        return Known(findings=(many,))
-    return Known(
+        return PriorFindings(findings=(many,))
+    return PriorFindings(
         findings=tuple(variant_findings(issue, variants)),
         variants={variant.met: variant.name for variant in variants},
     )
@@ -159,7 +159,7 @@ def _bare(issue: Issue, variants: Sequence[VariantCount]) -> Iterator[Finding]:
 
 
 def _bare_finding(
-    part: Visibility, some: Sequence[VariantCount], everybody: Sequence[VariantCount]
+    part: PartVisibility, some: Sequence[VariantCount], everybody: Sequence[VariantCount]
 ) -> Finding:
     people = sum(variant.people for variant in some)
     values: dict[str, object] = {"people": Number(people), "readers": name_readers(some, everybody)}

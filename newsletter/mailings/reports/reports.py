@@ -119,7 +119,7 @@ class Pace:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reason:
+class OutcomeReason:
     """Why deliveries ended as they did."""
 
     state: DeliveryState
@@ -128,13 +128,13 @@ class Reason:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Report:
+class MailingReport:
     """A mailing in detail; ``step`` is the width of a bar in ``by_time``."""
 
     step: timedelta
     by_time: Sequence[tuple[datetime, Counts]]
     by_domain: Sequence[tuple[str, Counts]]
-    reasons: Sequence[Reason]
+    reasons: Sequence[OutcomeReason]
 
 
 def summarise(
@@ -317,14 +317,14 @@ def _settled_lately(session: Session, number: int) -> int:
     return recent or 0
 
 
-def report_on(session: Session, mailing: MailingSummary, figures: Figures) -> Figure[Report]:
+def report_on(session: Session, mailing: MailingSummary, figures: Figures) -> Figure[MailingReport]:
     """Return a mailing's figures over time, by domain and by reason, as of when it was counted."""
     number = mailing.mailing_id
     key = ("report", number, mailing.state, mailing.finished_at)
     return figures.of(session, key, lambda counting: _report(counting, number))
 
 
-def _report(session: Session, number: int) -> Report:
+def _report(session: Session, number: int) -> MailingReport:
     step, by_time = _over_time(session, number)
     by_domain: dict[str, dict[DeliveryState, int]] = {}
     for domain, state, count in session.execute(
@@ -342,12 +342,13 @@ def _report(session: Session, number: int) -> Report:
         .order_by(func.count().desc())
         .limit(_REASONS)
     )
-    return Report(
+    return MailingReport(
         step=step,
         by_time=by_time,
         by_domain=_largest(by_domain),
         reasons=[
-            Reason(state=state, words=reason or "", count=count) for state, reason, count in reasons
+            OutcomeReason(state=state, words=reason or "", count=count)
+            for state, reason, count in reasons
         ],
     )
 

@@ -59,7 +59,7 @@ from newsletter.mailings.planning.variants import (
 )
 from newsletter.mailings.series.dates import enrol_by_dates, looks_for_dates
 from newsletter.mailings.series.due import KEPT_DAYS, Timing, day_of, due_at, next_day
-from newsletter.mailings.series.standing import Recipient, add_to_step, parts_of
+from newsletter.mailings.series.standing import StepRecipient, add_to_step, parts_of
 from newsletter.mailings.series.steps import steps_in_effect, timing_of
 from subscribers.segments.compile import segment_clause
 from subscribers.series.enrolment import end_enrolments, go_to_step, lock_enrolments
@@ -392,7 +392,9 @@ class _Chunk:
                 if missing := missing_variants(self.session, part.id, needed):
                     raise _VariantsMissingError(part.id, missing)
         recipients = [
-            Recipient(enrolment_id=each.id, subscriber_id=each.subscriber_id, variant=each.variant)
+            StepRecipient(
+                enrolment_id=each.id, subscriber_id=each.subscriber_id, variant=each.variant
+            )
             for each in people
         ]
         return add_to_step(self.session, step, recipients, held_because=held_because)

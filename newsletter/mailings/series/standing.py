@@ -43,7 +43,7 @@ from newsletter.rendering.model import RenderedIssue
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Recipient:
+class StepRecipient:
     """Whom a step is due for, by their enrolment, and with which parts of it."""
 
     enrolment_id: int
@@ -126,7 +126,7 @@ def parts_of(session: Session, step: SeriesStepRow) -> Sequence[MailingRow]:
 def add_to_step(
     session: Session,
     step: SeriesStepRow,
-    people: Sequence[Recipient],
+    people: Sequence[StepRecipient],
     *,
     held_because: Message | None = None,
 ) -> dict[int, int]:
@@ -173,7 +173,7 @@ def _present(session: Session, mailing_id: int, people: Collection[int]) -> froz
     )
 
 
-def _append(session: Session, mailing: MailingRow, people: Sequence[Recipient]) -> None:
+def _append(session: Session, mailing: MailingRow, people: Sequence[StepRecipient]) -> None:
     """Write people into the ledger behind those who are there, in batches of one variant each."""
     people = sorted(people, key=lambda each: (each.variant, each.subscriber_id))
     first = mailing.planned + 1

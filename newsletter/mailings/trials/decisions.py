@@ -26,7 +26,7 @@ from newsletter.database.tables import (
     SubjectTrialRow,
 )
 from newsletter.database.types import now
-from newsletter.database.vocabulary import BatchState, DeliveryState, MailingState, Verdict
+from newsletter.database.vocabulary import BatchState, DeliveryState, MailingState, TrialVerdict
 from newsletter.database.words import name_of
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
@@ -95,7 +95,7 @@ def choose_subject(session: Session, mailing_id: int, chosen: int, *, by: str) -
     responses = _responses(session, trial)
     decision = Decision(
         chosen=chosen,
-        verdict=Verdict.BY_HAND,
+        verdict=TrialVerdict.BY_HAND,
         probabilities=decide(responses).probabilities,
     )
     if not _settle(session, mailing, trial, decision, responses, by=by):
@@ -230,7 +230,7 @@ class TrialReport:
     share: int
     decide_at: datetime
     decided_at: datetime | None
-    verdict: Verdict | None
+    verdict: TrialVerdict | None
     decided_by: str
     chosen: ComparedSubject | None
     subjects: tuple[ComparedSubject, ...]

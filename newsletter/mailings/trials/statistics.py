@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from newsletter.database.vocabulary import Verdict
+from newsletter.database.vocabulary import TrialVerdict
 
 #: Below this probability there is no difference that a choice could rest on.
 CONFIDENCE = 0.95
@@ -41,7 +41,7 @@ class Decision:
     """Which subject is chosen, counted from 0, why, and how probably each is the best."""
 
     chosen: int
-    verdict: Verdict
+    verdict: TrialVerdict
     probabilities: tuple[float, ...]
 
 
@@ -49,11 +49,11 @@ def decide(responses: Sequence[Response]) -> Decision:
     """Choose the subject that is best by `CONFIDENCE`; where none is, the first."""
     probabilities = best_probabilities(responses)
     if sum(each.clicks for each in responses) < LEAST_CLICKS * len(responses):
-        return Decision(chosen=0, verdict=Verdict.FEW_CLICKS, probabilities=probabilities)
+        return Decision(chosen=0, verdict=TrialVerdict.FEW_CLICKS, probabilities=probabilities)
     best = max(range(len(responses)), key=probabilities.__getitem__)
     if probabilities[best] < CONFIDENCE:
-        return Decision(chosen=0, verdict=Verdict.NO_DIFFERENCE, probabilities=probabilities)
-    return Decision(chosen=best, verdict=Verdict.BEST, probabilities=probabilities)
+        return Decision(chosen=0, verdict=TrialVerdict.NO_DIFFERENCE, probabilities=probabilities)
+    return Decision(chosen=best, verdict=TrialVerdict.BEST, probabilities=probabilities)
 
 
 def best_probabilities(responses: Sequence[Response]) -> tuple[float, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from newsletter.operations.alarms.disks import of_disks
 from newsletter.operations.alarms.mail import of_backlog, of_deliveries, of_mailings
-from newsletter.operations.alarms.model import Alarm, Severity
+from newsletter.operations.alarms.model import Alarm, AlarmSeverity
 from newsletter.operations.alarms.processes import of_processes
 from newsletter.operations.alarms.routes import of_domains, of_relays, of_silence
 from newsletter.operations.alarms.servers import of_servers
@@ -14,7 +14,7 @@ from newsletter.operations.overview import Overview
 
 #: Nothing of these ends by itself: a person must decide.
 _DECISIONS = frozenset({"uncertain", "failed", "mailing-halted", "incident"})
-_WEIGHT = {severity: place for place, severity in enumerate(Severity)}
+_WEIGHT = {severity: place for place, severity in enumerate(AlarmSeverity)}
 
 
 def find_alarms(seen: Overview) -> Sequence[Alarm]:
@@ -42,4 +42,4 @@ def find_flow_alarms(seen: Overview) -> Sequence[Alarm]:
         *of_relays(seen),
         *of_silence(seen),
     ]
-    return [alarm for alarm in alarms if alarm.severity is Severity.CRITICAL]
+    return [alarm for alarm in alarms if alarm.severity is AlarmSeverity.CRITICAL]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from newsletter.disk import DiskFault
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Size
-from newsletter.operations.alarms.model import Alarm, Severity, alarm
+from newsletter.operations.alarms.model import Alarm, AlarmSeverity, alarm
 from newsletter.operations.overview import Overview
 
 #: Octets below which a disk is worth a word: the journals of some hundred thousand messages.
@@ -38,7 +38,7 @@ def of_disks(seen: Overview) -> Iterator[Alarm]:
     for host, disk in sorted(seen.disks.items()):
         if disk.fault is not None:
             yield alarm(
-                Severity.CRITICAL,
+                AlarmSeverity.CRITICAL,
                 "disk-unwritable",
                 _FAULTS[disk.fault].having(host=host),
                 _REMEDIES[disk.fault],
@@ -47,7 +47,7 @@ def of_disks(seen: Overview) -> Iterator[Alarm]:
             )
         elif disk.free < _LOW:
             yield alarm(
-                Severity.WARNING,
+                AlarmSeverity.WARNING,
                 "disk-low",
                 msg("{host} has only {free} left for DATA_DIR", host=host, free=Size(disk.free)),
                 msg("Free up space before the disk is full: then nothing is sent from there."),

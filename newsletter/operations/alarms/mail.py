@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from newsletter.i18n.messages import msg
-from newsletter.operations.alarms.model import Alarm, Severity, alarm
+from newsletter.operations.alarms.model import Alarm, AlarmSeverity, alarm
 from newsletter.operations.attention import MOST
 from newsletter.operations.overview import Overview
 
@@ -39,7 +39,7 @@ def of_backlog(seen: Overview) -> Iterator[Alarm]:
             remedy = msg("Check workers and relays; add workers if they cannot keep up.")
         flows = answered and kind == "mail-waits"
         yield alarm(
-            Severity.CRITICAL if age > _DUE_STUCK and not flows else Severity.WARNING,
+            AlarmSeverity.CRITICAL if age > _DUE_STUCK and not flows else AlarmSeverity.WARNING,
             kind,
             msg("{mail} has waited for {minutes} min", mail=name, minutes=minutes),
             remedy,
@@ -47,7 +47,7 @@ def of_backlog(seen: Overview) -> Iterator[Alarm]:
         )
     if work.overdue_leases:
         yield alarm(
-            Severity.WARNING,
+            AlarmSeverity.WARNING,
             "lease-overdue",
             msg(
                 "{overdue_leases} batches belong to workers that stopped responding",
@@ -64,7 +64,7 @@ def of_deliveries(seen: Overview) -> Iterator[Alarm]:
     if uncertain:
         count = _count(uncertain)
         yield alarm(
-            Severity.WARNING,
+            AlarmSeverity.WARNING,
             "uncertain",
             msg("{count} deliveries are uncertain and need a decision", count=count),
             msg("Decide whether to send them again or to mark them as received."),
@@ -74,7 +74,7 @@ def of_deliveries(seen: Overview) -> Iterator[Alarm]:
     if failed:
         count = _count(failed)
         yield alarm(
-            Severity.WARNING,
+            AlarmSeverity.WARNING,
             "failed",
             msg("{count} deliveries failed", count=count),
             msg("Check the reasons; retry once the cause is resolved."),
@@ -86,7 +86,7 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
     """Return which mailings stand still, and the waves of bounces."""
     for mailing in seen.halted:
         yield alarm(
-            Severity.WARNING,
+            AlarmSeverity.WARNING,
             "mailing-halted",
             msg(
                 "Mailing {mailing_id}, {subject}, is paused",
@@ -99,7 +99,7 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
         )
     for series in seen.overdue:
         yield alarm(
-            Severity.WARNING,
+            AlarmSeverity.WARNING,
             "series-overdue",
             msg(
                 "The series “{name}” has been overdue for {minutes} min",
@@ -116,7 +116,7 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
     for host in seen.unknown_journals:
         files, accepted = host.files, f"{host.accepted:,}"
         yield alarm(
-            Severity.WARNING,
+            AlarmSeverity.WARNING,
             "unknown-journals",
             msg(
                 "{host} keeps {files} journals of unknown mailings ({accepted} accepted)",
@@ -130,7 +130,7 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
         )
     for incident in seen.incidents:
         yield alarm(
-            Severity.WARNING,
+            AlarmSeverity.WARNING,
             "incident",
             msg(
                 "Bounce incident: {subject} ({bounced})",

@@ -9,7 +9,7 @@ from enum import StrEnum
 from newsletter.i18n.messages import Message
 
 
-class Severity(StrEnum):
+class AlarmSeverity(StrEnum):
     """How much an alarm weighs."""
 
     #: Mail stands still, or will.
@@ -30,7 +30,7 @@ class Alarm:
         section: Which part of the overview shows more of it.
     """
 
-    severity: Severity
+    severity: AlarmSeverity
     kind: str
     what: Message
     remedy: Message
@@ -44,7 +44,7 @@ def places_of(alarms: Iterable[Alarm]) -> frozenset[tuple[str, str]]:
 
 
 def alarm(
-    severity: Severity,
+    severity: AlarmSeverity,
     kind: str,
     what: Message,
     remedy: Message,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from newsletter.database.vocabulary import ProcessKind
 from newsletter.i18n.messages import msg, nmsg
-from newsletter.operations.alarms.model import Alarm, Severity, alarm
+from newsletter.operations.alarms.model import Alarm, AlarmSeverity, alarm
 from newsletter.operations.heartbeats import ProcessState
 from newsletter.operations.overview import Overview
 
@@ -43,7 +43,7 @@ def _of_missing(seen: Overview) -> Iterator[Alarm]:
     start = msg("Start it: newsletter worker (docker compose up -d worker).")
     if there and all(each.draining for each in there):
         yield alarm(
-            Severity.CRITICAL,
+            AlarmSeverity.CRITICAL,
             "all-drained",
             msg("All workers that send mailings are being drained"),
             msg(
@@ -54,7 +54,7 @@ def _of_missing(seen: Overview) -> Iterator[Alarm]:
         )
     elif not there:
         yield alarm(
-            Severity.CRITICAL,
+            AlarmSeverity.CRITICAL,
             "no-worker",
             msg("No worker that sends mailings is running"),
             start,
@@ -62,7 +62,7 @@ def _of_missing(seen: Overview) -> Iterator[Alarm]:
         )
     if not _alive(seen, ProcessKind.BEAT):
         yield alarm(
-            Severity.CRITICAL,
+            AlarmSeverity.CRITICAL,
             "no-beat",
             msg("Beat is not running"),
             msg("Start newsletter worker, or newsletter beat."),
@@ -77,7 +77,7 @@ def _of_missing(seen: Overview) -> Iterator[Alarm]:
         or abs((seen.taken_at - seen.round_at).total_seconds()) > _ROUND_LATE
     ):
         yield alarm(
-            Severity.CRITICAL,
+            AlarmSeverity.CRITICAL,
             "no-rounds",
             msg("The periodic processing of the ledger has stopped"),
             msg("Start the control worker: newsletter worker."),
@@ -90,7 +90,7 @@ def _of_those_there(seen: Overview) -> Iterator[Alarm]:
     yield from _of_lost(seen)
     for node in sorted({each.process.node for each in workers if each.draining}):
         yield alarm(
-            Severity.NOTE,
+            AlarmSeverity.NOTE,
             "worker-drained",
             msg("{node} takes no new batches", node=node),
             msg("Resume or stop it when you are done."),
@@ -101,7 +101,7 @@ def _of_those_there(seen: Overview) -> Iterator[Alarm]:
     if len(versions) > 1:
         shown = ", ".join(versions)
         yield alarm(
-            Severity.WARNING,
+            AlarmSeverity.WARNING,
             "mixed-versions",
             msg("Workers of several versions run: {shown}", shown=shown),
             msg("Replace the old ones."),
@@ -120,7 +120,7 @@ def _of_clocks(seen: Overview) -> Iterator[Alarm]:
             else msg("The clock of {host} is {seconds} s behind the database server’s")
         )
         yield alarm(
-            Severity.WARNING,
+            AlarmSeverity.WARNING,
             "clock-off",
             words.having(host=host, seconds=round(abs(ahead))),
             msg(
@@ -158,7 +158,7 @@ def _of_lost(seen: Overview) -> Iterator[Alarm]:
         count = len(processes) - len(came_after)
         pids = ", ".join(str(one.process.pid) for one in processes)
         yield alarm(
-            Severity.WARNING,
+            AlarmSeverity.WARNING,
             "worker-lost",
             nmsg(
                 "{name}: {count} process stopped responding (PID {pids})",

@@ -10,7 +10,7 @@ from newsletter.database.vocabulary import DeliveryState
 from newsletter.i18n.messages import Message, msg
 from newsletter.mailings.ledger.relays import RelayState
 from newsletter.mailings.ledger.tallies import Tally
-from newsletter.operations.alarms.model import Alarm, Severity, alarm
+from newsletter.operations.alarms.model import Alarm, AlarmSeverity, alarm
 from newsletter.operations.alarms.relay_faults import worded_fault
 from newsletter.operations.overview import DomainView, Overview, RelayView
 
@@ -23,7 +23,7 @@ def of_relays(seen: Overview) -> Iterator[Alarm]:
     """Return which relays are held, stuck or put much off."""
     if seen.account_mail_is_refused:
         yield alarm(
-            Severity.CRITICAL,
+            AlarmSeverity.CRITICAL,
             "account-mail-refused",
             msg("Amazon SES refuses mail to accounts, which has no return path"),
             msg("Set ACCOUNT_RETURN_PATH to a mailbox of your administrators."),
@@ -34,7 +34,7 @@ def of_relays(seen: Overview) -> Iterator[Alarm]:
         resting = relay.resting
         if resting is not None and resting.held:
             yield alarm(
-                Severity.WARNING if working else Severity.CRITICAL,
+                AlarmSeverity.WARNING if working else AlarmSeverity.CRITICAL,
                 "relay-held",
                 msg("The relay {relay} is on hold", relay=relay.name),
                 msg("Release it when you are done. ({reason})", reason=resting.reason),
@@ -44,7 +44,7 @@ def of_relays(seen: Overview) -> Iterator[Alarm]:
         elif resting is not None:
             what, remedy = _of_failure(relay.name, resting)
             yield alarm(
-                Severity.WARNING if working else Severity.CRITICAL,
+                AlarmSeverity.WARNING if working else AlarmSeverity.CRITICAL,
                 "relay-stuck",
                 what,
                 remedy,
@@ -54,7 +54,7 @@ def of_relays(seen: Overview) -> Iterator[Alarm]:
         elif _defers(relay):
             share = relay.tally.share(DeliveryState.DEFERRED)
             yield alarm(
-                Severity.WARNING,
+                AlarmSeverity.WARNING,
                 "relay-defers",
                 msg(
                     "The relay {relay} defers {share}",
@@ -101,7 +101,7 @@ def of_silence(seen: Overview) -> Iterator[Alarm]:
         words = words.having(subject=silence.subject, seconds=seconds)
         remedy = known or msg("Check the relay. Once it responds, sending continues automatically.")
         yield alarm(
-            Severity.CRITICAL,
+            AlarmSeverity.CRITICAL,
             "mailing-silent",
             words,
             remedy,
@@ -131,7 +131,7 @@ def of_domains(seen: Overview) -> Iterator[Alarm]:
     for domain in seen.domains:
         if domain.held is not None:
             yield alarm(
-                Severity.NOTE,
+                AlarmSeverity.NOTE,
                 "domain-held",
                 msg("Sending to {domain} is on hold", domain=domain.name),
                 msg("Release it when you are done. ({reason})", reason=domain.held.reason),
@@ -142,7 +142,7 @@ def of_domains(seen: Overview) -> Iterator[Alarm]:
         if _puts_off(domain.tally) and not _is_the_relays_fault(seen, domain):
             share = domain.tally.share(DeliveryState.DEFERRED)
             yield alarm(
-                Severity.WARNING,
+                AlarmSeverity.WARNING,
                 "domain-defers",
                 msg("{domain} defers {share}", domain=domain.name, share=format(share, ".0%")),
                 msg("Slow down by DOMAIN_RATES, or hold the domain for a while."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from newsletter.i18n.messages import msg
-from newsletter.operations.alarms.model import Alarm, Severity, alarm
+from newsletter.operations.alarms.model import Alarm, AlarmSeverity, alarm
 from newsletter.operations.broker import BrokerHealth
 from newsletter.operations.overview import Overview
 
@@ -18,7 +18,7 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
     slow = seen.database.milliseconds
     if slow > _SLOW_MILLISECONDS:
         yield alarm(
-            Severity.WARNING,
+            AlarmSeverity.WARNING,
             "database-slow",
             msg("The database is responding slowly ({slow} ms)", slow=format(slow, ".0f")),
             msg("Check the load of the database."),
@@ -26,7 +26,7 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
         )
     if seen.database.refusal:
         yield alarm(
-            Severity.CRITICAL,
+            AlarmSeverity.CRITICAL,
             "database-refuses",
             msg("The database accepts no changes: {reason}", reason=seen.database.refusal),
             msg(
@@ -38,7 +38,7 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
     if seen.database.unsafe:
         names = ", ".join(seen.database.unsafe)
         yield alarm(
-            Severity.WARNING,
+            AlarmSeverity.WARNING,
             "database-unsafe",
             msg(
                 "The database may lose confirmed data in a power failure ({names} off)",
@@ -55,7 +55,7 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
         return
     if broker.policy and broker.policy != "noeviction":
         yield alarm(
-            Severity.WARNING,
+            AlarmSeverity.WARNING,
             "redis-policy",
             msg("Redis may throw tasks away ({policy})", policy=broker.policy),
             msg("Set maxmemory-policy noeviction."),
@@ -63,7 +63,7 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
         )
     if broker.takes_nothing:
         yield alarm(
-            Severity.CRITICAL,
+            AlarmSeverity.CRITICAL,
             "redis-out-of-memory",
             msg("Redis is full and takes no new tasks"),
             msg("Raise maxmemory. Nothing is lost; sending goes on by itself from the ledger."),
@@ -71,7 +71,7 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
         )
     elif broker.fullness > _FULL:
         yield alarm(
-            Severity.WARNING,
+            AlarmSeverity.WARNING,
             "redis-full",
             msg(
                 "Redis is nearly full ({fullness} of its memory)",
@@ -85,7 +85,7 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
 def _of_silent_broker(broker: BrokerHealth) -> Alarm:
     if broker.refuses:
         return alarm(
-            Severity.CRITICAL,
+            AlarmSeverity.CRITICAL,
             "redis-refuses",
             msg("Redis rejects the user name or password"),
             msg(
@@ -95,7 +95,7 @@ def _of_silent_broker(broker: BrokerHealth) -> Alarm:
             section="servers",
         )
     return alarm(
-        Severity.CRITICAL,
+        AlarmSeverity.CRITICAL,
         "redis-down",
         msg("Redis is not responding"),
         msg("Start Redis and check REDIS_URL. Sending resumes automatically from the ledger."),

@@ -40,7 +40,7 @@ _Text = Annotated[str, Field(max_length=320)]
 _Why = Annotated[str, Form(max_length=500)]
 
 
-class Asked(BaseModel):
+class BounceSearch(BaseModel):
     """What the search form asks; what cannot be understood asks nothing."""
 
     address: _Text = ""
@@ -70,7 +70,7 @@ def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
 
     @router.get("")
     def show_log(
-        visit: BouncesVisit, request: Request, asked: Annotated[Asked, Query()]
+        visit: BouncesVisit, request: Request, asked: Annotated[BounceSearch, Query()]
     ) -> HTMLResponse:
         with reading(engine) as session:
             only = newsletters_where(session, visit, Permission.SEE_BOUNCES)

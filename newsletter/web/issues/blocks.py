@@ -68,7 +68,7 @@ _ARGUMENTS = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Changed:
+class EditedIssue:
     """An issue after a button was pressed.
 
     Attributes:
@@ -82,7 +82,7 @@ class Changed:
     takes_away: bool = False
 
 
-def press(issue: Issue, pressed: Pressed) -> Changed:
+def press(issue: Issue, pressed: Pressed) -> EditedIssue:
     """Do what a button is for; ``undo`` is not done here but by the history.
 
     Raises:
@@ -100,16 +100,18 @@ def press(issue: Issue, pressed: Pressed) -> Changed:
             return _without_picture(issue, outline, index, number)
         case "derive", ():
             message = msg("The contents were created from the headings.")
-            return Changed(issue=replace(issue, contents=()), message=message, takes_away=True)
+            return EditedIssue(issue=replace(issue, contents=()), message=message, takes_away=True)
         case _:
-            return Changed(issue=issue, message=Message(""))
+            return EditedIssue(issue=issue, message=Message(""))
 
 
 def _gone() -> ContentError:
     return ContentError(msg("This block no longer exists."), remedy=msg("Reload the page."))
 
 
-def _rearranged(issue: Issue, outline: Outline, verb: str, index: int, after: list[int]) -> Changed:
+def _rearranged(
+    issue: Issue, outline: Outline, verb: str, index: int, after: list[int]
+) -> EditedIssue:
     match verb:
         case "up":
             return _moved(issue, outline, index, move_up)
@@ -121,16 +123,16 @@ def _rearranged(issue: Issue, outline: Outline, verb: str, index: int, after: li
             return _removed(issue, outline, index)
 
 
-def _moved(issue: Issue, outline: Outline, index: int, move: _Move) -> Changed:
+def _moved(issue: Issue, outline: Outline, index: int, move: _Move) -> EditedIssue:
     moved, at = move(outline, index)
-    return Changed(
+    return EditedIssue(
         issue=with_outline(issue, moved),
         message=_standing(moved, at, still=at == index),
         focus=outline_anchors(moved)[at],
     )
 
 
-def _placed(issue: Issue, outline: Outline, index: int, after: int) -> Changed:
+def _placed(issue: Issue, outline: Outline, index: int, after: int) -> EditedIssue:
     if after >= len(outline):
         raise _gone()
     target = after if after >= 0 else None
@@ -163,30 +165,30 @@ def _standing(outline: Outline, index: int, *, still: bool) -> Message:
     )
 
 
-def _added(issue: Issue, outline: Outline, level: Level, after: int | None = None) -> Changed:
+def _added(issue: Issue, outline: Outline, level: Level, after: int | None = None) -> EditedIssue:
     if after is not None and after < 0:
         raise _gone()
     added, at = add_part(outline, level, after)
     kind = _KINDS[level]
     whole = with_outline(issue, added)
-    return Changed(
+    return EditedIssue(
         issue=whole,
         message=msg("A new {kind} was added.", kind=kind),
         focus=outline_anchors(added)[at],
     )
 
 
-def _removed(issue: Issue, outline: Outline, index: int) -> Changed:
+def _removed(issue: Issue, outline: Outline, index: int) -> EditedIssue:
     left = remove_part(outline, index)
     name = outline[index].heading[:40] or _KINDS[outline[index].level]
-    return Changed(
+    return EditedIssue(
         issue=with_outline(issue, left),
         message=msg("“{name}” was removed.", name=name),
         takes_away=True,
     )
 
 
-def _without_picture(issue: Issue, outline: Outline, index: int, number: int) -> Changed:
+def _without_picture(issue: Issue, outline: Outline, index: int, number: int) -> EditedIssue:
     """Take the picture out that is the nth block of a part; part -1 is the lead."""
     body = issue.lead if index < 0 else outline[index].body if index < len(outline) else ()
     pictures = [at for at, block in enumerate(body) if isinstance(block, Picture)]
@@ -196,9 +198,9 @@ def _without_picture(issue: Issue, outline: Outline, index: int, number: int) ->
     message = msg("The picture is taken out.")
     if index < 0:
         whole = replace(issue, lead=left)
-        return Changed(issue=whole, message=message, focus="lead", takes_away=True)
+        return EditedIssue(issue=whole, message=message, focus="lead", takes_away=True)
     changed = (*outline[:index], replace(outline[index], body=left), *outline[index + 1 :])
-    return Changed(
+    return EditedIssue(
         issue=with_outline(issue, changed),
         message=message,
         focus=outline_anchors(outline)[index],

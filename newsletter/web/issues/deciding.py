@@ -24,8 +24,8 @@ from newsletter.web.access import EditorVisit, SenderVisit, Visit, newsletter_of
 from newsletter.web.issues.draft_pages import DraftPages, to_draft
 from newsletter.web.issues.editor import began_with
 from newsletter.web.issues.shown_as import AsGiven, with_shown_as
-from newsletter.web.issues.submission import Written
-from newsletter.web.mailings.choice import Choice, ChoiceForm
+from newsletter.web.issues.submission import SubmittedForm
+from newsletter.web.mailings.choice import ChoiceForm, SendChoice
 from newsletter.web.mailings.send_page import SendingPage
 from newsletter.web.routing import Router
 
@@ -42,7 +42,7 @@ def deciding_router(  # noqa: C901 - a list of routes
     post = Post(templates_dir=settings.templates_dir, public_url=settings.public_url.rstrip("/"))
 
     def _or_back(
-        visit: Visit, request: Request, number: int, choice: Choice, act: Callable[[], Response]
+        visit: Visit, request: Request, number: int, choice: SendChoice, act: Callable[[], Response]
     ) -> Response:
         """Act; where that cannot be, lead back to the draft, which says why."""
         slug = request.path_params["newsletter"]
@@ -59,7 +59,7 @@ def deciding_router(  # noqa: C901 - a list of routes
         except NewsletterError as error:
             with reading(engine) as session:
                 draft = get_draft(session, own(visit), number)
-            written = Written.of(draft, in_blocks=False)
+            written = SubmittedForm.of(draft, in_blocks=False)
             return shown.show(
                 visit, request, draft, written, status=409, error=error, choice=choice
             )
@@ -151,6 +151,6 @@ def deciding_router(  # noqa: C901 - a list of routes
                 newsletter, number, in_blocks=False, tail=with_shown_as("?done=test", shown_as)
             )
 
-        return _or_back(visit, request, number, Choice(), act)
+        return _or_back(visit, request, number, SendChoice(), act)
 
     return router

@@ -38,7 +38,7 @@ from newsletter.issues.merge_fields import MERGE_FIELDS
 from newsletter.issues.model import KINDS, Issue, issue_to_json
 from newsletter.issues.outline import outline_anchors, to_outline
 from newsletter.issues.snippets import resolve_snippets
-from newsletter.issues.sources.import_report import ImportReport
+from newsletter.issues.sources.import_report import IssueImportReport
 from newsletter.issues.step_drafts import as_sent, series_of_draft
 from newsletter.issues.store import get_issue
 from newsletter.issues.walking import walk_texts
@@ -46,7 +46,7 @@ from newsletter.issues.wording import FIELD_NAMES
 from newsletter.mailings.approvals.requests import approvers, last_plan
 from newsletter.mailings.archive import chosen_place
 from newsletter.mailings.mailings import publisher_of
-from newsletter.mailings.orders.progress import NextStep, Stage, Standing
+from newsletter.mailings.orders.progress import IssueProgress, NextStep, Stage
 from newsletter.mailings.orders.readiness import stored_findings
 from newsletter.mailings.planning.shown_as import Reader
 from newsletter.newsletters.look.model import LookPicture, look_of
@@ -60,11 +60,11 @@ from newsletter.rendering.theme import ItemStyle
 from newsletter.web.access import Visit, newsletter_of, settings_path
 from newsletter.web.issues.blocks import cards_of
 from newsletter.web.issues.links import links_of
-from newsletter.web.issues.proof import Marked, Proof, make_proof, show_to_reader
+from newsletter.web.issues.proof import CheckedIssue, Marked, make_proof, show_to_reader
 from newsletter.web.issues.shown_as import asked_as, choice_of
-from newsletter.web.issues.submission import Written
+from newsletter.web.issues.submission import SubmittedForm
 from newsletter.web.issues.workspace import Workspace
-from newsletter.web.mailings.choice import Choice
+from newsletter.web.mailings.choice import SendChoice
 from newsletter.web.pages import Pages
 from subscribers.fields.store import field_of_row
 from subscribers.segments.choices import conditions_in_words
@@ -88,7 +88,7 @@ class DraftPages:
         """Where readers find pictures, files and the archive."""
         return self._settings.public_url.rstrip("/")
 
-    def proof_of(self, visit: Visit, draft: Draft, written: Written) -> Proof:
+    def proof_of(self, visit: Visit, draft: Draft, written: SubmittedForm) -> CheckedIssue:
         """Read, render and check what was written.
 
         Raises:
@@ -119,7 +119,7 @@ class DraftPages:
             known=known,
         )
 
-    def render(self, visit: Visit, draft: Draft, written: Written) -> RenderedIssue:
+    def render(self, visit: Visit, draft: Draft, written: SubmittedForm) -> RenderedIssue:
         """Read and render what was written, without checking it.
 
         Raises:
@@ -140,7 +140,7 @@ class DraftPages:
         )
 
     def render_as(
-        self, visit: Visit, draft: Draft, written: Written, key: str
+        self, visit: Visit, draft: Draft, written: SubmittedForm, key: str
     ) -> tuple[RenderedIssue, Reader]:
         """Render what was written for those whom a key stands for, and for no others.
 
@@ -170,14 +170,14 @@ class DraftPages:
         visit: Visit,
         request: Request,
         draft: Draft,
-        written: Written,
+        written: SubmittedForm,
         *,
         status: int = 200,
         error: NewsletterError | None = None,
-        choice: Choice | None = None,
+        choice: SendChoice | None = None,
     ) -> HTMLResponse:
         """Show the write page with what was typed, and whom and when it is to be sent to."""
-        proof: Proof | None = None
+        proof: CheckedIssue | None = None
         try:
             proof = self.proof_of(visit, draft, written)
         except (ContentError, NotFoundError) as failure:
@@ -189,10 +189,10 @@ class DraftPages:
             snippets = [snippet.name for snippet in list_snippets(session, row.id)]
             library = search_library(session, row.id, with_uses=False).items
             beside = self._beside(session, visit, row, draft, proof)
-            chosen = choice or Choice.asked_in(request)
+            chosen = choice or SendChoice.asked_in(request)
             if chosen is None:
                 planned = last_plan(session, draft.issue_id) if draft.issue_id else None
-                chosen = Choice.of(planned)
+                chosen = SendChoice.of(planned)
             beside |= self._workspace.panel(session, visit, row, chosen)
             beside |= self._workspace.comments(session, visit, draft.issue_id, draft.issue)
             beside |= links_of(session, draft)
@@ -262,7 +262,7 @@ class DraftPages:
         )
 
     def show_checked(
-        self, visit: Visit, request: Request, draft: Draft, written: Written, key: str
+        self, visit: Visit, request: Request, draft: Draft, written: SubmittedForm, key: str
     ) -> HTMLResponse:
         """Show what a check finds, with all on the write page that depends on it.
 
@@ -293,7 +293,12 @@ class DraftPages:
             )
 
     def _beside(
-        self, session: Session, visit: Visit, row: Newsletter, draft: Draft, proof: Proof | None
+        self,
+        session: Session,
+        visit: Visit,
+        row: Newsletter,
+        draft: Draft,
+        proof: CheckedIssue | None,
     ) -> dict[str, Any]:
         """Return the line of states: of the issue made of the draft, where it says the same."""
         preflight = proof.preflight if proof else None
@@ -380,7 +385,7 @@ def _drawn(picture: LookPicture | None) -> dict[str, Any] | None:
     return {"url": picture.path, "alt": picture.alt, "width": picture.width}
 
 
-def _value(written: Written, proof: Proof | None) -> dict[str, Any] | None:
+def _value(written: SubmittedForm, proof: CheckedIssue | None) -> dict[str, Any] | None:
     """Return the issue for the page's script; None where what was typed is no issue yet."""
     if written.value is not None:
         text, template = written.value
@@ -392,7 +397,7 @@ def _value(written: Written, proof: Proof | None) -> dict[str, Any] | None:
     return {"issue": issue_to_json(proof.issue), "template": proof.template}
 
 
-def _first_part(standing: Standing, proof: Proof | None) -> str:
+def _first_part(standing: IssueProgress, proof: CheckedIssue | None) -> str:
     """Return the panel's part that is open at first: what to mend, or what is next."""
     if standing.returned is not None or standing.step is NextStep.APPROVE:
         return "approval"
@@ -401,7 +406,7 @@ def _first_part(standing: Standing, proof: Proof | None) -> str:
     return "checks" if proof is None or proof.marked else "send"
 
 
-def _errors(proof: Proof | None) -> list[Marked]:
+def _errors(proof: CheckedIssue | None) -> list[Marked]:
     marked = proof.marked if proof else ()
     return [entry for entry in marked if entry.finding.severity is Severity.ERROR]
 
@@ -415,7 +420,7 @@ def _hindrance(session: Session, draft: Draft) -> ConflictError | None:
     return None
 
 
-def places_of(issue: Issue, report: ImportReport | None) -> dict[str, str]:
+def places_of(issue: Issue, report: IssueImportReport | None) -> dict[str, str]:
     """Return the anchor of the part that each unplaced line landed in."""
     unplaced = {entry.text for entry in report.unplaced} if report else set()
     found: dict[str, str] = {}

@@ -30,9 +30,9 @@ from newsletter.issues.sent import IssueSentError, sent_as
 from newsletter.newsletters.dictionary import add_word
 from newsletter.newsletters.issue_actions import duplicate_issue, find_draft
 from newsletter.web.access import EditorVisit, Visit, own
-from newsletter.web.issues.blocks import Changed, Pressed, press
+from newsletter.web.issues.blocks import EditedIssue, Pressed, press
 from newsletter.web.issues.draft_pages import DraftPages, to_draft
-from newsletter.web.issues.submission import Written, WrittenForm, error_fields
+from newsletter.web.issues.submission import SubmittedForm, WrittenForm, error_fields
 from newsletter.web.routing import Router
 
 _SENT_MEANWHILE = IssueSentError(
@@ -54,7 +54,7 @@ class _Saved:
     """
 
     draft: Draft
-    changed: Changed | None = None
+    changed: EditedIssue | None = None
     undo: str = ""
     with_author: str = ""
 
@@ -82,7 +82,7 @@ def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, P
                 return RedirectResponse(
                     f"/newsletters/{newsletter}/issues/{draft.issue_id}", status_code=303
                 )
-        return shown.show(visit, request, draft, Written.of(draft, in_blocks=in_blocks))
+        return shown.show(visit, request, draft, SubmittedForm.of(draft, in_blocks=in_blocks))
 
     @router.post("", response_model=None)
     def save(
@@ -109,7 +109,7 @@ def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, P
         tail = undo + joined + (f"#block-{focus}" if focus else "")
         return to_draft(newsletter, number, in_blocks=written.in_cards, tail=tail)
 
-    def _save(visit: Visit, draft: Draft, written: Written, *, by_itself: bool) -> _Saved:
+    def _save(visit: Visit, draft: Draft, written: SubmittedForm, *, by_itself: bool) -> _Saved:
         """Keep what was typed, and then do what was pressed, in one transaction."""
         pressed = Pressed.read(written.press) if written.press else None
         issue, template = written.read(draft, visit.language)
@@ -139,10 +139,10 @@ def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, P
             if pressed.verb == "undo":
                 before = pressed.numbers[0]
                 saved = restore_revision(session, saved, before, author=visit.address)
-                return _Saved(draft=saved, changed=Changed(issue=saved.issue, message=_UNDONE))
+                return _Saved(draft=saved, changed=EditedIssue(issue=saved.issue, message=_UNDONE))
             return _do(session, visit, saved, press(saved.issue, pressed))
 
-    def _do(session: Session, visit: Visit, draft: Draft, changed: Changed) -> _Saved:
+    def _do(session: Session, visit: Visit, draft: Draft, changed: EditedIssue) -> _Saved:
         # A revision of its own when something goes, so that the one before stays to go back to.
         kind = RevisionKind.SAVED if changed.takes_away else RevisionKind.AUTOSAVED
         saved = save_draft(session, draft, changed.issue, author=visit.address, kind=kind)
@@ -150,7 +150,7 @@ def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, P
         return _Saved(draft=saved, changed=changed, undo=undo)
 
     def _go_on_apart(
-        newsletter: str, visit: Visit, draft: Draft, written: Written
+        newsletter: str, visit: Visit, draft: Draft, written: SubmittedForm
     ) -> RedirectResponse:
         """Keep what was typed into an issue that was sent meanwhile as a draft of the next one."""
         issue, template = written.read(draft, visit.language)
@@ -183,7 +183,7 @@ def both_forms(draft: Draft) -> dict[str, object]:
     }
 
 
-def _answer(saved: _Saved, written: Written) -> dict[str, object]:
+def _answer(saved: _Saved, written: SubmittedForm) -> dict[str, object]:
     """Return what the page's script hears of a save: all of it where it is not what was sent."""
     answer: dict[str, object] = {"revision": saved.draft.revision, "author": saved.with_author}
     return answer | both_forms(saved.draft) if written.fix or saved.with_author else answer

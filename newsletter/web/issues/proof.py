@@ -23,7 +23,7 @@ from newsletter.mailings.planning.links import DeliveryLinks
 from newsletter.mailings.planning.shown_as import Reader
 from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.model import RenderedIssue, Slot
-from newsletter.rendering.preflight import Known, Preflight, run_preflight
+from newsletter.rendering.preflight import Preflight, PriorFindings, run_preflight
 from newsletter.rendering.slots import fill
 
 _DARK = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)")
@@ -56,7 +56,7 @@ class Marked:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Proof:
+class CheckedIssue:
     """An issue checked, with its mail; no mail where the template fails.
 
     Attributes:
@@ -104,8 +104,8 @@ def make_proof(
     folder: Path,
     text: str = "",
     own_site: str = "",
-    known: Known | None = None,
-) -> Proof:
+    known: PriorFindings | None = None,
+) -> CheckedIssue:
     """Render and check an issue; ``text`` is its Markdown, where lines are wanted.
 
     Raises:
@@ -128,7 +128,7 @@ def make_proof(
         )
         for finding in preflight.findings
     )
-    return Proof(issue=issue, template=template, preflight=preflight, marked=marked)
+    return CheckedIssue(issue=issue, template=template, preflight=preflight, marked=marked)
 
 
 def show_to_reader(rendered: RenderedIssue, reader: Reader, *, dark: bool) -> Shown:

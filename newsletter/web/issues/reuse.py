@@ -29,8 +29,8 @@ from newsletter.newsletters.issue_actions import (
     start_from_pattern,
 )
 from newsletter.newsletters.recurrence import (
+    RecurrencePlan,
     Rule,
-    Schedule,
     find_recurrence,
     schedule_of,
     set_recurrence,
@@ -74,7 +74,7 @@ def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
         visit: Visit,
         request: Request,
         error: NewsletterError | None = None,
-        typed: Schedule | None = None,
+        typed: RecurrencePlan | None = None,
         begun: str = "",
     ) -> HTMLResponse:
         with reading(engine) as session:
@@ -171,7 +171,7 @@ def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
                     shown=shown,
                 )
         except (ListError, EditConflictError) as error:
-            typed = Schedule(rule=rule, days_before=days_before, pattern_id=pattern)
+            typed = RecurrencePlan(rule=rule, days_before=days_before, pattern_id=pattern)
             return _show(visit, request, error, typed, shown)
         return _to_patterns(newsletter, "recurrence")
 
@@ -195,7 +195,7 @@ def _read_rule(
 
 
 def _worded(
-    error: EditConflictError, kept: Schedule, patterns: Mapping[int, str]
+    error: EditConflictError, kept: RecurrencePlan, patterns: Mapping[int, str]
 ) -> NewsletterError:
     """Return an error that says what is saved now of a schedule that two changed."""
     every = kept.rule.every.value if kept.rule else "never"

@@ -12,7 +12,7 @@ from newsletter.errors import ContentError, NewsletterError
 from newsletter.i18n.language import Language
 from newsletter.issues.drafts.saving import Draft
 from newsletter.issues.markdown.writer import to_markdown
-from newsletter.issues.merging import Choice, Version
+from newsletter.issues.merging import KeptVersion, Version
 from newsletter.issues.model import Issue
 from newsletter.issues.sources.editor_json import read_json
 from newsletter.issues.sources.form import Sheet, read_sheet, sheet_of_fields, to_sheet
@@ -31,7 +31,7 @@ _BASE, _CHOICE = "base-", "choice-"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Written:
+class SubmittedForm:
     """A submitted form.
 
     Attributes:
@@ -55,8 +55,8 @@ class Written:
     known_word: str = ""
     press: str = ""
     kept: bool = False
-    base: Written | None = None
-    choices: Mapping[str, Choice] = field(default_factory=dict)
+    base: SubmittedForm | None = None
+    choices: Mapping[str, KeptVersion] = field(default_factory=dict)
 
     @property
     def in_cards(self) -> bool:
@@ -96,7 +96,7 @@ class Written:
         return read_text(self.text or "", language)
 
     @classmethod
-    def of(cls, draft: Draft, *, in_blocks: bool) -> Written:
+    def of(cls, draft: Draft, *, in_blocks: bool) -> SubmittedForm:
         """Return what the page of a draft would submit unchanged."""
         if in_blocks:
             return cls(sheet=to_sheet(draft.issue), revision=draft.revision)
@@ -106,7 +106,7 @@ class Written:
 
 async def read_written(
     request: Request, _bound: Annotated[None, Depends(BodyLimit(WRITTEN_OCTETS))]
-) -> Written:
+) -> SubmittedForm:
     """Read a submitted form; one larger than any issue is refused by its status alone."""
     form = await request.form(max_fields=_MAX_FIELDS, max_part_size=_LONGEST)
     fields = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
@@ -115,7 +115,7 @@ async def read_written(
     named = dict(fields)
     revision, view = named.get("revision", ""), named.get("view", "")
     began = {name.removeprefix(_BASE): value for name, value in fields if name.startswith(_BASE)}
-    return Written(
+    return SubmittedForm(
         text=None if view in {"blocks", "mail"} else named.get("text", ""),
         sheet=sheet_of_fields(fields) if view == "blocks" else None,
         value=_value_of(named) if view == "mail" else None,
@@ -126,9 +126,9 @@ async def read_written(
         kept=named.get("kept") == "1",
         base=_base_of(began) if began else None,
         choices={
-            name.removeprefix(_CHOICE): Choice(value)
+            name.removeprefix(_CHOICE): KeptVersion(value)
             for name, value in fields
-            if name.startswith(_CHOICE) and value in set(Choice)
+            if name.startswith(_CHOICE) and value in set(KeptVersion)
         },
     )
 
@@ -137,13 +137,13 @@ def _value_of(named: Mapping[str, str]) -> tuple[str, str]:
     return named.get("issue", ""), named.get("template", "")
 
 
-def _base_of(named: Mapping[str, str]) -> Written:
+def _base_of(named: Mapping[str, str]) -> SubmittedForm:
     if named.get("view") == "mail":
-        return Written(value=_value_of(named))
-    return Written(text=named.get("text", ""))
+        return SubmittedForm(value=_value_of(named))
+    return SubmittedForm(text=named.get("text", ""))
 
 
-WrittenForm = Annotated[Written, Depends(read_written)]
+WrittenForm = Annotated[SubmittedForm, Depends(read_written)]
 
 
 def error_fields(error: NewsletterError, language: Language) -> dict[str, str | int | None]:

@@ -38,7 +38,7 @@ from newsletter.rendering.preflight import Preflight
 from newsletter.rendering.render import render_as
 from newsletter.settings import Settings
 from newsletter.web.access import Visit
-from newsletter.web.mailings.choice import Choice
+from newsletter.web.mailings.choice import SendChoice
 from subscribers.frequency import offered_frequencies
 from subscribers.segments.choices import reader_choices
 from subscribers.segments.saved import list_segments, segment_text
@@ -161,7 +161,7 @@ class Workspace:
         }
 
     def panel(
-        self, session: Session, visit: Visit, newsletter: Newsletter, choice: Choice
+        self, session: Session, visit: Visit, newsletter: Newsletter, choice: SendChoice
     ) -> dict[str, Any]:
         """Return the values of the panel's forms."""
         count, fault = self._count(session, newsletter, choice, visit.language)
@@ -183,7 +183,7 @@ class Workspace:
         }
 
     def _count(
-        self, session: Session, newsletter: Newsletter, choice: Choice, language: Language
+        self, session: Session, newsletter: Newsletter, choice: SendChoice, language: Language
     ) -> tuple[Figure[AudienceCount] | None, str]:
         """Count whom the audience chosen holds; or say why that cannot be told."""
         try:

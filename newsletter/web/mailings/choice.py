@@ -23,7 +23,7 @@ _MOST_ROWS = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Choice:
+class SendChoice:
     """What the form says, as it says it; a confirmation carries it along."""
 
     segment: str = ""
@@ -38,7 +38,7 @@ class Choice:
     decide: str = ""
 
     @classmethod
-    def of(cls, plan: SendingPlan | None) -> Choice:
+    def of(cls, plan: SendingPlan | None) -> SendChoice:
         """Return a plan as the form says it; of none, what the form begins with."""
         if plan is None:
             return cls()
@@ -58,7 +58,7 @@ class Choice:
         )
 
     @classmethod
-    def asked_in(cls, request: Request) -> Choice | None:
+    def asked_in(cls, request: Request) -> SendChoice | None:
         """Return what a page's address says was chosen; None where it says nothing of it."""
         asked = request.query_params
         if asked.keys().isdisjoint(_NAMES):
@@ -146,9 +146,9 @@ def read_choice(
     preheader: _Fields = None,
     share: _Field = "20",
     decide: _Field = "",
-) -> Choice:
+) -> SendChoice:
     """Read a submitted form."""
-    return Choice(
+    return SendChoice(
         segment=segment,
         when=when,
         hour=hour,
@@ -185,4 +185,4 @@ def _trial_fields(
     }
 
 
-ChoiceForm = Annotated[Choice, Depends(read_choice)]
+ChoiceForm = Annotated[SendChoice, Depends(read_choice)]

@@ -23,7 +23,7 @@ from newsletter.web.access import SeeingVisit, SenderVisit, Visit, newsletter_of
 from newsletter.web.issues.proof import show_to_reader
 from newsletter.web.issues.shown_as import asked_as, choice_of
 from newsletter.web.issues.workspace import ARCHIVE_PLACES
-from newsletter.web.mailings.choice import Choice, ChoiceForm
+from newsletter.web.mailings.choice import ChoiceForm, SendChoice
 from newsletter.web.mailings.send_page import (
     PATH,
     SendingPage,
@@ -73,7 +73,7 @@ def ordering_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
         visit: SenderVisit,
         request: Request,
     ) -> HTMLResponse:
-        choice = Choice.asked_in(request) or Choice()
+        choice = SendChoice.asked_in(request) or SendChoice()
         try:
             confirmation = _last_look(page, visit, request, issue_id, choice)
         except NotFoundError:
@@ -110,7 +110,7 @@ def ordering_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
 
 
 def _last_look(
-    page: SendingPage, visit: Visit, request: Request, issue_id: int, choice: Choice
+    page: SendingPage, visit: Visit, request: Request, issue_id: int, choice: SendChoice
 ) -> dict[str, Any]:
     """Return what the confirmation names.
 
@@ -177,7 +177,7 @@ class _Confirmed:
         again: It is to be sent though it was before.
     """
 
-    choice: Choice
+    choice: SendChoice
     key: str
     digest: str
     warnings: bool

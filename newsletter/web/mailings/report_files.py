@@ -22,7 +22,7 @@ from newsletter.i18n.values import Worded
 from newsletter.mailings.ledger.outcomes import worded_reply
 from newsletter.mailings.reports.clicks import LinkClicks
 from newsletter.mailings.reports.progress import Counts
-from newsletter.mailings.reports.reports import MailingSummary, Missed, Report
+from newsletter.mailings.reports.reports import MailingReport, MailingSummary, Missed
 from newsletter.mailings.reports.variants import VariantReport
 from newsletter.mailings.trials.decisions import TrialReport
 from newsletter.spreadsheets import defuse
@@ -39,7 +39,7 @@ _CLICKS_BY_SUBJECT = pmsg("figures", "Clicks by subject")
 
 def figures_file(
     mailing: MailingSummary,
-    report: Report,
+    report: MailingReport,
     variants: VariantReport,
     trial: TrialReport | None,
     clicks: Sequence[LinkClicks],

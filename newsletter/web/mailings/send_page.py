@@ -25,7 +25,7 @@ from newsletter.web.access import Visit, own
 from newsletter.web.issues.proof import show_to_reader
 from newsletter.web.issues.shown_as import asked_as, choice_of, with_shown_as
 from newsletter.web.issues.workspace import Workspace
-from newsletter.web.mailings.choice import Choice
+from newsletter.web.mailings.choice import SendChoice
 from newsletter.web.pages import Pages
 
 #: Where it is, below a newsletter.
@@ -62,12 +62,16 @@ class SendingPage:
         *,
         status: int = 200,
         error: NewsletterError | None = None,
-        choice: Choice | None = None,
+        choice: SendChoice | None = None,
     ) -> HTMLResponse:
         """Show it, with what was chosen and what is wrong with that."""
         with reading(self.engine) as session:
             newsletter, issue = find_issue_of(session, visit, issue_id)
-            choice = choice or Choice.asked_in(request) or Choice.of(last_plan(session, issue.id))
+            choice = (
+                choice
+                or SendChoice.asked_in(request)
+                or SendChoice.of(last_plan(session, issue.id))
+            )
             preflight = self.workspace.preflight(session, issue, newsletter)
             content, key = issue_from_json(issue.content), asked_as(request)
             shown_as = self.workspace.shown_as(session, visit, newsletter, content, key)
@@ -118,7 +122,7 @@ def subject_of(rendered: RenderedIssue | None) -> str:
 
 
 def back_to_page(
-    request: Request, done: str, *, cut: str, choice: Choice | None = None, shown_as: str = ""
+    request: Request, done: str, *, cut: str, choice: SendChoice | None = None, shown_as: str = ""
 ) -> Response:
     """Lead back to the page from below it, where the path ends in ``cut``; its notice: ``done``."""
     more = f"&{choice.query()}" if choice else ""

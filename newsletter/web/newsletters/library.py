@@ -21,9 +21,9 @@ from newsletter.issues.drafts.saving import DraftConflictError, get_draft
 from newsletter.issues.library.files import kind_name
 from newsletter.issues.library.search import (
     PAGE,
+    ItemUse,
     ItemWords,
     LibraryItem,
-    Use,
     get_item,
     item_words,
     search_library,
@@ -257,7 +257,7 @@ def _offered(item: LibraryItem, site: str) -> dict[str, Any]:
     }
 
 
-def _link(slug: str, use: Use) -> str:
+def _link(slug: str, use: ItemUse) -> str:
     """Return where a use is to be seen; empty where it has no page."""
     base = f"/newsletters/{slug}"
     match use.used_by:

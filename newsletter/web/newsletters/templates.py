@@ -17,7 +17,7 @@ from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.planning.shown_as import sample_reader
 from newsletter.newsletters.templates import (
     KeptTemplate,
-    Trial,
+    TemplateTrial,
     delete_template,
     difference,
     get_template,
@@ -84,11 +84,11 @@ class _TemplatePage:
         self.engine = engine
         self.pages = pages
 
-    def trial(self, visit: Visit) -> Trial:
+    def trial(self, visit: Visit) -> TemplateTrial:
         """Return with what this newsletter's templates are tried."""
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
-            return Trial(
+            return TemplateTrial(
                 engine=self.engine,
                 newsletter_id=row.id,
                 publisher=publisher_of(row),

@@ -16,7 +16,7 @@ from newsletter.database.vocabulary import DeliveryState
 from newsletter.errors import ConflictError, ListError, NewsletterError, OrderError
 from newsletter.mailings.ledger.settlement import list_deliveries
 from newsletter.operations.alarms import find_alarms
-from newsletter.operations.alarms.model import Severity, places_of
+from newsletter.operations.alarms.model import AlarmSeverity, places_of
 from newsletter.operations.overview import Overview, look
 from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms
@@ -49,7 +49,7 @@ def values_of(seen: Overview, rights: Rights) -> dict[str, Any]:
         "seen": seen,
         "alarms": alarms,
         "places": places_of(alarms),
-        "well": all(alarm.severity is Severity.NOTE for alarm in alarms),
+        "well": all(alarm.severity is AlarmSeverity.NOTE for alarm in alarms),
         "chart": stacked_bars([counts for _, counts in seen.hours]),
         "stack": STACK,
         "states": DeliveryState,

@@ -20,15 +20,15 @@ from subscribers.join_limits import kept_network
 from subscribers.joining import (
     CONFIRMATION_MAIL,
     Invitation,
-    Standing,
+    LinkState,
     confirm_join,
     find_invitation,
 )
 
 _PAGES = {
-    Standing.OPEN: "confirm.html",
-    Standing.CONFIRMED: "confirmed.html",
-    Standing.EXPIRED: "expired.html",
+    LinkState.OPEN: "confirm.html",
+    LinkState.CONFIRMED: "confirmed.html",
+    LinkState.EXPIRED: "expired.html",
 }
 
 
@@ -78,7 +78,7 @@ def confirming_router(
     @router.get("/c/{token}/welcome")
     def welcome(token: str) -> Response:
         invitation = _find(token)
-        if invitation.standing is not Standing.CONFIRMED:
+        if invitation.standing is not LinkState.CONFIRMED:
             return RedirectResponse(f"/c/{token}", status_code=303)
         return _show("welcome.html", invitation)
 

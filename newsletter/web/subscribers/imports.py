@@ -34,7 +34,7 @@ from subscribers.lists.trials import (
     GLANCED,
     NEW,
     TRIED,
-    Trial,
+    ListTrial,
     look_into,
     new_fields_of,
     trial_from_json,
@@ -44,7 +44,7 @@ from subscribers.lists.undo import can_be_undone, find_import, foresee, undone_o
 from subscribers.lists.uploads import (
     LARGEST,
     ImportTerms,
-    Upload,
+    ListUpload,
     find_upload,
     keep_upload,
     order_trial,
@@ -138,7 +138,7 @@ class ImportPages:
             return self.begin(visit, request, error)
         return RedirectResponse(f"{request.url.path}/{upload.token}", status_code=303)
 
-    def show(self, visit: Visit, request: Request, upload: Upload) -> HTMLResponse:
+    def show(self, visit: Visit, request: Request, upload: ListUpload) -> HTMLResponse:
         """Show a list: how far its import or check is, or how it is to be taken."""
         if upload.is_open:
             trial = trial_from_json(upload.trial) if upload.trial else None
@@ -162,10 +162,10 @@ class ImportPages:
         self,
         visit: Visit,
         request: Request,
-        upload: Upload,
+        upload: ListUpload,
         *,
         terms: ImportTerms | None = None,
-        trial: Trial | None = None,
+        trial: ListTrial | None = None,
         error: ListError | Message | None = None,
     ) -> HTMLResponse:
         """Ask how a list is to be taken."""
@@ -203,7 +203,9 @@ class ImportPages:
             else [],
         )
 
-    def list_check(self, visit: Visit, request: Request, upload: Upload, form: _Form) -> Response:
+    def list_check(
+        self, visit: Visit, request: Request, upload: ListUpload, form: _Form
+    ) -> Response:
         """Check a list that is no longer than is checked at once; return what becomes of each row.
 
         Of a longer one it is said of the rows up to there.
@@ -218,7 +220,7 @@ class ImportPages:
             return self.ask(visit, request, upload, terms=terms, error=error)
         return _csv([results_csv(trial.report.checked, visit.language)], "check.csv")
 
-    def take(self, visit: Visit, request: Request, upload: Upload, form: _Form) -> Response:
+    def take(self, visit: Visit, request: Request, upload: ListUpload, form: _Form) -> Response:
         """Check a list, or let it be imported; workers check a long one."""
         terms, new = None, None
         if upload.is_open:
@@ -246,7 +248,7 @@ class ImportPages:
             order_list_import(session, visit.actor, upload, terms, new)
         return RedirectResponse(request.url.path, status_code=303)
 
-    def find(self, visit: Visit, token: str) -> Upload:
+    def find(self, visit: Visit, token: str) -> ListUpload:
         """Return a list of the newsletter visited.
 
         Raises:

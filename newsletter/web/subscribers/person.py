@@ -22,7 +22,7 @@ from subscribers.actions import find_standing, lift_person, suppress_person, uns
 from subscribers.fields.model import current_values
 from subscribers.fields.store import list_fields
 from subscribers.history import read_history
-from subscribers.history_entries import Mark, Person, Source
+from subscribers.history_entries import HistoryPosition, Person, Source
 from subscribers.merging.links import merged_into
 from subscribers.notes import LONGEST_NOTE, add_note, change_note, delete_note, list_notes
 
@@ -56,7 +56,7 @@ def person_router(engine: Engine, pages: Pages, sources: Sequence[Source] = ()) 
             history = read_history(
                 session,
                 Person(newsletter_id=row.id, subscriber_id=number),
-                before=Mark.decode(before),
+                before=HistoryPosition.decode(before),
                 more=sources,
             )
             addresses = merged_into(session, row.id, number)

@@ -36,7 +36,7 @@ from subscribers.join_limits import kept_network
 from subscribers.joining import PREFERENCES_PAGE, consent_wording
 from subscribers.preferences import PAUSES, Wishes, join_offered, own_of, save_wishes
 from subscribers.readers import (
-    Choice,
+    NewsletterChoice,
     find_reader,
     goes_elsewhere,
     is_on_list,
@@ -218,7 +218,7 @@ def _language_of(session: Session, ref: DeliveryRef) -> Language:
     return nearest_language(known.language, get_newsletter(session, ref.newsletter_id).language)
 
 
-def _offers(choices: Sequence[Choice], newsletter_id: int) -> list[Choice]:
+def _offers(choices: Sequence[NewsletterChoice], newsletter_id: int) -> list[NewsletterChoice]:
     """Return the newsletters that somebody does not receive, besides that of their link."""
     return [
         choice
@@ -227,7 +227,9 @@ def _offers(choices: Sequence[Choice], newsletter_id: int) -> list[Choice]:
     ]
 
 
-def _wordings(session: Session, choices: Sequence[Choice], language: Language) -> dict[int, str]:
+def _wordings(
+    session: Session, choices: Sequence[NewsletterChoice], language: Language
+) -> dict[int, str]:
     """Return what somebody agrees to who joins one of the newsletters that they do not receive."""
     return {
         choice.newsletter_id: consent_wording(

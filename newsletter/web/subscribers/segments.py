@@ -36,7 +36,7 @@ from subscribers.segments.conditions import (
     from_text,
 )
 from subscribers.segments.model import BuiltIn
-from subscribers.segments.predicates import Match, Predicate, Subject, subjects_of
+from subscribers.segments.predicates import Criterion, Match, Predicate, subjects_of
 from subscribers.segments.saved import (
     count_segment,
     find_segment,
@@ -287,7 +287,7 @@ def _from_text(typed: _Typed, fields: Sequence[Field]) -> _Typed:
     return replace(typed, group=group, text=text)
 
 
-def _group(form: FormData, path: str, subjects: Mapping[str, Subject]) -> Group:
+def _group(form: FormData, path: str, subjects: Mapping[str, Criterion]) -> Group:
     """Read a group: ``m.PATH`` is how it matches; ``s.``, ``p.`` and ``v.PATH`` a condition."""
     match = str(form.get(f"m.{path}", ""))
     prefix = f"{path}."
@@ -312,7 +312,7 @@ def _numbers(path: str) -> list[int]:
     return [int(number) if number.isdecimal() else 0 for number in path.split(".")]
 
 
-def _condition(form: FormData, path: str, subjects: Mapping[str, Subject]) -> Condition:
+def _condition(form: FormData, path: str, subjects: Mapping[str, Criterion]) -> Condition:
     key, word = str(form.get(f"s.{path}", ""))[:80], str(form.get(f"p.{path}", ""))
     predicate = Predicate(word) if word in set(Predicate) else Predicate.IS
     if key in subjects and predicate not in subjects[key].predicates:
@@ -323,7 +323,7 @@ def _condition(form: FormData, path: str, subjects: Mapping[str, Subject]) -> Co
     return Condition(subject=key, predicate=predicate, value="\n".join(lines)[:8000])
 
 
-def _with_added(group: Group, path: str, subjects: Sequence[Subject]) -> Group:
+def _with_added(group: Group, path: str, subjects: Sequence[Criterion]) -> Group:
     first = subjects[0]
     new = Condition(subject=first.key, predicate=first.predicates[0])
     return _changed(group, path, lambda each: replace(each, parts=(*each.parts, new)))

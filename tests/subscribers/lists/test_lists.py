@@ -42,7 +42,7 @@ from subscribers.fields.store import list_fields
 from subscribers.leaving import unsubscribe
 from subscribers.lists.columns import Problem, list_records
 from subscribers.lists.csv_export import csv_pages
-from subscribers.lists.entries import Entry
+from subscribers.lists.entries import ListEntry
 from subscribers.lists.exports import exported, json_pages
 from subscribers.lists.files import Record, csv_records, digest_of, json_records, text_lines
 from subscribers.lists.imports import ImportOptions, ImportReport, import_records
@@ -579,7 +579,7 @@ def test_a_nul_in_any_text_refuses_its_line_alone(stage: Stage) -> None:
 def test_what_the_database_refuses_of_a_chunk_is_its_error(postgres_url: str) -> None:
     engine = open_engine(postgres_url)
     stage = set_stage(engine)
-    entry = Entry(2, parse_address("a@example.jp"), "x\0y", "", {})
+    entry = ListEntry(2, parse_address("a@example.jp"), "x\0y", "", {})
     terms = Terms(
         newsletter_id=stage.newsletter_id,
         basis="form",

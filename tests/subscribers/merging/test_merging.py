@@ -44,7 +44,7 @@ from subscribers.editing import PersonDraft, edit_person
 from subscribers.growth import count_readers
 from subscribers.held_data import data_held
 from subscribers.history import read_history
-from subscribers.history_entries import HistoryEntry, Mark, Person
+from subscribers.history_entries import HistoryEntry, HistoryPosition, Person
 from subscribers.leaving import unsubscribe
 from subscribers.lists.imports import import_csv
 from subscribers.merging.making import MergeOrder, merge_people
@@ -333,7 +333,7 @@ def test_the_history_of_both_is_the_history_of_one(stage: Stage) -> None:
         whose = Person(newsletter_id=stage.newsletter_id, subscriber_id=stage.subscriber_id(NEW))
         whole = read_history(session, whose).entries
         found: list[HistoryEntry] = []
-        mark: Mark | None = None
+        mark: HistoryPosition | None = None
         while len(found) < len(whole) + 1:
             page = read_history(session, whose, before=mark, limit=1)
             found += page.entries

@@ -24,8 +24,8 @@ from subscribers.segments.model import (
     ConsentWay,
     CustomField,
     DaysAgo,
-    Event,
     Happened,
+    MailEvent,
     Membership,
     Not,
     Operator,
@@ -82,7 +82,7 @@ _leaves: st.SearchStrategy[Query] = st.one_of(
         values=st.lists(st.sampled_from(["free", "paid"]), min_size=1, max_size=2).map(tuple),
     ),
     st.builds(Presence, field=st.just(CustomField(key="city"))),
-    st.builds(Happened, event=st.sampled_from(Event), number=st.integers(0, 30_000)),
+    st.builds(Happened, event=st.sampled_from(MailEvent), number=st.integers(0, 30_000)),
 )
 queries: st.SearchStrategy[Query] = st.recursive(
     _leaves,

@@ -31,8 +31,8 @@ from subscribers.segments.model import (
     Comparison,
     CustomField,
     DaysAgo,
-    Event,
     Happened,
+    MailEvent,
     Membership,
     Not,
     Operator,
@@ -92,7 +92,7 @@ _TIMED: st.SearchStrategy[Query] = st.one_of(
         operator=st.sampled_from(_EQUALS + _ORDERS),
         value=_DAYS | st.builds(DaysAgo, days=st.integers(0, 36_500)),
     ),
-    st.builds(Happened, event=st.sampled_from(Event), number=st.integers(0, 36_500)),
+    st.builds(Happened, event=st.sampled_from(MailEvent), number=st.integers(0, 36_500)),
 )
 
 

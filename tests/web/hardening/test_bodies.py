@@ -19,7 +19,7 @@ from newsletter.errors import UnavailableError
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
 from newsletter.web.app import create_app
-from newsletter.web.routing import LARGEST, Guard, Route, flatten
+from newsletter.web.routing import LARGEST, Guard, GuardedRoute, flatten
 from tests.support.site import routes_of
 from tests.web.hardening.conftest import API_TOKEN, House
 
@@ -27,7 +27,7 @@ Enter = Callable[[str, Role], httpx.Client]
 MEGABYTE = 1_000_000
 
 
-def all_routes() -> list[Route]:
+def all_routes() -> list[GuardedRoute]:
     """Return the routes of an application that has all of them."""
     app = create_app(
         settings=Settings.model_validate({"api_token": API_TOKEN, "secret_keys": ("k" * 40,)}),
@@ -35,7 +35,7 @@ def all_routes() -> list[Route]:
         signer=TokenSigner([b"k" * 40]),
         mailbox=None,
     )
-    return [route for route in routes_of(app) if isinstance(route, Route)]
+    return [route for route in routes_of(app) if isinstance(route, GuardedRoute)]
 
 
 def _posts(*, guarded: bool) -> list[str]:
@@ -54,7 +54,7 @@ def test_every_route_asks_its_guards_first(tmp_path: Path) -> None:
         signer=TokenSigner([b"k" * 40]),
         mailbox=None,
     )
-    assert [route.path for route in routes_of(app) if not isinstance(route, Route)] == []
+    assert [route.path for route in routes_of(app) if not isinstance(route, GuardedRoute)] == []
 
 
 def test_nobody_who_is_not_signed_in_is_asked_for_a_body(house: House) -> None:

@@ -36,7 +36,7 @@ from newsletter.newsletters.snippets import save_snippet
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
 from newsletter.web.access import Requires
-from newsletter.web.routing import Route, flatten
+from newsletter.web.routing import GuardedRoute, flatten
 from subscribers.forms.actions import add_form
 from subscribers.forms.model import JoinForm
 from subscribers.invitations import make_invitation
@@ -68,7 +68,7 @@ class Victim:
     id: int
     things: dict[str, str]
 
-    def path(self, route: Route, newsletter: str) -> str:
+    def path(self, route: GuardedRoute, newsletter: str) -> str:
         """Return a route's path to what is the victim's, under a newsletter's name."""
         path = route.path.replace("{newsletter}", newsletter)
         for word, thing in self.things.items():
@@ -172,7 +172,7 @@ def visitor(house: House) -> Iterator[Visitor]:
         client.close()
 
 
-def _console() -> list[tuple[str, Route, Requires]]:
+def _console() -> list[tuple[str, GuardedRoute, Requires]]:
     """Return method and route of all that asks for a role."""
     found = []
     for route in all_routes():

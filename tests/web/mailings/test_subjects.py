@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, NewsletterRow, SubjectTrialRow
 from newsletter.database.types import now
-from newsletter.database.vocabulary import Role, Verdict
+from newsletter.database.vocabulary import Role, TrialVerdict
 from newsletter.mailings.planning.planning import plan_mailing
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of, fields_of
@@ -70,7 +70,7 @@ def test_subjects_are_confirmed_watched_and_decided_by_hand(
     assert (again.status_code, "decided already" in again.text) == (409, True)
     with reading(stage.engine) as session:
         trial = session.get_one(SubjectTrialRow, mailing)
-        assert (trial.chosen, trial.verdict) == (1, Verdict.BY_HAND)
+        assert (trial.chosen, trial.verdict) == (1, TrialVerdict.BY_HAND)
         actions = session.scalars(select(AuditEventRow.action).order_by(AuditEventRow.id)).all()
     assert [each for each in actions if each.startswith("mailing.")] == [
         "mailing.order",

@@ -34,7 +34,7 @@ from subscribers.lists.trials import look_into
 from subscribers.lists.undo import next_undo, undo_import
 from subscribers.lists.uploads import (
     ImportTerms,
-    Upload,
+    ListUpload,
     find_upload,
     keep_upload,
     order_trial,
@@ -420,11 +420,11 @@ def test_a_check_is_cancelled_given_back_or_fails_and_the_list_stays_open(
     token = page.url.path.rpartition("/")[2]
     terms = ImportTerms(basis="form 2026", columns={"連絡先": "address", "お名前": "name"})
 
-    def brought() -> Upload:
+    def brought() -> ListUpload:
         with reading(stage.engine) as session:
             return find_upload(session, token, stage.newsletter_id)
 
-    def ordered(how: ImportTerms) -> Upload:
+    def ordered(how: ImportTerms) -> ListUpload:
         with transaction(stage.engine) as session:
             order_trial(session, find_upload(session, token, stage.newsletter_id), how)
         return brought()
