@@ -1,4 +1,8 @@
-"""Signing in: a password, then the second factor where there is one."""
+"""Signing in: a password, then the second factor where there is one.
+
+A session begins while the account is locked. A new password or second factor changes the account's
+row first and ends its sessions then: a session begun meanwhile is ended with them, or not begun.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +57,7 @@ def sign_in(engine: Engine, browser: Browser, *, address: str, password: str) ->
         _log_failure(engine, account, browser, "password")
         raise SignInError(msg("The address or the password is not correct."))
     with transaction(engine) as session:
-        account = session.get_one(AccountRow, account.id)
+        account = session.get_one(AccountRow, account.id, with_for_update=True)
         if account.password_hash != stored:
             raise SignInError(msg("The address or the password is not correct."))
         if stored is not None and needs_new_hash(stored):
@@ -76,13 +80,16 @@ def bring_code(
     Raises:
         SignInError: The code is wrong or used, the time is up, or it was tried too often.
     """
+    time_is_up = SignInError(msg("The time is up."), remedy=msg("Sign in again."))
     with reading(engine) as session:
         found = find_session(session, token)
     if found is None or found[0].verified_at is not None:
-        raise SignInError(msg("The time is up."), remedy=msg("Sign in again."))
+        raise time_is_up
     _count(engine, Attempt.CODE, str(found[1].id), browser, found[1])
     with transaction(engine) as session:
-        account = session.get_one(AccountRow, found[1].id)
+        account = session.get_one(AccountRow, found[1].id, with_for_update=True)
+        if find_session(session, token) is None:
+            raise time_is_up
         fits = use_code(session, sealer, account, code, now())
         if fits:
             sign_in_limits.forgive(session, Attempt.CODE, account=str(account.id), browser=browser)
@@ -115,6 +122,7 @@ def prove_password(engine: Engine, browser: Browser, account_id: int, password: 
 def set_password(session: Session, actor: Actor, account_id: int, hashed: str) -> None:
     """Change one's own password, which was asked for; end all sessions and one-time links."""
     session.get_one(AccountRow, account_id).password_hash = hashed
+    session.flush()
     revoke_links(session, account_id)
     end_all_sessions(session, account_id)
     record_event(session, actor, Action.ACCOUNT_PASSWORD, object=f"account {account_id}")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, event, func, select, text
+from sqlalchemy import Connection, Engine, event, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import COMMAND_LINE
@@ -50,7 +50,7 @@ from subscribers.lists.files import csv_records
 from subscribers.lists.imports import ImportOptions, ImportReport, import_records
 from subscribers.preferences import Wishes, save_wishes
 from tests.support.ledger import claim
-from tests.support.ports import await_condition
+from tests.support.locks import await_lock
 from tests.support.stage import Stage, set_stage
 
 _ADDRESS = "erika@gdpr.example"
@@ -71,22 +71,6 @@ def stage(engine: Engine) -> Stage:
     found = set_stage(engine)
     found.subscribe(_ADDRESS, "other@example.jp")
     return found
-
-
-def _await_lock(engine: Engine, running: Future[Any]) -> None:
-    """Wait until somebody waits for a lock, or the work did without."""
-    await_condition(
-        lambda: running.done() or _is_waiting(engine), seconds=60, what="a transaction that waits"
-    )
-
-
-def _is_waiting(engine: Engine) -> bool:
-    query = text(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    with reading(engine) as session:
-        return bool(session.scalar(query))
 
 
 def _import(stage: Stage, *addresses: str) -> ImportReport:
@@ -112,7 +96,7 @@ def _while_erased(
             else:
                 _erase(session, number)
             running = thread.submit(work)
-            _await_lock(stage.engine, running)
+            await_lock(stage.engine, running)
             if only_locked:
                 _erase(session, number)
         return running.exception(timeout=30)
@@ -167,7 +151,7 @@ def test_a_list_ends_the_subscription_of_somebody_who_joins_meanwhile(stage: Sta
             running = thread.submit(
                 import_records, stage.engine, stage.newsletter_id, records, _OPTIONS
             )
-            _await_lock(stage.engine, running)
+            await_lock(stage.engine, running)
         assert running.result(timeout=30).unsubscribed == 1
     number = stage.subscriber_id("late@example.jp")
     with reading(stage.engine) as session:
@@ -192,7 +176,7 @@ def test_an_erasure_during_an_import_erases_what_it_brought(stage: Stage) -> Non
             written = connection.scalar(select(func.count()).where(SubscriptionRow.name == "Erika"))
             if written and not erasing:
                 erasing.append(thread.submit(erase_person))
-                _await_lock(stage.engine, erasing[0])
+                await_lock(stage.engine, erasing[0])
 
         import_records(stage.engine, stage.newsletter_id, records, update)
         erasing[0].result(timeout=30)
@@ -297,7 +281,7 @@ def _amid_erasure(stage: Stage, work: Callable[[], object]) -> BaseException | N
             statement = str(execution[2])
             if "FROM subscriber " in statement and "FOR UPDATE" in statement and not working:
                 working.append(thread.submit(work))
-                _await_lock(stage.engine, working[0])
+                await_lock(stage.engine, working[0])
 
         with transaction(stage.engine) as session:
             _erase(session, number)
