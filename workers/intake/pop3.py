@@ -12,6 +12,8 @@ from workers.intake.mailbox import Account, Letter
 #: Of a larger mail only the start is fetched: its headers and so many lines.
 _WHOLE_OCTETS = 2 * 1024 * 1024
 _LINES = 2000
+#: Of a longer line only the start is kept, which is more than RFC 5321 allows by far.
+_LINE_OCTETS = 262_144
 
 
 class Pop3Mailbox:
@@ -62,17 +64,40 @@ class Pop3Mailbox:
             self._pop.close()
 
 
-class _Pop3(poplib.POP3):
+class _LongLines(poplib.POP3):
+    """Reads lines of any length.
+
+    The library ends the session at a line of more than 2,048 octets. One such mail, which anybody
+    can send, would keep all others from being read, each time anew.
+    """
+
+    def _getline(self) -> tuple[bytes, int]:
+        """Return a line without its end, as far as it is kept, and its octets."""
+        line = piece = self.file.readline(_LINE_OCTETS)
+        octets = len(line)
+        while piece and not piece.endswith(b"\n"):
+            piece = self.file.readline(_LINE_OCTETS)
+            octets += len(piece)
+        if not line:
+            raise poplib.error_proto("-ERR EOF")
+        return line.strip(b"\r\n"), octets
+
+
+class _Plain(_LongLines):
     def _create_socket(self, timeout: float) -> socket.socket:
         return bounded(super()._create_socket(timeout))  # type: ignore[misc]  # not in its stub
 
 
+class _ByTls(_LongLines, poplib.POP3_SSL):
+    """With TLS before the first word, whose context bounds the socket."""
+
+
 def _connect(account: Account) -> poplib.POP3:
     if account.tls == "implicit":
-        return poplib.POP3_SSL(
+        return _ByTls(
             account.host,
             account.port,
             context=bound_tls(account.tls_context()),
             timeout=SILENCE_SECONDS,
         )
-    return _Pop3(account.host, account.port, timeout=SILENCE_SECONDS)
+    return _Plain(account.host, account.port, timeout=SILENCE_SECONDS)

@@ -271,3 +271,11 @@ def test_a_wrong_mailbox_is_named_without_its_password(url: str) -> None:
     with pytest.raises(SettingError, match="BOUNCE_MAILBOX") as told:
         read_account(url)
     assert "secret@" not in str(told.value).replace("user:secret@host", "")
+
+
+@pytest.mark.parametrize("scheme", ["imaps", "pop3s"])
+def test_a_mail_with_long_lines_keeps_no_other_from_being_taken(
+    post: Post, server: Dovecot, scheme: str
+) -> None:
+    server.put(letter(UNRELATED, body="長" * 90_000), notice(post.path))
+    assert fetch(post, server.url(scheme)) == {Taken.LOGGED: 1, Taken.UNRELATED: 1}
