@@ -22,7 +22,9 @@ from newsletter.bounces.webhooks.signatures import octets_of
 from newsletter.i18n.messages import msg
 from newsletter.i18n.normal_form import split_url
 
-_HOST = re.compile(r"sns\.[a-z0-9-]{2,40}\.amazonaws\.com(\.cn)?")
+#: A region stands in the middle (us-gov-west-1), and nothing else: at ``sns.s3.amazonaws.com`` or
+#: ``sns.s3-us-west-2.amazonaws.com`` lies what the owner of the bucket "sns" puts there.
+_HOST = re.compile(r"sns\.[a-z]{2,4}(-[a-z]{2,12}){1,2}-[0-9]{1,2}\.amazonaws\.com(\.cn)?")
 _SIGNED_NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _SIGNED_CONFIRMATION = (
     *("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
