@@ -235,18 +235,36 @@ class _Pinned(http.client.HTTPConnection):
     def __init__(self, host: str, port: int, address: Address, *, secure: bool) -> None:
         super().__init__(host, port, timeout=_PATIENCE)
         self._address, self._secure = address, secure
+        self._given_up = False
         if port == (443 if secure else 80):
             self.default_port = port
 
     def connect(self) -> None:
-        """Connect to the address, whatever the name may mean by now."""
+        """Connect to the address, whatever the name may mean by now.
+
+        Raises:
+            TimeoutError: The time was up before there was a connection that could be ended.
+        """
         plain = socket.create_connection((str(self._address), self.port), self.timeout)
         self.sock = plain
         if self._secure:
-            self.sock = _context().wrap_socket(plain, server_hostname=self.host)
+            # The handshake comes once the socket that it is done by can be ended from outside.
+            secure = _context().wrap_socket(
+                plain, server_hostname=self.host, do_handshake_on_connect=False
+            )
+            self.sock = secure
+            self._end_if_given_up()
+            secure.do_handshake()
+        self._end_if_given_up()
+
+    def _end_if_given_up(self) -> None:
+        if self._given_up:
+            self.close()
+            raise TimeoutError
 
     def give_up(self) -> None:
-        """End it from another thread."""
+        """End it from another thread, also if there is no connection yet."""
+        self._given_up = True
         if self.sock is not None:
             try:
                 self.sock.shutdown(socket.SHUT_RDWR)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 
@@ -11,6 +13,7 @@ import pytest
 
 from newsletter import fetching
 from newsletter.fetching import Address, LinkOutcome, is_public, open_address
+from tests.support.ports import await_condition
 
 
 @pytest.mark.parametrize(
@@ -137,6 +140,31 @@ def test_answers_are_told_apart_and_redirects_followed_as_carefully(port: int) -
     assert opened("/fine", "mixed.example").outcome is LinkOutcome.FORBIDDEN
     assert f"HEAD /fine site.example:{port}" in _Site.asked
     assert not any("inner.example" in line for line in _Site.asked)
+
+
+def _pinned(port: int, *, secure: bool) -> fetching._Pinned:
+    return fetching._Pinned("site.example", port, ip_address("127.0.0.1"), secure=secure)
+
+
+def test_time_that_is_up_before_there_is_a_connection_ends_it_all_the_same(port: int) -> None:
+    connection = _pinned(port, secure=False)
+    connection.give_up()
+    with pytest.raises(TimeoutError):
+        connection.connect()
+
+
+@pytest.mark.usefixtures("_servers")
+def test_time_that_is_up_during_the_handshake_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "_PATIENCE", 120.0)
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as thread:
+        connection = _pinned(server.getsockname()[1], secure=True)
+        running = thread.submit(connection.connect)
+        with server.accept()[0] as peer:
+            assert peer.recv(1)
+            connection.give_up()
+            await_condition(running.done, seconds=30, what="the end of the handshake")
+            assert isinstance(running.exception(), OSError)
+        connection.close()
 
 
 @pytest.mark.usefixtures("_servers")
