@@ -8,7 +8,7 @@ import typer
 
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import labelled, styled
+from newsletter.cli.language import labelled, styled, text
 from newsletter.cli.state import As, Json, NewsletterName, open_with_keys, settings_of
 
 IssueName = Annotated[str | None, typer.Option("--issue", help="The issue; else the newest.")]
@@ -23,6 +23,7 @@ def show_comments(
     json: Json = False,
 ) -> None:
     """List the comments on an issue, thread by thread, with the part that each is about."""
+    from newsletter.accounts.actor_names import colleagues_by_address, name_actor
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
     from newsletter.issues.model import issue_from_json
@@ -38,6 +39,7 @@ def show_comments(
             for thread in threads_of(session, stored.id, issue_from_json(stored.content))
             if all_ or thread.resolved_at is None
         ]
+        colleagues = colleagues_by_address(session)
     if json:
         print_json(
             [
@@ -67,7 +69,8 @@ def show_comments(
         state = f" ({_('Resolved')})" if thread.resolved_at else ""
         console.print(f"{styled(thread.id)} {styled(about)}{state}")
         for comment in thread.comments:
-            console.print("  " + labelled(comment.author, comment.words))
+            author = text(name_actor(comment.author, colleagues))
+            console.print("  " + labelled(author, comment.words))
 
 
 def write_comment(

@@ -20,7 +20,7 @@ from newsletter.cli.state import (
     settings_of,
 )
 from newsletter.database.vocabulary import BounceKind, IncidentResolution
-from newsletter.i18n.values import Number
+from newsletter.i18n.values import Number, Percent
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -214,10 +214,10 @@ def incidents(
     for row in incidents:
         state = label(row.resolution) if row.resolution else _("open")
         share = _(
-            "{bounced} of {mailed} sent, usually {rate} %",
+            "{bounced} of {mailed} sent, usually {rate}",
             bounced=Number(row.bounced),
             mailed=Number(row.mailed),
-            rate=Number(100 * row.usual_rate),
+            rate=Percent(100 * row.usual_rate, 1),
         )
         console.print(f"{styled(row.id)} {row.subject} ({state}): {share}")
         console.print("  " + styled(f"{format_moment(row.opened_at)}  {row.words[:200]}", "dim"))
@@ -303,7 +303,7 @@ def rates(
         table.add_column(name, justify="right")
     for one in found:
         shares = (
-            _("{count} ({share} %)", count=Number(n), share=f"{one.share(n):.2f}")
+            _("{count} ({share})", count=Number(n), share=Percent(one.share(n), 2))
             for n in (one.hard, one.soft, one.complaints)
         )
         named = one.name if one.title == one.name else f"{one.name} {one.title}"

@@ -84,6 +84,7 @@ def show_notes(
     json: Json = False,
 ) -> None:
     """List the notes on a person, with their numbers."""
+    from newsletter.accounts.actor_names import colleagues_by_address, name_actor
     from newsletter.cli.console import console, format_day, print_json
     from newsletter.database.engine import reading
     from subscribers.notes import list_notes
@@ -92,6 +93,7 @@ def show_notes(
     number = find_number(opened.engine, address)
     with reading(opened.engine) as session:
         rows = list_notes(session, opened.newsletter.id, number)
+        colleagues = colleagues_by_address(session)
     if json:
         print_json(
             [
@@ -107,7 +109,8 @@ def show_notes(
         )
         return
     for row in rows:
-        console.print(f"{styled(row.id)} {format_day(row.written_at)} {row.author}\n{row.text}")
+        author = words(name_actor(row.author, colleagues))
+        console.print(f"{styled(row.id)} {format_day(row.written_at)} {author}\n{row.text}")
     if not rows:
         console.print(_("There are no notes on this person."))
 

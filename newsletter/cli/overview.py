@@ -19,7 +19,7 @@ from newsletter.cli.language import label, ngettext, styled, text
 from newsletter.database.vocabulary import DeliveryState, ProcessKind
 from newsletter.database.words import name_of
 from newsletter.i18n.messages import msg
-from newsletter.i18n.values import Number, Size
+from newsletter.i18n.values import Number, Percent, Size
 from newsletter.operations.alarms import find_alarms
 from newsletter.operations.alarms.model import Alarm, AlarmSeverity, places_of
 from newsletter.operations.attention import UnsettledMailing
@@ -219,7 +219,7 @@ def _domains(seen: Overview, alarms: Sequence[Alarm]) -> RenderableType:
         state = styled(_("on hold"), "cyan") if domain.held is not None else ""
         if ("domain-defers", domain.name) in places:
             state = styled(_("defers much mail"), "yellow")
-        share = f"{domain.tally.share(DeliveryState.DEFERRED):.0%}"
+        share = text(Percent(100 * domain.tally.share(DeliveryState.DEFERRED), 0))
         table.add_row(domain.name, state, share, *_counts(domain.tally.day))
     return table
 

@@ -98,6 +98,14 @@ def format_number(value: float, language: Language) -> str:
     return format_decimal(round(value, 1 if small else 0), "#,##0.#", locale=locale_of(language))
 
 
+def format_percent(value: float, language: Language, *, digits: int) -> str:
+    """Return a share that is given in percent, with so many digits after the point: ``0.25%``."""
+    from babel.numbers import format_percent  # noqa: PLC0415 - as above
+
+    places = f".{'0' * digits}" if digits else ""
+    return format_percent(value / 100, f"#,##0{places}%", locale=locale_of(language))
+
+
 def format_size(octets: int, language: Language) -> str:
     """Return a size of data in decimal units: ``1.5 MB``."""
     size, unit = float(octets), 0

@@ -15,6 +15,7 @@ from newsletter.i18n.values import (
     Listing,
     Moment,
     Number,
+    Percent,
     Size,
     Worded,
 )
@@ -63,6 +64,9 @@ class _Kind(NamedTuple):
 _KINDS: Mapping[str, _Kind] = {
     "message": _Kind(Message, _fields, _message),
     "number": _Kind(Number, lambda number: number.value, Number),
+    "percent": _Kind(
+        Percent, lambda share: (share.value, share.digits), lambda parts: Percent(*parts)
+    ),
     "size": _Kind(Size, lambda size: size.octets, Size),
     "listing": _Kind(Listing, lambda listing: listing.items, lambda items: Listing(tuple(items))),
     "labelled": _Kind(

@@ -44,6 +44,18 @@ class Size(Worded):
 
 
 @dataclass(frozen=True, slots=True)
+class Percent(Worded):
+    """A share in percent, with so many digits after the point."""
+
+    value: float
+    digits: int
+
+    def in_language(self, language: Language) -> str:
+        """Return it with the sign, as the language writes it."""
+        return formats.format_percent(self.value, language, digits=self.digits)
+
+
+@dataclass(frozen=True, slots=True)
 class Listing(Worded):
     """Several names, all of which are meant."""
 

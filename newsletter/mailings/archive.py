@@ -32,6 +32,7 @@ from newsletter.mailings.planning.content import (
 )
 from newsletter.mailings.planning.variants import missing_variants
 from newsletter.mailings.trials.subjects import published_content
+from newsletter.newsletters.issue_actions import record_on_issue
 from newsletter.rendering.model import Recipe
 from newsletter.rendering.render import render_variant
 
@@ -251,12 +252,11 @@ def archive_issue(
     draft = stored_draft_of(session, issue_id)
     if draft is not None:
         draft.archived = place
-    record_event(
+    record_on_issue(
         session,
         actor,
         Action.ISSUE_ARCHIVE,
-        object=f"issue {issue.slug}",
-        newsletter_id=newsletter_id,
+        issue,
         details={"before": before, "after": place},
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -261,6 +261,12 @@ def find_mailing(session: Session, mailing_id: int) -> MailingRow:
             remedy=msg("See the list with: newsletter status."),
         )
     return row
+
+
+def titles_of_mailings(session: Session, mailing_ids: Collection[int]) -> Mapping[int, str]:
+    """Return the titles of what mailings sent, by the mailings' numbers."""
+    query = select(MailingRow.id, MailingRow.title).where(MailingRow.id.in_(mailing_ids))
+    return {mailing: title for mailing, title in session.execute(query) if title}
 
 
 def waiting(session: Session, mailing_id: int) -> int:

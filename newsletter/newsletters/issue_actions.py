@@ -84,12 +84,11 @@ def import_issue(
     if earlier is not None:
         read = replace(read, issue=replace(read.issue, translations=earlier.translations))
     row = store.save_issue(session, newsletter_id, read)
-    record_event(
+    record_on_issue(
         session,
         actor,
         Action.ISSUE_IMPORT,
-        object=f"issue {row.slug}",
-        newsletter_id=newsletter_id,
+        row,
         details={"title": row.title, "format": read.format.value},
     )
     return ImportedIssue(row, None if earlier == read.issue else earlier)
@@ -407,6 +406,27 @@ def _say_removed(session: Session, newsletter_id: int, named: ColumnElement[bool
         event, name = found
         title = str(event.details.get("title", ""))
         raise RemovedError(title=title, person=name or event.actor, at=event.occurred_at)
+
+
+def record_on_issue(
+    session: Session,
+    actor: Actor,
+    action: Action,
+    issue: IssueRow,
+    *,
+    reason: str = "",
+    details: Mapping[Detail, object] | None = None,
+) -> None:
+    """Write down an action on a stored issue; see `record_event`."""
+    record_event(
+        session,
+        actor,
+        action,
+        object=f"issue {issue.slug}",
+        newsletter_id=issue.newsletter_id,
+        reason=reason,
+        details=details,
+    )
 
 
 def _record(

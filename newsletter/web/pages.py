@@ -154,6 +154,7 @@ def environment_of(folders: tuple[Path, ...], language: Language) -> Environment
         typed_options=_typed_options,
         day=_day,
         number=_number,
+        percent=_percent,
         file_size=_file_size,
         worded=_worded,
         reply=_reply,
@@ -292,3 +293,9 @@ def _file_size(context: Context, octets: int) -> str:
 def _number(context: Context, value: float) -> str:
     """Write a number with its thousands apart; small fractions keep one digit."""
     return formats.format_number(value, Language(context["lang"]))
+
+
+@pass_context
+def _percent(context: Context, value: float, digits: int) -> str:
+    """Write a share in percent, with so many digits after the point."""
+    return formats.format_percent(value, Language(context["lang"]), digits=digits)

@@ -259,7 +259,7 @@ def test_rates_count_people_by_mailing_and_by_domain(post: Post, run: Run) -> No
     domain = {"name": "example.jp", "title": "example.jp"}
     assert _json(run("rates", "--json")) == [mailing | expected]
     assert _json(run("rates", "--domains", "--json")) == [domain | expected]
-    assert "50.00 %" in run("rates").stdout
+    assert "50.00%" in run("rates").stdout
 
 
 def test_the_policy_is_set_field_by_field(run: Run) -> None:

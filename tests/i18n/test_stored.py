@@ -12,7 +12,7 @@ from newsletter.errors import ListError, Place
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg, nmsg, pmsg, written
 from newsletter.i18n.stored import dump_message, load_message
-from newsletter.i18n.values import Alternatives, Day, Listing, Moment, Number, Size
+from newsletter.i18n.values import Alternatives, Day, Listing, Moment, Number, Percent, Size
 from newsletter.mailings.mailings import pause_mailing
 from newsletter.mailings.reports.progress import progress
 from tests.support.stage import set_stage
@@ -28,6 +28,7 @@ _NOON = Moment(datetime(2026, 12, 1, 12, tzinfo=UTC), "Asia/Tokyo")
         pmsg("mailing", "Sending"),
         nmsg("{count} picture", "{count} pictures", 2),
         msg("{a} {b} {c}", a=Number(1234), b=Size(64_000), c=Listing(("a", "b"))),
+        msg("{a} {b}", a=Percent(12.5, 1), b=Percent(3, 0)),
         msg("{a} {b} {c}", a=Alternatives(("a", "b")), b=Day(date(2026, 12, 1)), c=_NOON),
         written('{"not": "a message"}'),
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -178,6 +178,13 @@ def list_drafts(session: Session, newsletter_id: int) -> Sequence[Draft]:
         .order_by(DraftRow.updated_at.desc(), DraftRow.id.desc())
     )
     return [draft_of(row) for row in rows.all()]
+
+
+def titles_of_drafts(session: Session, draft_ids: Collection[int]) -> Mapping[int, str]:
+    """Return the titles of drafts by their numbers, as far as they are there and have one."""
+    title = DraftRow.content["title"].as_string()
+    query = select(DraftRow.id, title).where(DraftRow.id.in_(draft_ids))
+    return {draft: words for draft, words in session.execute(query) if words}
 
 
 def due_drafts(session: Session, until: Mapping[int, date], *, limit: int) -> Sequence[Draft]:

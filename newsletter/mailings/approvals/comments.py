@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Action, Actor
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     AccountRow,
@@ -30,6 +30,7 @@ from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.walking import first_words, walk_parts
 from newsletter.mailings.approvals.notices import ApprovalNews, Post, tell_by_mail
 from newsletter.mailings.approvals.requests import approvers
+from newsletter.newsletters.issue_actions import record_on_issue
 from newsletter.rendering.notices import NoticeTemplate
 
 #: The anchor of the text before the first chapter.
@@ -148,7 +149,9 @@ def write_comment(
     )
     session.add(row)
     session.flush()
-    _record(session, actor, Action.ISSUE_COMMENT, issue, row.id, text)
+    record_on_issue(
+        session, actor, Action.ISSUE_COMMENT, issue, reason=text, details={"comment": row.id}
+    )
     return row.id
 
 
@@ -166,7 +169,7 @@ def settle_thread(
     first.resolved_at = now() if resolved else None
     first.resolved_by = actor.account_id if resolved else None
     action = Action.ISSUE_COMMENT_RESOLVE if resolved else Action.ISSUE_COMMENT_REOPEN
-    _record(session, actor, action, issue, first.id, "")
+    record_on_issue(session, actor, action, issue, details={"comment": first.id})
 
 
 def threads_of(session: Session, issue_id: int, content: Issue) -> Sequence[Thread]:
@@ -326,18 +329,4 @@ def _as_thread(
         comments=tuple(comments),
         resolved_at=row.resolved_at,
         resolver=people.get(row.resolved_by or 0, ""),
-    )
-
-
-def _record(
-    session: Session, actor: Actor, action: Action, issue: IssueRow, comment: int, words: str
-) -> None:
-    record_event(
-        session,
-        actor,
-        action,
-        object=f"issue {issue.slug}",
-        newsletter_id=issue.newsletter_id,
-        reason=words,
-        details={"comment": comment},
     )

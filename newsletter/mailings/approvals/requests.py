@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Action, Actor
 from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import holders_of
 from newsletter.database.insert import insert_missing
@@ -38,6 +38,7 @@ from newsletter.mailings.trials.subjects import (
     trial_from_json,
     trial_to_json,
 )
+from newsletter.newsletters.issue_actions import record_on_issue
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.notices import NoticeTemplate
 
@@ -349,7 +350,9 @@ def request_approval(
         return
     else:
         session.execute(update(ApprovalRow).where(ApprovalRow.id == approval.id).values(values))
-    _record(session, actor, Action.ISSUE_APPROVAL_REQUESTED, issue, digest)
+    record_on_issue(
+        session, actor, Action.ISSUE_APPROVAL_REQUESTED, issue, details={"digest": digest}
+    )
     news = ApprovalNews(
         template=NoticeTemplate.APPROVAL_REQUEST, issue=issue, person=_name(session, actor)
     )
@@ -381,7 +384,7 @@ def approve(
     )
     if given is None:
         return
-    _record(session, actor, Action.ISSUE_APPROVED, issue, digest)
+    record_on_issue(session, actor, Action.ISSUE_APPROVED, issue, details={"digest": digest})
     news = ApprovalNews(
         template=NoticeTemplate.APPROVAL_GIVEN, issue=issue, person=_name(session, actor)
     )
@@ -421,7 +424,14 @@ def send_back(
         raise ConflictError(
             msg("This content is already approved."), remedy=msg("Reload the page.")
         )
-    _record(session, actor, Action.ISSUE_APPROVAL_RETURNED, issue, digest, reason=words)
+    record_on_issue(
+        session,
+        actor,
+        Action.ISSUE_APPROVAL_RETURNED,
+        issue,
+        reason=words,
+        details={"digest": digest},
+    )
     news = ApprovalNews(
         template=NoticeTemplate.APPROVAL_RETURNED,
         issue=issue,
@@ -478,23 +488,3 @@ def demand_approval(
 def _name(session: Session, actor: Actor) -> str:
     account = session.get(AccountRow, actor.account_id) if actor.account_id else None
     return (account.name if account else "") or actor.name
-
-
-def _record(
-    session: Session,
-    actor: Actor,
-    action: Action,
-    issue: IssueRow,
-    digest: str,
-    *,
-    reason: str = "",
-) -> None:
-    record_event(
-        session,
-        actor,
-        action,
-        object=f"issue {issue.slug}",
-        newsletter_id=issue.newsletter_id,
-        reason=reason,
-        details={"digest": digest},
-    )

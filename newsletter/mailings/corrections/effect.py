@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Action, Actor
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     BatchRow,
@@ -64,6 +64,7 @@ from newsletter.mailings.planning.variants import (
 )
 from newsletter.mailings.reports.clicks import add_links
 from newsletter.mailings.trials.subjects import correct_own_subject, own_subject, subjects_left
+from newsletter.newsletters.issue_actions import record_on_issue
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.preflight import Preflight
 from newsletter.rendering.render import render_variant
@@ -231,12 +232,11 @@ def _put_into_effect(
     if draft is not None:
         remove_draft(session, draft)
     remove_readied(session, readied, into=issue.id)
-    record_event(
+    record_on_issue(
         session,
         actor,
         Action.ISSUE_CORRECT,
-        object=f"issue {issue.slug}",
-        newsletter_id=issue.newsletter_id,
+        issue,
         details={"correction": correction.number, "note": correction.note, "digest": digest},
     )
     return correction.number

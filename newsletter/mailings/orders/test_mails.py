@@ -35,6 +35,7 @@ from newsletter.mailings.planning.shown_as import (
     find_shown_as,
     with_values,
 )
+from newsletter.newsletters.issue_actions import record_on_issue
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.render import render_as
 from newsletter.settings import Settings
@@ -159,12 +160,11 @@ def send_test(
     mailing_id = queue_test(
         session, newsletter, issue.title, rendered, addresses, pseudonyms, issue_id=issue.id
     )
-    record_event(
+    record_on_issue(
         session,
         actor,
         Action.ISSUE_TEST,
-        object=f"issue {issue.slug}",
-        newsletter_id=newsletter.id,
+        issue,
         details={"recipients": [address.address for address in addresses]},
     )
     session.flush()

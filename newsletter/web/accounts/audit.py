@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import AuditFilter, export_csv, list_events
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
+from newsletter.issues.drafts.saving import titles_of_drafts
+from newsletter.mailings.mailings import titles_of_mailings
 from newsletter.web.access import AdministratorVisit, Visit
 from newsletter.web.audit_wording import ACTION_NAMES
 from newsletter.web.head_requests import unless_by_head
@@ -41,11 +45,13 @@ def auditing_router(engine: Engine, pages: Pages) -> Router:
         criteria = _filter(visit, actor, action, since, until)
         with reading(engine) as session:
             events = list_events(session, criteria, before=before, limit=_PAGE + 1)
+            titles = _titles(session, [event.object for event in events])
         return pages.show_to(
             visit,
             request,
             "accounts/audit.html",
             events=events[:_PAGE],
+            titles=titles,
             older=events[_PAGE - 1].id if len(events) > _PAGE else None,
             before=before,
             actions=_choices(visit.language),
@@ -68,6 +74,20 @@ def auditing_router(engine: Engine, pages: Pages) -> Router:
         return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
     return router
+
+
+def _titles(session: Session, objects: Sequence[str]) -> Mapping[str, str]:
+    """Return what drafts and mailings are titled, by how the log names them: by their numbers."""
+    numbers: dict[str, set[int]] = {"draft": set(), "mailing": set()}
+    for recorded in objects:
+        kind, _, number = recorded.partition(" ")
+        if kind in numbers and number.isascii() and number.isdigit():
+            numbers[kind].add(int(number))
+    drafts = titles_of_drafts(session, numbers["draft"])
+    mailings = titles_of_mailings(session, numbers["mailing"])
+    return {f"draft {number}": title for number, title in drafts.items()} | {
+        f"mailing {number}": title for number, title in mailings.items()
+    }
 
 
 def _choices(language: Language) -> list[tuple[str, str]]:
