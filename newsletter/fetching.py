@@ -51,9 +51,9 @@ _NOT_PUBLIC = tuple(
     )
 )
 
-Address = IPv4Address | IPv6Address
+IpAddress = IPv4Address | IPv6Address
 #: Returns the addresses of a host; raises OSError where it has none.
-Resolve = Callable[[str, int], Collection[Address]]
+Resolve = Callable[[str, int], Collection[IpAddress]]
 
 
 class LinkOutcome(StrEnum):
@@ -97,7 +97,7 @@ class _UnknownHostError(Exception):
     """A host has no address."""
 
 
-def is_public(address: Address) -> bool:
+def is_public(address: IpAddress) -> bool:
     """Return whether an address lies in the public network, however it is written."""
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:
@@ -118,14 +118,14 @@ def is_public(address: Address) -> bool:
     )
 
 
-def resolve(host: str, port: int) -> Collection[Address]:
+def resolve(host: str, port: int) -> Collection[IpAddress]:
     """Return the addresses that the system knows of a host."""
     addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [ip_address(str(entry[4][0]).partition("%")[0]) for entry in addresses]
 
 
 def open_address(
-    url: str, *, resolving: Resolve = resolve, permitted: Callable[[Address], bool] = is_public
+    url: str, *, resolving: Resolve = resolve, permitted: Callable[[IpAddress], bool] = is_public
 ) -> OpenedAddress:
     """Open an address as a browser would, as far as its status, and say what became of it.
 
@@ -164,7 +164,7 @@ def _outcome_of(status: int, moved: bool) -> LinkOutcome:  # noqa: FBT001 - two 
 
 
 def _ask(
-    url: str, ends: float, resolving: Resolve, permitted: Callable[[Address], bool]
+    url: str, ends: float, resolving: Resolve, permitted: Callable[[IpAddress], bool]
 ) -> tuple[int, str]:
     """Return the status of one address, and where it leads on; by HEAD, then by GET."""
     parts = split_url(url)
@@ -205,7 +205,7 @@ def _host_of(parts: SplitResult) -> tuple[str, int]:
 
 
 def _request(
-    method: str, parts: SplitResult, host: str, port: int, address: Address, ends: float
+    method: str, parts: SplitResult, host: str, port: int, address: IpAddress, ends: float
 ) -> tuple[int, str]:
     left = ends - time.monotonic()
     if left <= 0:
@@ -232,7 +232,7 @@ def _target(parts: SplitResult) -> str:
 class _Pinned(http.client.HTTPConnection):
     """A connection to an address that was looked at; its name is for the server, and TLS."""
 
-    def __init__(self, host: str, port: int, address: Address, *, secure: bool) -> None:
+    def __init__(self, host: str, port: int, address: IpAddress, *, secure: bool) -> None:
         super().__init__(host, port, timeout=_PATIENCE)
         self._address, self._secure = address, secure
         self._given_up = False

@@ -15,7 +15,7 @@ from newsletter.database.vocabulary import GrowthCause, SubscriptionState
 from subscribers.suppression import is_suppressed
 
 
-class Step(StrEnum):
+class PeriodLength(StrEnum):
     """How long each period of a growth is."""
 
     DAY = "day"
@@ -26,11 +26,11 @@ class Step(StrEnum):
     def start(self, day: date) -> date:
         """Return the first day of the period that a day lies in."""
         match self:
-            case Step.DAY:
+            case PeriodLength.DAY:
                 return day
-            case Step.WEEK:
+            case PeriodLength.WEEK:
                 return day - timedelta(days=day.weekday())
-            case Step.MONTH:
+            case PeriodLength.MONTH:
                 return day.replace(day=1)
 
     def before(self, start: date) -> date:
@@ -39,7 +39,11 @@ class Step(StrEnum):
 
 
 #: How many periods are looked at unless somebody says so.
-PERIODS: Mapping[Step, int] = {Step.DAY: 30, Step.WEEK: 26, Step.MONTH: 24}
+PERIODS: Mapping[PeriodLength, int] = {
+    PeriodLength.DAY: 30,
+    PeriodLength.WEEK: 26,
+    PeriodLength.MONTH: 24,
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,7 +111,7 @@ def measure_growth(
     newsletter_id: int,
     today: date,
     *,
-    step: Step = Step.WEEK,
+    step: PeriodLength = PeriodLength.WEEK,
     periods: int | None = None,
 ) -> Growth:
     """Sum up who joined and left, and count back from those who are readers now.

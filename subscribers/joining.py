@@ -31,7 +31,7 @@ from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.tokens import Purpose, TokenSigner, mark_of
-from subscribers.fields.model import Value
+from subscribers.fields.model import FieldValue
 from subscribers.fields.values import carried_values
 from subscribers.forms.model import OWN_FORM, JoinForm
 from subscribers.forms.requests import keep_answers, take_over_answers
@@ -135,7 +135,7 @@ def request_join(
     origin: Origin,
     time_zone: str = "",
     form: JoinForm = OWN_FORM,
-    answers: Mapping[str, Value | None] | None = None,
+    answers: Mapping[str, FieldValue | None] | None = None,
     frequency: Frequency | None = None,
 ) -> JoinRequest:
     """Write a request down; of somebody known it changes nothing, as anybody can write one.
@@ -250,7 +250,7 @@ def confirm_join(
             source=source, network=network, wording=asked.wording, language=asked.language
         ),
         basis=BASIS,
-        known=_said_of_themselves(session, asked),
+        known=_own_values(session, asked),
         cause=GrowthCause.MAIL if asked.source.startswith(BY_MAIL) else GrowthCause.FORM,
     )
     if begun:
@@ -258,7 +258,7 @@ def confirm_join(
     return invitation
 
 
-def _said_of_themselves(session: Session, asked: ConsentRow) -> dict[str, str]:
+def _own_values(session: Session, asked: ConsentRow) -> dict[str, str]:
     """Return what a request says of a person, by the columns of `SubscriptionRow`.
 
     Of whoever only asked so far, it replaces all that other requests said; otherwise what it does

@@ -12,7 +12,7 @@ from ipaddress import ip_address
 import pytest
 
 from newsletter import fetching
-from newsletter.fetching import Address, LinkOutcome, is_public, open_address
+from newsletter.fetching import IpAddress, LinkOutcome, is_public, open_address
 from tests.support.ports import await_condition
 
 
@@ -105,7 +105,7 @@ def port(_servers: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     thread.join()
 
 
-def _resolve(host: str, _port: int) -> Collection[Address]:
+def _resolve(host: str, _port: int) -> Collection[IpAddress]:
     known = {"site.example": ["127.0.0.1"], "inner.example": ["10.0.0.1"]}
     known["mixed.example"] = ["127.0.0.1", "10.0.0.1"]
     if host not in known:
@@ -113,7 +113,7 @@ def _resolve(host: str, _port: int) -> Collection[Address]:
     return [ip_address(text) for text in known[host]]
 
 
-def _permitted(address: Address) -> bool:
+def _permitted(address: IpAddress) -> bool:
     return str(address) == "127.0.0.1"
 
 

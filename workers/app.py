@@ -124,7 +124,7 @@ def _register(app: Celery) -> None:
     def open_links(draft_id: int) -> None:
         """Open a draft's links, as an editor asked for."""
         with _unless_the_database_is_away(), bound(draft=draft_id):
-            if not stopping.is_asked():
+            if not stopping.stop_requested():
                 opened_links.open_links(services().engine, draft_id)
 
     @app.task(name="newsletter.import_list")
@@ -132,7 +132,7 @@ def _register(app: Celery) -> None:
         """Import a list that somebody brought by a browser, then see which is next."""
         with _unless_the_database_is_away(), bound(list=upload_id):
             current = services()
-            if stopping.is_asked():
+            if stopping.stop_requested():
                 return
             lists.import_list(current, upload_id)
             _hint_at_list(current, import_list)
@@ -148,14 +148,14 @@ def _register(app: Celery) -> None:
         """Send one batch and those whose turn is next, then see what is due without beat."""
         with _unless_the_database_is_away(), bound(mailing=mailing_id, batch=number):
             current = services()
-            if stopping.is_asked():
+            if stopping.stop_requested():
                 return_hint(current.engine, mailing_id, number)
                 return
             periodic.look_back(current)
             with _sign_of_life().sending(mailing_id, number):
                 answered = batches.send_batch(current, mailing_id, number, urgent=urgent)
             _sign_of_life().count(answered)
-            if not stopping.is_asked():
+            if not stopping.stop_requested():
                 _hint(current, send_batch)
             finish_mailings(current.engine)
 
@@ -167,7 +167,7 @@ def _register_tagging(app: Celery) -> Task[[int], None] | Callable[[int], None]:
     def tag_people(order_id: int) -> None:
         """Give many people a tag, or take it from them; any number may do so at once."""
         with _unless_the_database_is_away(), bound(tagging=order_id):
-            run_tagging(services().engine, order_id, stopping=stopping.is_asked)
+            run_tagging(services().engine, order_id, stopping=stopping.stop_requested)
 
     return tag_people
 
@@ -296,7 +296,7 @@ def _prepare_stopping(**_signal: object) -> None:
 
 @worker_shutting_down.connect
 def _stop_soon(**_signal: object) -> None:
-    stopping.ask()
+    stopping.request_stop()
 
 
 @worker_process_shutdown.connect

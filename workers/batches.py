@@ -184,7 +184,7 @@ class _Row:
 
     async def _next(self, batches: Sequence[_Batch], ends_at: float) -> LeasedBatch | None:
         """Claim another batch once there is room; None when there is none to go on with."""
-        while _go_well(batches) and time.monotonic() < ends_at and not stopping.is_asked():
+        while _go_well(batches) and time.monotonic() < ends_at and not stopping.stop_requested():
             open_ones = [each for each in batches if not each.task.done()]
             dripping = [each.run for each in open_ones if each.run.drips]
             if len(open_ones) < _OVERLAP:

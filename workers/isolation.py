@@ -1,4 +1,4 @@
-"""Steps that fail apart: a defect in one of them must not hold up those that follow."""
+"""Isolates the steps of periodic work: what fails is logged, and the next step runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
 
 
 @contextmanager
-def apart(what: str) -> Iterator[None]:
+def isolated(what: str) -> Iterator[None]:
     """Log what goes wrong with ``what`` and go on; a database that is away ends everything."""
     try:
         yield

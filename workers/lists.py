@@ -26,7 +26,7 @@ def import_list(services: WorkerServices, upload_id: int) -> None:
         token=token,
         lease_seconds=seconds,
         pseudonyms=services.signer.pseudonyms,
-        stopping=stopping.is_asked,
+        stopping=stopping.stop_requested,
     ).go()
 
 
@@ -36,7 +36,7 @@ def undo_import(services: WorkerServices, import_id: int) -> None:
     Raises:
         SQLAlchemyError: The database is away.
     """
-    undo.undo_import(services.engine, import_id, stopping=stopping.is_asked)
+    undo.undo_import(services.engine, import_id, stopping=stopping.stop_requested)
 
 
 def sweep(services: WorkerServices) -> None:

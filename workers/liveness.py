@@ -62,7 +62,7 @@ class SignOfLife:
         except SQLAlchemyError as error:
             _log.info("the sign of life was not heard: %s", type(error).__name__)
         else:
-            stopping.drain(wanted=draining)
+            stopping.set_draining(draining=draining)
 
     @contextmanager
     def sending(self, mailing_id: int, number: int) -> Iterator[None]:

@@ -40,7 +40,7 @@ from subscribers.search_index import index_people, tidy_index
 from workers import lists, recovery
 from workers.composition import WorkerServices
 from workers.database_memory import Memory, recall, remember
-from workers.isolation import apart
+from workers.isolation import isolated
 
 _log = logging.getLogger(__name__)
 
@@ -62,53 +62,53 @@ def go(services: WorkerServices) -> None:
     look_back(services)
     mark = database_history.beat(services.engine)
     remember(services.settings.data_dir, mark)
-    with apart("the sweep"):
+    with isolated("the sweep"):
         recovery.sweep(services)
-    with apart("the sweep of imports"):
+    with isolated("the sweep of imports"):
         lists.sweep(services)
-    with apart("the start of what is due"):
+    with isolated("the start of what is due"):
         start_due_mailings(
             services.engine, grace=timedelta(minutes=services.settings.grace_minutes)
         )
-    with apart("the digests that are due"):
+    with isolated("the digests that are due"):
         open_due_digests(services.engine, DigestSetting.of(services.settings))
-    with apart("the steps of series"):
+    with isolated("the steps of series"):
         plan_series(services.engine)
     for mailing_id in unplanned_mailings(services.engine):
-        with apart(f"the plan of mailing {mailing_id}"):
+        with isolated(f"the plan of mailing {mailing_id}"):
             _plan(services.engine, mailing_id)
-    with apart("the decisions between subjects"):
+    with isolated("the decisions between subjects"):
         decide_due(services.engine)
-    with apart("the settling by policy"):
+    with isolated("the settling by policy"):
         settle_by_policy(
             services.engine, patience=timedelta(minutes=services.settings.grace_minutes)
         )
-    with apart("the judgement of bounces"):
+    with isolated("the judgement of bounces"):
         _act_on_bounces(services)
-    with apart("the index of people"):
+    with isolated("the index of people"):
         index_people(services.engine, seconds=_INDEX_SECONDS)
     if mark.rounds % _MINUTE_ROUNDS == 0:
-        with apart("the drafts that open by themselves"):
+        with isolated("the drafts that open by themselves"):
             open_due_drafts(services.engine)
-        with apart("the mail about comments"):
+        with isolated("the mail about comments"):
             mail_comments(services.engine, _post(services))
-        with apart("the removal of deleted fields' values"):
+        with isolated("the removal of deleted fields' values"):
             purge_removed(services.engine, most=_PURGED)
     if mark.rounds % _RETENTION_ROUNDS == 0:
-        with apart("the forgetting of old bounces"):
+        with isolated("the forgetting of old bounces"):
             _forget_old_bounces(services)
-        with apart("the forgetting of old lists"):
+        with isolated("the forgetting of old lists"):
             forget_old(services.engine)
             forget_old_journals(services.engine)
-        with apart("the forgetting of values by their retention"):
+        with isolated("the forgetting of values by their retention"):
             purge_expired(services.engine, most=_PURGED)
-        with apart("the forgetting of who never confirmed"):
+        with isolated("the forgetting of who never confirmed"):
             _forget_unconfirmed(services)
     if mark.rounds % _TIDY_ROUNDS == 0:
-        with apart("the summing up of tallies"):
+        with isolated("the summing up of tallies"):
             condense(services.engine)
             forget_the_gone(services.engine)
-        with apart("the merging of the index of people"):
+        with isolated("the merging of the index of people"):
             tidy_index(services.engine)
 
 

@@ -13,7 +13,7 @@ from newsletter.mailings.ledger.recording import record_break
 from newsletter.mailings.ledger.unknown_journals import publish_unknown_journals
 from workers.composition import WorkerServices
 from workers.database_memory import recall
-from workers.isolation import apart
+from workers.isolation import isolated
 from workers.journal import (
     JournalReading,
     alone,
@@ -44,7 +44,7 @@ def sweep(services: WorkerServices) -> int:
     folder = services.settings.journal_dir
     forget_closed(folder, hours=services.settings.journal_hours)
     for reading in read_orphans(folder):
-        with apart(f"the journal {reading.path.name}"):
+        with isolated(f"the journal {reading.path.name}"):
             _settle_by_journal(services, reading)
             count += 1
     aside = {one.path.name: _accepted(one) for one in read_set_aside(folder)}
@@ -89,7 +89,7 @@ def bring_back(services: WorkerServices) -> bool:
     """
     with alone(services.settings.journal_dir) as is_alone:
         for reading in read_closed(services.settings.journal_dir) if is_alone else ():
-            with apart(f"the journal {reading.path.name}"):
+            with isolated(f"the journal {reading.path.name}"):
                 mailing_id = ledger.mailing_with(services.engine, reading.identity or "")
                 if mailing_id is not None:
                     _settle_batch(services, mailing_id, reading, forgotten=True)

@@ -202,7 +202,7 @@ def _context(
             lease_seconds=services.settings.lease_seconds,
         ),
         standing=lambda reach: standing(services.engine, claim, reach),
-        stopping=stopping.is_asked,
+        stopping=stopping.stop_requested,
         forgotten=lambda: forgotten(lease.journal.epoch),
         lease_seconds=services.settings.lease_seconds,
     )

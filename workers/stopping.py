@@ -1,7 +1,7 @@
-"""Stopping: a worker's processes tell each other to end batches early, for good or to drain.
+"""Flags by which a worker's processes end batches early: for good, or to drain.
 
-Celery lets a running task finish; a batch under a slow limit would take longer than anybody waits.
-Two octets of memory, shared since before the fork, say that the end, or a drain, is asked for.
+Celery lets a running task finish, and a batch under a slow limit takes longer than anybody waits.
+The flags are two octets of memory that the processes share since before the fork.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ def prepare() -> None:
     _flags[:] = [mmap.mmap(-1, 2)]
 
 
-def ask() -> None:
+def request_stop() -> None:
     """Ask the pool's processes to end what they do soon."""
     for flags in _flags:
         flags[_END] = 1
 
 
-def drain(*, wanted: bool) -> None:
+def set_draining(*, draining: bool) -> None:
     """Ask all processes of this worker to take no new batch, or to take some again."""
     for flags in _flags:
-        flags[_DRAIN] = wanted
+        flags[_DRAIN] = draining
 
 
 def is_draining() -> bool:
@@ -34,6 +34,6 @@ def is_draining() -> bool:
     return any(flags[_DRAIN] for flags in _flags)
 
 
-def is_asked() -> bool:
+def stop_requested() -> bool:
     """Whether this process should end what it does soon."""
     return any(flags[_END] or flags[_DRAIN] for flags in _flags)

@@ -58,10 +58,10 @@ def _quoted_bounce(mail: Mail) -> Mail | None:
     return Mail(headers=headers, kind="text/plain", parameters={}, parts=(part,))
 
 
-Reader = Callable[[BounceText], Report | None]
+ReportReader = Callable[[BounceText], Report | None]
 
 #: In the order of how sure they are; the first that finds something is believed.
-_READERS: tuple[Reader, ...] = (
+_READERS: tuple[ReportReader, ...] = (
     read_feedback_report,
     read_delivery_status,
     read_ses_mail,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from newsletter.bounces.model import Report
-    from workers.intake.mailbox import Counts
+    from workers.intake.mailbox import TakenCounts
 
 #: Characters of the other side's words in the table; all of them are in the bounce log.
 _SUMMARY_LENGTH = 160
@@ -169,7 +169,7 @@ def fetch_bounces(
     joining = JoiningByMail.of(settings, engine, services.signer)
     fetcher = Fetcher(account, engine, services.feedback_keys, joining)
 
-    def tell(counts: Counts) -> None:
+    def tell(counts: TakenCounts) -> None:
         if json:
             print_json({taken.value: counts[taken] for taken in Taken})
         else:
@@ -226,7 +226,7 @@ def receive_bounce(
     raise typer.Exit(os.EX_TEMPFAIL)
 
 
-def _words(counts: Counts) -> str:
+def _words(counts: TakenCounts) -> str:
     from newsletter.feedback.mail import Taken
 
     return _(

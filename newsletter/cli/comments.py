@@ -11,8 +11,8 @@ from newsletter.cli.language import gettext as _
 from newsletter.cli.language import labelled, styled, text
 from newsletter.cli.state import As, Json, NewsletterName, open_with_keys, settings_of
 
-IssueName = Annotated[str | None, typer.Option("--issue", help="The issue; else the newest.")]
-Number = Annotated[int, typer.Argument(help="The comment's number.")]
+IssueOption = Annotated[str | None, typer.Option("--issue", help="The issue; else the newest.")]
+CommentNumber = Annotated[int, typer.Argument(help="The comment's number.")]
 
 
 def show_comments(
@@ -76,7 +76,7 @@ def show_comments(
 def write_comment(
     context: typer.Context,
     words: Annotated[str, typer.Argument(help="What is to be said.")],
-    issue: IssueName = None,
+    issue: IssueOption = None,
     part: Annotated[
         str, typer.Option(help="The part it is about, such as c1-i2; else the whole issue.")
     ] = "",
@@ -112,8 +112,8 @@ def write_comment(
 
 def resolve_comment(
     context: typer.Context,
-    number: Number,
-    issue: IssueName = None,
+    number: CommentNumber,
+    issue: IssueOption = None,
     reopen: Annotated[bool, typer.Option("--reopen", help="Open it again instead.")] = False,
     newsletter: NewsletterName = None,
     as_: As = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsletter.accounts.permissions import Permission
-from newsletter.cli.issues import File, read_file
+from newsletter.cli.issues import IssueFile, read_file
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import ngettext, styled, terminal_language
 from newsletter.cli.prompts import confirm
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def correct(
     context: typer.Context,
     issue: Annotated[str, typer.Argument(help="The issue, which was sent.")],
-    file: File,
+    file: IssueFile,
     note: Annotated[str, typer.Option(help="For readers: what was wrong, and what is right.")],
     newsletter: NewsletterName = None,
     mail: Annotated[

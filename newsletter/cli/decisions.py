@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from newsletter.newsletters.publications import Newsletter
     from newsletter.rendering.model import RenderedIssue
 
-IssueName = Annotated[str | None, typer.Argument(help="The issue; the newest if omitted.")]
+IssueArgument = Annotated[str | None, typer.Argument(help="The issue; the newest if omitted.")]
 
 
 def duplicate(
     context: typer.Context,
-    issue: IssueName = None,
+    issue: IssueArgument = None,
     newsletter: NewsletterName = None,
     as_: As = None,
     json: Json = False,
@@ -70,7 +70,7 @@ def duplicate(
 
 def ask_approval(
     context: typer.Context,
-    issue: IssueName = None,
+    issue: IssueArgument = None,
     of: Annotated[
         list[str] | None,
         typer.Option("--of", help="An approver's address; repeatable. Without it, all."),
@@ -102,7 +102,7 @@ def ask_approval(
 
 def give_approval(
     context: typer.Context,
-    issue: IssueName = None,
+    issue: IssueArgument = None,
     newsletter: NewsletterName = None,
     as_: As = None,
     json: Json = False,
@@ -119,7 +119,7 @@ def give_approval(
 
 def return_issue(
     context: typer.Context,
-    issue: IssueName = None,
+    issue: IssueArgument = None,
     because: Annotated[str, typer.Option(help="What to change; asked for if omitted.")] = "",
     newsletter: NewsletterName = None,
     as_: As = None,

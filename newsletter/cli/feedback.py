@@ -13,6 +13,7 @@ from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, ngettext, styled, text
 from newsletter.cli.state import (
     As,
+    AuditReason,
     Json,
     NewsletterName,
     open_database,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-Reason = Annotated[str, typer.Option(help="The reason, for the audit log.")]
 Since = Annotated[
     datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="In UTC.")
 ]
@@ -167,7 +167,7 @@ def show(context: typer.Context, bounce: int, json: Json = False) -> None:
 
 
 @app.command()
-def undo(context: typer.Context, bounce: int, reason: Reason, as_: As = None) -> None:
+def undo(context: typer.Context, bounce: int, reason: AuditReason, as_: As = None) -> None:
     """Undo the consequences of a bounce: lift its suppression, or restore the subscription."""
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
@@ -235,7 +235,7 @@ def settle(
             "--outage/--genuine", help="An outage of the receiving side, or genuine bounces."
         ),
     ],
-    reason: Reason,
+    reason: AuditReason,
     as_: As = None,
 ) -> None:
     """Settle an incident: an outage is ignored; genuine bounces are processed one by one."""

@@ -35,13 +35,13 @@ def show_growth(
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
     from newsletter.newsletters.publications import day_in
-    from subscribers.growth import Step, measure_growth
+    from subscribers.growth import PeriodLength, measure_growth
 
     opened = open_newsletter(context, newsletter, as_, Permission.SEE_MAILINGS)
     with reading(opened.engine) as session:
         today = day_in(opened.newsletter)
         growth = measure_growth(
-            session, opened.newsletter.id, today, step=Step(by.value), periods=periods
+            session, opened.newsletter.id, today, step=PeriodLength(by.value), periods=periods
         )
     if json:
         print_json(

@@ -40,7 +40,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Import, check, render and list issues.")
 
-File = Annotated[Path, typer.Argument(help="Markdown with front matter, or a plain-text digest.")]
+IssueFile = Annotated[
+    Path, typer.Argument(help="Markdown with front matter, or a plain-text digest.")
+]
 
 
 @cache
@@ -96,7 +98,7 @@ def _show_reading(read: ReadIssue) -> None:
 @app.command("import")
 def import_issue(
     context: typer.Context,
-    file: File,
+    file: IssueFile,
     newsletter: NewsletterName = None,
     as_: As = None,
     json: Json = False,
@@ -145,7 +147,7 @@ def import_issue(
 
 @app.command()
 def check(
-    context: typer.Context, file: File, newsletter: NewsletterName = None, json: Json = False
+    context: typer.Context, file: IssueFile, newsletter: NewsletterName = None, json: Json = False
 ) -> None:
     """Read, render and check an issue without saving it; show what to correct before sending.
 
@@ -235,7 +237,7 @@ def _lines_of(read: ReadIssue, finding: Finding) -> tuple[int, int]:
 @app.command()
 def render(
     context: typer.Context,
-    file: File,
+    file: IssueFile,
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write into.")],
     template: Annotated[str, typer.Option(help="The template, instead of the issue's own.")] = "",
     newsletter: NewsletterName = None,

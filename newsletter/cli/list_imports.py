@@ -283,7 +283,7 @@ def finish_import(report: ImportReport, *, json: bool) -> None:
         typer.Exit: Some rows were refused.
     """
     from newsletter.cli.console import console, print_json
-    from subscribers.lists.imports import Counts
+    from subscribers.lists.imports import RowCounts
 
     if json:
         refused = [
@@ -294,7 +294,7 @@ def finish_import(report: ImportReport, *, json: bool) -> None:
             {"line": one.line, "field": one.field, "value": one.value, "problem": str(one.problem)}
             for one in report.warned
         ]
-        counts = {name: getattr(report, name) for name in asdict(Counts())}
+        counts = {name: getattr(report, name) for name in asdict(RowCounts())}
         left_out = {"columns_left_out": list(report.left_out)}
         print_json(counts | {"refused": refused, "warned": warned} | left_out)
     else:

@@ -13,7 +13,7 @@ import typer
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, labelled, ngettext, styled, text
-from newsletter.cli.state import As, Json, open_database, settings_of
+from newsletter.cli.state import As, AuditReason, Json, open_database, settings_of
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.i18n.values import Number
 
@@ -33,12 +33,10 @@ suppressions = typer.Typer(
     no_args_is_help=True, help="Show why an address is suppressed; lift a suppression."
 )
 
-Reason = Annotated[str, typer.Option(help="The reason, for the audit log.")]
-
 
 @mailings.command()
 def pause(
-    context: typer.Context, mailing: int, reason: Reason = "held by command", as_: As = None
+    context: typer.Context, mailing: int, reason: AuditReason = "held by command", as_: As = None
 ) -> None:
     """Pause a mailing; workers stop within two seconds."""
     from newsletter.mailings.orders.actions import pause as pause_mailing
@@ -58,7 +56,7 @@ def resume(
             help="After a restore: also send to people who may have received it already.",
         ),
     ] = False,
-    reason: Reason = "by command",
+    reason: AuditReason = "by command",
     as_: As = None,
 ) -> None:
     """Resume a paused mailing."""
@@ -70,7 +68,7 @@ def resume(
 
 @mailings.command()
 def cancel(
-    context: typer.Context, mailing: int, reason: Reason = "by command", as_: As = None
+    context: typer.Context, mailing: int, reason: AuditReason = "by command", as_: As = None
 ) -> None:
     """Cancel a mailing; those who have not received it yet are skipped."""
     from newsletter.mailings.orders.actions import cancel as cancel_mailing
@@ -84,7 +82,7 @@ def decide_subject(
     context: typer.Context,
     mailing: int,
     subject: Annotated[str, typer.Argument(help="The letter of the subject, from A to D.")],
-    reason: Reason = "by command",
+    reason: AuditReason = "by command",
     as_: As = None,
 ) -> None:
     """Decide between the subjects of a mailing now; the rest is sent with this one."""
@@ -176,7 +174,7 @@ def settle(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="The relay's log (Postfix or Exim)."),
     ] = None,
-    reason: Reason = "by command",
+    reason: AuditReason = "by command",
     as_: As = None,
 ) -> None:
     """Settle uncertain deliveries, by records or by decision.
@@ -240,7 +238,7 @@ def _prove(
 
 @mailings.command()
 def retry(
-    context: typer.Context, mailing: int, reason: Reason = "by command", as_: As = None
+    context: typer.Context, mailing: int, reason: AuditReason = "by command", as_: As = None
 ) -> None:
     """Send failed deliveries again."""
     from newsletter.cli.console import console
@@ -293,7 +291,7 @@ def list_relays(context: typer.Context, json: Json = False) -> None:
 
 @relays.command()
 def hold(
-    context: typer.Context, name: str, reason: Reason = "held by command", as_: As = None
+    context: typer.Context, name: str, reason: AuditReason = "held by command", as_: As = None
 ) -> None:
     """Hold a relay, such as smtp:mail.example.jp:587, until it is released."""
     from newsletter.operations.actions import hold_relay
@@ -306,7 +304,7 @@ def hold(
 
 @relays.command()
 def release(
-    context: typer.Context, name: str, reason: Reason = "by command", as_: As = None
+    context: typer.Context, name: str, reason: AuditReason = "by command", as_: As = None
 ) -> None:
     """Send through a relay again."""
     from newsletter.operations.actions import release_relay
@@ -350,7 +348,7 @@ def list_domains(context: typer.Context, json: Json = False) -> None:
 
 @domains.command("hold")
 def hold_one(
-    context: typer.Context, domain: str, reason: Reason = "held by command", as_: As = None
+    context: typer.Context, domain: str, reason: AuditReason = "held by command", as_: As = None
 ) -> None:
     """Hold a recipient domain: nothing is sent to it until it is released."""
     from newsletter.operations.actions import hold_domain
@@ -361,7 +359,7 @@ def hold_one(
 
 @domains.command("release")
 def release_one(
-    context: typer.Context, domain: str, reason: Reason = "by command", as_: As = None
+    context: typer.Context, domain: str, reason: AuditReason = "by command", as_: As = None
 ) -> None:
     """Release a recipient domain; waiting deliveries continue within a minute."""
     from newsletter.operations.actions import release_domain
@@ -378,7 +376,7 @@ def drain(
     undo: Annotated[
         bool, typer.Option("--undo", help="Let the worker take batches again.")
     ] = False,
-    reason: Reason = "by command",
+    reason: AuditReason = "by command",
     as_: As = None,
 ) -> None:
     """Drain a worker: it finishes its current messages and takes no new batches, until --undo."""

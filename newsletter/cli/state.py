@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from newsletter.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AuditReason = Annotated[str, typer.Option(help="The reason, for the audit log.")]
 NewsletterName = Annotated[
     str | None, typer.Option("--newsletter", "-n", help="The newsletter, if there are several.")
 ]

@@ -20,6 +20,7 @@ from newsletter.cli.prompts import confirm
 from newsletter.cli.search_index import index
 from newsletter.cli.state import (
     As,
+    AuditReason,
     Json,
     NewsletterName,
     open_database,
@@ -168,15 +169,12 @@ def show_subscribers(
     console.print(table if rows else _("There is no subscriber yet."))
 
 
-Reason = Annotated[str, typer.Option(help="The reason, for the audit log.")]
-
-
 @app.command()
 def remove(
     context: typer.Context,
     address: str,
     newsletter: NewsletterName = None,
-    reason: Reason = "asked to leave",
+    reason: AuditReason = "asked to leave",
     as_: As = None,
     json: Json = False,
 ) -> None:
@@ -211,7 +209,7 @@ def remove(
 def suppress(
     context: typer.Context,
     address: str,
-    reason: Reason,
+    reason: AuditReason,
     newsletter: NewsletterName = None,
     as_: As = None,
 ) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from newsletter.issues.events import Moment, read_span
+from newsletter.issues.events import EventTime, read_span
 from newsletter.issues.model import Event
 
 MEDIA_TYPE = "text/calendar"
@@ -72,7 +72,7 @@ def _identifier(event: Event, zone: str) -> str:
     return hashlib.sha256(named.encode()).hexdigest()[:32]
 
 
-def _when(starts: Moment, ends: Moment | None, zone: ZoneInfo) -> Iterator[str]:
+def _when(starts: EventTime, ends: EventTime | None, zone: ZoneInfo) -> Iterator[str]:
     """Yield both ends; the end of a day is the beginning of the next, by section 3.6.1."""
     if isinstance(starts, datetime):
         yield f"DTSTART:{_instant(starts, zone)}"

@@ -12,7 +12,7 @@ from newsletter.i18n.messages import pmsg
 from newsletter.i18n.normal_form import normal_form
 from newsletter.issues.model import Event
 
-Moment = date | datetime
+EventTime = date | datetime
 #: What an event's ``starts`` and ``ends`` are written in; without an hour it is the whole day.
 _WRITTEN = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:T(\d{2}):(\d{2}))?", re.ASCII)
 #: Years that a date of an event is of; another is a mistake of typing.
@@ -32,8 +32,8 @@ _TO = re.compile(r"\s*(?:[~\u301c\u2013\u2014]|から|\bto\b)\s*|\s+-\s+|(?<=:\d
 class Span:
     """When an event takes place; both ends are days, or both are instants of local time."""
 
-    starts: Moment
-    ends: Moment | None = None
+    starts: EventTime
+    ends: EventTime | None = None
 
     @property
     def whole_days(self) -> bool:
@@ -41,7 +41,7 @@ class Span:
         return not isinstance(self.starts, datetime)
 
 
-def read_moment(text: str) -> Moment | None:
+def read_moment(text: str) -> EventTime | None:
     """Return the day or the minute that an event's field says; None for any other text."""
     match = _WRITTEN.fullmatch(text)
     if match is None:
@@ -149,7 +149,7 @@ def when_words(event: Event, language: Language) -> str:
     return pmsg("days or moments", "{first} – {last}", first=first, last=last).in_language(language)
 
 
-def day_words(moment: Moment, language: Language) -> tuple[str, str, str]:
+def day_words(moment: EventTime, language: Language) -> tuple[str, str, str]:
     """Return month, day of the month and weekday, each as short as a language writes it."""
     from babel.dates import format_date  # noqa: PLC0415 - issues without events do without it
 
@@ -159,11 +159,11 @@ def day_words(moment: Moment, language: Language) -> tuple[str, str, str]:
     return month, str(moment.day), weekday
 
 
-def _day(moment: Moment) -> date:
+def _day(moment: EventTime) -> date:
     return moment.date() if isinstance(moment, datetime) else moment
 
 
-def _moment_words(moment: Moment, language: Language, *, after: Moment | None = None) -> str:
+def _moment_words(moment: EventTime, language: Language, *, after: EventTime | None = None) -> str:
     from babel.dates import format_skeleton  # noqa: PLC0415 - as above
 
     skeleton = "MMMEd" if after is not None and after.year == moment.year else "yMMMEd"

@@ -21,7 +21,7 @@ from newsletter.i18n.language import Language
 Title = Annotated[str, Field(exclude_if=not_)]
 #: For whom a part is: the name of a saved segment, or a query as segments are written; empty for
 #: everybody, and then not in the database.
-Condition = Annotated[str, Field(exclude_if=not_)]
+ConditionText = Annotated[str, Field(exclude_if=not_)]
 #: Running text that a block may have besides its own, such as a caption; likewise.
 Beside = Annotated[tuple["Inline", ...], Field(exclude_if=not_)]
 
@@ -375,7 +375,7 @@ class Item:
     headline: str
     body: tuple[Block, ...] = ()
     links: tuple[Link, ...] = ()
-    condition: Condition = ""
+    condition: ConditionText = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -386,7 +386,7 @@ class Section:
     body: tuple[Block, ...] = ()
     links: tuple[Link, ...] = ()
     items: tuple[Item, ...] = ()
-    condition: Condition = ""
+    condition: ConditionText = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -402,7 +402,7 @@ class Chapter:
     links: tuple[Link, ...] = ()
     items: tuple[Item, ...] = ()
     sections: tuple[Section, ...] = ()
-    condition: Condition = ""
+    condition: ConditionText = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

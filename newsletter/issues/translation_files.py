@@ -33,7 +33,7 @@ def translation_from_issue(issue: Issue, other: Issue, tag: str) -> Translation:
     for part, written in zip(parts, others, strict=False):
         if part.unnamed != written.unnamed:
             raise _misfit(part.place)
-        units += part.said_in(written)
+        units += part.translated_in(written)
     if len(parts) != len(others):
         longer = parts if len(parts) > len(others) else others
         raise _misfit(longer[min(len(parts), len(others))].place)
@@ -59,7 +59,7 @@ class _Piece:
             place=self.place, text=self.text, body=self.body, links=self.links
         ).has_words
 
-    def said_in(self, written: _Piece) -> Iterator[TranslatedUnit]:
+    def translated_in(self, written: _Piece) -> Iterator[TranslatedUnit]:
         """Yield what is said of each unit of this piece in another language.
 
         Raises:

@@ -80,7 +80,7 @@ class TranslationUnit:
         """Whether a language may have its own, words or not: an address, or a picture."""
         return self.has_words or bool(self.links) or isinstance(self.block, Picture | Gallery)
 
-    def is_said_by(self, translated: TranslatedUnit) -> bool:
+    def is_translated_by(self, translated: TranslatedUnit) -> bool:
         """Whether a translation has words wherever it has, each for the same readers."""
         if translated.joined:
             return not _conditions_in(self.body)
@@ -105,7 +105,7 @@ def _markdown(unit: TranslationUnit | TranslatedUnit) -> str:
     return "\n\n".join(filter(None, (unit.text, blocks_to_markdown(unit.body), links)))
 
 
-def said_as_markdown(unit: TranslatedUnit | None) -> str:
+def translated_markdown(unit: TranslatedUnit | None) -> str:
     """Return what a translation of a unit says, as its source; empty for none."""
     return _markdown(unit) if unit else ""
 

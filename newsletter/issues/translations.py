@@ -83,7 +83,7 @@ def unit_statuses(issue: Issue, tag: str) -> tuple[UnitStatus, ...]:
     statuses: list[UnitStatus] = []
     for unit in units:
         if (found := by_source.get(unit.source)) is not None:
-            state = UnitState.DONE if unit.is_said_by(found) else UnitState.BEGUN
+            state = UnitState.DONE if unit.is_translated_by(found) else UnitState.BEGUN
             statuses.append(UnitStatus(unit=unit, state=state, translated=found))
         elif not unit.has_words:
             statuses.append(UnitStatus(unit=unit, state=UnitState.SAME))
@@ -122,7 +122,7 @@ def _missing(
     return tuple(
         unit
         for source, unit in units.items()
-        if source not in by_source or not unit.is_said_by(by_source[source])
+        if source not in by_source or not unit.is_translated_by(by_source[source])
     )
 
 
@@ -161,11 +161,11 @@ def translated(issue: Issue, tag: str) -> Issue:
         return without_translations(issue)
     by_source = {each.source: each for each in translation.units}
 
-    def said(unit: TranslationUnit) -> TranslatedUnit | None:
+    def translation_of(unit: TranslationUnit) -> TranslatedUnit | None:
         found = by_source.get(unit.source)
-        return found if found and unit.is_said_by(found) else None
+        return found if found and unit.is_translated_by(found) else None
 
-    texts = {unit.place.field: found for unit in units_in(issue) if (found := said(unit))}
+    texts = {unit.place.field: found for unit in units_in(issue) if (found := translation_of(unit))}
 
     def text(field: IssueField, own: str) -> str:
         found = texts.get(field)
@@ -173,13 +173,13 @@ def translated(issue: Issue, tag: str) -> Issue:
 
     def blocks(place: IssuePlace, own: tuple[Block, ...]) -> tuple[Block, ...]:
         units = (TranslationUnit(place=place, body=(block,)) for block in own)
-        found = ((said(unit), unit) for unit in units)
+        found = ((translation_of(unit), unit) for unit in units)
         return tuple(each for one, unit in found for each in (one.body if one else unit.body))
 
     def part(own: Part, place: IssuePlace) -> Part:
-        heading = said(TranslationUnit(place=place, text=own.heading))
+        heading = translation_of(TranslationUnit(place=place, text=own.heading))
         units = (TranslationUnit(place=place, links=(link,)) for link in own.links)
-        found = ((said(unit), unit) for unit in units)
+        found = ((translation_of(unit), unit) for unit in units)
         return replace(
             own,
             heading=heading.text if heading else own.heading,

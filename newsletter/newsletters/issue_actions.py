@@ -371,7 +371,7 @@ def find_draft(session: Session, newsletter_id: int, number: int) -> Draft:
     try:
         return drafts.get_draft(session, newsletter_id, number)
     except NotFoundError:
-        _say_removed(session, newsletter_id, AuditEventRow.object == f"draft {number}")
+        _raise_if_removed(session, newsletter_id, AuditEventRow.object == f"draft {number}")
         raise
 
 
@@ -386,11 +386,11 @@ def find_issue(session: Session, newsletter_id: int, number: int) -> IssueRow:
         return store.get_issue(session, newsletter_id, number)
     except NotFoundError:
         issue = AuditEventRow.details["issue"].as_string()
-        _say_removed(session, newsletter_id, issue == str(number))
+        _raise_if_removed(session, newsletter_id, issue == str(number))
         raise
 
 
-def _say_removed(session: Session, newsletter_id: int, named: ColumnElement[bool]) -> None:
+def _raise_if_removed(session: Session, newsletter_id: int, named: ColumnElement[bool]) -> None:
     found = session.execute(
         select(AuditEventRow, AccountRow.name)
         .outerjoin(AccountRow, AccountRow.id == AuditEventRow.actor_id)

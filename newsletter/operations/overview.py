@@ -20,7 +20,7 @@ from newsletter.mailings.ledger.domain_holds import HeldDomain, held_domains
 from newsletter.mailings.ledger.relays import RelayState, troubled_relays
 from newsletter.mailings.ledger.stalled import Silence, silent_mailings
 from newsletter.mailings.ledger.tallies import (
-    Counts,
+    StateCounts,
     Tally,
     domain_tallies,
     hours_of_day,
@@ -94,7 +94,7 @@ class Overview:
     processes: Sequence[ProcessState] = ()
     relays: Sequence[RelayView] = ()
     domains: Sequence[DomainView] = ()
-    hours: Sequence[tuple[datetime, Counts]] = ()
+    hours: Sequence[tuple[datetime, StateCounts]] = ()
     deferred: Sequence[DeferredGroup] = ()
     uncertain: Sequence[UnsettledMailing] = ()
     failed: Sequence[UnsettledMailing] = ()

@@ -21,7 +21,7 @@ from newsletter.issues.checks.findings import Severity
 SUPPORT_FILE = Path(__file__).with_name("client_support.json")
 _FEATURES_FILE = Path(__file__).with_name("client_features.toml")
 
-Kind = Literal["css", "word", "html", "picture", "link"]
+FeatureKind = Literal["css", "word", "html", "picture", "link"]
 
 
 class _Record(BaseModel):
@@ -38,7 +38,7 @@ class Feature(_Record):
         lacking: Who lacks it besides.
     """
 
-    kind: Kind
+    kind: FeatureKind
     names: tuple[str, ...]
     severity: Severity
     remedy: str
@@ -79,7 +79,7 @@ def read_features() -> Features:
 
 
 @cache
-def lacks(kind: Kind) -> dict[str, Lack]:
+def lacks(kind: FeatureKind) -> dict[str, Lack]:
     """Return what somebody lacks, by name."""
     file = read_features()
     support = _Support.model_validate_json(SUPPORT_FILE.read_text(encoding="utf-8"))

@@ -33,10 +33,10 @@ from newsletter.i18n.messages import Message, msg, pmsg
 from newsletter.i18n.values import Listing, Size
 from newsletter.issues.model import Block
 from newsletter.issues.outline import chapter_anchor, item_anchor, section_anchor
+from newsletter.rendering.block_context import BlockContext
 from newsletter.rendering.html import blocks_html, inline_html, short_url
 from newsletter.rendering.mjml import check_source
 from newsletter.rendering.model import BODY, SUBJECT, TEXT, Files, TemplateSource
-from newsletter.rendering.setting import Setting
 from newsletter.rendering.text import blocks_text, rule
 from newsletter.rendering.theme import font_family, outlook_font
 from newsletter.rendering.wrap import wrap
@@ -50,13 +50,13 @@ SURFACE = "_shared/surface.css.j2"
 _LONGEST = 2_000_000
 
 
-def _setting(context: Context) -> Setting:
+def _setting(context: Context) -> BlockContext:
     """Return what blocks know of the rendering; notices say their language alone."""
-    known = context.get("setting")
+    known = context.get("block_context")
     return (
         known
-        if isinstance(known, Setting)
-        else Setting(language=language_of_words(context["lang"]))
+        if isinstance(known, BlockContext)
+        else BlockContext(language=language_of_words(context["lang"]))
     )
 
 

@@ -50,6 +50,7 @@ from newsletter.issues.model import (
     Verbatim,
 )
 from newsletter.issues.walking import notes_of
+from newsletter.rendering.block_context import BlockContext
 from newsletter.rendering.block_words import (
     ADDRESS,
     CALENDAR,
@@ -63,7 +64,6 @@ from newsletter.rendering.block_words import (
     WHEN,
     WHERE,
 )
-from newsletter.rendering.setting import Setting
 
 #: Cells at the right are figures, which no line parts.
 _ALIGNED = {
@@ -141,14 +141,14 @@ def _lines(text: str) -> Markup:
 
 def inline_html(content: Iterable[Inline]) -> Markup:
     """Return running text as HTML, without what its footnotes say."""
-    return _Writer({}, Setting()).runs(content)
+    return _Writer({}, BlockContext()).runs(content)
 
 
-def blocks_html(blocks: Iterable[Block], setting: Setting | None = None) -> Markup:
+def blocks_html(blocks: Iterable[Block], context: BlockContext | None = None) -> Markup:
     """Return blocks as HTML, with their footnotes below; classes are those of the style sheet."""
     part = tuple(blocks)
     notes = notes_of(part)
-    writer = _Writer(notes, setting or Setting())
+    writer = _Writer(notes, context or BlockContext())
     below = (
         Markup('<p class="note">[{}] {}</p>').format(number, writer.runs(note.content))
         for note, number in notes.items()
@@ -161,7 +161,7 @@ class _Writer:
     """Writes what stands in one part; ``notes`` are its footnotes with their numbers."""
 
     notes: Mapping[Footnote, int]
-    setting: Setting
+    context: BlockContext
     #: Pixels that a picture may fill where nothing fits it to its place, as in Outlook.
     room: int = _ROOM
 
@@ -282,7 +282,7 @@ class _Writer:
 
     def _file(self, file: File) -> Markup:
         facts = Markup('<span class="file-kind">{}</span>').format(
-            kind_and_size(file.media_type, file.size, self.setting.language)
+            kind_and_size(file.media_type, file.size, self.context.language)
         )
         name = Markup('<a class="link file-name" href="{}">{}</a>').format(
             file.url, _lines(file.name) or short_url(file.url)
@@ -291,11 +291,11 @@ class _Writer:
 
     def _event(self, event: Event) -> Markup:
         facts = self._facts(
-            (WHEN, _when(event, self.setting.language)),
+            (WHEN, _when(event, self.context.language)),
             (WHERE, _lines(event.place)),
             (CAPACITY, _lines(event.capacity)),
         )
-        links = [(REGISTER, event.url), (CALENDAR, self.setting.calendars.get(event, ""))]
+        links = [(REGISTER, event.url), (CALENDAR, self.context.calendars.get(event, ""))]
         content = _named(event.name) + facts + self._panel_links(links)
         return _panel("event", content, before=self._day(event))
 
@@ -304,7 +304,7 @@ class _Writer:
         span = read_span(event)
         if span is None:
             return Markup("")
-        month, day, weekday = day_words(span.starts, self.setting.language)
+        month, day, weekday = day_words(span.starts, self.context.language)
         return Markup(
             '<td class="day-cell" width="64" align="center" valign="top" aria-hidden="true">'
             '<span class="day-month">{}</span><br /><span class="day-number">{}</span><br />'
@@ -313,7 +313,7 @@ class _Writer:
 
     def _panel_links(self, links: Iterable[tuple[Message, str]]) -> Markup:
         shown = [
-            Markup('<a class="link" href="{}">{}</a>').format(url, self.setting.say(words))
+            Markup('<a class="link" href="{}">{}</a>').format(url, self.context.words(words))
             for words, url in links
             if url
         ]
@@ -328,7 +328,7 @@ class _Writer:
         rows = Markup("").join(
             Markup(
                 '<tr><td class="fact-name" valign="top">{}</td><td class="fact">{}</td></tr>'
-            ).format(self.setting.say(name), value)
+            ).format(self.context.words(name), value)
             for name, value in facts
             if value
         )
@@ -349,18 +349,18 @@ class _Writer:
 
     def _contents(self) -> Markup:
         """Return the table of contents, as the template has it at its own place."""
-        if not self.setting.contents:
+        if not self.context.contents:
             return Markup("")
         head = Markup('<h2 class="chapter contents-head" id="contents">{}</h2>').format(
-            self.setting.say(CONTENTS)
+            self.context.words(CONTENTS)
         )
-        return head + Markup("").join(map(self._contents_line, self.setting.contents))
+        return head + Markup("").join(map(self._contents_line, self.context.contents))
 
     def _contents_line(self, line: ContentsLine) -> Markup:
         words: Markup = escape(line.text)
         if line.anchor:
             words = Markup('<a class="link" href="{}#{}">{}</a>').format(
-                self.setting.page, line.anchor, line.text
+                self.context.page, line.anchor, line.text
             )
         if line.label and line.level == 1:
             words = Markup("{}. {}").format(line.label, words)

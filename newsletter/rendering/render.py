@@ -40,6 +40,7 @@ from newsletter.issues.walking import (
     walk_texts,
     walk_urls,
 )
+from newsletter.rendering.block_context import BlockContext
 from newsletter.rendering.environment import SURFACE, OwnTemplate, templates_in, templates_of
 from newsletter.rendering.html import blocks_html
 from newsletter.rendering.mjml import compile_mjml
@@ -57,7 +58,6 @@ from newsletter.rendering.model import (
     Variants,
 )
 from newsletter.rendering.sandbox import Job, render_in_sandbox
-from newsletter.rendering.setting import Setting
 from newsletter.rendering.slots import SlotMarks, require_slots
 
 #: Characters of a preheader that inboxes show at most.
@@ -197,7 +197,7 @@ def render_with(
     values: dict[str, object] = {
         "issue": issue,
         "contents": () if placed else contents,
-        "setting": Setting(
+        "block_context": BlockContext(
             language=issue.language,
             contents=contents,
             page=marks.as_mapping()[Slot.VIEW_URL],
@@ -255,7 +255,7 @@ def blocks_page(
         language.value,
         publisher.name,
         Markup(styles.replace("</", "<\\/")),  # noqa: S704 - our style sheet, closed by nothing
-        blocks_html(blocks, Setting(language=language)),
+        blocks_html(blocks, BlockContext(language=language)),
     )
 
 

@@ -45,6 +45,7 @@ from newsletter.issues.model import (
 )
 from newsletter.issues.plain_text import picture_text, struck, with_target
 from newsletter.issues.walking import notes_of, walk_runs
+from newsletter.rendering.block_context import BlockContext
 from newsletter.rendering.block_words import (
     ADDRESS,
     CALENDAR,
@@ -65,7 +66,6 @@ from newsletter.rendering.block_words import (
     labelled,
     question,
 )
-from newsletter.rendering.setting import Setting
 from newsletter.rendering.wrap import COLUMNS, closes, width, wrap
 
 #: Columns that a telephone shows of a line; a wider table is written row by row.
@@ -79,16 +79,16 @@ def rule(mark: str = "─") -> str:
     return mark * (COLUMNS // 2)
 
 
-def blocks_text(blocks: Iterable[Block], setting: Setting | None = None) -> str:
+def blocks_text(blocks: Iterable[Block], context: BlockContext | None = None) -> str:
     """Return blocks wrapped and set apart by empty lines, with their footnotes below."""
     part = tuple(blocks)
     notes = notes_of(part)
-    setting = setting or Setting()
+    context = context or BlockContext()
     writer = _Writer(
         notes,
-        setting,
-        heading=setting.say(SUBHEADING_MARK),
-        point=setting.say(POINT_MARK),
+        context,
+        heading=context.words(SUBHEADING_MARK),
+        point=context.words(POINT_MARK),
     )
     parts = [writer.blocks(part, COLUMNS)] if part else []
     for note, number in notes.items():
@@ -102,7 +102,7 @@ class _Writer:
     """Writes what stands in one part; ``notes`` are its footnotes with their numbers."""
 
     notes: Mapping[Footnote, int]
-    setting: Setting
+    context: BlockContext
     heading: str
     point: str
 
@@ -121,7 +121,7 @@ class _Writer:
                 room = max(columns - 2, _NARROWEST)
                 lines = self.blocks(inner, room).split("\n")
                 if source:
-                    mark = self.setting.say(SOURCE_MARK)
+                    mark = self.context.words(SOURCE_MARK)
                     lines += _hung(mark, self.wrapped(source, room - 3), hang="   ")
                 return "\n".join(f"> {line}".rstrip(" ") for line in lines)
             case Picture():
@@ -135,7 +135,7 @@ class _Writer:
             case Button(label=label, url=url):
                 return _lined(wrap(self._asked(label), columns=columns), url)
             case File(name=name, url=url):
-                kind = kind_and_size(block.media_type, block.size, self.setting.language)
+                kind = kind_and_size(block.media_type, block.size, self.context.language)
                 words = " ".join(filter(None, (name, f"({kind})" if kind else "")))
                 return _lined(wrap(words, columns=columns), url)
             case Event():
@@ -206,14 +206,14 @@ class _Writer:
         return _lined(shown, self.wrapped(picture.caption, columns) if picture.caption else "")
 
     def _event(self, event: Event, columns: int) -> str:
-        calendar = self.setting.calendars.get(event, "")
+        calendar = self.context.calendars.get(event, "")
         return _lined(
             wrap(self._titled(event.name), columns=columns),
-            self._fact(WHEN, when_words(event, self.setting.language), columns),
+            self._fact(WHEN, when_words(event, self.context.language), columns),
             self._fact(WHERE, event.place, columns),
             self._fact(CAPACITY, event.capacity, columns),
-            f"{self.setting.say(REGISTER)}\n{event.url}" if event.url else "",
-            f"{self.setting.say(CALENDAR)}\n{calendar}" if calendar else "",
+            f"{self.context.words(REGISTER)}\n{event.url}" if event.url else "",
+            f"{self.context.words(CALENDAR)}\n{calendar}" if calendar else "",
         )
 
     def _contact(self, contact: Contact, columns: int) -> str:
@@ -228,16 +228,16 @@ class _Writer:
         )
 
     def _asked(self, label: str) -> str:
-        return self.setting.say(question(label)) if label else ""
+        return self.context.words(question(label)) if label else ""
 
     def _titled(self, name: str) -> str:
-        return self.setting.say(box_title(name)) if name else ""
+        return self.context.words(box_title(name)) if name else ""
 
     def _fact(self, name: Message, value: str, columns: int) -> str:
         """Return a value behind its name, further lines below its first word."""
         if not value:
             return ""
-        mark = self.setting.say(fact_name(name))
+        mark = self.context.words(fact_name(name))
         hang = " " * width(mark)
         text = wrap(value, columns=max(columns - len(hang), _NARROWEST))
         return "\n".join(_hung(mark, text, hang=hang))
@@ -245,9 +245,9 @@ class _Writer:
     def _contents(self, columns: int) -> str:
         lines = [
             wrap(_contents_words(line, self.point), columns=columns)
-            for line in self.setting.contents
+            for line in self.context.contents
         ]
-        head = self.setting.say(contents_head(self.setting.say(CONTENTS)))
+        head = self.context.words(contents_head(self.context.words(CONTENTS)))
         return _lined(head, *lines) if lines else ""
 
     def _points(self, block: ListBlock, columns: int) -> Iterator[str]:
@@ -280,7 +280,7 @@ class _Writer:
         lines: list[str] = []
         for name, cell in zip(map(self._runs, head), map(self._runs, row), strict=True):
             label = " ".join(name.split("\n"))
-            words = self.setting.say(labelled(label, cell)) if label else cell
+            words = self.context.words(labelled(label, cell)) if label else cell
             mark = "  " if lines else self.point
             lines.extend(_hung(mark, wrap(words, columns=max(columns - 2, _NARROWEST)), hang="  "))
         return "\n".join(lines)

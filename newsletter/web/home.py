@@ -34,7 +34,7 @@ from newsletter.web.charts import ChartLine, line_chart
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
-from subscribers.growth import Growth, Step, measure_growth
+from subscribers.growth import Growth, PeriodLength, measure_growth
 
 _SHOWN = 5
 #: A draft is due from so many days before its date.
@@ -201,7 +201,9 @@ def _readers(session: Session, workspace: Workspace, rows: Sequence[Newsletter])
 
 def _readers_of(session: Session, workspace: Workspace, row: Newsletter) -> _Readers:
     def count(counting: Session) -> Growth:
-        return measure_growth(counting, row.id, day_in(row), step=Step.DAY, periods=_READER_DAYS)
+        return measure_growth(
+            counting, row.id, day_in(row), step=PeriodLength.DAY, periods=_READER_DAYS
+        )
 
     growth = workspace.figures.of(session, ("growth", row.id), count).value
     line = line_chart([growth.before, *(day.readers for day in growth.periods)])

@@ -17,7 +17,7 @@ from newsletter.i18n.values import Day, Labelled, Listing, Number
 
 #: What `subscribers.fields.reading` makes of text: text, number, ISO date, the value of an option,
 #: the values of several, true or false.
-Value: TypeAlias = str | int | float | bool | list[str]
+FieldValue: TypeAlias = str | int | float | bool | list[str]
 
 #: The key of the one field whose options are a newsletter's topics.
 TOPIC = "topic"
@@ -104,7 +104,7 @@ class Field:
         """Return the option of a value; None where it has no such option any more."""
         return next((option for option in self.options if option.value == value), None)
 
-    def shown(self, value: Value | None, language: Language) -> str:
+    def shown(self, value: FieldValue | None, language: Language) -> str:
         """Return a value as people read it in a language; what is not known is empty."""
         if value is None:
             return ""
@@ -279,12 +279,12 @@ def field_named(known: Sequence[Field], name: str) -> Field | None:
     return named[0] if len(named) == 1 else None
 
 
-def current_values(known: Iterable[Field], attributes: Mapping[str, Any]) -> dict[str, Value]:
+def current_values(known: Iterable[Field], attributes: Mapping[str, Any]) -> dict[str, FieldValue]:
     """Return what somebody's attributes hold of these fields, in the order of the fields.
 
     What a deleted field or a removed option left there, until it is purged, is not among it.
     """
-    values: dict[str, Value] = {}
+    values: dict[str, FieldValue] = {}
     for each in known:
         value = attributes.get(each.key)
         if each.type.has_options:

@@ -16,7 +16,7 @@ from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.normal_form import normal_form
 from newsletter.i18n.values import Listing, Number
-from subscribers.fields.model import Field, Option, Value, fold_label, is_clean
+from subscribers.fields.model import Field, FieldValue, Option, fold_label, is_clean
 from subscribers.lists.dates import read_day
 
 #: Characters of a text.
@@ -33,7 +33,7 @@ _PARTS = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:[,、;，；]|\Z)|([^,、;，；]
 _SEPARATORS = re.compile(r'[,、;，；"]')
 
 
-def read_value(field: Field, given: object) -> Value | None:
+def read_value(field: Field, given: object) -> FieldValue | None:
     """Return the value that somebody meant; None when they left it empty.
 
     Args:
@@ -49,7 +49,9 @@ def read_value(field: Field, given: object) -> Value | None:
     return _READERS[field.type](field, given)
 
 
-def read_values(known: Sequence[Field], given: Mapping[str, object]) -> dict[str, Value | None]:
+def read_values(
+    known: Sequence[Field], given: Mapping[str, object]
+) -> dict[str, FieldValue | None]:
     """Return the values by their fields' keys; None for each that is empty.
 
     Raises:
@@ -66,7 +68,7 @@ def read_values(known: Sequence[Field], given: Mapping[str, object]) -> dict[str
     return {key: read_value(fields[key], value) for key, value in given.items()}
 
 
-def demand_required(known: Sequence[Field], values: Mapping[str, Value | None]) -> None:
+def demand_required(known: Sequence[Field], values: Mapping[str, FieldValue | None]) -> None:
     """Refuse values of which a required one is missing; only these fields are asked.
 
     Raises:
@@ -77,7 +79,7 @@ def demand_required(known: Sequence[Field], values: Mapping[str, Value | None]) 
             raise fault(field, msg("“{field}” must be filled in.", field=field.named), None)
 
 
-def written_value(value: Value | None) -> str:
+def written_value(value: FieldValue | None) -> str:
     """Return a value as one text, as lists and forms have it; `read_value` reads it back."""
     match value:
         case None:
@@ -90,7 +92,7 @@ def written_value(value: Value | None) -> str:
             return str(value)
 
 
-def form_value(field: Field, value: Value | None) -> object:
+def form_value(field: Field, value: FieldValue | None) -> object:
     """Return a value as the field's input in a form sends it back, where nobody changes it."""
     if field.type is not FieldType.CHOICES:
         return written_value(value)
@@ -247,7 +249,7 @@ def _yes_no(field: Field, given: object) -> bool | None:
     return word in _YES
 
 
-_READERS: Mapping[FieldType, Callable[[Field, object], Value | None]] = {
+_READERS: Mapping[FieldType, Callable[[Field, object], FieldValue | None]] = {
     FieldType.TEXT: _text,
     FieldType.NUMBER: _number,
     FieldType.DATE: _date,

@@ -14,14 +14,14 @@ from newsletter.database.tables import NewsletterRow, SubscriberRow, Subscriptio
 from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
-from subscribers.fields.model import Value, current_values
+from subscribers.fields.model import FieldValue, current_values
 from subscribers.fields.reading import demand_required, read_values
 from subscribers.fields.store import hold_group, list_fields, newsletters_of_group
 
 
 def write_values(
     session: Session, newsletter_id: int, subscriber_id: int, given: Mapping[str, object]
-) -> dict[str, tuple[Value | None, Value | None]]:
+) -> dict[str, tuple[FieldValue | None, FieldValue | None]]:
     """Write what somebody's fields hold; fields that are not given stay as they are.
 
     Two that write at once follow each other. An empty value takes the old one away.
@@ -180,7 +180,7 @@ def write_own_values(
     return [*write_values(session, newsletter_id, subscriber_id, values)]
 
 
-def values_of(session: Session, newsletter_id: int, subscriber_id: int) -> dict[str, Value]:
+def values_of(session: Session, newsletter_id: int, subscriber_id: int) -> dict[str, FieldValue]:
     """Return what a newsletter's fields hold of somebody; nothing of who is not on its list."""
     row = session.get(SubscriptionRow, (newsletter_id, subscriber_id))
     return (

@@ -12,7 +12,7 @@ from newsletter.database.insert import insert_missing
 from newsletter.database.tables import ConsentRow, JoinRequestRow, SubscriptionRow, TagRow
 from newsletter.database.vocabulary import Frequency
 from newsletter.errors import ListError
-from subscribers.fields.model import Value
+from subscribers.fields.model import FieldValue
 from subscribers.fields.reading import demand_required, read_value
 from subscribers.fields.store import list_fields
 from subscribers.fields.values import write_values
@@ -23,7 +23,7 @@ from subscribers.series.enrolment import note_tags
 
 def read_answers(
     session: Session, newsletter_id: int, form: JoinForm, given: Mapping[str, object]
-) -> dict[str, Value | None]:
+) -> dict[str, FieldValue | None]:
     """Return what somebody filled in, of the fields that the form asks and of no other.
 
     Raises:
@@ -39,7 +39,7 @@ def keep_answers(
     session: Session,
     consent_id: int,
     form: JoinForm,
-    answers: Mapping[str, Value | None],
+    answers: Mapping[str, FieldValue | None],
     frequency: Frequency | None = None,
     *,
     name: str = "",

@@ -46,9 +46,9 @@ from newsletter.spreadsheets import BEGINNINGS, CUTS, FORMULA_WITHIN
 from subscribers.fields.json_access import AttributeText, Position
 from subscribers.fields.model import Field, field_to_json
 from subscribers.fields.store import list_fields
-from subscribers.lists.ahead import read_ahead
 from subscribers.lists.exports import ListPage
 from subscribers.lists.formats import DEFINITIONS
+from subscribers.lists.read_ahead import read_ahead
 from subscribers.segments.compile import segment_clause
 
 #: People in memory at once.

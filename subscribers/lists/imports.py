@@ -26,9 +26,9 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.tokens import Pseudonyms
 from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
-from subscribers.lists.ahead import read_ahead
 from subscribers.lists.columns import Problem, is_header
 from subscribers.lists.files import Record, csv_records
+from subscribers.lists.read_ahead import read_ahead
 from subscribers.lists.row_results import CheckedRow, RowResult
 from subscribers.lists.sharing import (
     FieldChoices,
@@ -70,7 +70,7 @@ class RefusedRow:
 
 
 @dataclass(kw_only=True, slots=True)
-class Counts:
+class RowCounts:
     """What became of the rows.
 
     Those that are added, updated, tagged, unchanged, repeated, unsubscribed, pending and refused
@@ -103,7 +103,7 @@ class Counts:
 
 
 @dataclass(kw_only=True, slots=True)
-class ImportReport(Counts):
+class ImportReport(RowCounts):
     """What became of the rows, with the first refusals, and how many records were done before.
 
     Attributes:
@@ -351,7 +351,7 @@ class _Run:
             newsletter_id=self._terms.newsletter_id,
             digest=digest,
             source=self._options.source,
-            counts=asdict(Counts()),
+            counts=asdict(RowCounts()),
             undo_counts={},
         )
         return connection.execute(row.returning(ListImportRow.id)).scalar_one()
@@ -433,7 +433,7 @@ class _Run:
 
     def _checkpoint(self, connection: Connection) -> None:
         if self._row_id is not None:
-            counts = {name: getattr(self.report, name) for name in asdict(Counts())}
+            counts = {name: getattr(self.report, name) for name in asdict(RowCounts())}
             moved = connection.execute(
                 update(ListImportRow)
                 .where(

@@ -25,7 +25,7 @@ from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg, pmsg, written
 from newsletter.i18n.values import LanguageName, Worded
 from newsletter.spreadsheets import defuse
-from subscribers.fields.model import Field, Value
+from subscribers.fields.model import Field, FieldValue
 from subscribers.fields.reading import written_value
 from subscribers.fields.store import list_fields
 from subscribers.lists.exports import ListPage, exported
@@ -173,7 +173,7 @@ class _Sheet:
             *(self._cell(name, person[name]) for name in self.consents),
         ]
 
-    def _field(self, field: Field, value: Value | None) -> str:
+    def _field(self, field: Field, value: FieldValue | None) -> str:
         if isinstance(value, list):
             return written_value([field.shown(one, self.language) for one in value])
         return field.shown(value, self.language)

@@ -22,7 +22,7 @@ from newsletter.database.tables import (
 from newsletter.database.vocabulary import FieldType
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
-from subscribers.fields.model import Field, Value, current_values
+from subscribers.fields.model import Field, FieldValue, current_values
 from subscribers.fields.store import list_fields
 
 #: Keys and types of fields, and the options of each: all by which values are judged.
@@ -197,7 +197,7 @@ def take_back(session: Session, import_id: int, newsletter_id: int, *, most: int
 
 
 def write_values(
-    session: Session, newsletter_id: int, values: Mapping[int, Mapping[str, Value]]
+    session: Session, newsletter_id: int, values: Mapping[int, Mapping[str, FieldValue]]
 ) -> None:
     """Give people these values of fields in a newsletter, without a word of when they changed."""
     if not values:

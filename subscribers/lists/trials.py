@@ -19,7 +19,7 @@ from subscribers.fields.model import Field, field_from_json, field_to_json
 from subscribers.fields.store import list_fields
 from subscribers.lists.columns import Problem, guess_columns
 from subscribers.lists.formats import DEFINITIONS, IGNORED, recognise
-from subscribers.lists.imports import Counts, ImportReport, RefusedRow, import_records
+from subscribers.lists.imports import ImportReport, RefusedRow, RowCounts, import_records
 from subscribers.lists.new_fields import NewFields, find_new_fields
 from subscribers.lists.row_results import CheckedRow, RowResult
 from subscribers.lists.uploads import ImportTerms, ListUpload
@@ -193,7 +193,7 @@ def trial_to_json(trial: ListTrial) -> dict[str, Any]:
     report = trial.report
     return {
         "rows": report.records,
-        "counts": {each.name: getattr(report, each.name) for each in fields(Counts)},
+        "counts": {each.name: getattr(report, each.name) for each in fields(RowCounts)},
         "refused": [
             (one.line, one.address, dump_message(one.reason)) for one in report.refused[:_SHOWN]
         ],

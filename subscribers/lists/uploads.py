@@ -39,7 +39,7 @@ from newsletter.i18n.values import Size
 from newsletter.tokens import Pseudonyms
 from subscribers.lists.columns import list_records
 from subscribers.lists.files import Record, is_json
-from subscribers.lists.imports import Counts, ImportOptions
+from subscribers.lists.imports import ImportOptions, RowCounts
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -394,7 +394,7 @@ class ImportProgress:
     """How far an import has come.
 
     Attributes:
-        counts: What became of the rows so far, by the names of `Counts`.
+        counts: What became of the rows so far, by the names of `RowCounts`.
         has_problems: Whether anything was refused or odd.
     """
 
@@ -407,7 +407,7 @@ def progress_of(session: Session, upload: ListUpload) -> ImportProgress:
     """Return how far a list's import or check has come."""
     if upload.trial is not None:
         return ImportProgress(
-            rows=upload.trial.get("rows", 0), counts=asdict(Counts()), has_problems=False
+            rows=upload.trial.get("rows", 0), counts=asdict(RowCounts()), has_problems=False
         )
     row = session.scalar(
         select(ListImportRow)
@@ -419,7 +419,7 @@ def progress_of(session: Session, upload: ListUpload) -> ImportProgress:
         .limit(1)
     )
     # Nothing is counted before the first rows, and older imports counted less.
-    counts = asdict(Counts()) | (dict(row.counts) if row is not None else {})
+    counts = asdict(RowCounts()) | (dict(row.counts) if row is not None else {})
     problems = select(exists().where(ListProblemsRow.upload_id == upload.id))
     return ImportProgress(
         rows=max(row.records - upload.headings, 0) if row is not None else 0,

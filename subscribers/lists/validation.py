@@ -64,8 +64,8 @@ class ReadChunk:
         keys = self.plain.keys
         if len({*keys, *self.entries}) == len(keys) + len(self.entries):
             return
-        kept = {key: _said_by(entry) for key, entry in self.entries.items()}
-        rows = _said_by_rows(self.plain)
+        kept = {key: _claims_of(entry) for key, entry in self.entries.items()}
+        rows = _claims_of_rows(self.plain)
         for key, said in zip(keys, rows, strict=True):
             kept[key] = _prevailing(kept[key], said) if key in kept else said
         chosen = [kept[key].line == line for key, line in zip(keys, self.plain.lines, strict=True)]
@@ -83,7 +83,7 @@ class ReadChunk:
         self.plain, self.entries = self.plain.only(chosen), entries
 
 
-class _Said(NamedTuple):
+class _RowClaims(NamedTuple):
     """What a row says of whether somebody is subscribed."""
 
     line: int
@@ -98,8 +98,8 @@ class _Said(NamedTuple):
         return 2 if self.suppressed else int(self.state is SubscriptionState.UNSUBSCRIBED)
 
 
-def _said_by(entry: ListEntry) -> _Said:
-    return _Said(
+def _claims_of(entry: ListEntry) -> _RowClaims:
+    return _RowClaims(
         line=entry.line,
         state=entry.state,
         suppressed=entry.suppressed is not None,
@@ -108,14 +108,14 @@ def _said_by(entry: ListEntry) -> _Said:
     )
 
 
-def _said_by_rows(plain: PlainRows) -> Iterator[_Said]:
+def _claims_of_rows(plain: PlainRows) -> Iterator[_RowClaims]:
     count = len(plain.keys)
     states = plain.columns.get("state", (SubscriptionState.CONFIRMED,) * count)
     none = (None,) * count
     consented = plain.columns.get("consented_at", none)
     left = plain.columns.get("unsubscribed_at", none)
     for line, state, at, ended in zip(plain.lines, states, consented, left, strict=True):
-        yield _Said(
+        yield _RowClaims(
             line=line,
             state=SubscriptionState(state),
             suppressed=False,
@@ -124,7 +124,7 @@ def _said_by_rows(plain: PlainRows) -> Iterator[_Said]:
         )
 
 
-def _prevailing(one: _Said, other: _Said) -> _Said:
+def _prevailing(one: _RowClaims, other: _RowClaims) -> _RowClaims:
     """Return which of two rows on one person counts.
 
     A leaving does, unless a later consent is shown; else who is subscribed goes before who never
@@ -236,7 +236,7 @@ class ListReader:
         if entry.notes:
             result.problems.extend(entry.notes)
         key, held = entry.address.key, result.entries.get(entry.address.key)
-        if held is None or _prevailing(_said_by(held), _said_by(entry)).line == entry.line:
+        if held is None or _prevailing(_claims_of(held), _claims_of(entry)).line == entry.line:
             result.entries[key] = self._tagged(entry)
             dropped = held
         else:

@@ -19,7 +19,7 @@ from subscribers.segments.model import (
     Comparison,
     CustomField,
     Operator,
-    Value,
+    QueryValue,
     format_query,
 )
 from subscribers.segments.saved import list_segments
@@ -99,5 +99,5 @@ def _of_fields(fields: Sequence[Field]) -> Iterator[ReaderChoices]:
         yield ReaderChoices(label=field.named, choices=tuple(choices))
 
 
-def _is(field: BuiltIn | CustomField, value: Value) -> str:
+def _is(field: BuiltIn | CustomField, value: QueryValue) -> str:
     return format_query(Comparison(field=field, operator=Operator.EQUAL, value=value))

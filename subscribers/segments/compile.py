@@ -66,7 +66,7 @@ from subscribers.segments.model import (
     Or,
     Presence,
     Query,
-    Value,
+    QueryValue,
 )
 from subscribers.segments.parse import parse_query
 
@@ -143,7 +143,7 @@ def _sure(condition: ColumnElement[Any]) -> ColumnElement[bool]:
 
 
 def _compared(  # noqa: C901, PLR0911 - one a case
-    field: BuiltIn | CustomField, sign: Operator, value: Value, context: _Context
+    field: BuiltIn | CustomField, sign: Operator, value: QueryValue, context: _Context
 ) -> ColumnElement[bool]:
     match field:
         case CustomField():
@@ -240,7 +240,7 @@ def _text(
 
 
 def _custom(
-    field: CustomField, sign: Operator, value: Value, context: _Context
+    field: CustomField, sign: Operator, value: QueryValue, context: _Context
 ) -> ColumnElement[bool]:
     name = literal(field.key)
     kind = AttributeType(SubscriptionRow.attributes, name)

@@ -29,14 +29,14 @@ from subscribers.segments.model import (
     Or,
     Presence,
     Query,
-    Value,
+    QueryValue,
     field_name,
     format_query,
     quoted,
     written,
 )
 from subscribers.segments.parse import parse_query
-from subscribers.segments.predicates import Criterion, Kind, Match, Predicate, subjects_of
+from subscribers.segments.predicates import Criterion, Match, Predicate, SubjectKind, subjects_of
 
 #: How many conditions and groups a form may send.
 MOST_PARTS = 200
@@ -88,7 +88,7 @@ _CONTRARY = {
     Predicate.HAPPENED: Predicate.HAPPENED_NOT,
 }
 #: Kinds whose values stand in quotation marks.
-_QUOTED = frozenset({Kind.TEXT, Kind.WORD, Kind.OPTION})
+_QUOTED = frozenset({SubjectKind.TEXT, SubjectKind.WORD, SubjectKind.OPTION})
 _MAY_BE_EMPTY = frozenset({BuiltIn.NAME, BuiltIn.CONSENT_BASIS, BuiltIn.CONSENT_WORDING})
 _PARTIAL = frozenset({Predicate.CONTAINS, Predicate.CONTAINS_NOT, Predicate.STARTS, Predicate.ENDS})
 _POSITIVE = {contrary: predicate for predicate, contrary in _CONTRARY.items()}
@@ -114,10 +114,10 @@ class Group:
     """Parts of which all, any or none have to hold."""
 
     match: Match
-    parts: tuple[Part, ...] = ()
+    parts: tuple[ConditionPart, ...] = ()
 
 
-Part: TypeAlias = "Condition | Group"
+ConditionPart: TypeAlias = "Condition | Group"
 
 
 def checked_group(group: Group, fields: Sequence[Field]) -> tuple[Group, str]:
@@ -136,7 +136,7 @@ def checked_group(group: Group, fields: Sequence[Field]) -> tuple[Group, str]:
 def _checked(
     group: Group, subjects: Mapping[str, Criterion], fields: Sequence[Field]
 ) -> tuple[Group, Query | None]:
-    parts: list[Part] = []
+    parts: list[ConditionPart] = []
     queries: list[Query] = []
     for part in group.parts:
         if isinstance(part, Group):
@@ -248,7 +248,7 @@ def _literal(subject: Criterion, value: str) -> str:
     return value
 
 
-def _part(query: Query, fields: Sequence[Field]) -> Part:  # noqa: PLR0911 - one a case
+def _part(query: Query, fields: Sequence[Field]) -> ConditionPart:  # noqa: PLR0911 - one a case
     match query:
         case And(parts=parts):
             return Group(match=Match.ALL, parts=tuple(_part(each, fields) for each in parts))
@@ -268,7 +268,7 @@ def _part(query: Query, fields: Sequence[Field]) -> Part:  # noqa: PLR0911 - one
             assert_never(query)
 
 
-def _contrary(part: Part) -> Part:
+def _contrary(part: ConditionPart) -> ConditionPart:
     if isinstance(part, Condition) and part.predicate in _CONTRARY:
         return replace(part, predicate=_CONTRARY[part.predicate])
     if isinstance(part, Group) and part.match is Match.ANY:
@@ -276,7 +276,9 @@ def _contrary(part: Part) -> Part:
     return Group(match=Match.NONE, parts=(part,))
 
 
-def _comparison(field: BuiltIn | CustomField, operator: Operator, value: Value) -> Part:
+def _comparison(
+    field: BuiltIn | CustomField, operator: Operator, value: QueryValue
+) -> ConditionPart:
     key = field_name(field)
     if isinstance(value, date | DaysAgo):
         if operator is Operator.UNEQUAL:
@@ -287,7 +289,7 @@ def _comparison(field: BuiltIn | CustomField, operator: Operator, value: Value) 
     return Condition(subject=key, predicate=_PREDICATES[operator], value=_shown(value))
 
 
-def _membership(field: BuiltIn | CustomField, values: Sequence[Value]) -> Part:
+def _membership(field: BuiltIn | CustomField, values: Sequence[QueryValue]) -> ConditionPart:
     lines = [_shown(each) for each in values]
     if any(
         isinstance(value, bool) or "\n" in line for value, line in zip(values, lines, strict=True)
@@ -299,6 +301,6 @@ def _membership(field: BuiltIn | CustomField, values: Sequence[Value]) -> Part:
     )
 
 
-def _shown(value: Value) -> str:
+def _shown(value: QueryValue) -> str:
     """Return a value as people enter it: text without quotation marks."""
     return value if isinstance(value, str) else written(value)

@@ -90,7 +90,7 @@ class DaysAgo:
     days: int
 
 
-Value: TypeAlias = str | bool | Decimal | date | DaysAgo
+QueryValue: TypeAlias = str | bool | Decimal | date | DaysAgo
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +99,7 @@ class Comparison:
 
     field: BuiltIn | CustomField
     operator: Operator
-    value: Value
+    value: QueryValue
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,7 +107,7 @@ class Membership:
     """A field equal to one of several values."""
 
     field: BuiltIn | CustomField
-    values: tuple[Value, ...]
+    values: tuple[QueryValue, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -195,7 +195,7 @@ def field_name(field: BuiltIn | CustomField) -> str:
     return TOPIC if field.key == TOPIC else f"field.{field.key}"
 
 
-def written(value: Value) -> str:
+def written(value: QueryValue) -> str:
     """Write a value as the query language has it."""
     match value:
         case bool():

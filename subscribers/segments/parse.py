@@ -30,7 +30,7 @@ from subscribers.segments.model import (
     Or,
     Presence,
     Query,
-    Value,
+    QueryValue,
 )
 from subscribers.segments.tokens import Token, fault, tokens_of
 
@@ -252,7 +252,7 @@ class _Parser:
                 return operator
         return None
 
-    def _values(self, field: BuiltIn | CustomField) -> tuple[Value, ...]:
+    def _values(self, field: BuiltIn | CustomField) -> tuple[QueryValue, ...]:
         self._expect("(")
         values = [self._value(field, Operator.EQUAL)]
         while self._accept(","):
@@ -260,7 +260,7 @@ class _Parser:
         self._expect(")")
         return tuple(values)
 
-    def _value(self, field: BuiltIn | CustomField, operator: Operator) -> Value:
+    def _value(self, field: BuiltIn | CustomField, operator: Operator) -> QueryValue:
         token = self._now
         value = self._literal()
         if field in _DATES and (not isinstance(value, date | DaysAgo) or operator in _PARTIAL):
@@ -300,7 +300,7 @@ class _Parser:
         )
         return value if definition is None else _of_type(definition, operator, value, token)
 
-    def _literal(self) -> Value:
+    def _literal(self) -> QueryValue:
         token = self._take()
         match token.kind, token.text.lower():
             case "string", _:
@@ -338,7 +338,7 @@ _TYPES: Mapping[FieldType, tuple[tuple[type, ...], frozenset[Operator], str]] = 
 }
 
 
-def _of_type(definition: Field, operator: Operator, value: Value, token: Token) -> Value:
+def _of_type(definition: Field, operator: Operator, value: QueryValue, token: Token) -> QueryValue:
     """Return a value as the field has it: an option may be named by its label."""
     kinds, operators, example = _TYPES[definition.type]
     name = TOPIC if definition.is_topic else f"field.{definition.key}"

@@ -52,7 +52,7 @@ class Predicate(StrEnum):
         return self not in {Predicate.IS_KNOWN, Predicate.IS_UNKNOWN}
 
 
-class Kind(StrEnum):
+class SubjectKind(StrEnum):
     """What the values of a subject are, and so what may be asked of it."""
 
     TEXT = "text"
@@ -65,8 +65,8 @@ class Kind(StrEnum):
     DAYS = "days"
 
 
-PREDICATES: dict[Kind, tuple[Predicate, ...]] = {
-    Kind.TEXT: (
+PREDICATES: dict[SubjectKind, tuple[Predicate, ...]] = {
+    SubjectKind.TEXT: (
         *(
             Predicate.IS,
             Predicate.IS_NOT,
@@ -77,8 +77,8 @@ PREDICATES: dict[Kind, tuple[Predicate, ...]] = {
         ),
         *(Predicate.IS_ONE_OF, Predicate.IS_NONE_OF),
     ),
-    Kind.WORD: (Predicate.IS, Predicate.IS_NOT, Predicate.IS_ONE_OF, Predicate.IS_NONE_OF),
-    Kind.NUMBER: (
+    SubjectKind.WORD: (Predicate.IS, Predicate.IS_NOT, Predicate.IS_ONE_OF, Predicate.IS_NONE_OF),
+    SubjectKind.NUMBER: (
         *(
             Predicate.IS,
             Predicate.IS_NOT,
@@ -89,7 +89,7 @@ PREDICATES: dict[Kind, tuple[Predicate, ...]] = {
         ),
         *(Predicate.IS_ONE_OF, Predicate.IS_NONE_OF),
     ),
-    Kind.DATE: (
+    SubjectKind.DATE: (
         *(Predicate.SINCE, Predicate.AFTER, Predicate.UNTIL, Predicate.BEFORE, Predicate.ON),
         *(
             Predicate.WITHIN_DAYS,
@@ -98,30 +98,30 @@ PREDICATES: dict[Kind, tuple[Predicate, ...]] = {
             Predicate.IS_NONE_OF,
         ),
     ),
-    Kind.OPTION: (Predicate.IS, Predicate.IS_NOT, Predicate.IS_ONE_OF, Predicate.IS_NONE_OF),
-    Kind.YES_NO: (Predicate.IS, Predicate.IS_NOT),
-    Kind.MAILING: (Predicate.HAPPENED, Predicate.HAPPENED_NOT),
-    Kind.DAYS: (Predicate.HAPPENED, Predicate.HAPPENED_NOT),
+    SubjectKind.OPTION: (Predicate.IS, Predicate.IS_NOT, Predicate.IS_ONE_OF, Predicate.IS_NONE_OF),
+    SubjectKind.YES_NO: (Predicate.IS, Predicate.IS_NOT),
+    SubjectKind.MAILING: (Predicate.HAPPENED, Predicate.HAPPENED_NOT),
+    SubjectKind.DAYS: (Predicate.HAPPENED, Predicate.HAPPENED_NOT),
 }
 _KINDS = {
-    FieldType.TEXT: Kind.TEXT,
-    FieldType.NUMBER: Kind.NUMBER,
-    FieldType.DATE: Kind.DATE,
-    FieldType.CHOICE: Kind.OPTION,
-    FieldType.CHOICES: Kind.OPTION,
-    FieldType.YES_NO: Kind.YES_NO,
+    FieldType.TEXT: SubjectKind.TEXT,
+    FieldType.NUMBER: SubjectKind.NUMBER,
+    FieldType.DATE: SubjectKind.DATE,
+    FieldType.CHOICE: SubjectKind.OPTION,
+    FieldType.CHOICES: SubjectKind.OPTION,
+    FieldType.YES_NO: SubjectKind.YES_NO,
 }
 _BUILT_IN = {
-    BuiltIn.TAG: Kind.WORD,
-    BuiltIn.NAME: Kind.TEXT,
-    BuiltIn.LANGUAGE: Kind.TEXT,
-    BuiltIn.DOMAIN: Kind.TEXT,
-    BuiltIn.JOINED: Kind.DATE,
-    BuiltIn.CONFIRMED: Kind.DATE,
-    BuiltIn.CONSENT: Kind.OPTION,
-    BuiltIn.CONSENT_BASIS: Kind.TEXT,
-    BuiltIn.CONSENT_WORDING: Kind.TEXT,
-    BuiltIn.FREQUENCY: Kind.OPTION,
+    BuiltIn.TAG: SubjectKind.WORD,
+    BuiltIn.NAME: SubjectKind.TEXT,
+    BuiltIn.LANGUAGE: SubjectKind.TEXT,
+    BuiltIn.DOMAIN: SubjectKind.TEXT,
+    BuiltIn.JOINED: SubjectKind.DATE,
+    BuiltIn.CONFIRMED: SubjectKind.DATE,
+    BuiltIn.CONSENT: SubjectKind.OPTION,
+    BuiltIn.CONSENT_BASIS: SubjectKind.TEXT,
+    BuiltIn.CONSENT_WORDING: SubjectKind.TEXT,
+    BuiltIn.FREQUENCY: SubjectKind.OPTION,
 }
 
 
@@ -135,7 +135,7 @@ class Criterion:
     """
 
     key: str
-    kind: Kind
+    kind: SubjectKind
     field: Field | None = None
 
     @property
@@ -165,7 +165,7 @@ def subjects_of(fields: Sequence[Field]) -> tuple[Criterion, ...]:
         *(
             Criterion(
                 key=event.value,
-                kind=Kind.MAILING if event is MailEvent.RECEIVED else Kind.DAYS,
+                kind=SubjectKind.MAILING if event is MailEvent.RECEIVED else SubjectKind.DAYS,
             )
             for event in MailEvent
         ),

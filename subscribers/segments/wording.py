@@ -30,7 +30,7 @@ from subscribers.segments.model import (
     Or,
     Presence,
     Query,
-    Value,
+    QueryValue,
 )
 from subscribers.segments.parse import parse_query
 
@@ -146,7 +146,7 @@ class _Wording:
             return _BUILT_IN[asked]
         return self.labels.get((asked.key, "")) or written(asked.key)
 
-    def _value(self, asked: BuiltIn | CustomField, value: Value) -> Worded:
+    def _value(self, asked: BuiltIn | CustomField, value: QueryValue) -> Worded:
         match value:
             case bool():
                 return msg("Yes") if value else msg("No")

@@ -249,9 +249,9 @@ def test_a_translation_that_shows_a_part_to_others_is_refused_and_not_complete()
 
     lead = next(each for each in units_of(original) if each.body)
     shown = translated_unit(lead, text="", body=other.lead, links=())
-    assert not lead.is_said_by(shown)
+    assert not lead.is_translated_by(shown)
     fenced = _read(ENGLISH.replace("Welcome", for_some.format("To the press")))
-    assert lead.is_said_by(translated_unit(lead, text="", body=fenced.lead, links=()))
+    assert lead.is_translated_by(translated_unit(lead, text="", body=fenced.lead, links=()))
 
 
 def test_snippets_are_put_into_translations_too() -> None:

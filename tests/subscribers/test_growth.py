@@ -24,7 +24,7 @@ from newsletter.tokens import Pseudonyms
 from subscribers.actions import lift_person, undo_list_import
 from subscribers.editing import Ground, PersonDraft, add_person
 from subscribers.erasure import erase
-from subscribers.growth import Growth, Step, count_readers, measure_growth
+from subscribers.growth import Growth, PeriodLength, count_readers, measure_growth
 from subscribers.growth_log import log_growth
 from subscribers.joining import Origin, subscribe
 from subscribers.leaving import take_back, unsubscribe
@@ -161,7 +161,7 @@ def test_joining_by_form_and_by_hand_are_told_apart(stage: Stage) -> None:
 
 def _both_ways(stage: Stage) -> list[int]:
     """Return how many joined and left by lists, since anna did."""
-    growth = _measured(stage, Step.DAY, 3)
+    growth = _measured(stage, PeriodLength.DAY, 3)
     return [growth.joined[GrowthCause.IMPORT] - 1, growth.left.get(GrowthCause.IMPORT, 0)]
 
 
@@ -194,7 +194,7 @@ def test_a_list_counts_whom_it_brings_apart_from_whom_it_ends(
     assert _both_ways(stage) == [3, 3]
 
 
-def _measured(stage: Stage, step: Step, periods: int) -> Growth:
+def _measured(stage: Stage, step: PeriodLength, periods: int) -> Growth:
     with reading(stage.engine) as session:
         return measure_growth(session, stage.newsletter_id, _DAY, step=step, periods=periods)
 
@@ -214,7 +214,7 @@ def test_a_day_is_the_newsletters_own(stage: Stage) -> None:
         (evening, GrowthCause.FORM, 3),
         (evening - timedelta(seconds=1), GrowthCause.FORM, 5),
     )
-    growth = _measured(stage, Step.DAY, 3)
+    growth = _measured(stage, PeriodLength.DAY, 3)
     assert [(each.first.day, each.joins) for each in growth.periods] == [(25, 5), (26, 3), (27, 0)]
 
 
@@ -228,7 +228,7 @@ def test_readers_are_counted_back_from_the_present(stage: Stage) -> None:
         (noon - timedelta(weeks=2), GrowthCause.MAIL, -1),
         (noon + timedelta(days=2), GrowthCause.IMPORT, 9),
     )
-    growth = _measured(stage, Step.WEEK, 3)
+    growth = _measured(stage, PeriodLength.WEEK, 3)
     assert [each.first for each in growth.periods] == [
         date(2026, 11, 9),
         date(2026, 11, 16),
@@ -250,7 +250,8 @@ def test_readers_are_counted_back_from_the_present(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "first"), [(Step.MONTH, date(2026, 9, 1)), (Step.WEEK, date(2026, 11, 9))]
+    ("step", "first"),
+    [(PeriodLength.MONTH, date(2026, 9, 1)), (PeriodLength.WEEK, date(2026, 11, 9))],
 )
-def test_periods_are_those_of_the_calendar(stage: Stage, step: Step, first: date) -> None:
+def test_periods_are_those_of_the_calendar(stage: Stage, step: PeriodLength, first: date) -> None:
     assert _measured(stage, step, 3).periods[0].first == first

@@ -21,14 +21,14 @@ from newsletter.feedback.joining import JoiningByMail
 from newsletter.feedback.mail import Taken, take_mail
 from newsletter.i18n.messages import msg
 from workers.intake.imap import ImapMailbox
-from workers.intake.mailbox import Account, Counts, Mailbox
+from workers.intake.mailbox import Account, Mailbox, TakenCounts
 from workers.intake.pop3 import Pop3Mailbox
 
 _log = logging.getLogger(__name__)
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
 
-Tell = Callable[[Counts], None]
+Tell = Callable[[TakenCounts], None]
 
 
 class Fetcher:
@@ -43,7 +43,7 @@ class Fetcher:
         self._joining = joining
         self._kept: set[str] = set()
 
-    def once(self) -> Counts:
+    def once(self) -> TakenCounts:
         """Take what lies there now; return what became of it.
 
         Raises:
@@ -80,8 +80,8 @@ class Fetcher:
                 return
             mailbox.wait(poll_seconds)
 
-    def _take_all(self, mailbox: Mailbox) -> Counts:
-        counts = Counts()
+    def _take_all(self, mailbox: Mailbox) -> TakenCounts:
+        counts = TakenCounts()
         for letter in mailbox.letters():
             taken = self._take(letter.raw)
             counts[taken] += 1

@@ -136,4 +136,4 @@ class Mailbox(Protocol):
         """Delete for good what was marked as deleted, and log out."""
 
 
-Counts = Counter[Taken]
+TakenCounts = Counter[Taken]

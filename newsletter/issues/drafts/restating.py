@@ -56,7 +56,7 @@ def write_numeral(value: int, *, like: str) -> str:
     return words + (_KANJI[value] if value or not words else "")
 
 
-Span = tuple[int, int]
+LineRange = tuple[int, int]
 _WEEKDAYS = "月火水木金土日"
 #: The year before an era's first.
 _ERAS = {"令和": 2018, "平成": 1988, "R": 2018, "Ｒ": 2018}
@@ -143,7 +143,7 @@ def _last_value(number: str) -> int | None:
     return values[-1] if values else None
 
 
-def _find_apart(text: str, words: str, stated: list[Span]) -> int:
+def _find_apart(text: str, words: str, stated: list[LineRange]) -> int:
     """Return where a number stands that has more than digits, apart from dates; -1 for nowhere."""
     if re.fullmatch(NUMERAL, words):
         return -1
@@ -152,13 +152,13 @@ def _find_apart(text: str, words: str, stated: list[Span]) -> int:
     return match.start() if match and not _overlaps(match.span(), stated) else -1
 
 
-def _overlaps(span: Span, others: list[Span]) -> bool:
+def _overlaps(span: LineRange, others: list[LineRange]) -> bool:
     return any(span[0] < end and start < span[1] for start, end in others)
 
 
-def _restate_date(text: str, old: date, new: date) -> tuple[str, list[Span]]:
+def _restate_date(text: str, old: date, new: date) -> tuple[str, list[LineRange]]:
     """Return the text with the new date, and where it states it."""
-    stated: list[Span] = []
+    stated: list[LineRange] = []
     for pattern in (_JAPANESE_DATE, *_NUMERIC_DATES, _JAPANESE_YEAR):
         text, stated = _replace(pattern, text, lambda found: _dated(found, old, new), stated)
     return _replace(_ENGLISH_DATE, text, lambda found: _dated_english(found, old, new), stated)
@@ -168,7 +168,7 @@ def _dated(match: re.Match[str], old: date, new: date) -> str | None:
     parts = match.groupdict()
     written = match[0]
     start = _ERAS.get(parts.get("era") or "", 0)
-    changes: list[tuple[Span, str]] = []
+    changes: list[tuple[LineRange, str]] = []
     for name, was, becomes in (
         ("year", old.year - start, new.year - start),
         ("month", old.month, new.month),
@@ -217,8 +217,8 @@ def _replace(
     pattern: re.Pattern[str],
     text: str,
     change: Callable[[re.Match[str]], str | None],
-    kept: list[Span],
-) -> tuple[str, list[Span]]:
+    kept: list[LineRange],
+) -> tuple[str, list[LineRange]]:
     """Change what a pattern finds outside of ``kept``; return the text and all that is kept now."""
     written, spans, end = "", [], 0
     for match in pattern.finditer(text):

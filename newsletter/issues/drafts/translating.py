@@ -245,7 +245,7 @@ def _read(fields: UnitFields, status: UnitStatus) -> TranslatedUnit | None:
     now = None if fields.joined else _read_words(fields, unit)
     if fields.joined:
         now = joined_unit(unit)
-        if not unit.is_said_by(now):
+        if not unit.is_translated_by(now):
             demand_same_readers(unit, ())
     said = before and replace(before, source=unit.source, original=unit.markdown)
     if now == said and not confirmed:

@@ -17,7 +17,7 @@ from newsletter.i18n.messages import msg
 from newsletter.issues.difference import Piece, pieces_of_change
 from newsletter.issues.drafts.saving import ONE_SITTING, Draft, Revision
 from newsletter.issues.model import TranslatedUnit, Translation
-from newsletter.issues.translation_units import said_as_markdown
+from newsletter.issues.translation_units import translated_markdown
 
 _ADAPTER: TypeAdapter[Translation] = TypeAdapter(Translation)
 
@@ -107,7 +107,7 @@ def changes_between(before: Translation, after: Translation) -> tuple[UnitChange
     return tuple(
         UnitChange(
             original=(now or was or TranslatedUnit(source="")).original,
-            pieces=pieces_of_change(said_as_markdown(was), said_as_markdown(now)),
+            pieces=pieces_of_change(translated_markdown(was), translated_markdown(now)),
         )
         for was, now in found
         if was != now

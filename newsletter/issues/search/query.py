@@ -168,7 +168,7 @@ def _issues(
             IssueRow.newsletter_id == newsletter_id,
             IssueRow.corrects.is_(None),
             kept | ~edited,
-            _may_say(session, IssueRow.id, Indexed.ISSUE, terms),
+            _may_hold(session, IssueRow.id, Indexed.ISSUE, terms),
             *_holds_each(IssueRow.words, terms),
         )
         .order_by(IssueRow.issue_date.desc(), IssueRow.id.desc())
@@ -180,7 +180,7 @@ def _issues(
         .where(
             DraftRow.newsletter_id == newsletter_id,
             ~of_kept,
-            _may_say(session, DraftRow.id, Indexed.DRAFT, terms),
+            _may_hold(session, DraftRow.id, Indexed.DRAFT, terms),
             *_holds_each(DraftRow.words, terms),
         )
         .order_by(DraftRow.updated_at.desc(), DraftRow.id.desc())
@@ -194,7 +194,7 @@ def _issues(
         yield _hits(languages, terms, None, row.id, sent=bool(sent))
 
 
-def _may_say(
+def _may_hold(
     session: Session,
     number: InstrumentedAttribute[int],
     what: Indexed,

@@ -31,7 +31,7 @@ from newsletter.issues.outline import chapter_anchor, item_anchor, section_ancho
 from newsletter.issues.plain_text import inline_words, split_sentences
 from newsletter.issues.snippets import resolve_snippets
 from newsletter.issues.translation_files import translation_from_issue
-from newsletter.issues.translation_units import said_as_markdown
+from newsletter.issues.translation_units import translated_markdown
 from newsletter.issues.translations import translated
 from newsletter.issues.walking import map_within
 
@@ -143,7 +143,7 @@ def _tied(original: Issue, said: Issue, tag: str) -> Translation | None:
     # Of what several issues say, the last counts: that of one that is translated.
     units = sorted(
         translation.units,
-        key=lambda unit: said_as_markdown(unit).strip() != unit.original.strip(),
+        key=lambda unit: translated_markdown(unit).strip() != unit.original.strip(),
     )
     return replace(translation, units=tuple(units))
 

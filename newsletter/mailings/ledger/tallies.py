@@ -23,7 +23,7 @@ from newsletter.mailings.ledger.outcomes import Outcome
 #: Hours after which a relay's minutes become one sum, and a domain's hours are forgotten.
 _KEPT_HOURS = 48
 _SUM_AT = datetime(1970, 1, 1, tzinfo=UTC)
-Counts = Mapping[DeliveryState, int]
+StateCounts = Mapping[DeliveryState, int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,8 +37,8 @@ class Tally:
 
     name: str
     per_minute: float
-    lately: Counts
-    day: Counts
+    lately: StateCounts
+    day: StateCounts
 
     def share(self, state: DeliveryState) -> float:
         """Return which part of the late attempts ended in a state."""
@@ -87,14 +87,14 @@ def domain_tallies(session: Session, *, limit: int) -> Sequence[Tally]:
     return [_named(name, lately, day, minutes) for name, lately, day in tallies]
 
 
-def _named(name: str, lately: Counts, day: Counts, minutes: float) -> Tally:
+def _named(name: str, lately: StateCounts, day: StateCounts, minutes: float) -> Tally:
     rate = lately.get(DeliveryState.ACCEPTED, 0) / minutes
     return Tally(name=name, per_minute=rate, lately=lately, day=day)
 
 
 def _tallies(
     session: Session, scope: TallyScope, since: datetime, *, limit: int
-) -> Sequence[tuple[str, Counts, Counts]]:
+) -> Sequence[tuple[str, StateCounts, StateCounts]]:
     of_day = (TallyRow.scope == scope, TallyRow.at > now() - timedelta(days=1))
     names = session.scalars(
         select(TallyRow.name)
@@ -119,7 +119,7 @@ def _tallies(
     return [(name, dict(lately), dict(day)) for name, (lately, day) in counts.items()]
 
 
-def hours_of_day(session: Session) -> Sequence[tuple[datetime, Counts]]:
+def hours_of_day(session: Session) -> Sequence[tuple[datetime, StateCounts]]:
     """Return the counts of each of the last 24 hours, the present one last."""
     moment = now().replace(minute=0, second=0, microsecond=0)
     hours = [moment - timedelta(hours=back) for back in reversed(range(24))]

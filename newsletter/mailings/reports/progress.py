@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,9 +14,8 @@ from newsletter.database.states import FINAL
 from newsletter.database.tables import DeliveryRow, MailingRow
 from newsletter.database.vocabulary import DeliveryState, MailingKind, MailingState
 from newsletter.i18n.messages import Message
+from newsletter.mailings.ledger.tallies import StateCounts
 from newsletter.mailings.mailings import find_mailing
-
-Counts = Mapping[DeliveryState, int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +30,7 @@ class Progress:
     subject: str
     state: MailingState
     planned: int
-    counts: Counts
+    counts: StateCounts
     halt_reason: Message | None
     scheduled_at: datetime | None
     started_at: datetime | None
@@ -52,7 +51,7 @@ class Progress:
         return sum(self.counts.values()) - self.settled
 
 
-def count_states(session: Session, mailing_id: int) -> Counts:
+def count_states(session: Session, mailing_id: int) -> StateCounts:
     """Count a mailing's deliveries by their state; a million take some tenths of a second."""
     counts = session.execute(
         select(DeliveryRow.state, func.count())

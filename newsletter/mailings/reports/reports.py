@@ -29,8 +29,9 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
+from newsletter.mailings.ledger.tallies import StateCounts
 from newsletter.mailings.reports.cached_figures import Figure, Figures
-from newsletter.mailings.reports.progress import Counts, Progress, count_states
+from newsletter.mailings.reports.progress import Progress, count_states
 from newsletter.mailings.trials.subjects import find_trial
 
 #: So many bars a chart holds, and so many domains are named; the rest is one line.
@@ -93,7 +94,7 @@ class MailingSummary(Progress):
 class Outcomes:
     """What became of one mailing, counted; see `MailingSummary`."""
 
-    counts: Counts
+    counts: StateCounts
     unsubscribed: int
     complaints: int
     bounced: int
@@ -132,8 +133,8 @@ class MailingReport:
     """A mailing in detail; ``step`` is the width of a bar in ``by_time``."""
 
     step: timedelta
-    by_time: Sequence[tuple[datetime, Counts]]
-    by_domain: Sequence[tuple[str, Counts]]
+    by_time: Sequence[tuple[datetime, StateCounts]]
+    by_domain: Sequence[tuple[str, StateCounts]]
     reasons: Sequence[OutcomeReason]
 
 
@@ -355,7 +356,7 @@ def _report(session: Session, number: int) -> MailingReport:
 
 def _over_time(
     session: Session, number: int
-) -> tuple[timedelta, Sequence[tuple[datetime, Counts]]]:
+) -> tuple[timedelta, Sequence[tuple[datetime, StateCounts]]]:
     settled = (DeliveryRow.mailing_id == number) & DeliveryRow.settled_at.is_not(None)
     first, last = session.execute(
         select(func.min(DeliveryRow.settled_at), func.max(DeliveryRow.settled_at)).where(settled)
@@ -378,10 +379,10 @@ def _over_time(
 
 def _largest(
     by_domain: Mapping[str, dict[DeliveryState, int]],
-) -> Sequence[tuple[str, Counts]]:
+) -> Sequence[tuple[str, StateCounts]]:
     """Return the largest domains first, and what remains under an empty name."""
     ranked = sorted(by_domain.items(), key=lambda item: (-sum(item[1].values()), item[0]))
-    shown: list[tuple[str, Counts]] = list(ranked[:_DOMAINS])
+    shown: list[tuple[str, StateCounts]] = list(ranked[:_DOMAINS])
     if rest := ranked[_DOMAINS:]:
         shown.append(
             ("", {state: sum(c.get(state, 0) for _, c in rest) for state in DeliveryState})

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow
 from newsletter.database.vocabulary import BatchState, DeliveryState
+from newsletter.mailings.ledger.tallies import StateCounts
 from newsletter.mailings.planning.content import planned_conditions
 from newsletter.mailings.planning.variants import VariantName, met_in, subject_in, with_subject
-from newsletter.mailings.reports.progress import Counts
 from newsletter.mailings.trials.subjects import LETTERS, find_trial
 from subscribers.fields.store import list_fields
 from subscribers.segments.wording import labels_of
@@ -30,8 +30,8 @@ class VariantReport:
             same parts.
     """
 
-    by_subject: Sequence[tuple[str, Counts]]
-    by_parts: Sequence[tuple[VariantName, Counts]]
+    by_subject: Sequence[tuple[str, StateCounts]]
+    by_parts: Sequence[tuple[VariantName, StateCounts]]
 
 
 def report_variants(session: Session, mailing_id: int) -> VariantReport:

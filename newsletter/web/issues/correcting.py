@@ -36,7 +36,7 @@ from newsletter.web.access import EditorVisit, SenderVisit, Visit, newsletter_of
 from newsletter.web.issues.draft_pages import DraftPages, to_draft
 from newsletter.web.issues.editor import began_with
 from newsletter.web.issues.proof import mail_frame
-from newsletter.web.issues.submission import SubmittedForm
+from newsletter.web.issues.submission import EditorForm
 from newsletter.web.mailings.send_page import SendingPage, subject_of
 from newsletter.web.routing import Router
 
@@ -93,7 +93,7 @@ def correcting_router(  # noqa: C901 - a list of routes
         except (ConflictError, ListError) as error:
             with reading(engine) as session:
                 draft = get_draft(session, own(visit), number)
-            written = SubmittedForm.of(draft, in_blocks=False)
+            written = EditorForm.of(draft, in_blocks=False)
             return shown.show(visit, request, draft, written, status=409, error=error)
         return RedirectResponse(
             f"/newsletters/{newsletter}/issues/{_corrected(draft)}/correction", status_code=303

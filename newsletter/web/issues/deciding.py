@@ -24,7 +24,7 @@ from newsletter.web.access import EditorVisit, SenderVisit, Visit, newsletter_of
 from newsletter.web.issues.draft_pages import DraftPages, to_draft
 from newsletter.web.issues.editor import began_with
 from newsletter.web.issues.shown_as import AsGiven, with_shown_as
-from newsletter.web.issues.submission import SubmittedForm
+from newsletter.web.issues.submission import EditorForm
 from newsletter.web.mailings.choice import ChoiceForm, SendChoice
 from newsletter.web.mailings.send_page import SendingPage
 from newsletter.web.routing import Router
@@ -59,7 +59,7 @@ def deciding_router(  # noqa: C901 - a list of routes
         except NewsletterError as error:
             with reading(engine) as session:
                 draft = get_draft(session, own(visit), number)
-            written = SubmittedForm.of(draft, in_blocks=False)
+            written = EditorForm.of(draft, in_blocks=False)
             return shown.show(
                 visit, request, draft, written, status=409, error=error, choice=choice
             )

@@ -62,7 +62,7 @@ from newsletter.web.issues.blocks import cards_of
 from newsletter.web.issues.links import links_of
 from newsletter.web.issues.proof import CheckedIssue, Marked, make_proof, show_to_reader
 from newsletter.web.issues.shown_as import asked_as, choice_of
-from newsletter.web.issues.submission import SubmittedForm
+from newsletter.web.issues.submission import EditorForm
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.mailings.choice import SendChoice
 from newsletter.web.pages import Pages
@@ -88,7 +88,7 @@ class DraftPages:
         """Where readers find pictures, files and the archive."""
         return self._settings.public_url.rstrip("/")
 
-    def proof_of(self, visit: Visit, draft: Draft, written: SubmittedForm) -> CheckedIssue:
+    def proof_of(self, visit: Visit, draft: Draft, written: EditorForm) -> CheckedIssue:
         """Read, render and check what was written.
 
         Raises:
@@ -119,7 +119,7 @@ class DraftPages:
             known=known,
         )
 
-    def render(self, visit: Visit, draft: Draft, written: SubmittedForm) -> RenderedIssue:
+    def render(self, visit: Visit, draft: Draft, written: EditorForm) -> RenderedIssue:
         """Read and render what was written, without checking it.
 
         Raises:
@@ -140,7 +140,7 @@ class DraftPages:
         )
 
     def render_as(
-        self, visit: Visit, draft: Draft, written: SubmittedForm, key: str
+        self, visit: Visit, draft: Draft, written: EditorForm, key: str
     ) -> tuple[RenderedIssue, Reader]:
         """Render what was written for those whom a key stands for, and for no others.
 
@@ -170,7 +170,7 @@ class DraftPages:
         visit: Visit,
         request: Request,
         draft: Draft,
-        written: SubmittedForm,
+        written: EditorForm,
         *,
         status: int = 200,
         error: NewsletterError | None = None,
@@ -262,7 +262,7 @@ class DraftPages:
         )
 
     def show_checked(
-        self, visit: Visit, request: Request, draft: Draft, written: SubmittedForm, key: str
+        self, visit: Visit, request: Request, draft: Draft, written: EditorForm, key: str
     ) -> HTMLResponse:
         """Show what a check finds, with all on the write page that depends on it.
 
@@ -385,7 +385,7 @@ def _drawn(picture: LookPicture | None) -> dict[str, Any] | None:
     return {"url": picture.path, "alt": picture.alt, "width": picture.width}
 
 
-def _value(written: SubmittedForm, proof: CheckedIssue | None) -> dict[str, Any] | None:
+def _value(written: EditorForm, proof: CheckedIssue | None) -> dict[str, Any] | None:
     """Return the issue for the page's script; None where what was typed is no issue yet."""
     if written.value is not None:
         text, template = written.value

@@ -32,7 +32,7 @@ from newsletter.newsletters.issue_actions import duplicate_issue, find_draft
 from newsletter.web.access import EditorVisit, Visit, own
 from newsletter.web.issues.blocks import EditedIssue, Pressed, press
 from newsletter.web.issues.draft_pages import DraftPages, to_draft
-from newsletter.web.issues.submission import SubmittedForm, WrittenForm, error_fields
+from newsletter.web.issues.submission import EditorForm, WrittenForm, error_fields
 from newsletter.web.routing import Router
 
 _SENT_MEANWHILE = IssueSentError(
@@ -82,7 +82,7 @@ def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, P
                 return RedirectResponse(
                     f"/newsletters/{newsletter}/issues/{draft.issue_id}", status_code=303
                 )
-        return shown.show(visit, request, draft, SubmittedForm.of(draft, in_blocks=in_blocks))
+        return shown.show(visit, request, draft, EditorForm.of(draft, in_blocks=in_blocks))
 
     @router.post("", response_model=None)
     def save(
@@ -109,7 +109,7 @@ def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, P
         tail = undo + joined + (f"#block-{focus}" if focus else "")
         return to_draft(newsletter, number, in_blocks=written.in_cards, tail=tail)
 
-    def _save(visit: Visit, draft: Draft, written: SubmittedForm, *, by_itself: bool) -> _Saved:
+    def _save(visit: Visit, draft: Draft, written: EditorForm, *, by_itself: bool) -> _Saved:
         """Keep what was typed, and then do what was pressed, in one transaction."""
         pressed = Pressed.read(written.press) if written.press else None
         issue, template = written.read(draft, visit.language)
@@ -150,7 +150,7 @@ def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, P
         return _Saved(draft=saved, changed=changed, undo=undo)
 
     def _go_on_apart(
-        newsletter: str, visit: Visit, draft: Draft, written: SubmittedForm
+        newsletter: str, visit: Visit, draft: Draft, written: EditorForm
     ) -> RedirectResponse:
         """Keep what was typed into an issue that was sent meanwhile as a draft of the next one."""
         issue, template = written.read(draft, visit.language)
@@ -183,7 +183,7 @@ def both_forms(draft: Draft) -> dict[str, object]:
     }
 
 
-def _answer(saved: _Saved, written: SubmittedForm) -> dict[str, object]:
+def _answer(saved: _Saved, written: EditorForm) -> dict[str, object]:
     """Return what the page's script hears of a save: all of it where it is not what was sent."""
     answer: dict[str, object] = {"revision": saved.draft.revision, "author": saved.with_author}
     return answer | both_forms(saved.draft) if written.fix or saved.with_author else answer

@@ -23,7 +23,7 @@ from newsletter.web.issues.draft_pages import DraftPages
 from newsletter.web.issues.files import calendar_answer
 from newsletter.web.issues.proof import in_frame, show_to_reader
 from newsletter.web.issues.shown_as import PARAMETER, AsAsked, AsGiven
-from newsletter.web.issues.submission import SubmittedForm, WrittenForm, error_fields
+from newsletter.web.issues.submission import EditorForm, WrittenForm, error_fields
 from newsletter.web.routing import Router
 
 
@@ -53,7 +53,7 @@ def viewing_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901 -
         )
         return await run_in_threadpool(_preview, number, visit, written, asked)
 
-    def _preview(number: int, visit: Visit, written: SubmittedForm, asked: _Asked) -> JSONResponse:
+    def _preview(number: int, visit: Visit, written: EditorForm, asked: _Asked) -> JSONResponse:
         with reading(engine) as session:
             draft = get_draft(session, own(visit), number)
         try:
@@ -90,7 +90,7 @@ def viewing_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901 -
     ) -> HTMLResponse:
         with reading(engine) as session:
             draft = get_draft(session, own(visit), number)
-        written = SubmittedForm.of(draft, in_blocks=True)
+        written = EditorForm.of(draft, in_blocks=True)
         try:
             rendered, reader = shown.render_as(visit, draft, written, shown_as)
             html = show_to_reader(rendered, reader, dark=False).html
@@ -105,7 +105,7 @@ def viewing_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901 -
         """Return the calendar of an event in a draft, which nobody else can have yet."""
         with reading(engine) as session:
             draft = get_draft(session, own(visit), number)
-        rendered = shown.render(visit, draft, SubmittedForm.of(draft, in_blocks=True))
+        rendered = shown.render(visit, draft, EditorForm.of(draft, in_blocks=True))
         for file in rendered.calendars:
             if file.path == f"/files/{name}":
                 return calendar_answer(file.content)

@@ -31,7 +31,7 @@ _BASE, _CHOICE = "base-", "choice-"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SubmittedForm:
+class EditorForm:
     """A submitted form.
 
     Attributes:
@@ -55,7 +55,7 @@ class SubmittedForm:
     known_word: str = ""
     press: str = ""
     kept: bool = False
-    base: SubmittedForm | None = None
+    base: EditorForm | None = None
     choices: Mapping[str, KeptVersion] = field(default_factory=dict)
 
     @property
@@ -96,7 +96,7 @@ class SubmittedForm:
         return read_text(self.text or "", language)
 
     @classmethod
-    def of(cls, draft: Draft, *, in_blocks: bool) -> SubmittedForm:
+    def of(cls, draft: Draft, *, in_blocks: bool) -> EditorForm:
         """Return what the page of a draft would submit unchanged."""
         if in_blocks:
             return cls(sheet=to_sheet(draft.issue), revision=draft.revision)
@@ -106,7 +106,7 @@ class SubmittedForm:
 
 async def read_written(
     request: Request, _bound: Annotated[None, Depends(BodyLimit(WRITTEN_OCTETS))]
-) -> SubmittedForm:
+) -> EditorForm:
     """Read a submitted form; one larger than any issue is refused by its status alone."""
     form = await request.form(max_fields=_MAX_FIELDS, max_part_size=_LONGEST)
     fields = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
@@ -115,7 +115,7 @@ async def read_written(
     named = dict(fields)
     revision, view = named.get("revision", ""), named.get("view", "")
     began = {name.removeprefix(_BASE): value for name, value in fields if name.startswith(_BASE)}
-    return SubmittedForm(
+    return EditorForm(
         text=None if view in {"blocks", "mail"} else named.get("text", ""),
         sheet=sheet_of_fields(fields) if view == "blocks" else None,
         value=_value_of(named) if view == "mail" else None,
@@ -137,13 +137,13 @@ def _value_of(named: Mapping[str, str]) -> tuple[str, str]:
     return named.get("issue", ""), named.get("template", "")
 
 
-def _base_of(named: Mapping[str, str]) -> SubmittedForm:
+def _base_of(named: Mapping[str, str]) -> EditorForm:
     if named.get("view") == "mail":
-        return SubmittedForm(value=_value_of(named))
-    return SubmittedForm(text=named.get("text", ""))
+        return EditorForm(value=_value_of(named))
+    return EditorForm(text=named.get("text", ""))
 
 
-WrittenForm = Annotated[SubmittedForm, Depends(read_written)]
+WrittenForm = Annotated[EditorForm, Depends(read_written)]
 
 
 def error_fields(error: NewsletterError, language: Language) -> dict[str, str | int | None]:

@@ -68,7 +68,7 @@ class UnitView:
         return blocks_to_json(self.status.unit.body)
 
     @property
-    def said_json(self) -> list[dict[str, Any]] | None:
+    def translated_json(self) -> list[dict[str, Any]] | None:
         """What is said of it for the page's script; None where what was typed cannot be read."""
         said = self.status.translated
         if self.fault is not None:

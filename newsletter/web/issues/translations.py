@@ -137,7 +137,7 @@ class TranslationPages:
             tag=tag,
             parts=parts,
             texts={
-                unit.key: {"original": unit.original_json, "said": unit.said_json}
+                unit.key: {"original": unit.original_json, "said": unit.translated_json}
                 for part in parts
                 for unit in part.units
                 if unit.has_text

@@ -24,7 +24,7 @@ from newsletter.web.access import EditorVisit, own
 from newsletter.web.issues.blocks import place_block
 from newsletter.web.issues.draft_pages import DraftPages, to_draft
 from newsletter.web.issues.editor import began_with
-from newsletter.web.issues.submission import SubmittedForm, error_fields
+from newsletter.web.issues.submission import EditorForm, error_fields
 from newsletter.web.routing import Router, up_to
 
 #: Octets; one more than `encode_image` takes.
@@ -110,7 +110,7 @@ def uploads_router(engine: Engine, settings: Settings, shown: DraftPages) -> Rou
         except ContentError as error:
             if by_script:
                 return JSONResponse(error_fields(error, visit.language), status_code=422)
-            written = SubmittedForm.of(draft, in_blocks=upload.in_blocks)
+            written = EditorForm.of(draft, in_blocks=upload.in_blocks)
             return shown.show(visit, request, draft, written, status=422, error=error)
         tail = f"#block-{upload.place}" if upload.in_blocks and upload.place else ""
         return to_draft(upload.newsletter, upload.number, in_blocks=upload.in_blocks, tail=tail)

@@ -20,8 +20,8 @@ from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg, pmsg
 from newsletter.i18n.values import Worded
 from newsletter.mailings.ledger.outcomes import worded_reply
+from newsletter.mailings.ledger.tallies import StateCounts
 from newsletter.mailings.reports.clicks import LinkClicks
-from newsletter.mailings.reports.progress import Counts
 from newsletter.mailings.reports.reports import MailingReport, MailingSummary, Missed
 from newsletter.mailings.reports.variants import VariantReport
 from newsletter.mailings.trials.decisions import TrialReport
@@ -49,7 +49,7 @@ def figures_file(
 ) -> StreamingResponse:
     """Return the figures of a report: a row for each time, domain, variant and link."""
 
-    def counted(by: Worded, value: str, counts: Counts) -> tuple[Worded | str, ...]:
+    def counted(by: Worded, value: str, counts: StateCounts) -> tuple[Worded | str, ...]:
         return (by, value, *(str(counts.get(state, 0)) for state in DeliveryState))
 
     def rows() -> Iterator[tuple[Worded | str, ...]]:

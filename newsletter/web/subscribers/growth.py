@@ -19,7 +19,7 @@ from newsletter.web.access import SeeingVisit, newsletter_of
 from newsletter.web.charts import balance_bars, line_chart
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
-from subscribers.growth import Growth, Period, Step, measure_growth
+from subscribers.growth import Growth, Period, PeriodLength, measure_growth
 
 
 def growth_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
@@ -28,7 +28,7 @@ def growth_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
 
     @router.get("/growth")
     def show_growth(visit: SeeingVisit, request: Request, by: str = "") -> HTMLResponse:
-        step = Step(by) if by in set(Step) else Step.WEEK
+        step = PeriodLength(by) if by in set(PeriodLength) else PeriodLength.WEEK
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             today = day_in(row)
@@ -44,7 +44,7 @@ def growth_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
             newsletter=row,
             growth=growth,
             step=step,
-            steps=list(Step),
+            steps=list(PeriodLength),
             chart=balance_bars([(each.joins, each.leaves) for each in growth.periods]),
             line=line_chart([growth.before, *(each.readers for each in growth.periods)]),
             name_of=name_of,
@@ -55,12 +55,12 @@ def growth_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
     return router
 
 
-def _name(period: Period, step: Step, language: Language) -> str:
+def _name(period: Period, step: PeriodLength, language: Language) -> str:
     match step:
-        case Step.DAY:
+        case PeriodLength.DAY:
             return format_day(period.first, language)
-        case Step.WEEK:
+        case PeriodLength.WEEK:
             day = format_day(period.first, language)
             return msg("Week of {day}", day=day).in_language(language)
-        case Step.MONTH:
+        case PeriodLength.MONTH:
             return format_year_month(period.first, language)

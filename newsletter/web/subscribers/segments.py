@@ -29,8 +29,8 @@ from subscribers.segments.choices import languages_of_people, offered_tags
 from subscribers.segments.conditions import (
     MOST_PARTS,
     Condition,
+    ConditionPart,
     Group,
-    Part,
     checked_group,
     conditions_in,
     from_text,
@@ -270,7 +270,7 @@ def _checked(typed: _Typed, fields: Sequence[Field], *, fresh: bool) -> _Typed:
 
 
 def _quiet(group: Group) -> Group:
-    parts: list[Part] = []
+    parts: list[ConditionPart] = []
     for part in group.parts:
         if isinstance(part, Group):
             parts.append(_quiet(part))

@@ -27,7 +27,7 @@ from newsletter.i18n.language import Language
 from newsletter.newsletters.actions import create_newsletter
 from subscribers.actions import save_segment
 from subscribers.fields.actions import add_field, change_field, delete_field, order_fields
-from subscribers.fields.model import Option, Value
+from subscribers.fields.model import FieldValue, Option
 from subscribers.fields.purging import count_values, purge_expired, purge_removed
 from subscribers.fields.store import list_fields
 from subscribers.fields.values import values_of, write_values
@@ -66,7 +66,7 @@ def _write(stage: Stage, newsletter_id: int | None = None, /, **given: object) -
         return write_values(session, number, stage.subscriber_id(_READER), given)
 
 
-def _values(stage: Stage, newsletter_id: int | None = None) -> dict[str, Value]:
+def _values(stage: Stage, newsletter_id: int | None = None) -> dict[str, FieldValue]:
     with reading(stage.engine) as session:
         return values_of(
             session, newsletter_id or stage.newsletter_id, stage.subscriber_id(_READER)

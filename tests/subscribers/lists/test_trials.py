@@ -16,7 +16,7 @@ from newsletter.database.vocabulary import SubscriptionState, SuppressionReason,
 from newsletter.tokens import Pseudonyms
 from subscribers.erasure import erase
 from subscribers.lists.files import csv_records
-from subscribers.lists.imports import Counts, ImportOptions, ImportReport, import_records
+from subscribers.lists.imports import ImportOptions, ImportReport, RowCounts, import_records
 from subscribers.lists.row_results import RowResult
 from subscribers.suppression import suppress
 from tests.support.stage import Stage, set_stage
@@ -112,7 +112,7 @@ def test_what_a_check_foretells_the_import_does_row_by_row(
     assert _states(stage) == before
     report = _import(stage, rows, digest="d" * 64, **terms)
 
-    for count in fields(Counts):
+    for count in fields(RowCounts):
         assert getattr(trial, count.name) == getattr(report, count.name), count.name
     assert (trial.reasons, trial.refused) == (report.reasons, report.refused)
     assert [each.line for each in report.refused] == sorted(each.line for each in report.refused)

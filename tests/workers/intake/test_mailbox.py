@@ -23,7 +23,7 @@ from tests.feedback.letters import letter, notice
 from tests.support.dovecot import Dovecot, dovecot
 from tests.support.ports import await_condition, free_port
 from workers.intake.fetching import Fetcher
-from workers.intake.mailbox import Counts, read_account
+from workers.intake.mailbox import TakenCounts, read_account
 
 pytestmark = pytest.mark.servers
 
@@ -133,9 +133,9 @@ def test_deletions_of_others_are_not_made_final_where_the_server_cannot_tell_the
 
 @pytest.mark.parametrize("scheme", ["imaps", "pop3s"])
 def test_following_takes_what_comes(post: Post, server: Dovecot, scheme: str) -> None:
-    told: list[Counts] = []
+    told: list[TakenCounts] = []
 
-    def tell(counts: Counts) -> None:
+    def tell(counts: TakenCounts) -> None:
         told.append(counts)
         if len(told) == 2:
             raise KeyboardInterrupt

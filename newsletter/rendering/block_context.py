@@ -1,4 +1,4 @@
-"""What the writers of blocks know besides the blocks: language, contents, addresses of events."""
+"""What a block's HTML and text depend on besides the block: language, contents, calendar files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from newsletter.issues.model import ContentsLine, Event
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Setting:
+class BlockContext:
     """One rendering, as its blocks see it.
 
     Attributes:
@@ -25,6 +25,6 @@ class Setting:
     page: str = ""
     calendars: Mapping[Event, str] = field(default_factory=dict)
 
-    def say(self, message: Message) -> str:
+    def words(self, message: Message) -> str:
         """Return words in the language of the issue."""
         return message.in_language(self.language)
