@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse,
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
+from starlette.middleware import Middleware
 
 from newsletter.accounts.sealing import Sealer
 from newsletter.errors import ForbiddenError
@@ -26,6 +27,7 @@ from newsletter.web.accounts.audit import auditing_router
 from newsletter.web.accounts.own_account import account_router
 from newsletter.web.accounts.password_reset import forgetting_router
 from newsletter.web.accounts.sign_in import signing_in_router
+from newsletter.web.answer_pieces import AnswersInPieces
 from newsletter.web.error_pages import guard_headers, show_failures
 from newsletter.web.feedback.bounces import bounces_router
 from newsletter.web.feedback.rates import rates_router
@@ -112,7 +114,9 @@ def create_app(
         fetch: Asks Amazon SNS for its certificate.
         figures: What is known of the database's figures already; None for nothing.
     """
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    # The last is innermost: what is sent in pieces is in use until the last of them.
+    within = [Middleware(HeadRequests), Middleware(AnswersInPieces)]
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, middleware=within)
     pages = Pages(settings.templates_dir)
     figures = figures or Figures(engine)
     pseudonyms = signer.pseudonyms
@@ -158,8 +162,6 @@ def create_app(
     @app.exception_handler(ForbiddenError)
     def forbidden(request: Request, error: ForbiddenError) -> HTMLResponse:
         return pages.show_entry(request, "errors/forbidden.html", status=403, error=error)
-
-    app.add_middleware(HeadRequests)
 
     hosts = Hosts(settings)
 

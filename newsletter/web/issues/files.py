@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
 from urllib.parse import quote
+from weakref import WeakValueDictionary
 
 from fastapi.responses import Response
 from sqlalchemy import Engine
@@ -19,45 +23,92 @@ _SHOWN = frozenset({FILE_KINDS["PDF"], CALENDAR})
 _KEPT = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
+@dataclass(frozen=True, kw_only=True, slots=True, weakref_slot=True)
+class FileContent:
+    """What lies at an address."""
+
+    octets: bytes
+    media_type: str
+    name: str = ""
+
+
+class SharedContents:
+    """Contents that are being sent: each is in memory once, however many clients take it.
+
+    They are loaded one after the other, so that of many who ask at once the first one loads.
+    """
+
+    def __init__(self, load: Callable[[str], FileContent]) -> None:
+        self._load = load
+        self._lock = Lock()
+        self._in_use: WeakValueDictionary[str, FileContent] = WeakValueDictionary()
+
+    def get(self, name: str) -> FileContent:
+        """Return a content; it is shared for as long as somebody has it."""
+        with self._lock:
+            content = self._in_use.get(name)
+            if content is None:
+                content = self._in_use[name] = self._load(name)
+            return content
+
+
+class _SharedAnswer(Response):
+    """An answer that keeps its content in use until it is sent."""
+
+    def __init__(self, content: FileContent, media_type: str, headers: dict[str, str]) -> None:
+        super().__init__(content.octets, media_type=media_type, headers=headers)
+        self._content = content
+
+
 def files_router(engine: Engine) -> Router:
     """Return the routes of pictures and files, for everybody who has the address."""
     router = Router()
 
-    @router.get("/images/{name}")
-    def image(name: str) -> Response:
+    def load_image(name: str) -> FileContent:
         with reading(engine) as session:
             row = find_image(session, name)
+        return FileContent(octets=row.content, media_type=row.media_type)
+
+    def load_file(name: str) -> FileContent:
+        with reading(engine) as session:
+            row = find_file(session, name)
+        return FileContent(octets=row.content, media_type=row.media_type, name=row.name)
+
+    images, files = SharedContents(load_image), SharedContents(load_file)
+
+    @router.get("/images/{name}")
+    def image(name: str) -> Response:
+        content = images.get(name)
         headers = _KEPT | {
             "Content-Security-Policy": "default-src 'none'; sandbox",
             "Cross-Origin-Resource-Policy": "cross-origin",
         }
-        return Response(row.content, media_type=row.media_type, headers=headers)
+        return _SharedAnswer(content, content.media_type, headers)
 
     @router.get("/files/{name}")
     def file(name: str) -> Response:
-        with reading(engine) as session:
-            row = find_file(session, name)
-        return _answer(row.content, row.media_type, row.name, _KEPT)
+        return _answer(files.get(name), _KEPT)
 
     return router
 
 
 def calendar_answer(content: str) -> Response:
     """Return an event's calendar that belongs to no mail yet."""
-    return _answer(content.encode(), CALENDAR, "event.ics", {"Cache-Control": "no-store"})
+    calendar = FileContent(octets=content.encode(), media_type=CALENDAR, name="event.ics")
+    return _answer(calendar, {"Cache-Control": "no-store"})
 
 
-def _answer(content: bytes, media_type: str, name: str, kept: dict[str, str]) -> Response:
-    shown = "inline" if media_type in _SHOWN else "attachment"
+def _answer(content: FileContent, kept: dict[str, str]) -> Response:
+    shown = "inline" if content.media_type in _SHOWN else "attachment"
     # A sandbox would keep browsers from showing a PDF; it cannot run scripts of this origin.
     policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
     headers = kept | {
-        "Content-Disposition": f"{shown}; filename*=UTF-8''{quote(name, safe='')}",
+        "Content-Disposition": f"{shown}; filename*=UTF-8''{quote(content.name, safe='')}",
         "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",
         "X-Robots-Tag": "noindex",
     }
-    return Response(content, media_type=_with_charset(media_type), headers=headers)
+    return _SharedAnswer(content, _with_charset(content.media_type), headers)
 
 
 def _with_charset(media_type: str) -> str:

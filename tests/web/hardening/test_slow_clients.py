@@ -12,11 +12,18 @@ from urllib.parse import urlsplit
 import httpx
 import psutil
 import pytest
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 import newsletter.web
+from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.database.engine import transaction
+from newsletter.issues.library.stored_files import read_upload
+from newsletter.newsletters.issue_actions import add_file
+from newsletter.web.slow_clients import BoundedProtocol
 from tests.support.ports import await_condition
 from tests.web.hardening.conftest import House
 
+_PIECE = 65_536
 STATIC = Path(newsletter.web.__file__).parent / "static"
 #: What a client begins with; what it goes on with, an octet at a time, has no end.
 SLOW = {
@@ -83,6 +90,29 @@ def test_a_client_that_never_reads_its_answers_is_closed(house: House) -> None:
         await_condition(
             lambda: client.getsockname() not in _peers(), seconds=30, what="the end of them"
         )
+
+
+def test_no_more_of_an_answer_than_a_piece_waits_for_its_client(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting: list[int] = []
+
+    def pause(protocol: BoundedProtocol) -> None:
+        waiting.append(protocol.transport.get_write_buffer_size())
+        H11Protocol.pause_writing(protocol)
+
+    monkeypatch.setattr(BoundedProtocol, "pause_writing", pause)
+    monkeypatch.setattr("newsletter.web.slow_clients._ANSWER", 60.0)
+    # Longer than what the kernel takes for a client that does not read.
+    pdf = b"%PDF-1.7\n" + b"x" * 8_000_000 + b"\n%%EOF\n"
+    with transaction(house.engine) as session:
+        upload = read_upload(pdf, name="a.pdf")
+        path = add_file(session, COMMAND_LINE, house.stage.newsletter_id, upload)
+    with _client(house) as client:
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        await_condition(lambda: bool(waiting), seconds=30, what="the answer to wait")
+    assert httpx.get(house.url + path).content == pdf
+    assert max(waiting) <= 2 * _PIECE
 
 
 def _peers() -> set[object]:
