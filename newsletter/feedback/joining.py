@@ -35,10 +35,9 @@ _MOST_RECIPIENTS = 50
 _NOT_ANSWERED = re.compile(r"owner-.*|.*-(?:request|owner|bounces?)|no-?reply|bounces?(?:[+=-].*)?")
 _PRECEDENCE = frozenset({"bulk", "junk", "list", "auto_reply", "auto-reply"})
 _OF_PROGRAMS = ("x-auto-response-suppress", "x-autoreply", "x-autorespond", "x-loop", "feedback-id")
-_COMMENT = re.compile(r"\([^()]*\)")
-#: RFC 8601: the results of one method, with what it judged.
-_DMARC_PASS = re.compile(r"dmarc\s*=\s*pass\b(?P<of>[^;]*)", re.IGNORECASE)
-_JUDGED = re.compile(r"header\.from\s*=\s*\"?(?:[^\s;\"@]*@)?([^\s;\"]+)", re.IGNORECASE)
+#: RFC 8601: the result of one method, with what it judged.
+_DMARC_PASS = re.compile(r"\s*dmarc\s*=\s*pass\b(?P<of>.*)", re.IGNORECASE | re.DOTALL)
+_JUDGED = re.compile(r"header\.from\s*=\s*(?:[^\s@]*@)?(\S+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,14 +154,33 @@ class JoiningByMail:
 
         Only the topmost field counts: those below may be of the sender's making.
         """
-        field = _COMMENT.sub("", mail.headers.get("authentication-results"))
-        server, _, results = field.partition(";")
+        server, *results = _unquoted(mail.headers.get("authentication-results")).split(";")
         if not self.trusted_mta or server.split()[:1] != [self.trusted_mta]:
             return False
         return any(
             (judged := _JUDGED.search(match["of"])) is not None and judged[1].lower() == domain
-            for match in _DMARC_PASS.finditer(results)
+            for match in map(_DMARC_PASS.match, results)
+            if match is not None
         )
+
+
+def _unquoted(field: str) -> str:
+    """Return a field without its comments and quoted strings (RFC 5322, section 3.2).
+
+    Both may hold a sender's own words: the local part of its address, or what its server said.
+    """
+    kept, depth, is_quoted = [], 0, False
+    signs = iter(field)
+    for sign in signs:
+        if sign == "\\":
+            next(signs, "")
+        elif sign == '"' and not depth:
+            is_quoted = not is_quoted
+        elif sign in "()" and not is_quoted:
+            depth = max(depth + (1 if sign == "(" else -1), 0)
+        elif not depth and not is_quoted:
+            kept.append(sign)
+    return "".join(kept)
 
 
 def _is_programs(headers: Headers, envelope_from: str | None) -> bool:

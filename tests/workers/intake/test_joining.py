@@ -183,6 +183,9 @@ def test_bounces_are_not_answered(intake: Intake) -> None:
         ((GENUINE.replace(MTA, "mx.evil.example"),), 2),
         # Only the topmost is the trusted server's; those below may be the sender's.
         (("Authentication-Results: mx.evil.example; none", GENUINE), 2),
+        # What a sender may write into the server's words: a local part, and what a comment quotes.
+        ((GENUINE.replace("dmarc", 'smtp.mailfrom="; dmarc') + ' "@evil.example',), 2),
+        ((GENUINE.replace("; dmarc", " (says: (x) ; dmarc").replace("(p=none)", "") + " )",), 2),
     ],
 )
 def test_a_sender_found_genuine_has_the_wider_limit(
