@@ -15,7 +15,7 @@ import httpx
 import pytest
 from argon2 import PasswordHasher
 from hypothesis import settings
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from sqlalchemy import Engine
 
 from newsletter.database.engine import open_engine
@@ -26,6 +26,7 @@ from tests.support.smtp import SmtpServer
 from tests.support.smtp import smtp_server as run_smtp_server
 from tests.support.tiers import assign, kept_to, kept_to_values
 from tests.support.valkey import valkey_server
+from tests.support.window import SharedWindow
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
 _SAMPLES = _CHECKOUT / "tests" / "samples"
@@ -211,12 +212,28 @@ def _chromium() -> Iterator[Browser]:
         running.close()
 
 
+@pytest.fixture(scope="session")
+def _shared_window() -> SharedWindow:
+    return SharedWindow()
+
+
 @pytest.fixture
-def browser(_chromium: Browser) -> Iterator[Browser]:
+def browser(_chromium: Browser, _shared_window: SharedWindow) -> Iterator[Browser]:
     """Chromium, whose windows are closed when the test is over."""
     yield _chromium
     for context in _chromium.contexts:
-        context.close()
+        if context != _shared_window.context:
+            context.close()
+
+
+@pytest.fixture
+def window(browser: Browser, _shared_window: SharedWindow) -> Iterator[Page]:
+    """A window in English without motion, in which nothing was looked at yet.
+
+    Asked for behind what serves the pages, it leaves them before they go.
+    """
+    with _shared_window.lent(browser) as page:
+        yield page
 
 
 @pytest.fixture(scope="session")

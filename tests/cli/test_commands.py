@@ -415,12 +415,8 @@ def test_a_demo_survives_a_killed_worker_ends_cleanly_and_sends_again_to_a_thous
     # What is set for a real installation is none of the demo's business.
     real = {"MAIL_TRANSPORTS": "smtp://127.0.0.1:9", "DATABASE_URL": "sqlite:////nowhere/real.db"}
     with output.open("w", encoding="utf-8") as out:
-        staying = subprocess.Popen(
-            [sys.executable, "-m", "newsletter.cli", "demo"],
-            stdout=out,
-            stderr=out,
-            env=os.environ | real | {"NO_COLOR": "1", "COLUMNS": "60"},
-        )
+        env = os.environ | real | {"NO_COLOR": "1", "COLUMNS": "60"}
+        staying = warm.start("newsletter.cli", "demo", env=env, stdout=out, stderr=out)
     try:
         await_condition(
             lambda: "Running until you press Ctrl-C" in _flat(said()), seconds=200, what="the demo"
@@ -428,6 +424,7 @@ def test_a_demo_survives_a_killed_worker_ends_cleanly_and_sends_again_to_a_thous
         second = _run("demo", "--once", "--json", "--fresh")
         assert second.returncode == 7
         assert "A demo is already running here" in second.stderr
+        assert len(_ours()) > 5
         children = psutil.Process(staying.pid).children()
         next(one for one in children if "--hostname=bulk@%h" in one.cmdline()).kill()
         await_condition(
@@ -447,19 +444,14 @@ def test_a_demo_survives_a_killed_worker_ends_cleanly_and_sends_again_to_a_thous
     assert "CRITICAL" not in logs
     assert "Traceback" not in logs
     # The children of the worker that was killed end when they notice that it is gone.
-    await_condition(
-        lambda: not any(_is_ours(one) for one in psutil.process_iter(["environ"])),
-        seconds=60,
-        what="the end of every process",
-    )
+    await_condition(lambda: not _ours(), seconds=60, what="the end of every process")
     # Below the ports that the kernel hands out, so that no other test takes them meanwhile.
     base = str(find_ports(3, base=20_000 + os.getpid() % 9000, exact=False)[0])
     again = _run("demo", "--once", "--json", "--port-base", base, seconds=200)
     assert again.returncode == 0, again.stderr
     summary = _last(again)
     assert (summary["planned"], summary["accepted"], summary["received"]) == (1000, 1000, 1000)
-    left = [process for process in psutil.process_iter(["environ"]) if _is_ours(process)]
-    assert left == []
+    assert _ours() == []
 
 
 def _make_another_newsletter(path: Path) -> None:
@@ -474,6 +466,11 @@ def _flat(text: str) -> str:
     return " ".join(text.split())
 
 
-def _is_ours(process: psutil.Process) -> bool:
-    environment = process.info["environ"] or {}
-    return environment.get("SETTINGS_FILE") == str(Path("var/demo/env").resolve())
+def _ours() -> list[psutil.Process]:
+    """Return the processes that were started in this test's folder."""
+    here = str(Path.cwd())
+    return [
+        each
+        for each in psutil.process_iter(["cwd"])
+        if each.info["cwd"] == here and each.pid != os.getpid()
+    ]

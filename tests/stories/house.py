@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
@@ -12,10 +13,12 @@ from pathlib import Path
 from playwright.sync_api import Page
 from sqlalchemy import Engine
 
-from newsletter.cli.embedded import supervised, valkey_url
 from newsletter.database.engine import open_engine
 from newsletter.mailbox.store import MailboxStore
-from tests.support.ports import await_condition, free_port
+from tests.support import warm
+from tests.support.celery import Workers
+from tests.support.ports import await_condition, await_port, free_port
+from tests.support.valkey import valkey_server
 
 PASSWORD = "four words, quite long"
 
@@ -31,7 +34,7 @@ class House:
 
     def first_link(self) -> str:
         """Return the link that the web server printed for its first administrator."""
-        log = self.folder / "logs" / "web.log"
+        log = self.folder / "web.log"
         links: list[str] = re.findall(r"http\S+/welcome/\S+", log.read_text())
         return links[-1]
 
@@ -73,28 +76,38 @@ class House:
 @contextmanager
 def opened_house(database_url: str, folder: Path) -> Iterator[House]:
     """Start every part; all end with this block."""
-    web, smtp, redis = free_port(), free_port(), free_port()
+    web, smtp = free_port(), free_port()
     url = f"http://127.0.0.1:{web}"
-    environment = {
-        "DATA_DIR": str(folder),
-        "DATABASE_URL": database_url,
-        "REDIS_URL": valkey_url(redis),
-        "MAIL_TRANSPORTS": f"smtp://127.0.0.1:{smtp}",
-        "JOIN_ASK_DNS": "false",
-        "MAILBOX_FILE": str(folder / "mailbox.sqlite3"),
-        "PUBLIC_URL": url,
-        "WEB_HOST": "127.0.0.1",
-        "WEB_PORT": str(web),
-        "BATCH_SIZE": "20",
-        "SECRET_KEYS": "k" * 40,
-        "LOG_LEVEL": "WARNING",
-    }
     engine = open_engine(database_url)
-    with supervised(folder, environment) as supervisor:
-        supervisor.start_valkey(environment["REDIS_URL"])
-        supervisor.start_mailbox(smtp, folder / "mailbox.sqlite3")
-        supervisor.start_web(web)
-        supervisor.start_workers(2, log_level="WARNING")
+    with ExitStack() as stack:
+        redis_url = stack.enter_context(valkey_server(folder))
+        environment = {
+            "DATA_DIR": str(folder),
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "MAIL_TRANSPORTS": f"smtp://127.0.0.1:{smtp}",
+            "JOIN_ASK_DNS": "false",
+            "MAILBOX_FILE": str(folder / "mailbox.sqlite3"),
+            "PUBLIC_URL": url,
+            "WEB_HOST": "127.0.0.1",
+            "WEB_PORT": str(web),
+            "BATCH_SIZE": "20",
+            "SECRET_KEYS": "k" * 40,
+            "LOG_LEVEL": "WARNING",
+        }
+        store = environment["MAILBOX_FILE"]
+        for name, *words in (
+            ("mailbox", "newsletter.mailbox", "--port", str(smtp), "--store", store),
+            ("web", "newsletter.cli", "web"),
+        ):
+            log = stack.enter_context((folder / f"{name}.log").open("wb"))
+            started = warm.start(*words, env=os.environ | environment, stdout=log, stderr=log)
+            stack.callback(started.wait)
+            stack.callback(started.terminate)
+        workers = Workers(environment)
+        stack.callback(workers.kill)
+        for port in (smtp, web):
+            await_port(port)
         yield House(
             url=url,
             engine=engine,

@@ -168,6 +168,8 @@ def _address() -> str:
         [sys.executable, "-m", __name__, str(listener.fileno()), _ROOM],
         stdin=subprocess.PIPE,
         pass_fds=[listener.fileno()],
+        # Not a folder of the test that is the first to ask.
+        cwd=Path(__file__).parents[2],
     )
     listener.close()
     assert process.stdin is not None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 from sqlalchemy import Engine, select
 
 from newsletter.accounts.audit import COMMAND_LINE
@@ -69,12 +69,9 @@ def desk(sites: SharedSites, sqlite_url: str) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def page(desk: Desk, browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(locale="en")
-    opened = context.new_page()
-    desk.sign_in(opened)
-    yield opened
-    context.close()
+def page(desk: Desk, window: Page) -> Page:
+    desk.sign_in(window)
+    return window
 
 
 def add_account(engine: Engine, address: str, role: Role) -> None:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from playwright.sync_api import Browser, CDPSession, Page, expect
+from playwright.sync_api import CDPSession, Page, expect
 
 from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.tables import DraftRow
@@ -79,11 +79,9 @@ def studio(
 
 
 @pytest.fixture
-def page(studio: Desk, browser: Browser) -> Page:
-    context = browser.new_context(locale="en", reduced_motion="reduce")
-    opened = context.new_page()
-    studio.sign_in(opened, f"editor{next(_NUMBERS)}@example.jp")
-    return opened
+def page(studio: Desk, window: Page) -> Page:
+    studio.sign_in(window, f"editor{next(_NUMBERS)}@example.jp")
+    return window
 
 
 @pytest.fixture

@@ -95,12 +95,11 @@ def studio(
 
 
 @pytest.fixture
-def page(studio: Desk, browser: Browser) -> Page:
-    opened = browser.new_context(locale="en", reduced_motion="reduce").new_page()
-    studio.sign_in(opened, f"editor{next(_NUMBERS)}@example.jp")
-    studio.start(opened, TEXT, view="mail")
-    expect(opened.locator(".mail .item").first).to_be_visible()
-    return opened
+def page(studio: Desk, window: Page) -> Page:
+    studio.sign_in(window, f"editor{next(_NUMBERS)}@example.jp")
+    studio.start(window, TEXT, view="mail")
+    expect(window.locator(".mail .item").first).to_be_visible()
+    return window
 
 
 def _wear(studio: Desk, design: str) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.accounts.invitations import accept, invite
@@ -28,7 +26,7 @@ _FOREIGN = b"""<mjml>
 
 
 @pytest.fixture
-def administrator(desk: Desk, browser: Browser) -> Iterator[Page]:
+def administrator(desk: Desk, window: Page) -> Page:
     with transaction(desk.engine) as session:
         grants = [Grant(role=Role.ADMINISTRATOR)]
         token = invite(session, COMMAND_LINE, address="admin@example.jp", grants=grants)
@@ -37,10 +35,8 @@ def administrator(desk: Desk, browser: Browser) -> Iterator[Page]:
             session, COMMAND_LINE, token, name="葵", password=PASSWORD, language=Language.ENGLISH
         )
         begun = open_session(session, account, Known(), verified=True)
-    context = browser.new_context(locale="en")
-    context.add_cookies([{"name": "session", "value": begun, "url": desk.url}])
-    yield context.new_page()
-    context.close()
+    window.context.add_cookies([{"name": "session", "value": begun, "url": desk.url}])
+    return window
 
 
 def _write(page: Page, find: str, put: str) -> None:
