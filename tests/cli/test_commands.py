@@ -414,7 +414,7 @@ def test_a_demo_survives_a_killed_worker_ends_cleanly_and_sends_again_to_a_thous
 
     # What is set for a real installation is none of the demo's business.
     real = {"MAIL_TRANSPORTS": "smtp://127.0.0.1:9", "DATABASE_URL": "sqlite:////nowhere/real.db"}
-    with output.open("w", encoding="utf-8") as out:
+    with output.open("wb") as out:
         env = os.environ | real | {"NO_COLOR": "1", "COLUMNS": "60"}
         staying = warm.start("newsletter.cli", "demo", env=env, stdout=out, stderr=out)
     try:
