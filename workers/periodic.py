@@ -31,7 +31,11 @@ from newsletter.mailings.planning.planning import plan_mailing, plan_restored
 from newsletter.mailings.series.planning import plan_series
 from newsletter.mailings.trials.decisions import decide_due
 from newsletter.newsletters.recurrence import open_due_drafts
+from newsletter.operations.acknowledgements import forget_ended, has_acknowledgements
+from newsletter.operations.alarms import find_alarms
+from newsletter.operations.alarms.model import places_of
 from newsletter.operations.heartbeats import forget_the_gone
+from newsletter.operations.overview import look
 from subscribers.fields.purging import purge_expired, purge_removed
 from subscribers.forgetting import forget_unconfirmed
 from subscribers.lists.undo import forget_old_journals
@@ -41,6 +45,7 @@ from workers import lists, recovery
 from workers.composition import WorkerServices
 from workers.database_memory import Memory, recall, remember
 from workers.isolation import isolated
+from workers.transports import relay_names
 
 _log = logging.getLogger(__name__)
 
@@ -88,6 +93,8 @@ def go(services: WorkerServices) -> None:
     with isolated("the index of people"):
         index_people(services.engine, seconds=_INDEX_SECONDS)
     if mark.rounds % _MINUTE_ROUNDS == 0:
+        with isolated("the end of acknowledged alarms"):
+            _forget_ended_alarms(services)
         with isolated("the drafts that open by themselves"):
             open_due_drafts(services.engine)
         with isolated("the mail about comments"):
@@ -110,6 +117,19 @@ def go(services: WorkerServices) -> None:
             forget_the_gone(services.engine)
         with isolated("the merging of the index of people"):
             tidy_index(services.engine)
+
+
+def _forget_ended_alarms(services: WorkerServices) -> None:
+    if not has_acknowledgements(services.engine):
+        return
+    settings = services.settings
+    seen = look(
+        services.engine,
+        redis_url=settings.redis_url,
+        relays=relay_names(settings),
+        account_mail_is_refused=settings.account_mail_is_refused,
+    )
+    forget_ended(services.engine, places_of(find_alarms(seen)))
 
 
 def _post(services: WorkerServices) -> Post:

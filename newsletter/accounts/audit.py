@@ -54,6 +54,8 @@ class Action(StrEnum):
     ACCOUNT_SECOND_FACTOR_OFF = ("account.second-factor-off", None)
     ACCOUNT_SECOND_FACTOR_ON = ("account.second-factor-on", None)
     ACCOUNT_SECOND_FACTOR_RESET = ("account.second-factor-reset", Permission.ADMINISTER)
+    ALARM_ACKNOWLEDGE = ("alarm.acknowledge", Permission.OPERATE)
+    ALARM_REOPEN = ("alarm.reopen", Permission.OPERATE)
     AUDIT_EXPORT = ("audit.export", Permission.ADMINISTER)
     BOUNCE_UNDO = ("bounce.undo", Permission.SEE_BOUNCES)
     DELIVERY_LEAVE = ("delivery.leave", Permission.OPERATE)

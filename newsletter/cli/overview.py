@@ -56,17 +56,57 @@ def overview_as_json(seen: Overview) -> dict[str, Any]:
     value["hours"] = [{"from": at, **counts} for at, counts in seen.hours]
     value["per_minute"] = seen.per_minute
     value["day"] = dict(seen.day)
-    value["alarms"] = [
+    del value["acknowledgements"]
+    value["alarms"] = alarms_as_json(find_alarms(seen))
+    return value
+
+
+def alarms_as_json(alarms: Sequence[Alarm]) -> list[dict[str, Any]]:
+    """Return alarms for machines."""
+    return [
         {
             "severity": alarm.severity,
             "kind": alarm.kind,
             "where": alarm.where,
             "what": str(alarm.what),
             "remedy": str(alarm.remedy),
+            "acknowledged": None
+            if alarm.acknowledgement is None
+            else {
+                "by": str(alarm.acknowledgement.by),
+                "since": alarm.acknowledgement.since,
+                "reason": alarm.acknowledgement.reason,
+            },
         }
-        for alarm in find_alarms(seen)
+        for alarm in alarms
     ]
-    return value
+
+
+def show_alarms(alarms: Sequence[Alarm]) -> RenderableType:
+    """Return alarms as a table, each with the name by which it is acknowledged."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for head in (_("Alarm"), _("Severity"), _("What"), _("Acknowledged")):
+        table.add_column(head, overflow="fold")
+    for each in alarms:
+        table.add_row(
+            each.key,
+            text(_SEVERITIES[each.severity]),
+            styled(text(each.what)),
+            _acknowledged(each) or "–",
+        )
+    return table
+
+
+def _acknowledged(alarm: Alarm) -> str:
+    known = alarm.acknowledgement
+    if known is None:
+        return ""
+    return _(
+        "{name}, {time}: {reason}",
+        name=known.by,
+        time=format_moment(known.since),
+        reason=known.reason,
+    )
 
 
 def show_overview(seen: Overview) -> RenderableType:
@@ -87,7 +127,10 @@ def show_overview(seen: Overview) -> RenderableType:
 
 def _headline(seen: Overview, alarms: Sequence[Alarm]) -> RenderableType:
     clock = styled(format_moment(seen.taken_at, seconds=True), "dim")
-    grave = [alarm for alarm in alarms if alarm.severity is not AlarmSeverity.NOTE]
+    grave = [alarm for alarm in alarms if alarm.is_open]
+    if not grave and any(alarm.severity is not AlarmSeverity.NOTE for alarm in alarms):
+        words = _("Nothing new; all alarms are acknowledged")
+        return styled(f" {words} ", _STYLES[AlarmSeverity.WARNING]) + f"  {clock}"
     if not grave:
         return styled(f" {_('All systems normal')} ", "black on green") + f"  {clock}"
     worst = grave[0].severity
@@ -97,7 +140,11 @@ def _headline(seen: Overview, alarms: Sequence[Alarm]) -> RenderableType:
 
 def _alarm_line(alarm: Alarm) -> RenderableType:
     severity = styled(f" {text(_SEVERITIES[alarm.severity])} ", _STYLES[alarm.severity])
-    return f"{severity} {styled(text(alarm.what))}  {styled(text(alarm.remedy), 'dim')}"
+    line = f"{severity} {styled(text(alarm.what))}  {styled(text(alarm.remedy), 'dim')}"
+    acknowledged = _acknowledged(alarm)
+    if acknowledged:
+        line += f"  {styled(_('Acknowledged: {words}', words=acknowledged), 'dim')}"
+    return line
 
 
 def _figures(seen: Overview) -> RenderableType:

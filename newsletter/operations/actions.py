@@ -1,4 +1,4 @@
-"""What operators do to relays, domains, workers and suppressions, for pages and commands alike.
+"""What operators do to relays, domains, workers, alarms and suppressions, by any door.
 
 Each is one transaction with its entry in the audit log.
 """
@@ -9,11 +9,16 @@ from collections.abc import Collection
 
 from sqlalchemy import Engine
 
-from newsletter.accounts.actions import audited
+from newsletter.accounts.actions import audited, read_reason
 from newsletter.accounts.audit import Action, Actor
 from newsletter.database.engine import reading
+from newsletter.errors import NotFoundError
+from newsletter.i18n.messages import msg
 from newsletter.mailings.ledger import domain_holds, relays
 from newsletter.operations import heartbeats
+from newsletter.operations.acknowledgements import keep_acknowledgement, remove_acknowledgement
+from newsletter.operations.alarms import find_alarms
+from newsletter.operations.overview import Overview
 from subscribers import suppression
 
 
@@ -94,6 +99,53 @@ def undrain_worker(engine: Engine, actor: Actor, node: str, *, reason: str) -> N
     on = f"worker {node}"
     with audited(engine, actor, Action.WORKER_UNDRAIN, on=on, reason=reason) as session:
         heartbeats.undrain_worker(session, node)
+
+
+def acknowledge_alarm(
+    engine: Engine, actor: Actor, key: str, *, reason: str, seen: Overview
+) -> None:
+    """Let an alarm count as looked after, until it ends, grows graver or counts more.
+
+    Args:
+        engine: The database.
+        actor: Who looks after it.
+        key: See `Alarm.key`.
+        reason: What is being done about it; shown with the alarm.
+        seen: What is wrong now.
+
+    Raises:
+        NotFoundError: There is no such alarm, any more.
+        OrderError: There is no reason, or one that is too long.
+    """
+    found = next((each for each in find_alarms(seen) if each.key == key), None)
+    if found is None:
+        raise NotFoundError(
+            msg("There is no alarm “{key}” now.", key=key),
+            remedy=msg("The present alarms are shown by: newsletter alarm list."),
+        )
+    on = f"alarm {key}"
+    with audited(engine, actor, Action.ALARM_ACKNOWLEDGE, on=on, reason=reason) as session:
+        keep_acknowledgement(
+            session,
+            found.place,
+            actor=actor.name,
+            reason=read_reason(reason),
+            severity=found.severity.value,
+            size=found.size,
+        )
+
+
+def reopen_alarm(engine: Engine, actor: Actor, key: str, *, reason: str) -> None:
+    """Let an alarm that somebody looked after count as new again.
+
+    Raises:
+        ConflictError: Nobody looks after it.
+        OrderError: There is no reason, or one that is too long.
+    """
+    kind, _, where = key.partition(" ")
+    on = f"alarm {key}"
+    with audited(engine, actor, Action.ALARM_REOPEN, on=on, reason=reason) as session:
+        remove_acknowledgement(session, (kind, where))
 
 
 def lift_suppression(engine: Engine, actor: Actor, number: int, *, reason: str) -> None:

@@ -163,15 +163,20 @@ def _of_attention(seen: Overview) -> Iterator[Metric]:
     yield _gauge("newsletter_uncertain", "Deliveries in doubt.", _sum(seen.uncertain))
     yield _gauge("newsletter_failed", "Deliveries given up in a week.", _sum(seen.failed))
     yield _gauge("newsletter_mailings_paused", "Mailings that are paused.", len(seen.halted))
-    yield _gauge("newsletter_incidents", "Waves of bounces to find_alarms.", len(seen.incidents))
+    yield _gauge("newsletter_incidents", "Waves of bounces to be judged.", len(seen.incidents))
     bounces = {kind.value: float(seen.bounces.get(kind, 0)) for kind in BounceKind}
     yield _labelled("newsletter_bounces_day", "What came back in 24 hours.", "kind", bounces)
-    alarms = Counter(alarm.severity for alarm in find_alarms(seen))
+    found = find_alarms(seen)
+    alarms = Counter(alarm.severity for alarm in found)
     yield _labelled(
         "newsletter_alarms",
         "What the page /operate says is wrong.",
         "severity",
         {severity.value: alarms[severity] for severity in AlarmSeverity},
+    )
+    acknowledged = sum(alarm.acknowledgement is not None for alarm in found)
+    yield _gauge(
+        "newsletter_alarms_acknowledged", "Alarms that somebody looks after.", acknowledged
     )
 
 

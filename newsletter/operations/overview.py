@@ -29,6 +29,11 @@ from newsletter.mailings.ledger.tallies import (
 from newsletter.mailings.ledger.unknown_journals import UnknownJournals, unknown_journals
 from newsletter.mailings.series.figures import Overdue, overdue_series
 from newsletter.operations import attention
+from newsletter.operations.acknowledgements import (
+    Acknowledgement,
+    Place,
+    read_acknowledgements,
+)
 from newsletter.operations.attention import (
     Backlog,
     DeferredGroup,
@@ -107,6 +112,7 @@ class Overview:
     account_mail_is_refused: bool = False
     own_disk: DiskHealth | None = None
     own_clock_ahead: float = 0.0
+    acknowledgements: Mapping[Place, Acknowledgement] = field(default_factory=dict)
 
     @property
     def disks(self) -> Mapping[str, DiskHealth]:
@@ -192,6 +198,7 @@ def look(
             account_mail_is_refused=account_mail_is_refused,
             own_disk=_own_disk(engine),
             own_clock_ahead=own_clock_ahead,
+            acknowledgements=read_acknowledgements(session),
         )
     return _with_refusal(engine, seen)
 

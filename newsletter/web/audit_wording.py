@@ -26,6 +26,8 @@ ACTION_NAMES: Mapping[Action, Message] = {
     Action.ACCOUNT_SECOND_FACTOR_OFF: msg("Second factor off"),
     Action.ACCOUNT_SECOND_FACTOR_RESET: msg("Second factor reset"),
     Action.ACCOUNT_SECOND_FACTOR_ON: msg("Second factor on"),
+    Action.ALARM_ACKNOWLEDGE: msg("Alarm acknowledged"),
+    Action.ALARM_REOPEN: msg("Alarm reopened"),
     Action.AUDIT_EXPORT: msg("Audit log exported"),
     Action.BOUNCE_UNDO: msg("Bounce undone"),
     Action.DELIVERY_LEAVE: msg("Marked as received"),
@@ -146,6 +148,7 @@ ACTION_NAMES: Mapping[Action, Message] = {
 
 #: What was acted on: the log keeps a kind and a name, such as ``mailing 12``.
 _OBJECTS: Mapping[str, Callable[[str], Message]] = {
+    "alarm": lambda name: msg("alarm {name}", name=name),
     "account": lambda name: msg("account {name}", name=name),
     "bounce": lambda name: msg("bounce {name}", name=name),
     "domain": lambda name: msg("domain {name}", name=name),

@@ -76,6 +76,7 @@ from newsletter.database.tables.newsletters import (
     TemplateVersionRow,
 )
 from newsletter.database.tables.operations import (
+    AcknowledgedAlarmRow,
     DatabaseHistoryRow,
     DrainedWorkerRow,
     HeldDomainRow,
@@ -111,6 +112,7 @@ from newsletter.database.tables.subscribers import (
 __all__ = [
     "AccountRow",
     "AccountSessionRow",
+    "AcknowledgedAlarmRow",
     "AddressChangeRow",
     "ApprovalRow",
     "AuditEventRow",

@@ -128,6 +128,27 @@ class WorkerHeartbeatRow(Base):
     disk_fault: Mapped[str] = mapped_column(String(16), default="", server_default="")
 
 
+class AcknowledgedAlarmRow(Base):
+    """An alarm that somebody looks after, by its kind and place; it is removed once that ended.
+
+    Attributes:
+        severity: How grave it was when somebody took it up; ``size`` is what it counted.
+        actor: Who; see `Actor.name`.
+        missing_since: When it was first found away; None while it is there.
+    """
+
+    __tablename__ = "acknowledged_alarm"
+
+    kind: Mapped[str] = mapped_column(String(64), primary_key=True)
+    place: Mapped[str] = mapped_column(String(255), primary_key=True)
+    severity: Mapped[str] = mapped_column(String(32))
+    size: Mapped[int]
+    actor: Mapped[str] = mapped_column(String(320))
+    reason: Mapped[str] = mapped_column(Text)
+    since: Mapped[Instant]
+    missing_since: Mapped[Instant | None]
+
+
 class DrainedWorkerRow(Base):
     """A worker that is to take no new batch; it goes on when its row is gone."""
 

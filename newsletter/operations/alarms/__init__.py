@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from newsletter.operations.alarms.disks import of_disks
 from newsletter.operations.alarms.mail import of_backlog, of_deliveries, of_mailings
@@ -18,7 +19,7 @@ _WEIGHT = {severity: place for place, severity in enumerate(AlarmSeverity)}
 
 
 def find_alarms(seen: Overview) -> Sequence[Alarm]:
-    """Return what is wrong: the gravest first, and of these what waits for a decision."""
+    """Return what is wrong: what nobody looks after first, of it the gravest, and decisions."""
     alarms = [
         *of_servers(seen),
         *of_disks(seen),
@@ -30,7 +31,25 @@ def find_alarms(seen: Overview) -> Sequence[Alarm]:
         *of_deliveries(seen),
         *of_mailings(seen),
     ]
-    return sorted(alarms, key=lambda alarm: (_WEIGHT[alarm.severity], alarm.kind not in _DECISIONS))
+    alarms = [_with_acknowledgement(alarm, seen) for alarm in alarms]
+    return sorted(
+        alarms,
+        key=lambda alarm: (
+            alarm.acknowledgement is not None,
+            _WEIGHT[alarm.severity],
+            alarm.kind not in _DECISIONS,
+        ),
+    )
+
+
+def _with_acknowledgement(alarm: Alarm, seen: Overview) -> Alarm:
+    """Return an alarm with who looks after it, unless it grew graver or larger since."""
+    known = seen.acknowledgements.get(alarm.place)
+    if known is None or alarm.size > known.size:
+        return alarm
+    if _WEIGHT[alarm.severity] < _WEIGHT[AlarmSeverity(known.severity)]:
+        return alarm
+    return replace(alarm, acknowledgement=known)
 
 
 def find_flow_alarms(seen: Overview) -> Sequence[Alarm]:

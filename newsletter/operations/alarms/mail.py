@@ -55,6 +55,7 @@ def of_backlog(seen: Overview) -> Iterator[Alarm]:
             ),
             msg("The next round takes them up; if this stays, see the control worker."),
             section="queues",
+            size=work.overdue_leases,
         )
 
 
@@ -69,6 +70,7 @@ def of_deliveries(seen: Overview) -> Iterator[Alarm]:
             msg("{count} deliveries are uncertain and need a decision", count=count),
             msg("Decide whether to send them again or to mark them as received."),
             section="unsettled",
+            size=uncertain,
         )
     failed = sum(mailing.count for mailing in seen.failed)
     if failed:
@@ -79,6 +81,7 @@ def of_deliveries(seen: Overview) -> Iterator[Alarm]:
             msg("{count} deliveries failed", count=count),
             msg("Check the reasons; retry once the cause is resolved."),
             section="unsettled",
+            size=failed,
         )
 
 
@@ -127,6 +130,7 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
             _UNKNOWN,
             where=host.host,
             section="unsettled",
+            size=files,
         )
     for incident in seen.incidents:
         yield alarm(
@@ -140,6 +144,7 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
             msg("Decide on the bounces page whether it was an outage or genuine."),
             where=incident.subject,
             section="bounces",
+            size=incident.bounced,
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from newsletter.i18n.messages import Message
+from newsletter.operations.acknowledgements import Acknowledgement, Place
 
 
 class AlarmSeverity(StrEnum):
@@ -28,6 +29,8 @@ class Alarm:
         kind: What it is, for machines.
         where: The relay, domain, worker or mailing; empty for the whole.
         section: Which part of the overview shows more of it.
+        size: What it counts, such as deliveries; 0 where it counts nothing.
+        acknowledgement: Who looks after it as it is now, if somebody does.
     """
 
     severity: AlarmSeverity
@@ -36,11 +39,28 @@ class Alarm:
     remedy: Message
     where: str = ""
     section: str = ""
+    size: int = 0
+    acknowledgement: Acknowledgement | None = None
+
+    @property
+    def place(self) -> Place:
+        """What it is the same alarm by."""
+        return self.kind, self.where
+
+    @property
+    def key(self) -> str:
+        """Its place in a line, by which people name it: a kind has no spaces."""
+        return f"{self.kind} {self.where}".strip()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it asks for somebody: a note does not, nor what somebody looks after."""
+        return self.severity is not AlarmSeverity.NOTE and self.acknowledgement is None
 
 
-def places_of(alarms: Iterable[Alarm]) -> frozenset[tuple[str, str]]:
-    """Return kind and place of each alarm: what is shown of a place says the same as its alarm."""
-    return frozenset((each.kind, each.where) for each in alarms)
+def places_of(alarms: Iterable[Alarm]) -> frozenset[Place]:
+    """Return the place of each alarm: what is shown of a place says the same as its alarm."""
+    return frozenset(each.place for each in alarms)
 
 
 def alarm(
@@ -51,6 +71,7 @@ def alarm(
     *,
     where: str = "",
     section: str = "",
+    size: int = 0,
 ) -> Alarm:
     """Return an alarm."""
     return Alarm(
@@ -60,4 +81,5 @@ def alarm(
         remedy=remedy,
         where=where,
         section=section,
+        size=size,
     )

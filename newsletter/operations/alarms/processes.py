@@ -170,6 +170,7 @@ def _of_lost(seen: Overview) -> Iterator[Alarm]:
             msg("Check its log and whether it ran out of memory. Other workers continue its work."),
             where=name,
             section="workers",
+            size=count,
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.messages import Message, msg, nmsg
 from newsletter.mailings.ledger.relays import RelayState
 from newsletter.mailings.ledger.tallies import Tally
 from newsletter.operations.alarms.model import Alarm, AlarmSeverity, alarm
@@ -79,10 +79,11 @@ def _of_failure(name: str, resting: RelayState) -> tuple[Message, Message]:
     if resting.fault is not None:
         return worded_fault(name, resting.fault, resting.reason)
     return (
-        msg(
-            "The relay {relay} does not accept email ({failures} times in a row)",
+        nmsg(
+            "The relay {relay} does not accept email ({count} time in a row)",
+            "The relay {relay} does not accept email ({count} times in a row)",
+            resting.failures,
             relay=name,
-            failures=resting.failures,
         ),
         msg("It is retried automatically. The response was: {reason}", reason=resting.reason),
     )

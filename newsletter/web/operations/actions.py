@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,18 +13,21 @@ from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.errors import NotFoundError, OrderError
-from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.messages import Message, msg, pmsg
 from newsletter.mailings.ledger.domain_holds import read_domain
 from newsletter.mailings.orders import actions
 from newsletter.operations.actions import (
+    acknowledge_alarm,
     drain_worker,
     hold_domain,
     hold_relay,
     lift_suppression,
     release_domain,
     release_relay,
+    reopen_alarm,
     undrain_worker,
 )
+from newsletter.operations.overview import Overview
 from newsletter.web.access import Visit
 from subscribers.suppression import find_suppression_row
 
@@ -91,6 +94,21 @@ FORMS: Mapping[str, OrderForm] = {
         effect=msg("It takes batches again within seconds."),
         buttons={Action.WORKER_UNDRAIN: msg("Resume")},
     ),
+    "alarm-acknowledge": OrderForm(
+        noun="alarm",
+        title=msg("Acknowledge an alarm"),
+        effect=msg(
+            "It stays listed with your name and no longer counts as new, until it ends, becomes"
+            " more serious, or grows. Nothing else changes."
+        ),
+        buttons={Action.ALARM_ACKNOWLEDGE: msg("Acknowledge")},
+    ),
+    "alarm-reopen": OrderForm(
+        noun="alarm",
+        title=msg("Reopen an alarm"),
+        effect=msg("It counts as new again for everyone."),
+        buttons={Action.ALARM_REOPEN: pmsg("alarm", "Reopen")},
+    ),
     "settle": OrderForm(
         noun="mailing",
         title=msg("Settle uncertain deliveries"),
@@ -137,6 +155,7 @@ _ON_NAME: Mapping[Action, _OnName] = {
     Action.DOMAIN_RELEASE: release_domain,
     Action.WORKER_DRAIN: drain_worker,
     Action.WORKER_UNDRAIN: undrain_worker,
+    Action.ALARM_REOPEN: reopen_alarm,
 }
 
 
@@ -197,6 +216,7 @@ def carry_out(
     reason: str,
     positions: Sequence[int],
     relays: Collection[str],
+    look_now: Callable[[], Overview],
 ) -> None:
     """Do what is ordered, and write down who did it and why.
 
@@ -219,6 +239,8 @@ def carry_out(
         actions.settle(
             engine, visit.actor, int(on), resend=resend, reason=reason, positions=positions
         )
+    elif action is Action.ALARM_ACKNOWLEDGE:
+        acknowledge_alarm(engine, visit.actor, on, reason=reason, seen=look_now())
     elif action is Action.RELAY_HOLD:
         hold_relay(engine, visit.actor, on, reason=reason, known=relays)
     elif action is Action.SUPPRESSION_LIFT:

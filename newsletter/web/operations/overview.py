@@ -16,7 +16,7 @@ from newsletter.database.vocabulary import DeliveryState
 from newsletter.errors import ConflictError, ListError, NewsletterError, OrderError
 from newsletter.mailings.ledger.settlement import list_deliveries
 from newsletter.operations.alarms import find_alarms
-from newsletter.operations.alarms.model import AlarmSeverity, places_of
+from newsletter.operations.alarms.model import Alarm, AlarmSeverity, places_of
 from newsletter.operations.overview import Overview, look
 from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms
@@ -50,6 +50,7 @@ def values_of(seen: Overview, rights: Rights) -> dict[str, Any]:
         "alarms": alarms,
         "places": places_of(alarms),
         "well": all(alarm.severity is AlarmSeverity.NOTE for alarm in alarms),
+        "open": [alarm for alarm in alarms if alarm.is_open],
         "chart": stacked_bars([counts for _, counts in seen.hours]),
         "stack": STACK,
         "states": DeliveryState,
@@ -66,13 +67,16 @@ def operating_router(  # noqa: C901 - a list of routes
     router = Router(prefix="/operate")
     names = relay_names(settings)
 
-    def _values(visit: Visit) -> dict[str, Any]:
-        seen = look(
+    def _look() -> Overview:
+        return look(
             engine,
             redis_url=settings.redis_url,
             relays=names,
             account_mail_is_refused=settings.account_mail_is_refused,
         )
+
+    def _values(visit: Visit) -> dict[str, Any]:
+        seen = _look()
         with reading(engine) as session:
             only = newsletters_where(session, visit, Permission.OPERATE)
         if only is not None:
@@ -119,11 +123,15 @@ def operating_router(  # noqa: C901 - a list of routes
             order=name,
             form=form,
             on=on,
+            alarm=_alarm_named(on) if form.noun == "alarm" else None,
             listed=listed,
             most=_LISTED,
             error=error,
             reason=reason,
         )
+
+    def _alarm_named(key: str) -> Alarm | None:
+        return next((each for each in find_alarms(_look()) if each.key == key), None)
 
     @router.get("/orders/{name}")
     def ask(name: str, visit: OperatorVisit, request: Request, on: _Name = "") -> Response:
@@ -160,6 +168,7 @@ def operating_router(  # noqa: C901 - a list of routes
                 reason=reason,
                 positions=position or (),
                 relays=names,
+                look_now=_look,
             )
         except (OrderError, ConflictError) as error:
             status = 409 if isinstance(error, ConflictError) else 400

@@ -27,7 +27,7 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.i18n.language import Language
 from newsletter.mailings.ledger.domain_holds import held_domains
-from newsletter.mailings.ledger.relays import resting_relays
+from newsletter.mailings.ledger.relays import relay_failed, resting_relays
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.operations import heartbeats
 from newsletter.operations.heartbeats import Activity, Process, list_processes
@@ -239,3 +239,19 @@ def test_who_was_erased_is_not_brought_back(stage: Stage, operator: httpx.Client
 
 def test_an_editor_does_not_see_operations(sign_in: SignIn) -> None:
     assert sign_in("editor@example.jp", Role.EDITOR).get("/operate").status_code == 403
+
+
+def test_an_alarm_is_acknowledged_by_name_and_reopened(
+    stage: Stage, operator: httpx.Client
+) -> None:
+    relay_failed(stage.engine, RELAY, "connection refused")
+    key = f"relay-stuck {RELAY}"
+    assert "/operate/orders/alarm-acknowledge" in operator.get("/operate").text
+    asked = operator.get("/operate/orders/alarm-acknowledge", params={"on": key})
+    assert key in asked.text
+    page = _give(operator, "alarm-acknowledge", key, "alarm.acknowledge", reason="in repair").text
+    assert "Acknowledged by operator, " in page
+    assert "in repair" in page
+    assert "in repair" not in _give(operator, "alarm-reopen", key, "alarm.reopen").text
+    gone = _give(operator, "alarm-acknowledge", "redis-down", "alarm.acknowledge")
+    assert gone.status_code == 404

@@ -13,6 +13,7 @@ depends_on = None
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _TABLES = (
     "account",
+    "acknowledged_alarm",
     "audit_event",
     "call_token",
     "drained_worker",
@@ -166,6 +167,18 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.PrimaryKeyConstraint("token", name=op.f("pk_call_token")),
     )
     op.create_index(op.f("ix_call_token_seen_at"), "call_token", ["seen_at"], unique=False)
+    op.create_table(
+        "acknowledged_alarm",
+        sa.Column("kind", sa.String(length=64), nullable=False),
+        sa.Column("place", sa.String(length=255), nullable=False),
+        sa.Column("severity", sa.String(length=32), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("actor", sa.String(length=320), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("missing_since", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("kind", "place", name=op.f("pk_acknowledged_alarm")),
+    )
     op.create_table(
         "drained_worker",
         sa.Column("node", sa.String(length=255), nullable=False),
