@@ -263,6 +263,17 @@ def test_a_provider_that_signs_needs_no_more_than_the_address(court: Court) -> N
     assert court.suppressed() == 1
 
 
+def test_a_report_that_names_no_mailing_is_of_the_person_s_newest(court: Court) -> None:
+    sent = [court.mailing]
+    court.report(source=BounceSource.WEBHOOK, hard=False, reason=Reason.MAILBOX_FULL)
+    court.judge()
+    sent.append(court.send())
+    court.report(source=BounceSource.WEBHOOK, hard=False, reason=Reason.MAILBOX_FULL)
+    court.judge()
+    with reading(court.stage.engine) as session:
+        assert session.scalars(select(BounceRow.mailing_id).order_by(BounceRow.id)).all() == sent
+
+
 @pytest.mark.parametrize("kind", [ReportKind.AUTO_REPLY, ReportKind.DELAY, ReportKind.OTHER])
 def test_answers_and_delays_do_no_harm(court: Court, kind: ReportKind) -> None:
     court.report(kind=kind, path=court.verp())

@@ -191,3 +191,10 @@ def test_ordinary_words_stay_as_they_are() -> None:
         "550 5.7.1 [203.0.113.9] blocked, see https://help.example.net/AQ/?q=EhAAAA.\nQueue 4AQXyz"
     )
     assert without_secrets(text) == text
+
+
+def test_of_a_notice_within_a_provider_s_event_headers_and_status_alone_are_kept() -> None:
+    notice = _report("text/plain", "Somebody made a link for you: it works for 4 hours.")
+    kept = evidence_of_call(json.dumps({"Content": notice}).encode(), has_words=False)
+    assert "4 hours" not in kept
+    assert "Status: 5.1.1" in kept

@@ -197,3 +197,12 @@ def test_a_new_issue_begins_with_a_sent_ones_content_moved_on(stage: Stage) -> N
     assert draft.issue.chapters == issue.chapters
     assert draft.issue.issue_date > issue.issue_date
     assert row.slug != stage.issue
+
+
+def test_what_is_read_again_replaces_an_issue_that_was_not_sent(stage: Stage) -> None:
+    with transaction(stage.engine) as session:
+        read = read_issue(sample_issue(Language.JAPANESE), source="sample")
+        first = save_issue(session, stage.newsletter_id, read, slug="unsent")
+        later = replace(read, issue=replace(read.issue, title="新しい題"))
+        again = save_issue(session, stage.newsletter_id, later, slug="unsent")
+        assert (again.id, again.title) == (first.id, "新しい題")

@@ -12,6 +12,7 @@ from newsletter.accounts.audit import COMMAND_LINE, Actor
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     AccountRow,
+    ApprovalRow,
     AuditEventRow,
     DeliveryRow,
     IssueRow,
@@ -32,7 +33,7 @@ from newsletter.mailings.approvals.comments import (
     write_comment,
 )
 from newsletter.mailings.approvals.notices import Post
-from newsletter.mailings.approvals.requests import content_digest, request_approval
+from newsletter.mailings.approvals.requests import content_digest, people_of, request_approval
 from newsletter.mailings.orders.readiness import check_stored
 from newsletter.mailings.planning.content import load_content
 from newsletter.newsletters.publications import find_newsletter
@@ -187,3 +188,17 @@ def test_comments_need_words_a_part_that_is_there_and_a_person(
             _say(stage, actors["蓮"], words, anchor=anchor)
     with pytest.raises(ForbiddenError):
         _say(stage, COMMAND_LINE, "よい")
+
+
+def test_open_threads_are_those_of_one_issue(stage: Stage, actors: dict[str, Actor]) -> None:
+    _say(stage, actors["蓮"], "日付を直してください")
+    with reading(stage.engine) as session:
+        issue = session.scalars(select(IssueRow.id)).one()
+        assert [open_threads(session, issue), open_threads(session, issue + 1)] == [1, 0]
+
+
+@pytest.mark.usefixtures("actors")
+def test_those_with_a_part_in_an_approval_go_by_their_names(stage: Stage) -> None:
+    with reading(stage.engine) as session:
+        people = people_of(session, session.scalars(select(ApprovalRow)).one())
+    assert set(people.values()) == {"葵", "蓮"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html import unescape
 
@@ -10,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import NewsletterRow
+from newsletter.database.tables import IssueRow, MailingRow, NewsletterRow
 from newsletter.database.vocabulary import Role
 from newsletter.i18n.language import Language
 from newsletter.mailings.ledger.leases import identity_of
@@ -137,3 +138,27 @@ def test_an_editor_may_not_change_the_rule(issue_id: int, sign_in: SignIn) -> No
     page = client.get(f"/newsletters/digest/issues/{issue_id}/send").text
     form = {"csrf": csrf_of(page), "issue_id": str(issue_id), "counted": "1"}
     assert client.post("/newsletters/digest/click-rule", data=form).status_code == 403
+
+
+def test_a_link_is_named_by_the_headline_of_the_mailing_s_own_issue(stage: Stage) -> None:
+    _count_clicks(stage)
+    number = stage.mail()
+    with transaction(stage.engine) as session:
+        other = session.scalars(select(IssueRow)).one()
+        head = r'("head(?:line|ing)": )"[^"]+"'
+        content = re.sub(head, r'\1"Another"', json.dumps(other.content))
+        own = IssueRow(
+            newsletter_id=stage.newsletter_id,
+            slug="own",
+            title=other.title,
+            issue_date=other.issue_date,
+            language=other.language,
+            content=json.loads(content),
+            source="",
+            source_format="",
+        )
+        session.add(own)
+        session.flush()
+        session.get_one(MailingRow, number).issue_id = own.id
+        headlines = {link.headline for link in clicks_of(session, number)}
+    assert headlines - {""} == {"Another"}
