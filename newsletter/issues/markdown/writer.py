@@ -318,6 +318,8 @@ class _Writer:
                 parts[-1] = _reference_last(parts[-1])
             elif before and not sign and not _closes(parts[-1], text[:1], before):
                 text = _reference_first(text)
+            if text.startswith("(") and parts and isinstance(content[index - 1], Footnote):
+                text = f"\\{text}"  # The note's brackets and these would be a link.
             parts.append(text)
             before = sign
         return "".join(parts)
