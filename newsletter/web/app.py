@@ -76,6 +76,7 @@ from newsletter.web.pages import Pages
 from newsletter.web.subscribers.api import api_router
 from newsletter.web.subscribers.confirm import confirming_router
 from newsletter.web.subscribers.editing import editing_router
+from newsletter.web.subscribers.erasing import erasing_router
 from newsletter.web.subscribers.fields import fields_router
 from newsletter.web.subscribers.forms import forms_router
 from newsletter.web.subscribers.growth import growth_router
@@ -240,6 +241,7 @@ def _include_lists(
     app.include_router(editing_router(engine, pages, pseudonyms))
     app.include_router(growth_router(engine, figures, pages))
     app.include_router(merging_router(engine, pages))
+    app.include_router(erasing_router(engine, pages, pseudonyms))
     app.include_router(tagging_router(engine, pages))
     app.include_router(subscribers_router(engine, figures, pages))
     app.include_router(person_router(engine, pages))

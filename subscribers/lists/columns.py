@@ -142,6 +142,11 @@ class ListForm:
         """Whether a row may say something of mail though none of its columns does."""
         return self.known is not None or self.state is not None
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is an export of ours, whose values are exact."""
+        return self.defused or (self.known is not None and self.known.own)
+
     def zone(self, fallback: ZoneInfo) -> ZoneInfo:
         """Return the time zone of instants that name none."""
         return ZoneInfo(self.own_zone) if self.own_zone else fallback

@@ -43,6 +43,9 @@ _TAG_LENGTH, BASIS_LENGTH, TEXT_LENGTH = 64, 64, 10_000
 #: A tag in quotes, which double within it, or one that ends at a comma of any writing.
 _TAGS = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:[,、;，；]|\Z)|([^,、;，；]+)')
 PLAIN_TEXT = frozenset({"text", "plain", "plaintext", "テキスト"})
+#: What address labels add to names, and no name ends with.
+ADDED = ("様", "御中")
+_ADDED = re.compile(rf" *(?:{'|'.join(ADDED)})\Z")
 _FAMILY_FIRST = ("ja", "zh", "ko", "hu", "vi")
 #: Columns that say who somebody is, and nothing of what they want.
 _WHO = frozenset({"address", "name"})
@@ -128,7 +131,7 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> ListEntry:
     odd = address.warnings or has_sign or has_state or marked or form.has_states or record.beyond
     if not (attributes or odd) and values.keys() <= _WHO:
         # Most lists have little more than addresses and names.
-        return ListEntry(record.line, address, clean_name(str(values.get("name", ""))), "", {})
+        return ListEntry(record.line, address, list_name(str(values.get("name", "")), form), "", {})
     row = Row(record, values, form.zone(zone), [])
     if has_sign:
         row.note("address", msg("An apostrophe before the address was removed."))
@@ -150,7 +153,7 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> ListEntry:
     return ListEntry(
         line=record.line,
         address=address,
-        name=_name(row, language) or address.name,
+        name=list_name(_name(row, language) or address.name, form),
         language=language,
         attributes=attributes,
         time_zone=_time_zone(row) if "time_zone" in values else "",
@@ -243,15 +246,21 @@ def _suppressed(row: Row, outcome: ListState) -> Suppressed | None:
 
 def _name(row: Row, language: str) -> str:
     if "name" in row.values:
-        return clean_name(row.text("name"))
+        return row.text("name")
     given, family = row.text("given_name"), row.text("family_name")
     if not given or not family:
-        return clean_name(given or family)
+        return given or family
     if language:
         family_first = language.partition("-")[0] in _FAMILY_FIRST
     else:
         family_first = any(unicodedata.east_asian_width(char) == "W" for char in family + given)
-    return clean_name(f"{family} {given}" if family_first else f"{given} {family}")
+    return f"{family} {given}" if family_first else f"{given} {family}"
+
+
+def list_name(text: str, form: ListForm) -> str:
+    """Return a name as it is kept: without what an address label adds to it, as 様 is."""
+    name = clean_name(text)
+    return name if form.is_ours else (_ADDED.sub("", name) or name)
 
 
 def _language(row: Row) -> str:

@@ -16,6 +16,7 @@ from newsletter.errors import ContentError, ListError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.sources.encodings import decode, decode_as, has_designations
 from newsletter.spreadsheets import kind_of
+from subscribers.lists.headings import continues_below, merge_headings
 
 #: How much is looked at, from the first octet beyond ASCII on, to recognise the encoding.
 _PREFIX = 256 * 1024
@@ -234,16 +235,17 @@ def csv_records(
 ) -> Iterator[Record]:
     """Read CSV (RFC 4180), also with tabs or semicolons, and with what spreadsheets put around it.
 
-    The header is the first row that ``is_header`` knows within the first 30 lines; before it may
-    stand ``sep=;``, titles and blank rows. Of columns with one name the second gets a number. A
-    row whose quotes are broken comes as a fault, and stops no other.
+    The header is the first row that ``is_header`` knows within the first 30 lines, or else the one
+    above the first address; before it may stand ``sep=;``, titles and blank rows. Rows of headings
+    above and below it name their columns, too. Of columns with one name the second gets a number.
+    A row whose quotes are broken comes as a fault, and stops no other.
 
     Raises:
         ListError: The header's own quotes are broken.
     """
     rest = iter(lines)
     head = list(islice(rest, _HEAD_LINES))
-    skipped, delimiter = _find_header(head, is_header)
+    skipped, delimiter, above = _find_header(head, is_header)
     feed = _Lines(chain(head[skipped:], rest), number=skipped)
     header = next(_rows(feed, delimiter), None)
     if header is None:
@@ -251,7 +253,12 @@ def csv_records(
         return
     if header.fault:
         raise ListError(header.fault, place=Place(source=source, line=header.line))
-    names = tuple(_names(header.cells))
+    headings = merge_headings(above, header.cells)
+    below = next(_rows(_Lines(head[skipped + len(feed.row) :]), delimiter), None)
+    if below is not None and not below.fault and continues_below(headings, below.cells):
+        next(_rows(feed, delimiter))
+        headings = merge_headings([headings], below.cells)
+    names = tuple(_names(headings))
     width = len(names)
     yield Record(header.line, names, (), header=True)
     while block := feed.take(_ROWS):
@@ -385,25 +392,34 @@ def _rows(lines: _Lines, delimiter: str) -> Iterator[_Row]:
 
 def _find_header(
     head: Sequence[str], is_header: Callable[[Sequence[str]], bool]
-) -> tuple[int, str]:
-    """Return how many lines stand before the header, and by what its cells are divided."""
+) -> tuple[int, str, Sequence[Sequence[str]]]:
+    """Return how many lines stand before the header, what divides cells, and the rows before."""
     named = _SEPARATOR_LINE.fullmatch(head[0].strip()) if head else None
     skipped = 1 if named else 0
     delimiters = (named[1],) if named else _DELIMITERS
-    found: list[tuple[int, int, str]] = []
+    known: list[tuple[int, int, str, Sequence[Sequence[str]]]] = []
+    guessed = known.copy()
     for delimiter in delimiters:
+        rows: list[_Row] = []
         for row in _rows(_Lines(head[skipped:]), delimiter):
+            above = [each.cells for each in rows]
             if is_header(_names(row.cells)):
-                found.append((row.line - 1, -len(row.cells), delimiter))
+                known.append((row.line - 1, -len(row.cells), delimiter, above))
                 break
-    if found:
-        first, _, delimiter = min(found)
-        return skipped + first, delimiter
+            if rows and any("@" in cell for cell in row.cells):
+                last = rows[-1]
+                if sum(map(bool, last.cells)) > 1:
+                    guessed.append((last.line - 1, -len(last.cells), delimiter, above[:-1]))
+                break
+            rows.append(row)
+    if found := known or guessed:
+        first, _, delimiter, above = min(found)
+        return skipped + first, delimiter, above
     first = skipped
     while first < len(head) - 1 and not head[first].strip(" ,;\t\r\n\ufeff"):
         first += 1
     line = head[first] if head else ""
-    return first, max(delimiters, key=line.count)
+    return first, max(delimiters, key=line.count), ()
 
 
 def _names(cells: Iterable[str]) -> list[str]:

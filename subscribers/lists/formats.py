@@ -312,6 +312,12 @@ def _affirmations() -> _Affirmations:
     )
 
 
+def asks_something(name: str) -> bool:
+    """Tell whether a column's name asks, counts or is a time, of what stands above it."""
+    folded, marks = fold(name), _tables().marks
+    return any(part in folded for part in (*marks["wanted"], *marks["measure"]))
+
+
 def recognise(names: Collection[str]) -> KnownFormat | None:
     """Return the system whose export has these columns."""
     folded = {fold(name) for name in names}

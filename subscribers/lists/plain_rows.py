@@ -27,17 +27,19 @@ from subscribers.frequency import read_frequency_word
 from subscribers.lists.columns import FIELD, SHARED, ListForm
 from subscribers.lists.dates import read_instant
 from subscribers.lists.entries import (
+    ADDED,
     BASIS_LENGTH,
     PLAIN_TEXT,
     TEXT_LENGTH,
     is_tag,
+    list_name,
     read_tag,
     split_tags,
 )
 from subscribers.lists.files import Record
 from subscribers.lists.formats import IGNORED, ListState, fold, read_opt_in, read_state
 from subscribers.lists.outcomes import MARKS, STATES, is_false, speaks_against
-from subscribers.people import clean_name, is_time_zone
+from subscribers.people import is_time_zone
 
 #: A value because of which its row is read by itself.
 _ODD: Final = object()
@@ -170,10 +172,12 @@ class _Reading:
             and "  " not in text
             and max(map(len, names)) <= _LONGEST_NAME
             and not (self.form.defused and "'" in text)
+            and not any(word in text for word in ADDED)
         ):
             self.columns["name"] = text.split("\n")
         else:
-            self.columns["name"] = self._mapped(cells, self._text(clean_name, ""))
+            read = partial(list_name, form=self.form)
+            self.columns["name"] = self._mapped(cells, self._text(read, ""))
 
     def _read_other(self, ours: str, cells: Sequence[str | None]) -> None:
         blank: object = ""

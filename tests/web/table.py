@@ -156,6 +156,9 @@ SIGNED_IN_PAGES = {
         "/newsletters/digest/subscribers/tags?new_tag=press&state=confirmed",
     ],
     "/newsletters/{newsletter}/subscribers/new": ["/newsletters/digest/subscribers/new"],
+    "/newsletters/{newsletter}/subscribers/{number}/erase": [
+        "/newsletters/digest/subscribers/{person}/erase",
+    ],
     "/newsletters/{newsletter}/subscribers/{number}/merge": [
         "/newsletters/digest/subscribers/{person}/merge?text=example",
         "/newsletters/digest/subscribers/{person}/merge?other={another}",

@@ -71,6 +71,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
         count: bool = False,  # noqa: FBT001, FBT002 - a query's field
         sort: _Asked = "",
         after: Annotated[int | None, Query()] = None,
+        erased: bool = False,  # noqa: FBT001, FBT002 - a query's field
     ) -> HTMLResponse:
         asked = asked_of(request.query_params)
         criteria = filter_of(asked)
@@ -122,6 +123,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
             tags=tags,
             longest_tag=LONGEST_TAG,
             after=after,
+            erased=erased,
             states=list(SubscriptionState),
         )
 

@@ -42,7 +42,7 @@ _ADDRESSES = st.one_of(
 _CELLS = {
     "email": _ADDRESSES,
     "name": st.sampled_from(
-        ["", "佐藤　葵", " 田中 ", "a  b", "'=1+1", "\0", "x" * 300, "ﾀﾅｶ\n太郎", "\u200bz"]
+        ["", "佐藤　葵様", "様", " 田中 ", "a  b", "'=1+1", "\0", "x" * 300, "ﾀﾅｶ\n太郎", "\u200bz"]
     ),
     "language": st.sampled_from(["", "ja", "日本語", "en-US", "klingonisch"]),
     "time_zone": st.sampled_from(["", "Asia/Tokyo", "Mars/Olympus"]),
@@ -136,3 +136,11 @@ def test_an_odd_value_takes_its_own_row_alone_out_of_the_columns(column: str) ->
         52, names, [odd if name == column else rows[50].values[name] for name in names]
     )
     assert [line for line in range(2, 102) if line not in _read(rows, ()).plain.lines] == [52]
+
+
+def test_a_name_is_kept_without_what_an_address_label_adds_to_it() -> None:
+    names = ("email", "name")
+    written = ("山﨑　美咲様", "林 様", "さくら商店　御中", "様", "様似 一郎", "林")
+    rows = [Record(n, names, (f"r{n}@example.jp", name)) for n, name in enumerate(written)]
+    kept = ["山﨑 美咲", "林", "さくら商店", "様", "様似 一郎", "林"]
+    assert _read(rows, ()).plain.columns["name"] == kept

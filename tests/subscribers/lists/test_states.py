@@ -54,7 +54,7 @@ def stage(engine: Engine) -> Stage:
     return set_stage(engine)
 
 
-def _import(
+def import_list(
     stage: Stage, octets: bytes, *, name: str = "l.csv", **options: Any
 ) -> tuple[ImportReport, list[Problem]]:
     problems: list[Problem] = []
@@ -66,7 +66,7 @@ def _import(
     return report, problems
 
 
-def _states(engine: Engine) -> dict[str, SubscriptionState]:
+def states_of(engine: Engine) -> dict[str, SubscriptionState]:
     with reading(engine) as session:
         rows = session.execute(
             select(SubscriberRow.address_key, SubscriptionRow.state).join_from(
@@ -175,8 +175,8 @@ def test_the_export_of_a_known_system_keeps_everybody_as_they_are(
     sqlite_stage: Stage, system: str
 ) -> None:
     name, text, states = _EXPORTS[system]
-    _import(sqlite_stage, text.encode("cp932" if system == "acmailer" else "utf-8"), name=name)
-    assert _states(sqlite_stage.engine) == states
+    import_list(sqlite_stage, text.encode("cp932" if system == "acmailer" else "utf-8"), name=name)
+    assert states_of(sqlite_stage.engine) == states
 
 
 @pytest.fixture
@@ -190,7 +190,7 @@ def sqlite_stage(sqlite_url: str) -> Iterator[Stage]:
 
 def test_names_tags_dates_and_attributes_of_an_export_are_kept(sqlite_stage: Stage) -> None:
     name, text, _ = _EXPORTS["mailchimp unsubscribed"]
-    _import(sqlite_stage, text.encode(), name=name)
+    import_list(sqlite_stage, text.encode(), name=name)
     with reading(sqlite_stage.engine) as session:
         row = session.scalars(select(SubscriptionRow).where(SubscriptionRow.name != "")).one()
         tags = session.scalars(select(TagRow.tag).order_by(TagRow.tag)).all()
@@ -201,7 +201,7 @@ def test_names_tags_dates_and_attributes_of_an_export_are_kept(sqlite_stage: Sta
 
 def test_who_cannot_be_reached_or_was_blocked_is_suppressed_with_evidence(stage: Stage) -> None:
     text = "email,status\na@x.example,cleaned\nb@x.example,blocklisted\nc@x.example,complained\n"
-    report, _ = _import(stage, text.encode())
+    report, _ = import_list(stage, text.encode())
     assert _suppressed(stage.engine) == {
         "a": SuppressionReason.HARD_BOUNCE,
         "b": SuppressionReason.MANUAL,
@@ -213,7 +213,7 @@ def test_who_cannot_be_reached_or_was_blocked_is_suppressed_with_evidence(stage:
 
 
 def test_who_left_elsewhere_is_not_brought_back_by_an_undone_complaint(stage: Stage) -> None:
-    _import(stage, b"email,status\na@x.example,unsubscribed\n")
+    import_list(stage, b"email,status\na@x.example,unsubscribed\n")
     with transaction(stage.engine) as session:
         event = session.scalars(select(UnsubscribeEventRow)).one()
         assert event.way is UnsubscribeWay.LIST
@@ -224,32 +224,32 @@ def test_who_left_elsewhere_is_not_brought_back_by_an_undone_complaint(stage: St
 def test_a_leaving_elsewhere_ends_what_was_consented_to_before(
     stage: Stage, left: str, state: SubscriptionState
 ) -> None:
-    _import(stage, b"email,consented_at\na@x.example,2026-01-01\n")
-    _import(stage, f"email,status,unsubscribed_at\na@x.example,left,{left}\n".encode())
-    assert _states(stage.engine) == {"a": state}
+    import_list(stage, b"email,consented_at\na@x.example,2026-01-01\n")
+    import_list(stage, f"email,status,unsubscribed_at\na@x.example,left,{left}\n".encode())
+    assert states_of(stage.engine) == {"a": state}
 
 
 @pytest.mark.parametrize("word", ["unsubscribed", "cleaned", "pending", "deleted"])
 def test_a_list_of_many_states_imported_twice_does_no_harm(stage: Stage, word: str) -> None:
     text = f"email,status\na@x.example,{word}\nb@x.example,active\n".encode()
-    _import(stage, text)
-    before = (_states(stage.engine), _suppressed(stage.engine))
-    report, _ = _import(stage, text)
-    assert (_states(stage.engine), _suppressed(stage.engine)) == before
+    import_list(stage, text)
+    before = (states_of(stage.engine), _suppressed(stage.engine))
+    report, _ = import_list(stage, text)
+    assert (states_of(stage.engine), _suppressed(stage.engine)) == before
     assert (report.added, report.unsubscribed, report.pending) == (0, 0, 0)
 
 
 def test_a_state_that_nobody_knows_refuses_its_row_by_name(stage: Stage) -> None:
     words = ["既婚", "2025/6/1", "45000", "S45.6.6"]
     rows = "".join(f"r{number}@x.example,{word}\n" for number, word in enumerate(words))
-    report, problems = _import(stage, f"email,状態\n{rows}".encode())
+    report, problems = import_list(stage, f"email,状態\n{rows}".encode())
     assert (report.added, report.refusals) == (0, len(words))
     assert [(each.field, each.value) for each in problems] == [("state", each) for each in words]
 
 
 def test_a_column_that_is_none_of_ours_can_be_left_out(stage: Stage) -> None:
-    _import(stage, "email,状態\na@x.example,既婚\n".encode(), columns={"状態": "-"})
-    assert _states(stage.engine) == {"a": _C}
+    import_list(stage, "email,状態\na@x.example,既婚\n".encode(), columns={"状態": "-"})
+    assert states_of(stage.engine) == {"a": _C}
 
 
 def test_a_state_that_comes_late_in_json_lines_counts(
@@ -258,16 +258,16 @@ def test_a_state_that_comes_late_in_json_lines_counts(
     monkeypatch.setattr("subscribers.lists.imports._CHUNK", 100)
     lines = [json.dumps({"email": f"r{n}@x.example"}) for n in range(300)]
     lines.append(json.dumps({"email": "late@x.example", "status": "unsubscribed"}))
-    _import(stage, "\n".join(lines).encode(), name="l.jsonl")
-    assert _states(stage.engine)["late"] is _U
+    import_list(stage, "\n".join(lines).encode(), name="l.jsonl")
+    assert states_of(stage.engine)["late"] is _U
 
 
 @pytest.mark.parametrize("header", ["email,email,name", "Email,メールアドレス,name"])
 def test_two_columns_for_one_thing_are_an_error_that_names_both(stage: Stage, header: str) -> None:
     with pytest.raises(ListError) as caught:
-        _import(stage, f"{header}\na@x.example,b@x.example,葵\n".encode())
+        import_list(stage, f"{header}\na@x.example,b@x.example,葵\n".encode())
     assert "“Email”" in str(caught.value) or "“email” and “email (2)”" in str(caught.value)
-    assert _states(stage.engine) == {}
+    assert states_of(stage.engine) == {}
 
 
 _WORDS = st.text(alphabet=string.ascii_letters + "東京葵,、\"'=+-@; ()[]{}:/", max_size=12)
@@ -393,7 +393,7 @@ def test_an_export_imported_into_an_empty_instance_is_the_same(
     )
     text = "".join(page.text for page in pages)
     _empty(sqlite_stage)
-    report, problems = _import(sqlite_stage, text.encode(), name=f"l.{form}")
+    report, problems = import_list(sqlite_stage, text.encode(), name=f"l.{form}")
     assert problems == []
     assert report.refusals == 0
     assert _exported(sqlite_stage) == before
@@ -423,7 +423,7 @@ def test_our_own_list_holds_no_formula_wherever_a_spreadsheet_cuts_it(stage: Sta
 
 def test_an_export_brought_by_a_browser_is_the_same_too(stage: Stage) -> None:
     text = "email,name,status,tags\na@x.example,=葵,active,press\nb@x.example,,pending,\n"
-    _import(stage, (text + "c@x.example,,cleaned,\nd@x.example,,left,\n").encode())
+    import_list(stage, (text + "c@x.example,,cleaned,\nd@x.example,,left,\n").encode())
     before = _exported(stage)
     text = "".join(page.text for page in csv_pages(stage.engine, _newsletter(stage)))
     _empty(stage)
@@ -483,13 +483,17 @@ def test_an_export_brought_by_a_browser_is_the_same_too(stage: Stage) -> None:
         ("Emails received", "0", _C),
         ("two_factor_enabled", "false", _C),
         ("メール受信数", "0", _C),
+        ("同意の有無", "無", _U),
+        ("同意欄", "×", _U),
+        ("プライバシーポリシーへの同意", "しない", _U),
+        ("同意者氏名", "不破 一郎", _C),
     ],
 )
 def test_any_column_that_plainly_speaks_against_mail_is_heeded(
     sqlite_stage: Stage, header: str, value: str, state: SubscriptionState
 ) -> None:
-    _import(sqlite_stage, f"email,{header}\na@x.example,{value}\n".encode())
-    assert _states(sqlite_stage.engine) == {"a": state}
+    import_list(sqlite_stage, f"email,{header}\na@x.example,{value}\n".encode())
+    assert states_of(sqlite_stage.engine) == {"a": state}
 
 
 def test_an_answer_that_denies_is_no_consent_in_a_column_that_asks_for_mail(
@@ -513,8 +517,8 @@ def test_an_answer_that_denies_is_no_consent_in_a_column_that_asks_for_mail(
     for number, header in enumerate(headers):
         rows = [f"n{number}x{at}@x.example,{value}" for at, value in enumerate(noes)]
         rows += [f"y{number}x{at}@x.example,{value}" for at, value in enumerate(yeses)]
-        _import(sqlite_stage, "\n".join((f"email,{header}", *rows)).encode())
-    states = _states(sqlite_stage.engine)
+        import_list(sqlite_stage, "\n".join((f"email,{header}", *rows)).encode())
+    states = states_of(sqlite_stage.engine)
     assert {state for name, state in states.items() if name[0] == "n"} == {_U}
     assert {state for name, state in states.items() if name[0] == "y"} == {_C}
     assert len(states) == len(headers) * (len(noes) + len(yeses))
@@ -612,8 +616,8 @@ def test_an_answer_that_comes_late_in_json_lines_counts(
 
 def test_a_column_that_speaks_against_mail_may_say_that_nothing_does(sqlite_stage: Stage) -> None:
     text = "email,配信停止,DM_NG\na@x.example,なし,none\nb@x.example,none,○\n"
-    _import(sqlite_stage, text.encode())
-    assert _states(sqlite_stage.engine) == {"a": _C, "b": _U}
+    import_list(sqlite_stage, text.encode())
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _U}
 
 
 @pytest.mark.parametrize("remark", ["停止の件", "停止、再開", "停止しない", "担当変更（停止）"])
@@ -621,21 +625,21 @@ def test_a_remark_that_may_say_that_somebody_left_keeps_its_row_out(
     sqlite_stage: Stage, remark: str
 ) -> None:
     text = f"email,状態,備考\na@x.example,配信中,{remark}\nb@x.example,停止,{remark}\n"
-    _, problems = _import(sqlite_stage, text.encode())
-    assert _states(sqlite_stage.engine) == {"b": _U}
+    _, problems = import_list(sqlite_stage, text.encode())
+    assert states_of(sqlite_stage.engine) == {"b": _U}
     assert [(each.line, each.field, each.value) for each in problems] == [(2, "備考", remark)]
 
 
 def test_a_plain_remark_of_leaving_counts_beside_an_unclear_one(sqlite_stage: Stage) -> None:
-    _import(sqlite_stage, "email,備考,メモ\na@x.example,停止の件,解約\n".encode())
-    assert _states(sqlite_stage.engine) == {"a": _U}
+    import_list(sqlite_stage, "email,備考,メモ\na@x.example,停止の件,解約\n".encode())
+    assert states_of(sqlite_stage.engine) == {"a": _U}
 
 
 def test_what_a_browser_calls_nothing_still_speaks_against_mail(sqlite_stage: Stage) -> None:
     chosen = {"email": "address", "BLOCKLISTED": "-"}
     text = b"email,BLOCKLISTED\na@x.example,Yes\n"
-    _import(sqlite_stage, text, columns=chosen)
-    assert _states(sqlite_stage.engine) == {"a": _U}
+    import_list(sqlite_stage, text, columns=chosen)
+    assert states_of(sqlite_stage.engine) == {"a": _U}
 
 
 @pytest.mark.parametrize(
@@ -650,13 +654,13 @@ def test_what_a_browser_calls_nothing_still_speaks_against_mail(sqlite_stage: St
 def test_a_no_that_json_writes_without_quotes_is_heeded_too(
     sqlite_stage: Stage, told: str, state: SubscriptionState
 ) -> None:
-    _import(sqlite_stage, f'{{"email": "a@x.example", {told}}}\n'.encode(), name="list.jsonl")
-    assert _states(sqlite_stage.engine) == {"a": state}
+    import_list(sqlite_stage, f'{{"email": "a@x.example", {told}}}\n'.encode(), name="list.jsonl")
+    assert states_of(sqlite_stage.engine) == {"a": state}
 
 
 def test_a_file_s_name_says_what_everybody_in_it_is(sqlite_stage: Stage) -> None:
-    _import(sqlite_stage, b"email\na@x.example\n", name="unsubscribes-2026.csv")
-    assert _states(sqlite_stage.engine) == {"a": _U}
+    import_list(sqlite_stage, b"email\na@x.example\n", name="unsubscribes-2026.csv")
+    assert states_of(sqlite_stage.engine) == {"a": _U}
 
 
 @pytest.mark.parametrize(
@@ -673,13 +677,13 @@ def test_a_file_s_name_says_what_everybody_in_it_is(sqlite_stage: Stage) -> None
 def test_of_two_rows_on_one_person_the_leaving_counts(
     stage: Stage, rows: str, expected: SubscriptionState
 ) -> None:
-    _import(stage, f"email,status,consented_at,unsubscribed_at\n{rows}".encode())
-    assert _states(stage.engine) == {"a": expected}
+    import_list(stage, f"email,status,consented_at,unsubscribed_at\n{rows}".encode())
+    assert states_of(stage.engine) == {"a": expected}
 
 
 def test_a_row_that_is_odd_and_left_counts_beside_a_plain_one(stage: Stage) -> None:
-    _import(stage, b"email,status\na@example.jp,active\n<a@example.jp>,unsubscribed\n")
-    assert _states(stage.engine) == {"a": _U}
+    import_list(stage, b"email,status\na@example.jp,active\n<a@example.jp>,unsubscribed\n")
+    assert states_of(stage.engine) == {"a": _U}
 
 
 @pytest.mark.parametrize("column", ["配信状態", "Subscription", "Membership status"])
@@ -696,11 +700,11 @@ def test_who_left_in_rarer_words_gets_no_mail(stage: Stage, column: str) -> None
         "no (by phone)",
     ]
     rows = "".join(f"r{number}@example.jp,{word}\n" for number, word in enumerate(words))
-    _import(stage, f"email,{column}\n{rows}".encode())
-    assert _states(stage.engine) == dict.fromkeys((f"r{n}" for n in range(len(words))), _U)
+    import_list(stage, f"email,{column}\n{rows}".encode())
+    assert states_of(stage.engine) == dict.fromkeys((f"r{n}" for n in range(len(words))), _U)
 
 
 def test_columns_that_are_not_taken_are_named(sqlite_stage: Stage) -> None:
     text = "email,名前,部署,役職,BLOCKLISTED\na@x.example,葵,営業,課長,\n".encode()
-    assert _import(sqlite_stage, text)[0].left_out == ("部署", "役職")
-    assert _import(sqlite_stage, text, columns={"部署": "-"})[0].left_out == ("役職",)
+    assert import_list(sqlite_stage, text)[0].left_out == ("部署", "役職")
+    assert import_list(sqlite_stage, text, columns={"部署": "-"})[0].left_out == ("役職",)

@@ -1,0 +1,116 @@
+"""Headings of spreadsheets: titles above them, merged cells, two rows of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from newsletter.database.engine import open_engine
+from newsletter.database.vocabulary import SubscriptionState
+from subscribers.lists.columns import list_records
+from subscribers.lists.files import Record
+from tests.subscribers.lists.test_states import import_list, states_of
+from tests.support.stage import Stage, set_stage
+
+_TITLE = ["広報メール登録者名簿（令和8年11月1日現在）", "", "", "", ""]
+_BLANK = [""] * 5
+
+
+@pytest.fixture
+def sqlite_stage(sqlite_url: str) -> Iterator[Stage]:
+    engine = open_engine(sqlite_url)
+    yield set_stage(engine)
+    engine.dispose()
+
+
+def _records(rows: Sequence[Sequence[str]]) -> list[Record]:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return list(list_records(io.BytesIO(text.getvalue().encode()), file_name="l.csv", source="l"))
+
+
+@pytest.mark.parametrize(
+    ("heads", "names"),
+    [
+        # Merged downwards: a column's only heading stands in the row above.
+        (
+            [["No.", "登録者", "", "備考", "メモ"], ["", "氏名", "メール", "", ""]],
+            ("No.", "氏名", "メール", "備考", "メモ"),
+        ),
+        # Merged across: what is asked stands above what is answered.
+        (
+            [
+                ["登録者", "", "広報メールの受信", "", "担当"],
+                ["氏名", "メール", "可否", "日", "係"],
+            ],
+            ("氏名", "メール", "広報メールの受信 可否", "広報メールの受信 日", "係"),
+        ),
+        (
+            [["連絡先", "", "登録", "配信停止", ""], ["氏名", "アドレス", "日", "区分", "理由"]],
+            ("氏名", "アドレス", "登録 日", "配信停止 区分", "理由"),
+        ),
+        # The address itself is merged downwards, and the second row has only what is below others.
+        (
+            [["氏名", "メールアドレス", "同意", "", "備考"], ["", "", "有無", "日付", ""]],
+            ("氏名", "メールアドレス", "同意 有無", "同意 日付", "備考"),
+        ),
+        # Three rows.
+        (
+            [
+                ["登録者", "", "", "備考", "区分"],
+                ["氏名", "連絡先", "", "", ""],
+                ["", "電話", "email", "", ""],
+            ],
+            ("氏名", "電話", "email", "備考", "区分"),
+        ),
+    ],
+)
+def test_a_heading_of_several_rows_names_every_column(
+    heads: list[list[str]], names: tuple[str, ...]
+) -> None:
+    row = ["1", "2", "3", "4", "5"]
+    for above in ([], [_TITLE], [_TITLE, _BLANK]):
+        header, *records = _records([*above, *heads, row])
+        assert header.names == names
+        assert [list(each.cells) for each in records] == [row]
+        assert records[0].line == len(above) + len(heads) + 1
+
+
+def test_a_row_without_an_address_below_the_heading_is_no_heading() -> None:
+    heads = ["氏名", "メール", "備考", "", "区"]
+    for row in (["山田", "", "入院中", "", ""], ["", "", "", "", "北"], ["", "", "", "3", ""]):
+        header, *records = _records([heads, row, ["森", "a@x.example", "", "", ""]])
+        assert header.names == tuple(heads)
+        assert [each.line for each in records] == [2, 3]
+
+
+def test_an_address_below_a_heading_of_another_word_tells_the_heading() -> None:
+    header, *records = _records(
+        [_TITLE, ["氏名", "緊急時のご連絡用", "", "", ""], ["森", "a@x.example", "", "", ""]]
+    )
+    assert header.names[:2] == ("氏名", "緊急時のご連絡用")
+    assert len(records) == 1
+
+
+def test_a_no_below_a_merged_heading_and_a_remark_beside_it_are_heeded(sqlite_stage: Stage) -> None:
+    expected = {}
+    for group in ("同意", "個人情報の取り扱いへの同意", "メール配信"):
+        rows = [
+            _TITLE,
+            ["氏名", "連絡先", group, "", "備考"],
+            ["", "メールアドレス", "有無", "日", ""],
+            ["森", f"a{len(group)}@x.example", "有", "R8.4.1", ""],
+            ["林", f"b{len(group)}@x.example", "無", "R8.4.1", ""],
+            ["原", f"c{len(group)}@x.example", "○", "令和元年5月1日", "配信停止"],
+        ]
+        text = io.StringIO()
+        csv.writer(text).writerows(rows)
+        import_list(sqlite_stage, text.getvalue().encode("cp932"))
+        expected |= dict.fromkeys(
+            (f"b{len(group)}", f"c{len(group)}"), SubscriptionState.UNSUBSCRIBED
+        )
+        expected[f"a{len(group)}"] = SubscriptionState.CONFIRMED
+    assert states_of(sqlite_stage.engine) == expected
