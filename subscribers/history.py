@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, func, or_, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from newsletter.accounts.actor_names import colleagues_by_address
@@ -23,6 +23,8 @@ from newsletter.database.tables import (
     ConsentRow,
     DeliveryRow,
     ImportAddedRow,
+    ImportChangeRow,
+    ImportTagRow,
     ListImportRow,
     MailingRow,
     NewsletterRow,
@@ -171,11 +173,43 @@ def _imported_at(session: Session, newsletter_id: int, subscriber_id: int) -> da
         .join(ImportAddedRow, ImportAddedRow.import_id == ListImportRow.id)
         .where(
             ListImportRow.newsletter_id == newsletter_id,
-            ImportAddedRow.kind != ImportedKind.SUPPRESSION,
+            ImportAddedRow.kind.in_(ImportedKind.of_people()),
             ImportAddedRow.first <= subscriber_id,
             ImportAddedRow.last >= subscriber_id,
         )
     )
+
+
+def _list_changes(
+    session: Session, person: Person, number: int, before: Mark | None, limit: int
+) -> Iterator[HistoryEntry]:
+    """Yield lists that changed somebody who was on the list already."""
+    for who in person.numbers:
+        whose = and_(
+            ListImportRow.newsletter_id == person.newsletter_id,
+            or_(
+                *(
+                    exists().where(table.import_id == ListImportRow.id, table.subscriber_id == who)
+                    for table in (ImportChangeRow, ImportTagRow)
+                ),
+                exists().where(
+                    ImportAddedRow.import_id == ListImportRow.id,
+                    ImportAddedRow.kind == ImportedKind.CHANGE,
+                    ImportAddedRow.first <= who,
+                    ImportAddedRow.last >= who,
+                ),
+            ),
+        )
+        at = ListImportRow.started_at
+        for row in _rows(session, ListImportRow, at, whose, (number, before, limit)):
+            yield HistoryEntry(
+                at=row.started_at,
+                source=number,
+                number=row.id,
+                kind=HistoryKind.CHANGE,
+                what=msg("Changed by an imported list"),
+                details=[written(row.source), *person.at_address(who)],
+            )
 
 
 def _departures(
@@ -474,6 +508,7 @@ EVENT_NAMES = {
 #: Their order is that of entries of one instant, so a new one goes to the end.
 _SOURCES: tuple[Source, ...] = (
     _enrolment,
+    _list_changes,
     _consents,
     _events,
     _deliveries,

@@ -156,6 +156,8 @@ class Action(StrEnum):
     SUBSCRIBER_IMPORT = ("subscriber.import", Permission.SEE_SUBSCRIBERS)
     SUBSCRIBER_IMPORT_CANCEL = ("subscriber.import-cancel", Permission.SEE_SUBSCRIBERS)
     SUBSCRIBER_IMPORT_UNDO = ("subscriber.import-undo", Permission.SEE_SUBSCRIBERS)
+    #: What came of it, in the name of who wanted it, whatever they may do by then.
+    SUBSCRIBER_IMPORT_UNDONE = ("subscriber.import-undone", None)
     SUBSCRIBER_LIFT = ("subscriber.lift", Permission.SEE_SUBSCRIBERS)
     SUBSCRIBER_MERGE = ("subscriber.merge", Permission.SEE_SUBSCRIBERS)
     SUBSCRIBER_NOTE = ("subscriber.note", Permission.SEE_SUBSCRIBERS)

@@ -133,6 +133,7 @@ def import_list(
             tags=tuple(tag or ()),
             dry_run=dry_run,
             digest=digest_of(stream, *how),
+            made_fields=tuple(each.key for each in new.fields),
             pseudonyms=build_services(opened.settings, opened.engine).pseudonyms,
         )
         bar = stack.enter_context(progress_bar(_("Importing"), quiet=json, octets=True))
@@ -237,6 +238,11 @@ def undo_list(
             kept=Number(undone.kept),
         )
     )
+    if undone.fields_removed:
+        console.print(_("Fields removed: {names}", names=Listing(undone.fields_removed)))
+    if undone.fields_kept:
+        names = Listing(undone.fields_kept)
+        console.print(_("Fields that stay, since they are used: {names}", names=names))
 
 
 def _advance(bar: Progress, stream: BinaryIO, size: int) -> Callable[[int], None]:

@@ -353,6 +353,13 @@ class ImportedKind(StrEnum):
     #: A subscription of somebody who was known already.
     SUBSCRIPTION = "subscription"
     SUPPRESSION = "suppression"
+    #: A person whom it changed, once nothing else is kept of the change.
+    CHANGE = "change"
+
+    @classmethod
+    def of_people(cls) -> tuple[ImportedKind, ...]:
+        """Return the kinds of those whom it put on the list."""
+        return (cls.PERSON, cls.SUBSCRIPTION)
 
 
 class ListUploadState(StrEnum):

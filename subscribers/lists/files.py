@@ -402,7 +402,7 @@ def _find_header(
     for delimiter in delimiters:
         rows: list[_Row] = []
         for row in _rows(_Lines(head[skipped:]), delimiter):
-            above = [each.cells for each in rows]
+            above: Sequence[Sequence[str]] = [each.cells for each in rows]
             if is_header(_names(row.cells)):
                 known.append((row.line - 1, -len(row.cells), delimiter, above))
                 break

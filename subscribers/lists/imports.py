@@ -139,6 +139,7 @@ class ImportOptions:
         keeps_chunks: Whether a dry run keeps what its chunks do until its end, and so says exactly
             what the import does; nobody else writes to SQLite meanwhile.
         digest: Names the file for its checkpoint; empty for none.
+        made_fields: The keys of the fields that were made for it.
         pseudonyms: By which erased addresses are known.
         cause: What it counts as in the newsletter's growth.
     """
@@ -155,6 +156,7 @@ class ImportOptions:
     dry_run: bool = False
     keeps_chunks: bool = False
     digest: str = ""
+    made_fields: tuple[str, ...] = ()
     pseudonyms: Pseudonyms | None = None
     cause: GrowthCause = GrowthCause.IMPORT
 
@@ -353,6 +355,7 @@ class _Run:
             source=self._options.source,
             counts=asdict(RowCounts()),
             undo_counts={},
+            made_fields=[*self._options.made_fields],
         )
         return connection.execute(row.returning(ListImportRow.id)).scalar_one()
 

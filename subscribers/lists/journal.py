@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, text
+from sqlalchemy import Connection, Select, func, insert, literal, select, text, union
+from sqlalchemy.orm import Session
 
-from newsletter.database.tables import ImportAddedRow
+from newsletter.database.tables import ImportAddedRow, ImportChangeRow, ImportTagRow
 from newsletter.database.vocabulary import ImportedKind
 from subscribers.subscription_columns import RESTORED
 
@@ -74,6 +75,30 @@ class ImportJournal:
     def _run(self, statement: str, **values: object) -> None:
         if self.import_id is not None:
             self.connection.execute(text(statement), {"import": self.import_id, **values})
+
+
+def keep_changed(session: Session, imports: Select[int]) -> None:
+    """Keep of imports whom they changed, or gave tags, as ranges of numbers alone."""
+    people = union(
+        *(
+            select(table.import_id, table.subscriber_id).where(table.import_id.in_(imports))
+            for table in (ImportChangeRow, ImportTagRow)
+        )
+    ).subquery()
+    number = people.c.subscriber_id
+    rank = func.row_number().over(partition_by=people.c.import_id, order_by=number)
+    islands = select(people, (number - rank).label("island")).subquery()
+    session.execute(
+        insert(ImportAddedRow).from_select(
+            ["import_id", "kind", "first", "last"],
+            select(
+                islands.c.import_id,
+                literal(ImportedKind.CHANGE.value),
+                func.min(islands.c.subscriber_id),
+                func.max(islands.c.subscriber_id),
+            ).group_by(islands.c.import_id, islands.c.island),
+        )
+    )
 
 
 def _ranges(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:

@@ -87,7 +87,13 @@ def new_fields_of(
 
 def with_fields(terms: ImportTerms, new: NewFields) -> ImportTerms:
     """Return terms whose columns go to these new fields."""
-    return replace(terms, columns={**terms.columns, **new.columns}, new_columns=(), new_keys=False)
+    return replace(
+        terms,
+        columns={**terms.columns, **new.columns},
+        new_columns=(),
+        new_keys=False,
+        made_fields=tuple(each.key for each in new.fields),
+    )
 
 
 def look_into(engine: Engine, upload: ListUpload) -> Glance:

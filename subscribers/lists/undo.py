@@ -54,11 +54,13 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
-from subscribers.fields.model import current_values
-from subscribers.fields.store import list_fields
+from subscribers.fields.model import Field, current_values
+from subscribers.fields.store import hold_group, list_fields
 from subscribers.growth import count_readers, readers_among
 from subscribers.growth_log import log_growth
+from subscribers.lists.journal import keep_changed
 from subscribers.lists.sharing import hold_fields, take_back, write_values
+from subscribers.lists.undo_end import end_undo
 from subscribers.subscription_columns import RESTORED
 
 #: So long it is kept what an import changed.
@@ -74,11 +76,15 @@ class Undone:
         removed: Who is on the list no more.
         restored: Who has again what they had.
         kept: Who stays as they are, since they or somebody else changed it meanwhile.
+        fields_removed: What the fields were called that were made for it, and that nobody uses.
+        fields_kept: Those that somebody has used since.
     """
 
     removed: int = 0
     restored: int = 0
     kept: int = 0
+    fields_removed: tuple[str, ...] = ()
+    fields_kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,6 +93,7 @@ class Outlook:
 
     Attributes:
         later: How many lists were imported after it; people of both go all the same.
+        fields: Those that were made for it.
     """
 
     import_id: int
@@ -95,6 +102,7 @@ class Outlook:
     added: int
     changed: int
     later: int
+    fields: tuple[Field, ...]
 
 
 def can_be_undone(row: ListImportRow) -> bool:
@@ -116,7 +124,14 @@ def find_import(session: Session, newsletter_id: int, import_id: int) -> ListImp
 
 def undone_of(row: ListImportRow) -> Undone:
     """Return how far an import is undone."""
-    return Undone(**row.undo_counts)
+    counts = row.undo_counts
+    return Undone(
+        removed=counts.get("removed", 0),
+        restored=counts.get("restored", 0),
+        kept=counts.get("kept", 0),
+        fields_removed=tuple(counts.get("fields_removed", ())),
+        fields_kept=tuple(counts.get("fields_kept", ())),
+    )
 
 
 def foresee(session: Session, row: ListImportRow) -> Outlook:
@@ -133,7 +148,7 @@ def foresee(session: Session, row: ListImportRow) -> Outlook:
         added=session.scalar(
             added.where(
                 ImportAddedRow.import_id == row.id,
-                ImportAddedRow.kind != ImportedKind.SUPPRESSION,
+                ImportAddedRow.kind.in_(ImportedKind.of_people()),
             )
         )
         or 0,
@@ -146,6 +161,9 @@ def foresee(session: Session, row: ListImportRow) -> Outlook:
             )
         )
         or 0,
+        fields=tuple(
+            each for each in list_fields(session, row.newsletter_id) if each.key in row.made_fields
+        ),
     )
 
 
@@ -202,33 +220,50 @@ def undo_import(
 
     Any number of processes may do so at once, and each may end at any moment.
     """
+    with reading(engine) as session:
+        newsletter_id = session.get_one(ListImportRow, import_id).newsletter_id
     while not stopping():
         with transaction(engine) as session:
-            row = session.scalars(
-                select(ListImportRow)
-                .where(
-                    ListImportRow.id == import_id,
-                    ListImportRow.undo_ordered_at.is_not(None),
-                    ListImportRow.undone_at.is_(None),
-                )
-                .with_for_update()
-            ).one_or_none()
-            if row is None:
-                return True
-            if not _Page(session, row).undo():
+            # As imports do: first the fields, which nobody deletes until their values were left
+            # out, then the import.
+            hold_fields(session.connection(), newsletter_id)
+            row = _under_way(session, import_id)
+            if row is not None and _Page(session, row).undo():
+                continue
+        with transaction(engine) as session:
+            hold_group(session, newsletter_id, alone=True)
+            row = _under_way(session, import_id)
+            if row is not None:
                 _forget(session, ImportAddedRow.import_id == row.id)
-                row.undone_at = now()
-                return True
+                end_undo(session, row)
+        return True
     return False
 
 
+def _under_way(session: Session, import_id: int) -> ListImportRow | None:
+    """Return an import that is being undone, held; None where nothing is left to do."""
+    return session.scalars(
+        select(ListImportRow)
+        .where(
+            ListImportRow.id == import_id,
+            ListImportRow.undo_ordered_at.is_not(None),
+            ListImportRow.undone_at.is_(None),
+        )
+        .with_for_update()
+    ).one_or_none()
+
+
 def forget_old_journals(engine: Engine) -> None:
-    """Remove what imports changed that can be undone no more; whom they added stays, as history."""
+    """Remove what imports changed that can be undone no more; whom they added or changed stays.
+
+    As ranges of numbers alone, which a person's history is read from.
+    """
     old = select(ListImportRow.id).where(
         ListImportRow.started_at < now() - timedelta(days=KEPT_DAYS),
         ListImportRow.undo_ordered_at.is_(None),
     )
     with transaction(engine) as session:
+        keep_changed(session, old)
         for table in (ImportChangeRow, ImportSpreadRow, ImportTagRow):
             session.execute(delete(table).where(table.import_id.in_(old)))
 
@@ -251,8 +286,6 @@ class _Page:
         return spread or self._restore() or self._take_tags() or self._remove()
 
     def _restore(self) -> bool:
-        # Whoever deletes a field waits until its values were left out, or is waited for.
-        hold_fields(self._session.connection(), self._newsletter_id)
         changed = ImportChangeRow.import_id == self._row.id
         numbers = self._session.scalars(
             select(ImportChangeRow.subscriber_id)
@@ -358,7 +391,7 @@ class _Page:
             select(ImportAddedRow)
             .where(
                 ImportAddedRow.import_id == self._row.id,
-                ImportAddedRow.kind != ImportedKind.SUPPRESSION,
+                ImportAddedRow.kind.in_(ImportedKind.of_people()),
             )
             .order_by(ImportAddedRow.kind, ImportAddedRow.first)
             .limit(1)
@@ -461,7 +494,7 @@ class _Page:
 
     def _count(self, **more: int) -> None:
         counts = self._row.undo_counts
-        self._row.undo_counts = {name: count + more.get(name, 0) for name, count in counts.items()}
+        self._row.undo_counts = counts | {name: counts[name] + each for name, each in more.items()}
 
 
 def _nothing_else() -> list[ColumnElement[bool]]:

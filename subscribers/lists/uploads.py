@@ -61,6 +61,7 @@ class ImportTerms:
     Attributes:
         new_columns: The list's own columns that become new fields before it is imported.
         new_keys: Whether keys of its objects of attributes that are no field become one, too.
+        made_fields: The keys of the fields that were made of them.
     """
 
     basis: str
@@ -69,6 +70,7 @@ class ImportTerms:
     update: bool = False
     new_columns: tuple[str, ...] = ()
     new_keys: bool = False
+    made_fields: tuple[str, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -146,6 +148,7 @@ class ListUpload:
             update=terms.update,
             tags=terms.tags,
             digest=self.digest,
+            made_fields=tuple(terms.made_fields),
             pseudonyms=pseudonyms,
         )
 

@@ -62,7 +62,7 @@ _BEFORE = {
 #: An earlier row of the same list added them: the last row counts. A consent at the moment of the
 #: import is none that the list shows.
 _OWN = f"""EXISTS (SELECT 1 FROM import_added AS mine WHERE mine.import_id = :import
-    AND mine.kind <> '{ImportedKind.SUPPRESSION.value}'
+    AND mine.kind IN ('{ImportedKind.PERSON.value}', '{ImportedKind.SUBSCRIPTION.value}')
     AND s.person BETWEEN mine.first AND mine.last)"""  # noqa: S608 - ours
 #: Who left comes back, and who never confirmed is confirmed, by a consent that is newer.
 _RETURNS = f"""(s.state = 'confirmed' AND (

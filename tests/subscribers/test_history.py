@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, select, update
 
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     BounceRow,
     ConsentRow,
+    ImportChangeRow,
     ListImportRow,
     NoteRow,
     SubscriptionRow,
@@ -164,6 +165,29 @@ def test_who_was_imported_has_the_day_of_the_import_and_that_of_the_consent(stag
         assert words.startswith(f"Imported with a list · paper · fair.csv{consent}"), words
         assert bool(consent) is ("Consent given" in words)
         assert (before - entry.at).days == 40
+
+
+def test_a_later_list_that_changed_somebody_stands_in_their_history_for_good(
+    stage: Stage, anna: int
+) -> None:
+    stage.subscribe("ben@example.jp", "cleo@example.jp")
+    ben, cleo = map(stage.subscriber_id, ("ben@example.jp", "cleo@example.jp"))
+    lines = ["email,name,tags\n", "anna@example.jp,葵,\n", "ben@example.jp,,press\n"]
+    lines.append("cleo@example.jp,,\n")
+    options = ImportOptions(source="later.csv", basis="paper", digest="e" * 64, update=True)
+    records = csv_records(lines, source="later.csv")
+    import_records(stage.engine, stage.newsletter_id, records, options)
+    for days in (0, 40):
+        with transaction(stage.engine) as session:
+            began = now() - timedelta(days=days)
+            session.execute(update(ListImportRow).values(started_at=began))
+        forget_old_journals(stage.engine)
+        forget_old_journals(stage.engine)
+        for number, times in ((anna, 1), (ben, 1), (cleo, 0)):
+            told = [words for words in _words(stage, number) if "later.csv" in words]
+            assert told == ["Changed by an imported list · later.csv"] * times
+    with reading(stage.engine) as session:
+        assert session.scalars(select(ImportChangeRow)).first() is None
 
 
 def test_another_newsletters_history_is_its_own(stage: Stage, anna: int) -> None:

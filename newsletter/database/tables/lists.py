@@ -123,7 +123,8 @@ class ListImportRow(Base):
         records: How many records of the file are done.
         counts: What became of them.
         undo_ordered_at: When somebody had it undone; the same list is then a new import.
-        undo_counts: What became of the people whom it added or changed.
+        undo_counts: What became of the people whom it added or changed, and of its fields.
+        made_fields: The keys of the fields that were made for it.
     """
 
     __tablename__ = "list_import"
@@ -149,6 +150,7 @@ class ListImportRow(Base):
     undo_ordered_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
     undone_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
     undo_counts: Mapped[JsonObject] = mapped_column(JSON(), default=dict)
+    made_fields: Mapped[list[str]] = mapped_column(JSON(), default=list)
 
 
 class ListUploadRow(Base):

@@ -96,7 +96,7 @@ def test_an_address_below_a_heading_of_another_word_tells_the_heading() -> None:
 
 
 def test_a_no_below_a_merged_heading_and_a_remark_beside_it_are_heeded(sqlite_stage: Stage) -> None:
-    expected = {}
+    expected: dict[str, SubscriptionState] = {}
     for group in ("同意", "個人情報の取り扱いへの同意", "メール配信"):
         rows = [
             _TITLE,

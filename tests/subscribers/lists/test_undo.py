@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
+    AuditEventRow,
     Base,
     ImportAddedRow,
     ImportChangeRow,
@@ -28,14 +29,20 @@ from newsletter.database.tables import (
 )
 from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
 from newsletter.errors import ConflictError
+from newsletter.i18n.language import Language
 from newsletter.newsletters.publications import (
     NewsletterDraft,
     create_newsletter,
     find_newsletter,
 )
+from newsletter.newsletters.snippets import save_snippet
+from subscribers.actions import save_segment, undo_list_import
 from subscribers.editing import PersonDraft, edit_person
-from subscribers.fields.actions import delete_field
+from subscribers.fields.actions import change_field, delete_field
 from subscribers.fields.purging import purge_removed
+from subscribers.fields.store import list_fields
+from subscribers.forms.actions import add_form
+from subscribers.forms.model import JoinForm
 from subscribers.leaving import unsubscribe
 from subscribers.lists.files import csv_records
 from subscribers.lists.imports import ImportOptions, ImportReport, import_records
@@ -302,6 +309,50 @@ def test_a_field_deleted_since_hinders_no_undoing_and_its_values_stay_away(stage
         left = session.execute(select(SubscriptionRow.name, SubscriptionRow.attributes)).all()
     assert done == Undone(removed=1, restored=1)
     assert [(row.name, row.attributes) for row in left] == [("", {"age": 20})] * 2
+
+
+def test_fields_made_for_a_list_go_with_it_but_for_those_used_since(stage: Stage) -> None:
+    stage.subscribe("b@example.jp")
+    made = (fields.CITY, fields.AGE, fields.BIRTHDAY, fields.MEMBER, fields.PLAN, fields.TOPIC)
+    fields.set_fields(stage.engine, stage.newsletter_id, *made, fields.a_field("other"))
+    options = replace(_OPTIONS, made_fields=tuple(each.key for each in made))
+    lines = ["email,city,age,other\n", "a@example.jp,千葉,30,x\n", "b@example.jp,千葉,,x\n"]
+    records = csv_records(lines, source="l.csv")
+    import_records(stage.engine, stage.newsletter_id, records, options)
+    number, ben = _last(stage), stage.subscriber_id("b@example.jp")
+    with transaction(stage.engine) as session:
+        own = (session, COMMAND_LINE, stage.newsletter_id)
+        edit_person(*own, ben, PersonDraft(values={"city": "奈良"}))
+        add_form(*own, JoinForm(slug="fair", fields=("birthday",)))
+        save_segment(*own, name="members", query="field.member = true")
+        save_snippet(*own, name="thanks", text=":field[plan|無料]をお使いです。")
+        change_field(*own, replace(fields.TOPIC, purpose="案内"))
+        row = find_import(session, stage.newsletter_id, number)
+        assert foresee(session, row).fields == tuple(list_fields(session, row.newsletter_id))[:-1]
+        undo_list_import(*own, number)
+    assert undo_import(stage.engine, number)
+
+    stays = [each.label(Language.JAPANESE) for each in made if each is not fields.AGE]
+    with reading(stage.engine) as session:
+        left = [each.key for each in list_fields(session, stage.newsletter_id)]
+        done = undone_of(session.get_one(ListImportRow, number))
+        events = session.scalars(
+            select(AuditEventRow).where(AuditEventRow.action.contains("import-undo"))
+        ).all()
+    assert left == [*(each.key for each in made if each is not fields.AGE), "other"]
+    assert done == Undone(removed=1, kept=1, fields_removed=("年齢",), fields_kept=tuple(stays))
+    assert [event.actor for event in events] == [COMMAND_LINE.name] * 2
+    assert [event.details for event in events] == [
+        {"import": number},
+        {
+            "import": number,
+            "people_removed": 1,
+            "people_restored": 0,
+            "people_kept": 1,
+            "fields_removed": ["年齢"],
+            "fields_kept": stays,
+        },
+    ]
 
 
 def test_the_same_list_is_a_new_import_after_it_was_undone(stage: Stage) -> None:

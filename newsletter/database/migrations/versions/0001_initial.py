@@ -706,6 +706,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("undo_ordered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("undo_counts", sa.JSON(), nullable=False),
+        sa.Column("made_fields", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_list_import")),
         sqlite_autoincrement=True,
     )
