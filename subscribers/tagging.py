@@ -67,11 +67,13 @@ def read_tag(text: str) -> str:
 
 
 def count_people(session: Session, newsletter: NewsletterRow, criteria: PeopleFilter) -> int:
-    """Return how many people a search finds.
+    """Return how many people a search finds, whose segment is a query or the name of a saved one.
 
     Raises:
         ListError: Its segment is none.
     """
+    query = saved.segment_text(session, newsletter.id, criteria.segment)
+    criteria = replace(criteria, segment=query)
     found = matching_people(
         session, newsletter, criteria, find_match(session, newsletter, criteria)
     )

@@ -16,8 +16,20 @@ _LONGEST = 2000
 
 
 def asked_of(values: Mapping[str, object]) -> dict[str, str]:
-    """Return the filters of a query or a form; what is not there is empty."""
-    return {name: str(values.get(name, ""))[:_LONGEST] for name in _FILTERS}
+    """Return the filters of a query or a form; what is not there is empty.
+
+    A segment is chosen by name; a query that somebody wrote, which differs from the one ``shown``
+    beside it, is in its place.
+    """
+    asked = {name: _text(values, name) for name in _FILTERS}
+    written = _text(values, "query").strip()
+    if written and written != _text(values, "shown").strip():
+        asked["segment"] = written
+    return asked
+
+
+def _text(values: Mapping[str, object], name: str) -> str:
+    return str(values.get(name, ""))[:_LONGEST]
 
 
 def named_of(asked: Mapping[str, str]) -> dict[str, str]:

@@ -29,6 +29,7 @@ from subscribers.actions import (
     export_people,
     save_segment,
 )
+from subscribers.growth import count_readers
 from subscribers.listing import (
     chosen_columns,
     list_columns,
@@ -37,7 +38,7 @@ from subscribers.listing import (
 )
 from subscribers.search import FoundPage, found_among, search_people
 from subscribers.segments import saved
-from subscribers.tagging import LONGEST_TAG, list_tags, taggings_to_show
+from subscribers.tagging import LONGEST_TAG, count_people, list_tags, taggings_to_show
 
 _Field = Annotated[str, Form(max_length=500)]
 _Asked = Annotated[str, Query(max_length=2000)]
@@ -66,7 +67,6 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
     def show_list(
         visit: SubscribersVisit,
         request: Request,
-        segment: _Asked = "",
         tagged: int | None = None,
         count: bool = False,  # noqa: FBT001, FBT002 - a query's field
         sort: _Asked = "",
@@ -75,7 +75,8 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
     ) -> HTMLResponse:
         asked = asked_of(request.query_params)
         criteria = filter_of(asked)
-        found, size, error = FoundPage(people=[], after=None), None, ""
+        found, count_of, size, error = FoundPage(people=[], after=None), None, None, ""
+        query = asked["segment"]
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             segments = saved.list_segments(session, row.id)
@@ -85,17 +86,22 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
             columns = chosen_columns(session, visit.account_id, row.id, offered)
             order = read_order(sort, offered)
             try:
-                query = saved.segment_text(session, row.id, segment)
+                query = saved.segment_text(session, row.id, query)
                 criteria = replace(criteria, segment=query)
                 found = search_people(session, row, criteria, order=order, after=after)
                 if count:
+                    count_of = count_people(session, row, criteria)
+                if count and query:
                     size = figures.of(
                         session,
-                        ("segment", row.id, segment),
+                        ("segment", row.id, query),
                         lambda own: saved.count_segment(own, row, query),
                     )
             except ListError as refused:
                 error = refused.in_language(visit.language)
+            readers = figures.of(
+                session, ("readers", row.id), lambda own: count_readers(own, row.id)
+            )
         if found.within:
             asked["within"] = "true"
         return pages.show_to(
@@ -106,6 +112,9 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
             newsletter=row,
             found=found,
             segments=segments,
+            query=query,
+            readers=readers,
+            count_of=count_of,
             size=size,
             error=error,
             asked=asked,
@@ -131,10 +140,10 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
     def export(
         visit: SubscribersVisit,
         request: Request,
-        segment: _Asked = "",
         form: _Asked = "",
     ) -> Response:
-        criteria = filter_of(asked_of(request.query_params))
+        asked = asked_of(request.query_params)
+        criteria, segment = filter_of(asked), asked["segment"]
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             query = saved.segment_text(session, row.id, segment)

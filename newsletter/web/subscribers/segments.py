@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import Request
+from fastapi import Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -140,6 +141,7 @@ class _SegmentPages:
             size=size,
             examples=examples,
             uses=uses,
+            may_see=visit.may(Permission.SEE_SUBSCRIBERS),
             has_value=any(True for _ in conditions_in(typed.group)),
         )
 
@@ -161,8 +163,15 @@ def segments_router(  # noqa: C901 - a list of routes
         return shown.list(visit, request)
 
     @router.get("/new")
-    def show_new(visit: SegmentVisit, request: Request) -> HTMLResponse:
+    def show_new(
+        visit: SegmentVisit,
+        request: Request,
+        query: Annotated[str, Query(max_length=8000)] = "",
+    ) -> HTMLResponse:
         _, fields = _fields(visit)
+        if query.strip():
+            typed = _Typed(group=Group(match=Match.ALL), text=query)
+            return shown.show(visit, request, _from_text(typed, fields))
         group = _with_added(Group(match=Match.ALL), _ROOT, subjects_of(fields))
         return shown.show(visit, request, _Typed(group=group))
 

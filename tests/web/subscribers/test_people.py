@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from lxml import html
 from sqlalchemy import select
 
+from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     AuditEventRow,
@@ -14,6 +18,7 @@ from newsletter.database.tables import (
     TagRow,
 )
 from newsletter.database.vocabulary import Role, SubscriptionState
+from subscribers.actions import save_segment
 from subscribers.fields.values import write_values
 from subscribers.search import PeopleFilter, search_people
 from tests.support import fields
@@ -166,8 +171,39 @@ def test_a_segment_is_counted_before_it_is_saved(stage: Stage, sign_in: SignIn) 
     assert "would go to: 1" in page.text
     assert "anna@example.jp" not in page.text
     saved = {"csrf": csrf_of(page.text), "name": "com", "query": query}
-    assert "com</option>" in client.post(f"{_BASE}/segments", data=saved).text
+    assert "<option>com</option>" in client.post(f"{_BASE}/segments", data=saved).text
     assert client.get(_BASE, params={"segment": "tag ="}).status_code == 400
+
+
+def test_a_saved_segment_is_chosen_by_name_and_a_query_typed_beside_it_counts_instead(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    stage.subscribe("anna@example.jp", "ben@example.com")
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    query = 'domain = "example.com"'
+    with transaction(stage.engine) as session:
+        save_segment(session, COMMAND_LINE, stage.newsletter_id, name="com", query=query)
+
+    chosen = client.get(_BASE, params={"segment": "com", "count": "1"})
+    assert re.search(r"<option selected>\s*com<", chosen.text)
+    assert "Found in the list: 1." in chosen.text
+    form = next(form for form in html.fromstring(chosen.text).forms if "query" in form.fields)
+    sent = dict(form.form_values())
+    assert sent["query"].strip() == sent["shown"] == query
+    for change, found in (
+        ({}, {"ben@example.com"}),
+        ({"segment": ""}, {"anna@example.jp", "ben@example.com"}),
+        ({"query": 'domain = "example.jp"'}, {"anna@example.jp"}),
+    ):
+        page = client.get(_BASE, params=sent | change)
+        assert set(re.findall(r"\w+@example\.\w+(?=</a>)", page.text)) == found, change
+    own = html.fromstring(page.text)
+    (builder,) = own.xpath("//a[contains(@href, '/segments/new')]/@href")
+    assert 'value="example.jp"' in client.get(builder).text
+    tags = {"csrf": csrf_of(page.text), "segment": "com", "new_tag": "x", "whom": "all"}
+    assert "1 person" in client.post(f"{_BASE}/tags", data=tags).text
+    exported = client.get(f"{_BASE}.csv", params={"segment": "com"}).text
+    assert ("ben@" in exported, "anna@" in exported) == (True, False)
 
 
 @each_database
