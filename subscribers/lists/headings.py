@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from subscribers.lists.formats import asks_something, guess_field, is_weak, mark_of
+from subscribers.lists.formats import asks_something, fold, guess_field, is_weak, mark_of
 
 #: Nobody writes more rows of headings.
 _MOST_ABOVE = 3
@@ -66,6 +66,6 @@ def _name(group: str, own: str, *, is_first: bool) -> str:
     known = guess_field(own)
     if guess_field(both) and (not known or is_weak(own)):
         return both
-    if known or not (is_first or asks_something(own)):
+    if known or not (is_first or asks_something(own)) or fold(group) in fold(own):
         return own
     return both if mark_of(group) or (mark_of(both) and not mark_of(own)) else own

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Annotated
 
 from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.database.words import name_of
 from newsletter.errors import ListError, NewsletterError
-from newsletter.mailings.reports.cached_figures import Figures
-from newsletter.newsletters.publications import list_newsletters
+from newsletter.mailings.reports.cached_figures import Figure, Figures
+from newsletter.newsletters.publications import Newsletter, list_newsletters
 from newsletter.web.access import SubscribersVisit, newsletter_of
 from newsletter.web.head_requests import unless_by_head
 from newsletter.web.pages import Pages
@@ -36,7 +37,7 @@ from subscribers.listing import (
     offered_orders,
     read_order,
 )
-from subscribers.search import FoundPage, found_among, search_people
+from subscribers.search import FoundPage, PeopleFilter, found_among, search_people
 from subscribers.segments import saved
 from subscribers.tagging import LONGEST_TAG, count_people, list_tags, taggings_to_show
 
@@ -44,6 +45,35 @@ _Field = Annotated[str, Form(max_length=500)]
 _Asked = Annotated[str, Query(max_length=2000)]
 #: So many tags are offered at most.
 _TAGS = 100
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Counted:
+    """What was counted on request.
+
+    Attributes:
+        found: How many the list has that match.
+        reached: How many of a segment a mailing would reach.
+    """
+
+    found: int | None = None
+    reached: Figure[int] | None = None
+
+
+def _count(
+    session: Session, figures: Figures, newsletter: Newsletter, criteria: PeopleFilter
+) -> _Counted:
+    query = criteria.segment
+    reached = None
+    if query:
+        key = ("segment", newsletter.id, query)
+        reached = figures.of(session, key, lambda own: saved.count_segment(own, newsletter, query))
+    return _Counted(found=count_people(session, newsletter, criteria), reached=reached)
+
+
+def _readers(session: Session, figures: Figures, newsletter: Newsletter) -> Figure[int]:
+    key = ("readers", newsletter.id)
+    return figures.of(session, key, lambda own: count_readers(own, newsletter.id))
 
 
 def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
@@ -75,8 +105,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
     ) -> HTMLResponse:
         asked = asked_of(request.query_params)
         criteria = filter_of(asked)
-        found, count_of, size, error = FoundPage(people=[], after=None), None, None, ""
-        query = asked["segment"]
+        found, counted, error = FoundPage(people=[], after=None), _Counted(), ""
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             segments = saved.list_segments(session, row.id)
@@ -86,22 +115,15 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
             columns = chosen_columns(session, visit.account_id, row.id, offered)
             order = read_order(sort, offered)
             try:
-                query = saved.segment_text(session, row.id, query)
-                criteria = replace(criteria, segment=query)
+                criteria = replace(
+                    criteria, segment=saved.segment_text(session, row.id, criteria.segment)
+                )
                 found = search_people(session, row, criteria, order=order, after=after)
                 if count:
-                    count_of = count_people(session, row, criteria)
-                if count and query:
-                    size = figures.of(
-                        session,
-                        ("segment", row.id, query),
-                        lambda own: saved.count_segment(own, row, query),
-                    )
+                    counted = _count(session, figures, row, criteria)
             except ListError as refused:
                 error = refused.in_language(visit.language)
-            readers = figures.of(
-                session, ("readers", row.id), lambda own: count_readers(own, row.id)
-            )
+            readers = _readers(session, figures, row)
         if found.within:
             asked["within"] = "true"
         return pages.show_to(
@@ -112,10 +134,9 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
             newsletter=row,
             found=found,
             segments=segments,
-            query=query,
+            query=criteria.segment,
             readers=readers,
-            count_of=count_of,
-            size=size,
+            counted=counted,
             error=error,
             asked=asked,
             named=named_of(asked),
