@@ -86,9 +86,10 @@ def _merge(
     name: str, old: object, mine: object, theirs: object, clashes: dict[str, object]
 ) -> object:
     if isinstance(mine, Mapping) and isinstance(theirs, Mapping) and isinstance(old, Mapping):
+        # What was not there when it was shown, another may have added meanwhile.
         return {
-            key: _merge(f"{name}.{key}", old[key], value, theirs[key], clashes)
-            if key in old and key in theirs
+            key: _merge(f"{name}.{key}", old.get(key), value, theirs[key], clashes)
+            if key in theirs
             else value
             for key, value in mine.items()
         }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from io import BytesIO
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,17 +12,21 @@ from lxml import html
 from PIL import Image
 
 from newsletter.accounts.audit import COMMAND_LINE
-from newsletter.database.engine import transaction
+from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Every, Role
+from newsletter.mailings.orders.test_mails import group_addresses
 from newsletter.newsletters.library import add_content
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.newsletters.recurrence import Rule, set_recurrence
+from newsletter.web.routing import Route
 from subscribers.forms.actions import add_form
 from subscribers.forms.model import JoinForm
 from subscribers.tagging import TagChange, tag_people
 from tests.support import fields
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn
+from tests.web.hardening.test_bodies import all_routes
+from tests.web.saves import GUARDED, UNGUARDED
 
 _PERSON = "/newsletters/digest/subscribers/1/edit"
 
@@ -126,3 +132,40 @@ def test_tags_that_many_got_meanwhile_stay(client: httpx.Client, stage: Stage) -
         tag_people(session, COMMAND_LINE, stage.newsletter_id, TagChange(tag="press"), [1])
     client.post(target, data=begun | {"tags": ["vip"]})
     assert form_of(client.get(_PERSON), "tags")[1]["tags"] == ["press, vip"]
+
+
+def test_a_test_group_that_another_saved_meanwhile_is_replaced_only_knowing(
+    client: httpx.Client, stage: Stage
+) -> None:
+    target, begun = form_of(client.get("/newsletters/digest/issues/1/send"), "addresses")
+    mine, other = ({"name": ["編集"], "addresses": [f"{who}@example.jp"]} for who in "ba")
+    client.post(target, data=begun | other)
+    refused = client.post(target, data=begun | mine)
+    assert (refused.status_code, "編集: “a@example.jp”" in refused.text) == (409, True)
+    again, typed = form_of(refused, "addresses")
+    assert typed["addresses"] == mine["addresses"]
+    with reading(stage.engine) as session:
+        assert group_addresses(session, stage.newsletter_id, "編集") == "a@example.jp"
+    assert client.post(again, data=typed).status_code == 200
+    with reading(stage.engine) as session:
+        assert group_addresses(session, stage.newsletter_id, "編集") == "b@example.jp"
+
+
+def _asks_for(route: Route, field: str) -> bool:
+    """Tell whether a route reads a field of its form: by its signature, or else in its room."""
+    given = [param.field_info for param in route.dependant.body_params]
+    named = {param.alias for param in route.dependant.body_params}
+    for info in given:
+        named |= set(getattr(info.annotation, "model_fields", {}))
+    room = Path(inspect.getfile(route.endpoint)).parent
+    return field in named or any(f'"{field}"' in file.read_text() for file in room.glob("*.py"))
+
+
+def test_every_form_that_is_posted_says_what_it_showed_or_why_it_need_not() -> None:
+    posted = {route.path: route for route in all_routes() if "POST" in (route.methods or ())}
+    unguarded = [path for paths in UNGUARDED.values() for path in paths]
+    assert sorted([*GUARDED, *unguarded]) == sorted(posted)
+    pages = "".join(file.read_text() for file in Path("templates/web").rglob("*.html"))
+    for path, field in GUARDED.items():
+        assert _asks_for(posted[path], field), (path, field)
+        assert f'name="{field}"' in pages, field

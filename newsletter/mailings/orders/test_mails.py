@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, delete, func, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
@@ -23,6 +23,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, MailingKind, MailingState, UncertainPolicy
+from newsletter.edit_conflicts import merge_changes
 from newsletter.errors import ConflictError, ListError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.issues.model import issue_from_json
@@ -285,24 +286,60 @@ def group_addresses(session: Session, newsletter_id: int, group: str) -> str:
     raise NotFoundError(msg("There is no such group."))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TestGroups:
+    """Test groups as a form shows them: the addresses of each, one a line, by its name."""
+
+    __test__ = False
+
+    addresses: Mapping[str, str]
+
+    @classmethod
+    def of(cls, groups: Iterable[TestGroupRow]) -> TestGroups:
+        """Return groups as a form shows them."""
+        return cls(addresses={group.name: group.addresses for group in groups})
+
+
 def save_group(
-    session: Session, actor: Actor, newsletter_id: int, *, name: str, addresses: str
+    session: Session,
+    actor: Actor,
+    newsletter_id: int,
+    *,
+    name: str,
+    addresses: str,
+    shown: str = "",
 ) -> None:
     """Save a test group, in place of the one of that name.
 
+    Args:
+        session: Within the transaction that does it.
+        actor: Who does it.
+        newsletter_id: Whose group it is.
+        name: What it is called.
+        addresses: Who is in it, one a line or between commas.
+        shown: Which groups the form showed, of `TestGroups`.
+
     Raises:
         ListError: The name is empty or too long, or an address is none.
+        EditConflictError: Somebody else saved one of that name meanwhile.
     """
     name = "".join(filter(str.isprintable, name)).strip()
     if not 0 < len(name) <= 64:  # noqa: PLR2004 - the column's width
         raise ListError(msg("A group needs a name of at most 64 characters."))
     members = [address.address for address in read_addresses(addresses)]
+    # One at a time, also of a name that there is no group of yet.
     session.execute(
-        delete(TestGroupRow).where(
-            TestGroupRow.newsletter_id == newsletter_id, TestGroupRow.name == name
-        )
+        select(NewsletterRow.id)
+        .where(NewsletterRow.id == newsletter_id)
+        .with_for_update(key_share=True)
     )
-    session.add(TestGroupRow(newsletter_id=newsletter_id, name=name, addresses="\n".join(members)))
+    known = {group.name: group for group in list_groups(session, newsletter_id)}
+    sent = TestGroups(addresses={name: "\n".join(members)})
+    if shown:
+        merge_changes(shown, sent, TestGroups.of(known.values())).demand()
+    group = known.get(name) or TestGroupRow(newsletter_id=newsletter_id, name=name)
+    group.addresses = sent.addresses[name]
+    session.add(group)
     record_event(
         session,
         actor,

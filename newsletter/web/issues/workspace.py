@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from newsletter.accounts.permissions import Permission
 from newsletter.database.vocabulary import Archived
 from newsletter.database.words import name_of
+from newsletter.edit_conflicts import shown_of
 from newsletter.errors import NewsletterError, TemplateError
 from newsletter.i18n.language import Language
 from newsletter.issues.corrections import corrected_by
@@ -26,7 +27,7 @@ from newsletter.mailings.approvals.requests import approvers, people_of
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.orders.progress import Viewer, standing_of
 from newsletter.mailings.orders.readiness import check_stored, stored_findings
-from newsletter.mailings.orders.test_mails import list_groups
+from newsletter.mailings.orders.test_mails import TestGroups, list_groups
 from newsletter.mailings.planning.audience import AudienceCount, audience_figure
 from newsletter.mailings.planning.shown_as import ShownAs, find_shown_as
 from newsletter.mailings.reports.cached_figures import Figure, Figures
@@ -165,6 +166,7 @@ class Workspace:
     ) -> dict[str, Any]:
         """Return the values of the panel's forms."""
         count, fault = self._count(session, newsletter, choice, visit.language)
+        groups = list_groups(session, newsletter.id)
         return {
             "choice": choice,
             "shares": SHARES,
@@ -174,7 +176,8 @@ class Workspace:
             "fault": fault,
             "archive_places": ARCHIVE_PLACES,
             "offers_digests": len(offered_frequencies(session, newsletter.id)) > 1,
-            "groups": list_groups(session, newsletter.id),
+            "groups": groups,
+            "groups_shown": shown_of(TestGroups.of(groups)),
             "approvers": approvers(session, newsletter.id, besides=visit.account_id),
             "may_edit": visit.may(Permission.SEND),
             "may_write": visit.may(Permission.WRITE),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -63,8 +64,9 @@ class SendingPage:
         status: int = 200,
         error: NewsletterError | None = None,
         choice: SendChoice | None = None,
+        typed_group: Mapping[str, str] | None = None,
     ) -> HTMLResponse:
-        """Show it, with what was chosen and what is wrong with that."""
+        """Show it, with what was chosen or typed and what is wrong with that."""
         with reading(self.engine) as session:
             newsletter, issue = find_issue_of(session, visit, issue_id)
             choice = (
@@ -94,6 +96,7 @@ class SendingPage:
                 earlier=earlier_mailings(session, issue.id),
                 error=error.in_language(visit.language) if error else "",
                 notice=request.query_params.get("done", ""),
+                typed_group=typed_group,
                 **self.workspace.line(session, visit, newsletter, issue.id, preflight),
                 **choice_of(visit, request, shown_as, base),
                 **self.workspace.panel(session, visit, newsletter, choice),

@@ -9,14 +9,19 @@ from fastapi.responses import Response
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
+from newsletter.edit_conflicts import EditConflictError
 from newsletter.errors import NewsletterError
+from newsletter.i18n.messages import written
 from newsletter.mailings.orders.test_mails import order_test, save_group
 from newsletter.tokens import Pseudonyms
 from newsletter.web.access import EditorVisit
+from newsletter.web.edit_conflicts import worded_clash
 from newsletter.web.issues.shown_as import AsGiven
 from newsletter.web.mailings.send_page import PATH, SendingPage, back_to_page, find_issue_of
 from newsletter.web.routing import Router
 
+#: A group has some 50 addresses; of many groups a form's page says so many characters.
+LARGEST_SHOWN = 500_000
 _Field = Annotated[str, Form(max_length=4000)]
 
 
@@ -59,13 +64,31 @@ def testing_router(page: SendingPage, pseudonyms: Pseudonyms) -> Router:
         request: Request,
         name: _Field = "",
         addresses: _Field = "",
+        shown: Annotated[str, Form(max_length=LARGEST_SHOWN)] = "",
     ) -> Response:
         try:
             with transaction(engine) as session:
                 newsletter, _ = find_issue_of(session, visit, issue_id)
-                save_group(session, visit.actor, newsletter.id, name=name, addresses=addresses)
+                save_group(
+                    session,
+                    visit.actor,
+                    newsletter.id,
+                    name=name,
+                    addresses=addresses,
+                    shown=shown,
+                )
         except NewsletterError as error:
-            return page.show(visit, request, issue_id, status=400, error=error)
+            named = {f"addresses.{name.strip()}": written(name.strip())}
+            clash = worded_clash(error, named) if isinstance(error, EditConflictError) else error
+            typed = {"name": name, "addresses": addresses}
+            return page.show(
+                visit,
+                request,
+                issue_id,
+                status=409 if clash is not error else 400,
+                error=clash,
+                typed_group=typed,
+            )
         return back_to_page(request, "group", cut="/groups")
 
     return router
