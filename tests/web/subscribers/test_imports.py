@@ -92,7 +92,7 @@ def test_a_list_is_tried_then_imported_and_its_refusals_downloaded(
 
     tried = client.post(str(page.url), data=_form(page, verb="try"))
     assert "nothing has been imported yet" in tried.text
-    assert "会員番号 (Number)" in tried.text
+    assert "会員番号: Number" in tried.text
     assert "is not an email address" in tried.text
     assert _addresses(stage) == set()
 
