@@ -181,7 +181,7 @@ def _imported_at(session: Session, newsletter_id: int, subscriber_id: int) -> da
 
 
 def _list_changes(
-    session: Session, person: Person, number: int, before: Mark | None, limit: int
+    session: Session, person: Person, number: int, before: HistoryPosition | None, limit: int
 ) -> Iterator[HistoryEntry]:
     """Yield lists that changed somebody who was on the list already."""
     for who in person.numbers:

@@ -18,7 +18,7 @@ from newsletter.mailings.orders.test_mails import group_addresses
 from newsletter.newsletters.library import add_content
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.newsletters.recurrence import Rule, set_recurrence
-from newsletter.web.routing import Route
+from newsletter.web.routing import GuardedRoute
 from subscribers.forms.actions import add_form
 from subscribers.forms.model import JoinForm
 from subscribers.tagging import TagChange, tag_people
@@ -151,7 +151,7 @@ def test_a_test_group_that_another_saved_meanwhile_is_replaced_only_knowing(
         assert group_addresses(session, stage.newsletter_id, "編集") == "b@example.jp"
 
 
-def _asks_for(route: Route, field: str) -> bool:
+def _asks_for(route: GuardedRoute, field: str) -> bool:
     """Tell whether a route reads a field of its form: by its signature, or else in its room."""
     given = [param.field_info for param in route.dependant.body_params]
     named = {param.alias for param in route.dependant.body_params}

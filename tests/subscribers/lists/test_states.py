@@ -560,9 +560,9 @@ def test_only_a_yes_in_a_column_that_asks_for_mail_is_consent(sqlite_stage: Stag
     for number, header in enumerate(_ANSWERS):
         rows = [f'y{number}x{at}@x.example,"{v}"' for at, v in enumerate(_ANSWERS[header])]
         rows += [f'n{number}x{at}@x.example,"{v}"' for at, v in enumerate(_NO_ANSWERS[header])]
-        _, problems = _import(sqlite_stage, "\n".join((f"email,{header}", *rows)).encode())
+        _, problems = import_list(sqlite_stage, "\n".join((f"email,{header}", *rows)).encode())
         assert {each.field for each in problems} == {"opt_in"}
-    confirmed = {name for name, state in _states(sqlite_stage.engine).items() if state is _C}
+    confirmed = {name for name, state in states_of(sqlite_stage.engine).items() if state is _C}
     assert {name[0] for name in confirmed} == {"y"}
     assert len(confirmed) == sum(map(len, _ANSWERS.values()))
 
@@ -582,22 +582,22 @@ def test_only_a_yes_in_a_column_that_asks_for_mail_is_consent(sqlite_stage: Stag
 def test_a_column_that_asks_which_or_when_asks_for_no_consent(
     sqlite_stage: Stage, header: str
 ) -> None:
-    _import(sqlite_stage, f"email,{header}\na@x.example,A\nb@x.example,\n".encode())
-    assert _states(sqlite_stage.engine) == {"a": _C, "b": _C}
+    import_list(sqlite_stage, f"email,{header}\na@x.example,A\nb@x.example,\n".encode())
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _C}
 
 
 def test_a_blank_answer_leaves_it_to_the_column_of_states(sqlite_stage: Stage) -> None:
     text = (
         "email,状態,メルマガ希望\na@x.example,配信中,\nb@x.example,配信中,×\nc@x.example,配信中,9\n"
     )
-    _import(sqlite_stage, f"{text}d@x.example,,はい\ne@x.example,,\n".encode())
-    assert _states(sqlite_stage.engine) == {"a": _C, "b": _U, "d": _C}
+    import_list(sqlite_stage, f"{text}d@x.example,,はい\ne@x.example,,\n".encode())
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _U, "d": _C}
 
 
 def test_a_column_that_asks_for_mail_can_be_left_out_but_for_a_no(sqlite_stage: Stage) -> None:
     text = "email,メルマガ希望\na@x.example,9\nb@x.example,×\n".encode()
-    _import(sqlite_stage, text, columns={"email": "address", "メルマガ希望": "-"})
-    assert _states(sqlite_stage.engine) == {"a": _C, "b": _U}
+    import_list(sqlite_stage, text, columns={"email": "address", "メルマガ希望": "-"})
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _U}
 
 
 def test_an_answer_that_comes_late_in_json_lines_counts(
@@ -610,8 +610,8 @@ def test_an_answer_that_comes_late_in_json_lines_counts(
         '{"email": "c@x.example", "BLOCKLISTED": "yes"}',
         '{"email": "d@x.example", "accepts_email": "implied"}',
     ]
-    _import(sqlite_stage, "\n".join(rows).encode(), name="list.jsonl")
-    assert _states(sqlite_stage.engine) == {"a": _C, "b": _U, "c": _U}
+    import_list(sqlite_stage, "\n".join(rows).encode(), name="list.jsonl")
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _U, "c": _U}
 
 
 def test_a_column_that_speaks_against_mail_may_say_that_nothing_does(sqlite_stage: Stage) -> None:

@@ -190,6 +190,7 @@ def test_a_saved_segment_is_chosen_by_name_and_a_query_typed_beside_it_counts_in
     form = next(form for form in html.fromstring(chosen.text).forms if "query" in form.fields)
     sent = dict(form.form_values())
     assert sent["query"].strip() == sent["shown"] == query
+    page = chosen
     for change, found in (
         ({}, {"ben@example.com"}),
         ({"segment": ""}, {"anna@example.jp", "ben@example.com"}),
