@@ -102,6 +102,8 @@ _LETTER = re.compile(r"[^\W_]")
 _DASHES = re.compile(r"[-‐-―−ーｰ~_/ ]{1,4}")
 #: A word of a name or an answer: letters of one kind.
 _TOKEN = re.compile(r"[a-zà-ɏ]+|[а-я]+|[^\W\d_a-zà-ɏа-я]+")
+#: A name that asks: "Can we email you?", "メールを送ってもよいですか".
+_QUESTION = re.compile(r"(?:\?|か)\s*\Z")
 _HUMP = re.compile("(?<=[a-z])(?=[A-Z])")
 
 
@@ -190,8 +192,9 @@ def denies(text: str) -> bool:
     known = _tables().denials
     if any(part in words for part in known["none"]):
         return False
-    first = next(iter(_TOKEN.findall(words)), "")
-    if first in known["words"] or words.startswith(known["begin"]):
+    tokens = _TOKEN.findall(words) or [""]
+    first = tokens[0]
+    if first in known["words"] or words.startswith(known["begin"]) or tokens[-1] in known["last"]:
         return True
     if _tables().states.get(first) is ListState.UNSUBSCRIBED:
         return True
@@ -251,6 +254,8 @@ def _parts_of_name(name: str) -> frozenset[str]:
     has |= {kind for kind in _BY_WORD if not tokens.isdisjoint(marks[f"{kind} words"])}
     if _OF_IP.search(folded):
         has.add("besides")
+    if _QUESTION.search(normal_form(name)):
+        has.add("wanted")
     return frozenset(has)
 
 
@@ -279,7 +284,7 @@ def read_opt_in(text: str) -> ListState | None:
 
 
 def _affirms(text: str) -> bool:
-    words = normal_form(text).strip().lower()
+    words = normal_form(text).replace("_", " ").strip().lower()
     if not words or len(words) > _LONGEST_ANSWER:
         return False
     yes = _affirmations()

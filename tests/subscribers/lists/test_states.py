@@ -537,7 +537,8 @@ _ANSWERS: dict[str, Sequence[str]] = {
         "問題なし",
     ),
     "Accepts email": ("Yes, please", "granted", "t", "I agree", "weekly"),
-    "mail_flg": ("1", "TRUE", "on"),
+    "mail_flg": ("1", "TRUE", "on", "explicit_yes"),
+    "Can we email you?": ("Yes of course", "Yes, in the morning"),
 }
 _NO_ANSWERS: dict[str, Sequence[str]] = {
     "メルマガ希望": (
@@ -553,6 +554,7 @@ _NO_ANSWERS: dict[str, Sequence[str]] = {
     ),
     "Accepts email": ("only by post", "I'd rather not", "lapsed", "?", "yes, but later"),
     "mail_flg": ("9", "NULL"),
+    "Can we email you?": ("Only about my booking",),
 }
 
 
