@@ -99,7 +99,7 @@ document.querySelectorAll("textarea[data-code]").forEach(open);
 form.addEventListener("input", (event) => { if (event.target instanceof HTMLInputElement) changed(); });
 form.addEventListener("submit", () => { leaving = true; });
 addEventListener("beforeunload", (event) => { if (unsaved && !leaving) event.preventDefault(); });
-document.querySelectorAll("[data-go]").forEach((/** @type {HTMLElement} */ each) => each.addEventListener("click", () => goTo("body.mjml.j2", Number(each.dataset.go))));
+/** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-go]")).forEach((each) => each.addEventListener("click", () => goTo("body.mjml.j2", Number(each.dataset.go))));
 document.querySelectorAll(".no-script").forEach((each) => each.remove());
 const error = document.getElementById("template-error");
 if (error && error.dataset.line) mark(error.dataset.file, Number(error.dataset.line), error.textContent.trim());

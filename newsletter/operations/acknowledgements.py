@@ -24,7 +24,7 @@ from newsletter.i18n.messages import Message, msg
 _ENDED = timedelta(minutes=5)
 
 #: Kind and place of an alarm.
-Place = tuple[str, str]
+AlarmPlace = tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +42,7 @@ class Acknowledgement:
     size: int
 
 
-def read_acknowledgements(session: Session) -> Mapping[Place, Acknowledgement]:
+def read_acknowledgements(session: Session) -> Mapping[AlarmPlace, Acknowledgement]:
     """Return those that there are, by the places of their alarms."""
     rows = session.scalars(select(AcknowledgedAlarmRow)).all()
     colleagues = colleagues_by_address(session) if rows else {}
@@ -59,7 +59,7 @@ def read_acknowledgements(session: Session) -> Mapping[Place, Acknowledgement]:
 
 
 def keep_acknowledgement(
-    session: Session, place: Place, *, actor: str, reason: str, severity: str, size: int
+    session: Session, place: AlarmPlace, *, actor: str, reason: str, severity: str, size: int
 ) -> None:
     """Write down who looks after an alarm, in place of who did before.
 
@@ -86,7 +86,7 @@ def keep_acknowledgement(
     session.execute(update(AcknowledgedAlarmRow).where(_is(place)).values(**row))
 
 
-def remove_acknowledgement(session: Session, place: Place) -> None:
+def remove_acknowledgement(session: Session, place: AlarmPlace) -> None:
     """Let an alarm count as new again.
 
     Raises:
@@ -105,7 +105,7 @@ def has_acknowledgements(engine: Engine) -> bool:
         return session.scalar(select(AcknowledgedAlarmRow.kind).limit(1)) is not None
 
 
-def forget_ended(engine: Engine, present: Collection[Place]) -> None:
+def forget_ended(engine: Engine, present: Collection[AlarmPlace]) -> None:
     """Remove the acknowledgements of alarms that have been away for some minutes.
 
     Args:
@@ -128,6 +128,6 @@ def forget_ended(engine: Engine, present: Collection[Place]) -> None:
         )
 
 
-def _is(place: Place) -> ColumnElement[bool]:
+def _is(place: AlarmPlace) -> ColumnElement[bool]:
     kind, where = place
     return and_(AcknowledgedAlarmRow.kind == kind, AcknowledgedAlarmRow.place == where)

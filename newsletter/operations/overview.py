@@ -31,7 +31,7 @@ from newsletter.mailings.series.figures import Overdue, overdue_series
 from newsletter.operations import attention
 from newsletter.operations.acknowledgements import (
     Acknowledgement,
-    Place,
+    AlarmPlace,
     read_acknowledgements,
 )
 from newsletter.operations.attention import (
@@ -112,7 +112,7 @@ class Overview:
     account_mail_is_refused: bool = False
     own_disk: DiskHealth | None = None
     own_clock_ahead: float = 0.0
-    acknowledgements: Mapping[Place, Acknowledgement] = field(default_factory=dict)
+    acknowledgements: Mapping[AlarmPlace, Acknowledgement] = field(default_factory=dict)
 
     @property
     def disks(self) -> Mapping[str, DiskHealth]:

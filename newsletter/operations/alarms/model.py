@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from newsletter.i18n.messages import Message
-from newsletter.operations.acknowledgements import Acknowledgement, Place
+from newsletter.operations.acknowledgements import Acknowledgement, AlarmPlace
 
 
 class AlarmSeverity(StrEnum):
@@ -43,7 +43,7 @@ class Alarm:
     acknowledgement: Acknowledgement | None = None
 
     @property
-    def place(self) -> Place:
+    def place(self) -> AlarmPlace:
         """What it is the same alarm by."""
         return self.kind, self.where
 
@@ -58,7 +58,7 @@ class Alarm:
         return self.severity is not AlarmSeverity.NOTE and self.acknowledgement is None
 
 
-def places_of(alarms: Iterable[Alarm]) -> frozenset[Place]:
+def places_of(alarms: Iterable[Alarm]) -> frozenset[AlarmPlace]:
     """Return the place of each alarm: what is shown of a place says the same as its alarm."""
     return frozenset(each.place for each in alarms)
 
