@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sqlalchemy import Engine, select
 
@@ -10,13 +12,19 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import DeliveryRow, SubscriberRow
 from newsletter.database.vocabulary import DeliveryState, MailingState, UncertainPolicy, Visibility
 from newsletter.i18n.language import Language
-from newsletter.issues.sources.reading import read_issue
-from newsletter.issues.store import find_issue, save_issue
+from newsletter.issues.sources.reading import ReadIssue, read_issue
+from newsletter.issues.store import StoredIssue, find_issue, save_issue
 from newsletter.mailings.ledger.schedule import AT_ONCE, Schedule
-from newsletter.mailings.mailings import create_mailing, render_stored
+from newsletter.mailings.mailings import create_mailing, publisher_of, render_stored
 from newsletter.mailings.reports.progress import progress
 from newsletter.mailings.trials.subjects import SubjectTrial
-from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
+from newsletter.newsletters.publications import (
+    Newsletter,
+    NewsletterDraft,
+    create_newsletter,
+    find_newsletter,
+)
+from newsletter.rendering.model import Publisher, RenderedIssue
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
 from subscribers.lists.imports import import_csv
@@ -59,13 +67,11 @@ class Stage:
         with transaction(self.engine) as session:
             newsletter = find_newsletter(session, "digest")
             issue = find_issue(session, newsletter.id, self.issue)
-            folder = Settings(_env_file=None).templates_dir
-            rendered = render_stored(issue, newsletter, templates_dir=folder)
             return create_mailing(
                 session,
                 newsletter,
                 issue,
-                rendered,
+                _render(issue, newsletter),
                 batch_size=batch_size,
                 segment=segment,
                 schedule=schedule,
@@ -93,11 +99,30 @@ class Stage:
         )
 
 
+@lru_cache(maxsize=8)
+def _read(source: bytes | None) -> ReadIssue:
+    """Read an issue, once for all tests that begin with it."""
+    return read_issue(source or sample_issue(Language.JAPANESE), source="issue")
+
+
+#: What was rendered in this process, by what it was rendered from.
+_RENDERED: dict[tuple[str, str, str, Publisher], RenderedIssue] = {}
+
+
+def _render(issue: StoredIssue, newsletter: Newsletter) -> RenderedIssue:
+    """Render an issue, once for all tests in which its mail is the same."""
+    content = json.dumps(issue.content)
+    key = (content, issue.template, newsletter.template, publisher_of(newsletter))
+    if key not in _RENDERED:
+        folder = Settings(_env_file=None).templates_dir
+        _RENDERED[key] = render_stored(issue, newsletter, templates_dir=folder)
+    return _RENDERED[key]
+
+
 def set_stage(engine: Engine, source: bytes | None = None) -> Stage:
     with transaction(engine) as session:
         newsletter = create_newsletter(session, DRAFT)
-        read = read_issue(source or sample_issue(Language.JAPANESE), source="issue")
-        issue = save_issue(session, newsletter.id, read)
+        issue = save_issue(session, newsletter.id, _read(source))
         return Stage(engine=engine, newsletter_id=newsletter.id, issue=issue.slug)
 
 
