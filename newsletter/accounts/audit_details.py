@@ -74,6 +74,7 @@ Detail: TypeAlias = Literal[
     "name",
     "next",
     "note",
+    "note_translations",
     "object",
     "offered",
     "options",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,6 +25,14 @@ def correct(
     issue: Annotated[str, typer.Argument(help="The issue, which was sent.")],
     file: IssueFile,
     note: Annotated[str, typer.Option(help="For readers: what was wrong, and what is right.")],
+    note_in: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LANGUAGE=WORDS",
+            help="The same in another language that the issue was sent in, such as en=…; "
+            "may be given several times.",
+        ),
+    ] = None,
     newsletter: NewsletterName = None,
     mail: Annotated[
         bool,
@@ -43,7 +52,6 @@ def correct(
     """
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading, transaction
-    from newsletter.issues.corrections import keep_note
     from newsletter.issues.drafts.saving import save_draft
     from newsletter.issues.store import find_issue
     from newsletter.mailings.approvals.readying import ready_draft
@@ -52,15 +60,17 @@ def correct(
         put_into_effect,
         review_correction,
     )
+    from newsletter.mailings.corrections.notes import keep_note
     from newsletter.newsletters.issue_actions import begin_correction
 
+    translations = _translations(note_in or ())
     read = read_file(file)
     opened = open_newsletter(context, newsletter, as_, Permission.SEND)
     with transaction(opened.engine) as session:
         sent = find_issue(session, opened.newsletter.id, issue)
         draft = begin_correction(session, opened.actor, opened.newsletter.id, sent.id)
         draft = save_draft(session, draft, read.issue, author=opened.actor.name)
-        keep_note(session, sent.id, note)
+        keep_note(session, sent.id, note, translations)
         preflight = ready_draft(session, opened.actor, draft, opened.settings)[1]
     with reading(opened.engine) as session:
         sent = find_issue(session, opened.newsletter.id, issue)
@@ -103,6 +113,27 @@ def correct(
                 mailing=mailing,
             )
         )
+
+
+def _translations(given: Sequence[str]) -> dict[str, str]:
+    """Read notes in other languages, each behind the tag of its language.
+
+    Raises:
+        ListError: One has no language before it.
+    """
+    from newsletter.errors import ListError
+    from newsletter.i18n.messages import msg
+
+    notes: dict[str, str] = {}
+    for each in given:
+        tag, sign, words = each.partition("=")
+        if not sign:
+            raise ListError(
+                msg("“{value}” does not say which language it is in.", value=each),
+                remedy=msg("Write the language before it, such as en=The date was wrong."),
+            )
+        notes[tag.strip()] = words
+    return notes
 
 
 def _send_mail(opened: CommandContext, issue: StoredIssue, number: int) -> tuple[int, int]:

@@ -6,7 +6,9 @@ comments and approval are of it as they are of every issue. What the sent issue 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
@@ -21,14 +23,14 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import ContentUser
-from newsletter.errors import ConflictError, ListError, NotFoundError
+from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.issues.library.uses import forget_uses
+from newsletter.issues.model import issue_from_json
 from newsletter.issues.search.index import Indexed, forget_words
 
 #: A correction, in effect or still written.
 Correction = CorrectionRow
-_LONGEST_NOTE = 1000
 
 
 def last_correction(session: Session, issue_id: int) -> int:
@@ -91,34 +93,62 @@ def open_correction(session: Session, issue_id: int) -> Correction:
     ).one()
 
 
-def note_of(session: Session, issue: IssueRow) -> str:
-    """Return the note of the correction that an issue is; empty of every other issue."""
-    if issue.corrects is None:
-        return ""
-    written = written_correction(session, issue.corrects)
-    return written.note if written else ""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Note:
+    """What readers are told of a correction: what was wrong, and what is right.
 
-
-def keep_note(session: Session, issue_id: int, note: str) -> None:
-    """Keep the note of the correction of a sent issue that is still written.
-
-    What was asked for or approved with another note is so no longer.
-
-    Raises:
-        ConflictError: No correction of it is written now.
-        ListError: The note is too long.
+    Attributes:
+        original: In the language of the issue.
+        translations: In others in which the issue was sent, by their tags.
     """
-    words = note.replace("\r\n", "\n").strip()
-    if len(words) > _LONGEST_NOTE:
-        raise ListError(msg("The note has more than {limit} characters.", limit=_LONGEST_NOTE))
-    row = demand_written(session, issue_id)
-    if row.note == words:
-        return
-    row.note = words
-    issue = readied_correction(session, issue_id)
-    if issue is not None:
-        issue.updated_at = now()
-    session.flush()
+
+    original: str = ""
+    translations: Mapping[str, str] = field(default_factory=dict)
+
+    def said_in(self, tag: str) -> tuple[str, bool]:
+        """Return the words for readers of a language, and whether they are in it.
+
+        Whoever reads one into which the note was not translated is shown the original's.
+        """
+        return self.translations.get(tag, self.original), tag in self.translations
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatedNote:
+    """The note of a correction that is in effect; ``tag`` is the language of its words."""
+
+    effective_at: datetime
+    words: str
+    tag: str
+
+
+def note_in(correction: Correction) -> Note:
+    """Return the note of a correction in all languages in which it was written."""
+    return Note(original=correction.note, translations=correction.note_translations)
+
+
+def dated_notes(corrections: Iterable[Correction], tag: str) -> Sequence[DatedNote]:
+    """Return the notes of corrections that are in effect, for those who read a language."""
+    notes: list[DatedNote] = []
+    for each in corrections:
+        words, is_translated = note_in(each).said_in(tag)
+        original = issue_from_json(each.before or {}).tag
+        notes.append(
+            DatedNote(
+                effective_at=each.effective_at or each.begun_at,
+                words=words,
+                tag=tag if is_translated else original,
+            )
+        )
+    return notes
+
+
+def note_of(session: Session, issue: IssueRow) -> Note:
+    """Return the note of the correction that an issue is; one without words of every other."""
+    if issue.corrects is None:
+        return Note()
+    written = written_correction(session, issue.corrects)
+    return note_in(written) if written else Note()
 
 
 def demand_written(session: Session, issue_id: int) -> Correction:
@@ -142,7 +172,7 @@ def demand_note(session: Session, issue: IssueRow) -> None:
     Raises:
         ConflictError: It has none.
     """
-    if issue.corrects is not None and not note_of(session, issue):
+    if issue.corrects is not None and not note_of(session, issue).original:
         raise ConflictError(
             msg("The note for readers is missing."),
             remedy=msg("Write what was wrong and what is right."),

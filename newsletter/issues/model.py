@@ -132,9 +132,15 @@ Inline = Annotated[
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Paragraph:
-    """Running text."""
+    """Running text.
+
+    Attributes:
+        language_tag: The BCP 47 tag of its words where they are not in the issue's language, such
+            as those of a correction's note that nobody translated. No source states it.
+    """
 
     content: tuple[Inline, ...]
+    language_tag: Annotated[str, Field(exclude_if=not_)] = ""
     kind: Literal["paragraph"] = "paragraph"
 
 

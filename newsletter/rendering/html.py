@@ -203,7 +203,11 @@ class _Writer:
 
     def _block(self, block: Block) -> Markup:  # noqa: C901, PLR0911, PLR0912 - one a kind
         match block:
-            case Paragraph(content=content):
+            case Paragraph(content=content, language_tag=tag):
+                if tag:
+                    return Markup('<p class="body" lang="{}">{}</p>').format(
+                        tag, self.runs(content)
+                    )
                 return _within('<p class="body">', self.runs(content), "</p>")
             case Heading(content=content):
                 return Markup('<h4 class="subhead">{}</h4>').format(self.runs(content))

@@ -253,6 +253,7 @@ DETAIL_NAMES: Mapping[Detail, Message] = {
     "name": msg("Name"),
     "next": pmsg("audit", "Next date"),
     "note": pmsg("audit", "Note"),
+    "note_translations": pmsg("audit", "Note in other languages"),
     "object": pmsg("audit", "Object"),
     "offered": pmsg("audit", "Offered"),
     "options": msg("Options"),

@@ -54,6 +54,13 @@ def test_a_sent_issue_is_corrected_from_a_file_and_mailed_about(
         assert session.scalars(select(IssueRow.title)).all() == ["正"]
         assert session.scalars(select(CorrectionRow.mailing_id)).one() is not None
 
+    for languages, fault in (
+        ("Le jour", "does not say which"),
+        ("fr=Le jour", "not sent in French"),
+    ):
+        refused = warm.run("newsletter.cli", *words, "--note-in", languages, env=environment)
+        assert fault in refused.stderr
+
     corrected.write_text("---\ntitle: 正しい題\ndate: 2026-12-01\n---\n\n本文\n", encoding="utf-8")
     again = warm.run("newsletter.cli", *words, "--with-warnings", "--yes", env=environment)
     assert again.returncode == 0, again.stderr

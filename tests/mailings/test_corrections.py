@@ -24,7 +24,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.vocabulary import DeliveryState, MailingKind, RevisionKind
 from newsletter.errors import ConflictError, NewsletterError
-from newsletter.issues.corrections import keep_note, written_correction
+from newsletter.issues.corrections import written_correction
 from newsletter.issues.drafts.publishing import delete_draft
 from newsletter.issues.drafts.saving import open_issue, save_draft
 from newsletter.issues.model import Anchor, Conditional, Issue, Paragraph, Text
@@ -37,6 +37,7 @@ from newsletter.mailings.corrections.mail import (
     compose_correction_mail,
     send_correction_mail,
 )
+from newsletter.mailings.corrections.notes import keep_note
 from newsletter.mailings.ledger import leases as ledger
 from newsletter.mailings.ledger.schedule import Schedule
 from newsletter.mailings.ledger.settlement import settle_uncertain

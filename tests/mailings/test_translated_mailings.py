@@ -97,7 +97,8 @@ def _in(tag: str) -> Issue:
     return _read(text)
 
 
-def _stage(engine: Engine, *tags: str) -> Stage:
+def stage_in(engine: Engine, *tags: str) -> Stage:
+    """Set a stage whose issue is translated into these languages."""
     stage = set_stage(engine, TOWN.encode())
     with transaction(engine) as session:
         row = session.scalars(select(IssueRow)).one()
@@ -117,7 +118,7 @@ def _subscribe(stage: Stage) -> None:
 
 @pytest.fixture
 def stage(engine: Engine) -> Stage:
-    stage = _stage(engine, *TAGS)
+    stage = stage_in(engine, *TAGS)
     _subscribe(stage)
     return stage
 
@@ -163,7 +164,7 @@ def _plain(raw: bytes) -> str:
 def test_a_region_s_translation_goes_before_that_of_its_script(
     engine: Engine, language: str, title: str
 ) -> None:
-    stage = _stage(engine, "zh", "zh-Hant", "zh-TW")
+    stage = stage_in(engine, "zh", "zh-Hant", "zh-TW")
     lines = ["email,language\n", f"a@example.jp,{language}\n"]
     import_csv(engine, stage.newsletter_id, lines, source="test", basis="test")
     mailing = stage.mail()
@@ -206,7 +207,7 @@ def test_the_archive_shows_the_original(stage: Stage) -> None:
 
 
 def test_the_archive_shows_each_translation_to_whoever_asks_for_it(engine: Engine) -> None:
-    stage = _stage(engine, "en", "zh")
+    stage = stage_in(engine, "en", "zh")
     stage.subscribe("a@example.jp")
     mailing = stage.mail()
     plan_mailing(engine, mailing)
@@ -231,7 +232,7 @@ def test_the_archive_shows_each_translation_to_whoever_asks_for_it(engine: Engin
 def test_the_archive_finds_what_a_translation_says_and_not_what_is_for_some(
     engine: Engine,
 ) -> None:
-    stage = _stage(engine, "en")
+    stage = stage_in(engine, "en")
     stage.subscribe("a@example.jp")
     plan_mailing(engine, stage.mail())
     with transaction(engine) as session:
@@ -262,7 +263,7 @@ def _correct(stage: Stage, original: str, tag: str, words: str) -> None:
 
 
 def test_a_correction_of_both_languages_reaches_the_rest_of_both(engine: Engine) -> None:
-    stage = _stage(engine, "en")
+    stage = stage_in(engine, "en")
     import_csv(
         engine,
         stage.newsletter_id,
@@ -308,7 +309,7 @@ def _archived(stage: Stage, tag: str) -> str:
 def test_a_correction_of_the_original_alone_leaves_others_their_translation_with_a_notice(
     engine: Engine,
 ) -> None:
-    stage = _stage(engine, "en")
+    stage = stage_in(engine, "en")
     import_csv(engine, stage.newsletter_id, _TWO, source="test", basis="test")
     mailing = stage.mail()
     plan_mailing(engine, mailing)
@@ -334,7 +335,7 @@ def test_a_correction_of_the_original_alone_leaves_others_their_translation_with
 def test_a_copy_sent_later_is_the_translation_that_was_left_behind_with_its_notice(
     engine: Engine,
 ) -> None:
-    stage = _stage(engine, "en")
+    stage = stage_in(engine, "en")
     import_csv(engine, stage.newsletter_id, _TWO, source="test", basis="test")
     plan_mailing(engine, stage.mail())
     mailing = stage.mail()
@@ -350,7 +351,7 @@ def test_a_copy_sent_later_is_the_translation_that_was_left_behind_with_its_noti
 
 @on_one_database("sqlite")
 def test_a_translation_that_was_left_behind_is_whole_once_it_is_mended(engine: Engine) -> None:
-    stage = _stage(engine, "en")
+    stage = stage_in(engine, "en")
     import_csv(engine, stage.newsletter_id, _TWO, source="test", basis="test")
     mailing = stage.mail()
     plan_mailing(engine, mailing)
@@ -366,7 +367,7 @@ def test_a_translation_that_was_left_behind_is_whole_once_it_is_mended(engine: E
 
 @on_one_database("sqlite")
 def test_a_correction_without_a_translation_that_was_sent_withdraws_it(engine: Engine) -> None:
-    stage = _stage(engine, "en")
+    stage = stage_in(engine, "en")
     import_csv(engine, stage.newsletter_id, _TWO, source="test", basis="test")
     mailing = stage.mail()
     plan_mailing(engine, mailing)
@@ -391,7 +392,7 @@ def test_a_correction_without_a_translation_that_was_sent_withdraws_it(engine: E
 
 
 def test_a_correction_cannot_add_a_language_to_what_was_sent(engine: Engine) -> None:
-    stage = _stage(engine)
+    stage = stage_in(engine)
     stage.subscribe("a@example.jp")
     plan_mailing(engine, stage.mail())
 
@@ -400,7 +401,7 @@ def test_a_correction_cannot_add_a_language_to_what_was_sent(engine: Engine) -> 
 
 
 def test_a_changed_translation_is_other_content_to_approve(engine: Engine) -> None:
-    stage = _stage(engine, "en")
+    stage = stage_in(engine, "en")
     folder = Settings(_env_file=None).templates_dir
 
     def digest() -> str:
@@ -456,7 +457,7 @@ def test_preflight_names_an_incomplete_translation_with_its_readers(stage: Stage
 
 
 def test_a_preview_may_be_shown_in_a_language_that_nobody_reads(engine: Engine) -> None:
-    stage = _stage(engine, "en")
+    stage = stage_in(engine, "en")
     stage.subscribe("a@example.jp")
     with reading(engine) as session:
         newsletter = session.get_one(NewsletterRow, stage.newsletter_id)

@@ -10,7 +10,6 @@ from sqlalchemy import Engine
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import IssueRow
-from newsletter.issues.corrections import keep_note
 from newsletter.issues.drafts.saving import Draft, get_draft, save_draft
 from newsletter.issues.model import Issue
 from newsletter.issues.store import find_issue
@@ -22,6 +21,7 @@ from newsletter.mailings.corrections.effect import (
     review_correction,
 )
 from newsletter.mailings.corrections.mail import compose_correction_mail, send_correction_mail
+from newsletter.mailings.corrections.notes import keep_note
 from newsletter.mailings.orders.readiness import check_stored
 from newsletter.newsletters.issue_actions import begin_correction
 from newsletter.newsletters.publications import get_newsletter
@@ -38,14 +38,22 @@ def titled(title: str) -> Callable[[Issue], Issue]:
 
 
 def write_correction(
-    stage: Stage, change: Callable[[Issue], Issue], *, note: str = NOTE, ready: bool = True
+    stage: Stage,
+    change: Callable[[Issue], Issue],
+    *,
+    note: str = NOTE,
+    ready: bool = True,
+    **translations: str,
 ) -> Draft:
-    """Begin a correction of the stage's issue, and ready it."""
+    """Begin a correction of the stage's issue, and ready it.
+
+    ``translations`` are of the note, by their tags.
+    """
     with transaction(stage.engine) as session:
         issue = find_issue(session, stage.newsletter_id, stage.issue)
         begun = begin_correction(session, COMMAND_LINE, stage.newsletter_id, issue.id)
         draft = save_draft(session, begun, change(begun.issue), author="葵")
-        keep_note(session, issue.id, note)
+        keep_note(session, issue.id, note, translations)
         if ready:
             ready_draft(session, COMMAND_LINE, draft, SETTINGS)
         return get_draft(session, stage.newsletter_id, draft.id)

@@ -60,7 +60,9 @@ class CorrectionRow(Base):
     Attributes:
         number: Counts an issue's corrections from 1. Copies of the issue name the last one that
             they contain, 0 for none.
-        note: For readers: what was wrong, and what is right.
+        note: For readers: what was wrong, and what is right; in the issue's own language.
+        note_translations: The same in others, by their tags; who reads one that is not among them
+            is shown ``note``.
         before: What the issue said until then; None while the correction is written.
         before_template: The template it had until then.
         effective_at: When it took effect; None while it is written.
@@ -77,6 +79,9 @@ class CorrectionRow(Base):
     issue_id: Mapped[int] = mapped_column(BigId, ForeignKey("issue.id"))
     number: Mapped[int]
     note: Mapped[str] = mapped_column(Text, default="", server_default="")
+    note_translations: Mapped[dict[str, str]] = mapped_column(
+        JSON(), default=dict, server_default="{}"
+    )
     before: Mapped[JsonObject | None] = mapped_column(JSON(none_as_null=True))
     before_template: Mapped[str] = mapped_column(String(64), default="", server_default="")
     begun_at: Mapped[Instant] = mapped_column(default=now)

@@ -24,7 +24,7 @@ from newsletter.database.tables import AccountRow, ApprovalRow, IssueRow, Newsle
 from newsletter.database.types import now
 from newsletter.errors import ConflictError, ForbiddenError, ListError
 from newsletter.i18n.messages import msg
-from newsletter.issues.corrections import note_of
+from newsletter.issues.corrections import Note, note_of
 from newsletter.mailings.approvals.notices import ApprovalNews, Post, tell_by_mail
 from newsletter.mailings.ledger.schedule import (
     AT_ONCE,
@@ -45,6 +45,7 @@ from newsletter.rendering.notices import NoticeTemplate
 #: An approval, asked for or given, as it is kept.
 Approval = ApprovalRow
 _LONGEST = 2000
+_NO_NOTE = Note()
 
 
 class ApprovalState(StrEnum):
@@ -89,7 +90,7 @@ def content_digest(
     rendered: RenderedIssue,
     trial: SubjectTrial | None = None,
     *,
-    note: str = "",
+    note: Note = _NO_NOTE,
 ) -> str:
     """Return what tells one mail's content and sender from every other's.
 
@@ -106,8 +107,8 @@ def content_digest(
         parts = (*parts, rendered.recipe.issue)
     if trial is not None:
         parts = (*parts, trial.others)
-    if note:
-        parts = (*parts, "note", note)
+    if note.original:
+        parts = (*parts, "note", note.original, *sorted(note.translations.items()))
     return sha256(repr(parts).encode()).hexdigest()
 
 

@@ -33,6 +33,7 @@ from newsletter.issues.conditions import conditions_of
 from newsletter.issues.corrections import (
     demand_note,
     demand_written,
+    note_in,
     note_of,
     readied_correction,
     remove_readied,
@@ -237,7 +238,12 @@ def _put_into_effect(
         actor,
         Action.ISSUE_CORRECT,
         issue,
-        details={"correction": correction.number, "note": correction.note, "digest": digest},
+        details={
+            "correction": correction.number,
+            "note": correction.note,
+            "note_translations": correction.note_translations,
+            "digest": digest,
+        },
     )
     return correction.number
 
@@ -267,7 +273,7 @@ def _freeze_corrected(
     content = load_content(session, mailing.id)
     variants, recipe = rendered.variants, rendered.recipe
     if recipe is not None:
-        recipe = with_earlier(session, mailing.id, recipe, review.after, review.correction)
+        recipe = with_earlier(session, mailing.id, recipe, review.after, note_in(review.correction))
     is_varied = variants is not None or bool(recipe and recipe.earlier)
     tries_subjects = bool(other_subjects(session, mailing.id))
     links = content.links
@@ -322,10 +328,10 @@ def _render_variants(
 ) -> Mapping[int, _Rendered]:
     """Render the variants that batches of an issue's mailings are of; nothing is held meanwhile."""
     with reading(engine) as session:
-        correction = demand_written(session, issue_id)
+        note = note_in(demand_written(session, issue_id))
         needed = {
             mailing.id: (
-                with_earlier(session, mailing.id, rendered.recipe, after, correction)
+                with_earlier(session, mailing.id, rendered.recipe, after, note)
                 if rendered.recipe
                 else None,
                 planned_conditions(session, mailing.id),

@@ -1,11 +1,13 @@
 """Mail about a correction: what was wrong and what is right, to whoever may have a faulty copy.
 
-Each correction is mailed once at most. It goes to those whose copy was or may have been delivered
+Each correction is mailed once at most, to each reader in the language in which they have the issue.
+It goes to those whose copy was or may have been delivered
 without it and who are still subscribed; copies that are still to be sent contain the correction.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, func, select, update
@@ -17,17 +19,22 @@ from newsletter.database.tables import CorrectionRow, IssueRow, MailingRow, News
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Archived, MailingKind, MailingState
 from newsletter.errors import ConflictError
-from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg, pmsg
-from newsletter.issues.corrections import Correction, find_correction
-from newsletter.issues.model import Block, Button, Issue
+from newsletter.issues.corrections import Correction, find_correction, note_in
+from newsletter.issues.model import Block, Button, Issue, issue_from_json
+from newsletter.issues.sent import sent_as
+from newsletter.issues.translation_files import translation_from_issue
+from newsletter.issues.translations import language_met, with_translation
 from newsletter.mailings.approvals.requests import content_digest
 from newsletter.mailings.archive import archived_as
-from newsletter.mailings.corrections.left_behind import paragraph
+from newsletter.mailings.corrections.left_behind import translations_of
+from newsletter.mailings.corrections.notes import fixed_words, note_paragraph
 from newsletter.mailings.mailings import freeze_content, publisher_of
 from newsletter.mailings.planning.audience import audience
+from newsletter.mailings.planning.content import load_recipe
+from newsletter.mailings.planning.variants import queries_of
 from newsletter.rendering.model import RenderedIssue
-from newsletter.rendering.render import render_issue
+from newsletter.rendering.render import render_as, render_issue
 from newsletter.settings import Settings
 
 
@@ -44,6 +51,20 @@ class CorrectionMail:
     rendered: RenderedIssue
     digest: str
     people: int
+
+    @property
+    def languages(self) -> Sequence[str]:
+        """The languages, besides the issue's own, that it is sent in; by their tags."""
+        return [language_met([each]) for each in self._conditions]
+
+    def said_in(self, tag: str) -> RenderedIssue:
+        """Return what readers of a language get; of one that it is not sent in, the original."""
+        met = [each for each in self._conditions if language_met([each]) == tag]
+        return render_as(self.rendered, met)
+
+    @property
+    def _conditions(self) -> Sequence[str]:
+        return self.rendered.variants.conditions if self.rendered.variants else ()
 
 
 def compose_correction_mail(
@@ -119,6 +140,8 @@ def send_correction_mail(
     with transaction(engine) as session:
         newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
         row = _mailing(newsletter, issue, number, batch_size=batch_size)
+        if mail.rendered.variants:
+            row.conditions = queries_of(session, newsletter.id, mail.rendered.variants.conditions)
         session.add(row)
         session.flush()
         taken = session.scalars(
@@ -152,13 +175,14 @@ def send_correction_mail(
 def _mailing(
     newsletter: NewsletterRow, issue: IssueRow, number: int, *, batch_size: int
 ) -> MailingRow:
+    content = issue_from_json(issue.content)
     return MailingRow(
         newsletter_id=newsletter.id,
         issue_id=issue.id,
         kind=MailingKind.CORRECTION,
         state=MailingState.PLANNING,
         batch_size=batch_size,
-        title=_title(issue),
+        title=_title(content),
         issue_date=now().date(),
         segment="",
         urgent=False,
@@ -166,9 +190,9 @@ def _mailing(
     )
 
 
-def _title(issue: IssueRow) -> str:
+def _title(issue: Issue) -> str:
     words = msg("[Correction] {title}", title=issue.title)
-    return words.in_language(Language(issue.language))
+    return words.in_language(issue.language)
 
 
 def _content(
@@ -178,32 +202,51 @@ def _content(
     correction: Correction,
     settings: Settings,
 ) -> Issue:
-    language = Language(issue.language)
-    about = msg("This is a correction of the issue “{title}”.", title=issue.title)
+    """Return what is said about a correction, in each language in which the issue is read."""
+    corrected = issue_from_json(issue.content)
+    readable = newsletter.visibility.readable
+    address = ""
+    if readable and archived_as(session, issue) is not Archived.SUBSCRIBERS:
+        address = f"{settings.public_url.rstrip('/')}/archive/{newsletter.slug}/{issue.slug}"
+    own = _said_in(corrected, corrected, correction, address)
+    mail = own
+    for tag, shown in _read_in(session, issue.id).items():
+        own_address = f"{address}?lang={tag}" if address else ""
+        said = _said_in(shown, corrected, correction, own_address)
+        mail = with_translation(mail, translation_from_issue(own, said, tag))
+    return mail
+
+
+def _read_in(session: Session, issue_id: int) -> Mapping[str, Issue]:
+    """Return what readers have of an issue in other languages than its own, by their tags."""
+    recipes = (load_recipe(session, each.id) for each in sent_as(session, issue_id))
+    translations = [each for recipe in recipes if recipe for each in translations_of(recipe)]
+    # Of several mailings, the newest is what counts.
+    return {each.language: each.issue for each in reversed(translations)}
+
+
+def _said_in(shown: Issue, corrected: Issue, correction: Correction, address: str) -> Issue:
+    """Return the mail for those who read an issue as ``shown``: itself, or a translation of it."""
+    about = msg("This is a correction of the issue “{title}”.", title=shown.title)
     blocks: list[Block] = [
-        paragraph(about.in_language(language)),
-        paragraph(*correction.note.split("\n")),
+        fixed_words(about, shown.tag),
+        note_paragraph(note_in(correction), shown.tag, corrected.tag),
     ]
-    if newsletter.visibility.readable and archived_as(session, issue) is not Archived.SUBSCRIBERS:
-        site = settings.public_url.rstrip("/")
-        blocks.append(
-            Button(
-                label=pmsg("correction", "Read the corrected issue").in_language(language),
-                url=f"{site}/archive/{newsletter.slug}/{issue.slug}",
-            )
-        )
+    if address:
+        label = pmsg("correction", "Read the corrected issue")
+        blocks.append(Button(label=label.in_language(shown.language), url=address))
     else:
         blocks.append(
-            paragraph(
-                msg(
-                    "The link to view this mail in the browser leads to the corrected issue."
-                ).in_language(language)
+            fixed_words(
+                msg("The link to view this mail in the browser leads to the corrected issue."),
+                shown.tag,
             )
         )
     return Issue(
-        title=_title(issue),
+        title=_title(shown),
         issue_date=(correction.effective_at or now()).date(),
-        language=language,
+        language=shown.language,
+        language_tag=shown.language_tag,
         lead=tuple(blocks),
     )
 

@@ -16,7 +16,7 @@ from newsletter.accounts.roles import Rights, holders_of
 from newsletter.database.tables import AccountRow, IssueRow, MailingRow, NewsletterRow
 from newsletter.database.vocabulary import MailingState
 from newsletter.issues.checks.findings import Severity
-from newsletter.issues.corrections import note_of
+from newsletter.issues.corrections import Note, note_of
 from newsletter.issues.sent import sent_as
 from newsletter.mailings.approvals.requests import (
     Approval,
@@ -150,7 +150,7 @@ def standing_of(
     mailing = mailings[0] if mailings else None
     rendered = preflight.rendered if preflight else None
     issue = session.get(IssueRow, issue_id) if issue_id is not None else None
-    note = note_of(session, issue) if issue is not None else ""
+    note = note_of(session, issue) if issue is not None else Note()
     digest = content_digest(newsletter, rendered, note=note) if rendered else ""
     approval = None
     if issue_id and rendered:

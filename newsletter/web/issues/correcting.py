@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Form, Request
+from fastapi import Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from newsletter.database.engine import reading, transaction
 from newsletter.errors import ConflictError, ListError, NewsletterError, NotFoundError
 from newsletter.i18n.messages import msg
-from newsletter.issues.corrections import keep_note
+from newsletter.issues.corrections import Note, note_in
 from newsletter.issues.difference import compare_issues
 from newsletter.issues.drafts.saving import Draft, DraftConflictError, correction_draft, get_draft
 from newsletter.issues.model import issue_from_json
@@ -29,6 +29,7 @@ from newsletter.mailings.corrections.mail import (
     compose_correction_mail,
     send_correction_mail,
 )
+from newsletter.mailings.corrections.notes import keep_note
 from newsletter.mailings.orders.readiness import check_stored, stored_findings
 from newsletter.mailings.planning.shown_as import sample_reader
 from newsletter.newsletters.issue_actions import begin_correction
@@ -41,6 +42,20 @@ from newsletter.web.mailings.send_page import SendingPage, subject_of
 from newsletter.web.routing import Router
 
 _Field = Annotated[str, Form(max_length=4000)]
+_Tag = Annotated[str, Query(max_length=64)]
+
+
+def _typed_note(
+    note: _Field = "",
+    note_language: Annotated[list[str] | None, Form()] = None,
+    note_translation: Annotated[list[str] | None, Form()] = None,
+) -> Note:
+    """Return the note as it was typed, a field for each language."""
+    translations = zip(note_language or (), note_translation or (), strict=False)
+    return Note(original=note, translations=dict(translations))
+
+
+_TypedNote = Annotated[Note, Depends(_typed_note)]
 
 
 def correcting_router(  # noqa: C901 - a list of routes
@@ -63,8 +78,8 @@ def correcting_router(  # noqa: C901 - a list of routes
         number: int,
         visit: EditorVisit,
         request: Request,
+        note: _TypedNote,
         revision: Annotated[int, Form(ge=0)] = 0,
-        note: _Field = "",
         do: Annotated[str, Form(max_length=20)] = "",
         asked: Annotated[list[int] | None, Form()] = None,
     ) -> Response:
@@ -72,7 +87,7 @@ def correcting_router(  # noqa: C901 - a list of routes
         try:
             with transaction(engine) as session:
                 draft = get_draft(session, own(visit), number)
-                keep_note(session, _corrected(draft), note)
+                keep_note(session, _corrected(draft), note.original, note.translations)
                 if do == "note":
                     return to_draft(newsletter, number, in_blocks=False, tail="?done=note")
                 draft = began_with(draft, revision)
@@ -141,17 +156,21 @@ def correcting_router(  # noqa: C901 - a list of routes
 
     @router.get("/issues/{issue_id}/corrections/{correction}/mail")
     def look_at_mail(
-        issue_id: int, correction: int, visit: SenderVisit, request: Request
+        issue_id: int, correction: int, visit: SenderVisit, request: Request, lang: _Tag = ""
     ) -> HTMLResponse:
-        return _look_at_mail(page, visit, request, issue_id, correction)
+        return _look_at_mail(page, visit, request, issue_id, correction, lang)
 
     @router.get("/issues/{issue_id}/corrections/{correction}/mail/frame")
-    def show_mail(issue_id: int, correction: int, visit: SenderVisit) -> HTMLResponse:
+    def show_mail(
+        issue_id: int, correction: int, visit: SenderVisit, lang: _Tag = ""
+    ) -> HTMLResponse:
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             issue = get_issue(session, row.id, issue_id)
             mail = compose_correction_mail(session, row, issue, correction, settings)
-        return mail_frame(mail.rendered, sample_reader(visit.language), site=settings.public_url)
+        return mail_frame(
+            mail.said_in(lang), sample_reader(visit.language), site=settings.public_url
+        )
 
     @router.post("/issues/{issue_id}/corrections/{correction}/mail")
     def send_mail(
@@ -183,10 +202,11 @@ def _look_at_mail(
     request: Request,
     issue_id: int,
     number: int,
+    lang: str = "",
     *,
     error: NewsletterError | None = None,
 ) -> HTMLResponse:
-    """Show the mail about a correction, and how many get it."""
+    """Show the mail about a correction in one of its languages, and how many get it."""
     with reading(page.engine) as session:
         newsletter = newsletter_of(session, visit)
         issue = get_issue(session, newsletter.id, issue_id)
@@ -204,7 +224,8 @@ def _look_at_mail(
         issue=issue,
         number=number,
         mail=mail,
-        subject=subject_of(mail.rendered if mail else None),
+        shown_in=lang,
+        subject=subject_of(mail.said_in(lang) if mail else None),
         error=error.in_language(visit.language) if error else "",
     )
 
@@ -241,6 +262,8 @@ def _look(
             values = {
                 "readied": readied,
                 "review": review,
+                "note": note_in(review.correction),
+                "original": review.before.tag,
                 "groups": compare_issues(review.before, review.after, visit.language),
             }
         except ConflictError as conflict:

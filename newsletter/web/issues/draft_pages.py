@@ -26,7 +26,7 @@ from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.issues.checks.findings import Severity
 from newsletter.issues.conditions import everything, part_conditions, select_parts
-from newsletter.issues.corrections import written_correction
+from newsletter.issues.corrections import Note, note_in, written_correction
 from newsletter.issues.difference import compare_conflict
 from newsletter.issues.drafts.duplicating import moved_on
 from newsletter.issues.drafts.publishing import free_slug
@@ -45,6 +45,7 @@ from newsletter.issues.walking import walk_texts
 from newsletter.issues.wording import FIELD_NAMES
 from newsletter.mailings.approvals.requests import approvers, last_plan
 from newsletter.mailings.archive import chosen_place
+from newsletter.mailings.corrections.notes import note_languages
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.orders.progress import IssueProgress, NextStep, Stage
 from newsletter.mailings.orders.readiness import stored_findings
@@ -200,7 +201,10 @@ class DraftPages:
                 session, row, part_conditions(draft.issue)
             )
             written_now = written_correction(session, draft.corrects) if draft.corrects else None
-            beside["note"] = written_now.note if written_now else ""
+            beside["note"] = note_in(written_now) if written_now else Note()
+            beside["note_languages"] = (
+                note_languages(session, draft.corrects) if draft.corrects else ()
+            )
             beside["corrected"] = (
                 get_issue(session, row.id, draft.corrects) if draft.corrects else None
             )

@@ -12,7 +12,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Archived, MailingState
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
-from newsletter.issues.corrections import corrections_of, written_correction
+from newsletter.issues.corrections import corrections_of, note_in, written_correction
 from newsletter.issues.drafts.saving import stored_draft_of
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.sent import sent_as
@@ -85,6 +85,8 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
                 at=request.query_params.get("at", ""),
                 notice=request.query_params.get("done", ""),
                 corrections=corrections,
+                notes={each.number: note_in(each) for each in corrections},
+                original=issue_from_json(issue.content).tag,
                 mailable={
                     each.number
                     for each in corrections

@@ -216,6 +216,7 @@ def _show_review(
             plan=plan,
             trial=plan.trial if plan else None,
             note=note,
+            original=content.tag,
             corrected=corrected,
             corrected_groups=_changes(corrected.content, content, visit) if corrected else (),
             copies=count_copies(session, corrected.id) if corrected else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Lock
@@ -14,12 +14,14 @@ from typing import Annotated
 from fastapi import Query, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading
 from newsletter.i18n.language import own_language_name
-from newsletter.issues.corrections import corrections_of
+from newsletter.issues.corrections import DatedNote, corrections_of, dated_notes
 from newsletter.issues.search.query import MOST_HITS, MOST_PUBLIC
 from newsletter.mailings.archive import (
+    Publication,
     archive_chapters,
     find_archive,
     find_publication,
@@ -145,16 +147,17 @@ def archive_router(
         with reading(engine) as session:
             newsletter = find_archive(session, slug)
             issues = list_publications(session, newsletter.id, limit=_FEED)
-        text = pages.render(
-            "reader/feed.xml",
-            language=newsletter.language,
-            newsletter=newsletter,
-            issues=issues,
-            home=f"{site}/archive/{slug}",
-            updated=max(
-                (issue.updated_at for issue in issues), default=datetime(1970, 1, 1, tzinfo=UTC)
-            ),
-        )
+            text = pages.render(
+                "reader/feed.xml",
+                language=newsletter.language,
+                newsletter=newsletter,
+                issues=issues,
+                notes=_latest_notes(session, issues),
+                home=f"{site}/archive/{slug}",
+                updated=max(
+                    (issue.updated_at for issue in issues), default=datetime(1970, 1, 1, tzinfo=UTC)
+                ),
+            )
         return _xml(text, "application/atom+xml")
 
     @router.get("/archive/{slug}/{issue_slug}")
@@ -190,7 +193,7 @@ def archive_router(
             "issue": shown,
             "tag": tag,
             "others": others if tags else (),
-            "corrections": corrections,
+            "corrections": dated_notes(corrections, tag),
             "original": home if is_earlier else "",
             "site": site,
             "here": here,
@@ -225,6 +228,16 @@ def archive_router(
         return PlainTextResponse(text, headers=_CACHED)
 
     return router
+
+
+def _latest_notes(session: Session, issues: Sequence[Publication]) -> Mapping[int, DatedNote]:
+    """Return the note of the last correction of each issue that has one, by the issue's number."""
+    return {
+        issue.issue_id: note
+        for issue in issues
+        if issue.updated_at > issue.published_at
+        for note in dated_notes(corrections_of(session, issue.issue_id)[:1], issue.language.value)
+    }
 
 
 def _index_headers(newsletter: Newsletter, *, listed: bool = True) -> dict[str, str]:

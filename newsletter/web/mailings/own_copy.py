@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading
 from newsletter.database.vocabulary import MailingKind
-from newsletter.issues.corrections import corrections_of
+from newsletter.issues.corrections import corrections_of, dated_notes
 from newsletter.mailings.archive import lacks_corrections
 from newsletter.mailings.corrections.copies import correction_of_copy, faulty_copy
 from newsletter.mailings.mailings import find_mailing
@@ -85,7 +85,7 @@ def own_copy_router(
         above = pages.render(
             "reader/corrections.html",
             language=content.rendered.language,
-            corrections=corrections,
+            corrections=dated_notes(corrections, content.rendered.tag),
             original=f"/v/{token}/original" if is_earlier else "",
             lacks=lacks and not is_earlier,
             as_sent=as_sent,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -19,6 +20,9 @@ from newsletter.database.tables import (
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, MailingState, Role
 from newsletter.issues.drafts.saving import correction_draft, save_draft
+from newsletter.issues.model import issue_from_json, issue_to_json
+from newsletter.issues.translation_files import translation_from_issue
+from newsletter.issues.translations import with_translation
 from newsletter.mailings.planning.planning import plan_mailing
 from tests.support.corrections import NOTE, titled
 from tests.support.stage import Stage
@@ -51,9 +55,11 @@ def _write(stage: Stage, editor: httpx.Client, sent: str) -> str:
     return begun.url.path
 
 
-def _go_on(editor: httpx.Client, draft: str, do: str, note: str = NOTE) -> httpx.Response:
+def _go_on(
+    editor: httpx.Client, draft: str, do: str, note: str = NOTE, **more: str
+) -> httpx.Response:
     form = re.findall(r'<form id="correction".*?</form>', editor.get(draft).text, re.DOTALL)[0]
-    fields = fields_of(form) | {"note": note, "do": do}
+    fields = fields_of(form) | {"note": note, "do": do} | more
     return editor.post(f"{draft}/correction", data=fields)
 
 
@@ -82,6 +88,37 @@ def test_a_correction_is_written_looked_at_and_put_into_effect(
     assert f"【訂正】{RIGHT}" in mailed.text
     again = editor.post(f"{sent}/correction", data=fields_of(look.text) | {"warnings": "1"})
     assert again.status_code == 409
+
+
+def test_the_note_is_written_in_each_language_that_the_issue_was_sent_in(
+    stage: Stage, issue_id: int, sign_in: SignIn
+) -> None:
+    with transaction(stage.engine) as session:
+        row = session.get_one(IssueRow, issue_id)
+        issue = issue_from_json(row.content)
+        english = translation_from_issue(issue, replace(issue, title="Notices"), "en")
+        row.content = issue_to_json(with_translation(issue, english))
+    stage.subscribe("a@example.jp")
+    plan_mailing(stage.engine, stage.mail())
+    with transaction(stage.engine) as session:
+        session.execute(update(MailingRow).values(state=MailingState.SENDING, started_at=now()))
+    sent = f"/newsletters/digest/issues/{issue_id}"
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    draft = _write(stage, editor, sent)
+    look = _go_on(editor, draft, "look", note_translation="The day was wrong.")
+    for words in (NOTE, '<div class="correction-note" lang="en">The day was wrong.</div>'):
+        assert words in look.text
+    assert "The day was wrong." in editor.get(draft).text
+
+    editor.post(f"{sent}/correction", data=fields_of(look.text) | {"warnings": "1"})
+    assert '<div class="correction-note" lang="en">The day' in editor.get(sent).text
+    with transaction(stage.engine) as session:
+        session.execute(update(DeliveryRow).values(state=DeliveryState.ACCEPTED))
+    mail = f"{sent}/corrections/1/mail"
+    shown = editor.get(mail, params={"lang": "en"}).text
+    assert "[Correction] Notices" in shown
+    assert "/mail/frame?lang=en" in shown
+    assert "The day was wrong." in editor.get(f"{mail}/frame", params={"lang": "en"}).text
 
 
 def test_without_a_note_for_readers_it_goes_no_further(

@@ -48,7 +48,8 @@ def _deliver(reception: Reception, mailing: int, *, batch: int) -> None:
 def _entry(reception: Reception) -> dict[str, str]:
     feed = etree.fromstring(httpx.get(f"{reception.url}/archive/digest/feed.atom").content)
     (entry,) = feed.findall(f"{_ATOM}entry")
-    return {name: entry.findtext(f"{_ATOM}{name}") or "" for name in ("id", "title", "updated")}
+    names = ("id", "title", "updated", "summary")
+    return {name: entry.findtext(f"{_ATOM}{name}") or "" for name in names}
 
 
 def _copy(reception: Reception, mailing: int, address: str, *, tail: str = "") -> str:
@@ -66,9 +67,11 @@ def test_archive_and_feed_say_what_is_right_and_since_when(reception: Reception)
     correct(reception.stage, titled(RIGHT), note=f"{NOTE}\n<i>2</i>")
     page = httpx.get(f"{reception.url}/archive/digest/{reception.stage.issue}").text
     assert RIGHT in page
-    assert f"</strong> {NOTE}\n&lt;i&gt;2&lt;/i&gt;" in page
+    assert f'</strong> <span lang="ja">{NOTE}\n&lt;i&gt;2&lt;/i&gt;</span>' in page
     after = _entry(reception)
     assert (after["id"], after["title"]) == (before["id"], RIGHT)
+    assert NOTE not in before["summary"]
+    assert NOTE in after["summary"]
     assert datetime.fromisoformat(after["updated"]) > datetime.fromisoformat(before["updated"])
     found = httpx.get(f"{reception.url}/archive/digest", params={"q": "正しい"}).text
     assert f"/archive/digest/{reception.stage.issue}" in found

@@ -1190,6 +1190,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("issue_id", _ID, nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("note", sa.Text(), server_default="", nullable=False),
+        sa.Column("note_translations", sa.JSON(), server_default="{}", nullable=False),
         sa.Column("before", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("before_template", sa.String(length=64), server_default="", nullable=False),
         sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),

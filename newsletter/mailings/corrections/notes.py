@@ -1,0 +1,90 @@
+"""The note of a correction: written in the issue's own language, and in others it was sent in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from sqlalchemy.orm import Session
+
+from newsletter.database.types import now
+from newsletter.errors import ListError
+from newsletter.i18n.language import is_form_of, language_of_words
+from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.values import LanguageName
+from newsletter.issues.corrections import Note, demand_written, readied_correction
+from newsletter.issues.model import LineBreak, Paragraph, Text
+from newsletter.mailings.archive import languages_sent
+
+_LONGEST_NOTE = 1000
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+def note_languages(session: Session, issue_id: int) -> Sequence[str]:
+    """Return the tags of the languages, besides its own, in which an issue is read today."""
+    return sorted(languages_sent(session, issue_id))
+
+
+def keep_note(
+    session: Session, issue_id: int, note: str, translations: Mapping[str, str] = _NONE
+) -> None:
+    """Keep the note of the correction of a sent issue that is still written.
+
+    What was asked for or approved with another note is so no longer.
+
+    Args:
+        session: The transaction.
+        issue_id: The sent issue.
+        note: In the language of the issue.
+        translations: In others, by their tags; all of them, so that what is not among them is
+            forgotten. One without words is none.
+
+    Raises:
+        ConflictError: No correction of it is written now.
+        ListError: The note is too long in some language, or the issue was not sent in one.
+    """
+    words = _read(note)
+    others = {tag: read for tag, each in translations.items() if (read := _read(each))}
+    known = note_languages(session, issue_id) if others else ()
+    for tag in others:
+        if tag not in known:
+            raise ListError(
+                msg("The issue was not sent in {language}.", language=LanguageName(tag)),
+                remedy=msg("Write the note in the languages in which readers have the issue."),
+            )
+    row = demand_written(session, issue_id)
+    if (row.note, row.note_translations) == (words, others):
+        return
+    row.note, row.note_translations = words, others
+    issue = readied_correction(session, issue_id)
+    if issue is not None:
+        issue.updated_at = now()
+    session.flush()
+
+
+def _read(note: str) -> str:
+    words = note.replace("\r\n", "\n").strip()
+    if len(words) > _LONGEST_NOTE:
+        raise ListError(msg("The note has more than {limit} characters.", limit=_LONGEST_NOTE))
+    return words
+
+
+def note_paragraph(note: Note, tag: str, original: str) -> Paragraph:
+    """Return a note for readers of a language, or in the ``original`` one where it has no other."""
+    words, is_translated = note.said_in(tag)
+    other = "" if is_translated or tag == original else original
+    return _paragraph(words, language_tag=other)
+
+
+def fixed_words(words: Message, tag: str) -> Paragraph:
+    """Return words of the product for readers of a language, in the closest that they are in."""
+    language = language_of_words(tag)
+    other = "" if is_form_of(tag, language.value) else language.value
+    return _paragraph(words.in_language(language), language_tag=other)
+
+
+def _paragraph(words: str, *, language_tag: str) -> Paragraph:
+    content: list[Text | LineBreak] = []
+    for line in words.split("\n"):
+        content += [LineBreak(), Text(text=line)] if content else [Text(text=line)]
+    return Paragraph(content=tuple(content), language_tag=language_tag)
