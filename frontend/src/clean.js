@@ -1,9 +1,9 @@
 /** What the clipboard brings: Word's, Google's and web pages' HTML made plain before it is read. */
 import { Account } from "./account.js";
 import { flatten, moveBlocksOut, unwrapLayout } from "./cells.js";
-import { separateCells } from "./grid.js";
+import { separateCells, takeTitles } from "./grid.js";
 import { leaveEditing, takeFootnotes } from "./notes.js";
-import { buttons, checklists, foldedParts } from "./web_forms.js";
+import { buttons, checklists, foldedParts, takeTask } from "./web_forms.js";
 
 const SAFE = /^(https?:|mailto:|tel:)/i;
 /** What a page never shows. */
@@ -44,7 +44,7 @@ export function cleanHtml(html) {
   body.querySelectorAll(":scope > br").forEach((each) => each.remove());
   links(body, base, account);
   buttons(page, body, styleOf);
-  tables(page, body, account);
+  tables(page, body, account, /urn:schemas-microsoft-com:office|\bmso-|google-sheets-html-origin|(?:Libre|Open)Office/i.test(html));
   // Many programs put a list of the next level beside the item that it belongs to.
   body.querySelectorAll(":is(ul, ol) > :is(ul, ol)").forEach((each) => { if (each.previousElementSibling) each.previousElementSibling.append(each); });
   body.querySelectorAll("li > :is(p, div):only-child").forEach(unwrap);
@@ -62,7 +62,7 @@ export function cleanHtml(html) {
 /** Leave out what a mail cannot hold; the box of a task becomes its sign. */
 function leaveOut(node, kind, account) {
   if (!node.isConnected) return;
-  if (node.matches("input[type=checkbox]") && node.closest("li")) { node.replaceWith(node.hasAttribute("checked") ? "☑ " : "☐ "); return; }
+  if (node.matches("input[type=checkbox]") && takeTask(node)) return;
   account.become(node.textContent);
   if (!isUnseen(node)) account.lose(kind);
   node.remove();
@@ -145,7 +145,7 @@ function absolute(url, base) {
 }
 
 /** Tables whose cells hold a line or several of words each; what is a table for its look is none. */
-function tables(page, body, account) {
+function tables(page, body, account, isOffice) {
   unwrapLayout(page, body);
   body.querySelectorAll(":is(td, th) > :is(p, div):only-child").forEach((each) => {
     const cell = /** @type {Element} */ (each.parentElement), align = alignOf(cell) || alignOf(each);
@@ -158,6 +158,7 @@ function tables(page, body, account) {
     each.remove();
     if (table && made.textContent.trim()) table.before(made);
   });
+  if (isOffice) body.querySelectorAll("table").forEach((table) => takeTitles(table));
   // From the innermost: a table within a cell becomes lines of it.
   [...body.querySelectorAll("table")].reverse().forEach((table) => {
     account.lose("merged", separateCells(table));

@@ -43,6 +43,24 @@ function anchorsOf(table) {
 }
 
 /**
+ * In spreadsheets, a row that is one cell over the whole width is no row of the table, but its title or
+ * a remark: such rows at its ends become lines above and below it.
+ *
+ * @param {HTMLTableElement} table
+ */
+export function takeTitles(table) {
+  const rows = groupsOf(table).flat(), page = table.ownerDocument;
+  const cellsOf = (row) => [...row.children].filter((each) => each.localName === "td" || each.localName === "th");
+  const widthOf = (row) => cellsOf(row).reduce((sum, cell) => sum + cell.colSpan, 0);
+  const width = Math.max(0, ...rows.filter((row) => cellsOf(row).length > 1).map(widthOf));
+  const isWhole = (row) => { const cells = cellsOf(row); return cells.length === 1 && cells[0].colSpan >= width && cells[0].rowSpan === 1; };
+  if (width < 2) return;
+  const lineOf = (row) => { const line = page.createElement("p"); line.append(...cellsOf(row)[0].childNodes); row.remove(); return line; };
+  while (rows.length && isWhole(rows[0])) table.before(lineOf(rows.shift()));
+  while (rows.length && isWhole(rows[rows.length - 1])) table.after(lineOf(rows.pop()));
+}
+
+/**
  * Write a table's merged cells as separate ones.
  *
  * @param {HTMLTableElement} table

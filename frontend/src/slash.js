@@ -56,9 +56,9 @@ const GROUPS = {
     { name: "field", terms: "merge field name 差し込み さしこみ 名前 なまえ sashikomi", kind: "field", act: chip(() => nodes.field.create()) },
   ],
   blocks: [
-    { name: "event", terms: "event date place イベント 催し もよおし 日時 にちじ ibento", kind: "event", act: atom("event") },
+    { name: "event", terms: "event date place イベント 行事 ぎょうじ 催し もよおし 講座 こうざ 日時 にちじ ibento gyouji", kind: "event", act: atom("event") },
     { name: "contact", terms: "contact box 連絡先 れんらくさき 問い合わせ といあわせ renraku", kind: "contact", act: atom("contact") },
-    { name: "file", terms: "file pdf attachment download ファイル ふぁいる 資料 しりょう fairu", kind: "file", act: (view) => view.dom.dispatchEvent(new CustomEvent("choose-file", { bubbles: true })) },
+    { name: "file", terms: "file pdf attachment download ファイル ふぁいる 添付 てんぷ 資料 しりょう fairu", kind: "file", act: (view) => view.dom.dispatchEvent(new CustomEvent("choose-file", { bubbles: true })) },
     { name: "gallery", terms: "gallery pictures row ギャラリー 画像 がぞう しゃしん gyarari", kind: "gallery", act: (view) => view.dom.dispatchEvent(new CustomEvent("choose-picture", { bubbles: true, detail: { gallery: true } })) },
     { name: "columns", terms: "columns two 二段 にだん カラム 段組 だんぐみ dangumi", kind: "columns", act: (view) => insert(nodes.columns.createAndFill())(view.state, view.dispatch) },
     { name: "conditional", terms: "condition segment some readers audience 条件 じょうけん 読者 どくしゃ 限定 げんてい セグメント jouken", kind: "conditional", act: filled(() => nodes.conditional.createAndFill()) },

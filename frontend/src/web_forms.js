@@ -11,6 +11,30 @@ export function checklists(body) {
   });
 }
 
+/**
+ * The box of a task becomes a sign before its words: in a list, or, as Notion has it, alone in a row of
+ * its own. Boxes of forms that are filled in are none, nor several in one row.
+ *
+ * @returns {boolean} whether it was one.
+ */
+export function takeTask(node) {
+  const body = node.ownerDocument.body, sign = node.hasAttribute("checked") ? "☑ " : "☐ ";
+  if (node.closest("li")) { node.replaceWith(sign); return true; }
+  let part = node;
+  while (part.parentElement && part.parentElement !== body && !part.parentElement.textContent.trim()) part = part.parentElement;
+  const row = part.parentElement;
+  if (!row || row === body || node.closest("form, label, td, th") || row.querySelectorAll("input").length > 1) return false;
+  part.remove();
+  let held = row;
+  for (;;) {
+    const spoken = [...held.childNodes].filter((each) => each.textContent.trim());
+    if (spoken.length !== 1 || !(spoken[0] instanceof Element) || !BLOCK.test(spoken[0].localName)) break;
+    held = spoken[0];
+  }
+  held.prepend(sign);
+  return true;
+}
+
 /** A part that is folded on a page stands open below its summary. */
 export function foldedParts(page, body) {
   body.querySelectorAll("summary").forEach((summary) => {

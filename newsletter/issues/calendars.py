@@ -7,6 +7,7 @@ Hours are written in UTC, which needs no table of time zones in the file.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -18,6 +19,8 @@ from newsletter.issues.model import Event
 MEDIA_TYPE = "text/calendar"
 #: Octets of a line without its end, by section 3.1.
 _LINE = 75
+_SUMMARY = "SUMMARY:"
+_ESCAPED = re.compile(r"\\(.)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +55,7 @@ def calendar_file(
         f"UID:{_identifier(event, zone)}@{host or 'localhost'}",
         f"DTSTAMP:{issued:%Y%m%d}T000000Z",
         *_when(span.starts, span.ends, ZoneInfo(zone)),
-        f"SUMMARY:{_text(event.name or publisher)}",
+        f"{_SUMMARY}{_text(event.name or publisher)}",
     ]
     if event.place:
         lines.append(f"LOCATION:{_text(event.place)}")
@@ -64,6 +67,17 @@ def calendar_file(
     content = "".join(f"{folded}\r\n" for line in lines for folded in _folded(line))
     digest = hashlib.sha256(content.encode()).hexdigest()[:32]
     return CalendarFile(path=f"/files/{digest}.ics", content=content)
+
+
+def read_event_name(content: str) -> str:
+    """Return what the event of a calendar file of ours is called."""
+    lines = content.replace("\r\n ", "").split("\r\n")
+    summary = next((line for line in lines if line.startswith(_SUMMARY)), _SUMMARY)
+    return _ESCAPED.sub(_unescaped, summary.removeprefix(_SUMMARY))
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return " " if found[1] == "n" else found[1]
 
 
 def _identifier(event: Event, zone: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsletter.issues.calendars import CalendarFile, calendar_file
+from newsletter.issues.calendars import CalendarFile, calendar_file, read_event_name
 from newsletter.issues.model import Event
 
 #: Issues have no controls but line ends when they are rendered.
@@ -98,3 +98,4 @@ def test_lines_are_folded_and_texts_come_back_whole(name: str, place: str) -> No
     read = _lines(file).get("LOCATION", "")
     unescaped = re.sub(r"\\(.)", lambda sign: "\n" if sign[1] == "n" else sign[1], read)
     assert unescaped == place
+    assert read_event_name(file.content) == re.sub(r"\r\n?|\n", " ", name or "x")

@@ -148,6 +148,11 @@ def test_what_is_no_hour_is_refused_with_an_example(words: str) -> None:
         read_hour(words)
 
 
+def test_an_hour_that_is_not_written_is_called_missing() -> None:
+    with pytest.raises(ContentError, match="The date and time are missing"):
+        read_hour(" ")
+
+
 def _flowing(stage: Stage) -> int:
     mailing = stage.mail()
     plan_mailing(stage.engine, mailing)

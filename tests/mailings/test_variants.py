@@ -47,7 +47,9 @@ from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.planning.variants import (
     MOST_VARIANTS,
     VariantCount,
+    VariantName,
     count_variants,
+    differ_by_language,
     met_in,
     sent_variants,
     variant_sent,
@@ -561,3 +563,13 @@ def test_whoever_orders_is_told_the_variants_of_the_audience_they_chose(engine: 
         (("parents",), 2),
         (('tag = "staff"', "parents", 'language = "en"'), 1),
     ]
+
+
+def test_where_translations_alone_differ_the_other_variant_is_called_the_original() -> None:
+    alone = ("language en", "language zh-Hant")
+    for conditions, expected in (
+        (alone, "the original"),
+        ((*alone, "staff"), "only what is for everybody"),
+    ):
+        name = VariantName((), (), differ_by_language(conditions))
+        assert name.in_language(Language.ENGLISH) == expected

@@ -84,12 +84,21 @@ def schedule_from_json(data: Mapping[str, Any]) -> Schedule:
     )
 
 
+_EXAMPLE = msg("Write it as 2026-12-01 08:00, in the newsletter’s time zone.")
+
+
 def read_hour(text: str, option: str = "--at") -> datetime:
     """Read ``2026-12-01 08:00`` or ``2026-12-01T08:00``; ``option`` is where it was written.
 
     Raises:
-        ContentError: It is no such time, names a zone, or is of a year that nobody can mean.
+        ContentError: It is blank, no such time, names a zone, or is of a year that nobody can mean.
     """
+    if not text.strip():
+        raise ContentError(
+            msg("The date and time are missing."),
+            place=Place(source=option),
+            remedy=_EXAMPLE,
+        )
     try:
         hour = datetime.fromisoformat(text.strip())
     except ValueError:
@@ -110,7 +119,7 @@ def read_hour(text: str, option: str = "--at") -> datetime:
         raise ContentError(
             msg("“{text}” is not a date with a time.", text=text),
             place=Place(source=option),
-            remedy=msg("Write it as 2026-12-01 08:00, in the newsletter’s time zone."),
+            remedy=_EXAMPLE,
         )
     return hour
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import BigInteger, ColumnElement, Engine, and_, case, func, literal, select
@@ -71,21 +71,34 @@ _RENDERING_SECONDS = 5.0
 #: Between the conditions that the readers of one variant meet.
 _BETWEEN = pmsg("between conditions", " + ")
 _NONE_MET = msg("only what is for everybody")
+_ORIGINAL = pmsg("variant", "the original")
 #: Characters of a condition in a variant's name; a query may be long.
 _NAMED = 60
 
 
 @dataclass(frozen=True, slots=True)
 class VariantName(Worded):
-    """What a variant is called: by the conditions that its readers meet."""
+    """What a variant is called: by the conditions that its readers meet.
+
+    Attributes:
+        by_language: Whether the variants differ by their language alone, so that whoever meets no
+            condition reads the original.
+    """
 
     met: tuple[str, ...]
     labels: Labels = field(default=(), compare=False)
+    by_language: bool = field(default=False, compare=False)
 
     def in_language(self, language: Language) -> str:
         """Return the conditions side by side, or words for who meets none."""
         names = [condition_name(each, self.labels).in_language(language) for each in self.met]
-        return _BETWEEN.in_language(language).join(names) or _NONE_MET.in_language(language)
+        none_met = _ORIGINAL if self.by_language else _NONE_MET
+        return _BETWEEN.in_language(language).join(names) or none_met.in_language(language)
+
+
+def differ_by_language(conditions: Iterable[str]) -> bool:
+    """Return whether nothing but its translations makes the variants of an issue."""
+    return all(read_language_condition(each) is not None for each in conditions)
 
 
 def condition_name(condition: str, labels: Labels = ()) -> Worded:
@@ -113,17 +126,19 @@ class VariantCount:
     Attributes:
         met: The conditions that they meet, as the issue says them.
         labels: What the newsletter's fields are called, of which conditions may speak.
+        by_language: See `VariantName`.
     """
 
     number: int
     met: tuple[str, ...]
     people: int
     labels: Labels = field(default=(), compare=False)
+    by_language: bool = field(default=False, compare=False)
 
     @property
     def name(self) -> VariantName:
         """What it is called."""
-        return VariantName(self.met, self.labels)
+        return VariantName(self.met, self.labels, self.by_language)
 
 
 def queries_of(session: Session, newsletter_id: int, conditions: Sequence[str]) -> list[str]:
@@ -228,7 +243,13 @@ def count_variants(
     )
     labels = labels_of(list_fields(session, newsletter.id))
     return [
-        VariantCount(number=each, met=met_in(conditions, each), people=size, labels=labels)
+        VariantCount(
+            number=each,
+            met=met_in(conditions, each),
+            people=size,
+            labels=labels,
+            by_language=differ_by_language(conditions),
+        )
         for each, size in counted.all()
     ]
 
@@ -319,7 +340,13 @@ def sent_variants(session: Session, mailing_id: int) -> Sequence[VariantCount]:
         people[with_subject(variant, 0)] += int(count)
     labels = labels_of(list_fields(session, session.get_one(MailingRow, mailing_id).newsletter_id))
     return [
-        VariantCount(number=number, met=met_in(conditions, number), people=count, labels=labels)
+        VariantCount(
+            number=number,
+            met=met_in(conditions, number),
+            people=count,
+            labels=labels,
+            by_language=differ_by_language(conditions),
+        )
         for number, count in sorted(people.items(), key=lambda each: (-each[1], each[0]))
     ]
 

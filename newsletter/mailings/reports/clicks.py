@@ -8,23 +8,28 @@ nothing about who clicked, and it leads only where the mailing's own mail led.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape, unescape
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.database.tables import CorrectionRow, IssueRow, MailingLinkRow, MailingRow
+from newsletter.database.tables import CorrectionRow, FileRow, IssueRow, MailingLinkRow, MailingRow
 from newsletter.errors import TokenError
+from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
+from newsletter.issues.calendars import read_event_name
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.walking import walk_links
+from newsletter.rendering.block_words import CALENDAR
 from newsletter.rendering.model import RenderedIssue, SlottedText
 from newsletter.tokens import Purpose, TokenSigner, mark_of_mailing
 
 #: A link that stands in the mail as it is; one that holds a slot is personal, and not counted.
 _HREF = re.compile(r'(<a\b[^<>]*?\shref=")(https?://[^"]+)(")')
+#: Where an event's calendar file lies, by its digest.
+_CALENDAR_FILE = re.compile(r"/files/([0-9a-f]{32})\.ics$")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,7 +161,9 @@ def clicks_of(session: Session, mailing_id: int) -> Sequence[LinkClicks]:
         .order_by(clicks.desc(), func.min(MailingLinkRow.number))
     )
     places = _places(session, mailing_id)
-    named = [(url, int(count), *places.get(url, ("", ""))) for url, count in rows]
+    counted = [(url, int(count)) for url, count in rows]
+    places |= _calendars(session, mailing_id, (url for url, _count in counted if url not in places))
+    named = [(url, count, *places.get(url, ("", ""))) for url, count in counted]
     return [
         LinkClicks(url=url, clicks=count, headline=headline, label=label)
         for url, count, headline, label in named
@@ -200,3 +207,24 @@ def _places(session: Session, mailing_id: int) -> dict[str, tuple[str, str]]:
             label = " ".join(words.split())
             found.setdefault(url, (place.heading, "" if label == url else label))
     return found
+
+
+def _calendars(
+    session: Session, mailing_id: int, urls: Iterable[str]
+) -> dict[str, tuple[str, str]]:
+    """Return of the links to events' calendar files what each event is called, and their words."""
+    by_digest = {found[1]: url for url in urls if (found := _CALENDAR_FILE.search(url))}
+    if not by_digest:
+        return {}
+    language = session.scalars(
+        select(IssueRow.language)
+        .join(MailingRow, MailingRow.issue_id == IssueRow.id)
+        .where(MailingRow.id == mailing_id)
+    ).one_or_none()
+    words = CALENDAR.in_language(language or Language.ENGLISH)
+    files = session.execute(
+        select(FileRow.digest, FileRow.content).where(FileRow.digest.in_(by_digest))
+    )
+    return {
+        by_digest[digest]: (read_event_name(content.decode()), words) for digest, content in files
+    }

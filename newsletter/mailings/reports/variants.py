@@ -13,7 +13,13 @@ from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow
 from newsletter.database.vocabulary import BatchState, DeliveryState
 from newsletter.mailings.ledger.tallies import StateCounts
 from newsletter.mailings.planning.content import planned_conditions
-from newsletter.mailings.planning.variants import VariantName, met_in, subject_in, with_subject
+from newsletter.mailings.planning.variants import (
+    VariantName,
+    differ_by_language,
+    met_in,
+    subject_in,
+    with_subject,
+)
 from newsletter.mailings.trials.subjects import LETTERS, find_trial
 from subscribers.fields.store import list_fields
 from subscribers.segments.wording import labels_of
@@ -70,7 +76,10 @@ def report_variants(session: Session, mailing_id: int) -> VariantReport:
     return VariantReport(
         by_subject=by_subject,
         by_parts=[
-            (VariantName(met_in(conditions, number), labels), counts)
+            (
+                VariantName(met_in(conditions, number), labels, differ_by_language(conditions)),
+                counts,
+            )
             for number, counts in largest
             if conditions
         ],

@@ -222,6 +222,11 @@ def test_the_notice_counts_each_kind_that_did_not_arrive(mail: Page) -> None:
 
 
 _TASK = '<li role="checkbox" aria-checked="{}"><img src="data:image/png;base64,AA" alt="箱"><p>{}'
+_NOTION = """<div class="notion-to_do-block"><div style="display:flex"><div><div><svg></svg>
+<input type="checkbox"{}></div></div><div><div contenteditable="true">{}</div></div></div></div>"""
+_SHEET = """<html xmlns:x="urn:schemas-microsoft-com:office:excel"><table border=0 width=216>
+<tr><td colspan=2 class=xl65>健診の日程</td></tr><tr><td>日</td><td>会場</td></tr>
+<tr><td>8日</td><td>公民館</td></tr><tr><td colspan=2>雨天も行います。</td></tr></table>"""
 _REMARK = """<p class=MsoNormal>会場<span class=MsoCommentReference><a class=msocomanchor
 href="#_msocom_1" name="_msoanchor_1">[山1]</a></span>です</p><div style='mso-element:comment-list'>
 <div id="_com_1" class=msocomtxt><a name="_msocom_1"></a><p><a href="#_msoanchor_1">[山1]</a>要確認
@@ -241,6 +246,11 @@ def test_forms_of_pages_and_of_editing_arrive_as_blocks_or_are_told(mail: Page) 
             ["☑ 予約", "☐ 案内"],
             [],
         ),
+        f"{_NOTION.format(' checked', '会場')}{_NOTION.format('', '講師へ<b>連絡</b>')}": (
+            ["☑ 会場", "☐ 講師へ連絡"],
+            [],
+        ),
+        _SHEET: (["健診の日程", "日|会場|8日|公民館", "雨天も行います。"], []),
         '<p>詳細</p><p><a class="btn" href="https://example.jp/a">申込</a></p>': (
             ["詳細", "申込 https://example.jp/a"],
             [],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 
 import httpx
 import pytest
@@ -13,6 +13,9 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow, NewsletterRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, Role
+from newsletter.issues.calendars import calendar_file
+from newsletter.issues.library.stored_files import keep_calendars
+from newsletter.issues.model import Event
 from newsletter.mailings.ledger.leases import claim_batch
 from newsletter.mailings.ledger.outcomes import Outcome, OwnReason, own_reply
 from newsletter.mailings.ledger.recording import record
@@ -20,7 +23,7 @@ from newsletter.mailings.ledger.schedule import Schedule, read_hour
 from newsletter.mailings.ledger.stalled import silent_mailings
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.reports.cached_figures import Figures
-from newsletter.mailings.reports.clicks import clicks_of
+from newsletter.mailings.reports.clicks import clicks_of, keep_links
 from newsletter.mailings.reports.reports import measure_pace, summarise
 from newsletter.operations.alarms import find_alarms
 from newsletter.operations.overview import look
@@ -157,6 +160,21 @@ def test_each_counted_link_is_named_by_the_headline_it_stands_under(stage: Stage
         links = clicks_of(session, number)
     assert links
     assert any(link.headline for link in links)
+
+
+def test_the_calendar_link_of_an_event_is_named_by_the_event(stage: Stage) -> None:
+    event = Event(name="親子防災教室", starts="2026-12-12T10:00")
+    file = calendar_file(
+        event, zone="Asia/Tokyo", issued=date(2026, 12, 1), publisher="便り", host="example.jp"
+    )
+    assert file is not None
+    number = stage.mail()
+    with transaction(stage.engine) as session:
+        keep_calendars(session, stage.newsletter_id, (file,))
+        keep_links(session, number, (f'<a href="https://example.jp{file.path}">+</a>',))
+    with reading(stage.engine) as session:
+        (link,) = clicks_of(session, number)
+    assert (link.headline, link.label) == ("親子防災教室", "カレンダーに追加")
 
 
 def test_the_page_of_a_mail_does_not_lead_to_itself(stage: Stage, site: str) -> None:
