@@ -27,7 +27,8 @@ from newsletter.issues.sent import sent_as
 from newsletter.mailings.approvals.requests import content_digest, demand_approval
 from newsletter.mailings.archive import archived_as
 from newsletter.mailings.ledger.schedule import AT_ONCE, FARTHEST_DAYS, Schedule, first_hour
-from newsletter.mailings.mailings import create_mailing
+from newsletter.mailings.mailings import create_mailing, publisher_of
+from newsletter.mailings.orders.subject_checks import check_subjects
 from newsletter.mailings.orders.variant_checks import variants_now
 from newsletter.mailings.planning.audience import AudienceCount, audience_figure, has_audience
 from newsletter.mailings.planning.variants import VariantCount, count_variants, demand_few
@@ -144,7 +145,7 @@ def review_order(
         digest=digest,
         first=first,
         audience=count,
-        warnings=preflight.of(Severity.WARNING),
+        warnings=_warnings(newsletter, issue, preflight, trial),
         earlier=earlier_mailings(session, issue.id),
         variants=variants,
         decide_at=decide_at,
@@ -185,13 +186,17 @@ def place_order(
     if (known := _find(engine, order.key, issue.id)) is not None:
         return known
     rendered = _cleared(preflight)
-    if preflight.of(Severity.WARNING) and not order.with_warnings:
-        raise ConflictError(
-            msg("Preflight found warnings; confirm that the issue is to be sent despite them.")
-        )
     try:
         with transaction(engine) as session:
             newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
+            warnings = _warnings(newsletter, issue, preflight, order.trial)
+            if warnings and not order.with_warnings:
+                raise ConflictError(
+                    msg(
+                        "Preflight found warnings; confirm that the issue is to be sent despite "
+                        "them."
+                    )
+                )
             session.get_one(IssueRow, issue.id, with_for_update=True)
             # Asked again under the lock: the same order may have been placed twice at once.
             if (known := order_of(session, order.key)) is not None:
@@ -279,6 +284,22 @@ def _cleared(preflight: Preflight) -> RenderedIssue:
     if preflight.blocked or preflight.rendered is None:
         raise ConflictError(msg("Preflight found errors; correct them first."))
     return preflight.rendered
+
+
+def _warnings(
+    newsletter: NewsletterRow, issue: IssueRow, preflight: Preflight, trial: SubjectTrial | None
+) -> Sequence[Finding]:
+    """Return what preflight warns of, in the subjects that are compared, too.
+
+    Raises:
+        ConflictError: One of these cannot be sent.
+    """
+    fields = publisher_of(newsletter).fields
+    others = check_subjects(issue_from_json(issue.content), trial, fields)
+    for finding in others:
+        if finding.severity is Severity.ERROR:
+            raise ConflictError(finding.message, remedy=finding.remedy)
+    return (*preflight.of(Severity.WARNING), *others)
 
 
 def _demand_hour(

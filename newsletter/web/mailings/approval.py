@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Form, Request
@@ -11,7 +12,7 @@ from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.types import JsonObject
 from newsletter.errors import ConflictError, ListError, NewsletterError
-from newsletter.issues.checks.findings import Severity
+from newsletter.issues.checks.findings import Finding, Severity
 from newsletter.issues.corrections import corrected_from, note_of
 from newsletter.issues.difference import DifferenceGroup, compare_issues
 from newsletter.issues.model import Issue, issue_from_json
@@ -34,6 +35,8 @@ from newsletter.mailings.approvals.requests import (
 )
 from newsletter.mailings.archive import archived_as
 from newsletter.mailings.corrections.copies import count_copies
+from newsletter.mailings.mailings import publisher_of
+from newsletter.mailings.orders.subject_checks import check_subjects
 from newsletter.mailings.planning.audience import audience_figure
 from newsletter.mailings.trials.subjects import LETTERS, own_subject
 from newsletter.newsletters.actions import set_approval_rule
@@ -166,6 +169,10 @@ def _review_of(request: Request, cut: str, done: str) -> str:
     return f"{request.url.path.removesuffix(cut)}/review?done={done}"
 
 
+def _of(findings: Sequence[Finding], severity: Severity) -> Sequence[Finding]:
+    return [each for each in findings if each.severity is severity]
+
+
 def _show_review(
     page: SendingPage,
     visit: Visit,
@@ -184,6 +191,9 @@ def _show_review(
         trial = planned.trial if planned else None
         note = note_of(session, issue)
         digest = content_digest(newsletter, rendered, trial, note=note) if rendered else ""
+        others = check_subjects(
+            issue_from_json(issue.content), trial, publisher_of(newsletter).fields
+        )
         approval = find_approval(session, issue.id, digest)
         before = version_before(session, issue.id, besides=digest)
         content = issue_from_json(issue.content)
@@ -207,8 +217,8 @@ def _show_review(
             subject=subject_of(rendered),
             shown=shown,
             text=shown.text if shown else "",
-            errors=preflight.of(Severity.ERROR),
-            warnings=preflight.of(Severity.WARNING),
+            errors=(*preflight.of(Severity.ERROR), *_of(others, Severity.ERROR)),
+            warnings=(*preflight.of(Severity.WARNING), *_of(others, Severity.WARNING)),
             digest=digest,
             approval=approval,
             state=state_of(approval).value if approval else "",

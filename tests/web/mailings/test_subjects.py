@@ -85,10 +85,12 @@ def test_an_approver_sees_every_subject_and_approves_them_with_the_mail(
         session.execute(update(NewsletterRow).values(approval_required=True))
     editor = sign_in("editor@example.jp", Role.EDITOR)
     approver = sign_in("approver@example.jp", Role.APPROVER)
-    editor.post(f"{send}/approval", data=fields_of(editor.get(send).text) | _choice())
+    lookalike = {"preheader": "窓\u2f1dは28日まで"}
+    editor.post(f"{send}/approval", data=fields_of(editor.get(send).text) | _choice() | lookalike)
 
     review = approver.get(f"{send}/review")
     assert OTHER in review.text
+    assert "In subject B: Characters that only look right" in review.text
     button = re.findall(rf'action="{send}/approve".*?</form>', review.text, re.DOTALL)[0]
     assert approver.post(f"{send}/approve", data=fields_of(button)).status_code == 200
 
@@ -96,7 +98,7 @@ def test_an_approver_sees_every_subject_and_approves_them_with_the_mail(
     assert f'value="{OTHER}"' in planned
     alone = editor.get(f"{send}/confirm", params={"when": "now"})
     assert (alone.status_code, "not been approved" in alone.text) == (409, True)
-    assert editor.get(f"{send}/confirm", params=_choice(hours=5)).status_code == 200
+    assert editor.get(f"{send}/confirm", params=_choice(hours=5) | lookalike).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -106,6 +108,7 @@ def test_an_approver_sees_every_subject_and_approves_them_with_the_mail(
         ({"decide": ""}, "the subject is decided is missing"),
         ({"decide": "14:00"}, "--decide-at: “14:00” is not a date with a time"),
         ({"subject": "x" * 301}, "more than 300 characters"),
+        ({"subject": "x\u202ey"}, "In subject B: Control characters"),
     ],
 )
 def test_what_is_wrong_with_a_comparison_is_said_and_the_form_keeps_what_was_typed(
