@@ -116,8 +116,13 @@ def _check_size(mail: _Mail) -> Iterator[Finding]:
 
 
 def _check_subject(mail: _Mail) -> Iterator[Finding]:
-    columns = width(mail.subject)
-    if not mail.subject.strip():
+    return check_subject(mail.subject)
+
+
+def check_subject(subject: str) -> Iterator[Finding]:
+    """Yield what is wrong with a subject as inboxes show it."""
+    columns = width(subject)
+    if not subject.strip():
         yield Finding(
             code="title-empty",
             severity=Severity.ERROR,

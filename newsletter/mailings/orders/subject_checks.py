@@ -10,6 +10,7 @@ from newsletter.issues.checks.content import check_issue
 from newsletter.issues.checks.findings import Finding, IssueField, Severity
 from newsletter.issues.model import Issue
 from newsletter.mailings.trials.subjects import LETTERS, SubjectTrial
+from newsletter.rendering.checks import check_subject
 
 
 def check_subjects(
@@ -37,7 +38,7 @@ def check_subjects(
                 ),
                 fix=None,
             )
-            for finding in check_issue(shown, fields)
+            for finding in (*check_issue(shown, fields), *check_subject(subject.title))
             if finding.place.field in looked_at and finding.severity is not Severity.HINT
         ]
     return found

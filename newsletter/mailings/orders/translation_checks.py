@@ -16,6 +16,7 @@ from newsletter.issues.model import Issue
 from newsletter.issues.translations import missing_by_language, translated
 from newsletter.mailings.archive import languages_sent
 from newsletter.mailings.planning.languages import count_languages
+from newsletter.rendering.checks import check_subject
 
 _MAIL = IssuePlace(field=IssueField.MAIL)
 
@@ -118,7 +119,8 @@ def _in_translations(issue: Issue, tags: Sequence[str]) -> Iterator[Finding]:
     """Yield what is wrong with what readers of translations get, and not with the original."""
     own = {(finding.code, finding.about) for finding in check_issue(issue)}
     for tag in tags:
-        for finding in check_issue(translated(issue, tag)):
+        said = translated(issue, tag)
+        for finding in (*check_issue(said), *check_subject(said.title)):
             if finding.severity is Severity.HINT or (finding.code, finding.about) in own:
                 continue
             yield replace(
