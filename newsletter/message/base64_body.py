@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape as escape_html
 
-from newsletter.rendering.model import SlottedText, SlotUse
+from newsletter.rendering.model import SlottedText
 
 _LINE_CHARACTERS = 76
 _GROUP = 3
@@ -34,83 +34,91 @@ def encode_lines(octets: bytes) -> bytes:
     return b"\r\n".join(lines) + b"\r\n"
 
 
+#: Slots that follow each other so closely that they cannot but share groups: each with the octets
+#: of fixed text before it, and what `SlotUse` says of it.
+_Run = tuple[tuple[bytes, str, bool, str], ...]
+
+
+def _octets(run: _Run, slots: Mapping[str, str]) -> bytes:
+    octets = b""
+    for before, slot, escape, fallback in run:
+        text = slots.get(slot) or fallback
+        octets += before + (escape_html(text) if escape else text).encode()
+    return octets
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Plan:
     """A body for values of certain lengths modulo three.
 
     Attributes:
         pieces: What is the same for all such values, empty where a run goes.
-        places: For each run its piece, and the octets before and after that share its groups.
+        fillings: What is encoded for each message: a run's number, the octets before and after that
+            share its groups, and the pieces where the result goes.
     """
 
     pieces: Sequence[bytes]
-    places: Sequence[tuple[int, bytes, bytes]]
-
-
-class _Run:
-    """Slots that follow each other so closely that they cannot but share groups."""
-
-    __slots__ = ("_parts",)
-
-    def __init__(self, first: SlotUse) -> None:
-        #: Each slot with its octets of fixed text before it.
-        self._parts = [(b"", first.slot, first.escape, first.fallback)]
-
-    def extend(self, between: bytes, use: SlotUse) -> None:
-        self._parts.append((between, use.slot, use.escape, use.fallback))
-
-    def octets(self, slots: Mapping[str, str]) -> bytes:
-        octets = b""
-        for before, slot, escape, fallback in self._parts:
-            text = slots.get(slot) or fallback
-            octets += before + (escape_html(text) if escape else text).encode()
-        return octets
+    fillings: Sequence[tuple[int, bytes, bytes, Sequence[int]]]
 
 
 class Base64Body:
-    """A slotted text compiled for joining."""
+    """A slotted text compiled for joining.
+
+    A slot that stands in many places, as a link to the issue on the web does, is encoded once for
+    all of them that have the same octets around it.
+    """
 
     def __init__(self, slotted: SlottedText) -> None:
-        #: One more than runs: what stands before, between and after them.
+        #: One more than places of runs: what stands before, between and after them.
         self._segments: list[bytes] = []
-        self._runs: list[_Run] = []
+        runs: list[list[tuple[bytes, str, bool, str]]] = []
         fixed = b""
         for part in slotted:
             if isinstance(part, str):
                 fixed += _with_crlf(part).encode("utf-8")
-            elif self._runs and len(fixed) < _GROUP - 1:
-                self._runs[-1].extend(fixed, part)
-                fixed = b""
-            else:
+                continue
+            if not runs or len(fixed) >= _GROUP - 1:
                 self._segments.append(fixed)
-                self._runs.append(_Run(part))
+                runs.append([])
                 fixed = b""
+            runs[-1].append((fixed, part.slot, part.escape, part.fallback))
+            fixed = b""
         self._segments.append(fixed)
+        #: The different runs, and which of them goes into each place.
+        numbers: dict[_Run, int] = {}
+        self._places = [numbers.setdefault(tuple(run), len(numbers)) for run in runs]
+        self._runs = list(numbers)
         self._encoded: dict[tuple[int, int], bytes] = {}
         self._plans: dict[tuple[int, ...], _Plan] = {}
 
     def append_to(self, out: list[bytes], slots: Mapping[str, str]) -> None:
         """Append the encoded body with its slots filled, or fallbacks where values are empty."""
-        values = [run.octets(slots) for run in self._runs]
+        values = [_octets(run, slots) for run in self._runs]
         phases = tuple([len(octets) % _GROUP for octets in values])
         plan = self._plans.get(phases)
         if plan is None:
             plan = self._plans[phases] = self._planned(phases)
         pieces = [*plan.pieces]
-        for (place, before, after), octets in zip(plan.places, values, strict=True):
-            pieces[place] = encode_lines(before + octets + after)
+        for run, before, after, places in plan.fillings:
+            encoded = encode_lines(before + values[run] + after)
+            for place in places:
+                pieces[place] = encoded
         out += pieces
 
     def _planned(self, phases: Sequence[int]) -> _Plan:
         lines, waiting = self._cut(0, 0)
-        pieces, places = [lines], []
-        for number, phase in enumerate(phases, start=1):
-            lent = -(len(waiting) + phase) % _GROUP
-            places.append((len(pieces), waiting, self._segments[number][:lent]))
+        pieces = [lines]
+        fillings: dict[tuple[int, bytes, bytes], list[int]] = {}
+        for number, run in enumerate(self._places, start=1):
+            lent = -(len(waiting) + phases[run]) % _GROUP
+            filling = (run, waiting, self._segments[number][:lent])
+            fillings.setdefault(filling, []).append(len(pieces))
             lines, waiting = self._cut(number, lent)
             pieces += [b"", lines]
         pieces.append(encode_lines(waiting))
-        return _Plan(pieces=pieces, places=places)
+        return _Plan(
+            pieces=pieces, fillings=[(*filling, places) for filling, places in fillings.items()]
+        )
 
     def _cut(self, number: int, lent: int) -> tuple[bytes, bytes]:
         """Return a segment's lines, and what waits for the next group, without ``lent`` octets."""

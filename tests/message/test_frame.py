@@ -203,20 +203,24 @@ def test_two_mailings_that_had_the_same_number_share_no_message_id() -> None:
     assert first != second
 
 
-_segments = st.lists(st.text(max_size=70) | st.just(SlotUse(NAME, escape=True)), max_size=6)
+_uses = st.builds(SlotUse, slot=st.sampled_from(list(Slot)[:3]), escape=st.booleans())
+_segments = st.lists(st.text(max_size=70) | st.sampled_from(["", '="', "#a"]) | _uses, max_size=9)
 
 
-@given(_segments, st.text(max_size=70))
-def test_a_body_of_any_segments_and_slot_reads_back(segments: list[Any], name: str) -> None:
+@given(_segments, st.lists(st.text(max_size=70), min_size=3, max_size=3))
+def test_a_body_of_any_segments_and_slots_reads_back(segments: list[Any], texts: list[str]) -> None:
     slotted: SlottedText = tuple(segments)
+    values: dict[str, str] = dict(zip(list(Slot)[:3], texts, strict=True))
     out: list[bytes] = []
-    Base64Body(slotted).append_to(out, dict.fromkeys(Slot, name))
+    Base64Body(slotted).append_to(out, values)
     encoded = b"".join(out)
-    wanted = b"".join(
-        _as_sent(part).encode() if isinstance(part, str) else _escaped(name).encode()
+    wanted = "".join(
+        _as_sent(part)
+        if isinstance(part, str)
+        else (_escaped(values[part.slot]) if part.escape else values[part.slot])
         for part in segments
     )
-    assert base64.b64decode(encoded) == wanted
+    assert base64.b64decode(encoded) == wanted.encode()
     assert all(len(line) <= 76 for line in encoded.split(b"\r\n"))
 
 
