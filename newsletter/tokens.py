@@ -23,6 +23,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
+from functools import lru_cache
 
 from newsletter.errors import TokenError
 from newsletter.i18n.messages import msg
@@ -97,6 +98,7 @@ def mark_of(*created_at: datetime) -> int:
     return zlib.crc32(moments.encode()) >> (32 - _MARK_BITS)
 
 
+@lru_cache(maxsize=64)
 def mark_of_mailing(identity: str) -> int:
     """Return what tells a mailing from a later one of its number; 0 for none."""
     return zlib.crc32(identity.encode()) >> (32 - _MAILING_MARK_BITS) if identity else 0
@@ -125,6 +127,7 @@ class KeyedHash:
         return outer.digest()
 
 
+@lru_cache(maxsize=1024)  # a mailing's numbers are in every token, a reader's in four in a row
 def _varint(number: int) -> bytes:
     """Encode a natural number in LEB128: 7 bits an octet, least significant first."""
     if number <= _VARINT_MASK:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from newsletter.tokens import without_tokens
 from workers.transports.base import Result, ResultKind
@@ -73,23 +74,31 @@ class ReplyReader:
         return replies
 
     def _take(self, line: bytes) -> Reply | None:
-        match = _LINE.match(line)
-        code = int(match[1]) if match else 0
+        read = _read_line(line) if len(line) <= _LONGEST_LINE else None
         if (
-            match is None
-            or len(line) > _LONGEST_LINE
+            read is None
             or len(self._lines) >= _MOST_LINES
-            or (self._lines and code != self._code)
+            or (self._lines and read[0] != self._code)
         ):
             self.is_malformed = True
             return None
-        self._code = code
-        self._lines.append((match[3] or b"").decode("utf-8", "replace").translate(_VISIBLE))
-        if match[2] == b"-":
+        self._code, more_follow, words = read
+        self._lines.append(words)
+        if more_follow:
             return None
-        reply = Reply(code=code, lines=tuple(self._lines))
+        reply = Reply(code=self._code, lines=tuple(self._lines))
         self._lines.clear()
         return reply
+
+
+@lru_cache(maxsize=64)  # a relay says the same of each envelope
+def _read_line(line: bytes) -> tuple[int, bool, str] | None:
+    """Return a line's code, whether others follow, and its words; None of what is no reply."""
+    match = _LINE.match(line)
+    if match is None:
+        return None
+    words = (match[3] or b"").decode("utf-8", "replace").translate(_VISIBLE)
+    return int(match[1]), match[2] == b"-", words
 
 
 def classify(reply: Reply, command: str = "") -> Result:
