@@ -23,6 +23,7 @@ from celery.signals import (
 )
 from celery.worker.consumer import Consumer
 
+from newsletter.database.engine import reason_of
 from newsletter.database.vocabulary import ProcessKind
 from newsletter.errors import Place, SettingError
 from newsletter.i18n.messages import msg
@@ -179,9 +180,7 @@ def _unless_the_database_is_away() -> Iterator[None]:
     try:
         yield
     except AWAY as error:
-        _log.warning(
-            "The database does not answer: %s", str(getattr(error, "orig", error)).splitlines()[0]
-        )
+        _log.warning("The database does not answer: %s", reason_of(error))
 
 
 def _hint(

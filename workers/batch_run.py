@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from newsletter.database.engine import reason_of
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.mailings.ledger.leases import Claim, ClaimedDelivery
 from newsletter.mailings.ledger.outcomes import Outcome, OwnReason, own_reply
@@ -390,11 +391,11 @@ class BatchRun:
                 await self._ask(chosen)
         except SQLAlchemyError as error:
             if isinstance(error, AWAY):
-                _log.warning("the database does not answer: %s", type(error).__name__)
+                _log.warning("outcomes wait: the database does not answer: %s", reason_of(error))
             else:
                 _log.exception("the ledger does not take the outcomes of a batch")
             if self._standing_at.age() > _PATIENCE_SECONDS:
-                self._stop("The database is away.")
+                self._stop(f"The database is away: {reason_of(error)}")
 
     def _choose(self) -> list[ClaimedDelivery]:
         """Return what to take in hand with the next word to the ledger, by the pace so far."""

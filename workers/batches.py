@@ -116,7 +116,12 @@ class _Row:
             )
         except OSError as error:
             # What cannot be written down must not be sent; the next hint tries again.
-            _log.error("mailing %s waits: no journal: %s", mailing_id, error.strerror)
+            _log.error(
+                "mailing %s waits: no journal can be written in %s: %s",
+                mailing_id,
+                settings.journal_dir,
+                error.strerror,
+            )
             return None
         try:
             claim = ledger.claim_batch(

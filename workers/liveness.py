@@ -16,7 +16,7 @@ from celery.worker.consumer import Consumer
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from newsletter.database.engine import open_engine
+from newsletter.database.engine import open_engine, reason_of
 from newsletter.database.vocabulary import ProcessKind
 from newsletter.disk import look_at_disk
 from newsletter.operations import heartbeats
@@ -51,8 +51,8 @@ class SignOfLife:
             self._ended.wait(heartbeats.BEAT_SECONDS)
         try:
             heartbeats.record_stop(engine, self._process)
-        except SQLAlchemyError:
-            _log.info("the goodbye was not heard: the database does not answer")
+        except SQLAlchemyError as error:
+            _log.info("this process's end was not written down: %s", reason_of(error))
         engine.dispose()
 
     def _beat(self, engine: Engine) -> None:
@@ -60,7 +60,7 @@ class SignOfLife:
         try:
             draining = heartbeats.beat(engine, self._process, activity)
         except SQLAlchemyError as error:
-            _log.info("the sign of life was not heard: %s", type(error).__name__)
+            _log.info("this process's sign of life was not written down: %s", reason_of(error))
         else:
             stopping.set_draining(draining=draining)
 

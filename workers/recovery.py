@@ -74,7 +74,11 @@ def _settle_by_journal(services: WorkerServices, reading: JournalReading) -> Non
     else:
         mailing_id = ledger.mailing_with(services.engine, reading.identity)
         if mailing_id is None and (reading.outcomes or reading.in_doubt):
-            _log.warning("%s is about a mailing that the database lacks", reading.path.name)
+            _log.warning(
+                "%s is about a mailing that the database lacks, and is kept below %s; see Operate",
+                reading.path.name,
+                reading.path.parent,
+            )
             set_aside(reading)
             return
     if mailing_id is not None:

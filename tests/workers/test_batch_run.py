@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from newsletter.mailings.ledger.leases import Claim, ClaimedDelivery
+from newsletter.mailings.ledger.outcomes import Outcome
 from newsletter.mailings.ledger.standing import BatchStanding
+from tests.support.loops import run_apart
 from workers.batch_run import BatchContext, BatchRun
 from workers.journal import Journal
 from workers.throttle import Throttle
@@ -17,8 +24,18 @@ from workers.throttle import Throttle
 _PEOPLE = 3
 
 
+def _record(_outcomes: list[Outcome], _reach: Sequence[int]) -> tuple[int | None, frozenset[int]]:
+    return 1, frozenset()
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[BatchRun]:
+    with _run(tmp_path) as run:
+        yield run
+
+
+@contextmanager
+def _run(tmp_path: Path, record: Callable[..., Any] = _record) -> Iterator[BatchRun]:
     deliveries = tuple(
         ClaimedDelivery(
             position=number,
@@ -45,7 +62,7 @@ def run(tmp_path: Path) -> Iterator[BatchRun]:
     context = BatchContext(
         compose=lambda _: b"Subject: x\r\n\r\nx\r\n",
         return_path=lambda _: "bounces@example.jp",
-        record=lambda _outcomes, _reach: (1, frozenset()),
+        record=record,
         standing=lambda _: BatchStanding(flowing=True, unwanted=frozenset()),
         stopping=lambda: False,
         forgotten=lambda: None,
@@ -68,3 +85,29 @@ def test_after_a_pause_of_its_process_nothing_is_handed_over_without_the_ledger_
     monkeypatch.setattr(time, "time", lambda: present + 120)
     assert not run.commit(second)
     assert run.ready() is None
+
+
+def test_a_database_that_is_away_is_logged_with_its_reason_and_with_nothing_of_people(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = "server closed the connection unexpectedly\nDETAIL: of reader@example.jp"
+    asked: list[int] = []
+    again = threading.Event()
+
+    def record(_outcomes: list[Outcome], _reach: Sequence[int]) -> tuple[int, frozenset[int]]:
+        asked.append(1)
+        if len(asked) > 1:
+            again.set()
+            return len(asked), frozenset()
+        raise OperationalError("UPDATE", {"reply": "of a reader"}, Exception(words))
+
+    async def keep(run: BatchRun) -> None:
+        touch = asyncio.create_task(run.keep_in_touch())
+        assert await asyncio.to_thread(again.wait, 60)
+        touch.cancel()
+
+    monkeypatch.setattr("workers.batch_run._FLUSH_SECONDS", 0.05)
+    with _run(tmp_path, record) as run:
+        run_apart(lambda: keep(run))
+    [line] = caplog.messages
+    assert line.endswith("does not answer: server closed the connection unexpectedly")

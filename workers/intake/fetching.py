@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
+from newsletter.database.engine import reason_of
 from newsletter.errors import UnavailableError
 from newsletter.feedback.attribution import Keys
 from newsletter.feedback.joining import JoiningByMail
@@ -64,8 +65,13 @@ class Fetcher:
                 time.sleep(poll_seconds)
             except UnavailableError as error:
                 _log.warning("%s Asked again in %.0f s.", error.what, pause)
-            except OperationalError:
-                _log.warning("The database does not answer. Asked again in %.0f s.", pause)
+            except OperationalError as error:
+                _log.warning(
+                    "The database does not answer: %s. %s is asked again in %.0f s.",
+                    reason_of(error),
+                    self._account.name,
+                    pause,
+                )
             else:
                 continue
             time.sleep(pause)
@@ -98,7 +104,11 @@ class Fetcher:
             raise
         except Exception as error:  # noqa: BLE001 - see below
             # A defect met by one mail must not hold up the others; the mail stays where it is.
-            _log.exception("a mail could not be taken: %s", type(error).__name__)
+            _log.exception(
+                "a mail of %s could not be taken, and stays there: %s",
+                self._account.name,
+                type(error).__name__,
+            )
             return Taken.UNRELATED
 
     @contextmanager

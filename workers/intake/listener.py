@@ -23,6 +23,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from newsletter.accounts.sign_in_limits import network_of
+from newsletter.database.engine import reason_of
 from newsletter.errors import Place, SettingError, UnavailableError, system_reason
 from newsletter.feedback.attribution import Keys
 from newsletter.feedback.joining import JoiningByMail
@@ -241,9 +242,8 @@ class MailHandler:
             return "452 4.5.3 One recipient at a time"
         try:
             is_ours = await asyncio.to_thread(self._is_ours, address)
-        except OperationalError:
-            _log.warning("put a mail off: the database does not answer")
-            return _AWAY
+        except OperationalError as error:
+            return _put_off(error)
         if not is_ours:
             return "550 5.1.1 No mail is taken for this address"
         envelope.rcpt_tos.append(address)
@@ -259,9 +259,8 @@ class MailHandler:
                 taken = await asyncio.to_thread(
                     self._take, raw, envelope.rcpt_tos[0], envelope.mail_from
                 )
-        except OperationalError:
-            _log.warning("put a mail off: the database does not answer")
-            return _AWAY
+        except OperationalError as error:
+            return _put_off(error)
         return f"250 2.0.0 {taken}"
 
     def _is_ours(self, address: str) -> bool:
@@ -283,8 +282,14 @@ class MailHandler:
 
     async def handle_exception(self, error: Exception) -> str:
         """Answer a defect so that the mail is not lost by it."""
-        _log.error("a mail could not be taken: %s", type(error).__name__)
+        name = type(error).__name__
+        _log.error("a mail could not be taken, and must come again: %s", name, exc_info=error)
         return "451 4.3.0 Something went wrong here; come again"
+
+
+def _put_off(error: OperationalError) -> str:
+    _log.warning("a mail must come again: the database does not answer: %s", reason_of(error))
+    return _AWAY
 
 
 async def listen_until_signal(

@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from newsletter.database.engine import reading
+from newsletter.database.engine import reading, reason_of
 from newsletter.database.types import now
 
 T = TypeVar("T")
@@ -94,7 +94,7 @@ class Figures:
             with reading(self._engine) as session:
                 self._count(session, key, count)
         except SQLAlchemyError as error:
-            _log.warning("a figure was not counted again: %s", type(error).__name__)
+            _log.warning("a figure is shown as last counted: %s", reason_of(error))
         finally:
             with self._lock:
                 self._counting.discard(key)

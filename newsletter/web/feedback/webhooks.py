@@ -23,6 +23,7 @@ from newsletter.bounces.webhooks import (
     adapters,
 )
 from newsletter.bounces.webhooks.signatures import Unsigned
+from newsletter.database.engine import reason_of
 from newsletter.database.types import now
 from newsletter.errors import UnavailableError
 from newsletter.feedback.calls import take_call
@@ -103,8 +104,9 @@ def _take(
     except UnavailableError as error:
         _log.warning("webhook %s put off: %s", provider, error.what)
         return _answer(503, error.what)
-    except OperationalError:
-        _log.warning("webhook %s put off: the database does not answer", provider)
+    except OperationalError as error:
+        reason = reason_of(error)
+        _log.warning("webhook %s put off: the database does not answer: %s", provider, reason)
         return _answer(503, "The database does not answer.")
     return JSONResponse({"logged": news})
 
