@@ -183,6 +183,8 @@ def found_among(
     return matching_people(session, newsletter, criteria, find_match(session, newsletter, criteria))
 
 
+#: The order that an index has, besides those of addresses and numbers.
+_NAME = "name"
 #: A column, and as what it may begin.
 _Prefix = tuple[InstrumentedAttribute[str] | InstrumentedAttribute[str | None], Sequence[str]]
 
@@ -225,6 +227,10 @@ class _Page:
         keys: Sequence[Key] = order_keys(self.order, offered)
         if prefix is not None and not self.order.name:
             keys = [(prefix[0], False), (SubscriptionRow.subscriber_id, False)]
+        candidates = part.candidates(session, newsletter) if part is not None else None
+        # Few are sorted sooner than the index is walked along for them.
+        if self.order.name == _NAME and (candidates is None or candidates.are_many):
+            return self._read_by_name(criteria, prefix, part)
         # PostgreSQL judges by its statistics, which a sum would hide; names have an index by list.
         hides_list = keys[0][0] is SubscriberRow.address_key and (
             session.get_bind().dialect.name == "sqlite"
@@ -239,6 +245,54 @@ class _Page:
             query = query.where(*([] if rest is None else [rest]))
         query = query.order_by(*(key.desc() if down else key for key, down in keys))
         rows = session.execute(query.limit(self.limit + 1)).all()
+        people = _people(session, newsletter, rows[: self.limit])
+        after = people[-1].subscriber_id if len(rows) > self.limit else None
+        return FoundPage(people=people, after=after)
+
+    def _read_by_name(
+        self, criteria: PeopleFilter, prefix: _Prefix | None, part: SearchPart | None
+    ) -> FoundPage:
+        """Return the page of an order that has an index: first who has a name, then who has none.
+
+        In one statement, which has to put the latter behind the former, all would be sorted.
+        """
+        session, newsletter, down = self.session, self.newsletter, self.order.descending
+        keys: Sequence[Key] = [(SubscriptionRow.name, down), (SubscriptionRow.subscriber_id, down)]
+        order = [key.desc() if down else key for key, down in keys]
+        query = _query(newsletter, criteria).order_by(*order)
+        if prefix is not None:
+            query = query.where(_begins(prefix))
+        elif part is not None:
+            query = query.where(part.held)
+        last = session.get(SubscriptionRow, (newsletter.id, self.after)) if self.after else None
+        rest = goes_on_after(session, newsletter.id, keys, self.after) if self.after else None
+        candidates = None if part is None else part.candidates(session, newsletter)
+        rows: list[Row[Any]] = []
+        for is_named in (True, False):
+            if is_named and last is not None and not last.name:
+                # All of these were shown before.
+                continue
+            here = [SubscriptionRow.name > "" if is_named else SubscriptionRow.name == ""]
+            if rest is not None and last is not None and is_named is bool(last.name):
+                here.append(rest)
+            most = self.limit + 1 - len(rows)
+            found: Sequence[Row[Any]] = ()
+            if candidates is not None:
+                # Some of these are soon there among the first.
+                first = (
+                    select(SubscriptionRow.subscriber_id)
+                    .where(SubscriptionRow.newsletter_id == newsletter.id, *here)
+                    .order_by(*order)
+                    .limit(_NEWEST)
+                )
+                among = SubscriptionRow.subscriber_id.in_(first)
+                found = session.execute(query.where(among).limit(most)).all()
+                here.append(candidates.clause())
+            if len(found) < most:
+                found = session.execute(query.where(*here).limit(most)).all()
+            rows += found
+            if len(rows) > self.limit:
+                break
         people = _people(session, newsletter, rows[: self.limit])
         after = people[-1].subscriber_id if len(rows) > self.limit else None
         return FoundPage(people=people, after=after)

@@ -453,3 +453,44 @@ def test_one_worker_at_a_time_indexes_and_waits_for_nobody(stage: Stage) -> None
         assert not index_people(stage.engine, seconds=60)
     _index(stage)
     assert _indexed(stage, "鳥遊") == {"anna@example.jp"}
+
+
+@pytest.mark.usefixtures("asks_index")
+def test_pages_by_name_are_in_order_and_whole_with_those_who_have_none_last(stage: Stage) -> None:
+    names = ("", "moss", "aoi", "moss", "", "reed", "aoi", "moor", "", "fern")
+    lines = [
+        "email,name\n",
+        *(
+            f"{'few' if number % 9 == 0 else 'some'}{number}@example.jp,{names[number % 10]}\n"
+            for number in range(30)
+        ),
+    ]
+    records = csv_records(lines, source="l.csv", is_header=is_header)
+    import_records(
+        stage.engine, stage.newsletter_id, records, ImportOptions(source="l.csv", basis="form")
+    )
+    _index(stage)
+    with reading(stage.engine) as session:
+        row = session.get_one(NewsletterRow, stage.newsletter_id)
+        everybody = search_people(session, row, PeopleFilter(), limit=100).people
+        for part in ("", "example", "mo", "few"):
+            having = [one for one in everybody if part in one.address or part in one.known["name"]]
+            for down in (False, True):
+                having.sort(key=lambda one: (one.known["name"], one.subscriber_id), reverse=down)
+                having.sort(key=lambda one: not one.known["name"])
+                found: list[int] = []
+                after = None
+                while True:
+                    page = search_people(
+                        session,
+                        row,
+                        PeopleFilter(text=part, within=bool(part)),
+                        order=ListOrder(name="name", descending=down),
+                        after=after,
+                        limit=4,
+                    )
+                    found += [one.subscriber_id for one in page.people]
+                    after = page.after
+                    if after is None:
+                        break
+                assert found == [one.subscriber_id for one in having], (part, down)
