@@ -44,7 +44,7 @@ function anchorsOf(table) {
 
 /**
  * In spreadsheets, a row that is one cell over the whole width is no row of the table, but its title or
- * a remark: such rows at its ends become lines above and below it.
+ * a remark: such rows at its ends become lines above and below it. Headings and a row below them stay.
  *
  * @param {HTMLTableElement} table
  */
@@ -56,8 +56,8 @@ export function takeTitles(table) {
   const isWhole = (row) => { const cells = cellsOf(row); return cells.length === 1 && cells[0].colSpan >= width && cells[0].rowSpan === 1; };
   if (width < 2) return;
   const lineOf = (row) => { const line = page.createElement("p"); line.append(...cellsOf(row)[0].childNodes); row.remove(); return line; };
-  while (rows.length && isWhole(rows[0])) table.before(lineOf(rows.shift()));
-  while (rows.length && isWhole(rows[rows.length - 1])) table.after(lineOf(rows.pop()));
+  while (rows.length > 2 && isWhole(rows[0])) table.before(lineOf(rows.shift()));
+  while (rows.length > 2 && isWhole(rows[rows.length - 1])) table.after(lineOf(rows.pop()));
 }
 
 /**
