@@ -13,10 +13,12 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from html import escape
 from typing import Any
 
 from cssselect import SelectorError
+from cssutils import CSSParser
 from lxml import etree
 from lxml import html as lxml_html
 from lxml.cssselect import CSSSelector
@@ -419,8 +421,24 @@ def _inlined_selectors(tree: Any) -> Iterator[str]:  # noqa: ANN401 - lxml has n
             )
 
 
+class _Inliner(Premailer):  # type: ignore[misc]  # premailer has no types
+    """Inlines style sheets and follows none of their imports, which would be fetched unguarded."""
+
+    def _parse_css_string(self, css_body: str, **options: bool) -> Any:  # noqa: ANN401 - no types
+        return _parse_sheet(css_body, **options)
+
+
+@lru_cache(maxsize=256)
+def _parse_sheet(css: str, **options: bool) -> Any:  # noqa: ANN401 - cssutils has no types
+    return CSSParser(fetcher=_fetch_nothing).parseString(css, **options)
+
+
+def _fetch_nothing(_address: str) -> tuple[None, bytes]:
+    return None, b""
+
+
 def _premail(tree: Any) -> None:  # noqa: ANN401 - lxml has no types
-    Premailer(
+    _Inliner(
         tree,
         allow_network=False,
         remove_classes=False,

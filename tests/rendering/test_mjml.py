@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from html import escape
 from html.parser import HTMLParser
 
@@ -198,6 +199,21 @@ def test_html_attributes_are_set_by_selector() -> None:
     )
 
     assert [div["data-id"] for div in _elements(html, "div") if "data-id" in div] == ["四十二 & 1"]
+
+
+@pytest.mark.usefixtures("_servers")
+@pytest.mark.parametrize("written", ["@import", "@\\69mport"])
+def test_no_import_of_an_inlined_sheet_is_fetched(written: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/a.css"
+        html = _html(
+            "<mj-text>一</mj-text>",
+            head=f'<mj-style inline="inline">{written} url("{address}");p {{ top: 0 }}</mj-style>',
+        )
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    assert "127.0.0.1" not in html
 
 
 def test_a_web_font_is_asked_for_where_a_template_names_one() -> None:
