@@ -241,16 +241,27 @@ def count_variants(
         .group_by(by_person.c.variant)
         .order_by(func.count().desc(), by_person.c.variant)
     )
-    labels = labels_of(list_fields(session, newsletter.id))
+    return _counts(session, newsletter.id, conditions, [(each, size) for each, size in counted])
+
+
+def _counts(
+    session: Session,
+    newsletter_id: int,
+    conditions: Sequence[str],
+    people: Iterable[tuple[int, int]],
+) -> Sequence[VariantCount]:
+    """Return variants, given their numbers with how many people each is for."""
+    labels = labels_of(list_fields(session, newsletter_id))
+    by_language = differ_by_language(conditions)
     return [
         VariantCount(
-            number=each,
-            met=met_in(conditions, each),
-            people=size,
+            number=number,
+            met=met_in(conditions, number),
+            people=count,
             labels=labels,
-            by_language=differ_by_language(conditions),
+            by_language=by_language,
         )
-        for each, size in counted.all()
+        for number, count in people
     ]
 
 
@@ -338,17 +349,9 @@ def sent_variants(session: Session, mailing_id: int) -> Sequence[VariantCount]:
     people: Counter[int] = Counter()
     for variant, count in counted:
         people[with_subject(variant, 0)] += int(count)
-    labels = labels_of(list_fields(session, session.get_one(MailingRow, mailing_id).newsletter_id))
-    return [
-        VariantCount(
-            number=number,
-            met=met_in(conditions, number),
-            people=count,
-            labels=labels,
-            by_language=differ_by_language(conditions),
-        )
-        for number, count in sorted(people.items(), key=lambda each: (-each[1], each[0]))
-    ]
+    newsletter_id = session.get_one(MailingRow, mailing_id).newsletter_id
+    most_first = sorted(people.items(), key=lambda each: (-each[1], each[0]))
+    return _counts(session, newsletter_id, conditions, most_first)
 
 
 def missing_variants(session: Session, mailing_id: int, needed: Collection[int]) -> frozenset[int]:
