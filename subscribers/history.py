@@ -508,7 +508,6 @@ EVENT_NAMES = {
 #: Their order is that of entries of one instant, so a new one goes to the end.
 _SOURCES: tuple[Source, ...] = (
     _enrolment,
-    _list_changes,
     _consents,
     _events,
     _deliveries,
@@ -519,4 +518,5 @@ _SOURCES: tuple[Source, ...] = (
     _notes,
     _taggings,
     _merges,
+    _list_changes,
 )
