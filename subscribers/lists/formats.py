@@ -291,9 +291,10 @@ def _affirms(text: str) -> bool:
     if yes.doubt.search(words):
         return False
     clauses = [clause.strip(" 「」『』\"'") for clause in yes.clause.split(words)]
-    if any(yes.agreement.search(clause) for clause in clauses):
-        return True
-    return any(yes.word.fullmatch(clause) or yes.sentence.search(clause) for clause in clauses)
+    return any(
+        yes.word.fullmatch(clause) or yes.sentence.search(clause) or yes.agreement.search(clause)
+        for clause in clauses
+    )
 
 
 class _Affirmations(NamedTuple):
@@ -319,8 +320,7 @@ def _affirmations() -> _Affirmations:
 
 def asks_something(name: str) -> bool:
     """Tell whether a column's name asks, counts or is a time, of what stands above it."""
-    folded, marks = fold(name), _tables().marks
-    return any(part in folded for part in (*marks["wanted"], *marks["measure"]))
+    return not _parts_of_name(name).isdisjoint({"wanted", "measure"})
 
 
 def recognise(names: Collection[str]) -> KnownFormat | None:
