@@ -35,17 +35,22 @@ class FileContent:
 class SharedContents:
     """Contents that are being sent: each is in memory once, however many clients take it.
 
-    They are loaded one after the other, so that of many who ask at once the first one loads.
+    Of many who ask for one at once the first one loads it, and the others wait for that.
     """
 
     def __init__(self, load: Callable[[str], FileContent]) -> None:
         self._load = load
         self._lock = Lock()
+        self._loading: WeakValueDictionary[str, Lock] = WeakValueDictionary()
         self._in_use: WeakValueDictionary[str, FileContent] = WeakValueDictionary()
 
     def get(self, name: str) -> FileContent:
         """Return a content; it is shared for as long as somebody has it."""
         with self._lock:
+            loading = self._loading.get(name)
+            if loading is None:
+                loading = self._loading[name] = Lock()
+        with loading:
             content = self._in_use.get(name)
             if content is None:
                 content = self._in_use[name] = self._load(name)
