@@ -35,7 +35,6 @@ from newsletter.operations.acknowledgements import forget_ended, has_acknowledge
 from newsletter.operations.alarms import find_alarms
 from newsletter.operations.alarms.model import places_of
 from newsletter.operations.heartbeats import forget_the_gone
-from newsletter.operations.overview import look
 from subscribers.fields.purging import purge_expired, purge_removed
 from subscribers.forgetting import forget_unconfirmed
 from subscribers.lists.undo import forget_old_journals
@@ -45,7 +44,7 @@ from workers import lists, recovery
 from workers.composition import WorkerServices
 from workers.database_memory import Memory, recall, remember
 from workers.isolation import isolated
-from workers.transports import relay_names
+from workers.overview import overview_source
 
 _log = logging.getLogger(__name__)
 
@@ -122,13 +121,7 @@ def go(services: WorkerServices) -> None:
 def _forget_ended_alarms(services: WorkerServices) -> None:
     if not has_acknowledgements(services.engine):
         return
-    settings = services.settings
-    seen = look(
-        services.engine,
-        redis_url=settings.redis_url,
-        relays=relay_names(settings),
-        account_mail_is_refused=settings.account_mail_is_refused,
-    )
+    seen = overview_source(services.settings, services.engine)()
     forget_ended(services.engine, places_of(find_alarms(seen)))
 
 

@@ -13,6 +13,7 @@ import typer
 from newsletter import __version__
 from newsletter.cli import (
     accounts,
+    alarms,
     archive,
     bounces,
     comments,
@@ -91,7 +92,7 @@ app.add_typer(bounce_app, name="bounce", rich_help_panel=_READERS)
 app.add_typer(operations.suppressions, name="suppression", rich_help_panel=_READERS)
 
 app.command(rich_help_panel=_OPERATE)(operations.status)
-app.add_typer(operations.alarms, name="alarm", rich_help_panel=_OPERATE)
+app.add_typer(alarms.app, name="alarm", rich_help_panel=_OPERATE)
 app.add_typer(operations.relays, name="relay", rich_help_panel=_OPERATE)
 app.add_typer(operations.domains, name="domain", rich_help_panel=_OPERATE)
 app.command(rich_help_panel=_OPERATE)(operations.drain)

@@ -22,13 +22,10 @@ if TYPE_CHECKING:
 
     from newsletter.accounts.audit import Actor
     from newsletter.mailings.ledger.relays import RelayState
-    from newsletter.operations.overview import Overview
-    from newsletter.settings import Settings
 
 mailings = typer.Typer(
     no_args_is_help=True, help="Pause, resume and cancel mailings; settle uncertain deliveries."
 )
-alarms = typer.Typer(no_args_is_help=True, help="List, acknowledge and reopen alarms.")
 relays = typer.Typer(no_args_is_help=True, help="List, hold and release relays.")
 domains = typer.Typer(no_args_is_help=True, help="List, hold and release recipient domains.")
 suppressions = typer.Typer(
@@ -389,67 +386,6 @@ def drain(
     change(engine, actor, worker, reason=reason)
 
 
-def _look_at(settings: Settings, engine: Engine) -> Overview:
-    """Look at everything, as the page of operations does."""
-    from newsletter.operations.overview import look
-    from workers.transports import relay_names
-
-    return look(
-        engine,
-        redis_url=settings.redis_url,
-        relays=relay_names(settings),
-        account_mail_is_refused=settings.account_mail_is_refused,
-    )
-
-
-_Alarm = Annotated[
-    str, typer.Argument(help="As newsletter alarm list names it: relay-stuck smtp:mx.example:25.")
-]
-
-
-@alarms.command("list")
-def list_alarms(context: typer.Context, json: Json = False) -> None:
-    """List what is wrong, and who looks after it."""
-    from newsletter.cli.console import console, print_json
-    from newsletter.cli.overview import alarms_as_json, show_alarms
-    from newsletter.operations.alarms import find_alarms
-
-    settings = settings_of(context)
-    found = find_alarms(_look_at(settings, open_database(settings)))
-    if json:
-        print_json(alarms_as_json(found))
-    elif found:
-        console.print(show_alarms(found))
-    else:
-        console.print(_("There are no alarms."))
-
-
-@alarms.command("acknowledge")
-def acknowledge(
-    context: typer.Context,
-    alarm: _Alarm,
-    reason: Annotated[str, typer.Option(help="What is being done about it.")],
-    as_: As = None,
-) -> None:
-    """Acknowledge an alarm: it stays listed, and is no longer new until it ends or worsens."""
-    from newsletter.operations.actions import acknowledge_alarm
-
-    engine, actor = _on_all(context, as_)
-    seen = _look_at(settings_of(context), engine)
-    acknowledge_alarm(engine, actor, alarm, reason=reason, seen=seen)
-
-
-@alarms.command("reopen")
-def reopen(
-    context: typer.Context, alarm: _Alarm, reason: AuditReason = "by command", as_: As = None
-) -> None:
-    """Let an acknowledged alarm count as new again."""
-    from newsletter.operations.actions import reopen_alarm
-
-    engine, actor = _on_all(context, as_)
-    reopen_alarm(engine, actor, alarm, reason=reason)
-
-
 @suppressions.command("show")
 def show_suppressions(context: typer.Context, address: str, json: Json = False) -> None:
     """Show why an address is suppressed."""
@@ -518,13 +454,11 @@ def status(
     from newsletter.cli.console import console, print_json
     from newsletter.cli.mailing_progress import as_json, show
     from newsletter.mailings.reports.progress import list_progress
+    from workers.overview import overview_source
 
     settings = settings_of(context)
     engine = open_database(settings)
-
-    def look_now() -> Overview:
-        return _look_at(settings, engine)
-
+    look_now = overview_source(settings, engine)
     if watch:
         with suppress(KeyboardInterrupt):
             overview.watch(look_now)

@@ -7,7 +7,7 @@ Killed processes, several hosts and several web servers change nothing about the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -22,7 +22,7 @@ from newsletter.mailings.ledger.tallies import totals
 from newsletter.operations.alarms import find_alarms
 from newsletter.operations.alarms.model import AlarmSeverity
 from newsletter.operations.attention import ReplyClass, UnsettledMailing
-from newsletter.operations.overview import Overview, look
+from newsletter.operations.overview import Overview
 
 Totals = Sequence[tuple[str, DeliveryState, int]]
 
@@ -30,10 +30,9 @@ Totals = Sequence[tuple[str, DeliveryState, int]]
 class OperationsCollector(Collector):
     """Looks at everything anew whenever metrics are asked for."""
 
-    def __init__(self, engine: Engine, *, redis_url: str, relays: Sequence[str]) -> None:
+    def __init__(self, engine: Engine, look_now: Callable[[], Overview]) -> None:
         self._engine = engine
-        self._redis_url = redis_url
-        self._relays = relays
+        self._look_now = look_now
 
     def describe(self) -> Iterable[Metric]:
         """Describe nothing beforehand: registering must not ask the database."""
@@ -43,7 +42,7 @@ class OperationsCollector(Collector):
         """Yield all metrics; of a database that is away, only that it is."""
         yield _labelled("newsletter_build_info", "The version.", "version", {__version__: 1})
         try:
-            seen = look(self._engine, redis_url=self._redis_url, relays=self._relays)
+            seen = self._look_now()
             with reading(self._engine) as session:
                 counted = totals(session)
         except SQLAlchemyError:

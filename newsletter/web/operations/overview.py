@@ -17,7 +17,7 @@ from newsletter.errors import ConflictError, ListError, NewsletterError, OrderEr
 from newsletter.mailings.ledger.settlement import list_deliveries
 from newsletter.operations.alarms import find_alarms
 from newsletter.operations.alarms.model import Alarm, AlarmSeverity, places_of
-from newsletter.operations.overview import Overview, look
+from newsletter.operations.overview import Overview
 from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms
 from newsletter.web.access import OperatorVisit, Requires, Visit, newsletters_where
@@ -33,6 +33,7 @@ from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from newsletter.web.streams import live
 from subscribers.suppression import find_suppressions
+from workers.overview import overview_source
 from workers.transports import relay_names
 
 _Field = Annotated[str, Form(max_length=500)]
@@ -67,16 +68,10 @@ def operating_router(  # noqa: C901 - a list of routes
     router = Router(prefix="/operate")
     names = relay_names(settings)
 
-    def _look() -> Overview:
-        return look(
-            engine,
-            redis_url=settings.redis_url,
-            relays=names,
-            account_mail_is_refused=settings.account_mail_is_refused,
-        )
+    look_now = overview_source(settings, engine)
 
     def _values(visit: Visit) -> dict[str, Any]:
-        seen = _look()
+        seen = look_now()
         with reading(engine) as session:
             only = newsletters_where(session, visit, Permission.OPERATE)
         if only is not None:
@@ -131,7 +126,7 @@ def operating_router(  # noqa: C901 - a list of routes
         )
 
     def _alarm_named(key: str) -> Alarm | None:
-        return next((each for each in find_alarms(_look()) if each.key == key), None)
+        return next((each for each in find_alarms(look_now()) if each.key == key), None)
 
     @router.get("/orders/{name}")
     def ask(name: str, visit: OperatorVisit, request: Request, on: _Name = "") -> Response:
@@ -168,7 +163,7 @@ def operating_router(  # noqa: C901 - a list of routes
                 reason=reason,
                 positions=position or (),
                 relays=names,
-                look_now=_look,
+                look_now=look_now,
             )
         except (OrderError, ConflictError) as error:
             status = 409 if isinstance(error, ConflictError) else 400

@@ -16,7 +16,7 @@ from newsletter.operations.broker import look_at_broker
 from newsletter.operations.metrics import OperationsCollector
 from newsletter.settings import Settings
 from newsletter.web.routing import Router
-from workers.transports import relay_names
+from workers.overview import overview_source
 
 #: What a proxy adds; then the other side is not who it seems.
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
@@ -25,8 +25,7 @@ _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 def probes_router(settings: Settings, engine: Engine, registry: CollectorRegistry) -> Router:
     """Return the routes that machines ask; ``registry`` holds what this process counts."""
     router = Router()
-    relays = relay_names(settings)
-    registry.register(OperationsCollector(engine, redis_url=settings.redis_url, relays=relays))
+    registry.register(OperationsCollector(engine, overview_source(settings, engine)))
 
     @router.get("/healthz")
     async def healthz() -> PlainTextResponse:

@@ -155,6 +155,19 @@ def test_a_web_server_without_its_redis_is_not_ready_and_says_so(
         assert httpx.get(f"{lonely}/healthz").status_code == 200
 
 
+def test_metrics_count_the_alarms_that_the_page_shows(
+    stage: Stage, site: str, tmp_path: Path
+) -> None:
+    relay = "smtp://user:word@email-smtp.eu-west-1.amazonaws.com:587?tls=starttls"
+    signer = TokenSigner([b"k" * 40])
+    with serving(
+        stage.engine, signer, tmp_path, mail_transports=(relay,), secret_keys=("k" * 40,)
+    ) as by_amazon:
+        told = _told(by_amazon)
+    key = "newsletter_alarms,severity=critical"
+    assert told[key] == _told(site)[key] + 1, "mail to accounts is refused there"
+
+
 def test_a_line_of_the_log_names_the_mailing_and_nobody(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
