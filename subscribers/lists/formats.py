@@ -100,6 +100,7 @@ _BY_LEAVING = {Leaving.LEFT: ListState.UNSUBSCRIBED, Leaving.UNCLEAR: ListState.
 _REMARK = re.compile("[(（:：、,]")
 _LETTER = re.compile(r"[^\W_]")
 _DASHES = re.compile(r"[-‐-―−ーｰ~_/ ]{1,4}")
+_NEGATIVE = re.compile(r"[-‐-―−－]\d")
 #: A word of a name or an answer: letters of one kind.
 _TOKEN = re.compile(r"[a-zà-ɏ]+|[а-я]+|[^\W\d_a-zà-ɏа-я]+")
 #: A name that asks: "Can we email you?", "メールを送ってもよいですか".
@@ -137,6 +138,9 @@ def is_weak(name: str) -> bool:
 
 def read_state(word: str) -> ListState | None:
     """Return what a word of a list's column of states means; None when it is not known."""
+    if _NEGATIVE.match(word.strip()):
+        # Names are compared without hyphens; -1 is not 1.
+        return None
     folded = fold(word)
     found = _tables().states.get(folded) or _by_part(folded)
     if found is not None:

@@ -553,7 +553,7 @@ _NO_ANSWERS: dict[str, Sequence[str]] = {
         "どちらでも",
     ),
     "Accepts email": ("only by post", "I'd rather not", "lapsed", "?", "yes, but later"),
-    "mail_flg": ("9", "NULL"),
+    "mail_flg": ("9", "NULL", "-1", "−1"),
     "Can we email you?": ("Only about my booking",),
 }
 
