@@ -45,7 +45,12 @@ from newsletter.disk import write_privately
 from newsletter.errors import ExitCode, NewsletterError, UnavailableError, UsageError, system_reason
 from newsletter.i18n.messages import msg
 
-_WRITE, _READERS, _OPERATE, _RUN = "Write and send", "Readers", "Operate", "Set up and run"
+_WRITE, _READERS, _OPERATE, _RUN = (
+    "Write and send",
+    "Readers and lists",
+    "Operate",
+    "Set up and run",
+)
 
 app = typer.Typer(
     no_args_is_help=True,
