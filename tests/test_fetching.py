@@ -142,6 +142,32 @@ def test_answers_are_told_apart_and_redirects_followed_as_carefully(port: int) -
     assert not any("inner.example" in line for line in _Site.asked)
 
 
+class _Rebinding:
+    """A resolver that names another machine each time it is asked, as an attacker's may."""
+
+    def __init__(self, *answers: str) -> None:
+        self._answers = iter(answers)
+
+    def __call__(self, _host: str, _port: int) -> Collection[IpAddress]:
+        return [ip_address(next(self._answers))]
+
+
+def test_a_name_that_means_another_machine_a_moment_later_is_not_followed_there(port: int) -> None:
+    def opened(path: str, *answers: str) -> LinkOutcome:
+        url = f"http://turns.example:{port}{path}"
+        return open_address(url, resolving=_Rebinding(*answers), permitted=_permitted).outcome
+
+    # HEAD is answered by 405: the GET that follows goes to the machine that was looked at.
+    assert opened("/head", "127.0.0.1", "10.0.0.1") is LinkOutcome.FINE
+    # A redirect is looked at anew, also to the host that was looked at before.
+    assert opened("/to-fine", "127.0.0.1", "10.0.0.1") is LinkOutcome.FORBIDDEN
+    assert [line.partition(" turns")[0] for line in _Site.asked] == [
+        "HEAD /head",
+        "GET /head",
+        "HEAD /to-fine",
+    ]
+
+
 def _pinned(port: int, *, secure: bool) -> fetching._Pinned:
     return fetching._Pinned("site.example", port, ip_address("127.0.0.1"), secure=secure)
 

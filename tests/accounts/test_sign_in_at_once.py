@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pyotp
 import pytest
@@ -16,7 +17,7 @@ from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.accounts.invitations import accept, reset_link
 from newsletter.accounts.passwords import hash_password
 from newsletter.accounts.sealing import Sealed, Sealer
-from newsletter.accounts.second_factor import enrol, new_secret
+from newsletter.accounts.second_factor import enrol, new_secret, use_code
 from newsletter.accounts.sign_in import SignedIn, bring_code, set_password, sign_in
 from newsletter.accounts.sign_in_limits import Browser
 from newsletter.database.engine import open_engine, reading, transaction
@@ -40,9 +41,9 @@ class _Owner:
     def change_password(self, session: Session) -> None:
         set_password(session, COMMAND_LINE, self.account_id, hash_password(_NEW))
 
-    def put_factor_on(self, session: Session, secret: str = "") -> None:
+    def put_factor_on(self, session: Session, secret: str = "") -> list[str]:
         sealed = _SEALER.seal(secret or new_secret(), Sealed.SECOND_FACTOR)
-        enrol(session, COMMAND_LINE, self.account_id, sealed=sealed, step=0)
+        return enrol(session, COMMAND_LINE, self.account_id, sealed=sealed, step=0)
 
     def sessions(self) -> int:
         with reading(self.engine) as session:
@@ -104,4 +105,24 @@ def test_no_code_completes_a_session_that_is_being_ended(owner: _Owner) -> None:
         bring_code(owner.engine, _SEALER, _BROWSER, token=owing.token, code=code)
 
     error = _while_changed(owner, owner.change_password, bring)
+    assert (type(error), owner.sessions()) == (SignInError, 0)
+
+
+@pytest.mark.parametrize("kind", ["authenticator", "recovery"])
+def test_a_code_that_is_being_used_completes_no_second_session(owner: _Owner, kind: str) -> None:
+    secret = new_secret()
+    with transaction(owner.engine) as session:
+        recovery = owner.put_factor_on(session, secret)[0]
+    moment = datetime.now(UTC)
+    code = recovery if kind == "recovery" else pyotp.TOTP(secret).at(moment)
+    owing = owner.sign_in()
+
+    def use(session: Session) -> None:
+        account = session.get_one(AccountRow, owner.account_id)
+        assert use_code(session, _SEALER, account, code, moment)
+
+    def bring() -> None:
+        bring_code(owner.engine, _SEALER, _BROWSER, token=owing.token, code=code)
+
+    error = _while_changed(owner, use, bring)
     assert (type(error), owner.sessions()) == (SignInError, 0)
