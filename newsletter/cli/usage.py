@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from typer import Abort, Typer
@@ -40,6 +41,19 @@ _IN_USAGE = {
     "options_metavar": msg("[OPTIONS]"),
     "subcommand_metavar": msg("COMMAND [ARGS]..."),
 }
+#: What a value is called, by what Typer calls its kind in the terms of Python.
+_KINDS = {
+    "str": msg("text"),
+    "int": msg("number"),
+    "int range": msg("number"),
+    "float range": msg("number"),
+    "file": msg("file"),
+    "dir": msg("folder"),
+    "path": msg("path"),
+    "Path": msg("path"),
+}
+#: Dates are written as strftime has them; people know them so.
+_DATE = {ord("%"): None, ord("Y"): "YYYY", ord("m"): "MM", ord("d"): "DD"}
 _NO_COMMAND = re.compile(r"No such command '(.+?)'")
 _MORE_ARGUMENTS = re.compile(r"Got unexpected extra argument\(s\) \((.+)\)", re.DOTALL)
 
@@ -47,7 +61,7 @@ _MORE_ARGUMENTS = re.compile(r"Got unexpected extra argument\(s\) \((.+)\)", re.
 def run(app: Typer) -> NoReturn:
     """Run the command line in the language of the terminal."""
     command: Any = command_for(app, sys.argv[1:])
-    _translate_help(command)
+    _prepare_help(command)
     try:
         code = command(standalone_mode=False)
     except TyperException as error:
@@ -112,19 +126,45 @@ def _name(command: CommandInfo) -> str:
     return command.name or get_command_name(getattr(command.callback, "__name__", ""))
 
 
-def _translate_help(command: Any) -> None:  # noqa: ANN401 - as above
-    """Translate help only when it is asked for; other commands need not spend the time."""
+def _prepare_help(command: Any) -> None:  # noqa: ANN401 - as above
+    """Word help only when it is asked for; other commands need not spend the time."""
     for kind in {type(each) for each in _commands(command)}:
-        kind.format_help = _in_own_language(command, kind.format_help)
+        kind.format_help = _in_own_words(command, kind.format_help)
 
 
-def _in_own_language(command: Any, show: Callable[..., None]) -> Callable[..., None]:  # noqa: ANN401 - as above
+def _in_own_words(command: Any, show: Callable[..., None]) -> Callable[..., None]:  # noqa: ANN401 - as above
     def format_help(*values: object) -> None:
+        name_kinds(command)
         if terminal_language() is not SOURCE_LANGUAGE:
             translate(command)
         show(*values)
 
     return format_help
+
+
+def name_kinds(command: Any) -> None:  # noqa: ANN401 - as above
+    """Call the kinds of values by words of people: ``<text>`` for ``<str>``.
+
+    A flag takes no value, and the one that is not given holds: neither is worth a word.
+    """
+    for each in _commands(command):
+        for param in (*each.params, each.get_help_option(each.context_class(each))):
+            if param is not None:
+                param.display_type_rich = partial(_kind, param, param.display_type)
+                if getattr(param, "is_flag", False):
+                    param.show_default = False
+
+
+def _kind(param: Any, by_typer: Callable[..., str], ctx: Any) -> str | None:  # noqa: ANN401 - as above
+    if getattr(param, "is_flag", False):
+        return None
+    kind = by_typer(ctx).strip("<>")
+    if kind.startswith("%"):
+        return "<{}>".format(kind.partition("|")[0].translate(_DATE))
+    several = kind.startswith("list[")
+    kind = kind.removeprefix("list[").removesuffix("]")
+    word = text(_KINDS[kind]) if kind in _KINDS else kind
+    return f"<{word}> …" if several else f"<{word}>"
 
 
 def help_texts(app: Typer) -> Iterator[str]:

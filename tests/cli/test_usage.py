@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from typer.exceptions import TyperException
+from typer.main import get_command
 
 from newsletter.cli import usage
 from newsletter.cli.language import text
@@ -34,3 +37,15 @@ def _said(*words: str) -> str:
 )
 def test_an_error_of_use_says_what_is_taken(words: tuple[str, ...], said: str) -> None:
     assert _said(*words) == said
+
+
+def test_help_calls_the_kinds_of_values_by_words_of_people() -> None:
+    command = get_command(app)
+    usage.name_kinds(command)
+    kinds = {
+        param.display_type_rich(ctx=each.context_class(each)) or ""
+        for each in usage._commands(command)
+        for param in (*each.params, each.get_help_option(each.context_class(each)))
+    }
+    assert {"<text>", "<number>", "<path>", "<YYYY-MM-DD>", "<text> …", "<ja|en>", ""} <= kinds
+    assert not {kind for kind in kinds if re.search(r"[%\[]|\b(?:str|int|bool|range)\b", kind)}
