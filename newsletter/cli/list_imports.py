@@ -67,7 +67,7 @@ def import_list(
     ] = None,
     newsletter: NewsletterName = None,
     dry_run: Annotated[
-        bool, typer.Option(help="Show what would happen without changing anything.")
+        bool, typer.Option("--dry-run", help="Show what would happen without changing anything.")
     ] = False,
     as_: As = None,
     json: Json = False,

@@ -29,6 +29,7 @@ from newsletter.cli import (
     keys,
     library,
     looks,
+    mailings,
     operations,
     reuse,
     running,
@@ -79,7 +80,7 @@ issues.app.command("correct")(corrections.correct)
 issues.app.command("comments")(comments.show_comments)
 issues.app.command("comment")(comments.write_comment)
 issues.app.command("resolve")(comments.resolve_comment)
-app.add_typer(operations.mailings, name="mailing", rich_help_panel=_WRITE)
+app.add_typer(mailings.app, name="mailing", rich_help_panel=_WRITE)
 app.add_typer(digests.app, name="digest", rich_help_panel=_WRITE)
 app.add_typer(series.app, name="series", rich_help_panel=_WRITE)
 app.add_typer(library.app, name="library", rich_help_panel=_WRITE)

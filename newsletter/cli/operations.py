@@ -1,21 +1,17 @@
-"""``newsletter mailing``, ``relay``, ``domain``, ``drain``: an operator's word, with its reason."""
+"""``newsletter relay``, ``domain``, ``suppression``, ``drain``, ``status``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import label, labelled, ngettext, styled, text
+from newsletter.cli.language import label, labelled, styled
 from newsletter.cli.state import As, AuditReason, Json, open_database, settings_of
-from newsletter.database.vocabulary import DeliveryState
-from newsletter.i18n.values import Number
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -23,84 +19,11 @@ if TYPE_CHECKING:
     from newsletter.accounts.audit import Actor
     from newsletter.mailings.ledger.relays import RelayState
 
-mailings = typer.Typer(
-    no_args_is_help=True, help="Pause, resume and cancel mailings; settle uncertain deliveries."
-)
 relays = typer.Typer(no_args_is_help=True, help="List, hold and release relays.")
 domains = typer.Typer(no_args_is_help=True, help="List, hold and release recipient domains.")
 suppressions = typer.Typer(
     no_args_is_help=True, help="Show why an address is suppressed; lift a suppression."
 )
-
-
-@mailings.command()
-def pause(
-    context: typer.Context, mailing: int, reason: AuditReason = "held by command", as_: As = None
-) -> None:
-    """Pause a mailing; workers stop within two seconds."""
-    from newsletter.mailings.orders.actions import pause as pause_mailing
-
-    engine, actor = _on_mailing(context, mailing, as_, Permission.CONTROL_MAILINGS)
-    pause_mailing(engine, actor, mailing, reason=reason)
-
-
-@mailings.command()
-def resume(
-    context: typer.Context,
-    mailing: int,
-    even_twice: Annotated[
-        bool,
-        typer.Option(
-            "--even-twice",
-            help="After a restore: also send to people who may have received it already.",
-        ),
-    ] = False,
-    reason: AuditReason = "by command",
-    as_: As = None,
-) -> None:
-    """Resume a paused mailing."""
-    from newsletter.mailings.orders.actions import resume as resume_mailing
-
-    engine, actor = _on_mailing(context, mailing, as_, Permission.CONTROL_MAILINGS)
-    resume_mailing(engine, actor, mailing, reason=reason, even_twice=even_twice)
-
-
-@mailings.command()
-def cancel(
-    context: typer.Context, mailing: int, reason: AuditReason = "by command", as_: As = None
-) -> None:
-    """Cancel a mailing; those who have not received it yet are skipped."""
-    from newsletter.mailings.orders.actions import cancel as cancel_mailing
-
-    engine, actor = _on_mailing(context, mailing, as_, Permission.CONTROL_MAILINGS)
-    cancel_mailing(engine, actor, mailing, reason=reason)
-
-
-@mailings.command("decide")
-def decide_subject(
-    context: typer.Context,
-    mailing: int,
-    subject: Annotated[str, typer.Argument(help="The letter of the subject, from A to D.")],
-    reason: AuditReason = "by command",
-    as_: As = None,
-) -> None:
-    """Decide between the subjects of a mailing now; the rest is sent with this one."""
-    from newsletter.mailings.orders.actions import decide_subject as decide_mailing
-    from newsletter.mailings.trials.subjects import place_of
-
-    engine, actor = _on_mailing(context, mailing, as_, Permission.SEND)
-    decide_mailing(engine, actor, mailing, place_of(subject), reason=reason)
-
-
-def _on_mailing(
-    context: typer.Context, mailing: int, as_: str | None, permission: Permission
-) -> tuple[Engine, Actor]:
-    """Return the database and who acts on a mailing that is there."""
-    from newsletter.accounts.command_line import find_actor
-    from newsletter.mailings.orders.actions import newsletter_of
-
-    engine = open_database(settings_of(context))
-    return engine, find_actor(engine, as_, permission, newsletter_of(engine, mailing))
 
 
 def _on_all(context: typer.Context, as_: str | None) -> tuple[Engine, Actor]:
@@ -109,149 +32,6 @@ def _on_all(context: typer.Context, as_: str | None) -> tuple[Engine, Actor]:
 
     engine = open_database(settings_of(context))
     return engine, find_actor(engine, as_, Permission.OPERATE)
-
-
-@mailings.command("show")
-def show_deliveries(
-    context: typer.Context,
-    mailing: int,
-    state: Annotated[DeliveryState, typer.Option()] = DeliveryState.UNCERTAIN,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="The maximum number.")] = 1000,
-    json: Json = False,
-) -> None:
-    """List the deliveries of a mailing in one state, with the reason."""
-    from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import reading
-    from newsletter.mailings.ledger.evidence import message_ids
-    from newsletter.mailings.ledger.outcomes import worded_reply
-    from newsletter.mailings.ledger.settlement import list_deliveries
-    from newsletter.mailings.mailings import find_mailing
-    from newsletter.services import build_services
-
-    settings = settings_of(context)
-    engine = open_database(settings)
-    with reading(engine) as session:
-        find_mailing(session, mailing)
-    deliveries = list_deliveries(engine, state, mailing_id=mailing, limit=limit)
-    places = {one.position for one in deliveries}
-    with reading(engine) as session:
-        ids = message_ids(session, mailing, build_services(settings, engine).message_id_key, places)
-    if json:
-        print_json(
-            [
-                {
-                    "address": one.address,
-                    "reply": one.reply,
-                    "message_id": ids.get(one.position),
-                    "queue_id": one.queue_id or None,
-                    "relay": one.transport or None,
-                }
-                for one in deliveries
-            ]
-        )
-        return
-    for one in deliveries:
-        known = f"<{ids.get(one.position, '')}> {one.queue_id} {text(worded_reply(one.reply))}"
-        console.print(f"{one.address}  {styled(known, 'dim')}")
-    console.print(_("{count} {state}", count=Number(len(deliveries)), state=label(state)))
-
-
-@mailings.command()
-def settle(
-    context: typer.Context,
-    mailing: int,
-    resend: Annotated[
-        bool | None, typer.Option("--resend/--leave", help="Send again, or mark as received.")
-    ] = None,
-    journals: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True, file_okay=False, help="The folder DATA_DIR/journals of a worker host."
-        ),
-    ] = None,
-    log: Annotated[
-        Path | None,
-        typer.Option(exists=True, dir_okay=False, help="The relay's log (Postfix or Exim)."),
-    ] = None,
-    reason: AuditReason = "by command",
-    as_: As = None,
-) -> None:
-    """Settle uncertain deliveries, by records or by decision.
-
-    Journals and the relay's log prove what was accepted, also what a restored database lost.
-    """
-    from newsletter.cli.console import console
-    from newsletter.mailings.orders.actions import settle as settle_mailing
-    from newsletter.services import build_services
-
-    engine, actor = _on_mailing(context, mailing, as_, Permission.OPERATE)
-    if journals is not None or log is not None:
-        key = build_services(settings_of(context), engine).message_id_key
-        count = _prove(engine, actor, mailing, journals=journals, log=log, key=key, reason=reason)
-        console.print(
-            ngettext(
-                "{count} delivery settled by the records",
-                "{count} deliveries settled by the records",
-                count,
-            )
-        )
-    elif resend is None:
-        raise typer.BadParameter(_("Use --resend, --leave, --journals FOLDER or --log FILE."))
-    if resend is None:
-        return
-    count = settle_mailing(engine, actor, mailing, resend=resend, reason=reason)
-    console.print(
-        _again(count)
-        if resend
-        else ngettext(
-            "{count} delivery marked as received", "{count} deliveries marked as received", count
-        )
-    )
-
-
-def _prove(
-    engine: Engine,
-    actor: Actor,
-    mailing: int,
-    *,
-    journals: Path | None,
-    log: Path | None,
-    key: bytes,
-    reason: str,
-) -> int:
-    from newsletter.cli.files import opened_file
-    from newsletter.mailings.ledger.evidence import log_lines
-    from newsletter.mailings.orders.actions import settle_by_journals, settle_by_log
-    from workers.journal import outcomes_below
-
-    count = 0
-    if journals is not None:
-        read = partial(outcomes_below, journals)
-        count += settle_by_journals(engine, actor, mailing, read, reason=reason)
-    if log is not None:
-        with opened_file(log) as file:
-            lines = log_lines(file)
-            count += settle_by_log(engine, actor, mailing, lines, key=key, reason=reason)
-    return count
-
-
-@mailings.command()
-def retry(
-    context: typer.Context, mailing: int, reason: AuditReason = "by command", as_: As = None
-) -> None:
-    """Send failed deliveries again."""
-    from newsletter.cli.console import console
-    from newsletter.mailings.orders.actions import retry as retry_mailing
-
-    engine, actor = _on_mailing(context, mailing, as_, Permission.OPERATE)
-    count = retry_mailing(engine, actor, mailing, reason=reason)
-    console.print(_again(count))
-
-
-def _again(count: int) -> str:
-    return ngettext(
-        "{count} delivery will be sent again", "{count} deliveries will be sent again", count
-    )
 
 
 @relays.command("list")

@@ -105,7 +105,7 @@ def export_list(
         bool, typer.Option("--json-lines", help="JSON lines instead of CSV.")
     ] = False,
     readable: Annotated[
-        bool, typer.Option(help="CSV in words, with local times, for people to read.")
+        bool, typer.Option("--readable", help="CSV in words, with local times, for people to read.")
     ] = False,
     as_: As = None,
 ) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.exceptions import TyperException
@@ -49,3 +52,19 @@ def test_help_calls_the_kinds_of_values_by_words_of_people() -> None:
     }
     assert {"<text>", "<number>", "<path>", "<YYYY-MM-DD>", "<text> …", "<ja|en>", ""} <= kinds
     assert not {kind for kind in kinds if re.search(r"[%\[]|\b(?:str|int|bool|range)\b", kind)}
+
+
+def _paths(command: Any, *above: str) -> Iterator[str]:
+    below = getattr(command, "commands", {})
+    for name, each in below.items():
+        yield from _paths(each, *above, name)
+    if not below:
+        yield " ".join(above)
+
+
+def test_the_document_of_the_command_line_names_each_command_and_no_other() -> None:
+    named = set()
+    for row in re.findall(r"^\| `(.+?)` \|(.*?)\|", Path("docs/cli.md").read_text(), re.MULTILINE):
+        followers = re.findall("`(.+?)`", row[1])
+        named |= {f"{row[0]} {each}" for each in followers} or {row[0]}
+    assert named == set(_paths(get_command(app)))

@@ -71,15 +71,15 @@ def progress(engine: Engine, mailing_id: int) -> Progress:
         return _progress(session, find_mailing(session, mailing_id))
 
 
-def list_progress(engine: Engine, *, limit: int = 20) -> Sequence[Progress]:
-    """Return where the newest mailings stand."""
+def list_progress(
+    engine: Engine, *, newsletter_id: int | None = None, limit: int
+) -> Sequence[Progress]:
+    """Return where the newest mailings stand, of one newsletter or of all."""
+    newest = select(MailingRow).where(MailingRow.kind != MailingKind.NOTICE)
+    if newsletter_id is not None:
+        newest = newest.where(MailingRow.newsletter_id == newsletter_id)
     with reading(engine) as session:
-        rows = session.scalars(
-            select(MailingRow)
-            .where(MailingRow.kind != MailingKind.NOTICE)
-            .order_by(MailingRow.id.desc())
-            .limit(limit)
-        )
+        rows = session.scalars(newest.order_by(MailingRow.id.desc()).limit(limit))
         return [_progress(session, row) for row in rows.all()]
 
 
