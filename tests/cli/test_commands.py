@@ -364,7 +364,7 @@ def test_a_segment_gets_the_issue_and_nobody_else_does() -> None:
     assert _last(sent)["planned"] == 1
     mailbox = MailboxStore(Path("var/mailbox.sqlite3"))
     assert [message.recipient for message in mailbox.list()] == ["a@example.jp"]
-    [listed] = _last(_run("mailing", "list", "--json"))
+    [listed] = json.loads(_run("mailing", "list", "--json").stdout)
     assert (listed["mailing"], listed["state"], listed["accepted"]) == (1, "finished", 1)
     assert "2026年11月号  mailing 1, finished" in _run("mailing", "list").stdout
 
