@@ -7,6 +7,7 @@ import { DOMParser as ContentParser } from "prosemirror-model";
 import { EditorState, Plugin, TextSelection, Selection } from "prosemirror-state";
 import { tableEditing } from "prosemirror-tables";
 import { Decoration, DecorationSet, EditorView } from "prosemirror-view";
+import { addressBefore, pastedAddresses } from "./addresses.js";
 import { itemsInBoxes } from "./boxes.js";
 import { caretBeforeKeys, readCaret } from "./caret.js";
 import { cleanHtml } from "./clean.js";
@@ -126,11 +127,12 @@ export function openEditor(place, issue, heard) {
       caretBeforeKeys(),
       slashMenu(),
       markdownSigns(),
+      keymap({ Enter: addressBefore, "Shift-Enter": addressBefore }),
       keymap({ ...KEYS, "Mod-k": (_, dispatch, view) => { if (dispatch) openLink(view); return true; } }),
       keymap(Object.fromEntries(Object.entries(baseKeymap).filter(([name]) => !(name in KEYS)))),
       keymap({ Escape: (state, dispatch) => flowIndex(state.selection.$from) >= 0 && selectParentNode(state, dispatch) }),
       history(), dropCursor({ color: "currentColor", width: 2 }), gapCursor(), tableEditing(),
-      placeholders(), order(), roomBelow(), caretAfterPaste(), findingMarks(), headOfLook(), tableOfContents(), ...(desk.dataset.boxed ? [itemsInBoxes()] : []),
+      placeholders(), order(), roomBelow(), pastedAddresses(), caretAfterPaste(), findingMarks(), headOfLook(), tableOfContents(), ...(desk.dataset.boxed ? [itemsInBoxes()] : []),
     ],
   });
   const view = new EditorView(place, {

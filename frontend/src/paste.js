@@ -108,14 +108,22 @@ export function fitSlice(slice, tell) {
   return lost || found.length !== slice.content.childCount ? Slice.maxOpen(fitted) : new Slice(fitted, slice.openStart, slice.openEnd);
 }
 
-/** Rows of one width under a row of head cells. */
+/** How a column stands, for which a table has one word: as its filled cells below the head all do, or as the head. */
+function alignmentOf(rows, column) {
+  const cells = rows.map((row) => row.maybeChild(column)), filled = cells.slice(1).filter((cell) => cell && cell.textContent.trim());
+  const [first] = filled;
+  return first && filled.every((cell) => cell.attrs.align === first.attrs.align) ? first.attrs.align : (cells[0] && cells[0].attrs.align) || "";
+}
+
+/** Rows of one width under a row of head cells, columns of one alignment. */
 function squared(rows) {
   const width = Math.max(1, ...rows.map((row) => row.childCount));
+  const alignments = Array.from({ length: width }, (_, column) => alignmentOf(rows, column));
   return rows.map((row, at) => {
     const type = at ? schema.nodes.table_cell : schema.nodes.table_header;
     const cells = Array.from({ length: width }, (_, column) => {
       const cell = row.maybeChild(column);
-      return cell ? type.create({ align: cell.attrs.align }, cell.content) : type.create();
+      return type.create({ align: alignments[column] }, cell && cell.content);
     });
     return schema.nodes.table_row.create(null, cells);
   });

@@ -1,6 +1,7 @@
 /** Markdown's signs as they are typed; none acts amid the composition of an input method. */
 import { InputRule, inputRules, textblockTypeInputRule, wrappingInputRule } from "prosemirror-inputrules";
 import { Selection } from "prosemirror-state";
+import { typedAddress } from "./addresses.js";
 import { addressOf } from "./dialogs.js";
 import { schema } from "./schema.js";
 
@@ -42,7 +43,7 @@ export const markdownSigns = () => inputRules({
     wrappingInputRule(new RegExp(`^(\\d{1,4})[.)．]${SPACE}$`), nodes.ordered_list, (match) => ({ start: Number(match[1]) }), (match, node) => node.childCount + node.attrs.start === Number(match[1])),
     wrappingInputRule(new RegExp(`^[>＞]${SPACE}$`), nodes.quotation),
     textblockTypeInputRule(/^```$/, nodes.verbatim),
-    rule, link,
+    rule, link, typedAddress,
     marked("**", /\*\*([^*\s](?:[^*]*[^*\s])?)\*\*$/, marks.strong),
     marked("*", /(?<![*])\*([^*\s](?:[^*]*[^*\s])?)\*$/, marks.emphasis),
     marked("~~", /~~([^~\s](?:[^~]*[^~\s])?)~~$/, marks.strikethrough),

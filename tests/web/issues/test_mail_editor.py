@@ -194,6 +194,24 @@ def test_markdown_signs_become_what_they_stand_for(studio: Desk, mail: Page) -> 
     assert (strong["kind"], anchor["url"]) == ("strong", "https://example.jp/a")
 
 
+def test_an_address_is_a_link_as_soon_as_its_end_is_typed(studio: Desk, mail: Page) -> None:
+    write_in(mail, "雨でも開きます。")
+    mail.keyboard.press("Enter")
+    mail.keyboard.type("案内はhttps://example.jp/a をどうぞ。")
+    mail.keyboard.press("Shift+Enter")
+    mail.keyboard.type("宛先 koho@example.jp")
+    mail.keyboard.press("Enter")
+    mail.keyboard.type("example.jp と https://example.jp/b")
+
+    body = issue_to_json(kept(studio, mail))["chapters"][1]["items"][0]["body"]
+    first, second = body[1]["content"], body[2]["content"]
+    assert [run["url"] for run in first if run["kind"] == "anchor"] == [
+        "https://example.jp/a",
+        "mailto:koho@example.jp",
+    ]
+    assert [run["kind"] for run in second] == ["text"]
+
+
 def test_the_list_of_blocks_opens_by_a_slash_and_is_searched(studio: Desk, mail: Page) -> None:
     write_in(mail, "二月から始まります。")
     mail.keyboard.press("Enter")
@@ -259,7 +277,8 @@ def test_a_slash_that_is_text_stays_text_whatever_follows(mail: Page) -> None:
     mail.keyboard.press("Enter")
 
     body = kept_now(mail)["chapters"][1]["items"][0]["body"]
-    assert [block["content"][0]["text"] for block in body[1:]] == list(typed)
+    first = [block["content"][0] for block in body[1:]]
+    assert [run.get("text") or run["content"][0]["text"] for run in first] == list(typed)
 
 
 def test_a_link_is_asked_for_beside_its_words(studio: Desk, mail: Page) -> None:

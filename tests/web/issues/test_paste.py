@@ -196,6 +196,30 @@ def test_what_has_another_form_in_a_mail_arrives_in_it(mail: Page) -> None:
         assert found["told"] == [], html
 
 
+def test_a_column_stands_as_its_cells_do_though_its_head_does_not(mail: Page) -> None:
+    rows = "".join(
+        f"<tr><td>{name}<td align=right>{seats}<td align={align}>{name}</tr>"
+        for name, seats, align in (("公園", "1,200", "center"), ("広場", "300", "right"))
+    )
+    (found,) = pasted(mail, f"<table><tr><td>会場<td>定員<td>係</tr>{rows}</table>")
+
+    assert found["blocks"][0]["alignments"] == ["", "right", ""]
+
+
+def test_addresses_in_pasted_text_are_links_that_end_where_they_end(mail: Page) -> None:
+    words = "詳しくはhttps://example.jp/a(b)。受付 koho@example.jp、https://a.jp?q=1&x=2."
+    (found,) = pasted(mail, f"<p>{words}</p><p><code>https://example.jp/code</code></p>")
+
+    linked, plain = (block["content"] for block in found["blocks"])
+    assert [run["url"] for run in linked if run["kind"] == "anchor"] == [
+        "https://example.jp/a(b)",
+        "mailto:koho@example.jp",
+        "https://a.jp?q=1&x=2",
+    ]
+    assert "".join(run.get("text") or run["content"][0]["text"] for run in linked) == words
+    assert [run["kind"] for run in plain] == ["code"]
+
+
 def test_the_notice_counts_each_kind_that_did_not_arrive(mail: Page) -> None:
     link, raised = "Links that could not be kept, only their words: ", "Superscripts"
     expected = {

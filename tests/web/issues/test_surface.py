@@ -14,7 +14,7 @@ from sqlalchemy import select
 from newsletter.database.engine import open_engine, transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.newsletters.look.designs import with_design
-from newsletter.newsletters.look.model import look_of, look_to_json
+from newsletter.newsletters.look.model import LookPicture, look_of, look_to_json
 from newsletter.tokens import TokenSigner
 from tests.support.accessible import violations
 from tests.support.site import serving
@@ -72,6 +72,10 @@ size: 1200000
 DESIGNS = ("standard", "technology", "museum", "events")
 _LAST = "電話：03-0000-0000"
 _NUMBERS = count(1)
+_LOGO = LookPicture(url=f"https://news.example.jp/images/{'a' * 64}-160w.png", alt="市の紋章")
+#: Whether the logo fills its line, with nothing of the application's before it.
+_LOGO_ALONE = """line => getComputedStyle(line, "::before").content === "none"
+  && line.offsetWidth >= line.parentElement.clientWidth - 1"""
 #: Words on a page, without the numbers of chapters, which are a style where they are counted.
 _WORDS = """root => {
   const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT), found = [];
@@ -105,7 +109,8 @@ def page(studio: Desk, window: Page) -> Page:
 def _wear(studio: Desk, design: str) -> None:
     with transaction(studio.engine) as session:
         row = session.scalars(select(NewsletterRow)).one()
-        row.look = look_to_json(replace(with_design(look_of(row), design), tagline="毎月一日"))
+        worn = replace(with_design(look_of(row), design), tagline="毎月一日", logo=_LOGO)
+        row.look = look_to_json(worn)
 
 
 def test_the_surface_says_what_the_mail_says_in_its_order(
@@ -124,6 +129,7 @@ def test_the_surface_says_what_the_mail_says_in_its_order(
         # An empty masthead is printed with the newsletter's name, which is a style as it is typed.
         shown = mailed.partition("ブラウザーで表示")[2].replace("まちのデジタル便り", "", 1)
         assert typed.partition(_LAST)[0] == shown.partition(_LAST)[0], design
+        assert page.locator(".mail > .mark").evaluate(_LOGO_ALONE), design
     assert violations(page) == []
     _wear(studio, "standard")
 
