@@ -64,11 +64,11 @@ def correct(
     from newsletter.newsletters.issue_actions import begin_correction
 
     translations = _translations(note_in or ())
-    read = read_file(file)
     opened = open_newsletter(context, newsletter, as_, Permission.SEND)
     with transaction(opened.engine) as session:
         sent = find_issue(session, opened.newsletter.id, issue)
         draft = begin_correction(session, opened.actor, opened.newsletter.id, sent.id)
+        read = read_file(file, draft.issue.language)
         draft = save_draft(session, draft, read.issue, author=opened.actor.name)
         keep_note(session, sent.id, note, translations)
         preflight = ready_draft(session, opened.actor, draft, opened.settings)[1]

@@ -25,6 +25,7 @@ from newsletter.cli.state import (
     settings_of,
 )
 from newsletter.errors import ExitCode
+from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg, written
 from newsletter.i18n.values import Size
 
@@ -62,8 +63,8 @@ def _preview() -> Publisher:
 _AFTER = {"": msg("removed"), " ": msg("a space"), "\n": written("U+000A")}
 
 
-def read_file(path: Path) -> ReadIssue:
-    """Read an issue from a file.
+def read_file(path: Path, language: Language = Language.JAPANESE) -> ReadIssue:
+    """Read an issue from a file; ``language`` is that of an issue that names none.
 
     Raises:
         ContentError: The file or what is in it cannot be read.
@@ -71,7 +72,8 @@ def read_file(path: Path) -> ReadIssue:
     from newsletter.cli.files import read_octets
     from newsletter.issues.sources.reading import LARGEST_ISSUE, read_issue
 
-    return read_issue(read_octets(path, limit=LARGEST_ISSUE), source=str(path))
+    octets = read_octets(path, limit=LARGEST_ISSUE)
+    return read_issue(octets, source=str(path), language=language)
 
 
 def _show_reading(read: ReadIssue) -> None:
@@ -113,8 +115,8 @@ def import_issue(
     from newsletter.newsletters.issue_actions import import_issue as save_issue
     from newsletter.rendering.render import render_issue
 
-    read = read_file(file)
     opened = open_newsletter(context, newsletter, as_, Permission.WRITE)
+    read = read_file(file, opened.newsletter.language)
     render_issue(
         read.issue,
         template=read.template or opened.newsletter.template,
@@ -158,8 +160,9 @@ def check(
     from newsletter.cli.preflight import findings_json, show_findings
     from newsletter.rendering.slots import fill
 
-    read = read_file(file)
-    found = _check_brought(settings_of(context), read, newsletter)
+    settings = settings_of(context)
+    read = _read_as_its_newsletter(settings, file, newsletter)
+    found = _check_brought(settings, read, newsletter)
     lines_of = partial(_lines_of, read)
     size = len(fill(found.rendered.html, {}).encode()) if found.rendered else 0
     if json:
@@ -190,6 +193,16 @@ def check(
         )
     if found.blocked:
         raise typer.Exit(ExitCode.BAD_INPUT)
+
+
+def _read_as_its_newsletter(settings: Settings, file: Path, newsletter: str | None) -> ReadIssue:
+    """Read an issue that may name no language; it has its newsletter's, where there is one."""
+    from newsletter.newsletters.publications import find_newsletter_if_any
+
+    with _reading_if_there(settings, newsletter) as session:
+        row = find_newsletter_if_any(session, newsletter) if session else None
+        language = row.language if row else Language.JAPANESE
+    return read_file(file, language)
 
 
 def _check_brought(settings: Settings, read: ReadIssue, newsletter: str | None) -> Preflight:
@@ -254,7 +267,9 @@ def render(
     from newsletter.rendering.model import Slot
     from newsletter.rendering.slots import fill
 
-    rendered, identity = _render(read_file(file), settings_of(context), template, newsletter)
+    settings = settings_of(context)
+    read = _read_as_its_newsletter(settings, file, newsletter)
+    rendered, identity = _render(read, settings, template, newsletter)
     url = "https://example.jp/"
     slots: dict[str, str] = {slot: url for slot in Slot if slot.value.endswith("_url")}
     frame = MessageFrame.compile(

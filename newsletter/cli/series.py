@@ -338,13 +338,12 @@ def add_one(
 ) -> None:
     """Add a step at the end, with its issue from a file."""
     from newsletter.cli.console import console
-    from newsletter.cli.files import read_octets
-    from newsletter.issues.sources.reading import LARGEST_ISSUE, read_issue
+    from newsletter.cli.issues import read_file
     from newsletter.mailings.series.actions import add_step
 
-    read = read_issue(read_octets(file, limit=LARGEST_ISSUE), source=str(file))
     with _changing(context, newsletter, as_, Permission.WRITE) as (opened, session):
         row = _find(session, opened, series)
+        read = read_file(file, opened.newsletter.language)
         step = add_step(
             session,
             opened.actor,

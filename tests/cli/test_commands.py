@@ -6,8 +6,10 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes
@@ -104,6 +106,21 @@ def test_render_shows_the_newsletter_that_an_issue_is_for() -> None:
     message = message_from_bytes(Path("out/issue.eml").read_bytes(), policy=default)
     assert str(message["From"]) == "便り <digest@example.jp>"
     assert "発行：便り" in Path("out/issue.txt").read_text()
+
+
+def test_an_issue_speaks_the_language_of_its_newsletter_if_it_names_none() -> None:
+    made = _run(
+        *("init", "--slug", "gazette", "--name", "Gazette", "--from-address", "news@example.com"),
+        *("--postal-address", "1 High Street", "--language", "en"),
+    )
+    assert made.returncode == 0, made.stderr
+    Path("issue.md").write_text("---\ntitle: News\ndate: 2026-12-01\n---\n\nGood morning.\n")
+    assert _run("issue", "render", "issue.md", "--output", "out").returncode == 0
+    text = Path("out/issue.txt").read_text()
+    assert ("Unsubscribe" in text, "1 December 2026" in text, "配信" in text) == (True, True, False)
+    assert _run("issue", "import", "issue.md").returncode == 0
+    with closing(sqlite3.connect("var/newsletter.sqlite3")) as database:
+        assert database.execute("SELECT language FROM issue").fetchall() == [("en",)]
 
 
 def test_an_error_names_file_line_and_field() -> None:

@@ -400,6 +400,13 @@ def test_any_language_has_a_nearest_one(language: str, nearest: Language) -> Non
     assert _read("", head=head).language is nearest
 
 
+@pytest.mark.parametrize("line", ["", "language:\n", 'language: ""\n'])
+def test_an_issue_that_names_no_language_has_that_of_its_newsletter(line: str) -> None:
+    text = f"---\ntitle: News\ndate: 2026-11-01\n{line}---\n"
+    issue, _ = read_markdown(text, source="news.md", language=Language.ENGLISH)
+    assert issue.language is Language.ENGLISH
+
+
 @pytest.mark.parametrize(
     "head",
     [

@@ -73,11 +73,11 @@ def _year(written: str) -> int:
     return 2018 + (1 if of_era == "元" else int(of_era))
 
 
-def _read_language(value: object) -> Language:
+def _read_language(value: object) -> Language | None:
     """Return the nearest language that mails speak: English for those besides Japanese."""
     words = str(value).strip()
     if not words:
-        return Language.JAPANESE
+        return None
     if tag := read_language(words):
         return language_of_words(tag)
     raise PydanticCustomError("language", "not a language")
@@ -95,14 +95,14 @@ class ContentsLineFields(BaseModel):
 
 
 class FrontMatter(BaseModel):
-    """What the front matter says."""
+    """What the front matter says; ``language`` is None where it names none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: Annotated[str, Field(min_length=1, max_length=300)]
     date: Annotated[date, BeforeValidator(_read_day)]
     number: Annotated[str, Field(max_length=100)] = ""
-    language: Annotated[Language, BeforeValidator(_read_language)] = Language.JAPANESE
+    language: Annotated[Language | None, BeforeValidator(_read_language)] = None
     masthead: str = ""
     preheader: Annotated[str, Field(max_length=300)] = ""
     template: str = ""

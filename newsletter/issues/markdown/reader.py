@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from markdown_it.tree import SyntaxTreeNode
 
 from newsletter.errors import ContentError, Place
+from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.issues.markdown.blocks import BlockReader
 from newsletter.issues.markdown.fences import PART_CONDITION
@@ -57,8 +58,15 @@ def looks_like_markdown(text: str) -> bool:
     return text.lstrip("\n").partition("\n")[0].rstrip() == _FENCE and "\n" in text.strip()
 
 
-def read_markdown(text: str, *, source: str) -> tuple[Issue, str]:
+def read_markdown(
+    text: str, *, source: str, language: Language = Language.JAPANESE
+) -> tuple[Issue, str]:
     """Read an issue and the name of the template it asks for, empty when it names none.
+
+    Args:
+        text: Front matter, then Markdown.
+        source: What errors call the text.
+        language: Of an issue that names none: that of its newsletter.
 
     Raises:
         ContentError: The front matter or the order of headings is wrong, or a URL is unsafe.
@@ -71,7 +79,7 @@ def read_markdown(text: str, *, source: str) -> tuple[Issue, str]:
         title=matter.title,
         issue_date=matter.date,
         number=matter.number,
-        language=matter.language,
+        language=matter.language or language,
         masthead=matter.masthead,
         preheader=matter.preheader,
         lead=lead,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from newsletter.errors import ContentError, Place
+from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg, written
 from newsletter.i18n.values import Size
 from newsletter.issues.markdown.reader import looks_like_markdown, read_markdown
@@ -45,8 +46,13 @@ class ReadIssue:
     unplaced: tuple[Unplaced, ...]
 
 
-def read_issue(data: bytes, *, source: str) -> ReadIssue:
-    """Read an issue from the octets of a file named ``source``.
+def read_issue(data: bytes, *, source: str, language: Language = Language.JAPANESE) -> ReadIssue:
+    """Read an issue from the octets of a file.
+
+    Args:
+        data: The octets.
+        source: The name of the file.
+        language: Of Markdown that names none: that of its newsletter. Digests are Japanese.
 
     Raises:
         ContentError: It is in no form or encoding known here, or something in it is wrong.
@@ -71,7 +77,7 @@ def read_issue(data: bytes, *, source: str) -> ReadIssue:
     text = normalised.text
     unplaced: tuple[Unplaced, ...] = ()
     if looks_like_markdown(text):
-        issue, template = read_markdown(text, source=source)
+        issue, template = read_markdown(text, source=source, language=language)
         form = SourceFormat.MARKDOWN
     elif looks_like_digest(text):
         issue, unplaced = read_digest(text, source=source)

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.errors import ContentError, Place
+from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.days import check_day, read_day
 from newsletter.issues.drafts.patterns import list_patterns
@@ -130,7 +131,9 @@ def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
         data = file.file.read(_LARGEST) if file and uploaded else _pasted(text)
         source = (file.filename or "")[:100] if file and uploaded else _pasted_name(visit)
         try:
-            read = _read(data, source)
+            with reading(engine) as session:
+                language = newsletter_of(session, visit).language
+            read = _read(data, source, language)
             with transaction(engine) as session:
                 row = newsletter_of(session, visit)
                 draft = import_draft(session, visit.actor, row.id, read)
@@ -171,12 +174,12 @@ def _day(text: str) -> date:
     return check_day(read_day(text, place), place)
 
 
-def _read(data: bytes, source: str) -> ReadIssue:
+def _read(data: bytes, source: str, language: Language) -> ReadIssue:
     if not data.strip():
         raise ContentError(
             msg("There is no text."), remedy=msg("Paste the text, or choose a file.")
         )
-    return read_issue(data, source=source)
+    return read_issue(data, source=source, language=language)
 
 
 def _pasted(text: str) -> bytes:

@@ -79,13 +79,18 @@ class Shown:
     snippet: str
 
 
-def read_text(text: str, language: Language) -> tuple[Issue, str]:
+def read_text(text: str, visitors: Language, *, language: Language) -> tuple[Issue, str]:
     """Read what stands in the editor, and the template it names.
+
+    Args:
+        text: Front matter, then Markdown.
+        visitors: The language of who reads errors about it.
+        language: Of an issue that names none.
 
     Raises:
         ContentError: It is no issue; the place names the line.
     """
-    source = pmsg("issue", "text").in_language(language)
+    source = pmsg("issue", "text").in_language(visitors)
     plain = without_controls(text.replace("\r\n", "\n"))
     if not looks_like_markdown(plain):
         raise ContentError(
@@ -93,7 +98,7 @@ def read_text(text: str, language: Language) -> tuple[Issue, str]:
             place=Place(source=source, line=1),
             remedy=msg("Begin with a line of three hyphens, then title and date."),
         )
-    return read_markdown(plain, source=source)
+    return read_markdown(plain, source=source, language=language)
 
 
 def make_proof(

@@ -93,7 +93,7 @@ class EditorForm:
         if self.value is not None:
             text, template = self.value
             return read_json(text, template=template), template
-        return read_text(self.text or "", language)
+        return read_text(self.text or "", language, language=draft.issue.language)
 
     @classmethod
     def of(cls, draft: Draft, *, in_blocks: bool) -> EditorForm:
