@@ -15,6 +15,7 @@ from newsletter.bounces.addresses import (
     is_role,
     is_system,
 )
+from newsletter.bounces.clauses import without_advice
 from newsletter.bounces.mail import Headers, Mail, read_headers
 from newsletter.bounces.model import Reason, Report
 from newsletter.bounces.phrase_tables import tables
@@ -65,8 +66,13 @@ class Original:
     @property
     def is_answer(self) -> bool:
         """Whether it is somebody's answer to a message of ours, and so none that we sent."""
-        answered = f"{self.headers.get('in-reply-to')} {self.headers.get('references')}"
-        return DELIVERY_ID.search(answered) is not None
+        return answers_ours(self.headers)
+
+
+def answers_ours(headers: Headers) -> bool:
+    """Tell whether a mail says that it answers a message of ours (RFC 5322 section 3.6.4)."""
+    answered = f"{headers.get('in-reply-to')} {headers.get('references')}"
+    return DELIVERY_ID.search(answered) is not None
 
 
 def original_of(mail: Mail) -> Original:
@@ -164,6 +170,8 @@ _HEADER_LINE = re.compile(
     re.IGNORECASE,
 )
 _ENOUGH_HEADERS = 4
+_PARAGRAPHS = re.compile(r"\n[ \t]*\n")
+_NOTHING = " \t\n>)]\"'.:;-=*_"
 _RULED = re.compile(r"[-=*_]{2,40}[^\n]{1,120}")
 
 
@@ -203,6 +211,9 @@ class BounceText:
             around.append(self.text[:_NEAR_WORDS])
         if self.layout is not None and self.layout.lead_first:
             statements.insert(0, lead)
+        elif len(self.recipients) <= 1 and not without_advice(until_next.lower()).strip(_NOTHING):
+            # "The following address does not exist:" and nothing but the address beneath.
+            statements.append(_PARAGRAPHS.split(lead.rstrip())[-1])
         command = find_command(f"{diagnostic}\n{until_next}", answer=diagnostic or own)
         if len(self.recipients) <= 1 or diagnostic:
             command = command or find_command(self.text, answer=diagnostic)
@@ -324,7 +335,7 @@ class BounceText:
         end = min((at for at in places.values() if at > start), default=len(self.text))
         end = self.text.rfind("\n", start, end) + 1 if end < len(self.text) else end
         until_next = self.text[start : max(end, start)][:_NEAR_WORDS]
-        paragraph = re.split(r"\n[ \t]*\n", until_next.lstrip(" \t:>\n"), maxsplit=1)[0]
+        paragraph = _PARAGRAPHS.split(until_next.lstrip(" \t:>\n"), maxsplit=1)[0]
         return paragraph[:_OWN_WORDS], until_next
 
 
@@ -353,7 +364,9 @@ def divide(text: str) -> tuple[str, str]:
             if ruled or _headers_within(lines, at + 1):
                 return "\n".join(lines[:at]), "\n".join(lines[at + 1 :])
         elif _HEADER_LINE.match(line) and _count_headers(lines, at) >= _ENOUGH_HEADERS:
-            return "\n".join(lines[:at]), "\n".join(lines[at:])
+            # A ruled line above it is its heading, in whatever language.
+            ruled = at > 0 and _RULED.fullmatch(lines[at - 1].strip()) is not None
+            return "\n".join(lines[: at - ruled]), "\n".join(lines[at:])
     return text, ""
 
 

@@ -6,6 +6,7 @@ must stand in one clause. All are asked of words that `without_names` has prepar
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from newsletter.bounces.addresses import SENDER_ADDRESS, SENDER_DOMAIN
@@ -22,6 +23,8 @@ IP_NAMED = re.compile(
     r"|\b(?:adresse|direcci[oó]n|indirizzo|endere[cç]o|adres[as]?|адрес\w{0,2}|địa chỉ|alamat) ip\b"
 )
 _CONTRACTED = re.compile(r"(?<=[a-z])n't\b")
+#: The recipient's address behind their name.
+_SAID_AGAIN = re.compile(r"@ ?(?:[(<\[]{1,2}@[)>\]]{1,2} ?){1,3}")
 #: Between what denies a thing and the thing.
 _CLOSE = (
     r"[ '\"<(:]{1,3}(?:"
@@ -176,13 +179,36 @@ NO_HOST: tuple[Pairs, ...] = (
 )
 
 
+_ADVICE = re.compile("|".join(_GRAMMAR["advice"]))
+_ADVICE_UNSPACED = re.compile("|".join(_GRAMMAR["advice_unspaced"]))
+#: A clause of scripts that part no words, with what ends it.
+_CLAUSE_UNSPACED = re.compile("|".join(_GRAMMAR["ends_clause_unspaced"]))
+_REPLY_CODE = re.compile(r"\b[45]\d\d\b|\b[45]\.\d{1,3}\.\d{1,3}\b")
+
+
+def without_advice(text: str) -> str:
+    """Leave out what words in lower case only suppose, or ask to look after: nobody found it so.
+
+    A clause with a reply's code is a finding, whatever it supposes.
+    """
+    if _ADVICE.search(text):
+        text = _ADVICE.sub(" ", text)
+    if not _ADVICE_UNSPACED.search(text):
+        return text
+    ends = [0, *(match.end() for match in _CLAUSE_UNSPACED.finditer(text)), len(text)]
+    clauses = [text[start:end] for start, end in itertools.pairwise(ends)]
+    return "".join(
+        one for one in clauses if not _ADVICE_UNSPACED.search(one) or _REPLY_CODE.search(one)
+    )
+
+
 def without_names(text: str) -> str:
     """Put a mark for each host: the full stops in it end no clause, its labels are no words."""
     text = IP_NAMED.sub("clientaddress", IP_ADDRESS.sub("clientaddress", text))
     text = _HOST_NAME.sub("#", text)
     text = _THEIR_SERVER.sub("#", text)
     text = _CONTRACTED.sub(" not", text.replace("can't", "can not").replace("cannot", "can not"))
-    return text.replace("@", "thisaddress").replace("...", " ")
+    return _SAID_AGAIN.sub("@", text).replace("@", "thisaddress").replace("...", " ")
 
 
 def occur_in(theme: tuple[Pairs, ...], text: str) -> bool:

@@ -38,6 +38,7 @@ from newsletter.bounces.clauses import (
     UNWANTED,
     WHO,
     occur_in,
+    without_advice,
     without_names,
 )
 from newsletter.bounces.model import PERMANENT, Reason
@@ -65,14 +66,17 @@ _JOINED = re.compile(r"(?<![@\w.-])(?:[a-z]{1,16}_){1,6}[a-z]{1,16}(?![@\w.-])")
 #: Nouns that begin like a person and are none.
 _COMPOUND = re.compile(
     r"\buser[- ]agents?\b|\b(?:user|recipient|account|address) (?:authentication|certificate|"
-    r"credential|family|field|header|literal|password|range|record)s?\b"
+    r"credential|family|field|header|home|literal|password|range|record)s?\b"
     r"|\b(?:user|mailbox|account)(?:'s)? (?:\w{1,12} )?files?\b"
     r"|\bunknown (?:cause|error|exception|failure|problem|reason)s?\b"
 )
 #: Where a transcript goes on with a transient reply, to something else.
 _ANOTHER_REPLY = re.compile(r" 4[2357]\d[ -]")
 _SENTENCES = 3
-_SENTENCE = re.compile(rf"\S[^.!?。！？]{{11,{_ONE_SENTENCE}}}(?:[.!?](?= |$)|[。！？])")
+#: A full stop within a name ends none.
+_SENTENCE = re.compile(
+    rf"\S(?:[^.!?。！？]|[.!?](?! |$)){{11,{_ONE_SENTENCE}}}(?:[.!?](?= |$)|[。！？])"
+)
 _SUPPOSED = re.compile(
     r"\b(?:if|in case|when|whether|maybe|might|may|perhaps|possibl\w{1,2}|wenn|falls|si|se|als"
     r"|jeśli|если|eğer)\b|場合|可能性|如果|可能|만약",
@@ -304,7 +308,8 @@ def _words() -> PhraseBook:
 
 
 def _plain(words: str, parties: Parties) -> str:
-    lower = " ".join(words[:_LOOKED_AT].replace("’", "'").lower().split())
+    lower = without_advice(words[:_LOOKED_AT].replace("’", "'").lower())
+    lower = " ".join(lower.split())
     lower = _JOINED.sub(lambda name: name[0].replace("_", " "), lower)
     text = _COMPOUND.sub(" ", _without_name(parties.mark(_LINK.sub(" ", lower)), parties))
     return _BOILERPLATE.sub(" ", text)

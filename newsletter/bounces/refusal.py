@@ -76,6 +76,12 @@ def classify_refusal(refusal: Refusal) -> ReportedRecipient:
     by_code = reason_of_codes(status=status, reply=reply, command=command)
     find = partial(reason_of_words, status=status, command=command, parties=refusal.parties)
     reason, words = _by_words(partial(find, near=True), statements)
+    if reason is Reason.FILTERED and find(words, command="RCPT") in PERMANENT:
+        # A denial that was not believed, of a carrier for one: others may say who is meant.
+        reason, words = next(
+            ((other, one) for one in statements if (other := find(one, near=True)) in PERMANENT),
+            (reason, words),
+        )
     if reason in PERMANENT and not command and not find_reply(words):
         # A system's own sentence, without a reply: what it says further down goes first.
         reason, words = next(

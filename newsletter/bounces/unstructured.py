@@ -10,7 +10,7 @@ from email.message import Message
 from flufl.bounce import all_failures
 
 from newsletter.bounces.addresses import RECIPIENTS, find_address, is_system
-from newsletter.bounces.bounce_text import BounceText
+from newsletter.bounces.bounce_text import BounceText, answers_ours
 from newsletter.bounces.mail import Mail
 from newsletter.bounces.model import Reason, Report, ReportedRecipient, ReportKind
 from newsletter.bounces.phrase_tables import phrases, tables
@@ -45,8 +45,22 @@ def is_bounce(bounce: BounceText) -> bool:
     subject = bounce.mail.subject
     if _REPLY_PREFIX.match(subject):
         return False
-    is_report = bounce.mail.parameters.get("report-type", "").lower() == "delivery-status"
-    return is_report or _FAILURE_SUBJECTS.occurs_in(subject.lower()) or bounce.layout is not None
+    if bounce.mail.parameters.get("report-type", "").lower() == "delivery-status":
+        return True
+    looks_like_one = _FAILURE_SUBJECTS.occurs_in(subject.lower()) or bounce.layout is not None
+    return looks_like_one and not _is_letter(bounce.mail)
+
+
+def _is_letter(mail: Mail) -> bool:
+    """Tell whether a person wrote a mail: it answers ours, or a bounce would come back to them.
+
+    Such a person may tell of a notice that they got, in its own words and as the subject.
+    """
+    if _is_automatic(mail) or _is_from_list(mail):
+        return False
+    sender = find_address(mail.headers.get("from")).lower()
+    envelope = find_address(mail.headers.get("return-path")).lower()
+    return (sender != "" and envelope == sender) or answers_ours(mail.headers)
 
 
 def is_from_system(bounce: BounceText) -> bool:
@@ -63,8 +77,16 @@ def _is_delay(bounce: BounceText) -> bool:
     return _DELAYS.occurs_in(" ".join(text.split()))
 
 
+def _is_from_list(mail: Mail) -> bool:
+    """Tell whether a program that writes to many sent a mail: a mailing list's, for one."""
+    bulk = mail.headers.get("precedence").strip().lower() in {"bulk", "list", "junk"}
+    return bulk or any(name.startswith(("list-", "x-ml")) for name, _ in mail.headers.fields)
+
+
 _AUTO_REPLY_HEADS = _TABLES["auto_reply_heads"]
 _AUTO_REPLY_ANYWHERE = phrases(_TABLES["auto_reply_anywhere"])
+_AUTO_REPLY_PROGRAMS = phrases(_TABLES["auto_reply_programs"])
+_PROGRAMS = ("x-mailer", "user-agent", "delivered-by-the-graces-of")
 _AUTO_REPLY_HEADERS = (
     "x-autoreply",
     "x-autorespond",
@@ -104,6 +126,7 @@ def _is_automatic(mail: Mail) -> bool:
         or any(name in headers for name in _AUTO_REPLY_HEADERS)
         or headers.get("precedence").strip().lower() in {"auto_reply", "auto-reply"}
         or headers.get("x-precedence").strip().lower() in {"auto_reply", "auto-reply"}
+        or any(_AUTO_REPLY_PROGRAMS.occurs_in(headers.get(name).lower()) for name in _PROGRAMS)
         or any(word in suppressed for word in ("oof", "autoreply", "all"))
         or _begins_as_one(mail.subject)
         or _AUTO_REPLY_ANYWHERE.occurs_in(mail.subject.lower())
@@ -117,7 +140,10 @@ def _is_receipt(mail: Mail) -> bool:
 
 def _is_failure(bounce: BounceText) -> bool:
     """Tell whether it is a mail system's; a person's answer may speak of failures as well."""
-    if _begins_as_one(bounce.mail.subject) or not is_bounce(bounce):
+    subject = bounce.mail.subject
+    if _begins_as_one(subject):
+        return is_from_system(bounce) and _FAILURE_SUBJECTS.occurs_in(subject.lower())
+    if not is_bounce(bounce):
         return False
     answered = bounce.mail.headers.get("auto-submitted").strip().lower().startswith("auto-replied")
     return not answered or is_from_system(bounce) or bounce.layout is not None

@@ -562,3 +562,65 @@ def test_a_refusal_of_us_alone_counts_for_nobody(words: str) -> None:
 def test_a_notice_that_mail_is_late_is_a_delay_in_any_language(words: str) -> None:
     report = read_report(notice(f"{words}\n\n<{READER}>\n", subject="Mail"))
     assert report.kind is ReportKind.DELAY
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "ユーザー hanako.reader (hanako.reader@mail.example.com) が Domino ディレクトリに登録されていません",
+        "hanako.reader wasn't found at mail.example.com .\nThe address may be misspelled.",
+        "Diagnostic code: 0 (unrecognised O/R name)",
+    ],
+)
+def test_a_name_with_full_stops_or_said_twice_parts_no_sentence(words: str) -> None:
+    address = "hanako.reader@mail.example.com"
+    (one,) = read_report(notice(f"{address}\n\n{words}\n")).recipients
+    assert (one.address, one.reason) == (address, Reason.USER_UNKNOWN)
+
+
+def test_a_directory_that_is_missing_is_nobody() -> None:
+    words = "maildir delivery failed: Permission denied; unknown user home or no such directory"
+    assert not only(read_report(notice(f"<{READER}>: {words}\n")))[1]
+
+
+@pytest.mark.parametrize(("quoted", "hard"), [("reader@ezweb.ne.jp", True), ("", False)])
+def test_a_carrier_that_quotes_whom_it_denies_means_it(quoted: str, *, hard: bool) -> None:
+    lead = "送信先メールアドレスが見つかりませんでした。"
+    said = f"550 <{quoted}>: User unknown" if quoted else "rejected"
+    body = f"{lead}\n\n<reader@ezweb.ne.jp>: {said}\n"
+    raw = notice(body, subject="Mail System Error - Returned Mail")
+    (one,) = read_report(raw).recipients
+    assert one.hard is hard
+
+
+@pytest.mark.parametrize(
+    "advice",
+    [
+        "メールアドレスに誤りがないかご確認ください。",
+        "アドレスが間違っていないか、ご確認のうえ再送してください。",
+        "宛先に誤りがある場合は修正してください。",
+        "メールアドレスが存在しない可能性があります。",
+        "请确认收件人邮箱是否已注销。",
+        "如果收件人地址错误，请更正后重发。",
+        "메일 주소가 잘못되었는지 확인해 주세요.",
+        "If the address is invalid, correct it and send again.",
+        "Falls die Adresse unbekannt ist, fragen Sie den Empfänger.",
+    ],
+)
+@pytest.mark.parametrize("form", ["{}\n\n{}\n", "<{}>: 配信できませんでした。 {}\n"])
+def test_advice_denies_nobody(advice: str, form: str) -> None:
+    assert not only(read_report(notice(form.format(READER, advice))))[1]
+
+
+@pytest.mark.parametrize(
+    ("lead", "hard"),
+    [
+        ("下記の宛先は存在しないため、配信できませんでした。", True),
+        ("The following address does not exist:", True),
+        ("The following recipient's mailbox is full:", False),
+        ("The following address could not be reached:", False),
+    ],
+)
+def test_what_stands_before_a_bare_address_is_said_of_it(lead: str, *, hard: bool) -> None:
+    body = f"Dear sender,\n\n{lead}\n\n  {READER}\n\n---- ヘッダ ----"
+    assert only(read_report(notice(body)))[1] is hard
