@@ -362,34 +362,6 @@ class TestAnswers:
         raw = f"{head}Auto-Submitted: auto-replied\n\n{words}\n".encode()
         assert only(read_report(raw)) == (READER, Reason.USER_UNKNOWN, True)
 
-    @pytest.mark.parametrize("sender", ["postmaster@mx.example.net", "MAILER-DAEMON@example.net"])
-    def test_a_mail_systems_notice_that_is_called_an_automatic_reply_is_none(
-        self, sender: str
-    ) -> None:
-        head = f"From: {sender}\nTo: {OURS}\nAuto-Submitted: auto-replied\n"
-        subject = "Subject: 【自動返信】メールをお届けできませんでした\n"
-        raw = f"{head}{subject}\n宛先不明のため、お届けできませんでした。\n\n  {READER}\n".encode()
-        assert only(read_report(raw)) == (READER, Reason.USER_UNKNOWN, True)
-
-    @pytest.mark.parametrize(
-        "proof",
-        ["Return-Path: <noa@example.org>\n", "In-Reply-To: <7.abcdefghijklmnopqrstuvwx@example.jp>\n"],
-    )
-    @pytest.mark.parametrize(
-        ("subject", "words"),
-        [
-            ("宛先不明で返ってきました", f"友人に転送したところ、\n{READER} は存在しませんと言われました。"),
-            ("Your letter was returned to sender", f"<{READER}>: 550 5.1.1 User unknown"),
-            ("Two of us", f"Hi. This is the qmail-send program.\n\n<{READER}>:\nno mailbox here"),
-        ],
-    )
-    def test_a_person_who_tells_of_a_notice_sends_none(
-        self, proof: str, subject: str, words: str
-    ) -> None:
-        head = f"{proof}From: Noa <noa@example.org>\nTo: {OURS}\nSubject: {subject}\n"
-        report = read_report(f"{head}\n{words}\n".encode())
-        assert not any(one.hard for one in report.recipients)
-
     def test_a_letter_is_neither(self) -> None:
         raw = f"From: {READER}\nTo: {OURS}\nSubject: Re: Undeliverable\n\nUser unknown? It is me!\n"
         assert read_report(raw.encode()).kind is ReportKind.OTHER

@@ -1,0 +1,104 @@
+"""Letters about notices, advice and suppositions, which find nothing; and findings among them."""
+
+from __future__ import annotations
+
+import pytest
+
+from newsletter.bounces.model import Reason
+from newsletter.bounces.reading import read_report
+from tests.bounces.formats import OURS, READER
+from tests.bounces.test_whose_fault import notice, only
+
+
+@pytest.mark.parametrize("sender", ["postmaster@mx.example.net", "MAILER-DAEMON@example.net"])
+def test_a_mail_systems_notice_that_is_called_an_automatic_reply_is_none(sender: str) -> None:
+    head = f"From: {sender}\nTo: {OURS}\nAuto-Submitted: auto-replied\n"
+    subject = "Subject: 【自動返信】メールをお届けできませんでした\n"
+    raw = f"{head}{subject}\n宛先不明のため、お届けできませんでした。\n\n  {READER}\n".encode()
+    assert only(read_report(raw)) == (Reason.USER_UNKNOWN, True)
+
+
+@pytest.mark.parametrize(
+    "proof",
+    [
+        "Return-Path: <noa@example.org>\n",
+        "In-Reply-To: <7.abcdefghijklmnopqrstuvwx@example.jp>\n",
+    ],
+)
+@pytest.mark.parametrize(
+    ("subject", "words"),
+    [
+        (
+            "宛先不明で返ってきました",
+            f"友人に転送したところ、\n{READER} は存在しませんと言われました。",
+        ),
+        ("Your letter was returned to sender", f"<{READER}>: 550 5.1.1 User unknown"),
+        ("Two of us", f"Hi. This is the qmail-send program.\n\n<{READER}>:\nno mailbox here"),
+    ],
+)
+def test_a_person_who_tells_of_a_notice_sends_none(proof: str, subject: str, words: str) -> None:
+    head = f"{proof}From: Noa <noa@example.org>\nTo: {OURS}\nSubject: {subject}\n"
+    report = read_report(f"{head}\n{words}\n".encode())
+    assert not any(one.hard for one in report.recipients)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "ユーザー hanako.reader (hanako.reader@mail.example.com) が Domino に登録されていません",
+        "hanako.reader wasn't found at mail.example.com .\nThe address may be misspelled.",
+        "Diagnostic code: 0 (unrecognised O/R name)",
+    ],
+)
+def test_a_name_with_full_stops_or_said_twice_parts_no_sentence(words: str) -> None:
+    address = "hanako.reader@mail.example.com"
+    (one,) = read_report(notice(f"{address}\n\n{words}\n")).recipients
+    assert (one.address, one.reason) == (address, Reason.USER_UNKNOWN)
+
+
+def test_a_directory_that_is_missing_is_nobody() -> None:
+    words = "maildir delivery failed: Permission denied; unknown user home or no such directory"
+    assert not only(read_report(notice(f"<{READER}>: {words}\n")))[1]
+
+
+@pytest.mark.parametrize(("quoted", "hard"), [("reader@ezweb.ne.jp", True), ("", False)])
+def test_a_carrier_that_quotes_whom_it_denies_means_it(quoted: str, *, hard: bool) -> None:
+    lead = "送信先メールアドレスが見つかりませんでした。"
+    said = f"550 <{quoted}>: User unknown" if quoted else "rejected"
+    body = f"{lead}\n\n<reader@ezweb.ne.jp>: {said}\n"
+    raw = notice(body, subject="Mail System Error - Returned Mail")
+    (one,) = read_report(raw).recipients
+    assert one.hard is hard
+
+
+@pytest.mark.parametrize(
+    "advice",
+    [
+        "メールアドレスに誤りがないかご確認ください。",
+        "アドレスが間違っていないか、ご確認のうえ再送してください。",
+        "宛先に誤りがある場合は修正してください。",
+        "メールアドレスが存在しない可能性があります。",
+        "请确认收件人邮箱是否已注销。",
+        "如果收件人地址错误，请更正后重发。",
+        "메일 주소가 잘못되었는지 확인해 주세요.",
+        "If the address is invalid, correct it and send again.",
+        "Falls die Adresse unbekannt ist, fragen Sie den Empfänger.",
+    ],
+)
+@pytest.mark.parametrize("form", ["{}\n\n{}\n", "<{}>: 配信できませんでした。 {}\n"])
+def test_advice_denies_nobody(advice: str, form: str) -> None:
+    assert not only(read_report(notice(form.format(READER, advice))))[1]
+
+
+@pytest.mark.parametrize(
+    ("lead", "hard"),
+    [
+        ("下記の宛先は存在しないため、配信できませんでした。", True),
+        ("The following address does not exist:", True),
+        ("The following recipient's mailbox is full:", False),
+        ("The following address could not be reached:", False),
+    ],
+)
+def test_what_stands_before_a_bare_address_is_said_of_it(lead: str, *, hard: bool) -> None:
+    body = f"Dear sender,\n\n{lead}\n\n  {READER}\n\n---- ヘッダ ----"
+    assert only(read_report(notice(body)))[1] is hard
