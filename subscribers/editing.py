@@ -202,6 +202,7 @@ def add_person(
         wording=ground.wording,
         language=newsletter.language,
         columns={name: name if name in _KNOWN else FIELD + name for name in values},
+        unrelated=tuple(values),
         pseudonyms=pseudonyms,
         cause=GrowthCause.HAND,
     )

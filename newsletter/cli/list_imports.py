@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
@@ -31,6 +31,7 @@ from newsletter.i18n.values import Listing, Number
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from subscribers.lists.files import Record
     from subscribers.lists.imports import ImportReport
 
 
@@ -53,7 +54,9 @@ def import_list(
     source: Annotated[str, typer.Option(help="The source of the list; the file if omitted.")] = "",
     columns: Annotated[
         list[str] | None,
-        typer.Option("--map", help="COLUMN=address, name, language, tags, field.KEY …"),
+        typer.Option(
+            "--map", help="COLUMN=address, name, language, tags, opt_in, field.KEY, other …"
+        ),
     ] = None,
     new_fields: Annotated[
         bool, typer.Option("--new-fields", help="Add the other columns as new fields.")
@@ -85,7 +88,7 @@ def import_list(
     from subscribers.lists.exports import problem_writer
     from subscribers.lists.files import digest_of
     from subscribers.lists.formats import IGNORED
-    from subscribers.lists.imports import ImportOptions, import_records
+    from subscribers.lists.imports import ImportOptions, import_records, refuse_unanswered
     from subscribers.lists.new_fields import NewFields, find_new_fields
 
     opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
@@ -94,7 +97,26 @@ def import_list(
     with ExitStack() as stack:
         stream = stack.enter_context(opened_file(file))
         problems = stack.enter_context(appending(report)) if report else None
-        mapping = _mapping(columns or [])
+        mapping, unrelated = _mapping(columns or [])
+        options = ImportOptions(
+            source=source or file.name,
+            file_name=file.name,
+            basis=basis,
+            wording=wording,
+            language=opened.newsletter.language,
+            columns=mapping,
+            unrelated=unrelated,
+            update=on_existing is OnExisting.UPDATE,
+            tags=tuple(tag or ()),
+            dry_run=dry_run,
+            pseudonyms=build_services(opened.settings, opened.engine).pseudonyms,
+        )
+
+        def records() -> Iterator[Record]:
+            again = stack.enter_context(opened_file(file))
+            return list_records(again, file_name=file.name, source=str(file), chosen=mapping)
+
+        options = refuse_unanswered(opened.engine, opened.newsletter.id, records(), options)
         new = NewFields()
         if not dry_run:
             with transaction(opened.engine) as session:
@@ -107,34 +129,25 @@ def import_list(
                     rows=None,
                 )
         if new_fields:
-            with opened_file(file) as whole:
-                new = find_new_fields(
-                    list_records(whole, file_name=file.name, source=str(file), chosen=mapping),
-                    mapping,
-                    known=known,
-                    language=opened.newsletter.language,
-                    source=str(file),
-                    left_out={name for name, ours in mapping.items() if ours == IGNORED},
-                )
+            new = find_new_fields(
+                records(),
+                mapping,
+                known=known,
+                language=opened.newsletter.language,
+                source=str(file),
+                left_out={name for name, ours in mapping.items() if ours == IGNORED},
+            )
             if new.fields and not dry_run:
                 owner = find_actor(opened.engine, as_, Permission.ADMINISTER, opened.newsletter.id)
                 with transaction(opened.engine) as session:
                     add_fields(session, owner, opened.newsletter.id, new.fields)
         how = (basis, wording, on_existing, str(new_fields), *(columns or []), *(tag or []))
-        options = ImportOptions(
-            source=source or file.name,
-            file_name=file.name,
-            basis=basis,
-            wording=wording,
-            language=opened.newsletter.language,
+        options = replace(
+            options,
             columns={**mapping, **new.columns},
             new_fields=new.fields if dry_run else (),
-            update=on_existing is OnExisting.UPDATE,
-            tags=tuple(tag or ()),
-            dry_run=dry_run,
             digest=digest_of(stream, *how),
             made_fields=tuple(each.key for each in new.fields),
-            pseudonyms=build_services(opened.settings, opened.engine).pseudonyms,
         )
         bar = stack.enter_context(progress_bar(_("Importing"), quiet=json, octets=True))
         advance = _advance(bar, stream, file.stat().st_size)
@@ -263,23 +276,27 @@ def _advance(bar: Progress, stream: BinaryIO, size: int) -> Callable[[int], None
     return advance
 
 
-def _mapping(pairs: list[str]) -> dict[str, str]:
-    from subscribers.lists.columns import KNOWN_COLUMNS
+def _mapping(pairs: list[str]) -> tuple[dict[str, str], frozenset[str]]:
+    """Return what columns are mapped to, and those that were said to be about something else."""
+    from subscribers.lists.columns import FIELD, KNOWN_COLUMNS, UNRELATED
 
-    mapping = {}
+    mapping, unrelated = {}, set()
     for pair in pairs:
         column, sign, ours = pair.rpartition("=")
-        if not sign or not (ours in KNOWN_COLUMNS or ours.startswith("field.")):
+        if not sign or not (ours in {*KNOWN_COLUMNS, UNRELATED} or ours.startswith(FIELD)):
             raise ListError(
                 msg("“{column}” does not assign a column.", column=pair),
                 place=Place(source="--map"),
                 remedy=msg(
                     "Write COLUMN=…, one of {names}, field.KEY.",
-                    names=Listing(tuple(KNOWN_COLUMNS)),
+                    names=Listing((*KNOWN_COLUMNS, UNRELATED)),
                 ),
             )
-        mapping[column] = ours
-    return mapping
+        if ours != UNRELATED:
+            mapping[column] = ours
+        if ours == UNRELATED or ours.startswith(FIELD):
+            unrelated.add(column)
+    return mapping, frozenset(unrelated)
 
 
 def finish_import(report: ImportReport, *, json: bool) -> None:

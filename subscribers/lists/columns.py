@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
+from newsletter.database.vocabulary import FieldType
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing
@@ -31,10 +32,13 @@ from subscribers.lists.formats import (
     is_weak,
     mark_of,
     recognise,
+    speaks_of_other_ways,
     state_of_file,
     zone_in,
 )
 
+#: Says that a column is about something else than mail, whatever it is kept as.
+UNRELATED = "other"
 #: What a column can be mapped to, besides ``field.KEY``.
 KNOWN_COLUMNS = (*FIELDS, IGNORED)
 #: Fields that several columns may give: their values go together.
@@ -91,6 +95,9 @@ class ListForm:
         defused: Whether cells that begin like formulas have an apostrophe before them.
         own_zone: The time zone of its instants that name none; empty where it says nothing of it.
         custom: The fields of the newsletter's people, by key.
+        unrelated: Columns of which somebody said that they say nothing of mail.
+        made: The keys of the fields that are made for it.
+        unsure: Columns of which nobody knows whether they say something of mail.
     """
 
     columns: dict[str, str]
@@ -100,6 +107,9 @@ class ListForm:
     marks: dict[str, str] = field(default_factory=dict)
     defused: bool = False
     own_zone: str = ""
+    unrelated: Collection[str] = ()
+    made: Collection[str] = ()
+    unsure: set[str] = field(default_factory=set)
     fields: dict[str, list[str]] = field(init=False)
     #: Each column that is not left out, what it is, and the key of the field if it is one.
     kept: list[tuple[str, str, str]] = field(init=False)
@@ -121,9 +131,45 @@ class ListForm:
     def add_late(self, name: str, ours: str) -> None:
         """Take a column that the list's beginning did not have, with what its name marks."""
         self.add(name, ours)
+        if self._is_unsure(name, ours):
+            self.unsure.add(name)
         own = self.known is not None and self.known.own
-        if not own and (ours == IGNORED or ours.startswith(FIELD)):
+        if not own and name not in self.unrelated and (ours == IGNORED or ours.startswith(FIELD)):
             self.marks[name] = mark_of(name)
+
+    def find_unsure(self, guessed: Mapping[str, str]) -> None:
+        """Note of which columns nobody knows whether they speak of mail.
+
+        Args:
+            guessed: What the columns are by their names.
+        """
+        self.unsure |= {
+            name
+            for name, ours in self.columns.items()
+            if self._says_little(guessed.get(name, IGNORED)) and self._is_unsure(name, ours)
+        }
+
+    def _is_unsure(self, name: str, ours: str) -> bool:
+        return (
+            self.known is None
+            and not self.defused
+            and self.state is None
+            and name not in self.unrelated
+            and self._says_little(ours)
+            and mark_of(name) != "disabled"
+            and not speaks_of_other_ways(name)
+        )
+
+    def _says_little(self, ours: str) -> bool:
+        """Tell whether it is nothing of ours, or a field that does not know its own values.
+
+        What the newsletter asks by a field of yes and no, or of options, it knows; a field that is
+        made of the column knows nothing.
+        """
+        field = self.custom.get(ours.removeprefix(FIELD)) if ours.startswith(FIELD) else None
+        if field is None:
+            return ours == IGNORED
+        return field.type is FieldType.TEXT or field.key in self.made
 
     def left_out(self, chosen: Collection[str]) -> tuple[str, ...]:
         """Return the columns that are nothing of ours, and that nobody nor any system left out."""
@@ -133,6 +179,7 @@ class ListForm:
             for name, ours in self.columns.items()
             if ours == IGNORED
             and name not in chosen
+            and name not in self.unrelated
             and fold(name) not in known
             and self.marks.get(name) not in {"disabled", "hint"}
         )
@@ -209,6 +256,9 @@ def form_of(
     custom: Sequence[Field],
     source: str,
     file_name: str = "",
+    unrelated: Collection[str] = (),
+    made: Collection[str] = (),
+    is_beginning: bool = False,
 ) -> ListForm:
     """Return how a list with these columns is to be read.
 
@@ -218,18 +268,24 @@ def form_of(
         custom: The fields of the newsletter's people; a column of a key or label is that field.
         source: Names the list in errors.
         file_name: Of exports that say by it what they hold.
+        unrelated: Columns of which somebody said that they say nothing of mail.
+        made: The keys of the fields that are made for it.
+        is_beginning: Whether further columns may come, of which some may be chosen.
 
     Raises:
         ListError: A choice names no column, two columns are one field, or none is the address.
     """
     names = [name for name in names if name]
     place = Place(source=source, line=1)
-    if lost := [name for name in chosen if name not in names]:
+    lost = [name for name in chosen if name not in names]
+    if lost and not is_beginning:
         raise ListError(
             msg("The list has no column “{column}”.", column=lost[0]),
             place=place,
             remedy=msg("Its columns are: {names}.", names=Listing(tuple(names[:20]))),
         )
+    # One that comes later is what it is for the rows before it, too: there it is blank.
+    names += lost
     guess = _guess(names, custom)
     columns = {name: chosen.get(name) or guess.columns.get(name, IGNORED) for name in names}
     keys = {each.key: each for each in custom}
@@ -254,6 +310,7 @@ def form_of(
         # What a known system means by it is known: Substack's paid subscription is no state.
         and not (guess.known is not None and fold(name) in guess.known.ignored)
         and (ours == IGNORED or ours.startswith(FIELD))
+        and name not in unrelated
         # A browser's form says of every column what it is: nothing is no choice where none was,
         # nor where it has no name for what the column is.
         and (
@@ -262,9 +319,11 @@ def form_of(
         )
     }
     state = None if own else state_of_file(guess.known, names, file_name)
-    return ListForm(
+    form = ListForm(
         columns=columns,
         custom=keys,
+        unrelated=unrelated,
+        made=made,
         known=guess.known,
         state=state,
         marks=marks,
@@ -273,6 +332,8 @@ def form_of(
         if guess.known and guess.known.zone
         else next(filter(None, map(zone_in, names)), ""),
     )
+    form.find_unsure(guess.columns)
+    return form
 
 
 def _refuse_doubles(columns: Mapping[str, str], place: Place) -> None:

@@ -46,6 +46,8 @@ DEFINITIONS = "fields"
 _ZONE = re.compile(r"\s*[(（]([A-Za-z]+(?:[/_+-][A-Za-z0-9]+)*)[)）]\Z")
 #: A cell that says something of mail is a word or two.
 _LONGEST_WORD = 40
+#: A no of so many words is still short.
+_MOST_TOKENS = 6
 #: An answer may be a whole option of a form: "「市政だより」のメール配信を希望します".
 _LONGEST_ANSWER = 120
 
@@ -205,6 +207,22 @@ def denies(text: str) -> bool:
     return _REMARK.split(words, maxsplit=1)[0].rstrip(" 。.!").endswith(known["end"])
 
 
+def may_deny(text: str) -> bool:
+    """Tell whether a value of a column that nobody knows may be a no to some question."""
+    words = normal_form(text).strip().lower()
+    known = _tables().denials
+    if len(words) > _LONGEST_WORD or any(part in words for part in known["none"]):
+        return False
+    tokens = _TOKEN.findall(words)
+    ends = {*tokens[:1], *tokens[-1:]} if len(tokens) <= _MOST_TOKENS else set()
+    return not ends.isdisjoint(known["words"]) or _refusals().search(words) is not None
+
+
+@cache
+def _refusals() -> re.Pattern[str]:
+    return re.compile("|".join(_tables().denials["refusals"]))
+
+
 def against_mail(value: str) -> ListState | None:
     """Return what a value of any other column says against mail, if it clearly does."""
     return _by_part(fold(value)) if len(value) <= _LONGEST_WORD else None
@@ -239,10 +257,29 @@ def asks_for_mail(name: str) -> bool:
     has = _parts_of_name(name)
     if not has.isdisjoint({"besides", "against", "measure", "which"}):
         return False
-    if "channels" in has and "mail" not in has:
+    if speaks_of_other_ways(name):
         return False
     whole = not has.isdisjoint({"mail words", "whole", "consent"})
     return whole or {"mail", "wanted"} <= has or {"mail", "topic"} <= has
+
+
+def speaks_of_other_ways(name: str) -> bool:
+    """Tell whether a column's name speaks of another way to reach somebody: telephone, post."""
+    has = _parts_of_name(name)
+    return "channels" in has and "mail" not in has
+
+
+def speaks_of_mail(name: str) -> bool:
+    """Tell whether a column's name speaks of mail, or of what comes by it."""
+    has = _parts_of_name(name)
+    return has.isdisjoint({"measure", "which"}) and not has.isdisjoint(
+        {"mail", "topic", "mail words", "whole"}
+    )
+
+
+def counts_something(name: str) -> bool:
+    """Tell whether a column's name says that it counts something: its 0 and 1 are numbers."""
+    return not _parts_of_name(name).isdisjoint({"measure", "besides"})
 
 
 @lru_cache(maxsize=8192)

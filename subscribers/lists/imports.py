@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
@@ -28,7 +26,8 @@ from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
 from subscribers.lists.columns import Problem, is_header
 from subscribers.lists.files import Record, csv_records
-from subscribers.lists.read_ahead import read_ahead
+from subscribers.lists.questions import refuse_questions
+from subscribers.lists.read_ahead import read_ahead, reading_beside
 from subscribers.lists.row_results import CheckedRow, RowResult
 from subscribers.lists.sharing import (
     FieldChoices,
@@ -45,8 +44,6 @@ from subscribers.suppression import is_anybody_erased
 #: Rows judged and written at once: enough that statements cost little beside their rows, and a
 #: transaction that makes others wait for a fraction of a second.
 _CHUNK = 10_000
-#: How long a thread may keep Python's lock while another waits for it.
-_TURN_SECONDS, _USUAL_TURN_SECONDS = 0.0005, sys.getswitchinterval()
 #: Refusals kept in the report; all of them go to ``on_problem``.
 _KEPT = 1000
 #: People of whom a dry run tells what it would change.
@@ -133,6 +130,8 @@ class ImportOptions:
         file_name: The list's own; some exports say by it what they hold.
         basis: What the people consented by; ``wording`` is what they read.
         columns: The list's own column names → ours.
+        unrelated: Columns of which somebody said that they say nothing of mail.
+        is_answered: Whether `refuse_unanswered` looked at all of it.
         new_fields: Those that a trial is to act as if there were, besides those there are.
         update: Whether the list overwrites name, language and fields that are known.
         tags: Given to everybody on the list.
@@ -150,6 +149,8 @@ class ImportOptions:
     wording: str = ""
     language: Language = Language.JAPANESE
     columns: Mapping[str, str] = field(default_factory=dict)
+    unrelated: Collection[str] = ()
+    is_answered: bool = False
     new_fields: tuple[Field, ...] = ()
     update: bool = False
     tags: tuple[str, ...] = ()
@@ -210,9 +211,11 @@ def import_records(
     Chunks commit with their checkpoint: an import cut short goes on where it was. Somebody who left
     stays away unless the list has a consent newer than the leaving; whoever is suppressed, by
     address or by hash, is refused. A dry run of a long list rolls each chunk back, so that one
-    address far apart in one list counts as added twice.
+    address far apart in one list counts as added twice. What `refuse_unanswered` asks is asked
+    of the first chunk where nobody looked at the whole list before.
 
     Raises:
+        UnansweredError: A column may say who wants no mail, and nobody said whether it does.
         ListError: The list has no column of addresses or cannot be read, or no basis is given.
         ConflictError: Another process imports the same list, or a field was taken away meanwhile.
     """
@@ -222,18 +225,11 @@ def import_records(
             msg("An import needs the basis of consent, in up to 64 characters."),
             remedy=msg("State it (on the command line with --basis)."),
         )
+    reader, custom = _reader(engine, newsletter_id, options)
     with reading(engine) as session:
-        custom = (*list_fields(session, newsletter_id), *options.new_fields)
         hashing = options.pseudonyms if is_anybody_erased(session) else None
-    reader = ListReader(
-        source=options.source,
-        file_name=options.file_name or options.source,
-        chosen=options.columns,
-        custom=custom,
-        tags=options.tags,
-    )
     run = _Run(newsletter_id, options, on_problem, choices_of(custom))
-    with engine.connect() as connection, _reading_beside():
+    with engine.connect() as connection, reading_beside():
         for _ in islice(records, run.start(connection)):
             pass
         read = reader.chunks(records, _CHUNK, run.zone)
@@ -256,6 +252,41 @@ def import_records(
             hooks.finish(connection)
     run.report.left_out = reader.left_out
     return run.report
+
+
+def refuse_unanswered(
+    engine: Engine, newsletter_id: int, records: Iterator[Record], options: ImportOptions
+) -> ImportOptions:
+    """Refuse a list with a column that may say who wants no mail, before anything is written.
+
+    Return the options by which its rows can be taken.
+
+    Raises:
+        UnansweredError: There is one, and nobody said whether it does.
+        ListError: The list has no column of addresses or cannot be read.
+    """
+    reader, _ = _reader(engine, newsletter_id, options)
+    refuse_questions(reader.questions(records, _CHUNK))
+    return replace(options, is_answered=True)
+
+
+def _reader(
+    engine: Engine, newsletter_id: int, options: ImportOptions
+) -> tuple[ListReader, Sequence[Field]]:
+    """Return what reads the list, and the fields that its people have."""
+    with reading(engine) as session:
+        custom = (*list_fields(session, newsletter_id), *options.new_fields)
+    reader = ListReader(
+        source=options.source,
+        file_name=options.file_name or options.source,
+        chosen=options.columns,
+        custom=custom,
+        tags=options.tags,
+        unrelated=options.unrelated,
+        is_answered=options.is_answered,
+        made=(*options.made_fields, *(each.key for each in options.new_fields)),
+    )
+    return reader, custom
 
 
 def earlier_imports(session: Session, newsletter_id: int, *, limit: int) -> Sequence[ListImportRow]:
@@ -478,20 +509,3 @@ def _chunk_transaction(connection: Connection, options: ImportOptions) -> Iterat
         yield
         if options.dry_run:
             open_transaction.rollback()
-
-
-@contextmanager
-def _reading_beside() -> Iterator[None]:
-    """Let the thread that reads ahead, and the one that writes, disturb each other little.
-
-    Python looks for garbage among what is made meanwhile, not in all that the program loaded: a
-    chunk makes so many lists and tuples that it looks often, as long as all reading takes. And who
-    comes back from a short statement waits half a millisecond for the other, instead of five.
-    """
-    gc.freeze()
-    sys.setswitchinterval(_TURN_SECONDS)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(_USUAL_TURN_SECONDS)
-        gc.unfreeze()

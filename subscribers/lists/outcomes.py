@@ -136,7 +136,7 @@ def outcome_of(row: Row, form: ListForm, marked: tuple[str, ListState] | None) -
     if listed is ListState.CONFIRMED and form.known is not None and form.known.own:
         return listed
     marked_state = _by_marks(row)
-    if marked_state is None and listed is not ListState.CONFIRMED:
+    if marked_state is None and (listed is not ListState.CONFIRMED or _lacks_answer(row, form)):
         _refuse_unanswered(row, form)
     return marked_state or ListState.CONFIRMED
 
@@ -166,6 +166,11 @@ def _answer(text: str, zone: ZoneInfo) -> ListState:
     return answer
 
 
+def _lacks_answer(row: Row, form: ListForm) -> bool:
+    """Tell whether the list asks who wants mail, and the row leaves all such columns blank."""
+    return "opt_in" in form.fields and "opt_ins" not in row.values
+
+
 def _refuse_unanswered(row: Row, form: ListForm) -> None:
     """Refuse a row that leaves unsaid what the list says of others: whether mail is to be sent."""
     if form.state is not None:
@@ -180,15 +185,13 @@ def _refuse_unanswered(row: Row, form: ListForm) -> None:
             ),
             msg("The answer is no clear yes, so it is unclear whether this person wants email."),
         )
-    if form.known is not None:
-        return
     if "opt_in" in form.fields:
         raise row.refused(
             "opt_in",
             "",
             msg("There is no answer, so it is unclear whether this person wants email."),
         )
-    if "state" in form.fields:
+    if form.known is None and "state" in form.fields:
         raise row.refused(
             "state",
             "",

@@ -38,7 +38,7 @@ from subscribers.lists.entries import (
 )
 from subscribers.lists.files import Record
 from subscribers.lists.formats import IGNORED, ListState, fold, read_opt_in, read_state
-from subscribers.lists.outcomes import MARKS, STATES, is_false, speaks_against
+from subscribers.lists.outcomes import ANSWERS, MARKS, STATES, is_false, speaks_against
 from subscribers.people import is_time_zone
 
 #: A value because of which its row is read by itself.
@@ -90,7 +90,7 @@ def read_plain_rows(
         zone: The clock of instants that name none.
         tags: Given to each of them.
     """
-    if not records or form.state is not None:
+    if not records or form.state is not None or _lacks_answers(records[0], form):
         return PlainRows(), records
     reading = _Reading(form, form.zone(zone), tags)
     columns = zip(*map(_cells, records), strict=True)
@@ -104,6 +104,12 @@ def read_plain_rows(
         return rows, ()
     chosen = [number not in reading.odd for number in range(len(records))]
     return rows.only(chosen), [records[number] for number in sorted(reading.odd)]
+
+
+def _lacks_answers(record: Record, form: ListForm) -> bool:
+    """Tell whether rows with these names say nothing of mail, though others of the list do."""
+    own = [form.fields[ours] for ours in ANSWERS if ours in form.fields]
+    return any(set(record.names).isdisjoint(names) for names in own)
 
 
 @dataclass(slots=True)
@@ -189,8 +195,7 @@ class _Reading:
         elif ours == "state":
             read, blank = self._state, self._blank_state()
         elif ours == "opt_in":
-            # A blank one leaves it to the column of states, if there is one.
-            read, blank = _opt_in, "" if "state" in self.form.fields else _ODD
+            read, blank = _opt_in, _ODD
         elif ours == "tags":
             read, blank = self._tag_list, _json(self.tags)
         elif ours == "attributes":

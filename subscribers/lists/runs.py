@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, Engine, exists, or_, select, update
@@ -28,8 +28,9 @@ from newsletter.i18n.stored import dump_message
 from newsletter.tokens import Pseudonyms
 from subscribers.lists.columns import Problem
 from subscribers.lists.files import Record
-from subscribers.lists.imports import ChunkHooks, import_records
+from subscribers.lists.imports import ChunkHooks, import_records, refuse_unanswered
 from subscribers.lists.problems import keep_problems
+from subscribers.lists.questions import ANSWER_FIRST, ColumnQuestion, UnansweredError
 from subscribers.lists.trials import trial_to_json, try_upload
 from subscribers.lists.uploads import ImportTerms, ListUpload, forget_pieces, upload_of
 
@@ -170,6 +171,8 @@ class ImportRun:
                     .where(*self._held)
                     .values(hinted_at=None, tries=0)
                 )
+        except UnansweredError as error:
+            self._ask(error.questions)
         except NewsletterError as error:
             self._fail(error.whole)
         except SQLAlchemyError:
@@ -202,12 +205,18 @@ class ImportRun:
                 raise ImportEndedError
             forget_pieces(connection, self.upload.id)
 
+        newsletter_id = self.upload.newsletter_id
+        options = self.upload.options(language, self.pseudonyms)
+        with self.upload.records(self.engine) as records:
+            options = refuse_unanswered(
+                self.engine, newsletter_id, self._read_over(records), options
+            )
         with self.upload.records(self.engine) as records:
             import_records(
                 self.engine,
-                self.upload.newsletter_id,
+                newsletter_id,
                 self._read_over(records),
-                self.upload.options(language, self.pseudonyms),
+                options,
                 progress=lambda _rows: self._look_for_the_end(),
                 on_problem=problems.append,
                 hooks=ChunkHooks(take=take, finish=finish),
@@ -235,6 +244,7 @@ class ImportRun:
             pseudonyms=self.pseudonyms,
             most=None,
             progress=progress,
+            watch=self._read_over,
         )
         with transaction(self.engine) as session:
             session.execute(
@@ -276,6 +286,14 @@ class ImportRun:
     def _look_for_the_end(self) -> None:
         if self.stopping():
             raise _StopAskedError
+
+    def _ask(self, questions: Sequence[ColumnQuestion]) -> None:
+        """Give the list back to whoever brought it, to say what its columns are."""
+        asked = [asdict(each) for each in questions]
+        why = dump_message(ANSWER_FIRST)
+        with transaction(self.engine) as session:
+            given_back = moving_lists(ListUploadState.BROUGHT).where(*self._held)
+            session.execute(given_back.values(asked=asked, error=why, trial=None))
 
     def _fail(self, why: Message) -> None:
         with transaction(self.engine) as session:

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import Engine
 
 from newsletter.database.engine import reading
 from newsletter.database.vocabulary import FieldType
+from newsletter.errors import ListError
 from newsletter.i18n.language import Language
 from newsletter.i18n.stored import dump_message, load_message
 from newsletter.tokens import Pseudonyms
 from subscribers.fields.model import Field, field_from_json, field_to_json
 from subscribers.fields.store import list_fields
 from subscribers.lists.columns import Problem, guess_columns
+from subscribers.lists.files import Record
 from subscribers.lists.formats import DEFINITIONS, IGNORED, recognise
-from subscribers.lists.imports import ImportReport, RefusedRow, RowCounts, import_records
+from subscribers.lists.imports import (
+    ImportReport,
+    RefusedRow,
+    RowCounts,
+    import_records,
+    refuse_unanswered,
+)
 from subscribers.lists.new_fields import NewFields, find_new_fields
+from subscribers.lists.questions import ColumnQuestion
 from subscribers.lists.row_results import CheckedRow, RowResult
 from subscribers.lists.uploads import ImportTerms, ListUpload
+from subscribers.lists.validation import ListReader
 from subscribers.lists.writing import ValueChange, cell_text
 
 #: Rows that are tried while somebody waits; longer lists are tried by the workers.
@@ -46,11 +56,13 @@ class Glance:
         columns: What each column is taken for: `NEW` for a field that an export of our own
             defines and that there is not yet, empty for nothing.
         system: The system whose export it is; empty when that was not recognised.
+        questions: Columns of which somebody has to say whether they ask for mail.
     """
 
     columns: Mapping[str, str]
     rows: Sequence[Sequence[str]]
     system: str = ""
+    questions: Sequence[ColumnQuestion] = ()
 
 
 def new_fields_of(
@@ -96,17 +108,28 @@ def with_fields(terms: ImportTerms, new: NewFields) -> ImportTerms:
     )
 
 
-def look_into(engine: Engine, upload: ListUpload) -> Glance:
-    """Look at the first rows.
+def look_into(
+    engine: Engine, upload: ListUpload, chosen: Mapping[str, str] | None = None
+) -> Glance:
+    """Look at the first rows, and at more of them for what has to be asked.
+
+    Args:
+        engine: The database.
+        upload: The list.
+        chosen: What somebody chose for some of the columns.
 
     Raises:
         ListError: It cannot be read.
     """
+    with reading(engine) as session:
+        custom = list_fields(session, upload.newsletter_id)
     with upload.records(engine) as records:
         first = list(islice(records, _GLANCE + 1))
-    names = [name for name in dict.fromkeys(n for record in first for n in record.names) if name]
-    with reading(engine) as session:
-        found = guess_columns(names, list_fields(session, upload.newsletter_id))
+        begun = islice(chain(first, records), TRIED + 1)
+        questions = _questions(begun, upload, chosen or {}, custom)
+    names = [name for record in first for name in record.names if name]
+    names = [*dict.fromkeys((*names, *(each.column for each in questions)))]
+    found = guess_columns(names, custom)
     known = recognise(names)
     rows = [
         [cell_text(record.values.get(name)) for name in names]
@@ -120,7 +143,26 @@ def look_into(engine: Engine, upload: ListUpload) -> Glance:
         },
         rows=rows,
         system=known.name if known else "",
+        questions=questions,
     )
+
+
+def _questions(
+    records: Iterator[Record],
+    upload: ListUpload,
+    chosen: Mapping[str, str],
+    custom: Sequence[Field],
+) -> Sequence[ColumnQuestion]:
+    """Return what has to be asked of a list, answered or not, by its beginning and by workers."""
+    others = {name: ours for name, ours in chosen.items() if ours != "opt_in"}
+    reader = ListReader(source=upload.name, file_name=upload.name, chosen=others, custom=custom)
+    try:
+        found = reader.questions(records, TRIED + 1)
+    except ListError:
+        # Nobody has said yet which column is the address.
+        found = ()
+    known = {each.column for each in found}
+    return (*found, *(each for each in upload.asked if each.column not in known))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -167,6 +209,7 @@ def try_upload(
     pseudonyms: Pseudonyms,
     most: int | None = TRIED,
     progress: Callable[[int], None] = lambda _rows: None,
+    watch: Callable[[Iterator[Record]], Iterator[Record]] = iter,
 ) -> ListTrial:
     """Do all but keep it, with the beginning of a longer list alone.
 
@@ -178,17 +221,23 @@ def try_upload(
         pseudonyms: By which erased addresses are known.
         most: How many rows are tried; None for all.
         progress: Called after each chunk with how many rows it had.
+        watch: Passes on the records that are looked at before.
 
     Raises:
+        UnansweredError: A column may say who wants no mail, and nobody said whether it does.
         ListError: It cannot be read, or has no column of addresses.
     """
     new = new_fields_of(engine, upload, terms, language)
     terms = with_fields(terms, new)
     options = replace(upload, terms=terms).options(language, pseudonyms)
+    count = None if most is None else most + 1
+    options = replace(options, digest="", dry_run=True, new_fields=new.fields)
+    options = replace(options, keeps_chunks=most is not None)
     with upload.records(engine) as records:
-        begun = islice(records, None if most is None else most + 1)
-        options = replace(options, digest="", dry_run=True, new_fields=new.fields)
-        options = replace(options, keeps_chunks=most is not None)
+        begun = watch(islice(records, count))
+        options = refuse_unanswered(engine, upload.newsletter_id, begun, options)
+    with upload.records(engine) as records:
+        begun = islice(records, count)
         report = import_records(engine, upload.newsletter_id, begun, options, progress=progress)
         whole = next(records, None) is None
     return ListTrial(report=report, whole=whole, new_fields=new.fields)

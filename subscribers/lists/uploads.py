@@ -40,6 +40,7 @@ from newsletter.tokens import Pseudonyms
 from subscribers.lists.columns import list_records
 from subscribers.lists.files import Record, is_json
 from subscribers.lists.imports import ImportOptions, RowCounts
+from subscribers.lists.questions import ColumnQuestion, question_from_json
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -72,6 +73,7 @@ class ImportTerms:
     new_keys: bool = False
     made_fields: tuple[str, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
+    unrelated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,6 +87,8 @@ class ListUpload:
         terms: None until it is to be imported; ``digest`` then names its checkpoint.
         error: Why it could not be imported, or checked, to its end.
         trial: See the table.
+        asked: Columns that workers found further down, of which nobody said whether they ask for
+            mail.
     """
 
     id: int
@@ -99,6 +103,7 @@ class ListUpload:
     digest: str = ""
     error: Message | None = None
     trial: Mapping[str, Any] | None = None
+    asked: tuple[ColumnQuestion, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -145,6 +150,7 @@ class ListUpload:
             wording=terms.wording,
             language=language,
             columns=terms.columns,
+            unrelated=terms.unrelated,
             update=terms.update,
             tags=terms.tags,
             digest=self.digest,
@@ -171,6 +177,7 @@ def upload_of(row: ListUploadRow) -> ListUpload:
         digest=row.digest,
         error=load_message(row.error) if row.error else None,
         trial=row.trial,
+        asked=tuple(map(question_from_json, row.asked or ())),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain, islice
@@ -22,8 +22,9 @@ from subscribers.lists.columns import (
     late_column,
 )
 from subscribers.lists.entries import ListEntry, entry_of
-from subscribers.lists.files import Record
+from subscribers.lists.files import Record, is_json
 from subscribers.lists.plain_rows import PlainRows, read_plain_rows
+from subscribers.lists.questions import ColumnQuestion, Questions, refuse_questions
 
 #: A chunk ends with the record that reaches so many characters: a row may have a million of them.
 _MOST_CHARACTERS = 8 * 1024 * 1024
@@ -150,13 +151,19 @@ class ListReader:
         file_name: str,
         chosen: Mapping[str, str],
         custom: Sequence[Field],
-        tags: tuple[str, ...],
+        tags: tuple[str, ...] = (),
+        unrelated: Collection[str] = (),
+        made: Collection[str] = (),
+        is_answered: bool = True,
     ) -> None:
         self._source = source
         self._file_name = file_name
         self._chosen = chosen
         self._custom = custom
         self._tags = tags
+        self._unrelated = unrelated
+        self._made = made
+        self._is_answered = is_answered
         self._form: ListForm | None = None
 
     def chunks(self, records: Iterator[Record], size: int, zone: ZoneInfo) -> Iterator[ReadChunk]:
@@ -165,20 +172,44 @@ class ListReader:
         Instants without a zone are in ``zone``.
 
         Raises:
+            UnansweredError: A column of the first ones may say who wants no mail, and nobody said
+                whether it does, nor looked at all records before.
             ListError: The list has no column of addresses, or cannot be read.
         """
-        for chunk in _chunks(records, size):
+        for chunk in in_chunks(records, size):
             if self._form is None:
-                self._form = self.find_form(chunk)
+                self._form = self.find_form(chunk, is_beginning=len(chunk) == size)
+                if not self._is_answered:
+                    refuse_questions(self.questions(iter(chunk), size))
             yield self._read_chunk(chunk, self._form, zone)
+
+    def questions(self, records: Iterator[Record], size: int) -> tuple[ColumnQuestion, ...]:
+        """Return the columns of which somebody has to say whether they ask for mail.
+
+        Records are looked at, up to ``size`` at a time, as far as one may still come to ask of.
+
+        Raises:
+            ListError: See `chunks`.
+        """
+        looked = Questions()
+        form: ListForm | None = None
+        for chunk in in_chunks(records, size):
+            form = form or self.find_form(chunk, is_beginning=len(chunk) == size)
+            self._add_late(list(map(_names, chunk)), form)
+            looked.look(chunk, form.unsure)
+            if looked.is_settled(form.unsure) and not is_json(self._file_name):
+                break
+        return looked.asked() if form else ()
 
     @property
     def left_out(self) -> tuple[str, ...]:
         """The columns that were not taken, as far as the list was read."""
         return self._form.left_out(self._chosen) if self._form else ()
 
-    def find_form(self, chunk: Sequence[Record]) -> ListForm:
+    def find_form(self, chunk: Sequence[Record], *, is_beginning: bool = False) -> ListForm:
         """Return how a list is to be read, as its first records have it.
+
+        With ``is_beginning`` further ones follow, which may have other columns in JSON lines.
 
         Raises:
             ListError: None of its columns is the address, or two are the same field.
@@ -190,17 +221,21 @@ class ListReader:
             custom=self._custom,
             source=self._source,
             file_name=self._file_name,
+            unrelated=self._unrelated,
+            made=self._made,
+            is_beginning=is_beginning and is_json(self._file_name),
         )
+
+    def _add_late(self, shapes: Sequence[tuple[str, ...]], form: ListForm) -> None:
+        """Take what a record of JSON has and those before it had not: its state, for one."""
+        for name in dict.fromkeys(chain.from_iterable(dict.fromkeys(shapes))):
+            if name not in form.columns:
+                form.add_late(name, late_column(name, form))
 
     def _read_chunk(self, chunk: Sequence[Record], form: ListForm, zone: ZoneInfo) -> ReadChunk:
         shapes = list(map(_names, chunk))
         common = Counter(map(id, shapes))
-        # A record of JSON may have what those before it had not: its state, for one.
-        for name in dict.fromkeys(
-            chain.from_iterable(dict.fromkeys(shapes) if len(common) > 1 else shapes[:1])
-        ):
-            if name not in form.columns:
-                form.add_late(name, late_column(name, form))
+        self._add_late(shapes if len(common) > 1 else shapes[:1], form)
         headers = sum(map(_header, chunk))
         alike = chunk
         if len(common) > 1 or headers or any(map(_fault, chunk)) or any(map(_beyond, chunk)):
@@ -250,7 +285,7 @@ class ListReader:
         return entry._replace(tags=tuple(dict.fromkeys((*entry.tags, *self._tags))))
 
 
-def _chunks(records: Iterator[Record], size: int) -> Iterator[Sequence[Record]]:
+def in_chunks(records: Iterator[Record], size: int) -> Iterator[Sequence[Record]]:
     """Yield records, up to ``size`` at a time, or as many characters as memory can hold."""
     chunk: list[Record] = []
     characters = 0

@@ -386,6 +386,22 @@ def test_a_segment_gets_the_issue_and_nobody_else_does() -> None:
     assert "2026年11月号  mailing 1, finished" in _run("mailing", "list").stdout
 
 
+def test_an_import_asks_of_a_column_of_answers_before_anything_is_kept() -> None:
+    _init()
+    Path("list.csv").write_text(
+        "email,会報\na@example.jp,要\nb@example.jp,不要\n", encoding="utf-8"
+    )
+    how = ("subscriber", "import", "list.csv", "--basis", "asked", "--new-fields")
+    refused = _run(*how)
+    assert refused.returncode == ExitCode.BAD_INPUT
+    assert "“会報” (要: 1 and 不要: 1)" in " ".join(refused.stderr.split())
+    assert "会報" not in _run("field", "list").stdout
+    taken = _run(*how, "--map", "会報=opt_in", "--json")
+    counts = _last(taken)
+    assert (counts["added"], counts["unsubscribed"]) == (1, 1)
+    assert _last(_run(*how, "--map", "会報=other", "--json"))["unchanged"] == 1
+
+
 def test_an_import_names_the_first_warnings_and_counts_the_others() -> None:
     _init()
     rows = "".join(f"r{number}@example.jp,klingon{number}\n" for number in range(12))

@@ -163,6 +163,7 @@ class ListUploadRow(Base):
         terms: How it is to be taken; None until somebody said so.
         digest: Of the checkpoint, see `ListImportRow`.
         trial: What became of the check of a long list, or how far it is; None where there is none.
+        asked: Columns that workers found to ask of; None where there is none.
         error: Why it could not be imported, or checked, to its end: a message as JSON.
         tries: How often a worker took it up since the last rows were done.
         hinted_at: When a task for it was last published.
@@ -180,6 +181,7 @@ class ListUploadRow(Base):
     content: Mapped[str] = mapped_column(String(64), default="")
     terms: Mapped[JsonObject | None] = mapped_column(JSON(none_as_null=True))
     trial: Mapped[JsonObject | None] = mapped_column(JSON(none_as_null=True))
+    asked: Mapped[list[JsonObject] | None] = mapped_column(JSON(none_as_null=True))
     digest: Mapped[str] = mapped_column(String(64), default="")
     state: Mapped[ListUploadState] = mapped_column(
         Vocabulary(ListUploadState), default=ListUploadState.BROUGHT

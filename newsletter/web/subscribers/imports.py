@@ -9,7 +9,7 @@ from typing import Annotated
 
 from fastapi import Form, Request, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Engine
 
 from newsletter.accounts.permissions import Permission
@@ -25,10 +25,11 @@ from newsletter.web.routing import Router, up_to
 from subscribers.actions import cancel_list_import, order_list_import, undo_list_import
 from subscribers.fields.reading import split_options
 from subscribers.fields.store import list_fields
-from subscribers.lists.columns import FIELD, KNOWN_COLUMNS
-from subscribers.lists.formats import FIELDS
+from subscribers.lists.columns import FIELD, KNOWN_COLUMNS, UNRELATED
+from subscribers.lists.formats import FIELDS, IGNORED
 from subscribers.lists.imports import earlier_imports
 from subscribers.lists.problems import problem_lines
+from subscribers.lists.questions import ANSWER_FIRST, UnansweredError
 from subscribers.lists.row_results import RESULT_NAMES, results_csv
 from subscribers.lists.trials import (
     GLANCED,
@@ -56,11 +57,18 @@ _CHUNK = 1 << 20
 #: Characters of a list that is pasted.
 _LONGEST_TEXT = 900_000
 _PASTED = "pasted.csv"
+#: Before the number of a column that is asked about.
+_ANSWER = "answer-"
 _Text = Annotated[str, Field(max_length=2000)]
 
 
 class _Form(BaseModel):
-    """How the list is to be taken, as the form says; ``column`` and ``ours`` go side by side."""
+    """How the list is to be taken, as the form says; ``column`` and ``ours`` go side by side.
+
+    ``asked`` names columns, and ``answer-0`` and further ones say whether they ask for mail.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     basis: _Text = ""
     wording: _Text = ""
@@ -69,23 +77,31 @@ class _Form(BaseModel):
     new_keys: bool = False
     column: list[_Text] = []
     ours: list[_Text] = []
+    asked: list[_Text] = []
     verb: str = ""
 
     def terms(self) -> ImportTerms:
         """Return the terms; columns that are nothing of ours are left out."""
-        pairs = [*zip(self.column, self.ours, strict=False)]
+        given = self.model_extra or {}
+        answers = {column: given.get(f"{_ANSWER}{at}", "") for at, column in enumerate(self.asked)}
+        ours = dict(zip(self.column, self.ours, strict=False))
+        for column, answer in answers.items():
+            little = ours.get(column, IGNORED)
+            if answer == "mail" and (little in {IGNORED, NEW} or little.startswith(FIELD)):
+                ours[column] = "opt_in"
         return ImportTerms(
             basis=self.basis.strip(),
             wording=self.wording.strip(),
             tags=tuple(split_options(self.tags)),
             update=self.update,
-            new_columns=tuple(column for column, ours in pairs if ours == NEW),
+            new_columns=tuple(column for column, what in ours.items() if what == NEW),
             new_keys=self.new_keys,
             columns={
-                column: ours
-                for column, ours in pairs
-                if ours in KNOWN_COLUMNS or ours.startswith(FIELD)
+                column: what
+                for column, what in ours.items()
+                if what in KNOWN_COLUMNS or what.startswith(FIELD)
             },
+            unrelated=tuple(column for column, answer in answers.items() if answer == UNRELATED),
         )
 
 
@@ -170,12 +186,19 @@ class ImportPages:
     ) -> HTMLResponse:
         """Ask how a list is to be taken."""
         try:
-            glance = look_into(self.engine, upload)
+            glance = look_into(self.engine, upload, terms.columns if terms else None)
         except ListError as unreadable:
             return self.begin(visit, request, unreadable)
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
             fields = list_fields(session, row.id)
+        chosen = glance.columns
+        answers: dict[str, str] = {}
+        if terms is not None:
+            chosen = {**terms.columns, **dict.fromkeys(terms.new_columns, NEW)}
+            opt_ins = (column for column, ours in terms.columns.items() if ours == "opt_in")
+            answers = dict.fromkeys(terms.unrelated, UNRELATED) | dict.fromkeys(opt_ins, "mail")
+        shown = ANSWER_FIRST if isinstance(error, UnansweredError) else error
         return self.pages.show_to(
             visit,
             request,
@@ -184,14 +207,13 @@ class ImportPages:
             newsletter=row,
             upload=upload,
             glance=glance,
-            chosen={**terms.columns, **dict.fromkeys(terms.new_columns, NEW)}
-            if terms
-            else glance.columns,
+            chosen=chosen,
+            answers=answers,
             has_keys="attributes" in glance.columns.values(),
             terms=terms or ImportTerms(basis=""),
             trial=trial,
             result_names=RESULT_NAMES,
-            error=error.in_language(visit.language) if error else "",
+            error=shown.in_language(visit.language) if shown else "",
             known=FIELDS,
             labels={each.key: each.label(visit.language) for each in fields},
             custom=[(FIELD + each.key, each.label(visit.language)) for each in fields],

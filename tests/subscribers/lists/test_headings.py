@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
-from newsletter.database.engine import open_engine
 from newsletter.database.vocabulary import SubscriptionState
 from subscribers.lists.columns import list_records
 from subscribers.lists.files import Record
 from tests.subscribers.lists.test_states import import_list, states_of
-from tests.support.stage import Stage, set_stage
+from tests.support.stage import Stage
 
 _TITLE = ["広報メール登録者名簿（令和8年11月1日現在）", "", "", "", ""]
 _BLANK = [""] * 5
-
-
-@pytest.fixture
-def sqlite_stage(sqlite_url: str) -> Iterator[Stage]:
-    engine = open_engine(sqlite_url)
-    yield set_stage(engine)
-    engine.dispose()
 
 
 def _records(rows: Sequence[Sequence[str]]) -> list[Record]:

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -177,15 +177,6 @@ def test_the_export_of_a_known_system_keeps_everybody_as_they_are(
     name, text, states = _EXPORTS[system]
     import_list(sqlite_stage, text.encode("cp932" if system == "acmailer" else "utf-8"), name=name)
     assert states_of(sqlite_stage.engine) == states
-
-
-@pytest.fixture
-def sqlite_stage(sqlite_url: str) -> Iterator[Stage]:
-    from newsletter.database.engine import open_engine  # noqa: PLC0415 - beside its one use
-
-    engine = open_engine(sqlite_url)
-    yield set_stage(engine)
-    engine.dispose()
 
 
 def test_names_tags_dates_and_attributes_of_an_export_are_kept(sqlite_stage: Stage) -> None:
@@ -481,7 +472,6 @@ def test_an_export_brought_by_a_browser_is_the_same_too(stage: Stage) -> None:
         ("メルマガ受信", "しない", _U),
         ("receive_email", "no", _U),
         ("Emails received", "0", _C),
-        ("two_factor_enabled", "false", _C),
         ("メール受信数", "0", _C),
         ("同意の有無", "無", _U),
         ("同意欄", "×", _U),
@@ -588,12 +578,12 @@ def test_a_column_that_asks_which_or_when_asks_for_no_consent(
     assert states_of(sqlite_stage.engine) == {"a": _C, "b": _C}
 
 
-def test_a_blank_answer_leaves_it_to_the_column_of_states(sqlite_stage: Stage) -> None:
+def test_a_blank_answer_is_no_consent_whatever_a_column_of_states_says(sqlite_stage: Stage) -> None:
     text = (
         "email,状態,メルマガ希望\na@x.example,配信中,\nb@x.example,配信中,×\nc@x.example,配信中,9\n"
     )
     import_list(sqlite_stage, f"{text}d@x.example,,はい\ne@x.example,,\n".encode())
-    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _U, "d": _C}
+    assert states_of(sqlite_stage.engine) == {"b": _U, "d": _C}
 
 
 def test_a_column_that_asks_for_mail_can_be_left_out_but_for_a_no(sqlite_stage: Stage) -> None:

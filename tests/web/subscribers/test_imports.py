@@ -22,7 +22,12 @@ from newsletter.database.tables import (
     SuppressionRow,
     TagRow,
 )
-from newsletter.database.vocabulary import Role, SuppressionReason, UnsubscribeWay
+from newsletter.database.vocabulary import (
+    Role,
+    SubscriptionState,
+    SuppressionReason,
+    UnsubscribeWay,
+)
 from newsletter.errors import ConflictError, ListError, NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
@@ -443,4 +448,72 @@ def test_a_check_is_cancelled_given_back_or_fails_and_the_list_stays_open(
         assert claim_upload(stage.engine, upload.id, token="gone", lease_seconds=60)
         release_upload(stage.engine, upload.id, "gone")
     assert "stopped three times" in client.get(page.url.path).text
+    assert _addresses(stage) == set()
+
+
+_ASKING = "email,会報\na@example.jp,要\nb@example.jp,不要\nc@example.jp,\n"
+
+
+def _answered(page: httpx.Response, **more: object) -> dict[str, object]:
+    return {
+        "csrf": csrf_of(page.text),
+        "basis": "form 2026",
+        "column": ["email", "会報"],
+        "ours": ["address", "-"],
+        "asked": ["会報"],
+        **more,
+    }
+
+
+@pytest.mark.parametrize("verb", ["try", "import"])
+def test_nothing_is_done_until_it_is_answered_whether_a_column_asks_for_mail(
+    stage: Stage, sign_in: SignIn, verb: str
+) -> None:
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    page = _bring(client, _ASKING.encode())
+    assert "Does “会報” say whether these people want your email?" in page.text
+    assert " checked" not in page.text.partition('id="columns"')[0]
+    refused = client.post(str(page.url), data=_answered(page, verb=verb))
+    assert refused.status_code == 400
+    assert "Please answer the questions" in refused.text
+    assert _addresses(stage) == set()
+
+
+@pytest.mark.parametrize(
+    ("answer", "subscribed"),
+    [("mail", {"a@example.jp"}), ("other", {"a@example.jp", "b@example.jp", "c@example.jp"})],
+)
+def test_who_is_subscribed_follows_from_the_answer(
+    stage: Stage, sign_in: SignIn, answer: str, subscribed: set[str]
+) -> None:
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    page = _bring(client, _ASKING.encode())
+    given = {"answer-0": answer}
+    tried = client.post(str(page.url), data=_answered(page, verb="try", **given))
+    assert f'value="{answer}" required checked' in tried.text
+    client.post(str(page.url), data=_answered(page, verb="import", **given))
+    _work(stage)
+    with reading(stage.engine) as session:
+        query = select(SubscriberRow.address).join(
+            SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id
+        )
+        confirmed = query.where(SubscriptionRow.state == SubscriptionState.CONFIRMED)
+        assert set(session.scalars(confirmed)) == subscribed
+
+
+def test_a_worker_that_finds_a_question_further_down_gives_the_list_back(
+    stage: Stage, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("newsletter.web.subscribers.imports.TRIED", 1)
+    monkeypatch.setattr("subscribers.lists.trials.TRIED", 1)
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    text = '{"email": "a@example.jp"}\n' * 2 + '{"email": "b@example.jp", "会報": "不要"}\n'
+    page = _bring(client, text.encode(), "a.jsonl")
+    assert "want your email" not in page.text
+    form = {"csrf": csrf_of(page.text), "basis": "x", "column": ["email"], "ours": ["address"]}
+    client.post(str(page.url), data={**form, "verb": "import"})
+    _work(stage)
+    again = client.get(str(page.url))
+    assert "Please answer the questions" in again.text
+    assert "Does “会報” say" in again.text
     assert _addresses(stage) == set()

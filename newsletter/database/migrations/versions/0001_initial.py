@@ -836,6 +836,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("content", sa.String(length=64), nullable=False),
         sa.Column("terms", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("trial", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("asked", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("state", sa.String(32), nullable=False),
         sa.Column("error", sa.Text(), nullable=False),
