@@ -215,7 +215,7 @@ def import_records(
     of the first chunk where nobody looked at the whole list before.
 
     Raises:
-        UnansweredError: A column may say who wants no mail, and nobody said whether it does.
+        UnclearColumnError: A column may say who wants no mail, and nobody said whether it does.
         ListError: The list has no column of addresses or cannot be read, or no basis is given.
         ConflictError: Another process imports the same list, or a field was taken away meanwhile.
     """
@@ -262,7 +262,7 @@ def refuse_unanswered(
     Return the options by which its rows can be taken.
 
     Raises:
-        UnansweredError: There is one, and nobody said whether it does.
+        UnclearColumnError: There is one, and nobody said whether it does.
         ListError: The list has no column of addresses or cannot be read.
     """
     reader, _ = _reader(engine, newsletter_id, options)

@@ -122,7 +122,7 @@ def question_from_json(known: Mapping[str, Any]) -> ColumnQuestion:
     return ColumnQuestion(**{**known, "values": values})
 
 
-class UnansweredError(ListError):
+class UnclearColumnError(ListError):
     """A list has columns that may say who wants no mail, and nobody said whether they do.
 
     Attributes:
@@ -150,10 +150,10 @@ def refuse_questions(questions: Sequence[ColumnQuestion]) -> None:
     """Refuse a list of which something has to be asked.
 
     Raises:
-        UnansweredError: So it is.
+        UnclearColumnError: So it is.
     """
     if questions:
-        raise UnansweredError(questions)
+        raise UnclearColumnError(questions)
 
 
 @dataclass(slots=True)

@@ -30,7 +30,7 @@ from subscribers.lists.columns import Problem
 from subscribers.lists.files import Record
 from subscribers.lists.imports import ChunkHooks, import_records, refuse_unanswered
 from subscribers.lists.problems import keep_problems
-from subscribers.lists.questions import ANSWER_FIRST, ColumnQuestion, UnansweredError
+from subscribers.lists.questions import ANSWER_FIRST, ColumnQuestion, UnclearColumnError
 from subscribers.lists.trials import trial_to_json, try_upload
 from subscribers.lists.uploads import ImportTerms, ListUpload, forget_pieces, upload_of
 
@@ -171,7 +171,7 @@ class ImportRun:
                     .where(*self._held)
                     .values(hinted_at=None, tries=0)
                 )
-        except UnansweredError as error:
+        except UnclearColumnError as error:
             self._ask(error.questions)
         except NewsletterError as error:
             self._fail(error.whole)

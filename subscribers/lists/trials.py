@@ -224,7 +224,7 @@ def try_upload(
         watch: Passes on the records that are looked at before.
 
     Raises:
-        UnansweredError: A column may say who wants no mail, and nobody said whether it does.
+        UnclearColumnError: A column may say who wants no mail, and nobody said whether it does.
         ListError: It cannot be read, or has no column of addresses.
     """
     new = new_fields_of(engine, upload, terms, language)

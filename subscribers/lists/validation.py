@@ -172,8 +172,8 @@ class ListReader:
         Instants without a zone are in ``zone``.
 
         Raises:
-            UnansweredError: A column of the first ones may say who wants no mail, and nobody said
-                whether it does, nor looked at all records before.
+            UnclearColumnError: A column of the first ones may say who wants no mail, and nobody
+                said whether it does, nor looked at all records before.
             ListError: The list has no column of addresses, or cannot be read.
         """
         for chunk in in_chunks(records, size):

@@ -29,7 +29,7 @@ from subscribers.lists.columns import FIELD, KNOWN_COLUMNS, UNRELATED
 from subscribers.lists.formats import FIELDS, IGNORED
 from subscribers.lists.imports import earlier_imports
 from subscribers.lists.problems import problem_lines
-from subscribers.lists.questions import ANSWER_FIRST, UnansweredError
+from subscribers.lists.questions import ANSWER_FIRST, UnclearColumnError
 from subscribers.lists.row_results import RESULT_NAMES, results_csv
 from subscribers.lists.trials import (
     GLANCED,
@@ -198,7 +198,7 @@ class ImportPages:
             chosen = {**terms.columns, **dict.fromkeys(terms.new_columns, NEW)}
             opt_ins = (column for column, ours in terms.columns.items() if ours == "opt_in")
             answers = dict.fromkeys(terms.unrelated, UNRELATED) | dict.fromkeys(opt_ins, "mail")
-        shown = ANSWER_FIRST if isinstance(error, UnansweredError) else error
+        shown = ANSWER_FIRST if isinstance(error, UnclearColumnError) else error
         return self.pages.show_to(
             visit,
             request,

@@ -10,7 +10,7 @@ import pytest
 from newsletter.database.vocabulary import FieldType, SubscriptionState
 from subscribers.fields.model import Field
 from subscribers.lists.columns import list_records
-from subscribers.lists.questions import ColumnQuestion, UnansweredError
+from subscribers.lists.questions import ColumnQuestion, UnclearColumnError
 from subscribers.lists.validation import ListReader
 from tests.subscribers.lists.test_states import import_list, states_of
 from tests.support.stage import Stage
@@ -100,7 +100,7 @@ _TEXT = "email,会報\na@x.example,要\nb@x.example,不要\nc@x.example,どち�
 
 
 def test_a_list_is_refused_until_it_is_said_what_the_column_is(sqlite_stage: Stage) -> None:
-    with pytest.raises(UnansweredError, match=r"会報.*不要: 1.*会報=opt_in.*会報=other"):
+    with pytest.raises(UnclearColumnError, match=r"会報.*不要: 1.*会報=opt_in.*会報=other"):
         import_list(sqlite_stage, _TEXT)
     assert states_of(sqlite_stage.engine) == {}
 
