@@ -218,7 +218,12 @@ def activate(
     with reading(opened.engine) as session:
         row = _find(session, opened, series)
         review = review_activation(
-            session, opened.newsletter, row, opened.settings, joined_since=day
+            session,
+            opened.newsletter,
+            row,
+            opened.settings,
+            actor=opened.actor,
+            joined_since=day,
         )
     for check in review.checks:
         state = _("has errors") if check.preflight.blocked else _("ready")

@@ -205,6 +205,7 @@ NOT_PAGES = {
     "/newsletters/{newsletter}/issues/{issue_id}/corrections/{correction}/mail/frame": "a mail",
     "/newsletters/{newsletter}/drafts/{number}/mail": "the mail in the desk's frame",
     "/newsletters/{newsletter}/drafts/{number}/mail.css": "a style sheet",
+    "/newsletters/{newsletter}/series/{number}/steps/{step}/mail": "mail for a frame",
     "/newsletters/{newsletter}/drafts/{number}/translations/{tag}/mail": "the mail",
     "/newsletters/{newsletter}/drafts/{number}/translations/{tag}/markdown": "a file",
     "/p/{token}/data.json": "a file",

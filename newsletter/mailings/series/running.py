@@ -44,7 +44,7 @@ from newsletter.mailings.orders.test_mails import queue_test
 from newsletter.mailings.series.actions import hold_series, hold_step, record
 from newsletter.mailings.series.due import day_of
 from newsletter.mailings.series.standing import open_version
-from newsletter.mailings.series.steps import list_steps
+from newsletter.mailings.series.steps import find_step, list_steps
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.preflight import Preflight
 from newsletter.settings import Settings
@@ -72,12 +72,14 @@ class Activation:
     Attributes:
         members: How many would be enrolled at once, of those who were there before.
         eligible: To how many its condition applies now.
+        needs_other: Whether issues need a second person's approval, and whoever asks wrote one.
     """
 
     series: SeriesRow
     checks: Sequence[StepCheck]
     members: int
     eligible: int
+    needs_other: bool
 
     @property
     def blocked(self) -> bool:
@@ -91,6 +93,7 @@ def review_activation(
     series: SeriesRow,
     settings: Settings,
     *,
+    actor: Actor,
     joined_since: date | None = None,
 ) -> Activation:
     """Return what activating a series would do.
@@ -100,19 +103,33 @@ def review_activation(
         newsletter: Whose series.
         series: Which.
         settings: Where templates lie, and how the site is called.
+        actor: Who asks.
         joined_since: From which day on whoever joined is enrolled, too; None for nobody.
 
     Raises:
         ListError: The condition can be read no more.
     """
+    steps = list_steps(session, series.id)
     return Activation(
         series=series,
-        checks=[
-            _check(session, newsletter, step, settings) for step in list_steps(session, series.id)
-        ],
+        checks=[_check(session, newsletter, step, settings) for step in steps],
         members=count_members(session, newsletter, series, joined_since) if joined_since else 0,
         eligible=count_members(session, newsletter, series, None),
+        needs_other=any(_needs_other(session, actor, newsletter, step) for step in steps),
     )
+
+
+def read_step(
+    session: Session, newsletter: NewsletterRow, step_id: int, settings: Settings
+) -> RenderedIssue | None:
+    """Return a step's mail as it stands; None where its issue cannot be rendered.
+
+    Raises:
+        NotFoundError: The newsletter has no such step.
+        ConflictError: Its issue was deleted.
+    """
+    step = find_step(session, newsletter.id, step_id)
+    return _check(session, newsletter, step, settings).preflight.rendered
 
 
 def activate(
@@ -375,18 +392,24 @@ def _demand_second_person(
     session: Session, actor: Actor, newsletter: NewsletterRow, step: SeriesStepRow
 ) -> None:
     """Refuse, where issues need approval, what the actor wrote themselves."""
+    if _needs_other(session, actor, newsletter, step):
+        raise ConflictError(
+            msg("This newsletter’s issues need a second person’s approval."),
+            remedy=msg("It must be put into effect by an approver who did not write it."),
+        )
+
+
+def _needs_other(
+    session: Session, actor: Actor, newsletter: NewsletterRow, step: SeriesStepRow
+) -> bool:
     if not newsletter.approval_required:
-        return
+        return False
     wrote = exists().where(
         DraftRevisionRow.draft_id == step.draft_id,
         DraftRevisionRow.number > step.draft_revision,
         DraftRevisionRow.author == actor.name,
     )
-    if session.scalar(select(wrote)):
-        raise ConflictError(
-            msg("This newsletter’s issues need a second person’s approval."),
-            remedy=msg("It must be put into effect by an approver who did not write it."),
-        )
+    return bool(session.scalar(select(wrote)))
 
 
 def _move(

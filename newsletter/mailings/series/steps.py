@@ -8,6 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import SeriesRow, SeriesStepRow
+from newsletter.errors import NotFoundError
+from newsletter.i18n.messages import msg
 from newsletter.mailings.series.due import Timing
 
 #: What doors call the rows.
@@ -18,6 +20,26 @@ Step = SeriesStepRow
 def timing_of(step: SeriesStepRow) -> Timing:
     """Return when a step follows the one before."""
     return Timing(delay_days=step.delay_days, hour=step.hour, own_clock=step.own_clock)
+
+
+def find_step(session: Session, newsletter_id: int, step_id: int) -> SeriesStepRow:
+    """Return a step of one of a newsletter's series.
+
+    Raises:
+        NotFoundError: The newsletter has no such step.
+    """
+    step = session.scalar(
+        select(SeriesStepRow)
+        .join(SeriesRow, SeriesRow.id == SeriesStepRow.series_id)
+        .where(
+            SeriesRow.newsletter_id == newsletter_id,
+            SeriesStepRow.id == step_id,
+            SeriesStepRow.removed_at.is_(None),
+        )
+    )
+    if step is None:
+        raise NotFoundError(msg("There is no such step."))
+    return step
 
 
 def list_steps(session: Session, series_id: int) -> Sequence[SeriesStepRow]:

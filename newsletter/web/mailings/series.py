@@ -21,6 +21,7 @@ from newsletter.errors import ConflictError, ContentError, ListError, Newsletter
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.days import check_day, read_day
 from newsletter.mailings.orders.test_mails import list_groups, recipients_of
+from newsletter.mailings.planning.shown_as import sample_reader
 from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.mailings.series import actions, running
 from newsletter.mailings.series.actions import SeriesPlan
@@ -29,7 +30,14 @@ from newsletter.mailings.series.figures import get_series, list_series, shown_st
 from newsletter.newsletters.publications import Newsletter
 from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms
-from newsletter.web.access import EditorVisit, SeeingVisit, Visit, newsletter_of
+from newsletter.web.access import (
+    CommenterVisit,
+    EditorVisit,
+    SeeingVisit,
+    Visit,
+    newsletter_of,
+)
+from newsletter.web.issues.proof import mail_frame
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from subscribers.fields.store import list_fields
@@ -166,6 +174,7 @@ class _SeriesPages:
                 part_names={state.value: state for state in EnrolmentState},
                 may_write=visit.may(Permission.WRITE),
                 may_run=_may_run(visit, row),
+                shows_mail=visit.may(Permission.COMMENT),
                 may_control=visit.may(Permission.CONTROL_MAILINGS),
                 own_address=visit.address,
                 counts_clicks=row.count_clicks,
@@ -182,7 +191,7 @@ class _SeriesPages:
             row = newsletter_of(session, visit)
             series = get_series(session, row.id, number)
             activation = running.review_activation(
-                session, row, series, self.settings, joined_since=day
+                session, row, series, self.settings, actor=visit.actor, joined_since=day
             )
         return self.pages.show_to(
             visit,
@@ -196,6 +205,7 @@ class _SeriesPages:
             typed_since=since,
             error=error,
             may_run=_may_run(visit, row),
+            shows_mail=visit.may(Permission.COMMENT),
         )
 
     def _choices(self, session: Session, row: Newsletter) -> Mapping[str, object]:
@@ -403,6 +413,7 @@ def series_router(  # noqa: C901 - a list of routes
 
         return _act(visit, request, number, act, "enrolled")
 
+    _add_mail(router, engine, settings)
     for verb, order in (
         ("pause", running.pause_series),
         ("resume", running.resume_series),
@@ -410,6 +421,15 @@ def series_router(  # noqa: C901 - a list of routes
     ):
         _add_order(router, verb, order, _act)
     return router
+
+
+def _add_mail(router: Router, engine: Engine, settings: Settings) -> None:
+    @router.get("/{number}/steps/{step}/mail")
+    def show_step(step: int, visit: CommenterVisit) -> HTMLResponse:
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+            rendered = running.read_step(session, row, step, settings)
+        return mail_frame(rendered, sample_reader(visit.language), site=settings.public_url)
 
 
 def _add_order(

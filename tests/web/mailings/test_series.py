@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import update
 
+from newsletter.database.engine import transaction
+from newsletter.database.tables import DraftRevisionRow, NewsletterRow
 from newsletter.database.vocabulary import Role
 from tests.support.series import begin_series
 from tests.support.stage import Stage
@@ -29,3 +32,36 @@ def test_a_day_that_is_none_is_told_on_the_page_of_the_series(
     assert "“tomorrow” is not a date." in answer.text
     assert "ようこそ" in answer.text
     assert "Write it as 2026-12-01." in answer.text
+
+
+def test_an_approver_reads_the_mail_that_only_they_may_put_into_effect(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    begin_series(stage.engine, active=False)
+    with transaction(stage.engine) as session:
+        newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
+        newsletter.approval_required = True
+        session.execute(update(DraftRevisionRow).values(author="editor@example.jp"))
+    here = "/newsletters/digest/series/1"
+    writer = sign_in("editor@example.jp", Role.ADMINISTRATOR)
+    approver = sign_in("approver@example.jp", Role.APPROVER)
+    operator = sign_in("operator@example.jp", Role.OPERATOR)
+
+    offered = [client.get(f"{here}/activate").text for client in (writer, approver)]
+    mails = [client.get(f"{here}/steps/1/mail") for client in (writer, approver, operator)]
+
+    assert ["<button>Activate</button>" in page for page in offered] == [False, True]
+    assert "by an approver who did not write it" in offered[0]
+    assert f'src="{here}/steps/1/mail"' in offered[1]
+    assert [mail.status_code for mail in mails] == [200, 200, 403]
+    assert "本文です。" in mails[1].text
+    assert "2026年12月1日" not in mails[1].text
+
+
+def test_the_draft_of_a_step_offers_no_sending_but_tests(stage: Stage, sign_in: SignIn) -> None:
+    begin_series(stage.engine, active=False)
+    page = sign_in("admin@example.jp", Role.ADMINISTRATOR).get("/newsletters/digest/drafts/1")
+
+    assert 'id="order"' not in page.text
+    assert "The series sends it" in page.text
+    assert 'action="/newsletters/digest/drafts/1/test"' in page.text
