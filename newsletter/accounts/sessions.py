@@ -26,8 +26,9 @@ _SEEN_STEP = timedelta(minutes=5)
 def open_session(session: Session, account_id: int, browser: Browser, *, verified: bool) -> str:
     """Begin a session in place of the browser's former one; return its token.
 
-    Unverified, it may do nothing but bring the code. The former one loses its cookie, so that
-    nobody could sign out of it any more.
+    Verified, it counts as having signed in, also where a link began it; unverified, it may do
+    nothing but bring the code. The former one loses its cookie, so that nobody could sign out of
+    it any more.
     """
     moment = now()
     token = new_token()
@@ -45,6 +46,8 @@ def open_session(session: Session, account_id: int, browser: Browser, *, verifie
             user_agent=browser.user_agent[:200],
         )
     )
+    if verified:
+        session.get_one(AccountRow, account_id).signed_in_at = moment
     session.flush()
     return token
 

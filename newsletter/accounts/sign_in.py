@@ -142,7 +142,6 @@ def sign_out(session: Session, actor: Actor, account_id: int, session_id: int) -
 
 def _arrive(session: Session, account: AccountRow, browser: Browser) -> None:
     sign_in_limits.forgive(session, Attempt.PASSWORD, account=account.address_key, browser=browser)
-    account.signed_in_at = now()
     record_event(session, _as_actor(account, browser), Action.SESSION_BEGIN)
 
 

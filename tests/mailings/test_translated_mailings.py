@@ -193,7 +193,7 @@ def test_what_was_ordered_stays_whatever_becomes_of_the_translations(stage: Stag
         }
 
     assert fill(rendered.subject, {}) == "title en"
-    assert {"English", "Easy Japanese", "Tag is staff + English"} <= names
+    assert {"English version", "Easy Japanese version", "Tag is staff + English version"} <= names
 
 
 def test_the_archive_shows_the_original(stage: Stage) -> None:
@@ -440,7 +440,7 @@ def test_preflight_names_an_incomplete_translation_with_its_readers(stage: Stage
     assert set(lacking) == set(TAGS)
     assert lacking["en"].severity is Severity.WARNING
     assert lacking["en"].message.in_language(Language.ENGLISH) == (
-        "The translation into English lacks 1 part; its 3 readers get the original."
+        "The translation into English lacks 1 part; its readers (3) get the original."
     )
     # Whoever received it gets nothing anew by a correction.
     assert [
@@ -467,8 +467,8 @@ def test_a_preview_may_be_shown_in_a_language_that_nobody_reads(engine: Engine) 
         )
 
     assert [(each.name.in_language(Language.ENGLISH), each.people) for each in shown.variants] == [
-        ("only what is for everybody", 1),
-        ("English", 0),
+        ("Only what is for everybody", 1),
+        ("English version", 0),
     ]
 
 

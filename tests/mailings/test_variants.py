@@ -568,8 +568,20 @@ def test_whoever_orders_is_told_the_variants_of_the_audience_they_chose(engine: 
 def test_where_translations_alone_differ_the_other_variant_is_called_the_original() -> None:
     alone = ("language en", "language zh-Hant")
     for conditions, expected in (
-        (alone, "the original"),
-        ((*alone, "staff"), "only what is for everybody"),
+        (alone, "The original"),
+        ((*alone, "staff"), "Only what is for everybody"),
     ):
         name = VariantName((), (), differ_by_language(conditions))
         assert name.in_language(Language.ENGLISH) == expected
+
+
+def test_a_translation_beside_a_condition_on_the_language_is_told_from_it() -> None:
+    name = VariantName(('language = "en"', "language en"), (), by_language=False)
+    assert name.in_language(Language.JAPANESE) == "言語が英語・英語版"
+    assert name.in_language(Language.ENGLISH) == "Language is English + English version"
+
+
+def test_without_readers_nothing_is_said_of_what_they_get(engine: Engine) -> None:
+    body = '# 章\n\n### 項\n:for[tag = "nobody"]\n\n文\n'
+    codes = _codes(set_stage(engine, (HEAD + body).encode()))
+    assert {code for code in codes if code == "variants" or code.startswith("condition-")} == set()

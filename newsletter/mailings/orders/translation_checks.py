@@ -97,9 +97,9 @@ def _lacking(tag: str, missing: int, people: int) -> Finding:
         )
     else:
         message = nmsg(
-            "The translation into {language} lacks {count} part; its {people} readers get the "
+            "The translation into {language} lacks {count} part; its readers ({people}) get the "
             "original.",
-            "The translation into {language} lacks {count} parts; its {people} readers get the "
+            "The translation into {language} lacks {count} parts; its readers ({people}) get the "
             "original.",
             missing,
             language=LanguageName(tag),

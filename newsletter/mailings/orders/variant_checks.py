@@ -105,8 +105,11 @@ def _faults(session: Session, newsletter: NewsletterRow, issue: Issue) -> Iterat
 
 
 def variant_findings(issue: Issue, variants: Sequence[VariantCount]) -> Iterator[Finding]:
-    """Yield what is to be known, and what is wrong, of the variants that readers get."""
-    if not part_conditions(issue):
+    """Yield what is to be known, and what is wrong, of the variants that readers get.
+
+    Where there are no readers yet, there are no variants, and nothing is wrong with them.
+    """
+    if not part_conditions(issue) or not variants:
         return
     yield _finding(
         "variants",
@@ -122,7 +125,7 @@ def variant_findings(issue: Issue, variants: Sequence[VariantCount]) -> Iterator
         ),
     )
     met = {condition for variant in variants for condition in variant.met}
-    labels = variants[0].labels if variants else ()
+    labels = variants[0].labels
     for place, condition in placed_conditions(issue):
         if condition not in met:
             yield _finding(

@@ -70,8 +70,8 @@ _RENDERING_SECONDS = 5.0
 
 #: Between the conditions that the readers of one variant meet.
 _BETWEEN = pmsg("between conditions", " + ")
-_NONE_MET = msg("only what is for everybody")
-_ORIGINAL = pmsg("variant", "the original")
+_NONE_MET = pmsg("variant", "Only what is for everybody")
+_ORIGINAL = pmsg("variant", "The original")
 #: Characters of a condition in a variant's name; a query may be long.
 _NAMED = 60
 
@@ -91,9 +91,16 @@ class VariantName(Worded):
 
     def in_language(self, language: Language) -> str:
         """Return the conditions side by side, or words for who meets none."""
-        names = [condition_name(each, self.labels).in_language(language) for each in self.met]
+        names = [self._name(each).in_language(language) for each in self.met]
         none_met = _ORIGINAL if self.by_language else _NONE_MET
         return _BETWEEN.in_language(language).join(names) or none_met.in_language(language)
+
+    def _name(self, condition: str) -> Worded:
+        named = read_language_condition(condition)
+        if named is None or self.by_language:
+            return condition_name(condition, self.labels)
+        # Beside "language is English", which a part may be for, the name alone says nothing.
+        return pmsg("variant", "{language} version", language=LanguageName(named[0]))
 
 
 def differ_by_language(conditions: Iterable[str]) -> bool:

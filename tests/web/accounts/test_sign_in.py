@@ -10,13 +10,14 @@ import pytest
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from playwright.sync_api import Browser, Page
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import DBAPIError
 
 from newsletter.accounts.audit import COMMAND_LINE, Action, record_event
 from newsletter.accounts.invitations import first_link, invite
 from newsletter.accounts.roles import Grant
-from newsletter.database.engine import transaction
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import AccountRow
 from newsletter.database.vocabulary import Role
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
@@ -144,6 +145,9 @@ def test_an_editor_does_not_administer(site: str, engine: Engine, browser: Brows
     answer = page.goto(f"{site}/accounts")
     assert answer is not None
     assert answer.status == 403
+    with reading(engine) as session:
+        [account] = session.scalars(select(AccountRow))
+        assert account.signed_in_at is not None
 
 
 def test_every_route_is_guarded_or_public_for_a_reason(engine: Engine) -> None:

@@ -61,7 +61,7 @@ def test_outcomes_are_counted_by_subject_and_by_parts(engine: Engine) -> None:
         PEOPLE + 2 - tried[0],
     ]
     names = [name.in_language(Language.ENGLISH) for name, _ in after.by_parts]
-    assert names == ["Domain of the address is example.jp", "only what is for everybody"]
+    assert names == ["Domain of the address is example.jp", "Only what is for everybody"]
     assert [sum(counts.values()) for _, counts in after.by_parts] == [PEOPLE, 2]
 
 
