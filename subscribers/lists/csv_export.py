@@ -140,7 +140,7 @@ def csv_pages(
     yield ListPage(_header([name for cell in cells for name in (cell.name, *cell.more)]), 0)
     definitions = json.dumps([field_to_json(each) for each in fields], ensure_ascii=False)
     pages = _read(engine, whole, definitions if fields else "")
-    with closing(read_ahead(pages, waits=False)) as ahead:
+    with closing(read_ahead(pages)) as ahead:
         yield from ahead
 
 

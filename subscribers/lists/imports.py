@@ -27,7 +27,7 @@ from subscribers.fields.store import list_fields
 from subscribers.lists.columns import Problem, is_header
 from subscribers.lists.files import Record, csv_records
 from subscribers.lists.questions import refuse_questions
-from subscribers.lists.read_ahead import read_ahead, reading_beside
+from subscribers.lists.read_ahead import ReadAhead, reading_beside
 from subscribers.lists.row_results import CheckedRow, RowResult
 from subscribers.lists.sharing import (
     FieldChoices,
@@ -237,10 +237,10 @@ def import_records(
         ready = (
             (one, encode(one.plain, [*one.entries.values()], dialect, hashing)) for one in read
         )
-        with closing(read_ahead(ready)) as chunks:
+        with closing(ReadAhead(ready)) as chunks:
             for chunk, staged in chunks:
                 with _chunk_transaction(connection, options):
-                    run.take(connection, chunk, staged)
+                    run.take(connection, chunk, staged, on_staged=chunks.begin)
                     hooks.take(connection, run.report.records)
                 progress(chunk.records - chunk.headers)
         if connection.in_transaction():
@@ -390,7 +390,14 @@ class _Run:
         )
         return connection.execute(row.returning(ListImportRow.id)).scalar_one()
 
-    def take(self, connection: Connection, chunk: ReadChunk, staged: Staged) -> None:
+    def take(
+        self,
+        connection: Connection,
+        chunk: ReadChunk,
+        staged: Staged,
+        *,
+        on_staged: Callable[[], None],
+    ) -> None:
         """Write a judged chunk and count it, within the transaction that is open."""
         if self._options.keeps_chunks and self._row_id is None:
             self._row_id = self._add_row(connection, f"dry run {uuid4().hex}")
@@ -406,7 +413,7 @@ class _Run:
             with_results=self._options.dry_run,
             expects_known=self._expects_known,
         )
-        written = write_chunk(connection, staged, terms)
+        written = write_chunk(connection, staged, terms, on_staged=on_staged)
         self._expects_known = written.known > 0
         self.report.changes += written.changes
         if others:

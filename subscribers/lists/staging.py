@@ -1,6 +1,6 @@
 """A chunk of a list on its way into the database: made ahead, and the table it fills.
 
-PostgreSQL gets one text by COPY. SQLite gets rows by the hundred in one statement: ``executemany``
+PostgreSQL gets one text by COPY. SQLite gets thousands of rows in one statement: ``executemany``
 would ask for Python's lock at each row while the next chunk is read. Columns that are empty in all
 rows are left to the table.
 """
@@ -50,10 +50,12 @@ _COLUMNS: dict[str, tuple[str, str | None]] = {
     "suppressed_at": (_INSTANT, None),
     "evidence": ("text", ""),
 }
+_OF_STAGE = re.compile(r"\bs\.(\w+)")
 #: The first columns are each row's own.
 _OWN = 5
-#: Rows of one statement of SQLite, which takes at least 32,766 values.
-_ROWS = 500
+#: Values of one statement of SQLite: the fewer statements, the less often Python's lock is asked
+#: for, and the thread that reads ahead holds it for milliseconds.
+_VALUES = 32_766
 #: ``person`` is whose row it is; a number of their own awaits those who are not known.
 _MORE = {
     "postgresql": "person bigint DEFAULT nextval('subscriber_id_seq'), known boolean DEFAULT false",
@@ -226,14 +228,37 @@ def fill_stage(connection: Connection, staged: Staged) -> None:
         cursor.execute("DELETE FROM list_stage")
         cursor.execute(first)
         row = f"({', '.join('?' * len(staged.columns))})"
+        most = _VALUES // len(staged.columns)
         cells = staged.cells()
-        for done in range(0, len(staged), _ROWS):
-            rows = [row] * min(_ROWS, len(staged) - done)
+        for done in range(0, len(staged), most):
+            rows = [row] * min(most, len(staged) - done)
             cursor.execute(
                 f"INSERT INTO list_stage ({names}) VALUES {', '.join(rows)}",  # noqa: S608 - ours
                 tuple(islice(cells, len(rows) * len(staged.columns))),
             )
         cursor.execute(last)
+
+
+def without_empty(statement: str, staged: Staged, dialect: str) -> str:
+    """Return a statement with the value that a column has where it is empty in all rows.
+
+    The database then judges it once, not for each row.
+
+    Args:
+        statement: Which calls the stage ``s``.
+        staged: What is on it.
+        dialect: The database's.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        kind, empty = _COLUMNS.get(found[1], ("", None))
+        if not kind or found[1] in staged.columns:
+            return found[0]
+        if empty is not None:
+            return f"'{empty}'"
+        return f"CAST(NULL AS {kind})" if dialect == "postgresql" else "NULL"
+
+    return _OF_STAGE.sub(value, statement)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from subscribers.lists.columns import Problem
 from subscribers.lists.journal import ImportJournal
 from subscribers.lists.newcomers import Refused, add_people, find_known
 from subscribers.lists.row_results import CheckedRow, given_tags, note_results
-from subscribers.lists.staging import Staged, fill_stage, instant
+from subscribers.lists.staging import Staged, fill_stage, instant, without_empty
 from subscribers.series.enrolment import note_tags, waited_tags
 from subscribers.suppression import may_be_suppressed
 
@@ -77,7 +77,8 @@ _DIFFERS = """((:update OR {own}) AND NOT {stays_away} AND (
     (s.name <> '' AND s.name <> b.name) OR (s.language <> '' AND s.language <> b.language)
     OR (s.time_zone <> '' AND s.time_zone <> b.time_zone)
     OR (s.format <> '' AND s.format <> b.format)
-    OR (s.frequency <> '' AND s.frequency <> b.frequency) OR {attributes}))"""
+    OR (s.frequency <> '' AND s.frequency <> b.frequency)
+    OR (s.attributes <> '{{}}' AND {attributes})))"""
 _MERGED = {
     "postgresql": "CAST(CAST(b.attributes AS jsonb) || CAST(s.attributes AS jsonb) AS json)",
     "sqlite": "json_patch(b.attributes, s.attributes)",
@@ -109,7 +110,8 @@ _CHANGE = """UPDATE subscription SET
         time_zone = CASE WHEN b.updates AND s.time_zone <> '' THEN s.time_zone ELSE b.time_zone END,
         format = CASE WHEN b.updates AND s.format <> '' THEN s.format ELSE b.format END,
         frequency = CASE WHEN b.updates AND s.frequency <> '' THEN s.frequency ELSE b.frequency END,
-        attributes = CASE WHEN b.updates THEN {merged} ELSE b.attributes END,
+        attributes = CASE WHEN b.updates AND s.attributes <> '{{}}' THEN {merged}
+            ELSE b.attributes END,
         state = CASE WHEN b.returns THEN 'confirmed' WHEN b.ends THEN 'unsubscribed'
             ELSE b.state END,
         consent_basis = CASE WHEN b.returns THEN {basis} ELSE b.consent_basis END,
@@ -261,8 +263,25 @@ class ChunkResult:
         return self.added + self.updated + self.tagged + self.unsubscribed + self.pending
 
 
-def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> ChunkResult:
-    """Write entries, whose keys differ, within the transaction that is open."""
+def _nothing() -> None:
+    """Begin nothing."""
+
+
+def write_chunk(
+    connection: Connection,
+    staged: Staged,
+    terms: Terms,
+    *,
+    on_staged: Callable[[], None] = _nothing,
+) -> ChunkResult:
+    """Write entries, whose keys differ, within the transaction that is open.
+
+    Args:
+        connection: In its transaction.
+        staged: The entries.
+        terms: Under which they are taken.
+        on_staged: Called once what is left to do are statements that the database follows alone.
+    """
     written = ChunkResult()
     if not staged:
         return written
@@ -270,6 +289,7 @@ def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> ChunkRe
     for setting in _settings(terms) if postgres else ():
         connection.execute(text(setting))
     fill_stage(connection, staged)
+    on_staged()
     values: dict[str, Any] = {
         "newsletter": terms.newsletter_id,
         "basis": terms.basis,
@@ -281,7 +301,7 @@ def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> ChunkRe
     }
     known = _meet(connection, staged, terms, values, written)
     # Only now: whom another added meanwhile is known, and has a subscription that counts.
-    met = _find_before(connection, values | {"update": terms.update}, known=known)
+    met = _find_before(connection, staged, values | {"update": terms.update}, known=known)
     if met and connection.scalar(text(_IS_ANY_AWAY)):
         left = connection.execute(text(_LEFT)).all()
         _refuse(connection, [(row.line, row.address) for row in left], _GONE, written)
@@ -298,7 +318,7 @@ def write_chunk(connection: Connection, staged: Staged, terms: Terms) -> ChunkRe
         with_rows=terms.with_results,
     )
     if met:
-        _change_known(connection, written, values, journal)
+        _change_known(connection, staged, written, values, journal)
     if known > met:
         _subscribe_known(connection, staged, written, values, journal)
     _subscribe_new(connection, staged, written, values)
@@ -366,7 +386,9 @@ def _note_tags(connection: Connection, newsletter_id: int, given: str) -> None:
                 note_tags(session, newsletter_id, people[first : first + _NOTED_AT_ONCE], [tag])
 
 
-def _find_before(connection: Connection, values: dict[str, Any], *, known: int) -> int:
+def _find_before(
+    connection: Connection, staged: Staged, values: dict[str, Any], *, known: int
+) -> int:
     """Note what is known of those on the stage, what the list changes of it; return of how many."""
     name = connection.dialect.name
     differs = _DIFFERS.format(own=_OWN, stays_away=_STAYS_AWAY, attributes=_ATTRIBUTES_DIFFER[name])
@@ -376,7 +398,7 @@ def _find_before(connection: Connection, values: dict[str, Any], *, known: int) 
     if not known:
         return 0
     flags = f"{_STAYS_AWAY}, {_RETURNS}, {_ENDS}, {differs}"
-    return _run(connection, note.format(flags=flags), values)
+    return _run(connection, without_empty(note.format(flags=flags), staged, name), values)
 
 
 def _sampled(connection: Connection, people: int) -> Iterator[ValueChange]:
@@ -406,7 +428,11 @@ def _is_text(value: object) -> bool:
 
 
 def _change_known(
-    connection: Connection, written: ChunkResult, values: dict[str, Any], journal: ImportJournal
+    connection: Connection,
+    staged: Staged,
+    written: ChunkResult,
+    values: dict[str, Any],
+    journal: ImportJournal,
 ) -> None:
     """Change what is known of people already, as far as the list may."""
     counted = connection.execute(text(_COUNTED)).mappings().one()
@@ -417,7 +443,7 @@ def _change_known(
         name = connection.dialect.name
         place = "ctid" if name == "postgresql" else "rowid"
         change = _CHANGE.format(merged=_MERGED[name], place=place, **_GROUND)
-        _run(connection, change, values)
+        _run(connection, without_empty(change, staged, name), values)
 
 
 def _subscribe_known(
@@ -428,7 +454,7 @@ def _subscribe_known(
     journal: ImportJournal,
 ) -> None:
     """Subscribe those who are known and have no subscription of the newsletter yet."""
-    statement = _subscribe_statement(connection, _KNOWN_ONLY)
+    statement = _subscribe_statement(connection, staged, _KNOWN_ONLY)
     for state in sorted(staged.states):
         used = _used(statement, values | {"state": state.value})
         added = connection.scalars(text(statement), used).all()
@@ -440,17 +466,18 @@ def _subscribe_new(
     connection: Connection, staged: Staged, written: ChunkResult, values: dict[str, Any]
 ) -> None:
     """Subscribe those who are new."""
-    statement = _subscribe_statement(connection, _NEW)
+    statement = _subscribe_statement(connection, staged, _NEW)
     with _keys_held(connection, values):
         for state in sorted(staged.states):
             count = _run(connection, statement, values | {"state": state.value})
             _count_subscribed(written, state, count)
 
 
-def _subscribe_statement(connection: Connection, whom: str) -> str:
-    postgres = connection.dialect.name == "postgresql"
-    attributes = "CAST(s.attributes AS json)" if postgres else "s.attributes"
-    return _SUBSCRIBE.format(attributes=attributes, whom=whom, **_GROUND)
+def _subscribe_statement(connection: Connection, staged: Staged, whom: str) -> str:
+    name = connection.dialect.name
+    attributes = "CAST(s.attributes AS json)" if name == "postgresql" else "s.attributes"
+    statement = _SUBSCRIBE.format(attributes=attributes, whom=whom, **_GROUND)
+    return without_empty(statement, staged, name)
 
 
 def _count_subscribed(written: ChunkResult, state: SubscriptionState, count: int) -> None:
