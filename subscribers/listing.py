@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    SQLColumnExpression,
+    and_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import PeopleViewRow, SubscriberRow, SubscriptionRow
@@ -39,6 +49,12 @@ _INSTANTS = frozenset({"confirmed_at", "consented_at", "unsubscribed_at", "chang
 USUAL = ("name", "state", "confirmed_at")
 #: Begins the name of a column that is a field.
 _FIELD = "field."
+#: In whose index stands whoever has a value, and nobody else.
+_INDEXED_PARTLY = frozenset({"changed_at"})
+#: What an index has, besides addresses and numbers.
+_INDEXED = frozenset({"name", "confirmed_at", *_INDEXED_PARTLY})
+#: Before every date.
+_FIRST = datetime.min.replace(tzinfo=UTC)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -126,6 +142,16 @@ class ListOrder:
 
     name: str = ""
     descending: bool = False
+
+    @property
+    def is_by_date(self) -> bool:
+        """Whether it is one of dates."""
+        return self.name in _INSTANTS
+
+    @property
+    def has_index(self) -> bool:
+        """Whether `indexed_stretch` has it."""
+        return self.name in _INDEXED
 
     def __str__(self) -> str:
         """Return it as `read_order` reads it."""
@@ -224,3 +250,32 @@ def goes_on_after(
     first, down = keys[0]
     # Alone, it lets an index begin where the page does.
     return and_(first <= last[0] if down else first >= last[0], or_(*alternatives))
+
+
+def indexed_stretch(
+    order: ListOrder, *, is_valued: bool, last: SubscriptionRow | None = None
+) -> tuple[list[ColumnElement[bool]], Sequence[ColumnElement[Any]]]:
+    """Return the condition and the order of those who have a value, or of those who have none.
+
+    Each by itself is read along an index; who has none comes last, in both directions.
+
+    Args:
+        order: One that has an index.
+        is_valued: Which of the two.
+        last: Whoever the page goes on after, where they are among these.
+    """
+    column, number = getattr(SubscriptionRow, order.name), SubscriptionRow.subscriber_id
+    keys = [column, number]
+    if order.is_by_date:
+        # SQLite begins at a value, and not at whatever is there.
+        here = [column > literal(_FIRST, column.type) if is_valued else column.is_(None)]
+    else:
+        here = [column > "" if is_valued else column == ""]
+    if not is_valued and order.name in _INDEXED_PARTLY:
+        keys = [number]
+    if last is not None:
+        # Of those who have none, the number alone tells who comes next.
+        shown = keys if is_valued else [number]
+        after = tuple_(*(literal(getattr(last, key.key), key.type) for key in shown))
+        here.append(tuple_(*shown) < after if order.descending else tuple_(*shown) > after)
+    return here, [key.desc() if order.descending else key for key in keys]

@@ -28,7 +28,15 @@ from newsletter.addresses import as_kept
 from newsletter.database.folding import fold_case, forms_of
 from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow, TagRow
 from newsletter.database.vocabulary import SubscriptionState
-from subscribers.listing import NEWEST, Key, ListOrder, goes_on_after, list_columns, order_keys
+from subscribers.listing import (
+    NEWEST,
+    Key,
+    ListOrder,
+    goes_on_after,
+    indexed_stretch,
+    list_columns,
+    order_keys,
+)
 from subscribers.search_parts import SearchPart, part_of
 from subscribers.segments.compile import segment_clause
 from subscribers.suppression import is_suppressed
@@ -183,8 +191,6 @@ def found_among(
     return matching_people(session, newsletter, criteria, find_match(session, newsletter, criteria))
 
 
-#: The order that an index has, besides those of addresses and numbers.
-_NAME = "name"
 #: A column, and as what it may begin.
 _Prefix = tuple[InstrumentedAttribute[str] | InstrumentedAttribute[str | None], Sequence[str]]
 
@@ -229,8 +235,9 @@ class _Page:
             keys = [(prefix[0], False), (SubscriptionRow.subscriber_id, False)]
         candidates = part.candidates(session, newsletter) if part is not None else None
         # Few are sorted sooner than the index is walked along for them.
-        if self.order.name == _NAME and (candidates is None or candidates.are_many):
-            return self._read_by_name(criteria, prefix, part)
+        are_many = candidates is None or candidates.are_many
+        if self.order.has_index and are_many and not self._has_index(criteria, prefix):
+            return self._read_by_index(criteria, prefix, part)
         # PostgreSQL judges by its statistics, which a sum would hide; names have an index by list.
         hides_list = keys[0][0] is SubscriberRow.address_key and (
             session.get_bind().dialect.name == "sqlite"
@@ -249,32 +256,33 @@ class _Page:
         after = people[-1].subscriber_id if len(rows) > self.limit else None
         return FoundPage(people=people, after=after)
 
-    def _read_by_name(
+    def _has_index(self, criteria: PeopleFilter, prefix: _Prefix | None) -> bool:
+        """Tell whether another index than that of a date finds those who are then sorted."""
+        return self.order.is_by_date and (prefix is not None or bool(criteria.tag.strip()))
+
+    def _read_by_index(
         self, criteria: PeopleFilter, prefix: _Prefix | None, part: SearchPart | None
     ) -> FoundPage:
-        """Return the page of an order that has an index: first who has a name, then who has none.
+        """Return the page of an order that has an index: first who has a value, then who has none.
 
         In one statement, which has to put the latter behind the former, all would be sorted.
         """
-        session, newsletter, down = self.session, self.newsletter, self.order.descending
-        keys: Sequence[Key] = [(SubscriptionRow.name, down), (SubscriptionRow.subscriber_id, down)]
-        order = [key.desc() if down else key for key, down in keys]
-        query = _query(newsletter, criteria).order_by(*order)
+        session, newsletter = self.session, self.newsletter
+        query = _query(newsletter, criteria)
         if prefix is not None:
             query = query.where(_begins(prefix))
         elif part is not None:
             query = query.where(part.held)
         last = session.get(SubscriptionRow, (newsletter.id, self.after)) if self.after else None
-        rest = goes_on_after(session, newsletter.id, keys, self.after) if self.after else None
+        is_last_valued = last is not None and bool(getattr(last, self.order.name))
         candidates = None if part is None else part.candidates(session, newsletter)
         rows: list[Row[Any]] = []
-        for is_named in (True, False):
-            if is_named and last is not None and not last.name:
+        for is_valued in (True, False):
+            if is_valued and last is not None and not is_last_valued:
                 # All of these were shown before.
                 continue
-            here = [SubscriptionRow.name > "" if is_named else SubscriptionRow.name == ""]
-            if rest is not None and last is not None and is_named is bool(last.name):
-                here.append(rest)
+            before = last if is_valued is is_last_valued else None
+            here, order = indexed_stretch(self.order, is_valued=is_valued, last=before)
             most = self.limit + 1 - len(rows)
             found: Sequence[Row[Any]] = ()
             if candidates is not None:
@@ -286,10 +294,10 @@ class _Page:
                     .limit(_NEWEST)
                 )
                 among = SubscriptionRow.subscriber_id.in_(first)
-                found = session.execute(query.where(among).limit(most)).all()
+                found = session.execute(query.where(among).order_by(*order).limit(most)).all()
                 here.append(candidates.clause())
             if len(found) < most:
-                found = session.execute(query.where(*here).limit(most)).all()
+                found = session.execute(query.where(*here).order_by(*order).limit(most)).all()
             rows += found
             if len(rows) > self.limit:
                 break

@@ -8,9 +8,11 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, delete, event, select, text, update
+from sqlalchemy import Connection, Engine, delete, event, select, text, update
 
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
@@ -350,6 +352,17 @@ def test_one_newsletters_people_are_not_found_from_another(stage: Stage) -> None
     assert _found(stage, "anna") == ["anna@example.jp"]
 
 
+def test_who_has_no_name_stays_in_the_index_when_something_else_of_them_changes(
+    stage: Stage,
+) -> None:
+    stage.subscribe("anna@example.jp", "ben@example.jp")
+    _index(stage)
+    _change(stage, "anna@example.jp", language="en")
+    _index(stage)
+
+    assert _indexed(stage, "nna@ex") == {"anna@example.jp"}
+
+
 def _change_name(stage: Stage, newsletter_id: int, name: str) -> None:
     with transaction(stage.engine) as session:
         session.execute(
@@ -455,8 +468,22 @@ def test_one_worker_at_a_time_indexes_and_waits_for_nobody(stage: Stage) -> None
     assert _indexed(stage, "鳥遊") == {"anna@example.jp"}
 
 
-@pytest.mark.usefixtures("asks_index")
-def test_pages_by_name_are_in_order_and_whole_with_those_who_have_none_last(stage: Stage) -> None:
+def _pages(stage: Stage, part: str, order: ListOrder) -> list[int]:
+    """Return whom a list names, page by page."""
+    found: list[int] = []
+    after = None
+    criteria = PeopleFilter(text=part, within=bool(part))
+    with reading(stage.engine) as session:
+        row = session.get_one(NewsletterRow, stage.newsletter_id)
+        while True:
+            page = search_people(session, row, criteria, order=order, after=after, limit=4)
+            found += [one.subscriber_id for one in page.people]
+            after = page.after
+            if after is None:
+                return found
+
+
+def _import_named(stage: Stage) -> None:
     names = ("", "moss", "aoi", "moss", "", "reed", "aoi", "moor", "", "fern")
     lines = [
         "email,name\n",
@@ -470,27 +497,52 @@ def test_pages_by_name_are_in_order_and_whole_with_those_who_have_none_last(stag
         stage.engine, stage.newsletter_id, records, ImportOptions(source="l.csv", basis="form")
     )
     _index(stage)
+
+
+@pytest.mark.usefixtures("asks_index")
+def test_pages_in_an_indexed_order_are_whole_with_those_who_have_no_value_last(
+    stage: Stage,
+) -> None:
+    _import_named(stage)
+    first = datetime(2026, 3, 1, tzinfo=UTC)
+    with transaction(stage.engine) as session:
+        for number, row in enumerate(session.scalars(select(SubscriptionRow)).all()):
+            row.confirmed_at = first + timedelta(days=number % 4) if number % 5 else None
+            row.changed_at = first - timedelta(days=number % 4) if number % 3 else None
     with reading(stage.engine) as session:
-        row = session.get_one(NewsletterRow, stage.newsletter_id)
-        everybody = search_people(session, row, PeopleFilter(), limit=100).people
-        for part in ("", "example", "mo", "few"):
+        newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
+        everybody = search_people(session, newsletter, PeopleFilter(), limit=100).people
+    for name, parts in {
+        "name": ("", "example", "mo", "few"),
+        "confirmed_at": ("", "mo"),
+        "changed_at": ("", "mo"),
+    }.items():
+        for part, down in itertools.product(parts, (False, True)):
             having = [one for one in everybody if part in one.address or part in one.known["name"]]
-            for down in (False, True):
-                having.sort(key=lambda one: (one.known["name"], one.subscriber_id), reverse=down)
-                having.sort(key=lambda one: not one.known["name"])
-                found: list[int] = []
-                after = None
-                while True:
-                    page = search_people(
-                        session,
-                        row,
-                        PeopleFilter(text=part, within=bool(part)),
-                        order=ListOrder(name="name", descending=down),
-                        after=after,
-                        limit=4,
-                    )
-                    found += [one.subscriber_id for one in page.people]
-                    after = page.after
-                    if after is None:
-                        break
-                assert found == [one.subscriber_id for one in having], (part, down)
+            valued = [one for one in having if one.known[name]]
+            others = [one for one in having if not one.known[name]]
+            valued.sort(key=lambda one: (one.known[name], one.subscriber_id), reverse=down)
+            others.sort(key=lambda one: one.subscriber_id, reverse=down)
+            found = _pages(stage, part, ListOrder(name=name, descending=down))
+            assert found == [one.subscriber_id for one in (*valued, *others)], (name, part, down)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_nobody_is_sorted_for_an_order_that_has_an_index(stage: Stage) -> None:
+    _import_named(stage)
+    plans: list[str] = []
+
+    def explain(
+        connection: Connection, _cursor: object, statement: str, values: Any, *_more: object
+    ) -> None:
+        if "suppressed" in statement and not statement.startswith("EXPLAIN"):
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            plans.extend(row.detail for row in plan)
+
+    event.listen(stage.engine, "before_cursor_execute", explain)
+    for name, down in itertools.product(("name", "confirmed_at", "changed_at"), (False, True)):
+        _pages(stage, "", ListOrder(name=name, descending=down))
+    event.remove(stage.engine, "before_cursor_execute", explain)
+
+    assert any("ix_subscription_confirmed_at" in line for line in plans)
+    assert not [line for line in plans if "TEMP B-TREE" in line]

@@ -80,6 +80,16 @@ class SubscriptionRow(Base):
     __tablename__ = "subscription"
     __table_args__ = (
         Index("ix_subscription_name", "newsletter_id", "name", "subscriber_id"),
+        Index("ix_subscription_confirmed_at", "newsletter_id", "confirmed_at", "subscriber_id"),
+        # Who was not changed since being added, as a whole list may be, costs nothing.
+        Index(
+            "ix_subscription_changed_at",
+            "newsletter_id",
+            "changed_at",
+            "subscriber_id",
+            postgresql_where=text("changed_at IS NOT NULL"),
+            sqlite_where=text("changed_at IS NOT NULL"),
+        ),
         # Whoever never confirmed is looked for every ten minutes.
         Index(
             "ix_subscription_pending",

@@ -982,6 +982,20 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         unique=False,
     )
     op.create_index(
+        "ix_subscription_confirmed_at",
+        "subscription",
+        ["newsletter_id", "confirmed_at", "subscriber_id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_subscription_changed_at",
+        "subscription",
+        ["newsletter_id", "changed_at", "subscriber_id"],
+        unique=False,
+        sqlite_where=sa.text("changed_at IS NOT NULL"),
+        postgresql_where=sa.text("changed_at IS NOT NULL"),
+    )
+    op.create_index(
         "ix_subscription_pending",
         "subscription",
         ["consented_at"],
@@ -1745,14 +1759,17 @@ _POSTGRESQL_WORDS = (
         RETURN NULL; END $$""",
     """CREATE FUNCTION person_words_changed() RETURNS trigger LANGUAGE plpgsql
         SET search_path FROM CURRENT SET enable_hashjoin = on AS $$ BEGIN
-        INSERT INTO person_words_due (newsletter_id, people)
-            SELECT n.newsletter_id, array_agg(n.subscriber_id)
+        WITH altered AS (
+            SELECT newsletter_id, subscriber_id, n.name = '' AND n.attributes::text = '{}' AS emptied
             FROM changed AS n JOIN before AS b USING (newsletter_id, subscriber_id)
             WHERE n.name <> b.name OR n.attributes::text <> b.attributes::text
-            GROUP BY n.newsletter_id, n.subscriber_id / 2000;
-        DELETE FROM person_words AS w USING changed AS n
-            WHERE n.name = '' AND n.attributes::text = '{}'
-            AND w.subscriber_id = n.subscriber_id AND w.newsletter_id = n.newsletter_id;
+        ), noted AS (
+            INSERT INTO person_words_due (newsletter_id, people)
+            SELECT newsletter_id, array_agg(subscriber_id) FROM altered
+            GROUP BY newsletter_id, subscriber_id / 2000
+        )
+        DELETE FROM person_words AS w USING altered AS a WHERE a.emptied
+            AND w.subscriber_id = a.subscriber_id AND w.newsletter_id = a.newsletter_id;
         RETURN NULL; END $$""",
     """CREATE FUNCTION person_words_gone() RETURNS trigger LANGUAGE plpgsql
         SET search_path FROM CURRENT AS $$ BEGIN
