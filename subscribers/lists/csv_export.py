@@ -279,7 +279,8 @@ class _Writer:
         found = (
             select(self._joined([reason, since, evidence]))
             .where(SuppressionRow.address_key == SubscriberRow.address_key, or_(own, shared))
-            .order_by(shared)
+            # The newsletter's own first, as the index of addresses has them: nothing is sorted.
+            .order_by(func.coalesce(SuppressionRow.newsletter_id, literal_column("0")).desc())
             .limit(1)
             .correlate(SubscriberRow)
             .scalar_subquery()

@@ -25,6 +25,8 @@ from subscribers.lists.entries import ListEntry
 from subscribers.lists.plain_rows import PlainRows
 
 _INSTANT = "timestamp with time zone"
+#: As the addresses that it is compared with: to sort so takes a fraction of the time.
+_BY_OCTETS = ' COLLATE "C"'
 #: The columns that an entry fills: type, and value where it says nothing.
 _COLUMNS: dict[str, tuple[str, str | None]] = {
     "line": ("bigint", None),
@@ -213,7 +215,9 @@ def fill_stage(connection: Connection, staged: Staged) -> None:
     """Put entries into the stage, within the transaction that is open."""
     postgres = connection.dialect.name == "postgresql"
     columns = ", ".join(
-        f"{name} {kind}" + ("" if empty is None else f" DEFAULT '{empty}' NOT NULL")
+        f"{name} {kind}"
+        + (_BY_OCTETS if postgres and name == "address_key" else "")
+        + ("" if empty is None else f" DEFAULT '{empty}' NOT NULL")
         for name, (kind, empty) in _COLUMNS.items()
     )
     table = _TABLE.format(columns=columns, more=_MORE[connection.dialect.name])

@@ -126,6 +126,7 @@ class SuppressionRow(Base):
     """An address that never gets mail again, from one newsletter or (None) from all.
 
     Exactly one of ``address_key`` and ``address_hash`` is set; the hash once the person was erased.
+    A key is ordered as a subscriber's is: PostgreSQL asks no index of another order.
     """
 
     __tablename__ = "suppression"
@@ -141,7 +142,7 @@ class SuppressionRow(Base):
 
     id: Mapped[PrimaryKey]
     newsletter_id: Mapped[int | None] = mapped_column(ForeignKey("newsletter.id"))
-    address_key: Mapped[str | None] = mapped_column(String(320))
+    address_key: Mapped[str | None] = mapped_column(_by_octets(320))
     address_hash: Mapped[str | None] = mapped_column(String(64))
     reason: Mapped[SuppressionReason] = mapped_column(Vocabulary(SuppressionReason))
     evidence: Mapped[str] = mapped_column(Text, default="")

@@ -1010,7 +1010,11 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         "suppression",
         sa.Column("id", _ID, autoincrement=True, nullable=False),
         sa.Column("newsletter_id", _ID, nullable=True),
-        sa.Column("address_key", sa.String(length=320), nullable=True),
+        sa.Column(
+            "address_key",
+            sa.String(length=320).with_variant(sa.String(length=320, collation="C"), "postgresql"),
+            nullable=True,
+        ),
         sa.Column("address_hash", sa.String(length=64), nullable=True),
         sa.Column("reason", sa.String(32), nullable=False),
         sa.Column("evidence", sa.Text(), nullable=False),
@@ -1760,7 +1764,8 @@ _POSTGRESQL_WORDS = (
     """CREATE FUNCTION person_words_changed() RETURNS trigger LANGUAGE plpgsql
         SET search_path FROM CURRENT SET enable_hashjoin = on AS $$ BEGIN
         WITH altered AS (
-            SELECT newsletter_id, subscriber_id, n.name = '' AND n.attributes::text = '{}' AS emptied
+            SELECT newsletter_id, subscriber_id,
+                n.name = '' AND n.attributes::text = '{}' AS emptied
             FROM changed AS n JOIN before AS b USING (newsletter_id, subscriber_id)
             WHERE n.name <> b.name OR n.attributes::text <> b.attributes::text
         ), noted AS (
