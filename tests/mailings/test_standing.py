@@ -151,6 +151,28 @@ def test_approval_is_asked_answered_and_void_once_the_content_changes(
     assert _standing(scene, people["葵"]).stage is Stage.CHECKED
 
 
+def test_whoever_asked_is_named_for_what_comes_next_before_other_editors(
+    scene: Scene, people: dict[str, int]
+) -> None:
+    _rule(scene)
+    with transaction(scene.engine) as session:
+        chief = AccountRow(address="c@x.jp", address_key="c@x.jp", name="栞", password_hash="-")
+        session.add(chief)
+        session.flush()
+        session.add(RoleGrantRow(account_id=chief.id, role=Role.ADMINISTRATOR))
+    _ask(scene, chief.id)
+
+    _answer(scene, people["蓮"], words="日付を直してください。")
+    assert _standing(scene, people["蓮"]).who == ("栞",)
+
+    _ask(scene, chief.id)
+    _answer(scene, people["蓮"])
+    assert _standing(scene, people["蓮"]).who == ("栞",)
+    with transaction(scene.engine) as session:
+        session.get_one(AccountRow, chief.id).disabled_at = now()
+    assert _standing(scene, people["蓮"]).who == ("葵",)
+
+
 _BY_MAILING = (
     (MailingState.SCHEDULED, Stage.SCHEDULED, NextStep.WATCH),
     (MailingState.PLANNING, Stage.SENDING, NextStep.WATCH),

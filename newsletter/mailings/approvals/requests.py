@@ -25,6 +25,7 @@ from newsletter.database.types import now
 from newsletter.errors import ConflictError, ForbiddenError, ListError
 from newsletter.i18n.messages import msg
 from newsletter.issues.corrections import Note, note_of
+from newsletter.issues.model import issue_from_json
 from newsletter.mailings.approvals.notices import ApprovalNews, Post, tell_by_mail
 from newsletter.mailings.ledger.schedule import (
     AT_ONCE,
@@ -32,6 +33,8 @@ from newsletter.mailings.ledger.schedule import (
     schedule_from_json,
     schedule_to_json,
 )
+from newsletter.mailings.mailings import publisher_of
+from newsletter.mailings.orders.subject_checks import demand_subjects
 from newsletter.mailings.trials.subjects import (
     SubjectTrial,
     demand_clicks,
@@ -318,6 +321,7 @@ def request_approval(
 
     Raises:
         ConflictError: The content is not what was looked at.
+        ContentError: No mail can carry one of the subjects that are to be compared.
         ListError: Somebody asked may not approve.
     """
     newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
@@ -328,6 +332,8 @@ def request_approval(
         )
     if plan is not None and plan.trial is not None:
         demand_clicks(newsletter, rendered)
+        content, fields = issue_from_json(issue.content), publisher_of(newsletter).fields
+        demand_subjects(content, plan.trial, fields)
         digest = _digest(session, newsletter, issue, rendered, plan.trial)
     able = approvers(session, issue.newsletter_id, besides=actor.account_id)
     named = sorted(set(asked))

@@ -12,7 +12,7 @@ from enum import StrEnum
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.permissions import Permission
-from newsletter.accounts.roles import Rights, holders_of
+from newsletter.accounts.roles import Rights, holders_of, rights_of
 from newsletter.database.tables import AccountRow, IssueRow, MailingRow, NewsletterRow
 from newsletter.database.vocabulary import MailingState
 from newsletter.issues.checks.findings import Severity
@@ -163,7 +163,12 @@ def standing_of(
     sound = preflight is not None and not preflight.blocked
     stage = _stage(newsletter, mailing, approval, sound=sound)
     step = _step(newsletter, stage, approval)
+    returned = last_returned(session, issue_id) if issue_id and mailing is None else None
     may, who = _allowed(session, newsletter, step, approval, viewer)
+    asked = approval or returned
+    asker = asked.requested_by if asked else None
+    if not may and step in {NextStep.ASK, NextStep.SEND}:
+        who = _name_of(session, newsletter, step, asker) or who
     return IssueProgress(
         stages=_stages(mailing, stage),
         skipped=frozenset() if newsletter.approval_required else frozenset({Stage.APPROVED}),
@@ -173,7 +178,7 @@ def standing_of(
         begun=begun,
         digest=digest,
         approval=approval,
-        returned=last_returned(session, issue_id) if issue_id and mailing is None else None,
+        returned=returned,
         mailing=mailing,
         step=step,
         may=may,
@@ -235,6 +240,17 @@ def _allowed(
     if may and is_asked and approval.requested_by != own:
         return True, ()
     return False, _names(able)
+
+
+def _name_of(
+    session: Session, newsletter: NewsletterRow, step: NextStep, asker: int | None
+) -> tuple[str, ...]:
+    """Return the name of whoever asked for approval, if they still may go on; else nothing."""
+    account = session.get(AccountRow, asker) if asker else None
+    if account is None or account.disabled_at is not None:
+        return ()
+    may = rights_of(session, account.id).may(_PERMISSION[step], newsletter.id)
+    return _names([account]) if may else ()
 
 
 def _names(accounts: Iterable[AccountRow]) -> tuple[str, ...]:

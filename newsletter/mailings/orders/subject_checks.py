@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from newsletter.errors import ContentError
 from newsletter.i18n.messages import msg
 from newsletter.issues.checks.content import check_issue
 from newsletter.issues.checks.findings import Finding, IssueField, Severity
@@ -42,3 +43,14 @@ def check_subjects(
             if finding.place.field in looked_at and finding.severity is not Severity.HINT
         ]
     return found
+
+
+def demand_subjects(issue: Issue, trial: SubjectTrial, fields: Collection[str]) -> None:
+    """Refuse a trial with a subject that no mail can carry.
+
+    Raises:
+        ContentError: One is such.
+    """
+    for finding in check_subjects(issue, trial, fields):
+        if finding.severity is Severity.ERROR:
+            raise ContentError(finding.message, remedy=finding.remedy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Annotated, Literal
 
 from fastapi import Form, Request
@@ -42,7 +42,12 @@ def deciding_router(  # noqa: C901 - a list of routes
     post = Post(templates_dir=settings.templates_dir, public_url=settings.public_url.rstrip("/"))
 
     def _or_back(
-        visit: Visit, request: Request, number: int, choice: SendChoice, act: Callable[[], Response]
+        visit: Visit,
+        request: Request,
+        number: int,
+        choice: SendChoice,
+        act: Callable[[], Response],
+        asked: Collection[int] | None = None,
     ) -> Response:
         """Act; where that cannot be, lead back to the draft, which says why."""
         slug = request.path_params["newsletter"]
@@ -61,7 +66,14 @@ def deciding_router(  # noqa: C901 - a list of routes
                 draft = get_draft(session, own(visit), number)
             written = EditorForm.of(draft, in_blocks=False)
             return shown.show(
-                visit, request, draft, written, status=409, error=error, choice=choice
+                visit,
+                request,
+                draft,
+                written,
+                status=409,
+                error=error,
+                choice=choice,
+                asked=asked,
             )
 
     @router.post("/approval", response_model=None)
@@ -84,7 +96,7 @@ def deciding_router(  # noqa: C901 - a list of routes
             tail = f"?done=asked&{choice.query()}"
             return to_draft(newsletter, number, in_blocks=False, tail=tail)
 
-        return _or_back(visit, request, number, choice, act)
+        return _or_back(visit, request, number, choice, act, asked=asked or ())
 
     @router.post("/order", response_model=None)
     def look_once_more(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -176,8 +177,20 @@ class DraftPages:
         status: int = 200,
         error: NewsletterError | None = None,
         choice: SendChoice | None = None,
+        asked: Collection[int] | None = None,
     ) -> HTMLResponse:
-        """Show the write page with what was typed, and whom and when it is to be sent to."""
+        """Show the write page with what was typed, and whom and when it is to be sent to.
+
+        Args:
+            visit: Who looks.
+            request: What they asked for.
+            draft: As it is kept.
+            written: As it was typed.
+            status: Of the answer.
+            error: Why what was asked for was not done.
+            choice: How it is to be sent, as it was typed; None for as it was meant before.
+            asked: The accounts chosen to approve; None for those of before.
+        """
         proof: CheckedIssue | None = None
         try:
             proof = self.proof_of(visit, draft, written)
@@ -260,7 +273,8 @@ class DraftPages:
             merge_fields=merge_fields_of(row, visit.language),
             settings_url=settings_path(visit),
             shown=show_to_reader(rendered, shown_as.reader, dark=False) if rendered else None,
-            panel_first=_first_part(beside["standing"], proof),
+            panel_first="send" if error and choice else _first_part(beside["standing"], proof),
+            asked_of=asked,
             view=view,
             **beside,
         )

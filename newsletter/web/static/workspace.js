@@ -26,6 +26,14 @@ const asked = location.hash.startsWith("#panel-") ? location.hash.slice(7) : "";
 open(named(asked) ? asked : panel.dataset.first);
 /* The panel stands beside the text there: the line of states stays in sight. */
 if (named(asked) && matchMedia("(min-width: 64rem)").matches) addEventListener("load", () => scrollTo(0, 0));
+/* An hour that was chosen to be given is not left out. */
+const order = /** @type {HTMLFormElement | null} */ (document.getElementById("order"));
+const hourOf = () => /** @type {HTMLInputElement | null} */ (order && order.querySelector("#hour"));
+const demandHour = () => {
+  const hour = hourOf(), later = order && order.querySelector("[name=when][value=later]:checked");
+  if (hour) hour.required = Boolean(later);
+};
+if (order) { order.addEventListener("change", demandHour); demandHour(); }
 /* One check answers for the whole page: what depends on it is drawn anew where it differs, and what was
    chosen in it stays chosen. The editor puts the answer in place; its parts beside the list come along. */
 const findings = document.getElementById("findings");

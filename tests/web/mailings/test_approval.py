@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 import httpx
@@ -218,6 +219,35 @@ def test_approval_asked_from_the_text_says_to_whom_and_when(
     assert "Next step by: editor" in answered.text
     looked = editor.post(f"{text}/order", data=fields_of(editor.get(text).text) | plan)
     assert looked.url.path == f"{send}/confirm"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"when": "later", "hour": ""}, "The date and time are missing."),
+        ({"subject": "x\u202ey", "decide": "2999-12-01T08:00"}, "In subject B: Control characters"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_told_and_the_form_keeps_what_was_chosen(
+    stage: Stage, send: str, sign_in: SignIn, change: dict[str, str], words: str
+) -> None:
+    with transaction(stage.engine) as session:
+        draft = open_issue(session, stage.newsletter_id, stage.issue, author="葵").id
+        session.execute(update(NewsletterRow).values(count_clicks=True))
+    approvers = [sign_in(f"{name}@example.jp", Role.APPROVER) for name in ("first", "second")]
+    assert len(approvers) == 2
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    text = f"/newsletters/digest/drafts/{draft}"
+    page = editor.get(text).text
+    number, other = re.findall(r'name="asked" value="(\d+)"', page)
+
+    refused = editor.post(f"{text}/approval", data=fields_of(page) | {"asked": number} | change)
+
+    assert words in refused.text
+    assert 'data-first="send"' in refused.text
+    assert f'name="asked" value="{number}" checked' in refused.text
+    assert f'name="asked" value="{other}" checked' not in refused.text
+    assert "asks for your approval" not in approvers[0].get(f"{send}/review").text
 
 
 def test_a_comment_on_a_part_stands_beside_the_text_until_it_is_resolved(
