@@ -192,10 +192,9 @@ def receive_bounce(
 
     Exits with 75 (EX_TEMPFAIL) if it could not be saved, so that the server tries again.
     """
-    from sqlalchemy.exc import OperationalError
-
     from newsletter.bounces.mail import MAIL_OCTETS
-    from newsletter.cli.console import errors, print_error
+    from newsletter.cli.console import print_error
+    from newsletter.cli.failures import explained
     from newsletter.feedback.joining import JoiningByMail
     from newsletter.feedback.mail import take_mail
     from newsletter.services import build_services
@@ -217,10 +216,8 @@ def receive_bounce(
         )
     except NewsletterError as error:
         print_error(error)
-    except OperationalError:
-        errors.print(_("The database is not responding."))
     except Exception as error:  # noqa: BLE001 - any other code would make the server drop the mail
-        errors.print(_("The message could not be accepted: {name}.", name=type(error).__name__))
+        print_error(explained(error))
     else:
         return
     raise typer.Exit(os.EX_TEMPFAIL)

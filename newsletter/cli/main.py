@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from pathlib import Path
@@ -40,11 +39,11 @@ from newsletter.cli import (
     templates,
 )
 from newsletter.cli.bounces import bounce_app
+from newsletter.cli.failures import explained, give_up_output
 from newsletter.cli.newsletters import init
 from newsletter.cli.send import send, send_test
 from newsletter.disk import write_privately
-from newsletter.errors import ExitCode, NewsletterError, UnavailableError, UsageError, system_reason
-from newsletter.i18n.messages import msg
+from newsletter.errors import ExitCode, NewsletterError
 
 _WRITE, _READERS, _OPERATE, _RUN = (
     "Write and send",
@@ -114,10 +113,6 @@ app.add_typer(keys.app, name="key", rich_help_panel=_RUN)
 app.command(rich_help_panel=_RUN)(keys.dkim)
 
 
-#: What PostgreSQL calls a number that its column cannot hold.
-_OUT_OF_RANGE = "22003"
-
-
 def _version(shown: bool) -> None:
     if shown:
         typer.echo(__version__)
@@ -151,60 +146,12 @@ def run() -> None:
     except KeyboardInterrupt:
         sys.exit(ExitCode.STOPPED)
     except BrokenPipeError:
-        _give_up_output()
+        give_up_output()
         sys.exit(ExitCode.UNREAD)
     except NewsletterError as error:
         _end(error)
     except Exception as error:  # noqa: BLE001 - the last edge before a person
-        _end(_explained(error))
-
-
-def _explained(error: Exception) -> NewsletterError:
-    from sqlalchemy.exc import DataError, OperationalError
-
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO}:
-        _give_up_output()
-        return UnavailableError(
-            msg("It cannot be written: {reason}.", reason=system_reason(error)),
-            remedy=msg("Check that the disk has space left and can be written to."),
-        )
-    if isinstance(error, OverflowError) or (
-        isinstance(error, DataError) and getattr(error.orig, "sqlstate", "") == _OUT_OF_RANGE
-    ):
-        return UsageError(
-            msg("A number is larger than the database can hold."),
-            remedy=msg("Check the numbers of the command."),
-        )
-    if isinstance(error, UnicodeEncodeError) and not " ".join(sys.argv).isprintable():
-        return UsageError(
-            msg("An argument is not UTF-8 text."), remedy=msg("Type it anew, or rename the file.")
-        )
-    if isinstance(error, OperationalError):
-        if _is_of_the_disk(error.orig):
-            return UnavailableError(
-                msg("The database cannot write to its disk: {reason}.", reason=error.orig),
-                remedy=msg("Check that the disk of DATA_DIR has space left and can be written to."),
-            )
-        return UnavailableError(
-            msg("The database is not responding: {reason}.", reason=str(error.orig).strip()),
-            remedy=msg("Check that it is running, and check DATABASE_URL."),
-        )
-    return NewsletterError(
-        msg("An unexpected error occurred: {name}.", name=type(error).__name__),
-        remedy=msg(
-            "This is a defect in the software. The details to report are in {path}.",
-            path=_keep_trace(),
-        ),
-    )
-
-
-def _is_of_the_disk(error: BaseException | None) -> bool:
-    """Return whether SQLite could not read or write its file; opening it needs room, too."""
-    import sqlite3
-
-    # The low octet is the kind; the others say which step it was.
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
+        _end(explained(error))
 
 
 def _open_closed_streams() -> None:
@@ -215,24 +162,8 @@ def _open_closed_streams() -> None:
             setattr(sys, name, nowhere)
 
 
-def _give_up_output() -> None:
-    """Write nothing any more where nothing is taken: else Python complains about it at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def _end(error: NewsletterError) -> NoReturn:
     from newsletter.cli.console import print_error
 
     print_error(error)
     sys.exit(error.exit_code)
-
-
-def _keep_trace() -> Path:
-    import traceback
-    from tempfile import NamedTemporaryFile
-
-    with NamedTemporaryFile(
-        "w", prefix="newsletter-", suffix=".trace", delete=False, encoding="utf-8"
-    ) as file:
-        file.write(traceback.format_exc())
-        return Path(file.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ from typer.testing import CliRunner
 
 from newsletter.cli.bounces import bounce_app
 from newsletter.cli.console import console
+from newsletter.cli.main import app
 from newsletter.errors import ContentError
 from tests.bounces.formats import FORMATS, READER
 from tests.bounces.test_reading import notification, recipient
+from tests.support.ports import free_port
 
 RAW = notification(recipient(status="5.1.1", diagnostic="smtp; 550 5.1.1 User unknown"))
 runner = CliRunner()
@@ -76,3 +79,14 @@ def test_nonsense_is_other(option: list[str]) -> None:
     result = runner.invoke(bounce_app, ["read", *option], input=b"\x00\xff nonsense")
     assert result.exit_code == 0
     assert "other" in result.stdout
+
+
+@pytest.mark.usefixtures("_servers")
+def test_a_mail_that_cannot_be_kept_is_given_back_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://nobody@127.0.0.1:{free_port()}/none")
+    result = runner.invoke(app, ["bounce", "receive"], input=RAW)
+    assert result.exit_code == os.EX_TEMPFAIL
+    assert "The database is not responding: connection" in capsys.readouterr().err + result.output

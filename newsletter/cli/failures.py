@@ -1,0 +1,84 @@
+"""What went wrong under a command, as an error that a person can act on."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from pathlib import Path
+
+from newsletter.errors import NewsletterError, UnavailableError, UsageError, system_reason
+from newsletter.i18n.messages import msg
+
+#: What PostgreSQL calls a number that its column cannot hold.
+_OUT_OF_RANGE = "22003"
+
+
+def explained(error: Exception) -> NewsletterError:
+    """Return the error to show in place of any other; a defect's trace is kept in a file."""
+    from sqlalchemy.exc import DataError, OperationalError
+
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO}:
+        give_up_output()
+        return UnavailableError(
+            msg("It cannot be written: {reason}.", reason=system_reason(error)),
+            remedy=msg("Check that the disk has space left and can be written to."),
+        )
+    if isinstance(error, OverflowError) or (
+        isinstance(error, DataError) and getattr(error.orig, "sqlstate", "") == _OUT_OF_RANGE
+    ):
+        return UsageError(
+            msg("A number is larger than the database can hold."),
+            remedy=msg("Check the numbers of the command."),
+        )
+    if isinstance(error, UnicodeEncodeError) and not " ".join(sys.argv).isprintable():
+        return UsageError(
+            msg("An argument is not UTF-8 text."), remedy=msg("Type it anew, or rename the file.")
+        )
+    if isinstance(error, OperationalError):
+        if _is_of_the_disk(error.orig):
+            return UnavailableError(
+                msg("The database cannot write to its disk: {reason}.", reason=error.orig),
+                remedy=msg("Check that the disk of DATA_DIR has space left and can be written to."),
+            )
+        return UnavailableError(
+            msg("The database is not responding: {reason}.", reason=_first_line(error.orig)),
+            remedy=msg("Check that it is running, and check DATABASE_URL."),
+        )
+    return NewsletterError(
+        msg("An unexpected error occurred: {name}.", name=type(error).__name__),
+        remedy=msg(
+            "This is a defect in the software. The details to report are in {path}.",
+            path=_keep_trace(),
+        ),
+    )
+
+
+def _is_of_the_disk(error: BaseException | None) -> bool:
+    """Return whether SQLite could not read or write its file; opening it needs room, too."""
+    import sqlite3
+
+    # The low octet is the kind; the others say which step it was.
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
+
+
+def _first_line(reason: object) -> str:
+    """Return what a database's driver says first; hints about its network follow."""
+    return str(reason).strip().partition("\n")[0].rstrip(".?")
+
+
+def _keep_trace() -> Path:
+    import traceback
+    from tempfile import NamedTemporaryFile
+
+    with NamedTemporaryFile(
+        "w", prefix="newsletter-", suffix=".trace", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(traceback.format_exc())
+        return Path(file.name)
+
+
+def give_up_output() -> None:
+    """Write nothing any more where nothing is taken: else Python complains about it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
