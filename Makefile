@@ -1,6 +1,6 @@
 # The commands of a working day. Everything lands in this folder: .venv, var/, build/.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo quick unit test coverage soak bench check types lint docs lock words bundle bundle-check disposable-domains migration clean
+.PHONY: help setup demo quick unit test coverage soak bench check types lint format docs lock words bundle bundle-check disposable-domains migration clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -54,9 +54,15 @@ types: setup
 lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/djangofmt --check --quiet templates/web || { echo "Pages' templates are not formatted: make format"; exit 1; }
+	@! LC_ALL=C.UTF-8 grep -rnE '^.{101,}' templates/web || { echo "Templates have at most 100 columns, as Python has"; exit 1; }
 	@$(BIN)/djlint templates/web --lint --quiet
 	@$(BIN)/lint-imports
 	@if [ -x frontend/node_modules/.bin/tsc ]; then cd frontend && npm run --silent check; fi
+
+format: setup ## Format the code and the templates of pages
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/djangofmt --quiet templates/web
 
 docs: setup ## Build the documentation as a site in build/site; fails on a broken link
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict

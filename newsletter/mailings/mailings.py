@@ -27,7 +27,7 @@ from newsletter.database.vocabulary import (
     UncertainPolicy,
 )
 from newsletter.database.words import name_of
-from newsletter.errors import ConflictError, NotFoundError
+from newsletter.errors import ConflictError
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.corrections import last_correction
 from newsletter.issues.library.stored_files import keep_calendars
@@ -36,6 +36,7 @@ from newsletter.issues.model import blocks_from_json, issue_from_json
 from newsletter.mailings.digests.entries import forget_entries
 from newsletter.mailings.ledger.outcomes import OwnReason, own_reply
 from newsletter.mailings.ledger.schedule import AT_ONCE, Schedule, due_in, first_hour
+from newsletter.mailings.missing import no_such_mailing
 from newsletter.mailings.planning.content import MailingContent, NoticeAction, Sender, save_content
 from newsletter.mailings.planning.variants import queries_of
 from newsletter.mailings.reports.clicks import counted_urls, keep_links
@@ -256,10 +257,7 @@ def find_mailing(session: Session, mailing_id: int) -> MailingRow:
     """
     row = session.get(MailingRow, mailing_id)
     if row is None:
-        raise NotFoundError(
-            msg("There is no mailing {mailing}.", mailing=mailing_id),
-            remedy=msg("See the list with: newsletter status."),
-        )
+        raise no_such_mailing(mailing_id)
     return row
 
 

@@ -138,14 +138,13 @@ class Pages:
 def environment_of(folders: tuple[Path, ...], language: Language) -> Environment:
     """Return the environment of a language, whose templates are compiled once a process.
 
-    Templates that are imported without context know the language, too.
+    Templates that are imported without context know the language, too. White space stays as it is
+    written, also beside blocks: so the templates' formatter may treat all of it alike.
     """
     environment = Environment(
         loader=FileSystemLoader(folders),
         autoescape=True,
         undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
     )
     environment.filters.update(
         moment=_moment,

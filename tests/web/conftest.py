@@ -88,6 +88,11 @@ def add_account(engine: Engine, address: str, role: Role) -> None:
         accept(session, COMMAND_LINE, token, name=name, password=PASSWORD)
 
 
+def tight(page: str) -> str:
+    """Return HTML without the white space beside its tags, which only lays its template out."""
+    return re.sub(r"\s*(<[^>]*?)\s*(/?>)\s*", r"\1\2", re.sub(r"\s+", " ", page))
+
+
 def csrf_of(page: str) -> str:
     found = re.search(r'name="csrf" value="([^"]+)"', page)
     assert found is not None

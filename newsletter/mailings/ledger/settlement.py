@@ -20,10 +20,11 @@ from newsletter.database.vocabulary import (
     MailingState,
     UncertainPolicy,
 )
-from newsletter.errors import ConflictError, NotFoundError
+from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
 from newsletter.mailings.ledger.leases import UNPROVEN
 from newsletter.mailings.ledger.outcomes import OwnReason, own_reply
+from newsletter.mailings.missing import no_such_mailing
 
 #: After so many attempts, answered or in doubt, a policy sends nothing again by itself.
 _ATTEMPTS_BY_POLICY = 3
@@ -178,10 +179,7 @@ def _requeue(
 ) -> int:
     mailing = session.get(MailingRow, mailing_id, with_for_update=True)
     if mailing is None:
-        raise NotFoundError(
-            msg("There is no mailing {mailing}.", mailing=mailing_id),
-            remedy=msg("See the list with: newsletter status."),
-        )
+        raise no_such_mailing(mailing_id)
     if mailing.state is MailingState.CANCELLED:
         raise ConflictError(
             msg("Mailing {mailing} was cancelled; it cannot be sent again.", mailing=mailing_id)

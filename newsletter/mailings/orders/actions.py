@@ -18,7 +18,6 @@ from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.accounts.audit_details import Detail
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import DeliveryState, TrialVerdict
-from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg, written
 from newsletter.mailings.ledger import evidence
 from newsletter.mailings.ledger.outcomes import Outcome
@@ -30,6 +29,7 @@ from newsletter.mailings.mailings import (
     pause_mailing,
     resume_mailing,
 )
+from newsletter.mailings.missing import no_such_mailing
 from newsletter.mailings.reports.reports import missed_deliveries
 from newsletter.mailings.trials.decisions import choose_subject
 from newsletter.mailings.trials.subjects import LETTERS
@@ -226,10 +226,7 @@ def export_missed(
 def _newsletter_within(engine: Engine, mailing_id: int, within: int | None) -> int:
     newsletter_id = newsletter_of(engine, mailing_id)
     if within is not None and newsletter_id != within:
-        raise NotFoundError(
-            msg("There is no mailing {mailing}.", mailing=mailing_id),
-            remedy=msg("See the list with: newsletter status."),
-        )
+        raise no_such_mailing(mailing_id)
     return newsletter_id
 
 

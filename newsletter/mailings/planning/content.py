@@ -18,6 +18,7 @@ from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.issues.conditions import part_conditions
 from newsletter.issues.translations import language_conditions
+from newsletter.mailings.missing import no_such_mailing
 from newsletter.message.frame import Identity
 from newsletter.rendering.model import Recipe, RenderedIssue
 from newsletter.tokens import Purpose, TokenSigner
@@ -199,7 +200,7 @@ def load_content(
         query.order_by(MailingContentRow.correction.desc()).limit(1)
     ).one_or_none()
     if row is None:
-        raise NotFoundError(msg("There is no mailing {mailing}.", mailing=mailing_id))
+        raise no_such_mailing(mailing_id)
     content = _ADAPTER.validate_json(row.payload)
     # A correction may have removed the last part that was for some alone.
     if variant == COMMON or not content.varies:

@@ -27,9 +27,8 @@ from newsletter.database.vocabulary import (
     MailingKind,
     MailingState,
 )
-from newsletter.errors import NotFoundError
-from newsletter.i18n.messages import msg
 from newsletter.mailings.ledger.tallies import StateCounts
+from newsletter.mailings.missing import no_such_mailing
 from newsletter.mailings.reports.cached_figures import Figure, Figures
 from newsletter.mailings.reports.progress import Progress, count_states
 from newsletter.mailings.trials.subjects import find_trial
@@ -148,7 +147,7 @@ def summarise(
     """
     summaries = _summaries(session, newsletter_id, MailingRow.id == mailing_id, figures, limit=1)
     if not summaries:
-        raise NotFoundError(msg("There is no mailing {mailing}.", mailing=mailing_id))
+        raise no_such_mailing(mailing_id)
     return summaries[0]
 
 

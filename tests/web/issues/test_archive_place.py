@@ -13,7 +13,7 @@ from newsletter.database.tables import DraftRow, NewsletterRow
 from newsletter.database.vocabulary import Archived, Role, Visibility
 from newsletter.issues.drafts.saving import open_issue
 from tests.support.stage import Stage
-from tests.web.conftest import SignIn, csrf_of
+from tests.web.conftest import SignIn, csrf_of, tight
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -34,14 +34,14 @@ def test_it_is_chosen_beside_the_text_and_named_before_sending(
     page = client.get(here)
     assert _chosen(page) == ""
     send = f"/newsletters/digest/issues/{issue_id}/send"
-    assert "<dt>Archive</dt><dd>Listed" in client.get(f"{send}/confirm").text
+    assert "<dt>Archive</dt><dd>Listed" in tight(client.get(f"{send}/confirm").text)
     by_rule = client.get(f"{send}/confirm", params={"segment": 'domain = "example.jp"'})
     assert "as it goes to a segment" in by_rule.text
 
     placed = client.post(f"{here}/archive", data={"csrf": csrf_of(page.text), "place": "unlisted"})
     assert "The place in the archive is saved." in placed.text
     assert (_chosen(placed), _chosen(client.get(send))) == ("unlisted", "unlisted")
-    assert "<dt>Archive</dt><dd>Unlisted" in client.get(f"{send}/confirm").text
+    assert "<dt>Archive</dt><dd>Unlisted" in tight(client.get(f"{send}/confirm").text)
     with reading(stage.engine) as session:
         assert session.scalars(select(DraftRow.archived)).one() is Archived.UNLISTED
 

@@ -28,7 +28,7 @@ from newsletter.issues.model import (
 from newsletter.issues.translation_units import units_of
 from newsletter.issues.translations import language_conditions, translated, unit_statuses
 from tests.support.stage import Stage
-from tests.web.conftest import SignIn, csrf_of
+from tests.web.conftest import SignIn, csrf_of, tight
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 TOWN = """---
@@ -68,7 +68,7 @@ def _add(editor: Client, here: str, language: str) -> Response:
 def _save(editor: Client, here: str, page: str, words: dict[str, str], tag: str = "en") -> Response:
     """Submit the form of a page with words for each part, by what its original says."""
     body = [("csrf", csrf_of(page))]
-    for section in page.split('<div class="unit"')[1:]:
+    for section in tight(page).split('<div class="unit"')[1:]:
         hidden = dict(re.findall(r'name="(unit|seen)" value="([^"]*)"', section))
         body += [("unit", hidden["unit"]), ("seen", hidden["seen"])]
         for name, text in re.findall(r'data-of="([^"]+)">([^<]*)<', section):
@@ -272,8 +272,8 @@ def test_the_history_says_who_changed_what_and_brings_it_back(
 
     shown = editor.get(f"{here}/translations/en/history?at=2").text
 
-    assert shown.count(">editor<") >= 2
-    assert "<del>Events</del><ins>What is on</ins>" in shown
+    assert tight(shown).count(">editor<") >= 2
+    assert "<del>Events</del><ins>What is on</ins>" in tight(shown)
     assert "Town news" not in shown.partition("<table")[0].partition("<main")[2]
     data = {"csrf": csrf_of(shown), "at": "1"}
     assert "back" in editor.post(f"{here}/translations/en/restore", data=data).text
