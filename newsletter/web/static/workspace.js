@@ -37,12 +37,13 @@ if (order) { order.addEventListener("change", demandHour); demandHour(); }
 /* One check answers for the whole page: what depends on it is drawn anew where it differs, and what was
    chosen in it stays chosen. The editor puts the answer in place; its parts beside the list come along. */
 const findings = document.getElementById("findings");
+const written = (each) => each.innerHTML.replace(/\s+/g, " ").trim();
 const redraw = (fresh) => {
   const now = document.getElementById(fresh.id);
   if (!now) return;
   fresh.removeAttribute("autofocus");
   for (const each of fresh.querySelectorAll("[autofocus]")) each.removeAttribute("autofocus");
-  if (now.innerHTML.trim() === fresh.innerHTML.trim()) return;
+  if (written(now) === written(fresh)) return;
   /** @type {NodeListOf<HTMLInputElement>} */
   const checked = now.querySelectorAll("input:checked");
   const chosen = new Set([...checked].map((each) => `${each.name} ${each.value}`));

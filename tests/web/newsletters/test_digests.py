@@ -31,7 +31,7 @@ def test_a_digest_is_offered_previewed_paused_and_resumed(stage: Stage, sign_in:
     choose(stage, "a@example.jp", Frequency.WEEKLY)
     send_issue(stage, 1)
 
-    page = client.get(_PAGE).text
+    page = " ".join(client.get(_PAGE).text.split())
     assert "1号、1人" in page or "1 issue, 1 person" in page
     assert "第1号" in client.get(f"{_PAGE}/weekly/mail").text
     assert client.get(f"{_PAGE}/monthly/mail").status_code == 404

@@ -24,7 +24,7 @@ from newsletter.newsletters.look.model import Look, look_of, look_to_json
 from newsletter.rendering.colours import ratio
 from newsletter.web.newsletters.look_form import LookForm
 from tests.support.stage import Stage
-from tests.web.conftest import SignIn, csrf_of
+from tests.web.conftest import SignIn, csrf_of, tight
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 _LOOK = "/newsletters/digest/look"
@@ -118,7 +118,7 @@ def test_a_logo_asks_for_its_words_and_is_shown_where_the_look_is(
     assert logo is not None
     assert (logo.alt, logo.width) == ("例町", 160)
     assert ratio(logo.ink, "#c8102e") < 1.05
-    assert f'src="{logo.path}" alt="例町"' in client.get("/subscribe/digest").text
+    assert f'src="{logo.path}" alt="例町"' in tight(client.get("/subscribe/digest").text)
     assert f'src="{logo.url}" alt="例町"' in client.get(f"{_LOOK}/mail").text
 
 
@@ -151,7 +151,9 @@ def test_a_look_goes_from_one_place_to_another_as_a_file(stage: Stage, sign_in: 
     assert 'value="#6b2fa0"' in page
     assert "Not saved yet" in page
     # Without scripts the preview shows what was chosen, too.
-    shown = client.get(html.unescape(re.findall(r'id="preview".*? src="([^"]+)"', page)[0])).text
+    shown = client.get(
+        html.unescape(re.findall(r'id="preview".*? src="([^"]+)"', tight(page))[0])
+    ).text
     assert "#6b2fa0" in shown
     assert _kept(stage) == Look()
     assert client.get(f"{_LOOK}/export").json()["design"] == "standard"

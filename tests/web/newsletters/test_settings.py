@@ -11,7 +11,7 @@ from newsletter.database.vocabulary import Role
 from newsletter.feedback.policy import FeedbackPolicy, load_policy
 from tests.support.databases import each_database
 from tests.support.stage import Stage
-from tests.web.conftest import SignIn, csrf_of
+from tests.web.conftest import SignIn, csrf_of, tight
 
 _SETTINGS = "/newsletters/digest/settings"
 _FORM = {
@@ -100,7 +100,7 @@ def test_when_mail_comes_back_is_ruled_in_the_browser(stage: Stage, sign_in: Sig
 
     page = client.post(_POLICY, data=form | {"complaint_everywhere": "1"})
 
-    assert 'id="soft_limit" name="soft_limit" type="number" value="3"' in page.text
+    assert 'id="soft_limit" name="soft_limit" type="number" value="3"' in tight(page.text)
     with reading(stage.engine) as session:
         policy = load_policy(session, stage.newsletter_id)
         events = session.scalars(

@@ -20,7 +20,7 @@ from subscribers.search import PeopleFilter, search_people
 from tests.support import fields
 from tests.support.databases import each_database
 from tests.support.stage import Stage, set_subscribers
-from tests.web.conftest import SignIn, csrf_of
+from tests.web.conftest import SignIn, csrf_of, tight
 
 _BASE = "/newsletters/digest/subscribers"
 _PEOPLE = {
@@ -182,5 +182,5 @@ def test_columns_and_order_are_chosen_by_keyboard_on_a_telephone_without_scripts
 
 
 def _heads(page: str) -> list[str]:
-    heads = re.findall(r'<th scope="col"[^>]*>(.*?)</th>', page, re.DOTALL)
+    heads = re.findall(r'<th scope="col"[^>]*>(.*?)</th>', tight(page))
     return [re.sub(r"<[^>]*>|[↑↓]", "", head).strip() for head in heads]

@@ -16,7 +16,7 @@ from subscribers.fields.store import list_fields
 from subscribers.fields.values import write_values
 from tests.support import fields
 from tests.support.stage import DRAFT, Stage
-from tests.web.conftest import SignIn, csrf_of
+from tests.web.conftest import SignIn, csrf_of, tight
 
 _PAGE = "/newsletters/digest/fields"
 
@@ -42,7 +42,7 @@ def _send(client: httpx.Client, path: str, **typed: str) -> httpx.Response:
     """Fill the form of a page and send it."""
     page = client.get(path)
     form = {name: value for name, value in _shown(page.text).items() if name not in typed}
-    action = re.search(r'<form class="stack" method="post" action="([^"]+)"', page.text)
+    action = re.search(r'<form class="stack" method="post" action="([^"]+)"', tight(page.text))
     assert action is not None
     return client.post(action[1], data={**form, **typed, "csrf": csrf_of(page.text)})
 
@@ -50,13 +50,12 @@ def _send(client: httpx.Client, path: str, **typed: str) -> httpx.Response:
 def _shown(text: str) -> dict[str, str]:
     """Return what the inputs of a page's form hold, and which boxes are ticked."""
     found = {}
-    for tag in re.findall(r"<input [^>]+>", text, re.DOTALL):
+    text = tight(text)
+    for tag in re.findall(r"<input [^>]+>", text):
         name, value = re.search(r'name="([^"]*)"', tag), re.search(r'value="([^"]*)"', tag)
         if name and ("checkbox" not in tag or " checked" in tag):
             found[name[1]] = value[1] if value else ""
-    for name, body in re.findall(
-        r'<select id="[^"]*" name="([^"]*)"[^>]*>(.*?)</select>', text, re.DOTALL
-    ):
+    for name, body in re.findall(r'<select id="[^"]*" name="([^"]*)"[^>]*>(.*?)</select>', text):
         chosen = re.search(r'value="([^"]*)" selected', body)
         found[name] = chosen[1] if chosen else ""
     return found

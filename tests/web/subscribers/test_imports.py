@@ -49,7 +49,7 @@ from tests.support.databases import each_database
 from tests.support.fields import a_field, set_fields
 from tests.support.imports import order, progress, work_on
 from tests.support.stage import Stage
-from tests.web.conftest import SignIn, csrf_of
+from tests.web.conftest import SignIn, csrf_of, tight
 
 pytestmark = pytest.mark.servers
 
@@ -311,7 +311,7 @@ def test_a_mistaken_import_is_undone_by_a_worker_and_the_page_says_what_became_o
     path = re.search(rf'href="({_BASE}/undo/\d+)"', page.text)
     assert path is not None
     asked = client.get(path[1])
-    assert "<dt>Added by this import</dt><dd>2</dd>" in asked.text
+    assert "<dt>Added by this import</dt><dd>2</dd>" in tight(asked.text)
     assert _addresses(stage) >= {"anna@example.jp", "ben@example.jp"}
     ordered = client.post(path[1], data={"csrf": csrf_of(asked.text)})
     assert "Being undone" in ordered.text
@@ -372,7 +372,7 @@ def test_the_check_says_what_changes_why_rows_are_refused_and_who_is_left_alone(
         "verb": "try",
     }
     tried = client.post(page.url.path, data=form)
-    cells = re.findall(r"<td[^>]*>(.*?)</td>", tried.text)
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", tight(tried.text))
     changed = cells.index("anna@example.jp")
     assert cells[changed + 1] == "Name"
     assert cells[changed + 3] == "安奈"
@@ -408,7 +408,7 @@ def test_a_long_list_is_checked_by_a_worker_to_its_end_then_imported(
     _work(stage)
     checked = client.get(page.url.path).text
     assert "Every row was tried." in checked
-    cells = re.findall(r"<td[^>]*>(?:<strong>)?(.*?)(?:</strong>)?</td>", checked)
+    cells = re.findall(r"<td[^>]*>(?:<strong>)?(.*?)(?:</strong>)?</td>", tight(checked))
     assert {("Subscribed as new", "3"), ("Refused", "2"), ("All rows", "5")} <= {*pairwise(cells)}
     assert 'value="form 2026"' in checked
     assert "cho@example.jp" not in _addresses(stage)
@@ -490,7 +490,7 @@ def test_who_is_subscribed_follows_from_the_answer(
     page = _bring(client, _ASKING.encode())
     given = {"answer-0": answer}
     tried = client.post(str(page.url), data=_answered(page, verb="try", **given))
-    assert f'value="{answer}" required checked' in tried.text
+    assert f'value="{answer}" required checked' in tight(tried.text)
     client.post(str(page.url), data=_answered(page, verb="import", **given))
     _work(stage)
     with reading(stage.engine) as session:

@@ -38,6 +38,7 @@ from subscribers.suppression import erased_among
 from tests.support import fields
 from tests.support.databases import each_database
 from tests.support.digests import offer
+from tests.web.conftest import tight
 from tests.web.subscribers.conftest import API_TOKEN, Reception
 
 READER = "reader@example.jp"
@@ -86,7 +87,7 @@ def test_a_newsletter_that_is_unticked_is_left(reception: Reception, page: str) 
 
 def _as_shown(page: str) -> dict[str, str]:
     """Return what the open page would send by itself."""
-    shown = httpx.get(page).text
+    shown = tight(httpx.get(page).text)
     hidden = dict(re.findall('<input type="hidden" name="([^"]+)" value="([^"]*)"', shown))
     ticked = re.findall('name="newsletter" value="(\\d+)" checked', shown)
     paused = {"pause": "" if "日まで停止" in shown else "0"}
@@ -390,7 +391,7 @@ def test_newsletters_are_offered_by_their_own_rule_and_joined_by_one_click(
         numbers = {
             joining: create_newsletter(session, draft).id for joining, draft in drafts.items()
         }
-    shown = httpx.get(page).text
+    shown = tight(httpx.get(page).text)
     offered = [each for each in Joining if f'name="newsletter" value="{numbers[each]}"' in shown]
     assert offered == [Joining.PUBLIC]
     assert "図書館の新着です。" in shown
