@@ -15,12 +15,11 @@ from newsletter.bounces.addresses import (
     is_role,
     is_system,
 )
-from newsletter.bounces.clauses import without_advice
 from newsletter.bounces.mail import Headers, Mail, read_headers
 from newsletter.bounces.model import Reason, Report
 from newsletter.bounces.phrase_tables import tables
 from newsletter.bounces.refusal import Refusal
-from newsletter.bounces.replies import find_command, says_nobody_is_left
+from newsletter.bounces.replies import find_command, find_reply, says_nobody_is_left
 from newsletter.bounces.tables import Layout, find_layout
 from newsletter.message.identifiers import DELIVERY_ID
 from newsletter.message.verp import claims_delivery
@@ -171,7 +170,6 @@ _HEADER_LINE = re.compile(
 )
 _ENOUGH_HEADERS = 4
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n")
-_NOTHING = " \t\n>)]\"'.:;-=*_"
 _RULED = re.compile(r"[-=*_]{2,40}[^\n]{1,120}")
 
 
@@ -211,8 +209,8 @@ class BounceText:
             around.append(self.text[:_NEAR_WORDS])
         if self.layout is not None and self.layout.lead_first:
             statements.insert(0, lead)
-        elif len(self.recipients) <= 1 and not without_advice(until_next.lower()).strip(_NOTHING):
-            # "The following address does not exist:" and nothing but the address beneath.
+        elif len(self.recipients) <= 1 and not find_reply(f"{diagnostic}\n{until_next}"):
+            # "The following address does not exist:", where nothing is said beneath it.
             statements.append(_PARAGRAPHS.split(lead.rstrip())[-1])
         command = find_command(f"{diagnostic}\n{until_next}", answer=diagnostic or own)
         if len(self.recipients) <= 1 or diagnostic:

@@ -68,6 +68,7 @@ _COMPOUND = re.compile(
     r"\buser[- ]agents?\b|\b(?:user|recipient|account|address) (?:authentication|certificate|"
     r"credential|family|field|header|home|literal|password|range|record)s?\b"
     r"|\b(?:user|mailbox|account)(?:'s)? (?:\w{1,12} )?files?\b"
+    r"|\bunknown (?:user|recipient) (?:group|list)s?\b"
     r"|\bunknown (?:cause|error|exception|failure|problem|reason)s?\b"
 )
 #: Where a transcript goes on with a transient reply, to something else.
@@ -95,6 +96,9 @@ _SHORTEST_NAME = 4
 _WITHIN_MESSAGE = re.compile(
     r"\b(?:address|recipient|user)\w{0,2} in (?:the |its |your |an? )?(?:[\w-]{1,12} )?"
     r"(?:header|body|field|link|message|text)"
+    r"|\b(?:message|mail|subject|header|body|text) "
+    r"(?:contain|hold|include|list|mention|name|quote)s?\b[^.;]{0,40}?"
+    r"\b(?:account|address|mailbox|recipient|user)"
 )
 #: People who are counted, to the charge of who writes to them.
 _MANY = (

@@ -38,6 +38,7 @@ _NAMING_COMMAND = (
     re.compile(r"\[(RCPT|DATA|BODY|MAIL|EHLO|HELO)(?:_TO|_FROM)?\]"),
     re.compile(r"\((RCPT|DATA|MAIL|EHLO|HELO)(?: TO| FROM)?\)"),
     re.compile(r"\bsent:? {0,4}(?:[<>]{3} {1,4})?(RCPT|DATA|MAIL|EHLO|HELO)\b", re.IGNORECASE),
+    re.compile(r"\bsent: {1,4}(\.)[ \t]{0,8}$", re.IGNORECASE | re.MULTILINE),
     re.compile(r"-{3,40} ?SMTP command\s{1,4}(RCPT|DATA|MAIL|EHLO|HELO)\b"),
     re.compile(
         r"(?:command|コマンド|commande|comando|befehl)[ \t]{0,3}[:：= ][ \t]{0,3}[\"'<\[]?"

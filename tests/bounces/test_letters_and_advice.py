@@ -95,10 +95,44 @@ def test_advice_denies_nobody(advice: str, form: str) -> None:
     [
         ("下記の宛先は存在しないため、配信できませんでした。", True),
         ("The following address does not exist:", True),
+        ("Die folgende Adresse existiert nicht (mehr):", True),
+        ("Le destinataire ci-dessous est inconnu de notre serveur :", True),
         ("The following recipient's mailbox is full:", False),
+        ("The message was refused since our policy does not know its sender:", False),
         ("The following address could not be reached:", False),
     ],
 )
-def test_what_stands_before_a_bare_address_is_said_of_it(lead: str, *, hard: bool) -> None:
-    body = f"Dear sender,\n\n{lead}\n\n  {READER}\n\n---- ヘッダ ----"
+@pytest.mark.parametrize("beneath", ["", "\nBitte prüfen Sie, ob sie richtig geschrieben ist.\n"])
+def test_what_stands_before_a_bare_address_is_said_of_it(
+    lead: str, beneath: str, *, hard: bool
+) -> None:
+    body = f"Dear sender,\n\n{lead}\n\n  {READER}\n{beneath}\n---- ヘッダ ----"
     assert only(read_report(notice(body)))[1] is hard
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "hMailServer sent: .\nRemote server replied: 554 5.7.1 it has an unknown recipient in it",
+        "554 Message contains an unknown recipient",
+        "554 Message refused: the subject names an unknown user",
+    ],
+)
+def test_what_a_message_holds_is_nobody(words: str) -> None:
+    assert not only(read_report(notice(f"{READER}\n{words}\n")))[1]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "未知错误，无法投递给以下收件人",
+        "알 수 없는 오류로 다음 수신자에게 전송하지 못했습니다",
+        "不明なエラーで宛先に配信できません",
+        "不明な理由により、宛先のメールボックスに配信できませんでした",
+        "The address you wrote from does not exist",
+        "The address that you are sending this from is unknown",
+        "The user has left the office until Monday",
+    ],
+)
+def test_an_unknown_error_or_an_unknown_sender_is_not_an_unknown_reader(words: str) -> None:
+    assert not only(read_report(notice(f"<{READER}>: {words}\n")))[1]
