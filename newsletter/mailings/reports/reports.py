@@ -181,8 +181,9 @@ def list_upcoming(
 def list_past(
     session: Session, newsletter_ids: Collection[int], *, limit: int
 ) -> Sequence[Headline]:
-    """Return what has ended, the newest first."""
-    query = _of(newsletter_ids, _ENDED).order_by(MailingRow.id.desc())
+    """Return what has begun and ended, the newest first."""
+    began = MailingRow.started_at.is_not(None)
+    query = _of(newsletter_ids, _ENDED).where(began).order_by(MailingRow.id.desc())
     return [_headline(row, slug) for row, slug in session.execute(query.limit(limit))]
 
 

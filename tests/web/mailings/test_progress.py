@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lxml import html
 from sqlalchemy import Engine, event, select, update
 
 from newsletter.accounts.audit import Action
@@ -9,6 +10,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, DeliveryRow, MailingRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, MailingState, Role
+from newsletter.mailings.ledger.schedule import Schedule, read_hour
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.mailings.reports.progress import progress
@@ -97,6 +99,28 @@ def test_an_operator_pauses_resumes_and_cancels_and_the_log_tells(
         "mailing.resume",
         "mailing.cancel",
     ]
+
+
+def test_what_was_cancelled_before_it_began_is_no_report_and_leads_back_to_its_issue(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    number = stage.mail(schedule=Schedule(hour=read_hour("2999-01-01T08:00")))
+    client = sign_in("editor@example.jp", Role.EDITOR)
+    address = f"/newsletters/digest/mailings/{number}"
+    issue = "/newsletters/digest/issues/1"
+    scheduled = client.get(issue).text
+    client.post(f"{address}/cancel", data={"csrf": csrf_of(client.get(address).text)})
+
+    page = client.get(address).text
+
+    assert "It was cancelled before it began." in page
+    assert "After sending" not in page
+    (link,) = html.fromstring(page).xpath(f"//main//a[@href='{issue}']")
+    assert link.text_content().strip() == "Open the issue"
+    assert "2999" not in client.get("/newsletters/digest/mailings").text
+    assert "2999" not in client.get("/home").text
+    assert "Listed" in scheduled
+    assert 'href="/archive/' not in scheduled
 
 
 @each_database
