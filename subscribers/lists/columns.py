@@ -32,6 +32,7 @@ from subscribers.lists.formats import (
     is_weak,
     mark_of,
     recognise,
+    speaks_of_mail,
     speaks_of_other_ways,
     state_of_file,
     zone_in,
@@ -98,6 +99,7 @@ class ListForm:
         unrelated: Columns of which somebody said that they say nothing of mail.
         made: The keys of the fields that are made for it.
         unsure: Columns of which nobody knows whether they say something of mail.
+        asks_by_name: Whether a column asks for mail by its very name.
     """
 
     columns: dict[str, str]
@@ -110,6 +112,7 @@ class ListForm:
     unrelated: Collection[str] = ()
     made: Collection[str] = ()
     unsure: set[str] = field(default_factory=set)
+    asks_by_name: bool = False
     fields: dict[str, list[str]] = field(init=False)
     #: Each column that is not left out, what it is, and the key of the field if it is one.
     kept: list[tuple[str, str, str]] = field(init=False)
@@ -143,6 +146,11 @@ class ListForm:
         Args:
             guessed: What the columns are by their names.
         """
+        # A list that asks for mail by name has its answer: VIP and the like are none beside it.
+        self.asks_by_name = any(
+            ours == guessed.get(name) == "opt_in" and speaks_of_mail(name)
+            for name, ours in self.columns.items()
+        )
         self.unsure |= {
             name
             for name, ours in self.columns.items()
@@ -158,6 +166,7 @@ class ListForm:
             and self._says_little(ours)
             and mark_of(name) != "disabled"
             and not speaks_of_other_ways(name)
+            and not (self.asks_by_name and not speaks_of_mail(name))
         )
 
     def _says_little(self, ours: str) -> bool:

@@ -249,7 +249,11 @@ class Questions:
 
     def look(self, records: Sequence[Record], unsure: Collection[str]) -> None:
         """Look at records; ``unsure`` names the columns that somebody may have to be asked of."""
-        open_columns = {name for name in unsure if not self._columns[name].is_closed}
+        # In the order of the list, in which they are shown.
+        named = dict.fromkeys(name for record in records for name in record.names)
+        open_columns = {
+            name for name in named if name in unsure and not self._columns[name].is_closed
+        }
         shapes: dict[tuple[str, ...], list[Sequence[Any]]] = defaultdict(list)
         for record in records:
             if not (record.header or record.fault):
