@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from newsletter.database.vocabulary import FieldType
 from newsletter.errors import ListError
@@ -15,7 +16,7 @@ from subscribers.fields.model import (
     check_definition,
     fold_label,
 )
-from subscribers.fields.reading import read_value
+from subscribers.fields.reading import read_value, split_options
 
 #: Options that are collected of values that are lists; of more, they are kept as text.
 _MOST_OPTIONS = 200
@@ -23,6 +24,10 @@ _MOST_OPTIONS = 200
 _IDENTIFIER = re.compile(r"[+]?0\d|\+")
 _PLAIN_DIGITS = re.compile(r"\s*\d+\s*\Z")
 _WORDS = frozenset({"yes", "no", "true", "false", "はい", "いいえ"})
+#: Characters of an option that stands with others in one text.
+_LONGEST_PART = 30
+#: What a telephone is called, whose digits are no quantity either.
+_TELEPHONE = re.compile(r"電話|携帯|phone|\b(?:tel|fax|mobile)\b", re.IGNORECASE)
 _TRIED = (FieldType.NUMBER, FieldType.DATE, FieldType.YES_NO)
 
 
@@ -33,6 +38,11 @@ class Inference:
         self._possible = list(_TRIED)
         self._options: dict[str, None] = {}
         self._lists = 0
+        #: The parts of texts, those of texts that have several, and those that stand alone.
+        self._parts: Counter[str] = Counter()
+        self._together: set[str] = set()
+        self._alone: set[str] = set()
+        self._has_sentences = False
         self._count = 0
 
     def add(self, value: object) -> None:
@@ -44,8 +54,30 @@ class Inference:
             self._lists += 1
             self._options.update(dict.fromkeys(str(each) for each in value))
             return
+        if isinstance(value, str) and len(self._parts) <= _MOST_OPTIONS:
+            self._look_at_parts(split_options(value))
         if self._possible:
             self._possible = [kind for kind in self._possible if _fits(kind, value)]
+
+    def _look_at_parts(self, parts: Sequence[str]) -> None:
+        if any(len(part) > _LONGEST_PART for part in parts):
+            # A sentence, no option.
+            self._has_sentences = True
+        self._parts.update(parts)
+        (self._together if len(parts) > 1 else self._alone).update(parts)
+
+    @property
+    def _holds_options(self) -> bool:
+        """Whether texts name several things, each of which comes again, some of them alone.
+
+        An address, too, has parts that come again; its parts do not stand alone.
+        """
+        return (
+            len(self._parts) <= _MOST_OPTIONS
+            and not self._has_sentences
+            and not self._together.isdisjoint(self._alone)
+            and sum(self._parts.values()) >= 2 * len(self._parts)
+        )
 
     @property
     def is_empty(self) -> bool:
@@ -55,6 +87,8 @@ class Inference:
     def type(self) -> FieldType:
         """Return the narrowest type that all values have."""
         if self._count and self._lists == self._count and len(self._options) <= _MOST_OPTIONS:
+            return FieldType.CHOICES
+        if not self._possible and not self._lists and self._holds_options:
             return FieldType.CHOICES
         if not self._count or self._lists or not self._possible:
             return FieldType.TEXT
@@ -69,11 +103,14 @@ class Inference:
             taken: Keys that other fields have.
         """
         kind = self.type()
+        if kind is FieldType.NUMBER and is_telephone(name):
+            kind = FieldType.TEXT
+        options = self._options or self._parts
         inferred = Field(
             key=key_for(name, taken),
             type=kind,
             labels={language.value: name.strip()[:100]},
-            options=tuple(map(_option, self._options)) if kind is FieldType.CHOICES else (),
+            options=tuple(map(_option, options)) if kind is FieldType.CHOICES else (),
         )
         try:
             return check_definition(inferred)
@@ -81,6 +118,11 @@ class Inference:
             # Two options that are one to people, or a name with odd characters.
             plain = Field(key=inferred.key, type=FieldType.TEXT)
             return check_definition(plain)
+
+
+def is_telephone(name: str) -> bool:
+    """Tell whether a column or field is called a telephone."""
+    return _TELEPHONE.search(name) is not None
 
 
 def _option(value: str) -> Option:

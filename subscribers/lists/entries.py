@@ -16,7 +16,8 @@ from newsletter.errors import ListError
 from newsletter.i18n.language import read_language
 from newsletter.i18n.messages import msg
 from newsletter.spreadsheets import restore
-from subscribers.fields.model import field_named
+from subscribers.fields.inference import is_telephone
+from subscribers.fields.model import Field, field_named
 from subscribers.fields.reading import read_value
 from subscribers.frequency import read_frequency_word
 from subscribers.lists.columns import (
@@ -46,6 +47,7 @@ PLAIN_TEXT = frozenset({"text", "plain", "plaintext", "テキスト"})
 #: What address labels add to names, and no name ends with.
 ADDED = ("様", "御中")
 _ADDED = re.compile(rf" *(?:{'|'.join(ADDED)})\Z")
+_WITHOUT_ZERO = re.compile(r"[1-9]\d{8,9}|[1-9]\d{0,3}-\d{1,4}-\d{4}")
 _FAMILY_FIRST = ("ja", "zh", "ko", "hu", "vi")
 #: Columns that say who somebody is, and nothing of what they want.
 _WHO = frozenset({"address", "name"})
@@ -358,4 +360,22 @@ def _field_values(row: Row, form: ListForm, given: dict[str, Any]) -> dict[str, 
             continue
         if read is not None:
             values[field.key] = read
+        if lacks_zero(field, value, row.zone):
+            row.note(
+                field.key,
+                msg(
+                    "The first 0 of this telephone number may have been lost in a spreadsheet. The"
+                    " number is kept as it is in the list."
+                ),
+                shown(value),
+            )
     return values
+
+
+def lacks_zero(field: Field, value: object, zone: ZoneInfo) -> bool:
+    """Tell whether a value may be a telephone of Japan without the 0 that all begin with there."""
+    return (
+        zone.key == "Asia/Tokyo"
+        and any(map(is_telephone, (field.key, *field.labels.values())))
+        and _WITHOUT_ZERO.fullmatch(str(value).strip()) is not None
+    )

@@ -32,6 +32,7 @@ from subscribers.lists.entries import (
     PLAIN_TEXT,
     TEXT_LENGTH,
     is_tag,
+    lacks_zero,
     list_name,
     read_tag,
     split_tags,
@@ -146,7 +147,7 @@ class _Reading:
             self._read_names(cells)
         elif ours.startswith(FIELD):
             known = self.form.custom[ours.removeprefix(FIELD)]
-            read = partial(_field_value, known, defused=self.form.defused)
+            read = partial(_field_value, known, zone=self.zone, defused=self.form.defused)
             self.values.append(self._mapped(cells, read))
         elif ours != IGNORED and ours not in _OF_SUPPRESSION:
             self._read_other(ours, cells)
@@ -286,9 +287,9 @@ def _defused(cell: str, *, defused: bool) -> str | None:
     return restore(cell) if defused else cell
 
 
-def _field_value(known: Field, cell: str | None, *, defused: bool) -> object:
+def _field_value(known: Field, cell: str | None, *, zone: ZoneInfo, defused: bool) -> object:
     text = _defused(cell, defused=defused) if cell else ""
-    if text is None:
+    if text is None or lacks_zero(known, text, zone):
         return _ODD
     try:
         value = read_value(known, text)

@@ -356,6 +356,26 @@ def test_other_columns_become_fields_of_the_type_of_all_their_values(stage: Stag
     }
 
 
+def test_cells_that_name_several_things_become_a_field_of_options(sqlite_stage: Stage) -> None:
+    cells = ("防災、子育て", "子育て", "防災", "文化、防災", "文化")
+    rows = "".join(f"a{at}@x.example,{cell},東京都、北区\n" for at, cell in enumerate(cells))
+    new = _new_fields(sqlite_stage, f"email,分野,住所\n{rows}")
+    area, home = new.fields
+    assert (area.type, home.type) == (FieldType.CHOICES, FieldType.TEXT)
+    assert {option.value for option in area.options} == {"防災", "子育て", "文化"}
+
+
+def test_a_telephone_that_may_have_lost_its_zero_is_kept_and_told(sqlite_stage: Stage) -> None:
+    text = "email,携帯電話\na@example.jp,9012345678\nb@example.jp,8012345678\n"
+    new = _new_fields(sqlite_stage, text)
+    assert [field.type for field in new.fields] == [FieldType.TEXT]
+    _add(sqlite_stage, *new.fields)
+    terms = ImportOptions(source="l.csv", basis="form", columns=new.columns)
+    report = _import(sqlite_stage, text, terms)
+    assert [each.value for each in report.warned] == ["9012345678", "8012345678"]
+    assert [*_known(sqlite_stage).attributes.values()] == ["9012345678"]
+
+
 def test_a_column_that_is_left_out_becomes_no_new_field() -> None:
     new = find_new_fields(
         _records("email,City,Note,memo\na@example.jp,x,y,z\n"),
