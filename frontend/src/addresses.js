@@ -62,7 +62,7 @@ export function pastedAddresses() {
         const [from, to] = [start, stop].map((pos, side) => maps.slice(index + 1).reduce((moved, each) => each.map(moved, side ? 1 : -1), pos));
         state.doc.nodesBetween(from, to, (node, pos, parent) => {
           if (!parent || !isOpen(node, parent)) return;
-          for (const found of node.text.matchAll(ANY)) {
+          for (const found of (node.text || "").matchAll(ANY)) {
             const begin = pos + found.index, words = trimmed(found[0]);
             if (begin >= from && begin + words.length <= to) tr.addMark(begin, begin + words.length, markOf(words));
           }

@@ -8,7 +8,7 @@ export function flatten(page, holder) {
   if (![...holder.querySelectorAll("*")].some((each) => BLOCKS.test(each.localName))) return;
   /** @type {Node[][]} */
   const lines = [[]];
-  const end = () => { if (lines[lines.length - 1].some((node) => node.nodeType !== Node.TEXT_NODE || node.textContent.trim())) lines.push([]); else lines[lines.length - 1] = []; };
+  const end = () => { if (lines[lines.length - 1].some((node) => node.nodeType !== Node.TEXT_NODE || (node.textContent || "").trim())) lines.push([]); else lines[lines.length - 1] = []; };
   const put = (node) => lines[lines.length - 1].push(node);
   const walk = (node, indent) => {
     for (const child of [...node.childNodes]) {
@@ -57,7 +57,7 @@ export function unwrapLayout(page, body) {
     const isNarrow = [...table.rows].every((row) => row.cells.length < 2) && !cells.some((cell) => cell.localName === "th");
     const isWhole = (cell) => cell.querySelector(cells.length > 1 ? "table, h1, h2, h3, h4, h5, h6" : WHOLE) || (cells.length < 2 && cell.querySelectorAll(":scope > :is(p, div)").length > 1);
     const isPlain = !Number(table.getAttribute("border")) && !cells.some((cell) => cell.localName === "th");
-    const isPlaced = isPlain && (cells.some((cell) => cell.querySelector("table, h1, h2, h3, h4, h5, h6")) || (table.rows.length === 1 && ((nested.has(table) && !table.parentElement.closest("table")) || cells.some((cell) => cell.querySelector("img")))));
+    const isPlaced = isPlain && (cells.some((cell) => cell.querySelector("table, h1, h2, h3, h4, h5, h6")) || (table.rows.length === 1 && ((nested.has(table) && !(table.parentElement && table.parentElement.closest("table"))) || cells.some((cell) => cell.querySelector("img")))));
     const isLayout = ["presentation", "none"].includes(table.getAttribute("role") || "") || (isNarrow && cells.some(isWhole)) || isPlaced || cells.some((cell) => cells.length === 1 && cell.querySelector("x-button"));
     if (!isLayout || !cells.length) return;
     const parts = cells.map((cell) => { const part = page.createElement("div"); part.append(...cell.childNodes); return part; });

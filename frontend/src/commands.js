@@ -245,7 +245,12 @@ export function addSource(state, dispatch) {
   return true;
 }
 
-/** Make the block that the caret is in another kind of text. */
+/**
+ * Make the block that the caret is in another kind of text.
+ *
+ * @param {string} name
+ * @param {Record<string, unknown> | null} attrs
+ */
 export const become = (name, attrs = null) => (state, dispatch, view) => {
   const type = nodes[name];
   const given = name === "chapter" && !attrs ? { number: nextNumber(state.doc) } : attrs;
@@ -263,7 +268,12 @@ export const become = (name, attrs = null) => (state, dispatch, view) => {
 /** Kinds that are written in at once; behind all others the text goes on. */
 const WRITTEN_IN = ["table", "columns", "conditional", "comment", "verbatim"];
 
-/** Put a block where the caret is: instead of an empty paragraph, or behind what it stands in. */
+/**
+ * Put a block where the caret is: instead of an empty paragraph, or behind what it stands in.
+ *
+ * @param {import("prosemirror-model").Node} node
+ * @param {((tr: import("prosemirror-state").Transaction, at: number) => void) | null} finish
+ */
 export function insert(node, finish = null) {
   return (state, dispatch) => {
     const { tr, doc } = state, { $to: $from } = state.selection;

@@ -20,9 +20,9 @@ function readAll() {
   const found = [];
   for (let number = localStorage.length - 1; number >= 0; number -= 1) {
     const key = localStorage.key(number);
-    if (!key.startsWith(PREFIX)) continue;
+    if (!key || !key.startsWith(PREFIX)) continue;
     try {
-      const copy = JSON.parse(localStorage.getItem(key));
+      const copy = JSON.parse(localStorage.getItem(key) || "null");
       if (copy.at > Date.now() - OLDEST) { found.push([key, copy]); continue; }
     } catch { /* It is none. */ }
     localStorage.removeItem(key);
@@ -34,7 +34,7 @@ function readAll() {
 async function openPages() {
   if (!navigator.locks) return new Set();
   navigator.locks.request(KEY, () => new Promise(() => {}));
-  return new Set((await navigator.locks.query()).held.map((lock) => lock.name));
+  return new Set(((await navigator.locks.query()).held || []).map((lock) => lock.name));
 }
 
 /** @param {() => Copy | null} read what is to be kept; null while all is saved. */

@@ -17,7 +17,7 @@ export function addressOf(typed) {
  * Ask for some fields beside what they are about.
  *
  * @param {{title: string, fields: any[], values: Record<string, any>, near?: DOMRect, act?: string,
- *   remove?: string, extra?: HTMLElement}} asked
+ *   remove?: string, extra?: HTMLElement | null}} asked
  * @returns {Promise<Record<string, any> | "remove" | null>} null when it was left.
  */
 export function ask({ title, fields, values, near, act = say("apply"), remove = "", extra = null }) {

@@ -54,7 +54,7 @@ function placeholders() {
           if (words) found.push(Decoration.node(pos, pos + node.nodeSize, { class: "is-empty", "data-placeholder": words }));
         });
         const credits = doc.lastChild;
-        if (credits.childCount === 1 && !credits.firstChild.content.size) {
+        if (credits && credits.childCount === 1 && !credits.firstChild?.content.size) {
           const pos = positionOf(doc, flowEnd(doc)) + 1;
           found.push(Decoration.node(pos, pos + 2, { class: "is-empty", "data-placeholder": say("empty.credit") }));
         }
@@ -147,7 +147,7 @@ export function openEditor(place, issue, heard) {
     clipboardTextParser: (text, $context) => readPlain(text, $context),
     handlePaste(each, event, slice) {
       const files = picturesIn(event.clipboardData);
-      if (files.length && !event.clipboardData.getData("text/html")) { addPictures(each, files); return true; }
+      if (files.length && !event.clipboardData?.getData("text/html")) { addPictures(each, files); return true; }
       return pasteAddress(each, event) || pasteLine(each, slice, (sentences) => notify("line", sentences));
     },
     handleDrop(each, event) {

@@ -106,7 +106,7 @@ function choicesOfReaders(condition) {
 function buildSegment(put) {
   const channel = new BroadcastChannel("segments");
   channel.onmessage = ({ data }) => {
-    if (data.newsletter !== desk.dataset.builder.split("/")[2]) return;
+    if (data.newsletter !== String(desk.dataset.builder).split("/")[2]) return;
     desk.dataset.segments = JSON.stringify([...listOf("segments"), data.name]);
     put([data.name, data.name]);
     announce(say("conditionBuilt", { segment: data.name }));

@@ -73,7 +73,7 @@ export function separateCells(table) {
   const made = Array.from(rows, () => Array.from(columns, () => page.createElement("td")));
   let merged = 0;
   for (const { cell, x, y, right, bottom } of anchors) {
-    const column = columns.get(x), row = rows.get(y);
+    const column = /** @type {number} */ (columns.get(x)), row = /** @type {number} */ (rows.get(y));
     if ([...columns.keys()].some((each) => each > x && each <= right) || [...rows.keys()].some((each) => each > y && each <= bottom)) merged += 1;
     cell.removeAttribute("colspan");
     cell.removeAttribute("rowspan");

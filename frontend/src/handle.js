@@ -66,7 +66,7 @@ export function addHandle(view, paper) {
   const target = (y) => {
     const { doc } = view.state;
     let at = indexAt(y);
-    const box = domOf(at) && domOf(at).getBoundingClientRect();
+    const box = domOf(at)?.getBoundingClientRect();
     if (box && y > box.top + box.height / 2) at += 1;
     const level = levelOf(doc.child(dragged));
     if (level) while (at < flowEnd(doc) && !(levelOf(doc.child(at)) && (level === 3 || levelOf(doc.child(at)) <= level))) at += 1;

@@ -46,8 +46,14 @@ export function toDocument(issue) {
  * @returns {any}
  */
 export function toIssue(doc) {
+  /** @type {{lead: any[], chapters: any[], credits: string[], title?: string, masthead?: string}} */
   const found = { lead: [], chapters: [], credits: [] };
-  let line = {}, part = { body: [] }, chapter = null, section = null;
+  /** @type {Record<string, any>} */
+  let line = {};
+  /** @type {Record<string, any>} */
+  let part = { body: [] };
+  /** @type {Record<string, any> | null} */
+  let chapter = null, section = null;
   const lead = part;
   const chapterOf = () => {
     if (!chapter) { chapter = { heading: "", number: null, body: [], links: [], items: [], sections: [] }; found.chapters.push(chapter); }

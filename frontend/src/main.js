@@ -33,6 +33,7 @@ let holder = "mail", shown = "", template = given ? given.template : "", markdow
 const paper = byId("paper"), box = byId("markdown-box"), mailBox = byId("mail-box");
 
 const source = {
+  /** @returns {Record<string, string>} */
   fields: () => (holder === "mail" ? { view: "mail", issue: JSON.stringify(toIssue(view.state.doc)), template } : { text: markdown.text() }),
   version: () => (holder === "mail" ? view.state.doc : markdownVersion),
   busy: () => Boolean(holder === "mail" ? view && view.composing : markdown.busy()),
@@ -138,7 +139,7 @@ const lineOf = (name) => {
 };
 function fillFields() {
   /** @type {HTMLInputElement[]} */ (all("[data-issue-field]")).forEach((input) => {
-    if (input === document.activeElement || !(input.dataset.issueField in ATTRS)) return;
+    if (input === document.activeElement || !(String(input.dataset.issueField) in ATTRS)) return;
     const value = lineOf(input.dataset.issueField);
     if (input.value !== value) input.value = value;
   });

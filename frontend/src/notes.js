@@ -26,7 +26,7 @@ export function leaveEditing(body, account, isWord) {
   });
   leave(`${COMMENTS}, ${ANCHORS}`);
   const deleted = isWord ? ".msoDel, del[cite], del[datetime]" : ".msoDel";
-  account.lose("deleted", [...body.querySelectorAll(deleted)].filter((each) => !each.parentElement.closest(deleted) && each.textContent.trim()).length);
+  account.lose("deleted", [...body.querySelectorAll(deleted)].filter((each) => !each.parentElement?.closest(deleted) && each.textContent.trim()).length);
   leave(deleted);
 }
 

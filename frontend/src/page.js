@@ -1,6 +1,8 @@
 /** What the page hands the editor: its elements, words, addresses. */
-export const byId = (id) => document.getElementById(id);
-const read = (id) => { const held = byId(id); return held ? JSON.parse(held.textContent || "null") : null; };
+
+/** An element that the page has, by its id. */
+export const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+const read = (id) => { const held = document.getElementById(id); return held ? JSON.parse(held.textContent || "null") : null; };
 
 export const desk = byId("desk");
 export const form = /** @type {HTMLFormElement} */ (byId("write"));
@@ -14,7 +16,7 @@ export const say = (name, values = {}) => (words[name] || name).replace(/\{(\w+)
 
 /** Tell people who hear the page. */
 export function announce(sentence) {
-  const region = byId("announcement");
+  const region = document.getElementById("announcement");
   if (!region || !sentence) return;
   region.textContent = "";
   requestAnimationFrame(() => { region.textContent = sentence; });
@@ -33,12 +35,12 @@ const inputOf = (name) => /** @type {HTMLInputElement} */ (form.elements.namedIt
  * are fetched once an answer says so, and the page goes on with what is typed in it.
  */
 export async function post(path, body) {
-  const ask = () => fetch(desk.dataset.here + path, {
+  const here = String(desk.dataset.here), ask = () => fetch(here + path, {
     method: "POST", body, headers: { "X-CSRF-Token": inputOf("csrf").value, Accept: "application/json" },
   });
   const answer = await ask();
   if (answer.status !== 403) return answer;
-  const page = await fetch(desk.dataset.here);
+  const page = await fetch(here);
   if (!page.ok || page.redirected) return answer;
   const fresh = new DOMParser().parseFromString(await page.text(), "text/html").querySelector('input[name="csrf"]');
   const token = fresh instanceof HTMLInputElement ? fresh.value : "";

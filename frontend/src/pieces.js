@@ -28,7 +28,7 @@ export const isBlank = (doc) => doc.childCount === 1 && doc.firstChild.type.name
 
 const placeholder = (words) => new Plugin({
   props: {
-    decorations: ({ doc }) => (isBlank(doc) ? DecorationSet.create(doc, [Decoration.node(0, doc.firstChild.nodeSize, { class: "is-empty", "data-placeholder": words })]) : DecorationSet.empty),
+    decorations: ({ doc }) => (isBlank(doc) ? DecorationSet.create(doc, [Decoration.node(0, doc.child(0).nodeSize, { class: "is-empty", "data-placeholder": words })]) : DecorationSet.empty),
   },
 });
 

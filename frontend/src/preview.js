@@ -21,7 +21,8 @@ function drawFindings(told) {
 /** @param {{fields: () => Record<string, string>, tell: (told: any) => void, checked: () => void, preview: () => void}} source */
 export function openPreview(source) {
   let look = "", shown = null, waiting = null, asking = false, checks = 0;
-  const isReady = () => frame.contentDocument && frame.contentDocument.URL !== "about:blank" && frame.contentDocument.readyState === "complete";
+  /** The frame's document, once it has its own page. */
+  const ready = () => { const inner = frame.contentDocument; return inner && inner.URL !== "about:blank" && inner.readyState === "complete" ? inner : null; };
 
   const draw = () => {
     const asWords = look === "plain" || look === "source";
@@ -31,10 +32,11 @@ export function openPreview(source) {
     frame.classList.toggle("phone", look === "phone");
     if (!shown || shown.html === undefined) return;
     byId("words").textContent = look === "plain" ? shown.text : shown.html;
-    all("[data-shown]").forEach((each) => { each.textContent = shown[each.dataset.shown]; });
+    all("[data-shown]").forEach((each) => { each.textContent = shown[String(each.dataset.shown)]; });
     // Not before the frame has its own page: the blank one it begins with admits no styles of a mail.
-    if (!isReady()) { frame.addEventListener("load", draw, { once: true }); return; }
-    const inner = frame.contentDocument, top = inner.scrollingElement ? inner.scrollingElement.scrollTop : 0;
+    const inner = ready();
+    if (!inner) { frame.addEventListener("load", draw, { once: true }); return; }
+    const top = inner.scrollingElement ? inner.scrollingElement.scrollTop : 0;
     inner.documentElement.innerHTML = shown.html;
     if (inner.scrollingElement) inner.scrollingElement.scrollTop = top;
   };
@@ -54,7 +56,7 @@ export function openPreview(source) {
         const fields = waiting;
         waiting = null;
         const answer = await post("/preview", fields).catch(() => null);
-        const isFault = Boolean(answer) && answer.status === 422;
+        const isFault = answer !== null && answer.status === 422;
         const told = answer && (answer.ok || isFault) ? await answer.json().catch(() => null) : null;
         if (!told) {
           const isSignedOut = answer && (answer.redirected || answer.status === 403);

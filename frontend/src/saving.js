@@ -79,7 +79,7 @@ export function keepSaved(source) {
   /** The versions of what both changed, beside each other. */
   const choose = () => {
     if (!choosing) return;
-    const told = choosing, dialog = /** @type {HTMLDialogElement} */ (byId("clashes")), chosen = dialog.querySelector("form");
+    const told = choosing, dialog = /** @type {HTMLDialogElement} */ (byId("clashes")), chosen = /** @type {HTMLFormElement} */ (dialog.querySelector("form"));
     byId("clash-fields").innerHTML = told.form;
     dialog.returnValue = "";
     chosen.onsubmit = (event) => {

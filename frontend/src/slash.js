@@ -8,7 +8,7 @@ import { Plugin, PluginKey, TextSelection } from "prosemirror-state";
 import { addPart, become, caretAt, freshTable, insert, toggleList, toggleQuotation } from "./commands.js";
 import { askFresh, hasForm } from "./forms.js";
 import { flowEnd, flowIndex, positionOf } from "./outline.js";
-import { announce, desk, element, say } from "./page.js";
+import { announce, byId, desk, element, say } from "./page.js";
 import { schema } from "./schema.js";
 
 const { nodes } = schema;
@@ -160,7 +160,7 @@ class Menu {
     this.box.hidden = false;
     // Where there is more room, below the line or above it, but never over the toolbar.
     const at = view.coordsAtPos(from), room = window.visualViewport ? window.visualViewport.height : window.innerHeight;
-    const bar = document.getElementById("toolbar").getBoundingClientRect(), ceiling = bar.top < at.top ? Math.max(0, bar.bottom) : 0;
+    const bar = byId("toolbar").getBoundingClientRect(), ceiling = bar.top < at.top ? Math.max(0, bar.bottom) : 0;
     const floor = bar.top > at.top ? bar.top : room, below = floor - at.bottom - 8, above = at.top - ceiling - 8;
     this.box.style.maxHeight = "";
     const height = this.box.offsetHeight, isBelow = below >= height || below >= above;
@@ -226,13 +226,13 @@ export function slashMenu() {
   return new Plugin({
     key,
     state: {
-      init: () => null,
+      init: () => /** @type {{from: number, query: string, typed?: boolean, within?: boolean} | null} */ (null),
       apply(tr, held, _, state) {
         const told = tr.getMeta(key);
         if (told && told.close) return null;
-        if (!told && !held) return null;
         const opened = told ? { from: told.open, typed: told.typed, within: told.within } : held;
-        const from = told ? told.open : tr.mapping.map(held.from, -1), { $from, empty } = state.selection;
+        if (!opened) return null;
+        const from = told ? told.open : tr.mapping.map(opened.from, -1), { $from, empty } = state.selection;
         if (!empty || $from.pos < from || from < $from.start()) return null;
         const text = state.doc.textBetween(from, $from.pos, "\n", "\ufffc");
         if (opened.typed && !/^[/／]/.test(text)) return null;

@@ -6,11 +6,11 @@ import { lintGutter, setDiagnostics } from "@codemirror/lint";
 import { EditorState } from "@codemirror/state";
 import { Decoration, EditorView, MatchDecorator, ViewPlugin, drawSelection, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
-import { after, element } from "./page.js";
+import { after, byId, element } from "./page.js";
 
 const form = /** @type {HTMLFormElement} */ (document.getElementById("template"));
 const frame = /** @type {HTMLIFrameElement} */ (document.getElementById("preview"));
-const tried = document.getElementById("tried"), state = document.getElementById("template-state");
+const tried = byId("tried"), state = byId("template-state");
 const signs = HighlightStyle.define([
   { tag: tags.tagName, color: "var(--brand)", fontWeight: "600" },
   { tag: tags.attributeName, color: "var(--warn)" },
@@ -41,7 +41,7 @@ function open(box) {
     lineNumbers(), history(), drawSelection(), highlightActiveLine(), lintGutter(), bracketMatching(),
     box.dataset.code === "xml" ? xml() : [], syntaxHighlighting(signs), jinja, look,
     keymap.of([...defaultKeymap, ...historyKeymap, indentWithTab]),
-    EditorView.contentAttributes.of({ "aria-label": label.textContent, spellcheck: "false", tabindex: "0" }),
+    EditorView.contentAttributes.of({ "aria-label": label?.textContent || "", spellcheck: "false", tabindex: "0" }),
     EditorView.updateListener.of((update) => { if (update.docChanged) { box.value = update.state.doc.toString(); changed(); } }),
   ] }) });
   root.append(view.dom);
@@ -71,19 +71,19 @@ function mark(file, number, message) {
 let asked = 0;
 async function tryOut() {
   const mine = asked += 1;
-  const answer = await fetch(form.dataset.try, { method: "POST", body: new URLSearchParams(/** @type {any} */ (new FormData(form))), headers: { Accept: "application/json" } }).catch(() => null);
+  const answer = await fetch(String(form.dataset.try), { method: "POST", body: new URLSearchParams(/** @type {any} */ (new FormData(form))), headers: { Accept: "application/json" } }).catch(() => null);
   if (mine !== asked) return;
   const told = answer && answer.ok ? await answer.json().catch(() => null) : null;
   tried.classList.toggle("bad", !told || Boolean(told.fault));
-  if (!told) { tried.textContent = form.dataset.offline; return; }
+  if (!told) { tried.textContent = form.dataset.offline || ""; return; }
   if (told.fault) {
     tried.textContent = told.fault;
     mark(told.file, told.line || 0, told.fault);
-    if (told.line && editors.has(told.file)) tried.append(" ", element("button", { type: "button", class: "second small", onclick: () => goTo(told.file, told.line) }, form.dataset.line.replace("{number}", told.line)));
+    if (told.line && editors.has(told.file)) tried.append(" ", element("button", { type: "button", class: "second small", onclick: () => goTo(told.file, told.line) }, String(form.dataset.line).replace("{number}", told.line)));
     return;
   }
   mark("", 0, "");
-  tried.textContent = form.dataset.well;
+  tried.textContent = form.dataset.well || "";
   const inner = frame.contentDocument;
   if (!inner) return;
   const top = inner.scrollingElement ? inner.scrollingElement.scrollTop : 0;
@@ -92,7 +92,7 @@ async function tryOut() {
 }
 const soon = after(500, tryOut);
 let unsaved = "changed" in form.dataset, leaving = false;
-const show = () => { state.textContent = unsaved ? form.dataset.unsaved : ""; };
+const show = () => { state.textContent = (unsaved && form.dataset.unsaved) || ""; };
 function changed() { unsaved = true; show(); soon(); }
 
 document.querySelectorAll("textarea[data-code]").forEach(open);

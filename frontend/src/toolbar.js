@@ -22,6 +22,8 @@ const marked = (type) => (state) => {
 };
 const styles = ["paragraph", "chapter", "section", "item", "heading"];
 
+/** @typedef {(state: import("prosemirror-state").EditorState) => boolean} Asked */
+
 /**
  * @param {HTMLElement} bar
  * @param {import("prosemirror-view").EditorView} view
@@ -29,6 +31,11 @@ const styles = ["paragraph", "chapter", "section", "item", "heading"];
  */
 export function fillToolbar(bar, view, { choosePicture }) {
   const act = (command) => () => { command(view.state, view.dispatch, view); view.focus(); };
+  /**
+   * @param {string} name
+   * @param {() => void} does
+   * @param {{keys?: string, on?: Asked | null, can?: Asked | null, opens?: string, only?: Asked | null}} ways
+   */
   const button = (name, does, { keys = "", on = null, can = null, opens = "", only = null } = {}) => {
     const words = say(`tool.${name}`), hint = keys ? `${words} (${keyWords(keys)})` : words;
     const made = element("button", {

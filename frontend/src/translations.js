@@ -3,7 +3,7 @@ import { all, announce, byId, form, post } from "./page.js";
 import { blocksOf, fillPiece, isBlank, openPiece, showPiece } from "./pieces.js";
 import { fillToolbar } from "./toolbar.js";
 
-const texts = JSON.parse(byId("texts").textContent), words = JSON.parse(byId("translation-words").textContent);
+const texts = JSON.parse(byId("texts").textContent || "{}"), words = JSON.parse(byId("translation-words").textContent || "{}");
 const OPEN = new Set(["missing", "changed", "begun"]);
 const bar = byId("toolbar"), unsaved = byId("unsaved"), count = byId("count");
 const openOnly = /** @type {HTMLInputElement} */ (byId("open-only"));
@@ -22,7 +22,7 @@ const handOver = new Proxy({}, {
 function hold(view) {
   held = view;
   bar.hidden = false;
-  if (!toolbar) toolbar = fillToolbar(bar, /** @type {any} */ (handOver), { choosePicture: null });
+  if (!toolbar) toolbar = fillToolbar(bar, /** @type {any} */ (handOver), {});
   toolbar.update(view.state);
 }
 
@@ -38,7 +38,8 @@ function typedIn(unit) {
 
 /** Open the editors of a part, in place of the box with its Markdown. @param {HTMLElement} unit */
 function dress(unit) {
-  const box = /** @type {HTMLTextAreaElement | null} */ (unit.querySelector("textarea[data-editor]")), text = texts[unit.dataset.key];
+  const box = /** @type {HTMLTextAreaElement | null} */ (unit.querySelector("textarea[data-editor]")), text = texts[String(unit.dataset.key)];
+  /** @type {{view: import("prosemirror-view").EditorView | null, typed: boolean, version: number, saving: Promise<boolean> | null}} */
   const part = { view: null, typed: false, version: 0, saving: null };
   known.set(unit, part);
   if (!box || !text) return;
@@ -52,7 +53,7 @@ function dress(unit) {
   box.after(place, value);
   box.hidden = true;
   const view = openPiece(place, text.said, {
-    label: box.getAttribute("aria-label"), lang: box.closest("[lang]").getAttribute("lang"), empty: words.empty,
+    label: box.getAttribute("aria-label") || "", lang: box.closest("[lang]")?.getAttribute("lang") || "", empty: words.empty,
     changed: () => {
       // Until something is typed, the form says what it said: nothing is read anew that nobody changed.
       box.disabled = true;
@@ -95,7 +96,7 @@ function tell(unit, told) {
   const page = new DOMParser().parseFromString(told.words, "text/html");
   for (const name of ["state", "fault"]) {
     const place = unit.querySelector(`:scope > .${name}, .unit-head .${name}`), said = page.querySelector(`.${name}`);
-    place.replaceChildren(...said.childNodes);
+    if (place && said) place.replaceChildren(...said.childNodes);
   }
   if (told.state) unit.dataset.state = told.state;
   // Saved once more, it replaces what was seen beside the fault.
@@ -105,9 +106,9 @@ function tell(unit, told) {
   progress.value = told.done;
   progress.max = told.total;
   const number = (value) => new Intl.NumberFormat(document.documentElement.lang).format(value);
-  count.textContent = count.dataset.words.replace("{done}", number(told.done)).replace("{total}", number(told.total));
+  count.textContent = String(count.dataset.words).replace("{done}", number(told.done)).replace("{total}", number(told.total));
   const confirmed = /** @type {HTMLInputElement | null} */ (unit.querySelector("[name=confirmed]"));
-  if (confirmed && told.state === "done") { confirmed.closest("label").remove(); unit.querySelector(".change")?.remove(); }
+  if (confirmed && told.state === "done") { confirmed.closest("label")?.remove(); unit.querySelector(".change")?.remove(); }
 }
 
 const units = all(".unit");
@@ -121,10 +122,10 @@ function enter(unit) {
 
 /** Go to the next part that is open; the one that is left is saved meanwhile. */
 async function next() {
-  const now = /** @type {HTMLElement | null} */ (document.activeElement && document.activeElement.closest(".unit")) || last, at = units.indexOf(now);
+  const now = /** @type {HTMLElement | null} */ (document.activeElement && document.activeElement.closest(".unit")) || last, at = now ? units.indexOf(now) : -1;
   const saved = now ? save(now) : Promise.resolve(true);
   const order = [...units.slice(at + 1), ...units.slice(0, Math.max(at, 0))];
-  const found = order.find((each) => OPEN.has(each.dataset.state));
+  const found = order.find((each) => OPEN.has(String(each.dataset.state)));
   if (found) enter(found);
   const isSaved = await saved;
   if (!isSaved) announce(words.notSaved);
@@ -134,7 +135,7 @@ async function next() {
 
 function filter() {
   const here = document.activeElement && document.activeElement.closest(".unit");
-  units.forEach((each) => { each.hidden = openOnly.checked && !OPEN.has(each.dataset.state) && each !== here; });
+  units.forEach((each) => { each.hidden = openOnly.checked && !OPEN.has(String(each.dataset.state)) && each !== here; });
   all(".units").forEach((part) => { part.hidden = openOnly.checked && !part.querySelector(".unit:not([hidden])"); });
   byId("all-done").hidden = !openOnly.checked || units.some((each) => !each.hidden);
 }
@@ -154,10 +155,10 @@ units.forEach((unit) => {
   const copy = /** @type {HTMLButtonElement} */ (unit.querySelector(".copy-original"));
   copy.addEventListener("click", () => {
     const { view } = known.get(unit);
-    if (view) fillPiece(view, texts[unit.dataset.key].original);
+    if (view) fillPiece(view, texts[String(unit.dataset.key)].original);
     unit.querySelectorAll("[data-of]").forEach((each) => {
-      const field = /** @type {HTMLInputElement | null} */ (unit.querySelector(`.words [name="${CSS.escape(/** @type {HTMLElement} */ (each).dataset.of)}"]:not([data-editor])`));
-      if (field) field.value = each.textContent;
+      const field = /** @type {HTMLInputElement | null} */ (unit.querySelector(`.words [name="${CSS.escape(String(/** @type {HTMLElement} */ (each).dataset.of))}"]:not([data-editor])`));
+      if (field) field.value = each.textContent || "";
     });
     typedIn(unit);
     enter(unit);

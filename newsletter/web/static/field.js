@@ -3,8 +3,8 @@
 {
   const type = /** @type {HTMLSelectElement | null} */ (document.querySelector("select#type"));
   const options = /** @type {HTMLElement | null} */ (document.querySelector("[data-options]"));
-  const show = () => { options.hidden = !["choice", "choices"].includes(type.value); };
   if (type && options) {
+    const show = () => { options.hidden = !["choice", "choices"].includes(type.value); };
     type.addEventListener("change", show);
     show();
   }

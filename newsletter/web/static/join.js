@@ -64,7 +64,7 @@
       event.preventDefault();
       if (sent) return;
       sent = true;
-      status.textContent = status.dataset.working;
+      status.textContent = status.dataset.working || "";
       await Promise.race([begin(), new Promise((resolve) => setTimeout(resolve, patience))]);
       await send(reset);
     });
@@ -80,7 +80,7 @@
     const answer = await fetch(new URL(`../subscribe/${name}/embed?lang=${encodeURIComponent(language)}`, base), { credentials: "omit" });
     if (!answer.ok) throw new Error(`The form ${name} answers ${answer.status}.`);
     place.innerHTML = (await answer.json()).markup;
-    const form = place.querySelector("form");
+    const form = /** @type {HTMLFormElement} */ (place.querySelector("form"));
     field(form, "time_zone").value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
     guard(form, async (reset) => {
       const status = /** @type {HTMLElement} */ (form.querySelector("[data-working]"));
@@ -103,7 +103,7 @@
         if (reply.ok) form.replaceChildren(status);
       } catch {
         reset();
-        status.textContent = status.dataset.failed;
+        status.textContent = status.dataset.failed || "";
       }
     });
   };

@@ -3,7 +3,7 @@ const form = /** @type {HTMLFormElement} */ (document.getElementById("look"));
 const frame = /** @type {HTMLIFrameElement} */ (document.getElementById("preview"));
 const field = (name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name));
 const button = (name) => /** @type {HTMLButtonElement} */ (document.getElementById(name));
-const state = document.getElementById("look-state");
+const state = /** @type {HTMLElement} */ (document.getElementById("look-state"));
 const undo = button("undo"), redo = button("redo");
 const FILES = ["logo_file", "header_file"], KEPT_TEXTS = /^(began|tagline|footer|social|logo_.*|header_.*)$/;
 let view = "desktop", waiting = false, asking = false;
@@ -64,7 +64,7 @@ const preview = async () => {
       for (const [name, words] of Object.entries(told.faults)) note(name, words, "", true);
       if (told.html) draw(told.html);
       mark();
-    } catch { state.textContent = form.dataset.offline; }
+    } catch { state.textContent = form.dataset.offline || ""; }
   }
   asking = false;
 };
@@ -74,15 +74,15 @@ const previewSoon = () => { clearTimeout(timer); timer = setTimeout(preview, 120
 /* What was typed, kept for undoing; a design counts as one step. */
 const mark = () => {
   const now = values().toString();
-  state.textContent = now === saved ? "" : form.dataset.unsaved;
+  state.textContent = (now !== saved && form.dataset.unsaved) || "";
   undo.disabled = at === 0;
   redo.disabled = at === past.length - 1;
   document.querySelectorAll(".colour").forEach((each) => {
     const colour = /** @type {HTMLInputElement} */ (each.querySelector('input[type="color"]'));
-    each.querySelector("output").value = colour.value;
+    /** @type {HTMLOutputElement} */ (each.querySelector("output")).value = colour.value;
   });
   document.querySelectorAll(".design").forEach((each) => {
-    const button = each.querySelector("button"), is = button.value === `design:${field("design").value}`;
+    const button = /** @type {HTMLButtonElement} */ (each.querySelector("button")), is = button.value === `design:${field("design").value}`;
     each.classList.toggle("chosen", is);
     button.setAttribute("aria-pressed", String(is));
   });
@@ -129,7 +129,7 @@ form.addEventListener("click", (event) => {
   if (!source) return;
   event.preventDefault();
   const given = new URLSearchParams(values());
-  for (const [name, value] of Object.entries(JSON.parse(source.dataset.values))) {
+  for (const [name, value] of Object.entries(JSON.parse(source.dataset.values || "{}"))) {
     if (KEPT_TEXTS.test(name)) continue;
     if (typeof value === "boolean") { if (value) given.set(name, "1"); else given.delete(name); } else given.set(name, value);
   }
@@ -139,22 +139,23 @@ form.addEventListener("click", (event) => {
 undo.addEventListener("click", () => { keep(); if (at > 0) goTo(at - 1); });
 redo.addEventListener("click", () => { if (at < past.length - 1) goTo(at + 1); });
 undo.hidden = redo.hidden = false;
-document.getElementById("refresh").hidden = true;
+/** @type {HTMLElement} */ (document.getElementById("refresh")).hidden = true;
 /* On a narrow page the mail is drawn smaller, and not as on a telephone. */
 const DESKTOP = 720;
+const stand = /** @type {HTMLElement} */ (frame.parentElement);
 const fit = () => {
-  const box = getComputedStyle(frame.parentElement), room = frame.parentElement.clientWidth - parseFloat(box.paddingLeft) - parseFloat(box.paddingRight);
+  const box = getComputedStyle(stand), room = stand.clientWidth - parseFloat(box.paddingLeft) - parseFloat(box.paddingRight);
   const scale = view === "phone" ? 1 : Math.min(1, room / DESKTOP);
   frame.style.setProperty("--scale", scale.toFixed(3));
 };
-new ResizeObserver(fit).observe(frame.parentElement);
+new ResizeObserver(fit).observe(stand);
 const views = /** @type {HTMLElement} */ (document.querySelector(".views"));
 views.hidden = false;
 views.addEventListener("click", (event) => {
   const target = /** @type {HTMLElement} */ (event.target);
   const button = /** @type {HTMLButtonElement | null} */ (target.closest("button[data-view]"));
   if (!button) return;
-  view = button.dataset.view;
+  view = button.dataset.view || "";
   views.querySelectorAll("button").forEach((each) => each.setAttribute("aria-pressed", String(each === button)));
   frame.classList.toggle("phone", view === "phone");
   fit();

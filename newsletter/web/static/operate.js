@@ -3,12 +3,12 @@
 "use strict";
 const live = /** @type {HTMLElement | null} */ (document.querySelector("[data-live]"));
 if (live) {
-  const events = new EventSource(live.dataset.live);
+  const events = new EventSource(String(live.dataset.live));
   const replace = (fresh) => {
     const old = document.getElementById(fresh.id);
     if (!old || old.isEqualNode(fresh)) return;
-    const focused = old.contains(document.activeElement)
-      ? document.activeElement.getAttribute("href") : null;
+    const active = document.activeElement;
+    const focused = active && old.contains(active) ? active.getAttribute("href") : null;
     old.replaceWith(fresh);
     if (focused) {
       const again = [...fresh.querySelectorAll("a")].find((a) => a.getAttribute("href") === focused);
@@ -21,7 +21,7 @@ if (live) {
     [...draft.content.children].forEach(replace);
   });
   events.addEventListener("error", () => {
-    document.getElementById("taken").textContent = live.dataset.lost;
+    /** @type {HTMLElement} */ (document.getElementById("taken")).textContent = live.dataset.lost || "";
   });
   window.addEventListener("pagehide", () => events.close());
 }

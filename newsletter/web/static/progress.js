@@ -2,7 +2,7 @@
 "use strict";
 const live = /** @type {HTMLElement | null} */ (document.querySelector("[data-events]"));
 if (live) {
-  const events = new EventSource(live.dataset.events);
+  const events = new EventSource(String(live.dataset.events));
   events.addEventListener("message", (event) => { live.innerHTML = event.data; });
   events.addEventListener("rest", () => { events.close(); window.location.reload(); });
   window.addEventListener("pagehide", () => events.close());

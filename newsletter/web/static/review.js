@@ -2,8 +2,8 @@
    is shown in the mail. Blocks have no anchors there and are known by the words they begin with. The mail's frame has no scripts; this page, of the same origin, listens in it. */
 const frame = /** @type {HTMLIFrameElement} */ (document.querySelector("iframe.sent-mail"));
 const choice = /** @type {HTMLSelectElement | null} */ (document.getElementById("comment-anchor"));
-const words = document.getElementById("comment-words");
-const mail = () => frame.contentDocument;
+const words = /** @type {HTMLElement} */ (document.getElementById("comment-words"));
+const mail = () => /** @type {Document} */ (frame.contentDocument);
 const options = () => (choice ? [...choice.options].filter((option) => option.value) : []);
 const anchors = () => options().filter((option) => !option.dataset.part).map((option) => option.value);
 const close = (text) => text.replace(/\s+/g, "");
@@ -59,9 +59,9 @@ const listen = () => {
     choice.value = blockAt(target, partAt(target));
     mark(placed(choice.value));
     words.focus({ preventScroll: true });
-    document.getElementById("comment-form").scrollIntoView({ block: "nearest" });
+    /** @type {HTMLElement} */ (document.getElementById("comment-form")).scrollIntoView({ block: "nearest" });
   });
-  document.getElementById("comment-anchor-hint").hidden = false;
+  /** @type {HTMLElement} */ (document.getElementById("comment-anchor-hint")).hidden = false;
 };
 const isThere = () => mail() && mail().URL !== "about:blank" && mail().readyState === "complete";
 /** Do something with the mail: at once, or when it has come. */

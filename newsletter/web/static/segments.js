@@ -19,7 +19,7 @@ if (form) {
     const { name, selectionStart } = /** @type {HTMLInputElement} */ (document.activeElement);
     for (const part of stale) {
       const fresh = page.getElementById(part);
-      if (fresh) document.getElementById(part).replaceWith(fresh);
+      if (fresh) document.getElementById(part)?.replaceWith(fresh);
     }
     stale.clear();
     const focused = name && form.elements.namedItem(name);
@@ -52,7 +52,7 @@ if (form) {
     if (target.matches("#text, [name='name']")) return;
     asked += 1;
     // Until it is counted anew, the number is of what was asked before.
-    document.getElementById("found-now").setAttribute("aria-busy", "true");
+    document.getElementById("found-now")?.setAttribute("aria-busy", "true");
     if (target.matches("[data-redraws]")) {
       ask("builder", "found-now");
     } else {

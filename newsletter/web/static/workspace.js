@@ -1,5 +1,5 @@
 /* The panel beside the text: one part at a time, opened by its tab or by what is next. */
-const panel = document.getElementById("panel");
+const panel = /** @type {HTMLElement} */ (document.getElementById("panel"));
 const parts = /** @type {HTMLElement[]} */ ([...panel.querySelectorAll(":scope > section")]);
 const named = (name) => parts.find((part) => part.id === `panel-${name}`);
 const open = (name) => {
@@ -36,7 +36,7 @@ const demandHour = () => {
 if (order) { order.addEventListener("change", demandHour); demandHour(); }
 /* One check answers for the whole page: what depends on it is drawn anew where it differs, and what was
    chosen in it stays chosen. The editor puts the answer in place; its parts beside the list come along. */
-const findings = document.getElementById("findings");
+const findings = /** @type {HTMLElement} */ (document.getElementById("findings"));
 const written = (each) => each.innerHTML.replace(/\s+/g, " ").trim();
 const redraw = (fresh) => {
   const now = document.getElementById(fresh.id);
@@ -63,7 +63,7 @@ new MutationObserver(() => {
   if (!answer) return;
   answer.remove();
   const parts = [...answer.content.children];
-  document.title = parts.find((each) => each.id === "page-title").textContent;
+  document.title = parts.find((each) => each.id === "page-title")?.textContent || document.title;
   for (const part of parts) redraw(part);
   const barred = document.getElementById("barred");
   if (barred && !parts.some((each) => each.id === "barred")) barred.remove();
