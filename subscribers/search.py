@@ -212,6 +212,11 @@ def _begins(prefix: _Prefix) -> ColumnElement[bool]:
     return or_(*(and_(column >= text, column < text + _LAST) for text in texts))
 
 
+def begins_with(text: str) -> ColumnElement[bool]:
+    """Return the condition that somebody's address or name begins so."""
+    return or_(*map(_begins, _prefixes(text).values()))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Page:
     """Which part of a list is wanted, in which order."""
@@ -438,68 +443,6 @@ def _query(
             segment_clause(criteria.segment, newsletter.id, time_zone=newsletter.time_zone)
         )
     return query.where(*conditions)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FoundReader:
-    """One of a newsletter's people, as a preview finds them."""
-
-    subscriber_id: int
-    name: str
-    address: str
-
-
-def find_readers(
-    session: Session, newsletter_id: int, text: str, *, limit: int
-) -> Sequence[FoundReader]:
-    """Return confirmed subscribers whose address or name begins so; the same address first."""
-    rows = session.execute(
-        _readers(newsletter_id)
-        .where(
-            SubscriptionRow.state == SubscriptionState.CONFIRMED,
-            or_(*map(_begins, _prefixes(text).values())),
-        )
-        .order_by(SubscriberRow.address_key != as_kept(text), SubscriberRow.address_key)
-        .limit(limit)
-    )
-    return [_found_reader(*row) for row in rows]
-
-
-def find_reader(session: Session, newsletter_id: int, subscriber_id: int) -> FoundReader | None:
-    """Return one of a newsletter's people; None for anybody else, and for the erased."""
-    row = session.execute(
-        _readers(newsletter_id).where(SubscriberRow.id == subscriber_id)
-    ).one_or_none()
-    return None if row is None else _found_reader(*row)
-
-
-def find_reader_by_key(
-    session: Session, newsletter_id: int, address_key: str
-) -> FoundReader | None:
-    """Return whoever is on a list with an address; None if nobody."""
-    row = session.execute(
-        _readers(newsletter_id).where(SubscriberRow.address_key == address_key)
-    ).one_or_none()
-    return None if row is None else _found_reader(*row)
-
-
-def _readers(newsletter_id: int) -> Select[int, str, str | None]:
-    return (
-        select(SubscriberRow.id, SubscriptionRow.name, SubscriberRow.address)
-        .join_from(SubscriptionRow, SubscriberRow)
-        .where(SubscriptionRow.newsletter_id == newsletter_id, SubscriberRow.address.is_not(None))
-    )
-
-
-def _found_reader(subscriber_id: int, name: str, address: str | None) -> FoundReader:
-    return FoundReader(subscriber_id=subscriber_id, name=name, address=address or "")
-
-
-def name_and_address(session: Session, newsletter_id: int, subscriber_id: int) -> tuple[str, str]:
-    """Return how a newsletter addresses somebody, and where; what is not known is empty."""
-    person = session.get(SubscriberRow, subscriber_id)
-    relation = session.get(SubscriptionRow, (newsletter_id, subscriber_id))
-    return (relation.name if relation else "", (person.address or "") if person else "")
 
 
 def list_people(

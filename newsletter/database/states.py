@@ -1,6 +1,9 @@
 """The state tables: the only moves that deliveries, batches, mailings, series and lists may make.
 
-Each UPDATE of a state begins here, so that none makes a move that its table lacks.
+Each UPDATE of a state begins here, so that none makes a move that its table lacks. Three are made
+in `newsletter.mailings.ledger`, for speed: that of outcomes (`recording`) asks the table itself,
+that of deliveries taken in hand (`standing`) begins at those that may be claimed, and that of a
+batch whose lease ends (`leases`) at a leased one. Tests have triggers that refuse other moves.
 """
 
 from __future__ import annotations

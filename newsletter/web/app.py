@@ -41,8 +41,8 @@ from newsletter.web.issues.deciding import deciding_router
 from newsletter.web.issues.draft_pages import DraftPages
 from newsletter.web.issues.editor import editor_router
 from newsletter.web.issues.files import files_router
-from newsletter.web.issues.history import past_router
-from newsletter.web.issues.issue_list import shelf_router
+from newsletter.web.issues.history import history_router
+from newsletter.web.issues.issue_list import issue_list_router
 from newsletter.web.issues.links import links_router
 from newsletter.web.issues.preview import viewing_router
 from newsletter.web.issues.reuse import reuse_router
@@ -282,7 +282,7 @@ def _include_writing(
     app.include_router(home_router(workspace, pages))
     app.include_router(reuse_router(engine, pages))
     app.include_router(links_router(engine, pages))
-    app.include_router(shelf_router(engine, pages))
+    app.include_router(issue_list_router(engine, pages))
     # Behind the list of issues, whose page "new" it would take for a number.
     app.include_router(sent_router(workspace, pages))
     app.include_router(deciding_router(sending, drafts, pseudonyms))
@@ -293,5 +293,5 @@ def _include_writing(
     app.include_router(uploads_router(engine, workspace.settings, drafts))
     app.include_router(library_router(engine, workspace.settings, pages, drafts))
     app.include_router(files_router(engine))
-    app.include_router(past_router(engine, pages, drafts))
+    app.include_router(history_router(engine, pages, drafts))
     app.include_router(translations_router(engine, pages, drafts))

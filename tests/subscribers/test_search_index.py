@@ -29,10 +29,10 @@ from subscribers.listing import ListOrder
 from subscribers.lists.columns import is_header
 from subscribers.lists.files import csv_records
 from subscribers.lists.imports import ImportOptions, import_csv, import_records
+from subscribers.preview_readers import find_readers
 from subscribers.search import (
     MatchedBy,
     PeopleFilter,
-    find_readers,
     matching_people,
     search_people,
 )

@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import (
     ColumnElement,
     Engine,
+    Row,
     and_,
     case,
     exists,
@@ -142,67 +143,26 @@ def claim_batch(
             return None
         if identity not in {None, mailing.identity}:
             return None
-        batch = session.execute(
-            moving_batches(BatchState.LEASED)
-            .where(
-                BatchRow.mailing_id == mailing_id,
-                BatchRow.number == number,
-                # What was due when the mailing began is due, whatever clocks say since.
-                BatchRow.due_at <= max(moment, mailing.started_at or moment),
-            )
-            .values(
-                leased_at=moment,
-                lease_token=token,
-                lease_expires_at=moment + timedelta(seconds=lease_seconds),
-                hinted_at=None,
-                records=0,
-                correction=mailing.correction,
-            )
-            .returning(
-                BatchRow.first_position,
-                BatchRow.last_position,
-                BatchRow.variant,
-                BatchRow.dated_at,
-            )
-        ).one_or_none()
+        batch = _lease(
+            session, mailing, number, token=token, lease_seconds=lease_seconds, moment=moment
+        )
         if batch is None:
             return None
         first, last, variant, dated_at = batch
         within = deliveries_within(mailing_id, first, last)
         _skip_unwanted(session, mailing, within)
         _put_off_held_domains(session, within, moment)
-        due = [
+        due = and_(
             within,
             DeliveryRow.state.in_(CLAIMABLE),
             func.coalesce(DeliveryRow.next_attempt_at, moment) <= moment,
-        ]
-        rows = session.execute(
-            select(
-                DeliveryRow.position,
-                SubscriberRow.id,
-                SubscriberRow.created_at,
-                SubscriberRow.address,
-                SubscriberRow.domain,
-                SubscriptionRow.name,
-                SubscriptionRow.format,
-                DeliveryRow.attempts,
-            )
-            .join(SubscriberRow, SubscriberRow.id == DeliveryRow.subscriber_id)
-            # Who gets a test or a link to their account need not subscribe.
-            .outerjoin(
-                SubscriptionRow,
-                (SubscriptionRow.subscriber_id == SubscriberRow.id)
-                & (SubscriptionRow.newsletter_id == mailing.newsletter_id),
-            )
-            .where(*due)
-            .order_by(DeliveryRow.position)
-        ).all()
-        last_reached = rows[: reach or None][-1][0] if rows else first
-        newsletter = session.get_one(NewsletterRow, mailing.newsletter_id)
+        )
+        deliveries = _claimed(session, mailing, due)
+        last_reached = deliveries[: reach or None][-1].position if deliveries else first
         reached = set(
             session.scalars(
                 moving_deliveries(DeliveryState.SENDING)
-                .where(*due, DeliveryRow.position <= last_reached)
+                .where(due, DeliveryRow.position <= last_reached)
                 .values(correction=mailing.correction)
                 .returning(DeliveryRow.position)
             )
@@ -215,19 +175,10 @@ def claim_batch(
             last_position=last,
             token=token,
             deliveries=tuple(
-                ClaimedDelivery(
-                    position=row.position,
-                    subscriber_id=row.id,
-                    mark=mark_of(newsletter.created_at, row.created_at),
-                    address=row.address or "",
-                    domain=row.domain,
-                    name=row.name or "",
-                    html=row.format != "text",
-                    attempts=row.attempts,
-                )
-                for row in rows
+                each
+                for each in deliveries
                 # What a lost worker said meanwhile may have settled one.
-                if row.position in reached or row.position > last_reached
+                if each.position in reached or each.position > last_reached
             ),
             reached=len(reached),
             variant=variant,
@@ -236,6 +187,82 @@ def claim_batch(
             # Last, so that it is held for the shortest time.
             mark=count_claim(session),
         )
+
+
+def _lease(
+    session: Session,
+    mailing: MailingRow,
+    number: int,
+    *,
+    token: str,
+    lease_seconds: int,
+    moment: datetime,
+) -> Row[int, int, int, datetime | None] | None:
+    """Lease a batch that is due; return its positions, variant and Date. None if another has it."""
+    return session.execute(
+        moving_batches(BatchState.LEASED)
+        .where(
+            BatchRow.mailing_id == mailing.id,
+            BatchRow.number == number,
+            # What was due when the mailing began is due, whatever clocks say since.
+            BatchRow.due_at <= max(moment, mailing.started_at or moment),
+        )
+        .values(
+            leased_at=moment,
+            lease_token=token,
+            lease_expires_at=moment + timedelta(seconds=lease_seconds),
+            hinted_at=None,
+            records=0,
+            correction=mailing.correction,
+        )
+        .returning(
+            BatchRow.first_position,
+            BatchRow.last_position,
+            BatchRow.variant,
+            BatchRow.dated_at,
+        )
+    ).one_or_none()
+
+
+def _claimed(
+    session: Session, mailing: MailingRow, due: ColumnElement[bool]
+) -> tuple[ClaimedDelivery, ...]:
+    """Return the deliveries that are due, in their order."""
+    newsletter = session.get_one(NewsletterRow, mailing.newsletter_id)
+    rows = session.execute(
+        select(
+            DeliveryRow.position,
+            SubscriberRow.id,
+            SubscriberRow.created_at,
+            SubscriberRow.address,
+            SubscriberRow.domain,
+            SubscriptionRow.name,
+            SubscriptionRow.format,
+            DeliveryRow.attempts,
+        )
+        .join(SubscriberRow, SubscriberRow.id == DeliveryRow.subscriber_id)
+        # Who gets a test or a link to their account need not subscribe.
+        .outerjoin(
+            SubscriptionRow,
+            (SubscriptionRow.subscriber_id == SubscriberRow.id)
+            & (SubscriptionRow.newsletter_id == mailing.newsletter_id),
+        )
+        .where(due)
+        .order_by(DeliveryRow.position)
+    ).all()
+    return tuple(
+        ClaimedDelivery(
+            position=row.position,
+            subscriber_id=row.id,
+            mark=mark_of(newsletter.created_at, row.created_at),
+            address=row.address or "",
+            domain=row.domain,
+            name=row.name or "",
+            html=row.format != "text",
+            attempts=row.attempts,
+        )
+        for row in rows
+    )
 
 
 def deliveries_within(mailing_id: int, first: int, last: int) -> ColumnElement[bool]:

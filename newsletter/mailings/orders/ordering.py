@@ -174,56 +174,19 @@ def place_order(
         ListError: The segment is none.
         OrderError: The key is too short or too long.
     """
-    if len(order.key) not in _KEY_LENGTHS:
-        raise OrderError(
-            msg("The key has {count} characters.", count=len(order.key)),
-            remedy=msg(
-                "Use a key of {least} to {most} characters that nobody can guess.",
-                least=_KEY_LENGTHS.start,
-                most=_KEY_LENGTHS.stop - 1,
-            ),
-        )
+    _demand_key(order.key)
     if (known := _find(engine, order.key, issue.id)) is not None:
         return known
     rendered = _cleared(preflight)
     try:
         with transaction(engine) as session:
             newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
-            warnings = _warnings(newsletter, issue, preflight, order.trial)
-            if warnings and not order.with_warnings:
-                raise ConflictError(
-                    msg(
-                        "Preflight found warnings; confirm that the issue is to be sent despite "
-                        "them."
-                    )
-                )
+            _demand_consent(newsletter, issue, preflight, order)
             session.get_one(IssueRow, issue.id, with_for_update=True)
             # Asked again under the lock: the same order may have been placed twice at once.
             if (known := order_of(session, order.key)) is not None:
                 return known
-            digest = content_digest(newsletter, rendered, order.trial)
-            if digest != order.digest:
-                raise ConflictError(
-                    msg("The issue has changed since you last looked at it."),
-                    remedy=msg("Check it again, then send it."),
-                )
-            demand_approval(session, newsletter, issue, digest)
-            first = _demand_hour(session, newsletter, order.schedule)
-            if not order.again and earlier_mailings(session, issue.id):
-                raise ConflictError(
-                    msg("The issue was sent before; confirm that it is to be sent again.")
-                )
-            variants = _demand_readers(session, newsletter, rendered, order)
-            if order.trial is not None:
-                demand_trial(
-                    newsletter,
-                    issue_from_json(issue.content),
-                    rendered,
-                    order.trial,
-                    schedule=order.schedule,
-                    first=first,
-                    variants=variants,
-                )
+            _demand_sendable(session, newsletter, issue, rendered, order)
             mailing_id = create_mailing(
                 session,
                 newsletter,
@@ -258,6 +221,59 @@ def place_order(
         if (known := _find(engine, order.key, issue.id)) is None:
             raise
         return known
+
+
+def _demand_key(key: str) -> None:
+    if len(key) not in _KEY_LENGTHS:
+        raise OrderError(
+            msg("The key has {count} characters.", count=len(key)),
+            remedy=msg(
+                "Use a key of {least} to {most} characters that nobody can guess.",
+                least=_KEY_LENGTHS.start,
+                most=_KEY_LENGTHS.stop - 1,
+            ),
+        )
+
+
+def _demand_consent(
+    newsletter: NewsletterRow, issue: IssueRow, preflight: Preflight, order: Order
+) -> None:
+    """Refuse an order that does not accept what preflight warns of."""
+    if not order.with_warnings and _warnings(newsletter, issue, preflight, order.trial):
+        raise ConflictError(
+            msg("Preflight found warnings; confirm that the issue is to be sent despite them.")
+        )
+
+
+def _demand_sendable(
+    session: Session,
+    newsletter: NewsletterRow,
+    issue: IssueRow,
+    rendered: RenderedIssue,
+    order: Order,
+) -> None:
+    """Refuse an order whose content, approval, hour, readers or subjects do not allow it now."""
+    digest = content_digest(newsletter, rendered, order.trial)
+    if digest != order.digest:
+        raise ConflictError(
+            msg("The issue has changed since you last looked at it."),
+            remedy=msg("Check it again, then send it."),
+        )
+    demand_approval(session, newsletter, issue, digest)
+    first = _demand_hour(session, newsletter, order.schedule)
+    if not order.again and earlier_mailings(session, issue.id):
+        raise ConflictError(msg("The issue was sent before; confirm that it is to be sent again."))
+    variants = _demand_readers(session, newsletter, rendered, order)
+    if order.trial is not None:
+        demand_trial(
+            newsletter,
+            issue_from_json(issue.content),
+            rendered,
+            order.trial,
+            schedule=order.schedule,
+            first=first,
+            variants=variants,
+        )
 
 
 def order_of(session: Session, key: str) -> int | None:

@@ -41,7 +41,7 @@ from newsletter.mailings.trials.subjects import chosen_subject, published_conten
 from newsletter.rendering.model import RenderedIssue, Slot, SlotUse
 from newsletter.rendering.slots import fill_some
 from subscribers.fields.values import shown_values
-from subscribers.search import FoundReader, find_reader, find_reader_by_key
+from subscribers.preview_readers import FoundReader, find_reader, find_reader_by_key
 
 #: All parts, for a reader of whom nothing is known: every merge field shows its fallback.
 UNKNOWN = "unknown"

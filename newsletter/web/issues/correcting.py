@@ -36,7 +36,7 @@ from newsletter.newsletters.issue_actions import begin_correction
 from newsletter.web.access import EditorVisit, SenderVisit, Visit, newsletter_of, own
 from newsletter.web.issues.draft_pages import DraftPages, to_draft
 from newsletter.web.issues.editor import began_with
-from newsletter.web.issues.proof import mail_frame
+from newsletter.web.issues.shown_mail import mail_frame
 from newsletter.web.issues.submission import EditorForm
 from newsletter.web.mailings.send_page import SendingPage, subject_of
 from newsletter.web.routing import Router

@@ -61,9 +61,10 @@ from newsletter.rendering.render import render_as, render_issue
 from newsletter.rendering.theme import ItemStyle
 from newsletter.web.access import Visit, newsletter_of, settings_path
 from newsletter.web.issues.blocks import cards_of
+from newsletter.web.issues.checked import CheckedIssue, Marked, check_issue
 from newsletter.web.issues.links import links_of
-from newsletter.web.issues.proof import CheckedIssue, Marked, make_proof, show_to_reader
 from newsletter.web.issues.shown_as import asked_as, choice_of
+from newsletter.web.issues.shown_mail import show_to_reader
 from newsletter.web.issues.submission import EditorForm
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.mailings.choice import SendChoice
@@ -90,7 +91,7 @@ class DraftPages:
         """Where readers find pictures, files and the archive."""
         return self._settings.public_url.rstrip("/")
 
-    def proof_of(self, visit: Visit, draft: Draft, written: EditorForm) -> CheckedIssue:
+    def check(self, visit: Visit, draft: Draft, written: EditorForm) -> CheckedIssue:
         """Read, render and check what was written.
 
         Raises:
@@ -111,7 +112,7 @@ class DraftPages:
             )
         folder = self._settings.templates_dir
         own = self._settings.public_url
-        return make_proof(
+        return check_issue(
             issue,
             template,
             row,
@@ -191,9 +192,9 @@ class DraftPages:
             choice: How it is to be sent, as it was typed; None for as it was meant before.
             asked: The accounts chosen to approve; None for those of before.
         """
-        proof: CheckedIssue | None = None
+        checked: CheckedIssue | None = None
         try:
-            proof = self.proof_of(visit, draft, written)
+            checked = self.check(visit, draft, written)
         except (ContentError, NotFoundError) as failure:
             error = error or failure
         with reading(self._engine) as session:
@@ -202,7 +203,7 @@ class DraftPages:
             hindrance = _hindrance(session, draft) if "sending" in request.query_params else None
             snippets = [snippet.name for snippet in list_snippets(session, row.id)]
             library = search_library(session, row.id, with_uses=False).items
-            beside = self._beside(session, visit, row, draft, proof)
+            beside = self._beside(session, visit, row, draft, checked)
             chosen = choice or SendChoice.asked_in(request)
             if chosen is None:
                 planned = last_plan(session, draft.issue_id) if draft.issue_id else None
@@ -213,22 +214,15 @@ class DraftPages:
             beside["condition_words"] = conditions_in_words(
                 session, row, part_conditions(draft.issue)
             )
-            written_now = written_correction(session, draft.corrects) if draft.corrects else None
-            beside["note"] = note_in(written_now) if written_now else Note()
-            beside["note_languages"] = (
-                note_languages(session, draft.corrects) if draft.corrects else ()
-            )
-            beside["corrected"] = (
-                get_issue(session, row.id, draft.corrects) if draft.corrects else None
-            )
+            beside |= _correction_values(session, row, draft)
             beside["chosen_place"] = chosen_place(session, draft)
             beside["series"] = series_of_draft(session, draft.id)
             path = f"/newsletters/{row.slug}/drafts/{draft.id}"
             view = "/blocks" if written.in_cards else ""
-            issue = proof.issue if proof else draft.issue
+            issue = checked.issue if checked else draft.issue
             shown_as = self._workspace.shown_as(session, visit, row, issue, asked_as(request))
             beside |= choice_of(visit, request, shown_as, path + view)
-            rendered = proof.preflight.rendered if proof else None
+            rendered = checked.preflight.rendered if checked else None
             if rendered is not None:
                 with suppress(TemplateError):
                     rendered = render_as(rendered, shown_as.met)
@@ -258,14 +252,14 @@ class DraftPages:
             notice=request.query_params.get("done", ""),
             moved=request.query_params.get("moved", "").split("."),
             hindrance=hindrance,
-            barred=_errors(proof) if "sending" in request.query_params else (),
+            barred=_errors(checked) if "sending" in request.query_params else (),
             picture_base=self._picture_base,
             report=report,
             places=places_of(draft.issue, report),
             parts=part_names(draft.issue),
             error=error,
-            marked=proof.marked if proof else (),
-            value=_value(written, proof),
+            marked=checked.marked if checked else (),
+            value=_value(written, checked),
             kinds=KINDS,
             snippets=snippets,
             library=library,
@@ -273,7 +267,7 @@ class DraftPages:
             merge_fields=merge_fields_of(row, visit.language),
             settings_url=settings_path(visit),
             shown=show_to_reader(rendered, shown_as.reader, dark=False) if rendered else None,
-            panel_first="send" if error and choice else _first_part(beside["standing"], proof),
+            panel_first="send" if error and choice else _first_part(beside["standing"], checked),
             asked_of=asked,
             view=view,
             **beside,
@@ -288,10 +282,10 @@ class DraftPages:
             ContentError: What was written cannot be read.
             NotFoundError: It names a template that does not exist.
         """
-        proof = self.proof_of(visit, draft, written)
+        checked = self.check(visit, draft, written)
         with reading(self._engine) as session:
             row = newsletter_of(session, visit)
-            shown_as = self._workspace.shown_as(session, visit, row, proof.issue, key)
+            shown_as = self._workspace.shown_as(session, visit, row, checked.issue, key)
             return self._pages.show_to(
                 visit,
                 request,
@@ -299,15 +293,15 @@ class DraftPages:
                 newsletter=row,
                 draft=draft,
                 written=written,
-                title=proof.issue.title,
-                marked=proof.marked,
-                barred=_errors(proof),
+                title=checked.issue.title,
+                marked=checked.marked,
+                barred=_errors(checked),
                 hindrance=_hindrance(session, draft),
                 settings_url=settings_path(visit),
                 approvers=approvers(session, row.id, besides=visit.account_id),
                 may_edit=visit.may(Permission.SEND),
                 **choice_of(visit, request, shown_as, request.url.path),
-                **self._beside(session, visit, row, draft, proof),
+                **self._beside(session, visit, row, draft, checked),
             )
 
     def _beside(
@@ -316,12 +310,12 @@ class DraftPages:
         visit: Visit,
         row: Newsletter,
         draft: Draft,
-        proof: CheckedIssue | None,
+        checked: CheckedIssue | None,
     ) -> dict[str, Any]:
         """Return the line of states: of the issue made of the draft, where it says the same."""
-        preflight = proof.preflight if proof else None
+        preflight = checked.preflight if checked else None
         issue = get_issue(session, row.id, draft.issue_id) if draft.issue_id else None
-        if proof and issue is not None and issue.content == issue_to_json(proof.issue):
+        if checked and issue is not None and issue.content == issue_to_json(checked.issue):
             preflight = self._workspace.preflight(session, issue, row)
         line = self._workspace.line(session, visit, row, draft.issue_id, preflight, draft.id)
         # A draft that was not readied yet corrects an issue, too.
@@ -403,29 +397,41 @@ def _drawn(picture: LookPicture | None) -> dict[str, Any] | None:
     return {"url": picture.path, "alt": picture.alt, "width": picture.width}
 
 
-def _value(written: EditorForm, proof: CheckedIssue | None) -> dict[str, Any] | None:
+def _value(written: EditorForm, checked: CheckedIssue | None) -> dict[str, Any] | None:
     """Return the issue for the page's script; None where what was typed is no issue yet."""
     if written.value is not None:
         text, template = written.value
         with suppress(ValueError, RecursionError):
             return {"issue": json.loads(text), "template": template}
         return None
-    if proof is None:
+    if checked is None:
         return None
-    return {"issue": issue_to_json(proof.issue), "template": proof.template}
+    return {"issue": issue_to_json(checked.issue), "template": checked.template}
 
 
-def _first_part(standing: IssueProgress, proof: CheckedIssue | None) -> str:
+def _correction_values(session: Session, row: Newsletter, draft: Draft) -> dict[str, Any]:
+    """Return what the page shows of the correction that a draft is; nothing of any other."""
+    if not draft.corrects:
+        return {"note": Note(), "note_languages": (), "corrected": None}
+    correction = written_correction(session, draft.corrects)
+    return {
+        "note": note_in(correction) if correction else Note(),
+        "note_languages": note_languages(session, draft.corrects),
+        "corrected": get_issue(session, row.id, draft.corrects),
+    }
+
+
+def _first_part(standing: IssueProgress, checked: CheckedIssue | None) -> str:
     """Return the panel's part that is open at first: what to mend, or what is next."""
     if standing.returned is not None or standing.step is NextStep.APPROVE:
         return "approval"
     if standing.stage is Stage.APPROVED:
         return "send"
-    return "checks" if proof is None or proof.marked else "send"
+    return "checks" if checked is None or checked.marked else "send"
 
 
-def _errors(proof: CheckedIssue | None) -> list[Marked]:
-    marked = proof.marked if proof else ()
+def _errors(checked: CheckedIssue | None) -> list[Marked]:
+    marked = checked.marked if checked else ()
     return [entry for entry in marked if entry.finding.severity is Severity.ERROR]
 
 

@@ -116,7 +116,7 @@ def editor_router(engine: Engine, shown: DraftPages) -> Router:  # noqa: C901, P
         by_itself = by_itself and not written.kept
         kind = RevisionKind.AUTOSAVED if by_itself or pressed else RevisionKind.SAVED
         if written.fix:
-            found = shown.proof_of(visit, draft, written).preflight.findings
+            found = shown.check(visit, draft, written).preflight.findings
             mend = next((f.fix for f in found if f.key == written.fix and f.fix), None)
             issue, kind = (mend(issue), RevisionKind.FIXED) if mend else (issue, kind)
         with transaction(engine) as session:

@@ -27,7 +27,7 @@ from newsletter.web.routing import Router
 _Revision = Annotated[int, Form(ge=0)]
 
 
-def past_router(engine: Engine, pages: Pages, shown: DraftPages) -> Router:
+def history_router(engine: Engine, pages: Pages, shown: DraftPages) -> Router:
     """Return the routes of a draft's history."""
     router = Router(prefix="/newsletters/{newsletter}/drafts/{number}")
 

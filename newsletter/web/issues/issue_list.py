@@ -35,7 +35,7 @@ _Short = Annotated[str, Form(max_length=300)]
 _Long = Annotated[str, Form(max_length=_LARGEST)]
 
 
-def shelf_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list of routes
+def issue_list_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list of routes
     """Return the routes of the list and of beginning an issue."""
     router = Router()
 

@@ -14,7 +14,7 @@ from newsletter.issues.checks.findings import sorted_findings
 from newsletter.issues.checks.opened_links import ask_to_open, find_check, findings_of
 from newsletter.issues.drafts.saving import Draft, get_draft
 from newsletter.web.access import EditorVisit, Visit, newsletter_of, own
-from newsletter.web.issues.proof import Marked
+from newsletter.web.issues.checked import Marked
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 

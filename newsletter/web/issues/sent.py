@@ -26,8 +26,8 @@ from newsletter.mailings.trials.decisions import trial_figure
 from newsletter.newsletters.issue_actions import duplicate_issue
 from newsletter.web.access import EditorVisit, SeeingVisit, SenderVisit, newsletter_of, own
 from newsletter.web.issues.draft_pages import to_duplicate
-from newsletter.web.issues.proof import mail_frame, show_to_reader
 from newsletter.web.issues.shown_as import AsAsked, asked_as, choice_of
+from newsletter.web.issues.shown_mail import mail_frame, show_to_reader
 from newsletter.web.issues.workspace import ARCHIVE_PLACES, Workspace
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router

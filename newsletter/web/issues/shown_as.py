@@ -23,7 +23,7 @@ from newsletter.mailings.planning.shown_as import (
 from newsletter.web.access import SubscribersVisit, Visit, newsletter_of, own
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
-from subscribers.search import find_readers
+from subscribers.preview_readers import find_readers
 
 #: The parameter's name.
 PARAMETER = "as"

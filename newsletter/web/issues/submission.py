@@ -16,7 +16,7 @@ from newsletter.issues.merging import KeptVersion, Version
 from newsletter.issues.model import Issue
 from newsletter.issues.sources.editor_json import read_json
 from newsletter.issues.sources.form import Sheet, read_sheet, sheet_of_fields, to_sheet
-from newsletter.web.issues.proof import read_text
+from newsletter.web.issues.checked import read_text
 from newsletter.web.routing import BodyLimit
 
 #: Fields of a form: an issue of a thousand blocks has some ten thousand.

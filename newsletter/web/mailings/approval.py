@@ -48,8 +48,8 @@ from newsletter.web.access import (
     Visit,
     own,
 )
-from newsletter.web.issues.proof import mail_frame, show_to_reader
 from newsletter.web.issues.shown_as import AsAsked, asked_as, choice_of
+from newsletter.web.issues.shown_mail import mail_frame, show_to_reader
 from newsletter.web.issues.workspace import ARCHIVE_PLACES
 from newsletter.web.mailings.choice import ChoiceForm
 from newsletter.web.mailings.send_page import (

@@ -20,8 +20,8 @@ from newsletter.mailings.planning.shown_as import variant_key
 from newsletter.mailings.trials.subjects import LETTERS, own_subject
 from newsletter.tokens import new_token
 from newsletter.web.access import SeeingVisit, SenderVisit, Visit, newsletter_of
-from newsletter.web.issues.proof import show_to_reader
 from newsletter.web.issues.shown_as import asked_as, choice_of
+from newsletter.web.issues.shown_mail import show_to_reader
 from newsletter.web.issues.workspace import ARCHIVE_PLACES
 from newsletter.web.mailings.choice import ChoiceForm, SendChoice
 from newsletter.web.mailings.send_page import (

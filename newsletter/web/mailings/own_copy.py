@@ -25,7 +25,7 @@ from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
 from newsletter.web.mailings.mail_pages import mail_page, without_link_to
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
-from subscribers.search import name_and_address
+from subscribers.preview_readers import name_and_address
 
 #: Beside the mail as it went out: the site's mark, and that this address is nobody else's.
 _HEAD = (

@@ -23,8 +23,8 @@ from newsletter.newsletters.publications import Newsletter, get_newsletter
 from newsletter.rendering.model import RenderedIssue
 from newsletter.settings import Settings
 from newsletter.web.access import Visit, own
-from newsletter.web.issues.proof import show_to_reader
 from newsletter.web.issues.shown_as import asked_as, choice_of, with_shown_as
+from newsletter.web.issues.shown_mail import show_to_reader
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.mailings.choice import SendChoice
 from newsletter.web.pages import Pages

@@ -37,7 +37,7 @@ from newsletter.web.access import (
     Visit,
     newsletter_of,
 )
-from newsletter.web.issues.proof import mail_frame
+from newsletter.web.issues.shown_mail import mail_frame
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from subscribers.fields.store import list_fields

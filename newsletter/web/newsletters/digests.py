@@ -35,7 +35,7 @@ from newsletter.rendering.environment import templates_in
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, SeeingVisit, Visit, newsletter_of
 from newsletter.web.edit_conflicts import worded_clash
-from newsletter.web.issues.proof import in_frame, show_to_reader
+from newsletter.web.issues.shown_mail import in_frame, show_to_reader
 from newsletter.web.newsletters.template_names import structure_name
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router

@@ -21,7 +21,7 @@ from newsletter.newsletters.snippets import (
 from newsletter.rendering.render import blocks_page
 from newsletter.settings import Settings
 from newsletter.web.access import EditorVisit, Visit, newsletter_of
-from newsletter.web.issues.proof import in_frame
+from newsletter.web.issues.shown_mail import in_frame
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 

@@ -252,7 +252,7 @@ def _cities(stage: Stage) -> dict[tuple[int, str], str]:
 def test_values_come_back_in_every_newsletter_that_shares_the_fields(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("subscribers.lists.undo._PAGE", 2)
+    monkeypatch.setattr("subscribers.lists.undo_page._PAGE", 2)
     fields.set_fields(stage.engine, stage.newsletter_id, fields.CITY)
     stage.subscribe("a@x.example", "c@x.example", "d@x.example")
     with transaction(stage.engine) as session:
@@ -382,10 +382,11 @@ def test_an_import_is_undone_once_and_within_30_days(stage: Stage) -> None:
 
 _WORKER = """
 import sys
-import subscribers.lists.undo as undo
 from newsletter.database.engine import open_engine
-undo._PAGE = 20
-undo.undo_import(open_engine(sys.argv[1]), int(sys.argv[2]))
+from subscribers.lists import undo_page
+from subscribers.lists.undo import undo_import
+undo_page._PAGE = 20
+undo_import(open_engine(sys.argv[1]), int(sys.argv[2]))
 """
 
 
