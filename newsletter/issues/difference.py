@@ -77,7 +77,7 @@ class DifferenceLine:
     """A line of a block; ``label`` says what it is where the words alone do not.
 
     Attributes:
-        tag: The language of its words where it is another than the issue's; a BCP 47 tag.
+        tag: The language of its words, a BCP 47 tag; empty where they are the reader's, as dates.
     """
 
     label: Message | None
@@ -194,7 +194,12 @@ def _blocks(
         shown = new if new is not None else old
         if isinstance(shown, Part):
             heading = shown.heading
-        yield from ((each, heading) for each in _unit(old, new, language, budget, moved=moved))
+        for each in _unit(old, new, language, budget, moved=moved):
+            yield replace(each, lines=_in_language(after.tag, each.lines)), heading
+
+
+def _in_language(tag: str, lines: Sequence[DifferenceLine]) -> tuple[DifferenceLine, ...]:
+    return tuple(replace(line, tag=tag) for line in lines)
 
 
 def _unit(
@@ -255,8 +260,8 @@ def _translations(
             found = _difference(kind, lines, new_lines, budget)
             if found.change is not Change.SAME:
                 original = _original(originals.get(shown.source), shown, language)
-                spoken = (replace(line, tag=tag) for line in found.lines)
-                yield replace(found, lines=(original, *spoken)), ""
+                lines_in = (replace(original, tag=after.tag), *_in_language(tag, found.lines))
+                yield replace(found, lines=lines_in), ""
 
 
 def _translated(

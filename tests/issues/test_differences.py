@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import get_args
 
 import pytest
@@ -183,7 +184,14 @@ def test_a_change_of_a_translation_alone_is_shown_with_its_language_and_original
     (found,) = _compare(before, after)
     assert found.kind.in_language(Language.JAPANESE).endswith("英語")
     assert _texts(found) == ["開会は十時です。", "We open at [-ten-][+nine+]."]
-    assert [line.tag for line in found.lines] == ["", "en"]
+    assert [line.tag for line in found.lines] == ["ja", "en"]
+
+
+def test_words_of_a_block_are_in_the_language_of_the_issue_and_dates_in_the_readers() -> None:
+    before = _read("開会は十時です。\n")
+    after = replace(_read("開会は九時です。\n"), issue_date=date(2027, 1, 9))
+    found = {line.tag for each in _compare(before, after) for line in each.lines}
+    assert found == {"", "ja"}
 
 
 def test_a_translation_begun_and_one_taken_away_are_added_and_removed() -> None:
