@@ -214,8 +214,14 @@ def may_deny(text: str) -> bool:
     if len(words) > _LONGEST_WORD or any(part in words for part in known["none"]):
         return False
     tokens = _TOKEN.findall(words)
-    ends = {*tokens[:1], *tokens[-1:]} if len(tokens) <= _MOST_TOKENS else set()
-    return not ends.isdisjoint(known["words"]) or _refusals().search(words) is not None
+    short = tokens if len(tokens) <= _MOST_TOKENS else []
+    ends = {*short[:1], *short[-1:]}
+    denies_within = not set(short).isdisjoint(known["within"])
+    return (
+        denies_within
+        or not ends.isdisjoint(known["words"])
+        or _refusals().search(words) is not None
+    )
 
 
 @cache

@@ -220,12 +220,16 @@ class _Column:
             return True
         if said[_Said.NONE]:
             return yes > 0 or answered >= rest or len(self.others) <= _FEW_BESIDE_NONE
-        return _are_contrary(self.values)
+        # A yes and one other value, which nobody knows: "subscribed" and "lapsed".
+        is_yes_or_else = len(self.values) == 2 and yes > 0 and len(self.others) == 1  # noqa: PLR2004
+        return is_yes_or_else or _are_contrary(self.values)
 
     def _said_apart_from_codes(self) -> Counter[_Said]:
         """Return what the values say: NO beside SE is Norway, and N beside A a letter."""
         said = Counter(self.said)
-        if any(_CODE.fullmatch(text) for text in self.others):
+        letters = {text.lower() for text in self.values}
+        is_pair = len(letters) == 2 and "n" in letters  # noqa: PLR2004 - S and N, O and N
+        if not is_pair and any(_CODE.fullmatch(text) for text in self.others):
             for text, count in self.values.items():
                 if _CODE.fullmatch(text):
                     said[_said(text)] -= count

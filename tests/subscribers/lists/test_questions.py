@@ -45,6 +45,9 @@ def _asked(header: str, *values: str, custom: Sequence[Field] = ()) -> Sequence[
         ("News", "1 2 9"),
         ("同意の有無", "有 "),
         ("メモ", "要 不要"),
+        ("Comunicaciones", "S N"),
+        ("Einverständnis", "vorhanden nicht-vorhanden"),
+        ("Post", "subscribed lapsed"),
     ],
 )
 def test_answers_in_a_column_of_any_name_are_asked_about(header: str, values: str) -> None:
@@ -62,6 +65,7 @@ def test_answers_in_a_column_of_any_name_are_asked_about(header: str, values: st
         ("職業", "不動産業 会社員"),
         ("Country code", "NO SE"),
         ("Gender", "F M"),
+        ("Region", "N E W"),
         ("Blood", "A O AB"),
         ("備考", "特になし 車椅子"),
         ("Notes", "no "),
