@@ -23,6 +23,7 @@ from newsletter.mailings.orders.progress import IssueProgress, NextStep, Stage, 
 from newsletter.mailings.orders.readiness import check_stored
 from newsletter.rendering.preflight import Preflight
 from newsletter.settings import Settings
+from tests.support.databases import on_one_database
 from tests.support.stage import Stage as Scene
 from tests.support.stage import set_stage
 
@@ -151,6 +152,7 @@ def test_approval_is_asked_answered_and_void_once_the_content_changes(
     assert _standing(scene, people["葵"]).stage is Stage.CHECKED
 
 
+@on_one_database("sqlite")
 def test_whoever_asked_is_named_for_what_comes_next_before_other_editors(
     scene: Scene, people: dict[str, int]
 ) -> None:
