@@ -1,6 +1,6 @@
 """A chunk of a list on its way into the database: made ahead, and the table it fills.
 
-PostgreSQL gets one text by COPY. SQLite gets thousands of rows in one statement: ``executemany``
+PostgreSQL gets one text by COPY. SQLite gets some thousand rows in a statement: ``executemany``
 would ask for Python's lock at each row while the next chunk is read. Columns that are empty in all
 rows are left to the table.
 """
@@ -55,9 +55,8 @@ _COLUMNS: dict[str, tuple[str, str | None]] = {
 _OF_STAGE = re.compile(r"\bs\.(\w+)")
 #: The first columns are each row's own.
 _OWN = 5
-#: Values of one statement of SQLite: the fewer statements, the less often Python's lock is asked
-#: for, and the thread that reads ahead holds it for milliseconds.
-_VALUES = 32_766
+#: Values of one statement of SQLite, which takes 32,766: so many would be another 10 MiB at once.
+_VALUES = 5000
 #: ``person`` is whose row it is; a number of their own awaits those who are not known.
 _MORE = {
     "postgresql": "person bigint DEFAULT nextval('subscriber_id_seq'), known boolean DEFAULT false",
