@@ -215,7 +215,10 @@ class ImportPages:
             result_names=RESULT_NAMES,
             error=shown.in_language(visit.language) if shown else "",
             known=FIELDS,
-            labels={each.key: each.label(visit.language) for each in fields},
+            labels={
+                each.key: each.label(visit.language)
+                for each in (*fields, *(trial.new_fields if trial else ()))
+            },
             custom=[(FIELD + each.key, each.label(visit.language)) for each in fields],
             may_add=visit.may(Permission.ADMINISTER),
             new_fields=[

@@ -517,3 +517,14 @@ def test_a_worker_that_finds_a_question_further_down_gives_the_list_back(
     assert "Please answer the questions" in again.text
     assert "Does “会報” say" in again.text
     assert _addresses(stage) == set()
+
+
+@pytest.mark.usefixtures("stage")
+def test_a_warning_about_a_new_field_names_it_by_its_label(sign_in: SignIn) -> None:
+    client = sign_in("operator@example.jp", Role.ADMINISTRATOR)
+    page = _bring(client, "email,電話\na@example.jp,9012345678\n".encode())
+    chosen = {"column": ["email", "電話"], "ours": ["address", "+"]}
+    tried = client.post(str(page.url), data=_form(page, verb="try", **chosen))
+    warned, found, _ = tried.text.partition("may have been lost")
+    assert found
+    assert "field_1" not in warned
