@@ -33,7 +33,7 @@ class EditConflictError(ConflictError):
     def __init__(self, clashes: Mapping[str, object]) -> None:
         super().__init__(
             msg("Somebody else changed the same meanwhile."),
-            remedy=msg("Look at what is saved now, then save again."),
+            remedy=msg("Check what is saved now, then save again."),
         )
         self.clashes = clashes
 

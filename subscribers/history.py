@@ -380,7 +380,7 @@ def _address_changes(
             what=msg("Address changed from {address}", address=address)
             if is_new
             else msg("Address changed to {address}", address=address),
-            details=[msg("Taken back later")] if row.undone_at else [],
+            details=[msg("Undone later")] if row.undone_at else [],
         )
 
 

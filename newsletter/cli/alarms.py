@@ -58,7 +58,7 @@ def acknowledge(
 def reopen(
     context: typer.Context, alarm: AlarmKey, reason: AuditReason = "by command", as_: As = None
 ) -> None:
-    """Let an acknowledged alarm count as new again."""
+    """Reopen an acknowledged alarm, so that it counts as new again."""
     from newsletter.accounts.command_line import find_actor
     from newsletter.operations.actions import reopen_alarm
 

@@ -107,8 +107,8 @@ def correct(
     if mailing is not None:
         console.print(
             ngettext(
-                "Mailing {mailing} tells {count} person.",
-                "Mailing {mailing} tells {count} people.",
+                "Mailing {mailing} informs {count} person.",
+                "Mailing {mailing} informs {count} people.",
                 people,
                 mailing=mailing,
             )

@@ -18,14 +18,14 @@ from newsletter.cli.state import (
 )
 
 app = typer.Typer(
-    no_args_is_help=True, help="Keep a newsletter's own dictionary, which checks of spelling use."
+    no_args_is_help=True, help="Manage a newsletter's own dictionary for the spelling check."
 )
 _Words = Annotated[list[str], typer.Argument(help="Words to add or remove.")]
 
 
 @app.command("list")
 def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Json = False) -> None:
-    """List the words, one a line."""
+    """List the words, one per line."""
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
     from newsletter.newsletters.dictionary import list_words

@@ -91,7 +91,7 @@ def change(
     ] = None,
     introduction: Annotated[str | None, typer.Option(help="What the digest begins with.")] = None,
     detail: Annotated[
-        DigestDetail | None, typer.Option(help="What it says of each item of an issue.")
+        DigestDetail | None, typer.Option(help="How much it shows of each item of an issue.")
     ] = None,
     template: Annotated[
         str | None, typer.Option(help="Its template; the newsletter's if empty.")
@@ -153,7 +153,7 @@ def preview(
 def pause(
     context: typer.Context, frequency: _Which, newsletter: NewsletterName = None, as_: As = None
 ) -> None:
-    """Let no digest go out until it is resumed; issues for its readers wait."""
+    """Pause a digest until it is resumed; issues for its readers wait."""
     from newsletter.mailings.digests.rules import pause_digest
 
     with _acting(context, newsletter, as_) as (opened, session, row):
@@ -171,7 +171,7 @@ def resume(
     newsletter: NewsletterName = None,
     as_: As = None,
 ) -> None:
-    """Let a paused digest go out again, from its next date on."""
+    """Resume a paused digest from its next date on."""
     from newsletter.mailings.digests.rules import resume_digest
 
     with _acting(context, newsletter, as_) as (opened, session, row):

@@ -33,7 +33,8 @@ def explained(error: Exception) -> NewsletterError:
         )
     if isinstance(error, UnicodeEncodeError) and not " ".join(sys.argv).isprintable():
         return UsageError(
-            msg("An argument is not UTF-8 text."), remedy=msg("Type it anew, or rename the file.")
+            msg("An argument is not UTF-8 text."),
+            remedy=msg("Type it again, or rename the file."),
         )
     if isinstance(error, OperationalError):
         if _is_of_the_disk(error.orig):

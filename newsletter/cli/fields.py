@@ -28,18 +28,16 @@ app = typer.Typer(
     no_args_is_help=True, help="Fields of subscribers and topics (docs/subscribers.md)."
 )
 
-_Labels = Annotated[
-    list[str] | None, typer.Option("--label", help="What people call it: ja=市区町村.")
-]
+_Labels = Annotated[list[str] | None, typer.Option("--label", help="Its label: ja=市区町村.")]
 _Options = Annotated[list[str] | None, typer.Option("--option", help="A value to choose from.")]
 _OptionLabels = Annotated[
-    list[str] | None, typer.Option(help="What an option is called: paid:ja=有料.")
+    list[str] | None, typer.Option(help="The label of an option: paid:ja=有料.")
 ]
 _Descriptions = Annotated[
-    list[str] | None, typer.Option(help="What readers are told of an option: paid:ja=….")
+    list[str] | None, typer.Option(help="The description of an option, for readers: paid:ja=….")
 ]
 _Required = Annotated[
-    bool | None, typer.Option("--required/--optional", help="Whether forms demand it.")
+    bool | None, typer.Option("--required/--optional", help="Whether forms require it.")
 ]
 _Asked = Annotated[
     bool | None, typer.Option("--ask/--no-ask", help="Whether it is asked on joining.")

@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Forms by which people join (docs/subscribers.md).")
 
 _Title = Annotated[str | None, typer.Option(help="Its heading.")]
-_Introduction = Annotated[str | None, typer.Option(help="What stands above the fields.")]
-_Button = Annotated[str | None, typer.Option(help="What its button says.")]
+_Introduction = Annotated[str | None, typer.Option(help="The text above its fields.")]
+_Button = Annotated[str | None, typer.Option(help="The label of its button.")]
 _FormLanguage = Annotated[
     str | None, typer.Option("--language", help="Its language; the reader's if empty.")
 ]
-_Name = Annotated[bool | None, typer.Option("--name/--no-name", help="Whether it asks a name.")]
+_Name = Annotated[bool | None, typer.Option("--name/--no-name", help="Whether it asks for a name.")]
 _Frequency = Annotated[
     bool | None,
     typer.Option("--frequency/--no-frequency", help="Whether it asks how often they want mail."),
 ]
 _Fields = Annotated[list[str] | None, typer.Option("--field", help="The key of a field it asks.")]
-_Tags = Annotated[list[str] | None, typer.Option("--tag", help="What those who confirm are given.")]
+_Tags = Annotated[list[str] | None, typer.Option("--tag", help="Tags for those who confirm.")]
 _Success = Annotated[str | None, typer.Option("--success-url", help="The page after sending.")]
 
 

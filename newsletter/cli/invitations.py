@@ -22,7 +22,7 @@ def make(
     newsletter: NewsletterName = None,
     as_: As = None,
 ) -> None:
-    """Make an invitation link; it is shown only once."""
+    """Create an invitation link; it is shown only once."""
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
     from subscribers.invitations import make_invitation

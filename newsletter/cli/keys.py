@@ -12,7 +12,7 @@ from newsletter.cli.language import gettext as _
 from newsletter.cli.language import styled
 from newsletter.cli.state import As, Json, open_database, settings_of
 
-app = typer.Typer(no_args_is_help=True, help="List the keys that signed links; give one up.")
+app = typer.Typer(no_args_is_help=True, help="List the keys that signed links; forget one.")
 
 
 @app.command("list")
@@ -44,7 +44,7 @@ def list_known(context: typer.Context, json: Json = False) -> None:
     for key in known:
         state = _("present") if key.fingerprint in present else _("missing")
         if key.forgotten_at is not None:
-            state = _("given up on {day}", day=format_day(key.forgotten_at))
+            state = _("forgotten on {day}", day=format_day(key.forgotten_at))
         use = _("used in the last year") if key.in_use else _("not used in the last year")
         console.print(
             _(
@@ -64,7 +64,7 @@ def forget(
     reason: Annotated[str, typer.Option(help="The reason, for the audit log.")],
     as_: As = None,
 ) -> None:
-    """Give up a key: links in emails signed with it stop working."""
+    """Forget a key: links in emails signed with it stop working."""
     from newsletter.accounts.command_line import find_actor
     from newsletter.operations.signing_keys import forget_key
 

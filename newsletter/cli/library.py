@@ -14,7 +14,7 @@ from newsletter.cli.state import As, Json, NewsletterName, open_database, settin
 if TYPE_CHECKING:
     from newsletter.issues.library.search import LibraryItem
 
-app = typer.Typer(no_args_is_help=True, help="Keep pictures and files that issues can show.")
+app = typer.Typer(no_args_is_help=True, help="Manage pictures and files that issues can show.")
 #: Octets; one more than a picture or file may have.
 _LARGEST = 10_000_000
 

@@ -171,14 +171,16 @@ def _figures(seen: Overview) -> RenderableType:
     table.add_row(_dim(_("Database")), f"{seen.database.kind}, {seen.database.milliseconds:.1f} ms")
     table.add_row(_dim("Redis"), _broker_words(seen))
     round_at = seen.round_at
-    table.add_row(_dim(_("Last round")), _("never") if round_at is None else _ago(seen, round_at))
+    table.add_row(
+        _dim(_("Last periodic run")), _("never") if round_at is None else _ago(seen, round_at)
+    )
     return table
 
 
 def _broker_words(seen: Overview) -> str:
     broker = seen.broker
     if broker is None:
-        return _dim(_("not configured: the parts start by themselves"))
+        return _dim(_("not configured; a broker is started when needed"))
     if broker.problem:
         return styled(broker.problem, "red")
     depths = ", ".join(f"{name} {depth:,}" for name, depth in broker.depths.items())

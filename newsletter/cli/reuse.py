@@ -69,7 +69,7 @@ def keep(
     as_: As = None,
     json: Json = False,
 ) -> None:
-    """Keep an issue as a pattern that other issues begin with."""
+    """Save an issue as a pattern that other issues start from."""
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading, transaction
     from newsletter.issues.model import issue_from_json
@@ -92,7 +92,7 @@ def keep(
     if json:
         print_json({"pattern": number, "name": called})
         return
-    console.print(_("Pattern {name} was kept.", name=called))
+    console.print(_("Pattern {name} was saved.", name=called))
 
 
 def start(

@@ -166,7 +166,7 @@ def add(
     newsletter: NewsletterName = None,
     as_: As = None,
 ) -> None:
-    """Make a series; it begins when a reader joins, unless --tag or --date says otherwise."""
+    """Create a series; it starts when a reader joins, unless --tag or --date is given."""
     from newsletter.cli.console import console
     from newsletter.mailings.series.actions import SeriesPlan, add_series
 
@@ -182,7 +182,7 @@ def add(
     with _changing(context, newsletter, as_, Permission.WRITE) as (opened, session):
         row = add_series(session, opened.actor, opened.newsletter, plan)
         number = row.id
-    console.print(_("Series {number} was made.", number=number))
+    console.print(_("Series {number} was created.", number=number))
 
 
 @app.command()
@@ -292,7 +292,7 @@ def enrol(
 def pause(
     context: typer.Context, series: _Series, newsletter: NewsletterName = None, as_: As = None
 ) -> None:
-    """Let a series send nothing for now."""
+    """Pause a series; nothing of it is sent."""
     from newsletter.mailings.series.running import pause_series
 
     with _changing(context, newsletter, as_, Permission.CONTROL_MAILINGS) as (opened, session):
@@ -304,7 +304,7 @@ def pause(
 def resume(
     context: typer.Context, series: _Series, newsletter: NewsletterName = None, as_: As = None
 ) -> None:
-    """Let a paused series go on; steps that are more than 7 days late are passed over."""
+    """Resume a paused series; steps more than 7 days late are skipped."""
     from newsletter.mailings.series.running import resume_series
 
     with _changing(context, newsletter, as_, Permission.CONTROL_MAILINGS) as (opened, session):
@@ -391,7 +391,7 @@ def move(
     newsletter: NewsletterName = None,
     as_: As = None,
 ) -> None:
-    """Exchange a step with the one before it, or after it with --later."""
+    """Swap a step with the one before it, or after it with --later."""
     from newsletter.mailings.series.actions import move_step
 
     with _changing(context, newsletter, as_, Permission.WRITE) as (opened, session):

@@ -20,7 +20,7 @@ from newsletter.cli.state import (
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
 
-app = typer.Typer(no_args_is_help=True, help="Keep snippets, which issues put in by name.")
+app = typer.Typer(no_args_is_help=True, help="Manage snippets, which issues include by name.")
 
 
 @app.command("list")
@@ -52,7 +52,7 @@ def save(
     newsletter: NewsletterName = None,
     as_: As = None,
 ) -> None:
-    """Keep a snippet, in place of an earlier one of that name; what was sent stays as it was."""
+    """Save a snippet, replacing an earlier one of that name; what was sent stays as it was."""
     from newsletter.cli.console import console
     from newsletter.database.engine import reading, transaction
     from newsletter.newsletters.snippets import find_snippet_number, save_snippet

@@ -20,7 +20,9 @@ from newsletter.i18n.values import Number
 app = typer.Typer(no_args_is_help=True, help="Tag many people at once.")
 
 _Tag = Annotated[str, typer.Argument(help="The tag.")]
-_Address = Annotated[list[str] | None, typer.Option("--address", help="Whom; may be repeated.")]
+_Address = Annotated[
+    list[str] | None, typer.Option("--address", help="The address of a person; may be repeated.")
+]
 _Segment = Annotated[str, typer.Option(help="The name of a saved segment, or a query.")]
 _Tagged = Annotated[str, typer.Option("--tagged", help="Only those who have this tag.")]
 _State = Annotated[SubscriptionState | None, typer.Option(help="Only subscriptions in this state.")]
@@ -50,7 +52,7 @@ def _command(*, given: bool) -> Callable[..., None]:
     return command
 
 
-_GIVE = "Give people a tag; series that begin with it begin for those who did not have it."
+_GIVE = "Add a tag to people; series that start with it start for those who did not have it."
 app.command("add", help=_GIVE)(_command(given=True))
 app.command("remove", help="Take a tag from people.")(_command(given=False))
 
@@ -110,9 +112,9 @@ def _order(
         with reading(engine) as session:
             count = Number(count_people(session, opened.newsletter, criteria))
         confirm(
-            _("Give the tag “{tag}” to {count} people?", tag=change.tag, count=count)
+            _("Add the tag “{tag}” to {count} people?", tag=change.tag, count=count)
             if given
-            else _("Take the tag “{tag}” from {count} people?", tag=change.tag, count=count),
+            else _("Remove the tag “{tag}” from {count} people?", tag=change.tag, count=count),
             option="--yes",
         )
     people = {find_number(engine, each) for each in whom.addresses}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from newsletter.rendering.model import TemplateSource
 
 app = typer.Typer(
-    no_args_is_help=True, help="Keep mail templates of a newsletter's own (docs/templates.md)."
+    no_args_is_help=True, help="Manage a newsletter's own mail templates (docs/templates.md)."
 )
 _FILES = ("body.mjml.j2", "body.txt.j2", "subject.txt.j2")
 _Folder = Annotated[
@@ -102,7 +102,7 @@ def save(
     newsletter: NewsletterName = None,
     as_: As = None,
 ) -> None:
-    """Keep a template as the newest version of its name, once it is checked."""
+    """Save a template as the newest version of its name, once it has been checked."""
     from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
     from newsletter.newsletters.templates import save_template
@@ -119,7 +119,7 @@ def save(
 def take(
     file: Annotated[Path, typer.Argument(help="A file of MJML from elsewhere.")], folder: _Folder
 ) -> None:
-    """Make a template of MJML from elsewhere; what cannot be taken is told with its line."""
+    """Create a template from MJML made elsewhere; what cannot be converted is reported by line."""
     from newsletter.cli.console import console
     from newsletter.cli.files import read_octets
     from newsletter.newsletters.templates import shipped_source

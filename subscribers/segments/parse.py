@@ -61,7 +61,7 @@ def parse_query(text: str, known: Sequence[Field] | None = None) -> Query:
         raise ListError(
             msg("The segment has more than {limit} characters.", limit=Number(_LENGTH)),
             place=Place(source=msg("segment")),
-            remedy=msg("Give these people a tag, and select by the tag."),
+            remedy=msg("Tag these people, and select by the tag."),
         )
     return _Parser(tokens_of(text), known).parse()
 

@@ -56,7 +56,7 @@ def test_a_welcome_series_made_by_clicking_greets_who_joins(house: House, browse
 def _make_the_series(house: House, page: Page) -> None:
     page.goto(f"{house.url}/newsletters/garden/series")
     page.get_by_label("Name").fill("Welcome")
-    page.get_by_role("button", name="Make the series").click()
+    page.get_by_role("button", name="Create the series").click()
     page.get_by_label("Subject of the issue").fill("苗の植え方")
     page.get_by_role("button", name="Add the step").click()
     page.get_by_role("link", name="Write the issue").click()

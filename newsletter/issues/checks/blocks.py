@@ -107,7 +107,7 @@ def _check(  # noqa: C901 - one a kind
                 place,
                 _fence(Fence.SNIPPET) + f" {name}".rstrip(),
                 msg("The newsletter has no snippet “{name}”.", name=name),
-                msg("Choose one that there is, or make it in the newsletter's settings."),
+                msg("Choose an existing one, or create it in the newsletter's settings."),
             )
         case (
             Paragraph()
@@ -139,7 +139,7 @@ def _check_numbers(blocks: tuple[Block, ...], place: IssuePlace) -> Iterator[Fin
                         first=before.start + len(before.items) - 1,
                         second=block.start,
                     ),
-                    msg("Readers see them as typed; number the items anew if that is a slip."),
+                    msg("Readers see them as typed; renumber the items if that is a slip."),
                     Severity.HINT,
                 )
             case _:

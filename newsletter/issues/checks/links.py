@@ -130,7 +130,7 @@ def _check_urls(issue: Issue) -> Iterator[Finding]:
                 message=msg("The link is http, not encrypted: {url}", url=url),
                 remedy=msg("Check whether it opens with https, and change it."),
                 fix=partial(_replace_url, before=url, after="https" + url[4:]),
-                act=msg("Make it https"),
+                act=msg("Change to https"),
             )
 
 

@@ -253,7 +253,7 @@ def _read(fields: UnitFields, status: UnitStatus) -> TranslatedUnit | None:
     if is_typed and now != said and fields.seen != shown.seen:
         raise ConflictError(
             msg("Somebody else translated this part in the meantime."),
-            remedy=msg("Compare both, then save yours again or take theirs over."),
+            remedy=msg("Compare both, then save yours again or use theirs."),
         )
     return now
 

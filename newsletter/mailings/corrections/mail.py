@@ -134,7 +134,7 @@ def send_correction_mail(
     if mail.digest != digest:
         raise ConflictError(
             msg("The mail has changed since you last looked at it."),
-            remedy=msg("Look at it again, then send it."),
+            remedy=msg("Review it again, then send it."),
         )
     number = mail.correction.number
     with transaction(engine) as session:

@@ -104,7 +104,7 @@ _WORDS = {
     OwnReason.CONNECTION_BROKE: msg("The connection broke repeatedly at this message."),
     OwnReason.WORKER_DIED: msg("The worker ended before the relay replied to this message."),
     OwnReason.UNPROVEN: msg("The worker was lost, and it is not known whether the message left."),
-    OwnReason.TAKEN_AS_ARRIVED: msg("Taken as arrived."),
+    OwnReason.TAKEN_AS_ARRIVED: msg("Treated as received."),
     OwnReason.HAD_COPY: msg(
         "Already sent to another address, which was merged with this one since."
     ),

@@ -233,7 +233,7 @@ def demand_shown_as(shown: ShownAs, key: str) -> None:
     if shown.key != key:
         raise NotFoundError(
             msg("The readers that were chosen for the preview are no longer there."),
-            remedy=msg("Choose again whom it is shown as."),
+            remedy=msg("Choose again for which reader it is shown."),
         )
 
 

@@ -93,7 +93,7 @@ def change_series(
     if row.state is not SeriesState.DRAFT and before != after:
         raise ConflictError(
             msg("What begins an active series does not change."),
-            remedy=msg("End it, and make another."),
+            remedy=msg("End it, and create another."),
         )
     row.revision += 1
     record(
@@ -333,7 +333,7 @@ def demand_not_ended(row: SeriesRow) -> None:
         ConflictError: It has.
     """
     if row.state is SeriesState.ENDED:
-        raise ConflictError(msg("This series has ended."), remedy=msg("Make another."))
+        raise ConflictError(msg("This series has ended."), remedy=msg("Create another."))
 
 
 def record(

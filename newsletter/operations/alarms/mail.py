@@ -110,8 +110,8 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
                 minutes=_minutes(seen, series.since),
             ),
             msg(
-                "Check the workers and beat. If its mailings are paused, resume them; a step is "
-                "passed over when it is more than 7 days late."
+                "Check the workers and beat. If its mailings are paused, resume them; a "
+                "step that is more than 7 days late is skipped."
             ),
             where=f"series {series.series_id}",
             section="unsettled",

@@ -204,7 +204,7 @@ def _worded(
         error,
         {
             "rule": msg("How often"),
-            "days_before": msg("The draft opens so many days before"),
+            "days_before": msg("Days before its date when the draft opens"),
             "pattern_id": msg("It begins with"),
         },
         {"rule": detail_words(every, "every"), "pattern_id": pattern or msg("the last issue")},

@@ -50,7 +50,7 @@ _PARTS: Mapping[str, Worded] = {
     "requested_at": msg("Requested on"),
     "created_at": pmsg("held data", "When"),
     "changed_at": msg("Last changed"),
-    "undone_at": msg("Taken back on"),
+    "undone_at": msg("Undone on"),
     "written_at": pmsg("held data", "When"),
     "settled_at": pmsg("held data", "When"),
     "enrolled_at": msg("Began on"),

@@ -256,7 +256,7 @@ def _read(form: FormData, do: str, fields: Sequence[Field]) -> _Typed:
             typed,
             error=ListError(
                 msg("There are more than {limit} conditions.", limit=MOST_PARTS),
-                remedy=msg("Give these people a tag, and select by the tag."),
+                remedy=msg("Tag these people, and select by the tag."),
             ),
         )
     if verb == "add":

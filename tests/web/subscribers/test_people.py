@@ -249,10 +249,10 @@ def test_a_tag_is_given_to_those_chosen_and_to_all_whom_a_search_finds(
     assert "The tag is given to 2 people." in asked.text
     assert _found(stage, tag="press") == ["anna@example.jp"]
     done = client.post(f"{_BASE}/tags", data={**everybody, "sure": "yes"})
-    assert "was given to 2 people" in done.text
+    assert "was added to 2 people" in done.text
     assert "anna@example.jp" not in done.text
     taken = client.post(f"{_BASE}/tags", data={**anna, "verb": "take"})
-    assert "was taken from 1 person" in taken.text
+    assert "was removed from 1 person" in taken.text
     assert sorted(_found(stage, tag="press")) == ["ben@example.com", "cho@example.com"]
     refused = client.post(f"{_BASE}/tags", data={**order, "whom": "chosen"})
     assert (refused.status_code, "Nobody was chosen." in refused.text) == (400, True)
