@@ -138,9 +138,9 @@ class UnclearColumnError(ListError):
                 columns=Listing(tuple(each.described for each in self.questions)),
             ),
             remedy=msg(
-                "Answer for each: it does (on the command line --map “{column}=opt_in”; only a"
+                'Answer for each: it does (on the command line --map "{column}=opt_in"; only a'
                 " clear yes is subscribed), or it is about something else"
-                " (--map “{column}=other”).",
+                ' (--map "{column}=other").',
                 column=first,
             ),
         )
