@@ -55,7 +55,7 @@ def import_list(
     columns: Annotated[
         list[str] | None,
         typer.Option(
-            "--map", help="COLUMN=address, name, language, tags, opt_in, field.KEY, other …"
+            "--map", help="COLUMN=address, name, opt_in, field.KEY, language, tags, other …"
         ),
     ] = None,
     new_fields: Annotated[
