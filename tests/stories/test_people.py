@@ -41,7 +41,7 @@ def test_a_list_comes_in_is_segmented_by_clicking_and_comes_out_as_it_was(
     expect(page.locator("main")).to_contain_text("member003@example.jp")
 
     page.goto(f"{house.url}/newsletters/kurashi/segments/new")
-    page.get_by_label("What the condition is about").select_option(label="市区町村")
+    page.get_by_label("What is asked about").select_option(label="市区町村")
     page.get_by_label("Value").fill("青葉町")
     expect(page.locator(".segment-count")).to_have_text("80 subscribers")
     page.get_by_label("Name").fill("aoba")

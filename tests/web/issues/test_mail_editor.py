@@ -392,7 +392,7 @@ def test_readers_are_chosen_by_a_tag_or_by_a_segment_that_is_built_for_it(
         page.get_by_role("button", name="Build a new segment…").click()
     builder = opened.value
     builder.get_by_label("Name", exact=True).last.fill("everyone-else")
-    builder.get_by_label("What the condition is about").select_option("domain")
+    builder.get_by_label("What is asked about").select_option("domain")
     builder.get_by_label("Value").fill("example.jp")
     with builder.expect_event("close"):
         builder.get_by_role("button", name="Save", exact=True).click()
