@@ -242,11 +242,11 @@ def test_a_tag_is_given_to_those_chosen_and_to_all_whom_a_search_finds(
     csrf = csrf_of(client.get(_BASE).text)
     order = {"csrf": csrf, "new_tag": "press", "verb": "give"}
     anna = {**order, "whom": "chosen", "person": str(stage.subscriber_id("anna@example.jp"))}
-    for given in ("given to 1 person", "given to 0 people"):
+    for given in ("added to 1 person", "added to 0 people"):
         assert f"The tag “press” was {given}" in client.post(f"{_BASE}/tags", data=anna).text
     everybody = {**order, "whom": "all", "segment": 'domain = "example.com"'}
     asked = client.post(f"{_BASE}/tags", data=everybody)
-    assert "The tag is given to 2 people." in asked.text
+    assert "The tag is added to 2 people." in asked.text
     assert _found(stage, tag="press") == ["anna@example.jp"]
     done = client.post(f"{_BASE}/tags", data={**everybody, "sure": "yes"})
     assert "was added to 2 people" in done.text
