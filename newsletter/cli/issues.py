@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from newsletter.issues.checks.findings import Finding
     from newsletter.issues.sources.reading import ReadIssue
     from newsletter.message.frame import Identity
+    from newsletter.newsletters.publications import Newsletter
     from newsletter.rendering.model import Publisher, RenderedIssue
     from newsletter.rendering.preflight import Preflight
     from newsletter.settings import Settings
@@ -161,8 +162,9 @@ def check(
     from newsletter.rendering.slots import fill
 
     settings = settings_of(context)
-    read = _read_as_its_newsletter(settings, file, newsletter)
-    found = _check_brought(settings, read, newsletter)
+    with _newsletter_if_there(settings, newsletter) as (session, row):
+        read = read_file(file, _language_of(row))
+        found = _check_brought(session, read, row, settings)
     lines_of = partial(_lines_of, read)
     size = len(fill(found.rendered.html, {}).encode()) if found.rendered else 0
     if json:
@@ -195,24 +197,19 @@ def check(
         raise typer.Exit(ExitCode.BAD_INPUT)
 
 
-def _read_as_its_newsletter(settings: Settings, file: Path, newsletter: str | None) -> ReadIssue:
-    """Read an issue that may name no language; it has its newsletter's, where there is one."""
-    from newsletter.newsletters.publications import find_newsletter_if_any
-
-    with _reading_if_there(settings, newsletter) as session:
-        row = find_newsletter_if_any(session, newsletter) if session else None
-        language = row.language if row else Language.JAPANESE
-    return read_file(file, language)
+def _language_of(row: Newsletter | None) -> Language:
+    """Return the language of an issue that names none: its newsletter's, where there is one."""
+    return row.language if row else Language.JAPANESE
 
 
-def _check_brought(settings: Settings, read: ReadIssue, newsletter: str | None) -> Preflight:
+def _check_brought(
+    session: Session | None, read: ReadIssue, row: Newsletter | None, settings: Settings
+) -> Preflight:
     from newsletter.mailings.orders.readiness import check_brought
-    from newsletter.newsletters.publications import find_newsletter_if_any
     from newsletter.rendering.preflight import run_preflight
 
-    with _reading_if_there(settings, newsletter) as session:
-        if session and (row := find_newsletter_if_any(session, newsletter)):
-            return check_brought(session, read, row, settings)
+    if session and row:
+        return check_brought(session, read, row, settings)
     return run_preflight(
         read.issue,
         template=read.template or "digest",
@@ -222,15 +219,22 @@ def _check_brought(settings: Settings, read: ReadIssue, newsletter: str | None) 
 
 
 @contextmanager
-def _reading_if_there(settings: Settings, newsletter: str | None) -> Iterator[Session | None]:
-    """Read from the database; from none where nothing was set up and no newsletter is named."""
-    from newsletter.database.engine import reading
+def _newsletter_if_there(
+    settings: Settings, name: str | None
+) -> Iterator[tuple[Session | None, Newsletter | None]]:
+    """Read a newsletter and its database; none where nothing was set up and none is named.
 
-    if newsletter is None and not has_database(settings):
-        yield None
+    Raises:
+        NotFoundError: See `find_newsletter`.
+    """
+    from newsletter.database.engine import reading
+    from newsletter.newsletters.publications import find_newsletter_if_any
+
+    if name is None and not has_database(settings):
+        yield None, None
         return
     with reading(open_database(settings)) as session:
-        yield session
+        yield session, find_newsletter_if_any(session, name)
 
 
 def _lines_of(read: ReadIssue, finding: Finding) -> tuple[int, int]:
@@ -268,8 +272,10 @@ def render(
     from newsletter.rendering.slots import fill
 
     settings = settings_of(context)
-    read = _read_as_its_newsletter(settings, file, newsletter)
-    rendered, identity = _render(read, settings, template, newsletter)
+    with _newsletter_if_there(settings, newsletter) as (_session, row):
+        rendered, identity = _render(
+            read_file(file, _language_of(row)), row, settings, template=template
+        )
     url = "https://example.jp/"
     slots: dict[str, str] = {slot: url for slot in Slot if slot.value.endswith("_url")}
     frame = MessageFrame.compile(
@@ -299,12 +305,11 @@ def render(
 
 
 def _render(
-    read: ReadIssue, settings: Settings, template: str, newsletter: str | None
+    read: ReadIssue, row: Newsletter | None, settings: Settings, *, template: str
 ) -> tuple[RenderedIssue, Identity]:
     from newsletter.database.vocabulary import MailingKind
     from newsletter.mailings.mailings import identity_of, publisher_of, sender_of
     from newsletter.message.frame import Identity
-    from newsletter.newsletters.publications import find_newsletter_if_any
     from newsletter.rendering.render import render_issue
 
     publisher, ordinary = _preview(), "digest"
@@ -317,17 +322,16 @@ def _render(
         unsubscribe_address="unsubscribe@example.jp",
         feedback_id="mailing-0:list-preview:kind-issue:examplejp",
     )
-    with _reading_if_there(settings, newsletter) as session:
-        if session and (row := find_newsletter_if_any(session, newsletter)):
-            publisher, ordinary = publisher_of(row), row.template
-            identity = identity_of(row, sender_of(row), mailing="0", kind=MailingKind.ISSUE)
-        rendered = render_issue(
-            read.issue,
-            template=template or read.template or ordinary,
-            templates_dir=settings.templates_dir,
-            publisher=publisher,
-            site=settings.public_url,
-        )
+    if row:
+        publisher, ordinary = publisher_of(row), row.template
+        identity = identity_of(row, sender_of(row), mailing="0", kind=MailingKind.ISSUE)
+    rendered = render_issue(
+        read.issue,
+        template=template or read.template or ordinary,
+        templates_dir=settings.templates_dir,
+        publisher=publisher,
+        site=settings.public_url,
+    )
     return rendered, identity
 
 
