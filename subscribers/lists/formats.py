@@ -283,6 +283,12 @@ def speaks_of_mail(name: str) -> bool:
     )
 
 
+def tells_state(name: str) -> bool:
+    """Tell whether a column's name says that it holds a state, and neither which nor when."""
+    has = _parts_of_name(name)
+    return "state" in has and has.isdisjoint({"besides", "measure", "which"})
+
+
 def counts_something(name: str) -> bool:
     """Tell whether a column's name says that it counts something: its 0 and 1 are numbers."""
     return not _parts_of_name(name).isdisjoint({"measure", "besides"})

@@ -29,6 +29,7 @@ from subscribers.lists.formats import (
     read_opt_in,
     read_state,
     speaks_of_mail,
+    tells_state,
 )
 from subscribers.lists.outcomes import speaks_against
 
@@ -197,9 +198,18 @@ class _Column:
         if self.is_closed or (mark == "hint" and not leaves_open and self._is_heeded(name)):
             return False
         # 1 and 2, or 9, in a column of mail: what they mean only the list's owner knows.
-        return (has_codes and speaks_of_mail(name)) or self._answers(
-            blanks=blanks, is_counting=counts_something(name), is_remark=mark == "remark"
+        return (
+            (has_codes and speaks_of_mail(name))
+            or (tells_state(name) and self._holds_unknown_words)
+            or self._answers(
+                blanks=blanks, is_counting=counts_something(name), is_remark=mark == "remark"
+            )
         )
+
+    @property
+    def _holds_unknown_words(self) -> bool:
+        """Whether nobody here knows its few words: "läuft" and "gekündigt" of a subscription."""
+        return bool(self.others) and not any(map(str.isdecimal, chain(*self.others)))
 
     def _answers(self, *, blanks: int, is_counting: bool, is_remark: bool) -> bool:
         said = self._said_apart_from_codes()

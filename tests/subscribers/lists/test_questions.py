@@ -48,6 +48,9 @@ def _asked(header: str, *values: str, custom: Sequence[Field] = ()) -> Sequence[
         ("Comunicaciones", "S N"),
         ("Einverständnis", "vorhanden nicht-vorhanden"),
         ("Post", "subscribed lapsed"),
+        ("Abo-Status", "läuft gekündigt"),
+        ("Zustellstatus", "in-ordnung gesperrt"),
+        ("購読区分", "甲 乙"),
     ],
 )
 def test_answers_in_a_column_of_any_name_are_asked_about(header: str, values: str) -> None:
@@ -58,6 +61,8 @@ def test_answers_in_a_column_of_any_name_are_asked_about(header: str, values: st
     ("header", "values"),
     [
         ("Age", "34 0 1"),
+        ("Subscription date", "2026-01-31 2026-02-28"),
+        ("Subscription number", "A-1201 A-1202"),
         ("Orders count", "0 1"),
         ("生年月日", "1990-01-01 "),
         ("電話番号", "09012345678 "),
