@@ -22,7 +22,7 @@ from newsletter.newsletters.issue_actions import find_issue
 from newsletter.newsletters.publications import Newsletter, get_newsletter
 from newsletter.rendering.model import RenderedIssue
 from newsletter.settings import Settings
-from newsletter.web.access import Visit, own
+from newsletter.web.access import Visit, own, settings_path
 from newsletter.web.issues.shown_as import asked_as, choice_of, with_shown_as
 from newsletter.web.issues.shown_mail import show_to_reader
 from newsletter.web.issues.workspace import Workspace
@@ -97,6 +97,7 @@ class SendingPage:
                 error=error.in_language(visit.language) if error else "",
                 notice=request.query_params.get("done", ""),
                 typed_group=typed_group,
+                settings_url=settings_path(visit),
                 **self.workspace.line(session, visit, newsletter, issue.id, preflight),
                 **choice_of(visit, request, shown_as, base),
                 **self.workspace.panel(session, visit, newsletter, choice),

@@ -119,6 +119,18 @@ def test_what_is_sent_back_is_told_with_the_words_and_asked_for_again(
     assert editor.get(f"{send}/confirm").status_code == 200
 
 
+def test_without_an_approver_an_administrator_finds_where_to_invite_one(
+    send: str, sign_in: SignIn
+) -> None:
+    editor = sign_in("editor@example.jp", Role.EDITOR).get(send).text
+    assert "Ask an administrator to add an approver." in editor
+    assert "Invite an approver" not in editor
+
+    administrator = html.fromstring(sign_in("admin@example.jp", Role.ADMINISTRATOR).get(send).text)
+    (invite,) = administrator.xpath("//a[.='Invite an approver']")
+    assert invite.get("href") == "/accounts"
+
+
 def test_whoever_is_named_is_asked_and_nobody_else(
     stage: Stage, send: str, sign_in: SignIn
 ) -> None:
