@@ -111,6 +111,7 @@ class Action(StrEnum):
     MAILING_EXPORT = ("mailing.export", Permission.SEE_MISSED)
     MAILING_ORDER = ("mailing.order", Permission.SEND)
     MAILING_PAUSE = ("mailing.pause", Permission.CONTROL_MAILINGS)
+    MAILING_RESCHEDULE = ("mailing.reschedule", Permission.SEND)
     MAILING_RESUME = ("mailing.resume", Permission.CONTROL_MAILINGS)
     NEWSLETTER_APPROVAL_RULE = ("newsletter.approval-rule", Permission.ADMINISTER)
     NEWSLETTER_CLICK_RULE = ("newsletter.click-rule", Permission.ADMINISTER)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="List, pause, resume and cancel mailings; settle uncertain deliveries.",
+    help="List, reschedule, pause, resume and cancel mailings; settle uncertain deliveries.",
 )
 
 
@@ -102,6 +102,35 @@ def cancel(
 
     engine, actor = _on_mailing(context, mailing, as_, Permission.CONTROL_MAILINGS)
     cancel_mailing(engine, actor, mailing, reason=reason)
+
+
+@app.command("reschedule")
+def change_hour(
+    context: typer.Context,
+    mailing: int,
+    at: Annotated[
+        str,
+        typer.Option(help="When to send, such as 2026-12-01 08:00 (on the clocks it was for)."),
+    ],
+    decide_at: Annotated[
+        str,
+        typer.Option(
+            help="When the subject is decided; if omitted, as long after the start as before."
+        ),
+    ] = "",
+    reason: AuditReason = "by command",
+    as_: As = None,
+) -> None:
+    """Change the time of a mailing that has not begun; an approval remains valid."""
+    from newsletter.cli.mailing_progress import show
+    from newsletter.mailings.ledger.schedule import read_hour
+    from newsletter.mailings.orders.rescheduling import reschedule
+    from newsletter.mailings.reports.progress import progress
+
+    engine, actor = _on_mailing(context, mailing, as_, Permission.SEND)
+    decide = read_hour(decide_at, "--decide-at") if decide_at else None
+    reschedule(engine, actor, mailing, hour=read_hour(at), decide=decide, reason=reason)
+    show(progress(engine, mailing))
 
 
 @app.command("decide")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -34,6 +34,7 @@ _CHANGES = frozenset(
     for action in (
         Action.FIELD_CHANGE,
         Action.FORM_CHANGE,
+        Action.MAILING_RESCHEDULE,
         Action.NEWSLETTER_LOOK,
         Action.NEWSLETTER_SETTINGS,
     )
@@ -100,7 +101,7 @@ def detail_words(value: object, key: str, action: str = "", zone: str = "UTC") -
         before, after = value
         if isinstance(before, dict) and isinstance(after, dict):
             return _changed_entries(before, after, key)
-        return _from_to(before, after, key)
+        return _from_to(before, after, key, zone)
     if isinstance(value, list):
         return Listing(tuple(detail_words(each, key, zone=zone) for each in value))
     return _entries(value, key) if isinstance(value, dict) else _single(value, key, zone)
@@ -127,12 +128,12 @@ def _changed_entries(before: Mapping[str, Any], after: Mapping[str, Any], key: s
     )
 
 
-def _from_to(before: object, after: object, key: str) -> Message:
+def _from_to(before: object, after: object, key: str, zone: str = "UTC") -> Message:
     return pmsg(
         "audit",
         "{before} → {after}",
-        before=detail_words(before, key),
-        after=detail_words(after, key),
+        before=detail_words(before, key, zone=zone),
+        after=detail_words(after, key, zone=zone),
     )
 
 
@@ -164,5 +165,9 @@ def _single(value: object, key: str, zone: str) -> Worded:
             if key in _DAYS:
                 words = Day(date.fromisoformat(text))
             elif key in _MOMENTS:
-                words = Moment(datetime.fromisoformat(text), zone)
+                moment = datetime.fromisoformat(text)
+                # What was ordered is a wall clock's, and no instant.
+                words = (
+                    Moment(moment, zone) if moment.tzinfo else Moment(moment.replace(tzinfo=UTC))
+                )
     return words

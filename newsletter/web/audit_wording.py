@@ -79,6 +79,7 @@ ACTION_NAMES: Mapping[Action, Message] = {
     Action.MAILING_EXPORT: msg("Undelivered exported"),
     Action.MAILING_ORDER: msg("Mailing ordered"),
     Action.MAILING_PAUSE: msg("Mailing paused"),
+    Action.MAILING_RESCHEDULE: msg("Time of mailing changed"),
     Action.MAILING_RESUME: msg("Mailing resumed"),
     Action.NEWSLETTER_APPROVAL_RULE: msg("Approval rule changed"),
     Action.NEWSLETTER_CLICK_RULE: msg("Click counting changed"),

@@ -81,3 +81,23 @@ def test_a_subject_is_decided_by_its_letter(stage: Stage) -> None:
     code, shown = _run("mailing", "decide", mailing, "A")
     assert code != 0
     assert "decided already" in shown
+
+
+def test_the_hour_of_what_is_scheduled_is_changed_with_the_decision(stage: Stage) -> None:
+    first, later, decided = (
+        f"{now().astimezone(ZoneInfo('Asia/Tokyo')) + timedelta(hours=hours):%Y-%m-%d %H:%M}"
+        for hours in (5, 29, 33)
+    )
+    options = ("--subject", OTHER, "--decide-at", later, "--at", first)
+    assert _run("send", "--yes", *options)[0] == 0
+
+    assert "already passed" in _run("mailing", "reschedule", "1", "--at", "2020-01-01 08:00")[1]
+    code, shown = _run("mailing", "reschedule", "1", "--at", later, "--decide-at", decided)
+
+    assert code == 0, shown
+    with reading(stage.engine) as session:
+        decide_at = session.scalars(select(SubjectTrialRow.decide_at)).one()
+        event = session.scalars(select(AuditEventRow).order_by(AuditEventRow.id.desc())).first()
+    assert f"{decide_at.astimezone(ZoneInfo('Asia/Tokyo')):%Y-%m-%d %H:%M}" == decided
+    assert event is not None
+    assert (event.action, event.door) == (Action.MAILING_RESCHEDULE, "command")

@@ -55,6 +55,17 @@ def test_every_field_whose_change_is_recorded_is_a_detail(
     assert details_of({field.name: "" for field in fields(value)})
 
 
+def test_an_hour_by_the_clock_is_shown_as_it_was_ordered_and_an_instant_by_the_viewers_clock() -> (
+    None
+):
+    ordered = detail_words("2026-12-01T08:00:00", "at", zone="Asia/Tokyo")
+    moved = ["2026-11-30T23:00:00+00:00", "2026-12-02T00:00:00+00:00"]
+    changed = detail_words(moved, "at", Action.MAILING_RESCHEDULE, zone="Asia/Tokyo")
+    assert "08:00" in ordered.in_language(Language.ENGLISH)
+    assert "08:00 → " in changed.in_language(Language.ENGLISH)
+    assert "09:00" in changed.in_language(Language.ENGLISH)
+
+
 def test_what_is_no_detail_is_not_recorded() -> None:
     with pytest.raises(LookupError, match="shoe_size"):
         details_of({"shoe_size": 43})

@@ -46,6 +46,11 @@ _LONGEST_HOURS = 168
 _YEARS = range(1971, 9000)
 #: What browsers send of a year with a digit too many.
 _LONG_YEAR = re.compile(r"\s*\+?\d{5,9}-")
+#: Why what nobody saw to in time is held; a new hour, or a word to resume it, lets it go.
+MISSED = msg(
+    "It was due while no worker was running, longer ago than GRACE_MINUTES. "
+    "Resume it to send it now, change its time, or cancel it."
+)
 #: An hour further off than so many days is a slip of the pen, such as a wrong year.
 FARTHEST_DAYS = 366
 
@@ -147,6 +152,26 @@ def first_hour(session: Session, newsletter: NewsletterRow, schedule: Schedule) 
     return min(due_in(zone, schedule.hour, fallback=newsletter.time_zone) for zone in zones)
 
 
+def demand_hour(session: Session, newsletter: NewsletterRow, schedule: Schedule) -> datetime | None:
+    """Return what `first_hour` does, of a schedule that may be ordered now.
+
+    Raises:
+        ConflictError: The hour has passed, or is further off than a year.
+    """
+    first = first_hour(session, newsletter, schedule)
+    if first is None:
+        return None
+    moment = now()
+    if first <= moment:
+        raise ConflictError(msg("That time has already passed."))
+    if first > moment + timedelta(days=FARTHEST_DAYS):
+        raise ConflictError(
+            msg("That time is more than {days} days ahead.", days=FARTHEST_DAYS),
+            remedy=msg("Check the year."),
+        )
+    return first
+
+
 def _zones(session: Session, newsletter_id: int) -> Sequence[str]:
     return session.scalars(
         select(SubscriptionRow.time_zone)
@@ -165,11 +190,6 @@ def start_due_mailings(engine: Engine, *, grace: timedelta) -> None:
         session.execute(
             moving_mailings(MailingState.PAUSED, sources=scheduled)
             .where(due, late)
-            .values(
-                halt_reason=msg(
-                    "It was due while no worker was running, longer ago than GRACE_MINUTES. "
-                    "Resume it to send it now, or cancel it."
-                ),
-            )
+            .values(halt_reason=MISSED)
         )
         session.execute(moving_mailings(MailingState.PLANNING, sources=scheduled).where(due, ~late))

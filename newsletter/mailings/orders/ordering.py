@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError
@@ -17,7 +17,6 @@ from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.accounts.audit_details import Detail
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import IssueRow, MailingOrderRow, MailingRow, NewsletterRow
-from newsletter.database.types import now
 from newsletter.database.vocabulary import Archived, UncertainPolicy
 from newsletter.errors import ConflictError, OrderError
 from newsletter.i18n.messages import msg
@@ -26,7 +25,7 @@ from newsletter.issues.model import issue_from_json
 from newsletter.issues.sent import sent_as
 from newsletter.mailings.approvals.requests import content_digest, demand_approval
 from newsletter.mailings.archive import archived_as
-from newsletter.mailings.ledger.schedule import AT_ONCE, FARTHEST_DAYS, Schedule, first_hour
+from newsletter.mailings.ledger.schedule import AT_ONCE, Schedule, demand_hour
 from newsletter.mailings.mailings import create_mailing, publisher_of
 from newsletter.mailings.orders.subject_checks import check_subjects
 from newsletter.mailings.orders.variant_checks import variants_now
@@ -116,7 +115,7 @@ def review_order(
     rendered = _cleared(preflight)
     digest = content_digest(newsletter, rendered, trial)
     demand_approval(session, newsletter, issue, digest)
-    first = _demand_hour(session, newsletter, schedule)
+    first = demand_hour(session, newsletter, schedule)
     demand_fields(session, newsletter.id, [segment])
     count = audience_figure(session, newsletter, segment, figures, urgent=urgent)
     if not count.value.reached:
@@ -260,7 +259,7 @@ def _demand_sendable(
             remedy=msg("Check it again, then send it."),
         )
     demand_approval(session, newsletter, issue, digest)
-    first = _demand_hour(session, newsletter, order.schedule)
+    first = demand_hour(session, newsletter, order.schedule)
     if not order.again and earlier_mailings(session, issue.id):
         raise ConflictError(msg("The issue was sent before; confirm that it is to be sent again."))
     variants = _demand_readers(session, newsletter, rendered, order)
@@ -316,23 +315,6 @@ def _warnings(
         if finding.severity is Severity.ERROR:
             raise ConflictError(finding.message, remedy=finding.remedy)
     return (*preflight.of(Severity.WARNING), *others)
-
-
-def _demand_hour(
-    session: Session, newsletter: NewsletterRow, schedule: Schedule
-) -> datetime | None:
-    first = first_hour(session, newsletter, schedule)
-    if first is None:
-        return None
-    moment = now()
-    if first <= moment:
-        raise ConflictError(msg("That time has already passed."))
-    if first > moment + timedelta(days=FARTHEST_DAYS):
-        raise ConflictError(
-            msg("That time is more than {days} days ahead.", days=FARTHEST_DAYS),
-            remedy=msg("Check the year."),
-        )
-    return first
 
 
 def _demand_readers(

@@ -116,6 +116,16 @@ def save_content(
     )
 
 
+def redate_content(session: Session, mailing_id: int, date: datetime) -> None:
+    """Give a mailing that has not begun another Date for its messages."""
+    rows = session.scalars(
+        select(MailingContentRow).where(MailingContentRow.mailing_id == mailing_id)
+    )
+    for row in rows:
+        dated = replace(_ADAPTER.validate_json(row.payload), date=date)
+        row.payload = _ADAPTER.dump_json(dated).decode()
+
+
 def save_variant(
     session: Session,
     mailing_id: int,

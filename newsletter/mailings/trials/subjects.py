@@ -206,6 +206,16 @@ def demand_trial(
         )
     begins = first or now()
     decide_at = due_in(newsletter.time_zone, trial.decide, fallback=newsletter.time_zone)
+    demand_decision(decide_at, begins=begins)
+    return decide_at
+
+
+def demand_decision(decide_at: datetime, *, begins: datetime) -> None:
+    """Refuse an instant of decision that does not fit when the trial begins.
+
+    Raises:
+        ConflictError: It is not later, or more than a week later.
+    """
     if decide_at <= begins:
         raise ConflictError(
             msg("The subject is to be decided before the trial has begun."),
@@ -216,7 +226,6 @@ def demand_trial(
             msg("The decision is more than {days} days after the trial.", days=_FARTHEST_DAYS),
             remedy=msg("Choose an earlier time for the decision."),
         )
-    return decide_at
 
 
 def demand_clicks(newsletter: NewsletterRow, rendered: RenderedIssue) -> None:

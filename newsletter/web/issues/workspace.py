@@ -27,6 +27,7 @@ from newsletter.mailings.approvals.requests import approvers, people_of
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.orders.progress import Viewer, standing_of
 from newsletter.mailings.orders.readiness import check_stored, stored_findings
+from newsletter.mailings.orders.rescheduling import hour_of
 from newsletter.mailings.orders.test_mails import TestGroups, list_groups
 from newsletter.mailings.planning.audience import AudienceCount, audience_figure
 from newsletter.mailings.planning.shown_as import ShownAs, find_shown_as
@@ -142,6 +143,9 @@ class Workspace:
             "standing": standing,
             "standing_to_send": to_send,
             "line_issue": issue_id,
+            "line_may_move": standing.mailing is not None
+            and hour_of(standing.mailing) is not None
+            and visit.may(Permission.SEND),
             "line_corrects": corrected_by(session, issue_id) if issue_id is not None else None,
             "line_draft": draft_id,
             "open_comments": open_threads(session, issue_id) if issue_id is not None else 0,

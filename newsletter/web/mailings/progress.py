@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from fastapi import Form, Query, Request
 from fastapi.concurrency import run_in_threadpool
@@ -13,9 +15,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response, Streamin
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.database.vocabulary import DeliveryState, MailingKind, MailingState
-from newsletter.errors import ConflictError, NotFoundError
+from newsletter.errors import ConflictError, ContentError, NotFoundError
 from newsletter.i18n.messages import msg
+from newsletter.mailings.ledger.schedule import MISSED, read_hour
 from newsletter.mailings.orders import actions as operations
+from newsletter.mailings.orders.rescheduling import hour_of, reschedule
 from newsletter.mailings.planning.audience import audience_figure
 from newsletter.mailings.reports.clicks import clicks_of
 from newsletter.mailings.reports.reports import (
@@ -67,6 +71,24 @@ _ACTIONS = {
 }
 _TO_COME = frozenset({MailingState.SCHEDULED, MailingState.PLANNING})
 _LIVE = "mailings/_progress.html"
+
+
+def _hours(
+    mailing: MailingSummary, trial: TrialReport | None, zone: str
+) -> Mapping[str, str] | None:
+    """Return the wall-clock times of a mailing whose hour can be changed; None of another."""
+    due = hour_of(mailing)
+    if due is None:
+        return None
+
+    def shown(moment: datetime) -> str:
+        local = moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+        return local.isoformat(timespec="minutes")
+
+    return {
+        "hour": mailing.local_hour or shown(due),
+        "decide": shown(trial.decide_at) if trial else "",
+    }
 
 
 def mailings_router(  # noqa: C901, PLR0915 - a list of routes
@@ -128,7 +150,13 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
         return _show(visit, request, number)
 
     def _show(
-        visit: Visit, request: Request, number: int, *, status: int = 200, error: str = ""
+        visit: Visit,
+        request: Request,
+        number: int,
+        *,
+        status: int = 200,
+        error: str = "",
+        typed: Mapping[str, str] | None = None,
     ) -> HTMLResponse:
         newsletter_id = own(visit)
         with reading(engine) as session:
@@ -174,6 +202,9 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
             may_send=visit.may(Permission.SEND),
             may_move=visit.may(Permission.CONTROL_MAILINGS),
             may_settle=visit.may(Permission.OPERATE),
+            hours=_hours(mailing, trial, row.time_zone),
+            typed=typed,
+            stays_held=mailing.state is MailingState.PAUSED and mailing.halt_reason != MISSED,
             reasons=_reasons(mailing),
             audience=audience,
             error=error,
@@ -221,6 +252,34 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
                 visit, request, number, status=409, error=error.in_language(visit.language)
             )
         return RedirectResponse(request.url.path.removesuffix("/decide"), status_code=303)
+
+    @router.post("/{number}/reschedule")
+    def move_hour(
+        number: int,
+        visit: SenderVisit,
+        request: Request,
+        hour: _Field = "",
+        decide: _Field = "",
+    ) -> Response:
+        try:
+            reschedule(
+                engine,
+                visit.actor,
+                number,
+                hour=read_hour(hour),
+                decide=read_hour(decide) if decide.strip() else None,
+                within=own(visit),
+            )
+        except (ConflictError, ContentError) as error:
+            return _show(
+                visit,
+                request,
+                number,
+                status=409,
+                error=error.in_language(visit.language),
+                typed={"hour": hour, "decide": decide},
+            )
+        return RedirectResponse(request.url.path.removesuffix("/reschedule"), status_code=303)
 
     @router.post("/{number}/{verb}")
     def move(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
 from lxml import html
 from sqlalchemy import Engine, event, select, update
 
@@ -124,6 +127,31 @@ def test_what_was_cancelled_before_it_began_is_no_report_and_leads_back_to_its_i
 
 
 @each_database
+def test_the_hour_of_a_scheduled_mailing_is_changed_on_its_page(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    later = datetime.now(ZoneInfo("Asia/Tokyo")).replace(tzinfo=None, second=0, microsecond=0)
+    before, after = later + timedelta(days=2), later + timedelta(days=3)
+    number = stage.mail(schedule=Schedule(hour=before))
+    address = f"/newsletters/digest/mailings/{number}"
+    client = sign_in("editor@example.jp", Role.EDITOR)
+    issue = client.get("/newsletters/digest/issues/1").text
+    assert f"{address}#new-hour" in issue
+    page = client.get(address).text
+    assert f'value="{before.isoformat(timespec="minutes")}"' in page
+    form = {"csrf": csrf_of(page)}
+
+    refused = client.post(f"{address}/reschedule", data=form | {"hour": "2020-01-01T08:00"})
+    assert refused.status_code == 409
+    assert 'value="2020-01-01T08:00"' in refused.text
+    assert "already passed" in refused.text
+    client.post(f"{address}/reschedule", data=form | {"hour": after.isoformat()})
+
+    assert f'value="{after.isoformat(timespec="minutes")}"' in client.get(address).text
+    operator = sign_in("operator@example.jp", Role.OPERATOR)
+    assert "new-hour" not in operator.get(address).text
+
+
 def test_after_a_restore_it_goes_on_only_when_some_may_get_it_twice(
     stage: Stage, sign_in: SignIn
 ) -> None:
