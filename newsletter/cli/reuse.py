@@ -66,6 +66,9 @@ def keep(
     name: PatternName,
     issue: Annotated[str | None, typer.Argument(help="The issue; the newest if omitted.")] = None,
     newsletter: NewsletterName = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace a pattern that has this name already.")
+    ] = False,
     as_: As = None,
     json: Json = False,
 ) -> None:
@@ -87,6 +90,7 @@ def keep(
             name,
             issue_from_json(stored.content),
             template=stored.template,
+            replace=replace,
         )
         number, called = kept.id, kept.name
     if json:

@@ -206,14 +206,22 @@ def keep_pattern(
     issue: Issue,
     *,
     template: str = "",
+    replace: bool = False,
 ) -> Pattern:
-    """Keep an issue as a pattern, in place of an earlier one of the same name.
+    """Keep an issue as a pattern.
 
     Raises:
+        ConflictError: There is one of the same name, and it is not to be replaced.
         ListError: The name is empty or too long.
     """
     kept = patterns.keep_pattern(
-        session, newsletter_id, name, issue, author=actor.name, template=template
+        session,
+        newsletter_id,
+        name,
+        issue,
+        author=actor.name,
+        template=template,
+        replace=replace,
     )
     _record_pattern(session, actor, Action.PATTERN_KEEP, kept)
     return kept

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.tables import IssuePatternRow, RecurrenceRow
 from newsletter.database.vocabulary import ContentUser
-from newsletter.errors import ListError, NotFoundError
+from newsletter.errors import ConflictError, ListError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.issues.library.uses import forget_uses, record_uses
 from newsletter.issues.model import Issue, issue_to_json
@@ -27,10 +27,12 @@ def keep_pattern(
     *,
     author: str,
     template: str = "",
+    replace: bool = False,
 ) -> Pattern:
-    """Keep an issue as a pattern, in place of an earlier one of the same name.
+    """Keep an issue as a pattern.
 
     Raises:
+        ConflictError: There is one of the same name, and it is not to be replaced.
         ListError: The name is empty or too long.
     """
     called = " ".join(name.split())
@@ -44,6 +46,13 @@ def keep_pattern(
     if row is None:
         row = Pattern(newsletter_id=newsletter_id, name=called)
         session.add(row)
+    elif not replace:
+        raise ConflictError(
+            msg(
+                "{author} saved a pattern called “{name}” already.", author=row.author, name=called
+            ),
+            remedy=msg("Use another name, or confirm that it is to be replaced."),
+        )
     row.content, row.template, row.author = issue_to_json(issue), template, author
     session.flush()
     record_uses(session, newsletter_id, ContentUser.PATTERN, row.id, row.content)

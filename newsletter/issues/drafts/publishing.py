@@ -106,8 +106,14 @@ def delete_draft(session: Session, draft: Draft) -> None:
     A correction that is not in effect goes with its draft.
 
     Raises:
-        ConflictError: A series has it as a step.
+        ConflictError: A series has it as a step, or somebody saved since ``draft`` was read.
     """
+    row = lock_row(session, draft)
+    if row.revision != draft.revision:
+        raise ConflictError(
+            msg("{author} changed this draft after you opened it.", author=row.author),
+            remedy=msg("Look at what it says now; it was not deleted."),
+        )
     if series_of_draft(session, draft.id) is not None:
         raise ConflictError(
             msg("This is the issue of a step of a series."),

@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
+from newsletter.errors import ConflictError
 from newsletter.issues.difference import compare_issues
 from newsletter.issues.drafts.saving import (
     DraftConflictError,
@@ -21,6 +22,7 @@ from newsletter.newsletters.issue_actions import delete_draft, find_draft, resto
 from newsletter.web.access import EditorVisit, newsletter_of, own
 from newsletter.web.issues.draft_pages import DraftPages, to_draft
 from newsletter.web.issues.editor import began_with
+from newsletter.web.issues.submission import EditorForm
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 
@@ -74,10 +76,21 @@ def history_router(engine: Engine, pages: Pages, shown: DraftPages) -> Router:
             drop_import_report(session, get_draft(session, own(visit), number))
         return to_draft(newsletter, number, in_blocks=False)
 
-    @router.post("/delete")
-    def delete(newsletter: str, number: int, visit: EditorVisit) -> RedirectResponse:
-        with transaction(engine) as session:
-            delete_draft(session, visit.actor, get_draft(session, own(visit), number))
+    @router.post("/delete", response_model=None)
+    def delete(
+        newsletter: str,
+        number: int,
+        visit: EditorVisit,
+        request: Request,
+        revision: _Revision = 0,
+    ) -> Response:
+        try:
+            with transaction(engine) as session:
+                draft = get_draft(session, own(visit), number)
+                delete_draft(session, visit.actor, began_with(draft, revision))
+        except ConflictError as error:
+            written = EditorForm.of(draft, in_blocks=False)
+            return shown.show(visit, request, draft, written, status=409, error=error)
         return RedirectResponse(f"/newsletters/{newsletter}/issues", status_code=303)
 
     return router

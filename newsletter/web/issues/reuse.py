@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Every
 from newsletter.edit_conflicts import EditConflictError, merge_changes, shown_of
-from newsletter.errors import ListError, NewsletterError, NotFoundError
+from newsletter.errors import ConflictError, ListError, NewsletterError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.patterns import get_pattern, list_patterns
 from newsletter.issues.drafts.saving import get_draft
@@ -76,12 +76,14 @@ def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
         error: NewsletterError | None = None,
         typed: RecurrencePlan | None = None,
         begun: str = "",
+        kept_as: tuple[str, str] = ("", ""),
     ) -> HTMLResponse:
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             recurrence = find_recurrence(session, row.id)
             patterns = list_patterns(session, row.id)
             kept, status = schedule_of(recurrence), 422 if error else 200
+            is_taken = isinstance(error, ConflictError) and bool(kept_as[0])
             if isinstance(error, EditConflictError) and typed is not None:
                 typed = merge_changes(begun, typed, kept).value
                 named = {pattern.id: pattern.name for pattern in patterns}
@@ -90,8 +92,10 @@ def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
                 visit,
                 request,
                 "issues/patterns.html",
-                status=status,
+                status=409 if is_taken else status,
                 newsletter=row,
+                kept_as=kept_as,
+                is_taken=is_taken,
                 patterns=patterns,
                 lines=list_lines(session, row.id),
                 recurrence=recurrence,
@@ -108,13 +112,22 @@ def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
         request: Request,
         name: _Short = "",
         source: _Short = "",
+        replace: _Short = "",
     ) -> Response:
         try:
             with transaction(engine) as session:
                 issue, template = _source(session, visit, source)
-                keep_pattern(session, visit.actor, own(visit), name, issue, template=template)
-        except ListError as error:
-            return _show(visit, request, error)
+                keep_pattern(
+                    session,
+                    visit.actor,
+                    own(visit),
+                    name,
+                    issue,
+                    template=template,
+                    replace=bool(replace),
+                )
+        except (ConflictError, ListError) as error:
+            return _show(visit, request, error, kept_as=(name, source))
         return _to_patterns(newsletter, "kept")
 
     @router.post("/patterns/{number}/start", response_model=None)

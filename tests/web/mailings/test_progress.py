@@ -18,6 +18,8 @@ from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.mailings.reports.progress import progress
 from newsletter.mailings.reports.reports import report_on, summarise
+from newsletter.mailings.trials.subjects import SubjectTrial
+from newsletter.rendering.model import Subject
 from tests.support.databases import each_database
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of
@@ -132,7 +134,12 @@ def test_the_hour_of_a_scheduled_mailing_is_changed_on_its_page(
 ) -> None:
     later = datetime.now(ZoneInfo("Asia/Tokyo")).replace(tzinfo=None, second=0, microsecond=0)
     before, after = later + timedelta(days=2), later + timedelta(days=3)
-    number = stage.mail(schedule=Schedule(hour=before))
+    trial = SubjectTrial(
+        others=(Subject(title="別の件名", preheader=""),),
+        share=20,
+        decide=before + timedelta(hours=1),
+    )
+    number = stage.mail(schedule=Schedule(hour=before), trial=trial)
     address = f"/newsletters/digest/mailings/{number}"
     client = sign_in("editor@example.jp", Role.EDITOR)
     issue = client.get("/newsletters/digest/issues/1").text
