@@ -84,9 +84,10 @@ def history_router(engine: Engine, pages: Pages, shown: DraftPages) -> Router:
         request: Request,
         revision: _Revision = 0,
     ) -> Response:
+        with reading(engine) as session:
+            draft = get_draft(session, own(visit), number)
         try:
             with transaction(engine) as session:
-                draft = get_draft(session, own(visit), number)
                 delete_draft(session, visit.actor, began_with(draft, revision))
         except ConflictError as error:
             written = EditorForm.of(draft, in_blocks=False)
