@@ -18,6 +18,9 @@ class Sealed(StrEnum):
     """What is sealed, and by which label its key is derived."""
 
     SECOND_FACTOR = "newsletter-seal"
+    #: A second factor that a page offers. What is kept opens no page: whoever copied the database
+    #: would only have to hand it in to be shown what it holds.
+    OFFERED_FACTOR = "newsletter-offer"
     BROWSER = "newsletter-browser"
 
 

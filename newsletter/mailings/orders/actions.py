@@ -17,7 +17,7 @@ from newsletter.accounts.actor_names import words_for
 from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.accounts.audit_details import Detail
 from newsletter.database.engine import reading, transaction
-from newsletter.database.vocabulary import DeliveryState, TrialVerdict
+from newsletter.database.vocabulary import EDITIONS, DeliveryState, TrialVerdict
 from newsletter.i18n.messages import msg, written
 from newsletter.mailings.ledger import evidence
 from newsletter.mailings.ledger.outcomes import Outcome
@@ -55,7 +55,7 @@ def pause(
         actor: Who does it.
         mailing_id: Which.
         reason: Why; shown with the mailing.
-        within: The newsletter that it must be of; None for any.
+        within: The newsletter that it must be an edition of; None for any mailing.
 
     Raises:
         NotFoundError: There is no such mailing.
@@ -209,7 +209,7 @@ def export_missed(
     """Write down who exports whom a mailing did not reach; return them, as `missed_deliveries`.
 
     Raises:
-        NotFoundError: The newsletter ``within`` has no such mailing.
+        NotFoundError: The newsletter ``within`` has no such edition.
     """
     _newsletter_within(engine, mailing_id, within)
     with transaction(engine) as session:
@@ -224,10 +224,18 @@ def export_missed(
 
 
 def _newsletter_within(engine: Engine, mailing_id: int, within: int | None) -> int:
-    newsletter_id = newsletter_of(engine, mailing_id)
-    if within is not None and newsletter_id != within:
-        raise no_such_mailing(mailing_id)
-    return newsletter_id
+    """Return the newsletter of a mailing that may be named ``within`` one.
+
+    There an edition may be, which goes out to all who get it. A notice is between the product and
+    one person: a link for a new password, that somebody asks to join. Who named it by its number
+    could hold it back, or learn whose it is.
+    """
+    with reading(engine) as session:
+        mailing = find_mailing(session, mailing_id)
+        is_theirs = mailing.newsletter_id == within and mailing.kind in EDITIONS
+        if within is not None and not is_theirs:
+            raise no_such_mailing(mailing_id)
+        return mailing.newsletter_id
 
 
 @contextmanager

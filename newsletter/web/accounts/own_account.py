@@ -62,7 +62,7 @@ def account_router(  # noqa: C901 - a list of routes
             "accounts/second_factor.html",
             status=400 if error else 200,
             secret=secret,
-            sealed=sealer.seal(secret, Sealed.SECOND_FACTOR),
+            sealed=sealer.seal(secret, Sealed.OFFERED_FACTOR),
             picture=segno.make(uri).svg_data_uri(border=3, scale=4),
             error=error,
         )
@@ -86,7 +86,7 @@ def account_router(  # noqa: C901 - a list of routes
         password: _Field = "",
     ) -> Response:
         try:
-            secret = sealer.open(sealed, Sealed.SECOND_FACTOR)
+            secret = sealer.open(sealed, Sealed.OFFERED_FACTOR)
         except AccountError:
             # The page is of other days, or was never ours: begin anew.
             return _enrol(visit, request, new_secret(), error="code")
@@ -102,7 +102,7 @@ def account_router(  # noqa: C901 - a list of routes
                 session,
                 visit.actor,
                 visit.account_id,
-                sealed=sealed,
+                sealed=sealer.seal(secret, Sealed.SECOND_FACTOR),
                 step=step,
                 besides=visit.session_id,
             )

@@ -142,6 +142,23 @@ def test_a_second_factor_is_put_on_with_the_password_alone_and_told_by_mail(
     assert "Two-factor authentication was turned on" in _newest_notice(house.engine)
 
 
+def test_what_is_kept_of_a_second_factor_opens_no_page(house: House, enter: Enter) -> None:
+    client = enter("kept@example.jp", Role.EDITOR)
+    page = client.get("/account/second-factor").text
+    secret = page.split('id="totp-secret">')[1].split("<")[0]
+    sealed = page.split('name="sealed" value="')[1].split('"')[0]
+    form = {"csrf": csrf_of(page), "sealed": sealed, "password": PASSWORD}
+    form["code"] = pyotp.TOTP(secret).now()
+    assert client.post("/account/second-factor", data=form).status_code == 200
+    with reading(house.engine) as session:
+        number = find_account(session, "kept@example.jp")
+        kept = session.get_one(AccountRow, number).totp_secret or ""
+    thief = enter("thief@example.jp", Role.EDITOR)
+    form = {"csrf": csrf_of(thief.get("/account").text), "sealed": kept, "code": "0"}
+    answer = thief.post("/account/second-factor", data=form)
+    assert (answer.status_code, secret in answer.text) == (400, False)
+
+
 def test_an_administrator_takes_a_lost_factor_off_with_a_reason(house: House, enter: Enter) -> None:
     enter("lost@example.jp", Role.EDITOR)
     admin = enter("root@example.jp", Role.ADMINISTRATOR)

@@ -12,7 +12,13 @@ from newsletter.accounts.audit import Action
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, DeliveryRow, MailingRow
 from newsletter.database.types import now
-from newsletter.database.vocabulary import DeliveryState, MailingState, Role
+from newsletter.database.vocabulary import (
+    EDITIONS,
+    DeliveryState,
+    MailingKind,
+    MailingState,
+    Role,
+)
 from newsletter.mailings.ledger.schedule import Schedule, read_hour
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.reports.cached_figures import Figures
@@ -205,6 +211,25 @@ def test_an_approver_may_not_pause(stage: Stage, sign_in: SignIn) -> None:
     address = f"/newsletters/digest/mailings/{number}"
     form = {"csrf": csrf_of(client.get(address).text)}
     assert client.post(f"{address}/pause", data=form).status_code == 403
+
+
+def test_mail_that_is_no_edition_is_neither_held_nor_exported_by_its_number(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    number = _sent(stage)
+    client = sign_in("editor@example.jp", Role.EDITOR)
+    csrf = csrf_of(client.get("/account").text)
+    page = f"/newsletters/digest/mailings/{number}"
+    for kind in set(MailingKind) - EDITIONS:
+        with transaction(stage.engine) as session:
+            session.execute(update(MailingRow).values(kind=kind, state=MailingState.SENDING))
+        for verb in ("pause", "resume", "cancel", "decide"):
+            answer = client.post(f"{page}/{verb}", data={"csrf": csrf, "place": "0"})
+            assert answer.status_code == 404, (kind, verb)
+        missed = client.get(f"{page}/missed.csv")
+        assert (missed.status_code, "example.com" in missed.text) == (404, False), kind
+    with reading(stage.engine) as session:
+        assert session.scalars(select(MailingRow.state)).one() is MailingState.SENDING
 
 
 def test_progress_streams_until_the_mailing_rests(stage: Stage, sign_in: SignIn) -> None:
