@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
+from typing import Self
 
 
 class ReportKind(StrEnum):
@@ -18,39 +19,62 @@ class ReportKind(StrEnum):
     OTHER = "other"
 
 
+class FaultOf(Enum):
+    """Of whom a reason speaks, which decides what follows from it."""
+
+    #: The address takes no mail and never will: it is hard, and ends the address at once.
+    ADDRESS = auto()
+    #: The sender or the message: never counted against the reader.
+    SENDER = auto()
+    #: The way, a passing state of the mailbox, or nobody can tell: counted, as it may go on.
+    OPEN = auto()
+
+
 class Reason(StrEnum):
-    """Why mail came back; only those of `PERMANENT` speak against the address itself."""
+    """Why mail came back, and of whom that speaks.
 
-    USER_UNKNOWN = "user-unknown"
-    HOST_UNKNOWN = "host-unknown"
-    MOVED = "moved"
+    Attributes:
+        fault: Of whom it speaks.
+    """
+
+    fault: FaultOf
+
+    def __new__(cls, value: str, fault: FaultOf) -> Self:
+        """Make a member of its name and of whom it speaks."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.fault = fault
+        return member
+
+    USER_UNKNOWN = ("user-unknown", FaultOf.ADDRESS)
+    HOST_UNKNOWN = ("host-unknown", FaultOf.ADDRESS)
+    MOVED = ("moved", FaultOf.ADDRESS)
     #: The domain takes no mail at all (RFC 7505, RFC 7504).
-    NO_MAIL_ACCEPTED = "no-mail-accepted"
-    SUSPENDED = "suspended"
-    MAILBOX_FULL = "mailbox-full"
-    MESSAGE_TOO_BIG = "message-too-big"
-    SPAM = "spam"
-    BLOCKED = "blocked"
-    AUTHENTICATION = "authentication"
-    POLICY = "policy"
-    SENDER_REJECTED = "sender-rejected"
-    RELAYING_DENIED = "relaying-denied"
-    RATE_LIMITED = "rate-limited"
-    FILTERED = "filtered"
-    CONTENT = "content"
-    SECURITY = "security"
-    SYNTAX = "syntax"
-    EXPIRED = "expired"
-    NETWORK = "network"
-    SYSTEM = "system"
-    COMPLAINT = "complaint"
-    AUTO_REPLY = "auto-reply"
-    UNKNOWN = "unknown"
+    NO_MAIL_ACCEPTED = ("no-mail-accepted", FaultOf.ADDRESS)
+    SUSPENDED = ("suspended", FaultOf.OPEN)
+    MAILBOX_FULL = ("mailbox-full", FaultOf.OPEN)
+    MESSAGE_TOO_BIG = ("message-too-big", FaultOf.SENDER)
+    SPAM = ("spam", FaultOf.SENDER)
+    BLOCKED = ("blocked", FaultOf.SENDER)
+    AUTHENTICATION = ("authentication", FaultOf.SENDER)
+    POLICY = ("policy", FaultOf.SENDER)
+    SENDER_REJECTED = ("sender-rejected", FaultOf.SENDER)
+    RELAYING_DENIED = ("relaying-denied", FaultOf.SENDER)
+    RATE_LIMITED = ("rate-limited", FaultOf.SENDER)
+    FILTERED = ("filtered", FaultOf.OPEN)
+    CONTENT = ("content", FaultOf.SENDER)
+    SECURITY = ("security", FaultOf.SENDER)
+    SYNTAX = ("syntax", FaultOf.SENDER)
+    EXPIRED = ("expired", FaultOf.OPEN)
+    NETWORK = ("network", FaultOf.OPEN)
+    SYSTEM = ("system", FaultOf.OPEN)
+    COMPLAINT = ("complaint", FaultOf.OPEN)
+    AUTO_REPLY = ("auto-reply", FaultOf.OPEN)
+    UNKNOWN = ("unknown", FaultOf.OPEN)
 
 
-PERMANENT = frozenset(
-    {Reason.USER_UNKNOWN, Reason.HOST_UNKNOWN, Reason.MOVED, Reason.NO_MAIL_ACCEPTED}
-)
+PERMANENT = frozenset(reason for reason in Reason if reason.fault is FaultOf.ADDRESS)
+OF_THE_SENDER = frozenset(reason for reason in Reason if reason.fault is FaultOf.SENDER)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,4 +1,4 @@
-"""The vocabulary: what mail systems say, as phrases by theme and as patterns of grammar.
+"""Phrases that mail systems use, by theme, and patterns of grammar: tables read from TOML.
 
 A phrase is looked for in words in lower case with single spaces, where ``@`` stands for each
 address and links are left out; `` * `` in a phrase stands for a few words in between. Add a phrase

@@ -1,4 +1,4 @@
-"""Tables of the reader: status codes, carriers' habits and systems' layouts, read from TOML."""
+"""Status codes, carriers' habits and layouts of bounces by mail system: tables read from TOML."""
 
 from __future__ import annotations
 

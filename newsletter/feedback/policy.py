@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Action, Actor, record_event
 from newsletter.accounts.audit_details import details_of
-from newsletter.bounces.model import Reason
+from newsletter.bounces.model import OF_THE_SENDER
 from newsletter.database.tables import (
     BounceDecisionRow,
     BounceRow,
@@ -27,24 +27,6 @@ from newsletter.edit_conflicts import merge_changes
 from newsletter.errors import ListError, Place
 from newsletter.feedback.attribution import AttributionProof
 from newsletter.i18n.messages import msg
-
-#: A refusal for one of these reasons speaks of the sender or the message, not of the person.
-OF_THE_SENDER = frozenset(
-    {
-        Reason.SPAM,
-        Reason.BLOCKED,
-        Reason.AUTHENTICATION,
-        Reason.POLICY,
-        Reason.SENDER_REJECTED,
-        Reason.RELAYING_DENIED,
-        Reason.RATE_LIMITED,
-        Reason.CONTENT,
-        Reason.SECURITY,
-        Reason.SYNTAX,
-        Reason.MESSAGE_TOO_BIG,
-    }
-)
-
 
 #: The most that a policy's numbers may be.
 MOST_SOFT, MOST_DAYS = 100, 730

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from newsletter.bounces import phrase_tables, tables
-from newsletter.bounces.model import PERMANENT, Reason
+from newsletter.bounces.model import OF_THE_SENDER, PERMANENT, Reason
 from newsletter.bounces.tables import Layout
 from newsletter.bounces.webhooks import adapters, model
 from newsletter.settings import Settings
@@ -134,13 +134,28 @@ def test_every_code_of_the_registry_has_a_reason_of_ours() -> None:
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_each_reason_has_its_word_on_pages_and_its_row_in_the_documentation(
-    reason: Reason,
-) -> None:
+def test_each_reason_is_given_by_a_rule_or_a_table(reason: Reason) -> None:
+    folder = _ROOT / "newsletter/bounces"
+    rules = [path for path in folder.rglob("*.py") if path.name != "model.py"]
+    said = any(f"Reason.{reason.name}" in path.read_text(encoding="utf-8") for path in rules)
+    tables = [path.read_text(encoding="utf-8") for path in folder.rglob("*.toml")]
+    assert said or any(f'"{reason.value}"' in text for text in tables)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_the_documentation_says_of_each_reason_what_follows_from_it(reason: Reason) -> None:
+    text = (_ROOT / "docs/bounces.md").read_text(encoding="utf-8")
+    rows = text[text.index("## Reasons") :].partition("\n## ")[0].splitlines()
+    (row,) = [row for row in rows if f"`{reason.value}`" in row]
+    assert ("| yes |" in row) == (reason in PERMANENT)
+    assert ("never counted" in row) == (reason in OF_THE_SENDER)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_each_reason_has_its_word_on_pages(reason: Reason) -> None:
     words = (_ROOT / "templates/web/feedback/words.html").read_text(encoding="utf-8")
     macro = words[words.index("macro reason(") :].partition("endmacro")[0]
     assert f'"{reason.value}": ' in macro
-    assert f"`{reason.value}`" in (_ROOT / "docs/bounces.md").read_text(encoding="utf-8")
 
 
 def test_every_provider_has_a_setting_cases_and_its_place_in_the_documents() -> None:

@@ -12,8 +12,20 @@ _ROOT = Path(__file__).resolve().parents[2]
 _LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)\s#]+)")
 _ROOTS = "newsletter|workers|subscribers|templates|tests"
 _PATH = re.compile(rf"`((?!workers/test_)(?:{_ROOTS})/[\w./-]*)`")
+#: A file that is named by its own name, or by the end of its path.
+_NAME = re.compile(r"`([\w-]+(?:/[\w.-]+)*\.(?:py|html|toml|j2|js|css))`")
 _OUTSIDE = sorted(_ROOT.glob("*.md"))
 _DOCUMENTS = [*_OUTSIDE, *sorted((_ROOT / "docs").rglob("*.md"))]
+#: Without what also tells how it was.
+_OF_TODAY = [path for path in _DOCUMENTS if path.name != "CHANGELOG.md"]
+
+
+@pytest.fixture(scope="module")
+def files() -> frozenset[str]:
+    """The names of all files of the repository, whatever their folders."""
+    folders = [_ROOT / name for name in ("bench", "docs", "frontend/src", *_ROOTS.split("|"))]
+    below = (path for folder in folders for path in folder.rglob("*.*"))
+    return frozenset(path.name for path in (*below, *_ROOT.iterdir()))
 
 
 def _layers() -> list[str]:
@@ -55,3 +67,11 @@ def test_links_beside_the_site_lead_somewhere(document: Path) -> None:
 def test_files_that_documents_name_are_there(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     assert [path for path in _PATH.findall(text) if not (_ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("document", _OF_TODAY, ids=lambda path: path.name)
+def test_files_that_documents_name_without_their_folder_are_there(
+    document: Path, files: frozenset[str]
+) -> None:
+    names = _NAME.findall(document.read_text(encoding="utf-8"))
+    assert [name for name in names if name.rpartition("/")[2] not in files] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -43,30 +44,14 @@ def open_route(url: str) -> Route:
     """
     try:
         parts = urlsplit(url)
-        port = parts.port
+        _ = parts.port  # raises where it is no number
     except ValueError:
         raise SettingError(msg("The URL of a transport cannot be read."), place=_PLACE) from None
     options = _Options({name: words[-1] for name, words in parse_qs(parts.query).items()})
     weight, rate = options.number("weight", 1.0), options.number("rate", 0.0)
-    if parts.scheme == "directory" and parts.path:
-        transport: Transport = DirectoryTransport(Path(parts.path))
-    elif parts.scheme in {"smtp", "smtps"} and parts.hostname:
-        tls = "implicit" if parts.scheme == "smtps" else _tls(parts, options)
-        transport = SmtpTransport(
-            Relay(
-                host=parts.hostname,
-                port=port or _PORTS[tls],
-                tls=tls,
-                username=unquote(parts.username or ""),
-                password=unquote(parts.password or ""),
-                ca_file=options.text("ca"),
-                connections=int(options.number("connections", 4, least=1)),
-                messages=int(options.number("messages", 1000, least=1)),
-                timeout=options.number("timeout", 60, least=1),
-                greeting_name=options.text("helo"),
-            )
-        )
-    else:
+    opener = TRANSPORTS.get(parts.scheme)
+    transport = opener(parts, options) if opener is not None else None
+    if transport is None:
         raise SettingError(
             msg("The URL of a transport is of an unknown kind."),
             place=_PLACE,
@@ -76,6 +61,38 @@ def open_route(url: str) -> Route:
         )
     options.refuse_rest()
     return Route(transport=transport, weight=weight, rate=rate)
+
+
+def _open_directory(parts: SplitResult, _options: _Options) -> Transport | None:
+    return DirectoryTransport(Path(parts.path)) if parts.path else None
+
+
+def _open_relay(parts: SplitResult, options: _Options) -> Transport | None:
+    if not parts.hostname:
+        return None
+    tls = "implicit" if parts.scheme == "smtps" else _tls(parts, options)
+    return SmtpTransport(
+        Relay(
+            host=parts.hostname,
+            port=parts.port or _PORTS[tls],
+            tls=tls,
+            username=unquote(parts.username or ""),
+            password=unquote(parts.password or ""),
+            ca_file=options.text("ca"),
+            connections=int(options.number("connections", 4, least=1)),
+            messages=int(options.number("messages", 1000, least=1)),
+            timeout=options.number("timeout", 60, least=1),
+            greeting_name=options.text("helo"),
+        )
+    )
+
+
+#: What opens a transport, by the scheme of its URL; None of a URL that lacks what it needs.
+TRANSPORTS: Mapping[str, Callable[[SplitResult, _Options], Transport | None]] = {
+    "directory": _open_directory,
+    "smtp": _open_relay,
+    "smtps": _open_relay,
+}
 
 
 def _tls(parts: SplitResult, options: _Options) -> str:

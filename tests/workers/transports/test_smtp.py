@@ -262,25 +262,9 @@ def test_an_international_address_is_refused_clearly_where_it_cannot() -> None:
     assert "SMTPUTF8" in result.reply
 
 
-def test_a_message_held_back_at_the_last_moment_says_nothing_against_the_relay(
-    smtp_server: SmtpServer,
-) -> None:
-    courier = Satchel([Parcel(position=1, envelope=ENVELOPE, message=MESSAGE)])
-    courier.withdrawn.add(1)
-    assert carry(smtp_server.url, courier) == ""
-    assert courier.results[1].kind is ResultKind.NOT_TRIED
-    assert smtp_server.messages == []
-
-
 def test_control_characters_of_a_reply_are_not_kept() -> None:
     with _relay(rcpt=b"550 5.1.1 no\0such\x1b[31m user\r\n") as url:
         assert _send(url).reply.isprintable()
-
-
-def test_a_folder_takes_a_message_once(tmp_path: Path) -> None:
-    for _ in range(2):
-        assert _send(f"directory://{tmp_path}/out").kind is ResultKind.ACCEPTED
-    assert [path.read_bytes() for path in (tmp_path / "out").glob("*")] == [MESSAGE]
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "smtp://", "smtp://u:topsecret@h:notaport", "x"])
