@@ -29,6 +29,10 @@ RESERVED_KEYS = frozenset(
         *("in", "joined", "language", "mailing", "name", "newsletter", "not", "or", "received"),
         *("starts", "state", "subscriber", "suppressed", "tag", "tags", "time_zone", "topics"),
         *("true", "csrf", "lang", "pause", "website"),
+        *("bounced_at", "complained_at", "confirmed_at", "consent_basis", "consent_source"),
+        *("consent_wording", "consented_at", "deleted_at", "disabled", "family_name", "frequency"),
+        *("given_name", "opt_in", "paused_until", "suppressed_at", "suppression_evidence"),
+        *("unsubscribed_at",),
     }
 )
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,39}")

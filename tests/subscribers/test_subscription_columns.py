@@ -2,10 +2,43 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
 from newsletter.database.tables import ImportChangeRow, SubscriptionRow
+from subscribers.editing import PersonDraft
+from subscribers.fields.model import RESERVED_KEYS
 from subscribers.history import SETTING_NAMES
+from subscribers.listing import _PLAIN as OF_THE_LIST
 from subscribers.lists.formats import FIELDS
+from subscribers.lists.readable_csv import _CONSENT_HEADS, _HEADS
+from subscribers.segments.model import BuiltIn, MailEvent
 from subscribers.subscription_columns import CHOSEN, HANDLING, RESTORED
+
+_ROOT = Path(__file__).resolve().parents[2]
+_KEYS = {"newsletter_id", "subscriber_id"}
+#: What is shown, asked and found field by field, by the newsletter's own definitions.
+_BY_FIELD = {"attributes"}
+#: Pages that show a person, the name that the subscription has there, and what they leave out.
+_PAGES: Mapping[str, tuple[str, set[str]]] = {
+    # When it last changed stands in the history below.
+    "templates/web/subscribers/person.html": ("relation", {"changed_at"}),
+    "templates/web/reader/data.html": ("row", set()),
+}
+#: How a mail is made, which says nothing of whom to write to.
+_NOT_ASKED = {"time_zone", "format"}
+#: Chosen from lists: nobody is found by them.
+_NOT_SEARCHED = {"language", "time_zone"}
+#: Where search looks at columns, and from where on: in the migration, from its triggers on.
+_SEARCH = {
+    "subscribers/search_parts.py": "",
+    "subscribers/search_index.py": "",
+    "newsletter/database/migrations/versions/0001_initial.py": "CREATE TRIGGER person_words_added",
+}
 
 
 def _columns(table: type[SubscriptionRow | ImportChangeRow]) -> set[str]:
@@ -29,3 +62,42 @@ def test_lists_bring_what_is_said_to_be_imported() -> None:
 
 def test_what_is_chosen_when_two_are_merged_has_a_name_for_people() -> None:
     assert set(CHOSEN) - SETTING_NAMES.keys() == set()
+
+
+@pytest.mark.parametrize("page", _PAGES)
+def test_a_page_about_a_person_shows_each_column(page: str) -> None:
+    name, left_out = _PAGES[page]
+    text = (_ROOT / page).read_text(encoding="utf-8")
+    shown = set(re.findall(rf"\b{name}\.(\w+)", text))
+    assert set(HANDLING) - _KEYS - _BY_FIELD - left_out - shown == set()
+
+
+def test_what_is_chosen_is_a_column_of_the_list_and_of_what_people_export() -> None:
+    chosen = set(CHOSEN) - _BY_FIELD
+    assert chosen - OF_THE_LIST.keys() == set()
+    assert chosen - _HEADS.keys() - _CONSENT_HEADS.keys() == set()
+
+
+def test_what_is_chosen_can_be_edited() -> None:
+    edited = {"format" if each.name == "html" else each.name for each in fields(PersonDraft)}
+    form = (_ROOT / "templates/web/subscribers/person_form.html").read_text(encoding="utf-8")
+    chosen = set(CHOSEN) - _BY_FIELD
+    assert chosen - edited == set()
+    assert {name for name in chosen if f'"{name}"' not in form} == set()
+
+
+def test_segments_ask_for_what_is_chosen() -> None:
+    assert set(CHOSEN) - _BY_FIELD - _NOT_ASKED - set(BuiltIn) == set()
+
+
+def test_no_field_takes_a_name_that_segments_or_lists_have() -> None:
+    assert {*BuiltIn, *MailEvent, *FIELDS} - RESERVED_KEYS == set()
+
+
+@pytest.mark.parametrize("file", _SEARCH)
+def test_search_finds_people_by_what_names_them(file: str) -> None:
+    text = (_ROOT / file).read_text(encoding="utf-8")
+    text = text[text.index(_SEARCH[file]) :]
+    personal = {name for name, each in HANDLING.items() if each.emptied is not None}
+    looked_at = {name for name in personal if re.search(rf"\w+\.{name}\b", text)}
+    assert personal - _NOT_SEARCHED - looked_at == set()
