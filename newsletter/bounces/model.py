@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from typing import Self
@@ -73,6 +74,8 @@ class Reason(StrEnum):
     UNKNOWN = ("unknown", FaultOf.OPEN)
 
 
+#: The reasons by the words under which tables and the log have them.
+REASONS: Mapping[str, Reason] = {reason.value: reason for reason in Reason}
 PERMANENT = frozenset(reason for reason in Reason if reason.fault is FaultOf.ADDRESS)
 OF_THE_SENDER = frozenset(reason for reason in Reason if reason.fault is FaultOf.SENDER)
 

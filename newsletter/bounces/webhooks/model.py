@@ -18,7 +18,14 @@ from functools import cache
 from importlib.resources import files
 from typing import Protocol, runtime_checkable
 
-from newsletter.bounces.model import PERMANENT, Reason, Report, ReportedRecipient, ReportKind
+from newsletter.bounces.model import (
+    PERMANENT,
+    REASONS,
+    Reason,
+    Report,
+    ReportedRecipient,
+    ReportKind,
+)
 from newsletter.errors import NewsletterError
 
 
@@ -230,6 +237,6 @@ def _meaning(place: str, word: str, entry: object) -> Meaning | None:
         return _BY_WORD[entry]
     if isinstance(entry, dict) and len(entry) == 1:
         ((kind, reason),) = entry.items()
-        if kind in _BY_REASON and reason in set(Reason):
-            return _BY_REASON[kind](Reason(reason))
+        if kind in _BY_REASON and reason in REASONS:
+            return _BY_REASON[kind](REASONS[reason])
     raise ValueError(f"{place}: {entry!r} is no meaning; the file's head lists them.")
