@@ -32,6 +32,8 @@ _EDGES = re.compile(r"\A[\s,;、；，]+|(?<![\s,;、。；，])[\s,;、。；�
 _BRACKETED = re.compile(r"(?P<name>[^<>＜＞]*)[<＜](?P<address>[^<>＜＞]+)[>＞]")
 _AROUND_AT = re.compile(r"(?<!\s)\s*([@＠])\s*")
 _MAILTO = re.compile(r"mailto:\s*(?P<address>[^?]+)(?:\?.*)?\Z", re.IGNORECASE)
+#: What a reader of text puts where the octets are of another encoding than it was given.
+_UNDECODED = "\ufffd"
 _QUOTED = re.compile(r'"(?P<local>(?:[^"\\]|\\.)*)"@(?P<domain>[^@]+)\Z')
 
 #: What RFC 5321 takes without a second look: most addresses, whose domains repeat.
@@ -177,6 +179,8 @@ def _address(text: str) -> Address:
     local, _, domain = text.rpartition("@")
     if not local or not domain or "@" in local:
         raise _none(text, msg("It needs exactly one @, with text before and after it."))
+    if _UNDECODED in text:
+        raise _none(text, msg("It was damaged by a wrong character encoding."))
     if len(local.encode()) > _LONGEST_LOCAL:
         raise _none(text, msg("The part before the @ is longer than 64 bytes."))
     if len(domain) > _LONGEST_DOMAIN:

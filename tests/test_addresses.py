@@ -94,6 +94,9 @@ def test_what_can_only_be_meant_one_way_is_mended_with_a_note(
         f"{'あ' * 22}@example.jp",
         "aoi@@example.jp",
         "aoi.example.jp",
+        # Octets of Shift_JIS, read as UTF-8.
+        "\ufffd\ufffd\ufffd\ufffd@example.jp",
+        "aoi@\ufffd\ufffd.jp",
         "",
     ],
 )

@@ -273,15 +273,13 @@ def _by_words(message: str) -> Message:
 
 
 def _bad_value(hint: str, error: Any) -> Message | str:  # noqa: ANN401 - as above
-    if not error.message.isascii():
+    if error.param is None or not error.message.isascii():
         # One of our own, worded where it was raised.
         return str(error.message)
     choices = getattr(getattr(error.param, "type_descriptor", None), "choices", None)
     if choices:
         names = Listing(tuple(str(getattr(each, "value", each)) for each in choices))
         return msg("The value of {name} must be one of: {names}.", name=hint, names=names)
-    if error.param is None:
-        return msg("The value of {name} is not valid.", name=hint)
     kind = str(error.param.bare_type())
     if kind in {"int", "float"}:
         return _number(hint, error.param.min, error.param.max)

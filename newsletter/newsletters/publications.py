@@ -135,7 +135,7 @@ def _address_fault(text: str) -> Message | None:
     try:
         parse_address(text)
     except ListError as error:
-        return msg("This is not an email address: {reason}", reason=error.message)
+        return error.message
     return None
 
 

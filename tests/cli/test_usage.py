@@ -28,6 +28,7 @@ def _said(*words: str) -> str:
         (("status", "--limit", "0"), "'--limit' must be a number from 1 to 1,000."),
         (("status", "--limit", "x"), "'--limit' must be a number from 1 to 1,000."),
         (("mailing", "pause", "x"), "'mailing' must be a number."),
+        (("issue", "test"), "Use either --to ADDRESS or --group NAME."),
         (
             ("mailing", "settle", "1", "--log", "missing"),
             "'--log' cannot be used: there is no such file or folder.",
