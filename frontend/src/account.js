@@ -1,10 +1,17 @@
 /** What a clipboard holds against what came in of it: its words, links and pictures. */
+import { textOf } from "./inline.js";
 import { say } from "./page.js";
+/** @import { Fragment } from "prosemirror-model" */
+/** @import { Run } from "./types.js" */
 
-/** Letters as they count: without spaces, and however they are written (² is 2). */
+/**
+ * Letters as they count: without spaces, and however they are written (² is 2).
+ *
+ * @param {string} text
+ */
 const lettersOf = (text) => text.normalize("NFKC").replace(/\s/g, "");
 
-/** How often each letter comes. @returns {Map<string, number>} */
+/** How often each letter comes. @returns {Map<string, number>} @param {string} text */
 function counted(text) {
   const found = new Map();
   for (const letter of lettersOf(text)) found.set(letter, (found.get(letter) || 0) + 1);
@@ -19,6 +26,7 @@ function counted(text) {
  * was read, or it is lost.
  */
 export class Account {
+  /** @param {HTMLElement} body */
   constructor(body) {
     this.letters = counted(body.textContent);
     /** @type {{url: string, words: string}[]} */
@@ -30,15 +38,21 @@ export class Account {
     this.losses = new Map();
   }
 
+  /** @param {string} kind @param {number} [count] */
   lose(kind, count = 1) { if (count) this.losses.set(kind, (this.losses.get(kind) || 0) + count); }
 
-  /** Words that the issue says by its form. */
+  /** Words that the issue says by its form. @param {string} text */
   become(text) { for (const [letter, count] of counted(text)) this.letters.set(letter, (this.letters.get(letter) || 0) - count); }
 
-  /** Sentences that say what did not come in, or came otherwise. @returns {string[]} */
+  /**
+   * Sentences that say what did not come in, or came otherwise.
+   *
+   * @param {Fragment} content
+   * @returns {string[]}
+   */
   settle(content) {
     const found = contentOf(content);
-    /** @type {Map<string, Record<string, any>>} */
+    /** @type {Map<string, { count: number, words?: string }>} */
     const values = new Map([...this.losses].map(([kind, count]) => [kind, { count }]));
     const links = this.links.filter(({ url }) => !found.urls.has(url));
     if (links.length) values.set("link", { count: links.length, words: listed(links.map(({ words }) => words)) });
@@ -52,12 +66,16 @@ export class Account {
   }
 }
 
-/** The first of what was left out, in words. */
+/** The first of what was left out, in words. @param {string[]} all */
 const listed = (all) => all.slice(0, 3).map((words) => words.slice(0, 20)).join(say("listComma")) + (all.length > 3 ? "…" : "");
-const wordsOf = (runs) => runs.map((run) => run.text || wordsOf(run.content || [])).join("");
-const urlsOf = (runs) => runs.flatMap((run) => [...(run.url ? [run.url] : []), ...urlsOf(run.content || [])]);
+/** @param {Run[]} runs @returns {string[]} */
+const urlsOf = (runs) => runs.flatMap((run) => ("content" in run ? [...(run.kind === "anchor" ? [run.url] : []), ...urlsOf(run.content)] : []));
 
-/** The words, addresses and pictures of some nodes; a footnote's are its own. */
+/**
+ * The words, addresses and pictures of some nodes; a footnote's are its own.
+ *
+ * @param {Fragment} content
+ */
 function contentOf(content) {
   const urls = new Set();
   let text = "", pictures = 0;
@@ -67,7 +85,7 @@ function contentOf(content) {
     if (node.attrs.url) urls.add(node.attrs.url);
     if (node.type.name === "picture") pictures += 1;
     if (node.type.name === "footnote") {
-      text += wordsOf(node.attrs.content);
+      text += textOf(node.attrs.content);
       urlsOf(node.attrs.content).forEach((url) => urls.add(url));
     }
     return true;

@@ -2,6 +2,8 @@
 import { InputRule } from "prosemirror-inputrules";
 import { Plugin } from "prosemirror-state";
 import { schema } from "./schema.js";
+/** @import { Node as DocNode } from "prosemirror-model" */
+/** @import { Command, Transaction } from "prosemirror-state" */
 
 const LABEL = "[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?", DOMAIN = `(?:${LABEL}\\.)+[a-z][a-z0-9-]*[a-z0-9]`;
 const URL_ = `https?://(?:${LABEL}\\.)+${LABEL}(?::[0-9]+)?(?:[/?#][a-z0-9._~:/?#@!$&'()*+,;=%-]*)?`;
@@ -10,7 +12,11 @@ const ANY = new RegExp(EITHER, "gi"), LAST = new RegExp(`${EITHER}$`, "i");
 /** What ends an address as it is typed: a space, or what an input method writes. */
 const ENDED = new RegExp(`(${EITHER})(?: |[^\\x00-\\x7f\\ufffc]{1,30})$`, "i");
 
-/** Signs that end a sentence, and a bracket that the address does not open, are not part of it. */
+/**
+ * Signs that end a sentence, and a bracket that the address does not open, are not part of it.
+ *
+ * @param {string} found
+ */
 function trimmed(found) {
   let url = found, shorter;
   for (;;) {
@@ -20,11 +26,19 @@ function trimmed(found) {
     url = shorter;
   }
 }
+/** @param {string} words */
 const markOf = (words) => schema.marks.anchor.create({ url: /^https?:/i.test(words) ? words : `mailto:${words}` });
-const isOpen = (node, parent) => node.isText && parent.type.allowsMarkType(schema.marks.anchor)
+/** @param {DocNode} node @param {DocNode | null} parent */
+const isOpen = (node, parent) => node.isText && parent !== null && parent.type.allowsMarkType(schema.marks.anchor)
   && !node.marks.some((mark) => [schema.marks.anchor, schema.marks.code].includes(mark.type));
 
-/** Link some words of the text, unless they are a link, or code. */
+/**
+ * Link some words of the text, unless they are a link, or code.
+ *
+ * @param {Transaction} tr
+ * @param {number} from
+ * @param {string} words
+ */
 function link(tr, from, words) {
   const to = from + words.length;
   let open = true;
@@ -41,7 +55,7 @@ export const typedAddress = new InputRule(ENDED, (state, match, start, end) => {
   return link(tr, start, words).steps.length > steps ? tr : null;
 });
 
-/** At the end of a line, too; the key goes on to what else it does. */
+/** At the end of a line, too; the key goes on to what else it does. @type {Command} */
 export function addressBefore(state, dispatch) {
   const { $from, empty } = state.selection;
   const found = empty && LAST.exec($from.parent.textBetween(Math.max(0, $from.parentOffset - 2000), $from.parentOffset, "\n", "\ufffc"));
@@ -61,7 +75,7 @@ export function pastedAddresses() {
       maps.forEach((map, index) => map.forEach((_from, _to, start, stop) => {
         const [from, to] = [start, stop].map((pos, side) => maps.slice(index + 1).reduce((moved, each) => each.map(moved, side ? 1 : -1), pos));
         state.doc.nodesBetween(from, to, (node, pos, parent) => {
-          if (!parent || !isOpen(node, parent)) return;
+          if (!isOpen(node, parent)) return;
           for (const found of (node.text || "").matchAll(ANY)) {
             const begin = pos + found.index, words = trimmed(found[0]);
             if (begin >= from && begin + words.length <= to) tr.addMark(begin, begin + words.length, markOf(words));

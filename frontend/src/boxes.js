@@ -2,11 +2,13 @@
 import { Plugin, PluginKey } from "prosemirror-state";
 import { Decoration, DecorationSet } from "prosemirror-view";
 import { levelOf } from "./outline.js";
+/** @import { Node as DocNode } from "prosemirror-model" */
 
 const key = new PluginKey("boxes");
 
-/** The classes of the blocks of items, one entry a child of the document. */
+/** The classes of the blocks of items, one entry a child of the document. @param {DocNode} doc */
 function classesOf(doc) {
+  /** @type {([string, string] | null)[]} */
   const found = [];
   let within = false;
   doc.forEach((node, _, index) => {
@@ -22,7 +24,9 @@ function classesOf(doc) {
 }
 
 export function itemsInBoxes() {
+  /** @param {DocNode} doc @param {string[]} classes */
   const draw = (doc, classes) => {
+    /** @type {Decoration[]} */
     const made = [];
     doc.forEach((node, pos, index) => { if (classes[index]) made.push(Decoration.node(pos, pos + node.nodeSize, { class: classes[index] })); });
     return { classes: classes.join("|"), set: DecorationSet.create(doc, made) };

@@ -1,26 +1,37 @@
 /** Blocks that a form holds, drawn as the mail draws them: newsletter/rendering/html.py's classes and order. */
 import { desk, element, say } from "./page.js";
 import { short } from "./schema.js";
+/** @import { BlockOf, Child, EventBlock, FormedBlock } from "./types.js" */
 
 const mailWords = JSON.parse(desk.dataset.mailWords || "{}");
-/** A word that the mail puts beside what an editor wrote, in the issue's language. */
+/**
+ * A word that the mail puts beside what an editor wrote, in the issue's language.
+ *
+ * @param {string} name
+ */
 export const mailSays = (name) => mailWords[name] || name;
+/** @param {string} text */
 const lines = (text) => text.split("\n").flatMap((line, at) => (at ? [element("br"), line] : [line]));
+/** @param {string} words */
 const link = (words) => element("span", { class: "link" }, words);
+/** @param {string} kind @param {Child} before @param {...Child} inner */
 const panel = (kind, before, ...inner) => element("table", { class: `panel ${kind}`, role: "presentation" },
   element("tbody", {}, element("tr", {}, before, element("td", { class: "panel-cell" }, ...inner.filter(Boolean)))));
+/** @param {string} name */
 const named = (name) => (name ? element("p", { class: "panel-name" }, ...lines(name)) : null);
 
-/** What has a value behind its name. */
+/**
+ * What has a value behind its name.
+ *
+ * @param {...[name: string, value: string | Child[] | null]} rows
+ */
 function facts(...rows) {
-  const shown = rows.filter(([, value]) => value && value.length);
-  if (!shown.length) return null;
-  return element("table", { class: "facts", role: "presentation" }, element("tbody", {}, ...shown.map(([name, value]) => element("tr", {},
-    element("td", { class: "fact-name" }, name), element("td", { class: "fact" }, ...value)))));
+  const shown = rows.flatMap(([name, value]) => (value && value.length ? [element("tr", {}, element("td", { class: "fact-name" }, name), element("td", { class: "fact" }, ...value))] : []));
+  return shown.length ? element("table", { class: "facts", role: "presentation" }, element("tbody", {}, ...shown)) : null;
 }
 
 const MOMENT = /^(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d))?$/;
-/** A day or minute of local time; null for any other text. */
+/** A day or minute of local time; null for any other text. @param {string | null} text */
 function moment(text) {
   const found = MOMENT.exec(text || "");
   if (!found) return null;
@@ -28,13 +39,21 @@ function moment(text) {
   if (day.getUTCMonth() !== Number(month) - 1) return null;
   return { day, year, date: Number(date), hour: hour ? `${Number(hour)}:${minute}` : "" };
 }
+/** @param {Date} day @param {string} language @param {Intl.DateTimeFormatOptions} options */
 const format = (day, language, options) => new Intl.DateTimeFormat(language === "ja" ? "ja" : "en", { ...options, timeZone: "UTC" }).format(day);
+/** @param {{ day: Date, hour: string }} at @param {string} language @param {boolean} [withYear] */
 const words = ({ day, hour }, language, withYear = true) => {
+  /** @type {Intl.DateTimeFormatOptions} */
   const options = language === "ja" ? { month: "long", day: "numeric", weekday: "short" } : { month: "short", day: "numeric", weekday: "short" };
   return [format(day, language, withYear ? { ...options, year: "numeric" } : options), hour].filter(Boolean).join(" ");
 };
 
-/** When an event takes place, in words; what is no time stays as it was written. */
+/**
+ * When an event takes place, in words; what is no time stays as it was written.
+ *
+ * @param {EventBlock} value
+ * @param {string} language
+ */
 function when({ starts, ends }, language) {
   const first = moment(starts), last = ends ? moment(ends) : null, to = language === "ja" ? "〜" : "–";
   if (!first || (ends && (!last || Boolean(last.hour) !== Boolean(first.hour) || ends < starts))) return [starts, ends].filter(Boolean).join(" - ");
@@ -43,7 +62,12 @@ function when({ starts, ends }, language) {
   return [words(first, language), words(last, language, first.year !== last.year)].join(language === "ja" ? to : ` ${to} `);
 }
 
-/** An event's first day as a leaf of a calendar. */
+/**
+ * An event's first day as a leaf of a calendar.
+ *
+ * @param {EventBlock} value
+ * @param {string} language
+ */
 function leaf({ starts }, language) {
   const at = moment(starts);
   if (!at) return null;
@@ -53,14 +77,23 @@ function leaf({ starts }, language) {
 
 const FILE_KINDS = JSON.parse(desk.dataset.fileKinds || "{}");
 const UNITS = ["B", "kB", "MB", "GB"];
-/** A size of data as newsletter/i18n/formats.py writes it. */
+/**
+ * A size of data as newsletter/i18n/formats.py writes it.
+ *
+ * @param {number} octets
+ * @param {string} language
+ */
 function size(octets, language) {
   let number = octets, unit = 0;
   while (number >= 1000 && unit < UNITS.length - 1) { number /= 1000; unit += 1; }
   return `${new Intl.NumberFormat(language, { maximumFractionDigits: 1 }).format(number)} ${UNITS[unit]}`;
 }
 
-/** What each kind of block shows, by its value and the issue's language. @type {Record<string, (value: any, language: string) => (Node | null)[]>} */
+/**
+ * What each kind of block shows, by its value and the issue's language.
+ *
+ * @type {{ [Name in FormedBlock["kind"]]: (value: BlockOf<Name>, language: string) => Child[] }}
+ */
 export const CARDS = {
   file: (value, language) => [panel("file", null, element("p", { class: "file-line" }, element("span", { class: "link file-name" }, value.name || short(value.url) || say("fileName")),
     element("span", { class: "file-kind" }, [FILE_KINDS[value.media_type] || value.media_type, value.size ? size(value.size, language) : ""].filter(Boolean).join(language === "ja" ? "・" : ", "))))],

@@ -2,6 +2,7 @@
 import { NodeSelection, Plugin, Selection, TextSelection } from "prosemirror-state";
 import { flowIndex } from "./outline.js";
 import { schema } from "./schema.js";
+/** @import { EditorView } from "prosemirror-view" */
 
 /**
  * Take over where the caret stands now, ahead of the browser's selectionchange event.
@@ -10,15 +11,18 @@ import { schema } from "./schema.js";
  * between would act where the caret was, and put it back there. So whatever does not come from the
  * caret itself (an answer of the server, a field beside the mail) calls this first.
  *
- * @param {any} view the EditorView, whose observer of the page is not in its published types
+ * @param {EditorView} view
  */
 export function readCaret(view) {
-  if (!view.composing) view.domObserver.flush();
+  // Its observer of the page is not in its published types.
+  if (!view.composing) /** @type {EditorView & { domObserver: { flush: () => void } }} */ (view).domObserver.flush();
 }
 
 /**
  * Go on writing behind what is chosen, which a letter would replace unseen: a block is followed by a
  * paragraph, a chip by the words of its line. Backspace and Delete take away what is chosen.
+ *
+ * @param {EditorView} view
  */
 function leaveChosen(view) {
   const { selection, doc, tr } = view.state;
@@ -37,7 +41,12 @@ function leaveChosen(view) {
   return true;
 }
 
-/** Type where the caret stands, as keys do. */
+/**
+ * Type where the caret stands, as keys do.
+ *
+ * @param {EditorView} view
+ * @param {string} text
+ */
 function typed(view, text) {
   const { from, to } = view.state.selection, type = () => view.state.tr.insertText(text, from, to);
   if (!view.someProp("handleTextInput", (each) => each(view, from, to, text, type))) view.dispatch(type().scrollIntoView());
@@ -48,6 +57,9 @@ function typed(view, text) {
  *
  * The browser would put it in the block's place in the page, and the editor read all that follows
  * as replaced. It is typed as by keys.
+ *
+ * @param {EditorView} view
+ * @param {InputEvent} event
  */
 function beforeChosen(view, event) {
   if (!event.data || event.inputType !== "insertText" || !leaveChosen(view)) return false;
@@ -58,9 +70,10 @@ function beforeChosen(view, event) {
 
 /** Keys and text that follow a move of the caret at once act where it is then. */
 export function caretBeforeKeys() {
+  /** @param {EditorView} view @param {KeyboardEvent | InputEvent} event */
   const read = (view, event) => {
     // An input method's key (229) belongs to its composition.
-    if (!event.isComposing && event.keyCode !== 229) readCaret(view);
+    if (!event.isComposing && !(event instanceof KeyboardEvent && event.keyCode === 229)) readCaret(view);
     return false;
   };
   return new Plugin({
@@ -71,7 +84,7 @@ export function caretBeforeKeys() {
         // What an input method composes goes where the caret is when it begins.
         compositionstart: (view) => { leaveChosen(view); return false; },
       },
-      handleTextInput(view, from, to, text) {
+      handleTextInput(view, _from, _to, text) {
         if (!leaveChosen(view)) return false;
         typed(view, text);
         return true;

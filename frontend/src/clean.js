@@ -2,7 +2,7 @@
 import { Account } from "./account.js";
 import { flatten, moveBlocksOut, unwrapLayout } from "./cells.js";
 import { separateCells, takeTitles } from "./grid.js";
-import { leaveEditing, takeFootnotes } from "./notes.js";
+import { leaveEditing, takeFootnotes, textsOf } from "./notes.js";
 import { buttons, checklists, foldedParts, takeTask } from "./web_forms.js";
 
 const SAFE = /^(https?:|mailto:|tel:)/i;
@@ -59,7 +59,13 @@ export function cleanHtml(html) {
   return body.innerHTML;
 }
 
-/** Leave out what a mail cannot hold; the box of a task becomes its sign. */
+/**
+ * Leave out what a mail cannot hold; the box of a task becomes its sign.
+ *
+ * @param {Element} node
+ * @param {string} kind
+ * @param {Account} account
+ */
 function leaveOut(node, kind, account) {
   if (!node.isConnected) return;
   if (node.matches("input[type=checkbox]") && takeTask(node)) return;
@@ -68,18 +74,29 @@ function leaveOut(node, kind, account) {
   node.remove();
 }
 
-/** Whether something is there for programs: pixels that count readers, frames of no size. */
+/**
+ * Whether something is there for programs: pixels that count readers, frames of no size.
+ *
+ * @param {Element} node
+ */
 function isUnseen(node) {
+  /** @param {string} name */
   const size = (name) => { const value = node.getAttribute(name) || (new RegExp(`(?<![\\w-])${name}:\\s*([\\d.]+)`, "i").exec(styleOf(node)) || [])[1]; return value ? parseFloat(value) : Infinity; };
   return size("width") <= 2 || size("height") <= 2 || /(?<![\w-])display:\s*none/i.test(styleOf(node));
 }
 
-/** Pictures with their captions and where they lead; letters that are drawn as pictures are text. */
+/**
+ * Pictures with their captions and where they lead; letters that are drawn as pictures are text.
+ *
+ * @param {Document} page
+ * @param {HTMLElement} body
+ * @param {Account} account
+ */
 function pictures(page, body, account) {
   body.querySelectorAll("svg, canvas, v\\:shape, v\\:imagedata").forEach((each) => {
     if (!each.isConnected) return;
     account.become(each.textContent);
-    if (each.getAttribute("aria-hidden") !== "true" && !["presentation", "none"].includes(each.getAttribute("role")) && !isUnseen(each)) account.pictures += 1;
+    if (each.getAttribute("aria-hidden") !== "true" && !["presentation", "none"].includes(each.getAttribute("role") || "") && !isUnseen(each)) account.pictures += 1;
     each.remove();
   });
   body.querySelectorAll("img").forEach((each) => {
@@ -89,14 +106,17 @@ function pictures(page, body, account) {
     if (!/^https?:/i.test(source) && /^https?:/i.test(late)) each.setAttribute("src", late);
     account.pictures += 1;
     if (alt.trim() && !/^https?:/i.test(each.getAttribute("src") || "")) account.unseen.push(alt.trim());
-    const link = each.closest("a[href]");
-    if (link && SAFE.test(target(link.getAttribute("href")))) each.setAttribute("data-url", target(link.getAttribute("href")));
+    const link = each.closest("a[href]"), url = link ? target(link.getAttribute("href") || "") : "";
+    if (SAFE.test(url)) each.setAttribute("data-url", url);
   });
   body.querySelectorAll("figure").forEach((figure) => {
     const shown = figure.querySelectorAll("img"), caption = figure.querySelector("figcaption");
     if (shown.length !== 1 || !caption || figure.querySelector("table, pre, blockquote")) return;
     const made = page.createElement("figure");
-    ["src", "alt", "data-url"].forEach((name) => { if (shown[0].hasAttribute(name)) made.setAttribute(`data-${name.replace("data-", "")}`, shown[0].getAttribute(name)); });
+    ["src", "alt", "data-url"].forEach((name) => {
+      const value = shown[0].getAttribute(name);
+      if (value !== null) made.setAttribute(`data-${name.replace("data-", "")}`, value);
+    });
     flatten(page, caption);
     made.append(...caption.childNodes);
     figure.replaceWith(made);
@@ -106,7 +126,13 @@ function pictures(page, body, account) {
 const UP = Object.fromEntries([..."0123456789+-−=()n"].map((each, at) => [each, [..."⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿ"][at]]));
 const DOWN = Object.fromEntries([..."0123456789+-−=()"].map((each, at) => [each, [..."₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎"][at]]));
 
-/** Raised and lowered letters, as letters of that form; where there are none they stand in the line. */
+/**
+ * Raised and lowered letters, as letters of that form; where there are none they stand in the line.
+ *
+ * @param {Document} page
+ * @param {HTMLElement} body
+ * @param {Account} account
+ */
 function raised(page, body, account) {
   body.querySelectorAll("[data-style]").forEach((each) => {
     const side = /(?<![\w-])vertical-align:\s*(super|sub)\b/i.exec(styleOf(each));
@@ -125,10 +151,16 @@ function raised(page, body, account) {
   });
 }
 
-/** Links by their whole addresses; those without one leave their words. */
+/**
+ * Links by their whole addresses; those without one leave their words.
+ *
+ * @param {HTMLElement} body
+ * @param {string | null} base
+ * @param {Account} account
+ */
 function links(body, base, account) {
   body.querySelectorAll("a[href]").forEach((link) => {
-    const given = link.getAttribute("href").trim(), url = target(absolute(given, base)), words = link.textContent.trim();
+    const given = (link.getAttribute("href") || "").trim(), url = target(absolute(given, base)), words = link.textContent.trim();
     // These lead nowhere by themselves: a page's script acts on them.
     if ((words || link.querySelector("img")) && given && given !== "#" && !/^javascript:\s*(?:void\b[^]*|;*)$/i.test(given)) account.links.push({ url, words });
     link.setAttribute("href", url);
@@ -139,12 +171,20 @@ function links(body, base, account) {
   body.querySelectorAll("a:not([href])").forEach(unwrap);
 }
 
+/** @param {string} url @param {string | null} base */
 function absolute(url, base) {
   if (url.startsWith("//")) return `https:${url}`;
   try { return base && !url.startsWith("#") ? new URL(url, base).href : url; } catch { return url; }
 }
 
-/** Tables whose cells hold a line or several of words each; what is a table for its look is none. */
+/**
+ * Tables whose cells hold a line or several of words each; what is a table for its look is none.
+ *
+ * @param {Document} page
+ * @param {HTMLElement} body
+ * @param {Account} account
+ * @param {boolean} isOffice
+ */
 function tables(page, body, account, isOffice) {
   unwrapLayout(page, body);
   body.querySelectorAll(":is(td, th) > :is(p, div):only-child").forEach((each) => {
@@ -172,21 +212,27 @@ function tables(page, body, account, isOffice) {
 /**
  * Styles and handlers are renamed before anything is parsed: the page's policy would refuse them, and
  * what a style says could not be read any more.
+ *
+ * @param {string} html
  */
 const inert = (html) => html.replace(/<!--\[if[^]*?<!\[endif\]-->/g, "").replace(/<style\b[^]*?<\/style\s*>/gi, "")
   .replace(/<[a-z][^>]*>/gi, (tag) => tag.replace(/\sstyle\s*=/gi, " data-style=").replace(/\son[a-z]+\s*=/gi, " data-on="));
+/** @param {Element} node @returns {string} */
 const alignOf = (node) => (/(?<![\w-])text-align:\s*(left|center|right)/i.exec(styleOf(node)) || [])[1] || node.getAttribute("align") || "";
+/** @param {Element} node */
 const styleOf = (node) => node.getAttribute("data-style") || "";
 
+/** @param {Document} page @param {HTMLElement} body */
 function comments(page, body) {
   const walker = page.createTreeWalker(body, NodeFilter.SHOW_COMMENT), found = [];
-  while (walker.nextNode()) found.push(walker.currentNode);
+  while (walker.nextNode()) found.push(/** @type {Comment} */ (walker.currentNode));
   return found;
 }
 
+/** @param {Element} node */
 function unwrap(node) { node.replaceWith(...node.childNodes); }
 
-/** Google's and Outlook's links lead over their own hosts. */
+/** Google's and Outlook's links lead over their own hosts. @param {string} url */
 function target(url) {
   try {
     const parts = new URL(url);
@@ -196,16 +242,24 @@ function target(url) {
   return url;
 }
 
-/** Word writes lists as paragraphs with their sign in a span; the level stands in the style. */
+/**
+ * Word writes lists as paragraphs with their sign in a span; the level stands in the style.
+ *
+ * @param {Document} page
+ * @param {HTMLElement} body
+ * @param {Account} account
+ */
 function wordLists(page, body, account) {
   const pattern = /mso-list:\s*l(\d+)\s+level(\d+)/i;
-  let stack = [], list = "";
+  /** The lists that are open, from the outermost. @type {Element[]} */
+  let stack = [];
+  let list = "";
   for (const line of [...body.querySelectorAll("p, div, h1, h2, h3, h4, h5, h6")]) {
     const level = pattern.exec(styleOf(line));
     if (!level) { if (line.textContent.trim()) stack = []; continue; }
     const sign = [...line.querySelectorAll("span")].find((each) => /mso-list:\s*ignore/i.test(styleOf(each)));
     // A letter alone is a bullet of a font of signs; a number has its point or brackets.
-    const ordered = Boolean(sign) && /^\s*(?:[(（]?(?:[0-9０-９]+|[a-zA-Z]|[ivxIVX]+)\s*[.)．）、]|[①-⑳])/.test(sign.textContent);
+    const ordered = sign !== undefined && /^\s*(?:[(（]?(?:[0-9０-９]+|[a-zA-Z]|[ivxIVX]+)\s*[.)．）、]|[①-⑳])/.test(sign.textContent);
     if (sign) { account.become(sign.textContent); sign.remove(); }
     if (level[1] !== list && level[2] === "1") stack = [];
     list = level[1];
@@ -213,7 +267,7 @@ function wordLists(page, body, account) {
     stack = stack.slice(0, depth);
     if (stack.length < depth || stack[depth - 1].localName !== name) {
       const made = page.createElement(name);
-      if (depth > 1) stack[depth - 2].lastElementChild.append(made);
+      if (depth > 1) (stack[depth - 2].lastElementChild || stack[depth - 2]).append(made);
       else line.before(made);
       stack = [...stack.slice(0, depth - 1), made];
     }
@@ -235,12 +289,13 @@ const OF_STYLE = [
  * Bold, italic and struck words, as the innermost style or tag around them says: programs write them
  * as styles of spans, of paragraphs, and undo a tag by a style (Google wraps all in a <b> that is not
  * bold). Headings are bold by themselves.
+ *
+ * @param {Document} page
+ * @param {HTMLElement} body
  */
 function marksOfStyles(page, body) {
-  const walker = page.createTreeWalker(body, NodeFilter.SHOW_TEXT), found = [];
-  while (walker.nextNode()) found.push(walker.currentNode);
-  for (const text of found) {
-    if (!text.data.trim()) continue;
+  for (const text of textsOf(page, body)) {
+    /** @type {Element[]} */
     const around = [];
     for (let node = text.parentElement; node && node !== body; node = node.parentElement) around.push(node);
     const names = OF_STYLE.filter(([name, tags, pattern]) => {

@@ -3,7 +3,9 @@
  * which not all can be told from their look.
  */
 import { DOMParser as ContentParser, DOMSerializer, Fragment, Slice } from "prosemirror-model";
+import { textOf } from "./inline.js";
 import { schema } from "./schema.js";
+/** @import { DOMOutputSpec, Node as DocNode } from "prosemirror-model" */
 
 const NODES = "data-nodes", KEY = "data-key";
 
@@ -17,13 +19,16 @@ const key = (() => {
   } catch { return made; }
 })();
 
-const wordsIn = (value) => (typeof value === "string" ? [value] : Object.values(value || {}).flatMap((each) => (each && typeof each === "object" ? wordsIn(each) : [])));
-
-/** What other programs get of a node without text of its own. @returns {import("prosemirror-model").DOMOutputSpec} */
+/**
+ * What other programs get of a node without text of its own.
+ *
+ * @param {DocNode} node
+ * @returns {DOMOutputSpec}
+ */
 function inWords(node) {
   switch (node.type.name) {
     case "field": return ["span", node.attrs.fallback];
-    case "footnote": return ["span", `（${node.attrs.content.flatMap((run) => run.text || wordsIn(run)).join("")}）`];
+    case "footnote": return ["span", `（${textOf(node.attrs.content)}）`];
     case "remark": case "dateline": return ["span"];
     default: {
       const { kind, ...fields } = node.attrs.value;
@@ -36,6 +41,12 @@ const shown = DOMSerializer.nodesFromSchema(schema);
 Object.keys(schema.nodes).forEach((name) => { if (!shown[name] && name !== "issue") shown[name] = inWords; });
 
 class Serializer extends DOMSerializer {
+  /**
+   * @param {Fragment} fragment
+   * @param {{ document?: Document }} options
+   * @param {HTMLElement | DocumentFragment} target
+   * @returns {HTMLElement | DocumentFragment}
+   */
   serializeFragment(fragment, options, target) {
     const made = super.serializeFragment(fragment, options, target), first = made.firstChild;
     if (target || !fragment.size) return made;
@@ -48,15 +59,16 @@ class Serializer extends DOMSerializer {
 }
 export const clipboardSerializer = new Serializer(shown, DOMSerializer.marksFromSchema(schema));
 
-/** Whether some HTML was copied from a mail of this site. */
+/** Whether some HTML was copied from a mail of this site. @param {string} html */
 export const isOwn = (html) => html.includes(NODES) && html.includes(`${KEY}="${key}"`);
 
 class Parser extends ContentParser {
+  /** @param {HTMLElement} dom @param {Parameters<ContentParser["parseSlice"]>[1]} [options] */
   parseSlice(dom, options) {
     const held = dom.querySelector(`[${NODES}][${KEY}="${key}"]`);
     if (held) {
       try {
-        const fragment = Fragment.fromJSON(schema, JSON.parse(held.getAttribute(NODES)));
+        const fragment = Fragment.fromJSON(schema, JSON.parse(held.getAttribute(NODES) || "null"));
         fragment.forEach((node) => node.check());
         return Slice.maxOpen(fragment);
       } catch { /* From a page of an older version: it is read by its look. */ }

@@ -6,14 +6,28 @@ import { Selection, TextSelection } from "prosemirror-state";
 import { addRowAfter, goToNextCell, isInTable, nextCell } from "prosemirror-tables";
 import { FLOW_START, endOf, flowEnd, flowIndex, levelOf, move, nextNumber, positionOf } from "./outline.js";
 import { schema } from "./schema.js";
+/** @import { Attrs, Node as DocNode, NodeType, ResolvedPos } from "prosemirror-model" */
+/** @import { Command, EditorState, Transaction } from "prosemirror-state" */
+/** @import { Alignment, Finish } from "./types.js" */
 
 const { nodes, marks } = schema;
+/** @param {ResolvedPos} $pos @param {...string} names */
 const within = ($pos, ...names) => { for (let depth = $pos.depth; depth > 0; depth -= 1) if (names.includes($pos.node(depth).type.name)) return depth; return 0; };
 
-/** Whether the caret is in a node of one of these names. */
+/**
+ * Whether the caret is in a node of one of these names.
+ *
+ * @param {EditorState} state
+ * @param {...string} names
+ */
 export const isIn = (state, ...names) => within(state.selection.$from, ...names) > 0;
 
-/** Put a paragraph behind what the caret is in, at the level that takes one. */
+/**
+ * Put a paragraph behind what the caret is in, at the level that takes one.
+ *
+ * @param {($from: ResolvedPos) => number} depthOf
+ * @returns {Command}
+ */
 function leaveDown(depthOf) {
   return (state, dispatch) => {
     const { $from, empty } = state.selection, depth = depthOf($from);
@@ -26,7 +40,11 @@ function leaveDown(depthOf) {
   };
 }
 
-/** Go on below the block that the caret is in, in an empty paragraph of the text. */
+/**
+ * Go on below the block that the caret is in, in an empty paragraph of the text.
+ *
+ * @type {Command}
+ */
 function goBelow(state, dispatch) {
   const { $to } = state.selection, { doc } = state;
   const index = Math.min(Math.max($to.index(0) + ($to.depth ? 1 : 0), FLOW_START), flowEnd(doc));
@@ -34,15 +52,25 @@ function goBelow(state, dispatch) {
   return true;
 }
 
-const isBlank = (node) => Boolean(node) && node.type === nodes.paragraph && !node.content.size;
+/** @param {DocNode | null} node @returns {boolean} */
+const isBlank = (node) => node !== null && node.type === nodes.paragraph && !node.content.size;
 
-/** Put the caret in an empty paragraph at a place between blocks; one is made where none stands. */
+/**
+ * Put the caret in an empty paragraph at a place between blocks; one is made where none stands.
+ *
+ * @param {Transaction} tr
+ * @param {number} at
+ */
 export function caretAt(tr, at) {
   if (!isBlank(tr.doc.nodeAt(at))) tr.insert(at, nodes.paragraph.create());
   return tr.setSelection(TextSelection.create(tr.doc, at + 1));
 }
 
-/** Enter in a last row that is empty takes the row away and leaves the table, as in a list. */
+/**
+ * Enter in a last row that is empty takes the row away and leaves the table, as in a list.
+ *
+ * @type {Command}
+ */
 function leaveEmptyRow(state, dispatch) {
   const { $from, empty } = state.selection, depth = within($from, "table_cell", "table_header");
   if (!depth || !empty) return false;
@@ -55,7 +83,12 @@ function leaveEmptyRow(state, dispatch) {
   return true;
 }
 
-/** Up and down go to the cell of the same column; from the last row below the table, where no text follows. */
+/**
+ * Up and down go to the cell of the same column; from the last row below the table, where no text follows.
+ *
+ * @param {number} by
+ * @returns {Command}
+ */
 function otherRow(by) {
   return (state, dispatch, view) => {
     const { $head, empty } = state.selection, depth = within($head, "table_cell", "table_header");
@@ -72,7 +105,7 @@ function otherRow(by) {
   };
 }
 
-/** Enter at the end of a table leaves it; Tab there adds a row. */
+/** Enter at the end of a table leaves it; Tab there adds a row. @type {Command} */
 function leaveTable(state, dispatch) {
   const { $from, empty } = state.selection, depth = within($from, "table_cell", "table_header");
   if (!depth || !empty || $from.parentOffset < $from.parent.content.size) return false;
@@ -82,7 +115,7 @@ function leaveTable(state, dispatch) {
   return true;
 }
 
-/** From the last cell of a table, Tab goes on in a new row. */
+/** From the last cell of a table, Tab goes on in a new row. @type {Command} */
 function growTable(state, dispatch) {
   const { $from } = state.selection, depth = within($from, "table_cell", "table_header");
   if (!depth || $from.index(depth - 1) < $from.node(depth - 1).childCount - 1) return false;
@@ -92,7 +125,7 @@ function growTable(state, dispatch) {
   return true;
 }
 
-/** From a line of the head into the next; from the title into the text. */
+/** From a line of the head into the next; from the title into the text. @type {Command} */
 const intoNext = (state, dispatch) => {
   const { $from } = state.selection;
   if (!within($from, "masthead", "title")) return false;
@@ -100,11 +133,13 @@ const intoNext = (state, dispatch) => {
   return true;
 };
 
-export const insertBreak = (state, dispatch) => {
+/** @type {Command} */
+const insertBreak = (state, dispatch) => {
   if (!state.selection.$from.parent.inlineContent || !state.selection.$from.parent.type.contentMatch.matchType(nodes.break)) return false;
   if (dispatch) dispatch(state.tr.replaceSelectionWith(nodes.break.create()).scrollIntoView());
   return true;
 };
+/** @type {Command} */
 const breakInCell = (state, dispatch) => within(state.selection.$from, "table_cell", "table_header") > 0 && insertBreak(state, dispatch);
 
 /** A heading split amid its words leaves the rest as text, but for a part that goes on as one. */
@@ -123,7 +158,11 @@ const enter = chainCommands(
   splitBlock,
 );
 
-/** At the start of a heading, the heading becomes text; at the flow's start nothing goes up. */
+/**
+ * At the start of a heading, the heading becomes text; at the flow's start nothing goes up.
+ *
+ * @type {Command}
+ */
 const backIntoText = (state, dispatch) => {
   const { $from, empty } = state.selection;
   if (!empty || $from.parentOffset || !$from.parent.isTextblock) return false;
@@ -146,14 +185,14 @@ const backIntoText = (state, dispatch) => {
 const backspace = chainCommands(deleteSelection, backIntoText, liftFirstItem, joinBackward, selectNodeBackward);
 const forwards = chainCommands(deleteSelection, keepFromBelow, joinForward, selectNodeForward);
 
-/** At the start of a list's item, Backspace takes the item out of the list. */
+/** At the start of a list's item, Backspace takes the item out of the list. @type {Command} */
 function liftFirstItem(state, dispatch) {
   const { $from, empty } = state.selection;
   if (!empty || $from.parentOffset || $from.depth < 2 || $from.node(-1).type !== nodes.list_item || $from.index(-1)) return false;
   return liftListItem(nodes.list_item)(state, dispatch);
 }
 
-/** Delete at the end of a text joins no heading, link or picture to it. */
+/** Delete at the end of a text joins no heading, link or picture to it. @type {Command} */
 function keepFromBelow(state, dispatch) {
   const { $from, empty } = state.selection;
   if (!empty || $from.parentOffset < $from.parent.content.size || $from.depth !== 1) return false;
@@ -168,7 +207,12 @@ function keepFromBelow(state, dispatch) {
   return true;
 }
 
-/** From one closing line into the next; from the last one, Tab leaves the mail. */
+/**
+ * From one closing line into the next; from the last one, Tab leaves the mail.
+ *
+ * @param {number} by
+ * @returns {Command}
+ */
 function otherLine(by) {
   return (state, dispatch) => {
     const { $from } = state.selection, depth = within($from, "credit");
@@ -181,9 +225,10 @@ function otherLine(by) {
   };
 }
 
+/** @param {-1 | 1} direction @param {Command} other @returns {Command} */
 const cellOr = (direction, other) => (state, dispatch, view) => (isInTable(state) ? goToNextCell(direction)(state, dispatch) || (direction > 0 && growTable(state, dispatch)) : other(state, dispatch, view));
 
-/** Keys by their names; the page adds those that open forms. */
+/** Keys by their names; the page adds those that open forms. @type {Record<string, Command>} */
 export const KEYS = {
   Enter: enter,
   ArrowDown: otherRow(1),
@@ -216,7 +261,12 @@ export const KEYS = {
   "Mod-Shift-9": toggleQuotation,
 };
 
-/** Make a list of the chosen blocks, another kind of list, or text again. */
+/**
+ * Make a list of the chosen blocks, another kind of list, or text again.
+ *
+ * @param {NodeType} type
+ * @returns {Command}
+ */
 export function toggleList(type) {
   return (state, dispatch) => {
     const depth = within(state.selection.$from, "bullet_list", "ordered_list");
@@ -228,18 +278,24 @@ export function toggleList(type) {
   };
 }
 
+/** @type {Command} */
 export function toggleQuotation(state, dispatch) {
   return within(state.selection.$from, "quotation") ? lift(state, dispatch) : wrapIn(nodes.quotation)(state, dispatch);
 }
 
-/** Go to the line that says where a quotation is from; it is made where there is none. */
+/**
+ * Go to the line that says where a quotation is from; it is made where there is none.
+ *
+ * @type {Command}
+ */
 export function addSource(state, dispatch) {
   const { $from } = state.selection, depth = within($from, "quotation");
   if (!depth) return false;
   if (dispatch) {
     const { tr } = state, end = $from.end(depth), last = $from.node(depth).lastChild;
-    if (last.type !== nodes.quotation_source) tr.insert(end, nodes.quotation_source.create());
-    const at = last.type === nodes.quotation_source ? end - 1 : end + 1;
+    const isThere = last !== null && last.type === nodes.quotation_source;
+    if (!isThere) tr.insert(end, nodes.quotation_source.create());
+    const at = isThere ? end - 1 : end + 1;
     dispatch(tr.setSelection(TextSelection.create(tr.doc, at)).scrollIntoView());
   }
   return true;
@@ -249,14 +305,16 @@ export function addSource(state, dispatch) {
  * Make the block that the caret is in another kind of text.
  *
  * @param {string} name
- * @param {Record<string, unknown> | null} attrs
+ * @param {Attrs | null} [attrs]
+ * @returns {Command}
  */
 export const become = (name, attrs = null) => (state, dispatch, view) => {
   const type = nodes[name];
   const given = name === "chapter" && !attrs ? { number: nextNumber(state.doc) } : attrs;
   if (isIn(state, "list_item", "quotation") && levelOf({ type })) {
     let lifted = false;
-    if (!dispatch) return true;
+    // Each step of it acts on what the one before left.
+    if (!dispatch || !view) return !dispatch;
     for (let tries = 0; tries < 8 && isIn(view.state, "list_item", "quotation"); tries += 1) {
       lifted = chainCommands(liftListItem(nodes.list_item), lift)(view.state, view.dispatch) || lifted;
     }
@@ -271,12 +329,14 @@ const WRITTEN_IN = ["table", "columns", "conditional", "comment", "verbatim"];
 /**
  * Put a block where the caret is: instead of an empty paragraph, or behind what it stands in.
  *
- * @param {import("prosemirror-model").Node} node
- * @param {((tr: import("prosemirror-state").Transaction, at: number) => void) | null} finish
+ * @param {DocNode} node
+ * @param {Finish | null} [finish]
+ * @returns {Command}
  */
 export function insert(node, finish = null) {
   return (state, dispatch) => {
     const { tr, doc } = state, { $to: $from } = state.selection;
+    /** @type {number | null} */
     let at = null;
     if ($from.depth && isBlank($from.parent) && $from.node(-1).canReplaceWith($from.index(-1), $from.indexAfter(-1), node.type)) {
       at = $from.before();
@@ -293,7 +353,7 @@ export function insert(node, finish = null) {
       tr.insert(at, node);
     }
     if (finish) finish(tr, at);
-    const end = at + tr.doc.nodeAt(at).nodeSize, { parent } = tr.doc.resolve(end);
+    const end = at + (tr.doc.nodeAt(at) || node).nodeSize, { parent } = tr.doc.resolve(end);
     const takesText = parent.canReplaceWith(tr.doc.resolve(end).index(), tr.doc.resolve(end).index(), nodes.paragraph);
     if (takesText) caretAt(tr, end);
     if (WRITTEN_IN.includes(node.type.name)) tr.setSelection(Selection.near(tr.doc.resolve(at + 1), 1));
@@ -302,7 +362,12 @@ export function insert(node, finish = null) {
   };
 }
 
-/** Begin a new part behind the one that the caret is in. */
+/**
+ * Begin a new part behind the one that the caret is in.
+ *
+ * @param {string} name
+ * @returns {Command}
+ */
 export function addPart(name) {
   return (state, dispatch) => {
     const { doc } = state;
@@ -323,13 +388,24 @@ export function addPart(name) {
   };
 }
 
-/** A table of empty cells under a head. */
+/**
+ * A table of empty cells under a head.
+ *
+ * @param {number} rows
+ * @param {number} columns
+ */
 export function freshTable(rows, columns) {
+  /** @param {NodeType} type */
   const row = (type) => nodes.table_row.create(null, Array.from({ length: columns }, () => type.create()));
   return nodes.table.create(null, [row(nodes.table_header), ...Array.from({ length: rows }, () => row(nodes.table_cell))]);
 }
 
-/** Set how the columns of the chosen cells stand. */
+/**
+ * Set how the columns of the chosen cells stand.
+ *
+ * @param {Alignment} value
+ * @returns {Command}
+ */
 export function align(value) {
   return (state, dispatch) => {
     const depth = within(state.selection.$from, "table_cell", "table_header");

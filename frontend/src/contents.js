@@ -4,12 +4,22 @@ import { Decoration, DecorationSet } from "prosemirror-view";
 import { mailSays } from "./cards.js";
 import { FLOW_START, flowEnd, levelOf, positionOf } from "./outline.js";
 import { desk, element, say } from "./page.js";
+/** @import { Node as DocNode } from "prosemirror-model" */
+/** @import { ContentsLine } from "./types.js" */
 
 const key = new PluginKey("contents");
 
-/** The lines, as newsletter/issues/outline.py derives them. */
-export function contentsOf(doc) {
-  if (doc.attrs.contents.length) return doc.attrs.contents.map(({ text, label = "", level = 1 }) => ({ text, label, level }));
+/** A line as it is drawn; `isItem` where it is the heading of an item. @typedef {{ text: string, label: string, level: number, isItem?: boolean }} ShownLine */
+
+/**
+ * The lines, as newsletter/issues/outline.py derives them.
+ *
+ * @param {DocNode} doc
+ * @returns {ShownLine[]}
+ */
+function contentsOf(doc) {
+  if (doc.attrs.contents.length) return doc.attrs.contents.map((/** @type {ContentsLine} */ { text, label, level }) => ({ text, label, level }));
+  /** @type {ShownLine[]} */
   const parts = [];
   let chapters = 0, isIn = "";
   doc.forEach((node) => {
@@ -23,14 +33,20 @@ export function contentsOf(doc) {
   return parts.filter(({ isItem }) => !isItem || chapters === 1);
 }
 
+/** @param {ShownLine} given */
 function lineOf({ text, label, level }) {
   const words = element("span", { class: "link" }, text), isInner = level > 1;
   return element("p", { class: `toc${isInner ? " inner" : ""}` }, label && !isInner ? `${label}. ` : null,
     label && isInner ? element("span", { class: "label" }, label.replaceAll(" ", "")) : null, words);
 }
+/** @param {Element} place @param {ShownLine[]} shown */
 const drawInto = (place, shown) => place.replaceChildren(...(shown.length ? [element("h2", { class: "chapter contents-head" }, mailSays("contents")), ...shown.map(lineOf)] : [element("p", { class: "card-line" }, say("contentsHere"))]));
 
-/** Where the template puts it by itself: before the first part, unless the lead has its own place for it. */
+/**
+ * Where the template puts it by itself: before the first part, unless the lead has its own place for it.
+ *
+ * @param {DocNode} doc
+ */
 function placeOf(doc) {
   if (!desk.dataset.contents) return -1;
   let end = FLOW_START;
@@ -39,6 +55,7 @@ function placeOf(doc) {
 }
 
 export function tableOfContents() {
+  /** @param {DocNode} doc */
   const draw = (doc) => {
     const at = placeOf(doc);
     return at < 0 || !contentsOf(doc).length ? DecorationSet.empty : DecorationSet.create(doc, [

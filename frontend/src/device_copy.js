@@ -3,7 +3,8 @@
  * or session that is lost, cost no text. Each page that is open keeps one copy of its own; what a page
  * left behind is offered when the same person opens the same draft again.
  */
-import { after, byId, desk, inputById, say } from "./page.js";
+import { byId, debounce, desk, inputById, say } from "./page.js";
+/** @import { Copy } from "./types.js" */
 
 const PREFIX = "unsaved/";
 /* Copies of one draft by one person. */
@@ -11,8 +12,6 @@ const OURS = `${PREFIX}${desk.dataset.account}${desk.dataset.here}/`;
 const KEY = OURS + crypto.getRandomValues(new Uint32Array(2)).join("-");
 /* Longer texts are not kept, nor older copies: a site has 5 MB in all. */
 const LONGEST = 1_000_000, OLDEST = 30 * 24 * 3600 * 1000;
-
-/** @typedef {{at: number, revision: string, fields: Record<string, string>, base: Record<string, string>}} Copy */
 
 /** @returns {[string, Copy][]} */
 function readAll() {
@@ -39,6 +38,7 @@ async function openPages() {
 
 /** @param {() => Copy | null} read what is to be kept; null while all is saved. */
 export function keepCopy(read) {
+  /** @param {() => void} act */
   const inStorage = (act) => { try { act(); } catch { /* No room, or none that this page may use. */ } };
   const forget = () => inStorage(() => localStorage.removeItem(KEY));
   const write = () => inStorage(() => {
@@ -49,7 +49,7 @@ export function keepCopy(read) {
   });
   window.addEventListener("pagehide", write);
   document.addEventListener("visibilitychange", write);
-  return { forget, writeSoon: after(300, write) };
+  return { forget, writeSoon: debounce(300, write) };
 }
 
 /**
@@ -67,7 +67,14 @@ export async function offerCopy(fields, restore) {
   } catch { /* This page may keep nothing. */ }
 }
 
-/** Say so, beside what can be done about it. */
+/**
+ * Say so, beside what can be done about it.
+ *
+ * @param {string} key
+ * @param {Copy} copy
+ * @param {Record<string, string>} fields
+ * @param {(copy: Copy) => Promise<boolean>} restore
+ */
 function show(key, copy, fields, restore) {
   const forget = () => { localStorage.removeItem(key); box.hidden = true; };
   const box = byId("unsaved");

@@ -15,13 +15,13 @@ import { clipboardParser, clipboardSerializer, isOwn } from "./clipboard.js";
 import { KEYS } from "./commands.js";
 import { tableOfContents } from "./contents.js";
 import { findingMarks } from "./findings.js";
-import { openLink } from "./forms.js";
+import { linkKey } from "./forms.js";
 import { gapCursor } from "./gaps.js";
 import { toDocument, toIssue } from "./issue.js";
 import { NODE_VIEWS } from "./node_views.js";
 import { headOfLook } from "./head.js";
 import { notify } from "./notices.js";
-import { FLOW_START, at, renumbered, flowEnd, flowIndex, positionOf } from "./outline.js";
+import { FLOW_START, flowEnd, flowIndex, headIndex, positionOf, renumbered } from "./outline.js";
 import { desk, say } from "./page.js";
 import { caretAfterPaste, fitSlice, pasteLine } from "./paste.js";
 import { addFile, addPictures, chooseFile, choosePicture, filesIn, picturesIn } from "./pictures.js";
@@ -29,13 +29,18 @@ import { markdownSigns } from "./rules.js";
 import { schema } from "./schema.js";
 import { slashMenu } from "./slash.js";
 import { addressOf } from "./dialogs.js";
+/** @import { Fragment, Node as DocNode, ResolvedPos, Slice } from "prosemirror-model" */
+/** @import { Transaction } from "prosemirror-state" */
+/** @import { Issue } from "./types.js" */
 
 /** Pixels at the edges of a telephone's screen that bars cover. */
 const COVERED = { top: 64, right: 0, bottom: 80, left: 0 };
 
 /** Words where nothing is written yet. */
 function placeholders() {
+  /** @param {DocNode} node */
   const empty = (node) => node.isTextblock && !node.content.size;
+  /** @param {DocNode} node @param {number} index @param {DocNode} doc @param {ResolvedPos} $from */
   const wordsOf = (node, index, doc, $from) => {
     const name = node.type.name;
     if (name === "masthead") return desk.dataset.newsletter || say("masthead");
@@ -69,8 +74,8 @@ function order() {
   return new Plugin({
     appendTransaction(transactions, before, state) {
       if (!transactions.some((tr) => tr.docChanged) || transactions.some((tr) => tr.getMeta("given"))) return null;
-      const line = state.doc.child(at("dateline")), held = before.doc.child(at("dateline"));
-      if (!line.attrs.issue_date && held.attrs.issue_date) return state.tr.setNodeMarkup(positionOf(state.doc, at("dateline")), null, held.attrs);
+      const line = state.doc.child(headIndex("dateline")), held = before.doc.child(headIndex("dateline"));
+      if (!line.attrs.issue_date && held.attrs.issue_date) return state.tr.setNodeMarkup(positionOf(state.doc, headIndex("dateline")), null, held.attrs);
       if (transactions.some((tr) => tr.getMeta("history$"))) return null;
       return renumbered(before.doc, state);
     },
@@ -81,7 +86,7 @@ function order() {
 function roomBelow() {
   return new Plugin({
     props: {
-      handleClick(view, pos, event) {
+      handleClick(view, _pos, event) {
         const { doc } = view.state, last = doc.child(flowEnd(doc) - 1);
         if (event.target !== view.dom || ["paragraph", "chapter", "section", "item"].includes(last.type.name)) return false;
         const at = positionOf(doc, flowEnd(doc)), tr = view.state.tr.insert(at, schema.nodes.paragraph.create());
@@ -92,7 +97,12 @@ function roomBelow() {
   });
 }
 
-/** Addresses pasted over chosen words make them a link. */
+/**
+ * Addresses pasted over chosen words make them a link.
+ *
+ * @param {EditorView} view
+ * @param {ClipboardEvent} event
+ */
 function pasteAddress(view, event) {
   const text = event.clipboardData ? event.clipboardData.getData("text/plain").trim() : "";
   const { empty, $from, from, to } = view.state.selection;
@@ -103,7 +113,35 @@ function pasteAddress(view, event) {
   return true;
 }
 
-/** Words as they are pasted without formats: a blank line parts paragraphs, a line end is a break. */
+/** @param {EditorView} view @param {ClipboardEvent} event @param {Slice} slice */
+function paste(view, event, slice) {
+  const files = picturesIn(event.clipboardData);
+  if (files.length && !event.clipboardData?.getData("text/html")) { addPictures(view, files); return true; }
+  return pasteAddress(view, event) || pasteLine(view, slice, (sentences) => notify("line", sentences));
+}
+
+/**
+ * Pictures and files that are dropped go in where they are dropped.
+ *
+ * @param {EditorView} view
+ * @param {DragEvent} event
+ */
+function drop(view, event) {
+  const files = picturesIn(event.dataTransfer), offered = filesIn(event.dataTransfer);
+  if (!files.length && !offered.length) return false;
+  event.preventDefault();
+  const where = view.posAtCoords({ left: event.clientX, top: event.clientY });
+  if (where) view.dispatch(view.state.tr.setSelection(Selection.near(view.state.doc.resolve(where.pos))));
+  addPictures(view, files).then(() => offered.forEach((file) => addFile(view, file)));
+  return true;
+}
+
+/**
+ * Words as they are pasted without formats: a blank line parts paragraphs, a line end is a break.
+ *
+ * @param {string} text
+ * @param {ResolvedPos} $context
+ */
 function readPlain(text, $context) {
   const paragraphs = text.replace(/\r\n?/g, "\n").split(/\n{2,}/);
   const page = document.createElement("div");
@@ -117,10 +155,10 @@ function readPlain(text, $context) {
 
 /**
  * @param {HTMLElement} place
- * @param {any} issue
- * @param {{changed: () => void, selected: () => void}} heard
+ * @param {Issue} issue
+ * @param {{ changed: () => void, selected: () => void }} acts
  */
-export function openEditor(place, issue, heard) {
+export function openEditor(place, issue, acts) {
   const state = EditorState.create({
     doc: toDocument(issue),
     plugins: [
@@ -128,7 +166,7 @@ export function openEditor(place, issue, heard) {
       slashMenu(),
       markdownSigns(),
       keymap({ Enter: addressBefore, "Shift-Enter": addressBefore }),
-      keymap({ ...KEYS, "Mod-k": (_, dispatch, view) => { if (dispatch) openLink(view); return true; } }),
+      keymap({ ...KEYS, "Mod-k": linkKey }),
       keymap(Object.fromEntries(Object.entries(baseKeymap).filter(([name]) => !(name in KEYS)))),
       keymap({ Escape: (state, dispatch) => flowIndex(state.selection.$from) >= 0 && selectParentNode(state, dispatch) }),
       history(), dropCursor({ color: "currentColor", width: 2 }), gapCursor(), tableEditing(),
@@ -145,21 +183,9 @@ export function openEditor(place, issue, heard) {
     transformPastedHTML: (html) => (isOwn(html) ? html : cleanHtml(html)),
     transformPasted: (slice) => fitSlice(slice, (sentences) => { notify("line", []); notify("paste", sentences); }),
     clipboardTextParser: (text, $context) => readPlain(text, $context),
-    handlePaste(each, event, slice) {
-      const files = picturesIn(event.clipboardData);
-      if (files.length && !event.clipboardData?.getData("text/html")) { addPictures(each, files); return true; }
-      return pasteAddress(each, event) || pasteLine(each, slice, (sentences) => notify("line", sentences));
-    },
-    handleDrop(each, event) {
-      const files = picturesIn(event.dataTransfer), offered = filesIn(event.dataTransfer);
-      if (!files.length && !offered.length) return false;
-      event.preventDefault();
-      const where = each.posAtCoords({ left: event.clientX, top: event.clientY });
-      if (where) each.dispatch(each.state.tr.setSelection(Selection.near(each.state.doc.resolve(where.pos))));
-      addPictures(each, files).then(() => offered.forEach((file) => addFile(each, file)));
-      return true;
-    },
-    handleClickOn(each, pos, node, nodePos, event) {
+    handlePaste: paste,
+    handleDrop: drop,
+    handleClickOn(_view, _pos, _node, _nodePos, event) {
       // A link in the text is written in, not followed; with Ctrl it is opened.
       const link = event.target instanceof Element && /** @type {HTMLAnchorElement | null} */ (event.target.closest("a[href]"));
       if (link && (event.ctrlKey || event.metaKey)) { window.open(link.href, "_blank", "noopener"); return true; }
@@ -167,12 +193,12 @@ export function openEditor(place, issue, heard) {
     },
     dispatchTransaction(tr) {
       view.updateState(view.state.apply(tr));
-      if (tr.docChanged) heard.changed();
-      heard.selected();
+      if (tr.docChanged) acts.changed();
+      acts.selected();
     },
   });
-  view.dom.addEventListener("choose-picture", (/** @type {any} */ event) => {
-    choosePicture(view, Boolean(event.detail && event.detail.gallery));
+  view.dom.addEventListener("choose-picture", (event) => {
+    choosePicture(view, event instanceof CustomEvent && Boolean(event.detail && event.detail.gallery));
   });
   view.dom.addEventListener("choose-file", () => chooseFile(view));
   return view;
@@ -181,6 +207,10 @@ export function openEditor(place, issue, heard) {
 /**
  * Take an issue that came from the server, changing no more than differs, so that the caret stays
  * and it can be undone; what another person changed is not undone with one's own.
+ *
+ * @param {EditorView} view
+ * @param {Issue} issue
+ * @param {{ undoable?: boolean }} [options]
  */
 export function takeIssue(view, issue, { undoable = true } = {}) {
   readCaret(view);
@@ -188,6 +218,7 @@ export function takeIssue(view, issue, { undoable = true } = {}) {
   const begin = () => view.state.tr.setMeta("given", true).setMeta("addToHistory", undoable);
   const tr = begin();
   for (const { from, to, slice } of changedRuns(now, doc)) tr.replace(from, to, slice);
+  /** @param {Transaction} each */
   const setAttributes = (each) => ["language", "preheader", "contents"].forEach((name) => {
     if (JSON.stringify(now.attrs[name]) !== JSON.stringify(doc.attrs[name])) each.setDocAttribute(name, doc.attrs[name]);
   });
@@ -199,26 +230,27 @@ export function takeIssue(view, issue, { undoable = true } = {}) {
   view.dispatch(whole);
 }
 
-/** The runs of blocks in which two documents differ, the last first, so that positions before hold. */
+/**
+ * The runs of blocks in which two documents differ, the last first, so that positions before hold.
+ *
+ * @param {DocNode} now
+ * @param {DocNode} doc
+ */
 function changedRuns(now, doc) {
-  const [old, fresh] = [now, doc].map((each) => each.children), found = [];
+  const old = now.children, fresh = doc.children, keep = alike(old, fresh);
+  /** @type {{ from: number, to: number, slice: Slice }[]} */
+  const found = [];
   let from = 0, to = 0;
-  const keep = alike(old, fresh);
+  /** @param {number} oldEnd @param {number} freshEnd @param {number} at @param {number} freshAt */
   const add = (oldEnd, freshEnd, at, freshAt) => {
     if (at === oldEnd && freshAt === freshEnd) return;
     const start = positionOf(now, at), freshStart = positionOf(doc, freshAt);
-    let end = positionOf(now, oldEnd), freshStop = positionOf(doc, freshEnd), [left, right] = [0, 0];
     // Within one block, no more than the characters that differ.
-    if (oldEnd - at === 1 && freshEnd - freshAt === 1 && old[at].sameMarkup(fresh[freshAt])) {
-      const first = old[at].content.findDiffStart(fresh[freshAt].content);
-      let { a, b } = old[at].content.findDiffEnd(fresh[freshAt].content);
-      const overlap = first - Math.min(a, b);
-      if (overlap > 0) { a += overlap; b += overlap; }
-      [left, right] = [start + 1 + first, freshStart + 1 + first];
-      end = start + 1 + a;
-      freshStop = freshStart + 1 + b;
-    } else [left, right] = [start, freshStart];
-    found.unshift({ from: left, to: end, slice: doc.slice(right, freshStop) });
+    const isOne = oldEnd - at === 1 && freshEnd - freshAt === 1 && old[at].sameMarkup(fresh[freshAt]);
+    const inner = isOne ? differenceOf(old[at].content, fresh[freshAt].content) : null;
+    found.unshift(inner
+      ? { from: start + 1 + inner.start, to: start + 1 + inner.end, slice: doc.slice(freshStart + 1 + inner.start, freshStart + 1 + inner.freshEnd) }
+      : { from: start, to: positionOf(now, oldEnd), slice: doc.slice(freshStart, positionOf(doc, freshEnd)) });
   };
   for (const [at, freshAt] of [...keep, [old.length, fresh.length]]) {
     add(at, freshAt, from, to);
@@ -228,7 +260,25 @@ function changedRuns(now, doc) {
   return found;
 }
 
-/** The indices of the blocks that two runs have in common, in order: the most of them. */
+/**
+ * Where the contents of two blocks begin and cease to differ; null where they do not.
+ *
+ * @param {Fragment} old
+ * @param {Fragment} fresh
+ */
+function differenceOf(old, fresh) {
+  const start = old.findDiffStart(fresh), ends = old.findDiffEnd(fresh);
+  if (start === null || ends === null) return null;
+  const overlap = Math.max(0, start - Math.min(ends.a, ends.b));
+  return { start, end: ends.a + overlap, freshEnd: ends.b + overlap };
+}
+
+/**
+ * The indices of the blocks that two runs have in common, in order: the most of them.
+ *
+ * @param {readonly DocNode[]} old
+ * @param {readonly DocNode[]} fresh
+ */
 function alike(old, fresh) {
   let start = 0, end = 0;
   const least = Math.min(old.length, fresh.length);

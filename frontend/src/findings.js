@@ -3,40 +3,60 @@ import { Plugin, PluginKey, TextSelection, Selection } from "prosemirror-state";
 import { Decoration, DecorationSet } from "prosemirror-view";
 import { readCaret } from "./caret.js";
 import { anchorsOf } from "./issue.js";
-import { FLOW_START, at, flowEnd, levelOf, positionOf } from "./outline.js";
+import { FLOW_START, flowEnd, headIndex, levelOf, positionOf } from "./outline.js";
 import { element } from "./page.js";
+/** @import { Node as DocNode } from "prosemirror-model" */
+/** @import { EditorView } from "prosemirror-view" */
+/** @import { Finding, LineFinding, Severity } from "./types.js" */
 
+/** Findings by the names of their blocks. @typedef {Map<string, Finding[]>} Findings */
+
+/** @type {PluginKey<DecorationSet>} */
 const key = new PluginKey("findings");
+/** @type {Severity[]} */
 const RANKS = ["error", "warning", "hint"];
+/** @param {Element} line */
+const severityOf = (line) => RANKS.find((each) => line.classList.contains(each)) || "hint";
+/** @param {Element} line */
+const sentenceOf = (line) => ((line.querySelector("p") || line).textContent || "").trim();
 
-/** The findings that the server listed, by the name of their block. */
+/** The findings that the server listed, by the name of their block. @param {HTMLElement} list */
 export function readFindings(list) {
+  /** @type {Findings} */
   const found = new Map();
-  list.querySelectorAll("li[data-block]").forEach((line) => {
-    const block = line.dataset.block, sentence = (line.querySelector("p") || line).textContent.trim();
-    const severity = RANKS.find((each) => line.classList.contains(each)) || "hint";
-    if (!found.has(block)) found.set(block, []);
-    found.get(block).push({ severity, sentence, about: line.dataset.about || "" });
+  /** @type {NodeListOf<HTMLElement>} */ (list.querySelectorAll("li[data-block]")).forEach((line) => {
+    const block = String(line.dataset.block), entry = { severity: severityOf(line), sentence: sentenceOf(line), about: line.dataset.about || "" };
+    found.set(block, [...(found.get(block) || []), entry]);
   });
   return found;
 }
 
-/** The findings that the server listed, by their lines of the Markdown. */
+/**
+ * The findings that the server listed, by their lines of the Markdown.
+ *
+ * @param {HTMLElement} list
+ * @returns {LineFinding[]}
+ */
 export function findingsByLine(list) {
-  return [...list.querySelectorAll("li")].filter((each) => each.querySelector("a[data-line]")).map((each) => ({
-    line: Number(each.querySelector("a[data-line]").dataset.line),
-    severity: RANKS.find((rank) => each.classList.contains(rank)) || "hint",
-    sentence: (each.querySelector("p") || each).textContent.trim(),
-  }));
+  return [...list.querySelectorAll("li")].flatMap((each) => {
+    const link = each.querySelector("a[data-line]");
+    return link ? [{ line: Number(link.getAttribute("data-line")), severity: severityOf(each), sentence: sentenceOf(each) }] : [];
+  });
 }
 
-/** Where a block of this name begins; null for what is not in the text. */
+/**
+ * Where a block of this name begins; null for what is not in the text.
+ *
+ * @param {DocNode} doc
+ * @param {string} name
+ * @param {string} [about]
+ */
 export function placeOf(doc, name, about = "") {
   const end = flowEnd(doc);
   let start = null;
-  if (name === "title") return { pos: positionOf(doc, at("title")) };
+  if (name === "title") return { pos: positionOf(doc, headIndex("title")) };
   if (name === "masthead") return { pos: 0 };
-  if (["date", "number", "issue_date"].includes(name)) return { pos: positionOf(doc, at("dateline")) };
+  if (["date", "number", "issue_date"].includes(name)) return { pos: positionOf(doc, headIndex("dateline")) };
   if (name === "credits") return { pos: positionOf(doc, flowEnd(doc)) };
   if (["lead", "body", "contents", "issue", "heading", "links"].includes(name)) start = FLOW_START;
   else {
@@ -53,7 +73,12 @@ export function placeOf(doc, name, about = "") {
   return { pos: positionOf(doc, start) };
 }
 
-/** Whether a block says it, or leads there. */
+/**
+ * Whether a block says it, or leads there.
+ *
+ * @param {DocNode} node
+ * @param {string} about
+ */
 function holds(node, about) {
   if (node.textContent.includes(about) || Object.values(node.attrs).some((each) => each === about)) return true;
   let found = false;
@@ -64,7 +89,13 @@ function holds(node, about) {
   return found;
 }
 
-/** Put the caret where a finding is. */
+/**
+ * Put the caret where a finding is.
+ *
+ * @param {EditorView} view
+ * @param {string} name
+ * @param {string} [about]
+ */
 export function goTo(view, name, about = "") {
   const place = placeOf(view.state.doc, name, about);
   if (!place) return false;
@@ -77,7 +108,12 @@ export function goTo(view, name, about = "") {
   return true;
 }
 
-/** Show the findings; they are drawn once no input method is composing. */
+/**
+ * Show the findings; they are drawn once no input method is composing.
+ *
+ * @param {EditorView} view
+ * @param {Findings} found
+ */
 export function setFindings(view, found) {
   readCaret(view);
   view.dispatch(view.state.tr.setMeta(key, found).setMeta("addToHistory", false));
@@ -87,8 +123,9 @@ export function findingMarks() {
   return new Plugin({
     key,
     state: {
-      init: () => DecorationSet.empty,
+      init: () => /** @type {DecorationSet} */ (DecorationSet.empty),
       apply(tr, set) {
+        /** @type {Findings | undefined} */
         const found = tr.getMeta(key);
         return found ? draw(tr.doc, found) : set.map(tr.mapping, tr.doc);
       },
@@ -97,15 +134,16 @@ export function findingMarks() {
   });
 }
 
+/** @param {DocNode} doc @param {Findings} found */
 function draw(doc, found) {
+  /** @type {Map<number, Finding[]>} */
   const places = new Map();
   for (const [name, entries] of found) {
     for (const entry of entries) {
       // What is about the whole mail has no block.
       const place = name === "issue" ? null : placeOf(doc, name, entry.about);
       if (!place) continue;
-      if (!places.has(place.pos)) places.set(place.pos, []);
-      places.get(place.pos).push(entry);
+      places.set(place.pos, [...(places.get(place.pos) || []), entry]);
     }
   }
   return DecorationSet.create(doc, [...places].map(([pos, entries]) => {

@@ -5,20 +5,36 @@
  * which no cell begins has no width on the page that it comes from, and is left out.
  */
 
-/** The rows of a table in the order in which they are shown, by the groups that no cell leaves. */
+/** @param {Element} each @returns {each is HTMLTableCellElement} */
+const isCell = (each) => each.localName === "td" || each.localName === "th";
+/** @type {Record<string, number>} */
+const ORDER = { thead: -1, tfoot: 1 };
+
+/**
+ * The rows of a table in the order in which they are shown, by the groups that no cell leaves.
+ *
+ * @param {Element} table
+ */
 function groupsOf(table) {
-  const groups = [], rowsOf = (place) => [...place.children].filter((each) => each.localName === "tr");
+  /** @type {{ rank: number, rows: Element[] }[]} */
+  const groups = [];
+  /** @type {Element[] | null} */
   let loose = null;
   for (const each of table.children) {
-    if (each.localName === "tr") { if (!loose) groups.push(loose = []); loose.push(each); continue; }
-    if (["thead", "tbody", "tfoot"].includes(each.localName)) { loose = null; groups.push(Object.assign(rowsOf(each), { part: each.localName })); }
+    if (each.localName === "tr") {
+      if (!loose) groups.push({ rank: 0, rows: loose = [] });
+      loose.push(each);
+    } else if (["thead", "tbody", "tfoot"].includes(each.localName)) {
+      loose = null;
+      groups.push({ rank: ORDER[each.localName] || 0, rows: [...each.children].filter((row) => row.localName === "tr") });
+    }
   }
-  const rank = (group) => ({ thead: -1, tfoot: 1 }[group.part] || 0);
-  return groups.sort((a, b) => rank(a) - rank(b));
+  return groups.sort((a, b) => a.rank - b.rank).map(({ rows }) => rows);
 }
 
-/** Where each cell of a table begins and how far it goes. */
+/** Where each cell of a table begins and how far it goes. @param {Element} table */
 function anchorsOf(table) {
+  /** @type {{ cell: HTMLTableCellElement, x: number, y: number, right: number, bottom: number }[]} */
   const found = [];
   let top = 0;
   for (const rows of groupsOf(table)) {
@@ -27,9 +43,9 @@ function anchorsOf(table) {
     rows.forEach((row, at) => {
       let x = 0;
       for (const cell of row.children) {
-        if (cell.localName !== "td" && cell.localName !== "th") continue;
+        if (!isCell(cell)) continue;
         while (covered[x] >= at) x += 1;
-        const { colSpan: width, rowSpan: height } = /** @type {HTMLTableCellElement} */ (cell);
+        const { colSpan: width, rowSpan: height } = cell;
         // A height of 0 goes on to the end of the group.
         const last = Math.min(height ? at + height : rows.length, rows.length) - 1;
         for (let column = x; column < x + width; column += 1) covered[column] = Math.max(covered[column] ?? -1, last);
@@ -50,14 +66,18 @@ function anchorsOf(table) {
  */
 export function takeTitles(table) {
   const rows = groupsOf(table).flat(), page = table.ownerDocument;
-  const cellsOf = (row) => [...row.children].filter((each) => each.localName === "td" || each.localName === "th");
+  /** @param {Element} row */
+  const cellsOf = (row) => [...row.children].filter(isCell);
+  /** @param {Element} row */
   const widthOf = (row) => cellsOf(row).reduce((sum, cell) => sum + cell.colSpan, 0);
   const width = Math.max(0, ...rows.filter((row) => cellsOf(row).length > 1).map(widthOf));
+  /** @param {Element} row */
   const isWhole = (row) => { const cells = cellsOf(row); return cells.length === 1 && cells[0].colSpan >= width && cells[0].rowSpan === 1; };
   if (width < 2) return;
+  /** @param {Element} row */
   const lineOf = (row) => { const line = page.createElement("p"); line.append(...cellsOf(row)[0].childNodes); row.remove(); return line; };
-  while (rows.length > 2 && isWhole(rows[0])) table.before(lineOf(rows.shift()));
-  while (rows.length > 2 && isWhole(rows[rows.length - 1])) table.after(lineOf(rows.pop()));
+  for (; rows.length > 2 && isWhole(rows[0]); rows.shift()) table.before(lineOf(rows[0]));
+  for (; rows.length > 2 && isWhole(rows[rows.length - 1]); rows.pop()) table.after(lineOf(rows[rows.length - 1]));
 }
 
 /**
@@ -68,9 +88,10 @@ export function takeTitles(table) {
  */
 export function separateCells(table) {
   const page = table.ownerDocument, anchors = anchorsOf(table);
+  /** @param {number[]} values */
   const ranks = (values) => new Map([...new Set(values)].sort((a, b) => a - b).map((value, at) => [value, at]));
   const columns = ranks(anchors.map(({ x }) => x)), rows = ranks(anchors.map(({ y }) => y));
-  const made = Array.from(rows, () => Array.from(columns, () => page.createElement("td")));
+  const made = Array.from(rows, () => Array.from(columns, () => /** @type {HTMLTableCellElement} */ (page.createElement("td"))));
   let merged = 0;
   for (const { cell, x, y, right, bottom } of anchors) {
     const column = /** @type {number} */ (columns.get(x)), row = /** @type {number} */ (rows.get(y));

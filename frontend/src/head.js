@@ -1,38 +1,56 @@
 /** The head of the mail as its look has it: pictures, lines and the day beside what is typed there. */
 import { Plugin } from "prosemirror-state";
 import { Decoration, DecorationSet } from "prosemirror-view";
-import { after, at as indexOf } from "./outline.js";
+import { behindLine, headIndex } from "./outline.js";
 import { desk, element } from "./page.js";
+/** @import { Node as DocNode } from "prosemirror-model" */
+/** @import { Child } from "./types.js" */
 
-/** @type {{masthead: string, tagline: string, logo: any, header: any}} */
+/** @typedef {{ url: string, alt: string, width: number }} Drawn */
+/** @type {{ masthead: string, tagline: string, logo: Drawn | null, header: Drawn | null }} */
 export const look = { masthead: "", tagline: "", logo: null, header: null, ...JSON.parse(desk.dataset.look || "{}") };
+/** @param {string} name @param {Drawn} shown */
 const picture = (name, shown) => element("img", { class: name, src: shown.url, alt: shown.alt, width: shown.width, draggable: "false" });
+/** @param {string} name @param {...Child} inner */
 const ornament = (name, ...inner) => element("div", { class: `head-part ${name}`, contenteditable: "false" }, ...inner);
 
-/** The edition's day beside the head. */
+/**
+ * The edition's day beside the head.
+ *
+ * @param {string} day
+ * @param {string} language
+ */
 function dayLeaf(day, language) {
   const date = new Date(`${day}T00:00:00Z`);
   if (Number.isNaN(date.valueOf())) return ornament("day-leaf");
+  /** @param {Intl.DateTimeFormatOptions} options */
   const words = (options) => new Intl.DateTimeFormat(language === "ja" ? "ja" : "en", { ...options, timeZone: "UTC" }).format(date);
   return ornament("day-leaf", element("div", { class: "day" }, element("span", { class: "month" }, words({ month: language === "ja" ? "long" : "short" })), String(date.getUTCDate()),
     element("span", { class: "week" }, words({ weekday: "long" }))));
 }
 
-/** What stands around masthead, title and date line, in the order of templates/email/_shared/frame.mjml.j2. */
+/**
+ * What stands around masthead, title and date line, in the order of templates/email/_shared/frame.mjml.j2.
+ *
+ * @param {DocNode} doc
+ */
 function ornaments(doc) {
+  const { header, logo } = look;
+  /** @type {Decoration[]} */
   const found = [];
+  /** @param {number} pos @param {string} key @param {() => HTMLElement} draw @param {number} [side] */
   const add = (pos, key, draw, side = -1) => found.push(Decoration.widget(pos, draw, { side, key, ignoreSelection: true, stopEvent: () => true }));
-  if (look.masthead === "picture" && look.header) add(0, "header", () => ornament("header-picture", picture("wide-picture", look.header)));
-  if (look.logo) add(0, "logo", () => ornament("mark", picture("logo", look.logo)));
+  if (look.masthead === "picture" && header) add(0, "header", () => ornament("header-picture", picture("wide-picture", header)));
+  if (logo) add(0, "logo", () => ornament("mark", picture("logo", logo)));
   if (look.masthead === "rule") add(0, "bar", () => ornament("head-rule", element("hr", { class: "bar" })));
   if (look.masthead === "date") {
-    const day = doc.child(indexOf("dateline")).attrs.issue_date, { language } = doc.attrs;
+    const day = doc.child(headIndex("dateline")).attrs.issue_date, { language } = doc.attrs;
     add(0, `day ${day} ${language}`, () => dayLeaf(day, language));
   }
-  const below = after(doc, "masthead");
+  const below = behindLine(doc, "masthead");
   if (look.tagline) add(below, "tagline", () => ornament("tagline", look.tagline));
   if (look.masthead === "centred") add(below, "thin", () => ornament("head-rule", element("hr", { class: "thin" })));
-  if (look.masthead === "rule") add(after(doc, "dateline"), "thin", () => ornament("head-rule", element("hr", { class: "thin" })));
+  if (look.masthead === "rule") add(behindLine(doc, "dateline"), "thin", () => ornament("head-rule", element("hr", { class: "thin" })));
   return found;
 }
 

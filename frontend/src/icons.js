@@ -22,8 +22,6 @@ export const ICONS = {
   copy: "M9 9h11v11H9zM15 9V4H4v11h5",
   condition: "M9 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6M3 19c0-3 3-5 6-5s6 2 6 5M16 6l2 2 4-4",
   note: "M5 5h14v10l-4 4H5zM9 9h6M9 13h4",
-};
-Object.assign(ICONS, {
   source: "M4 6h16M4 10h10M8 17h4M15 17h5",
   row: "M4 5h16v8H4zM4 9h16M12 15v6M9 18h6",
   noRow: "M4 5h16v8H4zM4 9h16M9 18h6",
@@ -33,4 +31,4 @@ Object.assign(ICONS, {
   center: "M4 6h16M7 10h10M4 14h16M7 18h10",
   right: "M4 6h16M10 10h10M4 14h16M10 18h10",
   noTable: "M4 5h16v14H4zM8 9l8 6M16 9l-8 6",
-});
+};

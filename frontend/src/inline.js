@@ -5,28 +5,39 @@
  * has sets of marks. Where runs nest otherwise than the editor would nest them, the marks carry their
  * depth, and where two neighbours would become one, the second carries `apart`.
  */
-import { Fragment } from "prosemirror-model";
+/** @import { Fragment, Mark, Node as DocNode, Schema } from "prosemirror-model" */
+/** @import { MarkRun, Run, TextRun } from "./types.js" */
+
+/** A mark around some runs; apart from the one before it, which is alike. @typedef {{ run: MarkRun, apart: boolean }} Step */
+/** A node of running text, with its marks from the outermost. @typedef {{ node: DocNode, path: Mark[] }} Leaf */
 
 /** Marks from the outermost to the innermost, as the editor nests them. */
-export const MARKS = ["anchor", "strong", "emphasis", "strikethrough", "code"];
+const MARKS = ["anchor", "strong", "emphasis", "strikethrough", "code"];
+/** @param {string} name */
 const rank = (name) => MARKS.indexOf(name);
+/** @param {Run} run @returns {run is MarkRun} */
 const isMark = (run) => rank(run.kind) >= 0;
 
 /**
- * @param {import("prosemirror-model").Schema} schema
- * @param {object[]} runs
- * @returns {import("prosemirror-model").Node[]}
+ * The nodes of some runs.
+ *
+ * @param {Schema} schema
+ * @param {Run[]} runs
  */
 export function readRuns(schema, runs) {
+  /** @type {DocNode[]} */
   const found = [];
   readInto(schema, runs, [], found);
   return found;
 }
 
+/** @param {Schema} schema @param {Run[]} runs @param {Step[]} path @param {DocNode[]} found */
 function readInto(schema, runs, path, found) {
-  let before = null, apart = false;
+  /** @type {Run | null} */
+  let before = null;
+  let apart = false;
   for (const run of runs) {
-    apart = Boolean(before) && isMark(run) && sameMark(before, run) && !apart;
+    apart = before !== null && isMark(run) && sameMark(before, run) && !apart;
     if (isMark(run)) {
       const inner = [...path, { run, apart }];
       if (run.kind === "code") addText(schema, run.text, inner, found);
@@ -37,24 +48,29 @@ function readInto(schema, runs, path, found) {
   }
 }
 
-const sameMark = (a, b) => a.kind === b.kind && a.url === b.url && (a.title || "") === (b.title || "");
+/** @param {Run} a @param {Run} b */
+const sameMark = (a, b) => (a.kind === "anchor" && b.kind === "anchor" ? a.url === b.url && (a.title || "") === (b.title || "") : a.kind === b.kind);
 
+/** @param {Schema} schema @param {string} text @param {Step[]} path @param {DocNode[]} found */
 function addText(schema, text, path, found) {
   if (text) found.push(schema.text(text, marksOf(schema, path)));
 }
 
+/** @param {Schema} schema @param {Exclude<Run, MarkRun | TextRun>} run @param {readonly Mark[]} marks */
 function readAtom(schema, run, marks) {
   switch (run.kind) {
     case "break": return schema.nodes.break.create(null, null, marks);
     case "footnote": return schema.nodes.footnote.create({ content: run.content }, null, marks);
     case "comment": return schema.nodes.remark.create({ text: run.text }, null, marks);
-    case "field": return schema.nodes.field.create({ field: run.field, fallback: run.fallback || "" }, null, marks);
+    case "field": return schema.nodes.field.create({ field: run.field, fallback: run.fallback }, null, marks);
     default: return schema.nodes.sealed_run.create({ value: run }, null, marks);
   }
 }
 
+/** @param {Schema} schema @param {Step[]} path */
 function marksOf(schema, path) {
   const odd = path.some(({ run }, at) => at && rank(path[at - 1].run.kind) > rank(run.kind));
+  /** @type {readonly Mark[]} */
   let marks = [];
   path.forEach(({ run, apart }, at) => {
     const attrs = { depth: odd ? at : null, apart };
@@ -64,22 +80,29 @@ function marksOf(schema, path) {
   return marks;
 }
 
-/**
- * @param {import("prosemirror-model").Fragment} content
- * @returns {object[]}
- */
+/** The runs of a node's content. @param {Fragment} content */
 export function writeRuns(content) {
+  /** @type {Leaf[]} */
   const leaves = [];
   content.forEach((node) => { leaves.push({ node, path: pathOf(node) }); });
   return nest(widened(leaves), 0);
 }
 
+/** @param {Mark} mark */
 const key = (mark) => (mark.attrs.depth === null ? rank(mark.type.name) : mark.attrs.depth);
+/** @param {DocNode} node */
 const pathOf = (node) => [...node.marks].sort((a, b) => key(a) - key(b) || rank(a.type.name) - rank(b.type.name));
+/** @param {Mark} a @param {Mark} b */
 const alike = (a, b) => a.type === b.type && a.attrs.url === b.attrs.url && a.attrs.title === b.attrs.title && a.attrs.apart === b.attrs.apart;
 
-/** Nest the mark outermost that goes on longest, unless its place was read from the model. */
+/**
+ * Nest the mark outermost that goes on longest, unless its place was read from the model.
+ *
+ * @param {Leaf[]} leaves
+ * @returns {Leaf[]}
+ */
 function widened(leaves) {
+  /** @param {number} at @param {Mark} mark */
   const reach = (at, mark) => {
     let end = at;
     while (end < leaves.length && leaves[end].path.some((each) => alike(each, mark))) end += 1;
@@ -95,7 +118,9 @@ function widened(leaves) {
   });
 }
 
+/** @param {Leaf[]} leaves @param {number} depth @returns {Run[]} */
 function nest(leaves, depth) {
+  /** @type {Run[]} */
   const found = [];
   for (let at = 0; at < leaves.length;) {
     const mark = leaves[at].path[depth];
@@ -108,8 +133,9 @@ function nest(leaves, depth) {
   return joined(found);
 }
 
+/** @param {Mark} mark @param {Leaf[]} leaves @param {number} depth @returns {Run[]} */
 function writeMark(mark, leaves, depth) {
-  const kind = mark.type.name;
+  const kind = /** @type {MarkRun["kind"]} */ (mark.type.name);
   if (kind === "code") {
     const text = leaves.map(({ node }) => (node.isText ? node.text : node.type.name === "break" ? " " : "")).join("");
     const others = leaves.filter(({ node }) => !node.isText && node.type.name !== "break").map(({ node }) => writeAtom(node));
@@ -121,9 +147,10 @@ function writeMark(mark, leaves, depth) {
   return [title ? { kind, url, title, content } : { kind, url, content }];
 }
 
+/** @param {DocNode} node @returns {Run} */
 function writeAtom(node) {
   switch (node.type.name) {
-    case "text": return { kind: "text", text: node.text };
+    case "text": return { kind: "text", text: node.textContent };
     case "break": return { kind: "break" };
     case "footnote": return { kind: "footnote", content: node.attrs.content };
     case "remark": return { kind: "comment", text: node.attrs.text };
@@ -132,8 +159,9 @@ function writeAtom(node) {
   }
 }
 
-/** Join texts that marks of the editor alone had parted. */
+/** Join texts that marks of the editor alone had parted. @param {Run[]} runs */
 function joined(runs) {
+  /** @type {Run[]} */
   const found = [];
   for (const run of runs) {
     const last = found[found.length - 1];
@@ -143,5 +171,9 @@ function joined(runs) {
   return found;
 }
 
-/** The fragment of some runs. */
-export const runsFragment = (schema, runs) => Fragment.fromArray(readRuns(schema, runs));
+/** What some runs say, in letters; a break ends a line, a field says nothing yet. @param {Run[]} runs @returns {string} */
+export const textOf = (runs) => runs.map((run) => {
+  if ("text" in run) return run.text;
+  if ("content" in run) return textOf(run.content);
+  return run.kind === "break" ? "\n" : "";
+}).join("");

@@ -1,47 +1,71 @@
 /**
  * The kinds of blocks: one entry each says how a block is read, written, shown and asked for.
  *
- * `spec` is its node, `read` and `write` go from the model's JSON to the node and back. `menu` is
- * its line in the list of blocks (`words` are typed to find it), `fields` its form. Kinds that the
- * table does not know are kept as they are, in a sealed card.
+ * `spec` is its node, or `nodes` are its nodes; `read` and `write` go from the model's JSON to the
+ * node and back, `fields` are its form. Kinds that the table does not know are kept as they are, in
+ * a sealed card.
  */
-import { Fragment } from "prosemirror-model";
 import { readRuns, writeRuns } from "./inline.js";
+/** @import { Node as DocNode, NodeSpec, NodeType, Schema } from "prosemirror-model" */
+/** @import { Block, BlockOf, FormedBlock, Kind, KindField, ListBlock, PictureBlock, Run } from "./types.js" */
 
 const BLOCK = "block";
+/** @param {Schema} schema */
 const paragraph = (schema) => schema.nodes.paragraph.create();
+/** @param {Schema} schema @param {string} words */
 const text = (schema, words) => (words ? [schema.text(words)] : []);
+/** @param {Schema} schema @param {DocNode[]} nodes */
 const filled = (schema, nodes) => (nodes.length ? nodes : [paragraph(schema)]);
-const without = (value, ...names) => Object.fromEntries(Object.entries(value).filter(([name, each]) => !(names.includes(name) && (each === "" || (Array.isArray(each) && !each.length)))));
+/**
+ * A block without those of its optional fields that are empty.
+ *
+ * @template {Block} Value
+ * @param {Value} value
+ * @param {...string} names
+ * @returns {Value}
+ */
+const without = (value, ...names) => /** @type {Value} */ (Object.fromEntries(Object.entries(value).filter(([name, each]) => !(names.includes(name) && (each === "" || (Array.isArray(each) && !each.length))))));
 
-/** A block of which the form holds everything; the mail's look of it is drawn from its value. */
-const formed = (kind, fresh, fields, more = {}) => ({
+/**
+ * A block of which the form holds everything; the mail's look of it is drawn from its value.
+ *
+ * @template {FormedBlock["kind"]} Name
+ * @param {Name} kind
+ * @param {Omit<BlockOf<Name>, "kind">} fresh
+ * @param {KindField[]} fields
+ * @returns {Kind<BlockOf<Name>>}
+ */
+const formed = (kind, fresh, fields) => ({
   spec: { group: BLOCK, atom: true, selectable: true, draggable: true, attrs: { value: { default: { kind, ...fresh } } } },
   read: (schema, block) => schema.nodes[kind].create({ value: block }),
   write: (node) => node.attrs.value,
   fields,
-  ...more,
 });
 
+/** @param {Schema} schema @param {ListBlock} block */
 const listed = (schema, block) => {
   const items = block.items.map((item) => schema.nodes.list_item.create(null, filled(schema, readBlocks(schema, item))));
   const type = block.ordered ? schema.nodes.ordered_list : schema.nodes.bullet_list;
-  return type.create(block.ordered ? { start: block.start } : { start: block.start }, items);
+  return type.create({ start: block.start }, items);
 };
+/** @param {DocNode} node @returns {ListBlock} */
 const writeList = (node) => {
+  /** @type {Block[][]} */
   const items = [];
   node.forEach((item) => items.push(writeBlocks(item.content)));
   return { kind: "list", items, ordered: node.type.name === "ordered_list", start: node.attrs.start };
 };
+/** @param {DocNode} node @returns {PictureBlock} */
 const writePicture = (node) => {
   const { source, alt, url, title } = node.attrs;
   return without({ kind: "picture", source, alt, url, title, caption: writeRuns(node.content) }, "title", "caption");
 };
+/** @param {Schema} schema @param {PictureBlock} block */
 const readPicture = (schema, block) => schema.nodes.picture.create(
   { source: block.source, alt: block.alt, url: block.url || "", title: block.title || "" }, readRuns(schema, block.caption || []));
 
-/** @type {Record<string, any>} */
-export const KINDS = {
+/** @type {{ [Name in Block["kind"]]: Kind<BlockOf<Name>> }} */
+const KINDS = {
   paragraph: {
     spec: { group: BLOCK, content: "inline*", parseDOM: [{ tag: "p" }], toDOM: () => ["p", { class: "body" }, 0] },
     read: (schema, block) => schema.nodes.paragraph.create(null, readRuns(schema, block.content)),
@@ -125,15 +149,17 @@ export const KINDS = {
       table_header: cell("th", "header_cell"),
     },
     read: (schema, block) => {
+      /** @param {Run[][]} cells @param {NodeType} type */
       const row = (cells, type) => schema.nodes.table_row.create(null, cells.map((runs, at) => type.create({ align: block.alignments[at] }, readRuns(schema, runs))));
       return schema.nodes.table.create(null, [row(block.head, schema.nodes.table_header), ...block.rows.map((cells) => row(cells, schema.nodes.table_cell))]);
     },
     write: (node) => {
+      /** @type {Run[][][]} */
       const rows = [];
       node.forEach((row) => rows.push(row.children.map((each) => writeRuns(each.content))));
       const width = Math.max(...rows.map((row) => row.length));
       rows.forEach((row) => { while (row.length < width) row.push([]); });
-      const first = node.firstChild, alignments = rows[0].map((_, at) => (at < first.childCount ? first.child(at).attrs.align : ""));
+      const first = node.child(0), alignments = rows[0].map((_, at) => (at < first.childCount ? first.child(at).attrs.align : ""));
       return { kind: "table", alignments, head: rows[0], rows: rows.slice(1) };
     },
   },
@@ -197,7 +223,9 @@ export const KINDS = {
   snippet: formed("snippet", { name: "" }, [{ name: "name", word: "snippetName", required: true, list: "snippets" }]),
 };
 
+/** @param {string} tag @param {string} role @returns {NodeSpec} */
 function cell(tag, role) {
+  /** @param {HTMLElement} dom */
   const getAttrs = (dom) => ({ align: dom.style.textAlign || dom.getAttribute("align") || "" });
   const attrs = { align: { default: "" }, colspan: { default: 1 }, rowspan: { default: 1 }, colwidth: { default: null } };
   return {
@@ -207,26 +235,35 @@ function cell(tag, role) {
   };
 }
 
+/** @typedef {Kind & { kind: string }} NamedKind */
+/** @type {Map<string, NamedKind>} */
 const byNode = new Map();
 for (const [kind, entry] of Object.entries(KINDS)) {
   const names = entry.nodes ? Object.keys(entry.nodes) : [kind];
   names.forEach((name) => byNode.set(name, { kind, ...entry }));
 }
 
-/** The table's entry of a node; undefined for what is no block. */
+/**
+ * The table's entry of a node; undefined for what is no block.
+ *
+ * @param {DocNode} node
+ * @returns {NamedKind | undefined}
+ */
 export const kindOf = (node) => byNode.get(node.type.name);
 
 /** The nodes of all kinds, for the schema. */
 export function blockNodes() {
+  /** @type {Record<string, NodeSpec>} */
   const found = {};
   for (const [kind, entry] of Object.entries(KINDS)) Object.assign(found, entry.nodes || { [kind]: entry.spec });
   found.sealed = { group: BLOCK, atom: true, selectable: true, draggable: true, attrs: { value: { default: {} } } };
   return found;
 }
 
-/** @returns {import("prosemirror-model").Node[]} */
+/** @param {Schema} schema @param {Block[]} blocks @returns {DocNode[]} */
 export function readBlocks(schema, blocks) {
   return blocks.map((block) => {
+    /** @type {Kind | undefined} */
     const entry = KINDS[block.kind];
     if (!entry) return schema.nodes.sealed.create({ value: block });
     try {
@@ -239,10 +276,16 @@ export function readBlocks(schema, blocks) {
   });
 }
 
+/** @param {DocNode} node */
 const isEmpty = (node) => ["paragraph", "heading"].includes(node.type.name) && !node.content.size;
 
-/** The blocks in some nodes; an empty paragraph is none. @returns {object[]} */
+/**
+ * The blocks in some nodes; an empty paragraph is none.
+ *
+ * @param {{ forEach: (act: (node: DocNode) => void) => void }} content
+ */
 export function writeBlocks(content) {
+  /** @type {Block[]} */
   const found = [];
   content.forEach((node) => {
     if (isEmpty(node) || node.type.name === "quotation_source") return;
@@ -251,9 +294,9 @@ export function writeBlocks(content) {
   return found;
 }
 
-export function writeBlock(node) {
+/** @param {DocNode} node @returns {Block} */
+function writeBlock(node) {
   const entry = kindOf(node);
   return entry ? entry.write(node) : node.attrs.value;
 }
 
-export const fragmentOf = (schema, blocks) => Fragment.fromArray(readBlocks(schema, blocks));

@@ -4,46 +4,52 @@ import { offerCopy } from "./device_copy.js";
 import { fillToolbar } from "./toolbar.js";
 import { openEditor, takeIssue, toDocument, toIssue } from "./editor.js";
 import { findingsByLine, goTo, readFindings, setFindings } from "./findings.js";
-import { addHandle } from "./handle.js";
+import { Handle } from "./handle.js";
 import { openMarkdown } from "./markdown.js";
-import { after, all, byId, given, inJapanese, post, say } from "./page.js";
-import { openPreview } from "./preview.js";
-import { keepSaved } from "./saving.js";
+import { all, byId, debounce, given, inJapanese, post, say } from "./page.js";
+import { Preview } from "./preview.js";
+import { Saving } from "./saving.js";
 import { schema } from "./schema.js";
 import { choosePicture } from "./pictures.js";
-import { at, flowEnd, positionOf } from "./outline.js";
+import { flowEnd, headIndex, positionOf } from "./outline.js";
+/** @import { BothForms, Copy, Fault, Issue, Source } from "./types.js" */
 
-/* What is wrong, and the way to its place */
-function tell(told) {
-  const fault = byId("fault");
-  fault.hidden = !told;
-  fault.replaceChildren();
-  if (!told) return;
-  if ((told.line && holder === "markdown") || told.block) {
+/** Show what is wrong, and the way to its place; nothing once it is right. @param {Fault | null} fault */
+function showFault(fault) {
+  const place = byId("fault");
+  place.hidden = !fault;
+  place.replaceChildren();
+  if (!fault) return;
+  if ((fault.line && holder === "markdown") || fault.block) {
     const link = document.createElement("a");
-    if (told.block) { link.href = `#block-${told.block}`; link.dataset.block = told.block; link.textContent = say("here"); }
-    else { link.href = "#text"; link.dataset.line = told.line; link.textContent = inJapanese ? `${told.line}${say("line")}` : `${say("line")} ${told.line}`; }
-    fault.append(link, ": ");
+    if (fault.block) { link.href = `#block-${fault.block}`; link.dataset.block = fault.block; link.textContent = say("here"); }
+    else { link.href = "#text"; link.dataset.line = String(fault.line); link.textContent = inJapanese ? `${fault.line}${say("line")}` : `${say("line")} ${fault.line}`; }
+    place.append(link, ": ");
   }
-  fault.append(`${told.what} ${told.remedy}`);
+  place.append(`${fault.what} ${fault.remedy}`);
 }
 
-/* Which view holds the value: the other one is told when it is opened. */
-let holder = "mail", shown = "", template = given ? given.template : "", markdownVersion = 0, view = null;
+/** Which view holds the value: the other one is given it when it is opened. @type {"mail" | "markdown"} */
+let holder = "mail";
+let shown = "", template = given ? given.template : "", markdownVersion = 0;
 const paper = byId("paper"), box = byId("markdown-box"), mailBox = byId("mail-box");
 
+/** @type {Source} */
 const source = {
   /** @returns {Record<string, string>} */
-  fields: () => (holder === "mail" ? { view: "mail", issue: JSON.stringify(toIssue(view.state.doc)), template } : { text: markdown.text() }),
+  fields() {
+    if (holder === "markdown") return { text: markdown.text() };
+    return { view: "mail", issue: JSON.stringify(toIssue(view.state.doc)), template };
+  },
   version: () => (holder === "mail" ? view.state.doc : markdownVersion),
-  busy: () => Boolean(holder === "mail" ? view && view.composing : markdown.busy()),
-  tell,
+  busy: () => (holder === "mail" ? view.composing : markdown.busy()),
+  showFault,
   preview: () => { open("phone"); },
   /** Show what the server made of the text; another person's changes are not undone with one's own. */
-  take: (told) => {
-    template = told.template;
-    if (holder === "mail") takeIssue(view, told.issue, { undoable: !told.author });
-    else { markdown.set(told.text); markdownVersion += 1; }
+  take: (draft) => {
+    template = draft.template;
+    if (holder === "mail") takeIssue(view, draft.issue, { undoable: !draft.author });
+    else { markdown.set(draft.text); markdownVersion += 1; }
   },
   checked: () => {
     if (holder === "mail") whenSettled(markFindings);
@@ -51,9 +57,9 @@ const source = {
   },
 };
 /** Do something to the document that is not typing, but never amid a composition. */
-const waitingFor = [];
+const waitingFor = /** @type {(() => void)[]} */ ([]);
+/** @param {() => void} act */
 function whenSettled(act) {
-  if (!view) return;
   if (view.composing) { waitingFor.push(act); return; }
   act();
 }
@@ -61,17 +67,21 @@ const markFindings = () => setFindings(view, readFindings(byId("findings")));
 
 const changed = () => { saving.changed(); preview.changed(); fillFieldsSoon(); };
 const markdown = openMarkdown(() => { markdownVersion += 1; changed(); });
-view = openEditor(paper, given ? given.issue : blank(), {
+const view = openEditor(paper, given ? given.issue : blank(), {
   changed: () => changed(),
   selected: () => { if (toolbar) toolbar.update(view.state); if (handle) handle.follow(); },
 });
 view.dom.addEventListener("compositionend", () => setTimeout(() => { if (!view.composing) waitingFor.splice(0).forEach((act) => act()); }, 80));
-const saving = keepSaved(source), preview = openPreview(source);
-let toolbar = null, handle = null;
-toolbar = fillToolbar(byId("toolbar"), view, { choosePicture: () => choosePicture(view) });
-handle = addHandle(view, mailBox);
+const saving = new Saving(source), preview = new Preview(source);
+/** @type {ReturnType<typeof fillToolbar> | null} */
+let toolbar = null;
+/** @type {Handle | null} */
+let handle = null;
+toolbar = fillToolbar(byId("toolbar"), () => view, { choosePicture: () => choosePicture(view) });
+handle = new Handle(view, mailBox);
 toolbar.update(view.state);
 
+/** @returns {Issue} */
 function blank() {
   return { title: "", issue_date: "", language: document.documentElement.lang, masthead: "", number: "", preheader: "", lead: [], contents: [], chapters: [], credits: [] };
 }
@@ -80,8 +90,11 @@ function blank() {
 const tabs = all("[data-view]");
 /* One change of view after the other, so that the one asked for last is shown. */
 let changing = Promise.resolve(true);
+/** @param {() => boolean | Promise<boolean>} act */
 const inOrder = (act) => { changing = changing.then(act).catch(() => false); return changing; };
+/** @param {string} name */
 const open = (name) => inOrder(() => openNow(name));
+/** @param {string} name @returns {Promise<boolean>} */
 async function openNow(name) {
   if (name === shown) return true;
   if ((name === "mail" || name === "markdown") && name !== holder && !(await hand(name))) return false;
@@ -96,27 +109,33 @@ async function openNow(name) {
   if (name === "mail") whenSettled(markFindings);
   return true;
 }
-/** Hand the value from one view to the other; the server reads the one and writes the other. */
+/**
+ * Hand the value from one view to the other; the server reads the one and writes the other.
+ *
+ * @param {"mail" | "markdown"} name
+ * @returns {Promise<boolean>}
+ */
 async function hand(name) {
   const before = source.version(), wasTyped = saving.isTyped();
   const answer = await post("/value", new URLSearchParams(source.fields())).catch(() => null);
   // What was typed meanwhile goes along.
   if (answer && source.version() !== before) return hand(name);
   if (!answer) { saving.show("offline"); return false; }
-  const told = await answer.json();
-  if (!answer.ok) { tell(told); return false; }
-  tell(null);
-  template = told.template;
+  if (!answer.ok) { showFault(await answer.json()); return false; }
+  showFault(null);
+  /** @type {BothForms} */
+  const draft = await answer.json();
+  template = draft.template;
   holder = name;
-  if (name === "mail") takeIssue(view, told.issue);
-  else { markdown.set(told.text); markdownVersion += 1; }
+  if (name === "mail") takeIssue(view, draft.issue);
+  else { markdown.set(draft.text); markdownVersion += 1; }
   if (!wasTyped) saving.settle();
   preview.check();
   return true;
 }
 byId("views").addEventListener("click", (event) => {
   const tab = event.target instanceof Element && /** @type {HTMLElement | null} */ (event.target.closest("[data-view]"));
-  if (tab) open(tab.dataset.view);
+  if (tab) open(tab.dataset.view || "");
 });
 byId("views").addEventListener("keydown", (event) => {
   const at = tabs.indexOf(/** @type {HTMLElement} */ (document.activeElement)), by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -127,39 +146,43 @@ byId("views").addEventListener("keydown", (event) => {
 });
 
 /* Fields of the issue that stand elsewhere on the page are the same value. */
-const ATTRS = { preheader: "doc", number: "line", issue_date: "line", masthead: at("masthead"), title: at("title"), credits: "credits" };
+/** @type {Record<string, "doc" | "line" | "credits" | number>} */
+const ATTRS = { preheader: "doc", number: "line", issue_date: "line", masthead: headIndex("masthead"), title: headIndex("title"), credits: "credits" };
+/** @param {string} name */
 const lineOf = (name) => {
-  const { doc } = view.state;
-  switch (ATTRS[name]) {
+  const { doc } = view.state, place = ATTRS[name];
+  switch (place) {
     case "doc": return doc.attrs[name];
-    case "line": return doc.child(at("dateline")).attrs[name];
-    case "credits": return doc.lastChild.children.map((each) => each.textContent).filter(Boolean).join("\n");
-    default: return doc.child(ATTRS[name]).textContent;
+    case "line": return doc.child(headIndex("dateline")).attrs[name];
+    case "credits": return doc.child(flowEnd(doc)).children.map((each) => each.textContent).filter(Boolean).join("\n");
+    default: return doc.child(place).textContent;
   }
 };
 function fillFields() {
   /** @type {HTMLInputElement[]} */ (all("[data-issue-field]")).forEach((input) => {
-    if (input === document.activeElement || !(String(input.dataset.issueField) in ATTRS)) return;
-    const value = lineOf(input.dataset.issueField);
+    const name = String(input.dataset.issueField);
+    if (input === document.activeElement || !(name in ATTRS)) return;
+    const value = lineOf(name);
     if (input.value !== value) input.value = value;
   });
 }
-const fillFieldsSoon = after(150, () => { if (holder === "mail") fillFields(); });
+const fillFieldsSoon = debounce(150, () => { if (holder === "mail") fillFields(); });
+/** @param {string} name @param {string} value */
 const setField = (name, value) => {
   readCaret(view);
-  const { tr, doc } = view.state;
+  const { tr, doc } = view.state, place = ATTRS[name];
   if (lineOf(name) === value) return;
-  switch (ATTRS[name]) {
+  switch (place) {
     case "doc": tr.setDocAttribute(name, value); break;
-    case "line": tr.setNodeMarkup(positionOf(doc, at("dateline")), null, { ...doc.child(at("dateline")).attrs, [name]: value }); break;
+    case "line": tr.setNodeMarkup(positionOf(doc, headIndex("dateline")), null, { ...doc.child(headIndex("dateline")).attrs, [name]: value }); break;
     case "credits": {
       const end = positionOf(doc, flowEnd(doc));
-      tr.replaceWith(end + 1, end + doc.lastChild.nodeSize - 1, value.split("\n").map((line) => schema.nodes.credit.create(null, line ? schema.text(line) : null)));
+      tr.replaceWith(end + 1, end + doc.child(flowEnd(doc)).nodeSize - 1, value.split("\n").map((line) => schema.nodes.credit.create(null, line ? schema.text(line) : null)));
       break;
     }
     default: {
-      const start = positionOf(doc, ATTRS[name]) + 1;
-      tr.replaceWith(start, start + doc.child(ATTRS[name]).content.size, value ? schema.text(value) : []);
+      const start = positionOf(doc, place) + 1;
+      tr.replaceWith(start, start + doc.child(place).content.size, value ? schema.text(value) : []);
     }
   }
   view.dispatch(tr);
@@ -174,7 +197,11 @@ document.addEventListener("compositionend", (event) => {
   if (event.target instanceof HTMLInputElement && event.target.dataset.issueField) event.target.dispatchEvent(new Event("input", { bubbles: true }));
 });
 
-/** Show a text that was not saved, as it was typed; it is saved as if it were typed now. */
+/**
+ * Show a text that was not saved, as it was typed; it is saved as if it were typed now.
+ *
+ * @param {Copy} copy
+ */
 async function restore(copy) {
   if (copy.fields.text !== undefined) {
     if (!(await open("markdown"))) return false;
@@ -183,10 +210,11 @@ async function restore(copy) {
   } else {
     const answer = await post("/value", new URLSearchParams(copy.fields)).catch(() => null);
     if (!answer) { saving.show("offline"); return false; }
-    const told = await answer.json();
-    if (!answer.ok) { tell(told); return false; }
+    if (!answer.ok) { showFault(await answer.json()); return false; }
+    /** @type {BothForms} */
+    const draft = await answer.json();
     if (!(await open("mail"))) return false;
-    source.take(told);
+    source.take(draft);
   }
   saving.restored(copy);
   changed();
@@ -199,13 +227,13 @@ document.addEventListener("click", async (event) => {
   if (!link) return;
   event.preventDefault();
   if (link.dataset.block && (await open("mail")) && goTo(view, link.dataset.block, link.dataset.about || "")) return;
-  if (link.dataset.line && (await open("markdown"))) markdown.goToLine(link.dataset.line);
+  if (link.dataset.line && (await open("markdown"))) markdown.goToLine(Number(link.dataset.line));
 });
 byId("findings").addEventListener("click", async (event) => {
   const button = event.target instanceof Element && /** @type {HTMLButtonElement | null} */ (event.target.closest('button[name="fix"], button[name="known_word"]'));
   if (!button) return;
   event.preventDefault();
-  if (await saving.mend({ [button.name]: button.value })) preview.check();
+  if (await saving.save({ [button.name]: button.value })) preview.check();
 });
 
 /* The toolbar of a telephone stands above the keyboard of its screen. */

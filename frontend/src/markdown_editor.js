@@ -7,6 +7,7 @@ import { EditorView, drawSelection, highlightActiveLine, keymap, lineNumbers } f
 import { tags } from "@lezer/highlight";
 import { GFM, parser } from "@lezer/markdown";
 import { element } from "./page.js";
+/** @import { LineFinding, Severity } from "./types.js" */
 
 const language = new Language(defineLanguageFacet(), parser.configure([GFM]), [], "markdown");
 const signs = HighlightStyle.define([
@@ -32,6 +33,9 @@ const look = EditorView.theme({
   ".cm-tooltip": { backgroundColor: "var(--card)", color: "var(--ink)", border: "1px solid var(--line)", borderRadius: "var(--round)" },
 });
 
+/** What the editor calls what a finding may be. @type {Record<Severity, "error" | "warning" | "info">} */
+const SEVERITIES = { error: "error", warning: "warning", hint: "info" };
+
 /**
  * Open the editor in place of the page's box, which stays the form's field. It stands in a shadow
  * tree, where its styles come as adopted sheets: the page's policy admits no other.
@@ -43,6 +47,7 @@ export function editMarkdown(box, changed) {
   const label = document.querySelector(`label[for="${box.id}"]`);
   const host = element("div", { class: "markdown-editor" }), root = host.attachShadow({ mode: "open" });
   let given = false;
+  /** @param {string} text */
   const stateOf = (text) => EditorState.create({
     doc: text,
     extensions: [
@@ -63,7 +68,7 @@ export function editMarkdown(box, changed) {
   box.tabIndex = -1;
   box.setAttribute("aria-hidden", "true");
   return {
-    /** Take a text that was made elsewhere; its history begins with it. */
+    /** Take a text that was made elsewhere; its history begins with it. @param {string} text */
     set(text) {
       if (text === view.state.doc.toString()) return;
       given = true;
@@ -71,20 +76,19 @@ export function editMarkdown(box, changed) {
       given = false;
     },
     busy: () => view.composing,
+    /** @param {number} number */
     goToLine(number) {
-      const line = view.state.doc.line(Math.min(Math.max(1, Number(number)), view.state.doc.lines));
+      const line = view.state.doc.line(Math.min(Math.max(1, number), view.state.doc.lines));
       view.dispatch({ selection: { anchor: line.from, head: line.to }, effects: EditorView.scrollIntoView(line.from, { y: "center" }) });
       view.focus();
     },
-    /** Mark what the findings are about. */
+    /** Mark what the findings are about. @param {LineFinding[]} found */
     mark(found) {
-      const severities = { error: "error", warning: "warning", hint: "info" };
       const marks = found.filter(({ line }) => line >= 1 && line <= view.state.doc.lines).map(({ line, severity, sentence }) => {
         const { from, to } = view.state.doc.line(line);
-        return { from, to: Math.max(from, to), severity: severities[severity], message: sentence };
+        return { from, to: Math.max(from, to), severity: SEVERITIES[severity], message: sentence };
       });
       if (!view.composing) view.dispatch(setDiagnostics(view.state, marks));
     },
-    focus: () => view.focus(),
   };
 }

@@ -1,32 +1,52 @@
 /** Parts and blocks as they are moved, taken out and counted: newsletter/issues/outline.py's rules. */
 import { NodeSelection, TextSelection, Selection } from "prosemirror-state";
 import { desk } from "./page.js";
+/** @import { Node as DocNode, ResolvedPos } from "prosemirror-model" */
+/** @import { Command, EditorState, Transaction } from "prosemirror-state" */
+/** @import { HeadLine } from "./types.js" */
 
+/** @type {Record<string, number>} */
 const LEVELS = { chapter: 1, section: 2, item: 3 };
-/** The level of a part's heading; 0 for what stands below one. */
+/**
+ * The level of a part's heading; 0 for what stands below one.
+ *
+ * @param {{ type: { name: string } }} node
+ */
 export const levelOf = (node) => LEVELS[node.type.name] || 0;
-/** What stands before the flow, in the order that the look prints it; credits stand behind it. */
+/** What stands before the flow, in the order that the look prints it; credits stand behind it. @type {HeadLine[]} */
 export const HEAD = desk && JSON.parse(desk.dataset.look || "{}").masthead === "rule" ? ["masthead", "dateline", "title"] : ["masthead", "title", "dateline"];
 export const FLOW_START = HEAD.length;
-/** The index of a line of the head. */
-export const at = (name) => HEAD.indexOf(name);
-/** The position behind a line of the head. */
-export const after = (doc, name) => positionOf(doc, at(name) + 1);
+/** The index of a line of the head. @param {HeadLine} name */
+export const headIndex = (name) => HEAD.indexOf(name);
+/**
+ * The position behind a line of the head.
+ *
+ * @param {DocNode} doc
+ * @param {HeadLine} name
+ */
+export const behindLine = (doc, name) => positionOf(doc, headIndex(name) + 1);
+/** @param {DocNode} doc */
 export const flowEnd = (doc) => doc.childCount - 1;
 
-/** The index of the flow's node at a position; -1 outside. */
+/** The index of the flow's node at a position; -1 outside. @param {ResolvedPos} $pos */
 export function flowIndex($pos) {
   const index = $pos.depth ? $pos.index(0) : $pos.nodeAfter ? $pos.index(0) : -1;
   return index >= FLOW_START && index < flowEnd($pos.doc) ? index : -1;
 }
 
+/** @param {DocNode} doc @param {number} index */
 export function positionOf(doc, index) {
   let pos = 0;
   for (let at = 0; at < index; at += 1) pos += doc.child(at).nodeSize;
   return pos;
 }
 
-/** Where what belongs to the node at an index ends. */
+/**
+ * Where what belongs to the node at an index ends.
+ *
+ * @param {DocNode} doc
+ * @param {number} index
+ */
 export function endOf(doc, index) {
   const level = levelOf(doc.child(index));
   if (!level) return index + 1;
@@ -39,14 +59,25 @@ export function endOf(doc, index) {
   return end;
 }
 
-/** The end of a part's own text, before the parts within it. */
+/**
+ * The end of a part's own text, before the parts within it.
+ *
+ * @param {DocNode} doc
+ * @param {number} index
+ */
 const ownEnd = (doc, index) => {
   let end = index + 1;
   while (end < flowEnd(doc) && !levelOf(doc.child(end))) end += 1;
   return end;
 };
 
-/** Before which index it would stand one place up or down; its own where it can go no further. */
+/**
+ * Before which index it would stand one place up or down; its own where it can go no further.
+ *
+ * @param {DocNode} doc
+ * @param {number} index
+ * @param {boolean} up
+ */
 export function neighbour(doc, index, up) {
   const level = levelOf(doc.child(index)), end = endOf(doc, index);
   if (!level) {
@@ -67,18 +98,26 @@ export function neighbour(doc, index, up) {
   return endOf(doc, end);
 }
 
+/** @param {DocNode} doc */
 const firstPart = (doc) => {
   for (let at = FLOW_START; at < flowEnd(doc); at += 1) if (levelOf(doc.child(at))) return at;
   return flowEnd(doc);
 };
 
+/** @param {DocNode} doc @param {number} chapter */
 function endOfItems(doc, chapter) {
   let end = ownEnd(doc, chapter);
   while (end < flowEnd(doc) && levelOf(doc.child(end)) === 3) end = ownEnd(doc, end);
   return end;
 }
 
-/** Move what begins at an index before another; null where that would change nothing. */
+/**
+ * Move what begins at an index before another; null where that would change nothing.
+ *
+ * @param {EditorState} state
+ * @param {number} index
+ * @param {number} before
+ */
 export function moveTo(state, index, before) {
   const { doc } = state, end = endOf(doc, index);
   if (before >= index && before <= end) return null;
@@ -95,13 +134,20 @@ export function moveTo(state, index, before) {
   return tr.scrollIntoView();
 }
 
+/** @param {DocNode} doc */
 const chapterNumbers = (doc) => {
+  /** @type {{ pos: number, node: DocNode }[]} */
   const found = [];
   doc.forEach((node, pos) => { if (node.type.name === "chapter" && node.attrs.number !== null) found.push({ pos, node }); });
   return found;
 };
 
-/** Count chapters anew where they were counted from 1 before; null where they need no change. */
+/**
+ * Count chapters anew where they were counted from 1 before; null where they need no change.
+ *
+ * @param {DocNode} before
+ * @param {EditorState} state
+ */
 export function renumbered(before, state) {
   const numbers = chapterNumbers(before).map(({ node }) => node.attrs.number);
   if (!numbers.length || numbers.some((number, at) => number !== at + 1)) return null;
@@ -112,13 +158,22 @@ export function renumbered(before, state) {
   return tr.docChanged ? tr : null;
 }
 
-/** The number of a chapter that is added: the next one where the issue counts its chapters. */
+/**
+ * The number of a chapter that is added: the next one where the issue counts its chapters.
+ *
+ * @param {DocNode} doc
+ */
 export function nextNumber(doc) {
   const numbers = chapterNumbers(doc).map(({ node }) => node.attrs.number);
   return numbers.length ? Math.max(...numbers) + 1 : null;
 }
 
-/** Alt+↑↓: the list item, or the block or part that the caret is in. */
+/**
+ * Alt+↑↓: the list item, or the block or part that the caret is in.
+ *
+ * @param {boolean} up
+ * @returns {Command}
+ */
 export function move(up) {
   return (state, dispatch) => {
     const { $from } = state.selection;
@@ -139,6 +194,13 @@ export function move(up) {
   };
 }
 
+/**
+ * @param {EditorState} state
+ * @param {number} pos
+ * @param {DocNode} node
+ * @param {DocNode} other
+ * @param {boolean} up
+ */
 function swap(state, pos, node, other, up) {
   const offset = state.selection.from - pos;
   const target = up ? pos - other.nodeSize : pos + other.nodeSize;
@@ -146,7 +208,13 @@ function swap(state, pos, node, other, up) {
   return tr.setSelection(TextSelection.near(tr.doc.resolve(target + offset))).scrollIntoView();
 }
 
-/** Take out what the caret is in: the block, or the part with all that belongs to it. */
+/**
+ * Take out what the caret is in: the block, or the part with all that belongs to it.
+ *
+ * @param {EditorState} state
+ * @param {((tr: Transaction) => void) | undefined} dispatch
+ * @param {number} [index]
+ */
 export function remove(state, dispatch, index = flowIndex(state.selection.$from)) {
   if (index < 0) return false;
   const { doc } = state, end = endOf(doc, index);
@@ -161,7 +229,13 @@ export function remove(state, dispatch, index = flowIndex(state.selection.$from)
   return true;
 }
 
-/** Put a copy behind what begins at an index. */
+/**
+ * Put a copy behind what begins at an index.
+ *
+ * @param {EditorState} state
+ * @param {((tr: Transaction) => void) | undefined} dispatch
+ * @param {number} [index]
+ */
 export function duplicate(state, dispatch, index = flowIndex(state.selection.$from)) {
   if (index < 0) return false;
   const { doc } = state, from = positionOf(doc, index), to = positionOf(doc, endOf(doc, index));

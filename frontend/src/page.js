@@ -1,20 +1,36 @@
 /** What the page hands the editor: its elements, words, addresses. */
+/** @import { Attributes, Child, Issue, Offered } from "./types.js" */
 
-/** An element that the page has, by its id. */
+/** An element that the page has, by its id. @param {string} id */
 export const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+/** @param {string} id */
 const read = (id) => { const held = document.getElementById(id); return held ? JSON.parse(held.textContent || "null") : null; };
 
 export const desk = byId("desk");
 export const form = /** @type {HTMLFormElement} */ (byId("write"));
+/**
+ * What the desk has to choose from; nothing on a page that has none.
+ *
+ * @template {keyof Offered} Name
+ * @param {Name} name
+ * @returns {Offered[Name]}
+ */
+export const offered = (name) => JSON.parse((desk && desk.dataset[name]) || "[]");
+/** The issue as the page has it; null where it is shown as Markdown. @type {{ issue: Issue, template: string } | null} */
 export const given = read("issue-value");
 /** @type {Record<string, string>} */
 export const words = read("editor-words") || {};
 export const inJapanese = document.documentElement.lang === "ja";
 
-/** Fill a sentence's braces. */
-export const say = (name, values = {}) => (words[name] || name).replace(/\{(\w+)\}/g, (_, key) => String(values[key] ?? ""));
+/**
+ * Fill a sentence's braces.
+ *
+ * @param {string} name
+ * @param {Record<string, unknown>} [values]
+ */
+export const say = (name, values = {}) => (words[name] || name).replace(/\{(\w+)\}/g, (_, /** @type {string} */ key) => String(values[key] ?? ""));
 
-/** Tell people who hear the page. */
+/** Tell people who hear the page. @param {string} sentence */
 export function announce(sentence) {
   const region = document.getElementById("announcement");
   if (!region || !sentence) return;
@@ -22,10 +38,11 @@ export function announce(sentence) {
   requestAnimationFrame(() => { region.textContent = sentence; });
 }
 
-/** All elements that a selector finds. @returns {HTMLElement[]} */
-export const all = (selector) => [...document.querySelectorAll(selector)];
-/** An input by its id. */
+/** All elements that a selector finds. @param {string} selector */
+export const all = (selector) => [.../** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(selector))];
+/** An input by its id. @param {string} id */
 export const inputById = (id) => /** @type {HTMLInputElement} */ (byId(id));
+/** @param {string} name */
 const inputOf = (name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name));
 
 /**
@@ -33,6 +50,9 @@ const inputOf = (name) => /** @type {HTMLInputElement} */ (form.elements.namedIt
  *
  * Whoever was signed out and signs in again, in another window, has other tokens for forms: they
  * are fetched once an answer says so, and the page goes on with what is typed in it.
+ *
+ * @param {string} path
+ * @param {BodyInit} body
  */
 export async function post(path, body) {
   const here = String(desk.dataset.here), ask = () => fetch(here + path, {
@@ -49,23 +69,51 @@ export async function post(path, body) {
   return ask();
 }
 
-/** Do something once nothing was asked of it for a while. */
-export const after = (wait, act) => { let timer; return () => { clearTimeout(timer); timer = setTimeout(act, wait); }; };
+/**
+ * Do something once nothing was asked of it for a while.
+ *
+ * @param {number} wait
+ * @param {() => void} act
+ */
+export const debounce = (wait, act) => { let timer = 0; return () => { clearTimeout(timer); timer = setTimeout(act, wait); }; };
 
-/** Make an element; `on…` names are listeners, others are attributes. */
+/**
+ * Make an element; `on…` names are listeners, others are attributes.
+ *
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Attributes} [attributes]
+ * @param {...Child} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === null || value === false) continue;
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), /** @type {EventListener} */ (value));
     else made.setAttribute(name, value === true ? "" : String(value));
   }
   made.append(...children.filter((each) => each !== null && each !== undefined));
   return made;
 }
 
+/** What is typed in a form, without files. @param {HTMLFormElement} typed */
+export const fieldsOf = (typed) => new URLSearchParams([...new FormData(typed)].map(([name, value]) => [name, String(value)]));
+
+/**
+ * Write another page into a frame; it stays where it was scrolled to.
+ *
+ * @param {Document} inner
+ * @param {string} html
+ */
+export function redraw(inner, html) {
+  const top = inner.scrollingElement ? inner.scrollingElement.scrollTop : 0;
+  inner.documentElement.innerHTML = html;
+  if (inner.scrollingElement) inner.scrollingElement.scrollTop = top;
+}
+
 const SVG = "http://www.w3.org/2000/svg";
-/** Draw one of the icons, each a path in a square of 24. */
+/** Draw one of the icons, each a path in a square of 24. @param {string} path */
 export function icon(path) {
   const svg = document.createElementNS(SVG, "svg"), line = document.createElementNS(SVG, "path");
   svg.setAttribute("viewBox", "0 0 24 24");

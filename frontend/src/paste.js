@@ -6,12 +6,21 @@ import { caretAt } from "./commands.js";
 import { flowEnd, positionOf } from "./outline.js";
 import { say } from "./page.js";
 import { schema } from "./schema.js";
+/** @import { Node as DocNode } from "prosemirror-model" */
+/** @import { Transaction } from "prosemirror-state" */
+/** @import { EditorView } from "prosemirror-view" */
 
 const LINES = ["masthead", "title", "credit", "link", "button", "chapter", "section", "item"];
 const PLAIN = [...LINES, "credits", "paragraph", "heading", "text", "break"];
 
-/** The words of a slice, a line of it a line; the cells of a row stand in one. */
+/**
+ * The words of a slice, a line of it a line; the cells of a row stand in one.
+ *
+ * @param {Fragment} content
+ * @returns {string[]}
+ */
 function linesOf(content) {
+  /** @type {string[]} */
   const found = [];
   content.forEach((node) => {
     if (node.isInline) found.push((found.pop() || "") + (node.isText ? node.text : node.type.name === "break" ? "\n" : ""));
@@ -24,7 +33,11 @@ function linesOf(content) {
 
 /**
  * Paste into a field of one line. Closing lines take each line as one of theirs; below a heading of the
- * text, blocks go on as blocks; all else becomes words, and what is lost by that is told.
+ * text, blocks go on as blocks; all else becomes words, and what is lost by that is said.
+ *
+ * @param {EditorView} view
+ * @param {Slice} slice
+ * @param {(sentences: string[]) => void} tell
  */
 export function pasteLine(view, slice, tell) {
   const { $from, $to, from, to } = view.state.selection, name = $from.parent.type.name;
@@ -57,12 +70,18 @@ export function pasteLine(view, slice, tell) {
   return true;
 }
 
+/** @param {DocNode} node */
 function isFlow(node) {
   try { node.check(); } catch { return false; }
   return node.type.isInGroup("flow");
 }
 
-/** Put the caret where what was pasted ends: in its last paragraph, or in a new one behind it. */
+/**
+ * Put the caret where what was pasted ends: in its last paragraph, or in a new one behind it.
+ *
+ * @param {Transaction} tr
+ * @param {number} end
+ */
 function settle(tr, end) {
   let $end = tr.doc.resolve(end);
   const last = $end.nodeBefore;
@@ -76,7 +95,7 @@ function settle(tr, end) {
 /** Text that is typed after a paste goes on behind what was pasted, never in what comes next. */
 export function caretAfterPaste() {
   return new Plugin({
-    appendTransaction(transactions, before, state) {
+    appendTransaction(transactions, _before, state) {
       const pasted = transactions.find((tr) => tr.docChanged && ["paste", "drop"].includes(tr.getMeta("uiEvent")));
       if (!pasted) return null;
       let end = 0;
@@ -88,19 +107,27 @@ export function caretAfterPaste() {
   });
 }
 
-/** A pasted slice with what an issue can hold: pictures of the web alone, tables whose rows are of one width. */
+/**
+ * A pasted slice with what an issue can hold: pictures of the web alone, tables whose rows are of one width.
+ *
+ * @param {Slice} slice
+ * @param {(sentences: string[]) => void} tell
+ */
 export function fitSlice(slice, tell) {
   const account = takeAccount();
   let lost = 0;
+  /** @param {DocNode} node @returns {DocNode | null} */
   const fit = (node) => {
     if (node.type.name === "picture" && !/^https?:/i.test(node.attrs.source)) { lost += 1; return null; }
     if (node.isText || node.isLeaf) return node;
+    /** @type {DocNode[]} */
     const children = [];
     node.forEach((child) => { const kept = fit(child); if (kept) children.push(kept); });
     const content = Fragment.fromArray(node.type.name === "table" ? squared(children) : children);
     if (!content.size && !node.type.validContent(Fragment.empty)) return null;
     return node.type.validContent(content) ? node.copy(content) : node.type.createAndFill(node.attrs, content) || node;
   };
+  /** @type {DocNode[]} */
   const found = [];
   slice.content.forEach((node) => { const kept = fit(node); if (kept) found.push(kept); });
   const fitted = Fragment.fromArray(found);
@@ -108,14 +135,23 @@ export function fitSlice(slice, tell) {
   return lost || found.length !== slice.content.childCount ? Slice.maxOpen(fitted) : new Slice(fitted, slice.openStart, slice.openEnd);
 }
 
-/** How a column stands, for which a table has one word: as its filled cells below the head all do, or as the head. */
+/**
+ * How a column stands, for which a table has one word: as its filled cells below the head all do, or as the head.
+ *
+ * @param {DocNode[]} rows
+ * @param {number} column
+ */
 function alignmentOf(rows, column) {
-  const cells = rows.map((row) => row.maybeChild(column)), filled = cells.slice(1).filter((cell) => cell && cell.textContent.trim());
+  const [head, ...others] = rows.map((row) => row.maybeChild(column)), filled = others.filter((cell) => cell !== null && Boolean(cell.textContent.trim()));
   const [first] = filled;
-  return first && filled.every((cell) => cell.attrs.align === first.attrs.align) ? first.attrs.align : (cells[0] && cells[0].attrs.align) || "";
+  return first && filled.every((cell) => cell?.attrs.align === first.attrs.align) ? first.attrs.align : (head && head.attrs.align) || "";
 }
 
-/** Rows of one width under a row of head cells, columns of one alignment. */
+/**
+ * Rows of one width under a row of head cells, columns of one alignment.
+ *
+ * @param {DocNode[]} rows
+ */
 function squared(rows) {
   const width = Math.max(1, ...rows.map((row) => row.childCount));
   const alignments = Array.from({ length: width }, (_, column) => alignmentOf(rows, column));

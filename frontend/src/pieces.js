@@ -9,23 +9,27 @@ import { caretBeforeKeys } from "./caret.js";
 import { cleanHtml } from "./clean.js";
 import { clipboardParser, clipboardSerializer, isOwn } from "./clipboard.js";
 import { KEYS } from "./commands.js";
-import { openLink } from "./forms.js";
+import { linkKey } from "./forms.js";
 import { gapCursor } from "./gaps.js";
 import { readBlocks, writeBlocks } from "./kinds.js";
 import { NODE_VIEWS } from "./node_views.js";
 import { markdownSigns } from "./rules.js";
 import { schema } from "./schema.js";
+/** @import { Node as DocNode } from "prosemirror-model" */
+/** @import { Block } from "./types.js" */
 
 /** Keys that act on an issue's parts, which a block by itself has not. */
 const OF_PARTS = /^(Alt-Arrow|Mod-Alt-)/;
 const keys = Object.fromEntries(Object.entries(KEYS).filter(([name]) => !OF_PARTS.test(name)));
 
-/** @param {any[]} blocks @returns {import("prosemirror-model").Node} */
-export const pieceOf = (blocks) => schema.nodes.piece.create(null, blocks.length ? readBlocks(schema, blocks) : [schema.nodes.paragraph.create()]);
-/** @returns {any[]} */
+/** @param {Block[]} blocks @returns {DocNode} */
+const pieceOf = (blocks) => schema.nodes.piece.create(null, blocks.length ? readBlocks(schema, blocks) : [schema.nodes.paragraph.create()]);
+/** @param {DocNode} doc */
 export const blocksOf = (doc) => writeBlocks(doc.content);
-export const isBlank = (doc) => doc.childCount === 1 && doc.firstChild.type.name === "paragraph" && !doc.firstChild.content.size;
+/** @param {DocNode} doc */
+export const isBlank = (doc) => doc.childCount === 1 && doc.child(0).type.name === "paragraph" && !doc.child(0).content.size;
 
+/** @param {string} words */
 const placeholder = (words) => new Plugin({
   props: {
     decorations: ({ doc }) => (isBlank(doc) ? DecorationSet.create(doc, [Decoration.node(0, doc.child(0).nodeSize, { class: "is-empty", "data-placeholder": words })]) : DecorationSet.empty),
@@ -34,7 +38,7 @@ const placeholder = (words) => new Plugin({
 
 /**
  * @param {HTMLElement} place
- * @param {any[]} blocks
+ * @param {Block[]} blocks
  * @param {{label: string, lang: string, empty: string, changed: () => void, selected: () => void}} asked
  */
 export function openPiece(place, blocks, { label, lang, empty, changed, selected }) {
@@ -42,7 +46,7 @@ export function openPiece(place, blocks, { label, lang, empty, changed, selected
     doc: pieceOf(blocks),
     plugins: [
       caretBeforeKeys(), markdownSigns(),
-      keymap({ ...keys, "Mod-k": (_, dispatch, view) => { if (dispatch) openLink(view); return true; } }),
+      keymap({ ...keys, "Mod-k": linkKey }),
       keymap(Object.fromEntries(Object.entries(baseKeymap).filter(([name]) => !(name in keys)))),
       history(), gapCursor(), tableEditing(), placeholder(empty),
     ],
@@ -62,12 +66,17 @@ export function openPiece(place, blocks, { label, lang, empty, changed, selected
   return view;
 }
 
-/** Put other blocks in, so that it can be undone. */
+/**
+ * Put other blocks in, so that it can be undone.
+ *
+ * @param {EditorView} view
+ * @param {Block[]} blocks
+ */
 export function fillPiece(view, blocks) {
   view.dispatch(view.state.tr.replaceWith(0, view.state.doc.content.size, pieceOf(blocks).content));
 }
 
-/** Show blocks that nobody writes in. @param {HTMLElement} place @param {any[]} blocks */
+/** Show blocks that nobody writes in. @param {HTMLElement} place @param {Block[]} blocks */
 export function showPiece(place, blocks) {
   const view = new EditorView(place, {
     state: EditorState.create({ doc: pieceOf(blocks) }), nodeViews: NODE_VIEWS, editable: () => false,

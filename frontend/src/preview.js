@@ -1,5 +1,6 @@
 /** The mail as readers will see it: one question at a time; what was typed meanwhile is asked next. */
-import { after, all, byId, post, say } from "./page.js";
+import { all, byId, debounce, inputById, post, redraw, say } from "./page.js";
+/** @import { Source } from "./types.js" */
 
 /** How long until a server that did not answer is asked again, in milliseconds. */
 const AGAIN = 2000;
@@ -7,76 +8,129 @@ const AGAIN = 2000;
 const selected = () => /** @type {HTMLSelectElement} */ (byId("as"));
 const frame = /** @type {HTMLIFrameElement} */ (byId("mail"));
 
-/** Draw the findings anew; the focus goes on to what took its finding's place, or back to the text. */
-function drawFindings(told) {
+/**
+ * Draw the findings anew; the focus goes on to what took its finding's place, or back to the text.
+ *
+ * @param {string} html
+ */
+function drawFindings(html) {
   const list = byId("findings"), held = document.activeElement && list.contains(document.activeElement) ? document.activeElement.closest("li") : null;
   const index = [...list.querySelectorAll("li")].indexOf(/** @type {HTMLLIElement} */ (held));
-  list.innerHTML = told;
+  list.innerHTML = html;
   if (index < 0) return;
   const lines = [...list.querySelectorAll("li")], line = lines[Math.min(index, lines.length - 1)];
   const next = /** @type {HTMLElement | null} */ (line && line.querySelector("button, a[href], summary")) || all(".mail")[0];
   next.focus();
 }
 
-/** @param {{fields: () => Record<string, string>, tell: (told: any) => void, checked: () => void, preview: () => void}} source */
-export function openPreview(source) {
-  let look = "", shown = null, waiting = null, asking = false, checks = 0;
-  /** The frame's document, once it has its own page. */
-  const ready = () => { const inner = frame.contentDocument; return inner && inner.URL !== "about:blank" && inner.readyState === "complete" ? inner : null; };
+/** The frame's document, once it has its own page. */
+function readyPage() {
+  const inner = frame.contentDocument;
+  return inner && inner.URL !== "about:blank" && inner.readyState === "complete" ? inner : null;
+}
 
-  const draw = () => {
-    const asWords = look === "plain" || look === "source";
+/** Say above what is shown that it is not what was asked for; nothing once it is. @param {string} name */
+function sayState(name) {
+  const state = byId("preview-state");
+  state.hidden = !name;
+  state.textContent = name ? say(name) : "";
+}
+
+export class Preview {
+  /** @param {Pick<Source, "fields" | "showFault" | "checked" | "preview">} source */
+  constructor(source) {
+    this.source = source;
+    /** How the mail is shown; empty while the text is. */
+    this.look = "";
+    /** The mail as it came last, by its parts. @type {Record<string, string> | null} */
+    this.mail = null;
+    /** What is to be asked next. @type {URLSearchParams | null} */
+    this.waiting = null;
+    this.isAsking = false;
+    this.checks = 0;
+    this.drawn = () => this.draw();
+    this.again = debounce(AGAIN, () => this.ask());
+    this.soon = debounce(60, () => this.ask());
+    this.checkSoon = debounce(400, () => this.check());
+    this.checkAgain = debounce(AGAIN, () => this.check());
+    byId("shown-as").addEventListener("change", (event) => {
+      if (event.target === selected()) this.choose(selected().value, "");
+    });
+    document.addEventListener("click", (event) => {
+      const link = event.target instanceof Element && /** @type {HTMLElement | null} */ (event.target.closest("a[data-as]"));
+      if (!link) return;
+      event.preventDefault();
+      this.follow(link);
+    });
+  }
+
+  /** Show the mail so; empty shows none. @param {string} look */
+  show(look) {
+    this.look = look;
+    this.draw();
+    this.ask();
+  }
+
+  changed() {
+    if (this.look) this.soon();
+    this.checkSoon();
+  }
+
+  draw() {
+    const { look, mail } = this, asWords = look === "plain" || look === "source";
     frame.hidden = !["desktop", "phone", "dark"].includes(look);
     byId("words").hidden = !asWords;
     byId("inbox").hidden = look !== "inbox";
     frame.classList.toggle("phone", look === "phone");
-    if (!shown || shown.html === undefined) return;
-    byId("words").textContent = look === "plain" ? shown.text : shown.html;
-    all("[data-shown]").forEach((each) => { each.textContent = shown[String(each.dataset.shown)]; });
+    if (!mail || mail.html === undefined) return;
+    byId("words").textContent = look === "plain" ? mail.text : mail.html;
+    all("[data-shown]").forEach((each) => { each.textContent = mail[String(each.dataset.shown)]; });
     // Not before the frame has its own page: the blank one it begins with admits no styles of a mail.
-    const inner = ready();
-    if (!inner) { frame.addEventListener("load", draw, { once: true }); return; }
-    const top = inner.scrollingElement ? inner.scrollingElement.scrollTop : 0;
-    inner.documentElement.innerHTML = shown.html;
-    if (inner.scrollingElement) inner.scrollingElement.scrollTop = top;
-  };
-  /* What is shown is not what was asked for: said above it, until it is. */
-  const tell = (name) => {
-    const state = byId("preview-state");
-    state.hidden = !name;
-    state.textContent = name ? say(name) : "";
-  };
-  const preview = async () => {
-    if (!look) return;
-    waiting = new URLSearchParams({ ...source.fields(), as: selected().value, dark: String(look === "dark") });
-    if (asking) return;
-    asking = true;
+    const inner = readyPage();
+    if (inner) redraw(inner, mail.html);
+    else frame.addEventListener("load", this.drawn, { once: true });
+  }
+
+  /** Ask for the mail of what is typed; while an answer is waited for, of what is typed last. */
+  async ask() {
+    if (!this.look) return;
+    this.waiting = new URLSearchParams({ ...this.source.fields(), as: selected().value, dark: String(this.look === "dark") });
+    if (this.isAsking) return;
+    this.isAsking = true;
     try {
-      while (waiting) {
-        const fields = waiting;
-        waiting = null;
-        const answer = await post("/preview", fields).catch(() => null);
-        const isFault = answer !== null && answer.status === 422;
-        const told = answer && (answer.ok || isFault) ? await answer.json().catch(() => null) : null;
-        if (!told) {
-          const isSignedOut = answer && (answer.redirected || answer.status === 403);
-          tell(isSignedOut ? "signedOut" : "previewOffline");
-          if (!isSignedOut) previewAgain();
-          continue;
-        }
-        source.tell(isFault ? told : null);
-        tell(told.html === undefined ? "previewFault" : "");
-        if (isFault) continue;
-        shown = told;
-        draw();
+      while (this.waiting) {
+        const fields = this.waiting;
+        this.waiting = null;
+        await this.take(await post("/preview", fields).catch(() => null));
       }
-    } finally { asking = false; }
-  };
-  const previewAgain = after(AGAIN, preview);
-  const previewSoon = after(60, preview);
-  /* As whose mail it is shown: the page's address and its forms say it, too. */
-  const choose = (key, name) => {
-    checks += 1;
+    } finally { this.isAsking = false; }
+  }
+
+  /** @param {Response | null} answer */
+  async take(answer) {
+    const isFault = answer !== null && answer.status === 422;
+    const reply = answer && (answer.ok || isFault) ? await answer.json().catch(() => null) : null;
+    if (!reply) {
+      const isSignedOut = answer && (answer.redirected || answer.status === 403);
+      sayState(isSignedOut ? "signedOut" : "previewOffline");
+      if (!isSignedOut) this.again();
+      return;
+    }
+    this.source.showFault(isFault ? reply : null);
+    sayState(reply.html === undefined ? "previewFault" : "");
+    if (isFault) return;
+    this.mail = reply;
+    this.draw();
+  }
+
+  /**
+   * As whose mail it is shown: the page's address and its forms say it, too.
+   *
+   * @param {string} key
+   * @param {string} name
+   */
+  choose(key, name) {
+    this.checks += 1;
     const select = selected();
     if (![...select.options].some((option) => option.value === key)) select.append(new Option(name, key));
     select.value = key;
@@ -84,41 +138,34 @@ export function openPreview(source) {
     if (key) here.searchParams.set("as", key); else here.searchParams.delete("as");
     history.replaceState(history.state, "", here);
     all("[data-shown-as]").forEach((input) => { /** @type {HTMLInputElement} */ (input).value = key; });
-    previewSoon();
-    checkSoon();
-  };
-  byId("shown-as").addEventListener("change", (event) => {
-    if (event.target === selected()) choose(selected().value, "");
-  });
-  document.addEventListener("click", (event) => {
-    const link = event.target instanceof Element && /** @type {HTMLElement | null} */ (event.target.closest("a[data-as]"));
-    if (!link) return;
-    event.preventDefault();
-    choose(link.dataset.as, link.textContent.trim());
+    this.soon();
+    this.checkSoon();
+  }
+
+  /** Show it as for the reader that a link names. @param {HTMLElement} link */
+  follow(link) {
+    this.choose(link.dataset.as || "", link.textContent.trim());
     if (link.closest("#found-readers")) {
       byId("found-readers").replaceChildren();
-      (/** @type {HTMLInputElement} */ (byId("find-reader"))).value = "";
+      inputById("find-reader").value = "";
       selected().focus();
     }
-    if (!look) source.preview();
-  });
-  /* Checking comes once the typing rests. An answer brings the choice of reader with it: one that was asked for before
-     another reader was chosen would take the choice back. */
-  const check = async () => {
-    const mine = checks += 1;
-    const answer = await post("/findings", new URLSearchParams({ ...source.fields(), as: selected().value })).catch(() => null);
-    const told = answer && answer.ok ? await answer.text().catch(() => null) : null;
-    if (mine !== checks) return;
-    if (told === null) { if (!answer || answer.ok || answer.status >= 500) checkAgain(); return; }
-    drawFindings(told);
-    source.checked();
-  };
-  const checkSoon = after(400, check);
-  const checkAgain = after(AGAIN, check);
-  return {
-    /** Show the mail so; empty shows none. */
-    show(name) { look = name; draw(); preview(); },
-    changed() { if (look) previewSoon(); checkSoon(); },
-    check,
-  };
+    if (!this.look) this.source.preview();
+  }
+
+  /**
+   * Check what is typed, and draw the findings anew.
+   *
+   * An answer brings the choice of reader with it: one that was asked for before another reader was
+   * chosen would take the choice back.
+   */
+  async check() {
+    const mine = this.checks += 1;
+    const answer = await post("/findings", new URLSearchParams({ ...this.source.fields(), as: selected().value })).catch(() => null);
+    const html = answer && answer.ok ? await answer.text().catch(() => null) : null;
+    if (mine !== this.checks) return;
+    if (html === null) { if (!answer || answer.ok || answer.status >= 500) this.checkAgain(); return; }
+    drawFindings(html);
+    this.source.checked();
+  }
 }

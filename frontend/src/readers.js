@@ -1,13 +1,15 @@
 /** Whom parts are for, in words. */
-import { desk } from "./page.js";
+import { desk, offered } from "./page.js";
 
-/** @returns {[string, [string, string][]][]} */
-const offered = () => JSON.parse((desk && desk.dataset.readers) || "[]");
 /** What conditions are called: those that are offered, and those that the issue has. */
 const called = new Map([
-  ...offered().flatMap(([label, choices], at) => choices.map(([condition, word]) => /** @type {[string, string]} */ ([condition, at || condition !== word ? `${label}: ${word}` : word]))),
+  ...offered("readers").flatMap(([label, choices], at) => choices.map(([condition, word]) => /** @type {[string, string]} */ ([condition, at || condition !== word ? `${label}: ${word}` : word]))),
   .../** @type {[string, string][]} */ (Object.entries(JSON.parse((desk && desk.dataset.conditionWords) || "{}"))),
 ]);
 
-/** For whom a part is, as people say it; a query that was only just written stands as it is. */
+/**
+ * For whom a part is, as people say it; a query that was only just written stands as it is.
+ *
+ * @param {string} condition
+ */
 export const readersWord = (condition) => called.get(condition) || condition;

@@ -4,12 +4,20 @@ import { Selection } from "prosemirror-state";
 import { typedAddress } from "./addresses.js";
 import { addressOf } from "./dialogs.js";
 import { schema } from "./schema.js";
+/** @import { Attrs, MarkType, NodeType } from "prosemirror-model" */
 
 const { nodes, marks } = schema;
 const SPACE = "[ \\u3000]";
-const heading = (count, type, attrs) => textblockTypeInputRule(new RegExp(`^[#＃]{${count}}${SPACE}$`), type, attrs);
+/** @param {number} count @param {NodeType} type @param {Attrs | null} [attrs] */
+const heading = (count, type, attrs = null) => textblockTypeInputRule(new RegExp(`^[#＃]{${count}}${SPACE}$`), type, attrs);
 
-/** Signs on both sides of words become a mark of the words; the last sign is not in the text yet. */
+/**
+ * Signs on both sides of words become a mark of the words; the last sign is not in the text yet.
+ *
+ * @param {string} sign
+ * @param {RegExp} pattern
+ * @param {MarkType} type
+ */
 function marked(sign, pattern, type) {
   return new InputRule(pattern, (state, match, start, end) => {
     const words = match[1], side = sign.length;
@@ -29,7 +37,7 @@ const link = new InputRule(/\[([^\]\n]+)\]\(([^()\s]+)\)$/, (state, match, start
   return state.tr.replaceWith(start, end, schema.text(match[1], [mark])).removeStoredMark(marks.anchor);
 });
 
-const rule = new InputRule(/^(?:---|\*\*\*|ーーー|―――)$/, (state, match, start, end) => {
+const rule = new InputRule(/^(?:---|\*\*\*|ーーー|―――)$/, (state, _match, start, end) => {
   const $start = state.doc.resolve(start);
   if ($start.parent.type !== nodes.paragraph || end < $start.end()) return null;
   const tr = state.tr.replaceWith($start.before(), $start.after(), [nodes.rule.create(), nodes.paragraph.create()]);

@@ -1,146 +1,220 @@
 /** Saving: by itself, one at a time, in the order of typing; whatever leaves the page waits for it. */
 import { keepCopy } from "./device_copy.js";
 import { notify } from "./notices.js";
-import { after, all, byId, element, form, inputById, post, say } from "./page.js";
-
-const state = byId("state");
+import { all, byId, debounce, element, fieldsOf, form, inputById, post, say } from "./page.js";
+/** @import { Clash, Copy, Fault, Saved, Source } from "./types.js" */
 
 /* What the state is called, and how it looks. */
 const SHOWN = { saved: "saved", saving: "saving", notSaved: "notSaved", offline: "offline", signedOut: "signedOut", conflict: "bothChanged" };
-/* How long after a save that failed the next one is tried. */
-const AGAIN = 5000;
+/* How long after a save that failed the next one is tried, and how long after typing the first, in milliseconds. */
+const AGAIN = 5000, SOON = 1000;
 
 /**
- * @param {{fields: () => Record<string, string>, version: () => unknown, busy: () => boolean, tell: (told: any) => void, take: (told: any) => void}} source
+ * Send what is typed; what the server says to it is null where another page answered, such as the one to sign in.
+ *
+ * @param {Record<string, string>} fields
+ * @returns {Promise<{ answer: Response, reply: Saved | Clash | Fault | null }>}
  */
-export function keepSaved(source) {
-  // `began` is what the text was made of: the last that was saved, or the page's own.
-  let saved = source.version(), began = source.fields(), saving = null, leaving = false, shown = "", choosing = null;
-  const isTyped = () => source.version() !== saved;
-  const copy = keepCopy(() => (isTyped() ? { at: Date.now(), revision: inputById("revision").value, fields: source.fields(), base: began } : null));
+async function ask(fields) {
+  const answer = await post("", new URLSearchParams(fields));
+  const isOurs = !answer.redirected && (answer.headers.get("content-type") || "").includes("json");
+  return { answer, reply: isOurs ? await answer.json() : null };
+}
 
-  /** Say how saving stands: always in sight, and heard when it becomes worse. */
-  const show = (name, values = {}) => {
-    if (name !== "conflict") choosing = null;
-    const words = say(SHOWN[name], values);
-    byId("clash").hidden = !choosing;
+/** Every form of the page is of this revision now. @param {string} revision */
+function keepRevision(revision) {
+  /** @type {HTMLInputElement[]} */ (all('input[name="revision"]')).forEach((field) => { field.value = revision; });
+}
+
+const clashes = () => /** @type {HTMLDialogElement} */ (byId("clashes"));
+/**
+ * Show the versions of what both changed, beside each other.
+ *
+ * @param {Clash} clash
+ * @param {(choices: Record<string, string>) => void} choose
+ */
+function openClashes(clash, choose) {
+  const dialog = clashes(), chosen = /** @type {HTMLFormElement} */ (dialog.querySelector("form"));
+  byId("clash-fields").innerHTML = clash.form;
+  dialog.returnValue = "";
+  chosen.onsubmit = (event) => {
+    event.preventDefault();
+    dialog.close();
+    choose(Object.fromEntries(fieldsOf(chosen)));
+  };
+  dialog.showModal();
+}
+
+export class Saving {
+  /** @param {Source} source */
+  constructor(source) {
+    this.source = source;
+    this.saved = source.version();
+    /** What the text was made of: the last that was saved, or the page's own. */
+    this.began = source.fields();
+    /** The save that is under way. @type {Promise<Saved | null> | null} */
+    this.current = null;
+    /** What a person has yet to choose of. @type {Clash | null} */
+    this.clash = null;
+    this.isLeaving = false;
+    this.words = "";
+    this.copy = keepCopy(() => (this.isTyped() ? { at: Date.now(), revision: inputById("revision").value, fields: source.fields(), base: this.began } : null));
+    this.soon = debounce(SOON, () => this.save());
+    this.again = debounce(AGAIN, () => this.save());
+    byId("clash").addEventListener("click", () => this.choose());
+    byId("clashes-later").addEventListener("click", () => clashes().close());
+    window.addEventListener("online", () => this.save());
+    window.addEventListener("pageshow", () => { this.isLeaving = false; });
+    window.addEventListener("beforeunload", (event) => { if (this.isTyped()) event.preventDefault(); });
+    document.addEventListener("submit", (event) => this.beforeSubmit(event));
+    form.addEventListener("formdata", (event) => {
+      for (const name of ["text", "view", "issue", "template"]) event.formData.delete(name);
+      for (const [name, value] of Object.entries(source.fields())) event.formData.set(name, value);
+    });
+  }
+
+  isTyped() { return this.source.version() !== this.saved; }
+
+  /**
+   * Say how saving stands: always in sight, and heard when it becomes worse.
+   *
+   * @param {keyof typeof SHOWN} name
+   * @param {Record<string, unknown>} [values]
+   */
+  show(name, values = {}) {
+    if (name !== "conflict") this.clash = null;
+    const state = byId("state"), words = say(SHOWN[name], values);
+    byId("clash").hidden = !this.clash;
     state.dataset.state = name;
-    if (words === shown) return;
-    shown = words;
+    if (words === this.words) return;
+    this.words = words;
     state.replaceChildren(name === "signedOut" ? element("a", { href: "/sign-in", target: "_blank" }, words) : words);
-  };
-  const keepRevision = (revision) => {
-    /** @type {HTMLInputElement[]} */ (all('input[name="revision"]')).forEach((field) => { field.value = revision; });
-    document.dispatchEvent(new CustomEvent("issue-saved", { detail: { revision } }));
-  };
-  const ask = async (fields) => {
-    const answer = await post("", new URLSearchParams(fields));
-    const isOurs = !answer.redirected && (answer.headers.get("content-type") || "").includes("json");
-    return { answer, told: isOurs ? await answer.json() : {}, isOurs };
-  };
-  const send = async (more) => {
-    const wanted = source.version(), fields = source.fields();
-    if (!choosing) show("saving");
-    try {
-      const held = { ...fields, revision: inputById("revision").value, ...more };
-      let { answer, told, isOurs } = await ask(held);
-      if (answer.status === 409 && told.author) {
-        const base = Object.fromEntries(Object.entries(began).map(([name, value]) => [`base-${name}`, value]));
-        ({ answer, told, isOurs } = await ask({ ...held, ...base }));
-      }
-      if (answer.ok && isOurs && told.revision !== undefined) {
-        source.tell(null);
-        const unchanged = source.version() === wanted && !source.busy();
-        began = fields;
-        // What the server changed is taken once nobody types; until then it is merged again.
-        if (told.issue && !unchanged) { show("notSaved"); saveSoon(); return told; }
-        keepRevision(told.revision);
-        if (told.issue) {
-          source.take(told);
-          began = source.fields();
-          if (told.author) notify("joined", [say("joined", { author: told.author })]);
-        }
-        saved = told.issue ? source.version() : wanted;
-        show(isTyped() ? "notSaved" : "saved");
-        if (!isTyped()) copy.forget();
-        return told;
-      }
-      if (answer.status === 409 && told.form !== undefined) {
-        choosing = told;
-        show("conflict", { author: told.author });
-        return null;
-      }
-      show(answer.redirected || answer.status === 403 ? "signedOut" : answer.status >= 500 ? "offline" : "notSaved");
-      if (answer.status === 422) source.tell(told);
-      else saveAgain();
-    } catch { show("offline"); saveAgain(); }
-    return null;
-  };
-  /** The versions of what both changed, beside each other. */
-  const choose = () => {
-    if (!choosing) return;
-    const told = choosing, dialog = /** @type {HTMLDialogElement} */ (byId("clashes")), chosen = /** @type {HTMLFormElement} */ (dialog.querySelector("form"));
-    byId("clash-fields").innerHTML = told.form;
-    dialog.returnValue = "";
-    chosen.onsubmit = (event) => {
-      event.preventDefault();
-      const choices = Object.fromEntries([...new FormData(chosen)].map(([name, value]) => [name, String(value)]));
-      dialog.close();
-      save(choices);
-    };
-    dialog.showModal();
-  };
-  byId("clash").addEventListener("click", choose);
-  byId("clashes-later").addEventListener("click", () => /** @type {HTMLDialogElement} */ (byId("clashes")).close());
-  const inTurn = async (act) => {
-    while (saving) await saving;
-    saving = act();
-    try { return await saving; } finally { saving = null; }
-  };
-  const save = (more = {}) => inTurn(async () => {
-    if (!isTyped() && !Object.keys(more).length) return null;
-    // Half a word of an input method is no text yet.
-    if (source.busy() && !Object.keys(more).length) { saveSoon(); return null; }
-    const before = source.version(), told = await send(more);
-    if (source.version() !== before) saveSoon();
-    return told;
-  });
-  const saveSoon = after(1000, () => save()), saveAgain = after(AGAIN, () => save());
-  window.addEventListener("online", () => save());
+  }
 
-  window.addEventListener("pageshow", () => { leaving = false; });
-  document.addEventListener("submit", async (event) => {
+  changed() {
+    if (!this.clash) this.show("notSaved");
+    this.soon();
+    this.copy.writeSoon();
+  }
+
+  /**
+   * Save what is typed; null where there was nothing to save, or it was not.
+   *
+   * @param {Record<string, string>} [more] what is asked for with it
+   */
+  save(more = {}) {
+    const isAsked = Object.keys(more).length > 0;
+    return this.inTurn(async () => {
+      if (!this.isTyped() && !isAsked) return null;
+      // Half a word of an input method is no text yet.
+      if (this.source.busy() && !isAsked) { this.soon(); return null; }
+      const before = this.source.version(), kept = await this.send(more);
+      if (this.source.version() !== before) this.soon();
+      return kept;
+    });
+  }
+
+  /** @param {() => Promise<Saved | null>} act */
+  async inTurn(act) {
+    while (this.current) await this.current;
+    this.current = act();
+    try { return await this.current; } finally { this.current = null; }
+  }
+
+  /** @param {Record<string, string>} more @returns {Promise<Saved | null>} */
+  async send(more) {
+    const version = this.source.version(), fields = this.source.fields();
+    if (!this.clash) this.show("saving");
+    try {
+      const sent = { ...fields, revision: inputById("revision").value, ...more };
+      let { answer, reply } = await ask(sent);
+      if (answer.status === 409 && reply && "form" in reply && reply.author) {
+        const base = Object.fromEntries(Object.entries(this.began).map(([name, value]) => [`base-${name}`, value]));
+        ({ answer, reply } = await ask({ ...sent, ...base }));
+      }
+      if (answer.ok && reply && "revision" in reply) { this.take(reply, fields, version); return reply; }
+      this.refused(answer, reply);
+    } catch { this.show("offline"); this.again(); }
+    return null;
+  }
+
+  /**
+   * Take over what was saved, and what the server changed in it.
+   *
+   * @param {Saved} kept
+   * @param {Record<string, string>} fields what was sent
+   * @param {unknown} version of what was sent
+   */
+  take(kept, fields, version) {
+    const { source } = this, isUnchanged = source.version() === version && !source.busy();
+    source.showFault(null);
+    this.began = fields;
+    // What the server changed is taken once nobody types; until then it is merged again.
+    if (kept.issue && !isUnchanged) { this.show("notSaved"); this.soon(); return; }
+    keepRevision(String(kept.revision));
+    if (kept.issue) {
+      source.take(kept);
+      this.began = source.fields();
+      if (kept.author) notify("joined", [say("joined", { author: kept.author })]);
+    }
+    this.saved = kept.issue ? source.version() : version;
+    this.show(this.isTyped() ? "notSaved" : "saved");
+    if (!this.isTyped()) this.copy.forget();
+  }
+
+  /**
+   * Say why it was not saved; what may pass by itself is tried again.
+   *
+   * @param {Response} answer
+   * @param {Saved | Clash | Fault | null} reply
+   */
+  refused(answer, reply) {
+    if (answer.status === 409 && reply && "form" in reply) {
+      this.clash = reply;
+      this.show("conflict", { author: reply.author });
+      return;
+    }
+    this.show(answer.redirected || answer.status === 403 ? "signedOut" : answer.status >= 500 ? "offline" : "notSaved");
+    if (answer.status === 422 && reply && "what" in reply) this.source.showFault(reply);
+    else this.again();
+  }
+
+  /** Let a person choose between the versions of what both changed. */
+  choose() {
+    if (this.clash) openClashes(this.clash, (choices) => this.save(choices));
+  }
+
+  /** What is typed is saved before a form leaves the page. @param {SubmitEvent} event */
+  async beforeSubmit(event) {
     const sent = /** @type {HTMLFormElement} */ (event.target);
     if (event.defaultPrevented || !sent.elements.namedItem("revision")) return;
-    if (leaving) { event.preventDefault(); return; }
+    if (this.isLeaving) { event.preventDefault(); return; }
     const takesTheText = sent === form;
-    if (!saving && (takesTheText || !isTyped())) { leaving = true; saved = source.version(); return; }
+    if (!this.current && (takesTheText || !this.isTyped())) { this.isLeaving = true; this.saved = this.source.version(); return; }
     event.preventDefault();
-    await save();
-    if (isTyped()) { choose(); return; }
+    await this.save();
+    if (this.isTyped()) { this.choose(); return; }
     const button = event.submitter;
     // A finding's button may have been drawn anew meanwhile.
     if (button && !button.isConnected) { button.hidden = true; sent.append(button); }
     sent.requestSubmit(button);
-  });
-  form.addEventListener("formdata", (event) => {
-    for (const name of ["text", "view", "issue", "template"]) event.formData.delete(name);
-    for (const [name, value] of Object.entries(source.fields())) event.formData.set(name, value);
-  });
-  window.addEventListener("beforeunload", (event) => { if (isTyped()) event.preventDefault(); });
-  return {
-    changed() { if (!choosing) show("notSaved"); saveSoon(); copy.writeSoon(); },
-    /** Take a text for one that was made of an earlier revision: it is merged when it is saved. */
-    restored(held) { keepRevision(held.revision); began = held.base; },
-    /** Save now, as a version that stays in the history. */
-    keep: () => save({ kept: "1" }).then(choose),
-    /** Save and mend a finding, or add its word to the dictionary; a mended issue comes back. */
-    mend: (named) => save(named),
-    /** Take what is shown for what is saved. */
-    settle() {
-      saved = source.version();
-      if (state.dataset.state === "notSaved") show("saved");
-    },
-    isTyped, save, show,
-  };
+  }
+
+  /** Take a text for one that was made of an earlier revision: it is merged when it is saved. @param {Copy} copy */
+  restored(copy) {
+    keepRevision(copy.revision);
+    this.began = copy.base;
+  }
+
+  /** Save now, as a version that stays in the history. */
+  async keep() {
+    await this.save({ kept: "1" });
+    this.choose();
+  }
+
+  /** Take what is shown for what is saved. */
+  settle() {
+    this.saved = this.source.version();
+    if (byId("state").dataset.state === "notSaved") this.show("saved");
+  }
 }

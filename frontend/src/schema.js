@@ -7,19 +7,35 @@ import { writeRuns } from "./inline.js";
 import { blockNodes } from "./kinds.js";
 import { HEAD } from "./outline.js";
 import { readersWord } from "./readers.js";
+/** @import { NodeSpec } from "prosemirror-model" */
 
 const nested = { depth: { default: null }, apart: { default: false } };
-/** @returns {import("prosemirror-model").NodeSpec} */
+/**
+ * @returns {NodeSpec}
+ *
+ * @param {string} tag
+ * @param {string} name
+ * @param {NodeSpec} [more]
+ */
 const line = (tag, name, more = {}) => ({ content: "text*", marks: "", selectable: false, toDOM: () => [tag, { class: name }, 0], ...more });
-/** @returns {import("prosemirror-model").NodeSpec} */
+/**
+ * @returns {NodeSpec}
+ *
+ * @param {string} tag
+ * @param {string} name
+ * @param {string[]} from
+ * @param {NodeSpec["attrs"]} attrs
+ */
 const part = (tag, name, from, attrs) => ({
   group: "part", content: "text*", marks: "", defining: true, attrs,
   parseDOM: from.map((each) => ({ tag: each })),
   toDOM: (node) => [tag, { class: name, ...(node.attrs.number ? { "data-number": `${node.attrs.number}. ` } : {}), ...(node.attrs.condition ? { "data-condition": node.attrs.condition, "data-readers": readersWord(node.attrs.condition) } : {}) }, 0],
 });
 const forSome = { condition: { default: "" } };
+/** @param {NodeSpec["attrs"]} attrs @returns {NodeSpec} */
 const chip = (attrs) => ({ group: "inline", inline: true, atom: true, selectable: true, attrs });
 
+/** @type {Schema} */
 export const schema = new Schema({
   topNode: "issue",
   nodes: {
@@ -60,7 +76,11 @@ export const schema = new Schema({
   },
 });
 
-/** The running text that a clipboard's element holds, as the model has it. */
+/**
+ * The running text that a clipboard's element holds, as the model has it.
+ *
+ * @param {HTMLElement} dom
+ */
 function runsIn(dom) {
   const texts = document.createTreeWalker(dom, NodeFilter.SHOW_TEXT);
   const first = /** @type {Text | null} */ (texts.nextNode());
@@ -68,12 +88,17 @@ function runsIn(dom) {
   return writeRuns(ContentParser.fromSchema(schema).parse(dom, { topNode: schema.nodes.paragraph.create() }).content);
 }
 
-/** Blocks stand in the issue itself as well as in lists, quotations and columns. */
+/**
+ * Blocks stand in the issue itself as well as in lists, quotations and columns.
+ *
+ * @param {Record<string, NodeSpec>} nodes
+ * @returns {Record<string, NodeSpec>}
+ */
 function flowing(nodes) {
   return Object.fromEntries(Object.entries(nodes).map(([name, spec]) => [name, spec.group ? { ...spec, group: `${spec.group} flow` } : spec]));
 }
 
-/** An address as the mail shows it where it has no words of its own. */
+/** An address as the mail shows it where it has no words of its own. @param {string} url */
 export function short(url) {
   try {
     const parts = new URL(url);

@@ -6,34 +6,57 @@
  */
 import { Plugin, PluginKey, TextSelection } from "prosemirror-state";
 import { addPart, become, caretAt, freshTable, insert, toggleList, toggleQuotation } from "./commands.js";
-import { askFresh, hasForm } from "./forms.js";
+import { askFresh } from "./forms.js";
 import { flowEnd, flowIndex, positionOf } from "./outline.js";
-import { announce, byId, desk, element, say } from "./page.js";
+import { announce, byId, desk, element, offered, say } from "./page.js";
 import { schema } from "./schema.js";
+/** @import { Node as DocNode, NodeType } from "prosemirror-model" */
+/** @import { Command, EditorState, Transaction } from "prosemirror-state" */
+/** @import { EditorView } from "prosemirror-view" */
+/** @import { Act } from "./types.js" */
 
 const { nodes } = schema;
+/** The list as it is open: where it was opened, and what was typed since. @typedef {{ from: number, query: string, typed?: boolean, within?: boolean }} Opened */
+/**
+ * A line of the list: its name in the catalogue, what else people type for it, the kind that the server
+ * has to know and the choices that the desk has to have.
+ *
+ * @typedef {{ name: string, terms: string, kind?: string, needs?: string, act: Act }} Entry
+ */
+
+/** @type {PluginKey<Opened | null>} */
 const key = new PluginKey("slash");
 /** What stands within a line of text. */
-const INLINE = { field: nodes.field, footnote: nodes.footnote };
+const INLINE = ["field", "footnote"];
+/** @param {Command} command @returns {Act} */
 const run = (command) => (view) => command(view.state, view.dispatch, view);
 
-/** Put a block in, once the form that it may have is filled in. */
+/**
+ * Put a block in, once the form that it may have is filled in.
+ *
+ * @param {() => DocNode} make
+ * @returns {Act}
+ */
 const filled = (make) => (view) => {
   const node = make();
-  if (hasForm(node)) askFresh(view, node, (finish) => insert(node, finish)(view.state, view.dispatch));
-  else insert(node)(view.state, view.dispatch);
+  askFresh(view, node, (finish) => insert(node, finish)(view.state, view.dispatch));
 };
+/** @param {() => DocNode} make @returns {Act} */
 const chip = (make) => (view) => {
   const node = make();
   askFresh(view, node, (finish) => {
     const { tr, selection: { from } } = view.state;
-    finish(tr.insert(from, node), from);
+    tr.insert(from, node);
+    if (finish) finish(tr, from);
     view.dispatch(tr.setSelection(TextSelection.create(tr.doc, from + node.nodeSize)).scrollIntoView());
   });
 };
+/** @param {NodeType} type */
+const filledIn = (type) => type.createAndFill() || type.create();
+/** @param {string} name @returns {Act} */
 const atom = (name) => filled(() => nodes[name].create());
 
-/** Each entry: its name in the catalogue, what else people type for it, whether the issue knows it. */
+/** The lines by their groups, in the order of the list. @type {Record<string, Entry[]>} */
 const GROUPS = {
   most: [
     { name: "picture", terms: "picture image photo 画像 がぞう 写真 しゃしん gazou", kind: "picture", act: (view) => view.dom.dispatchEvent(new CustomEvent("choose-picture", { bubbles: true })) },
@@ -60,8 +83,8 @@ const GROUPS = {
     { name: "contact", terms: "contact box 連絡先 れんらくさき 問い合わせ といあわせ renraku", kind: "contact", act: atom("contact") },
     { name: "file", terms: "file pdf attachment download ファイル ふぁいる 添付 てんぷ 資料 しりょう fairu", kind: "file", act: (view) => view.dom.dispatchEvent(new CustomEvent("choose-file", { bubbles: true })) },
     { name: "gallery", terms: "gallery pictures row ギャラリー 画像 がぞう しゃしん gyarari", kind: "gallery", act: (view) => view.dom.dispatchEvent(new CustomEvent("choose-picture", { bubbles: true, detail: { gallery: true } })) },
-    { name: "columns", terms: "columns two 二段 にだん カラム 段組 だんぐみ dangumi", kind: "columns", act: (view) => insert(nodes.columns.createAndFill())(view.state, view.dispatch) },
-    { name: "conditional", terms: "condition segment some readers audience 条件 じょうけん 読者 どくしゃ 限定 げんてい セグメント jouken", kind: "conditional", act: filled(() => nodes.conditional.createAndFill()) },
+    { name: "columns", terms: "columns two 二段 にだん カラム 段組 だんぐみ dangumi", kind: "columns", act: (view) => insert(filledIn(nodes.columns))(view.state, view.dispatch) },
+    { name: "conditional", terms: "condition segment some readers audience 条件 じょうけん 読者 どくしゃ 限定 げんてい セグメント jouken", kind: "conditional", act: filled(() => filledIn(nodes.conditional)) },
     { name: "thematic-break", terms: "divider rule line hr 区切り くぎり 罫線 けいせん kugiri", kind: "thematic-break", act: (view) => insert(nodes.rule.create())(view.state, view.dispatch) },
     { name: "contents", terms: "contents toc 目次 もくじ mokuji", kind: "contents", act: (view) => insert(nodes.contents.create())(view.state, view.dispatch) },
     { name: "snippet", terms: "snippet reuse 定型 ていけい スニペット teikei", kind: "snippet", needs: "snippets", act: atom("snippet") },
@@ -73,25 +96,31 @@ const GROUPS = {
 };
 const ENTRIES = Object.entries(GROUPS).flatMap(([group, entries]) => entries.map((entry) => ({ ...entry, group })));
 
+/** @param {EditorState} state */
 function isEmptyText(state) {
   const { $from } = state.selection;
   return $from.parent.type === nodes.paragraph && !$from.parent.content.size;
 }
 
-let known = null;
 /** What this server's issues know, in the order of the list. */
-const offered = () => {
-  known = known || new Set(JSON.parse(desk.dataset.kinds || "[]"));
-  return ENTRIES.filter((entry) => (!entry.kind || known.has(entry.kind)) && (!entry.needs || desk.dataset[entry.needs]));
+const known = () => {
+  const kinds = offered("kinds");
+  return ENTRIES.filter((entry) => (!entry.kind || kinds.includes(entry.kind)) && (!entry.needs || desk.dataset[entry.needs]));
 };
+/** @param {string} text */
 const folded = (text) => text.normalize("NFKC").toLowerCase();
-/** What is offered for what was typed; amid a text, what stands within one comes first. */
+/**
+ * What is offered for what was typed; amid a text, what stands within one comes first.
+ *
+ * @param {string} query
+ * @param {boolean} amid
+ */
 const matching = (query, amid) => {
-  const wanted = folded(query);
-  if (!wanted) return amid ? [...offered().filter(({ name }) => name in INLINE), ...offered().filter(({ name }) => !(name in INLINE))] : offered();
-  const all = offered().map((entry) => ({ entry, label: folded(say(`kind.${entry.name}`)), terms: folded(entry.terms).split(" ") }));
-  const begins = all.filter(({ label, terms }) => label.startsWith(wanted) || terms.some((term) => term.startsWith(wanted)));
-  const holds = all.filter((each) => !begins.includes(each) && (each.label.includes(wanted) || each.terms.some((term) => term.includes(wanted))));
+  const sought = folded(query);
+  if (!sought) return amid ? [...known().filter(({ name }) => INLINE.includes(name)), ...known().filter(({ name }) => !INLINE.includes(name))] : known();
+  const all = known().map((entry) => ({ entry, label: folded(say(`kind.${entry.name}`)), terms: folded(entry.terms).split(" ") }));
+  const begins = all.filter(({ label, terms }) => label.startsWith(sought) || terms.some((term) => term.startsWith(sought)));
+  const holds = all.filter((each) => !begins.includes(each) && (each.label.includes(sought) || each.terms.some((term) => term.includes(sought))));
   return [...begins, ...holds].map(({ entry }) => entry);
 };
 
@@ -101,6 +130,9 @@ const BEHIND_JAPANESE = new RegExp(`${JAPANESE}$`, "u"), GOES_ON = new RegExp(`^
 /**
  * Whether a slash typed here asks for the list: "begins" where a word begins, "within" behind a Japanese
  * letter, "" where it is text, as in 1/2, and/or, https://.
+ *
+ * @param {EditorState} state
+ * @param {number} pos
  */
 function asks(state, pos) {
   const $pos = state.doc.resolve(pos);
@@ -112,15 +144,22 @@ function asks(state, pos) {
   return BEHIND_JAPANESE.test(before) ? "within" : "";
 }
 
-/** How the list opens for a slash; nothing that goes on behind it makes a word with it. */
+/**
+ * How the list opens for a slash; nothing that goes on behind it makes a word with it.
+ *
+ * @param {EditorState} state
+ * @param {number} pos
+ * @param {number} behind
+ */
 function opening(state, pos, behind) {
   const { $to } = state.selection, rest = $to.parent.textBetween(behind - $to.start(), $to.parent.content.size, "\n", "\ufffc");
   const how = asks(state, pos);
   return !how || (how === "within" && GOES_ON.test(rest)) ? null : { open: pos, typed: true, within: how === "within" };
 }
 
-/** The list beside the caret; `from` is where the slash stands, null when a button opened it. */
+/** The list beside the caret. */
 class Menu {
+  /** @param {EditorView} view */
   constructor(view) {
     this.view = view;
     this.box = element("div", { class: "slash", id: "slash", role: "listbox", "aria-label": say("blocks"), hidden: true });
@@ -131,12 +170,15 @@ class Menu {
     });
     (document.querySelector("main") || document.body).append(this.box);
     this.at = 0;
+    /** @type {(Entry & { group: string })[]} */
     this.shown = [];
+    /** What is typed while it is open. @type {string | null} */
     this.query = null;
   }
 
   get open() { return !this.box.hidden; }
 
+  /** @param {EditorView} view */
   update(view) {
     const state = key.getState(view.state);
     if (!state) { this.close(); return; }
@@ -148,14 +190,15 @@ class Menu {
     if (state.within && !this.shown.length) this.close(); else this.draw(state.from);
   }
 
+  /** @param {number} from */
   draw(from) {
     const { view } = this;
     if (!this.shown.length) { this.box.replaceChildren(element("p", { class: "quiet", role: "option", "aria-disabled": "true", "aria-selected": "false" }, say("noBlock"))); } else {
       const isWhole = !this.query;
       this.box.replaceChildren(...this.shown.flatMap((entry, at) => [
-        isWhole && (!at || this.shown[at - 1].group !== entry.group) ? element("div", { class: "slash-group", role: "presentation" }, say(`group.${entry.group}`)) : null,
+        ...(isWhole && (!at || this.shown[at - 1].group !== entry.group) ? [element("div", { class: "slash-group", role: "presentation" }, say(`group.${entry.group}`))] : []),
         element("div", { role: "option", id: `slash-${at}`, "data-at": at, "aria-selected": String(at === this.at) }, say(`kind.${entry.name}`), element("span", { class: "quiet" }, say(`hint.${entry.name}`))),
-      ]).filter(Boolean));
+      ]));
     }
     this.box.hidden = false;
     // Where there is more room, below the line or above it, but never over the toolbar.
@@ -180,11 +223,13 @@ class Menu {
     if (!chosen) { this.view.dom.removeAttribute("aria-activedescendant"); return; }
     this.view.dom.setAttribute("aria-activedescendant", chosen.id);
     chosen.scrollIntoView({ block: "nearest" });
-    announce(chosen.firstChild.textContent);
+    announce(chosen.firstChild?.textContent || "");
   }
 
+  /** @param {number} by */
   step(by) { this.at = this.at < 0 && by < 0 ? this.shown.length - 1 : (this.at + by + this.shown.length) % Math.max(1, this.shown.length); this.mark(); }
 
+  /** @param {number} at */
   choose(at) {
     const entry = this.shown[at], { view } = this, state = key.getState(view.state);
     if (!entry || !state) return;
@@ -211,34 +256,83 @@ class Menu {
 
 /** Ask for a field of the reader, and put it where the caret is. */
 export const addField = chip(() => nodes.field.create());
-/** Whether the text at the caret can have a field in it. */
+/** Whether the text at the caret can have a field in it. @param {EditorState} state */
 export const takesField = (state) => state.selection.$from.parent.inlineContent && Boolean(state.selection.$from.parent.type.contentMatch.matchType(nodes.field));
 
-/** Open the list by its button, at the caret; what is typed then narrows it. */
+/**
+ * Open the list by its button, at the caret; what is typed then narrows it.
+ *
+ * @param {EditorView} view
+ */
 export function openBlocks(view) {
   view.focus();
   view.dispatch(view.state.tr.setMeta(key, { open: view.state.selection.from, typed: false }));
 }
 
+/** @param {EditorView} view */
+const close = (view) => { if (key.getState(view.state)) view.dispatch(view.state.tr.setMeta(key, { close: true })); };
+
+/**
+ * The list after a change: it stays open while what is typed behind its place may be searched for.
+ *
+ * @param {Transaction} tr
+ * @param {Opened | null} held
+ * @param {EditorState} state
+ * @returns {Opened | null}
+ */
+function afterChange(tr, held, state) {
+  /** @type {{ close: true } | { open: number, typed: boolean, within?: boolean } | undefined} */
+  const meta = tr.getMeta(key);
+  if (meta && "close" in meta) return null;
+  const opened = meta ? { from: meta.open, typed: meta.typed, within: meta.within } : held;
+  if (!opened) return null;
+  const from = meta ? meta.open : tr.mapping.map(opened.from, -1), { $from, empty } = state.selection;
+  if (!empty || $from.pos < from || from < $from.start()) return null;
+  const text = state.doc.textBetween(from, $from.pos, "\n", "\ufffc");
+  if (opened.typed && !/^[/／]/.test(text)) return null;
+  const query = opened.typed ? text.slice(1) : text;
+  return /\s/.test(query) || query.length > 16 ? null : { ...opened, from, query };
+}
+
+/**
+ * Keys while the list is open: it is gone through, chosen from or left; whether that was all that they do.
+ *
+ * @param {EditorView} view
+ * @param {KeyboardEvent} event
+ * @param {Menu | null} menu
+ */
+function pressed(view, event, menu) {
+  if (!menu || !menu.open || event.isComposing) return false;
+  if (!menu.shown.length && event.key !== "Escape") { close(view); return false; }
+  switch (event.key) {
+    case "ArrowDown": menu.step(1); return true;
+    case "ArrowUp": menu.step(-1); return true;
+    case "Escape": close(view); return true;
+    case "Enter": case "Tab":
+      if (menu.at < 0) { close(view); return false; }
+      menu.choose(menu.at);
+      return true;
+    default: return false;
+  }
+}
+
+/** A Japanese keyboard's slash was composed, alone or with the letters behind it. @param {EditorView} view */
+function afterComposing(view) {
+  const { $from, empty } = view.state.selection;
+  if (view.composing || key.getState(view.state) || !empty || !$from.parent.isTextblock) return;
+  const typed = /[/／][^\s/／]{0,16}$/.exec($from.parent.textBetween(0, $from.parentOffset, "\n", "\ufffc"));
+  const opened = typed ? opening(view.state, $from.pos - typed[0].length, $from.pos) : null;
+  if (opened) view.dispatch(view.state.tr.setMeta(key, opened));
+}
+
 export function slashMenu() {
+  /** @type {Menu | null} */
   let menu = null;
-  const close = (view) => { if (key.getState(view.state)) view.dispatch(view.state.tr.setMeta(key, { close: true })); };
   return new Plugin({
     key,
     state: {
-      init: () => /** @type {{from: number, query: string, typed?: boolean, within?: boolean} | null} */ (null),
-      apply(tr, held, _, state) {
-        const told = tr.getMeta(key);
-        if (told && told.close) return null;
-        const opened = told ? { from: told.open, typed: told.typed, within: told.within } : held;
-        if (!opened) return null;
-        const from = told ? told.open : tr.mapping.map(opened.from, -1), { $from, empty } = state.selection;
-        if (!empty || $from.pos < from || from < $from.start()) return null;
-        const text = state.doc.textBetween(from, $from.pos, "\n", "\ufffc");
-        if (opened.typed && !/^[/／]/.test(text)) return null;
-        const query = opened.typed ? text.slice(1) : text;
-        return /\s/.test(query) || query.length > 16 ? null : { ...opened, from, query };
-      },
+      init: () => /** @type {Opened | null} */ (null),
+      apply: (tr, held, _, state) => afterChange(tr, held, state),
     },
     view(view) {
       menu = new Menu(view);
@@ -252,31 +346,11 @@ export function slashMenu() {
         view.dispatch(typed().setMeta(key, opened));
         return true;
       },
-      handleKeyDown(view, event) {
-        if (!menu || !menu.open || event.isComposing) return false;
-        if (!menu.shown.length && event.key !== "Escape") { close(view); return false; }
-        if (event.key === "ArrowDown" || event.key === "ArrowUp") { menu.step(event.key === "ArrowDown" ? 1 : -1); return true; }
-        if (event.key === "Enter" || event.key === "Tab") {
-          if (menu.at < 0) { close(view); return false; }
-          menu.choose(menu.at);
-          return true;
-        }
-        if (event.key === "Escape") { close(view); return true; }
-        return false;
-      },
+      handleKeyDown: (view, event) => pressed(view, event, menu),
       handleDOMEvents: {
         blur(view) { setTimeout(() => { if (!view.hasFocus()) close(view); }, 100); return false; },
-        // A Japanese keyboard's slash is composed, alone or with the letters behind it.
         compositionend(view, event) {
-          if (!/[/／]/.test(event.data || "")) return false;
-          setTimeout(() => {
-            const { $from, empty } = view.state.selection;
-            if (view.composing || key.getState(view.state) || !empty || !$from.parent.isTextblock) return;
-            const typed = /[/／][^\s/／]{0,16}$/.exec($from.parent.textBetween(0, $from.parentOffset, "\n", "\ufffc"));
-            const at = typed ? $from.pos - typed[0].length : -1;
-            const opened = typed ? opening(view.state, at, $from.pos) : null;
-            if (opened) view.dispatch(view.state.tr.setMeta(key, opened));
-          }, 60);
+          if (/[/／]/.test(event.data || "")) setTimeout(() => afterComposing(view), 60);
           return false;
         },
       },

@@ -9,68 +9,102 @@ import { duplicate, move, remove } from "./outline.js";
 import { element, icon, say } from "./page.js";
 import { schema } from "./schema.js";
 import { addField, openBlocks, takesField } from "./slash.js";
+/** @import { MarkType } from "prosemirror-model" */
+/** @import { Command, EditorState } from "prosemirror-state" */
+/** @import { EditorView } from "prosemirror-view" */
+/** @import { Act, Ask } from "./types.js" */
 
 const { nodes, marks } = schema;
 const isMac = /Mac|iPhone|iPad/.test(navigator.platform);
+/** @param {string} keys */
 const keyWords = (keys) => {
   const words = keys.replace("ArrowUp", "↑").replace("ArrowDown", "↓");
   return isMac ? words.replace("Ctrl+", "⌘").replace("Shift+", "⇧").replace("Alt+", "⌥") : words;
 };
+/** @param {MarkType} type @returns {Ask} */
 const marked = (type) => (state) => {
   const { from, to, empty, $from } = state.selection;
   return empty ? Boolean(type.isInSet(state.storedMarks || $from.marks())) : state.doc.rangeHasMark(from, to, type);
 };
 const styles = ["paragraph", "chapter", "section", "item", "heading"];
-
-/** @typedef {(state: import("prosemirror-state").EditorState) => boolean} Asked */
+/** @type {Ask} */
+const inTable = (state) => isInTable(state);
+/** @param {...(Node | string)} inner */
+const group = (...inner) => element("span", { class: "tool-group", role: "group" }, ...inner);
 
 /**
- * @param {HTMLElement} bar
- * @param {import("prosemirror-view").EditorView} view
- * @param {{choosePicture?: () => void}} acts without them, only what changes the words of a block.
+ * How a button shows itself: its keys, whether it is on, whether it can be pressed, what it opens, where
+ * alone it is there.
+ *
+ * @typedef {{ keys?: string, on?: Ask, can?: Ask, opens?: string, only?: Ask }} Ways
  */
-export function fillToolbar(bar, view, { choosePicture }) {
-  const act = (command) => () => { command(view.state, view.dispatch, view); view.focus(); };
-  /**
-   * @param {string} name
-   * @param {() => void} does
-   * @param {{keys?: string, on?: Asked | null, can?: Asked | null, opens?: string, only?: Asked | null}} ways
-   */
-  const button = (name, does, { keys = "", on = null, can = null, opens = "", only = null } = {}) => {
-    const words = say(`tool.${name}`), hint = keys ? `${words} (${keyWords(keys)})` : words;
-    const made = element("button", {
-      type: "button", class: "tool", "aria-label": words, title: hint, "aria-keyshortcuts": keys ? keys.replace("Ctrl", isMac ? "Meta" : "Control") : undefined,
-      "data-opens": opens || undefined, "aria-haspopup": opens ? "listbox" : undefined, "aria-expanded": opens ? "false" : undefined,
-      "aria-pressed": on ? "false" : undefined, onmousedown: (event) => event.preventDefault(), onclick: does,
-    }, icon(ICONS[name] || ICONS.edit));
-    updates.push((state) => {
-      if (on) made.setAttribute("aria-pressed", String(on(state)));
-      if (can) made.setAttribute("aria-disabled", String(!can(state)));
-      if (only) made.hidden = !only(state);
-    });
-    return made;
-  };
-  const updates = [];
-  const style = element("select", { class: "tool-style", "aria-label": say("tool.style"), onchange: () => {
+/** What is shown anew as the caret moves. @typedef {((state: EditorState) => void)[]} Updates */
+
+/**
+ * @param {Updates} updates
+ * @param {keyof typeof ICONS} name
+ * @param {() => void} does
+ * @param {Ways} ways
+ */
+function makeButton(updates, name, does, { keys = "", on, can, opens, only }) {
+  const words = say(`tool.${name}`), hint = keys ? `${words} (${keyWords(keys)})` : words;
+  const made = element("button", {
+    type: "button", class: "tool", "aria-label": words, title: hint, "aria-keyshortcuts": keys ? keys.replace("Ctrl", isMac ? "Meta" : "Control") : undefined,
+    "data-opens": opens, "aria-haspopup": opens ? "listbox" : undefined, "aria-expanded": opens ? "false" : undefined,
+    "aria-pressed": on ? "false" : undefined, onmousedown: (event) => event.preventDefault(), onclick: does,
+  }, icon(ICONS[name]));
+  updates.push((state) => {
+    if (on) made.setAttribute("aria-pressed", String(on(state)));
+    if (can) made.setAttribute("aria-disabled", String(!can(state)));
+    if (only) made.hidden = !only(state);
+  });
+  return made;
+}
+
+/**
+ * The kind of text that the caret stands in, and what it can be made.
+ *
+ * @param {Updates} updates
+ * @param {(act: Act) => void} withView
+ */
+function makeStyles(updates, withView) {
+  const style = element("select", { class: "tool-style", "aria-label": say("tool.style"), onchange: () => withView((view) => {
     become(style.value, style.value === "heading" ? { level: 4 } : null)(view.state, view.dispatch, view);
     view.focus();
-  } }, ...styles.map((name) => element("option", { value: name }, say(`kind.${name}`))));
+  }) }, ...styles.map((name) => element("option", { value: name }, say(`kind.${name}`))));
   updates.push((state) => {
     const name = state.selection.$from.parent.type.name;
     const can = styles.includes(name);
     style.disabled = !can;
     style.value = can ? name : "paragraph";
   });
-  const inTable = (state) => isInTable(state);
-  const group = (...inner) => element("span", { class: "tool-group", role: "group" }, ...inner);
+  return style;
+}
+
+/**
+ * @param {HTMLElement} bar
+ * @param {() => EditorView | null} current the view that the buttons act on, at the time they are pressed.
+ * @param {{ choosePicture?: () => void }} acts without them, only what changes the words of a block.
+ */
+export function fillToolbar(bar, current, { choosePicture }) {
+  /** @type {Updates} */
+  const updates = [];
+  /** @param {Act} act */
+  const withView = (act) => { const view = current(); if (view) act(view); };
+  /** @param {Act} act */
+  const does = (act) => () => withView(act);
+  /** @param {Command} command */
+  const act = (command) => does((view) => { command(view.state, view.dispatch, view); view.focus(); });
+  /** @param {keyof typeof ICONS} name @param {() => void} pressed @param {Ways} [ways] */
+  const button = (name, pressed, ways = {}) => makeButton(updates, name, pressed, ways);
   bar.append(
-    choosePicture ? group(button("add", () => openBlocks(view), { opens: "slash" }), style) : "",
+    choosePicture ? group(button("add", does(openBlocks), { opens: "slash" }), makeStyles(updates, withView)) : "",
     group(
       button("strong", act(toggleMark(marks.strong)), { keys: "Ctrl+B", on: marked(marks.strong) }),
       button("emphasis", act(toggleMark(marks.emphasis)), { keys: "Ctrl+I", on: marked(marks.emphasis) }),
       button("strikethrough", act(toggleMark(marks.strikethrough)), { keys: "Ctrl+Shift+X", on: marked(marks.strikethrough) }),
-      button("anchor", () => openLink(view), { keys: "Ctrl+K", on: (state) => Boolean(rangeOfLink(state)) }),
-      button("field", () => { if (takesField(view.state)) addField(view); }, { can: takesField }),
+      button("anchor", does(openLink), { keys: "Ctrl+K", on: (state) => Boolean(rangeOfLink(state)) }),
+      button("field", does((view) => { if (takesField(view.state)) addField(view); }), { can: takesField }),
     ),
     group(
       button("bullets", act(toggleList(nodes.bullet_list)), { keys: "Ctrl+Shift+8", on: (state) => isIn(state, "bullet_list") }),
@@ -81,7 +115,7 @@ export function fillToolbar(bar, view, { choosePicture }) {
     ),
     choosePicture ? group(
       button("up", act(move(true)), { keys: "Alt+ArrowUp" }), button("down", act(move(false)), { keys: "Alt+ArrowDown" }),
-      button("condition", () => chooseReadersHere(view), { on: isForSome, can: takesReaders }),
+      button("condition", does(chooseReadersHere), { on: isForSome, can: takesReaders }),
       button("copy", act((state, dispatch) => duplicate(state, dispatch))), button("remove", act((state, dispatch) => remove(state, dispatch))),
     ) : "",
     group(
@@ -95,21 +129,30 @@ export function fillToolbar(bar, view, { choosePicture }) {
       button("noTable", act(deleteTable), { only: inTable }),
     ),
   );
-  roving(bar);
-  return { update: (state) => updates.forEach((each) => each(state)) };
+  roving(bar, does((view) => view.focus()));
+  return { update: (/** @type {EditorState} */ state) => updates.forEach((each) => each(state)) };
 }
 
-/** One stop for Tab; arrows, Home and End go from button to button, Escape back to the text. */
-function roving(bar) {
-  const stops = () => [...bar.querySelectorAll("button, select")].filter((each) => !each.hidden && !each.disabled);
-  const settle = (chosen) => bar.querySelectorAll("button, select").forEach((each) => { each.tabIndex = each === chosen ? 0 : -1; });
+/**
+ * One stop for Tab; arrows, Home and End go from button to button, Escape back to the text.
+ *
+ * @param {HTMLElement} bar
+ * @param {() => void} leave
+ */
+function roving(bar, leave) {
+  const all = () => [.../** @type {NodeListOf<HTMLButtonElement | HTMLSelectElement>} */ (bar.querySelectorAll("button, select"))];
+  const stops = () => all().filter((each) => !each.hidden && !each.disabled);
+  /** @param {EventTarget | null} chosen */
+  const settle = (chosen) => all().forEach((each) => { each.tabIndex = each === chosen ? 0 : -1; });
   settle(stops()[0]);
   bar.addEventListener("focusin", (event) => settle(event.target));
   bar.addEventListener("keydown", (event) => {
-    const all = stops(), at = all.indexOf(document.activeElement);
-    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: all.length - 1 }[event.key];
-    if (to === undefined || event.isComposing) return;
+    if (event.isComposing) return;
+    if (event.key === "Escape") { leave(); return; }
+    const among = stops(), at = among.findIndex((each) => each === document.activeElement);
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: among.length - 1 }[event.key];
+    if (to === undefined) return;
     event.preventDefault();
-    all[(to + all.length) % all.length].focus();
+    among[(to + among.length) % among.length].focus();
   });
 }

@@ -2,35 +2,55 @@
 import { all, announce, byId, form, post } from "./page.js";
 import { blocksOf, fillPiece, isBlank, openPiece, showPiece } from "./pieces.js";
 import { fillToolbar } from "./toolbar.js";
+/** @import { EditorView } from "prosemirror-view" */
+/** @import { Block } from "./types.js" */
 
-const texts = JSON.parse(byId("texts").textContent || "{}"), words = JSON.parse(byId("translation-words").textContent || "{}");
+/**
+ * The blocks of each part: of the original, and as they are translated, which is null where that cannot be read.
+ *
+ * @type {Record<string, { original: Block[], said: Block[] | null }>}
+ */
+const texts = JSON.parse(byId("texts").textContent || "{}");
+/** @type {Record<string, string>} */
+const words = JSON.parse(byId("translation-words").textContent || "{}");
 const OPEN = new Set(["missing", "changed", "begun"]);
 const bar = byId("toolbar"), unsaved = byId("unsaved"), count = byId("count");
 const openOnly = /** @type {HTMLInputElement} */ (byId("open-only"));
 
-/** @type {Map<HTMLElement, any>} what is known of each part: its editor, and whether it was typed in. */
-const known = new Map();
-let toolbar = null, held = null;
+/**
+ * What is known of a part: its editor, and whether it was typed in.
+ *
+ * @typedef {{ view: EditorView | null, typed: boolean, version: number, saving: Promise<void> | null }} Part
+ */
+/**
+ * What the server says of a part that was saved.
+ *
+ * @typedef {{ state: string, seen: string, done: number, total: number, fault: boolean, words: string }} UnitSaved
+ */
 
-/** The toolbar acts on the editor that was written in last. */
-const handOver = new Proxy({}, {
-  get: (_, name) => {
-    const value = held && held[name];
-    return typeof value === "function" ? value.bind(held) : value;
-  },
-});
+/** @type {Map<HTMLElement, Part>} */
+const known = new Map();
+/** @param {HTMLElement} unit */
+const partOf = (unit) => /** @type {Part} */ (known.get(unit));
+/** @type {ReturnType<typeof fillToolbar> | null} */
+let toolbar = null;
+/** The editor that was written in last: the toolbar acts on it. @type {EditorView | null} */
+let held = null;
+
+/** @param {EditorView} view */
 function hold(view) {
   held = view;
   bar.hidden = false;
-  if (!toolbar) toolbar = fillToolbar(bar, /** @type {any} */ (handOver), {});
+  if (!toolbar) toolbar = fillToolbar(bar, () => held, {});
   toolbar.update(view.state);
 }
 
 /** What is typed in a part; nothing of another goes along. @param {HTMLElement} unit */
 const inputsOf = (unit) => /** @type {HTMLInputElement[]} */ ([...unit.querySelectorAll("input[name], textarea[name]")].filter((each) => !(/** @type {HTMLInputElement} */ (each).disabled)));
 
+/** @param {HTMLElement} unit */
 function typedIn(unit) {
-  const part = known.get(unit);
+  const part = partOf(unit);
   part.typed = true;
   part.version += 1;
   unsaved.textContent = words.notSaved;
@@ -39,7 +59,7 @@ function typedIn(unit) {
 /** Open the editors of a part, in place of the box with its Markdown. @param {HTMLElement} unit */
 function dress(unit) {
   const box = /** @type {HTMLTextAreaElement | null} */ (unit.querySelector("textarea[data-editor]")), text = texts[String(unit.dataset.key)];
-  /** @type {{view: import("prosemirror-view").EditorView | null, typed: boolean, version: number, saving: Promise<boolean> | null}} */
+  /** @type {Part} */
   const part = { view: null, typed: false, version: 0, saving: null };
   known.set(unit, part);
   if (!box || !text) return;
@@ -69,20 +89,21 @@ function dress(unit) {
 
 /** Save a part by itself, and show what became of it. @param {HTMLElement} unit */
 async function save(unit) {
-  const part = known.get(unit);
+  const part = partOf(unit);
   if (part.saving) await part.saving;
   if (!part.typed || (part.view && part.view.composing)) return true;
   const version = part.version, sent = new URLSearchParams({ alone: "1" });
   for (const each of inputsOf(unit)) if (each.type !== "checkbox" || each.checked) sent.append(each.name, each.value);
   unsaved.textContent = words.saving;
   let done = () => {};
-  part.saving = new Promise((resolve) => { done = () => resolve(null); });
+  part.saving = new Promise((resolve) => { done = resolve; });
   try {
     const answer = await post("", sent);
     if (answer.redirected || !(answer.headers.get("content-type") || "").includes("json")) throw new Error();
-    const told = await answer.json();
-    tell(unit, told);
-    if (told.fault) { unsaved.textContent = words.notSaved; return false; }
+    /** @type {UnitSaved} */
+    const saved = await answer.json();
+    showSaved(unit, saved);
+    if (saved.fault) { unsaved.textContent = words.notSaved; return false; }
     if (part.version === version) part.typed = false;
     unsaved.textContent = [...known.values()].some((each) => each.typed) ? words.notSaved : words.saved;
     return true;
@@ -92,30 +113,32 @@ async function save(unit) {
   } finally { part.saving = null; done(); }
 }
 
-function tell(unit, told) {
-  const page = new DOMParser().parseFromString(told.words, "text/html");
+/** Show what became of a part. @param {HTMLElement} unit @param {UnitSaved} saved */
+function showSaved(unit, saved) {
+  const page = new DOMParser().parseFromString(saved.words, "text/html");
   for (const name of ["state", "fault"]) {
-    const place = unit.querySelector(`:scope > .${name}, .unit-head .${name}`), said = page.querySelector(`.${name}`);
-    if (place && said) place.replaceChildren(...said.childNodes);
+    const place = unit.querySelector(`:scope > .${name}, .unit-head .${name}`), fresh = page.querySelector(`.${name}`);
+    if (place && fresh) place.replaceChildren(...fresh.childNodes);
   }
-  if (told.state) unit.dataset.state = told.state;
+  if (saved.state) unit.dataset.state = saved.state;
   // Saved once more, it replaces what was seen beside the fault.
-  /** @type {HTMLInputElement} */ (unit.querySelector("[name=seen]")).value = told.seen;
-  if (told.fault) return;
+  /** @type {HTMLInputElement} */ (unit.querySelector("[name=seen]")).value = saved.seen;
+  if (saved.fault) return;
   const progress = /** @type {HTMLProgressElement} */ (document.querySelector("#bar progress"));
-  progress.value = told.done;
-  progress.max = told.total;
+  progress.value = saved.done;
+  progress.max = saved.total;
+  /** @param {number} value */
   const number = (value) => new Intl.NumberFormat(document.documentElement.lang).format(value);
-  count.textContent = String(count.dataset.words).replace("{done}", number(told.done)).replace("{total}", number(told.total));
+  count.textContent = String(count.dataset.words).replace("{done}", number(saved.done)).replace("{total}", number(saved.total));
   const confirmed = /** @type {HTMLInputElement | null} */ (unit.querySelector("[name=confirmed]"));
-  if (confirmed && told.state === "done") { confirmed.closest("label")?.remove(); unit.querySelector(".change")?.remove(); }
+  if (confirmed && saved.state === "done") { confirmed.closest("label")?.remove(); unit.querySelector(".change")?.remove(); }
 }
 
 const units = all(".unit");
 /** @param {HTMLElement} unit */
 function enter(unit) {
   unit.hidden = false;
-  const part = known.get(unit), first = /** @type {HTMLElement | null} */ (part.view ? part.view.dom : unit.querySelector(".words input:not([type=hidden]), .words textarea:not([hidden])"));
+  const part = partOf(unit), first = /** @type {HTMLElement | null} */ (part.view ? part.view.dom : unit.querySelector(".words input:not([type=hidden]), .words textarea:not([hidden])"));
   unit.scrollIntoView({ block: "center" });
   if (first) first.focus({ preventScroll: true });
 }
@@ -154,7 +177,7 @@ units.forEach((unit) => {
   });
   const copy = /** @type {HTMLButtonElement} */ (unit.querySelector(".copy-original"));
   copy.addEventListener("click", () => {
-    const { view } = known.get(unit);
+    const { view } = partOf(unit);
     if (view) fillPiece(view, texts[String(unit.dataset.key)].original);
     unit.querySelectorAll("[data-of]").forEach((each) => {
       const field = /** @type {HTMLInputElement | null} */ (unit.querySelector(`.words [name="${CSS.escape(String(/** @type {HTMLElement} */ (each).dataset.of))}"]:not([data-editor])`));

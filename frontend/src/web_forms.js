@@ -2,7 +2,11 @@
 
 const BLOCK = /^(?:article|aside|blockquote|div|dl|figure|footer|form|h[1-6]|header|hr|main|nav|ol|p|pre|section|table|td|th|ul)$/;
 
-/** Google's checklists: a picture of a box in front of each item, said for screen readers. */
+/**
+ * Google's checklists: a picture of a box in front of each item, said for screen readers.
+ *
+ * @param {HTMLElement} body
+ */
 export function checklists(body) {
   body.querySelectorAll("li[role=checkbox]").forEach((item) => {
     item.querySelectorAll("img[aria-roledescription], :scope > img").forEach((each) => each.remove());
@@ -16,6 +20,7 @@ export function checklists(body) {
  * its own. Boxes of forms that are filled in are none, nor several in one row.
  *
  * @returns {boolean} whether it was one.
+ * @param {Element} node
  */
 export function takeTask(node) {
   const body = node.ownerDocument.body, sign = node.hasAttribute("checked") ? "☑ " : "☐ ";
@@ -27,15 +32,20 @@ export function takeTask(node) {
   part.remove();
   let held = row;
   for (;;) {
-    const spoken = [...held.childNodes].filter((each) => each.textContent.trim());
-    if (spoken.length !== 1 || !(spoken[0] instanceof Element) || !BLOCK.test(spoken[0].localName)) break;
-    held = spoken[0];
+    const [spoken, ...others] = [...held.childNodes].filter((each) => (each.textContent || "").trim());
+    if (others.length || !(spoken instanceof HTMLElement) || !BLOCK.test(spoken.localName)) break;
+    held = spoken;
   }
   held.prepend(sign);
   return true;
 }
 
-/** A part that is folded on a page stands open below its summary. */
+/**
+ * A part that is folded on a page stands open below its summary.
+ *
+ * @param {Document} page
+ * @param {HTMLElement} body
+ */
 export function foldedParts(page, body) {
   body.querySelectorAll("summary").forEach((summary) => {
     if (summary.querySelector("h1, h2, h3, h4, h5, h6")) { summary.replaceWith(...summary.childNodes); return; }
@@ -52,8 +62,15 @@ export function foldedParts(page, body) {
 
 const FILLED = /(?<![\w-])background(?:-color)?:\s*(?!transparent|none|inherit|initial)/i;
 
-/** Links that look like buttons and stand by themselves are buttons; amid text they stay links. */
+/**
+ * Links that look like buttons and stand by themselves are buttons; amid text they stay links.
+ *
+ * @param {Document} page
+ * @param {HTMLElement} body
+ * @param {(node: Element) => string} styleOf
+ */
 export function buttons(page, body, styleOf) {
+  /** @param {Element} link */
   const isButton = (link) => {
     const cell = link.closest("td"), isCell = cell && cell.textContent.trim() === link.textContent.trim();
     return link.getAttribute("role") === "button" || /(?:^|[\s_-])(?:btn|button)(?:$|[\s_-])/i.test(link.className)
@@ -64,21 +81,22 @@ export function buttons(page, body, styleOf) {
     const words = link.textContent.trim();
     if (!words || link.querySelector("img") || link.closest("li, x-footnote, h1, h2, h3, h4, h5, h6") || !isButton(link)) return;
     let top = link;
-    while (top.parentElement !== body && top.parentElement.textContent.trim() === words && !/^t[dhr]$/.test(top.parentElement.localName)) top = top.parentElement;
+    while (top.parentElement && top.parentElement !== body && top.parentElement.textContent.trim() === words && !/^t[dhr]$/.test(top.parentElement.localName)) top = top.parentElement;
     if (!isAlone(top)) return;
     const made = page.createElement("x-button");
-    made.setAttribute("href", link.getAttribute("href"));
+    made.setAttribute("href", link.getAttribute("href") || "");
     made.append(words.replace(/\s+/g, " "));
     top.replaceWith(made);
   });
 }
 
-/** Whether no text runs on before or behind an element. */
+/** Whether no text runs on before or behind an element. @param {Element} node */
 function isAlone(node) {
   if (BLOCK.test(node.localName)) return true;
+  /** @param {"previousSibling" | "nextSibling"} way */
   const ends = (way) => {
     let next = node[way];
-    while (next && next.nodeType !== Node.ELEMENT_NODE && !next.textContent.trim()) next = next[way];
+    while (next && next.nodeType !== Node.ELEMENT_NODE && !(next.textContent || "").trim()) next = next[way];
     return !next || (next instanceof Element && (BLOCK.test(next.localName) || ["br", "x-button", "a"].includes(next.localName)));
   };
   return ends("previousSibling") && ends("nextSibling");

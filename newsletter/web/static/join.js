@@ -16,6 +16,7 @@
     return new Worker(URL.createObjectURL(line));
   };
 
+  /** @param {string} url */
   const solve = async (url) => {
     const answer = await fetch(url, { credentials: "omit" });
     const { parameters, signature } = await answer.json();
@@ -42,16 +43,22 @@
     }
   };
 
-  /** @returns {HTMLInputElement} */
-  const field = (form, name) => form.elements.namedItem(name);
+  /** @param {HTMLFormElement} form @param {string} name */
+  const field = (form, name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name));
 
-  // Solve the work of a form; `send` is called once, with or without it.
+  /**
+   * Solve the work of a form; `send` is called once, with or without it.
+   *
+   * @param {HTMLFormElement} form
+   * @param {(reset: () => void) => unknown} send
+   */
   const guard = (form, send) => {
     const solution = field(form, "altcha");
     const status = /** @type {HTMLElement} */ (form.querySelector("[data-working]"));
+    /** @type {Promise<unknown> | null} */
     let solving = null;
     let sent = false;
-    const begin = () => (solving ??= solve(form.dataset.challenge).then((text) => (solution.value = text)).catch(() => {}));
+    const begin = () => (solving ??= solve(String(form.dataset.challenge)).then((text) => (solution.value = text)).catch(() => {}));
     const reset = () => {
       solving = null;
       sent = false;
@@ -72,6 +79,7 @@
     window.addEventListener("pageshow", (event) => event.persisted && reset());
   };
 
+  /** @param {string} name */
   const embed = async (name) => {
     const language = script.dataset.lang || document.documentElement.lang.split("-")[0];
     const place = document.createElement("div");
@@ -88,7 +96,7 @@
         const reply = await fetch(form.action, {
           method: "POST",
           headers: { Accept: "application/json" },
-          body: new URLSearchParams(/** @type {any} */ (new FormData(form))),
+          body: new URLSearchParams([...new FormData(form)].map(([name, value]) => [name, String(value)])),
           credentials: "omit",
         });
         const answer = await reply.json();

@@ -1,7 +1,9 @@
 /* The page of a look: shows the mail as it is changed, takes designs, undoes; without it forms do. */
 const form = /** @type {HTMLFormElement} */ (document.getElementById("look"));
 const frame = /** @type {HTMLIFrameElement} */ (document.getElementById("preview"));
+/** @param {string} name */
 const field = (name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name));
+/** @param {string} name */
 const button = (name) => /** @type {HTMLButtonElement} */ (document.getElementById(name));
 const state = /** @type {HTMLElement} */ (document.getElementById("look-state"));
 const undo = button("undo"), redo = button("redo");
@@ -21,6 +23,7 @@ let at = 0;
 const saved = document.querySelector(".notice.warn, .notice.bad") ? "" : past[0];
 
 /* Preview: one question at a time; what changed meanwhile is asked about next. */
+/** @param {string} html */
 const draw = (html) => {
   const inner = frame.contentDocument;
   if (!inner || inner.URL === "about:blank") return;
@@ -28,6 +31,14 @@ const draw = (html) => {
   inner.documentElement.innerHTML = html;
   if (inner.scrollingElement) inner.scrollingElement.scrollTop = top;
 };
+/**
+ * Say of a field what is wrong, or hard to read; where a colour would do, offer it.
+ *
+ * @param {string} name
+ * @param {string} words
+ * @param {string} nearest
+ * @param {boolean} refused
+ */
 const note = (name, words, nearest, refused) => {
   const place = document.getElementById(`${name}-note`) || document.getElementById(`${name}-fault`);
   if (!place) return;
@@ -68,7 +79,7 @@ const preview = async () => {
   }
   asking = false;
 };
-let timer;
+let timer = 0;
 const previewSoon = () => { clearTimeout(timer); timer = setTimeout(preview, 120); };
 
 /* What was typed, kept for undoing; a design counts as one step. */
@@ -95,21 +106,24 @@ const keep = () => {
   at = past.length - 1;
 };
 const changed = () => { keep(); mark(); previewSoon(); };
+/** @param {URLSearchParams} given */
 const fill = (given) => {
   for (const each of form.elements) {
     const field = /** @type {HTMLInputElement} */ (each);
     if (!field.name || field.type === "file" || field.name === "csrf" || field.name === "verb") continue;
     if (field.type === "checkbox") field.checked = given.get(field.name) === "1";
-    else if (given.has(field.name)) {
+    else {
       const value = given.get(field.name);
+      if (value === null) continue;
       if (each instanceof HTMLSelectElement && ![...each.options].some((option) => option.value === value)) each.add(new Option(`${value} px`, value));
       field.value = value;
     }
   }
 };
+/** @param {number} place */
 const goTo = (place) => { at = place; fill(new URLSearchParams(past[at])); mark(); previewSoon(); };
 
-let typing;
+let typing = 0;
 form.addEventListener("input", (event) => {
   const target = /** @type {HTMLInputElement} */ (event.target);
   if (target.type === "file") return;

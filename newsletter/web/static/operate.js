@@ -4,6 +4,7 @@
 const live = /** @type {HTMLElement | null} */ (document.querySelector("[data-live]"));
 if (live) {
   const events = new EventSource(String(live.dataset.live));
+  /** @param {Element} fresh */
   const replace = (fresh) => {
     const old = document.getElementById(fresh.id);
     if (!old || old.isEqualNode(fresh)) return;

@@ -6,10 +6,13 @@ const words = /** @type {HTMLElement} */ (document.getElementById("comment-words
 const mail = () => /** @type {Document} */ (frame.contentDocument);
 const options = () => (choice ? [...choice.options].filter((option) => option.value) : []);
 const anchors = () => options().filter((option) => !option.dataset.part).map((option) => option.value);
+/** @param {string} text */
 const close = (text) => text.replace(/\s+/g, "");
-/** What an element says, its pictures by their descriptions, without spaces. */
-const wordsOf = (element) => close([element.textContent, element.alt || "", ...[...element.querySelectorAll("img")].map((each) => each.alt)].join(""));
-const blocksOf = (part) => options().filter((option) => option.dataset.part === part).map((option) => ({ anchor: option.value, words: close(option.dataset.words) }));
+/** What an element says, its pictures by their descriptions, without spaces. @param {Element} element */
+const wordsOf = (element) => close([element.textContent, element.getAttribute("alt") || "", ...[...element.querySelectorAll("img")].map((each) => each.alt)].join(""));
+/** @param {string} part */
+const blocksOf = (part) => options().filter((option) => option.dataset.part === part).map((option) => ({ anchor: option.value, words: close(option.dataset.words || "") }));
+/** @param {HTMLElement | null} element */
 const mark = (element) => {
   for (const each of /** @type {NodeListOf<HTMLElement>} */ (mail().querySelectorAll("[data-chosen]"))) { each.style.outline = ""; delete each.dataset.chosen; }
   if (!element) return;
@@ -17,16 +20,19 @@ const mark = (element) => {
   element.style.outline = "3px solid #d08700";
   element.style.outlineOffset = "4px";
 };
+/** @param {string} anchor @returns {HTMLElement | null} */
 const placedPart = (anchor) => mail().getElementById(anchor) || mail().querySelector(`[name="${CSS.escape(anchor)}"]`);
-/** The element of a part, or the innermost that holds the first words of a block. */
+/** The element of a part, or the innermost that holds the first words of a block. @param {string} anchor */
 const placed = (anchor) => {
   const option = options().find((each) => each.value === anchor);
   if (!option || !option.dataset.part) return placedPart(anchor);
-  const sought = close(option.dataset.words);
-  const holding = [...mail().body.querySelectorAll("*")].filter((each) => wordsOf(each).includes(sought) && partAt(each) === option.dataset.part);
+  const sought = close(option.dataset.words || "");
+  /** @type {NodeListOf<HTMLElement>} */
+  const elements = mail().body.querySelectorAll("*");
+  const holding = [...elements].filter((each) => wordsOf(each).includes(sought) && partAt(each) === option.dataset.part);
   return holding.find((each) => !holding.some((other) => other !== each && each.contains(other))) || placedPart(option.dataset.part);
 };
-/** The last part that begins before or at an element, in the order of reading. */
+/** The last part that begins before or at an element, in the order of reading. @param {Element} target */
 const partAt = (target) => {
   let found = "";
   for (const anchor of anchors()) {
@@ -37,11 +43,16 @@ const partAt = (target) => {
   }
   return found || (anchors().includes("lead") ? "lead" : "");
 };
-/** The block of a part that an element stands in; the part where it is its heading, or none is certain. */
+/**
+ * The block of a part that an element stands in; the part where it is its heading, or none is certain.
+ *
+ * @param {Element} target
+ * @param {string} part
+ */
 const blockAt = (target, part) => {
   const option = options().find((each) => each.value === part), heading = option ? close(option.textContent) : "";
   const blocks = blocksOf(part);
-  for (let each = target; each && each !== mail().body; each = each.parentElement) {
+  for (let each = /** @type {Element | null} */ (target); each && each !== mail().body; each = each.parentElement) {
     const shown = wordsOf(each);
     if (!shown) continue;
     if (heading && shown.endsWith(heading) && shown.length < heading.length + 6) return part;
@@ -64,10 +75,11 @@ const listen = () => {
   /** @type {HTMLElement} */ (document.getElementById("comment-anchor-hint")).hidden = false;
 };
 const isThere = () => mail() && mail().URL !== "about:blank" && mail().readyState === "complete";
-/** Do something with the mail: at once, or when it has come. */
+/** Do something with the mail: at once, or when it has come. @param {() => void} act */
 const withMail = (act) => { if (isThere()) act(); else frame.addEventListener("load", act, { once: true }); };
+/** @param {string} anchor */
 const show = (anchor) => {
-  const element = anchor && placed(anchor);
+  const element = anchor ? placed(anchor) : null;
   mark(element);
   if (element) element.scrollIntoView({ block: "center" });
 };
@@ -78,8 +90,9 @@ document.addEventListener("click", (event) => {
   const target = /** @type {HTMLElement} */ (event.target);
   const link = /** @type {HTMLElement | null} */ (target.closest("a[data-mail]"));
   if (!link) return;
-  if (isThere() && !placed(link.dataset.mail)) return;
+  const anchor = link.dataset.mail || "";
+  if (isThere() && !placed(anchor)) return;
   event.preventDefault();
-  withMail(() => show(link.dataset.mail));
+  withMail(() => show(anchor));
   frame.scrollIntoView({ block: "nearest" });
 });

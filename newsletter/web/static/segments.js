@@ -15,6 +15,7 @@ if (form) {
   let asked = 0;
   document.documentElement.classList.add("scripted");
 
+  /** @param {Document} page */
   const replace = (page) => {
     const { name, selectionStart } = /** @type {HTMLInputElement} */ (document.activeElement);
     for (const part of stale) {
@@ -30,13 +31,14 @@ if (form) {
     }
   };
 
+  /** @param {...string} parts */
   const ask = async (...parts) => {
     clearTimeout(timer);
     parts.forEach((part) => stale.add(part));
     const number = (asked += 1);
     const data = new FormData(form);
     data.set("do", stale.has("builder") ? "subject" : "show");
-    const body = new URLSearchParams(/** @type {any} */ (data));
+    const body = new URLSearchParams([...data].map(([name, value]) => [name, String(value)]));
     const answer = await fetch(form.action, { method: "POST", body }).catch(() => null);
     if (number !== asked) return;
     if (!answer || answer.status >= 500) { timer = setTimeout(ask, 2_000); return; }

@@ -1,7 +1,9 @@
 /* The panel beside the text: one part at a time, opened by its tab or by what is next. */
 const panel = /** @type {HTMLElement} */ (document.getElementById("panel"));
 const parts = /** @type {HTMLElement[]} */ ([...panel.querySelectorAll(":scope > section")]);
+/** @param {string | undefined} name */
 const named = (name) => parts.find((part) => part.id === `panel-${name}`);
+/** @param {string | undefined} name */
 const open = (name) => {
   const chosen = named(name) || parts[0];
   for (const part of parts) part.hidden = part !== chosen;
@@ -37,7 +39,9 @@ if (order) { order.addEventListener("change", demandHour); demandHour(); }
 /* One check answers for the whole page: what depends on it is drawn anew where it differs, and what was
    chosen in it stays chosen. The editor puts the answer in place; its parts beside the list come along. */
 const findings = /** @type {HTMLElement} */ (document.getElementById("findings"));
+/** @param {Element} each */
 const written = (each) => each.innerHTML.replace(/\s+/g, " ").trim();
+/** @param {Element} fresh */
 const redraw = (fresh) => {
   const now = document.getElementById(fresh.id);
   if (!now) return;

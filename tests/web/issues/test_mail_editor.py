@@ -774,6 +774,28 @@ def test_a_footnote_keeps_its_link_when_a_word_of_it_changes(mail: Page) -> None
     assert runs[2]["text"] == "と市報へ。"
 
 
+_TWO_LINKS = """async () => {
+  const { view } = await import("/static/vendor/editor/editor.js");
+  const { schema, doc, tr, selection } = view.state, { nodes, marks } = schema;
+  const link = (name) => schema.text(name, [marks.anchor.create({ url: `https://${name}.jp/` })]);
+  const content = [{ kind: "strong", content: [{ kind: "text", text: "無料" }] }];
+  const note = nodes.footnote.create({ content });
+  const line = nodes.paragraph.create(null, [link("one"), link("two"), note]);
+  const at = doc.content.size - doc.lastChild.nodeSize, range = selection.constructor;
+  tr.insert(at, line);
+  view.dispatch(tr.setSelection(range.create(tr.doc, at + 4, at + 7)));
+  view.focus();
+  return view.serializeForClipboard(view.state.doc.slice(at, at + line.nodeSize)).dom.textContent;
+}"""
+
+
+def test_of_two_links_side_by_side_the_chosen_one_is_changed(mail: Page) -> None:
+    write_in(mail, "雨でも開きます。")
+    assert mail.evaluate(_TWO_LINKS) == "onetwo（無料）"
+    mail.keyboard.press("Control+k")
+    expect(mail.get_by_role("dialog").get_by_label("Address")).to_have_value("https://two.jp/")
+
+
 def test_a_table_grows_by_tab_and_is_left_by_enter(mail: Page) -> None:
     write_in(mail, "雨でも開きます。")
     paste_html(mail, _TABLE)
@@ -1008,6 +1030,9 @@ def test_the_editor_needs_no_mouse_and_axe_finds_nothing(mail: Page) -> None:
     first.focus()
     mail.keyboard.press("End")
     expect(toolbar.get_by_role("button", name="Redo")).to_be_focused()
+    mail.keyboard.press("Escape")
+    expect(mail.locator(".mail")).to_be_focused()
+    first.focus()
     mail.keyboard.press("Home")
     mail.keyboard.press("Enter")
     expect(mail.get_by_role("listbox", name="Blocks")).to_be_visible()

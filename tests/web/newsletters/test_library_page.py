@@ -59,6 +59,15 @@ def test_a_picture_of_the_library_is_chosen_in_the_editor(desk: Desk, page: Page
     page.get_by_role("option", name="File").click()
     page.get_by_role("button", name="募集要項.pdf").click()
     expect(page.locator(".mail .block-card")).to_contain_text("募集要項")
+    page.keyboard.type("/gallery")
+    page.get_by_role("option", name="Pictures in a row").click()
+    dialog.get_by_role("button", name="入口.png").click()
+    dialog.get_by_label("Search").fill("新しい")
+    chosen = dialog.get_by_role("button", name="入口.png", pressed=True)
+    with page.expect_response("**/library?*"):
+        dialog.get_by_label("Search").fill("入口")
+    expect(chosen).to_be_visible()
+    page.keyboard.press("Escape")
     expect(page.get_by_text("Saved", exact=True).first).to_be_visible()
 
     page.goto(f"{desk.url}/newsletters/digest/library")
