@@ -150,6 +150,10 @@ _HEAD = re.compile(
     r"(?=$|[ \t:,;.\[(<：；、。，（「-])",
     re.MULTILINE | re.IGNORECASE,
 )
+_GOES_ON = re.compile(
+    r"[>\"')]{0,2}[ \t]{1,3}(?:(?:様|さま|さん|氏)?[はがも]|(?:is|was|has|does|did|could|can)\b)",
+    re.IGNORECASE,
+)
 _IN_DIALOGUE = re.compile(
     r"^[ \t]{0,8}(?:(?:>>>|In:|Sent:?(?: [<>]{3})?) {1,4}RCPT TO:"
     r"|(?:<<< )?5\d\d[ -](?:5\.1\.\d )?)[ \t]{0,4}"
@@ -259,8 +263,10 @@ class BounceText:
         for match in _HEAD.finditer(self.text):
             address = find_address(match[1])
             if address and not is_system(address):
-                # Where words stand right behind it without a blank, it is their subject.
+                # Where words stand right behind it without a blank, it is their subject; so it is
+                # where the sentence goes on as one does behind a name.
                 alone = len(match[1]) == len(address)
+                alone = alone and not _GOES_ON.match(self.text, match.end())
                 found.setdefault(address, match.end() if alone else match.start(1))
         strangers = {one: at for one, at in found.items() if one.lower() not in self._ours}
         return strangers or found

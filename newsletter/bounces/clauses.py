@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import itertools
 import re
+from functools import lru_cache
 
 from newsletter.bounces.addresses import SENDER_ADDRESS, SENDER_DOMAIN
-from newsletter.bounces.phrase_tables import Pairs, grammar, pairs, without_marks
+from newsletter.bounces.phrase_tables import Pairs, denials, grammar, pairs, without_marks
 
 _GRAMMAR = grammar()
+_DENIALS = denials()
 _ABSENT = (*_GRAMMAR["absent"], *_GRAMMAR["absent_abroad"])
 _HOST_NAME = re.compile(r"(?<![\w-])[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,9}(?![\w-])")
 IP_ADDRESS = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\w)")
@@ -40,23 +42,38 @@ _IS = (
     "|este |e |on |on jo |werd |не |был[ао]? |είναι |hier |leider |bereits "
 )
 _AT_ONCE = rf"[^a-z;]{{0,12}}(?:{_IS}){{0,2}}"
+_FEW_WORDS = r" (?:[\w'-]{1,14} ){0,2}"
 _BESIDE = r"[^。、.,;]{0,16}?"
 #: The recipient's server is not the recipient.
 _SERVERS_UNSPACED = "の?(?:メール)?(?:サーバ|ホスト)"
 #: Where somebody is missing, which is no permission that they lack.
 _AT_THIS_HOST = (
-    "(?:(?:この|当|弊社|本|이)[ ]?(?:メール)?(?:サーバー?|システム|ドメイン|서버)"
-    "(?:上|内)?(?:には?|에)[ ]?)?"
+    "(?:(?:(?:この|当|弊社の?|当社の?|本|이|저희|우리|당사)[ ]?)?"
+    "(?:メール|ユーザー?)?(?:サーバー?|システム|ドメイン|名簿|台帳|ディレクトリー?|データベース"
+    "|アドレス帳|登録簿|一覧|リスト|社内|組織|서버|시스템|도메인|주소록|명부)(?:上|内|の中)?"
+    "(?:には?|にも|에는?)[ ]?|(?:当方|当社|弊社|こちら|ここ|여기)(?:には?|에는?)[ ]?)?"
 )
 _SERVERS = "'s? (?:e-?mail |mail )?(?:server|host|system|provider|domain)"
 OF_SERVER = re.compile(f"{_SERVERS_UNSPACED}|{_SERVERS}")
-_ITSELF_UNSPACED = rf"(?!{_SERVERS_UNSPACED})[^.;!?。！？；]{{0,40}}?"
-_ITSELF = rf"(?!{_SERVERS})[^.;!?]{{0,40}}?"
+#: A thing that stands nearer to what is said is what it is said of.
+_NOT_NEARER = rf"(?!\b(?:{'|'.join(_GRAMMAR['nearer'])})\b)"
+_NOT_NEARER_UNSPACED = rf"(?!{'|'.join(_GRAMMAR['nearer_unspaced'])})"
+_THEMSELVES = rf"(?!{_SERVERS_UNSPACED}|{'|'.join(_GRAMMAR['not_themselves_unspaced'])})"
+_OF_HOST_UNSPACED = rf"(?!{_SERVERS_UNSPACED})[^.;!?。！？；]{{0,40}}?"
+_ITSELF_UNSPACED = rf"{_THEMSELVES}(?:{_NOT_NEARER_UNSPACED}[^.;!?。！？；]){{0,40}}?"
+#: "Mail from unknown people", "mensajes de desconocidos": people in general.
+_NO_PEOPLE = "".join(rf"(?<!\b{one} )" for one in _GRAMMAR["from_whom"])
+_ITSELF = rf"(?!{_SERVERS})(?:{_NOT_NEARER}[^.;!?]){{0,40}}?{_NO_PEOPLE}"
 #: What is missing in "no such user", not what another refused for.
 _OF_THAT = r"(?:(?!而|被|ため|ので|により|때문)[^。、.,;]){0,24}?"
 #: Names of mailboxes that are words of a reply as well.
 ORDINARY_WORD = re.compile(
     r"[a-z]{1,5}|\d+|postmaster|" + "|".join(one for table in _GRAMMAR.values() for one in table)
+)
+#: "No account is kept for the sender", "la boîte de l'expéditeur".
+_WHOSE = (
+    r" (?:[\w']{1,12} ){0,3}(?:for|of|de|del|della|des|du|di|do|da|van|von) "
+    r"(?:the |this |el |la |le |il |lo |den |der |o |a )?(?:l')?"
 )
 #: What words say by their grammar, asked where no phrase is known.
 _OURS = (SENDER_ADDRESS, SENDER_DOMAIN)
@@ -79,6 +96,7 @@ OF_US: tuple[Pairs, ...] = (
         spaced=False,
     ),
     pairs(_GRAMMAR["absent_unspaced"], _GRAMMAR["sender_unspaced"], between="", spaced=False),
+    pairs(_GRAMMAR["person"], _GRAMMAR["sender"], between=_WHOSE),
 )
 #: The address as the subject: of "the message to reader@example.com" the message is.
 _THEY = r"(?<!\bto )(?<!\bfor )thisaddress"
@@ -97,7 +115,10 @@ PERSON: tuple[Pairs, ...] = (
     pairs(
         _GRAMMAR["person_unspaced"],
         _GRAMMAR["none_unspaced"],
-        between=f"(?:様|さま)?[」』>\"' @]{{0,3}}[がはも이가은는]?[ ]?{_AT_THIS_HOST}",
+        between=(
+            "(?:様|さま)?(?:の(?:名前?|氏名|情報|登録))?"
+            f"[」』>\"' @]{{0,3}}[がはも이가은는]?[ ]?{_AT_THIS_HOST}"
+        ),
         spaced=False,
     ),
     pairs(_GRAMMAR["absent_unspaced"], _GRAMMAR["person_unspaced"], between=_OF_THAT, spaced=False),
@@ -125,6 +146,32 @@ ROOM: tuple[Pairs, ...] = (
     pairs(_GRAMMAR["room"], _GRAMMAR["full"]),
     pairs(_GRAMMAR["full"], _GRAMMAR["room"], between=_CLOSE),
     pairs(_GRAMMAR["room_unspaced"], _GRAMMAR["full_unspaced"], between=_BESIDE, spaced=False),
+    pairs(_GRAMMAR["lacking"], _GRAMMAR["space"], between=_FEW_WORDS),
+    pairs(_GRAMMAR["space_unspaced"], _GRAMMAR["lacking_unspaced"], between=_BESIDE, spaced=False),
+    pairs(_GRAMMAR["lacking_unspaced"], _GRAMMAR["space_unspaced"], between=_BESIDE, spaced=False),
+)
+#: Nothing was found under whom the mail is for: said of them in reply to RCPT.
+LOOKED_UP: tuple[Pairs, ...] = (
+    pairs(_GRAMMAR["lookup"], _GRAMMAR["empty"]),
+    pairs(_GRAMMAR["empty"], _GRAMMAR["lookup"]),
+    pairs(_GRAMMAR["lookup_unspaced"], _GRAMMAR["empty_unspaced"], between=_BESIDE, spaced=False),
+)
+LOOKED_UP_ELSEWHERE = re.compile(rf"\b(?:{'|'.join(_GRAMMAR['lookup_elsewhere'])})\b")
+#: People who are counted, to the charge of who writes to them.
+_PEOPLE = (
+    r"(?:unknown|invalid|bad|wrong|non-?exist[ae]nt|undeliverable|dead)(?: \w{1,12})? "
+    r"(?:users|recipients|addresses|mailboxes|accounts|rcpts)"
+)
+_COUNT = r"\b(?:too many|rate|limits?|number|ratio|percentage|amount|volume|exceed\w*|threshold)\b"
+_CROWD = re.compile(rf"{_COUNT}[^.;]{{0,40}}?\b{_PEOPLE}\b|\b{_PEOPLE}\b[^.;]{{0,40}}?{_COUNT}")
+#: Words that count, in any language but English, where a number is as well a customer's.
+_MANY = re.compile(
+    "|".join((*(rf"\b(?:{one})\b" for one in _GRAMMAR["many"]), *_GRAMMAR["many_unspaced"]))
+)
+_SENTENCES = re.compile(r"[.;!?。！？；]")
+#: The sender, by whatever word.
+SENDER = re.compile(
+    "|".join((*(rf"\b(?:{one})\b" for one in _GRAMMAR["sender"]), *_GRAMMAR["sender_unspaced"]))
 )
 UNWANTED: tuple[Pairs, ...] = (
     pairs(_GRAMMAR["traffic"], _GRAMMAR["unwanted"]),
@@ -173,7 +220,7 @@ NO_HOST: tuple[Pairs, ...] = (
     pairs(
         _GRAMMAR["host_unspaced"],
         (*_GRAMMAR["absent_unspaced"], "nxdomain"),
-        between=_ITSELF_UNSPACED,
+        between=_OF_HOST_UNSPACED,
         spaced=False,
     ),
 )
@@ -183,6 +230,10 @@ _ADVICE = re.compile("|".join(_GRAMMAR["advice"]))
 _ADVICE_UNSPACED = re.compile("|".join(_GRAMMAR["advice_unspaced"]))
 #: A clause of scripts that part no words, with what ends it.
 _CLAUSE_UNSPACED = re.compile("|".join(_GRAMMAR["ends_clause_unspaced"]))
+_CLAUSES = re.compile(r"(?<=[.,;!?])\s+")
+SUPPOSING = re.compile(rf"(?<!\w)(?:{'|'.join(_GRAMMAR['supposing'])})(?!\w)", re.IGNORECASE)
+#: "Perhaps, …": the clause behind the comma is supposed.
+_SUPPOSING_ALL = re.compile(rf"({SUPPOSING.pattern}),\s+", re.IGNORECASE)
 _REPLY_CODE = re.compile(r"\b[45]\d\d\b|\b[45]\.\d{1,3}\.\d{1,3}\b")
 
 
@@ -193,6 +244,9 @@ def without_advice(text: str) -> str:
     """
     if _ADVICE.search(text):
         text = _ADVICE.sub(" ", text)
+    if SUPPOSING.search(text):
+        text = _SUPPOSING_ALL.sub(r"\1 ", text)
+        text = " ".join(map(_unless_supposed, _CLAUSES.split(text)))
     if not _ADVICE_UNSPACED.search(text):
         return text
     ends = [0, *(match.end() for match in _CLAUSE_UNSPACED.finditer(text)), len(text)]
@@ -200,6 +254,11 @@ def without_advice(text: str) -> str:
     return "".join(
         one for one in clauses if not _ADVICE_UNSPACED.search(one) or _REPLY_CODE.search(one)
     )
+
+
+def _unless_supposed(clause: str) -> str:
+    """Return a clause, or nothing where it only supposes."""
+    return clause if _REPLY_CODE.search(clause) or not SUPPOSING.search(clause) else ""
 
 
 def without_names(text: str) -> str:
@@ -211,6 +270,25 @@ def without_names(text: str) -> str:
     return _SAID_AGAIN.sub("@", text).replace("@", "thisaddress").replace("...", " ")
 
 
+@lru_cache(maxsize=32)  # each theme is asked of the same words
+def _with_denials(text: str) -> str:
+    """Put "unknown" on both sides of what denies that somebody is known, in whatever language."""
+    text = without_marks(text)
+    pattern = _DENIALS.pattern(text)
+    return text if pattern is None else pattern.sub(r"unknown \g<0> unknown", text)
+
+
+@lru_cache(maxsize=256)  # most rules ask whom a reply names
 def occur_in(theme: tuple[Pairs, ...], text: str) -> bool:
     """Tell whether prepared words hold a pair of a theme."""
+    text = _with_denials(text)
     return any(one.occurs_in(text) for one in theme)
+
+
+def count_people(text: str) -> bool:
+    """Tell whether prepared words deny people in a sentence that counts them, in any language."""
+    if _CROWD.search(text):
+        return True
+    return _MANY.search(text) is not None and any(
+        _MANY.search(one) and occur_in(PERSON, one) for one in _SENTENCES.split(text)
+    )

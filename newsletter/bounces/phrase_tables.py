@@ -14,9 +14,9 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 
 from newsletter.bounces.model import Reason
@@ -101,7 +101,13 @@ _OF_LANGUAGE = {
     "room": "room",
     "full": "full",
     "passing": "passing",
+    "not": "not",
+    "being": "being",
+    "supposing": "supposing",
+    "many": "many",
 }
+#: The few words that may stand between a negation and what it denies.
+_FEW = r"(?: [\w'-]{1,14}){0,3}? "
 
 
 @cache
@@ -112,14 +118,47 @@ def grammar() -> dict[str, tuple[str, ...]]:
         ValueError: A language lacks one of its tables or has another, or holds something else
             than regular expressions.
     """
-    text = files(__package__).joinpath("phrases", "languages.toml").read_text("utf-8")
     joined = {name: list(table) for name, table in patterns("grammar").items()}
+    for language in _languages().values():
+        for name, table in language.items():
+            joined[_OF_LANGUAGE[name]] += table
+    return {name: tuple(dict.fromkeys(table)) for name, table in joined.items()}
+
+
+@cache
+def _languages() -> dict[str, dict[str, tuple[str, ...]]]:
+    text = files(__package__).joinpath("phrases", "languages.toml").read_text("utf-8")
+    languages: dict[str, dict[str, tuple[str, ...]]] = {}
     for language, read in tomllib.loads(text).items():
         if not isinstance(read, dict) or read.keys() != _OF_LANGUAGE.keys():
             raise ValueError(f"languages.toml, {language}: not {', '.join(_OF_LANGUAGE)}.")
-        for name, table in read.items():
-            joined[_OF_LANGUAGE[name]] += _expressions(f"languages.toml, {language}.{name}", table)
-    return {name: tuple(dict.fromkeys(table)) for name, table in joined.items()}
+        languages[language] = {
+            name: _expressions(f"languages.toml, {language}.{name}", table)
+            for name, table in read.items()
+        }
+    return languages
+
+
+@cache
+def denials() -> Pairs:
+    """Return what languages put together to deny that somebody is known: a word and a negation.
+
+    "Not found", "kennen wir nicht", and "wir kennen diesen Empfänger nicht" with whom within. In
+    English the negation goes first.
+    """
+    composed = [_denial(patterns("grammar"), "not", "being")]
+    for language in _languages().values():
+        composed += [_denial(language, "not", "being"), _denial(language, "being", "not")]
+    expressions = tuple(map(_without_marks, composed))
+    whole, plain = (
+        rf"\b(?:{_by_first_letter(table)})\b"
+        for table in (expressions, filter(_is_for_ascii, expressions))
+    )
+    return Pairs(whole, plain)
+
+
+def _denial(language: Mapping[str, Sequence[str]], first: str, second: str) -> str:
+    return f"(?:{'|'.join(language[first])}){_FEW}(?:{'|'.join(language[second])})"
 
 
 @cache
@@ -158,7 +197,7 @@ def _follows(words: str, pieces: tuple[str, ...]) -> bool:
         at = first + len(pieces[0])
         for piece in pieces[1:]:
             position = words.find(piece, at, at + _APART + len(piece))
-            if position < 0:
+            if position < 0 or ". " in words[at:position]:  # said of something else
                 break
             at = position + len(piece)
         else:
@@ -167,23 +206,37 @@ def _follows(words: str, pieces: tuple[str, ...]) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Pairs:
     """Two tables of patterns whose members stand together within a clause, in this order.
 
+    Both are compiled when they are first asked, which most processes never do.
+
     Attributes:
-        plain: Those of them that words in ASCII can match, which most replies are; None where
-            there are none.
+        whole: The regular expression.
+        ascii: The same of those alone that words in ASCII can match, which most replies are; empty
+            where there are none.
     """
 
-    pattern: re.Pattern[str]
-    plain: re.Pattern[str] | None
+    whole: str
+    ascii: str
+
+    def pattern(self, words: str) -> re.Pattern[str] | None:
+        """Return what is sought in words."""
+        return self._ascii if words.isascii() else self._whole
 
     def occurs_in(self, words: str) -> bool:
-        """Tell whether words hold a pair; linear in them, for what stands between is bounded."""
-        words = without_marks(words)
-        pattern = self.plain if words.isascii() else self.pattern
+        """Tell whether words without marks hold a pair; linear in them, their distance bounded."""
+        pattern = self.pattern(words)
         return pattern is not None and pattern.search(words) is not None
+
+    @cached_property
+    def _whole(self) -> re.Pattern[str]:
+        return re.compile(self.whole)
+
+    @cached_property
+    def _ascii(self) -> re.Pattern[str] | None:
+        return re.compile(self.ascii) if self.ascii else None
 
 
 def pairs(
@@ -192,16 +245,16 @@ def pairs(
     """Prepare two tables; ``spaced`` where a script parts its words."""
     edge = r"\b" if spaced else ""
 
-    def joined(sides: Iterable[Iterable[str]]) -> re.Pattern[str] | None:
+    def joined(sides: Iterable[Iterable[str]]) -> str:
         first, second = map(_by_first_letter, sides)
         if not (first and second):
-            return None
-        return re.compile(rf"{edge}(?:{first}){edge}{between}{edge}(?:{second}){edge}")
+            return ""
+        return rf"{edge}(?:{first}){edge}{between}{edge}(?:{second}){edge}"
 
     given = tuple(tuple(map(_without_marks, side)) for side in (left, right))
     between = without_marks(between)
     whole = joined(given)
-    if whole is None:
+    if not whole:
         raise ValueError("A pair has two sides.")
     return Pairs(whole, joined(filter(_is_for_ascii, side) for side in given))
 

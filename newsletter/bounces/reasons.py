@@ -22,6 +22,8 @@ from newsletter.bounces.clauses import (
     GREYLISTED,
     IP_ADDRESS,
     IP_NAMED,
+    LOOKED_UP,
+    LOOKED_UP_ELSEWHERE,
     NAMED_ABSENT,
     NAMED_HOST_ABSENT,
     NO_HOST,
@@ -34,9 +36,12 @@ from newsletter.bounces.clauses import (
     PRESENT,
     PROVES_SENDER,
     ROOM,
+    SENDER,
+    SUPPOSING,
     THING,
     UNWANTED,
     WHO,
+    count_people,
     occur_in,
     without_advice,
     without_names,
@@ -79,8 +84,8 @@ _SENTENCE = re.compile(
     rf"\S(?:[^.!?。！？]|[.!?](?! |$)){{11,{_ONE_SENTENCE}}}(?:[.!?](?= |$)|[。！？])"
 )
 _SUPPOSED = re.compile(
-    r"\b(?:if|in case|when|whether|maybe|might|may|perhaps|possibl\w{1,2}|wenn|falls|si|se|als"
-    r"|jeśli|если|eğer)\b|場合|可能性|如果|可能|만약",
+    rf"\b(?:if|in case|when|whether|might|may|possibl\w{{1,2}}|wenn|falls|si|se|als"
+    rf"|jeśli|если|eğer)\b|場合|可能性|如果|可能|만약|{SUPPOSING.pattern}",
     re.IGNORECASE,
 )
 _BLOCK_LISTS = re.compile(
@@ -100,13 +105,6 @@ _WITHIN_MESSAGE = re.compile(
     r"(?:contain|hold|include|list|mention|name|quote)s?\b[^.;]{0,40}?"
     r"\b(?:account|address|mailbox|recipient|user)"
 )
-#: People who are counted, to the charge of who writes to them.
-_MANY = (
-    r"(?:unknown|invalid|bad|wrong|non-?exist[ae]nt|undeliverable|dead)(?: \w{1,12})? "
-    r"(?:users|recipients|addresses|mailboxes|accounts|rcpts)"
-)
-_COUNT = r"\b(?:too many|rate|limits?|number|ratio|percentage|amount|volume|exceed\w*|threshold)\b"
-_CROWD = re.compile(rf"{_COUNT}[^.;]{{0,40}}?\b{_MANY}\b|\b{_MANY}\b[^.;]{{0,40}}?{_COUNT}")
 _ADDRESSED_HOST = re.compile(
     r"(?<!from )unknown (?:host|domain)\b|\b(?:host|domain)(?: name)?(?: is)? unknown"
     r"|no such (?:host|domain)\b"
@@ -133,13 +131,13 @@ _OF_RECIPIENT = frozenset({"RCPT", "VRFY"})
 _OF_SENDER = frozenset({"MAIL", "EHLO", "HELO", "CONN"})
 #: Said of the sender's address or host in reply to such a command.
 _OF_ADDRESS = frozenset({Reason.USER_UNKNOWN, Reason.HOST_UNKNOWN, Reason.FILTERED})
-_NOBODY = frozenset({"1.0", "1.1", "1.2", "1.3"})
+_NOBODY = frozenset({"1.0", "1.1", "1.2", "1.3", "1.10"})
 _NO_HOST_CODES = frozenset({"1.2", "4.4", "4.310"})
 #: RFC 3463, 3.2: the sender's mailbox or system address is what is wrong.
 _SENDER_CODES = frozenset({"1.7", "1.8"})
 #: Codes that say too little to stand against plain words; all others name another fault.
 _LEAVES_IT_TO_WORDS = frozenset(
-    {"", "0.0", "1.0", "1.1", "1.2", "1.3", "2.0", "2.1", "4.4", "5.0", "7.0", "7.1"}
+    {"", "0.0", "1.0", "1.1", "1.2", "1.3", "1.10", "2.0", "2.1", "4.4", "5.0", "7.0", "7.1"}
 )
 #: Codes that name a fault of the way, the message or the sender, whatever the words beside them:
 #: the two contradict each other, so it stays open whether somebody is there.
@@ -292,9 +290,13 @@ def speaks_of_nobody(words: str, parties: Parties = _STRANGERS) -> bool:
 
 
 def overrules_code(words: str, parties: Parties = _STRANGERS) -> bool:
-    """Tell whether words call it a passing condition, or say that the person is there."""
+    """Tell whether words contradict it: a passing condition, a person who is there, or us alone."""
     text = _plain(words, parties)
-    return _is_for_now(text) or occur_in(PRESENT, without_names(text))
+    prepared = without_names(text)
+    reply = find_reply(text)
+    said = without_names(text[text.find(reply) :]) if reply else ""
+    us_alone = SENDER.search(said) is not None and WHO.search(said) is None
+    return _is_for_now(text) or us_alone or occur_in(PRESENT, prepared)
 
 
 def hides_behind_words(words: str, parties: Parties) -> bool:
@@ -374,7 +376,7 @@ def _is_in_doubt(text: str, code: str) -> bool:
 
 def _denies_somebody(text: str, parties: Parties) -> bool:
     """Tell whether a reply that turns us away names a mailbox as missing, too: it stays open."""
-    if len(text) > _ONE_REPLY or _CROWD.search(text) or _is_of_sender(text):
+    if len(text) > _ONE_REPLY or count_people(without_names(text)) or _is_of_sender(text):
         return False
     denied = _MAY_BE_NOBODY.search(text) or occur_in(PERSON, without_names(text))
     return bool(denied) and not _names_stranger(text, parties)
@@ -419,7 +421,7 @@ def _elsewhere(text: str, *, code: str, certain: bool, parties: Parties) -> Reas
         return Reason.FILTERED
     if _words().perhaps.occurs_in(text):
         nobody = certain and not _blames_us(text, parties)
-        crowd = Reason.BLOCKED if _CROWD.search(text) else Reason.FILTERED
+        crowd = Reason.BLOCKED if count_people(without_names(text)) else Reason.FILTERED
         return Reason.USER_UNKNOWN if nobody else crowd
     way = _first(_words().way, text)
     if _is_for_now(text):
@@ -427,9 +429,8 @@ def _elsewhere(text: str, *, code: str, certain: bool, parties: Parties) -> Reas
     ours = not certain or _blames_us(text, parties)
     # "Not in the LDAP directory" tells of a person, not of a broken directory; "no route to this
     # mailbox" of one that the code denies.
-    person = (way is Reason.SYSTEM and occur_in(PERSON, without_names(text))) or (
-        way in _OF_SYSTEM and code == "1.1"
-    )
+    denied = occur_in(PERSON, without_names(text)) or _looks_up_nobody(text)
+    person = (way is Reason.SYSTEM and denied) or (way in _OF_SYSTEM and code == "1.1")
     return None if person and not ours else way
 
 
@@ -470,20 +471,29 @@ def _blames_us(text: str, parties: Parties) -> bool:
     of_us = (
         _words().blaming.occurs_in(text) or _is_of_sender(text) or _names_stranger(text, parties)
     )
-    return of_us or any(one.search(text) for one in (_WITHIN_MESSAGE, _CROWD))
+    return of_us or _WITHIN_MESSAGE.search(text) is not None or count_people(without_names(text))
 
 
 def _by_grammar(text: str, *, command: str, certain: bool, parties: Parties) -> Reason | None:
     """Return what a clause amounts to that no phrase foresaw."""
     own = _is_recipients_host(text, parties)
+    looked_up = _looks_up_nobody(text)
     text = without_names(text)
     if occur_in(OF_US, text) or PROVES_SENDER.search(text):
         return Reason.SENDER_REJECTED
     if occur_in(UNWANTED, text) or _words().blaming.occurs_in(text):
         return Reason.BLOCKED
     if occur_in(PERSON, text):
-        within = any(one.search(text) for one in (_WITHIN_MESSAGE, _CROWD))
+        within = _WITHIN_MESSAGE.search(text) is not None or count_people(text)
         return Reason.USER_UNKNOWN if certain and not within else Reason.FILTERED
+    if certain and looked_up:
+        return Reason.USER_UNKNOWN
     if command in {"", "RCPT"} and own and occur_in(NO_HOST, text):
         return Reason.NETWORK if _is_for_now(text) else Reason.HOST_UNKNOWN
     return None
+
+
+def _looks_up_nobody(text: str) -> bool:
+    """Tell whether a directory holds nothing: whom RCPT names is whom a server looks up."""
+    prepared = without_names(text)
+    return occur_in(LOOKED_UP, prepared) and LOOKED_UP_ELSEWHERE.search(prepared) is None

@@ -35,6 +35,7 @@ def _forget() -> None:
         phrase_tables.tables,
         phrase_tables.patterns,
         phrase_tables.grammar,
+        phrase_tables._languages,
         model._tables,
     ):
         cached.cache_clear()
