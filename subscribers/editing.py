@@ -29,7 +29,7 @@ from subscribers.fields.store import hold_group, list_fields
 from subscribers.fields.values import hold_relations, write_values
 from subscribers.frequency import read_frequency
 from subscribers.joining import BY_HAND
-from subscribers.lists.columns import FIELD
+from subscribers.lists.columns import FIELD, ColumnAnswers
 from subscribers.lists.files import Record
 from subscribers.lists.imports import ChunkHooks, ImportOptions, import_records
 from subscribers.people import clean_name, is_time_zone, mark_changed
@@ -202,7 +202,7 @@ def add_person(
         wording=ground.wording,
         language=newsletter.language,
         columns={name: name if name in _KNOWN else FIELD + name for name in values},
-        unrelated=tuple(values),
+        answers=ColumnAnswers(unrelated=tuple(values)),
         pseudonyms=pseudonyms,
         cause=GrowthCause.HAND,
     )

@@ -31,6 +31,7 @@ from newsletter.i18n.values import Listing, Number
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from subscribers.lists.columns import ColumnAnswers
     from subscribers.lists.files import Record
     from subscribers.lists.imports import ImportReport
 
@@ -58,6 +59,12 @@ def import_list(
             "--map", help="COLUMN=address, name, opt_in, field.KEY, language, tags, other …"
         ),
     ] = None,
+    others_harmless: Annotated[
+        bool,
+        typer.Option(
+            "--other-columns-harmless", help="No other column says who wants email; do not ask."
+        ),
+    ] = False,
     new_fields: Annotated[
         bool, typer.Option("--new-fields", help="Add the other columns as new fields.")
     ] = False,
@@ -97,7 +104,7 @@ def import_list(
     with ExitStack() as stack:
         stream = stack.enter_context(opened_file(file))
         problems = stack.enter_context(appending(report)) if report else None
-        mapping, unrelated = _mapping(columns or [])
+        mapping, answers = _mapping(columns or [])
         options = ImportOptions(
             source=source or file.name,
             file_name=file.name,
@@ -105,7 +112,8 @@ def import_list(
             wording=wording,
             language=opened.newsletter.language,
             columns=mapping,
-            unrelated=unrelated,
+            answers=answers,
+            others_unrelated=others_harmless,
             update=on_existing is OnExisting.UPDATE,
             tags=tuple(tag or ()),
             dry_run=dry_run,
@@ -276,27 +284,29 @@ def _advance(bar: Progress, stream: BinaryIO, size: int) -> Callable[[int], None
     return advance
 
 
-def _mapping(pairs: list[str]) -> tuple[dict[str, str], frozenset[str]]:
-    """Return what columns are mapped to, and those that were said to be about something else."""
-    from subscribers.lists.columns import FIELD, KNOWN_COLUMNS, UNRELATED
+def _mapping(pairs: list[str]) -> tuple[dict[str, str], ColumnAnswers]:
+    """Return what columns are mapped to, and what was said of those that are asked about."""
+    from subscribers.lists.columns import FIELD, KNOWN_COLUMNS, REMARK, UNRELATED, ColumnAnswers
+    from subscribers.lists.formats import IGNORED
 
-    mapping, unrelated = {}, set()
+    mapping: dict[str, str] = {}
+    said: dict[str, set[str]] = {UNRELATED: set(), REMARK: set(), IGNORED: set()}
+    words = (*KNOWN_COLUMNS, UNRELATED, REMARK)
     for pair in pairs:
         column, sign, ours = pair.rpartition("=")
-        if not sign or not (ours in {*KNOWN_COLUMNS, UNRELATED} or ours.startswith(FIELD)):
+        if not sign or not (ours in words or ours.startswith(FIELD)):
             raise ListError(
                 msg("“{column}” does not assign a column.", column=pair),
                 place=Place(source="--map"),
-                remedy=msg(
-                    "Write COLUMN=…, one of {names}, field.KEY.",
-                    names=Listing((*KNOWN_COLUMNS, UNRELATED)),
-                ),
+                remedy=msg("Write COLUMN=…, one of {names}, field.KEY.", names=Listing(words)),
             )
-        if ours != UNRELATED:
+        if ours in KNOWN_COLUMNS or ours.startswith(FIELD):
             mapping[column] = ours
-        if ours == UNRELATED or ours.startswith(FIELD):
-            unrelated.add(column)
-    return mapping, frozenset(unrelated)
+        if ours in said or ours.startswith(FIELD):
+            said[UNRELATED if ours.startswith(FIELD) else ours].add(column)
+    return mapping, ColumnAnswers(
+        unrelated=said[UNRELATED], heeded=said[REMARK], left_out=said[IGNORED]
+    )
 
 
 def finish_import(report: ImportReport, *, json: bool) -> None:

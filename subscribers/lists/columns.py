@@ -32,14 +32,25 @@ from subscribers.lists.formats import (
     is_weak,
     mark_of,
     recognise,
-    speaks_of_mail,
     speaks_of_other_ways,
     state_of_file,
     zone_in,
 )
+from subscribers.lists.harmless import may_ask
 
 #: Says that a column is about something else than mail, whatever it is kept as.
 UNRELATED = "other"
+#: Says that a column holds remarks of which some speak of mail or leaving.
+REMARK = "remark"
+_HEEDED = "heeded"
+#: Between a column of objects and a key in them.
+WITHIN = "."
+#: What is ours and may speak against mail all the same: a name that is struck out, "never".
+_OF_OURS = {
+    **dict.fromkeys(("name", "given_name", "family_name"), "name"),
+    **dict.fromkeys(("frequency", "format"), "choice"),
+    "tags": "tags",
+}
 #: What a column can be mapped to, besides ``field.KEY``.
 KNOWN_COLUMNS = (*FIELDS, IGNORED)
 #: Fields that several columns may give: their values go together.
@@ -82,6 +93,27 @@ class RefusedError(Exception):
         self.problem = problem
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ColumnAnswers:
+    """What somebody said of columns of which it was asked whether they say who wants mail.
+
+    Attributes:
+        unrelated: They say nothing of mail.
+        heeded: A remark in them that speaks of mail or leaving keeps its row out.
+        left_out: They are not to be used: nothing is asked, and a plain word against mail counts.
+    """
+
+    unrelated: Collection[str] = ()
+    heeded: Collection[str] = ()
+    left_out: Collection[str] = ()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.unrelated or name in self.heeded or name in self.left_out
+
+
+NO_ANSWERS = ColumnAnswers()
+
+
 @dataclass(kw_only=True, slots=True)
 class ListForm:
     """How a list is to be read.
@@ -92,14 +124,18 @@ class ListForm:
         state: What it says of everybody on it.
         marks: Columns that are none of ours, and may all the same say something against mail:
             ``disabled`` where they do when filled, ``hint`` where their value may be a state,
-            ``remark`` where it may be one that stands alone, empty where only a plain word counts.
+            ``remark`` where it may be one that stands alone, ``plain remark`` where it then leaves
+            nothing open, ``heeded`` where whatever speaks of mail counts, ``name`` and ``tags``
+            where a word beside them may, ``choice`` where a no does, empty where only a plain word
+            counts.
         defused: Whether cells that begin like formulas have an apostrophe before them.
         own_zone: The time zone of its instants that name none; empty where it says nothing of it.
         custom: The fields of the newsletter's people, by key.
-        unrelated: Columns of which somebody said that they say nothing of mail.
+        answers: What somebody said of its columns.
         made: The keys of the fields that are made for it.
         unsure: Columns of which nobody knows whether they say something of mail.
-        asks_by_name: Whether a column asks for mail by its very name.
+        inner: Keys within objects that were chosen as columns, ``attributes.newsletter``: where
+            each stands.
     """
 
     columns: dict[str, str]
@@ -109,10 +145,10 @@ class ListForm:
     marks: dict[str, str] = field(default_factory=dict)
     defused: bool = False
     own_zone: str = ""
-    unrelated: Collection[str] = ()
+    answers: ColumnAnswers
     made: Collection[str] = ()
     unsure: set[str] = field(default_factory=set)
-    asks_by_name: bool = False
+    inner: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     fields: dict[str, list[str]] = field(init=False)
     #: Each column that is not left out, what it is, and the key of the field if it is one.
     kept: list[tuple[str, str, str]] = field(init=False)
@@ -136,9 +172,24 @@ class ListForm:
         self.add(name, ours)
         if self._is_unsure(name, ours):
             self.unsure.add(name)
-        own = self.known is not None and self.known.own
-        if not own and name not in self.unrelated and (ours == IGNORED or ours.startswith(FIELD)):
-            self.marks[name] = mark_of(name)
+        self.mark(name, ours)
+
+    def mark(self, name: str, ours: str) -> None:
+        """Note how a column that is none of ours may say something against mail."""
+        # What a known system means by it is known: Substack's paid subscription is no state.
+        if self.known is not None and (self.known.own or fold(name) in self.known.ignored):
+            return
+        if ours == IGNORED or ours.startswith(FIELD):
+            mark = _HEEDED if name in self.answers.heeded else mark_of(name)
+            if name in self.answers.unrelated:
+                # A plain remark of leaving was not what was asked.
+                mark = "plain remark" if mark == "remark" else ""
+            if mark or name not in self.answers.unrelated:
+                self.marks[name] = mark
+        elif ours in _OF_OURS and not (
+            self.has_states or self.is_ours or name in self.answers.unrelated
+        ):
+            self.marks[name] = _OF_OURS[ours]
 
     def find_unsure(self, guessed: Mapping[str, str]) -> None:
         """Note of which columns nobody knows whether they speak of mail.
@@ -146,39 +197,45 @@ class ListForm:
         Args:
             guessed: What the columns are by their names.
         """
-        # A list that asks for mail by name has its answer: VIP and the like are none beside it.
-        self.asks_by_name = any(
-            ours == guessed.get(name) == "opt_in" and speaks_of_mail(name)
-            for name, ours in self.columns.items()
-        )
         self.unsure |= {
             name
             for name, ours in self.columns.items()
-            if self._says_little(guessed.get(name, IGNORED)) and self._is_unsure(name, ours)
+            if self._says_little(name, guessed.get(name, IGNORED)) and self._is_unsure(name, ours)
         }
 
     def _is_unsure(self, name: str, ours: str) -> bool:
         return (
-            self.known is None
-            and not self.defused
+            not self.is_ours
             and self.state is None
-            and name not in self.unrelated
-            and self._says_little(ours)
+            and not (self.known is not None and self.known.has(name))
+            and name not in self.answers
+            and self._says_little(name, ours)
             and mark_of(name) != "disabled"
             and not speaks_of_other_ways(name)
-            and not (self.asks_by_name and not speaks_of_mail(name))
         )
 
-    def _says_little(self, ours: str) -> bool:
+    @property
+    def may_ask(self) -> bool:
+        """Whether something may have to be asked of one of its columns."""
+        return bool(self.unsure) or ("attributes" in self.fields and not self.is_ours)
+
+    def is_unsure_within(self, name: str, key: str) -> bool:
+        """Tell whether nobody knows if a key of a column's objects speaks of mail."""
+        inner = f"{name}{WITHIN}{key}"
+        field = field_named([*self.custom.values()], key)
+        ours = FIELD + field.key if field else IGNORED
+        return self._is_unsure(inner, self.columns.get(inner, ours))
+
+    def _says_little(self, name: str, ours: str) -> bool:
         """Tell whether it is nothing of ours, or a field that does not know its own values.
 
-        What the newsletter asks by a field of yes and no, or of options, it knows; a field that is
-        made of the column knows nothing.
+        What the newsletter asks by a field of yes and no, or of options, it knows; of text it does
+        where the name does not speak of mail. A field that is made of the column knows nothing.
         """
         field = self.custom.get(ours.removeprefix(FIELD)) if ours.startswith(FIELD) else None
         if field is None:
             return ours == IGNORED
-        return field.type is FieldType.TEXT or field.key in self.made
+        return field.key in self.made or (field.type is FieldType.TEXT and may_ask(name))
 
     def left_out(self, chosen: Collection[str]) -> tuple[str, ...]:
         """Return the columns that are nothing of ours, and that nobody nor any system left out."""
@@ -188,10 +245,16 @@ class ListForm:
             for name, ours in self.columns.items()
             if ours == IGNORED
             and name not in chosen
-            and name not in self.unrelated
+            and name not in self.answers
             and fold(name) not in known
             and self.marks.get(name) not in {"disabled", "hint"}
         )
+
+    @property
+    def needs_confirming(self) -> bool:
+        """Whether the list says of people when they confirmed, and of their state nothing else."""
+        own = self.is_ours or self.has_states
+        return "confirmed_at" in self.fields and "state" not in self.fields and not own
 
     @property
     def has_states(self) -> bool:
@@ -265,7 +328,7 @@ def form_of(
     custom: Sequence[Field],
     source: str,
     file_name: str = "",
-    unrelated: Collection[str] = (),
+    answers: ColumnAnswers = NO_ANSWERS,
     made: Collection[str] = (),
     is_beginning: bool = False,
 ) -> ListForm:
@@ -277,7 +340,7 @@ def form_of(
         custom: The fields of the newsletter's people; a column of a key or label is that field.
         source: Names the list in errors.
         file_name: Of exports that say by it what they hold.
-        unrelated: Columns of which somebody said that they say nothing of mail.
+        answers: What somebody said of its columns.
         made: The keys of the fields that are made for it.
         is_beginning: Whether further columns may come, of which some may be chosen.
 
@@ -287,7 +350,15 @@ def form_of(
     names = [name for name in names if name]
     place = Place(source=source, line=1)
     lost = [name for name in chosen if name not in names]
-    if lost and not is_beginning:
+    inner = {
+        name: (head, key)
+        for name in (*lost, *answers.heeded)
+        if name not in names
+        for head, _, key in [name.partition(WITHIN)]
+        if key and head in names
+    }
+    if not inner.keys() >= set(lost) and not is_beginning:
+        lost = [name for name in lost if name not in inner]
         raise ListError(
             msg("The list has no column “{column}”.", column=lost[0]),
             place=place,
@@ -312,36 +383,25 @@ def form_of(
             remedy=msg("Name it email or メールアドレス in line 1, or use --map COLUMN=address."),
         )
     own = guess.known is not None and guess.known.own
-    marks = {
-        name: mark_of(name)
-        for name, ours in columns.items()
-        if not own
-        # What a known system means by it is known: Substack's paid subscription is no state.
-        and not (guess.known is not None and fold(name) in guess.known.ignored)
-        and (ours == IGNORED or ours.startswith(FIELD))
-        and name not in unrelated
-        # A browser's form says of every column what it is: nothing is no choice where none was,
-        # nor where it has no name for what the column is.
-        and (
-            name not in chosen
-            or (chosen[name] == IGNORED and guess.columns.get(name, IGNORED) in _NOT_TO_IGNORE)
-        )
-    }
     state = None if own else state_of_file(guess.known, names, file_name)
     form = ListForm(
         columns=columns,
         custom=keys,
-        unrelated=unrelated,
+        answers=answers,
         made=made,
+        inner=inner,
         known=guess.known,
         state=state,
-        marks=marks,
         defused=(own or set(columns.values()) >= _OURS_FOR_PEOPLE) and not is_json(file_name),
         own_zone=guess.known.zone
         if guess.known and guess.known.zone
         else next(filter(None, map(zone_in, names)), ""),
     )
     form.find_unsure(guess.columns)
+    for name, ours in columns.items():
+        # Nothing is no choice where none was, nor where there is no name for what the column is.
+        if chosen.get(name) != IGNORED or guess.columns.get(name, IGNORED) in _NOT_TO_IGNORE:
+            form.mark(name, ours)
     return form
 
 

@@ -21,6 +21,7 @@ from subscribers.fields.model import Field, field_named
 from subscribers.fields.reading import read_value
 from subscribers.frequency import read_frequency_word
 from subscribers.lists.columns import (
+    FIELD,
     SHARED,
     ListForm,
     Problem,
@@ -28,14 +29,15 @@ from subscribers.lists.columns import (
     shown,
 )
 from subscribers.lists.dates import read_instant
-from subscribers.lists.files import HalfCharacterError, Record, read_json
-from subscribers.lists.formats import ListState, fold, read_reason
+from subscribers.lists.files import HalfCharacterError, Record, read_json, read_object
+from subscribers.lists.formats import IGNORED, ListState, fold, read_reason
 from subscribers.lists.outcomes import (
     ANSWERS,
     STATES,
     Row,
     find_mark,
     is_false,
+    lacks_confirming,
     outcome_of,
 )
 from subscribers.people import clean_name, is_time_zone
@@ -131,7 +133,8 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> ListEntry:
     marked = find_mark(record, form) if form.marks else None
     has_state = not form.fields.keys().isdisjoint(ANSWERS)
     odd = address.warnings or has_sign or has_state or marked or form.has_states or record.beyond
-    if not (attributes or odd) and values.keys() <= _WHO:
+    is_odd = bool(odd) or lacks_confirming(values, form)
+    if not (attributes or is_odd) and values.keys() <= _WHO:
         # Most lists have little more than addresses and names.
         return ListEntry(record.line, address, list_name(str(values.get("name", "")), form), "", {})
     row = Row(record, values, form.zone(zone), [])
@@ -201,7 +204,22 @@ def _values(record: Record, form: ListForm) -> tuple[dict[str, Any], dict[str, A
             attributes |= _take(record, fields, name, ours, value)
         else:
             fields[ours] = value
+    _take_inner(record, form, fields, attributes)
     return fields, attributes
+
+
+def _take_inner(
+    record: Record, form: ListForm, fields: dict[str, Any], attributes: dict[str, Any]
+) -> None:
+    """Take what was chosen for keys within objects; they are no attributes then."""
+    for name, (head, key) in form.inner.items():
+        ours = form.columns.get(name, IGNORED)
+        value = read_object(record.values.get(head)).get(key)
+        if ours == IGNORED or ours.startswith(FIELD):
+            continue
+        attributes.pop(key, None)
+        if value is not None and value != "":
+            _take(record, fields, name, ours, value)
 
 
 def _take(

@@ -478,3 +478,12 @@ def read_json(text: str) -> Any:  # noqa: ANN401 - whatever it says
         except UnicodeEncodeError:
             raise HalfCharacterError from None
     return value
+
+
+def read_object(value: object) -> dict[str, Any]:
+    """Return an object of JSON, as it is or as text; empty where it is none."""
+    try:
+        value = read_json(value) if isinstance(value, str) else value
+    except HalfCharacterError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -46,8 +46,6 @@ DEFINITIONS = "fields"
 _ZONE = re.compile(r"\s*[(（]([A-Za-z]+(?:[/_+-][A-Za-z0-9]+)*)[)）]\Z")
 #: A cell that says something of mail is a word or two.
 _LONGEST_WORD = 40
-#: A no of so many words is still short.
-_MOST_TOKENS = 6
 #: An answer may be a whole option of a form: "「市政だより」のメール配信を希望します".
 _LONGEST_ANSWER = 120
 
@@ -82,6 +80,7 @@ class KnownFormat:
         files: The state of all rows by how the file's name begins.
         whole: The state of all rows of a file that has one of these columns, and only one.
         own: Whether it is ours: its states are exact, and cells like formulas are defused.
+        others: Columns of its own that say nothing of mail.
     """
 
     name: str
@@ -94,6 +93,13 @@ class KnownFormat:
     files: Mapping[str, ListState] = field(default_factory=dict)
     whole: Mapping[str, ListState] = field(default_factory=dict)
     own: bool = False
+    others: frozenset[str] = frozenset()
+
+    def has(self, name: str) -> bool:
+        """Tell whether a column is one of its own, and not one that its users added."""
+        folded = fold(name)
+        own = (self.header, self.columns, self.ignored, self.others)
+        return any(folded in each for each in own)
 
 
 #: The IP address of somebody who joined or left: "ip" within "subscription" is none.
@@ -207,28 +213,6 @@ def denies(text: str) -> bool:
     return _REMARK.split(words, maxsplit=1)[0].rstrip(" 。.!").endswith(known["end"])
 
 
-def may_deny(text: str) -> bool:
-    """Tell whether a value of a column that nobody knows may be a no to some question."""
-    words = normal_form(text).strip().lower()
-    known = _tables().denials
-    if len(words) > _LONGEST_WORD or any(part in words for part in known["none"]):
-        return False
-    tokens = _TOKEN.findall(words)
-    short = tokens if len(tokens) <= _MOST_TOKENS else []
-    ends = {*short[:1], *short[-1:]}
-    denies_within = not set(short).isdisjoint(known["within"])
-    return (
-        denies_within
-        or not ends.isdisjoint(known["words"])
-        or _refusals().search(words) is not None
-    )
-
-
-@cache
-def _refusals() -> re.Pattern[str]:
-    return re.compile("|".join(_tables().denials["refusals"]))
-
-
 def against_mail(value: str) -> ListState | None:
     """Return what a value of any other column says against mail, if it clearly does."""
     return _by_part(fold(value)) if len(value) <= _LONGEST_WORD else None
@@ -275,30 +259,27 @@ def speaks_of_other_ways(name: str) -> bool:
     return "channels" in has and "mail" not in has
 
 
-def speaks_of_mail(name: str) -> bool:
-    """Tell whether a column's name speaks of mail, or of what comes by it."""
-    has = _parts_of_name(name)
-    return has.isdisjoint({"measure", "which"}) and not has.isdisjoint(
-        {"mail", "topic", "mail words", "whole"}
-    )
+def asks_or_denies(name: str) -> bool:
+    """Tell whether a column's name speaks of mail, a wish or a state, or is one of remarks."""
+    # A question mark alone asks nothing of mail: "How did you hear about us?".
+    return not _parts_of_name(_QUESTION.sub("", name)).isdisjoint(_ASKING)
 
 
-def tells_state(name: str) -> bool:
-    """Tell whether a column's name says that it holds a state, and neither which nor when."""
-    has = _parts_of_name(name)
-    return "state" in has and has.isdisjoint({"besides", "measure", "which"})
+_ASKING = frozenset(
+    {"against", "state", "whole", "mail", "mail words", "consent", "wanted", "remark"}
+)
 
 
-def counts_something(name: str) -> bool:
-    """Tell whether a column's name says that it counts something: its 0 and 1 are numbers."""
-    return not _parts_of_name(name).isdisjoint({"measure", "besides"})
+def words_of_name(name: str) -> frozenset[str]:
+    """Return the words of a column's name, small."""
+    return frozenset(_TOKEN.findall(normal_form(f"{name} {_HUMP.sub(' ', name)}").lower()))
 
 
 @lru_cache(maxsize=8192)
 def _parts_of_name(name: str) -> frozenset[str]:
     """Return which kinds of marks a column's name has, as ``formats.toml`` lists them."""
     folded, marks = fold(name).rstrip("?"), _tables().marks
-    tokens = set(_TOKEN.findall(normal_form(f"{name} {_HUMP.sub(' ', name)}").lower()))
+    tokens = words_of_name(name)
     has = {
         kind
         for kind, parts in marks.items()
@@ -457,4 +438,5 @@ def _format(known: Mapping[str, Any]) -> KnownFormat:
         files={name: ListState(state) for name, state in known.get("files", {}).items()},
         whole={fold(name): ListState(state) for name, state in known.get("whole", {}).items()},
         own=known.get("own", False),
+        others=frozenset(map(fold, known.get("others", ()))),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
@@ -24,7 +24,7 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.tokens import Pseudonyms
 from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
-from subscribers.lists.columns import Problem, is_header
+from subscribers.lists.columns import NO_ANSWERS, ColumnAnswers, Problem, is_header
 from subscribers.lists.files import Record, csv_records
 from subscribers.lists.questions import refuse_questions
 from subscribers.lists.read_ahead import ReadAhead, reading_beside
@@ -130,7 +130,8 @@ class ImportOptions:
         file_name: The list's own; some exports say by it what they hold.
         basis: What the people consented by; ``wording`` is what they read.
         columns: The list's own column names → ours.
-        unrelated: Columns of which somebody said that they say nothing of mail.
+        answers: What somebody said of columns that were asked about.
+        others_unrelated: Whether all further columns that are asked about say nothing of mail.
         is_answered: Whether `refuse_unanswered` looked at all of it.
         new_fields: Those that a trial is to act as if there were, besides those there are.
         update: Whether the list overwrites name, language and fields that are known.
@@ -149,7 +150,8 @@ class ImportOptions:
     wording: str = ""
     language: Language = Language.JAPANESE
     columns: Mapping[str, str] = field(default_factory=dict)
-    unrelated: Collection[str] = ()
+    answers: ColumnAnswers = NO_ANSWERS
+    others_unrelated: bool = False
     is_answered: bool = False
     new_fields: tuple[Field, ...] = ()
     update: bool = False
@@ -266,7 +268,12 @@ def refuse_unanswered(
         ListError: The list has no column of addresses or cannot be read.
     """
     reader, _ = _reader(engine, newsletter_id, options)
-    refuse_questions(reader.questions(records, _CHUNK))
+    questions = reader.questions(records, _CHUNK)
+    if options.others_unrelated:
+        named = (*options.answers.unrelated, *(each.column for each in questions))
+        answers = replace(options.answers, unrelated=named)
+        return replace(options, answers=answers, is_answered=True)
+    refuse_questions(questions)
     return replace(options, is_answered=True)
 
 
@@ -282,7 +289,7 @@ def _reader(
         chosen=options.columns,
         custom=custom,
         tags=options.tags,
-        unrelated=options.unrelated,
+        answers=options.answers,
         is_answered=options.is_answered,
         made=(*options.made_fields, *(each.key for each in options.new_fields)),
     )

@@ -17,7 +17,7 @@ from subscribers.fields.model import (
     field_of,
 )
 from subscribers.lists.columns import FIELD, form_of
-from subscribers.lists.files import Record
+from subscribers.lists.files import Record, read_object
 from subscribers.lists.formats import DEFINITIONS, IGNORED, guess_field
 
 
@@ -82,7 +82,7 @@ def find_new_fields(
             elif ours.get(name) == IGNORED and may_become(name) and name not in defined:
                 found.setdefault(name, Inference()).add(value)
             elif with_keys and ours.get(name) == "attributes":
-                for key, inner in _object(value).items():
+                for key, inner in read_object(value).items():
                     if field_named(known, key) is None:
                         found.setdefault(key, Inference()).add(inner)
     defined = {key: each for key, each in defined.items() if may_become(key)}
@@ -116,15 +116,6 @@ def _defined(value: object, known: Sequence[Field]) -> dict[str, Field]:
         if field_of(known, field.key) is None and len(known) + len(fields) < MOST_FIELDS:
             fields[field.key] = field
     return fields
-
-
-def _object(value: object) -> Mapping[str, object]:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _named(

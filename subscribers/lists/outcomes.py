@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -10,7 +12,7 @@ from newsletter.database.vocabulary import SubscriptionState
 from newsletter.i18n.messages import Message, msg
 from subscribers.lists.columns import ListForm, Problem, RefusedError, shown
 from subscribers.lists.dates import read_instant
-from subscribers.lists.files import Record
+from subscribers.lists.files import Record, read_object
 from subscribers.lists.formats import (
     ListState,
     against_mail,
@@ -20,7 +22,15 @@ from subscribers.lists.formats import (
     read_remark,
     read_state,
 )
+from subscribers.lists.harmless import speaks, struck_words
 
+#: Columns of free words.
+_REMARKS = frozenset({"remark", "plain remark", "heeded"})
+#: What stands beside a name in brackets, or behind a mark.
+_BESIDE = re.compile(
+    r"[(（\[［【〔<＜《≪{]+([^()（）\[\]［］【】〔〕<>＜＞《》≪≫{}\n]+)|[※＊*]+\s*(\S[^\n]*)"
+)
+_TAG = re.compile("[,、;，；]")
 #: Values of a column that are read once: lists repeat marks and remarks.
 _CACHED = 8192
 _FALSE = frozenset(
@@ -84,9 +94,12 @@ def find_mark(record: Record, form: ListForm) -> tuple[str, ListState] | None:
     unclear = None
     for name, mark in form.marks.items():
         value = values.get(name)
+        if value is None and name in form.inner:
+            head, inner = form.inner[name]
+            value = read_object(values.get(head)).get(inner)
         if value is None or value == "" or isinstance(value, dict | list):
             continue
-        if mark == "remark" and not isinstance(value, str):
+        if mark in _REMARKS and not isinstance(value, str):
             continue
         state = speaks_against(name, mark, str(value).strip())
         if state is ListState.UNCLEAR:
@@ -98,21 +111,70 @@ def find_mark(record: Record, form: ListForm) -> tuple[str, ListState] | None:
 
 @lru_cache(maxsize=_CACHED)
 def speaks_against(name: str, mark: str, text: str) -> ListState | None:
-    """Return what a column of no field of ours says against mail, as its mark lets it."""
+    """Return what a column that is not asked about says against mail, as its mark lets it."""
     if "://" in text:
         # A link to leave by, such as every newsletter's export may carry, says nothing.
         return None
+    if mark in _READERS:
+        return _READERS[mark](text)
     state = against_mail(text)
-    if state is None and mark == "hint":
-        state = read_state(text) or read_remark(text)
-        if state is None and denies(text):
-            return ListState.UNSUBSCRIBED
-        return None if state is ListState.CONFIRMED else state
-    if state is None and mark == "remark":
-        return read_remark(text)
-    if state is None and mark == "disabled" and not is_false(text):
+    if state is None and mark in _REMARKS:
+        state = _read_free(mark, text)
+    elif state is None and mark == "disabled" and not is_false(text):
         return against_mail(name) or ListState.UNSUBSCRIBED
     return state
+
+
+def _read_hint(text: str) -> ListState | None:
+    state = against_mail(text) or read_state(text) or read_remark(text)
+    if state is None and denies(text):
+        return ListState.UNSUBSCRIBED
+    return None if state is ListState.CONFIRMED else state
+
+
+def _read_free(mark: str, text: str) -> ListState | None:
+    state = read_remark(text)
+    if mark == "plain remark" and state is ListState.UNCLEAR:
+        return None
+    return ListState.UNCLEAR if state is None and mark == "heeded" and speaks(text) else state
+
+
+def may_be_struck(text: str) -> bool:
+    """Tell whether a word beside a name may strike its row out, in any of many names."""
+    return _BESIDE.search(text) is not None or struck_words().search(text) is not None
+
+
+def _read_struck(text: str) -> ListState | None:
+    """Return what stands beside a name: "(退会)", "※配信不要", "DELETED"."""
+    for found in _BESIDE.finditer(text):
+        piece = (found[1] or found[2]).strip()
+        state = read_remark(piece) or (ListState.UNCLEAR if speaks(piece) else None)
+        if state is not None:
+            return state
+    word = struck_words().search(text)
+    if word is None:
+        return None
+    # "Dan Left" may be called so.
+    is_plain = word[0].isupper() or not word[0].isascii()
+    return ListState.UNSUBSCRIBED if is_plain else ListState.UNCLEAR
+
+
+def _read_tags(text: str) -> ListState | None:
+    for tag in _TAG.split(text):
+        word = tag.strip(" \"'[]")
+        state = read_remark(word) or (ListState.UNCLEAR if denies(word) and speaks(word) else None)
+        if state is not None:
+            return state
+    return None
+
+
+#: How columns are read by their mark, whatever else they say.
+_READERS: Mapping[str, Callable[[str], ListState | None]] = {
+    "hint": _read_hint,
+    "choice": _read_hint,
+    "name": _read_struck,
+    "tags": _read_tags,
+}
 
 
 def outcome_of(row: Row, form: ListForm, marked: tuple[str, ListState] | None) -> ListState:
@@ -138,7 +200,14 @@ def outcome_of(row: Row, form: ListForm, marked: tuple[str, ListState] | None) -
     marked_state = _by_marks(row)
     if marked_state is None and (listed is not ListState.CONFIRMED or _lacks_answer(row, form)):
         _refuse_unanswered(row, form)
+    if marked_state is None and listed is None and lacks_confirming(row.values, form):
+        return ListState.PENDING
     return marked_state or ListState.CONFIRMED
+
+
+def lacks_confirming(values: Mapping[str, Any], form: ListForm) -> bool:
+    """Tell whether a list says who confirmed, and says nothing of the kind of a row."""
+    return form.needs_confirming and "confirmed_at" not in values
 
 
 #: What a list says as long as nothing in it speaks against mail.

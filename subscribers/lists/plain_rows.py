@@ -39,7 +39,14 @@ from subscribers.lists.entries import (
 )
 from subscribers.lists.files import Record
 from subscribers.lists.formats import IGNORED, ListState, fold, read_opt_in, read_state
-from subscribers.lists.outcomes import ANSWERS, MARKS, STATES, is_false, speaks_against
+from subscribers.lists.outcomes import (
+    ANSWERS,
+    MARKS,
+    STATES,
+    is_false,
+    may_be_struck,
+    speaks_against,
+)
 from subscribers.people import is_time_zone
 
 #: A value because of which its row is read by itself.
@@ -91,7 +98,7 @@ def read_plain_rows(
         zone: The clock of instants that name none.
         tags: Given to each of them.
     """
-    if not records or form.state is not None or _lacks_answers(records[0], form):
+    if not records or form.state is not None or form.inner or _lacks_answers(records[0], form):
         return PlainRows(), records
     reading = _Reading(form, form.zone(zone), tags)
     columns = zip(*map(_cells, records), strict=True)
@@ -110,6 +117,8 @@ def read_plain_rows(
 def _lacks_answers(record: Record, form: ListForm) -> bool:
     """Tell whether rows with these names say nothing of mail, though others of the list do."""
     own = [form.fields[ours] for ours in ANSWERS if ours in form.fields]
+    if form.needs_confirming:
+        own.append(form.fields["confirmed_at"])
     return any(set(record.names).isdisjoint(names) for names in own)
 
 
@@ -139,7 +148,7 @@ class _Reading:
         if not set(map(type, cells)) <= _TEXTS:
             self.odd.update(row for row, cell in enumerate(cells) if type(cell) not in _TEXTS)
             cells = [cell if type(cell) in _TEXTS else "" for cell in cells]
-        if mark is not None:
+        if mark is not None and (mark != "name" or may_be_struck("\n".join(filter(None, cells)))):
             self._mapped(cells, partial(_mark, name, mark))
         if ours == "address":
             self._read_addresses(cells)
@@ -202,7 +211,8 @@ class _Reading:
         elif ours == "attributes":
             read = _no_attributes
         elif ours in _INSTANTS:
-            read, blank = partial(self._instant, ours), None
+            lacks = ours == "confirmed_at" and self.form.needs_confirming
+            read, blank = partial(self._instant, ours), _ODD if lacks else None
         elif ours in _CONSENT:
             name, length = _CONSENT[ours]
             read = partial(_shortened, length)

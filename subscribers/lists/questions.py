@@ -1,85 +1,58 @@
-"""Columns whose names do not tell whether they ask for mail, and whose values may answer it.
+"""Columns that could say who wants mail, though nobody knows whether they do.
 
-Names of columns cannot be listed; answers nearly can. A column that is none of ours and holds a no,
-or marks beside blanks, may say who wants no mail, or who paid or came. Nothing in the list tells
-which, so whoever imports it is asked before anything is written.
+What a column asks, and in which words, cannot be listed: who left is gekündigt, 元会員, U, or has a
+date under "gone since". What asks nothing of mail nearly can. So each column that is none of ours
+nor plainly about something else is asked about before anything is written, if its values are few,
+are dates of some people alone, or are remarks that speak of mail, of leaving or moving.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum, auto
-from functools import lru_cache
-from itertools import chain
+from enum import StrEnum
 from typing import Any
 
 from newsletter.errors import ListError
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing, Number
-from subscribers.lists.files import Record
-from subscribers.lists.formats import (
-    ListState,
-    counts_something,
-    fold,
-    mark_of,
-    may_deny,
-    read_opt_in,
-    read_state,
-    speaks_of_mail,
-    tells_state,
+from subscribers.lists.columns import ListForm
+from subscribers.lists.files import Record, read_object
+from subscribers.lists.formats import ListState, mark_of, read_opt_in, read_remark
+from subscribers.lists.harmless import (
+    ValueKind,
+    is_blank,
+    is_harmless,
+    is_harmless_date,
+    kind_of_value,
+    may_ask,
+    speaking_ones,
 )
 from subscribers.lists.outcomes import speaks_against
 
-#: Distinct values of a column that answers a question, beside the answers themselves; where most
-#: rows hold an answer there may be more, as a form's "other" has them.
+#: Distinct values of a column that answers something; where these are most of its values there may
+#: be more, as a form's "other" has them.
 _FEW = 12
-#: The same beside a "none", which is also said of allergies.
-_FEW_BESIDE_NONE = 6
 #: Distinct values that are kept of a column, and of these shown.
-_KEPT, _SHOWN = 60, 8
+_KEPT, _SHOWN = 200, 8
 _LONGEST = 120
-#: Numbers by which a form keeps answers.
+#: Codes by which a form keeps answers are of one digit, and so many; others stand so many times.
 _FEW_CODES = 4
-_NUMBER = re.compile(r"[-+−]?\d[\d,]*(?:\.\d+)?")
-_ZERO_OR_ONE = re.compile(r"[01](?:\.0+)?")
-#: A date, a telephone, an address: no answer has so many digits.
-_DIGITS = re.compile(r"\d.*\d")
-_CODE = re.compile(r"[A-Za-z]{1,2}")
-_NONE = frozenset(
-    map(fold, ("none", "nil", "n/a", "na", "nothing", "なし", "無し", "無", "特になし"))
-)
-#: What denies within a word, and begins others that deny nothing.
-_PREFIXES = ("不", "未", "非", "停", "断", "拒", "嫌", "否", "いや")
-_SHORTEST_WORD = 4
-_LONGEST_PREFIX = 4
+_AGAIN = 3
+#: Characters on average from which texts that never come again are remarks.
+_REMARK = 10
 
 
-class _Said(Enum):
-    """What a value says, were it an answer."""
+class QuestionKind(StrEnum):
+    """What of a column may keep somebody from mail."""
 
-    BLANK = auto()
-    YES = auto()
-    NO = auto()
-    #: Nothing of the kind: a no, or "none" of anything.
-    NONE = auto()
-    #: An x.
-    CROSS = auto()
-    ZERO_OR_ONE = auto()
-    NUMBER = auto()
-    OTHER = auto()
-
-
-_SIGNS = {fold(sign): _Said.NONE for sign in _NONE} | {
-    # A cross or a tick, as others in the column have it; and a circle.
-    "x": _Said.CROSS,
-    "o": _Said.YES,
-    # Said of customers, too.
-    "new": _Said.OTHER,
-}
-_ANSWERS = (_Said.YES, _Said.NO, _Said.NONE, _Said.CROSS, _Said.ZERO_OR_ONE)
+    #: What it says.
+    ANSWERS = "answers"
+    #: That there is a date.
+    DATES = "dates"
+    #: That a remark speaks of it.
+    REMARKS = "remarks"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +60,8 @@ class ColumnQuestion:
     """A column of which somebody has to say whether it answers who wants mail.
 
     Attributes:
-        values: Its values as they stand, the most frequent first, and in how many rows each does.
+        values: Its values as they stand, the most frequent first, and in how many rows each does;
+            of remarks those that may speak of mail.
         others: How many rows hold another value.
         blanks: How many rows have none.
     """
@@ -96,6 +70,7 @@ class ColumnQuestion:
     values: tuple[tuple[str, int], ...]
     others: int = 0
     blanks: int = 0
+    kind: QuestionKind = QuestionKind.ANSWERS
 
     @property
     def described(self) -> Message:
@@ -120,7 +95,7 @@ ANSWER_FIRST = msg(
 def question_from_json(known: Mapping[str, Any]) -> ColumnQuestion:
     """Return a question that was kept as `dataclasses.asdict` has it."""
     values = tuple((value, count) for value, count in known["values"])
-    return ColumnQuestion(**{**known, "values": values})
+    return ColumnQuestion(**{**known, "values": values, "kind": QuestionKind(known["kind"])})
 
 
 class UnclearColumnError(ListError):
@@ -139,9 +114,10 @@ class UnclearColumnError(ListError):
                 columns=Listing(tuple(each.described for each in self.questions)),
             ),
             remedy=msg(
-                'Answer for each: it does (on the command line --map "{column}=opt_in"; only a'
-                " clear yes is subscribed), or it is about something else"
-                ' (--map "{column}=other").',
+                "If none of them does, add --other-columns-harmless. Else answer for each:"
+                ' --map "{column}=opt_in" (only a clear yes is subscribed), "{column}=disabled"'
+                ' (whoever has an entry gets no email), "{column}=remark" (whoever has a remark'
+                ' that speaks of it), or "{column}=other" (about something else).',
                 column=first,
             ),
         )
@@ -161,96 +137,81 @@ def refuse_questions(questions: Sequence[ColumnQuestion]) -> None:
 class _Column:
     """What the values of one column were so far."""
 
-    said: Counter[_Said] = field(default_factory=Counter)
     values: Counter[str] = field(default_factory=Counter)
-    others: set[str] = field(default_factory=set)
+    speaking: Counter[str] = field(default_factory=Counter)
     filled: int = 0
-    dashes: int = 0
 
     def add(self, values: Mapping[Any, int]) -> None:
+        counts: Counter[str] = Counter()
         for value, count in values.items():
             text = _text(value)
-            said = _said(text)
-            self.said[said] += count
-            if said is _Said.BLANK:
-                self.dashes += count if text else 0
-                continue
-            self.filled += count
+            if not is_blank(text):
+                counts[text] += count
+        self.filled += counts.total()
+        for text in speaking_ones(counts):
+            if text in self.speaking or len(self.speaking) < _KEPT:
+                self.speaking[text] += counts[text]
+        for text, count in counts.items():
             if text in self.values or len(self.values) < _KEPT:
                 self.values[text] += count
-            if said not in _ANSWERS and len(self.others) <= _FEW:
-                self.others.add(text)
+
+    def question(self, name: str, rows: int) -> ColumnQuestion | None:
+        """Return what has to be asked of it."""
+        blanks = rows - self.filled
+        kind = self._kind(name, blanks) if self.filled else None
+        if kind is None:
+            return None
+        values = self.speaking if kind is QuestionKind.REMARKS else self.values
+        shown = tuple(values.most_common(_SHOWN))
+        others = self.filled - sum(count for _, count in shown)
+        return ColumnQuestion(column=name, values=shown, others=others, blanks=blanks, kind=kind)
+
+    def _kind(self, name: str, blanks: int) -> QuestionKind | None:
+        if is_harmless(name):
+            # But for a word that says by itself that somebody left: a class called "withdrawn".
+            states = map(read_remark, self.speaking)
+            return QuestionKind.ANSWERS if {*states} - {None, ListState.UNCLEAR} else None
+        kinds = Counter(map(kind_of_value, self.values))
+        texts = [n for text, n in self.values.items() if kind_of_value(text) is ValueKind.TEXT]
+        if kinds[ValueKind.DATE] and len(texts) <= _FEW and not kinds[ValueKind.PLAIN]:
+            is_asked = (blanks or texts or may_ask(name)) and not is_harmless_date(name)
+            return QuestionKind.DATES if is_asked else None
+        if not texts:
+            return QuestionKind.ANSWERS if self._are_codes else None
+        is_heeded = self._are_heeded(name, blanks)
+        if self._are_few(texts) and not self._are_remarks(name) and not is_heeded:
+            return QuestionKind.ANSWERS
+        return QuestionKind.REMARKS if self.speaking else None
 
     @property
-    def answered(self) -> int:
-        return sum(self.said[each] for each in _ANSWERS)
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether it holds so many other values that it cannot answer a question."""
-        return len(self.others) > _FEW and self.filled - self.answered > self.answered
-
-    def may_answer(self, name: str, *, blanks: int) -> bool:
-        """Tell whether the values may be answers, at least one of them a no or a blank."""
-        mark = mark_of(name)
-        has_codes = self.said[_Said.NUMBER] and len(self.values) <= _FEW_CODES
-        leaves_open = blanks > self.dashes and self.said[_Said.YES]
-        if self.is_closed or (mark == "hint" and not leaves_open and self._is_heeded(name)):
-            return False
-        # 1 and 2, or 9, in a column of mail: what they mean only the list's owner knows.
-        return (
-            (has_codes and speaks_of_mail(name))
-            or (tells_state(name) and self._holds_unknown_words)
-            or self._answers(
-                blanks=blanks, is_counting=counts_something(name), is_remark=mark == "remark"
-            )
+    def _are_codes(self) -> bool:
+        """Whether it holds nothing but a few numbers, of one digit or that come often."""
+        digits = [text.removesuffix(".0") for text in self.values]
+        recur = len(digits) <= _FEW and self.filled >= _AGAIN * len(digits)
+        return all(map(str.isdecimal, digits)) and (
+            recur or (len(digits) <= _FEW_CODES and all(len(each) == 1 for each in digits))
         )
 
-    @property
-    def _holds_unknown_words(self) -> bool:
-        """Whether nobody here knows its few words: "läuft" and "gekündigt" of a subscription."""
-        return bool(self.others) and not any(map(str.isdecimal, chain(*self.others)))
+    def _are_few(self, texts: Sequence[int]) -> bool:
+        most = sum(count for count in sorted(texts, reverse=True)[:_FEW] if count > 1)
+        return len(texts) <= _FEW or most > self.filled - most
 
-    def _answers(self, *, blanks: int, is_counting: bool, is_remark: bool) -> bool:
-        said = self._said_apart_from_codes()
-        if self.said[_Said.NUMBER] or is_counting:
-            # Beside a 2, a 0 is a number.
-            said[_Said.ZERO_OR_ONE] = 0
-        answered = sum(said[each] for each in _ANSWERS)
-        rest, yes = self.filled - answered, said[_Said.YES]
-        has_zero = said[_Said.ZERO_OR_ONE] and any(
-            text[0] == "0" for text in self.values if _ZERO_OR_ONE.fullmatch(text)
-        )
-        has_tick = yes and not {*map(str.lower, self.values)} <= {"x", "y"}
-        says_no = bool(said[_Said.NO] or has_zero or (said[_Said.CROSS] and has_tick))
-        if is_remark:
-            # Remarks are read by themselves, but for a column of mere answers.
-            return says_no and yes > 0 and not rest
-        if says_no or (answered and blanks and not rest):
-            return True
-        if said[_Said.NONE]:
-            return yes > 0 or answered >= rest or len(self.others) <= _FEW_BESIDE_NONE
-        # A yes and one other value, which nobody knows: "subscribed" and "lapsed".
-        is_yes_or_else = len(self.values) == 2 and yes > 0 and len(self.others) == 1  # noqa: PLR2004
-        return is_yes_or_else or _are_contrary(self.values)
+    def _are_remarks(self, name: str) -> bool:
+        """Tell whether the values are remarks: none of them comes again."""
+        is_unique = len(self.values) == self.filled
+        is_long = sum(map(len, self.values)) > _REMARK * len(self.values)
+        return is_unique and (is_long or mark_of(name) == "remark")
 
-    def _said_apart_from_codes(self) -> Counter[_Said]:
-        """Return what the values say: NO beside SE is Norway, and N beside A a letter."""
-        said = Counter(self.said)
-        letters = {text.lower() for text in self.values}
-        is_pair = len(letters) == 2 and "n" in letters  # noqa: PLR2004 - S and N, O and N
-        if not is_pair and any(_CODE.fullmatch(text) for text in self.others):
-            for text, count in self.values.items():
-                if _CODE.fullmatch(text):
-                    said[_said(text)] -= count
-        return said
-
-    def _is_heeded(self, name: str) -> bool:
+    def _are_heeded(self, name: str, blanks: int) -> bool:
         """Tell whether each value is a yes or keeps its row from mail, as the name hints at it."""
-        return all(
-            read_opt_in(text) is ListState.CONFIRMED
-            or speaks_against(name, "hint", text) is not None
-            for text in self.values
+        yeses = {text for text in self.values if read_opt_in(text) is ListState.CONFIRMED}
+        return (
+            mark_of(name) == "hint"
+            and not (blanks and yeses)
+            and all(
+                text in yeses or speaks_against(name, "hint", text) is not None
+                for text in self.values
+            )
         )
 
 
@@ -261,111 +222,60 @@ class Questions:
         self._columns: dict[str, _Column] = defaultdict(_Column)
         self._rows = 0
 
-    def look(self, records: Sequence[Record], unsure: Collection[str]) -> None:
-        """Look at records; ``unsure`` names the columns that somebody may have to be asked of."""
-        # In the order of the list, in which they are shown.
-        named = dict.fromkeys(name for record in records for name in record.names)
-        open_columns = {
-            name for name in named if name in unsure and not self._columns[name].is_closed
-        }
+    def look(self, records: Sequence[Record], form: ListForm) -> None:
+        """Look at records of a list."""
         shapes: dict[tuple[str, ...], list[Sequence[Any]]] = defaultdict(list)
         for record in records:
             if not (record.header or record.fault):
                 shapes[record.names].append(record.cells)
         for names, rows in shapes.items():
             self._rows += len(rows)
-            if open_columns.isdisjoint(names):
-                continue
+            # In the order of the list, in which they are shown.
             for name, cells in zip(names, zip(*rows, strict=True), strict=True):
-                if name in open_columns:
-                    self._columns[name].add(_counted(cells))
+                is_open = name in form.unsure and not self._is_closed(name)
+                if is_open or form.columns.get(name) == "attributes":
+                    for each, values in _columns_of(name, cells, form):
+                        self._columns[each].add(values)
 
-    def is_settled(self, unsure: Collection[str]) -> bool:
-        """Tell whether no further value can make a question of one of these columns."""
-        return all(self._columns[name].is_closed for name in unsure)
+    def _is_closed(self, name: str) -> bool:
+        """Tell whether a column is harmless by its name, and holds too much to be a state."""
+        return is_harmless(name) and len(self._columns[name].values) >= _KEPT
 
     def asked(self) -> tuple[ColumnQuestion, ...]:
         """Return the columns to be asked of."""
-        return tuple(
-            _question(name, column, self._blanks(column))
-            for name, column in self._columns.items()
-            if column.may_answer(name, blanks=self._blanks(column))
-        )
-
-    def _blanks(self, column: _Column) -> int:
         # A record of JSON that has no such column has no value in it either.
-        return self._rows - column.filled
+        found = (column.question(name, self._rows) for name, column in self._columns.items())
+        return tuple(filter(None, found))
 
 
-def _question(name: str, column: _Column, blanks: int) -> ColumnQuestion:
-    values = tuple(column.values.most_common(_SHOWN))
-    return ColumnQuestion(
-        column=name,
-        values=values,
-        others=column.filled - sum(count for _, count in values),
-        blanks=blanks,
-    )
-
-
-def _counted(cells: Iterable[Any]) -> Mapping[Any, int]:
+def _columns_of(
+    name: str, cells: Iterable[Any], form: ListForm
+) -> Iterator[tuple[str, Mapping[Any, int]]]:
+    """Yield how often which value is in a column, and in each key of its objects."""
     try:
-        return Counter(cells)
+        found = Counter(cells)
     except TypeError:
-        # Lists and objects of JSON are no answers.
-        return Counter(map(_text, cells))
+        # Lists and objects of JSON.
+        found = Counter(_text(cell) for cell in cells if not isinstance(cell, dict))
+        inner = [cell for cell in cells if isinstance(cell, dict)]
+    else:
+        inner = []
+    if form.columns.get(name) == "attributes":
+        inner += filter(None, map(read_object, found.elements()))
+    elif found:
+        yield name, found
+    keys: dict[str, Counter[Any]] = defaultdict(Counter)
+    for each in inner:
+        for key, value in each.items():
+            if form.is_unsure_within(name, key):
+                keys[key][_text(value)] += 1
+    for key, counts in keys.items():
+        yield f"{name}.{key}", counts
 
 
 def _text(value: object) -> str:
     if value is None:
         return ""
-    if isinstance(value, list | dict):
-        return "[]" if value else ""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))[:_LONGEST]
     return str(value).strip()[: _LONGEST + 1]
-
-
-@lru_cache(maxsize=8192)
-def _said(text: str) -> _Said:
-    """Return what a value says, were it an answer."""
-    if not text or not any(map(str.isalnum, text)):
-        return _SIGNS.get(fold(text), _said_by_sign(text))
-    if _NUMBER.fullmatch(text):
-        return _Said.ZERO_OR_ONE if _ZERO_OR_ONE.fullmatch(text) else _Said.NUMBER
-    if len(text) > _LONGEST or _DIGITS.search(text) or "://" in text or "@" in text:
-        return _Said.OTHER
-    return _SIGNS.get(fold(text)) or _said_by_words(text)
-
-
-def _said_by_sign(text: str) -> _Said:
-    """Return what a sign says; a dash is a blank."""
-    if not fold(text).strip("‐-―−ーｰ~_/.。"):
-        return _Said.BLANK
-    return _said_by_words(text)
-
-
-def _said_by_words(text: str) -> _Said:
-    state = read_opt_in(text)
-    if state is ListState.CONFIRMED:
-        return _Said.YES
-    if (
-        may_deny(text)
-        or read_state(text) is not None
-        or state not in {None, ListState.UNSUBSCRIBED}
-    ):
-        return _Said.NO
-    # "未" alone, or "会費なし"; 不動産 is none.
-    ends = state is not None and (len(text) == 1 or not text.startswith(_PREFIXES))
-    return _Said.NONE if ends else _Said.OTHER
-
-
-def _are_contrary(values: Collection[str]) -> bool:
-    """Tell whether there are two values, of which one is the other with a prefix: "un", "未"."""
-    if len(values) != 2:  # noqa: PLR2004 - a pair
-        return False
-    shorter, longer = sorted(map(fold, values), key=len)
-    least = _SHORTEST_WORD if shorter.isascii() else 2
-    return (
-        len(shorter) >= least
-        and longer.endswith(shorter)
-        and 0 < len(longer) - len(shorter) <= _LONGEST_PREFIX
-        and not any(map(str.isdecimal, chain(*values)))
-    )

@@ -44,6 +44,8 @@ _SHOWN = 20
 _GLANCE = 5
 #: Rows of each result that are shown.
 _EXAMPLES = 3
+#: What a column may be by an answer to what it says of mail.
+_ANSWERED = frozenset({"opt_in", "disabled", "unsubscribed_at"})
 #: What a column is chosen for that is to become a new field.
 NEW = "+"
 
@@ -154,7 +156,7 @@ def _questions(
     custom: Sequence[Field],
 ) -> Sequence[ColumnQuestion]:
     """Return what has to be asked of a list, answered or not, by its beginning and by workers."""
-    others = {name: ours for name, ours in chosen.items() if ours != "opt_in"}
+    others = {name: ours for name, ours in chosen.items() if ours not in _ANSWERED}
     reader = ListReader(source=upload.name, file_name=upload.name, chosen=others, custom=custom)
     try:
         found = reader.questions(records, TRIED + 1)

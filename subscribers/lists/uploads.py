@@ -37,7 +37,7 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.stored import load_message
 from newsletter.i18n.values import Size
 from newsletter.tokens import Pseudonyms
-from subscribers.lists.columns import list_records
+from subscribers.lists.columns import ColumnAnswers, list_records
 from subscribers.lists.files import Record, is_json
 from subscribers.lists.imports import ImportOptions, RowCounts
 from subscribers.lists.questions import ColumnQuestion, question_from_json
@@ -74,6 +74,7 @@ class ImportTerms:
     made_fields: tuple[str, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
     unrelated: tuple[str, ...] = ()
+    heeded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,7 +151,7 @@ class ListUpload:
             wording=terms.wording,
             language=language,
             columns=terms.columns,
-            unrelated=terms.unrelated,
+            answers=ColumnAnswers(unrelated=terms.unrelated, heeded=terms.heeded),
             update=terms.update,
             tags=terms.tags,
             digest=self.digest,

@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 from newsletter.database.vocabulary import SubscriptionState
 from subscribers.fields.model import Field
 from subscribers.lists.columns import (
+    NO_ANSWERS,
+    ColumnAnswers,
     ListForm,
     Problem,
     RefusedError,
@@ -152,7 +154,7 @@ class ListReader:
         chosen: Mapping[str, str],
         custom: Sequence[Field],
         tags: tuple[str, ...] = (),
-        unrelated: Collection[str] = (),
+        answers: ColumnAnswers = NO_ANSWERS,
         made: Collection[str] = (),
         is_answered: bool = True,
     ) -> None:
@@ -161,7 +163,7 @@ class ListReader:
         self._chosen = chosen
         self._custom = custom
         self._tags = tags
-        self._unrelated = unrelated
+        self._answers = answers
         self._made = made
         self._is_answered = is_answered
         self._form: ListForm | None = None
@@ -186,7 +188,8 @@ class ListReader:
     def questions(self, records: Iterator[Record], size: int) -> tuple[ColumnQuestion, ...]:
         """Return the columns of which somebody has to say whether they ask for mail.
 
-        Records are looked at, up to ``size`` at a time, as far as one may still come to ask of.
+        Records are looked at, up to ``size`` at a time, as far as one may still come to ask of: of
+        JSON to the end.
 
         Raises:
             ListError: See `chunks`.
@@ -196,8 +199,8 @@ class ListReader:
         for chunk in in_chunks(records, size):
             form = form or self.find_form(chunk, is_beginning=len(chunk) == size)
             self._add_late(list(map(_names, chunk)), form)
-            looked.look(chunk, form.unsure)
-            if looked.is_settled(form.unsure) and not is_json(self._file_name):
+            looked.look(chunk, form)
+            if not form.may_ask and not is_json(self._file_name):
                 break
         return looked.asked() if form else ()
 
@@ -221,7 +224,7 @@ class ListReader:
             custom=self._custom,
             source=self._source,
             file_name=self._file_name,
-            unrelated=self._unrelated,
+            answers=self._answers,
             made=self._made,
             is_beginning=is_beginning and is_json(self._file_name),
         )

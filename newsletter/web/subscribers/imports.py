@@ -17,7 +17,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.words import name_of
 from newsletter.errors import ListError
 from newsletter.i18n.language import Language
-from newsletter.i18n.messages import Message
+from newsletter.i18n.messages import Message, msg
 from newsletter.tokens import Pseudonyms
 from newsletter.web.access import SubscribersVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
@@ -29,7 +29,7 @@ from subscribers.lists.columns import FIELD, KNOWN_COLUMNS, UNRELATED
 from subscribers.lists.formats import FIELDS, IGNORED
 from subscribers.lists.imports import earlier_imports
 from subscribers.lists.problems import problem_lines
-from subscribers.lists.questions import ANSWER_FIRST, UnclearColumnError
+from subscribers.lists.questions import ANSWER_FIRST, QuestionKind, UnclearColumnError
 from subscribers.lists.row_results import RESULT_NAMES, results_csv
 from subscribers.lists.trials import (
     GLANCED,
@@ -59,13 +59,33 @@ _LONGEST_TEXT = 900_000
 _PASTED = "pasted.csv"
 #: Before the number of a column that is asked about.
 _ANSWER = "answer-"
+#: What a column is by the answer to what it says of mail.
+_ANSWERS = {"mail": "opt_in", "dates": "unsubscribed_at", "entries": "disabled"}
+#: The answers to choose from, by what the question is of.
+_CHOICES = {
+    QuestionKind.ANSWERS: (
+        ("mail", msg("Says who wants email")),
+        ("entries", msg("Whoever has an entry wants no email")),
+        (UNRELATED, msg("About something else")),
+    ),
+    QuestionKind.DATES: (
+        ("dates", msg("Whoever has a date has left")),
+        (UNRELATED, msg("About something else")),
+    ),
+    QuestionKind.REMARKS: (
+        ("remarks", msg("Do not subscribe whoever has such a remark")),
+        (UNRELATED, msg("About something else")),
+    ),
+}
 _Text = Annotated[str, Field(max_length=2000)]
 
 
 class _Form(BaseModel):
     """How the list is to be taken, as the form says; ``column`` and ``ours`` go side by side.
 
-    ``asked`` names columns, and ``answer-0`` and further ones say whether they ask for mail.
+    ``asked`` names columns, and ``answer-0`` and further ones say whether they ask for mail:
+    ``mail``, ``dates`` (a date in them is of leaving), ``entries`` (whatever stands there),
+    ``remarks`` or ``other``; with ``none_asks`` nothing else does so.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -78,17 +98,22 @@ class _Form(BaseModel):
     column: list[_Text] = []
     ours: list[_Text] = []
     asked: list[_Text] = []
+    none_asks: bool = False
     verb: str = ""
 
     def terms(self) -> ImportTerms:
         """Return the terms; columns that are nothing of ours are left out."""
         given = self.model_extra or {}
-        answers = {column: given.get(f"{_ANSWER}{at}", "") for at, column in enumerate(self.asked)}
+        answers = {
+            column: UNRELATED if self.none_asks else given.get(f"{_ANSWER}{at}", "")
+            for at, column in enumerate(self.asked)
+        }
         ours = dict(zip(self.column, self.ours, strict=False))
         for column, answer in answers.items():
             little = ours.get(column, IGNORED)
-            if answer == "mail" and (little in {IGNORED, NEW} or little.startswith(FIELD)):
-                ours[column] = "opt_in"
+            if answer in _ANSWERS and (little in {IGNORED, NEW} or little.startswith(FIELD)):
+                has_other = "unsubscribed_at" in ours.values() and answer == "dates"
+                ours[column] = "disabled" if has_other else _ANSWERS[answer]
         return ImportTerms(
             basis=self.basis.strip(),
             wording=self.wording.strip(),
@@ -102,6 +127,7 @@ class _Form(BaseModel):
                 if what in KNOWN_COLUMNS or what.startswith(FIELD)
             },
             unrelated=tuple(column for column, answer in answers.items() if answer == UNRELATED),
+            heeded=tuple(column for column, answer in answers.items() if answer == "remarks"),
         )
 
 
@@ -196,8 +222,10 @@ class ImportPages:
         answers: dict[str, str] = {}
         if terms is not None:
             chosen = {**terms.columns, **dict.fromkeys(terms.new_columns, NEW)}
-            opt_ins = (column for column, ours in terms.columns.items() if ours == "opt_in")
-            answers = dict.fromkeys(terms.unrelated, UNRELATED) | dict.fromkeys(opt_ins, "mail")
+            given = {ours: answer for answer, ours in _ANSWERS.items()}
+            answers = {column: given.get(ours, "") for column, ours in terms.columns.items()}
+            answers |= dict.fromkeys(terms.unrelated, UNRELATED)
+            answers |= dict.fromkeys(terms.heeded, "remarks")
         shown = ANSWER_FIRST if isinstance(error, UnclearColumnError) else error
         return self.pages.show_to(
             visit,
@@ -209,6 +237,9 @@ class ImportPages:
             glance=glance,
             chosen=chosen,
             answers=answers,
+            none_asks=glance.questions
+            and all(answers.get(each.column) == UNRELATED for each in glance.questions),
+            column_answers=_CHOICES,
             has_keys="attributes" in glance.columns.values(),
             terms=terms or ImportTerms(basis=""),
             trial=trial,

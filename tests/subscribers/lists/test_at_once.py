@@ -74,7 +74,7 @@ def test_a_chunk_of_long_rows_has_fewer(stage: Stage, monkeypatch: pytest.Monkey
     rows = [f"r{number}@example.jp,{'葵' * (4000 if number < 9 else 4)}\n" for number in range(30)]
     chunks: list[int] = []
     records = csv_records(["email,note\n", *rows], source="l.csv")
-    options = ImportOptions(source="l.csv", basis="form")
+    options = ImportOptions(source="l.csv", basis="form", is_answered=True)
     report = import_records(
         stage.engine, stage.newsletter_id, records, options, progress=chunks.append
     )

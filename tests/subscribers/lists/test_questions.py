@@ -1,4 +1,4 @@
-"""A column that may say who wants no mail, though its name does not tell, is asked about."""
+"""A column that is not known to be about something else than mail is asked about."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ import pytest
 
 from newsletter.database.vocabulary import FieldType, SubscriptionState
 from subscribers.fields.model import Field
-from subscribers.lists.columns import list_records
-from subscribers.lists.questions import ColumnQuestion, UnclearColumnError
+from subscribers.lists.columns import ColumnAnswers, list_records
+from subscribers.lists.questions import ColumnQuestion, QuestionKind, UnclearColumnError
 from subscribers.lists.validation import ListReader
 from tests.subscribers.lists.test_states import import_list, states_of
 from tests.support.stage import Stage
 
-_C, _U = SubscriptionState.CONFIRMED, SubscriptionState.UNSUBSCRIBED
+_C, _P, _U = (
+    SubscriptionState.CONFIRMED,
+    SubscriptionState.PENDING,
+    SubscriptionState.UNSUBSCRIBED,
+)
 
 
 def _asked(header: str, *values: str, custom: Sequence[Field] = ()) -> Sequence[ColumnQuestion]:
@@ -51,6 +55,19 @@ def _asked(header: str, *values: str, custom: Sequence[Field] = ()) -> Sequence[
         ("Abo-Status", "läuft gekündigt"),
         ("Zustellstatus", "in-ordnung gesperrt"),
         ("購読区分", "甲 乙"),
+        ("会員区分", "正会員 元会員 正会員"),
+        ("s", "A U A B"),
+        ("flg", "1 9 0 1"),
+        ("kbn", "10 20 10 20 90 10 20 10 90"),
+        ("部署", "総務部 営業部 退職"),
+        ("Situazione", "attivo cessato"),
+        ("退団", "2024/03/31 "),
+        ("Date de sortie", "31/08/2023 "),
+        ("gone since", "2023-01-15 "),
+        ("備考", "引っ越しのため3月で終わり お菓子の差し入れ"),
+        ("Notes", "mail-came-back brought-cake"),
+        ("Plan", "free paid"),
+        ("購読プラン", "A "),
     ],
 )
 def test_answers_in_a_column_of_any_name_are_asked_about(header: str, values: str) -> None:
@@ -67,6 +84,15 @@ def test_answers_in_a_column_of_any_name_are_asked_about(header: str, values: st
         ("生年月日", "1990-01-01 "),
         ("電話番号", "09012345678 "),
         ("会社", "不二家 "),
+        ("入会日", "2024-04-01 "),
+        ("Last order", "2024-04-01 "),
+        ("学年", "1年 2年 1年"),
+        ("住まい", "東京都 大阪府 東京都"),
+        ("席", "A席 S席 A席"),
+        ("連絡先2", "09012345678 0312345678"),
+        ("点", "12 99 12 12.5"),
+        ("T-shirt", "S M"),
+        ("How did you hear about us?", "friend web friend"),
         ("職業", "不動産業 会社員"),
         ("Country code", "NO SE"),
         ("Gender", "F M"),
@@ -75,7 +101,6 @@ def test_answers_in_a_column_of_any_name_are_asked_about(header: str, values: st
         ("備考", "特になし 車椅子"),
         ("Notes", "no "),
         ("Accepts SMS", "yes no"),
-        ("Plan", "free paid"),
         ("Link", "https://x.example/unsubscribe "),
         ("登録状況", "登録 停止"),
         ("メルマガ希望", "○ ×"),
@@ -87,10 +112,41 @@ def test_what_answers_nothing_or_is_read_by_its_name_is_not_asked_about(
     assert _asked(header, *values.split(" ")) == ()
 
 
-def test_a_no_among_many_values_is_none_but_where_most_are_answers() -> None:
+def test_of_many_values_it_is_asked_where_a_few_are_most_of_them() -> None:
     many = [f"語{at}" for at in range(20)]
-    assert _asked("感想", *many, "no") == ()
-    assert _asked("感想", *many, *["yes"] * 30, "no")
+    assert _asked("感想", *many) == ()
+    assert _asked("感想", *many, *["gern"] * 30, "ungern")
+
+
+def test_of_remarks_those_that_may_speak_of_mail_are_shown() -> None:
+    (question,) = _asked("備考", "茶菓の差し入れあり", "宛先不明で戻る", "")
+    assert question.kind is QuestionKind.REMARKS
+    assert (question.values, question.others) == ((("宛先不明で戻る", 1),), 1)
+
+
+@pytest.mark.parametrize(
+    ("columns", "row"),
+    [
+        ("Email Address,MEMBER_RATING,LAST_CHANGED,LEID,EUID,CC,REGION", "2,2024-01-01,1,b,JP,13"),
+        (
+            "email,subscribed_to_emails,complimentary_plan,created_at,tiers",
+            "true,false,2024-01-01,x",
+        ),
+        ("email,active_subscription,created_at,plan", "true,2024-01-01,other"),
+        (
+            "uuid,email,attributes,status,created_at,updated_at",
+            "a@x.example,{},enabled,2024-01-01,",
+        ),
+    ],
+)
+def test_nothing_is_asked_of_a_known_export_but_what_its_users_added(
+    columns: str, row: str
+) -> None:
+    address = "1" if columns.startswith("uuid") else "a@x.example"
+    octets = f"{columns},お便り\n{address},{row},不要\n".encode()
+    reader = ListReader(source="l.csv", file_name="l.csv", chosen={}, custom=())
+    records = list_records(io.BytesIO(octets), file_name="l.csv", source="l.csv")
+    assert [each.column for each in reader.questions(records, 100)] == ["お便り"]
 
 
 def test_a_field_that_the_newsletter_asks_by_yes_and_no_is_known() -> None:
@@ -110,7 +166,7 @@ _TEXT = "email,会報\na@x.example,要\nb@x.example,不要\nc@x.example,どち�
 
 def test_a_list_is_refused_until_it_is_said_what_the_column_is(sqlite_stage: Stage) -> None:
     with pytest.raises(UnclearColumnError, match=r"会報.*不要: 1.*会報=opt_in.*会報=other"):
-        import_list(sqlite_stage, _TEXT)
+        import_list(sqlite_stage, _TEXT, is_answered=False)
     assert states_of(sqlite_stage.engine) == {}
 
 
@@ -124,8 +180,85 @@ def test_a_column_that_is_said_to_be_about_something_else_keeps_nobody_out(
     sqlite_stage: Stage,
 ) -> None:
     text = "email,出席状況\na@x.example,出席\nb@x.example,不参加\n".encode()
-    import_list(sqlite_stage, text, unrelated=["出席状況"])
+    answers = ColumnAnswers(unrelated=["出席状況"])
+    import_list(sqlite_stage, text, answers=answers, is_answered=False)
     assert states_of(sqlite_stage.engine) == {"a": _C, "b": _C}
+
+
+def test_of_remarks_that_are_heeded_none_that_speaks_of_mail_is_subscribed(
+    sqlite_stage: Stage,
+) -> None:
+    text = "email,備考\na@x.example,席は前\nb@x.example,宛先不明\nc@x.example,引っ越された\n"
+    answers = ColumnAnswers(heeded=["備考"])
+    import_list(sqlite_stage, text.encode(), answers=answers, is_answered=False)
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _U}
+
+
+def test_a_column_that_was_left_out_by_name_is_not_asked_about_and_a_plain_no_counts(
+    sqlite_stage: Stage,
+) -> None:
+    text = "email,状況\na@x.example,甲\nb@x.example,退会\n".encode()
+    answers = ColumnAnswers(left_out=["状況"])
+    import_list(sqlite_stage, text, columns={"状況": "-"}, answers=answers, is_answered=False)
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _U}
+
+
+_WITHIN = (
+    b'{"email": "a@x.example", "attributes": {"newsletter": true}}\n'
+    b'{"email": "b@x.example", "attributes": {"newsletter": false}}\n'
+    b'{"email": "c@x.example", "wishes": {"post": "nie"}, "topics": []}\n'
+    b'{"email": "d@x.example", "topics": ["news"]}\n'
+)
+
+
+def test_a_key_within_an_object_is_asked_about_and_answered(sqlite_stage: Stage) -> None:
+    with pytest.raises(UnclearColumnError) as caught:
+        import_list(sqlite_stage, _WITHIN, name="l.jsonl", is_answered=False)
+    asked = [each.column for each in caught.value.questions]
+    assert asked == ["attributes.newsletter", "wishes.post", "topics"]
+    columns = {"attributes.newsletter": "opt_in", "wishes.post": "disabled", "topics": "disabled"}
+    import_list(sqlite_stage, _WITHIN, name="l.jsonl", columns=columns, is_answered=False)
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _U, "c": _U, "d": _U}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("村上春（退会）", _U),
+        ("【休会中】遠藤", _U),
+        ("青木 ※配信不要", _U),
+        ("DELETED Ed Elm", _U),
+        ("Gus Gum (left)", _U),
+        ("削除 水野", _U),
+        ("水野(宛名は旧姓)", None),
+        ("Dan left", None),
+        ("金子(旧姓 林)", _C),
+        ("Lefty Deleteman", _C),
+    ],
+)
+def test_a_row_that_is_struck_out_beside_the_name_is_not_subscribed(
+    sqlite_stage: Stage, name: str, expected: SubscriptionState | None
+) -> None:
+    import_list(sqlite_stage, f"email,name\na@x.example,{name}\n".encode())
+    assert states_of(sqlite_stage.engine).get("a") is expected
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "expected"),
+    [
+        ("frequency", "never", _U),
+        ("tags", '"vip, kein Rundbrief"', None),
+        ("tags", '"vip, unsubscribed"', _U),
+        ("confirmed_at", "", _P),
+        ("newsletter,opt_out", "yes,yes", _U),
+        ("購読,退会日", "はい,2024-02-03", _U),
+    ],
+)
+def test_what_a_column_of_ours_says_against_mail_counts_whatever_another_says(
+    sqlite_stage: Stage, columns: str, row: str, expected: SubscriptionState | None
+) -> None:
+    import_list(sqlite_stage, f"email,{columns}\na@x.example,{row}\n".encode())
+    assert states_of(sqlite_stage.engine).get("a") is expected
 
 
 _LATE = b'{"email": "a@x.example"}\n' * 3 + b'{"email": "b@x.example", "digest": false}\n'

@@ -1,0 +1,132 @@
+"""What of a list asks nothing of mail: names of columns, values, and remarks that speak of it.
+
+The words are data, in ``formats.toml``. A name or value that is missing there costs a question; the
+words of remarks are the only ones of which a missing one lets somebody in.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Sequence
+from enum import Enum, auto
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from newsletter.i18n.normal_form import normal_form
+from subscribers.lists.formats import asks_or_denies, fold, words_of_name
+
+
+class ValueKind(Enum):
+    """What kind of thing a value is."""
+
+    BLANK = auto()
+    DATE = auto()
+    NUMBER = auto()
+    #: Plainly something else than an answer: an address, a place, a size.
+    PLAIN = auto()
+    TEXT = auto()
+
+
+_NUMBER = re.compile(r"[-+−]?\d[\d,]*(?:\.\d+)?\s*%?")
+#: Loosely: "2026-01-31", "R8.1.31", "31.01.2026 10:00", "2026年3月".
+_DATE = re.compile(
+    r"(?:令和|平成|昭和|[rhs])?\.?\d{1,4}\s*[-./年]\s*\d{1,2}(?:\s*[-./月]\s*\d{0,4}\s*日?)?"
+    r"(?:[\st(].*)?|\d{1,2}\.?\s+[a-zäéû]{3,9}\.?\s+\d{4}.*|[a-zäéû]{3,9}\.?\s+\d{1,2},?\s+\d{4}.*"
+)
+#: A dash, or a date that is none.
+_BLANK = re.compile(r"[-‐-―−ーｰ~_/.。()*:・\s]*|[0/\-.: t]*0[/\-.][0/\-.: t]*")
+_LONGEST_PLAIN = 80
+
+
+class _Words(NamedTuple):
+    parts: tuple[str, ...]
+    words: frozenset[str]
+    dates: tuple[str, ...]
+    values: re.Pattern[str]
+    speaking: Sequence[re.Pattern[str]]
+    struck: re.Pattern[str]
+
+
+@cache
+def _words() -> _Words:
+    text = files("subscribers.lists").joinpath("formats.toml").read_text(encoding="utf-8")
+    known = tomllib.loads(text)
+    harmless, speaking = known["harmless"], known["speaking"]
+    return _Words(
+        parts=tuple(map(fold, harmless["parts"])),
+        words=frozenset(harmless["words"]),
+        dates=tuple(map(fold, harmless["dates"])),
+        values=re.compile("|".join(harmless["values"])),
+        # Two, and of small letters: many remarks are looked through.
+        speaking=(
+            re.compile("|".join(map(str.lower, speaking["parts"]))),
+            re.compile(rf"\b(?:{'|'.join(speaking['words'])})"),
+        ),
+        struck=re.compile(
+            rf"(?:^|(?<=[\s:：_/-]))(?:{'|'.join(speaking['struck'])})(?=$|[\s:：_/-])",
+            re.IGNORECASE | re.MULTILINE,
+        ),
+    )
+
+
+@lru_cache(maxsize=1024)
+def may_ask(name: str) -> bool:
+    """Tell whether a column's name speaks of mail, of a wish, a state or leaving."""
+    return asks_or_denies(name) or speaks(name)
+
+
+@lru_cache(maxsize=1024)
+def is_harmless(name: str) -> bool:
+    """Tell whether a column's name says that it is about something else than mail."""
+    if may_ask(name):
+        return False
+    folded, known = fold(name), _words()
+    return not known.words.isdisjoint(words_of_name(name)) or any(
+        part in folded for part in known.parts
+    )
+
+
+def is_harmless_date(name: str) -> bool:
+    """Tell whether a column's name says that its dates are of no leaving."""
+    folded = fold(name)
+    return not may_ask(name) and any(part in folded for part in _words().dates)
+
+
+def speaks(text: str) -> bool:
+    """Tell whether a remark speaks of mail, of leaving, moving, death or of what came back."""
+    small = text.lower()
+    return any(words.search(small) for words in _words().speaking)
+
+
+def speaking_ones(texts: Iterable[str]) -> list[str]:
+    """Return which remarks do so."""
+    together = list(texts)
+    # Most remarks do not: they are looked through at once.
+    return list(filter(speaks, together)) if speaks("\n".join(together)) else []
+
+
+def struck_words() -> re.Pattern[str]:
+    """Return by which words beside a name its row is struck out."""
+    return _words().struck
+
+
+def is_blank(text: str) -> bool:
+    """Tell whether a value is none: blank, a dash, "0000-00-00"."""
+    return _BLANK.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=8192)
+def kind_of_value(text: str) -> ValueKind:
+    """Return what kind of thing a value is."""
+    if is_blank(text):
+        return ValueKind.BLANK
+    plain = normal_form(text).strip().lower()
+    if len(plain) > _LONGEST_PLAIN:
+        return ValueKind.TEXT
+    if _NUMBER.fullmatch(plain):
+        return ValueKind.NUMBER
+    if _DATE.fullmatch(plain):
+        return ValueKind.DATE
+    return ValueKind.PLAIN if _words().values.fullmatch(plain) else ValueKind.TEXT
