@@ -237,6 +237,9 @@ class ImportPages:
             glance=glance,
             chosen=chosen,
             answers=answers,
+            answered={
+                each.column for each in glance.questions if answers.get(each.column) in _ANSWERS
+            },
             none_asks=glance.questions
             and all(answers.get(each.column) == UNRELATED for each in glance.questions),
             column_answers=_CHOICES,

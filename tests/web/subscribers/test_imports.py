@@ -495,6 +495,7 @@ def test_who_is_subscribed_follows_from_the_answer(
     page = _bring(client, _ASKING.encode())
     tried = client.post(str(page.url), data=_answered(page, verb="try", **given))
     assert checked in tight(tried.text)
+    assert ("As answered above" in tried.text) is ("answer-0" in given)
     client.post(str(page.url), data=_answered(page, verb="import", **given))
     _work(stage)
     with reading(stage.engine) as session:
