@@ -16,7 +16,7 @@ from subscribers.fields.model import (
     field_named,
     field_of,
 )
-from subscribers.lists.columns import FIELD, form_of
+from subscribers.lists.columns import FIELD, WITHIN, form_of
 from subscribers.lists.files import Record, read_object
 from subscribers.lists.formats import DEFINITIONS, IGNORED, guess_field
 
@@ -83,7 +83,8 @@ def find_new_fields(
                 found.setdefault(name, Inference()).add(value)
             elif with_keys and ours.get(name) == "attributes":
                 for key, inner in read_object(value).items():
-                    if field_named(known, key) is None:
+                    what = chosen.get(f"{name}{WITHIN}{key}", IGNORED)
+                    if what == IGNORED and field_named(known, key) is None:
                         found.setdefault(key, Inference()).add(inner)
     defined = {key: each for key, each in defined.items() if may_become(key)}
     found = {name: inference for name, inference in found.items() if name not in defined}

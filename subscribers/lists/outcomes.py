@@ -22,11 +22,12 @@ from subscribers.lists.formats import (
     read_remark,
     read_state,
 )
-from subscribers.lists.harmless import speaks, struck_words
+from subscribers.lists.harmless import may_hold_struck_word, speaks, struck_word
 
 #: Columns of free words.
 _REMARKS = frozenset({"remark", "plain remark", "heeded"})
 #: What stands beside a name in brackets, or behind a mark.
+_OPENING = "(（[［【〔<＜《≪{※＊*"
 _BESIDE = re.compile(
     r"[(（\[［【〔<＜《≪{]+([^()（）\[\]［］【】〔〕<>＜＞《》≪≫{}\n]+)|[※＊*]+\s*(\S[^\n]*)"
 )
@@ -141,7 +142,7 @@ def _read_free(mark: str, text: str) -> ListState | None:
 
 def may_be_struck(text: str) -> bool:
     """Tell whether a word beside a name may strike its row out, in any of many names."""
-    return _BESIDE.search(text) is not None or struck_words().search(text) is not None
+    return any(sign in text for sign in _OPENING) or may_hold_struck_word(text)
 
 
 def _read_struck(text: str) -> ListState | None:
@@ -151,11 +152,11 @@ def _read_struck(text: str) -> ListState | None:
         state = read_remark(piece) or (ListState.UNCLEAR if speaks(piece) else None)
         if state is not None:
             return state
-    word = struck_words().search(text)
-    if word is None:
+    word = struck_word(text)
+    if not word:
         return None
     # "Dan Left" may be called so.
-    is_plain = word[0].isupper() or not word[0].isascii()
+    is_plain = word.isupper() or not word.isascii()
     return ListState.UNSUBSCRIBED if is_plain else ListState.UNCLEAR
 
 

@@ -59,7 +59,7 @@ def _asked(header: str, *values: str, custom: Sequence[Field] = ()) -> Sequence[
         ("s", "A U A B"),
         ("flg", "1 9 0 1"),
         ("kbn", "10 20 10 20 90 10 20 10 90"),
-        ("部署", "総務部 営業部 退職"),
+        ("Class", "3B 4A inactive"),
         ("Situazione", "attivo cessato"),
         ("退団", "2024/03/31 "),
         ("Date de sortie", "31/08/2023 "),
