@@ -46,7 +46,7 @@ _SECRET = "SECRET-OF-BETA"
 
 
 def _import(engine: Engine, slug: str, text: str, *, update: bool = False) -> None:
-    options = ImportOptions(source="l.csv", basis="form", update=update)
+    options = ImportOptions(source="l.csv", basis="form", update=update, is_answered=True)
     with reading(engine) as session:
         number = find_newsletter(session, slug).id
     records = csv_records(text.splitlines(keepends=True), source="l.csv")
