@@ -1,7 +1,7 @@
 """What of a list asks nothing of mail: names of columns, values, and remarks that speak of it.
 
 The words are data, in ``formats.toml``. A name or value that is missing there costs a question; the
-words of remarks are the only ones of which a missing one lets somebody in.
+words of remarks, and those beside names, are the only ones of which a missing one lets somebody in.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ class ValueKind(Enum):
 
 
 _NUMBER = re.compile(r"[-+−]?\d[\d,]*(?:\.\d+)?\s*%?")
-#: Loosely: "2026-01-31", "R8.1.31", "31.01.2026 10:00", "2026年3月".
+#: Loosely: "2026-01-31", "R8.1.31", "31.01.2026 10:00", "2026年3月", "2026".
 _DATE = re.compile(
+    r"(?:19|20)\d\d\s*年?度?|"
     r"(?:令和|平成|昭和|[rhs])?\.?\d{1,4}\s*[-./年]\s*\d{1,2}(?:\s*[-./月]\s*\d{0,4}\s*日?)?"
     r"(?:[\st(].*)?|\d{1,2}\.?\s+[a-zäéû]{3,9}\.?\s+\d{4}.*|[a-zäéû]{3,9}\.?\s+\d{1,2},?\s+\d{4}.*"
 )
@@ -136,8 +137,8 @@ def kind_of_value(text: str) -> ValueKind:
     plain = normal_form(text).strip().lower()
     if len(plain) > _LONGEST_PLAIN:
         return ValueKind.TEXT
-    if _NUMBER.fullmatch(plain):
-        return ValueKind.NUMBER
     if _DATE.fullmatch(plain):
         return ValueKind.DATE
+    if _NUMBER.fullmatch(plain):
+        return ValueKind.NUMBER
     return ValueKind.PLAIN if _words().values.fullmatch(plain) else ValueKind.TEXT

@@ -17,7 +17,7 @@ from typing import Any
 from newsletter.errors import ListError
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing, Number
-from subscribers.lists.columns import ListForm
+from subscribers.lists.columns import WITHIN, ListForm
 from subscribers.lists.files import Record, read_object
 from subscribers.lists.formats import ListState, mark_of, read_opt_in, read_remark
 from subscribers.lists.harmless import (
@@ -173,11 +173,13 @@ class _Column:
             return QuestionKind.ANSWERS if {*states} - {None, ListState.UNCLEAR} else None
         kinds = Counter(map(kind_of_value, self.values))
         texts = [n for text, n in self.values.items() if kind_of_value(text) is ValueKind.TEXT]
-        if kinds[ValueKind.DATE] and len(texts) <= _FEW and not kinds[ValueKind.PLAIN]:
+        has_others = kinds[ValueKind.PLAIN] or kinds[ValueKind.NUMBER]
+        if kinds[ValueKind.DATE] and len(texts) <= _FEW and not has_others:
             is_asked = (blanks or texts or may_ask(name)) and not is_harmless_date(name)
             return QuestionKind.DATES if is_asked else None
         if not texts:
-            return QuestionKind.ANSWERS if self._are_codes else None
+            is_asked = self._are_codes or (blanks and may_ask(name))
+            return QuestionKind.ANSWERS if is_asked else None
         is_heeded = self._are_heeded(name, blanks)
         if self._are_few(texts) and not self._are_remarks(name) and not is_heeded:
             return QuestionKind.ANSWERS
@@ -267,10 +269,10 @@ def _columns_of(
     keys: dict[str, Counter[Any]] = defaultdict(Counter)
     for each in inner:
         for key, value in each.items():
-            if form.is_unsure_within(name, key):
-                keys[key][_text(value)] += 1
+            keys[key][_text(value)] += 1
     for key, counts in keys.items():
-        yield f"{name}.{key}", counts
+        if form.is_unsure_within(name, key):
+            yield f"{name}{WITHIN}{key}", counts
 
 
 def _text(value: object) -> str:
