@@ -39,18 +39,19 @@ _FOOTER = "{{ frame.footer(words) }}\n"
 #: What other systems write where a reader's own link goes: Mailchimp, listmonk, Buttondown, Keila,
 #: SendGrid, Brevo, MailerLite, Mautic, HubSpot.
 _LEAVING = re.compile(
-    r"\*\|UNSUB\|\*|\{\{\s*\.?\s*(?:unsubscribe(?:_?(?:url|link))?|unsubscribeurl)\s*\}\}"
-    r"|<%\s*asm_group_unsubscribe_raw_url\s*%>|\{\$unsubscribe\}|\{unsubscribe_url\}|%unsubscribe_url%",
+    r"\*\|UNSUB\|\*|\{\{\s{0,9}\.?\s{0,9}unsubscribe_?(?:url|link)?\s{0,9}\}\}"
+    r"|<%\s{0,9}asm_group_unsubscribe_raw_url\s{0,9}%>|\{\$unsubscribe\}|\{unsubscribe_url\}|%unsubscribe_url%",
     re.IGNORECASE,
 )
 _VIEWING = re.compile(
-    r"\*\|ARCHIVE\|\*|\{\{\s*\.?\s*(?:mirror|messageurl|view_in_browser|archive_url)\s*\}\}"
+    r"\*\|ARCHIVE\|\*|\{\{\s{0,9}\.?\s{0,9}(?:mirror|messageurl|view_in_browser|archive_url)\s{0,9}\}\}"
     r"|\{\$url\}|\{webview_url\}|%view_url%",
     re.IGNORECASE,
 )
 _SUBJECT = re.compile(
-    r"\*\|MC:SUBJECT\|\*|\{\{\s*\.?\s*(?:subject|campaign\.subject)\s*\}\}", re.IGNORECASE
+    r"\*\|MC:SUBJECT\|\*|\{\{\s{0,9}\.?\s{0,9}(?:subject|campaign\.subject)\s{0,9}\}\}", re.IGNORECASE
 )
+_OWN = re.compile(r"\{[{%][^}\n]{0,120}?\b(?:issue|frame)\b")
 #: Any other place that some system would fill; ours know what of Jinja is.
 _OTHERS = re.compile(
     r"\*\|[^|\n]{1,60}\|\*|\{\{[^}\n]{1,120}\}\}|\{%[^%\n]{1,120}%\}|\[\[[^\]\n]{1,60}\]\]"
@@ -87,7 +88,7 @@ def take_template(data: bytes, *, source: str) -> ForeignTemplate:
         ContentError: It is too large, not UTF-8, or no MJML.
     """
     text = _read(data, Place(source=source))
-    if re.search(r"\{[{%][^}\n]*\b(?:issue|frame)\b", text):
+    if _OWN.search(text):
         return ForeignTemplate(body=text, remarks=())
     for pattern, ours in (
         (_LEAVING, "{{ slots.unsubscribe_url }}"),
@@ -99,7 +100,7 @@ def take_template(data: bytes, *, source: str) -> ForeignTemplate:
     content = _CONTENT if is_headed else _HEADLINE + _CONTENT
     text = _put(text, "</mj-body>", content + _FOOTER)
     if "</mj-head>" not in text:
-        text = re.sub(r"(<mjml\b[^>]*>)", r"\1\n<mj-head></mj-head>", text, count=1)
+        text = re.sub(r"(<mjml\b[^<>]*>)", r"\1\n<mj-head></mj-head>", text, count=1)
     text = _put(text, "</mj-head>", _STYLES)
     body, skipped = _without_stray_words(_START + text)
     remarks = sorted([*skipped, *_remarks(body)], key=lambda remark: remark.line)

@@ -33,7 +33,12 @@ from newsletter.rendering.contrast import declarations
 from newsletter.rendering.mjml_source import Element, MjmlError, check_tags, read_mjml, resolve
 from newsletter.rendering.widths import Room, with_picture_widths
 
-_JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+#: What is not closed reaches to the end: to look for its end from each begin anew would take the
+#: square of the text's length.
+_JINJA = re.compile(
+    r"\{\{.*?(?:\}\}|\Z)|\{%.*?(?:%\}|\Z)|\{#.*?(?:#\}|\Z)",
+    re.DOTALL,
+)
 #: What the compiler does not write as it was given.
 _UNSAFE = re.compile(r"[^A-Za-z0-9 _.,:;/#%()'=?+*@~!$|\[\]-]+")
 #: What the inliner's writer changes in an attribute.

@@ -29,9 +29,10 @@ _VALUE = r"\"[^\"]*\"|'[^']*'"
 _ATTRIBUTE = re.compile(
     rf"(?P<name>[^\s\"'<>/=]+)(?:\s*=\s*(?P<value>{_VALUE}|[^\s\"'=<>`]+))?", re.DOTALL
 )
+#: A comment that is not closed reaches to the end, as browsers read it.
 _TOKEN = re.compile(
-    r"(?P<comment><!--.*?-->)"
-    r"|(?P<other><!\[CDATA\[.*?\]\]>|<[!?][^>]*>)"
+    r"(?P<comment><!--.*?(?:-->|\Z))"
+    r"|(?P<other><!\[CDATA\[.*?(?:\]\]>|\Z)|<[!?][^<>]*>)"
     r"|</(?P<end>[A-Za-z][\w:.-]*)\s*>"
     rf"|<(?P<start>[A-Za-z][\w:.-]*)(?P<attributes>(?:[^<>\"']|{_VALUE})*?)(?P<closed>/?)>"
     r"|(?P<stray><)",

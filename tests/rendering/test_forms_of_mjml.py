@@ -20,6 +20,7 @@ from newsletter.rendering.render import render_issue
 from newsletter.rendering.slots import fill
 from newsletter.samples import sample_issue
 from tests.rendering.test_render import PUBLISHER, TEMPLATES
+from tests.support.growth import assert_linear
 
 FORMS = sorted((Path(__file__).parent / "templates").glob("*.mjml"))
 _ATTRIBUTE = re.compile(r"\b(href|src|alt|thumbnails-src)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
@@ -99,6 +100,14 @@ def test_words_between_elements_are_left_out_of_a_taken_template_and_told() -> N
     assert [(remark.line, "あ" in str(remark.message)) for remark in taken.remarks] == [
         (line, True)
     ]
+
+
+@pytest.mark.parametrize("sign", ["{", "{% ", "{#", "<!--", " "])
+def test_a_foreign_template_is_read_in_time_that_grows_as_it_does(sign: str) -> None:
+    def make(length: int) -> bytes:
+        return f"<mjml><mj-body>{{{{{sign * (length // len(sign))}</mj-body></mjml>".encode()
+
+    assert_linear(lambda data: take_template(data, source="theirs.mjml"), make, size=32_000)
 
 
 def test_every_element_of_mjml_stands_in_a_form() -> None:
