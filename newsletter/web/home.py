@@ -99,7 +99,7 @@ def home_router(workspace: Workspace, pages: Pages) -> Router:
                 approvals=waiting_for(
                     session, visit.account_id, _where(visit, rows, Permission.APPROVE)
                 ),
-                returned=returned_to(session, visit.account_id),
+                returned=returned_to(session, visit.account_id, seen),
                 halted=halted,
                 uncertain=uncertain,
                 due=_due(session, workspace, written),

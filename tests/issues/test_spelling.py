@@ -7,10 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from newsletter.issues.checks.findings import Finding
+from newsletter.issues.checks.japanese import read_japanese
 from newsletter.issues.checks.spelling import check_spelling
 from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.model import Issue
 from newsletter.issues.walking import walk_passages
+from tests.support.growth import assert_linear
 
 
 def _issue(words: str) -> Issue:
@@ -94,6 +96,14 @@ def test_two_spellings_that_the_dictionary_knows_for_one_word_are_told(
     (finding,) = _findings(words)
     assert finding.code == "spelling-two"
     assert spellings in str(finding.message)
+
+
+def test_a_long_run_of_katakana_is_checked_in_time_that_grows_as_it_does() -> None:
+    def read(text: str) -> None:
+        read_japanese.cache_clear()
+        read_japanese(text)
+
+    assert_linear(read, lambda length: "ア" * length, size=1_600)
 
 
 @pytest.mark.parametrize(

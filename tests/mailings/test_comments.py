@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, delete, select
 
 from newsletter.accounts.audit import COMMAND_LINE, Actor
 from newsletter.database.engine import reading, transaction
@@ -115,6 +115,18 @@ def test_several_comments_are_one_mail_to_each_concerned_and_none_to_their_autho
     mail_comments(stage.engine, POST, quiet=AT_ONCE)
     mail_comments(stage.engine, POST, quiet=AT_ONCE)
     assert [address for address, _ in _told(stage)] == ["p0@example.jp", "p1@example.jp"]
+
+
+def test_whoever_lost_the_role_is_told_of_nothing_any_more(
+    stage: Stage, actors: dict[str, Actor]
+) -> None:
+    _say(stage, actors["凪"], "写真の説明が必要です。")
+    _say(stage, actors["葵"], "入れました。")
+    with transaction(stage.engine) as session:
+        lost = [actors["蓮"].account_id, actors["凪"].account_id]
+        session.execute(delete(RoleGrantRow).where(RoleGrantRow.account_id.in_(lost)))
+    mail_comments(stage.engine, POST, quiet=AT_ONCE)
+    assert [address for address, _ in _told(stage)] == ["p0@example.jp"]
 
 
 def test_an_answer_opens_a_settled_thread_again_and_the_log_has_it_all(

@@ -16,6 +16,7 @@ from newsletter.mailings.approvals.requests import (
     approve,
     content_digest,
     request_approval,
+    returned_to,
     send_back,
 )
 from newsletter.mailings.ledger.schedule import Schedule, read_hour
@@ -103,6 +104,17 @@ def _ask(scene: Scene, account: int, *asked: int) -> None:
             post=POST,
             asked=asked,
         )
+
+
+def test_what_was_sent_back_is_shown_where_its_asker_may_still_see_it(
+    scene: Scene, people: dict[str, int]
+) -> None:
+    _ask(scene, people["葵"])
+    _answer(scene, people["蓮"], words="The date is wrong.")
+    with reading(scene.engine) as session:
+        newsletter = session.scalars(select(IssueRow.newsletter_id)).one()
+        assert returned_to(session, people["葵"], [newsletter])
+        assert not returned_to(session, people["葵"], [newsletter + 1])
 
 
 def test_without_the_rule_a_sound_issue_passes_no_approval(

@@ -39,6 +39,9 @@ _WITH_V = (("ヴァ", "バ"), ("ヴィ", "ビ"), ("ヴェ", "ベ"), ("ヴォ", "
 _ADDED = "ーッ"
 #: Letters of a word from which on a slip in it can be told from another word.
 _SHORTEST_SLIP = 5
+#: Letters of one beyond which it is no word: for each letter some others are tried in its place,
+#: and each attempt is looked up whole.
+_LONGEST_SLIP = 30
 #: Letters that Sudachi takes at once, well below its limit of 49,149 bytes.
 _LONGEST = 10_000
 _local = threading.local()
@@ -118,7 +121,7 @@ def _likely(morpheme: Morpheme) -> str:
     few names differ from a noun of the dictionary.
     """
     written = morpheme.surface()
-    if not _KATAKANA.fullmatch(written):
+    if not _KATAKANA.fullmatch(written) or len(written) > _LONGEST_SLIP:
         return ""
     if not morpheme.is_oov():
         usual = morpheme.normalized_form()

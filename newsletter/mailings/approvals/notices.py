@@ -8,6 +8,8 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.permissions import Permission
+from newsletter.accounts.roles import rights_of
 from newsletter.addresses import parse_address
 from newsletter.database.tables import AccountRow, IssueRow, NewsletterRow
 from newsletter.mailings.mailings import publisher_of
@@ -40,15 +42,17 @@ class ApprovalNews:
 def tell_by_mail(
     session: Session, news: ApprovalNews, recipients: Iterable[AccountRow], post: Post
 ) -> None:
-    """Queue a notice to each account that is not disabled, in its language.
+    """Queue a notice to each account that may still see what it is about, in its language.
 
-    The link opens a page behind the sign-in: it is no secret, and lasts.
+    Whoever had a part in it may have lost the role since, or be disabled. The link opens a page
+    behind the sign-in: it is no secret, and lasts.
     """
     newsletter = session.get_one(NewsletterRow, news.issue.newsletter_id)
     page = "review" if news.template in _OF_REVIEW else ""
     path = f"/newsletters/{newsletter.slug}/issues/{news.issue.id}/send/{page}".rstrip("/")
     for account in recipients:
-        if account.disabled_at is not None:
+        rights = rights_of(session, account.id)
+        if account.disabled_at is not None or not rights.may(Permission.SEE_MAILINGS, newsletter.id):
             continue
         draft = NoticeDraft(
             template=news.template,

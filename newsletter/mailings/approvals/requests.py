@@ -243,9 +243,16 @@ def waiting_for(
     ]
 
 
-def returned_to(session: Session, account_id: int) -> Sequence[Waiting]:
-    """Return what was sent back to one person, and not changed or asked for since."""
-    condition = ApprovalRow.requested_by == account_id
+def returned_to(
+    session: Session, account_id: int, newsletter_ids: Collection[int]
+) -> Sequence[Waiting]:
+    """Return what was sent back to one person in newsletters, and not changed or asked for since.
+
+    Whoever asked for it may have lost the role in others.
+    """
+    condition = and_(
+        ApprovalRow.requested_by == account_id, IssueRow.newsletter_id.in_(newsletter_ids)
+    )
     returned = (ApprovalRow.returned_by, ApprovalRow.returned_at)
     return [
         waiting
