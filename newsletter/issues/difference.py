@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher, get_close_matches
@@ -12,6 +11,7 @@ from itertools import groupby
 
 from newsletter.i18n.language import Language, language_name
 from newsletter.i18n.messages import Message, msg
+from newsletter.issues.alignment import opcodes
 from newsletter.issues.merging import FIELDS, Conflict, Unit, align, units_of, written
 from newsletter.issues.model import Gallery, Issue, Picture, TranslatedUnit
 from newsletter.issues.outline import Part
@@ -332,7 +332,7 @@ def _difference(
 def _lines(
     old: Sequence[TextLine], new: Sequence[TextLine], budget: _Budget
 ) -> Iterator[DifferenceLine]:
-    for tag, start, end, new_start, new_end in _opcodes(old, new, budget):
+    for tag, start, end, new_start, new_end in opcodes(old, new, grants=budget.grants):
         gone, come = list(old[start:end]), list(new[new_start:new_end])
         if tag == "equal":
             yield from (_line(each, WordChange.SAME) for each in come)
@@ -424,7 +424,7 @@ def _said(conflict: Conflict, issue: Issue, language: Language, *, mine: bool) -
 def _compared(before: str, after: str, budget: _Budget) -> tuple[Piece, ...]:
     old, new = _WORD.findall(before), _WORD.findall(after)
     found: list[Piece] = []
-    for tag, start, end, new_start, new_end in _opcodes(old, new, budget):
+    for tag, start, end, new_start, new_end in opcodes(old, new, grants=budget.grants):
         removed, added = "".join(old[start:end]), "".join(new[new_start:new_end])
         if tag == "equal":
             found.append(Piece(changed=WordChange.SAME, text=removed))
@@ -432,37 +432,3 @@ def _compared(before: str, after: str, budget: _Budget) -> tuple[Piece, ...]:
         pair = (WordChange.REMOVED, removed), (WordChange.ADDED, added)
         found += (Piece(changed=changed, text=text) for changed, text in pair if text)
     return tuple(found)
-
-
-def _opcodes(
-    old: Sequence[str] | Sequence[TextLine],
-    new: Sequence[str] | Sequence[TextLine],
-    budget: _Budget,
-) -> Iterator[tuple[str, int, int, int, int]]:
-    """Yield what became of which members, as `SequenceMatcher.get_opcodes` does.
-
-    Where the budget is too small, all between what both begin and end with alike is replaced.
-    """
-    start = _alike(old, new)
-    end = _alike(old[start:][::-1], new[start:][::-1])
-    stop, new_stop = len(old) - end, len(new) - end
-    if start:
-        yield "equal", 0, start, 0, start
-    if start < stop or start < new_stop:
-        middle, new_middle = old[start:stop], new[start:new_stop]
-        counts, new_counts = Counter(middle), Counter(new_middle)
-        if budget.grants(sum(count * new_counts[each] for each, count in counts.items())):
-            matcher = SequenceMatcher(None, middle, new_middle, autojunk=False)
-            for tag, *places in matcher.get_opcodes():
-                one, two, three, four = (start + place for place in places)
-                yield tag, one, two, three, four
-        else:
-            yield "replace", start, stop, start, new_stop
-    if end:
-        yield "equal", stop, len(old), new_stop, len(new)
-
-
-def _alike(old: Sequence[object], new: Sequence[object]) -> int:
-    """Return how many members two runs begin with alike."""
-    pairs = zip(old, new, strict=False)
-    return next((count for count, (a, b) in enumerate(pairs) if a != b), min(len(old), len(new)))

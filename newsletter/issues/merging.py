@@ -15,6 +15,7 @@ from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import Any, TypeVar, get_args
 
+from newsletter.issues.alignment import opcodes
 from newsletter.issues.markdown.writer import blocks_to_markdown
 from newsletter.issues.model import (
     Anchor,
@@ -394,12 +395,11 @@ def _changes(base: Sequence[Unit], changed: Sequence[Unit]) -> _Side:
     side = _Side([None] * len(base), [[] for _ in range(len(base) + 1)], {})
     numbers: dict[Unit, int] = {}
     old, new = ([numbers.setdefault(unit, len(numbers)) for unit in run] for run in (base, changed))
-    matcher = SequenceMatcher(None, old, new, autojunk=False)
-    opcodes = matcher.get_opcodes()
+    found = list(opcodes(old, new))
     gone = Counter(
-        unit for tag, start, end, *_ in opcodes if tag != "equal" for unit in base[start:end]
+        unit for tag, start, end, *_ in found if tag != "equal" for unit in base[start:end]
     )
-    for tag, start, end, new_start, new_end in opcodes:
+    for tag, start, end, new_start, new_end in found:
         if tag == "equal":
             side.outcome[start:end] = base[start:end]
             continue

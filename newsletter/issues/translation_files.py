@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
 from typing import TypeVar
 
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
+from newsletter.issues.alignment import opcodes
 from newsletter.issues.checks.findings import IssueField, IssuePlace
 from newsletter.issues.model import Block, Conditional, Issue, Link, TranslatedUnit, Translation
 from newsletter.issues.translation_units import (
@@ -108,8 +108,7 @@ def _paired(
         return
     kinds, said_kinds = list(map(_kind, originals)), list(map(_kind, written))
     places: list[list[_One]] = [[] for _ in originals]
-    matcher = SequenceMatcher(a=kinds, b=said_kinds, autojunk=False)
-    for _tag, begin, end, start, stop in matcher.get_opcodes():
+    for _tag, begin, end, start, stop in opcodes(kinds, said_kinds):
         for at, said in enumerate(written[start:stop], start=begin):
             places[min(at, end - 1) if end > begin else max(begin - 1, 0)].append(said)
     for one, found in zip(originals, places, strict=True):

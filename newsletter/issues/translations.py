@@ -16,10 +16,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
 from enum import StrEnum
 
 from newsletter.i18n.language import closer_tags, language_of_words
+from newsletter.issues.alignment import Likeness
 from newsletter.issues.checks.findings import IssueField, IssuePlace
 from newsletter.issues.model import Block, Issue, TranslatedUnit, Translation
 from newsletter.issues.outline import Part, to_outline, with_outline
@@ -81,13 +81,14 @@ def unit_statuses(issue: Issue, tag: str) -> tuple[UnitStatus, ...]:
     known = {unit.source for unit in units}
     earlier = [each for each in translation.units if each.source not in known and not each.joined]
     statuses: list[UnitStatus] = []
+    likeness = Likeness()
     for unit in units:
         if (found := by_source.get(unit.source)) is not None:
             state = UnitState.DONE if unit.is_translated_by(found) else UnitState.BEGUN
             statuses.append(UnitStatus(unit=unit, state=state, translated=found))
         elif not unit.has_words:
             statuses.append(UnitStatus(unit=unit, state=UnitState.SAME))
-        elif (before := _closest(unit, earlier)) is not None:
+        elif (before := _closest(unit, earlier, likeness)) is not None:
             earlier.remove(before)
             statuses.append(UnitStatus(unit=unit, state=UnitState.CHANGED, translated=before))
         else:
@@ -95,18 +96,14 @@ def unit_statuses(issue: Issue, tag: str) -> tuple[UnitStatus, ...]:
     return tuple(statuses)
 
 
-def _closest(unit: TranslationUnit, earlier: Sequence[TranslatedUnit]) -> TranslatedUnit | None:
+def _closest(
+    unit: TranslationUnit, earlier: Sequence[TranslatedUnit], likeness: Likeness
+) -> TranslatedUnit | None:
     """Return what a unit said when it was translated, if it is one that was changed since."""
-    if not earlier:
-        return None
-    matcher = SequenceMatcher(b=unit.markdown, autojunk=False)
-    best, likeness = None, _ALIKE
+    best, least = None, _ALIKE
     for each in earlier:
-        matcher.set_seq1(each.original)
-        if matcher.real_quick_ratio() < likeness or matcher.quick_ratio() < likeness:
-            continue
-        if (ratio := matcher.ratio()) >= likeness:
-            best, likeness = each, ratio
+        if ratio := likeness.of(unit.markdown, each.original, least=least):
+            best, least = each, ratio
     return best
 
 

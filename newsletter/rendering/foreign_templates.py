@@ -49,7 +49,8 @@ _VIEWING = re.compile(
     re.IGNORECASE,
 )
 _SUBJECT = re.compile(
-    r"\*\|MC:SUBJECT\|\*|\{\{\s{0,9}\.?\s{0,9}(?:subject|campaign\.subject)\s{0,9}\}\}", re.IGNORECASE
+    r"\*\|MC:SUBJECT\|\*|\{\{\s{0,9}\.?\s{0,9}(?:subject|campaign\.subject)\s{0,9}\}\}",
+    re.IGNORECASE,
 )
 _OWN = re.compile(r"\{[{%][^}\n]{0,120}?\b(?:issue|frame)\b")
 #: Any other place that some system would fill; ours know what of Jinja is.

@@ -28,6 +28,10 @@ from workers.intake.pop3 import Pop3Mailbox
 _log = logging.getLogger(__name__)
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
+#: Seconds of one look at a mailbox. Each answer has its bound, but a server that always has one
+#: mail more, and each slowly, would be listened to for ever. What is left waits for the next look,
+#: by a connection of its own: what was taken is deleted where this one ends.
+_LOOK_SECONDS = 3600.0
 
 Tell = Callable[[TakenCounts], None]
 
@@ -51,7 +55,8 @@ class Fetcher:
             UnavailableError: The mailbox does not answer, or refuses.
         """
         with self._open() as mailbox:
-            return self._take_all(mailbox)
+            counts, _ = self._take_all(mailbox)
+        return counts
 
     def follow(self, tell: Tell, *, poll_seconds: float) -> None:
         """Take what lies there, and what comes, until interrupted."""
@@ -60,9 +65,9 @@ class Fetcher:
             try:
                 with self._open() as mailbox:
                     pause = _SHORTEST_PAUSE
-                    self._follow_one(mailbox, tell, poll_seconds)
+                    is_whole = self._follow_one(mailbox, tell, poll_seconds)
                 # POP3 shows what came only to a new session, and deletes when one ends.
-                time.sleep(poll_seconds)
+                time.sleep(poll_seconds if is_whole else 0)
             except UnavailableError as error:
                 _log.warning("%s Asked again in %.0f s.", error.what, pause)
             except OperationalError as error:
@@ -77,25 +82,33 @@ class Fetcher:
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    def _follow_one(self, mailbox: Mailbox, tell: Tell, poll_seconds: float) -> None:
-        """Follow one connection: for ever by IMAP, for one look by POP3."""
+    def _follow_one(self, mailbox: Mailbox, tell: Tell, poll_seconds: float) -> bool:
+        """Follow one connection: for ever by IMAP, for one look by POP3, or until a look is cut.
+
+        Return whether the last look was whole.
+        """
         while True:
-            if counts := self._take_all(mailbox):
+            counts, is_whole = self._take_all(mailbox)
+            if counts:
                 tell(counts)
-            if not isinstance(mailbox, ImapMailbox):
-                return
+            if not is_whole or not isinstance(mailbox, ImapMailbox):
+                return is_whole
             mailbox.wait(poll_seconds)
 
-    def _take_all(self, mailbox: Mailbox) -> TakenCounts:
-        counts = TakenCounts()
+    def _take_all(self, mailbox: Mailbox) -> tuple[TakenCounts, bool]:
+        """Return what became of what lies there, and whether there was time for all of it."""
+        counts, ends = TakenCounts(), time.monotonic() + _LOOK_SECONDS
         for letter in mailbox.letters():
+            if counts and time.monotonic() >= ends:
+                _log.warning("A look at %s took too long; the rest waits.", self._account.name)
+                return counts, False
             taken = self._take(letter.raw)
             counts[taken] += 1
             if taken is Taken.UNRELATED:
                 mailbox.keep(letter)
             else:
                 mailbox.forget(letter)
-        return counts
+        return counts, True
 
     def _take(self, raw: bytes) -> Taken:
         try:

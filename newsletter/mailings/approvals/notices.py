@@ -52,7 +52,9 @@ def tell_by_mail(
     path = f"/newsletters/{newsletter.slug}/issues/{news.issue.id}/send/{page}".rstrip("/")
     for account in recipients:
         rights = rights_of(session, account.id)
-        if account.disabled_at is not None or not rights.may(Permission.SEE_MAILINGS, newsletter.id):
+        if account.disabled_at is not None or not rights.may(
+            Permission.SEE_MAILINGS, newsletter.id
+        ):
             continue
         draft = NoticeDraft(
             template=news.template,

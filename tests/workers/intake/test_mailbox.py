@@ -242,6 +242,15 @@ def test_a_server_whose_answer_has_no_end_is_given_up(
         fetch(post, f"{scheme}://user:secret@127.0.0.1:{port}?tls=none")
 
 
+@pytest.mark.parametrize("scheme", ["imaps", "pop3s"])
+def test_a_look_that_takes_too_long_leaves_the_rest_to_the_next(
+    post: Post, server: Dovecot, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    monkeypatch.setattr("workers.intake.fetching._LOOK_SECONDS", 0)
+    server.put(notice(post.path), notice(mark="2"))
+    assert [fetch(post, server.url(scheme)) for _ in range(3)] == [{Taken.LOGGED: 1}] * 2 + [{}]
+
+
 def test_an_encrypted_answer_is_bounded_as_well(
     post: Post, server: Dovecot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
