@@ -174,6 +174,16 @@ _HEADER_LINE = re.compile(
 )
 _ENOUGH_HEADERS = 4
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n")
+#: How many paragraphs under an address are looked at for the one that says why: it begins with
+#: "Reason:", or stands under such a heading.
+_CONTINUED = 3
+_GIVES_REASON = re.compile(
+    r"\s{0,8}(?:reason|cause|diagnostic|error|details?|grund|fehler|raison|motif|motivo|razón|causa"
+    r"|reden|orsak|årsag|powód|причина|理由|原因|詳細|エラー|错误|錯誤|사유|원인)[^\n:：]{0,24}[:：]",
+    re.IGNORECASE,
+)
+#: Shorter names are words of some language too often.
+_SHORTEST_NAME = 4
 _RULED = re.compile(r"[-=*_]{2,40}[^\n]{1,120}")
 
 
@@ -328,19 +338,31 @@ class BounceText:
         return {one.lower(): at for one, at in self._heads.items()}
 
     def _words_under(self, address: str) -> tuple[str, str]:
-        """Return the paragraph under an address, and all up to the next one."""
+        """Return the paragraph under an address that says why, and all up to the next address."""
         places = self._heads
         start = self._places.get(address.lower(), -1)
         if start < 0:
-            position = self._lower.find(address.lower())
+            position = self._find_named(address.lower())
             if position < 0:
                 return "", ""
             start = self.text.rfind("\n", 0, position) + 1
         end = min((at for at in places.values() if at > start), default=len(self.text))
         end = self.text.rfind("\n", start, end) + 1 if end < len(self.text) else end
         until_next = self.text[start : max(end, start)][:_NEAR_WORDS]
-        paragraph = _PARAGRAPHS.split(until_next.lstrip(" \t:>\n"), maxsplit=1)[0]
-        return paragraph[:_OWN_WORDS], until_next
+        own, *further = _PARAGRAPHS.split(until_next.lstrip(" \t:>\n"), maxsplit=_CONTINUED)
+        for paragraph in further[: _CONTINUED - 1]:
+            if own.rstrip().endswith((":", "：")) or _GIVES_REASON.match(paragraph):
+                own = paragraph
+        return own[:_OWN_WORDS], until_next
+
+    def _find_named(self, address: str) -> int:
+        """Return where an address is named, or its local part where that stands by itself."""
+        position = self._lower.find(address)
+        name = address.rpartition("@")[0]
+        if position >= 0 or len(name) < _SHORTEST_NAME:
+            return position
+        match = re.search(rf"(?<![\w.@-]){re.escape(name)}(?![\w@-]|\.\w)", self._lower)
+        return match.start() if match is not None else -1
 
 
 def open_bounce(mail: Mail) -> BounceText:

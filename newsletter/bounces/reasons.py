@@ -316,9 +316,9 @@ def _words() -> PhraseBook:
 def _plain(words: str, parties: Parties) -> str:
     lower = without_advice(words[:_LOOKED_AT].replace("’", "'").lower())
     lower = " ".join(lower.split())
-    lower = _JOINED.sub(lambda name: name[0].replace("_", " "), lower)
-    text = _COMPOUND.sub(" ", _without_name(parties.mark(_LINK.sub(" ", lower)), parties))
-    return _BOILERPLATE.sub(" ", text)
+    text = _without_name(parties.mark(_LINK.sub(" ", lower)), parties)
+    text = _JOINED.sub(lambda name: name[0].replace("_", " "), text)
+    return _BOILERPLATE.sub(" ", _COMPOUND.sub(" ", text))
 
 
 def _without_name(text: str, parties: Parties) -> str:

@@ -105,12 +105,22 @@ def classify_refusal(refusal: Refusal) -> ReportedRecipient:
         reason = Reason.SYSTEM if refusal.program else Reason.EXPIRED
     return ReportedRecipient(
         address=refusal.address,
-        hard=reason in PERMANENT and not is_for_now(status, reply),
+        hard=reason in PERMANENT
+        and (not is_for_now(status, reply) or _names_no_domain(words, refusal)),
         reason=reason,
         status=status,
         reply=reply,
         words=" ".join(words.split())[:_WORDS_KEPT],
     )
+
+
+def _names_no_domain(words: str, refusal: Refusal) -> bool:
+    """Tell whether DNS says that the domain does not exist, which no later try changes.
+
+    RFC 2308, 1: an answer of the whole name, not a server that did not answer. Gmail gives it up at
+    once, with 4.0.0.
+    """
+    return not refusal.late and "nxdomain" in words.lower()
 
 
 def _unwrapped(refusal: Refusal) -> Refusal:

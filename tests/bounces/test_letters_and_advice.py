@@ -7,6 +7,7 @@ import pytest
 from newsletter.bounces.model import Reason
 from newsletter.bounces.reading import read_report
 from tests.bounces.formats import OURS, READER
+from tests.bounces.test_reading import notification, recipient
 from tests.bounces.test_whose_fault import notice, only
 
 
@@ -136,3 +137,49 @@ def test_what_a_message_holds_is_nobody(words: str) -> None:
 )
 def test_an_unknown_error_or_an_unknown_sender_is_not_an_unknown_reader(words: str) -> None:
     assert not only(read_report(notice(f"<{READER}>: {words}\n")))[1]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"was rejected by them.\n\nReason: 550 permanent failure ({READER}:550 No such user)",
+        "理由:\n\n  このユーザーは登録されていません",
+        "konnte nicht zugestellt werden.\n\nGrund: Benutzer unbekannt",
+    ],
+)
+def test_the_paragraph_that_says_why_goes_before_the_one_that_says_that(words: str) -> None:
+    assert only(read_report(notice(f"{READER}\n\n{words}\n"))) == (Reason.USER_UNKNOWN, True)
+
+
+def test_a_recipient_is_named_by_the_part_before_the_at_sign_alone() -> None:
+    words = "Your message was undeliverable to the following:\n\treader (user not found)\n"
+    assert only(read_report(notice(words))) == (Reason.USER_UNKNOWN, True)
+
+
+def test_underscores_of_a_name_do_not_part_it_from_what_is_said_of_it() -> None:
+    address = "hanako_reader@mail.example.com"
+    words = f"ユーザー hanako_reader ({address}) は Domino ディレクトリに登録されていません"
+    (one,) = read_report(notice(f"{address}\n\n{words}\n")).recipients
+    assert (one.address, one.reason) == (address, Reason.USER_UNKNOWN)
+
+
+_GIVEN_UP = (
+    "ドメインが見つからなかったため、配信できませんでした。スペルミスや不要なスペースがないことを"
+    "確認してから、もう一度お送りください。"
+)
+
+
+@pytest.mark.parametrize(
+    ("action", "answer", "outcome"),
+    [
+        ("failed", "responded with code NXDOMAIN", (Reason.HOST_UNKNOWN, True)),
+        ("delayed", "responded with code NXDOMAIN", (Reason.HOST_UNKNOWN, False)),
+        ("failed", "timed out", (Reason.NETWORK, False)),
+    ],
+)
+def test_a_domain_that_dns_does_not_know_is_gone_though_the_code_says_for_now(
+    action: str, answer: str, outcome: tuple[Reason, bool]
+) -> None:
+    diagnostic = f"smtp; DNS Error: DNS type 'mx' lookup of example.com {answer}"
+    fields = recipient(action=action, status="4.0.0", diagnostic=diagnostic)
+    assert only(read_report(notification(fields, words=_GIVEN_UP))) == outcome
