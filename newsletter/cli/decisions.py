@@ -87,7 +87,8 @@ def ask_approval(
 ) -> None:
     """Request approval of an issue as it is now; the approvers are notified by email."""
     from newsletter.database.engine import reading, transaction
-    from newsletter.mailings.approvals.requests import SendingPlan, request_approval
+    from newsletter.mailings.approvals.plans import SendingPlan
+    from newsletter.mailings.approvals.requests import request_approval
     from newsletter.mailings.ledger.schedule import Schedule, read_hour
 
     case = _case(context, newsletter, issue, as_, Permission.ASK_APPROVAL)

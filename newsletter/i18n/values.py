@@ -129,3 +129,14 @@ class Moment(Worded):
     def in_language(self, language: Language) -> str:
         """Return it with its day, to the minute."""
         return formats.format_moment(self.moment, language, ZoneInfo(self.zone))
+
+
+@dataclass(frozen=True, slots=True)
+class WallTime(Worded):
+    """A time of day on a day that belongs to no zone yet."""
+
+    local: datetime
+
+    def in_language(self, language: Language) -> str:
+        """Return it with its day, to the minute."""
+        return formats.format_wall_time(self.local, language)

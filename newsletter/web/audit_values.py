@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -21,7 +21,7 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.database.words import name_of
 from newsletter.i18n.messages import Message, msg, pmsg, written
-from newsletter.i18n.values import Day, Labelled, LanguageName, Listing, Moment, Worded
+from newsletter.i18n.values import Day, Labelled, LanguageName, Listing, Moment, WallTime, Worded
 from newsletter.newsletters.look.designs import DESIGNS
 from newsletter.web.audit_wording import recorded_words
 from newsletter.web.newsletters.look_words import COLOURS, FONTS, HEADINGS, ITEMS, MASTHEADS
@@ -167,7 +167,5 @@ def _single(value: object, key: str, zone: str) -> Worded:
             elif key in _MOMENTS:
                 moment = datetime.fromisoformat(text)
                 # What was ordered is a wall clock's, and no instant.
-                words = (
-                    Moment(moment, zone) if moment.tzinfo else Moment(moment.replace(tzinfo=UTC))
-                )
+                words = Moment(moment, zone) if moment.tzinfo else WallTime(moment)
     return words

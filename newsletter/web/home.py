@@ -17,7 +17,7 @@ from newsletter.issues.checks.findings import Severity
 from newsletter.issues.drafts.saving import Draft, due_drafts, list_drafts
 from newsletter.issues.sent import sent_as
 from newsletter.mailings.approvals.comments import open_threads
-from newsletter.mailings.approvals.requests import returned_to, waiting_for
+from newsletter.mailings.approvals.requests import approved_for, returned_to, waiting_for
 from newsletter.mailings.orders.readiness import check_draft
 from newsletter.mailings.reports.clicks import count_clicks
 from newsletter.mailings.reports.reports import MailingSummary, list_past, list_upcoming, summarise
@@ -92,17 +92,24 @@ def home_router(workspace: Workspace, pages: Pages) -> Router:
             seen = _where(visit, rows, Permission.SEE_MAILINGS)
             written = [row for row in rows if visit.rights.may(Permission.WRITE, row.id)]
             halted, uncertain = _unsettled(session, visit, rows)
+            asked = waiting_for(session, visit.account_id, _where(visit, rows, Permission.APPROVE))
+            returned = returned_to(session, visit.account_id, seen)
+            approved = approved_for(session, visit.account_id, seen)
+            named = {each.issue_id for each in (*asked, *returned, *approved)}
             return pages.show_to(
                 visit,
                 request,
                 "home.html",
-                approvals=waiting_for(
-                    session, visit.account_id, _where(visit, rows, Permission.APPROVE)
-                ),
-                returned=returned_to(session, visit.account_id, seen),
+                approvals=asked,
+                returned=returned,
+                approved=approved,
                 halted=halted,
                 uncertain=uncertain,
-                due=_due(session, workspace, written),
+                due=[
+                    entry
+                    for entry in _due(session, workspace, written)
+                    if entry.draft.issue_id not in named
+                ],
                 slugs={row.id: row.slug for row in rows},
                 drafts=_drafts(session, written),
                 upcoming=list_upcoming(session, seen, limit=_SHOWN),

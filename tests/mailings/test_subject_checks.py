@@ -27,12 +27,12 @@ LONG = "Town news " * 11
 def test_what_is_wrong_with_a_compared_subject_names_its_letter() -> None:
     others = (Subject(title="年末", preheader="{{name}}"), Subject(title=LONG))
     trial = SubjectTrial(others=others, share=50, decide=datetime.fromisoformat("2026-12-01T09:00"))
-    findings = check_subjects(ISSUE, trial)
+    findings = check_subjects(ISSUE, trial.others)
     assert [(each.code, each.message.in_language(Language.ENGLISH)[:13]) for each in findings] == [
         ("placeholder", "In subject B:"),
         ("subject-long", "In subject C:"),
     ]
-    assert check_subjects(ISSUE, None) == []
+    assert check_subjects(ISSUE, ()) == []
 
 
 @on_one_database("sqlite")

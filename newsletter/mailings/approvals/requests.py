@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -20,27 +19,18 @@ from newsletter.accounts.audit import Action, Actor
 from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import holders_of
 from newsletter.database.insert import insert_missing
-from newsletter.database.tables import AccountRow, ApprovalRow, IssueRow, NewsletterRow
+from newsletter.database.tables import AccountRow, ApprovalRow, IssueRow, MailingRow, NewsletterRow
 from newsletter.database.types import now
 from newsletter.errors import ConflictError, ForbiddenError, ListError
 from newsletter.i18n.messages import msg
 from newsletter.issues.corrections import Note, note_of
 from newsletter.issues.model import issue_from_json
+from newsletter.issues.sent import keeps_its_issue
 from newsletter.mailings.approvals.notices import ApprovalNews, Post, tell_by_mail
-from newsletter.mailings.ledger.schedule import (
-    AT_ONCE,
-    Schedule,
-    schedule_from_json,
-    schedule_to_json,
-)
+from newsletter.mailings.approvals.plans import SendingPlan, plan_from_json, plan_to_json
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.orders.subject_checks import demand_subjects
-from newsletter.mailings.trials.subjects import (
-    SubjectTrial,
-    demand_clicks,
-    trial_from_json,
-    trial_to_json,
-)
+from newsletter.mailings.trials.subjects import SubjectTrial, demand_clicks
 from newsletter.newsletters.issue_actions import record_on_issue
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.notices import NoticeTemplate
@@ -60,25 +50,8 @@ class ApprovalState(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SendingPlan:
-    """To whom and when an editor means to send what is to be approved.
-
-    Approval is of the content, the subjects of a trial included: another audience or hour does not
-    void it, and is shown.
-
-    Attributes:
-        urgent: Whether it goes at once to those, too, who chose a digest.
-    """
-
-    segment: str = ""
-    schedule: Schedule = AT_ONCE
-    urgent: bool = False
-    trial: SubjectTrial | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Waiting:
-    """An issue that waits for somebody; ``person`` asked for its approval, or sent it back."""
+    """An issue that waits for somebody; ``person`` asked for its approval, or answered it."""
 
     newsletter: str
     newsletter_name: str
@@ -137,28 +110,24 @@ def state_of(approval: ApprovalRow) -> ApprovalState:
 
 def plan_of(approval: ApprovalRow) -> SendingPlan | None:
     """Return the audience and hour that were meant; None where nobody said."""
-    if approval.plan is None:
-        return None
-    return SendingPlan(
-        segment=str(approval.plan.get("segment", "")),
-        schedule=schedule_from_json(approval.plan.get("schedule", {})),
-        urgent=bool(approval.plan.get("urgent")),
-        trial=_trial_in(approval),
-    )
+    return None if approval.plan is None else plan_from_json(approval.plan)
 
 
-def _plan_to_json(plan: SendingPlan) -> dict[str, Any]:
-    written: dict[str, Any] = {
-        "segment": plan.segment,
-        "schedule": schedule_to_json(plan.schedule),
-        "urgent": plan.urgent,
-    }
-    return written | ({"trial": trial_to_json(plan.trial)} if plan.trial else {})
+def plan_before(session: Session, approval: ApprovalRow) -> SendingPlan | None:
+    """Return the audience, hour and subjects that were meant when approval was last asked before.
+
+    That was of the same content or of another; None where nobody asked, or said.
+    """
+    kept = (approval.plan or {}).get("before")
+    if kept is not None:
+        return plan_from_json(kept)
+    other = version_before(session, approval.issue_id, besides=approval.digest)
+    return plan_of(other) if other else None
 
 
 def _trial_in(approval: ApprovalRow) -> SubjectTrial | None:
-    kept = (approval.plan or {}).get("trial")
-    return trial_from_json(kept) if kept else None
+    plan = plan_of(approval)
+    return plan.trial if plan else None
 
 
 def last_plan(session: Session, issue_id: int) -> SendingPlan | None:
@@ -177,6 +146,13 @@ def find_approval(session: Session, issue_id: int, digest: str) -> ApprovalRow |
     return session.scalars(
         select(ApprovalRow).where(ApprovalRow.issue_id == issue_id, ApprovalRow.digest == digest)
     ).one_or_none()
+
+
+def is_asked_for(session: Session, issue_id: int) -> bool:
+    """Return whether the last request of an issue's approval still waits for its answer."""
+    newest = select(func.max(ApprovalRow.id)).where(ApprovalRow.issue_id == issue_id)
+    row = session.scalars(select(ApprovalRow).where(ApprovalRow.id.in_(newest))).one_or_none()
+    return row is not None and state_of(row) is ApprovalState.WAITING
 
 
 def last_returned(session: Session, issue_id: int) -> ApprovalRow | None:
@@ -230,6 +206,7 @@ def waiting_for(
     Left out is what was asked for by themselves or of others, and what was changed since.
     """
     condition = and_(
+        ApprovalRow.approved_by.is_(None),
         ApprovalRow.requested_by != account_id,
         IssueRow.newsletter_id.in_(newsletter_ids),
         NewsletterRow.approval_required,
@@ -237,7 +214,7 @@ def waiting_for(
     asked = (ApprovalRow.requested_by, ApprovalRow.requested_at)
     return [
         waiting
-        for waiting in _unanswered(session, *asked, condition)
+        for waiting in _newest_requests(session, *asked, condition)
         if state_of(waiting.approval) is ApprovalState.WAITING
         and (not waiting.approval.asked or account_id in waiting.approval.asked)
     ]
@@ -251,23 +228,41 @@ def returned_to(
     Whoever asked for it may have lost the role in others.
     """
     condition = and_(
-        ApprovalRow.requested_by == account_id, IssueRow.newsletter_id.in_(newsletter_ids)
+        ApprovalRow.approved_by.is_(None),
+        ApprovalRow.requested_by == account_id,
+        IssueRow.newsletter_id.in_(newsletter_ids),
     )
     returned = (ApprovalRow.returned_by, ApprovalRow.returned_at)
     return [
         waiting
-        for waiting in _unanswered(session, *returned, condition)
+        for waiting in _newest_requests(session, *returned, condition)
         if state_of(waiting.approval) is ApprovalState.RETURNED
     ]
 
 
-def _unanswered(
+def approved_for(
+    session: Session, account_id: int, newsletter_ids: Collection[int]
+) -> Sequence[Waiting]:
+    """Return what one person asked for in newsletters, was approved as it is, and waits."""
+    kept = select(MailingRow.issue_id).where(MailingRow.issue_id.is_not(None), keeps_its_issue())
+    condition = and_(
+        ApprovalRow.approved_by.is_not(None),
+        ApprovalRow.requested_by == account_id,
+        IssueRow.newsletter_id.in_(newsletter_ids),
+        NewsletterRow.approval_required,
+        IssueRow.id.not_in(kept),
+    )
+    approved = (ApprovalRow.approved_by, ApprovalRow.approved_at)
+    return [*_newest_requests(session, *approved, condition)]
+
+
+def _newest_requests(
     session: Session,
     person: InstrumentedAttribute[int] | InstrumentedAttribute[int | None],
     since: InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None],
     condition: ColumnElement[bool],
 ) -> Iterator[Waiting]:
-    """Yield the newest requests that nobody approved and whose issue is as it was, oldest first.
+    """Yield the newest requests of issues, where these are as they were, oldest first.
 
     Args:
         session: To read with.
@@ -283,7 +278,6 @@ def _unanswered(
         .join(AccountRow, AccountRow.id == person)
         .where(
             ApprovalRow.id.in_(newest),
-            ApprovalRow.approved_by.is_(None),
             ApprovalRow.issue_version == IssueRow.version,
             condition,
         )
@@ -351,7 +345,7 @@ def request_approval(
         "requested_at": now(),
         "issue_version": issue.version,
         "content": issue.content,
-        "plan": plan and _plan_to_json(plan),
+        "plan": plan and plan_to_json(plan),
         "asked": named,
     }
     approval = find_approval(session, issue.id, digest)
@@ -359,10 +353,12 @@ def request_approval(
         insert_missing(session, ApprovalRow, [values | {"issue_id": issue.id, "digest": digest}])
     elif state_of(approval) is ApprovalState.APPROVED or (
         state_of(approval) is ApprovalState.WAITING
-        and (approval.asked or [], approval.plan) == (named, values["plan"])
+        and (approval.asked or [], plan_of(approval)) == (named, plan)
     ):
         return
     else:
+        if plan is not None and approval.plan is not None:
+            values["plan"] = plan_to_json(plan) | {"before": {**approval.plan, "before": None}}
         session.execute(update(ApprovalRow).where(ApprovalRow.id == approval.id).values(values))
     record_on_issue(
         session, actor, Action.ISSUE_APPROVAL_REQUESTED, issue, details={"digest": digest}

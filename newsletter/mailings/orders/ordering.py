@@ -310,7 +310,7 @@ def _warnings(
         ConflictError: One of these cannot be sent.
     """
     fields = publisher_of(newsletter).fields
-    others = check_subjects(issue_from_json(issue.content), trial, fields)
+    others = check_subjects(issue_from_json(issue.content), trial.others if trial else (), fields)
     for finding in others:
         if finding.severity is Severity.ERROR:
             raise ConflictError(finding.message, remedy=finding.remedy)

@@ -18,10 +18,10 @@ from newsletter.database.vocabulary import MailingState
 from newsletter.issues.checks.findings import Severity
 from newsletter.issues.corrections import Note, note_of
 from newsletter.issues.sent import sent_as
+from newsletter.mailings.approvals.plans import SendingPlan
 from newsletter.mailings.approvals.requests import (
     Approval,
     ApprovalState,
-    SendingPlan,
     approvers,
     content_digest,
     find_approval,

@@ -12,21 +12,22 @@ from newsletter.issues.checks.findings import Finding, IssueField, Severity
 from newsletter.issues.model import Issue
 from newsletter.mailings.trials.subjects import LETTERS, SubjectTrial
 from newsletter.rendering.checks import check_subject
+from newsletter.rendering.model import Subject
 
 
 def check_subjects(
-    issue: Issue, trial: SubjectTrial | None, fields: Collection[str] = ()
+    issue: Issue, others: Sequence[Subject], fields: Collection[str] = ()
 ) -> Sequence[Finding]:
     """Return what is wrong with the subjects besides the issue's own, by their letters; no hints.
 
     Args:
         issue: Whose subjects are compared.
-        trial: The others; None where there are none.
+        others: These, in their order.
         fields: The keys of the fields that the newsletter has of its readers.
     """
     bare = replace(issue, masthead="", lead=(), contents=(), chapters=(), credits=())
     found: list[Finding] = []
-    for letter, subject in zip(LETTERS[1:], trial.others if trial else (), strict=False):
+    for letter, subject in zip(LETTERS[1:], others, strict=False):
         # Without a preheader of its own it has the issue's, which was looked at.
         looked_at = {IssueField.TITLE} | ({IssueField.PREHEADER} if subject.preheader else set())
         shown = replace(bare, title=subject.title, preheader=subject.preheader, translations=())
@@ -51,6 +52,6 @@ def demand_subjects(issue: Issue, trial: SubjectTrial, fields: Collection[str]) 
     Raises:
         ContentError: One is such.
     """
-    for finding in check_subjects(issue, trial, fields):
+    for finding in check_subjects(issue, trial.others, fields):
         if finding.severity is Severity.ERROR:
             raise ContentError(finding.message, remedy=finding.remedy)

@@ -77,6 +77,18 @@ def read_trial(
     Raises:
         ContentError: One of these is none.
     """
+    others = read_subjects(subjects, preheaders)
+    if not others:
+        return None
+    return SubjectTrial(others=others, share=_read_share(share), decide=_read_decision(decide))
+
+
+def read_subjects(subjects: Sequence[str], preheaders: Sequence[str]) -> tuple[Subject, ...]:
+    """Read the subjects of a trial besides the issue's own; see `read_trial`.
+
+    Raises:
+        ContentError: One is none, or there are too many.
+    """
     if len(preheaders) > len(subjects):
         raise ContentError(
             msg("There are more preheaders than other subjects."),
@@ -89,15 +101,13 @@ def read_trial(
         for title, preheader in ((_line(text), beside[at]) for at, text in enumerate(subjects))
         if title
     )
-    if not others:
-        return None
     if len(others) >= MOST_SUBJECTS:
         raise ContentError(
             msg("At most {limit} subjects can be compared.", limit=MOST_SUBJECTS),
             place=Place(field="subject"),
             remedy=msg("The issue’s own subject is one of them; leave out some of the others."),
         )
-    return SubjectTrial(others=others, share=_read_share(share), decide=_read_decision(decide))
+    return others
 
 
 def _line(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from typing import Annotated, Literal
 
 from fastapi import Form, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
@@ -75,6 +75,12 @@ def deciding_router(  # noqa: C901 - a list of routes
                 choice=choice,
                 asked=asked,
             )
+
+    @router.get("/subjects")
+    def check_compared(number: int, visit: SenderVisit, request: Request) -> HTMLResponse:
+        with reading(engine) as session:
+            row, draft = newsletter_of(session, visit), get_draft(session, own(visit), number)
+            return page.show_subjects(visit, request, row, draft.issue)
 
     @router.post("/approval", response_model=None)
     def ask_approval(

@@ -208,7 +208,7 @@ class DraftPages:
             if chosen is None:
                 planned = last_plan(session, draft.issue_id) if draft.issue_id else None
                 chosen = SendChoice.of(planned)
-            beside |= self._workspace.panel(session, visit, row, chosen)
+            beside |= self._workspace.panel(session, visit, row, chosen, draft.issue)
             beside |= self._workspace.comments(session, visit, draft.issue_id, draft.issue)
             beside |= links_of(session, draft)
             beside["condition_words"] = conditions_in_words(

@@ -6,6 +6,7 @@ and how it is sent, test mails, and where it was sent already.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from newsletter.database.words import name_of
 from newsletter.edit_conflicts import shown_of
 from newsletter.errors import NewsletterError, TemplateError
 from newsletter.i18n.language import Language
+from newsletter.issues.checks.findings import Finding
 from newsletter.issues.corrections import corrected_by
 from newsletter.issues.drafts.saving import stored_draft_of
 from newsletter.issues.model import Issue, issue_from_json
@@ -28,6 +30,7 @@ from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.orders.progress import Viewer, standing_of
 from newsletter.mailings.orders.readiness import check_stored, stored_findings
 from newsletter.mailings.orders.rescheduling import hour_of
+from newsletter.mailings.orders.subject_checks import check_subjects
 from newsletter.mailings.orders.test_mails import TestGroups, list_groups
 from newsletter.mailings.planning.audience import AudienceCount, audience_figure
 from newsletter.mailings.planning.shown_as import ShownAs, find_shown_as
@@ -166,14 +169,20 @@ class Workspace:
         }
 
     def panel(
-        self, session: Session, visit: Visit, newsletter: Newsletter, choice: SendChoice
+        self,
+        session: Session,
+        visit: Visit,
+        newsletter: Newsletter,
+        choice: SendChoice,
+        content: Issue,
     ) -> dict[str, Any]:
-        """Return the values of the panel's forms."""
+        """Return the values of the panel's forms; of an issue that says ``content``."""
         count, fault = self._count(session, newsletter, choice, visit.language)
         groups = list_groups(session, newsletter.id)
         return {
             "choice": choice,
             "shares": SHARES,
+            "subject_findings": subject_findings(newsletter, content, choice),
             "segments": list_segments(session, newsletter.id),
             "reader_choices": reader_choices(session, newsletter),
             "count": count,
@@ -199,3 +208,14 @@ class Workspace:
         except NewsletterError as error:
             return None, error.in_language(language)
         return figure, ""
+
+
+def subject_findings(
+    newsletter: Newsletter, content: Issue, choice: SendChoice
+) -> Sequence[Finding]:
+    """Return what is wrong with the subjects that are to be compared, as far as they are typed."""
+    try:
+        others = choice.others()
+    except NewsletterError:
+        return ()
+    return check_subjects(content, others, publisher_of(newsletter).fields)

@@ -16,17 +16,20 @@ from newsletter.issues.checks.findings import Finding, Severity
 from newsletter.issues.corrections import corrected_from, note_of
 from newsletter.issues.difference import DifferenceGroup, compare_issues
 from newsletter.issues.model import Issue, issue_from_json
-from newsletter.issues.sent import last_sent
+from newsletter.issues.sent import last_sent, sent_as
 from newsletter.issues.store import get_issue
 from newsletter.mailings.approvals.notices import Post
+from newsletter.mailings.approvals.plans import plan_changes
 from newsletter.mailings.approvals.requests import (
     Approval,
     ApprovalState,
     approve,
     content_digest,
     find_approval,
+    is_asked_for,
     last_plan,
     people_of,
+    plan_before,
     plan_of,
     request_approval,
     send_back,
@@ -82,6 +85,13 @@ def approval_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
             return RedirectResponse(
                 f"/newsletters/{newsletter}/issues/{corrected}", status_code=303
             )
+        with reading(engine) as session:
+            find_issue_of(session, visit, issue_id)
+            if sent_as(session, issue_id) and not is_asked_for(session, issue_id):
+                # What was decided on is what was sent, perhaps corrected since.
+                return RedirectResponse(
+                    f"/newsletters/{newsletter}/issues/{issue_id}", status_code=303
+                )
         return _show_review(page, visit, request, issue_id)
 
     @router.get(PATH + "/mail")
@@ -192,7 +202,9 @@ def _show_review(
         note = note_of(session, issue)
         digest = content_digest(newsletter, rendered, trial, note=note) if rendered else ""
         others = check_subjects(
-            issue_from_json(issue.content), trial, publisher_of(newsletter).fields
+            issue_from_json(issue.content),
+            trial.others if trial else (),
+            publisher_of(newsletter).fields,
         )
         approval = find_approval(session, issue.id, digest)
         before = version_before(session, issue.id, besides=digest)
@@ -241,6 +253,7 @@ def _show_review(
             ),
             before=before,
             groups=_changes(before.content, content, visit) if before else (),
+            plan_changes=plan_changes(plan_before(session, approval), plan) if approval else (),
             last_issue=last,
             last_groups=_changes(last.content, content, visit) if last else (),
             error=error.in_language(visit.language) if error else "",

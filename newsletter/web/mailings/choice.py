@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Form, Request
 
-from newsletter.mailings.approvals.requests import SendingPlan
+from newsletter.mailings.approvals.plans import SendingPlan
 from newsletter.mailings.ledger.schedule import Schedule, read_hour, read_spread
-from newsletter.mailings.trials.subjects import SubjectTrial, read_trial
+from newsletter.mailings.trials.subjects import SubjectTrial, read_subjects, read_trial
+from newsletter.rendering.model import Subject
 
 _Field = Annotated[str, Form(max_length=4000)]
 _Fields = Annotated[list[str] | None, Form(max_length=8)]
@@ -78,6 +79,12 @@ class SendChoice:
             ),
         )
 
+    @classmethod
+    def of_subjects(cls, request: Request) -> SendChoice:
+        """Return the subjects alone that a page's address says are to be compared."""
+        asked = request.query_params
+        return cls(**_trial_fields(asked.getlist("subject"), asked.getlist("preheader"), "20", ""))
+
     def query(self) -> str:
         """Return it as the query of an address."""
         fields = {"segment": self.segment, "when": self.when, "hour": self.hour, "over": self.over}
@@ -104,6 +111,14 @@ class SendChoice:
             ContentError: A subject, the share or the hour is none.
         """
         return read_trial(self.subjects, self.preheaders, self.share, self.decide)
+
+    def others(self) -> tuple[Subject, ...]:
+        """Return the subjects to be compared with the issue's own.
+
+        Raises:
+            ContentError: One is none, or there are too many.
+        """
+        return read_subjects(self.subjects, self.preheaders)
 
     def schedule(self) -> Schedule:
         """Return the hour chosen.

@@ -67,6 +67,13 @@ def ordering_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
             visit, request, "mailings/_audience.html", count=count, error=error
         )
 
+    @router.get(PATH + "/subjects")
+    def check_compared(issue_id: int, visit: SenderVisit, request: Request) -> HTMLResponse:
+        with reading(engine) as session:
+            newsletter, issue = find_issue_of(session, visit, issue_id)
+            content = issue_from_json(issue.content)
+        return page.show_subjects(visit, request, newsletter, content)
+
     @router.get(PATH + "/confirm")
     def confirm(
         issue_id: int,

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from newsletter.database.engine import reading
 from newsletter.errors import NewsletterError
 from newsletter.issues.checks.findings import Severity
-from newsletter.issues.model import issue_from_json
+from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.store import StoredIssue
 from newsletter.mailings.approvals.requests import last_plan
 from newsletter.mailings.orders.ordering import earlier_mailings
@@ -25,7 +25,7 @@ from newsletter.settings import Settings
 from newsletter.web.access import Visit, own, settings_path
 from newsletter.web.issues.shown_as import asked_as, choice_of, with_shown_as
 from newsletter.web.issues.shown_mail import show_to_reader
-from newsletter.web.issues.workspace import Workspace
+from newsletter.web.issues.workspace import Workspace, subject_findings
 from newsletter.web.mailings.choice import SendChoice
 from newsletter.web.pages import Pages
 
@@ -100,8 +100,20 @@ class SendingPage:
                 settings_url=settings_path(visit),
                 **self.workspace.line(session, visit, newsletter, issue.id, preflight),
                 **choice_of(visit, request, shown_as, base),
-                **self.workspace.panel(session, visit, newsletter, choice),
+                **self.workspace.panel(session, visit, newsletter, choice, content),
             )
+
+    def show_subjects(
+        self, visit: Visit, request: Request, newsletter: Newsletter, content: Issue
+    ) -> HTMLResponse:
+        """Show what is wrong with the subjects that an address says are to be compared."""
+        choice = SendChoice.of_subjects(request)
+        return self.pages.show_to(
+            visit,
+            request,
+            "issues/_subject_findings.html",
+            subject_findings=subject_findings(newsletter, content, choice),
+        )
 
 
 def address_of(newsletter: Newsletter, issue: StoredIssue) -> str:

@@ -119,6 +119,59 @@ def test_what_is_sent_back_is_told_with_the_words_and_asked_for_again(
     assert editor.get(f"{send}/confirm").status_code == 200
 
 
+def test_another_hour_and_a_comparison_that_is_left_out_are_among_the_changes(
+    stage: Stage, send: str, sign_in: SignIn
+) -> None:
+    with transaction(stage.engine) as session:
+        session.execute(update(NewsletterRow).values(count_clicks=True))
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    approver = sign_in("approver@example.jp", Role.APPROVER)
+    later = {"when": "later", "hour": "2999-12-01T08:00"}
+    # Its digest is of the content alone; the page that waits for an answer has none.
+    later |= {"digest": fields_of(editor.get(send).text)["digest"]}
+    _ask(editor, send, subject="別の件名", share="20", decide="2999-12-01T14:00", **later)
+    assert "How it is to be sent" not in approver.get(f"{send}/review").text
+
+    _ask(editor, send, **later)
+    dropped = tight(approver.get(f"{send}/review").text)
+    assert "<dt>Subjects compared</dt>" in dropped
+    assert "別の件名</del>" in dropped
+    assert "sender or design changed" not in dropped
+
+    _ask(editor, send, **later | {"hour": "2999-12-02T09:00"})
+    moved = tight(approver.get(f"{send}/review").text)
+    assert "1 Dec 2999, 08:00</del>" in moved
+    assert "2 Dec 2999, 09:00</ins>" in moved
+    assert "<dt>Subjects compared</dt>" not in moved
+
+
+def test_what_is_wrong_with_a_compared_subject_is_shown_to_whoever_asks(
+    send: str, sign_in: SignIn
+) -> None:
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    found = editor.get(f"{send}/subjects", params={"subject": "【重要】" + "長" * 90}).text
+    assert "In subject B" in found
+    again = editor.get(send, params={"segment": "", "subject": "【重要】" + "長" * 90}).text
+    assert "In subject B" in again
+    assert "In subject B" not in editor.get(f"{send}/subjects", params={"subject": "短い件名"}).text
+
+
+def test_once_sent_the_approvers_link_leads_to_what_was_sent(
+    stage: Stage, send: str, sign_in: SignIn
+) -> None:
+    approver = sign_in("approver@example.jp", Role.APPROVER)
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    _ask(editor, send)
+    form = fields_of(approver.get(f"{send}/review").text)
+    approver.post(f"{send}/approve", data=form)
+    home = editor.get("/home").text
+    assert "Approved, to send" in home
+    assert home.count(send.removesuffix("/send") + '"') == 1
+    stage.mail()
+    assert approver.get(f"{send}/review").url.path == send.removesuffix("/send")
+    assert "Approved, to send" not in editor.get("/home").text
+
+
 def test_without_an_approver_an_administrator_finds_where_to_invite_one(
     send: str, sign_in: SignIn
 ) -> None:
