@@ -27,6 +27,7 @@ from newsletter.errors import (
 )
 from newsletter.i18n.language import offered_languages, own_language_name
 from newsletter.i18n.messages import msg
+from newsletter.issues.conditions import part_conditions
 from newsletter.issues.drafts.saving import Draft, get_draft
 from newsletter.issues.drafts.translating import SavedUnits, UnitFields, progress_of, save_units
 from newsletter.issues.drafts.translation_history import (
@@ -55,6 +56,7 @@ from newsletter.web.issues.shown_mail import in_frame, mail_frame
 from newsletter.web.issues.translation_view import UnitsForm, view_parts
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, up_to
+from subscribers.segments.choices import conditions_in_words
 
 _Short = Annotated[str, Form(max_length=80)]
 
@@ -122,6 +124,7 @@ class TranslationPages:
         with reading(self._engine) as session:
             row = newsletter_of(session, visit)
             revisions = list_translation_revisions(session, draft, tag)
+            conditions = conditions_in_words(session, row, part_conditions(draft.issue))
         faults = faults or {}
         kept = {each.source: each for each in typed if each.source in faults or error}
         known = {each.unit.source for each in statuses}
@@ -147,6 +150,10 @@ class TranslationPages:
             last=revisions[0] if revisions else None,
             merge_fields=merge_fields_of(row, visit.language),
             segments=[],
+            condition_words={
+                condition: words.in_language(visit.language)
+                for condition, words in conditions.items()
+            },
             error=error,
             faults=len(faults),
             notice=request.query_params.get("done", ""),

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 from httpx import Client, Response
+from lxml import html
 from sqlalchemy import select
 
 from newsletter.database.engine import reading, transaction
@@ -320,6 +321,22 @@ def test_what_is_no_other_language_is_refused(
     assert refused.status_code == 422
     assert words in refused.text
     assert _issue(stage).translations == ()
+
+
+def test_a_part_for_some_is_named_by_its_readers_as_in_the_original(
+    stage: Stage, sign_in: SignIn, here: str
+) -> None:
+    with transaction(stage.engine) as session:
+        draft = get_draft(session, stage.newsletter_id, 1)
+        part = '\n:::for language = "en"\n外国の方へ\n:::\n'
+        issue = read_markdown(TOWN + part, source="test")[0]
+        save_draft(session, draft, issue, author="葵")
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    _add(editor, here, "英語")
+    page = html.fromstring(editor.get(f"{here}/translations/en").text)
+    (words,) = page.xpath("//*[@id='desk']/@data-condition-words")
+    assert list(json.loads(words)) == ['language = "en"']
+    assert json.loads(words)['language = "en"'] != 'language = "en"'
 
 
 def test_a_translation_is_removed(stage: Stage, sign_in: SignIn, here: str) -> None:
