@@ -23,7 +23,7 @@ from celery.signals import (
 )
 from celery.worker.consumer import Consumer
 
-from newsletter.database.engine import reason_of
+from newsletter.database.engine import AWAY, reason_of
 from newsletter.database.vocabulary import ProcessKind
 from newsletter.errors import Place, SettingError
 from newsletter.i18n.messages import msg
@@ -39,7 +39,6 @@ from workers import batches, lists, liveness, periodic, stopping
 from workers.command import LISTS, WorkerRole
 from workers.composition import WorkerServices, build
 from workers.intervals import Steadily
-from workers.isolation import AWAY
 from workers.log_lines import quiet_celery
 
 if TYPE_CHECKING:

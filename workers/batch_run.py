@@ -16,13 +16,12 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from newsletter.database.engine import reason_of
+from newsletter.database.engine import AWAY, reason_of
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.mailings.ledger.leases import Claim, ClaimedDelivery
 from newsletter.mailings.ledger.outcomes import Outcome, OwnReason, own_reply
 from newsletter.mailings.ledger.standing import BatchStanding
 from workers.clocks import ClockReading
-from workers.isolation import AWAY
 from workers.journal import Journal
 from workers.refusals import Refusals, put_off
 from workers.suspects import Suspects

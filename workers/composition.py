@@ -53,8 +53,17 @@ def build(settings: Settings) -> WorkerServices:
         signer=common.signer,
         message_id_key=common.message_id_key,
         routes=tuple(open_route(url.get_secret_value()) for url in settings.mail_transports),
-        dkim_keys=tuple(_read_dkim_key(words) for words in settings.dkim_keys),
+        dkim_keys=read_dkim_keys(settings),
     )
+
+
+def read_dkim_keys(settings: Settings) -> tuple[DkimKey, ...]:
+    """Return the keys that sign mail.
+
+    Raises:
+        SettingError: A file cannot be read, or holds no key.
+    """
+    return tuple(_read_dkim_key(words) for words in settings.dkim_keys)
 
 
 def _read_dkim_key(words: str) -> DkimKey:

@@ -6,13 +6,9 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from newsletter.database.engine import AWAY
 
 _log = logging.getLogger(__name__)
-
-#: What a database raises that is away, locked, or on its way out, or whose connections all hang.
-AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
 
 
 @contextmanager

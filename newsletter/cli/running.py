@@ -46,9 +46,13 @@ def beat(context: typer.Context) -> None:
 
 def _run(context: typer.Context, *, roles: Roles, beat: bool) -> None:
     from newsletter.cli.embedded import ALL_ROLES, own_servers, supervised
+    from workers.composition import read_dkim_keys
 
     settings = settings_of(context)
     open_with_keys(settings).dispose()
+    if roles:
+        # Processes that run already would try again and again.
+        read_dkim_keys(settings)
     alone = roles == ALL_ROLES and beat
     if not settings.redis_url and not alone:
         raise SettingError(

@@ -436,9 +436,11 @@ def _start_missing_parts(
 ) -> Callable[[], None]:
     """Start what no setting names; return a check that it still runs."""
     from newsletter.cli.embedded import own_servers, supervised
+    from workers.composition import read_dkim_keys
 
     if settings.redis_url:
         return lambda: None
+    read_dkim_keys(settings)
     servers = own_servers(settings)
     folder = settings.data_dir.resolve()
     supervisor = stack.enter_context(supervised(folder, environment | servers))

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -198,6 +199,19 @@ def reading(engine: Engine) -> Iterator[Session]:
         Session(connection, expire_on_commit=False) as session,
     ):
         yield session
+
+
+#: What a database raises that is away, locked, or on its way out, or whose connections all hang.
+AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
+
+
+def is_away(error: SQLAlchemyError) -> bool:
+    """Return whether an error says that the database does not answer for now.
+
+    SQLite calls a faulty statement, such as for a table that is missing, operational as well.
+    """
+    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+    return isinstance(error, AWAY) and code != sqlite3.SQLITE_ERROR
 
 
 def reason_of(error: SQLAlchemyError) -> str:

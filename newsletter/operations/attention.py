@@ -40,6 +40,8 @@ MOST = 10_000
 _RECENT = timedelta(days=7)
 _MAILINGS = 20
 _INCIDENTS = 20
+#: From how many people on, and from which share of a mailing's, complaints are worth a word.
+_COMPLAINTS, _COMPLAINT_SHARE = 5, 0.003
 
 
 class ReplyClass(StrEnum):
@@ -138,6 +140,22 @@ class OpenIncident:
     bounced: int
     mailed: int
     words: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ComplainedMailing:
+    """A mailing that many of its recipients called spam within a day."""
+
+    mailing_id: int
+    newsletter_id: int
+    subject: str
+    complaints: int
+    planned: int
+
+    @property
+    def share(self) -> float:
+        """How many of its recipients complained."""
+        return self.complaints / self.planned
 
 
 def backlog(session: Session) -> Backlog:
@@ -279,6 +297,38 @@ def open_incidents(session: Session) -> Sequence[OpenIncident]:
             words=strike_addresses(row.words)[:300],
         )
         for row in rows
+    ]
+
+
+def complained_mailings(session: Session) -> Sequence[ComplainedMailing]:
+    """Return the mailings of which a day's complaints endanger all mail, the most first.
+
+    Google and Yahoo ask senders to stay below 0.3 %.
+    """
+    people = func.count(func.distinct(BounceRow.address))
+    rows = session.execute(
+        select(
+            MailingRow.id, MailingRow.newsletter_id, MailingRow.title, MailingRow.planned, people
+        )
+        .join(BounceRow, BounceRow.mailing_id == MailingRow.id)
+        .where(
+            BounceRow.occurred_at > now() - timedelta(days=1),
+            BounceRow.kind == BounceKind.COMPLAINT,
+        )
+        .group_by(MailingRow.id, MailingRow.newsletter_id, MailingRow.title, MailingRow.planned)
+        .having(people >= _COMPLAINTS, people >= MailingRow.planned * _COMPLAINT_SHARE)
+        .order_by(people.desc(), MailingRow.id.desc())
+        .limit(_MAILINGS)
+    )
+    return [
+        ComplainedMailing(
+            mailing_id=number,
+            newsletter_id=newsletter,
+            subject=title or str(number),
+            complaints=count,
+            planned=max(planned, count),
+        )
+        for number, newsletter, title, planned, count in rows
     ]
 
 

@@ -41,6 +41,11 @@ class Process:
     version: str = __version__
 
     @property
+    def is_control(self) -> bool:
+        """Whether it works on rounds and urgent mail, and sends no mailings."""
+        return self.node.startswith("control@")
+
+    @property
     def name(self) -> str:
         """What operators call it: beat belongs to no worker."""
         return self.node or f"beat@{self.host}"

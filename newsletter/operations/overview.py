@@ -36,6 +36,7 @@ from newsletter.operations.acknowledgements import (
 )
 from newsletter.operations.attention import (
     Backlog,
+    ComplainedMailing,
     DeferredGroup,
     HaltedMailing,
     OpenIncident,
@@ -107,6 +108,7 @@ class Overview:
     overdue: Sequence[Overdue] = ()
     silent: Sequence[Silence] = ()
     incidents: Sequence[OpenIncident] = ()
+    complained: Sequence[ComplainedMailing] = ()
     unknown_journals: Sequence[UnknownJournals] = ()
     bounces: Mapping[BounceKind, int] = field(default_factory=dict)
     account_mail_is_refused: bool = False
@@ -153,6 +155,7 @@ class Overview:
             overdue=tuple(row for row in self.overdue if row.newsletter_id in newsletter_ids),
             silent=tuple(row for row in self.silent if row.newsletter_id in newsletter_ids),
             incidents=tuple(row for row in self.incidents if row.newsletter_id in newsletter_ids),
+            complained=tuple(row for row in self.complained if row.newsletter_id in newsletter_ids),
         )
 
 
@@ -193,6 +196,7 @@ def look(
             overdue=tuple(overdue_series(session)),
             silent=tuple(silent_mailings(session)),
             incidents=tuple(attention.open_incidents(session)),
+            complained=tuple(attention.complained_mailings(session)),
             unknown_journals=tuple(unknown_journals(session)),
             bounces=attention.bounces_of_day(session),
             account_mail_is_refused=account_mail_is_refused,

@@ -5,6 +5,7 @@ Programs, which ask for no HTML, get the framework's JSON.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from fastapi import FastAPI, Request
@@ -24,6 +25,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
+from newsletter.database.engine import AWAY, is_away, reason_of
 from newsletter.errors import (
     ConflictError,
     NewsletterError,
@@ -34,6 +36,8 @@ from newsletter.errors import (
 from newsletter.newsletters.issue_actions import RemovedError
 from newsletter.web.access import Visit, find_visit
 from newsletter.web.pages import Pages
+
+_log = logging.getLogger(__name__)
 
 _NOT_FOUND, _NOT_ALLOWED, _UNREADABLE = 404, 405, 422
 _BY_STATUS = {_NOT_FOUND: "missing", _NOT_ALLOWED: "missing", 413: "large"}
@@ -136,11 +140,28 @@ def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of
         return _page(request, "unreadable", _UNREADABLE)
 
     @app.exception_handler(UnavailableError)
-    def unavailable(request: Request, error: UnavailableError) -> HTMLResponse:
+    def unavailable(request: Request, error: UnavailableError) -> Response:
         del error
-        answer = _page(request, "busy", 503)
+        return _later(request, "busy")
+
+    def _later(request: Request, kind: str) -> Response:
+        answer = (
+            _page(request, kind, 503)
+            if _is_browser(request)
+            else PlainTextResponse("Service Unavailable", status_code=503)
+        )
         answer.headers["Retry-After"] = "60"
         return answer
+
+    def away(request: Request, error: SQLAlchemyError) -> Response:
+        if not is_away(error):
+            raise error
+        _log.warning("the database does not answer: %s", reason_of(error))
+        is_public = request.url.path == "/" or request.url.path.startswith(_OF_READERS)
+        return _later(request, "busy" if is_public else "away")
+
+    for kind in AWAY:
+        app.exception_handler(kind)(away)
 
     @app.exception_handler(HTTPException)
     async def unrouted(request: Request, error: HTTPException) -> Response:

@@ -166,6 +166,15 @@ def test_a_wrong_setting_is_told_without_a_trace(
     assert "Traceback" not in run.stderr
 
 
+def test_a_key_that_no_worker_could_read_is_named_before_any_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DKIM_KEYS", "example.jp:nl2026:/nowhere.pem")
+    run = _run("worker")
+    assert run.returncode == ExitCode.BAD_SETTING
+    assert "DKIM_KEYS: /nowhere.pem cannot be read" in run.stderr
+
+
 @pytest.mark.parametrize(
     "words", [("beat",), ("worker", "--role", "bulk"), ("worker", "--no-beat")]
 )

@@ -30,6 +30,10 @@ def _said(*words: str) -> str:
         (("mailing", "pause", "x"), "'mailing' must be a number."),
         (("issue", "test"), "Use either --to ADDRESS or --group NAME."),
         (
+            ("issue", "test", "1", "--to", "a@example.jp", "--group", "b"),
+            "Use either --to ADDRESS or --group NAME.",
+        ),
+        (
             ("mailing", "settle", "1", "--log", "missing"),
             "'--log' cannot be used: there is no such file or folder.",
         ),

@@ -12,9 +12,22 @@ from sqlalchemy import Engine, select, update
 
 from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.migrations import upgrade
-from newsletter.database.tables import BatchRow, DeliveryRow, RelayRow, TallyRow
+from newsletter.database.tables import (
+    BatchRow,
+    BounceRow,
+    DeliveryRow,
+    MailingRow,
+    RelayRow,
+    TallyRow,
+)
 from newsletter.database.types import now
-from newsletter.database.vocabulary import DeliveryState, ProcessKind, TallyScope
+from newsletter.database.vocabulary import (
+    BounceKind,
+    BounceSource,
+    DeliveryState,
+    ProcessKind,
+    TallyScope,
+)
 from newsletter.disk import DiskFault, DiskHealth, look_at_disk
 from newsletter.i18n.language import Language
 from newsletter.mailings.ledger import database_history
@@ -346,6 +359,36 @@ def test_a_stuck_relay_and_a_held_one_are_seen(stage: Stage) -> None:
     }
 
 
+def test_complaints_are_an_alarm_from_the_share_on_at_which_providers_block(stage: Stage) -> None:
+    number = _planned(stage)
+    with transaction(stage.engine) as session:
+        session.get_one(MailingRow, number).planned = 2_000
+    for already, more in ((0, 5), (5, 1)):
+        # At 0.25 % there is none yet.
+        assert "complaints" not in {
+            one.kind for one in find_alarms(look(stage.engine, redis_url=""))
+        }
+        with transaction(stage.engine) as session:
+            session.add_all(_complaint(number, f"reader{already + i}") for i in range(more))
+    with transaction(stage.engine) as session:
+        session.add(_complaint(number, "reader0", mark="again"))
+    (alarm,) = (
+        one for one in find_alarms(look(stage.engine, redis_url="")) if one.kind == "complaints"
+    )
+    assert (alarm.where, alarm.size) == (str(number), 6)
+    assert "6 recipients (0.3%)" in str(alarm.what)
+
+
+def _complaint(mailing: int, name: str, *, mark: str = "") -> BounceRow:
+    return BounceRow(
+        event_id=f"{name}{mark}",
+        mailing_id=mailing,
+        address=f"{name}@example.jp",
+        kind=BounceKind.COMPLAINT,
+        source=BounceSource.MAIL,
+    )
+
+
 def test_what_waits_for_a_worker_is_seen_with_its_age(stage: Stage) -> None:
     _planned(stage)
     with transaction(stage.engine) as session:
@@ -381,6 +424,39 @@ def test_processes_that_a_worker_lost_are_one_alarm_until_others_took_their_plac
     assert "3 processes stopped responding" in str(alarm.what)
     instead = [process(ProcessKind.WORKER, "bulk@two") for _ in gone]
     assert find_alarms(replace(ours, processes=(*ours.processes, *born_before, *instead))) == []
+    stopped = [replace(one, stopped_at=now()) for one in instead]
+    assert find_alarms(replace(ours, processes=(*ours.processes, *born_before, *stopped))) == []
+
+
+def test_of_processes_that_were_lost_those_are_named_that_nothing_replaced() -> None:
+    ours = well()
+    first, last = (
+        replace(one, process=replace(one.process, pid=pid, started_at=now() - timedelta(hours=1)))
+        for pid, one in (
+            (71, process(ProcessKind.WORKER, "bulk@two", silent=600)),
+            (72, process(ProcessKind.WORKER, "bulk@two", silent=60)),
+        )
+    )
+    instead = process(ProcessKind.WORKER, "bulk@two")
+    (alarm,) = find_alarms(replace(ours, processes=(*ours.processes, last, first, instead)))
+    assert "1 process stopped responding (PID 72)" in str(alarm.what)
+
+
+def test_a_mailing_that_nobody_sends_accuses_no_relay() -> None:
+    silence = Silence(
+        mailing_id=4, newsletter_id=1, subject="十一月号", since=now() - timedelta(seconds=12)
+    )
+    alone = [one for one in well().processes if one.process.kind is not ProcessKind.WORKER]
+    found = find_alarms(replace(well(), processes=(*alone,), silent=(silence,)))
+    assert [one.kind for one in found] == ["no-worker", "mailing-silent"]
+    assert "No relay" not in str(found[1].what)
+    assert str(found[1].remedy).startswith("Start a worker first")
+
+
+def test_rounds_that_fail_send_nobody_to_start_the_worker_that_runs() -> None:
+    (alarm,) = find_alarms(replace(well(), round_at=now() - timedelta(minutes=5)))
+    assert alarm.kind == "no-rounds"
+    assert str(alarm.remedy) == "The control worker runs, and its work fails: its log says why."
 
 
 def test_what_waits_for_a_decision_stands_before_what_is_equally_grave() -> None:

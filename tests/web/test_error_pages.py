@@ -10,6 +10,7 @@ import pytest
 
 from newsletter.database.engine import open_engine
 from newsletter.tokens import TokenSigner
+from tests.support.ports import free_port
 from tests.support.site import serving
 
 
@@ -35,6 +36,26 @@ def test_a_person_is_told_in_their_language(broken_site: str) -> None:
 def test_a_program_gets_the_status_alone(broken_site: str) -> None:
     answer = httpx.get(broken_site)
     assert (answer.status_code, answer.text) == (500, "Internal Server Error")
+
+
+@pytest.fixture
+def cut_off_site(_servers: None, tmp_path: Path) -> Iterator[str]:
+    """A site whose database server is not running."""
+    engine = open_engine(f"postgresql://news:secret@127.0.0.1:{free_port()}/news")
+    with serving(engine, TokenSigner([b"k" * 40]), tmp_path) as url:
+        yield url
+    engine.dispose()
+
+
+def test_while_the_database_is_away_everybody_is_asked_to_come_again(cut_off_site: str) -> None:
+    headers = {"accept": "text/html", "accept-language": "en"}
+    pages = {path: httpx.get(f"{cut_off_site}{path}", headers=headers) for path in ("/home", "/")}
+    program = httpx.get(f"{cut_off_site}/subscribe/digest")
+    answers = (*pages.values(), program)
+    assert {(one.status_code, one.headers["retry-after"]) for one in answers} == {(503, "60")}
+    assert "The database is not responding" in pages["/home"].text
+    assert "Please try again in a minute" in pages["/"].text
+    assert program.text == "Service Unavailable"
 
 
 def test_what_is_not_there_is_told_to_each_in_its_form(broken_site: str) -> None:

@@ -132,6 +132,24 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
             section="unsettled",
             size=files,
         )
+    for row in seen.complained:
+        yield alarm(
+            AlarmSeverity.WARNING,
+            "complaints",
+            msg(
+                "{complaints} recipients ({share}) reported “{subject}” as spam within a day",
+                complaints=format(row.complaints, ","),
+                share=format(row.share, ".1%"),
+                subject=row.subject,
+            ),
+            msg(
+                "Providers block senders from 0.3% on. If it is still being sent, pause it. Check"
+                " whether everybody on the list agreed to be sent this."
+            ),
+            where=str(row.mailing_id),
+            section="bounces",
+            size=row.complaints,
+        )
     for incident in seen.incidents:
         yield alarm(
             AlarmSeverity.WARNING,

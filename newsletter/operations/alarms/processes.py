@@ -35,11 +35,8 @@ def _alive(seen: Overview, kind: ProcessKind) -> list[ProcessState]:
 
 
 def _of_missing(seen: Overview) -> Iterator[Alarm]:
-    there = [
-        each
-        for each in _alive(seen, ProcessKind.WORKER)
-        if not each.process.node.startswith("control@")
-    ]
+    workers = _alive(seen, ProcessKind.WORKER)
+    there = [each for each in workers if not each.process.is_control]
     start = msg("Start it: newsletter worker (docker compose up -d worker).")
     if there and all(each.draining for each in there):
         yield alarm(
@@ -80,7 +77,9 @@ def _of_missing(seen: Overview) -> Iterator[Alarm]:
             AlarmSeverity.CRITICAL,
             "no-rounds",
             msg("The periodic processing of the ledger has stopped"),
-            msg("Start the control worker: newsletter worker."),
+            msg("The control worker runs, and its work fails: its log says why.")
+            if any(each.process.is_control for each in workers)
+            else msg("Start the control worker: newsletter worker."),
             section="workers",
         )
 
@@ -148,7 +147,7 @@ def _of_lost(seen: Overview) -> Iterator[Alarm]:
         came_after = [
             each
             for each in seen.processes
-            if each.alive
+            if not each.lost
             and _place(each) == place
             and (each.started_at > since or since > seen.taken_at)
         ]
@@ -156,7 +155,9 @@ def _of_lost(seen: Overview) -> Iterator[Alarm]:
             continue
         name = processes[0].process.name
         count = len(processes) - len(came_after)
-        pids = ", ".join(str(one.process.pid) for one in processes)
+        # Those that fell silent last: the others were replaced first.
+        processes.sort(key=lambda one: one.seen_at)
+        pids = ", ".join(str(one.process.pid) for one in processes[-count:])
         yield alarm(
             AlarmSeverity.WARNING,
             "worker-lost",

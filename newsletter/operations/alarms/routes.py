@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-from newsletter.database.vocabulary import DeliveryState
+from newsletter.database.vocabulary import DeliveryState, ProcessKind
 from newsletter.i18n.messages import Message, msg, nmsg
 from newsletter.mailings.ledger.relays import RelayState
 from newsletter.mailings.ledger.tallies import Tally
@@ -118,6 +118,11 @@ def _known_cause(seen: Overview) -> Message | None:
             "Correct the fault of the database or the disk first. If nothing is sent then, check"
             " the relay."
         )
+    if not any(
+        each.alive and each.process.kind is ProcessKind.WORKER and not each.process.is_control
+        for each in seen.processes
+    ):
+        return msg("Start a worker first. If nothing is sent then, check the relay.")
     # Rates are counted in Redis: without it a limited relay is not spoken to.
     if seen.broker is not None and seen.broker.carries_nothing:
         return msg(
