@@ -259,11 +259,11 @@ def forget_closed(folder: Path, *, hours: int) -> None:
             shutil.rmtree(hour, ignore_errors=True)
 
 
-def set_aside(reading: JournalReading) -> None:
+def set_aside(folder: Path, reading: JournalReading) -> None:
     """Keep a journal out of the way of recovery, for an operator to look at."""
-    folder = reading.path.parent / _ASIDE
-    folder.mkdir(exist_ok=True)
-    reading.path.rename(folder / reading.path.name)
+    aside = folder / _ASIDE
+    aside.mkdir(exist_ok=True)
+    reading.path.rename(aside / reading.path.name)
 
 
 def read_set_aside(folder: Path) -> Iterator[JournalReading]:

@@ -74,16 +74,21 @@ def _settle_by_journal(services: WorkerServices, reading: JournalReading) -> Non
     else:
         mailing_id = ledger.mailing_with(services.engine, reading.identity)
         if mailing_id is None and (reading.outcomes or reading.in_doubt):
-            _log.warning(
-                "%s is about a mailing that the database lacks, and is kept below %s; see Operate",
-                reading.path.name,
-                reading.path.parent,
-            )
-            set_aside(reading)
+            _set_aside(services, reading)
             return
     if mailing_id is not None:
         _settle_batch(services, mailing_id, reading)
     put_away(reading.path)
+
+
+def _set_aside(services: WorkerServices, reading: JournalReading) -> None:
+    folder = services.settings.journal_dir
+    _log.warning(
+        "%s is about a mailing that the database lacks, and is kept below %s; see Operate",
+        reading.path.name,
+        folder,
+    )
+    set_aside(folder, reading)
 
 
 def bring_back(services: WorkerServices) -> bool:
@@ -97,6 +102,9 @@ def bring_back(services: WorkerServices) -> bool:
                 mailing_id = ledger.mailing_with(services.engine, reading.identity or "")
                 if mailing_id is not None:
                     _settle_batch(services, mailing_id, reading, forgotten=True)
+                elif reading.outcomes or reading.in_doubt:
+                    # It was ordered after what is known now.
+                    _set_aside(services, reading)
     return is_alone
 
 

@@ -12,12 +12,15 @@ from sqlalchemy import Engine, text, update
 from newsletter.database.engine import open_engine, transaction, write_refusal
 from newsletter.database.tables import BatchRow
 from newsletter.database.types import now
+from newsletter.database.vocabulary import ProcessKind
 from newsletter.disk import DiskFault, DiskHealth
 from newsletter.i18n.language import Language
 from newsletter.mailings.ledger.leases import claim_batch
 from newsletter.mailings.planning.planning import plan_mailing
+from newsletter.operations import heartbeats
 from newsletter.operations.alarms import find_alarms, find_flow_alarms
 from newsletter.operations.alarms.model import Alarm
+from newsletter.operations.heartbeats import Activity, Process
 from newsletter.operations.overview import look, look_at_flow
 from tests.support.databases import each_database
 from tests.support.stage import set_stage
@@ -81,6 +84,8 @@ def test_without_a_word_from_the_database_the_relay_is_to_be_looked_at(
     engine: Engine, silent: int
 ) -> None:
     del silent
+    worker = Process(kind=ProcessKind.WORKER, node="bulk@one", host="one", pid=1)
+    heartbeats.beat(engine, worker, Activity())
     words = _words(list(find_alarms(look(engine, redis_url=""))))
     assert "database-refuses" not in words
     assert "No relay" in words["mailing-silent"]

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, update
 
-from newsletter.database.engine import transaction
+from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import MailingRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, MailingState
 from newsletter.mailings.ledger.database_history import HistoryMark
 from newsletter.mailings.ledger.schedule import Schedule
+from newsletter.mailings.ledger.unknown_journals import unknown_journals
 from newsletter.mailings.reports.progress import progress
 from tests.support.backup import back_up
 from tests.support.loops import call_apart
@@ -79,6 +80,23 @@ def test_a_backup_from_before_the_mailing_went_out_sends_it_to_nobody_again(
     assert stage.counts(mailing) == {DeliveryState.ACCEPTED: PEOPLE}
     _finish(stage, services, mailing)
     _everybody_has_one(stage, smtp_server, mailing)
+
+
+def test_a_backup_from_before_the_mailing_was_ordered_tells_that_it_went_out(
+    stage: Stage, services: WorkerServices
+) -> None:
+    _go(services)
+    backup = back_up(stage.engine)
+    mailing = stage.mail(batch_size=BATCH)
+    _go(services)
+    for _ in range(PEOPLE // BATCH):
+        work(services, mailing)
+    backup.restore()
+    for _ in range(2):
+        _go(services)
+    with reading(stage.engine) as session:
+        (found,) = unknown_journals(session)
+    assert found.accepted == PEOPLE
 
 
 def test_what_is_lost_under_a_worker_that_sends_is_not_sent_again(

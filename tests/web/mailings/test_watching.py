@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow, NewsletterRow
 from newsletter.database.types import now
-from newsletter.database.vocabulary import DeliveryState, Role
+from newsletter.database.vocabulary import DeliveryState, ProcessKind, Role
 from newsletter.issues.calendars import calendar_file
 from newsletter.issues.library.stored_files import keep_calendars
 from newsletter.issues.model import Event
@@ -25,7 +25,9 @@ from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.mailings.reports.clicks import clicks_of, keep_links
 from newsletter.mailings.reports.reports import measure_pace, summarise
+from newsletter.operations import heartbeats
 from newsletter.operations.alarms import find_alarms
+from newsletter.operations.heartbeats import Activity, Process
 from newsletter.operations.overview import look
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn
@@ -100,6 +102,8 @@ def test_a_batch_just_taken_is_no_silence(stage: Stage) -> None:
 
 def test_page_and_overview_say_why_nothing_flows(stage: Stage, sign_in: SignIn) -> None:
     number = _claimed(stage, seconds_ago=14)
+    worker = Process(kind=ProcessKind.WORKER, node="bulk@one", host="one", pid=1)
+    heartbeats.beat(stage.engine, worker, Activity())
     page = sign_in("editor@example.jp", Role.EDITOR).get(f"{BASE}/{number}").text
     with reading(stage.engine) as session:
         (silence,) = silent_mailings(session)
