@@ -1,5 +1,5 @@
 /** Blocks that a form holds, drawn as the mail draws them: newsletter/rendering/html.py's classes and order. */
-import { desk, element, say } from "./page.js";
+import { desk, element, formatDay, say } from "./page.js";
 import { short } from "./schema.js";
 /** @import { BlockOf, Child, EventBlock, FormedBlock } from "./types.js" */
 
@@ -37,15 +37,13 @@ function moment(text) {
   if (!found) return null;
   const [, year, month, date, hour, minute] = found, day = new Date(Date.UTC(Number(year), Number(month) - 1, Number(date)));
   if (day.getUTCMonth() !== Number(month) - 1) return null;
-  return { day, year, date: Number(date), hour: hour ? `${Number(hour)}:${minute}` : "" };
+  return { day, year, date: Number(date), hour: hour ? `${hour}:${minute}` : "" };
 }
-/** @param {Date} day @param {string} language @param {Intl.DateTimeFormatOptions} options */
-const format = (day, language, options) => new Intl.DateTimeFormat(language === "ja" ? "ja" : "en", { ...options, timeZone: "UTC" }).format(day);
 /** @param {{ day: Date, hour: string }} at @param {string} language @param {boolean} [withYear] */
 const words = ({ day, hour }, language, withYear = true) => {
   /** @type {Intl.DateTimeFormatOptions} */
   const options = language === "ja" ? { month: "long", day: "numeric", weekday: "short" } : { month: "short", day: "numeric", weekday: "short" };
-  return [format(day, language, withYear ? { ...options, year: "numeric" } : options), hour].filter(Boolean).join(" ");
+  return [formatDay(day, language, withYear ? { ...options, year: "numeric" } : options), hour].filter(Boolean).join(" ");
 };
 
 /**
@@ -71,8 +69,8 @@ function when({ starts, ends }, language) {
 function leaf({ starts }, language) {
   const at = moment(starts);
   if (!at) return null;
-  return element("td", { class: "day-cell" }, element("span", { class: "day-month" }, format(at.day, language, { month: "short" })), element("br"),
-    element("span", { class: "day-number" }, String(at.date)), element("br"), element("span", { class: "day-month" }, format(at.day, language, { weekday: "short" })));
+  return element("td", { class: "day-cell" }, element("span", { class: "day-month" }, formatDay(at.day, language, { month: "short" })), element("br"),
+    element("span", { class: "day-number" }, String(at.date)), element("br"), element("span", { class: "day-month" }, formatDay(at.day, language, { weekday: "short" })));
 }
 
 const FILE_KINDS = JSON.parse(desk.dataset.fileKinds || "{}");

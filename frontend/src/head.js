@@ -2,7 +2,7 @@
 import { Plugin } from "prosemirror-state";
 import { Decoration, DecorationSet } from "prosemirror-view";
 import { behindLine, headIndex } from "./outline.js";
-import { desk, element } from "./page.js";
+import { desk, element, formatDay } from "./page.js";
 /** @import { Node as DocNode } from "prosemirror-model" */
 /** @import { Child } from "./types.js" */
 
@@ -24,8 +24,8 @@ function dayLeaf(day, language) {
   const date = new Date(`${day}T00:00:00Z`);
   if (Number.isNaN(date.valueOf())) return ornament("day-leaf");
   /** @param {Intl.DateTimeFormatOptions} options */
-  const words = (options) => new Intl.DateTimeFormat(language === "ja" ? "ja" : "en", { ...options, timeZone: "UTC" }).format(date);
-  return ornament("day-leaf", element("div", { class: "day" }, element("span", { class: "month" }, words({ month: language === "ja" ? "long" : "short" })), String(date.getUTCDate()),
+  const words = (options) => formatDay(date, language, options);
+  return ornament("day-leaf", element("div", { class: "day" }, element("span", { class: "month" }, words({ month: "short" })), String(date.getUTCDate()),
     element("span", { class: "week" }, words({ weekday: "long" }))));
 }
 

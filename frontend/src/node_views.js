@@ -4,7 +4,7 @@ import { openForm, hasForm, fieldWord } from "./forms.js";
 import { ICONS } from "./icons.js";
 import { textOf } from "./inline.js";
 import { kindOf } from "./kinds.js";
-import { element, icon, say } from "./page.js";
+import { element, formatDay, icon, say } from "./page.js";
 import { readersWord } from "./readers.js";
 import { short } from "./schema.js";
 /** @import { Node as DocNode } from "prosemirror-model" */
@@ -26,8 +26,7 @@ const editing = (view, getPos, words) => element("button", {
 function dayWords(day, language) {
   const [year, month, date] = day.split("-").map(Number);
   if (!year) return day;
-  if (language === "ja") return `${year}年${month}月${date}日`;
-  return `${date} ${new Date(Date.UTC(year, month - 1, date)).toLocaleString("en", { month: "long", timeZone: "UTC" })} ${year}`;
+  return formatDay(new Date(Date.UTC(year, month - 1, date)), language, { dateStyle: "long" });
 }
 
 /** Where a node stands; undefined once it is gone. @typedef {() => number | undefined} GetPos */

@@ -78,6 +78,15 @@ export async function post(path, body) {
 export const debounce = (wait, act) => { let timer = 0; return () => { clearTimeout(timer); timer = setTimeout(act, wait); }; };
 
 /**
+ * A day as mail has it, in whatever language: `newsletter/i18n/formats.py` follows the same data.
+ *
+ * @param {Date} day
+ * @param {string} language
+ * @param {Intl.DateTimeFormatOptions} options
+ */
+export const formatDay = (day, language, options) => new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, { ...options, timeZone: "UTC" }).format(day);
+
+/**
  * Make an element; `on…` names are listeners, others are attributes.
  *
  * @template {keyof HTMLElementTagNameMap} Tag

@@ -69,11 +69,18 @@ def _short_day(day: date, language: Language, *, year: bool) -> str:
     return format_skeleton("yMMMd" if year else "MMMd", day, locale=locale_of(language))
 
 
+def format_event_day(day: date, language: Language, *, year: bool) -> str:
+    """Return a day in short with that of the week: ``Tue, 1 Dec 2026``, ``2026年12月1日(火)``."""
+    from babel.dates import format_skeleton  # noqa: PLC0415 - as above
+
+    return format_skeleton("yMMMEd" if year else "MMMEd", day, locale=locale_of(language))
+
+
 def format_month(day: date, language: Language) -> str:
-    """Return the month of a day in short: ``Dec``, ``12月``."""
+    """Return the month of a day by itself, in short: ``Dec``, ``12月``."""
     from babel.dates import format_date  # noqa: PLC0415 - as above
 
-    return format_date(day, "MMM", locale=locale_of(language))
+    return format_date(day, "LLL", locale=locale_of(language))
 
 
 def format_year_month(day: date, language: Language) -> str:
@@ -83,11 +90,11 @@ def format_year_month(day: date, language: Language) -> str:
     return format_skeleton("yMMMM", day, locale=locale_of(language))
 
 
-def format_weekday(day: date, language: Language) -> str:
-    """Return the day of the week in full: ``Tuesday``, ``火曜日``."""
+def format_weekday(day: date, language: Language, *, short: bool = False) -> str:
+    """Return the day of the week: ``Tuesday``, ``火曜日``; in short ``Tue``, ``火``."""
     from babel.dates import format_date  # noqa: PLC0415 - as above
 
-    return format_date(day, "EEEE", locale=locale_of(language))
+    return format_date(day, "ccc" if short else "EEEE", locale=locale_of(language))
 
 
 def format_number(value: float, language: Language) -> str:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from newsletter.i18n.formats import format_clock, locale_of
+from newsletter.i18n.formats import format_clock, format_event_day, format_month, format_weekday
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import pmsg
 from newsletter.i18n.normal_form import normal_form
@@ -151,12 +151,9 @@ def when_words(event: Event, language: Language) -> str:
 
 def day_words(moment: EventTime, language: Language) -> tuple[str, str, str]:
     """Return month, day of the month and weekday, each as short as a language writes it."""
-    from babel.dates import format_date  # noqa: PLC0415 - issues without events do without it
-
-    month, weekday = (
-        format_date(_day(moment), pattern, locale=locale_of(language)) for pattern in ("LLL", "ccc")
-    )
-    return month, str(moment.day), weekday
+    day = _day(moment)
+    month = format_month(day, language)
+    return month, str(day.day), format_weekday(day, language, short=True)
 
 
 def _day(moment: EventTime) -> date:
@@ -164,10 +161,8 @@ def _day(moment: EventTime) -> date:
 
 
 def _moment_words(moment: EventTime, language: Language, *, after: EventTime | None = None) -> str:
-    from babel.dates import format_skeleton  # noqa: PLC0415 - as above
-
-    skeleton = "MMMEd" if after is not None and after.year == moment.year else "yMMMEd"
-    words: str = format_skeleton(skeleton, _day(moment), locale=locale_of(language))
+    year = after is None or after.year != moment.year
+    words = format_event_day(_day(moment), language, year=year)
     return f"{words} {format_clock(moment, language)}" if isinstance(moment, datetime) else words
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -17,6 +19,7 @@ from newsletter.issues.difference import (
     compare_conflict,
     compare_issues,
 )
+from newsletter.issues.markdown.fences import Fence
 from newsletter.issues.merging import Version, merge
 from newsletter.issues.model import (
     Block,
@@ -37,6 +40,11 @@ from tests.support.growth import assert_linear
 
 pytestmark = pytest.mark.unit
 
+_ROOT = Path(__file__).resolve().parents[2]
+(_UNION, *_) = get_args(Block)
+_KINDS = [kind.__dataclass_fields__["kind"].default for kind in get_args(_UNION)]
+#: Written by typing: what a text consists of.
+_ALWAYS_THERE = {"paragraph"}
 _HEAD = "---\ntitle: 十二月号\ndate: 2026-12-01\n---\n\n"
 _TEXT = "# 一\n\n甲の段落です。\n\n乙の段落です。\n\n丙の段落です。\n"
 
@@ -75,9 +83,26 @@ def test_a_changed_field_is_called_by_its_label_and_not_by_a_key() -> None:
 
 
 def test_every_kind_of_block_has_a_name() -> None:
-    (union, *_) = get_args(Block)
-    kinds = {kind.__dataclass_fields__["kind"].default for kind in get_args(union)}
-    assert set(KIND_NAMES) == kinds
+    assert set(KIND_NAMES) == set(_KINDS)
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_the_editor_shows_every_kind_of_block_and_offers_it(kind: str) -> None:
+    table = (_ROOT / "frontend/src/kinds.js").read_text(encoding="utf-8")
+    assert re.search(rf'^  "?{kind}"?: (?:\{{|formed\()', table, flags=re.MULTILINE)
+    if kind in _ALWAYS_THERE:
+        return
+    menu = (_ROOT / "frontend/src/slash.js").read_text(encoding="utf-8")
+    names = re.findall(rf'\{{ name: "([\w-]+)", .*kind: "{kind}"', menu)
+    assert names
+    words = (_ROOT / "templates/web/issues/_editor_words.html").read_text(encoding="utf-8")
+    assert {name for name in names if f'"kind.{name}"' not in words} == set()
+
+
+@pytest.mark.parametrize("word", Fence)
+def test_every_block_between_colons_is_in_the_documentation(word: str) -> None:
+    text = (_ROOT / "docs/content.md").read_text(encoding="utf-8")
+    assert re.search(rf"^:::+{word}\b", text, flags=re.MULTILINE)
 
 
 def test_the_words_that_changed_are_marked_within_their_text() -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from datetime import date
 from io import BytesIO
 from itertools import count
 from pathlib import Path
@@ -19,8 +20,12 @@ from playwright.sync_api import CDPSession, Page, expect
 
 from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.tables import DraftRow
+from newsletter.i18n.formats import format_day
+from newsletter.i18n.language import Language
 from newsletter.issues.conditions import part_conditions, placed_conditions
-from newsletter.issues.model import Issue, issue_from_json, issue_to_json
+from newsletter.issues.events import when_words
+from newsletter.issues.markdown.writer import to_markdown
+from newsletter.issues.model import Event, Issue, issue_from_json, issue_to_json
 from newsletter.issues.sources.editor_json import read_json
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.tokens import TokenSigner
@@ -98,6 +103,11 @@ def kept(studio: Desk, page: Page) -> Issue:
     # What was typed is in the document, and no longer saved, before the next frame.
     page.evaluate("() => new Promise(requestAnimationFrame)")
     expect(page.locator("#state")).to_have_text("Saved")
+    return stored(studio, page)
+
+
+def stored(studio: Desk, page: Page) -> Issue:
+    """Return the draft of a page as the database has it."""
     number = int(re.findall(r"/drafts/(\d+)", page.url)[0])
     with reading(studio.engine) as session:
         return issue_from_json(session.get_one(DraftRow, number).content)
@@ -144,6 +154,21 @@ def test_kinds_that_the_editor_does_not_know_are_kept(mail: Page) -> None:
     value["lead"] = [{"kind": "paragraph", "content": [run]}, block]
 
     assert mail.evaluate(_ROUND_TRIP, [value]) == [value]
+
+
+def test_days_and_hours_read_as_in_the_mail(studio: Desk, page: Page) -> None:
+    event = Event(name="Market", starts="2026-09-01T08:00", ends="2026-09-01T09:30")
+    issue = Issue(
+        title="Autumn", language=Language.ENGLISH, issue_date=date(2026, 9, 1), lead=(event,)
+    )
+    studio.start(page, to_markdown(issue), view="mail")
+
+    # A draft that is begun from an issue has a day of its own.
+    day = stored(studio, page).issue_date
+    expect(page.locator(".date-button")).to_have_text(format_day(day, issue.language))
+    fact = page.locator(".mail .fact").first
+    expect(fact).to_have_text(when_words(event, issue.language))
+    expect(page.locator(".mail .day-month")).to_have_text(["Sept", "Tue"])
 
 
 def _value(**fields: Any) -> str:
