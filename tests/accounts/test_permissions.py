@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from newsletter.accounts.audit import Action
 from newsletter.accounts.permissions import PERMISSIONS, Permission
 from newsletter.accounts.roles import Grant, Rights
 from newsletter.database.vocabulary import Role
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "accounts.md"
+_ROOT = Path(__file__).parents[2]
+DOCUMENT = _ROOT / "docs" / "accounts.md"
+#: What changes nothing, and so is no action's.
+_OF_LOOKING = {Permission.SEE_MAILINGS}
 
 
 def _documented() -> dict[str, dict[Role, bool]]:
@@ -34,6 +39,16 @@ def test_the_documents_say_what_holds(permission: Permission) -> None:
 def test_the_documents_name_nothing_else() -> None:
     assert set(_documented()) == {permission.value for permission in Permission}
     assert set(PERMISSIONS) == set(Permission)
+
+
+@pytest.mark.parametrize("permission", Permission)
+def test_a_page_asks_for_each_permission_and_an_action_for_each_that_changes_something(
+    permission: Permission,
+) -> None:
+    pages = (_ROOT / "newsletter/web").rglob("*.py")
+    name = re.compile(rf"Permission\.{permission.name}\b")
+    assert any(name.search(page.read_text(encoding="utf-8")) for page in pages)
+    assert permission in {action.needed for action in Action} | _OF_LOOKING
 
 
 def test_a_role_in_one_newsletter_reaches_no_other() -> None:

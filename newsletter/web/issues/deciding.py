@@ -20,7 +20,14 @@ from newsletter.mailings.archive import place_draft
 from newsletter.mailings.orders.test_mails import order_test
 from newsletter.newsletters.issue_actions import publish_draft
 from newsletter.tokens import Pseudonyms
-from newsletter.web.access import EditorVisit, SenderVisit, Visit, newsletter_of, own
+from newsletter.web.access import (
+    ApprovalRequestVisit,
+    SenderVisit,
+    TesterVisit,
+    Visit,
+    newsletter_of,
+    own,
+)
 from newsletter.web.issues.draft_pages import DraftPages, to_draft
 from newsletter.web.issues.editor import began_with
 from newsletter.web.issues.shown_as import AsGiven, with_shown_as
@@ -86,7 +93,7 @@ def deciding_router(  # noqa: C901 - a list of routes
     def ask_approval(
         newsletter: str,
         number: int,
-        visit: SenderVisit,
+        visit: ApprovalRequestVisit,
         request: Request,
         revision: _Revision,
         choice: ChoiceForm,
@@ -142,7 +149,7 @@ def deciding_router(  # noqa: C901 - a list of routes
     def send_test(
         newsletter: str,
         number: int,
-        visit: EditorVisit,
+        visit: TesterVisit,
         request: Request,
         revision: _Revision,
         group: _Field = "",

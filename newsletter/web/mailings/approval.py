@@ -45,9 +45,9 @@ from newsletter.mailings.trials.subjects import LETTERS, own_subject
 from newsletter.newsletters.actions import set_approval_rule
 from newsletter.web.access import (
     AdministratorVisit,
+    ApprovalRequestVisit,
     ApproverVisit,
     SeeingVisit,
-    SenderVisit,
     Visit,
     own,
 )
@@ -107,7 +107,7 @@ def approval_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
     @router.post(PATH + "/approval")
     def ask_approval(
         issue_id: int,
-        visit: SenderVisit,
+        visit: ApprovalRequestVisit,
         request: Request,
         choice: ChoiceForm,
         digest: _Field = "",

@@ -34,6 +34,7 @@ from newsletter.web.access import (
     CommenterVisit,
     EditorVisit,
     SeeingVisit,
+    TesterVisit,
     Visit,
     newsletter_of,
 )
@@ -338,7 +339,7 @@ def series_router(  # noqa: C901 - a list of routes
     def test_step(
         number: int,
         step: int,
-        visit: EditorVisit,
+        visit: TesterVisit,
         request: Request,
         group: Annotated[str, Form(max_length=64)] = "",
         to: Annotated[str, Form(max_length=4000)] = "",

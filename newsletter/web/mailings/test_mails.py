@@ -14,7 +14,7 @@ from newsletter.errors import NewsletterError
 from newsletter.i18n.messages import written
 from newsletter.mailings.orders.test_mails import order_test, save_group
 from newsletter.tokens import Pseudonyms
-from newsletter.web.access import EditorVisit
+from newsletter.web.access import TesterVisit
 from newsletter.web.edit_conflicts import worded_clash
 from newsletter.web.issues.shown_as import AsGiven
 from newsletter.web.mailings.send_page import PATH, SendingPage, back_to_page, find_issue_of
@@ -33,7 +33,7 @@ def testing_router(page: SendingPage, pseudonyms: Pseudonyms) -> Router:
     @router.post(PATH + "/test")
     def test_mail(
         issue_id: int,
-        visit: EditorVisit,
+        visit: TesterVisit,
         request: Request,
         group: _Field = "",
         shown_as: AsGiven = "",
@@ -60,7 +60,7 @@ def testing_router(page: SendingPage, pseudonyms: Pseudonyms) -> Router:
     @router.post(PATH + "/groups")
     def keep_group(
         issue_id: int,
-        visit: EditorVisit,
+        visit: TesterVisit,
         request: Request,
         name: _Field = "",
         addresses: _Field = "",
