@@ -51,6 +51,15 @@ _TEXTS: tuple[InstrumentedAttribute[str], ...] = (
     MailingRow.segment,
     NoteRow.text,
 )
+#: Tables whose rows are a person's in one newsletter, and go with what that one knows of them.
+_ROWS_OF_A_PERSON: tuple[type[Any], ...] = (
+    JoinRequestRow,
+    TagRow,
+    ImportSpreadRow,
+    NoteRow,
+    DigestEntryRow,
+    SeriesEnrolmentRow,
+)
 #: So many at a time, below what one statement can hold.
 _CHUNK = 500
 
@@ -73,7 +82,7 @@ def erase(
         pseudonyms: By which the address stays known.
         way: By which way they leave.
     """
-    traces = Traces.of(_names(session, subscriber_id))
+    traces = Traces.of(_addresses_of(session, subscriber_id))
     encoded = _bounces_with_encoded(session, traces)
     _hold_what_is_about(session, subscriber_id, traces, encoded)
     person = session.scalars(
@@ -85,13 +94,13 @@ def erase(
         session, subscriber_id=subscriber_id, mailing_id=None, way=way, cause=GrowthCause.ERASED
     )
     _keep_as_hash(session, person.address_key, pseudonyms)
-    names = {name for name in (person.address, person.address_key) if name}
-    _erase_bounces(session, person, names)
+    addresses = {name for name in (person.address, person.address_key) if name}
+    _erase_bounces(session, person, addresses)
     for column in _TEXTS:
         _erase_from_texts(session, column, traces)
     _erase_from_encoded(session, traces, encoded)
-    _erase_from_groups(session, names)
-    forget_address(session, names)
+    _erase_from_groups(session, addresses)
+    forget_address(session, addresses)
     # Replies of relays tend to repeat the address.
     session.execute(
         update(DeliveryRow).where(DeliveryRow.subscriber_id == subscriber_id).values(reply=None)
@@ -106,15 +115,8 @@ def erase(
     )
     person.address = person.address_key = None
     person.domain = ""
-    for table in (
-        JoinRequestRow,
-        TagRow,
-        ImportChangeRow,
-        ImportSpreadRow,
-        NoteRow,
-        DigestEntryRow,
-        SeriesEnrolmentRow,
-    ):
+    tables: tuple[type[Any], ...] = (*_ROWS_OF_A_PERSON, ImportChangeRow)
+    for table in tables:
         session.execute(delete(table).where(table.subscriber_id == subscriber_id))
     session.execute(
         update(SubscriptionRow)
@@ -141,7 +143,7 @@ def erase_within(session: Session, subscriber_id: int, group_id: int) -> None:
     The address stays on their lists as one that left: so no list brings it back to them.
     """
     person = session.get_one(SubscriberRow, subscriber_id)
-    names = {name for name in (person.address, person.address_key) if name}
+    addresses = {name for name in (person.address, person.address_key) if name}
     newsletters = select(NewsletterRow.id).where(NewsletterRow.group_id == group_id)
     mailings = select(MailingRow.id).where(MailingRow.newsletter_id.in_(newsletters))
 
@@ -167,10 +169,7 @@ def erase_within(session: Session, subscriber_id: int, group_id: int) -> None:
     session.execute(
         update(UnsubscribeEventRow).where(*theirs(UnsubscribeEventRow)).values(remark="")
     )
-    for table in (
-        *(JoinRequestRow, TagRow, NoteRow, DigestEntryRow, SeriesEnrolmentRow),
-        ImportSpreadRow,
-    ):
+    for table in _ROWS_OF_A_PERSON:
         session.execute(delete(table).where(*theirs(table)))
     imports = select(ListImportRow.id).where(ListImportRow.newsletter_id.in_(newsletters))
     session.execute(
@@ -178,7 +177,7 @@ def erase_within(session: Session, subscriber_id: int, group_id: int) -> None:
             ImportChangeRow.subscriber_id == subscriber_id, ImportChangeRow.import_id.in_(imports)
         )
     )
-    traces = Traces.of(names)
+    traces = Traces.of(addresses)
     for note in session.scalars(select(NoteRow).where(NoteRow.newsletter_id.in_(newsletters))):
         note.text = traces.erase_from(note.text)
     session.execute(update(SubscriptionRow).where(*theirs(SubscriptionRow)).values(EMPTIED))
@@ -193,14 +192,14 @@ def _empty_bounces(session: Session, *conditions: ColumnElement[bool]) -> None:
     )
 
 
-def _names(session: Session, subscriber_id: int) -> set[str]:
+def _addresses_of(session: Session, subscriber_id: int) -> set[str]:
     """Return a person's address as it is kept, which never becomes another."""
-    names = session.execute(
+    addresses = session.execute(
         select(SubscriberRow.address, SubscriberRow.address_key).where(
             SubscriberRow.id == subscriber_id
         )
     ).one_or_none()
-    return {name for name in names or () if name}
+    return {name for name in addresses or () if name}
 
 
 def _bounces_with_encoded(session: Session, traces: Traces) -> list[int]:
@@ -251,11 +250,11 @@ def _hold_what_is_about(
         )
 
 
-def _erase_bounces(session: Session, person: SubscriberRow, names: Iterable[str]) -> None:
+def _erase_bounces(session: Session, person: SubscriberRow, addresses: Iterable[str]) -> None:
     _empty_bounces(
         session,
         (BounceRow.subscriber_id == person.id)
-        | func.lower(BounceRow.address).in_({name.lower() for name in names}),
+        | func.lower(BounceRow.address).in_({name.lower() for name in addresses}),
     )
 
 
@@ -279,8 +278,8 @@ def _erase_from_encoded(session: Session, traces: Traces, encoded: Iterable[int]
     session.flush()
 
 
-def _erase_from_groups(session: Session, names: Iterable[str]) -> None:
-    folded = {name.lower() for name in names}
+def _erase_from_groups(session: Session, addresses: Iterable[str]) -> None:
+    folded = {name.lower() for name in addresses}
     for group in session.scalars(select(TestGroupRow)):
         lines = group.addresses.split("\n")
         kept = [line for line in lines if line.strip().lower() not in folded]

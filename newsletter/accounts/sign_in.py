@@ -64,7 +64,7 @@ def sign_in(engine: Engine, browser: Browser, *, address: str, password: str) ->
             account.password_hash = hash_password(password)
         complete = account.totp_secret is None
         if complete:
-            _arrive(session, account, browser)
+            _complete_sign_in(session, account, browser)
         return SignedIn(
             token=open_session(session, account.id, browser, verified=complete),
             complete=complete,
@@ -72,7 +72,7 @@ def sign_in(engine: Engine, browser: Browser, *, address: str, password: str) ->
         )
 
 
-def bring_code(
+def verify_code(
     engine: Engine, sealer: Sealer, browser: Browser, *, token: str, code: str
 ) -> SignedIn:
     """Exchange a session that owes the second factor for a whole one, with a new token.
@@ -93,7 +93,7 @@ def bring_code(
         fits = use_code(session, sealer, account, code, now())
         if fits:
             sign_in_limits.forgive(session, Attempt.CODE, account=str(account.id), browser=browser)
-            _arrive(session, account, browser)
+            _complete_sign_in(session, account, browser)
             owing = replace(browser, session=token)
             whole = open_session(session, account.id, owing, verified=True)
             return SignedIn(token=whole, complete=True, account_id=account.id)
@@ -140,7 +140,7 @@ def sign_out(session: Session, actor: Actor, account_id: int, session_id: int) -
     record_event(session, actor, Action.SESSION_END, object=f"account {account_id}")
 
 
-def _arrive(session: Session, account: AccountRow, browser: Browser) -> None:
+def _complete_sign_in(session: Session, account: AccountRow, browser: Browser) -> None:
     sign_in_limits.forgive(session, Attempt.PASSWORD, account=account.address_key, browser=browser)
     record_event(session, _as_actor(account, browser), Action.SESSION_BEGIN)
 

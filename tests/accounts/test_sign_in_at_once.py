@@ -18,7 +18,7 @@ from newsletter.accounts.invitations import accept, reset_link
 from newsletter.accounts.passwords import hash_password
 from newsletter.accounts.sealing import Sealed, Sealer
 from newsletter.accounts.second_factor import enrol, new_secret, use_code
-from newsletter.accounts.sign_in import SignedIn, bring_code, set_password, sign_in
+from newsletter.accounts.sign_in import SignedIn, set_password, sign_in, verify_code
 from newsletter.accounts.sign_in_limits import Browser
 from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.tables import AccountRow, AccountSessionRow
@@ -102,7 +102,7 @@ def test_no_code_completes_a_session_that_is_being_ended(owner: _Owner) -> None:
     owing, code = owner.sign_in(), pyotp.TOTP(secret).at(time.time())
 
     def bring() -> None:
-        bring_code(owner.engine, _SEALER, _BROWSER, token=owing.token, code=code)
+        verify_code(owner.engine, _SEALER, _BROWSER, token=owing.token, code=code)
 
     error = _while_changed(owner, owner.change_password, bring)
     assert (type(error), owner.sessions()) == (SignInError, 0)
@@ -122,7 +122,7 @@ def test_a_code_that_is_being_used_completes_no_second_session(owner: _Owner, ki
         assert use_code(session, _SEALER, account, code, moment)
 
     def bring() -> None:
-        bring_code(owner.engine, _SEALER, _BROWSER, token=owing.token, code=code)
+        verify_code(owner.engine, _SEALER, _BROWSER, token=owing.token, code=code)
 
     error = _while_changed(owner, use, bring)
     assert (type(error), owner.sessions()) == (SignInError, 0)

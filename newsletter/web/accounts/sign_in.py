@@ -13,7 +13,7 @@ from newsletter.accounts.invitations import accept, read_invitation
 from newsletter.accounts.sealing import Sealer
 from newsletter.accounts.second_factor import has_second_factor
 from newsletter.accounts.sessions import LIFETIME, choose_language, open_session
-from newsletter.accounts.sign_in import SignedIn, bring_code, sign_in
+from newsletter.accounts.sign_in import SignedIn, sign_in, verify_code
 from newsletter.accounts.sign_in import sign_out as end
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import InvitationPurpose
@@ -101,7 +101,7 @@ def signing_in_router(  # noqa: C901, PLR0915 - a list of routes
     def take_code(request: Request, _form: OwnForm, code: _Field = "") -> Response:
         token = access_of(request).session_token(request)
         try:
-            begun = bring_code(engine, sealer, browser_of(request), token=token, code=code)
+            begun = verify_code(engine, sealer, browser_of(request), token=token, code=code)
         except SignInError as error:
             words = error.in_language(pages.language_of(request))
             return pages.show_entry(request, "accounts/sign_in_code.html", status=400, error=words)
