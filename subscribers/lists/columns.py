@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -271,6 +273,11 @@ class ListForm:
         return ZoneInfo(self.own_zone) if self.own_zone else fallback
 
 
+#: How many records are looked at for a column of addresses that no name gives away.
+BEGINNING = 200
+_ADDRESS_LIKE = re.compile(r"(?:[^<>]{0,100}<)?[^\s@<>]{1,64}@[^\s@<>]{1,255}>?")
+
+
 class _Guess(NamedTuple):
     columns: dict[str, str]
     known: KnownFormat | None
@@ -281,12 +288,39 @@ def is_header(names: Sequence[str]) -> bool:
     return any(guess_field(name) == "address" for name in names)
 
 
-def guess_columns(names: Collection[str], custom: Sequence[Field] = ()) -> dict[str, str]:
-    """Return what each column is by its name; what is none of ours is left out."""
-    return _guess(names, custom).columns
+def find_addressed(records: Iterable[Record]) -> str:
+    """Return the one column whose values are addresses, whatever it is called; else nothing.
+
+    Of several nobody can tell which is the subscriber's.
+
+    Args:
+        records: The list's first ones.
+    """
+    filled: Counter[str] = Counter()
+    addresses: Counter[str] = Counter()
+    for record in islice(records, BEGINNING):
+        for name, value in record.values.items():
+            if text := str("" if value is None else value).strip():
+                filled[name] += 1
+                addresses[name] += _ADDRESS_LIKE.fullmatch(text) is not None
+    held = [name for name, count in addresses.items() if name and count > filled[name] / 2]
+    return held[0] if len(held) == 1 else ""
 
 
-def _guess(names: Collection[str], custom: Sequence[Field]) -> _Guess:
+def guess_columns(
+    names: Collection[str], custom: Sequence[Field] = (), *, addressed: str = ""
+) -> dict[str, str]:
+    """Return what each column is by its name; what is none of ours is left out.
+
+    Args:
+        names: The columns.
+        custom: The fields of the newsletter's people.
+        addressed: What `find_addressed` found, for where no name says it.
+    """
+    return _guess(names, custom, addressed).columns
+
+
+def _guess(names: Collection[str], custom: Sequence[Field], addressed: str) -> _Guess:
     known = recognise(names)
     columns: dict[str, str] = {}
     if known is not None:
@@ -301,6 +335,8 @@ def _guess(names: Collection[str], custom: Sequence[Field]) -> _Guess:
         field = field_named(custom, _NUMBERED.sub("", name))
         if field and (name not in columns or is_weak(name) or columns[name] == "opt_in"):
             columns[name] = FIELD + field.key
+    if addressed in names and "address" not in columns.values():
+        columns[addressed] = "address"
     return _Guess(columns, known)
 
 
@@ -330,6 +366,7 @@ def form_of(
     file_name: str = "",
     answers: ColumnAnswers = NO_ANSWERS,
     made: Collection[str] = (),
+    addressed: str = "",
     is_beginning: bool = False,
 ) -> ListForm:
     """Return how a list with these columns is to be read.
@@ -342,6 +379,7 @@ def form_of(
         file_name: Of exports that say by it what they hold.
         answers: What somebody said of its columns.
         made: The keys of the fields that are made for it.
+        addressed: What `find_addressed` found; taken where no name and no choice says it.
         is_beginning: Whether further columns may come, of which some may be chosen.
 
     Raises:
@@ -366,7 +404,7 @@ def form_of(
         )
     # One that comes later is what it is for the rows before it, too: there it is blank.
     names += lost
-    guess = _guess(names, custom)
+    guess = _guess(names, custom, "" if "address" in chosen.values() else addressed)
     columns = {name: chosen.get(name) or guess.columns.get(name, IGNORED) for name in names}
     keys = {each.key: each for each in custom}
     for name, ours in columns.items():

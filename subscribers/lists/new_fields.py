@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain, islice
 
 from newsletter.i18n.language import Language
 from subscribers.fields.inference import Inference
@@ -16,7 +17,7 @@ from subscribers.fields.model import (
     field_named,
     field_of,
 )
-from subscribers.lists.columns import FIELD, WITHIN, form_of
+from subscribers.lists.columns import BEGINNING, FIELD, WITHIN, find_addressed, form_of
 from subscribers.lists.files import Record, read_object
 from subscribers.lists.formats import DEFINITIONS, IGNORED, guess_field
 
@@ -67,13 +68,16 @@ def find_new_fields(
     defined: dict[str, Field] = {}
     ours: dict[str, str] = {}
     own = False
-    for record in records:
+    rest = iter(records)
+    first = list(islice(rest, BEGINNING))
+    addressed = find_addressed(first)
+    for record in chain(first, rest):
         if record.header or record.fault:
             continue
         if not ours.keys() >= set(record.names):
             names = dict.fromkeys((*ours, *record.names))
             present = {name: what for name, what in chosen.items() if name in names}
-            form = form_of(names, present, custom=known, source=source)
+            form = form_of(names, present, custom=known, source=source, addressed=addressed)
             ours = form.columns
             own = form.known is not None and form.known.own
         for name, value in record.values.items():

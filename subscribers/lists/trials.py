@@ -18,7 +18,7 @@ from newsletter.i18n.stored import dump_message, load_message
 from newsletter.tokens import Pseudonyms
 from subscribers.fields.model import Field, field_from_json, field_to_json
 from subscribers.fields.store import list_fields
-from subscribers.lists.columns import Problem, guess_columns
+from subscribers.lists.columns import Problem, find_addressed, guess_columns
 from subscribers.lists.files import Record
 from subscribers.lists.formats import DEFINITIONS, IGNORED, recognise
 from subscribers.lists.imports import (
@@ -131,7 +131,7 @@ def look_into(
         questions = _questions(begun, upload, chosen or {}, custom)
     names = [name for record in first for name in record.names if name]
     names = [*dict.fromkeys((*names, *(each.column for each in questions)))]
-    found = guess_columns(names, custom)
+    found = guess_columns(names, custom, addressed=find_addressed(first))
     known = recognise(names)
     rows = [
         [cell_text(record.values.get(name)) for name in names]

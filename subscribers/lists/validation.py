@@ -20,6 +20,7 @@ from subscribers.lists.columns import (
     Problem,
     RefusedError,
     column_of_address,
+    find_addressed,
     form_of,
     late_column,
 )
@@ -226,6 +227,7 @@ class ListReader:
             file_name=self._file_name,
             answers=self._answers,
             made=self._made,
+            addressed=find_addressed(chunk),
             is_beginning=is_beginning and is_json(self._file_name),
         )
 

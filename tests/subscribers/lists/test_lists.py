@@ -40,7 +40,7 @@ from subscribers.fields.actions import delete_field
 from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
 from subscribers.leaving import unsubscribe
-from subscribers.lists.columns import Problem, list_records
+from subscribers.lists.columns import Problem, find_addressed, list_records
 from subscribers.lists.csv_export import csv_pages
 from subscribers.lists.entries import ListEntry
 from subscribers.lists.exports import exported, json_pages
@@ -683,3 +683,24 @@ def test_what_is_no_list_is_named_with_what_to_do(octets: bytes, said: str) -> N
     with pytest.raises(ListError, match=said) as refused:
         list_records(io.BytesIO(octets), file_name="list.csv", source="list.csv")
     assert refused.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("姓名,邮箱\n王芳,wang@example.org\n", "邮箱"),
+        ("氏名,保護者\n青井,aoi@example.jp\n上田,\n江口,eguchi@example.jp\n", "保護者"),
+        ("Name;What is your e-mail?\nAnouk;Anouk <anouk@example.org>\n", "What is your e-mail?"),
+        # Whose address a list means is not guessed.
+        ("氏名,保護者,担任\n青井,aoi@example.jp,sensei@example.jp\n", ""),
+        ("氏名,備考\n青井,twitter @aoi\n上田,なし\n", ""),
+    ],
+)
+def test_a_column_of_addresses_is_known_by_its_values(text: str, column: str) -> None:
+    assert find_addressed(_records(text)) == column
+
+
+def test_a_list_whose_column_of_addresses_has_a_name_of_its_own_is_imported(stage: Stage) -> None:
+    _import(stage, "姓名,邮箱\n王芳,wang@example.org\n")
+    with reading(stage.engine) as session:
+        assert session.scalars(select(SubscriberRow.address)).all() == ["wang@example.org"]
