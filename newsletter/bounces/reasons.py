@@ -365,13 +365,15 @@ def _nobody(text: str, *, code: str, refused: bool, parties: Parties) -> Reason 
 
 
 def _is_in_doubt(text: str, code: str) -> bool:
-    """Tell whether one reply denies somebody and calls it a passing condition at once."""
+    """Tell whether one reply denies somebody, and calls it passing or supposed at once."""
     if len(text) > _ONE_REPLY:  # a bounce's own words, which give advice for all cases
         return False
-    this_reply = without_marks(without_names(_ANOTHER_REPLY.split(text)[0]))
-    return GREYLISTED.search(this_reply) is not None or (
-        code not in _NOBODY and PASSING.search(this_reply) is not None
-    )
+    this_reply = without_names(_ANOTHER_REPLY.split(text)[0])
+    # With its marks: "könnte" supposes, "konnte" does not.
+    supposed = SUPPOSING.search(this_reply) is not None
+    this_reply = without_marks(this_reply)
+    passing = supposed or PASSING.search(this_reply) is not None
+    return GREYLISTED.search(this_reply) is not None or (code not in _NOBODY and passing)
 
 
 def _denies_somebody(text: str, parties: Parties) -> bool:

@@ -30,6 +30,7 @@ from tests.bounces.test_whose_fault import notice, only, told
         ("この利用者は当社に在籍していません", "差出人は当社に登録されていません"),
         ("受取人の名前が名簿にございません", "送信元の名前が名簿にございません"),
         ("アカウントを削除いたしました", "送信者のアカウントを削除いたしました"),
+        ("Tài khoản này đã bị xóa", "Tài khoản người gửi đã bị xóa"),
         ("该邮箱从未开通", "发件人从未注册"),
     ],
 )
@@ -47,7 +48,10 @@ def test_a_word_for_being_known_is_denied_of_whom_it_is_said(reader: str, sender
         "El usuario no acepta mensajes de desconocidos",
         "受信者宛の添付ファイルは削除されました",
         "受信者の空き容量がございません",
+        "受信者の許可リストに登録されていません",
+        "Der Empfänger ist vielleicht nicht bekannt",
         "Der Nutzer hat keinen Platz mehr",
+        "5.1.1 The account has run out of space",
         "存在しない利用者への送信が多すぎます",
         "Trop d'utilisateurs inconnus dans ce message",
     ],
@@ -83,6 +87,8 @@ def test_a_lookup_of_who_sends_says_nothing_of_the_recipient(words: str) -> None
         "Möglicherweise existiert das Postfach nicht.",
         "Quizás el buzón no existe.",
         "Возможно, ящик не существует.",
+        "宛先の誤り、相手先の受信制限などの原因が考えられます。",
+        "受信を拒否しています。宛先が存在しないわけではありません。",
     ],
 )
 def test_what_is_only_supposed_is_no_finding(words: str) -> None:
