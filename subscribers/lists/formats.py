@@ -249,8 +249,31 @@ def asks_for_mail(name: str) -> bool:
         return False
     if speaks_of_other_ways(name):
         return False
+    if asks_against_mail(name):
+        return False
     whole = not has.isdisjoint({"mail words", "whole", "consent"})
     return whole or {"mail", "wanted"} <= has or {"mail", "topic"} <= has
+
+
+#: A yes and a no side by side name a question, and deny nothing.
+_EITHER = re.compile(
+    r"有無|[可要諾賛適]否|(?:する|あり|有り?|可|要|はい|yes|ja|oui|s[ií]|sim)\s*[・/／|,、]?\s*"
+    r"(?:しない|なし|無し?|不可|不要|否|いいえ|no|nein|non|não)",
+    re.IGNORECASE,
+)
+#: What denies within a name of a script that parts no words.
+_DENYING = re.compile(r"ない|ません|不要|不可|拒|断")
+
+
+def asks_against_mail(name: str) -> bool:
+    """Tell whether a column's name may ask who does not want mail ("…を希望しない").
+
+    Then a yes is a no, or the name only speaks of one: whoever imports it is asked.
+    """
+    rest = _EITHER.sub(" ", normal_form(name)).strip()
+    words = {word for word in words_of_name(rest) if len(word) > 1}
+    denying = _tables().denials["words"]
+    return denies(rest) or not words.isdisjoint(denying) or _DENYING.search(rest) is not None
 
 
 def speaks_of_other_ways(name: str) -> bool:

@@ -19,7 +19,13 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing, Number
 from subscribers.lists.columns import WITHIN, ListForm
 from subscribers.lists.files import Record, read_object
-from subscribers.lists.formats import ListState, mark_of, read_opt_in, read_remark
+from subscribers.lists.formats import (
+    ListState,
+    asks_against_mail,
+    mark_of,
+    read_opt_in,
+    read_remark,
+)
 from subscribers.lists.harmless import (
     ValueKind,
     is_blank,
@@ -205,10 +211,14 @@ class _Column:
         return is_unique and (is_long or mark_of(name) == "remark")
 
     def _are_heeded(self, name: str, blanks: int) -> bool:
-        """Tell whether each value is a yes or keeps its row from mail, as the name hints at it."""
+        """Tell whether each value is a yes or keeps its row from mail, as the name hints at it.
+
+        Not where the name denies: a yes to that is a no.
+        """
         yeses = {text for text in self.values if read_opt_in(text) is ListState.CONFIRMED}
         return (
             mark_of(name) == "hint"
+            and not asks_against_mail(name)
             and not (blanks and yeses)
             and all(
                 text in yeses or speaks_against(name, "hint", text) is not None

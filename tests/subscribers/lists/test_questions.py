@@ -34,6 +34,10 @@ def _asked(header: str, *values: str, custom: Sequence[Field] = ()) -> Sequence[
     ("header", "values"),
     [
         ("Send me the digest by email", "yes no"),
+        ("市からのお知らせメールを希望しない", "TRUE FALSE"),
+        ("I do not want your newsletter", "yes no"),
+        ("Newsletter nicht gewünscht", "ja nein"),
+        ("メールで案内を送らないでほしい", "はい いいえ"),
         ("ML参加", "参加 不参加"),
         ("Boletín", "sí no"),
         ("会報", "要る 不要 どちらでも"),
