@@ -127,6 +127,7 @@ UNGUARDED = {
         f"{_DRAFT}/links",
         f"{_ISSUE}/send/test",
         f"{_NEWSLETTER}/mailings/{{number}}/decide",
+        f"{_NEWSLETTER}/mailings/{{number}}/reschedule",
         f"{_NEWSLETTER}/mailings/{{number}}/{{verb}}",
         f"{_STEP}/test",
         f"{_PEOPLE}/import/undo/{{number}}",

@@ -21,6 +21,8 @@ from newsletter.addresses import parse_address
 from newsletter.bounces.model import Reason, Report, ReportedRecipient, ReportKind
 from newsletter.database.engine import transaction
 from newsletter.database.tables import (
+    AccountRow,
+    ApprovalRow,
     BounceRow,
     ConsentRow,
     DeliveryRow,
@@ -175,6 +177,7 @@ def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
             )
     correct(stage, titled("訂正した題"))
     correction = write_correction(stage, titled("もう一度訂正した題"))
+    _ask_again(engine)
     lists = _lists(engine, stage.newsletter_id) | {
         "correction": str(correction.id),
         "corrected": str(correction.corrects),
@@ -183,6 +186,18 @@ def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
         known.update(lists | series)
     with serving(engine, signer, folder, mailbox=mailbox, secret_keys=("k" * 40,)) as url:
         yield Showroom(engine=engine, url=url, places=places, sessions=sessions)
+
+
+def _ask_again(engine: Engine) -> None:
+    """Ask for approval of what was sent: else there is nothing of it to decide on, and no page."""
+    with transaction(engine) as session:
+        issue = session.scalars(select(IssueRow).order_by(IssueRow.id).limit(1)).one()
+        asker = session.scalars(select(AccountRow.id).order_by(AccountRow.id).limit(1)).one()
+        session.add(
+            ApprovalRow(
+                issue_id=issue.id, digest="0" * 64, requested_by=asker, content=issue.content
+            )
+        )
 
 
 def _lists(engine: Engine, newsletter_id: int) -> dict[str, str]:
