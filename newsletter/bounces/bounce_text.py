@@ -15,6 +15,7 @@ from newsletter.bounces.addresses import (
     is_role,
     is_system,
 )
+from newsletter.bounces.clauses import name_alone
 from newsletter.bounces.mail import Headers, Mail, read_headers
 from newsletter.bounces.model import Reason, Report
 from newsletter.bounces.phrase_tables import tables
@@ -182,8 +183,6 @@ _GIVES_REASON = re.compile(
     r"|reden|orsak|årsag|powód|причина|理由|原因|詳細|エラー|错误|錯誤|사유|원인)[^\n:：]{0,24}[:：]",
     re.IGNORECASE,
 )
-#: Shorter names are words of some language too often.
-_SHORTEST_NAME = 4
 _RULED = re.compile(r"[-=*_]{2,40}[^\n]{1,120}")
 
 
@@ -358,11 +357,9 @@ class BounceText:
     def _find_named(self, address: str) -> int:
         """Return where an address is named, or its local part where that stands by itself."""
         position = self._lower.find(address)
-        name = address.rpartition("@")[0]
-        if position >= 0 or len(name) < _SHORTEST_NAME:
-            return position
-        match = re.search(rf"(?<![\w.@-]){re.escape(name)}(?![\w@-]|\.\w)", self._lower)
-        return match.start() if match is not None else -1
+        name = name_alone(address) if position < 0 else None
+        match = name.search(self._lower) if name is not None else None
+        return match.start() if match is not None else position
 
 
 def open_bounce(mail: Mail) -> BounceText:

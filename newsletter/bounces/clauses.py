@@ -70,6 +70,21 @@ _OF_THAT = r"(?:(?!而|被|ため|ので|により|때문)[^。、.,;]){0,24}?"
 ORDINARY_WORD = re.compile(
     r"[a-z]{1,5}|\d+|postmaster|" + "|".join(one for table in _GRAMMAR.values() for one in table)
 )
+#: Shorter names are words of some language too often.
+_SHORTEST_NAME = 4
+
+
+def name_alone(address: str) -> re.Pattern[str] | None:
+    """Return what finds an address's local part by itself in words in lower case.
+
+    None where it is too short, or a word that replies use as well ("info", "postmaster").
+    """
+    name = address.rpartition("@")[0].lower()
+    if len(name) < _SHORTEST_NAME or ORDINARY_WORD.fullmatch(name):
+        return None
+    return re.compile(rf"(?<![a-z0-9_.@-]){re.escape(name)}(?![a-z0-9_@-]|\.[a-z0-9])")
+
+
 #: "No account is kept for the sender", "la boîte de l'expéditeur".
 _WHOSE = (
     r" (?:[\w']{1,12} ){0,3}(?:for|of|de|del|della|des|du|di|do|da|van|von) "

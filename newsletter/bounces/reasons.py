@@ -30,7 +30,6 @@ from newsletter.bounces.clauses import (
     OF_SENDER_OUTRIGHT,
     OF_SERVER,
     OF_US,
-    ORDINARY_WORD,
     PASSING,
     PERSON,
     PRESENT,
@@ -42,6 +41,7 @@ from newsletter.bounces.clauses import (
     UNWANTED,
     WHO,
     count_people,
+    name_alone,
     occur_in,
     without_advice,
     without_names,
@@ -93,9 +93,6 @@ _BLOCK_LISTS = re.compile(
     r"|mailspike|invaluement|senderscore|dnsbl|rbldns|spamrl|sbl-xbl|att\.net/blocks"
 )
 
-
-#: Shorter ones are words of some language too often.
-_SHORTEST_NAME = 4
 
 #: An address that the message holds, which is no recipient's.
 _WITHIN_MESSAGE = re.compile(
@@ -323,10 +320,8 @@ def _plain(words: str, parties: Parties) -> str:
 
 def _without_name(text: str, parties: Parties) -> str:
     """Put the mark of an address for the recipient's name by itself, unless it is a word."""
-    name = parties.recipient.rpartition("@")[0].lower()
-    if len(name) < _SHORTEST_NAME or name not in text or ORDINARY_WORD.fullmatch(name):
-        return text
-    return re.sub(rf"(?<![a-z0-9_.@-]){re.escape(name)}(?![a-z0-9_@-]|\.[a-z0-9])", "@", text)
+    name = name_alone(parties.recipient)
+    return text if name is None else name.sub("@", text)
 
 
 def _hides(text: str, parties: Parties) -> bool:

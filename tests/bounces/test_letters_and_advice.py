@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from newsletter.bounces.clauses import name_alone
 from newsletter.bounces.model import Reason
 from newsletter.bounces.reading import read_report
 from tests.bounces.formats import OURS, READER
@@ -154,6 +155,15 @@ def test_the_paragraph_that_says_why_goes_before_the_one_that_says_that(words: s
 def test_a_recipient_is_named_by_the_part_before_the_at_sign_alone() -> None:
     words = "Your message was undeliverable to the following:\n\treader (user not found)\n"
     assert only(read_report(notice(words))) == (Reason.USER_UNKNOWN, True)
+
+
+def test_a_name_that_is_a_word_of_replies_is_not_looked_for_by_itself() -> None:
+    assert name_alone("info@example.com") is None
+    assert name_alone("postmaster@example.com") is None
+    hanako = name_alone("Hanako@example.com")
+    assert hanako is not None
+    assert hanako.search("to: hanako (user not found)")
+    assert not hanako.search("to: hanako.reader@example.com")
 
 
 def test_underscores_of_a_name_do_not_part_it_from_what_is_said_of_it() -> None:
