@@ -9,7 +9,8 @@ from sqlalchemy import Engine, Select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.actions import read_reason
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.audit_details import Detail
 from newsletter.accounts.roles import Rights
 from newsletter.database.engine import transaction

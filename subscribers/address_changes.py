@@ -15,7 +15,8 @@ from enum import StrEnum
 from sqlalchemy import CursorResult, exists, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from newsletter.accounts.audit import READER, Action, record_event
+from newsletter.accounts.audit import READER, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.audit_details import Detail
 from newsletter.addresses import Address
 from newsletter.database.insert import insert_missing

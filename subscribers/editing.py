@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Engine, delete, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.addresses import parse_address
 from newsletter.database.engine import reading
 from newsletter.database.insert import insert_missing

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, SQLColumnExpression, and_, exists, func, o
 from sqlalchemy.orm import Session, aliased
 
 from newsletter.accounts.actor_names import colleagues_by_address
-from newsletter.accounts.audit import ACTIONS, Action
+from newsletter.accounts.audit_actions import ACTIONS, Action
 from newsletter.database.tables import (
     AddressChangeRow,
     AuditEventRow,

@@ -14,7 +14,8 @@ from datetime import timedelta
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.tables import JoinInvitationRow, NewsletterRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Joining

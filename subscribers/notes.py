@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.tables import NoteRow, SubscriptionRow
 from newsletter.database.types import now
 from newsletter.errors import ConflictError, ListError, NotFoundError, Place

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import READER, Action, record_event
+from newsletter.accounts.audit import READER, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.tables import (
     NewsletterRow,
     SubscriptionRow,

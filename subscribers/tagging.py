@@ -15,7 +15,8 @@ from sqlalchemy import Engine, Select, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.audit_details import Detail
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (

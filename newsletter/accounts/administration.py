@@ -8,7 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.actions import read_reason
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.invitations import describe, revoke_links
 from newsletter.accounts.roles import Grant, has_administrator, rights_of, set_grants
 from newsletter.accounts.second_factor import forget_second_factor

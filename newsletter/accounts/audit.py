@@ -8,14 +8,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import Self
 
 from sqlalchemy import Engine, Select, or_, select
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.audit_details import Detail, details_of
-from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import ALL_RIGHTS, Rights, rights_of
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AccountRow, AuditEventRow
@@ -23,162 +21,6 @@ from newsletter.spreadsheets import defuse
 
 _COLUMNS = ("time", "account", "action", "object", "reason", "details", "network", "door")
 _EXPORT_ROWS = 500
-
-
-class Action(StrEnum):
-    """What the audit log can say was done: noun and verb. Stored as is, so never reword one.
-
-    Attributes:
-        needed: What roles must permit whoever does it, in the newsletter that it is about or, about
-            none, in all; None for what people do to their own account or subscription, the product
-            by itself, or an action by a rule of its own.
-    """
-
-    needed: Permission | None
-
-    def __new__(cls, value: str, needed: Permission | None) -> Self:
-        """Make a member of its name and what it needs."""
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.needed = needed
-        return member
-
-    ACCOUNT_DISABLE = ("account.disable", Permission.ADMINISTER)
-    ACCOUNT_ENABLE = ("account.enable", Permission.ADMINISTER)
-    ACCOUNT_INVITE = ("account.invite", Permission.ADMINISTER)
-    ACCOUNT_JOIN = ("account.join", None)
-    ACCOUNT_LINK = ("account.link", Permission.ADMINISTER)
-    ACCOUNT_PASSWORD = ("account.password", None)
-    ACCOUNT_RECOVERY_CODES = ("account.recovery-codes", None)
-    ACCOUNT_ROLES = ("account.roles", Permission.ADMINISTER)
-    ACCOUNT_SECOND_FACTOR_OFF = ("account.second-factor-off", None)
-    ACCOUNT_SECOND_FACTOR_ON = ("account.second-factor-on", None)
-    ACCOUNT_SECOND_FACTOR_RESET = ("account.second-factor-reset", Permission.ADMINISTER)
-    ALARM_ACKNOWLEDGE = ("alarm.acknowledge", Permission.OPERATE)
-    ALARM_REOPEN = ("alarm.reopen", Permission.OPERATE)
-    AUDIT_EXPORT = ("audit.export", Permission.ADMINISTER)
-    BOUNCE_UNDO = ("bounce.undo", Permission.SEE_BOUNCES)
-    DELIVERY_LEAVE = ("delivery.leave", Permission.OPERATE)
-    DELIVERY_PROVE = ("delivery.prove", Permission.OPERATE)
-    DELIVERY_RESEND = ("delivery.resend", Permission.OPERATE)
-    DELIVERY_RETRY = ("delivery.retry", Permission.OPERATE)
-    DICTIONARY_ADD = ("dictionary.add", Permission.WRITE)
-    DICTIONARY_REMOVE = ("dictionary.remove", Permission.WRITE)
-    DIGEST_OPEN = ("digest.open", None)
-    DIGEST_PAUSE = ("digest.pause", Permission.ADMINISTER)
-    DIGEST_RESUME = ("digest.resume", Permission.ADMINISTER)
-    DOMAIN_HOLD = ("domain.hold", Permission.OPERATE)
-    DOMAIN_RELEASE = ("domain.release", Permission.OPERATE)
-    FIELD_ADD = ("field.add", Permission.ADMINISTER)
-    FIELD_CHANGE = ("field.change", Permission.ADMINISTER)
-    FIELD_DELETE = ("field.delete", Permission.ADMINISTER)
-    FIELD_ORDER = ("field.order", Permission.ADMINISTER)
-    FORM_ADD = ("form.add", Permission.SEE_SUBSCRIBERS)
-    FORM_CHANGE = ("form.change", Permission.SEE_SUBSCRIBERS)
-    FORM_DELETE = ("form.delete", Permission.SEE_SUBSCRIBERS)
-    FORM_SITES = ("form.sites", Permission.ADMINISTER)
-    INCIDENT_SETTLE = ("incident.settle", Permission.SEE_BOUNCES)
-    ISSUE_APPROVAL_REQUESTED = ("issue.approval-requested", Permission.ASK_APPROVAL)
-    ISSUE_APPROVAL_RETURNED = ("issue.approval-returned", Permission.APPROVE)
-    ISSUE_APPROVED = ("issue.approved", Permission.APPROVE)
-    ISSUE_COMMENT = ("issue.comment", Permission.COMMENT)
-    ISSUE_COMMENT_REOPEN = ("issue.comment-reopen", Permission.COMMENT)
-    ISSUE_COMMENT_RESOLVE = ("issue.comment-resolve", Permission.COMMENT)
-    ISSUE_CORRECT = ("issue.correct", Permission.SEND)
-    ISSUE_CORRECTION_BEGIN = ("issue.correction-begin", Permission.WRITE)
-    ISSUE_CREATE = ("issue.create", Permission.WRITE)
-    ISSUE_DELETE = ("issue.delete", Permission.WRITE)
-    ISSUE_DUPLICATE = ("issue.duplicate", Permission.WRITE)
-    ISSUE_FILE = ("issue.file", Permission.WRITE)
-    ISSUE_IMPORT = ("issue.import", Permission.WRITE)
-    ISSUE_OPEN = ("issue.open", Permission.WRITE)
-    ISSUE_PICTURE = ("issue.picture", Permission.WRITE)
-    ISSUE_PUBLISH = ("issue.publish", Permission.WRITE)
-    ISSUE_RESTORE = ("issue.restore", Permission.WRITE)
-    ISSUE_TEST = ("issue.test", Permission.TEST)
-    ISSUE_TRANSLATION_ADD = ("issue.translation-add", Permission.WRITE)
-    ISSUE_TRANSLATION_IMPORT = ("issue.translation-import", Permission.WRITE)
-    ISSUE_TRANSLATION_REMOVE = ("issue.translation-remove", Permission.WRITE)
-    ISSUE_TRANSLATION_RESTORE = ("issue.translation-restore", Permission.WRITE)
-    JOIN_INVITE = ("join.invite", Permission.SEE_SUBSCRIBERS)
-    JOIN_REVOKE = ("join.revoke", Permission.SEE_SUBSCRIBERS)
-    KEY_FORGET = ("key.forget", Permission.ADMINISTER)
-    LIBRARY_CHANGE = ("library.change", Permission.WRITE)
-    LIBRARY_DELETE = ("library.delete", Permission.WRITE)
-    MAILING_CANCEL = ("mailing.cancel", Permission.CONTROL_MAILINGS)
-    MAILING_CORRECTION = ("mailing.correction", Permission.SEND)
-    MAILING_DECIDE = ("mailing.decide", Permission.SEND)
-    MAILING_EXPORT = ("mailing.export", Permission.SEE_MISSED)
-    MAILING_ORDER = ("mailing.order", Permission.SEND)
-    MAILING_PAUSE = ("mailing.pause", Permission.CONTROL_MAILINGS)
-    MAILING_RESCHEDULE = ("mailing.reschedule", Permission.SEND)
-    MAILING_RESUME = ("mailing.resume", Permission.CONTROL_MAILINGS)
-    NEWSLETTER_APPROVAL_RULE = ("newsletter.approval-rule", Permission.ADMINISTER)
-    NEWSLETTER_CLICK_RULE = ("newsletter.click-rule", Permission.ADMINISTER)
-    NEWSLETTER_CREATE = ("newsletter.create", Permission.ADMINISTER)
-    NEWSLETTER_DIGEST = ("newsletter.digest", Permission.ADMINISTER)
-    NEWSLETTER_LOOK = ("newsletter.look", Permission.ADMINISTER)
-    NEWSLETTER_RECURRENCE = ("newsletter.recurrence", Permission.WRITE)
-    NEWSLETTER_SETTINGS = ("newsletter.settings", Permission.ADMINISTER)
-    PATTERN_DELETE = ("pattern.delete", Permission.WRITE)
-    PATTERN_KEEP = ("pattern.keep", Permission.WRITE)
-    POLICY_SET = ("policy.set", Permission.ADMINISTER)
-    RELAY_HOLD = ("relay.hold", Permission.OPERATE)
-    RELAY_RELEASE = ("relay.release", Permission.OPERATE)
-    SEGMENT_DELETE = ("segment.delete", Permission.SEGMENT)
-    SEGMENT_SAVE = ("segment.save", Permission.SEGMENT)
-    SERIES_ACTIVATE = ("series.activate", None)
-    SERIES_ADD = ("series.add", Permission.WRITE)
-    SERIES_CHANGE = ("series.change", Permission.WRITE)
-    SERIES_DELETE = ("series.delete", Permission.WRITE)
-    SERIES_END = ("series.end", Permission.CONTROL_MAILINGS)
-    SERIES_ENROL = ("series.enrol", None)
-    SERIES_PAUSE = ("series.pause", Permission.CONTROL_MAILINGS)
-    SERIES_RESUME = ("series.resume", Permission.CONTROL_MAILINGS)
-    SERIES_STEP_ADD = ("series.step-add", Permission.WRITE)
-    SERIES_STEP_APPLY = ("series.step-apply", None)
-    SERIES_STEP_CHANGE = ("series.step-change", Permission.WRITE)
-    SERIES_STEP_MOVE = ("series.step-move", Permission.WRITE)
-    SERIES_STEP_REMOVE = ("series.step-remove", Permission.WRITE)
-    SERIES_TEST = ("series.test", Permission.TEST)
-    SESSION_BEGIN = ("session.begin", None)
-    SESSION_END = ("session.end", None)
-    SESSION_REFUSE = ("session.refuse", None)
-    SESSION_REVOKE = ("session.revoke", None)
-    SNIPPET_DELETE = ("snippet.delete", Permission.WRITE)
-    SNIPPET_SAVE = ("snippet.save", Permission.WRITE)
-    ISSUE_ARCHIVE = ("issue.archive", Permission.SEND)
-    SUBSCRIBER_ADDRESS = ("subscriber.address", None)
-    SUBSCRIBER_ADDRESS_UNDO = ("subscriber.address-undo", None)
-    SUBSCRIBER_ADD = ("subscriber.add", Permission.SEE_SUBSCRIBERS)
-    SUBSCRIBER_EDIT = ("subscriber.edit", Permission.SEE_SUBSCRIBERS)
-    SUBSCRIBER_ERASE = ("subscriber.erase", Permission.SEE_SUBSCRIBERS)
-    SUBSCRIBER_EXPORT = ("subscriber.export", Permission.SEE_SUBSCRIBERS)
-    SUBSCRIBER_IMPORT = ("subscriber.import", Permission.SEE_SUBSCRIBERS)
-    SUBSCRIBER_IMPORT_CANCEL = ("subscriber.import-cancel", Permission.SEE_SUBSCRIBERS)
-    SUBSCRIBER_IMPORT_UNDO = ("subscriber.import-undo", Permission.SEE_SUBSCRIBERS)
-    #: What came of it, in the name of who wanted it, whatever they may do by then.
-    SUBSCRIBER_IMPORT_UNDONE = ("subscriber.import-undone", None)
-    SUBSCRIBER_LIFT = ("subscriber.lift", Permission.SEE_SUBSCRIBERS)
-    SUBSCRIBER_MERGE = ("subscriber.merge", Permission.SEE_SUBSCRIBERS)
-    SUBSCRIBER_NOTE = ("subscriber.note", Permission.SEE_SUBSCRIBERS)
-    SUBSCRIBER_NOTE_CHANGE = ("subscriber.note-change", Permission.SEE_SUBSCRIBERS)
-    SUBSCRIBER_NOTE_DELETE = ("subscriber.note-delete", Permission.SEE_SUBSCRIBERS)
-    SUBSCRIBER_PREFERENCES = ("subscriber.preferences", None)
-    SUBSCRIBER_SUPPRESS = ("subscriber.suppress", Permission.SEE_SUBSCRIBERS)
-    SUBSCRIBER_TAG = ("subscriber.tag", Permission.SEE_SUBSCRIBERS)
-    SUBSCRIBER_UNTAG = ("subscriber.untag", Permission.SEE_SUBSCRIBERS)
-    SUBSCRIBER_UNSUBSCRIBE = ("subscriber.unsubscribe", Permission.SEE_SUBSCRIBERS)
-    SUPPRESSION_LIFT = ("suppression.lift", Permission.OPERATE)
-    TEMPLATE_DELETE = ("template.delete", Permission.ADMINISTER)
-    TEMPLATE_SAVE = ("template.save", Permission.ADMINISTER)
-    TEST_GROUP_SAVE = ("test-group.save", Permission.TEST)
-    WORKER_DRAIN = ("worker.drain", Permission.OPERATE)
-    WORKER_UNDRAIN = ("worker.undrain", Permission.OPERATE)
-
-
-#: The actions by the names under which they are stored.
-ACTIONS: Mapping[str, Action] = {each.value: each for each in Action}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,7 +13,8 @@ from datetime import timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.passwords import hash_password
 from newsletter.accounts.roles import Grant, has_administrator, set_grants
 from newsletter.accounts.sessions import end_all_sessions

@@ -9,7 +9,8 @@ import pyotp
 from sqlalchemy import CursorResult, delete, insert, update
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.sealing import Sealed, Sealer
 from newsletter.accounts.sessions import end_all_sessions
 from newsletter.database.tables import AccountRow, RecoveryCodeRow

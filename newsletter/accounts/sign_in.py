@@ -12,7 +12,8 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts import sign_in_limits
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.invitations import revoke_links
 from newsletter.accounts.passwords import hash_password, needs_new_hash, password_matches
 from newsletter.accounts.sealing import Sealer

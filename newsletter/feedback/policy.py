@@ -10,7 +10,8 @@ from typing import assert_never
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.audit_details import details_of
 from newsletter.bounces.model import OF_THE_SENDER
 from newsletter.database.tables import (

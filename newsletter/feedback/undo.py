@@ -6,7 +6,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.actions import read_reason
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.roles import ALL_RIGHTS, Rights
 from newsletter.database.tables import (
     BounceDecisionRow,

@@ -9,7 +9,8 @@ from datetime import date, datetime
 from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session, aliased, load_only
 
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.tables import CorrectionRow, IssueRow, MailingRow, NewsletterRow
 from newsletter.database.vocabulary import Archived, MailingKind
 from newsletter.errors import ConflictError, NotFoundError

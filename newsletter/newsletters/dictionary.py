@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.tables import DictionaryWordRow, NewsletterRow
 from newsletter.database.tables.newsletters import LONGEST_WORD
 from newsletter.errors import ConflictError, ContentError, NotFoundError, Place

@@ -13,7 +13,8 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.audit_details import Detail
 from newsletter.database.tables import AccountRow, AuditEventRow, IssueRow
 from newsletter.database.vocabulary import RevisionKind

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.vocabulary import ContentUser
 from newsletter.edit_conflicts import merge_changes
 from newsletter.errors import ConflictError, ContentError, Place

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Text, cast, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.tables import DraftRow, IssueRow, NewsletterRow, SnippetRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import ContentUser

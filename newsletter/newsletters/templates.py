@@ -17,7 +17,8 @@ from pathlib import Path
 from sqlalchemy import Engine, delete, exists, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     DraftRow,

@@ -10,7 +10,8 @@ from collections.abc import Collection
 from sqlalchemy import Engine
 
 from newsletter.accounts.actions import audited, read_reason
-from newsletter.accounts.audit import Action, Actor
+from newsletter.accounts.audit import Actor
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg

@@ -15,7 +15,8 @@ from sqlalchemy import Engine, exists, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.actions import audited
-from newsletter.accounts.audit import Action, Actor
+from newsletter.accounts.audit import Actor
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading, transaction
 from newsletter.database.insert import insert_missing
 from newsletter.database.tables import MailingRow, SigningKeyRow

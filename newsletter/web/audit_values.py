@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from newsletter.accounts.audit import Action
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.vocabulary import (
     Archived,
     FeedbackAction,

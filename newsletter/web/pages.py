@@ -16,7 +16,7 @@ from markupsafe import Markup
 from sqlalchemy import Engine
 
 from newsletter.accounts.actor_names import colleagues_by_address, name_actor
-from newsletter.accounts.audit import ACTIONS
+from newsletter.accounts.audit_actions import ACTIONS
 from newsletter.accounts.browsers import name_browser
 from newsletter.database.engine import reading
 from newsletter.database.types import now

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Text, cast, exists, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.tables import (
     AuditEventRow,
     DraftRow,

@@ -7,7 +7,8 @@ from dataclasses import replace
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.tables import AuditEventRow, FieldRow, ListImportRow, NewsletterRow
 from newsletter.database.types import now
 from subscribers.fields.store import field_of_row, list_field_rows

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import Engine
 
 from newsletter.accounts.actor_names import colleagues_by_address, name_actor
-from newsletter.accounts.audit import Action, Actor, AuditFilter, list_events, record_event
+from newsletter.accounts.audit import Actor, AuditFilter, list_events, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AccountRow
 from newsletter.i18n.language import Language

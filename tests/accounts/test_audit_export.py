@@ -8,13 +8,8 @@ import io
 import pytest
 from sqlalchemy import Engine
 
-from newsletter.accounts.audit import (
-    COMMAND_LINE,
-    Action,
-    AuditFilter,
-    export_csv,
-    record_event,
-)
+from newsletter.accounts.audit import COMMAND_LINE, AuditFilter, export_csv, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import transaction
 from tests.support.databases import on_one_database
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.accounts.audit import Action
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import PERMISSIONS, Permission
 from newsletter.accounts.roles import Grant, Rights
 from newsletter.database.vocabulary import Role

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import COMMAND_LINE, Action, Actor, record_event
+from newsletter.accounts.audit import COMMAND_LINE, Actor, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import PERMISSIONS
 from newsletter.accounts.roles import Grant, set_grants
 from newsletter.database.engine import reading, transaction

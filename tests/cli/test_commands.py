@@ -21,7 +21,8 @@ import psutil
 import pytest
 
 from newsletter.accounts.administration import find_account
-from newsletter.accounts.audit import Action, AuditFilter, list_events
+from newsletter.accounts.audit import AuditFilter, list_events
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.command_line import find_actor
 from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import Grant, rights_of

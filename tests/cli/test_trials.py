@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, select
 from typer.testing import CliRunner
 
-from newsletter.accounts.audit import Action
+from newsletter.accounts.audit_actions import Action
 from newsletter.cli.main import app
 from newsletter.database.engine import open_engine, reading
 from newsletter.database.tables import AuditEventRow, SubjectTrialRow

@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime
 
 from sqlalchemy import Engine, func, select
 
-from newsletter.accounts.audit import COMMAND_LINE, Action
+from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, DraftRevisionRow, DraftRow
 from newsletter.database.vocabulary import Every

@@ -9,7 +9,8 @@ from datetime import date
 import pytest
 from sqlalchemy import Engine, select
 
-from newsletter.accounts.audit import COMMAND_LINE, Action
+from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, NewsletterRow
 from newsletter.database.vocabulary import Archived, Visibility

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine, select
 
-from newsletter.accounts.audit import COMMAND_LINE, Action
+from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, IssueRow, SnippetRow
 from newsletter.errors import ConflictError, ContentError, NotFoundError

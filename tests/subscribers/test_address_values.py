@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, select, update
 
-from newsletter.accounts.audit import COMMAND_LINE, Action
+from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.accounts.audit_actions import Action
 from newsletter.addresses import parse_address
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (

@@ -11,7 +11,7 @@ from email.policy import default
 
 from sqlalchemy import Engine, select, update
 
-from newsletter.accounts.audit import Action
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     AuditEventRow,

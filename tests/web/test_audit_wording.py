@@ -8,7 +8,8 @@ from dataclasses import fields
 
 import pytest
 
-from newsletter.accounts.audit import COMMAND_LINE, Action
+from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.audit_details import DETAILS, details_of
 from newsletter.database.vocabulary import TrialVerdict
 from newsletter.feedback.policy import FeedbackPolicy

@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 from sqlalchemy import Engine, func, select
 
-from newsletter.accounts.audit import Action
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import open_engine, reading
 from newsletter.database.tables import AuditEventRow
 from newsletter.i18n.language import Language

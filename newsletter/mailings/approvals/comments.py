@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, Actor
+from newsletter.accounts.audit import Actor
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     AccountRow,

@@ -15,7 +15,8 @@ from hashlib import sha256
 from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from newsletter.accounts.audit import Action, Actor
+from newsletter.accounts.audit import Actor
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import holders_of
 from newsletter.database.insert import insert_missing

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, Actor
+from newsletter.accounts.audit import Actor
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     BatchRow,

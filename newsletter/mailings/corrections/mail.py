@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import transaction
 from newsletter.database.tables import CorrectionRow, IssueRow, MailingRow, NewsletterRow
 from newsletter.database.types import now

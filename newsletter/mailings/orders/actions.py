@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.actions import audited
 from newsletter.accounts.actor_names import words_for
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.audit_details import Detail
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import EDITIONS, DeliveryState, TrialVerdict

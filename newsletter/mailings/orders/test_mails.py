@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, Actor, record_event
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.addresses import Address, parse_address
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (

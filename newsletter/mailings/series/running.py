@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, exists, func, literal, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.audit import Action, Actor, rights_of_actor
+from newsletter.accounts.audit import Actor, rights_of_actor
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
 from newsletter.addresses import Address
 from newsletter.database.states import moving_series

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from sqlalchemy import Engine
 
-from newsletter.accounts.audit import Action, Actor
+from newsletter.accounts.audit import Actor
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.database.vocabulary import DeliveryState

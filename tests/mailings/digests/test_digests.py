@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, func, select
 
-from newsletter.accounts.audit import COMMAND_LINE, Action
+from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.tables import (
     AuditEventRow,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from newsletter.accounts.audit import COMMAND_LINE, Action, record_event
+from newsletter.accounts.audit import COMMAND_LINE, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import transaction
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Role

@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, Page
 from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import DBAPIError
 
-from newsletter.accounts.audit import COMMAND_LINE, Action, record_event
+from newsletter.accounts.audit import COMMAND_LINE, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.invitations import first_link, invite
 from newsletter.accounts.roles import Grant
 from newsletter.database.engine import reading, transaction

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from lxml import html
 from sqlalchemy import Engine, event, select, update
 
-from newsletter.accounts.audit import Action
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, DeliveryRow, MailingRow
 from newsletter.database.types import now
