@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -33,9 +34,11 @@ class Services:
         return Keys(signer=self.signer, message_id_key=self.message_id_key)
 
 
-def connect(settings: Settings) -> Engine:
-    """Return the engine of the database that is set."""
-    return open_engine(settings.effective_database_url, seconds=settings.database_timeout)
+def connect(settings: Settings, *, on_wait: Callable[[str], None] | None = None) -> Engine:
+    """Return the engine of the database that is set; see `open_engine`."""
+    return open_engine(
+        settings.effective_database_url, seconds=settings.database_timeout, on_wait=on_wait
+    )
 
 
 def build_services(settings: Settings, engine: Engine | None = None) -> Services:

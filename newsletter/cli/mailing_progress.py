@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, styled, text
+from newsletter.cli.state import look_again
 from newsletter.database.vocabulary import DeliveryState, MailingState
 from newsletter.i18n.values import Number
 
@@ -32,7 +33,7 @@ def watch_mailing(
         task = bar.add_task("", total=None, start=False)
         while True:
             check()
-            now = progress(engine, mailing_id)
+            now = look_again(lambda: progress(engine, mailing_id))
             if now.settled > 0 and not bar.tasks[task].started:
                 bar.start_task(task)
             bar.update(task, total=now.planned or None, completed=now.settled)

@@ -16,6 +16,7 @@ from rich.text import Text
 from newsletter.cli.console import console, format_moment
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, ngettext, styled, text
+from newsletter.cli.state import look_again
 from newsletter.database.vocabulary import DeliveryState, ProcessKind
 from newsletter.database.words import name_of
 from newsletter.i18n.messages import msg
@@ -47,7 +48,7 @@ def watch(look: Callable[[], Overview]) -> None:
     with Live(show_overview(look()), console=console, auto_refresh=False, screen=True) as live:
         while True:
             time.sleep(_WATCH_SECONDS)
-            live.update(show_overview(look()), refresh=True)
+            live.update(show_overview(look_again(look)), refresh=True)
 
 
 def overview_as_json(seen: Overview) -> dict[str, Any]:

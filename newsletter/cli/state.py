@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+
+from newsletter.cli.language import gettext as _
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     from newsletter.accounts.permissions import Permission
     from newsletter.newsletters.publications import Newsletter
     from newsletter.settings import Settings
+
+T = TypeVar("T")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AuditReason = Annotated[str, typer.Option(help="The reason, for the audit log.")]
@@ -52,15 +57,35 @@ def has_database(settings: Settings) -> bool:
 
 
 def open_database(settings: Settings) -> Engine:
-    """Return the engine of a database brought to its newest form."""
+    """Return the engine of a database brought to its newest form.
+
+    While a command runs, it waits some seconds for a database that is away, such as to restart.
+    """
     from newsletter.database.migrations import upgrade
     from newsletter.disk import narrow_files
     from newsletter.services import connect
 
     narrow_files(settings)
-    engine = connect(settings)
+    engine = connect(settings, on_wait=_tell_of_waiting)
     upgrade(engine)
     return engine
+
+
+def _tell_of_waiting(reason: str) -> None:
+    from newsletter.cli.console import errors
+
+    words = _("The database is not responding ({reason}); waiting for it …", reason=reason)
+    errors.print(words, soft_wrap=True)
+
+
+def look_again(look: Callable[[], T]) -> T:
+    """Look at the database, once more where it broke off: what is watched outlives its restart."""
+    from newsletter.database.engine import AWAY
+
+    try:
+        return look()
+    except AWAY:
+        return look()
 
 
 def open_with_keys(settings: Settings) -> Engine:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -41,7 +41,12 @@ _BUSY_TIMEOUT = 30_000
 _to_json = partial(json.dumps, ensure_ascii=False)
 
 
-def open_engine(url: str, *, seconds: float = STATEMENT_SECONDS) -> Engine:
+def open_engine(
+    url: str,
+    *,
+    seconds: float = STATEMENT_SECONDS,
+    on_wait: Callable[[str], None] | None = None,
+) -> Engine:
     """Return an engine for a ``sqlite:///`` or ``postgresql://`` URL.
 
     Its errors hide the values of statements, which are people's addresses.
@@ -50,6 +55,8 @@ def open_engine(url: str, *, seconds: float = STATEMENT_SECONDS) -> Engine:
         url: The database's.
         seconds: How long a statement may take; a database that says nothing for longer counts as
             away. SQLite lives in this process, and waits for others' locks only.
+        on_wait: Told why, where a connection is tried again for some seconds because the server is
+            away; None for those who try again themselves.
 
     Raises:
         SettingError: The URL is none, or names another database.
@@ -84,7 +91,7 @@ def open_engine(url: str, *, seconds: float = STATEMENT_SECONDS) -> Engine:
             # Imported here: most commands, and every SQLite, do without PostgreSQL's driver.
             from newsletter.database import postgres  # noqa: PLC0415
 
-            postgres.limit(engine, seconds)
+            postgres.limit(engine, seconds, on_wait)
         case name:
             raise SettingError(
                 msg("The database “{name}” is not supported.", name=name),

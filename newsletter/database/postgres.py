@@ -8,7 +8,8 @@ gives up a little after the server should have.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import psycopg
@@ -20,6 +21,10 @@ T = TypeVar("T")
 
 #: Seconds until a connection stands, or another host of the URL is tried.
 _CONNECT_SECONDS = 5
+#: Whoever is told waits so long for a server that is away, and tries as often: a restart takes
+#: some seconds.
+_PATIENCE_SECONDS = 10.0
+_PAUSE_SECONDS = 0.2
 #: TCP asks after so many seconds of silence, so often, and gives up unanswered data after so long.
 _KEEPALIVE = {"idle": 10, "interval": 5, "count": 3}
 _UNANSWERED_SECONDS = 25
@@ -69,8 +74,15 @@ class _PatientConnection(psycopg.Connection[Any]):
             ) from None
 
 
-def limit(engine: Engine, seconds: float) -> None:
-    """Let no statement of an engine take longer than so many seconds, nor wait longer for it."""
+def limit(engine: Engine, seconds: float, on_wait: Callable[[str], None] | None) -> None:
+    """Let no statement of an engine take longer than so many seconds, nor wait longer for it.
+
+    Args:
+        engine: Of the database.
+        seconds: See above.
+        on_wait: Told why, once each time, where a new connection waits for a server that is away;
+            None to wait for none.
+    """
 
     @event.listens_for(engine, "do_connect")
     def connect(
@@ -82,7 +94,7 @@ def limit(engine: Engine, seconds: float) -> None:
             **{f"keepalives_{name}": value for name, value in _KEEPALIVE.items()},
             "tcp_user_timeout": _UNANSWERED_SECONDS * 1000,
         }
-        connection = _PatientConnection.connect(*args, **own | options)
+        connection = _connect(args, own | options, on_wait)
         connection.patience = seconds + _GRACE_SECONDS
         _set(connection, seconds)
         return connection
@@ -91,6 +103,23 @@ def limit(engine: Engine, seconds: float) -> None:
     def reset(connection: _PatientConnection | None, _record: object) -> None:
         if connection is not None:
             connection.patience = seconds + _GRACE_SECONDS
+
+
+def _connect(
+    args: Sequence[Any], options: dict[str, Any], on_wait: Callable[[str], None] | None
+) -> _PatientConnection:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    told = False
+    while True:
+        try:
+            return _PatientConnection.connect(*args, **options)
+        except psycopg.OperationalError as error:
+            if on_wait is None or time.monotonic() > deadline:
+                raise
+            if not told:
+                on_wait(str(error).partition("\n")[0])
+                told = True
+            time.sleep(_PAUSE_SECONDS)
 
 
 def _set(connection: _PatientConnection, seconds: float) -> None:

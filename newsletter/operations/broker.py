@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any
 
 from redis import Redis
@@ -12,7 +14,9 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 #: The lists that tasks wait in, by what they carry.
 QUEUES = ("control", "urgent", "bulk", "lists")
+#: For a step, and for all of them: a name server may be away as well, and octets may trickle.
 _TIMEOUT_SECONDS = 1.0
+_WHOLE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +59,17 @@ class BrokerHealth:
 
 
 def look_at_broker(redis_url: str) -> BrokerHealth:
-    """Ask Redis how it is; one that does not answer within a second has a problem."""
+    """Ask Redis how it is; one that has not answered within two seconds has a problem."""
+    told: SimpleQueue[BrokerHealth] = SimpleQueue()
+    # Nothing ends a look-up of a name before its time: what waits in it is left behind.
+    Thread(target=lambda: told.put(_ask(redis_url)), daemon=True).start()
+    try:
+        return told.get(timeout=_WHOLE_SECONDS)
+    except Empty:
+        return BrokerHealth(problem=f"No complete answer within {_WHOLE_SECONDS:g} seconds")
+
+
+def _ask(redis_url: str) -> BrokerHealth:
     started = time.perf_counter()
     try:
         with Redis.from_url(

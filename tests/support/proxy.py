@@ -25,9 +25,9 @@ class SilentNetwork:
     statements of one round trip.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, port: int | None = None) -> None:
         self._url = make_url(url)
-        self.port = free_port()
+        self.port = port or free_port()
         self._silent = threading.Event()
         self._closed = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", self.port), backlog=128)
@@ -87,8 +87,8 @@ class SilentNetwork:
 
 
 @contextmanager
-def silent_network(url: str) -> Iterator[SilentNetwork]:
-    network = SilentNetwork(url)
+def silent_network(url: str, port: int | None = None) -> Iterator[SilentNetwork]:
+    network = SilentNetwork(url, port)
     try:
         yield network
     finally:
