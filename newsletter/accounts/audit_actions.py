@@ -136,7 +136,7 @@ class Action(StrEnum):
     SUBSCRIBER_ADDRESS_UNDO = ("subscriber.address-undo", None)
     SUBSCRIBER_ADD = ("subscriber.add", Permission.SEE_SUBSCRIBERS)
     SUBSCRIBER_EDIT = ("subscriber.edit", Permission.SEE_SUBSCRIBERS)
-    SUBSCRIBER_ERASE = ("subscriber.erase", Permission.SEE_SUBSCRIBERS)
+    SUBSCRIBER_ERASE = ("subscriber.erase", Permission.ADMINISTER)
     SUBSCRIBER_EXPORT = ("subscriber.export", Permission.SEE_SUBSCRIBERS)
     SUBSCRIBER_IMPORT = ("subscriber.import", Permission.SEE_SUBSCRIBERS)
     SUBSCRIBER_IMPORT_CANCEL = ("subscriber.import-cancel", Permission.SEE_SUBSCRIBERS)

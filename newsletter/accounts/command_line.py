@@ -8,6 +8,7 @@ import pwd
 from sqlalchemy import Engine, select
 
 from newsletter.accounts.audit import COMMAND_LINE, Actor
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import rights_of
 from newsletter.addresses import parse_address
@@ -20,7 +21,7 @@ from newsletter.i18n.messages import msg
 def find_actor(
     engine: Engine,
     address: str | None,
-    permission: Permission,
+    purpose: Action | Permission,
     newsletter_id: int | None = None,
 ) -> Actor:
     """Return who acts, for the audit log.
@@ -28,7 +29,8 @@ def find_actor(
     Args:
         engine: The database.
         address: Of the account that is named with ``--as``; None for this machine's user.
-        permission: What the account's roles must allow.
+        purpose: What they come to do, or to see; their roles must permit it. An action by a rule of
+            its own asks here for no more than an account.
         newsletter_id: Where they must; None for what touches all newsletters.
 
     Raises:
@@ -49,7 +51,9 @@ def find_actor(
                 remedy=msg("See the list of people on the page /accounts."),
             )
         rights = rights_of(session, account.id)
-    rights.demand(permission, newsletter_id)
+    needed = purpose.needed if isinstance(purpose, Action) else purpose
+    if needed is not None:
+        rights.demand(needed, newsletter_id)
     return Actor(
         account_id=account.id,
         name=account.address,

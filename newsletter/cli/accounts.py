@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label
-from newsletter.cli.state import As, NewsletterName, open_database, settings_of
+from newsletter.cli.state import As, NewsletterName, open_all
 from newsletter.database.vocabulary import Role
 
 app = typer.Typer(
@@ -38,7 +38,6 @@ def invite_somebody(
     as_: As = None,
 ) -> None:
     """Invite a person; the link is sent by email and works once, within 7 days."""
-    from newsletter.accounts.command_line import find_actor
     from newsletter.accounts.invitations import invite
     from newsletter.accounts.roles import Grant
     from newsletter.cli.console import console
@@ -46,24 +45,22 @@ def invite_somebody(
     from newsletter.mailings.notices.accounts import mail_link
     from newsletter.newsletters.publications import find_newsletter
 
-    settings = settings_of(context)
-    engine = open_database(settings)
-    actor = find_actor(engine, as_, Permission.ADMINISTER)
-    with transaction(engine) as session:
+    opened = open_all(context, as_, Action.ACCOUNT_INVITE)
+    with transaction(opened.engine) as session:
         row = find_newsletter(session, newsletter)
         grant = Grant(role=role, newsletter_id=None if everywhere else row.id)
         token = invite(
             session,
-            actor,
+            opened.actor,
             address=address,
             grants=[grant],
             language=row.language,
             time_zone=row.time_zone,
         )
         if not link:
-            mail_link(session, settings, row, token)
+            mail_link(session, opened.settings, row, token)
     if link:
-        console.print(f"{settings.public_url}/welcome/{token}", soft_wrap=True)
+        console.print(f"{opened.settings.public_url}/welcome/{token}", soft_wrap=True)
     else:
         console.print(_("The invitation to {address} is queued for sending.", address=address))
 
@@ -77,18 +74,15 @@ def reset_factor(
 ) -> None:
     """Remove a lost second factor from an account; its owner is notified by email."""
     from newsletter.accounts.administration import find_account, reset_second_factor
-    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
     from newsletter.mailings.notices.accounts import AccountChange, tell_owner
 
-    settings = settings_of(context)
-    engine = open_database(settings)
-    actor = find_actor(engine, as_, Permission.ADMINISTER)
-    with transaction(engine) as session:
+    opened = open_all(context, as_, Action.ACCOUNT_SECOND_FACTOR_RESET)
+    with transaction(opened.engine) as session:
         number = find_account(session, address)
-        reset_second_factor(session, actor, number, reason=reason)
-        tell_owner(session, settings, number, AccountChange.SECOND_FACTOR_RESET)
+        reset_second_factor(session, opened.actor, number, reason=reason)
+        tell_owner(session, opened.settings, number, AccountChange.SECOND_FACTOR_RESET)
     console.print(_("{address} now signs in with the password only.", address=address))
 
 
@@ -96,14 +90,12 @@ def reset_factor(
 def disable(context: typer.Context, address: str, as_: As = None) -> None:
     """Disable an account; its sessions and links end immediately."""
     from newsletter.accounts.administration import disable_account, find_account
-    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
 
-    engine = open_database(settings_of(context))
-    actor = find_actor(engine, as_, Permission.ADMINISTER)
-    with transaction(engine) as session:
-        disable_account(session, actor, find_account(session, address))
+    opened = open_all(context, as_, Action.ACCOUNT_DISABLE)
+    with transaction(opened.engine) as session:
+        disable_account(session, opened.actor, find_account(session, address))
     console.print(_("{address} can no longer sign in.", address=address))
 
 
@@ -111,14 +103,12 @@ def disable(context: typer.Context, address: str, as_: As = None) -> None:
 def enable(context: typer.Context, address: str, as_: As = None) -> None:
     """Enable a disabled account again."""
     from newsletter.accounts.administration import enable_account, find_account
-    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
 
-    engine = open_database(settings_of(context))
-    actor = find_actor(engine, as_, Permission.ADMINISTER)
-    with transaction(engine) as session:
-        enable_account(session, actor, find_account(session, address))
+    opened = open_all(context, as_, Action.ACCOUNT_ENABLE)
+    with transaction(opened.engine) as session:
+        enable_account(session, opened.actor, find_account(session, address))
     console.print(_("{address} can sign in again.", address=address))
 
 
@@ -138,19 +128,17 @@ def change_role(
 ) -> None:
     """Give a role to an account, or take it away; one administrator always remains."""
     from newsletter.accounts.administration import find_account, give_role, take_role
-    from newsletter.accounts.command_line import find_actor
     from newsletter.accounts.roles import Grant
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
     from newsletter.newsletters.publications import find_newsletter
 
-    engine = open_database(settings_of(context))
-    actor = find_actor(engine, as_, Permission.ADMINISTER)
+    opened = open_all(context, as_, Action.ACCOUNT_ROLES)
     change = take_role if take else give_role
-    with transaction(engine) as session:
+    with transaction(opened.engine) as session:
         row = None if everywhere else find_newsletter(session, newsletter)
         grant = Grant(role=role, newsletter_id=row.id if row else None)
-        change(session, actor, find_account(session, address), grant)
+        change(session, opened.actor, find_account(session, address), grant)
     where = row.slug if row else _("all newsletters")
     console.print(
         _(

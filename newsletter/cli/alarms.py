@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
-from newsletter.cli.state import As, AuditReason, Json, open_database, settings_of
+from newsletter.cli.state import As, AuditReason, Json, open_all, open_database, settings_of
 
 app = typer.Typer(no_args_is_help=True, help="List, acknowledge and reopen alarms.")
 
@@ -43,15 +43,12 @@ def acknowledge(
     as_: As = None,
 ) -> None:
     """Acknowledge an alarm: it stays listed, and is no longer new until it ends or worsens."""
-    from newsletter.accounts.command_line import find_actor
     from newsletter.operations.actions import acknowledge_alarm
     from workers.overview import overview_source
 
-    settings = settings_of(context)
-    engine = open_database(settings)
-    actor = find_actor(engine, as_, Permission.OPERATE)
-    seen = overview_source(settings, engine)()
-    acknowledge_alarm(engine, actor, alarm, reason=reason, seen=seen)
+    opened = open_all(context, as_, Action.ALARM_ACKNOWLEDGE)
+    seen = overview_source(opened.settings, opened.engine)()
+    acknowledge_alarm(opened.engine, opened.actor, alarm, reason=reason, seen=seen)
 
 
 @app.command("reopen")
@@ -59,8 +56,7 @@ def reopen(
     context: typer.Context, alarm: AlarmKey, reason: AuditReason = "by command", as_: As = None
 ) -> None:
     """Reopen an acknowledged alarm, so that it counts as new again."""
-    from newsletter.accounts.command_line import find_actor
     from newsletter.operations.actions import reopen_alarm
 
-    engine = open_database(settings_of(context))
-    reopen_alarm(engine, find_actor(engine, as_, Permission.OPERATE), alarm, reason=reason)
+    opened = open_all(context, as_, Action.ALARM_REOPEN)
+    reopen_alarm(opened.engine, opened.actor, alarm, reason=reason)

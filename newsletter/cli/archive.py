@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from newsletter.accounts.permissions import Permission
-from newsletter.cli.state import As, Json, NewsletterName, open_with_keys, settings_of
+from newsletter.accounts.audit_actions import Action
+from newsletter.cli.state import As, Json, NewsletterName, open_newsletter
 from newsletter.database.vocabulary import Archived
 
 
@@ -26,7 +26,6 @@ def archive(
     json: Json = False,
 ) -> None:
     """Choose where an issue stands in the archive: listed, unlisted, or for subscribers only."""
-    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console, print_json
     from newsletter.cli.language import gettext as _
     from newsletter.cli.language import text
@@ -35,22 +34,20 @@ def archive(
     from newsletter.issues.drafts.saving import get_draft
     from newsletter.issues.store import find_issue
     from newsletter.mailings.archive import archive_issue, archived_as, place_draft
-    from newsletter.newsletters.publications import find_newsletter
 
-    engine = open_with_keys(settings_of(context))
-    with reading(engine) as session:
-        row = find_newsletter(session, newsletter)
-    actor = find_actor(engine, as_, Permission.SEND, row.id)
+    opened = open_newsletter(context, newsletter, as_, Action.ISSUE_ARCHIVE, with_keys=True)
+    newsletter_id = opened.newsletter.id
     if draft:
-        with transaction(engine) as session:
+        with transaction(opened.engine) as session:
             number = int(issue) if issue.isdecimal() else 0
-            place_draft(session, actor, get_draft(session, row.id, number), place)
+            place_draft(session, opened.actor, get_draft(session, newsletter_id, number), place)
         stands = place
     else:
-        with transaction(engine) as session:
-            archive_issue(session, actor, row.id, find_issue(session, row.id, issue).id, place)
-        with reading(engine) as session:
-            stands = archived_as(session, find_issue(session, row.id, issue))
+        with transaction(opened.engine) as session:
+            stored = find_issue(session, newsletter_id, issue)
+            archive_issue(session, opened.actor, newsletter_id, stored.id, place)
+        with reading(opened.engine) as session:
+            stands = archived_as(session, find_issue(session, newsletter_id, issue))
     if json and stands is None:
         print_json({"issue": issue, "archive": None})
     elif stands is None:

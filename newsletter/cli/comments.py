@@ -6,10 +6,17 @@ from typing import Annotated
 
 import typer
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import labelled, styled, text
-from newsletter.cli.state import As, Json, NewsletterName, open_with_keys, settings_of
+from newsletter.cli.state import (
+    As,
+    Json,
+    NewsletterName,
+    open_newsletter,
+    open_with_keys,
+    settings_of,
+)
 
 IssueOption = Annotated[str | None, typer.Option("--issue", help="The issue; else the newest.")]
 CommentNumber = Annotated[int, typer.Argument(help="The comment's number.")]
@@ -88,21 +95,16 @@ def write_comment(
     json: Json = False,
 ) -> None:
     """Comment on an issue or a part of it, or reply; the people concerned are notified by email."""
-    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import reading, transaction
+    from newsletter.database.engine import transaction
     from newsletter.issues.store import find_issue
     from newsletter.mailings.approvals import comments
-    from newsletter.newsletters.publications import find_newsletter
 
-    engine = open_with_keys(settings_of(context))
-    with reading(engine) as session:
-        row = find_newsletter(session, newsletter)
-    actor = find_actor(engine, as_, Permission.COMMENT, row.id)
-    with transaction(engine) as session:
-        stored = find_issue(session, row.id, issue)
+    opened = open_newsletter(context, newsletter, as_, Action.ISSUE_COMMENT, with_keys=True)
+    with transaction(opened.engine) as session:
+        stored = find_issue(session, opened.newsletter.id, issue)
         number = comments.write_comment(
-            session, actor, stored, words, anchor=part, thread_id=answer
+            session, opened.actor, stored, words, anchor=part, thread_id=answer
         )
     if json:
         print_json({"number": answer or number})
@@ -120,20 +122,16 @@ def resolve_comment(
     json: Json = False,
 ) -> None:
     """Mark a comment as resolved, or open it again."""
-    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import reading, transaction
+    from newsletter.database.engine import transaction
     from newsletter.issues.store import find_issue
     from newsletter.mailings.approvals.comments import settle_thread
-    from newsletter.newsletters.publications import find_newsletter
 
-    engine = open_with_keys(settings_of(context))
-    with reading(engine) as session:
-        row = find_newsletter(session, newsletter)
-    actor = find_actor(engine, as_, Permission.COMMENT, row.id)
-    with transaction(engine) as session:
-        stored = find_issue(session, row.id, issue)
-        settle_thread(session, actor, stored, number, resolved=not reopen)
+    action = Action.ISSUE_COMMENT_REOPEN if reopen else Action.ISSUE_COMMENT_RESOLVE
+    opened = open_newsletter(context, newsletter, as_, action, with_keys=True)
+    with transaction(opened.engine) as session:
+        stored = find_issue(session, opened.newsletter.id, issue)
+        settle_thread(session, opened.actor, stored, number, resolved=not reopen)
     if json:
         print_json({"number": number, "resolved": not reopen})
     elif reopen:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.cli.issues import IssueFile, read_file
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import ngettext, styled, terminal_language
 from newsletter.cli.prompts import confirm
-from newsletter.cli.state import As, CommandContext, Json, NewsletterName, open_newsletter
+from newsletter.cli.state import As, Json, NewsletterContext, NewsletterName, open_newsletter
 from newsletter.errors import ConflictError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def correct(
     from newsletter.newsletters.issue_actions import begin_correction
 
     translations = _translations(note_in or ())
-    opened = open_newsletter(context, newsletter, as_, Permission.SEND)
+    opened = open_newsletter(context, newsletter, as_, Action.ISSUE_CORRECT)
     with transaction(opened.engine) as session:
         sent = find_issue(session, opened.newsletter.id, issue)
         draft = begin_correction(session, opened.actor, opened.newsletter.id, sent.id)
@@ -136,7 +136,7 @@ def _translations(given: Sequence[str]) -> dict[str, str]:
     return notes
 
 
-def _send_mail(opened: CommandContext, issue: StoredIssue, number: int) -> tuple[int, int]:
+def _send_mail(opened: NewsletterContext, issue: StoredIssue, number: int) -> tuple[int, int]:
     from newsletter.database.engine import reading
     from newsletter.issues.store import find_issue
     from newsletter.mailings.corrections.mail import (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import styled
 from newsletter.cli.prompts import ask as ask_for
@@ -42,7 +42,7 @@ def duplicate(
     from newsletter.issues.store import find_issue
     from newsletter.newsletters.issue_actions import duplicate_issue
 
-    opened = open_newsletter(context, newsletter, as_, Permission.WRITE, with_keys=True)
+    opened = open_newsletter(context, newsletter, as_, Action.ISSUE_DUPLICATE, with_keys=True)
     with transaction(opened.engine) as session:
         stored = find_issue(session, opened.newsletter.id, issue)
         draft = duplicate_issue(
@@ -91,7 +91,7 @@ def ask_approval(
     from newsletter.mailings.approvals.requests import request_approval
     from newsletter.mailings.ledger.schedule import Schedule, read_hour
 
-    case = _case(context, newsletter, issue, as_, Permission.ASK_APPROVAL)
+    case = _case(context, newsletter, issue, as_, Action.ISSUE_APPROVAL_REQUESTED)
     with reading(case.engine) as session:
         asked = _accounts(session, case.newsletter.id, of or ())
     plan = SendingPlan(segment=segment, schedule=Schedule(hour=read_hour(at) if at else None))
@@ -112,7 +112,7 @@ def give_approval(
     from newsletter.database.engine import transaction
     from newsletter.mailings.approvals.requests import approve
 
-    case = _case(context, newsletter, issue, as_, Permission.APPROVE)
+    case = _case(context, newsletter, issue, as_, Action.ISSUE_APPROVED)
     with transaction(case.engine) as session:
         approve(session, case.actor, *case.mail, post=case.post)
     _report(case, _("Issue {issue} was approved.", issue=styled(case.issue.slug)), json=json)
@@ -131,7 +131,7 @@ def return_issue(
     from newsletter.mailings.approvals.requests import send_back
 
     because = because or ask_for(_("What needs to be changed?"), option="--because")
-    case = _case(context, newsletter, issue, as_, Permission.APPROVE)
+    case = _case(context, newsletter, issue, as_, Action.ISSUE_APPROVAL_RETURNED)
     with transaction(case.engine) as session:
         send_back(session, case.actor, *case.mail, because=because, post=case.post)
     _report(case, _("Issue {issue} was returned.", issue=styled(case.issue.slug)), json=json)
@@ -160,7 +160,7 @@ def _case(
     newsletter: str | None,
     issue: str | None,
     as_: str | None,
-    permission: Permission,
+    action: Action,
 ) -> _Case:
     """Find an issue, render it, and find who decides: always somebody with an account.
 
@@ -176,7 +176,7 @@ def _case(
     from newsletter.mailings.approvals.requests import content_digest
     from newsletter.mailings.orders.readiness import check_stored
 
-    opened = open_newsletter(context, newsletter, as_, permission, with_keys=True)
+    opened = open_newsletter(context, newsletter, as_, action, with_keys=True)
     if as_ is None:
         raise ListError(
             msg("Approval is possible only between people with an account."),

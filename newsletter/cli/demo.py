@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.command_line import find_actor
 from newsletter.accounts.invitations import first_link
-from newsletter.accounts.permissions import Permission
 from newsletter.cli.console import console, errors, print_error, print_json, progress_bar
 from newsletter.cli.embedded import Supervisor, find_ports, supervised, valkey_url
 from newsletter.cli.language import gettext as _
@@ -163,7 +163,7 @@ def _send(
 
 def _order(engine: Engine, settings: Settings) -> int:
     """Order the sample issue once more, whatever else was made or sent in this folder."""
-    actor = find_actor(engine, None, Permission.SEND)
+    actor = find_actor(engine, None, Action.MAILING_ORDER)
     with reading(engine) as session:
         newsletter = find_newsletter(session, _DRAFT.slug)
         sample = read_issue(sample_issue(Language.JAPANESE), source="sample issue")

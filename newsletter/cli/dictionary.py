@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.state import (
     As,
@@ -50,7 +50,7 @@ def add(
     from newsletter.database.engine import transaction
     from newsletter.newsletters.dictionary import add_word
 
-    opened = open_newsletter(context, newsletter, as_, Permission.WRITE)
+    opened = open_newsletter(context, newsletter, as_, Action.DICTIONARY_ADD)
     with transaction(opened.engine) as session:
         for word in words:
             add_word(session, opened.actor, opened.newsletter.id, word)
@@ -64,7 +64,7 @@ def remove(
     from newsletter.database.engine import transaction
     from newsletter.newsletters.dictionary import remove_word
 
-    opened = open_newsletter(context, newsletter, as_, Permission.WRITE)
+    opened = open_newsletter(context, newsletter, as_, Action.DICTIONARY_REMOVE)
     with transaction(opened.engine) as session:
         for word in words:
             remove_word(session, opened.actor, opened.newsletter.id, word)

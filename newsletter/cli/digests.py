@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label as word
@@ -19,7 +20,7 @@ from newsletter.database.vocabulary import DigestDetail, Frequency
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from newsletter.cli.state import CommandContext
+    from newsletter.cli.state import NewsletterContext
     from newsletter.newsletters.publications import Newsletter
 
 app = typer.Typer(no_args_is_help=True, help="Weekly and monthly digests (docs/digests.md).")
@@ -111,7 +112,7 @@ def change(
         "detail": detail,
         "template": template,
     }
-    with _acting(context, newsletter, as_) as (opened, session, row):
+    with _acting(context, newsletter, as_, Action.NEWSLETTER_DIGEST) as (opened, session, row):
         terms = terms_of(find_rules(session, row.id).get(frequency), frequency)
         changed = {name: value for name, value in given.items() if value is not None}
         set_digest(session, opened.actor, row, frequency, replace(terms, **changed))
@@ -156,7 +157,7 @@ def pause(
     """Pause a digest until it is resumed; issues for its readers wait."""
     from newsletter.mailings.digests.rules import pause_digest
 
-    with _acting(context, newsletter, as_) as (opened, session, row):
+    with _acting(context, newsletter, as_, Action.DIGEST_PAUSE) as (opened, session, row):
         pause_digest(session, opened.actor, row, frequency)
 
 
@@ -174,17 +175,17 @@ def resume(
     """Resume a paused digest from its next date on."""
     from newsletter.mailings.digests.rules import resume_digest
 
-    with _acting(context, newsletter, as_) as (opened, session, row):
+    with _acting(context, newsletter, as_, Action.DIGEST_RESUME) as (opened, session, row):
         resume_digest(session, opened.actor, row, frequency, without_waiting=without_waiting)
 
 
 @contextmanager
 def _acting(
-    context: typer.Context, newsletter: str | None, as_: str | None
-) -> Iterator[tuple[CommandContext, Session, Newsletter]]:
+    context: typer.Context, newsletter: str | None, as_: str | None, action: Action
+) -> Iterator[tuple[NewsletterContext, Session, Newsletter]]:
     from newsletter.database.engine import transaction
     from newsletter.newsletters.publications import get_newsletter
 
-    opened = open_newsletter(context, newsletter, as_, Permission.ADMINISTER)
+    opened = open_newsletter(context, newsletter, as_, action)
     with transaction(opened.engine) as session:
         yield opened, session, get_newsletter(session, opened.newsletter.id)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, ngettext, styled, text
 from newsletter.cli.state import (
@@ -16,6 +16,7 @@ from newsletter.cli.state import (
     AuditReason,
     Json,
     NewsletterName,
+    open_all,
     open_database,
     open_newsletter,
     settings_of,
@@ -169,15 +170,13 @@ def show(context: typer.Context, bounce: int, json: Json = False) -> None:
 @app.command()
 def undo(context: typer.Context, bounce: int, reason: AuditReason, as_: As = None) -> None:
     """Undo the consequences of a bounce: lift its suppression, or restore the subscription."""
-    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
     from newsletter.feedback.undo import undo_bounce
 
-    engine = open_database(settings_of(context))
-    actor = find_actor(engine, as_, Permission.SEE_BOUNCES)
-    with transaction(engine) as session:
-        action = undo_bounce(session, actor, bounce, reason=reason)
+    opened = open_all(context, as_, Action.BOUNCE_UNDO)
+    with transaction(opened.engine) as session:
+        action = undo_bounce(session, opened.actor, bounce, reason=reason)
     console.print(_("Undone: {action}", action=label(action)))
 
 
@@ -239,24 +238,21 @@ def settle(
     as_: As = None,
 ) -> None:
     """Settle an incident: an outage is ignored; genuine bounces are processed one by one."""
-    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
     from newsletter.feedback.incidents import settle_incident
     from newsletter.services import build_services
 
-    settings = settings_of(context)
     resolution = IncidentResolution.OUTAGE if outage else IncidentResolution.GENUINE
-    engine = open_database(settings)
-    actor = find_actor(engine, as_, Permission.SEE_BOUNCES)
-    with transaction(engine) as session:
+    opened = open_all(context, as_, Action.INCIDENT_SETTLE)
+    with transaction(opened.engine) as session:
         judged = settle_incident(
             session,
-            actor,
+            opened.actor,
             incident,
             resolution,
             reason=reason,
-            keys=build_services(settings, engine).feedback_keys,
+            keys=build_services(opened.settings, opened.engine).feedback_keys,
         )
     console.print(
         ngettext("{count} bounce processed", "{count} bounces processed", judged)
@@ -348,7 +344,7 @@ def policy(
     from newsletter.feedback.policy import FeedbackPolicy, load_policy, set_policy
 
     given = (soft_limit, soft_days, complaint_everywhere)
-    opened = open_newsletter(context, newsletter, as_, Permission.ADMINISTER)
+    opened = open_newsletter(context, newsletter, as_, Action.POLICY_SET)
     with transaction(opened.engine) as session:
         old = load_policy(session, opened.newsletter.id)
         new = FeedbackPolicy(

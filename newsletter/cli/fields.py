@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label as word
 from newsletter.cli.language import labelled, ngettext, pgettext, terminal_language
 from newsletter.cli.prompts import confirm
-from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
+from newsletter.cli.state import (
+    As,
+    Json,
+    NewsletterName,
+    open_database,
+    open_newsletter,
+    settings_of,
+)
 from newsletter.database.vocabulary import FieldType
 from newsletter.errors import ListError
 from newsletter.i18n.messages import msg
@@ -21,7 +28,6 @@ from newsletter.i18n.messages import msg
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from newsletter.accounts.audit import Actor
     from subscribers.fields.model import Field, Option
 
 app = typer.Typer(
@@ -104,7 +110,7 @@ def add(
     from subscribers.fields.actions import add_field
     from subscribers.fields.model import Field
 
-    engine, number, actor = _open(context, newsletter, as_)
+    opened = open_newsletter(context, newsletter, as_, Action.FIELD_ADD)
     field = Field(
         key=key,
         type=kind,
@@ -116,8 +122,8 @@ def add(
         purpose=purpose or "",
         retention_days=retention_days or None,
     )
-    with transaction(engine) as session:
-        _print(add_field(session, actor, number, field))
+    with transaction(opened.engine) as session:
+        _print(add_field(session, opened.actor, opened.newsletter.id, field))
 
 
 @app.command()
@@ -147,13 +153,16 @@ def change(
     from subscribers.fields.purging import count_values
     from subscribers.fields.store import find_field
 
-    engine, number, actor = _open(context, newsletter, as_)
-    with reading(engine) as session:
-        before = find_field(session, number, key)
+    opened = open_newsletter(context, newsletter, as_, Action.FIELD_CHANGE)
+    with reading(opened.engine) as session:
+        before = find_field(session, opened.newsletter.id, key)
         names = [each.value for each in before.options] if option is None else option
         options = _options(names, before.options, option_label, description)
         removed = [each for each in before.options if each.value not in names]
-        lost = {each.value: count_values(session, number, key, each.value) for each in removed}
+        lost = {
+            each.value: count_values(session, opened.newsletter.id, key, each.value)
+            for each in removed
+        }
     changes: dict[str, Any] = {
         "type": kind,
         "required": required,
@@ -177,12 +186,12 @@ def change(
                 value=value,
             )
             confirm(question, option="--yes")
-    with transaction(engine) as session:
-        _print(change_field(session, actor, number, field))
+    with transaction(opened.engine) as session:
+        _print(change_field(session, opened.actor, opened.newsletter.id, field))
         if first:
-            order_fields(session, actor, number, [key])
+            order_fields(session, opened.actor, opened.newsletter.id, [key])
     if lost:
-        _purge(engine)
+        _purge(opened.engine)
 
 
 @app.command()
@@ -200,10 +209,10 @@ def remove(
     from subscribers.fields.purging import count_values
     from subscribers.fields.store import find_field
 
-    engine, number, actor = _open(context, newsletter, as_)
-    with reading(engine) as session:
-        find_field(session, number, key)
-        count = count_values(session, number, key)
+    opened = open_newsletter(context, newsletter, as_, Action.FIELD_DELETE)
+    with reading(opened.engine) as session:
+        find_field(session, opened.newsletter.id, key)
+        count = count_values(session, opened.newsletter.id, key)
     if not yes:
         question = ngettext(
             "Delete the field “{key}” and the values of {count} person?",
@@ -212,23 +221,10 @@ def remove(
             key=key,
         )
         confirm(question, option="--yes")
-    with transaction(engine) as session:
-        count = delete_field(session, actor, number, key)
-    _purge(engine)
+    with transaction(opened.engine) as session:
+        count = delete_field(session, opened.actor, opened.newsletter.id, key)
+    _purge(opened.engine)
     console.print(ngettext("{count} value deleted", "{count} values deleted", count))
-
-
-def _open(
-    context: typer.Context, newsletter: str | None, as_: str | None
-) -> tuple[Engine, int, Actor]:
-    from newsletter.accounts.command_line import find_actor
-    from newsletter.database.engine import reading
-    from newsletter.newsletters.publications import find_newsletter
-
-    engine = open_database(settings_of(context))
-    with reading(engine) as session:
-        number = find_newsletter(session, newsletter).id
-    return engine, number, find_actor(engine, as_, Permission.ADMINISTER, number)
 
 
 def _purge(engine: Engine) -> None:
@@ -239,7 +235,6 @@ def _purge(engine: Engine) -> None:
 
 
 def _print(field: Field) -> None:
-
     from newsletter.cli.console import console
 
     console.print(labelled(f"field.{field.key}", field.label(terminal_language())))

@@ -6,18 +6,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import labelled
 from newsletter.cli.prompts import confirm
-from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
+from newsletter.cli.state import (
+    As,
+    Json,
+    NewsletterName,
+    open_database,
+    open_newsletter,
+    settings_of,
+)
 from newsletter.i18n.language import Language
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-    from newsletter.accounts.audit import Actor
-    from newsletter.newsletters.publications import Newsletter
+    from newsletter.cli.state import NewsletterContext
     from subscribers.forms.model import JoinForm
 
 app = typer.Typer(no_args_is_help=True, help="Forms by which people join (docs/subscribers.md).")
@@ -98,13 +102,15 @@ def add(
     from subscribers.forms.actions import add_form
     from subscribers.forms.model import JoinForm
 
-    engine, row, actor = _open(context, newsletter, as_)
+    opened = open_newsletter(context, newsletter, as_, Action.FORM_ADD)
     given = _given(title, introduction, button, language, name, field, tag, success_url)
     if frequency is not None:
         given["asks_frequency"] = frequency
-    with transaction(engine) as session:
-        form = add_form(session, actor, row.id, _changed(JoinForm(slug=slug), given))
-    _print(context, row, form)
+    with transaction(opened.engine) as session:
+        form = add_form(
+            session, opened.actor, opened.newsletter.id, _changed(JoinForm(slug=slug), given)
+        )
+    _print(opened, form)
 
 
 @app.command()
@@ -128,15 +134,15 @@ def change(
     from subscribers.forms.actions import change_form
     from subscribers.forms.store import find_form
 
-    engine, row, actor = _open(context, newsletter, as_)
-    with reading(engine) as session:
-        before = find_form(session, row.id, slug)
+    opened = open_newsletter(context, newsletter, as_, Action.FORM_CHANGE)
+    with reading(opened.engine) as session:
+        before = find_form(session, opened.newsletter.id, slug)
     given = _given(title, introduction, button, language, name, field, tag, success_url)
     if frequency is not None:
         given["asks_frequency"] = frequency
-    with transaction(engine) as session:
-        form = change_form(session, actor, row.id, _changed(before, given))
-    _print(context, row, form)
+    with transaction(opened.engine) as session:
+        form = change_form(session, opened.actor, opened.newsletter.id, _changed(before, given))
+    _print(opened, form)
 
 
 @app.command()
@@ -152,13 +158,13 @@ def remove(
     from subscribers.forms.actions import delete_form
     from subscribers.forms.store import find_form
 
-    engine, row, actor = _open(context, newsletter, as_)
-    with reading(engine) as session:
-        find_form(session, row.id, slug)
+    opened = open_newsletter(context, newsletter, as_, Action.FORM_DELETE)
+    with reading(opened.engine) as session:
+        find_form(session, opened.newsletter.id, slug)
     if not yes:
         confirm(_("Delete the form “{name}”?", name=slug), option="--yes")
-    with transaction(engine) as session:
-        delete_form(session, actor, row.id, slug)
+    with transaction(opened.engine) as session:
+        delete_form(session, opened.actor, opened.newsletter.id, slug)
 
 
 @app.command()
@@ -175,26 +181,10 @@ def sites(
     from newsletter.database.engine import transaction
     from subscribers.forms.actions import set_sites
 
-    engine, row, actor = _open(context, newsletter, as_, Permission.ADMINISTER)
-    with transaction(engine) as session:
-        for origin in set_sites(session, actor, row.id, site or []):
+    opened = open_newsletter(context, newsletter, as_, Action.FORM_SITES)
+    with transaction(opened.engine) as session:
+        for origin in set_sites(session, opened.actor, opened.newsletter.id, site or []):
             console.print(origin)
-
-
-def _open(
-    context: typer.Context,
-    newsletter: str | None,
-    as_: str | None,
-    permission: Permission = Permission.SEE_SUBSCRIBERS,
-) -> tuple[Engine, Newsletter, Actor]:
-    from newsletter.accounts.command_line import find_actor
-    from newsletter.database.engine import reading
-    from newsletter.newsletters.publications import find_newsletter
-
-    engine = open_database(settings_of(context))
-    with reading(engine) as session:
-        row = find_newsletter(session, newsletter)
-    return engine, row, find_actor(engine, as_, permission, row.id)
 
 
 def _given(
@@ -252,8 +242,7 @@ def _as_json(form: JoinForm) -> dict[str, Any]:
     }
 
 
-def _print(context: typer.Context, row: Newsletter, form: JoinForm) -> None:
-
+def _print(opened: NewsletterContext, form: JoinForm) -> None:
     from newsletter.cli.console import console
 
-    console.print(f"{settings_of(context).public_url}/subscribe/{row.slug}/{form.slug}")
+    console.print(f"{opened.settings.public_url}/subscribe/{opened.newsletter.slug}/{form.slug}")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
 from newsletter.cli.state import As, Json, NewsletterName, open_newsletter
@@ -27,7 +28,7 @@ def make(
     from newsletter.database.engine import transaction
     from subscribers.invitations import make_invitation
 
-    opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
+    opened = open_newsletter(context, newsletter, as_, Action.JOIN_INVITE)
     with transaction(opened.engine) as session:
         _row, token = make_invitation(
             session, opened.actor, opened.newsletter, uses=uses, days=days, note=note
@@ -81,6 +82,6 @@ def revoke(
     from newsletter.database.engine import transaction
     from subscribers.invitations import revoke_invitation
 
-    opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
+    opened = open_newsletter(context, newsletter, as_, Action.JOIN_REVOKE)
     with transaction(opened.engine) as session:
         revoke_invitation(session, opened.actor, opened.newsletter.id, number)

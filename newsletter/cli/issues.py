@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import styled, text
 from newsletter.cli.prompts import ask
@@ -116,7 +116,7 @@ def import_issue(
     from newsletter.newsletters.issue_actions import import_issue as save_issue
     from newsletter.rendering.render import render_issue
 
-    opened = open_newsletter(context, newsletter, as_, Permission.WRITE)
+    opened = open_newsletter(context, newsletter, as_, Action.ISSUE_IMPORT)
     read = read_file(file, opened.newsletter.language)
     render_issue(
         read.issue,
@@ -398,7 +398,7 @@ def translate(
     )
 
     read = read_file(file) if file else None
-    opened = open_newsletter(context, newsletter, as_, Permission.WRITE)
+    opened = open_newsletter(context, newsletter, as_, Action.ISSUE_TRANSLATION_IMPORT)
     if read is None:
         with reading(opened.engine) as session:
             content = issue_from_json(find_issue(session, opened.newsletter.id, issue).content)
@@ -447,7 +447,7 @@ def bring_picture(
 
     alt = alt or ask(_("What does the picture show?"), option="--alt")
     encoded = encode_image(read_octets(file, limit=LARGEST_PICTURE), source=str(file))
-    opened = open_newsletter(context, newsletter, as_, Permission.WRITE)
+    opened = open_newsletter(context, newsletter, as_, Action.ISSUE_PICTURE)
     with transaction(opened.engine) as session:
         path = add_picture(session, opened.actor, opened.newsletter.id, encoded, alt=alt)
     url = f"{opened.settings.public_url}{path}"
@@ -478,7 +478,7 @@ def bring_file(
     from newsletter.newsletters.issue_actions import add_file
 
     upload = read_upload(read_octets(file, limit=LARGEST_FILE), name=file.name)
-    opened = open_newsletter(context, newsletter, as_, Permission.WRITE)
+    opened = open_newsletter(context, newsletter, as_, Action.ISSUE_FILE)
     with transaction(opened.engine) as session:
         path = add_file(session, opened.actor, opened.newsletter.id, upload)
     block = file_block(upload, f"{opened.settings.public_url}{path}")

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import styled
-from newsletter.cli.state import As, Json, open_database, settings_of
+from newsletter.cli.state import As, Json, open_all, open_database, settings_of
 
 app = typer.Typer(no_args_is_help=True, help="List the keys that signed links; forget one.")
 
@@ -65,12 +65,10 @@ def forget(
     as_: As = None,
 ) -> None:
     """Forget a key: links in emails signed with it stop working."""
-    from newsletter.accounts.command_line import find_actor
     from newsletter.operations.signing_keys import forget_key
 
-    engine = open_database(settings_of(context))
-    actor = find_actor(engine, as_, Permission.ADMINISTER)
-    forget_key(engine, actor, fingerprint, reason=reason)
+    opened = open_all(context, as_, Action.KEY_FORGET)
+    forget_key(opened.engine, opened.actor, fingerprint, reason=reason)
 
 
 def dkim(

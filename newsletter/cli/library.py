@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
-from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
+from newsletter.cli.state import (
+    As,
+    Json,
+    NewsletterName,
+    open_database,
+    open_newsletter,
+    settings_of,
+)
 
 if TYPE_CHECKING:
     from newsletter.issues.library.search import LibraryItem
@@ -80,24 +87,25 @@ def add(
     as_: As = None,
 ) -> None:
     """Add pictures and files, and print their addresses; all of them or none."""
-    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
-    from newsletter.database.engine import reading, transaction
+    from newsletter.database.engine import transaction
     from newsletter.newsletters.library import add_content
-    from newsletter.newsletters.publications import find_newsletter
 
-    settings = settings_of(context)
-    engine = open_database(settings)
-    with reading(engine) as session:
-        newsletter_id = find_newsletter(session, newsletter).id
-    actor = find_actor(engine, as_, Permission.WRITE, newsletter_id)
-    with transaction(engine) as session:
+    opened = open_newsletter(context, newsletter, as_, Action.ISSUE_FILE)
+    with transaction(opened.engine) as session:
         paths = [
-            add_content(session, actor, newsletter_id, _read(file), name=file.name, alt=alt)
+            add_content(
+                session,
+                opened.actor,
+                opened.newsletter.id,
+                _read(file),
+                name=file.name,
+                alt=alt,
+            )
             for file in files
         ]
     for path in paths:
-        console.print(settings.public_url.rstrip("/") + path, soft_wrap=True)
+        console.print(opened.settings.public_url.rstrip("/") + path, soft_wrap=True)
 
 
 def _read(file: Path) -> bytes:
@@ -115,19 +123,15 @@ def describe(
     as_: As = None,
 ) -> None:
     """Say what a picture shows; issues that have it already keep their text."""
-    from newsletter.accounts.command_line import find_actor
     from newsletter.database.engine import reading, transaction
     from newsletter.issues.library.search import get_item
     from newsletter.newsletters.library import change_item
-    from newsletter.newsletters.publications import find_newsletter
 
-    engine = open_database(settings_of(context))
-    with reading(engine) as session:
-        newsletter_id = find_newsletter(session, newsletter).id
-        name = get_item(session, newsletter_id, number).name
-    actor = find_actor(engine, as_, Permission.WRITE, newsletter_id)
-    with transaction(engine) as session:
-        change_item(session, actor, newsletter_id, number, name=name, alt=alt)
+    opened = open_newsletter(context, newsletter, as_, Action.LIBRARY_CHANGE)
+    with reading(opened.engine) as session:
+        name = get_item(session, opened.newsletter.id, number).name
+    with transaction(opened.engine) as session:
+        change_item(session, opened.actor, opened.newsletter.id, number, name=name, alt=alt)
 
 
 @app.command()
@@ -135,14 +139,9 @@ def delete(
     context: typer.Context, number: int, newsletter: NewsletterName = None, as_: As = None
 ) -> None:
     """Delete a picture or file that nothing uses."""
-    from newsletter.accounts.command_line import find_actor
-    from newsletter.database.engine import reading, transaction
+    from newsletter.database.engine import transaction
     from newsletter.newsletters.library import delete_item
-    from newsletter.newsletters.publications import find_newsletter
 
-    engine = open_database(settings_of(context))
-    with reading(engine) as session:
-        newsletter_id = find_newsletter(session, newsletter).id
-    actor = find_actor(engine, as_, Permission.WRITE, newsletter_id)
-    with transaction(engine) as session:
-        delete_item(session, actor, newsletter_id, number)
+    opened = open_newsletter(context, newsletter, as_, Action.LIBRARY_DELETE)
+    with transaction(opened.engine) as session:
+        delete_item(session, opened.actor, opened.newsletter.id, number)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import styled, terminal_language, text
 from newsletter.cli.prompts import confirm
@@ -98,7 +98,7 @@ def import_list(
     from subscribers.lists.imports import ImportOptions, import_records, refuse_unanswered
     from subscribers.lists.new_fields import NewFields, find_new_fields
 
-    opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
+    opened = open_newsletter(context, newsletter, as_, Action.SUBSCRIBER_IMPORT)
     with reading(opened.engine) as session:
         known = list_fields(session, opened.newsletter.id)
     with ExitStack() as stack:
@@ -146,7 +146,7 @@ def import_list(
                 left_out={name for name, ours in mapping.items() if ours == IGNORED},
             )
             if new.fields and not dry_run:
-                owner = find_actor(opened.engine, as_, Permission.ADMINISTER, opened.newsletter.id)
+                owner = find_actor(opened.engine, as_, Action.FIELD_ADD, opened.newsletter.id)
                 with transaction(opened.engine) as session:
                     add_fields(session, owner, opened.newsletter.id, new.fields)
         how = (basis, wording, on_existing, str(new_fields), *(columns or []), *(tag or []))
@@ -242,7 +242,7 @@ def undo_list(
                 ),
                 option="--yes",
             )
-        actor = find_actor(engine, as_, Permission.SEE_SUBSCRIBERS, newsletter_id)
+        actor = find_actor(engine, as_, Action.SUBSCRIBER_IMPORT_UNDO, newsletter_id)
         with transaction(engine) as session:
             undo_list_import(session, actor, newsletter_id, number)
     undo_import(engine, number)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.cli.state import (
     As,
     Json,
@@ -169,7 +169,7 @@ def _save(
     from newsletter.newsletters.look.actions import change_look
     from newsletter.newsletters.look.files import LookFile, keep_look_file
 
-    opened = open_newsletter(context, newsletter, as_, Permission.ADMINISTER)
+    opened = open_newsletter(context, newsletter, as_, Action.NEWSLETTER_LOOK)
     site, number = opened.settings.public_url, opened.newsletter.id
     with transaction(opened.engine) as session:
         look = given

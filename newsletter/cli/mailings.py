@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, ngettext, styled, text
 from newsletter.cli.state import (
@@ -68,7 +68,7 @@ def pause(
     """Pause a mailing; workers stop within two seconds."""
     from newsletter.mailings.orders.actions import pause as pause_mailing
 
-    engine, actor = _on_mailing(context, mailing, as_, Permission.CONTROL_MAILINGS)
+    engine, actor = _on_mailing(context, mailing, as_, Action.MAILING_PAUSE)
     pause_mailing(engine, actor, mailing, reason=reason)
 
 
@@ -89,7 +89,7 @@ def resume(
     """Resume a paused mailing."""
     from newsletter.mailings.orders.actions import resume as resume_mailing
 
-    engine, actor = _on_mailing(context, mailing, as_, Permission.CONTROL_MAILINGS)
+    engine, actor = _on_mailing(context, mailing, as_, Action.MAILING_RESUME)
     resume_mailing(engine, actor, mailing, reason=reason, even_twice=even_twice)
 
 
@@ -100,7 +100,7 @@ def cancel(
     """Cancel a mailing; those who have not received it yet are skipped."""
     from newsletter.mailings.orders.actions import cancel as cancel_mailing
 
-    engine, actor = _on_mailing(context, mailing, as_, Permission.CONTROL_MAILINGS)
+    engine, actor = _on_mailing(context, mailing, as_, Action.MAILING_CANCEL)
     cancel_mailing(engine, actor, mailing, reason=reason)
 
 
@@ -127,7 +127,7 @@ def change_hour(
     from newsletter.mailings.orders.rescheduling import reschedule
     from newsletter.mailings.reports.progress import progress
 
-    engine, actor = _on_mailing(context, mailing, as_, Permission.SEND)
+    engine, actor = _on_mailing(context, mailing, as_, Action.MAILING_RESCHEDULE)
     decide = read_hour(decide_at, "--decide-at") if decide_at else None
     reschedule(engine, actor, mailing, hour=read_hour(at), decide=decide, reason=reason)
     show(progress(engine, mailing))
@@ -145,19 +145,19 @@ def decide_subject(
     from newsletter.mailings.orders.actions import decide_subject as decide_mailing
     from newsletter.mailings.trials.subjects import place_of
 
-    engine, actor = _on_mailing(context, mailing, as_, Permission.SEND)
+    engine, actor = _on_mailing(context, mailing, as_, Action.MAILING_DECIDE)
     decide_mailing(engine, actor, mailing, place_of(subject), reason=reason)
 
 
 def _on_mailing(
-    context: typer.Context, mailing: int, as_: str | None, permission: Permission
+    context: typer.Context, mailing: int, as_: str | None, action: Action
 ) -> tuple[Engine, Actor]:
     """Return the database and who acts on a mailing that is there."""
     from newsletter.accounts.command_line import find_actor
     from newsletter.mailings.orders.actions import newsletter_of
 
     engine = open_database(settings_of(context))
-    return engine, find_actor(engine, as_, permission, newsletter_of(engine, mailing))
+    return engine, find_actor(engine, as_, action, newsletter_of(engine, mailing))
 
 
 @app.command("show")
@@ -233,8 +233,10 @@ def settle(
     from newsletter.mailings.orders.actions import settle as settle_mailing
     from newsletter.services import build_services
 
-    engine, actor = _on_mailing(context, mailing, as_, Permission.OPERATE)
-    if journals is not None or log is not None:
+    proves = journals is not None or log is not None
+    action = Action.DELIVERY_PROVE if proves else Action.DELIVERY_RESEND
+    engine, actor = _on_mailing(context, mailing, as_, action)
+    if proves:
         key = build_services(settings_of(context), engine).message_id_key
         count = _prove(engine, actor, mailing, journals=journals, log=log, key=key, reason=reason)
         console.print(
@@ -292,7 +294,7 @@ def retry(
     from newsletter.cli.console import console
     from newsletter.mailings.orders.actions import retry as retry_mailing
 
-    engine, actor = _on_mailing(context, mailing, as_, Permission.OPERATE)
+    engine, actor = _on_mailing(context, mailing, as_, Action.DELIVERY_RETRY)
     count = retry_mailing(engine, actor, mailing, reason=reason)
     console.print(_again(count))
 

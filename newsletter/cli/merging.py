@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import text
 from newsletter.cli.notes import find_number
@@ -34,7 +34,7 @@ def merge(
     from subscribers.merging.outlook import foresee_merge
     from subscribers.merging.words import consequences
 
-    opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
+    opened = open_newsletter(context, newsletter, as_, Action.SUBSCRIBER_MERGE)
     kept_id, merged_id = find_number(opened.engine, into), find_number(opened.engine, address)
     with reading(opened.engine) as session:
         outlook = foresee_merge(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import styled
 from newsletter.cli.prompts import ask
@@ -81,7 +81,7 @@ def init(
         description=description,
     )
     engine = open_database(settings_of(context))
-    actor = find_actor(engine, None, Permission.ADMINISTER)
+    actor = find_actor(engine, None, Action.NEWSLETTER_CREATE)
     with transaction(engine) as session:
         create_newsletter(session, actor, draft, share_fields_with=share_fields_with)
         if needs_key:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import styled
@@ -128,7 +129,7 @@ def write(
     from newsletter.database.engine import transaction
     from subscribers.notes import add_note
 
-    opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
+    opened = open_newsletter(context, newsletter, as_, Action.SUBSCRIBER_NOTE)
     number = find_number(opened.engine, address)
     with transaction(opened.engine) as session:
         note = add_note(session, opened.actor, opened.newsletter.id, number, text)
@@ -149,7 +150,7 @@ def rewrite(
     from newsletter.database.engine import transaction
     from subscribers.notes import change_note
 
-    opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
+    opened = open_newsletter(context, newsletter, as_, Action.SUBSCRIBER_NOTE_CHANGE)
     with transaction(opened.engine) as session:
         change_note(session, opened.actor, opened.newsletter.id, number, text, revision=revision)
     console.print(_("The note was changed."))
@@ -167,7 +168,7 @@ def remove(
     from newsletter.database.engine import transaction
     from subscribers.notes import delete_note
 
-    opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
+    opened = open_newsletter(context, newsletter, as_, Action.SUBSCRIBER_NOTE_DELETE)
     with transaction(opened.engine) as session:
         delete_note(session, opened.actor, opened.newsletter.id, number)
     console.print(_("The note was deleted."))

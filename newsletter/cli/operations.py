@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, labelled, styled
-from newsletter.cli.state import As, AuditReason, Json, open_database, settings_of
+from newsletter.cli.state import As, AuditReason, Json, open_all, open_database, settings_of
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-    from newsletter.accounts.audit import Actor
     from newsletter.mailings.ledger.relays import RelayState
 
 relays = typer.Typer(no_args_is_help=True, help="List, hold and release relays.")
@@ -24,14 +21,6 @@ domains = typer.Typer(no_args_is_help=True, help="List, hold and release recipie
 suppressions = typer.Typer(
     no_args_is_help=True, help="Show why an address is suppressed; lift a suppression."
 )
-
-
-def _on_all(context: typer.Context, as_: str | None) -> tuple[Engine, Actor]:
-    """Return the database and who acts on what all newsletters share."""
-    from newsletter.accounts.command_line import find_actor
-
-    engine = open_database(settings_of(context))
-    return engine, find_actor(engine, as_, Permission.OPERATE)
 
 
 @relays.command("list")
@@ -76,9 +65,9 @@ def hold(
     from newsletter.operations.actions import hold_relay
     from workers.transports import relay_names
 
-    engine, actor = _on_all(context, as_)
-    known = relay_names(settings_of(context))
-    hold_relay(engine, actor, name, reason=reason, known=known)
+    opened = open_all(context, as_, Action.RELAY_HOLD)
+    known = relay_names(opened.settings)
+    hold_relay(opened.engine, opened.actor, name, reason=reason, known=known)
 
 
 @relays.command()
@@ -88,8 +77,8 @@ def release(
     """Send through a relay again."""
     from newsletter.operations.actions import release_relay
 
-    engine, actor = _on_all(context, as_)
-    release_relay(engine, actor, name, reason=reason)
+    opened = open_all(context, as_, Action.RELAY_RELEASE)
+    release_relay(opened.engine, opened.actor, name, reason=reason)
 
 
 def show_relays(states: Sequence[RelayState]) -> None:
@@ -132,8 +121,8 @@ def hold_one(
     """Hold a recipient domain: nothing is sent to it until it is released."""
     from newsletter.operations.actions import hold_domain
 
-    engine, actor = _on_all(context, as_)
-    hold_domain(engine, actor, domain, reason=reason)
+    opened = open_all(context, as_, Action.DOMAIN_HOLD)
+    hold_domain(opened.engine, opened.actor, domain, reason=reason)
 
 
 @domains.command("release")
@@ -143,8 +132,8 @@ def release_one(
     """Release a recipient domain; waiting deliveries continue within a minute."""
     from newsletter.operations.actions import release_domain
 
-    engine, actor = _on_all(context, as_)
-    release_domain(engine, actor, domain, reason=reason)
+    opened = open_all(context, as_, Action.DOMAIN_RELEASE)
+    release_domain(opened.engine, opened.actor, domain, reason=reason)
 
 
 def drain(
@@ -161,9 +150,10 @@ def drain(
     """Drain a worker: it finishes its current messages and takes no new batches, until --undo."""
     from newsletter.operations.actions import drain_worker, undrain_worker
 
-    engine, actor = _on_all(context, as_)
     change = undrain_worker if undo else drain_worker
-    change(engine, actor, worker, reason=reason)
+    action = Action.WORKER_UNDRAIN if undo else Action.WORKER_DRAIN
+    opened = open_all(context, as_, action)
+    change(opened.engine, opened.actor, worker, reason=reason)
 
 
 @suppressions.command("show")
@@ -216,8 +206,8 @@ def lift(
     """Lift the suppression of an address."""
     from newsletter.operations.actions import lift_suppression
 
-    engine, actor = _on_all(context, as_)
-    lift_suppression(engine, actor, number, reason=reason)
+    opened = open_all(context, as_, Action.SUPPRESSION_LIFT)
+    lift_suppression(opened.engine, opened.actor, number, reason=reason)
 
 
 def status(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import styled
 from newsletter.cli.state import (
@@ -79,7 +79,7 @@ def keep(
     from newsletter.issues.store import find_issue
     from newsletter.newsletters.issue_actions import keep_pattern
 
-    opened = open_newsletter(context, newsletter, as_, Permission.WRITE, with_keys=True)
+    opened = open_newsletter(context, newsletter, as_, Action.PATTERN_KEEP, with_keys=True)
     with reading(opened.engine) as session:
         stored = find_issue(session, opened.newsletter.id, issue)
     with transaction(opened.engine) as session:
@@ -112,7 +112,7 @@ def start(
     from newsletter.issues.drafts.patterns import find_pattern
     from newsletter.newsletters.issue_actions import start_from_pattern
 
-    opened = open_newsletter(context, newsletter, as_, Permission.WRITE, with_keys=True)
+    opened = open_newsletter(context, newsletter, as_, Action.ISSUE_CREATE, with_keys=True)
     with transaction(opened.engine) as session:
         draft = start_from_pattern(
             session, opened.actor, find_pattern(session, opened.newsletter.id, name)

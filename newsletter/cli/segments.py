@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import labelled, ngettext
 from newsletter.cli.state import (
@@ -35,7 +35,7 @@ def add(
     from subscribers.actions import save_segment
     from subscribers.segments.saved import count_segment
 
-    opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
+    opened = open_newsletter(context, newsletter, as_, Action.SEGMENT_SAVE)
     with transaction(opened.engine) as session:
         query = save_segment(
             session, opened.actor, opened.newsletter.id, name=name, query=query
@@ -109,6 +109,6 @@ def delete(
     from newsletter.database.engine import transaction
     from subscribers.actions import delete_segment
 
-    opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
+    opened = open_newsletter(context, newsletter, as_, Action.SEGMENT_DELETE)
     with transaction(opened.engine) as session:
         delete_segment(session, opened.actor, opened.newsletter.id, name)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import labelled, ngettext, styled, terminal_language, text
@@ -133,7 +134,7 @@ def send(
         known = order_of(session, key) if key else None
         content = issue_from_json(issue_row.content)
         known_findings = stored_findings(session, newsletter_row, content, besides=issue_row.id)
-    actor = find_actor(engine, as_, Permission.SEND, newsletter_row.id)
+    actor = find_actor(engine, as_, Action.MAILING_ORDER, newsletter_row.id)
     preflight = check_stored(issue_row, newsletter_row, settings, known=known_findings)
     if known is None:
         require_clear(preflight, yes=yes, quiet=json)
@@ -234,7 +235,7 @@ def send_test(
         shown_as = variant_key(met) if met else ""
         if reader:
             shown_as = key_of_person(session, newsletter_row.id, parse_address(reader))
-    actor = find_actor(engine, as_, Permission.TEST, newsletter_row.id)
+    actor = find_actor(engine, as_, Action.ISSUE_TEST, newsletter_row.id)
     if reader:
         find_actor(engine, as_, Permission.SEE_SUBSCRIBERS, newsletter_row.id)
     with ExitStack() as stack:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label as word
@@ -21,7 +22,7 @@ from newsletter.database.vocabulary import SeriesTrigger
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from newsletter.cli.state import CommandContext
+    from newsletter.cli.state import NewsletterContext
     from newsletter.mailings.series.due import Timing
     from newsletter.mailings.series.steps import Series, Step
 
@@ -179,7 +180,7 @@ def add(
         offset_days=offset,
         condition=only,
     )
-    with _changing(context, newsletter, as_, Permission.WRITE) as (opened, session):
+    with _changing(context, newsletter, as_, Action.SERIES_ADD) as (opened, session):
         row = add_series(session, opened.actor, opened.newsletter, plan)
         number = row.id
     console.print(_("Series {number} was created.", number=number))
@@ -192,7 +193,7 @@ def delete(
     """Delete a series that never was active."""
     from newsletter.mailings.series.actions import delete_series
 
-    with _changing(context, newsletter, as_, Permission.WRITE) as (opened, session):
+    with _changing(context, newsletter, as_, Action.SERIES_DELETE) as (opened, session):
         row = _find(session, opened, series)
         delete_series(session, opened.actor, row.newsletter_id, row.id, revision=row.revision)
 
@@ -295,7 +296,7 @@ def pause(
     """Pause a series; nothing of it is sent."""
     from newsletter.mailings.series.running import pause_series
 
-    with _changing(context, newsletter, as_, Permission.CONTROL_MAILINGS) as (opened, session):
+    with _changing(context, newsletter, as_, Action.SERIES_PAUSE) as (opened, session):
         row = _find(session, opened, series)
         pause_series(session, opened.actor, row.newsletter_id, row.id, revision=None)
 
@@ -307,7 +308,7 @@ def resume(
     """Resume a paused series; steps more than 7 days late are skipped."""
     from newsletter.mailings.series.running import resume_series
 
-    with _changing(context, newsletter, as_, Permission.CONTROL_MAILINGS) as (opened, session):
+    with _changing(context, newsletter, as_, Action.SERIES_RESUME) as (opened, session):
         row = _find(session, opened, series)
         resume_series(session, opened.actor, row.newsletter_id, row.id, revision=None)
 
@@ -325,7 +326,7 @@ def end(
 
     if not yes:
         confirm(_("End the series for good?"), option="--yes")
-    with _changing(context, newsletter, as_, Permission.CONTROL_MAILINGS) as (opened, session):
+    with _changing(context, newsletter, as_, Action.SERIES_END) as (opened, session):
         row = _find(session, opened, series)
         end_series(session, opened.actor, row.newsletter_id, row.id, revision=None)
 
@@ -346,7 +347,7 @@ def add_one(
     from newsletter.cli.issues import read_file
     from newsletter.mailings.series.actions import add_step
 
-    with _changing(context, newsletter, as_, Permission.WRITE) as (opened, session):
+    with _changing(context, newsletter, as_, Action.SERIES_STEP_ADD) as (opened, session):
         row = _find(session, opened, series)
         read = read_file(file, opened.newsletter.language)
         step = add_step(
@@ -376,7 +377,7 @@ def change(
     """Change when a step is sent."""
     from newsletter.mailings.series.actions import change_step
 
-    with _changing(context, newsletter, as_, Permission.WRITE) as (opened, session):
+    with _changing(context, newsletter, as_, Action.SERIES_STEP_CHANGE) as (opened, session):
         row, current = _find_step(session, opened, series, step)
         timing = _timing(days, hour, own_clock=own_clock)
         change_step(session, opened.actor, row.newsletter_id, current.id, timing, revision=None)
@@ -394,7 +395,7 @@ def move(
     """Swap a step with the one before it, or after it with --later."""
     from newsletter.mailings.series.actions import move_step
 
-    with _changing(context, newsletter, as_, Permission.WRITE) as (opened, session):
+    with _changing(context, newsletter, as_, Action.SERIES_STEP_MOVE) as (opened, session):
         row, current = _find_step(session, opened, series, step)
         move_step(session, opened.actor, row.newsletter_id, current.id, later=later, revision=None)
 
@@ -410,7 +411,7 @@ def remove(
     """Take a step out; its issue stays among the drafts."""
     from newsletter.mailings.series.actions import remove_step
 
-    with _changing(context, newsletter, as_, Permission.WRITE) as (opened, session):
+    with _changing(context, newsletter, as_, Action.SERIES_STEP_REMOVE) as (opened, session):
         row, current = _find_step(session, opened, series, step)
         remove_step(session, opened.actor, row.newsletter_id, current.id, revision=None)
 
@@ -448,7 +449,7 @@ def send_test(
     from newsletter.mailings.series.running import send_step_test
     from newsletter.services import build_services
 
-    with _changing(context, newsletter, as_, Permission.TEST) as (opened, session):
+    with _changing(context, newsletter, as_, Action.SERIES_TEST) as (opened, session):
         _row, current = _find_step(session, opened, series, step)
         addresses = recipients_of(session, opened.newsletter.id, group=group, to=to)
         send_step_test(
@@ -464,23 +465,23 @@ def send_test(
 
 @contextmanager
 def _changing(
-    context: typer.Context, newsletter: str | None, as_: str | None, permission: Permission
-) -> Iterator[tuple[CommandContext, Session]]:
+    context: typer.Context, newsletter: str | None, as_: str | None, purpose: Action | Permission
+) -> Iterator[tuple[NewsletterContext, Session]]:
     from newsletter.database.engine import transaction
 
-    opened = open_newsletter(context, newsletter, as_, permission, with_keys=True)
+    opened = open_newsletter(context, newsletter, as_, purpose, with_keys=True)
     with transaction(opened.engine, long=True) as session:
         yield opened, session
 
 
-def _find(session: Session, opened: CommandContext, name: str) -> Series:
+def _find(session: Session, opened: NewsletterContext, name: str) -> Series:
     from newsletter.mailings.series.figures import find_series
 
     return find_series(session, opened.newsletter.id, name)
 
 
 def _find_step(
-    session: Session, opened: CommandContext, series: str, place: int
+    session: Session, opened: NewsletterContext, series: str, place: int
 ) -> tuple[Series, Step]:
     from newsletter.errors import NotFoundError
     from newsletter.i18n.messages import msg

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.state import (
     As,
@@ -58,7 +58,7 @@ def save(
     from newsletter.newsletters.snippets import find_snippet_number, save_snippet
 
     text = _read(file)
-    opened = open_newsletter(context, newsletter, as_, Permission.WRITE)
+    opened = open_newsletter(context, newsletter, as_, Action.SNIPPET_SAVE)
     with reading(opened.engine) as session:
         number = find_snippet_number(session, opened.newsletter.id, name)
     with transaction(opened.engine) as session:
@@ -81,17 +81,13 @@ def delete(
     context: typer.Context, name: str, newsletter: NewsletterName = None, as_: As = None
 ) -> None:
     """Delete a snippet that no draft uses; what was sent stays as it was."""
-    from newsletter.accounts.command_line import find_actor
     from newsletter.database.engine import reading, transaction
-    from newsletter.newsletters.publications import find_newsletter
     from newsletter.newsletters.snippets import delete_snippet, find_snippet_number
 
-    engine = open_database(settings_of(context))
-    with reading(engine) as session:
-        newsletter_id = find_newsletter(session, newsletter).id
-        number = find_snippet_number(session, newsletter_id, name)
+    opened = open_newsletter(context, newsletter, as_, Action.SNIPPET_DELETE)
+    with reading(opened.engine) as session:
+        number = find_snippet_number(session, opened.newsletter.id, name)
     if number is None:
         raise NotFoundError(msg("There is no such snippet."))
-    actor = find_actor(engine, as_, Permission.WRITE, newsletter_id)
-    with transaction(engine) as session:
-        delete_snippet(session, actor, newsletter_id, number)
+    with transaction(opened.engine) as session:
+        delete_snippet(session, opened.actor, opened.newsletter.id, number)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from newsletter.accounts.audit import Actor
+    from newsletter.accounts.audit_actions import Action
     from newsletter.accounts.permissions import Permission
     from newsletter.newsletters.publications import Newsletter
     from newsletter.settings import Settings
@@ -104,29 +105,48 @@ def open_with_keys(settings: Settings) -> Engine:
 
 @dataclass(frozen=True, kw_only=True)
 class CommandContext:
-    """What a command about one newsletter begins with."""
+    """What a command that acts begins with."""
 
     settings: Settings
     engine: Engine
-    newsletter: Newsletter
     actor: Actor
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewsletterContext(CommandContext):
+    """What a command about one newsletter begins with."""
+
+    newsletter: Newsletter
+
+
+def open_all(context: typer.Context, as_: str | None, action: Action) -> CommandContext:
+    """Open the database, and find who acts on what all newsletters share.
+
+    Raises:
+        NewsletterError: There is no such account, or it may not do this.
+    """
+    from newsletter.accounts.command_line import find_actor
+
+    settings = settings_of(context)
+    engine = open_database(settings)
+    return CommandContext(settings=settings, engine=engine, actor=find_actor(engine, as_, action))
 
 
 def open_newsletter(
     context: typer.Context,
     name: str | None,
     as_: str | None,
-    permission: Permission,
+    purpose: Action | Permission,
     *,
     with_keys: bool = False,
-) -> CommandContext:
+) -> NewsletterContext:
     """Open the database, and find a newsletter and who acts on it.
 
     Args:
         context: The command's.
         name: The newsletter; None for the only one.
         as_: The account that acts; None for the system user.
-        permission: What the account must have here.
+        purpose: What it is to do here, or to see.
         with_keys: Whether links are signed or checked: see `open_with_keys`.
 
     Raises:
@@ -140,9 +160,9 @@ def open_newsletter(
     engine = open_with_keys(settings) if with_keys else open_database(settings)
     with reading(engine) as session:
         newsletter = find_newsletter(session, name)
-    return CommandContext(
+    return NewsletterContext(
         settings=settings,
         engine=engine,
         newsletter=newsletter,
-        actor=find_actor(engine, as_, permission, newsletter.id),
+        actor=find_actor(engine, as_, purpose, newsletter.id),
     )

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.cli.growth import show_growth
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, ngettext, terminal_language
@@ -23,6 +23,7 @@ from newsletter.cli.state import (
     AuditReason,
     Json,
     NewsletterName,
+    open_all,
     open_database,
     open_newsletter,
     settings_of,
@@ -70,7 +71,7 @@ def add(
     from subscribers.lists.files import Record
     from subscribers.lists.imports import ImportOptions, import_records
 
-    opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
+    opened = open_newsletter(context, newsletter, as_, Action.SUBSCRIBER_ADD)
     options = ImportOptions(
         source=BY_COMMAND,
         basis=basis,
@@ -119,7 +120,7 @@ def export_list(
             msg("--json-lines and --readable exclude each other."),
             remedy=msg("Leave one of them out."),
         )
-    opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
+    opened = open_newsletter(context, newsletter, as_, Action.SUBSCRIBER_EXPORT)
     pages = export_people(
         opened.engine,
         opened.actor,
@@ -190,7 +191,7 @@ def remove(
     with reading(engine) as session:
         slugs = {row.id: row.slug for row in list_newsletters(session)}
         only = find_newsletter(session, newsletter).id if newsletter else None
-    actor = find_actor(engine, as_, Permission.SEE_SUBSCRIBERS, only)
+    actor = find_actor(engine, as_, Action.SUBSCRIBER_UNSUBSCRIBE, only)
     ids = list(slugs) if only is None else [only]
     with transaction(engine) as session:
         left = unsubscribe_person(session, actor, number, newsletter_ids=ids, reason=reason)
@@ -214,19 +215,14 @@ def suppress(
     as_: As = None,
 ) -> None:
     """Suppress an address for a newsletter; see newsletter suppression."""
-    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
-    from newsletter.database.engine import reading, transaction
-    from newsletter.newsletters.publications import find_newsletter
+    from newsletter.database.engine import transaction
     from subscribers.actions import suppress_person
 
-    engine = open_database(settings_of(context))
-    number = find_number(engine, address)
-    with reading(engine) as session:
-        newsletter_id = find_newsletter(session, newsletter).id
-    actor = find_actor(engine, as_, Permission.SEE_SUBSCRIBERS, newsletter_id)
-    with transaction(engine) as session:
-        suppress_person(session, actor, newsletter_id, number, reason=reason)
+    opened = open_newsletter(context, newsletter, as_, Action.SUBSCRIBER_SUPPRESS)
+    number = find_number(opened.engine, address)
+    with transaction(opened.engine) as session:
+        suppress_person(session, opened.actor, opened.newsletter.id, number, reason=reason)
     console.print(_("The address was suppressed."))
 
 
@@ -238,26 +234,23 @@ def erase(
     as_: As = None,
 ) -> None:
     """Erase a person's data permanently; a keyed hash prevents imports from adding them again."""
-    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
     from newsletter.services import build_services
     from subscribers.actions import erase_person
 
-    settings = settings_of(context)
-    engine = open_database(settings)
-    number = find_number(engine, address)
+    opened = open_all(context, as_, Action.SUBSCRIBER_ERASE)
+    number = find_number(opened.engine, address)
     if not yes:
         confirm(
             _("Erase {address} and all data about this person?", address=address), option="--yes"
         )
-    actor = find_actor(engine, as_, Permission.ADMINISTER)
-    with transaction(engine) as session:
+    with transaction(opened.engine) as session:
         erase_person(
             session,
-            actor,
+            opened.actor,
             number,
-            build_services(settings, engine).pseudonyms,
+            build_services(opened.settings, opened.engine).pseudonyms,
             way=UnsubscribeWay.OPERATOR,
         )
     console.print(_("The person’s data was erased."))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.notes import find_number
 from newsletter.cli.prompts import confirm
@@ -104,7 +104,8 @@ def _order(
         tag_people,
     )
 
-    opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
+    action = Action.SUBSCRIBER_TAG if given else Action.SUBSCRIBER_UNTAG
+    opened = open_newsletter(context, newsletter, as_, action)
     engine, number = opened.engine, opened.newsletter.id
     change = TagChange(tag=read_tag(tag), given=given)
     criteria = PeopleFilter(segment=whom.segment, tag=whom.tagged, state=whom.state)

@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
-from newsletter.cli.state import As, Json, NewsletterName, open_database, settings_of
+from newsletter.cli.state import (
+    As,
+    Json,
+    NewsletterName,
+    open_database,
+    open_newsletter,
+    settings_of,
+)
 
 if TYPE_CHECKING:
     from newsletter.newsletters.templates import TemplateTrial
@@ -109,7 +116,7 @@ def save(
     from newsletter.rendering.model import OWN
 
     trial = _trial(context, newsletter)
-    actor = find_actor(trial.engine, as_, Permission.ADMINISTER, trial.newsletter_id)
+    actor = find_actor(trial.engine, as_, Action.TEMPLATE_SAVE, trial.newsletter_id)
     source = _read(folder)
     kept = save_template(trial, actor, name=name.removeprefix(OWN), source=source)
     console.print(_("{name}, version {number}", name=kept.full_name, number=kept.version))
@@ -138,18 +145,13 @@ def delete(
     context: typer.Context, name: str, newsletter: NewsletterName = None, as_: As = None
 ) -> None:
     """Delete a template that nothing uses, with its versions."""
-    from newsletter.accounts.command_line import find_actor
-    from newsletter.database.engine import reading, transaction
-    from newsletter.newsletters.publications import find_newsletter
+    from newsletter.database.engine import transaction
     from newsletter.newsletters.templates import delete_template
     from newsletter.rendering.model import OWN
 
-    engine = open_database(settings_of(context))
-    with reading(engine) as session:
-        newsletter_id = find_newsletter(session, newsletter).id
-    actor = find_actor(engine, as_, Permission.ADMINISTER, newsletter_id)
-    with transaction(engine) as session:
-        delete_template(session, actor, newsletter_id, name.removeprefix(OWN))
+    opened = open_newsletter(context, newsletter, as_, Action.TEMPLATE_DELETE)
+    with transaction(opened.engine) as session:
+        delete_template(session, opened.actor, opened.newsletter.id, name.removeprefix(OWN))
 
 
 def _trial(context: typer.Context, newsletter: str | None) -> TemplateTrial:

@@ -14,9 +14,11 @@ from newsletter.accounts.permissions import PERMISSIONS
 from newsletter.accounts.roles import Grant, set_grants
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AccountRow, AuditEventRow, MailingRow
-from newsletter.database.vocabulary import MailingState, Role
+from newsletter.database.vocabulary import MailingState, Role, UnsubscribeWay
 from newsletter.errors import ForbiddenError
 from newsletter.mailings.orders import actions
+from newsletter.tokens import Pseudonyms
+from subscribers.actions import erase_person
 from subscribers.notes import add_note
 from tests.support.databases import on_one_database
 from tests.support.stage import set_stage
@@ -79,6 +81,19 @@ def _retry(engine: Engine, actor: Actor, mailing: int) -> None:
 def _note(engine: Engine, actor: Actor, _: int) -> None:
     with transaction(engine) as session:
         add_note(session, actor, 1, 1, "a note")
+
+
+@on_one_database("sqlite")
+@pytest.mark.parametrize("role", Role)
+def test_who_does_not_administer_all_newsletters_erases_nobody(engine: Engine, role: Role) -> None:
+    stage = set_stage(engine)
+    stage.subscribe("a@example.jp")
+    number = stage.subscriber_id("a@example.jp")
+    here = stage.newsletter_id if role is Role.ADMINISTRATOR else None
+    with transaction(engine) as session:
+        actor = _actor(session, Grant(role=role, newsletter_id=here))
+    with transaction(engine) as session, pytest.raises(ForbiddenError):
+        erase_person(session, actor, number, Pseudonyms([b"k" * 40]), way=UnsubscribeWay.OPERATOR)
 
 
 @on_one_database("sqlite")
