@@ -1,21 +1,20 @@
 """One person's history with a newsletter: all that is recorded of them, the newest first.
 
-Each table that records something of people is a source. What a room above records, such as the
-mail of a series, its own source brings (`read_history`).
+Each table that records something of people is a source.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVarTuple
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from newsletter.accounts.actor_names import colleagues_by_address
-from newsletter.accounts.audit_actions import ACTIONS, Action
+from newsletter.accounts.audit_actions import ACTIONS
 from newsletter.database.tables import (
     AddressChangeRow,
     AuditEventRow,
@@ -40,7 +39,7 @@ from newsletter.database.tables import (
 from newsletter.database.types import UtcDateTime
 from newsletter.database.vocabulary import ConsentStep, ImportedKind, UnsubscribeWay
 from newsletter.database.words import name_of
-from newsletter.i18n.messages import Message, msg, pmsg, written
+from newsletter.i18n.messages import msg, pmsg, written
 from newsletter.i18n.values import Listing, Moment, Worded
 from subscribers.fields.store import list_fields
 from subscribers.history_entries import (
@@ -49,12 +48,13 @@ from subscribers.history_entries import (
     HistoryPage,
     HistoryPosition,
     Person,
-    Source,
 )
+from subscribers.history_words import EVENT_NAMES, SETTING_NAMES, WAY_NAMES
 from subscribers.merging.links import merged_into, within_group
 from subscribers.tagging import written_numbers
 
 _PAGE = 30
+_Row = TypeVarTuple("_Row")
 
 
 def read_history(
@@ -63,7 +63,6 @@ def read_history(
     *,
     before: HistoryPosition | None = None,
     limit: int = _PAGE,
-    more: Sequence[Source] = (),
 ) -> HistoryPage:
     """Return a page of a person's history, the newest first.
 
@@ -72,7 +71,6 @@ def read_history(
         person: Whose history.
         before: Where the page begins; None at the newest.
         limit: How many entries at most.
-        more: Sources beside those of this room.
     """
     others = merged_into(session, person.newsletter_id, person.subscriber_id)
     person = replace(person, others=others, colleagues=colleagues_by_address(session))
@@ -80,8 +78,10 @@ def read_history(
     most = limit + 1 + len(others)
     events = [
         entry
-        for number, source in enumerate((*_SOURCES, *more))
-        for entry in source(session, person, number, before, most)
+        for number, source in enumerate(_SOURCES)
+        for entry in source(
+            _Asked(session=session, person=person, source=number, before=before, limit=most)
+        )
     ]
     events.sort(key=lambda entry: entry.mark, reverse=True)
     while limit < len(events) and events[limit].mark == events[limit - 1].mark:
@@ -90,42 +90,66 @@ def read_history(
     return HistoryPage(entries=page, after=page[-1].mark if len(events) > limit else None)
 
 
-def _rows(
-    session: Session,
-    table: type[Any],
-    at: SQLColumnExpression[datetime],
-    whose: ColumnElement[bool],
-    place: tuple[int, HistoryPosition | None, int],
-) -> Iterator[Any]:
-    source, before, limit = place
-    query = select(table).where(whose)
-    if before is not None:
-        query = query.where(before.older(at, source, table.id))
-    yield from session.scalars(query.order_by(at.desc(), table.id.desc()).limit(limit))
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Asked:
+    """What a source is asked for: the newest that it has of a person, from a place on.
+
+    Attributes:
+        source: The source's own number, which its entries carry.
+        before: Only what comes after it; None for all.
+        limit: How many at most.
+    """
+
+    session: Session
+    person: Person
+    source: int
+    before: HistoryPosition | None
+    limit: int
+
+    def page(
+        self,
+        query: Select[*_Row],
+        at: SQLColumnExpression[datetime],
+        number: SQLColumnExpression[int],
+    ) -> Select[*_Row]:
+        """Return a query for its newest rows, by their time and number, from the place on."""
+        if self.before is not None:
+            query = query.where(self.before.older(at, self.source, number))
+        return query.order_by(at.desc(), number.desc()).limit(self.limit)
+
+    def rows(
+        self, table: type[Any], at: SQLColumnExpression[datetime], whose: ColumnElement[bool]
+    ) -> Iterator[Any]:
+        """Yield the newest rows of a table that meet a condition."""
+        yield from self.session.scalars(self.page(select(table).where(whose), at, table.id))
+
+    def own(self, table: type[Any]) -> ColumnElement[bool]:
+        """Return the condition that a row is about the person in the newsletter."""
+        return and_(
+            table.subscriber_id.in_(self.person.numbers),
+            table.newsletter_id == self.person.newsletter_id,
+        )
+
+    def address_of(self, subscriber_id: int) -> str:
+        """Return another's address, or a dash for one that was erased."""
+        other = self.session.get(SubscriberRow, subscriber_id)
+        return (other.address if other else None) or "–"
 
 
-def _of(table: type[Any], person: Person) -> ColumnElement[bool]:
-    return and_(
-        table.subscriber_id.in_(person.numbers), table.newsletter_id == person.newsletter_id
-    )
-
-
-def _consents(
-    session: Session, person: Person, number: int, before: HistoryPosition | None, limit: int
-) -> Iterator[HistoryEntry]:
+def _consents(asked: _Asked) -> Iterator[HistoryEntry]:
     words = {
         ConsentStep.REQUESTED: msg("Asked to subscribe"),
         ConsentStep.CONFIRMED: msg("Subscription confirmed"),
     }
-    whose = _of(ConsentRow, person)
-    for row in _rows(session, ConsentRow, ConsentRow.occurred_at, whose, (number, before, limit)):
-        details = person.at_address(row.subscriber_id)
+    whose = asked.own(ConsentRow)
+    for row in asked.rows(ConsentRow, ConsentRow.occurred_at, whose):
+        details = asked.person.at_address(row.subscriber_id)
         details += [written(text) for text in (row.source, row.network) if text]
         if row.wording:
             details.append(msg("Agreed to: {wording}", wording=row.wording))
         yield HistoryEntry(
             at=row.occurred_at,
-            source=number,
+            source=asked.source,
             number=row.id,
             kind=HistoryKind.CONSENT,
             what=words[row.step],
@@ -133,36 +157,34 @@ def _consents(
         )
 
 
-def _enrolment(
-    session: Session, person: Person, number: int, before: HistoryPosition | None, limit: int
-) -> Iterator[HistoryEntry]:
+def _enrolment(asked: _Asked) -> Iterator[HistoryEntry]:
     """Yield how somebody came who confirmed nothing here: by a list, or by hand."""
-    for who in person.numbers[: max(limit, 0)]:
-        row = session.get(SubscriptionRow, (person.newsletter_id, who))
+    for who in asked.person.numbers[: max(asked.limit, 0)]:
+        row = asked.session.get(SubscriptionRow, (asked.person.newsletter_id, who))
         at = (row.confirmed_at or row.consented_at) if row else None
         confirmed = select(ConsentRow.id).where(
             ConsentRow.subscriber_id == who,
-            ConsentRow.newsletter_id == person.newsletter_id,
+            ConsentRow.newsletter_id == asked.person.newsletter_id,
             ConsentRow.step == ConsentStep.CONFIRMED,
         )
-        if row is None or at is None or session.scalar(confirmed.limit(1)):
+        if row is None or at is None or asked.session.scalar(confirmed.limit(1)):
             continue
         given = (row.consent_basis, row.consent_source, row.consent_wording)
-        details = [*person.at_address(who), *(written(text) for text in given if text)]
+        details = [*asked.person.at_address(who), *(written(text) for text in given if text)]
         consented_at = row.consented_at or at
-        imported_at = _imported_at(session, person.newsletter_id, who)
+        imported_at = _imported_at(asked.session, asked.person.newsletter_id, who)
         if imported_at and consented_at < imported_at:
-            zone = session.get_one(NewsletterRow, person.newsletter_id).time_zone
+            zone = asked.session.get_one(NewsletterRow, asked.person.newsletter_id).time_zone
             details.append(msg("Consent given: {moment}", moment=Moment(consented_at, zone)))
         entry = HistoryEntry(
             at=imported_at or at,
-            source=number,
+            source=asked.source,
             number=who,
             kind=HistoryKind.CONSENT,
             what=msg("Imported with a list") if imported_at else msg("Put on the list"),
             details=details,
         )
-        if before is None or entry.mark < before:
+        if asked.before is None or entry.mark < asked.before:
             yield entry
 
 
@@ -180,13 +202,11 @@ def _imported_at(session: Session, newsletter_id: int, subscriber_id: int) -> da
     )
 
 
-def _list_changes(
-    session: Session, person: Person, number: int, before: HistoryPosition | None, limit: int
-) -> Iterator[HistoryEntry]:
+def _list_changes(asked: _Asked) -> Iterator[HistoryEntry]:
     """Yield lists that changed somebody who was on the list already."""
-    for who in person.numbers:
+    for who in asked.person.numbers:
         whose = and_(
-            ListImportRow.newsletter_id == person.newsletter_id,
+            ListImportRow.newsletter_id == asked.person.newsletter_id,
             or_(
                 *(
                     exists().where(table.import_id == ListImportRow.id, table.subscriber_id == who)
@@ -201,32 +221,30 @@ def _list_changes(
             ),
         )
         at = ListImportRow.started_at
-        for row in _rows(session, ListImportRow, at, whose, (number, before, limit)):
+        for row in asked.rows(ListImportRow, at, whose):
             yield HistoryEntry(
                 at=row.started_at,
-                source=number,
+                source=asked.source,
                 number=row.id,
                 kind=HistoryKind.CHANGE,
                 what=msg("Changed by an imported list"),
-                details=[written(row.source), *person.at_address(who)],
+                details=[written(row.source), *asked.person.at_address(who)],
             )
 
 
-def _departures(
-    session: Session, person: Person, number: int, before: HistoryPosition | None, limit: int
-) -> Iterator[HistoryEntry]:
+def _departures(asked: _Asked) -> Iterator[HistoryEntry]:
     # A merge has an entry of its own.
-    whose = and_(_of(UnsubscribeEventRow, person), UnsubscribeEventRow.way != UnsubscribeWay.MERGE)
+    whose = and_(asked.own(UnsubscribeEventRow), UnsubscribeEventRow.way != UnsubscribeWay.MERGE)
     at = UnsubscribeEventRow.occurred_at
-    for row in _rows(session, UnsubscribeEventRow, at, whose, (number, before, limit)):
-        details = [*person.at_address(row.subscriber_id), WAY_NAMES[row.way]]
+    for row in asked.rows(UnsubscribeEventRow, at, whose):
+        details = [*asked.person.at_address(row.subscriber_id), WAY_NAMES[row.way]]
         if row.reason:
             details.append(msg("Reason given: {reason}", reason=name_of(row.reason)))
         if row.remark:
             details.append(written(row.remark))
         yield HistoryEntry(
             at=row.occurred_at,
-            source=number,
+            source=asked.source,
             number=row.id,
             kind=HistoryKind.LEFT,
             what=pmsg("history", "Unsubscribed"),
@@ -235,9 +253,7 @@ def _departures(
         )
 
 
-def _deliveries(
-    session: Session, person: Person, number: int, before: HistoryPosition | None, limit: int
-) -> Iterator[HistoryEntry]:
+def _deliveries(asked: _Asked) -> Iterator[HistoryEntry]:
     at = func.coalesce(
         DeliveryRow.settled_at, MailingRow.started_at, MailingRow.created_at, type_=UtcDateTime()
     )
@@ -245,18 +261,15 @@ def _deliveries(
         select(DeliveryRow, MailingRow.title, at.label("at"))
         .join(MailingRow, MailingRow.id == DeliveryRow.mailing_id)
         .where(
-            DeliveryRow.subscriber_id.in_(person.numbers),
-            MailingRow.newsletter_id == person.newsletter_id,
+            DeliveryRow.subscriber_id.in_(asked.person.numbers),
+            MailingRow.newsletter_id == asked.person.newsletter_id,
         )
     )
-    if before is not None:
-        query = query.where(before.older(at, number, DeliveryRow.mailing_id))
-    for row, title, moment in session.execute(
-        query.order_by(at.desc(), DeliveryRow.mailing_id.desc()).limit(limit)
-    ):
+    page = asked.page(query, at, DeliveryRow.mailing_id)
+    for row, title, moment in asked.session.execute(page):
         yield HistoryEntry(
             at=moment,
-            source=number,
+            source=asked.source,
             number=row.mailing_id,
             kind=HistoryKind.MAIL,
             what=msg(
@@ -266,55 +279,51 @@ def _deliveries(
             ),
             details=[
                 *([written(row.reply)] if row.reply else []),
-                *person.at_address(row.subscriber_id),
+                *asked.person.at_address(row.subscriber_id),
             ],
             mailing_id=row.mailing_id,
         )
 
 
-def _bounces(
-    session: Session, person: Person, number: int, before: HistoryPosition | None, limit: int
-) -> Iterator[HistoryEntry]:
-    whose = _of(BounceRow, person)
-    for row in _rows(session, BounceRow, BounceRow.occurred_at, whose, (number, before, limit)):
+def _bounces(asked: _Asked) -> Iterator[HistoryEntry]:
+    whose = asked.own(BounceRow)
+    for row in asked.rows(BounceRow, BounceRow.occurred_at, whose):
         words = f"{row.status} {row.reply}".strip()
         yield HistoryEntry(
             at=row.occurred_at,
-            source=number,
+            source=asked.source,
             number=row.id,
             kind=HistoryKind.BOUNCE,
             what=msg("Returned: {kind}", kind=name_of(row.kind)),
             details=[
                 *([written(words)] if words else []),
-                *person.at_address(row.subscriber_id),
+                *asked.person.at_address(row.subscriber_id),
             ],
             mailing_id=row.mailing_id,
         )
 
 
-def _suppressions(
-    session: Session, person: Person, number: int, before: HistoryPosition | None, limit: int
-) -> Iterator[HistoryEntry]:
+def _suppressions(asked: _Asked) -> Iterator[HistoryEntry]:
     """Yield what suppresses the address now; why all newsletters do may be another's to know."""
-    keys = select(SubscriberRow.address_key).where(SubscriberRow.id.in_(person.numbers))
+    keys = select(SubscriberRow.address_key).where(SubscriberRow.id.in_(asked.person.numbers))
     whose = and_(
         SuppressionRow.address_key.in_(keys),
         or_(
             SuppressionRow.newsletter_id.is_(None),
-            SuppressionRow.newsletter_id == person.newsletter_id,
+            SuppressionRow.newsletter_id == asked.person.newsletter_id,
         ),
     )
     at = SuppressionRow.created_at
-    for row in _rows(session, SuppressionRow, at, whose, (number, before, limit)):
-        own = row.newsletter_id == person.newsletter_id and row.evidence
+    for row in asked.rows(SuppressionRow, at, whose):
+        own = row.newsletter_id == asked.person.newsletter_id and row.evidence
         details = [written(row.evidence)] if own else []
         if row.newsletter_id is None:
             details.append(msg("For all newsletters"))
         whose_key = select(SubscriberRow.id).where(SubscriberRow.address_key == row.address_key)
-        details += person.at_address(session.scalar(whose_key) or 0)
+        details += asked.person.at_address(asked.session.scalar(whose_key) or 0)
         yield HistoryEntry(
             at=row.created_at,
-            source=number,
+            source=asked.source,
             number=row.id,
             kind=HistoryKind.SUPPRESSION,
             what=msg("Address suppressed: {reason}", reason=name_of(row.reason)),
@@ -322,22 +331,20 @@ def _suppressions(
         )
 
 
-def _events(
-    session: Session, person: Person, number: int, before: HistoryPosition | None, limit: int
-) -> Iterator[HistoryEntry]:
-    numbers = {f"subscriber {number}": number for number in person.numbers}
+def _events(asked: _Asked) -> Iterator[HistoryEntry]:
+    numbers = {f"subscriber {who}": who for who in asked.person.numbers}
     whose = and_(
         AuditEventRow.object.in_(numbers),
-        AuditEventRow.newsletter_id == person.newsletter_id,
+        AuditEventRow.newsletter_id == asked.person.newsletter_id,
         AuditEventRow.action.in_([action.value for action in EVENT_NAMES]),
     )
     at = AuditEventRow.occurred_at
-    fields = list_fields(session, person.newsletter_id)
+    fields = list_fields(asked.session, asked.person.newsletter_id)
     labels: dict[str, Worded] = {**SETTING_NAMES, **{field.key: field.named for field in fields}}
-    for row in _rows(session, AuditEventRow, at, whose, (number, before, limit)):
+    for row in asked.rows(AuditEventRow, at, whose):
         details = [
-            *person.at_address(numbers[row.object]),
-            person.by(row.actor),
+            *asked.person.at_address(numbers[row.object]),
+            asked.person.by(row.actor),
         ]
         if row.reason:
             details.append(msg("Reason given: {reason}", reason=row.reason))
@@ -346,7 +353,7 @@ def _events(
             details.append(msg("Changed: {names}", names=Listing(names)))
         yield HistoryEntry(
             at=row.occurred_at,
-            source=number,
+            source=asked.source,
             number=row.id,
             kind=HistoryKind.CHANGE,
             what=EVENT_NAMES[ACTIONS[row.action]],
@@ -354,27 +361,24 @@ def _events(
         )
 
 
-def _address_changes(
-    session: Session, person: Person, number: int, before: HistoryPosition | None, limit: int
-) -> Iterator[HistoryEntry]:
+def _address_changes(asked: _Asked) -> Iterator[HistoryEntry]:
     whose = and_(
         or_(
-            AddressChangeRow.subscriber_id.in_(person.numbers),
-            AddressChangeRow.successor_id.in_(person.numbers),
+            AddressChangeRow.subscriber_id.in_(asked.person.numbers),
+            AddressChangeRow.successor_id.in_(asked.person.numbers),
         ),
-        AddressChangeRow.newsletter_id == person.newsletter_id,
+        AddressChangeRow.newsletter_id == asked.person.newsletter_id,
         AddressChangeRow.changed_at.is_not(None),
     )
     at = func.coalesce(
         AddressChangeRow.changed_at, AddressChangeRow.requested_at, type_=UtcDateTime()
     )
-    for row in _rows(session, AddressChangeRow, at, whose, (number, before, limit)):
-        is_new = row.successor_id in person.numbers
-        other = session.get(SubscriberRow, row.subscriber_id if is_new else row.successor_id)
-        address = (other.address if other else None) or "–"
+    for row in asked.rows(AddressChangeRow, at, whose):
+        is_new = row.successor_id in asked.person.numbers
+        address = asked.address_of(row.subscriber_id if is_new else row.successor_id)
         yield HistoryEntry(
             at=row.changed_at,
-            source=number,
+            source=asked.source,
             number=row.id,
             kind=HistoryKind.CHANGE,
             what=msg("Address changed from {address}", address=address)
@@ -384,35 +388,28 @@ def _address_changes(
         )
 
 
-def _notes(
-    session: Session, person: Person, number: int, before: HistoryPosition | None, limit: int
-) -> Iterator[HistoryEntry]:
-    whose = _of(NoteRow, person)
-    for row in _rows(session, NoteRow, NoteRow.written_at, whose, (number, before, limit)):
+def _notes(asked: _Asked) -> Iterator[HistoryEntry]:
+    whose = asked.own(NoteRow)
+    for row in asked.rows(NoteRow, NoteRow.written_at, whose):
         yield HistoryEntry(
             at=row.written_at,
-            source=number,
+            source=asked.source,
             number=row.id,
             kind=HistoryKind.NOTE,
-            what=msg("Note by {author}", author=person.actor(row.author)),
-            details=[*person.at_address(row.subscriber_id), written(row.text)],
+            what=msg("Note by {author}", author=asked.person.actor(row.author)),
+            details=[*asked.person.at_address(row.subscriber_id), written(row.text)],
         )
 
 
-def _taggings(
-    session: Session, person: Person, number: int, before: HistoryPosition | None, limit: int
-) -> Iterator[HistoryEntry]:
+def _taggings(asked: _Asked) -> Iterator[HistoryEntry]:
     """Yield the tags that were given to many at once, this person among them, or taken away."""
-    for who in person.numbers:
-        yield from _taggings_of(session, person, who, (number, before, limit))
+    for who in asked.person.numbers:
+        yield from _taggings_of(asked, who)
 
 
-def _taggings_of(
-    session: Session, person: Person, who: int, place: tuple[int, HistoryPosition | None, int]
-) -> Iterator[HistoryEntry]:
-    number, before, limit = place
+def _taggings_of(asked: _Asked, who: int) -> Iterator[HistoryEntry]:
     later = aliased(TaggingPageRow)
-    page = (
+    last = (
         select(func.min(later.last))
         .where(later.tagging_id == TaggingRow.id, later.last >= who)
         .scalar_subquery()
@@ -421,92 +418,54 @@ def _taggings_of(
         select(TaggingRow, TaggingPageRow.done_at)
         .join(TaggingPageRow, TaggingPageRow.tagging_id == TaggingRow.id)
         .where(
-            TaggingRow.newsletter_id == person.newsletter_id,
-            TaggingPageRow.last == page,
+            TaggingRow.newsletter_id == asked.person.newsletter_id,
+            TaggingPageRow.last == last,
             TaggingPageRow.people.contains(written_numbers([who]), autoescape=True),
         )
     )
-    if before is not None:
-        query = query.where(before.older(TaggingPageRow.done_at, number, TaggingRow.id))
-    for row, done_at in session.execute(
-        query.order_by(TaggingPageRow.done_at.desc(), TaggingRow.id.desc()).limit(limit)
-    ):
+    page = asked.page(query, TaggingPageRow.done_at, TaggingRow.id)
+    for row, done_at in asked.session.execute(page):
         yield HistoryEntry(
             at=done_at,
-            source=number,
+            source=asked.source,
             number=row.id,
             kind=HistoryKind.CHANGE,
             what=msg("Tag “{tag}” given", tag=row.tag)
             if row.given
             else msg("Tag “{tag}” taken away", tag=row.tag),
             details=[
-                *person.at_address(who),
-                *([person.by(row.ordered_by)] if row.ordered_by else []),
+                *asked.person.at_address(who),
+                *([asked.person.by(row.ordered_by)] if row.ordered_by else []),
             ],
         )
 
 
-def _merges(
-    session: Session, person: Person, number: int, before: HistoryPosition | None, limit: int
-) -> Iterator[HistoryEntry]:
+def _merges(asked: _Asked) -> Iterator[HistoryEntry]:
     whose = and_(
         or_(
-            PersonMergeRow.kept_id.in_(person.numbers),
-            PersonMergeRow.merged_id == person.subscriber_id,
+            PersonMergeRow.kept_id.in_(asked.person.numbers),
+            PersonMergeRow.merged_id == asked.person.subscriber_id,
         ),
-        within_group(person.newsletter_id),
+        within_group(asked.person.newsletter_id),
     )
     at = PersonMergeRow.merged_at
-    for row in _rows(session, PersonMergeRow, at, whose, (number, before, limit)):
-        into = row.merged_id == person.subscriber_id
-        other = session.get(SubscriberRow, row.kept_id if into else row.merged_id)
-        address = (other.address if other else None) or "–"
+    for row in asked.rows(PersonMergeRow, at, whose):
+        into = row.merged_id == asked.person.subscriber_id
+        address = asked.address_of(row.kept_id if into else row.merged_id)
         yield HistoryEntry(
             at=row.merged_at,
-            source=number,
+            source=asked.source,
             number=row.id,
             kind=HistoryKind.CHANGE,
             what=msg("Merged into {address}", address=address)
             if into
             else msg("Merged with {address}", address=address),
-            details=[person.by(row.merged_by)],
+            details=[asked.person.by(row.merged_by)],
         )
 
 
-#: By which ways people leave.
-WAY_NAMES: Mapping[UnsubscribeWay, Message] = {
-    UnsubscribeWay.ONE_CLICK: msg("By one click in a mail program"),
-    UnsubscribeWay.PAGE: msg("On the page behind a link"),
-    UnsubscribeWay.MAIL: msg("By a mail"),
-    UnsubscribeWay.API: msg("By the API"),
-    UnsubscribeWay.OPERATOR: msg("By the staff"),
-    UnsubscribeWay.COMPLAINT: msg("By a complaint"),
-    UnsubscribeWay.PROVIDER: msg("At the provider that sends"),
-    UnsubscribeWay.LIST: msg("By an imported list"),
-    UnsubscribeWay.ADDRESS_CHANGE: msg("By a change of address"),
-    UnsubscribeWay.MERGE: msg("Merged with another person"),
-}
-#: What of a person is theirs or the staff's to change, besides the newsletter's own fields.
-SETTING_NAMES: Mapping[str, Worded] = {
-    "name": msg("Name"),
-    "language": msg("Language"),
-    "format": msg("Form of the mail"),
-    "time_zone": msg("Time zone"),
-    "frequency": pmsg("reader", "How often"),
-    "tags": msg("Tags"),
-    "paused_until": pmsg("setting", "Pause"),
-}
-#: What of the audit log belongs to a person's history; what has a row of its own does not.
-EVENT_NAMES = {
-    Action.SUBSCRIBER_ADD: msg("Added by hand"),
-    Action.SUBSCRIBER_EDIT: msg("Edited"),
-    Action.SUBSCRIBER_LIFT: msg("Suppression lifted"),
-    Action.SUBSCRIBER_PREFERENCES: msg("Preferences changed by the reader"),
-    Action.SUBSCRIBER_SUPPRESS: msg("Suppressed by the staff"),
-    Action.SUBSCRIBER_UNSUBSCRIBE: msg("Unsubscribed by the staff"),
-}
 #: Their order is that of entries of one instant, so a new one goes to the end.
-_SOURCES: tuple[Source, ...] = (
+_SOURCES: Sequence[Callable[[_Asked], Iterable[HistoryEntry]]] = (
     _enrolment,
     _consents,
     _events,

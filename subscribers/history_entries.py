@@ -1,17 +1,15 @@
-"""What a person's history is made of: entries, their places in it, and their sources."""
+"""What a person's history is made of: entries, and their places in it."""
 
 from __future__ import annotations
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, and_, literal, or_
-from sqlalchemy.orm import Session
 
 from newsletter.accounts.actor_names import name_actor
 from newsletter.database.types import UtcDateTime
@@ -28,7 +26,6 @@ class HistoryKind(StrEnum):
     SUPPRESSION = "suppression"
     CHANGE = "change"
     NOTE = "note"
-    SERIES = "series"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,28 +118,6 @@ class Person:
     def by(self, recorded: str) -> Message:
         """Return who did something, as a detail of it."""
         return msg("By: {actor}", actor=self.actor(recorded))
-
-
-class Source(Protocol):
-    """Reads what one table records of a person."""
-
-    def __call__(
-        self,
-        session: Session,
-        person: Person,
-        number: int,
-        before: HistoryPosition | None,
-        limit: int,
-    ) -> Iterable[HistoryEntry]:
-        """Return the newest entries older than a mark.
-
-        Args:
-            session: Open for reading.
-            person: Whose history.
-            number: The source's own number, which its entries carry.
-            before: Only what comes after it; None for all.
-            limit: How many at most.
-        """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Form, Query, Request
@@ -23,7 +23,7 @@ from subscribers.actions import find_standing, lift_person, suppress_person, uns
 from subscribers.fields.model import current_values
 from subscribers.fields.store import list_fields
 from subscribers.history import read_history
-from subscribers.history_entries import HistoryPosition, Person, Source
+from subscribers.history_entries import HistoryPosition, Person
 from subscribers.merging.links import merged_into
 from subscribers.notes import LONGEST_NOTE, add_note, change_note, delete_note, list_notes
 
@@ -32,14 +32,8 @@ _Field = Annotated[str, Form(max_length=500)]
 _Text = Annotated[str, Form(max_length=3 * LONGEST_NOTE)]
 
 
-def person_router(engine: Engine, pages: Pages, sources: Sequence[Source] = ()) -> Router:
-    """Return the routes of one person.
-
-    Args:
-        engine: The database.
-        pages: Shows them.
-        sources: What rooms above record of people, for their history.
-    """
+def person_router(engine: Engine, pages: Pages) -> Router:
+    """Return the routes of one person."""
     router = Router(prefix="/newsletters/{newsletter}/subscribers")
 
     @router.get("/{number}")
@@ -58,7 +52,6 @@ def person_router(engine: Engine, pages: Pages, sources: Sequence[Source] = ()) 
                 session,
                 Person(newsletter_id=row.id, subscriber_id=number),
                 before=HistoryPosition.decode(before),
-                more=sources,
             )
             addresses = merged_into(session, row.id, number)
             notes = list_notes(session, row.id, number)
