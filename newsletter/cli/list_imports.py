@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from subscribers.lists.columns import ColumnAnswers
     from subscribers.lists.files import Record
-    from subscribers.lists.imports import ImportReport
+    from subscribers.lists.import_report import ImportReport
 
 
 _SHOWN = 20
@@ -316,7 +316,7 @@ def finish_import(report: ImportReport, *, json: bool) -> None:
         typer.Exit: Some rows were refused.
     """
     from newsletter.cli.console import console, print_json
-    from subscribers.lists.imports import RowCounts
+    from subscribers.lists.import_report import RowCounts
 
     if json:
         refused = [

@@ -26,6 +26,7 @@ from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
 from subscribers.lists.columns import NO_ANSWERS, ColumnAnswers, Problem, is_header
 from subscribers.lists.files import Record, csv_records
+from subscribers.lists.import_report import ChunkResult, ImportReport, RefusedRow, RowCounts
 from subscribers.lists.questions import refuse_questions
 from subscribers.lists.read_ahead import ReadAhead, reading_beside
 from subscribers.lists.row_results import CheckedRow, RowResult
@@ -38,7 +39,7 @@ from subscribers.lists.sharing import (
 )
 from subscribers.lists.staging import Staged, empty_stage, encode
 from subscribers.lists.validation import ListReader, ReadChunk
-from subscribers.lists.writing import ChunkResult, Terms, ValueChange, write_chunk
+from subscribers.lists.writing import Terms, write_chunk
 from subscribers.suppression import is_anybody_erased
 
 #: Rows judged and written at once: enough that statements cost little beside their rows, and a
@@ -48,77 +49,8 @@ _CHUNK = 10_000
 _KEPT = 1000
 #: People of whom a dry run tells what it would change.
 _SAMPLED = 20
-#: What a chunk counts.
-_WRITTEN = (
-    *("added", "returned", "updated", "tagged"),
-    *("unsubscribed", "ended", "pending", "suppressed"),
-)
 #: Warnings that are named whatever they say; of later ones the first of each kind, to a bound.
 _NAMED, _KINDS = 10, 40
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RefusedRow:
-    """A row that was not taken; the header is line 1."""
-
-    line: int
-    address: str
-    reason: Message
-
-
-@dataclass(kw_only=True, slots=True)
-class RowCounts:
-    """What became of the rows.
-
-    Those that are added, updated, tagged, unchanged, repeated, unsubscribed, pending and refused
-    are all rows.
-
-    Attributes:
-        added: Who gets mail now.
-        returned: Who of these had left, or never confirmed.
-        tagged: Who got tags, and nothing else.
-        repeated: Rows whose person stands in a later one.
-        unsubscribed: Who is kept as having left, as the list says.
-        ended: Who of these was on the list.
-        pending: Who is kept as not having confirmed.
-        suppressed: Whose address the list lets suppress; they are counted elsewhere, too.
-    """
-
-    records: int = 0
-    added: int = 0
-    returned: int = 0
-    updated: int = 0
-    tagged: int = 0
-    unchanged: int = 0
-    repeated: int = 0
-    unsubscribed: int = 0
-    ended: int = 0
-    pending: int = 0
-    suppressed: int = 0
-    refusals: int = 0
-    warnings: int = 0
-
-
-@dataclass(kw_only=True, slots=True)
-class ImportReport(RowCounts):
-    """What became of the rows, with the first refusals, and how many records were done before.
-
-    Attributes:
-        reasons: How many were refused for which reason, whatever their values.
-        warned: What was odd: the first warnings, and the first of each other kind.
-        changes: What a dry run would change, of the first people whom it would.
-        checked: What would become of each row, in the order of the lines; of a dry run that does
-            not keep its chunks, of the first rows of each kind.
-        left_out: Columns that are nothing of ours, and that nobody chose to leave out.
-    """
-
-    refused: list[RefusedRow] = field(default_factory=list)
-    reasons: Counter[Message] = field(default_factory=Counter)
-    warned: list[Problem] = field(default_factory=list)
-    changes: list[ValueChange] = field(default_factory=list)
-    checked: list[CheckedRow] = field(default_factory=list)
-    resumed_after: int = 0
-    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -431,7 +363,8 @@ class _Run:
                 update=self._terms.update,
                 import_id=self._row_id,
             )
-        self._count(written, len(staged))
+        self.report.count(written)
+        self.report.unchanged += len(staged) - written.changed - len(written.problems)
         for problem in sorted((*chunk.problems, *written.problems), key=attrgetter("line")):
             if problem.taken:
                 self._warn(problem)
@@ -441,11 +374,6 @@ class _Run:
             self._note_results(chunk, written)
         self.report.records += chunk.records
         self._checkpoint(connection)
-
-    def _count(self, written: ChunkResult, entries: int) -> None:
-        for name in _WRITTEN:
-            setattr(self.report, name, getattr(self.report, name) + getattr(written, name))
-        self.report.unchanged += entries - written.changed - len(written.problems)
 
     def _note_results(self, chunk: ReadChunk, written: ChunkResult) -> None:
         """Note what would become of the rows; of a long list the first of each kind are enough."""

@@ -170,7 +170,7 @@ def _values(values: Sequence[Any], *, postgres: bool) -> Sequence[Any]:
     """Return a column's values as raw SQL takes them."""
     if postgres or datetime not in set(map(type, values)):
         return values
-    return [instant(value, postgres=postgres) for value in values]
+    return [None if value is None else instant(value, postgres=postgres) for value in values]
 
 
 #: What COPY's text takes for its own signs.
@@ -194,9 +194,9 @@ def _copy_cells(values: Sequence[Any]) -> Sequence[str]:
     return cells
 
 
-def instant(value: datetime | None, *, postgres: bool) -> datetime | str | None:
+def instant(value: datetime, *, postgres: bool) -> datetime | str:
     """Return an instant as raw SQL takes it; SQLite keeps the text that SQLAlchemy writes."""
-    if value is None or postgres:
+    if postgres:
         return value
     return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 

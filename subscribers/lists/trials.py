@@ -21,19 +21,14 @@ from subscribers.fields.store import list_fields
 from subscribers.lists.columns import Problem, find_addressed, guess_columns
 from subscribers.lists.files import Record
 from subscribers.lists.formats import DEFINITIONS, IGNORED, recognise
-from subscribers.lists.imports import (
-    ImportReport,
-    RefusedRow,
-    RowCounts,
-    import_records,
-    refuse_unanswered,
-)
+from subscribers.lists.import_report import ImportReport, RefusedRow, RowCounts, ValueChange
+from subscribers.lists.imports import import_records, refuse_unanswered
 from subscribers.lists.new_fields import NewFields, find_new_fields
 from subscribers.lists.questions import ColumnQuestion
 from subscribers.lists.row_results import CheckedRow, RowResult
 from subscribers.lists.uploads import ImportTerms, ListUpload
 from subscribers.lists.validation import ListReader
-from subscribers.lists.writing import ValueChange, cell_text
+from subscribers.lists.writing import cell_text
 
 #: Rows that are tried while somebody waits; longer lists are tried by the workers.
 TRIED = 20_000

@@ -39,7 +39,8 @@ from newsletter.i18n.values import Size
 from newsletter.tokens import Pseudonyms
 from subscribers.lists.columns import ColumnAnswers, list_records
 from subscribers.lists.files import Record, is_json
-from subscribers.lists.imports import ImportOptions, RowCounts
+from subscribers.lists.import_report import RowCounts
+from subscribers.lists.imports import ImportOptions
 from subscribers.lists.questions import ColumnQuestion, question_from_json
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, CursorResult, bindparam, text
 from sqlalchemy.orm import Session
 
 from newsletter.database.types import now
@@ -19,9 +19,10 @@ from newsletter.tokens import Pseudonyms
 from subscribers.fields.reading import written_value
 from subscribers.growth_log import log_growth
 from subscribers.lists.columns import Problem
+from subscribers.lists.import_report import ChunkResult, ValueChange
 from subscribers.lists.journal import ImportJournal
 from subscribers.lists.newcomers import Refused, add_people, find_known
-from subscribers.lists.row_results import CheckedRow, given_tags, note_results
+from subscribers.lists.row_results import given_tags, note_results
 from subscribers.lists.staging import Staged, fill_stage, instant, without_empty
 from subscribers.series.enrolment import note_tags, waited_tags
 from subscribers.suppression import may_be_suppressed
@@ -215,54 +216,6 @@ class Terms:
     cause: GrowthCause = GrowthCause.IMPORT
 
 
-class ValueChange(NamedTuple):
-    """One value that a list changes.
-
-    Attributes:
-        name: Of the column, such as ``name``, or of a field.
-    """
-
-    line: int
-    address: str
-    name: str
-    old: str
-    new: str
-
-
-@dataclass(kw_only=True, slots=True)
-class ChunkResult:
-    """What became of a chunk.
-
-    Attributes:
-        added: Who gets mail now.
-        returned: Who of these had left, or never confirmed.
-        tagged: Who got tags, and nothing else.
-        ended: Who of the unsubscribed was on the list.
-        unsubscribed: Who is kept as having left, or left by this list.
-        pending: Who is kept as not having confirmed.
-        suppressed: Whose address is suppressed now.
-        known: Who was a person before.
-    """
-
-    added: int = 0
-    returned: int = 0
-    updated: int = 0
-    tagged: int = 0
-    unsubscribed: int = 0
-    ended: int = 0
-    pending: int = 0
-    suppressed: int = 0
-    known: int = 0
-    problems: list[Problem] = field(default_factory=list)
-    changes: list[ValueChange] = field(default_factory=list)
-    checked: list[CheckedRow] = field(default_factory=list)
-
-    @property
-    def changed(self) -> int:
-        """How many entries changed something."""
-        return self.added + self.updated + self.tagged + self.unsubscribed + self.pending
-
-
 def _nothing() -> None:
     """Begin nothing."""
 
@@ -282,138 +235,211 @@ def write_chunk(
         terms: Under which they are taken.
         on_staged: Called once what is left to do are statements that the database follows alone.
     """
-    written = ChunkResult()
     if not staged:
-        return written
-    postgres = connection.dialect.name == "postgresql"
-    for setting in _settings(terms) if postgres else ():
-        connection.execute(text(setting))
-    fill_stage(connection, staged)
+        return ChunkResult()
+    chunk = _Chunk(connection, staged, terms)
+    chunk.stage()
     on_staged()
-    values: dict[str, Any] = {
-        "newsletter": terms.newsletter_id,
-        "basis": terms.basis,
-        "source": terms.source,
-        "wording": terms.wording,
-        "language": terms.language.value,
-        "moment": instant(now(), postgres=postgres),
-        "import": terms.import_id,
-    }
-    known = _meet(connection, staged, terms, values, written)
-    # Only now: whom another added meanwhile is known, and has a subscription that counts.
-    met = _find_before(connection, staged, values | {"update": terms.update}, known=known)
-    if met and connection.scalar(text(_IS_ANY_AWAY)):
-        left = connection.execute(text(_LEFT)).all()
-        _refuse(connection, [(row.line, row.address) for row in left], _GONE, written)
-    if SubscriptionState.UNSUBSCRIBED in staged.states:
-        _run(connection, _DEPARTURES, values)
-    journal = ImportJournal(connection, terms.import_id, values["moment"])
-    journal.note_people()
-    if terms.samples and met:
-        written.changes += _sampled(connection, terms.samples)
-    written.checked, written.tagged = note_results(
-        connection,
-        terms.newsletter_id,
-        with_tags=met > 0 and "tags" in staged.columns,
-        with_rows=terms.with_results,
-    )
-    if met:
-        _change_known(connection, staged, written, values, journal)
-    if known > met:
-        _subscribe_known(connection, staged, written, values, journal)
-    _subscribe_new(connection, staged, written, values)
-    if "suppressed" in staged.columns:
-        added = connection.scalars(text(_SUPPRESS), _used(_SUPPRESS, values)).all()
-        journal.note(ImportedKind.SUPPRESSION, added)
-        written.suppressed = len(added)
-    if "tags" in staged.columns:
-        journal.note_tags(terms.newsletter_id)
-        given = given_tags(connection)
-        _note_tags(connection, terms.newsletter_id, given)
-        _run(connection, _TAG.format(tags=given), values)
-    _log_growth(connection, staged, terms, written)
-    return written
+    chunk.write()
+    return chunk.result
 
 
-def _settings(terms: Terms) -> Sequence[str]:
-    """Return what sets PostgreSQL up for a chunk, until its transaction ends."""
-    return (_BY_INDEX,) if terms.import_id is None else (_BY_INDEX, _UNHURRIED)
+class _Chunk:
+    """Entries on their way into the tables, and what becomes of them."""
 
+    def __init__(self, connection: Connection, staged: Staged, terms: Terms) -> None:
+        self.result = ChunkResult()
+        self._connection, self._staged, self._terms = connection, staged, terms
+        self._database = connection.dialect.name
+        moment = instant(now(), postgres=self._database == "postgresql")
+        self._journal = ImportJournal(connection, terms.import_id, moment)
+        self._values: dict[str, Any] = {
+            "newsletter": terms.newsletter_id,
+            "basis": terms.basis,
+            "source": terms.source,
+            "wording": terms.wording,
+            "language": terms.language.value,
+            "update": terms.update,
+            "moment": moment,
+            "import": terms.import_id,
+        }
 
-def _meet(
-    connection: Connection,
-    staged: Staged,
-    terms: Terms,
-    values: dict[str, Any],
-    written: ChunkResult,
-) -> int:
-    """Note who is known, add who is not, refuse whom nobody may add; return how many were known."""
-    known = 0
-    if terms.expects_known or connection.dialect.name == "sqlite":
-        known = find_known(connection)
-    if may_be_suppressed(connection, staged.columns["address_key"]):
-        held = connection.execute(text(_SUPPRESSED), {"newsletter": terms.newsletter_id}).all()
-        _refuse(connection, [(row.line, row.address) for row in held], _IS_SUPPRESSED, written)
+    def stage(self) -> None:
+        """Put the entries where statements find them; set PostgreSQL up until the end."""
+        if self._database == "postgresql":
+            self._run(_BY_INDEX)
+            if self._terms.import_id is not None:
+                self._run(_UNHURRIED)
+        fill_stage(self._connection, self._staged)
 
-    def refuse_erased(rows: Sequence[Refused]) -> None:
-        _refuse(connection, rows, _ERASED, written)
+    def write(self) -> None:
+        """Move what is on the stage into the tables, and note it."""
+        known = self._meet()
+        # Only now: whom another added meanwhile is known, and has a subscription that counts.
+        met = self._find_before(known=known)
+        if met and self._run(_IS_ANY_AWAY).scalar():
+            left = self._run(_LEFT).all()
+            self._refuse([(row.line, row.address) for row in left], _GONE)
+        if SubscriptionState.UNSUBSCRIBED in self._staged.states:
+            self._run(_DEPARTURES)
+        self._journal.note_people()
+        if self._terms.samples and met:
+            self.result.changes += self._sampled()
+        self.result.checked, self.result.tagged = note_results(
+            self._connection,
+            self._terms.newsletter_id,
+            with_tags=met > 0 and "tags" in self._staged.columns,
+            with_rows=self._terms.with_results,
+        )
+        if met:
+            self._change_known()
+        if known > met:
+            self._subscribe_known()
+        self._subscribe_new()
+        if "suppressed" in self._staged.columns:
+            added = self._run(_SUPPRESS).scalars().all()
+            self._journal.note(ImportedKind.SUPPRESSION, added)
+            self.result.suppressed = len(added)
+        if "tags" in self._staged.columns:
+            self._journal.note_tags(self._terms.newsletter_id)
+            given = given_tags(self._connection)
+            self._begin_series(given)
+            self._run(_TAG.format(tags=given))
+        self._log_growth()
 
-    known += add_people(connection, staged, terms.pseudonyms, values["moment"], refuse_erased)
-    written.known = known
-    return known
+    def _meet(self) -> int:
+        """Note who is known, add who is not, refuse whom nobody may; return who was known."""
+        known = 0
+        if self._terms.expects_known or self._database == "sqlite":
+            known = find_known(self._connection)
+        if may_be_suppressed(self._connection, self._staged.columns["address_key"]):
+            held = self._run(_SUPPRESSED).all()
+            self._refuse([(row.line, row.address) for row in held], _IS_SUPPRESSED)
 
+        def refuse_erased(rows: Sequence[Refused]) -> None:
+            self._refuse(rows, _ERASED)
 
-def _log_growth(connection: Connection, staged: Staged, terms: Terms, written: ChunkResult) -> None:
-    """Write down whom a chunk brought and whom it ended; nobody on it was suppressed before."""
-    gained, lost = written.added, 0
-    if SubscriptionState.UNSUBSCRIBED in staged.states:
-        lost += connection.scalar(text(_ENDED)) or 0
-    if written.suppressed:
-        silenced = connection.execute(text(_SILENCED), {"newsletter": terms.newsletter_id}).one()
-        gained, lost = gained - silenced.others, lost + silenced.readers
-    log_growth(connection, terms.newsletter_id, terms.cause, gained)
-    log_growth(connection, terms.newsletter_id, terms.cause, -lost)
+        pseudonyms, moment = self._terms.pseudonyms, self._values["moment"]
+        known += add_people(self._connection, self._staged, pseudonyms, moment, refuse_erased)
+        self.result.known = known
+        return known
 
+    def _find_before(self, *, known: int) -> int:
+        """Note what is known of those on the stage, and what changes of it; return of how many."""
+        differs = _DIFFERS.format(
+            own=_OWN, stays_away=_STAYS_AWAY, attributes=_ATTRIBUTES_DIFFER[self._database]
+        )
+        *before, note = _BEFORE[self._database]
+        for statement in before:
+            self._run(statement)
+        if not known:
+            return 0
+        flags = f"{_STAYS_AWAY}, {_RETURNS}, {_ENDS}, {differs}"
+        return self._run(self._fitted(note.format(flags=flags))).rowcount
 
-def _note_tags(connection: Connection, newsletter_id: int, given: str) -> None:
-    """Begin the series of those who are about to get a tag that begins one."""
-    with Session(bind=connection, join_transaction_mode="rollback_only") as session:
-        for tag in waited_tags(session, newsletter_id):
-            people = connection.scalars(
-                text(_GETS_TAG.format(tags=given)), {"newsletter": newsletter_id, "tag": tag}
-            ).all()
-            for first in range(0, len(people), _NOTED_AT_ONCE):
-                note_tags(session, newsletter_id, people[first : first + _NOTED_AT_ONCE], [tag])
+    def _sampled(self) -> Iterator[ValueChange]:
+        """Yield what changes of the first people whom the list updates."""
+        for row in self._run(_SAMPLE, people=self._terms.samples).mappings():
+            line, address = row["line"], row["address"]
+            for name in _PLAIN:
+                old, new = row[name], row[f"new_{name}"]
+                if new and new != old:
+                    yield ValueChange(line, address, name, old, new)
+            known = json.loads(row["attributes"])
+            for name, value in json.loads(row["new_attributes"]).items():
+                old = known.get(name)
+                if old != value:
+                    yield ValueChange(line, address, name, cell_text(old), cell_text(value))
 
+    def _change_known(self) -> None:
+        """Change what is known of people already, as far as the list may."""
+        counted = self._run(_COUNTED).mappings().one()
+        for name, count in counted.items():
+            setattr(self.result, name, count)
+        if any(counted.values()):
+            self._journal.note_changes()
+            place = "ctid" if self._database == "postgresql" else "rowid"
+            change = _CHANGE.format(merged=_MERGED[self._database], place=place, **_GROUND)
+            self._run(self._fitted(change))
 
-def _find_before(
-    connection: Connection, staged: Staged, values: dict[str, Any], *, known: int
-) -> int:
-    """Note what is known of those on the stage, what the list changes of it; return of how many."""
-    name = connection.dialect.name
-    differs = _DIFFERS.format(own=_OWN, stays_away=_STAYS_AWAY, attributes=_ATTRIBUTES_DIFFER[name])
-    *before, note = _BEFORE[name]
-    for statement in before:
-        connection.execute(text(statement))
-    if not known:
-        return 0
-    flags = f"{_STAYS_AWAY}, {_RETURNS}, {_ENDS}, {differs}"
-    return _run(connection, without_empty(note.format(flags=flags), staged, name), values)
+    def _subscribe_known(self) -> None:
+        """Subscribe those who are known and have no subscription of the newsletter yet."""
+        statement = self._subscribe_statement(_KNOWN_ONLY)
+        for state in sorted(self._staged.states):
+            added = self._run(statement, state=state.value).scalars().all()
+            self._journal.note(ImportedKind.SUBSCRIPTION, added)
+            self._count_subscribed(state, len(added))
 
+    def _subscribe_new(self) -> None:
+        """Subscribe those who are new."""
+        statement = self._subscribe_statement(_NEW)
+        with self._keys_held():
+            for state in sorted(self._staged.states):
+                self._count_subscribed(state, self._run(statement, state=state.value).rowcount)
 
-def _sampled(connection: Connection, people: int) -> Iterator[ValueChange]:
-    """Yield what changes of the first people whom the list updates."""
-    for row in connection.execute(text(_SAMPLE), {"people": people}).mappings():
-        for name in _PLAIN:
-            old, new = row[name], row[f"new_{name}"]
-            if new and new != old:
-                yield ValueChange(row["line"], row["address"], name, old, new)
-        known = json.loads(row["attributes"])
-        for name, value in json.loads(row["new_attributes"]).items():
-            if known.get(name) != value:
-                yield ValueChange(
-                    row["line"], row["address"], name, cell_text(known.get(name)), cell_text(value)
-                )
+    def _subscribe_statement(self, whom: str) -> str:
+        attributes = (
+            "CAST(s.attributes AS json)" if self._database == "postgresql" else "s.attributes"
+        )
+        return self._fitted(_SUBSCRIBE.format(attributes=attributes, whom=whom, **_GROUND))
+
+    def _count_subscribed(self, state: SubscriptionState, count: int) -> None:
+        name = "added" if state is SubscriptionState.CONFIRMED else state.value
+        setattr(self.result, name, getattr(self.result, name) + count)
+
+    @contextmanager
+    def _keys_held(self) -> Iterator[None]:
+        """Leave out the checks of foreign keys where the rows that they ask for are held already.
+
+        The people were added in this transaction, and the newsletter is locked here once.
+        PostgreSQL would lock both again for each row, which takes as long as all the rest of an
+        import. Where this user may not (see docs/lists.md) it does.
+        """
+        if self._database != "postgresql" or not self._run(_MAY_LEAVE_OUT).scalar():
+            yield
+            return
+        self._run(_HOLD_NEWSLETTER)
+        self._run(_CHECKS, role="replica")
+        yield
+        self._run(_CHECKS, role="origin")
+
+    def _begin_series(self, given: str) -> None:
+        """Begin the series of those who are about to get a tag that begins one."""
+        newsletter_id = self._terms.newsletter_id
+        with Session(bind=self._connection, join_transaction_mode="rollback_only") as session:
+            for tag in waited_tags(session, newsletter_id):
+                people = self._run(_GETS_TAG.format(tags=given), tag=tag).scalars().all()
+                for first in range(0, len(people), _NOTED_AT_ONCE):
+                    note_tags(session, newsletter_id, people[first : first + _NOTED_AT_ONCE], [tag])
+
+    def _log_growth(self) -> None:
+        """Write down whom the list brought and ended; nobody on it was suppressed before."""
+        gained, lost = self.result.added, 0
+        if SubscriptionState.UNSUBSCRIBED in self._staged.states:
+            lost += self._run(_ENDED).scalar() or 0
+        if self.result.suppressed:
+            silenced = self._run(_SILENCED).one()
+            gained, lost = gained - silenced.others, lost + silenced.readers
+        log_growth(self._connection, self._terms.newsletter_id, self._terms.cause, gained)
+        log_growth(self._connection, self._terms.newsletter_id, self._terms.cause, -lost)
+
+    def _refuse(self, rows: Sequence[tuple[int, str]], reason: Message) -> None:
+        """Take rows from the stage, and say why."""
+        self.result.problems += [
+            Problem(line=line, field="address", value=address, problem=reason, address=address)
+            for line, address in rows
+        ]
+        if rows:
+            self._connection.execute(_TAKE_OUT, {"lines": [line for line, _ in rows]})
+
+    def _fitted(self, statement: str) -> str:
+        """Return a statement without the columns that no entry fills."""
+        return without_empty(statement, self._staged, self._database)
+
+    def _run(self, statement: str, **more: object) -> CursorResult[Any]:
+        """Execute a statement with those of the chunk's values that it names, and with more."""
+        named = {name: value for name, value in self._values.items() if f":{name}" in statement}
+        return self._connection.execute(text(statement), named | more)
 
 
 def cell_text(value: object) -> str:
@@ -425,98 +451,3 @@ def cell_text(value: object) -> str:
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
-
-
-def _change_known(
-    connection: Connection,
-    staged: Staged,
-    written: ChunkResult,
-    values: dict[str, Any],
-    journal: ImportJournal,
-) -> None:
-    """Change what is known of people already, as far as the list may."""
-    counted = connection.execute(text(_COUNTED)).mappings().one()
-    for name, count in counted.items():
-        setattr(written, name, count)
-    if any(counted.values()):
-        journal.note_changes()
-        name = connection.dialect.name
-        place = "ctid" if name == "postgresql" else "rowid"
-        change = _CHANGE.format(merged=_MERGED[name], place=place, **_GROUND)
-        _run(connection, without_empty(change, staged, name), values)
-
-
-def _subscribe_known(
-    connection: Connection,
-    staged: Staged,
-    written: ChunkResult,
-    values: dict[str, Any],
-    journal: ImportJournal,
-) -> None:
-    """Subscribe those who are known and have no subscription of the newsletter yet."""
-    statement = _subscribe_statement(connection, staged, _KNOWN_ONLY)
-    for state in sorted(staged.states):
-        used = _used(statement, values | {"state": state.value})
-        added = connection.scalars(text(statement), used).all()
-        journal.note(ImportedKind.SUBSCRIPTION, added)
-        _count_subscribed(written, state, len(added))
-
-
-def _subscribe_new(
-    connection: Connection, staged: Staged, written: ChunkResult, values: dict[str, Any]
-) -> None:
-    """Subscribe those who are new."""
-    statement = _subscribe_statement(connection, staged, _NEW)
-    with _keys_held(connection, values):
-        for state in sorted(staged.states):
-            count = _run(connection, statement, values | {"state": state.value})
-            _count_subscribed(written, state, count)
-
-
-def _subscribe_statement(connection: Connection, staged: Staged, whom: str) -> str:
-    name = connection.dialect.name
-    attributes = "CAST(s.attributes AS json)" if name == "postgresql" else "s.attributes"
-    statement = _SUBSCRIBE.format(attributes=attributes, whom=whom, **_GROUND)
-    return without_empty(statement, staged, name)
-
-
-def _count_subscribed(written: ChunkResult, state: SubscriptionState, count: int) -> None:
-    name = "added" if state is SubscriptionState.CONFIRMED else state.value
-    setattr(written, name, getattr(written, name) + count)
-
-
-@contextmanager
-def _keys_held(connection: Connection, values: dict[str, Any]) -> Iterator[None]:
-    """Leave out the checks of foreign keys where the rows that they ask for are held already.
-
-    The people were added in this transaction, and the newsletter is locked here once. PostgreSQL
-    would lock both again for each row, which takes as long as all the rest of an import. Where
-    this user may not (see docs/lists.md) it does.
-    """
-    can = connection.dialect.name == "postgresql" and connection.scalar(text(_MAY_LEAVE_OUT))
-    if not can:
-        yield
-        return
-    _run(connection, _HOLD_NEWSLETTER, values)
-    connection.execute(text(_CHECKS), {"role": "replica"})
-    yield
-    connection.execute(text(_CHECKS), {"role": "origin"})
-
-
-def _run(connection: Connection, statement: str, values: dict[str, Any]) -> int:
-    return connection.execute(text(statement), _used(statement, values)).rowcount
-
-
-def _used(statement: str, values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if f":{name}" in statement}
-
-
-def _refuse(
-    connection: Connection, rows: Sequence[tuple[int, str]], reason: Message, written: ChunkResult
-) -> None:
-    written.problems += [
-        Problem(line=line, field="address", value=address, problem=reason, address=address)
-        for line, address in rows
-    ]
-    if rows:
-        connection.execute(_TAKE_OUT, {"lines": [line for line, _ in rows]})

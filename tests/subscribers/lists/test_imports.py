@@ -11,7 +11,8 @@ from newsletter.database.tables import SubscriberRow
 from newsletter.database.vocabulary import SuppressionReason, UnsubscribeWay
 from newsletter.errors import ListError
 from subscribers.leaving import unsubscribe
-from subscribers.lists.imports import ImportReport, import_csv
+from subscribers.lists.import_report import ImportReport
+from subscribers.lists.imports import import_csv
 from subscribers.suppression import suppress
 from tests.support.stage import Stage, set_stage
 

@@ -45,7 +45,8 @@ from subscribers.lists.csv_export import csv_pages
 from subscribers.lists.entries import ListEntry
 from subscribers.lists.exports import exported, json_pages
 from subscribers.lists.files import Record, csv_records, digest_of, json_records, text_lines
-from subscribers.lists.imports import ImportOptions, ImportReport, import_records
+from subscribers.lists.import_report import ImportReport
+from subscribers.lists.imports import ImportOptions, import_records
 from subscribers.lists.new_fields import NewFields, find_new_fields
 from subscribers.lists.plain_rows import PlainRows
 from subscribers.lists.staging import encode

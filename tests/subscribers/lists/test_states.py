@@ -35,7 +35,8 @@ from subscribers.leaving import take_back
 from subscribers.lists.columns import Problem, list_records
 from subscribers.lists.csv_export import csv_pages
 from subscribers.lists.exports import exported, json_pages
-from subscribers.lists.imports import ImportOptions, ImportReport, import_records
+from subscribers.lists.import_report import ImportReport
+from subscribers.lists.imports import ImportOptions, import_records
 from subscribers.lists.uploads import ImportTerms
 from tests.support import fields
 from tests.support.imports import order, work_on

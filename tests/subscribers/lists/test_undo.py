@@ -45,7 +45,8 @@ from subscribers.forms.actions import add_form
 from subscribers.forms.model import JoinForm
 from subscribers.leaving import unsubscribe
 from subscribers.lists.files import csv_records
-from subscribers.lists.imports import ImportOptions, ImportReport, import_records
+from subscribers.lists.import_report import ImportReport
+from subscribers.lists.imports import ImportOptions, import_records
 from subscribers.lists.undo import (
     Undone,
     find_import,
