@@ -122,6 +122,19 @@ def may_join(session: Session, newsletter: NewsletterRow, invitation: str) -> bo
     return _TOKEN.fullmatch(invitation) is not None and bool(session.scalar(holds))
 
 
+def demand_sight(session: Session, newsletter: NewsletterRow, invitation: str) -> None:
+    """Hide a hidden newsletter from whoever has no link to it; one that ended is a link, too.
+
+    Raises:
+        NotFoundError: It is as if there were none.
+    """
+    if not newsletter.is_hidden:
+        return
+    given = select(func.count()).where(*_is_given(newsletter.id, invitation))
+    if _TOKEN.fullmatch(invitation) is None or not session.scalar(given):
+        raise NotFoundError(msg("There is no newsletter “{slug}”.", slug=newsletter.slug))
+
+
 def demand_admission(session: Session, newsletter: NewsletterRow, invitation: str) -> None:
     """Refuse who may not ask for a newsletter; else use their link up by one.
 
@@ -150,10 +163,16 @@ def by_invitation(newsletter: NewsletterRow) -> ForbiddenError:
     )
 
 
-def _holds(newsletter_id: int, invitation: str) -> tuple[ColumnElement[bool], ...]:
+def _is_given(newsletter_id: int, invitation: str) -> tuple[ColumnElement[bool], ...]:
     return (
         JoinInvitationRow.newsletter_id == newsletter_id,
         JoinInvitationRow.token_hash == token_hash(invitation),
+    )
+
+
+def _holds(newsletter_id: int, invitation: str) -> tuple[ColumnElement[bool], ...]:
+    return (
+        *_is_given(newsletter_id, invitation),
         JoinInvitationRow.revoked_at.is_(None),
         JoinInvitationRow.expires_at > now(),
         JoinInvitationRow.used < JoinInvitationRow.uses,

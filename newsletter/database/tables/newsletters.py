@@ -152,3 +152,8 @@ class NewsletterRow(Base):
     templates: Mapped[list[TemplateRow]] = relationship(
         lazy="selectin", order_by=TemplateRow.name, viewonly=True
     )
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether strangers learn nothing of it: private, and joined by invitation alone."""
+        return not self.visibility.readable and self.joining is Joining.INVITATION

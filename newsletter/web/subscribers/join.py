@@ -32,8 +32,8 @@ def joining_router(joining: JoinPages, pages: Pages) -> Router:
         return joining.answer(shown, request, form, framed=False)
 
     @router.get("/subscribe/{slug}/challenge")
-    def make_challenge(slug: str, request: Request) -> Response:
-        shown = joining.find(slug)
+    def make_challenge(slug: str, request: Request, invitation: _Secret = "") -> Response:
+        shown = joining.find(slug, invitation=invitation)
         answer = JSONResponse(joining.requests.work.challenge(shown.newsletter.id))
         return share(answer, shown, request)
 

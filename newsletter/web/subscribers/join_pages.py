@@ -36,7 +36,7 @@ from subscribers.forms.model import JoinForm, origin_of
 from subscribers.forms.proof import stamp_form
 from subscribers.forms.store import FormStep, count_step, find_form, list_sites
 from subscribers.frequency import offered_frequencies
-from subscribers.invitations import may_join
+from subscribers.invitations import demand_sight, may_join
 from subscribers.join_limits import kept_network
 from subscribers.joining import Origin, consent_wording
 from subscribers.people import is_time_zone
@@ -120,9 +120,14 @@ class JoinPages:
     def find(
         self, slug: str, name: str = "", *, count: bool = False, invitation: str = ""
     ) -> ShownForm:
-        """Return a form; counted as shown, if that is asked."""
+        """Return a form; counted as shown, if that is asked.
+
+        Raises:
+            NotFoundError: There is none, or its newsletter is hidden and the invitation is none.
+        """
         with reading(self._engine) as session:
             newsletter = find_newsletter(session, slug)
+            demand_sight(session, newsletter, invitation)
             form = find_form(session, newsletter.id, name)
             fields = form.asked_of(list_fields(session, newsletter.id))
             sites = list_sites(session, newsletter.id)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from html import unescape
 
 import httpx
 import pytest
@@ -13,9 +15,10 @@ from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, JoinInvitationRow, NewsletterRow
 from newsletter.database.types import now
-from newsletter.database.vocabulary import Joining, Role, SubscriptionState
+from newsletter.database.vocabulary import Joining, Role, SubscriptionState, Visibility
 from newsletter.errors import ListError
 from newsletter.newsletters.publications import find_newsletter
+from newsletter.tokens import DeliveryRef, Purpose
 from subscribers.invitations import make_invitation, may_join, revoke_invitation
 from tests.support.databases import each_database
 from tests.support.stage import Stage
@@ -46,6 +49,57 @@ def test_a_form_takes_as_many_as_the_link_lets_in(reception: Reception) -> None:
     httpx.post(reception.link())
     assert reception.state(NEW) is SubscriptionState.CONFIRMED
     assert reception.state(OTHER) is None
+
+
+def test_a_private_newsletter_is_there_for_those_alone_who_were_invited(
+    reception: Reception,
+) -> None:
+    number, token = _invite(reception.stage)
+    engine = reception.stage.engine
+    with transaction(engine) as session:
+        session.execute(update(NewsletterRow).values(visibility=Visibility.PRIVATE))
+
+    def look(slug: str, path: str, query: str = "") -> tuple[int, str]:
+        answer = httpx.get(f"{reception.url}/subscribe/{slug}{path}{query}")
+        return answer.status_code, answer.text.replace(slug, "")
+
+    for path in ("", "/challenge", "/form", "/press", "/press/embed"):
+        for query in ("", "?invitation=" + "x" * 43):
+            assert look("digest", path, query) == look("nowhere", path, query)
+    assert reception.ask(NEW).status_code == 404
+
+    invited = f"?invitation={token}"
+    status, page = look("digest", "", invited)
+    assert status == 200
+    assert "まちのデジタル便り" in page
+    challenge = re.search(r'data-challenge="([^"]+)"', page)
+    assert challenge is not None
+    challenged = unescape(challenge[1]).removeprefix("/subscribe/")
+    assert look("digest", challenged)[0] == 200
+    assert reception.ask(NEW, invitation=token).status_code == 200
+
+    with transaction(engine) as session:
+        revoke_invitation(session, COMMAND_LINE, reception.stage.newsletter_id, number)
+    status, page = look("digest", "", invited)
+    assert status == 403
+    assert "発行者に再発行をご依頼ください" in page
+
+
+def test_whoever_left_a_newsletter_by_invitation_is_led_to_no_form(reception: Reception) -> None:
+    reception.stage.subscribe(NEW)
+    leave = _leave_link(reception)
+    assert "/subscribe/digest" in httpx.post(leave).text
+    _invite(reception.stage)
+    assert "/subscribe/digest" not in httpx.post(leave).text
+
+
+def _leave_link(reception: Reception) -> str:
+    ref = DeliveryRef(
+        newsletter_id=reception.stage.newsletter_id,
+        mailing_id=0,
+        subscriber_id=reception.stage.subscriber_id(NEW),
+    )
+    return f"{reception.url}/u/{reception.signer.sign_delivery(Purpose.UNSUBSCRIBE, ref)}"
 
 
 def test_one_use_is_one_request_when_two_come_at_once(reception: Reception) -> None:
