@@ -35,11 +35,6 @@ class Span:
     starts: EventTime
     ends: EventTime | None = None
 
-    @property
-    def whole_days(self) -> bool:
-        """Whether it has days and no hours."""
-        return not isinstance(self.starts, datetime)
-
 
 def read_moment(text: str) -> EventTime | None:
     """Return the day or the minute that an event's field says; None for any other text."""

@@ -22,8 +22,6 @@ from newsletter.issues.model import (
     Picture,
 )
 
-#: Blocks whose words are fields, each a text by itself.
-FIELDED = (Picture, Gallery, Button, File, Event, Contact)
 #: Fields in the order of reading, with what they are called; those of addresses come last.
 _NAMES: Mapping[type[object], Mapping[str, Message]] = {
     Picture: {

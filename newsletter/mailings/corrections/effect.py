@@ -424,8 +424,3 @@ def _cleared(preflight: Preflight) -> RenderedIssue:
     if preflight.blocked or preflight.rendered is None:
         raise ConflictError(msg("Preflight found errors; correct them first."))
     return preflight.rendered
-
-
-def content_before(correction: CorrectionRow) -> Issue:
-    """Return what an issue said before a correction took effect."""
-    return issue_from_json(correction.before or {})

@@ -15,7 +15,6 @@ from newsletter.accounts.audit import Actor, record_event
 from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.audit_details import Detail
 from newsletter.database.tables import (
-    DigestEntryRow,
     DigestRow,
     DigestRuleRow,
     NewsletterRow,
@@ -213,16 +212,6 @@ def halt_digests(session: Session, reason: Message) -> None:
     """Pause all digests that go out by themselves, for the database lost which went out."""
     for rule in session.scalars(select(DigestRule).where(~DigestRule.paused)):
         rule.paused, rule.halt_reason = True, reason
-
-
-def is_waiting(session: Session, newsletter_id: int, frequency: Frequency) -> bool:
-    """Return whether an issue waits for the readers of a digest."""
-    waits = select(DigestEntryRow.mailing_id).where(
-        DigestEntryRow.newsletter_id == newsletter_id,
-        DigestEntryRow.frequency == frequency,
-        DigestEntryRow.digest_mailing_id.is_(None),
-    )
-    return session.scalar(waits.limit(1)) is not None
 
 
 def _held(session: Session, newsletter: NewsletterRow, frequency: Frequency) -> DigestRule:
