@@ -10,26 +10,23 @@ from __future__ import annotations
 
 import itertools
 import re
-import secrets
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from html import escape
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
 
-from cssselect import SelectorError
-from cssutils import CSSParser
-from lxml import etree
-from lxml import html as lxml_html
-from lxml.cssselect import CSSSelector
 from mjml import mjml2html
-from premailer import Premailer
 
 from newsletter.errors import Place, TemplateError
 from newsletter.i18n.messages import Message, msg
 from newsletter.rendering.components import Holds, components
-from newsletter.rendering.condensed import NAMED_BY_SELECTORS, can_condense, condense
-from newsletter.rendering.contrast import declarations
+from newsletter.rendering.inlining import (
+    HTML_TAG,
+    NOT_INLINED,
+    STYLE_SHEET,
+    HtmlAttribute,
+    inline_styles,
+    squeeze,
+)
+from newsletter.rendering.marks import Marks, attribute_text
 from newsletter.rendering.mjml_source import Element, MjmlError, check_tags, read_mjml, resolve
 from newsletter.rendering.widths import Room, with_picture_widths
 
@@ -41,19 +38,9 @@ _JINJA = re.compile(
 )
 #: What the compiler does not write as it was given.
 _UNSAFE = re.compile(r"[^A-Za-z0-9 _.,:;/#%()'=?+*@~!$|\[\]-]+")
-#: What the inliner's writer changes in an attribute.
-_UNSAFE_WRITTEN = re.compile(r"[^A-Za-z0-9_.,:;/#%()=?+*@~!-]+")
 #: Attributes whose line ends are the author's; in others they are white space between words.
 _LINES_KEPT = frozenset({"alt", "title", "href", "src", "icon-wrapped-alt", "icon-unwrapped-alt"})
 _SPACES = re.compile(r"[ \t\r\n\f]+")
-#: A semicolon behind a rule spoils the next one.
-_STRAY_END = re.compile(r"\}\s*;")
-_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-_STYLE_SHEET = re.compile(
-    r"<!--.*?-->|<style(?P<attributes>[^>]*)>(?P<sheet>.*?)</style>", re.DOTALL | re.IGNORECASE
-)
-#: premailer takes it away, but not from sheets whose medium it does not inline either.
-_NOT_INLINED = ' data-premailer="ignore"'
 #: How the compiler hides a preview, besides not displaying it.
 _TINY = "font-size:1px;color:#ffffff;line-height:1px;"
 #: Attributes of the compiler's that HTML does not know; their styles say the same.
@@ -67,13 +54,7 @@ _BARE_ZERO = re.compile(r"(?<!\S)0(?!\S)")
 #: alone; this steps out of that.
 _OUTSIDE = "<![endif]-->{}<!--[if mso | IE]>"
 _MENU = re.compile(r' (id|for)="00000000"')
-_HTML_TAG = re.compile(r"<!--.*?-->|<[A-Za-z][^\s<>/]*(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>", re.DOTALL)
 _STYLE_ATTRIBUTE = re.compile(r"(?<=\s)style\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE)
-#: Attributes that the inliner has no business with, which it would percent-encode or trim.
-_HIDDEN_ATTRIBUTE = re.compile(
-    r"(?<=\s)(?!style\b|class\b|id\b)([A-Za-z][\w:.-]*)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')",
-    re.IGNORECASE,
-)
 
 
 def check_source(source: str, *, template: str) -> list[tuple[Message, Place]]:
@@ -101,7 +82,7 @@ def compile_mjml(text: str, *, template: str) -> str:
     Raises:
         TemplateError: It is not well-formed or asks for what cannot be done; with the line.
     """
-    marks = _Marks()
+    marks = Marks()
     try:
         root = read_mjml(text)
         parts = _Parts(root)
@@ -122,62 +103,9 @@ def compile_mjml(text: str, *, template: str) -> str:
     html = marks.restore(html)
     html = html.replace("</head>", f"{parts.fonts_of(html)}</head>", 1)
     try:
-        return parts.before + _inline_styles(html, parts.html_attributes)
+        return parts.before + inline_styles(html, parts.html_attributes)
     except MjmlError as error:
         raise error.in_template(template) from None
-
-
-class _Marks:
-    """Stand-ins of plain letters for what the compiler must not see; no text can imitate them."""
-
-    def __init__(self) -> None:
-        self._nonce = secrets.token_hex(8)
-        self._pattern = re.compile(f"q{self._nonce}x([0-9]+)x")
-        self._kept: list[str] = []
-        #: Style sheets that are to be inlined.
-        self.inlined: set[str] = set()
-
-    def keep(self, text: str) -> str:
-        """Return the mark of a text that will stand in the HTML as it is."""
-        self._kept.append(text)
-        return f"q{self._nonce}x{len(self._kept) - 1}x"
-
-    def hide(self, value: str, unsafe: re.Pattern[str]) -> str:
-        """Return an attribute's value with marks for its unsafe letters, escaped."""
-        return unsafe.sub(lambda match: self.keep(_attribute_text(match[0])), value)
-
-    def restore(self, html: str) -> str:
-        """Put back what the marks stand for."""
-        return self._pattern.sub(lambda match: self._kept[int(match[1])], html)
-
-
-def _attribute_text(text: str) -> str:
-    """Return text for a quoted attribute, line ends as references: readers of HTML change them."""
-    escaped = escape(text, quote=True)
-    return escaped.replace("\r", "&#13;").replace("\n", "&#10;").replace("\t", "&#9;")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _HtmlAttribute:
-    """An attribute that the template sets on whatever its selector finds."""
-
-    path: str
-    name: str
-    value: str
-    line: int
-
-    def find(self, tree: Any) -> list[Any]:  # noqa: ANN401 - lxml has no types
-        """Return the elements it is for.
-
-        Raises:
-            MjmlError: The selector is none.
-        """
-        try:
-            return list(CSSSelector(self.path)(tree))
-        except SelectorError:
-            raise MjmlError(
-                msg("The path “{path}” is not a CSS selector.", path=self.path), self.line
-            ) from None
 
 
 #: Elements that the compiler gives no defaults of ``mj-attributes``, or no empty ``alt``.
@@ -201,7 +129,7 @@ class _Parts:
 
     def __init__(self, root: Element) -> None:
         self.before = ""
-        self.html_attributes: list[_HtmlAttribute] = []
+        self.html_attributes: list[HtmlAttribute] = []
         self._fonts: list[tuple[str, str]] = []
         self._lines: dict[str, int] = {}
         self._read(root)
@@ -254,7 +182,7 @@ class _Parts:
             if not re.fullmatch(r"[A-Za-z][\w:.-]*", name) or name.lower().startswith("on"):
                 raise MjmlError(msg("The attribute “{name}” cannot be set.", name=name), child.line)
             self.html_attributes.append(
-                _HtmlAttribute(
+                HtmlAttribute(
                     path=path, name=name, value=resolve(child.raw.strip()), line=element.line
                 )
             )
@@ -265,7 +193,7 @@ class _Parts:
         if not used:
             return ""
         imports = "".join(f"@import url({address});" for address in used)
-        sheet = f'<style type="text/css"{_NOT_INLINED}>{imports}</style>'
+        sheet = f'<style type="text/css"{NOT_INLINED}>{imports}</style>'
         return f"<!--[if !mso]><!-->{sheet}<!--<![endif]-->"
 
 
@@ -285,7 +213,7 @@ def _font(element: Element) -> tuple[str, str]:
 _DONE_HERE = frozenset({"mj-font", "mj-html-attributes"})
 
 
-def _skeleton(element: Element, marks: _Marks, room: Room) -> str:
+def _skeleton(element: Element, marks: Marks, room: Room) -> str:
     """Write an element as XML of plain letters and marks."""
     name = element.name
     if element.attributes.get("position") == "file-start":
@@ -308,7 +236,7 @@ def _skeleton(element: Element, marks: _Marks, room: Room) -> str:
     return f"<{name}{attributes}>{inner}</{name}>"
 
 
-def _written_attributes(element: Element, marks: _Marks, room: Room) -> Iterator[tuple[str, str]]:
+def _written_attributes(element: Element, marks: Marks, room: Room) -> Iterator[tuple[str, str]]:
     """Yield what the compiler is to be given, with what it forgets by itself."""
     given = element.attributes
     if element.name in _WITHOUT_DEFAULTS:
@@ -321,7 +249,7 @@ def _written_attributes(element: Element, marks: _Marks, room: Room) -> Iterator
         written = marks.hide(_spaced(key, value), _UNSAFE)
         if key == "href" and element.name == "mj-button" and "title" in given:
             # It writes no title for a button: this one ends the address and begins the title.
-            written += marks.keep(f'" title="{_attribute_text(given["title"])}')
+            written += marks.keep(f'" title="{attribute_text(given["title"])}')
         yield key, written
 
 
@@ -331,7 +259,7 @@ def _spaced(attribute: str, value: str) -> str:
     return value if attribute in _LINES_KEPT else _SPACES.sub(" ", value)
 
 
-def _kept(element: Element, marks: _Marks, room: Room) -> str:
+def _kept(element: Element, marks: Marks, room: Room) -> str:
     match components()[element.name].holds:
         case Holds.STYLES:
             mark = marks.keep(squeeze(element.raw))
@@ -345,12 +273,7 @@ def _kept(element: Element, marks: _Marks, room: Room) -> str:
             html = _mark_sheets(element.raw.strip())
             if element.name == "mj-text":
                 html = with_picture_widths(html, room)
-            return marks.keep(_HTML_TAG.sub(_with_plain_style, html))
-
-
-def squeeze(sheet: str) -> str:
-    """Return a style sheet without comments, its white space short."""
-    return _SPACES.sub(" ", _STRAY_END.sub("}", _COMMENT.sub("", sheet))).strip()
+            return marks.keep(HTML_TAG.sub(_with_plain_style, html))
 
 
 def _with_plain_style(tag: re.Match[str]) -> str:
@@ -365,152 +288,12 @@ def _mark_sheets(html: str, inlined: frozenset[str] = frozenset()) -> str:
     def mark(sheet: re.Match[str]) -> str:
         if sheet["sheet"] is None or sheet["sheet"].strip() in inlined:
             return sheet[0]
-        return f"<style{sheet['attributes']}{_NOT_INLINED}>{sheet['sheet']}</style>"
+        return f"<style{sheet['attributes']}{NOT_INLINED}>{sheet['sheet']}</style>"
 
-    return _STYLE_SHEET.sub(mark, html)
+    return STYLE_SHEET.sub(mark, html)
 
 
 def _number_menus(html: str) -> str:
     """Give each menu's button an identifier of its own; the compiler gives all the same."""
     numbers = {side: itertools.count(1) for side in ("id", "for")}
     return _MENU.sub(lambda match: f' {match[1]}="menu-{next(numbers[match[1]])}"', html)
-
-
-def _inline_styles(html: str, html_attributes: Iterable[_HtmlAttribute]) -> str:
-    """Inline the style sheets where clients drop them, and set attributes by selector.
-
-    The network stays closed: premailer would fetch style sheets that the HTML links to.
-    """
-    marks = _Marks()
-    html = _HTML_TAG.sub(lambda tag: _with_hidden_values(tag[0], marks), html)
-    # premailer keeps the document's type where it is written in capitals.
-    html = re.sub(r"\A\s*<!doctype html>", "<!DOCTYPE html>", html, flags=re.IGNORECASE)
-    tree = lxml_html.document_fromstring(html)
-    for attribute in html_attributes:
-        for element in attribute.find(tree):
-            element.set(attribute.name, attribute.value)
-    let_important_win(tree)
-    inline_sheets(tree)
-    html = etree.tostring(
-        tree.getroottree(), method="html", encoding="utf-8", pretty_print=True
-    ).decode()
-    html = _STYLE_SHEET.sub(_squeezed, html)
-    # Line ends between tags carry nothing; a no-break space does.
-    return marks.restore(re.sub(r">[ \t\r\n]*\n[ \t\r\n]*<", ">\n<", html))
-
-
-def inline_sheets(tree: Any, *, by_kind: bool = True) -> None:  # noqa: ANN401 - lxml has no types
-    """Write the sheets of a document into its elements' styles, once for each kind of them.
-
-    Without ``by_kind``, or where a selector tells elements of a kind apart, each by itself.
-    """
-    body = tree.find("body")
-    if not by_kind or body is None or not can_condense(_inlined_selectors(tree)):
-        _premail(tree)
-        return
-    condensed = condense(body, NAMED_BY_SELECTORS)
-    tree.replace(body, condensed.root)
-    _premail(tree)
-    tree.replace(condensed.root, body)
-    for kind, elements in condensed.stands_for.items():
-        for name, value in kind.attrib.items():
-            for element in elements:
-                element.set(name, value)
-
-
-def _inlined_selectors(tree: Any) -> Iterator[str]:  # noqa: ANN401 - lxml has no types
-    for sheet in tree.iter("style"):
-        if sheet.get("data-premailer") is None:
-            yield from (
-                selectors for selectors, _ in _CSS_RULE.findall(_COMMENT.sub("", sheet.text or ""))
-            )
-
-
-class _Inliner(Premailer):  # type: ignore[misc]  # premailer has no types
-    """Inlines style sheets and follows none of their imports, which would be fetched unguarded."""
-
-    def _parse_css_string(self, css_body: str, **options: bool) -> Any:  # noqa: ANN401 - no types
-        return _parse_sheet(css_body, **options)
-
-
-@lru_cache(maxsize=256)
-def _parse_sheet(css: str, **options: bool) -> Any:  # noqa: ANN401 - cssutils has no types
-    return CSSParser(fetcher=_fetch_nothing).parseString(css, **options)
-
-
-def _fetch_nothing(_address: str) -> tuple[None, bytes]:
-    return None, b""
-
-
-def _premail(tree: Any) -> None:  # noqa: ANN401 - lxml has no types
-    _Inliner(
-        tree,
-        allow_network=False,
-        remove_classes=False,
-        strip_important=False,
-        include_star_selectors=True,
-        disable_validation=True,
-        # Such as height="auto", which is no number of pixels.
-        disable_basic_attributes=["width", "height", "bgcolor", "align"],
-        cssutils_logging_level="CRITICAL",
-    ).transform()
-
-
-def _squeezed(sheet: re.Match[str]) -> str:
-    if sheet["sheet"] is None:
-        return sheet[0]
-    attributes = sheet["attributes"].replace(_NOT_INLINED, "")
-    return f"<style{attributes}>{squeeze(sheet['sheet'])}</style>"
-
-
-def _with_hidden_values(tag: str, marks: _Marks) -> str:
-    if tag.startswith("<!--"):
-        return tag
-    return _HIDDEN_ATTRIBUTE.sub(
-        lambda match: (
-            f'{match[1]}="{marks.hide(resolve(match[2] or match[3] or ""), _UNSAFE_WRITTEN)}"'
-        ),
-        tag,
-    )
-
-
-_CSS_RULE = re.compile(r"([^{};]+)\{([^{}]*)\}")
-_NESTED_RULES = re.compile(r"@[^{};]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}")
-
-
-def let_important_win(tree: Any) -> None:  # noqa: ANN401 - lxml has no types
-    """Take out of elements' styles what an inlined sheet says with more weight."""
-    for sheet in tree.iter("style"):
-        if sheet.get("data-premailer") is None and "!important" in (sheet.text or ""):
-            for selectors, block in _CSS_RULE.findall(_NESTED_RULES.sub("", sheet.text)):
-                names = {name for name, value in declarations(block) if _is_important(value)}
-                if names:
-                    _yield_to(tree, selectors.strip(), names)
-
-
-def _is_important(declaration: str) -> bool:
-    return re.sub(r"\s", "", declaration).endswith("!important")
-
-
-def _yield_to(tree: Any, selectors: str, names: set[str]) -> None:  # noqa: ANN401
-    try:
-        elements = CSSSelector(selectors)(tree)
-    except SelectorError:
-        return
-    for element in elements:
-        style = element.get("style")
-        if style:
-            kept = [
-                declaration
-                for declaration in _declarations_of(style)
-                if declaration.partition(":")[0].strip().lower() not in names
-                or _is_important(declaration)
-            ]
-            element.set("style", ";".join(kept))
-
-
-def _declarations_of(style: str) -> list[str]:
-    """Split a style at its semicolons, but for those within quotes and brackets."""
-    return re.findall(
-        r"(?:[^;\"'(]|\"[^\"]*\"|'[^']*'|\((?:[^)\"']|\"[^\"]*\"|'[^']*')*\)|[\"'(])+", style
-    )

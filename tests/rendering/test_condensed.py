@@ -9,7 +9,7 @@ from lxml import etree
 from lxml import html as lxml_html
 
 from newsletter.rendering.condensed import can_condense
-from newsletter.rendering.mjml import inline_sheets
+from newsletter.rendering.inlining import inline_sheets
 
 pytestmark = pytest.mark.unit
 

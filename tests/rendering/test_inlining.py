@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from newsletter.rendering.mjml import _inline_styles
+from newsletter.rendering.inlining import inline_styles
 
 pytestmark = pytest.mark.servers
 
@@ -16,6 +16,6 @@ def test_a_linked_style_sheet_is_not_fetched() -> None:
         server.settimeout(0.2)
         address = f"http://127.0.0.1:{server.getsockname()[1]}/a.css"
         html = f'<html><head><link rel="stylesheet" href="{address}"></head><body>a</body></html>'
-        assert "a" in _inline_styles(html, ())
+        assert "a" in inline_styles(html, ())
         with pytest.raises(TimeoutError):
             server.accept()

@@ -1,0 +1,208 @@
+"""Style sheets of a mail inlined, where mail programs drop them, and attributes set by selector."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from cssselect import SelectorError
+from cssutils import CSSParser
+from lxml import etree
+from lxml import html as lxml_html
+from lxml.cssselect import CSSSelector
+from premailer import Premailer
+
+from newsletter.i18n.messages import msg
+from newsletter.rendering.condensed import NAMED_BY_SELECTORS, can_condense, condense
+from newsletter.rendering.contrast import declarations
+from newsletter.rendering.marks import Marks
+from newsletter.rendering.mjml_source import MjmlError, resolve
+
+#: What the inliner's writer changes in an attribute.
+_UNSAFE_WRITTEN = re.compile(r"[^A-Za-z0-9_.,:;/#%()=?+*@~!-]+")
+_SPACES = re.compile(r"[ \t\r\n\f]+")
+#: A semicolon behind a rule spoils the next one.
+_STRAY_END = re.compile(r"\}\s*;")
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+STYLE_SHEET = re.compile(
+    r"<!--.*?-->|<style(?P<attributes>[^>]*)>(?P<sheet>.*?)</style>", re.DOTALL | re.IGNORECASE
+)
+#: premailer takes it away, but not from sheets whose medium it does not inline either.
+NOT_INLINED = ' data-premailer="ignore"'
+HTML_TAG = re.compile(r"<!--.*?-->|<[A-Za-z][^\s<>/]*(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>", re.DOTALL)
+#: Attributes that the inliner has no business with, which it would percent-encode or trim.
+_HIDDEN_ATTRIBUTE = re.compile(
+    r"(?<=\s)(?!style\b|class\b|id\b)([A-Za-z][\w:.-]*)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HtmlAttribute:
+    """An attribute that the template sets on whatever its selector finds."""
+
+    path: str
+    name: str
+    value: str
+    line: int
+
+    def find(self, tree: Any) -> list[Any]:  # noqa: ANN401 - lxml has no types
+        """Return the elements it is for.
+
+        Raises:
+            MjmlError: The selector is none.
+        """
+        try:
+            return list(CSSSelector(self.path)(tree))
+        except SelectorError:
+            raise MjmlError(
+                msg("The path “{path}” is not a CSS selector.", path=self.path), self.line
+            ) from None
+
+
+def inline_styles(html: str, html_attributes: Iterable[HtmlAttribute]) -> str:
+    """Inline the style sheets where clients drop them, and set attributes by selector.
+
+    The network stays closed: premailer would fetch style sheets that the HTML links to.
+    """
+    marks = Marks()
+    html = HTML_TAG.sub(lambda tag: _with_hidden_values(tag[0], marks), html)
+    # premailer keeps the document's type where it is written in capitals.
+    html = re.sub(r"\A\s*<!doctype html>", "<!DOCTYPE html>", html, flags=re.IGNORECASE)
+    tree = lxml_html.document_fromstring(html)
+    for attribute in html_attributes:
+        for element in attribute.find(tree):
+            element.set(attribute.name, attribute.value)
+    let_important_win(tree)
+    inline_sheets(tree)
+    html = etree.tostring(
+        tree.getroottree(), method="html", encoding="utf-8", pretty_print=True
+    ).decode()
+    html = STYLE_SHEET.sub(_squeezed, html)
+    # Line ends between tags carry nothing; a no-break space does.
+    return marks.restore(re.sub(r">[ \t\r\n]*\n[ \t\r\n]*<", ">\n<", html))
+
+
+def inline_sheets(tree: Any, *, by_kind: bool = True) -> None:  # noqa: ANN401 - lxml has no types
+    """Write the sheets of a document into its elements' styles, once for each kind of them.
+
+    Without ``by_kind``, or where a selector tells elements of a kind apart, each by itself.
+    """
+    body = tree.find("body")
+    if not by_kind or body is None or not can_condense(_inlined_selectors(tree)):
+        _premail(tree)
+        return
+    condensed = condense(body, NAMED_BY_SELECTORS)
+    tree.replace(body, condensed.root)
+    _premail(tree)
+    tree.replace(condensed.root, body)
+    for kind, elements in condensed.stands_for.items():
+        for name, value in kind.attrib.items():
+            for element in elements:
+                element.set(name, value)
+
+
+def _inlined_selectors(tree: Any) -> Iterator[str]:  # noqa: ANN401 - lxml has no types
+    for sheet in tree.iter("style"):
+        if sheet.get("data-premailer") is None:
+            yield from (
+                selectors for selectors, _ in _CSS_RULE.findall(_COMMENT.sub("", sheet.text or ""))
+            )
+
+
+class _Inliner(Premailer):  # type: ignore[misc]  # premailer has no types
+    """Inlines style sheets and follows none of their imports, which would be fetched unguarded."""
+
+    def _parse_css_string(self, css_body: str, **options: bool) -> Any:  # noqa: ANN401 - no types
+        return _parse_sheet(css_body, **options)
+
+
+@lru_cache(maxsize=256)
+def _parse_sheet(css: str, **options: bool) -> Any:  # noqa: ANN401 - cssutils has no types
+    return CSSParser(fetcher=_fetch_nothing).parseString(css, **options)
+
+
+def _fetch_nothing(_address: str) -> tuple[None, bytes]:
+    return None, b""
+
+
+def _premail(tree: Any) -> None:  # noqa: ANN401 - lxml has no types
+    _Inliner(
+        tree,
+        allow_network=False,
+        remove_classes=False,
+        strip_important=False,
+        include_star_selectors=True,
+        disable_validation=True,
+        # Such as height="auto", which is no number of pixels.
+        disable_basic_attributes=["width", "height", "bgcolor", "align"],
+        cssutils_logging_level="CRITICAL",
+    ).transform()
+
+
+def _squeezed(sheet: re.Match[str]) -> str:
+    if sheet["sheet"] is None:
+        return sheet[0]
+    attributes = sheet["attributes"].replace(NOT_INLINED, "")
+    return f"<style{attributes}>{squeeze(sheet['sheet'])}</style>"
+
+
+def _with_hidden_values(tag: str, marks: Marks) -> str:
+    if tag.startswith("<!--"):
+        return tag
+    return _HIDDEN_ATTRIBUTE.sub(
+        lambda match: (
+            f'{match[1]}="{marks.hide(resolve(match[2] or match[3] or ""), _UNSAFE_WRITTEN)}"'
+        ),
+        tag,
+    )
+
+
+_CSS_RULE = re.compile(r"([^{};]+)\{([^{}]*)\}")
+_NESTED_RULES = re.compile(r"@[^{};]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}")
+
+
+def let_important_win(tree: Any) -> None:  # noqa: ANN401 - lxml has no types
+    """Take out of elements' styles what an inlined sheet says with more weight."""
+    for sheet in tree.iter("style"):
+        if sheet.get("data-premailer") is None and "!important" in (sheet.text or ""):
+            for selectors, block in _CSS_RULE.findall(_NESTED_RULES.sub("", sheet.text)):
+                names = {name for name, value in declarations(block) if _is_important(value)}
+                if names:
+                    _yield_to(tree, selectors.strip(), names)
+
+
+def _is_important(declaration: str) -> bool:
+    return re.sub(r"\s", "", declaration).endswith("!important")
+
+
+def _yield_to(tree: Any, selectors: str, names: set[str]) -> None:  # noqa: ANN401
+    try:
+        elements = CSSSelector(selectors)(tree)
+    except SelectorError:
+        return
+    for element in elements:
+        style = element.get("style")
+        if style:
+            kept = [
+                declaration
+                for declaration in _declarations_of(style)
+                if declaration.partition(":")[0].strip().lower() not in names
+                or _is_important(declaration)
+            ]
+            element.set("style", ";".join(kept))
+
+
+def _declarations_of(style: str) -> list[str]:
+    """Split a style at its semicolons, but for those within quotes and brackets."""
+    return re.findall(
+        r"(?:[^;\"'(]|\"[^\"]*\"|'[^']*'|\((?:[^)\"']|\"[^\"]*\"|'[^']*')*\)|[\"'(])+", style
+    )
+
+
+def squeeze(sheet: str) -> str:
+    """Return a style sheet without comments, its white space short."""
+    return _SPACES.sub(" ", _STRAY_END.sub("}", _COMMENT.sub("", sheet))).strip()
