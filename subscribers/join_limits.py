@@ -93,30 +93,23 @@ def count_sender(
 ) -> bool:
     """Tally a request by network and newsletter; return whether all limits hold.
 
-    A request by mail, whose client is None, has no network.
+    A request by mail, whose client is None, has no network. What a network's limit refuses is not
+    tallied further: one sender would use up what the newsletter takes from all.
     """
-    scopes = _scopes(client, newsletter_id, limits.network, limits.newsletter)
+    kinds = [("", limits.network, limits.newsletter)]
     if not is_proven:
-        stricter = _scopes(
-            client, newsletter_id, limits.network_unproven, limits.newsletter_unproven
-        )
-        scopes |= {f"unproven\0{scope}": most for scope, most in stricter.items()}
-    counts = [
-        _count(session, pseudonyms.of(scope), _HOUR) <= most for scope, most in scopes.items()
-    ]
-    return all(counts)
-
-
-def _scopes(
-    client: str | None, newsletter_id: int, network: int, newsletter: int
-) -> dict[str, int]:
-    """Return what a request is counted under, with how many an hour each may have."""
-    scopes = {f"newsletter\0{newsletter_id}": newsletter}
+        kinds.insert(0, ("unproven\0", limits.network_unproven, limits.newsletter_unproven))
+    scopes: dict[str, int] = {}
     if client is not None:
-        # Whoever has an IPv6 /48 has 65,536 networks: together they may send a few times as much.
-        scopes[f"site\0{_network(client, 24, 48)}"] = network * _NETWORKS_OF_A_SITE
-        scopes[f"network\0{network_of(client)}"] = network
-    return scopes
+        for kind, network, _ in kinds:
+            # Whoever has an IPv6 /48 has 65,536 networks: together they may send a few times more.
+            scopes[f"{kind}network\0{network_of(client)}"] = network
+            scopes[f"{kind}site\0{_network(client, 24, 48)}"] = network * _NETWORKS_OF_A_SITE
+    for kind, _, newsletter in kinds:
+        scopes[f"{kind}newsletter\0{newsletter_id}"] = newsletter
+    return all(
+        _count(session, pseudonyms.of(scope), _HOUR) <= most for scope, most in scopes.items()
+    )
 
 
 def was_used(session: Session, pseudonyms: Pseudonyms, proof: str) -> bool:

@@ -5,7 +5,8 @@ tries. A success forgives its own count, never the network's.
 
 Anybody can try anybody's account. Were tries counted by account alone, eight wrong ones from
 anywhere would keep its owner out; so they count by account and network together, by account alone
-only far higher, and a browser that signed in to the account before has a count of its own.
+only far higher, and a browser that signed in to the account before has a count of its own. What is
+refused to one network counts no further: it would use up what all others may try.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from newsletter.database.tables import SignInLimitRow
 
 WINDOW = timedelta(minutes=15)
 _IPV6_PREFIX = 64
+#: Whoever has an IPv6 /48 has 65,536 networks: together they may try a few times as often.
+_IPV6_SITE, _NETWORKS_OF_A_SITE = 48, 4
 
 
 class Attempt(StrEnum):
@@ -77,16 +80,35 @@ def count_try(
     engine: Engine, attempt: Attempt, *, account: str, browser: Browser, moment: datetime
 ) -> bool:
     """Count one try at an account by its name; return whether it may be made."""
-    own = _own_key(attempt, account, browser)
-    most = {own: _FROM_ONE}
-    if not browser.known or attempt is Attempt.CODE:
-        most[_key(attempt, "account", account)] = _FROM_EVERYWHERE[attempt]
-        most[_key(attempt, "network", browser.network)] = _FROM_NETWORK
     with transaction(engine) as session:
-        # All are counted, and in one order everywhere, so that two tries never wait in a ring.
-        tries = {key: _count(session, key, moment) for key in sorted(most)}
+        # The narrowest bound comes first, for all: so two tries never wait in a ring.
+        may_be_made = all(
+            _count(session, key, moment) <= most
+            for key, most in _bounds(attempt, account, browser).items()
+        )
         session.execute(delete(SignInLimitRow).where(SignInLimitRow.since < moment - 4 * WINDOW))
-    return all(tries[key] <= most[key] for key in most)
+    return may_be_made
+
+
+def _bounds(attempt: Attempt, account: str, browser: Browser) -> dict[str, int]:
+    """Return what a try is counted under, the narrowest first, and the most tries of each."""
+    bounds = {_own_key(attempt, account, browser): _FROM_ONE}
+    if browser.known and attempt is not Attempt.CODE:
+        return bounds
+    if site := _site_of(browser.network):
+        bounds[_key(attempt, "own", f"{account} site {site}")] = _FROM_ONE * _NETWORKS_OF_A_SITE
+    bounds[_key(attempt, "network", browser.network)] = _FROM_NETWORK
+    if site:
+        bounds[_key(attempt, "site", site)] = _FROM_NETWORK * _NETWORKS_OF_A_SITE
+    bounds[_key(attempt, "account", account)] = _FROM_EVERYWHERE[attempt]
+    return bounds
+
+
+def _site_of(network: str) -> str:
+    """Return the site that an IPv6 network is of; empty for any other."""
+    if ":" not in network:
+        return ""
+    return str(ipaddress.ip_network(network).supernet(new_prefix=_IPV6_SITE))
 
 
 def forgive(session: Session, attempt: Attempt, *, account: str, browser: Browser) -> None:

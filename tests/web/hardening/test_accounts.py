@@ -83,6 +83,31 @@ def test_one_network_has_few_tries_and_all_together_have_an_end(owned: Engine) -
         sign_in(owned, Browser(network="198.51.100.2"), address=OWNER, password=PASSWORD)
 
 
+@pytest.mark.parametrize(
+    "network",
+    [
+        pytest.param(lambda _number: "203.0.113.1", id="one address"),
+        pytest.param(lambda number: f"2001:db8:1:{number:x}::/64", id="one site of IPv6"),
+    ],
+)
+@pytest.mark.parametrize("attempt", [Attempt.PASSWORD, Attempt.FORGOTTEN])
+def test_one_site_alone_does_not_use_up_what_all_may_try(
+    owned: Engine, attempt: Attempt, network: Callable[[int], str]
+) -> None:
+    for number in range(150):
+        stranger = Browser(network=network(number))
+        count_try(owned, attempt, account=OWNER, browser=stranger, moment=now())
+    elsewhere = Browser(network="198.51.100.1")
+    assert count_try(owned, attempt, account=OWNER, browser=elsewhere, moment=now())
+
+
+def test_tries_that_one_account_refuses_leave_the_network_to_others(owned: Engine) -> None:
+    office = Browser(network="203.0.113.1")
+    for _ in range(100):
+        count_try(owned, Attempt.PASSWORD, account="root@example.jp", browser=office, moment=now())
+    assert sign_in(owned, office, address=OWNER, password=PASSWORD).complete
+
+
 def test_a_browser_that_signed_in_before_is_not_kept_out(owned: Engine) -> None:
     with reading(owned) as session:
         number = find_account(session, OWNER)

@@ -133,6 +133,39 @@ def test_a_site_of_many_networks_has_an_end(house: House) -> None:
     assert taken == [True] * 20 + [False] * 5
 
 
+@pytest.mark.parametrize(
+    "client",
+    [
+        pytest.param(lambda _number: "203.0.113.1", id="one address"),
+        pytest.param(lambda number: f"2001:db8:2:{number:x}::1", id="one site of IPv6"),
+    ],
+)
+@pytest.mark.parametrize("is_proven", [True, False])
+def test_what_is_refused_to_one_site_is_not_taken_from_all_others(
+    house: House, is_proven: bool, client: Callable[[int], str]
+) -> None:
+    limits = JoinLimits(
+        address=3, network=20, newsletter=200, network_unproven=5, newsletter_unproven=100
+    )
+    newsletter_id = 7 if is_proven else 8
+
+    def ask(sender: str, *, is_proven: bool) -> bool:
+        with transaction(house.engine) as session:
+            return count_sender(
+                session,
+                PSEUDONYMS,
+                limits,
+                client=sender,
+                newsletter_id=newsletter_id,
+                is_proven=is_proven,
+            )
+
+    for number in range(250):
+        ask(client(number), is_proven=is_proven)
+    assert ask("198.51.100.1", is_proven=True)
+    assert ask("198.51.101.1", is_proven=False)
+
+
 def test_the_link_of_the_header_leads_to_no_settings_but_mails_them(
     house: House, tmp_path: Path
 ) -> None:
