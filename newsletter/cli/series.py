@@ -247,6 +247,7 @@ def activate(
             row.id,
             opened.settings,
             revision=row.revision,
+            digest=review.digest,
             joined_since=day,
         )
 

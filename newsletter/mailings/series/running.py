@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
+from hashlib import sha256
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, exists, func, literal, select
@@ -26,6 +27,7 @@ from newsletter.database.tables import (
     SubscriberRow,
     SubscriptionRow,
     TagRow,
+    TranslationRevisionRow,
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import (
@@ -39,6 +41,7 @@ from newsletter.database.words import name_of
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.saving import get_draft
+from newsletter.mailings.approvals.requests import content_digest
 from newsletter.mailings.mailings import cancel_mailing, pause_mailing, resume_mailing
 from newsletter.mailings.orders.readiness import check_draft
 from newsletter.mailings.orders.test_mails import queue_test
@@ -64,6 +67,13 @@ class StepCheck:
     step: SeriesStepRow
     title: str
     preflight: Preflight
+    newsletter: NewsletterRow
+
+    @property
+    def digest(self) -> str:
+        """What tells the step's mail from every other; empty where there is none."""
+        rendered = self.preflight.rendered
+        return content_digest(self.newsletter, rendered) if rendered else ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,6 +96,15 @@ class Activation:
     def blocked(self) -> bool:
         """Whether a step's issue cannot be sent as it is, or there is none."""
         return not self.checks or any(each.preflight.blocked for each in self.checks)
+
+    @property
+    def digest(self) -> str:
+        """What tells the mails of its steps from all others."""
+        return _digest_of(self.checks)
+
+
+def _digest_of(checks: Iterable[StepCheck]) -> str:
+    return sha256("".join(each.digest for each in checks).encode()).hexdigest()
 
 
 def review_activation(
@@ -133,6 +152,17 @@ def read_step(
     return _check(session, newsletter, step, settings).preflight.rendered
 
 
+def digest_of_step(
+    session: Session, newsletter: NewsletterRow, step: SeriesStepRow, settings: Settings
+) -> str:
+    """Return what tells a step's mail as it stands from every other.
+
+    Raises:
+        ConflictError: Its issue was deleted.
+    """
+    return _digest_of([_check(session, newsletter, step, settings)])
+
+
 def activate(
     session: Session,
     actor: Actor,
@@ -141,14 +171,25 @@ def activate(
     settings: Settings,
     *,
     revision: int | None,
+    digest: str | None = None,
     joined_since: date | None = None,
 ) -> int:
     """Put a series and its steps into effect; return how many members were enrolled at once.
 
+    Args:
+        session: The transaction.
+        actor: Who does it.
+        newsletter: Whose series.
+        series_id: Which.
+        settings: Where templates lie, and how the site is called.
+        revision: The series' as the caller saw it; None for whichever.
+        digest: Of the mails that were looked at, of an `Activation`; None for whatever they say.
+        joined_since: From which day on whoever joined is enrolled, too; None for nobody.
+
     Raises:
         NotFoundError: The newsletter has no such series.
         ConflictError: It is no draft, has no step, preflight found errors in one, this person
-            wrote what needs another's approval, or somebody changed it meanwhile.
+            wrote what needs another's approval, or somebody changed it or a mail meanwhile.
         ForbiddenError: This person may not send, or approve where issues need it.
         ListError: A condition can be read no more.
     """
@@ -159,8 +200,7 @@ def activate(
         raise ConflictError(
             msg("The series has no step."), remedy=msg("Add at least one, and write its issue.")
         )
-    for step in steps:
-        _put_into_effect(session, actor, newsletter, series, step, settings)
+    _put_into_effect(session, actor, newsletter, series, steps, settings, digest)
     _move(session, series, SeriesState.ACTIVE, sources={SeriesState.DRAFT})
     series.activated_on = day_of(now(), newsletter.time_zone)
     session.flush()
@@ -179,20 +219,30 @@ def apply_step(
     settings: Settings,
     *,
     revision: int | None,
+    digest: str | None = None,
 ) -> None:
     """Put what a step's issue says now into effect, for whoever comes to it from now on.
+
+    Args:
+        session: The transaction.
+        actor: Who does it.
+        newsletter: Whose series.
+        step_id: Which step.
+        settings: Where templates lie, and how the site is called.
+        revision: The series' as the caller saw it; None for whichever.
+        digest: Of `digest_of_step`, as the caller saw it; None for whatever it says.
 
     Raises:
         NotFoundError: The newsletter has no such step.
         ConflictError: The series is a draft or has ended, preflight found errors, or somebody
-            changed it meanwhile.
+            changed it or the issue meanwhile.
         ForbiddenError: As `activate`.
     """
     _demand_right(session, actor, newsletter)
     series, step = hold_step(session, newsletter.id, step_id, revision=revision)
     if series.state is SeriesState.DRAFT:
         raise ConflictError(msg("The series is not active."), remedy=msg("Activate it."))
-    _put_into_effect(session, actor, newsletter, series, step, settings)
+    _put_into_effect(session, actor, newsletter, series, [step], settings, digest)
     series.revision += 1
     record(
         session, actor, Action.SERIES_STEP_APPLY, series, {"step": step.id, "version": step.version}
@@ -354,6 +404,7 @@ def _check(
         step=step,
         title=draft.issue.title,
         preflight=check_draft(draft, newsletter, settings),
+        newsletter=newsletter,
     )
 
 
@@ -362,12 +413,23 @@ def _put_into_effect(
     actor: Actor,
     newsletter: NewsletterRow,
     series: SeriesRow,
-    step: SeriesStepRow,
+    steps: Sequence[SeriesStepRow],
     settings: Settings,
+    digest: str | None,
 ) -> None:
-    check = _check(session, newsletter, step, settings)
-    _demand_second_person(session, actor, newsletter, step)
-    open_version(session, newsletter, series, step, _sound(check), batch_size=settings.batch_size)
+    """Put what the issues of steps say now into effect, if that is what was looked at."""
+    checks = [_check(session, newsletter, step, settings) for step in steps]
+    if digest not in {None, _digest_of(checks)}:
+        raise ConflictError(
+            msg("The issue has changed since you last looked at it."),
+            remedy=msg("Reload the page."),
+        )
+    for check in checks:
+        _demand_second_person(session, actor, newsletter, check.step)
+        rendered = _sound(check)
+        open_version(
+            session, newsletter, series, check.step, rendered, batch_size=settings.batch_size
+        )
 
 
 def _sound(check: StepCheck) -> RenderedIssue:
@@ -403,6 +465,7 @@ def _demand_second_person(
 def _needs_other(
     session: Session, actor: Actor, newsletter: NewsletterRow, step: SeriesStepRow
 ) -> bool:
+    """Return whether somebody wrote what is not in effect yet: the issue, or a translation."""
     if not newsletter.approval_required:
         return False
     wrote = exists().where(
@@ -410,7 +473,18 @@ def _needs_other(
         DraftRevisionRow.number > step.draft_revision,
         DraftRevisionRow.author == actor.name,
     )
-    return bool(session.scalar(select(wrote)))
+    translated = exists().where(
+        TranslationRevisionRow.draft_id == step.draft_id,
+        TranslationRevisionRow.author == actor.name,
+        ~exists().where(
+            SeriesMailingRow.step_id == step.id,
+            SeriesMailingRow.version == step.version,
+            SeriesMailingRow.part == 0,
+            SeriesMailingRow.mailing_id == MailingRow.id,
+            MailingRow.created_at > TranslationRevisionRow.saved_at,
+        ),
+    )
+    return bool(session.scalar(select(wrote | translated)))
 
 
 def _move(

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
-from newsletter.database.vocabulary import EnrolmentState, FieldType, SeriesTrigger
+from newsletter.database.vocabulary import EnrolmentState, FieldType, SeriesState, SeriesTrigger
 from newsletter.database.words import name_of
 from newsletter.errors import ConflictError, ContentError, ListError, NewsletterError, Place
 from newsletter.i18n.messages import msg
@@ -45,6 +45,7 @@ from subscribers.fields.store import list_fields
 from subscribers.segments.saved import list_segments
 
 _Revision = Annotated[int, Form()]
+_Digest = Annotated[str, Form(max_length=64)]
 _Text = Annotated[str, StringConstraints(max_length=500)]
 _Word = Annotated[str, StringConstraints(max_length=40)]
 _Day = Annotated[str, Query(max_length=10)]
@@ -159,6 +160,16 @@ class _SeriesPages:
             row = newsletter_of(session, visit)
             series = get_series(session, row.id, number)
             sums = sums_of(session, series.id, self.figures)
+            steps, may_run = shown_steps(session, series.id), _may_run(visit, row)
+            # Of the mails that may be put into effect, by their steps.
+            digests = {
+                each.step.id: running.digest_of_step(session, row, each.step, self.settings)
+                for each in steps
+                if may_run
+                and series.state is not SeriesState.DRAFT
+                and each.step.draft_id
+                and (each.is_changed or not each.step.version)
+            }
             return self.pages.show_to(
                 visit,
                 request,
@@ -166,7 +177,9 @@ class _SeriesPages:
                 status=400 if error else 200,
                 newsletter=row,
                 series=series,
-                steps=shown_steps(session, series.id),
+                steps=steps,
+                digests=digests,
+                may_run=may_run,
                 sums=sums.value,
                 counted_at=sums.counted_at,
                 groups=list_groups(session, row.id),
@@ -174,7 +187,6 @@ class _SeriesPages:
                 name_of=name_of,
                 part_names={state.value: state for state in EnrolmentState},
                 may_write=visit.may(Permission.WRITE),
-                may_run=_may_run(visit, row),
                 shows_mail=visit.may(Permission.COMMENT),
                 may_control=visit.may(Permission.CONTROL_MAILINGS),
                 own_address=visit.address,
@@ -354,10 +366,17 @@ def series_router(  # noqa: C901 - a list of routes
 
     @router.post("/{number}/steps/{step}/apply")
     def apply_step(
-        number: int, step: int, visit: SeeingVisit, request: Request, revision: _Revision
+        number: int,
+        step: int,
+        visit: SeeingVisit,
+        request: Request,
+        revision: _Revision,
+        digest: _Digest = "",
     ) -> Response:
         def act(session: Session, row: Newsletter) -> None:
-            running.apply_step(session, visit.actor, row, step, settings, revision=revision)
+            running.apply_step(
+                session, visit.actor, row, step, settings, revision=revision, digest=digest
+            )
 
         return _act(visit, request, number, act, "applied")
 
@@ -373,6 +392,7 @@ def series_router(  # noqa: C901 - a list of routes
         visit: SeeingVisit,
         request: Request,
         revision: _Revision,
+        digest: _Digest = "",
         since: Annotated[str, Form(max_length=10)] = "",
     ) -> Response:
         def act(session: Session, row: Newsletter) -> object:
@@ -383,6 +403,7 @@ def series_router(  # noqa: C901 - a list of routes
                 number,
                 settings,
                 revision=revision,
+                digest=digest,
                 joined_since=_read_day(since) if since else None,
             )
 

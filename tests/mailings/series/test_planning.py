@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Engine, select, update
+from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import COMMAND_LINE, Actor
 from newsletter.addresses import parse_address
@@ -34,6 +35,10 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.errors import ConflictError
 from newsletter.i18n.language import Language
+from newsletter.issues.drafts.saving import get_draft
+from newsletter.issues.drafts.translating import replace_translation
+from newsletter.issues.sources.reading import read_issue
+from newsletter.issues.translation_files import translation_from_issue
 from newsletter.mailings.ledger.dispatch import finish_mailings
 from newsletter.mailings.reports.progress import progress
 from newsletter.mailings.series.actions import SeriesPlan, move_step, remove_step
@@ -47,6 +52,7 @@ from newsletter.mailings.series.running import (
     pause_series,
     resume_series,
 )
+from newsletter.mailings.series.steps import list_steps
 from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms
 from subscribers.erasure import erase
@@ -390,3 +396,40 @@ def test_where_issues_need_approval_nobody_activates_what_they_wrote(engine: Eng
         activate(session, writer, newsletter, series, Settings(_env_file=None), revision=None)
     with transaction(engine) as session:
         activate(session, other, newsletter, series, Settings(_env_file=None), revision=None)
+
+
+def test_where_issues_need_approval_nobody_activates_what_they_translated(engine: Engine) -> None:
+    stage = set_stage(engine)
+    series = begin_series(engine, active=False)
+    translator, other = (
+        Actor(account_id=None, name=name, door="command") for name in ("葵", "command line 2")
+    )
+    with transaction(engine) as session:
+        newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
+        newsletter.approval_required = True
+        step = list_steps(session, series)[0]
+        _translate(session, step, "Welcome", author=translator.name)
+    settings = Settings(_env_file=None)
+    with transaction(engine) as session, pytest.raises(ConflictError):
+        activate(session, translator, newsletter, series, settings, revision=None)
+    with transaction(engine) as session:
+        activate(session, other, newsletter, series, settings, revision=None)
+
+    with transaction(engine) as session:
+        step = list_steps(session, series)[0]
+        write_step(session, step, "ようこそ二")
+        apply_step(session, translator, newsletter, step.id, settings, revision=None)
+        _translate(session, step, "Hello", author=translator.name)
+    with transaction(engine) as session, pytest.raises(ConflictError):
+        apply_step(session, translator, newsletter, step.id, settings, revision=None)
+    with transaction(engine) as session:
+        apply_step(session, other, newsletter, step.id, settings, revision=None)
+
+
+def _translate(session: Session, step: SeriesStepRow, title: str, *, author: str) -> None:
+    series = session.get_one(SeriesRow, step.series_id)
+    draft = get_draft(session, series.newsletter_id, step.draft_id or 0)
+    words = f"---\ntitle: {title}\ndate: 2026-12-01\nlanguage: en\n---\n\nText.\n"
+    english = read_issue(words.encode(), source="en").issue
+    translation = translation_from_issue(draft.issue, english, "en")
+    replace_translation(session, draft, translation, author=author)

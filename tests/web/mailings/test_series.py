@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from newsletter.database.engine import transaction
-from newsletter.database.tables import DraftRevisionRow, NewsletterRow
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    DraftRevisionRow,
+    MailingRow,
+    NewsletterRow,
+    SeriesMailingRow,
+    SeriesStepRow,
+)
 from newsletter.database.vocabulary import Role
-from tests.support.series import begin_series
+from tests.support.series import begin_series, write_step
 from tests.support.stage import Stage
-from tests.web.conftest import SignIn, csrf_of, tight
+from tests.web.conftest import SignIn, csrf_of, fields_of, tight
 
 
 @pytest.fixture
@@ -65,3 +71,50 @@ def test_the_draft_of_a_step_offers_no_sending_but_tests(stage: Stage, sign_in: 
     assert 'id="order"' not in page.text
     assert "The series sends it" in page.text
     assert 'action="/newsletters/digest/drafts/1/test"' in page.text
+
+
+def test_what_an_approver_did_not_see_is_not_put_into_effect(stage: Stage, sign_in: SignIn) -> None:
+    begin_series(stage.engine, active=False)
+    with transaction(stage.engine) as session:
+        newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
+        newsletter.approval_required = True
+    here = "/newsletters/digest/series/1"
+    approver = sign_in("approver@example.jp", Role.APPROVER)
+
+    def press(page: str, order: str) -> str:
+        form = page.rpartition(f'action="{here}/{order}"')[2].partition("</form>")[0]
+        return approver.post(f"{here}/{order}", data=fields_of(form)).text
+
+    seen = approver.get(f"{here}/activate").text
+    _write(stage, "誰も見ていない号")
+    refused = press(seen, "activate")
+    assert _in_effect(stage) == []
+    assert "The issue has changed since you last looked at it." in refused
+    press(approver.get(f"{here}/activate").text, "activate")
+    assert _in_effect(stage) == ["誰も見ていない号"]
+
+    _write(stage, "見た号")
+    seen = approver.get(here).text
+    _write(stage, "もう一度差し替えた号")
+    refused = press(seen, "steps/1/apply")
+    assert _in_effect(stage) == ["誰も見ていない号"]
+    assert "The issue has changed since you last looked at it." in refused
+    press(refused, "steps/1/apply")
+    assert _in_effect(stage) == ["誰も見ていない号", "もう一度差し替えた号"]
+
+
+def _write(stage: Stage, title: str) -> None:
+    with transaction(stage.engine) as session:
+        write_step(session, session.get_one(SeriesStepRow, 1), title)
+
+
+def _in_effect(stage: Stage) -> list[str]:
+    """Return what versions of the series' step were put into effect, the oldest first."""
+    with reading(stage.engine) as session:
+        return [
+            *session.scalars(
+                select(MailingRow.title)
+                .join(SeriesMailingRow, SeriesMailingRow.mailing_id == MailingRow.id)
+                .order_by(MailingRow.id)
+            )
+        ]
