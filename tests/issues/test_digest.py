@@ -16,6 +16,7 @@ from newsletter.issues.outline import table_of_contents, to_outline
 from newsletter.issues.plain_text import block_text
 from newsletter.issues.sources.digest import read_digest, to_text
 from newsletter.issues.sources.reading import ReadIssue, SourceFormat, read_issue
+from tests.support.growth import assert_linear
 
 
 @pytest.fixture(scope="module")
@@ -284,3 +285,24 @@ def test_no_line_is_ever_dropped(lines: list[str]) -> None:
 def test_foreign_octets_are_read_or_refused(data: bytes) -> None:
     with contextlib.suppress(ContentError):
         read_issue(data, source="any")
+
+
+@pytest.mark.parametrize("line", ["文\n", "・点\n", "・点\n\u3000続き\n", "■見出し\n", "1.目次\n"])
+def test_lines_again_and_again_take_as_long_as_their_number(line: str) -> None:
+    assert_linear(
+        lambda text: read_digest(text, source="long"),
+        lambda count: "2021.10.21\n題名\n■はじめ\n" + line * (count // line.count("\n")),
+        size=9_000,
+    )
+
+
+def test_the_lines_of_a_point_are_read_with_it_however_many() -> None:
+    text = "2021.10.21\n題名\n■はじめ\n前\n・一\n\u3000二\n\u3000三\n・四\n後\n"
+    issue, _ = read_digest(text, source="points")
+    body = issue.chapters[0].items[0].body
+    assert [block_text(block) for block in body] == ["前", "・一\n二\n三\n・四", "後"]
+
+
+def test_a_digest_of_more_lines_than_any_has_is_refused() -> None:
+    with pytest.raises(ContentError, match="more than 10,000 lines"):
+        read_digest("2021.10.21\n題名\n" + "■a\n" * 10_000, source="long")

@@ -111,3 +111,24 @@ def test_a_changed_part_is_read_anew() -> None:
     changed = replace(chapter, items=(chapter.items[0], replace(chapter.items[1], headline="new")))
 
     assert _read(replace(issue, chapters=(changed,))).chapters == (changed,)
+
+
+@pytest.mark.parametrize(
+    "issue",
+    [
+        Issue(
+            title="Long",
+            issue_date=date(2026, 12, 1),
+            lead=(Paragraph(content=(Text(text="a"),)),) * 12_000,
+        ),
+        Issue(
+            title="Long",
+            issue_date=date(2026, 12, 1),
+            chapters=(Chapter(heading="a"),) * 12_000,
+        ),
+    ],
+    ids=["blocks", "chapters"],
+)
+def test_an_issue_of_more_blocks_than_any_newsletter_has_is_refused(issue: Issue) -> None:
+    with pytest.raises(ContentError, match="more than 10,000 lines"):
+        _read(issue)

@@ -570,3 +570,8 @@ def test_a_finding_names_the_line_that_it_is_about(body: str, code: str, line: i
     read = read_issue(f"{HEAD}\n{body}".encode(), source="md")
     found = [each for each in check_issue(read.issue) if each.code == code]
     assert [find_lines(read.text, each) for each in found] == [(line, line)]
+
+
+def test_a_text_of_more_lines_than_any_newsletter_has_is_refused() -> None:
+    with pytest.raises(ContentError, match=r"issue\.md:1000\d: The text has more than 10,000"):
+        _read("# a\n" * 10_001)

@@ -42,6 +42,8 @@ from newsletter.issues.markdown.inline import (
 _DEEPEST = 40
 #: Cells of all tables: a row gets those it lacks, so that a few letters would make a million.
 MOST_CELLS = 10_000
+#: Lines of a text: each may be a heading, which takes milliseconds until it is mail.
+MOST_LINES = 10_000
 _BREAK = re.compile(r"<br[ \t]*/?>[ \t]*\n?[ \t]*", re.IGNORECASE)
 _LINE_END = re.compile(r"\s*\n\s*")
 _COMMENT, _COMMENT_END = "<!--", "-->"
@@ -86,13 +88,28 @@ class CellCount:
     cells: int = 0
 
 
+def demand_few_lines(text: str, *, source: str, first_line: int = 0) -> None:
+    """Refuse a text that is longer than any newsletter; ``first_line`` as for `parse`.
+
+    Raises:
+        ContentError: It is.
+    """
+    if text.count("\n") > MOST_LINES:
+        raise ContentError(
+            msg("The text has more than {limit} lines.", limit=Number(MOST_LINES)),
+            place=Place(source=source, line=first_line + MOST_LINES + 1),
+            remedy=msg("Put long texts on a web page, and link to it."),
+        )
+
+
 def parse(text: str, *, source: str, first_line: int, count: CellCount | None = None) -> Parsed:
     """Read Markdown into its tree; ``first_line`` is how many lines stand above it in its file.
 
     Raises:
         ContentError: Something would be lost: cells beyond a table's head, definitions that nothing
-            refers to, text that is nested too deeply.
+            refers to, text that is nested too deeply. Or it has too many lines.
     """
+    demand_few_lines(text, source=source, first_line=first_line)
     env: dict[str, Any] = {"cells": count or CellCount()}
     place = Place(source=source, line=first_line + 1)
     try:

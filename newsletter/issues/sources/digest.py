@@ -21,11 +21,13 @@ from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.days import check_day
 from newsletter.issues.markdown.inline import link_bare_addresses
+from newsletter.issues.markdown.syntax import demand_few_lines
 from newsletter.issues.model import (
     Block,
     Chapter,
     ContentsLine,
     Heading,
+    Inline,
     Issue,
     Item,
     LineBreak,
@@ -65,23 +67,53 @@ class Unplaced:
 
 
 @dataclass(slots=True)
+class _Text:
+    """A paragraph while its lines are being read; joining them one by one would copy them all."""
+
+    content: list[Inline]
+
+    @classmethod
+    def of(cls, line: str) -> _Text:
+        return cls(content=[*link_bare_addresses(line)])
+
+    def add(self, line: str) -> None:
+        self.content += (LineBreak(), *link_bare_addresses(line))
+
+    def as_block(self) -> Paragraph:
+        return Paragraph(content=tuple(self.content))
+
+
+@dataclass(slots=True)
+class _Points:
+    """A list while it is being read."""
+
+    points: list[_Text]
+
+    def as_block(self) -> ListBlock:
+        return ListBlock(items=tuple((point.as_block(),) for point in self.points))
+
+
+@dataclass(slots=True)
 class _Part:
     """A chapter, section or item while it is being read."""
 
     heading: str
     number: int | None = None
-    body: list[Block] = field(default_factory=list)
+    body: list[Heading | _Text | _Points] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     items: list[_Part] = field(default_factory=list)
     sections: list[_Part] = field(default_factory=list)
 
+    def blocks(self) -> tuple[Block, ...]:
+        return tuple(each if isinstance(each, Heading) else each.as_block() for each in self.body)
+
     def as_item(self) -> Item:
-        return Item(headline=self.heading, body=tuple(self.body), links=tuple(self.links))
+        return Item(headline=self.heading, body=self.blocks(), links=tuple(self.links))
 
     def as_section(self) -> Section:
         return Section(
             heading=self.heading,
-            body=tuple(self.body),
+            body=self.blocks(),
             links=tuple(self.links),
             items=tuple(part.as_item() for part in self.items),
         )
@@ -90,7 +122,7 @@ class _Part:
         return Chapter(
             heading=self.heading,
             number=self.number,
-            body=tuple(self.body),
+            body=self.blocks(),
             links=tuple(self.links),
             items=tuple(part.as_item() for part in self.items),
             sections=tuple(part.as_section() for part in self.sections),
@@ -109,8 +141,9 @@ def read_digest(text: str, *, source: str) -> tuple[Issue, tuple[Unplaced, ...]]
     """Read normalised digest text.
 
     Raises:
-        ContentError: It has no date or no title.
+        ContentError: It has no date or no title, or too many lines.
     """
+    demand_few_lines(text, source=source)
     return _Reader(text, source).read()
 
 
@@ -184,7 +217,7 @@ class _Reader:
             title=title,
             issue_date=issue_date,
             masthead=masthead,
-            lead=tuple(self._lead.body),
+            lead=self._lead.blocks(),
             contents=contents,
             chapters=tuple(part.as_chapter() for part in self._chapters),
             credits=tuple(self._credits),
@@ -226,15 +259,16 @@ class _Reader:
             return
         if self._lines[0][1] not in [line for _, line in self._lines[1:]]:
             return
-        while self._lines:
-            line = self._lines[0][1]
+        taken = 0
+        for _, line in self._lines:
             if match := _CHAPTER.match(line):
                 yield ContentsLine(text=match[2], label=match[1], level=1)
             elif match := _LABEL.match(line):
                 yield ContentsLine(text=match[2], label=match[1], level=2)
             else:
-                return
-            self._lines.pop(0)
+                break
+            taken += 1
+        del self._lines[:taken]
 
     def _read_line(self, number: int, line: str) -> None:
         chapter = _CHAPTER.match(line)
@@ -273,22 +307,20 @@ class _Reader:
         self._text_line = 0 if _URL.match(line) else number
         point = _POINT.match(line)
         match before:
-            case ListBlock(items=items) if goes_on and point:
-                self._here.body[-1] = ListBlock(items=(*items, (_paragraph(point[1]),)))
-            case ListBlock(items=(*items, (Paragraph() as last,))) if (
-                goes_on and number in self._indented
-            ):
-                self._here.body[-1] = ListBlock(items=(*items, (_joined(last, line),)))
-            case Paragraph() if goes_on and not point:
-                self._here.body[-1] = _joined(before, line)
+            case _Points() if goes_on and point:
+                before.points.append(_Text.of(point[1]))
+            case _Points() if goes_on and number in self._indented:
+                before.points[-1].add(line)
+            case _Text() if goes_on and not point:
+                before.add(line)
             case _ if point:
-                self._add(ListBlock(items=((_paragraph(point[1]),),)))
+                self._add(_Points(points=[_Text.of(point[1])]))
             case _:
-                self._add(_paragraph(line))
+                self._add(_Text.of(line))
 
-    def _add(self, block: Block) -> None:
+    def _add(self, block: Heading | _Text | _Points) -> None:
         """Add a block; addresses with text below them stay above it."""
-        self._here.body.extend(_paragraph(link.url) for link in self._here.links)
+        self._here.body.extend(_Text.of(link.url) for link in self._here.links)
         self._here.links.clear()
         self._here.body.append(block)
 
@@ -304,15 +336,6 @@ def _day(written: re.Match[str]) -> date:
     if written["era"]:
         year += _BEFORE_REIWA
     return date(year, int(written["month"]), int(written["day"]))
-
-
-def _paragraph(line: str) -> Paragraph:
-    return Paragraph(content=link_bare_addresses(line))
-
-
-def _joined(paragraph: Paragraph, line: str) -> Paragraph:
-    content = (*paragraph.content, LineBreak(), *link_bare_addresses(line))
-    return Paragraph(content=content)
 
 
 def to_text(issue: Issue) -> str:

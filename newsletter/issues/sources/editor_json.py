@@ -18,7 +18,7 @@ from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
 from newsletter.issues.checks.lines import part_at
 from newsletter.issues.markdown.reader import read_body, read_markdown, read_parts
-from newsletter.issues.markdown.syntax import MOST_CELLS
+from newsletter.issues.markdown.syntax import MOST_CELLS, MOST_LINES
 from newsletter.issues.markdown.writer import blocks_to_markdown, body_to_markdown, to_markdown
 from newsletter.issues.model import (
     Block,
@@ -32,7 +32,7 @@ from newsletter.issues.model import (
     issue_from_json,
 )
 from newsletter.issues.sources.normalise import without_controls
-from newsletter.issues.walking import walk_placed_blocks
+from newsletter.issues.walking import walk_parts, walk_placed_blocks
 
 #: The name that errors give the source.
 SOURCE = "blocks"
@@ -117,12 +117,12 @@ def _by_part(issue: Issue, template: str) -> Issue:
         ContentError: A part breaks a rule.
         _NotByItselfError: The issue has to be read as a whole.
     """
+    blocks = [block for _place, block in walk_placed_blocks(issue)]
+    parts = sum(1 for _part in walk_parts(issue))
     cells = sum(
-        len(block.head) * (1 + len(block.rows))
-        for _place, block in walk_placed_blocks(issue)
-        if isinstance(block, Table)
+        len(block.head) * (1 + len(block.rows)) for block in blocks if isinstance(block, Table)
     )
-    if cells > MOST_CELLS:
+    if cells > MOST_CELLS or len(blocks) + parts > MOST_LINES:
         raise _NotByItselfError
     bare = to_markdown(replace(issue, lead=(), chapters=()), template=template)
     return replace(
