@@ -1,7 +1,8 @@
 /**
  * What is not saved yet, kept on this device: a tab that is closed, a browser that ends, a connection
  * or session that is lost, cost no text. Each page that is open keeps one copy of its own; what a page
- * left behind is offered when the same person opens the same draft again.
+ * left behind is offered when the same person opens the same draft again; nothing is kept of who signed
+ * out in another tab.
  */
 import { byId, debounce, desk, inputById, say } from "./page.js";
 /** @import { Copy } from "./types.js" */
@@ -42,7 +43,7 @@ export function keepCopy(read) {
   const inStorage = (act) => { try { act(); } catch { /* No room, or none that this page may use. */ } };
   const forget = () => inStorage(() => localStorage.removeItem(KEY));
   const write = () => inStorage(() => {
-    const copy = read(), text = copy && JSON.stringify(copy);
+    const copy = localStorage.getItem("signed-in") === desk.dataset.account && read(), text = copy && JSON.stringify(copy);
     if (text && text.length <= LONGEST) localStorage.setItem(KEY, text);
     // What was kept is older than what is typed now: to offer it would be no help.
     else if (text) forget();

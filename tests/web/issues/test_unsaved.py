@@ -6,6 +6,7 @@ import re
 
 from playwright.sync_api import Page, Route, expect
 
+from tests.support.ports import await_condition
 from tests.web.issues.desk import PLAIN, Desk
 from tests.web.issues.test_mail_editor import write_in
 from tests.web.issues.test_together import add, stored
@@ -114,3 +115,34 @@ def test_a_text_is_offered_to_nobody_else_and_gone_after_signing_out(
     again.get_by_role("button", name="Sign out").click()
     again.wait_for_url("**/sign-in")
     again.wait_for_function(f"{_KEPT} === 0")
+
+
+def test_signing_out_in_one_tab_takes_the_text_out_of_the_others(desk: Desk, page: Page) -> None:
+    desk.start(page, PLAIN, view="mail")
+    page.route(re.sub(r"\?.*", "", page.url), _refuse)
+    write_in(page, _LINE)
+    page.keyboard.type("要予約")
+    await_condition(lambda: page.evaluate(_KEPT) == 1, seconds=60, what="a copy")
+    beside = page.context.new_page()
+    beside.goto(f"{desk.url}/home")
+    beside.get_by_role("button", name="Sign out").click()
+    beside.wait_for_url("**/sign-in")
+    page.wait_for_url("**/sign-in")
+    assert "要予約" not in page.content()
+    assert page.evaluate(_KEPT) == 0
+
+
+def test_a_text_of_before_is_not_kept_where_somebody_else_writes_now(
+    desk: Desk, page: Page
+) -> None:
+    desk.start(page, PLAIN, view="mail")
+    url = re.sub(r"\?.*", "", page.url)
+    page.route(url, _refuse)
+    write_in(page, _LINE)
+    page.keyboard.type("要予約")
+    await_condition(lambda: page.evaluate(_KEPT) == 1, seconds=60, what="a copy")
+    other = page.context.new_page()
+    desk.sign_in(other, "other@example.jp")
+    other.goto(url)
+    page.wait_for_url("**/home")
+    assert "要予約" not in page.content()
