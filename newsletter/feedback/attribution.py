@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -221,20 +221,41 @@ def _deliveries_by_message_id(
         else:
             open_ids[mailing_id][code].append(row.id)
     for mailing_id, rows_by_code in open_ids.items():
-        subscribers = session.execute(
-            select(SubscriberRow.id, SubscriberRow.created_at)
-            .join(DeliveryRow, DeliveryRow.subscriber_id == SubscriberRow.id)
-            .where(DeliveryRow.mailing_id == mailing_id)
-            .execution_options(yield_per=5000)
-        )
-        for subscriber_id, since in subscribers:
-            code = _code(keys, *mailings[mailing_id], subscriber_id, since)
-            for row_id in rows_by_code.pop(code, ()):
+        for code, subscriber_id in _search(session, keys, mailing_id, rows_by_code.keys()):
+            for row_id in rows_by_code[code]:
                 deliveries[row_id] = (mailing_id, subscriber_id)
-            if not rows_by_code:
-                break
-        subscribers.close()
     return deliveries
+
+
+def _search(
+    session: Session, keys: Keys, mailing_id: int, codes: Collection[str]
+) -> Iterator[tuple[str, int]]:
+    """Give whose the codes of a mailing's Message-IDs are, by trying all who got it."""
+    mailing, missing = _mailing_of(session, mailing_id), set(codes)
+    subscribers = session.execute(
+        select(SubscriberRow.id, SubscriberRow.created_at)
+        .join(DeliveryRow, DeliveryRow.subscriber_id == SubscriberRow.id)
+        .where(DeliveryRow.mailing_id == mailing_id)
+        .execution_options(yield_per=5000)
+    )
+    for subscriber_id, since in subscribers:
+        code = _code(keys, *mailing, subscriber_id, since)
+        if code in missing:
+            missing.remove(code)
+            yield code, subscriber_id
+            if not missing:
+                break
+    subscribers.close()
+
+
+def delivery_of_message_id(session: Session, keys: Keys, message_id: str) -> tuple[int, int] | None:
+    """Return mailing and subscriber of a Message-ID; None when it is not ours, or of nobody now."""
+    read = read_delivery_id(keys.message_id_key, message_id)
+    if read is None:
+        return None
+    mailing_id, code = read
+    found = _search(session, keys, mailing_id, {code})
+    return next(((mailing_id, subscriber_id) for _, subscriber_id in found), None)
 
 
 def mailing_of_message_id(

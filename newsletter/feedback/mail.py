@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
+from newsletter.bounces.addresses import find_address
 from newsletter.bounces.mail import Mail, open_mail
-from newsletter.bounces.model import Report, ReportKind
+from newsletter.bounces.model import Reason, Report, ReportedRecipient, ReportKind
 from newsletter.bounces.reading import read_report
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.feedback.attribution import Keys
 from newsletter.feedback.joining import JoiningByMail
 from newsletter.feedback.log import log_events, mail_event
-from newsletter.feedback.requests import leave_by_mail
+from newsletter.feedback.requests import asks_to_leave, leave_by_mail
 from newsletter.message.verp import claims_delivery, read_return_path
 from newsletter.tokens import TokenSigner
 
@@ -31,7 +33,8 @@ class Taken(StrEnum):
     ASKED = "asked"
     #: Nobody could read it, though it came to an address of ours: it is in the log, raw.
     UNKNOWN = "unknown"
-    #: It is no business of ours; nothing of it was kept.
+    #: It is no business of ours, and nothing of it was kept; or somebody asks to leave, and nothing
+    #: proves whose mail it is about: that is in the log for an operator, and stays at its source.
     UNRELATED = "unrelated"
 
 
@@ -72,10 +75,24 @@ def take_mail(
         is_report = report.kind is not ReportKind.OTHER
         if leave_by_mail(session, mail, keys, answers_itself=is_report):
             return Taken.LEFT
-        if not is_report and not is_for_us and not _is_returned(mail, report):
-            return Taken.UNRELATED
-        log_events(session, [mail_event(report, raw)])
+        asks = asks_to_leave(mail, answers_itself=is_report)
+        is_related = is_report or is_for_us or _is_returned(mail, report)
+        if asks:
+            report = _from_sender(mail, report)
+        if asks or is_related:
+            log_events(session, [mail_event(report, raw)])
+    if not is_related:
+        return Taken.UNRELATED
     return Taken.LOGGED if is_report else Taken.UNKNOWN
+
+
+def _from_sender(mail: Mail, report: Report) -> Report:
+    """Return what nobody could read as being about whoever wrote it."""
+    sender = find_address(mail.headers.get("from"))
+    return replace(
+        report,
+        recipients=(ReportedRecipient(address=sender, hard=False, reason=Reason.UNKNOWN),),
+    )
 
 
 def _is_returned(mail: Mail, report: Report) -> bool:

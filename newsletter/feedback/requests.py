@@ -1,13 +1,17 @@
 """Requests to leave that come as mail, and what proves them.
 
 A mail to the List-Unsubscribe address carries the token of one delivery in its subject. A plain
-reply carries no token, and its From could be anybody's: it counts only when it answers a message of
-ours to the very person who writes, which its Message-ID proves.
+reply carries no token there, and its From could be anybody's: it counts when it answers a message
+of ours, which its Message-ID proves, or quotes one of its signed links. Whoever has somebody's mail
+could leave by its link as well, so an address of nobody's speaks for the reader of that mail, as
+where mail is forwarded; a reader speaks for themselves alone.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from itertools import islice
 
 from sqlalchemy import select
@@ -19,7 +23,11 @@ from newsletter.bounces.mail import Mail
 from newsletter.database.tables import MailingRow
 from newsletter.database.vocabulary import UnsubscribeWay
 from newsletter.errors import ListError, NotFoundError, TokenError
-from newsletter.feedback.attribution import Keys, mailing_of_message_id
+from newsletter.feedback.attribution import (
+    Keys,
+    delivery_of_message_id,
+    mailing_of_message_id,
+)
 from newsletter.mailings.planning.links import read_link, refer
 from newsletter.mailings.planning.variants import content_of_reader
 from newsletter.rendering.slots import fill
@@ -35,6 +43,9 @@ _REQUEST = re.compile(
 )
 _MESSAGE_ID = re.compile(r"<[^<>\s]{3,250}>")
 _REFERENCES = 20
+#: Links of a delivery, by the first part of their path.
+_LINK = re.compile(r"/([upv])/([A-Za-z0-9_-]{20,200})")
+_PURPOSES = {"u": Purpose.UNSUBSCRIBE, "p": Purpose.PREFERENCES, "v": Purpose.VIEW}
 
 
 def leave_by_mail(session: Session, mail: Mail, keys: Keys, *, answers_itself: bool) -> bool:
@@ -47,7 +58,7 @@ def leave_by_mail(session: Session, mail: Mail, keys: Keys, *, answers_itself: b
         answers_itself: It is a report or an automatic answer: what it quotes is nobody's wish.
     """
     ref = _by_token(session, mail, keys)
-    if ref is None and not answers_itself and mail.headers.get("auto-submitted") in {"", "no"}:
+    if ref is None and asks_to_leave(mail, answers_itself=answers_itself):
         ref = _by_reply(session, mail, keys)
     if ref is None:
         return False
@@ -61,6 +72,12 @@ def leave_by_mail(session: Session, mail: Mail, keys: Keys, *, answers_itself: b
     return True
 
 
+def asks_to_leave(mail: Mail, *, answers_itself: bool) -> bool:
+    """Return whether a mail seems to ask for it in its subject, proven or not; see above."""
+    is_written = not answers_itself and mail.headers.get("auto-submitted") in {"", "no"}
+    return is_written and _REQUEST.search(mail.subject) is not None
+
+
 def _by_token(session: Session, mail: Mail, keys: Keys) -> DeliveryRef | None:
     match = _TOKEN.search(mail.subject)
     if match is None:
@@ -72,26 +89,47 @@ def _by_token(session: Session, mail: Mail, keys: Keys) -> DeliveryRef | None:
 
 
 def _by_reply(session: Session, mail: Mail, keys: Keys) -> DeliveryRef | None:
-    if not _REQUEST.search(mail.subject):
-        return None
     try:
         sender = parse_address(find_address(mail.headers.get("from")))
     except ListError:
         return None
     person = find_person(session, sender)
-    if person is None:
-        return None
     text = f"{mail.headers.get('in-reply-to')} {mail.headers.get('references')}"
-    for match in islice(_MESSAGE_ID.finditer(text), _REFERENCES):
-        mailing_id = mailing_of_message_id(session, keys, match[0], person.id)
+    answered = [match[0] for match in islice(_MESSAGE_ID.finditer(text), _REFERENCES)]
+    if person is None:
+        return _of_nobodys_address(session, mail, keys, answered)
+    for message_id in answered:
+        mailing_id = mailing_of_message_id(session, keys, message_id, person.id)
         if mailing_id is None or not _wishes(session, mail, mailing_id, person.id):
             continue
-        newsletter_id = session.scalar(
-            select(MailingRow.newsletter_id).where(MailingRow.id == mailing_id)
-        )
-        if newsletter_id is not None:
-            return refer(session, newsletter_id, person.id, mailing_id)
+        return _refer(session, mailing_id, person.id)
     return None
+
+
+def _of_nobodys_address(
+    session: Session, mail: Mail, keys: Keys, answered: Sequence[str]
+) -> DeliveryRef | None:
+    """Return the delivery that a mail proves to be about; None if it names several people's."""
+    found: list[DeliveryRef] = []
+    for match in islice(_LINK.finditer(mail.words), _REFERENCES):
+        with suppress(TokenError):
+            found.append(read_link(session, keys.signer, _PURPOSES[match[1]], match[2]))
+    # Whose a Message-ID is must be searched for among all of its mailing.
+    for message_id in answered if not found else ():
+        delivery = delivery_of_message_id(session, keys, message_id)
+        if delivery is not None:
+            found.append(_refer(session, *delivery))
+            break
+    if len({(ref.newsletter_id, ref.subscriber_id) for ref in found}) != 1:
+        return None
+    ref = found[0]
+    is_wish = not ref.mailing_id or _wishes(session, mail, ref.mailing_id, ref.subscriber_id)
+    return ref if is_wish else None
+
+
+def _refer(session: Session, mailing_id: int, subscriber_id: int) -> DeliveryRef:
+    query = select(MailingRow.newsletter_id).where(MailingRow.id == mailing_id)
+    return refer(session, session.scalars(query).one(), subscriber_id, mailing_id)
 
 
 def _wishes(session: Session, mail: Mail, mailing_id: int, subscriber_id: int) -> bool:

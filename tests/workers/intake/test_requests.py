@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from newsletter.cli.main import app
-from newsletter.database.engine import open_engine
+from newsletter.database.engine import open_engine, reading
 from newsletter.database.vocabulary import BounceKind, SubscriptionState, UnsubscribeWay
 from newsletter.feedback.mail import Taken, take_mail
+from newsletter.mailings.planning.links import refer
+from newsletter.tokens import Purpose
 from tests.feedback.conftest import KEYS, Post, running, set_post
-from tests.feedback.letters import letter, notice
+from tests.feedback.letters import READER, letter, notice
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.servers
 
 SUBJECT = "まちのデジタル便り"
+_LEAVE, _UNKNOWN = Purpose.UNSUBSCRIBE, BounceKind.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -49,20 +53,75 @@ def test_a_reply_to_our_message_by_its_reader_ends_the_subscription(
     assert post.state() is SubscriptionState.UNSUBSCRIBED
 
 
-def test_a_from_alone_proves_nothing(post: Post) -> None:
-    assert take_mail(post.engine, letter("配信停止"), KEYS) is Taken.UNRELATED
+_ELSEWHERE = "alias@elsewhere.example"
+
+
+def _quoting(post: Post, *purposes: Purpose) -> str:
+    paths = {Purpose.UNSUBSCRIBE: "u", Purpose.PREFERENCES: "p", Purpose.VIEW: "v"}
+    links = (
+        f"> https://news.example.jp/{paths[each]}/{KEYS.signer.sign_delivery(each, post.ref)}"
+        for each in purposes
+    )
+    return "もう読みません。\n\n" + "\n".join(links)
+
+
+def test_a_reply_from_another_address_to_our_message_ends_its_readers_subscription(
+    post: Post,
+) -> None:
+    mail = letter("配信停止", sender=_ELSEWHERE, In_Reply_To=post.message_id)
+    assert take_mail(post.engine, mail, KEYS) is Taken.LEFT
+    assert post.state() is SubscriptionState.UNSUBSCRIBED
+    assert post.state("other@example.jp") is SubscriptionState.CONFIRMED
+
+
+@pytest.mark.parametrize("purpose", [Purpose.UNSUBSCRIBE, Purpose.PREFERENCES, Purpose.VIEW])
+def test_a_mail_from_another_address_that_quotes_a_signed_link_ends_that_subscription(
+    post: Post, purpose: Purpose
+) -> None:
+    mail = letter("配信停止", sender=_ELSEWHERE, body=_quoting(post, purpose))
+    assert take_mail(post.engine, mail, KEYS) is Taken.LEFT
+    assert post.state() is SubscriptionState.UNSUBSCRIBED
+
+
+def test_a_quotation_that_is_forged_or_of_two_readers_ends_nothing_and_is_in_the_log(
+    post: Post,
+) -> None:
+    two = [post.ref, replace(post.ref, subscriber_id=post.stage.subscriber_id("other@example.jp"))]
+    with reading(post.engine) as session:
+        refs = [
+            refer(session, each.newsletter_id, each.subscriber_id, post.mailing_id) for each in two
+        ]
+    both = "\n".join(f"https://x/u/{KEYS.signer.sign_delivery(_LEAVE, each)}" for each in refs)
+    for body in (f"https://x/u/{post.token[:-2]}xx", both):
+        mail = letter("配信停止", sender=_ELSEWHERE, body=body)
+        assert take_mail(post.engine, mail, KEYS) is Taken.UNRELATED
+    assert {post.state(), post.state("other@example.jp")} == {SubscriptionState.CONFIRMED}
+    assert [(row.kind, row.address) for row in post.rows()] == 2 * [(_UNKNOWN, _ELSEWHERE)]
+
+
+def test_a_from_alone_proves_nothing_and_is_in_the_log(post: Post) -> None:
+    for _ in range(2):
+        assert take_mail(post.engine, letter("配信停止"), KEYS) is Taken.UNRELATED
     assert post.state() is SubscriptionState.CONFIRMED
+    assert [(row.kind, row.address) for row in post.rows()] == [(_UNKNOWN, READER)]
 
 
-def test_a_reply_by_another_than_its_reader_ends_nothing(post: Post) -> None:
-    mail = letter("配信停止", sender="other@example.jp", In_Reply_To=post.message_id)
+def test_a_reply_by_another_reader_ends_nothing_and_is_in_the_log(post: Post) -> None:
+    mail = letter(
+        "配信停止",
+        sender="other@example.jp",
+        In_Reply_To=post.message_id,
+        body=_quoting(post, _LEAVE),
+    )
     assert take_mail(post.engine, mail, KEYS) is Taken.UNRELATED
     assert {post.state(), post.state("other@example.jp")} == {SubscriptionState.CONFIRMED}
+    assert [(row.kind, row.address) for row in post.rows()] == [(_UNKNOWN, "other@example.jp")]
 
 
 def test_a_reply_that_asks_for_nothing_ends_nothing(post: Post) -> None:
     mail = letter(f"Re: {SUBJECT}", In_Reply_To=post.message_id)
     assert take_mail(post.engine, mail, KEYS) is Taken.UNRELATED
+    assert post.rows() == []
 
 
 def test_an_automatic_answer_is_nobodys_wish(post: Post) -> None:
