@@ -143,10 +143,12 @@ _LOOKED_AT = 20_000
 _OWN_WORDS = 2_000
 _NEAR_WORDS = 4_000
 
+_RECOGNITION = tables("recognition")
+_BEHIND_LABEL = r"[ \t]{0,16}[:：][ \t]{0,4}"
 #: An address at the head of a line, as the recipient whose fate follows.
 _HEAD = re.compile(
     r"^[ \t]{0,16}(?:[*•·-][ \t]{1,4}|\d{1,3}[.)][ \t]{1,4}"
-    r"|(?:recipient|to)[ \t]{0,16}:[ \t]{0,4}|>>> )?"
+    rf"|(?:{'|'.join(_RECOGNITION['recipient_labels'])}){_BEHIND_LABEL}|>>> )?"
     rf"[<\"'(]{{0,2}}({LOCAL}@[\w.-]{{1,200}}\w)[>\"')]{{0,2}}"
     r"(?=$|[ \t:,;.\[(<：；、。，（「-])",
     re.MULTILINE | re.IGNORECASE,
@@ -161,7 +163,13 @@ _IN_DIALOGUE = re.compile(
     rf"<?({LOCAL}@[\w.-]{{1,200}}\w)",
     re.MULTILINE | re.IGNORECASE,
 )
-_DIVIDER = re.compile("|".join(map(re.escape, tables("recognition")["dividers"])))
+#: Whom a notice calls the sender of what it could not deliver.
+_LABELLED_SENDER = re.compile(
+    rf"^[ \t]{{0,16}}(?:{'|'.join(_RECOGNITION['sender_labels'])}){_BEHIND_LABEL}"
+    rf"[^\n@<]{{0,80}}?<?({LOCAL}@[\w.-]{{1,200}}\w)",
+    re.MULTILINE | re.IGNORECASE,
+)
+_DIVIDER = re.compile("|".join(map(re.escape, _RECOGNITION["dividers"])))
 _ORIGINAL_MESSAGE = re.compile(
     r"[-=*_ >]{2,40}(?:original|returned|forwarded) message[-=*_: ]{0,60}"
 )
@@ -222,7 +230,7 @@ class BounceText:
             around.append(self.text[:_NEAR_WORDS])
         if self.layout is not None and self.layout.lead_first:
             statements.insert(0, lead)
-        elif len(self.recipients) <= 1 and not find_reply(f"{diagnostic}\n{until_next}"):
+        if len(self.recipients) <= 1 and not find_reply(f"{diagnostic}\n{until_next}"):
             # "The following address does not exist:", where nothing is said beneath it.
             statements.append(_PARAGRAPHS.split(lead.rstrip())[-1])
         command = find_command(f"{diagnostic}\n{until_next}", answer=diagnostic or own)
@@ -306,7 +314,8 @@ class BounceText:
     def _ours(self) -> frozenset[str]:
         """The addresses of our side, which a bounce names without meaning them."""
         written_to = {one.lower() for one in self.original.to}
-        return frozenset((self._delivered_to | self.original.senders) - written_to)
+        labelled = {find_address(one[1]).lower() for one in _LABELLED_SENDER.finditer(self.text)}
+        return frozenset((self._delivered_to | self.original.senders | labelled) - written_to)
 
     @cached_property
     def _delivered_to(self) -> frozenset[str]:
@@ -325,7 +334,11 @@ class BounceText:
 
     @cached_property
     def _lead(self) -> str:
+        """What stands above the first recipient, or above the paragraph that names the only one."""
         first = min(self._heads.values(), default=0)
+        if not first and len(self.recipients) == 1:
+            named = max(self._find_named(self.recipients[0].lower()), 0)
+            first = self.text.rfind("\n\n", 0, named) + 2 if named else 0
         return self.text[: self.text.rfind("\n", 0, first) + 1][-_OWN_WORDS:] if first else ""
 
     @cached_property

@@ -115,6 +115,11 @@ class Mail:
         """The subject on one line."""
         return self.headers.get("subject")
 
+    @property
+    def is_from_nobody(self) -> bool:
+        """Whether its envelope has the empty sender: what nobody wants back (RFC 5321, 4.5.5)."""
+        return self.headers.get("return-path").strip() == "<>"
+
     def of_kind(self, *kinds: str) -> Iterator[MimePart]:
         """Give the parts of these media types."""
         return (part for part in self.parts if part.kind in kinds)
@@ -127,14 +132,22 @@ class Mail:
         return "\n".join(part.text for part in plain or texts if not part.is_returned)
 
 
-def open_mail(raw: bytes) -> Mail:
-    """Open a mail; every octet sequence gives one."""
+def open_mail(raw: bytes, *, envelope_from: str | None = None) -> Mail:
+    """Open a mail; every octet sequence gives one.
+
+    Args:
+        raw: The mail as it came.
+        envelope_from: Its envelope's sender, where the way in knows it; empty for that of notices.
+            It takes the place of Return-Path, which only a final delivery writes (RFC 5321, 4.4).
+    """
     octets = raw[:MAIL_OCTETS].replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
     if octets.startswith((b"From ", b">From ")):
         octets = octets.partition(b"\n")[2]
     headers, body = _split(octets)
     kind, parameters = media_type(headers.get("content-type"))
     parts = tuple(_leaves(headers, body))
+    if envelope_from is not None:
+        headers = Headers((("return-path", f"<{envelope_from}>"), *headers.fields))
     return Mail(headers=headers, kind=kind, parameters=parameters, parts=parts)
 
 

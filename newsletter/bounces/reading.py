@@ -75,7 +75,7 @@ _OF_DELIVERY = frozenset({ReportKind.BOUNCE, ReportKind.DELAY})
 _WITHIN = 2
 
 
-def read_report(raw: bytes, *, envelope_to: str = "") -> Report:
+def read_report(raw: bytes, *, envelope_to: str = "", envelope_from: str | None = None) -> Report:
     """Read a message that came back; any octets give a report, unknown ones of kind ``other``.
 
     Whom it is about is told twice: by ``return_path`` and ``message_id``, which carry our
@@ -84,9 +84,10 @@ def read_report(raw: bytes, *, envelope_to: str = "") -> Report:
     Args:
         raw: The message as it came; what is beyond the first 256 KiB is not looked at.
         envelope_to: The address that it was delivered to, where the way in knows it.
+        envelope_from: Its envelope's sender, where the way in knows it.
     """
     raw = raw[:MAIL_OCTETS]
-    bounce = open_bounce(open_mail(raw))
+    bounce = open_bounce(open_mail(raw, envelope_from=envelope_from))
     report, about = _read(bounce, depth=0)
     if report is None:
         report = read_last_resort(bounce)

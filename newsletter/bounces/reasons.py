@@ -68,6 +68,8 @@ _BOILERPLATE = re.compile(
 )
 #: Names of errors for programs: "NO_SUCH_USER".
 _JOINED = re.compile(r"(?<![@\w.-])(?:[a-z]{1,16}_){1,6}[a-z]{1,16}(?![@\w.-])")
+#: "Not (any longer) known": a word or two that may be left out.
+_BRACKETED = re.compile(r"(?<=[^\W\d_] )\(([^\W\d_]{2,12}(?: [^\W\d_]{2,12})?)\)(?= [^\W\d_])")
 #: Nouns that begin like a person and are none.
 _COMPOUND = re.compile(
     r"\buser[- ]agents?\b|\b(?:user|recipient|account|address) (?:authentication|certificate|"
@@ -315,6 +317,7 @@ def _plain(words: str, parties: Parties) -> str:
     lower = " ".join(lower.split())
     text = _without_name(parties.mark(_LINK.sub(" ", lower)), parties)
     text = _JOINED.sub(lambda name: name[0].replace("_", " "), text)
+    text = _BRACKETED.sub(r"\1", text)
     return _BOILERPLATE.sub(" ", _COMPOUND.sub(" ", text))
 
 

@@ -48,7 +48,23 @@ def is_bounce(bounce: BounceText) -> bool:
     if bounce.mail.parameters.get("report-type", "").lower() == "delivery-status":
         return True
     looks_like_one = _FAILURE_SUBJECTS.occurs_in(subject.lower()) or bounce.layout is not None
-    return looks_like_one and not _is_letter(bounce.mail)
+    if looks_like_one:
+        return not _is_letter(bounce.mail)
+    return bounce.mail.is_from_nobody and not _is_automatic(bounce.mail) and _tells_of_one(bounce)
+
+
+def _tells_of_one(bounce: BounceText) -> bool:
+    """Tell whether a mail returns ours, or denies somebody; none about its own sender does.
+
+    Whom an automatic answer is from may say in it that they are no longer there.
+    """
+    sender = find_address(bounce.mail.headers.get("from")).lower()
+    if sender in {one.lower() for one in bounce.recipients}:
+        return False
+    returns_ours = bool(bounce.original.headers.fields)
+    return returns_ours or any(
+        classify_refusal(bounce.refusal(one)).hard for one in bounce.recipients
+    )
 
 
 def _is_letter(mail: Mail) -> bool:

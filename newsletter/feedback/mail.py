@@ -59,8 +59,8 @@ def take_mail(
         joining: What takes requests to join; None where they are not taken by mail.
         is_for_us: The way in takes nothing but mail for us: what is not understood is kept raw.
     """
-    mail = open_mail(raw)
-    report = read_report(raw, envelope_to=envelope_to)
+    mail = open_mail(raw, envelope_from=envelope_from)
+    report = read_report(raw, envelope_to=envelope_to, envelope_from=envelope_from)
     if (
         joining
         and (newsletter_id := joining.requested_newsletter(mail, envelope_to=envelope_to))
@@ -97,7 +97,7 @@ def _from_sender(mail: Mail, report: Report) -> Report:
 
 def _is_returned(mail: Mail, report: Report) -> bool:
     """Tell whether a mail nobody can read came back all the same: by its empty sender, or VERP."""
-    return claims_delivery(report.return_path) or mail.headers.get("return-path").strip() == "<>"
+    return claims_delivery(report.return_path) or mail.is_from_nobody
 
 
 def is_ours(engine: Engine, signer: TokenSigner, address: str) -> bool:

@@ -1,0 +1,115 @@
+"""Mail of the empty sender (RFC 5321, 4.5.5) that no name or subject gives away as a notice."""
+
+from __future__ import annotations
+
+import pytest
+
+from newsletter.bounces.model import Reason, ReportKind
+from newsletter.bounces.reading import read_report
+from tests.bounces.formats import OURS, READER, RETURNED
+from tests.bounces.test_whose_fault import only
+
+_HOST = READER.partition("@")[2]
+_PLAIN = "Content-Type: text/plain; charset=utf-8\n"
+
+
+def _mail(
+    words: str, *, sender: str = f"robot@{_HOST}", path: str = "<>", subject: str = "Your mail"
+) -> bytes:
+    head = f"Return-Path: {path}\nFrom: {sender}\nTo: {OURS}\nSubject: {subject}\n{_PLAIN}"
+    return f"{head}\n{words}\n".encode()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"Guten Tag,\n\ndas Postfach {READER} wurde am 31.10.2026 gelöscht.",
+        f"The mailbox {READER} does not exist on this server.",
+        f"{READER} というメールアドレスは存在しません。\nメールは破棄されました。",
+        f"La adresse {READER} n'existe pas.\n",
+    ],
+)
+class TestWhoIsDeniedByNobodysMail:
+    def test_is_gone(self, words: str) -> None:
+        assert only(read_report(_mail(words))) == (Reason.USER_UNKNOWN, True)
+
+    def test_is_gone_where_only_the_way_in_knows_the_empty_sender(self, words: str) -> None:
+        raw = _mail(words).partition(b"\n")[2]
+        assert only(read_report(raw, envelope_from="")) == (Reason.USER_UNKNOWN, True)
+        assert read_report(raw).kind is ReportKind.OTHER
+
+    def test_is_not_by_a_persons_word(self, words: str) -> None:
+        raw = _mail(words, sender="noa@example.org", path="<noa@example.org>")
+        assert not any(one.hard for one in read_report(raw).recipients)
+
+    def test_is_not_by_their_own_automatic_answer(self, words: str) -> None:
+        assert not any(one.hard for one in read_report(_mail(words, sender=READER)).recipients)
+
+    def test_is_not_by_an_answer_that_is_marked_as_automatic(self, words: str) -> None:
+        raw = b"Auto-Submitted: auto-replied\n" + _mail(words, sender=f"desk@{_HOST}")
+        report = read_report(raw)
+        assert report.kind is ReportKind.AUTO_REPLY
+        assert not any(one.hard for one in report.recipients)
+
+
+def test_nobodys_mail_that_returns_ours_is_a_notice_whatever_it_is_called() -> None:
+    words = f"'{READER} (host: {_HOST}) (queue: local)' was not reached, for this reason:\n' busy'"
+    report = read_report(_mail(f"{words}\n\n{RETURNED}", sender=f"mmdf@{_HOST}"))
+    assert report.kind is ReportKind.BOUNCE
+    assert [(one.address, one.hard) for one in report.recipients] == [(READER, False)]
+
+
+def test_nobodys_mail_that_denies_nobody_is_no_notice() -> None:
+    report = read_report(_mail(f"Thank you for your order, {READER}."))
+    assert report.kind is ReportKind.OTHER
+
+
+@pytest.mark.parametrize(
+    ("sender", "recipient"),
+    [
+        ("发件人", "收件人"),
+        ("差出人", "宛先"),
+        ("送信者", "送信先"),
+        ("Absender", "Empfänger"),
+        ("De", "Para"),
+        ("Отправитель", "Получатель"),
+        ("보낸 사람", "받는 사람"),
+        ("From", "To"),
+    ],
+)
+@pytest.mark.parametrize("order", [1, -1])
+def test_who_is_who_is_told_by_the_labels_of_a_notice(
+    sender: str, recipient: str, order: int
+) -> None:
+    lines = [f"{sender}: News <other@example.net>", f"{recipient}: {READER}"][::order]
+    words = "\n".join([*lines, "", "host mx.example.com said: 550 Mailbox unavailable"])
+    raw = _mail(words, sender="PostMaster@mx.example.net")
+    assert [one.address for one in read_report(raw).recipients] == [READER]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "De server meldt dat dit e-mailadres niet (meer) bestaat.",
+        "Dieser Empfänger ist hier nicht (mehr) bekannt.",
+        "This user does not (any longer) exist here.",
+        "Cette adresse n'existe (plus) pas.",
+    ],
+)
+def test_a_word_in_brackets_parts_no_denial(words: str) -> None:
+    raw = _mail(f"{READER}\n\n{words}", sender="postmaster@mx.example.net")
+    assert only(read_report(raw)) == (Reason.USER_UNKNOWN, True)
+
+
+@pytest.mark.parametrize("subject", ["Mail System Error - Returned Mail", "Undeliverable"])
+def test_what_stands_above_the_only_recipient_is_said_of_them_wherever_their_line_begins(
+    subject: str,
+) -> None:
+    words = (
+        "This Message was undeliverable due to the following reason:\n\n"
+        "The following destination addresses were unknown (please check\n"
+        f"the addresses and re-mail the message):\n\nSMTP <{READER}>\n\n"
+        "Please reply to Postmaster@example.com\nif you feel this message to be in error.\n"
+    )
+    raw = _mail(words, sender="Postmaster@mx.example.net", subject=subject)
+    assert only(read_report(raw)) == (Reason.USER_UNKNOWN, True)
