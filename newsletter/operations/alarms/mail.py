@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Number, Percent
 from newsletter.operations.alarms.model import Alarm, AlarmSeverity, alarm
 from newsletter.operations.attention import MOST
 from newsletter.operations.overview import Overview
@@ -117,20 +118,19 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
             section="unsettled",
         )
     for host in seen.unknown_journals:
-        files, accepted = host.files, f"{host.accepted:,}"
         yield alarm(
             AlarmSeverity.WARNING,
             "unknown-journals",
             msg(
                 "{host} keeps {files} journals of unknown mailings ({accepted} accepted)",
                 host=host.host,
-                files=files,
-                accepted=accepted,
+                files=Number(host.files),
+                accepted=Number(host.accepted),
             ),
             _UNKNOWN,
             where=host.host,
             section="unsettled",
-            size=files,
+            size=host.files,
         )
     for row in seen.complained:
         yield alarm(
@@ -138,8 +138,8 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
             "complaints",
             msg(
                 "{complaints} recipients ({share}) reported “{subject}” as spam within a day",
-                complaints=format(row.complaints, ","),
-                share=format(row.share, ".1%"),
+                complaints=Number(row.complaints),
+                share=Percent(100 * row.share, 1),
                 subject=row.subject,
             ),
             msg(
@@ -157,7 +157,7 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
             msg(
                 "Bounce incident: {subject} ({bounced})",
                 subject=incident.subject,
-                bounced=format(incident.bounced, ","),
+                bounced=Number(incident.bounced),
             ),
             msg("Decide on the bounces page whether it was an outage or genuine."),
             where=incident.subject,

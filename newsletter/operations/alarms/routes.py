@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from newsletter.database.vocabulary import DeliveryState, ProcessKind
 from newsletter.i18n.messages import Message, msg, nmsg
+from newsletter.i18n.values import Percent
 from newsletter.mailings.ledger.relays import RelayState
 from newsletter.mailings.ledger.tallies import Tally
 from newsletter.operations.alarms.model import Alarm, AlarmSeverity, alarm
@@ -59,7 +60,7 @@ def of_relays(seen: Overview) -> Iterator[Alarm]:
                 msg(
                     "The relay {relay} defers {share}",
                     relay=relay.name,
-                    share=format(share, ".0%"),
+                    share=Percent(100 * share, 0),
                 ),
                 msg("Check the reasons under deferred deliveries."),
                 where=relay.name,
@@ -150,7 +151,7 @@ def of_domains(seen: Overview) -> Iterator[Alarm]:
             yield alarm(
                 AlarmSeverity.WARNING,
                 "domain-defers",
-                msg("{domain} defers {share}", domain=domain.name, share=format(share, ".0%")),
+                msg("{domain} defers {share}", domain=domain.name, share=Percent(100 * share, 0)),
                 msg("Slow down by DOMAIN_RATES, or hold the domain for a while."),
                 where=domain.name,
                 section="domains",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Number, Percent
 from newsletter.operations.alarms.model import Alarm, AlarmSeverity, alarm
 from newsletter.operations.broker import BrokerHealth
 from newsletter.operations.overview import Overview
@@ -20,7 +21,7 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
         yield alarm(
             AlarmSeverity.WARNING,
             "database-slow",
-            msg("The database is responding slowly ({slow} ms)", slow=format(slow, ".0f")),
+            msg("The database is responding slowly ({slow} ms)", slow=Number(round(slow))),
             msg("Check the load of the database."),
             section="servers",
         )
@@ -75,7 +76,7 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
             "redis-full",
             msg(
                 "Redis is nearly full ({fullness} of its memory)",
-                fullness=format(broker.fullness, ".0%"),
+                fullness=Percent(100 * broker.fullness, 0),
             ),
             msg("Raise maxmemory."),
             section="servers",
