@@ -9,14 +9,7 @@ import typer
 from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import labelled, styled, text
-from newsletter.cli.state import (
-    As,
-    Json,
-    NewsletterName,
-    open_newsletter,
-    open_with_keys,
-    settings_of,
-)
+from newsletter.cli.state import As, Json, NewsletterName, open_newsletter, reading_newsletter
 
 IssueOption = Annotated[str | None, typer.Option("--issue", help="The issue; else the newest.")]
 CommentNumber = Annotated[int, typer.Argument(help="The comment's number.")]
@@ -32,15 +25,12 @@ def show_comments(
     """List the comments on an issue, thread by thread, with the part that each is about."""
     from newsletter.accounts.actor_names import colleagues_by_address, name_actor
     from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import reading
     from newsletter.issues.model import issue_from_json
     from newsletter.issues.store import find_issue
     from newsletter.mailings.approvals.comments import threads_of
-    from newsletter.newsletters.publications import find_newsletter
 
-    engine = open_with_keys(settings_of(context))
-    with reading(engine) as session:
-        stored = find_issue(session, find_newsletter(session, newsletter).id, issue)
+    with reading_newsletter(context, newsletter, with_keys=True) as (session, found):
+        stored = find_issue(session, found.id, issue)
         threads = [
             thread
             for thread in threads_of(session, stored.id, issue_from_json(stored.content))

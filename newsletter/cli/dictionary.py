@@ -8,14 +8,7 @@ import typer
 
 from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
-from newsletter.cli.state import (
-    As,
-    Json,
-    NewsletterName,
-    open_database,
-    open_newsletter,
-    settings_of,
-)
+from newsletter.cli.state import As, Json, NewsletterName, open_newsletter, reading_newsletter
 
 app = typer.Typer(
     no_args_is_help=True, help="Manage a newsletter's own dictionary for the spelling check."
@@ -27,12 +20,10 @@ _Words = Annotated[list[str], typer.Argument(help="Words to add or remove.")]
 def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Json = False) -> None:
     """List the words, one per line."""
     from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import reading
     from newsletter.newsletters.dictionary import list_words
-    from newsletter.newsletters.publications import find_newsletter
 
-    with reading(open_database(settings_of(context))) as session:
-        words = list_words(session, find_newsletter(session, newsletter).id)
+    with reading_newsletter(context, newsletter) as (session, found):
+        words = list_words(session, found.id)
     if json:
         print_json(list(words))
         return

@@ -13,14 +13,7 @@ from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label as word
 from newsletter.cli.language import labelled, ngettext, pgettext, terminal_language
 from newsletter.cli.prompts import confirm
-from newsletter.cli.state import (
-    As,
-    Json,
-    NewsletterName,
-    open_database,
-    open_newsletter,
-    settings_of,
-)
+from newsletter.cli.state import As, Json, NewsletterName, open_newsletter, reading_newsletter
 from newsletter.database.vocabulary import FieldType
 from newsletter.errors import ListError
 from newsletter.i18n.messages import msg
@@ -64,13 +57,11 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
     from rich.table import Table
 
     from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import reading
-    from newsletter.newsletters.publications import find_newsletter
     from subscribers.fields.model import field_to_json
     from subscribers.fields.store import list_fields
 
-    with reading(open_database(settings_of(context))) as session:
-        fields = list_fields(session, find_newsletter(session, newsletter).id)
+    with reading_newsletter(context, newsletter) as (session, found):
+        fields = list_fields(session, found.id)
     if json:
         print_json(list(map(field_to_json, fields)))
         return

@@ -22,6 +22,7 @@ from newsletter.cli.state import (
     has_database,
     open_database,
     open_newsletter,
+    reading_newsletter,
     settings_of,
 )
 from newsletter.errors import ExitCode
@@ -343,12 +344,10 @@ def show_issues(
     from rich.table import Table
 
     from newsletter.cli.console import console, format_day, print_json
-    from newsletter.database.engine import reading
     from newsletter.issues.store import list_issues
-    from newsletter.newsletters.publications import find_newsletter
 
-    with reading(open_database(settings_of(context))) as session:
-        rows = list_issues(session, find_newsletter(session, newsletter).id)
+    with reading_newsletter(context, newsletter) as (session, found):
+        rows = list_issues(session, found.id)
     if json:
         print_json([{"issue": row.slug, "title": row.title} for row in rows])
         return

@@ -22,6 +22,7 @@ from newsletter.cli.state import (
     NewsletterName,
     open_database,
     open_newsletter,
+    reading_newsletter,
     settings_of,
 )
 from newsletter.errors import ExitCode, ListError, Place
@@ -182,13 +183,10 @@ def show_imports(
     from rich.table import Table
 
     from newsletter.cli.console import console, format_moment, print_json
-    from newsletter.database.engine import reading
-    from newsletter.newsletters.publications import find_newsletter
     from subscribers.lists.imports import earlier_imports
 
-    with reading(open_database(settings_of(context))) as session:
-        row = find_newsletter(session, newsletter)
-        imports = earlier_imports(session, row.id, limit=limit)
+    with reading_newsletter(context, newsletter) as (session, found):
+        imports = earlier_imports(session, found.id, limit=limit)
     if json:
         print_json(
             [

@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newsletter.accounts.audit_actions import Action
-from newsletter.cli.state import (
-    As,
-    Json,
-    NewsletterName,
-    open_database,
-    open_newsletter,
-    settings_of,
-)
+from newsletter.cli.state import As, Json, NewsletterName, open_newsletter, reading_newsletter
 from newsletter.errors import ContentError
 from newsletter.i18n.messages import msg
 
@@ -114,13 +107,11 @@ def export_look(
 ) -> None:
     """Write a look with its pictures as JSON."""
     from newsletter.cli.files import write_octets
-    from newsletter.database.engine import reading
     from newsletter.newsletters.look.files import write_look_file
     from newsletter.newsletters.look.model import look_of
-    from newsletter.newsletters.publications import find_newsletter
 
-    with reading(open_database(settings_of(context))) as session:
-        data = write_look_file(session, look_of(find_newsletter(session, newsletter)))
+    with reading_newsletter(context, newsletter) as (session, found):
+        data = write_look_file(session, look_of(found))
     if file is None:
         sys.stdout.buffer.write(data)
         return
@@ -153,12 +144,10 @@ def _pair(typed: str) -> tuple[str, str]:
 
 
 def _look(context: typer.Context, newsletter: str | None) -> Look:
-    from newsletter.database.engine import reading
     from newsletter.newsletters.look.model import look_of
-    from newsletter.newsletters.publications import find_newsletter
 
-    with reading(open_database(settings_of(context))) as session:
-        return look_of(find_newsletter(session, newsletter))
+    with reading_newsletter(context, newsletter) as (_session, found):
+        return look_of(found)
 
 
 def _save(

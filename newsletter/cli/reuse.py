@@ -9,14 +9,7 @@ import typer
 from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import styled
-from newsletter.cli.state import (
-    As,
-    Json,
-    NewsletterName,
-    open_newsletter,
-    open_with_keys,
-    settings_of,
-)
+from newsletter.cli.state import As, Json, NewsletterName, open_newsletter, reading_newsletter
 
 PatternName = Annotated[str, typer.Argument(help="The pattern's name.")]
 
@@ -29,13 +22,10 @@ def search(
 ) -> None:
     """Search all issues and drafts, down to the item."""
     from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import reading
     from newsletter.issues.search.query import search_issues
-    from newsletter.newsletters.publications import find_newsletter
 
-    engine = open_with_keys(settings_of(context))
-    with reading(engine) as session:
-        hits = search_issues(session, find_newsletter(session, newsletter).id, words)
+    with reading_newsletter(context, newsletter, with_keys=True) as (session, found):
+        hits = search_issues(session, found.id, words)
     if json:
         print_json(
             [
@@ -135,13 +125,10 @@ def show_patterns(
 ) -> None:
     """List the patterns that issues can begin with."""
     from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import reading
     from newsletter.issues.drafts.patterns import list_patterns
-    from newsletter.newsletters.publications import find_newsletter
 
-    engine = open_with_keys(settings_of(context))
-    with reading(engine) as session:
-        rows = list_patterns(session, find_newsletter(session, newsletter).id)
+    with reading_newsletter(context, newsletter, with_keys=True) as (session, found):
+        rows = list_patterns(session, found.id)
     if json:
         print_json([{"pattern": row.id, "name": row.name, "author": row.author} for row in rows])
         return

@@ -9,14 +9,7 @@ import typer
 from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import labelled, ngettext
-from newsletter.cli.state import (
-    As,
-    Json,
-    NewsletterName,
-    open_database,
-    open_newsletter,
-    settings_of,
-)
+from newsletter.cli.state import As, Json, NewsletterName, open_newsletter, reading_newsletter
 
 app = typer.Typer(no_args_is_help=True, help="Save, show and try segments (docs/lists.md).")
 
@@ -54,12 +47,10 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
     from rich.table import Table
 
     from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import reading
-    from newsletter.newsletters.publications import find_newsletter
     from subscribers.segments import saved
 
-    with reading(open_database(settings_of(context))) as session:
-        rows = saved.list_segments(session, find_newsletter(session, newsletter).id)
+    with reading_newsletter(context, newsletter) as (session, found):
+        rows = saved.list_segments(session, found.id)
     if json:
         print_json([{"name": row.name, "query": row.query} for row in rows])
         return
@@ -82,15 +73,12 @@ def show(
 ) -> None:
     """Show a segment and who matches it; nothing is changed."""
     from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import reading
-    from newsletter.newsletters.publications import find_newsletter
     from subscribers.segments import saved
 
-    with reading(open_database(settings_of(context))) as session:
-        row = find_newsletter(session, newsletter)
-        query = saved.segment_text(session, row.id, segment)
-        size = saved.count_segment(session, row, query) if count else None
-        people = saved.sample_segment(session, row, query, size=sample)
+    with reading_newsletter(context, newsletter) as (session, found):
+        query = saved.segment_text(session, found.id, segment)
+        size = saved.count_segment(session, found, query) if count else None
+        people = saved.sample_segment(session, found, query, size=sample)
     if json:
         print_json({"query": query, "count": size, "sample": list(people)})
         return

@@ -9,14 +9,7 @@ import typer
 
 from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
-from newsletter.cli.state import (
-    As,
-    Json,
-    NewsletterName,
-    open_database,
-    open_newsletter,
-    settings_of,
-)
+from newsletter.cli.state import As, Json, NewsletterName, open_newsletter, reading_newsletter
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
 
@@ -29,12 +22,10 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
     from rich.table import Table
 
     from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import reading
-    from newsletter.newsletters.publications import find_newsletter
     from newsletter.newsletters.snippets import list_snippets
 
-    with reading(open_database(settings_of(context))) as session:
-        snippets = list_snippets(session, find_newsletter(session, newsletter).id)
+    with reading_newsletter(context, newsletter) as (session, found):
+        snippets = list_snippets(session, found.id)
     if json:
         print_json([{"name": s.name, "text": s.text, "uses": len(s.uses)} for s in snippets])
         return

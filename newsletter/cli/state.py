@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -13,6 +14,7 @@ from newsletter.cli.language import gettext as _
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+    from sqlalchemy.orm import Session
 
     from newsletter.accounts.audit import Actor
     from newsletter.accounts.audit_actions import Action
@@ -130,6 +132,20 @@ def open_all(context: typer.Context, as_: str | None, action: Action) -> Command
     settings = settings_of(context)
     engine = open_database(settings)
     return CommandContext(settings=settings, engine=engine, actor=find_actor(engine, as_, action))
+
+
+@contextmanager
+def reading_newsletter(
+    context: typer.Context, name: str | None, *, with_keys: bool = False
+) -> Iterator[tuple[Session, Newsletter]]:
+    """Read what a newsletter has, as anybody at this machine may; see `open_newsletter`."""
+    from newsletter.database.engine import reading
+    from newsletter.newsletters.publications import find_newsletter
+
+    settings = settings_of(context)
+    engine = open_with_keys(settings) if with_keys else open_database(settings)
+    with reading(engine) as session:
+        yield session, find_newsletter(session, name)
 
 
 def open_newsletter(

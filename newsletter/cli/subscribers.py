@@ -26,6 +26,7 @@ from newsletter.cli.state import (
     open_all,
     open_database,
     open_newsletter,
+    reading_newsletter,
     settings_of,
 )
 from newsletter.cli.tags import app as tags
@@ -152,13 +153,10 @@ def show_subscribers(
     from rich.table import Table
 
     from newsletter.cli.console import console, print_json
-    from newsletter.database.engine import reading
-    from newsletter.newsletters.publications import find_newsletter
     from subscribers.search import list_people
 
-    with reading(open_database(settings_of(context))) as session:
-        newsletter_id = find_newsletter(session, newsletter).id
-        rows = list_people(session, newsletter_id, limit=limit)
+    with reading_newsletter(context, newsletter) as (session, found):
+        rows = list_people(session, found.id, limit=limit)
     if json:
         print_json(
             [{"address": row[0] or None, "name": row[1], "state": row[2].value} for row in rows]

@@ -15,6 +15,7 @@ from newsletter.cli.state import (
     NewsletterName,
     open_database,
     open_newsletter,
+    reading_newsletter,
     settings_of,
 )
 
@@ -37,12 +38,10 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
     from rich.table import Table
 
     from newsletter.cli.console import console, format_moment, print_json
-    from newsletter.database.engine import reading
-    from newsletter.newsletters.publications import find_newsletter
     from newsletter.newsletters.templates import list_templates
 
-    with reading(open_database(settings_of(context))) as session:
-        templates = list_templates(session, find_newsletter(session, newsletter).id)
+    with reading_newsletter(context, newsletter) as (session, found):
+        templates = list_templates(session, found.id)
     if json:
         print_json(
             [
