@@ -236,6 +236,39 @@ def test_an_issue_written_as_markdown_reads_back_the_same(issue: Issue) -> None:
     assert template == "letter"
 
 
+#: What begins something else in one of the extensions that are read, and what stands beside it.
+MARKS = ["[^1]", "[^1]:", "[ ]", "[a]:", "☐ ", "— ", "https://e.jp", "b@e.jp"]
+SIGNS = st.lists(
+    st.sampled_from([*"^[]:!x |-+1#>=*_`()\\あ\u3000", "~~", ":::", ":for[a]", *MARKS]),
+    min_size=1,
+    max_size=4,
+).map("".join)
+STARTS = SIGNS.filter(lambda text: text.strip() == text and not text[0].isdigit())
+
+
+@given(STARTS, STARTS)
+@settings(max_examples=300)
+def test_a_label_is_none_of_what_could_begin_there(label: str, behind: str) -> None:
+    url = "https://example.jp/"
+    anchor = Anchor(url=url, content=(Text(text=label),))
+    paragraph = Paragraph(content=(anchor, Text(text=behind)))
+    issue = Issue(
+        title="題",
+        issue_date=date(2026, 1, 1),
+        lead=(
+            paragraph,
+            Button(label=label, url=url),
+            ListBlock(items=((paragraph,),)),
+            Quotation(blocks=(paragraph,)),
+            Quotation(blocks=(paragraph,), source=paragraph.content),
+            Picture(source=f"{url}a.png", alt=label, url=url, caption=paragraph.content),
+        ),
+        chapters=(Chapter(heading="章", links=(Link(url=url, label=label),)),),
+    )
+
+    assert read_markdown(to_markdown(issue), source="written")[0] == issue
+
+
 @pytest.mark.parametrize("language", Language)
 def test_the_samples_read_back_the_same(language: Language) -> None:
     issue = read_issue(sample_issue(language), source="sample").issue

@@ -64,7 +64,8 @@ def without_mark(runs: Sequence[Inline], marks: tuple[str, ...]) -> tuple[Inline
     """Return what stands behind a mark; nothing where there is no mark."""
     match runs:
         case [Text(text=text), *rest] if text.startswith(marks):
-            content = without_blank_edges((Text(text=text[len(marks[0]) :]), *rest))
+            behind = text[len(marks[0]) :]
+            content = without_blank_edges((*([Text(text=behind)] if behind else []), *rest))
             return content if shows(content) else ()
         case _:
             return ()

@@ -135,8 +135,12 @@ def link_to_markdown(link: Link) -> str:
     """Write a link that stands by itself."""
     if not link.label and _AUTOLINK.fullmatch(link.url):
         return f"<{link.url}>"
-    words = _escaped_edges(_escaped(link.label or link.url))
-    return f"[{words}]({_target(link.url)})"
+    return f"{_label(_escaped_edges(_escaped(link.label or link.url)))}({_target(link.url)})"
+
+
+def _label(words: str) -> str:
+    """Write the words of a link in brackets; with a ``^`` first, they would be a footnote's."""
+    return f"[\\{words}]" if words.startswith("^") else f"[{words}]"
 
 
 def _target(url: str) -> str:
@@ -225,7 +229,7 @@ class _Writer:
                 return write_held(Fence.COLUMNS, *sides)
             case Button(label=label, url=url):
                 words = _escaped_edges(_escaped(label))
-                return write_line(Fence.BUTTON, f"[{words}]({_target(url)})")
+                return write_line(Fence.BUTTON, f"{_label(words)}({_target(url)})")
             case Contents():
                 return write_line(Fence.CONTENTS, "")
             case Snippet(name=name):
@@ -365,7 +369,7 @@ class _Writer:
                 return f"<{words}>"
             case Anchor(url=url, content=content, title=title):
                 words = self._runs(content, breaks=breaks)
-                return f"[{words}]({_target(url)}{_title(title)})"
+                return f"{_label(words)}({_target(url)}{_title(title)})"
 
 
 def _indented(mark: str, text: str) -> str:
