@@ -14,7 +14,7 @@ from newsletter.database.tables import AuditEventRow, MailingRow, SubjectTrialRo
 from newsletter.database.vocabulary import MailingState
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.mailings.ledger.schedule import Schedule, due_in, start_due_mailings
-from newsletter.mailings.orders.rescheduling import reschedule
+from newsletter.mailings.orders.rescheduling import reschedule, times_shown
 from newsletter.mailings.planning.content import load_content
 from newsletter.mailings.trials.subjects import SubjectTrial
 from newsletter.rendering.model import Subject
@@ -79,6 +79,18 @@ def test_an_hour_that_no_order_may_have_is_refused(
     with pytest.raises(ConflictError, match=words):
         _move(stage, mailing, _clock(ahead))
     assert _row(stage, mailing).scheduled_at == before
+
+
+def test_a_time_that_another_changed_meanwhile_is_not_changed_unseen(stage: Stage) -> None:
+    mailing = stage.mail(schedule=Schedule(hour=_clock(_HOUR)))
+    due = _row(stage, mailing).scheduled_at
+    assert due is not None
+    shown = times_shown(due, None)
+    mine, theirs = _clock(24 * _HOUR), _clock(48 * _HOUR)
+    reschedule(stage.engine, COMMAND_LINE, mailing, hour=theirs, shown=shown)
+    with pytest.raises(ConflictError, match="changed the time meanwhile"):
+        reschedule(stage.engine, COMMAND_LINE, mailing, hour=mine, shown=shown)
+    assert _row(stage, mailing).scheduled_at == _instant(theirs)
 
 
 def test_what_the_clock_started_meanwhile_keeps_its_hour(stage: Stage) -> None:

@@ -5,11 +5,10 @@ Approval is of content, not of hours, so it stays; see `newsletter.mailings.appr
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
 
 from newsletter.accounts.actions import read_reason
 from newsletter.accounts.audit import Actor, record_event
@@ -17,7 +16,7 @@ from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.audit_details import Detail
 from newsletter.database.engine import transaction
 from newsletter.database.states import moving_mailings
-from newsletter.database.tables import MailingRow, NewsletterRow
+from newsletter.database.tables import MailingRow, NewsletterRow, SubjectTrialRow
 from newsletter.database.vocabulary import MailingKind, MailingState
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
@@ -51,6 +50,11 @@ def hour_of(mailing: _Mailing) -> datetime | None:
     return mailing.scheduled_at
 
 
+def times_shown(due: datetime, decide: datetime | None) -> str:
+    """Return what a form says of the times that it shows: of the start, and of the decision."""
+    return " ".join(each.astimezone(UTC).isoformat() for each in (due, decide) if each)
+
+
 def reschedule(
     engine: Engine,
     actor: Actor,
@@ -58,6 +62,7 @@ def reschedule(
     *,
     hour: datetime,
     decide: datetime | None = None,
+    shown: str = "",
     reason: str = "",
     within: int | None = None,
 ) -> None:
@@ -72,14 +77,16 @@ def reschedule(
         hour: The wall-clock time, without a zone.
         decide: When the subject is decided, on the newsletter's clock; None for as long after the
             first message as before.
+        shown: The times that whoever asks saw, of `times_shown`; empty where none were, as to a
+            command.
         reason: Why; kept in the audit log.
         within: The newsletter that it must be of; None for any.
 
     Raises:
         NotFoundError: There is no such mailing, or it compares no subjects though ``decide`` is
             given.
-        ConflictError: It has begun or is over, or the hour has passed, is further off than a year,
-            or does not fit the decision.
+        ConflictError: It has begun or is over, its times are no longer those shown, or the hour
+            has passed, is further off than a year, or does not fit the decision.
         OrderError: The reason is too long.
     """
     why = read_reason(reason, required=False)
@@ -94,11 +101,17 @@ def reschedule(
                 msg("Mailing {mailing} has begun or is over.", mailing=mailing_id),
                 remedy=msg("Only the time of a mailing that has not begun can be changed."),
             )
+        trial = find_trial(session, mailing_id)
+        if shown and shown != times_shown(before, trial.decide_at if trial else None):
+            raise ConflictError(
+                msg("Somebody else changed the time meanwhile; yours is not saved."),
+                remedy=msg("Check the time that is set now, then change it if it is still wrong."),
+            )
         newsletter = session.get_one(NewsletterRow, mailing.newsletter_id)
         schedule = Schedule(hour=hour, everywhere=bool(mailing.local_hour))
         first = demand_hour(session, newsletter, schedule) or before
         details: dict[Detail, object] = {"at": [before.isoformat(), first.isoformat()]}
-        decided = _move_decision(session, newsletter, mailing_id, decide, first, first - before)
+        decided = _move_decision(trial, newsletter, mailing_id, decide, first, first - before)
         if decided is not None:
             details["decide_at"] = decided
         mailing.scheduled_at = first
@@ -123,7 +136,7 @@ def reschedule(
 
 
 def _move_decision(
-    session: Session,
+    trial: SubjectTrialRow | None,
     newsletter: NewsletterRow,
     mailing_id: int,
     decide: datetime | None,
@@ -131,7 +144,6 @@ def _move_decision(
     later: timedelta,
 ) -> list[str] | None:
     """Move the decision between a mailing's subjects; return from when to when, if it has one."""
-    trial = find_trial(session, mailing_id)
     if trial is None:
         if decide is not None:
             raise NotFoundError(msg("Mailing {mailing} compares no subjects.", mailing=mailing_id))

@@ -19,7 +19,7 @@ from newsletter.errors import ConflictError, ContentError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.mailings.ledger.schedule import MISSED, read_hour
 from newsletter.mailings.orders import actions as operations
-from newsletter.mailings.orders.rescheduling import hour_of, reschedule
+from newsletter.mailings.orders.rescheduling import hour_of, reschedule, times_shown
 from newsletter.mailings.planning.audience import audience_figure
 from newsletter.mailings.reports.clicks import clicks_of
 from newsletter.mailings.reports.reports import (
@@ -88,6 +88,7 @@ def _hours(
     return {
         "hour": mailing.local_hour or shown(due),
         "decide": shown(trial.decide_at) if trial else "",
+        "shown": times_shown(due, trial.decide_at if trial else None),
     }
 
 
@@ -260,6 +261,7 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
         request: Request,
         hour: _Field = "",
         decide: _Field = "",
+        shown: _Field = "",
     ) -> Response:
         try:
             reschedule(
@@ -268,6 +270,7 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
                 number,
                 hour=read_hour(hour),
                 decide=read_hour(decide) if decide.strip() else None,
+                shown=shown,
                 within=own(visit),
             )
         except (ConflictError, ContentError) as error:

@@ -134,6 +134,11 @@ def test_what_was_cancelled_before_it_began_is_no_report_and_leads_back_to_its_i
     assert 'href="/archive/' not in scheduled
 
 
+def _shown(page: str) -> str:
+    """Return the times that a page's form of another hour says it showed."""
+    return str(html.fromstring(page).xpath("string(//*[@id='new-hour']//*[@name='shown']/@value)"))
+
+
 @each_database
 def test_the_hour_of_a_scheduled_mailing_is_changed_on_its_page(
     stage: Stage, sign_in: SignIn
@@ -158,7 +163,13 @@ def test_the_hour_of_a_scheduled_mailing_is_changed_on_its_page(
     assert refused.status_code == 409
     assert 'value="2020-01-01T08:00"' in refused.text
     assert "already passed" in refused.text
+    form["shown"] = _shown(page)
     client.post(f"{address}/reschedule", data=form | {"hour": after.isoformat()})
+    late = {"hour": before.isoformat()}
+    refused = client.post(f"{address}/reschedule", data=form | late)
+    assert refused.status_code == 409
+    assert "Somebody else changed the time meanwhile" in refused.text
+    assert _shown(refused.text) != form["shown"]
 
     assert f'value="{after.isoformat(timespec="minutes")}"' in client.get(address).text
     operator = sign_in("operator@example.jp", Role.OPERATOR)
