@@ -31,6 +31,23 @@ def test_no_word_is_missing_unused_unsure_or_has_other_placeholders(path: Path) 
     assert problems(path) == []
 
 
+#: What stands in Japanese as it is, with its narrow signs.
+_QUOTED = re.compile(r":::|Yahoo!|<[^>]*>|https?://\S+")
+_NARROW_SIGN = re.compile(r"[ぁ-ヿ一-鿿」』）}] ?[:;!?,](?!\d)|[:;!?,] ?[ぁ-ヿ一-鿿「『（]")
+
+
+def test_japanese_has_the_signs_of_japanese() -> None:
+    with JAPANESE.open("rb") as file:
+        catalogue = read_po(file)
+    said = [
+        str(words)
+        for message in catalogue
+        if message.id
+        for words in (message.string if isinstance(message.string, tuple) else [message.string])
+    ]
+    assert [words for words in said if _NARROW_SIGN.search(_QUOTED.sub("", words))] == []
+
+
 def test_a_word_without_translation_an_unsure_one_and_one_with_another_gap_are_named(
     tmp_path: Path,
 ) -> None:

@@ -47,6 +47,8 @@ def room(
 
 #: Four words of Latin letters in a row; names, addresses and terms have fewer.
 _LATIN_SENTENCE = re.compile(r"[A-Za-z][A-Za-z'’-]*(?:[ \u00a0,]+[A-Za-z][A-Za-z'’-]*){3,}")
+#: A Japanese sentence's signs have the width of its letters.
+_NARROW_SIGN = re.compile(r"[ぁ-ヿ一-鿿」』）][ \u00a0]*[:;!?](?!\w|//)|[ぁ-ヿ一-鿿][,.](?=\s|$)")
 #: The page's own words: without what is quoted as code, raw mail, and what is marked as English.
 _OWN_WORDS = """() => {
     const body = document.body.cloneNode(true);
@@ -121,6 +123,8 @@ class Visitor:
         if self.language is Language.JAPANESE:
             for sentence in _LATIN_SENTENCE.findall(page.evaluate(_OWN_WORDS)):
                 self._note(f"says in another language: {sentence!r}")
+            for sign in _NARROW_SIGN.findall(page.evaluate(_OWN_WORDS)):
+                self._note(f"has a narrow sign behind Japanese: {sign!r}")
         page.set_viewport_size({"width": 375, "height": 720})
         overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         if overflow > 0:
