@@ -97,7 +97,7 @@ def command_for(app: Typer, words: Sequence[str]) -> Any:  # noqa: ANN401 - as b
     at = 0
     while at < len(words) and words[at].startswith("--env-file"):
         at += 1 if "=" in words[at] else 2
-    named = _named(app, words[at:])
+    named = narrowed(app, words[at:])
     command: Any = get_command(named)
     if named is not app and not at:
         command.params = [each for each in command.params if each.name != "env_file"]
@@ -107,7 +107,7 @@ def command_for(app: Typer, words: Sequence[str]) -> Any:  # noqa: ANN401 - as b
     return command
 
 
-def _named(app: Typer, words: Sequence[str]) -> Typer:
+def narrowed(app: Typer, words: Sequence[str]) -> Typer:
     """Return only the command that words begin with; all where they name none."""
     first = words[0] if words else ""
     groups = [copy(each) for each in app.registered_groups if each.name == first]
@@ -116,7 +116,7 @@ def _named(app: Typer, words: Sequence[str]) -> Typer:
         return app
     for group in groups:
         if group.typer_instance:
-            group.typer_instance = _named(group.typer_instance, words[1:])
+            group.typer_instance = narrowed(group.typer_instance, words[1:])
     chosen = copy(app)
     chosen.registered_groups, chosen.registered_commands = groups, commands
     return chosen

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
-from typer.testing import CliRunner
 
-from newsletter.cli.main import app
 from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.tables import (
     AccountRow,
@@ -19,11 +17,12 @@ from newsletter.database.tables import (
     RoleGrantRow,
 )
 from newsletter.database.vocabulary import Role
+from tests.support.commands import run_command
 from tests.support.stage import set_stage
 
 
-@pytest.fixture
-def runner(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+@pytest.fixture(autouse=True)
+def _newsletter(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = open_engine(sqlite_url)
     set_stage(engine)
     with transaction(engine) as session:
@@ -41,12 +40,11 @@ def runner(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("DATABASE_URL", sqlite_url)
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
     monkeypatch.setenv("SECRET_KEYS", "k" * 40)
-    return CliRunner()
 
 
-def test_approval_goes_from_one_account_to_another(runner: CliRunner, sqlite_url: str) -> None:
+def test_approval_goes_from_one_account_to_another(sqlite_url: str) -> None:
     def run(*words: str) -> tuple[int, str]:
-        found = runner.invoke(app, ["issue", *words])
+        found = run_command(["issue", *words])
         return found.exit_code, found.output + str(found.exception or "")
 
     nobody, said = run("ask")
@@ -77,8 +75,8 @@ def test_approval_goes_from_one_account_to_another(runner: CliRunner, sqlite_url
     assert approval.returned_because == "日付"
 
 
-def test_the_next_issue_is_started_from_the_last(runner: CliRunner, sqlite_url: str) -> None:
-    found = runner.invoke(app, ["issue", "duplicate", "--json"])
+def test_the_next_issue_is_started_from_the_last(sqlite_url: str) -> None:
+    found = run_command(["issue", "duplicate", "--json"])
     assert found.exit_code == 0, found.output
     told = json.loads(found.output)
     engine = open_engine(sqlite_url)
@@ -90,9 +88,9 @@ def test_the_next_issue_is_started_from_the_last(runner: CliRunner, sqlite_url: 
     assert told["number"] == "第9号"
 
 
-def test_a_pattern_is_kept_found_and_started_from(runner: CliRunner) -> None:
+def test_a_pattern_is_kept_found_and_started_from() -> None:
     def run(*words: str) -> object:
-        found = runner.invoke(app, ["issue", *words, "--json"])
+        found = run_command(["issue", *words, "--json"])
         assert found.exit_code == 0, found.output
         return json.loads(found.output)
 
@@ -102,12 +100,12 @@ def test_a_pattern_is_kept_found_and_started_from(runner: CliRunner) -> None:
     begun = run("start", "定例号")
     assert "2026年12月号" in str(begun)
     assert "受付票" in str(run("search", "受付票"))
-    assert runner.invoke(app, ["issue", "start", "無い"]).exit_code != 0
+    assert run_command(["issue", "start", "無い"]).exit_code != 0
 
 
-def test_comments_are_written_listed_and_resolved(runner: CliRunner) -> None:
+def test_comments_are_written_listed_and_resolved() -> None:
     def run(*words: str) -> tuple[int, str]:
-        found = runner.invoke(app, ["issue", *words])
+        found = run_command(["issue", *words])
         return found.exit_code, found.output + str(found.exception or "")
 
     assert run("comment", "誰でもない")[0] != 0, "nobody could be answered"
@@ -127,19 +125,17 @@ def test_comments_are_written_listed_and_resolved(runner: CliRunner) -> None:
     assert run("resolve", "99", "--as", "editor@example.jp")[0] != 0
 
 
-def test_the_place_in_the_archive_is_chosen_and_given_back_to_the_rule(runner: CliRunner) -> None:
+def test_the_place_in_the_archive_is_chosen_and_given_back_to_the_rule() -> None:
     def run(*words: str) -> str:
-        found = runner.invoke(
-            app, ["issue", "archive", *words, "--as", "editor@example.jp", "--json"]
-        )
+        found = run_command(["issue", "archive", *words, "--as", "editor@example.jp", "--json"])
         assert found.exit_code == 0, found.output
         return str(json.loads(found.output)["archive"])
 
-    listed = runner.invoke(app, ["issue", "list", "--json"])
+    listed = run_command(["issue", "list", "--json"])
     slug = json.loads(listed.output)[0]["issue"]
     assert run(slug, "subscribers") == "subscribers"
     assert run(slug) == "listed"
-    begun = runner.invoke(app, ["issue", "duplicate", slug, "--as", "editor@example.jp", "--json"])
+    begun = run_command(["issue", "duplicate", slug, "--as", "editor@example.jp", "--json"])
     draft = str(json.loads(begun.output)["draft"])
     assert run(draft, "unlisted", "--draft") == "unlisted"
     assert run(draft, "--draft") == "None"

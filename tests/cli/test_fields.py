@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
-from typer.testing import CliRunner
 
-from newsletter.cli.main import app
 from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.tables import SubscriptionRow
 from subscribers.fields.values import write_values
+from tests.support.commands import run_command
 from tests.support.stage import set_stage
 
 _READER = "reader@example.jp"
@@ -33,7 +32,7 @@ class Run:
     """``newsletter field`` with these words; what it prints, or why it refuses."""
 
     def __call__(self, *words: str, answer: str = "") -> tuple[int, str]:
-        found = CliRunner().invoke(app, ["field", *words], input=answer)
+        found = run_command(["field", *words], typed=answer)
         return found.exit_code, found.output + str(found.exception or "")
 
 

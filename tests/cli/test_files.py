@@ -7,16 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from newsletter.accounts.audit import AuditFilter, list_events
 from newsletter.cli.files import read_octets, read_text, write_files, write_octets, writing
-from newsletter.cli.main import app
 from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.errors import ConflictError, ContentError, NewsletterError
 from newsletter.i18n.language import Language
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
 from newsletter.samples import sample_issue
+from tests.support.commands import run_command
 
 pytestmark = pytest.mark.servers
 
@@ -44,7 +43,7 @@ def test_a_file_at_its_bound_is_read_and_one_beyond_is_refused(tmp_path: Path) -
     ids=lambda words: " ".join(words[:2]),
 )
 def test_a_file_without_end_is_refused_by_every_command(words: tuple[str, ...]) -> None:
-    refused = CliRunner().invoke(app, [*words, os.fspath(Path("/dev/zero"))])
+    refused = run_command([*words, os.fspath(Path("/dev/zero"))])
 
     assert isinstance(refused.exception, ContentError), refused.output
     assert "larger than" in str(refused.exception)
@@ -164,7 +163,7 @@ def test_every_output_in_the_way_of_something_else_is_told(words: tuple[str, ...
         (Path("folder") / name).mkdir(parents=True)
 
     for target in ("file/out", "folder"):
-        refused = CliRunner().invoke(app, [*words, target])
+        refused = run_command([*words, target])
         assert isinstance(refused.exception, ContentError), (target, refused.output)
         assert refused.exception.place is not None
         assert str(refused.exception.place.source).startswith(target)
@@ -174,7 +173,7 @@ def test_every_output_in_the_way_of_something_else_is_told(words: tuple[str, ...
 @pytest.mark.usefixtures("own_newsletter")
 def test_a_list_that_is_not_there_leaves_no_record_of_an_import() -> None:
     words = ("subscriber", "import", "missing.csv", "--basis", "paper")
-    refused = CliRunner().invoke(app, words)
+    refused = run_command(words)
     assert isinstance(refused.exception, ContentError), refused.output
     with reading(open_engine("sqlite:///var/newsletter.sqlite3")) as session:
         assert not list_events(session, AuditFilter())
@@ -182,14 +181,14 @@ def test_a_list_that_is_not_there_leaves_no_record_of_an_import() -> None:
 
 def test_a_newsletter_that_is_refused_leaves_no_settings(own_folder: Path) -> None:
     words = ("--slug", "a", "--name", "A", "--from-address", "none", "--postal-address", "1-2-3")
-    refused = CliRunner().invoke(app, ["init", *words])
+    refused = run_command(["init", *words])
     assert isinstance(refused.exception, NewsletterError)
     assert not (own_folder / ".env").exists()
 
 
 def test_a_dkim_key_is_made_for_a_domain_and_a_selector_alone(own_folder: Path) -> None:
     for words in (("../../example.jp", "nl"), ("example.jp", "../nl"), ("example.jp", "a b")):
-        refused = CliRunner().invoke(app, ["dkim", *words])
+        refused = run_command(["dkim", *words])
         assert isinstance(refused.exception, NewsletterError), refused.output
     assert not [*own_folder.rglob("*.pem")]
 
@@ -200,6 +199,6 @@ def test_an_issue_of_the_same_date_is_replaced_with_a_word() -> None:
     outputs = []
     for title in ("初稿", "初稿", "改稿"):
         file.write_text(f"---\ntitle: {title}\ndate: 2026-12-01\n---\n\n本文。\n", encoding="utf-8")
-        outputs.append(CliRunner().invoke(app, ["issue", "import", "issue.md"]).output)
+        outputs.append(run_command(["issue", "import", "issue.md"]).output)
 
     assert ["replaced: 初稿" in output for output in outputs] == [False, False, True]

@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from newsletter.cli.main import app
 from newsletter.database.engine import open_engine
+from tests.support.commands import run_command
 from tests.support.fields import ALL, set_fields
 from tests.support.stage import set_stage
 
@@ -25,7 +24,7 @@ def _house(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def _run(*words: str, answer: str = "") -> tuple[int, str]:
-    found = CliRunner().invoke(app, ["form", *words], input=answer)
+    found = run_command(["form", *words], typed=answer)
     return found.exit_code, found.output + str(found.exception or "")
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from sqlalchemy import select
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from newsletter.cli.main import app
 from newsletter.database.engine import reading
 from newsletter.database.tables import AuditEventRow
 from newsletter.errors import ContentError, ExitCode
@@ -18,6 +17,7 @@ from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.model import File, Picture
 from newsletter.services import connect
 from newsletter.settings import Settings
+from tests.support.commands import run_command
 
 _HEAD = "---\ntitle: 題\ndate: 2026-11-20\n---\n\n# 章\n\n### 記事\n\n本文。\n\n"
 
@@ -30,7 +30,7 @@ def _newsletter(own_database: Path) -> None:
 
 
 def _run(*words: str, typed: str = "") -> Result:
-    return CliRunner().invoke(app, words, input=typed)
+    return run_command(words, typed=typed)
 
 
 def _audited(action: str) -> list[dict[str, object]]:

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from newsletter.cli.main import app
 from newsletter.cli.prompts import UnansweredError
 from newsletter.errors import ExitCode
+from tests.support.commands import run_command
 
 _NAMES = ("--slug", "t", "--name", "便り", "--from-address", "a@example.jp")
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def _run(*words: str, typed: str = "") -> Result:
-    return CliRunner().invoke(app, words, input=typed)
+    return run_command(words, typed=typed)
 
 
 @pytest.mark.servers

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from newsletter.accounts.roles import Grant, set_grants
-from newsletter.cli.main import app
 from newsletter.database.engine import open_engine, transaction
 from newsletter.database.tables import AccountRow
 from newsletter.database.vocabulary import Role
+from tests.support.commands import run_command
 from tests.support.stage import set_stage
 
 _ADDRESS = "colleague@example.jp"
@@ -51,6 +50,6 @@ def test_a_command_is_for_those_whom_its_action_is_for(
     monkeypatch.setenv("DATABASE_URL", sqlite_url)
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
 
-    done = CliRunner().invoke(app, [*words, "--as", _ADDRESS])
+    done = run_command([*words, "--as", _ADDRESS])
 
     assert (done.exit_code == 0) is permitted, done.output

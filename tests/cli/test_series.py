@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
-from typer.testing import CliRunner
 
-from newsletter.cli.main import app
 from newsletter.database.engine import open_engine
 from newsletter.mailings.series.planning import plan_series
+from tests.support.commands import run_command
 from tests.support.series import copies, join
 from tests.support.stage import set_stage
 
@@ -32,7 +31,7 @@ def engine(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def _run(*words: str, answer: str = "") -> tuple[int, str]:
-    found = CliRunner().invoke(app, ["series", *words], input=answer)
+    found = run_command(["series", *words], typed=answer)
     return found.exit_code, found.output + str(found.exception or "")
 
 

@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from newsletter.cli.main import app
 from newsletter.database.engine import open_engine
+from tests.support.commands import run_command
 from tests.support.stage import set_stage
 
 
@@ -24,7 +23,7 @@ def test_a_tag_is_given_to_a_segment_and_taken_from_one(
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
 
     def run(*words: str, answer: str = "") -> tuple[int, str]:
-        found = CliRunner().invoke(app, ["subscriber", "tag", *words], input=answer)
+        found = run_command(["subscriber", "tag", *words], typed=answer)
         return found.exit_code, found.output + str(found.exception or "")
 
     jp = ("press", "--segment", 'domain = "example.jp"')

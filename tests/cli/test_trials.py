@@ -9,14 +9,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Engine, select
-from typer.testing import CliRunner
 
 from newsletter.accounts.audit_actions import Action
-from newsletter.cli.main import app
 from newsletter.database.engine import open_engine, reading
 from newsletter.database.tables import AuditEventRow, SubjectTrialRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import TrialVerdict
+from tests.support.commands import run_command
 from tests.support.stage import Stage
 from tests.support.trials import OTHER, decision_of, plan_trial, trial_stage
 
@@ -34,7 +33,7 @@ def stage(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 def _run(*words: str, answer: str = "") -> tuple[int, str]:
-    found = CliRunner().invoke(app, [*words], input=answer)
+    found = run_command([*words], typed=answer)
     return found.exit_code, found.output + str(found.exception or "")
 
 

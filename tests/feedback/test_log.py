@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, func, select, update
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from newsletter.cli.main import app
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     AuditEventRow,
@@ -41,6 +40,7 @@ from subscribers.erasure import erase
 from subscribers.leaving import unsubscribe
 from tests.feedback.conftest import KEYS, SECRET, Post, set_post
 from tests.feedback.letters import READER, notice
+from tests.support.commands import run_command
 
 Run = Callable[..., Result]
 
@@ -63,7 +63,7 @@ def run(post: Post, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         monkeypatch.setenv(name, value)
 
     def run_it(*words: str, code: int = 0) -> Result:
-        ran = CliRunner().invoke(app, ["bounce", *words])
+        ran = run_command(["bounce", *words])
         assert isinstance(ran.exception, type(None) | SystemExit) or code
         return ran
 

@@ -9,10 +9,8 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine, select, update
-from typer.testing import CliRunner
 
 from newsletter.accounts.audit import COMMAND_LINE
-from newsletter.cli.main import app
 from newsletter.database.engine import open_engine, reading, server_now, transaction
 from newsletter.database.tables import AcknowledgedAlarmRow, AuditEventRow
 from newsletter.errors import ConflictError, NotFoundError
@@ -23,6 +21,7 @@ from newsletter.operations.alarms import find_alarms
 from newsletter.operations.alarms.model import Alarm, places_of
 from newsletter.operations.attention import UnsettledMailing
 from newsletter.operations.overview import Overview, look
+from tests.support.commands import run_command
 
 RELAY = "smtp:mail.example.jp:25"
 KEY = f"relay-stuck {RELAY}"
@@ -130,17 +129,16 @@ def test_the_command_line_lists_acknowledges_and_reopens(
     engine.dispose()
     monkeypatch.setenv("DATABASE_URL", sqlite_url)
     monkeypatch.setenv("REDIS_URL", "")
-    runner = CliRunner()
 
     def alarm() -> dict[str, object]:
-        listed = json.loads(runner.invoke(app, ["alarm", "list", "--json"]).stdout)
+        listed = json.loads(run_command(["alarm", "list", "--json"]).stdout)
         return next(one for one in listed if one["kind"] == "relay-stuck")
 
-    done = runner.invoke(app, ["alarm", "acknowledge", KEY, "--reason", "seen to"])
+    done = run_command(["alarm", "acknowledge", KEY, "--reason", "seen to"])
     assert done.exit_code == 0, done.output
     acknowledged = alarm()["acknowledged"]
     assert isinstance(acknowledged, dict)
     assert acknowledged["reason"] == "seen to"
-    assert "Command line" in runner.invoke(app, ["alarm", "list"]).stdout
-    assert runner.invoke(app, ["alarm", "reopen", KEY]).exit_code == 0
+    assert "Command line" in run_command(["alarm", "list"]).stdout
+    assert run_command(["alarm", "reopen", KEY]).exit_code == 0
     assert alarm()["acknowledged"] is None

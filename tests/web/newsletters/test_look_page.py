@@ -12,9 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, expect
 from sqlalchemy import select
-from typer.testing import CliRunner
 
-from newsletter.cli.main import app
 from newsletter.database.engine import reading
 from newsletter.database.tables import AuditEventRow, NewsletterRow
 from newsletter.database.vocabulary import Role
@@ -23,6 +21,7 @@ from newsletter.newsletters.look.designs import find_design
 from newsletter.newsletters.look.model import Look, look_of, look_to_json
 from newsletter.rendering.colours import ratio
 from newsletter.web.newsletters.look_form import LookForm
+from tests.support.commands import run_command
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of, tight
 
@@ -189,15 +188,14 @@ def test_a_command_changes_a_look_by_the_same_rule(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("SECRET_KEYS", "k" * 40)
-    run = CliRunner()
 
-    done = run.invoke(app, ["look", "set", "design=museum", "radius=6", "tagline=毎月"])
+    done = run_command(["look", "set", "design=museum", "radius=6", "tagline=毎月"])
     assert done.exit_code == 0, done.output
     look = _kept(stage)
     assert (look.design, look.radius, look.tagline) == ("museum", 6, "毎月")
-    shown = json.loads(run.invoke(app, ["look", "show", "--json"]).stdout)
+    shown = json.loads(run_command(["look", "show", "--json"]).stdout)
     assert shown["palette"]["accent"] == "#7a1f2b"
-    refused = run.invoke(app, ["look", "set", "link=#ffcc00"])
+    refused = run_command(["look", "set", "link=#ffcc00"])
     assert refused.exit_code != 0
     assert "4.5" in str(refused.exception)
     assert _kept(stage) == look

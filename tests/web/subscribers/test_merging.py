@@ -8,10 +8,8 @@ from dataclasses import replace
 import httpx
 import pytest
 from sqlalchemy import Engine
-from typer.testing import CliRunner
 
 from newsletter.accounts.audit import COMMAND_LINE
-from newsletter.cli.main import app
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import SubscriptionRow
 from newsletter.database.vocabulary import Role, SubscriptionState
@@ -19,6 +17,7 @@ from newsletter.newsletters.publications import create_newsletter
 from subscribers.editing import PersonDraft, edit_person
 from subscribers.lists.imports import import_csv
 from tests.support import fields
+from tests.support.commands import run_command
 from tests.support.stage import DRAFT, Stage
 from tests.web.conftest import SignIn
 
@@ -105,8 +104,8 @@ def test_a_command_says_what_will_happen_and_does_it(
     monkeypatch.setenv("DATABASE_URL", stage.engine.url.render_as_string(hide_password=False))
     monkeypatch.setenv("SECRET_KEYS", "k" * 40)
     words = ["subscriber", "merge", OLD, "--into", NEW, "--take", "field.city", "--yes"]
-    found = CliRunner().invoke(app, words)
+    found = run_command(words)
     assert found.exit_code == 0, found.output
     assert NEW in found.output
     assert _relation(stage.engine, stage.newsletter_id, both[1]).attributes == {"city": "千葉"}
-    assert CliRunner().invoke(app, words).exit_code != 0
+    assert run_command(words).exit_code != 0

@@ -11,15 +11,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from newsletter.cli.main import app
 from newsletter.database.engine import open_engine
 from newsletter.errors import SettingError, UnavailableError
 from newsletter.feedback.mail import Taken, take_mail
 from tests.conftest import missing
 from tests.feedback.conftest import KEYS, Post, set_post
 from tests.feedback.letters import letter, notice
+from tests.support.commands import run_command
 from tests.support.dovecot import Dovecot, dovecot
 from tests.support.ports import await_condition, free_port
 from workers.intake.fetching import Fetcher
@@ -168,7 +167,7 @@ def test_the_command_says_what_it_took(
         "BOUNCE_MAILBOX": server.url("imaps"),
     }.items():
         monkeypatch.setenv(name, value)
-    ran = CliRunner().invoke(app, ["bounce", "fetch", "--json"])
+    ran = run_command(["bounce", "fetch", "--json"])
     assert json.loads(ran.stdout) == {
         "logged": 1,
         "left": 0,

@@ -6,9 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from newsletter.cli.main import app
 from newsletter.database.engine import open_engine, reading
 from newsletter.database.vocabulary import BounceKind, SubscriptionState, UnsubscribeWay
 from newsletter.feedback.mail import Taken, take_mail
@@ -16,6 +14,7 @@ from newsletter.mailings.planning.links import refer
 from newsletter.tokens import Purpose
 from tests.feedback.conftest import KEYS, Post, running, set_post
 from tests.feedback.letters import READER, letter, notice
+from tests.support.commands import run_command
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.servers
@@ -145,4 +144,4 @@ def test_what_the_pipe_cannot_keep_the_mail_server_does(
     away = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
     for name, value in {"DATABASE_URL": away, "DATA_DIR": str(tmp_path), **settings}.items():
         monkeypatch.setenv(name, value)
-    assert CliRunner().invoke(app, ["bounce", "receive"], input=notice()).exit_code == 75
+    assert run_command(["bounce", "receive"], typed=notice()).exit_code == 75
