@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from gettext import NullTranslations, c2py
 from pathlib import Path
+from string import Formatter
 
 from markupsafe import Markup, escape
 
@@ -22,6 +23,7 @@ from newsletter.i18n.values import Worded
 FOLDER = Path(__file__).parent
 #: The language of the words in source and templates.
 SOURCE_LANGUAGE = Language.ENGLISH
+_FORMATTER = Formatter()
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _FIELD = re.compile(
     r'^(?P<name>msg\w+(?:\[\d+\])?)\s+(?P<words>"(?:[^"\\]|\\.)*"(?:\n"(?:[^"\\]|\\.)*")*)',
@@ -115,6 +117,10 @@ class Words:
     def _filled(self, text: str, values: dict[str, object]) -> str:
         if not values:
             return text
+        for _, name, form, conversion in _FORMATTER.parse(text):
+            # Own templates bring words, too: "{value.attribute}" would reach past their sandbox.
+            if name is not None and (name not in values or form or conversion):
+                raise KeyError(name)
         values = {
             name: value.in_language(self._language) if isinstance(value, Worded) else value
             for name, value in values.items()

@@ -121,6 +121,19 @@ def test_nothing_but_the_issue_and_the_partials_is_within_reach(jinja: str) -> N
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        "_('{rule.__globals__[__name__]}', rule=rule)",
+        "ngettext('{issue.__class__}', '', 1, issue=issue)",
+        "pgettext('sign', '{issue!r}', issue=issue)",
+    ],
+)
+def test_words_fill_in_names_and_nothing_of_what_they_hold(words: str) -> None:
+    with pytest.raises(TemplateError):
+        _render(replace(_LETTER, subject=f"{{{{ {words} }}}}"))
+
+
+@pytest.mark.parametrize(
     "written",
     [
         '<mj-raw><link rel="stylesheet" href="{path}"></mj-raw>',
