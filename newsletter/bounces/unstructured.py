@@ -22,6 +22,7 @@ _FAILURE_SUBJECTS = phrases(_TABLES["failure_subjects"])
 _SENDERS = phrases(_TABLES["notifiers"])
 _DELAYS = phrases(_TABLES["delays"])
 _LOOKED_AT = 8_000
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|[。！？]|\n\s*\n")
 
 
 def read_unstructured(bounce: BounceText) -> Report | None:
@@ -54,7 +55,7 @@ def is_bounce(bounce: BounceText) -> bool:
 
 
 def _tells_of_one(bounce: BounceText) -> bool:
-    """Tell whether a mail returns ours, or denies somebody; none about its own sender does.
+    """Tell whether a mail returns ours, or denies somebody by name; none about its sender does.
 
     Whom an automatic answer is from may say in it that they are no longer there.
     """
@@ -62,8 +63,17 @@ def _tells_of_one(bounce: BounceText) -> bool:
     if sender in {one.lower() for one in bounce.recipients}:
         return False
     returns_ours = bool(bounce.original.headers.fields)
-    return returns_ours or any(
-        classify_refusal(bounce.refusal(one)).hard for one in bounce.recipients
+    return returns_ours or any(_denies_by_name(bounce, one) for one in bounce.recipients)
+
+
+def _denies_by_name(bounce: BounceText, address: str) -> bool:
+    """Tell whether a sentence that names an address denies it; one that greets it speaks to it."""
+    refusal = bounce.refusal(address)
+    greeted = re.compile(rf"{re.escape(address)}[>\"')]{{0,2}}\s{{0,2}}(?:[,，、]|様|さま|さん)")
+    return any(
+        classify_refusal(replace(refusal, words=(sentence,), around=())).hard
+        for sentence in _SENTENCE_END.split(bounce.text[:_LOOKED_AT])
+        if address in sentence and not greeted.search(sentence)
     )
 
 

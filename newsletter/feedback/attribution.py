@@ -232,20 +232,21 @@ def _search(
 ) -> Iterator[tuple[str, int]]:
     """Give whose the codes of a mailing's Message-IDs are, by trying all who got it."""
     mailing, missing = _mailing_of(session, mailing_id), set(codes)
-    subscribers = session.execute(
+    query = (
         select(SubscriberRow.id, SubscriberRow.created_at)
         .join(DeliveryRow, DeliveryRow.subscriber_id == SubscriberRow.id)
         .where(DeliveryRow.mailing_id == mailing_id)
         .execution_options(yield_per=5000)
     )
-    for subscriber_id, since in subscribers:
-        code = _code(keys, *mailing, subscriber_id, since)
-        if code in missing:
-            missing.remove(code)
-            yield code, subscriber_id
-            if not missing:
-                break
-    subscribers.close()
+    # Closed also where whoever asks has heard enough.
+    with session.execute(query) as subscribers:
+        for subscriber_id, since in subscribers:
+            code = _code(keys, *mailing, subscriber_id, since)
+            if code in missing:
+                missing.remove(code)
+                yield code, subscriber_id
+                if not missing:
+                    break
 
 
 def delivery_of_message_id(session: Session, keys: Keys, message_id: str) -> tuple[int, int] | None:

@@ -59,9 +59,18 @@ def test_nobodys_mail_that_returns_ours_is_a_notice_whatever_it_is_called() -> N
     assert [(one.address, one.hard) for one in report.recipients] == [(READER, False)]
 
 
-def test_nobodys_mail_that_denies_nobody_is_no_notice() -> None:
-    report = read_report(_mail(f"Thank you for your order, {READER}."))
-    assert report.kind is ReportKind.OTHER
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"Thank you for your order, {READER}.",
+        f"Dear {READER}, the item that you ordered does not exist any more.",
+        f"{READER} 様\n\nご注文の商品は存在しません。",
+        f"We received a request about {READER}. The user account is unknown to us.",
+        f"Hallo {READER},\ndas Postfach Ihres Kollegen existiert nicht.",
+    ],
+)
+def test_nobodys_mail_that_denies_nobody_by_name_is_no_notice(words: str) -> None:
+    assert not any(one.hard for one in read_report(_mail(words)).recipients)
 
 
 @pytest.mark.parametrize(
