@@ -76,7 +76,8 @@ _COMPOUND = re.compile(
     r"credential|family|field|header|home|literal|password|range|record)s?\b"
     r"|\b(?:user|mailbox|account)(?:'s)? (?:\w{1,12} )?files?\b"
     r"|\bunknown (?:user|recipient) (?:group|list)s?\b"
-    r"|\bunknown (?:cause|error|exception|failure|problem|reason)s?\b"
+    r"|\bunknown (?:cause|charset|encoding|error|exception|failure|format|problem|reason)s?\b"
+    r"|\bcertificate (?:of|for) [\w' ]{1,30}?\b(?:host|server|domain)\b"
 )
 #: Where a transcript goes on with a transient reply, to something else.
 _ANOTHER_REPLY = re.compile(r" 4[2357]\d[ -]")
@@ -458,8 +459,8 @@ def _is_recipients_host(text: str, parties: Parties) -> bool:
 
 
 def _is_of_sender(text: str) -> bool:
-    if "@" in text and not _NAMES_SENDER.search(text):
-        # A recipient is looked up with a call-out as well: whose address is quoted tells of whom.
+    if ("@" in text or "recipient" in text) and not _NAMES_SENDER.search(text):
+        # A recipient is looked up with a call-out as well: whom the reply names tells of whom.
         text = _CALLOUT.sub(" ", text)
     if _words().named.occurs_in(text) or PROVES_SENDER.search(text):
         return True

@@ -19,6 +19,7 @@ FOUND, WRONGED = 0.97, 0.01
 #: Labels that the samples' own words contradict. "User unknown" without a command, or beneath a
 #: pipelined DATA, is labelled a filter's; and "unable to deliver", without a reason, a directory's.
 DISPUTED = {
+    "lhost-apachejames-01.eml": True,
     "lhost-activehunter-02.eml": True,
     "lhost-exchange2003-04.eml": True,
     "lhost-mxlogic-03.eml": True,
