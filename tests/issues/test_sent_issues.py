@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, select, update
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import DeliveryRow, IssueRow
+from newsletter.database.tables import DeliveryRow, IssueRow, NewsletterRow
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.errors import ConflictError
 from newsletter.i18n.language import Language
@@ -18,13 +18,13 @@ from newsletter.issues.drafts.duplicating import start_from
 from newsletter.issues.drafts.publishing import publish_draft
 from newsletter.issues.drafts.saving import Draft, open_issue, save_draft
 from newsletter.issues.model import Issue, issue_from_json
-from newsletter.issues.overview import IssueStatus, list_lines
 from newsletter.issues.sent import IssueSentError
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import find_issue, save_issue
 from newsletter.mailings.archive import find_publication, list_publications
 from newsletter.mailings.ledger.schedule import Schedule, read_hour
 from newsletter.mailings.mailings import cancel_mailing, create_mailing, render_stored
+from newsletter.mailings.overview import IssueStatus, list_lines
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.mailings.reports.progress import progress
@@ -49,7 +49,8 @@ def _open(stage: Stage) -> Draft:
 
 def _status(stage: Stage) -> IssueStatus:
     with reading(stage.engine) as session:
-        return list_lines(session, stage.newsletter_id)[0].status
+        newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
+        return list_lines(session, newsletter)[0].status
 
 
 def _sample() -> Issue:

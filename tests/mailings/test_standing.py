@@ -22,6 +22,7 @@ from newsletter.mailings.approvals.requests import (
 from newsletter.mailings.ledger.schedule import Schedule, read_hour
 from newsletter.mailings.orders.progress import IssueProgress, NextStep, Stage, Viewer, standing_of
 from newsletter.mailings.orders.readiness import check_stored
+from newsletter.mailings.overview import IssueStatus, list_lines
 from newsletter.rendering.preflight import Preflight
 from newsletter.settings import Settings
 from tests.support.databases import on_one_database
@@ -75,6 +76,13 @@ def _standing(scene: Scene, account: int) -> IssueProgress:
         viewer = Viewer(account_id=account, rights=rights_of(session, account))
         newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
         return standing_of(session, newsletter, issue.id, preflight, viewer)
+
+
+def _status(scene: Scene) -> IssueStatus:
+    """Return what the list of issues says of it."""
+    with reading(scene.engine) as session:
+        newsletter = session.get_one(NewsletterRow, scene.newsletter_id)
+        return list_lines(session, newsletter)[0].status
 
 
 def _actor(account: int) -> Actor:
@@ -145,6 +153,9 @@ def test_approval_is_asked_answered_and_void_once_the_content_changes(
     _ask(scene, people["葵"], people["凪"])
     editors = _standing(scene, people["葵"])
     assert (editors.step, editors.may, editors.who) == (NextStep.APPROVE, False, ("凪",))
+    assert editors.stage is Stage.WAITING
+    assert Stage.APPROVED not in editors.stages
+    assert _status(scene) is IssueStatus.WAITING
     assert not _standing(scene, people["蓮"]).may
     assert _standing(scene, people["凪"]).may
 
@@ -152,16 +163,24 @@ def test_approval_is_asked_answered_and_void_once_the_content_changes(
     returned = _standing(scene, people["葵"])
     assert returned.step is NextStep.ASK
     assert returned.returned is not None
+    assert (returned.stage, returned.lapsed) == (Stage.CHECKED, None)
+    assert _status(scene) is IssueStatus.RETURNED
 
     _ask(scene, people["葵"])
     _answer(scene, people["蓮"])
     approved = _standing(scene, people["葵"])
     assert (approved.stage, approved.step) == (Stage.APPROVED, NextStep.SEND)
+    assert (approved.lapsed, _status(scene)) == (None, IssueStatus.APPROVED)
 
     with transaction(scene.engine) as session:
         issue = session.scalars(select(IssueRow)).one()
         issue.content = issue.content | {"title": "別の件名"}
-    assert _standing(scene, people["葵"]).stage is Stage.CHECKED
+        issue.version += 1
+    changed = _standing(scene, people["葵"])
+    assert (changed.stage, changed.approval) == (Stage.CHECKED, None)
+    assert changed.lapsed is not None
+    assert changed.lapsed.approved_by == people["蓮"]
+    assert _status(scene) is IssueStatus.DRAFT
 
 
 @on_one_database("sqlite")

@@ -149,6 +149,24 @@ def find_approval(session: Session, issue_id: int, digest: str) -> ApprovalRow |
     ).one_or_none()
 
 
+def approval_states(session: Session, newsletter_id: int) -> dict[int, ApprovalState]:
+    """Return where approval stands of each issue of a newsletter, by its last request.
+
+    Left out is an issue that was changed since, or whose approval nobody asked for.
+    """
+    newest = select(func.max(ApprovalRow.id)).group_by(ApprovalRow.issue_id)
+    rows = session.scalars(
+        select(ApprovalRow)
+        .join(IssueRow, IssueRow.id == ApprovalRow.issue_id)
+        .where(
+            IssueRow.newsletter_id == newsletter_id,
+            ApprovalRow.id.in_(newest),
+            ApprovalRow.issue_version == IssueRow.version,
+        )
+    )
+    return {row.issue_id: state_of(row) for row in rows}
+
+
 def is_asked_for(session: Session, issue_id: int) -> bool:
     """Return whether the last request of an issue's approval still waits for its answer."""
     newest = select(func.max(ApprovalRow.id)).where(ApprovalRow.issue_id == issue_id)
@@ -180,6 +198,12 @@ def version_before(session: Session, issue_id: int, *, besides: str) -> Approval
         .order_by(ApprovalRow.requested_at.desc(), ApprovalRow.id.desc())
         .limit(1)
     ).one_or_none()
+
+
+def lapsed_approval(session: Session, issue_id: int, *, besides: str) -> ApprovalRow | None:
+    """Return what was asked for last, or approved, and counts no more: the content has changed."""
+    row = version_before(session, issue_id, besides=besides)
+    return row if row is not None and state_of(row) is not ApprovalState.RETURNED else None
 
 
 def people_of(session: Session, *approvals: Approval | None) -> dict[int, str]:

@@ -25,6 +25,7 @@ from newsletter.mailings.approvals.requests import (
     approvers,
     content_digest,
     find_approval,
+    lapsed_approval,
     last_plan,
     last_returned,
     state_of,
@@ -37,6 +38,8 @@ class Stage(StrEnum):
 
     DRAFT = "draft"
     CHECKED = "checked"
+    #: In the place of ``APPROVED`` while a second person is asked.
+    WAITING = "waiting"
     APPROVED = "approved"
     SCHEDULED = "scheduled"
     SENDING = "sending"
@@ -61,6 +64,11 @@ _PERMISSION = {
     NextStep.SEND: Permission.SEND,
     NextStep.WATCH: Permission.SEE_MAILINGS,
     NextStep.DUPLICATE: Permission.WRITE,
+}
+_BY_APPROVAL = {
+    ApprovalState.WAITING: Stage.WAITING,
+    ApprovalState.APPROVED: Stage.APPROVED,
+    ApprovalState.RETURNED: Stage.CHECKED,
 }
 _BY_MAILING = {
     MailingState.DRAFT: Stage.SCHEDULED,
@@ -95,6 +103,8 @@ class IssueProgress:
         digest: Of the content that is judged; empty where there is no mail of it.
         approval: Of exactly this content, asked for or given.
         returned: What was sent back last and still has to be answered.
+        lapsed: What was asked for last, or approved, before the content changed; None where
+            approval of this content was asked for.
         mailing: The newest that keeps the issue as it is.
         step: What is next.
         may: Whether this person may do it.
@@ -110,6 +120,7 @@ class IssueProgress:
     digest: str
     approval: Approval | None
     returned: Approval | None
+    lapsed: Approval | None
     mailing: MailingRow | None
     step: NextStep
     may: bool
@@ -152,17 +163,19 @@ def standing_of(
     issue = session.get(IssueRow, issue_id) if issue_id is not None else None
     note = note_of(session, issue) if issue is not None else Note()
     digest = content_digest(newsletter, rendered, note=note) if rendered else ""
-    approval = None
+    approval = lapsed = None
     if issue_id and rendered:
         plan = plan or last_plan(session, issue_id)
         trial = plan.trial if plan else None
         compared = content_digest(newsletter, rendered, trial, note=note)
         approval = find_approval(session, issue_id, compared)
+        if approval is None and mailing is None:
+            lapsed = lapsed_approval(session, issue_id, besides=compared)
     faults = preflight.of(Severity.ERROR) if preflight else ()
     begun = bool(faults) and all(finding.is_unwritten for finding in faults)
     sound = preflight is not None and not preflight.blocked
     stage = _stage(newsletter, mailing, approval, sound=sound)
-    step = _step(newsletter, stage, approval)
+    step = _step(newsletter, stage)
     returned = last_returned(session, issue_id) if issue_id and mailing is None else None
     may, who = _allowed(session, newsletter, step, approval, viewer)
     asked = approval or returned
@@ -179,6 +192,7 @@ def standing_of(
         digest=digest,
         approval=approval,
         returned=returned,
+        lapsed=lapsed,
         mailing=mailing,
         step=step,
         may=may,
@@ -188,7 +202,10 @@ def standing_of(
 
 def _stages(mailing: MailingRow | None, stage: Stage) -> tuple[Stage, ...]:
     at_once = mailing is not None and mailing.scheduled_at is None and stage is not Stage.SCHEDULED
-    return tuple(each for each in Stage if not at_once or each is not Stage.SCHEDULED)
+    passed_by = {Stage.APPROVED if stage is Stage.WAITING else Stage.WAITING}
+    if at_once:
+        passed_by.add(Stage.SCHEDULED)
+    return tuple(each for each in Stage if each not in passed_by)
 
 
 def _stage(
@@ -204,19 +221,19 @@ def _stage(
         return _BY_MAILING[mailing.state]
     if not sound:
         return Stage.DRAFT
-    approved = approval is not None and approval.approved_by is not None
-    return Stage.APPROVED if approved and newsletter.approval_required else Stage.CHECKED
+    if approval is None or not newsletter.approval_required:
+        return Stage.CHECKED
+    return _BY_APPROVAL[state_of(approval)]
 
 
-def _step(newsletter: NewsletterRow, stage: Stage, approval: Approval | None) -> NextStep:
+def _step(newsletter: NewsletterRow, stage: Stage) -> NextStep:
     if stage in _MAILED:
         return NextStep.DUPLICATE if stage is Stage.SENT else NextStep.WATCH
     if stage is Stage.DRAFT:
         return NextStep.MEND
     if stage is Stage.APPROVED or not newsletter.approval_required:
         return NextStep.SEND
-    waits = approval is not None and state_of(approval) is ApprovalState.WAITING
-    return NextStep.APPROVE if waits else NextStep.ASK
+    return NextStep.APPROVE if stage is Stage.WAITING else NextStep.ASK
 
 
 def _allowed(

@@ -65,8 +65,10 @@ def reschedule(
     shown: str = "",
     reason: str = "",
     within: int | None = None,
-) -> None:
+) -> datetime:
     """Let a mailing go out at another hour, on the same clocks and at the same pace.
+
+    Return when it was due before.
 
     What is held stays held, unless it is for its hour having passed while nothing ran.
 
@@ -133,6 +135,7 @@ def reschedule(
             reason=why,
             details=details,
         )
+        return before
 
 
 def _move_decision(

@@ -26,7 +26,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, MailingKind, MailingState, UncertainPolicy
 from newsletter.edit_conflicts import merge_changes
 from newsletter.errors import ConflictError, ListError, NotFoundError
-from newsletter.i18n.messages import msg
+from newsletter.i18n.messages import msg, pmsg
 from newsletter.issues.model import issue_from_json
 from newsletter.mailings.mailings import freeze_content
 from newsletter.mailings.notices.queue import PRIORITY
@@ -46,7 +46,7 @@ from subscribers.people import find_or_add_person
 from subscribers.suppression import erased_among
 
 #: What stands before the subject of a test mail.
-MARK = "[test] "
+_MARK = pmsg("test mail", "[test] ")
 _MOST = 50
 #: Test mails of one newsletter within 24 hours.
 _MOST_A_DAY = 500
@@ -211,8 +211,9 @@ def queue_test(
     )
     session.add(mailing)
     session.flush()
+    mark = _MARK.in_language(rendered.language)
     # What is rendered here is all of it, or what the readers get whom it is shown as.
-    marked = replace(rendered, subject=(MARK, *rendered.subject), variants=None)
+    marked = replace(rendered, subject=(mark, *rendered.subject), variants=None)
     freeze_content(session, mailing.id, newsletter, marked, date=moment, kind=MailingKind.TEST)
     for position, person in enumerate(people, 1):
         session.add(

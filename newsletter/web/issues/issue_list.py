@@ -18,10 +18,10 @@ from newsletter.issues.drafts.days import check_day, read_day
 from newsletter.issues.drafts.patterns import list_patterns
 from newsletter.issues.drafts.saving import open_issue
 from newsletter.issues.model import Issue
-from newsletter.issues.overview import list_lines
 from newsletter.issues.sent import sent_as
 from newsletter.issues.sources.reading import ReadIssue, read_issue
 from newsletter.issues.store import get_issue, list_issues
+from newsletter.mailings.overview import list_lines
 from newsletter.newsletters.issue_actions import create_draft, import_draft
 from newsletter.newsletters.publications import day_in, list_newsletters
 from newsletter.web.access import EditorVisit, Visit, newsletter_of
@@ -47,7 +47,7 @@ def issue_list_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a
                 for row in list_newsletters(session)
                 if visit.rights.may(Permission.WRITE, row.id)
             ]
-            lines = {row.id: list_lines(session, row.id) for row in rows}
+            lines = {row.id: list_lines(session, row) for row in rows}
             ruled = {row.id for row in rows if visit.rights.may(Permission.ADMINISTER, row.id)}
         return pages.show_to(
             visit,
@@ -63,7 +63,7 @@ def issue_list_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a
     def show_issues(visit: EditorVisit, request: Request) -> HTMLResponse:
         with reading(engine) as session:
             row = newsletter_of(session, visit)
-            lines = list_lines(session, row.id)
+            lines = list_lines(session, row)
         may_rule = visit.rights.may(Permission.ADMINISTER, row.id)
         return pages.show_to(
             visit,

@@ -19,9 +19,9 @@ from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.patterns import get_pattern, list_patterns
 from newsletter.issues.drafts.saving import get_draft
 from newsletter.issues.model import Issue, issue_from_json
-from newsletter.issues.overview import list_lines
 from newsletter.issues.search.query import search_issues
 from newsletter.issues.store import find_issue, get_issue
+from newsletter.mailings.overview import list_lines
 from newsletter.newsletters.issue_actions import (
     delete_pattern,
     duplicate_issue,
@@ -97,7 +97,7 @@ def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
                 kept_as=kept_as,
                 is_taken=is_taken,
                 patterns=patterns,
-                lines=list_lines(session, row.id),
+                lines=list_lines(session, row),
                 recurrence=recurrence,
                 wanted=typed or kept,
                 begun=shown_of(kept),

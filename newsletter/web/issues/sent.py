@@ -19,6 +19,7 @@ from newsletter.issues.sent import sent_as
 from newsletter.issues.store import get_issue
 from newsletter.mailings.archive import archive_issue, archived_as
 from newsletter.mailings.corrections.copies import count_copies, somebody_lacks
+from newsletter.mailings.planning.audience import audience_figure
 from newsletter.mailings.planning.shown_as import sent_shown_as
 from newsletter.mailings.reports.clicks import clicks_of
 from newsletter.mailings.reports.reports import measure_pace, summarise
@@ -29,6 +30,7 @@ from newsletter.web.issues.draft_pages import to_duplicate
 from newsletter.web.issues.shown_as import AsAsked, asked_as, choice_of
 from newsletter.web.issues.shown_mail import mail_frame, show_to_reader
 from newsletter.web.issues.workspace import ARCHIVE_PLACES, Workspace
+from newsletter.web.mailings.hours import holds_after_change, hours_of, moment_before
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 
@@ -51,6 +53,8 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
                 writes = draft and visit.may(Permission.WRITE)
                 to = f"drafts/{draft.id}" if draft and writes else ""
                 to = to or f"issues/{number}/send"
+                if request.query_params.get("done") == "unscheduled":
+                    to += "?done=unscheduled"
                 return RedirectResponse(f"/newsletters/{newsletter}/{to}", status_code=303)
             newest = mailings[0]
             corrections = corrections_of(session, issue.id)
@@ -63,6 +67,13 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
                 language=visit.language,
             )
             summary = summarise(session, row.id, newest.id, figures)
+            trial = trial_figure(session, newest.id, figures)
+            hours = hours_of(summary, trial, row.time_zone)
+            audience = None
+            if hours:
+                audience = audience_figure(
+                    session, row, summary.segment, figures, urgent=summary.urgent
+                )
             return pages.show_to(
                 visit,
                 request,
@@ -76,7 +87,12 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
                 mailing=summary,
                 pace=measure_pace(session, summary, figures),
                 clicks=clicks_of(session, newest.id),
-                trial=trial_figure(session, newest.id, figures),
+                trial=trial,
+                hours=hours,
+                audience=audience,
+                typed=None,
+                was=moment_before(request),
+                stays_held=holds_after_change(summary),
                 moving=newest.state in _MOVING,
                 reasons=(),
                 content=content,
@@ -95,6 +111,7 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
                 correcting=written_correction(session, issue.id),
                 copies=count_copies(session, issue.id),
                 may_write=visit.may(Permission.WRITE),
+                may_move=visit.may(Permission.CONTROL_MAILINGS),
                 may_send=visit.may(Permission.SEND),
                 may_settle=visit.may(Permission.OPERATE),
                 **choice_of(visit, request, shown_as, request.url.path, sent=True),

@@ -142,17 +142,19 @@ class Workspace:
         if draft_id is None and issue_id is not None:
             found = stored_draft_of(session, issue_id)
             draft_id = found.id if found else None
+        is_movable = standing.mailing is not None and hour_of(standing.mailing) is not None
         return {
             "standing": standing,
             "standing_to_send": to_send,
             "line_issue": issue_id,
-            "line_may_move": standing.mailing is not None
-            and hour_of(standing.mailing) is not None
-            and visit.may(Permission.SEND),
+            "line_may_move": is_movable and visit.may(Permission.SEND),
+            "line_may_cancel": is_movable and visit.may(Permission.CONTROL_MAILINGS),
             "line_corrects": corrected_by(session, issue_id) if issue_id is not None else None,
             "line_draft": draft_id,
             "open_comments": open_threads(session, issue_id) if issue_id is not None else 0,
-            "approval_people": people_of(session, to_send.approval, to_send.returned),
+            "approval_people": people_of(
+                session, to_send.approval, to_send.returned, to_send.lapsed
+            ),
         }
 
     @staticmethod

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import partial
 from typing import Annotated
-from zoneinfo import ZoneInfo
+from urllib.parse import urlencode
 
 from fastapi import Form, Query, Request
 from fastapi.concurrency import run_in_threadpool
@@ -17,9 +16,10 @@ from newsletter.database.engine import reading
 from newsletter.database.vocabulary import DeliveryState, MailingKind, MailingState
 from newsletter.errors import ConflictError, ContentError, NotFoundError
 from newsletter.i18n.messages import msg
-from newsletter.mailings.ledger.schedule import MISSED, read_hour
+from newsletter.mailings.ledger.schedule import read_hour
+from newsletter.mailings.mailings import find_mailing
 from newsletter.mailings.orders import actions as operations
-from newsletter.mailings.orders.rescheduling import hour_of, reschedule, times_shown
+from newsletter.mailings.orders.rescheduling import reschedule
 from newsletter.mailings.planning.audience import audience_figure
 from newsletter.mailings.reports.clicks import clicks_of
 from newsletter.mailings.reports.reports import (
@@ -51,6 +51,7 @@ from newsletter.web.access import (
 from newsletter.web.charts import STACK, stacked_bars
 from newsletter.web.head_requests import unless_by_head
 from newsletter.web.issues.workspace import Workspace
+from newsletter.web.mailings.hours import holds_after_change, hours_of, moment_before
 from newsletter.web.mailings.report_files import figures_file, missed_file
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
@@ -71,25 +72,6 @@ _ACTIONS = {
 }
 _TO_COME = frozenset({MailingState.SCHEDULED, MailingState.PLANNING})
 _LIVE = "mailings/_progress.html"
-
-
-def _hours(
-    mailing: MailingSummary, trial: TrialReport | None, zone: str
-) -> Mapping[str, str] | None:
-    """Return the wall-clock times of a mailing whose hour can be changed; None of another."""
-    due = hour_of(mailing)
-    if due is None:
-        return None
-
-    def shown(moment: datetime) -> str:
-        local = moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
-        return local.isoformat(timespec="minutes")
-
-    return {
-        "hour": mailing.local_hour or shown(due),
-        "decide": shown(trial.decide_at) if trial else "",
-        "shown": times_shown(due, trial.decide_at if trial else None),
-    }
 
 
 def mailings_router(  # noqa: C901, PLR0915 - a list of routes
@@ -203,12 +185,13 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
             may_send=visit.may(Permission.SEND),
             may_move=visit.may(Permission.CONTROL_MAILINGS),
             may_settle=visit.may(Permission.OPERATE),
-            hours=_hours(mailing, trial, row.time_zone),
+            hours=hours_of(mailing, trial, row.time_zone),
             typed=typed,
-            stays_held=mailing.state is MailingState.PAUSED and mailing.halt_reason != MISSED,
+            stays_held=holds_after_change(mailing),
             reasons=_reasons(mailing),
             audience=audience,
             error=error,
+            was=moment_before(request),
             has_line=bool(line),
             **line,
         )
@@ -264,7 +247,7 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
         shown: _Field = "",
     ) -> Response:
         try:
-            reschedule(
+            before = reschedule(
                 engine,
                 visit.actor,
                 number,
@@ -282,7 +265,10 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
                 error=error.in_language(visit.language),
                 typed={"hour": hour, "decide": decide},
             )
-        return RedirectResponse(request.url.path.removesuffix("/reschedule"), status_code=303)
+        asked = urlencode({"done": "moved", "was": before.isoformat()})
+        return _to_issue(visit, number, asked) or RedirectResponse(
+            f"{request.url.path.removesuffix('/reschedule')}?{asked}", status_code=303
+        )
 
     @router.post("/{number}/{verb}")
     def move(
@@ -305,7 +291,19 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
             return _show(
                 visit, request, number, status=409, error=error.in_language(visit.language)
             )
-        return RedirectResponse(request.url.path.removesuffix(f"/{verb}"), status_code=303)
+        back = _to_issue(visit, number, "done=unscheduled") if verb == "cancel" else None
+        return back or RedirectResponse(request.url.path.removesuffix(f"/{verb}"), status_code=303)
+
+    def _to_issue(visit: Visit, number: int, asked: str) -> RedirectResponse | None:
+        """Lead to the issue of a mailing that has not begun; None where there is none to write."""
+        with reading(engine) as session:
+            mailing = find_mailing(session, number)
+            slug = newsletter_of(session, visit).slug
+        if mailing.issue_id is None or mailing.started_at or not visit.may(Permission.WRITE):
+            return None
+        return RedirectResponse(
+            f"/newsletters/{slug}/issues/{mailing.issue_id}?{asked}", status_code=303
+        )
 
     @router.get("/{number}/report.csv")
     def download_report(number: int, visit: SeeingVisit) -> Response:

@@ -47,7 +47,7 @@ def test_a_sent_issue_is_shown_as_it_went_out_wherever_it_is_opened(
     for door in (f"/drafts/{draft}", f"/drafts/{draft}/blocks", f"/issues/{issue_id}"):
         page = client.get(BASE + door)
         assert page.url.path == f"{BASE}/issues/{issue_id}"
-        assert "This issue was sent and cannot be changed" in page.text
+        assert "is being sent and cannot be changed" in page.text
     mail = client.get(f"{BASE}/issues/{issue_id}/mail")
     assert "sandbox" in mail.headers["content-security-policy"]
     with reading(stage.engine) as session:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -10,17 +10,22 @@ from enum import StrEnum
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from newsletter.database.tables import DraftRow, IssueRow, MailingRow
+from newsletter.database.tables import DraftRow, IssueRow, MailingRow, NewsletterRow
 from newsletter.database.vocabulary import MailingState
 from newsletter.issues.sent import keeps_its_issue
 from newsletter.issues.step_drafts import is_of_series
+from newsletter.mailings.approvals.requests import ApprovalState, approval_states
 
 
 class IssueStatus(StrEnum):
     """How far an issue has come."""
 
     DRAFT = "draft"
-    CHANGED = "changed"
+    #: A second person was asked to approve it as it is.
+    WAITING = "waiting"
+    RETURNED = "returned"
+    APPROVED = "approved"
+    #: Of a newsletter that asks for no approval.
     READY = "ready"
     SCHEDULED = "scheduled"
     SENDING = "sending"
@@ -32,6 +37,11 @@ class IssueStatus(StrEnum):
     SENT = "sent"
 
 
+_BY_APPROVAL = {
+    ApprovalState.WAITING: IssueStatus.WAITING,
+    ApprovalState.RETURNED: IssueStatus.RETURNED,
+    ApprovalState.APPROVED: IssueStatus.APPROVED,
+}
 _BY_MAILING = {
     MailingState.DRAFT: IssueStatus.READY,
     MailingState.SCHEDULED: IssueStatus.SCHEDULED,
@@ -64,20 +74,41 @@ class IssueLine:
     fixed: bool = False
 
 
-def list_lines(session: Session, newsletter_id: int) -> Sequence[IssueLine]:
+def list_lines(session: Session, newsletter: NewsletterRow) -> Sequence[IssueLine]:
     """Return a newsletter's drafts and issues, the newest date first."""
+    own = newsletter.id
     drafts = session.scalars(
-        select(DraftRow).where(DraftRow.newsletter_id == newsletter_id, ~is_of_series())
+        select(DraftRow).where(DraftRow.newsletter_id == own, ~is_of_series())
     ).all()
-    issues = session.scalars(select(IssueRow).where(IssueRow.newsletter_id == newsletter_id)).all()
+    issues = session.scalars(select(IssueRow).where(IssueRow.newsletter_id == own)).all()
     by_issue = {row.id: row for row in issues}
-    states = _latest_states(session, newsletter_id)
+    known = _Known(
+        mailings=_latest_states(session, own),
+        approvals=approval_states(session, own) if newsletter.approval_required else None,
+    )
     edited = {row.issue_id for row in drafts}
-    lines = [_draft_line(row, by_issue, states) for row in drafts]
+    lines = [_draft_line(row, by_issue, known) for row in drafts]
     lines.extend(
-        _issue_line(row, states) for row in issues if row.id not in edited and row.corrects is None
+        _issue_line(row, known) for row in issues if row.id not in edited and row.corrects is None
     )
     return sorted(lines, key=lambda line: (line.issue_date, line.edited_at), reverse=True)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Known:
+    """What decides how far issues are; ``approvals`` is None where no approval is asked for."""
+
+    mailings: Mapping[int, MailingState]
+    approvals: Mapping[int, ApprovalState] | None
+
+    def status_of(self, issue_id: int) -> IssueStatus:
+        """Return how far an issue has come that is as its draft is."""
+        if issue_id in self.mailings:
+            return _BY_MAILING[self.mailings[issue_id]]
+        if self.approvals is None:
+            return IssueStatus.READY
+        answer = self.approvals.get(issue_id)
+        return _BY_APPROVAL[answer] if answer else IssueStatus.DRAFT
 
 
 def _latest_states(session: Session, newsletter_id: int) -> dict[int, MailingState]:
@@ -94,21 +125,17 @@ def _latest_states(session: Session, newsletter_id: int) -> dict[int, MailingSta
     return {row.issue_id: row.state for row in rows if row.issue_id is not None}
 
 
-def _draft_line(
-    row: DraftRow, issues: dict[int, IssueRow], states: dict[int, MailingState]
-) -> IssueLine:
+def _draft_line(row: DraftRow, issues: Mapping[int, IssueRow], known: _Known) -> IssueLine:
     issue = issues.get(row.issue_id or 0)
+    fixed = issue is not None and issue.id in known.mailings
     if row.corrects is not None:
         status = IssueStatus.CORRECTION
-    elif issue is None:
+    elif issue is None or (
+        not fixed and (issue.content, issue.template) != (row.content, row.template)
+    ):
         status = IssueStatus.DRAFT
-    elif issue.id in states:
-        status = _BY_MAILING[states[issue.id]]
-    elif (issue.content, issue.template) != (row.content, row.template):
-        status = IssueStatus.CHANGED
     else:
-        status = IssueStatus.READY
-    fixed = issue is not None and issue.id in states
+        status = known.status_of(issue.id)
     content = issue.content if issue is not None and fixed else row.content
     return IssueLine(
         draft_id=row.id,
@@ -122,14 +149,17 @@ def _draft_line(
     )
 
 
-def _issue_line(row: IssueRow, states: dict[int, MailingState]) -> IssueLine:
-    state = states.get(row.id)
+def _says_the_same(issue: IssueRow, draft: DraftRow) -> bool:
+    return (issue.content, issue.template) == (draft.content, draft.template)
+
+
+def _issue_line(row: IssueRow, known: _Known) -> IssueLine:
     return IssueLine(
         draft_id=None,
         issue_id=row.id,
         title=row.title,
         issue_date=row.issue_date,
-        status=_BY_MAILING[state] if state else IssueStatus.READY,
+        status=known.status_of(row.id),
         edited_at=row.updated_at,
-        fixed=state is not None,
+        fixed=row.id in known.mailings,
     )
