@@ -6,7 +6,6 @@ at the turn of one, up to twice a limit may pass.
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,11 +15,13 @@ from sqlalchemy.orm import Session
 from newsletter.database.insert import insert_missing
 from newsletter.database.tables import JoinTallyRow
 from newsletter.database.types import now
+from newsletter.networks import NETWORKS_OF_A_SITE, network_of, site_of
 from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms
 
 _HOUR, _DAY = 3_600, 86_400
-_NETWORKS_OF_A_SITE = 4
+#: An IPv4 /24 counts as one sender.
+_IPV4_BITS = 24
 #: Tallies older than any window are of no use.
 _KEPT = timedelta(days=2)
 
@@ -55,31 +56,15 @@ class JoinLimits:
         )
 
 
-def network_of(client: str) -> str:
-    """Return the network that counts as one sender: IPv4 /24, IPv6 /64; empty for no address."""
-    return _network(client, 24, 64)
-
-
 def kept_network(client: str, exactness: str) -> str:
     """Return what the consent record says of from where: ``none``, ``network`` or ``full``."""
     match exactness:
         case "none":
             return ""
         case "full":
-            return _network(client, 32, 128).partition("/")[0]
+            return network_of(client, ipv6_bits=128)
         case _:
-            return _network(client, 24, 48)
-
-
-def _network(client: str, v4_bits: int, v6_bits: int) -> str:
-    try:
-        address = ipaddress.ip_address(client)
-    except ValueError:
-        return ""
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    bits = v4_bits if isinstance(address, ipaddress.IPv4Address) else v6_bits
-    return str(ipaddress.ip_network(f"{address}/{bits}", strict=False))
+            return network_of(client, ipv4_bits=_IPV4_BITS, ipv6_bits=48)
 
 
 def count_sender(
@@ -101,10 +86,11 @@ def count_sender(
         kinds.insert(0, ("unproven\0", limits.network_unproven, limits.newsletter_unproven))
     scopes: dict[str, int] = {}
     if client is not None:
+        sender, site = network_of(client, ipv4_bits=_IPV4_BITS), site_of(client)
         for kind, network, _ in kinds:
-            # Whoever has an IPv6 /48 has 65,536 networks: together they may send a few times more.
-            scopes[f"{kind}network\0{network_of(client)}"] = network
-            scopes[f"{kind}site\0{_network(client, 24, 48)}"] = network * _NETWORKS_OF_A_SITE
+            scopes[f"{kind}network\0{sender}"] = network
+            if site:
+                scopes[f"{kind}site\0{site}"] = network * NETWORKS_OF_A_SITE
     for kind, _, newsletter in kinds:
         scopes[f"{kind}newsletter\0{newsletter_id}"] = newsletter
     return all(

@@ -37,10 +37,12 @@ from newsletter.tokens import Purpose, TokenSigner, new_token, token_hash
 _LIFETIMES = {
     InvitationPurpose.FIRST: timedelta(hours=24),
     InvitationPurpose.INVITE: timedelta(days=7),
-    InvitationPurpose.RESET: timedelta(hours=4),
+    InvitationPurpose.RESET: timedelta(hours=6),
 }
-#: Between two mails that somebody asks for who may be anybody.
-_RESET_INTERVAL = timedelta(minutes=5)
+#: Between two mails that somebody asks for who may be anybody, and how many links may be good at a
+#: time for one of them to add to: eight mails a day at most. Nobody can keep an owner out by asking
+#: first, for whoever is refused another link has one in the mailbox that is good.
+_RESET_INTERVAL, _MOST_GOOD_LINKS = timedelta(minutes=5), 2
 _NAME_LENGTH = 200
 
 
@@ -128,8 +130,9 @@ def reset_link(session: Session, actor: Actor, account_id: int) -> str:
 def forgotten_link(session: Session, actor: Actor, address: str) -> str | None:
     """Return the token for whoever says they forgot their password, to be mailed to them alone.
 
-    None where the address has no account in use, or was sent a link a moment ago. Anybody can say
-    so of anybody: links that are out, such as one that an administrator handed over, stay good.
+    None where the address has no account in use, was sent a link a moment ago, or has as many good
+    ones as it may. Anybody can say so of anybody: links that are out, such as one that an
+    administrator handed over, stay good.
     """
     try:
         key = parse_address(address).key
@@ -142,11 +145,13 @@ def forgotten_link(session: Session, actor: Actor, address: str) -> str | None:
     )
     if account is None:
         return None
-    lately = select(InvitationRow.id).where(
-        InvitationRow.account_id == account.id,
-        InvitationRow.created_at > now() - _RESET_INTERVAL,
-    )
-    if session.scalar(lately.limit(1)) is not None:
+    moment = now()
+    good = session.scalars(
+        select(InvitationRow.created_at)
+        .where(InvitationRow.account_id == account.id, InvitationRow.expires_at > moment)
+        .order_by(InvitationRow.created_at)
+    ).all()
+    if len(good) >= _MOST_GOOD_LINKS or (good and good[-1] > moment - _RESET_INTERVAL):
         return None
     return _issue_link(session, actor, account)
 

@@ -111,9 +111,13 @@ def has_second_factor(session: Session, account_id: int) -> bool:
     return session.get_one(AccountRow, account_id).totp_secret is not None
 
 
-def drop(session: Session, actor: Actor, account_id: int) -> None:
-    """Take one's own second factor off; the password was asked for."""
+def drop(session: Session, actor: Actor, account_id: int, *, besides: int | None = None) -> None:
+    """Take one's own second factor off, end all sessions ``besides`` one.
+
+    The password was asked for.
+    """
     forget_second_factor(session, session.get_one(AccountRow, account_id))
+    end_all_sessions(session, account_id, besides=besides)
     record_event(session, actor, Action.ACCOUNT_SECOND_FACTOR_OFF, object=f"account {account_id}")
 
 

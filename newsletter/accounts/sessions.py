@@ -110,9 +110,19 @@ def end_session(session: Session, account_id: int, session_id: int) -> None:
 
 
 def end_all_sessions(session: Session, account_id: int, *, besides: int | None = None) -> None:
-    """Revoke an account's sessions, ``besides`` one."""
+    """Revoke an account's sessions, ``besides`` one; browsers that it knew are strangers again."""
+    session.execute(
+        update(AccountRow)
+        .where(AccountRow.id == account_id)
+        .values(sessions_ended=AccountRow.sessions_ended + 1)
+    )
     session.execute(
         delete(AccountSessionRow).where(
             AccountSessionRow.account_id == account_id, AccountSessionRow.id != (besides or 0)
         )
     )
+
+
+def count_of_ends(session: Session, account_id: int) -> int:
+    """Return how often all sessions of an account were ended: what a known browser is known by."""
+    return session.get_one(AccountRow, account_id).sessions_ended

@@ -149,8 +149,10 @@ def _complete_sign_in(session: Session, account: AccountRow, browser: Browser) -
 def _count(
     engine: Engine, attempt: Attempt, name: str, browser: Browser, account: AccountRow | None
 ) -> None:
-    # Only for the account that it signed in to before does a browser count as known.
-    own = account is not None and account.id == browser.known_to
+    # Only for the account that it signed in to before does a browser count as known, and only until
+    # all that was signed in to it is ended: whoever has taken the browser over is a stranger then.
+    known_to = (browser.known_to, browser.known_since)
+    own = account is not None and (account.id, account.sessions_ended) == known_to
     known = replace(browser, known="" if not own else browser.known)
     if not sign_in_limits.count_try(engine, attempt, account=name, browser=known, moment=now()):
         minutes = int(sign_in_limits.WINDOW.total_seconds()) // 60

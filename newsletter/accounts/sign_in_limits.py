@@ -12,7 +12,6 @@ refused to one network counts no further: it would use up what all others may tr
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,11 +22,9 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.engine import transaction
 from newsletter.database.tables import SignInLimitRow
+from newsletter.networks import NETWORKS_OF_A_SITE, site_of
 
 WINDOW = timedelta(minutes=15)
-_IPV6_PREFIX = 64
-#: Whoever has an IPv6 /48 has 65,536 networks: together they may try a few times as often.
-_IPV6_SITE, _NETWORKS_OF_A_SITE = 48, 4
 
 
 class Attempt(StrEnum):
@@ -53,6 +50,7 @@ class Browser:
     Attributes:
         known: Tells this browser from others where it signed in before; else empty.
         known_to: The account that it signed in to.
+        known_since: How often all sessions of that account had been ended by then.
         session: The token of the session that it has; empty for none.
     """
 
@@ -60,20 +58,8 @@ class Browser:
     user_agent: str = ""
     known: str = ""
     known_to: int = 0
+    known_since: int = 0
     session: str = ""
-
-
-def network_of(host: str) -> str:
-    """Return what one household or office shares: an IPv4 address, or an IPv6 /64."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return ""
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address, _IPV6_PREFIX), strict=False))
-    return str(address)
 
 
 def count_try(
@@ -95,20 +81,13 @@ def _bounds(attempt: Attempt, account: str, browser: Browser) -> dict[str, int]:
     bounds = {_own_key(attempt, account, browser): _FROM_ONE}
     if browser.known and attempt is not Attempt.CODE:
         return bounds
-    if site := _site_of(browser.network):
-        bounds[_key(attempt, "own", f"{account} site {site}")] = _FROM_ONE * _NETWORKS_OF_A_SITE
+    if site := site_of(browser.network):
+        bounds[_key(attempt, "own", f"{account} site {site}")] = _FROM_ONE * NETWORKS_OF_A_SITE
     bounds[_key(attempt, "network", browser.network)] = _FROM_NETWORK
     if site:
-        bounds[_key(attempt, "site", site)] = _FROM_NETWORK * _NETWORKS_OF_A_SITE
+        bounds[_key(attempt, "site", site)] = _FROM_NETWORK * NETWORKS_OF_A_SITE
     bounds[_key(attempt, "account", account)] = _FROM_EVERYWHERE[attempt]
     return bounds
-
-
-def _site_of(network: str) -> str:
-    """Return the site that an IPv6 network is of; empty for any other."""
-    if ":" not in network:
-        return ""
-    return str(ipaddress.ip_network(network).supernet(new_prefix=_IPV6_SITE))
 
 
 def forgive(session: Session, attempt: Attempt, *, account: str, browser: Browser) -> None:

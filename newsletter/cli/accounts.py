@@ -1,4 +1,4 @@
-"""``newsletter account``: who may sign in, and a lost second factor."""
+"""``newsletter account``: who may sign in, and lost passwords and second factors."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from newsletter.database.vocabulary import Role
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Accounts: invitations, roles and lost second factors.",
+    help="Accounts: invitations, roles, lost passwords and second factors.",
 )
 
 
 @app.callback()
 def accounts() -> None:
-    """Say who may sign in, and help with a lost second factor."""
+    """Say who may sign in, and help with a lost password or second factor."""
 
 
 @app.command("invite")
@@ -63,6 +63,20 @@ def invite_somebody(
         console.print(f"{opened.settings.public_url}/welcome/{token}", soft_wrap=True)
     else:
         console.print(_("The invitation to {address} is queued for sending.", address=address))
+
+
+@app.command("link")
+def make_link(context: typer.Context, address: str, as_: As = None) -> None:
+    """Print a link to choose a new password, once and within 6 hours; older links end."""
+    from newsletter.accounts.administration import find_account
+    from newsletter.accounts.invitations import reset_link
+    from newsletter.cli.console import console
+    from newsletter.database.engine import transaction
+
+    opened = open_all(context, as_, Action.ACCOUNT_LINK)
+    with transaction(opened.engine) as session:
+        token = reset_link(session, opened.actor, find_account(session, address))
+    console.print(f"{opened.settings.public_url}/welcome/{token}", soft_wrap=True)
 
 
 @app.command("reset-factor")

@@ -23,6 +23,7 @@ from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import Rights, rights_of
 from newsletter.accounts.sealing import Sealed, Sealer
 from newsletter.accounts.sessions import (
+    count_of_ends,
     find_session,
     is_seen_long_ago,
     touch_session,
@@ -140,12 +141,13 @@ def access_of(request: Request) -> Access:
 def browser_of(request: Request) -> Browser:
     """Return where a request comes from."""
     agent = request.headers.get("user-agent", "")
-    account, known = _known_browser(request)
+    account, since, known = _known_browser(request)
     return Browser(
         network=network_of_request(request),
         user_agent="".join(filter(str.isprintable, agent))[:200],
         known=known,
         known_to=account,
+        known_since=since,
         session=access_of(request).session_token(request),
     )
 
@@ -153,11 +155,13 @@ def browser_of(request: Request) -> Browser:
 def remember_browser(request: Request, answer: Response, account_id: int) -> None:
     """Let a browser that signed in be known to its account: strangers' tries are not its own."""
     access = access_of(request)
-    if _known_browser(request)[0] == account_id:
+    with reading(access.engine) as session:
+        since = count_of_ends(session, account_id)
+    if _known_browser(request)[:2] == (account_id, since):
         return
     answer.set_cookie(
         access.browser_cookie,
-        access.sealer.seal(f"{account_id} {new_token()}", Sealed.BROWSER),
+        access.sealer.seal(f"{account_id} {since} {new_token()}", Sealed.BROWSER),
         max_age=_YEAR_SECONDS,
         httponly=True,
         secure=access.secure,
@@ -165,14 +169,14 @@ def remember_browser(request: Request, answer: Response, account_id: int) -> Non
     )
 
 
-def _known_browser(request: Request) -> tuple[int, str]:
+def _known_browser(request: Request) -> tuple[int, int, str]:
     access = access_of(request)
     try:
         cookie = request.cookies.get(access.browser_cookie, "")
-        account, known = access.sealer.open(cookie, Sealed.BROWSER).split(" ")
+        account, since, known = access.sealer.open(cookie, Sealed.BROWSER).split(" ")
     except (AccountError, ValueError):
-        return 0, ""
-    return int(account), known
+        return 0, 0, ""
+    return int(account), int(since), known
 
 
 async def check_form(request: Request) -> None:
@@ -268,7 +272,12 @@ def _visit_of(request: Request, slug: str | None) -> Visit:
         has_second_factor=account.totp_secret is not None,
         rights=rights,
         csrf=access.sealer.form_token(token),
-        browser=replace(browser_of(request), known=f"session {row.id}", known_to=account.id),
+        browser=replace(
+            browser_of(request),
+            known=f"session {row.id}",
+            known_to=account.id,
+            known_since=account.sessions_ended,
+        ),
         path=request.url.path,
         newsletter_id=newsletter_id,
     )

@@ -18,7 +18,7 @@ from fastapi.routing import APIRoute
 from starlette.datastructures import FormData
 from starlette.types import Message
 
-from newsletter.accounts.sign_in_limits import network_of
+from newsletter.networks import network_of
 
 #: Octets of a body, unless the route says otherwise with `up_to`.
 LARGEST = 64 * 1024

@@ -24,6 +24,7 @@ from newsletter.accounts.administration import find_account
 from newsletter.accounts.audit import AuditFilter, list_events
 from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.command_line import find_actor
+from newsletter.accounts.invitations import read_invitation
 from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import Grant, rights_of
 from newsletter.cli.embedded import find_ports
@@ -295,6 +296,17 @@ def test_roles_are_given_and_taken_by_command() -> None:
     with reading(open_engine("sqlite:///var/newsletter.sqlite3")) as session:
         number = find_account(session, "aoi@example.jp")
         assert rights_of(session, number).grants == {Grant(role=Role.APPROVER)}
+
+
+def test_a_link_for_a_new_password_is_printed_by_command() -> None:
+    _init()
+    assert _run("account", "invite", "aoi@example.jp").returncode == 0
+
+    printed = _run("account", "link", "aoi@example.jp").stdout.strip()
+
+    with reading(open_engine("sqlite:///var/newsletter.sqlite3")) as session:
+        assert read_invitation(session, printed.rpartition("/")[2]).address == "aoi@example.jp"
+    assert _run("account", "link", "nobody@example.jp").returncode == ExitCode.BAD_INPUT
 
 
 def test_sending_needs_nothing_to_be_configured() -> None:

@@ -22,13 +22,13 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from newsletter.accounts.sign_in_limits import network_of
 from newsletter.database.engine import reason_of
 from newsletter.errors import Place, SettingError, UnavailableError, system_reason
 from newsletter.feedback.attribution import Keys
 from newsletter.feedback.joining import JoiningByMail
 from newsletter.feedback.mail import is_ours, take_mail
 from newsletter.i18n.messages import msg
+from newsletter.networks import network_of
 from workers.intake.capacity import Capacity
 
 _log = logging.getLogger(__name__)

@@ -22,6 +22,8 @@ class AccountRow(Base):
         totp_secret: Sealed; None without a second factor.
         totp_step: The last time step whose code was used: a code counts once (RFC 6238, 5.2).
         disabled_at: Since when it may not sign in.
+        sessions_ended: Counts how often all its sessions were ended; a browser that was known to it
+            before is a stranger since.
     """
 
     __tablename__ = "account"
@@ -36,6 +38,7 @@ class AccountRow(Base):
     totp_secret: Mapped[str | None] = mapped_column(Text)
     totp_step: Mapped[int] = mapped_column(default=0)
     disabled_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    sessions_ended: Mapped[int] = mapped_column(default=0)
     signed_in_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
     created_at: Mapped[Instant] = mapped_column(default=now)
 

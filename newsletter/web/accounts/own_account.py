@@ -26,7 +26,7 @@ from newsletter.database.types import now
 from newsletter.errors import AccountError, NewsletterError
 from newsletter.mailings.notices.accounts import AccountChange, tell_owner
 from newsletter.settings import Settings
-from newsletter.web.access import SignedInVisit, Visit
+from newsletter.web.access import SignedInVisit, Visit, remember_browser
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 
@@ -107,7 +107,9 @@ def account_router(  # noqa: C901 - a list of routes
                 besides=visit.session_id,
             )
             tell_owner(session, settings, visit.account_id, AccountChange.SECOND_FACTOR_ON)
-        return pages.show_to(visit, request, "accounts/recovery_codes.html", codes=codes)
+        answer = pages.show_to(visit, request, "accounts/recovery_codes.html", codes=codes)
+        remember_browser(request, answer, visit.account_id)
+        return answer
 
     @router.post("/second-factor/off")
     def drop_second_factor(
@@ -118,9 +120,11 @@ def account_router(  # noqa: C901 - a list of routes
         except NewsletterError as error:
             return _show(visit, request, status=400, error=error.in_language(visit.language))
         with transaction(engine) as session:
-            drop(session, visit.actor, visit.account_id)
+            drop(session, visit.actor, visit.account_id, besides=visit.session_id)
             tell_owner(session, settings, visit.account_id, AccountChange.SECOND_FACTOR_OFF)
-        return RedirectResponse("/account", status_code=303)
+        answer = RedirectResponse("/account", status_code=303)
+        remember_browser(request, answer, visit.account_id)
+        return answer
 
     @router.post("/recovery-codes")
     def renew_codes(visit: SignedInVisit, request: Request, password: _Field = "") -> Response:

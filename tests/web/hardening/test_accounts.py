@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
 
@@ -11,6 +12,7 @@ import httpx
 import pyotp
 import pytest
 from sqlalchemy import Engine, delete, select, update
+from sqlalchemy.orm import Session
 
 from newsletter.accounts.administration import disable_account, enable_account, find_account
 from newsletter.accounts.audit import COMMAND_LINE, NOBODY
@@ -21,8 +23,11 @@ from newsletter.accounts.invitations import (
     read_invitation,
     reset_link,
 )
+from newsletter.accounts.passwords import hash_password
 from newsletter.accounts.roles import Grant, rights_of
-from newsletter.accounts.sign_in import sign_in
+from newsletter.accounts.second_factor import drop, enrol
+from newsletter.accounts.sessions import count_of_ends
+from newsletter.accounts.sign_in import set_password, sign_in
 from newsletter.accounts.sign_in_limits import Attempt, Browser, count_try
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
@@ -111,8 +116,9 @@ def test_tries_that_one_account_refuses_leave_the_network_to_others(owned: Engin
 def test_a_browser_that_signed_in_before_is_not_kept_out(owned: Engine) -> None:
     with reading(owned) as session:
         number = find_account(session, OWNER)
+        since = count_of_ends(session, number)
     _fail(owned, times=110, networks=lambda number: f"203.0.113.{number}")
-    known = Browser(network="203.0.113.1", known="a browser", known_to=number)
+    known = Browser(network="203.0.113.1", known="a browser", known_to=number, known_since=since)
     assert sign_in(owned, known, address=OWNER, password=PASSWORD).complete
     for _ in range(8):
         with pytest.raises(SignInError):
@@ -126,6 +132,49 @@ def test_a_browser_known_to_one_account_is_a_stranger_to_another(owned: Engine) 
     other = Browser(network="203.0.113.1", known="a browser", known_to=99)
     with pytest.raises(SignInError, match="too many attempts"):
         sign_in(owned, other, address=OWNER, password=PASSWORD)
+
+
+@each_database
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(
+            lambda session, number: set_password(session, NOBODY, number, hash_password(PASSWORD)),
+            id="password",
+        ),
+        pytest.param(
+            lambda session, number: accept(
+                session, NOBODY, reset_link(session, NOBODY, number), password=PASSWORD
+            ),
+            id="link",
+        ),
+        pytest.param(
+            lambda session, number: enrol(session, NOBODY, number, sealed="sealed", step=1),
+            id="second factor on",
+        ),
+        pytest.param(lambda session, number: drop(session, NOBODY, number), id="and off"),
+        pytest.param(
+            lambda session, number: [
+                each(session, NOBODY, number) for each in (disable_account, enable_account)
+            ],
+            id="disabled",
+        ),
+    ],
+)
+def test_a_browser_known_before_all_sessions_ended_is_a_stranger(
+    owned: Engine, change: Callable[[Session, int], object]
+) -> None:
+    with transaction(owned) as session:
+        number = find_account(session, OWNER)
+        before = count_of_ends(session, number)
+        change(session, number)
+        after = count_of_ends(session, number)
+    _fail(owned, times=8, networks=lambda _number: "203.0.113.1")
+    taken = Browser(network="203.0.113.1", known="a browser", known_to=number, known_since=before)
+    with pytest.raises(SignInError, match="too many attempts"):
+        sign_in(owned, taken, address=OWNER, password=PASSWORD)
+    known = replace(taken, known_since=after)
+    assert sign_in(owned, known, address=OWNER, password=PASSWORD).account_id == number
 
 
 def test_asking_for_a_new_password_is_counted_apart_from_signing_in(owned: Engine) -> None:
@@ -147,6 +196,19 @@ def test_the_browser_cookie_passes_where_strangers_used_the_tries_up(
     with httpx.Client(base_url=calm.url, cookies={"browser": client.cookies["browser"]}) as own:
         form["csrf"] = csrf_of(own.get("/sign-in").text)
         assert own.post("/sign-in", data=form).status_code == 303
+
+
+def test_the_browser_in_which_the_proof_was_changed_stays_known(enter: Enter) -> None:
+    client = enter("changing@example.jp", Role.EDITOR)
+    before = client.cookies["browser"]
+    page = client.get("/account/second-factor").text
+    secret = page.split('id="totp-secret">')[1].split("<")[0]
+    sealed = page.split('name="sealed" value="')[1].split('"')[0]
+    form = {"csrf": csrf_of(page), "sealed": sealed, "code": pyotp.TOTP(secret).now()}
+    client.post("/account/second-factor", data=form | {"password": PASSWORD})
+    on = client.cookies["browser"]
+    client.post("/account/second-factor/off", data=form | {"password": PASSWORD})
+    assert len({before, on, client.cookies["browser"]}) == 3
 
 
 def test_a_second_factor_is_put_on_with_the_password_alone_and_told_by_mail(
@@ -296,6 +358,32 @@ def test_whoever_says_that_somebody_forgot_the_password_ends_no_link_of_theirs(
         accept(session, NOBODY, handed_over, password=PASSWORD)
     with reading(owned) as session, pytest.raises(NotFoundError):
         read_invitation(session, asked_for)
+
+
+@each_database
+def test_whoever_asks_all_day_long_fills_no_mailbox_and_keeps_nobody_from_a_good_link(
+    owned: Engine,
+) -> None:
+    with transaction(owned) as session:
+        number = find_account(session, OWNER)
+    links: list[str] = []
+    for _ in range(24 * 10):
+        with transaction(owned) as session:
+            _let_pass(session, timedelta(minutes=6))
+            token = forgotten_link(session, NOBODY, OWNER)
+            links += [token] if token else []
+            assert read_invitation(session, links[-1]).account_id == number
+    assert 4 <= len(links) <= 8
+    with transaction(owned) as session:
+        handed_over = reset_link(session, COMMAND_LINE, number)
+        accept(session, NOBODY, handed_over, password=PASSWORD)
+
+
+def _let_pass(session: Session, time: timedelta) -> None:
+    """Make all links older."""
+    for row in session.scalars(select(InvitationRow)):
+        row.created_at, row.expires_at = row.created_at - time, row.expires_at - time
+    session.flush()
 
 
 @each_database

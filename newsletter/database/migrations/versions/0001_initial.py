@@ -135,6 +135,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("totp_secret", sa.Text(), nullable=True),
         sa.Column("totp_step", sa.Integer(), nullable=False),
         sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("sessions_ended", sa.Integer(), nullable=False),
         sa.Column("signed_in_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
