@@ -145,12 +145,25 @@ _NEAR_WORDS = 4_000
 
 _RECOGNITION = tables("recognition")
 _BEHIND_LABEL = r"[ \t]{0,16}[:：][ \t]{0,4}"
+
+
+def _labels(name: str) -> str:
+    """Return a pattern of a table's labels; Korean ones are written with a blank or without."""
+    return "|".join(one.replace(" ", " ?") for one in _RECOGNITION[name])
+
+
 #: An address at the head of a line, as the recipient whose fate follows.
 _HEAD = re.compile(
     r"^[ \t]{0,16}(?:[*•·-][ \t]{1,4}|\d{1,3}[.)][ \t]{1,4}"
-    rf"|(?:{'|'.join(_RECOGNITION['recipient_labels'])}){_BEHIND_LABEL}|>>> )?"
+    rf"|(?:{_labels('recipient_labels')}){_BEHIND_LABEL}|>>> )?"
     rf"[<\"'(]{{0,2}}({LOCAL}@[\w.-]{{1,200}}\w)[>\"')]{{0,2}}"
     r"(?=$|[ \t:,;.\[(<：；、。，（「-])",
+    re.MULTILINE | re.IGNORECASE,
+)
+#: Whom a notice calls the recipient of what it could not deliver.
+_LABELLED_RECIPIENT = re.compile(
+    rf"^[ \t]{{0,16}}(?:{_labels('recipient_labels')}){_BEHIND_LABEL}"
+    rf"[^\n@<]{{0,80}}?<?({LOCAL}@[\w.-]{{1,200}}\w)",
     re.MULTILINE | re.IGNORECASE,
 )
 _GOES_ON = re.compile(
@@ -165,7 +178,7 @@ _IN_DIALOGUE = re.compile(
 )
 #: Whom a notice calls the sender of what it could not deliver.
 _LABELLED_SENDER = re.compile(
-    rf"^[ \t]{{0,16}}(?:{'|'.join(_RECOGNITION['sender_labels'])}){_BEHIND_LABEL}"
+    rf"^[ \t]{{0,16}}(?:{_labels('sender_labels')}){_BEHIND_LABEL}"
     rf"[^\n@<]{{0,80}}?<?({LOCAL}@[\w.-]{{1,200}}\w)",
     re.MULTILINE | re.IGNORECASE,
 )
@@ -296,6 +309,12 @@ class BounceText:
         sought = tuple(one for one in addresses if one.lower() in recipients)
         others = tuple(one for one in addresses if one.lower() not in self._ours)
         return sought or (() if self.original.to else others[:1])
+
+    @cached_property
+    def labelled_recipients(self) -> frozenset[str]:
+        """The addresses that it calls the recipient by a label, in lower case."""
+        labelled = _LABELLED_RECIPIENT.finditer(self.text[:_LOOKED_AT])
+        return frozenset(find_address(one[1]).lower() for one in labelled)
 
     @cached_property
     def _anybody(self) -> tuple[str, ...]:

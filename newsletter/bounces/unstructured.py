@@ -15,6 +15,7 @@ from newsletter.bounces.mail import Mail
 from newsletter.bounces.model import Reason, Report, ReportedRecipient, ReportKind
 from newsletter.bounces.phrase_tables import phrases, tables
 from newsletter.bounces.refusal import classify_refusal
+from newsletter.bounces.replies import find_reply
 
 _TABLES = tables("recognition")
 _REPLY_PREFIX = re.compile(r"^\s{0,8}(?:re|aw|sv|antw|回复|答复)\s{0,4}[:：]\s{0,8}", re.IGNORECASE)
@@ -50,28 +51,37 @@ def is_bounce(bounce: BounceText) -> bool:
         return True
     looks_like_one = _FAILURE_SUBJECTS.occurs_in(subject.lower()) or bounce.layout is not None
     if looks_like_one:
-        return not _is_letter(bounce.mail)
+        return not (_is_letter(bounce.mail) or _is_lists_own(bounce))
     return bounce.mail.is_from_nobody and not _is_automatic(bounce.mail) and _tells_of_one(bounce)
 
 
 def _tells_of_one(bounce: BounceText) -> bool:
-    """Tell whether a mail returns ours, or denies somebody by name; none about its sender does.
+    """Tell whether a mail returns ours, or says of somebody by name that it did not reach them.
 
-    Whom an automatic answer is from may say in it that they are no longer there.
+    None about its sender does: whom an automatic answer is from may say in it that they are no
+    longer there.
     """
     sender = find_address(bounce.mail.headers.get("from")).lower()
-    if sender in {one.lower() for one in bounce.recipients}:
+    recipients = {one.lower() for one in bounce.recipients}
+    if sender in recipients:
         return False
     returns_ours = bool(bounce.original.headers.fields)
-    return returns_ours or any(_denies_by_name(bounce, one) for one in bounce.recipients)
+    quotes_reply = bool(recipients & bounce.labelled_recipients) and bool(find_reply(bounce.text))
+    return (
+        returns_ours or quotes_reply or any(_is_said_of(bounce, one) for one in bounce.recipients)
+    )
 
 
-def _denies_by_name(bounce: BounceText, address: str) -> bool:
-    """Tell whether a sentence that names an address denies it; one that greets it speaks to it."""
+def _is_said_of(bounce: BounceText, address: str) -> bool:
+    """Tell whether a sentence that names an address denies it, or that it was reached.
+
+    One that greets it speaks to it.
+    """
     refusal = bounce.refusal(address)
     greeted = re.compile(rf"{re.escape(address)}[>\"')]{{0,2}}\s{{0,2}}(?:[,，、]|様|さま|さん)")
     return any(
-        classify_refusal(replace(refusal, words=(sentence,), around=())).hard
+        _FAILURE_SUBJECTS.occurs_in(sentence.lower())
+        or classify_refusal(replace(refusal, words=(sentence,), around=())).hard
         for sentence in _SENTENCE_END.split(bounce.text[:_LOOKED_AT])
         if address in sentence and not greeted.search(sentence)
     )
@@ -87,6 +97,17 @@ def _is_letter(mail: Mail) -> bool:
     sender = find_address(mail.headers.get("from")).lower()
     envelope = find_address(mail.headers.get("return-path")).lower()
     return (sender != "" and envelope == sender) or answers_ours(mail.headers)
+
+
+def _is_lists_own(bounce: BounceText) -> bool:
+    """Tell whether a mailing list sent an issue of its own, which may write about bounces.
+
+    A list's notice of failure comes from nobody, or returns what could not be delivered.
+    """
+    names = ("list-id", "list-unsubscribe")
+    is_issue = any(name in bounce.mail.headers for name in names)
+    returned = bool(bounce.original.headers.fields) or bounce.mail.is_from_nobody
+    return is_issue and not returned
 
 
 def is_from_system(bounce: BounceText) -> bool:

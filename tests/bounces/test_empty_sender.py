@@ -122,3 +122,41 @@ def test_what_stands_above_the_only_recipient_is_said_of_them_wherever_their_lin
     )
     raw = _mail(words, sender="Postmaster@mx.example.net", subject=subject)
     assert only(read_report(raw)) == (Reason.USER_UNKNOWN, True)
+
+
+@pytest.mark.parametrize(
+    ("label", "reason"),
+    [
+        ("받는사람", "존재하지 않는 메일주소입니다. (550 5.1.1 No such user)"),
+        ("받는 사람", "존재하지 않는 메일주소입니다. (550 5.1.1 No such user)"),
+        ("Empfänger", "Postfach unbekannt (550 5.1.1 user unknown)"),
+        ("受信者", "宛先が見つかりません (550 5.1.1)"),
+    ],
+)
+def test_nobodys_mail_that_labels_a_recipient_and_quotes_a_reply_is_a_notice(
+    label: str, reason: str
+) -> None:
+    words = f"{label} : {READER}\n2026-03-02 11:04\n\n{reason}"
+    assert only(read_report(_mail(words))) == (Reason.USER_UNKNOWN, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"Ihre E-Mail an {READER} wurde NICHT zugestellt, da sie einen Anhang (Makro) enthält.",
+        f"Your message to {READER} could not be delivered: its attachment is not allowed here.",
+        f"{READER} 宛のメールは、添付ファイルのため配信できませんでした。",
+    ],
+)
+def test_nobodys_mail_that_did_not_reach_somebody_by_name_is_a_notice(words: str) -> None:
+    report = read_report(_mail(words, sender=f"mailgateway@{_HOST}"))
+    assert report.kind is ReportKind.BOUNCE
+    assert [(one.address, one.hard) for one in report.recipients] == [(READER, False)]
+
+
+def test_an_issue_of_a_mailing_list_about_bounces_is_no_notice() -> None:
+    words = f"Undeliverable mail, explained\n\n* Mailbox full: when to remove {READER}\n"
+    subject = "Undeliverable mail: 5 reasons (550 5.1.1 explained)"
+    raw = b"List-Id: <digest.example>\nPrecedence: list\n"
+    raw += _mail(words, path="<digest-owner@digest.example>", subject=subject)
+    assert read_report(raw).kind is ReportKind.OTHER
