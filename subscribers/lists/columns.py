@@ -202,7 +202,7 @@ class ListForm:
         self.unsure |= {
             name
             for name, ours in self.columns.items()
-            if self._says_little(name, guessed.get(name, IGNORED)) and self._is_unsure(name, ours)
+            if self._says_little(guessed.get(name, IGNORED)) and self._is_unsure(name, ours)
         }
 
     def _is_unsure(self, name: str, ours: str) -> bool:
@@ -211,7 +211,7 @@ class ListForm:
             and self.state is None
             and not (self.known is not None and self.known.has(name))
             and name not in self.answers
-            and self._says_little(name, ours)
+            and self._says_little(ours)
             and mark_of(name) != "disabled"
             and not speaks_of_other_ways(name)
         )
@@ -224,20 +224,36 @@ class ListForm:
     def is_unsure_within(self, name: str, key: str) -> bool:
         """Tell whether nobody knows if a key of a column's objects speaks of mail."""
         inner = f"{name}{WITHIN}{key}"
-        field = field_named([*self.custom.values()], key)
-        ours = FIELD + field.key if field else IGNORED
-        return self._is_unsure(inner, self.columns.get(inner, ours))
+        return self._is_unsure(inner, self._ours_of(inner))
 
-    def _says_little(self, name: str, ours: str) -> bool:
+    def _says_little(self, ours: str) -> bool:
         """Tell whether it is nothing of ours, or a field that does not know its own values.
 
-        What the newsletter asks by a field of yes and no, or of options, it knows; of text it does
-        where the name does not speak of mail. A field that is made of the column knows nothing.
+        What the newsletter asks by a field of yes and no, or of options, it knows. A text may be
+        any, and a field that is made of the column knows nothing.
         """
-        field = self.custom.get(ours.removeprefix(FIELD)) if ours.startswith(FIELD) else None
+        field = self._field_of(ours)
         if field is None:
             return ours == IGNORED
-        return field.key in self.made or (field.type is FieldType.TEXT and may_ask(name))
+        return field.key in self.made or field.type is FieldType.TEXT
+
+    def is_field(self, name: str) -> bool:
+        """Tell whether a column, or a key within one, is a field that asks nothing of mail.
+
+        One that is made of the column does not count.
+        """
+        field = self._field_of(self._ours_of(name))
+        return field is not None and field.key not in self.made and not may_ask(name)
+
+    def _ours_of(self, name: str) -> str:
+        """Return what a column is, or a key within one: a field by its own name."""
+        if name in self.columns or WITHIN not in name:
+            return self.columns.get(name, IGNORED)
+        field = field_named([*self.custom.values()], name.partition(WITHIN)[2])
+        return FIELD + field.key if field else IGNORED
+
+    def _field_of(self, ours: str) -> Field | None:
+        return self.custom.get(ours.removeprefix(FIELD)) if ours.startswith(FIELD) else None
 
     def left_out(self, chosen: Collection[str]) -> tuple[str, ...]:
         """Return the columns that are nothing of ours, and that nobody nor any system left out."""

@@ -39,6 +39,9 @@ _DATE = re.compile(
 #: A dash, or a date that is none.
 _BLANK = re.compile(r"[-‐-―−ーｰ~_/.。()*:・\s]*|[0/\-.: t]*0[/\-.][0/\-.: t]*")
 _LONGEST_PLAIN = 80
+#: What parts a value into pieces that speak each for itself.
+_SIGNS = "()[]【】（）［］「」〈〉<>、，,;；:：/／・→⇒※*＊-"
+_PIECE = re.compile(f"[{re.escape(_SIGNS.removesuffix('-'))}]| [-‐-―] ")
 
 
 class _Words(NamedTuple):
@@ -49,6 +52,9 @@ class _Words(NamedTuple):
     speaking: Sequence[re.Pattern[str]]
     struck: re.Pattern[str]
     struck_first: frozenset[str]
+    leaving: re.Pattern[str]
+    leaving_joined: re.Pattern[str]
+    leaving_first: frozenset[str]
 
 
 @cache
@@ -57,6 +63,10 @@ def _words() -> _Words:
     known = tomllib.loads(text)
     harmless, speaking = known["harmless"], known["speaking"]
     struck = speaking["struck"]
+    leaving = known["leaving"]
+    joined, parted = leaving["joined"], leaving["words"]
+    stem = "|".join(re.escape(word).replace(r"\*", ".{0,40}") for word in (*joined, *parted))
+    before, after = "|".join(leaving["before"]), "|".join(leaving["after"])
     return _Words(
         parts=tuple(map(fold, harmless["parts"])),
         words=frozenset(harmless["words"]),
@@ -72,6 +82,9 @@ def _words() -> _Words:
             re.IGNORECASE,
         ),
         struck_first=frozenset(re.split("[ -]", word)[0] for word in struck),
+        leaving=re.compile(rf"(?:(?:{before})[\s、,:]*)*(?:{stem})(?:[\s、,:]*(?:{after}))*"),
+        leaving_joined=re.compile("|".join(joined).replace("*", "")),
+        leaving_first=frozenset(word.split()[0].rstrip("*").split("-")[0] for word in parted),
     )
 
 
@@ -109,6 +122,34 @@ def speaking_ones(texts: Iterable[str]) -> list[str]:
     together = list(texts)
     # Most remarks do not: they are looked through at once.
     return list(filter(speaks, together)) if speaks("\n".join(together)) else []
+
+
+def tells_leaving(text: str) -> bool:
+    """Tell whether a value says by itself that somebody left, died, or that mail came back.
+
+    As the whole of it, or as what stands in it in brackets or behind a comma: "退職", "left in
+    2023", "部長（逝去）". A department for it says nothing of the kind: "退職手当係".
+    """
+    plain = normal_form(text).lower()
+    pieces = [plain, *_PIECE.split(plain)]
+    if not plain.isascii():
+        pieces += plain.split()
+    return any(_words().leaving.fullmatch(piece.strip()) for piece in pieces)
+
+
+def leaving_ones(texts: Iterable[str]) -> list[str]:
+    """Return which values do so: quickly, as a million of them are looked through."""
+    together = list(texts)
+    return list(filter(tells_leaving, together)) if _may_tell(" ".join(together)) else []
+
+
+def _may_tell(texts: str) -> bool:
+    known, small = _words(), texts.lower()
+    if not texts.isascii() and known.leaving_joined.search(small):
+        return True
+    for sign in _SIGNS:
+        small = small.replace(sign, " ")
+    return not known.leaving_first.isdisjoint(small.split())
 
 
 def struck_word(name: str) -> str:

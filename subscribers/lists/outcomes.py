@@ -22,7 +22,13 @@ from subscribers.lists.formats import (
     read_remark,
     read_state,
 )
-from subscribers.lists.harmless import may_hold_struck_word, speaks, struck_word
+from subscribers.lists.harmless import (
+    is_harmless,
+    may_hold_struck_word,
+    speaks,
+    struck_word,
+    tells_leaving,
+)
 
 #: Columns of free words.
 _REMARKS = frozenset({"remark", "plain remark", "heeded"})
@@ -120,7 +126,7 @@ def speaks_against(name: str, mark: str, text: str) -> ListState | None:
         return _READERS[mark](text)
     state = against_mail(text)
     if state is None and mark in _REMARKS:
-        state = _read_free(mark, text)
+        state = _read_free(name, mark, text)
     elif state is None and mark == "disabled" and not is_false(text):
         return against_mail(name) or ListState.UNSUBSCRIBED
     return state
@@ -133,11 +139,14 @@ def _read_hint(text: str) -> ListState | None:
     return None if state is ListState.CONFIRMED else state
 
 
-def _read_free(mark: str, text: str) -> ListState | None:
+def _read_free(name: str, mark: str, text: str) -> ListState | None:
     state = read_remark(text)
     if mark == "plain remark" and state is ListState.UNCLEAR:
         return None
-    return ListState.UNCLEAR if state is None and mark == "heeded" and speaks(text) else state
+    if state is None and mark == "heeded":
+        says = tells_leaving if is_harmless(name) else speaks
+        return ListState.UNCLEAR if says(text) else None
+    return state
 
 
 def may_be_struck(text: str) -> bool:

@@ -3,7 +3,9 @@
 What a column asks, and in which words, cannot be listed: who left is gekündigt, 元会員, U, or has a
 date under "gone since". What asks nothing of mail nearly can. So each column that is none of ours
 nor plainly about something else is asked about before anything is written, if its values are few,
-are dates of some people alone, or are remarks that speak of mail, of leaving or moving.
+are dates of some people alone, or are remarks that speak of mail, of leaving or moving. In a column
+that is about something else, whether by its name or as a field of ours, a value that says by itself
+that somebody left, died or could not be reached is asked about all the same: a department "退職".
 """
 
 from __future__ import annotations
@@ -24,7 +26,6 @@ from subscribers.lists.formats import (
     asks_against_mail,
     mark_of,
     read_opt_in,
-    read_remark,
 )
 from subscribers.lists.harmless import (
     ValueKind,
@@ -32,6 +33,7 @@ from subscribers.lists.harmless import (
     is_harmless,
     is_harmless_date,
     kind_of_value,
+    leaving_ones,
     may_ask,
     speaking_ones,
 )
@@ -143,6 +145,8 @@ def refuse_questions(questions: Sequence[ColumnQuestion]) -> None:
 class _Column:
     """What the values of one column were so far."""
 
+    #: Whether it is about something else, so that only values matter that speak for themselves.
+    is_harmless: bool
     values: Counter[str] = field(default_factory=Counter)
     speaking: Counter[str] = field(default_factory=Counter)
     filled: int = 0
@@ -154,7 +158,7 @@ class _Column:
             if not is_blank(text):
                 counts[text] += count
         self.filled += counts.total()
-        for text in speaking_ones(counts):
+        for text in leaving_ones(counts) if self.is_harmless else speaking_ones(counts):
             if text in self.speaking or len(self.speaking) < _KEPT:
                 self.speaking[text] += counts[text]
         for text, count in counts.items():
@@ -173,10 +177,8 @@ class _Column:
         return ColumnQuestion(column=name, values=shown, others=others, blanks=blanks, kind=kind)
 
     def _kind(self, name: str, blanks: int) -> QuestionKind | None:
-        if is_harmless(name):
-            # But for a word that says by itself that somebody left: a class called "withdrawn".
-            states = map(read_remark, self.speaking)
-            return QuestionKind.ANSWERS if {*states} - {None, ListState.UNCLEAR} else None
+        if self.is_harmless:
+            return QuestionKind.REMARKS if self.speaking else None
         kinds = Counter(map(kind_of_value, self.values))
         texts = [n for text, n in self.values.items() if kind_of_value(text) is ValueKind.TEXT]
         has_others = kinds[ValueKind.PLAIN] or kinds[ValueKind.NUMBER]
@@ -231,7 +233,7 @@ class Questions:
     """What a list's unsure columns hold, looked at record by record."""
 
     def __init__(self) -> None:
-        self._columns: dict[str, _Column] = defaultdict(_Column)
+        self._columns: dict[str, _Column] = {}
         self._rows = 0
 
     def look(self, records: Sequence[Record], form: ListForm) -> None:
@@ -244,14 +246,12 @@ class Questions:
             self._rows += len(rows)
             # In the order of the list, in which they are shown.
             for name, cells in zip(names, zip(*rows, strict=True), strict=True):
-                is_open = name in form.unsure and not self._is_closed(name)
-                if is_open or form.columns.get(name) == "attributes":
+                if name in form.unsure or form.columns.get(name) == "attributes":
                     for each, values in _columns_of(name, cells, form):
+                        if each not in self._columns:
+                            is_about_else = is_harmless(each) or form.is_field(each)
+                            self._columns[each] = _Column(is_harmless=is_about_else)
                         self._columns[each].add(values)
-
-    def _is_closed(self, name: str) -> bool:
-        """Tell whether a column is harmless by its name, and holds too much to be a state."""
-        return is_harmless(name) and len(self._columns[name].values) >= _KEPT
 
     def asked(self) -> tuple[ColumnQuestion, ...]:
         """Return the columns to be asked of."""

@@ -118,6 +118,42 @@ def test_what_answers_nothing_or_is_read_by_its_name_is_not_asked_about(
     assert _asked(header, *values.split(" ")) == ()
 
 
+@pytest.mark.parametrize(
+    ("header", "said", "others"),
+    [
+        ("部署", "退職", "広報課 退職手当係 転出入窓口"),
+        ("役職", "部長（逝去）", "部長 課長"),
+        ("学年", "卒業", "1年 2年"),
+        ("住所", "宛所に尋ねあたりません", "東京都千代田区"),
+        ("Company", "left-in-2023", "Left-Bank-Books Acme"),
+        ("City", "moved-away", "Bath Leeds"),
+        ("Abteilung", "ausgeschieden", "Einkauf Versand"),
+        ("Ville", "NPAI", "Lyon"),
+        ("부서", "퇴사", "총무부"),
+    ],
+)
+def test_a_value_that_says_that_somebody_left_is_asked_about_in_whatever_column(
+    header: str, said: str, others: str
+) -> None:
+    said, *rest = (value.replace("-", " ") for value in (said, *others.split(" ")))
+    many = [f"x {at}" for at in range(300)]
+    (question,) = _asked(header, *rest, *many, said, said)
+    assert question.values == ((said, 2),)
+    text = Field(key="part", type=FieldType.TEXT, labels={"en": "x", "ja": header})
+    assert [each.values for each in _asked(header, *rest, said, custom=[text])] == [((said, 1),)]
+
+
+def test_of_a_column_about_something_else_only_who_is_said_to_have_left_is_kept_out(
+    sqlite_stage: Stage,
+) -> None:
+    text = "email,部署\na@x.example,退職\nb@x.example,退職手当係\nc@x.example,広報課\n".encode()
+    with pytest.raises(UnclearColumnError, match="部署"):
+        import_list(sqlite_stage, text, is_answered=False)
+    answers = ColumnAnswers(heeded=["部署"])
+    import_list(sqlite_stage, text, answers=answers, is_answered=False)
+    assert states_of(sqlite_stage.engine) == {"b": _C, "c": _C}
+
+
 def test_of_many_values_it_is_asked_where_a_few_are_most_of_them() -> None:
     many = [f"語{at}" for at in range(20)]
     assert _asked("感想", *many) == ()
