@@ -30,6 +30,7 @@ from newsletter.feedback.mail import is_ours, take_mail
 from newsletter.i18n.messages import msg
 from newsletter.networks import network_of
 from workers.intake.capacity import Capacity
+from workers.intake.receiving import read_mail
 
 _log = logging.getLogger(__name__)
 
@@ -49,10 +50,12 @@ _MOST_CONNECTIONS = 20
 #: Mails that are read at once: reading one takes several times its octets.
 _READ_AT_ONCE = 4
 #: Octets of mails that are received at once; the others wait for DATA to be granted. A mail in
-#: hand takes its octets twice while its lines are put together.
+#: hand takes its octets twice while the dots are taken out that SMTP adds.
 _RECEIVED_AT_ONCE = 2 * _MOST_OCTETS
 #: Of these, those from one network: who is slow in sending holds up no other.
 _OF_ONE_NETWORK = _MOST_OCTETS
+#: An announced size is an estimate (RFC 1870, 6.3), often before line ends are two octets.
+_BEYOND_ANNOUNCED, _OF_ANNOUNCED = 65_536, 8
 _BUSY = b"421 4.3.2 Too many connections; come again\r\n"
 _AWAY = "451 4.3.0 The database does not answer; come again"
 
@@ -103,12 +106,14 @@ class _Places:
             yield
 
 
-class _Served:
+class _Served(SMTP):
     """A connection that is served."""
 
     line_length_limit = _LINE_OCTETS
     places: _Places
+    event_handler: MailHandler
     envelope: Envelope | None
+    session: Session | None
     connection: asyncio.WriteTransport
     #: Ends the session.
     end: asyncio.TimerHandle
@@ -121,13 +126,13 @@ class _Served:
         loop = asyncio.get_running_loop()
         self.connection = transport
         self.end = loop.call_later(_SESSION_SECONDS, transport.abort)
-        super().connection_made(transport)  # type: ignore[misc]  # the server's
+        super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Count it no more."""
         self.places.leave(self)
         self.end.cancel()
-        super().connection_lost(error)  # type: ignore[misc]  # the server's
+        super().connection_lost(error)
 
     def give_up_place(self) -> None:
         """End the session for another's sake."""
@@ -135,37 +140,50 @@ class _Served:
         self.connection.abort()
 
     @wraps(SMTP.smtp_DATA)
-    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - the server's
+    async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802 - the server's
         """Receive a mail when there is capacity; mail servers announce its size (RFC 1870)."""
-        async with self.places.room(self, _announced(self.envelope)):
-            self.receives = True
-            try:
-                await super().smtp_DATA(arg)  # type: ignore[misc]  # the server's
-            finally:
-                self.receives = False
+        if self.envelope is None or self.session is None or not self.envelope.rcpt_tos:
+            await self.push("503 Error: need RCPT command")
+        elif arg:
+            await self.push("501 Syntax: DATA")
+        else:
+            most = _room_for(self.envelope)
+            async with self.places.room(self, most):
+                self.receives = True
+                try:
+                    answer = await self._receive(self.envelope, self.session, most)
+                finally:
+                    self.receives = False
+                    self.envelope = Envelope()
+                await self.push(answer)
+
+    async def _receive(self, envelope: Envelope, session: Session, most: int) -> str:
+        await self.push("354 End data with <CR><LF>.<CR><LF>")
+        envelope.content = await read_mail(self._reader, most)
+        if envelope.content is None:
+            return "552 5.3.4 The message is larger than announced, or than any that is taken"
+        return await self.event_handler.handle_DATA(self, session, envelope)
 
 
-def _announced(envelope: Envelope | None) -> int:
-    """Return how many octets a mail has by its sender's word; the most where there is none."""
-    for option in envelope.mail_options if envelope else ():
+def _room_for(envelope: Envelope) -> int:
+    """Return how many octets a mail may have: some more than announced, or the most there are."""
+    for option in envelope.mail_options:
         name, _, value = str(option).partition("=")
         if name.upper() == "SIZE" and value.isdecimal():
-            return min(int(value[:12]), _MOST_OCTETS)
+            announced = int(value[:12])
+            beyond = announced // _OF_ANNOUNCED + _BEYOND_ANNOUNCED
+            return min(announced + beyond, _MOST_OCTETS)
     return _MOST_OCTETS
 
 
-class _Smtp(_Served, SMTP):
-    """SMTP, bounded."""
-
-
-class _Lmtp(_Served, LMTP):
-    """LMTP, bounded."""
+class _ServedLmtp(_Served, LMTP):
+    """The same, over LMTP."""
 
 
 class _Door(asyncio.Protocol):
     """Lets a connection in, or tells it to come again."""
 
-    def __init__(self, places: _Places, server: Callable[[], _Smtp | _Lmtp]) -> None:
+    def __init__(self, places: _Places, server: Callable[[], _Served]) -> None:
         self._places = places
         self._server = server
 
@@ -315,10 +333,10 @@ async def listen(address: ListenAddress, handler: MailHandler) -> AsyncIterator[
     Raises:
         UnavailableError: The address is taken, or not ours to listen at.
     """
-    kind = _Lmtp if address.protocol == "lmtp" else _Smtp
+    kind = _ServedLmtp if address.protocol == "lmtp" else _Served
     loop, places = asyncio.get_running_loop(), _Places()
 
-    def server() -> _Smtp | _Lmtp:
+    def server() -> _Served:
         return kind(
             handler,
             data_size_limit=_MOST_OCTETS,

@@ -159,6 +159,24 @@ def test_a_mail_for_which_there_is_no_room_waits_until_another_is_taken(
     assert granted == [354]
 
 
+def test_a_mail_that_is_larger_than_announced_gets_no_more_room(post: Post) -> None:
+    mail = notice(post.path)
+    with _listening(post.engine) as connection:
+        connection.ehlo_or_helo_if_needed()
+
+        def send(octets: bytes) -> int:
+            connection.mail("", [f"SIZE={len(mail)}"])
+            connection.rcpt(post.path)
+            return connection.data(octets)[0]
+
+        assert send(b"x" * 200_000 + b"\r\n" + mail) == 552
+        assert send(mail + b"x\r\n" * 100_000) == 552
+        assert post.rows() == []
+        # Sizes are estimates: before a server added its own header, or of lines that end with one.
+        assert send(b"Received: from mx.example.net\r\n" * 50 + mail) == 250
+    assert [row.kind for row in post.rows()] == [BounceKind.HARD]
+
+
 def _answers(connection: smtplib.SMTP) -> bool:
     try:
         return connection.noop()[0] == 250
