@@ -31,7 +31,7 @@ _EDGES = re.compile(r"\A[\s,;、；，]+|(?<![\s,;、。；，])[\s,;、。；�
 #: RFC 5322: a name and an address in angle brackets; or the brackets alone, of any width.
 _BRACKETED = re.compile(r"(?P<name>[^<>＜＞]*)[<＜](?P<address>[^<>＜＞]+)[>＞]")
 _AROUND_AT = re.compile(r"(?<!\s)\s*([@＠])\s*")
-_MAILTO = re.compile(r"mailto:\s*(?P<address>[^?]+)(?:\?.*)?\Z", re.IGNORECASE)
+_MAILTO = re.compile(r"mailto:\s*+(?P<address>[^?]+)(?:\?.*)?\Z", re.IGNORECASE)
 #: What a reader of text puts where the octets are of another encoding than it was given.
 _UNDECODED = "\ufffd"
 _QUOTED = re.compile(r'"(?P<local>(?:[^"\\]|\\.)*)"@(?P<domain>[^@]+)\Z')

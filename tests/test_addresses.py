@@ -33,7 +33,7 @@ def _or_none(read: object, text: str) -> Address | None:
 
 
 @pytest.mark.parametrize("sign", [" ", "\u3000", "; ", "。", "<", "a.", "@"])
-@pytest.mark.parametrize("form", ["a{}b@example.jp", "a@b{}c.jp", "{}"])
+@pytest.mark.parametrize("form", ["a{}b@example.jp", "a@b{}c.jp", "{}", "mailto:{}a?\nb"])
 def test_what_is_long_is_read_or_refused_in_time_that_grows_with_its_length(
     sign: str, form: str
 ) -> None:

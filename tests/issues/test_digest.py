@@ -14,7 +14,7 @@ from newsletter.errors import ContentError
 from newsletter.issues.model import Heading, Issue, Paragraph, issue_from_json, issue_to_json
 from newsletter.issues.outline import table_of_contents, to_outline
 from newsletter.issues.plain_text import block_text
-from newsletter.issues.sources.digest import read_digest, to_text
+from newsletter.issues.sources.digest import looks_like_digest, read_digest, to_text
 from newsletter.issues.sources.reading import ReadIssue, SourceFormat, read_issue
 from tests.support.growth import assert_linear
 
@@ -293,6 +293,14 @@ def test_lines_again_and_again_take_as_long_as_their_number(line: str) -> None:
         lambda text: read_digest(text, source="long"),
         lambda count: "2021.10.21\n題名\n■はじめ\n" + line * (count // line.count("\n")),
         size=9_000,
+    )
+
+
+@pytest.mark.parametrize("gap", [" ", "\u3000", "\t"])
+@pytest.mark.parametrize("day", ["2021.10.21{}x", "2021.10.21{}日{}x", "令和{}3年{}1月{}1{}x"])
+def test_a_day_with_wide_gaps_takes_as_long_as_they_are(day: str, gap: str) -> None:
+    assert_linear(
+        looks_like_digest, lambda count: f"{day.replace('{}', gap * count)}\n■題名\n", size=2_000
     )
 
 

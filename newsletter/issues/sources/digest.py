@@ -41,8 +41,8 @@ from newsletter.issues.plain_text import block_text
 #: A day by itself, of this calendar or of the era Reiwa, with its weekday and "issued on".
 _DATE = re.compile(
     r"^(?P<era>令和)?\s*(?P<year>(?(era)(?:元|\d{1,2})|\d{4}))\s*[./年\uff0e\uff0f-]\s*"
-    r"(?P<month>\d{1,2})\s*[./月\uff0e\uff0f-]\s*(?P<day>\d{1,2})\s*日?\s*"
-    r"(?:[(\uff08][日月火水木金土](?:曜日?)?[)\uff09])?\s*(?:発行|配信|号)?$"
+    r"(?P<month>\d{1,2})\s*[./月\uff0e\uff0f-]\s*(?P<day>\d{1,2})\s*+日?\s*+"
+    r"(?:[(\uff08][日月火水木金土](?:曜日?)?[)\uff09])?\s*+(?:発行|配信|号)?$"
 )
 #: The year before the first of Reiwa.
 _BEFORE_REIWA = 2018
