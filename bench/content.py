@@ -12,6 +12,7 @@ from newsletter.database.types import now
 from newsletter.i18n.language import Language
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import find_issue, save_issue
+from newsletter.mailings.approvals.plans import SendingPlan
 from newsletter.mailings.mailings import create_mailing, render_stored
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
 from newsletter.rendering.model import RenderedIssue
@@ -127,5 +128,5 @@ def mail(engine: Engine, *, slug: str = "", batch_size: int = 1000, segment: str
             issue,
             _rendered(engine, issue.slug),
             batch_size=batch_size,
-            segment=segment,
+            plan=SendingPlan(segment=segment),
         )

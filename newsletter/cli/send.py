@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,8 +18,10 @@ from newsletter.cli.prompts import confirm
 from newsletter.cli.state import (
     As,
     Json,
+    NewsletterContext,
     NewsletterName,
     environment_of,
+    open_newsletter,
     open_with_keys,
     settings_of,
 )
@@ -30,11 +33,13 @@ from newsletter.i18n.values import Number
 
 if TYPE_CHECKING:
     from newsletter.issues.store import StoredIssue
+    from newsletter.mailings.approvals.plans import SendingPlan
     from newsletter.mailings.ledger.schedule import Schedule
     from newsletter.mailings.orders.ordering import OrderReview
     from newsletter.mailings.reports.progress import Progress
     from newsletter.mailings.trials.subjects import SubjectTrial
     from newsletter.newsletters.publications import Newsletter
+    from newsletter.rendering.preflight import Preflight
     from newsletter.settings import Settings
 
 
@@ -100,25 +105,14 @@ def send(
     Without REDIS_URL, the necessary parts run as long as this command; without MAIL_TRANSPORTS,
     email is delivered to a mailbox on this machine.
     """
-    from newsletter.accounts.command_line import find_actor
-    from newsletter.cli.console import print_json
-    from newsletter.cli.preflight import require_clear
-    from newsletter.database.engine import reading
-    from newsletter.issues.model import issue_from_json
-    from newsletter.issues.store import find_issue
+    from newsletter.mailings.approvals.plans import SendingPlan
     from newsletter.mailings.approvals.requests import content_digest
     from newsletter.mailings.ledger.schedule import Schedule, read_hour, read_spread
-    from newsletter.mailings.orders.ordering import Order, order_of, place_order, review_order
-    from newsletter.mailings.orders.readiness import check_stored, stored_findings
-    from newsletter.mailings.reports.cached_figures import Figures
+    from newsletter.mailings.orders.ordering import Order, place_order
     from newsletter.mailings.reports.progress import progress
     from newsletter.mailings.trials.subjects import read_trial
-    from newsletter.newsletters.publications import find_newsletter
     from newsletter.tokens import new_token
-    from subscribers.segments.saved import segment_text
 
-    settings = settings_of(context)
-    engine = open_with_keys(settings)
     schedule = Schedule(
         hour=None if at is None else read_hour(at), everywhere=everywhere, spread=read_spread(over)
     )
@@ -127,70 +121,118 @@ def send(
         ("--everywhere", "--at", everywhere and at is None),
         ("--decide-at", "--subject", bool(decide_at) and trial is None),
     )
-    with reading(engine) as session:
-        newsletter_row = find_newsletter(session, newsletter)
-        issue_row = find_issue(session, newsletter_row.id, issue)
-        query = segment_text(session, newsletter_row.id, segment) if segment else ""
-        known = order_of(session, key) if key else None
-        content = issue_from_json(issue_row.content)
-        known_findings = stored_findings(session, newsletter_row, content, besides=issue_row.id)
-    actor = find_actor(engine, as_, Action.MAILING_ORDER, newsletter_row.id)
-    preflight = check_stored(issue_row, newsletter_row, settings, known=known_findings)
-    if known is None:
-        require_clear(preflight, yes=yes, quiet=json)
-        with reading(engine) as session:
-            review = review_order(
-                session,
-                newsletter_row,
-                issue_row,
-                preflight,
-                segment=query,
-                schedule=schedule,
-                urgent=urgent,
-                figures=Figures(engine),
-                trial=trial,
-            )
-        again = _confirm(
-            newsletter_row, issue_row, review, schedule, query, trial, again=again, yes=yes
-        )
+    opened = open_newsletter(context, newsletter, as_, Action.MAILING_ORDER, with_keys=True)
+    plan = SendingPlan(segment=segment, schedule=schedule, urgent=urgent, trial=trial)
+    chosen = _check(opened, issue, plan, key)
+    if not chosen.was_ordered:
+        again = _review(opened, chosen, again=again, yes=yes, json=json)
+    rendered = chosen.preflight.rendered
     order = Order(
         key=key or new_token(),
-        digest=content_digest(newsletter_row, preflight.rendered, trial)
-        if preflight.rendered
-        else "",
-        trial=trial,
-        segment=query,
-        urgent=urgent,
-        schedule=schedule,
+        digest=content_digest(opened.newsletter, rendered, trial) if rendered else "",
+        plan=chosen.plan,
         uncertain_policy=uncertain,
         with_warnings=True,
         again=again,
     )
+    is_later = at is not None or trial is not None
     with ExitStack() as stack:
-        is_later = at is not None or trial is not None
-        check = (
-            (lambda: None)
-            if is_later
-            else _start_missing_parts(stack, settings, environment_of(context))
-        )
+        check = None
+        if not is_later:
+            check = _start_missing_parts(stack, opened.settings, environment_of(context))
         mailing_id = place_order(
-            engine,
-            actor,
-            issue_row,
-            preflight,
+            opened.engine,
+            opened.actor,
+            chosen.issue,
+            chosen.preflight,
             order,
-            batch_size=settings.batch_size,
+            batch_size=opened.settings.batch_size,
         )
-        if is_later:
-            _print_schedule(progress(engine, mailing_id), json=json)
+        if check is None:
+            _print_schedule(progress(opened.engine, mailing_id), json=json)
             return
-        now = watch_mailing(engine, mailing_id, quiet=json, check=check)
-    if json:
-        print_json(as_json(now))
+        now = watch_mailing(opened.engine, mailing_id, quiet=json, check=check)
+    _print_outcome(now, json=json)
+    _demand_accepted(now)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Chosen:
+    """An issue that is to be sent, checked.
+
+    Attributes:
+        plan: To whom and when; its segment is a query.
+        was_ordered: Whether the key was used before, so that the order is a mailing already.
+    """
+
+    issue: StoredIssue
+    plan: SendingPlan
+    preflight: Preflight
+    was_ordered: bool
+
+
+def _check(
+    opened: NewsletterContext, issue: str | None, plan: SendingPlan, key: str | None
+) -> _Chosen:
+    """Find the issue and the segment, and check the issue."""
+    from newsletter.database.engine import reading
+    from newsletter.issues.model import issue_from_json
+    from newsletter.issues.store import find_issue
+    from newsletter.mailings.orders.ordering import order_of
+    from newsletter.mailings.orders.readiness import check_stored, stored_findings
+    from subscribers.segments.saved import segment_text
+
+    newsletter = opened.newsletter
+    with reading(opened.engine) as session:
+        found = find_issue(session, newsletter.id, issue)
+        query = segment_text(session, newsletter.id, plan.segment) if plan.segment else ""
+        was_ordered = key is not None and order_of(session, key) is not None
+        content = issue_from_json(found.content)
+        known = stored_findings(session, newsletter, content, besides=found.id)
+    return _Chosen(
+        issue=found,
+        plan=replace(plan, segment=query),
+        preflight=check_stored(found, newsletter, opened.settings, known=known),
+        was_ordered=was_ordered,
+    )
+
+
+def _review(
+    opened: NewsletterContext, chosen: _Chosen, *, again: bool, yes: bool, json: bool
+) -> bool:
+    """Show what would be sent, and ask; return whether again, when it was sent before.
+
+    Raises:
+        NewsletterError: It cannot be sent like this.
+        typer.Abort: The person asked said no.
+    """
+    from newsletter.cli.preflight import require_clear
+    from newsletter.database.engine import reading
+    from newsletter.mailings.orders.ordering import review_order
+    from newsletter.mailings.reports.cached_figures import Figures
+
+    require_clear(chosen.preflight, yes=yes, quiet=json)
+    with reading(opened.engine) as session:
+        review = review_order(
+            session,
+            opened.newsletter,
+            chosen.issue,
+            chosen.preflight,
+            chosen.plan,
+            figures=Figures(opened.engine),
+        )
+    if yes:
+        if review.earlier and not again:
+            raise _was_sent(chosen.issue, review)
+        return again
+    _print_review(opened.newsletter, chosen, review)
+    if review.earlier:
+        confirm(_("Send it again?"), option="--again --yes")
     else:
-        show(now)
-    if now.counts.get(DeliveryState.ACCEPTED, 0) < now.planned:
-        raise typer.Exit(ExitCode.INCOMPLETE)
+        confirm(_("Send it?"), option="--yes")
+    # Who was not asked about an earlier mailing did not agree to a second one: it may be sent by
+    # somebody else while the question stands.
+    return again or bool(review.earlier)
 
 
 def send_test(
@@ -215,7 +257,6 @@ def send_test(
     """
     from newsletter.accounts.command_line import find_actor
     from newsletter.addresses import parse_address
-    from newsletter.cli.console import print_json
     from newsletter.database.engine import reading
     from newsletter.issues.store import find_issue
     from newsletter.mailings.orders.test_mails import order_test
@@ -253,11 +294,27 @@ def send_test(
             pseudonyms=build_services(settings, engine).pseudonyms,
         )
         now = watch_mailing(engine, mailing_id, quiet=json, check=check)
+    _print_outcome(now, json=json)
+    if not json:
+        _print_shown_as(met or (), reader)
+    _demand_accepted(now)
+
+
+def _print_outcome(now: Progress, *, json: bool) -> None:
+    from newsletter.cli.console import print_json
+
     if json:
         print_json(as_json(now))
     else:
         show(now)
-        _print_shown_as(met or (), reader)
+
+
+def _demand_accepted(now: Progress) -> None:
+    """End the command as incomplete where a relay did not accept all messages.
+
+    Raises:
+        typer.Exit: It did not.
+    """
     if now.counts.get(DeliveryState.ACCEPTED, 0) < now.planned:
         raise typer.Exit(ExitCode.INCOMPLETE)
 
@@ -275,13 +332,11 @@ def _print_shown_as(met: Sequence[str], reader: str) -> None:
 
 
 def _print_schedule(now: Progress, *, json: bool) -> None:
-    from newsletter.cli.console import console, print_json
+    from newsletter.cli.console import console
 
-    if json:
-        print_json(as_json(now))
-        return
-    show(now)
-    console.print(_("It will be sent automatically while a worker is running."))
+    _print_outcome(now, json=json)
+    if not json:
+        console.print(_("It will be sent automatically while a worker is running."))
 
 
 def _print_digest_readers(review: OrderReview) -> None:
@@ -324,47 +379,33 @@ def _demand_company(*pairs: tuple[str, str, bool]) -> None:
             )
 
 
-def _confirm(
-    newsletter: Newsletter,
-    issue: StoredIssue,
-    review: OrderReview,
-    schedule: Schedule,
-    query: str,
-    trial: SubjectTrial | None,
-    *,
-    again: bool,
-    yes: bool,
-) -> bool:
-    """Ask whether it is to be sent; return whether again, when it was sent before.
+def _was_sent(issue: StoredIssue, review: OrderReview) -> ConflictError:
+    """Return that it was sent before, where nobody is asked whether it is to be sent again."""
+    earlier = review.earlier[0]
+    return ConflictError(
+        msg("{issue} was sent before, in mailing {mailing}.", issue=issue.slug, mailing=earlier.id),
+        remedy=msg(
+            "Mailing {mailing} is still under way; newsletter worker goes on with it. With "
+            "--again everybody gets a second mail.",
+            mailing=earlier.id,
+        )
+        if earlier.state in _UNDER_WAY
+        else msg("Add --again to send it again."),
+    )
 
-    Raises:
-        ConflictError: It was sent before, and there is nobody to ask.
-        typer.Abort: The person asked said no.
-    """
+
+def _print_review(newsletter: Newsletter, chosen: _Chosen, review: OrderReview) -> None:
+    """Name the issue, whom it goes to and when, where it will stand, and its earlier mailing."""
     from newsletter.cli.console import console, format_moment
     from newsletter.database.words import name_of
 
-    earlier = review.earlier[0] if review.earlier else None
-    if earlier is not None and not again and yes:
-        raise ConflictError(
-            msg(
-                "{issue} was sent before, in mailing {mailing}.",
-                issue=issue.slug,
-                mailing=earlier.id,
-            ),
-            remedy=msg(
-                "Mailing {mailing} is still under way; newsletter worker goes on with it. With "
-                "--again everybody gets a second mail.",
-                mailing=earlier.id,
-            )
-            if earlier.state in _UNDER_WAY
-            else msg("Add --again to send it again."),
-        )
-    if yes:
-        return again
-    people = review.audience.value.included
-    console.print(labelled(newsletter.name, styled(issue.title)))
-    within = _("subscribers matching {query}", query=query) if query else _("all subscribers")
+    plan, people = chosen.plan, review.audience.value.included
+    console.print(labelled(newsletter.name, styled(chosen.issue.title)))
+    within = (
+        _("subscribers matching {query}", query=plan.segment)
+        if plan.segment
+        else _("all subscribers")
+    )
     console.print(
         ngettext("To {group}: {count} person.", "To {group}: {count} people.", people, group=within)
     )
@@ -372,27 +413,19 @@ def _confirm(
     for variant in review.variants:
         met = variant.name.in_language(terminal_language())
         console.print("  " + labelled(met, Number(variant.people)))
-    if trial is not None:
-        _print_subjects(issue, review, trial)
-    console.print(_in_words(schedule, newsletter.time_zone))
+    if plan.trial is not None:
+        _print_subjects(chosen.issue, review, plan.trial)
+    console.print(_in_words(plan.schedule, newsletter.time_zone))
     if review.place is not None:
         console.print(_("Archive: {place}", place=text(name_of(review.place))))
-    if earlier is not None:
-        at = earlier.created_at
+    for earlier in review.earlier[:1]:
         console.print(
             _(
                 "It was sent before: mailing {mailing}, {moment}.",
                 mailing=earlier.id,
-                moment=format_moment(at),
+                moment=format_moment(earlier.created_at),
             )
         )
-    if earlier is not None:
-        confirm(_("Send it again?"), option="--again --yes")
-    else:
-        confirm(_("Send it?"), option="--yes")
-    # Who was not asked about an earlier mailing did not agree to a second one: it may be sent by
-    # somebody else while the question stands.
-    return again or earlier is not None
 
 
 def _print_subjects(issue: StoredIssue, review: OrderReview, trial: SubjectTrial) -> None:

@@ -33,14 +33,15 @@ from newsletter.issues.corrections import last_correction
 from newsletter.issues.library.stored_files import keep_calendars
 from newsletter.issues.library.uses import add_uses, digests_in, record_uses
 from newsletter.issues.model import blocks_from_json, issue_from_json
+from newsletter.mailings.approvals.plans import EVERYBODY_AT_ONCE, SendingPlan
 from newsletter.mailings.digests.entries import forget_entries
 from newsletter.mailings.ledger.outcomes import OwnReason, own_reply
-from newsletter.mailings.ledger.schedule import AT_ONCE, Schedule, due_in, first_hour
+from newsletter.mailings.ledger.schedule import due_in, first_hour
 from newsletter.mailings.missing import no_such_mailing
 from newsletter.mailings.planning.content import MailingContent, NoticeAction, Sender, save_content
 from newsletter.mailings.planning.variants import queries_of
 from newsletter.mailings.reports.clicks import counted_urls, keep_links
-from newsletter.mailings.trials.subjects import SubjectTrial, own_subject, save_trial
+from newsletter.mailings.trials.subjects import own_subject, save_trial
 from newsletter.message.frame import Identity
 from newsletter.message.identifiers import feedback_id
 from newsletter.newsletters.look.model import look_of, theme_of
@@ -94,13 +95,10 @@ def create_mailing(
     rendered: RenderedIssue,
     *,
     batch_size: int,
-    segment: str = "",
-    urgent: bool = False,
-    schedule: Schedule = AT_ONCE,
+    plan: SendingPlan = EVERYBODY_AT_ONCE,
     uncertain_policy: UncertainPolicy = UncertainPolicy.ASK,
-    trial: SubjectTrial | None = None,
 ) -> int:
-    """Make a mailing of a rendered issue, to be planned and sent; return its number.
+    """Make a mailing of a rendered issue, to be sent by ``plan``, whose segment is a query.
 
     Its issue is locked against changes until the transaction ends, and stays as it is from then on;
     see `newsletter.issues.sent`.
@@ -120,6 +118,7 @@ def create_mailing(
             msg("This is a correction of an issue, which is not sent by itself."),
             remedy=msg("Put the correction into effect."),
         )
+    schedule, trial = plan.schedule, plan.trial
     scheduled_at = first_hour(session, newsletter, schedule)
     local = schedule.everywhere and schedule.hour is not None
     row = MailingRow(
@@ -132,8 +131,8 @@ def create_mailing(
         issue_number=str(issue.content.get("number") or ""),
         summary=str(issue.content.get("preheader") or ""),
         correction=last_correction(session, issue.id),
-        segment=segment,
-        urgent=urgent,
+        segment=plan.segment,
+        urgent=plan.urgent,
         conditions=queries_of(session, newsletter.id, rendered.variants.conditions)
         if rendered.variants
         else None,

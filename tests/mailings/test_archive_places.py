@@ -19,8 +19,8 @@ from newsletter.issues.drafts.publishing import publish_draft
 from newsletter.issues.drafts.saving import Draft, create_draft, get_draft
 from newsletter.issues.model import Issue
 from newsletter.issues.store import find_issue
+from newsletter.mailings.approvals.plans import SendingPlan
 from newsletter.mailings.archive import archived_as, chosen_place, list_publications, place_draft
-from newsletter.mailings.ledger.schedule import AT_ONCE
 from newsletter.mailings.orders.ordering import review_order
 from newsletter.mailings.orders.readiness import check_stored
 from newsletter.mailings.planning.planning import plan_mailing
@@ -127,8 +127,7 @@ def test_whoever_confirms_is_told_where_it_will_stand(engine: Engine) -> None:
                 newsletter,
                 issue,
                 preflight,
-                segment=segment,
-                schedule=AT_ONCE,
+                SendingPlan(segment=segment),
                 figures=Figures(engine),
             ).place
 

@@ -30,6 +30,7 @@ from newsletter.errors import ConflictError, ContentError, ForbiddenError, NotFo
 from newsletter.i18n.language import Language
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import save_issue
+from newsletter.mailings.approvals.plans import SendingPlan
 from newsletter.mailings.approvals.requests import content_digest
 from newsletter.mailings.ledger.schedule import AT_ONCE, Schedule, read_hour
 from newsletter.mailings.mailings import cancel_mailing
@@ -122,7 +123,7 @@ def test_an_hour_that_passed_or_is_absurdly_far_is_refused(
     with transaction(stage.engine) as session:
         session.scalars(select(SubscriptionRow)).one().time_zone = "Pacific/Kiritimati"
     with pytest.raises(ConflictError, match=words):
-        _place(stage, replace(_order(stage), schedule=schedule()))
+        _place(stage, replace(_order(stage), plan=SendingPlan(schedule=schedule())))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,7 @@ def test_a_year_that_no_clock_shows_is_refused_for_what_it_is(hour: str, words: 
 
 def test_an_audience_of_nobody_is_refused(stage: Stage) -> None:
     with pytest.raises(ConflictError, match="Nobody"):
-        _place(stage, replace(_order(stage), segment='domain = "example.com"'))
+        _place(stage, replace(_order(stage), plan=SendingPlan(segment='domain = "example.com"')))
 
 
 def test_a_key_is_of_one_issue(stage: Stage) -> None:
@@ -174,8 +175,7 @@ def test_what_would_be_refused_is_refused_before_it_is_confirmed(stage: Stage) -
                 newsletter,
                 issue,
                 preflight,
-                segment=segment,
-                schedule=schedule,
+                SendingPlan(segment=segment, schedule=schedule),
                 figures=Figures(stage.engine),
             )
             return found.audience.value.included

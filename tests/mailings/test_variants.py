@@ -34,9 +34,9 @@ from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import find_issue, save_issue
 from newsletter.issues.walking import walk_texts
+from newsletter.mailings.approvals.plans import SendingPlan
 from newsletter.mailings.approvals.requests import content_digest
 from newsletter.mailings.archive import find_publication
-from newsletter.mailings.ledger.schedule import AT_ONCE
 from newsletter.mailings.mailings import render_stored
 from newsletter.mailings.orders.ordering import review_order
 from newsletter.mailings.orders.readiness import check_stored, stored_findings
@@ -555,8 +555,7 @@ def test_whoever_orders_is_told_the_variants_of_the_audience_they_chose(engine: 
             newsletter,
             issue,
             check_stored(issue, newsletter, Settings(_env_file=None)),
-            segment='tag = "child"',
-            schedule=AT_ONCE,
+            SendingPlan(segment='tag = "child"'),
             figures=Figures(engine),
         )
     assert [(each.met, each.people) for each in review.variants] == [

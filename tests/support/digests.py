@@ -26,6 +26,7 @@ from newsletter.issues.sources.reading import ReadIssue, read_issue
 from newsletter.issues.store import find_issue, save_issue
 from newsletter.issues.translation_files import translation_from_issue
 from newsletter.issues.translations import with_translation
+from newsletter.mailings.approvals.plans import SendingPlan
 from newsletter.mailings.digests.opening import DigestSetting, open_due_digests
 from newsletter.mailings.digests.rules import DigestTerms, set_digest
 from newsletter.mailings.ledger.dispatch import unplanned_mailings
@@ -113,7 +114,12 @@ def send_issue(
             else render_stored(issue, newsletter, templates_dir=SETTING.templates_dir)
         )
         mailing = create_mailing(
-            session, newsletter, issue, rendered, batch_size=25, segment=segment, urgent=urgent
+            session,
+            newsletter,
+            issue,
+            rendered,
+            batch_size=25,
+            plan=SendingPlan(segment=segment, urgent=urgent),
         )
     plan_mailing(stage.engine, mailing)
     return mailing

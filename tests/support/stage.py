@@ -14,6 +14,7 @@ from newsletter.database.vocabulary import DeliveryState, MailingState, Uncertai
 from newsletter.i18n.language import Language
 from newsletter.issues.sources.reading import ReadIssue, read_issue
 from newsletter.issues.store import StoredIssue, find_issue, save_issue
+from newsletter.mailings.approvals.plans import SendingPlan
 from newsletter.mailings.ledger.schedule import AT_ONCE, Schedule
 from newsletter.mailings.mailings import create_mailing, publisher_of, render_stored
 from newsletter.mailings.reports.progress import progress
@@ -73,10 +74,8 @@ class Stage:
                 issue,
                 _render(issue, newsletter),
                 batch_size=batch_size,
-                segment=segment,
-                schedule=schedule,
+                plan=SendingPlan(segment=segment, schedule=schedule, trial=trial),
                 uncertain_policy=uncertain_policy,
-                trial=trial,
             )
 
     def counts(self, mailing_id: int) -> dict[DeliveryState, int]:

@@ -1,4 +1,4 @@
-"""How an issue is meant to be sent when its approval is asked for, and what of that changed."""
+"""How an issue is meant to be sent; what of that changed since its approval was asked for."""
 
 from __future__ import annotations
 
@@ -23,19 +23,24 @@ _NONE = written("–")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SendingPlan:
-    """To whom and when an editor means to send what is to be approved.
+    """To whom and when an editor means to send an issue.
 
     Approval is of the content, the subjects of a trial included: another audience or hour does not
     void it, and is shown.
 
     Attributes:
-        urgent: Whether it goes at once to those, too, who chose a digest.
+        segment: The name of a saved segment, or a query; empty for everybody.
+        urgent: Whether it goes at once to those, too, who chose a digest, and is in none.
+        trial: The subjects to be compared; None where all get the issue's own.
     """
 
     segment: str = ""
     schedule: Schedule = AT_ONCE
     urgent: bool = False
     trial: SubjectTrial | None = None
+
+
+EVERYBODY_AT_ONCE = SendingPlan()
 
 
 def plan_to_json(plan: SendingPlan) -> dict[str, Any]:

@@ -24,9 +24,10 @@ from newsletter.i18n.messages import msg
 from newsletter.issues.checks.findings import Finding, Severity
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.sent import sent_as
+from newsletter.mailings.approvals.plans import EVERYBODY_AT_ONCE, SendingPlan
 from newsletter.mailings.approvals.requests import content_digest, demand_approval
 from newsletter.mailings.archive import archived_as
-from newsletter.mailings.ledger.schedule import AT_ONCE, Schedule, demand_hour
+from newsletter.mailings.ledger.schedule import demand_hour
 from newsletter.mailings.mailings import create_mailing, publisher_of
 from newsletter.mailings.orders.subject_checks import check_subjects
 from newsletter.mailings.orders.variant_checks import variants_now
@@ -49,22 +50,17 @@ class Order:
     Attributes:
         key: Made with the confirmation; the same key is the same mailing.
         digest: Of the content that was confirmed.
-        segment: A query; empty for everybody.
-        urgent: It goes at once to those, too, who chose a digest, and is in none.
+        plan: To whom and when; its segment is a query.
         with_warnings: Preflight's warnings were seen, and it is to be sent all the same.
         again: It is to be sent though it was before.
-        trial: The subjects to be compared; None where all get the issue's own.
     """
 
     key: str
     digest: str
-    segment: str = ""
-    urgent: bool = False
-    schedule: Schedule = AT_ONCE
+    plan: SendingPlan = EVERYBODY_AT_ONCE
     uncertain_policy: UncertainPolicy = UncertainPolicy.ASK
     with_warnings: bool = False
     again: bool = False
-    trial: SubjectTrial | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,14 +95,11 @@ def review_order(
     newsletter: NewsletterRow,
     issue: IssueRow,
     preflight: Preflight,
+    plan: SendingPlan,
     *,
-    segment: str,
-    schedule: Schedule,
     figures: Figures,
-    urgent: bool = False,
-    trial: SubjectTrial | None = None,
 ) -> OrderReview:
-    """Return what an order would do, if it could be placed.
+    """Return what an order of ``plan``, whose segment is a query, would do, if it can be placed.
 
     Raises:
         ConflictError: Preflight found errors, approval is lacking, the hour has passed or is
@@ -114,18 +107,19 @@ def review_order(
         ListError: The segment is none.
     """
     rendered = _cleared(preflight)
+    segment, trial = plan.segment, plan.trial
     digest = content_digest(newsletter, rendered, trial)
     demand_approval(session, newsletter, issue, digest)
-    first = demand_hour(session, newsletter, schedule)
+    first = demand_hour(session, newsletter, plan.schedule)
     demand_fields(session, newsletter.id, [segment])
-    count = audience_figure(session, newsletter, segment, figures, urgent=urgent)
+    count = audience_figure(session, newsletter, segment, figures, urgent=plan.urgent)
     if not count.value.reached:
         raise _nobody()
     variants: Sequence[VariantCount] = ()
     if rendered.variants is not None and rendered.recipe is not None:
         whole = rendered.recipe.issue
         variants = variants_now(
-            session, newsletter, whole, segment=segment, urgent=urgent, figures=figures
+            session, newsletter, whole, segment=segment, urgent=plan.urgent, figures=figures
         )
         demand_few(len(variants))
     decide_at, tried = None, 0
@@ -135,7 +129,7 @@ def review_order(
             issue_from_json(issue.content),
             rendered,
             trial,
-            schedule=schedule,
+            schedule=plan.schedule,
             first=first,
             variants=len(variants),
         )
@@ -193,11 +187,8 @@ def place_order(
                 issue,
                 rendered,
                 batch_size=batch_size,
-                segment=order.segment,
-                urgent=order.urgent,
-                schedule=order.schedule,
+                plan=order.plan,
                 uncertain_policy=order.uncertain_policy,
-                trial=order.trial,
             )
             session.add(
                 MailingOrderRow(
@@ -239,7 +230,7 @@ def _demand_consent(
     newsletter: NewsletterRow, issue: IssueRow, preflight: Preflight, order: Order
 ) -> None:
     """Refuse an order that does not accept what preflight warns of."""
-    if not order.with_warnings and _warnings(newsletter, issue, preflight, order.trial):
+    if not order.with_warnings and _warnings(newsletter, issue, preflight, order.plan.trial):
         raise ConflictError(
             msg("Preflight found warnings; confirm that the issue is to be sent despite them.")
         )
@@ -253,24 +244,25 @@ def _demand_sendable(
     order: Order,
 ) -> None:
     """Refuse an order whose content, approval, hour, readers or subjects do not allow it now."""
-    digest = content_digest(newsletter, rendered, order.trial)
+    plan = order.plan
+    digest = content_digest(newsletter, rendered, plan.trial)
     if digest != order.digest:
         raise ConflictError(
             msg("The issue has changed since you last looked at it."),
             remedy=msg("Check it again, then send it."),
         )
     demand_approval(session, newsletter, issue, digest)
-    first = demand_hour(session, newsletter, order.schedule)
+    first = demand_hour(session, newsletter, plan.schedule)
     if not order.again and earlier_mailings(session, issue.id):
         raise ConflictError(msg("The issue was sent before; confirm that it is to be sent again."))
-    variants = _demand_readers(session, newsletter, rendered, order)
-    if order.trial is not None:
+    variants = _demand_readers(session, newsletter, rendered, plan)
+    if plan.trial is not None:
         demand_trial(
             newsletter,
             issue_from_json(issue.content),
             rendered,
-            order.trial,
-            schedule=order.schedule,
+            plan.trial,
+            schedule=plan.schedule,
             first=first,
             variants=variants,
         )
@@ -319,21 +311,21 @@ def _warnings(
 
 
 def _demand_readers(
-    session: Session, newsletter: NewsletterRow, rendered: RenderedIssue, order: Order
+    session: Session, newsletter: NewsletterRow, rendered: RenderedIssue, plan: SendingPlan
 ) -> int:
     """Return how many different mails an order's readers would get by the parts they are shown.
 
     Raises:
         ConflictError: Nobody would receive it, or there are too many.
     """
-    demand_fields(session, newsletter.id, [order.segment])
-    if not has_audience(session, newsletter, order.segment):
+    demand_fields(session, newsletter.id, [plan.segment])
+    if not has_audience(session, newsletter, plan.segment):
         raise _nobody()
     if rendered.variants is None:
         return 1
     conditions = rendered.variants.conditions
     variants = len(
-        count_variants(session, newsletter, conditions, order.segment, urgent=order.urgent)
+        count_variants(session, newsletter, conditions, plan.segment, urgent=plan.urgent)
     )
     demand_few(variants)
     return variants
@@ -344,19 +336,20 @@ def _nobody() -> ConflictError:
 
 
 def _described(issue: IssueRow, order: Order) -> dict[Detail, object]:
-    hour = order.schedule.hour
+    plan = order.plan
+    hour = plan.schedule.hour
     described: dict[Detail, object] = {
         "issue": issue.slug,
-        "segment": order.segment,
-        "urgent": order.urgent,
+        "segment": plan.segment,
+        "urgent": plan.urgent,
         "at": hour.isoformat() if hour else "now",
-        "everywhere": order.schedule.everywhere,
-        "spread_seconds": int(order.schedule.spread.total_seconds()),
+        "everywhere": plan.schedule.everywhere,
+        "spread_seconds": int(plan.schedule.spread.total_seconds()),
         "digest": order.digest,
         "again": order.again,
     }
-    if order.trial is not None:
-        described["subjects"] = [subject.title for subject in order.trial.others]
-        described["trial_share"] = order.trial.share
-        described["decide_at"] = order.trial.decide.isoformat()
+    if plan.trial is not None:
+        described["subjects"] = [subject.title for subject in plan.trial.others]
+        described["trial_share"] = plan.trial.share
+        described["decide_at"] = plan.trial.decide.isoformat()
     return described

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import Form, Query, Request
@@ -126,7 +126,7 @@ def _last_look(
     """
     with reading(page.engine) as session:
         newsletter, issue = find_issue_of(session, visit, issue_id)
-        schedule, trial = choice.schedule(), choice.trial()
+        planned = choice.plan()
         preflight = page.workspace.preflight(session, issue, newsletter)
         query = segment_text(session, newsletter.id, choice.segment)
         review = review_order(
@@ -134,11 +134,8 @@ def _last_look(
             newsletter,
             issue,
             preflight,
-            segment=query,
-            schedule=schedule,
-            urgent=choice.urgent,
+            replace(planned, segment=query),
             figures=page.figures,
-            trial=trial,
         )
         approval = find_approval(session, issue.id, review.digest)
         plan = plan_of(approval) if approval and approval.approved_by else None
@@ -148,7 +145,7 @@ def _last_look(
         shown = show_to_reader(mail or review.rendered, shown_as.reader, dark=False)
         base = address_of(newsletter, issue)
         return {
-            "other_plan": plan not in {None, choice.plan()},
+            "other_plan": plan not in {None, planned},
             "text": shown.text,
             "snippet": shown.snippet,
             "newsletter": newsletter,
@@ -157,10 +154,10 @@ def _last_look(
             "subject": subject_of(review.rendered),
             "count": review.audience,
             "first": review.first,
-            "schedule": schedule,
+            "schedule": planned.schedule,
             "warnings": review.warnings,
             "earlier": review.earlier,
-            "trial": trial,
+            "trial": planned.trial,
             "own_subject": own_subject(issue_from_json(issue.content)),
             "letters": LETTERS,
             "tried": review.tried,
@@ -210,12 +207,9 @@ def _place(page: SendingPage, visit: Visit, issue_id: int, confirmed: _Confirmed
         Order(
             key=confirmed.key,
             digest=confirmed.digest,
-            segment=query,
-            urgent=confirmed.choice.urgent,
-            schedule=confirmed.choice.schedule(),
+            plan=replace(confirmed.choice.plan(), segment=query),
             with_warnings=confirmed.warnings,
             again=confirmed.again,
-            trial=confirmed.choice.trial(),
         ),
         batch_size=page.settings.batch_size,
     )
