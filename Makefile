@@ -55,7 +55,7 @@ lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/djangofmt --check --quiet templates/web || { echo "Pages' templates are not formatted: make format"; exit 1; }
-	@! LC_ALL=C.UTF-8 grep -rnE '^.{101,}' templates/web || { echo "Templates have at most 100 columns, as Python has"; exit 1; }
+	@! LC_ALL=C.UTF-8 grep -rnE '^.{101,}' templates || { echo "Templates have at most 100 columns, as Python has"; exit 1; }
 	@$(BIN)/djlint templates/web --lint --quiet
 	@$(BIN)/lint-imports
 	@if [ -x frontend/node_modules/.bin/tsc ]; then cd frontend && npm run --silent check; fi
