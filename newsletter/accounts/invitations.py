@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session
 from newsletter.accounts.audit import Actor, record_event
 from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.passwords import hash_password
-from newsletter.accounts.roles import Grant, has_administrator, set_grants
+from newsletter.accounts.roles import Grant, has_administrator, rights_of, set_grants
 from newsletter.accounts.sessions import end_all_sessions
 from newsletter.addresses import parse_address
-from newsletter.database.tables import AccountRow, InvitationRow
+from newsletter.database.tables import AccountRow, AuditEventRow, InvitationRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import InvitationPurpose, Role
 from newsletter.errors import (
@@ -52,6 +52,8 @@ class Invited:
 
     Attributes:
         numbers: What a signed link to the same invitation names.
+        grants: What the account may do.
+        invited_by: Who made the link, by name or else address; empty where a command did.
     """
 
     numbers: tuple[int, int]
@@ -60,6 +62,8 @@ class Invited:
     address: str
     name: str
     language: Language
+    grants: frozenset[Grant] = frozenset()
+    invited_by: str = ""
 
 
 def first_link(session: Session) -> str | None:
@@ -181,6 +185,8 @@ def read_invitation(session: Session, token: str, signer: TokenSigner | None = N
         address=account.address if account else "",
         name=account.name if account else "",
         language=account.language if account else Language.JAPANESE,
+        grants=rights_of(session, account.id).grants if account else frozenset(),
+        invited_by=_inviter(session, account.id) if account else "",
     )
 
 
@@ -268,6 +274,21 @@ def _issue(session: Session, purpose: InvitationPurpose, account_id: int | None)
     )
     session.flush()
     return token
+
+
+def _inviter(session: Session, account_id: int) -> str:
+    """Return what the colleague is called who made an account's last link, as the log has it."""
+    row = session.scalar(
+        select(AuditEventRow)
+        .where(
+            AuditEventRow.action.in_((Action.ACCOUNT_INVITE.value, Action.ACCOUNT_LINK.value)),
+            AuditEventRow.object == f"account {account_id}",
+        )
+        .order_by(AuditEventRow.id.desc())
+        .limit(1)
+    )
+    inviter = session.get(AccountRow, row.actor_id) if row and row.actor_id else None
+    return inviter.name or inviter.address if inviter else ""
 
 
 def _find(session: Session, token: str, signer: TokenSigner | None) -> InvitationRow:

@@ -53,7 +53,7 @@ from newsletter.web.issues.uploads import uploads_router
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.mailbox import inbox_router
 from newsletter.web.mailings.approval import approval_router
-from newsletter.web.mailings.archive import archive_router
+from newsletter.web.mailings.archive import archive_router, front_router
 from newsletter.web.mailings.clicks import clicks_router
 from newsletter.web.mailings.comments import commenting_router
 from newsletter.web.mailings.order import ordering_router
@@ -217,6 +217,7 @@ def _include_joining(
 def _include_reading(
     app: FastAPI, settings: Settings, engine: Engine, signer: TokenSigner, pages: Pages
 ) -> None:
+    app.include_router(front_router(engine, pages))
     app.include_router(archive_router(settings, engine, pages))
     app.include_router(own_copy_router(settings, engine, signer, pages))
 

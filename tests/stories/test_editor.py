@@ -99,7 +99,7 @@ def _sign_in_with_two_factors(house: House, page: Page) -> None:
 def _invite_approver(house: House, page: Page, browser: Browser) -> Page:
     page.get_by_role("link", name="People").click()
     page.get_by_label("Email address").fill("approver@example.jp")
-    page.get_by_label("Role").first.select_option("approver")
+    page.get_by_role("radio", name="Approver").first.check()
     page.get_by_role("button", name="Create a link").click()
     link = page.locator("#link").inner_text()
     approver = browser.new_context(locale="en").new_page()

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 
 from newsletter.accounts.audit import Actor
-from newsletter.accounts.invitations import accept, read_invitation
+from newsletter.accounts.invitations import Invited, accept, read_invitation
 from newsletter.accounts.sealing import Sealer
 from newsletter.accounts.second_factor import has_second_factor
 from newsletter.accounts.sessions import LIFETIME, choose_language, open_session
@@ -20,6 +20,7 @@ from newsletter.database.vocabulary import InvitationPurpose
 from newsletter.errors import NewsletterError, NotFoundError, SignInError
 from newsletter.i18n.language import Language
 from newsletter.mailings.notices.accounts import AccountChange, tell_owner
+from newsletter.newsletters.publications import list_newsletters
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
 from newsletter.web.access import (
@@ -120,6 +121,27 @@ def signing_in_router(  # noqa: C901, PLR0915 - a list of routes
         answer.headers["Clear-Site-Data"] = '"storage"'
         return answer
 
+    def _welcome(
+        request: Request,
+        invited: Invited,
+        *,
+        given_name: str,
+        address: str = "",
+        error: NewsletterError | None = None,
+    ) -> HTMLResponse:
+        with reading(engine) as session:
+            newsletters = {row.id: row.name for row in list_newsletters(session)}
+        return pages.show_entry(
+            request,
+            "accounts/welcome.html",
+            status=400 if error else 200,
+            invited=invited,
+            newsletters=newsletters,
+            given_name=given_name,
+            address=address,
+            error=error,
+        )
+
     @router.get("/welcome/{token}")
     def ask_new_password(token: str, request: Request) -> HTMLResponse:
         try:
@@ -127,14 +149,7 @@ def signing_in_router(  # noqa: C901, PLR0915 - a list of routes
                 invited = read_invitation(session, token, signer)
         except NotFoundError:
             return pages.show_entry(request, "accounts/link_used.html", status=404)
-        return pages.show_entry(
-            request,
-            "accounts/welcome.html",
-            invited=invited,
-            given_name=invited.name,
-            address="",
-            error=None,
-        )
+        return _welcome(request, invited, given_name=invited.name)
 
     @router.post("/welcome/{token}")
     def take_new_password(
@@ -176,15 +191,7 @@ def signing_in_router(  # noqa: C901, PLR0915 - a list of routes
         except NotFoundError:
             return pages.show_entry(request, "accounts/link_used.html", status=404)
         except NewsletterError as error:
-            return pages.show_entry(
-                request,
-                "accounts/welcome.html",
-                status=400,
-                invited=invited,
-                given_name=name,
-                address=address,
-                error=error,
-            )
+            return _welcome(request, invited, given_name=name, address=address, error=error)
         return _let_in(request, begun, "/home" if complete else "/sign-in/code")
 
     @router.post("/display")

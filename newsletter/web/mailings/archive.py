@@ -77,12 +77,35 @@ class SearchLimit:
 
 
 _PAGE = 50
+#: Of each newsletter, on the page that lists them.
+_LATEST_ISSUES = 3
 _FEED = 20
 #: sitemaps.org allows 50,000 addresses in a file.
 _SITEMAP = 5_000
 _CACHED = {"Cache-Control": "public, max-age=300"}
 #: Characters that XML 1.0 cannot carry.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def front_router(engine: Engine, pages: Pages) -> Router:
+    """Return the route of the page that lists the newsletters that anybody may find."""
+    router = Router()
+
+    @router.get("/")
+    def home(request: Request) -> HTMLResponse:
+        with reading(engine) as session:
+            rows = list_archives(session)
+            latest = {
+                row.id: list_publications(session, row.id, limit=_LATEST_ISSUES) for row in rows
+            }
+        return pages.show(
+            "reader/home.html",
+            language=pages.language_of(request),
+            newsletters=rows,
+            latest=latest,
+        )
+
+    return router
 
 
 def archive_router(
@@ -92,12 +115,6 @@ def archive_router(
     router = Router()
     site = settings.public_url
     searches = searches or SearchLimit()
-
-    @router.get("/")
-    def home(request: Request) -> HTMLResponse:
-        with reading(engine) as session:
-            rows = list_archives(session)
-        return pages.show("reader/home.html", language=pages.language_of(request), newsletters=rows)
 
     @router.get("/archive/{slug}")
     def archive(

@@ -35,7 +35,7 @@ from tests.support.ports import await_condition
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage
 from tests.support.worker import work, worker
-from tests.web.conftest import SignIn, add_account, csrf_of
+from tests.web.conftest import SignIn, add_account, csrf_of, tight
 
 #: As the pages are served with; what is mailed is signed by it when it is composed.
 SIGNER = TokenSigner([b"k" * 40])
@@ -133,6 +133,44 @@ def test_a_link_to_hand_over_is_shown_and_not_mailed(stage: Stage, sign_in: Sign
     form |= {"address": "new@example.jp", "role": "editor"}
     assert "/welcome/" in admin.post("/accounts", data=form).text
     assert _links(stage.engine) == []
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_each_role_says_what_its_holder_may_do_where_it_is_chosen(
+    sign_in: SignIn, role: Role
+) -> None:
+    page = sign_in("admin@example.jp", Role.ADMINISTRATOR).get("/accounts").text
+    choice = re.search(
+        rf'<input[^>]*name="role"[^>]*value="{role.value}"[^>]*>(.*?)</label>', page, re.DOTALL
+    )
+    assert choice is not None
+    name, duty = (text.strip() for text in re.findall(r">([^<>]+)</", choice.group(1)))
+    assert name != duty
+    assert duty.endswith(".")
+
+
+@each_database
+@pytest.mark.usefixtures("stage")
+def test_who_is_invited_reads_by_whom_and_as_what(sign_in: SignIn) -> None:
+    admin = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    form = {"csrf": csrf_of(admin.get("/accounts").text), "by": "link", "newsletter": "digest"}
+    form |= {"address": "new@example.jp", "role": "approver"}
+    link = re.search(r"/welcome/[\w-]+", admin.post("/accounts", data=form).text)
+    assert link is not None
+    page = tight(admin.get(link.group(), headers={"accept-language": "en"}).text)
+    assert "admin has invited you" in page
+    assert "Approver" in page
+    assert "まちのデジタル便り" in page
+
+
+def test_a_link_made_by_command_names_nobody(stage: Stage, site: str) -> None:
+    with transaction(stage.engine) as session:
+        grants = [Grant(role=Role.EDITOR)]
+        token = invite(session, COMMAND_LINE, address="new@example.jp", grants=grants)
+    page = httpx.get(f"{site}/welcome/{token}", headers={"accept-language": "en"}).text
+    assert "You have been invited" in page
+    assert "Editor" in page
+    assert COMMAND_LINE.name not in page
 
 
 def _ask_for_link(site: str, address: str) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, NewsletterRow
-from newsletter.database.vocabulary import Role, Visibility
+from newsletter.database.vocabulary import Joining, Role, Visibility
 from newsletter.i18n.language import Language
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.newsletters.publications import (
@@ -52,6 +52,23 @@ def test_what_readers_find_follows_one_rule(
     indexed = "X-Robots-Tag" not in httpx.get(f"{site}/archive/digest").headers
     assert indexed is (visibility is not Visibility.UNLISTED)
     assert ("/archive/digest" in httpx.get(f"{site}/subscribe/digest").text) is readable
+
+
+@pytest.mark.parametrize("joining", list(Joining))
+def test_strangers_read_what_it_is_and_join_where_they_may(
+    stage: Stage, site: str, joining: Joining
+) -> None:
+    stage.subscribe("a@example.jp")
+    plan_mailing(stage.engine, stage.mail())
+    with transaction(stage.engine) as session:
+        words = {"description": "市の催しを毎週お知らせします。", "joining": joining}
+        session.execute(update(NewsletterRow).values(words))
+    front = httpx.get(f"{site}/").text
+    assert "市の催しを毎週お知らせします。" in front
+    assert f"/archive/digest/{stage.issue}" in front
+    for path in ("/", "/archive/digest"):
+        offered = 'class="button" href="/subscribe/digest"' in httpx.get(site + path).text
+        assert offered is (joining is not Joining.INVITATION)
 
 
 def test_another_newsletters_readers_neither_see_nor_join_a_hidden_one(stage: Stage) -> None:
