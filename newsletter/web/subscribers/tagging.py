@@ -84,6 +84,5 @@ def tagging_router(engine: Engine, pages: Pages) -> Router:
 
 
 def _chosen(form: FormData) -> set[int]:
-    name = "on_page" if form.get("whom") == "page" else "person"
-    given = [str(value) for value in form.getlist(name)]
+    given = [str(value) for value in form.getlist("person")]
     return {int(text) for text in given if text.isdecimal() and len(text) <= _DIGITS}

@@ -40,3 +40,13 @@ def test_the_checksum_of_what_was_approved_is_in_the_log_alone(
     admin = sign_in("admin@example.jp", Role.ADMINISTRATOR)
     assert _cells(admin.get("/audit?action=issue.approved").text, "Why") == ["–"]
     assert "ab" * 32 in admin.get("/audit.csv").text
+
+
+def test_an_action_is_named_in_words_and_its_code_is_no_part_of_them(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    with transaction(stage.engine) as session:
+        record_event(session, COMMAND_LINE, Action.ISSUE_APPROVED)
+    page = sign_in("admin@example.jp", Role.ADMINISTRATOR).get("/audit?action=issue.approved").text
+    assert _cells(page, "What") == ["Approved"]
+    assert 'title="issue.approved"' in page

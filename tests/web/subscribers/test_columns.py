@@ -181,6 +181,36 @@ def test_columns_and_order_are_chosen_by_keyboard_on_a_telephone_without_scripts
     assert box["x"] + box["width"] <= 375
 
 
+def test_all_on_a_page_are_chosen_at_its_head_and_all_who_were_found_from_there(
+    stage: Stage, sign_in: SignIn, browser: Browser
+) -> None:
+    _set_people(stage)
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    context = browser.new_context(locale="en", viewport={"width": 1280, "height": 800})
+    site = str(client.base_url)
+    context.add_cookies(
+        [{"name": one.name, "value": one.value or "", "url": site} for one in client.cookies.jar]
+    )
+    page = context.new_page()
+    page.goto(f"{site.rstrip('/')}{_BASE}")
+    head = page.get_by_role("checkbox", name="All on this page")
+    everybody = page.get_by_role("checkbox", name="All on the list")
+    column = page.locator("th", has=head).bounding_box()
+    expect(everybody).to_be_hidden()
+    page.get_by_role("checkbox", name="a@example.jp").check()
+    expect(page.get_by_text("Chosen: 1")).to_be_visible()
+    head.check()
+    expect(page.get_by_text("Chosen: 4")).to_be_visible()
+    everybody.check()
+    expect(page.get_by_text("All on the list are meant.")).to_be_visible()
+    page.get_by_label("Tag", exact=True).last.fill("press")
+    page.get_by_role("button", name="Add the tag").click()
+    expect(page.get_by_text("The tag is added to 4 people.")).to_be_visible()
+    context.close()
+    assert column is not None
+    assert column["width"] < 60
+
+
 def _heads(page: str) -> list[str]:
     heads = re.findall(r'<th scope="col"[^>]*>(.*?)</th>', tight(page))
     return [re.sub(r"<[^>]*>|[↑↓]", "", head).strip() for head in heads]
