@@ -28,7 +28,7 @@ _HOLDS = 3_600
 _LONGEST = 4_000
 
 #: Seconds that nobody fills in a form by hand in, and after which a page was copied or forgotten.
-_SOONEST, _LATEST = 2, 86_400
+SOONEST, _LATEST = 2, 86_400
 
 
 class FormAge(StrEnum):
@@ -107,6 +107,6 @@ def age_of_form(signer: TokenSigner, newsletter_id: int, stamp: str) -> FormAge:
     if len(numbers) != 2 or numbers[0] != newsletter_id:  # noqa: PLR2004 - as they are signed
         return FormAge.UNKNOWN
     seconds = time.time() - numbers[1]
-    if seconds < _SOONEST:
+    if seconds < SOONEST:
         return FormAge.TOO_YOUNG
     return FormAge.TOO_OLD if seconds > _LATEST else FormAge.USUAL

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
-from zoneinfo import available_timezones
 
 from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -24,7 +23,7 @@ from newsletter.feedback.policy import (
     load_policy,
     set_policy,
 )
-from newsletter.i18n.language import Language
+from newsletter.i18n.language import SUGGESTED_LANGUAGES, Language, time_zone_names
 from newsletter.i18n.messages import Message, msg
 from newsletter.newsletters.actions import change_settings, create_newsletter
 from newsletter.newsletters.look.designs import DESIGNS, find_design
@@ -67,7 +66,7 @@ class _Form(BaseModel):
     website_url: _Text = ""
     contact_url: _Text = ""
     language: Language = Language.JAPANESE
-    languages: _Text = ""
+    languages: Annotated[list[_Text], Field(max_length=50)] = []
     time_zone: _Text = ""
     template: _Text = ""
     visibility: Visibility = Visibility.PRIVATE
@@ -83,7 +82,7 @@ class _Form(BaseModel):
             name: value.replace("\r\n", "\n").strip() if type(value) is str else value
             for name, value in self.model_dump(exclude={"shown"}).items()
         }
-        languages = map(str.strip, _BETWEEN_LANGUAGES.split(self.languages))
+        languages = map(str.strip, _BETWEEN_LANGUAGES.split("\n".join(self.languages)))
         return values | {"languages": tuple(filter(None, languages))}
 
 
@@ -150,7 +149,8 @@ class _Page:
                 name: fault.in_language(visit.language) for name, fault in (faults or {}).items()
             },
             templates=[(name, structure_name(name, visit.language)) for name in self._names(row)],
-            zones=sorted(available_timezones()),
+            zones=time_zone_names(visit.language),
+            suggested=[tag for tag in SUGGESTED_LANGUAGES if tag not in settings.languages],
             designs=DESIGNS,
             saved=request.query_params.get("done") == "saved",
         )

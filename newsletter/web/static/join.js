@@ -1,12 +1,16 @@
 // Forms by which people join. On our pages it solves the form's proof of work while the form is filled
 // in; on another site, with data-form="NEWSLETTER/FORM", it puts the form where its script stands and
 // sends it. Where the browser cannot solve the work (it needs HTTPS), the form is sent all the same:
-// then the stricter limits hold.
+// then the stricter limits hold. A form that a browser filled in by itself is sent when it is old enough.
 "use strict";
 {
   const script = /** @type {HTMLScriptElement} */ (document.currentScript);
   const base = new URL(".", script.src);
   const patience = 15_000;
+  const begun = performance.now();
+
+  /** @param {number} until */
+  const wait = (until) => new Promise((resolve) => setTimeout(resolve, until - performance.now()));
 
   // A worker must be of the page's own origin: elsewhere it is a line that fetches ours.
   const work = () => {
@@ -72,7 +76,8 @@
       if (sent) return;
       sent = true;
       status.textContent = status.dataset.working || "";
-      await Promise.race([begin(), new Promise((resolve) => setTimeout(resolve, patience))]);
+      await Promise.race([begin(), wait(performance.now() + patience)]);
+      await wait(begun + 1000 * Number(form.dataset.soonest || 0));
       await send(reset);
     });
     // Back from the next page: what was solved is used up.

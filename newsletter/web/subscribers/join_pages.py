@@ -33,7 +33,7 @@ from newsletter.web.subscribers.field_inputs import inputs_of, submitted
 from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
 from subscribers.forms.model import JoinForm, origin_of
-from subscribers.forms.proof import stamp_form
+from subscribers.forms.proof import SOONEST, stamp_form
 from subscribers.forms.store import FormStep, count_step, find_form, list_sites
 from subscribers.frequency import offered_frequencies
 from subscribers.invitations import demand_sight, may_join
@@ -265,6 +265,7 @@ class JoinPages:
             "framed": framed,
             "wording": consent_wording(shown.newsletter, language),
             "honeypot": HONEYPOT,
+            "soonest": SOONEST,
             "fresh_stamp": stamp_form(self._signer, shown.newsletter.id),
         }
 

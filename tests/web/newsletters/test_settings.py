@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-from sqlalchemy import select
+import re
 
-from newsletter.database.engine import reading
+import pytest
+from sqlalchemy import select, update
+
+from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, NewsletterRow
 from newsletter.database.vocabulary import Role
 from newsletter.feedback.policy import FeedbackPolicy, load_policy
@@ -88,6 +90,33 @@ def test_a_wrong_field_is_told_beside_it_and_nothing_is_saved(
     row = _row(stage, "digest")
     assert row is not None
     assert row.name != "まちの便り"
+
+
+@each_database
+def test_languages_are_ticked_and_others_named(stage: Stage, sign_in: SignIn) -> None:
+    client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    page = client.get(_SETTINGS).text
+    assert re.search(r'type="checkbox" name="languages" value="vi"> *Vietnamese', tight(page))
+    asked = {"csrf": csrf_of(page), "languages": ["vi", "en", "Swahili、ドイツ語"]}
+    page = client.post(_SETTINGS, data=_FORM | asked).text
+    row = _row(stage, "digest")
+    assert row is not None
+    assert row.languages == ["vi", "en", "sw", "de"]
+    ticked = re.findall(r'name="languages" value="([^"]+)" checked', tight(page))
+    assert ticked == row.languages
+
+
+def test_a_time_zone_is_chosen_by_the_name_of_its_place(stage: Stage, sign_in: SignIn) -> None:
+    client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    with transaction(stage.engine) as session:
+        session.execute(update(NewsletterRow).values(time_zone="UTC"))
+    zones = re.search(
+        r'<select[^>]*name="time_zone".*?</select>', client.get(_SETTINGS).text, re.DOTALL
+    )
+    assert zones is not None
+    words = dict(re.findall(r'value="([^"]+)" *(?:selected)?>([^<]+)', tight(zones.group())))
+    assert words["Asia/Tokyo"].strip() != "Asia/Tokyo"
+    assert '<option value="UTC" selected>' in tight(zones.group())
 
 
 _POLICY = "/newsletters/digest/policy"

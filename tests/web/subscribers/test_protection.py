@@ -79,7 +79,7 @@ def test_a_form_sent_at_once_asks_to_be_sent_again_and_then_is_taken(
     assert 'value="quick@example.jp"' in answer.text
     assert reception.notices() == []
     assert _stamp(answer.text) == stamp
-    monkeypatch.setattr("subscribers.forms.proof._SOONEST", 0)
+    monkeypatch.setattr("subscribers.forms.proof.SOONEST", 0)
     assert reception.ask("quick@example.jp", shown=stamp).status_code == 200
     assert len(reception.notices()) == 1
 
@@ -122,6 +122,19 @@ def test_a_browser_does_the_work_by_itself(site: str, engine: Engine, browser: B
     expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
     assert failures == []
     assert "person@example.jp" in _people(engine)
+    context.close()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_form_that_a_browser_fills_in_at_once_waits_for_its_reader(
+    site: str, browser: Browser
+) -> None:
+    context = browser.new_context(locale="en")
+    page = context.new_page()
+    page.goto(f"{site}/subscribe/digest")
+    page.get_by_label("Email address").fill("quick@example.jp")
+    page.get_by_role("button", name="Subscribe").click()
+    expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
     context.close()
 
 
