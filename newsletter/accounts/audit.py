@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -108,6 +108,27 @@ def list_events(
     if before is not None:
         query = query.where(AuditEventRow.id < before)
     return session.scalars(query).all()
+
+
+def actors_since(
+    session: Session,
+    action: Action,
+    objects: Collection[str],
+    *,
+    newsletter_id: int,
+    since: datetime,
+) -> frozenset[str]:
+    """Return who did something to one of some objects of a newsletter since then."""
+    return frozenset(
+        session.scalars(
+            select(AuditEventRow.actor).where(
+                AuditEventRow.object.in_(objects),
+                AuditEventRow.action == action,
+                AuditEventRow.newsletter_id == newsletter_id,
+                AuditEventRow.occurred_at > since,
+            )
+        )
+    )
 
 
 def export_csv(engine: Engine, actor: Actor, criteria: AuditFilter) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 
 from newsletter.errors import ContentError
 from newsletter.i18n.messages import msg
@@ -88,6 +89,9 @@ def _single(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
     )
 
 
-def names_snippet(issue: Issue, name: str) -> bool:
-    """Whether an issue puts a snippet in."""
-    return any(block == Snippet(name=name) for _place, block in walk_placed_blocks(issue))
+def snippets_in(issue: Issue) -> frozenset[str]:
+    """Return the names of the snippets that an issue or one of its translations puts in."""
+    own = (block for _place, block in walk_placed_blocks(issue))
+    translated = (walk_blocks(unit.body) for each in issue.translations for unit in each.units)
+    blocks = chain(own, chain.from_iterable(translated))
+    return frozenset(block.name for block in blocks if isinstance(block, Snippet))

@@ -19,7 +19,7 @@ from newsletter.i18n.messages import msg
 from newsletter.issues.library.uses import forget_uses, record_uses
 from newsletter.issues.markdown.writer import blocks_to_markdown
 from newsletter.issues.model import blocks_from_json, blocks_to_json, issue_from_json
-from newsletter.issues.snippets import names_snippet, read_snippet
+from newsletter.issues.snippets import read_snippet, snippets_in
 
 #: Characters of a name, and snippets of one newsletter.
 _LONGEST_NAME, _MOST = 80, 200
@@ -81,12 +81,12 @@ def find_uses(session: Session, newsletter_id: int, name: str) -> tuple[SnippetU
         *(
             SnippetUse(title=draft.content["title"], draft_id=draft.id)
             for draft in drafts
-            if names_snippet(issue_from_json(draft.content), name)
+            if name in snippets_in(issue_from_json(draft.content))
         ),
         *(
             SnippetUse(title=issue.title, issue=issue.slug)
             for issue in issues
-            if names_snippet(issue_from_json(issue.content), name)
+            if name in snippets_in(issue_from_json(issue.content))
         ),
     )
 

@@ -35,6 +35,7 @@ from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.mailings.reports.cached_figures import Figure, Figures
 from newsletter.mailings.series.steps import list_steps, steps_in_effect, timing_of
+from newsletter.mailings.series.writers import writers_since_effect
 
 #: A step that nobody planned for so long is overdue.
 _OVERDUE = timedelta(minutes=15)
@@ -67,7 +68,7 @@ class ShownStep:
     """A step as its series' page shows it.
 
     Attributes:
-        is_changed: Whether its issue says something else than what is in effect.
+        is_changed: Whether anything of its mail was written since it was put into effect.
         mailing_ids: Its mailings, the newest first.
     """
 
@@ -168,7 +169,7 @@ def shown_steps(session: Session, series_id: int) -> Sequence[ShownStep]:
             title=str(draft.content.get("title") or "") if draft else "",
             is_changed=draft is not None
             and step.version > 0
-            and draft.revision != step.draft_revision,
+            and bool(writers_since_effect(session, step)),
             mailing_ids=mailings.get(step.id, ()),
         )
         for step in steps

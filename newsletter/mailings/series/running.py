@@ -17,7 +17,6 @@ from newsletter.accounts.permissions import Permission
 from newsletter.addresses import Address
 from newsletter.database.states import moving_series
 from newsletter.database.tables import (
-    DraftRevisionRow,
     MailingRow,
     NewsletterRow,
     SeriesEnrolmentRow,
@@ -27,7 +26,6 @@ from newsletter.database.tables import (
     SubscriberRow,
     SubscriptionRow,
     TagRow,
-    TranslationRevisionRow,
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import (
@@ -49,6 +47,7 @@ from newsletter.mailings.series.actions import hold_series, hold_step, record
 from newsletter.mailings.series.due import day_of
 from newsletter.mailings.series.standing import open_version
 from newsletter.mailings.series.steps import find_step, list_steps
+from newsletter.mailings.series.writers import writers_since_effect
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.preflight import Preflight
 from newsletter.settings import Settings
@@ -465,26 +464,8 @@ def _demand_second_person(
 def _needs_other(
     session: Session, actor: Actor, newsletter: NewsletterRow, step: SeriesStepRow
 ) -> bool:
-    """Return whether somebody wrote what is not in effect yet: the issue, or a translation."""
-    if not newsletter.approval_required:
-        return False
-    wrote = exists().where(
-        DraftRevisionRow.draft_id == step.draft_id,
-        DraftRevisionRow.number > step.draft_revision,
-        DraftRevisionRow.author == actor.name,
-    )
-    translated = exists().where(
-        TranslationRevisionRow.draft_id == step.draft_id,
-        TranslationRevisionRow.author == actor.name,
-        ~exists().where(
-            SeriesMailingRow.step_id == step.id,
-            SeriesMailingRow.version == step.version,
-            SeriesMailingRow.part == 0,
-            SeriesMailingRow.mailing_id == MailingRow.id,
-            MailingRow.created_at > TranslationRevisionRow.saved_at,
-        ),
-    )
-    return bool(session.scalar(select(wrote | translated)))
+    """Return whether somebody wrote what is not in effect yet, and another must approve it."""
+    return newsletter.approval_required and actor.name in writers_since_effect(session, step)
 
 
 def _move(

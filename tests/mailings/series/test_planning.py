@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -43,7 +46,7 @@ from newsletter.mailings.ledger.dispatch import finish_mailings
 from newsletter.mailings.reports.progress import progress
 from newsletter.mailings.series.actions import SeriesPlan, move_step, remove_step
 from newsletter.mailings.series.due import Timing
-from newsletter.mailings.series.figures import overdue_series
+from newsletter.mailings.series.figures import overdue_series, shown_steps
 from newsletter.mailings.series.planning import plan_series
 from newsletter.mailings.series.running import (
     activate,
@@ -53,6 +56,7 @@ from newsletter.mailings.series.running import (
     resume_series,
 )
 from newsletter.mailings.series.steps import list_steps
+from newsletter.newsletters.snippets import list_snippets, save_snippet
 from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms
 from subscribers.erasure import erase
@@ -424,6 +428,63 @@ def test_where_issues_need_approval_nobody_activates_what_they_translated(engine
         apply_step(session, translator, newsletter, step.id, settings, revision=None)
     with transaction(engine) as session:
         apply_step(session, other, newsletter, step.id, settings, revision=None)
+
+
+def test_where_issues_need_approval_a_snippet_is_another_s_to_put_into_effect(
+    engine: Engine,
+) -> None:
+    stage = set_stage(engine)
+    writer, other = (
+        Actor(account_id=None, name=name, door="command") for name in ("葵", "command line 2")
+    )
+    settings = Settings(_env_file=None)
+    with transaction(engine) as session:
+        save_snippet(session, other, stage.newsletter_id, name="窓口", text="三番です。")
+    series = begin_series(engine, bodies=["本文です。\n\n:::snippet 窓口\n"])
+
+    with transaction(engine) as session:
+        session.get_one(NewsletterRow, stage.newsletter_id).approval_required = True
+        kept = list_snippets(session, stage.newsletter_id)[0]
+        change = partial(save_snippet, session, newsletter_id=stage.newsletter_id, name="窓口")
+        change(actor=writer, number=kept.id, text="四番です。")
+        change(actor=other, number=kept.id, text="四番ですよ。")
+        (shown,) = shown_steps(session, series)
+    assert shown.is_changed
+    with transaction(engine) as session:
+        newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
+        third = replace(other, name="command line 3")
+        for actor in (writer, other):
+            with pytest.raises(ConflictError):
+                apply_step(session, actor, newsletter, shown.step.id, settings, revision=None)
+        apply_step(session, third, newsletter, shown.step.id, settings, revision=None)
+        assert not shown_steps(session, series)[0].is_changed
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        pytest.param(lambda session, step: write_step(session, step, "二"), id="text"),
+        pytest.param(
+            lambda session, step: _translate(session, step, "Two", author="葵"), id="translation"
+        ),
+    ],
+)
+def test_what_was_written_since_is_shown_until_it_is_put_into_effect(
+    engine: Engine, write: Callable[[Session, SeriesStepRow], None]
+) -> None:
+    stage = set_stage(engine)
+    series = begin_series(engine, AT_ONCE, NEXT_DAY)
+
+    with transaction(engine) as session:
+        write(session, list_steps(session, series)[1])
+        assert [each.is_changed for each in shown_steps(session, series)] == [False, True]
+    with transaction(engine) as session:
+        newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
+        step = list_steps(session, series)[1]
+        apply_step(
+            session, COMMAND_LINE, newsletter, step.id, Settings(_env_file=None), revision=None
+        )
+        assert not any(each.is_changed for each in shown_steps(session, series))
 
 
 def _translate(session: Session, step: SeriesStepRow, title: str, *, author: str) -> None:
