@@ -42,8 +42,8 @@ def template_folders(templates_dir: Path, kind: str) -> tuple[Path, ...]:
     return tuple(dict.fromkeys((templates_dir / kind, shipped_templates() / kind)))
 
 
-#: What Celery's Redis transport understands.
-_BROKERS = ("redis://", "rediss://", "sentinel://")
+#: What both Celery and our own clients understand.
+_BROKERS = ("redis://", "rediss://")
 #: Providers whose webhooks carry a secret of the operator's; the others sign with a key of theirs.
 _CHOSEN_SECRETS = (
     "webhook_postmark",
@@ -264,11 +264,18 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _is_broker(cls, value: str) -> str:
+        if value.startswith("sentinel://"):
+            raise WrongValueError(
+                msg(
+                    "Sentinel is not supported. Give the address of the Redis server, or of a "
+                    "proxy that leads to whichever is the primary, such as redis://redis.example:6379."
+                )
+            )
         if value and not value.startswith(_BROKERS):
             raise WrongValueError(
                 msg("The value must begin with {names}.", names=Alternatives(_BROKERS))
             )
-        if value.startswith("redis") and not _has_port(value):
+        if value and not _has_port(value):
             raise WrongValueError(msg("The port is not valid."))
         return value
 

@@ -93,6 +93,12 @@ def test_the_error_speaks_of_the_setting_alone() -> None:
     assert caught.value.what.startswith("The value must begin with https://")
 
 
+def test_sentinel_is_refused_with_what_to_give_instead() -> None:
+    with pytest.raises(SettingError, match="such as redis://redis.example:6379") as caught:
+        load_settings(_file("REDIS_URL=sentinel://sentinel.example:26379/0"))
+    assert "REDIS_URL" in str(caught.value)
+
+
 def test_the_error_does_not_repeat_a_secret() -> None:
     with pytest.raises(SettingError) as caught:
         load_settings(_file("SECRET_KEYS=tooshortbutsecret"))

@@ -8,6 +8,7 @@ gives up a little after the server should have.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
@@ -25,6 +26,17 @@ _CONNECT_SECONDS = 5
 #: some seconds.
 _PATIENCE_SECONDS = 10.0
 _PAUSE_SECONDS = 0.2
+#: What no waiting mends: a server that was reached and turns us away for good. libpq tells no SQLSTATE
+#: of a connection that failed, so its words must do (28P01, 28000, 3D000 and 42501), in English and
+#: Japanese; whatever else a server says of itself, as while it starts, is waited for.
+_TURNS_AWAY = re.compile(
+    r"authentication failed|no password supplied|pg_hba\.conf|not permitted to log in"
+    r"|(?:database|role) \S+ does not exist|permission denied for database"
+    r"|認証に失敗|(?:データベース|ロール)\S+は存在しません|ログインが許可されません"
+    r"|データベース\S*へのアクセスが拒否"
+)
+#: What libpq begins with what each of several hosts said.
+_EACH_HOST = re.compile(r"connection to server (?:at|on) ")
 #: TCP asks after so many seconds of silence, so often, and gives up unanswered data after so long.
 _KEEPALIVE = {"idle": 10, "interval": 5, "count": 3}
 _UNANSWERED_SECONDS = 25
@@ -114,12 +126,18 @@ def _connect(
         try:
             return _PatientConnection.connect(*args, **options)
         except psycopg.OperationalError as error:
-            if on_wait is None or time.monotonic() > deadline:
+            if on_wait is None or time.monotonic() > deadline or turns_away(str(error)):
                 raise
             if not told:
                 on_wait(str(error).partition("\n")[0])
                 told = True
             time.sleep(_PAUSE_SECONDS)
+
+
+def turns_away(words: str) -> bool:
+    """Return whether a connection failed for a reason that no waiting mends, at every host."""
+    hosts = _EACH_HOST.split(words)
+    return all(_TURNS_AWAY.search(said) for said in hosts[1:] or hosts)
 
 
 def _set(connection: _PatientConnection, seconds: float) -> None:

@@ -1,0 +1,53 @@
+"""A PostgreSQL that turns a command away for good is not waited for; one that is away is."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from newsletter.database.engine import open_engine
+from newsletter.database.postgres import turns_away
+
+_AT = 'connection failed: connection to server at "192.0.2.1", port 5432 failed: '
+_REFUSED = _AT + "Connection refused\n\tIs the server running on that host?\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "is_final"),
+    [
+        ('FATAL:  password authentication failed for user "newsletter"\n', True),
+        ('FATAL:  ユーザー"newsletter"のパスワード認証に失敗しました\n', True),
+        ("fe_sendauth: no password supplied\n", True),
+        ('FATAL:  database "news" does not exist\n', True),
+        ('FATAL:  データベース"news"は存在しません\n', True),
+        ('FATAL:  no pg_hba.conf entry for host "192.0.2.9", user "x", no encryption\n', True),
+        ('FATAL:  permission denied for database "news"\n', True),
+        ("FATAL:  the database system is starting up\n", False),
+        ("FATAL:  the database system is shutting down\n", False),
+        ("FATAL:  データベースシステムは起動処理中です\n", False),
+        ("FATAL:  sorry, too many clients already\n", False),
+        ("timeout expired\n", False),
+        ("server closed the connection unexpectedly\n", False),
+    ],
+)
+def test_what_a_server_says_tells_whether_waiting_helps(said: str, is_final: bool) -> None:
+    assert turns_away(_AT + said) is is_final
+
+
+def test_a_host_that_may_come_back_is_waited_for_beside_one_that_turns_away() -> None:
+    refused = _AT + 'FATAL:  password authentication failed for user "newsletter"\n'
+    assert turns_away(refused + refused)
+    assert not turns_away(refused + _REFUSED)
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("wrong", [{"database": "nowhere"}, {"username": "nobody"}])
+def test_a_wrong_address_of_a_database_is_told_without_waiting(
+    postgres_url: str, wrong: dict[str, str]
+) -> None:
+    url = make_url(postgres_url).set(**wrong).render_as_string(hide_password=False)
+    waits: list[str] = []
+    with pytest.raises(OperationalError, match="does not exist"):
+        open_engine(url, on_wait=waits.append).connect()
+    assert waits == []
