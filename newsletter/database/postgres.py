@@ -26,9 +26,9 @@ _CONNECT_SECONDS = 5
 #: some seconds.
 _PATIENCE_SECONDS = 10.0
 _PAUSE_SECONDS = 0.2
-#: What no waiting mends: a server that was reached and turns us away for good. libpq tells no SQLSTATE
-#: of a connection that failed, so its words must do (28P01, 28000, 3D000 and 42501), in English and
-#: Japanese; whatever else a server says of itself, as while it starts, is waited for.
+#: What no waiting mends: a server that was reached and turns us away for good. libpq tells no
+#: SQLSTATE of a connection that failed, so its words must do (28P01, 28000, 3D000 and 42501), in
+#: English and Japanese; whatever else a server says of itself, as while it starts, is waited for.
 _TURNS_AWAY = re.compile(
     r"authentication failed|no password supplied|pg_hba\.conf|not permitted to log in"
     r"|(?:database|role) \S+ does not exist|permission denied for database"

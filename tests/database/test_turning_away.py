@@ -31,7 +31,7 @@ _REFUSED = _AT + "Connection refused\n\tIs the server running on that host?\n"
         ("server closed the connection unexpectedly\n", False),
     ],
 )
-def test_what_a_server_says_tells_whether_waiting_helps(said: str, is_final: bool) -> None:
+def test_what_a_server_says_tells_whether_waiting_helps(said: str, *, is_final: bool) -> None:
     assert turns_away(_AT + said) is is_final
 
 

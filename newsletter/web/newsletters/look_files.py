@@ -1,11 +1,13 @@
 """What pages of a newsletter's readers load of its look: a style sheet, and a picture for networks.
 
-Both have a version in their address: it changes with the look, so that browsers may keep them.
+Both have a version in their address: it changes with the look, so that browsers may keep them. Of a
+hidden newsletter nobody is shown the picture, and the sheet only who has its address from a page.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -17,10 +19,11 @@ from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.issues.library.images import find_image
 from newsletter.newsletters.look.model import LookPicture, look_of, look_version
-from newsletter.newsletters.look.properties import style_sheet
+from newsletter.newsletters.look.properties import StyleSheet, style_sheet
 from newsletter.newsletters.look.social_picture import social_picture
 from newsletter.newsletters.publications import Newsletter, find_newsletter
 from newsletter.web.routing import Router
+from subscribers.invitations import demand_sight
 
 _KEPT = "public, max-age=31536000, immutable"
 _ASKED_AGAIN = "public, max-age=300"
@@ -28,8 +31,18 @@ _ASKED_AGAIN = "public, max-age=300"
 
 def look_sheet_path(newsletter: Newsletter, language: Language) -> str:
     """Return where the style sheet of a newsletter's look is."""
-    version = style_sheet(look_of(newsletter), language).version
+    version = _sheet_version(newsletter, style_sheet(look_of(newsletter), language))
     return f"/looks/{newsletter.slug}/{language.value}.css?v={version}"
+
+
+def _sheet_version(newsletter: Newsletter, sheet: StyleSheet) -> str:
+    """Return a sheet's version, which strangers cannot work out where the newsletter is hidden.
+
+    Looks are alike; when a newsletter was made, to the microsecond, is known to nobody outside.
+    """
+    if not newsletter.is_hidden:
+        return sheet.version
+    return sha256(f"{sheet.version} {newsletter.created_at.isoformat()}".encode()).hexdigest()[:32]
 
 
 def look_picture_path(newsletter: Newsletter) -> str:
@@ -49,6 +62,7 @@ def look_files_router(engine: Engine) -> Router:
     def picture(slug: str, request: Request, v: str = "") -> Response:
         with reading(engine) as session:
             row = find_newsletter(session, slug)
+            demand_sight(session, row, "")
             look = look_of(row)
             header, logo = (_content(session, each) for each in (look.header, look.logo))
         return _answer(
@@ -62,13 +76,16 @@ def look_files_router(engine: Engine) -> Router:
     @router.get("/{language}.css")
     def sheet(slug: str, language: Language, request: Request, v: str = "") -> Response:
         with reading(engine) as session:
-            look = look_of(find_newsletter(session, slug))
-        found = style_sheet(look, language)
+            row = find_newsletter(session, slug)
+            found = style_sheet(look_of(row), language)
+            version = _sheet_version(row, found)
+            if v != version:
+                demand_sight(session, row, "")
         return _answer(
             request,
             found.text.encode,
             media_type="text/css",
-            version=found.version,
+            version=version,
             asked=v,
         )
 

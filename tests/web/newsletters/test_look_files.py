@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 from sqlalchemy import update
 
+from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
+from newsletter.database.vocabulary import Joining, Visibility
 from newsletter.issues.store import find_issue
 from newsletter.mailings.approvals.requests import content_digest
 from newsletter.mailings.mailings import render_stored
@@ -20,6 +22,7 @@ from newsletter.newsletters.look.designs import find_design
 from newsletter.newsletters.look.model import look_to_json
 from newsletter.newsletters.publications import get_newsletter
 from newsletter.settings import Settings
+from subscribers.invitations import make_invitation
 from tests.support.stage import Stage
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -52,6 +55,25 @@ def test_pages_load_the_look_from_an_address_that_changes_with_it(stage: Stage, 
     assert (again.status_code, again.content) == (304, b"")
     assert "immutable" not in httpx.get(site + first).headers["cache-control"]
     assert httpx.get(f"{site}/looks/nobody/ja.css").status_code == 404
+
+
+def test_a_hidden_newsletter_s_look_is_for_whoever_sees_its_pages_alone(
+    stage: Stage, site: str
+) -> None:
+    before = _sheet_of(httpx.get(f"{site}/subscribe/digest").text)
+    with transaction(stage.engine) as session:
+        newsletter = get_newsletter(session, stage.newsletter_id)
+        newsletter.visibility, newsletter.joining = Visibility.PRIVATE, Joining.INVITATION
+        _row, token = make_invitation(session, COMMAND_LINE, newsletter, uses=1, days=7)
+
+    for path in (before, "/looks/digest/ja.css", "/looks/digest/social.png"):
+        answers = [httpx.get(site + at) for at in (path, path.replace("digest", "nobody"))]
+        assert [answer.status_code for answer in answers] == [404, 404], path
+        hidden, none = (answer.text.replace("digest", "nobody") for answer in answers)
+        assert hidden == none
+    invited = httpx.get(f"{site}/subscribe/digest?invitation={token}").text
+    assert "--mail-accent" in httpx.get(site + _sheet_of(invited)).text
+    assert "social.png" not in invited
 
 
 def test_what_was_sent_keeps_the_look_it_was_sent_with(stage: Stage, site: str) -> None:
