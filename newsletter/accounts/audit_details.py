@@ -7,10 +7,10 @@ from typing import Literal, TypeAlias, TypeGuard, get_args
 
 #: Stored as they are, so never reword one.
 Detail: TypeAlias = Literal[
+    "accounts",
     "action",
     "actor",
     "address",
-    "addresses",
     "after",
     "again",
     "alt",
@@ -68,6 +68,7 @@ Detail: TypeAlias = Literal[
     "language",
     "languages",
     "logo",
+    "mailing",
     "mailings",
     "masthead",
     "merged",

@@ -190,8 +190,8 @@ _NAMED_CODES: Mapping[tuple[str, str], Callable[[str], Message]] = {
 DETAIL_NAMES: Mapping[Detail, Message] = {
     "action": msg("Action"),
     "actor": pmsg("audit", "Person"),
+    "accounts": pmsg("audit", "Accounts"),
     "address": msg("Address"),
-    "addresses": msg("Addresses"),
     "after": pmsg("audit", "After"),
     "again": pmsg("audit", "Sent once more"),
     "alt": msg("Alternative text"),
@@ -249,6 +249,7 @@ DETAIL_NAMES: Mapping[Detail, Message] = {
     "language": msg("Language"),
     "languages": msg("Translated into"),
     "logo": pmsg("audit", "Logo"),
+    "mailing": pmsg("audit", "Mailing"),
     "mailings": pmsg("audit", "Mailings"),
     "masthead": pmsg("audit", "Masthead"),
     "name": msg("Name"),

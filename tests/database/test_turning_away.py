@@ -42,11 +42,12 @@ def test_a_host_that_may_come_back_is_waited_for_beside_one_that_turns_away() ->
 
 
 @pytest.mark.servers
-@pytest.mark.parametrize("wrong", [{"database": "nowhere"}, {"username": "nobody"}])
+@pytest.mark.parametrize(("database", "user"), [("nowhere", None), (None, "nobody")])
 def test_a_wrong_address_of_a_database_is_told_without_waiting(
-    postgres_url: str, wrong: dict[str, str]
+    postgres_url: str, database: str | None, user: str | None
 ) -> None:
-    url = make_url(postgres_url).set(**wrong).render_as_string(hide_password=False)
+    wrong = make_url(postgres_url).set(database=database, username=user)
+    url = wrong.render_as_string(hide_password=False)
     waits: list[str] = []
     with pytest.raises(OperationalError, match="does not exist"):
         open_engine(url, on_wait=waits.append).connect()

@@ -167,7 +167,8 @@ def send_test(
         actor,
         Action.ISSUE_TEST,
         issue,
-        details={"recipients": [address.address for address in addresses]},
+        # To whom is in the mailing, whose readers can be erased; nothing of the log can be.
+        details={"mailing": mailing_id, "recipients": len(addresses)},
     )
     session.flush()
     return mailing_id
@@ -239,17 +240,23 @@ def queue_test(
 
 def _demand_colleagues(session: Session, addresses: Sequence[Address]) -> None:
     """Where a second person approves, what nobody approved goes to those who sign in alone."""
-    keys = {address.key for address in addresses}
-    accounts = session.scalars(
-        select(AccountRow.address_key).where(
-            AccountRow.address_key.in_(keys), AccountRow.disabled_at.is_(None)
-        )
-    )
-    if keys - set(accounts):
+    if {address.key for address in addresses} - _accounts_of(session, addresses).keys():
         raise ConflictError(
             msg("While issues need approval, tests can be sent only to people with an account."),
             remedy=msg("Remove the other addresses from the group, or invite these people."),
         )
+
+
+def _accounts_of(session: Session, addresses: Sequence[Address]) -> dict[str, int]:
+    """Return the numbers of the accounts in use that have these addresses, by their keys."""
+    return dict(
+        session.execute(
+            select(AccountRow.address_key, AccountRow.id).where(
+                AccountRow.address_key.in_([address.key for address in addresses]),
+                AccountRow.disabled_at.is_(None),
+            )
+        ).all()
+    )
 
 
 def _demand_few(session: Session, newsletter_id: int, moment: datetime, more: int) -> None:
@@ -328,7 +335,7 @@ def save_group(
     name = "".join(filter(str.isprintable, name)).strip()
     if not 0 < len(name) <= 64:  # noqa: PLR2004 - the column's width
         raise ListError(msg("A group needs a name of at most 64 characters."))
-    members = [address.address for address in read_addresses(addresses)]
+    members = read_addresses(addresses)
     # One at a time, also of a name that there is no group of yet.
     session.execute(
         select(NewsletterRow.id)
@@ -336,7 +343,7 @@ def save_group(
         .with_for_update(key_share=True)
     )
     known = {group.name: group for group in list_groups(session, newsletter_id)}
-    sent = TestGroups(addresses={name: "\n".join(members)})
+    sent = TestGroups(addresses={name: "\n".join(each.address for each in members)})
     if shown:
         merge_changes(shown, sent, TestGroups.of(known.values())).demand()
     group = known.get(name) or TestGroupRow(newsletter_id=newsletter_id, name=name)
@@ -348,6 +355,9 @@ def save_group(
         Action.TEST_GROUP_SAVE,
         object=name,
         newsletter_id=newsletter_id,
-        details={"addresses": members},
+        details={
+            "recipients": len(members),
+            "accounts": sorted(_accounts_of(session, members).values()),
+        },
     )
     session.flush()

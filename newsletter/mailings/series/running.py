@@ -385,7 +385,7 @@ def send_step_test(
         actor,
         Action.SERIES_TEST,
         series,
-        {"step": step.id, "recipients": [address.address for address in addresses]},
+        {"step": step.id, "mailing": mailing_id, "recipients": len(addresses)},
     )
     return mailing_id
 

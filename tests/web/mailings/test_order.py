@@ -7,6 +7,7 @@ from datetime import timedelta
 import httpx
 from sqlalchemy import func, select, update
 
+from newsletter.accounts.administration import find_account
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     AuditEventRow,
@@ -22,6 +23,7 @@ from newsletter.mailings.planning.content import load_content
 from newsletter.mailings.planning.planning import plan_mailing
 from subscribers.suppression import suppress
 from tests.support.databases import each_database
+from tests.support.series import begin_series
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of, fields_of
 
@@ -163,9 +165,35 @@ def test_a_test_mail_is_marked_and_not_counted(
     with reading(stage.engine) as session:
         mailing = session.scalars(select(MailingRow)).one()
         assert (mailing.kind, mailing.planned) == (MailingKind.TEST, 2)
-        assert load_content(session, mailing.id).rendered.subject[0] == "[test] "
+        assert load_content(session, mailing.id).rendered.subject[0] == "【テスト】"
         actions = session.scalars(select(AuditEventRow.action)).all()
         assert {"issue.test", "test-group.save"} <= set(actions)
+
+
+def test_no_address_that_a_test_went_to_stays_in_the_log(
+    stage: Stage, issue_id: int, sign_in: SignIn
+) -> None:
+    client = sign_in("editor@example.jp", Role.EDITOR)
+    begin_series(stage.engine, active=False)
+    address = f"/newsletters/digest/issues/{issue_id}/send"
+    form = {"csrf": csrf_of(client.get(address).text)}
+    members = {"name": "編集部", "addresses": "a@example.jp\neditor@example.jp"}
+    client.post(f"{address}/groups", data=form | members)
+    client.post(f"{address}/test", data=form | {"group": "1"})
+    client.post("/newsletters/digest/series/1/steps/1/test", data=form | {"to": "a@example.jp"})
+    with reading(stage.engine) as session:
+        logged = {
+            event.action: event.details
+            for event in session.scalars(select(AuditEventRow))
+            if event.action.endswith((".test", "group.save"))
+        }
+        editor = find_account(session, "editor@example.jp")
+    assert logged == {
+        "test-group.save": {"recipients": 2, "accounts": [editor]},
+        "issue.test": logged["issue.test"] | {"mailing": 1, "recipients": 2},
+        "series.test": {"step": 1, "mailing": 2, "recipients": 1},
+    }
+    assert "a@example.jp" not in str(logged)
 
 
 def test_an_operator_may_look_but_not_send(issue_id: int, sign_in: SignIn) -> None:
