@@ -68,6 +68,20 @@ function beforeChosen(view, event) {
   return true;
 }
 
+/**
+ * Whether the browser would take back, or give back, words of the mail while another field has the caret.
+ *
+ * It keeps one list for all fields of a page: what was typed last is next in it, wherever that was.
+ *
+ * @param {EditorView} view
+ * @param {InputEvent} event
+ */
+function isOfElsewhere(view, event) {
+  if (!event.inputType.startsWith("history") || view.hasFocus()) return false;
+  event.preventDefault();
+  return true;
+}
+
 /** Keys and text that follow a move of the caret at once act where it is then. */
 export function caretBeforeKeys() {
   /** @param {EditorView} view @param {KeyboardEvent | InputEvent} event */
@@ -80,7 +94,7 @@ export function caretBeforeKeys() {
     props: {
       handleDOMEvents: {
         keydown: read,
-        beforeinput: (view, event) => read(view, event) || beforeChosen(view, event),
+        beforeinput: (view, event) => isOfElsewhere(view, event) || read(view, event) || beforeChosen(view, event),
         // What an input method composes goes where the caret is when it begins.
         compositionstart: (view) => { leaveChosen(view); return false; },
       },

@@ -7,8 +7,8 @@ import { desk, element, formatDay } from "./page.js";
 /** @import { Child } from "./types.js" */
 
 /** @typedef {{ url: string, alt: string, width: number }} Drawn */
-/** @type {{ masthead: string, tagline: string, logo: Drawn | null, header: Drawn | null }} */
-export const look = { masthead: "", tagline: "", logo: null, header: null, ...JSON.parse(desk.dataset.look || "{}") };
+/** @type {{ masthead: string, undated: boolean, tagline: string, logo: Drawn | null, header: Drawn | null }} */
+export const look = { masthead: "", undated: false, tagline: "", logo: null, header: null, ...JSON.parse(desk?.dataset.look || "{}") };
 /** @param {string} name @param {Drawn} shown */
 const picture = (name, shown) => element("img", { class: name, src: shown.url, alt: shown.alt, width: shown.width, draggable: "false" });
 /** @param {string} name @param {...Child} inner */
@@ -43,7 +43,7 @@ function ornaments(doc) {
   if (look.masthead === "picture" && header) add(0, "header", () => ornament("header-picture", picture("wide-picture", header)));
   if (logo) add(0, "logo", () => ornament("mark", picture("logo", logo)));
   if (look.masthead === "rule") add(0, "bar", () => ornament("head-rule", element("hr", { class: "bar" })));
-  if (look.masthead === "date") {
+  if (look.masthead === "date" && !look.undated) {
     const day = doc.child(headIndex("dateline")).attrs.issue_date, { language } = doc.attrs;
     add(0, `day ${day} ${language}`, () => dayLeaf(day, language));
   }

@@ -172,6 +172,8 @@ const setField = (name, value) => {
   readCaret(view);
   const { tr, doc } = view.state, place = ATTRS[name];
   if (lineOf(name) === value) return;
+  // A field takes back its own words: they are not of what is taken back in the mail.
+  tr.setMeta("addToHistory", false);
   switch (place) {
     case "doc": tr.setDocAttribute(name, value); break;
     case "line": tr.setNodeMarkup(positionOf(doc, headIndex("dateline")), null, { ...doc.child(headIndex("dateline")).attrs, [name]: value }); break;

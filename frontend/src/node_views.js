@@ -1,6 +1,7 @@
 /** How nodes are shown that are more than their text: the date line, pictures, cards, chips. */
 import { CARDS } from "./cards.js";
 import { openForm, hasForm, fieldWord } from "./forms.js";
+import { look } from "./head.js";
 import { ICONS } from "./icons.js";
 import { textOf } from "./inline.js";
 import { kindOf } from "./kinds.js";
@@ -148,7 +149,8 @@ export const NODE_VIEWS = {
   dateline: drawn((node, view, getPos) => {
     const { issue_date: day, number } = node.attrs, language = view.state.doc.attrs.language;
     const numbered = language === "en" && /^\d/.test(number) ? `No. ${number}` : number;
-    const words = [dayWords(day, language), numbered].filter(Boolean).join(" ・ ");
+    // A series’ step is sent on any day, and its mail bears none.
+    const words = [look.undated ? "" : dayWords(day, language), numbered].filter(Boolean).join(" ・ ");
     return element("button", { type: "button", class: "date-button", title: say("dateAndNumber"), "aria-label": `${say("dateAndNumber")}: ${words}`, onmousedown: keepCaret, onclick: () => openForm(view, getPos()) }, words);
   }, "p", "date"),
   link: addressed("p", "more", "link named"),

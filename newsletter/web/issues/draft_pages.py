@@ -263,7 +263,9 @@ class DraftPages:
             kinds=KINDS,
             snippets=snippets,
             library=library,
-            surface=_surface(row, draft, self._settings.templates_dir),
+            surface=_surface(
+                row, draft, self._settings.templates_dir, undated=beside["series"] is not None
+            ),
             merge_fields=merge_fields_of(row, visit.language),
             settings_url=settings_path(visit),
             shown=show_to_reader(rendered, shown_as.reader, dark=False) if rendered else None,
@@ -372,13 +374,16 @@ def merge_fields_of(newsletter: Newsletter, language: Language) -> list[tuple[st
     return [*named, *((each.key, each.label(language)) for each in own)]
 
 
-def _surface(newsletter: Newsletter, draft: Draft, folder: Path) -> dict[str, Any]:
+def _surface(
+    newsletter: Newsletter, draft: Draft, folder: Path, *, undated: bool
+) -> dict[str, Any]:
     """Return what the page draws of the mail around what is typed: head, words, boxes."""
     look = look_of(newsletter)
     template = draft.template or newsletter.template
     return {
         "look": {
             "masthead": look.masthead.value,
+            "undated": undated,
             "tagline": look.tagline,
             "logo": _drawn(look.logo),
             "header": _drawn(look.header),

@@ -11,12 +11,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
 
-from newsletter.database.engine import open_engine, transaction
-from newsletter.database.tables import NewsletterRow
+from newsletter.database.engine import open_engine, reading, transaction
+from newsletter.database.tables import NewsletterRow, SeriesStepRow
 from newsletter.newsletters.look.designs import with_design
 from newsletter.newsletters.look.model import LookPicture, look_of, look_to_json
 from newsletter.tokens import TokenSigner
 from tests.support.accessible import violations
+from tests.support.series import BODY, begin_series
 from tests.support.site import serving
 from tests.support.stage import set_stage
 from tests.web.issues.desk import Desk
@@ -131,6 +132,21 @@ def test_the_surface_says_what_the_mail_says_in_its_order(
         assert typed.partition(_LAST)[0] == shown.partition(_LAST)[0], design
         assert page.locator(".mail > .mark").evaluate(_LOGO_ALONE), design
     assert violations(page) == []
+    _wear(studio, "standard")
+
+
+def test_a_step_of_a_series_has_no_date_as_its_mail_has_none(studio: Desk, page: Page) -> None:
+    _wear(studio, "events")
+    page.reload()
+    expect(page.locator(".mail .day")).to_be_visible()
+    begin_series(studio.engine, active=False)
+    with reading(studio.engine) as session:
+        draft = session.scalars(select(SeriesStepRow.draft_id)).one()
+    page.goto(f"{studio.url}/newsletters/digest/drafts/{draft}")
+    expect(page.locator(".mail")).to_contain_text(BODY[:4])
+
+    expect(page.locator(".mail .day")).to_have_count(0)
+    expect(page.locator(".mail .date")).not_to_contain_text("12")
     _wear(studio, "standard")
 
 

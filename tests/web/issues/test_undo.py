@@ -1,0 +1,71 @@
+"""Keys that take back, or give back, act in the field that has the caret and nowhere else."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.web.issues.desk import PLAIN, Desk
+from tests.web.issues.test_mail_editor import write_in
+
+_LINE = "年末は二十八日までです。"
+_KEYS = ("Control+z", "Control+y", "Control+Shift+z", "Control+b", "Control+k")
+
+
+@pytest.fixture
+def written(desk: Desk, page: Page) -> Page:
+    """A mail in which a word was typed with the keys."""
+    desk.start(page, PLAIN, view="mail")
+    write_in(page, _LINE)
+    page.keyboard.type("要予約")
+    expect(page.locator(".mail")).to_contain_text("要予約")
+    return page
+
+
+def _press_all(page: Page) -> None:
+    for key in _KEYS:
+        for _ in range(3):
+            page.keyboard.press(key)
+
+
+def test_keys_in_a_dialog_s_field_leave_the_mail_alone(written: Page) -> None:
+    written.keyboard.press("Control+k")
+    field = written.locator("dialog input").first
+    expect(field).to_be_focused()
+    before = written.locator(".mail").inner_html()
+
+    _press_all(written)
+
+    assert written.locator(".mail").inner_html() == before
+    expect(written.locator("dialog[open]")).to_have_count(1)
+
+
+def test_keys_in_a_field_beside_the_mail_leave_the_mail_alone(written: Page) -> None:
+    field = written.locator("[data-issue-field=preheader]")
+    field.click()
+    field.press("End")
+    before = written.locator(".mail").inner_html()
+    _press_all(written)
+    assert written.locator(".mail").inner_html() == before
+
+    written.keyboard.type("追記")
+    written.keyboard.press("Control+z")
+
+    expect(field).not_to_have_value(re.compile("追記"))
+    assert written.locator(".mail").inner_html() == before
+
+
+def test_undo_takes_back_each_place_its_own_words(written: Page) -> None:
+    field = written.locator("[data-issue-field=preheader]")
+    held = field.input_value()
+    field.click()
+    field.press("End")
+    written.keyboard.type("追記")
+    write_in(written, f"{_LINE}要予約")
+
+    written.keyboard.press("Control+z")
+
+    expect(written.locator(".mail")).not_to_contain_text("要予約")
+    expect(field).to_have_value(held + "追記")
