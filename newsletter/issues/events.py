@@ -78,8 +78,7 @@ def has_hour_alone(text: str) -> bool:
 
 def read_typed_moment(text: str) -> str:
     """Return a day or minute as an event has it, however it was typed; other text as it is."""
-    plain = normal_form(text).strip()
-    match = _TYPED.fullmatch(plain)
+    match = _TYPED.fullmatch(_plain(text))
     if match is None:
         return text.strip()
     day = (
@@ -90,6 +89,11 @@ def read_typed_moment(text: str) -> str:
     return f"{day}T{hour}" if hour else day
 
 
+def _plain(text: str) -> str:
+    """Return what was typed in usual characters; gaps, however wide, are one space."""
+    return " ".join(normal_form(text).split())
+
+
 def _typed_hour(match: re.Match[str]) -> str:
     hour = match["hour"] or match["hour2"]
     return f"{int(hour):02}:{int(match['minute'] or match['minute2'] or 0):02}" if hour else ""
@@ -97,7 +101,7 @@ def _typed_hour(match: re.Match[str]) -> str:
 
 def read_typed_span(text: str) -> tuple[str, str | None]:
     """Return beginning and end of ``2026-12-03 10:00-11:30``; the day need not stand twice."""
-    plain = normal_form(text).strip()
+    plain = _plain(text)
     match = _TO.search(plain)
     if match is None:
         return read_typed_moment(text), None

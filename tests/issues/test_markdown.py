@@ -446,6 +446,10 @@ def _footnotes(count: int) -> str:
     return f"a[^1]\n{marks}\n" + "".join(f"[^{n}]: n\n\n" for n in range(count))
 
 
+def _event(field: str) -> Callable[[int], str]:
+    return lambda count: f"::: event\nname: N\n{field.format(' ' * count)}\n:::\n"
+
+
 @pytest.mark.parametrize(
     ("body", "size"),
     [
@@ -456,6 +460,9 @@ def _footnotes(count: int) -> str:
         pytest.param(lambda n: "- <!-- a\n" * n + "\nb --> c\n", 1_000, id="comments in a list"),
         pytest.param(lambda n: "<a" + " " * n + "\n\n", 100_000, id="a tag without end"),
         pytest.param(_footnotes, 1_000, id="footnotes"),
+        pytest.param(_event("date: 2026-1-1{}x"), 16_000, id="a day before a gap"),
+        pytest.param(_event("date: x{}x"), 16_000, id="a gap in a span"),
+        pytest.param(_event("starts: 2026-1-1 {}(a)x"), 16_000, id="a gap in a beginning"),
     ],
 )
 def test_what_is_long_takes_no_longer_than_its_length(
