@@ -27,6 +27,15 @@ def normal_form(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
 
 
+def single_spaced(text: str) -> str:
+    """Return a text in its normal form without space around it, each gap within it one space.
+
+    For patterns of what people type, whose parts may have gaps between them. Several gaps that may
+    each be there or not divide a wide one in every way there is.
+    """
+    return " ".join(normal_form(text).split())
+
+
 def split_url(url: str) -> SplitResult:
     """Return the parts of an address that somebody wrote, of which the library normalises the host.
 

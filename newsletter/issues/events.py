@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from newsletter.i18n.formats import format_clock, format_event_day, format_month, format_weekday
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import pmsg
-from newsletter.i18n.normal_form import normal_form
+from newsletter.i18n.normal_form import single_spaced
 from newsletter.issues.model import Event
 
 EventTime = date | datetime
@@ -73,12 +73,12 @@ def read_span(event: Event) -> Span | None:
 
 def has_hour_alone(text: str) -> bool:
     """Whether a text is an hour without its day."""
-    return bool(_TYPED_HOUR.match(normal_form(text).strip()))
+    return bool(_TYPED_HOUR.match(single_spaced(text)))
 
 
 def read_typed_moment(text: str) -> str:
     """Return a day or minute as an event has it, however it was typed; other text as it is."""
-    match = _TYPED.fullmatch(_plain(text))
+    match = _TYPED.fullmatch(single_spaced(text))
     if match is None:
         return text.strip()
     day = (
@@ -89,11 +89,6 @@ def read_typed_moment(text: str) -> str:
     return f"{day}T{hour}" if hour else day
 
 
-def _plain(text: str) -> str:
-    """Return what was typed in usual characters; gaps, however wide, are one space."""
-    return " ".join(normal_form(text).split())
-
-
 def _typed_hour(match: re.Match[str]) -> str:
     hour = match["hour"] or match["hour2"]
     return f"{int(hour):02}:{int(match['minute'] or match['minute2'] or 0):02}" if hour else ""
@@ -101,7 +96,7 @@ def _typed_hour(match: re.Match[str]) -> str:
 
 def read_typed_span(text: str) -> tuple[str, str | None]:
     """Return beginning and end of ``2026-12-03 10:00-11:30``; the day need not stand twice."""
-    plain = _plain(text)
+    plain = single_spaced(text)
     match = _TO.search(plain)
     if match is None:
         return read_typed_moment(text), None

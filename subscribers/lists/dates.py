@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from newsletter.i18n.normal_form import normal_form
+from newsletter.i18n.normal_form import single_spaced
 
 #: The years before the first of each era (the era's first year is 元年).
 _ERAS = {
@@ -56,7 +56,7 @@ def read_instant(text: str, zone: ZoneInfo) -> datetime | None:
     Returns:
         The instant, aware; None when the text is no date, or one that could be two (1/5/2026).
     """
-    plain = normal_form(text).strip()
+    plain = single_spaced(text)
     instant = _numbered(plain, zone) or _iso(plain) or _day_and_time(plain) or _in_words(plain)
     if instant is None or not _EARLIEST <= instant.year <= _LATEST:
         return None
@@ -69,7 +69,7 @@ def read_day(text: str) -> date | None:
     Returns:
         The day from 1900 to 2200; None when the text is none, or one that could be two (1/5/2026).
     """
-    plain = normal_form(text).strip()
+    plain = single_spaced(text)
     if re.fullmatch(r"\d{5}", plain) and int(plain) in _EXCEL_BIRTHDAYS:
         return (_EXCEL + timedelta(days=int(plain))).date()
     instant = _iso(plain) or _day_and_time(plain) or _in_words(plain)

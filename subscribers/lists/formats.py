@@ -18,7 +18,7 @@ from zoneinfo import available_timezones
 from newsletter.database.vocabulary import SuppressionReason
 from newsletter.database.words import name_of
 from newsletter.i18n.language import Language
-from newsletter.i18n.normal_form import normal_form
+from newsletter.i18n.normal_form import normal_form, single_spaced
 from subscribers.lists.remarks import Leaving, read_leaving
 
 #: What a column can be, besides ``field.KEY``.
@@ -270,7 +270,7 @@ def asks_against_mail(name: str) -> bool:
 
     Then a yes is a no, or the name only speaks of one: whoever imports it is asked.
     """
-    rest = _EITHER.sub(" ", normal_form(name)).strip()
+    rest = _EITHER.sub(" ", single_spaced(name)).strip()
     words = {word for word in words_of_name(rest) if len(word) > 1}
     denying = _tables().denials["words"]
     return denies(rest) or not words.isdisjoint(denying) or _DENYING.search(rest) is not None
