@@ -61,6 +61,7 @@ class Action(StrEnum):
     FORM_CHANGE = ("form.change", Permission.SEE_SUBSCRIBERS)
     FORM_DELETE = ("form.delete", Permission.SEE_SUBSCRIBERS)
     FORM_SITES = ("form.sites", Permission.ADMINISTER)
+    BOUNCE_HANDLE = ("bounce.handle", Permission.SEE_BOUNCES)
     INCIDENT_SETTLE = ("incident.settle", Permission.SEE_BOUNCES)
     ISSUE_APPROVAL_REQUESTED = ("issue.approval-requested", Permission.ASK_APPROVAL)
     ISSUE_APPROVAL_RETURNED = ("issue.approval-returned", Permission.APPROVE)

@@ -181,6 +181,19 @@ def undo(context: typer.Context, bounce: int, reason: AuditReason, as_: As = Non
 
 
 @app.command()
+def handle(context: typer.Context, bounce: int, reason: AuditReason, as_: As = None) -> None:
+    """Close a request to leave that nothing proved; the reason says what was done about it."""
+    from newsletter.cli.console import console
+    from newsletter.database.engine import transaction
+    from newsletter.feedback.open_requests import handle_request
+
+    opened = open_all(context, as_, Action.BOUNCE_HANDLE)
+    with transaction(opened.engine) as session:
+        handle_request(session, opened.actor, bounce, reason=reason)
+    console.print(_("Closed."))
+
+
+@app.command()
 def incidents(
     context: typer.Context,
     everything: Annotated[bool, typer.Option("--all", help="Include closed ones.")] = False,

@@ -255,6 +255,8 @@ class BounceKind(StrEnum):
     AUTO_REPLY = "auto-reply"
     #: Somebody left at the provider that sends for us.
     UNSUBSCRIBE = "unsubscribe"
+    #: Somebody asks by mail to leave, and nothing proves whose mail it is about.
+    REQUEST = "request"
     #: Nobody could read it; its raw form is kept.
     UNKNOWN = "unknown"
 
@@ -412,6 +414,10 @@ class FeedbackAction(StrEnum):
     UNMATCHED = "unmatched"
     #: It claims a delivery by a signature that is not ours.
     FORGED = "forged"
+    #: A request to leave that nothing proves: an operator has to look at it.
+    ASKED = "asked"
+    #: Such a request, of which an operator said what became of it.
+    HANDLED = "handled"
 
 
 class IncidentKind(StrEnum):

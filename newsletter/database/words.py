@@ -122,6 +122,7 @@ _NAMES: Mapping[type[StrEnum], Mapping[str, Message]] = {
         "delay": msg("Delay"),
         "auto-reply": msg("Automatic reply"),
         "unsubscribe": msg("Unsubscribe request"),
+        "request": msg("Unproven request to leave"),
         "unknown": msg("Unreadable"),
     },
     FeedbackAction: {
@@ -133,6 +134,8 @@ _NAMES: Mapping[type[StrEnum], Mapping[str, Message]] = {
         "noted": msg("Recorded"),
         "unmatched": msg("No delivery found"),
         "forged": msg("Forged"),
+        "asked": msg("Waiting for an answer"),
+        "handled": pmsg("request", "Answered"),
     },
     LeaveReason: {
         "too-many": msg("Too many emails"),

@@ -80,7 +80,7 @@ def take_mail(
         if asks:
             report = _from_sender(mail, report)
         if asks or is_related:
-            log_events(session, [mail_event(report, raw)])
+            log_events(session, [mail_event(report, raw, asks_to_leave=asks)])
     if not is_related:
         return Taken.UNRELATED
     return Taken.LOGGED if is_report else Taken.UNKNOWN

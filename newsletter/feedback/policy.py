@@ -60,13 +60,16 @@ class Case:
 def decide(case: Case, policy: FeedbackPolicy) -> FeedbackAction:
     """Return what follows from one bounce that belongs to no wave.
 
-    What nothing proves could have been written by anybody: it is shown, and nothing follows.
+    What nothing proves could have been written by anybody: it is shown, and nothing follows. A
+    request to leave waits for an operator.
     """
-    if case.proof is AttributionProof.FORGED or not case.known:
+    is_matched = case.known and case.proof is not AttributionProof.FORGED
+    if case.kind is not BounceKind.REQUEST and not is_matched:
         forged = case.proof is AttributionProof.FORGED
         return FeedbackAction.FORGED if forged else FeedbackAction.UNMATCHED
-    if not case.proof.holds:
-        return FeedbackAction.NOTED
+    if case.kind is BounceKind.REQUEST or not case.proof.holds:
+        asked = case.kind is BounceKind.REQUEST
+        return FeedbackAction.ASKED if asked else FeedbackAction.NOTED
     match case.kind:
         case BounceKind.HARD | BounceKind.COMPLAINT:
             return FeedbackAction.SUPPRESSED

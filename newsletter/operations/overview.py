@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from newsletter.database.engine import reading, server_now, unsafe_settings, write_refusal
 from newsletter.database.vocabulary import BounceKind, DeliveryState
 from newsletter.disk import DiskHealth, look_at_disk
+from newsletter.feedback.open_requests import OpenRequests, count_open_requests
 from newsletter.mailings.ledger import database_history
 from newsletter.mailings.ledger.domain_holds import HeldDomain, held_domains
 from newsletter.mailings.ledger.relays import RelayState, troubled_relays
@@ -108,6 +109,7 @@ class Overview:
     overdue: Sequence[Overdue] = ()
     silent: Sequence[Silence] = ()
     incidents: Sequence[OpenIncident] = ()
+    requests: Sequence[OpenRequests] = ()
     complained: Sequence[ComplainedMailing] = ()
     unknown_journals: Sequence[UnknownJournals] = ()
     bounces: Mapping[BounceKind, int] = field(default_factory=dict)
@@ -155,6 +157,7 @@ class Overview:
             overdue=tuple(row for row in self.overdue if row.newsletter_id in newsletter_ids),
             silent=tuple(row for row in self.silent if row.newsletter_id in newsletter_ids),
             incidents=tuple(row for row in self.incidents if row.newsletter_id in newsletter_ids),
+            requests=tuple(row for row in self.requests if row.newsletter_id in newsletter_ids),
             complained=tuple(row for row in self.complained if row.newsletter_id in newsletter_ids),
         )
 
@@ -196,6 +199,7 @@ def look(
             overdue=tuple(overdue_series(session)),
             silent=tuple(silent_mailings(session)),
             incidents=tuple(attention.open_incidents(session)),
+            requests=tuple(count_open_requests(session)),
             complained=tuple(attention.complained_mailings(session)),
             unknown_journals=tuple(unknown_journals(session)),
             bounces=attention.bounces_of_day(session),

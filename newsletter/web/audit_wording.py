@@ -47,6 +47,7 @@ ACTION_NAMES: Mapping[Action, Message] = {
     Action.FORM_CHANGE: msg("Form changed"),
     Action.FORM_DELETE: msg("Form deleted"),
     Action.FORM_SITES: msg("Websites for forms changed"),
+    Action.BOUNCE_HANDLE: msg("Request to leave answered"),
     Action.INCIDENT_SETTLE: msg("Incident settled"),
     Action.ISSUE_APPROVAL_REQUESTED: msg("Approval requested"),
     Action.ISSUE_APPROVAL_RETURNED: msg("Returned"),

@@ -124,6 +124,7 @@ UNGUARDED = {
     "An order: whether it can still be given is decided by how things stand when it comes.": (
         "/accounts/{number}/link",
         "/bounces/incidents/{number}",
+        "/bounces/requests/{number}",
         "/bounces/{number}/undo",
         f"{_DRAFT}/links",
         f"{_ISSUE}/send/test",

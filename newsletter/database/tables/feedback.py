@@ -162,6 +162,10 @@ class IncidentRow(Base):
     closed_because: Mapped[str] = mapped_column(Text, default="")
 
 
+#: A request to leave that nobody has answered; indexed, so that few are found among very many.
+WAITS = "bounce_decision.action = 'asked'"
+
+
 class BounceDecisionRow(Base):
     """What was decided about a bounce, and why; the newest of a bounce is the one that holds.
 
@@ -173,6 +177,14 @@ class BounceDecisionRow(Base):
     """
 
     __tablename__ = "bounce_decision"
+    __table_args__ = (
+        Index(
+            "ix_bounce_decision_asked",
+            "id",
+            sqlite_where=text("action = 'asked'"),
+            postgresql_where=text("action = 'asked'"),
+        ),
+    )
 
     id: Mapped[PrimaryKey]
     bounce_id: Mapped[int] = mapped_column(BigId, ForeignKey("bounce.id"), index=True)

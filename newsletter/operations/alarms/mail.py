@@ -150,6 +150,15 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
             section="bounces",
             size=row.complaints,
         )
+    if waiting := sum(row.count for row in seen.requests):
+        yield alarm(
+            AlarmSeverity.WARNING,
+            "leave-requests",
+            msg("Requests to leave by email without proof: {requests}", requests=Number(waiting)),
+            msg("Read and answer them on the bounces page."),
+            section="bounces",
+            size=waiting,
+        )
     for incident in seen.incidents:
         yield alarm(
             AlarmSeverity.WARNING,

@@ -24,6 +24,7 @@ from newsletter.feedback.incidents import (
     list_incidents,
     settle_incident,
 )
+from newsletter.feedback.open_requests import handle_request, list_open_requests
 from newsletter.feedback.search import (
     BounceFilter,
     find_bounce,
@@ -64,7 +65,9 @@ class BounceSearch(BaseModel):
         )
 
 
-def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
+def bounces_router(  # noqa: C901 - a list of routes
+    engine: Engine, keys: Keys, pages: Pages
+) -> Router:
     """Return the routes of the bounce log."""
     router = Router(prefix="/bounces")
 
@@ -72,17 +75,26 @@ def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
     def show_log(
         visit: BouncesVisit, request: Request, asked: Annotated[BounceSearch, Query()]
     ) -> HTMLResponse:
+        return _log(visit, request, asked)
+
+    def _log(
+        visit: Visit, request: Request, asked: BounceSearch, *, status: int = 200, error: str = ""
+    ) -> HTMLResponse:
         with reading(engine) as session:
             only = newsletters_where(session, visit, Permission.SEE_BOUNCES)
             criteria = asked.filter(visit.time_zone, only)
             bounces = list_bounces(session, criteria, before=asked.before, limit=_PAGE + 1)
             incidents = list_incidents(session) if only is None else incidents_of(session, only)
+            requests = list_open_requests(session, only)
         query = urlencode(asked.model_dump(exclude={"before"}, exclude_defaults=True))
         older = bounces[_PAGE - 1].row.id if len(bounces) > _PAGE else None
         return pages.show_to(
             visit,
             request,
             "feedback/bounces.html",
+            status=status,
+            error=error,
+            requests=requests,
             asked=asked,
             bounces=bounces[:_PAGE],
             incidents=incidents,
@@ -138,6 +150,17 @@ def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
                 visit, request, number, status=409, error=error.in_language(visit.language)
             )
         return RedirectResponse(f"/bounces/{number}", status_code=303)
+
+    @router.post("/requests/{number}")
+    def handle(number: int, visit: BouncesVisit, request: Request, reason: _Why = "") -> Response:
+        try:
+            # Where somebody else answered it meanwhile, it is no longer on the page.
+            with suppress(ConflictError), transaction(engine) as session:
+                handle_request(session, visit.actor, number, reason=reason, rights=visit.rights)
+        except OrderError as error:
+            words = error.in_language(visit.language)
+            return _log(visit, request, BounceSearch(), status=422, error=words)
+        return RedirectResponse("/bounces", status_code=303)
 
     @router.post("/incidents/{number}")
     def settle(

@@ -21,8 +21,9 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import BounceKind, IncidentKind, Role
 from newsletter.feedback import act_on_new_bounces
 from newsletter.feedback.mail import take_mail
+from newsletter.feedback.open_requests import count_open_requests, list_open_requests
 from tests.feedback.conftest import KEYS, SECRET, Post
-from tests.feedback.letters import READER, notice
+from tests.feedback.letters import READER, letter, notice
 from tests.support.ports import await_condition
 from tests.support.site import SharedSites
 from tests.web.conftest import PASSWORD, add_account, csrf_of
@@ -134,6 +135,29 @@ def test_an_incident_stands_on_top_until_it_is_settled(post: Post, operator: htt
     assert "40 of 50" not in after.text
     with reading(post.engine) as session:
         assert session.scalar(select(func.count()).select_from(SuppressionRow)) == 1
+
+
+def test_an_unproven_request_to_leave_waits_on_top_until_it_is_answered(
+    post: Post, operator: httpx.Client
+) -> None:
+    number = _come_back(post, letter("配信停止"))
+    page = operator.get("/bounces").text
+    assert "Requests to leave that nothing proves" in page
+    with reading(post.engine) as session:
+        assert [(row.newsletter_id, row.count) for row in count_open_requests(session)] == [
+            (post.stage.newsletter_id, 1)
+        ]
+        assert list_open_requests(session, [post.stage.newsletter_id + 1]) == []
+    here, data = f"/bounces/requests/{number}", {"csrf": csrf_of(page), "reason": " "}
+    assert operator.post(here, data=data).status_code == 422
+    after = operator.post(here, data=data | {"reason": "they left by the link"}).text
+    assert "Requests to leave that nothing proves" not in after
+    assert "Answered" in operator.get(f"/bounces/{number}").text
+    with reading(post.engine) as session:
+        event = session.scalars(
+            select(AuditEventRow).where(AuditEventRow.action == "bounce.handle")
+        ).one()
+    assert (event.object, event.reason) == (f"bounce {number}", "they left by the link")
 
 
 def test_only_operators_see_addresses_that_came_back(sites: SharedSites, post: Post) -> None:

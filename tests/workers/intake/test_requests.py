@@ -20,7 +20,7 @@ from tests.support.ports import free_port
 pytestmark = pytest.mark.servers
 
 SUBJECT = "まちのデジタル便り"
-_LEAVE, _UNKNOWN = Purpose.UNSUBSCRIBE, BounceKind.UNKNOWN
+_LEAVE, _REQUEST = Purpose.UNSUBSCRIBE, BounceKind.REQUEST
 
 
 @pytest.mark.parametrize(
@@ -95,14 +95,14 @@ def test_a_quotation_that_is_forged_or_of_two_readers_ends_nothing_and_is_in_the
         mail = letter("配信停止", sender=_ELSEWHERE, body=body)
         assert take_mail(post.engine, mail, KEYS) is Taken.UNRELATED
     assert {post.state(), post.state("other@example.jp")} == {SubscriptionState.CONFIRMED}
-    assert [(row.kind, row.address) for row in post.rows()] == 2 * [(_UNKNOWN, _ELSEWHERE)]
+    assert [(row.kind, row.address) for row in post.rows()] == 2 * [(_REQUEST, _ELSEWHERE)]
 
 
 def test_a_from_alone_proves_nothing_and_is_in_the_log(post: Post) -> None:
     for _ in range(2):
         assert take_mail(post.engine, letter("配信停止"), KEYS) is Taken.UNRELATED
     assert post.state() is SubscriptionState.CONFIRMED
-    assert [(row.kind, row.address) for row in post.rows()] == [(_UNKNOWN, READER)]
+    assert [(row.kind, row.address) for row in post.rows()] == [(_REQUEST, READER)]
 
 
 def test_a_reply_by_another_reader_ends_nothing_and_is_in_the_log(post: Post) -> None:
@@ -114,7 +114,7 @@ def test_a_reply_by_another_reader_ends_nothing_and_is_in_the_log(post: Post) ->
     )
     assert take_mail(post.engine, mail, KEYS) is Taken.UNRELATED
     assert {post.state(), post.state("other@example.jp")} == {SubscriptionState.CONFIRMED}
-    assert [(row.kind, row.address) for row in post.rows()] == [(_UNKNOWN, "other@example.jp")]
+    assert [(row.kind, row.address) for row in post.rows()] == [(_REQUEST, "other@example.jp")]
 
 
 def test_a_reply_that_asks_for_nothing_ends_nothing(post: Post) -> None:

@@ -1602,6 +1602,14 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sqlite_autoincrement=True,
     )
     op.create_index(
+        "ix_bounce_decision_asked",
+        "bounce_decision",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("action = 'asked'"),
+        postgresql_where=sa.text("action = 'asked'"),
+    )
+    op.create_index(
         op.f("ix_bounce_decision_bounce_id"), "bounce_decision", ["bounce_id"], unique=False
     )
     op.create_index(

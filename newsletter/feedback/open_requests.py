@@ -1,0 +1,104 @@
+"""Requests to leave that nothing proved: each waits until an operator says what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, literal_column, select
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.actions import read_reason
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit_actions import Action
+from newsletter.accounts.permissions import Permission
+from newsletter.accounts.roles import ALL_RIGHTS, Rights
+from newsletter.database.tables import BounceDecisionRow, BounceRow
+from newsletter.database.tables.feedback import WAITS
+from newsletter.database.vocabulary import FeedbackAction
+from newsletter.errors import ConflictError, NotFoundError
+from newsletter.i18n.messages import msg
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenRequests:
+    """How many requests of a newsletter wait, and since when; None where none is known."""
+
+    newsletter_id: int | None
+    count: int
+    since: datetime
+
+
+def list_open_requests(
+    session: Session, newsletter_ids: Collection[int] | None = None, *, limit: int = 50
+) -> Sequence[BounceRow]:
+    """Return the requests that wait, the oldest first; of some newsletters, or (None) all."""
+    query = (
+        select(BounceRow)
+        .join(BounceDecisionRow, BounceDecisionRow.bounce_id == BounceRow.id)
+        .where(literal_column(WAITS))
+        .order_by(BounceRow.id)
+        .limit(limit)
+    )
+    if newsletter_ids is not None:
+        query = query.where(BounceRow.newsletter_id.in_(newsletter_ids))
+    return session.scalars(query).all()
+
+
+def count_open_requests(session: Session) -> Sequence[OpenRequests]:
+    """Count the requests that wait, by newsletter."""
+    rows = session.execute(
+        select(BounceRow.newsletter_id, func.count(), func.min(BounceRow.occurred_at))
+        .join(BounceDecisionRow, BounceDecisionRow.bounce_id == BounceRow.id)
+        .where(literal_column(WAITS))
+        .group_by(BounceRow.newsletter_id)
+    )
+    return [
+        OpenRequests(newsletter_id=newsletter_id, count=count, since=since)
+        for newsletter_id, count, since in rows
+    ]
+
+
+def handle_request(
+    session: Session,
+    actor: Actor,
+    bounce_id: int,
+    *,
+    reason: str,
+    rights: Rights = ALL_RIGHTS,
+) -> None:
+    """Close a request: what was done about it stands in the reason.
+
+    Nobody's subscription changes by this. Whoever shall get no more mail is unsubscribed or
+    suppressed by hand, or told by which link they can leave.
+
+    Raises:
+        OrderError: There is no reason, or one of more than 500 characters.
+        NotFoundError: There is none of that number.
+        ForbiddenError: It is of a newsletter, or of none, that these rights do not reach.
+        ConflictError: It is closed, or was not judged yet.
+    """
+    why = read_reason(reason)
+    row = session.get(BounceRow, bounce_id)
+    if row is None:
+        raise NotFoundError(msg("There is no bounce {bounce}.", bounce=bounce_id))
+    rights.demand(Permission.SEE_BOUNCES, row.newsletter_id)
+    decision = session.scalars(
+        select(BounceDecisionRow)
+        .where(BounceDecisionRow.bounce_id == bounce_id, literal_column(WAITS))
+        .with_for_update()
+    ).one_or_none()
+    if decision is None:
+        raise ConflictError(
+            msg("Bounce {bounce} is no request that waits for a decision.", bounce=bounce_id)
+        )
+    decision.action = FeedbackAction.HANDLED
+    record_event(
+        session,
+        actor,
+        Action.BOUNCE_HANDLE,
+        object=f"bounce {bounce_id}",
+        newsletter_id=row.newsletter_id,
+        reason=why,
+    )
