@@ -12,7 +12,7 @@ import { itemsInBoxes } from "./boxes.js";
 import { caretBeforeKeys, readCaret } from "./caret.js";
 import { cleanHtml } from "./clean.js";
 import { clipboardParser, clipboardSerializer, isOwn } from "./clipboard.js";
-import { KEYS } from "./commands.js";
+import { KEYS, caretAt } from "./commands.js";
 import { tableOfContents } from "./contents.js";
 import { findingMarks } from "./findings.js";
 import { linkKey } from "./forms.js";
@@ -82,15 +82,17 @@ function order() {
   });
 }
 
-/** The last block of the flow can always be left downwards. */
+/** The white below the text leads into it: to its last line, or to a new one where the last block is none. */
 function roomBelow() {
   return new Plugin({
     props: {
       handleClick(view, _pos, event) {
-        const { doc } = view.state, last = doc.child(flowEnd(doc) - 1);
-        if (event.target !== view.dom || ["paragraph", "chapter", "section", "item"].includes(last.type.name)) return false;
-        const at = positionOf(doc, flowEnd(doc)), tr = view.state.tr.insert(at, schema.nodes.paragraph.create());
-        view.dispatch(tr.setSelection(TextSelection.create(tr.doc, at + 1)));
+        const { doc, tr } = view.state, end = positionOf(doc, flowEnd(doc)), last = doc.child(flowEnd(doc) - 1);
+        const dom = view.nodeDOM(end - last.nodeSize);
+        if (event.target !== view.dom || !(dom instanceof HTMLElement) || event.clientY < dom.getBoundingClientRect().bottom) return false;
+        const isLine = ["paragraph", "chapter", "section", "item"].includes(last.type.name);
+        view.dispatch((isLine ? tr.setSelection(TextSelection.create(doc, end - 1)) : caretAt(tr, end)).scrollIntoView());
+        view.focus();
         return true;
       },
     },

@@ -69,3 +69,28 @@ def test_undo_takes_back_each_place_its_own_words(written: Page) -> None:
 
     expect(written.locator(".mail")).not_to_contain_text("要予約")
     expect(field).to_have_value(held + "追記")
+
+
+def _click_above_closing_lines(page: Page, by: float) -> None:
+    """Click in the white between the text and the closing lines of the mail."""
+    mail = page.locator(".mail")
+    box, end = mail.bounding_box(), mail.locator(".credits").bounding_box()
+    assert box is not None
+    assert end is not None
+    # No white is left below the closing lines, where a click would lead into them.
+    assert end["y"] + end["height"] > box["y"] + box["height"] - 4
+    mail.click(position={"x": box["width"] / 2, "y": end["y"] - box["y"] - by})
+
+
+def test_a_click_in_the_white_below_a_new_mail_leads_into_its_text(desk: Desk, page: Page) -> None:
+    desk.start(page, "---\ntitle: 十二月号\ndate: 2026-12-01\n---\n", view="mail")
+    _click_above_closing_lines(page, 40)
+    page.keyboard.type("窓口の時間")
+    expect(page.locator(".mail p.body")).to_have_text("窓口の時間")
+
+
+def test_a_click_in_the_white_goes_below_a_block_that_is_no_line(desk: Desk, page: Page) -> None:
+    desk.start(page, PLAIN + "\n---\n", view="mail")
+    _click_above_closing_lines(page, 12)
+    page.keyboard.type("以上")
+    expect(page.locator(".mail .rule-line + p.body")).to_have_text("以上")
