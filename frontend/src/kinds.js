@@ -125,7 +125,7 @@ const KINDS = {
     write: writePicture,
     fields: [
       { name: "alt", word: "alt", hint: "altHint", required: true },
-      { name: "url", word: "leadsTo", type: "url" },
+      { name: "url", word: "leadsTo", hint: "leadsToHint", type: "url" },
     ],
   },
   verbatim: {

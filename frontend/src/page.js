@@ -45,6 +45,9 @@ export const inputById = (id) => /** @type {HTMLInputElement} */ (byId(id));
 /** @param {string} name */
 const inputOf = (name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name));
 
+/** Whether an answer says that nobody is signed in, or somebody else. @param {Response} answer */
+export const isSignedOut = (answer) => [401, 403].includes(answer.status);
+
 /**
  * Ask the server, by the draft's own addresses.
  *

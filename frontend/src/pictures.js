@@ -11,8 +11,8 @@ import { schema } from "./schema.js";
 /** @import { FileBlock, KeptPicture } from "./types.js" */
 
 const TYPES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
-/** @param {DataTransfer | null} transfer */
-export const picturesIn = (transfer) => [...(transfer ? transfer.files : [])].filter((file) => TYPES.includes(file.type));
+/** The pictures among what is dropped or pasted, those of a kind that mail cannot show too. @param {DataTransfer | null} transfer */
+export const picturesIn = (transfer) => [...(transfer ? transfer.files : [])].filter((file) => file.type.startsWith("image/") || /\.hei[cf]$/i.test(file.name));
 
 /**
  * Ask what each shows, keep it, and put it where the caret is.
@@ -21,9 +21,9 @@ export const picturesIn = (transfer) => [...(transfer ? transfer.files : [])].fi
  * @param {File[]} files
  */
 export async function addPictures(view, files, gallery = false) {
-  const made = [];
-  notify("picture", []);
-  for (const file of files) {
+  const made = [], fit = files.filter((file) => TYPES.includes(file.type));
+  notify("picture", files.filter((file) => !fit.includes(file)).map((file) => say("pictureKind", { name: file.name })));
+  for (const file of fit) {
     const answer = await describe(await asData(file), "");
     if (!answer || answer === "remove") continue;
     const fields = new FormData();
@@ -49,7 +49,7 @@ export async function addPictures(view, files, gallery = false) {
  */
 const describe = (src, alt) => ask({
   title: say("kind.picture"), act: say("insert"), values: { alt },
-  fields: [{ name: "alt", word: "alt", hint: "altHint", required: true }, { name: "url", word: "leadsTo", type: "url" }],
+  fields: [{ name: "alt", word: "alt", hint: "altHint", required: true }, { name: "url", word: "leadsTo", hint: "leadsToHint", type: "url" }],
   extra: element("img", { class: "asked-picture", src, alt: "" }),
 });
 

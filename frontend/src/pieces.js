@@ -77,10 +77,34 @@ export function fillPiece(view, blocks) {
 }
 
 /** Show blocks that nobody writes in. @param {HTMLElement} place @param {Block[]} blocks */
-export function showPiece(place, blocks) {
+export const showPiece = (place, blocks) => showRead(place, pieceOf(blocks));
+
+/**
+ * @param {HTMLElement} place
+ * @param {DocNode} doc
+ * @param {{ from: number, to: number }} [marked] what to mark in it
+ */
+function showRead(place, doc, marked) {
   const view = new EditorView(place, {
-    state: EditorState.create({ doc: pieceOf(blocks) }), nodeViews: NODE_VIEWS, editable: () => false,
+    state: EditorState.create({ doc }), nodeViews: NODE_VIEWS, editable: () => false,
     attributes: { class: "piece read" },
+    decorations: marked ? () => DecorationSet.create(doc, [Decoration.inline(marked.from, marked.to, { nodeName: "mark" })]) : undefined,
   });
   view.dom.querySelectorAll("button").forEach((button) => { button.disabled = true; });
+}
+
+/**
+ * Show two versions of some blocks as the mail has them, and mark where they differ.
+ *
+ * @param {HTMLElement[]} places
+ * @param {Block[][]} versions
+ */
+export function showVersions(places, versions) {
+  const docs = versions.map(pieceOf), [one, other] = docs;
+  const start = other ? one.content.findDiffStart(other.content) : null, ends = other && one.content.findDiffEnd(other.content);
+  places.forEach((place, at) => {
+    const end = ends ? [ends.a, ends.b][at] : 0;
+    place.replaceChildren();
+    showRead(place, docs[at], start !== null && end > start ? { from: start, to: end } : undefined);
+  });
 }

@@ -1,5 +1,5 @@
 /** The mail as readers will see it: one question at a time; what was typed meanwhile is asked next. */
-import { all, byId, debounce, inputById, post, redraw, say } from "./page.js";
+import { all, byId, debounce, inputById, isSignedOut, post, redraw, say } from "./page.js";
 /** @import { Source } from "./types.js" */
 
 /** How long until a server that did not answer is asked again, in milliseconds. */
@@ -111,9 +111,9 @@ export class Preview {
     const isFault = answer !== null && answer.status === 422;
     const reply = answer && (answer.ok || isFault) ? await answer.json().catch(() => null) : null;
     if (!reply) {
-      const isSignedOut = answer && (answer.redirected || answer.status === 403);
-      sayState(isSignedOut ? "signedOut" : "previewOffline");
-      if (!isSignedOut) this.again();
+      const isOut = answer !== null && isSignedOut(answer);
+      sayState(isOut ? "signedOut" : "previewOffline");
+      if (!isOut) this.again();
       return;
     }
     this.source.showFault(isFault ? reply : null);

@@ -1,7 +1,8 @@
 /** Saving: by itself, one at a time, in the order of typing; whatever leaves the page waits for it. */
 import { keepCopy } from "./device_copy.js";
 import { notify } from "./notices.js";
-import { all, byId, debounce, element, fieldsOf, form, inputById, post, say } from "./page.js";
+import { all, byId, debounce, desk, element, fieldsOf, form, inputById, isSignedOut, post, say } from "./page.js";
+import { showVersions } from "./pieces.js";
 /** @import { Clash, Copy, Fault, Saved, Source } from "./types.js" */
 
 /* What the state is called, and how it looks. */
@@ -10,14 +11,14 @@ const SHOWN = { saved: "saved", saving: "saving", notSaved: "notSaved", offline:
 const AGAIN = 5000, SOON = 1000;
 
 /**
- * Send what is typed; what the server says to it is null where another page answered, such as the one to sign in.
+ * Send what is typed; what the server says to it is null where it has no words.
  *
  * @param {Record<string, string>} fields
  * @returns {Promise<{ answer: Response, reply: Saved | Clash | Fault | null }>}
  */
 async function ask(fields) {
   const answer = await post("", new URLSearchParams(fields));
-  const isOurs = !answer.redirected && (answer.headers.get("content-type") || "").includes("json");
+  const isOurs = (answer.headers.get("content-type") || "").includes("json");
   return { answer, reply: isOurs ? await answer.json() : null };
 }
 
@@ -36,6 +37,10 @@ const clashes = () => /** @type {HTMLDialogElement} */ (byId("clashes"));
 function openClashes(clash, choose) {
   const dialog = clashes(), chosen = /** @type {HTMLFormElement} */ (dialog.querySelector("form"));
   byId("clash-fields").innerHTML = clash.form;
+  all("#clash-fields .versions").forEach((each) => {
+    const places = /** @type {HTMLElement[]} */ ([...each.querySelectorAll("[data-blocks]")]);
+    showVersions(places, places.map((place) => JSON.parse(String(place.dataset.blocks))));
+  });
   dialog.returnValue = "";
   chosen.onsubmit = (event) => {
     event.preventDefault();
@@ -64,6 +69,8 @@ export class Saving {
     byId("clash").addEventListener("click", () => this.choose());
     byId("clashes-later").addEventListener("click", () => clashes().close());
     window.addEventListener("online", () => this.save());
+    // Whoever was signed out comes back from the tab in which they signed in.
+    document.addEventListener("visibilitychange", () => { if (!document.hidden && this.isTyped()) this.save(); });
     window.addEventListener("pageshow", () => { this.isLeaving = false; });
     window.addEventListener("beforeunload", (event) => { if (this.isTyped()) event.preventDefault(); });
     document.addEventListener("submit", (event) => this.beforeSubmit(event));
@@ -88,7 +95,7 @@ export class Saving {
     state.dataset.state = name;
     if (words === this.words) return;
     this.words = words;
-    state.replaceChildren(name === "signedOut" ? element("a", { href: "/sign-in", target: "_blank" }, words) : words);
+    state.replaceChildren(name === "signedOut" ? element("a", { href: `/sign-in?next=${encodeURIComponent(String(desk.dataset.here))}`, target: "_blank" }, words) : words);
   }
 
   changed() {
@@ -174,7 +181,7 @@ export class Saving {
       this.show("conflict", { author: reply.author });
       return;
     }
-    this.show(answer.redirected || answer.status === 403 ? "signedOut" : answer.status >= 500 ? "offline" : "notSaved");
+    this.show(isSignedOut(answer) ? "signedOut" : answer.status >= 500 ? "offline" : "notSaved");
     if (answer.status === 422 && reply && "what" in reply) this.source.showFault(reply);
     else this.again();
   }

@@ -12,7 +12,7 @@ from itertools import groupby
 from newsletter.i18n.language import Language, language_name
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.alignment import opcodes
-from newsletter.issues.merging import FIELDS, Conflict, Unit, align, units_of, written
+from newsletter.issues.merging import FIELDS, Conflict, Unit, align, units_of
 from newsletter.issues.model import Gallery, Issue, Picture, TranslatedUnit
 from newsletter.issues.outline import Part
 from newsletter.issues.translation_units import TranslationUnit, units_in
@@ -382,8 +382,7 @@ def compare_conflict(
 ) -> tuple[list[Run], list[Run]]:
     """Return their version and mine in runs, of which those that differ are marked.
 
-    They are in the words that readers see; where these are the same, in Markdown, which shows what
-    differs.
+    They are in the words that readers see; where these are the same, the form alone differs.
 
     Args:
         conflict: What both changed.
@@ -391,8 +390,6 @@ def compare_conflict(
         language: Of the person who chooses.
     """
     theirs, mine = (_said(conflict, issue, language, mine=mine) for mine in (False, True))
-    if theirs == mine:
-        theirs, mine = written(conflict.theirs), written(conflict.mine)
     pieces = pieces_of_change(theirs, mine)
     return (
         [

@@ -155,10 +155,7 @@ def create_app(
     @app.exception_handler(SignInRequiredError)
     def sign_in_first(request: Request, error: Exception) -> Response:
         del error
-        if request.headers.get("hx-request"):
-            return Response(status_code=204, headers={"HX-Redirect": "/sign-in"})
-        destination = request.url.path if request.method == "GET" else "/home"
-        return RedirectResponse(f"/sign-in?next={quote(destination)}", status_code=303)
+        return _ask_to_sign_in(request)
 
     @app.exception_handler(ForbiddenError)
     def forbidden(request: Request, error: ForbiddenError) -> HTMLResponse:
@@ -296,3 +293,14 @@ def _include_writing(
     app.include_router(files_router(engine))
     app.include_router(history_router(engine, pages, drafts))
     app.include_router(translations_router(engine, pages, drafts))
+
+
+def _ask_to_sign_in(request: Request) -> Response:
+    """Lead whoever is not signed in to the page to do so, and a page's script to nothing."""
+    if request.headers.get("hx-request"):
+        return Response(status_code=204, headers={"HX-Redirect": "/sign-in"})
+    if "application/json" in request.headers.get("accept", ""):
+        # A page's script goes on with what is typed; another page would be no answer to it.
+        return Response(status_code=401)
+    destination = request.url.path if request.method == "GET" else "/home"
+    return RedirectResponse(f"/sign-in?next={quote(destination)}", status_code=303)

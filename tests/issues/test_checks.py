@@ -9,7 +9,7 @@ import pytest
 
 from newsletter.i18n.language import Language
 from newsletter.issues.checks.content import check_issue
-from newsletter.issues.checks.findings import Finding, Severity
+from newsletter.issues.checks.findings import Finding, IssueField, IssuePlace, Severity
 from newsletter.issues.checks.links import find_url_fault
 from newsletter.issues.model import (
     Chapter,
@@ -60,6 +60,11 @@ def _codes(issue: Issue) -> list[str]:
 @pytest.mark.parametrize("language", Language)
 def test_the_sample_issues_have_nothing_to_mend(language: Language) -> None:
     assert check_issue(read_issue(sample_issue(language), source="sample").issue) == ()
+
+
+def test_a_place_under_no_heading_is_named_without_its_anchor() -> None:
+    place = IssuePlace(field=IssueField.BODY, chapter=1)
+    assert place.anchor not in place.described().in_language(Language.JAPANESE)
 
 
 def test_a_digest_is_clean_once_it_is_read(each_digest: bytes) -> None:

@@ -86,8 +86,9 @@ class IssuePlace:
         field = _FIELD_NAMES[self.field]
         if self.chapter is None:
             return field
-        name = self.heading[:30] or self.anchor
-        return msg("{field} of “{name}”", field=field, name=name)
+        if not self.heading:
+            return msg("{field} of a part without a heading", field=field)
+        return msg("{field} of “{name}”", field=field, name=self.heading[:30])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

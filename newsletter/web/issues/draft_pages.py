@@ -36,8 +36,9 @@ from newsletter.issues.library.files import FILE_KINDS
 from newsletter.issues.library.search import search_library
 from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.merge_fields import MERGE_FIELDS
-from newsletter.issues.model import KINDS, Issue, issue_to_json
-from newsletter.issues.outline import outline_anchors, to_outline
+from newsletter.issues.merging import Conflict
+from newsletter.issues.model import KINDS, Issue, Link, blocks_to_json, issue_to_json
+from newsletter.issues.outline import Part, outline_anchors, to_outline
 from newsletter.issues.snippets import resolve_snippets
 from newsletter.issues.sources.import_report import IssueImportReport
 from newsletter.issues.step_drafts import as_sent, series_of_draft
@@ -340,7 +341,14 @@ class DraftPages:
         values = {
             "author": author,
             "conflicts": [
-                (each, *compare_conflict(each, conflict.theirs.issue, visit.language))
+                (
+                    each,
+                    *zip(
+                        compare_conflict(each, conflict.theirs.issue, visit.language),
+                        _as_blocks(each),
+                        strict=True,
+                    ),
+                )
                 for each in conflicts
             ],
             "field_names": {**FIELD_NAMES, "template": msg("Template")},
@@ -372,6 +380,18 @@ def merge_fields_of(newsletter: Newsletter, language: Language) -> list[tuple[st
     named = [(name, kind.label.in_language(language)) for name, kind in MERGE_FIELDS.items()]
     own = map(field_of_row, newsletter.fields)
     return [*named, *((each.key, each.label(language)) for each in own)]
+
+
+def _as_blocks(conflict: Conflict) -> tuple[str, str]:
+    """Return their version and mine as the page's script draws them; empty for what is no block."""
+    versions = (conflict.theirs, conflict.mine)
+    theirs, mine = (
+        json.dumps(blocks_to_json((each,)), ensure_ascii=False)
+        if each is not None and not conflict.name and not isinstance(each, Part | Link)
+        else ""
+        for each in versions
+    )
+    return theirs, mine
 
 
 def _surface(

@@ -471,6 +471,17 @@ def test_a_dropped_picture_is_kept_and_described(studio: Desk, mail: Page) -> No
     assert (picture["kind"], picture["alt"]) == ("picture", "会場の地図")
 
 
+def test_a_picture_of_a_kind_that_mail_cannot_show_is_refused_before_anything_is_asked(
+    mail: Page,
+) -> None:
+    write_in(mail, "雨でも開きます。")
+    with mail.expect_file_chooser() as chooser:
+        mail.get_by_role("button", name="Picture", exact=True).click()
+    chooser.value.set_files({"name": "IMG_1.HEIC", "mimeType": "image/heic", "buffer": b"ftypheic"})
+    expect(mail.locator("#notice")).to_contain_text("Save it as JPEG or PNG")
+    expect(mail.get_by_role("dialog")).to_have_count(0)
+
+
 def paste(page: Page, name: str) -> list[dict[str, Any]]:
     """Paste what another program puts on the clipboard; return the text of its part."""
     write_in(page, "雨でも開きます。")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -86,6 +87,21 @@ def test_a_block_that_both_changed_is_shown_in_both_versions_to_choose(
     expect(page.locator(".mail")).to_contain_text("休みます。青")
 
 
+def test_both_versions_of_a_clash_are_shown_as_in_the_mail(page: Page, other: Page) -> None:
+    for each, key in ((other, "Control+b"), (page, "Control+i")):
+        write_in(each, "夜間の窓口は休みます。")
+        each.keyboard.press("Shift+Home")
+        each.keyboard.press(key)
+        expect(each.locator("#state")).to_have_text(re.compile("^(Saved|Not saved: .+)$"))
+    page.get_by_role("button", name="Choose…").click()
+
+    versions = page.get_by_role("group", name="In “窓口の時間”").locator(".version-words")
+
+    expect(versions).to_have_text(["夜間の窓口は休みます。"] * 2)
+    expect(versions.first.locator("strong")).to_have_text("夜間の窓口は休みます。")
+    expect(versions.last.locator("em")).to_have_text("夜間の窓口は休みます。")
+
+
 def test_forms_without_scripts_join_and_ask_likewise(desk: Desk, browser: Browser) -> None:
     context = browser.new_context(locale="en", java_script_enabled=False)
     page, other = context.new_page(), context.new_page()
@@ -121,7 +137,11 @@ def test_whoever_was_signed_out_while_writing_signs_in_and_goes_on(desk: Desk, p
         session.execute(delete(AccountSessionRow))
     write_in(page, "夜間の窓口は休みます。")
     page.keyboard.type("赤")
-    expect(page.locator("#state").get_by_role("link")).to_have_text(re.compile("signed out"))
+    link = page.locator("#state").get_by_role("link")
+    expect(link).to_have_text(re.compile("signed out"))
+    here = re.sub(r"^https?://[^/]+|\?.*", "", page.url)
+    expect(link).to_have_attribute("href", f"/sign-in?next={quote(here, safe='')}")
+    expect(page.get_by_label("Password")).to_have_count(0)
     desk.sign_in(page, "again@example.jp")
     page.keyboard.press("Control+s")
     expect(page.locator("#state")).to_have_text("Saved")
