@@ -20,7 +20,7 @@ from newsletter.bounces.mail import Headers, Mail
 from newsletter.database.engine import reading
 from newsletter.database.tables import NewsletterRow
 from newsletter.errors import ForbiddenError, ListError, NotFoundError
-from newsletter.mailings.notices.join_requests import Evidence, JoinRequests
+from newsletter.mailings.notices.join_requests import Applicant, Evidence, JoinRequests
 from newsletter.newsletters.publications import find_newsletter, join_address, list_newsletters
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
@@ -103,19 +103,20 @@ class JoiningByMail:
         try:
             self.requests.take(
                 newsletter,
-                sender,
-                name="",
-                origin=Origin(
-                    source=f"{BY_MAIL}{join_address(newsletter)}"[:255],
-                    network="",
-                    wording=consent_wording(newsletter, language),
-                    language=language,
-                ),
-                client=None,
-                invitation=mail.headers.get("subject").strip(),
-                evidence=Evidence(
-                    message=sha256(raw).hexdigest(),
-                    authenticated=self._is_authenticated(mail, sender.domain),
+                Applicant(
+                    address=sender,
+                    origin=Origin(
+                        source=f"{BY_MAIL}{join_address(newsletter)}"[:255],
+                        network="",
+                        wording=consent_wording(newsletter, language),
+                        language=language,
+                    ),
+                    client=None,
+                    invitation=mail.headers.get("subject").strip(),
+                    evidence=Evidence(
+                        message=sha256(raw).hexdigest(),
+                        authenticated=self._is_authenticated(mail, sender.domain),
+                    ),
                 ),
             )
         except (ListError, ForbiddenError):

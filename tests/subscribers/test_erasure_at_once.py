@@ -37,7 +37,7 @@ from newsletter.issues.store import find_issue
 from newsletter.mailings.ledger import recording
 from newsletter.mailings.ledger.outcomes import Outcome
 from newsletter.mailings.mailings import render_stored
-from newsletter.mailings.notices.join_requests import Evidence, JoinRequests
+from newsletter.mailings.notices.join_requests import Applicant, Evidence, JoinRequests
 from newsletter.mailings.orders.test_mails import send_test
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.newsletters.publications import find_newsletter
@@ -194,11 +194,13 @@ def test_a_request_to_join_during_an_erasure_brings_nobody_back(
     def join() -> None:
         desk.take(
             newsletter,
-            parse_address(_ADDRESS),
-            name="Erika",
-            origin=_ORIGIN,
-            client="::1",
-            evidence=Evidence(),
+            Applicant(
+                address=parse_address(_ADDRESS),
+                name="Erika",
+                origin=_ORIGIN,
+                client="::1",
+                evidence=Evidence(),
+            ),
         )
 
     assert _while_erased(stage, join, only_locked=only_locked) is None

@@ -22,7 +22,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import BatchState, DeliveryState, UnsubscribeWay
 from newsletter.i18n.language import Language
 from newsletter.mailings.ledger.schedule import Schedule
-from newsletter.mailings.notices.join_requests import Evidence, JoinRequests
+from newsletter.mailings.notices.join_requests import Applicant, Evidence, JoinRequests
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
@@ -246,11 +246,14 @@ def test_a_confirmation_overtakes_a_mailing_that_keeps_all_workers_busy(
         await_condition(lambda: relay.count() > 20, seconds=60, what="the mailing to go")
         desk.take(
             newsletter,
-            parse_address("new@example.jp"),
-            name="",
-            origin=Origin(source="form", network="", wording="wording", language=Language.JAPANESE),
-            client="192.0.2.1",
-            evidence=Evidence(),
+            Applicant(
+                address=parse_address("new@example.jp"),
+                origin=Origin(
+                    source="form", network="", wording="wording", language=Language.JAPANESE
+                ),
+                client="192.0.2.1",
+                evidence=Evidence(),
+            ),
         )
         await_condition(
             lambda: "new@example.jp" in relay.accepted(), seconds=60, what="the confirmation"

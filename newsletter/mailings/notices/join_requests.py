@@ -7,10 +7,9 @@ given; for those who must not be written down it is rolled back at the end.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from types import MappingProxyType
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -18,6 +17,7 @@ from sqlalchemy.orm import Session
 from newsletter.addresses import Address
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
+from newsletter.database.vocabulary import Frequency
 from newsletter.i18n.language import Language
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.notices.queue import create_notice
@@ -26,6 +26,7 @@ from newsletter.mailings.planning.links import refer
 from newsletter.rendering.notices import NoticeDraft, NoticeTemplate, render_notice
 from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms, Purpose, TokenSigner, numbers_of
+from subscribers.fields.model import FieldValue
 from subscribers.forms.domains import DomainRules
 from subscribers.forms.model import OWN_FORM, JoinForm
 from subscribers.forms.proof import FormAge, ProofOfWork, age_of_form
@@ -99,6 +100,35 @@ class Evidence:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Applicant:
+    """Who asks to join, with what they filled in and what else came with it.
+
+    Attributes:
+        address: Whose mailbox gets the confirmation.
+        origin: Where and to what they consent.
+        client: The network address that the request comes from; None of a mail.
+        evidence: What the form brought besides its fields.
+        name: How they want to be addressed.
+        time_zone: That of the browser; empty if unknown.
+        form: By which form it came.
+        given: What was filled in, by the keys of fields.
+        frequency: How often they want mail, where the form asks it; empty for each issue.
+        invitation: The secret of an invitation link; empty for none.
+    """
+
+    address: Address
+    origin: Origin
+    client: str | None
+    evidence: Evidence
+    name: str = ""
+    time_zone: str = ""
+    form: JoinForm = OWN_FORM
+    given: Mapping[str, object] = field(default_factory=dict)
+    frequency: str = ""
+    invitation: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class JoinRequests:
     """Takes requests to join; made once from the settings."""
 
@@ -128,97 +158,107 @@ class JoinRequests:
         """By which limits know senders, and the erased stay known."""
         return self.signer.pseudonyms
 
-    def take(
-        self,
-        newsletter: NewsletterRow,
-        address: Address,
-        *,
-        name: str,
-        origin: Origin,
-        client: str | None,
-        evidence: Evidence,
-        time_zone: str = "",
-        form: JoinForm = OWN_FORM,
-        given: Mapping[str, object] = MappingProxyType({}),
-        frequency: str = "",
-        invitation: str = "",
-    ) -> Answer:
+    def take(self, newsletter: NewsletterRow, applicant: Applicant) -> Answer:
         """Take a request, unless the form, its network or the newsletter's limit forbids it.
 
         An address that had its mails of the day gets no other, and the answer does not say so.
-
-        Args:
-            newsletter: Which is asked for.
-            address: Whose mailbox gets the confirmation.
-            name: How they want to be addressed.
-            origin: Where and to what they consent.
-            client: The network address that the request comes from; None of a mail.
-            evidence: What the form brought besides its fields.
-            time_zone: That of the browser; empty if unknown.
-            form: By which form it came.
-            given: What was filled in, by the keys of fields.
-            frequency: How often they want mail, where the form asks it; empty for each issue.
-            invitation: The secret of an invitation link; empty for none.
 
         Raises:
             ListError: The address is at a domain that is not taken, or a field is filled in wrong;
                 the place names the field.
             ForbiddenError: The newsletter is joined by invitation, and there is none that holds.
         """
-        self._demand_invitation(newsletter, invitation)
+        evidence, domain = applicant.evidence, applicant.address.domain
+        self._demand_invitation(newsletter, applicant.invitation)
         if evidence.trap:
             return Answer.MAILED
         age = age_of_form(self.signer, newsletter.id, evidence.stamp)
         if age in _WRONG_AGES:
             return _WRONG_AGES[age]
-        self.domains.refuse_disposable(address.domain)
+        self.domains.refuse_disposable(domain)
+        if self._was_taken(evidence.message):
+            return Answer.MAILED
+        answers, frequency = self._read(newsletter, applicant)
+        if not self._count_sender(newsletter, applicant):
+            return Answer.TOO_MANY
+        # Counted before: nobody has many names asked of DNS.
+        self.domains.refuse_without_host(domain)
+        if self._count_address(applicant):
+            self._write(newsletter, applicant, answers, frequency)
+        return Answer.MAILED
+
+    def _was_taken(self, message: str) -> bool:
+        """Tell whether a mail, by its digest, was taken before; a form has none."""
+        if not message:
+            return False
         with reading(self.engine) as session:
-            if evidence.message and was_used(session, self.pseudonyms, evidence.message):
-                return Answer.MAILED
-            answers = read_answers(session, newsletter.id, form, given)
-            chosen = None
-            if form.asks_frequency and frequency:
-                chosen = read_frequency(session, newsletter.id, frequency)
+            return was_used(session, self.pseudonyms, message)
+
+    def _read(
+        self, newsletter: NewsletterRow, applicant: Applicant
+    ) -> tuple[Mapping[str, FieldValue | None], Frequency | None]:
+        """Return what was answered, and how often they want mail; None where they do not say.
+
+        Raises:
+            ListError: A field is filled in wrong.
+        """
+        form, asked = applicant.form, applicant.frequency
+        with reading(self.engine) as session:
+            answers = read_answers(session, newsletter.id, form, applicant.given)
+            if not (form.asks_frequency and asked):
+                return answers, None
+            return answers, read_frequency(session, newsletter.id, asked)
+
+    def _count_sender(self, newsletter: NewsletterRow, applicant: Applicant) -> bool:
+        """Count a request for the network it comes from; tell whether that may send another."""
+        evidence = applicant.evidence
         solved = self.work.solved(newsletter.id, evidence.work)
         with transaction(self.engine) as session:
-            if not count_sender(
+            return count_sender(
                 session,
                 self.pseudonyms,
                 self.limits,
-                client=client,
+                client=applicant.client,
                 newsletter_id=newsletter.id,
                 is_proven=evidence.authenticated
                 or (bool(solved) and is_first_use(session, self.pseudonyms, solved)),
-            ):
-                return Answer.TOO_MANY
-        # Counted before: nobody has many names asked of DNS.
-        self.domains.refuse_without_host(address.domain)
+            )
+
+    def _count_address(self, applicant: Applicant) -> bool:
+        """Count a request for its address and its form; tell whether the address may get mail."""
         with transaction(self.engine) as session:
-            mailable = count_address(session, self.pseudonyms, self.limits, address.key)
-            count_step(session, form.id, FormStep.ASKED)
-        if mailable:
-            with transaction(self.engine) as session:
-                request = request_join(
-                    session,
-                    newsletter,
-                    address,
-                    name=name,
-                    origin=origin,
-                    time_zone=time_zone,
-                    form=form,
-                    answers=answers,
-                    frequency=chosen,
-                )
-                self._send_notice(session, newsletter, request, origin, invitation)
-                if evidence.message and not is_first_use(
-                    session, self.pseudonyms, evidence.message
-                ):
-                    session.rollback()
-                    return Answer.MAILED
-                # Only now: adding the person waited for an erasure that was under way.
-                if erased_among(session, [address.key], self.pseudonyms):
-                    session.rollback()
-        return Answer.MAILED
+            may = count_address(session, self.pseudonyms, self.limits, applicant.address.key)
+            count_step(session, applicant.form.id, FormStep.ASKED)
+            return may
+
+    def _write(
+        self,
+        newsletter: NewsletterRow,
+        applicant: Applicant,
+        answers: Mapping[str, FieldValue | None],
+        frequency: Frequency | None,
+    ) -> None:
+        """Write a request down and queue its mail, or do as much work and roll it back."""
+        message = applicant.evidence.message
+        with transaction(self.engine) as session:
+            request = request_join(
+                session,
+                newsletter,
+                applicant.address,
+                name=applicant.name,
+                origin=applicant.origin,
+                time_zone=applicant.time_zone,
+                form=applicant.form,
+                answers=answers,
+                frequency=frequency,
+            )
+            self._send_notice(session, newsletter, request, applicant)
+            if message and not is_first_use(session, self.pseudonyms, message):
+                session.rollback()
+                return
+            # Only now: adding the person waited for an erasure that was under way.
+            if erased_among(session, [applicant.address.key], self.pseudonyms):
+                session.rollback()
 
     def _demand_invitation(self, newsletter: NewsletterRow, invitation: str) -> None:
         """Refuse who may not ask, before anything tells whether the address is known."""
@@ -231,8 +271,7 @@ class JoinRequests:
         session: Session,
         newsletter: NewsletterRow,
         request: JoinRequest,
-        origin: Origin,
-        invitation: str,
+        applicant: Applicant,
     ) -> None:
         """Send what there is to confirm, which uses an invitation up by one, or the settings."""
         if request.confirmed:
@@ -240,15 +279,15 @@ class JoinRequests:
                 session,
                 newsletter,
                 request.subscriber_id,
-                language=origin.language,
+                language=applicant.origin.language,
                 templates_dir=self.templates_dir,
             )
             return
-        demand_admission(session, newsletter, invitation)
+        demand_admission(session, newsletter, applicant.invitation)
         template = NoticeTemplate.CONFIRMATION
         draft = NoticeDraft(
             template=template,
-            language=origin.language,
+            language=applicant.origin.language,
             publisher=publisher_of(newsletter),
             days=self.confirm_days,
         )

@@ -16,7 +16,7 @@ from newsletter.database.vocabulary import Frequency
 from newsletter.errors import ForbiddenError, ListError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
-from newsletter.mailings.notices.join_requests import Answer, Evidence, JoinRequests
+from newsletter.mailings.notices.join_requests import Answer, Applicant, Evidence, JoinRequests
 from newsletter.newsletters.publications import (
     Newsletter,
     find_newsletter,
@@ -215,22 +215,24 @@ class JoinPages:
             address = parse_address(filled.address)
             answer = self.requests.take(
                 shown.newsletter,
-                address,
-                name=filled.name or address.name,
-                origin=Origin(
-                    source=_source(request, self._settings),
-                    network=kept_network(client_of(request), self._settings.consent_network),
-                    wording=consent_wording(shown.newsletter, filled.language),
-                    language=filled.language,
-                    mail_language=filled.mail_language,
+                Applicant(
+                    address=address,
+                    name=filled.name or address.name,
+                    origin=Origin(
+                        source=_source(request, self._settings),
+                        network=kept_network(client_of(request), self._settings.consent_network),
+                        wording=consent_wording(shown.newsletter, filled.language),
+                        language=filled.language,
+                        mail_language=filled.mail_language,
+                    ),
+                    client=client_of(request),
+                    evidence=filled.evidence,
+                    time_zone=filled.time_zone if is_time_zone(filled.time_zone) else "",
+                    form=shown.form,
+                    given=filled.given,
+                    frequency=filled.frequency,
+                    invitation=filled.invitation,
                 ),
-                client=client_of(request),
-                evidence=filled.evidence,
-                time_zone=filled.time_zone if is_time_zone(filled.time_zone) else "",
-                form=shown.form,
-                given=filled.given,
-                frequency=filled.frequency,
-                invitation=filled.invitation,
             )
         except ListError as error:
             field = (error.place.field if error.place else "") or "email"
