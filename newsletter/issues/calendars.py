@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from newsletter.issues.cards import Event
 from newsletter.issues.events import EventTime, read_span
-from newsletter.issues.model import Event
 
 MEDIA_TYPE = "text/calendar"
 #: Octets of a line without its end, by section 3.1.

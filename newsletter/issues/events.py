@@ -10,7 +10,7 @@ from newsletter.i18n.formats import format_clock, format_event_day, format_month
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import pmsg
 from newsletter.i18n.normal_form import single_spaced
-from newsletter.issues.model import Event
+from newsletter.issues.cards import Event
 
 EventTime = date | datetime
 #: What an event's ``starts`` and ``ends`` are written in; without an hour it is the whole day.

@@ -7,19 +7,16 @@ from typing import assert_never
 
 from wcwidth import iter_graphemes
 
+from newsletter.issues.cards import Button, Contact, Event, File
 from newsletter.issues.model import (
     Anchor,
     Block,
-    Button,
     Code,
     Columns,
     Comment,
     Conditional,
-    Contact,
     Contents,
     Emphasis,
-    Event,
-    File,
     Footnote,
     Gallery,
     Heading,

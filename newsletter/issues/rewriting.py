@@ -9,19 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from newsletter.issues.cards import Button, Contact, Event, File
 from newsletter.issues.model import (
     Anchor,
     Block,
-    Button,
     Code,
     Columns,
     Comment,
     Conditional,
-    Contact,
     Contents,
     Emphasis,
-    Event,
-    File,
     Footnote,
     Gallery,
     Heading,

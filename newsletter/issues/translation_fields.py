@@ -8,19 +8,10 @@ from typing import Any, TypeVar
 
 from newsletter.errors import ContentError
 from newsletter.i18n.messages import Message, msg, pmsg
+from newsletter.issues.cards import Button, Contact, Event, File
 from newsletter.issues.markdown.reader import read_body
 from newsletter.issues.markdown.writer import blocks_to_markdown
-from newsletter.issues.model import (
-    Block,
-    Button,
-    Contact,
-    Event,
-    File,
-    Gallery,
-    Inline,
-    Paragraph,
-    Picture,
-)
+from newsletter.issues.model import Block, Gallery, Inline, Paragraph, Picture
 
 #: Fields in the order of reading, with what they are called; those of addresses come last.
 _NAMES: Mapping[type[object], Mapping[str, Message]] = {

@@ -6,21 +6,18 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from newsletter.issues.cards import Button, Contact, Event, File
 from newsletter.issues.checks.findings import IssueField, IssuePlace
 from newsletter.issues.model import (
     Anchor,
     Block,
-    Button,
     Chapter,
     Code,
     Columns,
     Comment,
     Conditional,
-    Contact,
     Contents,
     Emphasis,
-    Event,
-    File,
     Footnote,
     Gallery,
     Heading,

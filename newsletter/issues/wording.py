@@ -10,6 +10,7 @@ from newsletter.i18n.formats import format_day
 from newsletter.i18n.language import Language, language_name
 from newsletter.i18n.messages import Message, msg, pmsg
 from newsletter.i18n.normal_form import split_url
+from newsletter.issues.cards import Event
 from newsletter.issues.events import when_words
 from newsletter.issues.merging import Unit, written
 from newsletter.issues.model import (
@@ -17,7 +18,6 @@ from newsletter.issues.model import (
     Columns,
     Comment,
     Conditional,
-    Event,
     Gallery,
     Heading,
     Issue,

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message
-from newsletter.issues.model import ContentsLine, Event
+from newsletter.issues.cards import Event
+from newsletter.issues.model import ContentsLine
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

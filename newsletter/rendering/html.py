@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message
 from newsletter.i18n.normal_form import split_url
+from newsletter.issues.cards import Button, Contact, Event, File
 from newsletter.issues.contacts import dialled, is_email
 from newsletter.issues.events import day_words, read_span, when_words
 from newsletter.issues.library.files import kind_and_size
@@ -19,18 +20,14 @@ from newsletter.issues.model import (
     Alignment,
     Anchor,
     Block,
-    Button,
     Cell,
     Code,
     Columns,
     Comment,
     Conditional,
-    Contact,
     Contents,
     ContentsLine,
     Emphasis,
-    Event,
-    File,
     Footnote,
     Gallery,
     Heading,

@@ -17,6 +17,7 @@ from newsletter.errors import Place, TemplateError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.calendars import CalendarFile, calendar_file
+from newsletter.issues.cards import Event
 from newsletter.issues.checks.findings import IssueField
 from newsletter.issues.conditions import (
     conditions_of,
@@ -25,7 +26,7 @@ from newsletter.issues.conditions import (
     select_parts,
 )
 from newsletter.issues.merge_fields import slot_of
-from newsletter.issues.model import Anchor, Block, Contents, Event, Inline, Issue, MergeField, Text
+from newsletter.issues.model import Anchor, Block, Contents, Inline, Issue, MergeField, Text
 from newsletter.issues.outline import table_of_contents
 from newsletter.issues.plain_text import inline_words, shortened, split_sentences
 from newsletter.issues.rewriting import rewrite_issue

@@ -7,24 +7,21 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from newsletter.i18n.messages import Message
+from newsletter.issues.cards import Button, Contact, Event, File
 from newsletter.issues.events import when_words
 from newsletter.issues.library.files import kind_and_size
 from newsletter.issues.model import (
     Alignment,
     Anchor,
     Block,
-    Button,
     Cell,
     Code,
     Columns,
     Comment,
     Conditional,
-    Contact,
     Contents,
     ContentsLine,
     Emphasis,
-    Event,
-    File,
     Footnote,
     Gallery,
     Heading,

@@ -13,8 +13,9 @@ from typer.testing import Result
 from newsletter.database.engine import reading
 from newsletter.database.tables import AuditEventRow
 from newsletter.errors import ContentError, ExitCode
+from newsletter.issues.cards import File
 from newsletter.issues.markdown.reader import read_markdown
-from newsletter.issues.model import File, Picture
+from newsletter.issues.model import Picture
 from newsletter.services import connect
 from newsletter.settings import Settings
 from tests.support.commands import run_command

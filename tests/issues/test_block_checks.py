@@ -7,12 +7,13 @@ from datetime import date
 import pytest
 
 from newsletter.i18n.language import Language
+from newsletter.issues.cards import Button
 from newsletter.issues.checks.blocks import check_blocks
 from newsletter.issues.checks.content import check_issue
 from newsletter.issues.checks.findings import Severity
 from newsletter.issues.checks.lines import find_lines
 from newsletter.issues.markdown.reader import read_markdown
-from newsletter.issues.model import Button, Issue
+from newsletter.issues.model import Issue
 
 HEAD = "---\ntitle: 題\ndate: 2026-12-01\n---\n\n前文\n\n"
 EVENT = ":::event\nname: 講座\n{}\n:::"

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.issues.calendars import CalendarFile, calendar_file, read_event_name
-from newsletter.issues.model import Event
+from newsletter.issues.cards import Event
 
 #: Issues have no controls but line ends when they are rendered.
 TEXTS = st.text(

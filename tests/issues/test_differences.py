@@ -11,6 +11,7 @@ from typing import get_args
 import pytest
 
 from newsletter.i18n.language import Language
+from newsletter.issues.cards import Button
 from newsletter.issues.checks.findings import IssueField
 from newsletter.issues.difference import (
     Change,
@@ -23,7 +24,6 @@ from newsletter.issues.markdown.fences import Fence
 from newsletter.issues.merging import Version, merge
 from newsletter.issues.model import (
     Block,
-    Button,
     Gallery,
     Issue,
     Paragraph,

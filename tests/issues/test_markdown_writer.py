@@ -10,23 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.i18n.language import Language
+from newsletter.issues.cards import Button, Contact, Event, File
 from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.model import (
     Alignment,
     Anchor,
     Block,
-    Button,
     Chapter,
     Code,
     Columns,
     Comment,
     Conditional,
-    Contact,
     Contents,
     Emphasis,
-    Event,
-    File,
     Footnote,
     Gallery,
     Heading,

@@ -10,6 +10,7 @@ from itertools import chain, pairwise
 from typing import assert_never
 
 from newsletter.i18n.messages import Message, msg, nmsg
+from newsletter.issues.cards import Button, Contact, Event, File
 from newsletter.issues.checks.findings import Finding, IssueField, IssuePlace, Severity
 from newsletter.issues.contacts import dialled, is_email
 from newsletter.issues.events import (
@@ -23,14 +24,10 @@ from newsletter.issues.markdown.fences import Fence
 from newsletter.issues.merge_fields import MERGE_FIELDS
 from newsletter.issues.model import (
     Block,
-    Button,
     Columns,
     Comment,
     Conditional,
-    Contact,
     Contents,
-    Event,
-    File,
     Gallery,
     Heading,
     Issue,

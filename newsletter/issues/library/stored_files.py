@@ -24,9 +24,9 @@ from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Size
 from newsletter.issues.calendars import MEDIA_TYPE as CALENDAR
 from newsletter.issues.calendars import CalendarFile
+from newsletter.issues.cards import File
 from newsletter.issues.library.files import FILE_KINDS
 from newsletter.issues.library.search import LibraryItem, keep_item
-from newsletter.issues.model import File
 
 #: Octets; who reads on a telephone pays for each.
 LARGEST_FILE = 10_000_000

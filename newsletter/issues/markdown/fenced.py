@@ -10,22 +10,11 @@ from markdown_it.tree import SyntaxTreeNode
 
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
+from newsletter.issues.cards import Button, Contact, Event, File
 from newsletter.issues.events import read_typed_moment, read_typed_span
 from newsletter.issues.library.files import read_kind, read_size
 from newsletter.issues.markdown.fences import Fence
-from newsletter.issues.model import (
-    Block,
-    Button,
-    Columns,
-    Conditional,
-    Contact,
-    Contents,
-    Event,
-    File,
-    Gallery,
-    Picture,
-    Snippet,
-)
+from newsletter.issues.model import Block, Columns, Conditional, Contents, Gallery, Picture, Snippet
 from newsletter.issues.walking import walk_blocks
 
 LINK_SCHEMES = frozenset({"http", "https", "mailto", "tel"})

@@ -9,6 +9,7 @@ from typing import assert_never
 
 import yaml
 
+from newsletter.issues.cards import Button, Contact, Event, File
 from newsletter.issues.events import write_span
 from newsletter.issues.library.files import kind_name
 from newsletter.issues.markdown.blocks import DONE_TASK, OPEN_TASK
@@ -25,18 +26,14 @@ from newsletter.issues.model import (
     Alignment,
     Anchor,
     Block,
-    Button,
     Cell,
     Chapter,
     Code,
     Columns,
     Comment,
     Conditional,
-    Contact,
     Contents,
     Emphasis,
-    Event,
-    File,
     Footnote,
     Gallery,
     Heading,

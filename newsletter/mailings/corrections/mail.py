@@ -21,8 +21,9 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import Archived, MailingKind, MailingState
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg, pmsg
+from newsletter.issues.cards import Button
 from newsletter.issues.corrections import Correction, find_correction, note_in
-from newsletter.issues.model import Block, Button, Issue, issue_from_json
+from newsletter.issues.model import Block, Issue, issue_from_json
 from newsletter.issues.sent import sent_as
 from newsletter.issues.translation_files import translation_from_issue
 from newsletter.issues.translations import language_met, with_translation

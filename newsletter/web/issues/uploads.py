@@ -12,12 +12,13 @@ from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
 from newsletter.errors import ContentError
+from newsletter.issues.cards import File
 from newsletter.issues.drafts.merging import save_merged
 from newsletter.issues.drafts.saving import DraftConflictError, get_draft
 from newsletter.issues.library.images import encode_image
 from newsletter.issues.library.stored_files import LARGEST_FILE, file_block, read_upload
 from newsletter.issues.markdown.writer import blocks_to_markdown
-from newsletter.issues.model import File, Picture, blocks_to_json
+from newsletter.issues.model import Picture, blocks_to_json
 from newsletter.newsletters.issue_actions import add_file, add_picture
 from newsletter.settings import Settings
 from newsletter.web.access import EditorVisit, own

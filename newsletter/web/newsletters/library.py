@@ -16,6 +16,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import ContentUser, LibraryKind
 from newsletter.edit_conflicts import EditConflictError, merge_changes, shown_of
 from newsletter.errors import ConflictError, ContentError, NewsletterError
+from newsletter.issues.cards import File
 from newsletter.issues.drafts.merging import save_merged
 from newsletter.issues.drafts.saving import DraftConflictError, get_draft
 from newsletter.issues.library.files import kind_name
@@ -29,7 +30,7 @@ from newsletter.issues.library.search import (
     search_library,
 )
 from newsletter.issues.library.stored_files import LARGEST_FILE, item_block
-from newsletter.issues.model import File, Picture, blocks_to_json
+from newsletter.issues.model import Picture, blocks_to_json
 from newsletter.newsletters.library import add_content, change_item, delete_item, named
 from newsletter.settings import Settings
 from newsletter.web.access import EditorVisit, Visit, newsletter_of, own

@@ -22,10 +22,11 @@ from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.tables import DraftRow
 from newsletter.i18n.formats import format_day
 from newsletter.i18n.language import Language
+from newsletter.issues.cards import Event
 from newsletter.issues.conditions import part_conditions, placed_conditions
 from newsletter.issues.events import when_words
 from newsletter.issues.markdown.writer import to_markdown
-from newsletter.issues.model import Event, Issue, issue_from_json, issue_to_json
+from newsletter.issues.model import Issue, issue_from_json, issue_to_json
 from newsletter.issues.sources.editor_json import read_json
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.tokens import TokenSigner

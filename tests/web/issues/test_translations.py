@@ -14,18 +14,11 @@ from sqlalchemy import select
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import DraftRow
 from newsletter.database.vocabulary import Role
+from newsletter.issues.cards import Button, Event
 from newsletter.issues.drafts.saving import create_draft, get_draft, save_draft
 from newsletter.issues.drafts.translating import fields_of
 from newsletter.issues.markdown.reader import read_markdown
-from newsletter.issues.model import (
-    Button,
-    Event,
-    Issue,
-    Picture,
-    Text,
-    blocks_to_json,
-    issue_from_json,
-)
+from newsletter.issues.model import Issue, Picture, Text, blocks_to_json, issue_from_json
 from newsletter.issues.translation_units import units_of
 from newsletter.issues.translations import language_conditions, translated, unit_statuses
 from tests.support.stage import Stage

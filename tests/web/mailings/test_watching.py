@@ -14,8 +14,8 @@ from newsletter.database.tables import BatchRow, DeliveryRow, MailingRow, Newsle
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, ProcessKind, Role
 from newsletter.issues.calendars import calendar_file
+from newsletter.issues.cards import Event
 from newsletter.issues.library.stored_files import keep_calendars
-from newsletter.issues.model import Event
 from newsletter.mailings.ledger.leases import claim_batch
 from newsletter.mailings.ledger.outcomes import Outcome, OwnReason, own_reply
 from newsletter.mailings.ledger.recording import record
