@@ -19,6 +19,7 @@ from newsletter.cli.prompts import confirm
 from newsletter.cli.state import (
     As,
     Json,
+    NewsletterContext,
     NewsletterName,
     open_database,
     open_newsletter,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from subscribers.lists.columns import ColumnAnswers
     from subscribers.lists.files import Record
     from subscribers.lists.import_report import ImportReport
+    from subscribers.lists.new_fields import NewFields
 
 
 _SHOWN = 20
@@ -84,49 +86,46 @@ def import_list(
     json: Json = False,
 ) -> None:
     """Import people who have consented; an interrupted import can be run again."""
-    from newsletter.accounts.command_line import find_actor
     from newsletter.cli.console import progress_bar
     from newsletter.cli.files import appending, opened_file
-    from newsletter.database.engine import reading, transaction
+    from newsletter.database.engine import transaction
     from newsletter.services import build_services
     from subscribers.actions import record_import
-    from subscribers.fields.actions import add_fields
-    from subscribers.fields.store import list_fields
     from subscribers.lists.columns import list_records
     from subscribers.lists.exports import problem_writer
     from subscribers.lists.files import digest_of
-    from subscribers.lists.formats import IGNORED
     from subscribers.lists.imports import ImportOptions, import_records, refuse_unanswered
-    from subscribers.lists.new_fields import NewFields, find_new_fields
+    from subscribers.lists.new_fields import NewFields
 
     opened = open_newsletter(context, newsletter, as_, Action.SUBSCRIBER_IMPORT)
-    with reading(opened.engine) as session:
-        known = list_fields(session, opened.newsletter.id)
+    mapping, answers = _mapping(columns or [])
+    options = ImportOptions(
+        source=source or file.name,
+        file_name=file.name,
+        basis=basis,
+        wording=wording,
+        language=opened.newsletter.language,
+        columns=mapping,
+        answers=answers,
+        others_unrelated=others_harmless,
+        update=on_existing is OnExisting.UPDATE,
+        tags=tuple(tag or ()),
+        dry_run=dry_run,
+        pseudonyms=build_services(opened.settings, opened.engine).pseudonyms,
+    )
+    # What else of the command makes it another import than one that was interrupted.
+    how = (basis, wording, on_existing, str(new_fields), *(columns or []), *(tag or []))
     with ExitStack() as stack:
+
+        def records(stream: BinaryIO) -> Iterator[Record]:
+            return list_records(stream, file_name=file.name, source=str(file), chosen=mapping)
+
+        def read_again() -> Iterator[Record]:
+            return records(stack.enter_context(opened_file(file)))
+
         stream = stack.enter_context(opened_file(file))
         problems = stack.enter_context(appending(report)) if report else None
-        mapping, answers = _mapping(columns or [])
-        options = ImportOptions(
-            source=source or file.name,
-            file_name=file.name,
-            basis=basis,
-            wording=wording,
-            language=opened.newsletter.language,
-            columns=mapping,
-            answers=answers,
-            others_unrelated=others_harmless,
-            update=on_existing is OnExisting.UPDATE,
-            tags=tuple(tag or ()),
-            dry_run=dry_run,
-            pseudonyms=build_services(opened.settings, opened.engine).pseudonyms,
-        )
-
-        def records() -> Iterator[Record]:
-            again = stack.enter_context(opened_file(file))
-            return list_records(again, file_name=file.name, source=str(file), chosen=mapping)
-
-        options = refuse_unanswered(opened.engine, opened.newsletter.id, records(), options)
-        new = NewFields()
+        options = refuse_unanswered(opened.engine, opened.newsletter.id, read_again(), options)
         if not dry_run:
             with transaction(opened.engine) as session:
                 record_import(
@@ -137,20 +136,9 @@ def import_list(
                     basis=basis,
                     rows=None,
                 )
+        new = NewFields()
         if new_fields:
-            new = find_new_fields(
-                records(),
-                mapping,
-                known=known,
-                language=opened.newsletter.language,
-                source=str(file),
-                left_out={name for name, ours in mapping.items() if ours == IGNORED},
-            )
-            if new.fields and not dry_run:
-                owner = find_actor(opened.engine, as_, Action.FIELD_ADD, opened.newsletter.id)
-                with transaction(opened.engine) as session:
-                    add_fields(session, owner, opened.newsletter.id, new.fields)
-        how = (basis, wording, on_existing, str(new_fields), *(columns or []), *(tag or []))
+            new = _add_new_fields(opened, as_, read_again(), mapping, file, dry_run=dry_run)
         options = replace(
             options,
             columns={**mapping, **new.columns},
@@ -159,18 +147,55 @@ def import_list(
             made_fields=tuple(each.key for each in new.fields),
         )
         bar = stack.enter_context(progress_bar(_("Importing"), quiet=json, octets=True))
-        advance = _advance(bar, stream, file.stat().st_size)
         done = import_records(
             opened.engine,
             opened.newsletter.id,
-            list_records(stream, file_name=file.name, source=str(file), chosen=mapping),
+            records(stream),
             options,
-            progress=advance,
+            progress=_advance(bar, stream, file.stat().st_size),
             on_problem=problem_writer(problems, terminal_language())
             if problems
             else lambda _problem: None,
         )
     finish_import(done, json=json)
+
+
+def _add_new_fields(
+    opened: NewsletterContext,
+    as_: str | None,
+    records: Iterator[Record],
+    mapping: dict[str, str],
+    file: Path,
+    *,
+    dry_run: bool,
+) -> NewFields:
+    """Find the fields that columns make, and add them unless nothing is to be changed.
+
+    Raises:
+        NewsletterError: Whoever acts may not add fields, or a column makes none.
+    """
+    from newsletter.accounts.command_line import find_actor
+    from newsletter.database.engine import reading, transaction
+    from subscribers.fields.actions import add_fields
+    from subscribers.fields.store import list_fields
+    from subscribers.lists.formats import IGNORED
+    from subscribers.lists.new_fields import find_new_fields
+
+    with reading(opened.engine) as session:
+        known = list_fields(session, opened.newsletter.id)
+    new = find_new_fields(
+        records,
+        mapping,
+        known=known,
+        language=opened.newsletter.language,
+        source=str(file),
+        left_out={name for name, ours in mapping.items() if ours == IGNORED},
+    )
+    if new.fields and not dry_run:
+        owner = find_actor(opened.engine, as_, Action.FIELD_ADD, opened.newsletter.id)
+        with transaction(opened.engine) as session:
+            add_fields(session, owner, opened.newsletter.id, new.fields)
+    return new
 
 
 def show_imports(
