@@ -71,8 +71,8 @@ _READERS: tuple[ReportReader, ...] = (
     read_unstructured,
 )
 _OF_DELIVERY = frozenset({ReportKind.BOUNCE, ReportKind.DELAY})
-#: Gateways and people pass bounces on within another mail.
-_WITHIN = 2
+#: Gateways and people pass bounces on within another mail; so many of those are opened.
+MOST_PASSED_ON = 2
 
 
 def read_report(raw: bytes, *, envelope_to: str = "", envelope_from: str | None = None) -> Report:
@@ -99,7 +99,7 @@ def read_report(raw: bytes, *, envelope_to: str = "", envelope_from: str | None 
 
 def _read(bounce: BounceText, *, depth: int) -> tuple[Report | None, BounceText]:
     """Return the report, and the bounce it was found in: this one, or one that it passes on."""
-    inner = passed_on(bounce.mail) if depth < _WITHIN else None
+    inner = passed_on(bounce.mail) if depth < MOST_PASSED_ON else None
     if inner is not None:
         report, about = _read(open_bounce(inner), depth=depth + 1)
         if report is not None and report.kind in {ReportKind.BOUNCE, ReportKind.COMPLAINT}:

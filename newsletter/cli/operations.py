@@ -107,10 +107,11 @@ def list_domains(context: typer.Context, json: Json = False) -> None:
         print_json(
             [{"domain": one.domain, "reason": one.reason, "since": one.since} for one in found]
         )
-    for one in found if not json else ():
+        return
+    for one in found:
         since = _("on hold since {moment}", moment=format_moment(one.since))
         console.print(labelled(f"{styled(one.domain)} {since}", one.reason))
-    if not found and not json:
+    if not found:
         console.print(_("No domain is on hold."))
 
 

@@ -14,12 +14,12 @@ import re
 
 from newsletter.bounces.bounce_text import divide
 from newsletter.bounces.mail import MAIL_OCTETS, Headers, Mail, MimePart, open_mail, read_headers
+from newsletter.bounces.reading import MOST_PASSED_ON
 from newsletter.message.verp import without_return_paths
 from newsletter.tokens import WITHHELD, without_tokens
 
-#: Reports passed on within another mail are opened, too.
-_WITHIN = 2
-_HEAD = 16_000
+#: Characters of a text that are searched for the header of a report.
+_HEAD_CHARACTERS = 16_000
 #: Parts that hold fields alone, by RFC 3464, 5965, 8098 and 6533.
 _STATUS_KINDS = frozenset(
     {
@@ -127,7 +127,7 @@ def _returned(text: str, *, has_words: bool, depth: int) -> str:
     A report that is passed on is kept as one.
     """
     text = text.lstrip("\n ")
-    if depth < _WITHIN and "multipart/report" in text[:_HEAD].partition("\n\n")[0].lower():
+    if depth < MOST_PASSED_ON and "multipart/report" in _head(text):
         inner = open_mail(text.encode("utf-8", "replace"))
         return _of_mail(inner, has_words=has_words, depth=depth + 1)
     top, _, rest = text.partition("\n\n")
@@ -136,6 +136,10 @@ def _returned(text: str, *, has_words: bool, depth: int) -> str:
     if "from" not in _fields_of(top) and all(map(_FIELD_LINE.match, second.split("\n"))):
         kept = f"{kept}\n\n{_fields(_fields_of(second))}"
     return f"{kept.strip()}\n\n{WITHHELD}".lstrip()
+
+
+def _head(text: str) -> str:
+    return text[:_HEAD_CHARACTERS].partition("\n\n")[0].lower()
 
 
 def _fields_of(text: str) -> Headers:

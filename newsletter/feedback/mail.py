@@ -63,11 +63,10 @@ def take_mail(
     report = read_report(raw, envelope_to=envelope_to, envelope_from=envelope_from)
     if (
         joining
-        and (newsletter_id := joining.requested_newsletter(mail, envelope_to=envelope_to))
-        is not None
+        and (newsletter := joining.requested_newsletter(mail, envelope_to=envelope_to)) is not None
     ):
         is_answered = report.kind is ReportKind.OTHER and joining.take(
-            mail, raw, newsletter_id, envelope_from=envelope_from
+            mail, raw, newsletter, envelope_from=envelope_from
         )
         # What a program sent there is nobody's wish, and says nothing of any mail of ours.
         return Taken.ASKED if is_answered else Taken.UNRELATED

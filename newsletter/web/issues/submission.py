@@ -20,7 +20,7 @@ from newsletter.web.issues.checked import read_text
 from newsletter.web.routing import BodyLimit
 
 #: Fields of a form: an issue of a thousand blocks has some ten thousand.
-_MAX_FIELDS = 20_000
+_MOST_FIELDS = 20_000
 #: Characters in all of them.
 _LONGEST = 4_000_000
 #: Octets of a request that brings them, at three a character.
@@ -104,14 +104,24 @@ class EditorForm:
         return cls(text=text, revision=draft.revision)
 
 
-async def read_written(
-    request: Request, _bound: Annotated[None, Depends(BodyLimit(WRITTEN_OCTETS))]
-) -> EditorForm:
-    """Read a submitted form; one larger than any issue is refused by its status alone."""
-    form = await request.form(max_fields=_MAX_FIELDS, max_part_size=_LONGEST)
+async def read_fields(request: Request) -> list[tuple[str, str]]:
+    """Return the fields of a form that brings an issue's text, in their order.
+
+    Raises:
+        HTTPException: They hold more than any issue; refused by its status alone.
+    """
+    form = await request.form(max_fields=_MOST_FIELDS, max_part_size=_LONGEST)
     fields = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
     if sum(len(value) for _, value in fields) > _LONGEST:
         raise HTTPException(413, f"The text has more than {_LONGEST:,} characters.")
+    return fields
+
+
+async def read_written(
+    request: Request, _bound: Annotated[None, Depends(BodyLimit(WRITTEN_OCTETS))]
+) -> EditorForm:
+    """Read a submitted form."""
+    fields = await read_fields(request)
     named = dict(fields)
     revision, view = named.get("revision", ""), named.get("view", "")
     began = {name.removeprefix(_BASE): value for name, value in fields if name.startswith(_BASE)}

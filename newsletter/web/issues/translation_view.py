@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, Request
 
 from newsletter.errors import ConflictError, NewsletterError
 from newsletter.i18n.messages import Message, msg
@@ -21,11 +21,9 @@ from newsletter.issues.translation_fields import BlockField, fields_of_block
 from newsletter.issues.translation_units import TranslationUnit, units_in
 from newsletter.issues.translations import UnitState, UnitStatus
 from newsletter.issues.wording import FIELD_NAMES, KIND_NAMES
-from newsletter.web.issues.submission import WRITTEN_OCTETS
+from newsletter.web.issues.submission import WRITTEN_OCTETS, read_fields
 from newsletter.web.routing import BodyLimit
 
-_MAX_FIELDS = 20_000
-_LONGEST = WRITTEN_OCTETS // 3
 #: What begins the names of a form's fields that stand for those of a block.
 _VALUE = "of-"
 #: Fields of the form that a unit has once: texts, and boxes to tick.
@@ -194,11 +192,8 @@ async def read_units(
     request: Request, _bound: Annotated[None, Depends(BodyLimit(WRITTEN_OCTETS))]
 ) -> TypedUnits:
     """Read a submitted form; ``unit`` begins a unit, and what follows belongs to it."""
-    form = await request.form(max_fields=_MAX_FIELDS, max_part_size=_LONGEST)
-    fields = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
-    if sum(len(value) for _, value in fields) > _LONGEST:
-        raise HTTPException(413, f"The text has more than {_LONGEST:,} characters.")
-    return TypedUnits(units=tuple(_units_of_fields(fields)), alone="alone" in form)
+    fields = await read_fields(request)
+    return TypedUnits(units=tuple(_units_of_fields(fields)), alone="alone" in dict(fields))
 
 
 UnitsForm = Annotated[TypedUnits, Depends(read_units)]
