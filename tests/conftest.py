@@ -21,6 +21,7 @@ from sqlalchemy import Engine
 
 from newsletter.database.engine import open_engine
 from newsletter.database.migrations import upgrade
+from tests.support.examples import examples
 from tests.support.folders import give_folder, quick_folder, take_folder_away
 from tests.support.postgres import PostgresServer, postgres_server
 from tests.support.smtp import SmtpServer
@@ -49,9 +50,7 @@ for _asking in (httpx.get, httpx.head, httpx.post, httpx.request, httpx.Client._
 expect.set_options(timeout=60_000)
 
 # And so does each example of a property, instead of Hypothesis's fifth of a second.
-# Where somebody waits (``make quick``), properties are tried with a few examples.
-_EXAMPLES = 20 if os.environ.get("QUICK") else 100
-settings.register_profile("patient", settings.default, deadline=None, max_examples=_EXAMPLES)
+settings.register_profile("patient", settings.default, deadline=None, max_examples=examples(100))
 settings.load_profile("patient")
 
 # httpx reads the certificates of all the world's authorities for each client, which takes longer

@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 
 from newsletter.addresses import Address, _mended, parse_address
 from newsletter.errors import ListError
+from tests.support.examples import examples
 from tests.support.growth import assert_linear
 
 _LOCAL = st.text(alphabet="aZ09._+-é'\" ", min_size=0, max_size=70)
 _DOMAIN = st.text(alphabet="aZ9.-本ß_xn", min_size=0, max_size=70)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(local=_LOCAL, domain=_DOMAIN | st.sampled_from(["example.jp", "Example.JP", "日本.jp"]))
 @example(local="a" * 64, domain="example.jp")
 @example(local="a" * 65, domain="example.jp")

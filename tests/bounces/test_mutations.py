@@ -10,6 +10,7 @@ from newsletter.bounces.reading import read_report
 from tests.bounces.formats import FORMATS, READER
 from tests.bounces.test_reading import complaint, notification, recipient
 from tests.conftest import SHARED_DATA
+from tests.support.examples import examples
 from tests.support.growth import assert_linear
 
 FOLDER = SHARED_DATA / "bounces"
@@ -76,7 +77,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 
 @settings(
-    max_examples=300,
+    max_examples=examples(300),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(raw=mutated())
@@ -87,7 +88,7 @@ def test_a_damaged_notice_is_read(raw: bytes) -> None:
         assert "\n" not in one.address + one.words
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(raw=st.binary(max_size=2000))
 def test_any_octets_are_read(raw: bytes) -> None:
     read_report(raw)

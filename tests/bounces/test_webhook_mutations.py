@@ -15,6 +15,7 @@ from newsletter.bounces.webhooks import Call, adapters
 from newsletter.database.types import now
 from tests.bounces.webhook_cases import PROVIDERS, certificate
 from tests.bounces.webhook_model import Provider
+from tests.support.examples import examples
 
 _ADAPTERS = adapters(lambda _url: certificate())
 _JSON = st.recursive(
@@ -49,7 +50,7 @@ def _damaged(value: Any, place: tuple[Any, ...], by: object) -> Any:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS, ids=lambda one: one.name)
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_damaged_events_are_read(provider: Provider, data: st.DataObject) -> None:
     case = data.draw(st.sampled_from(provider.cases))
@@ -64,7 +65,7 @@ def test_damaged_events_are_read(provider: Provider, data: st.DataObject) -> Non
 
 
 @pytest.mark.parametrize("provider", PROVIDERS, ids=lambda one: one.name)
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 @given(body=st.binary(max_size=200) | _JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_octets_are_read(provider: Provider, body: bytes) -> None:
     for told in _ADAPTERS[provider.name].read(Call(body=body, headers={}, received_at=now())):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from newsletter.issues.calendars import CalendarFile, calendar_file, read_event_name
 from newsletter.issues.cards import Event
+from tests.support.examples import examples
 
 #: Issues have no controls but line ends when they are rendered.
 TEXTS = st.text(
@@ -89,7 +90,7 @@ def test_an_event_without_a_date_has_no_calendar(starts: str) -> None:
 
 
 @given(TEXTS, TEXTS)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_lines_are_folded_and_texts_come_back_whole(name: str, place: str) -> None:
     file = _file(Event(name=name or "x", starts="2026-12-03", place=place))
 

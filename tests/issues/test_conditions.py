@@ -28,6 +28,7 @@ from newsletter.issues.outline import Part, outline_anchors, table_of_contents, 
 from newsletter.issues.sources.form import read_sheet, sheet_of_fields, to_sheet
 from newsletter.issues.walking import walk_texts
 from tests.issues.test_markdown_writer import ISSUES
+from tests.support.examples import examples
 
 HEAD = "---\ntitle: 題\ndate: 2026-12-01\n---\n\n"
 TOWN = """はじめに
@@ -230,7 +231,7 @@ def _leaves(
 
 
 @given(ISSUES, st.data())
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_every_reader_gets_exactly_the_parts_whose_conditions_they_meet(
     issue: Issue, data: st.DataObject
 ) -> None:

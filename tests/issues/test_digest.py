@@ -16,6 +16,7 @@ from newsletter.issues.outline import table_of_contents, to_outline
 from newsletter.issues.plain_text import block_text
 from newsletter.issues.sources.digest import looks_like_digest, read_digest, to_text
 from newsletter.issues.sources.reading import ReadIssue, SourceFormat, read_issue
+from tests.support.examples import examples
 from tests.support.growth import assert_linear
 
 
@@ -272,7 +273,7 @@ _shapes = st.sampled_from(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.lists(_shapes | st.text(alphabet="あいう漢字 abc■【】().1", max_size=12), max_size=25))
 def test_no_line_is_ever_dropped(lines: list[str]) -> None:
     text = "2021.10.21\n題\n" + "\n".join(lines)

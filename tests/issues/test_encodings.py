@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from newsletter.errors import ContentError
 from newsletter.issues.sources.encodings import decode
 from subscribers.lists.files import text_lines
+from tests.support.examples import examples
 
 
 def _cp932_pairs(first: int, last: int) -> list[str]:
@@ -79,13 +80,13 @@ def _cp51932(text: str) -> bytes:
 _TEXTS = st.text(st.sampled_from([*_PLACED, *_HALF_KANA, *"abc 12\n"]), max_size=40)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(_TEXTS)
 def test_iso_2022_jp_of_windows_is_read_whole(text: str) -> None:
     assert decode(_cp50221(text) + b'\x1b$B$"\x1b(B').text == text + "あ"
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(_TEXTS)
 def test_euc_jp_of_windows_is_read_whole(text: str) -> None:
     told = "お知らせします。"

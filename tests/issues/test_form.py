@@ -36,6 +36,7 @@ from newsletter.issues.sources.form import (
 )
 from newsletter.issues.sources.reading import read_issue
 from tests.issues.test_markdown_writer import ISSUES
+from tests.support.examples import examples
 from tests.support.soak import SOAK
 
 TEXT = """---
@@ -223,7 +224,7 @@ OUTLINES = st.lists(PARTS, max_size=12).map(
 
 
 @given(OUTLINES, st.data())
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_no_move_loses_or_doubles_a_part(outline: Outline, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(outline) - 1))
     target = data.draw(st.none() | st.integers(0, len(outline) - 1))
@@ -238,7 +239,7 @@ def test_no_move_loses_or_doubles_a_part(outline: Outline, data: st.DataObject) 
 
 
 @given(OUTLINES, st.data())
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_an_item_moved_up_comes_back_down(outline: Outline, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(outline) - 1))
     moved, at = move_up(outline, index)

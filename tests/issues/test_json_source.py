@@ -30,6 +30,7 @@ from newsletter.issues.model import (
 )
 from newsletter.issues.sources.editor_json import read_json
 from tests.issues.test_markdown_writer import ISSUES
+from tests.support.examples import examples
 
 pytestmark = pytest.mark.unit
 
@@ -43,7 +44,7 @@ def _as_markdown(issue: Issue) -> Issue:
 
 
 @given(ISSUES)
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_parts_read_alone_are_the_issue_read_whole(issue: Issue) -> None:
     if issue.title.strip():
         assert _read(issue) == _as_markdown(issue)

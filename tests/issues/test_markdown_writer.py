@@ -48,6 +48,7 @@ from newsletter.issues.model import (
 )
 from newsletter.issues.sources.reading import read_issue
 from newsletter.samples import sample_issue
+from tests.support.examples import examples
 
 WORDS = (
     st.text("aあ「」。1 .#*_[]()<>!&;:`~^\\-+=|@/\u3000", min_size=1, max_size=8)
@@ -225,7 +226,7 @@ ISSUES = st.builds(
 
 
 @given(ISSUES)
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 def test_an_issue_written_as_markdown_reads_back_the_same(issue: Issue) -> None:
     read, template = read_markdown(to_markdown(issue, template="letter"), source="written")
 
@@ -244,7 +245,7 @@ STARTS = SIGNS.filter(lambda text: text.strip() == text and not text[0].isdigit(
 
 
 @given(STARTS, STARTS)
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_a_label_is_none_of_what_could_begin_there(label: str, behind: str) -> None:
     url = "https://example.jp/"
     anchor = Anchor(url=url, content=(Text(text=label),))

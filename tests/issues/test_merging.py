@@ -24,6 +24,7 @@ from newsletter.issues.model import (
 from newsletter.issues.outline import Level, Part, with_outline
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.walking import walk_texts
+from tests.support.examples import examples
 
 pytestmark = pytest.mark.unit
 
@@ -224,7 +225,7 @@ def _three(draw: st.DrawFn) -> tuple[Version, Version, Version]:
 
 
 @given(_three())
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_no_change_of_either_is_lost_unseen(three: tuple[Version, Version, Version]) -> None:
     base, theirs, mine = three
     merged = merge(base, theirs, mine)
@@ -240,7 +241,7 @@ def test_no_change_of_either_is_lost_unseen(three: tuple[Version, Version, Versi
 
 
 @given(_three())
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_what_one_alone_changed_is_taken_as_it_is(
     three: tuple[Version, Version, Version],
 ) -> None:
@@ -252,7 +253,7 @@ def test_what_one_alone_changed_is_taken_as_it_is(
 
 
 @given(_three())
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_the_order_of_what_neither_moved_is_kept(
     three: tuple[Version, Version, Version],
 ) -> None:

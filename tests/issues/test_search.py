@@ -22,6 +22,7 @@ from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import save_issue
 from newsletter.issues.translation_files import translation_from_issue
 from newsletter.mailings.planning.planning import plan_mailing
+from tests.support.examples import examples
 from tests.support.stage import Stage, set_stage
 
 TEXT = """---
@@ -160,7 +161,7 @@ def test_of_a_chapter_parts_that_say_one_word_are_found_though_another_says_all(
 
 
 @settings(
-    max_examples=30,
+    max_examples=examples(30),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(

@@ -40,6 +40,7 @@ from newsletter.issues.translations import (
 )
 from newsletter.issues.walking import walk_blocks, walk_texts
 from tests.issues.test_markdown_writer import ISSUES
+from tests.support.examples import examples
 
 TOWN = """---
 title: 町だより
@@ -277,7 +278,7 @@ def _said_to_the_same(unit: TranslationUnit, words: str) -> tuple[Block, ...]:
 
 
 @given(issue=ISSUES, data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_any_issue_translated_unit_by_unit_says_only_what_was_translated(
     issue: Issue, data: st.DataObject
 ) -> None:

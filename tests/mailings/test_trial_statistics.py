@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from newsletter.database.vocabulary import TrialVerdict
 from newsletter.mailings.trials.statistics import Response, best_probabilities, decide
+from tests.support.examples import examples
 
 
 def _responses(*figures: tuple[int, int]) -> list[Response]:
@@ -72,7 +73,7 @@ FIGURES = st.tuples(st.integers(0, 5000), st.integers(0, 6000))
 
 
 @given(figures=st.lists(FIGURES, min_size=2, max_size=4))
-@settings(max_examples=6)
+@settings(max_examples=examples(6))
 def test_of_any_figures_they_add_up_and_do_not_depend_on_the_order(
     figures: list[tuple[int, int]],
 ) -> None:
@@ -84,7 +85,7 @@ def test_of_any_figures_they_add_up_and_do_not_depend_on_the_order(
 
 
 @given(people=st.integers(50, 3000), clicks=st.integers(0, 40), more=st.integers(1, 9))
-@settings(max_examples=6)
+@settings(max_examples=examples(6))
 def test_who_has_more_clicks_of_as_many_people_is_the_more_probable_one(
     people: int, clicks: int, more: int
 ) -> None:

@@ -61,6 +61,7 @@ from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms
 from subscribers.lists.imports import import_csv
 from subscribers.segments.saved import delete_segment, save_segment
+from tests.support.examples import examples
 from tests.support.growth import assert_linear
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage
@@ -336,7 +337,7 @@ def _meets(condition: str, tags: set[str], language: str, domain: str) -> bool:
 
 
 @given(body=bodies(), people=st.lists(PERSON, min_size=1, max_size=12))
-@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(3), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_of_any_conditions_any_reader_gets_exactly_their_parts_in_both_bodies(
     random_stage: Stage, body: str, people: list[tuple[set[str], str, str]]
 ) -> None:

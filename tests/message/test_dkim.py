@@ -21,6 +21,7 @@ from newsletter.i18n.language import Language
 from newsletter.message.dkim import DkimKey, make_key, read_key
 from newsletter.message.frame import Identity, MessageFrame, Recipient
 from newsletter.rendering.model import RenderedIssue, Slot, SlotUse
+from tests.support.examples import examples
 
 RSA = make_key("example.jp", "r1")
 ED = make_key("example.jp", "e1", ed25519=True)
@@ -84,7 +85,7 @@ def test_both_signatures_hold(*, html: bool) -> None:
     assert _verdicts(_signed(RSA, ED, html=html), RSA, ED) == [True, True]
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=60))
 def test_whatever_a_recipient_is_called_the_signature_holds(name: str) -> None:
     assert _verdicts(_signed(ED, name=name), ED) == [True]

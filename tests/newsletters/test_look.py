@@ -52,6 +52,7 @@ from newsletter.rendering.slots import fill
 from newsletter.rendering.theme import Font, HeadingStyle, ItemStyle, Masthead
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
+from tests.support.examples import examples
 from tests.support.stage import set_stage
 
 TEMPLATES = Settings(_env_file=None).templates_dir
@@ -113,7 +114,7 @@ def test_every_pair_of_colours_reads_in_light_and_in_dark(palette: Palette) -> N
 
 
 @given(_looks)
-@settings(max_examples=8)
+@settings(max_examples=examples(8))
 def test_any_look_makes_a_mail_that_reads_in_light_and_in_dark(look: Look) -> None:
     look = look_from_json(json.loads(json.dumps(look_to_json(look))))
     html = _html(look, "letter")
@@ -225,7 +226,7 @@ def test_a_value_out_of_bounds_is_told_by_its_field(value: dict[str, object], fi
 
 
 @given(_looks)
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 def test_a_look_comes_back_from_what_is_kept(look: Look) -> None:
     assert look_from_json(look_to_json(look)) == look
     file = read_look_file(json.dumps(look_to_json(look)).encode(), source="look.json")
@@ -314,7 +315,7 @@ def test_properties_name_every_colour_in_both_appearances() -> None:
 
 
 @given(_looks)
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 def test_a_style_sheet_sets_properties_and_nothing_else(look: Look) -> None:
     text = style_sheet(look, Language.JAPANESE).text
     allowed = r"[#\w\s,()'.-]+"

@@ -10,6 +10,7 @@ from lxml import html as lxml_html
 
 from newsletter.rendering.condensed import can_condense
 from newsletter.rendering.inlining import inline_sheets
+from tests.support.examples import examples
 
 pytestmark = pytest.mark.unit
 
@@ -56,7 +57,7 @@ def _inlined(sheet: str, body: str, *, by_kind: bool) -> str:
 
 
 @given(_SHEETS, st.lists(_TREES, max_size=6).map("".join))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_each_element_gets_what_it_would_get_by_itself(sheet: str, body: str) -> None:
     assert _inlined(sheet, body, by_kind=True) == _inlined(sheet, body, by_kind=False)
 

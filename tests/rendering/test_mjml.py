@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from newsletter.errors import TemplateError
 from newsletter.rendering.mjml import compile_mjml
+from tests.support.examples import examples
 
 #: Whatever may stand in a document of XML 1.0, in the Basic Multilingual Plane.
 PLANE = "".join(
@@ -90,7 +91,7 @@ def test_sequences_of_letters_survive_in_every_attribute(value: str) -> None:
     assert _read_back(value) == {value}
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))
 def test_any_text_survives_in_every_attribute(value: str) -> None:
     assert _read_back(value) == {value}

@@ -26,6 +26,7 @@ from newsletter.rendering.wrap import width, wrap
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
 from tests.issues.test_markdown_writer import ISSUES
+from tests.support.examples import examples
 
 TEMPLATES = Settings(_env_file=None).templates_dir
 PUBLISHER = Publisher(
@@ -261,7 +262,7 @@ def test_wrapping_changes_white_space_alone(words: str) -> None:
 
 @pytest.mark.parametrize("template", ["digest", "letter"])
 @given(issue=ISSUES)
-@settings(max_examples=8)
+@settings(max_examples=examples(8))
 def test_each_word_and_link_of_any_issue_is_in_both_bodies(template: str, issue: Issue) -> None:
     rendered = _render(issue, template)
 

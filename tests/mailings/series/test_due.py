@@ -18,6 +18,7 @@ from newsletter.mailings.series.due import (
     next_day,
     read_timing,
 )
+from tests.support.examples import examples
 
 TOKYO = "Asia/Tokyo"
 _ZONES = st.sampled_from(
@@ -59,7 +60,7 @@ def test_who_had_a_mail_today_waits_for_the_hour_of_tomorrow(moment: datetime) -
     assert (due.date(), due.time()) == (today + timedelta(days=1), time(8))
 
 
-@settings(max_examples=10)
+@settings(max_examples=examples(10))
 @given(
     first=st.dates(date(2024, 1, 1), date(2030, 1, 1)),
     born=st.dates(date(1930, 1, 1), date(2020, 12, 31)),

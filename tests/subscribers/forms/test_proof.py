@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from newsletter.tokens import Purpose, TokenSigner
 from subscribers.forms.proof import FormAge, ProofOfWork, age_of_form, stamp_form
+from tests.support.examples import examples
 
 SIGNER = TokenSigner([b"k" * 40])
 WORK = ProofOfWork(SIGNER.keys_for("proof of work"))
@@ -89,7 +90,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(st.text() | _VALUES.map(lambda value: base64.b64encode(json.dumps(value).encode()).decode()))
 def test_whatever_comes_is_read_without_an_error(text: str) -> None:
     assert WORK.solved(7, text) == ""

@@ -18,6 +18,7 @@ from subscribers.lists.files import Record
 from subscribers.lists.plain_rows import PlainRows
 from subscribers.lists.staging import encode
 from subscribers.lists.validation import ListReader, ReadChunk
+from tests.support.examples import examples
 
 _FIELDS = (
     Field(key="company", type=FieldType.TEXT, labels={"ja": "会社名"}),
@@ -90,7 +91,7 @@ def _read(records: Sequence[Record], tags: tuple[str, ...]) -> ReadChunk:
     return next(reader.chunks(iter(records), len(records), ZoneInfo("Asia/Tokyo")))
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(records=_lists(), tags=st.sampled_from([(), ("list", "b")]))
 def test_a_list_read_by_columns_says_what_its_rows_say_one_by_one(
     records: list[Record], tags: tuple[str, ...]
@@ -108,7 +109,7 @@ def test_a_list_read_by_columns_says_what_its_rows_say_one_by_one(
         )
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.lists(st.one_of(_ADDRESSES, st.text(max_size=12)), min_size=1, max_size=6))
 def test_plain_addresses_are_read_as_each_is_by_itself(texts: list[str]) -> None:
     found = parse_plain(texts)

@@ -44,6 +44,7 @@ from subscribers.segments.model import (
 from subscribers.segments.parse import parse_query
 from subscribers.segments.saved import count_segment, sample_segment, save_segment
 from tests.support import fields
+from tests.support.examples import examples
 from tests.support.stage import DRAFT, Stage, set_stage
 
 _TEXTS = st.sampled_from(
@@ -224,7 +225,7 @@ def _true_of(query: Query, person: dict[str, Any]) -> bool:  # noqa: PLR0911 - o
             raise AssertionError(query)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(query=_QUERIES, people=_PEOPLE)
 def test_sql_finds_whom_plain_python_finds(
     engine: Engine, query: Query, people: list[dict[str, Any]]

@@ -34,6 +34,7 @@ from subscribers.lists.imports import import_csv
 from subscribers.segments.saved import save_segment
 from tests.issues.test_markdown_writer import ISSUES
 from tests.support.accessible import violations
+from tests.support.examples import examples
 from tests.support.site import serving
 from tests.support.stage import set_stage
 from tests.web.issues.desk import PLAIN, Desk
@@ -138,7 +139,7 @@ def lines(page: Page) -> list[str]:
 
 @given(ISSUES)
 @settings(
-    max_examples=60,
+    max_examples=examples(60),
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
@@ -981,7 +982,7 @@ def test_arrow_keys_go_from_cell_to_cell(mail: Page) -> None:
 
 @given(data=st.data())
 @settings(
-    max_examples=8,
+    max_examples=examples(8),
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from newsletter.database.engine import open_engine
 from newsletter.tokens import TokenSigner
+from tests.support.examples import examples
 from tests.support.site import serving
 from tests.support.stage import set_stage
 from tests.web.issues.desk import PLAIN, Desk
@@ -130,7 +131,7 @@ def _grid(table: dict[str, Any]) -> list[list[str]]:
 
 @given(st.lists(_TABLES, min_size=12, max_size=12))
 @settings(
-    max_examples=5,
+    max_examples=examples(5),
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
     deadline=None,
