@@ -279,7 +279,7 @@ def test_a_test_mail_is_that_of_the_readers_whom_the_command_names_and_is_marked
     mailbox = MailboxStore(Path("var/mailbox.sqlite3"))
     [mail] = mailbox.list()
     assert mail.recipient == "aoi@example.jp"
-    assert mail.subject.startswith("[test] ")
+    assert mail.subject.startswith("【テスト】")
     kept = mailbox.get(mail.id)
     assert kept is not None
     body = kept.parsed().get_body(("plain",))

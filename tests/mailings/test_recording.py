@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Engine, select
 
 from newsletter.database.engine import reading
-from newsletter.database.tables import DeliveryRow
+from newsletter.database.tables import BatchRow, DeliveryRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState
-from newsletter.mailings.ledger.leases import claim_batch, identity_of
+from newsletter.mailings.ledger.leases import claim_batch, close_batch, identity_of, release_batch
 from newsletter.mailings.ledger.outcomes import Outcome
 from newsletter.mailings.ledger.recording import record
 from newsletter.mailings.planning.planning import plan_mailing
@@ -101,3 +101,17 @@ def test_another_mailings_deliveries_at_the_same_places_are_left_alone(stage: St
     plan_mailing(stage.engine, other)
     _tell(stage, mailing, Outcome(position=first, state=DeliveryState.ACCEPTED, reply="250 fine"))
     assert stage.counts(other) == {DeliveryState.QUEUED: 4}
+
+
+def test_records_are_counted_anew_under_each_lease(stage: Stage) -> None:
+    mailing, (first, second, *_) = _claimed(stage)
+    for position in (first, second):
+        _tell(stage, mailing, Outcome(position=position, state=DeliveryState.ACCEPTED, attempts=1))
+    with reading(stage.engine) as session:
+        assert session.scalars(select(BatchRow.records)).one() == 2
+    assert release_batch(stage.engine, mailing_id=mailing, token="t", unproven=DeliveryState.QUEUED)
+    again = claim_batch(stage.engine, mailing, 1, token="u", lease_seconds=60)
+    assert again is not None
+    # Its holder told nothing yet; what the one before told must not stand for it.
+    assert not close_batch(stage.engine, again, records=1)
+    assert close_batch(stage.engine, again)

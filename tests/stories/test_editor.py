@@ -57,7 +57,7 @@ def test_an_editor_sends_a_digest(
     page.get_by_text("The test email has been sent.").wait_for()
     # The first one told of the second factor.
     test_mail = house.await_mail(EDITOR, count=2)
-    assert test_mail["Subject"].startswith("[test] ")
+    assert test_mail["Subject"].startswith("【テスト】")
 
     _ask_until_approved(house, page, approver)
 
