@@ -43,7 +43,7 @@ IGNORED = "-"
 #: The column of our own export that holds the definitions of the fields.
 DEFINITIONS = "fields"
 #: The zone of a column's times: ``When they left (Asia/Tokyo)``.
-_ZONE = re.compile(r"\s*[(（]([A-Za-z]+(?:[/_+-][A-Za-z0-9]+)*)[)）]\Z")
+_ZONE = re.compile(r"(?<!\s)\s*+[(（]([A-Za-z]+(?:[/_+-][A-Za-z0-9]+)*)[)）]\Z")
 #: A cell that says something of mail is a word or two.
 _LONGEST_WORD = 40
 #: An answer may be a whole option of a form: "「市政だより」のメール配信を希望します".

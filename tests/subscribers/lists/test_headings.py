@@ -11,7 +11,9 @@ import pytest
 from newsletter.database.vocabulary import SubscriptionState
 from subscribers.lists.columns import list_records
 from subscribers.lists.files import Record
+from subscribers.lists.formats import guess_field
 from tests.subscribers.lists.test_states import import_list, states_of
+from tests.support.growth import assert_linear
 from tests.support.stage import Stage
 
 _TITLE = ["広報メール登録者名簿（令和8年11月1日現在）", "", "", "", ""]
@@ -106,3 +108,9 @@ def test_a_no_below_a_merged_heading_and_a_remark_beside_it_are_heeded(sqlite_st
         )
         expected[f"a{len(group)}"] = SubscriptionState.CONFIRMED
     assert states_of(sqlite_stage.engine) == expected
+
+
+@pytest.mark.parametrize("gap", [" ", "\n", "\u3000"])
+def test_a_heading_with_a_wide_gap_takes_as_long_as_it_is(gap: str) -> None:
+    assert_linear(guess_field, lambda width: f"Joined{gap * width}x", size=64_000)
+    assert guess_field(f"Email{gap * 3}(Asia/Tokyo)") == "address"
