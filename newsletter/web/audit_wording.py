@@ -300,7 +300,7 @@ DETAIL_NAMES: Mapping[Detail, Message] = {
     "suppressed": msg("Suppressed addresses only"),
     "tagline": pmsg("audit", "Line below the name"),
     "tags": msg("Tags"),
-    "template": pmsg("audit", "Structure"),
+    "template": pmsg("audit", "Template"),
     "text": msg("Text"),
     "time_zone": pmsg("audit", "Time zone"),
     "title": msg("Title"),

@@ -137,8 +137,9 @@ class _LookPage:
             TemplateError: Neither can be rendered.
         """
         issues = list_issues(session, row.id)
+        sample = replace(_sample(row.language), title=row.name, masthead=row.name, credits=())
         return render_issue(
-            issue_from_json(issues[0].content) if issues else _sample(row.language),
+            issue_from_json(issues[0].content) if issues else sample,
             template=(issues[0].template if issues else "") or row.template,
             templates_dir=self._settings.templates_dir,
             publisher=replace(publisher_of(row), theme=theme_of(look)),

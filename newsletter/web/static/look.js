@@ -85,7 +85,7 @@ const previewSoon = () => { clearTimeout(timer); timer = setTimeout(preview, 120
 /* What was typed, kept for undoing; a design counts as one step. */
 const mark = () => {
   const now = values().toString();
-  state.textContent = (now !== saved && form.dataset.unsaved) || "";
+  state.textContent = (now === saved ? form.dataset.saved : form.dataset.unsaved) || "";
   undo.disabled = at === 0;
   redo.disabled = at === past.length - 1;
   document.querySelectorAll(".colour").forEach((each) => {
@@ -176,7 +176,12 @@ views.addEventListener("click", (event) => {
   preview();
 });
 let leaving = false;
-form.addEventListener("submit", () => { leaving = true; });
+/* Whoever saves stays at the place where they were. */
+const PLACE = "look-place";
+form.addEventListener("submit", () => { leaving = true; sessionStorage.setItem(PLACE, String(scrollY)); });
+const place = sessionStorage.getItem(PLACE);
+if (place !== null) scrollTo(0, Number(place));
+sessionStorage.removeItem(PLACE);
 addEventListener("beforeunload", (event) => { if (!leaving && values().toString() !== saved) event.preventDefault(); });
 frame.addEventListener("load", () => { if (values().toString() !== saved) previewSoon(); });
 mark();

@@ -13,12 +13,13 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 from sqlalchemy import select
 
-from newsletter.database.engine import reading
+from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, NewsletterRow
 from newsletter.database.vocabulary import Role
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.newsletters.look.designs import find_design
 from newsletter.newsletters.look.model import Look, look_of, look_to_json
+from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
 from newsletter.rendering.colours import ratio
 from newsletter.web.newsletters.look_form import LookForm
 from tests.support.commands import run_command
@@ -238,3 +239,38 @@ def test_a_story_of_choosing_changing_seeing_and_publishing(
     page.goto(f"{site}/subscribe/digest")
     expect(page.locator("main button")).to_have_css("background-color", "rgb(10, 92, 54)")
     context.close()
+
+
+def test_a_newsletter_without_issues_is_shown_under_its_own_name(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    weekly = NewsletterDraft(
+        slug="weekly", name="週刊 図書館", from_address="w@example.jp", postal_address="東京都"
+    )
+    with transaction(stage.engine) as session:
+        create_newsletter(session, weekly)
+    client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    mail = client.get("/newsletters/weekly/look/mail").text
+    assert "週刊 図書館" in mail
+    assert "まちのデジタル便り" not in mail
+
+
+def test_whoever_saves_a_look_stays_where_they_were(
+    stage: Stage, sign_in: SignIn, browser: Browser
+) -> None:
+    client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    site = str(client.base_url).rstrip("/")
+    context = browser.new_context(locale="en", viewport={"width": 1280, "height": 600})
+    context.add_cookies(
+        [{"name": one.name, "value": one.value or "", "url": site} for one in client.cookies.jar]
+    )
+    page = context.new_page()
+    page.goto(site + _LOOK)
+    page.get_by_label("Tagline").fill("毎週木曜")
+    place = page.evaluate("scrollY")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#look-state")).to_have_text("Saved")
+    assert place > 0
+    assert page.evaluate("scrollY") == place
+    context.close()
+    assert _kept(stage).tagline == "毎週木曜"
