@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
@@ -20,7 +21,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.errors import ConflictError, ContentError, TemplateError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message
-from newsletter.issues.model import Issue, issue_from_json
+from newsletter.issues.model import Issue, issue_from_json, issue_to_json
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import list_issues
 from newsletter.mailings.mailings import publisher_of
@@ -75,6 +76,15 @@ def _sample_mail(theme: Theme, language: Language, templates_dir: Path) -> Rende
 @lru_cache(maxsize=4)
 def _sample(language: Language) -> Issue:
     return read_issue(sample_issue(language), source="sample").issue
+
+
+def _sample_of(row: Newsletter) -> Issue:
+    """Return the sample issue as a newsletter's own: with its name wherever the sample's stands."""
+    sample = _sample(row.language)
+    text = json.dumps(issue_to_json(sample)).replace(
+        json.dumps(sample.masthead)[1:-1], json.dumps(row.name)[1:-1]
+    )
+    return issue_from_json(json.loads(text))
 
 
 class _Sent(LookForm):
@@ -137,9 +147,8 @@ class _LookPage:
             TemplateError: Neither can be rendered.
         """
         issues = list_issues(session, row.id)
-        sample = replace(_sample(row.language), title=row.name, masthead=row.name, credits=())
         return render_issue(
-            issue_from_json(issues[0].content) if issues else sample,
+            issue_from_json(issues[0].content) if issues else _sample_of(row),
             template=(issues[0].template if issues else "") or row.template,
             templates_dir=self._settings.templates_dir,
             publisher=replace(publisher_of(row), theme=theme_of(look)),

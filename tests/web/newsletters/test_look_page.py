@@ -266,7 +266,7 @@ def test_whoever_saves_a_look_stays_where_they_were(
     )
     page = context.new_page()
     page.goto(site + _LOOK)
-    page.get_by_label("Tagline").fill("毎週木曜")
+    page.get_by_label("Line below the name").fill("毎週木曜")
     place = page.evaluate("scrollY")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#look-state")).to_have_text("Saved")
