@@ -32,6 +32,8 @@ _PARAMETER = re.compile(
 )
 _ENCODED_WORD = re.compile(r"=\?([^?\s]{1,40})\?([bBqQ])\?([^?]{0,1000})\?=(?:\s{1,40}(?==\?))?")
 _TAG = re.compile(r"<[^<>]{0,3000}>")
+#: Between two cells of a row: the first is what the second is of.
+_NEXT_CELL = re.compile(r"[:：]?\s{0,16}</t[hd]>\s{0,16}<t[hd]\b[^>]{0,400}>", re.IGNORECASE)
 _BREAKING_TAG = re.compile(
     r"<(?:br|/?p|/?div|/?tr|/?li|/?h[1-6]|/?pre|hr)\b[^<>]{0,1000}>", re.IGNORECASE
 )
@@ -285,14 +287,14 @@ def _leaf(headers: Headers, kind: str, parameters: Mapping[str, str], body: byte
 
 
 def html_words(text: str) -> str:
-    """Return the words of HTML, a line for each block."""
+    """Return the words of HTML, a line for each block, with a colon between a row's cells."""
     for _ in range(10):
         hidden = _HIDDEN.search(text)
         if hidden is None:
             break
         end = text.lower().find(f"</{hidden[1].lower()}", hidden.end())
         text = text[: hidden.start()] + (text[end:] if end >= 0 else "")
-    text = _BREAKING_TAG.sub("\n", text)
+    text = _BREAKING_TAG.sub("\n", _NEXT_CELL.sub(": ", text))
     return unescape(_TAG.sub(" ", text)).replace("\xa0", " ")
 
 

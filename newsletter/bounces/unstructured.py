@@ -65,10 +65,19 @@ def _tells_of_one(bounce: BounceText) -> bool:
     recipients = {one.lower() for one in bounce.recipients}
     if sender in recipients:
         return False
-    returns_ours = bool(bounce.original.headers.fields)
-    quotes_reply = bool(recipients & bounce.labelled_recipients) and bool(find_reply(bounce.text))
-    return (
-        returns_ours or quotes_reply or any(_is_said_of(bounce, one) for one in bounce.recipients)
+    if bounce.original.headers.fields:
+        return True
+    labelled = recipients & bounce.labelled_recipients
+    return (bool(labelled) and _says_why(bounce)) or any(
+        _is_said_of(bounce, one) for one in bounce.recipients
+    )
+
+
+def _says_why(bounce: BounceText) -> bool:
+    """Tell whether a mail quotes an SMTP reply, or gives a reason why mail was not delivered."""
+    return bool(find_reply(bounce.text)) or any(
+        classify_refusal(bounce.refusal(one)).reason is not Reason.UNKNOWN
+        for one in bounce.recipients
     )
 
 

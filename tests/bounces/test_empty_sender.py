@@ -140,6 +140,30 @@ def test_nobodys_mail_that_labels_a_recipient_and_quotes_a_reply_is_a_notice(
     assert only(read_report(_mail(words))) == (Reason.USER_UNKNOWN, True)
 
 
+def test_a_table_labels_what_stands_in_the_next_cell() -> None:
+    rows = (
+        ("받는사람", READER),
+        ("사유", "존재하지 않는 이메일 주소입니다."),
+        ("응답", "550 5.1.1 no such user"),
+    )
+    cells = "".join(f"<tr><th>{one}</th>\n<td>{other}</td></tr>" for one, other in rows)
+    raw = _mail(f"<p>메일이 전송되지 못하였습니다.</p><table>{cells}</table>")
+    raw = raw.replace(b"text/plain", b"text/html")
+    assert only(read_report(raw)) == (Reason.USER_UNKNOWN, True)
+
+
+def test_nobodys_mail_that_labels_a_recipient_and_says_why_is_a_notice() -> None:
+    words = f"下記のメールは迷惑メールと判定されたため、受信を拒否しました。\n\n  宛先 : {READER}\n"
+    report = read_report(_mail(words, sender=f"mailfilter@{_HOST}"))
+    assert report.kind is ReportKind.BOUNCE
+    assert [(one.address, one.hard) for one in report.recipients] == [(READER, False)]
+
+
+def test_nobodys_mail_that_labels_a_recipient_without_a_reason_is_none() -> None:
+    words = f"お世話になっております。12月3日に出社します。\n\n  宛先 : {READER}\n  件名 : 号\n"
+    assert read_report(_mail(words, sender=f"tantou@{_HOST}")).kind is not ReportKind.BOUNCE
+
+
 @pytest.mark.parametrize(
     "words",
     [
