@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher, get_close_matches
 from enum import StrEnum
@@ -13,9 +14,10 @@ from newsletter.i18n.language import Language, language_name
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.alignment import opcodes
 from newsletter.issues.merging import FIELDS, Conflict, Unit, align, units_of
-from newsletter.issues.model import Gallery, Issue, Picture, TranslatedUnit
+from newsletter.issues.model import Block, Gallery, Issue, Picture, TranslatedUnit
 from newsletter.issues.outline import Part
 from newsletter.issues.translation_units import TranslationUnit, units_in
+from newsletter.issues.walking import first_words, walk_parts
 from newsletter.issues.wording import (
     BETWEEN_CELLS,
     FIELD_NAMES,
@@ -30,6 +32,8 @@ _WORD = re.compile(
     r"[A-Za-z0-9\u00c0-\u024f'’]+|[々〆\u3400-\u9fff]+|[\u3041-\u309f]+|[\u30a1-\u30ff]+|.",
     re.DOTALL,
 )
+#: Characters of the words that a change is named by.
+_BEGINS = 40
 #: Pairs of equal words of two texts up to which they are compared word by word: what the search
 #: for the longest common run goes through.
 _MOST_PAIRS = 50_000
@@ -131,6 +135,44 @@ class DifferenceGroup:
     same: bool
     differences: tuple[Difference, ...]
     under: str = ""
+
+
+def count_changes(groups: Iterable[DifferenceGroup]) -> int:
+    """Return how many blocks and fields differ."""
+    return sum(len(group.differences) for group in groups if not group.same)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChangedWords:
+    """What changed between two versions, in a line: the first words that did, and how many more.
+
+    Attributes:
+        begins: The words that the first text begins with which is new, or else of one that is gone.
+        others: How many texts changed besides.
+    """
+
+    begins: str
+    others: int
+
+
+def changed_words(before: Issue, after: Issue) -> ChangedWords | None:
+    """Return what changed between two versions; None where they say the same."""
+    old, new = Counter(_texts(before)), Counter(_texts(after))
+    added, gone = new - old, old - new
+    first = next((text for text in _texts(after) if text in added), None)
+    first = first or next((text for text in _texts(before) if text in gone), None)
+    if first is None:
+        return None
+    words = first if isinstance(first, str) else first_words(first, most=_BEGINS)
+    return ChangedWords(begins=words[:_BEGINS], others=max(added.total(), gone.total()) - 1)
+
+
+def _texts(issue: Issue) -> Iterator[str | Block]:
+    """Yield what an issue says: its fields, headings and blocks."""
+    yield from (issue.title, issue.preheader, issue.issue_date.isoformat(), issue.number or "")
+    for part in walk_parts(issue):
+        yield part.place.heading
+        yield from part.body
 
 
 def compare_issues(before: Issue, after: Issue, language: Language) -> tuple[DifferenceGroup, ...]:

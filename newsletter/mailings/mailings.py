@@ -47,7 +47,7 @@ from newsletter.message.identifiers import feedback_id
 from newsletter.newsletters.look.model import look_of, theme_of
 from newsletter.newsletters.templates import own_templates
 from newsletter.rendering.model import Publisher, RenderedIssue
-from newsletter.rendering.render import render_issue
+from newsletter.rendering.render import derived_preheader, render_issue
 
 #: States of deliveries that some copy may have left for.
 _MAY_HAVE_LEFT = frozenset({DeliveryState.SENDING, DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN})
@@ -119,6 +119,8 @@ def create_mailing(
             remedy=msg("Put the correction into effect."),
         )
     schedule, trial = plan.schedule, plan.trial
+    content = issue_from_json(issue.content)
+    own = own_subject(content)
     scheduled_at = first_hour(session, newsletter, schedule)
     local = schedule.everywhere and schedule.hour is not None
     row = MailingRow(
@@ -129,7 +131,7 @@ def create_mailing(
         title=issue.title,
         issue_date=issue.issue_date,
         issue_number=str(issue.content.get("number") or ""),
-        summary=str(issue.content.get("preheader") or ""),
+        summary=own.preheader or derived_preheader(content),
         correction=last_correction(session, issue.id),
         segment=plan.segment,
         urgent=plan.urgent,
@@ -146,7 +148,6 @@ def create_mailing(
     subjects = 1
     if trial is not None:
         decide_at = due_in(newsletter.time_zone, trial.decide, fallback=newsletter.time_zone)
-        own = own_subject(issue_from_json(issue.content))
         save_trial(session, row.id, own, trial, decide_at)
         subjects += len(trial.others)
     freeze_content(

@@ -186,7 +186,7 @@ def _start_the_next_one(house: House, page: Page) -> None:
     sent = page.get_by_role("row").filter(has_text="Sent")
     title = sent.get_by_role("link").first.inner_text()
     sent.get_by_role("link").first.click()
-    expect(page.get_by_text("This issue was sent and cannot be changed")).to_be_visible()
+    expect(page.get_by_text("what readers received cannot be changed")).to_be_visible()
     page.get_by_role("button", name="Start the next issue from this").click()
     page.get_by_text("A new issue was created.").wait_for()
     page.goto(page.url.partition("?")[0] + "/blocks")

@@ -23,6 +23,8 @@ from tests.support.stage import Stage, set_stage
 from tests.web.issues.desk import Desk
 
 PASSWORD = "four words, quite long"
+#: What a form says once somebody saw what preflight warns of.
+SEEN = {"warnings": "1"}
 SignIn = Callable[[str, Role], httpx.Client]
 
 

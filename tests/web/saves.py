@@ -109,6 +109,7 @@ UNGUARDED = {
         "/accounts/{number}/roles",
         "/accounts/{number}/second-factor",
         f"{_NEWSLETTER}/approval-rule",
+        f"{_DRAFT}/approval-rule",
         f"{_NEWSLETTER}/click-rule",
         f"{_NEWSLETTER}/digests/{{frequency}}/pause",
         f"{_NEWSLETTER}/digests/{{frequency}}/resume",

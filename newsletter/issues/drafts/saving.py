@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import pairwise, zip_longest
 
 from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
@@ -19,6 +20,7 @@ from newsletter.database.types import JsonObject, now
 from newsletter.database.vocabulary import Archived, ContentUser, RevisionKind
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
+from newsletter.issues.difference import ChangedWords, changed_words
 from newsletter.issues.library.uses import record_uses
 from newsletter.issues.merging import Merge, Version, merge
 from newsletter.issues.model import Issue, Translation, issue_from_json, issue_to_json
@@ -77,12 +79,13 @@ class Draft:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Revision:
-    """A line of a draft's history."""
+    """A line of a draft's history; ``changed`` is what of the text, where something was."""
 
     number: int
     kind: RevisionKind
     author: str
     saved_at: datetime
+    changed: ChangedWords | None = None
 
 
 class DraftConflictError(ConflictError):
@@ -341,15 +344,23 @@ def _keep_revision(session: Session, row: DraftRow, kind: RevisionKind) -> None:
 
 
 def list_revisions(session: Session, draft: Draft) -> Sequence[Revision]:
-    """Return a draft's history, newest first."""
+    """Return a draft's history, newest first, with what each changed since the one before it."""
     rows = session.scalars(
         select(DraftRevisionRow)
         .where(DraftRevisionRow.draft_id == draft.id)
         .order_by(DraftRevisionRow.number.desc())
-    )
+    ).all()
+    texts = [issue_from_json(row.content) for row in rows]
+    changes = [changed_words(before, after) for after, before in pairwise(texts)]
     return [
-        Revision(number=row.number, kind=row.kind, author=row.author, saved_at=row.saved_at)
-        for row in rows.all()
+        Revision(
+            number=row.number,
+            kind=row.kind,
+            author=row.author,
+            saved_at=row.saved_at,
+            changed=changed,
+        )
+        for row, changed in zip_longest(rows, changes)
     ]
 
 

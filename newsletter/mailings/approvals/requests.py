@@ -24,6 +24,7 @@ from newsletter.database.tables import AccountRow, ApprovalRow, IssueRow, Mailin
 from newsletter.database.types import now
 from newsletter.errors import ConflictError, ForbiddenError, ListError
 from newsletter.i18n.messages import msg
+from newsletter.issues.checks.findings import Finding
 from newsletter.issues.corrections import Note, note_of
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.sent import keeps_its_issue
@@ -403,14 +404,22 @@ def approve(
     digest: str,
     *,
     post: Post,
+    unconfirmed: Sequence[Finding] = (),
 ) -> None:
     """Approve this content, and tell whoever asked.
 
+    ``unconfirmed`` is what preflight warns of and whoever approves did not say to have seen.
+
     Raises:
-        ConflictError: Nobody asked for it, or what is to be approved has changed.
+        ConflictError: Nobody asked for it, what is to be approved has changed, or a warning is not
+            confirmed.
         ForbiddenError: Whoever asked cannot be the second person, or others were asked.
     """
     approval = _answerable(session, actor, issue, rendered, digest)
+    if unconfirmed:
+        raise ConflictError(
+            msg("Preflight found warnings; confirm that the issue is approved despite them.")
+        )
     given = session.scalar(
         update(ApprovalRow)
         .where(ApprovalRow.id == approval.id, ApprovalRow.approved_by.is_(None))

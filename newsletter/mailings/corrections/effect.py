@@ -69,7 +69,7 @@ from newsletter.mailings.trials.subjects import correct_own_subject, own_subject
 from newsletter.newsletters.issue_actions import record_on_issue
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.preflight import Preflight
-from newsletter.rendering.render import render_variant
+from newsletter.rendering.render import derived_preheader, render_variant
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -309,7 +309,7 @@ def _name_anew(session: Session, mailing: MailingRow, readied: IssueRow) -> None
     """Call a mailing what its issue says now, or by the other subject that was chosen for it."""
     issue = issue_from_json(readied.content)
     shown = correct_own_subject(session, mailing.id, own_subject(issue))
-    mailing.title, mailing.summary = shown.title, shown.preheader
+    mailing.title, mailing.summary = shown.title, shown.preheader or derived_preheader(issue)
     mailing.issue_date, mailing.issue_number = issue.issue_date, issue.number
 
 

@@ -18,9 +18,11 @@ from newsletter.mailings.approvals.notices import Post
 from newsletter.mailings.approvals.readying import ask_approval_of_draft, ready_draft
 from newsletter.mailings.archive import place_draft
 from newsletter.mailings.orders.test_mails import order_test
+from newsletter.newsletters.actions import set_approval_rule
 from newsletter.newsletters.issue_actions import publish_draft
 from newsletter.tokens import Pseudonyms
 from newsletter.web.access import (
+    AdministratorVisit,
     ApprovalRequestVisit,
     SenderVisit,
     TesterVisit,
@@ -40,7 +42,7 @@ _Field = Annotated[str, Form(max_length=4000)]
 _Revision = Annotated[int, Form(ge=0)]
 
 
-def deciding_router(  # noqa: C901 - a list of routes
+def deciding_router(  # noqa: C901, PLR0915 - a list of routes
     page: SendingPage, shown: DraftPages, pseudonyms: Pseudonyms
 ) -> Router:
     """Return the routes by which a draft is decided on."""
@@ -110,6 +112,16 @@ def deciding_router(  # noqa: C901 - a list of routes
             return to_draft(newsletter, number, in_blocks=False, tail=tail)
 
         return _or_back(visit, request, number, choice, act, asked=asked or ())
+
+    @router.post("/approval-rule")
+    def require_approval(
+        newsletter: str, number: int, visit: AdministratorVisit
+    ) -> RedirectResponse:
+        """Let the draft's newsletter be sent with a second person's approval alone, from now on."""
+        with transaction(engine) as session:
+            draft = get_draft(session, own(visit), number)
+            set_approval_rule(session, visit.actor, draft.newsletter_id, required=True)
+        return to_draft(newsletter, number, in_blocks=False, tail="?done=rule#panel-send")
 
     @router.post("/order", response_model=None)
     def look_once_more(

@@ -51,6 +51,7 @@ from newsletter.mailings.corrections.notes import note_languages
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.orders.progress import IssueProgress, NextStep, Stage
 from newsletter.mailings.orders.readiness import stored_findings
+from newsletter.mailings.orders.usual_hour import propose_hour
 from newsletter.mailings.planning.shown_as import Reader
 from newsletter.newsletters.look.model import LookPicture, look_of
 from newsletter.newsletters.publications import Newsletter
@@ -208,7 +209,8 @@ class DraftPages:
             chosen = choice or SendChoice.asked_in(request)
             if chosen is None:
                 planned = last_plan(session, draft.issue_id) if draft.issue_id else None
-                chosen = SendChoice.of(planned)
+                day = (checked.issue if checked else draft.issue).issue_date
+                chosen = SendChoice.of(planned, proposed=propose_hour(session, row, day))
             beside |= self._workspace.panel(session, visit, row, chosen, draft.issue)
             beside |= self._workspace.comments(session, visit, draft.issue_id, draft.issue)
             beside |= links_of(session, draft)
@@ -303,6 +305,7 @@ class DraftPages:
                 settings_url=settings_path(visit),
                 approvers=approvers(session, row.id, besides=visit.account_id),
                 may_edit=visit.may(Permission.SEND),
+                may_rule=visit.may(Permission.ADMINISTER),
                 **choice_of(visit, request, shown_as, request.url.path),
                 **self._beside(session, visit, row, draft, checked),
             )

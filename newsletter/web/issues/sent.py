@@ -27,7 +27,7 @@ from newsletter.mailings.trials.decisions import trial_figure
 from newsletter.newsletters.issue_actions import duplicate_issue
 from newsletter.web.access import EditorVisit, SeeingVisit, SenderVisit, newsletter_of, own
 from newsletter.web.issues.draft_pages import to_duplicate
-from newsletter.web.issues.shown_as import AsAsked, asked_as, choice_of
+from newsletter.web.issues.shown_as import AsAsked, DarkAsked, asked_as, choice_of
 from newsletter.web.issues.shown_mail import mail_frame, show_to_reader
 from newsletter.web.issues.workspace import ARCHIVE_PLACES, Workspace
 from newsletter.web.mailings.hours import holds_after_change, hours_of, moment_before
@@ -119,7 +119,9 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
             )
 
     @router.get("/mail")
-    def show_mail(number: int, visit: SeeingVisit, shown_as: AsAsked = "") -> HTMLResponse:
+    def show_mail(
+        number: int, visit: SeeingVisit, shown_as: AsAsked = "", dark: DarkAsked = ""
+    ) -> HTMLResponse:
         with reading(engine) as session:
             issue = get_issue(session, own(visit), number)
             mailings = sent_as(session, issue.id)
@@ -133,7 +135,9 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
                 sees_people=visit.may(Permission.SEE_SUBSCRIBERS),
                 language=visit.language,
             )
-        return mail_frame(content.rendered, shown.reader, site=workspace.settings.public_url)
+        return mail_frame(
+            content.rendered, shown.reader, site=workspace.settings.public_url, dark=bool(dark)
+        )
 
     @router.post("/archive")
     def archive(

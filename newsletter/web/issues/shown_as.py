@@ -32,6 +32,8 @@ _READERS = 8
 _PASSING = frozenset({PARAMETER, "done", "moved", "undo", "sending"})
 
 AsAsked = Annotated[str, Query(alias=PARAMETER, max_length=LONGEST_KEY)]
+#: Whether a mail is asked for as it looks on a dark background.
+DarkAsked = Annotated[str, Query(alias="dark", max_length=1)]
 AsGiven = Annotated[str, Form(alias=PARAMETER, max_length=LONGEST_KEY)]
 
 

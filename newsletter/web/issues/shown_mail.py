@@ -56,9 +56,11 @@ def show_to_reader(rendered: RenderedIssue, reader: Reader, *, dark: bool) -> Sh
     )
 
 
-def mail_frame(rendered: RenderedIssue | None, reader: Reader, *, site: str) -> HTMLResponse:
+def mail_frame(
+    rendered: RenderedIssue | None, reader: Reader, *, site: str, dark: bool = False
+) -> HTMLResponse:
     """Return a mail as a document for a frame: without scripts, asking no host but ``site``."""
-    return in_frame(show_to_reader(rendered, reader, dark=False).html if rendered else "", site)
+    return in_frame(show_to_reader(rendered, reader, dark=dark).html if rendered else "", site)
 
 
 def in_frame(html: str, site: str) -> HTMLResponse:

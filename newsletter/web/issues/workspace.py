@@ -25,9 +25,9 @@ from newsletter.issues.drafts.saving import stored_draft_of
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.store import StoredIssue
 from newsletter.mailings.approvals.comments import open_threads, part_of, parts_of, threads_of
-from newsletter.mailings.approvals.requests import approvers, people_of
+from newsletter.mailings.approvals.requests import approvers, people_of, plan_of
 from newsletter.mailings.mailings import publisher_of
-from newsletter.mailings.orders.progress import Viewer, standing_of
+from newsletter.mailings.orders.progress import IssueProgress, NextStep, Viewer, standing_of
 from newsletter.mailings.orders.readiness import check_stored, stored_findings
 from newsletter.mailings.orders.rescheduling import hour_of
 from newsletter.mailings.orders.subject_checks import check_subjects
@@ -151,6 +151,7 @@ class Workspace:
             "line_may_cancel": is_movable and visit.may(Permission.CONTROL_MAILINGS),
             "line_corrects": corrected_by(session, issue_id) if issue_id is not None else None,
             "line_draft": draft_id,
+            "line_planned": _planned(standing),
             "open_comments": open_threads(session, issue_id) if issue_id is not None else 0,
             "approval_people": people_of(
                 session, to_send.approval, to_send.returned, to_send.lapsed
@@ -210,6 +211,15 @@ class Workspace:
         except NewsletterError as error:
             return None, error.in_language(language)
         return figure, ""
+
+
+def _planned(standing: IssueProgress) -> str:
+    """Return how an issue was approved to be sent, as the last look asks for it; or nothing."""
+    approval = standing.approval
+    if standing.step is not NextStep.SEND or approval is None or approval.approved_by is None:
+        return ""
+    plan = plan_of(approval)
+    return SendChoice.of(plan).query() if plan else ""
 
 
 def subject_findings(

@@ -14,7 +14,7 @@ from newsletter.database.types import JsonObject
 from newsletter.errors import ConflictError, ListError, NewsletterError
 from newsletter.issues.checks.findings import Finding, Severity
 from newsletter.issues.corrections import corrected_from, note_of
-from newsletter.issues.difference import DifferenceGroup, compare_issues
+from newsletter.issues.difference import DifferenceGroup, compare_issues, count_changes
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sent import last_sent, sent_as
 from newsletter.issues.store import get_issue
@@ -51,7 +51,7 @@ from newsletter.web.access import (
     Visit,
     own,
 )
-from newsletter.web.issues.shown_as import AsAsked, asked_as, choice_of
+from newsletter.web.issues.shown_as import AsAsked, DarkAsked, asked_as, choice_of
 from newsletter.web.issues.shown_mail import mail_frame, show_to_reader
 from newsletter.web.issues.workspace import ARCHIVE_PLACES
 from newsletter.web.mailings.choice import ChoiceForm
@@ -95,14 +95,16 @@ def approval_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
         return _show_review(page, visit, request, issue_id)
 
     @router.get(PATH + "/mail")
-    def show_mail(issue_id: int, visit: SeeingVisit, shown_as: AsAsked = "") -> HTMLResponse:
+    def show_mail(
+        issue_id: int, visit: SeeingVisit, shown_as: AsAsked = "", dark: DarkAsked = ""
+    ) -> HTMLResponse:
         with reading(engine) as session:
             newsletter, issue = find_issue_of(session, visit, issue_id)
             rendered = page.workspace.preflight(session, issue, newsletter).rendered
             content = issue_from_json(issue.content)
             shown = page.workspace.shown_as(session, visit, newsletter, content, shown_as)
             rendered = page.workspace.mail_as(session, issue, newsletter, rendered, shown)
-        return mail_frame(rendered, shown.reader, site=page.settings.public_url)
+        return mail_frame(rendered, shown.reader, site=page.settings.public_url, dark=bool(dark))
 
     @router.post(PATH + "/approval")
     def ask_approval(
@@ -134,13 +136,25 @@ def approval_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
 
     @router.post(PATH + "/approve")
     def give_approval(
-        issue_id: int, visit: ApproverVisit, request: Request, digest: _Field = ""
+        issue_id: int,
+        visit: ApproverVisit,
+        request: Request,
+        digest: _Field = "",
+        warnings: _Field = "",
     ) -> Response:
         try:
             with transaction(engine) as session:
                 newsletter, issue = find_issue_of(session, visit, issue_id)
-                rendered = page.workspace.preflight(session, issue, newsletter).rendered
-                approve(session, visit.actor, issue, rendered, digest, post=post)
+                preflight = page.workspace.preflight(session, issue, newsletter)
+                approve(
+                    session,
+                    visit.actor,
+                    issue,
+                    preflight.rendered,
+                    digest,
+                    post=post,
+                    unconfirmed=() if warnings else preflight.of(Severity.WARNING),
+                )
         except ConflictError as error:
             return _show_review(page, visit, request, issue_id, error=error)
         return RedirectResponse(_review_of(request, "/approve", "approved"), status_code=303)
@@ -209,6 +223,7 @@ def _show_review(
         approval = find_approval(session, issue.id, digest)
         before = version_before(session, issue.id, besides=digest)
         content = issue_from_json(issue.content)
+        groups = _changes(before.content, content, visit) if before else ()
         corrected = get_issue(session, newsletter.id, issue.corrects) if issue.corrects else None
         last = None if corrected else last_sent(session, newsletter.id, besides=issue.id)
         plan = plan_of(approval) if approval else None
@@ -252,7 +267,8 @@ def _show_review(
                 session, newsletter, query, page.figures, urgent=plan is not None and plan.urgent
             ),
             before=before,
-            groups=_changes(before.content, content, visit) if before else (),
+            groups=groups,
+            changed_blocks=count_changes(groups),
             plan_changes=plan_changes(plan_before(session, approval), plan) if approval else (),
             last_issue=last,
             last_groups=_changes(last.content, content, visit) if last else (),

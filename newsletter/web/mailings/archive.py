@@ -35,7 +35,7 @@ from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.model import Slot
 from newsletter.rendering.slots import fill
 from newsletter.settings import Settings
-from newsletter.web.mailings.mail_pages import mail_page, without_link_to
+from newsletter.web.mailings.mail_pages import for_everybody, mail_page, without_link_to
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, network_of_request
 
@@ -218,7 +218,10 @@ def archive_router(
         }
         head = pages.render("reader/issue_head.html", language=language, **values)
         bar = pages.render("reader/issue_bar.html", language=language, **values)
-        html = without_link_to(here, fill(content.rendered.html, links))
+        html = for_everybody(
+            without_link_to(here, fill(content.rendered.html, links)),
+            pages.render("reader/issue_foot.html", language=language, **values),
+        )
         headers = _CACHED | _index_headers(newsletter, listed=issue.listed)
         return mail_page(html, head=head, above=bar, headers=headers)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import zip_longest
 from typing import Annotated, TypedDict
 from urllib.parse import urlencode
@@ -39,16 +40,20 @@ class SendChoice:
     decide: str = ""
 
     @classmethod
-    def of(cls, plan: SendingPlan | None) -> SendChoice:
-        """Return a plan as the form says it; of none, what the form begins with."""
+    def of(cls, plan: SendingPlan | None, *, proposed: datetime | None = None) -> SendChoice:
+        """Return a plan as the form says it; of none, what the form begins with.
+
+        ``proposed`` is the hour that whoever chooses one begins with.
+        """
+        begins = proposed.isoformat(timespec="minutes") if proposed else ""
         if plan is None:
-            return cls()
+            return cls(hour=begins)
         hour, trial = plan.schedule.hour, plan.trial
         over = plan.schedule.spread.total_seconds() / 3600
         return cls(
             segment=plan.segment,
             when="later" if hour else "now",
-            hour=hour.isoformat(timespec="minutes") if hour else "",
+            hour=hour.isoformat(timespec="minutes") if hour else begins,
             everywhere=plan.schedule.everywhere,
             over=f"{over:g}",
             urgent=plan.urgent,

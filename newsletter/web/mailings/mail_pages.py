@@ -13,6 +13,10 @@ _MAIL_POLICY = (
     "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src https: http: data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+#: The paragraphs of a mail's frame that speak to whoever got it.
+_MAIL_ONLY = re.compile(
+    r'(<p\b[^<>]*\bclass="(?:[^"]*\s)?mail-only(?:\s[^"]*)?"[^<>]*>).*?</p>', re.DOTALL
+)
 
 
 def mail_page(
@@ -30,3 +34,12 @@ def without_link_to(url: str, html: str) -> str:
     """Return a mail's page without the links that lead to that very page."""
     link = rf'<a\b[^<>]*?\shref="{re.escape(escape(url))}"[^<>]*>.*?</a>'
     return re.sub(link, "", html, flags=re.DOTALL)
+
+
+def for_everybody(html: str, words: str) -> str:
+    """Return a mail's page with ``words`` in place of what speaks to whoever got the mail."""
+    first = _MAIL_ONLY.search(html)
+    if first is None:
+        return html
+    after = _MAIL_ONLY.sub("", html[first.end() :])
+    return f"{html[: first.start()]}{first[1]}{words}</p>{after}"

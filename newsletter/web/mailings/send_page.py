@@ -17,6 +17,7 @@ from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.store import StoredIssue
 from newsletter.mailings.approvals.requests import last_plan
 from newsletter.mailings.orders.ordering import earlier_mailings
+from newsletter.mailings.orders.usual_hour import propose_hour
 from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.newsletters.issue_actions import find_issue
 from newsletter.newsletters.publications import Newsletter, get_newsletter
@@ -72,7 +73,10 @@ class SendingPage:
             choice = (
                 choice
                 or SendChoice.asked_in(request)
-                or SendChoice.of(last_plan(session, issue.id))
+                or SendChoice.of(
+                    last_plan(session, issue.id),
+                    proposed=propose_hour(session, newsletter, issue.issue_date),
+                )
             )
             preflight = self.workspace.preflight(session, issue, newsletter)
             content, key = issue_from_json(issue.content), asked_as(request)

@@ -3,7 +3,7 @@
 {
   const address = new URL(location.href);
   if (address.searchParams.has("done")) {
-    address.searchParams.delete("done");
+    for (const said of ["done", "was"]) address.searchParams.delete(said);
     history.replaceState(history.state, "", address);
   }
 }

@@ -94,5 +94,4 @@ document.addEventListener("click", (event) => {
   if (isThere() && !placed(anchor)) return;
   event.preventDefault();
   withMail(() => show(anchor));
-  frame.scrollIntoView({ block: "nearest" });
 });

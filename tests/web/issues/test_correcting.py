@@ -26,7 +26,7 @@ from newsletter.issues.translations import with_translation
 from newsletter.mailings.planning.planning import plan_mailing
 from tests.support.corrections import NOTE, titled
 from tests.support.stage import Stage
-from tests.web.conftest import SignIn, csrf_of, fields_of
+from tests.web.conftest import SEEN, SignIn, csrf_of, fields_of
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -189,7 +189,7 @@ def test_a_link_to_a_correction_that_was_discarded_says_who_did_so(
 def _answer(approver: httpx.Client, review: httpx.Response, readied: int) -> httpx.Response:
     path = f"/newsletters/digest/issues/{readied}/send/approve"
     form = re.findall(rf'action="{path}".*?</form>', review.text, re.DOTALL)[0]
-    return approver.post(path, data=fields_of(form))
+    return approver.post(path, data=fields_of(form) | SEEN)
 
 
 def test_what_was_not_sent_has_nothing_to_correct(issue_id: int, sign_in: SignIn) -> None:

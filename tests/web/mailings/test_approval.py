@@ -28,7 +28,7 @@ from newsletter.issues.sources.reading import read_issue
 from newsletter.mailings.planning.content import load_content
 from newsletter.rendering.slots import fill
 from tests.support.stage import Stage
-from tests.web.conftest import SignIn, csrf_of, fields_of, tight
+from tests.web.conftest import SEEN, SignIn, csrf_of, fields_of, tight
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 _ASKED = "//input[@name='asked']"
@@ -114,9 +114,59 @@ def test_what_is_sent_back_is_told_with_the_words_and_asked_for_again(
     _ask(editor, send)
     again = approver.get(f"{send}/review").text
     assert "Nothing has changed since it was returned." in again
-    approver.post(f"{send}/approve", data=fields_of(again))
+    approver.post(f"{send}/approve", data=fields_of(again) | SEEN)
     assert _notices(stage)[-1][:2] == ("editor@example.jp", "approval-given")
     assert editor.get(f"{send}/confirm").status_code == 200
+
+
+def test_an_approver_confirms_what_preflight_warns_of_beside_the_answer(
+    send: str, sign_in: SignIn
+) -> None:
+    _ask(sign_in("editor@example.jp", Role.EDITOR), send)
+    approver = sign_in("approver@example.jp", Role.APPROVER)
+    page = html.fromstring(approver.get(f"{send}/review").text)
+
+    (answer,) = page.xpath("//*[@id='review-answer']")
+    assert answer.xpath(".//li[contains(@class, 'notice warn')]")
+    assert "Everyone" in answer.text_content()
+    (box,) = answer.xpath(".//form[contains(@action, '/approve')]//input[@name='warnings']")
+    assert "required" in box.attrib
+    form = fields_of(html.tostring(answer, encoding="unicode"))
+    refused = approver.post(f"{send}/approve", data=form)
+    assert (refused.status_code, "despite them" in refused.text) == (409, True)
+    assert "Approved." in approver.post(f"{send}/approve", data=form | SEEN).text
+
+
+def test_what_was_approved_goes_on_to_the_last_look_as_it_was_planned(
+    send: str, sign_in: SignIn
+) -> None:
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    _ask(editor, send, when="later", hour="2999-12-01T08:00")
+    approver = sign_in("approver@example.jp", Role.APPROVER)
+    form = fields_of(approver.get(f"{send}/review").text)
+    approver.post(f"{send}/approve", data=form | SEEN)
+
+    (button,) = html.fromstring(editor.get(send).text).xpath(
+        "//*[@id='line']//a[@class='button']/@href"
+    )
+    assert button.startswith(f"{send}/confirm?")
+    assert "hour=2999-12-01T08%3A00" in button
+
+
+def test_the_mail_is_shown_as_tall_as_it_is_on_each_background(review: Page) -> None:
+    frame = review.locator("iframe.sent-mail")
+    mail = review.frame_locator("iframe.sent-mail")
+    hides = "() => { const each = document.querySelector('iframe.sent-mail'); "
+    hides += "return each.contentDocument.body.scrollHeight <= each.clientHeight; }"
+
+    expect(mail.get_by_text("二つ目の段落です。", exact=True)).to_be_visible()
+    review.wait_for_function(hides)
+    review.get_by_role("button", name="Telephone").click()
+    expect(frame).to_have_css("width", "375px")
+    review.wait_for_function(hides)
+    light = mail.locator("body").evaluate("each => getComputedStyle(each).backgroundColor")
+    review.get_by_role("button", name="Dark mode").click()
+    expect(mail.locator("body")).not_to_have_css("background-color", light)
 
 
 def test_another_hour_and_a_comparison_that_is_left_out_are_among_the_changes(
@@ -163,7 +213,7 @@ def test_once_sent_the_approvers_link_leads_to_what_was_sent(
     editor = sign_in("editor@example.jp", Role.EDITOR)
     _ask(editor, send)
     form = fields_of(approver.get(f"{send}/review").text)
-    approver.post(f"{send}/approve", data=form)
+    approver.post(f"{send}/approve", data=form | SEEN)
     home = editor.get("/home").text
     assert "Approved, to send" in home
     assert home.count(send.removesuffix("/send") + '"') == 1
@@ -200,8 +250,8 @@ def test_whoever_is_named_is_asked_and_nobody_else(
     assert f"{send}/review" not in other.get("/home").text
     form = fields_of(named.get(f"{send}/review").text)
     csrf = csrf_of(other.get(f"{send}/review").text)
-    assert other.post(f"{send}/approve", data=form | {"csrf": csrf}).status_code == 403
-    assert named.post(f"{send}/approve", data=form).status_code == 200
+    assert other.post(f"{send}/approve", data=form | {"csrf": csrf} | SEEN).status_code == 403
+    assert named.post(f"{send}/approve", data=form | SEEN).status_code == 200
 
 
 def test_an_approver_sees_what_changed_since_the_last_approval(
@@ -210,7 +260,7 @@ def test_an_approver_sees_what_changed_since_the_last_approval(
     editor = sign_in("editor@example.jp", Role.EDITOR)
     approver = sign_in("approver@example.jp", Role.APPROVER)
     _ask(editor, send)
-    approver.post(f"{send}/approve", data=fields_of(approver.get(f"{send}/review").text))
+    approver.post(f"{send}/approve", data=fields_of(approver.get(f"{send}/review").text) | SEEN)
     with transaction(stage.engine) as session:
         row = session.get_one(IssueRow, issue_id)
         row.content = row.content | {"title": "別の件名"}
@@ -223,7 +273,7 @@ def test_an_approver_sees_what_changed_since_the_last_approval(
     with transaction(stage.engine) as session:
         row = session.get_one(IssueRow, issue_id)
         row.content = row.content | {"title": "また別の件名"}
-    refused = approver.post(f"{send}/approve", data=fields_of(review))
+    refused = approver.post(f"{send}/approve", data=fields_of(review) | SEEN)
     assert refused.status_code == 409
     assert "has changed since approval was requested" in refused.text
 
@@ -244,7 +294,7 @@ def test_no_page_speaks_of_an_approval_as_still_to_come_once_it_is_given(
     approver.post(f"{send}/return", data=answer)
     assert said() == (True, True)
     _ask(editor, send)
-    approver.post(f"{send}/approve", data=fields_of(approver.get(f"{send}/review").text))
+    approver.post(f"{send}/approve", data=fields_of(approver.get(f"{send}/review").text) | SEEN)
     assert said() == (False, False)
     with transaction(stage.engine) as session:
         session.execute(update(NewsletterRow).values(approval_required=False))
@@ -282,7 +332,7 @@ def test_approval_asked_from_the_text_says_to_whom_and_when(
     assert "1 Dec 2999, 08:00" in review
     assert "domain = &#34;example.jp&#34;" in review
     assert "asks for your approval" in review
-    answered = approver.post(f"{send}/approve", data=fields_of(review))
+    answered = approver.post(f"{send}/approve", data=fields_of(review) | SEEN)
     assert "Next step by: editor" in answered.text
     looked = editor.post(f"{text}/order", data=fields_of(editor.get(text).text) | plan)
     assert looked.url.path == f"{send}/confirm"
@@ -333,7 +383,7 @@ def test_a_comment_on_a_part_stands_beside_the_text_until_it_is_resolved(
     assert 'data-block="c1"' in page
     assert "1 comment is not resolved yet." in page
     answer = {"csrf": csrf_of(page)} | fields_of(approver.get(f"{send}/review").text)
-    approver.post(f"{send}/approve", data=answer)
+    approver.post(f"{send}/approve", data=answer | SEEN)
     assert "1 comment is not resolved yet." in editor.get(f"{send}/confirm?when=now").text
 
     done = {"csrf": csrf_of(page), "back": "draft"}

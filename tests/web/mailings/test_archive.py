@@ -7,12 +7,12 @@ from datetime import datetime
 
 import httpx
 from fastapi import FastAPI
-from lxml import etree
-from sqlalchemy import update
+from lxml import etree, html
+from sqlalchemy import select, update
 
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import MailingRow
+from newsletter.database.tables import IssueRow, MailingRow
 from newsletter.database.vocabulary import Archived
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.store import find_issue
@@ -54,6 +54,21 @@ def test_an_issue_that_was_sent_stands_there_with_empty_slots(reception: Recepti
 
 
 @each_database
+def test_its_page_speaks_to_everybody_and_the_list_says_how_it_begins(reception: Reception) -> None:
+    with transaction(reception.stage.engine) as session:
+        issue = session.scalars(select(IssueRow)).one()
+        issue.content = issue.content | {"preheader": ""}
+    page = httpx.get(_publish(reception)).text
+    assert "このメールは" not in page
+    assert "#leave" not in page
+    (footer,) = html.fromstring(page).xpath("//p[contains(@class, 'mail-only')]")
+    assert footer.xpath("./a/@href") == ["/subscribe/digest"]
+
+    listed = html.fromstring(httpx.get(f"{reception.url}/archive/digest").text)
+    (row,) = listed.xpath("//ul[@class='rows']/li")
+    assert "こんにちは" in row.text_content()
+
+
 def test_the_feed_is_atom_with_an_entry_an_issue(reception: Reception) -> None:
     page = _publish(reception)
     answer = httpx.get(f"{reception.url}/archive/digest/feed.atom")

@@ -15,7 +15,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import Role, TrialVerdict
 from newsletter.mailings.planning.planning import plan_mailing
 from tests.support.stage import Stage
-from tests.web.conftest import SignIn, csrf_of, fields_of, tight
+from tests.web.conftest import SEEN, SignIn, csrf_of, fields_of, tight
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -92,7 +92,7 @@ def test_an_approver_sees_every_subject_and_approves_them_with_the_mail(
     assert OTHER in review.text
     assert "In subject B: Characters that only look right" in review.text
     button = re.findall(rf'action="{send}/approve".*?</form>', review.text, re.DOTALL)[0]
-    assert approver.post(f"{send}/approve", data=fields_of(button)).status_code == 200
+    assert approver.post(f"{send}/approve", data=fields_of(button) | SEEN).status_code == 200
 
     planned = editor.get(send).text
     assert f'value="{OTHER}"' in planned
