@@ -75,7 +75,7 @@ def test_of_two_open_forms_each_changes_what_was_changed_in_it(client: httpx.Cli
         (_PERSON, ("name", "葵"), ("field.city", "奈良")),
         (_PERSON, ("field.topic", "防災"), ("tags", "press")),
         (_PERSON, ("format", "text"), ("time_zone", "Asia/Seoul")),
-        (_SETTINGS, ("name", "まちの便り"), ("languages", "English")),
+        (_SETTINGS, ("name", "まちの便り"), ("languages", "en")),
         (_SETTINGS, ("soft_limit", "7"), ("soft_days", "30")),
         (_DIGESTS, ("introduction", "a\r\nb"), ("hour", "10:15")),
         (_FORM, ("title", "祭"), ("tags", "spring")),

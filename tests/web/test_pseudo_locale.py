@@ -18,7 +18,12 @@ from sqlalchemy import Engine
 
 from newsletter.database.engine import open_engine
 from newsletter.i18n import catalogue
-from newsletter.i18n.language import Language, language_name, time_zone_names
+from newsletter.i18n.language import (
+    Language,
+    language_name,
+    offered_languages,
+    time_zone_names,
+)
 from newsletter.web.pages import environment_of
 from tests.support.fields import ALL
 from tests.web.showroom import Showroom, showroom
@@ -143,6 +148,7 @@ def _unmarked(page: str) -> Iterator[str]:
     speakers = (Language.ENGLISH, *Language)
     known = {language_name(each, speaker) for each in Language for speaker in speakers}
     known |= {name for _, name in time_zone_names(Language.ENGLISH)}
+    known |= {language_name(tag, Language.ENGLISH) for tag in offered_languages()}
     depth = 0
     for text in _texts(html.fromstring(page)):
         outside = ""
