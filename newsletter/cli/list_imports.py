@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from subscribers.lists.columns import ColumnAnswers
+    from subscribers.lists.encodings import ListEncoding
     from subscribers.lists.files import Record
     from subscribers.lists.import_report import ImportReport
     from subscribers.lists.new_fields import NewFields
@@ -71,6 +72,9 @@ def import_list(
     new_fields: Annotated[
         bool, typer.Option("--new-fields", help="Add the other columns as new fields.")
     ] = False,
+    encoding: Annotated[
+        str, typer.Option(help="The encoding of the list, if it is not recognised: cp1252 …")
+    ] = "",
     tag: Annotated[list[str] | None, typer.Option(help="Tag everybody on the list.")] = None,
     on_existing: Annotated[
         OnExisting, typer.Option(help="Keep the existing data of known people, or update it.")
@@ -92,8 +96,9 @@ def import_list(
     from newsletter.services import build_services
     from subscribers.actions import record_import
     from subscribers.lists.columns import list_records
+    from subscribers.lists.encodings import ListEncoding, demand_encoding
     from subscribers.lists.exports import problem_writer
-    from subscribers.lists.files import digest_of
+    from subscribers.lists.files import digest_of, find_encoding
     from subscribers.lists.imports import ImportOptions, import_records, refuse_unanswered
     from subscribers.lists.new_fields import NewFields
 
@@ -114,16 +119,27 @@ def import_list(
         pseudonyms=build_services(opened.settings, opened.engine).pseudonyms,
     )
     # What else of the command makes it another import than one that was interrupted.
-    how = (basis, wording, on_existing, str(new_fields), *(columns or []), *(tag or []))
+    how = [basis, wording, on_existing, str(new_fields), *(columns or []), *(tag or [])]
+    how += filter(None, [encoding])
     with ExitStack() as stack:
+        stream = stack.enter_context(opened_file(file))
+        if encoding:
+            read_as = ListEncoding(encoding=demand_encoding(encoding))
+        else:
+            read_as = find_encoding(stream, source=str(file))
 
-        def records(stream: BinaryIO) -> Iterator[Record]:
-            return list_records(stream, file_name=file.name, source=str(file), chosen=mapping)
+        def records(octets: BinaryIO) -> Iterator[Record]:
+            return list_records(
+                octets,
+                file_name=file.name,
+                source=str(file),
+                chosen=mapping,
+                encoding=read_as.encoding,
+            )
 
         def read_again() -> Iterator[Record]:
             return records(stack.enter_context(opened_file(file)))
 
-        stream = stack.enter_context(opened_file(file))
         problems = stack.enter_context(appending(report)) if report else None
         options = refuse_unanswered(opened.engine, opened.newsletter.id, read_again(), options)
         if not dry_run:
@@ -157,7 +173,7 @@ def import_list(
             if problems
             else lambda _problem: None,
         )
-    finish_import(done, json=json)
+    finish_import(done, read_as, json=json)
 
 
 def _add_new_fields(
@@ -332,8 +348,13 @@ def _mapping(pairs: list[str]) -> tuple[dict[str, str], ColumnAnswers]:
     )
 
 
-def finish_import(report: ImportReport, *, json: bool) -> None:
+def finish_import(report: ImportReport, read_as: ListEncoding | None = None, *, json: bool) -> None:
     """Print what came of an import; rows that were refused end the command as incomplete.
+
+    Args:
+        report: What came of it.
+        read_as: The encoding that the list was read in, where it was a file.
+        json: Whether a machine reads it.
 
     Raises:
         typer.Exit: Some rows were refused.
@@ -352,8 +373,21 @@ def finish_import(report: ImportReport, *, json: bool) -> None:
         ]
         counts = {name: getattr(report, name) for name in asdict(RowCounts())}
         left_out = {"columns_left_out": list(report.left_out)}
-        print_json(counts | {"refused": refused, "warned": warned} | left_out)
+        print_json(
+            counts
+            | {"refused": refused, "warned": warned}
+            | left_out
+            | ({"encoding": read_as.encoding} if read_as else {})
+        )
     else:
+        if read_as and read_as.words:
+            console.print(
+                _(
+                    "Read as {encoding}. If letters are wrong, undo the import and repeat it with "
+                    "--encoding.",
+                    encoding=text(read_as.described),
+                )
+            )
         _name_problems(report)
         if report.left_out:
             console.print(

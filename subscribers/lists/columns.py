@@ -494,15 +494,22 @@ def shown(value: Any) -> str:  # noqa: ANN401 - whatever a list holds
 
 
 def list_records(
-    stream: BinaryIO, *, file_name: str, source: str, chosen: Collection[str] = ()
+    stream: BinaryIO,
+    *,
+    file_name: str,
+    source: str,
+    chosen: Collection[str] = (),
+    encoding: str = "",
 ) -> Iterator[Record]:
     """Yield a list's records; ``chosen`` names columns by which its header is known, too.
+
+    ``encoding`` is the one that somebody chose, nothing where it is to be recognised.
 
     Raises:
         ListError: It cannot be read.
     """
     refuse_foreign(stream, source=source, file_name=file_name)
-    lines = text_lines(stream, source=source)
+    lines = text_lines(stream, source=source, encoding=encoding)
     if is_json(file_name):
         return json_records(lines, source=source)
 

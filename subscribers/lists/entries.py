@@ -36,6 +36,7 @@ from subscribers.lists.outcomes import (
     STATES,
     Row,
     find_mark,
+    heed_cells_beyond,
     is_false,
     lacks_confirming,
     outcome_of,
@@ -143,6 +144,7 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> ListEntry:
     for warning in address.warnings:
         row.note("address", warning)
     if record.beyond:
+        heed_cells_beyond(row)
         row.note(
             "", msg("The row has more cells than the header; these are not used."), record.beyond
         )

@@ -1,4 +1,4 @@
-"""Lists as files: octets to records, one at a time, in the encodings that Japan's lists come in."""
+"""Lists as files: octets to records, one at a time, in the encodings that lists come in."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, AnyStr, BinaryIO, NamedTuple
 
-from newsletter.errors import ContentError, ListError, Place
+from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import Message, msg
-from newsletter.issues.sources.encodings import decode, decode_as, has_designations
+from newsletter.issues.sources.encodings import decode_as, has_designations
 from newsletter.spreadsheets import kind_of
+from subscribers.lists.encodings import ENCODINGS, ListEncoding, guess_wide, recognise
 from subscribers.lists.headings import continues_below, merge_headings
 
 #: How much is looked at, from the first octet beyond ASCII on, to recognise the encoding.
@@ -23,7 +24,7 @@ _PREFIX = 256 * 1024
 _LINE_LIMIT = 1024 * 1024
 _BLOCK = 64 * 1024
 #: Encodings in which no character goes on beyond the end of a line, nor holds its octet.
-_BY_OCTETS = frozenset({"ascii", "utf-8", "cp932", "euc_jp"})
+_BY_OCTETS = frozenset({"ascii", *ENCODINGS}) - {"iso2022_jp"}
 #: So many rows of one line each are read by one call.
 _ROWS = 64
 _JSON_ENDINGS = (".jsonl", ".ndjson")
@@ -108,34 +109,70 @@ def digest_of(stream: io.BufferedReader | io.BytesIO, *how: str) -> str:
     return digest.hexdigest()
 
 
-def text_lines(stream: BinaryIO, *, source: str) -> Iterator[str]:
+def text_lines(stream: BinaryIO, *, source: str, encoding: str = "") -> Iterator[str]:
     """Yield lines decoded, recognising the encoding where the first octet beyond ASCII stands.
+
+    Args:
+        stream: The octets.
+        source: Names the list in errors.
+        encoding: What somebody chose of `ENCODINGS`; nothing where it is to be recognised.
 
     Raises:
         ListError: It is in no known encoding, in more than one, or a line has over 1 MiB.
     """
     start = stream.read(_PREFIX)
     stream.seek(0)
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        yield from _utf_16_lines(stream, source)
+    marked = start.startswith((b"\xff\xfe", b"\xfe\xff"))
+    wide = "utf-16" if marked else guess_wide(start[:_BLOCK])
+    if wide or encoding.startswith("utf-16"):
+        yield from _utf_16_lines(stream, source, wide or encoding)
         return
     # Spreadsheets for older Macintoshes end lines by CR alone, but for those within cells.
     outside = start if b"\n" not in start else _CELL_IN_QUOTES.sub(b"", start)
     end = "\r" if b"\r" in outside and b"\n" not in outside else "\n"
-    encoding, number = "", 1
+    number = 1
     blocks = _octet_blocks(stream, end.encode(), source)
     while block := next(blocks, b""):
         octets = block.removeprefix(b"\xef\xbb\xbf") if number == 1 else block
-        if not encoding and (not octets.isascii() or has_designations(octets)):
+        if not encoding and _needs_encoding(octets):
             ahead = list(_prefix(blocks))
-            encoding = _recognise([*_lines(octets, end.encode()), *ahead], source, number)
+            parts = [*_lines(octets, end.encode()), *ahead]
+            encoding = _recognise(parts, source, number).encoding
             blocks = chain(ahead, blocks)
         yield from _decoded(octets, encoding or "ascii", end, source, number)
         number += block.count(end.encode())
 
 
-def _utf_16_lines(stream: BinaryIO, source: str) -> Iterator[str]:
-    wrapper = io.TextIOWrapper(stream, encoding="utf-16", newline="")
+def find_encoding(stream: BinaryIO, *, source: str) -> ListEncoding:
+    """Return in which encoding a list is read, and go back to its beginning.
+
+    Raises:
+        ListError: See `text_lines`.
+    """
+    start = stream.read(_PREFIX)
+    stream.seek(0)
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")) or guess_wide(start[:_BLOCK]):
+        return ListEncoding(encoding="utf-16")
+    end = b"\n" if b"\n" in start else b"\r"
+    number = 1
+    blocks = _octet_blocks(stream, end, source)
+    try:
+        while block := next(blocks, b""):
+            octets = block.removeprefix(b"\xef\xbb\xbf") if number == 1 else block
+            if _needs_encoding(octets):
+                return _recognise([*_lines(octets, end), *_prefix(blocks)], source, number)
+            number += block.count(end)
+    finally:
+        stream.seek(0)
+    return ListEncoding(encoding="utf-8")
+
+
+def _needs_encoding(octets: bytes) -> bool:
+    return not octets.isascii() or has_designations(octets)
+
+
+def _utf_16_lines(stream: BinaryIO, source: str, encoding: str) -> Iterator[str]:
+    wrapper = io.TextIOWrapper(stream, encoding=encoding, newline="")
     number = 0
     try:
         while line := wrapper.readline(_LINE_LIMIT):
@@ -191,19 +228,10 @@ def _prefix(blocks: Iterator[bytes]) -> Iterator[bytes]:
         yield block
 
 
-def _recognise(parts: Sequence[bytes], source: str, number: int) -> str:
+def _recognise(parts: Sequence[bytes], source: str, number: int) -> ListEncoding:
     """Return the encoding from the first line on that needs one; ``number`` is the first's."""
-    while parts[0].isascii() and not has_designations(parts[0]):
-        parts = parts[1:]
-        number += 1
-    try:
-        return decode(b"".join(parts), source=source).encoding
-    except ContentError:
-        raise ListError(
-            msg("This is not UTF-8, Shift_JIS (CP932), EUC-JP or ISO-2022-JP, or it mixes them."),
-            place=Place(source=source, line=number),
-            remedy=msg("Save the list as UTF-8."),
-        ) from None
+    at = next(at for at, part in enumerate(parts) if _needs_encoding(part))
+    return recognise(b"".join(parts[at:]), source=source, line=number + at)
 
 
 def _decoded(octets: bytes, encoding: str, end: str, source: str, number: int) -> Iterator[str]:
@@ -221,7 +249,10 @@ def _decoded(octets: bytes, encoding: str, end: str, source: str, number: int) -
             yield decode_as(part, encoding)
         except UnicodeDecodeError:
             raise ListError(
-                msg("This line is not in {encoding}, unlike the lines before.", encoding=encoding),
+                msg(
+                    "This line is not in {encoding}, unlike the lines before.",
+                    encoding=ENCODINGS.get(encoding, encoding),
+                ),
                 place=Place(source=source, line=line),
                 remedy=msg("The list mixes encodings; save it as UTF-8 from one program."),
             ) from None
@@ -258,7 +289,7 @@ def csv_records(
     if below is not None and not below.fault and continues_below(headings, below.cells):
         next(_rows(feed, delimiter))
         headings = merge_headings([headings], below.cells)
-    names = tuple(_names(headings))
+    names = _name_nameless(_names(headings), _rows(_Lines(head[skipped:]), delimiter))
     width = len(names)
     yield Record(header.line, names, (), header=True)
     while block := feed.take(_ROWS):
@@ -420,6 +451,17 @@ def _find_header(
         first += 1
     line = head[first] if head else ""
     return first, max(delimiters, key=line.count), ()
+
+
+def _name_nameless(names: list[str], first: Iterable[_Row]) -> tuple[str, ...]:
+    """Return names with "#5" for the fifth column where it has none, and says something.
+
+    Somebody wrote beside the table. Columns behind the last that has a name, or holds something in
+    one of the ``first`` rows, are none: what comes there later is a cell beyond the header.
+    """
+    filled = {at for row in first for at, cell in enumerate(row.cells) if cell.strip()}
+    width = max((at + 1 for at, name in enumerate(names) if name or at in filled), default=0)
+    return tuple(name or f"#{at}" for at, name in enumerate(names[:width], start=1))
 
 
 def _names(cells: Iterable[str]) -> list[str]:

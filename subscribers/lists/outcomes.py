@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Never
 from zoneinfo import ZoneInfo
 
 from newsletter.database.vocabulary import SubscriptionState
@@ -199,7 +199,7 @@ def outcome_of(row: Row, form: ListForm, marked: tuple[str, ListState] | None) -
     if marked is not None and listed in _NOT_AGAINST:
         name, state = marked
         if state is ListState.UNCLEAR:
-            return _by_marks(row) or _refuse_unclear(row, name)
+            return _by_marks(row) or _refuse_unclear(row, name, row.record.values.get(name))
         value = shown(row.record.values.get(name))
         row.note(name, msg("A column says that this person wants no email; none is sent."), value)
         return _refuse_never(row, state)
@@ -303,10 +303,16 @@ def _refuse_never(row: Row, outcome: ListState) -> ListState:
     return outcome
 
 
-def _refuse_unclear(row: Row, name: str) -> ListState:
+def heed_cells_beyond(row: Row) -> None:
+    """Refuse a row whose cells beyond the header's may say something against mail."""
+    if speaks(row.record.beyond):
+        _refuse_unclear(row, "", row.record.beyond)
+
+
+def _refuse_unclear(row: Row, name: str, value: object) -> Never:
     raise row.refused(
         name,
-        row.record.values.get(name),
+        value,
         msg(
             "The remark may say that this person wants no email. Reword it, or write"
             " “unsubscribed”, and import the row again."

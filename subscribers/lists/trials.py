@@ -19,6 +19,7 @@ from newsletter.tokens import Pseudonyms
 from subscribers.fields.model import Field, field_from_json, field_to_json
 from subscribers.fields.store import list_fields
 from subscribers.lists.columns import Problem, find_addressed, guess_columns
+from subscribers.lists.encodings import ListEncoding
 from subscribers.lists.files import Record
 from subscribers.lists.formats import DEFINITIONS, IGNORED, recognise
 from subscribers.lists.import_report import ImportReport, RefusedRow, RowCounts, ValueChange
@@ -54,12 +55,14 @@ class Glance:
             defines and that there is not yet, empty for nothing.
         system: The system whose export it is; empty when that was not recognised.
         questions: Columns of which somebody has to say whether they ask for mail.
+        encoding: What it is read in.
     """
 
     columns: Mapping[str, str]
     rows: Sequence[Sequence[str]]
     system: str = ""
     questions: Sequence[ColumnQuestion] = ()
+    encoding: ListEncoding
 
 
 def new_fields_of(
@@ -141,6 +144,7 @@ def look_into(
         rows=rows,
         system=known.name if known else "",
         questions=questions,
+        encoding=upload.encoding(engine),
     )
 
 

@@ -38,7 +38,8 @@ from newsletter.i18n.stored import load_message
 from newsletter.i18n.values import Size
 from newsletter.tokens import Pseudonyms
 from subscribers.lists.columns import ColumnAnswers, list_records
-from subscribers.lists.files import Record, is_json
+from subscribers.lists.encodings import ListEncoding
+from subscribers.lists.files import Record, find_encoding, is_json
 from subscribers.lists.import_report import RowCounts
 from subscribers.lists.imports import ImportOptions
 from subscribers.lists.questions import ColumnQuestion, question_from_json
@@ -139,8 +140,22 @@ class ListUpload:
         Raises:
             ListError: It cannot be read, or is kept no more.
         """
+        with self._opened(engine) as stream:
+            yield list_records(stream, file_name=self.name, source=self.name)
+
+    def encoding(self, engine: Engine) -> ListEncoding:
+        """Return the encoding that it is read in.
+
+        Raises:
+            ListError: It is not known, or unclear.
+        """
+        with self._opened(engine) as stream:
+            return find_encoding(stream, source=self.name)
+
+    @contextmanager
+    def _opened(self, engine: Engine) -> Iterator[BinaryIO]:
         with io.BufferedReader(_Pieces(engine, self.id, self.pieces), _PIECE) as stream:
-            yield list_records(cast("BinaryIO", stream), file_name=self.name, source=self.name)
+            yield cast("BinaryIO", stream)
 
     def options(self, language: Language, pseudonyms: Pseudonyms) -> ImportOptions:
         """Return how its terms want it taken."""

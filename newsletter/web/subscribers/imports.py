@@ -26,6 +26,8 @@ from subscribers.actions import cancel_list_import, order_list_import, undo_list
 from subscribers.fields.reading import split_options
 from subscribers.fields.store import list_fields
 from subscribers.lists.columns import FIELD, KNOWN_COLUMNS, UNRELATED
+from subscribers.lists.encodings import ENCODINGS
+from subscribers.lists.files import text_lines
 from subscribers.lists.formats import FIELDS, IGNORED
 from subscribers.lists.imports import earlier_imports
 from subscribers.lists.problems import problem_lines
@@ -155,6 +157,7 @@ class ImportPages:
             newsletter=row,
             earlier=[(one, can_be_undone(one), undone_of(one)) for one in earlier],
             error=error.in_language(visit.language) if error else "",
+            encodings=ENCODINGS,
         )
 
     def ask_undo(self, visit: Visit, request: Request, number: int) -> HTMLResponse:
@@ -166,12 +169,21 @@ class ImportPages:
             visit, request, "subscribers/import_undo.html", newsletter=row, outlook=outlook
         )
 
-    def bring(self, visit: Visit, request: Request, file: UploadFile | None, text: str) -> Response:
-        """Keep a list that was chosen or pasted, and lead to its page."""
+    def bring(
+        self, visit: Visit, request: Request, file: UploadFile | None, text: str, encoding: str
+    ) -> Response:
+        """Keep a list that was chosen or pasted, and lead to its page.
+
+        A file whose encoding was chosen is kept in UTF-8.
+        """
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
         if file is not None and file.filename:
-            chunks, name = iter(lambda: file.file.read(_CHUNK), b""), file.filename
+            name = file.filename
+            chunks = iter(lambda: file.file.read(_CHUNK), b"")
+            if encoding:
+                lines = text_lines(file.file, source=name, encoding=encoding)
+                chunks = (line.encode() for line in lines)
         else:
             chunks, name = iter([text.encode()] if text.strip() else []), _PASTED
         try:
@@ -337,8 +349,10 @@ def importing_router(import_pages: ImportPages) -> Router:
         request: Request,
         file: UploadFile | None = None,
         text: Annotated[str, Form(max_length=_LONGEST_TEXT)] = "",
+        encoding: Annotated[str, Form(max_length=20)] = "",
     ) -> Response:
-        return import_pages.bring(visit, request, file, text)
+        chosen = encoding if encoding in ENCODINGS else ""
+        return import_pages.bring(visit, request, file, text, chosen)
 
     _add_undo(router, import_pages)
 

@@ -77,7 +77,7 @@ def test_a_row_without_an_address_below_the_heading_is_no_heading() -> None:
     heads = ["氏名", "メール", "備考", "", "区"]
     for row in (["山田", "", "入院中", "", ""], ["", "", "", "", "北"], ["", "", "", "3", ""]):
         header, *records = _records([heads, row, ["森", "a@x.example", "", "", ""]])
-        assert header.names == tuple(heads)
+        assert header.names == ("氏名", "メール", "備考", "#4", "区")
         assert [each.line for each in records] == [2, 3]
 
 

@@ -229,7 +229,7 @@ def test_a_header_whose_quote_never_ends_is_told_with_its_line() -> None:
 def test_a_list_that_mixes_encodings_is_refused_by_line() -> None:
     text = "a@example.jp,さとう\n" * 20_000
     data = text.encode() + "z@example.jp,さとう\n".encode("cp932")
-    with pytest.raises(ListError, match=r"l\.csv:20001: This line is not in utf-8"):
+    with pytest.raises(ListError, match=r"l\.csv:20001: This line is not in UTF-8"):
         list(text_lines(io.BytesIO(data), source="l.csv"))
 
 

@@ -154,6 +154,17 @@ def test_of_a_column_about_something_else_only_who_is_said_to_have_left_is_kept_
     assert states_of(sqlite_stage.engine) == {"b": _C, "c": _C}
 
 
+def test_what_stands_beside_the_table_is_asked_about_or_keeps_its_row_out(
+    sqlite_stage: Stage,
+) -> None:
+    beside = b"email,name,,\na@x.example,A,,\nb@x.example,B,,unsubscribed\nc@x.example,C,,NPAI\n"
+    with pytest.raises(UnclearColumnError, match=r"#4.*unsubscribed: 1"):
+        import_list(sqlite_stage, beside, is_answered=False)
+    late = b"email,name,,\n" + b"a@x.example,A,,\n" * 40 + b"b@x.example,B,,please remove\n"
+    import_list(sqlite_stage, late, is_answered=False)
+    assert states_of(sqlite_stage.engine) == {"a": _C}
+
+
 def test_of_many_values_it_is_asked_where_a_few_are_most_of_them() -> None:
     many = [f"語{at}" for at in range(20)]
     assert _asked("感想", *many) == ()

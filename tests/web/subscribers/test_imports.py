@@ -127,6 +127,22 @@ def test_a_list_is_tried_then_imported_and_its_refusals_downloaded(
     assert report.text.splitlines()[1].startswith("3,address,bad,")
 
 
+def test_an_encoding_that_is_unclear_is_asked_and_one_that_was_found_is_said(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    client = sign_in(Role.OPERATOR)
+    octets = "email,nombre\na@x.example,Muñoz\n".encode("cp1252")
+    assert "Muńoz" in _bring(client, octets).text
+    page = client.post(
+        _BASE,
+        data={"csrf": csrf_of(client.get(_BASE).text), "encoding": "cp1252"},
+        files={"file": ("l.csv", octets, "text/csv")},
+    )
+    assert ("Muñoz" in page.text, "Muńoz" in page.text) == (True, False)
+    page = _bring(client, "email,prénom\na@x.example,François Lefèvre\n".encode("cp1252"))
+    assert "Windows-1252（prénom、François、Lefèvre）" in tight(page.text)
+
+
 def test_fields_are_added_by_who_administers_the_newsletter(stage: Stage, sign_in: SignIn) -> None:
     set_fields(stage.engine, stage.newsletter_id, a_field("number", labels={"ja": "番号"}))
     client = sign_in("operator@example.jp", Role.OPERATOR)

@@ -1,0 +1,119 @@
+"""In which encoding a list is, of whatever country; what is unclear is asked."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from newsletter.errors import ListError
+from subscribers.lists.encodings import demand_encoding
+from subscribers.lists.files import find_encoding, text_lines
+
+_LISTS = {
+    "french": "nom;prénom;ville\nDupré;Hélène;Besançon\nLefèvre;François;Orléans\n",
+    "german": "name;ort\nMüller;Köln\nJörg Weiß;Fürth\n",
+    "portuguese": "nome\nJoão Conceição\nGonçalves\n",
+    "danish": "navn\nSøren Ærø\nÅse\n",
+    "czech": "jméno\nKateřina Dvořáková\nŽofie Šťastná\n",
+    "polish": "imię\nŁukasz Wójcik\nGrażyna Śliwińska\nMichał Ząbek\n",
+    "hungarian": "név\nKovács Győző\nSzűcs Ödön\n",
+    "russian": "имя;город\nИванов Иван;Москва\nПетрова Анна;Казань\n",
+    "greek": "όνομα;πόλη\nΓιώργος Παπαδόπουλος;Αθήνα\n",
+    "turkish": "ad;şehir\nAyşe Yılmaz;İstanbul\nÇağrı Öztürk;Eskişehir\n",
+    "lithuanian": "vardas\nŽydrūnas Šarūnas\nJūratė Kazlauskienė\n",
+    "japanese": "氏名,部署\n田中太郎,総務課\n山本花子,広報課\n",
+    "kana": "name\nﾀﾅｶ ﾀﾛｳ\nｽｽﾞｷ\n",
+    "chinese": "姓名,城市\n王小明,北京\n李娜,上海\n",
+    "taiwanese": "姓名,城市\n王小明,臺北\n陳怡君,高雄\n",
+    "korean": "이름,지역\n김서연,부산\n박민준,서울\n",
+    "irish": "name\nPat O’Brien\n",
+}
+
+
+def _octets(text: str, encoding: str) -> bytes:
+    return text.replace("\n", ";a@b.example\n").encode(encoding)
+
+
+@pytest.mark.parametrize(
+    ("country", "encodings"),
+    [
+        ("french", "cp1252 iso8859-1 mac_roman cp850 utf-8 utf-16-le utf-16-be"),
+        ("german", "cp1252 iso8859-1 mac_roman cp850"),
+        ("portuguese", "cp1252 iso8859-1"),
+        ("danish", "cp1252 iso8859-1"),
+        ("czech", "cp1250 iso8859-2"),
+        ("polish", "cp1250 iso8859-2"),
+        ("hungarian", "cp1250 iso8859-2"),
+        ("russian", "cp1251 koi8-r"),
+        ("greek", "cp1253"),
+        ("turkish", "cp1254"),
+        ("lithuanian", "cp1257"),
+        ("japanese", "cp932 euc_jp utf-16-le utf-16-be iso2022_jp"),
+        ("kana", "cp932"),
+        ("chinese", "gb18030 gbk"),
+        ("taiwanese", "big5"),
+        ("korean", "euc_kr cp949"),
+        ("irish", "cp1252"),
+    ],
+)
+def test_lists_of_other_countries_are_read_with_their_own_letters(
+    country: str, encodings: str
+) -> None:
+    for encoding in encodings.split():
+        stream = io.BytesIO(_octets(_LISTS[country], encoding))
+        find_encoding(stream, source="l.csv")
+        lines = "".join(text_lines(stream, source="l.csv"))
+        assert lines.encode() == _octets(_LISTS[country], "utf-8"), encoding
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "readings"),
+    [
+        ("nombre\nMuñoz\nPeña\n", "cp1252", "Windows-1252 (Muñoz and Peña).*Windows-1250 (Muńoz"),
+        ("name\n田中太郎\n", "euc_jp", "EUC-JP (田中太郎) and GB18030 (拍面吕虾)"),
+    ],
+)
+def test_letters_that_two_encodings_read_alike_well_are_asked_about(
+    text: str, encoding: str, readings: str
+) -> None:
+    pattern = readings.replace("(", r"\(").replace(")", r"\)")
+    octets = _octets(text, encoding)
+    with pytest.raises(ListError, match=rf"l\.csv:2: .*{pattern}.*--encoding {encoding}"):
+        list(text_lines(io.BytesIO(octets), source="l.csv"))
+    chosen = demand_encoding(encoding)
+    lines = text_lines(io.BytesIO(octets), source="l.csv", encoding=chosen)
+    assert "".join(lines) == octets.decode(encoding)
+
+
+def test_it_is_said_which_encoding_was_read_with_words_that_show_it() -> None:
+    found = find_encoding(io.BytesIO(_octets(_LISTS["french"], "cp1252")), source="l.csv")
+    assert str(found.described) == "Windows-1252 (prénom, Dupré and Hélène)"
+    found = find_encoding(io.BytesIO(_octets(_LISTS["japanese"], "cp932")), source="l.csv")
+    assert not found.words
+
+
+def test_a_line_beyond_the_beginning_that_is_in_another_encoding_is_named() -> None:
+    octets = _octets(_LISTS["polish"], "cp1250") * 9_000 + b"\x81\x83\n"
+    with pytest.raises(ListError, match=r"l\.csv:36001: This line is not in Windows-1250"):
+        list(text_lines(io.BytesIO(octets), source="l.csv"))
+
+
+def test_octets_that_are_in_no_encoding_are_refused() -> None:
+    octets = b"name\n" + "Müller\n".encode("cp1252") + "山田\n".encode("cp932")
+    with pytest.raises(ListError, match=r"l\.csv:2: The encoding of the list"):
+        list(text_lines(io.BytesIO(octets + b"\x00\xff\x81\n"), source="l.csv"))
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [("Latin1", "cp1252"), ("sjis", "cp932"), ("euc-kr", "cp949"), ("windows-1251", "cp1251")],
+)
+def test_an_encoding_is_chosen_by_any_of_its_names(name: str, encoding: str) -> None:
+    assert demand_encoding(name) == encoding
+
+
+@pytest.mark.parametrize("name", ["", "hex", "klingon", "rot13"])
+def test_what_is_no_encoding_of_lists_is_refused_with_those_that_are(name: str) -> None:
+    with pytest.raises(ListError, match="cp1252"):
+        demand_encoding(name)
