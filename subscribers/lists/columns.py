@@ -39,6 +39,7 @@ from subscribers.lists.formats import (
     zone_in,
 )
 from subscribers.lists.harmless import may_ask
+from subscribers.lists.text_lists import SECTION
 
 #: Says that a column is about something else than mail, whatever it is kept as.
 UNRELATED = "other"
@@ -181,7 +182,9 @@ class ListForm:
         # What a known system means by it is known: Substack's paid subscription is no state.
         if self.known is not None and (self.known.own or fold(name) in self.known.ignored):
             return
-        if ours == IGNORED or ours.startswith(FIELD):
+        if name == SECTION and ours == IGNORED:
+            self.marks[name] = "plain heading" if name in self.answers.unrelated else "heading"
+        elif ours == IGNORED or ours.startswith(FIELD):
             mark = _HEEDED if name in self.answers.heeded else mark_of(name)
             if name in self.answers.unrelated:
                 # A plain remark of leaving was not what was asked.
@@ -265,7 +268,7 @@ class ListForm:
             and name not in chosen
             and name not in self.answers
             and fold(name) not in known
-            and self.marks.get(name) not in {"disabled", "hint"}
+            and self.marks.get(name) not in {"disabled", "hint", "heading", "plain heading"}
         )
 
     @property

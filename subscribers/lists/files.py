@@ -9,7 +9,7 @@ import json
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from typing import Any, AnyStr, BinaryIO, NamedTuple
 
 from newsletter.errors import ListError, Place
@@ -17,7 +17,16 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.issues.sources.encodings import decode_as, has_designations
 from newsletter.spreadsheets import kind_of
 from subscribers.lists.encodings import ENCODINGS, ListEncoding, guess_wide, recognise
+from subscribers.lists.harmless import speaks, tells_leaving
 from subscribers.lists.headings import continues_below, merge_headings
+from subscribers.lists.text_lists import (
+    NAMES,
+    SECTION,
+    is_table,
+    lines_of,
+    names_column,
+    read_heading,
+)
 
 #: How much is looked at, from the first octet beyond ASCII on, to recognise the encoding.
 _PREFIX = 256 * 1024
@@ -269,7 +278,9 @@ def csv_records(
     The header is the first row that ``is_header`` knows within the first 30 lines, or else the one
     above the first address; before it may stand ``sep=;``, titles and blank rows. Rows of headings
     above and below it name their columns, too. Of columns with one name the second gets a number.
-    A row whose quotes are broken comes as a fault, and stops no other.
+    A row whose quotes are broken comes as a fault, and stops no other. Where addresses stand in no
+    table, or in one without a header, its columns are "#1" and so on. A row of one cell that says
+    something of mail is a heading of the rows below it, which have it in the column `SECTION`.
 
     Raises:
         ListError: The header's own quotes are broken.
@@ -277,6 +288,9 @@ def csv_records(
     rest = iter(lines)
     head = list(islice(rest, _HEAD_LINES))
     skipped, delimiter, above = _find_header(head, is_header)
+    if above is None:
+        yield from _headless_records(head, rest, skipped)
+        return
     feed = _Lines(chain(head[skipped:], rest), number=skipped)
     header = next(_rows(feed, delimiter), None)
     if header is None:
@@ -290,8 +304,12 @@ def csv_records(
         next(_rows(feed, delimiter))
         headings = merge_headings([headings], below.cells)
     names = _name_nameless(_names(headings), _rows(_Lines(head[skipped:]), delimiter))
-    width = len(names)
     yield Record(header.line, names, (), header=True)
+    yield from _with_sections(_table_records(feed, delimiter, names))
+
+
+def _table_records(feed: _Lines, delimiter: str, names: tuple[str, ...]) -> Iterator[Record]:
+    width = len(names)
     while block := feed.take(_ROWS):
         first = feed.number - len(block) + 1
         try:
@@ -307,6 +325,56 @@ def csv_records(
         else:
             feed.put_back(block)
             yield from _records_one_by_one(feed, delimiter, names, last=first + len(block) - 1)
+
+
+def _headless_records(head: Sequence[str], rest: Iterator[str], skipped: int) -> Iterator[Record]:
+    """Read addresses under no header: a table of columns without names, or lines of text."""
+    begun = head[skipped:]
+    for delimiter in _DELIMITERS:
+        rows = [row.cells for row in _rows(_Lines(begun), delimiter) if not row.fault]
+        if is_table(rows):
+            names = tuple(f"#{at}" for at in range(1, max(map(len, rows)) + 1))
+            yield Record(skipped, names, (), header=True)
+            feed = _Lines(chain(begun, rest), number=skipped)
+            yield from _with_sections(_table_records(feed, delimiter, names))
+            return
+    yield Record(skipped, NAMES, (), header=True)
+    names, section = NAMES, ""
+    for number, line in enumerate(chain(begun, rest), start=skipped + 1):
+        found = [*lines_of(line)]
+        if not found and line.strip():
+            names, section = (*NAMES, SECTION), " ".join(line.split())
+        for one in found:
+            cells = (*one, section) if section else one
+            yield Record(number, names, cells)
+
+
+def _with_sections(records: Iterator[Record]) -> Iterator[Record]:
+    """Pass records on; those below a row that is a heading have it in a column of their own.
+
+    Of rows with one cell those are headings that say something of mail, and all others once there
+    was one: "現在の会員" ends what was said by "退会者".
+    """
+    names: tuple[str, ...] = ()
+    section, column = "", 0
+    for record in records:
+        cells = record.cells
+        if section or (cells and not (cells[0] and any(cells[1:2]))):
+            filled = [at for at, cell in enumerate(cells) if cell.strip()]
+            if len(filled) == 1 and (not section or filled[0] == column):
+                text = cells[filled[0]].strip()
+                if "@" not in text and (section or _is_heading(text)):
+                    section, column = text, filled[0]
+                    names = (*record.names, SECTION)
+                    continue
+            if section and not record.fault:
+                yield record._replace(names=names, cells=[*cells, section])
+                continue
+        yield record
+
+
+def _is_heading(text: str) -> bool:
+    return read_heading(text) is not None and (speaks(text) or tells_leaving(text))
 
 
 def _records_one_by_one(
@@ -423,8 +491,11 @@ def _rows(lines: _Lines, delimiter: str) -> Iterator[_Row]:
 
 def _find_header(
     head: Sequence[str], is_header: Callable[[Sequence[str]], bool]
-) -> tuple[int, str, Sequence[Sequence[str]]]:
-    """Return how many lines stand before the header, what divides cells, and the rows before."""
+) -> tuple[int, str, Sequence[Sequence[str]] | None]:
+    """Return how many lines stand before the header, what divides cells, and the rows before.
+
+    None of these where there is no header, but addresses.
+    """
     named = _SEPARATOR_LINE.fullmatch(head[0].strip()) if head else None
     skipped = 1 if named else 0
     delimiters = (named[1],) if named else _DELIMITERS
@@ -437,9 +508,9 @@ def _find_header(
             if is_header(_names(row.cells)):
                 known.append((row.line - 1, -len(row.cells), delimiter, above))
                 break
-            if rows and any("@" in cell for cell in row.cells):
-                last = rows[-1]
-                if sum(map(bool, last.cells)) > 1:
+            if any("@" in cell for cell in row.cells):
+                last = rows[-1] if rows else row
+                if rows and sum(map(bool, last.cells)) > 1:
                     guessed.append((last.line - 1, -len(last.cells), delimiter, above[:-1]))
                 break
             rows.append(row)
@@ -450,7 +521,21 @@ def _find_header(
     while first < len(head) - 1 and not head[first].strip(" ,;\t\r\n\ufeff"):
         first += 1
     line = head[first] if head else ""
-    return first, max(delimiters, key=line.count), ()
+    delimiter = max(delimiters, key=line.count)
+    before = [*takewhile(lambda each: "@" not in each, head[first:])]
+    if len(before) < len(head[first:]) and not _is_name_alone(before, head[first + len(before) :]):
+        return first, delimiter, None
+    return first, delimiter, ()
+
+
+def _is_name_alone(before: Sequence[str], others: Sequence[str]) -> bool:
+    """Tell whether one line stands above the addresses, names their column, and is no heading.
+
+    Where other lines between the addresses have none either, all are headings.
+    """
+    named = [line.strip() for line in before if line.strip()]
+    headings = [line for line in others if line.strip() and "@" not in line]
+    return len(named) == 1 and names_column(named[0]) and not headings
 
 
 def _name_nameless(names: list[str], first: Iterable[_Row]) -> tuple[str, ...]:

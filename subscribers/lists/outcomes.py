@@ -29,6 +29,7 @@ from subscribers.lists.harmless import (
     struck_word,
     tells_leaving,
 )
+from subscribers.lists.text_lists import read_heading
 
 #: Columns of free words.
 _REMARKS = frozenset({"remark", "plain remark", "heeded"})
@@ -178,8 +179,15 @@ def _read_tags(text: str) -> ListState | None:
     return None
 
 
+def _read_plain_heading(text: str) -> ListState | None:
+    state = read_heading(text)
+    return None if state is ListState.UNCLEAR else state
+
+
 #: How columns are read by their mark, whatever else they say.
 _READERS: Mapping[str, Callable[[str], ListState | None]] = {
+    "heading": read_heading,
+    "plain heading": _read_plain_heading,
     "hint": _read_hint,
     "choice": _read_hint,
     "name": _read_struck,

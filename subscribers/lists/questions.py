@@ -11,7 +11,7 @@ that somebody left, died or could not be reached is asked about all the same: a 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -38,6 +38,7 @@ from subscribers.lists.harmless import (
     speaking_ones,
 )
 from subscribers.lists.outcomes import speaks_against
+from subscribers.lists.text_lists import SECTION, read_heading
 
 #: Distinct values of a column that answers something; where these are most of its values there may
 #: be more, as a form's "other" has them.
@@ -91,6 +92,8 @@ class ColumnQuestion:
             held.append(msg("other values: {count}", count=Number(self.others)))
         if self.blanks:
             held.append(msg("(empty): {count}", count=Number(self.blanks)))
+        if self.column == SECTION:
+            return msg("section headings ({values})", values=Listing(tuple(held)))
         return msg("“{column}” ({values})", column=self.column, values=Listing(tuple(held)))
 
 
@@ -145,8 +148,8 @@ def refuse_questions(questions: Sequence[ColumnQuestion]) -> None:
 class _Column:
     """What the values of one column were so far."""
 
-    #: Whether it is about something else, so that only values matter that speak for themselves.
-    is_harmless: bool
+    #: Finds the values that may speak of mail or leaving.
+    find: Callable[[Iterable[str]], list[str]]
     values: Counter[str] = field(default_factory=Counter)
     speaking: Counter[str] = field(default_factory=Counter)
     filled: int = 0
@@ -158,7 +161,7 @@ class _Column:
             if not is_blank(text):
                 counts[text] += count
         self.filled += counts.total()
-        for text in leaving_ones(counts) if self.is_harmless else speaking_ones(counts):
+        for text in self.find(counts):
             if text in self.speaking or len(self.speaking) < _KEPT:
                 self.speaking[text] += counts[text]
         for text, count in counts.items():
@@ -177,7 +180,7 @@ class _Column:
         return ColumnQuestion(column=name, values=shown, others=others, blanks=blanks, kind=kind)
 
     def _kind(self, name: str, blanks: int) -> QuestionKind | None:
-        if self.is_harmless:
+        if self.find is not speaking_ones:
             return QuestionKind.REMARKS if self.speaking else None
         kinds = Counter(map(kind_of_value, self.values))
         texts = [n for text, n in self.values.items() if kind_of_value(text) is ValueKind.TEXT]
@@ -249,8 +252,7 @@ class Questions:
                 if name in form.unsure or form.columns.get(name) == "attributes":
                     for each, values in _columns_of(name, cells, form):
                         if each not in self._columns:
-                            is_about_else = is_harmless(each) or form.is_field(each)
-                            self._columns[each] = _Column(is_harmless=is_about_else)
+                            self._columns[each] = _Column(find=_finder_of(each, form))
                         self._columns[each].add(values)
 
     def asked(self) -> tuple[ColumnQuestion, ...]:
@@ -258,6 +260,24 @@ class Questions:
         # A record of JSON that has no such column has no value in it either.
         found = (column.question(name, self._rows) for name, column in self._columns.items())
         return tuple(filter(None, found))
+
+
+def _finder_of(name: str, form: ListForm) -> Callable[[Iterable[str]], list[str]]:
+    """Return what finds the values of a column that may speak of mail or leaving."""
+    if name == SECTION:
+        return _unclear_headings
+    if form.known is not None and mark_of(name) == "remark":
+        return _speaking_notes
+    return leaving_ones if is_harmless(name) or form.is_field(name) else speaking_ones
+
+
+def _speaking_notes(texts: Iterable[str]) -> list[str]:
+    """Return what of a known system's notes speaks of mail; its states have a column of theirs."""
+    return speaking_ones(texts)
+
+
+def _unclear_headings(texts: Iterable[str]) -> list[str]:
+    return [text for text in texts if read_heading(text) is ListState.UNCLEAR]
 
 
 def _columns_of(

@@ -25,6 +25,7 @@ from newsletter.i18n.language import (
     time_zone_names,
 )
 from newsletter.web.pages import environment_of
+from subscribers.lists.encodings import ENCODINGS
 from tests.support.fields import ALL
 from tests.web.showroom import Showroom, showroom
 from tests.web.table import OPEN_PAGES, SIGNED_IN_PAGES
@@ -149,6 +150,7 @@ def _unmarked(page: str) -> Iterator[str]:
     known = {language_name(each, speaker) for each in Language for speaker in speakers}
     known |= {name for _, name in time_zone_names(Language.ENGLISH)}
     known |= {language_name(tag, Language.ENGLISH) for tag in offered_languages()}
+    known |= {*ENCODINGS.values()}
     depth = 0
     for text in _texts(html.fromstring(page)):
         outside = ""

@@ -128,9 +128,9 @@ def test_a_list_is_tried_then_imported_and_its_refusals_downloaded(
 
 
 def test_an_encoding_that_is_unclear_is_asked_and_one_that_was_found_is_said(
-    stage: Stage, sign_in: SignIn
+    sign_in: SignIn,
 ) -> None:
-    client = sign_in(Role.OPERATOR)
+    client = sign_in("operator@example.jp", Role.OPERATOR)
     octets = "email,nombre\na@x.example,Muñoz\n".encode("cp1252")
     assert "Muńoz" in _bring(client, octets).text
     page = client.post(

@@ -1,0 +1,92 @@
+"""Addresses in lines of text, with headings between them that say who gets no mail."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from newsletter.database.vocabulary import SubscriptionState
+from subscribers.lists.columns import ColumnAnswers, list_records
+from subscribers.lists.questions import UnclearColumnError
+from subscribers.lists.text_lists import NAMES, SECTION
+from tests.subscribers.lists.test_states import import_list, states_of
+from tests.support.stage import Stage
+
+_C, _U = SubscriptionState.CONFIRMED, SubscriptionState.UNSUBSCRIBED
+_TEXT = """Allotments - addresses, typed in May
+
+RECEIVING THE NEWSLETTER
+Ann Ash <a@x.example>
+Ben Box, b@x.example (new address)
+
+{heading}
+c@x.example
+Dan Dew <d@x.example>; Eve Elm <e@x.example>
+"""
+
+
+def _records(text: str) -> list[tuple[object, ...]]:
+    stream = io.BytesIO(text.encode())
+    return [tuple(one.cells) for one in list_records(stream, file_name="l.txt", source="l.txt")][1:]
+
+
+def test_addresses_of_a_text_come_with_their_names_what_stands_behind_and_their_heading() -> None:
+    above, below = "RECEIVING THE NEWSLETTER", "BOUNCING"
+    assert _records(_TEXT.format(heading=below)) == [
+        ("Ann Ash <a@x.example>", "", above),
+        ("Ben Box <b@x.example>", "(new address)", above),
+        ("c@x.example", "", below),
+        ("Dan Dew <d@x.example>", "", below),
+        ("Eve Elm <e@x.example>", "", below),
+    ]
+
+
+@pytest.mark.parametrize("heading", ["BOUNCING", "Left:", "Do not send (ever)", "停止した方"])
+def test_a_heading_of_a_state_is_said_of_all_below_it(sqlite_stage: Stage, heading: str) -> None:
+    text = _TEXT.replace("RECEIVING THE NEWSLETTER\n", "").format(heading=heading).encode()
+    answers = ColumnAnswers(unrelated=[SECTION, NAMES[1]])
+    import_list(sqlite_stage, text, name="l.txt", answers=answers, is_answered=False)
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _C, "c": _U, "d": _U, "e": _U}
+
+
+@pytest.mark.parametrize("heading", ["ASKED TO BE TAKEN OFF", "お休みの方", "Old ones", "退職者"])
+def test_a_heading_of_which_nobody_knows_is_asked_about(sqlite_stage: Stage, heading: str) -> None:
+    text = f"会員\na@x.example\n\n{heading}\nb@x.example\n".encode()
+    with pytest.raises(UnclearColumnError, match=rf"section headings \({heading}: 1"):
+        import_list(sqlite_stage, text, name="l.txt", is_answered=False)
+    # Where nobody was asked, as far down the list, its rows are refused.
+    import_list(sqlite_stage, text, name="l.txt")
+    assert states_of(sqlite_stage.engine) == {"a": _C}
+
+
+@pytest.mark.parametrize("heading", ["東京都", "3組", "配信中", "Confirmed"])
+def test_a_heading_of_a_place_or_of_consent_asks_nothing(sqlite_stage: Stage, heading: str) -> None:
+    text = f"a@x.example\n{heading}\nb@x.example\n".encode()
+    import_list(sqlite_stage, text, name="l.txt", is_answered=False)
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _C}
+
+
+def test_a_heading_within_a_table_is_said_of_the_rows_below_it(sqlite_stage: Stage) -> None:
+    rows = ["email,name", "a@x.example,A", "退会,", "b@x.example,B", "会員,", "c@x.example,C"]
+    import_list(sqlite_stage, "\n".join(rows).encode(), is_answered=False)
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _U, "c": _C}
+
+
+def test_the_name_of_a_column_alone_is_no_heading_and_a_state_is_no_name(
+    sqlite_stage: Stage,
+) -> None:
+    import_list(sqlite_stage, "連絡先\na@x.example\n".encode(), is_answered=False)
+    import_list(sqlite_stage, b"UNSUBSCRIBED\nb@x.example\n", is_answered=False)
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _U}
+
+
+def test_a_table_without_a_header_has_columns_by_their_numbers() -> None:
+    records = _records("a@x.example,Ann,1\nb@x.example,Ben,0\n")
+    assert records == [("a@x.example", "Ann", "1"), ("b@x.example", "Ben", "0")]
+
+
+def test_what_stands_behind_an_address_is_asked_about(sqlite_stage: Stage) -> None:
+    text = b"Ash, Ann, a@x.example\nBox, Ben, b@x.example - please take me off\nc@x.example\n"
+    with pytest.raises(UnclearColumnError, match="please take me off: 1"):
+        import_list(sqlite_stage, text, name="l.txt", is_answered=False)
