@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from subscribers.lists.files import Record
     from subscribers.lists.import_report import ImportReport
     from subscribers.lists.new_fields import NewFields
+    from subscribers.lists.questions import ColumnQuestion
 
 
 _SHOWN = 20
@@ -96,7 +99,6 @@ def import_list(
     from newsletter.services import build_services
     from subscribers.actions import record_import
     from subscribers.lists.columns import list_records
-    from subscribers.lists.encodings import ListEncoding, demand_encoding
     from subscribers.lists.exports import problem_writer
     from subscribers.lists.files import digest_of, find_encoding
     from subscribers.lists.imports import ImportOptions, import_records, refuse_unanswered
@@ -123,10 +125,7 @@ def import_list(
     how += filter(None, [encoding])
     with ExitStack() as stack:
         stream = stack.enter_context(opened_file(file))
-        if encoding:
-            read_as = ListEncoding(encoding=demand_encoding(encoding))
-        else:
-            read_as = find_encoding(stream, source=str(file))
+        read_as = find_encoding(stream, source=str(file), chosen=encoding)
 
         def records(octets: BinaryIO) -> Iterator[Record]:
             return list_records(
@@ -141,7 +140,8 @@ def import_list(
             return records(stack.enter_context(opened_file(file)))
 
         problems = stack.enter_context(appending(report)) if report else None
-        options = refuse_unanswered(opened.engine, opened.newsletter.id, read_again(), options)
+        with _asking_about_columns():
+            options = refuse_unanswered(opened.engine, opened.newsletter.id, read_again(), options)
         if not dry_run:
             with transaction(opened.engine) as session:
                 record_import(
@@ -212,6 +212,52 @@ def _add_new_fields(
         with transaction(opened.engine) as session:
             add_fields(session, owner, opened.newsletter.id, new.fields)
     return new
+
+
+@contextmanager
+def _asking_about_columns() -> Iterator[None]:
+    """End the command with questions where a list has columns that somebody has to answer for.
+
+    Raises:
+        typer.Exit: It has.
+    """
+    from subscribers.lists.questions import UnclearColumnError
+
+    try:
+        yield
+    except UnclearColumnError as unclear:
+        _ask_about(unclear.questions)
+        raise typer.Exit(unclear.exit_code) from None
+
+
+def _ask_about(questions: Sequence[ColumnQuestion]) -> None:
+    """Print columns that may say who wants mail: what they hold, and the answers for each."""
+    from newsletter.cli.console import errors
+    from subscribers.lists.questions import CHOICES
+
+    label = styled(_("Please answer"), "bold red")
+    question = _(
+        "It is unclear whether these columns say who wants your email. Nothing was imported."
+    )
+    errors.print(f"{label} {question}", soft_wrap=True)
+    answers: list[str] = []
+    for each in questions:
+        errors.print(f"\n  {styled(text(each.title), 'bold')}", soft_wrap=True)
+        errors.print(f"    {text(each.held)}", soft_wrap=True)
+        choices = CHOICES[each.kind]
+        for ours, meaning in choices.items():
+            option = shlex.join(("--map", f"{each.column}={ours}"))
+            errors.print(f"    {option}   {text(meaning)}", soft_wrap=True)
+        answers += "--map", f"{each.column}={next(iter(choices))}"
+    errors.print(
+        "\n"
+        + _(
+            "If none of them says it, repeat the command with --other-columns-harmless. Else "
+            "correct the answers in this command, which assumes that all do:"
+        ),
+        soft_wrap=True,
+    )
+    errors.print(shlex.join(("newsletter", *sys.argv[1:], *answers)), soft_wrap=True)
 
 
 def show_imports(

@@ -16,7 +16,13 @@ from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.sources.encodings import decode_as, has_designations
 from newsletter.spreadsheets import kind_of
-from subscribers.lists.encodings import ENCODINGS, ListEncoding, guess_wide, recognise
+from subscribers.lists.encodings import (
+    ENCODINGS,
+    ListEncoding,
+    demand_encoding,
+    guess_wide,
+    recognise,
+)
 from subscribers.lists.harmless import speaks, tells_leaving
 from subscribers.lists.headings import continues_below, merge_headings
 from subscribers.lists.text_lists import (
@@ -152,12 +158,19 @@ def text_lines(stream: BinaryIO, *, source: str, encoding: str = "") -> Iterator
         number += block.count(end.encode())
 
 
-def find_encoding(stream: BinaryIO, *, source: str) -> ListEncoding:
+def find_encoding(stream: BinaryIO, *, source: str, chosen: str = "") -> ListEncoding:
     """Return in which encoding a list is read, and go back to its beginning.
 
+    Args:
+        stream: The octets.
+        source: Names the list in errors.
+        chosen: Any name of an encoding that somebody chose.
+
     Raises:
-        ListError: See `text_lines`.
+        ListError: See `text_lines`; or lists are not read in what was chosen.
     """
+    if chosen:
+        return ListEncoding(encoding=demand_encoding(chosen))
     start = stream.read(_PREFIX)
     stream.seek(0)
     if start.startswith((b"\xff\xfe", b"\xfe\xff")) or guess_wide(start[:_BLOCK]):

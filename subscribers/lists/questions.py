@@ -82,8 +82,20 @@ class ColumnQuestion:
     kind: QuestionKind = QuestionKind.ANSWERS
 
     @property
+    def title(self) -> Message:
+        """What the column is called."""
+        if self.column == SECTION:
+            return msg("section headings")
+        return msg("“{column}”", column=self.column)
+
+    @property
     def described(self) -> Message:
         """The column with its values."""
+        return msg("{column} ({values})", column=self.title, values=self.held)
+
+    @property
+    def held(self) -> Listing:
+        """Its values, and in how many rows each is."""
         held: list[str | Message] = [
             msg("{value}: {count}", value=value, count=Number(count))
             for value, count in self.values
@@ -92,11 +104,26 @@ class ColumnQuestion:
             held.append(msg("other values: {count}", count=Number(self.others)))
         if self.blanks:
             held.append(msg("(empty): {count}", count=Number(self.blanks)))
-        if self.column == SECTION:
-            return msg("section headings ({values})", values=Listing(tuple(held)))
-        return msg("“{column}” ({values})", column=self.column, values=Listing(tuple(held)))
+        return Listing(tuple(held))
 
 
+#: What a column can be mapped to that is asked about, by what the question is of, and what follows.
+#: The first answer keeps out whoever the column may speak of.
+CHOICES: Mapping[QuestionKind, Mapping[str, Message]] = {
+    QuestionKind.ANSWERS: {
+        "opt_in": msg("only a clear yes is subscribed"),
+        "disabled": msg("whoever has an entry gets no email"),
+        "other": msg("it is about something else"),
+    },
+    QuestionKind.DATES: {
+        "unsubscribed_at": msg("whoever has a date has left"),
+        "other": msg("it is about something else"),
+    },
+    QuestionKind.REMARKS: {
+        "remark": msg("whoever has such a remark is refused"),
+        "other": msg("it is about something else"),
+    },
+}
 #: What somebody reads who is shown the questions.
 ANSWER_FIRST = msg(
     "Please answer the questions about the columns first. Nothing has been imported yet."
@@ -118,19 +145,12 @@ class UnclearColumnError(ListError):
 
     def __init__(self, questions: Sequence[ColumnQuestion]) -> None:
         self.questions = tuple(questions)
-        first = self.questions[0].column
         super().__init__(
             msg(
                 "It is unclear whether these columns say who wants your email: {columns}.",
                 columns=Listing(tuple(each.described for each in self.questions)),
             ),
-            remedy=msg(
-                "If none of them does, add --other-columns-harmless. Else answer for each:"
-                ' --map "{column}=opt_in" (only a clear yes is subscribed), "{column}=disabled"'
-                ' (whoever has an entry gets no email), "{column}=remark" (whoever has a remark'
-                ' that speaks of it), or "{column}=other" (about something else).',
-                column=first,
-            ),
+            remedy=msg("Say for each of them what it is, or that none says it."),
         )
 
 

@@ -416,7 +416,11 @@ def test_an_import_asks_of_a_column_of_answers_before_anything_is_kept() -> None
     how = ("subscriber", "import", "list.csv", "--basis", "asked", "--new-fields")
     refused = _run(*how)
     assert refused.returncode == ExitCode.BAD_INPUT
-    assert "“会報” (要: 1 and 不要: 1)" in " ".join(refused.stderr.split())
+    said = list(map(str.strip, refused.stderr.splitlines()))
+    assert {"“会報”", "要: 1 and 不要: 1"} <= {*said}
+    assert "--map '会報=other'   it is about something else" in said
+    assert said[-1].startswith("newsletter subscriber import list.csv")
+    assert said[-1].endswith("--new-fields --map '会報=opt_in'")
     assert "会報" not in _run("field", "list").stdout
     taken = _run(*how, "--map", "会報=opt_in", "--json")
     counts = _last(taken)

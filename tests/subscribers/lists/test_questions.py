@@ -218,7 +218,7 @@ _TEXT = "email,会報\na@x.example,要\nb@x.example,不要\nc@x.example,どち�
 
 
 def test_a_list_is_refused_until_it_is_said_what_the_column_is(sqlite_stage: Stage) -> None:
-    with pytest.raises(UnclearColumnError, match=r"会報.*不要: 1.*会報=opt_in.*会報=other"):
+    with pytest.raises(UnclearColumnError, match=r"会報.*不要: 1"):
         import_list(sqlite_stage, _TEXT, is_answered=False)
     assert states_of(sqlite_stage.engine) == {}
 
