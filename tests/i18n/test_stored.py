@@ -46,12 +46,12 @@ def test_an_error_is_kept_whole_and_worded_in_another_language_later() -> None:
     error = ListError(
         msg("This line is larger than 1 MiB."),
         place=Place(source="list.csv", line=3),
-        remedy=msg("Save the list as UTF-8."),
+        remedy=msg("Choose a file."),
     )
     kept = load_message(dump_message(error.whole))
-    assert str(kept) == "list.csv:3: This line is larger than 1 MiB. Save the list as UTF-8."
+    assert str(kept) == "list.csv:3: This line is larger than 1 MiB. Choose a file."
     assert kept.in_language(Language.JAPANESE) == (
-        "list.csv 3行目：この行は1 MiBを超えています。名簿をUTF-8で保存してください。"
+        "list.csv 3行目：この行は1 MiBを超えています。ファイルを選んでください。"
     )
 
 

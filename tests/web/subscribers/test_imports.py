@@ -127,6 +127,7 @@ def test_a_list_is_tried_then_imported_and_its_refusals_downloaded(
     assert report.text.splitlines()[1].startswith("3,address,bad,")
 
 
+@pytest.mark.usefixtures("stage")
 def test_an_encoding_that_is_unclear_is_asked_and_one_that_was_found_is_said(
     sign_in: SignIn,
 ) -> None:
