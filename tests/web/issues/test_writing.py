@@ -93,7 +93,7 @@ def test_an_earlier_revision_is_restored(desk: Desk, page: Page) -> None:
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#state")).to_have_text("Saved")
     page.get_by_role("link", name="History").click()
-    page.get_by_role("link", name="1", exact=True).click()
+    page.get_by_role("link", name="Compare or restore").last.click()
     page.get_by_role("button", name="Restore this one").click()
     expect(page.locator(".mail .title")).to_have_text("十二月号")
     with reading(desk.engine) as session:
