@@ -536,9 +536,10 @@ def _find_header(
     line = head[first] if head else ""
     delimiter = max(delimiters, key=line.count)
     before = [*takewhile(lambda each: "@" not in each, head[first:])]
-    if len(before) < len(head[first:]) and not _is_name_alone(before, head[first + len(before) :]):
-        return first, delimiter, None
-    return first, delimiter, ()
+    others = head[first + len(before) :]
+    if not others or _is_name_alone(before, others) or _is_as_wide(before, others, delimiter):
+        return first, delimiter, ()
+    return first, delimiter, None
 
 
 def _is_name_alone(before: Sequence[str], others: Sequence[str]) -> bool:
@@ -549,6 +550,14 @@ def _is_name_alone(before: Sequence[str], others: Sequence[str]) -> bool:
     named = [line.strip() for line in before if line.strip()]
     headings = [line for line in others if line.strip() and "@" not in line]
     return len(named) == 1 and names_column(named[0]) and not headings
+
+
+def _is_as_wide(before: Sequence[str], others: Sequence[str], delimiter: str) -> bool:
+    """Tell whether the first line has as many columns as the first with an address: it names them.
+
+    Rows of the table between the two have something else where an address should stand.
+    """
+    return bool(before) and 0 < before[0].count(delimiter) == others[0].count(delimiter)
 
 
 def _name_nameless(names: list[str], first: Iterable[_Row]) -> tuple[str, ...]:
