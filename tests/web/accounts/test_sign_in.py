@@ -124,7 +124,7 @@ def test_the_first_link_leads_to_an_account_with_two_factors(
     page.get_by_label("Six digits").fill(recovery)
     page.get_by_role("button", name="Continue").click()
     page.goto(f"{site}/audit")
-    page.get_by_text("Second factor turned on").wait_for()
+    page.get_by_title("account.second-factor-on").wait_for()
     with transaction(engine) as session:
         assert first_link(session) is None
 

@@ -7,6 +7,7 @@ import tracemalloc
 
 import pytest
 
+from tests.support.loops import run_apart
 from workers.intake.receiving import read_mail
 
 _MOST = 100_000
@@ -29,7 +30,7 @@ def _received(*pieces: bytes, most: int = _MOST, limit: int = 65_536) -> tuple[b
         await coming
         return mail, await reader.read()
 
-    return asyncio.run(receive())
+    return run_apart(receive)
 
 
 @pytest.mark.parametrize(
