@@ -170,8 +170,7 @@ def _act_on_bounces(services: WorkerServices) -> None:
     keys = Keys(signer=services.signer, message_id_key=services.message_id_key)
     judged = 1
     while judged:
-        with transaction(services.engine) as session:
-            judged = act_on_new_bounces(session, keys)
+        judged = act_on_new_bounces(services.engine, keys)
 
 
 def look_back(services: WorkerServices) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -71,10 +71,19 @@ class Keys:
     message_id_key: bytes
 
 
-def attribute(session: Session, rows: Sequence[BounceRow], keys: Keys) -> dict[int, Attribution]:
-    """Return by bounce id whom each is about."""
+def attribute(
+    session: Session, rows: Sequence[BounceRow], keys: Keys, owners: Mapping[int, int]
+) -> dict[int, Attribution]:
+    """Return by bounce id whom each is about.
+
+    Args:
+        session: Within the transaction that acts on it.
+        rows: The bounces.
+        keys: What our signatures are checked with.
+        owners: What `find_owners` found before; each is proven once more.
+    """
     by_address = _subscribers_by_address(session, rows)
-    by_message_id = _deliveries_by_message_id(session, rows, keys, by_address)
+    by_message_id = _deliveries_by_message_id(session, rows, keys, by_address, owners)
     signed = {row.id: read_return_path(keys.signer, row.return_path) for row in rows}
     today = compare(session, {ref for ref in signed.values() if ref is not None})
     found = {
@@ -169,8 +178,7 @@ def _attribute_one(
             mailing_id=row.mailing_id,
             subscriber_id=row.subscriber_id,
         )
-    provider = row.source is BounceSource.WEBHOOK
-    if claims_delivery(row.return_path) and not provider:
+    if _is_forged(row):
         return Attribution(proof=AttributionProof.FORGED)
     if by_message_id is not None:
         mailing_id, subscriber_id = by_message_id
@@ -178,9 +186,16 @@ def _attribute_one(
             proof=AttributionProof.MESSAGE_ID, mailing_id=mailing_id, subscriber_id=subscriber_id
         )
     return Attribution(
-        proof=AttributionProof.PROVIDER if provider else AttributionProof.NONE,
+        proof=AttributionProof.PROVIDER
+        if row.source is BounceSource.WEBHOOK
+        else AttributionProof.NONE,
         subscriber_id=by_address,
     )
+
+
+def _is_forged(row: BounceRow) -> bool:
+    """Tell of a return path that is not genuine whether it pretends to be."""
+    return row.source is not BounceSource.WEBHOOK and claims_delivery(row.return_path)
 
 
 def _subscribers_by_address(session: Session, rows: Sequence[BounceRow]) -> dict[int, int]:
@@ -194,37 +209,69 @@ def _subscribers_by_address(session: Session, rows: Sequence[BounceRow]) -> dict
     return {row_id: ids[key] for row_id, key in keys.items() if key in ids}
 
 
+def find_owners(session: Session, rows: Sequence[BounceRow], keys: Keys) -> dict[int, int]:
+    """Return by bounce id who got a message of which nothing but its Message-ID tells.
+
+    Where the report hides or rewrites the address, all of the mailing are tried, once for all
+    reports. That takes seconds for a long list, in which nobody should wait: ``session`` reads.
+    """
+    untold = [
+        row
+        for row in rows
+        if read_return_path(keys.signer, row.return_path) is None and not _is_forged(row)
+    ]
+    by_address = _subscribers_by_address(session, untold)
+    known = _deliveries_by_message_id(session, untold, keys, by_address, {})
+    open_ids: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for row_id, (mailing_id, code) in _read_ids(untold, keys).items():
+        if row_id not in known:
+            open_ids[mailing_id][code].append(row_id)
+    return {
+        row_id: subscriber_id
+        for mailing_id, rows_by_code in open_ids.items()
+        for code, subscriber_id in _search(session, keys, mailing_id, rows_by_code.keys())
+        for row_id in rows_by_code[code]
+    }
+
+
+def _read_ids(rows: Sequence[BounceRow], keys: Keys) -> dict[int, tuple[int, str]]:
+    """Return by bounce id the mailing and person's code of the genuine Message-IDs in reports."""
+    return {
+        row.id: read
+        for row in rows
+        if row.source is not BounceSource.SMTP
+        and (read := read_delivery_id(keys.message_id_key, row.message_id)) is not None
+    }
+
+
 def _deliveries_by_message_id(
-    session: Session, rows: Sequence[BounceRow], keys: Keys, by_address: dict[int, int]
+    session: Session,
+    rows: Sequence[BounceRow],
+    keys: Keys,
+    by_address: Mapping[int, int],
+    owners: Mapping[int, int],
 ) -> dict[int, tuple[int, int]]:
     """Return mailing and subscriber of genuine Message-IDs.
 
-    A Message-ID names its mailing; the subscriber is the one whose id gives the same code. Where
-    the report hides or rewrites the address, all of the mailing are tried, once for all reports.
+    A Message-ID names its mailing; the subscriber is the one whose id gives the same code: of the
+    reported address, found before, or of whom the bounce was when it was judged.
     """
-    deliveries: dict[int, tuple[int, int]] = {}
-    mailings: dict[int, tuple[str, datetime]] = {}
-    created = _created(session, by_address.values())
-    open_ids: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for row in rows:
-        read = read_delivery_id(keys.message_id_key, row.message_id)
-        if read is None or row.source is BounceSource.SMTP:
-            continue
-        mailing_id, code = read
-        if mailing_id not in mailings:
-            mailings[mailing_id] = _mailing_of(session, mailing_id)
-        subscriber_id = by_address.get(row.id)
-        if subscriber_id is not None and hmac.compare_digest(
+    ids = _read_ids(rows, keys)
+    candidates = {
+        row.id: {by_address.get(row.id), owners.get(row.id), row.subscriber_id} for row in rows
+    }
+    created = _created(session, [one for row_id in ids for one in candidates[row_id] if one])
+    mailings = {number: _mailing_of(session, number) for number in {one[0] for one in ids.values()}}
+    return {
+        row_id: (mailing_id, subscriber_id)
+        for row_id, (mailing_id, code) in ids.items()
+        for subscriber_id in candidates[row_id]
+        if subscriber_id
+        and subscriber_id in created
+        and hmac.compare_digest(
             _code(keys, *mailings[mailing_id], subscriber_id, created[subscriber_id]), code
-        ):
-            deliveries[row.id] = (mailing_id, subscriber_id)
-        else:
-            open_ids[mailing_id][code].append(row.id)
-    for mailing_id, rows_by_code in open_ids.items():
-        for code, subscriber_id in _search(session, keys, mailing_id, rows_by_code.keys()):
-            for row_id in rows_by_code[code]:
-                deliveries[row_id] = (mailing_id, subscriber_id)
-    return deliveries
+        )
+    }
 
 
 def _search(

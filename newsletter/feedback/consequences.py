@@ -6,12 +6,13 @@ finds them judged. Killed in between, nothing was written: a chunk is one transa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
+from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     BounceDecisionRow,
     BounceRow,
@@ -26,7 +27,7 @@ from newsletter.database.vocabulary import (
     SuppressionReason,
     UnsubscribeWay,
 )
-from newsletter.feedback.attribution import Attribution, Keys, attribute
+from newsletter.feedback.attribution import Attribution, Keys, attribute, find_owners
 from newsletter.feedback.policy import Case, FeedbackPolicy, count_streaks, decide, load_policies
 from newsletter.feedback.waves import WaveRule, find_waves, in_wave
 from subscribers.leaving import unsubscribe
@@ -41,20 +42,33 @@ _REASONS = {
 
 
 def act_on_new_bounces(
-    session: Session, keys: Keys, *, rule: WaveRule | None = None, limit: int = _CHUNK
+    engine: Engine, keys: Keys, *, rule: WaveRule | None = None, limit: int = _CHUNK
 ) -> int:
-    """Judge up to ``limit`` bounces within the session's transaction; return how many were new."""
-    rows = session.scalars(
-        select(BounceRow)
-        .where(BounceRow.judged_at.is_(None))
-        .order_by(BounceRow.id)
-        .limit(limit)
-        .with_for_update()
-    ).all()
-    if not rows:
+    """Judge up to ``limit`` bounces in one transaction; return how many were new.
+
+    Whom they are about is searched for before it begins: nobody else could write meanwhile.
+    """
+    new = select(BounceRow).where(BounceRow.judged_at.is_(None)).order_by(BounceRow.id)
+    with reading(engine) as session:
+        found = session.scalars(new.limit(limit)).all()
+        owners = find_owners(session, found, keys)
+    if not found:
         return 0
-    rule = rule or WaveRule()
-    attributions = attribute(session, rows, keys)
+    with transaction(engine) as session:
+        seen = [row.id for row in found]
+        rows = session.scalars(new.where(BounceRow.id.in_(seen)).with_for_update()).all()
+        _judge(session, rows, keys, owners, rule or WaveRule())
+    return len(rows)
+
+
+def _judge(
+    session: Session,
+    rows: Sequence[BounceRow],
+    keys: Keys,
+    owners: Mapping[int, int],
+    rule: WaveRule,
+) -> None:
+    attributions = attribute(session, rows, keys, owners)
     _write_down(session, rows, attributions)
     _forget_erased(session, rows, keys)
     # What anybody could have written must not make a wave: it is judged apart from the rest.
@@ -62,7 +76,6 @@ def act_on_new_bounces(
     for incident in opened:
         _lift_for_wave(session, incident, rule)
     decide_rows(session, rows, attributions, held)
-    return len(rows)
 
 
 def decide_rows(
@@ -251,5 +264,6 @@ def decide_again(session: Session, incident: IncidentRow, keys: Keys) -> int:
         )
         .values(undone_at=now(), undone_because="the incident was closed as genuine")
     )
-    decide_rows(session, rows, attribute(session, rows, keys), {})
+    # Whom each is about stands in it since it was held.
+    decide_rows(session, rows, attribute(session, rows, keys, {}), {})
     return len(rows)

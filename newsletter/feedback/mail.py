@@ -17,7 +17,7 @@ from newsletter.database.tables import NewsletterRow
 from newsletter.feedback.attribution import Keys
 from newsletter.feedback.joining import JoiningByMail
 from newsletter.feedback.log import log_events, mail_event
-from newsletter.feedback.requests import asks_to_leave, leave_by_mail
+from newsletter.feedback.requests import asks_to_leave, leave_by_mail, wish_to_leave
 from newsletter.message.verp import claims_delivery, read_return_path
 from newsletter.tokens import TokenSigner
 
@@ -70,9 +70,11 @@ def take_mail(
         )
         # What a program sent there is nobody's wish, and says nothing of any mail of ours.
         return Taken.ASKED if is_answered else Taken.UNRELATED
+    is_report = report.kind is not ReportKind.OTHER
+    with reading(engine) as session:
+        wish = wish_to_leave(session, mail, keys, answers_itself=is_report)
     with transaction(engine) as session:
-        is_report = report.kind is not ReportKind.OTHER
-        if leave_by_mail(session, mail, keys, answers_itself=is_report):
+        if wish is not None and leave_by_mail(session, wish):
             return Taken.LEFT
         asks = asks_to_leave(mail, answers_itself=is_report)
         is_related = is_report or is_for_us or _is_returned(mail, report)

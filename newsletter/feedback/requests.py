@@ -28,7 +28,7 @@ from newsletter.feedback.attribution import (
     delivery_of_message_id,
     mailing_of_message_id,
 )
-from newsletter.mailings.planning.links import read_link, refer
+from newsletter.mailings.planning.links import compare, read_link, refer
 from newsletter.mailings.planning.variants import content_of_reader
 from newsletter.rendering.slots import fill
 from newsletter.tokens import DeliveryRef, Purpose
@@ -48,11 +48,16 @@ _LINK = re.compile(r"/([upv])/([A-Za-z0-9_-]{20,200})")
 _PURPOSES = {"u": Purpose.UNSUBSCRIBE, "p": Purpose.PREFERENCES, "v": Purpose.VIEW}
 
 
-def leave_by_mail(session: Session, mail: Mail, keys: Keys, *, answers_itself: bool) -> bool:
-    """End the subscription that a mail proves its sender wants ended; return whether it does.
+def wish_to_leave(
+    session: Session, mail: Mail, keys: Keys, *, answers_itself: bool
+) -> DeliveryRef | None:
+    """Return whose subscription a mail proves its sender wants ended.
+
+    It may be searched for among all who got an issue, for seconds: ``session`` reads, so that
+    others can write meanwhile.
 
     Args:
-        session: Within a transaction.
+        session: The database.
         mail: The mail.
         keys: What our signatures are checked with.
         answers_itself: It is a report or an automatic answer: what it quotes is nobody's wish.
@@ -60,6 +65,12 @@ def leave_by_mail(session: Session, mail: Mail, keys: Keys, *, answers_itself: b
     ref = _by_token(session, mail, keys)
     if ref is None and asks_to_leave(mail, answers_itself=answers_itself):
         ref = _by_reply(session, mail, keys)
+    return ref
+
+
+def leave_by_mail(session: Session, wish: DeliveryRef) -> bool:
+    """End the subscription of a wish, within a transaction; False if it is another one's today."""
+    ref = compare(session, [wish])[wish]
     if ref is None:
         return False
     unsubscribe(

@@ -97,8 +97,7 @@ class House:
         path = self.path(address)
         taken = take_mail(self.engine, notice(path, about=address), self.keys, envelope_to=path)
         assert taken is Taken.LOGGED
-        with transaction(self.engine) as session:
-            act_on_new_bounces(session, self.keys)
+        act_on_new_bounces(self.engine, self.keys)
 
     def returned(self) -> BounceRow:
         with reading(self.engine) as session:

@@ -112,8 +112,7 @@ class Court:
             assert log_events(session, [event]) == 1
 
     def judge(self) -> int:
-        with transaction(self.stage.engine) as session:
-            return act_on_new_bounces(session, KEYS)
+        return act_on_new_bounces(self.stage.engine, KEYS)
 
     def action(self) -> FeedbackAction:
         with reading(self.stage.engine) as session:

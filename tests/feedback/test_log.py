@@ -115,8 +115,7 @@ Message-ID: {post.message_id}
 
 
 def _judge(post: Post) -> None:
-    with transaction(post.engine) as session:
-        act_on_new_bounces(session, KEYS)
+    act_on_new_bounces(post.engine, KEYS)
 
 
 def _suppressed(post: Post) -> int:
@@ -387,8 +386,7 @@ def test_links_of_another_newsletter_s_reader_stay_out_of_what_operators_read(
     assert choose not in shown
     assert "Your settings" not in shown
     # What was read before stands: the report is proven by the return path that is not shown.
-    with transaction(post.engine) as session:
-        act_on_new_bounces(session, KEYS)
+    act_on_new_bounces(post.engine, KEYS)
     assert post.rows()[0].proven
 
 

@@ -320,8 +320,7 @@ def _act_on_a_complaint(stage: Stage) -> Callable[[], object]:
         )
 
     def act() -> None:
-        with transaction(stage.engine) as session:
-            act_on_new_bounces(session, keys)
+        act_on_new_bounces(stage.engine, keys)
 
     return act
 

@@ -52,8 +52,7 @@ def _signed_in(post: Post, url: str, role: Role) -> Iterator[httpx.Client]:
 
 def _come_back(post: Post, mail: bytes) -> int:
     take_mail(post.engine, mail, KEYS, envelope_to=post.path, is_for_us=True)
-    with transaction(post.engine) as session:
-        act_on_new_bounces(session, KEYS)
+    act_on_new_bounces(post.engine, KEYS)
     return post.rows()[-1].id
 
 

@@ -1,0 +1,119 @@
+"""Whose a Message-ID is: searched among all who got the mailing, while others can write."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+
+import pytest
+from sqlalchemy import Connection, Engine, event, select
+from sqlalchemy.engine import make_url
+
+from newsletter.database.engine import open_engine, reading
+from newsletter.database.tables import BounceRow
+from newsletter.database.vocabulary import SubscriptionState
+from newsletter.feedback.attribution import attribute
+from newsletter.feedback.consequences import act_on_new_bounces
+from newsletter.feedback.mail import Taken, take_mail
+from newsletter.mailings.planning.planning import plan_mailing
+from tests.feedback.conftest import KEYS, Post
+from tests.feedback.letters import READER, letter, notice
+from tests.support.stage import set_stage
+
+pytestmark = pytest.mark.database
+
+_FEW, _MANY = 20, 400
+
+
+def _post(url: str, readers: int) -> Post:
+    """Mail so many, of whom the last is our reader: a search comes to everybody before."""
+    stage = set_stage(open_engine(url))
+    stage.subscribe(*(f"reader{number}@example.jp" for number in range(readers - 1)))
+    stage.subscribe(READER)
+    mailing_id = stage.mail()
+    plan_mailing(stage.engine, mailing_id)
+    return Post(stage=stage, mailing_id=mailing_id)
+
+
+def _work_while_nobody_else_writes(engine: Engine, act: Callable[[], object]) -> int:
+    """Return how many functions are called between the beginning and end of what writes."""
+    calls = 0
+
+    def count(_frame: FrameType, _event: str, _given: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    def begin(connection: Connection) -> None:
+        if not connection.get_execution_options().get("read_only"):
+            sys.setprofile(count)
+
+    def end(_connection: Connection) -> None:
+        sys.setprofile(None)
+
+    event.listen(engine, "begin", begin)
+    event.listen(engine, "commit", end)
+    event.listen(engine, "rollback", end)
+    try:
+        act()
+    finally:
+        sys.setprofile(None)
+        event.remove(engine, "begin", begin)
+        event.remove(engine, "commit", end)
+        event.remove(engine, "rollback", end)
+    return calls
+
+
+def _leave(post: Post) -> None:
+    mail = letter("配信停止", sender="alias@elsewhere.example", In_Reply_To=post.message_id)
+    assert take_mail(post.engine, mail, KEYS) is Taken.LEFT
+    assert post.state() is SubscriptionState.UNSUBSCRIBED
+
+
+def _judge(post: Post) -> None:
+    assert act_on_new_bounces(post.engine, KEYS) == 1
+    [row] = post.rows()
+    assert row.proven
+    assert row.subscriber_id == post.stage.subscriber_id(READER)
+
+
+def _report_with_another_address(post: Post) -> None:
+    mail = notice(about="forwarded@elsewhere.example", message_id=post.message_id)
+    take_mail(post.engine, mail, KEYS)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "act"),
+    [(lambda _post: None, _leave), (_report_with_another_address, _judge)],
+    ids=["request to leave", "bounce"],
+)
+def test_others_wait_no_longer_for_a_search_in_a_longer_list(
+    sqlite_url: str, prepare: Callable[[Post], None], act: Callable[[Post], None]
+) -> None:
+    work: list[int] = []
+    # At first, for what is built and kept at the first call, whatever the list.
+    for readers in (_FEW, _FEW, _MANY):
+        url = f"{sqlite_url}-{len(work)}"
+        shutil.copy(make_url(sqlite_url).database or "", make_url(url).database or "")
+        post = _post(url, readers)
+        prepare(post)
+        work.append(_work_while_nobody_else_writes(post.engine, partial(act, post)))
+        post.engine.dispose()
+    assert work[2] < 1.2 * work[1], work
+
+
+@pytest.mark.parametrize("address", [READER, "reader1@example.jp"])
+def test_what_was_found_before_is_proven_by_the_message_id_once_more(
+    sqlite_url: str, address: str
+) -> None:
+    post = _post(sqlite_url, 3)
+    _report_with_another_address(post)
+    found = post.stage.subscriber_id(address)
+    with reading(post.engine) as session:
+        [row] = session.scalars(select(BounceRow))
+        told = attribute(session, [row], KEYS, {row.id: found})[row.id]
+    post.engine.dispose()
+    assert told.proof.holds is (address == READER)
+    assert told.subscriber_id == (found if address == READER else None)
