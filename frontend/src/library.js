@@ -1,5 +1,5 @@
 /** The newsletter's library in a dialog: what was brought in before, searched and chosen. */
-import { announce, debounce, desk, element, say } from "./page.js";
+import { announce, debounce, desk, element, say, tellSignedOut } from "./page.js";
 /** @import { Kept, KeptPicture } from "./types.js" */
 
 const kept = new Set((desk.dataset.kept || "").split(" ").filter(Boolean));
@@ -22,6 +22,7 @@ const MOST = 4;
 async function find(kind, query, page) {
   const asked = new URLSearchParams({ kind, q: query, page: String(page) });
   const answer = await fetch(`${desk.dataset.library}?${asked}`, { headers: { Accept: "application/json" } }).catch(() => null);
+  tellSignedOut(answer);
   return answer && answer.ok ? answer.json() : null;
 }
 

@@ -6,7 +6,7 @@ import { openEditor, takeIssue, toDocument, toIssue } from "./editor.js";
 import { findingsByLine, goTo, readFindings, setFindings } from "./findings.js";
 import { Handle } from "./handle.js";
 import { openMarkdown } from "./markdown.js";
-import { all, byId, debounce, given, inJapanese, post, say } from "./page.js";
+import { all, byId, debounce, given, inJapanese, isSignedOut, post, say } from "./page.js";
 import { Preview } from "./preview.js";
 import { Saving } from "./saving.js";
 import { schema } from "./schema.js";
@@ -110,6 +110,18 @@ async function openNow(name) {
   return true;
 }
 /**
+ * Say why the server did not read the value, and that it did not.
+ *
+ * @param {Response | null} answer
+ * @returns {Promise<false>}
+ */
+async function refused(answer) {
+  if (!answer || answer.status >= 500) saving.show("offline");
+  else if (isSignedOut(answer)) saving.show("signedOut");
+  else showFault(await answer.json());
+  return false;
+}
+/**
  * Hand the value from one view to the other; the server reads the one and writes the other.
  *
  * @param {"mail" | "markdown"} name
@@ -120,8 +132,7 @@ async function hand(name) {
   const answer = await post("/value", new URLSearchParams(source.fields())).catch(() => null);
   // What was typed meanwhile goes along.
   if (answer && source.version() !== before) return hand(name);
-  if (!answer) { saving.show("offline"); return false; }
-  if (!answer.ok) { showFault(await answer.json()); return false; }
+  if (!answer || !answer.ok) return refused(answer);
   showFault(null);
   /** @type {BothForms} */
   const draft = await answer.json();
@@ -211,8 +222,7 @@ async function restore(copy) {
     markdownVersion += 1;
   } else {
     const answer = await post("/value", new URLSearchParams(copy.fields)).catch(() => null);
-    if (!answer) { saving.show("offline"); return false; }
-    if (!answer.ok) { showFault(await answer.json()); return false; }
+    if (!answer || !answer.ok) return refused(answer);
     /** @type {BothForms} */
     const draft = await answer.json();
     if (!(await open("mail"))) return false;

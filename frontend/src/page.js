@@ -49,6 +49,15 @@ const inputOf = (name) => /** @type {HTMLInputElement} */ (form.elements.namedIt
 export const isSignedOut = (answer) => [401, 403].includes(answer.status);
 
 /**
+ * Show what the page says where a session ended, if an answer says so.
+ *
+ * @param {Response | null} answer
+ */
+export function tellSignedOut(answer) {
+  if (answer && answer.status === 401) document.dispatchEvent(new Event("signed-out"));
+}
+
+/**
  * Ask the server, by the draft's own addresses.
  *
  * Whoever was signed out and signs in again, in another window, has other tokens for forms: they
@@ -62,6 +71,7 @@ export async function post(path, body) {
     method: "POST", body, headers: { "X-CSRF-Token": inputOf("csrf").value, Accept: "application/json" },
   });
   const answer = await ask();
+  tellSignedOut(answer);
   if (answer.status !== 403) return answer;
   const page = await fetch(here);
   if (!page.ok || page.redirected) return answer;

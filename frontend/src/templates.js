@@ -6,7 +6,7 @@ import { lintGutter, setDiagnostics } from "@codemirror/lint";
 import { EditorState } from "@codemirror/state";
 import { Decoration, EditorView, MatchDecorator, ViewPlugin, drawSelection, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
-import { byId, debounce, element, fieldsOf, redraw } from "./page.js";
+import { byId, debounce, element, fieldsOf, redraw, tellSignedOut } from "./page.js";
 
 const form = /** @type {HTMLFormElement} */ (document.getElementById("template"));
 const frame = /** @type {HTMLIFrameElement} */ (document.getElementById("preview"));
@@ -80,6 +80,7 @@ async function tryOut() {
   const mine = asked += 1;
   const answer = await fetch(String(form.dataset.try), { method: "POST", body: fieldsOf(form), headers: { Accept: "application/json" } }).catch(() => null);
   if (mine !== asked) return;
+  tellSignedOut(answer);
   const reply = answer && answer.ok ? await answer.json().catch(() => null) : null;
   tried.classList.toggle("bad", !reply || Boolean(reply.fault));
   if (!reply) { tried.textContent = form.dataset.offline || ""; return; }

@@ -297,10 +297,10 @@ def _include_writing(
 
 def _ask_to_sign_in(request: Request) -> Response:
     """Lead whoever is not signed in to the page to do so, and a page's script to nothing."""
-    if request.headers.get("hx-request"):
-        return Response(status_code=204, headers={"HX-Redirect": "/sign-in"})
-    if "application/json" in request.headers.get("accept", ""):
+    if request.headers.get("hx-request") or "json" in request.headers.get("accept", ""):
         # A page's script goes on with what is typed; another page would be no answer to it.
         return Response(status_code=401)
-    destination = request.url.path if request.method == "GET" else "/home"
+    asked = request.url
+    path = f"{asked.path}?{asked.query}" if asked.query else asked.path
+    destination = path if request.method == "GET" else "/home"
     return RedirectResponse(f"/sign-in?next={quote(destination)}", status_code=303)

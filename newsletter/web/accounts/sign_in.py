@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -92,21 +93,33 @@ def signing_in_router(  # noqa: C901, PLR0915 - a list of routes
             begun = sign_in(engine, browser_of(request), address=address, password=password)
         except SignInError as error:
             return _ask(request, path, address, "often" if error.remedy else "wrong")
-        return _let_in(request, begun, path if begun.complete else "/sign-in/code")
+        return _let_in(
+            request, begun, path if begun.complete else f"/sign-in/code?next={quote(path)}"
+        )
+
+    def _ask_for_code(request: Request, path: str, error: str = "") -> HTMLResponse:
+        status = 400 if error else 200
+        return pages.show_entry(
+            request, "accounts/sign_in_code.html", status=status, next=path, error=error
+        )
 
     @router.get("/sign-in/code")
-    def ask_code(request: Request) -> HTMLResponse:
-        return pages.show_entry(request, "accounts/sign_in_code.html", error="")
+    def ask_code(request: Request, next: str = "/home") -> HTMLResponse:  # noqa: A002
+        return _ask_for_code(request, local_path(next))
 
     @router.post("/sign-in/code")
-    def take_code(request: Request, _form: OwnForm, code: _Field = "") -> Response:
-        token = access_of(request).session_token(request)
+    def take_code(
+        request: Request,
+        _form: OwnForm,
+        code: _Field = "",
+        next: _Field = "/home",  # noqa: A002 - the field's usual name
+    ) -> Response:
+        path, token = local_path(next), access_of(request).session_token(request)
         try:
             begun = verify_code(engine, sealer, browser_of(request), token=token, code=code)
         except SignInError as error:
-            words = error.in_language(pages.language_of(request))
-            return pages.show_entry(request, "accounts/sign_in_code.html", status=400, error=words)
-        return _let_in(request, begun, "/home")
+            return _ask_for_code(request, path, error.in_language(pages.language_of(request)))
+        return _let_in(request, begun, path)
 
     @router.post("/sign-out")
     def sign_out(request: Request, visit: SignedInVisit) -> Response:

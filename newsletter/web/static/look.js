@@ -68,6 +68,7 @@ const preview = async () => {
         method: "POST", body: fields,
         headers: { "X-CSRF-Token": field("csrf").value, Accept: "application/json" },
       });
+      if (answer.status === 401) { document.dispatchEvent(new Event("signed-out")); break; }
       if (!answer.ok) throw new Error(String(answer.status));
       const told = await answer.json();
       document.querySelectorAll(".note").forEach((each) => each.replaceChildren());

@@ -39,8 +39,10 @@ if (form) {
     const data = new FormData(form);
     data.set("do", stale.has("builder") ? "subject" : "show");
     const body = new URLSearchParams([...data].map(([name, value]) => [name, String(value)]));
-    const answer = await fetch(form.action, { method: "POST", body }).catch(() => null);
+    const headers = { Accept: "text/html, application/json" };
+    const answer = await fetch(form.action, { method: "POST", body, headers }).catch(() => null);
     if (number !== asked) return;
+    if (answer && answer.status === 401) document.dispatchEvent(new Event("signed-out"));
     if (!answer || answer.status >= 500) { timer = setTimeout(ask, 2_000); return; }
     if (!(answer.ok || answer.status === 422)) return;
     const text = await answer.text();

@@ -159,3 +159,27 @@ def test_what_is_typed_while_the_server_is_away_is_saved_once_it_is_back(
     page.context.set_offline(False)
     expect(page.locator("#state")).to_have_text("Saved")
     assert "休みます。赤" in stored(desk, page)
+
+
+def test_a_panel_says_that_nobody_is_signed_in_and_goes_on_afterwards(
+    desk: Desk, page: Page
+) -> None:
+    desk.start(page, TEXT, view="mail")
+    with transaction(desk.engine) as session:
+        session.execute(delete(AccountSessionRow))
+    page.locator("#checks-tab").click()
+    check_links = page.get_by_role("button", name="Open the links for real")
+    check_links.click()
+    notice = page.get_by_role("alert").filter(has_text="You are signed out")
+    expect(notice.get_by_role("link")).to_have_attribute("target", "_blank")
+    expect(page.get_by_label("Password")).to_have_count(0)
+    desk.sign_in(page, "again@example.jp")
+    other = page.context.new_page()
+    other.bring_to_front()
+    page.bring_to_front()
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(notice).to_be_hidden()
+    page.locator("#checks-tab").click()
+    with page.expect_response("**/links") as answer:
+        check_links.click()
+    assert answer.value.ok
