@@ -90,7 +90,7 @@ function size(octets, language) {
 /**
  * What each kind of block shows, by its value and the issue's language.
  *
- * @type {{ [Name in FormedBlock["kind"]]: (value: BlockOf<Name>, language: string) => Child[] }}
+ * @type {{ [Name in Exclude<FormedBlock["kind"], "snippet">]: (value: BlockOf<Name>, language: string) => Child[] }}
  */
 export const CARDS = {
   file: (value, language) => [panel("file", null, element("p", { class: "file-line" }, element("span", { class: "link file-name" }, value.name || short(value.url) || say("fileName")),
@@ -102,5 +102,4 @@ export const CARDS = {
     facts([mailSays("address"), value.address && lines(value.address)], [mailSays("phone"), value.phone && [link(value.phone)]], [mailSays("email"), value.email && [link(value.email)]],
       [mailSays("hours"), value.hours && lines(value.hours)], [mailSays("website"), value.url && [link(short(value.url))]]))],
   contents: () => [element("div", { class: "drawn-contents" })],
-  snippet: (value) => [element("p", { class: "card-line" }, element("strong", {}, `${say("kind.snippet")}: ${value.name}`))],
 };

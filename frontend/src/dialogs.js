@@ -24,16 +24,16 @@ export function addressOf(typed) {
  * Ask for some fields beside what they are about.
  *
  * @template {Answer} [Given=Answer] what the fields are, by their names
- * @param {{ title: string, fields: Field[], values: NoInfer<Partial<Given>>, near?: DOMRect, act?: string, remove?: string, extra?: HTMLElement | null }} asked
+ * @param {{ title: string, fields: Field[], values: NoInfer<Partial<Given>>, near?: DOMRect, act?: string, remove?: string, extra?: HTMLElement | null, fault?: string }} asked `fault` is why what was answered before was refused
  * @returns {Promise<Given | "remove" | null>} null when it was left.
  */
-export function ask({ title, fields, values, near, act = say("apply"), remove = "", extra = null }) {
+export function ask({ title, fields, values, near, act = say("apply"), remove = "", extra = null, fault = "" }) {
   return new Promise((done) => {
     /** @type {Map<string, Input>} */
     const inputs = new Map();
     /** What can be done once the rows stand in the page. @type {(() => void)[]} */
     const onceThere = [];
-    const error = element("p", { class: "error", role: "alert", hidden: true });
+    const error = element("p", { class: "error", role: "alert", hidden: !fault }, fault);
     const rows = fields.map((field) => (field.type === "whole-days" ? wholeDays(field, inputs, values, onceThere) : rowOf(field, inputs, values)));
     const dialog = element("dialog", { class: "asking", "aria-label": title });
     /** @param {Given | "remove" | null} answer */
@@ -75,9 +75,7 @@ function rowOf(field, inputs, values) {
   const input = inputOf(field, id, shown), hint = field.hint ? element("span", { class: "hint", id: `${id}-hint` }, say(field.hint)) : null;
   inputs.set(field.name, input);
   if (hint) input.setAttribute("aria-describedby", hint.id);
-  const list = "options" in field && field.options ? element("datalist", { id: `${id}-list` }, ...field.options.map((each) => element("option", { value: each }))) : null;
-  if (list) input.setAttribute("list", list.id);
-  return element("div", { class: "field" }, element("label", { for: id }, say(field.word)), hint, input, list);
+  return element("div", { class: "field" }, element("label", { for: id }, say(field.word)), hint, input);
 }
 
 /**

@@ -28,6 +28,7 @@ import { addFile, addPictures, chooseFile, choosePicture, filesIn, picturesIn } 
 import { markdownSigns } from "./rules.js";
 import { schema } from "./schema.js";
 import { slashMenu } from "./slash.js";
+import { changeSnippet } from "./snippets.js";
 import { addressOf } from "./dialogs.js";
 /** @import { Fragment, Node as DocNode, ResolvedPos, Slice } from "prosemirror-model" */
 /** @import { Transaction } from "prosemirror-state" */
@@ -203,6 +204,7 @@ export function openEditor(place, issue, acts) {
     choosePicture(view, event instanceof CustomEvent && Boolean(event.detail && event.detail.gallery));
   });
   view.dom.addEventListener("choose-file", () => chooseFile(view));
+  view.dom.addEventListener("choose-snippet", (event) => { if (event instanceof CustomEvent) changeSnippet(view, event.detail.pos); });
   return view;
 }
 

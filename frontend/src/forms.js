@@ -108,7 +108,7 @@ function formOfKind(kind, fields) {
   const words = fields.find((field) => "content" in field && field.content);
   return {
     title: `kind.${kind}`,
-    fields: () => fields.map((field) => ("list" in field && field.list ? { ...field, options: offered(field.list) } : field)),
+    fields: () => fields,
     values: (node) => node.attrs.value || { ...node.attrs, label: node.textContent },
     apply: (tr, pos, now, answer) => {
       if (now.attrs.value) return change(tr, pos, { value: { ...now.attrs.value, ...answer } });

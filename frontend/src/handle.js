@@ -3,6 +3,7 @@ import { chooseReaders } from "./forms.js";
 import { ICONS } from "./icons.js";
 import { FLOW_START, duplicate, flowEnd, levelOf, moveTo, neighbour, positionOf, remove } from "./outline.js";
 import { element, icon, say } from "./page.js";
+import { canKeepAt, keepAt } from "./snippets.js";
 /** @import { EditorView } from "prosemirror-view" */
 
 /** @param {string} name @param {string} drawing @param {() => void} act */
@@ -22,6 +23,7 @@ export class Handle {
     this.dragged = -1;
     this.landing = element("div", { class: "landing-line", hidden: true });
     this.button = element("div", { role: "button", class: "block-handle", draggable: "true", "aria-label": say("handle"), title: say("handle"), "aria-haspopup": "menu", "aria-expanded": "false", hidden: true, tabindex: "-1" }, icon(ICONS.handle));
+    this.keeping = item("tool.snippet", ICONS.snippet, () => { this.close(); keepAt(view, this.index); });
     this.menu = this.makeMenu();
     paper.append(this.button, this.menu, this.landing);
     this.listenToMouse();
@@ -35,10 +37,11 @@ export class Handle {
     const menu = element("div", { class: "block-menu", role: "menu", "aria-label": say("handle"), hidden: true },
       item("tool.up", ICONS.up, act(() => this.shift(true))), item("tool.down", ICONS.down, act(() => this.shift(false))),
       item("tool.condition", ICONS.condition, act(() => chooseReaders(view, positionOf(view.state.doc, this.index)))),
+      this.keeping,
       item("tool.copy", ICONS.copy, act(() => duplicate(view.state, view.dispatch, this.index))),
       item("tool.remove", ICONS.remove, act(() => remove(view.state, view.dispatch, this.index))));
     menu.addEventListener("keydown", (event) => {
-      const all = [...menu.querySelectorAll("button")], at = all.findIndex((each) => each === document.activeElement);
+      const all = [...menu.querySelectorAll("button")].filter((each) => !each.hidden), at = all.findIndex((each) => each === document.activeElement);
       if (event.key === "Escape") { this.close(); view.focus(); }
       const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
       if (by) { event.preventDefault(); all[(at + by + all.length) % all.length].focus(); }
@@ -75,6 +78,7 @@ export class Handle {
 
   open() {
     this.menu.style.top = this.button.style.top;
+    this.keeping.hidden = !canKeepAt(this.view.state.doc, this.index);
     this.menu.hidden = false;
     this.button.setAttribute("aria-expanded", "true");
     this.menu.querySelector("button")?.focus();

@@ -13,6 +13,7 @@ export const ICONS = {
   picture: "M4 5h16v14H4zM4 16l5-5 4 4 2-2 5 5M15 9h.01",
   table: "M4 5h16v14H4zM4 10h16M4 14.5h16M10 5v14",
   add: "M12 5v14M5 12h14",
+  snippet: "M6 4h12v16l-6-4-6 4zM9 9h6",
   field: "M7.5 10a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5M3 19c0-3 2-5 4.5-5S12 16 12 19M15 9h6M15 13h6M15 17h4",
   handle: "M9 6h.01M9 12h.01M9 18h.01M15 6h.01M15 12h.01M15 18h.01",
   edit: "m5 19 1-4L16 5l3 3L9 18z",

@@ -109,6 +109,9 @@ function written(content, hasLinks) {
   return hasLinks ? { body, links } : { body };
 }
 
+/** The blocks that some nodes of the flow are, none of which is a heading of a part. @param {DocNode[]} content */
+export const blocksIn = (content) => written(content, false).body;
+
 /** @param {DocNode} node @returns {ParagraphBlock} */
 const asParagraph = (node) => ({
   kind: "paragraph",

@@ -220,7 +220,7 @@ const KINDS = {
     { name: "address", word: "postal", type: "text-area" },
   ]),
   contents: formed("contents", {}, []),
-  snippet: formed("snippet", { name: "" }, [{ name: "name", word: "snippetName", required: true, list: "snippets" }]),
+  snippet: formed("snippet", { name: "" }, []),
 };
 
 /** @param {string} tag @param {string} role @returns {NodeSpec} */

@@ -1,16 +1,18 @@
-/** How nodes are shown that are more than their text: the date line, pictures, cards, chips. */
+/** How nodes are shown that are more than their text: the date line, pictures, cards, chips; and blocks that are read. */
+import { EditorState } from "prosemirror-state";
+import { Decoration, DecorationSet, EditorView } from "prosemirror-view";
 import { CARDS } from "./cards.js";
 import { openForm, hasForm, fieldWord } from "./forms.js";
 import { look } from "./head.js";
 import { ICONS } from "./icons.js";
 import { textOf } from "./inline.js";
-import { kindOf } from "./kinds.js";
-import { element, formatDay, icon, say } from "./page.js";
+import { kindOf, readBlocks } from "./kinds.js";
+import { element, formatDay, icon, offered, say } from "./page.js";
 import { readersWord } from "./readers.js";
-import { short } from "./schema.js";
+import { schema, short } from "./schema.js";
 /** @import { Node as DocNode } from "prosemirror-model" */
-/** @import { EditorView, NodeViewConstructor, ViewMutationRecord } from "prosemirror-view" */
-/** @import { Child, Drawing } from "./types.js" */
+/** @import { NodeViewConstructor, ViewMutationRecord } from "prosemirror-view" */
+/** @import { Block, Child, Drawing } from "./types.js" */
 
 /** @param {EditorView} view @param {GetPos} getPos @param {string} words */
 const editing = (view, getPos, words) => element("button", {
@@ -110,6 +112,18 @@ function picture(node, view, getPos) {
   return { dom, contentDOM: caption, update, stopEvent: isInButton, ignoreMutation: around(caption) };
 }
 
+/** What a snippet holds, below its name; which one it is, is chosen there. @type {NodeViewConstructor} */
+function snippet(node, view, getPos) {
+  const name = element("button", { type: "button", class: "label-button", contenteditable: "false", onmousedown: keepCaret, onclick: () => view.dom.dispatchEvent(new CustomEvent("choose-snippet", { bubbles: true, detail: { pos: getPos() } })) });
+  const inner = element("div", {}), dom = element("div", { class: "snippet-block", contenteditable: "false" }, name, inner);
+  const update = following(node, (now) => {
+    const { value } = now.attrs, kept = offered("snippets").find((each) => each.name === value.name);
+    name.textContent = `${say("kind.snippet")}: ${value.name}`;
+    inner.replaceChildren(kept ? drawBlocks(kept.blocks) : element("p", { class: "card-line" }, say("snippetGone")));
+  });
+  return { dom, update, stopEvent: (event) => isInButton(event) && event.type !== "dragstart", ignoreMutation: () => true };
+}
+
 /** Blocks for some readers, below the line that says for whom. @type {NodeViewConstructor} */
 function conditional(node, view, getPos) {
   const words = element("button", { type: "button", class: "for-whom", contenteditable: "false", onmousedown: keepCaret, onclick: () => openForm(view, getPos()) });
@@ -156,9 +170,33 @@ export const NODE_VIEWS = {
   link: addressed("p", "more", "link named"),
   button: addressed("div", "button-line", "button-link"),
   picture, conditional,
-  file: card, event: card, contact: card, contents: card, snippet: card, sealed: card,
+  snippet,
+  file: card, event: card, contact: card, contents: card, sealed: card,
   footnote: chip("footnote", (node) => ({ text: "※", label: `${say("kind.footnote")}: ${textOf(node.attrs.content)}` })),
   remark: chip("remark", (node) => ({ text: node.attrs.text.trim().slice(0, 24) || "…", label: `${say("kind.comment")}: ${node.attrs.text.trim()}` })),
   field: chip("merge-field", (node) => ({ text: fieldWord(node.attrs.field), label: `${say("kind.field")}: ${fieldWord(node.attrs.field)}${node.attrs.fallback ? ` / ${node.attrs.fallback}` : ""}` })),
   sealed_run: chip("sealed-run", (node) => ({ text: String(node.attrs.value.kind), label: String(node.attrs.value.kind) })),
 };
+
+/** A document of some blocks by themselves; of an empty paragraph where there are none. @param {Block[]} blocks */
+export const pieceOf = (blocks) => schema.nodes.piece.create(null, blocks.length ? readBlocks(schema, blocks) : [schema.nodes.paragraph.create()]);
+
+/**
+ * A picture of blocks that nobody writes in, as the mail has them.
+ *
+ * @param {DocNode} doc
+ * @param {{ from: number, to: number }} [marked] what to mark in it
+ */
+export function drawDocument(doc, marked) {
+  const view = new EditorView(null, {
+    state: EditorState.create({ doc }), nodeViews: NODE_VIEWS, editable: () => false,
+    attributes: { class: "piece read" },
+    decorations: marked ? () => DecorationSet.create(doc, [Decoration.inline(marked.from, marked.to, { nodeName: "mark" })]) : undefined,
+  });
+  const drawn = /** @type {HTMLElement} */ (view.dom.cloneNode(true));
+  view.destroy();
+  drawn.querySelectorAll("button").forEach((button) => { button.disabled = true; });
+  return drawn;
+}
+/** @param {Block[]} blocks */
+export const drawBlocks = (blocks) => drawDocument(pieceOf(blocks));

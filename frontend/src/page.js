@@ -66,8 +66,16 @@ export function tellSignedOut(answer) {
  * @param {string} path
  * @param {BodyInit} body
  */
-export async function post(path, body) {
-  const here = String(desk.dataset.here), ask = () => fetch(here + path, {
+export const post = (path, body) => postTo(String(desk.dataset.here) + path, body);
+
+/**
+ * Ask the server, as `post` does, by any address of it.
+ *
+ * @param {string} address
+ * @param {BodyInit} body
+ */
+export async function postTo(address, body) {
+  const here = String(desk.dataset.here), ask = () => fetch(address, {
     method: "POST", body, headers: { "X-CSRF-Token": inputOf("csrf").value, Accept: "application/json" },
   });
   const answer = await ask();

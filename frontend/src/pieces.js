@@ -1,4 +1,4 @@
-/** A block of an issue by itself: written in beside its original, or shown as one reads it. */
+/** Blocks of an issue by themselves: written in, or two versions of them shown beside each other. */
 import { baseKeymap } from "prosemirror-commands";
 import { history } from "prosemirror-history";
 import { keymap } from "prosemirror-keymap";
@@ -11,10 +11,9 @@ import { clipboardParser, clipboardSerializer, isOwn } from "./clipboard.js";
 import { KEYS } from "./commands.js";
 import { linkKey } from "./forms.js";
 import { gapCursor } from "./gaps.js";
-import { readBlocks, writeBlocks } from "./kinds.js";
-import { NODE_VIEWS } from "./node_views.js";
+import { writeBlocks } from "./kinds.js";
+import { NODE_VIEWS, drawDocument, pieceOf } from "./node_views.js";
 import { markdownSigns } from "./rules.js";
-import { schema } from "./schema.js";
 /** @import { Node as DocNode } from "prosemirror-model" */
 /** @import { Block } from "./types.js" */
 
@@ -22,8 +21,6 @@ import { schema } from "./schema.js";
 const OF_PARTS = /^(Alt-Arrow|Mod-Alt-)/;
 const keys = Object.fromEntries(Object.entries(KEYS).filter(([name]) => !OF_PARTS.test(name)));
 
-/** @param {Block[]} blocks @returns {DocNode} */
-const pieceOf = (blocks) => schema.nodes.piece.create(null, blocks.length ? readBlocks(schema, blocks) : [schema.nodes.paragraph.create()]);
 /** @param {DocNode} doc */
 export const blocksOf = (doc) => writeBlocks(doc.content);
 /** @param {DocNode} doc */
@@ -76,23 +73,6 @@ export function fillPiece(view, blocks) {
   view.dispatch(view.state.tr.replaceWith(0, view.state.doc.content.size, pieceOf(blocks).content));
 }
 
-/** Show blocks that nobody writes in. @param {HTMLElement} place @param {Block[]} blocks */
-export const showPiece = (place, blocks) => showRead(place, pieceOf(blocks));
-
-/**
- * @param {HTMLElement} place
- * @param {DocNode} doc
- * @param {{ from: number, to: number }} [marked] what to mark in it
- */
-function showRead(place, doc, marked) {
-  const view = new EditorView(place, {
-    state: EditorState.create({ doc }), nodeViews: NODE_VIEWS, editable: () => false,
-    attributes: { class: "piece read" },
-    decorations: marked ? () => DecorationSet.create(doc, [Decoration.inline(marked.from, marked.to, { nodeName: "mark" })]) : undefined,
-  });
-  view.dom.querySelectorAll("button").forEach((button) => { button.disabled = true; });
-}
-
 /**
  * Show two versions of some blocks as the mail has them, and mark where they differ.
  *
@@ -104,7 +84,6 @@ export function showVersions(places, versions) {
   const start = other ? one.content.findDiffStart(other.content) : null, ends = other && one.content.findDiffEnd(other.content);
   places.forEach((place, at) => {
     const end = ends ? [ends.a, ends.b][at] : 0;
-    place.replaceChildren();
-    showRead(place, docs[at], start !== null && end > start ? { from: start, to: end } : undefined);
+    place.replaceChildren(drawDocument(docs[at], start !== null && end > start ? { from: start, to: end } : undefined));
   });
 }

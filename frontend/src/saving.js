@@ -162,7 +162,7 @@ export class Saving {
     if (kept.issue) {
       source.take(kept);
       this.began = source.fields();
-      if (kept.author) notify("joined", [say("joined", { author: kept.author })]);
+      if (kept.author) notify("joined", [say("joined", { author: kept.author })], "good");
     }
     this.saved = kept.issue ? source.version() : version;
     this.show(this.isTyped() ? "notSaved" : "saved");

@@ -10,6 +10,7 @@ import { askFresh } from "./forms.js";
 import { flowEnd, flowIndex, positionOf } from "./outline.js";
 import { announce, byId, desk, element, offered, say } from "./page.js";
 import { schema } from "./schema.js";
+import { addSnippet, chooseSnippet, isNamed } from "./snippets.js";
 /** @import { Node as DocNode, NodeType } from "prosemirror-model" */
 /** @import { Command, EditorState, Transaction } from "prosemirror-state" */
 /** @import { EditorView } from "prosemirror-view" */
@@ -19,9 +20,9 @@ const { nodes } = schema;
 /** The list as it is open: where it was opened, and what was typed since. @typedef {{ from: number, query: string, typed?: boolean, within?: boolean }} Opened */
 /**
  * A line of the list: its name in the catalogue, what else people type for it, the kind that the server
- * has to know and the choices that the desk has to have.
+ * has to know and the choices that the desk has to have; `label` is what it is called by itself.
  *
- * @typedef {{ name: string, terms: string, kind?: string, needs?: string, act: Act }} Entry
+ * @typedef {{ name: string, terms: string, kind?: string, needs?: string, label?: string, act: Act }} Entry
  */
 
 /** @type {PluginKey<Opened | null>} */
@@ -87,7 +88,7 @@ const GROUPS = {
     { name: "conditional", terms: "condition segment some readers audience 条件 じょうけん 読者 どくしゃ 限定 げんてい セグメント jouken", kind: "conditional", act: filled(() => filledIn(nodes.conditional)) },
     { name: "thematic-break", terms: "divider rule line hr 区切り くぎり 罫線 けいせん kugiri", kind: "thematic-break", act: (view) => insert(nodes.rule.create())(view.state, view.dispatch) },
     { name: "contents", terms: "contents toc 目次 もくじ mokuji", kind: "contents", act: (view) => insert(nodes.contents.create())(view.state, view.dispatch) },
-    { name: "snippet", terms: "snippet reuse 定型 ていけい スニペット teikei", kind: "snippet", needs: "snippets", act: atom("snippet") },
+    { name: "snippet", terms: "snippet reuse 定型 ていけい スニペット teikei", kind: "snippet", needs: "snippets", act: chooseSnippet },
   ],
   more: [
     { name: "comment", terms: "note remark comment 編集メモ メモ めも へんしゅう memo", kind: "comment", act: (view) => insert(nodes.comment.create())(view.state, view.dispatch) },
@@ -107,6 +108,9 @@ const known = () => {
   const kinds = offered("kinds");
   return ENTRIES.filter((entry) => (!entry.kind || kinds.includes(entry.kind)) && (!entry.needs || desk.dataset[entry.needs]));
 };
+/** The snippets that have what was typed in their names, each by itself. @param {string} query @returns {(Entry & { group: string })[]} */
+const snippetsNamed = (query) => offered("snippets").filter((each) => isNamed(each, query))
+  .map(({ name: label }) => ({ name: "snippet", group: "blocks", terms: "", label, act: (view) => addSnippet(view, label) }));
 /** @param {string} text */
 const folded = (text) => text.normalize("NFKC").toLowerCase();
 /**
@@ -121,7 +125,7 @@ const matching = (query, amid) => {
   const all = known().map((entry) => ({ entry, label: folded(say(`kind.${entry.name}`)), terms: folded(entry.terms).split(" ") }));
   const begins = all.filter(({ label, terms }) => label.startsWith(sought) || terms.some((term) => term.startsWith(sought)));
   const holds = all.filter((each) => !begins.includes(each) && (each.label.includes(sought) || each.terms.some((term) => term.includes(sought))));
-  return [...begins, ...holds].map(({ entry }) => entry);
+  return [...[...begins, ...holds].map(({ entry }) => entry), ...snippetsNamed(query)];
 };
 
 const JAPANESE = "[\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Han}ー、。！？」』）】]";
@@ -197,7 +201,7 @@ class Menu {
       const isWhole = !this.query;
       this.box.replaceChildren(...this.shown.flatMap((entry, at) => [
         ...(isWhole && (!at || this.shown[at - 1].group !== entry.group) ? [element("div", { class: "slash-group", role: "presentation" }, say(`group.${entry.group}`))] : []),
-        element("div", { role: "option", id: `slash-${at}`, "data-at": at, "aria-selected": String(at === this.at) }, say(`kind.${entry.name}`), element("span", { class: "quiet" }, say(`hint.${entry.name}`))),
+        element("div", { role: "option", id: `slash-${at}`, "data-at": at, "aria-selected": String(at === this.at) }, entry.label || say(`kind.${entry.name}`), element("span", { class: "quiet" }, say(entry.label ? `kind.${entry.name}` : `hint.${entry.name}`))),
       ]));
     }
     this.box.hidden = false;

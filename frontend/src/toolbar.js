@@ -9,6 +9,7 @@ import { duplicate, move, remove } from "./outline.js";
 import { element, icon, say } from "./page.js";
 import { schema } from "./schema.js";
 import { addField, openBlocks, takesField } from "./slash.js";
+import { keepChosen, takesKeeping } from "./snippets.js";
 /** @import { MarkType } from "prosemirror-model" */
 /** @import { Command, EditorState } from "prosemirror-state" */
 /** @import { EditorView } from "prosemirror-view" */
@@ -116,6 +117,7 @@ export function fillToolbar(bar, current, { choosePicture }) {
     choosePicture ? group(
       button("up", act(move(true)), { keys: "Alt+ArrowUp" }), button("down", act(move(false)), { keys: "Alt+ArrowDown" }),
       button("condition", does(chooseReadersHere), { on: isForSome, can: takesReaders }),
+      button("snippet", does(keepChosen), { can: takesKeeping }),
       button("copy", act((state, dispatch) => duplicate(state, dispatch))), button("remove", act((state, dispatch) => remove(state, dispatch))),
     ) : "",
     group(

@@ -1,6 +1,7 @@
 /** A translation beside its original: one editor a block, each part saved when it is left. */
 import { all, announce, byId, form, post } from "./page.js";
-import { blocksOf, fillPiece, isBlank, openPiece, showPiece } from "./pieces.js";
+import { drawBlocks } from "./node_views.js";
+import { blocksOf, fillPiece, isBlank, openPiece } from "./pieces.js";
 import { fillToolbar } from "./toolbar.js";
 /** @import { EditorView } from "prosemirror-view" */
 /** @import { Block } from "./types.js" */
@@ -64,8 +65,7 @@ function dress(unit) {
   known.set(unit, part);
   if (!box || !text) return;
   const shown = /** @type {HTMLElement} */ (unit.querySelector(".original .body"));
-  shown.replaceChildren();
-  showPiece(shown, text.original);
+  shown.replaceChildren(drawBlocks(text.original));
   shown.classList.add("shown");
   if (text.said === null) return;
   const place = document.createElement("div"), value = document.createElement("input");

@@ -83,8 +83,6 @@ type Asked = {
 };
 export type InputField = Asked & {
   type?: "text" | "text-area" | "url" | "email" | "tel" | "number" | "date" | "datetime-local";
-  /** What is offered while it is typed. */
-  options?: string[];
 };
 export type SelectField = Asked & { type: "select"; choices: Choice[] };
 /** Values as buttons, kind by kind; what else may be typed is folded in. */
@@ -96,8 +94,8 @@ export type GroupedField = Asked & {
 export type WholeDaysField = { type: "whole-days"; name: string; word: string; dates: Record<string, { word: string; wholeWord: string; hour: string }> };
 export type ValueField = InputField | SelectField | GroupedField;
 export type Field = ValueField | WholeDaysField;
-/** A field of a kind of block: `list` names what the desk offers for it; `content` is the node's words. */
-export type KindField = (InputField & { list?: "snippets"; content?: boolean }) | WholeDaysField;
+/** A field of a kind of block; `content` is the node's words. */
+export type KindField = (InputField & { content?: boolean }) | WholeDaysField;
 
 /** Change what was put in at a position, by what was answered of it. */
 export type Finish = (tr: Transaction, at: number) => void;
@@ -123,6 +121,8 @@ export type LineFinding = { line: number; severity: Severity; sentence: string }
 export type KeptPicture = { id: number; name: string; path: string; alt: string; source: string; kind: string };
 export type KeptFile = KeptPicture & { block: FileBlock };
 export type Kept = { picture: KeptPicture; file: KeptFile };
+/** Blocks that are kept under a name. */
+export type KeptSnippet = { name: string; blocks: Block[] };
 
 /** What was not saved yet, as it is kept on a device: `base` is what it was made of. */
 export type Copy = { at: number; revision: string; fields: Record<string, string>; base: Record<string, string> };
@@ -155,7 +155,7 @@ export type Child = Node | string | null | undefined;
 
 /** What the page's desk has to choose from, by the names of its data. */
 export type Offered = {
-  kinds: string[]; segments: string[]; snippets: string[];
+  kinds: string[]; segments: string[]; snippets: KeptSnippet[];
   /** Fields that a reader can be addressed with. */
   fields: [name: string, word: string][];
   /** Whom a part may be for, kind by kind. */

@@ -55,7 +55,6 @@ from newsletter.mailings.orders.usual_hour import propose_hour
 from newsletter.mailings.planning.shown_as import Reader
 from newsletter.newsletters.look.model import LookPicture, look_of
 from newsletter.newsletters.publications import Newsletter
-from newsletter.newsletters.snippets import list_snippets
 from newsletter.rendering.block_words import block_words
 from newsletter.rendering.environment import templates_in
 from newsletter.rendering.model import RenderedIssue
@@ -203,7 +202,7 @@ class DraftPages:
             row = newsletter_of(session, visit)
             report = find_import_report(session, draft)
             hindrance = _hindrance(session, draft) if "sending" in request.query_params else None
-            snippets = [snippet.name for snippet in list_snippets(session, row.id)]
+            snippets = kept_snippets(row)
             library = search_library(session, row.id, with_uses=False).items
             beside = self._beside(session, visit, row, draft, checked)
             chosen = choice or SendChoice.asked_in(request)
@@ -383,6 +382,12 @@ def merge_fields_of(newsletter: Newsletter, language: Language) -> list[tuple[st
     named = [(name, kind.label.in_language(language)) for name, kind in MERGE_FIELDS.items()]
     own = map(field_of_row, newsletter.fields)
     return [*named, *((each.key, each.label(language)) for each in own)]
+
+
+def kept_snippets(newsletter: Newsletter) -> list[dict[str, Any]]:
+    """Return a newsletter's snippets for the page's script, by name."""
+    kept = sorted(publisher_of(newsletter).snippets)
+    return [{"name": name, "blocks": blocks_to_json(blocks)} for name, blocks in kept]
 
 
 def _as_blocks(conflict: Conflict) -> tuple[str, str]:

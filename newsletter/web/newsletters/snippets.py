@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Form, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
 from newsletter.errors import ConflictError, ContentError, NewsletterError
+from newsletter.issues.markdown.writer import blocks_to_markdown
 from newsletter.issues.model import blocks_from_json
+from newsletter.issues.sources.editor_json import read_blocks
 from newsletter.mailings.mailings import publisher_of
 from newsletter.newsletters.snippets import (
     delete_snippet,
@@ -22,6 +24,7 @@ from newsletter.rendering.render import blocks_page
 from newsletter.settings import Settings
 from newsletter.web.access import EditorVisit, Visit, newsletter_of
 from newsletter.web.issues.shown_mail import in_frame
+from newsletter.web.issues.submission import error_fields
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 
@@ -80,14 +83,18 @@ def snippets_router(engine: Engine, settings: Settings, pages: Pages) -> Router:
         request: Request,
         name: _Name = "",
         text: _Text = "",
+        blocks: _Text = "",
         number: Annotated[int | None, Form(ge=1)] = None,
         version: Annotated[int | None, Form(ge=1)] = None,
     ) -> Response:
+        """Keep a snippet; to a script, which shows it, tell what was kept."""
+        by_script = "application/json" in request.headers.get("accept", "")
         with reading(engine) as session:
             row = newsletter_of(session, visit)
         try:
+            text = blocks_to_markdown(read_blocks(blocks)) if blocks else text
             with transaction(engine) as session:
-                save_snippet(
+                kept = save_snippet(
                     session,
                     visit.actor,
                     row.id,
@@ -96,8 +103,13 @@ def snippets_router(engine: Engine, settings: Settings, pages: Pages) -> Router:
                     number=number,
                     version=version,
                 )
+                answer = {"name": kept.name, "blocks": kept.content["blocks"]}
         except (ContentError, ConflictError) as error:
+            if by_script:
+                return JSONResponse(error_fields(error, visit.language), status_code=422)
             return _show(visit, request, error=error, typed=(number, name, text))
+        if by_script:
+            return JSONResponse(answer)
         return RedirectResponse(f"/newsletters/{newsletter}/snippets?done=saved", status_code=303)
 
     @router.post("/{number}/delete")
