@@ -29,6 +29,7 @@ from subscribers.lists.formats import (
     KnownFormat,
     ListState,
     asks_for_mail,
+    asks_of_something_else,
     fold,
     guess_field,
     is_weak,
@@ -182,6 +183,8 @@ class ListForm:
         # What a known system means by it is known: Substack's paid subscription is no state.
         if self.known is not None and (self.known.own or fold(name) in self.known.ignored):
             return
+        if ours == IGNORED and asks_of_something_else(name):
+            return
         if name == SECTION and ours == IGNORED:
             self.marks[name] = "plain heading" if name in self.answers.unrelated else "heading"
         elif ours == IGNORED or ours.startswith(FIELD):
@@ -217,6 +220,7 @@ class ListForm:
             and self._says_little(ours)
             and mark_of(name) != "disabled"
             and not speaks_of_other_ways(name)
+            and not asks_of_something_else(name)
         )
 
     @property

@@ -225,17 +225,34 @@ def _by_part(folded: str) -> ListState | None:
 def mark_of(name: str) -> str:
     """Return ``disabled``, ``hint`` or ``remark`` for a column that speaks of mail."""
     has = _parts_of_name(name)
-    if "besides" in has:
+    if "besides" in has or asks_of_something_else(name):
         return ""
     if "mail words" in has:
         return "hint"
     if "against" in has:
         return "disabled"
-    if "channels" not in has or "mail" in has:
+    if ("channels" not in has or "mail" in has) and "whence" not in has:
         asks = {"mail", "wanted"} <= has and "measure" not in has
         if asks or "whole" in has or "state" in has:
             return "hint"
     return "remark" if "remark" in has else ""
+
+
+def asks_of_something_else(name: str) -> bool:
+    """Tell whether a column's name asks of another way to reach somebody, or how a thing stands.
+
+    Whatever it says is not said of mail: "SMS_BLACKLISTED", "電話拒否", "payment status".
+    """
+    has = _parts_of_name(name)
+    if "mail" in has:
+        return False
+    return ("channels" in has and not has.isdisjoint(_WISHES)) or {"things", "standing"} <= has
+
+
+def tells_origin(name: str) -> bool:
+    """Tell whether a column's name asks whence somebody came: "newsletter_source"."""
+    has = _parts_of_name(name)
+    return "whence" in has and "against" not in has
 
 
 def asks_for_mail(name: str) -> bool:
@@ -288,6 +305,7 @@ def asks_or_denies(name: str) -> bool:
     return not _parts_of_name(_QUESTION.sub("", name)).isdisjoint(_ASKING)
 
 
+_WISHES = frozenset({"against", "state", "consent", "wanted", "topic", "whole"})
 _ASKING = frozenset(
     {"against", "state", "whole", "mail", "mail words", "consent", "wanted", "remark"}
 )
@@ -319,7 +337,7 @@ def _parts_of_name(name: str) -> frozenset[str]:
 #: Kinds of marks that are whole names.
 _WHOLE = ("whole", "mail words")
 #: Kinds of marks of which some words are too short to be looked for within others.
-_BY_WORD = ("against", "mail", "wanted", "which")
+_BY_WORD = ("against", "mail", "wanted", "which", "channels", "things", "whence")
 
 
 def read_opt_in(text: str) -> ListState | None:

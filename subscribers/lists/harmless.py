@@ -1,21 +1,24 @@
 """What of a list asks nothing of mail: names of columns, values, and remarks that speak of it.
 
-The words are data, in ``formats.toml``. A name or value that is missing there costs a question; the
-words of remarks, and those beside names, are the only ones of which a missing one lets somebody in.
+The words are data, in ``harmless.toml``. A name or value that is missing there costs a question;
+the words of remarks, and those beside names, are the only ones of which a missing one lets somebody
+in.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 from functools import cache, lru_cache
 from importlib.resources import files
+from itertools import chain
 from typing import NamedTuple
 
 from newsletter.i18n.normal_form import normal_form
-from subscribers.lists.formats import asks_or_denies, fold, words_of_name
+from subscribers.lists.formats import asks_or_denies, fold, tells_origin, words_of_name
 
 
 class ValueKind(Enum):
@@ -39,6 +42,8 @@ _DATE = re.compile(
 #: A dash, or a date that is none.
 _BLANK = re.compile(r"[-‐-―−ーｰ~_/.。()*:・\s]*|[0/\-.: t]*0[/\-.][0/\-.: t]*")
 _LONGEST_PLAIN = 80
+#: Letters that are no others with marks.
+_STROKES = str.maketrans("łŁøØđĐı", "lLoOdDi")
 #: What parts a value into pieces that speak each for itself.
 _SIGNS = "()[]【】（）［］「」〈〉<>、，,;；:：/／・→⇒※*＊-"
 _PIECE = re.compile(f"[{re.escape(_SIGNS.removesuffix('-'))}]| [-‐-―] ")
@@ -59,7 +64,7 @@ class _Words(NamedTuple):
 
 @cache
 def _words() -> _Words:
-    text = files("subscribers.lists").joinpath("formats.toml").read_text(encoding="utf-8")
+    text = files("subscribers.lists").joinpath("harmless.toml").read_text(encoding="utf-8")
     known = tomllib.loads(text)
     harmless, speaking = known["harmless"], known["speaking"]
     struck = speaking["struck"]
@@ -69,7 +74,7 @@ def _words() -> _Words:
     before, after = "|".join(leaving["before"]), "|".join(leaving["after"])
     return _Words(
         parts=tuple(map(fold, harmless["parts"])),
-        words=frozenset(harmless["words"]),
+        words=frozenset(chain.from_iterable(map(_bare_words, chain(*harmless["words"].values())))),
         dates=tuple(map(fold, harmless["dates"])),
         values=re.compile("|".join(harmless["values"])),
         # Two, and of small letters: many remarks are looked through.
@@ -97,12 +102,25 @@ def may_ask(name: str) -> bool:
 @lru_cache(maxsize=1024)
 def is_harmless(name: str) -> bool:
     """Tell whether a column's name says that it is about something else than mail."""
+    if tells_origin(name):
+        return True
     if may_ask(name):
         return False
     folded, known = fold(name), _words()
-    return not known.words.isdisjoint(words_of_name(name)) or any(
+    return not known.words.isdisjoint(_bare_words(name)) or any(
         part in folded for part in known.parts
     )
+
+
+def _bare_words(name: str) -> frozenset[str]:
+    """Return the words of a name without accents, which are left out in names of columns."""
+    return words_of_name(bare(name))
+
+
+def bare(text: str) -> str:
+    """Return a text whose letters have no marks: "Imię" is "Imie"."""
+    parts = unicodedata.normalize("NFKD", normal_form(text))
+    return "".join(char for char in parts if not unicodedata.combining(char)).translate(_STROKES)
 
 
 def is_harmless_date(name: str) -> bool:

@@ -40,9 +40,9 @@ from subscribers.lists.harmless import (
 from subscribers.lists.outcomes import speaks_against
 from subscribers.lists.text_lists import SECTION, read_heading
 
-#: Distinct values of a column that answers something; where these are most of its values there may
-#: be more, as a form's "other" has them.
-_FEW = 12
+#: Distinct values of a column that answers something, of which at least half come again; so few do
+#: without.
+_FEW, _FEWEST = 12, 3
 #: Distinct values that are kept of a column, and of these shown.
 _KEPT, _SHOWN = 200, 8
 _LONGEST = 120
@@ -51,6 +51,8 @@ _FEW_CODES = 4
 _AGAIN = 3
 #: Characters on average from which texts that never come again are remarks.
 _REMARK = 10
+#: So long are signs and codes at most, on average, also in a column of remarks.
+_SIGN = 2
 
 
 class QuestionKind(StrEnum):
@@ -212,7 +214,7 @@ class _Column:
             is_asked = self._are_codes or (blanks and may_ask(name))
             return QuestionKind.ANSWERS if is_asked else None
         is_heeded = self._are_heeded(name, blanks)
-        if self._are_few(texts) and not self._are_remarks(name) and not is_heeded:
+        if self._are_few(texts, blanks) and not self._are_remarks(name) and not is_heeded:
             return QuestionKind.ANSWERS
         return QuestionKind.REMARKS if self.speaking else None
 
@@ -225,15 +227,19 @@ class _Column:
             recur or (len(digits) <= _FEW_CODES and all(len(each) == 1 for each in digits))
         )
 
-    def _are_few(self, texts: Sequence[int]) -> bool:
-        most = sum(count for count in sorted(texts, reverse=True)[:_FEW] if count > 1)
-        return len(texts) <= _FEW or most > self.filled - most
+    def _are_few(self, texts: Sequence[int], blanks: int) -> bool:
+        """Tell whether people share the values, or a few of them have one."""
+        again = sum(count for count in sorted(texts, reverse=True)[:_FEW] if count > 1)
+        is_marked = blanks >= self.filled and len(texts) <= _FEW
+        return len(texts) <= _FEWEST or is_marked or again * 2 >= self.filled
 
     def _are_remarks(self, name: str) -> bool:
-        """Tell whether the values are remarks: none of them comes again."""
+        """Tell whether the values are remarks: none of them comes again, or the name says it."""
         is_unique = len(self.values) == self.filled
-        is_long = sum(map(len, self.values)) > _REMARK * len(self.values)
-        return is_unique and (is_long or mark_of(name) == "remark")
+        length = sum(map(len, self.values))
+        if mark_of(name) == "remark":
+            return is_unique or length > _SIGN * len(self.values)
+        return is_unique and length > _REMARK * len(self.values)
 
     def _are_heeded(self, name: str, blanks: int) -> bool:
         """Tell whether each value is a yes or keeps its row from mail, as the name hints at it.

@@ -74,6 +74,9 @@ def _asked(header: str, *values: str, custom: Sequence[Field] = ()) -> Sequence[
         ("Notes", "mail-came-back brought-cake"),
         ("Plan", "free paid"),
         ("購読プラン", "A "),
+        ("備考", "A A B"),
+        ("Zustand", "läuft läuft ruht läuft aus weg läuft"),
+        ("Zustand", "zu     "),
     ],
 )
 def test_answers_in_a_column_of_any_name_are_asked_about(header: str, values: str) -> None:
@@ -108,6 +111,22 @@ def test_answers_in_a_column_of_any_name_are_asked_about(header: str, values: st
         ("Notes", "no "),
         ("Accepts SMS", "yes no"),
         ("Link", "https://x.example/unsubscribe "),
+        ("Imię", "Róża Iwona Róża"),
+        ("Příjmení", "Mašek Dvořák Mašek"),
+        ("Επώνυμο", "Χατζής Ξενάκης"),
+        ("ชื่อ", "สมชาย มาลี"),
+        ("Τμήμα", "Ζωγραφική Κεραμική Ζωγραφική"),
+        ("Drużyna", "A B A"),
+        ("Postleitzahl", "10115 80331 10115 10115 10115 80331 80331"),
+        ("給食", "有 無 有"),
+        ("payment_status", "paid failed cancelled paid"),
+        ("注文状況", "完了 キャンセル 完了"),
+        ("newsletter_source", "website shop website"),
+        ("SMS_BLACKLISTED", "Yes No"),
+        ("電話拒否", "○ "),
+        ("LINE配信", "停止 希望"),
+        ("Vorliebe", "Kaffee Tee Wasser Saft Milch"),
+        ("備考", "広報委員 広報委員 卵アレルギー"),
         ("登録状況", "登録 停止"),
         ("メルマガ希望", "○ ×"),
     ],
@@ -323,3 +342,22 @@ def test_a_column_that_comes_late_in_json_lines_is_asked_about_and_answered(
     chosen = {"digest": "opt_in"}
     import_list(sqlite_stage, _LATE, name="l.jsonl", columns=chosen, is_answered=True)
     assert states_of(sqlite_stage.engine) == {"b": _U}
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("SMS_BLACKLISTED", "Yes"),
+        ("SMS Marketing Consent", "NEVER_SUBSCRIBED"),
+        ("電話拒否", "拒否"),
+        ("Do Not Phone", "1"),
+        ("Push opt-out", "opted out"),
+        ("payment_status", "failed"),
+        ("Order status", "unsubscribed plan"),
+    ],
+)
+def test_what_is_said_of_another_way_or_thing_keeps_nobody_from_mail(
+    sqlite_stage: Stage, header: str, value: str
+) -> None:
+    import_list(sqlite_stage, f"email,{header}\na@x.example,{value}\nb@x.example,\n".encode())
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _C}
