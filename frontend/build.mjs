@@ -10,7 +10,7 @@ const out = resolve(process.argv[2] || join(here, "../newsletter/web/static/vend
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
 const made = await build({
-  absWorkingDir: here, entryPoints: { editor: "src/main.js", templates: "src/templates.js", translations: "src/translations.js" }, outdir: out, bundle: true, splitting: true, format: "esm",
+  absWorkingDir: here, entryPoints: { editor: "src/main.js", templates: "src/templates.js", translations: "src/translations.js", snippet_page: "src/snippet_page.js" }, outdir: out, bundle: true, splitting: true, format: "esm",
   chunkNames: "[name]-[hash]", minify: true, target: ["es2022"], charset: "utf8", legalComments: "none", metafile: true,
 });
 const packages = new Map();

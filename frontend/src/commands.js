@@ -4,7 +4,7 @@ import { redo, undo } from "prosemirror-history";
 import { liftListItem, sinkListItem, splitListItem, wrapInList } from "prosemirror-schema-list";
 import { Selection, TextSelection } from "prosemirror-state";
 import { addRowAfter, goToNextCell, isInTable, nextCell } from "prosemirror-tables";
-import { FLOW_START, endOf, flowEnd, flowIndex, levelOf, move, nextNumber, positionOf } from "./outline.js";
+import { endOf, flowEnd, flowIndex, flowStart, levelOf, move, nextNumber, positionOf } from "./outline.js";
 import { schema } from "./schema.js";
 /** @import { Attrs, Node as DocNode, NodeType, ResolvedPos } from "prosemirror-model" */
 /** @import { Command, EditorState, Transaction } from "prosemirror-state" */
@@ -47,7 +47,7 @@ function leaveDown(depthOf) {
  */
 function goBelow(state, dispatch) {
   const { $to } = state.selection, { doc } = state;
-  const index = Math.min(Math.max($to.index(0) + ($to.depth ? 1 : 0), FLOW_START), flowEnd(doc));
+  const index = Math.min(Math.max($to.index(0) + ($to.depth ? 1 : 0), flowStart(doc)), flowEnd(doc));
   if (dispatch) dispatch(caretAt(state.tr, positionOf(doc, index)).scrollIntoView());
   return true;
 }
@@ -179,7 +179,7 @@ const backIntoText = (state, dispatch) => {
   }
   if (["link", "button", "picture", "masthead", "title"].includes(name)) return true;
   if (name === "credit" && !$from.index(1)) return true;
-  return $from.depth === 1 && $from.index(0) === FLOW_START && ($from.parent.content.size > 0 || flowEnd(state.doc) - FLOW_START === 1);
+  return $from.depth === 1 && $from.index(0) === flowStart(state.doc) && ($from.parent.content.size > 0 || flowEnd(state.doc) - flowStart(state.doc) === 1);
 };
 
 const backspace = chainCommands(deleteSelection, backIntoText, liftFirstItem, joinBackward, selectNodeBackward);
@@ -198,7 +198,7 @@ function keepFromBelow(state, dispatch) {
   if (!empty || $from.parentOffset < $from.parent.content.size || $from.depth !== 1) return false;
   const next = $from.index(0) + 1 < state.doc.childCount ? state.doc.child($from.index(0) + 1) : null;
   if (!next || !["chapter", "section", "item", "link", "button", "picture", "credits"].includes(next.type.name)) return false;
-  if (!$from.parent.content.size && $from.index(0) >= FLOW_START && next.type.name !== "credits") {
+  if (!$from.parent.content.size && $from.index(0) >= flowStart(state.doc) && next.type.name !== "credits") {
     if (dispatch) {
       const tr = state.tr.delete($from.before(), $from.after());
       dispatch(tr.setSelection(Selection.near(tr.doc.resolve($from.before()), 1)));
@@ -346,9 +346,9 @@ export function insert(node, finish = null) {
         const parent = $from.node(depth - 1), index = $from.indexAfter(depth - 1);
         if (parent.type !== nodes.list_item && parent.canReplaceWith(index, index, node.type)) at = $from.after(depth);
       }
-      if (at === null || $from.index(0) < FLOW_START || $from.index(0) > flowEnd(doc)) {
+      if (at === null || $from.index(0) < flowStart(doc) || $from.index(0) > flowEnd(doc)) {
         const index = $from.index(0) + ($from.depth ? 1 : 0);
-        at = positionOf(doc, Math.min(Math.max(index, FLOW_START), flowEnd(doc)));
+        at = positionOf(doc, Math.min(Math.max(index, flowStart(doc)), flowEnd(doc)));
       }
       tr.insert(at, node);
     }
@@ -375,8 +375,8 @@ export function addPart(name) {
     if (index < 0) index = flowEnd(doc) - 1;
     const level = levelOf({ type: nodes[name] });
     let owner = index;
-    while (owner >= FLOW_START && !(levelOf(doc.child(owner)) && levelOf(doc.child(owner)) <= level)) owner -= 1;
-    let end = owner >= FLOW_START && levelOf(doc.child(owner)) === level ? endOf(doc, owner) : index + 1;
+    while (owner >= flowStart(doc) && !(levelOf(doc.child(owner)) && levelOf(doc.child(owner)) <= level)) owner -= 1;
+    let end = owner >= flowStart(doc) && levelOf(doc.child(owner)) === level ? endOf(doc, owner) : index + 1;
     while (end < flowEnd(doc) && !levelOf(doc.child(end))) end += 1;
     if (dispatch) {
       const at = positionOf(doc, end), tr = state.tr;

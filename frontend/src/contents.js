@@ -2,7 +2,7 @@
 import { Plugin, PluginKey } from "prosemirror-state";
 import { Decoration, DecorationSet } from "prosemirror-view";
 import { mailSays } from "./cards.js";
-import { FLOW_START, flowEnd, levelOf, positionOf } from "./outline.js";
+import { flowEnd, flowStart, levelOf, positionOf } from "./outline.js";
 import { desk, element, say } from "./page.js";
 /** @import { Node as DocNode } from "prosemirror-model" */
 /** @import { ContentsLine } from "./types.js" */
@@ -49,7 +49,7 @@ const drawInto = (place, shown) => place.replaceChildren(...(shown.length ? [ele
  */
 function placeOf(doc) {
   if (!desk.dataset.contents) return -1;
-  let end = FLOW_START;
+  let end = flowStart(doc);
   for (; end < flowEnd(doc) && !levelOf(doc.child(end)); end += 1) if (doc.child(end).type.name === "contents") return -1;
   return end < flowEnd(doc) ? positionOf(doc, end) : -1;
 }

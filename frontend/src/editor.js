@@ -4,7 +4,7 @@ import { dropCursor } from "prosemirror-dropcursor";
 import { history } from "prosemirror-history";
 import { keymap } from "prosemirror-keymap";
 import { DOMParser as ContentParser } from "prosemirror-model";
-import { EditorState, Plugin, TextSelection, Selection } from "prosemirror-state";
+import { EditorState, Plugin, TextSelection } from "prosemirror-state";
 import { tableEditing } from "prosemirror-tables";
 import { Decoration, DecorationSet, EditorView } from "prosemirror-view";
 import { addressBefore, pastedAddresses } from "./addresses.js";
@@ -21,10 +21,10 @@ import { toDocument, toIssue } from "./issue.js";
 import { NODE_VIEWS } from "./node_views.js";
 import { headOfLook } from "./head.js";
 import { notify } from "./notices.js";
-import { FLOW_START, flowEnd, flowIndex, headIndex, positionOf, renumbered } from "./outline.js";
+import { flowEnd, flowIndex, flowStart, headIndex, positionOf, renumbered } from "./outline.js";
 import { desk, say } from "./page.js";
 import { caretAfterPaste, fitSlice, pasteLine } from "./paste.js";
-import { addFile, addPictures, chooseFile, choosePicture, filesIn, picturesIn } from "./pictures.js";
+import { dropFiles, offerPictures, pastePictures } from "./pictures.js";
 import { markdownSigns } from "./rules.js";
 import { schema } from "./schema.js";
 import { slashMenu } from "./slash.js";
@@ -46,7 +46,7 @@ function placeholders() {
     const name = node.type.name;
     if (name === "masthead") return desk.dataset.newsletter || say("masthead");
     if (["title", "chapter", "section", "item", "heading"].includes(name)) return say(`empty.${name}`);
-    const isAlone = flowEnd(doc) - FLOW_START === 1;
+    const isAlone = flowEnd(doc) - flowStart(doc) === 1;
     if (name === "paragraph" && (isAlone || ($from.depth === 1 && $from.index(0) === index))) return say(isAlone ? "empty.text" : "empty.paragraph");
     return "";
   };
@@ -118,25 +118,7 @@ function pasteAddress(view, event) {
 
 /** @param {EditorView} view @param {ClipboardEvent} event @param {Slice} slice */
 function paste(view, event, slice) {
-  const files = picturesIn(event.clipboardData);
-  if (files.length && !event.clipboardData?.getData("text/html")) { addPictures(view, files); return true; }
-  return pasteAddress(view, event) || pasteLine(view, slice, (sentences) => notify("line", sentences));
-}
-
-/**
- * Pictures and files that are dropped go in where they are dropped.
- *
- * @param {EditorView} view
- * @param {DragEvent} event
- */
-function drop(view, event) {
-  const files = picturesIn(event.dataTransfer), offered = filesIn(event.dataTransfer);
-  if (!files.length && !offered.length) return false;
-  event.preventDefault();
-  const where = view.posAtCoords({ left: event.clientX, top: event.clientY });
-  if (where) view.dispatch(view.state.tr.setSelection(Selection.near(view.state.doc.resolve(where.pos))));
-  addPictures(view, files).then(() => offered.forEach((file) => addFile(view, file)));
-  return true;
+  return pastePictures(view, event) || pasteAddress(view, event) || pasteLine(view, slice, (sentences) => notify("line", sentences));
 }
 
 /**
@@ -187,7 +169,7 @@ export function openEditor(place, issue, acts) {
     transformPasted: (slice) => fitSlice(slice, (sentences) => { notify("line", []); notify("paste", sentences); }),
     clipboardTextParser: (text, $context) => readPlain(text, $context),
     handlePaste: paste,
-    handleDrop: drop,
+    handleDrop: dropFiles,
     handleClickOn(_view, _pos, _node, _nodePos, event) {
       // A link in the text is written in, not followed; with Ctrl it is opened.
       const link = event.target instanceof Element && /** @type {HTMLAnchorElement | null} */ (event.target.closest("a[href]"));
@@ -200,10 +182,7 @@ export function openEditor(place, issue, acts) {
       acts.selected();
     },
   });
-  view.dom.addEventListener("choose-picture", (event) => {
-    choosePicture(view, event instanceof CustomEvent && Boolean(event.detail && event.detail.gallery));
-  });
-  view.dom.addEventListener("choose-file", () => chooseFile(view));
+  offerPictures(view);
   view.dom.addEventListener("choose-snippet", (event) => { if (event instanceof CustomEvent) changeSnippet(view, event.detail.pos); });
   return view;
 }

@@ -3,7 +3,7 @@ import { Plugin, PluginKey, TextSelection, Selection } from "prosemirror-state";
 import { Decoration, DecorationSet } from "prosemirror-view";
 import { readCaret } from "./caret.js";
 import { anchorsOf } from "./issue.js";
-import { FLOW_START, flowEnd, headIndex, levelOf, positionOf } from "./outline.js";
+import { flowEnd, flowStart, headIndex, levelOf, positionOf } from "./outline.js";
 import { element } from "./page.js";
 /** @import { Node as DocNode } from "prosemirror-model" */
 /** @import { EditorView } from "prosemirror-view" */
@@ -58,7 +58,7 @@ export function placeOf(doc, name, about = "") {
   if (name === "masthead") return { pos: 0 };
   if (["date", "number", "issue_date"].includes(name)) return { pos: positionOf(doc, headIndex("dateline")) };
   if (name === "credits") return { pos: positionOf(doc, flowEnd(doc)) };
-  if (["lead", "body", "contents", "issue", "heading", "links"].includes(name)) start = FLOW_START;
+  if (["lead", "body", "contents", "issue", "heading", "links"].includes(name)) start = flowStart(doc);
   else {
     const part = anchorsOf(doc).find((each) => each.anchor === name);
     if (!part) return null;

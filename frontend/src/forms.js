@@ -6,7 +6,7 @@ import { ask } from "./dialogs.js";
 import { readRuns, textOf, writeRuns } from "./inline.js";
 import { kindOf } from "./kinds.js";
 import { readersWord } from "./readers.js";
-import { flowEnd, flowIndex, FLOW_START, positionOf } from "./outline.js";
+import { flowIndex, positionOf } from "./outline.js";
 import { announce, desk, offered, say } from "./page.js";
 import { schema } from "./schema.js";
 /** @import { Attrs, Mark, Node as DocNode } from "prosemirror-model" */
@@ -217,7 +217,7 @@ function conditioned(title) {
  */
 function partAt(state) {
   const index = flowIndex(state.selection.$from);
-  const node = index >= FLOW_START && index < flowEnd(state.doc) ? state.doc.child(index) : null;
+  const node = index < 0 ? null : state.doc.child(index);
   if (!node || !("condition" in node.attrs || schema.nodes.conditional.contentMatch.matchType(node.type))) return null;
   return { node, pos: positionOf(state.doc, index) };
 }

@@ -1,7 +1,7 @@
 /** The handle beside a block: dragged, it moves the block or part; pressed, it opens the menu of both. */
 import { chooseReaders } from "./forms.js";
 import { ICONS } from "./icons.js";
-import { FLOW_START, duplicate, flowEnd, levelOf, moveTo, neighbour, positionOf, remove } from "./outline.js";
+import { duplicate, flowEnd, flowStart, levelOf, moveTo, neighbour, positionOf, remove } from "./outline.js";
 import { element, icon, say } from "./page.js";
 import { canKeepAt, keepAt } from "./snippets.js";
 /** @import { EditorView } from "prosemirror-view" */
@@ -105,7 +105,7 @@ export class Handle {
   show(at) {
     if (!this.menu.hidden) return;
     this.index = at;
-    const dom = at >= FLOW_START && at < flowEnd(this.view.state.doc) ? this.domOf(at) : null;
+    const dom = at >= flowStart(this.view.state.doc) && at < flowEnd(this.view.state.doc) ? this.domOf(at) : null;
     this.button.hidden = !dom;
     if (dom) this.button.style.top = `${dom.getBoundingClientRect().top - this.paper.getBoundingClientRect().top}px`;
   }
@@ -117,7 +117,8 @@ export class Handle {
 
   /** The index of the block at a height of the window. @param {number} y */
   indexAt(y) {
-    let low = FLOW_START, high = flowEnd(this.view.state.doc) - 1;
+    const { doc } = this.view.state;
+    let low = flowStart(doc), high = flowEnd(doc) - 1;
     while (low < high) {
       const middle = (low + high) >> 1, dom = this.domOf(middle);
       if (dom && dom.getBoundingClientRect().bottom < y) low = middle + 1; else high = middle;

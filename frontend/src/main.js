@@ -10,7 +10,6 @@ import { all, byId, debounce, given, inJapanese, isSignedOut, post, say } from "
 import { Preview } from "./preview.js";
 import { Saving } from "./saving.js";
 import { schema } from "./schema.js";
-import { choosePicture } from "./pictures.js";
 import { flowEnd, headIndex, positionOf } from "./outline.js";
 /** @import { BothForms, Copy, Fault, Issue, Source } from "./types.js" */
 
@@ -77,7 +76,7 @@ const saving = new Saving(source), preview = new Preview(source);
 let toolbar = null;
 /** @type {Handle | null} */
 let handle = null;
-toolbar = fillToolbar(byId("toolbar"), () => view, { choosePicture: () => choosePicture(view) });
+toolbar = fillToolbar(byId("toolbar"), () => view, "issue");
 handle = new Handle(view, mailBox);
 toolbar.update(view.state);
 

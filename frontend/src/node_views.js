@@ -7,7 +7,7 @@ import { look } from "./head.js";
 import { ICONS } from "./icons.js";
 import { textOf } from "./inline.js";
 import { kindOf, readBlocks } from "./kinds.js";
-import { element, formatDay, icon, offered, say } from "./page.js";
+import { desk, element, formatDay, icon, offered, say } from "./page.js";
 import { readersWord } from "./readers.js";
 import { schema, short } from "./schema.js";
 /** @import { Node as DocNode } from "prosemirror-model" */
@@ -179,7 +179,7 @@ export const NODE_VIEWS = {
 };
 
 /** A document of some blocks by themselves; of an empty paragraph where there are none. @param {Block[]} blocks */
-export const pieceOf = (blocks) => schema.nodes.piece.create(null, blocks.length ? readBlocks(schema, blocks) : [schema.nodes.paragraph.create()]);
+export const pieceOf = (blocks) => schema.nodes.piece.create({ language: desk.dataset.language }, blocks.length ? readBlocks(schema, blocks) : [schema.nodes.paragraph.create()]);
 
 /**
  * A picture of blocks that nobody writes in, as the mail has them.

@@ -15,7 +15,10 @@ const LEVELS = { chapter: 1, section: 2, item: 3 };
 export const levelOf = (node) => LEVELS[node.type.name] || 0;
 /** What stands before the flow, in the order that the look prints it; credits stand behind it. @type {HeadLine[]} */
 export const HEAD = desk && JSON.parse(desk.dataset.look || "{}").masthead === "rule" ? ["masthead", "dateline", "title"] : ["masthead", "title", "dateline"];
-export const FLOW_START = HEAD.length;
+/** The index at which the flow begins: behind the head of an issue; blocks by themselves have none. @param {DocNode} doc */
+export const flowStart = (doc) => (isIssue(doc) ? HEAD.length : 0);
+/** Whether a document is a whole issue, with head, parts and closing lines. @param {DocNode} doc */
+export const isIssue = (doc) => doc.type.name === "issue";
 /** The index of a line of the head. @param {HeadLine} name */
 export const headIndex = (name) => HEAD.indexOf(name);
 /**
@@ -26,12 +29,12 @@ export const headIndex = (name) => HEAD.indexOf(name);
  */
 export const behindLine = (doc, name) => positionOf(doc, headIndex(name) + 1);
 /** @param {DocNode} doc */
-export const flowEnd = (doc) => doc.childCount - 1;
+export const flowEnd = (doc) => (isIssue(doc) ? doc.childCount - 1 : doc.childCount);
 
 /** The index of the flow's node at a position; -1 outside. @param {ResolvedPos} $pos */
 export function flowIndex($pos) {
   const index = $pos.depth ? $pos.index(0) : $pos.nodeAfter ? $pos.index(0) : -1;
-  return index >= FLOW_START && index < flowEnd($pos.doc) ? index : -1;
+  return index >= flowStart($pos.doc) && index < flowEnd($pos.doc) ? index : -1;
 }
 
 /** @param {DocNode} doc @param {number} index */
@@ -81,11 +84,11 @@ const ownEnd = (doc, index) => {
 export function neighbour(doc, index, up) {
   const level = levelOf(doc.child(index)), end = endOf(doc, index);
   if (!level) {
-    if (up) return index > FLOW_START ? index - 1 : index;
+    if (up) return index > flowStart(doc) ? index - 1 : index;
     return end < flowEnd(doc) ? end + 1 : index;
   }
   if (up) {
-    for (let before = index - 1; before >= FLOW_START; before -= 1) {
+    for (let before = index - 1; before >= flowStart(doc); before -= 1) {
       const other = levelOf(doc.child(before));
       if (other && (level === 3 || other <= level)) return before;
     }
@@ -100,7 +103,7 @@ export function neighbour(doc, index, up) {
 
 /** @param {DocNode} doc */
 const firstPart = (doc) => {
-  for (let at = FLOW_START; at < flowEnd(doc); at += 1) if (levelOf(doc.child(at))) return at;
+  for (let at = flowStart(doc); at < flowEnd(doc); at += 1) if (levelOf(doc.child(at))) return at;
   return flowEnd(doc);
 };
 
@@ -220,7 +223,7 @@ export function remove(state, dispatch, index = flowIndex(state.selection.$from)
   const { doc } = state, end = endOf(doc, index);
   if (dispatch) {
     const tr = state.tr;
-    const whole = index === FLOW_START && end === flowEnd(doc);
+    const whole = index === flowStart(doc) && end === flowEnd(doc);
     if (whole) tr.replaceWith(positionOf(doc, index), positionOf(doc, end), state.schema.nodes.paragraph.create());
     else tr.delete(positionOf(doc, index), positionOf(doc, end));
     tr.setSelection(Selection.near(tr.doc.resolve(Math.min(positionOf(doc, index), tr.doc.content.size)), -1));

@@ -1,4 +1,5 @@
 /** Pictures: dropped, pasted or chosen, kept by the server, and described before they go in. */
+import { Selection } from "prosemirror-state";
 import { readCaret } from "./caret.js";
 import { insert } from "./commands.js";
 import { ask } from "./dialogs.js";
@@ -12,7 +13,7 @@ import { schema } from "./schema.js";
 
 const TYPES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 /** The pictures among what is dropped or pasted, those of a kind that mail cannot show too. @param {DataTransfer | null} transfer */
-export const picturesIn = (transfer) => [...(transfer ? transfer.files : [])].filter((file) => file.type.startsWith("image/") || /\.hei[cf]$/i.test(file.name));
+const picturesIn = (transfer) => [...(transfer ? transfer.files : [])].filter((file) => file.type.startsWith("image/") || /\.hei[cf]$/i.test(file.name));
 
 /**
  * Ask what each shows, keep it, and put it where the caret is.
@@ -20,7 +21,7 @@ export const picturesIn = (transfer) => [...(transfer ? transfer.files : [])].fi
  * @param {EditorView} view
  * @param {File[]} files
  */
-export async function addPictures(view, files, gallery = false) {
+async function addPictures(view, files, gallery = false) {
   const made = [], fit = files.filter((file) => TYPES.includes(file.type));
   notify("picture", files.filter((file) => !fit.includes(file)).map((file) => say("pictureKind", { name: file.name })));
   for (const file of fit) {
@@ -75,7 +76,7 @@ const worded = (fault) => (fault ? `${fault.what} ${fault.remedy}`.trim() : say(
  * @param {EditorView} view
  * @param {File} file
  */
-export async function addFile(view, file) {
+async function addFile(view, file) {
   notify("file", []);
   const fields = new FormData();
   fields.set("file", file);
@@ -135,15 +136,52 @@ export function choosePicture(view, gallery = false) {
  *
  * @param {EditorView} view
  */
-export function chooseFile(view) {
+function chooseFile(view) {
   const upload = () => chooseFiles(false, ([file]) => addFile(view, file), FILES);
   if (hasKept("file")) chooseKept("file", { upload, choose: ([item]) => placeFile(view, item.block) });
   else upload();
 }
 
+/** Let the list of blocks ask for pictures and files, which go in where the caret is. @param {EditorView} view */
+export function offerPictures(view) {
+  view.dom.addEventListener("choose-picture", (event) => {
+    choosePicture(view, event instanceof CustomEvent && Boolean(event.detail && event.detail.gallery));
+  });
+  view.dom.addEventListener("choose-file", () => chooseFile(view));
+}
+
+/**
+ * Pictures that are pasted, where no words come with them.
+ *
+ * @param {EditorView} view
+ * @param {ClipboardEvent} event
+ */
+export function pastePictures(view, event) {
+  const files = picturesIn(event.clipboardData);
+  if (!files.length || event.clipboardData?.getData("text/html")) return false;
+  addPictures(view, files);
+  return true;
+}
+
+/**
+ * Pictures and files that are dropped go in where they are dropped.
+ *
+ * @param {EditorView} view
+ * @param {DragEvent} event
+ */
+export function dropFiles(view, event) {
+  const files = picturesIn(event.dataTransfer), given = filesIn(event.dataTransfer);
+  if (!files.length && !given.length) return false;
+  event.preventDefault();
+  const where = view.posAtCoords({ left: event.clientX, top: event.clientY });
+  if (where) view.dispatch(view.state.tr.setSelection(Selection.near(view.state.doc.resolve(where.pos))));
+  addPictures(view, files).then(() => given.forEach((file) => addFile(view, file)));
+  return true;
+}
+
 const FILES = ".pdf,.docx,.xlsx,.pptx,.csv";
 /** The files among what is dropped that a mail can offer. @param {DataTransfer | null} transfer */
-export const filesIn = (transfer) => [...(transfer ? transfer.files : [])].filter((file) => /\.(pdf|docx|xlsx|pptx|csv)$/i.test(file.name));
+const filesIn = (transfer) => [...(transfer ? transfer.files : [])].filter((file) => /\.(pdf|docx|xlsx|pptx|csv)$/i.test(file.name));
 
 /**
  * Let a person choose files.

@@ -1,5 +1,6 @@
 /** Blocks of an issue by themselves: written in, or two versions of them shown beside each other. */
 import { baseKeymap } from "prosemirror-commands";
+import { dropCursor } from "prosemirror-dropcursor";
 import { history } from "prosemirror-history";
 import { keymap } from "prosemirror-keymap";
 import { EditorState, Plugin } from "prosemirror-state";
@@ -13,7 +14,9 @@ import { linkKey } from "./forms.js";
 import { gapCursor } from "./gaps.js";
 import { writeBlocks } from "./kinds.js";
 import { NODE_VIEWS, drawDocument, pieceOf } from "./node_views.js";
+import { dropFiles, offerPictures, pastePictures } from "./pictures.js";
 import { markdownSigns } from "./rules.js";
+import { slashMenu } from "./slash.js";
 /** @import { Node as DocNode } from "prosemirror-model" */
 /** @import { Block } from "./types.js" */
 
@@ -36,13 +39,14 @@ const placeholder = (words) => new Plugin({
 /**
  * @param {HTMLElement} place
  * @param {Block[]} blocks
- * @param {{label: string, lang: string, empty: string, changed: () => void, selected: () => void}} asked
+ * @param {{label: string, lang: string, empty: string, changed: () => void, selected: () => void, look?: string, withBlocks?: boolean}} asked
+ *   `look` is its class; `withBlocks` says whether more than the words of its blocks is changed
  */
-export function openPiece(place, blocks, { label, lang, empty, changed, selected }) {
+export function openPiece(place, blocks, { label, lang, empty, changed, selected, look = "piece", withBlocks = false }) {
   const state = EditorState.create({
     doc: pieceOf(blocks),
     plugins: [
-      caretBeforeKeys(), markdownSigns(),
+      caretBeforeKeys(), ...(withBlocks ? [slashMenu(), dropCursor({ color: "currentColor", width: 2 })] : []), markdownSigns(),
       keymap({ ...keys, "Mod-k": linkKey }),
       keymap(Object.fromEntries(Object.entries(baseKeymap).filter(([name]) => !(name in keys)))),
       history(), gapCursor(), tableEditing(), placeholder(empty),
@@ -51,15 +55,17 @@ export function openPiece(place, blocks, { label, lang, empty, changed, selected
   const view = new EditorView(place, {
     state,
     nodeViews: NODE_VIEWS,
-    attributes: { class: "piece", role: "textbox", "aria-multiline": "true", "aria-label": label, spellcheck: "true", lang },
+    attributes: { class: look, role: "textbox", "aria-multiline": "true", "aria-label": label, spellcheck: "true", lang },
     clipboardSerializer, clipboardParser,
     transformPastedHTML: (html) => (isOwn(html) ? html : cleanHtml(html)),
+    ...(withBlocks ? { handlePaste: pastePictures, handleDrop: dropFiles } : {}),
     dispatchTransaction(tr) {
       view.updateState(view.state.apply(tr));
       if (tr.docChanged) changed();
       selected();
     },
   });
+  if (withBlocks) offerPictures(view);
   return view;
 }
 

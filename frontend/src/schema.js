@@ -52,8 +52,8 @@ export const schema = new Schema({
       group: "flow", content: "text*", marks: "", defining: true, attrs: { url: { default: "" } },
       toDOM: (node) => ["p", { class: "more" }, ["span", { class: "link named", "data-url": short(node.attrs.url) }, 0]],
     },
-    // A block by itself, as it is translated beside its original.
-    piece: { content: "block+" },
+    // Blocks by themselves: a snippet, or what is translated beside its original.
+    piece: { content: "block+", attrs: { language: { default: "ja" } } },
     credits: { content: "credit+", isolating: true, selectable: false, toDOM: () => ["div", { class: "credits" }, 0] },
     credit: line("p", "small"),
     text: { group: "inline" },

@@ -7,7 +7,7 @@
 import { Plugin, PluginKey, TextSelection } from "prosemirror-state";
 import { addPart, become, caretAt, freshTable, insert, toggleList, toggleQuotation } from "./commands.js";
 import { askFresh } from "./forms.js";
-import { flowEnd, flowIndex, positionOf } from "./outline.js";
+import { flowEnd, flowIndex, isIssue, positionOf } from "./outline.js";
 import { announce, byId, desk, element, offered, say } from "./page.js";
 import { schema } from "./schema.js";
 import { addSnippet, chooseSnippet, isNamed } from "./snippets.js";
@@ -103,10 +103,12 @@ function isEmptyText(state) {
   return $from.parent.type === nodes.paragraph && !$from.parent.content.size;
 }
 
-/** What this server's issues know, in the order of the list. */
-const known = () => {
+/** Whether it may stand in a document: parts and links below the text are an issue's alone. @param {DocNode} doc @param {string} name */
+const fits = (doc, name) => isIssue(doc) || !nodes[name] || !nodes[name].isInGroup("flow") || nodes[name].isInGroup("block");
+/** What this server's issues know, in the order of the list. @param {DocNode} doc */
+const known = (doc) => {
   const kinds = offered("kinds");
-  return ENTRIES.filter((entry) => (!entry.kind || kinds.includes(entry.kind)) && (!entry.needs || desk.dataset[entry.needs]));
+  return ENTRIES.filter((entry) => fits(doc, entry.name) && (!entry.kind || kinds.includes(entry.kind)) && (!entry.needs || desk.dataset[entry.needs]));
 };
 /** The snippets that have what was typed in their names, each by itself. @param {string} query @returns {(Entry & { group: string })[]} */
 const snippetsNamed = (query) => offered("snippets").filter((each) => isNamed(each, query))
@@ -116,13 +118,14 @@ const folded = (text) => text.normalize("NFKC").toLowerCase();
 /**
  * What is offered for what was typed; amid a text, what stands within one comes first.
  *
+ * @param {DocNode} doc
  * @param {string} query
  * @param {boolean} amid
  */
-const matching = (query, amid) => {
-  const sought = folded(query);
-  if (!sought) return amid ? [...known().filter(({ name }) => INLINE.includes(name)), ...known().filter(({ name }) => !INLINE.includes(name))] : known();
-  const all = known().map((entry) => ({ entry, label: folded(say(`kind.${entry.name}`)), terms: folded(entry.terms).split(" ") }));
+const matching = (doc, query, amid) => {
+  const sought = folded(query), entries = known(doc);
+  if (!sought) return amid ? [...entries.filter(({ name }) => INLINE.includes(name)), ...entries.filter(({ name }) => !INLINE.includes(name))] : entries;
+  const all = entries.map((entry) => ({ entry, label: folded(say(`kind.${entry.name}`)), terms: folded(entry.terms).split(" ") }));
   const begins = all.filter(({ label, terms }) => label.startsWith(sought) || terms.some((term) => term.startsWith(sought)));
   const holds = all.filter((each) => !begins.includes(each) && (each.label.includes(sought) || each.terms.some((term) => term.includes(sought))));
   return [...[...begins, ...holds].map(({ entry }) => entry), ...snippetsNamed(query)];
@@ -188,7 +191,7 @@ class Menu {
     if (!state) { this.close(); return; }
     if (this.query === state.query && this.open) return;
     this.query = state.query;
-    this.shown = matching(state.query, view.state.selection.$from.parent.textContent.length > state.query.length + 1);
+    this.shown = matching(view.state.doc, state.query, view.state.selection.$from.parent.textContent.length > state.query.length + 1);
     // What may be a word of the text is not chosen by itself.
     this.at = state.within && /[^ -~]/.test(folded(state.query)) ? -1 : 0;
     if (state.within && !this.shown.length) this.close(); else this.draw(state.from);

@@ -5,8 +5,9 @@ import { addColumnAfter, addRowAfter, deleteColumn, deleteRow, deleteTable, isIn
 import { addSource, align, become, isIn, toggleList, toggleQuotation } from "./commands.js";
 import { chooseReadersHere, isForSome, openLink, rangeOfLink, takesReaders } from "./forms.js";
 import { ICONS } from "./icons.js";
-import { duplicate, move, remove } from "./outline.js";
+import { duplicate, levelOf, move, remove } from "./outline.js";
 import { element, icon, say } from "./page.js";
+import { choosePicture } from "./pictures.js";
 import { schema } from "./schema.js";
 import { addField, openBlocks, takesField } from "./slash.js";
 import { keepChosen, takesKeeping } from "./snippets.js";
@@ -27,7 +28,7 @@ const marked = (type) => (state) => {
   const { from, to, empty, $from } = state.selection;
   return empty ? Boolean(type.isInSet(state.storedMarks || $from.marks())) : state.doc.rangeHasMark(from, to, type);
 };
-const styles = ["paragraph", "chapter", "section", "item", "heading"];
+const STYLES = ["paragraph", "chapter", "section", "item", "heading"];
 /** @type {Ask} */
 const inTable = (state) => isInTable(state);
 /** @param {...(Node | string)} inner */
@@ -67,8 +68,9 @@ function makeButton(updates, name, does, { keys = "", on, can, opens, only }) {
  *
  * @param {Updates} updates
  * @param {(act: Act) => void} withView
+ * @param {string[]} styles
  */
-function makeStyles(updates, withView) {
+function makeStyles(updates, withView, styles) {
   const style = element("select", { class: "tool-style", "aria-label": say("tool.style"), onchange: () => withView((view) => {
     become(style.value, style.value === "heading" ? { level: 4 } : null)(view.state, view.dispatch, view);
     view.focus();
@@ -85,9 +87,9 @@ function makeStyles(updates, withView) {
 /**
  * @param {HTMLElement} bar
  * @param {() => EditorView | null} current the view that the buttons act on, at the time they are pressed.
- * @param {{ choosePicture?: () => void }} acts without them, only what changes the words of a block.
+ * @param {"issue" | "blocks" | "words"} scope an issue's parts, blocks by themselves, or the words of one alone
  */
-export function fillToolbar(bar, current, { choosePicture }) {
+export function fillToolbar(bar, current, scope) {
   /** @type {Updates} */
   const updates = [];
   /** @param {Act} act */
@@ -98,8 +100,9 @@ export function fillToolbar(bar, current, { choosePicture }) {
   const act = (command) => does((view) => { command(view.state, view.dispatch, view); view.focus(); });
   /** @param {keyof typeof ICONS} name @param {() => void} pressed @param {Ways} [ways] */
   const button = (name, pressed, ways = {}) => makeButton(updates, name, pressed, ways);
+  const inIssue = scope === "issue", withBlocks = scope !== "words";
   bar.append(
-    choosePicture ? group(button("add", does(openBlocks), { opens: "slash" }), makeStyles(updates, withView)) : "",
+    withBlocks ? group(button("add", does(openBlocks), { opens: "slash" }), makeStyles(updates, withView, inIssue ? STYLES : STYLES.filter((name) => !levelOf({ type: { name } })))) : "",
     group(
       button("strong", act(toggleMark(marks.strong)), { keys: "Ctrl+B", on: marked(marks.strong) }),
       button("emphasis", act(toggleMark(marks.emphasis)), { keys: "Ctrl+I", on: marked(marks.emphasis) }),
@@ -112,12 +115,12 @@ export function fillToolbar(bar, current, { choosePicture }) {
       button("numbers", act(toggleList(nodes.ordered_list)), { keys: "Ctrl+Shift+7", on: (state) => isIn(state, "ordered_list") }),
       button("quotation", act(toggleQuotation), { keys: "Ctrl+Shift+9", on: (state) => isIn(state, "quotation") }),
       button("source", act(addSource), { only: (state) => isIn(state, "quotation") && !isIn(state, "quotation_source") }),
-      choosePicture ? button("picture", choosePicture) : "",
+      withBlocks ? button("picture", does(choosePicture)) : "",
     ),
-    choosePicture ? group(
+    withBlocks ? group(
       button("up", act(move(true)), { keys: "Alt+ArrowUp" }), button("down", act(move(false)), { keys: "Alt+ArrowDown" }),
-      button("condition", does(chooseReadersHere), { on: isForSome, can: takesReaders }),
-      button("snippet", does(keepChosen), { can: takesKeeping }),
+      inIssue ? button("condition", does(chooseReadersHere), { on: isForSome, can: takesReaders }) : "",
+      inIssue ? button("snippet", does(keepChosen), { can: takesKeeping }) : "",
       button("copy", act((state, dispatch) => duplicate(state, dispatch))), button("remove", act((state, dispatch) => remove(state, dispatch))),
     ) : "",
     group(

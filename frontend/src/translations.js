@@ -42,7 +42,7 @@ let held = null;
 function hold(view) {
   held = view;
   bar.hidden = false;
-  if (!toolbar) toolbar = fillToolbar(bar, () => held, {});
+  if (!toolbar) toolbar = fillToolbar(bar, () => held, "words");
   toolbar.update(view.state);
 }
 

@@ -49,7 +49,7 @@ from newsletter.web.issues.reuse import reuse_router
 from newsletter.web.issues.sent import sent_router
 from newsletter.web.issues.shown_as import readers_router
 from newsletter.web.issues.translations import translations_router
-from newsletter.web.issues.uploads import uploads_router
+from newsletter.web.issues.uploads import snippet_uploads_router, uploads_router
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.mailbox import inbox_router
 from newsletter.web.mailings.approval import approval_router
@@ -264,6 +264,7 @@ def _include_newsletters(app: FastAPI, settings: Settings, engine: Engine, pages
     app.include_router(newsletters_router(settings, engine, pages))
     app.include_router(look_router(settings, engine, pages))
     app.include_router(templates_router(settings, engine, pages))
+    app.include_router(snippet_uploads_router(engine, settings))
     app.include_router(snippets_router(engine, settings, pages))
     app.include_router(dictionary_router(engine, pages))
     app.include_router(digests_router(engine, settings, pages))

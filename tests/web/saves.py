@@ -82,6 +82,8 @@ UNGUARDED = {
         f"{_NEWSLETTER}/issues/{{number}}/duplicate",
         f"{_NEWSLETTER}/issues/{{number}}/open",
         f"{_NEWSLETTER}/library",
+        f"{_NEWSLETTER}/snippets/files",
+        f"{_NEWSLETTER}/snippets/pictures",
         f"{_NEWSLETTER}/patterns/{{number}}/start",
         f"{_NEWSLETTER}/series",
         f"{_PEOPLE}/forms",

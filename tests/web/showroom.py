@@ -56,6 +56,7 @@ from newsletter.mailings.series.actions import SeriesPlan
 from newsletter.mailings.series.due import Timing
 from newsletter.mailings.series.planning import plan_series
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
+from newsletter.newsletters.snippets import save_snippet
 from newsletter.newsletters.templates import shipped_source
 from newsletter.rendering.model import Slot
 from newsletter.settings import shipped_templates
@@ -181,6 +182,7 @@ def showroom(engine: Engine, folder: Path) -> Iterator[Showroom]:
     lists = _lists(engine, stage.newsletter_id) | {
         "correction": str(correction.id),
         "corrected": str(correction.corrects),
+        "snippet": str(_snippet(engine, stage.newsletter_id)),
     }
     for known in places.values():
         known.update(lists | series)
@@ -298,6 +300,12 @@ def _address_changes(
             row.changed_at, row.newsletter_ids = now(), [stage.newsletter_id]
         found[name] = signer.sign(purpose, *numbers_of_change(row))
     return found
+
+
+def _snippet(engine: Engine, newsletter_id: int) -> int:
+    with transaction(engine) as session:
+        box = ":::contact\nphone: 042-000-0000\n:::"
+        return save_snippet(session, COMMAND_LINE, newsletter_id, name="連絡先", text=box).id
 
 
 def _keep_template(session: Session, newsletter_id: int) -> None:

@@ -82,6 +82,8 @@ SIGNED_IN_PAGES = {
     ],
     "/newsletters/{newsletter}/digests": ["/newsletters/digest/digests"],
     "/newsletters/{newsletter}/snippets": ["/newsletters/digest/snippets"],
+    "/newsletters/{newsletter}/snippets/new": ["/newsletters/digest/snippets/new"],
+    "/newsletters/{newsletter}/snippets/{number}": ["/newsletters/digest/snippets/{snippet}"],
     "/newsletters/{newsletter}/dictionary": ["/newsletters/digest/dictionary"],
     "/newsletters/{newsletter}/fields": [
         "/newsletters/digest/fields",
@@ -189,6 +191,7 @@ FAILURES = {"/nothing-here": 404, "/u/forged": 404, "/welcome/used": 404, "/inbo
 NOT_PAGES = {
     "/newsletters/{newsletter}/drafts/{number}/calendars/{name}": "a file",
     "/newsletters/{newsletter}/snippets/{number}/mail": "the snippet in a frame",
+    "/newsletters/{newsletter}/snippets/mail.css": "a style sheet",
     "/newsletters/{newsletter}/digests/{frequency}/mail": "the next digest in a frame",
     "/audit.csv": "a file",
     "/newsletters/{newsletter}/audience": "a part of the sending page",

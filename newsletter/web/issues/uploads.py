@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Annotated, Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
 from fastapi import Depends, Form, Request, UploadFile
 from fastapi.responses import JSONResponse, Response
@@ -21,7 +21,7 @@ from newsletter.issues.markdown.writer import blocks_to_markdown
 from newsletter.issues.model import Picture, blocks_to_json
 from newsletter.newsletters.issue_actions import add_file, add_picture
 from newsletter.settings import Settings
-from newsletter.web.access import EditorVisit, own
+from newsletter.web.access import EditorVisit, Visit, own
 from newsletter.web.issues.blocks import place_block
 from newsletter.web.issues.draft_pages import DraftPages, to_draft
 from newsletter.web.issues.editor import began_with
@@ -31,7 +31,6 @@ from newsletter.web.routing import Router, up_to
 #: Octets; one more than `encode_image` takes.
 _LARGEST_PICTURE = 10_000_001
 _Field = Annotated[str, Form(max_length=2000)]
-_Kept = TypeVar("_Kept", Picture, File)
 
 
 class _Upload:
@@ -50,49 +49,83 @@ class _Upload:
     ) -> None:
         self.newsletter, self.number, self.visit, self.request = newsletter, number, visit, request
         self.file, self.revision, self.place = file, revision, place
-        self.name = file.filename or ""
         self.in_blocks = view == "blocks"
 
 
 _Uploaded = Annotated[_Upload, Depends()]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Keeping:
+    """Keeps what is uploaded, each in a transaction; blocks lead to it at ``site``."""
+
+    engine: Engine
+    site: str
+
+    def picture(self, visit: Visit, newsletter_id: int, file: UploadFile, alt: str) -> Picture:
+        name = file.filename or ""
+        encoded = encode_image(file.file.read(_LARGEST_PICTURE), source=name[:100])
+        with transaction(self.engine) as session:
+            path = add_picture(session, visit.actor, newsletter_id, encoded, alt=alt, name=name)
+        return Picture(source=self.site + path, alt=alt.strip())
+
+    def file(self, visit: Visit, newsletter_id: int, file: UploadFile) -> File:
+        read = read_upload(file.file.read(LARGEST_FILE + 1), name=file.filename or "")
+        with transaction(self.engine) as session:
+            path = add_file(session, visit.actor, newsletter_id, read)
+        return file_block(read, self.site + path)
+
+
+def _told(block: Picture | File) -> dict[str, Any]:
+    """Return what a script, which places it, hears of a block."""
+    return {
+        "markdown": blocks_to_markdown([block]),
+        **(
+            {"source": block.source}
+            if isinstance(block, Picture)
+            else {"block": blocks_to_json((block,))[0]}
+        ),
+    }
+
+
+def snippet_uploads_router(engine: Engine, settings: Settings) -> Router:
+    """Return the routes by which a script brings pictures and files into a snippet."""
+    router = Router(prefix="/newsletters/{newsletter}/snippets")
+    keeping = _Keeping(engine=engine, site=settings.public_url.rstrip("/"))
+
+    @router.post("/pictures", dependencies=[up_to(2 * _LARGEST_PICTURE)])
+    def keep_picture(visit: EditorVisit, file: UploadFile, alt: _Field = "") -> JSONResponse:
+        return tell(visit, lambda: keeping.picture(visit, own(visit), file, alt))
+
+    @router.post("/files", dependencies=[up_to(2 * LARGEST_FILE)])
+    def keep_file(visit: EditorVisit, file: UploadFile) -> JSONResponse:
+        return tell(visit, lambda: keeping.file(visit, own(visit), file))
+
+    def tell(visit: Visit, keep: Callable[[], Picture | File]) -> JSONResponse:
+        try:
+            return JSONResponse(_told(keep()))
+        except ContentError as error:
+            return JSONResponse(error_fields(error, visit.language), status_code=422)
+
+    return router
+
+
 def uploads_router(engine: Engine, settings: Settings, shown: DraftPages) -> Router:
     """Return the routes by which pictures and files come into a draft."""
     router = Router(prefix="/newsletters/{newsletter}/drafts/{number}")
-    site = settings.public_url.rstrip("/")
+    keeping = _Keeping(engine=engine, site=settings.public_url.rstrip("/"))
 
     @router.post("/pictures", response_model=None, dependencies=[up_to(2 * _LARGEST_PICTURE)])
     def put_picture(upload: _Uploaded, alt: _Field = "") -> Response:
         """Put a picture at the end of a part; tell a script, which places it, its address."""
-
-        def keep(newsletter_id: int) -> Picture:
-            encoded = encode_image(
-                upload.file.file.read(_LARGEST_PICTURE), source=upload.name[:100]
-            )
-            with transaction(engine) as session:
-                path = add_picture(
-                    session, upload.visit.actor, newsletter_id, encoded, alt=alt, name=upload.name
-                )
-            return Picture(source=site + path, alt=alt.strip())
-
-        return put(upload, keep, lambda picture: {"source": picture.source})
+        return put(upload, lambda of: keeping.picture(upload.visit, of, upload.file, alt))
 
     @router.post("/files", response_model=None, dependencies=[up_to(2 * LARGEST_FILE)])
     def put_file(upload: _Uploaded) -> Response:
         """Put a file at the end of a part; to a script, which places it, tell the block."""
+        return put(upload, lambda of: keeping.file(upload.visit, of, upload.file))
 
-        def keep(newsletter_id: int) -> File:
-            read = read_upload(upload.file.file.read(LARGEST_FILE + 1), name=upload.name)
-            with transaction(engine) as session:
-                path = add_file(session, upload.visit.actor, newsletter_id, read)
-            return file_block(read, site + path)
-
-        return put(upload, keep, lambda file: {"block": blocks_to_json((file,))[0]})
-
-    def put(
-        upload: _Upload, keep: Callable[[int], _Kept], describe: Callable[[_Kept], dict[str, Any]]
-    ) -> Response:
+    def put(upload: _Upload, keep: Callable[[int], Picture | File]) -> Response:
         by_script = "application/json" in upload.request.headers.get("accept", "")
         visit, request = upload.visit, upload.request
         with reading(engine) as session:
@@ -100,7 +133,7 @@ def uploads_router(engine: Engine, settings: Settings, shown: DraftPages) -> Rou
         try:
             block = keep(draft.newsletter_id)
             if by_script:
-                return JSONResponse({"markdown": blocks_to_markdown([block]), **describe(block)})
+                return JSONResponse(_told(block))
             issue = place_block(draft.issue, upload.place, block)
             with transaction(engine) as session:
                 began = began_with(draft, upload.revision)

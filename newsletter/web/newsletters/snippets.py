@@ -1,7 +1,8 @@
-"""A newsletter's snippets on one page: each can be changed, deleted, and a new one made."""
+"""A newsletter's snippets: all on one page, and each on its own, where it is written in."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Form, Request
@@ -10,9 +11,12 @@ from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
 from newsletter.errors import ConflictError, ContentError, NewsletterError
+from newsletter.issues.library.files import FILE_KINDS
+from newsletter.issues.library.search import search_library
 from newsletter.issues.markdown.writer import blocks_to_markdown
-from newsletter.issues.model import blocks_from_json
+from newsletter.issues.model import KINDS, Block, Conditional, blocks_from_json, blocks_to_json
 from newsletter.issues.sources.editor_json import read_blocks
+from newsletter.issues.walking import walk_blocks
 from newsletter.mailings.mailings import publisher_of
 from newsletter.newsletters.snippets import (
     delete_snippet,
@@ -20,33 +24,46 @@ from newsletter.newsletters.snippets import (
     list_snippets,
     save_snippet,
 )
-from newsletter.rendering.render import blocks_page
+from newsletter.rendering.block_words import block_words
+from newsletter.rendering.render import blocks_page, surface_styles
 from newsletter.settings import Settings
-from newsletter.web.access import EditorVisit, Visit, newsletter_of
+from newsletter.web.access import EditorVisit, Visit, newsletter_of, own
+from newsletter.web.issues.draft_pages import merge_fields_of
 from newsletter.web.issues.shown_mail import in_frame
 from newsletter.web.issues.submission import error_fields
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
+from subscribers.segments.choices import conditions_in_words
 
 _Name = Annotated[str, Form(max_length=200)]
 _Text = Annotated[str, Form(max_length=100_000)]
+#: Kinds of blocks that no snippet holds, and parts for some readers, which are chosen in an issue.
+_NOT_OFFERED = frozenset({"snippet", "contents", "conditional"})
 
 
-def snippets_router(engine: Engine, settings: Settings, pages: Pages) -> Router:
-    """Return the routes of snippets."""
-    router = Router(prefix="/newsletters/{newsletter}/snippets")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Typed:
+    """A snippet as its page shows it; a new one has no number."""
 
-    def _show(
-        visit: Visit,
-        request: Request,
-        *,
-        error: NewsletterError | None = None,
-        typed: tuple[int | None, str, str] | None = None,
+    name: str = ""
+    text: str = ""
+    number: int | None = None
+    version: int | None = None
+
+
+class _SnippetPages:
+    """Shows snippets: all of them, and one to be written in."""
+
+    def __init__(self, engine: Engine, settings: Settings, pages: Pages) -> None:
+        self.engine, self.settings, self._pages = engine, settings, pages
+
+    def show_all(
+        self, visit: Visit, request: Request, *, error: NewsletterError | None = None
     ) -> HTMLResponse:
-        with reading(engine) as session:
+        with reading(self.engine) as session:
             row = newsletter_of(session, visit)
             snippets = list_snippets(session, row.id)
-        return pages.show_to(
+        return self._pages.show_to(
             visit,
             request,
             "newsletters/snippets.html",
@@ -54,13 +71,85 @@ def snippets_router(engine: Engine, settings: Settings, pages: Pages) -> Router:
             newsletter=row,
             snippets=snippets,
             error=error,
-            typed=typed,
             saved=request.query_params.get("done") == "saved",
         )
 
+    def show_one(
+        self,
+        visit: Visit,
+        request: Request,
+        typed: _Typed,
+        *,
+        error: NewsletterError | None = None,
+    ) -> HTMLResponse:
+        """Show what was typed; ``error`` is why it was not kept."""
+        with reading(self.engine) as session:
+            row = newsletter_of(session, visit)
+            library = search_library(session, row.id, with_uses=False).items
+            blocks: tuple[Block, ...] = ()
+            if typed.number:
+                kept = find_snippet(session, row.id, typed.number)
+                blocks = blocks_from_json(kept.content["blocks"])
+            conditions = [
+                block.condition for block in walk_blocks(blocks) if isinstance(block, Conditional)
+            ]
+            return self._pages.show_to(
+                visit,
+                request,
+                "newsletters/snippet.html",
+                status=400 if error else 200,
+                newsletter=row,
+                typed=typed,
+                blocks=blocks_to_json(blocks),
+                error=error,
+                kinds=[kind for kind in KINDS if kind not in _NOT_OFFERED],
+                kept_kinds=sorted({item.kind.value for item in library}),
+                mail_words=block_words(row.language),
+                file_kinds={media_type: name for name, media_type in FILE_KINDS.items()},
+                merge_fields=merge_fields_of(row, visit.language),
+                condition_words={
+                    condition: words.in_language(visit.language)
+                    for condition, words in conditions_in_words(session, row, conditions).items()
+                },
+            )
+
+
+def snippets_router(engine: Engine, settings: Settings, pages: Pages) -> Router:
+    """Return the routes of snippets."""
+    router = Router(prefix="/newsletters/{newsletter}/snippets")
+    shown = _SnippetPages(engine, settings, pages)
+    _add_looking(router, shown)
+    _add_changing(router, shown)
+    return router
+
+
+def _add_looking(router: Router, shown: _SnippetPages) -> None:
+    engine, settings = shown.engine, shown.settings
+
     @router.get("")
     def show_snippets(visit: EditorVisit, request: Request) -> HTMLResponse:
-        return _show(visit, request)
+        return shown.show_all(visit, request)
+
+    @router.get("/new")
+    def begin(visit: EditorVisit, request: Request) -> HTMLResponse:
+        return shown.show_one(visit, request, _Typed())
+
+    @router.get("/mail.css")
+    def styles(visit: EditorVisit) -> Response:
+        """Return the mail's own styles, for what is typed to look as it is read."""
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+            publisher, language = publisher_of(row), row.language
+        text = surface_styles(publisher, language=language, templates_dir=settings.templates_dir)
+        return Response(text, media_type="text/css")
+
+    @router.get("/{number}")
+    def write(number: int, visit: EditorVisit, request: Request) -> HTMLResponse:
+        with reading(engine) as session:
+            kept = find_snippet(session, own(visit), number)
+            text = blocks_to_markdown(blocks_from_json(kept.content["blocks"]))
+            typed = _Typed(name=kept.name, text=text, number=number, version=kept.version)
+        return shown.show_one(visit, request, typed)
 
     @router.get("/{number}/mail")
     def mail(number: int, visit: EditorVisit) -> HTMLResponse:
@@ -75,6 +164,10 @@ def snippets_router(engine: Engine, settings: Settings, pages: Pages) -> Router:
                 templates_dir=settings.templates_dir,
             )
         return in_frame(html, settings.public_url)
+
+
+def _add_changing(router: Router, shown: _SnippetPages) -> None:
+    engine = shown.engine
 
     @router.post("")
     def save(
@@ -107,7 +200,8 @@ def snippets_router(engine: Engine, settings: Settings, pages: Pages) -> Router:
         except (ContentError, ConflictError) as error:
             if by_script:
                 return JSONResponse(error_fields(error, visit.language), status_code=422)
-            return _show(visit, request, error=error, typed=(number, name, text))
+            typed = _Typed(name=name, text=text, number=number, version=version)
+            return shown.show_one(visit, request, typed, error=error)
         if by_script:
             return JSONResponse(answer)
         return RedirectResponse(f"/newsletters/{newsletter}/snippets?done=saved", status_code=303)
@@ -120,7 +214,5 @@ def snippets_router(engine: Engine, settings: Settings, pages: Pages) -> Router:
             with transaction(engine) as session:
                 delete_snippet(session, visit.actor, row.id, number)
         except ConflictError as error:
-            return _show(visit, request, error=error)
+            return shown.show_all(visit, request, error=error)
         return RedirectResponse(f"/newsletters/{newsletter}/snippets", status_code=303)
-
-    return router
