@@ -33,7 +33,7 @@ from newsletter.database.tables import (
 from newsletter.database.types import now
 from newsletter.database.vocabulary import GrowthCause, SubscriptionState, UnsubscribeWay
 from newsletter.errors import ConflictError, NotFoundError
-from newsletter.i18n.language import Language, nearest_language
+from newsletter.i18n.language import Language, language_for
 from newsletter.i18n.messages import msg
 from newsletter.tokens import Purpose, TokenSigner, mark_of
 from subscribers.fields.store import hold_group
@@ -140,7 +140,7 @@ def find_change(
         id=row.id,
         numbers=numbers_of_change(row),
         newsletter=newsletter,
-        language=nearest_language(language, newsletter.language),
+        language=language_for(language, newsletter.language),
         subscriber_id=reader.id,
         successor_id=successor.id,
         present=reader.address,
@@ -281,7 +281,7 @@ def _join_as(
             source=_source(change_id),
             network=network,
             wording=relation.consent_wording,
-            language=nearest_language(relation.language, newsletter.language),
+            language=language_for(relation.language, newsletter.language),
         ),
         known={name: getattr(relation, name) for name in TAKEN_ALONG},
         cause=GrowthCause.ADDRESS_CHANGE,

@@ -21,6 +21,7 @@ class FoundReader:
     subscriber_id: int
     name: str
     address: str
+    language: str
 
 
 def find_readers(
@@ -57,16 +58,20 @@ def find_reader_by_key(
     return None if row is None else _found_reader(*row)
 
 
-def _readers(newsletter_id: int) -> Select[int, str, str | None]:
+def _readers(newsletter_id: int) -> Select[int, str, str | None, str]:
     return (
-        select(SubscriberRow.id, SubscriptionRow.name, SubscriberRow.address)
+        select(
+            SubscriberRow.id, SubscriptionRow.name, SubscriberRow.address, SubscriptionRow.language
+        )
         .join_from(SubscriptionRow, SubscriberRow)
         .where(SubscriptionRow.newsletter_id == newsletter_id, SubscriberRow.address.is_not(None))
     )
 
 
-def _found_reader(subscriber_id: int, name: str, address: str | None) -> FoundReader:
-    return FoundReader(subscriber_id=subscriber_id, name=name, address=address or "")
+def _found_reader(subscriber_id: int, name: str, address: str | None, language: str) -> FoundReader:
+    return FoundReader(
+        subscriber_id=subscriber_id, name=name, address=address or "", language=language
+    )
 
 
 def name_and_address(session: Session, newsletter_id: int, subscriber_id: int) -> tuple[str, str]:

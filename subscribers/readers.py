@@ -17,7 +17,7 @@ from newsletter.database.tables import (
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Frequency, Joining, SubscriptionState
 from newsletter.errors import NotFoundError
-from newsletter.i18n.language import Language, nearest_language
+from newsletter.i18n.language import Language, language_for
 from newsletter.i18n.messages import msg
 from newsletter.tokens import DeliveryRef
 from subscribers.frequency import offered_frequencies
@@ -120,7 +120,7 @@ def find_relation(session: Session, ref: DeliveryRef) -> Relation:
         subscriber_id=subscriber.id,
         address=subscriber.address or "",
         moved=subscriber.id != ref.subscriber_id,
-        language=nearest_language(subscription.language, newsletter.language),
+        language=language_for(subscription.language, newsletter.language),
         subscribed=subscription.state is not SubscriptionState.UNSUBSCRIBED,
         others=len(received - {newsletter.id}),
     )

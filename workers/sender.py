@@ -14,6 +14,7 @@ from functools import lru_cache
 from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter.database.engine import reading
+from newsletter.i18n.language import Language, language_for
 from newsletter.mailings.ledger import leases as ledger
 from newsletter.mailings.ledger import recording, relays
 from newsletter.mailings.ledger.leases import Claim, ClaimedDelivery
@@ -27,6 +28,7 @@ from newsletter.mailings.reports.clicks import first_link, with_counted_links
 from newsletter.message.frame import MessageFrame, Recipient
 from newsletter.message.identifiers import delivery_message_id
 from newsletter.message.verp import fits_return_path, return_path
+from newsletter.rendering.slots import worded_for
 from newsletter.tokens import DeliveryRef, mark_of_mailing
 from workers import stopping
 from workers.batch_run import BatchContext, BatchRun
@@ -166,22 +168,28 @@ def _context(
     forgotten: Callable[[str], None],
 ) -> BatchContext:
     claim = lease.claim
-    frame = _frame(
-        services,
-        claim.mailing_id,
-        claim.identity,
-        claim.variant,
-        claim.correction,
-        date=claim.dated_at or content.date,
-    )
+    own = content.rendered.language
+    frames = {
+        tag: _frame(
+            services,
+            claim.mailing_id,
+            claim.identity,
+            claim.variant,
+            claim.correction,
+            language_for(tag, own),
+            date=claim.dated_at or content.date,
+        )
+        for tag in {delivery.language for delivery in claim.deliveries}
+    }
 
     with reading(services.engine) as session:
         people = [delivery.subscriber_id for delivery in claim.deliveries]
         fields = fields_of_readers(session, content, people)
 
     def compose(delivery: ClaimedDelivery) -> bytes:
-        own = fields.get(delivery.subscriber_id, {})
-        return frame.compose(_recipient(services, claim, delivery, content, own))
+        own_fields = fields.get(delivery.subscriber_id, {})
+        recipient = _recipient(services, claim, delivery, content, own_fields)
+        return frames[delivery.language].compose(recipient)
 
     is_signed = services.settings.signed_return_path and fits_return_path(content.bounce_address)
 
@@ -284,11 +292,13 @@ def _frame(
     identity: str,
     variant: int,
     correction: int,
+    language: Language,
     *,
     date: datetime,
 ) -> MessageFrame:
+    """Compile what a variant's readers of a language get: the same, but for our own words."""
     content = _content(services, mailing_id, identity, variant, correction)
-    rendered = content.rendered
+    rendered = worded_for(content.rendered, language)
     if content.counts_clicks:
         rendered = with_counted_links(
             rendered,

@@ -29,7 +29,13 @@ _METHODS = [
     ("templates/**.j2", "jinja2"),
 ]
 _OPTIONS = {"templates/**": {"trim_blocks": "true", "silent": "false"}}
-KEYWORDS = DEFAULT_KEYWORDS | {"msg": None, "pmsg": ((1, "c"), 2), "nmsg": (1, 2)}
+KEYWORDS = DEFAULT_KEYWORDS | {
+    "msg": None,
+    "pmsg": ((1, "c"), 2),
+    "nmsg": (1, 2),
+    "reader_gettext": None,
+    "reader_pgettext": ((1, "c"), 2),
+}
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 

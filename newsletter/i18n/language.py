@@ -76,6 +76,11 @@ def language_of_words(tag: str) -> Language:
     return nearest_language(tag, Language.ENGLISH)
 
 
+def language_for(tag: str, own: Language) -> Language:
+    """Return what somebody is written to who chose a language, or none (empty): ``own``."""
+    return language_of_words(tag) if tag else own
+
+
 def tags_within(tag: str) -> tuple[str, ...]:
     """Return the tags of which each other form is one of a language: its own, and whose script is.
 

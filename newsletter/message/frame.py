@@ -15,7 +15,7 @@ from newsletter.message import headers
 from newsletter.message.base64_body import Base64Body
 from newsletter.message.dkim import DkimKey, HeaderSigner
 from newsletter.rendering.model import RenderedIssue, SlotUse
-from newsletter.rendering.slots import fill
+from newsletter.rendering.slots import fill, in_language
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,11 +71,11 @@ class MessageFrame:
         keys: Sequence[DkimKey],
     ) -> None:
         self._identity = identity
-        self._subject = rendered.subject
-        self._text = Base64Body(rendered.text)
-        self._html = Base64Body(rendered.html)
+        self._subject = in_language(rendered.subject)
+        self._text = Base64Body(in_language(rendered.text))
+        self._html = Base64Body(in_language(rendered.html))
         fields = self._fixed_fields(identity, date, rendered.tag)
-        self._personal_subject = any(isinstance(part, SlotUse) for part in rendered.subject)
+        self._personal_subject = any(isinstance(part, SlotUse) for part in self._subject)
         if not self._personal_subject:
             fields.append(headers.unstructured("Subject", fill(rendered.subject, {})))
         self._unsubscribe_mailto = f"mailto:{identity.unsubscribe_address}?subject=unsubscribe%20"

@@ -24,7 +24,7 @@ from newsletter.issues.checks.links import find_url_fault
 from newsletter.issues.sources.characters import find_character_faults
 from newsletter.rendering import clients
 from newsletter.rendering.contrast import declarations, find_low_contrast
-from newsletter.rendering.model import Publisher, RenderedIssue, Slot, SlottedText, SlotUse
+from newsletter.rendering.model import Publisher, RenderedIssue, Slot, SlotUse, WordedText
 from newsletter.rendering.slots import map_slots
 from newsletter.rendering.wrap import width
 
@@ -70,7 +70,7 @@ class _Mail:
         return "" if body is None else re.sub(r"\s+", "", body.text_content())
 
 
-def _filled(slotted: SlottedText) -> str:
+def _filled(slotted: WordedText) -> str:
     return map_slots(slotted, lambda slot: _STAND_IN if slot.endswith("_url") else "")
 
 

@@ -37,9 +37,15 @@ from newsletter.rendering.block_context import BlockContext
 from newsletter.rendering.html import blocks_html, inline_html, short_url
 from newsletter.rendering.mjml import check_source
 from newsletter.rendering.model import BODY, SUBJECT, TEXT, Files, TemplateSource
+from newsletter.rendering.reader_words import (
+    labelled,
+    reader_gettext,
+    reader_language,
+    reader_pgettext,
+    wrap_words,
+)
 from newsletter.rendering.text import blocks_text, rule
 from newsletter.rendering.theme import font_family, outlook_font
-from newsletter.rendering.wrap import wrap
 from newsletter.settings import template_folders
 
 #: How Jinja says that there is no such name or attribute.
@@ -83,11 +89,6 @@ def _ngettext(context: Context, one: str, many: str, number: int, /, **values: o
 @pass_context
 def _pgettext(context: Context, meaning: str, words: str, /, **values: object) -> str:
     return Words(language_of_words(context["lang"])).pgettext(meaning, words, **values)
-
-
-@pass_context
-def _labelled(context: Context, label: str, value: object) -> str:
-    return Words(language_of_words(context["lang"])).labelled(label, value)
 
 
 @pass_context
@@ -135,7 +136,7 @@ def _environment(loader: BaseLoader) -> ImmutableSandboxedEnvironment:
         html=_html,
         runs=inline_html,
         text=_text,
-        wrap=wrap,
+        wrap=wrap_words,
         short_url=short_url,
         font_family=font_family,
         outlook_font=outlook_font,
@@ -153,7 +154,10 @@ def _environment(loader: BaseLoader) -> ImmutableSandboxedEnvironment:
         gettext=_gettext,
         ngettext=_ngettext,
         pgettext=_pgettext,
-        labelled=_labelled,
+        labelled=labelled,
+        reader_gettext=reader_gettext,
+        reader_pgettext=reader_pgettext,
+        reader_language=reader_language,
     )
     return environment
 

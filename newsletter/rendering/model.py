@@ -44,8 +44,25 @@ class SlotUse:
     fallback: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ReaderWords:
+    """Words that are ours, such as those of a footer: each reader gets them in their own language.
+
+    Attributes:
+        own: In the language of the issue's fixed words.
+        others: In the other languages there are, by tag.
+        escape: As of a slot.
+    """
+
+    own: str
+    others: tuple[tuple[str, str], ...]
+    escape: bool
+
+
 #: Literal text and slots in the order they are read.
 SlottedText = tuple[str | SlotUse, ...]
+#: The same with words that wait for a reader's language; see `newsletter.rendering.slots`.
+WordedText = tuple[str | SlotUse | ReaderWords, ...]
 
 
 #: The sources of templates by their paths.
@@ -63,9 +80,9 @@ class RenderedIssue:
         language_tag: The BCP 47 tag of its own words where ``language`` does not say it.
     """
 
-    subject: SlottedText
-    html: SlottedText
-    text: SlottedText
+    subject: WordedText
+    html: WordedText
+    text: WordedText
     language: Language
     language_tag: Annotated[str, Field(exclude_if=lambda value: not value)] = ""
     #: The calendar files of its events, which its links lead to.

@@ -17,8 +17,8 @@ from newsletter.rendering.model import (
     Publisher,
     RenderedIssue,
     Slot,
-    SlottedText,
     SlotUse,
+    WordedText,
 )
 from newsletter.rendering.render import tidy
 from newsletter.rendering.slots import SlotMarks
@@ -77,7 +77,7 @@ def render_notice(
     if not action_url:
         return rendered
 
-    def bind(slotted: SlottedText) -> SlottedText:
+    def bind(slotted: WordedText) -> WordedText:
         return tuple(
             action_url if isinstance(part, SlotUse) and part.slot == Slot.ACTION_URL else part
             for part in slotted

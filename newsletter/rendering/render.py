@@ -208,6 +208,7 @@ def render_with(
         "publisher": publisher,
         "look": publisher.theme,
         "slots": marks.as_mapping(),
+        "marks": marks,
         "lang": issue.tag,
     }
     mjml = render(f"{template}/{BODY}", values)

@@ -9,11 +9,20 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from html import escape as escape_html
 
 from newsletter.errors import Place, TemplateError
+from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
-from newsletter.rendering.model import Slot, SlottedText, SlotUse
+from newsletter.rendering.model import (
+    ReaderWords,
+    RenderedIssue,
+    Slot,
+    SlottedText,
+    SlotUse,
+    WordedText,
+)
 
 #: The mark of any rendering.
 SLOT_MARK = re.compile("slot[0-9a-f]{16}x[0-9]+x")
@@ -26,7 +35,9 @@ class SlotMarks:
         nonce = secrets.token_hex(8)
         self._marks = {slot: f"slot{nonce}x{index}x" for index, slot in enumerate(Slot)}
         self._nonce = nonce
-        self._uses = {mark: (slot.value, "") for slot, mark in self._marks.items()}
+        self._uses: dict[str, SlotUse | ReaderWords] = {
+            mark: SlotUse(slot.value, escape=False) for slot, mark in self._marks.items()
+        }
         self._pattern = re.compile(f"(slot{nonce}x[0-9]+x)")
 
     def as_mapping(self) -> dict[str, str]:
@@ -35,27 +46,52 @@ class SlotMarks:
 
     def use(self, slot: str, fallback: str) -> str:
         """Return a mark for a slot with words for those who have no value for it."""
+        return self._mark(SlotUse(slot, escape=False, fallback=fallback))
+
+    def words(self, own: str, others: Mapping[str, str]) -> str:
+        """Return a mark for words that each reader gets in their own language."""
+        return self._mark(ReaderWords(own, tuple(others.items()), escape=False))
+
+    def _mark(self, use: SlotUse | ReaderWords) -> str:
         mark = f"slot{self._nonce}x{len(self._uses)}x"
-        self._uses[mark] = (slot, fallback)
+        self._uses[mark] = use
         return mark
 
-    def split(self, text: str, *, escape: bool) -> SlottedText:
-        """Turn marked text into segments and slots."""
+    def split(self, text: str, *, escape: bool) -> WordedText:
+        """Turn marked text into segments, slots and words."""
         return tuple(
-            SlotUse(slot=self._uses[part][0], escape=escape, fallback=self._uses[part][1])
-            if part in self._uses
-            else part
+            replace(self._uses[part], escape=escape) if part in self._uses else part
             for part in self._pattern.split(text)
             if part
         )
 
 
-def fill(slotted: SlottedText, values: Mapping[str, str]) -> str:
+def in_language(worded: WordedText, language: Language | None = None) -> SlottedText:
+    """Put in the words of a reader's language; of the issue's where it is None or has none."""
+    return tuple(
+        _put(dict(part.others).get(language, part.own) if language else part.own, part)
+        if isinstance(part, ReaderWords)
+        else part
+        for part in worded
+    )
+
+
+def worded_for(rendered: RenderedIssue, language: Language) -> RenderedIssue:
+    """Return a mail with our words in it in the language of whoever reads it."""
+    return replace(
+        rendered,
+        subject=in_language(rendered.subject, language),
+        html=in_language(rendered.html, language),
+        text=in_language(rendered.text, language),
+    )
+
+
+def fill(slotted: WordedText, values: Mapping[str, str]) -> str:
     """Put values in, escaped where they stand in HTML; where one is missing or empty, fallbacks."""
     return map_slots(slotted, lambda slot: values.get(slot, ""))
 
 
-def fill_some(slotted: SlottedText, values: Mapping[str, str]) -> SlottedText:
+def fill_some(slotted: WordedText, values: Mapping[str, str]) -> WordedText:
     """Put values, or else fallbacks, in the slots that have one; the others stay slots."""
     return tuple(
         fill((part,), values) if isinstance(part, SlotUse) and part.slot in values else part
@@ -63,19 +99,19 @@ def fill_some(slotted: SlottedText, values: Mapping[str, str]) -> SlottedText:
     )
 
 
-def map_slots(slotted: SlottedText, value: Callable[[str], str]) -> str:
+def map_slots(slotted: WordedText, value: Callable[[str], str]) -> str:
     """Put in what ``value`` returns for each slot, or else its fallback."""
-    parts = []
-    for part in slotted:
-        if isinstance(part, str):
-            parts.append(part)
-        else:
-            content = value(part.slot) or part.fallback
-            parts.append(escape_html(content, quote=True) if part.escape else content)
-    return "".join(parts)
+    return "".join(
+        part if isinstance(part, str) else _put(value(part.slot) or part.fallback, part)
+        for part in in_language(slotted)
+    )
 
 
-def require_slots(slotted: SlottedText, required: frozenset[Slot], *, template: str) -> None:
+def _put(words: str, place: SlotUse | ReaderWords) -> str:
+    return escape_html(words, quote=True) if place.escape else words
+
+
+def require_slots(slotted: WordedText, required: frozenset[Slot], *, template: str) -> None:
     """Check that a body offers what every mail must.
 
     Raises:

@@ -44,6 +44,7 @@ def _run(tmp_path: Path, record: Callable[..., Any] = _record) -> Iterator[Batch
             address=f"r{number}@example.jp",
             domain="example.jp",
             name="",
+            language="",
             html=True,
             attempts=0,
         )

@@ -68,7 +68,12 @@ _HELD_SECONDS = 60
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClaimedDelivery:
-    """One recipient as a worker needs it; ``mark`` is what `newsletter.tokens.mark_of` makes."""
+    """One recipient as a worker needs it.
+
+    Attributes:
+        mark: What `newsletter.tokens.mark_of` makes.
+        language: The tag of what they chose; empty where they did not, as who does not subscribe.
+    """
 
     position: int
     subscriber_id: int
@@ -76,6 +81,7 @@ class ClaimedDelivery:
     address: str
     domain: str
     name: str
+    language: str
     html: bool
     attempts: int
 
@@ -237,6 +243,7 @@ def _claimed(
             SubscriberRow.address,
             SubscriberRow.domain,
             SubscriptionRow.name,
+            SubscriptionRow.language,
             SubscriptionRow.format,
             DeliveryRow.attempts,
         )
@@ -258,6 +265,7 @@ def _claimed(
             address=row.address or "",
             domain=row.domain,
             name=row.name or "",
+            language=row.language or "",
             html=row.format != "text",
             attempts=row.attempts,
         )

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from newsletter.addresses import Address
 from newsletter.database.tables import NewsletterRow
 from newsletter.errors import ConflictError, ListError, NotFoundError
-from newsletter.i18n.language import Language
+from newsletter.i18n.language import Language, language_for
 from newsletter.i18n.messages import msg, pmsg
 from newsletter.issues.conditions import conditions_of
 from newsletter.issues.merge_fields import slot_of
@@ -39,7 +39,7 @@ from newsletter.mailings.planning.variants import (
 from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.mailings.trials.subjects import chosen_subject, published_content
 from newsletter.rendering.model import RenderedIssue, Slot, SlotUse
-from newsletter.rendering.slots import fill_some
+from newsletter.rendering.slots import fill_some, worded_for
 from subscribers.fields.values import shown_values
 from subscribers.preview_readers import FoundReader, find_reader, find_reader_by_key
 
@@ -57,11 +57,13 @@ class Reader:
     """Whose eyes a mail is seen with.
 
     Attributes:
+        language: The tag of the one that they chose; empty for the mail's.
         fields: What the newsletter's own fields hold of them, by key, in the mail's language.
     """
 
     name: str
     address: str
+    language: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -137,7 +139,9 @@ def find_person(
     keys = [row.key for row in newsletter.fields]
     values = shown_values(session, newsletter.id, [reader.subscriber_id], keys, language)
     fields = values.get(reader.subscriber_id, {})
-    return reader, Reader(name=reader.name, address=reader.address, fields=fields)
+    return reader, Reader(
+        name=reader.name, address=reader.address, language=reader.language, fields=fields
+    )
 
 
 def find_shown_as(
@@ -239,6 +243,7 @@ def demand_shown_as(shown: ShownAs, key: str) -> None:
 
 def with_values(rendered: RenderedIssue, reader: Reader) -> RenderedIssue:
     """Put what is known of a reader into a mail that goes to others; its links stay theirs."""
+    rendered = worded_for(rendered, language_for(reader.language, rendered.language))
     bodies = (rendered.subject, rendered.html, rendered.text)
     uses = {part.slot for body in bodies for part in body if isinstance(part, SlotUse)}
     known = {Slot.SUBSCRIBER_NAME.value: reader.name} | {

@@ -23,7 +23,7 @@ from newsletter.issues.calendars import read_event_name
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.walking import walk_links
 from newsletter.rendering.block_words import CALENDAR
-from newsletter.rendering.model import RenderedIssue, SlottedText
+from newsletter.rendering.model import RenderedIssue, WordedText
 from newsletter.tokens import Purpose, TokenSigner, mark_of_mailing
 
 #: A link that stands in the mail as it is; one that holds a slot is personal, and not counted.
@@ -47,13 +47,13 @@ class LinkClicks:
     label: str = ""
 
 
-def counted_urls(html: SlottedText) -> tuple[str, ...]:
+def counted_urls(html: WordedText) -> tuple[str, ...]:
     """Return the links of a mail that can be counted, each once, in the order of reading."""
     texts = (part for part in html if isinstance(part, str))
     return tuple(dict.fromkeys(unescape(m[2]) for text in texts for m in _HREF.finditer(text)))
 
 
-def keep_links(session: Session, mailing_id: int, html: SlottedText, *, subjects: int = 1) -> None:
+def keep_links(session: Session, mailing_id: int, html: WordedText, *, subjects: int = 1) -> None:
     """Write down where the links of a mailing lead; each subject has numbers of its own."""
     urls = counted_urls(html)
     session.add_all(
@@ -73,7 +73,7 @@ def first_link(urls: Sequence[str], subject: int) -> int:
     return 1 + subject * len(urls)
 
 
-def add_links(session: Session, mailing_id: int, html: SlottedText) -> tuple[str, ...]:
+def add_links(session: Session, mailing_id: int, html: WordedText) -> tuple[str, ...]:
     """Add where the links of a corrected mailing lead; return all of its links by their numbers.
 
     Those that it had before keep theirs, as copies with them are read on.

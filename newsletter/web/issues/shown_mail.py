@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 from fastapi.responses import HTMLResponse
 from lxml import html as lxml_html
 
+from newsletter.i18n.language import language_for
 from newsletter.i18n.messages import pmsg
 from newsletter.mailings.planning.links import DeliveryLinks
 from newsletter.mailings.planning.shown_as import Reader
 from newsletter.rendering.model import RenderedIssue, Slot
-from newsletter.rendering.slots import fill
+from newsletter.rendering.slots import fill, worded_for
 
 _DARK = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)")
 #: Our pictures are asked for at the public address, which may be another host than these pages'.
@@ -42,6 +43,7 @@ class Shown:
 
 def show_to_reader(rendered: RenderedIssue, reader: Reader, *, dark: bool) -> Shown:
     """Fill the personal slots as sending does; links that are personal lead nowhere."""
+    rendered = worded_for(rendered, language_for(reader.language, rendered.language))
     slots = DeliveryLinks.leading_nowhere().slots(
         name=reader.name, address=reader.address, fields=reader.fields
     )

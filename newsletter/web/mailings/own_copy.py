@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading
 from newsletter.database.vocabulary import MailingKind
+from newsletter.i18n.language import language_for
 from newsletter.issues.corrections import corrections_of, dated_notes
 from newsletter.mailings.archive import lacks_corrections
 from newsletter.mailings.corrections.copies import correction_of_copy, faulty_copy
@@ -19,13 +20,14 @@ from newsletter.mailings.planning.links import DeliveryLinks, read_link
 from newsletter.mailings.planning.reader_fields import fields_of_readers
 from newsletter.mailings.planning.variants import content_of_reader, original_of_reader
 from newsletter.rendering.model import Slot
-from newsletter.rendering.slots import fill
+from newsletter.rendering.slots import fill, in_language
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
 from newsletter.web.mailings.mail_pages import mail_page, without_link_to
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from subscribers.preview_readers import name_and_address
+from subscribers.readers import known_of
 
 #: Beside the mail as it went out: the site's mark, and that this address is nobody else's.
 _HEAD = (
@@ -69,9 +71,9 @@ def own_copy_router(
     ) -> HTMLResponse:
         mailing_id, issue_id = _copy_of(session, ref)
         corrections = corrections_of(session, issue_id) if issue_id else ()
-        known = correction_of_copy(session, mailing_id, ref.subscriber_id)
-        lacks = bool(corrections) and known is not None and known < corrections[0].number
-        version = known if as_sent else None
+        sent = correction_of_copy(session, mailing_id, ref.subscriber_id)
+        lacks = bool(corrections) and sent is not None and sent < corrections[0].number
+        version = sent if as_sent else None
         content = (
             original_of_reader(session, mailing_id, ref.subscriber_id)
             if in_original
@@ -79,19 +81,22 @@ def own_copy_router(
         )
         is_earlier = not as_sent and lacks_corrections(session, mailing_id, content.rendered.tag)
         name, address = name_and_address(session, ref.newsletter_id, ref.subscriber_id)
+        known = known_of(session, ref.newsletter_id, ref.subscriber_id)
+        language = language_for(known.language, content.rendered.language)
         fields = fields_of_readers(session, content, [ref.subscriber_id])
         links = DeliveryLinks.of(settings.public_url, signer, ref)
         values = links.slots(name=name, address=address, fields=fields.get(ref.subscriber_id))
         above = pages.render(
             "reader/corrections.html",
-            language=content.rendered.language,
+            language=language,
             corrections=dated_notes(corrections, content.rendered.tag),
             original=f"/v/{token}/original" if is_earlier else "",
             lacks=lacks and not is_earlier,
             as_sent=as_sent,
             here=f"/v/{token}",
         )
-        html = without_link_to(values[Slot.VIEW_URL], fill(content.rendered.html, values))
+        html = fill(in_language(content.rendered.html, language), values)
+        html = without_link_to(values[Slot.VIEW_URL], html)
         return mail_page(html, head=_HEAD, above=above)
 
     return router

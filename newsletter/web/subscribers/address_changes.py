@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from newsletter.addresses import parse_address
 from newsletter.database.engine import reading
 from newsletter.errors import ConflictError, ListError
-from newsletter.i18n.language import Language, nearest_language
+from newsletter.i18n.language import Language, language_for
 from newsletter.mailings.notices.address_changes import AddressChanges
 from newsletter.mailings.planning.links import read_link
 from newsletter.newsletters.publications import get_newsletter
@@ -46,7 +46,7 @@ def address_router(settings: Settings, engine: Engine, signer: TokenSigner, page
             known = known_of(session, ref.newsletter_id, ref.subscriber_id)
         return pages.show(
             "reader/address.html",
-            language=nearest_language(known.language, newsletter.language),
+            language=language_for(known.language, newsletter.language),
             status=status,
             reader=reader,
             newsletter=newsletter,
@@ -61,9 +61,7 @@ def address_router(settings: Settings, engine: Engine, signer: TokenSigner, page
         with reading(engine) as session:
             ref = _reader(session, token)
             known = known_of(session, ref.newsletter_id, ref.subscriber_id)
-            return nearest_language(
-                known.language, get_newsletter(session, ref.newsletter_id).language
-            )
+            return language_for(known.language, get_newsletter(session, ref.newsletter_id).language)
 
     @router.get("/p/{token}/address")
     def ask(token: str) -> HTMLResponse:

@@ -17,7 +17,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Frequency, UnsubscribeWay
 from newsletter.edit_conflicts import shown_of
 from newsletter.errors import ListError
-from newsletter.i18n.language import Language, nearest_language, time_zone_names
+from newsletter.i18n.language import Language, language_for, time_zone_names
 from newsletter.mailings.planning.links import read_link
 from newsletter.newsletters.publications import chosen_language, get_newsletter, named_languages
 from newsletter.settings import Settings
@@ -126,10 +126,10 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
 
     @router.post("/p/{token}")
     def save(token: str, request: Request, form: SubmittedForm) -> HTMLResponse:
-        wishes = _wishes_of(form)
         with reading(engine) as session:
-            own = _own_fields(session, _read(session, token))
-        wishes = replace(wishes, values=submitted(form, own))
+            ref = _read(session, token)
+            own, language = _own_fields(session, ref), _language_of(session, ref)
+        wishes = replace(_wishes_of(form, language), values=submitted(form, own))
         try:
             with transaction(engine) as session:
                 ref = _read(session, token)
@@ -215,7 +215,7 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
 def _language_of(session: Session, ref: DeliveryRef) -> Language:
     """Return the language in which somebody's newsletter speaks to them."""
     known = known_of(session, ref.newsletter_id, ref.subscriber_id)
-    return nearest_language(known.language, get_newsletter(session, ref.newsletter_id).language)
+    return language_for(known.language, get_newsletter(session, ref.newsletter_id).language)
 
 
 def _offers(choices: Sequence[NewsletterChoice], newsletter_id: int) -> list[NewsletterChoice]:
@@ -240,9 +240,9 @@ def _wordings(
     }
 
 
-def _wishes_of(form: FormData) -> Wishes:
-    """Return what the page sent, but for the newsletter's fields."""
-    language, weeks = str(form.get("language", "")), str(form.get("pause", ""))
+def _wishes_of(form: FormData, language: Language) -> Wishes:
+    """Return what the page, which spoke ``language``, sent, but for the newsletter's fields."""
+    weeks = str(form.get("pause", ""))
     ticked = [str(value) for value in form.getlist("newsletter")]
     frequencies = {}
     for name, value in form.items():
@@ -254,8 +254,8 @@ def _wishes_of(form: FormData) -> Wishes:
         weeks = ""
     return Wishes(
         name=str(form.get("name", "")),
-        language=nearest_language(language, Language.JAPANESE),
-        mail_language=language,
+        language=language,
+        mail_language=str(form.get("language", "")),
         html=form.get("format") != "text",
         newsletter_ids=frozenset(int(value) for value in ticked if _is_number(value)),
         time_zone=str(form["time_zone"]) if "time_zone" in form else None,
