@@ -42,6 +42,8 @@ _DATE = re.compile(
 #: A dash, or a date that is none.
 _BLANK = re.compile(r"[-‐-―−ーｰ~_/.。()*:・\s]*|[0/\-.: t]*0[/\-.][0/\-.: t]*")
 _LONGEST_PLAIN = 80
+#: Letters from Armenian to Georgian (Hebrew, Arabic, Hindi, Thai …), Amharic, Khmer.
+_UNREAD = re.compile("[\u0530-\u08ff\u0900-\u10ff\u1200-\u137f\u1780-\u17ff]")
 #: Letters that are no others with marks.
 _STROKES = str.maketrans("łŁøØđĐı", "lLoOdDi")
 #: What parts a value into pieces that speak each for itself.
@@ -135,11 +137,16 @@ def speaks(text: str) -> bool:
     return any(words.search(small) for words in _words().speaking)
 
 
+def may_speak(text: str) -> bool:
+    """Tell whether a remark speaks of these, or may: no words of its script are known."""
+    return speaks(text) or (not text.isascii() and _UNREAD.search(text) is not None)
+
+
 def speaking_ones(texts: Iterable[str]) -> list[str]:
     """Return which remarks do so."""
     together = list(texts)
     # Most remarks do not: they are looked through at once.
-    return list(filter(speaks, together)) if speaks("\n".join(together)) else []
+    return list(filter(may_speak, together)) if may_speak("\n".join(together)) else []
 
 
 def tells_leaving(text: str) -> bool:

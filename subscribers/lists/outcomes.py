@@ -25,6 +25,7 @@ from subscribers.lists.formats import (
 from subscribers.lists.harmless import (
     is_harmless,
     may_hold_struck_word,
+    may_speak,
     speaks,
     struck_word,
     tells_leaving,
@@ -34,10 +35,12 @@ from subscribers.lists.text_lists import read_heading
 #: Columns of free words.
 _REMARKS = frozenset({"remark", "plain remark", "heeded"})
 #: What stands beside a name in brackets, or behind a mark.
-_OPENING = "(（[［【〔<＜《≪{※＊*"
+_OPENING = "(（[［【〔<＜《≪{※＊*†✝✞"
 _BESIDE = re.compile(
     r"[(（\[［【〔<＜《≪{]+([^()（）\[\]［］【】〔〕<>＜＞《》≪≫{}\n]+)|[※＊*]+\s*(\S[^\n]*)"
 )
+#: Of the dead, beside a name.
+_CROSS = re.compile("[†✝✞]")
 _TAG = re.compile("[,、;，；]")
 #: Values of a column that are read once: lists repeat marks and remarks.
 _CACHED = 8192
@@ -145,7 +148,7 @@ def _read_free(name: str, mark: str, text: str) -> ListState | None:
     if mark == "plain remark" and state is ListState.UNCLEAR:
         return None
     if state is None and mark == "heeded":
-        says = tells_leaving if is_harmless(name) else speaks
+        says = tells_leaving if is_harmless(name) else may_speak
         return ListState.UNCLEAR if says(text) else None
     return state
 
@@ -162,6 +165,8 @@ def _read_struck(text: str) -> ListState | None:
         state = read_remark(piece) or (ListState.UNCLEAR if speaks(piece) else None)
         if state is not None:
             return state
+    if _CROSS.search(text):
+        return ListState.UNSUBSCRIBED
     word = struck_word(text)
     if not word:
         return None
@@ -313,7 +318,7 @@ def _refuse_never(row: Row, outcome: ListState) -> ListState:
 
 def heed_cells_beyond(row: Row) -> None:
     """Refuse a row whose cells beyond the header's may say something against mail."""
-    if speaks(row.record.beyond):
+    if may_speak(row.record.beyond):
         _refuse_unclear(row, "", row.record.beyond)
 
 

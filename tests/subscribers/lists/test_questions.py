@@ -72,6 +72,11 @@ def _asked(header: str, *values: str, custom: Sequence[Field] = ()) -> Sequence[
         ("left no", "12345 "),
         ("備考", "引っ越しのため3月で終わり お菓子の差し入れ"),
         ("Notes", "mail-came-back brought-cake"),
+        ("Бележки", "пощата-се-връща касиер"),
+        ("Uwagi", "zrezygnowała skarbnik"),
+        ("Poznámka", "odstěhoval-se hraje-basu"),
+        ("หมายเหตุ", "ลาออก เหรัญญิก"),
+        ("הערות", "עזב גזבר"),
         ("Plan", "free paid"),
         ("購読プラン", "A "),
         ("備考", "A A B"),
@@ -300,9 +305,11 @@ def test_a_row_that_is_struck_out_beside_the_name_is_not_subscribed(sqlite_stage
         "青木 ※配信不要",
         "DELETED Ed Elm",
         "Gus Gum (left)",
+        "† Bernd Holz",
+        "Ute Holz†",
         "削除 水野",
     )
-    unclear = ("水野(宛名は旧姓)", "Dan left")
+    unclear = ("水野(宛名は旧姓)", "Dan left", "Uwe Ast (verst.)", "Иван Петров (выбыл)")
     others = ("金子(旧姓 林)", "Lefty Deleteman")
     rows = [f"a{at}@x.example,{name}" for at, name in enumerate((*struck, *unclear, *others))]
     import_list(sqlite_stage, "\n".join(("email,name", *rows)).encode())

@@ -703,3 +703,37 @@ def test_columns_that_are_not_taken_are_named(sqlite_stage: Stage) -> None:
     text = "email,名前,部署,役職,BLOCKLISTED\na@x.example,葵,営業,課長,\n".encode()
     assert import_list(sqlite_stage, text)[0].left_out == ("部署", "役職")
     assert import_list(sqlite_stage, text, columns={"部署": "-"})[0].left_out == ("役職",)
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "expected"),
+    [
+        (
+            "Email address,Email permission status,Email update date",
+            ("Explicit,2026-01-02", "Implicit,2026-01-02", "Unsubscribed,2026-01-02"),
+            [_C, _C, _U],
+        ),
+        (
+            "Email address,Email permission status,Email update date",
+            ("No permissions set,", ",", "Awaiting confirmation,"),
+            [None, None, _P],
+        ),
+        (
+            "メールアドレス,会員ID,メールマガジン送付について",
+            ("1,1", "2,2", "3,3"),
+            [_C, _C, _U],
+        ),
+        ("email,status", ("aktywny", "wypisany", "niepotwierdzony"), [_C, _U, _P]),
+        ("email,status", ("активен", "отписан", "не подтверждён"), [_C, _U, _P]),
+    ],
+)
+def test_documented_codes_and_words_of_other_languages_are_states(
+    sqlite_stage: Stage,
+    header: str,
+    rows: Sequence[str],
+    expected: Sequence[SubscriptionState | None],
+) -> None:
+    lines = (f"{name}@x.example,{row}" for name, row in zip("abc", rows, strict=True))
+    import_list(sqlite_stage, "\n".join((header, *lines)).encode())
+    states = states_of(sqlite_stage.engine)
+    assert [states.get(name) for name in "abc"] == expected

@@ -489,7 +489,7 @@ def test_nothing_is_done_until_it_is_answered_whether_a_column_asks_for_mail(
 ) -> None:
     client = sign_in("operator@example.jp", Role.OPERATOR)
     page = _bring(client, _ASKING.encode())
-    assert "<legend>会報</legend>" in page.text
+    assert "<legend>“会報”</legend>" in page.text
     assert " checked" not in page.text.partition('id="columns"')[0]
     refused = client.post(str(page.url), data=_answered(page, verb=verb))
     assert refused.status_code == 400
@@ -537,7 +537,7 @@ def test_a_worker_that_finds_a_question_further_down_gives_the_list_back(
     _work(stage)
     again = client.get(str(page.url))
     assert "Please answer the questions" in again.text
-    assert "<legend>会報</legend>" in again.text
+    assert "<legend>“会報”</legend>" in again.text
     assert _addresses(stage) == set()
 
 
