@@ -164,6 +164,9 @@ function opening(state, pos, behind) {
   return !how || (how === "within" && GOES_ON.test(rest)) ? null : { open: pos, typed: true, within: how === "within" };
 }
 
+/** Pixels between the list and what it stands beside, and what moves the text under it. */
+const GAP = 6, FOLLOWED = ["scroll", "resize"];
+
 /** The list beside the caret. */
 class Menu {
   /** @param {EditorView} view */
@@ -176,6 +179,8 @@ class Menu {
       if (chosen) this.choose(Number(chosen.getAttribute("data-at")));
     });
     (document.querySelector("main") || document.body).append(this.box);
+    this.follow = (/** @type {Event} */ event) => { if (event.target !== this.box) this.place(); };
+    FOLLOWED.forEach((name) => window.addEventListener(name, this.follow, true));
     this.at = 0;
     /** @type {(Entry & { group: string })[]} */
     this.shown = [];
@@ -194,11 +199,10 @@ class Menu {
     this.shown = matching(view.state.doc, state.query, view.state.selection.$from.parent.textContent.length > state.query.length + 1);
     // What may be a word of the text is not chosen by itself.
     this.at = state.within && /[^ -~]/.test(folded(state.query)) ? -1 : 0;
-    if (state.within && !this.shown.length) this.close(); else this.draw(state.from);
+    if (state.within && !this.shown.length) this.close(); else this.draw();
   }
 
-  /** @param {number} from */
-  draw(from) {
+  draw() {
     const { view } = this;
     if (!this.shown.length) { this.box.replaceChildren(element("p", { class: "quiet", role: "option", "aria-disabled": "true", "aria-selected": "false" }, say("noBlock"))); } else {
       const isWhole = !this.query;
@@ -208,20 +212,32 @@ class Menu {
       ]));
     }
     this.box.hidden = false;
-    // Where there is more room, below the line or above it, but never over the toolbar.
-    const at = view.coordsAtPos(from), room = window.visualViewport ? window.visualViewport.height : window.innerHeight;
-    const bar = byId("toolbar").getBoundingClientRect(), ceiling = bar.top < at.top ? Math.max(0, bar.bottom) : 0;
-    const floor = bar.top > at.top ? bar.top : room, below = floor - at.bottom - 8, above = at.top - ceiling - 8;
-    this.box.style.maxHeight = "";
-    const height = this.box.offsetHeight, isBelow = below >= height || below >= above;
-    const shown = Math.min(height, Math.max(isBelow ? below : above, 96));
-    this.box.style.maxHeight = `${shown}px`;
-    this.box.style.top = `${Math.max(4, isBelow ? at.bottom + 4 : at.top - shown - 4)}px`;
-    this.box.style.left = `${Math.max(4, Math.min(at.left, window.innerWidth - this.box.offsetWidth - 8))}px`;
+    this.place();
+    // The view scrolls to its caret once all of its parts were told of a change.
+    requestAnimationFrame(() => this.place());
     view.dom.setAttribute("aria-controls", "slash");
     view.dom.setAttribute("aria-haspopup", "listbox");
     document.querySelectorAll("[data-opens=slash]").forEach((each) => each.setAttribute("aria-expanded", "true"));
     this.mark();
+  }
+
+  /** Stand where there is more room, below the line that is written or above it, never over it or the toolbar. */
+  place() {
+    const { box, view } = this, state = key.getState(view.state);
+    if (!state || !this.open) return;
+    const from = view.coordsAtPos(state.from), caret = view.coordsAtPos(view.state.selection.head);
+    const seen = window.visualViewport, room = seen ? seen.height + seen.offsetTop : window.innerHeight;
+    const bar = byId("toolbar").getBoundingClientRect(), saving = document.querySelector(".saving")?.getBoundingClientRect();
+    const ceiling = Math.max(0, ...[bar, saving].map((each) => (each && each.top < from.top ? each.bottom : 0)));
+    const floor = bar.top > from.top ? bar.top : room, below = floor - caret.bottom - 2 * GAP, above = from.top - ceiling - 2 * GAP;
+    const { scrollTop } = box;
+    box.style.maxHeight = "";
+    const height = box.offsetHeight, isBelow = below >= height || below >= above;
+    const shown = Math.min(height, Math.max(isBelow ? below : above, 0));
+    box.style.maxHeight = `${shown}px`;
+    box.scrollTop = scrollTop;
+    box.style.top = `${isBelow ? caret.bottom + GAP : from.top - shown - GAP}px`;
+    box.style.left = `${Math.max(4, Math.min(from.left, document.documentElement.clientWidth - box.offsetWidth - 8))}px`;
   }
 
   mark() {
@@ -258,7 +274,10 @@ class Menu {
     document.querySelectorAll("[data-opens=slash]").forEach((each) => each.setAttribute("aria-expanded", "false"));
   }
 
-  destroy() { this.box.remove(); }
+  destroy() {
+    this.box.remove();
+    FOLLOWED.forEach((name) => window.removeEventListener(name, this.follow, true));
+  }
 }
 
 /** Ask for a field of the reader, and put it where the caret is. */

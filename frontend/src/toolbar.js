@@ -101,6 +101,13 @@ export function fillToolbar(bar, current, scope) {
   /** @param {keyof typeof ICONS} name @param {() => void} pressed @param {Ways} [ways] */
   const button = (name, pressed, ways = {}) => makeButton(updates, name, pressed, ways);
   const inIssue = scope === "issue", withBlocks = scope !== "words";
+  const tableTools = element("span", { class: "tool-group" },
+    button("row", act(addRowAfter), { only: inTable }), button("noRow", act(deleteRow), { only: inTable }),
+    button("column", act(addColumnAfter), { only: inTable }), button("noColumn", act(deleteColumn), { only: inTable }),
+    button("left", act(align("left")), { only: inTable }), button("center", act(align("center")), { only: inTable }), button("right", act(align("right")), { only: inTable }),
+    button("noTable", act(deleteTable), { only: inTable }),
+  );
+  if (withBlocks) updates.push(standAtTable(current, tableTools, bar));
   bar.append(
     withBlocks ? group(button("add", does(openBlocks), { opens: "slash" }), makeStyles(updates, withView, inIssue ? STYLES : STYLES.filter((name) => !levelOf({ type: { name } })))) : "",
     group(
@@ -127,15 +134,51 @@ export function fillToolbar(bar, current, scope) {
       button("undo", act(undo), { keys: "Ctrl+Z", can: (state) => undo(state) }),
       button("redo", act(redo), { keys: "Ctrl+Shift+Z", can: (state) => redo(state) }),
     ),
-    element("span", { class: "tool-group hanging", role: "group" },
-      button("row", act(addRowAfter), { only: inTable }), button("noRow", act(deleteRow), { only: inTable }),
-      button("column", act(addColumnAfter), { only: inTable }), button("noColumn", act(deleteColumn), { only: inTable }),
-      button("left", act(align("left")), { only: inTable }), button("center", act(align("center")), { only: inTable }), button("right", act(align("right")), { only: inTable }),
-      button("noTable", act(deleteTable), { only: inTable }),
-    ),
+    withBlocks ? "" : tableTools,
   );
   roving(bar, does((view) => view.focus()));
   return { update: (/** @type {EditorState} */ state) => updates.forEach((each) => each(state)) };
+}
+
+/**
+ * Let the tools of a table stand above the table that the caret is in, below the bar where that covers its head.
+ *
+ * @param {() => EditorView | null} current
+ * @param {HTMLElement} tools
+ * @param {HTMLElement} bar
+ * @returns {(state: EditorState) => void}
+ */
+function standAtTable(current, tools, bar) {
+  const box = element("div", { class: "table-tools", role: "toolbar", "aria-label": say("tool.table"), hidden: true }, tools);
+  roving(box, () => current()?.focus());
+  const place = () => {
+    const view = current(), table = view && inTable(view.state) ? tableAt(view) : null;
+    box.hidden = !table;
+    if (!view || !table) return;
+    const paper = /** @type {HTMLElement} */ (view.dom.parentElement);
+    if (!box.parentElement) {
+      paper.append(box);
+      // The way to the tools, for whom Tab goes from cell to cell.
+      view.dom.addEventListener("keydown", (event) => { if (event.altKey && event.key === "F10") box.querySelector("button")?.focus(); });
+    }
+    const at = table.getBoundingClientRect(), { bottom, top } = bar.getBoundingClientRect();
+    const lowest = at.bottom - box.offsetHeight, ceiling = top < at.top || top < window.innerHeight / 2 ? bottom + 4 : 0;
+    const { left, top: origin, width } = paper.getBoundingClientRect();
+    box.style.left = `${Math.max(0, Math.min(at.left - left, width - box.offsetWidth))}px`;
+    box.style.top = `${Math.min(Math.max(at.top - box.offsetHeight - 4, ceiling), Math.max(lowest, at.top - box.offsetHeight - 4)) - origin}px`;
+  };
+  ["scroll", "resize"].forEach((name) => window.addEventListener(name, place));
+  return place;
+}
+
+/** The table that the caret is in, as it is shown. @param {EditorView} view */
+function tableAt(view) {
+  const { $from } = view.state.selection;
+  for (let depth = $from.depth; depth > 0; depth -= 1) {
+    const dom = $from.node(depth).type === nodes.table ? view.nodeDOM($from.before(depth)) : null;
+    if (dom instanceof HTMLElement) return dom;
+  }
+  return null;
 }
 
 /**

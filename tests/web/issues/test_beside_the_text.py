@@ -1,0 +1,93 @@
+"""What opens beside the text that is written stands at it, and covers nothing of it."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import FloatRect, Locator, Page, expect
+
+from tests.web.issues.desk import PLAIN, Desk
+from tests.web.issues.test_together import stored
+
+TABLE = """
+| 日 | 場所 |
+|---|---|
+| 一日 | 本庁 |
+| 二日 | 支所 |
+"""
+LINES = "\n\n".join(f"{number}行目" for number in range(20))
+SCREENS = pytest.mark.parametrize("width", [375, 1280])
+
+
+def box_of(place: Locator) -> FloatRect:
+    found = place.bounding_box()
+    assert found is not None
+    return found
+
+
+@SCREENS
+@pytest.mark.parametrize("line", ["0行目", "9行目", "19行目"])
+def test_the_list_of_blocks_covers_no_line_that_is_written(
+    desk: Desk, page: Page, width: int, line: str
+) -> None:
+    page.set_viewport_size({"width": width, "height": 640})
+    desk.start(page, f"{PLAIN}\n{LINES}\n", view="mail")
+    page.locator(".mail .body", has_text=line).last.click()
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    page.keyboard.type("/")
+    opened, written = page.locator("#slash"), page.locator(".mail .body", has_text="/").last
+    expect(opened).to_be_visible()
+
+    def stands_beside() -> None:
+        menu, text = box_of(opened), box_of(written)
+        assert menu["x"] >= 0
+        assert menu["y"] >= 0
+        assert menu["x"] + menu["width"] <= width
+        assert menu["y"] + menu["height"] <= 640
+        top, bottom = text["y"] + text["height"] / 4, text["y"] + text["height"] * 3 / 4
+        assert menu["y"] + menu["height"] <= top or menu["y"] >= bottom
+
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    stands_beside()
+    page.keyboard.type("c")
+    stands_beside()
+
+
+@SCREENS
+def test_the_tools_of_a_table_stand_at_it(desk: Desk, page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 640})
+    desk.start(page, f"{PLAIN}\n{LINES}\n{TABLE}\n{LINES}\n", view="mail")
+    tools = page.get_by_role("toolbar", name="Tools of the table")
+    expect(tools).to_have_count(0)
+    page.locator(".mail .cell", has_text="支所").click()
+    expect(tools).to_be_visible()
+    shown, table = box_of(tools), box_of(page.locator(".mail .table"))
+    assert 0 <= table["y"] - (shown["y"] + shown["height"]) <= 8
+    assert shown["x"] >= 0
+    assert shown["x"] + shown["width"] <= width
+    # They go with the table.
+    page.mouse.wheel(0, 60)
+    page.wait_for_function(
+        "y => document.querySelector('.mail .table').getBoundingClientRect().y < y", arg=table["y"]
+    )
+    shown, table = box_of(tools), box_of(page.locator(".mail .table"))
+    assert shown["y"] + shown["height"] <= table["y"] + table["height"]
+
+    tools.get_by_role("button", name="Add a row").click()
+    page.keyboard.type("三日")
+    expect(page.locator("#state")).to_have_text("Saved")
+    assert "三日" in stored(desk, page)
+    page.locator(".mail .body", has_text="0行目").last.click()
+    expect(tools).to_be_hidden()
+
+
+def test_keys_lead_to_the_tools_of_a_table_and_back(desk: Desk, page: Page) -> None:
+    desk.start(page, f"{PLAIN}{TABLE}", view="mail")
+    page.locator(".mail .cell", has_text="支所").click()
+    page.keyboard.press("Alt+F10")
+    expect(page.get_by_role("button", name="Add a row")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("button", name="Delete the row")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.type("二階")
+    expect(page.locator(".mail .cell", has_text="二階")).to_be_visible()
