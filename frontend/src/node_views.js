@@ -20,6 +20,12 @@ const editing = (view, getPos, words) => element("button", {
   onmousedown: keepCaret, onclick: () => openForm(view, getPos()),
 }, icon(ICONS.edit));
 
+/** @param {EditorView} view @param {GetPos} getPos */
+const replacing = (view, getPos) => element("button", {
+  type: "button", class: "edit-node", "aria-label": say("replacePicture"), title: say("replacePicture"), contenteditable: "false",
+  onmousedown: keepCaret, onclick: () => view.dom.dispatchEvent(new CustomEvent("replace-picture", { detail: { pos: getPos() } })),
+}, icon(ICONS.replace));
+
 /**
  * The edition's day as the mail prints it.
  *
@@ -99,7 +105,8 @@ function addressed(tag, name, innerName) {
 function picture(node, view, getPos) {
   const image = element("img", { class: "picture", draggable: "false" }), caption = element("figcaption", { class: "caption" });
   const missing = element("span", { class: "needs-alt" }, say("noAlt"));
-  const frame = element("span", { class: "picture-frame", contenteditable: "false" }, image, editing(view, getPos, say("editPicture")), missing);
+  const frame = element("span", { class: "picture-frame", contenteditable: "false" }, image,
+    element("span", { class: "edit-nodes" }, replacing(view, getPos), editing(view, getPos, say("editPicture"))), missing);
   const dom = element("figure", { class: "picture-block" }, frame, caption);
   const update = following(node, (now) => {
     if (image.getAttribute("src") !== now.attrs.source) image.src = now.attrs.source;

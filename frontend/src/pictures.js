@@ -15,17 +15,27 @@ const TYPES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 /** The pictures among what is dropped or pasted, those of a kind that mail cannot show too. @param {DataTransfer | null} transfer */
 const picturesIn = (transfer) => [...(transfer ? transfer.files : [])].filter((file) => file.type.startsWith("image/") || /\.hei[cf]$/i.test(file.name));
 
+/** What is known of a picture before it is described. @typedef {{ alt: string, url: string }} Known */
+
 /**
  * Ask what each shows, keep it, and put it where the caret is.
  *
  * @param {EditorView} view
  * @param {File[]} files
  */
-async function addPictures(view, files, gallery = false) {
+const addPictures = async (view, files) => place(view, await keepPictures(files), false);
+
+/**
+ * Ask what each shows, and keep it.
+ *
+ * @param {File[]} files
+ * @param {Known} [known]
+ */
+async function keepPictures(files, known = { alt: "", url: "" }) {
   const made = [], fit = files.filter((file) => TYPES.includes(file.type));
   notify("picture", files.filter((file) => !fit.includes(file)).map((file) => say("pictureKind", { name: file.name })));
   for (const file of fit) {
-    const answer = await describe(await asData(file), "");
+    const answer = await describe(await asData(file), known);
     if (!answer || answer === "remove") continue;
     const fields = new FormData();
     fields.set("file", file);
@@ -38,18 +48,18 @@ async function addPictures(view, files, gallery = false) {
     nowKept("picture");
     made.push(schema.nodes.picture.create({ source: reply.source, alt: answer.alt, url: answer.url }));
   }
-  place(view, made, gallery);
+  return made;
 }
 
 /**
  * Ask what a picture shows and where it leads.
  *
  * @param {string} src of the picture, which is shown beside
- * @param {string} alt what is known of it
- * @returns {Promise<{ alt: string, url: string } | "remove" | null>}
+ * @param {Known} known
+ * @returns {Promise<Known | "remove" | null>}
  */
-const describe = (src, alt) => ask({
-  title: say("kind.picture"), act: say("insert"), values: { alt },
+const describe = (src, known) => ask({
+  title: say("kind.picture"), act: say("insert"), values: known,
   fields: [{ name: "alt", word: "alt", hint: "altHint", required: true }, { name: "url", word: "leadsTo", hint: "leadsToHint", type: "url" }],
   extra: element("img", { class: "asked-picture", src, alt: "" }),
 });
@@ -89,19 +99,18 @@ async function addFile(view, file) {
 }
 
 /**
- * Put pictures of the library where the caret is; each is described first, as it was the last time.
+ * Pictures of the library; each is described first, as it was the last time.
  *
- * @param {EditorView} view
  * @param {KeptPicture[]} items
- * @param {boolean} gallery
+ * @param {Known} [known]
  */
-async function addKept(view, items, gallery) {
+async function describeKept(items, known) {
   const made = [];
   for (const item of items) {
-    const answer = items.length > 1 && item.alt ? { alt: item.alt, url: "" } : await describe(item.path, item.alt);
+    const answer = items.length > 1 && item.alt ? { alt: item.alt, url: "" } : await describe(item.path, { alt: item.alt, url: known ? known.url : "" });
     if (answer && answer !== "remove") made.push(schema.nodes.picture.create({ source: item.source, alt: answer.alt, url: answer.url }));
   }
-  place(view, made, gallery);
+  return made;
 }
 
 /** @param {EditorView} view @param {DocNode[]} made @param {boolean} gallery */
@@ -122,13 +131,38 @@ function placeFile(view, block) {
 /**
  * Let a person choose pictures: files of theirs, or what the library has.
  *
+ * @param {(made: DocNode[]) => void} put
+ * @param {{ multiple?: boolean, several?: boolean, known?: Known }} ways whether of files, and of the library, more than one is taken
+ */
+function choose(put, { multiple = true, several = false, known }) {
+  const upload = () => chooseFiles(multiple, async (files) => put(await keepPictures(files, known)));
+  if (hasKept("picture")) chooseKept("picture", { upload, several, choose: async (items) => put(await describeKept(items, known)) });
+  else upload();
+}
+
+/**
+ * Let a person choose pictures, and put them where the caret is.
+ *
  * @param {EditorView} view
  * @param {boolean} [gallery]
  */
-export function choosePicture(view, gallery = false) {
-  const upload = () => chooseFiles(true, (files) => addPictures(view, files, gallery));
-  if (hasKept("picture")) chooseKept("picture", { upload, several: gallery, choose: (items) => addKept(view, items, gallery) });
-  else upload();
+export const choosePicture = (view, gallery = false) => choose((made) => place(view, made, gallery), { several: gallery });
+
+/**
+ * Let a person choose another picture for one that is there: its caption, link and place stay.
+ *
+ * @param {EditorView} view
+ * @param {number | undefined} pos none once it is gone
+ */
+function replacePicture(view, pos) {
+  const node = pos === undefined ? null : view.state.doc.nodeAt(pos);
+  if (pos === undefined || !node) return;
+  const { alt, url, source } = node.attrs;
+  choose(([made]) => {
+    const now = view.state.doc.nodeAt(pos);
+    view.focus();
+    if (made && now && now.type === node.type && now.attrs.source === source) view.dispatch(view.state.tr.setNodeMarkup(pos, null, { ...now.attrs, ...made.attrs, title: now.attrs.title }));
+  }, { multiple: false, known: { alt, url } });
 }
 
 /**
@@ -147,6 +181,7 @@ export function offerPictures(view) {
   view.dom.addEventListener("choose-picture", (event) => {
     choosePicture(view, event instanceof CustomEvent && Boolean(event.detail && event.detail.gallery));
   });
+  view.dom.addEventListener("replace-picture", (event) => { if (event instanceof CustomEvent) replacePicture(view, event.detail.pos); });
   view.dom.addEventListener("choose-file", () => chooseFile(view));
 }
 

@@ -122,7 +122,7 @@ export function fillToolbar(bar, current, scope) {
       button("numbers", act(toggleList(nodes.ordered_list)), { keys: "Ctrl+Shift+7", on: (state) => isIn(state, "ordered_list") }),
       button("quotation", act(toggleQuotation), { keys: "Ctrl+Shift+9", on: (state) => isIn(state, "quotation") }),
       button("source", act(addSource), { only: (state) => isIn(state, "quotation") && !isIn(state, "quotation_source") }),
-      withBlocks ? button("picture", does(choosePicture)) : "",
+      withBlocks ? button("picture", does((view) => choosePicture(view))) : "",
     ),
     withBlocks ? group(
       button("up", act(move(true)), { keys: "Alt+ArrowUp" }), button("down", act(move(false)), { keys: "Alt+ArrowDown" }),

@@ -1,0 +1,49 @@
+"""Pictures in the mail: another one takes a picture's place, and what belongs to it stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.web.issues.desk import PLAIN, Desk
+from tests.web.issues.test_together import stored
+
+PICTURE = (
+    "[![古い地図](https://pictures.invalid/old.png)](https://example.jp/map)\n: 去年の**地図**\n"
+)
+
+
+def test_another_picture_takes_the_place_of_one_whose_caption_and_link_stay(
+    desk: Desk, page: Page, tmp_path: Path
+) -> None:
+    Image.new("RGB", (40, 20), "navy").save(tmp_path / "new.png")
+    desk.start(page, PLAIN + PICTURE, view="mail")
+    page.locator(".mail .picture-frame").hover()
+    with page.expect_file_chooser() as chosen:
+        page.get_by_role("button", name="Replace the picture").click()
+    chosen.value.set_files(tmp_path / "new.png")
+    asked = page.get_by_role("dialog", name="Picture")
+    expect(asked.get_by_label("Leads to (address)")).to_have_value("https://example.jp/map")
+    asked.get_by_label("Alternative text").fill("今年の地図")
+    asked.get_by_role("button", name="Insert").click()
+
+    expect(page.locator(".mail img.picture")).to_have_js_property("naturalWidth", 40)
+    expect(page.locator(".mail figcaption strong")).to_have_text("地図")
+    expect(page.locator("#state")).to_have_text("Saved")
+    text = stored(desk, page)
+    assert "![今年の地図](" in text
+    assert "](https://example.jp/map)\n: 去年の**地図**" in text
+    assert "old.png" not in text
+
+    # It is taken back as one step; now it is chosen from the library, too.
+    page.locator(".mail .body").first.click()
+    page.keyboard.press("Control+z")
+    expect(page.locator(".mail img.picture")).to_have_attribute("alt", "古い地図")
+    page.locator(".mail .picture-frame").hover()
+    page.get_by_role("button", name="Replace the picture").click()
+    page.get_by_role("dialog", name="Choose a picture").get_by_role("button", name="new").click()
+    asked.get_by_role("button", name="Insert").click()
+    expect(page.locator(".mail img.picture")).to_have_js_property("naturalWidth", 40)
+    expect(page.locator(".mail figcaption strong")).to_have_text("地図")
