@@ -77,7 +77,9 @@ def webhooks_router(settings: Settings, engine: Engine, fetch: Callable[[str], b
         async with unproven.admitted(network):
             call = replace(call, body=await read_body(request, adapter.LARGEST))
             answer = await run_in_threadpool(_take, engine, fetch, adapter, keys, call, provider)
-        unproven.note(network, proven=answer.status_code not in _REFUSED)
+        # What could not be checked now says nothing of who sends it: it comes again.
+        if answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+            unproven.note(network, proven=answer.status_code not in _REFUSED)
         return answer
 
     return router

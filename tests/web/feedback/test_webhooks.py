@@ -28,6 +28,7 @@ from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.tables import BounceRow, CallTokenRow
 from newsletter.database.vocabulary import BounceKind
 from newsletter.errors import UnavailableError
+from newsletter.i18n.messages import msg
 from newsletter.tokens import TokenSigner
 from newsletter.web.feedback.sns import fetch
 from newsletter.web.feedback.unproven import UnprovenCalls
@@ -459,6 +460,34 @@ def test_certificates_lie_on_amazons_hosts_in_china_too() -> None:
 def test_the_fetcher_itself_asks_only_amazon() -> None:
     with pytest.raises(UnavailableError):
         fetch("https://127.0.0.1/latest/meta-data")
+
+
+def test_what_cannot_be_checked_now_is_asked_for_again_and_ends_no_row_of_refusals(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    engine, pem, answers = open_engine(sqlite_url), certificate(), [False]
+
+    def amazon(_url: str) -> bytes:
+        if not answers[0]:
+            raise UnavailableError(msg("The host is not responding."))
+        return pem
+
+    genuine = sns_sign(sns_envelope("{}"))
+    forged = sns_sign(sns_envelope("{}", SigningCertURL="https://evil.example/a.pem"))
+    signer = TokenSigner([b"k" * 40])
+    with (
+        serving(engine, signer, tmp_path, fetch=amazon, **SECRETS) as url,
+        httpx.Client() as client,
+    ):
+        board = Switchboard(url=url, engine=engine, asked=[], client=client)
+        refused = [board.post("ses", forged).status_code for _ in range(99)]
+        put_off = board.post("ses", genuine)
+        assert (put_off.status_code, put_off.headers["Retry-After"]) == (503, "60")
+        answers[0] = True
+        assert set(refused) == {401}
+        assert board.post("ses", forged).status_code == 401
+        assert board.post("ses", forged).status_code == 429
+    engine.dispose()
 
 
 def _confirmation(url: str) -> Signed:
