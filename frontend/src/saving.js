@@ -74,6 +74,7 @@ export class Saving {
     window.addEventListener("pageshow", () => { this.isLeaving = false; });
     window.addEventListener("beforeunload", (event) => { if (this.isTyped()) event.preventDefault(); });
     document.addEventListener("submit", (event) => this.beforeSubmit(event));
+    document.addEventListener("click", (event) => this.beforeLink(event));
     form.addEventListener("formdata", (event) => {
       for (const name of ["text", "view", "issue", "template"]) event.formData.delete(name);
       for (const [name, value] of Object.entries(source.fields())) event.formData.set(name, value);
@@ -191,20 +192,41 @@ export class Saving {
     if (this.clash) openClashes(this.clash, (choices) => this.save(choices));
   }
 
-  /** What is typed is saved before a form leaves the page. @param {SubmitEvent} event */
+  /**
+   * What is typed is saved before a form leaves the page.
+   *
+   * A form that is about the text as it stands has its revision, and goes once that is saved; any
+   * other goes whatever became of saving: the page asks then whether to leave.
+   *
+   * @param {SubmitEvent} event
+   */
   async beforeSubmit(event) {
     const sent = /** @type {HTMLFormElement} */ (event.target);
-    if (event.defaultPrevented || !sent.elements.namedItem("revision")) return;
+    if (event.defaultPrevented || sent.method === "dialog" || sent.target) return;
     if (this.isLeaving) { event.preventDefault(); return; }
-    const takesTheText = sent === form;
+    const takesTheText = sent === form, needsTheText = Boolean(sent.elements.namedItem("revision"));
     if (!this.current && (takesTheText || !this.isTyped())) { this.isLeaving = true; this.saved = this.source.version(); return; }
     event.preventDefault();
     await this.save();
-    if (this.isTyped()) { this.choose(); return; }
+    if (this.isTyped() && needsTheText) { this.choose(); return; }
     const button = event.submitter;
     // A finding's button may have been drawn anew meanwhile.
     if (button && !button.isConnected) { button.hidden = true; sent.append(button); }
-    sent.requestSubmit(button);
+    if (!this.isTyped()) { sent.requestSubmit(button); return; }
+    // It would be asked again for the text that could not be saved; what a button says goes along.
+    if (button instanceof HTMLButtonElement && button.name) sent.append(element("input", { type: "hidden", name: button.name, value: button.value }));
+    sent.submit();
+  }
+
+  /** What is typed is saved before a link leaves the page. @param {MouseEvent} event */
+  async beforeLink(event) {
+    const link = event.target instanceof Element ? event.target.closest("a") : null;
+    const isOther = event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
+    if (!link || isOther || link.target || link.hasAttribute("download") || !this.isTyped()) return;
+    if (link.origin !== location.origin || (link.pathname === location.pathname && link.hash)) return;
+    event.preventDefault();
+    await this.save();
+    location.assign(link.href);
   }
 
   /** Take a text for one that was made of an earlier revision: it is merged when it is saved. @param {Copy} copy */

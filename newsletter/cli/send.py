@@ -29,7 +29,7 @@ from newsletter.database.vocabulary import DeliveryState, MailingState, Uncertai
 from newsletter.errors import ConflictError, ContentError, ExitCode, Place
 from newsletter.i18n import formats
 from newsletter.i18n.messages import msg
-from newsletter.i18n.values import Number
+from newsletter.i18n.values import Day, Number
 
 if TYPE_CHECKING:
     from newsletter.issues.store import StoredIssue
@@ -416,6 +416,11 @@ def _print_review(newsletter: Newsletter, chosen: _Chosen, review: OrderReview) 
     if plan.trial is not None:
         _print_subjects(chosen.issue, review, plan.trial)
     console.print(_in_words(plan.schedule, newsletter.time_zone))
+    if review.other_day:
+        bears, goes = Day(chosen.issue.issue_date), Day(review.other_day)
+        console.print(
+            _("The issue is dated {day}, and goes out on {other}.", day=bears, other=goes)
+        )
     if review.place is not None:
         console.print(_("Archive: {place}", place=text(name_of(review.place))))
     for earlier in review.earlier[:1]:

@@ -52,6 +52,8 @@ def _issue(body: str) -> tuple[str, Issue]:
         ("snippet-unknown", 8, ":::snippet 窓口"),
         ("table-row-empty", 8, "| 日 | 場所 |\n| --- | --- |\n| 1日 | 役場 |\n| | |"),
         ("field-fallback", 8, ":field[name]様"),
+        ("field-title", 8, ":field[name|読者の皆さま] 様"),
+        ("field-title", 8, ":field[name|購読者各位]さま、こんにちは。"),
         ("field-unknown", 8, ":field[birthday|誕生日]"),
     ],
 )
@@ -97,6 +99,8 @@ def test_a_block_without_a_name_is_not_called_by_an_empty_one(body: str) -> None
         f":::gallery\n{PICTURE.format(1)}\n{PICTURE.format(2)}\n:::",
         ":::contents\n\n# 章",
         ":field[name|読者]様",
+        ":field[name|市民の皆さま]様子をお伝えします。",
+        ":field[name|皆さま]、こんにちは。",
     ],
 )
 def test_a_block_that_is_whole_is_left_alone(body: str) -> None:

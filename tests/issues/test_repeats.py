@@ -21,7 +21,9 @@ from newsletter.samples import sample_issue
 from newsletter.settings import Settings
 from tests.support.stage import Stage, set_stage
 
-_OTHER = (Paragraph(content=(Text(text="別の本文です。"),)),)
+_OTHER = (
+    Paragraph(content=(Text(text="図書館は十二月から夜九時まで開きます。返す本は外の箱にも。"),)),
+)
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def _codes(stage: Stage, issue: Issue, *, besides: int | None = None) -> list[st
 
 
 def test_the_subject_of_a_sent_issue_is_named(stage: Stage, sent: Issue) -> None:
-    assert _codes(stage, replace(sent, lead=_OTHER)) == ["title-sent"]
+    assert _codes(stage, replace(sent, lead=_OTHER, chapters=())) == ["title-sent"]
 
 
 def test_the_whole_text_of_a_sent_issue_is_named(stage: Stage, sent: Issue) -> None:
@@ -53,7 +55,18 @@ def test_the_whole_text_of_a_sent_issue_is_named(stage: Stage, sent: Issue) -> N
 
 
 def test_another_subject_and_text_are_no_repeat(stage: Stage, sent: Issue) -> None:
-    assert _codes(stage, replace(sent, title="次の号", lead=_OTHER)) == []
+    assert _codes(stage, replace(sent, title="次の号", lead=_OTHER, chapters=())) == []
+
+
+def test_a_text_of_which_a_few_words_were_changed_is_named(stage: Stage, sent: Issue) -> None:
+    [first, *others] = sent.chapters
+    issue = replace(sent, chapters=(replace(first, heading="来月の特集"), *others))
+    assert _codes(stage, replace(issue, title="次の号")) == ["text-sent"]
+
+
+def test_what_stands_in_each_issue_is_no_repeat(stage: Stage, sent: Issue) -> None:
+    issue = replace(sent, title="次の号", lead=_OTHER, chapters=sent.chapters[-1:])
+    assert _codes(stage, issue) == []
 
 
 def test_an_issue_whose_mailing_was_cancelled_was_not_sent(stage: Stage) -> None:

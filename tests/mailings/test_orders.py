@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -28,13 +28,14 @@ from newsletter.database.tables import (
 from newsletter.database.vocabulary import Role
 from newsletter.errors import ConflictError, ContentError, ForbiddenError, NotFoundError
 from newsletter.i18n.language import Language
+from newsletter.issues.model import issue_from_json
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import save_issue
 from newsletter.mailings.approvals.plans import SendingPlan
 from newsletter.mailings.approvals.requests import content_digest
 from newsletter.mailings.ledger.schedule import AT_ONCE, Schedule, read_hour
 from newsletter.mailings.mailings import cancel_mailing
-from newsletter.mailings.orders.ordering import Order, place_order, review_order
+from newsletter.mailings.orders.ordering import Order, other_day, place_order, review_order
 from newsletter.mailings.orders.readiness import check_stored
 from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.rendering.preflight import Preflight
@@ -75,6 +76,30 @@ def _in(**time: float) -> Schedule:
     """Return the hour that clocks in Tokyo show so much later."""
     hour = datetime.now(ZoneInfo("Asia/Tokyo")) + timedelta(**time)
     return Schedule(hour=hour.replace(tzinfo=None))
+
+
+def test_an_order_for_another_day_than_the_issue_bears_says_so(stage: Stage) -> None:
+    newsletter, issue, preflight = _found(stage)
+    schedule = _in(days=2)
+    with reading(stage.engine) as session:
+        review = review_order(
+            session,
+            newsletter,
+            issue,
+            preflight,
+            SendingPlan(schedule=schedule),
+            figures=Figures(stage.engine),
+        )
+    assert schedule.hour is not None
+    assert review.other_day == schedule.hour.date()
+
+
+def test_an_order_for_the_day_that_the_issue_bears_says_nothing_of_it(stage: Stage) -> None:
+    newsletter, row, _ = _found(stage)
+    issue = issue_from_json(row.content)
+    on_its_day = Schedule(hour=datetime.combine(issue.issue_date, time(9)))
+    assert other_day(newsletter, issue, on_its_day) is None
+    assert other_day(newsletter, replace(issue, undated=True), _in(days=2)) is None
 
 
 def test_an_order_is_one_mailing_with_who_gave_it_however_often_it_comes(stage: Stage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import datetime, time
@@ -30,6 +31,7 @@ from newsletter.issues.model import (
     Contents,
     Gallery,
     Heading,
+    Inline,
     Issue,
     ListBlock,
     MergeField,
@@ -38,6 +40,7 @@ from newsletter.issues.model import (
     Quotation,
     Snippet,
     Table,
+    Text,
     ThematicBreak,
     Verbatim,
 )
@@ -73,9 +76,10 @@ def check_blocks(issue: Issue, fields: Collection[str] = ()) -> Iterator[Finding
         contents += isinstance(block, Contents)
         yield from _check(block, place, issue, contents)
         for content in running_texts(block):
-            for run in walk_runs(content):
+            for run, after in pairwise((*walk_runs(content), None)):
                 if isinstance(run, MergeField):
                     yield from _check_field(run, place, fields)
+                    yield from _check_address(run, place, after)
 
 
 def _check(  # noqa: C901 - one a kind
@@ -403,6 +407,31 @@ def _check_contents(place: IssuePlace, issue: Issue, number: int) -> Iterator[Fi
 def _field_name(field: MergeField) -> Message | str:
     kind = MERGE_FIELDS.get(field.field)
     return kind.label if kind else field.field
+
+
+#: What a Japanese name is addressed by; each takes the place of the others.
+_TITLE = "様|さま|さん|殿|御中|各位"
+_TITLED = re.compile(rf"(?:皆|みな|{_TITLE})\s*\Z")
+_TITLE_AFTER = re.compile(rf"\s*(?:{_TITLE})(?!子|式|々)")
+
+
+def _check_address(field: MergeField, place: IssuePlace, after: Inline | None) -> Iterator[Finding]:
+    """Yield a fallback that is addressed already, where the text addresses it once more."""
+    title = _TITLE_AFTER.match(after.text) if isinstance(after, Text) else None
+    if title and _TITLED.search(field.fallback):
+        said = field.fallback + title[0]
+        yield _finding(
+            "field-title",
+            place,
+            f":field[{field.field}",
+            msg(
+                "Readers without a value for “{name}” read “{words}”.",
+                name=_field_name(field),
+                words=said,
+            ),
+            msg("Write a fallback that the words behind it suit, such as “読者”."),
+            Severity.WARNING,
+        )
 
 
 def _check_field(

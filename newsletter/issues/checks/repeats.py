@@ -10,12 +10,18 @@ from sqlalchemy.orm import Session
 from newsletter.database.tables import IssueRow, MailingRow
 from newsletter.i18n.messages import msg
 from newsletter.issues.checks.findings import Finding, IssueField, IssuePlace, Severity
-from newsletter.issues.model import Issue, issue_to_json
+from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sent import keeps_its_issue
+from newsletter.issues.walking import walk_texts
 
 #: So many issues back texts are compared; a text is hardly begun with from an older one.
 _COMPARED = 12
-_TEXT = ("lead", "chapters")
+#: The share of a text from which it was sent before. What stands in each issue of a newsletter
+#: (contacts, standing items) is less; an issue begun with from the last, and a word changed, more.
+_NEARLY_ALL = 0.9
+_TEXT = frozenset({IssueField.LEAD, IssueField.HEADING, IssueField.BODY})
+#: Letters of a piece that texts are compared by; of any language, and wherever a word stands.
+_PIECE = 4
 
 
 def find_repeats(
@@ -57,17 +63,29 @@ def _repeats(
             message=msg("Issue {issue} was sent with the same subject.", issue=same.slug),
             remedy=msg("Change the subject, so that readers can tell the two apart."),
         )
-    own = issue_to_json(issue)
-    text = [own.get(name) for name in _TEXT]
-    if not any(text):
+    own = _pieces(issue)
+    if not own:
         return
     for row in session.scalars(sent.limit(_COMPARED)):
-        if [row.content.get(name) for name in _TEXT] == text:
-            yield Finding(
-                code="text-sent",
-                severity=Severity.WARNING,
-                place=IssuePlace(field=IssueField.BODY),
-                message=msg("The text is the same as that of issue {issue}.", issue=row.slug),
-                remedy=msg("Replace it with the text of this issue."),
-            )
-            return
+        share = len(own & _pieces(issue_from_json(row.content))) / len(own)
+        if share < _NEARLY_ALL:
+            continue
+        if share == 1:
+            message = msg("The text is the same as that of issue {issue}.", issue=row.slug)
+        else:
+            message = msg("Nearly all of the text is that of issue {issue}.", issue=row.slug)
+        yield Finding(
+            code="text-sent",
+            severity=Severity.WARNING,
+            place=IssuePlace(field=IssueField.BODY),
+            message=message,
+            remedy=msg("Replace it with the text of this issue."),
+        )
+        return
+
+
+def _pieces(issue: Issue) -> frozenset[str]:
+    """Return the pieces of a text that readers see, without what parts words and lines."""
+    text = "".join(words for place, words in walk_texts(issue) if place.field in _TEXT)
+    letters = "".join(text.split())
+    return frozenset(letters[at : at + _PIECE] for at in range(len(letters)))

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError
@@ -18,16 +19,17 @@ from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.audit_details import Detail
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import IssueRow, MailingOrderRow, MailingRow, NewsletterRow
+from newsletter.database.types import now
 from newsletter.database.vocabulary import Archived, UncertainPolicy
 from newsletter.errors import ConflictError, OrderError
 from newsletter.i18n.messages import msg
 from newsletter.issues.checks.findings import Finding, Severity
-from newsletter.issues.model import issue_from_json
+from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sent import sent_as
 from newsletter.mailings.approvals.plans import EVERYBODY_AT_ONCE, SendingPlan
 from newsletter.mailings.approvals.requests import content_digest, demand_approval
 from newsletter.mailings.archive import archived_as
-from newsletter.mailings.ledger.schedule import demand_hour
+from newsletter.mailings.ledger.schedule import Schedule, demand_hour
 from newsletter.mailings.mailings import create_mailing, publisher_of
 from newsletter.mailings.orders.subject_checks import check_subjects
 from newsletter.mailings.orders.variant_checks import variants_now
@@ -76,6 +78,7 @@ class OrderReview:
         decide_at: When the subject of who is not in the trial is decided; None without a trial.
         tried: About how many get each of the subjects that are compared.
         place: Where the issue will stand in the archive; None where the newsletter has none.
+        other_day: The day that it goes out on, where its issue bears another.
     """
 
     rendered: RenderedIssue
@@ -88,6 +91,7 @@ class OrderReview:
     decide_at: datetime | None = None
     tried: int = 0
     place: Archived | None = None
+    other_day: date | None = None
 
 
 def review_order(
@@ -145,7 +149,16 @@ def review_order(
         decide_at=decide_at,
         tried=tried,
         place=archived_as(session, issue, segment) if newsletter.visibility.readable else None,
+        other_day=other_day(newsletter, issue_from_json(issue.content), plan.schedule),
     )
+
+
+def other_day(newsletter: NewsletterRow, issue: Issue, schedule: Schedule) -> date | None:
+    """Return the day that an issue goes out on, where it bears another day than that."""
+    hour = schedule.hour or now().astimezone(ZoneInfo(newsletter.time_zone))
+    if issue.undated or issue.issue_date == hour.date():
+        return None
+    return hour.date()
 
 
 def place_order(

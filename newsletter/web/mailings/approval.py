@@ -39,6 +39,7 @@ from newsletter.mailings.approvals.requests import (
 from newsletter.mailings.archive import archived_as
 from newsletter.mailings.corrections.copies import count_copies
 from newsletter.mailings.mailings import publisher_of
+from newsletter.mailings.orders.ordering import other_day
 from newsletter.mailings.orders.subject_checks import check_subjects
 from newsletter.mailings.planning.audience import audience_figure
 from newsletter.mailings.trials.subjects import LETTERS, own_subject
@@ -260,6 +261,9 @@ def _show_review(
             own_subject=own_subject(content),
             letters=LETTERS,
             place=archived_as(session, issue, query) if newsletter.visibility.readable else None,
+            other_day=other_day(newsletter, content, plan.schedule)
+            if plan and plan.schedule.hour
+            else None,
             archive_places=ARCHIVE_PLACES,
             count=None
             if corrected

@@ -162,6 +162,7 @@ def _last_look(
             "letters": LETTERS,
             "tried": review.tried,
             "place": review.place,
+            "other_day": review.other_day,
             "archive_places": ARCHIVE_PLACES,
             "order_variants": [(variant_key(each.met), each) for each in review.variants],
             "digest": review.digest,

@@ -146,3 +146,24 @@ def test_a_text_of_before_is_not_kept_where_somebody_else_writes_now(
     other.goto(url)
     page.wait_for_url("**/home")
     assert "要予約" not in page.content()
+
+
+def test_a_link_or_form_leaves_the_page_once_what_was_typed_is_saved(
+    desk: Desk, page: Page
+) -> None:
+    desk.start(page, PLAIN, view="mail")
+    page.on("dialog", lambda dialog: dialog.dismiss())
+    here = re.sub(r"\?.*", "", page.url)
+    write_in(page, _LINE)
+    page.keyboard.type("要予約")
+    page.get_by_role("link", name="History").click()
+    page.wait_for_url("**/history")
+    page.goto(here)
+    expect(page.locator(".mail")).to_contain_text("要予約")
+    write_in(page, _LINE + "要予約")
+    page.keyboard.type("無料")
+    page.evaluate("document.querySelector('.foot').scrollIntoView()")
+    page.get_by_role("button", name="Dark", exact=True).click()
+    page.wait_for_load_state()
+    expect(page.locator(".mail")).to_contain_text("無料")
+    expect(page.locator("#unsaved")).to_be_hidden()
