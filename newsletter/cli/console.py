@@ -104,6 +104,11 @@ def format_moment(moment: datetime, *, seconds: bool = False) -> str:
     return f"{shown} UTC"
 
 
+def format_planned(moment: datetime) -> str:
+    """Return an aware moment to come with its day of the week and its zone."""
+    return f"{formats.format_planned(moment, terminal_language(), UTC)} UTC"
+
+
 def format_clock(moment: datetime) -> str:
     """Return an aware moment of today to the second, with its zone."""
     local = moment.astimezone(UTC)

@@ -60,7 +60,7 @@ def as_json(now: Progress) -> dict[str, Any]:
 
 def show(*mailings: Progress) -> None:
     """Print mailings, two lines each: what it is, and what became of its deliveries."""
-    from newsletter.cli.console import console, format_moment
+    from newsletter.cli.console import console, format_planned
 
     for now in mailings:
         console.print(
@@ -85,6 +85,6 @@ def show(*mailings: Progress) -> None:
             )
         )
         if now.state is MailingState.SCHEDULED and now.scheduled_at is not None:
-            console.print("  " + _("due {moment}", moment=format_moment(now.scheduled_at)))
+            console.print("  " + _("due {moment}", moment=format_planned(now.scheduled_at)))
         if now.halt_reason:
             console.print(f"  {text(now.halt_reason)}")

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: Which region's manner a language follows where the tag names none: 1 December 2026, 18:30.
 _REGIONS = {"en": "en-GB"}
+#: A moment to come with its day of the week, where running text has another manner than CLDR.
+_PLANNED = {"ja": "y年M月d日（E）HH:mm", "en": "E d MMM y, HH:mm"}
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _STEP = 1000
 
@@ -51,9 +53,25 @@ def format_moment(
     return joined.format(clock, _short_day(local, language, year=year))
 
 
+def format_planned(moment: datetime, language: Language, zone: tzinfo | None) -> str:
+    """Return an instant to come: ``Tue 1 Dec 2026, 08:00``, ``2026年12月1日（火）08:00``.
+
+    Who decides on a day thinks of the day of the week, and sees by it that the day is wrong.
+    """
+    from babel.dates import format_datetime  # noqa: PLC0415 - as above
+
+    local, locale = moment.astimezone(zone), locale_of(language)
+    if pattern := _PLANNED.get(locale.language):
+        return format_datetime(local, pattern, tzinfo=zone, locale=locale)
+    joined = str(locale.datetime_formats["medium"])
+    return joined.format(
+        format_clock(local, language), format_event_day(local, language, year=True)
+    )
+
+
 def format_wall_time(local: datetime, language: Language) -> str:
-    """Return a time of day on a day that belongs to no zone yet, such as 08:00 everywhere."""
-    return format_moment(local.replace(tzinfo=UTC), language, UTC)
+    """Return a planned time on a day that belongs to no zone yet, such as 08:00 everywhere."""
+    return format_planned(local.replace(tzinfo=UTC), language, UTC)
 
 
 def format_clock(local: datetime, language: Language, *, seconds: bool = False) -> str:

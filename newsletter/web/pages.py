@@ -148,6 +148,7 @@ def environment_of(folders: tuple[Path, ...], language: Language) -> Environment
     )
     environment.filters.update(
         moment=_moment,
+        planned=_planned,
         wall_time=_wall_time,
         zone_name=_zone_name,
         typed_options=_typed_options,
@@ -230,6 +231,18 @@ def _moment(context: Context, value: datetime | None, *, seconds: bool = False) 
     else:
         year = local.year != today.year
         shown = formats.format_moment(local, language, zone, year=year, seconds=seconds)
+    return _time(local, shown)
+
+
+@pass_context
+def _planned(context: Context, value: datetime) -> Markup:
+    """Write an instant to come in the reader's zone, with its day of the week."""
+    zone = _zone_of(context)
+    shown = formats.format_planned(value, Language(context["lang"]), zone)
+    return _time(value.astimezone(zone), shown)
+
+
+def _time(local: datetime, shown: str) -> Markup:
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         local.isoformat(timespec="seconds"), f"{local:%Y-%m-%d %H:%M:%S %Z}", shown
     )

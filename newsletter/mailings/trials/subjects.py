@@ -247,7 +247,10 @@ def demand_clicks(newsletter: NewsletterRow, rendered: RenderedIssue) -> None:
     if not newsletter.count_clicks:
         raise ConflictError(
             msg("This newsletter does not count clicks, so subjects cannot be compared."),
-            remedy=msg("An administrator can have clicks counted as totals per link."),
+            remedy=msg(
+                "An administrator can turn on “{setting}” in the newsletter’s settings.",
+                setting=msg("Count clicks on links as totals, without recording persons"),
+            ),
         )
     if not counted_urls(rendered.html):
         raise ConflictError(

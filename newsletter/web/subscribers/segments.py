@@ -73,7 +73,14 @@ class _Typed:
     @property
     def is_sound(self) -> bool:
         """Whether it can be asked."""
-        return self.error is None and not any(each.error for each in conditions_in(self.group))
+        return self.error is None and self.is_countable
+
+    @property
+    def is_countable(self) -> bool:
+        """Whether its conditions can be counted, though its name may be refused."""
+        if self.error and not (self.error.place and self.error.place.field == "name"):
+            return False
+        return not any(each.error for each in conditions_in(self.group))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,7 +117,7 @@ class _SegmentPages:
             row = newsletter_of(session, visit)
             fields = list_fields(session, row.id)
             size, examples = None, None
-            if typed.is_sound and typed.text:
+            if typed.is_countable and typed.text:
                 query = typed.text
                 counted = ("segment", row.id, query)
                 size = self.figures.of(session, counted, lambda own: count_segment(own, row, query))

@@ -82,7 +82,13 @@ def test_an_approver_is_told_by_mail_finds_it_at_home_and_sees_what_readers_get(
     with reading(stage.engine) as session:
         title = session.scalars(select(IssueRow.title)).one()
     assert title in approver.get(f"{send}/mail").text
-    for words in (title, "Everyone", "1 Dec 2999, 08:00", "digest@example.jp", "The plain text"):
+    for words in (
+        title,
+        "Everyone",
+        "Sun 1 Dec 2999, 08:00",
+        "digest@example.jp",
+        "The plain text",
+    ):
         assert words in review
 
 
@@ -190,8 +196,8 @@ def test_another_hour_and_a_comparison_that_is_left_out_are_among_the_changes(
 
     _ask(editor, send, **later | {"hour": "2999-12-02T09:00"})
     moved = tight(approver.get(f"{send}/review").text)
-    assert "1 Dec 2999, 08:00</del>" in moved
-    assert "2 Dec 2999, 09:00</ins>" in moved
+    assert "Sun 1 Dec 2999, 08:00</del>" in moved
+    assert "Mon 2 Dec 2999, 09:00</ins>" in moved
     assert "<dt>Subjects compared</dt>" not in moved
 
 
@@ -329,7 +335,7 @@ def test_approval_asked_from_the_text_says_to_whom_and_when(
     assert "Next step by: approver" in asked.text
 
     review = approver.get(f"{send}/review").text
-    assert "1 Dec 2999, 08:00" in review
+    assert "Sun 1 Dec 2999, 08:00" in review
     assert "domain = &#34;example.jp&#34;" in review
     assert "asks for your approval" in review
     answered = approver.post(f"{send}/approve", data=fields_of(review) | SEEN)

@@ -130,4 +130,8 @@ def test_without_counted_clicks_the_form_offers_no_comparison(
     page = editor.get(send).text
     assert "does not count clicks" in page
     assert 'name="subject"' not in page
+    setting = "Count clicks on links as totals, without recording persons"
+    assert f"An administrator can turn on “{setting}” in the newsletter’s settings." in page
+    boss = sign_in("boss@example.jp", Role.ADMINISTRATOR)
+    assert f'/settings#count-clicks">{setting}</a>' in boss.get(send).text
     assert "does not count clicks" in editor.get(f"{send}/confirm", params=_choice()).text

@@ -133,7 +133,7 @@ def test_a_scheduled_mailing_shows_what_will_go_to_whom(stage: Stage, sign_in: S
     page = sign_in("editor@example.jp", Role.EDITOR).get(f"{BASE}/{number}").text
     assert "Planned mailings" in page
     assert "<strong>2</strong>" in page
-    assert "1 Dec 2999, 08:00" in page
+    assert "Sun 1 Dec 2999, 08:00" in page
     for words in ("After sending", "Over time", "Why some did not receive it"):
         assert words not in page
 

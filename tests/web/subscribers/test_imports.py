@@ -99,6 +99,8 @@ def test_a_list_is_tried_then_imported_and_its_refusals_downloaded(
     assert "nothing has been imported yet" in tried.text
     assert "会員番号: Number" in tried.text
     assert "is not an email address" in tried.text
+    assert "Import 3 rows" in page.text
+    assert "Import 2 rows" in tried.text
     assert _addresses(stage) == set()
 
     waiting = client.post(str(page.url), data=_form(tried, verb="import"))

@@ -92,6 +92,13 @@ def test_a_wrong_condition_is_marked_and_nothing_is_saved(stage: Stage, sign_in:
     assert _queries(stage) == {}
 
 
+def test_whom_the_conditions_find_is_said_though_the_name_is_refused(sign_in: SignIn) -> None:
+    answer = _build(sign_in("operator@example.jp", Role.OPERATOR), "save", name="a/b", **PRESS)
+    assert answer.status_code == 422
+    assert "<strong>1</strong>" in answer.text
+    assert "Fill in the conditions" not in answer.text
+
+
 def test_languages_and_tags_are_offered_by_what_the_people_have(
     stage: Stage, sign_in: SignIn
 ) -> None:

@@ -1,0 +1,29 @@
+"""How times to come are written."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from newsletter.i18n.formats import format_planned, format_wall_time
+from newsletter.i18n.language import Language
+
+_MONDAY = datetime(2026, 11, 30, 0, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("language", "shown"),
+    [
+        (Language.JAPANESE, "2026年11月30日（月）09:00"),
+        (Language.ENGLISH, "Mon 30 Nov 2026, 09:00"),
+    ],
+)
+def test_a_time_to_come_has_its_day_of_the_week_by_the_clock_of_its_zone(
+    language: Language, shown: str
+) -> None:
+    assert format_planned(_MONDAY, language, ZoneInfo("Asia/Tokyo")) == shown
+    assert format_wall_time(datetime(2026, 11, 30, 9, 0), language) == shown  # noqa: DTZ001
+
+
+def test_the_day_of_the_week_is_that_of_the_zone_and_not_of_the_instant() -> None:
+    assert format_planned(_MONDAY, Language.ENGLISH, ZoneInfo("America/New_York")).startswith("Sun")
