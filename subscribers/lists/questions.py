@@ -41,7 +41,7 @@ from subscribers.lists.outcomes import speaks_against
 from subscribers.lists.text_lists import SECTION, read_heading
 
 #: Distinct values of a column that answers something, of which at least half come again; so few do
-#: without.
+#: without, and codes.
 _FEW, _FEWEST = 12, 3
 #: Distinct values that are kept of a column, and of these shown.
 _KEPT, _SHOWN = 200, 8
@@ -51,7 +51,7 @@ _FEW_CODES = 4
 _AGAIN = 3
 #: Characters on average from which texts that never come again are remarks.
 _REMARK = 10
-#: So long are signs and codes at most, on average, also in a column of remarks.
+#: So long are signs and codes at most; of a column of remarks, on average.
 _SIGN = 2
 
 
@@ -228,10 +228,11 @@ class _Column:
         )
 
     def _are_few(self, texts: Sequence[int], blanks: int) -> bool:
-        """Tell whether people share the values, or a few of them have one."""
+        """Tell whether people share the values, a few of them have one, or these are codes."""
         again = sum(count for count in sorted(texts, reverse=True)[:_FEW] if count > 1)
         is_marked = blanks >= self.filled and len(texts) <= _FEW
-        return len(texts) <= _FEWEST or is_marked or again * 2 >= self.filled
+        are_signs = len(texts) <= _FEW and all(len(text) <= _SIGN for text in self.values)
+        return len(texts) <= _FEWEST or is_marked or are_signs or again * 2 >= self.filled
 
     def _are_remarks(self, name: str) -> bool:
         """Tell whether the values are remarks: none of them comes again, or the name says it."""

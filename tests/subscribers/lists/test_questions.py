@@ -80,6 +80,8 @@ def _asked(header: str, *values: str, custom: Sequence[Field] = ()) -> Sequence[
         ("Plan", "free paid"),
         ("購読プラン", "A "),
         ("備考", "A A B"),
+        ("Kz", "A P K V S E"),
+        ("区", "正 準 休 亡 退 他"),
         ("Zustand", "läuft läuft ruht läuft aus weg läuft"),
         ("Zustand", "zu     "),
     ],
