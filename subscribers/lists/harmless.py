@@ -44,6 +44,7 @@ _BLANK = re.compile(r"[-‐-―−ーｰ~_/.。()*:・\s]*|[0/\-.: t]*0[/\-.][0/
 _LONGEST_PLAIN = 80
 #: Letters from Armenian to Georgian (Hebrew, Arabic, Hindi, Thai …), Amharic, Khmer.
 _UNREAD = re.compile("[\u0530-\u08ff\u0900-\u10ff\u1200-\u137f\u1780-\u17ff]")
+_LETTERS = re.compile(r"[^\W\d_]+")
 #: Letters that are no others with marks.
 _STROKES = str.maketrans("łŁøØđĐı", "lLoOdDi")
 #: What parts a value into pieces that speak each for itself.
@@ -76,7 +77,7 @@ def _words() -> _Words:
     before, after = "|".join(leaving["before"]), "|".join(leaving["after"])
     return _Words(
         parts=tuple(map(fold, harmless["parts"])),
-        words=frozenset(chain.from_iterable(map(_bare_words, chain(*harmless["words"].values())))),
+        words=frozenset(bare(word).lower() for word in chain(*harmless["words"].values())),
         dates=tuple(map(fold, harmless["dates"])),
         values=re.compile("|".join(harmless["values"])),
         # Two, and of small letters: many remarks are looked through.
@@ -109,20 +110,21 @@ def is_harmless(name: str) -> bool:
     if may_ask(name):
         return False
     folded, known = fold(name), _words()
-    return not known.words.isdisjoint(_bare_words(name)) or any(
-        part in folded for part in known.parts
-    )
+    words = words_of_name(name) | _bare_words(name)
+    return not known.words.isdisjoint(words) or any(part in folded for part in known.parts)
 
 
 def _bare_words(name: str) -> frozenset[str]:
     """Return the words of a name without accents, which are left out in names of columns."""
-    return words_of_name(bare(name))
+    return frozenset(_LETTERS.findall(bare(name).lower()))
 
 
 def bare(text: str) -> str:
     """Return a text whose letters have no marks: "Imię" is "Imie"."""
     parts = unicodedata.normalize("NFKD", normal_form(text))
-    return "".join(char for char in parts if not unicodedata.combining(char)).translate(_STROKES)
+    return "".join(char for char in parts if unicodedata.category(char)[0] != "M").translate(
+        _STROKES
+    )
 
 
 def is_harmless_date(name: str) -> bool:

@@ -81,6 +81,8 @@ def _asked(header: str, *values: str, custom: Sequence[Field] = ()) -> Sequence[
         ("購読プラン", "A "),
         ("備考", "A A B"),
         ("Kz", "A P K V S E"),
+        ("E-news", "✓ "),
+        ("Я в клубе", "так ні"),
         ("区", "正 準 休 亡 退 他"),
         ("Zustand", "läuft läuft ruht läuft aus weg läuft"),
         ("Zustand", "zu     "),
@@ -129,6 +131,9 @@ def test_answers_in_a_column_of_any_name_are_asked_about(header: str, values: st
         ("payment_status", "paid failed cancelled paid"),
         ("注文状況", "完了 キャンセル 完了"),
         ("newsletter_source", "website shop website"),
+        ("Größe", "klein groß klein"),
+        ("Прізвище", "Кравець Петрів Кравець"),
+        ("โรงเรียน", "วัดไผ่ บ้านนา วัดไผ่"),
         ("SMS_BLACKLISTED", "Yes No"),
         ("電話拒否", "○ "),
         ("LINE配信", "停止 希望"),
@@ -363,6 +368,7 @@ def test_a_column_that_comes_late_in_json_lines_is_asked_about_and_answered(
         ("Push opt-out", "opted out"),
         ("payment_status", "failed"),
         ("Order status", "unsubscribed plan"),
+        ("newsletter_lang", "en"),
     ],
 )
 def test_what_is_said_of_another_way_or_thing_keeps_nobody_from_mail(
