@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -52,7 +52,9 @@ class Invited:
 
     Attributes:
         numbers: What a signed link to the same invitation names.
+        time_zone: By whose clock its owner reads times.
         grants: What the account may do.
+        expires_at: Up to when the link works.
         invited_by: Who made the link, by name or else address; empty where a command did.
     """
 
@@ -62,6 +64,8 @@ class Invited:
     address: str
     name: str
     language: Language
+    time_zone: str
+    expires_at: datetime
     grants: frozenset[Grant] = frozenset()
     invited_by: str = ""
 
@@ -185,6 +189,8 @@ def read_invitation(session: Session, token: str, signer: TokenSigner | None = N
         address=account.address if account else "",
         name=account.name if account else "",
         language=account.language if account else Language.JAPANESE,
+        time_zone=account.time_zone if account else "UTC",
+        expires_at=row.expires_at,
         grants=rights_of(session, account.id).grants if account else frozenset(),
         invited_by=_inviter(session, account.id) if account else "",
     )

@@ -49,6 +49,8 @@ class NoticeDraft:
         about: The issue that it is about.
         person: Who did what it tells.
         words: What they say.
+        facts: What the reader decides by, a line each.
+        until: Up to when its link works.
     """
 
     template: NoticeTemplate
@@ -59,6 +61,8 @@ class NoticeDraft:
     about: str = ""
     person: str = ""
     words: str = ""
+    facts: tuple[str, ...] = ()
+    until: str = ""
 
 
 def render_notice(
@@ -108,6 +112,8 @@ def _render(draft: NoticeDraft, templates_dir: Path, changed: tuple[float, ...])
         "about": draft.about,
         "person": draft.person,
         "words": draft.words,
+        "facts": draft.facts,
+        "until": draft.until,
         "lang": draft.language.value,
         "slots": marks.as_mapping(),
     }

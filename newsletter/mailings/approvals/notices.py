@@ -12,6 +12,7 @@ from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import rights_of
 from newsletter.addresses import parse_address
 from newsletter.database.tables import AccountRow, IssueRow, NewsletterRow
+from newsletter.i18n.values import Worded
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.notices.queue import create_notice
 from newsletter.rendering.notices import NoticeDraft, NoticeTemplate, render_notice
@@ -37,6 +38,7 @@ class ApprovalNews:
     issue: IssueRow
     person: str
     words: str = ""
+    facts: tuple[Worded, ...] = ()
 
 
 def tell_by_mail(
@@ -63,6 +65,7 @@ def tell_by_mail(
             about=news.issue.title,
             person=news.person,
             words=news.words,
+            facts=tuple(fact.in_language(account.language) for fact in news.facts),
         )
         rendered = render_notice(
             draft, templates_dir=post.templates_dir, action_url=f"{post.public_url}{path}"

@@ -85,6 +85,12 @@ def plan_changes(before: SendingPlan | None, after: SendingPlan | None) -> Seque
     ]
 
 
+def plan_facts(plan: SendingPlan) -> tuple[Worded, ...]:
+    """Return to whom and when an issue goes, a line each."""
+    named = list(_described(plan))[:2]
+    return tuple(pmsg("plan", "{name}: {value}", name=name, value=value) for name, value in named)
+
+
 def _described(plan: SendingPlan) -> Iterator[tuple[Worded, Worded]]:
     """Yield what a plan says, each with its name, always the same and in one order."""
     yield msg("To whom"), written(plan.segment) if plan.segment else msg("Everyone")

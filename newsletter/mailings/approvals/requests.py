@@ -29,7 +29,12 @@ from newsletter.issues.corrections import Note, note_of
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.sent import keeps_its_issue
 from newsletter.mailings.approvals.notices import ApprovalNews, Post, tell_by_mail
-from newsletter.mailings.approvals.plans import SendingPlan, plan_from_json, plan_to_json
+from newsletter.mailings.approvals.plans import (
+    SendingPlan,
+    plan_facts,
+    plan_from_json,
+    plan_to_json,
+)
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.orders.subject_checks import demand_subjects
 from newsletter.mailings.trials.subjects import SubjectTrial, demand_clicks
@@ -390,7 +395,10 @@ def request_approval(
         session, actor, Action.ISSUE_APPROVAL_REQUESTED, issue, details={"digest": digest}
     )
     news = ApprovalNews(
-        template=NoticeTemplate.APPROVAL_REQUEST, issue=issue, person=_name(session, actor)
+        template=NoticeTemplate.APPROVAL_REQUEST,
+        issue=issue,
+        person=_name(session, actor),
+        facts=plan_facts(plan) if plan else (),
     )
     recipients = [row for row in able if not named or row.id in named]
     tell_by_mail(session, news, recipients, post)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from email.utils import parseaddr
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import case, exists, select
 from sqlalchemy.orm import Session
@@ -17,6 +18,8 @@ from newsletter.accounts.invitations import read_invitation
 from newsletter.addresses import parse_address
 from newsletter.database.tables import AccountRow, NewsletterRow, RoleGrantRow
 from newsletter.database.vocabulary import InvitationPurpose
+from newsletter.database.words import name_of
+from newsletter.i18n.formats import format_list, format_planned
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.notices.queue import create_notice
 from newsletter.mailings.planning.content import NoticeAction, Sender
@@ -72,8 +75,16 @@ def mail_link(session: Session, settings: Settings, newsletter: NewsletterRow, t
     invited = read_invitation(session, token)
     is_reset = invited.purpose is InvitationPurpose.RESET
     template = NoticeTemplate.RESET if is_reset else NoticeTemplate.INVITATION
+    zone = ZoneInfo(invited.time_zone)
+    roles = sorted({grant.role for grant in invited.grants})
+    names = [name_of(role).in_language(invited.language) for role in roles]
     draft = NoticeDraft(
-        template=template, language=invited.language, publisher=publisher_of(newsletter)
+        template=template,
+        language=invited.language,
+        publisher=publisher_of(newsletter),
+        person=invited.invited_by,
+        words="" if is_reset else format_list(names, invited.language),
+        until=format_planned(invited.expires_at, invited.language, zone),
     )
     rendered = render_notice(draft, templates_dir=settings.templates_dir)
     person = find_or_add_person(session, parse_address(invited.address))

@@ -6,18 +6,20 @@ import re
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 from sqlalchemy import Engine, select, update
 
-from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.accounts.audit import COMMAND_LINE, Actor
 from newsletter.accounts.invitations import forgotten_link, invite
 from newsletter.accounts.roles import Grant
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     AccountRow,
     DeliveryRow,
+    InvitationRow,
     MailingContentRow,
     MailingRow,
     NewsletterRow,
@@ -25,6 +27,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import MailingKind, Role
+from newsletter.i18n.formats import format_planned
 from newsletter.i18n.language import Language
 from newsletter.mailings.notices.accounts import AccountChange, mail_link, tell_owner
 from newsletter.mailings.planning.content import load_content
@@ -61,6 +64,27 @@ def test_an_invitation_is_a_notice_with_its_link(stage: Stage, language: Languag
     assert link.startswith("https://news.example.jp/welcome/")
     assert token not in payload
     assert link.rpartition("/")[2] not in payload
+
+
+def test_an_invitation_says_from_whom_as_what_and_until_when(stage: Stage) -> None:
+    add_account(stage.engine, "chief@example.jp", Role.ADMINISTRATOR)
+    with transaction(stage.engine) as session:
+        chief = session.scalars(select(AccountRow)).one()
+        actor = Actor(account_id=chief.id, name=chief.address)
+        grants = [Grant(role=Role.EDITOR), Grant(role=Role.APPROVER)]
+        token = invite(session, actor, address="new@example.jp", grants=grants)
+        expires = session.scalars(select(InvitationRow.expires_at)).one()
+        number = mail_link(
+            session,
+            Settings(_env_file=None),
+            session.get_one(NewsletterRow, stage.newsletter_id),
+            token,
+        )
+        inviter, content = chief.name or chief.address, load_content(session, number)
+    text = "".join(part for part in content.rendered.text if isinstance(part, str))
+    until = format_planned(expires, Language.JAPANESE, ZoneInfo("Asia/Tokyo"))
+    for words in (inviter, "承認者、編集者", until):
+        assert words in text.replace("\n", "")
 
 
 @pytest.mark.parametrize("sender", ["", "accounts@city.example.jp"])
