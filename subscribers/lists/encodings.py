@@ -42,6 +42,10 @@ ENCODINGS = {
     "cp1253": "Windows-1253",
     "cp1254": "Windows-1254",
     "cp1257": "Windows-1257",
+    "cp1255": "Windows-1255",
+    "cp1256": "Windows-1256",
+    "cp1258": "Windows-1258",
+    "cp874": "Windows-874",
     "mac_roman": "Mac Roman",
     "cp850": "CP850",
     "cp852": "CP852",
@@ -64,6 +68,9 @@ _WIDER = {
     "koi8-r": "koi8-u",
     "iso8859-9": "cp1254",
     "iso8859-7": "cp1253",
+    "iso8859-8": "cp1255",
+    "iso8859-11": "cp874",
+    "tis-620": "cp874",
     "utf-8-sig": "utf-8",
     "utf-16": "utf-16-le",
 }
@@ -78,6 +85,10 @@ _RANKED = {
     "Windows-1253": "cp1253",
     "Windows-1254": "cp1254",
     "Windows-1257": "cp1257",
+    "Windows-1255": "cp1255",
+    "Windows-1256": "cp1256",
+    "cp1258": "cp1258",
+    "CP874": "cp874",
     "MacRoman": "mac_roman",
     "cp850": "cp850",
     "cp852": "cp852",
@@ -284,7 +295,8 @@ def _readings(octets: bytes) -> list[_Reading]:
     readings: list[_Reading] = []
     for encoding, likelihood in likelihoods.items():
         try:
-            text = decode_as(octets, encoding)
+            # Vietnamese has its tones as marks of their own in Windows-1258.
+            text = unicodedata.normalize("NFC", decode_as(octets, encoding))
         except UnicodeDecodeError:
             continue
         words = _words_of(text)

@@ -27,6 +27,9 @@ _LISTS = {
     "chinese": "姓名,城市\n王小明,北京\n李娜,上海\n",
     "taiwanese": "姓名,城市\n王小明,臺北\n陳怡君,高雄\n",
     "korean": "이름,지역\n김서연,부산\n박민준,서울\n",
+    "hebrew": "שם,עיר,מצב\nדוד כהן,חיפה,פעיל\nרחל לוי,ירושלים,בוטל\n",
+    "arabic": "الاسم,المدينة\nمريم الحداد,عمان\nيوسف العمري,بيروت\nليلى حسن,القاهرة\n",
+    "thai": "ชื่อ,จังหวัด\nสมชาย ใจดี,เชียงใหม่\nสมหญิง รักไทย,กรุงเทพ\n",
     "irish": "name\nPat O’Brien\n",
 }
 
@@ -54,6 +57,9 @@ def _octets(text: str, encoding: str) -> bytes:
         ("chinese", "gb18030 gbk"),
         ("taiwanese", "big5"),
         ("korean", "euc_kr cp949"),
+        ("hebrew", "cp1255"),
+        ("arabic", "cp1256"),
+        ("thai", "cp874 tis-620"),
         ("irish", "cp1252"),
     ],
 )
