@@ -21,6 +21,7 @@ from subscribers.lists.files import (
     is_json,
     json_records,
     refuse_foreign,
+    stanza_records,
     text_lines,
 )
 from subscribers.lists.formats import (
@@ -516,11 +517,17 @@ def list_records(
         ListError: It cannot be read.
     """
     refuse_foreign(stream, source=source, file_name=file_name)
-    lines = text_lines(stream, source=source, encoding=encoding)
+
+    def lines() -> Iterator[str]:
+        stream.seek(0)
+        return text_lines(stream, source=source, encoding=encoding)
+
     if is_json(file_name):
-        return json_records(lines, source=source)
+        return json_records(lines(), source=source)
+    if (stanzas := stanza_records(lines)) is not None:
+        return stanzas
 
     def knows(names: Sequence[str]) -> bool:
         return (bool(chosen) and set(chosen) <= set(names)) or is_header(names)
 
-    return csv_records(lines, source=source, is_header=knows)
+    return csv_records(lines(), source=source, is_header=knows)

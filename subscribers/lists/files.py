@@ -9,6 +9,7 @@ import json
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import chain, islice, takewhile
 from typing import Any, AnyStr, BinaryIO, NamedTuple
 
@@ -25,6 +26,7 @@ from subscribers.lists.encodings import (
 )
 from subscribers.lists.harmless import speaks, tells_leaving
 from subscribers.lists.headings import continues_below, merge_headings
+from subscribers.lists.stanzas import Stanza, are_stanzas, read_stanzas
 from subscribers.lists.text_lists import (
     NAMES,
     SECTION,
@@ -58,6 +60,8 @@ _ENDLESS = msg(
 )
 #: So far a row may go on: cells with line breaks hold postal addresses and notes, not more.
 _ROW_LINES, _ROW_SIZE = 1000, 1024 * 1024
+#: So many names of columns are taken of a list that names them anew for each person.
+_MOST_NAMES = 500
 #: So often a line is read as part of rows that break before it is read by itself.
 _READINGS = 4
 #: Byte order marks and characters of no width.
@@ -584,6 +588,44 @@ def _names(cells: Iterable[str]) -> list[str]:
         taken.add(shown)
         names.append(shown)
     return names
+
+
+def stanza_records(open_lines: Callable[[], Iterator[str]]) -> Iterator[Record] | None:
+    """Read a list of stanzas as a table of all that they name; None where it is none of them.
+
+    Args:
+        open_lines: Opens the list's lines at its beginning; the list is gone through twice, as only
+            its end tells which names there are.
+    """
+    lines = open_lines()
+    head = list(islice(lines, _HEAD_LINES))
+    if not are_stanzas(head):
+        return None
+    named: dict[str, None] = {}
+    for stanza in read_stanzas(chain(head, lines)):
+        if len(named) < _MOST_NAMES:
+            named.update(dict.fromkeys(_named(stanza)))
+    return _stanzas_under(tuple(named), read_stanzas(open_lines()))
+
+
+def _stanzas_under(names: tuple[str, ...], stanzas: Iterator[Stanza]) -> Iterator[Record]:
+    yield Record(0, names, (), header=True)
+    for stanza in stanzas:
+        said = _named(stanza)
+        beyond = ", ".join(value for name, value in said.items() if name not in names)
+        yield Record(stanza.line, names, [said.get(name, "") for name in names], beyond=beyond)
+
+
+def _named(stanza: Stanza) -> dict[str, str]:
+    """Return what a stanza says by names, of which each second one has a number."""
+    names = _numbered(tuple(name for name, _ in stanza.said))
+    return dict(zip(names, (value for _, value in stanza.said), strict=True))
+
+
+@lru_cache(maxsize=256)
+def _numbered(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names as `_names` does; most stanzas of a list have the same."""
+    return tuple(_names(names))
 
 
 def json_records(lines: Iterable[str], *, source: str) -> Iterator[Record]:

@@ -303,7 +303,8 @@ def test_who_still_owes_the_second_factor_chooses_no_language(house: House, ente
     with httpx.Client(base_url=house.url) as client:
         token = csrf_of(client.get("/sign-in").text)
         form = {"csrf": token, "address": "owing@example.jp", "password": PASSWORD}
-        assert client.post("/sign-in", data=form).headers["location"] == "/sign-in/code"
+        answer = client.post("/sign-in", data=form)
+        assert answer.headers["location"] == "/sign-in/code?next=/home"
         token = csrf_of(client.get("/sign-in/code").text)
         client.post("/display", data={"csrf": token, "language": "ja"})
     with reading(house.engine) as session:
