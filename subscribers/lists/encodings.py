@@ -295,8 +295,7 @@ def _readings(octets: bytes) -> list[_Reading]:
     readings: list[_Reading] = []
     for encoding, likelihood in likelihoods.items():
         try:
-            # Vietnamese has its tones as marks of their own in Windows-1258.
-            text = unicodedata.normalize("NFC", decode_as(octets, encoding))
+            text = decode_as(octets, encoding)
         except UnicodeDecodeError:
             continue
         words = _words_of(text)

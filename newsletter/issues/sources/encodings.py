@@ -8,6 +8,7 @@ Python's codecs of EUC-JP and ISO-2022-JP, do not know.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -100,6 +101,9 @@ def decode_as(data: bytes, encoding: str) -> str:
             return "".join(_euc_text(data))
         case "cp932":
             return _shift_jis_text(data)
+        case "cp1258":
+            # The tones of Vietnamese are marks of their own in it.
+            return unicodedata.normalize("NFC", data.decode(encoding))
         case _:
             return data.decode(encoding)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+import unicodedata
 
 import pytest
 
@@ -38,6 +40,15 @@ def _octets(text: str, encoding: str) -> bytes:
     return text.replace("\n", ";a@b.example\n").encode(encoding)
 
 
+def _with_tones_last(text: str) -> str:
+    """Return a text whose letters have the marks of Vietnamese tones apart, as Windows-1258 has."""
+    letters = unicodedata.normalize("NFD", text)
+    # Behind the other marks, with which letters are one: ê, ă, ơ.
+    ordered = re.sub("([\u0300\u0301\u0303\u0309\u0323])([\u0302\u0306\u031b])", r"\2\1", letters)
+    parts = re.split("([\u0300\u0301\u0303\u0309\u0323])", ordered)
+    return "".join(unicodedata.normalize("NFC", part) for part in parts)
+
+
 @pytest.mark.parametrize(
     ("country", "encodings"),
     [
@@ -71,6 +82,13 @@ def test_lists_of_other_countries_are_read_with_their_own_letters(
         find_encoding(stream, source="l.csv")
         lines = "".join(text_lines(stream, source="l.csv"))
         assert lines.encode() == _octets(_LISTS[country], "utf-8"), encoding
+
+
+def test_tones_that_are_marks_of_their_own_become_letters() -> None:
+    text = "Họ tên,email\nNguyễn Văn An,a@b.example\nTrần Thị Bình,c@d.example\n"
+    stream = io.BytesIO(_with_tones_last(text).encode("cp1258"))
+    assert find_encoding(stream, source="l.csv").encoding == "cp1258"
+    assert "".join(text_lines(stream, source="l.csv")) == text
 
 
 @pytest.mark.parametrize(
