@@ -21,7 +21,6 @@ from subscribers.lists.files import (
     is_json,
     json_records,
     refuse_foreign,
-    stanza_records,
     text_lines,
 )
 from subscribers.lists.formats import (
@@ -41,6 +40,7 @@ from subscribers.lists.formats import (
     zone_in,
 )
 from subscribers.lists.harmless import may_ask
+from subscribers.lists.stanzas import stanza_records
 from subscribers.lists.text_lists import SECTION
 
 #: Says that a column is about something else than mail, whatever it is kept as.

@@ -9,7 +9,6 @@ import json
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
 from itertools import chain, islice, takewhile
 from typing import Any, AnyStr, BinaryIO, NamedTuple
 
@@ -26,7 +25,6 @@ from subscribers.lists.encodings import (
 )
 from subscribers.lists.harmless import speaks, tells_leaving
 from subscribers.lists.headings import continues_below, merge_headings
-from subscribers.lists.stanzas import Stanza, are_stanzas, read_stanzas
 from subscribers.lists.text_lists import (
     NAMES,
     SECTION,
@@ -52,16 +50,14 @@ _CELL_IN_QUOTES = re.compile(rb'"[^"]*(?:"|\Z)')
 _DELIMITERS = (",", "\t", ";")
 #: What Excel reads as the sign between cells, and writes before some exports.
 _SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(.)"?,*')
-#: Within so many lines the header must stand.
-_HEAD_LINES = 30
+#: Within so many lines the header must stand, and the form of a list be seen.
+HEAD_LINES = 30
 _BROKEN = msg("A quotation mark is missing in this row, or is inside a field.")
 _ENDLESS = msg(
     "This row is longer than 1,000 lines or 1 MiB; check whether a quotation mark is missing."
 )
 #: So far a row may go on: cells with line breaks hold postal addresses and notes, not more.
 _ROW_LINES, _ROW_SIZE = 1000, 1024 * 1024
-#: So many names of columns are taken of a list that names them anew for each person.
-_MOST_NAMES = 500
 #: So often a line is read as part of rows that break before it is read by itself.
 _READINGS = 4
 #: Byte order marks and characters of no width.
@@ -303,7 +299,7 @@ def csv_records(
         ListError: The header's own quotes are broken.
     """
     rest = iter(lines)
-    head = list(islice(rest, _HEAD_LINES))
+    head = list(islice(rest, HEAD_LINES))
     skipped, delimiter, above = _find_header(head, is_header)
     if above is None:
         yield from _headless_records(head, rest, skipped)
@@ -320,7 +316,7 @@ def csv_records(
     if below is not None and not below.fault and continues_below(headings, below.cells):
         next(_rows(feed, delimiter))
         headings = merge_headings([headings], below.cells)
-    names = _name_nameless(_names(headings), _rows(_Lines(head[skipped:]), delimiter))
+    names = _name_nameless(distinct_names(headings), _rows(_Lines(head[skipped:]), delimiter))
     yield Record(header.line, names, (), header=True)
     yield from _with_sections(_table_records(feed, delimiter, names))
 
@@ -522,7 +518,7 @@ def _find_header(
         rows: list[_Row] = []
         for row in _rows(_Lines(head[skipped:]), delimiter):
             above: Sequence[Sequence[str]] = [each.cells for each in rows]
-            if is_header(_names(row.cells)):
+            if is_header(distinct_names(row.cells)):
                 known.append((row.line - 1, -len(row.cells), delimiter, above))
                 break
             if any("@" in cell for cell in row.cells):
@@ -575,7 +571,7 @@ def _name_nameless(names: list[str], first: Iterable[_Row]) -> tuple[str, ...]:
     return tuple(name or f"#{at}" for at, name in enumerate(names[:width], start=1))
 
 
-def _names(cells: Iterable[str]) -> list[str]:
+def distinct_names(cells: Iterable[str]) -> list[str]:
     """Return columns' names on one line, without what cannot be seen, each another."""
     names: list[str] = []
     taken: set[str] = set()
@@ -588,44 +584,6 @@ def _names(cells: Iterable[str]) -> list[str]:
         taken.add(shown)
         names.append(shown)
     return names
-
-
-def stanza_records(open_lines: Callable[[], Iterator[str]]) -> Iterator[Record] | None:
-    """Read a list of stanzas as a table of all that they name; None where it is none of them.
-
-    Args:
-        open_lines: Opens the list's lines at its beginning; the list is gone through twice, as only
-            its end tells which names there are.
-    """
-    lines = open_lines()
-    head = list(islice(lines, _HEAD_LINES))
-    if not are_stanzas(head):
-        return None
-    named: dict[str, None] = {}
-    for stanza in read_stanzas(chain(head, lines)):
-        if len(named) < _MOST_NAMES:
-            named.update(dict.fromkeys(_named(stanza)))
-    return _stanzas_under(tuple(named), read_stanzas(open_lines()))
-
-
-def _stanzas_under(names: tuple[str, ...], stanzas: Iterator[Stanza]) -> Iterator[Record]:
-    yield Record(0, names, (), header=True)
-    for stanza in stanzas:
-        said = _named(stanza)
-        beyond = ", ".join(value for name, value in said.items() if name not in names)
-        yield Record(stanza.line, names, [said.get(name, "") for name in names], beyond=beyond)
-
-
-def _named(stanza: Stanza) -> dict[str, str]:
-    """Return what a stanza says by names, of which each second one has a number."""
-    names = _numbered(tuple(name for name, _ in stanza.said))
-    return dict(zip(names, (value for _, value in stanza.said), strict=True))
-
-
-@lru_cache(maxsize=256)
-def _numbered(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return names as `_names` does; most stanzas of a list have the same."""
-    return tuple(_names(names))
 
 
 def json_records(lines: Iterable[str], *, source: str) -> Iterator[Record]:

@@ -11,14 +11,21 @@ import binascii
 import quopri
 import re
 from base64 import b64decode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
+from itertools import chain, islice
 from typing import NamedTuple
 
+from subscribers.lists.files import HEAD_LINES, Record, distinct_names
 from subscribers.lists.formats import guess_field
 
 #: Lines, and characters, of a stanza beyond which its rest is another one's.
 _MOST_LINES, _MOST_LETTERS = 1000, 256 * 1024
+#: So many names of columns are taken of a list that names them anew for each person.
+_MOST_NAMES = 500
+#: What a line is called that has no name.
+_NAMELESS = "#"
 _BEGIN, _END = "begin:vcard", "end:vcard"
 #: A name, with a group before it (``item1.EMAIL``) and parameters behind it, and the value.
 #: Possessive throughout: a line of a megabyte is gone through once.
@@ -39,8 +46,46 @@ class Stanza(NamedTuple):
     line: int
     said: tuple[tuple[str, str], ...]
 
+    @property
+    def values(self) -> dict[str, str]:
+        """The values by their names, of which each second one has a number."""
+        names = _numbered(tuple(name for name, _ in self.said))
+        return dict(zip(names, (value for _, value in self.said), strict=True))
 
-def are_stanzas(head: Sequence[str]) -> bool:
+
+@lru_cache(maxsize=256)
+def _numbered(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names as `distinct_names` does; most stanzas of a list have the same."""
+    return tuple(distinct_names(names))
+
+
+def stanza_records(open_lines: Callable[[], Iterator[str]]) -> Iterator[Record] | None:
+    """Read a list of stanzas as a table of all that they name; None where it is none of them.
+
+    Args:
+        open_lines: Opens the list's lines at its beginning; the list is gone through twice, as only
+            its end tells which names there are.
+    """
+    lines = open_lines()
+    head = list(islice(lines, HEAD_LINES))
+    if not _are_stanzas(head):
+        return None
+    names: dict[str, None] = {}
+    for stanza in _read_stanzas(chain(head, lines)):
+        if len(names) < _MOST_NAMES:
+            names.update(dict.fromkeys(stanza.values))
+    return _records(tuple(names), _read_stanzas(open_lines()))
+
+
+def _records(names: tuple[str, ...], stanzas: Iterator[Stanza]) -> Iterator[Record]:
+    yield Record(0, names, (), header=True)
+    for stanza in stanzas:
+        values = stanza.values
+        beyond = ", ".join(value for name, value in values.items() if name not in names)
+        yield Record(stanza.line, names, [values.get(name, "") for name in names], beyond=beyond)
+
+
+def _are_stanzas(head: Sequence[str]) -> bool:
     """Tell whether a list is one of stanzas, by its first lines.
 
     Each whole stanza but a preamble has several lines, all of a name and a value, and one address
@@ -67,8 +112,8 @@ def _is_stanza(lines: Sequence[str]) -> bool:
     return bool(addresses) and None not in said
 
 
-def read_stanzas(lines: Iterable[str]) -> Iterator[Stanza]:
-    """Yield the stanzas of a list; what says nothing, such as a comment, is passed over."""
+def _read_stanzas(lines: Iterable[str]) -> Iterator[Stanza]:
+    """Yield the stanzas of a list: of one line, such as a version, only where it has an address."""
     held: list[str] = []
     begun, letters = 1, 0
     for number, line in enumerate(lines, start=1):
@@ -86,8 +131,8 @@ def read_stanzas(lines: Iterable[str]) -> Iterator[Stanza]:
 
 
 def _stanza(line: int, held: Sequence[str]) -> Iterator[Stanza]:
-    said = tuple(one for each in _unfolded(held) if (one := _read_line(each)))
-    if any("@" in value for _, value in said):
+    said = tuple(_read_line(each) or (_NAMELESS, each.strip()) for each in _unfolded(held))
+    if len(said) > 1 or any("@" in value for _, value in said):
         yield Stanza(line, said)
 
 

@@ -123,6 +123,20 @@ def test_other_lists_are_no_stanzas(text: str) -> None:
     assert len(rows) == text.count("@x.example")
 
 
+def test_somebody_without_an_address_is_told_of(sqlite_stage: Stage) -> None:
+    text = (
+        _CARDS.replace("NOTE:gekündigt\n", "") + "BEGIN:VCARD\nFN:Ohne Mail\nTEL:0611\nEND:VCARD\n"
+    )
+    _, problems = import_list(sqlite_stage, text.encode(), name="chor.vcf")
+    assert [problem.line for problem in problems] == [14]
+    assert set(states_of(sqlite_stage.engine)) == {"ulrike", "juergen"}
+
+
+def test_a_line_without_a_name_is_said_of_its_person() -> None:
+    rows = _rows("email: aoki@x.example\nname: 葵\n\nemail: baba@x.example\n退会希望\nname: 蓮\n")
+    assert [row["#"] for row in rows] == ["", "退会希望"]
+
+
 def test_parameters_without_an_end_cost_their_length() -> None:
     rows = _rows("email: ann@x.example\nname: Ann\n\n" + "x;" * 300_000 + "\n")
     assert [row["email"] for row in rows] == ["ann@x.example"]
