@@ -1,5 +1,5 @@
 /** What the page hands the editor: its elements, words, addresses. */
-/** @import { Attributes, Child, Issue, Offered } from "./types.js" */
+/** @import { Attributes, Child, Fault, Issue, Offered } from "./types.js" */
 
 /** An element that the page has, by its id. @param {string} id */
 export const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -29,6 +29,11 @@ export const inJapanese = document.documentElement.lang === "ja";
  * @param {Record<string, unknown>} [values]
  */
 export const say = (name, values = {}) => (words[name] || name).replace(/\{(\w+)\}/g, (_, /** @type {string} */ key) => String(values[key] ?? ""));
+
+/** A text as it is compared with what is sought in it. @param {string} text */
+export const folded = (text) => text.normalize("NFKC").toLowerCase();
+/** What the server refuses, in words; none where it answered nothing that can be read. @param {Fault | null} fault */
+export const wordsOf = (fault) => (fault && fault.what ? `${fault.what} ${fault.remedy}`.trim() : "");
 
 /** Tell people who hear the page. @param {string} sentence */
 export function announce(sentence) {

@@ -5,7 +5,7 @@ import { insert } from "./commands.js";
 import { ask } from "./dialogs.js";
 import { chooseKept, hasKept, nowKept } from "./library.js";
 import { notify } from "./notices.js";
-import { element, post, say } from "./page.js";
+import { element, post, say, wordsOf } from "./page.js";
 import { schema } from "./schema.js";
 /** @import { Node as DocNode } from "prosemirror-model" */
 /** @import { EditorView } from "prosemirror-view" */
@@ -44,7 +44,7 @@ async function keepPictures(files, known = { alt: "", url: "" }) {
     const kept = await post("/pictures", fields).catch(() => null);
     if (!kept) { notify("picture", [say("offline")]); continue; }
     const reply = await kept.json().catch(() => null);
-    if (!kept.ok || !reply) { notify("picture", [worded(reply)]); continue; }
+    if (!kept.ok || !reply) { notify("picture", [wordsOf(reply) || say("notSaved")]); continue; }
     nowKept("picture");
     made.push(schema.nodes.picture.create({ source: reply.source, alt: answer.alt, url: answer.url }));
   }
@@ -77,9 +77,6 @@ const asData = (file) => new Promise((done) => {
   reader.readAsDataURL(file);
 });
 
-/** A refusal in words: what is wrong, and what to do. @param {{ what: string, remedy: string } | null} fault */
-const worded = (fault) => (fault ? `${fault.what} ${fault.remedy}`.trim() : say("notSaved"));
-
 /**
  * Keep a file such as a PDF, and offer it where the caret is.
  *
@@ -93,7 +90,7 @@ async function addFile(view, file) {
   fields.set("revision", "0");
   const kept = await post("/files", fields).catch(() => null);
   const reply = kept ? await kept.json().catch(() => null) : { what: say("offline"), remedy: "" };
-  if (!kept || !kept.ok || !reply) { notify("file", [worded(reply)]); return; }
+  if (!kept || !kept.ok || !reply) { notify("file", [wordsOf(reply) || say("notSaved")]); return; }
   nowKept("file");
   placeFile(view, reply.block);
 }

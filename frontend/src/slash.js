@@ -8,7 +8,7 @@ import { Plugin, PluginKey, TextSelection } from "prosemirror-state";
 import { addPart, become, caretAt, freshTable, insert, toggleList, toggleQuotation } from "./commands.js";
 import { askFresh } from "./forms.js";
 import { flowEnd, flowIndex, isIssue, positionOf } from "./outline.js";
-import { announce, byId, desk, element, offered, say } from "./page.js";
+import { announce, byId, desk, element, folded, offered, say } from "./page.js";
 import { schema } from "./schema.js";
 import { addSnippet, chooseSnippet, isNamed } from "./snippets.js";
 /** @import { Node as DocNode, NodeType } from "prosemirror-model" */
@@ -113,8 +113,6 @@ const known = (doc) => {
 /** The snippets that have what was typed in their names, each by itself. @param {string} query @returns {(Entry & { group: string })[]} */
 const snippetsNamed = (query) => offered("snippets").filter((each) => isNamed(each, query))
   .map(({ name: label }) => ({ name: "snippet", group: "blocks", terms: "", label, act: (view) => addSnippet(view, label) }));
-/** @param {string} text */
-const folded = (text) => text.normalize("NFKC").toLowerCase();
 /**
  * What is offered for what was typed; amid a text, what stands within one comes first.
  *

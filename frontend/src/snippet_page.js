@@ -1,5 +1,5 @@
 /** The page of a snippet: its blocks are written in as they stand in the mail. */
-import { all, byId, form, postTo, say } from "./page.js";
+import { all, byId, form, postTo, say, wordsOf } from "./page.js";
 import { blocksOf, isBlank, openPiece } from "./pieces.js";
 import { fillToolbar } from "./toolbar.js";
 /** @import { EditorView } from "prosemirror-view" */
@@ -33,7 +33,7 @@ async function keep() {
   if (answer && answer.status === 401) return say("signedOut");
   /** @type {Fault | null} */
   const fault = answer ? await answer.json().catch(() => null) : null;
-  return fault && fault.what ? `${fault.what} ${fault.remedy}`.trim() : say("offline");
+  return wordsOf(fault) || say("offline");
 }
 
 form.addEventListener("submit", async (event) => {

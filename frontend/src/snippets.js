@@ -5,15 +5,13 @@ import { blocksIn } from "./issue.js";
 import { drawBlocks } from "./node_views.js";
 import { notify } from "./notices.js";
 import { endOf, flowEnd, flowIndex, levelOf } from "./outline.js";
-import { desk, element, offered, postTo, say } from "./page.js";
+import { desk, element, folded, offered, postTo, say, wordsOf } from "./page.js";
 import { schema } from "./schema.js";
 /** @import { Node as DocNode } from "prosemirror-model" */
 /** @import { EditorState } from "prosemirror-state" */
 /** @import { EditorView } from "prosemirror-view" */
 /** @import { Block, Fault, KeptSnippet } from "./types.js" */
 
-/** @param {string} text */
-const folded = (text) => text.normalize("NFKC").toLowerCase();
 /** Whether a snippet has some words in its name. @param {KeptSnippet} snippet @param {string} sought */
 export const isNamed = (snippet, sought) => folded(snippet.name).includes(folded(sought));
 
@@ -170,7 +168,7 @@ async function send(name, blocks) {
   const answer = await postTo(String(desk.dataset.snippetsAt), new URLSearchParams({ name, blocks: JSON.stringify(blocks) })).catch(() => null);
   /** @type {KeptSnippet | Fault | null} */
   const reply = answer ? await answer.json().catch(() => null) : null;
-  if (!reply || !("blocks" in reply)) return reply ? `${reply.what} ${reply.remedy}`.trim() : say("library.offline");
+  if (!reply || !("blocks" in reply)) return wordsOf(reply) || say("library.offline");
   desk.dataset.snippets = JSON.stringify([...offered("snippets"), reply]);
   return "";
 }

@@ -79,7 +79,7 @@ def check_blocks(issue: Issue, fields: Collection[str] = ()) -> Iterator[Finding
             for run, after in pairwise((*walk_runs(content), None)):
                 if isinstance(run, MergeField):
                     yield from _check_field(run, place, fields)
-                    yield from _check_address(run, place, after)
+                    yield from _check_honorific(run, place, after)
 
 
 def _check(  # noqa: C901 - one a kind
@@ -409,17 +409,19 @@ def _field_name(field: MergeField) -> Message | str:
     return kind.label if kind else field.field
 
 
-#: What a Japanese name is addressed by; each takes the place of the others.
-_TITLE = "様|さま|さん|殿|御中|各位"
-_TITLED = re.compile(rf"(?:皆|みな|{_TITLE})\s*\Z")
-_TITLE_AFTER = re.compile(rf"\s*(?:{_TITLE})(?!子|式|々)")
+#: Honorifics of Japanese names; each takes the place of the others.
+_HONORIFIC = "様|さま|さん|殿|御中|各位"
+_WITH_HONORIFIC = re.compile(rf"(?:皆|みな|{_HONORIFIC})\s*\Z")
+_HONORIFIC_AFTER = re.compile(rf"\s*(?:{_HONORIFIC})(?!子|式|々)")
 
 
-def _check_address(field: MergeField, place: IssuePlace, after: Inline | None) -> Iterator[Finding]:
-    """Yield a fallback that is addressed already, where the text addresses it once more."""
-    title = _TITLE_AFTER.match(after.text) if isinstance(after, Text) else None
-    if title and _TITLED.search(field.fallback):
-        said = field.fallback + title[0]
+def _check_honorific(
+    field: MergeField, place: IssuePlace, after: Inline | None
+) -> Iterator[Finding]:
+    """Yield a fallback with an honorific, where the text behind it has one, too."""
+    honorific = _HONORIFIC_AFTER.match(after.text) if isinstance(after, Text) else None
+    if honorific and _WITH_HONORIFIC.search(field.fallback):
+        said = field.fallback + honorific[0]
         yield _finding(
             "field-title",
             place,

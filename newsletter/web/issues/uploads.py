@@ -78,14 +78,12 @@ class _Keeping:
 
 def _told(block: Picture | File) -> dict[str, Any]:
     """Return what a script, which places it, hears of a block."""
-    return {
-        "markdown": blocks_to_markdown([block]),
-        **(
-            {"source": block.source}
-            if isinstance(block, Picture)
-            else {"block": blocks_to_json((block,))[0]}
-        ),
-    }
+    told = (
+        {"source": block.source}
+        if isinstance(block, Picture)
+        else {"block": blocks_to_json((block,))[0]}
+    )
+    return {"markdown": blocks_to_markdown([block]), **told}
 
 
 def snippet_uploads_router(engine: Engine, settings: Settings) -> Router:
