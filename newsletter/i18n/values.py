@@ -120,6 +120,17 @@ class Day(Worded):
 
 
 @dataclass(frozen=True, slots=True)
+class Weekday(Worded):
+    """The day of the week on which a day falls."""
+
+    day: date
+
+    def in_language(self, language: Language) -> str:
+        """Return its name."""
+        return formats.format_weekday(self.day, language)
+
+
+@dataclass(frozen=True, slots=True)
 class Moment(Worded):
     """An instant, by the clock of a zone."""
 

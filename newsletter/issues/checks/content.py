@@ -20,6 +20,7 @@ from newsletter.issues.checks.findings import (
 from newsletter.issues.checks.links import check_links
 from newsletter.issues.checks.markup import check_markup
 from newsletter.issues.checks.spelling import check_spelling
+from newsletter.issues.checks.weekdays import check_weekdays
 from newsletter.issues.model import Issue
 from newsletter.issues.outline import (
     outline_anchors,
@@ -246,6 +247,7 @@ def _derive_contents(issue: Issue) -> Issue:
 _CHECKS: tuple[Callable[[Issue], Iterator[Finding]], ...] = (
     _check_empty,
     _check_characters,
+    check_weekdays,
     check_markup,
     check_links,
     _check_pictures,

@@ -57,9 +57,10 @@ def write_numeral(value: int, *, like: str) -> str:
 
 
 LineRange = tuple[int, int]
-_WEEKDAYS = "月火水木金土日"
+#: From Monday on.
+WEEKDAYS = "月火水木金土日"
 #: The year before an era's first.
-_ERAS = {"令和": 2018, "平成": 1988, "R": 2018, "Ｒ": 2018}
+ERAS = {"令和": 2018, "平成": 1988, "R": 2018, "Ｒ": 2018}
 _NO_DIGIT_BEFORE, _NO_DIGIT_AFTER = r"(?<![0-9０-９])", r"(?![0-9０-９])"
 _N = NUMERAL
 _ENGLISH = "|".join(
@@ -167,7 +168,7 @@ def _restate_date(text: str, old: date, new: date) -> tuple[str, list[LineRange]
 def _dated(match: re.Match[str], old: date, new: date) -> str | None:
     parts = match.groupdict()
     written = match[0]
-    start = _ERAS.get(parts.get("era") or "", 0)
+    start = ERAS.get(parts.get("era") or "", 0)
     changes: list[tuple[LineRange, str]] = []
     for name, was, becomes in (
         ("year", old.year - start, new.year - start),
@@ -182,7 +183,7 @@ def _dated(match: re.Match[str], old: date, new: date) -> str | None:
         same = becomes == was
         changes.append((match.span(name), numeral if same else write_numeral(becomes, like=like)))
     if parts.get("weekday"):
-        changes.append((match.span("weekday"), _WEEKDAYS[new.weekday()]))
+        changes.append((match.span("weekday"), WEEKDAYS[new.weekday()]))
     for (start_at, end_at), words in reversed(changes):
         offset = match.start()
         written = written[: start_at - offset] + words + written[end_at - offset :]
