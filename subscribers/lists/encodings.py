@@ -12,7 +12,7 @@ import re
 import unicodedata
 from codecs import lookup
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -116,11 +116,11 @@ _ALPHABETS = {
 _NEARLY = 0.8
 #: Octets that are ranked, words that are looked at, those that are shown, and encodings beside one.
 _RANKED_OCTETS, _WORDS, _SHOWN, _RIVALS = 20_000, 2_000, 3, 3
-#: A word with its neighbours, a cell that is not all ASCII, and octets of a word without the
+#: A word with its neighbours, a cell, and octets of a word that is not all ASCII, without the
 #: address beside it, which would be taken for English.
-_WORD = re.compile(r"[^\W\d_]*[^\x00-\x7f\s](?:[^\W\d_]|[^\x00-\x7f\s])*")
-_CELL = re.compile(r"[^,;\t\r\"]*[^\x00-\x7f,;\t\r\"][^,;\t\r\"]*")
-_FOREIGN = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff@-~]*")
+_WORD = re.compile(r"(?:[^\W\d_]|[^\x00-\x7f\s])+")
+_CELL = re.compile(r"[^,;\t\r\"]+")
+_FOREIGN = re.compile(rb"(?<![A-Za-z])[A-Za-z]*+[\x80-\xff][A-Za-z\x80-\xff@-~]*")
 #: What stands within words and is no letter.
 _WITHIN = frozenset("’‘´·‐–—ºª°")
 #: Controls, and what is assigned to nothing.
@@ -301,7 +301,7 @@ def _readings(octets: bytes) -> list[_Reading]:
         words = _words_of(text)
         if not (_make_words(words) and _are_of_one_language(words, encoding)):
             continue
-        first = _CELL.findall(text.partition("\n")[0])
+        first = [*_foreign(_CELL, text.partition("\n")[0])]
         reading = _Reading(
             encoding=encoding,
             words=tuple(words),
@@ -316,7 +316,12 @@ def _readings(octets: bytes) -> list[_Reading]:
 
 def _words_of(text: str) -> list[str]:
     """Return the first words with characters beyond ASCII."""
-    return [found[0] for found in islice(_WORD.finditer(text), _WORDS)]
+    return [*islice(_foreign(_WORD, text), _WORDS)]
+
+
+def _foreign(pattern: re.Pattern[str], text: str) -> Iterator[str]:
+    """Yield what a pattern finds that is not all ASCII."""
+    return (found[0] for found in pattern.finditer(text) if not found[0].isascii())
 
 
 def _make_words(words: Iterable[str]) -> bool:

@@ -58,6 +58,8 @@ _ENDLESS = msg(
 )
 #: So far a row may go on: cells with line breaks hold postal addresses and notes, not more.
 _ROW_LINES, _ROW_SIZE = 1000, 1024 * 1024
+#: Each row has as many cells as the header: of a wider one, short rows would take gigabytes.
+_MOST_COLUMNS = 1000
 #: So often a line is read as part of rows that break before it is read by itself.
 _READINGS = 4
 #: Byte order marks and characters of no width.
@@ -296,13 +298,13 @@ def csv_records(
     something of mail is a heading of the rows below it, which have it in the column `SECTION`.
 
     Raises:
-        ListError: The header's own quotes are broken.
+        ListError: The header's own quotes are broken, or it has over 1,000 columns.
     """
     rest = iter(lines)
     head = list(islice(rest, HEAD_LINES))
     skipped, delimiter, above = _find_header(head, is_header)
     if above is None:
-        yield from _headless_records(head, rest, skipped)
+        yield from _headless_records(head, rest, skipped, source)
         return
     feed = _Lines(chain(head[skipped:], rest), number=skipped)
     header = next(_rows(feed, delimiter), None)
@@ -311,6 +313,7 @@ def csv_records(
         return
     if header.fault:
         raise ListError(header.fault, place=Place(source=source, line=header.line))
+    _refuse_widest(header.cells, source, header.line)
     headings = merge_headings(above, header.cells)
     below = next(_rows(_Lines(head[skipped + len(feed.row) :]), delimiter), None)
     if below is not None and not below.fault and continues_below(headings, below.cells):
@@ -340,12 +343,28 @@ def _table_records(feed: _Lines, delimiter: str, names: tuple[str, ...]) -> Iter
             yield from _records_one_by_one(feed, delimiter, names, last=first + len(block) - 1)
 
 
-def _headless_records(head: Sequence[str], rest: Iterator[str], skipped: int) -> Iterator[Record]:
+def _refuse_widest(cells: Sequence[str], source: str, line: int) -> None:
+    if len(cells) > _MOST_COLUMNS:
+        raise ListError(
+            msg(
+                "This list has {count} columns; the limit is {limit}.",
+                count=len(cells),
+                limit=_MOST_COLUMNS,
+            ),
+            place=Place(source=source, line=line),
+            remedy=msg("Leave out the columns that are not needed."),
+        )
+
+
+def _headless_records(
+    head: Sequence[str], rest: Iterator[str], skipped: int, source: str
+) -> Iterator[Record]:
     """Read addresses under no header: a table of columns without names, or lines of text."""
     begun = head[skipped:]
     for delimiter in _DELIMITERS:
         rows = [row.cells for row in _rows(_Lines(begun), delimiter) if not row.fault]
         if is_table(rows):
+            _refuse_widest(max(rows, key=len), source, skipped + 1)
             names = tuple(f"#{at}" for at in range(1, max(map(len, rows)) + 1))
             yield Record(skipped, names, (), header=True)
             feed = _Lines(chain(begun, rest), number=skipped)

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from newsletter.i18n.normal_form import normal_form
 from subscribers.lists.formats import asks_or_denies, fold, tells_origin, words_of_name
+from subscribers.lists.remarks import one_of
 
 
 class ValueKind(Enum):
@@ -40,7 +41,7 @@ _DATE = re.compile(
     r"(?:[\st(].*)?|\d{1,2}\.?\s+[a-zäéû]{3,9}\.?\s+\d{4}.*|[a-zäéû]{3,9}\.?\s+\d{1,2},?\s+\d{4}.*"
 )
 #: A dash, or a date that is none.
-_BLANK = re.compile(r"[-‐-―−ーｰ~_/.。()*:・\s]*|[0/\-.: t]*0[/\-.][0/\-.: t]*")
+_BLANK = re.compile(r"[-‐-―−ーｰ~_/.。()*:・\s]*|(?=.*0[/\-.])[0/\-.: t]*")
 _LONGEST_PLAIN = 80
 #: Letters from Armenian to Georgian (Hebrew, Arabic, Hindi, Thai …), Amharic, Khmer.
 _UNREAD = re.compile("[\u0530-\u08ff\u0900-\u10ff\u1200-\u137f\u1780-\u17ff]")
@@ -74,7 +75,7 @@ def _words() -> _Words:
     leaving = known["leaving"]
     joined, parted = leaving["joined"], leaving["words"]
     stem = "|".join(re.escape(word).replace(r"\*", ".{0,40}") for word in (*joined, *parted))
-    before, after = "|".join(leaving["before"]), "|".join(leaving["after"])
+    before, after = one_of(leaving["before"]), one_of(leaving["after"])
     return _Words(
         parts=tuple(map(fold, harmless["parts"])),
         words=frozenset(bare(word).lower() for word in chain(*harmless["words"].values())),
@@ -90,7 +91,7 @@ def _words() -> _Words:
             re.IGNORECASE,
         ),
         struck_first=frozenset(re.split("[ -]", word)[0] for word in struck),
-        leaving=re.compile(rf"(?:(?:{before})[\s、,:]*)*(?:{stem})(?:[\s、,:]*(?:{after}))*"),
+        leaving=re.compile(rf"(?>{before}[\s、,:]*)*(?:{stem})(?>[\s、,:]*{after})*"),
         leaving_joined=re.compile("|".join(joined).replace("*", "")),
         leaving_first=frozenset(word.split()[0].rstrip("*").split("-")[0] for word in parted),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -29,6 +30,10 @@ _END_OF_CLAUSE = r"(?=$|[(:;、,。.!・/\s…→\n-])"
 _JOINED = re.compile(r"[一-鿿々ァ-ヺー]")
 #: The word before, with a particle that makes it what is stopped: "駐車場の解約", "イベント中止".
 _THING = re.compile(r"([一-鿿々ァ-ヺーa-zA-Z]+)[のをはがも]?\Z")
+#: A class of letters in a pattern, which stands for one.
+_CLASS = re.compile(r"\[[^]]*\]")
+#: So many letters before a word of leaving are looked at, and so many words of mail in a row.
+_LONGEST_THING, _MOST_OF_MAIL = 40, 20
 
 
 class _Patterns(NamedTuple):
@@ -54,10 +59,21 @@ def read_leaving(text: str) -> Leaving | None:
     for stem in words.stem.finditer(normal):
         if _JOINED.match(normal, stem.end()) and not words.after.match(normal, stem.end()):
             continue
-        thing = _THING.search(normal[: stem.start()])
+        before = normal[max(stem.start() - _LONGEST_THING, 0) : stem.start()]
+        thing = _THING.search(before)
         if thing is None or words.ours.search(thing[1]):
             return Leaving.UNCLEAR
     return None
+
+
+def one_of(parts: Iterable[str]) -> str:
+    """Return the pattern of one of several parts, of which each place in a text begins but one.
+
+    Repeated, it is gone through once: "11" is no two numbers, nor "いい" two words, when what
+    follows does not fit. The longest come first, as none gives way to another.
+    """
+    longest_first = sorted(parts, key=lambda part: len(_CLASS.sub("x", part)), reverse=True)
+    return f"(?>{'|'.join(longest_first)})"
 
 
 @cache
@@ -65,13 +81,13 @@ def _patterns() -> _Patterns:
     text = files("subscribers.lists").joinpath("formats.toml").read_text(encoding="utf-8")
     given: dict[str, list[str]] = tomllib.loads(text)["remarks"]
     any_of = {name: f"(?:{'|'.join(parts)})" for name, parts in given.items()}
-    mail, stem, end = any_of["mail"], any_of["stem"], any_of["end"]
-    who, why, when = any_of["who"], any_of["why"], any_of["when"]
+    mail, when, end = one_of(given["mail"]), one_of(given["when"]), one_of(given["end"])
+    stem, who, why = any_of["stem"], any_of["who"], any_of["why"]
     thing = rf"(?:[おご]?{mail}[のをはがも]?\s*)"
-    before = rf"(?:(?:{when}|{who}|{why})[、,:]?\s*)"
-    of_mail = rf"(?:{thing}+{any_of['of_mail']})"
+    before = rf"(?>(?:{when}|{who}|{why})[、,:]?\s*)"
+    of_mail = rf"(?:{thing}{{1,{_MOST_OF_MAIL}}}{any_of['of_mail']})"
     left = (
-        rf"{before}*(?:{of_mail}|(?:{thing}+{when}*)?[おご]?{stem})\s*(?:{end}\s*)*{_END_OF_CLAUSE}"
+        rf"{before}*(?:{of_mail}|(?:{thing}+{when}*)?[おご]?{stem})\s*(?>{end}\s*)*{_END_OF_CLAUSE}"
     )
     return _Patterns(
         left=re.compile(left),

@@ -79,10 +79,15 @@ def stanza_records(open_lines: Callable[[], Iterator[str]]) -> Iterator[Record] 
 
 def _records(names: tuple[str, ...], stanzas: Iterator[Stanza]) -> Iterator[Record]:
     yield Record(0, names, (), header=True)
+    columns = {name: at for at, name in enumerate(names)}
     for stanza in stanzas:
-        values = stanza.values
-        beyond = ", ".join(value for name, value in values.items() if name not in names)
-        yield Record(stanza.line, names, [values.get(name, "") for name in names], beyond=beyond)
+        cells, beyond = [""] * len(names), []
+        for name, value in stanza.values.items():
+            if name in columns:
+                cells[columns[name]] = value
+            else:
+                beyond.append(value)
+        yield Record(stanza.line, names, cells, beyond=", ".join(beyond))
 
 
 def _are_stanzas(head: Sequence[str]) -> bool:
@@ -139,16 +144,18 @@ def _stanza(line: int, held: Sequence[str]) -> Iterator[Stanza]:
 def _unfolded(lines: Iterable[str]) -> list[str]:
     """Return lines without those that go on with the one before, and comments."""
     whole: list[str] = []
+    is_quoted = False
     for line in lines:
         text = line.rstrip("\r\n")
         if text.startswith("#"):
             continue
         if text[:1] in {" ", "\t"} and whole:
             whole[-1] += text[1:]
-        elif whole and whole[-1].endswith("=") and "QUOTED-PRINTABLE" in whole[-1].upper():
+        elif whole and is_quoted and whole[-1].endswith("="):
             whole[-1] = whole[-1][:-1] + text
         else:
             whole.append(text)
+            is_quoted = "QUOTED-PRINTABLE" in text.upper()
     return whole
 
 

@@ -44,7 +44,14 @@ from subscribers.lists.columns import Problem, find_addressed, list_records
 from subscribers.lists.csv_export import csv_pages
 from subscribers.lists.entries import ListEntry
 from subscribers.lists.exports import exported, json_pages
-from subscribers.lists.files import Record, csv_records, digest_of, json_records, text_lines
+from subscribers.lists.files import (
+    Record,
+    csv_records,
+    digest_of,
+    distinct_names,
+    json_records,
+    text_lines,
+)
 from subscribers.lists.import_report import ImportReport
 from subscribers.lists.imports import ImportOptions, import_records
 from subscribers.lists.new_fields import NewFields, find_new_fields
@@ -233,16 +240,11 @@ def test_a_list_that_mixes_encodings_is_refused_by_line() -> None:
         list(text_lines(io.BytesIO(data), source="l.csv"))
 
 
-def _list_of_columns(count: int) -> list[str]:
-    return ["email" + ",c" * count + "\n", "a@example.jp" + ",1" * count + "\n"]
-
-
-def test_ten_thousand_columns_of_one_name_are_told_apart() -> None:
-    *_, record = csv_records(_list_of_columns(10_000), source="list")
-    assert (len(record.values), record.values["c (10000)"]) == (10_001, "1")
-    assert_linear(
-        lambda lines: list(csv_records(lines, source="list")), _list_of_columns, size=10_000
-    )
+def test_a_thousand_columns_of_one_name_are_told_apart() -> None:
+    lines = ["email" + ",c" * 999 + "\n", "a@example.jp" + ",1" * 999 + "\n"]
+    *_, record = csv_records(lines, source="list")
+    assert (len(record.values), record.values["c (999)"]) == (1000, "1")
+    assert_linear(distinct_names, lambda size: ["c"] * size, size=80_000)
 
 
 _TOWN = fields.a_field("town", labels={"ja": "都市", "en": "Town"})
