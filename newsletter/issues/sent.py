@@ -12,6 +12,9 @@ from newsletter.database.vocabulary import MailingKind, MailingState
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
 
+#: Mailings back among which an issue of the same kind is looked for.
+_COMPARED = 9
+
 
 class IssueSentError(ConflictError):
     """An issue was to be changed that was sent, or is about to be."""
@@ -36,20 +39,31 @@ def sent_as(session: Session, issue_id: int) -> Sequence[MailingRow]:
     ).all()
 
 
-def last_sent(session: Session, newsletter_id: int, *, besides: int) -> IssueRow | None:
-    """Return the issue that a newsletter's readers got last, other than a certain one."""
-    return session.scalars(
+def last_sent(session: Session, issue: IssueRow) -> IssueRow | None:
+    """Return the issue that readers got last before this one, to compare the two.
+
+    It is one of its kind where one of the last is: an edition with a number for such an edition, a
+    notice without one for a notice.
+    """
+    latest = session.scalars(
         select(IssueRow)
         .join(MailingRow, MailingRow.issue_id == IssueRow.id)
         .where(
-            IssueRow.newsletter_id == newsletter_id,
-            IssueRow.id != besides,
+            IssueRow.newsletter_id == issue.newsletter_id,
+            IssueRow.id != issue.id,
             MailingRow.started_at.is_not(None),
             keeps_its_issue(),
         )
         .order_by(MailingRow.started_at.desc(), MailingRow.id.desc())
-        .limit(1)
-    ).one_or_none()
+        .limit(_COMPARED)
+    ).all()
+    return first_of_kind(latest, numbered=bool(issue.content.get("number")))
+
+
+def first_of_kind(rows: Sequence[IssueRow], *, numbered: bool) -> IssueRow | None:
+    """Return the first issue that has a number, or has none; where there is no such, the first."""
+    alike = (row for row in rows if bool(row.content.get("number")) is numbered)
+    return next(alike, rows[0] if rows else None)
 
 
 def refuse_change(session: Session, issue: IssueRow) -> None:

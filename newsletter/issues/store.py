@@ -17,7 +17,7 @@ from newsletter.issues.library.uses import record_uses
 from newsletter.issues.model import Issue, issue_from_json, issue_to_json
 from newsletter.issues.search.index import Indexed, index_words
 from newsletter.issues.search.query import words_of
-from newsletter.issues.sent import refuse_change
+from newsletter.issues.sent import first_of_kind, refuse_change
 from newsletter.issues.sources.reading import ReadIssue
 
 #: An issue as it is kept.
@@ -100,6 +100,25 @@ def find_issue(session: Session, newsletter_id: int, slug: str | None) -> IssueR
             ),
         )
     return row
+
+
+#: Issues without a number since the last one with one, from which on numbers have ceased.
+_UNNUMBERED = 9
+
+
+def last_edition(session: Session, newsletter_id: int) -> IssueRow | None:
+    """Return the issue that the next one follows; None where there is none yet.
+
+    Where issues are numbered, it is the newest with a number: a notice that goes out between two
+    of them has none, and nothing is its continuation.
+    """
+    newest = session.scalars(
+        select(IssueRow)
+        .where(IssueRow.newsletter_id == newsletter_id, IssueRow.corrects.is_(None))
+        .order_by(IssueRow.issue_date.desc(), IssueRow.id.desc())
+        .limit(_UNNUMBERED)
+    ).all()
+    return first_of_kind(newest, numbered=True)
 
 
 def get_issue(session: Session, newsletter_id: int, number: int) -> StoredIssue:

@@ -34,6 +34,7 @@ from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.duplicating import start_from
 from newsletter.issues.drafts.saving import create_draft
 from newsletter.issues.model import Issue, issue_from_json
+from newsletter.issues.store import last_edition
 
 #: A recurrence as it is kept.
 Recurrence = RecurrenceRow
@@ -267,12 +268,7 @@ def _begin(session: Session, newsletter: NewsletterRow, recurrence: Recurrence, 
     if recurrence.pattern_id is not None:
         source = session.get(IssuePatternRow, recurrence.pattern_id)
     if source is None:
-        source = session.scalars(
-            select(IssueRow)
-            .where(IssueRow.newsletter_id == newsletter.id, IssueRow.corrects.is_(None))
-            .order_by(IssueRow.issue_date.desc(), IssueRow.id.desc())
-            .limit(1)
-        ).one_or_none()
+        source = last_edition(session, newsletter.id)
     if source is None:
         empty = Issue(title=newsletter.name, issue_date=day, language=newsletter.language)
         return create_draft(session, newsletter.id, empty, author=recurrence.author).id

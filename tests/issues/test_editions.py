@@ -55,6 +55,16 @@ def test_a_number_follows_the_newest_edition_not_the_one_copied() -> None:
     assert (moved.title, moved.number, moved.issue_date) == ("第43号", "43", date(2026, 12, 1))
 
 
+def test_a_notice_between_two_editions_moves_no_date() -> None:
+    issue = Issue(title="便り 2026年11月号", number="第8号", issue_date=date(2026, 11, 20))
+    notice = Edition(date=date(2026, 11, 29), number="")
+    before = Edition(date=date(2026, 10, 20), number="")
+    for known in ([notice], [before, notice]):
+        moved = following(issue, known)
+        assert (moved.title, moved.number) == ("便り 2026年12月号", "第9号")
+        assert moved.issue_date == date(2026, 12, 20)
+
+
 def test_what_had_no_number_gets_none() -> None:
     issue = Issue(title="特集", issue_date=date(2026, 11, 5))
     moved = following(issue, [Edition(date=date(2026, 11, 1), number="第8号")])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from threading import Thread
 
 import pytest
@@ -16,11 +16,11 @@ from newsletter.errors import ConflictError
 from newsletter.i18n.language import Language
 from newsletter.issues.drafts.duplicating import start_from
 from newsletter.issues.drafts.publishing import publish_draft
-from newsletter.issues.drafts.saving import Draft, open_issue, save_draft
+from newsletter.issues.drafts.saving import Draft, create_draft, open_issue, save_draft
 from newsletter.issues.model import Issue, issue_from_json
-from newsletter.issues.sent import IssueSentError
+from newsletter.issues.sent import IssueSentError, last_sent
 from newsletter.issues.sources.reading import read_issue
-from newsletter.issues.store import find_issue, save_issue
+from newsletter.issues.store import find_issue, last_edition, save_issue
 from newsletter.mailings.archive import find_publication, list_publications
 from newsletter.mailings.ledger.schedule import Schedule, read_hour
 from newsletter.mailings.mailings import cancel_mailing, create_mailing, render_stored
@@ -198,6 +198,44 @@ def test_a_new_issue_begins_with_a_sent_ones_content_moved_on(stage: Stage) -> N
     assert draft.issue.chapters == issue.chapters
     assert draft.issue.issue_date > issue.issue_date
     assert row.slug != stage.issue
+
+
+def _sent(stage: Stage, day: date, number: str) -> str:
+    with transaction(stage.engine) as session:
+        issue = issue_from_json(find_issue(session, stage.newsletter_id, stage.issue).content)
+        other = replace(issue, title=f"号 {day}", issue_date=day, number=number)
+        draft = create_draft(session, stage.newsletter_id, other, author="aoki")
+        slug = publish_draft(session, draft).slug
+    plan_mailing(stage.engine, replace(stage, issue=slug).mail())
+    return slug
+
+
+def _last_edition(stage: Stage) -> str:
+    with reading(stage.engine) as session:
+        latest = last_edition(session, stage.newsletter_id)
+        return latest.slug if latest else ""
+
+
+def _last_sent(stage: Stage, slug: str) -> str:
+    with reading(stage.engine) as session:
+        before = last_sent(session, find_issue(session, stage.newsletter_id, slug))
+        return before.slug if before else ""
+
+
+def test_a_notice_is_not_what_the_next_edition_follows_or_is_compared_with(stage: Stage) -> None:
+    plan_mailing(stage.engine, stage.mail())
+    day = _sample().issue_date
+    edition = _sent(stage, day + timedelta(days=30), "第9号")
+    notices = [_sent(stage, day + timedelta(days=days), "") for days in (33, 39)]
+    assert _last_edition(stage) == edition
+    assert _last_sent(stage, edition) == stage.issue
+    assert _last_sent(stage, notices[1]) == notices[0]
+
+
+def test_where_numbers_have_ceased_the_newest_issue_is_followed(stage: Stage) -> None:
+    day = _sample().issue_date
+    slugs = [_sent(stage, day + timedelta(days=30 * at), "") for at in range(1, 10)]
+    assert _last_edition(stage) == slugs[-1]
 
 
 def test_what_is_read_again_replaces_an_issue_that_was_not_sent(stage: Stage) -> None:

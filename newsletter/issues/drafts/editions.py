@@ -44,7 +44,7 @@ def following(issue: Issue, editions: Sequence[Edition], *, day: date | None = N
     """
     own = Edition(date=issue.issue_date, number=issue.number)
     known = sorted({*editions, own}, key=lambda edition: edition.date)
-    day = day or next_date([edition.date for edition in known])
+    day = day or next_date([each.date for each in _of_series(known, numbered=bool(issue.number))])
     latest = next((edition for edition in reversed(known) if edition.number), own)
     number = next_number(latest.number, before=latest.date, after=day) if issue.number else ""
 
@@ -59,6 +59,18 @@ def following(issue: Issue, editions: Sequence[Edition], *, day: date | None = N
         masthead=moved(issue.masthead),
         preheader=moved(issue.preheader),
     )
+
+
+def _of_series(known: Sequence[Edition], *, numbered: bool) -> Sequence[Edition]:
+    """Return the editions that say how often it appears, of which all are in order of their dates.
+
+    Where they are numbered, a notice that came between two of them has no number; what came before
+    the first number may have had none.
+    """
+    if not numbered:
+        return known
+    first = next(at for at, edition in enumerate(known) if edition.number)
+    return [each for at, each in enumerate(known) if each.number or at < first]
 
 
 def next_date(dates: Sequence[date]) -> date:

@@ -20,7 +20,7 @@ from newsletter.issues.drafts.saving import open_issue
 from newsletter.issues.model import Issue
 from newsletter.issues.sent import sent_as
 from newsletter.issues.sources.reading import ReadIssue, read_issue
-from newsletter.issues.store import get_issue, list_issues
+from newsletter.issues.store import get_issue, last_edition
 from newsletter.mailings.overview import list_lines
 from newsletter.newsletters.issue_actions import create_draft, import_draft
 from newsletter.newsletters.publications import day_in, list_newsletters
@@ -79,7 +79,7 @@ def issue_list_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a
     ) -> HTMLResponse:
         with reading(engine) as session:
             row = newsletter_of(session, visit)
-            patterns, issues = list_patterns(session, row.id), list_issues(session, row.id)
+            patterns, last = list_patterns(session, row.id), last_edition(session, row.id)
         values = {"title": "", "date": day_in(row).isoformat(), "text": ""} | typed
         return pages.show_to(
             visit,
@@ -91,7 +91,7 @@ def issue_list_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a
             excerpt=_excerpt(values["text"], error),
             typed=values,
             patterns=patterns,
-            last=issues[0] if issues else None,
+            last=last,
         )
 
     @router.get("/newsletters/{newsletter}/issues/new")

@@ -20,7 +20,7 @@ from newsletter.issues.drafts.patterns import get_pattern, list_patterns
 from newsletter.issues.drafts.saving import get_draft
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.search.query import search_issues
-from newsletter.issues.store import find_issue, get_issue
+from newsletter.issues.store import find_issue, get_issue, last_edition
 from newsletter.mailings.overview import list_lines
 from newsletter.newsletters.issue_actions import (
     delete_pattern,
@@ -147,7 +147,7 @@ def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
     @router.post("/issues/next", response_model=None)
     def start_next(newsletter: str, visit: EditorVisit) -> Response:
         with transaction(engine) as session:
-            last = find_issue(session, own(visit), None)
+            last = last_edition(session, own(visit)) or find_issue(session, own(visit), None)
             before = issue_from_json(last.content)
             begun = duplicate_issue(
                 session,

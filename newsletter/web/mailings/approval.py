@@ -226,7 +226,7 @@ def _show_review(
         content = issue_from_json(issue.content)
         groups = _changes(before.content, content, visit) if before else ()
         corrected = get_issue(session, newsletter.id, issue.corrects) if issue.corrects else None
-        last = None if corrected else last_sent(session, newsletter.id, besides=issue.id)
+        last = None if corrected else last_sent(session, issue)
         plan = plan_of(approval) if approval else None
         query = segment_text(session, newsletter.id, plan.segment) if plan else ""
         key = asked_as(request)
