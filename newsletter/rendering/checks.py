@@ -279,6 +279,9 @@ def _check_characters(mail: _Mail) -> Iterator[Finding]:
             place=_TITLE,
             message=fault.message,
             remedy=msg("Replace them with what was meant."),
+            # As in the title, so that one is told where the two are the same.
+            about=fault.found[0],
+            within=(mail.subject,),
         )
 
 

@@ -189,7 +189,9 @@ def test_unsuitable_characters_are_named_and_mended(
     finding = _found(issue, code)
 
     assert finding.severity is severity
-    assert f"U+{ord(next(c for c in text if c not in '一二市の')):04X}" in str(finding.message)
+    found = next(c for c in text if c not in "一二市の")
+    seen = found.isprintable() and not found.isspace()
+    assert f": {found if seen else f'U+{ord(found):04X}'}" in str(finding.message)
     if mended is None:
         assert finding.fix is None
     else:

@@ -69,6 +69,22 @@ def test_what_stands_in_each_issue_is_no_repeat(stage: Stage, sent: Issue) -> No
     assert _codes(stage, issue) == []
 
 
+@pytest.mark.parametrize("words", ["/", "お知らせ", "自治体の現場で"])
+def test_a_few_words_that_stand_in_a_sent_issue_too_are_no_repeat(
+    stage: Stage, sent: Issue, words: str
+) -> None:
+    lead = (Paragraph(content=(Text(text=words),)),)
+    assert _codes(stage, replace(sent, title="次の号", lead=lead, chapters=())) == []
+
+
+def test_the_sent_issue_is_named_as_people_know_it(stage: Stage, sent: Issue) -> None:
+    with reading(stage.engine) as session:
+        found = find_repeats(session, stage.newsletter_id, sent, besides=None)
+    [subject, text] = [each.message.in_language(Language.JAPANESE) for each in found]
+    assert subject == "同じ件名の号（2026年11月20日）が配信済みです。"
+    assert text == f"本文が配信済みの号「{sent.title}」と同じです。"
+
+
 def test_an_issue_whose_mailing_was_cancelled_was_not_sent(stage: Stage) -> None:
     number = stage.mail()
     with transaction(stage.engine) as session:

@@ -203,3 +203,11 @@ def test_in_a_trial_an_address_of_the_products_own_is_no_error(
     about = site if expected is Severity.HINT else address
     assert {each.severity for each in found.findings if each.about == about} == {expected}
     assert found.blocked is (expected is Severity.ERROR)
+
+
+def test_a_character_in_the_subject_is_told_once_with_what_mends_it() -> None:
+    issue = read_issue(sample_issue(Language.JAPANESE), source="sample").issue
+    issue = replace(issue, title="ｾﾐﾅｰのお知らせ")
+    found = run_preflight(issue, template="digest", templates_dir=TEMPLATES, publisher=PUBLISHER)
+    [told] = [each for each in found.findings if each.code == "character-half-kana"]
+    assert told.fix is not None

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.tables import IssueRow, MailingRow
 from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Day
 from newsletter.issues.checks.findings import Finding, IssueField, IssuePlace, Severity
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sent import keeps_its_issue
@@ -20,6 +21,8 @@ _COMPARED = 12
 #: (contacts, standing items) is less; an issue begun with from the last, and a word changed, more.
 _NEARLY_ALL = 0.9
 _TEXT = frozenset({IssueField.LEAD, IssueField.HEADING, IssueField.BODY})
+#: Pieces below which a text says too little to tell it from another: two words stand in many.
+_FEWEST = 20
 #: Letters of a piece that texts are compared by; of any language, and wherever a word stands.
 _PIECE = 4
 
@@ -60,20 +63,26 @@ def _repeats(
             severity=Severity.WARNING,
             place=IssuePlace(field=IssueField.TITLE),
             about=issue.title,
-            message=msg("Issue {issue} was sent with the same subject.", issue=same.slug),
+            message=msg(
+                "The issue of {day} was sent with the same subject.", day=Day(same.issue_date)
+            ),
             remedy=msg("Change the subject, so that readers can tell the two apart."),
         )
     own = _pieces(issue)
-    if not own:
+    if len(own) < _FEWEST:
         return
     for row in session.scalars(sent.limit(_COMPARED)):
         share = len(own & _pieces(issue_from_json(row.content))) / len(own)
         if share < _NEARLY_ALL:
             continue
         if share == 1:
-            message = msg("The text is the same as that of issue {issue}.", issue=row.slug)
+            message = msg(
+                "The text is the same as that of “{title}”, which was sent.", title=row.title
+            )
         else:
-            message = msg("Nearly all of the text is that of issue {issue}.", issue=row.slug)
+            message = msg(
+                "Nearly all of the text is that of “{title}”, which was sent.", title=row.title
+            )
         yield Finding(
             code="text-sent",
             severity=Severity.WARNING,
@@ -88,4 +97,4 @@ def _pieces(issue: Issue) -> frozenset[str]:
     """Return the pieces of a text that readers see, without what parts words and lines."""
     text = "".join(words for place, words in walk_texts(issue) if place.field in _TEXT)
     letters = "".join(text.split())
-    return frozenset(letters[at : at + _PIECE] for at in range(len(letters)))
+    return frozenset(letters[at : at + _PIECE] for at in range(len(letters) - _PIECE + 1))

@@ -151,8 +151,8 @@ def _seen(
 
 
 def _named(characters: str) -> str:
-    """Name characters by code point, since many of them cannot be seen."""
+    """Name characters by themselves, and those that cannot be seen by their code points."""
     return ", ".join(
-        f"U+{ord(char):04X}" + (f" {char}" if char.isprintable() and not char.isspace() else "")
+        char if char.isprintable() and not char.isspace() else f"U+{ord(char):04X}"
         for char in characters[:6]
     )

@@ -63,7 +63,7 @@ def test_a_new_issue_is_started_from_a_sent_one(
     begun = client.post(f"{BASE}/issues/{issue_id}/duplicate", data={"csrf": csrf_of(page.text)})
     assert "/drafts/" in begun.url.path
     assert "A new issue was created" in begun.text
-    assert "The text is the same as that of issue" in begun.text
+    assert "The text is the same as that of “" in begun.text
     with reading(stage.engine) as session:
         draft = session.scalars(select(DraftRow)).one()
         issue = session.scalars(select(IssueRow)).one()
