@@ -30,7 +30,8 @@ function contentsOf(doc) {
     if (name !== "chapter") parts.push({ text, label: "", level: name === "item" && isIn === "section" ? 3 : 2, isItem: name === "item" });
     else if (text) parts.push({ text, label: node.attrs.number === null ? "" : String(node.attrs.number), level: 1, isItem: false });
   });
-  return parts.filter(({ isItem }) => !isItem || chapters === 1);
+  const derived = parts.filter(({ isItem }) => !isItem || chapters === 1);
+  return derived.length > 1 ? derived : [];
 }
 
 /** @param {ShownLine} given */

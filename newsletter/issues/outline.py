@@ -31,10 +31,14 @@ def item_anchor(chapter: int, section: int | None, item: int) -> str:
 
 
 def table_of_contents(issue: Issue) -> tuple[ContentsLine, ...]:
-    """Return the editor's contents with anchors found by their words, or derived ones."""
+    """Return the editor's contents with anchors found by their words, or derived ones.
+
+    A single line leads to what stands right below it, so none is derived.
+    """
     places = list(_places(issue))
     if not issue.contents:
-        return tuple(place for place in places if not _is_item(place) or len(issue.chapters) == 1)
+        derived = [each for each in places if not _is_item(each) or len(issue.chapters) == 1]
+        return tuple(derived) if len(derived) > 1 else ()
     by_words: dict[str, str] = {}
     by_label: dict[str, str] = {}
     for place in places:

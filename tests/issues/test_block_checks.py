@@ -97,7 +97,7 @@ def test_a_block_without_a_name_is_not_called_by_an_empty_one(body: str) -> None
         CONTACT.format("phone: 消費者ホットライン 188"),
         CONTACT.format("phone: ０４２（０００）００００ 内線 12\nemail: a@example.jp"),
         f":::gallery\n{PICTURE.format(1)}\n{PICTURE.format(2)}\n:::",
-        ":::contents\n\n# 章",
+        ":::contents\n\n# 章\n\n# 次",
         ":field[name|読者]様",
         ":field[name|市民の皆さま]様子をお伝えします。",
         ":field[name|皆さま]、こんにちは。",

@@ -19,6 +19,7 @@ from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.model import (
     Anchor,
     Comment,
+    ContentsLine,
     Issue,
     ListBlock,
     Paragraph,
@@ -66,6 +67,14 @@ def test_contents_are_derived_when_none_are_given() -> None:
         ("c1-s1", "節"),
         ("c2", "次"),
     ]
+
+
+def test_a_single_heading_has_no_contents_but_those_that_were_written() -> None:
+    assert table_of_contents(_read("# 章\n\n本文\n")) == ()
+    assert table_of_contents(_read("### 項\n\n本文\n")) == ()
+    assert len(table_of_contents(_read("# 章\n\n### 項\n"))) == 2
+    line = ContentsLine(text="章", anchor="c1")
+    assert table_of_contents(replace(_read("# 章\n"), contents=(line,))) == (line,)
 
 
 def test_a_link_by_itself_at_the_end_belongs_to_its_item() -> None:

@@ -398,8 +398,8 @@ def _check_contents(place: IssuePlace, issue: Issue, number: int) -> Iterator[Fi
             "contents-empty",
             place,
             about,
-            msg("The contents are empty: the issue has no headings."),
-            msg("Remove them, or give the parts headings."),
+            msg("The contents are empty: they take two headings or more."),
+            msg("Remove them, or give more parts headings."),
             Severity.WARNING,
         )
 

@@ -91,3 +91,17 @@ def test_keys_lead_to_the_tools_of_a_table_and_back(desk: Desk, page: Page) -> N
     page.keyboard.press("Escape")
     page.keyboard.type("二階")
     expect(page.locator(".mail .cell", has_text="二階")).to_be_visible()
+
+
+def test_the_contents_are_drawn_once_there_are_two_headings(desk: Desk, page: Page) -> None:
+    desk.start(page, PLAIN.replace("### 窓口の時間\n\n", ""), view="mail")
+    drawn = page.locator(".mail .drawn-contents .toc")
+    expect(page.locator(".mail .chapter").first).to_have_text("お知らせ")
+    expect(drawn).to_have_count(0)
+    page.locator(".mail .body").last.click()
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    page.keyboard.type("### 催し")
+    expect(drawn).to_have_text(["お知らせ", "催し"])
+    page.get_by_role("tab", name="Telephone").click()
+    expect(page.frame_locator("#mail").locator(".toc")).to_have_text(["お知らせ", "催し"])
