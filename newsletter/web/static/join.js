@@ -108,6 +108,8 @@
         if (reply.ok && answer.next) return location.assign(answer.next);
         if (!reply.ok) {
           reset();
+          // Sent again unchanged, an address that was asked about is meant.
+          if (answer.field === "email") field(form, "questioned").value = field(form, "email").value;
           const wrong = form.elements.namedItem(answer.field) || form.elements.namedItem(`field.${answer.field}`);
           const first = wrong instanceof RadioNodeList ? wrong[0] : wrong;
           if (first instanceof HTMLElement) first.focus();

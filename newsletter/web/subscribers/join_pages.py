@@ -84,7 +84,11 @@ class ShownForm:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Filled:
-    """What came by the form."""
+    """What came by the form.
+
+    Attributes:
+        questioned: The address as it was when the form was sent before and came back.
+    """
 
     address: str
     name: str
@@ -95,6 +99,7 @@ class Filled:
     frequency: str = ""
     invitation: str = ""
     mail_language: str = ""
+    questioned: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -232,6 +237,7 @@ class JoinPages:
                     given=filled.given,
                     frequency=filled.frequency,
                     invitation=filled.invitation,
+                    is_certain=filled.questioned == filled.address,
                 ),
             )
         except ListError as error:
@@ -347,6 +353,7 @@ def read_filled(form: FormData, shown: ShownForm, usual: Language) -> Filled:
         given=submitted(form, shown.fields),
         frequency=str(form.get("frequency", ""))[:_ZONE_LENGTH],
         invitation=str(form.get("invitation", ""))[:_ZONE_LENGTH],
+        questioned=str(form.get("questioned", ""))[:_ADDRESS_LENGTH],
         mail_language=mail_language if mail_language in mail_languages(shown.newsletter) else "",
     )
 

@@ -164,6 +164,19 @@ def test_what_is_no_address_is_told_beside_the_field(reception: Reception, wrong
     assert 'aria-describedby="fault"' in answer.text
 
 
+def test_a_domain_that_looks_mistyped_is_asked_about_once(reception: Reception) -> None:
+    typed = "mori@gmai.com"
+    answer = reception.ask(typed)
+    assert answer.status_code == 422
+    assert "Did you mean mori@gmail.com?" in answer.text
+    assert f'name="questioned" value="{typed}"' in answer.text
+    assert reception.state(typed) is None
+    assert reception.ask("mori@gmail.co", questioned=typed).status_code == 422
+    assert "Did you mean mori@gmail.com?" in reception.ask("mori@gmail.con").text
+    assert reception.ask(typed, questioned=typed).status_code == 200
+    assert len(reception.notices()) == 1
+
+
 def test_an_address_in_japanese_joins(reception: Reception) -> None:
     reception.ask("田中@例え.jp")
     httpx.post(reception.link())
