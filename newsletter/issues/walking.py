@@ -197,10 +197,16 @@ def map_within(block: Block, change: Callable[[tuple[Block, ...]], tuple[Block, 
 
 
 def first_words(block: Block, *, most: int) -> str:
-    """Return the words that a block begins with, in one line; else a picture's file."""
+    """Return the words that a block begins with, in one line; else a picture's file.
+
+    A table begins with all its head: a cell's words alone would not tell it from others.
+    """
     for each in walk_blocks((block,)):
         content = content_of(each)
-        texts = (*map(inline_words, content.running), *content.words, *content.code)
+        running = tuple(map(inline_words, content.running))
+        if isinstance(each, Table):
+            running = (" ".join(running),)
+        texts = (*running, *content.words, *content.code)
         names = (url.rpartition("/")[2] for url in content.urls)
         for text in (*texts, *names):
             if text.strip():

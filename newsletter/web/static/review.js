@@ -30,7 +30,9 @@ const placed = (anchor) => {
   /** @type {NodeListOf<HTMLElement>} */
   const elements = mail().body.querySelectorAll("*");
   const holding = [...elements].filter((each) => wordsOf(each).includes(sought) && partAt(each) === option.dataset.part);
-  return holding.find((each) => !holding.some((other) => other !== each && each.contains(other))) || placedPart(option.dataset.part);
+  const innermost = holding.find((each) => !holding.some((other) => other !== each && each.contains(other)));
+  // A table's words may be those of its head alone; tables that lay the mail out are no blocks.
+  return innermost ? innermost.closest('table:not([role="presentation"])') || innermost : placedPart(option.dataset.part);
 };
 /** The last part that begins before or at an element, in the order of reading. @param {Element} target */
 const partAt = (target) => {

@@ -418,6 +418,10 @@ date: 2026-12-01
 > 市民の声を引きます。
 >
 > 二つ目の段落です。
+
+| 施設 | 電話 | 開館時間と休館日、貸し出しの期間、予約のしかた |
+|---|---|---|
+| 図書館 | 03-0000-0000 | 九時から |
 """
     with transaction(stage.engine) as session:
         row = session.scalars(select(IssueRow)).one()
@@ -448,6 +452,16 @@ def test_a_block_clicked_in_the_mail_is_the_one_commented_on(review: Page) -> No
     review.get_by_role("button", name="Add the comment").click()
     review.get_by_role("link", name="市民の声を引きます。").click()
     expect(mail.locator("[data-chosen]")).to_contain_text("市民の声を引きます。")
+
+
+def test_a_cell_clicked_in_the_mail_stands_for_its_table(review: Page) -> None:
+    mail, about = review.frame_locator("iframe.sent-mail"), review.get_by_label("Comment on")
+    expect(review.get_by_text("Or click the part in the mail.")).to_be_visible()
+    for cell in ("施設", "03-0000-0000"):
+        mail.get_by_text(cell, exact=True).click()
+        expect(about).to_have_value("c1-i1-b3")
+        expect(about.locator("option:checked")).to_contain_text("施設 電話 開館時間")
+        expect(mail.locator("table[data-chosen]")).to_contain_text("図書館")
 
 
 def test_a_comment_opened_while_the_mail_loads_is_shown_once_it_is_there(review: Page) -> None:
