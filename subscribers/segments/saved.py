@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Select, delete, func, select
@@ -20,14 +19,10 @@ from newsletter.i18n.messages import msg
 from subscribers.fields.store import list_fields
 from subscribers.segments.compile import segment_clause
 from subscribers.segments.model import fields_of, format_query
+from subscribers.segments.names import LONGEST_NAME, is_segment_name, segment_name
 from subscribers.segments.parse import parse_query
 from subscribers.segments.uses import demand_unused
 from subscribers.suppression import is_suppressed
-
-
-def is_segment_name(text: str) -> bool:
-    """Return whether a segment may be called so; no query is such a word."""
-    return re.fullmatch(r"\w[\w-]{0,63}", text) is not None
 
 
 def save_segment(session: Session, newsletter_id: int, *, name: str, query: str) -> SegmentRow:
@@ -81,11 +76,16 @@ def change_segment(
 
 
 def _write(session: Session, row: SegmentRow, *, name: str, query: str) -> None:
+    name = segment_name(name)
     if not is_segment_name(name):
         raise ListError(
             msg("“{name}” cannot be the name of a segment.", name=name),
             place=Place(source=msg("segment"), field="name"),
-            remedy=msg("Use letters, digits and hyphens."),
+            remedy=msg(
+                "Use up to {limit} letters, digits, blanks and hyphens, beginning with a letter or"
+                " a digit.",
+                limit=LONGEST_NAME,
+            ),
         )
     if not query.strip():
         raise ListError(
@@ -124,8 +124,9 @@ def find_segment(session: Session, newsletter_id: int, name: str) -> SegmentRow:
         NotFoundError: There is none of that name.
     """
     rows = list_segments(session, newsletter_id)
+    name = segment_name(name)
     for row in rows:
-        if row.name == name:
+        if segment_name(row.name) == name:
             return row
     names = ", ".join(row.name for row in rows) or "none yet"
     raise NotFoundError(
@@ -140,8 +141,9 @@ def segment_text(session: Session, newsletter_id: int, name_or_query: str) -> st
     Raises:
         ListError: It is neither.
     """
+    name = segment_name(name_or_query)
     for row in list_segments(session, newsletter_id):
-        if row.name == name_or_query:
+        if segment_name(row.name) == name:
             return row.query
     if not name_or_query.strip():
         return ""

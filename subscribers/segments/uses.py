@@ -27,6 +27,7 @@ from newsletter.i18n.values import Listing
 from newsletter.issues.conditions import conditions_of
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.sent import keeps_its_issue
+from subscribers.segments.names import segment_name
 
 _MOST = 20
 _OVER = (MailingState.FINISHED, MailingState.CANCELLED)
@@ -115,7 +116,7 @@ def _uses(session: Session, newsletter_id: int, row: SegmentRow) -> Iterator[Seg
         .order_by(ApprovalRow.id.desc())
     )
     for approval, issue in session.execute(asked):
-        if (approval.plan or {}).get("segment") == row.name:
+        if segment_name((approval.plan or {}).get("segment", "")) == row.name:
             yield SegmentUse(user=SegmentUser.APPROVAL, number=issue.id, title=issue.title)
     series = select(SeriesRow).where(
         SeriesRow.newsletter_id == newsletter_id,
@@ -144,4 +145,4 @@ def _has_conditions(content: InstrumentedAttribute[dict[str, Any]]) -> ColumnEle
 
 
 def _names(content: dict[str, Any], name: str) -> bool:
-    return name in conditions_of(issue_from_json(content))
+    return name in map(segment_name, conditions_of(issue_from_json(content)))

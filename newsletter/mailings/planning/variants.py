@@ -51,7 +51,11 @@ from newsletter.rendering.model import Subject
 from newsletter.rendering.render import render_variant
 from subscribers.fields.store import list_fields
 from subscribers.segments.compile import segment_clause
-from subscribers.segments.saved import is_segment_name, list_segments, segment_text
+from subscribers.segments.names import is_segment_name, segment_name
+from subscribers.segments.saved import (
+    list_segments,
+    segment_text,
+)
 from subscribers.segments.wording import ConditionName, Labels, labels_of
 
 #: Each is a mail of its own, which preflight looks at and somebody should have read.
@@ -176,10 +180,11 @@ def condition_query(session: Session, newsletter_id: int, condition: str) -> str
     if read_language_condition(condition) is not None:
         return condition
     names = [row.name for row in list_segments(session, newsletter_id)]
-    # No query is a single word, so it can only have been a name.
-    if condition not in names and is_segment_name(condition):
+    name = segment_name(condition)
+    # No query is a name, so it can only have been one.
+    if name not in names and is_segment_name(name):
         raise ListError(
-            msg("There is no segment “{name}”.", name=condition),
+            msg("There is no segment “{name}”.", name=name),
             remedy=msg("Choose a saved segment, or write a query.")
             if not names
             else msg("The choices are: {names}.", names=Listing(tuple(names))),

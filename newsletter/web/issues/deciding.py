@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from typing import Annotated, Literal
+from urllib.parse import urlencode
 
 from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -184,9 +185,9 @@ def deciding_router(  # noqa: C901, PLR0915 - a list of routes
                 settings=settings,
                 pseudonyms=pseudonyms,
             )
-            return to_draft(
-                newsletter, number, in_blocks=False, tail=with_shown_as("?done=test", shown_as)
-            )
+            tail = f"?{urlencode({'done': 'test', 'group': group})}"
+            tail = f"{with_shown_as(tail, shown_as)}#panel-send"
+            return to_draft(newsletter, number, in_blocks=False, tail=tail)
 
         return _or_back(visit, request, number, SendChoice(), act)
 

@@ -252,6 +252,7 @@ class DraftPages:
             cards=cards_of(written.sheet) if written.sheet else (),
             undo=undo if undo.isdecimal() else "",
             notice=request.query_params.get("done", ""),
+            tested_group=request.query_params.get("group", ""),
             moved=request.query_params.get("moved", "").split("."),
             hindrance=hindrance,
             barred=_errors(checked) if "sending" in request.query_params else (),

@@ -29,7 +29,7 @@ from subscribers.preview_readers import find_readers
 PARAMETER = "as"
 _READERS = 8
 #: What an address says of the page itself, not of what is shown.
-_PASSING = frozenset({PARAMETER, "done", "moved", "undo", "sending"})
+_PASSING = frozenset({PARAMETER, "done", "group", "moved", "undo", "sending"})
 
 AsAsked = Annotated[str, Query(alias=PARAMETER, max_length=LONGEST_KEY)]
 #: Whether a mail is asked for as it looks on a dark background.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -100,6 +101,7 @@ class SendingPage:
                 earlier=earlier_mailings(session, issue.id),
                 error=error.in_language(visit.language) if error else "",
                 notice=request.query_params.get("done", ""),
+                tested_group=request.query_params.get("group", ""),
                 typed_group=typed_group,
                 settings_url=settings_path(visit),
                 **self.workspace.line(session, visit, newsletter, issue.id, preflight),
@@ -142,9 +144,16 @@ def subject_of(rendered: RenderedIssue | None) -> str:
 
 
 def back_to_page(
-    request: Request, done: str, *, cut: str, choice: SendChoice | None = None, shown_as: str = ""
+    request: Request,
+    done: str,
+    *,
+    cut: str,
+    choice: SendChoice | None = None,
+    shown_as: str = "",
+    group: str = "",
 ) -> Response:
     """Lead back to the page from below it, where the path ends in ``cut``; its notice: ``done``."""
+    asked = urlencode({"done": done} | ({"group": group} if group else {}))
     more = f"&{choice.query()}" if choice else ""
     path = request.url.path.removesuffix(cut)
-    return RedirectResponse(with_shown_as(f"{path}?done={done}{more}", shown_as), status_code=303)
+    return RedirectResponse(with_shown_as(f"{path}?{asked}{more}", shown_as), status_code=303)

@@ -55,7 +55,7 @@ def testing_router(page: SendingPage, pseudonyms: Pseudonyms) -> Router:
             )
         except NewsletterError as error:
             return page.show(visit, request, issue_id, status=409, error=error)
-        return back_to_page(request, "test", cut="/test", shown_as=shown_as)
+        return back_to_page(request, "test", cut="/test", shown_as=shown_as, group=group)
 
     @router.post(PATH + "/groups")
     def keep_group(

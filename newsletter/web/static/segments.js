@@ -58,10 +58,10 @@ if (form) {
     // Until it is counted anew, the number is of what was asked before.
     document.getElementById("found-now")?.setAttribute("aria-busy", "true");
     if (target.matches("[data-redraws]")) {
-      ask("builder", "found-now");
+      ask("builder", "found-now", "examples");
     } else {
       clearTimeout(timer);
-      timer = setTimeout(() => ask("found-now", "query-text"), 400);
+      timer = setTimeout(() => ask("found-now", "examples", "query-text"), 400);
     }
   });
 }

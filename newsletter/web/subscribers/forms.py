@@ -16,6 +16,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.edit_conflicts import EditConflictError, merge_changes, shown_of
 from newsletter.errors import ConflictError, ListError, NewsletterError
 from newsletter.i18n.language import Language
+from newsletter.issues.checks.links import find_url_fault
 from newsletter.newsletters.publications import join_address
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, SubscribersVisit, Visit, newsletter_of
@@ -161,6 +162,7 @@ class _FormsPages:
             newsletter=shown.newsletter,
             form=shown.form,
             url=url,
+            fault=find_url_fault(url),
             url_code=_code(url),
             address=address if by_mail else "",
             address_code=_code(f"mailto:{quote(address, safe='@')}") if by_mail else "",

@@ -37,6 +37,7 @@ from subscribers.segments.conditions import (
     from_text,
 )
 from subscribers.segments.model import BuiltIn
+from subscribers.segments.names import segment_name
 from subscribers.segments.predicates import Criterion, Match, Predicate, subjects_of
 from subscribers.segments.saved import (
     count_segment,
@@ -222,7 +223,9 @@ def segments_router(  # noqa: C901 - a list of routes
                     save_segment(session, visit.actor, row.id, name=typed.name, query=typed.text)
         except NewsletterError as error:
             return shown.show(visit, request, replace(typed, error=error))
-        path = f"/newsletters/{newsletter}/segments?{urlencode({'saved': typed.name})}"
+        path = (
+            f"/newsletters/{newsletter}/segments?{urlencode({'saved': segment_name(typed.name)})}"
+        )
         return RedirectResponse(path, status_code=303)
 
     @router.post("/{name}/delete")
@@ -250,7 +253,7 @@ def _read(form: FormData, do: str, fields: Sequence[Field]) -> _Typed:
     subjects = {subject.key: subject for subject in subjects_of(fields)}
     typed = _Typed(
         group=_group(form, _ROOT, subjects),
-        name=str(form.get("name", "")).strip()[:64],
+        name=str(form.get("name", "")).strip()[:200],
         former=str(form.get("former", ""))[:64],
         before=str(form.get("before", ""))[:8000],
         text=str(form.get("text", ""))[:8001],

@@ -22,6 +22,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.errors import ListError
+from newsletter.mailings.planning.variants import condition_query
 from newsletter.newsletters.publications import create_newsletter, find_newsletter
 from subscribers.fields.values import write_values
 from subscribers.segments.compile import segment_clause
@@ -41,8 +42,14 @@ from subscribers.segments.model import (
     Query,
     format_query,
 )
+from subscribers.segments.names import is_segment_name, segment_name
 from subscribers.segments.parse import parse_query
-from subscribers.segments.saved import count_segment, sample_segment, save_segment
+from subscribers.segments.saved import (
+    count_segment,
+    sample_segment,
+    save_segment,
+    segment_text,
+)
 from tests.support import fields
 from tests.support.examples import examples
 from tests.support.stage import DRAFT, Stage, set_stage
@@ -359,3 +366,60 @@ def test_a_saved_segment_is_counted_and_sampled(stage: Stage) -> None:
             session, newsletter.id, name="携帯", query='domain ends with "docomo.ne.jp"'
         )
         assert list(sample_segment(session, newsletter, row.query, size=10)) == ["b@docomo.ne.jp"]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "福祉課 の人",
+        "福祉課　の人",
+        " 福祉課 の人 ",
+        "議会だより（紙）＆防災",
+        "R&D – Tokyo",
+        "65歳以上",
+    ],
+)
+def test_a_segment_bears_the_name_a_clerk_gives_it(stage: Stage, typed: str) -> None:
+    name = " ".join(typed.split())
+    with transaction(stage.engine) as session:
+        row = save_segment(
+            session, stage.newsletter_id, name=typed, query='domain = "docomo.ne.jp"'
+        )
+        assert row.name == name
+        assert segment_text(session, stage.newsletter_id, typed) == row.query
+        assert condition_query(session, stage.newsletter_id, typed) == row.query
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "",
+        "topic exists",
+        "not topic exists",
+        'a = "b"',
+        "a/b",
+        "a?b",
+        "-a",
+        "a\x00b",
+        "a" * 65,
+        "new",
+    ],
+)
+def test_a_segment_bears_no_name_that_reads_as_a_query_or_leads_elsewhere(
+    stage: Stage, typed: str
+) -> None:
+    fields.set_fields(stage.engine, stage.newsletter_id, fields.TOPIC)
+    with transaction(stage.engine) as session, pytest.raises(ListError) as refusal:
+        save_segment(session, stage.newsletter_id, name=typed, query='domain = "docomo.ne.jp"')
+    assert refusal.value.place is not None
+    assert refusal.value.place.field == "name"
+
+
+def test_a_name_of_words_that_no_segment_has_is_told_as_a_name(stage: Stage) -> None:
+    with transaction(stage.engine) as session, pytest.raises(ListError, match="福祉課 の人"):
+        condition_query(session, stage.newsletter_id, "福祉課　の人")
+
+
+@given(st.recursive(_comparisons() | _TIMED, _joined, max_leaves=4))
+def test_no_query_may_be_a_name(query: Query) -> None:
+    assert not is_segment_name(segment_name(format_query(query)))

@@ -161,7 +161,8 @@ def test_a_test_mail_is_marked_and_not_counted(
         f"{address}/groups",
         data={"csrf": csrf, "name": "編集部", "addresses": "a@example.jp\nb@example.jp"},
     )
-    client.post(f"{address}/test", data={"csrf": csrf, "group": "1"})
+    answer = client.post(f"{address}/test", data={"csrf": csrf, "group": "1"})
+    assert "The test email is on its way to 編集部." in answer.text
     with reading(stage.engine) as session:
         mailing = session.scalars(select(MailingRow)).one()
         assert (mailing.kind, mailing.planned) == (MailingKind.TEST, 2)

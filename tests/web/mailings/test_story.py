@@ -58,7 +58,7 @@ def test_an_editor_sends_watches_and_reads(
         page.goto(f"{site}/newsletters/digest/issues/{issue_id}/send")
         assert violations(page) == []
         page.get_by_role("button", name="Send the test").click()
-        page.get_by_text("The test email has been sent.").wait_for()
+        page.get_by_text("The test email is on its way to").wait_for()
         page.get_by_role("button", name="Review and confirm").click()
         page.get_by_text("120 people").wait_for()
         assert violations(page) == []

@@ -169,8 +169,11 @@ def test_conditions_are_chosen_and_counted_as_they_are_filled_in(desk: Desk, pag
     page.goto(f"{desk.url}{SEGMENTS}/new")
     page.get_by_label("What is asked about").select_option("domain")
     page.get_by_label("Condition").select_option("ends")
+    before = page.get_by_label("Name").bounding_box()
     page.get_by_label("Value").fill(".jp")
     expect(page.locator(".segment-count")).to_have_text("1 subscriber")
+    expect(page.locator("#examples")).to_contain_text("those who may see subscribers")
+    assert page.get_by_label("Name").bounding_box() == before
     page.get_by_role("button", name="Add a condition").click()
     page.get_by_label("How many of these must apply").select_option("any")
     page.get_by_label("What is asked about").nth(1).select_option("name")
@@ -178,6 +181,7 @@ def test_conditions_are_chosen_and_counted_as_they_are_filled_in(desk: Desk, pag
     expect(page.locator(".segment-count")).to_have_text("2 subscribers")
     expect(page.get_by_label("Query")).to_have_value('domain ends with ".jp" or name = "月"')
     assert violations(page) == []
-    page.get_by_label("Name").fill("both")
+    page.get_by_label("Name").fill("広報課　の人")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("link", name="both")).to_be_visible()
+    page.get_by_role("link", name="広報課 の人").click()
+    expect(page.get_by_label("Query")).to_have_value('domain ends with ".jp" or name = "月"')
