@@ -18,6 +18,8 @@ def explained(error: Exception) -> NewsletterError:
     """Return the error to show in place of any other; a defect's trace is kept in a file."""
     from sqlalchemy.exc import DataError, OperationalError
 
+    from newsletter.database.postgres import turns_away
+
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO}:
         give_up_output()
         return UnavailableError(
@@ -41,6 +43,15 @@ def explained(error: Exception) -> NewsletterError:
             return UnavailableError(
                 msg("The database cannot write to its disk: {reason}.", reason=error.orig),
                 remedy=msg("Check that the disk of DATA_DIR has space left and can be written to."),
+            )
+        if turns_away(str(error.orig)):
+            return UnavailableError(
+                msg(
+                    "The database refuses the connection: {reason}.", reason=_first_line(error.orig)
+                ),
+                remedy=msg(
+                    "Check the user, the password and the name of the database in DATABASE_URL."
+                ),
             )
         return UnavailableError(
             msg("The database is not responding: {reason}.", reason=_first_line(error.orig)),

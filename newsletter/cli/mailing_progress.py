@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, styled, text
 from newsletter.cli.state import look_again
 from newsletter.database.vocabulary import DeliveryState, MailingState
+from newsletter.errors import NewsletterError
+from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Number
 
 if TYPE_CHECKING:
@@ -24,11 +27,15 @@ _RESTING = frozenset({MailingState.FINISHED, MailingState.CANCELLED, MailingStat
 def watch_mailing(
     engine: Engine, mailing_id: int, *, quiet: bool, check: Callable[[], None] = lambda: None
 ) -> Progress:
-    """Show a bar until the mailing rests, or nothing but deferred deliveries waits."""
+    """Show a bar until the mailing rests, or nothing but deferred deliveries waits.
+
+    Raises:
+        NewsletterError: It cannot be watched any more; it says that the mailing is ordered.
+    """
     from newsletter.cli.console import progress_bar
     from newsletter.mailings.reports.progress import progress
 
-    with progress_bar(_("Sending"), quiet=quiet) as bar:
+    with _outlived_by(mailing_id), progress_bar(_("Sending"), quiet=quiet) as bar:
         # The clock runs from the first message on: before, the workers only start and plan.
         task = bar.add_task("", total=None, start=False)
         while True:
@@ -40,6 +47,32 @@ def watch_mailing(
             if now.state in _RESTING or _only_deferred(now):
                 return now
             time.sleep(_POLL_SECONDS)
+
+
+@contextmanager
+def _outlived_by(mailing_id: int) -> Iterator[None]:
+    """Let nobody whose watching ends early order the same mail a second time."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from newsletter.cli.console import errors
+    from newsletter.cli.failures import explained
+
+    order = msg(
+        "Mailing {mailing} was ordered and continues as long as workers run: do not order it "
+        "again. Watch it with: newsletter status --watch. End it with: "
+        "newsletter mailing cancel {mailing}.",
+        mailing=mailing_id,
+    )
+    try:
+        yield
+    except KeyboardInterrupt:
+        errors.print(text(order), soft_wrap=True)
+        raise
+    except (NewsletterError, SQLAlchemyError) as error:
+        cause = error if isinstance(error, NewsletterError) else explained(error)
+        remedy = cause.advice
+        cause.advice = msg("{first} {then}", first=remedy, then=order) if remedy else order
+        raise cause from error
 
 
 def _only_deferred(now: Progress) -> bool:

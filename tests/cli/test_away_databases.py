@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, make_url, text
 
 from newsletter.cli.mailing_progress import watch_mailing
 from newsletter.database.engine import open_engine
 from newsletter.database.vocabulary import MailingState
-from newsletter.errors import ExitCode
+from newsletter.errors import ExitCode, UnavailableError
 from tests.support import warm
 from tests.support.locks import await_lock
 from tests.support.orders import pause
@@ -62,6 +62,18 @@ def test_a_database_that_stays_away_ends_the_command(monkeypatch: pytest.MonkeyP
     assert "Check that it is running, and check DATABASE_URL." in run.stderr
 
 
+@pytest.mark.usefixtures("own_folder")
+def test_a_database_that_refuses_the_connection_is_not_called_away(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = make_url(postgres_url).set(database="none_of_this_name")
+    monkeypatch.setenv("DATABASE_URL", missing.render_as_string(hide_password=False))
+    run = warm.run("newsletter.cli", "status", env=os.environ | {"NO_COLOR": "1"})
+    assert run.returncode == ExitCode.UNAVAILABLE
+    assert "The database refuses the connection" in run.stderr
+    assert "the name of the database in DATABASE_URL" in run.stderr
+
+
 def test_a_mailing_is_watched_on_after_the_database_cut_the_connection(postgres_url: str) -> None:
     engine = open_engine(postgres_url)
     stage = set_stage(engine)
@@ -80,3 +92,25 @@ def test_a_mailing_is_watched_on_after_the_database_cut_the_connection(postgres_
         pause(engine, mailing)
         assert watching.result(timeout=60).state is MailingState.PAUSED
     engine.dispose()
+
+
+@pytest.mark.usefixtures("_servers")
+def test_whoever_can_watch_no_more_is_told_that_the_mailing_is_ordered() -> None:
+    engine = open_engine(f"postgresql://nobody@127.0.0.1:{free_port()}/none")
+    with pytest.raises(UnavailableError) as refused:
+        watch_mailing(engine, 12, quiet=True)
+    assert refused.value.exit_code == ExitCode.UNAVAILABLE
+    assert "Check that it is running" in refused.value.remedy
+    assert "Mailing 12 was ordered" in refused.value.remedy
+
+
+def test_whoever_stops_watching_is_told_that_the_mailing_goes_on(
+    engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    mailing = set_stage(engine).mail()
+    with pytest.raises(KeyboardInterrupt):
+        watch_mailing(engine, mailing, quiet=True, check=stop)
+    assert f"newsletter mailing cancel {mailing}." in capsys.readouterr().err

@@ -46,7 +46,13 @@ def open_route(url: str) -> Route:
         parts = urlsplit(url)
         _ = parts.port  # raises where it is no number
     except ValueError:
-        raise SettingError(msg("The URL of a transport cannot be read."), place=_PLACE) from None
+        raise SettingError(
+            msg("The URL of a transport cannot be read."),
+            place=_PLACE,
+            remedy=msg(
+                "A port is a number up to 65535; write special characters of a password as %XX."
+            ),
+        ) from None
     options = _Options({name: words[-1] for name, words in parse_qs(parts.query).items()})
     weight, rate = options.number("weight", 1.0), options.number("rate", 0.0)
     opener = TRANSPORTS.get(parts.scheme)
