@@ -28,7 +28,7 @@ from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
 from tests.support.celery import celery_workers
 from tests.support.databases import each_database
-from tests.support.ports import await_condition
+from tests.support.ports import await_condition, free_port
 from tests.support.site import serving
 from tests.support.stage import Stage, set_stage
 
@@ -123,6 +123,24 @@ def test_every_metric_that_the_alerts_and_the_dashboard_name_is_told(
     named = {name for expression in expressions for name in _NAME.findall(expression)}
     assert named
     assert named - told == set()
+
+
+def test_a_database_that_is_away_is_not_taken_for_a_web_server_that_is_silent(
+    tmp_path: Path, redis_url: str
+) -> None:
+    away = open_engine(f"postgresql://nobody@127.0.0.1:{free_port()}/none")
+    signer = TokenSigner([b"k" * 40])
+    with serving(away, signer, tmp_path, redis_url=redis_url, secret_keys=("k" * 40,)) as site:
+        told = _told(site)
+
+    assert told["newsletter_database_up"] == 0
+    rules = (_DOCS / "alerts.yml").read_text(encoding="utf-8")
+    expressions = [
+        rule["expr"] for group in yaml.safe_load(rules)["groups"] for rule in group["rules"]
+    ]
+    missed = {name for each in expressions for name in re.findall(r"absent\((\w+)\)", each)}
+    assert missed
+    assert missed <= told.keys()
 
 
 def test_metrics_are_for_this_machine_or_for_who_knows_the_token(
