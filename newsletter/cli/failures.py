@@ -18,8 +18,6 @@ def explained(error: Exception) -> NewsletterError:
     """Return the error to show in place of any other; a defect's trace is kept in a file."""
     from sqlalchemy.exc import DataError, OperationalError
 
-    from newsletter.database.postgres import turns_away
-
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO}:
         give_up_output()
         return UnavailableError(
@@ -39,30 +37,35 @@ def explained(error: Exception) -> NewsletterError:
             remedy=msg("Type it again, or rename the file."),
         )
     if isinstance(error, OperationalError):
-        if _is_of_the_disk(error.orig):
-            return UnavailableError(
-                msg("The database cannot write to its disk: {reason}.", reason=error.orig),
-                remedy=msg("Check that the disk of DATA_DIR has space left and can be written to."),
-            )
-        if turns_away(str(error.orig)):
-            return UnavailableError(
-                msg(
-                    "The database refuses the connection: {reason}.", reason=_first_line(error.orig)
-                ),
-                remedy=msg(
-                    "Check the user, the password and the name of the database in DATABASE_URL."
-                ),
-            )
-        return UnavailableError(
-            msg("The database is not responding: {reason}.", reason=_first_line(error.orig)),
-            remedy=msg("Check that it is running, and check DATABASE_URL."),
-        )
+        return _of_the_database(error.orig)
     return NewsletterError(
         msg("An unexpected error occurred: {name}.", name=type(error).__name__),
         remedy=msg(
             "This is a defect in the software. The details to report are in {path}.",
             path=_keep_trace(),
         ),
+    )
+
+
+def _of_the_database(reason: BaseException | None) -> NewsletterError:
+    """Tell a disk that is full, a server that turns us away and one that is away apart."""
+    from newsletter.database.postgres import turns_away
+
+    if _is_of_the_disk(reason):
+        return UnavailableError(
+            msg("The database cannot write to its disk: {reason}.", reason=reason),
+            remedy=msg("Check that the disk of DATA_DIR has space left and can be written to."),
+        )
+    if turns_away(str(reason)):
+        return UnavailableError(
+            msg("The database refuses the connection: {reason}.", reason=_first_line(reason)),
+            remedy=msg(
+                "Check the user, the password and the name of the database in DATABASE_URL."
+            ),
+        )
+    return UnavailableError(
+        msg("The database is not responding: {reason}.", reason=_first_line(reason)),
+        remedy=msg("Check that it is running, and check DATABASE_URL."),
     )
 
 

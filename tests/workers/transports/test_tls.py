@@ -264,6 +264,13 @@ def test_a_password_never_travels_in_the_clear() -> None:
     assert "s3cret" not in str(caught.value)
 
 
+def test_an_address_of_a_relay_that_cannot_be_read_says_what_to_write() -> None:
+    with pytest.raises(SettingError) as refused:
+        open_route("smtp://sender:s3cret@mail.example.jp:99999")
+    assert "65535" in refused.value.remedy
+    assert "s3cret" not in str(refused.value)
+
+
 def test_with_a_password_tls_is_asked_for_without_a_word() -> None:
     inbox = _Inbox()
     with _relay(inbox) as port:
