@@ -46,6 +46,7 @@ _PLAIN_LENGTH = 200
 #: RFC 5321, 4.5.3.1.1, in octets.
 _LONGEST_LOCAL, _LONGEST_DOMAIN = 64, 255
 _LONGEST_NAME = 200
+_NO_DOMAIN = msg("After the @ there has to be a domain, such as example.jp.")
 
 
 class Address(NamedTuple):
@@ -185,17 +186,18 @@ def _address(text: str) -> Address:
     if len(local.encode()) > _LONGEST_LOCAL:
         raise _none(text, msg("The part before the @ is longer than 64 bytes."))
     if len(domain) > _LONGEST_DOMAIN:
-        raise _none(text, msg("The part after the @ is not a domain."))
+        raise _none(text, _NO_DOMAIN)
     if is_carrier(domain) and (".." in local or local[0] == "." or local[-1] == "."):
         return _odd(text, local, domain.lower())
     try:
         validated = validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
-        raise _none(text, _why(local)) from None
+        why = _why(local)
+        meant = _meant(local, domain.lower()) if why is _NO_DOMAIN else ""
+        raise _none(text, why, meant=meant) from None
     domain = validated.ascii_domain.lower()
     if fault := _domain_fault(domain):
-        meant = meant_domain(domain)
-        raise _none(text, fault, meant=f"{validated.local_part}@{meant}" if meant else "")
+        raise _none(text, fault, meant=_meant(validated.local_part, domain))
     address = validated.ascii_email or f"{validated.local_part}@{domain}"
     return Address(address, f"{validated.local_part.lower()}@{domain}", domain, warnings)
 
@@ -210,7 +212,7 @@ def _why(local: str) -> Message:
         validate_email(f"{local}@example.jp", check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         return msg("Before the @, there are characters that no address can contain.")
-    return msg("The part after the @ is not a domain.")
+    return _NO_DOMAIN
 
 
 def _odd(text: str, local: str, domain: str) -> Address:
@@ -222,6 +224,11 @@ def _odd(text: str, local: str, domain: str) -> Address:
         domain,
         (msg("The dots are placed as only old mobile carrier addresses have them."),),
     )
+
+
+def _meant(local: str, domain: str) -> str:
+    meant = meant_domain(domain)
+    return f"{local}@{meant}" if meant else ""
 
 
 def _none(text: str, fault: Message, *, meant: str = "") -> ListError:
@@ -277,7 +284,7 @@ def _domain_fault(domain: str) -> Message | None:
     """Return what is wrong with an ASCII domain, or nothing."""
     _, dot, last = domain.rpartition(".")
     if not dot:
-        return msg("The domain after the @ has no dot.")
+        return _NO_DOMAIN
     if last in _top_level():
         return None
     return msg("There is no top-level domain .{name}.", name=_shown(last))

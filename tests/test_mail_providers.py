@@ -58,3 +58,9 @@ def test_a_domain_that_is_allowed_is_not_asked_about() -> None:
     with pytest.raises(ListError, match=r"mori@gmail\.com"):
         DomainRules().question_mistyped(address)
     DomainRules(allowed={"gmial.com"}).question_mistyped(address)
+
+
+@pytest.mark.parametrize("typed", ["mori@gmail.con", "mori@gmail"])
+def test_what_is_no_address_is_told_with_the_one_that_was_meant(typed: str) -> None:
+    with pytest.raises(ListError, match=r"Did you mean mori@gmail\.com\?"):
+        parse_address(typed)
