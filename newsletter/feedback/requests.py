@@ -5,6 +5,9 @@ reply carries no token there, and its From could be anybody's: it counts when it
 of ours, which its Message-ID proves, or quotes one of its signed links. Whoever has somebody's mail
 could leave by its link as well, so an address of nobody's speaks for the reader of that mail, as
 where mail is forwarded; a reader speaks for themselves alone.
+
+Most people who answer leave the subject as it is and write their wish above what they quote. There
+it ends a subscription only where it is plain; a question, or a denial, is for an operator to read.
 """
 
 from __future__ import annotations
@@ -12,7 +15,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import islice
+from itertools import islice, takewhile
+from unicodedata import normalize
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -38,9 +42,30 @@ from subscribers.people import find_person
 #: Some clients leave the address's percent signs as they are.
 _TOKEN = re.compile(r"unsubscribe(?:\s|%20|\+)+([A-Za-z0-9_-]{20,200})", re.IGNORECASE)
 _REQUEST = re.compile(
-    r"unsubscribe|配信(?:を)?(?:停止|解除|中止)|購読(?:を)?(?:停止|解除|中止)|登録(?:を)?解除|退会",
+    r"unsubscribe|opt(?:ing)?[ -]?out|remove\s+me|cancel\s+(?:my|the|this)\s+subscription"
+    r"|(?:配信|購読|送信|送付|メール|メルマガ)[をのは]?(?:停止|解除|中止|不要|拒否|やめ|止め|取り?消|解約)"
+    r"|登録[をの]?(?:解除|削除)|退会|(?:送ら|配信し|送信し)ないで"
+    r"|退[订訂]|取消[订訂]|수신\s?거부|구독\s?(?:취소|해지)|hủy\s+đăng\s+ký|descadastr"
+    r"|cancelar\s+(?:\w{1,5}\s+){0,2}(?:inscri|assinatura|suscripci)"
+    r"|dar(?:me|se)?\s+de\s+baja|désabonn|désinscri|abmeld|abbestell",
     re.IGNORECASE,
 )
+#: What makes of a line with these words a question, a denial, or word of what is past.
+_NO_WISH = re.compile(
+    r"[?？]|方法|仕方|手順|(?:停止|解除|中止|退会|解約)(?:し|は)?(?:ない|せず|しな)|(?:でき|出来)(?:な|ま)"
+    r"|しました|された|されて|\b(?:not|never|how|was|were|did)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+#: Lines that somebody may write before what they want, and how long the one that says it may be.
+_OPENING_LINES, _LONGEST_WISH = 6, 60
+#: Where what is quoted begins: marked lines, rules, a head, "On … wrote:" in any language.
+_QUOTED = re.compile(
+    r"[>＞|｜]|[-_=*―─━]{3,}|(?:from|von|de|差出人|送信者|送信元|发件人|보낸\s?사람)\s?[:：]"
+    r"|.*(?:[@＠]|\d{4}).*[:：]$|.*(?:wrote|書きました|のメール)\s?[:：]?$",
+    re.IGNORECASE,
+)
+#: What programs send on behalf of a list: its first lines offer a way to leave that list.
+_OF_LISTS = ("list-unsubscribe", "list-id", "feedback-id")
 _MESSAGE_ID = re.compile(r"<[^<>\s]{3,250}>")
 _REFERENCES = 20
 #: Links of a delivery, by the first part of their path.
@@ -84,9 +109,18 @@ def leave_by_mail(session: Session, wish: DeliveryRef) -> bool:
 
 
 def asks_to_leave(mail: Mail, *, answers_itself: bool) -> bool:
-    """Return whether a mail seems to ask for it in its subject, proven or not; see above."""
+    """Return whether a mail seems to ask for it, by its subject or above what it quotes."""
     is_written = not answers_itself and mail.headers.get("auto-submitted") in {"", "no"}
-    return is_written and _REQUEST.search(mail.subject) is not None
+    return is_written and any(_REQUEST.search(line) for line in (mail.subject, *_opening(mail)))
+
+
+def _opening(mail: Mail) -> list[str]:
+    """Return the first lines that a person wrote, those alone that are short enough for a wish."""
+    if any(name in mail.headers for name in _OF_LISTS):
+        return []
+    lines = (normalize("NFKC", line).strip() for line in mail.words.split("\n"))
+    written = takewhile(lambda line: not _QUOTED.match(line), (line for line in lines if line))
+    return [line for line in islice(written, _OPENING_LINES) if len(line) <= _LONGEST_WISH]
 
 
 def _by_token(session: Session, mail: Mail, keys: Keys) -> DeliveryRef | None:
@@ -134,8 +168,7 @@ def _of_nobodys_address(
     if len({(ref.newsletter_id, ref.subscriber_id) for ref in found}) != 1:
         return None
     ref = found[0]
-    is_wish = not ref.mailing_id or _wishes(session, mail, ref.mailing_id, ref.subscriber_id)
-    return ref if is_wish else None
+    return ref if _wishes(session, mail, ref.mailing_id, ref.subscriber_id) else None
 
 
 def _refer(session: Session, mailing_id: int, subscriber_id: int) -> DeliveryRef:
@@ -144,9 +177,17 @@ def _refer(session: Session, mailing_id: int, subscriber_id: int) -> DeliveryRef
 
 
 def _wishes(session: Session, mail: Mail, mailing_id: int, subscriber_id: int) -> bool:
-    """Tell whether the wish is the sender's: an issue's own subject may speak of leaving."""
-    try:
-        own = fill(content_of_reader(session, mailing_id, subscriber_id).rendered.subject, {})
-    except NotFoundError:
-        return False
-    return bool(_REQUEST.search(mail.subject.replace(own, "") if own else mail.subject))
+    """Tell whether the wish is the sender's: an issue's own subject may speak of leaving.
+
+    A subject with such words is one; a line of the mail is where nothing speaks against it.
+    """
+    own = ""
+    if mailing_id:
+        try:
+            content = content_of_reader(session, mailing_id, subscriber_id)
+        except NotFoundError:
+            return False
+        own = fill(content.rendered.subject, {})
+    plain = (line for line in _opening(mail) if not _NO_WISH.search(line))
+    said = (line.replace(own, "") if own else line for line in (mail.subject, *plain))
+    return any(_REQUEST.search(line) for line in said)

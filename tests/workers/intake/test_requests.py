@@ -123,6 +123,74 @@ def test_a_reply_that_asks_for_nothing_ends_nothing(post: Post) -> None:
     assert post.rows() == []
 
 
+_QUOTED = "\n\n2026年11月29日(日) 20:26 まちのデジタル便り <news@example.jp>:\n> 配信を停止する\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "配信停止をお願いします。",
+        "広報課 御中\n\nお世話になっております。山田です。\n今後の配信を停止してください。\n山田",
+        "メルマガは不要です",
+        "登録を削除してください",
+        "もう送らないでください。",
+        "Please unsubscribe me.",
+        "ｕｎｓｕｂｓｃｒｉｂｅ",
+        "请取消订阅",
+        "Xin hủy đăng ký",
+        "Quero cancelar a minha inscrição",
+    ],
+)
+@pytest.mark.parametrize("sender", [READER, _ELSEWHERE])
+def test_a_reply_that_says_so_above_what_it_quotes_ends_the_subscription(
+    post: Post, body: str, sender: str
+) -> None:
+    mail = letter(f"Re: {SUBJECT}", sender=sender, In_Reply_To=post.message_id, body=body + _QUOTED)
+    assert take_mail(post.engine, mail, KEYS, is_for_us=True) is Taken.LEFT
+    assert post.state() is SubscriptionState.UNSUBSCRIBED
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["配信停止しないでください。", "配信停止の方法を教えてください", "How do I unsubscribe?"],
+)
+def test_a_reply_that_only_speaks_of_leaving_waits_for_an_operator(post: Post, body: str) -> None:
+    mail = letter(f"Re: {SUBJECT}", In_Reply_To=post.message_id, body=body + _QUOTED)
+    assert take_mail(post.engine, mail, KEYS, is_for_us=True) is Taken.UNKNOWN
+    assert post.state() is SubscriptionState.CONFIRMED
+    assert [(row.kind, row.address) for row in post.rows()] == [(_REQUEST, READER)]
+
+
+def test_a_wish_in_the_mail_that_nothing_proves_waits_for_an_operator(post: Post) -> None:
+    mail = letter("お願い", body="配信停止をお願いします。")
+    take_mail(post.engine, mail, KEYS, is_for_us=True)
+    assert post.state() is SubscriptionState.CONFIRMED
+    assert [(row.kind, row.address) for row in post.rows()] == [(_REQUEST, READER)]
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        "> 配信を停止する",
+        "-----Original Message-----\n配信を停止する",
+        "水道の契約を解約したいのですが。",
+        "差出人: 広報課\n配信を停止する",
+        "On Sun, 29 Nov 2026 at 20:26, News <news@example.jp> wrote:\n\nUnsubscribe",
+    ],
+)
+def test_what_is_quoted_is_nobodys_wish(post: Post, quoted: str) -> None:
+    body = f"とても役に立ちました。\n\n{quoted}"
+    mail = letter(f"Re: {SUBJECT}", In_Reply_To=post.message_id, body=body)
+    assert take_mail(post.engine, mail, KEYS) is Taken.UNRELATED
+    assert (post.state(), post.rows()) == (SubscriptionState.CONFIRMED, [])
+
+
+def test_another_lists_mail_is_no_request(post: Post) -> None:
+    mail = letter("News", body="Unsubscribe | View online", List_Unsubscribe="<https://x.example>")
+    assert take_mail(post.engine, mail, KEYS) is Taken.UNRELATED
+    assert post.rows() == []
+
+
 def test_an_automatic_answer_is_nobodys_wish(post: Post) -> None:
     mail = letter("Auto: unsubscribe", In_Reply_To=post.message_id, Auto_Submitted="auto-replied")
     take_mail(post.engine, mail, KEYS)
