@@ -57,6 +57,8 @@ class Purpose(IntEnum):
     ADDRESS_CHANGE_UNDO = 11
 
 
+#: Where programs find links in a text, they take a full stop, a bracket or a blank along.
+_BEHIND = re.compile(r"[^A-Za-z0-9_-]")
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 #: What a token begins with.
 _HEADS = {purpose: bytes((_VERSION, purpose)) for purpose in Purpose}
@@ -202,17 +204,16 @@ class TokenSigner:
         return encoded.translate(_URL_SAFE, b"=").decode("ascii")
 
     def read(self, purpose: Purpose, token: str) -> tuple[int, ...]:
-        """Return the numbers of a token.
+        """Return the numbers of a token; what stands behind it within a link is passed over.
 
         Raises:
             TokenError: It is damaged, forged, signed with a key no longer known, or meant for
                 another purpose.
         """
+        encoded = _BEHIND.split(token, 1)[0].encode("ascii")
         try:
-            raw = base64.b64decode(
-                token.encode("ascii") + b"=" * (-len(token) % 4), altchars=b"-_", validate=True
-            )
-        except (binascii.Error, UnicodeEncodeError) as error:
+            raw = base64.b64decode(encoded + b"=" * (-len(encoded) % 4), altchars=b"-_")
+        except binascii.Error as error:
             raise TokenError(msg("The link is damaged.")) from error
         octets = _signature_octets(purpose)
         body, signature = raw[:-octets], raw[-octets:]

@@ -28,7 +28,7 @@ from newsletter.database.tables import (
 from newsletter.database.types import now
 from newsletter.database.vocabulary import ConsentStep, Frequency, GrowthCause, SubscriptionState
 from newsletter.errors import NotFoundError
-from newsletter.i18n.language import Language
+from newsletter.i18n.language import Language, language_for
 from newsletter.i18n.messages import msg
 from newsletter.tokens import Purpose, TokenSigner, mark_of
 from subscribers.fields.model import FieldValue
@@ -72,6 +72,11 @@ class Origin:
     wording: str
     language: Language
     mail_language: str = ""
+
+    @property
+    def written_in(self) -> Language:
+        """In which language they are written to, before their first issue as with it."""
+        return language_for(self.mail_language, self.language)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -219,12 +224,18 @@ def find_invitation(session: Session, signer: TokenSigner, token: str, *, days: 
         standing = LinkState.EXPIRED
     else:
         standing = LinkState.OPEN
+    request = session.get(JoinRequestRow, consent.id)
+    if request is not None:
+        chosen = request.language
+    else:
+        # What was filled in became the person's when they confirmed.
+        chosen = subscription.language if standing is LinkState.CONFIRMED else ""
     return Invitation(
         consent_id=consent_id,
         newsletter=newsletter,
         subscriber_id=person.id,
         address=person.address or "",
-        language=consent.language,
+        language=language_for(chosen, consent.language),
         standing=standing,
     )
 

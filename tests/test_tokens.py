@@ -76,6 +76,15 @@ def test_a_token_for_one_purpose_is_refused_for_another() -> None:
         signer.read(Purpose.PREFERENCES, signer.sign(Purpose.UNSUBSCRIBE, 1, 2, 3))
 
 
+@pytest.mark.parametrize(
+    "behind", [".", "。", ">", ")", "）", " ", "\r\n", "=3D", "&gt;", "」です"]
+)
+def test_what_a_mail_program_takes_into_the_link_does_not_damage_it(behind: str) -> None:
+    signer = TokenSigner([NEW])
+    token = signer.sign(Purpose.UNSUBSCRIBE, 1, 2, 3)
+    assert signer.read(Purpose.UNSUBSCRIBE, token + behind) == (1, 2, 3)
+
+
 @given(st.text(max_size=80))
 def test_foreign_text_is_refused_as_a_token(text: str) -> None:
     with pytest.raises(TokenError):

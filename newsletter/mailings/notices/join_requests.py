@@ -283,7 +283,7 @@ class JoinRequests:
                 session,
                 newsletter,
                 request.subscriber_id,
-                language=applicant.origin.language,
+                language=applicant.origin.written_in,
                 templates_dir=self.templates_dir,
             )
             return
@@ -291,7 +291,7 @@ class JoinRequests:
         template = NoticeTemplate.CONFIRMATION
         draft = NoticeDraft(
             template=template,
-            language=applicant.origin.language,
+            language=applicant.origin.written_in,
             publisher=publisher_of(newsletter),
             days=self.confirm_days,
         )

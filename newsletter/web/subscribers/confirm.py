@@ -24,6 +24,7 @@ from subscribers.joining import (
     confirm_join,
     find_invitation,
 )
+from subscribers.readers import list_choices
 
 _PAGES = {
     LinkState.OPEN: "confirm.html",
@@ -48,12 +49,19 @@ def confirming_router(
             greeted = first_mail_follows(
                 session, invitation.newsletter.id, invitation.subscriber_id
             )
+            frequencies = [
+                choice.frequency
+                for choice in list_choices(session, invitation.subscriber_id)
+                if choice.newsletter_id == invitation.newsletter.id
+                and choice.frequency in choice.offered
+            ]
         return pages.show(
             f"reader/{name}",
             language=invitation.language,
             invitation=invitation,
             newsletter=invitation.newsletter,
             greeted=greeted,
+            frequency=frequencies[0].value if frequencies else "",
             preferences="/p/" + signer.sign_delivery(Purpose.PREFERENCES, ref),
         )
 

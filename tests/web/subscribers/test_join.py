@@ -9,7 +9,13 @@ import pytest
 from sqlalchemy import Engine, select
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import ConsentRow, DeliveryRow, SubscriberRow, SubscriptionRow
+from newsletter.database.tables import (
+    ConsentRow,
+    DeliveryRow,
+    NewsletterRow,
+    SubscriberRow,
+    SubscriptionRow,
+)
 from newsletter.database.vocabulary import (
     ConsentStep,
     DeliveryState,
@@ -248,3 +254,50 @@ def test_how_often_is_asked_where_digests_are_offered_and_holds_once_confirmed(
     httpx.post(reception.link())
     with reading(reception.stage.engine) as session:
         assert session.scalars(select(SubscriptionRow.frequency)).one() is Frequency.WEEKLY
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("frequency", "told"),
+    [("each", "From the next issue on"), ("weekly", "once a week"), ("monthly", "once a month")],
+)
+def test_the_welcome_says_how_often_mail_comes(
+    reception: Reception, frequency: str, told: str
+) -> None:
+    for each in (Frequency.WEEKLY, Frequency.MONTHLY):
+        offer(reception.stage.engine, each)
+    reception.ask("new@example.jp", frequency=frequency)
+    link = reception.link()
+    assert told in httpx.post(link, follow_redirects=True).text
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_follows_the_form_helps_subscribers_and_those_whose_provider_blocks(
+    reception: Reception,
+) -> None:
+    page = reception.ask("new@example.jp").text
+    assert "If you are subscribed already" in page
+    with reading(reception.stage.engine) as session:
+        assert (
+            f"allow email from {session.scalars(select(NewsletterRow)).one().from_address}" in page
+        )
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("chosen", ["vi", "en"])
+def test_who_chooses_a_language_is_written_to_in_it_from_the_first_mail_on(
+    reception: Reception, chosen: str
+) -> None:
+    """Of a language without a catalogue, in English; the record keeps the words that were shown."""
+    with transaction(reception.stage.engine) as session:
+        session.scalars(select(NewsletterRow)).one().languages = ["vi"]
+    reception.ask("new@example.jp", lang="ja", mail_language=chosen)
+    assert "It begins when you press the button" in reception.texts()[-1]
+    link = reception.link()
+    assert "Start the subscription" in httpx.get(link).text
+    assert "You are subscribed" in httpx.post(link, follow_redirects=True).text
+    with reading(reception.stage.engine) as session:
+        assert {row.language.value for row in session.scalars(select(ConsentRow))} == {"ja"}
+
+    reception.ask("new@example.jp", lang="ja", mail_language=chosen)
+    assert "already" in reception.texts()[-1]

@@ -161,6 +161,15 @@ def test_fetching_every_link_changes_nothing(site: Site) -> None:
     assert site.state() is SubscriptionState.CONFIRMED
 
 
+@pytest.mark.parametrize("behind", [".", "。", ">", "%20", "=3D"])
+def test_a_sign_that_a_mail_program_takes_into_the_link_does_no_harm(
+    site: Site, behind: str
+) -> None:
+    assert httpx.get(site.leave + behind).status_code == 200
+    assert httpx.post(site.leave + behind).status_code == 200
+    assert site.state() is SubscriptionState.UNSUBSCRIBED
+
+
 def test_a_damaged_link_is_told_kindly(site: Site) -> None:
     answer = httpx.get(site.leave[:-3] + "abc", headers={"Accept-Language": "en"})
     assert answer.status_code == 404
@@ -171,6 +180,7 @@ def test_whose_link_works_no_more_is_told_how_to_leave_by_address(site: Site) ->
     answer = httpx.get(f"{site.url}/u/signed-with-a-key-that-is-gone")
     assert answer.status_code == 404
     assert "登録フォームを開き" in answer.text
+    assert "届いたメールに返信して" in answer.text  # a private newsletter is on no list
     assert 'href="/archive/digest"' in httpx.get(f"{site.url}/").text
     assert "/subscribe/digest" in httpx.get(f"{site.url}/archive/digest").text
 
