@@ -29,7 +29,7 @@ from newsletter.errors import Place, SettingError
 from newsletter.i18n.messages import msg
 from newsletter.issues.checks import opened_links
 from newsletter.logs import bound, set_up_logs
-from newsletter.mailings.ledger.dispatch import finish_mailings, return_hint, take_due_batches
+from newsletter.mailings.ledger.dispatch import return_hint, take_due_batches
 from newsletter.operations.heartbeats import Process, count_processes
 from newsletter.settings import Settings, load_settings
 from subscribers.lists.runs import next_upload
@@ -115,7 +115,7 @@ def _register(app: Celery) -> None:
             current = services()
             periodic.go(current)
             _hint(current, send_batch)
-            finish_mailings(current.engine)
+            periodic.finish(current.engine)
             _hint_at_list(current, import_list)
             _hint_at_links(current, open_links)
             _hint_at_undo(current, undo_import)
@@ -158,7 +158,7 @@ def _register(app: Celery) -> None:
             _sign_of_life().count(answered)
             if not stopping.stop_requested():
                 _hint(current, send_batch)
-            finish_mailings(current.engine)
+            periodic.finish(current.engine)
 
     _ = run_round
 

@@ -22,12 +22,13 @@ from newsletter.mailings.approvals.comments import mail_comments
 from newsletter.mailings.approvals.notices import Post
 from newsletter.mailings.digests.opening import DigestSetting, open_due_digests
 from newsletter.mailings.ledger import database_history
-from newsletter.mailings.ledger.dispatch import unplanned_mailings
+from newsletter.mailings.ledger.dispatch import finish_mailings, unplanned_mailings
 from newsletter.mailings.ledger.schedule import start_due_mailings
 from newsletter.mailings.ledger.settlement import settle_by_policy
 from newsletter.mailings.ledger.tallies import condense
 from newsletter.mailings.mailings import pause_mailing
 from newsletter.mailings.planning.planning import plan_mailing, plan_restored
+from newsletter.mailings.reports.progress import progress
 from newsletter.mailings.series.planning import plan_series
 from newsletter.mailings.trials.decisions import decide_due
 from newsletter.newsletters.recurrence import open_due_drafts
@@ -155,7 +156,9 @@ def _forget_unconfirmed(services: WorkerServices) -> None:
 
 def _plan(engine: Engine, mailing_id: int) -> None:
     try:
-        plan_mailing(engine, mailing_id)
+        planned = plan_mailing(engine, mailing_id)
+        if planned:
+            _log.info("mailing %d begins: %d planned", mailing_id, planned)
     except NewsletterError as error:
         # Such as a segment that can be read no more: somebody must look at it.
         with suppress(ConflictError), transaction(engine) as session:
@@ -164,6 +167,14 @@ def _plan(engine: Engine, mailing_id: int) -> None:
                 mailing_id,
                 reason=msg("The recipients cannot be determined. {reason}", reason=error.whole),
             )
+
+
+def finish(engine: Engine) -> None:
+    """End the mailings of which nothing waits any more; the log keeps what became of each."""
+    for mailing_id in finish_mailings(engine):
+        counts = progress(engine, mailing_id).counts
+        states = ", ".join(f"{count} {state.value}" for state, count in counts.items())
+        _log.info("mailing %d is finished: %s", mailing_id, states or "nobody was left")
 
 
 def _act_on_bounces(services: WorkerServices) -> None:

@@ -22,7 +22,7 @@ from tests.support.ledger import batch_states, claim, delivery_states
 from tests.support.loops import call_apart
 from tests.support.orders import resume
 from tests.support.stage import Stage, set_stage
-from workers import periodic, recovery
+from workers import batches, periodic, recovery
 from workers.composition import WorkerServices, build
 from workers.journal import Journal
 from workers.leases import LeaseWatch
@@ -221,3 +221,19 @@ def test_a_process_that_lives_and_says_nothing_loses_its_lease_in_the_end(
         seconds += 5
     assert set(delivery_states(stage.engine, mailing).values()) == {DeliveryState.UNCERTAIN}
     journal.abandon()
+
+
+def test_the_log_keeps_how_a_mailing_began_and_ended(
+    stage: Stage, services: WorkerServices, caplog: pytest.LogCaptureFixture
+) -> None:
+    mailing = stage.mail()
+    with caplog.at_level("INFO"):
+        periodic.go(services)
+        call_apart(lambda: batches.send_batch(services, mailing, 1))
+        periodic.finish(services.engine)
+        periodic.finish(services.engine)
+    said = [record.message for record in caplog.records if record.name == "workers.periodic"]
+    assert said == [
+        f"mailing {mailing} begins: 4 planned",
+        f"mailing {mailing} is finished: 4 accepted",
+    ]
