@@ -26,7 +26,14 @@ _UNSAFE_WRITTEN = re.compile(r"[^A-Za-z0-9_.,:;/#%()=?+*@~!-]+")
 _SPACES = re.compile(r"[ \t\r\n\f]+")
 #: A semicolon behind a rule spoils the next one.
 _STRAY_END = re.compile(r"\}\s*;")
-_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+#: A whole string, and a sheet whose strings and brackets are all closed; what stands in brackets is
+#: one string, or has no backslash.
+_STRING = r"""(?:"(?:[^"\\\n\r\f]|\\.)*+"|'(?:[^'\\\n\r\f]|\\.)*+')"""
+_CLOSED = re.compile(
+    rf"""(?:[^"'(\\]|\\.|{_STRING}|\((?:\s*+{_STRING}\s*+|[^"'()\\]*+)\))*+""", re.DOTALL
+)
+_STRING_OR_COMMENT = re.compile(rf"({_STRING})|{_COMMENT.pattern}", re.DOTALL)
 STYLE_SHEET = re.compile(
     r"<!--.*?-->|<style(?P<attributes>[^>]*)>(?P<sheet>.*?)</style>", re.DOTALL | re.IGNORECASE
 )
@@ -122,7 +129,17 @@ class _Inliner(Premailer):  # type: ignore[misc]  # premailer has no types
 
 @lru_cache(maxsize=256)
 def _parse_sheet(css: str, **options: bool) -> Any:  # noqa: ANN401 - cssutils has no types
-    return CSSParser(fetcher=_fetch_nothing).parseString(css, **options)
+    return CSSParser(fetcher=_fetch_nothing).parseString(_readable(css), **options)
+
+
+def _readable(css: str) -> str:
+    """Return a sheet or style without what cssutils may take for ever to read.
+
+    Where a comment or a string has no end, it tries all ways to divide what that holds: 60
+    asterisks, or a few escapes.
+    """
+    plain = _STRING_OR_COMMENT.sub(lambda found: found[1] or " ", css)
+    return plain if _CLOSED.fullmatch(plain) else plain.replace("\\", "")
 
 
 def _fetch_nothing(_address: str) -> tuple[None, bytes]:
@@ -130,6 +147,9 @@ def _fetch_nothing(_address: str) -> tuple[None, bytes]:
 
 
 def _premail(tree: Any) -> None:  # noqa: ANN401 - lxml has no types
+    for element in tree.iter("*"):
+        if style := element.get("style"):
+            element.set("style", _readable(style))
     _Inliner(
         tree,
         allow_network=False,

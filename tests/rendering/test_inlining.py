@@ -11,6 +11,37 @@ from newsletter.rendering.inlining import inline_styles
 pytestmark = pytest.mark.servers
 
 
+@pytest.mark.parametrize(
+    "without_end",
+    [
+        "/*" + "*" * 400,
+        "b { background: url('" + r"q\caa" * 100,
+        "b { background: u\\072\nl('" + r"q\caa" * 100,
+        'b { content: "' + r"q\caa" * 100,
+    ],
+)
+def test_a_sheet_that_breaks_off_takes_no_longer_than_another(without_end: str) -> None:
+    html = (
+        f"<html><head><style>p {{ color: red }} {without_end}</style></head><body><p>a</p></body>"
+    )
+    assert '<p style="color:red">a</p>' in inline_styles(html, ())
+
+
+def test_a_style_that_breaks_off_takes_no_longer_than_another() -> None:
+    style = "margin:0;/*" + "*" * 400
+    html = (
+        f"<html><head><style>p{{top:0}}</style></head><body><p style='{style}'>a</p></body></html>"
+    )
+    assert "margin:0" in inline_styles(html, ())
+
+
+def test_what_a_string_or_an_escape_says_is_kept() -> None:
+    sheet = r"""/* a "b */ p { font-family: "A /* B", 'C\'D'; background: url("x\29.png") }"""
+    html = f"<html><head><style>{sheet}</style></head><body><p>a</p></body>"
+    written = inline_styles(html, ())
+    assert all(part in written for part in ("A /* B", "C'D", "url(&quot;x).png&quot;)"))
+
+
 def test_a_linked_style_sheet_is_not_fetched() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.2)
