@@ -6,6 +6,7 @@ This is the only module that looks at environment variables. `.env.example` docu
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import secrets
@@ -17,10 +18,11 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import idna
+from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from newsletter.errors import Place, SettingError
+from newsletter.errors import Place, SettingError, system_reason
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Alternatives
 from newsletter.validation import WrongValueError, message_of
@@ -397,6 +399,7 @@ def load_settings(env_file: Path | None = None) -> Settings:
             msg("The settings file does not exist."), place=Place(source=str(env_file))
         )
     source = Path(".env") if env_file is None else env_file
+    _demand_whole(source)
     try:
         return Settings(_env_file=source)
     except ValidationError as error:
@@ -411,6 +414,33 @@ def load_settings(env_file: Path | None = None) -> Settings:
                 source=source,
             ),
         ) from None
+
+
+def _demand_whole(source: Path) -> None:
+    """Refuse a file of which a line would be passed over: its setting would have its default."""
+    if not source.is_file():
+        return
+    try:
+        words = source.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise SettingError(
+            msg("The settings file is not UTF-8 text."),
+            place=Place(source=str(source)),
+            remedy=msg("Save it as UTF-8."),
+        ) from None
+    except OSError as error:
+        raise SettingError(
+            msg("The settings file cannot be read: {reason}.", reason=system_reason(error)),
+            place=Place(source=str(source)),
+            remedy=msg("Let this user read it."),
+        ) from None
+    for binding in parse_stream(io.StringIO(words)):
+        if binding.error or (binding.key is not None and binding.value is None):
+            raise SettingError(
+                msg("This is not a setting."),
+                place=Place(source=str(source), line=binding.original.line),
+                remedy=msg("Write NAME=value, and # before a remark."),
+            )
 
 
 def signing_keys(settings: Settings) -> tuple[bytes, ...]:

@@ -155,3 +155,31 @@ def test_mail_to_accounts_needs_a_return_path_where_the_relay_takes_no_null_one(
 ) -> None:
     settings = Settings.model_validate({"mail_transports": relay, "account_return_path": path})
     assert settings.account_mail_is_refused is refused
+
+
+@pytest.mark.parametrize(
+    ("octets", "words"),
+    [
+        (b"LOG_LEVEL=DEBUG\nBATCH_SIZE 100\n", ":2: This is not a setting."),
+        (b"LOG_LEVEL=DEBUG\nBATCH_SIZE\n", ":2: This is not a setting."),
+        (b"PUBLIC_URL='http://127.0.0.1\n", ":1: This is not a setting."),
+        (b"# caf\xe9\n", "The settings file is not UTF-8 text."),
+    ],
+)
+def test_a_settings_file_is_read_whole_or_refused(
+    octets: bytes, words: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "env"
+    file.write_bytes(octets)
+    with pytest.raises(SettingError) as refused:
+        load_settings(file)
+    assert words in str(refused.value)
+    assert refused.value.remedy
+
+
+def test_a_settings_file_may_have_remarks_exports_and_values_of_several_lines(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "env"
+    file.write_text('\ufeff# how much\n\nexport BATCH_SIZE=100 # at once\nOTHER="a\nb"\nEMPTY=\n')
+    assert load_settings(file).batch_size == 100

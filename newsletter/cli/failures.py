@@ -7,7 +7,13 @@ import os
 import sys
 from pathlib import Path
 
-from newsletter.errors import NewsletterError, UnavailableError, UsageError, system_reason
+from newsletter.errors import (
+    NewsletterError,
+    SettingError,
+    UnavailableError,
+    UsageError,
+    system_reason,
+)
 from newsletter.i18n.messages import msg
 
 #: What PostgreSQL calls a number that its column cannot hold.
@@ -23,6 +29,13 @@ def explained(error: Exception) -> NewsletterError:
         return UnavailableError(
             msg("It cannot be written: {reason}.", reason=system_reason(error)),
             remedy=msg("Check that the disk has space left and can be written to."),
+        )
+    if isinstance(error, (PermissionError, NotADirectoryError)):
+        return SettingError(
+            msg(
+                "{path} cannot be used: {reason}.", path=error.filename, reason=system_reason(error)
+            ),
+            remedy=msg("Check its owner and permissions, and the setting that names it."),
         )
     if isinstance(error, OverflowError) or (
         isinstance(error, DataError) and getattr(error.orig, "sqlstate", "") == _OUT_OF_RANGE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +13,10 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from newsletter.cli import usage
+from newsletter.cli.failures import explained
 from newsletter.cli.language import text
 from newsletter.cli.main import app
+from newsletter.errors import ExitCode
 
 
 def _said(*words: str) -> str:
@@ -73,3 +76,10 @@ def test_the_document_of_the_command_line_names_each_command_and_no_other() -> N
         followers = re.findall("`(.+?)`", row[1])
         named |= {f"{row[0]} {each}" for each in followers} or {row[0]}
     assert named == set(_paths(get_command(app)))
+
+
+def test_a_folder_that_is_not_ours_is_no_defect() -> None:
+    refused = explained(PermissionError(errno.EACCES, "Permission denied", "/root/mail"))
+    assert refused.exit_code is ExitCode.BAD_SETTING
+    assert "/root/mail cannot be used" in str(refused)
+    assert refused.remedy
