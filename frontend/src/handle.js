@@ -63,6 +63,8 @@ export class Handle {
     this.paper.addEventListener("dragover", (event) => {
       if (this.dragged < 0) return;
       event.preventDefault();
+      // The text's own mark of a landing stays away: it is another place, and the drop is not told it.
+      event.stopPropagation();
       this.showLanding(this.target(event.clientY));
     }, true);
     this.paper.addEventListener("drop", (event) => {

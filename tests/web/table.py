@@ -195,6 +195,7 @@ NOT_PAGES = {
     "/newsletters/{newsletter}/digests/{frequency}/mail": "the next digest in a frame",
     "/audit.csv": "a file",
     "/newsletters/{newsletter}/audience": "a part of the sending page",
+    "/newsletters/{newsletter}/hour": "a part of the sending page",
     "/newsletters/{newsletter}/issues/{issue_id}/send/subjects": "a part of the sending page",
     "/newsletters/{newsletter}/drafts/{number}/subjects": "a part of the writing page",
     "/newsletters/{newsletter}/drafts/{number}/links": "a part of the draft's page",

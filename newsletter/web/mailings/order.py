@@ -11,9 +11,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.errors import NewsletterError, NotFoundError
+from newsletter.issues.drafts.saving import get_draft
 from newsletter.issues.model import issue_from_json
+from newsletter.issues.store import get_issue
 from newsletter.mailings.approvals.requests import find_approval, plan_of
-from newsletter.mailings.orders.ordering import Order, place_order, review_order
+from newsletter.mailings.ledger.schedule import AT_ONCE, Schedule, read_hour
+from newsletter.mailings.orders.ordering import Order, other_day, place_order, review_order
 from newsletter.mailings.orders.readiness import check_stored, stored_findings
 from newsletter.mailings.planning.audience import audience_figure
 from newsletter.mailings.planning.shown_as import variant_key
@@ -65,6 +68,31 @@ def ordering_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
                 count, error = None, wrong.in_language(visit.language)
         return page.pages.show_to(
             visit, request, "mailings/_audience.html", count=count, error=error
+        )
+
+    @router.get("/hour")
+    def tell_hour(
+        visit: SenderVisit, request: Request, hour: _Asked = "", issue: int = 0, draft: int = 0
+    ) -> HTMLResponse:
+        with reading(engine) as session:
+            newsletter = newsletter_of(session, visit)
+            content = (
+                get_draft(session, newsletter.id, draft).issue
+                if draft
+                else issue_from_json(get_issue(session, newsletter.id, issue).content)
+            )
+        try:
+            schedule, error = Schedule(hour=read_hour(hour)), ""
+        except NewsletterError as wrong:
+            schedule, error = AT_ONCE, wrong.in_language(visit.language)
+        return page.pages.show_to(
+            visit,
+            request,
+            "mailings/_hour.html",
+            issue=content,
+            hour=schedule.hour,
+            other_day=other_day(newsletter, content, schedule) if schedule.hour else None,
+            error=error,
         )
 
     @router.get(PATH + "/subjects")

@@ -105,3 +105,16 @@ def test_the_contents_are_drawn_once_there_are_two_headings(desk: Desk, page: Pa
     expect(drawn).to_have_text(["お知らせ", "催し"])
     page.get_by_role("tab", name="Telephone").click()
     expect(page.frame_locator("#mail").locator(".toc")).to_have_text(["お知らせ", "催し"])
+
+
+def test_the_hour_that_is_chosen_says_its_weekday(desk: Desk, page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 900})
+    desk.start(page, f"{PLAIN}\n{LINES}\n", view="mail")
+    page.locator(".panel-tabs [data-panel=send]").click()
+    page.get_by_label("At a time", exact=True).check()
+    told = page.locator("#hour-told")
+    expect(told).to_contain_text("09:00")
+    page.get_by_label("Day and hour").fill("2027-12-02T09:30")
+    page.keyboard.press("Tab")
+    expect(told).to_contain_text("Thu 2 Dec 2027, 09:30")
+    expect(told).to_contain_text("The issue is dated")

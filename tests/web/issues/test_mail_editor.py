@@ -454,6 +454,22 @@ def test_a_block_is_dragged_by_its_handle(mail: Page) -> None:
     mail.set_viewport_size({"width": 1280, "height": 720})
 
 
+def test_a_dragged_block_shows_one_line_where_it_lands_and_none_after(mail: Page) -> None:
+    mail.set_viewport_size({"width": 1280, "height": 1600})
+    lines = mail.locator(".prosemirror-dropcursor-block, .prosemirror-dropcursor-inline")
+    mail.locator(".mail").get_by_text("祭り", exact=True).hover()
+    mail.get_by_role("button", name="Move or change this block").hover()
+    mail.mouse.down()
+    mail.locator(".mail").get_by_text("窓口の時間", exact=True).hover(position={"x": 4, "y": 2})
+    mail.locator(".mail").get_by_text("窓口の時間", exact=True).hover(position={"x": 4, "y": 3})
+    expect(mail.locator(".landing-line")).to_be_visible()
+    expect(lines).to_have_count(0)
+    mail.mouse.up()
+    expect(mail.locator(".landing-line")).to_be_hidden()
+    expect(lines).to_have_count(0)
+    mail.set_viewport_size({"width": 1280, "height": 720})
+
+
 def test_a_dropped_picture_is_kept_and_described(studio: Desk, mail: Page) -> None:
     drawn = BytesIO()
     Image.new("RGB", (40, 20), "teal").save(drawn, "PNG")

@@ -18,6 +18,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import MailingKind, Role, SubscriptionState, SuppressionReason
+from newsletter.issues.drafts.saving import open_issue
 from newsletter.mailings.planning.audience import LeftOut, count_audience
 from newsletter.mailings.planning.content import load_content
 from newsletter.mailings.planning.planning import plan_mailing
@@ -195,6 +196,26 @@ def test_no_address_that_a_test_went_to_stays_in_the_log(
         "series.test": {"step": 1, "mailing": 2, "recipients": 1},
     }
     assert "a@example.jp" not in str(logged)
+
+
+def test_the_hour_is_told_with_its_weekday_and_where_the_issue_is_dated_otherwise(
+    stage: Stage, issue_id: int, sign_in: SignIn
+) -> None:
+    client = sign_in("editor@example.jp", Role.EDITOR)
+
+    def told(hour: str, **of: int) -> str:
+        answer = client.get("/newsletters/digest/hour", params={"hour": hour, **of})
+        assert answer.status_code == 200
+        return " ".join(answer.text.split())
+
+    assert told("2026-11-20T09:00", issue=issue_id) == "Fri 20 Nov 2026, 09:00"
+    other = told("2026-11-26T09:00", issue=issue_id)
+    assert "Thu 26 Nov 2026, 09:00" in other
+    assert "The issue is dated" in other
+    with transaction(stage.engine) as session:
+        draft = open_issue(session, stage.newsletter_id, stage.issue, author="aoki").id
+    assert "The issue is dated" in told("2026-11-26T09:00", draft=draft)
+    assert "alert" in told("", issue=issue_id)
 
 
 def test_an_operator_may_look_but_not_send(issue_id: int, sign_in: SignIn) -> None:
