@@ -123,8 +123,9 @@ class Pages:
     @staticmethod
     def language_of(request: Request, fallback: Language = Language.JAPANESE) -> Language:
         """Return what ``?lang=`` names, or was chosen before, or the browser asks for first."""
-        named = request.query_params.get("lang", "")
-        if (chosen := named or request.cookies.get(LANGUAGE_COOKIE, "")) in set(Language):
+        if (named := named_language(request)) is not None:
+            return named
+        if (chosen := request.cookies.get(LANGUAGE_COOKIE, "")) in set(Language):
             return Language(chosen)
         asked_for = request.headers.get("accept-language", "").split(",", _MOST_LANGUAGES)
         for part in asked_for[:_MOST_LANGUAGES]:
@@ -132,6 +133,12 @@ class Pages:
             if (asked := nearest_language(tag, None)) is not None:
                 return asked
         return fallback
+
+
+def named_language(request: Request) -> Language | None:
+    """Return the language that a page's address names with ``?lang=``; None for none."""
+    named = request.query_params.get("lang", "")
+    return Language(named) if named in set(Language) else None
 
 
 @lru_cache(maxsize=16)

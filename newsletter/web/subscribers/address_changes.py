@@ -19,7 +19,7 @@ from newsletter.mailings.planning.links import read_link
 from newsletter.newsletters.publications import get_newsletter
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
-from newsletter.web.pages import Pages
+from newsletter.web.pages import Pages, named_language
 from newsletter.web.routing import Router, SubmittedForm, client_of
 from subscribers.address_changes import AddressChange
 from subscribers.join_limits import kept_network
@@ -37,7 +37,13 @@ def address_router(settings: Settings, engine: Engine, signer: TokenSigner, page
         return read_link(session, signer, Purpose.PREFERENCES, token)
 
     def _form(
-        token: str, *, wanted: str = "", fault: str = "", sent: bool = False, status: int = 200
+        token: str,
+        request: Request,
+        *,
+        wanted: str = "",
+        fault: str = "",
+        sent: bool = False,
+        status: int = 200,
     ) -> HTMLResponse:
         with reading(engine) as session:
             ref = _reader(session, token)
@@ -46,7 +52,7 @@ def address_router(settings: Settings, engine: Engine, signer: TokenSigner, page
             known = known_of(session, ref.newsletter_id, ref.subscriber_id)
         return pages.show(
             "reader/address.html",
-            language=language_for(known.language, newsletter.language),
+            language=named_language(request) or language_for(known.language, newsletter.language),
             status=status,
             reader=reader,
             newsletter=newsletter,
@@ -64,8 +70,8 @@ def address_router(settings: Settings, engine: Engine, signer: TokenSigner, page
             return language_for(known.language, get_newsletter(session, ref.newsletter_id).language)
 
     @router.get("/p/{token}/address")
-    def ask(token: str) -> HTMLResponse:
-        return _form(token)
+    def ask(token: str, request: Request) -> HTMLResponse:
+        return _form(token, request)
 
     @router.post("/p/{token}/address")
     def request_change(token: str, request: Request, form: SubmittedForm) -> HTMLResponse:
@@ -84,12 +90,18 @@ def address_router(settings: Settings, engine: Engine, signer: TokenSigner, page
                 client=client_of(request),
             )
         except (ListError, ConflictError) as error:
-            return _form(token, wanted=wanted, fault=error.in_language(language), status=422)
+            return _form(
+                token,
+                request,
+                wanted=wanted,
+                fault=error.in_language(named_language(request) or language),
+                status=422,
+            )
         if not taken:
-            answer = _form(token, wanted=wanted, fault="many", status=429)
+            answer = _form(token, request, wanted=wanted, fault="many", status=429)
             answer.headers["Retry-After"] = "3600"
             return answer
-        return _form(token, wanted=address.address, sent=True)
+        return _form(token, request, wanted=address.address, sent=True)
 
     router.include_router(_links_router(settings, engine, changes, pages))
     return router
@@ -101,33 +113,33 @@ def _links_router(
     """Return the routes of the links that are mailed to the two addresses."""
     router = Router()
 
-    def _change(template: str, change: AddressChange) -> HTMLResponse:
+    def _change(template: str, change: AddressChange, request: Request) -> HTMLResponse:
         return pages.show(
             template,
-            language=change.language,
+            language=named_language(request) or change.language,
             change=change,
             newsletter=change.newsletter,
         )
 
     @router.get("/address/{token}")
-    def show_change(token: str) -> HTMLResponse:
+    def show_change(token: str, request: Request) -> HTMLResponse:
         with reading(engine) as session:
-            return _change("reader/address_change.html", changes.find(session, token))
+            return _change("reader/address_change.html", changes.find(session, token), request)
 
     @router.post("/address/{token}")
     def confirm(token: str, request: Request) -> HTMLResponse:
         changes.confirm(token, network=_network(request))
-        return show_change(token)
+        return show_change(token, request)
 
     @router.get("/address/undo/{token}")
-    def show_undo(token: str) -> HTMLResponse:
+    def show_undo(token: str, request: Request) -> HTMLResponse:
         with reading(engine) as session:
-            return _change("reader/address_undo.html", changes.find_undo(session, token))
+            return _change("reader/address_undo.html", changes.find_undo(session, token), request)
 
     @router.post("/address/undo/{token}")
     def undo(token: str, request: Request) -> HTMLResponse:
         changes.undo(token, network=_network(request))
-        return show_undo(token)
+        return show_undo(token, request)
 
     def _network(request: Request) -> str:
         return kept_network(client_of(request), settings.consent_network)

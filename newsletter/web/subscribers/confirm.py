@@ -14,7 +14,7 @@ from newsletter.mailings.planning.links import refer
 from newsletter.mailings.series.figures import first_mail_follows
 from newsletter.settings import Settings
 from newsletter.tokens import Purpose, TokenSigner
-from newsletter.web.pages import Pages
+from newsletter.web.pages import Pages, named_language
 from newsletter.web.routing import Router, client_of
 from subscribers.join_limits import kept_network
 from subscribers.joining import (
@@ -43,7 +43,7 @@ def confirming_router(
         with reading(engine) as session:
             return find_invitation(session, signer, token, days=settings.confirm_days)
 
-    def _show(name: str, invitation: Invitation) -> HTMLResponse:
+    def _show(name: str, invitation: Invitation, request: Request) -> HTMLResponse:
         with reading(engine) as session:
             ref = refer(session, invitation.newsletter.id, invitation.subscriber_id)
             greeted = first_mail_follows(
@@ -57,7 +57,7 @@ def confirming_router(
             ]
         return pages.show(
             f"reader/{name}",
-            language=invitation.language,
+            language=named_language(request) or invitation.language,
             invitation=invitation,
             newsletter=invitation.newsletter,
             greeted=greeted,
@@ -66,9 +66,9 @@ def confirming_router(
         )
 
     @router.get("/c/{token}")
-    def ask(token: str) -> HTMLResponse:
+    def ask(token: str, request: Request) -> HTMLResponse:
         invitation = _find(token)
-        return _show(_PAGES[invitation.standing], invitation)
+        return _show(_PAGES[invitation.standing], invitation, request)
 
     @router.post("/c/{token}")
     def confirm(token: str, request: Request) -> Response:
@@ -81,13 +81,19 @@ def confirming_router(
                 source=CONFIRMATION_MAIL,
                 network=kept_network(client_of(request), settings.consent_network),
             )
-        return RedirectResponse(f"/c/{token}/welcome", status_code=303)
+        return RedirectResponse(_in_its_language(f"/c/{token}/welcome", request), status_code=303)
 
     @router.get("/c/{token}/welcome")
-    def welcome(token: str) -> Response:
+    def welcome(token: str, request: Request) -> Response:
         invitation = _find(token)
         if invitation.standing is not LinkState.CONFIRMED:
-            return RedirectResponse(f"/c/{token}", status_code=303)
-        return _show("welcome.html", invitation)
+            return RedirectResponse(_in_its_language(f"/c/{token}", request), status_code=303)
+        return _show("welcome.html", invitation, request)
 
     return router
+
+
+def _in_its_language(path: str, request: Request) -> str:
+    """Return the address of a page that goes on in the language that this one's address names."""
+    named = named_language(request)
+    return f"{path}?lang={named}" if named else path

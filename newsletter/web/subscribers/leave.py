@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fastapi import Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from sqlalchemy import Engine
 
@@ -12,7 +13,7 @@ from newsletter.mailings.notices.join_requests import send_settings_link
 from newsletter.mailings.planning.links import read_link
 from newsletter.settings import Settings
 from newsletter.tokens import Purpose, TokenSigner
-from newsletter.web.pages import Pages
+from newsletter.web.pages import Pages, named_language
 from newsletter.web.routing import Router, SubmittedForm
 from subscribers.join_limits import JoinLimits, count_address
 from subscribers.leaving import give_reason, unsubscribe, unsubscribe_from_all
@@ -31,11 +32,11 @@ def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, page
         with reading(engine) as session:
             return find_relation(session, read_link(session, signer, Purpose.UNSUBSCRIBE, token))
 
-    def _show(name: str, token: str, **values: object) -> HTMLResponse:
+    def _show(name: str, token: str, request: Request, **values: object) -> HTMLResponse:
         relation = _relation(token)
         return pages.show(
             f"reader/{name}",
-            language=relation.language,
+            language=named_language(request) or relation.language,
             status=200,
             relation=relation,
             newsletter=relation.newsletter,
@@ -45,11 +46,11 @@ def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, page
         )
 
     @router.get("/u/{token}")
-    def ask(token: str) -> HTMLResponse:
-        return _show("unsubscribe.html", token)
+    def ask(token: str, request: Request) -> HTMLResponse:
+        return _show("unsubscribe.html", token, request)
 
     @router.post("/u/{token}")
-    def leave(token: str, form: SubmittedForm) -> Response:
+    def leave(token: str, request: Request, form: SubmittedForm) -> Response:
         one_click = form.get("List-Unsubscribe") == "One-Click"
         way = UnsubscribeWay.ONE_CLICK if one_click else UnsubscribeWay.PAGE
         with transaction(engine) as session:
@@ -63,10 +64,10 @@ def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, page
             )
         if one_click:
             return PlainTextResponse("unsubscribed")
-        return _show("left.html", token, everything=False)
+        return _show("left.html", token, request, everything=False)
 
     @router.post("/u/{token}/all")
-    def leave_all(token: str) -> HTMLResponse:
+    def leave_all(token: str, request: Request) -> HTMLResponse:
         with transaction(engine) as session:
             ref = read_link(session, signer, Purpose.UNSUBSCRIBE, token)
             unsubscribe_from_all(
@@ -75,10 +76,10 @@ def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, page
                 mailing_id=ref.mailing_id or None,
                 way=UnsubscribeWay.PAGE,
             )
-        return _show("left.html", token, everything=True)
+        return _show("left.html", token, request, everything=True)
 
     @router.post("/u/{token}/reason")
-    def keep_reason(token: str, form: SubmittedForm) -> HTMLResponse:
+    def keep_reason(token: str, request: Request, form: SubmittedForm) -> HTMLResponse:
         chosen = str(form.get("reason", ""))
         with transaction(engine) as session:
             ref = read_link(session, signer, Purpose.UNSUBSCRIBE, token)
@@ -89,10 +90,10 @@ def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, page
                 reason=LeaveReason(chosen) if chosen in set(LeaveReason) else None,
                 remark=str(form.get("remark", "")),
             )
-        return _show("left.html", token, everything=False, thanked=True)
+        return _show("left.html", token, request, everything=False, thanked=True)
 
     @router.post("/u/{token}/pause")
-    def hold(token: str) -> HTMLResponse:
+    def hold(token: str, request: Request) -> HTMLResponse:
         with transaction(engine) as session:
             ref = read_link(session, signer, Purpose.UNSUBSCRIBE, token)
             until = pause(
@@ -102,7 +103,7 @@ def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, page
                 newsletter_ids=[ref.newsletter_id],
             )
         # Who left in another window is told so.
-        return _show("paused.html" if until else "unsubscribe.html", token, until=until)
+        return _show("paused.html" if until else "unsubscribe.html", token, request, until=until)
 
     router.include_router(_settings_router(settings, engine, signer, pages))
     return router
@@ -115,7 +116,7 @@ def _settings_router(
     router = Router()
 
     @router.post("/u/{token}/settings")
-    def mail_settings(token: str) -> HTMLResponse:
+    def mail_settings(token: str, request: Request) -> HTMLResponse:
         """Mail the way to the settings: this link went through mail servers and their logs."""
         with reading(engine) as session:
             relation = find_relation(
@@ -135,7 +136,7 @@ def _settings_router(
                 )
         return pages.show(
             "reader/settings_mailed.html",
-            language=relation.language,
+            language=named_language(request) or relation.language,
             newsletter=relation.newsletter,
         )
 

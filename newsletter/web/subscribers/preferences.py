@@ -22,7 +22,7 @@ from newsletter.mailings.planning.links import read_link
 from newsletter.newsletters.publications import chosen_language, get_newsletter, named_languages
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
-from newsletter.web.pages import Pages
+from newsletter.web.pages import Pages, named_language
 from newsletter.web.routing import Router, SubmittedForm, client_of
 from newsletter.web.subscribers.address_changes import address_router
 from newsletter.web.subscribers.field_inputs import inputs_of, submitted
@@ -57,6 +57,7 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
     def _show(
         name: str,
         token: str,
+        request: Request,
         *,
         status: int = 200,
         typed: Wishes | None = None,
@@ -69,7 +70,7 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
             choices = list_choices(session, ref.subscriber_id)
             newsletter = get_newsletter(session, ref.newsletter_id)
             known = known_of(session, ref.newsletter_id, ref.subscriber_id)
-            language = _language_of(session, ref)
+            language = _language_of(session, ref, request)
             wordings = _wordings(session, choices, language)
             held = data_held(session, ref.subscriber_id, language) if name == "data.html" else {}
             own = _own_fields(session, ref)
@@ -121,14 +122,14 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
         )
 
     @router.get("/p/{token}")
-    def preferences(token: str) -> HTMLResponse:
-        return _show("preferences.html", token, saved=False)
+    def preferences(token: str, request: Request) -> HTMLResponse:
+        return _show("preferences.html", token, request, saved=False)
 
     @router.post("/p/{token}")
     def save(token: str, request: Request, form: SubmittedForm) -> HTMLResponse:
         with reading(engine) as session:
             ref = _read(session, token)
-            own, language = _own_fields(session, ref), _language_of(session, ref)
+            own, language = _own_fields(session, ref), _language_of(session, ref, request)
         wishes = replace(_wishes_of(form, language), values=submitted(form, own))
         try:
             with transaction(engine) as session:
@@ -148,12 +149,13 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
             return _show(
                 "preferences.html",
                 token,
+                request,
                 status=422,
                 typed=wishes,
                 errors={place: message},
                 saved=False,
             )
-        return _show("preferences.html", token, saved=True)
+        return _show("preferences.html", token, request, saved=True)
 
     @router.post("/p/{token}/join")
     def join(token: str, request: Request, form: SubmittedForm) -> HTMLResponse:
@@ -164,21 +166,21 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
                 session,
                 ref.subscriber_id,
                 int(number) if _is_number(number) else 0,
-                language=_language_of(session, ref),
+                language=_language_of(session, ref, request),
                 like=ref.newsletter_id,
                 network=kept_network(client_of(request), settings.consent_network),
             )
-        return _show("preferences.html", token, saved=True)
+        return _show("preferences.html", token, request, saved=True)
 
     @router.get("/p/{token}/data")
-    def data(token: str) -> HTMLResponse:
-        return _show("data.html", token)
+    def data(token: str, request: Request) -> HTMLResponse:
+        return _show("data.html", token, request)
 
     @router.get("/p/{token}/data.json")
-    def download(token: str) -> Response:
+    def download(token: str, request: Request) -> Response:
         with reading(engine) as session:
             ref = _read(session, token)
-            held = data_held(session, ref.subscriber_id, _language_of(session, ref))
+            held = data_held(session, ref.subscriber_id, _language_of(session, ref, request))
         return Response(
             json.dumps(held, ensure_ascii=False, indent=2),
             media_type="application/json",
@@ -186,18 +188,18 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
         )
 
     @router.get("/p/{token}/erase")
-    def ask(token: str) -> HTMLResponse:
-        return _show("erase.html", token, unsure=False)
+    def ask(token: str, request: Request) -> HTMLResponse:
+        return _show("erase.html", token, request, unsure=False)
 
     @router.post("/p/{token}/erase")
-    def erase_reader(token: str, form: SubmittedForm) -> HTMLResponse:
+    def erase_reader(token: str, request: Request, form: SubmittedForm) -> HTMLResponse:
         if form.get("sure") != "yes":
-            return _show("erase.html", token, unsure=True)
+            return _show("erase.html", token, request, unsure=True)
         with reading(engine) as session:
             ref = _read(session, token)
             find_reader(session, ref.subscriber_id)
             newsletter = get_newsletter(session, ref.newsletter_id)
-            language = _language_of(session, ref)
+            language = _language_of(session, ref, request)
         with transaction(engine) as session:
             erase_person(
                 session,
@@ -212,8 +214,10 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
     return router
 
 
-def _language_of(session: Session, ref: DeliveryRef) -> Language:
-    """Return the language in which somebody's newsletter speaks to them."""
+def _language_of(session: Session, ref: DeliveryRef, request: Request) -> Language:
+    """Return the language that the page's address names, else that in which mail speaks to them."""
+    if (named := named_language(request)) is not None:
+        return named
     known = known_of(session, ref.newsletter_id, ref.subscriber_id)
     return language_for(known.language, get_newsletter(session, ref.newsletter_id).language)
 

@@ -165,7 +165,7 @@ def test_the_page_of_an_old_mail_offers_to_leave_and_names_no_new_address(
     _change(reception, page)
     link = _way_out_of_an_old_mail(reception)
     shown = httpx.get(link).text
-    assert f'action="{urlsplit(link).path}"' in shown
+    assert f'action="{urlsplit(link).path}?lang=ja"' in shown
     assert NEW not in shown
     left = httpx.post(link).text
     assert NEW not in left

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -66,6 +67,23 @@ def site(sites: SharedSites, engine: Engine) -> Iterator[Site]:
                 subscriber_id=stage.subscriber_id(READER),
             ),
         )
+
+
+@pytest.mark.parametrize(("lang", "other"), [("ja", "en"), ("en", "ja")])
+def test_every_page_behind_a_link_speaks_the_language_that_its_address_names(
+    site: Site, lang: str, other: str
+) -> None:
+    choose = site.link(Purpose.PREFERENCES, "p")
+    for page in (
+        site.leave,
+        choose,
+        *(f"{choose}/{each}" for each in ("address", "data", "erase")),
+    ):
+        shown = httpx.get(page, params={"lang": lang}).text
+        assert f'<html lang="{lang}"' in shown
+        assert f'href="?lang={other}"' in shown
+    action = re.findall(r'action="([^"]+/pause[^"]*)"', httpx.get(f"{site.leave}?lang={lang}").text)
+    assert f'<html lang="{lang}"' in httpx.post(f"{site.url}{action[0]}").text
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
