@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Sequence
 from contextlib import suppress
 
 import uvicorn
 from fastapi import FastAPI
 
+from newsletter.errors import UnavailableError, system_reason
+from newsletter.i18n.messages import msg
 from newsletter.logs import set_up_logs
 from newsletter.mailbox.store import MailboxStore
 from newsletter.services import build_services
@@ -23,7 +26,11 @@ _MOST_CONNECTIONS = 1000
 
 
 def serve(settings: Settings) -> None:
-    """Serve until ended; tokens stand in URLs, so uvicorn's access log is not written."""
+    """Serve until ended; tokens stand in URLs, so uvicorn's access log is not written.
+
+    Raises:
+        UnavailableError: The address is taken, or not this machine's.
+    """
     set_up_logs(settings)
     if settings.web_host not in LOOPBACK and settings.public_url.startswith("http://"):
         _log.warning("PUBLIC_URL is not https: cookies and links travel in the clear")
@@ -35,13 +42,29 @@ def serve(settings: Settings) -> None:
         mailbox=MailboxStore(settings.mailbox_file) if settings.mailbox_file else None,
     )
     # uvicorn raises the signal that ended it once more.
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt), _listening(settings.web_host, settings.web_port) as taken:
         server_of(
             app,
             host=settings.web_host,
             port=settings.web_port,
             trusted_proxies=settings.trusted_proxies,
-        ).run()
+        ).run(sockets=[taken])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Listen before the server starts, which would end by a code of its own."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise UnavailableError(
+            msg(
+                "Cannot listen on {address}: {reason}.",
+                address=f"{host}:{port}",
+                reason=system_reason(error),
+            ),
+            remedy=msg("Correct WEB_HOST or WEB_PORT, or end what uses the port."),
+        ) from None
 
 
 def server_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -114,3 +115,14 @@ def test_whoever_stops_watching_is_told_that_the_mailing_goes_on(
     with pytest.raises(KeyboardInterrupt):
         watch_mailing(engine, mailing, quiet=True, check=stop)
     assert f"newsletter mailing cancel {mailing}." in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("own_folder", "_servers")
+def test_a_port_that_is_taken_ends_the_web_server_as_the_table_of_codes_says() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        environment = os.environ | {"WEB_PORT": str(port), "NO_COLOR": "1"}
+        run = warm.run("newsletter.cli", "web", env=environment)
+    assert run.returncode == ExitCode.UNAVAILABLE
+    assert f"Cannot listen on 127.0.0.1:{port}: the port is already in use." in run.stderr
+    assert "WEB_PORT" in run.stderr
