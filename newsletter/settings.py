@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import tempfile
+from difflib import get_close_matches
 from email.utils import parseaddr
 from ipaddress import ip_network
 from pathlib import Path
@@ -368,6 +369,8 @@ def _has_port(url: str) -> bool:
         return False
 
 
+#: So like a setting's name is one that was meant to be it: a letter or two of ten differ.
+_NEARLY = 0.85
 #: Names in the environment the file that processes we start read instead of ``.env``.
 SETTINGS_FILE = "SETTINGS_FILE"
 
@@ -417,7 +420,11 @@ def load_settings(env_file: Path | None = None) -> Settings:
 
 
 def _demand_whole(source: Path) -> None:
-    """Refuse a file of which a line would be passed over: its setting would have its default."""
+    """Refuse a file of which a line would be passed over: its setting would have its default.
+
+    Raises:
+        SettingError: It cannot be read, or a line is no setting or names one that there is not.
+    """
     if not source.is_file():
         return
     try:
@@ -441,6 +448,23 @@ def _demand_whole(source: Path) -> None:
                 place=Place(source=str(source), line=binding.original.line),
                 remedy=msg("Write NAME=value, and # before a remark."),
             )
+        if meant := _meant_setting(binding.key or ""):
+            raise SettingError(
+                msg("There is no setting {name}.", name=binding.key or ""),
+                place=Place(source=str(source), line=binding.original.line),
+                remedy=msg("Did you mean {name}?", name=meant),
+            )
+
+
+def _meant_setting(name: str) -> str:
+    """Return the setting that a name of the file was meant to be; empty for one, and for others'.
+
+    The file may hold names of other programs, such as those that docker-compose.yml asks for.
+    """
+    known = {each.upper() for each in Settings.model_fields}
+    if name.upper() in known:
+        return ""
+    return next(iter(get_close_matches(name.upper(), sorted(known), n=1, cutoff=_NEARLY)), "")
 
 
 def signing_keys(settings: Settings) -> tuple[bytes, ...]:

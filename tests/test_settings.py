@@ -164,6 +164,9 @@ def test_mail_to_accounts_needs_a_return_path_where_the_relay_takes_no_null_one(
         (b"LOG_LEVEL=DEBUG\nBATCH_SIZE\n", ":2: This is not a setting."),
         (b"PUBLIC_URL='http://127.0.0.1\n", ":1: This is not a setting."),
         (b"# caf\xe9\n", "The settings file is not UTF-8 text."),
+        (b"LOG_LEVEL=DEBUG\nPUBLIC_ULR=https://a.example\n", ":2: There is no setting PUBLIC_ULR."),
+        (b"mail_transport=smtp://a.example\n", ":1: There is no setting mail_transport."),
+        (b"SECRET_KEY=x\n", ":1: There is no setting SECRET_KEY."),
     ],
 )
 def test_a_settings_file_is_read_whole_or_refused(
@@ -175,6 +178,13 @@ def test_a_settings_file_is_read_whole_or_refused(
         load_settings(file)
     assert words in str(refused.value)
     assert refused.value.remedy
+
+
+@pytest.mark.parametrize("name", ["POSTGRES_PASSWORD", "REDIS_PASSWORD", "VALKEY_IMAGE", "TZ"])
+def test_a_settings_file_may_have_names_of_other_programs(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    file.write_text(f"{name}=a\nbatch_size=100\n")
+    assert load_settings(file).batch_size == 100
 
 
 def test_a_settings_file_may_have_remarks_exports_and_values_of_several_lines(
