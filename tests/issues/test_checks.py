@@ -129,6 +129,36 @@ def test_an_http_link_asks_and_one_click_makes_it_https() -> None:
     assert finding.fix(issue) == _with_link("https://example.jp/a")
 
 
+@pytest.mark.parametrize(
+    ("copied", "bare"),
+    [
+        ("https://example.jp/a?fbclid=IwAR0x", "https://example.jp/a"),
+        (
+            "https://example.jp/a?id=1&gclid=x&b=%E3%81%82#top",
+            "https://example.jp/a?id=1&b=%E3%81%82#top",
+        ),
+        ("https://example.jp/?MC_EID=1&q#x", "https://example.jp/?q#x"),
+    ],
+)
+def test_marks_of_whoever_copied_a_link_are_taken_out_by_one_click(copied: str, bare: str) -> None:
+    finding = _found(_with_link(copied), "url-marked")
+    assert finding.severity is Severity.WARNING
+    assert finding.fix is not None
+    assert finding.fix(_with_link(copied)) == _with_link(bare)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.jp/?utm_source=mail",
+        "https://example.jp/fbclid=1",
+        "https://a.jp/?id=gclid",
+    ],
+)
+def test_other_parameters_of_a_link_stay(url: str) -> None:
+    assert "url-marked" not in _codes(_with_link(url))
+
+
 def test_a_link_that_stands_twice_is_kept_once_by_one_click() -> None:
     link = Link(url="https://example.jp/a")
     issue = _issue(Item(headline="見出し", links=(link, link, Link(url="https://example.jp/b"))))

@@ -27,6 +27,15 @@ _LABEL_CHARACTERS = re.compile(r"[a-z0-9-]{1,63}")
 #: Schemes of addresses that are no web pages.
 _NOT_JUDGED = frozenset({"mailto", "tel"})
 _LOCAL_NAMES = ("localhost", ".local", ".internal", ".localdomain", ".test", ".invalid")
+#: What advertisers, networks and other newsletters add to an address to know again who followed it.
+#: Whoever copies it from a browser passes on their own; ``utm_…`` names a campaign, and nobody.
+_MARKS_OF_PEOPLE = frozenset(
+    {
+        *("dclid", "fbclid", "gbraid", "gclid", "gclsrc", "igsh", "igshid", "li_fat_id", "msclkid"),
+        *("ttclid", "twclid", "wbraid", "yclid", "mc_eid", "mkt_tok", "_hsenc", "_hsmi", "vero_id"),
+        *("ml_subscriber", "oly_anon_id", "oly_enc_id", "rb_clickid"),
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,6 +141,28 @@ def _check_urls(issue: Issue) -> Iterator[Finding]:
                 fix=partial(_replace_url, before=url, after="https" + url[4:]),
                 act=msg("Change to https"),
             )
+        elif (bare := _without_marks(url)) != url:
+            yield Finding(
+                code="url-marked",
+                severity=Severity.WARNING,
+                place=place,
+                about=url,
+                message=msg("The link carries a mark of whoever copied it: {url}", url=url),
+                remedy=msg("Take the mark out, and check that the page still opens."),
+                fix=partial(_replace_url, before=url, after=bare),
+                act=msg("Take it out"),
+            )
+
+
+def _without_marks(url: str) -> str:
+    """Return a URL without the parameters by which people are known again."""
+    before, asks, rest = url.partition("?")
+    query, at, fragment = rest.partition("#")
+    pairs = query.split("&")
+    kept = [pair for pair in pairs if pair.partition("=")[0].lower() not in _MARKS_OF_PEOPLE]
+    if len(kept) == len(pairs):
+        return url
+    return f"{before}{asks if kept else ''}{'&'.join(kept)}{at}{fragment}"
 
 
 def _replace_url(issue: Issue, *, before: str, after: str) -> Issue:
