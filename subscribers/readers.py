@@ -65,6 +65,7 @@ class Relation:
         address: Of that person. It is not shown where they ``moved``: an old mail may be in
             other hands.
         moved: Whether the newsletter goes to another address than the link's mail did.
+        paused_until: Lies ahead, or is None.
     """
 
     ref: DeliveryRef
@@ -75,6 +76,7 @@ class Relation:
     language: Language
     subscribed: bool
     others: int
+    paused_until: datetime | None = None
 
 
 def find_reader(session: Session, subscriber_id: int) -> SubscriberRow:
@@ -123,7 +125,12 @@ def find_relation(session: Session, ref: DeliveryRef) -> Relation:
         language=language_for(subscription.language, newsletter.language),
         subscribed=subscription.state is not SubscriptionState.UNSUBSCRIBED,
         others=len(received - {newsletter.id}),
+        paused_until=_ahead(subscription.paused_until),
     )
+
+
+def _ahead(until: datetime | None) -> datetime | None:
+    return until if until and until > now() else None
 
 
 def received_by(session: Session, subscriber_id: int) -> Sequence[NewsletterRow]:
@@ -184,7 +191,6 @@ def list_choices(session: Session, subscriber_id: int) -> Sequence[NewsletterCho
         )
         .order_by(NewsletterRow.slug)
     )
-    moment = now()
     return [
         NewsletterChoice(
             newsletter_id=newsletter.id,
@@ -192,7 +198,7 @@ def list_choices(session: Session, subscriber_id: int) -> Sequence[NewsletterCho
             name=newsletter.name,
             description=newsletter.description,
             subscribed=state is SubscriptionState.CONFIRMED,
-            paused_until=until if until and until > moment else None,
+            paused_until=_ahead(until),
             frequency=frequency or Frequency.EACH,
             offered=offered_frequencies(session, newsletter.id),
         )

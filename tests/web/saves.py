@@ -171,6 +171,7 @@ UNGUARDED = {
         "/u/{token}",
         "/u/{token}/all",
         "/u/{token}/pause",
+        "/u/{token}/resume",
         "/u/{token}/reason",
         "/u/{token}/settings",
         "/welcome/{token}",

@@ -105,6 +105,18 @@ def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, page
         # Who left in another window is told so.
         return _show("paused.html" if until else "unsubscribe.html", token, request, until=until)
 
+    @router.post("/u/{token}/resume")
+    def go_on(token: str, request: Request) -> HTMLResponse:
+        with transaction(engine) as session:
+            ref = read_link(session, signer, Purpose.UNSUBSCRIBE, token)
+            pause(
+                session,
+                find_relation(session, ref).subscriber_id,
+                weeks=0,
+                newsletter_ids=[ref.newsletter_id],
+            )
+        return _show("unsubscribe.html", token, request, resumed=True)
+
     router.include_router(_settings_router(settings, engine, signer, pages))
     return router
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -328,8 +329,21 @@ def test_a_link_of_a_mailing_long_deleted_still_lets_leave(reception: Reception)
 def test_the_page_offers_a_pause_and_keeps_the_subscription(reception: Reception) -> None:
     link = _leave_link(reception, reception.signer)
     assert "4週間だけ停止する" in httpx.get(link).text
-    assert httpx.post(f"{link}/pause").status_code == 200
+    assert f'action="{urlsplit(link).path}/resume' in httpx.post(f"{link}/pause").text
     assert reception.state(READER) is SubscriptionState.CONFIRMED
+
+
+@pytest.mark.usefixtures("page")
+def test_a_paused_reader_is_told_until_when_and_goes_on_at_will(reception: Reception) -> None:
+    link = _leave_link(reception, reception.signer)
+    httpx.post(f"{link}/pause")
+    paused = httpx.get(link).text
+    assert "自動で再開します" in paused
+    assert "4週間だけ停止する" not in paused
+    assert "再び届きます" in httpx.post(f"{link}/resume").text
+    with reading(reception.stage.engine) as session:
+        assert session.scalars(select(SubscriptionRow.paused_until)).one() is None
+    assert "4週間だけ停止する" in httpx.get(link).text
 
 
 @each_database
