@@ -66,6 +66,7 @@ PROVEN = {
     "/u/{token}/all": "a signed link in a mail",
     "/u/{token}/reason": "a signed link in a mail",
     "/u/{token}/pause": "a signed link in a mail",
+    "/u/{token}/resume": "a signed link in a mail",
     "/u/{token}/settings": "a signed link in a mail; what follows goes to the reader's address",
     "/p/{token}": "a signed link in a mail",
     "/p/{token}/address": "a signed link in a mail",
