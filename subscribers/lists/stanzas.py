@@ -24,6 +24,8 @@ from subscribers.lists.formats import guess_field
 _MOST_LINES, _MOST_LETTERS = 1000, 256 * 1024
 #: So many names of columns are taken of a list that names them anew for each person.
 _MOST_NAMES = 500
+#: How the encoding is called whose lines go on where they end with "=".
+_QUOTED_PRINTABLE = "QUOTED-PRINTABLE"
 #: What a line is called that has no name.
 _NAMELESS = "#"
 _BEGIN, _END = "begin:vcard", "end:vcard"
@@ -151,11 +153,12 @@ def _unfolded(lines: Iterable[str]) -> list[str]:
             continue
         if text[:1] in {" ", "\t"} and whole:
             whole[-1] += text[1:]
+            is_quoted = is_quoted or _QUOTED_PRINTABLE in text.upper()
         elif whole and is_quoted and whole[-1].endswith("="):
             whole[-1] = whole[-1][:-1] + text
         else:
             whole.append(text)
-            is_quoted = "QUOTED-PRINTABLE" in text.upper()
+            is_quoted = _QUOTED_PRINTABLE in text.upper()
     return whole
 
 
@@ -166,7 +169,7 @@ def _read_line(line: str) -> tuple[str, str] | None:
         if sign == "::":
             with suppress(binascii.Error, UnicodeDecodeError):
                 return name, b64decode(value, validate=True).decode()
-        if "QUOTED-PRINTABLE" in parameters.upper():
+        if _QUOTED_PRINTABLE in parameters.upper():
             value = quopri.decodestring(value.encode()).decode("utf-8", "replace")
         if parameters or "\\" in value:
             value = _ESCAPED.sub(lambda sign: " " if sign[1] in "nN" else sign[1], value)

@@ -95,6 +95,15 @@ def test_entries_of_a_directory_are_read_with_encoded_values_and_folded_lines() 
     assert second["description"] == "unsubscribed"
 
 
+def test_a_card_whose_parameters_go_on_in_the_next_line_is_read_with_its_value() -> None:
+    card = (
+        "BEGIN:VCARD\nEMAIL:a@x.example\nNOTE;CHARSET=UTF-8;\n"
+        " ENCODING=QUOTED-PRINTABLE:gek=C3=BCn=\ndigt\nEND:VCARD\n"
+    )
+    [row] = _rows(card, "chor.vcf")
+    assert row["NOTE"] == "gekündigt"
+
+
 def test_cards_of_an_address_book_are_read_with_their_escapes() -> None:
     first, second = _rows(_CARDS, "chor.vcf")
     assert first["FN"] == "Ulrike Höß"
