@@ -117,20 +117,24 @@ def list_segments(session: Session, newsletter_id: int) -> Sequence[SegmentRow]:
     ).all()
 
 
+def named_segment(session: Session, newsletter_id: int, name: str) -> SegmentRow | None:
+    """Return the saved segment of a name, however it is spaced and composed; None for none."""
+    sought = segment_name(name)
+    rows = list_segments(session, newsletter_id)
+    return next((row for row in rows if segment_name(row.name) == sought), None)
+
+
 def find_segment(session: Session, newsletter_id: int, name: str) -> SegmentRow:
     """Return a saved segment.
 
     Raises:
         NotFoundError: There is none of that name.
     """
-    rows = list_segments(session, newsletter_id)
-    name = segment_name(name)
-    for row in rows:
-        if segment_name(row.name) == name:
-            return row
-    names = ", ".join(row.name for row in rows) or "none yet"
+    if (row := named_segment(session, newsletter_id, name)) is not None:
+        return row
+    names = ", ".join(row.name for row in list_segments(session, newsletter_id)) or "none yet"
     raise NotFoundError(
-        msg("There is no segment “{name}”.", name=name),
+        msg("There is no segment “{name}”.", name=segment_name(name)),
         remedy=msg("The choices are: {names}.", names=names),
     )
 
@@ -141,10 +145,8 @@ def segment_text(session: Session, newsletter_id: int, name_or_query: str) -> st
     Raises:
         ListError: It is neither.
     """
-    name = segment_name(name_or_query)
-    for row in list_segments(session, newsletter_id):
-        if segment_name(row.name) == name:
-            return row.query
+    if (row := named_segment(session, newsletter_id, name_or_query)) is not None:
+        return row.query
     if not name_or_query.strip():
         return ""
     return format_query(parse_query(name_or_query, list_fields(session, newsletter_id)))

@@ -116,7 +116,7 @@ def _uses(session: Session, newsletter_id: int, row: SegmentRow) -> Iterator[Seg
         .order_by(ApprovalRow.id.desc())
     )
     for approval, issue in session.execute(asked):
-        if segment_name((approval.plan or {}).get("segment", "")) == row.name:
+        if segment_name((approval.plan or {}).get("segment", "")) == segment_name(row.name):
             yield SegmentUse(user=SegmentUser.APPROVAL, number=issue.id, title=issue.title)
     series = select(SeriesRow).where(
         SeriesRow.newsletter_id == newsletter_id,
@@ -145,4 +145,4 @@ def _has_conditions(content: InstrumentedAttribute[dict[str, Any]]) -> ColumnEle
 
 
 def _names(content: dict[str, Any], name: str) -> bool:
-    return name in map(segment_name, conditions_of(issue_from_json(content)))
+    return segment_name(name) in map(segment_name, conditions_of(issue_from_json(content)))

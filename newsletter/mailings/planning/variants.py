@@ -52,10 +52,7 @@ from newsletter.rendering.render import render_variant
 from subscribers.fields.store import list_fields
 from subscribers.segments.compile import segment_clause
 from subscribers.segments.names import is_segment_name, segment_name
-from subscribers.segments.saved import (
-    list_segments,
-    segment_text,
-)
+from subscribers.segments.saved import list_segments, named_segment, segment_text
 from subscribers.segments.wording import ConditionName, Labels, labels_of
 
 #: Each is a mail of its own, which preflight looks at and somebody should have read.
@@ -179,10 +176,10 @@ def condition_query(session: Session, newsletter_id: int, condition: str) -> str
     """
     if read_language_condition(condition) is not None:
         return condition
-    names = [row.name for row in list_segments(session, newsletter_id)]
     name = segment_name(condition)
     # No query is a name, so it can only have been one.
-    if name not in names and is_segment_name(name):
+    if is_segment_name(name) and named_segment(session, newsletter_id, name) is None:
+        names = [row.name for row in list_segments(session, newsletter_id)]
         raise ListError(
             msg("There is no segment “{name}”.", name=name),
             remedy=msg("Choose a saved segment, or write a query.")
