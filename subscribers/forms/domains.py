@@ -12,7 +12,7 @@ from dns.resolver import Resolver
 from newsletter.addresses import Address, is_reserved
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import msg
-from newsletter.mail_providers import meant_domain
+from newsletter.mail_providers import meant_address
 from newsletter.newsletters.mail_hosts import LookupResult, ask_mail_host, open_resolver
 from newsletter.settings import Settings
 
@@ -49,11 +49,10 @@ class DomainRules:
         Raises:
             ListError: It does; the words say which was probably meant.
         """
-        meant = "" if self._is_allowed(address.domain) else meant_domain(address.domain)
+        meant = "" if self._is_allowed(address.domain) else meant_address(address.address)
         if meant:
-            before = address.address.rpartition("@")[0]
             raise ListError(
-                msg("Did you mean {address}?", address=f"{before}@{meant}"),
+                msg("Did you mean {address}?", address=meant),
                 place=_PLACE,
                 remedy=msg("Please check the part after the @. If it is right, press once more."),
             )
