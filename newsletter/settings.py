@@ -369,6 +369,8 @@ def _has_port(url: str) -> bool:
         return False
 
 
+#: The settings' names in the environment and in the file.
+_NAMES = tuple(name.upper() for name in Settings.model_fields)
 #: So like a setting's name is one that was meant to be it: a letter or two of ten differ.
 _NEARLY = 0.85
 #: Names in the environment the file that processes we start read instead of ``.env``.
@@ -380,8 +382,8 @@ def read_only_file(env_file: Path) -> None:
 
     What the environment, or ``.env`` here, says of a real installation does not count then.
     """
-    for name in Settings.model_fields:
-        os.environ.pop(name.upper(), None)
+    for name in _NAMES:
+        os.environ.pop(name, None)
     os.environ[SETTINGS_FILE] = str(env_file.resolve())
 
 
@@ -461,10 +463,9 @@ def _meant_setting(name: str) -> str:
 
     The file may hold names of other programs, such as those that docker-compose.yml asks for.
     """
-    known = {each.upper() for each in Settings.model_fields}
-    if name.upper() in known:
+    if name.upper() in _NAMES:
         return ""
-    return next(iter(get_close_matches(name.upper(), sorted(known), n=1, cutoff=_NEARLY)), "")
+    return next(iter(get_close_matches(name.upper(), _NAMES, n=1, cutoff=_NEARLY)), "")
 
 
 def signing_keys(settings: Settings) -> tuple[bytes, ...]:
