@@ -49,19 +49,20 @@ def confirming_router(
             greeted = first_mail_follows(
                 session, invitation.newsletter.id, invitation.subscriber_id
             )
-            frequencies = [
-                choice.frequency
+            offered = (
+                choice.frequency.value
                 for choice in list_choices(session, invitation.subscriber_id)
                 if choice.newsletter_id == invitation.newsletter.id
                 and choice.frequency in choice.offered
-            ]
+            )
+            frequency = next(offered, "")
         return pages.show(
             f"reader/{name}",
             language=named_language(request) or invitation.language,
             invitation=invitation,
             newsletter=invitation.newsletter,
             greeted=greeted,
-            frequency=frequencies[0].value if frequencies else "",
+            frequency=frequency,
             preferences="/p/" + signer.sign_delivery(Purpose.PREFERENCES, ref),
         )
 

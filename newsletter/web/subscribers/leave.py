@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from fastapi import Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from sqlalchemy import Engine
@@ -18,7 +20,7 @@ from newsletter.web.routing import Router, SubmittedForm
 from subscribers.join_limits import JoinLimits, count_address
 from subscribers.leaving import give_reason, unsubscribe, unsubscribe_from_all
 from subscribers.preferences import pause
-from subscribers.readers import Relation, find_relation
+from subscribers.readers import find_relation
 
 #: Weeks that the page offers in place of leaving.
 _PAUSE_WEEKS = 4
@@ -28,12 +30,10 @@ def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, page
     """Return the routes of leaving."""
     router = Router()
 
-    def _relation(token: str) -> Relation:
-        with reading(engine) as session:
-            return find_relation(session, read_link(session, signer, Purpose.UNSUBSCRIBE, token))
-
     def _show(name: str, token: str, request: Request, **values: object) -> HTMLResponse:
-        relation = _relation(token)
+        with reading(engine) as session:
+            ref = read_link(session, signer, Purpose.UNSUBSCRIBE, token)
+            relation = find_relation(session, ref)
         return pages.show(
             f"reader/{name}",
             language=named_language(request) or relation.language,
@@ -92,29 +92,25 @@ def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, page
             )
         return _show("left.html", token, request, everything=False, thanked=True)
 
-    @router.post("/u/{token}/pause")
-    def hold(token: str, request: Request) -> HTMLResponse:
+    def _pause(token: str, weeks: int) -> datetime | None:
         with transaction(engine) as session:
             ref = read_link(session, signer, Purpose.UNSUBSCRIBE, token)
-            until = pause(
+            return pause(
                 session,
                 find_relation(session, ref).subscriber_id,
-                weeks=_PAUSE_WEEKS,
+                weeks=weeks,
                 newsletter_ids=[ref.newsletter_id],
             )
+
+    @router.post("/u/{token}/pause")
+    def hold(token: str, request: Request) -> HTMLResponse:
+        until = _pause(token, _PAUSE_WEEKS)
         # Who left in another window is told so.
         return _show("paused.html" if until else "unsubscribe.html", token, request, until=until)
 
     @router.post("/u/{token}/resume")
     def go_on(token: str, request: Request) -> HTMLResponse:
-        with transaction(engine) as session:
-            ref = read_link(session, signer, Purpose.UNSUBSCRIBE, token)
-            pause(
-                session,
-                find_relation(session, ref).subscriber_id,
-                weeks=0,
-                newsletter_ids=[ref.newsletter_id],
-            )
+        _pause(token, 0)
         return _show("unsubscribe.html", token, request, resumed=True)
 
     router.include_router(_settings_router(settings, engine, signer, pages))
