@@ -35,20 +35,39 @@ async function keepPictures(files, known = { alt: "", url: "" }) {
   const made = [], fit = files.filter((file) => TYPES.includes(file.type));
   notify("picture", files.filter((file) => !fit.includes(file)).map((file) => say("pictureKind", { name: file.name })));
   for (const file of fit) {
-    const answer = await describe(await asData(file), known);
-    if (!answer || answer === "remove") continue;
-    const fields = new FormData();
-    fields.set("file", file);
-    fields.set("alt", answer.alt);
-    fields.set("revision", "0");
-    const kept = await post("/pictures", fields).catch(() => null);
-    if (!kept) { notify("picture", [say("offline")]); continue; }
-    const reply = await kept.json().catch(() => null);
-    if (!kept.ok || !reply) { notify("picture", [wordsOf(reply) || say("notSaved")]); continue; }
-    nowKept("picture");
-    made.push(schema.nodes.picture.create({ source: reply.source, alt: answer.alt, url: answer.url }));
+    const src = await asData(file), which = fit.length > 1 ? `${fit.indexOf(file) + 1}/${fit.length}` : "";
+    for (let words = known, fault = ""; ;) {
+      const answer = await describe(src, words, { which, fault });
+      if (!answer || answer === "remove") break;
+      const kept = await send(file, answer.alt);
+      if (typeof kept === "object") {
+        nowKept("picture");
+        made.push(schema.nodes.picture.create({ source: kept.source, alt: answer.alt, url: answer.url }));
+        break;
+      }
+      words = answer;
+      fault = kept;
+    }
   }
   return made;
+}
+
+/**
+ * Let the server keep a picture; where it does not, return why.
+ *
+ * @param {File} file
+ * @param {string} alt
+ * @returns {Promise<{ source: string } | string>}
+ */
+async function send(file, alt) {
+  const fields = new FormData();
+  fields.set("file", file);
+  fields.set("alt", alt);
+  fields.set("revision", "0");
+  const kept = await post("/pictures", fields).catch(() => null);
+  if (!kept) return say("offline");
+  const reply = await kept.json().catch(() => null);
+  return kept.ok && reply ? { source: reply.source } : wordsOf(reply) || say("notSaved");
 }
 
 /**
@@ -56,10 +75,11 @@ async function keepPictures(files, known = { alt: "", url: "" }) {
  *
  * @param {string} src of the picture, which is shown beside
  * @param {Known} known
+ * @param {{ which?: string, fault?: string }} [of] which of several it is, and why it was refused
  * @returns {Promise<Known | "remove" | null>}
  */
-const describe = (src, known) => ask({
-  title: say("kind.picture"), act: say("insert"), values: known,
+const describe = (src, known, { which = "", fault = "" } = {}) => ask({
+  title: `${say("kind.picture")} ${which}`.trim(), fault, act: say("insert"), values: known,
   fields: [{ name: "alt", word: "alt", hint: "altHint", required: true }, { name: "url", word: "leadsTo", hint: "leadsToHint", type: "url" }],
   extra: element("img", { class: "asked-picture", src, alt: "" }),
 });

@@ -426,7 +426,7 @@ def translate(
 @app.command("picture")
 def bring_picture(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="PNG, JPEG, GIF or WebP, at most 10 MB.")],
+    file: Annotated[Path, typer.Argument(help="PNG, JPEG, GIF or WebP, at most 30 MB.")],
     alt: Annotated[
         str,
         typer.Option(help="The alternative text: what the picture shows; asked for if omitted."),

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from newsletter.issues.library.search import LibraryItem
 
 app = typer.Typer(no_args_is_help=True, help="Manage pictures and files that issues can show.")
-#: Octets; one more than a picture or file may have.
-_LARGEST = 10_000_000
 
 
 @app.command("list")
@@ -110,8 +108,9 @@ def add(
 
 def _read(file: Path) -> bytes:
     from newsletter.cli.files import read_octets
+    from newsletter.newsletters.library import LARGEST_CONTENT
 
-    return read_octets(file, limit=_LARGEST)
+    return read_octets(file, limit=LARGEST_CONTENT)
 
 
 @app.command()

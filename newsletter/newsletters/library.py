@@ -11,7 +11,7 @@ from newsletter.edit_conflicts import merge_changes
 from newsletter.errors import ConflictError, ContentError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing
-from newsletter.issues.library.images import encode_image, is_picture
+from newsletter.issues.library.images import LARGEST_PICTURE, encode_image, is_picture
 from newsletter.issues.library.search import (
     ItemUse,
     ItemWords,
@@ -23,9 +23,11 @@ from newsletter.issues.library.search import (
     item_words,
     remove_item,
 )
-from newsletter.issues.library.stored_files import read_upload
+from newsletter.issues.library.stored_files import LARGEST_FILE, read_upload
 from newsletter.newsletters.issue_actions import add_file, add_picture
 
+#: Octets of the largest picture or file that is taken.
+LARGEST_CONTENT = max(LARGEST_PICTURE, LARGEST_FILE)
 #: Of what leads to an item, so many are named where it cannot be deleted.
 _NAMED = 3
 

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import transaction
 from newsletter.errors import ContentError
-from newsletter.issues.library.images import encode_image, keep_image
+from newsletter.issues.library.images import LARGEST_PICTURE, encode_image, keep_image
 from newsletter.newsletters.issue_actions import add_picture
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
@@ -83,6 +83,14 @@ def test_a_photograph_taken_sideways_stands_upright() -> None:
     assert (encoded.width, encoded.height) == (30, 40)
 
 
+def test_a_photograph_of_a_telephone_is_taken_as_it_is() -> None:
+    # As much as forty-eight million pixels take; what follows the picture's end is passed over.
+    photograph = _file("JPEG", size=(8064, 6048)) + bytes(12_000_000)
+    encoded = encode_image(photograph, source="picture")
+
+    assert (encoded.width, encoded.height) == (1200, 900)
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -91,8 +99,8 @@ def test_a_photograph_taken_sideways_stands_upright() -> None:
         b"GIF89a",
         _file("PNG")[:60],
         _file("BMP"),
-        b"a" * 10_000_001,
-        _file("PNG", size=(9000, 5000), mode="1"),
+        b"a" * (LARGEST_PICTURE + 1),
+        _file("PNG", size=(9000, 6000), mode="1"),
     ],
 )
 def test_what_is_no_picture_or_too_large_is_refused(data: bytes) -> None:

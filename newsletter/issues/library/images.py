@@ -22,9 +22,10 @@ from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Size
 from newsletter.issues.library.search import keep_item
 
-LARGEST_PICTURE = 10_000_000
-_MAX_PIXELS = 40_000_000
-#: Pixels of either side: a line of forty million fits the bound above, and takes gigabytes.
+#: Octets: what a telephone makes of 48 million pixels fits.
+LARGEST_PICTURE = 30_000_000
+_MAX_PIXELS = 50_000_000
+#: Pixels of either side: a line of fifty million fits the bound above, and takes gigabytes.
 _MAX_SIDE = 12_000
 #: Pictures that are taken apart at once; the largest takes some hundred megabytes.
 _AT_ONCE = threading.BoundedSemaphore(2)
@@ -64,11 +65,7 @@ def encode_image(data: bytes, *, source: str) -> Encoded:
     place = Place(source=source)
     if len(data) > LARGEST_PICTURE:
         raise ContentError(
-            msg(
-                "The picture is {size}; the limit is {limit}.",
-                size=Size(len(data)),
-                limit=Size(LARGEST_PICTURE),
-            ),
+            msg("The picture is larger than {limit}.", limit=Size(LARGEST_PICTURE)),
             place=place,
             remedy=msg("Save it at a smaller size."),
         )

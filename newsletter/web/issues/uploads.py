@@ -15,7 +15,7 @@ from newsletter.errors import ContentError
 from newsletter.issues.cards import File
 from newsletter.issues.drafts.merging import save_merged
 from newsletter.issues.drafts.saving import DraftConflictError, get_draft
-from newsletter.issues.library.images import encode_image
+from newsletter.issues.library.images import LARGEST_PICTURE, encode_image
 from newsletter.issues.library.stored_files import LARGEST_FILE, file_block, read_upload
 from newsletter.issues.markdown.writer import blocks_to_markdown
 from newsletter.issues.model import Picture, blocks_to_json
@@ -28,8 +28,6 @@ from newsletter.web.issues.editor import began_with
 from newsletter.web.issues.submission import EditorForm, error_fields
 from newsletter.web.routing import Router, up_to
 
-#: Octets; one more than `encode_image` takes.
-_LARGEST_PICTURE = 10_000_001
 _Field = Annotated[str, Form(max_length=2000)]
 
 
@@ -64,7 +62,7 @@ class _Keeping:
 
     def picture(self, visit: Visit, newsletter_id: int, file: UploadFile, alt: str) -> Picture:
         name = file.filename or ""
-        encoded = encode_image(file.file.read(_LARGEST_PICTURE), source=name[:100])
+        encoded = encode_image(file.file.read(LARGEST_PICTURE + 1), source=name[:100])
         with transaction(self.engine) as session:
             path = add_picture(session, visit.actor, newsletter_id, encoded, alt=alt, name=name)
         return Picture(source=self.site + path, alt=alt.strip())
@@ -91,7 +89,7 @@ def snippet_uploads_router(engine: Engine, settings: Settings) -> Router:
     router = Router(prefix="/newsletters/{newsletter}/snippets")
     keeping = _Keeping(engine=engine, site=settings.public_url.rstrip("/"))
 
-    @router.post("/pictures", dependencies=[up_to(2 * _LARGEST_PICTURE)])
+    @router.post("/pictures", dependencies=[up_to(2 * LARGEST_PICTURE)])
     def keep_picture(visit: EditorVisit, file: UploadFile, alt: _Field = "") -> JSONResponse:
         return tell(visit, lambda: keeping.picture(visit, own(visit), file, alt))
 
@@ -113,7 +111,7 @@ def uploads_router(engine: Engine, settings: Settings, shown: DraftPages) -> Rou
     router = Router(prefix="/newsletters/{newsletter}/drafts/{number}")
     keeping = _Keeping(engine=engine, site=settings.public_url.rstrip("/"))
 
-    @router.post("/pictures", response_model=None, dependencies=[up_to(2 * _LARGEST_PICTURE)])
+    @router.post("/pictures", response_model=None, dependencies=[up_to(2 * LARGEST_PICTURE)])
     def put_picture(upload: _Uploaded, alt: _Field = "") -> Response:
         """Put a picture at the end of a part; tell a script, which places it, its address."""
         return put(upload, lambda of: keeping.picture(upload.visit, of, upload.file, alt))

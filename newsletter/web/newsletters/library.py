@@ -29,9 +29,15 @@ from newsletter.issues.library.search import (
     item_words,
     search_library,
 )
-from newsletter.issues.library.stored_files import LARGEST_FILE, item_block
+from newsletter.issues.library.stored_files import item_block
 from newsletter.issues.model import Picture, blocks_to_json
-from newsletter.newsletters.library import add_content, change_item, delete_item, named
+from newsletter.newsletters.library import (
+    LARGEST_CONTENT,
+    add_content,
+    change_item,
+    delete_item,
+    named,
+)
 from newsletter.settings import Settings
 from newsletter.web.access import EditorVisit, Visit, newsletter_of, own
 from newsletter.web.edit_conflicts import worded_clash
@@ -41,8 +47,8 @@ from newsletter.web.issues.editor import began_with
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, up_to
 
-#: Octets of files brought in at once; and of each, one more than it may have.
-_LARGEST, _LARGEST_EACH = 100_000_000, LARGEST_FILE + 1
+#: Octets of files brought in at once.
+_LARGEST = 100_000_000
 _Words = Annotated[str, Form(max_length=2000)]
 _PageNumber = Annotated[int, Query(ge=1, le=100_000)]
 
@@ -153,7 +159,7 @@ def _add_changing(router: Router, page: _LibraryPage) -> None:
         for file in chosen:
             name = str(file.filename)[:200]
             try:
-                data = file.file.read(_LARGEST_EACH)
+                data = file.file.read(LARGEST_CONTENT + 1)
                 with transaction(engine) as session:
                     add_content(session, visit.actor, own(visit), data, name=name)
             except ContentError as error:

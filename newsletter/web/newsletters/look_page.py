@@ -21,6 +21,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.errors import ConflictError, ContentError, TemplateError
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message
+from newsletter.issues.library.images import LARGEST_PICTURE
 from newsletter.issues.model import Issue, issue_from_json, issue_to_json
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import list_issues
@@ -54,8 +55,6 @@ from newsletter.web.newsletters.look_words import FONTS, HEADINGS, ITEMS, MASTHE
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, up_to
 
-#: Octets; one more than the store of pictures takes.
-_LARGEST_PICTURE = 10_000_001
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
@@ -166,7 +165,7 @@ class _LookPage:
                     picture = keep_look_picture(
                         session,
                         newsletter_of(session, visit).id,
-                        file.file.read(_LARGEST_PICTURE),
+                        file.file.read(LARGEST_PICTURE + 1),
                         source=file.filename[:100],
                         alt=getattr(form, f"{name}_alt"),
                         site=self._settings.public_url,
@@ -214,7 +213,7 @@ def look_router(settings: Settings, engine: Engine, pages: Pages) -> Router:
     def show_look(visit: AdministratorVisit, request: Request) -> HTMLResponse:
         return page.show(visit, request)
 
-    @router.post("", response_model=None, dependencies=[up_to(3 * _LARGEST_PICTURE)])
+    @router.post("", response_model=None, dependencies=[up_to(3 * LARGEST_PICTURE)])
     def change(
         visit: AdministratorVisit, request: Request, sent: Annotated[_Sent, Form()]
     ) -> Response:
@@ -239,7 +238,7 @@ def look_router(settings: Settings, engine: Engine, pages: Pages) -> Router:
 
 
 def _add_preview(router: Router, settings: Settings, engine: Engine, page: _LookPage) -> None:
-    @router.post("/preview", response_model=None, dependencies=[up_to(3 * _LARGEST_PICTURE)])
+    @router.post("/preview", response_model=None, dependencies=[up_to(3 * LARGEST_PICTURE)])
     def preview(
         visit: AdministratorVisit,
         request: Request,

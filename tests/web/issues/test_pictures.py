@@ -47,3 +47,27 @@ def test_another_picture_takes_the_place_of_one_whose_caption_and_link_stay(
     asked.get_by_role("button", name="Insert").click()
     expect(page.locator(".mail img.picture")).to_have_js_property("naturalWidth", 40)
     expect(page.locator(".mail figcaption strong")).to_have_text("地図")
+
+
+def test_a_picture_that_is_refused_is_asked_about_again_with_what_was_typed(
+    desk: Desk, page: Page, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    Image.new("RGB", (40, 20), "navy").save(tmp_path / "whole.png")
+    desk.start(page, PLAIN, view="mail")
+    page.locator(".mail .body").first.click()
+    with page.expect_file_chooser() as chosen:
+        page.get_by_role("button", name="Picture").first.click()
+    chosen.value.set_files([tmp_path / "broken.png", tmp_path / "whole.png"])
+    asked = page.get_by_role("dialog", name="Picture 1/2")
+    asked.get_by_label("Alternative text").fill("雪の朝の広場")
+    asked.get_by_role("button", name="Insert").click()
+
+    expect(asked.get_by_role("alert")).to_contain_text("cannot be read as a picture")
+    expect(asked.get_by_label("Alternative text")).to_have_value("雪の朝の広場")
+    asked.get_by_role("button", name="Cancel").click()
+    second = page.get_by_role("dialog", name="Picture 2/2")
+    second.get_by_label("Alternative text").fill("海")
+    second.get_by_role("button", name="Insert").click()
+    expect(page.locator(".mail img.picture")).to_have_count(1)
+    expect(page.locator(".mail img.picture")).to_have_attribute("alt", "海")
