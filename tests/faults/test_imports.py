@@ -220,8 +220,7 @@ def test_real_workers_finish_a_list_though_the_process_at_it_is_killed(
         engine = scene.stage.engine
         upload = order(engine, scene.stage.newsletter_id, _list(_MANY))
         await_condition(lambda: progress(engine, upload).rows > 0, seconds=60, what="first rows")
-        for process in scene.workers.pool("control"):
-            process.kill()
+        scene.workers.kill_pool("control")
         await_condition(
             lambda: again(engine, upload).state is ListUploadState.FINISHED,
             seconds=90,

@@ -49,10 +49,14 @@ class Workers:
         """Return Celery's processes, pools included."""
         return psutil.Process(self._process.pid).children(recursive=True)
 
-    def pool(self, role: str) -> list[psutil.Process]:
-        """Return the processes that do the work of one role, ``control`` or ``bulk``."""
-        mains = [one for one in self.descendants() if f"--hostname={role}@%h" in one.cmdline()]
-        return [child for main in mains for child in main.children() if main.ppid() == self.pid]
+    def kill_pool(self, role: str) -> None:
+        """SIGKILL the processes that do the work of one role, ``control`` or ``bulk``."""
+        for one in self.descendants():
+            # One that is gone since has no pool, and needs no killing.
+            with suppress(psutil.NoSuchProcess):
+                if one.ppid() == self.pid and f"--hostname={role}@%h" in one.cmdline():
+                    for child in one.children():
+                        child.kill()
 
     def restart(self) -> None:
         self._process = self._start()
