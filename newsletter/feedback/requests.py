@@ -6,8 +6,8 @@ of ours, which its Message-ID proves, or quotes one of its signed links. Whoever
 could leave by its link as well, so an address of nobody's speaks for the reader of that mail, as
 where mail is forwarded; a reader speaks for themselves alone.
 
-Most people who answer leave the subject as it is and write their wish above what they quote. There
-it ends a subscription only where it is plain; a question, or a denial, is for an operator to read.
+Most people who answer leave the subject as it is and write their wish above what they quote. It
+ends a subscription only where it is plain; a question, or a denial, is for an operator to read.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import islice, takewhile
+from itertools import islice
 from unicodedata import normalize
 
 from sqlalchemy import select
@@ -32,6 +32,7 @@ from newsletter.feedback.attribution import (
     delivery_of_message_id,
     mailing_of_message_id,
 )
+from newsletter.feedback.leave_words import Wish, read_wish
 from newsletter.mailings.planning.links import compare, read_link, refer
 from newsletter.mailings.planning.variants import content_of_reader
 from newsletter.rendering.slots import fill
@@ -41,28 +42,20 @@ from subscribers.people import find_person
 
 #: Some clients leave the address's percent signs as they are.
 _TOKEN = re.compile(r"unsubscribe(?:\s|%20|\+)+([A-Za-z0-9_-]{20,200})", re.IGNORECASE)
-_REQUEST = re.compile(
-    r"unsubscribe|opt(?:ing)?[ -]?out|remove\s+me|cancel\s+(?:my|the|this)\s+subscription"
-    r"|(?:配信|購読|送信|送付|メール|メルマガ)[をのは]?(?:停止|解除|中止|不要|拒否|やめ|止め|取り?消|解約)"
-    r"|登録[をの]?(?:解除|削除)|退会|(?:送ら|配信し|送信し)ないで"
-    r"|退[订訂]|取消[订訂]|수신\s?거부|구독\s?(?:취소|해지)|hủy\s+đăng\s+ký|descadastr"
-    r"|cancelar\s+(?:\w{1,5}\s+){0,2}(?:inscri|assinatura|suscripci)"
-    r"|dar(?:me|se)?\s+de\s+baja|désabonn|désinscri|abmeld|abbestell",
-    re.IGNORECASE,
-)
-#: What makes of a line with these words a question, a denial, or word of what is past.
-_NO_WISH = re.compile(
-    r"[?？]|方法|仕方|手順|(?:停止|解除|中止|退会|解約)(?:し|は)?(?:ない|せず|しな)|(?:でき|出来)(?:な|ま)"
-    r"|しました|された|されて|\b(?:not|never|how|was|were|did)\b|n['’]t\b",
-    re.IGNORECASE,
-)
-#: Lines that somebody may write before what they want, and how long the one that says it may be.
-_OPENING_LINES, _LONGEST_WISH = 6, 60
-#: Where what is quoted begins: marked lines, rules, a head, "On … wrote:" in any language.
-_QUOTED = re.compile(
-    r"[>＞|｜]|[-_=*―─━]{3,}|(?:from|von|de|差出人|送信者|送信元|发件人|보낸\s?사람)\s?[:：]"
+#: Lines of a mail that are looked at for a wish, and letters of one of them.
+_OPENING_LINES, _LONGEST_LINE = 20, 300
+#: Lines of it that are read, with those that are quoted.
+_LOOKED_AT = 400
+#: A line that is quoted, and what stands above one: a head, or "On … wrote:" in any language.
+_QUOTED = re.compile(r"[>＞|｜]")
+_QUOTE_HEAD = re.compile(
+    r"[-_=*―─━]{3,}|(?:from|von|de|差出人|送信者|送信元|发件人|보낸\s?사람)\s?[:：]"
     r"|.*(?:[@＠]|\d{4}).*[:：]$|.*(?:wrote|書きました|のメール)\s?[:：]?$",
     re.IGNORECASE,
+)
+#: What programs put before the subject of what is answered.
+_REPLY = re.compile(
+    r"^(?:\s*(?:re|aw|sv|antw|odp|res|rif|回[复覆]|答复|返信|답장)\s*[:：])+", re.IGNORECASE
 )
 #: What programs send on behalf of a list: its first lines offer a way to leave that list.
 _OF_LISTS = ("list-unsubscribe", "list-id", "feedback-id")
@@ -109,18 +102,37 @@ def leave_by_mail(session: Session, wish: DeliveryRef) -> bool:
 
 
 def asks_to_leave(mail: Mail, *, answers_itself: bool) -> bool:
-    """Return whether a mail seems to ask for it, by its subject or above what it quotes."""
+    """Return whether a mail speaks of leaving, in its subject or above what it quotes."""
     is_written = not answers_itself and mail.headers.get("auto-submitted") in {"", "no"}
-    return is_written and any(_REQUEST.search(line) for line in (mail.subject, *_opening(mail)))
+    return is_written and _wish(mail) is not Wish.NONE
+
+
+def _wish(mail: Mail, *, own: str = "") -> Wish:
+    """Return the surest wish of a mail, but for what its subject repeats of ``own``."""
+    subject = mail.subject.replace(own, "") if own else mail.subject
+    return max(read_wish([_REPLY.sub("", subject)]), read_wish(_opening(mail)))
 
 
 def _opening(mail: Mail) -> list[str]:
-    """Return the first lines that a person wrote, those alone that are short enough for a wish."""
+    """Return the first lines that a person wrote, above or below what they quote.
+
+    What is quoted without a mark at each line goes on to the end.
+    """
     if any(name in mail.headers for name in _OF_LISTS):
         return []
-    lines = (normalize("NFKC", line).strip() for line in mail.words.split("\n"))
-    written = takewhile(lambda line: not _QUOTED.match(line), (line for line in lines if line))
-    return [line for line in islice(written, _OPENING_LINES) if len(line) <= _LONGEST_WISH]
+    lines = (normalize("NFKC", line[:_LONGEST_LINE]).strip() for line in mail.words.split("\n"))
+    written: list[str] = []
+    below_head = False
+    for line in islice(filter(None, lines), _LOOKED_AT):
+        if _QUOTED.match(line):
+            below_head = False
+        elif below_head or len(written) == _OPENING_LINES:
+            break
+        elif _QUOTE_HEAD.match(line):
+            below_head = True
+        else:
+            written.append(line)
+    return written
 
 
 def _by_token(session: Session, mail: Mail, keys: Keys) -> DeliveryRef | None:
@@ -177,10 +189,7 @@ def _refer(session: Session, mailing_id: int, subscriber_id: int) -> DeliveryRef
 
 
 def _wishes(session: Session, mail: Mail, mailing_id: int, subscriber_id: int) -> bool:
-    """Tell whether the wish is the sender's: an issue's own subject may speak of leaving.
-
-    A subject with such words is one; a line of the mail is where nothing speaks against it.
-    """
+    """Tell whether a plain wish is the sender's: an issue's own subject may speak of leaving."""
     own = ""
     if mailing_id:
         try:
@@ -188,6 +197,4 @@ def _wishes(session: Session, mail: Mail, mailing_id: int, subscriber_id: int) -
         except NotFoundError:
             return False
         own = fill(content.rendered.subject, {})
-    plain = (line for line in _opening(mail) if not _NO_WISH.search(line))
-    said = (line.replace(own, "") if own else line for line in (mail.subject, *plain))
-    return any(_REQUEST.search(line) for line in said)
+    return _wish(mail, own=own) is Wish.PLAIN

@@ -49,14 +49,21 @@ class Workers:
         """Return Celery's processes, pools included."""
         return psutil.Process(self._process.pid).children(recursive=True)
 
-    def kill_pool(self, role: str) -> None:
-        """SIGKILL the processes that do the work of one role, ``control`` or ``bulk``."""
+    def pool(self, role: str) -> list[psutil.Process]:
+        """Return the processes that do the work of one role, ``control`` or ``bulk``."""
+        found: list[psutil.Process] = []
         for one in self.descendants():
-            # One that is gone since has no pool, and needs no killing.
+            # One that is gone since has no pool.
             with suppress(psutil.NoSuchProcess):
                 if one.ppid() == self.pid and f"--hostname={role}@%h" in one.cmdline():
-                    for child in one.children():
-                        child.kill()
+                    found += one.children()
+        return found
+
+    def kill_pool(self, role: str) -> None:
+        """SIGKILL these processes, which come and go meanwhile."""
+        for process in self.pool(role):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
     def restart(self) -> None:
         self._process = self._start()

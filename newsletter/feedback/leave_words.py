@@ -1,0 +1,148 @@
+"""Whether a sentence of a person's mail asks to be taken off a list, in whatever words.
+
+Readers rarely write "unsubscribe": they want no more mails, ask to be taken off, or say "no more,
+please". What asks is put together from an act and what it is about, language by language, in
+``leave_words.toml``. A question, a condition, a denial or word of what is past takes it back:
+then the sentence only speaks of leaving, and somebody has to read it.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from importlib.resources import files
+from itertools import islice
+from unicodedata import normalize
+
+from newsletter.rendering.wrap import width
+
+#: Lines that are shorter ended where the writer wanted; longer ones may have been wrapped.
+_WRAPPED_COLUMNS = 55
+#: Sentences that are read: a wish stands among the first.
+_SENTENCES = 40
+#: Letters of a sentence that can be a wish: more tell a story.
+_LONGEST_SENTENCE = 200
+_SENTENCE_END = re.compile(r"(?<=[.!?。!?;])(?:\s+|(?=[^\x00-\x7f]))")
+#: What ends a thought within a sentence, so that another thought says nothing against it.
+_CLAUSE_END = re.compile(
+    r"[,;:(),]\s|\s[-–—]+\s|、(?=お手数|以後|今後|至急)|(?<=ので)、?|(?<=ため)、|(?<=ですから)、?"
+    r"|\b(?:so|because|since|although|therefore)\b",
+    re.IGNORECASE,
+)
+#: What stands before these is only what the main clause is said in spite of.
+_CONCESSION = re.compile(r"(?:が|けど|けれども?)[、,]")
+_PART = re.compile(r"\{([a-z]+)\}")
+_WORD = re.compile(r"\w")
+_QUESTION = re.compile(r"[??]|か[。\s]*$")
+
+
+class Wish(IntEnum):
+    """How surely somebody asks to leave; the greater, the surer."""
+
+    NONE = 0
+    #: It speaks of leaving, and somebody has to read how.
+    SPOKEN_OF = 1
+    PLAIN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Language:
+    asking: re.Pattern[str]
+    alone: re.Pattern[str]
+    filling: re.Pattern[str]
+    request: re.Pattern[str]
+    staying: re.Pattern[str]
+    contrary: re.Pattern[str]
+
+
+def read_wish(lines: Sequence[str]) -> Wish:
+    """Return the surest wish that these lines say, which one person wrote one below the other."""
+    surest, is_first, wants_to_stay = Wish.NONE, True, False
+    for sentence in islice(_sentences(lines), _SENTENCES):
+        surest = max(surest, _asked(sentence), _said_alone(sentence, is_first=is_first))
+        is_first = is_first and (surest is not Wish.NONE or _fills(sentence))
+        wants_to_stay |= any(one.staying.search(sentence) for one in _languages())
+    return min(surest, Wish.SPOKEN_OF) if wants_to_stay else surest
+
+
+def _sentences(lines: Sequence[str]) -> Iterator[str]:
+    text = ""
+    for line in lines:
+        text += normalize("NFKC", line).strip().replace("'", "’")
+        text += " " if width(line) >= _WRAPPED_COLUMNS else "\n"
+    for paragraph in text.split("\n"):
+        yield from (one.strip() for one in _SENTENCE_END.split(paragraph) if one.strip())
+
+
+def _asked(sentence: str) -> Wish:
+    """Return what a sentence says of ending mail; what one language denies none confirms."""
+    speaking = [language for language in _languages() if language.asking.search(sentence)]
+    if not speaking:
+        return Wish.NONE
+    return min(_asked_in(sentence, language) for language in speaking)
+
+
+def _asked_in(sentence: str, language: _Language) -> Wish:
+    is_question = bool(_QUESTION.search(sentence)) and not language.request.search(sentence)
+    if is_question or len(sentence) > _LONGEST_SENTENCE:
+        return Wish.SPOKEN_OF
+    main = _CONCESSION.split(sentence)[-1]
+    clauses = (one for one in _CLAUSE_END.split(main) if one and language.asking.search(one))
+    plain = (not language.contrary.search(language.asking.sub(" ", clause)) for clause in clauses)
+    return Wish.PLAIN if any(plain) else Wish.SPOKEN_OF
+
+
+def _said_alone(sentence: str, *, is_first: bool) -> Wish:
+    """Return what a sentence says that ends something without a word of what.
+
+    It means the mail that it answers where nothing else is spoken of before it.
+    """
+    if _QUESTION.search(sentence):
+        return Wish.NONE
+    last = [one for one in _CLAUSE_END.split(sentence) if one][-1:] or [sentence]
+    for language in _languages():
+        if _fills(language.alone.sub(" ", sentence, count=1), language, but=sentence):
+            return Wish.PLAIN if is_first else Wish.SPOKEN_OF
+        if _fills(language.alone.sub(" ", last[0], count=1), language, but=last[0]):
+            return Wish.SPOKEN_OF
+    return Wish.NONE
+
+
+def _fills(text: str, language: _Language | None = None, *, but: str = "") -> bool:
+    """Tell whether a text other than ``but`` says nothing by itself."""
+    if text == but:
+        return False
+    languages = _languages() if language is None else (language,)
+    return any(not _WORD.search(one.filling.sub(" ", text)) for one in languages)
+
+
+@cache
+def _languages() -> tuple[_Language, ...]:
+    """Return the expressions of ``leave_words.toml``, language by language.
+
+    Raises:
+        ValueError: The file is not as its head says; the message names the language.
+    """
+    text = files(__package__).joinpath("leave_words.toml").read_text("utf-8")
+    return tuple(_compile(name, table) for name, table in tomllib.loads(text).items())
+
+
+def _compile(name: str, table: Mapping[str, object]) -> _Language:
+    parts = table.get("parts", {})
+    lists = {key: value for key, value in table.items() if key != "parts"}
+    if lists.keys() != set(_Language.__slots__) or not isinstance(parts, dict):
+        raise ValueError(f"leave_words.toml, {name}: {_Language.__slots__} and parts belong there.")
+    return _Language(**{key: _any_of(name, value, parts) for key, value in lists.items()})
+
+
+def _any_of(name: str, expressions: object, parts: Mapping[str, str]) -> re.Pattern[str]:
+    if not isinstance(expressions, list):
+        raise ValueError(f"leave_words.toml, {name}: a list of expressions is what it needs.")  # noqa: TRY004
+    text = "|".join(expressions)
+    while _PART.search(text):
+        text = _PART.sub(lambda match: parts[match[1]], text)
+    return re.compile(text, re.IGNORECASE)

@@ -1,0 +1,99 @@
+"""Readers ask to be taken off a list in their own words; what only comes near is no wish."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsletter.feedback.leave_words import Wish, read_wish
+
+_PLAIN = """
+今後はいりません。
+もう結構です。
+解約希望
+いつもありがとうございます。|停止してください。
+今後の配信は控えていただけますでしょうか。
+引っ越したため、今後の配信は結構です。
+以前にも連絡しましたが、配信を止めてください
+当方のアドレスを名簿から削除していただけますでしょうか。
+リンクを押しても解除できません。|そちらで解除してください。
+No more emails please
+stop sending me this
+take me off your list
+Could you please remove me from this mailing list?
+I never signed up for this, please remove my address.
+Dear all, I enjoyed it for years, but as I am retiring,|please take me off the list.
+I'd rather not receive these any longer.
+Please unsubsribe
+Bitte keine Mails mehr.
+Könnten Sie mich bitte austragen?
+Je ne souhaite plus recevoir vos mails
+No quiero recibir más correos
+Não quero mais receber esta newsletter
+Cancellatemi dalla lista per favore
+Schrijf mij uit aub
+Proszę wypisać mnie z listy
+請將我從名單中移除
+더 이상 메일을 보내지 마세요
+Ta bort mig från listan
+Больше не присылайте мне письма
+"""
+_SPOKEN_OF = """
+配信停止の方法を教えてください
+配信を止めないでください。
+メールが届きません。|配信が停止されたのでしょうか。
+配信停止をしたいのですが、方法が分かりません。
+夜の工事がうるさいです。|やめてください。
+How do I unsubscribe?
+Please do not stop sending these, I love them.
+Please don't unsubscribe me.
+My sister pressed the unsubscribe link.|I want to stay on.
+To stop receiving updates about this ticket, reply with "close".
+Wie kann ich mich abmelden?
+실수로 수신거부를 누른 것 같아요.|계속 받고 싶습니다!
+"""
+_NONE = """
+解約の手続きについて教えてください。
+講座の中止のお知らせ、ありがとうございました。
+資料の送付は不要です。
+お返事は結構です。
+メールで予約を取り消したいのですが。
+料理教室の申込をキャンセルします。
+Thank you for the newsletter! Please stop the construction at night.
+Please cancel my appointment on Friday.
+Please remove the typo on page 2.
+I no longer need the parking permit.
+Wir haben den Termin abgesagt.
+Quiero dar de baja el agua
+예약을 취소해 주세요
+"""
+
+
+def _mails(text: str) -> list[str]:
+    return text.strip().split("\n")
+
+
+@pytest.mark.parametrize("mail", _mails(_PLAIN))
+def test_a_wish_is_plain_in_whatever_words(mail: str) -> None:
+    assert read_wish(mail.split("|")) is Wish.PLAIN
+
+
+@pytest.mark.parametrize("mail", _mails(_SPOKEN_OF))
+def test_a_question_a_denial_or_a_doubt_only_speaks_of_leaving(mail: str) -> None:
+    assert read_wish(mail.split("|")) is Wish.SPOKEN_OF
+
+
+@pytest.mark.parametrize("mail", _mails(_NONE))
+def test_what_ends_something_else_is_no_wish(mail: str) -> None:
+    assert read_wish(mail.split("|")) is Wish.NONE
+
+
+def test_a_sentence_goes_on_where_a_program_wrapped_its_line() -> None:
+    story = "After eleven years with the department I am going to retire in March; please take me"
+    assert read_wish([story, "off your mailing list."]) is Wish.PLAIN
+
+
+@given(st.lists(st.text(max_size=80), max_size=20))
+def test_every_text_is_read(lines: list[str]) -> None:
+    assert read_wish(lines) in Wish
