@@ -30,6 +30,9 @@ class ExitCode(IntEnum):
     INCOMPLETE = 6
     #: The state of things forbids it: a mailing already finished, a name already taken.
     CONFLICT = 7
+    #: An alarm is open; the command that was asked to check says so (newsletter status --check).
+    ALARM_WARNING = 8
+    ALARM_CRITICAL = 9
     #: Stopped by Ctrl-C, or by the answer no to a question (128 and the number of SIGINT).
     STOPPED = 130
     #: Nobody read standard output to its end (128 and the number of SIGPIPE).

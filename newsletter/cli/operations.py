@@ -218,6 +218,13 @@ def status(
         bool,
         typer.Option("--watch", "-w", help="Show the live overview of operations until Ctrl-C."),
     ] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Print open alarms only, and end with 8 (warning) or 9 (critical) if there are any.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Show the state of the system and the progress of the newest mailings."""
@@ -230,6 +237,8 @@ def status(
     settings = settings_of(context)
     engine = open_database(settings)
     look_now = overview_source(settings, engine)
+    if check:
+        raise typer.Exit(overview.check(look_now(), json=json))
     if watch:
         with suppress(KeyboardInterrupt):
             overview.watch(look_now)

@@ -13,12 +13,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from newsletter.cli.console import console, format_moment
+from newsletter.cli.console import console, format_moment, print_json
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, ngettext, styled, text
 from newsletter.cli.state import look_again
 from newsletter.database.vocabulary import DeliveryState, ProcessKind
 from newsletter.database.words import name_of
+from newsletter.errors import ExitCode
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Number, Percent, Size
 from newsletter.operations.alarms import find_alarms
@@ -36,6 +37,11 @@ _SEVERITIES = {
     AlarmSeverity.CRITICAL: msg("Critical"),
     AlarmSeverity.WARNING: msg("Warning"),
     AlarmSeverity.NOTE: msg("Note"),
+}
+#: What a check ends with, by the gravest alarm that is open.
+_CODES = {
+    AlarmSeverity.CRITICAL: ExitCode.ALARM_CRITICAL,
+    AlarmSeverity.WARNING: ExitCode.ALARM_WARNING,
 }
 _STATES = (DeliveryState.ACCEPTED, DeliveryState.DEFERRED, DeliveryState.REJECTED)
 _SHOWN_DOMAINS = 8
@@ -60,6 +66,22 @@ def overview_as_json(seen: Overview) -> dict[str, Any]:
     del value["acknowledgements"]
     value["alarms"] = alarms_as_json(find_alarms(seen))
     return value
+
+
+def check(seen: Overview, *, json: bool) -> ExitCode:
+    """Print the alarms that nobody looks after, and return how grave the gravest is.
+
+    Without one nothing is printed: cron mails what a command prints.
+    """
+    open_alarms = [alarm for alarm in find_alarms(seen) if alarm.is_open]
+    if json:
+        print_json(alarms_as_json(open_alarms))
+    else:
+        for alarm in open_alarms:
+            console.print(_alarm_line(alarm), soft_wrap=True)
+    if not open_alarms:
+        return ExitCode.OK
+    return _CODES[open_alarms[0].severity]
 
 
 def alarms_as_json(alarms: Sequence[Alarm]) -> list[dict[str, Any]]:

@@ -107,9 +107,9 @@ def web(context: typer.Context) -> None:
     if token is not None:
         errors.print(
             _(
-                "This is a new installation; its data is kept in {folder}. If you have one "
-                "already, start this command in the folder of its .env.",
-                folder=settings.data_dir.resolve(),
+                "The database has no account yet: {database}. If you have an installation with "
+                "accounts already, start this command in the folder of its .env.",
+                database=engine.url.render_as_string(),
             ),
             soft_wrap=True,
         )

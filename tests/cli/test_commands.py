@@ -141,6 +141,35 @@ def test_a_wrong_setting_is_named_before_anything_starts(monkeypatch: pytest.Mon
     assert "WEB_PORT" in refused.stderr
 
 
+def test_a_check_ends_by_the_gravest_alarm_that_nobody_looks_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _init()
+    well = _run("status", "--check")
+    assert (well.returncode, well.stdout) == (ExitCode.OK, "")
+
+    assert _run("issue", "import", str(_sample())).returncode == 0
+    assert _run("subscriber", "add", "a@example.jp", "--basis", "asked").returncode == 0
+    day = now() + timedelta(days=30)
+    assert _run("send", "--at", f"{day:%Y-%m-%d} 08:00", "--yes").returncode == 0
+    assert _run("mailing", "pause", "1").returncode == 0
+    warning = _run("status", "--check")
+    assert warning.returncode == ExitCode.ALARM_WARNING
+    assert "Mailing 1" in warning.stdout
+
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    critical = _run("status", "--check", "--json")
+    assert critical.returncode == ExitCode.ALARM_CRITICAL
+    kinds = {one["kind"] for one in json.loads(critical.stdout)}
+    assert kinds >= {"redis-down", "no-worker", "mailing-halted"}
+    assert _run("status").returncode == ExitCode.OK
+
+    monkeypatch.delenv("REDIS_URL")
+    done = _run("alarm", "acknowledge", "mailing-halted mailing 1", "--reason", "on purpose")
+    assert done.returncode == 0, done.stderr
+    assert _run("status", "--check").returncode == ExitCode.OK
+
+
 def test_rows_that_cannot_be_taken_are_named_and_the_rest_is_imported() -> None:
     _init()
     Path("list.csv").write_text("メールアドレス,氏名\na@example.jp,葵\nno address,蓮\n")
