@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from threading import Lock
 
 from newsletter.settings import Settings
 
@@ -22,6 +23,10 @@ _ADDRESS = re.compile(
     r"[^\s@<>()\[\]\"',;:=]{1,128}@[^\s@<>()\[\]\"',;:=.]{1,64}\.[^\s@<>()\[\]\"',;:=]{1,255}"
 )
 _STRUCK = "[address]"
+#: A warning or error that is said again is left out for so many seconds.
+_QUIET_SECONDS = 60.0
+#: So many different ones are told apart.
+_REMEMBERED = 256
 
 
 @contextmanager
@@ -39,6 +44,36 @@ def strike_addresses(text: str) -> str:
     return _ADDRESS.sub(_STRUCK, text)
 
 
+class _Repeats(logging.Filter):
+    """Lets each warning or error through once a minute, with how often it was left out.
+
+    What lasts, such as a database that is away or a full disk, is met again many times a second:
+    thousands of equal lines hide the others, and fill the disk.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = Lock()
+        #: When each of the last lines was let through, and how often it was left out since.
+        self._said: dict[tuple[str, str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a line is said; ``left_out`` of its record is how often it was not."""
+        if record.levelno < logging.WARNING:
+            return True
+        error = record.exc_info[1] if record.exc_info else None
+        line = (record.name, record.getMessage(), repr(error))
+        with self._lock:
+            at, left_out = self._said.pop(line, (0.0, 0))
+            # After a clock was set back it is said, too: silence must not last.
+            is_said = not 0 <= record.created - at < _QUIET_SECONDS
+            self._said[line] = (record.created, 0) if is_said else (at, left_out + 1)
+            if len(self._said) > _REMEMBERED:
+                del self._said[next(iter(self._said))]
+        record.left_out = left_out
+        return is_said
+
+
 class _TextLines(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
@@ -46,6 +81,8 @@ class _TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         ids = "".join(f" {name}={value}" for name, value in (_bound.get() or {}).items())
         first, *rest = strike_addresses(super().format(record)).split("\n")
+        if times := getattr(record, "left_out", 0):
+            ids += f" (left out since it was last said: {times} more)"
         return "\n".join([first + ids, *rest])
 
 
@@ -62,6 +99,8 @@ class _JsonLines(logging.Formatter):
         for name in ("method", "route", "status", "milliseconds"):
             if hasattr(record, name):
                 line[name] = getattr(record, name)
+        if times := getattr(record, "left_out", 0):
+            line["left_out"] = times
         if record.exc_info:
             line["error"] = strike_addresses(self.formatException(record.exc_info))
         return json.dumps(line, ensure_ascii=False, default=str)
@@ -71,6 +110,7 @@ def set_up_logs(settings: Settings) -> None:
     """Send all logs of this process to standard error, in the form the settings ask for."""
     handler = logging.StreamHandler()
     handler.setFormatter(_JsonLines() if settings.log_format == "json" else _TextLines())
+    handler.addFilter(_Repeats())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)

@@ -39,6 +39,7 @@ class SignOfLife:
         self._settings = settings
         self._process = process
         self._activity = Activity()
+        self._is_heard = True
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._go_on, name="sign-of-life", daemon=True)
         self._thread.start()
@@ -60,8 +61,12 @@ class SignOfLife:
         try:
             draining = heartbeats.beat(engine, self._process, activity)
         except SQLAlchemyError as error:
-            _log.info("this process's sign of life was not written down: %s", reason_of(error))
+            self._is_heard = False
+            _log.warning("this process's sign of life was not written down: %s", reason_of(error))
         else:
+            if not self._is_heard:
+                _log.info("this process's signs of life are written down again")
+            self._is_heard = True
             stopping.set_draining(draining=draining)
 
     @contextmanager

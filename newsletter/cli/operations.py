@@ -222,7 +222,7 @@ def status(
         bool,
         typer.Option(
             "--check",
-            help="Print open alarms only, and end with 8 (warning) or 9 (critical) if there are any.",
+            help="Print open alarms only; end with 8 (warning) or 9 (critical) if there are any.",
         ),
     ] = False,
     json: Json = False,
