@@ -62,7 +62,7 @@ class _Repeats(logging.Filter):
         if record.levelno < logging.WARNING:
             return True
         error = record.exc_info[1] if record.exc_info else None
-        line = (record.name, record.getMessage(), repr(error))
+        line = (record.name, record.getMessage(), f"{type(error).__name__}: {error}")
         with self._lock:
             at, left_out = self._said.pop(line, (0.0, 0))
             # After a clock was set back it is said, too: silence must not last.
