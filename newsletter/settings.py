@@ -59,6 +59,8 @@ _CHOSEN_SECRETS = (
 _AUTHORITY = re.compile(
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::\d+)?"
 )
+#: The partition is ``aws``, ``aws-cn`` or ``aws-us-gov``.
+_TOPIC = re.compile(r"arn:aws(?:-[a-z]+)*:sns:[a-z0-9-]+:\d{12}:[\w.-]{1,256}")
 _MAILBOX = re.compile(r"[^\s<>@]{1,64}@[^\s<>@]{1,255}")
 _WEBHOOKS = (
     *_CHOSEN_SECRETS,
@@ -220,6 +222,19 @@ class Settings(BaseSettings):
     def _long_enough(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if any(len(key.get_secret_value()) < 32 for key in value):  # noqa: PLR2004
             raise WrongValueError(msg("Each key must have at least 32 characters."))
+        return value
+
+    @field_validator("webhook_ses")
+    @classmethod
+    def _are_topics(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        """Take whole ARNs: a webhook of another topic is refused, and bounces are lost."""
+        if not all(_TOPIC.fullmatch(topic.get_secret_value()) for topic in value):
+            raise WrongValueError(
+                msg(
+                    "Each value must be the ARN of an SNS topic, such as "
+                    "arn:aws:sns:ap-northeast-1:123456789012:bounces."
+                )
+            )
         return value
 
     @field_validator("api_token", "metrics_token")

@@ -63,6 +63,8 @@ def test_an_empty_setting_counts_as_not_set() -> None:
         ("REDIS_URL=foo", "REDIS_URL"),
         ("REDIS_URL=redis://localhost:port/0", "REDIS_URL"),
         ("DOMAIN_RATES=docomo.ne.jp=quick", "Each rate must be a number"),
+        ("WEBHOOK_SES=bounces", "ARN of an SNS topic"),
+        ("WEBHOOK_SES=arn:aws:sns:eu-west-1:1234:bounces", "ARN of an SNS topic"),
         ("DKIM_KEYS=example.jp", "domain:selector:file"),
         ("ACCOUNT_SENDER=事務局", "ACCOUNT_SENDER"),
         ("ACCOUNT_RETURN_PATH=事務局 <accounts@example.jp>", "ACCOUNT_RETURN_PATH"),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select, update
@@ -30,6 +31,7 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.disk import DiskFault, DiskHealth, look_at_disk
 from newsletter.i18n.language import Language
+from newsletter.i18n.messages import msg
 from newsletter.mailings.ledger import database_history
 from newsletter.mailings.ledger.domain_holds import hold_domain, let_domain_go
 from newsletter.mailings.ledger.leases import claim_batch, close_batch
@@ -44,7 +46,14 @@ from newsletter.operations import heartbeats
 from newsletter.operations.alarms import find_alarms
 from newsletter.operations.alarms.model import Alarm, AlarmSeverity
 from newsletter.operations.alarms.relay_faults import worded_fault
-from newsletter.operations.attention import Backlog, ReplyClass, UnsettledMailing, classify
+from newsletter.operations.attention import (
+    Backlog,
+    ComplainedMailing,
+    HaltedMailing,
+    ReplyClass,
+    UnsettledMailing,
+    classify,
+)
 from newsletter.operations.broker import BrokerHealth
 from newsletter.operations.heartbeats import Activity, Process, ProcessState
 from newsletter.operations.overview import (
@@ -267,6 +276,38 @@ def test_workers_that_are_all_drained_are_not_missed_but_named() -> None:
     found = find_alarms(replace(well(), processes=drained))
     assert [one.kind for one in found] == ["all-drained", "worker-drained"]
     assert "newsletter drain bulk@one --undo" in str(found[0].remedy)
+
+
+_UNSETTLED = UnsettledMailing(mailing_id=12, newsletter_id=1, subject="十一月号", count=3)
+_HALTED = HaltedMailing(
+    mailing_id=12, newsletter_id=1, subject="十一月号", reason=msg("the database went back")
+)
+_COMPLAINED = ComplainedMailing(
+    mailing_id=12, newsletter_id=1, subject="十一月号", complaints=9, planned=100
+)
+_SILENCE = Silence(
+    mailing_id=12, newsletter_id=1, subject="十一月号", since=now() - timedelta(seconds=14)
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "command"),
+    [
+        ({"uncertain": (_UNSETTLED,)}, "newsletter mailing settle 12 --resend"),
+        ({"failed": (_UNSETTLED,)}, "newsletter mailing retry 12"),
+        ({"halted": (replace(_HALTED, reason=None),)}, "newsletter mailing resume 12"),
+        ({"halted": (_HALTED,)}, "(the database went back)"),
+        ({"halted": (_HALTED,)}, "newsletter mailing cancel 12"),
+        ({"complained": (_COMPLAINED,)}, "newsletter mailing pause 12"),
+        ({"silent": (_SILENCE,)}, "Check the relay"),
+    ],
+)
+def test_an_alarm_of_a_mailing_names_its_number_and_the_command_to_run(
+    change: dict[str, Any], command: str
+) -> None:
+    (alarm,) = find_alarms(replace(well(), **change))
+    assert "mailing 12" in str(alarm.what).lower()
+    assert command in str(alarm.remedy)
 
 
 def test_without_redis_nobody_is_sent_to_look_at_a_relay_first() -> None:

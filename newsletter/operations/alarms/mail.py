@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from newsletter.i18n.messages import msg
-from newsletter.i18n.values import Number, Percent
+from newsletter.i18n.values import Listing, Number, Percent
 from newsletter.operations.alarms.model import Alarm, AlarmSeverity, alarm
-from newsletter.operations.attention import MOST
+from newsletter.operations.attention import MOST, UnsettledMailing
 from newsletter.operations.overview import Overview
 
 #: Seconds for which due mail may wait, before that is worth a word.
@@ -68,8 +68,16 @@ def of_deliveries(seen: Overview) -> Iterator[Alarm]:
         yield alarm(
             AlarmSeverity.WARNING,
             "uncertain",
-            msg("{count} deliveries are uncertain and need a decision", count=count),
-            msg("Decide whether to send them again or to mark them as received."),
+            msg(
+                "{count} deliveries are uncertain and need a decision (mailing {mailings})",
+                count=count,
+                mailings=_numbers(seen.uncertain),
+            ),
+            msg(
+                "Decide whether to send them again or to mark them as received:"
+                " newsletter mailing settle {mailing_id} --resend, or --leave.",
+                mailing_id=seen.uncertain[0].mailing_id,
+            ),
             section="unsettled",
             size=uncertain,
         )
@@ -79,8 +87,16 @@ def of_deliveries(seen: Overview) -> Iterator[Alarm]:
         yield alarm(
             AlarmSeverity.WARNING,
             "failed",
-            msg("{count} deliveries failed", count=count),
-            msg("Check the reasons; retry once the cause is resolved."),
+            msg(
+                "{count} deliveries failed (mailing {mailings})",
+                count=count,
+                mailings=_numbers(seen.failed),
+            ),
+            msg(
+                "Check the reasons; retry once the cause is resolved:"
+                " newsletter mailing retry {mailing_id}.",
+                mailing_id=seen.failed[0].mailing_id,
+            ),
             section="unsettled",
             size=failed,
         )
@@ -97,7 +113,18 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
                 mailing_id=mailing.mailing_id,
                 subject=mailing.subject,
             ),
-            mailing.reason or msg("Resume or cancel it."),
+            msg(
+                "Resume or cancel it: newsletter mailing resume {mailing_id}, or newsletter mailing"
+                " cancel {mailing_id}. ({reason})",
+                mailing_id=mailing.mailing_id,
+                reason=mailing.reason,
+            )
+            if mailing.reason
+            else msg(
+                "Resume or cancel it: newsletter mailing resume {mailing_id}, or newsletter mailing"
+                " cancel {mailing_id}.",
+                mailing_id=mailing.mailing_id,
+            ),
             where=f"mailing {mailing.mailing_id}",
             section="unsettled",
         )
@@ -137,14 +164,18 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
             AlarmSeverity.WARNING,
             "complaints",
             msg(
-                "{complaints} recipients ({share}) reported “{subject}” as spam within a day",
+                "{complaints} recipients ({share}) reported mailing {mailing_id}, {subject}, as"
+                " spam within a day",
+                mailing_id=row.mailing_id,
                 complaints=Number(row.complaints),
                 share=Percent(100 * row.share, 1),
                 subject=row.subject,
             ),
             msg(
-                "Providers block senders from 0.3% on. If it is still being sent, pause it. Check"
-                " whether everybody on the list agreed to be sent this."
+                "Providers block senders from 0.3% on. If it is still being sent, pause it"
+                " (newsletter mailing pause {mailing_id}). Check whether everybody on the list"
+                " agreed to be sent this.",
+                mailing_id=row.mailing_id,
             ),
             where=str(row.mailing_id),
             section="bounces",
@@ -173,6 +204,10 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
             section="bounces",
             size=incident.bounced,
         )
+
+
+def _numbers(mailings: Sequence[UnsettledMailing]) -> Listing:
+    return Listing(tuple(str(each.mailing_id) for each in mailings))
 
 
 def _minutes(seen: Overview, since: datetime) -> int:

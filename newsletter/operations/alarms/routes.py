@@ -95,12 +95,14 @@ def of_silence(seen: Overview) -> Iterator[Alarm]:
     known = _known_cause(seen)
     for silence in seen.silent:
         words = (
-            msg("Nothing was sent of “{subject}” for {seconds} s")
+            msg("Nothing was sent of mailing {mailing_id}, {subject}, for {seconds} s")
             if known
-            else msg("No relay has answered for “{subject}” for {seconds} s")
+            else msg("No relay has answered for mailing {mailing_id}, {subject}, for {seconds} s")
         )
         seconds = int((seen.taken_at - silence.since).total_seconds())
-        words = words.having(subject=silence.subject, seconds=seconds)
+        words = words.having(
+            mailing_id=silence.mailing_id, subject=silence.subject, seconds=seconds
+        )
         remedy = known or msg("Check the relay. Once it responds, sending continues automatically.")
         yield alarm(
             AlarmSeverity.CRITICAL,

@@ -108,7 +108,7 @@ def test_page_and_overview_say_why_nothing_flows(stage: Stage, sign_in: SignIn) 
     with reading(stage.engine) as session:
         (silence,) = silent_mailings(session)
     assert silence.subject
-    assert f"No relay has answered for “{silence.subject}”" in page
+    assert f"No relay has answered for mailing {number}, {silence.subject}," in page
     kinds = {alarm.kind for alarm in find_alarms(look(stage.engine, redis_url=""))}
     assert "mailing-silent" in kinds
 
