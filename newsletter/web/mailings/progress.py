@@ -198,13 +198,14 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
 
     @router.get("/{number}/events")
     async def stream(number: int, visit: SeeingVisit, request: Request) -> StreamingResponse:
-        *_, before = await run_in_threadpool(_progress, visit, number)
+        at_first, _, before = await run_in_threadpool(_progress, visit, number)
         is_open = before is not None and before.chosen is None
 
         def show(now: Visit) -> tuple[str, bool]:
             mailing, pace, trial = _progress(now, number)
-            # Once a subject is decided, the whole page is another.
+            # Once it has begun, or a subject is decided, the whole page is another.
             is_decided = is_open and trial is not None and trial.chosen is not None
+            has_begun = at_first.started_at is None and mailing.started_at is not None
             shown = pages.render(
                 _LIVE,
                 language=now.language,
@@ -215,7 +216,7 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
                 reasons=_reasons(mailing),
                 may_settle=now.rights.may(Permission.OPERATE, own(visit)),
             )
-            return shown, mailing.state in _MOVING and not is_decided
+            return shown, mailing.state in _MOVING and not (is_decided or has_begun)
 
         return live(request, Requires(Permission.SEE_MAILINGS), show, seconds=_TICK_SECONDS)
 
@@ -278,6 +279,7 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
         request: Request,
         reason: _Field = "",
         twice: _Field = "",
+        back: _Field = "",
     ) -> Response:
         newsletter_id = own(visit)
         action = _ACTIONS.get(verb)
@@ -291,15 +293,23 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
             return _show(
                 visit, request, number, status=409, error=error.in_language(visit.language)
             )
-        back = _to_issue(visit, number, "done=unscheduled") if verb == "cancel" else None
-        return back or RedirectResponse(request.url.path.removesuffix(f"/{verb}"), status_code=303)
+        to_issue = None
+        if verb == "cancel" or back == "issue":
+            asked = "done=unscheduled" if verb == "cancel" else ""
+            to_issue = _to_issue(visit, number, asked, even_begun=back == "issue")
+        there = request.url.path.removesuffix(f"/{verb}")
+        return to_issue or RedirectResponse(there, status_code=303)
 
-    def _to_issue(visit: Visit, number: int, asked: str) -> RedirectResponse | None:
+    def _to_issue(
+        visit: Visit, number: int, asked: str, *, even_begun: bool = False
+    ) -> RedirectResponse | None:
         """Lead to the issue of a mailing that has not begun; None where there is none to write."""
         with reading(engine) as session:
             mailing = find_mailing(session, number)
             slug = newsletter_of(session, visit).slug
-        if mailing.issue_id is None or mailing.started_at or not visit.may(Permission.WRITE):
+        if mailing.issue_id is None:
+            return None
+        if not even_begun and (mailing.started_at or not visit.may(Permission.WRITE)):
             return None
         return RedirectResponse(
             f"/newsletters/{slug}/issues/{mailing.issue_id}?{asked}", status_code=303

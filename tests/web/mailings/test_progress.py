@@ -112,6 +112,50 @@ def test_an_operator_pauses_resumes_and_cancels_and_the_log_tells(
     ]
 
 
+def test_the_page_of_an_issue_pauses_what_is_being_sent_and_stays(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    stage.subscribe("a@example.jp")
+    number = stage.mail()
+    client = sign_in("editor@example.jp", Role.EDITOR)
+    issue = "/newsletters/digest/issues/1"
+    assert "Pause" in client.get(issue).text
+
+    plan_mailing(stage.engine, number)
+    for verb, then in (
+        ("pause", MailingState.PAUSED),
+        ("resume", MailingState.SENDING),
+        ("cancel", MailingState.CANCELLED),
+    ):
+        page = html.fromstring(client.get(issue).text)
+        (form,) = page.xpath(f"//form[contains(@action, '/mailings/{number}/{verb}')]")
+        answer = client.post(form.get("action"), data=dict(form.form_values()))
+        # Nothing had left: what is cancelled may be sent anew.
+        assert answer.url.path == (f"{issue}/send" if verb == "cancel" else issue)
+        assert progress(stage.engine, number).state is then
+
+
+def test_an_approver_is_offered_no_order_on_the_page_of_an_issue(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    stage.mail()
+    client = sign_in("approver@example.jp", Role.APPROVER)
+    page = html.fromstring(client.get("/newsletters/digest/issues/1").text)
+    assert not page.xpath("//form[contains(@action, '/mailings/')]")
+
+
+def test_the_page_is_shown_anew_once_sending_began(stage: Stage, sign_in: SignIn) -> None:
+    stage.subscribe("a@example.jp")
+    number = stage.mail()
+    client = sign_in("editor@example.jp", Role.EDITOR)
+    with client.stream("GET", f"/newsletters/digest/mailings/{number}/events") as events:
+        lines = events.iter_lines()
+        assert next(lines).startswith("data: ")
+        plan_mailing(stage.engine, number)
+        assert "event: rest" in lines
+        assert progress(stage.engine, number).state is MailingState.SENDING
+
+
 def test_what_was_cancelled_before_it_began_is_no_report_and_leads_back_to_its_issue(
     stage: Stage, sign_in: SignIn
 ) -> None:
