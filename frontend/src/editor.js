@@ -83,6 +83,25 @@ function order() {
   });
 }
 
+/** The first row of a table is its head, whichever row that has become: mails and Markdown have no other. */
+function tableHeads() {
+  return new Plugin({
+    appendTransaction(transactions, _before, state) {
+      if (!transactions.some((tr) => tr.docChanged)) return null;
+      const { tr } = state, { table, table_cell: cell, table_header: head } = schema.nodes;
+      state.doc.descendants((node, pos) => {
+        if (node.type !== table) return !node.isTextblock;
+        node.forEach((row, rowAt, at) => row.forEach((each, cellAt) => {
+          const type = at ? cell : head;
+          if (each.type !== type) tr.setNodeMarkup(pos + rowAt + cellAt + 2, type, each.attrs);
+        }));
+        return false;
+      });
+      return tr.docChanged ? tr : null;
+    },
+  });
+}
+
 /** The white below the text leads into it: to its last line, or to a new one where the last block is none. */
 function roomBelow() {
   return new Plugin({
@@ -155,7 +174,7 @@ export function openEditor(place, issue, acts) {
       keymap(Object.fromEntries(Object.entries(baseKeymap).filter(([name]) => !(name in KEYS)))),
       keymap({ Escape: (state, dispatch) => flowIndex(state.selection.$from) >= 0 && selectParentNode(state, dispatch) }),
       history(), dropCursor({ color: "currentColor", width: 2 }), gapCursor(), tableEditing(),
-      placeholders(), order(), roomBelow(), pastedAddresses(), caretAfterPaste(), findingMarks(), headOfLook(), tableOfContents(), ...(desk.dataset.boxed ? [itemsInBoxes()] : []),
+      placeholders(), order(), tableHeads(), roomBelow(), pastedAddresses(), caretAfterPaste(), findingMarks(), headOfLook(), tableOfContents(), ...(desk.dataset.boxed ? [itemsInBoxes()] : []),
     ],
   });
   const view = new EditorView(place, {

@@ -170,7 +170,7 @@ def _ask_until_approved(house: House, page: Page, approver: Page) -> None:
     assert "発行日を確かめてください。" in text_of(house.await_mail(EDITOR, count=3))
     expect(page.locator(".thread")).to_contain_text("見出しを短くしませんか。")
     page.locator(".thread").get_by_role("button", name="Resolve").click()
-    page.get_by_role("link", name="Request approval…").click()
+    page.get_by_role("link", name="Request approval again…").click()
     page.get_by_role("button", name="Request approval").click()
     page.get_by_text("Approval was requested.").wait_for()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import FloatRect, Locator, Page, expect
 
@@ -79,6 +81,20 @@ def test_the_tools_of_a_table_stand_at_it(desk: Desk, page: Page, width: int) ->
     assert "三日" in stored(desk, page)
     page.locator(".mail .body", has_text="0行目").last.click()
     expect(tools).to_be_hidden()
+
+
+def test_the_row_that_comes_first_is_the_head_at_once(desk: Desk, page: Page) -> None:
+    desk.start(page, f"{PLAIN}{TABLE}", view="mail")
+    rows = page.locator(".mail .table tr")
+    (second,) = [rows.nth(1).inner_text()]
+    rows.first.locator("th").first.click()
+    page.get_by_role("button", name="Delete the row").click()
+    expect(rows.first).to_have_text(re.sub(r"\s+", "", second))
+    expect(rows.first.locator("td")).to_have_count(0)
+
+    page.keyboard.press("Control+z")
+    expect(rows.nth(1).locator("th")).to_have_count(0)
+    expect(rows.first.locator("td")).to_have_count(0)
 
 
 def test_keys_lead_to_the_tools_of_a_table_and_back(desk: Desk, page: Page) -> None:

@@ -17,7 +17,10 @@ from newsletter.issues.model import issue_from_json
 from tests.web.issues.desk import PLAIN, Desk
 from tests.web.issues.test_mail_editor import write_in
 
-TEXT = PLAIN + "\n夜間の窓口は休みます。\n\n一月四日から開きます。\n"
+TEXT = (
+    PLAIN
+    + "\n夜間の窓口は休みます。\n\n一月四日から開きます。\n\n:field[name|皆さま]をお待ちします。\n"
+)
 
 
 @pytest.fixture
@@ -100,6 +103,20 @@ def test_both_versions_of_a_clash_are_shown_as_in_the_mail(page: Page, other: Pa
     expect(versions).to_have_text(["夜間の窓口は休みます。"] * 2)
     expect(versions.first.locator("strong")).to_have_text("夜間の窓口は休みます。")
     expect(versions.last.locator("em")).to_have_text("夜間の窓口は休みます。")
+
+
+def test_a_merge_field_in_a_clash_stands_in_its_line(page: Page, other: Page) -> None:
+    for each, words in ((other, "青"), (page, "赤")):
+        each.locator(".mail .body", has_text="をお待ちします。").click()
+        each.keyboard.press("End")
+        each.keyboard.type(words)
+        expect(each.locator("#state")).to_have_text(re.compile("^(Saved|Not saved: .+)$"))
+    page.get_by_role("button", name="Choose…").click()
+
+    fields = page.get_by_role("group", name="In “窓口の時間”").locator(".chip > button")
+    expect(fields).to_have_count(2)
+    heights = fields.evaluate_all("all => all.map(each => each.getBoundingClientRect().height)")
+    assert max(heights) < 28, "as high as its line, no button of the form"
 
 
 def test_forms_without_scripts_join_and_ask_likewise(desk: Desk, browser: Browser) -> None:
