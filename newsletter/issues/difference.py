@@ -120,7 +120,9 @@ class Difference:
     def is_moved_and_changed(self) -> bool:
         """Whether it stands elsewhere and says something else."""
         pieces = (piece for line in self.lines for piece in line.pieces)
-        changed = self.form_only or any(piece.changed is not WordChange.SAME for piece in pieces)
+        changed = self.form_only or any(
+            each.changed is not WordChange.SAME for each in (*pieces, *self.pictures)
+        )
         return self.change is Change.MOVED and changed
 
 
@@ -257,13 +259,17 @@ def _unit(
     lines, new_lines = (lines_of(each, language) if each else [] for each in (old, new))
     found = _difference(kind_of(shown), lines, new_lines, budget)
     change = _change(old, new, moved=moved)
+    pictures = tuple(_pictures(old, new))
+    is_shown = found.change is not Change.SAME or any(
+        each.changed is not WordChange.SAME for each in pictures
+    )
     yield Difference(
         change=change,
         kind=found.kind,
         lines=found.lines,
         heading=isinstance(shown, Part),
-        form_only=None not in (old, new) and old != new and found.change is Change.SAME,
-        pictures=tuple(_pictures(old, new)),
+        form_only=None not in (old, new) and old != new and not is_shown,
+        pictures=pictures,
     )
 
 

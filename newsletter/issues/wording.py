@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
@@ -156,7 +157,9 @@ def _lines(unit: Unit, language: Language) -> Iterator[TextLine]:  # noqa: C901,
         case Gallery(pictures=pictures):
             yield from _within(pictures, language)
         case Picture(source=source, caption=caption):
-            yield TextLine(text=file_name(source))
+            name = file_name(source)
+            if not _BY_CONTENT.fullmatch(name):
+                yield TextLine(text=name)
             yield from _named(unit)
             yield TextLine(text=inline_text(caption), label=msg("Caption"))
         case Event():
@@ -169,6 +172,8 @@ def _lines(unit: Unit, language: Language) -> Iterator[TextLine]:  # noqa: C901,
 #: What stands between two cells of a row.
 BETWEEN_CELLS = "　|　"
 _ONLY_FOR = msg("Only for")
+#: The library's pictures are called by their digest, which tells nobody anything.
+_BY_CONTENT = re.compile(r"[0-9a-f]{64}-\d{1,5}w\.(?:png|jpg)")
 _ADDRESS = pmsg("link", "Address")
 
 

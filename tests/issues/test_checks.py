@@ -200,28 +200,32 @@ def test_the_same_url_in_two_items_asks_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "severity", "mended"),
+    ("text", "code", "severity", "ends", "mended"),
     [
-        ("⽇本の⾏政", "character-lookalike", Severity.WARNING, "日本の行政"),
-        ("市⻑の⻘", "character-lookalike", Severity.WARNING, "市長の青"),
-        ("一\u00a0二", "character-lookalike", Severity.WARNING, "一 二"),
-        ("一\u202e二", "character-bidi", Severity.ERROR, "一二"),
-        ("一\u2060二", "character-invisible", Severity.WARNING, "一二"),
-        ("\uff86\uff6d\uff70\uff7d", "character-half-kana", Severity.HINT, "ニュース"),
-        ("一\ufffd二", "character-damaged", Severity.ERROR, None),
-        ("一\ue000二", "character-private", Severity.ERROR, None),
+        ("⽇本の⾏政", "character-lookalike", Severity.WARNING, ": ⽇ and ⾏", "日本の行政"),
+        ("市⻑の⻘", "character-lookalike", Severity.WARNING, ": ⻑ and ⻘", "市長の青"),
+        ("一\u00a0二", "character-lookalike", Severity.WARNING, ": unusual spaces", "一 二"),
+        ("一\u202e二", "character-bidi", Severity.ERROR, "writing direction", "一二"),
+        ("一\u2060二", "character-invisible", Severity.WARNING, "Invisible characters", "一二"),
+        (
+            "\uff86\uff6d\uff70\uff7d",
+            "character-half-kana",
+            Severity.HINT,
+            ": ﾆ, ｭ, ｰ and ｽ",
+            "ニュース",
+        ),
+        ("一\ufffd二", "character-damaged", Severity.ERROR, ": \ufffd", None),
+        ("一\ue000二", "character-private", Severity.ERROR, "cannot see", None),
     ],
 )
 def test_unsuitable_characters_are_named_and_mended(
-    text: str, code: str, severity: Severity, mended: str | None
+    text: str, code: str, severity: Severity, ends: str, mended: str | None
 ) -> None:
     issue = _issue(Item(headline="見出し", body=(_paragraph(text),)))
     finding = _found(issue, code)
 
     assert finding.severity is severity
-    found = next(c for c in text if c not in "一二市の")
-    seen = found.isprintable() and not found.isspace()
-    assert f": {found if seen else f'U+{ord(found):04X}'}" in str(finding.message)
+    assert str(finding.message).endswith(ends)
     if mended is None:
         assert finding.fix is None
     else:

@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.values import Listing
 from newsletter.issues.checks.findings import Severity
 from newsletter.issues.sources.normalise import CONTROLS, normalise_character
 
@@ -31,6 +32,8 @@ ORDINARY = re.compile(
 _DAMAGED = re.compile(r"\ufffd+")
 _PRIVATE = re.compile(r"[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]")
 _HALF_KANA = re.compile(r"[\uff66-\uff9f]+")
+#: Of characters at fault, so many are named.
+_MOST_NAMED = 6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,16 +146,27 @@ def _seen(
     found = "".join(dict.fromkeys("".join(pattern.findall(text))))
     if not found:
         return None
-    names = _named(found)
-    message = msg("{message}: {names}", message=message, names=names)
+    visible = tuple(filter(_is_visible, found))
+    if visible:
+        names = Listing(visible[:_MOST_NAMED])
+        message = msg("{message}: {names}", message=message, names=names)
     return CharacterFault(
         code=code, severity=severity, found=found, message=message, mendable=mendable
     )
 
 
-def _named(characters: str) -> str:
-    """Name characters by themselves, and those that cannot be seen by their code points."""
-    return ", ".join(
-        char if char.isprintable() and not char.isspace() else f"U+{ord(char):04X}"
-        for char in characters[:6]
+def _named(characters: str) -> Listing:
+    """Name characters by themselves, and those that cannot be seen by what they are."""
+    names = dict.fromkeys(
+        char
+        if _is_visible(char)
+        else msg("unusual spaces")
+        if char.isspace()
+        else msg("characters without width")
+        for char in characters
     )
+    return Listing(tuple(names)[:_MOST_NAMED])
+
+
+def _is_visible(character: str) -> bool:
+    return character.isprintable() and not character.isspace()
