@@ -119,10 +119,9 @@ class Difference:
     @property
     def is_moved_and_changed(self) -> bool:
         """Whether it stands elsewhere and says something else."""
-        pieces = (piece for line in self.lines for piece in line.pieces)
-        changed = self.form_only or any(
-            each.changed is not WordChange.SAME for each in (*pieces, *self.pictures)
-        )
+        changes = {piece.changed for line in self.lines for piece in line.pieces}
+        changes |= {picture.changed for picture in self.pictures}
+        changed = self.form_only or bool(changes - {WordChange.SAME})
         return self.change is Change.MOVED and changed
 
 
