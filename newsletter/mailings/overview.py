@@ -41,6 +41,7 @@ _BY_APPROVAL = {
     ApprovalState.WAITING: IssueStatus.WAITING,
     ApprovalState.RETURNED: IssueStatus.RETURNED,
     ApprovalState.APPROVED: IssueStatus.APPROVED,
+    ApprovalState.VOID: IssueStatus.DRAFT,
 }
 _BY_MAILING = {
     MailingState.DRAFT: IssueStatus.READY,

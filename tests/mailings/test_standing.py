@@ -5,16 +5,20 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine, select, update
 
-from newsletter.accounts.audit import Actor
+from newsletter.accounts.administration import disable_account, enable_account
+from newsletter.accounts.audit import COMMAND_LINE, Actor
 from newsletter.accounts.roles import rights_of
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AccountRow, IssueRow, MailingRow, NewsletterRow, RoleGrantRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import MailingState, Role
+from newsletter.errors import ConflictError
 from newsletter.mailings.approvals.notices import Post
 from newsletter.mailings.approvals.requests import (
     approve,
+    approved_for,
     content_digest,
+    demand_approval,
     request_approval,
     returned_to,
     send_back,
@@ -68,6 +72,13 @@ def _checked(scene: Scene) -> tuple[IssueRow, Preflight, str]:
     preflight = check_stored(issue, newsletter, SETTINGS)
     digest = content_digest(newsletter, preflight.rendered) if preflight.rendered else ""
     return issue, preflight, digest
+
+
+def _demand(scene: Scene) -> None:
+    issue, _, digest = _checked(scene)
+    with reading(scene.engine) as session:
+        newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
+        demand_approval(session, newsletter, issue, digest)
 
 
 def _standing(scene: Scene, account: int) -> IssueProgress:
@@ -181,6 +192,35 @@ def test_approval_is_asked_answered_and_void_once_the_content_changes(
     assert changed.lapsed is not None
     assert changed.lapsed.approved_by == people["蓮"]
     assert _status(scene) is IssueStatus.DRAFT
+
+
+def test_an_approval_lapses_with_the_account_that_gave_it(
+    scene: Scene, people: dict[str, int]
+) -> None:
+    _rule(scene)
+    _ask(scene, people["葵"])
+    _answer(scene, people["蓮"])
+    _demand(scene)
+    with transaction(scene.engine) as session:
+        disable_account(session, COMMAND_LINE, people["蓮"])
+    void = _standing(scene, people["葵"])
+    assert (void.stage, void.step, void.approval_state) == (Stage.CHECKED, NextStep.ASK, "void")
+    assert _status(scene) is IssueStatus.DRAFT
+    with pytest.raises(ConflictError, match="disabled since"):
+        _demand(scene)
+    with pytest.raises(ConflictError, match="disabled since"):
+        _answer(scene, people["凪"])
+    with reading(scene.engine) as session:
+        assert not approved_for(session, people["葵"], [scene.newsletter_id])
+
+    _ask(scene, people["葵"])
+    assert _standing(scene, people["葵"]).step is NextStep.APPROVE
+    with transaction(scene.engine) as session:
+        enable_account(session, COMMAND_LINE, people["蓮"])
+    with pytest.raises(ConflictError, match="not been approved"):
+        _demand(scene)
+    _answer(scene, people["凪"])
+    _demand(scene)
 
 
 @on_one_database("sqlite")

@@ -20,8 +20,9 @@ from sqlalchemy import (
     false,
     text,
 )
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from newsletter.database.tables.accounts import AccountRow
 from newsletter.database.tables.base import Base
 from newsletter.database.types import (
     BigId,
@@ -304,6 +305,10 @@ class ApprovalRow(Base):
     returned_by: Mapped[int | None] = mapped_column(BigId, ForeignKey("account.id"))
     returned_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
     returned_because: Mapped[str] = mapped_column(Text, default="", server_default="")
+    #: Read with it: an approval counts no longer than its account may sign in.
+    approver: Mapped[AccountRow | None] = relationship(
+        foreign_keys=[approved_by], lazy="joined", viewonly=True
+    )
 
 
 class MailingOrderRow(Base):

@@ -54,6 +54,8 @@ class ApprovalState(StrEnum):
     WAITING = "waiting"
     APPROVED = "approved"
     RETURNED = "returned"
+    #: Given by somebody whose account was disabled since.
+    VOID = "void"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,9 +108,13 @@ def _digest(
 
 
 def state_of(approval: ApprovalRow) -> ApprovalState:
-    """Return where an approval stands; what was asked for again after a return waits."""
-    if approval.approved_by is not None:
-        return ApprovalState.APPROVED
+    """Return where an approval stands; what was asked for again after a return waits.
+
+    Whoever disables an account takes back its word, too: it may have been somebody else's.
+    """
+    if approval.approver is not None:
+        is_disabled = approval.approver.disabled_at is not None
+        return ApprovalState.VOID if is_disabled else ApprovalState.APPROVED
     returned = approval.returned_at
     if returned is not None and returned >= approval.requested_at:
         return ApprovalState.RETURNED
@@ -277,7 +283,7 @@ def approved_for(
     """Return what one person asked for in newsletters, was approved as it is, and waits."""
     kept = select(MailingRow.issue_id).where(MailingRow.issue_id.is_not(None), keeps_its_issue())
     condition = and_(
-        ApprovalRow.approved_by.is_not(None),
+        ApprovalRow.approver.has(AccountRow.disabled_at.is_(None)),
         ApprovalRow.requested_by == account_id,
         IssueRow.newsletter_id.in_(newsletter_ids),
         NewsletterRow.approval_required,
@@ -338,7 +344,7 @@ def request_approval(
 ) -> None:
     """Ask for approval, and tell by mail whoever is asked; asking twice is asking once.
 
-    What was sent back, or is now asked of others, is asked for anew.
+    What was sent back, is void, or is now asked of others, is asked for anew.
 
     Args:
         session: A transaction.
@@ -378,6 +384,8 @@ def request_approval(
         "content": issue.content,
         "plan": plan and plan_to_json(plan),
         "asked": named,
+        "approved_by": None,
+        "approved_at": None,
     }
     approval = find_approval(session, issue.id, digest)
     if approval is None:
@@ -419,8 +427,8 @@ def approve(
     ``unconfirmed`` is what preflight warns of and whoever approves did not say to have seen.
 
     Raises:
-        ConflictError: Nobody asked for it, what is to be approved has changed, or a warning is not
-            confirmed.
+        ConflictError: Nobody asked for it, what is to be approved has changed, an approval of it
+            is void, or a warning is not confirmed.
         ForbiddenError: Whoever asked cannot be the second person, or others were asked.
     """
     approval = _answerable(session, actor, issue, rendered, digest)
@@ -510,6 +518,8 @@ def _answerable(
             msg("The issue has changed since approval was requested."),
             remedy=msg("Request approval again."),
         )
+    if state_of(approval) is ApprovalState.VOID:
+        raise _void()
     if approval.requested_by == actor.account_id:
         raise ForbiddenError(
             msg("Somebody other than the person who requested approval must approve.")
@@ -525,16 +535,27 @@ def demand_approval(
     """Refuse an issue that a second person must approve and has not.
 
     Raises:
-        ConflictError: It lacks approval, or changed since it was approved.
+        ConflictError: It lacks approval, or changed since it was approved, or whoever approved it
+            may not sign in any more.
     """
     if not newsletter.approval_required:
         return
     approval = find_approval(session, issue.id, digest)
-    if approval is None or approval.approved_by is None:
+    state = state_of(approval) if approval else ApprovalState.WAITING
+    if state is ApprovalState.VOID:
+        raise _void()
+    if state is not ApprovalState.APPROVED:
         raise ConflictError(
             msg("The issue in its present form has not been approved by a second person."),
             remedy=msg("Request approval on the sending page of the issue."),
         )
+
+
+def _void() -> ConflictError:
+    return ConflictError(
+        msg("The account of the person who approved this was disabled since."),
+        remedy=msg("Request approval again."),
+    )
 
 
 def _name(session: Session, actor: Actor) -> str:

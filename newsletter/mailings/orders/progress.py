@@ -69,6 +69,7 @@ _BY_APPROVAL = {
     ApprovalState.WAITING: Stage.WAITING,
     ApprovalState.APPROVED: Stage.APPROVED,
     ApprovalState.RETURNED: Stage.CHECKED,
+    ApprovalState.VOID: Stage.CHECKED,
 }
 _BY_MAILING = {
     MailingState.DRAFT: Stage.SCHEDULED,
