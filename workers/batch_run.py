@@ -390,7 +390,7 @@ class BatchRun:
                 await self._ask(chosen)
         except SQLAlchemyError as error:
             if isinstance(error, AWAY):
-                _log.warning("outcomes wait: the database does not answer: %s", reason_of(error))
+                _log.warning("outcomes wait: the database does not take them: %s", reason_of(error))
             else:
                 _log.exception("the ledger does not take the outcomes of a batch")
             if self._standing_at.age() > _PATIENCE_SECONDS:

@@ -56,6 +56,18 @@ class Percent(Worded):
 
 
 @dataclass(frozen=True, slots=True)
+class Sentences(Worded):
+    """Whole sentences, one after another."""
+
+    items: tuple[Worded, ...]
+
+    def in_language(self, language: Language) -> str:
+        """Return them as running text: Japanese puts no space between sentences."""
+        space = "" if language is Language.JAPANESE else " "
+        return space.join(each.in_language(language) for each in self.items)
+
+
+@dataclass(frozen=True, slots=True)
 class Listing(Worded):
     """Several names, all of which are meant."""
 

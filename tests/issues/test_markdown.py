@@ -450,6 +450,23 @@ def test_what_is_wrong_is_named_with_its_line_in_any_case(
     assert failure.value.place.line == line
 
 
+def test_all_faults_of_the_front_matter_are_told_at_once() -> None:
+    with pytest.raises(ContentError) as failure:
+        _read("", head="---\ntitel: 題\nlanguage: 言葉\ndate: 明日\n---\n")
+    told = failure.value
+    for words in ("unknown fields: titel", "lacks the field title", "“明日”", "“言葉”"):
+        assert words in told.what
+    assert told.place is not None
+    assert told.place.line == 2
+    assert told.remedy is not None
+    assert "2026-12-01" in told.remedy
+
+    with pytest.raises(ContentError) as bare:
+        _read("", head="---\nnumber: 1\n---\n")
+    assert bare.value.what.count("lacks the field") == 2
+    assert str(bare.value.remedy).count("title and date are required") == 1
+
+
 def _footnotes(count: int) -> str:
     marks = "".join(f"[^{n}]\n" for n in range(count))
     return f"a[^1]\n{marks}\n" + "".join(f"[^{n}]: n\n\n" for n in range(count))

@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.language import Language, language_of_words, read_language
 from newsletter.i18n.messages import Message, msg
-from newsletter.i18n.values import Listing, Size
+from newsletter.i18n.values import Listing, Sentences, Size
 from newsletter.issues.drafts.days import YEARS
 from newsletter.issues.sources.normalise import find_controls
 from newsletter.validation import message_of
@@ -203,49 +203,68 @@ def read_front_matter(text: str, *, source: str) -> FrontMatter:
 
 
 def _fault(errors: list[ErrorDetails], text: str, source: str) -> ContentError:
-    """Return the error that says what to mend: unknown fields all at once, then the first fault."""
+    """Return the error that says all that is to be mended, with the line of the first fault.
+
+    One fault of each field is enough; unknown fields are one fault together.
+    """
     unknown = [str(one["loc"][0]) for one in errors if one["type"] == "extra_forbidden"]
-    first = errors[0]
-    name = unknown[0] if unknown else str(first["loc"][0]) if first["loc"] else "front matter"
-    place = Place(source=source, line=_line_of(name, text), field=name)
+    of_fields = {
+        str(one["loc"][0]) if one["loc"] else "front matter": one
+        for one in reversed(errors)
+        if one["type"] != "extra_forbidden"
+    }
+    faults = [_of_field(name, one) for name, one in reversed(of_fields.items())]
     if unknown:
-        return ContentError(
-            msg("The front matter has unknown fields: {names}.", names=Listing(tuple(unknown))),
-            place=place,
-            remedy=msg(
-                "Remove them; the fields of an issue are {names}.",
-                names=Listing(tuple(FrontMatter.model_fields)),
+        faults.insert(
+            0,
+            (
+                msg("The front matter has unknown fields: {names}.", names=Listing(tuple(unknown))),
+                msg(
+                    "Remove them; the fields of an issue are {names}.",
+                    names=Listing(tuple(FrontMatter.model_fields)),
+                ),
             ),
         )
-    if first["type"] == "missing":
-        return ContentError(
-            msg("The front matter lacks the field {name}.", name=name),
-            place=place,
-            remedy=msg("Add it to the front matter; title and date are required."),
-        )
-    if first["type"] == "language":
-        words = first["input"]
-        return ContentError(
-            msg("“{text}” is not a language.", text=words),
-            place=place,
-            remedy=msg("Write ja or en."),
-        )
-    if first["type"] == "day":
-        return ContentError(
-            msg("“{text}” is not a date.", text=str(first["input"])),
-            place=place,
-            remedy=msg("Write it as 2026-12-01."),
-        )
-    if first["type"] == "far_day":
-        return ContentError(
-            msg("{day} is out of range.", day=str(first["input"])),
-            place=place,
-            remedy=msg("Use years from 1900 to 2200."),
-        )
-    remedy = msg("See docs/content.md for the fields of the front matter.")
-    if first["type"] == "string_too_long":
-        remedy = msg("Shorten it.")
-    return ContentError(message_of(first), place=place, remedy=remedy)
+    name = [*unknown, *reversed(of_fields)][0]
+    place = Place(source=source, line=_line_of(name, text), field=name)
+    if len(faults) == 1:
+        ((message, remedy),) = faults
+        return ContentError(message, place=place, remedy=remedy)
+    return ContentError(
+        msg("{faults}", faults=Sentences(tuple(message for message, _ in faults))),
+        place=place,
+        remedy=msg(
+            "{remedies}", remedies=Sentences(tuple(dict.fromkeys(remedy for _, remedy in faults)))
+        ),
+    )
+
+
+def _of_field(name: str, error: ErrorDetails) -> tuple[Message, Message]:
+    """Return what is wrong with a field, and what to do."""
+    match error["type"]:
+        case "missing":
+            return (
+                msg("The front matter lacks the field {name}.", name=name),
+                msg("Add it to the front matter; title and date are required."),
+            )
+        case "language":
+            return (
+                msg("“{text}” is not a language.", text=error["input"]),
+                msg("Write ja or en."),
+            )
+        case "day":
+            return (
+                msg("“{text}” is not a date.", text=str(error["input"])),
+                msg("Write it as 2026-12-01."),
+            )
+        case "far_day":
+            return (
+                msg("{day} is out of range.", day=str(error["input"])),
+                msg("Use years from 1900 to 2200."),
+            )
+        case "string_too_long":
+            return message_of(error), msg("Shorten it.")
+    return message_of(error), msg("See docs/content.md for the fields of the front matter.")
 
 
 def _line_of(name: str, text: str) -> int:
