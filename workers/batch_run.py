@@ -370,7 +370,9 @@ class BatchRun:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_FLUSH_SECONDS):
                         await self._due.wait()
-                await self._exchange()
+                if not await self._exchange():
+                    # Whoever waits for its word would have it asked again at once.
+                    await asyncio.sleep(_FLUSH_SECONDS)
                 # What was due meanwhile was done, or is asked for again by whoever hears this.
                 self._due.clear()
                 self._heard.set()
@@ -379,7 +381,8 @@ class BatchRun:
             self._flowing = False
             self._heard.set()
 
-    async def _exchange(self) -> None:
+    async def _exchange(self) -> bool:
+        """Return whether the ledger took what was told to it."""
         chosen = self._choose()
         try:
             if self._standing_at.age() < _FLUSH_SECONDS:
@@ -395,6 +398,8 @@ class BatchRun:
                 _log.exception("the ledger does not take the outcomes of a batch")
             if self._standing_at.age() > _PATIENCE_SECONDS:
                 self._stop(f"The database is away: {reason_of(error)}")
+            return False
+        return True
 
     def _choose(self) -> list[ClaimedDelivery]:
         """Return what to take in hand with the next word to the ledger, by the pace so far."""

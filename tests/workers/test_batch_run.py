@@ -35,7 +35,9 @@ def run(tmp_path: Path) -> Iterator[BatchRun]:
 
 
 @contextmanager
-def _run(tmp_path: Path, record: Callable[..., Any] = _record) -> Iterator[BatchRun]:
+def _run(
+    tmp_path: Path, record: Callable[..., Any] = _record, *, reached: int = _PEOPLE
+) -> Iterator[BatchRun]:
     deliveries = tuple(
         ClaimedDelivery(
             position=number,
@@ -58,7 +60,7 @@ def _run(tmp_path: Path, record: Callable[..., Any] = _record) -> Iterator[Batch
         last_position=_PEOPLE - 1,
         token="token",
         deliveries=deliveries,
-        reached=_PEOPLE,
+        reached=reached,
     )
     context = BatchContext(
         compose=lambda _: b"Subject: x\r\n\r\nx\r\n",
@@ -111,4 +113,30 @@ def test_a_database_that_is_away_is_logged_with_its_reason_and_with_nothing_of_p
     with _run(tmp_path, record) as run:
         run_apart(lambda: keep(run))
     [line] = caplog.messages
-    assert line.endswith("does not answer: server closed the connection unexpectedly")
+    assert line.endswith("does not take them: server closed the connection unexpectedly")
+
+
+def test_a_database_that_refuses_is_not_asked_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pause, times = 0.2, 4
+    asked: list[float] = []
+    enough = threading.Event()
+
+    def record(_outcomes: list[Outcome], _reach: Sequence[int]) -> tuple[int, frozenset[int]]:
+        asked.append(time.monotonic())
+        if len(asked) == times:
+            enough.set()
+        raise OperationalError("UPDATE", {}, Exception("could not extend file: no space left"))
+
+    async def keep(run: BatchRun) -> None:
+        # A connection that has nothing in hand waits for the ledger's word.
+        tasks = [asyncio.create_task(run.keep_in_touch()), asyncio.create_task(run.take())]
+        assert await asyncio.to_thread(enough.wait, 60)
+        for task in tasks:
+            task.cancel()
+
+    monkeypatch.setattr("workers.batch_run._FLUSH_SECONDS", pause)
+    with _run(tmp_path, record, reached=0) as run:
+        run_apart(lambda: keep(run))
+    assert asked[times - 1] - asked[0] >= pause * (times - 2)
