@@ -43,6 +43,10 @@ class Rights:
         roles = PERMISSIONS[permission] | {Role.ADMINISTRATOR}
         return any(grant.role in roles and grant.newsletter_id is None for grant in self.grants)
 
+    def reach(self, newsletter_id: int) -> bool:
+        """Return whether any role is held in a newsletter."""
+        return any(grant.newsletter_id in {None, newsletter_id} for grant in self.grants)
+
     def demand(self, permission: Permission, newsletter_id: int | None) -> None:
         """Refuse unless something is allowed in a newsletter, or (None) in all of them.
 

@@ -3,8 +3,8 @@
 A signed-in route takes ``visit: EditorVisit`` (or another of the names at the end). The dependency
 finds the session, refuses roles that do not reach, and on every method that may change something
 demands a form token and an origin of ours. With ``{newsletter}`` (a slug) in the route's path the
-role must be held in that newsletter; without it, in any, and the handler narrows by
-`Rights.demand`.
+role must be held in that newsletter, and who holds none there learns not even that it exists;
+without it, in any, and the handler narrows by `Rights.demand`.
 """
 
 from __future__ import annotations
@@ -220,7 +220,8 @@ class Requires:
         Raises:
             SignInRequiredError: Nobody is signed in.
             ForbiddenError: The role is missing.
-            NotFoundError: The path names a newsletter that does not exist.
+            NotFoundError: The path names a newsletter that does not exist, or in which they have
+                no role.
         """
         slug = request.path_params.get("newsletter")
         visit = await run_in_threadpool(_visit_of, request, slug)
@@ -235,7 +236,8 @@ class Requires:
         Raises:
             SignInRequiredError: Nobody is signed in.
             ForbiddenError: The role is missing, or the form is not of this browser.
-            NotFoundError: The path names a newsletter that does not exist.
+            NotFoundError: The path names a newsletter that does not exist, or in which they have
+                no role.
         """
         # What the route asked a moment ago need not be asked again; a stream, later, must.
         admitted = getattr(request.state, "admitted", None)
@@ -257,8 +259,10 @@ def _visit_of(request: Request, slug: str | None) -> Visit:
         newsletter_id = None
         if slug is not None:
             newsletter_id = number_of(session, slug)
-            if newsletter_id is None:
-                raise NotFoundError(msg("There is no newsletter “{slug}”.", slug=slug))
+            if newsletter_id is None or not rights.reach(newsletter_id):
+                raise NotFoundError(
+                    msg("There is no newsletter “{slug}”, or you have no role in it.", slug=slug)
+                )
     if is_seen_long_ago(row, moment := now()):
         with transaction(access.engine) as session:
             touch_session(session, row.id, moment)

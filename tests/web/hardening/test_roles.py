@@ -236,6 +236,31 @@ def test_all_roles_elsewhere_open_no_door_here(
         assert _changed(house.engine, before) == {}
 
 
+def test_a_newsletter_elsewhere_is_as_one_that_does_not_exist(
+    house: House, victim: Victim, visitor: Visitor
+) -> None:
+    client = visitor(
+        "guest", Grant(role=Role.ADMINISTRATOR, newsletter_id=house.stage.newsletter_id)
+    )
+
+    def answers(newsletter: str) -> dict[str, tuple[int, str]]:
+        found = {}
+        for method, route, _ in _console():
+            if method != "GET" or "{newsletter}" not in route.path:
+                continue
+            with client.stream("GET", victim.path(route, newsletter)) as answer:
+                said = answer.read().decode() if answer.status_code >= 400 else ""
+            found[route.path] = (answer.status_code, _unnamed(said, newsletter))
+        return found
+
+    assert answers("beta") == answers("nowhere")
+
+
+def _unnamed(page: str, newsletter: str) -> str:
+    """Return a page without the name asked for, and without what differs at each visit."""
+    return re.sub(r'(nonce|value|content)="[^"]*"', "", page.replace(newsletter, ""))
+
+
 def _names_a_thing(path: str, victim: Victim) -> bool:
     return any(f"/{word}/{thing}" in path for word, thing in victim.things.items())
 
