@@ -311,9 +311,8 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
             return None
         if not even_begun and (mailing.started_at or not visit.may(Permission.WRITE)):
             return None
-        return RedirectResponse(
-            f"/newsletters/{slug}/issues/{mailing.issue_id}?{asked}", status_code=303
-        )
+        there = f"/newsletters/{slug}/issues/{mailing.issue_id}"
+        return RedirectResponse(f"{there}?{asked}" if asked else there, status_code=303)
 
     @router.get("/{number}/report.csv")
     def download_report(number: int, visit: SeeingVisit) -> Response:
