@@ -47,7 +47,7 @@ _JSON_START = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*"')
 #: Excel writes semicolons where the comma is the decimal sign; of equals, the first counts.
 #: A cell in quotes, or all that comes behind a quotation mark that has no second one.
 _CELL_IN_QUOTES = re.compile(rb'"[^"]*(?:"|\Z)')
-_DELIMITERS = (",", "\t", ";")
+_DELIMITERS = (",", "\t", ";", "|")
 #: What Excel reads as the sign between cells, and writes before some exports.
 _SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(.)"?,*')
 #: Within so many lines the header must stand, and the form of a list be seen.

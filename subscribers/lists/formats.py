@@ -160,6 +160,11 @@ def read_state(word: str) -> ListState | None:
     return ListState.UNSUBSCRIBED if read_leaving(word) is Leaving.LEFT else None
 
 
+def read_whole(word: str) -> ListState | None:
+    """Return what a word of a state means where nothing else stands with it; else None."""
+    return _tables().states.get(fold(word))
+
+
 def read_remark(text: str) -> ListState | None:
     """Return what a word of a state says against mail that stands alone among remarks.
 
@@ -331,6 +336,9 @@ def _parts_of_name(name: str) -> frozenset[str]:
         has.add("besides")
     if _QUESTION.search(normal_form(name)):
         has.add("wanted")
+    if {"channels", "mail"} <= has and "electronic" not in has:
+        # "DM(郵送)希望": letters and notices that come by another way.
+        has -= {"mail", "mail words"}
     return frozenset(has)
 
 

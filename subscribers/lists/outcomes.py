@@ -21,8 +21,10 @@ from subscribers.lists.formats import (
     read_opt_in,
     read_remark,
     read_state,
+    read_whole,
 )
 from subscribers.lists.harmless import (
+    is_blank,
     is_harmless,
     may_hold_struck_word,
     may_speak,
@@ -128,6 +130,10 @@ def speaks_against(name: str, mark: str, text: str) -> ListState | None:
         return None
     if mark in _READERS:
         return _READERS[mark](text)
+    if not mark and is_harmless(name):
+        # "Unsubscribe Ltd" is a company; what stands there as a whole may be a state all the same.
+        state = read_whole(text)
+        return None if state is ListState.CONFIRMED else state
     state = against_mail(text)
     if state is None and mark in _REMARKS:
         state = _read_free(name, mark, text)
@@ -343,5 +349,6 @@ def _by_marks(row: Row) -> ListState | None:
 
 
 def is_false(value: object) -> bool:
-    """Tell whether a mark says no, as a blank one does."""
-    return fold(str(value)) in _FALSE
+    """Tell whether a mark says no, as a blank one and a day that is none ("0000/00/00") do."""
+    text = str(value)
+    return fold(text) in _FALSE or is_blank(text)

@@ -737,3 +737,40 @@ def test_documented_codes_and_words_of_other_languages_are_states(
     import_list(sqlite_stage, "\n".join((header, *lines)).encode())
     states = states_of(sqlite_stage.engine)
     assert [states.get(name) for name in "abc"] == expected
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("Company", "Unsubscribe Ltd"),
+        ("会社名", "株式会社配信停止対策室"),
+        ("Job title", "Complaints Manager"),
+    ],
+)
+def test_what_a_company_or_a_post_is_called_is_no_word_against_mail(
+    sqlite_stage: Stage, column: str, value: str
+) -> None:
+    import_list(sqlite_stage, f"email,status,{column}\na@example.jp,subscribed,{value}\n".encode())
+    assert states_of(sqlite_stage.engine) == {"a": _C}
+
+
+def test_a_state_that_stands_alone_in_such_a_column_counts(sqlite_stage: Stage) -> None:
+    import_list(sqlite_stage, b"email,status,Company\na@example.jp,subscribed,unsubscribed\n")
+    assert states_of(sqlite_stage.engine) == {"a": _U}
+
+
+@pytest.mark.parametrize("column", ["DM(郵送)希望", "DM（はがき）希望", "郵便でのお知らせ希望"])
+def test_who_wants_letters_says_nothing_of_mail(sqlite_stage: Stage, column: str) -> None:
+    rows = "a@example.jp,○,×\nb@example.jp,×,○\nc@example.jp,,○\n"
+    import_list(sqlite_stage, f"email,メルマガ希望,{column}\n{rows}".encode())
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _U}
+
+
+def test_a_day_of_leaving_that_is_none_says_that_nobody_left(sqlite_stage: Stage) -> None:
+    import_list(sqlite_stage, "メールアドレス,解除日時\na@example.jp,0000/00/00 00:00\n".encode())
+    assert states_of(sqlite_stage.engine) == {"a": _C}
+
+
+def test_bars_part_the_cells_of_a_table(sqlite_stage: Stage) -> None:
+    import_list(sqlite_stage, "Namn|E-post|Status\nÅsa|a@example.org|avregistrerad\n".encode())
+    assert states_of(sqlite_stage.engine) == {"a": _U}
