@@ -169,6 +169,30 @@ def test_a_draft_takes_no_other_issues_place(stage: Stage, draft: Draft) -> None
         publish_draft(s, draft, slug=stage.issue)
 
 
+def test_issues_without_a_number_share_a_day_and_keep_their_addresses(stage: Stage) -> None:
+    notices = [replace(FIRST, title=title) for title in ("断水のお知らせ", "断水の終了", "続報")]
+    with transaction(stage.engine) as session:
+        drafts = [
+            create_draft(session, stage.newsletter_id, each, author="aoki") for each in notices
+        ]
+        slugs = [publish_draft(session, each).slug for each in drafts]
+        again = get_draft(session, stage.newsletter_id, drafts[1].id)
+        assert publish_draft(session, again).slug == slugs[1]
+
+    assert slugs == ["2026-12-01", "2026-12-01-2", "2026-12-01-3"]
+
+
+def test_two_issues_of_one_day_and_number_are_refused(stage: Stage) -> None:
+    numbered = replace(FIRST, number="第4号")
+    with transaction(stage.engine) as session:
+        drafts = [
+            create_draft(session, stage.newsletter_id, numbered, author="aoki") for _ in range(2)
+        ]
+        publish_draft(session, drafts[0])
+    with pytest.raises(ConflictError, match="already an issue"), transaction(stage.engine) as s:
+        publish_draft(s, drafts[1])
+
+
 def test_a_draft_that_changed_meanwhile_is_not_published(stage: Stage, draft: Draft) -> None:
     _save(stage, draft, "二版")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -68,6 +70,9 @@ def publish_draft(session: Session, draft: Draft, *, slug: str = "") -> IssueRow
 def free_slug(session: Session, draft: Draft, slug: str = "") -> str:
     """Return the slug that a draft is published under: its issue's, or of its date and number.
 
+    Issues without a number may share a day, as a notice does with the edition of the day it must
+    not wait for; the second one's slug ends with "-2".
+
     Raises:
         ConflictError: Another issue has it.
     """
@@ -75,18 +80,27 @@ def free_slug(session: Session, draft: Draft, slug: str = "") -> str:
     if draft.corrects and own is None:
         correction = demand_written(session, draft.corrects)
         slug = correction_slug(session.get_one(IssueRow, draft.corrects), correction.number)
+    is_chosen = bool(slug)
     slug = slug or (own.slug if own else "") or default_slug(draft.issue)
-    taken = session.scalar(
-        select(IssueRow.id).where(
-            IssueRow.newsletter_id == draft.newsletter_id, IssueRow.slug == slug
-        )
-    )
-    if taken is not None and taken != draft.issue_id:
+    if not _is_taken(session, draft, slug):
+        return slug
+    if is_chosen or own is not None or draft.issue.number:
         raise ConflictError(
             msg("There is already an issue “{slug}”.", slug=slug),
             remedy=msg("Give this one another date or number, or open the existing one."),
         )
-    return slug
+    others = (f"{slug}-{number}" for number in count(2))
+    return next(each for each in others if not _is_taken(session, draft, each))
+
+
+def _is_taken(session: Session, draft: Draft, slug: str) -> bool:
+    """Tell whether another issue of the newsletter has a slug."""
+    found = session.scalar(
+        select(IssueRow.id).where(
+            IssueRow.newsletter_id == draft.newsletter_id, IssueRow.slug == slug
+        )
+    )
+    return found is not None and found != draft.issue_id
 
 
 def place_draft(session: Session, draft: Draft, place: Archived | None) -> int | None:

@@ -70,7 +70,7 @@ const listen = () => {
     const target = /** @type {HTMLElement} */ (event.target);
     if (target.closest("a")) event.preventDefault();
     choice.value = blockAt(target, partAt(target));
-    mark(placed(choice.value));
+    mark(/** @type {HTMLElement | null} */ (placed(choice.value)));
     words.focus({ preventScroll: true });
     /** @type {HTMLElement} */ (document.getElementById("comment-form")).scrollIntoView({ block: "nearest" });
   });
@@ -81,7 +81,7 @@ const isThere = () => mail() && mail().URL !== "about:blank" && mail().readyStat
 const withMail = (act) => { if (isThere()) act(); else frame.addEventListener("load", act, { once: true }); };
 /** @param {string} anchor */
 const show = (anchor) => {
-  const element = anchor ? placed(anchor) : null;
+  const element = /** @type {HTMLElement | null} */ (anchor ? placed(anchor) : null);
   mark(element);
   if (element) element.scrollIntoView({ block: "center" });
 };
