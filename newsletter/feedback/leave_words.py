@@ -26,7 +26,7 @@ _WRAPPED_COLUMNS = 55
 _SENTENCES = 40
 #: Letters of a sentence that can be a wish: more tell a story.
 _LONGEST_SENTENCE = 200
-_SENTENCE_END = re.compile(r"(?<=[.!?。!?;])(?:\s+|(?=[^\x00-\x7f]))")
+_SENTENCE_END = re.compile(r"(?<=[.!?。;])(?:\s+|(?=[^\x00-\x7f]))")
 #: What ends a thought within a sentence, so that another thought says nothing against it.
 _CLAUSE_END = re.compile(
     r"[,;:(),]\s|\s[-–—]+\s|、(?=お手数|以後|今後|至急)|(?<=ので)、?|(?<=ため)、|(?<=ですから)、?"
@@ -37,7 +37,7 @@ _CLAUSE_END = re.compile(
 _CONCESSION = re.compile(r"(?:が|けど|けれども?)[、,]")
 _PART = re.compile(r"\{([a-z]+)\}")
 _WORD = re.compile(r"\w")
-_QUESTION = re.compile(r"[??]|か[。\s]*$")
+_QUESTION = re.compile(r"\?|か[。\s]*$")
 
 
 class Wish(IntEnum):
@@ -64,8 +64,9 @@ def read_wish(lines: Sequence[str]) -> Wish:
     surest, is_first, wants_to_stay = Wish.NONE, True, False
     for sentence in islice(_sentences(lines), _SENTENCES):
         surest = max(surest, _asked(sentence), _said_alone(sentence, is_first=is_first))
-        is_first = is_first and (surest is not Wish.NONE or _fills(sentence))
-        wants_to_stay |= any(one.staying.search(sentence) for one in _languages())
+        is_greeting = any(_fills(sentence, language) for language in _languages())
+        is_first = is_first and (surest is not Wish.NONE or is_greeting)
+        wants_to_stay |= any(language.staying.search(sentence) for language in _languages())
     return min(surest, Wish.SPOKEN_OF) if wants_to_stay else surest
 
 
@@ -103,21 +104,22 @@ def _said_alone(sentence: str, *, is_first: bool) -> Wish:
     """
     if _QUESTION.search(sentence):
         return Wish.NONE
-    last = [one for one in _CLAUSE_END.split(sentence) if one][-1:] or [sentence]
-    for language in _languages():
-        if _fills(language.alone.sub(" ", sentence, count=1), language, but=sentence):
-            return Wish.PLAIN if is_first else Wish.SPOKEN_OF
-        if _fills(language.alone.sub(" ", last[0], count=1), language, but=last[0]):
-            return Wish.SPOKEN_OF
-    return Wish.NONE
+    if any(_says_alone(sentence, language) for language in _languages()):
+        return Wish.PLAIN if is_first else Wish.SPOKEN_OF
+    last = [clause for clause in _CLAUSE_END.split(sentence) if clause][-1:]
+    says = any(_says_alone(clause, language) for clause in last for language in _languages())
+    return Wish.SPOKEN_OF if says else Wish.NONE
 
 
-def _fills(text: str, language: _Language | None = None, *, but: str = "") -> bool:
-    """Tell whether a text other than ``but`` says nothing by itself."""
-    if text == but:
-        return False
-    languages = _languages() if language is None else (language,)
-    return any(not _WORD.search(one.filling.sub(" ", text)) for one in languages)
+def _says_alone(text: str, language: _Language) -> bool:
+    """Tell whether a text says that something is to end, and nothing else."""
+    act = language.alone.search(text)
+    return act is not None and _fills(f"{text[: act.start()]} {text[act.end() :]}", language)
+
+
+def _fills(text: str, language: _Language) -> bool:
+    """Tell whether a text says nothing by itself, as greetings and thanks do."""
+    return not _WORD.search(language.filling.sub(" ", text))
 
 
 @cache

@@ -45,6 +45,8 @@ _BLANK = re.compile(r"[-‐-―−ーｰ~_/.。()*:・\s]*|(?=.*0[/\-.])[0/\-.: 
 _LONGEST_PLAIN = 80
 #: Letters from Armenian to Georgian (Hebrew, Arabic, Hindi, Thai …), Amharic, Khmer.
 _UNREAD = re.compile("[\u0530-\u08ff\u0900-\u10ff\u1200-\u137f\u1780-\u17ff]")
+#: A letter or two in square brackets, at the end of a remark.
+_CODE = re.compile(r"[\[［【][^\W\d_]{1,2}[\]］】][^\S\n]*$", re.MULTILINE)
 _LETTERS = re.compile(r"[^\W\d_]+")
 #: Letters that are no others with marks.
 _STROKES = str.maketrans("łŁøØđĐı", "lLoOdDi")
@@ -141,8 +143,13 @@ def speaks(text: str) -> bool:
 
 
 def may_speak(text: str) -> bool:
-    """Tell whether a remark speaks of these, or may: no words of its script are known."""
-    return speaks(text) or (not text.isascii() and _UNREAD.search(text) is not None)
+    """Tell whether a remark speaks of these, or may.
+
+    No words of its script are known, or it ends with a code in brackets, as mailing list programs
+    write who gets no mail: "Chidi Oduya [B]".
+    """
+    is_unread = not text.isascii() and _UNREAD.search(text) is not None
+    return is_unread or _CODE.search(text) is not None or speaks(text)
 
 
 def speaking_ones(texts: Iterable[str]) -> list[str]:

@@ -90,3 +90,10 @@ def test_what_stands_behind_an_address_is_asked_about(sqlite_stage: Stage) -> No
     text = b"Ash, Ann, a@x.example\nBox, Ben, b@x.example - please take me off\nc@x.example\n"
     with pytest.raises(UnclearColumnError, match="please take me off: 1"):
         import_list(sqlite_stage, text, name="l.txt", is_answered=False)
+
+
+def test_a_code_behind_a_name_is_asked_about(sqlite_stage: Stage) -> None:
+    """Programs write so who gets no mail: only who wrote the list knows which letter says it."""
+    text = b"a@x.example   Ann Ash      [P]\nb@x.example   Ben Box   [B]\nc@x.example   Cy Cox\n"
+    with pytest.raises(UnclearColumnError, match=r"Ben Box\s+\[B\]"):
+        import_list(sqlite_stage, text, name="l.txt", is_answered=False)
