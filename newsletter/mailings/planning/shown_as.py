@@ -152,6 +152,7 @@ def find_shown_as(
     *,
     sees_people: bool,
     segment: str = "",
+    urgent: bool = False,
     language: Language,
     figures: Figures | None = None,
 ) -> ShownAs:
@@ -164,6 +165,7 @@ def find_shown_as(
         key: As an address or a form says it.
         sees_people: Whether a single subscriber may be shown; else a key of one stands for nobody.
         segment: The query of those whom it is sent to, for the counts.
+        urgent: Whether it goes at once to those, too, who read digests.
         language: Of who looks, for the sample reader's name.
         figures: Counts readers; without, they are counted anew.
     """
@@ -171,7 +173,9 @@ def find_shown_as(
     variants: Sequence[VariantCount] = ()
     # Preflight says which condition is none; until it is mended, all parts are shown.
     with suppress(ConflictError, ListError):
-        counted = variants_now(session, newsletter, issue, segment=segment, figures=figures)
+        counted = variants_now(
+            session, newsletter, issue, segment=segment, urgent=urgent, figures=figures
+        )
         variants = (*counted, *_unread(issue, counted))
     chosen = choose_variant(key, variants, language=language)
     person = find_person(session, newsletter, key, language=issue.language) if sees_people else None

@@ -92,6 +92,7 @@ class Workspace:
         key: str,
         *,
         segment: str = "",
+        urgent: bool = False,
     ) -> ShownAs:
         """Return as whom an issue is shown to a visitor who asked for it by a key."""
         return find_shown_as(
@@ -101,6 +102,7 @@ class Workspace:
             key,
             sees_people=visit.may(Permission.SEE_SUBSCRIBERS),
             segment=segment,
+            urgent=urgent,
             language=visit.language,
             figures=self.figures,
         )

@@ -229,8 +229,11 @@ def _show_review(
         last = None if corrected else last_sent(session, issue)
         plan = plan_of(approval) if approval else None
         query = segment_text(session, newsletter.id, plan.segment) if plan else ""
+        urgent = plan is not None and plan.urgent
         key = asked_as(request)
-        shown_as = page.workspace.shown_as(session, visit, newsletter, content, key, segment=query)
+        shown_as = page.workspace.shown_as(
+            session, visit, newsletter, content, key, segment=query, urgent=urgent
+        )
         mail = page.workspace.mail_as(session, issue, newsletter, rendered, shown_as)
         base = address_of(newsletter, issue)
         shown = show_to_reader(mail, shown_as.reader, dark=False) if mail else None
@@ -267,9 +270,7 @@ def _show_review(
             archive_places=ARCHIVE_PLACES,
             count=None
             if corrected
-            else audience_figure(
-                session, newsletter, query, page.figures, urgent=plan is not None and plan.urgent
-            ),
+            else audience_figure(session, newsletter, query, page.figures, urgent=urgent),
             before=before,
             groups=groups,
             changed_blocks=count_changes(groups),

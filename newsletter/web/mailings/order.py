@@ -19,7 +19,6 @@ from newsletter.mailings.ledger.schedule import AT_ONCE, Schedule, read_hour
 from newsletter.mailings.orders.ordering import Order, other_day, place_order, review_order
 from newsletter.mailings.orders.readiness import check_stored, stored_findings
 from newsletter.mailings.planning.audience import audience_figure
-from newsletter.mailings.planning.shown_as import variant_key
 from newsletter.mailings.trials.subjects import LETTERS, own_subject
 from newsletter.tokens import new_token
 from newsletter.web.access import SeeingVisit, SenderVisit, Visit, newsletter_of
@@ -168,7 +167,9 @@ def _last_look(
         approval = find_approval(session, issue.id, review.digest)
         plan = plan_of(approval) if approval and approval.approved_by else None
         content, key = issue_from_json(issue.content), asked_as(request)
-        shown_as = page.workspace.shown_as(session, visit, newsletter, content, key, segment=query)
+        shown_as = page.workspace.shown_as(
+            session, visit, newsletter, content, key, segment=query, urgent=planned.urgent
+        )
         mail = page.workspace.mail_as(session, issue, newsletter, review.rendered, shown_as)
         shown = show_to_reader(mail or review.rendered, shown_as.reader, dark=False)
         base = address_of(newsletter, issue)
@@ -192,7 +193,6 @@ def _last_look(
             "place": review.place,
             "other_day": review.other_day,
             "archive_places": ARCHIVE_PLACES,
-            "order_variants": [(variant_key(each.met), each) for each in review.variants],
             "digest": review.digest,
             **choice_of(visit, request, shown_as, f"{base}/confirm"),
             **page.workspace.line(session, visit, newsletter, issue.id, preflight),

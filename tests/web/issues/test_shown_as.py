@@ -103,6 +103,25 @@ def test_each_page_with_the_mail_shows_it_as_the_readers_chosen(
     assert _marks(plain) == {"催し"}
 
 
+@pytest.mark.parametrize(("page", "there"), [("review", "#review-mail"), ("confirm", "")])
+def test_who_decides_sees_how_many_readers_get_each_mail_and_opens_it(
+    house: Stage, sign_in: SignIn, page: str, there: str
+) -> None:
+    client = sign_in("ruler@example.jp", Role.ADMINISTRATOR)
+    with reading(house.engine) as session:
+        issue = session.scalars(select(IssueRow.id)).one()
+    shown = tight(client.get(f"{BASE}/issues/{issue}/send/{page}").text)
+    links = re.findall(r'<a[^>]* href="([^"]*as=[^"]*)" ?>([^<]*)</a>— ([^<]*)</li>', shown)
+    assert [(name, people) for _, name, people in links] == [
+        ("parents", "2 people"),
+        ("Only what is for everybody", "1 person"),
+        ("parents + Tag is staff", "1 person"),
+    ]
+    assert links[0][0].endswith(f"as={PARENTS}{there}")
+    opened = client.get(f"{BASE}/issues/{issue}/send/{page}", params={"as": PARENTS}).text
+    assert f"/mail?as={PARENTS}" in opened
+
+
 def test_who_may_not_see_subscribers_is_shown_nobody(house: Stage, sign_in: SignIn) -> None:
     draft = _draft(house)
     editor = sign_in("editor@example.jp", Role.EDITOR)
