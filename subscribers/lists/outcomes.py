@@ -130,11 +130,10 @@ def speaks_against(name: str, mark: str, text: str) -> ListState | None:
         return None
     if mark in _READERS:
         return _READERS[mark](text)
-    if not mark and is_harmless(name):
-        # "Unsubscribe Ltd" is a company; what stands there as a whole may be a state all the same.
-        state = read_whole(text)
-        return None if state is ListState.CONFIRMED else state
     state = against_mail(text)
+    if not mark and is_harmless(name) and read_whole(text) is None:
+        # "Unsubscribe Ltd" is a company, "unsubscribed" none.
+        return None
     if state is None and mark in _REMARKS:
         state = _read_free(name, mark, text)
     elif state is None and mark == "disabled" and not is_false(text):

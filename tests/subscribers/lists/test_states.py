@@ -745,9 +745,11 @@ def test_documented_codes_and_words_of_other_languages_are_states(
         ("Company", "Unsubscribe Ltd"),
         ("会社名", "株式会社配信停止対策室"),
         ("Job title", "Complaints Manager"),
+        ("Tax Exempt", "no"),
+        ("Children", "none"),
     ],
 )
-def test_what_a_company_or_a_post_is_called_is_no_word_against_mail(
+def test_what_is_said_of_something_else_is_no_word_against_mail(
     sqlite_stage: Stage, column: str, value: str
 ) -> None:
     import_list(sqlite_stage, f"email,status,{column}\na@example.jp,subscribed,{value}\n".encode())
