@@ -42,7 +42,7 @@ def _chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", check)
 
 
-@pytest.mark.parametrize("size", [(40_000_000, 1), (1, 40_000_000), (12_001, 10), (7000, 7000)])
+@pytest.mark.parametrize("size", [(40_000_000, 1), (1, 40_000_000), (12_001, 10), (7100, 7100)])
 def test_a_picture_that_is_small_as_a_file_alone_is_refused_unread(size: tuple[int, int]) -> None:
     # Of the pixels there is none: who reads them does not come as far as counting them.
     head = struct.pack(">IIBBBBB", *size, 1, 0, 0, 0, 0)
