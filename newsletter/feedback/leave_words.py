@@ -29,7 +29,7 @@ _LONGEST_SENTENCE = 200
 _SENTENCE_END = re.compile(r"(?<=[.!?。;])(?:\s+|(?=[^\x00-\x7f]))")
 #: What ends a thought within a sentence, so that another thought says nothing against it.
 _CLAUSE_END = re.compile(
-    r"[,;:(),]\s|\s[-–—]+\s|、(?=お手数|以後|今後|至急)|(?<=ので)、?|(?<=ため)、|(?<=ですから)、?"
+    r"[,;:()](?:\s|(?=[⺀-鿿]))|\s[-–—]+\s|、(?=お手数|以後|今後|至急)|(?<=ので)、?|(?<=ため)、|(?<=ですから)、?"
     r"|\b(?:so|because|since|although|therefore)\b",
     re.IGNORECASE,
 )
@@ -52,6 +52,8 @@ class Wish(IntEnum):
 @dataclass(frozen=True, slots=True)
 class _Language:
     asking: re.Pattern[str]
+    elsewhere: re.Pattern[str]
+    mail: re.Pattern[str]
     alone: re.Pattern[str]
     filling: re.Pattern[str]
     request: re.Pattern[str]
@@ -82,18 +84,27 @@ def _sentences(lines: Sequence[str]) -> Iterator[str]:
 def _asked(sentence: str) -> Wish:
     """Return what a sentence says of ending mail; what one language denies none confirms."""
     speaking = [language for language in _languages() if language.asking.search(sentence)]
-    if not speaking:
-        return Wish.NONE
-    return min(_asked_in(sentence, language) for language in speaking)
+    if speaking:
+        return min(_asked_in(sentence, language.asking, language) for language in speaking)
+    leaving = [language for language in _languages() if language.elsewhere.search(sentence)]
+    return min((_asked_of_mail(sentence, language) for language in leaving), default=Wish.NONE)
 
 
-def _asked_in(sentence: str, language: _Language) -> Wish:
+def _asked_of_mail(sentence: str, language: _Language) -> Wish:
+    """Return what a sentence asks that leaves something: it means mail if it names no more."""
+    names_mail = language.mail.search(language.elsewhere.sub(" ", sentence))
+    if names_mail or _fills(language.elsewhere.sub(" ", sentence), language):
+        return _asked_in(sentence, language.elsewhere, language)
+    return Wish.SPOKEN_OF
+
+
+def _asked_in(sentence: str, asking: re.Pattern[str], language: _Language) -> Wish:
     is_question = bool(_QUESTION.search(sentence)) and not language.request.search(sentence)
     if is_question or len(sentence) > _LONGEST_SENTENCE:
         return Wish.SPOKEN_OF
     main = _CONCESSION.split(sentence)[-1]
-    clauses = (one for one in _CLAUSE_END.split(main) if one and language.asking.search(one))
-    plain = (not language.contrary.search(language.asking.sub(" ", clause)) for clause in clauses)
+    clauses = (one for one in _CLAUSE_END.split(main) if one and asking.search(one))
+    plain = (not language.contrary.search(asking.sub(" ", clause)) for clause in clauses)
     return Wish.PLAIN if any(plain) else Wish.SPOKEN_OF
 
 
@@ -134,11 +145,13 @@ def _languages() -> tuple[_Language, ...]:
 
 
 def _compile(name: str, table: Mapping[str, object]) -> _Language:
-    parts = table.get("parts", {})
+    parts = table.get("parts")
     lists = {key: value for key, value in table.items() if key != "parts"}
-    if lists.keys() != set(_Language.__slots__) or not isinstance(parts, dict):
-        raise ValueError(f"leave_words.toml, {name}: {_Language.__slots__} and parts belong there.")
-    return _Language(**{key: _any_of(name, value, parts) for key, value in lists.items()})
+    wanted = set(_Language.__slots__) - {"mail"}
+    if lists.keys() != wanted or not isinstance(parts, dict) or "mail" not in parts:
+        raise ValueError(f"leave_words.toml, {name}: {sorted(wanted)}, parts.mail belong there.")
+    expressions = {**lists, "mail": [parts["mail"]]}
+    return _Language(**{key: _any_of(name, value, parts) for key, value in expressions.items()})
 
 
 def _any_of(name: str, expressions: object, parts: Mapping[str, str]) -> re.Pattern[str]:

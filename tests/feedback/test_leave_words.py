@@ -17,6 +17,11 @@ _PLAIN = """
 引っ越したため、今後の配信は結構です。
 以前にも連絡しましたが、配信を止めてください
 当方のアドレスを名簿から削除していただけますでしょうか。
+退会希望
+メルマガを退会させてください。
+このお知らせメールは受け取りたくありません。
+今後はお送りいただかなくて結構です。
+Bitte um Abmeldung
 リンクを押しても解除できません。|そちらで解除してください。
 No more emails please
 stop sending me this
@@ -48,6 +53,11 @@ _SPOKEN_OF = """
 How do I unsubscribe?
 Please do not stop sending these, I love them.
 Please don't unsubscribe me.
+水泳教室ですが、膝を痛めたため、来月分から退会させてください。
+市民まつりの参加者名簿から私の名前を外してください。
+Merci de désinscrire ma fille de la cantine.
+Quiero dar de baja el agua
+Jag vill säga upp min båtplats i hamnen.
 My sister pressed the unsubscribe link.|I want to stay on.
 To stop receiving updates about this ticket, reply with "close".
 Wie kann ich mich abmelden?
@@ -65,7 +75,6 @@ Please cancel my appointment on Friday.
 Please remove the typo on page 2.
 I no longer need the parking permit.
 Wir haben den Termin abgesagt.
-Quiero dar de baja el agua
 예약을 취소해 주세요
 """
 
