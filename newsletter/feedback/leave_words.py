@@ -92,8 +92,8 @@ def _asked(sentence: str) -> Wish:
 
 def _asked_of_mail(sentence: str, language: _Language) -> Wish:
     """Return what a sentence asks that leaves something: it means mail if it names no more."""
-    names_mail = language.mail.search(language.elsewhere.sub(" ", sentence))
-    if names_mail or _fills(language.elsewhere.sub(" ", sentence), language):
+    rest = language.elsewhere.sub(" ", sentence)
+    if language.mail.search(rest) or _fills(rest, language):
         return _asked_in(sentence, language.elsewhere, language)
     return Wish.SPOKEN_OF
 

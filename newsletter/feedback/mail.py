@@ -71,12 +71,12 @@ def take_mail(
         # What a program sent there is nobody's wish, and says nothing of any mail of ours.
         return Taken.ASKED if is_answered else Taken.UNRELATED
     is_report = report.kind is not ReportKind.OTHER
+    asks = asks_to_leave(mail, answers_itself=is_report)
     with reading(engine) as session:
-        wish = wish_to_leave(session, mail, keys, answers_itself=is_report)
+        wish = wish_to_leave(session, mail, keys, asks=asks)
     with transaction(engine) as session:
         if wish is not None and leave_by_mail(session, wish):
             return Taken.LEFT
-        asks = asks_to_leave(mail, answers_itself=is_report)
         is_related = is_report or is_for_us or _is_returned(mail, report)
         if asks:
             report = _from_sender(mail, report)

@@ -66,9 +66,7 @@ _LINK = re.compile(r"/([upv])/([A-Za-z0-9_-]{20,200})")
 _PURPOSES = {"u": Purpose.UNSUBSCRIBE, "p": Purpose.PREFERENCES, "v": Purpose.VIEW}
 
 
-def wish_to_leave(
-    session: Session, mail: Mail, keys: Keys, *, answers_itself: bool
-) -> DeliveryRef | None:
+def wish_to_leave(session: Session, mail: Mail, keys: Keys, *, asks: bool) -> DeliveryRef | None:
     """Return whose subscription a mail proves its sender wants ended.
 
     It may be searched for among all who got an issue, for seconds: ``session`` reads, so that
@@ -78,10 +76,10 @@ def wish_to_leave(
         session: The database.
         mail: The mail.
         keys: What our signatures are checked with.
-        answers_itself: It is a report or an automatic answer: what it quotes is nobody's wish.
+        asks: Whether it speaks of leaving, which `asks_to_leave` tells.
     """
     ref = _by_token(session, mail, keys)
-    if ref is None and asks_to_leave(mail, answers_itself=answers_itself):
+    if ref is None and asks:
         ref = _by_reply(session, mail, keys)
     return ref
 
@@ -102,7 +100,14 @@ def leave_by_mail(session: Session, wish: DeliveryRef) -> bool:
 
 
 def asks_to_leave(mail: Mail, *, answers_itself: bool) -> bool:
-    """Return whether a mail speaks of leaving, in its subject or above what it quotes."""
+    """Return whether a mail speaks of leaving, in its subject or in what is not quoted.
+
+    It reads for up to half a second what is written to take long: not within a transaction.
+
+    Args:
+        mail: The mail.
+        answers_itself: It is a report or an automatic answer: what it quotes is nobody's wish.
+    """
     is_written = not answers_itself and mail.headers.get("auto-submitted") in {"", "no"}
     return is_written and _wish(mail) is not Wish.NONE
 

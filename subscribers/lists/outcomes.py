@@ -131,7 +131,7 @@ def speaks_against(name: str, mark: str, text: str) -> ListState | None:
     if mark in _READERS:
         return _READERS[mark](text)
     state = against_mail(text)
-    if not mark and is_harmless(name) and read_whole(text) is None:
+    if state is not None and not mark and is_harmless(name) and read_whole(text) is None:
         # "Unsubscribe Ltd" is a company, "unsubscribed" none.
         return None
     if state is None and mark in _REMARKS:
