@@ -223,6 +223,23 @@ def test_an_approval_lapses_with_the_account_that_gave_it(
     _demand(scene)
 
 
+def test_what_nobody_of_those_asked_can_approve_any_more_is_asked_of_others(
+    scene: Scene, people: dict[str, int]
+) -> None:
+    _rule(scene)
+    _ask(scene, people["葵"], people["蓮"])
+    assert not _standing(scene, people["葵"]).deserted
+    with transaction(scene.engine) as session:
+        disable_account(session, COMMAND_LINE, people["蓮"])
+    deserted = _standing(scene, people["葵"])
+    assert (deserted.deserted, deserted.stage) == (True, Stage.CHECKED)
+    assert (deserted.step, deserted.may) == (NextStep.ASK, True)
+
+    _ask(scene, people["葵"], people["凪"])
+    asked = _standing(scene, people["葵"])
+    assert (asked.deserted, asked.step, asked.who) == (False, NextStep.APPROVE, ("凪",))
+
+
 @on_one_database("sqlite")
 def test_whoever_asked_is_named_for_what_comes_next_before_other_editors(
     scene: Scene, people: dict[str, int]

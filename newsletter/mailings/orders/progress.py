@@ -5,7 +5,7 @@ Everything is read from what decides it: preflight, approvals and mailings. Noth
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -106,6 +106,7 @@ class IssueProgress:
         returned: What was sent back last and still has to be answered.
         lapsed: What was asked for last, or approved, before the content changed; None where
             approval of this content was asked for.
+        deserted: Whether approval waits for people alone who cannot give it any more.
         mailing: The newest that keeps the issue as it is.
         step: What is next.
         may: Whether this person may do it.
@@ -122,6 +123,7 @@ class IssueProgress:
     approval: Approval | None
     returned: Approval | None
     lapsed: Approval | None
+    deserted: bool
     mailing: MailingRow | None
     step: NextStep
     may: bool
@@ -175,7 +177,13 @@ def standing_of(
     faults = preflight.of(Severity.ERROR) if preflight else ()
     begun = bool(faults) and all(finding.is_unwritten for finding in faults)
     sound = preflight is not None and not preflight.blocked
-    stage = _stage(newsletter, mailing, approval, sound=sound)
+    deserted = (
+        approval is not None
+        and state_of(approval) is ApprovalState.WAITING
+        and bool(approval.asked)
+        and not _able(session, newsletter, approval)
+    )
+    stage = _stage(newsletter, mailing, None if deserted else approval, sound=sound)
     step = _step(newsletter, stage)
     returned = last_returned(session, issue_id) if issue_id and mailing is None else None
     may, who = _allowed(session, newsletter, step, approval, viewer)
@@ -194,6 +202,7 @@ def standing_of(
         approval=approval,
         returned=returned,
         lapsed=lapsed,
+        deserted=deserted,
         mailing=mailing,
         step=step,
         may=may,
@@ -248,16 +257,20 @@ def _allowed(
     may = viewer.rights.may(permission, newsletter.id)
     if step is not NextStep.APPROVE or approval is None:
         return may, () if may else _names(holders_of(session, permission, newsletter.id))
-    able = [
-        row
-        for row in approvers(session, newsletter.id, besides=approval.requested_by)
-        if not approval.asked or row.id in approval.asked
-    ]
     own = viewer.account_id
     is_asked = own in approval.asked if approval.asked else may
     if may and is_asked and approval.requested_by != own:
         return True, ()
-    return False, _names(able)
+    return False, _names(_able(session, newsletter, approval))
+
+
+def _able(session: Session, newsletter: NewsletterRow, approval: Approval) -> Sequence[AccountRow]:
+    """Return who was asked for an approval and may give it."""
+    return [
+        row
+        for row in approvers(session, newsletter.id, besides=approval.requested_by)
+        if not approval.asked or row.id in approval.asked
+    ]
 
 
 def _name_of(
