@@ -221,6 +221,19 @@ def is_away(error: SQLAlchemyError) -> bool:
     return isinstance(error, AWAY) and code != sqlite3.SQLITE_ERROR
 
 
+#: What PostgreSQL calls that another made the same, that two waited for each other, and that what
+#: was read has changed.
+_OVERTAKEN = frozenset({"23505", "40P01", "40001"})
+
+
+def is_overtaken(error: SQLAlchemyError) -> bool:
+    """Return whether a transaction gave way to another's, so that running it again may succeed.
+
+    On SQLite one that writes has the database to itself, and none has to.
+    """
+    return getattr(getattr(error, "orig", None), "sqlstate", None) in _OVERTAKEN
+
+
 def reason_of(error: SQLAlchemyError) -> str:
     """Return what the database or its driver says of an error, on one line, for the log.
 

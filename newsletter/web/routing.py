@@ -7,7 +7,9 @@ dependencies that have ``admit``), and reads no more than its bound.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from functools import wraps
 from http import HTTPStatus
 from typing import Annotated, Any, Protocol, runtime_checkable
 
@@ -15,9 +17,11 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
-from starlette.datastructures import FormData
+from sqlalchemy.exc import DBAPIError
+from starlette.datastructures import FormData, UploadFile
 from starlette.types import Message
 
+from newsletter.database.engine import is_overtaken
 from newsletter.networks import network_of
 
 #: Octets of a body, unless the route says otherwise with `up_to`.
@@ -65,6 +69,10 @@ def up_to(octets: int) -> Any:  # noqa: ANN401 - what the framework makes of a d
 class GuardedRoute(APIRoute):
     """A route that asks its guards, then reads no more than its bound."""
 
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - the framework's
+        plain = not inspect.iscoroutinefunction(endpoint)
+        super().__init__(path, _try_again(endpoint) if plain else endpoint, **options)
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the framework's handler behind the guards."""
         handle = super().get_route_handler()
@@ -87,6 +95,29 @@ class GuardedRoute(APIRoute):
                 await bounded.close()
 
         return guarded
+
+
+def _try_again(answer: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a request that another one overtook be answered once more, by how things stand then.
+
+    Two presses of a button come at once, and both find that nothing is there yet. The later one is
+    then answered as though it had come later; nothing of its first try was kept.
+    """
+
+    @wraps(answer)
+    def answered(**values: Any) -> Any:  # noqa: ANN401 - the framework's
+        try:
+            return answer(**values)
+        except DBAPIError as error:
+            if not is_overtaken(error):
+                raise
+        for value in values.values():
+            for file in value if isinstance(value, list) else [value]:
+                if isinstance(file, UploadFile):
+                    file.file.seek(0)
+        return answer(**values)
+
+    return answered
 
 
 class Router(APIRouter):
