@@ -22,8 +22,8 @@ from subscribers.fields.actions import add_field
 from subscribers.fields.model import Field
 from subscribers.listing import NEWEST, ListOrder
 from subscribers.lists.columns import is_header
-from subscribers.lists.files import csv_records
 from subscribers.lists.imports import ImportOptions, import_records
+from subscribers.lists.tables import csv_records
 from subscribers.search import PeopleFilter, search_people
 from subscribers.search_index import index_people
 

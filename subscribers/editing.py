@@ -31,8 +31,8 @@ from subscribers.fields.values import hold_relations, write_values
 from subscribers.frequency import read_frequency
 from subscribers.joining import BY_HAND
 from subscribers.lists.columns import FIELD, ColumnAnswers
-from subscribers.lists.files import Record
 from subscribers.lists.imports import ChunkHooks, ImportOptions, import_records
+from subscribers.lists.records import Record
 from subscribers.people import clean_name, is_time_zone, mark_changed
 from subscribers.series.enrolment import note_joined, note_tags
 

@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
     from subscribers.lists.columns import ColumnAnswers
     from subscribers.lists.encodings import ListEncoding
-    from subscribers.lists.files import Record
     from subscribers.lists.import_report import ImportReport
     from subscribers.lists.new_fields import NewFields
     from subscribers.lists.questions import ColumnQuestion
+    from subscribers.lists.records import Record
 
 
 _SHOWN = 20
@@ -98,9 +98,9 @@ def import_list(
     from newsletter.database.engine import transaction
     from newsletter.services import build_services
     from subscribers.actions import record_import
-    from subscribers.lists.columns import list_records
+    from subscribers.lists.decoding import find_encoding
     from subscribers.lists.exports import problem_writer
-    from subscribers.lists.files import digest_of, find_encoding
+    from subscribers.lists.files import digest_of, list_records
     from subscribers.lists.imports import ImportOptions, import_records, refuse_unanswered
     from subscribers.lists.new_fields import NewFields
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from newsletter.database.vocabulary import FieldType
@@ -15,14 +15,6 @@ from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing
 from subscribers.fields.model import Field, field_named
-from subscribers.lists.files import (
-    Record,
-    csv_records,
-    is_json,
-    json_records,
-    refuse_foreign,
-    text_lines,
-)
 from subscribers.lists.formats import (
     FIELDS,
     IGNORED,
@@ -40,7 +32,8 @@ from subscribers.lists.formats import (
     zone_in,
 )
 from subscribers.lists.harmless import may_ask
-from subscribers.lists.stanzas import stanza_records
+from subscribers.lists.json_lines import is_json
+from subscribers.lists.records import Record
 from subscribers.lists.text_lists import SECTION
 
 #: Says that a column is about something else than mail, whatever it is kept as.
@@ -499,35 +492,3 @@ def column_of_address(form: ListForm) -> str:
 def shown(value: Any) -> str:  # noqa: ANN401 - whatever a list holds
     """Return a list's value as a report quotes it."""
     return str("" if value is None else value)[:200]
-
-
-def list_records(
-    stream: BinaryIO,
-    *,
-    file_name: str,
-    source: str,
-    chosen: Collection[str] = (),
-    encoding: str = "",
-) -> Iterator[Record]:
-    """Yield a list's records; ``chosen`` names columns by which its header is known, too.
-
-    ``encoding`` is the one that somebody chose, nothing where it is to be recognised.
-
-    Raises:
-        ListError: It cannot be read.
-    """
-    refuse_foreign(stream, source=source, file_name=file_name)
-
-    def lines() -> Iterator[str]:
-        stream.seek(0)
-        return text_lines(stream, source=source, encoding=encoding)
-
-    if is_json(file_name):
-        return json_records(lines(), source=source)
-    if (stanzas := stanza_records(lines)) is not None:
-        return stanzas
-
-    def knows(names: Sequence[str]) -> bool:
-        return (bool(chosen) and set(chosen) <= set(names)) or is_header(names)
-
-    return csv_records(lines(), source=source, is_header=knows)

@@ -29,8 +29,8 @@ from subscribers.lists.columns import (
     shown,
 )
 from subscribers.lists.dates import read_instant
-from subscribers.lists.files import HalfCharacterError, Record, read_json, read_object
 from subscribers.lists.formats import IGNORED, ListState, fold, read_reason
+from subscribers.lists.json_lines import HalfCharacterError, read_json, read_object
 from subscribers.lists.outcomes import (
     ANSWERS,
     STATES,
@@ -41,6 +41,7 @@ from subscribers.lists.outcomes import (
     lacks_confirming,
     outcome_of,
 )
+from subscribers.lists.records import Record
 from subscribers.people import clean_name, is_time_zone
 
 _TAG_LENGTH, BASIS_LENGTH, TEXT_LENGTH = 64, 64, 10_000

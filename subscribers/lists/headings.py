@@ -7,11 +7,16 @@ it speak.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
 from subscribers.lists.formats import asks_something, fold, guess_field, is_weak, mark_of
 
+#: Within so many lines the header must stand, and the form of a list be seen.
+HEAD_LINES = 30
+#: Byte order marks and characters of no width.
+_UNSEEN = re.compile("[\ufeff\u200b-\u200f\u2060\u00ad]")
 #: Nobody writes more rows of headings.
 _MOST_ABOVE = 3
 
@@ -26,6 +31,21 @@ def merge_headings(above: Sequence[Sequence[str]], lowest: Sequence[str]) -> lis
         if not any(map(str.strip, row[1:])):
             break
         names = _below(list(map(str.strip, row)), names)
+    return names
+
+
+def distinct_names(cells: Iterable[str]) -> list[str]:
+    """Return columns' names on one line, without what cannot be seen, each another."""
+    names: list[str] = []
+    taken: set[str] = set()
+    counts: dict[str, int] = {}
+    for cell in cells:
+        name = shown = " ".join(_UNSEEN.sub("", cell).split())
+        while name and shown in taken:
+            counts[name] = counts.get(name, 1) + 1
+            shown = f"{name} ({counts[name]})"
+        taken.add(shown)
+        names.append(shown)
     return names
 
 

@@ -25,10 +25,10 @@ from newsletter.tokens import Pseudonyms
 from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
 from subscribers.lists.columns import NO_ANSWERS, ColumnAnswers, Problem, is_header
-from subscribers.lists.files import Record, csv_records
 from subscribers.lists.import_report import ChunkResult, ImportReport, RefusedRow, RowCounts
 from subscribers.lists.questions import refuse_questions
 from subscribers.lists.read_ahead import ReadAhead, reading_beside
+from subscribers.lists.records import Record
 from subscribers.lists.row_results import CheckedRow, RowResult
 from subscribers.lists.sharing import (
     FieldChoices,
@@ -38,6 +38,7 @@ from subscribers.lists.sharing import (
     share_values,
 )
 from subscribers.lists.staging import Staged, empty_stage, encode
+from subscribers.lists.tables import csv_records
 from subscribers.lists.validation import ListReader, ReadChunk
 from subscribers.lists.writing import Terms, write_chunk
 from subscribers.suppression import is_anybody_erased

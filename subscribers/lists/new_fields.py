@@ -18,8 +18,9 @@ from subscribers.fields.model import (
     field_of,
 )
 from subscribers.lists.columns import BEGINNING, FIELD, WITHIN, find_addressed, form_of
-from subscribers.lists.files import Record, read_object
 from subscribers.lists.formats import DEFINITIONS, IGNORED, guess_field
+from subscribers.lists.json_lines import read_object
+from subscribers.lists.records import Record
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

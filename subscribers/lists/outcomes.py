@@ -12,7 +12,6 @@ from newsletter.database.vocabulary import SubscriptionState
 from newsletter.i18n.messages import Message, msg
 from subscribers.lists.columns import ListForm, Problem, RefusedError, shown
 from subscribers.lists.dates import read_instant
-from subscribers.lists.files import Record, read_object
 from subscribers.lists.formats import (
     ListState,
     against_mail,
@@ -32,6 +31,8 @@ from subscribers.lists.harmless import (
     struck_word,
     tells_leaving,
 )
+from subscribers.lists.json_lines import read_object
+from subscribers.lists.records import Record
 from subscribers.lists.text_lists import read_heading
 
 #: Columns of free words.

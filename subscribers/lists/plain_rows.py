@@ -37,7 +37,6 @@ from subscribers.lists.entries import (
     read_tag,
     split_tags,
 )
-from subscribers.lists.files import Record
 from subscribers.lists.formats import IGNORED, ListState, fold, read_opt_in, read_state
 from subscribers.lists.outcomes import (
     ANSWERS,
@@ -47,6 +46,7 @@ from subscribers.lists.outcomes import (
     may_be_struck,
     speaks_against,
 )
+from subscribers.lists.records import Record
 from subscribers.people import is_time_zone
 
 #: A value because of which its row is read by itself.

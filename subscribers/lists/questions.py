@@ -20,7 +20,6 @@ from newsletter.errors import ListError
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing, Number
 from subscribers.lists.columns import WITHIN, ListForm
-from subscribers.lists.files import Record, read_object
 from subscribers.lists.formats import (
     ListState,
     asks_against_mail,
@@ -37,7 +36,9 @@ from subscribers.lists.harmless import (
     may_ask,
     speaking_ones,
 )
+from subscribers.lists.json_lines import read_object
 from subscribers.lists.outcomes import speaks_against
+from subscribers.lists.records import Record
 from subscribers.lists.text_lists import SECTION, read_heading
 
 #: Distinct values of a column that answers something, of which at least half come again; so few do

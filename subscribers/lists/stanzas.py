@@ -17,8 +17,9 @@ from functools import lru_cache
 from itertools import chain, islice
 from typing import NamedTuple
 
-from subscribers.lists.files import HEAD_LINES, Record, distinct_names
 from subscribers.lists.formats import guess_field
+from subscribers.lists.headings import HEAD_LINES, distinct_names
+from subscribers.lists.records import Record
 
 #: Lines, and characters, of a stanza beyond which its rest is another one's.
 _MOST_LINES, _MOST_LETTERS = 1000, 256 * 1024

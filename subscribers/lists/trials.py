@@ -20,12 +20,12 @@ from subscribers.fields.model import Field, field_from_json, field_to_json
 from subscribers.fields.store import list_fields
 from subscribers.lists.columns import Problem, find_addressed, guess_columns
 from subscribers.lists.encodings import ListEncoding
-from subscribers.lists.files import Record
 from subscribers.lists.formats import DEFINITIONS, IGNORED, recognise
 from subscribers.lists.import_report import ImportReport, RefusedRow, RowCounts, ValueChange
 from subscribers.lists.imports import import_records, refuse_unanswered
 from subscribers.lists.new_fields import NewFields, find_new_fields
 from subscribers.lists.questions import ColumnQuestion
+from subscribers.lists.records import Record
 from subscribers.lists.row_results import CheckedRow, RowResult
 from subscribers.lists.uploads import ImportTerms, ListUpload
 from subscribers.lists.validation import ListReader

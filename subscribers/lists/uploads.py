@@ -37,12 +37,15 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.stored import load_message
 from newsletter.i18n.values import Size
 from newsletter.tokens import Pseudonyms
-from subscribers.lists.columns import ColumnAnswers, list_records
+from subscribers.lists.columns import ColumnAnswers
+from subscribers.lists.decoding import find_encoding
 from subscribers.lists.encodings import ListEncoding
-from subscribers.lists.files import Record, find_encoding, is_json
+from subscribers.lists.files import list_records
 from subscribers.lists.import_report import RowCounts
 from subscribers.lists.imports import ImportOptions
+from subscribers.lists.json_lines import is_json
 from subscribers.lists.questions import ColumnQuestion, question_from_json
+from subscribers.lists.records import Record
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -25,9 +25,10 @@ from subscribers.lists.columns import (
     late_column,
 )
 from subscribers.lists.entries import ListEntry, entry_of
-from subscribers.lists.files import Record, is_json
+from subscribers.lists.json_lines import is_json
 from subscribers.lists.plain_rows import PlainRows, read_plain_rows
 from subscribers.lists.questions import ColumnQuestion, Questions, refuse_questions
+from subscribers.lists.records import Record
 
 #: A chunk ends with the record that reaches so many characters: a row may have a million of them.
 _MOST_CHARACTERS = 8 * 1024 * 1024

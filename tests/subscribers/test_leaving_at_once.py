@@ -13,9 +13,9 @@ from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.tables import SubscriptionRow
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
 from subscribers.leaving import unsubscribe_from_all
-from subscribers.lists.files import csv_records
 from subscribers.lists.import_report import ImportReport
 from subscribers.lists.imports import ImportOptions, import_records
+from subscribers.lists.tables import csv_records
 from tests.support.locks import await_lock
 from tests.support.stage import Stage, set_stage
 

@@ -27,8 +27,8 @@ from subscribers.erasure import erase_within
 from subscribers.fields.values import write_values
 from subscribers.listing import ListOrder
 from subscribers.lists.columns import is_header
-from subscribers.lists.files import csv_records
 from subscribers.lists.imports import ImportOptions, import_csv, import_records
+from subscribers.lists.tables import csv_records
 from subscribers.preview_readers import find_readers
 from subscribers.search import (
     MatchedBy,

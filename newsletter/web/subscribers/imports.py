@@ -26,8 +26,8 @@ from subscribers.actions import cancel_list_import, order_list_import, undo_list
 from subscribers.fields.reading import split_options
 from subscribers.fields.store import list_fields
 from subscribers.lists.columns import FIELD, KNOWN_COLUMNS, UNRELATED
+from subscribers.lists.decoding import text_lines
 from subscribers.lists.encodings import ENCODINGS
-from subscribers.lists.files import text_lines
 from subscribers.lists.formats import FIELDS, IGNORED
 from subscribers.lists.imports import earlier_imports
 from subscribers.lists.problems import problem_lines

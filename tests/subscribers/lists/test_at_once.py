@@ -14,10 +14,10 @@ from sqlalchemy.exc import IntegrityError
 
 from newsletter.database.engine import open_engine, reading
 from newsletter.database.tables import SubscriberRow, SubscriptionRow
-from subscribers.lists.columns import list_records
-from subscribers.lists.files import csv_records
+from subscribers.lists.files import list_records
 from subscribers.lists.import_report import ImportReport
 from subscribers.lists.imports import ImportOptions, import_records
+from subscribers.lists.tables import csv_records
 from tests.support.stage import Stage, set_stage
 
 _PEOPLE = 1200

@@ -9,8 +9,8 @@ import unicodedata
 import pytest
 
 from newsletter.errors import ListError
+from subscribers.lists.decoding import find_encoding, text_lines
 from subscribers.lists.encodings import demand_encoding
-from subscribers.lists.files import find_encoding, text_lines
 
 _LISTS = {
     "french": "nom;prénom;ville\nDupré;Hélène;Besançon\nLefèvre;François;Orléans\n",

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from newsletter.errors import ListError
-from subscribers.lists.columns import list_records
+from subscribers.lists.files import list_records
 from subscribers.lists.formats import read_remark
 from subscribers.lists.harmless import is_blank, tells_leaving
 from subscribers.lists.remarks import Leaving, read_leaving

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import pytest
 
 from newsletter.database.vocabulary import SubscriptionState
-from subscribers.lists.columns import list_records
-from subscribers.lists.files import Record
+from subscribers.lists.files import list_records
 from subscribers.lists.formats import guess_field
+from subscribers.lists.records import Record
 from tests.subscribers.lists.test_states import import_list, states_of
 from tests.support.growth import assert_linear
 from tests.support.stage import Stage

@@ -14,8 +14,8 @@ from newsletter.database.vocabulary import FieldType
 from newsletter.errors import ListError
 from subscribers.fields.model import Field, Option
 from subscribers.lists import validation
-from subscribers.lists.files import Record
 from subscribers.lists.plain_rows import PlainRows
+from subscribers.lists.records import Record
 from subscribers.lists.staging import encode
 from subscribers.lists.validation import ListReader, ReadChunk
 from tests.support.examples import examples

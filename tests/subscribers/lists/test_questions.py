@@ -9,7 +9,8 @@ import pytest
 
 from newsletter.database.vocabulary import FieldType, SubscriptionState
 from subscribers.fields.model import Field
-from subscribers.lists.columns import ColumnAnswers, list_records
+from subscribers.lists.columns import ColumnAnswers
+from subscribers.lists.files import list_records
 from subscribers.lists.questions import ColumnQuestion, QuestionKind, UnclearColumnError
 from subscribers.lists.validation import ListReader
 from tests.subscribers.lists.test_states import import_list, states_of

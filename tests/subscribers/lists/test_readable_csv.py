@@ -17,7 +17,7 @@ from newsletter.database.vocabulary import SubscriptionState, SuppressionReason
 from newsletter.i18n.language import Language
 from newsletter.newsletters.publications import create_newsletter, find_newsletter
 from subscribers.joining import BASIS, BY_MAIL
-from subscribers.lists.columns import list_records
+from subscribers.lists.files import list_records
 from subscribers.lists.imports import ImportOptions, import_records
 from subscribers.lists.readable_csv import readable_pages
 from tests.support import fields

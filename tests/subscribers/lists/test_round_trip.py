@@ -32,9 +32,9 @@ from newsletter.newsletters.publications import find_newsletter
 from subscribers.fields.actions import add_fields
 from subscribers.fields.store import list_fields
 from subscribers.lists import csv_export
-from subscribers.lists.columns import list_records
 from subscribers.lists.csv_export import csv_pages
 from subscribers.lists.exports import exported
+from subscribers.lists.files import list_records
 from subscribers.lists.imports import ImportOptions, import_records
 from subscribers.lists.new_fields import find_new_fields
 from tests.support import fields

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.database.vocabulary import SubscriptionState
-from subscribers.lists.columns import list_records
-from subscribers.lists.files import Record
+from subscribers.lists.files import list_records
 from subscribers.lists.questions import UnclearColumnError
+from subscribers.lists.records import Record
 from tests.subscribers.lists.test_states import import_list, states_of
 from tests.support.stage import Stage
 

@@ -7,7 +7,8 @@ import io
 import pytest
 
 from newsletter.database.vocabulary import SubscriptionState
-from subscribers.lists.columns import ColumnAnswers, list_records
+from subscribers.lists.columns import ColumnAnswers
+from subscribers.lists.files import list_records
 from subscribers.lists.questions import UnclearColumnError
 from subscribers.lists.text_lists import NAMES, SECTION
 from tests.subscribers.lists.test_states import import_list, states_of

@@ -15,10 +15,10 @@ from newsletter.database.tables import SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
 from newsletter.tokens import Pseudonyms
 from subscribers.erasure import erase
-from subscribers.lists.files import csv_records
 from subscribers.lists.import_report import ImportReport, RowCounts
 from subscribers.lists.imports import ImportOptions, import_records
 from subscribers.lists.row_results import RowResult
+from subscribers.lists.tables import csv_records
 from subscribers.suppression import suppress
 from tests.support.stage import Stage, set_stage
 

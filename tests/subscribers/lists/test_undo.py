@@ -44,9 +44,9 @@ from subscribers.fields.store import list_fields
 from subscribers.forms.actions import add_form
 from subscribers.forms.model import JoinForm
 from subscribers.leaving import unsubscribe
-from subscribers.lists.files import csv_records
 from subscribers.lists.import_report import ImportReport
 from subscribers.lists.imports import ImportOptions, import_records
+from subscribers.lists.tables import csv_records
 from subscribers.lists.undo import (
     Undone,
     find_import,

@@ -1,0 +1,253 @@
+"""Lists as tables: CSV, with whatever spreadsheets put around it, and what stands in no table."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice, takewhile
+
+from newsletter.errors import ListError, Place
+from newsletter.i18n.messages import msg
+from subscribers.lists.csv_rows import CsvRow, Lines, rows_of
+from subscribers.lists.harmless import speaks, tells_leaving
+from subscribers.lists.headings import (
+    HEAD_LINES,
+    continues_below,
+    distinct_names,
+    merge_headings,
+)
+from subscribers.lists.records import Record
+from subscribers.lists.text_lists import (
+    NAMES,
+    SECTION,
+    is_table,
+    lines_of,
+    names_column,
+    read_heading,
+)
+
+#: So many rows of one line each are read by one call.
+_ROWS = 64
+#: Excel writes semicolons where the comma is the decimal sign; of equals, the first counts.
+_DELIMITERS = (",", "\t", ";", "|")
+#: What Excel reads as the sign between cells, and writes before some exports.
+_SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(.)"?,*')
+#: Each row has as many cells as the header: of a wider one, short rows would take gigabytes.
+_MOST_COLUMNS = 1000
+
+
+def csv_records(
+    lines: Iterable[str],
+    *,
+    source: str,
+    is_header: Callable[[Sequence[str]], bool] = lambda _names: False,
+) -> Iterator[Record]:
+    """Read CSV (RFC 4180), also with tabs or semicolons, and with what spreadsheets put around it.
+
+    The header is the first row that ``is_header`` knows within the first 30 lines, or else the one
+    above the first address; before it may stand ``sep=;``, titles and blank rows. Rows of headings
+    above and below it name their columns, too. Of columns with one name the second gets a number.
+    A row whose quotes are broken comes as a fault, and stops no other. Where addresses stand in no
+    table, or in one without a header, its columns are "#1" and so on. A row of one cell that says
+    something of mail is a heading of the rows below it, which have it in the column `SECTION`.
+
+    Raises:
+        ListError: The header's own quotes are broken, or it has over 1,000 columns.
+    """
+    rest = iter(lines)
+    head = list(islice(rest, HEAD_LINES))
+    skipped, delimiter, above = _find_header(head, is_header)
+    if above is None:
+        yield from _headless_records(head, rest, skipped, source)
+        return
+    feed = Lines(chain(head[skipped:], rest), number=skipped)
+    header = next(rows_of(feed, delimiter), None)
+    if header is None:
+        yield Record(1, (), (), header=True)
+        return
+    if header.fault:
+        raise ListError(header.fault, place=Place(source=source, line=header.line))
+    _refuse_widest(header.cells, source, header.line)
+    headings = merge_headings(above, header.cells)
+    below = next(rows_of(Lines(head[skipped + len(feed.row) :]), delimiter), None)
+    if below is not None and not below.fault and continues_below(headings, below.cells):
+        next(rows_of(feed, delimiter))
+        headings = merge_headings([headings], below.cells)
+    names = _name_nameless(distinct_names(headings), rows_of(Lines(head[skipped:]), delimiter))
+    yield Record(header.line, names, (), header=True)
+    yield from _with_sections(_table_records(feed, delimiter, names))
+
+
+def _table_records(feed: Lines, delimiter: str, names: tuple[str, ...]) -> Iterator[Record]:
+    width = len(names)
+    while block := feed.take(_ROWS):
+        first = feed.number - len(block) + 1
+        try:
+            found = list(csv.reader(block, delimiter=delimiter, strict=True))
+        except csv.Error:
+            found = []
+        if len(found) == len(block):
+            for line, cells in enumerate(found, start=first):
+                if len(cells) == width and cells and cells[0]:
+                    yield Record(line, names, cells)
+                elif any(cells):
+                    yield _record_of_width(line, names, cells)
+        else:
+            feed.put_back(block)
+            yield from _records_one_by_one(feed, delimiter, names, last=first + len(block) - 1)
+
+
+def _refuse_widest(cells: Sequence[str], source: str, line: int) -> None:
+    if len(cells) > _MOST_COLUMNS:
+        raise ListError(
+            msg(
+                "This list has {count} columns; the limit is {limit}.",
+                count=len(cells),
+                limit=_MOST_COLUMNS,
+            ),
+            place=Place(source=source, line=line),
+            remedy=msg("Leave out the columns that are not needed."),
+        )
+
+
+def _headless_records(
+    head: Sequence[str], rest: Iterator[str], skipped: int, source: str
+) -> Iterator[Record]:
+    """Read addresses under no header: a table of columns without names, or lines of text."""
+    begun = head[skipped:]
+    for delimiter in _DELIMITERS:
+        rows = [row.cells for row in rows_of(Lines(begun), delimiter) if not row.fault]
+        if is_table(rows):
+            _refuse_widest(max(rows, key=len), source, skipped + 1)
+            names = tuple(f"#{at}" for at in range(1, max(map(len, rows)) + 1))
+            yield Record(skipped, names, (), header=True)
+            feed = Lines(chain(begun, rest), number=skipped)
+            yield from _with_sections(_table_records(feed, delimiter, names))
+            return
+    yield Record(skipped, NAMES, (), header=True)
+    names, section = NAMES, ""
+    for number, line in enumerate(chain(begun, rest), start=skipped + 1):
+        found = [*lines_of(line)]
+        if not found and line.strip():
+            names, section = (*NAMES, SECTION), " ".join(line.split())
+        for one in found:
+            cells = (*one, section) if section else one
+            yield Record(number, names, cells)
+
+
+def _with_sections(records: Iterator[Record]) -> Iterator[Record]:
+    """Pass records on; those below a row that is a heading have it in a column of their own.
+
+    Of rows with one cell those are headings that say something of mail, and all others once there
+    was one: "現在の会員" ends what was said by "退会者".
+    """
+    names: tuple[str, ...] = ()
+    section, column = "", 0
+    for record in records:
+        cells = record.cells
+        if section or (cells and not (cells[0] and any(cells[1:2]))):
+            filled = [at for at, cell in enumerate(cells) if cell.strip()]
+            if len(filled) == 1 and (not section or filled[0] == column):
+                text = cells[filled[0]].strip()
+                if "@" not in text and (section or _is_heading(text)):
+                    section, column = text, filled[0]
+                    names = (*record.names, SECTION)
+                    continue
+            if section and not record.fault:
+                yield record._replace(names=names, cells=[*cells, section])
+                continue
+        yield record
+
+
+def _is_heading(text: str) -> bool:
+    return read_heading(text) is not None and (speaks(text) or tells_leaving(text))
+
+
+def _records_one_by_one(
+    feed: Lines, delimiter: str, names: tuple[str, ...], *, last: int
+) -> Iterator[Record]:
+    """Read rows of several lines, or with broken quotes, up to one that ends at line ``last``."""
+    for row in rows_of(feed, delimiter):
+        if row.fault:
+            yield Record(row.line, (), (), fault=row.fault)
+        elif any(row.cells):
+            yield _record_of_width(row.line, names, row.cells)
+        if feed.number >= last and not feed.has_given_back:
+            return
+
+
+def _record_of_width(line: int, names: tuple[str, ...], cells: Sequence[str]) -> Record:
+    """Return a row with as many cells as the header has: blank ones are added, others named."""
+    width = len(names)
+    beyond = ", ".join(cell for cell in cells[width:] if cell.strip())
+    return Record(line, names, [*cells[:width], *[""] * (width - len(cells))], beyond=beyond)
+
+
+def _find_header(
+    head: Sequence[str], is_header: Callable[[Sequence[str]], bool]
+) -> tuple[int, str, Sequence[Sequence[str]] | None]:
+    """Return how many lines stand before the header, what divides cells, and the rows before.
+
+    None of these where there is no header, but addresses.
+    """
+    named = _SEPARATOR_LINE.fullmatch(head[0].strip()) if head else None
+    skipped = 1 if named else 0
+    delimiters = (named[1],) if named else _DELIMITERS
+    known: list[tuple[int, int, str, Sequence[Sequence[str]]]] = []
+    guessed = known.copy()
+    for delimiter in delimiters:
+        rows: list[CsvRow] = []
+        for row in rows_of(Lines(head[skipped:]), delimiter):
+            above: Sequence[Sequence[str]] = [each.cells for each in rows]
+            if is_header(distinct_names(row.cells)):
+                known.append((row.line - 1, -len(row.cells), delimiter, above))
+                break
+            if any("@" in cell for cell in row.cells):
+                last = rows[-1] if rows else row
+                if rows and sum(map(bool, last.cells)) > 1:
+                    guessed.append((last.line - 1, -len(last.cells), delimiter, above[:-1]))
+                break
+            rows.append(row)
+    if found := known or guessed:
+        first, _, delimiter, above = min(found)
+        return skipped + first, delimiter, above
+    first = skipped
+    while first < len(head) - 1 and not head[first].strip(" ,;\t\r\n\ufeff"):
+        first += 1
+    line = head[first] if head else ""
+    delimiter = max(delimiters, key=line.count)
+    before = [*takewhile(lambda each: "@" not in each, head[first:])]
+    others = head[first + len(before) :]
+    if not others or _is_name_alone(before, others) or _is_as_wide(before, others, delimiter):
+        return first, delimiter, ()
+    return first, delimiter, None
+
+
+def _is_name_alone(before: Sequence[str], others: Sequence[str]) -> bool:
+    """Tell whether one line stands above the addresses, names their column, and is no heading.
+
+    Where other lines between the addresses have none either, all are headings.
+    """
+    named = [line.strip() for line in before if line.strip()]
+    headings = [line for line in others if line.strip() and "@" not in line]
+    return len(named) == 1 and names_column(named[0]) and not headings
+
+
+def _is_as_wide(before: Sequence[str], others: Sequence[str], delimiter: str) -> bool:
+    """Tell whether the first line has as many columns as the first with an address: it names them.
+
+    Rows of the table between the two have something else where an address should stand.
+    """
+    return bool(before) and 0 < before[0].count(delimiter) == others[0].count(delimiter)
+
+
+def _name_nameless(names: list[str], first: Iterable[CsvRow]) -> tuple[str, ...]:
+    """Return names with "#5" for the fifth column where it has none, and says something.
+
+    Somebody wrote beside the table. Columns behind the last that has a name, or holds something in
+    one of the ``first`` rows, are none: what comes there later is a cell beyond the header.
+    """
+    filled = {at for row in first for at, cell in enumerate(row.cells) if cell.strip()}
+    width = max((at + 1 for at, name in enumerate(names) if name or at in filled), default=0)
+    return tuple(name or f"#{at}" for at, name in enumerate(names[:width], start=1))
