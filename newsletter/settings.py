@@ -13,7 +13,7 @@ import secrets
 import tempfile
 from difflib import get_close_matches
 from email.utils import parseaddr
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -62,11 +62,23 @@ _AUTHORITY = re.compile(
 #: The partition is ``aws``, ``aws-cn`` or ``aws-us-gov``.
 _TOPIC = re.compile(r"arn:aws(?:-[a-z]+)*:sns:[a-z0-9-]+:\d{12}:[\w.-]{1,256}")
 _MAILBOX = re.compile(r"[^\s<>@]{1,64}@[^\s<>@]{1,255}")
+#: Providers whose webhooks are signed with a word that the provider chose.
+_GIVEN_SECRETS = (
+    "webhook_mailgun",
+    "webhook_mandrill",
+    "webhook_mailersend",
+    "webhook_mailtrap",
+    "webhook_unisender_go",
+)
 _WEBHOOKS = (
     *_CHOSEN_SECRETS,
-    *("webhook_ses", "webhook_sendgrid", "webhook_mailgun", "webhook_resend", "webhook_mandrill"),
-    *("webhook_mailersend", "webhook_mailtrap", "webhook_postal", "webhook_unisender_go"),
+    *_GIVEN_SECRETS,
+    *("webhook_ses", "webhook_sendgrid", "webhook_resend", "webhook_postal"),
 )
+#: A host name, as of a machine or container, without a port. IP addresses are read as such.
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
+#: A value of Authentication-Results (RFC 8601 section 2.5).
+_AUTHSERV_ID = re.compile(r"[^\s;,\"]+")
 
 
 #: Names of this machine, as URLs have them.
@@ -215,13 +227,28 @@ class Settings(BaseSettings):
             raise WrongValueError(
                 msg("Each rate must be a number above 0, such as docomo.ne.jp=5.")
             )
-        return rates
+        return {_domain(name): rate for name, rate in rates.items()}
+
+    @field_validator("log_level", "log_format", "consent_network", mode="before")
+    @classmethod
+    def _in_small_letters_or_large(cls, value: object, info: ValidationInfo) -> object:
+        if not isinstance(value, str):
+            return value
+        return value.upper() if info.field_name == "log_level" else value.lower()
 
     @field_validator("secret_keys", *_CHOSEN_SECRETS)
     @classmethod
     def _long_enough(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if any(len(key.get_secret_value()) < 32 for key in value):  # noqa: PLR2004
             raise WrongValueError(msg("Each key must have at least 32 characters."))
+        return value
+
+    @field_validator(*_GIVEN_SECRETS)
+    @classmethod
+    def _whole(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        """Refuse the beginning of a secret; the shortest known is Mandrill's, of 22 characters."""
+        if any(len(key.get_secret_value()) < 16 for key in value):  # noqa: PLR2004
+            raise WrongValueError(msg("Each key must have at least 16 characters: copy it whole."))
         return value
 
     @field_validator("webhook_ses")
@@ -274,10 +301,40 @@ class Settings(BaseSettings):
     @field_validator("join_allowed_domains")
     @classmethod
     def _are_domains(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        try:
-            return tuple(idna.encode(one.lower(), uts46=True).decode("ascii") for one in value)
-        except idna.IDNAError:
-            raise WrongValueError(msg("Each value must be a domain, such as example.jp.")) from None
+        return tuple(_domain(one) for one in value)
+
+    @field_validator("web_host")
+    @classmethod
+    def _is_host(cls, value: str) -> str:
+        if not _is_host(value):
+            raise WrongValueError(
+                msg("The value must be an IP address or a host name, such as 127.0.0.1 or 0.0.0.0.")
+            )
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Take names as requests have them: what has a scheme or a port would match none."""
+        for one in value:
+            if not _is_host(one):
+                raise WrongValueError(
+                    msg(
+                        "{value} is not a host name, such as news.example.jp, without https:// "
+                        "and port.",
+                        value=one,
+                    )
+                )
+        return value
+
+    @field_validator("join_trusted_mta")
+    @classmethod
+    def _is_authserv_id(cls, value: str) -> str:
+        if value and not _AUTHSERV_ID.fullmatch(value):
+            raise WrongValueError(
+                msg("The value must be one name without blanks, such as mx.example.jp.")
+            )
+        return value
 
     @field_validator("redis_url")
     @classmethod
@@ -365,6 +422,20 @@ class Settings(BaseSettings):
     def journal_dir(self) -> Path:
         """Where worker processes keep their journals."""
         return self.data_dir / "journals"
+
+
+def _domain(name: str) -> str:
+    """Return a domain as mail has it, in small letters and ASCII."""
+    try:
+        return idna.encode(name.lower(), uts46=True).decode("ascii")
+    except idna.IDNAError:
+        raise WrongValueError(msg("Each value must be a domain, such as example.jp.")) from None
+
+
+def _is_host(name: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return bool(ip_address(name))
+    return _HOST.fullmatch(name) is not None
 
 
 def _in_ascii(scheme: str, authority: str) -> Message:

@@ -65,6 +65,15 @@ def test_an_empty_setting_counts_as_not_set() -> None:
         ("DOMAIN_RATES=docomo.ne.jp=quick", "Each rate must be a number"),
         ("WEBHOOK_SES=bounces", "ARN of an SNS topic"),
         ("WEBHOOK_SES=arn:aws:sns:eu-west-1:1234:bounces", "ARN of an SNS topic"),
+        ("WEBHOOK_MAILGUN=zz", "WEBHOOK_MAILGUN.*copy it whole"),
+        ("WEBHOOK_MANDRILL=0123456789abcdef,zz", "WEBHOOK_MANDRILL.*copy it whole"),
+        ("WEBHOOK_UNISENDER_GO=zz", "WEBHOOK_UNISENDER_GO.*copy it whole"),
+        ("WEB_HOST=http://0.0.0.0", "WEB_HOST.*IP address or a host name"),
+        ("WEB_HOST=0.0.0.0:8000", "WEB_HOST.*IP address or a host name"),
+        ("ALLOWED_HOSTS=https://news.example.jp/", "ALLOWED_HOSTS.*without https://"),
+        ("ALLOWED_HOSTS=news.example.jp:8000", "ALLOWED_HOSTS.*and port"),
+        ("DOMAIN_RATES=https://docomo.ne.jp=5", "DOMAIN_RATES.*must be a domain"),
+        ("JOIN_TRUSTED_MTA=mx.example.jp; dmarc=pass", "JOIN_TRUSTED_MTA.*one name"),
         ("DKIM_KEYS=example.jp", "domain:selector:file"),
         ("ACCOUNT_SENDER=事務局", "ACCOUNT_SENDER"),
         ("ACCOUNT_RETURN_PATH=事務局 <accounts@example.jp>", "ACCOUNT_RETURN_PATH"),
@@ -87,6 +96,22 @@ def test_a_wrong_setting_is_named(line: str, name: str) -> None:
 )
 def test_a_public_address_is_a_host_and_a_port(written: str, read: str) -> None:
     assert load_settings(_file(f"PUBLIC_URL={written}\n")).public_url == read
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "::", "localhost", "web_1", "news-2.example.jp"])
+def test_a_host_is_an_address_or_a_name(host: str) -> None:
+    settings = load_settings(_file(f"WEB_HOST={host}\nALLOWED_HOSTS={host}\n"))
+    assert (settings.web_host, settings.allowed_hosts) == (host, (host,))
+
+
+def test_words_to_choose_from_may_be_in_small_letters_or_large() -> None:
+    settings = load_settings(_file("LOG_LEVEL=debug\nLOG_FORMAT=JSON\nCONSENT_NETWORK=None\n"))
+    assert (settings.log_level, settings.log_format) == ("DEBUG", "json")
+    assert settings.consent_network == "none"
+
+
+def test_a_rate_may_name_a_domain_of_any_script() -> None:
+    assert load_settings(_file("DOMAIN_RATES=例え.jp=5\n")).domain_rates == {"xn--r8jz45g.jp": 5.0}
 
 
 def test_the_error_speaks_of_the_setting_alone() -> None:

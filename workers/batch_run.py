@@ -454,6 +454,14 @@ class BatchRun:
         self._held_domains = standing.held_domains
         if standing.flowing:
             self._take_in_hand(chosen, standing.reached)
+        if standing.ordered is not None and self._flowing:
+            _log.info(
+                "mailing %d was %s: batch %d stops with %d left",
+                self._claim.mailing_id,
+                standing.ordered.value,
+                self._claim.number,
+                self.waiting,
+            )
         for domain in standing.held_domains:
             self._held.pop(domain, None)
         may_go_on = standing.flowing and self.transport_name not in standing.held_relays

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from newsletter import services
+from newsletter.bounces.webhooks import demand_secrets
 from newsletter.errors import Place, SettingError, system_reason
 from newsletter.i18n.messages import msg
 from newsletter.message.dkim import DkimKey, read_key
 from newsletter.settings import Settings
+from workers.intake.listener import read_listen_address
+from workers.intake.mailbox import read_account
 from workers.leases import LeaseWatch
-from workers.transports import Route, open_route
+from workers.transports import Route, demand_relay_files, open_route, relay_names
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -55,6 +58,29 @@ def build(settings: Settings) -> WorkerServices:
         routes=tuple(open_route(url.get_secret_value()) for url in settings.mail_transports),
         dkim_keys=read_dkim_keys(settings),
     )
+
+
+def demand_settings(settings: Settings) -> None:
+    """Refuse settings that nobody reads until mail comes or goes, before anything starts.
+
+    Raises:
+        SettingError: One is wrong.
+    """
+    relay_names(settings)
+    read_listen_address(settings.bounce_listen)
+    if settings.bounce_mailbox is not None:
+        read_account(settings.bounce_mailbox.get_secret_value())
+    demand_secrets(settings.webhook_secrets)
+
+
+def demand_files(settings: Settings) -> None:
+    """Refuse files of settings that a host which sends mail must be able to read, but no other.
+
+    Raises:
+        SettingError: One cannot be read, or holds something else.
+    """
+    read_dkim_keys(settings)
+    demand_relay_files(settings)
 
 
 def read_dkim_keys(settings: Settings) -> tuple[DkimKey, ...]:

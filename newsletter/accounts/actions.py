@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -14,6 +15,8 @@ from newsletter.accounts.audit_details import Detail
 from newsletter.database.engine import transaction
 from newsletter.errors import OrderError
 from newsletter.i18n.messages import msg
+
+_log = logging.getLogger(__name__)
 
 _LONGEST_REASON = 500
 
@@ -44,6 +47,8 @@ def audited(
 ) -> Iterator[Session]:
     """Open the transaction of an action; its audit entry is written if the block ends well.
 
+    Whoever reads the log of a night learns there, too, what people ordered meanwhile.
+
     Args:
         engine: The database.
         actor: Who does it.
@@ -70,3 +75,5 @@ def audited(
             reason=why,
             details=details,
         )
+    who = actor.name if actor.account_id is None else f"account {actor.account_id}"
+    _log.info("%s by %s: %s%s", action.value, who, on, f" ({why})" if why else "")

@@ -232,9 +232,11 @@ def status(
     from newsletter.cli.console import console, print_json
     from newsletter.cli.mailing_progress import as_json, show
     from newsletter.mailings.reports.progress import list_progress
+    from workers.composition import demand_settings
     from workers.overview import overview_source
 
     settings = settings_of(context)
+    demand_settings(settings)
     engine = open_database(settings)
     look_now = overview_source(settings, engine)
     if check:

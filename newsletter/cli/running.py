@@ -46,13 +46,14 @@ def beat(context: typer.Context) -> None:
 
 def _run(context: typer.Context, *, roles: Roles, beat: bool) -> None:
     from newsletter.cli.embedded import ALL_ROLES, own_servers, supervised
-    from workers.composition import read_dkim_keys
+    from workers.composition import demand_files, demand_settings
 
     settings = settings_of(context)
+    demand_settings(settings)
     open_with_keys(settings).dispose()
     if roles:
         # Processes that run already would try again and again.
-        read_dkim_keys(settings)
+        demand_files(settings)
     alone = roles == ALL_ROLES and beat
     if not settings.redis_url and not alone:
         raise SettingError(
@@ -98,8 +99,10 @@ def web(context: typer.Context) -> None:
     from newsletter.cli.console import errors
     from newsletter.database.engine import transaction
     from newsletter.web.serve import serve
+    from workers.composition import demand_settings
 
     settings = settings_of(context)
+    demand_settings(settings)
     engine = open_with_keys(settings)
     with transaction(engine) as session:
         token = first_link(session)

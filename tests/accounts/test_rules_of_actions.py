@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import pytest
@@ -15,7 +16,7 @@ from newsletter.accounts.roles import Grant, set_grants
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AccountRow, AuditEventRow, MailingRow
 from newsletter.database.vocabulary import MailingState, Role, UnsubscribeWay
-from newsletter.errors import ForbiddenError
+from newsletter.errors import ConflictError, ForbiddenError
 from newsletter.mailings.orders import actions
 from newsletter.tokens import Pseudonyms
 from subscribers.actions import erase_person
@@ -30,6 +31,26 @@ def _actor(session: Session, *grants: Grant) -> Actor:
     session.flush()
     set_grants(session, account.id, grants)
     return Actor(account_id=account.id, name=account.address)
+
+
+@on_one_database("sqlite")
+def test_what_people_order_stands_in_the_log_once_it_is_done(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    stage = set_stage(engine)
+    mailing = stage.mail()
+    with transaction(engine) as session:
+        actor = _actor(session, Grant(role=Role.OPERATOR))
+    for order in (actions.pause, actions.resume, actions.cancel):
+        order(engine, actor, mailing, reason="wrong date")
+    with pytest.raises(ConflictError):
+        actions.pause(engine, COMMAND_LINE, mailing)
+    said = [record.getMessage() for record in caplog.records if "mailing" in record.getMessage()]
+    assert said == [
+        f"{action} by account {actor.account_id}: mailing {mailing} (wrong date)"
+        for action in ("mailing.pause", "mailing.resume", "mailing.cancel")
+    ]
 
 
 @on_one_database("sqlite")

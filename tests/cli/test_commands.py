@@ -197,6 +197,27 @@ def test_a_wrong_setting_is_told_without_a_trace(
     assert "Traceback" not in run.stderr
 
 
+def test_authorities_that_no_worker_could_read_are_named_before_any_starts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.pem").write_text("Ask Sato for the certificate.\n")
+    monkeypatch.setenv("MAIL_TRANSPORTS", f"smtps://relay.example?ca={tmp_path}/notes.pem")
+    run = _run("worker")
+    assert run.returncode == ExitCode.BAD_SETTING
+    assert "MAIL_TRANSPORTS" in run.stderr
+    assert f"{tmp_path}/notes.pem holds no certificate." in run.stderr
+
+
+def test_authorities_that_no_look_at_a_mailbox_could_read_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BOUNCE_MAILBOX", "imaps://user:secret@mail.example/INBOX?ca=/nowhere.pem")
+    run = _run("bounce", "fetch")
+    assert run.returncode == ExitCode.BAD_SETTING
+    assert "BOUNCE_MAILBOX: /nowhere.pem cannot be read" in run.stderr
+    assert "secret" not in run.stderr
+
+
 def test_a_key_that_no_worker_could_read_is_named_before_any_starts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +70,12 @@ from tests.support.stage import Stage, set_stage
 RELAY = "smtp:mail.example.jp:25"
 
 
-def process(kind: ProcessKind, node: str = "", *, silent: float = 0) -> ProcessState:
+def process(
+    kind: ProcessKind, node: str = "", *, silent: float = 0, started: float = 3600
+) -> ProcessState:
+    began = now() - timedelta(seconds=started)
     return ProcessState(
-        process=Process(kind=kind, node=node, host="one", pid=7),
+        process=Process(kind=kind, node=node, host="one", pid=7, started_at=began),
         activity=Activity(),
         seen_at=now() - timedelta(seconds=silent),
         taken_at=now(),
@@ -339,6 +342,25 @@ def test_rounds_that_stopped_are_told_after_the_clock_was_set_back() -> None:
     assert [one.kind for one in found] == ["no-rounds"]
 
 
+@pytest.mark.parametrize("round_at", [None, now() - timedelta(hours=2)])
+@pytest.mark.parametrize(("beat", "control"), [(5, 5), (5, 3600), (3600, 5)])
+def test_who_just_started_is_given_time_for_a_round(
+    round_at: datetime | None, beat: float, control: float
+) -> None:
+    started = (
+        process(ProcessKind.BEAT, started=beat),
+        process(ProcessKind.WORKER, "bulk@one"),
+        process(ProcessKind.WORKER, "control@one", started=control),
+    )
+    assert find_alarms(replace(well(), processes=started, round_at=round_at)) == []
+
+
+def test_a_process_that_joins_others_gives_them_no_more_time() -> None:
+    joined = (*well().processes, process(ProcessKind.WORKER, "control@two", started=5))
+    found = find_alarms(replace(well(), processes=joined, round_at=None))
+    assert [one.kind for one in found] == ["no-rounds"]
+
+
 def test_the_gravest_comes_first() -> None:
     seen = replace(well(), broker=BrokerHealth(problem="x"), backlog=Backlog(overdue_leases=1))
     assert [one.severity for one in find_alarms(seen)] == [
@@ -463,7 +485,7 @@ def test_processes_that_a_worker_lost_are_one_alarm_until_others_took_their_plac
     (alarm,) = find_alarms(replace(ours, processes=(*ours.processes, *born_before)))
     assert (alarm.kind, alarm.where) == ("worker-lost", "bulk@two")
     assert "3 processes stopped responding" in str(alarm.what)
-    instead = [process(ProcessKind.WORKER, "bulk@two") for _ in gone]
+    instead = [process(ProcessKind.WORKER, "bulk@two", started=0) for _ in gone]
     assert find_alarms(replace(ours, processes=(*ours.processes, *born_before, *instead))) == []
     stopped = [replace(one, stopped_at=now()) for one in instead]
     assert find_alarms(replace(ours, processes=(*ours.processes, *born_before, *stopped))) == []
@@ -478,7 +500,7 @@ def test_of_processes_that_were_lost_those_are_named_that_nothing_replaced() -> 
             (72, process(ProcessKind.WORKER, "bulk@two", silent=60)),
         )
     )
-    instead = process(ProcessKind.WORKER, "bulk@two")
+    instead = process(ProcessKind.WORKER, "bulk@two", started=0)
     (alarm,) = find_alarms(replace(ours, processes=(*ours.processes, last, first, instead)))
     assert "1 process stopped responding (PID 72)" in str(alarm.what)
 

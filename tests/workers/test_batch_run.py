@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from newsletter.database.vocabulary import MailingState
 from newsletter.mailings.ledger.leases import Claim, ClaimedDelivery
 from newsletter.mailings.ledger.outcomes import Outcome
 from newsletter.mailings.ledger.standing import BatchStanding
@@ -22,6 +24,7 @@ from workers.journal import Journal
 from workers.throttle import Throttle
 
 _PEOPLE = 3
+_FLOWING = BatchStanding(flowing=True, unwanted=frozenset())
 
 
 def _record(_outcomes: list[Outcome], _reach: Sequence[int]) -> tuple[int | None, frozenset[int]]:
@@ -36,7 +39,11 @@ def run(tmp_path: Path) -> Iterator[BatchRun]:
 
 @contextmanager
 def _run(
-    tmp_path: Path, record: Callable[..., Any] = _record, *, reached: int = _PEOPLE
+    tmp_path: Path,
+    record: Callable[..., Any] = _record,
+    *,
+    reached: int = _PEOPLE,
+    standing: BatchStanding = _FLOWING,
 ) -> Iterator[BatchRun]:
     deliveries = tuple(
         ClaimedDelivery(
@@ -66,7 +73,7 @@ def _run(
         compose=lambda _: b"Subject: x\r\n\r\nx\r\n",
         return_path=lambda _: "bounces@example.jp",
         record=record,
-        standing=lambda _: BatchStanding(flowing=True, unwanted=frozenset()),
+        standing=lambda _: standing,
         stopping=lambda: False,
         forgotten=lambda: None,
         lease_seconds=30,
@@ -114,6 +121,24 @@ def test_a_database_that_is_away_is_logged_with_its_reason_and_with_nothing_of_p
         run_apart(lambda: keep(run))
     [line] = caplog.messages
     assert line.endswith("does not take them: server closed the connection unexpectedly")
+
+
+def test_the_log_says_by_what_order_a_batch_stops(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ordered = BatchStanding(flowing=False, unwanted=frozenset(), ordered=MailingState.PAUSED)
+
+    async def keep(run: BatchRun) -> None:
+        touch = asyncio.create_task(run.keep_in_touch())
+        # It hands nothing out once it knows.
+        assert await run.take() is None
+        touch.cancel()
+
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr("workers.batch_run._FLUSH_SECONDS", 0)
+    with _run(tmp_path, reached=0, standing=ordered) as run:
+        run_apart(lambda: keep(run))
+    assert caplog.messages == [f"mailing 1 was paused: batch 1 stops with {_PEOPLE} left"]
 
 
 def test_a_database_that_refuses_is_not_asked_again_at_once(

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from newsletter.errors import Place, SettingError
 from newsletter.feedback.mail import Taken
 from newsletter.i18n.messages import msg
+from workers.authorities import demand_authorities
 
 #: Port, and whether TLS comes before the first word, by the URL's scheme.
 _SCHEMES = {"imaps": (993, True), "imap": (143, False), "pop3s": (995, True), "pop3": (110, False)}
@@ -46,6 +47,15 @@ class Account:
     def name(self) -> str:
         """What operators see: without a secret."""
         return f"{self.protocol}:{self.host}:{self.port}"
+
+    def demand_authorities(self) -> None:
+        """Refuse a file of authorities that would keep every look at the mailbox from it.
+
+        Raises:
+            SettingError: It cannot be read, or holds no certificate.
+        """
+        if self.ca_file:
+            demand_authorities(self.ca_file, _PLACE)
 
     def tls_context(self) -> ssl.SSLContext:
         """Return the context that verifies the server's certificate and name."""

@@ -80,6 +80,8 @@ class Transport(Protocol):
 
     #: Shown to operators and kept with each delivery; without secrets.
     name: str
+    #: A PEM file of authorities to trust; empty for the system's, and where none are asked.
+    ca_file: str
 
     async def deliver(self, courier: Courier) -> str:
         """Take away what the courier has; return why the other side takes nothing, or nothing.

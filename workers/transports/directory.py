@@ -13,6 +13,7 @@ class DirectoryTransport:
 
     def __init__(self, folder: Path) -> None:
         self.name = f"directory:{folder}"
+        self.ca_file = ""
         self._folder = folder
 
     async def deliver(self, courier: Courier) -> str:

@@ -19,6 +19,7 @@ class SmtpTransport:
 
     def __init__(self, relay: Relay) -> None:
         self.name = relay.name
+        self.ca_file = relay.ca_file
         self._relay = relay
         self._idle: list[SmtpConnection] = []
         #: Two batches may be delivered at once; together they use no more connections than one.

@@ -7,8 +7,9 @@ setting to `Settings` and its cases to ``tests/bounces/webhook_cases.py``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+from newsletter.bounces.webhooks import postal, resend, sendgrid
 from newsletter.bounces.webhooks.brevo import Brevo
 from newsletter.bounces.webhooks.mailersend import MailerSend
 from newsletter.bounces.webhooks.mailgun import Mailgun
@@ -31,6 +32,8 @@ from newsletter.bounces.webhooks.sendgrid import SendGrid
 from newsletter.bounces.webhooks.ses import Ses
 from newsletter.bounces.webhooks.sparkpost import SparkPost
 from newsletter.bounces.webhooks.unisender_go import UnisenderGo
+from newsletter.errors import Place, SettingError
+from newsletter.i18n.messages import Message, msg
 
 __all__ = [
     "LARGEST_CALL",
@@ -40,7 +43,45 @@ __all__ = [
     "ProviderEvent",
     "RefusedCallError",
     "adapters",
+    "demand_secrets",
 ]
+
+#: What reads a secret that has a form, and how to come to it, by the provider's name.
+_FORMS: Mapping[str, tuple[Callable[[str], object], Message]] = {
+    "sendgrid": (
+        sendgrid.read_key,
+        msg("Copy the whole verification key of SendGrid's signed event webhook."),
+    ),
+    "postal": (
+        postal.read_key,
+        msg("Copy what follows p= in the DKIM record of the Postal installation, whole."),
+    ),
+    "resend": (
+        resend.read_key,
+        msg("Copy the whole signing secret of Resend's webhook; it begins with whsec_."),
+    ),
+}
+
+
+def demand_secrets(secrets: Mapping[str, Sequence[str]]) -> None:
+    """Refuse secrets that could prove no call: each would be turned away, and its bounce lost.
+
+    Args:
+        secrets: By the provider's name.
+
+    Raises:
+        SettingError: One is none of its provider's. The message does not repeat it.
+    """
+    for name, (read, advice) in _FORMS.items():
+        for secret in secrets.get(name, ()):
+            try:
+                read(secret)
+            except ValueError:
+                raise SettingError(
+                    msg("The value is not a key of this provider."),
+                    place=Place(source=msg("settings"), field=f"WEBHOOK_{name.upper()}"),
+                    remedy=advice,
+                ) from None
 
 
 def adapters(certificate: Callable[[str], bytes]) -> Mapping[str, Adapter]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from newsletter.bounces.webhooks.model import (
     LARGEST_UNPROVEN,
@@ -19,7 +16,7 @@ from newsletter.bounces.webhooks.model import (
     meanings,
 )
 from newsletter.bounces.webhooks.payload import Foreign, event, meaning_of, read_batch, recipient
-from newsletter.bounces.webhooks.signatures import octets_of
+from newsletter.bounces.webhooks.signatures import octets_of, public_key
 from newsletter.i18n.messages import msg
 
 _EVENTS = meanings("postal", "events")
@@ -52,13 +49,22 @@ class Postal:
 
 def _is_signed(key: str, signature: bytes, signed: bytes, algorithm: SHA1 | SHA256) -> bool:
     try:
-        public = load_der_public_key(base64.b64decode(key))
-        if not isinstance(public, rsa.RSAPublicKey):
-            return False
-        public.verify(signature, signed, padding.PKCS1v15(), algorithm)
-    except (InvalidSignature, ValueError, binascii.Error):
+        read_key(key).verify(signature, signed, padding.PKCS1v15(), algorithm)
+    except (InvalidSignature, ValueError):
         return False
     return True
+
+
+def read_key(secret: str) -> rsa.RSAPublicKey:
+    """Return the key that a secret is.
+
+    Raises:
+        ValueError: It is none.
+    """
+    public = public_key(secret)
+    if not isinstance(public, rsa.RSAPublicKey):
+        raise ValueError("another kind of key")  # noqa: TRY004 - its text is wrong, not its type
+    return public
 
 
 def _read(one: Foreign) -> ProviderEvent | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 from collections.abc import Sequence
 from datetime import timedelta
@@ -49,10 +50,7 @@ class Resend:
         identity = call.headers.get("svix-id", "")
         stamp = call.headers.get("svix-timestamp", "")
         signed = f"{identity}.{stamp}.".encode() + call.body
-        expected = [
-            hmac.digest(octets_of(secret.removeprefix("whsec_")), signed, "sha256")
-            for secret in secrets
-        ]
+        expected = [hmac.digest(read_key(secret), signed, "sha256") for secret in secrets]
         versions = call.headers.get("svix-signature", "").split()
         shown = [octets_of(one.removeprefix("v1,")) for one in versions if one.startswith("v1,")]
         require_signature(expected, shown)
@@ -69,6 +67,18 @@ class Resend:
             return [unreadable("resend", call.body)]
         event_read = _read(body, call.headers.get("svix-id", ""))
         return [] if event_read is None else [event_read]
+
+
+def read_key(secret: str) -> bytes:
+    """Return the key that a secret is.
+
+    Raises:
+        ValueError: It is none.
+    """
+    key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    if not key:
+        raise ValueError(secret)
+    return key
 
 
 def _read(body: Foreign, event_id: str) -> ProviderEvent | None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from newsletter.bounces.webhooks.model import (
     GONE,
@@ -23,6 +21,7 @@ from newsletter.bounces.webhooks.payload import Foreign, event, meaning_of, read
 from newsletter.bounces.webhooks.signatures import (
     TRIED_FOR,
     octets_of,
+    public_key,
     read_seconds,
     require_recent,
 )
@@ -61,13 +60,22 @@ class SendGrid:
 
 def _is_signed(key: str, signature: bytes, signed: bytes) -> bool:
     try:
-        public = load_der_public_key(base64.b64decode(key))
-        if not isinstance(public, ec.EllipticCurvePublicKey):
-            return False
-        public.verify(signature, signed, ec.ECDSA(SHA256()))
+        read_key(key).verify(signature, signed, ec.ECDSA(SHA256()))
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+def read_key(secret: str) -> ec.EllipticCurvePublicKey:
+    """Return the key that a secret is.
+
+    Raises:
+        ValueError: It is none.
+    """
+    public = public_key(secret)
+    if not isinstance(public, ec.EllipticCurvePublicKey):
+        raise ValueError("another kind of key")  # noqa: TRY004 - its text is wrong, not its type
+    return public
 
 
 def _read(one: Foreign) -> ProviderEvent | None:

@@ -9,6 +9,10 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
 from newsletter.bounces.webhooks.model import LARGEST_CALL, Call, RefusedCallError
 from newsletter.bounces.webhooks.payload import Foreign
 from newsletter.i18n.messages import msg
@@ -111,6 +115,18 @@ def octets_of(text: str) -> bytes:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise RefusedCallError(msg("The signature is not valid Base64.")) from None
+
+
+def public_key(secret: str) -> PublicKeyTypes:
+    """Return the public key that a setting holds, base64 of its DER.
+
+    Raises:
+        ValueError: It holds none.
+    """
+    try:
+        return load_der_public_key(base64.b64decode(secret, validate=True))
+    except UnsupportedAlgorithm as error:
+        raise ValueError(str(error)) from None
 
 
 class Unsigned:

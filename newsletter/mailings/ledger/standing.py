@@ -25,6 +25,7 @@ class BatchStanding:
         held_domains: Recipient domains that get nothing now.
         held_relays: Relays that are to be used no more.
         reached: Of the deliveries that were reached for, those that may be sent now.
+        ordered: The state that somebody put the mailing into; None while it is being sent.
     """
 
     flowing: bool
@@ -32,6 +33,7 @@ class BatchStanding:
     held_domains: frozenset[str] = frozenset()
     held_relays: frozenset[str] = frozenset()
     reached: frozenset[int] = frozenset()
+    ordered: MailingState | None = None
 
 
 def standing(engine: Engine, claim: Claim, reach: Sequence[int] = ()) -> BatchStanding:
@@ -49,7 +51,9 @@ def standing(engine: Engine, claim: Claim, reach: Sequence[int] = ()) -> BatchSt
         )
         # Nobody may end the lease between this look and what is reached for under it.
         token = session.scalar(lease.with_for_update() if reach else lease)
-        if mailing is None or mailing.state is not MailingState.SENDING or token != claim.token:
+        if mailing is not None and mailing.state is not MailingState.SENDING:
+            return BatchStanding(flowing=False, unwanted=frozenset(), ordered=mailing.state)
+        if mailing is None or token != claim.token:
             return BatchStanding(flowing=False, unwanted=frozenset())
         left = session.scalars(
             select(DeliveryRow.position).where(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from newsletter.database.vocabulary import ProcessKind
 from newsletter.i18n.messages import msg, nmsg
@@ -32,6 +33,16 @@ def _start_by_themselves(seen: Overview) -> bool:
 
 def _alive(seen: Overview, kind: ProcessKind) -> list[ProcessState]:
     return [each for each in seen.processes if each.alive and each.process.kind is kind]
+
+
+def _rounds_due_since(seen: Overview) -> Iterator[datetime]:
+    """Yield when the last round was, and since when there is all that rounds need."""
+    if seen.round_at is not None:
+        yield seen.round_at
+    controls = [one for one in _alive(seen, ProcessKind.WORKER) if one.process.is_control]
+    if controls:
+        needed = (controls, _alive(seen, ProcessKind.BEAT))
+        yield max(min(one.started_at for one in kind) for kind in needed)
 
 
 def _of_missing(seen: Overview) -> Iterator[Alarm]:
@@ -68,10 +79,10 @@ def _of_missing(seen: Overview) -> Iterator[Alarm]:
     elif seen.broker is not None and seen.broker.carries_nothing:
         # Rounds come through it: its own alarm says what to do.
         return
-    elif (
-        seen.round_at is None
+    elif not any(
         # One to come is from before the clock was set back.
-        or abs((seen.taken_at - seen.round_at).total_seconds()) > _ROUND_LATE
+        abs((seen.taken_at - moment).total_seconds()) <= _ROUND_LATE
+        for moment in _rounds_due_since(seen)
     ):
         yield alarm(
             AlarmSeverity.CRITICAL,
