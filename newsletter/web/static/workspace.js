@@ -3,31 +3,37 @@ const panel = /** @type {HTMLElement} */ (document.getElementById("panel"));
 const parts = /** @type {HTMLElement[]} */ ([...panel.querySelectorAll(":scope > section")]);
 /** @param {string | undefined} name */
 const named = (name) => parts.find((part) => part.id === `panel-${name}`);
-/** @param {string | undefined} name */
-const open = (name) => {
-  const chosen = named(name) || parts[0];
+/** @param {HTMLElement} chosen */
+const open = (chosen) => {
   for (const part of parts) part.hidden = part !== chosen;
   for (const tab of /** @type {NodeListOf<HTMLElement>} */ (panel.querySelectorAll(".panel-tabs [data-panel]")))
     if (`panel-${tab.dataset.panel}` === chosen.id) tab.setAttribute("aria-current", "true");
     else tab.removeAttribute("aria-current");
-  return chosen;
 };
 document.addEventListener("click", (event) => {
   const target = /** @type {HTMLElement} */ (event.target);
-  const link = /** @type {HTMLElement | null} */ (target.closest("a[data-panel]"));
-  if (!link || !named(link.dataset.panel)) return;
+  const link = /** @type {HTMLAnchorElement | null} */ (target.closest("a[data-panel]"));
+  const chosen = link && named(link.dataset.panel);
+  if (!chosen) return;
   event.preventDefault();
-  const chosen = open(link.dataset.panel);
+  open(chosen);
   if (link.closest(".panel-tabs")) return;
-  chosen.scrollIntoView({ block: "nearest" });
+  /** @type {HTMLElement} */
+  const goal = chosen.querySelector(link.hash) || chosen;
+  goal.scrollIntoView({ block: goal === chosen ? "nearest" : "start" });
   /** @type {HTMLElement | null} */
-  const first = chosen.querySelector("select, input:not([type=hidden]), button, a");
+  const first = goal.querySelector("select, input:not([type=hidden]), button, a");
   if (first) first.focus({ preventScroll: true });
 });
-const asked = location.hash.startsWith("#panel-") ? location.hash.slice(7) : "";
-open(named(asked) ? asked : panel.dataset.first);
-/* The panel stands beside the text there: the line of states stays in sight. */
-if (named(asked) && matchMedia("(min-width: 64rem)").matches) addEventListener("load", () => scrollTo(0, 0));
+const asked = document.getElementById(location.hash.slice(1));
+const holder = parts.find((part) => part.contains(asked));
+open(holder || named(panel.dataset.first) || parts[0]);
+/* A part stands beside the text there: the line of states stays in sight. */
+const beside = matchMedia("(min-width: 64rem)").matches;
+if (asked && holder) addEventListener("load", () => {
+  if (asked === holder && beside) scrollTo(0, 0);
+  else asked.scrollIntoView();
+});
 /* An hour that was chosen to be given is not left out. */
 const order = /** @type {HTMLFormElement | null} */ (document.getElementById("order"));
 const hourOf = () => /** @type {HTMLInputElement | null} */ (order && order.querySelector("#hour"));

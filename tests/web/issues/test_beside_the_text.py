@@ -134,3 +134,22 @@ def test_the_hour_that_is_chosen_says_its_weekday(desk: Desk, page: Page) -> Non
     page.keyboard.press("Tab")
     expect(told).to_contain_text("Thu 2 Dec 2027, 09:30")
     expect(told).to_contain_text("The issue is dated")
+
+
+@SCREENS
+def test_the_next_step_brings_the_form_and_its_button_into_sight(
+    desk: Desk, page: Page, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 720})
+    desk.start(page, f"{PLAIN}\n{LINES}\n", view="mail")
+    page.get_by_role("link", name="Send…").click()
+    order = page.get_by_role("form", name="To whom, when and how")
+    decide = order.get_by_role("button", name="Review and confirm")
+    expect(order.get_by_label("To whom", exact=True)).to_be_focused()
+    expect(order.get_by_role("heading", name="To whom, when and how")).to_be_in_viewport(ratio=1)
+    expect(decide).to_be_in_viewport(ratio=1)
+    decide.click(trial=True)  # nothing stands above it
+
+    page.goto(page.url.partition("#")[0] + "#order")
+    page.reload()
+    expect(decide).to_be_in_viewport(ratio=1)
