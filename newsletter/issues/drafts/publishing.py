@@ -33,12 +33,17 @@ from newsletter.issues.step_drafts import series_of_draft
 from newsletter.issues.store import default_slug, save_issue
 
 
+class UnfitDraftError(ConflictError):
+    """What a draft says keeps it from being sent: errors in it, or another's date and number."""
+
+
 def publish_draft(session: Session, draft: Draft, *, slug: str = "") -> IssueRow:
     """Make the draft the issue that mailings and the archive show.
 
     Raises:
         DraftConflictError: Somebody saved since ``draft`` was read.
-        ConflictError: Another issue already has the same date and number.
+        ConflictError: A series sends it.
+        UnfitDraftError: Another issue already has the same date and number.
         IssueSentError: The issue was sent, or is about to be, and says something else.
     """
     # Whoever chooses its place in the archive meanwhile finds the issue, or is found by it.
@@ -74,7 +79,7 @@ def free_slug(session: Session, draft: Draft, slug: str = "") -> str:
     not wait for; the second one's slug ends with "-2".
 
     Raises:
-        ConflictError: Another issue has it.
+        UnfitDraftError: Another issue has it.
     """
     own = session.get(IssueRow, draft.issue_id) if draft.issue_id else None
     if draft.corrects and own is None:
@@ -85,7 +90,7 @@ def free_slug(session: Session, draft: Draft, slug: str = "") -> str:
     if not _is_taken(session, draft, slug):
         return slug
     if is_chosen or own is not None or draft.issue.number:
-        raise ConflictError(
+        raise UnfitDraftError(
             msg("There is already an issue “{slug}”.", slug=slug),
             remedy=msg("Give this one another date or number, or open the existing one."),
         )

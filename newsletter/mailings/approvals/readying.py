@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Actor
 from newsletter.database.tables import IssueRow, NewsletterRow
-from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
 from newsletter.issues.corrections import demand_note, note_of
+from newsletter.issues.drafts.publishing import UnfitDraftError
 from newsletter.issues.drafts.saving import Draft
 from newsletter.mailings.approvals.notices import Post
 from newsletter.mailings.approvals.plans import SendingPlan
@@ -27,8 +27,8 @@ def ready_draft(
     """Make a draft's content the issue that is sent, if preflight lets it be sent.
 
     Raises:
-        ConflictError: Preflight found errors, or another issue has its date and number; or a
-            correction has no note.
+        UnfitDraftError: Preflight found errors, or another issue has its date and number.
+        ConflictError: A correction has no note, or a series sends it.
         DraftConflictError: Somebody saved since ``draft`` was read.
         IssueSentError: The issue was sent, or is about to be, and says something else.
     """
@@ -44,7 +44,7 @@ def ready_draft(
     )
     preflight = check_stored(issue, newsletter, settings, ask_dns=False, known=known)
     if preflight.blocked:
-        raise ConflictError(
+        raise UnfitDraftError(
             msg("Preflight found errors."), remedy=msg("Correct them first; they are listed below.")
         )
     return issue, preflight
@@ -63,7 +63,7 @@ def ask_approval_of_draft(
     """Ready a draft, and ask for approval of exactly what it says.
 
     Raises:
-        ConflictError: As `ready_draft`.
+        ConflictError: As `ready_draft`; or the subjects of the plan cannot be compared.
         ListError: Somebody asked may not approve.
     """
     issue, preflight = ready_draft(session, actor, draft, settings)

@@ -12,7 +12,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Archived
-from newsletter.errors import ConflictError, NewsletterError
+from newsletter.errors import NewsletterError
+from newsletter.issues.drafts.publishing import UnfitDraftError
 from newsletter.issues.drafts.saving import DraftConflictError, get_draft
 from newsletter.issues.sent import IssueSentError
 from newsletter.mailings.approvals.notices import Post
@@ -68,7 +69,7 @@ def deciding_router(  # noqa: C901, PLR0915 - a list of routes
             return to_draft(slug, number, in_blocks=False, tail=f"?done=changed{more}")
         except IssueSentError:
             return to_draft(slug, number, in_blocks=False)
-        except ConflictError:
+        except UnfitDraftError:
             # The page finds what is in the way anew, so that it can be loaded again.
             return to_draft(slug, number, in_blocks=False, tail=f"?sending=1{more}")
         except NewsletterError as error:

@@ -34,14 +34,26 @@ if (asked && holder) addEventListener("load", () => {
   if (asked === holder && beside) scrollTo(0, 0);
   else asked.scrollIntoView();
 });
-/* An hour that was chosen to be given is not left out. */
+/* An hour that what was chosen needs is not left out: the one to send at, and the one to decide at. */
 const order = /** @type {HTMLFormElement | null} */ (document.getElementById("order"));
-const hourOf = () => /** @type {HTMLInputElement | null} */ (order && order.querySelector("#hour"));
-const demandHour = () => {
-  const hour = hourOf(), later = order && order.querySelector("[name=when][value=later]:checked");
-  if (hour) hour.required = Boolean(later);
+/** @param {HTMLFormElement} form */
+const demandHours = (form) => {
+  const hour = /** @type {HTMLInputElement | null} */ (form.querySelector("#hour"));
+  const decide = /** @type {HTMLInputElement | null} */ (form.querySelector("#decide"));
+  /** @type {NodeListOf<HTMLInputElement>} */
+  const subjects = form.querySelectorAll("[name=subject]");
+  if (hour) hour.required = Boolean(form.querySelector("[name=when][value=later]:checked"));
+  if (decide) decide.required = [...subjects].some((each) => each.value.trim());
 };
-if (order) { order.addEventListener("change", demandHour); demandHour(); }
+if (order) {
+  order.addEventListener("change", () => demandHours(order));
+  /* What is folded away cannot be pointed at. */
+  order.addEventListener("invalid", (event) => {
+    const folded = /** @type {HTMLElement} */ (event.target).closest("details");
+    if (folded) folded.open = true;
+  }, true);
+  demandHours(order);
+}
 /* One check answers for the whole page: what depends on it is drawn anew where it differs, and what was
    chosen in it stays chosen. The editor puts the answer in place; its parts beside the list come along. */
 const findings = /** @type {HTMLElement} */ (document.getElementById("findings"));

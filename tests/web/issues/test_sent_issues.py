@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.addresses import parse_address
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import BounceRow, DraftRow, IssueRow
+from newsletter.database.tables import BounceRow, DraftRow, IssueRow, NewsletterRow
 from newsletter.database.vocabulary import BounceKind, BounceSource, Role
 from newsletter.issues.drafts.saving import open_issue
 from newsletter.mailings.mailings import render_stored
@@ -129,6 +131,36 @@ def test_send_with_an_error_says_so_on_top_at_an_address_that_can_be_loaded_agai
     assert "It cannot be sent yet" in client.get(str(refused.url)).text
     again = client.get(f"{path}/order", headers=HTML)
     assert again.url.path == path
+
+
+@pytest.mark.parametrize(
+    ("act", "change", "words"),
+    [
+        ("order", {"over": "200"}, "Choose from 0 to"),
+        ("approval", {"over": "200"}, "Choose from 0 to"),
+        ("approval", {"subject": "別の件名"}, "no link whose clicks could be counted"),
+    ],
+)
+def test_what_keeps_a_sound_draft_from_going_on_is_said_and_the_form_keeps_what_was_typed(
+    stage: Stage, sign_in: SignIn, act: str, change: dict[str, str], words: str
+) -> None:
+    with transaction(stage.engine) as session:
+        rules = {"approval_required": True, "count_clicks": True}
+        session.execute(update(NewsletterRow).values(**rules))
+    client = sign_in("editor@example.jp", Role.EDITOR)
+    page = client.get(f"{BASE}/issues/new")
+    begun = {"csrf": csrf_of(page.text), "title": "十二月号", "date": "2026-12-01"}
+    path = client.post(f"{BASE}/issues/new", data=begun).url.path
+    text = "---\ntitle: 十二月号\ndate: 2026-12-01\n---\n\n本文です。\n"
+    typed = {"csrf": csrf_of(client.get(path).text), "revision": "1", "text": text}
+    written = client.post(path, data=typed)
+    choice = {"csrf": csrf_of(written.text), "revision": "2", "decide": "2027-12-01T10:00"} | change
+    refused = client.post(f"{path}/{act}", data=choice)
+
+    assert refused.status_code == 409
+    assert words in refused.text
+    for name, value in change.items():
+        assert re.search(rf'name="{name}"[^>]*value="{value}"', refused.text)
 
 
 @pytest.mark.usefixtures("stage")
