@@ -92,7 +92,7 @@ _ROW = Markup(
     "<!--[if mso]></tr></table><![endif]--></div>"
 )
 _CELL = Markup(
-    '<!--[if mso]><td width="{}%" valign="top" style="padding-right:16px"><![endif]-->'
+    '<!--[if mso]><td width="{}%" valign="top" style="padding:0 {}px 0 {}px"><![endif]-->'
     '<div class="{}"><div class="{}">{}</div></div>'
     "<!--[if mso]></td><![endif]-->"
 )
@@ -254,7 +254,8 @@ class _Writer:
 
     def _narrowed(self, parts: int) -> _Writer:
         """Return a writer of what shares a row with others."""
-        return replace(self, room=min(self.room, _SHARED) // max(parts, 1) - _GAP)
+        parts = max(parts, 1)
+        return replace(self, room=(min(self.room, _SHARED) - _GAP * (parts - 1)) // parts)
 
     def _picture(self, picture: Picture) -> Markup:
         image = Markup('<img class="picture" src="{}" alt="{}"{} width="{}" />').format(
@@ -272,11 +273,20 @@ class _Writer:
 
     @staticmethod
     def _beside(parts: Sequence[Markup], *, kind: str = "tile") -> Markup:
-        """Put parts beside each other where there is room; Outlook on Windows needs a table."""
+        """Put parts beside each other where there is room; Outlook on Windows needs a table.
+
+        Each gives up as much for the gaps, so that all are of one width, and none at the edges.
+        """
         count = len(parts)
-        share = 100 // max(count, 1)
         inner = Markup("").join(
-            _CELL.format(share, f"{kind} {kind}-{count} {kind}-at-{at}", f"{kind}-inner", part)
+            _CELL.format(
+                100 // count,
+                _GAP * (count - at) // count,
+                _GAP * (at - 1) // count,
+                f"{kind} {kind}-{count} {kind}-at-{at}",
+                f"{kind}-inner",
+                part,
+            )
             for at, part in enumerate(parts, start=1)
         )
         return _ROW.format(f"{kind}s", inner)

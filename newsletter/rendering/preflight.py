@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from newsletter.errors import TemplateError
 from newsletter.i18n.messages import msg
@@ -21,7 +22,7 @@ from newsletter.issues.checks.links import find_url_fault
 from newsletter.issues.conditions import sizes_by_conditions
 from newsletter.issues.model import Issue, Snippet
 from newsletter.issues.snippets import Snippets, resolve_snippets
-from newsletter.issues.walking import walk_placed_blocks
+from newsletter.issues.walking import walk_pictures, walk_placed_blocks
 from newsletter.rendering.checks import check_mail, check_variant_size
 from newsletter.rendering.environment import templates_in
 from newsletter.rendering.model import Publisher, RenderedIssue
@@ -82,7 +83,7 @@ def run_preflight(
     written, snippets = issue, dict(publisher.snippets)
     issue = resolve_snippets(issue, snippets)
     found = _in_snippets(check_issue(issue, publisher.fields, known.words), written, snippets)
-    findings = [*found, *known.findings]
+    findings = [*found, *known.findings, *_pictures_elsewhere(issue, own_site)]
     try:
         rendered = render_issue(
             issue,
@@ -97,6 +98,30 @@ def run_preflight(
     findings.extend(_in_mail(issue, rendered, publisher, known.variants))
     findings.extend(_idle_findings(template, templates_dir))
     return Preflight(findings=_sorted(findings, own_site), rendered=rendered)
+
+
+def _pictures_elsewhere(issue: Issue, own_site: str) -> Iterator[Finding]:
+    """Yield pictures that lie on another site, as those of a page that was pasted do.
+
+    No page of ours loads them, lest whoever owns that site learn who writes what and when.
+    """
+    own = own_site.rstrip("/") + "/"
+    for place, picture in walk_pictures(issue) if own_site else ():
+        if not picture.source.startswith(own) and find_url_fault(picture.source) is None:
+            yield Finding(
+                code="picture-elsewhere",
+                severity=Severity.HINT,
+                place=place,
+                about=picture.source,
+                message=msg(
+                    "The picture lies on another site: {site}",
+                    site=urlsplit(picture.source).hostname,
+                ),
+                remedy=msg(
+                    "The preview does not show it, and readers lose it when that site removes it. "
+                    "Save the picture, and replace it with the file."
+                ),
+            )
 
 
 def _in_mail(

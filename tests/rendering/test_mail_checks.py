@@ -205,6 +205,28 @@ def test_in_a_trial_an_address_of_the_products_own_is_no_error(
     assert found.blocked is (expected is Severity.ERROR)
 
 
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("https://news.example.jp/images/a.png", []),
+        ("https://city.example.jp/illumination.jpg", [Severity.HINT]),
+        ("https://news.example.jp.example.com/images/a.png", [Severity.HINT]),
+    ],
+)
+def test_a_picture_that_lies_on_another_site_is_told(source: str, told: list[Severity]) -> None:
+    text = f"---\ntitle: 十月の便り\ndate: 2026-10-01\n---\n# 章\n\n文。\n\n![図]({source})\n"
+    found = run_preflight(
+        read_issue(text.encode(), source="x").issue,
+        template="digest",
+        templates_dir=TEMPLATES,
+        publisher=PUBLISHER,
+        own_site="https://news.example.jp/",
+    )
+    elsewhere = [each for each in found.findings if each.code == "picture-elsewhere"]
+    assert [each.severity for each in elsewhere] == told
+    assert {each.about for each in elsewhere} <= {source}
+
+
 def test_a_character_in_the_subject_is_told_once_with_what_mends_it() -> None:
     issue = read_issue(sample_issue(Language.JAPANESE), source="sample").issue
     issue = replace(issue, title="ｾﾐﾅｰのお知らせ")

@@ -153,6 +153,32 @@ def test_a_picture_is_as_wide_as_its_column_and_never_wider_than_itself(
 
 
 @pytest.mark.parametrize("width", [375, 680])
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_pictures_in_a_row_are_of_one_width_and_end_where_the_text_does(
+    browser: Browser, count: int, width: int
+) -> None:
+    pictures = "\n".join(f"![図](https://example.jp/{at}.svg)" for at in range(count))
+    text = f"---\ntitle: 題\ndate: 2026-11-20\n---\n# 章\n\n文。\n\n:::gallery\n{pictures}\n:::\n"
+    drawn = '<svg xmlns="http://www.w3.org/2000/svg" width="900" height="600"/>'
+    context = browser.new_context(viewport={"width": width, "height": 700})
+    page = context.new_page()
+    page.route("**/*.svg", lambda each: each.fulfill(body=drawn, content_type="image/svg+xml"))
+    page.set_content(fill(_render(read_issue(text.encode(), source="x").issue).html, URLS))
+    boxes = page.locator(".tile img").evaluate_all(
+        "all => all.map(each => (({left, right, top}) => ({left, right, top}))"
+        "(each.getBoundingClientRect()))"
+    )
+    line = page.locator("p.body", has_text="文。").bounding_box()
+    context.close()
+    assert line is not None
+    sizes = {round(each["right"] - each["left"]) for each in boxes}
+    assert max(sizes) - min(sizes) <= 1
+    assert len({each["top"] for each in boxes}) == (1 if width > 480 else -(-count // 2))
+    assert boxes[0]["left"] == pytest.approx(line["x"], abs=1)
+    assert max(each["right"] for each in boxes) == pytest.approx(line["x"] + line["width"], abs=1)
+
+
+@pytest.mark.parametrize("width", [375, 680])
 def test_a_picture_that_fails_to_load_does_not_widen_the_mail(browser: Browser, width: int) -> None:
     text = (
         "---\ntitle: 題averyveryverylongwordwithoutanyplacetobreakit\ndate: 2026-11-20\n---\n"
