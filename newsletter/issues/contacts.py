@@ -13,8 +13,8 @@ _EMAIL = re.compile(
 )
 
 
-def _plain(text: str) -> str:
-    """Return a text with its digits, hyphens and brackets in ASCII."""
+def half_width(text: str) -> str:
+    """Return a number or an address with its letters, digits, hyphens and brackets in ASCII."""
     return re.sub("[\u2010-\u2015\u2212\u30fc]", "-", normal_form(text)).strip()
 
 
@@ -23,7 +23,7 @@ def dialled(phone: str) -> str:
 
     Words around it, such as an extension, are no part of it.
     """
-    match = _NUMBER.search(_plain(phone))
+    match = _NUMBER.search(half_width(phone))
     return re.sub(r"[^+0-9#]", "", match[0]).replace("#", "%23") if match else ""
 
 

@@ -42,6 +42,7 @@ def _issue(body: str) -> tuple[str, Issue]:
         ("event-date", 9, EVENT.format("date: 2026-12-03 10:00 - 2026-12-04")),
         ("event-past", 9, EVENT.format("date: 2026-11-30 10:00-12:00")),
         ("contact-phone", 9, CONTACT.format("phone: 03-123")),
+        ("contact-phone-wide", 9, CONTACT.format("phone: ０４２（０００）００００ 内線 12")),
         ("contact-email", 9, CONTACT.format("email: 総務課@example.jp")),
         ("contact-empty", 8, CONTACT.format("")),
         ("gallery-count", 9, f":::gallery\n{PICTURE.format(1)}\n:::"),
@@ -95,7 +96,7 @@ def test_a_block_without_a_name_is_not_called_by_an_empty_one(body: str) -> None
         EVENT.format("date: 2026-12-03 22:00 - 2026-12-04 02:00"),
         EVENT.format("date: 2026-11-01 - 2026-12-20"),
         CONTACT.format("phone: 消費者ホットライン 188"),
-        CONTACT.format("phone: ０４２（０００）００００ 内線 12\nemail: a@example.jp"),
+        CONTACT.format("phone: 042（000）0000 内線 12\nemail: a@example.jp"),
         f":::gallery\n{PICTURE.format(1)}\n{PICTURE.format(2)}\n:::",
         ":::contents\n\n# 章\n\n# 次",
         ":field[name|読者]様",
@@ -105,6 +106,29 @@ def test_a_block_without_a_name_is_not_called_by_an_empty_one(body: str) -> None
 )
 def test_a_block_that_is_whole_is_left_alone(body: str) -> None:
     assert not list(check_blocks(_issue(body)[1]))
+
+
+@pytest.mark.parametrize(
+    ("typed", "mended"),
+    [
+        ("phone: ０４２（０００）００００ 内線１２", "phone: 042(000)0000 内線12"),
+        ("phone: ０３－１２３４－５６７８", "phone: 03-1234-5678"),
+        ("phone: ０３ー１２３４ー５６７８", "phone: 03-1234-5678"),
+        ("email: ｏｆｆｉｃｅ＠example.jp", "email: office@example.jp"),
+    ],
+)
+def test_a_press_puts_a_number_or_an_address_into_half_width(typed: str, mended: str) -> None:
+    _, issue = _issue(CONTACT.format(typed))
+    (finding,) = check_blocks(issue)
+
+    assert finding.fix is not None
+    assert finding.fix(issue) == _issue(CONTACT.format(mended))[1]
+
+
+def test_a_table_in_which_nothing_stands_is_not_called_by_a_name() -> None:
+    (finding,) = check_blocks(_issue("| | |\n| --- | --- |\n| | |")[1])
+
+    assert finding.message.in_language(Language.JAPANESE) == "何も書かれていない表があります。"
 
 
 def test_two_faulty_blocks_of_one_kind_in_two_parts_are_two_findings() -> None:

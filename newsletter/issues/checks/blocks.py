@@ -13,7 +13,7 @@ from typing import assert_never
 from newsletter.i18n.messages import Message, msg, nmsg
 from newsletter.issues.cards import Button, Contact, Event, File
 from newsletter.issues.checks.findings import Finding, IssueField, IssuePlace, Severity
-from newsletter.issues.contacts import dialled, is_email
+from newsletter.issues.contacts import dialled, half_width, is_email
 from newsletter.issues.events import (
     has_hour_alone,
     is_day_or_minute,
@@ -60,6 +60,7 @@ from newsletter.issues.walking import (
 _TASKS = "\N{BALLOT BOX}\N{BALLOT BOX WITH CHECK} "
 #: Pictures that stand beside each other in a mail and can still be seen.
 _FEWEST, _MOST = 2, 4
+_WIDE_DIGIT = re.compile("[\uff10-\uff19]")
 
 
 def check_blocks(issue: Issue, fields: Collection[str] = ()) -> Iterator[Finding]:
@@ -307,14 +308,36 @@ def _check_contact(contact: Contact, place: IssuePlace) -> Iterator[Finding]:
             msg("This is not a telephone number: {phone}", phone=contact.phone),
             msg("Write it as 03-1234-5678."),
         )
+    elif _WIDE_DIGIT.search(contact.phone):
+        wide = _finding(
+            "contact-phone-wide",
+            place,
+            contact.phone,
+            msg("The telephone number is in full-width digits: {phone}", phone=contact.phone),
+            msg("In half-width digits it is easier to read, and to copy."),
+            Severity.HINT,
+        )
+        yield _with_contact(wide, contact, replace(contact, phone=half_width(contact.phone)))
     if contact.email and not is_email(contact.email):
-        yield _finding(
+        faulty = _finding(
             "contact-email",
             place,
             contact.email,
             msg("This is not an email address: {email}", email=contact.email),
             msg("Write it as office@example.jp, in ASCII letters."),
         )
+        meant = half_width(contact.email)
+        mended = replace(contact, email=meant)
+        yield _with_contact(faulty, contact, mended) if is_email(meant) else faulty
+
+
+def _with_contact(finding: Finding, contact: Contact, mended: Contact) -> Finding:
+    """Return a finding that a press mends, by another contact box for the one it is about."""
+    return replace(
+        finding,
+        fix=partial(with_blocks, change=lambda block: mended if block == contact else block),
+        act=msg("Change to half-width"),
+    )
 
 
 def _check_gallery(gallery: Gallery, place: IssuePlace) -> Iterator[Finding]:
@@ -341,18 +364,19 @@ def _check_table(table: Table, place: IssuePlace) -> Iterator[Finding]:
         return
     cells = map(inline_words, (*table.head, *chain(*table.rows)))
     first = next((words for words in cells if words.strip()), "")
+    message = nmsg(
+        "The table “{first}” has {count} empty row.",
+        "The table “{first}” has {count} empty rows.",
+        empty,
+        first=first,
+    )
     yield Finding(
         code="table-row-empty",
         severity=Severity.WARNING,
         place=place,
         about=first,
         within=(first,),
-        message=nmsg(
-            "The table “{first}” has {count} empty row.",
-            "The table “{first}” has {count} empty rows.",
-            empty,
-            first=_named(first),
-        ),
+        message=message if first else msg("There is nothing in a table."),
         remedy=msg("Fill it in, or delete it."),
         fix=partial(with_blocks, change=lambda block: _filled(block) if block == table else block),
         act=msg("Delete empty rows"),
