@@ -182,7 +182,7 @@ def undo(context: typer.Context, bounce: int, reason: AuditReason, as_: As = Non
 
 @app.command()
 def handle(context: typer.Context, bounce: int, reason: AuditReason, as_: As = None) -> None:
-    """Close a request to leave that nothing proved; the reason says what was done about it."""
+    """Close what a reader wrote and nobody answered yet; the reason says what was done about it."""
     from newsletter.cli.console import console
     from newsletter.database.engine import transaction
     from newsletter.feedback.open_requests import handle_request

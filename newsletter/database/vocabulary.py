@@ -257,6 +257,8 @@ class BounceKind(StrEnum):
     UNSUBSCRIBE = "unsubscribe"
     #: Somebody asks by mail to leave, and nothing proves whose mail it is about.
     REQUEST = "request"
+    #: A reader answered a mail of ours, in words that no program reads.
+    ANSWER = "answer"
     #: Nobody could read it; its raw form is kept.
     UNKNOWN = "unknown"
 
@@ -414,9 +416,9 @@ class FeedbackAction(StrEnum):
     UNMATCHED = "unmatched"
     #: It claims a delivery by a signature that is not ours.
     FORGED = "forged"
-    #: A request to leave that nothing proves: an operator has to look at it.
+    #: A reader asks or writes something: an operator has to look at it.
     ASKED = "asked"
-    #: Such a request, of which an operator said what became of it.
+    #: Such a mail, of which an operator said what became of it.
     HANDLED = "handled"
 
 

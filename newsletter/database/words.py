@@ -123,6 +123,7 @@ _NAMES: Mapping[type[StrEnum], Mapping[str, Message]] = {
         "auto-reply": msg("Automatic reply"),
         "unsubscribe": msg("Unsubscribe request"),
         "request": msg("Unproven request to leave"),
+        "answer": msg("Answer from a reader"),
         "unknown": msg("Unreadable"),
     },
     FeedbackAction: {

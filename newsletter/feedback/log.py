@@ -43,7 +43,7 @@ class FeedbackEvent:
         event_id: What makes it one and the same when it comes again.
         raw: The report as it came; `newsletter.feedback.evidence` says what of it is kept.
         unsubscribed: Somebody left at the provider that sends for us.
-        asks_to_leave: Somebody asks for it, and nothing proves whose mail it is about.
+        waits_as: What a reader wrote that waits for an operator: a request or an answer.
         occurred_at: Aware; None when the report does not say.
     """
 
@@ -52,7 +52,7 @@ class FeedbackEvent:
     report: Report
     raw: bytes
     unsubscribed: bool = False
-    asks_to_leave: bool = False
+    waits_as: BounceKind | None = None
     occurred_at: datetime | None = None
 
 
@@ -60,7 +60,7 @@ def mail_event(
     report: Report,
     raw: bytes,
     *,
-    asks_to_leave: bool = False,
+    waits_as: BounceKind | None = None,
     occurred_at: datetime | None = None,
 ) -> FeedbackEvent:
     """Return the event of a report that came as mail; the same octets are the same event."""
@@ -69,7 +69,7 @@ def mail_event(
         source=BounceSource.MAIL,
         report=report,
         raw=raw,
-        asks_to_leave=asks_to_leave,
+        waits_as=waits_as,
         occurred_at=occurred_at,
     )
 
@@ -156,8 +156,8 @@ def _reply_of(recipient: ReportedRecipient) -> str:
 def _kind(event: FeedbackEvent, recipient: ReportedRecipient) -> BounceKind:
     if event.unsubscribed:
         return BounceKind.UNSUBSCRIBE
-    if event.asks_to_leave:
-        return BounceKind.REQUEST
+    if event.waits_as is not None:
+        return event.waits_as
     if event.report.kind is ReportKind.BOUNCE:
         return BounceKind.HARD if recipient.hard else BounceKind.SOFT
     if event.report.kind is ReportKind.COMPLAINT and recipient.reason is Reason.AUTHENTICATION:
@@ -191,8 +191,8 @@ _TOKEN_DAYS = 3
 def forget_old_bounces(session: Session, *, raw_days: int, row_days: int, limit: int = 500) -> int:
     """Empty up to ``limit`` raw reports and delete up to as many rows; return how many it was.
 
-    What nobody has judged stays, and so does what an open incident holds, and a request to leave
-    that nobody answered. Suppressions stay: they carry their own reason.
+    What nobody has judged stays, and so does what an open incident holds, and what a reader
+    wrote that nobody answered. Suppressions stay: they carry their own reason.
     """
     moment = now()
     raw = select(BounceRow.id).where(

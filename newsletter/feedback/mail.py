@@ -14,10 +14,16 @@ from newsletter.bounces.model import Reason, Report, ReportedRecipient, ReportKi
 from newsletter.bounces.reading import read_report
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
+from newsletter.database.vocabulary import BounceKind
 from newsletter.feedback.attribution import Keys
 from newsletter.feedback.joining import JoiningByMail
 from newsletter.feedback.log import log_events, mail_event
-from newsletter.feedback.requests import asks_to_leave, leave_by_mail, wish_to_leave
+from newsletter.feedback.requests import (
+    answers_ours,
+    asks_to_leave,
+    leave_by_mail,
+    wish_to_leave,
+)
 from newsletter.message.verp import claims_delivery, read_return_path
 from newsletter.tokens import TokenSigner
 
@@ -33,8 +39,9 @@ class Taken(StrEnum):
     ASKED = "asked"
     #: Nobody could read it, though it came to an address of ours: it is in the log, raw.
     UNKNOWN = "unknown"
-    #: It is no business of ours, and nothing of it was kept; or somebody asks to leave, and nothing
-    #: proves whose mail it is about: that is in the log for an operator, and stays at its source.
+    #: It is no business of ours, and nothing of it was kept; or a reader asks to leave, and nothing
+    #: proves whose mail it is about, or answers in words that no program reads: that is in the log
+    #: for an operator, and stays at its source.
     UNRELATED = "unrelated"
 
 
@@ -72,16 +79,21 @@ def take_mail(
         return Taken.ASKED if is_answered else Taken.UNRELATED
     is_report = report.kind is not ReportKind.OTHER
     asks = asks_to_leave(mail, answers_itself=is_report)
+    waits_as: BounceKind | None = None
+    if asks:
+        waits_as = BounceKind.REQUEST
+    elif answers_ours(mail, keys, answers_itself=is_report):
+        waits_as = BounceKind.ANSWER
     with reading(engine) as session:
         wish = wish_to_leave(session, mail, keys, asks=asks)
     with transaction(engine) as session:
         if wish is not None and leave_by_mail(session, wish):
             return Taken.LEFT
         is_related = is_report or is_for_us or _is_returned(mail, report)
-        if asks:
+        if waits_as is not None:
             report = _from_sender(mail, report)
-        if asks or is_related:
-            log_events(session, [mail_event(report, raw, asks_to_leave=asks)])
+        if waits_as is not None or is_related:
+            log_events(session, [mail_event(report, raw, waits_as=waits_as)])
     if not is_related:
         return Taken.UNRELATED
     return Taken.LOGGED if is_report else Taken.UNKNOWN

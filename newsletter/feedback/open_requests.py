@@ -1,4 +1,7 @@
-"""Requests to leave that nothing proved: each waits until an operator says what became of it."""
+"""What readers write that a person has to read: each waits until an operator says what was done.
+
+These are requests to leave that nothing proves, and answers in words that no program reads.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,7 @@ def handle_request(
     reason: str,
     rights: Rights = ALL_RIGHTS,
 ) -> None:
-    """Close a request: what was done about it stands in the reason.
+    """Close what a reader wrote: what was done about it stands in the reason.
 
     Nobody's subscription changes by this. Whoever shall get no more mail is unsubscribed or
     suppressed by hand, or told by which link they can leave.
@@ -91,7 +94,10 @@ def handle_request(
     ).one_or_none()
     if decision is None:
         raise ConflictError(
-            msg("Bounce {bounce} is no request that waits for a decision.", bounce=bounce_id)
+            msg(
+                "Bounce {bounce} is no email that waits for an answer.",
+                bounce=bounce_id,
+            )
         )
     decision.action = FeedbackAction.HANDLED
     record_event(

@@ -60,16 +60,15 @@ class Case:
 def decide(case: Case, policy: FeedbackPolicy) -> FeedbackAction:
     """Return what follows from one bounce that belongs to no wave.
 
-    What nothing proves could have been written by anybody: it is shown, and nothing follows. A
-    request to leave waits for an operator.
+    What nothing proves could have been written by anybody: it is shown, and nothing follows. What a
+    reader wrote waits for an operator.
     """
-    is_matched = case.known and case.proof is not AttributionProof.FORGED
-    if case.kind is not BounceKind.REQUEST and not is_matched:
-        forged = case.proof is AttributionProof.FORGED
-        return FeedbackAction.FORGED if forged else FeedbackAction.UNMATCHED
-    if case.kind is BounceKind.REQUEST or not case.proof.holds:
-        asked = case.kind is BounceKind.REQUEST
-        return FeedbackAction.ASKED if asked else FeedbackAction.NOTED
+    is_forged = case.proof is AttributionProof.FORGED
+    is_readers = case.kind in {BounceKind.REQUEST, BounceKind.ANSWER}
+    if not is_readers and (is_forged or not case.known):
+        return FeedbackAction.FORGED if is_forged else FeedbackAction.UNMATCHED
+    if case.kind is BounceKind.REQUEST or case.kind is BounceKind.ANSWER or not case.proof.holds:
+        return FeedbackAction.ASKED if is_readers else FeedbackAction.NOTED
     match case.kind:
         case BounceKind.HARD | BounceKind.COMPLAINT:
             return FeedbackAction.SUPPRESSED

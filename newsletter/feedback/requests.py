@@ -35,6 +35,7 @@ from newsletter.feedback.attribution import (
 from newsletter.feedback.leave_words import Wish, read_wish
 from newsletter.mailings.planning.links import compare, read_link, refer
 from newsletter.mailings.planning.variants import content_of_reader
+from newsletter.message.identifiers import read_delivery_id
 from newsletter.rendering.slots import fill
 from newsletter.tokens import DeliveryRef, Purpose
 from subscribers.leaving import unsubscribe
@@ -108,8 +109,40 @@ def asks_to_leave(mail: Mail, *, answers_itself: bool) -> bool:
         mail: The mail.
         answers_itself: It is a report or an automatic answer: what it quotes is nobody's wish.
     """
-    is_written = not answers_itself and mail.headers.get("auto-submitted") in {"", "no"}
-    return is_written and _wish(mail) is not Wish.NONE
+    return _is_written(mail, answers_itself=answers_itself) and _wish(mail) is not Wish.NONE
+
+
+def answers_ours(mail: Mail, keys: Keys, *, answers_itself: bool) -> bool:
+    """Return whether somebody answers a message of ours, whatever they say.
+
+    Wishes have more words than any program knows, so what it cannot read is for a person. Strangers
+    cannot make up a Message-ID of ours: none of their mail is taken for an answer.
+
+    Args:
+        mail: The mail.
+        keys: What our signatures are checked with.
+        answers_itself: As `asks_to_leave` has it.
+    """
+    if mail.is_from_nobody or _is_of_list(mail):
+        return False
+    return _is_written(mail, answers_itself=answers_itself) and any(
+        read_delivery_id(keys.message_id_key, each) is not None for each in _answered(mail)
+    )
+
+
+def _is_written(mail: Mail, *, answers_itself: bool) -> bool:
+    """Tell whether a mail says nothing of being a program's."""
+    return not answers_itself and mail.headers.get("auto-submitted") in {"", "no"}
+
+
+def _is_of_list(mail: Mail) -> bool:
+    return any(name in mail.headers for name in _OF_LISTS)
+
+
+def _answered(mail: Mail) -> list[str]:
+    """Return the Message-IDs of what a mail answers."""
+    text = f"{mail.headers.get('in-reply-to')} {mail.headers.get('references')}"
+    return [match[0] for match in islice(_MESSAGE_ID.finditer(text), _REFERENCES)]
 
 
 def _wish(mail: Mail, *, own: str = "") -> Wish:
@@ -123,7 +156,7 @@ def _opening(mail: Mail) -> list[str]:
 
     What is quoted without a mark at each line goes on to the end.
     """
-    if any(name in mail.headers for name in _OF_LISTS):
+    if _is_of_list(mail):
         return []
     lines = (normalize("NFKC", line[:_LONGEST_LINE]).strip() for line in mail.words.split("\n"))
     written: list[str] = []
@@ -156,8 +189,7 @@ def _by_reply(session: Session, mail: Mail, keys: Keys) -> DeliveryRef | None:
     except ListError:
         return None
     person = find_person(session, sender)
-    text = f"{mail.headers.get('in-reply-to')} {mail.headers.get('references')}"
-    answered = [match[0] for match in islice(_MESSAGE_ID.finditer(text), _REFERENCES)]
+    answered = _answered(mail)
     if person is None:
         return _of_nobodys_address(session, mail, keys, answered)
     for message_id in answered:

@@ -162,7 +162,7 @@ class IncidentRow(Base):
     closed_because: Mapped[str] = mapped_column(Text, default="")
 
 
-#: A request to leave that nobody has answered; indexed, so that few are found among very many.
+#: What a reader wrote and nobody has answered; indexed, so that few are found among very many.
 WAITS = "bounce_decision.action = 'asked'"
 
 

@@ -14,7 +14,7 @@ from newsletter.operations.alarms.servers import of_servers
 from newsletter.operations.overview import Overview
 
 #: Nothing of these ends by itself: a person must decide.
-_DECISIONS = frozenset({"uncertain", "failed", "mailing-halted", "incident", "leave-requests"})
+_DECISIONS = frozenset({"uncertain", "failed", "mailing-halted", "incident", "reader-mail"})
 _WEIGHT = {severity: place for place, severity in enumerate(AlarmSeverity)}
 
 

@@ -184,8 +184,8 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
     if waiting := sum(row.count for row in seen.requests):
         yield alarm(
             AlarmSeverity.WARNING,
-            "leave-requests",
-            msg("Requests to leave by email without proof: {requests}", requests=Number(waiting)),
+            "reader-mail",
+            msg("Emails from readers that wait for an answer: {count}", count=Number(waiting)),
             msg("Read and answer them on the bounces page."),
             section="bounces",
             size=waiting,

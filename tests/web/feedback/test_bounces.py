@@ -136,12 +136,15 @@ def test_an_incident_stands_on_top_until_it_is_settled(post: Post, operator: htt
         assert session.scalar(select(func.count()).select_from(SuppressionRow)) == 1
 
 
-def test_an_unproven_request_to_leave_waits_on_top_until_it_is_answered(
-    post: Post, operator: httpx.Client
+@pytest.mark.parametrize("kind", [BounceKind.REQUEST, BounceKind.ANSWER])
+def test_what_a_reader_wrote_waits_on_top_until_it_is_answered(
+    post: Post, operator: httpx.Client, kind: BounceKind
 ) -> None:
-    number = _come_back(post, letter("配信停止"))
+    answer = letter("次号も楽しみにしています", In_Reply_To=post.message_id)
+    number = _come_back(post, letter("配信停止") if kind is BounceKind.REQUEST else answer)
+    assert post.rows()[-1].kind is kind
     page = operator.get("/bounces").text
-    assert "Requests to leave that nothing proves" in page
+    assert "Emails from readers" in page
     with reading(post.engine) as session:
         assert [(row.newsletter_id, row.count) for row in count_open_requests(session)] == [
             (post.stage.newsletter_id, 1)
@@ -150,7 +153,7 @@ def test_an_unproven_request_to_leave_waits_on_top_until_it_is_answered(
     here, data = f"/bounces/requests/{number}", {"csrf": csrf_of(page), "reason": " "}
     assert operator.post(here, data=data).status_code == 422
     after = operator.post(here, data=data | {"reason": "they left by the link"}).text
-    assert "Requests to leave that nothing proves" not in after
+    assert "Emails from readers" not in after
     assert "Answered" in operator.get(f"/bounces/{number}").text
     with reading(post.engine) as session:
         event = session.scalars(

@@ -117,10 +117,31 @@ def test_a_reply_by_another_reader_ends_nothing_and_is_in_the_log(post: Post) ->
     assert [(row.kind, row.address) for row in post.rows()] == [(_REQUEST, "other@example.jp")]
 
 
-def test_a_reply_that_asks_for_nothing_ends_nothing(post: Post) -> None:
-    mail = letter(f"Re: {SUBJECT}", In_Reply_To=post.message_id)
-    assert take_mail(post.engine, mail, KEYS) is Taken.UNRELATED
-    assert post.rows() == []
+@pytest.mark.parametrize("way", ["an address for it", "a mailbox"])
+def test_an_answer_that_no_program_reads_ends_nothing_and_waits_for_an_operator(
+    post: Post, way: str
+) -> None:
+    mail = letter(f"Re: {SUBJECT}", In_Reply_To=post.message_id, body="この便りとはお別れします。")
+    take_mail(post.engine, mail, KEYS, is_for_us=way == "an address for it")
+    assert post.state() is SubscriptionState.CONFIRMED
+    assert [(row.kind, row.address) for row in post.rows()] == [(BounceKind.ANSWER, READER)]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"In_Reply_To": "<d1.aaaaaaaaaaaaaaaa.bbbbbbbb@example.jp>"},
+        {"Auto_Submitted": "auto-generated"},
+        {"List_Id": "<x.example>"},
+    ],
+    ids=["made up", "a program's", "a list's"],
+)
+def test_what_is_no_persons_answer_to_us_waits_for_nobody(
+    post: Post, headers: dict[str, str]
+) -> None:
+    mail = letter("About you", **{"In_Reply_To": post.message_id, **headers})
+    take_mail(post.engine, mail, KEYS)
+    assert BounceKind.ANSWER not in {row.kind for row in post.rows()}
 
 
 _QUOTED = "\n\n2026年11月29日(日) 20:26 まちのデジタル便り <news@example.jp>:\n> 配信を停止する\n"
@@ -182,7 +203,8 @@ def test_what_is_quoted_is_nobodys_wish(post: Post, quoted: str) -> None:
     body = f"とても役に立ちました。\n\n{quoted}"
     mail = letter(f"Re: {SUBJECT}", In_Reply_To=post.message_id, body=body)
     assert take_mail(post.engine, mail, KEYS) is Taken.UNRELATED
-    assert (post.state(), post.rows()) == (SubscriptionState.CONFIRMED, [])
+    assert post.state() is SubscriptionState.CONFIRMED
+    assert [row.kind for row in post.rows()] == [BounceKind.ANSWER]
 
 
 def test_another_lists_mail_is_no_request(post: Post) -> None:
