@@ -41,6 +41,19 @@ def test_a_database_from_before_the_first_release_is_refused_with_the_way_out(
     assert not is_current(database)
 
 
+@pytest.mark.parametrize("lost", ["TABLE join_tally", "COLUMN account.sessions_ended"])
+def test_a_database_that_is_called_the_newest_and_is_not_is_refused(
+    engine: Engine, lost: str
+) -> None:
+    kind, _, name = lost.partition(" ")
+    table, _, column = name.partition(".")
+    drop = f"DROP TABLE {name}" if kind == "TABLE" else f"ALTER TABLE {table} DROP COLUMN {column}"
+    with engine.begin() as connection:
+        connection.execute(text(drop))
+    with pytest.raises(ConflictError, match=f"lacks {table}.*subscriber export"):
+        upgrade(engine)
+
+
 def test_a_database_of_a_newer_version_is_refused_by_its_form(database: Engine) -> None:
     _call_its_form(database, "0042_colours")
     with pytest.raises(ConflictError, match="0042_colours"):

@@ -10,15 +10,19 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Engine, TextClause, text
 
+from newsletter.database.tables import Base
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Listing
 
 _HERE = Path(__file__).resolve().parent
 _VERSIONS = _HERE / "versions"
 #: How the revisions of development were called, which no release ever had.
 _BEFORE_RELEASE = re.compile(r"00(?:0[1-9]|1\d|2[0-9])")
+#: So many columns that are missing are named.
+_NAMED = 3
 #: What Alembic's table holds of a revision's name.
 _NAME_CHARACTERS = 32
 
@@ -54,6 +58,8 @@ def upgrade(engine: Engine, *, to: str = "head", versions: Path = _VERSIONS) -> 
 def _demand_known(engine: Engine, script: ScriptDirectory) -> None:
     """Refuse a database whose form is none of this version's."""
     revision = _revision(engine)
+    if revision is not None and revision == script.get_current_head():
+        _demand_whole(engine)
     if revision is None or revision in {step.revision for step in script.walk_revisions()}:
         return
     if _BEFORE_RELEASE.fullmatch(revision):
@@ -79,6 +85,48 @@ def _demand_known(engine: Engine, script: ScriptDirectory) -> None:
             "Nothing was changed. A newer version created it: run that version, or "
             "restore a backup from before its upgrade."
         ),
+    )
+
+
+def _demand_whole(engine: Engine) -> None:
+    """Refuse a database that is called the newest and is not: each statement would fail by itself.
+
+    A version from before the release may have made it, or somebody restored a part of one.
+    """
+    with engine.connect() as connection:
+        there = {(table, column) for table, column in connection.execute(_columns_of(engine))}
+    missing = [
+        f"{table.name}.{column.name}"
+        for table in Base.metadata.sorted_tables
+        for column in table.columns
+        if (table.name, column.name) not in there
+    ]
+    if missing:
+        raise ConflictError(
+            msg(
+                "The database was restored in part, or created by a version from before the first "
+                "release: it lacks {names}.",
+                names=Listing(tuple(missing[:_NAMED])),
+            ),
+            remedy=msg(
+                "Nothing was changed. Restore the whole backup into an empty database; or, with "
+                "the version that created it, export the subscribers of each newsletter "
+                "(newsletter subscriber export), and import them into a new database."
+            ),
+        )
+
+
+def _columns_of(engine: Engine) -> TextClause:
+    """Ask for table and column of all that is there; in one question, for each command asks it."""
+    if engine.dialect.name == "sqlite":
+        return text(
+            "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c"
+            " WHERE m.type = 'table'"
+        )
+    return text(
+        "SELECT c.relname, a.attname FROM pg_class AS c JOIN pg_attribute AS a"
+        " ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+        " WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')"
     )
 
 
