@@ -16,6 +16,14 @@ from newsletter.errors import (
 )
 from newsletter.i18n.messages import msg
 
+#: Why a path cannot be used, as its owner can mend. A service whose unit names another folder as
+#: writable finds its own on a read-only file system.
+_OF_A_PATH = frozenset(
+    {
+        *(errno.EACCES, errno.EPERM, errno.EROFS),
+        *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG),
+    }
+)
 #: What PostgreSQL calls a number that its column cannot hold.
 _OUT_OF_RANGE = "22003"
 
@@ -30,7 +38,7 @@ def explained(error: Exception) -> NewsletterError:
             msg("It cannot be written: {reason}.", reason=system_reason(error)),
             remedy=msg("Check that the disk has space left and can be written to."),
         )
-    if isinstance(error, (PermissionError, NotADirectoryError)):
+    if isinstance(error, OSError) and error.errno in _OF_A_PATH and error.filename is not None:
         return SettingError(
             msg(
                 "{path} cannot be used: {reason}.", path=error.filename, reason=system_reason(error)

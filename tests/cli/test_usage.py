@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,8 +79,9 @@ def test_the_document_of_the_command_line_names_each_command_and_no_other() -> N
     assert named == set(_paths(get_command(app)))
 
 
-def test_a_folder_that_is_not_ours_is_no_defect() -> None:
-    refused = explained(PermissionError(errno.EACCES, "Permission denied", "/root/mail"))
+@pytest.mark.parametrize("reason", [errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EISDIR])
+def test_a_path_that_cannot_be_used_is_no_defect(reason: int) -> None:
+    refused = explained(OSError(reason, os.strerror(reason), "/root/mail"))
     assert refused.exit_code is ExitCode.BAD_SETTING
     assert "/root/mail cannot be used" in str(refused)
     assert refused.remedy
