@@ -47,16 +47,23 @@ class Rights:
         """Return whether any role is held in a newsletter."""
         return any(grant.newsletter_id in {None, newsletter_id} for grant in self.grants)
 
+    def cover(self, permission: Permission, newsletter_id: int | None) -> bool:
+        """Return whether something is allowed in a newsletter, or (None) in all of them."""
+        if newsletter_id is None:
+            return self.may_everywhere(permission)
+        return self.may(permission, newsletter_id)
+
     def demand(self, permission: Permission, newsletter_id: int | None) -> None:
         """Refuse unless something is allowed in a newsletter, or (None) in all of them.
 
         Raises:
             ForbiddenError: It is not.
         """
-        if newsletter_id is None and not self.may_everywhere(permission):
+        if self.cover(permission, newsletter_id):
+            return
+        if newsletter_id is None:
             raise ForbiddenError(msg("This affects all newsletters; your roles do not permit it."))
-        if not self.may(permission, newsletter_id):
-            raise ForbiddenError(msg("Your roles do not permit this."))
+        raise ForbiddenError(msg("Your roles do not permit this."))
 
 
 #: What whoever has a shell on this machine may do.

@@ -16,7 +16,7 @@ from newsletter.database.tables import IncidentRow, MailingRow
 from newsletter.database.vocabulary import IncidentKind, IncidentResolution
 from newsletter.feedback.attribution import Keys
 from newsletter.feedback.consequences import decide_again
-from newsletter.feedback.undo import close_incident, find_incident
+from newsletter.feedback.undo import close_incident, find_incident, no_incident
 
 
 def list_incidents(
@@ -60,15 +60,14 @@ def settle_incident(
 
     Raises:
         OrderError: There is no reason, or one of more than 500 characters.
-        NotFoundError: There is none of that number.
-        ForbiddenError: It is about newsletters that these rights do not reach.
+        NotFoundError: There is none of that number that these rights reach.
         ConflictError: It is closed.
     """
     why = read_reason(reason)
     row = session.get(IncidentRow, incident_id)
     newsletter_id = newsletter_of_incident(session, row) if row is not None else None
-    if row is not None:
-        rights.demand(Permission.SEE_BOUNCES, newsletter_id)
+    if not rights.cover(Permission.SEE_BOUNCES, newsletter_id):
+        raise no_incident(incident_id)
     incident = find_incident(session, incident_id)
     close_incident(session, incident, resolution, reason=why)
     record_event(

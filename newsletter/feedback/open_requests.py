@@ -78,15 +78,13 @@ def handle_request(
 
     Raises:
         OrderError: There is no reason, or one of more than 500 characters.
-        NotFoundError: There is none of that number.
-        ForbiddenError: It is of a newsletter, or of none, that these rights do not reach.
+        NotFoundError: There is none of that number that these rights reach.
         ConflictError: It is closed, or was not judged yet.
     """
     why = read_reason(reason)
     row = session.get(BounceRow, bounce_id)
-    if row is None:
+    if row is None or not rights.cover(Permission.SEE_BOUNCES, row.newsletter_id):
         raise NotFoundError(msg("There is no bounce {bounce}.", bounce=bounce_id))
-    rights.demand(Permission.SEE_BOUNCES, row.newsletter_id)
     decision = session.scalars(
         select(BounceDecisionRow)
         .where(BounceDecisionRow.bounce_id == bounce_id, literal_column(WAITS))

@@ -76,6 +76,11 @@ def undo_bounce(
     return decision.action
 
 
+def no_incident(incident_id: int) -> NotFoundError:
+    """Return the error that says so; also to those whose rights do not reach the one there is."""
+    return NotFoundError(msg("There is no incident {incident}.", incident=incident_id))
+
+
 def find_incident(session: Session, incident_id: int) -> IncidentRow:
     """Return an open incident, locked.
 
@@ -85,7 +90,7 @@ def find_incident(session: Session, incident_id: int) -> IncidentRow:
     """
     row = session.get(IncidentRow, incident_id, with_for_update=True)
     if row is None:
-        raise NotFoundError(msg("There is no incident {incident}.", incident=incident_id))
+        raise no_incident(incident_id)
     if row.closed_at is not None:
         raise ConflictError(msg("Incident {incident} is closed.", incident=incident_id))
     return row

@@ -14,8 +14,13 @@ from lxml.cssselect import CSSSelector
 from newsletter.rendering.condensed import NAMED_BY_SELECTORS, can_condense, condense
 
 _NAMED = {"white": "#ffffff", "black": "#000000", "red": "#ff0000", "gray": "#808080"}
-_DARK = re.compile(r"@media[^{]*prefers-color-scheme:\s*dark[^{]*\{((?:[^{}]*\{[^{}]*\})*)[^{}]*\}")
-_RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
+#: Of a style sheet; one that is not closed goes on to the end.
+COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+#: Of a query of media, and all rules in it. Nothing is looked at from more than one place: reading
+#: a sheet takes time that grows with its length, also where no bracket ever comes.
+_MEDIA = re.compile(r"@media([^@{}]*+)\{((?:[^{}]*+\{[^{}]*+\})*+)[^{}]*+\}")
+_IS_DARK = re.compile(r"prefers-color-scheme:\s*dark")
+_RULE = re.compile(r"(?<![^{}])([^{}]++)\{([^{}]*+)\}")
 #: What WCAG asks of text, and of large text: 24 px, or 18.66 px when bold.
 _ENOUGH, _ENOUGH_LARGE = 4.5, 3.0
 _LARGE, _LARGE_BOLD = 24.0, 18.66
@@ -60,7 +65,8 @@ def _luminance(colour: Colour) -> float:
 def find_low_contrast(tree: Any) -> Iterator[LowContrast]:  # noqa: ANN401 - lxml has no types
     """Yield each failing pair of colours once a scheme; ``tree`` is lxml's of the whole mail."""
     sheets = "\n".join(style.text or "" for style in tree.iter("style"))
-    dark_rules = "\n".join(_DARK.findall(re.sub(r"/\*.*?\*/", "", sheets, flags=re.DOTALL)))
+    media = _MEDIA.findall(COMMENT.sub("", sheets))
+    dark_rules = "\n".join(rules for query, rules in media if _IS_DARK.search(query))
     tree = _of_each_kind(tree, dark_rules)
     for dark, overrides in ((False, {}), (True, _overrides(tree, dark_rules))):
         if dark and not overrides:

@@ -17,7 +17,7 @@ from premailer import Premailer
 
 from newsletter.i18n.messages import msg
 from newsletter.rendering.condensed import NAMED_BY_SELECTORS, can_condense, condense
-from newsletter.rendering.contrast import declarations
+from newsletter.rendering.contrast import COMMENT, declarations
 from newsletter.rendering.marks import Marks
 from newsletter.rendering.mjml_source import MjmlError, resolve
 
@@ -26,14 +26,13 @@ _UNSAFE_WRITTEN = re.compile(r"[^A-Za-z0-9_.,:;/#%()=?+*@~!-]+")
 _SPACES = re.compile(r"[ \t\r\n\f]+")
 #: A semicolon behind a rule spoils the next one.
 _STRAY_END = re.compile(r"\}\s*;")
-_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 #: A whole string, and a sheet whose strings and brackets are all closed; what stands in brackets is
 #: one string, or has no backslash.
 _STRING = r"""(?:"(?:[^"\\\n\r\f]|\\.)*+"|'(?:[^'\\\n\r\f]|\\.)*+')"""
 _CLOSED = re.compile(
     rf"""(?:[^"'(\\]|\\.|{_STRING}|\((?:\s*+{_STRING}\s*+|[^"'()\\]*+)\))*+""", re.DOTALL
 )
-_STRING_OR_COMMENT = re.compile(rf"({_STRING})|{_COMMENT.pattern}", re.DOTALL)
+_STRING_OR_COMMENT = re.compile(rf"({_STRING})|{COMMENT.pattern}", re.DOTALL)
 STYLE_SHEET = re.compile(
     r"<!--.*?-->|<style(?P<attributes>[^>]*)>(?P<sheet>.*?)</style>", re.DOTALL | re.IGNORECASE
 )
@@ -116,7 +115,7 @@ def _inlined_selectors(tree: Any) -> Iterator[str]:  # noqa: ANN401 - lxml has n
     for sheet in tree.iter("style"):
         if sheet.get("data-premailer") is None:
             yield from (
-                selectors for selectors, _ in _CSS_RULE.findall(_COMMENT.sub("", sheet.text or ""))
+                selectors for selectors, _ in _CSS_RULE.findall(COMMENT.sub("", sheet.text or ""))
             )
 
 
@@ -181,8 +180,9 @@ def _with_hidden_values(tag: str, marks: Marks) -> str:
     )
 
 
-_CSS_RULE = re.compile(r"([^{};]+)\{([^{}]*)\}")
-_NESTED_RULES = re.compile(r"@[^{};]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}")
+#: Each stretch is looked at from its beginning alone: no sheet takes the square of its length.
+_CSS_RULE = re.compile(r"(?<![^{};])([^{};]++)\{([^{}]*+)\}")
+_NESTED_RULES = re.compile(r"@[^@{};]*+\{(?:[^{}]*+\{[^{}]*+\})*+[^{}]*+\}")
 
 
 def let_important_win(tree: Any) -> None:  # noqa: ANN401 - lxml has no types
@@ -225,4 +225,4 @@ def _declarations_of(style: str) -> list[str]:
 
 def squeeze(sheet: str) -> str:
     """Return a style sheet without comments, its white space short."""
-    return _SPACES.sub(" ", _STRAY_END.sub("}", _COMMENT.sub("", sheet))).strip()
+    return _SPACES.sub(" ", _STRAY_END.sub("}", COMMENT.sub("", sheet))).strip()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import socket
 
 import pytest
+from lxml import html as lxml_html
 
-from newsletter.rendering.inlining import inline_styles
+from newsletter.rendering.inlining import inline_styles, let_important_win
+from tests.support.growth import assert_linear
 
 pytestmark = pytest.mark.servers
 
@@ -50,3 +52,14 @@ def test_a_linked_style_sheet_is_not_fetched() -> None:
         assert "a" in inline_styles(html, ())
         with pytest.raises(TimeoutError):
             server.accept()
+
+
+@pytest.mark.parametrize("sign", ["a", "@", "@a{"])
+def test_a_sheet_that_never_ends_is_read_in_time_that_grows_as_it_does(sign: str) -> None:
+    def make(length: int) -> lxml_html.HtmlElement:
+        sheet = f"a{{color:red !important}} {sign * (length // len(sign))}"
+        return lxml_html.fromstring(
+            f"<html><head><style>{sheet}</style></head><body>a</body></html>"
+        )
+
+    assert_linear(let_important_win, make, size=32_000)

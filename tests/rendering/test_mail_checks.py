@@ -19,6 +19,7 @@ from newsletter.rendering.model import Publisher, RenderedIssue, Slot, SlotUse
 from newsletter.rendering.preflight import run_preflight
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
+from tests.support.growth import assert_linear
 
 TEMPLATES = Settings(_env_file=None).templates_dir
 PUBLISHER = Publisher(
@@ -127,6 +128,27 @@ def test_contrast_is_judged_in_dark_as_well() -> None:
     )
 
     assert [(low.dark, low.text) for low in find_low_contrast(tree)] == [(True, "暗")]
+
+
+@pytest.mark.parametrize(
+    "sheet", ["@media ", "/*", "@media prefers-color-scheme:dark{} ", "@media (x{"], ids=str
+)
+def test_a_sheet_is_judged_in_time_that_grows_as_it_does(sheet: str) -> None:
+    def make(length: int) -> lxml_html.HtmlElement:
+        return _with_sheet(sheet * (length // len(sheet)))
+
+    assert_linear(lambda tree: list(find_low_contrast(tree)), make, size=32_000)
+
+
+def test_a_dark_sheet_without_brackets_is_judged_in_time_that_grows_as_it_does() -> None:
+    def make(length: int) -> lxml_html.HtmlElement:
+        return _with_sheet(f"@media (prefers-color-scheme: dark) {{ a{{}} {'a' * length} }}")
+
+    assert_linear(lambda tree: list(find_low_contrast(tree)), make, size=32_000)
+
+
+def _with_sheet(sheet: str) -> lxml_html.HtmlElement:
+    return lxml_html.fromstring(f"<html><head><style>{sheet}</style></head><body>a</body></html>")
 
 
 def test_the_ratio_is_that_of_wcag() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 import pytest
@@ -141,7 +141,7 @@ def victim(house: House) -> Victim:
         )
         session.add_all([bounce, incident])
         session.flush()
-        made |= {"bounces": bounce.id, "incidents": incident.id}
+        made |= {"requests": bounce.id, "bounces": bounce.id, "incidents": incident.id}
         table = Base.metadata.tables["library_item"]
         query = select(table.c.id).where(table.c.newsletter_id == number)
         made["library"] = session.scalars(query.limit(1)).one()
@@ -254,6 +254,29 @@ def test_a_newsletter_elsewhere_is_as_one_that_does_not_exist(
         return found
 
     assert answers("beta") == answers("nowhere")
+
+
+def test_anothers_number_is_as_one_that_nothing_has(
+    house: House, victim: Victim, visitor: Visitor
+) -> None:
+    grants = [Grant(role=role, newsletter_id=house.stage.newsletter_id) for role in Role]
+    client = visitor("counter", *grants)
+    nothing = replace(victim, things=dict.fromkeys(victim.things, "987654"))
+    differ = {}
+    for method, route, _ in _console():
+        path, missing = (each.path(route, "digest") for each in (victim, nothing))
+        if path == missing or route.path.endswith(_OF_NO_THING):
+            continue
+        answers = []
+        for asked in (path, missing):
+            data, files = (_FORM, _FILE) if method == "POST" else (None, None)
+            with client.stream(method, asked, data=data, files=files) as answer:
+                said = answer.read().decode() if answer.status_code >= 400 else ""
+            words = re.sub(r"\d+", "", _unnamed(said, asked.rpartition("/digest/")[2]))
+            answers.append((answer.status_code, words))
+        if answers[0] != answers[1]:
+            differ[method, route.path] = answers
+    assert differ == {}
 
 
 def _unnamed(page: str, newsletter: str) -> str:
