@@ -249,10 +249,13 @@ def confirm_join(
         TokenError: See `find_invitation`.
         NotFoundError: See `find_invitation`.
     """
+    asked = session.get(ConsentRow, signer.read(Purpose.CONFIRM, token)[0])
+    if asked is not None:
+        # Whoever leaves at this moment has left before the link is looked at, or leaves after it.
+        _hold_subscription(session, asked.newsletter_id, asked.subscriber_id)
     invitation = find_invitation(session, signer, token, days=days)
-    if invitation.standing is not LinkState.OPEN:
+    if asked is None or invitation.standing is not LinkState.OPEN:
         return invitation
-    asked = session.get_one(ConsentRow, invitation.consent_id)
     begun = subscribe(
         session,
         newsletter_id=asked.newsletter_id,
@@ -309,15 +312,7 @@ def subscribe(
         known: What the newsletter gets to know of them, by the columns of `SubscriptionRow`.
         cause: What it counts as in the newsletter's growth.
     """
-    person = hold_person(session, subscriber_id)
-    row = session.scalars(
-        select(SubscriptionRow)
-        .where(
-            SubscriptionRow.newsletter_id == newsletter_id,
-            SubscriptionRow.subscriber_id == subscriber_id,
-        )
-        .with_for_update()
-    ).one_or_none()
+    person, row = _hold_subscription(session, newsletter_id, subscriber_id)
     if row is not None and row.state is SubscriptionState.CONFIRMED:
         return False
     if person is None or session.scalar(
@@ -347,6 +342,23 @@ def subscribe(
     log_growth(session, newsletter_id, cause, 1)
     note_joined(session, newsletter_id, subscriber_id)
     return True
+
+
+def _hold_subscription(
+    session: Session, newsletter_id: int, subscriber_id: int
+) -> tuple[SubscriberRow | None, SubscriptionRow | None]:
+    """Return somebody, and their subscription as it is once nobody else changes it."""
+    person = hold_person(session, subscriber_id)
+    row = session.scalars(
+        select(SubscriptionRow)
+        .where(
+            SubscriptionRow.newsletter_id == newsletter_id,
+            SubscriptionRow.subscriber_id == subscriber_id,
+        )
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    return person, row
 
 
 def _record(
