@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlalchemy import Engine, select, update
 
@@ -12,7 +15,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AccountRow, IssueRow, MailingRow, NewsletterRow, RoleGrantRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import MailingState, Role
-from newsletter.errors import ConflictError
+from newsletter.errors import ConflictError, ForbiddenError
 from newsletter.mailings.approvals.notices import Post
 from newsletter.mailings.approvals.requests import (
     approve,
@@ -30,6 +33,7 @@ from newsletter.mailings.overview import IssueStatus, list_lines
 from newsletter.rendering.preflight import Preflight
 from newsletter.settings import Settings
 from tests.support.databases import on_one_database
+from tests.support.locks import await_lock
 from tests.support.stage import Stage as Scene
 from tests.support.stage import set_stage
 
@@ -238,6 +242,49 @@ def test_what_nobody_of_those_asked_can_approve_any_more_is_asked_of_others(
     _ask(scene, people["葵"], people["凪"])
     asked = _standing(scene, people["葵"])
     assert (asked.deserted, asked.step, asked.who) == (False, NextStep.APPROVE, ("凪",))
+
+
+def _while_asked(scene: Scene, work: Callable[[], None], *asked: int, by: int) -> None:
+    """Run work while approval is asked for anew; it waits until that is done."""
+    issue, preflight, digest = _checked(scene)
+    with ThreadPoolExecutor(1) as thread:
+        with transaction(scene.engine) as session:
+            request_approval(
+                session, _actor(by), issue, preflight.rendered, digest, post=POST, asked=asked
+            )
+            session.flush()
+            running = thread.submit(work)
+            await_lock(scene.engine, running)
+        running.result(timeout=60)
+
+
+@on_one_database("postgresql")
+def test_who_is_not_asked_any_more_since_a_moment_cannot_approve(
+    scene: Scene, people: dict[str, int]
+) -> None:
+    _rule(scene)
+    _ask(scene, people["葵"])
+    with pytest.raises(ForbiddenError, match="somebody else"):
+        _while_asked(scene, lambda: _answer(scene, people["蓮"]), people["凪"], by=people["葵"])
+    assert _standing(scene, people["凪"]).approval_state == "waiting"
+
+
+@on_one_database("postgresql")
+def test_an_approval_that_is_given_at_this_moment_is_not_asked_away(
+    scene: Scene, people: dict[str, int]
+) -> None:
+    _rule(scene)
+    _ask(scene, people["葵"])
+    _, preflight, digest = _checked(scene)
+    with ThreadPoolExecutor(1) as thread:
+        with transaction(scene.engine) as session:
+            issue = session.scalars(select(IssueRow)).one()
+            approve(session, _actor(people["蓮"]), issue, preflight.rendered, digest, post=POST)
+            session.flush()
+            running = thread.submit(_ask, scene, people["葵"], people["凪"])
+            await_lock(scene.engine, running)
+        running.result(timeout=60)
+    _demand(scene)
 
 
 @on_one_database("sqlite")

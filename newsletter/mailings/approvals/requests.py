@@ -161,6 +161,15 @@ def find_approval(session: Session, issue_id: int, digest: str) -> ApprovalRow |
     ).one_or_none()
 
 
+def _hold_approval(session: Session, issue_id: int, digest: str) -> ApprovalRow | None:
+    """Return it as it is once nobody else asks for it or answers it."""
+    own = (ApprovalRow.issue_id == issue_id, ApprovalRow.digest == digest)
+    # By itself: what is joined to a row that was waited for is as it was before.
+    session.execute(select(ApprovalRow.id).where(*own).with_for_update())
+    fresh = select(ApprovalRow).where(*own).execution_options(populate_existing=True)
+    return session.scalars(fresh).one_or_none()
+
+
 def approval_states(session: Session, newsletter_id: int) -> dict[int, ApprovalState]:
     """Return where approval stands of each issue of a newsletter, by its last request.
 
@@ -387,7 +396,7 @@ def request_approval(
         "approved_by": None,
         "approved_at": None,
     }
-    approval = find_approval(session, issue.id, digest)
+    approval = _hold_approval(session, issue.id, digest)
     if approval is None:
         insert_missing(session, ApprovalRow, [values | {"issue_id": issue.id, "digest": digest}])
     elif state_of(approval) is ApprovalState.APPROVED or (
@@ -510,7 +519,7 @@ def _answerable(
 ) -> ApprovalRow:
     """Return what somebody may approve or send back."""
     newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
-    approval = find_approval(session, issue.id, digest)
+    approval = _hold_approval(session, issue.id, digest)
     trial = _trial_in(approval) if approval else None
     known = rendered and _digest(session, newsletter, issue, rendered, trial)
     if approval is None or known != digest:
