@@ -157,7 +157,7 @@ def _asks_for(route: GuardedRoute, field: str) -> bool:
     named = {param.alias for param in route.dependant.body_params}
     for info in given:
         named |= set(getattr(info.annotation, "model_fields", {}))
-    room = Path(inspect.getfile(route.endpoint)).parent
+    room = Path(inspect.getfile(inspect.unwrap(route.endpoint))).parent
     return field in named or any(f'"{field}"' in file.read_text() for file in room.glob("*.py"))
 
 
