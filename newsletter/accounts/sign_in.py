@@ -59,7 +59,7 @@ def sign_in(engine: Engine, browser: Browser, *, address: str, password: str) ->
         raise SignInError(msg("The address or the password is not correct."))
     with transaction(engine) as session:
         account = session.get_one(AccountRow, account.id, with_for_update=True)
-        if account.password_hash != stored:
+        if account.password_hash != stored or account.disabled_at is not None:
             raise SignInError(msg("The address or the password is not correct."))
         if stored is not None and needs_new_hash(stored):
             account.password_hash = hash_password(password)

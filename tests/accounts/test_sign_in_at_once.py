@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.administration import disable_account
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.accounts.invitations import accept, reset_link
 from newsletter.accounts.passwords import hash_password
@@ -76,6 +77,14 @@ def _while_changed(
 
 def test_no_session_begins_by_a_password_that_is_being_changed(owner: _Owner) -> None:
     error = _while_changed(owner, owner.change_password, owner.sign_in)
+    assert (type(error), owner.sessions()) == (SignInError, 0)
+
+
+def test_no_session_begins_of_an_account_that_is_being_disabled(owner: _Owner) -> None:
+    def disable(session: Session) -> None:
+        disable_account(session, COMMAND_LINE, owner.account_id)
+
+    error = _while_changed(owner, disable, owner.sign_in)
     assert (type(error), owner.sessions()) == (SignInError, 0)
 
 
