@@ -11,9 +11,10 @@ import pytest
 from sqlalchemy import Engine, update
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import MailingRow
+from newsletter.database.tables import DatabaseHistoryRow, MailingRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, MailingState
+from newsletter.errors import ConflictError
 from newsletter.mailings.ledger.database_history import HistoryMark
 from newsletter.mailings.ledger.schedule import Schedule
 from newsletter.mailings.ledger.unknown_journals import unknown_journals
@@ -117,6 +118,49 @@ def test_what_is_lost_under_a_worker_that_sends_is_not_sent_again(
     smtp_server.refuse_data = lambda _address: None
     _go(services)
     _finish(stage, services, mailing)
+    _everybody_has_one(stage, smtp_server, mailing)
+
+
+def test_a_new_host_takes_up_nothing_of_a_backup_on_another_server(
+    stage: Stage,
+    services: WorkerServices,
+    smtp_server: SmtpServer,
+    database_url: str,
+    tmp_path: Path,
+) -> None:
+    if stage.engine.dialect.name == "sqlite":
+        pytest.skip("a server tells which it is; a file does not")
+    mailing = stage.mail(batch_size=BATCH)
+    _go(services)
+    backup = back_up(stage.engine)
+    work(services, mailing)
+    backup.restore()
+    with transaction(stage.engine) as session:
+        # As rows of a dump have it: the server that they were on is gone with the first host.
+        session.execute(update(DatabaseHistoryRow).values(server="another/1/00000001"))
+    with worker(database_url, smtp_server.url, tmp_path / "new") as new:
+        assert work(new, mailing) == 0
+        assert progress(stage.engine, mailing).state is MailingState.PAUSED
+        with pytest.raises(ConflictError, match="receive it twice"):
+            resume(stage.engine, mailing)
+        resume(stage.engine, mailing, even_twice=True)
+        _go(new)
+        assert progress(stage.engine, mailing).state is MailingState.SENDING
+
+
+def test_a_new_host_goes_on_with_what_the_same_server_has(
+    stage: Stage,
+    services: WorkerServices,
+    smtp_server: SmtpServer,
+    database_url: str,
+    tmp_path: Path,
+) -> None:
+    mailing = stage.mail(batch_size=BATCH)
+    _go(services)
+    with worker(database_url, smtp_server.url, tmp_path / "new") as new:
+        _go(new)
+        for _ in range(PEOPLE // BATCH):
+            work(new, mailing)
     _everybody_has_one(stage, smtp_server, mailing)
 
 

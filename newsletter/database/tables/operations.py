@@ -37,6 +37,8 @@ class DatabaseHistoryRow(Base):
             went back in time.
         epoch: Random; a new one whenever the database was found to have lost what it knew.
         claims: Counts the batches that were claimed, where no server tells its own timeline.
+        server: The server and timeline that the last round found; another one's means that these
+            rows come from a backup, or a replica was promoted. Empty where it cannot tell.
     """
 
     __tablename__ = "database_history"
@@ -46,6 +48,7 @@ class DatabaseHistoryRow(Base):
     beat_at: Mapped[Instant]
     epoch: Mapped[str] = mapped_column(String(32), default="", server_default="")
     claims: Mapped[int] = mapped_column(default=0, server_default="0")
+    server: Mapped[str] = mapped_column(String(64), default="", server_default="")
 
 
 class UnknownJournalRow(Base):

@@ -3,7 +3,8 @@
 Nothing is sent blindly hours late, and neither a restored backup nor a replica that was promoted
 before it had everything sends old mail again by itself: what was under way is held until somebody
 looks at it. Each worker host remembers a `HistoryMark` of the database; one that does not continue
-it is another database, or the same one without its last moments.
+it is another database, or the same one without its last moments. The rows say themselves on which
+server they were: a new host, which remembers nothing, finds so that they come from a backup.
 """
 
 from __future__ import annotations
@@ -107,9 +108,8 @@ def demand_continuity(session: Session, earlier: HistoryMark) -> None:
     Raises:
         HistoryBrokenError: It does not; nothing may be claimed in it before somebody looked.
     """
-    present = read_mark(session)
-    if not present.continues(earlier):
-        raise HistoryBrokenError(f"{earlier} is not continued by {present}")
+    if _is_broken(session, earlier):
+        raise HistoryBrokenError(f"{earlier} is not continued by {read_mark(session)}")
 
 
 def count_claim(session: Session) -> HistoryMark:
@@ -146,7 +146,14 @@ def beat(engine: Engine) -> HistoryMark:
             .where(DatabaseHistoryRow.id == _ONLY, DatabaseHistoryRow.epoch == "")
             .values(epoch=new_identity())
         )
-        return read_mark(session)
+        mark = read_mark(session)
+        if mark.server:
+            session.execute(
+                update(DatabaseHistoryRow)
+                .where(DatabaseHistoryRow.id == _ONLY, DatabaseHistoryRow.server != mark.server)
+                .values(server=mark.server)
+            )
+        return mark
 
 
 def hold_after_silence(engine: Engine, *, awake: bool, grace: timedelta) -> Message | None:
@@ -180,18 +187,27 @@ def hold_if_broken(engine: Engine, earlier: HistoryMark, *, proven: bool = False
         proven: Whether something else proved it, such as records that are missing.
     """
     with reading(engine) as session:
-        if read_mark(session).continues(earlier) and not proven:
+        if not proven and not _is_broken(session, earlier):
             return None
     with transaction(engine) as session:
         known = session.get(DatabaseHistoryRow, _ONLY, with_for_update=True)
-        present = read_mark(session)
-        if known is None or (present.continues(earlier) and not proven):
+        if known is None or (not proven and not _is_broken(session, earlier)):
             return None
         reason = _reason(known.beat_at, restored=True)
-        if _agree(known.epoch, earlier.epoch):
-            known.epoch = new_identity()
+        server = read_mark(session).server
+        if _agree(known.epoch, earlier.epoch) or not _agree(known.server, server):
+            known.epoch, known.server = new_identity(), server
             _hold(session, reason, restored=True)
     return reason
+
+
+def _is_broken(session: Session, earlier: HistoryMark) -> bool:
+    """Whether the database lost what a host knows; of one that knows nothing, whether it moved."""
+    present = read_mark(session)
+    if earlier != NO_MARK:
+        return not present.continues(earlier)
+    server = session.scalar(select(DatabaseHistoryRow.server))
+    return not _agree(server or "", present.server)
 
 
 def _reason(moment: datetime, *, restored: bool) -> Message:

@@ -297,6 +297,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("beat_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("epoch", sa.String(length=32), server_default="", nullable=False),
         sa.Column("claims", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("server", sa.String(length=64), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_database_history")),
     )
     op.create_table(
