@@ -35,7 +35,8 @@ from newsletter.issues.model import Block
 from newsletter.issues.outline import chapter_anchor, item_anchor, section_anchor
 from newsletter.rendering.block_context import BlockContext
 from newsletter.rendering.html import blocks_html, inline_html, short_url
-from newsletter.rendering.mjml import check_source
+from newsletter.rendering.mjml import blank_jinja, check_source
+from newsletter.rendering.mjml_source import MjmlError, read_mjml
 from newsletter.rendering.model import BODY, SUBJECT, TEXT, Files, TemplateSource
 from newsletter.rendering.reader_words import (
     labelled,
@@ -306,6 +307,18 @@ class OwnTemplate:
             with _as_template_error(path, ()):
                 self._environment.parse(text, name=path, filename=path)
         return check_source(self._source.body, template=f"{self._name}/{BODY}")
+
+    def fault_in_source(self) -> TemplateError | None:
+        """Return what is wrong with the MJML as it is typed; None where only its Jinja makes it so.
+
+        Asked once the rendered MJML is at fault, whose lines nobody has before them. Before that it
+        proves nothing: branches of Jinja may each begin what is closed below them.
+        """
+        try:
+            read_mjml(blank_jinja(self._source.body))
+        except MjmlError as error:
+            return error.in_template(f"{self._name}/{BODY}")
+        return None
 
     def render(self, path: str, values: dict[str, object]) -> str:
         """Render one file, up to its bound.

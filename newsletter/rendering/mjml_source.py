@@ -106,10 +106,14 @@ class MjmlError(Exception):
         self.line = line
         self.remedy = remedy
 
-    def in_template(self, template: str) -> TemplateError:
+    def in_template(self, template: str) -> MjmlTemplateError:
         """Return it as the error that users see."""
         place = Place(source=template, line=self.line)
-        return TemplateError(self.message, place=place, remedy=self.remedy)
+        return MjmlTemplateError(self.message, place=place, remedy=self.remedy)
+
+
+class MjmlTemplateError(TemplateError):
+    """A template's MJML is at fault; the line is of the text that was read, rendered or not."""
 
 
 class _Kind(Enum):

@@ -26,6 +26,7 @@ from newsletter.errors import NotFoundError, TemplateError
 from newsletter.i18n.language import Language
 from newsletter.issues.sources.reading import read_issue
 from newsletter.rendering.environment import OwnTemplate
+from newsletter.rendering.mjml_source import MjmlTemplateError
 from newsletter.rendering.model import Publisher, TemplateSource
 from newsletter.rendering.render import render_issue, render_with
 from newsletter.rendering.sandbox import (
@@ -155,6 +156,8 @@ def _rendered(job: Job) -> bytes:
             site=job.site,
             subject=job.subject,
         )
+    except MjmlTemplateError as error:
+        return write_error(template.fault_in_source() or error)
     except TemplateError as error:
         return write_error(error)
     except NotFoundError as error:

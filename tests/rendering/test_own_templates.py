@@ -169,6 +169,15 @@ def test_a_fault_is_told_with_file_and_line() -> None:
         _render(lost, issue)
 
 
+def test_mjml_that_is_not_well_formed_is_told_with_the_line_that_was_typed() -> None:
+    body = _LETTER.body.replace("</mj-body>", "<mj-section></mj-column></mj-section>\n</mj-body>")
+    typed = body[: body.index("</mj-column>")].count("\n") + 1
+    with pytest.raises(TemplateError, match="not well-formed") as told:
+        _render(replace(_LETTER, body=body))
+    assert str(told.value.place) == f"{_NAME}/body.mjml.j2:{typed}"
+    assert f"line {typed} " in str(told.value)
+
+
 def test_a_template_that_is_gone_is_told() -> None:
     publisher = Publisher(
         name="便り", sender_name="例町", sender_address="news@example.jp", postal_address="東京都"
