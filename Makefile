@@ -60,9 +60,10 @@ lint: setup
 	@$(BIN)/lint-imports
 	@if [ -x frontend/node_modules/.bin/tsc ]; then cd frontend && npm run --silent check; fi
 
-format: setup ## Format the code and the templates of pages
+format: setup ## Format the code and the templates of pages; the scripts, too, as with make check
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/djangofmt --quiet templates/web
+	@if [ -x frontend/node_modules/.bin/prettier ]; then cd frontend && npm run --silent format; fi
 
 docs: setup ## Build the documentation as a site in build/site; fails on a broken link
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict

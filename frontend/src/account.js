@@ -21,9 +21,9 @@ function counted(text) {
 /**
  * What one clipboard brings, counted before it is cleaned.
  *
- * What the cleaning changes or leaves out knowingly it says by `lose`; what becomes a form instead of
- * words (the sign of a list, the mark of a note) by `become`. Everything else has to be found in what
- * was read, or it is lost.
+ * What the cleaning changes or leaves out knowingly it says by `lose`; what becomes a form instead
+ * of words (the sign of a list, the mark of a note) by `become`. Everything else has to be found in
+ * what was read, or it is lost.
  */
 export class Account {
   /** @param {HTMLElement} body */
@@ -39,10 +39,15 @@ export class Account {
   }
 
   /** @param {string} kind @param {number} [count] */
-  lose(kind, count = 1) { if (count) this.losses.set(kind, (this.losses.get(kind) || 0) + count); }
+  lose(kind, count = 1) {
+    if (count) this.losses.set(kind, (this.losses.get(kind) || 0) + count);
+  }
 
   /** Words that the issue says by its form. @param {string} text */
-  become(text) { for (const [letter, count] of counted(text)) this.letters.set(letter, (this.letters.get(letter) || 0) - count); }
+  become(text) {
+    for (const [letter, count] of counted(text))
+      this.letters.set(letter, (this.letters.get(letter) || 0) - count);
+  }
 
   /**
    * Sentences that say what did not come in, or came otherwise.
@@ -55,21 +60,34 @@ export class Account {
     /** @type {Map<string, { count: number, words?: string }>} */
     const values = new Map([...this.losses].map(([kind, count]) => [kind, { count }]));
     const links = this.links.filter(({ url }) => !found.urls.has(url));
-    if (links.length) values.set("link", { count: links.length, words: listed(links.map(({ words }) => words)) });
+    if (links.length)
+      values.set("link", { count: links.length, words: listed(links.map(({ words }) => words)) });
     const pictures = this.pictures - found.pictures;
-    if (pictures > 0) values.set(this.unseen.length ? "pictureNamed" : "picture", { count: pictures, words: listed(this.unseen) });
+    if (pictures > 0)
+      values.set(this.unseen.length ? "pictureNamed" : "picture", {
+        count: pictures,
+        words: listed(this.unseen),
+      });
     const here = counted(found.text);
     let missing = 0;
-    for (const [letter, count] of this.letters) missing += Math.max(0, count - (here.get(letter) || 0));
+    for (const [letter, count] of this.letters)
+      missing += Math.max(0, count - (here.get(letter) || 0));
     if (missing) values.set("text", { count: missing });
     return [...values].map(([kind, given]) => say(`lost.${kind}`, given));
   }
 }
 
 /** The first of what was left out, in words. @param {string[]} all */
-const listed = (all) => all.slice(0, 3).map((words) => words.slice(0, 20)).join(say("listComma")) + (all.length > 3 ? "…" : "");
+const listed = (all) =>
+  all
+    .slice(0, 3)
+    .map((words) => words.slice(0, 20))
+    .join(say("listComma")) + (all.length > 3 ? "…" : "");
 /** @param {Run[]} runs @returns {string[]} */
-const urlsOf = (runs) => runs.flatMap((run) => ("content" in run ? [...(run.kind === "anchor" ? [run.url] : []), ...urlsOf(run.content)] : []));
+const urlsOf = (runs) =>
+  runs.flatMap((run) =>
+    "content" in run ? [...(run.kind === "anchor" ? [run.url] : []), ...urlsOf(run.content)] : [],
+  );
 
 /**
  * The words, addresses and pictures of some nodes; a footnote's are its own.
@@ -78,7 +96,8 @@ const urlsOf = (runs) => runs.flatMap((run) => ("content" in run ? [...(run.kind
  */
 function contentOf(content) {
   const urls = new Set();
-  let text = "", pictures = 0;
+  let text = "",
+    pictures = 0;
   content.descendants((node) => {
     if (node.isText) text += node.text;
     node.marks.forEach((mark) => urls.add(mark.attrs.url));

@@ -1,14 +1,18 @@
-/** Addresses that are typed or pasted as text become links, by the rules that Markdown is read by. */
+/**
+ * Addresses that are typed or pasted as text become links, by the rules that Markdown is read by.
+ */
 import { InputRule } from "prosemirror-inputrules";
 import { Plugin } from "prosemirror-state";
 import { schema } from "./schema.js";
 /** @import { Node as DocNode } from "prosemirror-model" */
 /** @import { Command, Transaction } from "prosemirror-state" */
 
-const LABEL = "[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?", DOMAIN = `(?:${LABEL}\\.)+[a-z][a-z0-9-]*[a-z0-9]`;
+const LABEL = "[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?",
+  DOMAIN = `(?:${LABEL}\\.)+[a-z][a-z0-9-]*[a-z0-9]`;
 const URL_ = `https?://(?:${LABEL}\\.)+${LABEL}(?::[0-9]+)?(?:[/?#][a-z0-9._~:/?#@!$&'()*+,;=%-]*)?`;
 const EITHER = `(?<![a-z0-9._%+-])(?:${URL_}|[a-z0-9][a-z0-9._%+-]{0,63}@${DOMAIN})`;
-const ANY = new RegExp(EITHER, "gi"), LAST = new RegExp(`${EITHER}$`, "i");
+const ANY = new RegExp(EITHER, "gi"),
+  LAST = new RegExp(`${EITHER}$`, "i");
 /** What ends an address as it is typed: a space, or what an input method writes. */
 const ENDED = new RegExp(`(${EITHER})(?: |[^\\x00-\\x7f\\ufffc]{1,30})$`, "i");
 
@@ -18,19 +22,25 @@ const ENDED = new RegExp(`(${EITHER})(?: |[^\\x00-\\x7f\\ufffc]{1,30})$`, "i");
  * @param {string} found
  */
 function trimmed(found) {
-  let url = found, shorter;
+  let url = found,
+    shorter;
   for (;;) {
     shorter = url.replace(/[?!.,:;*_~']+$/, "");
-    if (shorter.endsWith(")") && shorter.split(")").length > shorter.split("(").length) shorter = shorter.slice(0, -1);
+    if (shorter.endsWith(")") && shorter.split(")").length > shorter.split("(").length)
+      shorter = shorter.slice(0, -1);
     if (shorter === url) return url;
     url = shorter;
   }
 }
 /** @param {string} words */
-const markOf = (words) => schema.marks.anchor.create({ url: /^https?:/i.test(words) ? words : `mailto:${words}` });
+const markOf = (words) =>
+  schema.marks.anchor.create({ url: /^https?:/i.test(words) ? words : `mailto:${words}` });
 /** @param {DocNode} node @param {DocNode | null} parent */
-const isOpen = (node, parent) => node.isText && parent !== null && parent.type.allowsMarkType(schema.marks.anchor)
-  && !node.marks.some((mark) => [schema.marks.anchor, schema.marks.code].includes(mark.type));
+const isOpen = (node, parent) =>
+  node.isText &&
+  parent !== null &&
+  parent.type.allowsMarkType(schema.marks.anchor) &&
+  !node.marks.some((mark) => [schema.marks.anchor, schema.marks.code].includes(mark.type));
 
 /**
  * Link some words of the text, unless they are a link, or code.
@@ -42,14 +52,19 @@ const isOpen = (node, parent) => node.isText && parent !== null && parent.type.a
 function link(tr, from, words) {
   const to = from + words.length;
   let open = true;
-  tr.doc.nodesBetween(from, to, (node, _pos, parent) => { open = open && (!node.isInline || isOpen(node, parent)); });
-  return open && words ? tr.addMark(from, to, markOf(words)).removeStoredMark(schema.marks.anchor) : tr;
+  tr.doc.nodesBetween(from, to, (node, _pos, parent) => {
+    open = open && (!node.isInline || isOpen(node, parent));
+  });
+  return open && words
+    ? tr.addMark(from, to, markOf(words)).removeStoredMark(schema.marks.anchor)
+    : tr;
 }
 
 /** As soon as it is plain where a typed address ends. */
 export const typedAddress = new InputRule(ENDED, (state, match, start, end) => {
   if (!state.selection.empty) return null;
-  const words = trimmed(match[1]), ending = match[0].slice(end - start);
+  const words = trimmed(match[1]),
+    ending = match[0].slice(end - start);
   const tr = ending ? state.tr.insertText(ending, end) : state.tr;
   const steps = tr.steps.length;
   return link(tr, start, words).steps.length > steps ? tr : null;
@@ -58,7 +73,16 @@ export const typedAddress = new InputRule(ENDED, (state, match, start, end) => {
 /** At the end of a line, too; the key goes on to what else it does. @type {Command} */
 export function addressBefore(state, dispatch) {
   const { $from, empty } = state.selection;
-  const found = empty && LAST.exec($from.parent.textBetween(Math.max(0, $from.parentOffset - 2000), $from.parentOffset, "\n", "\ufffc"));
+  const found =
+    empty &&
+    LAST.exec(
+      $from.parent.textBetween(
+        Math.max(0, $from.parentOffset - 2000),
+        $from.parentOffset,
+        "\n",
+        "\ufffc",
+      ),
+    );
   if (!found || !dispatch) return false;
   const tr = link(state.tr, $from.pos - found[0].length, trimmed(found[0]));
   if (tr.docChanged) dispatch(tr);
@@ -69,19 +93,28 @@ export function addressBefore(state, dispatch) {
 export function pastedAddresses() {
   return new Plugin({
     appendTransaction(transactions, _before, state) {
-      const at = transactions.findIndex((tr) => tr.docChanged && ["paste", "drop"].includes(tr.getMeta("uiEvent")));
+      const at = transactions.findIndex(
+        (tr) => tr.docChanged && ["paste", "drop"].includes(tr.getMeta("uiEvent")),
+      );
       if (at < 0) return null;
-      const maps = transactions.slice(at).flatMap((tr) => tr.mapping.maps), tr = state.tr;
-      maps.forEach((map, index) => map.forEach((_from, _to, start, stop) => {
-        const [from, to] = [start, stop].map((pos, side) => maps.slice(index + 1).reduce((moved, each) => each.map(moved, side ? 1 : -1), pos));
-        state.doc.nodesBetween(from, to, (node, pos, parent) => {
-          if (!isOpen(node, parent)) return;
-          for (const found of (node.text || "").matchAll(ANY)) {
-            const begin = pos + found.index, words = trimmed(found[0]);
-            if (begin >= from && begin + words.length <= to) tr.addMark(begin, begin + words.length, markOf(words));
-          }
-        });
-      }));
+      const maps = transactions.slice(at).flatMap((tr) => tr.mapping.maps),
+        tr = state.tr;
+      maps.forEach((map, index) =>
+        map.forEach((_from, _to, start, stop) => {
+          const [from, to] = [start, stop].map((pos, side) =>
+            maps.slice(index + 1).reduce((moved, each) => each.map(moved, side ? 1 : -1), pos),
+          );
+          state.doc.nodesBetween(from, to, (node, pos, parent) => {
+            if (!isOpen(node, parent)) return;
+            for (const found of (node.text || "").matchAll(ANY)) {
+              const begin = pos + found.index,
+                words = trimmed(found[0]);
+              if (begin >= from && begin + words.length <= to)
+                tr.addMark(begin, begin + words.length, markOf(words));
+            }
+          });
+        }),
+      );
       return tr.docChanged ? tr : null;
     },
   });

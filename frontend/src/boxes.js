@@ -1,4 +1,6 @@
-/** Items in boxes, where the look has them so: each block says which part of its item's box it is. */
+/**
+ * Items in boxes, where the look has them so: each block says which part of its item's box it is.
+ */
 import { Plugin, PluginKey } from "prosemirror-state";
 import { Decoration, DecorationSet } from "prosemirror-view";
 import { levelOf } from "./outline.js";
@@ -28,7 +30,10 @@ export function itemsInBoxes() {
   const draw = (doc, classes) => {
     /** @type {Decoration[]} */
     const made = [];
-    doc.forEach((node, pos, index) => { if (classes[index]) made.push(Decoration.node(pos, pos + node.nodeSize, { class: classes[index] })); });
+    doc.forEach((node, pos, index) => {
+      if (classes[index])
+        made.push(Decoration.node(pos, pos + node.nodeSize, { class: classes[index] }));
+    });
     return { classes: classes.join("|"), set: DecorationSet.create(doc, made) };
   };
   return new Plugin({
@@ -39,7 +44,9 @@ export function itemsInBoxes() {
         if (!tr.docChanged) return held;
         const classes = classesOf(tr.doc);
         // Typing within a block leaves the boxes as they are.
-        return classes.join("|") === held.classes ? { ...held, set: held.set.map(tr.mapping, tr.doc) } : draw(tr.doc, classes);
+        return classes.join("|") === held.classes
+          ? { ...held, set: held.set.map(tr.mapping, tr.doc) }
+          : draw(tr.doc, classes);
       },
     },
     props: { decorations: (state) => key.getState(state).set },

@@ -15,12 +15,13 @@ import { schema } from "./schema.js";
  */
 export function readCaret(view) {
   // Its observer of the page is not in its published types.
-  if (!view.composing) /** @type {EditorView & { domObserver: { flush: () => void } }} */ (view).domObserver.flush();
+  if (!view.composing)
+    /** @type {EditorView & { domObserver: { flush: () => void } }} */ (view).domObserver.flush();
 }
 
 /**
- * Go on writing behind what is chosen, which a letter would replace unseen: a block is followed by a
- * paragraph, a chip by the words of its line. Backspace and Delete take away what is chosen.
+ * Go on writing behind what is chosen, which a letter would replace unseen: a block is followed by
+ * a paragraph, a chip by the words of its line. Backspace and Delete take away what is chosen.
  *
  * @param {EditorView} view
  */
@@ -30,12 +31,18 @@ function leaveChosen(view) {
   const { paragraph } = schema.nodes;
   let $end = selection.$to;
   if (selection.node.isBlock) {
-    while ($end.depth && $end.parent.contentMatchAt($end.index()).defaultType !== paragraph) $end = doc.resolve($end.after());
-    const follows = $end.nodeAfter, isFlow = $end.depth || flowIndex(doc.resolve(selection.from)) >= 0;
+    while ($end.depth && $end.parent.contentMatchAt($end.index()).defaultType !== paragraph)
+      $end = doc.resolve($end.after());
+    const follows = $end.nodeAfter,
+      isFlow = $end.depth || flowIndex(doc.resolve(selection.from)) >= 0;
     if (isFlow) {
-      if (!(follows && follows.type === paragraph && !follows.content.size)) tr.insert($end.pos, paragraph.create());
+      if (!(follows && follows.type === paragraph && !follows.content.size))
+        tr.insert($end.pos, paragraph.create());
       tr.setSelection(TextSelection.create(tr.doc, $end.pos + 1));
-    } else tr.setSelection(Selection.findFrom(selection.$to, 1, true) || Selection.near(selection.$to, -1));
+    } else
+      tr.setSelection(
+        Selection.findFrom(selection.$to, 1, true) || Selection.near(selection.$to, -1),
+      );
   } else tr.setSelection(TextSelection.create(doc, $end.pos));
   view.dispatch(tr.scrollIntoView());
   return true;
@@ -48,8 +55,10 @@ function leaveChosen(view) {
  * @param {string} text
  */
 function typed(view, text) {
-  const { from, to } = view.state.selection, type = () => view.state.tr.insertText(text, from, to);
-  if (!view.someProp("handleTextInput", (each) => each(view, from, to, text, type))) view.dispatch(type().scrollIntoView());
+  const { from, to } = view.state.selection,
+    type = () => view.state.tr.insertText(text, from, to);
+  if (!view.someProp("handleTextInput", (each) => each(view, from, to, text, type)))
+    view.dispatch(type().scrollIntoView());
 }
 
 /**
@@ -69,7 +78,8 @@ function beforeChosen(view, event) {
 }
 
 /**
- * Whether the browser would take back, or give back, words of the mail while another field has the caret.
+ * Whether the browser would take back, or give back, words of the mail while another field has the
+ * caret.
  *
  * It keeps one list for all fields of a page: what was typed last is next in it, wherever that was.
  *
@@ -87,16 +97,21 @@ export function caretBeforeKeys() {
   /** @param {EditorView} view @param {KeyboardEvent | InputEvent} event */
   const read = (view, event) => {
     // An input method's key (229) belongs to its composition.
-    if (!event.isComposing && !(event instanceof KeyboardEvent && event.keyCode === 229)) readCaret(view);
+    if (!event.isComposing && !(event instanceof KeyboardEvent && event.keyCode === 229))
+      readCaret(view);
     return false;
   };
   return new Plugin({
     props: {
       handleDOMEvents: {
         keydown: read,
-        beforeinput: (view, event) => isOfElsewhere(view, event) || read(view, event) || beforeChosen(view, event),
+        beforeinput: (view, event) =>
+          isOfElsewhere(view, event) || read(view, event) || beforeChosen(view, event),
         // What an input method composes goes where the caret is when it begins.
-        compositionstart: (view) => { leaveChosen(view); return false; },
+        compositionstart: (view) => {
+          leaveChosen(view);
+          return false;
+        },
       },
       handleTextInput(view, _from, _to, text) {
         if (!leaveChosen(view)) return false;

@@ -1,13 +1,14 @@
 /**
- * What is copied from the mail: HTML for other programs, and in it the nodes themselves for the mail,
- * which not all can be told from their look.
+ * What is copied from the mail: HTML for other programs, and in it the nodes themselves for the
+ * mail, which not all can be told from their look.
  */
 import { DOMParser as ContentParser, DOMSerializer, Fragment, Slice } from "prosemirror-model";
 import { textOf } from "./inline.js";
 import { schema } from "./schema.js";
 /** @import { DOMOutputSpec, Node as DocNode } from "prosemirror-model" */
 
-const NODES = "data-nodes", KEY = "data-key";
+const NODES = "data-nodes",
+  KEY = "data-key";
 
 /** Nodes are taken from this site's own pages alone: another's clipboard could name any address. */
 const key = (() => {
@@ -16,7 +17,9 @@ const key = (() => {
     const held = localStorage.getItem("clipboard-key") || made;
     localStorage.setItem("clipboard-key", held);
     return held;
-  } catch { return made; }
+  } catch {
+    return made;
+  }
 })();
 
 /**
@@ -27,18 +30,29 @@ const key = (() => {
  */
 function inWords(node) {
   switch (node.type.name) {
-    case "field": return ["span", node.attrs.fallback];
-    case "footnote": return ["span", `（${textOf(node.attrs.content)}）`];
-    case "remark": case "dateline": return ["span"];
+    case "field":
+      return ["span", node.attrs.fallback];
+    case "footnote":
+      return ["span", `（${textOf(node.attrs.content)}）`];
+    case "remark":
+    case "dateline":
+      return ["span"];
     default: {
       const { kind, ...fields } = node.attrs.value;
-      return [node.isInline ? "span" : "p", Object.values(fields).filter((each) => each && typeof each === "string").join(" ")];
+      return [
+        node.isInline ? "span" : "p",
+        Object.values(fields)
+          .filter((each) => each && typeof each === "string")
+          .join(" "),
+      ];
     }
   }
 }
 
 const shown = DOMSerializer.nodesFromSchema(schema);
-Object.keys(schema.nodes).forEach((name) => { if (!shown[name] && name !== "issue") shown[name] = inWords; });
+Object.keys(schema.nodes).forEach((name) => {
+  if (!shown[name] && name !== "issue") shown[name] = inWords;
+});
 
 class Serializer extends DOMSerializer {
   /**
@@ -48,9 +62,13 @@ class Serializer extends DOMSerializer {
    * @returns {HTMLElement | DocumentFragment}
    */
   serializeFragment(fragment, options, target) {
-    const made = super.serializeFragment(fragment, options, target), first = made.firstChild;
+    const made = super.serializeFragment(fragment, options, target),
+      first = made.firstChild;
     if (target || !fragment.size) return made;
-    const holder = first instanceof HTMLElement ? first : made.insertBefore(document.createElement("span"), first);
+    const holder =
+      first instanceof HTMLElement
+        ? first
+        : made.insertBefore(document.createElement("span"), first);
     if (first && first !== holder) holder.append(first);
     holder.setAttribute(NODES, JSON.stringify(fragment.toJSON()));
     holder.setAttribute(KEY, key);
@@ -71,7 +89,9 @@ class Parser extends ContentParser {
         const fragment = Fragment.fromJSON(schema, JSON.parse(held.getAttribute(NODES) || "null"));
         fragment.forEach((node) => node.check());
         return Slice.maxOpen(fragment);
-      } catch { /* From a page of an older version: it is read by its look. */ }
+      } catch {
+        /* From a page of an older version: it is read by its look. */
+      }
     }
     return super.parseSlice(dom, options);
   }

@@ -1,10 +1,35 @@
 /** What keys, buttons and the list of blocks do to the document. */
-import { chainCommands, createParagraphNear, deleteSelection, exitCode, joinBackward, joinForward, liftEmptyBlock, newlineInCode, selectNodeBackward, selectNodeForward, setBlockType, splitBlock, toggleMark, wrapIn, lift } from "prosemirror-commands";
+import {
+  chainCommands,
+  createParagraphNear,
+  deleteSelection,
+  exitCode,
+  joinBackward,
+  joinForward,
+  liftEmptyBlock,
+  newlineInCode,
+  selectNodeBackward,
+  selectNodeForward,
+  setBlockType,
+  splitBlock,
+  toggleMark,
+  wrapIn,
+  lift,
+} from "prosemirror-commands";
 import { redo, undo } from "prosemirror-history";
 import { liftListItem, sinkListItem, splitListItem, wrapInList } from "prosemirror-schema-list";
 import { Selection, TextSelection } from "prosemirror-state";
 import { addRowAfter, goToNextCell, isInTable, nextCell } from "prosemirror-tables";
-import { endOf, flowEnd, flowIndex, flowStart, levelOf, move, nextNumber, positionOf } from "./outline.js";
+import {
+  endOf,
+  flowEnd,
+  flowIndex,
+  flowStart,
+  levelOf,
+  move,
+  nextNumber,
+  positionOf,
+} from "./outline.js";
 import { schema } from "./schema.js";
 /** @import { Attrs, Node as DocNode, NodeType, ResolvedPos } from "prosemirror-model" */
 /** @import { Command, EditorState, Transaction } from "prosemirror-state" */
@@ -12,7 +37,11 @@ import { schema } from "./schema.js";
 
 const { nodes, marks } = schema;
 /** @param {ResolvedPos} $pos @param {...string} names */
-const within = ($pos, ...names) => { for (let depth = $pos.depth; depth > 0; depth -= 1) if (names.includes($pos.node(depth).type.name)) return depth; return 0; };
+const within = ($pos, ...names) => {
+  for (let depth = $pos.depth; depth > 0; depth -= 1)
+    if (names.includes($pos.node(depth).type.name)) return depth;
+  return 0;
+};
 
 /**
  * Whether the caret is in a node of one of these names.
@@ -30,10 +59,12 @@ export const isIn = (state, ...names) => within(state.selection.$from, ...names)
  */
 function leaveDown(depthOf) {
   return (state, dispatch) => {
-    const { $from, empty } = state.selection, depth = depthOf($from);
+    const { $from, empty } = state.selection,
+      depth = depthOf($from);
     if (!depth || !empty) return false;
     if (dispatch) {
-      const at = $from.after(depth), tr = state.tr.insert(at, nodes.paragraph.create());
+      const at = $from.after(depth),
+        tr = state.tr.insert(at, nodes.paragraph.create());
       dispatch(tr.setSelection(TextSelection.create(tr.doc, at + 1)).scrollIntoView());
     }
     return true;
@@ -46,8 +77,12 @@ function leaveDown(depthOf) {
  * @type {Command}
  */
 function goBelow(state, dispatch) {
-  const { $to } = state.selection, { doc } = state;
-  const index = Math.min(Math.max($to.index(0) + ($to.depth ? 1 : 0), flowStart(doc)), flowEnd(doc));
+  const { $to } = state.selection,
+    { doc } = state;
+  const index = Math.min(
+    Math.max($to.index(0) + ($to.depth ? 1 : 0), flowStart(doc)),
+    flowEnd(doc),
+  );
   if (dispatch) dispatch(caretAt(state.tr, positionOf(doc, index)).scrollIntoView());
   return true;
 }
@@ -72,10 +107,14 @@ export function caretAt(tr, at) {
  * @type {Command}
  */
 function leaveEmptyRow(state, dispatch) {
-  const { $from, empty } = state.selection, depth = within($from, "table_cell", "table_header");
+  const { $from, empty } = state.selection,
+    depth = within($from, "table_cell", "table_header");
   if (!depth || !empty) return false;
-  const row = $from.node(depth - 1), table = $from.node(depth - 2), index = $from.index(depth - 2);
-  if (!index || index < table.childCount - 1 || row.children.some((cell) => cell.content.size)) return false;
+  const row = $from.node(depth - 1),
+    table = $from.node(depth - 2),
+    index = $from.index(depth - 2);
+  if (!index || index < table.childCount - 1 || row.children.some((cell) => cell.content.size))
+    return false;
   if (dispatch) {
     const tr = state.tr.delete($from.before(depth - 1), $from.after(depth - 1));
     dispatch(caretAt(tr, tr.mapping.map($from.after(depth - 2))).scrollIntoView());
@@ -84,21 +123,24 @@ function leaveEmptyRow(state, dispatch) {
 }
 
 /**
- * Up and down go to the cell of the same column; from the last row below the table, where no text follows.
+ * Up and down go to the cell of the same column; from the last row below the table, where no text
+ * follows.
  *
  * @param {number} by
  * @returns {Command}
  */
 function otherRow(by) {
   return (state, dispatch, view) => {
-    const { $head, empty } = state.selection, depth = within($head, "table_cell", "table_header");
+    const { $head, empty } = state.selection,
+      depth = within($head, "table_cell", "table_header");
     if (!depth || !empty || (view && !view.endOfTextblock(by > 0 ? "down" : "up"))) return false;
     const $next = nextCell(state.doc.resolve($head.before(depth)), "vert", by);
     if ($next) {
       if (dispatch) dispatch(state.tr.setSelection(Selection.near($next, 1)).scrollIntoView());
       return true;
     }
-    const $after = state.doc.resolve($head.after(depth - 2)), { nodeAfter } = $after;
+    const $after = state.doc.resolve($head.after(depth - 2)),
+      { nodeAfter } = $after;
     if (by < 0 || (nodeAfter && nodeAfter.isTextblock)) return false;
     if (dispatch) dispatch(caretAt(state.tr, $after.pos).scrollIntoView());
     return true;
@@ -107,21 +149,27 @@ function otherRow(by) {
 
 /** Enter at the end of a table leaves it; Tab there adds a row. @type {Command} */
 function leaveTable(state, dispatch) {
-  const { $from, empty } = state.selection, depth = within($from, "table_cell", "table_header");
+  const { $from, empty } = state.selection,
+    depth = within($from, "table_cell", "table_header");
   if (!depth || !empty || $from.parentOffset < $from.parent.content.size) return false;
-  const row = $from.node(depth - 1), table = $from.node(depth - 2);
-  if ($from.index(depth - 1) < row.childCount - 1 || $from.index(depth - 2) < table.childCount - 1) return false;
+  const row = $from.node(depth - 1),
+    table = $from.node(depth - 2);
+  if ($from.index(depth - 1) < row.childCount - 1 || $from.index(depth - 2) < table.childCount - 1)
+    return false;
   if (dispatch) dispatch(caretAt(state.tr, $from.after(depth - 2)).scrollIntoView());
   return true;
 }
 
 /** From the last cell of a table, Tab goes on in a new row. @type {Command} */
 function growTable(state, dispatch) {
-  const { $from } = state.selection, depth = within($from, "table_cell", "table_header");
+  const { $from } = state.selection,
+    depth = within($from, "table_cell", "table_header");
   if (!depth || $from.index(depth - 1) < $from.node(depth - 1).childCount - 1) return false;
   if (!dispatch) return true;
   const after = $from.after(depth - 1);
-  addRowAfter(state, (tr) => dispatch(tr.setSelection(Selection.near(tr.doc.resolve(after + 1), 1)).scrollIntoView()));
+  addRowAfter(state, (tr) =>
+    dispatch(tr.setSelection(Selection.near(tr.doc.resolve(after + 1), 1)).scrollIntoView()),
+  );
   return true;
 }
 
@@ -129,18 +177,26 @@ function growTable(state, dispatch) {
 const intoNext = (state, dispatch) => {
   const { $from } = state.selection;
   if (!within($from, "masthead", "title")) return false;
-  if (dispatch) dispatch(state.tr.setSelection(Selection.near(state.doc.resolve($from.after(1)), 1)).scrollIntoView());
+  if (dispatch)
+    dispatch(
+      state.tr.setSelection(Selection.near(state.doc.resolve($from.after(1)), 1)).scrollIntoView(),
+    );
   return true;
 };
 
 /** @type {Command} */
 const insertBreak = (state, dispatch) => {
-  if (!state.selection.$from.parent.inlineContent || !state.selection.$from.parent.type.contentMatch.matchType(nodes.break)) return false;
+  if (
+    !state.selection.$from.parent.inlineContent ||
+    !state.selection.$from.parent.type.contentMatch.matchType(nodes.break)
+  )
+    return false;
   if (dispatch) dispatch(state.tr.replaceSelectionWith(nodes.break.create()).scrollIntoView());
   return true;
 };
 /** @type {Command} */
-const breakInCell = (state, dispatch) => within(state.selection.$from, "table_cell", "table_header") > 0 && insertBreak(state, dispatch);
+const breakInCell = (state, dispatch) =>
+  within(state.selection.$from, "table_cell", "table_header") > 0 && insertBreak(state, dispatch);
 
 /** A heading split amid its words leaves the rest as text, but for a part that goes on as one. */
 const enter = chainCommands(
@@ -150,7 +206,10 @@ const enter = chainCommands(
   breakInCell,
   newlineInCode,
   leaveDown(($from) => within($from, "link", "button")),
-  leaveDown(($from) => { const depth = within($from, "gallery") || within($from, "picture"); return depth; }),
+  leaveDown(($from) => {
+    const depth = within($from, "gallery") || within($from, "picture");
+    return depth;
+  }),
   leaveDown(($from) => (within($from, "quotation_source") ? within($from, "quotation") : 0)),
   splitListItem(nodes.list_item),
   createParagraphNear,
@@ -167,8 +226,10 @@ const backIntoText = (state, dispatch) => {
   const { $from, empty } = state.selection;
   if (!empty || $from.parentOffset || !$from.parent.isTextblock) return false;
   const name = $from.parent.type.name;
-  if (["chapter", "section", "item", "heading"].includes(name)) return setBlockType(nodes.paragraph)(state, dispatch);
-  if (["verbatim", "comment"].includes(name) && !$from.parent.content.size) return setBlockType(nodes.paragraph)(state, dispatch);
+  if (["chapter", "section", "item", "heading"].includes(name))
+    return setBlockType(nodes.paragraph)(state, dispatch);
+  if (["verbatim", "comment"].includes(name) && !$from.parent.content.size)
+    return setBlockType(nodes.paragraph)(state, dispatch);
   if (["link", "button", "picture"].includes(name) && !$from.parent.content.size) {
     if ($from.depth > 1 && name === "picture") return true;
     if (dispatch) {
@@ -179,16 +240,33 @@ const backIntoText = (state, dispatch) => {
   }
   if (["link", "button", "picture", "masthead", "title"].includes(name)) return true;
   if (name === "credit" && !$from.index(1)) return true;
-  return $from.depth === 1 && $from.index(0) === flowStart(state.doc) && ($from.parent.content.size > 0 || flowEnd(state.doc) - flowStart(state.doc) === 1);
+  return (
+    $from.depth === 1 &&
+    $from.index(0) === flowStart(state.doc) &&
+    ($from.parent.content.size > 0 || flowEnd(state.doc) - flowStart(state.doc) === 1)
+  );
 };
 
-const backspace = chainCommands(deleteSelection, backIntoText, liftFirstItem, joinBackward, selectNodeBackward);
+const backspace = chainCommands(
+  deleteSelection,
+  backIntoText,
+  liftFirstItem,
+  joinBackward,
+  selectNodeBackward,
+);
 const forwards = chainCommands(deleteSelection, keepFromBelow, joinForward, selectNodeForward);
 
 /** At the start of a list's item, Backspace takes the item out of the list. @type {Command} */
 function liftFirstItem(state, dispatch) {
   const { $from, empty } = state.selection;
-  if (!empty || $from.parentOffset || $from.depth < 2 || $from.node(-1).type !== nodes.list_item || $from.index(-1)) return false;
+  if (
+    !empty ||
+    $from.parentOffset ||
+    $from.depth < 2 ||
+    $from.node(-1).type !== nodes.list_item ||
+    $from.index(-1)
+  )
+    return false;
   return liftListItem(nodes.list_item)(state, dispatch);
 }
 
@@ -196,9 +274,18 @@ function liftFirstItem(state, dispatch) {
 function keepFromBelow(state, dispatch) {
   const { $from, empty } = state.selection;
   if (!empty || $from.parentOffset < $from.parent.content.size || $from.depth !== 1) return false;
-  const next = $from.index(0) + 1 < state.doc.childCount ? state.doc.child($from.index(0) + 1) : null;
-  if (!next || !["chapter", "section", "item", "link", "button", "picture", "credits"].includes(next.type.name)) return false;
-  if (!$from.parent.content.size && $from.index(0) >= flowStart(state.doc) && next.type.name !== "credits") {
+  const next =
+    $from.index(0) + 1 < state.doc.childCount ? state.doc.child($from.index(0) + 1) : null;
+  if (
+    !next ||
+    !["chapter", "section", "item", "link", "button", "picture", "credits"].includes(next.type.name)
+  )
+    return false;
+  if (
+    !$from.parent.content.size &&
+    $from.index(0) >= flowStart(state.doc) &&
+    next.type.name !== "credits"
+  ) {
     if (dispatch) {
       const tr = state.tr.delete($from.before(), $from.after());
       dispatch(tr.setSelection(Selection.near(tr.doc.resolve($from.before()), 1)));
@@ -215,18 +302,24 @@ function keepFromBelow(state, dispatch) {
  */
 function otherLine(by) {
   return (state, dispatch) => {
-    const { $from } = state.selection, depth = within($from, "credit");
+    const { $from } = state.selection,
+      depth = within($from, "credit");
     if (!depth) return false;
-    const index = $from.index(depth - 1) + by, lines = $from.node(depth - 1);
+    const index = $from.index(depth - 1) + by,
+      lines = $from.node(depth - 1);
     if (index >= lines.childCount) return false;
     const pos = by > 0 ? $from.after(depth) + 1 : $from.before(depth) - 1;
-    if (dispatch) dispatch(state.tr.setSelection(Selection.near(state.doc.resolve(pos), by)).scrollIntoView());
+    if (dispatch)
+      dispatch(state.tr.setSelection(Selection.near(state.doc.resolve(pos), by)).scrollIntoView());
     return true;
   };
 }
 
 /** @param {-1 | 1} direction @param {Command} other @returns {Command} */
-const cellOr = (direction, other) => (state, dispatch, view) => (isInTable(state) ? goToNextCell(direction)(state, dispatch) || (direction > 0 && growTable(state, dispatch)) : other(state, dispatch, view));
+const cellOr = (direction, other) => (state, dispatch, view) =>
+  isInTable(state)
+    ? goToNextCell(direction)(state, dispatch) || (direction > 0 && growTable(state, dispatch))
+    : other(state, dispatch, view);
 
 /** Keys by their names; the page adds those that open forms. @type {Record<string, Command>} */
 export const KEYS = {
@@ -273,14 +366,17 @@ export function toggleList(type) {
     if (!depth) return wrapInList(type)(state, dispatch);
     const list = state.selection.$from.node(depth);
     if (list.type === type) return liftListItem(nodes.list_item)(state, dispatch);
-    if (dispatch) dispatch(state.tr.setNodeMarkup(state.selection.$from.before(depth), type, { start: 1 }));
+    if (dispatch)
+      dispatch(state.tr.setNodeMarkup(state.selection.$from.before(depth), type, { start: 1 }));
     return true;
   };
 }
 
 /** @type {Command} */
 export function toggleQuotation(state, dispatch) {
-  return within(state.selection.$from, "quotation") ? lift(state, dispatch) : wrapIn(nodes.quotation)(state, dispatch);
+  return within(state.selection.$from, "quotation")
+    ? lift(state, dispatch)
+    : wrapIn(nodes.quotation)(state, dispatch);
 }
 
 /**
@@ -289,10 +385,13 @@ export function toggleQuotation(state, dispatch) {
  * @type {Command}
  */
 export function addSource(state, dispatch) {
-  const { $from } = state.selection, depth = within($from, "quotation");
+  const { $from } = state.selection,
+    depth = within($from, "quotation");
   if (!depth) return false;
   if (dispatch) {
-    const { tr } = state, end = $from.end(depth), last = $from.node(depth).lastChild;
+    const { tr } = state,
+      end = $from.end(depth),
+      last = $from.node(depth).lastChild;
     const isThere = last !== null && last.type === nodes.quotation_source;
     if (!isThere) tr.insert(end, nodes.quotation_source.create());
     const at = isThere ? end - 1 : end + 1;
@@ -308,20 +407,23 @@ export function addSource(state, dispatch) {
  * @param {Attrs | null} [attrs]
  * @returns {Command}
  */
-export const become = (name, attrs = null) => (state, dispatch, view) => {
-  const type = nodes[name];
-  const given = name === "chapter" && !attrs ? { number: nextNumber(state.doc) } : attrs;
-  if (isIn(state, "list_item", "quotation") && levelOf({ type })) {
-    let lifted = false;
-    // Each step of it acts on what the one before left.
-    if (!dispatch || !view) return !dispatch;
-    for (let tries = 0; tries < 8 && isIn(view.state, "list_item", "quotation"); tries += 1) {
-      lifted = chainCommands(liftListItem(nodes.list_item), lift)(view.state, view.dispatch) || lifted;
+export const become =
+  (name, attrs = null) =>
+  (state, dispatch, view) => {
+    const type = nodes[name];
+    const given = name === "chapter" && !attrs ? { number: nextNumber(state.doc) } : attrs;
+    if (isIn(state, "list_item", "quotation") && levelOf({ type })) {
+      let lifted = false;
+      // Each step of it acts on what the one before left.
+      if (!dispatch || !view) return !dispatch;
+      for (let tries = 0; tries < 8 && isIn(view.state, "list_item", "quotation"); tries += 1) {
+        lifted =
+          chainCommands(liftListItem(nodes.list_item), lift)(view.state, view.dispatch) || lifted;
+      }
+      return setBlockType(type, given)(view.state, view.dispatch) || lifted;
     }
-    return setBlockType(type, given)(view.state, view.dispatch) || lifted;
-  }
-  return setBlockType(type, given)(state, dispatch);
-};
+    return setBlockType(type, given)(state, dispatch);
+  };
 
 /** Kinds that are written in at once; behind all others the text goes on. */
 const WRITTEN_IN = ["table", "columns", "conditional", "comment", "verbatim"];
@@ -335,16 +437,23 @@ const WRITTEN_IN = ["table", "columns", "conditional", "comment", "verbatim"];
  */
 export function insert(node, finish = null) {
   return (state, dispatch) => {
-    const { tr, doc } = state, { $to: $from } = state.selection;
+    const { tr, doc } = state,
+      { $to: $from } = state.selection;
     /** @type {number | null} */
     let at = null;
-    if ($from.depth && isBlank($from.parent) && $from.node(-1).canReplaceWith($from.index(-1), $from.indexAfter(-1), node.type)) {
+    if (
+      $from.depth &&
+      isBlank($from.parent) &&
+      $from.node(-1).canReplaceWith($from.index(-1), $from.indexAfter(-1), node.type)
+    ) {
       at = $from.before();
       tr.replaceWith(at, $from.after(), node);
     } else {
       for (let depth = $from.depth; depth >= 1 && at === null; depth -= 1) {
-        const parent = $from.node(depth - 1), index = $from.indexAfter(depth - 1);
-        if (parent.type !== nodes.list_item && parent.canReplaceWith(index, index, node.type)) at = $from.after(depth);
+        const parent = $from.node(depth - 1),
+          index = $from.indexAfter(depth - 1);
+        if (parent.type !== nodes.list_item && parent.canReplaceWith(index, index, node.type))
+          at = $from.after(depth);
       }
       if (at === null || $from.index(0) < flowStart(doc) || $from.index(0) > flowEnd(doc)) {
         const index = $from.index(0) + ($from.depth ? 1 : 0);
@@ -353,10 +462,16 @@ export function insert(node, finish = null) {
       tr.insert(at, node);
     }
     if (finish) finish(tr, at);
-    const end = at + (tr.doc.nodeAt(at) || node).nodeSize, { parent } = tr.doc.resolve(end);
-    const takesText = parent.canReplaceWith(tr.doc.resolve(end).index(), tr.doc.resolve(end).index(), nodes.paragraph);
+    const end = at + (tr.doc.nodeAt(at) || node).nodeSize,
+      { parent } = tr.doc.resolve(end);
+    const takesText = parent.canReplaceWith(
+      tr.doc.resolve(end).index(),
+      tr.doc.resolve(end).index(),
+      nodes.paragraph,
+    );
     if (takesText) caretAt(tr, end);
-    if (WRITTEN_IN.includes(node.type.name)) tr.setSelection(Selection.near(tr.doc.resolve(at + 1), 1));
+    if (WRITTEN_IN.includes(node.type.name))
+      tr.setSelection(Selection.near(tr.doc.resolve(at + 1), 1));
     if (dispatch) dispatch(tr.scrollIntoView());
     return true;
   };
@@ -375,11 +490,19 @@ export function addPart(name) {
     if (index < 0) index = flowEnd(doc) - 1;
     const level = levelOf({ type: nodes[name] });
     let owner = index;
-    while (owner >= flowStart(doc) && !(levelOf(doc.child(owner)) && levelOf(doc.child(owner)) <= level)) owner -= 1;
-    let end = owner >= flowStart(doc) && levelOf(doc.child(owner)) === level ? endOf(doc, owner) : index + 1;
+    while (
+      owner >= flowStart(doc) &&
+      !(levelOf(doc.child(owner)) && levelOf(doc.child(owner)) <= level)
+    )
+      owner -= 1;
+    let end =
+      owner >= flowStart(doc) && levelOf(doc.child(owner)) === level
+        ? endOf(doc, owner)
+        : index + 1;
     while (end < flowEnd(doc) && !levelOf(doc.child(end))) end += 1;
     if (dispatch) {
-      const at = positionOf(doc, end), tr = state.tr;
+      const at = positionOf(doc, end),
+        tr = state.tr;
       const node = nodes[name].create(name === "chapter" ? { number: nextNumber(doc) } : null);
       tr.insert(at, [node, nodes.paragraph.create()]);
       dispatch(tr.setSelection(TextSelection.create(tr.doc, at + 1)).scrollIntoView());
@@ -396,8 +519,15 @@ export function addPart(name) {
  */
 export function freshTable(rows, columns) {
   /** @param {NodeType} type */
-  const row = (type) => nodes.table_row.create(null, Array.from({ length: columns }, () => type.create()));
-  return nodes.table.create(null, [row(nodes.table_header), ...Array.from({ length: rows }, () => row(nodes.table_cell))]);
+  const row = (type) =>
+    nodes.table_row.create(
+      null,
+      Array.from({ length: columns }, () => type.create()),
+    );
+  return nodes.table.create(null, [
+    row(nodes.table_header),
+    ...Array.from({ length: rows }, () => row(nodes.table_cell)),
+  ]);
 }
 
 /**
@@ -410,7 +540,9 @@ export function align(value) {
   return (state, dispatch) => {
     const depth = within(state.selection.$from, "table_cell", "table_header");
     if (!depth) return false;
-    const column = state.selection.$from.index(depth - 1), table = state.selection.$from.node(depth - 2), start = state.selection.$from.start(depth - 2);
+    const column = state.selection.$from.index(depth - 1),
+      table = state.selection.$from.node(depth - 2),
+      start = state.selection.$from.start(depth - 2);
     if (dispatch) {
       const tr = state.tr;
       table.forEach((row, offset) => {

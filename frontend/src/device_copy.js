@@ -1,8 +1,8 @@
 /**
- * What is not saved yet, kept on this device: a tab that is closed, a browser that ends, a connection
- * or session that is lost, cost no text. Each page that is open keeps one copy of its own; what a page
- * left behind is offered when the same person opens the same draft again; nothing is kept of who signed
- * out in another tab.
+ * What is not saved yet, kept on this device: a tab that is closed, a browser that ends, a
+ * connection or session that is lost, cost no text. Each page that is open keeps one copy of its
+ * own; what a page left behind is offered when the same person opens the same draft again; nothing
+ * is kept of who signed out in another tab.
  */
 import { byId, debounce, desk, inputById, say } from "./page.js";
 /** @import { Copy } from "./types.js" */
@@ -12,7 +12,8 @@ const PREFIX = "unsaved/";
 const OURS = `${PREFIX}${desk.dataset.account}${desk.dataset.here}/`;
 const KEY = OURS + crypto.getRandomValues(new Uint32Array(2)).join("-");
 /* Longer texts are not kept, nor older copies: a site has 5 MB in all. */
-const LONGEST = 1_000_000, OLDEST = 30 * 24 * 3600 * 1000;
+const LONGEST = 1_000_000,
+  OLDEST = 30 * 24 * 3600 * 1000;
 
 /** @returns {[string, Copy][]} */
 function readAll() {
@@ -23,8 +24,13 @@ function readAll() {
     if (!key || !key.startsWith(PREFIX)) continue;
     try {
       const copy = JSON.parse(localStorage.getItem(key) || "null");
-      if (copy.at > Date.now() - OLDEST) { found.push([key, copy]); continue; }
-    } catch { /* It is none. */ }
+      if (copy.at > Date.now() - OLDEST) {
+        found.push([key, copy]);
+        continue;
+      }
+    } catch {
+      /* It is none. */
+    }
     localStorage.removeItem(key);
   }
   return found.sort(([, one], [, other]) => other.at - one.at);
@@ -40,14 +46,22 @@ async function openPages() {
 /** @param {() => Copy | null} read what is to be kept; null while all is saved. */
 export function keepCopy(read) {
   /** @param {() => void} act */
-  const inStorage = (act) => { try { act(); } catch { /* No room, or none that this page may use. */ } };
+  const inStorage = (act) => {
+    try {
+      act();
+    } catch {
+      /* No room, or none that this page may use. */
+    }
+  };
   const forget = () => inStorage(() => localStorage.removeItem(KEY));
-  const write = () => inStorage(() => {
-    const copy = localStorage.getItem("signed-in") === desk.dataset.account && read(), text = copy && JSON.stringify(copy);
-    if (text && text.length <= LONGEST) localStorage.setItem(KEY, text);
-    // What was kept is older than what is typed now: to offer it would be no help.
-    else if (text) forget();
-  });
+  const write = () =>
+    inStorage(() => {
+      const copy = localStorage.getItem("signed-in") === desk.dataset.account && read(),
+        text = copy && JSON.stringify(copy);
+      if (text && text.length <= LONGEST) localStorage.setItem(KEY, text);
+      // What was kept is older than what is typed now: to offer it would be no help.
+      else if (text) forget();
+    });
   window.addEventListener("pagehide", write);
   document.addEventListener("visibilitychange", write);
   return { forget, writeSoon: debounce(300, write) };
@@ -65,7 +79,9 @@ export async function offerCopy(fields, restore) {
     const [newest, ...older] = readAll().filter(([key]) => key.startsWith(OURS) && !open.has(key));
     older.forEach(([key]) => localStorage.removeItem(key));
     if (newest) show(newest[0], newest[1], fields, restore);
-  } catch { /* This page may keep nothing. */ }
+  } catch {
+    /* This page may keep nothing. */
+  }
 }
 
 /**
@@ -77,13 +93,28 @@ export async function offerCopy(fields, restore) {
  * @param {(copy: Copy) => Promise<boolean>} restore
  */
 function show(key, copy, fields, restore) {
-  const forget = () => { localStorage.removeItem(key); box.hidden = true; };
+  const forget = () => {
+    localStorage.removeItem(key);
+    box.hidden = true;
+  };
   const box = byId("unsaved");
   // It arrived, but the answer that it did was not heard.
-  if (copy.fields.issue ? copy.fields.issue === fields.issue : copy.fields.text === inputById("text").value) { forget(); return; }
-  const time = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" }).format(copy.at);
+  if (
+    copy.fields.issue
+      ? copy.fields.issue === fields.issue
+      : copy.fields.text === inputById("text").value
+  ) {
+    forget();
+    return;
+  }
+  const time = new Intl.DateTimeFormat(document.documentElement.lang, {
+    dateStyle: "medium",
+    timeStyle: "short",
+  }).format(copy.at);
   byId("unsaved-words").textContent = say("unsaved", { time });
-  byId("unsaved-restore").onclick = async () => { if (await restore(copy)) forget(); };
+  byId("unsaved-restore").onclick = async () => {
+    if (await restore(copy)) forget();
+  };
   byId("unsaved-discard").onclick = forget;
   box.hidden = false;
 }

@@ -1,6 +1,7 @@
 /** Forms over the page: a link's address, a picture's words, an event's fields. */
 import { element, say } from "./page.js";
-/** @import { Answer, Choice, Field, FieldValue, GroupedField, InputField, SelectField, ValueField, WholeDaysField } from "./types.js" */
+/** @import { Answer, Choice, Field, FieldValue, GroupedField, InputField } from "./types.js" */
+/** @import { SelectField, ValueField, WholeDaysField } from "./types.js" */
 
 const SAFE = /^(https?:\/\/|mailto:|tel:)/i;
 
@@ -24,32 +25,85 @@ export function addressOf(typed) {
  * Ask for some fields beside what they are about.
  *
  * @template {Answer} [Given=Answer] what the fields are, by their names
- * @param {{ title: string, fields: Field[], values: NoInfer<Partial<Given>>, near?: DOMRect, act?: string, remove?: string, extra?: HTMLElement | null, fault?: string }} asked `fault` is why what was answered before was refused
+ * @param {{ title: string, fields: Field[], values: NoInfer<Partial<Given>>, near?: DOMRect, act?:
+ *   string, remove?: string, extra?: HTMLElement | null, fault?: string }} asked `fault` is why
+ *   what was answered before was refused
  * @returns {Promise<Given | "remove" | null>} null when it was left.
  */
-export function ask({ title, fields, values, near, act = say("apply"), remove = "", extra = null, fault = "" }) {
+export function ask({
+  title,
+  fields,
+  values,
+  near,
+  act = say("apply"),
+  remove = "",
+  extra = null,
+  fault = "",
+}) {
   return new Promise((done) => {
     /** @type {Map<string, Input>} */
     const inputs = new Map();
     /** What can be done once the rows stand in the page. @type {(() => void)[]} */
     const onceThere = [];
     const error = element("p", { class: "error", role: "alert", hidden: !fault }, fault);
-    const rows = fields.map((field) => (field.type === "whole-days" ? wholeDays(field, inputs, values, onceThere) : rowOf(field, inputs, values)));
+    const rows = fields.map((field) =>
+      field.type === "whole-days"
+        ? wholeDays(field, inputs, values, onceThere)
+        : rowOf(field, inputs, values),
+    );
     const dialog = element("dialog", { class: "asking", "aria-label": title });
     /** @param {Given | "remove" | null} answer */
-    const finish = (answer) => { dialog.close(); dialog.remove(); done(answer); };
-    const inner = element("form", { method: "dialog", novalidate: true, class: "stack", onsubmit: (event) => {
-      event.preventDefault();
-      const answer = readAnswer(fields, inputs, error);
-      if (answer) finish(/** @type {Given} */ (answer));
-    } },
-    element("h2", { class: "asking-title" }, title), ...rows, extra, error,
-    element("div", { class: "row spread" },
-      element("span", { class: "row" }, element("button", {}, act), element("button", { type: "button", class: "second", onclick: () => finish(null) }, say("cancel"))),
-      remove ? element("button", { type: "button", class: "second grave", onclick: () => finish("remove") }, remove) : null));
+    const finish = (answer) => {
+      dialog.close();
+      dialog.remove();
+      done(answer);
+    };
+    const inner = element(
+      "form",
+      {
+        method: "dialog",
+        novalidate: true,
+        class: "stack",
+        onsubmit: (event) => {
+          event.preventDefault();
+          const answer = readAnswer(fields, inputs, error);
+          if (answer) finish(/** @type {Given} */ (answer));
+        },
+      },
+      element("h2", { class: "asking-title" }, title),
+      ...rows,
+      extra,
+      error,
+      element(
+        "div",
+        { class: "row spread" },
+        element(
+          "span",
+          { class: "row" },
+          element("button", {}, act),
+          element(
+            "button",
+            { type: "button", class: "second", onclick: () => finish(null) },
+            say("cancel"),
+          ),
+        ),
+        remove
+          ? element(
+              "button",
+              { type: "button", class: "second grave", onclick: () => finish("remove") },
+              remove,
+            )
+          : null,
+      ),
+    );
     dialog.append(inner);
-    dialog.addEventListener("cancel", (event) => { event.preventDefault(); finish(null); });
-    dialog.addEventListener("mousedown", (event) => { if (event.target === dialog) finish(null); });
+    dialog.addEventListener("cancel", (event) => {
+      event.preventDefault();
+      finish(null);
+    });
+    dialog.addEventListener("mousedown", (event) => {
+      if (event.target === dialog) finish(null);
+    });
     document.body.append(dialog);
     onceThere.forEach((each) => each());
     dialog.showModal();
@@ -66,16 +120,27 @@ export function ask({ title, fields, values, near, act = say("apply"), remove = 
  * @param {Partial<Answer>} values
  */
 function rowOf(field, inputs, values) {
-  const id = `ask-${field.name}`, value = values[field.name], shown = value === null || value === undefined ? "" : String(value);
+  const id = `ask-${field.name}`,
+    value = values[field.name],
+    shown = value === null || value === undefined ? "" : String(value);
   if ("groups" in field) {
     const line = lineInput(field, id, shown);
     inputs.set(field.name, line);
     return groupedChoices(field, line, id);
   }
-  const input = inputOf(field, id, shown), hint = field.hint ? element("span", { class: "hint", id: `${id}-hint` }, say(field.hint)) : null;
+  const input = inputOf(field, id, shown),
+    hint = field.hint
+      ? element("span", { class: "hint", id: `${id}-hint` }, say(field.hint))
+      : null;
   inputs.set(field.name, input);
   if (hint) input.setAttribute("aria-describedby", hint.id);
-  return element("div", { class: "field" }, element("label", { for: id }, say(field.word)), hint, input);
+  return element(
+    "div",
+    { class: "field" },
+    element("label", { for: id }, say(field.word)),
+    hint,
+    input,
+  );
 }
 
 /**
@@ -118,11 +183,27 @@ function focusFirst(dialog, inputs) {
   if (first instanceof HTMLInputElement || first instanceof HTMLTextAreaElement) first.select();
 }
 
-/** @param {InputField | SelectField} field @param {string} id @param {string} shown @returns {Input} */
+/**
+ * @param {InputField | SelectField} field
+ * @param {string} id
+ * @param {string} shown
+ * @returns {Input}
+ */
 function inputOf(field, id, shown) {
   if (field.type === "select") {
-    const select = element("select", { id }, ...field.choices.map(([key, word]) => element("option", { value: key, selected: key === shown }, word)));
-    select.addEventListener("keydown", (event) => { if (event.key === "Enter" && !event.isComposing) { event.preventDefault(); select.form?.requestSubmit(); } });
+    const select = element(
+      "select",
+      { id },
+      ...field.choices.map(([key, word]) =>
+        element("option", { value: key, selected: key === shown }, word),
+      ),
+    );
+    select.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && !event.isComposing) {
+        event.preventDefault();
+        select.form?.requestSubmit();
+      }
+    });
     return select;
   }
   if (field.type !== "text-area") return lineInput(field, id, shown);
@@ -135,9 +216,19 @@ function inputOf(field, id, shown) {
 function lineInput(field, id, shown) {
   // An address is read as people write it, so the browser's own check of it would be in the way; a
   // date that is written in words stays so.
-  const isText = field.type === "url" || field.type === "email" || (field.type === "datetime-local" && shown && !/^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(shown));
+  const isText =
+    field.type === "url" ||
+    field.type === "email" ||
+    (field.type === "datetime-local" && shown && !/^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(shown));
   const type = isText ? "text" : field.type || "text";
-  const input = element("input", { id, type, inputmode: field.type === "url" ? "url" : undefined, autocomplete: "off", required: field.required, maxlength: type === "text" ? 2000 : undefined });
+  const input = element("input", {
+    id,
+    type,
+    inputmode: field.type === "url" ? "url" : undefined,
+    autocomplete: "off",
+    required: field.required,
+    maxlength: type === "text" ? 2000 : undefined,
+  });
   input.value = type === "datetime-local" ? shown.slice(0, 16) : shown;
   return input;
 }
@@ -146,7 +237,8 @@ const DAY = /^\d{4}-\d\d-\d\d$/;
 const MINUTE = /^\d{4}-\d\d-\d\dT\d\d:\d\d$/;
 
 /**
- * A box that says whether the dates of the form are days without hours; its hours come back when it is cleared.
+ * A box that says whether the dates of the form are days without hours; its hours come back when it
+ * is cleared.
  *
  * @param {WholeDaysField} field
  * @param {Map<string, Input>} inputs
@@ -154,20 +246,32 @@ const MINUTE = /^\d{4}-\d\d-\d\dT\d\d:\d\d$/;
  * @param {(() => void)[]} onceThere
  */
 function wholeDays(field, inputs, values, onceThere) {
-  const id = `ask-${field.name}`, dates = Object.entries(field.dates), given = dates.map(([name]) => String(values[name] || "")).filter(Boolean);
-  const box = element("input", { type: "checkbox", id, checked: given.length > 0 && given.every((value) => DAY.test(value)) });
+  const id = `ask-${field.name}`,
+    dates = Object.entries(field.dates),
+    given = dates.map(([name]) => String(values[name] || "")).filter(Boolean);
+  const box = element("input", {
+    type: "checkbox",
+    id,
+    checked: given.length > 0 && given.every((value) => DAY.test(value)),
+  });
   const hours = new Map(dates.map(([name, each]) => [name, each.hour]));
   const mark = () => {
     for (const [name, each] of dates) {
       const input = inputs.get(name);
       if (!(input instanceof HTMLInputElement)) continue;
       const typed = input.value.trim();
-      document.querySelector(`label[for="${input.id}"]`)?.replaceChildren(say(box.checked ? each.wholeWord : each.word));
+      document
+        .querySelector(`label[for="${input.id}"]`)
+        ?.replaceChildren(say(box.checked ? each.wholeWord : each.word));
       const has = box.checked ? "date" : "datetime-local";
       if (input.type === has || (typed && !DAY.test(typed) && !MINUTE.test(typed))) continue;
       if (box.checked && MINUTE.test(typed)) hours.set(name, typed.slice(11));
       input.type = has;
-      input.value = !typed ? "" : box.checked ? typed.slice(0, 10) : `${typed.slice(0, 10)}T${hours.get(name)}`;
+      input.value = !typed
+        ? ""
+        : box.checked
+          ? typed.slice(0, 10)
+          : `${typed.slice(0, 10)}T${hours.get(name)}`;
     }
   };
   box.addEventListener("change", mark);
@@ -177,7 +281,8 @@ function wholeDays(field, inputs, values, onceThere) {
 }
 
 /**
- * Buttons for the values that are there already, kind by kind; what is typed stays possible below them.
+ * Buttons for the values that are there already, kind by kind; what is typed stays possible below
+ * them.
  *
  * @param {GroupedField} field
  * @param {HTMLInputElement} input
@@ -186,26 +291,67 @@ function wholeDays(field, inputs, values, onceThere) {
 function groupedChoices(field, input, id) {
   /** @type {[HTMLElement, string][]} */
   const buttons = [];
-  const mark = () => buttons.forEach(([button, value]) => button.setAttribute("aria-pressed", String(input.value.trim() === value)));
+  const mark = () =>
+    buttons.forEach(([button, value]) =>
+      button.setAttribute("aria-pressed", String(input.value.trim() === value)),
+    );
   /** @param {Choice} choice */
   const buttonOf = ([value, word, state = ""]) => {
-    const button = element("button", { type: "button", class: `pick ${state}`.trim(), onclick: () => { input.value = value; mark(); } }, word);
+    const button = element(
+      "button",
+      {
+        type: "button",
+        class: `pick ${state}`.trim(),
+        onclick: () => {
+          input.value = value;
+          mark();
+        },
+      },
+      word,
+    );
     buttons.push([button, value]);
     return button;
   };
-  const groups = field.groups.map(([label, choices]) => element("div", { class: "picks", role: "group", "aria-label": label || undefined },
-    label ? element("span", { class: "picks-label", "aria-hidden": "true" }, label) : null, ...choices.map(buttonOf)));
+  const groups = field.groups.map(([label, choices]) =>
+    element(
+      "div",
+      { class: "picks", role: "group", "aria-label": label || undefined },
+      label ? element("span", { class: "picks-label", "aria-hidden": "true" }, label) : null,
+      ...choices.map(buttonOf),
+    ),
+  );
   const { more } = field;
-  const another = more ? element("button", { type: "button", class: "second small", onclick: () => more.act((choice) => {
-    groups[0].append(buttonOf(choice));
-    input.value = choice[0];
-    mark();
-  }) }, say(more.word)) : null;
+  const another = more
+    ? element(
+        "button",
+        {
+          type: "button",
+          class: "second small",
+          onclick: () =>
+            more.act((choice) => {
+              groups[0].append(buttonOf(choice));
+              input.value = choice[0];
+              mark();
+            }),
+        },
+        say(more.word),
+      )
+    : null;
   input.addEventListener("input", mark);
   mark();
-  return element("div", { class: "field", role: "group", "aria-label": say(field.word) },
-    element("div", { class: "pick-groups" }, ...groups), another,
-    element("details", {}, element("summary", {}, say(field.folded)), element("label", { class: "hidden-visually", for: id }, say(field.inner)), input));
+  return element(
+    "div",
+    { class: "field", role: "group", "aria-label": say(field.word) },
+    element("div", { class: "pick-groups" }, ...groups),
+    another,
+    element(
+      "details",
+      {},
+      element("summary", {}, say(field.folded)),
+      element("label", { class: "hidden-visually", for: id }, say(field.inner)),
+      input,
+    ),
+  );
 }
 
 /**
@@ -217,15 +363,24 @@ function groupedChoices(field, input, id) {
  * @returns {{ value: FieldValue } | { error: string }}
  */
 function valueOf(field, input, before) {
-  const typed = input.value.trim(), first = field.from ? String(before[field.from] ?? "") : "";
-  if (typed && first && typed.length === first.length && typed < first) return { error: say("endsFirst") };
+  const typed = input.value.trim(),
+    first = field.from ? String(before[field.from] ?? "") : "";
+  if (typed && first && typed.length === first.length && typed < first)
+    return { error: say("endsFirst") };
   if (!typed && field.required) return { error: say("needed", { field: say(field.word) }) };
   if (field.type === "url" && typed) {
     const url = addressOf(typed);
     return url ? { value: url } : { error: say("noAddress") };
   }
   if (field.type === "number") return { value: Number(typed || 0) };
-  return { value: !typed && field.empty !== undefined ? field.empty : field.type === "text-area" ? input.value : typed };
+  return {
+    value:
+      !typed && field.empty !== undefined
+        ? field.empty
+        : field.type === "text-area"
+          ? input.value
+          : typed,
+  };
 }
 
 /**
@@ -236,8 +391,10 @@ function valueOf(field, input, before) {
  */
 function place(dialog, near) {
   if (!near || window.innerWidth < 640) return;
-  const box = dialog.getBoundingClientRect(), room = 8;
-  const below = near.bottom + room, above = near.top - box.height - room;
+  const box = dialog.getBoundingClientRect(),
+    room = 8;
+  const below = near.bottom + room,
+    above = near.top - box.height - room;
   const top = below + box.height < window.innerHeight ? below : Math.max(room, above);
   dialog.style.margin = "0";
   dialog.style.top = `${Math.max(room, top)}px`;

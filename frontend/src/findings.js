@@ -24,10 +24,17 @@ const sentenceOf = (line) => ((line.querySelector("p") || line).textContent || "
 export function readFindings(list) {
   /** @type {Findings} */
   const found = new Map();
-  /** @type {NodeListOf<HTMLElement>} */ (list.querySelectorAll("li[data-block]")).forEach((line) => {
-    const block = String(line.dataset.block), entry = { severity: severityOf(line), sentence: sentenceOf(line), about: line.dataset.about || "" };
-    found.set(block, [...(found.get(block) || []), entry]);
-  });
+  /** @type {NodeListOf<HTMLElement>} */ (list.querySelectorAll("li[data-block]")).forEach(
+    (line) => {
+      const block = String(line.dataset.block),
+        entry = {
+          severity: severityOf(line),
+          sentence: sentenceOf(line),
+          about: line.dataset.about || "",
+        };
+      found.set(block, [...(found.get(block) || []), entry]);
+    },
+  );
   return found;
 }
 
@@ -40,7 +47,15 @@ export function readFindings(list) {
 export function findingsByLine(list) {
   return [...list.querySelectorAll("li")].flatMap((each) => {
     const link = each.querySelector("a[data-line]");
-    return link ? [{ line: Number(link.getAttribute("data-line")), severity: severityOf(each), sentence: sentenceOf(each) }] : [];
+    return link
+      ? [
+          {
+            line: Number(link.getAttribute("data-line")),
+            severity: severityOf(each),
+            sentence: sentenceOf(each),
+          },
+        ]
+      : [];
   });
 }
 
@@ -56,16 +71,22 @@ export function placeOf(doc, name, about = "") {
   let start = null;
   if (name === "title") return { pos: positionOf(doc, headIndex("title")) };
   if (name === "masthead") return { pos: 0 };
-  if (["date", "number", "issue_date"].includes(name)) return { pos: positionOf(doc, headIndex("dateline")) };
+  if (["date", "number", "issue_date"].includes(name))
+    return { pos: positionOf(doc, headIndex("dateline")) };
   if (name === "credits") return { pos: positionOf(doc, flowEnd(doc)) };
-  if (["lead", "body", "contents", "issue", "heading", "links"].includes(name)) start = flowStart(doc);
+  if (["lead", "body", "contents", "issue", "heading", "links"].includes(name))
+    start = flowStart(doc);
   else {
     const part = anchorsOf(doc).find((each) => each.anchor === name);
     if (!part) return null;
     start = doc.resolve(part.pos).index(0);
   }
   if (about) {
-    for (let index = start; index < end && (index === start || !levelOf(doc.child(index))); index += 1) {
+    for (
+      let index = start;
+      index < end && (index === start || !levelOf(doc.child(index)));
+      index += 1
+    ) {
       const node = doc.child(index);
       if (holds(node, about)) return { pos: positionOf(doc, index) };
     }
@@ -80,10 +101,15 @@ export function placeOf(doc, name, about = "") {
  * @param {string} about
  */
 function holds(node, about) {
-  if (node.textContent.includes(about) || Object.values(node.attrs).some((each) => each === about)) return true;
+  if (node.textContent.includes(about) || Object.values(node.attrs).some((each) => each === about))
+    return true;
   let found = false;
   node.descendants((inner) => {
-    found = found || inner.marks.some((mark) => mark.attrs.url === about) || Object.values(inner.attrs).some((each) => each === about) || JSON.stringify(inner.attrs.value || "").includes(about);
+    found =
+      found ||
+      inner.marks.some((mark) => mark.attrs.url === about) ||
+      Object.values(inner.attrs).some((each) => each === about) ||
+      JSON.stringify(inner.attrs.value || "").includes(about);
     return !found;
   });
   return found;
@@ -100,7 +126,9 @@ export function goTo(view, name, about = "") {
   const place = placeOf(view.state.doc, name, about);
   if (!place) return false;
   const $pos = view.state.doc.resolve(place.pos + 1);
-  const selection = $pos.parent.inlineContent ? TextSelection.create(view.state.doc, place.pos + 1) : Selection.near($pos, 1);
+  const selection = $pos.parent.inlineContent
+    ? TextSelection.create(view.state.doc, place.pos + 1)
+    : Selection.near($pos, 1);
   view.dispatch(view.state.tr.setSelection(selection));
   view.focus();
   const dom = view.nodeDOM(place.pos);
@@ -146,10 +174,27 @@ function draw(doc, found) {
       places.set(place.pos, [...(places.get(place.pos) || []), entry]);
     }
   }
-  return DecorationSet.create(doc, [...places].map(([pos, entries]) => {
-    const severity = RANKS.find((rank) => entries.some((entry) => entry.severity === rank));
-    const sentences = entries.map((entry) => entry.sentence).join("\n");
-    return Decoration.widget(pos, () => element("span", { class: `finding-dot ${severity}`, role: "img", tabindex: "0", "aria-label": sentences, contenteditable: "false" },
-      element("span", { class: "finding-words", "aria-hidden": "true" }, sentences)), { side: -1, key: `${severity}|${sentences}`, ignoreSelection: true, stopEvent: () => true });
-  }));
+  return DecorationSet.create(
+    doc,
+    [...places].map(([pos, entries]) => {
+      const severity = RANKS.find((rank) => entries.some((entry) => entry.severity === rank));
+      const sentences = entries.map((entry) => entry.sentence).join("\n");
+      return Decoration.widget(
+        pos,
+        () =>
+          element(
+            "span",
+            {
+              class: `finding-dot ${severity}`,
+              role: "img",
+              tabindex: "0",
+              "aria-label": sentences,
+              contenteditable: "false",
+            },
+            element("span", { class: "finding-words", "aria-hidden": "true" }, sentences),
+          ),
+        { side: -1, key: `${severity}|${sentences}`, ignoreSelection: true, stopEvent: () => true },
+      );
+    }),
+  );
 }

@@ -21,12 +21,19 @@ const rectOf = (view, pos) => {
   const at = view.coordsAtPos(pos);
   return new DOMRect(at.left, at.top, 1, at.bottom - at.top);
 };
-/** The form of a node: its own, or that of its kind; null for what has none. @param {DocNode} node */
+/**
+ * The form of a node: its own, or that of its kind; null for what has none.
+ *
+ * @param {DocNode} node
+ */
 function formOf(node) {
   /** @type {Record<string, Form | undefined>} */
   const own = FORMS;
   const entry = kindOf(node);
-  return own[node.type.name] || (entry && entry.fields && entry.fields.length ? formOfKind(entry.kind, entry.fields) : null);
+  return (
+    own[node.type.name] ||
+    (entry && entry.fields && entry.fields.length ? formOfKind(entry.kind, entry.fields) : null)
+  );
 }
 
 /** Whether a node has a form. @param {DocNode} node */
@@ -39,13 +46,24 @@ export const hasForm = (node) => Boolean(formOf(node));
  * @param {number | undefined} pos none once the node is gone
  */
 export async function openForm(view, pos) {
-  const node = pos === undefined ? null : view.state.doc.nodeAt(pos), form = node && formOf(node);
+  const node = pos === undefined ? null : view.state.doc.nodeAt(pos),
+    form = node && formOf(node);
   if (pos === undefined || !node || !form) return;
-  const answer = await ask({ title: say(form.title), fields: form.fields(node), values: form.values(node), near: rectOf(view, pos), act: say("apply"), remove: form.keeps ? "" : say("delete") });
+  const answer = await ask({
+    title: say(form.title),
+    fields: form.fields(node),
+    values: form.values(node),
+    near: rectOf(view, pos),
+    act: say("apply"),
+    remove: form.keeps ? "" : say("delete"),
+  });
   view.focus();
   const now = view.state.doc.nodeAt(pos);
   if (!now || now.type !== node.type) return;
-  if (answer === "remove") { view.dispatch(view.state.tr.delete(pos, pos + now.nodeSize)); return; }
+  if (answer === "remove") {
+    view.dispatch(view.state.tr.delete(pos, pos + now.nodeSize));
+    return;
+  }
   if (answer) view.dispatch(form.apply(view.state.tr, pos, now, answer).scrollIntoView());
 }
 
@@ -58,9 +76,18 @@ export async function openForm(view, pos) {
  */
 export async function askFresh(view, node, put) {
   const form = formOf(node);
-  if (!form) { put(null); return; }
+  if (!form) {
+    put(null);
+    return;
+  }
   const at = view.coordsAtPos(view.state.selection.from);
-  const answer = await ask({ title: say(form.title), fields: form.fields(node), values: form.values(node), near: new DOMRect(at.left, at.top, 1, at.bottom - at.top), act: say("insert") });
+  const answer = await ask({
+    title: say(form.title),
+    fields: form.fields(node),
+    values: form.values(node),
+    near: new DOMRect(at.left, at.top, 1, at.bottom - at.top),
+    act: say("insert"),
+  });
   view.focus();
   if (answer && answer !== "remove") put((tr, pos) => form.apply(tr, pos, node, answer));
 }
@@ -74,7 +101,8 @@ export async function askFresh(view, node, put) {
  */
 function change(tr, pos, attrs) {
   const held = tr.doc.nodeAt(pos)?.attrs || {};
-  for (const [name, value] of Object.entries(attrs)) if (JSON.stringify(held[name]) !== JSON.stringify(value)) tr.setNodeAttribute(pos, name, value);
+  for (const [name, value] of Object.entries(attrs))
+    if (JSON.stringify(held[name]) !== JSON.stringify(value)) tr.setNodeAttribute(pos, name, value);
   return tr;
 }
 
@@ -86,7 +114,10 @@ function change(tr, pos, attrs) {
  * @param {DocNode} node
  * @param {string} words
  */
-const relabel = (tr, pos, node, words) => (node.textContent === (words || "") ? tr : tr.replaceWith(pos + 1, pos + 1 + node.content.size, words ? schema.text(words) : []));
+const relabel = (tr, pos, node, words) =>
+  node.textContent === (words || "")
+    ? tr
+    : tr.replaceWith(pos + 1, pos + 1 + node.content.size, words ? schema.text(words) : []);
 
 /**
  * Take a wrapper from around what is in it.
@@ -95,7 +126,18 @@ const relabel = (tr, pos, node, words) => (node.textContent === (words || "") ? 
  * @param {number} pos
  * @param {DocNode} node
  */
-const unwrap = (tr, pos, node) => tr.step(new ReplaceAroundStep(pos, pos + node.nodeSize, pos + 1, pos + node.nodeSize - 1, Slice.empty, 0, true));
+const unwrap = (tr, pos, node) =>
+  tr.step(
+    new ReplaceAroundStep(
+      pos,
+      pos + node.nodeSize,
+      pos + 1,
+      pos + node.nodeSize - 1,
+      Slice.empty,
+      0,
+      true,
+    ),
+  );
 
 /**
  * The form of a kind of block, by its fields in the table of kinds.
@@ -112,7 +154,13 @@ function formOfKind(kind, fields) {
     values: (node) => node.attrs.value || { ...node.attrs, label: node.textContent },
     apply: (tr, pos, now, answer) => {
       if (now.attrs.value) return change(tr, pos, { value: { ...now.attrs.value, ...answer } });
-      change(tr, pos, Object.fromEntries(fields.filter((field) => field !== words).map(({ name }) => [name, answer[name]])));
+      change(
+        tr,
+        pos,
+        Object.fromEntries(
+          fields.filter((field) => field !== words).map(({ name }) => [name, answer[name]]),
+        ),
+      );
       return words ? relabel(tr, pos, now, String(answer[words.name])) : tr;
     },
   };
@@ -136,27 +184,50 @@ function asRuns(text) {
  * @param {string} text
  */
 function reworded(content, text) {
-  const held = schema.nodes.paragraph.create(null, readRuns(schema, content)), before = held.textContent;
+  const held = schema.nodes.paragraph.create(null, readRuns(schema, content)),
+    before = held.textContent;
   if (held.content.size !== before.length) return asRuns(text);
-  let start = 0, end = 0;
+  let start = 0,
+    end = 0;
   while (start < Math.min(before.length, text.length) && before[start] === text[start]) start += 1;
-  while (end < Math.min(before.length, text.length) - start && before[before.length - 1 - end] === text[text.length - 1 - end]) end += 1;
-  const middle = schema.nodes.paragraph.create(null, readRuns(schema, asRuns(text.slice(start, text.length - end))));
+  while (
+    end < Math.min(before.length, text.length) - start &&
+    before[before.length - 1 - end] === text[text.length - 1 - end]
+  )
+    end += 1;
+  const middle = schema.nodes.paragraph.create(
+    null,
+    readRuns(schema, asRuns(text.slice(start, text.length - end))),
+  );
   /** @param {number} at @returns {readonly Mark[]} */
   const marksAt = (at) => held.nodeAt(at)?.marks || [];
-  const marks = start ? marksAt(start - 1).filter((mark) => mark.type.spec.inclusive !== false || mark.isInSet(end ? marksAt(before.length - end) : [])) : [];
+  const marks = start
+    ? marksAt(start - 1).filter(
+        (mark) =>
+          mark.type.spec.inclusive !== false ||
+          mark.isInSet(end ? marksAt(before.length - end) : []),
+      )
+    : [];
   const changed = middle.children.map((node) => node.mark(marks));
-  return writeRuns(held.content.cut(0, start).append(Fragment.fromArray(changed)).append(held.content.cut(before.length - end)));
+  return writeRuns(
+    held.content
+      .cut(0, start)
+      .append(Fragment.fromArray(changed))
+      .append(held.content.cut(before.length - end)),
+  );
 }
 
 /**
- * The choice that a part was given and that is there no more; a single word is no query, so it was a segment's name.
+ * The choice that a part was given and that is there no more; a single word is no query, so it was
+ * a segment's name.
  *
  * @param {string} condition
  * @returns {Choice[]}
  */
-const deletedSegment = (condition) => (condition && !/\s/.test(condition) && !offered("segments").includes(condition)
-  ? [[condition, say("segmentGone", { segment: condition }), "gone"]] : []);
+const deletedSegment = (condition) =>
+  condition && !/\s/.test(condition) && !offered("segments").includes(condition)
+    ? [[condition, say("segmentGone", { segment: condition }), "gone"]]
+    : [];
 
 /**
  * Whom a part may be for, kind by kind; what it has stands among them, whatever it is.
@@ -166,7 +237,8 @@ const deletedSegment = (condition) => (condition && !/\s/.test(condition) && !of
  */
 function choicesOfReaders(condition) {
   const groups = offered("readers");
-  const isKnown = !condition || groups.some(([, choices]) => choices.some(([value]) => value === condition));
+  const isKnown =
+    !condition || groups.some(([, choices]) => choices.some(([value]) => value === condition));
   const gone = isKnown ? [] : deletedSegment(condition);
   /** @type {Choice[]} */
   const own = isKnown || gone.length ? gone : [[condition, readersWord(condition)]];
@@ -198,15 +270,23 @@ function buildSegment(put) {
  */
 function conditioned(title) {
   return {
-    title, keeps: true,
-    fields: (node) => [{
-      name: "condition", word: "condition", folded: "conditionQuery", inner: "byQuery", groups: choicesOfReaders(node ? node.attrs.condition : ""),
-      more: desk.dataset.builder ? { word: "conditionBuild", act: buildSegment } : null,
-    }],
+    title,
+    keeps: true,
+    fields: (node) => [
+      {
+        name: "condition",
+        word: "condition",
+        folded: "conditionQuery",
+        inner: "byQuery",
+        groups: choicesOfReaders(node ? node.attrs.condition : ""),
+        more: desk.dataset.builder ? { word: "conditionBuild", act: buildSegment } : null,
+      },
+    ],
     values: (node) => node.attrs,
-    apply: (tr, pos, node, { condition }) => (node.type.name === "conditional" && !condition
-      ? unwrap(tr, pos, node)
-      : change(tr, pos, { condition })),
+    apply: (tr, pos, node, { condition }) =>
+      node.type.name === "conditional" && !condition
+        ? unwrap(tr, pos, node)
+        : change(tr, pos, { condition }),
   };
 }
 
@@ -218,7 +298,11 @@ function conditioned(title) {
 function partAt(state) {
   const index = flowIndex(state.selection.$from);
   const node = index < 0 ? null : state.doc.child(index);
-  if (!node || !("condition" in node.attrs || schema.nodes.conditional.contentMatch.matchType(node.type))) return null;
+  if (
+    !node ||
+    !("condition" in node.attrs || schema.nodes.conditional.contentMatch.matchType(node.type))
+  )
+    return null;
   return { node, pos: positionOf(state.doc, index) };
 }
 
@@ -229,7 +313,10 @@ function partAt(state) {
  */
 export const takesReaders = (state) => Boolean(partAt(state));
 /** @param {EditorState} state */
-export const isForSome = (state) => { const part = partAt(state); return Boolean(part && part.node.attrs.condition); };
+export const isForSome = (state) => {
+  const part = partAt(state);
+  return Boolean(part && part.node.attrs.condition);
+};
 
 /** Choose for whom the part or block at the caret is. @param {EditorView} view */
 export function chooseReadersHere(view) {
@@ -246,17 +333,29 @@ export function chooseReadersHere(view) {
 export async function chooseReaders(view, pos) {
   const node = view.state.doc.nodeAt(pos);
   if (!node) return;
-  if ("condition" in node.attrs) { openForm(view, pos); return; }
+  if ("condition" in node.attrs) {
+    openForm(view, pos);
+    return;
+  }
   const { conditional } = schema.nodes;
   if (!conditional.contentMatch.matchType(node.type)) return;
   const form = FORMS.conditional;
-  const answer = await ask({ title: say(form.title), fields: form.fields(), values: {}, near: rectOf(view, pos), act: say("apply") });
+  const answer = await ask({
+    title: say(form.title),
+    fields: form.fields(),
+    values: {},
+    near: rectOf(view, pos),
+    act: say("apply"),
+  });
   view.focus();
   const now = view.state.doc.nodeAt(pos);
   if (!answer || answer === "remove" || !answer.condition || now !== node) return;
-  const { tr } = view.state, $start = tr.doc.resolve(pos);
+  const { tr } = view.state,
+    $start = tr.doc.resolve(pos);
   // A wrapper around what stays: the caret stays in it.
-  tr.wrap(new NodeRange($start, tr.doc.resolve(pos + now.nodeSize), $start.depth), [{ type: conditional, attrs: answer }]);
+  tr.wrap(new NodeRange($start, tr.doc.resolve(pos + now.nodeSize), $start.depth), [
+    { type: conditional, attrs: answer },
+  ]);
   view.dispatch(tr.scrollIntoView());
 }
 
@@ -265,21 +364,34 @@ export async function chooseReaders(view, pos) {
  * Forms of nodes that are no kind of block, or that have more than a kind's fields.
  *
  * @type {{
- *   link: Form<{ url: string, label: string }>, dateline: Form<{ issue_date: string, number: string }>,
- *   footnote: Form<{ text: string }>, remark: Form<{ text: string }>, field: Form<{ field: string, fallback: string }>,
- *   chapter: FormOfReaders, section: FormOfReaders, item: FormOfReaders, conditional: FormOfReaders,
+ *   link: Form<{ url: string, label: string }>,
+ *   dateline: Form<{ issue_date: string, number: string }>,
+ *   footnote: Form<{ text: string }>,
+ *   remark: Form<{ text: string }>,
+ *   field: Form<{ field: string, fallback: string }>,
+ *   chapter: FormOfReaders,
+ *   section: FormOfReaders,
+ *   item: FormOfReaders,
+ *   conditional: FormOfReaders,
  * }}
  */
 const FORMS = {
   link: {
     title: "kind.link",
-    fields: () => [{ name: "url", word: "address", type: "url", required: true }, { name: "label", word: "linkWords", hint: "linkWordsHint" }],
+    fields: () => [
+      { name: "url", word: "address", type: "url", required: true },
+      { name: "label", word: "linkWords", hint: "linkWordsHint" },
+    ],
     values: (node) => ({ url: node.attrs.url, label: node.textContent }),
     apply: (tr, pos, node, { url, label }) => relabel(change(tr, pos, { url }), pos, node, label),
   },
   dateline: {
-    title: "dateAndNumber", keeps: true,
-    fields: () => [{ name: "issue_date", word: "date", type: "date", required: true }, { name: "number", word: "number", hint: "numberHint" }],
+    title: "dateAndNumber",
+    keeps: true,
+    fields: () => [
+      { name: "issue_date", word: "date", type: "date", required: true },
+      { name: "number", word: "number", hint: "numberHint" },
+    ],
     values: (node) => node.attrs,
     apply: (tr, pos, _node, answer) => change(tr, pos, answer),
   },
@@ -287,31 +399,45 @@ const FORMS = {
     title: "kind.footnote",
     fields: () => [{ name: "text", word: "noteWords", type: "text-area", required: true }],
     values: (node) => ({ text: textOf(node.attrs.content) }),
-    apply: (tr, pos, node, { text }) => (text === textOf(node.attrs.content) ? tr : change(tr, pos, { content: reworded(node.attrs.content, text) })),
+    apply: (tr, pos, node, { text }) =>
+      text === textOf(node.attrs.content)
+        ? tr
+        : change(tr, pos, { content: reworded(node.attrs.content, text) }),
   },
   remark: {
     title: "kind.comment",
     fields: () => [{ name: "text", word: "remarkWords", type: "text-area", required: true }],
     values: (node) => ({ text: node.attrs.text.trim() }),
-    apply: (tr, pos, node, { text }) => (text === node.attrs.text.trim() ? tr : change(tr, pos, { text: ` ${text} ` })),
+    apply: (tr, pos, node, { text }) =>
+      text === node.attrs.text.trim() ? tr : change(tr, pos, { text: ` ${text} ` }),
   },
-  chapter: conditioned("kind.chapter"), section: conditioned("kind.section"), item: conditioned("kind.item"),
+  chapter: conditioned("kind.chapter"),
+  section: conditioned("kind.section"),
+  item: conditioned("kind.item"),
   conditional: conditioned("kind.conditional"),
   field: {
     title: "kind.field",
-    fields: () => [{ name: "field", word: "fieldName", type: "select", choices: fieldsOfReaders() }, { name: "fallback", word: "fallback", hint: "fallbackHint" }],
+    fields: () => [
+      { name: "field", word: "fieldName", type: "select", choices: fieldsOfReaders() },
+      { name: "fallback", word: "fallback", hint: "fallbackHint" },
+    ],
     values: (node) => node.attrs,
     apply: (tr, pos, _node, answer) => change(tr, pos, answer),
   },
 };
 
-/** The fields that a reader can be addressed with, by name and word. @returns {[name: string, word: string][]} */
+/**
+ * The fields that a reader can be addressed with, by name and word.
+ *
+ * @returns {[name: string, word: string][]}
+ */
 function fieldsOfReaders() {
   const known = offered("fields");
   return known.length ? known : [["name", say("readersName")]];
 }
 /** @param {string} name */
-export const fieldWord = (name) => (fieldsOfReaders().find(([key]) => key === name) || [name, name])[1];
+export const fieldWord = (name) =>
+  (fieldsOfReaders().find(([key]) => key === name) || [name, name])[1];
 
 /** @type {Command} */
 export const linkKey = (_state, dispatch, view) => {
@@ -325,26 +451,51 @@ export const linkKey = (_state, dispatch, view) => {
  * @param {EditorView} view
  */
 export async function openLink(view) {
-  const { state } = view, { $from, from, to, empty } = state.selection;
-  if (state.selection instanceof NodeSelection && hasForm(state.selection.node)) { openForm(view, from); return; }
-  if (["link", "button", "picture"].includes($from.parent.type.name) && empty) { openForm(view, $from.before()); return; }
+  const { state } = view,
+    { $from, from, to, empty } = state.selection;
+  if (state.selection instanceof NodeSelection && hasForm(state.selection.node)) {
+    openForm(view, from);
+    return;
+  }
+  if (["link", "button", "picture"].includes($from.parent.type.name) && empty) {
+    openForm(view, $from.before());
+    return;
+  }
   if (!$from.parent.inlineContent || !$from.parent.type.allowsMarkType(schema.marks.anchor)) return;
   const held = rangeOfLink(state);
   const range = held || { from, to };
   const before = held ? held.mark.attrs : { url: "", title: "" };
   /** @type {Field[]} */
   const fields = [{ name: "url", word: "address", type: "url", required: true }];
-  if (range.from === range.to) fields.push({ name: "label", word: "linkWords", hint: "linkWordsHint" });
+  if (range.from === range.to)
+    fields.push({ name: "label", word: "linkWords", hint: "linkWordsHint" });
   const at = view.coordsAtPos(range.from);
   /** @type {{ url: string, label: string } | "remove" | null} */
-  const answer = await ask({ title: say("kind.anchor"), fields, values: before, near: new DOMRect(at.left, at.top, 1, at.bottom - at.top), remove: held ? say("unlink") : "" });
+  const answer = await ask({
+    title: say("kind.anchor"),
+    fields,
+    values: before,
+    near: new DOMRect(at.left, at.top, 1, at.bottom - at.top),
+    remove: held ? say("unlink") : "",
+  });
   view.focus();
   if (!answer) return;
   const tr = view.state.tr;
-  if (answer === "remove") { view.dispatch(tr.removeMark(range.from, range.to, schema.marks.anchor)); return; }
+  if (answer === "remove") {
+    view.dispatch(tr.removeMark(range.from, range.to, schema.marks.anchor));
+    return;
+  }
   const mark = schema.marks.anchor.create({ url: answer.url, title: before.title || "" });
   if (range.from === range.to) {
-    tr.insert(range.from, schema.text(answer.label || answer.url, [...state.storedMarks || $from.marks(), mark].filter((each) => each.type !== schema.marks.anchor).concat(mark)));
+    tr.insert(
+      range.from,
+      schema.text(
+        answer.label || answer.url,
+        [...(state.storedMarks || $from.marks()), mark]
+          .filter((each) => each.type !== schema.marks.anchor)
+          .concat(mark),
+      ),
+    );
     tr.removeStoredMark(schema.marks.anchor);
   } else {
     tr.removeMark(range.from, range.to, schema.marks.anchor).addMark(range.from, range.to, mark);
@@ -359,11 +510,15 @@ export async function openLink(view) {
  * @param {EditorState} state
  */
 export function rangeOfLink(state) {
-  const { $from, from, to } = state.selection, type = schema.marks.anchor;
+  const { $from, from, to } = state.selection,
+    type = schema.marks.anchor;
   /** @type {{ from: number, to: number, mark: Mark }[]} */
   const links = [];
   $from.parent.forEach((node, offset) => {
-    const start = $from.start() + offset, end = start + node.nodeSize, mark = type.isInSet(node.marks), last = links[links.length - 1];
+    const start = $from.start() + offset,
+      end = start + node.nodeSize,
+      mark = type.isInSet(node.marks),
+      last = links[links.length - 1];
     if (!mark) return;
     if (last && last.to === start && last.mark.eq(mark)) last.to = end;
     else links.push({ from: start, to: end, mark });

@@ -1,15 +1,23 @@
 /**
  * Running text: the model's nested runs to nodes with marks, and back.
  *
- * The model nests its runs (strong in emphasis is another value than emphasis in strong), the editor
- * has sets of marks. Where runs nest otherwise than the editor would nest them, the marks carry their
- * depth, and where two neighbours would become one, the second carries `apart`.
+ * The model nests its runs (strong in emphasis is another value than emphasis in strong), the
+ * editor has sets of marks. Where runs nest otherwise than the editor would nest them, the marks
+ * carry their depth, and where two neighbours would become one, the second carries `apart`.
  */
 /** @import { Fragment, Mark, Node as DocNode, Schema } from "prosemirror-model" */
 /** @import { MarkRun, Run, TextRun } from "./types.js" */
 
-/** A mark around some runs; apart from the one before it, which is alike. @typedef {{ run: MarkRun, apart: boolean }} Step */
-/** A node of running text, with its marks from the outermost. @typedef {{ node: DocNode, path: Mark[] }} Leaf */
+/**
+ * A mark around some runs; apart from the one before it, which is alike.
+ *
+ * @typedef {{ run: MarkRun, apart: boolean }} Step
+ */
+/**
+ * A node of running text, with its marks from the outermost.
+ *
+ * @typedef {{ node: DocNode, path: Mark[] }} Leaf
+ */
 
 /** Marks from the outermost to the innermost, as the editor nests them. */
 const MARKS = ["anchor", "strong", "emphasis", "strikethrough", "code"];
@@ -49,21 +57,33 @@ function readInto(schema, runs, path, found) {
 }
 
 /** @param {Run} a @param {Run} b */
-const sameMark = (a, b) => (a.kind === "anchor" && b.kind === "anchor" ? a.url === b.url && (a.title || "") === (b.title || "") : a.kind === b.kind);
+const sameMark = (a, b) =>
+  a.kind === "anchor" && b.kind === "anchor"
+    ? a.url === b.url && (a.title || "") === (b.title || "")
+    : a.kind === b.kind;
 
 /** @param {Schema} schema @param {string} text @param {Step[]} path @param {DocNode[]} found */
 function addText(schema, text, path, found) {
   if (text) found.push(schema.text(text, marksOf(schema, path)));
 }
 
-/** @param {Schema} schema @param {Exclude<Run, MarkRun | TextRun>} run @param {readonly Mark[]} marks */
+/**
+ * @param {Schema} schema
+ * @param {Exclude<Run, MarkRun | TextRun>} run
+ * @param {readonly Mark[]} marks
+ */
 function readAtom(schema, run, marks) {
   switch (run.kind) {
-    case "break": return schema.nodes.break.create(null, null, marks);
-    case "footnote": return schema.nodes.footnote.create({ content: run.content }, null, marks);
-    case "comment": return schema.nodes.remark.create({ text: run.text }, null, marks);
-    case "field": return schema.nodes.field.create({ field: run.field, fallback: run.fallback }, null, marks);
-    default: return schema.nodes.sealed_run.create({ value: run }, null, marks);
+    case "break":
+      return schema.nodes.break.create(null, null, marks);
+    case "footnote":
+      return schema.nodes.footnote.create({ content: run.content }, null, marks);
+    case "comment":
+      return schema.nodes.remark.create({ text: run.text }, null, marks);
+    case "field":
+      return schema.nodes.field.create({ field: run.field, fallback: run.fallback }, null, marks);
+    default:
+      return schema.nodes.sealed_run.create({ value: run }, null, marks);
   }
 }
 
@@ -84,16 +104,23 @@ function marksOf(schema, path) {
 export function writeRuns(content) {
   /** @type {Leaf[]} */
   const leaves = [];
-  content.forEach((node) => { leaves.push({ node, path: pathOf(node) }); });
+  content.forEach((node) => {
+    leaves.push({ node, path: pathOf(node) });
+  });
   return nest(widened(leaves), 0);
 }
 
 /** @param {Mark} mark */
 const key = (mark) => (mark.attrs.depth === null ? rank(mark.type.name) : mark.attrs.depth);
 /** @param {DocNode} node */
-const pathOf = (node) => [...node.marks].sort((a, b) => key(a) - key(b) || rank(a.type.name) - rank(b.type.name));
+const pathOf = (node) =>
+  [...node.marks].sort((a, b) => key(a) - key(b) || rank(a.type.name) - rank(b.type.name));
 /** @param {Mark} a @param {Mark} b */
-const alike = (a, b) => a.type === b.type && a.attrs.url === b.attrs.url && a.attrs.title === b.attrs.title && a.attrs.apart === b.attrs.apart;
+const alike = (a, b) =>
+  a.type === b.type &&
+  a.attrs.url === b.attrs.url &&
+  a.attrs.title === b.attrs.title &&
+  a.attrs.apart === b.attrs.apart;
 
 /**
  * Nest the mark outermost that goes on longest, unless its place was read from the model.
@@ -112,7 +139,11 @@ function widened(leaves) {
   };
   return leaves.map(({ node, path }, at) => {
     if (path.length < 2 || path.some((mark) => mark.attrs.depth !== null)) return { node, path };
-    const sized = path.map((mark) => ({ mark, size: mark.type.name === "anchor" ? Infinity : mark.type.name === "code" ? 0 : reach(at, mark) }));
+    const sized = path.map((mark) => ({
+      mark,
+      size:
+        mark.type.name === "anchor" ? Infinity : mark.type.name === "code" ? 0 : reach(at, mark),
+    }));
     sized.sort((a, b) => (a.size === b.size ? 0 : b.size - a.size));
     return { node, path: sized.map((each) => each.mark) };
   });
@@ -124,9 +155,14 @@ function nest(leaves, depth) {
   const found = [];
   for (let at = 0; at < leaves.length;) {
     const mark = leaves[at].path[depth];
-    if (!mark) { found.push(writeAtom(leaves[at].node)); at += 1; continue; }
+    if (!mark) {
+      found.push(writeAtom(leaves[at].node));
+      at += 1;
+      continue;
+    }
     let end = at + 1;
-    while (end < leaves.length && leaves[end].path[depth] && alike(leaves[end].path[depth], mark)) end += 1;
+    while (end < leaves.length && leaves[end].path[depth] && alike(leaves[end].path[depth], mark))
+      end += 1;
     found.push(...writeMark(mark, leaves.slice(at, end), depth));
     at = end;
   }
@@ -137,8 +173,12 @@ function nest(leaves, depth) {
 function writeMark(mark, leaves, depth) {
   const kind = /** @type {MarkRun["kind"]} */ (mark.type.name);
   if (kind === "code") {
-    const text = leaves.map(({ node }) => (node.isText ? node.text : node.type.name === "break" ? " " : "")).join("");
-    const others = leaves.filter(({ node }) => !node.isText && node.type.name !== "break").map(({ node }) => writeAtom(node));
+    const text = leaves
+      .map(({ node }) => (node.isText ? node.text : node.type.name === "break" ? " " : ""))
+      .join("");
+    const others = leaves
+      .filter(({ node }) => !node.isText && node.type.name !== "break")
+      .map(({ node }) => writeAtom(node));
     return text ? [{ kind, text }, ...others] : others;
   }
   const content = nest(leaves, depth + 1);
@@ -150,12 +190,18 @@ function writeMark(mark, leaves, depth) {
 /** @param {DocNode} node @returns {Run} */
 function writeAtom(node) {
   switch (node.type.name) {
-    case "text": return { kind: "text", text: node.textContent };
-    case "break": return { kind: "break" };
-    case "footnote": return { kind: "footnote", content: node.attrs.content };
-    case "remark": return { kind: "comment", text: node.attrs.text };
-    case "field": return { kind: "field", field: node.attrs.field, fallback: node.attrs.fallback };
-    default: return node.attrs.value;
+    case "text":
+      return { kind: "text", text: node.textContent };
+    case "break":
+      return { kind: "break" };
+    case "footnote":
+      return { kind: "footnote", content: node.attrs.content };
+    case "remark":
+      return { kind: "comment", text: node.attrs.text };
+    case "field":
+      return { kind: "field", field: node.attrs.field, fallback: node.attrs.fallback };
+    default:
+      return node.attrs.value;
   }
 }
 
@@ -165,15 +211,24 @@ function joined(runs) {
   const found = [];
   for (const run of runs) {
     const last = found[found.length - 1];
-    if (last && last.kind === "text" && run.kind === "text") found[found.length - 1] = { kind: "text", text: last.text + run.text };
+    if (last && last.kind === "text" && run.kind === "text")
+      found[found.length - 1] = { kind: "text", text: last.text + run.text };
     else found.push(run);
   }
   return found;
 }
 
-/** What some runs say, in letters; a break ends a line, a field says nothing yet. @param {Run[]} runs @returns {string} */
-export const textOf = (runs) => runs.map((run) => {
-  if ("text" in run) return run.text;
-  if ("content" in run) return textOf(run.content);
-  return run.kind === "break" ? "\n" : "";
-}).join("");
+/**
+ * What some runs say, in letters; a break ends a line, a field says nothing yet.
+ *
+ * @param {Run[]} runs
+ * @returns {string}
+ */
+export const textOf = (runs) =>
+  runs
+    .map((run) => {
+      if ("text" in run) return run.text;
+      if ("content" in run) return textOf(run.content);
+      return run.kind === "break" ? "\n" : "";
+    })
+    .join("");

@@ -1,4 +1,6 @@
-/** The Markdown of the issue: the page's own box, and the editor in its place once it is looked at. */
+/**
+ * The Markdown of the issue: the page's own box, and the editor in its place once it is looked at.
+ */
 import { byId } from "./page.js";
 /** @import { LineFinding } from "./types.js" */
 
@@ -7,7 +9,9 @@ export function openMarkdown(changed) {
   const box = /** @type {HTMLTextAreaElement} */ (byId("text"));
   /** @type {ReturnType<typeof import("./markdown_editor.js").editMarkdown> | null} */
   let editor = null;
-  box.addEventListener("input", () => { if (!editor) changed(); });
+  box.addEventListener("input", () => {
+    if (!editor) changed();
+  });
   return {
     /** Fetch the editor, which is as large as all else; without it the page's own box is there. */
     async open() {

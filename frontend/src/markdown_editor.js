@@ -1,9 +1,22 @@
-/** The Markdown of the issue, in an editor that knows its signs and shows findings at their lines. */
+/**
+ * The Markdown of the issue, in an editor that knows its signs and shows findings at their lines.
+ */
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
-import { HighlightStyle, Language, defineLanguageFacet, syntaxHighlighting } from "@codemirror/language";
+import {
+  HighlightStyle,
+  Language,
+  defineLanguageFacet,
+  syntaxHighlighting,
+} from "@codemirror/language";
 import { lintGutter, setDiagnostics } from "@codemirror/lint";
 import { EditorState } from "@codemirror/state";
-import { EditorView, drawSelection, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
+import {
+  EditorView,
+  drawSelection,
+  highlightActiveLine,
+  keymap,
+  lineNumbers,
+} from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { GFM, parser } from "@lezer/markdown";
 import { element } from "./page.js";
@@ -16,24 +29,50 @@ const signs = HighlightStyle.define([
   { tag: tags.emphasis, fontStyle: "italic" },
   { tag: tags.strikethrough, textDecoration: "line-through" },
   { tag: [tags.link, tags.url], color: "var(--link)" },
-  { tag: [tags.processingInstruction, tags.contentSeparator, tags.labelName], color: "var(--quiet)" },
+  {
+    tag: [tags.processingInstruction, tags.contentSeparator, tags.labelName],
+    color: "var(--quiet)",
+  },
   { tag: tags.monospace, fontFamily: "var(--mono)" },
   { tag: tags.comment, color: "var(--quiet)" },
   { tag: tags.quote, color: "var(--quiet)" },
 ]);
 const look = EditorView.theme({
-  "&": { fontSize: "var(--type-m)", color: "var(--ink)", backgroundColor: "var(--card)", border: "1px solid var(--edge)", borderRadius: "var(--round)", minHeight: "32rem", maxHeight: "calc(100vh - 9rem)" },
+  "&": {
+    fontSize: "var(--type-m)",
+    color: "var(--ink)",
+    backgroundColor: "var(--card)",
+    border: "1px solid var(--edge)",
+    borderRadius: "var(--round)",
+    minHeight: "32rem",
+    maxHeight: "calc(100vh - 9rem)",
+  },
   "&.cm-focused": { outline: "3px solid var(--brand)", outlineOffset: "1px" },
   ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.7", overflow: "auto" },
   ".cm-content": { padding: "var(--space-3) 0", caretColor: "var(--ink)" },
   ".cm-cursor": { borderLeftColor: "var(--ink)" },
-  ".cm-gutters": { backgroundColor: "var(--card)", color: "var(--quiet)", borderRight: "1px solid var(--line)" },
+  ".cm-gutters": {
+    backgroundColor: "var(--card)",
+    color: "var(--quiet)",
+    borderRight: "1px solid var(--line)",
+  },
   ".cm-activeLine": { backgroundColor: "color-mix(in srgb, var(--brand-soft) 45%, transparent)" },
-  "&.cm-focused .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: "var(--brand-soft)" },
-  ".cm-tooltip": { backgroundColor: "var(--card)", color: "var(--ink)", border: "1px solid var(--line)", borderRadius: "var(--round)" },
+  "&.cm-focused .cm-selectionBackground, .cm-selectionBackground": {
+    backgroundColor: "var(--brand-soft)",
+  },
+  ".cm-tooltip": {
+    backgroundColor: "var(--card)",
+    color: "var(--ink)",
+    border: "1px solid var(--line)",
+    borderRadius: "var(--round)",
+  },
 });
 
-/** What the editor calls what a finding may be. @type {Record<Severity, "error" | "warning" | "info">} */
+/**
+ * What the editor calls what a finding may be.
+ *
+ * @type {Record<Severity, "error" | "warning" | "info">}
+ */
 const SEVERITIES = { error: "error", warning: "warning", hint: "info" };
 
 /**
@@ -45,22 +84,36 @@ const SEVERITIES = { error: "error", warning: "warning", hint: "info" };
  */
 export function editMarkdown(box, changed) {
   const label = document.querySelector(`label[for="${box.id}"]`);
-  const host = element("div", { class: "markdown-editor" }), root = host.attachShadow({ mode: "open" });
+  const host = element("div", { class: "markdown-editor" }),
+    root = host.attachShadow({ mode: "open" });
   let given = false;
   /** @param {string} text */
-  const stateOf = (text) => EditorState.create({
-    doc: text,
-    extensions: [
-      lineNumbers(), history(), drawSelection(), highlightActiveLine(), lintGutter(), language, syntaxHighlighting(signs), look,
-      EditorView.lineWrapping, keymap.of([...defaultKeymap, ...historyKeymap, indentWithTab]),
-      EditorView.contentAttributes.of({ "aria-label": label ? label.textContent : "Markdown", spellcheck: "true", tabindex: "0" }),
-      EditorView.updateListener.of((update) => {
-        if (!update.docChanged) return;
-        box.value = update.state.doc.toString();
-        if (!given) changed();
-      }),
-    ],
-  });
+  const stateOf = (text) =>
+    EditorState.create({
+      doc: text,
+      extensions: [
+        lineNumbers(),
+        history(),
+        drawSelection(),
+        highlightActiveLine(),
+        lintGutter(),
+        language,
+        syntaxHighlighting(signs),
+        look,
+        EditorView.lineWrapping,
+        keymap.of([...defaultKeymap, ...historyKeymap, indentWithTab]),
+        EditorView.contentAttributes.of({
+          "aria-label": label ? label.textContent : "Markdown",
+          spellcheck: "true",
+          tabindex: "0",
+        }),
+        EditorView.updateListener.of((update) => {
+          if (!update.docChanged) return;
+          box.value = update.state.doc.toString();
+          if (!given) changed();
+        }),
+      ],
+    });
   const view = new EditorView({ state: stateOf(box.value), root });
   root.append(view.dom);
   box.after(host);
@@ -79,15 +132,25 @@ export function editMarkdown(box, changed) {
     /** @param {number} number */
     goToLine(number) {
       const line = view.state.doc.line(Math.min(Math.max(1, number), view.state.doc.lines));
-      view.dispatch({ selection: { anchor: line.from, head: line.to }, effects: EditorView.scrollIntoView(line.from, { y: "center" }) });
+      view.dispatch({
+        selection: { anchor: line.from, head: line.to },
+        effects: EditorView.scrollIntoView(line.from, { y: "center" }),
+      });
       view.focus();
     },
     /** Mark what the findings are about. @param {LineFinding[]} found */
     mark(found) {
-      const marks = found.filter(({ line }) => line >= 1 && line <= view.state.doc.lines).map(({ line, severity, sentence }) => {
-        const { from, to } = view.state.doc.line(line);
-        return { from, to: Math.max(from, to), severity: SEVERITIES[severity], message: sentence };
-      });
+      const marks = found
+        .filter(({ line }) => line >= 1 && line <= view.state.doc.lines)
+        .map(({ line, severity, sentence }) => {
+          const { from, to } = view.state.doc.line(line);
+          return {
+            from,
+            to: Math.max(from, to),
+            severity: SEVERITIES[severity],
+            message: sentence,
+          };
+        });
       if (!view.composing) view.dispatch(setDiagnostics(view.state, marks));
     },
   };

@@ -1,4 +1,7 @@
-/** How nodes are shown that are more than their text: the date line, pictures, cards, chips; and blocks that are read. */
+/**
+ * How nodes are shown that are more than their text: the date line, pictures, cards, chips; and
+ * blocks that are read.
+ */
 import { EditorState } from "prosemirror-state";
 import { Decoration, DecorationSet, EditorView } from "prosemirror-view";
 import { CARDS } from "./cards.js";
@@ -15,16 +18,37 @@ import { schema, short } from "./schema.js";
 /** @import { Block, Child, Drawing } from "./types.js" */
 
 /** @param {EditorView} view @param {GetPos} getPos @param {string} words */
-const editing = (view, getPos, words) => element("button", {
-  type: "button", class: "edit-node", "aria-label": words, title: words, contenteditable: "false",
-  onmousedown: keepCaret, onclick: () => openForm(view, getPos()),
-}, icon(ICONS.edit));
+const editing = (view, getPos, words) =>
+  element(
+    "button",
+    {
+      type: "button",
+      class: "edit-node",
+      "aria-label": words,
+      title: words,
+      contenteditable: "false",
+      onmousedown: keepCaret,
+      onclick: () => openForm(view, getPos()),
+    },
+    icon(ICONS.edit),
+  );
 
 /** @param {EditorView} view @param {GetPos} getPos */
-const replacing = (view, getPos) => element("button", {
-  type: "button", class: "edit-node", "aria-label": say("replacePicture"), title: say("replacePicture"), contenteditable: "false",
-  onmousedown: keepCaret, onclick: () => view.dom.dispatchEvent(new CustomEvent("replace-picture", { detail: { pos: getPos() } })),
-}, icon(ICONS.replace));
+const replacing = (view, getPos) =>
+  element(
+    "button",
+    {
+      type: "button",
+      class: "edit-node",
+      "aria-label": say("replacePicture"),
+      title: say("replacePicture"),
+      contenteditable: "false",
+      onmousedown: keepCaret,
+      onclick: () =>
+        view.dom.dispatchEvent(new CustomEvent("replace-picture", { detail: { pos: getPos() } })),
+    },
+    icon(ICONS.replace),
+  );
 
 /**
  * The edition's day as the mail prints it.
@@ -39,7 +63,11 @@ function dayWords(day, language) {
 }
 
 /** Where a node stands; undefined once it is gone. @typedef {() => number | undefined} GetPos */
-/** Draws what a node is. @typedef {(node: DocNode, view: EditorView, getPos: GetPos) => Child | Child[]} Draw */
+/**
+ * Draws what a node is.
+ *
+ * @typedef {(node: DocNode, view: EditorView, getPos: GetPos) => Child | Child[]} Draw
+ */
 
 /**
  * Show a node, and another of its type in its place.
@@ -58,10 +86,16 @@ function following(node, show) {
   };
 }
 
-/** What changes around the words of a node is the editor's own doing. @param {HTMLElement} words @returns {(change: ViewMutationRecord) => boolean} */
+/**
+ * What changes around the words of a node is the editor's own doing.
+ *
+ * @param {HTMLElement} words
+ * @returns {(change: ViewMutationRecord) => boolean}
+ */
 const around = (words) => (change) => change.type !== "selection" && !words.contains(change.target);
 /** @param {Event} event */
-const isInButton = (event) => event.target instanceof Element && Boolean(event.target.closest("button"));
+const isInButton = (event) =>
+  event.target instanceof Element && Boolean(event.target.closest("button"));
 /** @param {Event} event */
 const keepCaret = (event) => event.preventDefault();
 
@@ -76,8 +110,17 @@ const keepCaret = (event) => event.preventDefault();
 function drawn(draw, tag, name) {
   return (node, view, getPos) => {
     const dom = element(tag, { class: name, contenteditable: "false" });
-    const update = following(node, (now) => { dom.replaceChildren(...[draw(now, view, getPos)].flat().filter((each) => each !== null && each !== undefined)); });
-    return { dom, update, stopEvent: (event) => isInButton(event) && event.type !== "dragstart", ignoreMutation: () => true };
+    const update = following(node, (now) => {
+      dom.replaceChildren(
+        ...[draw(now, view, getPos)].flat().filter((each) => each !== null && each !== undefined),
+      );
+    });
+    return {
+      dom,
+      update,
+      stopEvent: (event) => isInButton(event) && event.type !== "dragstart",
+      ignoreMutation: () => true,
+    };
   };
 }
 
@@ -91,9 +134,12 @@ function drawn(draw, tag, name) {
  */
 function addressed(tag, name, innerName) {
   return (node, view, getPos) => {
-    const words = element("span", { class: innerName }), button = editing(view, getPos, say("editAddress")), dom = element(tag, { class: name }, words, button);
+    const words = element("span", { class: innerName }),
+      button = editing(view, getPos, say("editAddress")),
+      dom = element(tag, { class: name }, words, button);
     const update = following(node, (now) => {
-      words.dataset.url = short(now.attrs.url) || say(now.type.name === "button" ? "buttonLabel" : "linkWords");
+      words.dataset.url =
+        short(now.attrs.url) || say(now.type.name === "button" ? "buttonLabel" : "linkWords");
       dom.classList.toggle("empty-words", !now.content.size);
       dom.title = now.attrs.url;
     });
@@ -103,10 +149,21 @@ function addressed(tag, name, innerName) {
 
 /** @type {NodeViewConstructor} */
 function picture(node, view, getPos) {
-  const image = element("img", { class: "picture", draggable: "false" }), caption = element("figcaption", { class: "caption" });
+  const image = element("img", { class: "picture", draggable: "false" }),
+    caption = element("figcaption", { class: "caption" });
   const missing = element("span", { class: "needs-alt" }, say("noAlt"));
-  const frame = element("span", { class: "picture-frame", contenteditable: "false" }, image,
-    element("span", { class: "edit-nodes" }, replacing(view, getPos), editing(view, getPos, say("editPicture"))), missing);
+  const frame = element(
+    "span",
+    { class: "picture-frame", contenteditable: "false" },
+    image,
+    element(
+      "span",
+      { class: "edit-nodes" },
+      replacing(view, getPos),
+      editing(view, getPos, say("editPicture")),
+    ),
+    missing,
+  );
   const dom = element("figure", { class: "picture-block" }, frame, caption);
   const update = following(node, (now) => {
     if (image.getAttribute("src") !== now.attrs.source) image.src = now.attrs.source;
@@ -116,36 +173,99 @@ function picture(node, view, getPos) {
     caption.dataset.placeholder = say("caption");
     dom.classList.toggle("no-caption", !now.content.size);
   });
-  return { dom, contentDOM: caption, update, stopEvent: isInButton, ignoreMutation: around(caption) };
+  return {
+    dom,
+    contentDOM: caption,
+    update,
+    stopEvent: isInButton,
+    ignoreMutation: around(caption),
+  };
 }
 
-/** What a snippet holds, below its name; which one it is, is chosen there. @type {NodeViewConstructor} */
+/**
+ * What a snippet holds, below its name; which one it is, is chosen there.
+ *
+ * @type {NodeViewConstructor}
+ */
 function snippet(node, view, getPos) {
-  const name = element("button", { type: "button", class: "label-button", contenteditable: "false", onmousedown: keepCaret, onclick: () => view.dom.dispatchEvent(new CustomEvent("choose-snippet", { bubbles: true, detail: { pos: getPos() } })) });
-  const inner = element("div", {}), dom = element("div", { class: "snippet-block", contenteditable: "false" }, name, inner);
-  const update = following(node, (now) => {
-    const { value } = now.attrs, kept = offered("snippets").find((each) => each.name === value.name);
-    name.textContent = `${say("kind.snippet")}: ${value.name}`;
-    inner.replaceChildren(kept ? drawBlocks(kept.blocks) : element("p", { class: "card-line" }, say("snippetGone")));
+  const name = element("button", {
+    type: "button",
+    class: "label-button",
+    contenteditable: "false",
+    onmousedown: keepCaret,
+    onclick: () =>
+      view.dom.dispatchEvent(
+        new CustomEvent("choose-snippet", { bubbles: true, detail: { pos: getPos() } }),
+      ),
   });
-  return { dom, update, stopEvent: (event) => isInButton(event) && event.type !== "dragstart", ignoreMutation: () => true };
+  const inner = element("div", {}),
+    dom = element("div", { class: "snippet-block", contenteditable: "false" }, name, inner);
+  const update = following(node, (now) => {
+    const { value } = now.attrs,
+      kept = offered("snippets").find((each) => each.name === value.name);
+    name.textContent = `${say("kind.snippet")}: ${value.name}`;
+    inner.replaceChildren(
+      kept ? drawBlocks(kept.blocks) : element("p", { class: "card-line" }, say("snippetGone")),
+    );
+  });
+  return {
+    dom,
+    update,
+    stopEvent: (event) => isInButton(event) && event.type !== "dragstart",
+    ignoreMutation: () => true,
+  };
 }
 
 /** Blocks for some readers, below the line that says for whom. @type {NodeViewConstructor} */
 function conditional(node, view, getPos) {
-  const words = element("button", { type: "button", class: "for-whom", contenteditable: "false", onmousedown: keepCaret, onclick: () => openForm(view, getPos()) });
-  const inner = element("div", {}), dom = element("div", { class: "for-some" }, words, inner);
-  const update = following(node, (now) => { words.textContent = say("shownTo", { condition: readersWord(now.attrs.condition) }); });
-  return { dom, contentDOM: inner, update, stopEvent: (event) => event.target === words, ignoreMutation: around(inner) };
+  const words = element("button", {
+    type: "button",
+    class: "for-whom",
+    contenteditable: "false",
+    onmousedown: keepCaret,
+    onclick: () => openForm(view, getPos()),
+  });
+  const inner = element("div", {}),
+    dom = element("div", { class: "for-some" }, words, inner);
+  const update = following(node, (now) => {
+    words.textContent = say("shownTo", { condition: readersWord(now.attrs.condition) });
+  });
+  return {
+    dom,
+    contentDOM: inner,
+    update,
+    stopEvent: (event) => event.target === words,
+    ignoreMutation: around(inner),
+  };
 }
 
-const card = drawn((node, view, getPos) => {
-  /** @type {Record<string, Drawing | undefined>} */
-  const cards = CARDS;
-  const entry = kindOf(node), value = node.attrs.value, draw = entry && cards[entry.kind];
-  const inner = draw ? draw(value, view.state.doc.attrs.language) : [element("p", { class: "card-line" }, element("strong", {}, say("sealed", { kind: String(value.kind) }))), element("p", { class: "card-line" }, say("sealedHint"))];
-  return [element("div", { class: "card-words" }, ...inner), entry && hasForm(node) ? editing(view, getPos, say("editBlock", { block: say(`kind.${entry.kind}`) })) : null];
-}, "div", "block-card");
+const card = drawn(
+  (node, view, getPos) => {
+    /** @type {Record<string, Drawing | undefined>} */
+    const cards = CARDS;
+    const entry = kindOf(node),
+      value = node.attrs.value,
+      draw = entry && cards[entry.kind];
+    const inner = draw
+      ? draw(value, view.state.doc.attrs.language)
+      : [
+          element(
+            "p",
+            { class: "card-line" },
+            element("strong", {}, say("sealed", { kind: String(value.kind) })),
+          ),
+          element("p", { class: "card-line" }, say("sealedHint")),
+        ];
+    return [
+      element("div", { class: "card-words" }, ...inner),
+      entry && hasForm(node)
+        ? editing(view, getPos, say("editBlock", { block: say(`kind.${entry.kind}`) }))
+        : null,
+    ];
+  },
+  "div",
+  "block-card",
+);
 
 /**
  * A sign within a line.
@@ -158,35 +278,90 @@ const chip = (name, words) => (node, view, getPos) => {
   const dom = element("span", { class: `chip ${name}`, contenteditable: "false" });
   const update = following(node, (now) => {
     const caption = words(now);
-    dom.replaceChildren(hasForm(now)
-      ? element("button", { type: "button", "aria-label": caption.label, title: caption.label, onmousedown: keepCaret, onclick: () => openForm(view, getPos()) }, caption.text)
-      : caption.text);
+    dom.replaceChildren(
+      hasForm(now)
+        ? element(
+            "button",
+            {
+              type: "button",
+              "aria-label": caption.label,
+              title: caption.label,
+              onmousedown: keepCaret,
+              onclick: () => openForm(view, getPos()),
+            },
+            caption.text,
+          )
+        : caption.text,
+    );
   });
   return { dom, update, stopEvent: isInButton, ignoreMutation: () => true };
 };
 
 /** @type {Record<string, NodeViewConstructor>} */
 export const NODE_VIEWS = {
-  dateline: drawn((node, view, getPos) => {
-    const { issue_date: day, number } = node.attrs, language = view.state.doc.attrs.language;
-    const numbered = language === "en" && /^\d/.test(number) ? `No. ${number}` : number;
-    // A series’ step is sent on any day, and its mail bears none.
-    const words = [look.undated ? "" : dayWords(day, language), numbered].filter(Boolean).join(" ・ ");
-    return element("button", { type: "button", class: "date-button", title: say("dateAndNumber"), "aria-label": `${say("dateAndNumber")}: ${words}`, onmousedown: keepCaret, onclick: () => openForm(view, getPos()) }, words);
-  }, "p", "date"),
+  dateline: drawn(
+    (node, view, getPos) => {
+      const { issue_date: day, number } = node.attrs,
+        language = view.state.doc.attrs.language;
+      const numbered = language === "en" && /^\d/.test(number) ? `No. ${number}` : number;
+      // A series’ step is sent on any day, and its mail bears none.
+      const words = [look.undated ? "" : dayWords(day, language), numbered]
+        .filter(Boolean)
+        .join(" ・ ");
+      return element(
+        "button",
+        {
+          type: "button",
+          class: "date-button",
+          title: say("dateAndNumber"),
+          "aria-label": `${say("dateAndNumber")}: ${words}`,
+          onmousedown: keepCaret,
+          onclick: () => openForm(view, getPos()),
+        },
+        words,
+      );
+    },
+    "p",
+    "date",
+  ),
   link: addressed("p", "more", "link named"),
   button: addressed("div", "button-line", "button-link"),
-  picture, conditional,
+  picture,
+  conditional,
   snippet,
-  file: card, event: card, contact: card, contents: card, sealed: card,
-  footnote: chip("footnote", (node) => ({ text: "※", label: `${say("kind.footnote")}: ${textOf(node.attrs.content)}` })),
-  remark: chip("remark", (node) => ({ text: node.attrs.text.trim().slice(0, 24) || "…", label: `${say("kind.comment")}: ${node.attrs.text.trim()}` })),
-  field: chip("merge-field", (node) => ({ text: fieldWord(node.attrs.field), label: `${say("kind.field")}: ${fieldWord(node.attrs.field)}${node.attrs.fallback ? ` / ${node.attrs.fallback}` : ""}` })),
-  sealed_run: chip("sealed-run", (node) => ({ text: String(node.attrs.value.kind), label: String(node.attrs.value.kind) })),
+  file: card,
+  event: card,
+  contact: card,
+  contents: card,
+  sealed: card,
+  footnote: chip("footnote", (node) => ({
+    text: "※",
+    label: `${say("kind.footnote")}: ${textOf(node.attrs.content)}`,
+  })),
+  remark: chip("remark", (node) => ({
+    text: node.attrs.text.trim().slice(0, 24) || "…",
+    label: `${say("kind.comment")}: ${node.attrs.text.trim()}`,
+  })),
+  field: chip("merge-field", (node) => ({
+    text: fieldWord(node.attrs.field),
+    label: `${say("kind.field")}: ${fieldWord(node.attrs.field)}${node.attrs.fallback ? ` / ${node.attrs.fallback}` : ""}`,
+  })),
+  sealed_run: chip("sealed-run", (node) => ({
+    text: String(node.attrs.value.kind),
+    label: String(node.attrs.value.kind),
+  })),
 };
 
-/** A document of some blocks by themselves; of an empty paragraph where there are none. @param {Block[]} blocks */
-export const pieceOf = (blocks) => schema.nodes.piece.create({ language: desk.dataset.language }, blocks.length ? readBlocks(schema, blocks) : [schema.nodes.paragraph.create()]);
+/**
+ * A document of some blocks by themselves; of an empty paragraph where there are none.
+ *
+ * @param {Block[]} blocks
+ */
+export const pieceOf = (blocks) =>
+  schema.nodes.piece.create(
+    { language: desk.dataset.language },
+    blocks.length ? readBlocks(schema, blocks) : [schema.nodes.paragraph.create()],
+  );
 
 /**
  * A picture of blocks that nobody writes in, as the mail has them.
@@ -196,13 +371,22 @@ export const pieceOf = (blocks) => schema.nodes.piece.create({ language: desk.da
  */
 export function drawDocument(doc, marked) {
   const view = new EditorView(null, {
-    state: EditorState.create({ doc }), nodeViews: NODE_VIEWS, editable: () => false,
+    state: EditorState.create({ doc }),
+    nodeViews: NODE_VIEWS,
+    editable: () => false,
     attributes: { class: "piece read" },
-    decorations: marked ? () => DecorationSet.create(doc, [Decoration.inline(marked.from, marked.to, { nodeName: "mark" })]) : undefined,
+    decorations: marked
+      ? () =>
+          DecorationSet.create(doc, [
+            Decoration.inline(marked.from, marked.to, { nodeName: "mark" }),
+          ])
+      : undefined,
   });
   const drawn = /** @type {HTMLElement} */ (view.dom.cloneNode(true));
   view.destroy();
-  drawn.querySelectorAll("button").forEach((button) => { button.disabled = true; });
+  drawn.querySelectorAll("button").forEach((button) => {
+    button.disabled = true;
+  });
   return drawn;
 }
 /** @param {Block[]} blocks */

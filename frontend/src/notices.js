@@ -19,12 +19,36 @@ export function notify(about, sentences, tone = "warn") {
 }
 
 function draw() {
-  const box = byId("notice"), said = [...shown.values()], sentences = said.flatMap((each) => each.sentences);
+  const box = byId("notice"),
+    said = [...shown.values()],
+    sentences = said.flatMap((each) => each.sentences);
   box.hidden = !sentences.length;
-  box.classList.toggle("warn", said.some(({ tone }) => tone === "warn"));
-  box.classList.toggle("good", said.every(({ tone }) => tone === "good"));
+  box.classList.toggle(
+    "warn",
+    said.some(({ tone }) => tone === "warn"),
+  );
+  box.classList.toggle(
+    "good",
+    said.every(({ tone }) => tone === "good"),
+  );
   box.replaceChildren(
-    element("ul", { class: "plain-list" }, ...sentences.map((sentence) => element("li", {}, sentence))),
-    element("button", { type: "button", class: "second small", onclick: () => { shown.clear(); draw(); all(".mail")[0].focus(); } }, say("close")),
+    element(
+      "ul",
+      { class: "plain-list" },
+      ...sentences.map((sentence) => element("li", {}, sentence)),
+    ),
+    element(
+      "button",
+      {
+        type: "button",
+        class: "second small",
+        onclick: () => {
+          shown.clear();
+          draw();
+          all(".mail")[0].focus();
+        },
+      },
+      say("close"),
+    ),
   );
 }

@@ -1,4 +1,6 @@
-/** Parts and blocks as they are moved, taken out and counted: newsletter/issues/outline.py's rules. */
+/**
+ * Parts and blocks as they are moved, taken out and counted: newsletter/issues/outline.py's rules.
+ */
 import { NodeSelection, TextSelection, Selection } from "prosemirror-state";
 import { desk } from "./page.js";
 /** @import { Node as DocNode, ResolvedPos } from "prosemirror-model" */
@@ -13,9 +15,20 @@ const LEVELS = { chapter: 1, section: 2, item: 3 };
  * @param {{ type: { name: string } }} node
  */
 export const levelOf = (node) => LEVELS[node.type.name] || 0;
-/** What stands before the flow, in the order that the look prints it; credits stand behind it. @type {HeadLine[]} */
-export const HEAD = desk && JSON.parse(desk.dataset.look || "{}").masthead === "rule" ? ["masthead", "dateline", "title"] : ["masthead", "title", "dateline"];
-/** The index at which the flow begins: behind the head of an issue; blocks by themselves have none. @param {DocNode} doc */
+/**
+ * What stands before the flow, in the order that the look prints it; credits stand behind it.
+ *
+ * @type {HeadLine[]}
+ */
+export const HEAD =
+  desk && JSON.parse(desk.dataset.look || "{}").masthead === "rule"
+    ? ["masthead", "dateline", "title"]
+    : ["masthead", "title", "dateline"];
+/**
+ * The index at which the flow begins: behind the head of an issue; blocks by themselves have none.
+ *
+ * @param {DocNode} doc
+ */
 export const flowStart = (doc) => (isIssue(doc) ? HEAD.length : 0);
 /** Whether a document is a whole issue, with head, parts and closing lines. @param {DocNode} doc */
 export const isIssue = (doc) => doc.type.name === "issue";
@@ -82,7 +95,8 @@ const ownEnd = (doc, index) => {
  * @param {boolean} up
  */
 export function neighbour(doc, index, up) {
-  const level = levelOf(doc.child(index)), end = endOf(doc, index);
+  const level = levelOf(doc.child(index)),
+    end = endOf(doc, index);
   if (!level) {
     if (up) return index > flowStart(doc) ? index - 1 : index;
     return end < flowEnd(doc) ? end + 1 : index;
@@ -122,18 +136,29 @@ function endOfItems(doc, chapter) {
  * @param {number} before
  */
 export function moveTo(state, index, before) {
-  const { doc } = state, end = endOf(doc, index);
+  const { doc } = state,
+    end = endOf(doc, index);
   if (before >= index && before <= end) return null;
-  const first = firstPart(doc), level = levelOf(doc.child(index));
+  const first = firstPart(doc),
+    level = levelOf(doc.child(index));
   // Nothing but chapters stands before the first chapter: else the lead would become a part's text.
-  if (level > 1 && first < flowEnd(doc) && before <= first && levelOf(doc.child(first)) === 1) return null;
-  const from = positionOf(doc, index), to = positionOf(doc, end), target = positionOf(doc, before);
-  const slice = doc.slice(from, to), offset = state.selection.from - from, inside = state.selection.from >= from && state.selection.to <= to;
+  if (level > 1 && first < flowEnd(doc) && before <= first && levelOf(doc.child(first)) === 1)
+    return null;
+  const from = positionOf(doc, index),
+    to = positionOf(doc, end),
+    target = positionOf(doc, before);
+  const slice = doc.slice(from, to),
+    offset = state.selection.from - from,
+    inside = state.selection.from >= from && state.selection.to <= to;
   const tr = state.tr.delete(from, to);
   const at = tr.mapping.map(target);
   tr.insert(at, slice.content);
-  if (inside && state.selection instanceof NodeSelection) tr.setSelection(NodeSelection.create(tr.doc, at + offset));
-  else tr.setSelection(Selection.near(tr.doc.resolve(Math.min(at + (inside ? offset : 1), tr.doc.content.size))));
+  if (inside && state.selection instanceof NodeSelection)
+    tr.setSelection(NodeSelection.create(tr.doc, at + offset));
+  else
+    tr.setSelection(
+      Selection.near(tr.doc.resolve(Math.min(at + (inside ? offset : 1), tr.doc.content.size))),
+    );
   return tr.scrollIntoView();
 }
 
@@ -141,7 +166,9 @@ export function moveTo(state, index, before) {
 const chapterNumbers = (doc) => {
   /** @type {{ pos: number, node: DocNode }[]} */
   const found = [];
-  doc.forEach((node, pos) => { if (node.type.name === "chapter" && node.attrs.number !== null) found.push({ pos, node }); });
+  doc.forEach((node, pos) => {
+    if (node.type.name === "chapter" && node.attrs.number !== null) found.push({ pos, node });
+  });
   return found;
 };
 
@@ -181,15 +208,29 @@ export function move(up) {
   return (state, dispatch) => {
     const { $from } = state.selection;
     for (let depth = $from.depth; depth > 0; depth -= 1) {
-      const node = $from.node(depth), parent = $from.node(depth - 1), at = $from.index(depth - 1);
-      const isNested = depth > 1 && (node.type.name === "list_item" || ["column", "quotation"].includes(parent.type.name)) && node.type.name !== "quotation_source";
+      const node = $from.node(depth),
+        parent = $from.node(depth - 1),
+        at = $from.index(depth - 1);
+      const isNested =
+        depth > 1 &&
+        (node.type.name === "list_item" || ["column", "quotation"].includes(parent.type.name)) &&
+        node.type.name !== "quotation_source";
       if (!isNested) continue;
       const other = at + (up ? -1 : 1);
-      if (other < 0 || other >= parent.childCount || parent.child(other).type.name === "quotation_source") continue;
+      if (
+        other < 0 ||
+        other >= parent.childCount ||
+        parent.child(other).type.name === "quotation_source"
+      )
+        continue;
       if (dispatch) dispatch(swap(state, $from.before(depth), node, parent.child(other), up));
       return true;
     }
-    const index = flowIndex(state.selection instanceof NodeSelection && !$from.depth ? state.doc.resolve($from.pos) : $from);
+    const index = flowIndex(
+      state.selection instanceof NodeSelection && !$from.depth
+        ? state.doc.resolve($from.pos)
+        : $from,
+    );
     if (index < 0) return false;
     const tr = moveTo(state, index, neighbour(state.doc, index, up));
     if (dispatch && tr) dispatch(tr);
@@ -220,13 +261,21 @@ function swap(state, pos, node, other, up) {
  */
 export function remove(state, dispatch, index = flowIndex(state.selection.$from)) {
   if (index < 0) return false;
-  const { doc } = state, end = endOf(doc, index);
+  const { doc } = state,
+    end = endOf(doc, index);
   if (dispatch) {
     const tr = state.tr;
     const whole = index === flowStart(doc) && end === flowEnd(doc);
-    if (whole) tr.replaceWith(positionOf(doc, index), positionOf(doc, end), state.schema.nodes.paragraph.create());
+    if (whole)
+      tr.replaceWith(
+        positionOf(doc, index),
+        positionOf(doc, end),
+        state.schema.nodes.paragraph.create(),
+      );
     else tr.delete(positionOf(doc, index), positionOf(doc, end));
-    tr.setSelection(Selection.near(tr.doc.resolve(Math.min(positionOf(doc, index), tr.doc.content.size)), -1));
+    tr.setSelection(
+      Selection.near(tr.doc.resolve(Math.min(positionOf(doc, index), tr.doc.content.size)), -1),
+    );
     dispatch(tr.scrollIntoView());
   }
   return true;
@@ -241,7 +290,9 @@ export function remove(state, dispatch, index = flowIndex(state.selection.$from)
  */
 export function duplicate(state, dispatch, index = flowIndex(state.selection.$from)) {
   if (index < 0) return false;
-  const { doc } = state, from = positionOf(doc, index), to = positionOf(doc, endOf(doc, index));
+  const { doc } = state,
+    from = positionOf(doc, index),
+    to = positionOf(doc, endOf(doc, index));
   if (dispatch) {
     const tr = state.tr.insert(to, doc.slice(from, to).content);
     tr.setSelection(Selection.near(tr.doc.resolve(to + 1)));

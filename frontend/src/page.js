@@ -4,7 +4,10 @@
 /** An element that the page has, by its id. @param {string} id */
 export const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 /** @param {string} id */
-const read = (id) => { const held = document.getElementById(id); return held ? JSON.parse(held.textContent || "null") : null; };
+const read = (id) => {
+  const held = document.getElementById(id);
+  return held ? JSON.parse(held.textContent || "null") : null;
+};
 
 export const desk = byId("desk");
 export const form = /** @type {HTMLFormElement} */ (byId("write"));
@@ -16,7 +19,11 @@ export const form = /** @type {HTMLFormElement} */ (byId("write"));
  * @returns {Offered[Name]}
  */
 export const offered = (name) => JSON.parse((desk && desk.dataset[name]) || "[]");
-/** The issue as the page has it; null where it is shown as Markdown. @type {{ issue: Issue, template: string } | null} */
+/**
+ * The issue as the page has it; null where it is shown as Markdown.
+ *
+ * @type {{ issue: Issue, template: string } | null}
+ */
 export const given = read("issue-value");
 /** @type {Record<string, string>} */
 export const words = read("editor-words") || {};
@@ -28,23 +35,35 @@ export const inJapanese = document.documentElement.lang === "ja";
  * @param {string} name
  * @param {Record<string, unknown>} [values]
  */
-export const say = (name, values = {}) => (words[name] || name).replace(/\{(\w+)\}/g, (_, /** @type {string} */ key) => String(values[key] ?? ""));
+export const say = (name, values = {}) =>
+  (words[name] || name).replace(/\{(\w+)\}/g, (_, /** @type {string} */ key) =>
+    String(values[key] ?? ""),
+  );
 
 /** A text as it is compared with what is sought in it. @param {string} text */
 export const folded = (text) => text.normalize("NFKC").toLowerCase();
-/** What the server refuses, in words; none where it answered nothing that can be read. @param {Fault | null} fault */
-export const wordsOf = (fault) => (fault && fault.what ? `${fault.what} ${fault.remedy}`.trim() : "");
+/**
+ * What the server refuses, in words; none where it answered nothing that can be read.
+ *
+ * @param {Fault | null} fault
+ */
+export const wordsOf = (fault) =>
+  fault && fault.what ? `${fault.what} ${fault.remedy}`.trim() : "";
 
 /** Tell people who hear the page. @param {string} sentence */
 export function announce(sentence) {
   const region = document.getElementById("announcement");
   if (!region || !sentence) return;
   region.textContent = "";
-  requestAnimationFrame(() => { region.textContent = sentence; });
+  requestAnimationFrame(() => {
+    region.textContent = sentence;
+  });
 }
 
 /** All elements that a selector finds. @param {string} selector */
-export const all = (selector) => [.../** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(selector))];
+export const all = (selector) => [
+  .../** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(selector)),
+];
 /** An input by its id. @param {string} id */
 export const inputById = (id) => /** @type {HTMLInputElement} */ (byId(id));
 /** @param {string} name */
@@ -80,18 +99,26 @@ export const post = (path, body) => postTo(String(desk.dataset.here) + path, bod
  * @param {BodyInit} body
  */
 export async function postTo(address, body) {
-  const here = String(desk.dataset.here), ask = () => fetch(address, {
-    method: "POST", body, headers: { "X-CSRF-Token": inputOf("csrf").value, Accept: "application/json" },
-  });
+  const here = String(desk.dataset.here),
+    ask = () =>
+      fetch(address, {
+        method: "POST",
+        body,
+        headers: { "X-CSRF-Token": inputOf("csrf").value, Accept: "application/json" },
+      });
   const answer = await ask();
   tellSignedOut(answer);
   if (answer.status !== 403) return answer;
   const page = await fetch(here);
   if (!page.ok || page.redirected) return answer;
-  const fresh = new DOMParser().parseFromString(await page.text(), "text/html").querySelector('input[name="csrf"]');
+  const fresh = new DOMParser()
+    .parseFromString(await page.text(), "text/html")
+    .querySelector('input[name="csrf"]');
   const token = fresh instanceof HTMLInputElement ? fresh.value : "";
   if (!token || token === inputOf("csrf").value) return answer;
-  /** @type {HTMLInputElement[]} */ (all('input[name="csrf"]')).forEach((field) => { field.value = token; });
+  /** @type {HTMLInputElement[]} */ (all('input[name="csrf"]')).forEach((field) => {
+    field.value = token;
+  });
   return ask();
 }
 
@@ -101,7 +128,13 @@ export async function postTo(address, body) {
  * @param {number} wait
  * @param {() => void} act
  */
-export const debounce = (wait, act) => { let timer = 0; return () => { clearTimeout(timer); timer = setTimeout(act, wait); }; };
+export const debounce = (wait, act) => {
+  let timer = 0;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(act, wait);
+  };
+};
 
 /**
  * A day as mail has it, in whatever language: `newsletter/i18n/formats.py` follows the same data.
@@ -110,7 +143,11 @@ export const debounce = (wait, act) => { let timer = 0; return () => { clearTime
  * @param {string} language
  * @param {Intl.DateTimeFormatOptions} options
  */
-export const formatDay = (day, language, options) => new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, { ...options, timeZone: "UTC" }).format(day);
+export const formatDay = (day, language, options) =>
+  new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, {
+    ...options,
+    timeZone: "UTC",
+  }).format(day);
 
 /**
  * Make an element; `on…` names are listeners, others are attributes.
@@ -125,7 +162,8 @@ export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === null || value === false) continue;
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), /** @type {EventListener} */ (value));
+    if (name.startsWith("on"))
+      made.addEventListener(name.slice(2), /** @type {EventListener} */ (value));
     else made.setAttribute(name, value === true ? "" : String(value));
   }
   made.append(...children.filter((each) => each !== null && each !== undefined));
@@ -133,7 +171,8 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 /** What is typed in a form, without files. @param {HTMLFormElement} typed */
-export const fieldsOf = (typed) => new URLSearchParams([...new FormData(typed)].map(([name, value]) => [name, String(value)]));
+export const fieldsOf = (typed) =>
+  new URLSearchParams([...new FormData(typed)].map(([name, value]) => [name, String(value)]));
 
 /**
  * Write another page into a frame; it stays where it was scrolled to.
@@ -150,7 +189,8 @@ export function redraw(inner, html) {
 const SVG = "http://www.w3.org/2000/svg";
 /** Draw one of the icons, each a path in a square of 24. @param {string} path */
 export function icon(path) {
-  const svg = document.createElementNS(SVG, "svg"), line = document.createElementNS(SVG, "path");
+  const svg = document.createElementNS(SVG, "svg"),
+    line = document.createElementNS(SVG, "path");
   svg.setAttribute("viewBox", "0 0 24 24");
   svg.setAttribute("aria-hidden", "true");
   line.setAttribute("d", path);

@@ -23,26 +23,35 @@ function linesOf(content) {
   /** @type {string[]} */
   const found = [];
   content.forEach((node) => {
-    if (node.isInline) found.push((found.pop() || "") + (node.isText ? node.text : node.type.name === "break" ? "\n" : ""));
-    else if (node.type.name === "table_row") found.push(node.children.map((cell) => cell.textContent).join(" "));
+    if (node.isInline)
+      found.push(
+        (found.pop() || "") + (node.isText ? node.text : node.type.name === "break" ? "\n" : ""),
+      );
+    else if (node.type.name === "table_row")
+      found.push(node.children.map((cell) => cell.textContent).join(" "));
     else if (node.isTextblock) found.push(node.textContent);
     else found.push(...linesOf(node.content));
   });
-  return found.flatMap((line) => line.split("\n")).map((line) => line.trim()).filter(Boolean);
+  return found
+    .flatMap((line) => line.split("\n"))
+    .map((line) => line.trim())
+    .filter(Boolean);
 }
 
 /**
- * Paste into a field of one line. Closing lines take each line as one of theirs; below a heading of the
- * text, blocks go on as blocks; all else becomes words, and what is lost by that is said.
+ * Paste into a field of one line. Closing lines take each line as one of theirs; below a heading of
+ * the text, blocks go on as blocks; all else becomes words, and what is lost by that is said.
  *
  * @param {EditorView} view
  * @param {Slice} slice
  * @param {(sentences: string[]) => void} tell
  */
 export function pasteLine(view, slice, tell) {
-  const { $from, $to, from, to } = view.state.selection, name = $from.parent.type.name;
+  const { $from, $to, from, to } = view.state.selection,
+    name = $from.parent.type.name;
   if (!LINES.includes(name) || !$from.sameParent($to)) return false;
-  const lines = linesOf(slice.content), { tr } = view.state;
+  const lines = linesOf(slice.content),
+    { tr } = view.state;
   if (!lines.length) {
     if (slice.content.size) tell([say("formatsLost")]);
     return true;
@@ -52,7 +61,8 @@ export function pasteLine(view, slice, tell) {
   if (isPart && blocks.length > 1 && blocks.every(isFlow)) {
     const first = blocks[0].isTextblock ? linesOf(blocks[0].content).join(" ") : "";
     if (first) tr.insertText(first, from, to);
-    const at = tr.doc.resolve(from).after(), rest = first ? blocks.slice(1) : blocks;
+    const at = tr.doc.resolve(from).after(),
+      rest = first ? blocks.slice(1) : blocks;
     tr.insert(at, rest);
     settle(tr, at + rest.reduce((size, node) => size + node.nodeSize, 0));
     view.dispatch(tr.scrollIntoView());
@@ -65,14 +75,21 @@ export function pasteLine(view, slice, tell) {
   } else tr.insertText(lines.join(" "), from, to);
   view.dispatch(tr.scrollIntoView());
   let lost = false;
-  slice.content.descendants((node) => { lost = lost || node.marks.length > 0 || !PLAIN.includes(node.type.name); return !lost; });
+  slice.content.descendants((node) => {
+    lost = lost || node.marks.length > 0 || !PLAIN.includes(node.type.name);
+    return !lost;
+  });
   if (lost) tell([say("formatsLost")]);
   return true;
 }
 
 /** @param {DocNode} node */
 function isFlow(node) {
-  try { node.check(); } catch { return false; }
+  try {
+    node.check();
+  } catch {
+    return false;
+  }
   return node.type.isInGroup("flow");
 }
 
@@ -85,8 +102,13 @@ function isFlow(node) {
 function settle(tr, end) {
   let $end = tr.doc.resolve(end);
   const last = $end.nodeBefore;
-  if (last && last.type === schema.nodes.paragraph) return tr.setSelection(TextSelection.create(tr.doc, end - 1));
-  while ($end.depth && !$end.parent.canReplaceWith($end.index(), $end.index(), schema.nodes.paragraph)) $end = tr.doc.resolve($end.after());
+  if (last && last.type === schema.nodes.paragraph)
+    return tr.setSelection(TextSelection.create(tr.doc, end - 1));
+  while (
+    $end.depth &&
+    !$end.parent.canReplaceWith($end.index(), $end.index(), schema.nodes.paragraph)
+  )
+    $end = tr.doc.resolve($end.after());
   const index = $end.depth ? -1 : $end.index(0);
   if (index > flowEnd(tr.doc)) $end = tr.doc.resolve(positionOf(tr.doc, flowEnd(tr.doc)));
   return caretAt(tr, $end.pos);
@@ -96,19 +118,28 @@ function settle(tr, end) {
 export function caretAfterPaste() {
   return new Plugin({
     appendTransaction(transactions, _before, state) {
-      const pasted = transactions.find((tr) => tr.docChanged && ["paste", "drop"].includes(tr.getMeta("uiEvent")));
+      const pasted = transactions.find(
+        (tr) => tr.docChanged && ["paste", "drop"].includes(tr.getMeta("uiEvent")),
+      );
       if (!pasted) return null;
       let end = 0;
-      pasted.mapping.maps.forEach((map, at) => map.forEach((_from, _to, _start, stop) => { end = Math.max(end, pasted.mapping.slice(at + 1).map(stop)); }));
-      const { selection } = state, isText = selection instanceof TextSelection && selection.from <= end;
-      if (isText || pasted.doc !== state.doc || state.doc.resolve(end).parent.inlineContent) return null;
+      pasted.mapping.maps.forEach((map, at) =>
+        map.forEach((_from, _to, _start, stop) => {
+          end = Math.max(end, pasted.mapping.slice(at + 1).map(stop));
+        }),
+      );
+      const { selection } = state,
+        isText = selection instanceof TextSelection && selection.from <= end;
+      if (isText || pasted.doc !== state.doc || state.doc.resolve(end).parent.inlineContent)
+        return null;
       return settle(state.tr, end).scrollIntoView();
     },
   });
 }
 
 /**
- * A pasted slice with what an issue can hold: pictures of the web alone, tables whose rows are of one width.
+ * A pasted slice with what an issue can hold: pictures of the web alone, tables whose rows are of
+ * one width.
  *
  * @param {Slice} slice
  * @param {(sentences: string[]) => void} tell
@@ -118,33 +149,50 @@ export function fitSlice(slice, tell) {
   let lost = 0;
   /** @param {DocNode} node @returns {DocNode | null} */
   const fit = (node) => {
-    if (node.type.name === "picture" && !/^https?:/i.test(node.attrs.source)) { lost += 1; return null; }
+    if (node.type.name === "picture" && !/^https?:/i.test(node.attrs.source)) {
+      lost += 1;
+      return null;
+    }
     if (node.isText || node.isLeaf) return node;
     /** @type {DocNode[]} */
     const children = [];
-    node.forEach((child) => { const kept = fit(child); if (kept) children.push(kept); });
+    node.forEach((child) => {
+      const kept = fit(child);
+      if (kept) children.push(kept);
+    });
     const content = Fragment.fromArray(node.type.name === "table" ? squared(children) : children);
     if (!content.size && !node.type.validContent(Fragment.empty)) return null;
-    return node.type.validContent(content) ? node.copy(content) : node.type.createAndFill(node.attrs, content) || node;
+    return node.type.validContent(content)
+      ? node.copy(content)
+      : node.type.createAndFill(node.attrs, content) || node;
   };
   /** @type {DocNode[]} */
   const found = [];
-  slice.content.forEach((node) => { const kept = fit(node); if (kept) found.push(kept); });
+  slice.content.forEach((node) => {
+    const kept = fit(node);
+    if (kept) found.push(kept);
+  });
   const fitted = Fragment.fromArray(found);
   tell(account ? account.settle(fitted) : []);
-  return lost || found.length !== slice.content.childCount ? Slice.maxOpen(fitted) : new Slice(fitted, slice.openStart, slice.openEnd);
+  return lost || found.length !== slice.content.childCount
+    ? Slice.maxOpen(fitted)
+    : new Slice(fitted, slice.openStart, slice.openEnd);
 }
 
 /**
- * How a column stands, for which a table has one word: as its filled cells below the head all do, or as the head.
+ * How a column stands, for which a table has one word: as its filled cells below the head all do,
+ * or as the head.
  *
  * @param {DocNode[]} rows
  * @param {number} column
  */
 function alignmentOf(rows, column) {
-  const [head, ...others] = rows.map((row) => row.maybeChild(column)), filled = others.filter((cell) => cell !== null && Boolean(cell.textContent.trim()));
+  const [head, ...others] = rows.map((row) => row.maybeChild(column)),
+    filled = others.filter((cell) => cell !== null && Boolean(cell.textContent.trim()));
   const [first] = filled;
-  return first && filled.every((cell) => cell?.attrs.align === first.attrs.align) ? first.attrs.align : (head && head.attrs.align) || "";
+  return first && filled.every((cell) => cell?.attrs.align === first.attrs.align)
+    ? first.attrs.align
+    : (head && head.attrs.align) || "";
 }
 
 /**

@@ -12,10 +12,21 @@ import { schema } from "./schema.js";
 /** @import { FileBlock, KeptPicture } from "./types.js" */
 
 const TYPES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
-/** The pictures among what is dropped or pasted, those of a kind that mail cannot show too. @param {DataTransfer | null} transfer */
-const picturesIn = (transfer) => [...(transfer ? transfer.files : [])].filter((file) => file.type.startsWith("image/") || /\.hei[cf]$/i.test(file.name));
+/**
+ * The pictures among what is dropped or pasted, those of a kind that mail cannot show too.
+ *
+ * @param {DataTransfer | null} transfer
+ */
+const picturesIn = (transfer) =>
+  [...(transfer ? transfer.files : [])].filter(
+    (file) => file.type.startsWith("image/") || /\.hei[cf]$/i.test(file.name),
+  );
 
-/** What is known of a picture before it is described. @typedef {{ alt: string, url: string }} Known */
+/**
+ * What is known of a picture before it is described.
+ *
+ * @typedef {{ alt: string, url: string }} Known
+ */
 
 /**
  * Ask what each shows, keep it, and put it where the caret is.
@@ -32,17 +43,26 @@ const addPictures = async (view, files) => place(view, await keepPictures(files)
  * @param {Known} [known]
  */
 async function keepPictures(files, known = { alt: "", url: "" }) {
-  const made = [], fit = files.filter((file) => TYPES.includes(file.type));
-  notify("picture", files.filter((file) => !fit.includes(file)).map((file) => say("pictureKind", { name: file.name })));
+  const made = [],
+    fit = files.filter((file) => TYPES.includes(file.type));
+  notify(
+    "picture",
+    files
+      .filter((file) => !fit.includes(file))
+      .map((file) => say("pictureKind", { name: file.name })),
+  );
   for (const file of fit) {
-    const src = await asData(file), which = fit.length > 1 ? `${fit.indexOf(file) + 1}/${fit.length}` : "";
+    const src = await asData(file),
+      which = fit.length > 1 ? `${fit.indexOf(file) + 1}/${fit.length}` : "";
     for (let words = known, fault = ""; ;) {
       const answer = await describe(src, words, { which, fault });
       if (!answer || answer === "remove") break;
       const kept = await send(file, answer.alt);
       if (typeof kept === "object") {
         nowKept("picture");
-        made.push(schema.nodes.picture.create({ source: kept.source, alt: answer.alt, url: answer.url }));
+        made.push(
+          schema.nodes.picture.create({ source: kept.source, alt: answer.alt, url: answer.url }),
+        );
         break;
       }
       words = answer;
@@ -78,11 +98,18 @@ async function send(file, alt) {
  * @param {{ which?: string, fault?: string }} [of] which of several it is, and why it was refused
  * @returns {Promise<Known | "remove" | null>}
  */
-const describe = (src, known, { which = "", fault = "" } = {}) => ask({
-  title: `${say("kind.picture")} ${which}`.trim(), fault, act: say("insert"), values: known,
-  fields: [{ name: "alt", word: "alt", hint: "altHint", required: true }, { name: "url", word: "leadsTo", hint: "leadsToHint", type: "url" }],
-  extra: element("img", { class: "asked-picture", src, alt: "" }),
-});
+const describe = (src, known, { which = "", fault = "" } = {}) =>
+  ask({
+    title: `${say("kind.picture")} ${which}`.trim(),
+    fault,
+    act: say("insert"),
+    values: known,
+    fields: [
+      { name: "alt", word: "alt", hint: "altHint", required: true },
+      { name: "url", word: "leadsTo", hint: "leadsToHint", type: "url" },
+    ],
+    extra: element("img", { class: "asked-picture", src, alt: "" }),
+  });
 
 /**
  * A file as an address of its own octets, which the page's policy admits where it admits no blob.
@@ -90,12 +117,13 @@ const describe = (src, known, { which = "", fault = "" } = {}) => ask({
  * @param {File} file
  * @returns {Promise<string>}
  */
-const asData = (file) => new Promise((done) => {
-  const reader = new FileReader();
-  reader.addEventListener("load", () => done(String(reader.result)));
-  reader.addEventListener("error", () => done(""));
-  reader.readAsDataURL(file);
-});
+const asData = (file) =>
+  new Promise((done) => {
+    const reader = new FileReader();
+    reader.addEventListener("load", () => done(String(reader.result)));
+    reader.addEventListener("error", () => done(""));
+    reader.readAsDataURL(file);
+  });
 
 /**
  * Keep a file such as a PDF, and offer it where the caret is.
@@ -110,7 +138,10 @@ async function addFile(view, file) {
   fields.set("revision", "0");
   const kept = await post("/files", fields).catch(() => null);
   const reply = kept ? await kept.json().catch(() => null) : { what: say("offline"), remedy: "" };
-  if (!kept || !kept.ok || !reply) { notify("file", [wordsOf(reply) || say("notSaved")]); return; }
+  if (!kept || !kept.ok || !reply) {
+    notify("file", [wordsOf(reply) || say("notSaved")]);
+    return;
+  }
   nowKept("file");
   placeFile(view, reply.block);
 }
@@ -124,8 +155,14 @@ async function addFile(view, file) {
 async function describeKept(items, known) {
   const made = [];
   for (const item of items) {
-    const answer = items.length > 1 && item.alt ? { alt: item.alt, url: "" } : await describe(item.path, { alt: item.alt, url: known ? known.url : "" });
-    if (answer && answer !== "remove") made.push(schema.nodes.picture.create({ source: item.source, alt: answer.alt, url: answer.url }));
+    const answer =
+      items.length > 1 && item.alt
+        ? { alt: item.alt, url: "" }
+        : await describe(item.path, { alt: item.alt, url: known ? known.url : "" });
+    if (answer && answer !== "remove")
+      made.push(
+        schema.nodes.picture.create({ source: item.source, alt: answer.alt, url: answer.url }),
+      );
   }
   return made;
 }
@@ -134,7 +171,8 @@ async function describeKept(items, known) {
 function place(view, made, gallery) {
   readCaret(view);
   view.focus();
-  if (gallery && made.length > 1) insert(schema.nodes.gallery.create(null, made.slice(0, 4)))(view.state, view.dispatch);
+  if (gallery && made.length > 1)
+    insert(schema.nodes.gallery.create(null, made.slice(0, 4)))(view.state, view.dispatch);
   else made.forEach((node) => insert(node)(view.state, view.dispatch));
 }
 
@@ -149,11 +187,18 @@ function placeFile(view, block) {
  * Let a person choose pictures: files of theirs, or what the library has.
  *
  * @param {(made: DocNode[]) => void} put
- * @param {{ multiple?: boolean, several?: boolean, known?: Known }} ways whether of files, and of the library, more than one is taken
+ * @param {{ multiple?: boolean, several?: boolean, known?: Known }} ways whether of files, and of
+ *   the library, more than one is taken
  */
 function choose(put, { multiple = true, several = false, known }) {
-  const upload = () => chooseFiles(multiple, async (files) => put(await keepPictures(files, known)));
-  if (hasKept("picture")) chooseKept("picture", { upload, several, choose: async (items) => put(await describeKept(items, known)) });
+  const upload = () =>
+    chooseFiles(multiple, async (files) => put(await keepPictures(files, known)));
+  if (hasKept("picture"))
+    chooseKept("picture", {
+      upload,
+      several,
+      choose: async (items) => put(await describeKept(items, known)),
+    });
   else upload();
 }
 
@@ -163,7 +208,8 @@ function choose(put, { multiple = true, several = false, known }) {
  * @param {EditorView} view
  * @param {boolean} [gallery]
  */
-export const choosePicture = (view, gallery = false) => choose((made) => place(view, made, gallery), { several: gallery });
+export const choosePicture = (view, gallery = false) =>
+  choose((made) => place(view, made, gallery), { several: gallery });
 
 /**
  * Let a person choose another picture for one that is there: its caption, link and place stay.
@@ -175,11 +221,21 @@ function replacePicture(view, pos) {
   const node = pos === undefined ? null : view.state.doc.nodeAt(pos);
   if (pos === undefined || !node) return;
   const { alt, url, source } = node.attrs;
-  choose(([made]) => {
-    const now = view.state.doc.nodeAt(pos);
-    view.focus();
-    if (made && now && now.type === node.type && now.attrs.source === source) view.dispatch(view.state.tr.setNodeMarkup(pos, null, { ...now.attrs, ...made.attrs, title: now.attrs.title }));
-  }, { multiple: false, known: { alt, url } });
+  choose(
+    ([made]) => {
+      const now = view.state.doc.nodeAt(pos);
+      view.focus();
+      if (made && now && now.type === node.type && now.attrs.source === source)
+        view.dispatch(
+          view.state.tr.setNodeMarkup(pos, null, {
+            ...now.attrs,
+            ...made.attrs,
+            title: now.attrs.title,
+          }),
+        );
+    },
+    { multiple: false, known: { alt, url } },
+  );
 }
 
 /**
@@ -189,16 +245,26 @@ function replacePicture(view, pos) {
  */
 function chooseFile(view) {
   const upload = () => chooseFiles(false, ([file]) => addFile(view, file), FILES);
-  if (hasKept("file")) chooseKept("file", { upload, choose: ([item]) => placeFile(view, item.block) });
+  if (hasKept("file"))
+    chooseKept("file", { upload, choose: ([item]) => placeFile(view, item.block) });
   else upload();
 }
 
-/** Let the list of blocks ask for pictures and files, which go in where the caret is. @param {EditorView} view */
+/**
+ * Let the list of blocks ask for pictures and files, which go in where the caret is.
+ *
+ * @param {EditorView} view
+ */
 export function offerPictures(view) {
   view.dom.addEventListener("choose-picture", (event) => {
-    choosePicture(view, event instanceof CustomEvent && Boolean(event.detail && event.detail.gallery));
+    choosePicture(
+      view,
+      event instanceof CustomEvent && Boolean(event.detail && event.detail.gallery),
+    );
   });
-  view.dom.addEventListener("replace-picture", (event) => { if (event instanceof CustomEvent) replacePicture(view, event.detail.pos); });
+  view.dom.addEventListener("replace-picture", (event) => {
+    if (event instanceof CustomEvent) replacePicture(view, event.detail.pos);
+  });
   view.dom.addEventListener("choose-file", () => chooseFile(view));
 }
 
@@ -222,18 +288,23 @@ export function pastePictures(view, event) {
  * @param {DragEvent} event
  */
 export function dropFiles(view, event) {
-  const files = picturesIn(event.dataTransfer), given = filesIn(event.dataTransfer);
+  const files = picturesIn(event.dataTransfer),
+    given = filesIn(event.dataTransfer);
   if (!files.length && !given.length) return false;
   event.preventDefault();
   const where = view.posAtCoords({ left: event.clientX, top: event.clientY });
-  if (where) view.dispatch(view.state.tr.setSelection(Selection.near(view.state.doc.resolve(where.pos))));
+  if (where)
+    view.dispatch(view.state.tr.setSelection(Selection.near(view.state.doc.resolve(where.pos))));
   addPictures(view, files).then(() => given.forEach((file) => addFile(view, file)));
   return true;
 }
 
 const FILES = ".pdf,.docx,.xlsx,.pptx,.csv";
 /** The files among what is dropped that a mail can offer. @param {DataTransfer | null} transfer */
-const filesIn = (transfer) => [...(transfer ? transfer.files : [])].filter((file) => /\.(pdf|docx|xlsx|pptx|csv)$/i.test(file.name));
+const filesIn = (transfer) =>
+  [...(transfer ? transfer.files : [])].filter((file) =>
+    /\.(pdf|docx|xlsx|pptx|csv)$/i.test(file.name),
+  );
 
 /**
  * Let a person choose files.
@@ -243,8 +314,18 @@ const filesIn = (transfer) => [...(transfer ? transfer.files : [])].filter((file
  * @param {string} [accept]
  */
 function chooseFiles(multiple, act, accept = TYPES.join(",")) {
-  const input = element("input", { type: "file", accept, multiple, class: "hidden-visually", "aria-label": say("kind.file"), tabindex: "-1" });
-  input.addEventListener("change", () => { input.remove(); act([...(input.files || [])]); });
+  const input = element("input", {
+    type: "file",
+    accept,
+    multiple,
+    class: "hidden-visually",
+    "aria-label": say("kind.file"),
+    tabindex: "-1",
+  });
+  input.addEventListener("change", () => {
+    input.remove();
+    act([...(input.files || [])]);
+  });
   input.addEventListener("cancel", () => input.remove());
   document.body.append(input);
   input.click();

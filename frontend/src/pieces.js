@@ -1,4 +1,6 @@
-/** Blocks of an issue by themselves: written in, or two versions of them shown beside each other. */
+/**
+ * Blocks of an issue by themselves: written in, or two versions of them shown beside each other.
+ */
 import { baseKeymap } from "prosemirror-commands";
 import { dropCursor } from "prosemirror-dropcursor";
 import { history } from "prosemirror-history";
@@ -27,36 +29,64 @@ const keys = Object.fromEntries(Object.entries(KEYS).filter(([name]) => !OF_PART
 /** @param {DocNode} doc */
 export const blocksOf = (doc) => writeBlocks(doc.content);
 /** @param {DocNode} doc */
-export const isBlank = (doc) => doc.childCount === 1 && doc.child(0).type.name === "paragraph" && !doc.child(0).content.size;
+export const isBlank = (doc) =>
+  doc.childCount === 1 && doc.child(0).type.name === "paragraph" && !doc.child(0).content.size;
 
 /** @param {string} words */
-const placeholder = (words) => new Plugin({
-  props: {
-    decorations: ({ doc }) => (isBlank(doc) ? DecorationSet.create(doc, [Decoration.node(0, doc.child(0).nodeSize, { class: "is-empty", "data-placeholder": words })]) : DecorationSet.empty),
-  },
-});
+const placeholder = (words) =>
+  new Plugin({
+    props: {
+      decorations: ({ doc }) =>
+        isBlank(doc)
+          ? DecorationSet.create(doc, [
+              Decoration.node(0, doc.child(0).nodeSize, {
+                class: "is-empty",
+                "data-placeholder": words,
+              }),
+            ])
+          : DecorationSet.empty,
+    },
+  });
 
 /**
  * @param {HTMLElement} place
  * @param {Block[]} blocks
- * @param {{label: string, lang: string, empty: string, changed: () => void, selected: () => void, look?: string, withBlocks?: boolean}} asked
+ * @param {{label: string, lang: string, empty: string, changed: () => void, selected: () => void,
+ *   look?: string, withBlocks?: boolean}} asked
  *   `look` is its class; `withBlocks` says whether more than the words of its blocks is changed
  */
-export function openPiece(place, blocks, { label, lang, empty, changed, selected, look = "piece", withBlocks = false }) {
+export function openPiece(
+  place,
+  blocks,
+  { label, lang, empty, changed, selected, look = "piece", withBlocks = false },
+) {
   const state = EditorState.create({
     doc: pieceOf(blocks),
     plugins: [
-      caretBeforeKeys(), ...(withBlocks ? [slashMenu(), dropCursor({ color: "currentColor", width: 2 })] : []), markdownSigns(),
+      caretBeforeKeys(),
+      ...(withBlocks ? [slashMenu(), dropCursor({ color: "currentColor", width: 2 })] : []),
+      markdownSigns(),
       keymap({ ...keys, "Mod-k": linkKey }),
       keymap(Object.fromEntries(Object.entries(baseKeymap).filter(([name]) => !(name in keys)))),
-      history(), gapCursor(), tableEditing(), placeholder(empty),
+      history(),
+      gapCursor(),
+      tableEditing(),
+      placeholder(empty),
     ],
   });
   const view = new EditorView(place, {
     state,
     nodeViews: NODE_VIEWS,
-    attributes: { class: look, role: "textbox", "aria-multiline": "true", "aria-label": label, spellcheck: "true", lang },
-    clipboardSerializer, clipboardParser,
+    attributes: {
+      class: look,
+      role: "textbox",
+      "aria-multiline": "true",
+      "aria-label": label,
+      spellcheck: "true",
+      lang,
+    },
+    clipboardSerializer,
+    clipboardParser,
     transformPastedHTML: (html) => (isOwn(html) ? html : cleanHtml(html)),
     ...(withBlocks ? { handlePaste: pastePictures, handleDrop: dropFiles } : {}),
     dispatchTransaction(tr) {
@@ -86,10 +116,14 @@ export function fillPiece(view, blocks) {
  * @param {Block[][]} versions
  */
 export function showVersions(places, versions) {
-  const docs = versions.map(pieceOf), [one, other] = docs;
-  const start = other ? one.content.findDiffStart(other.content) : null, ends = other && one.content.findDiffEnd(other.content);
+  const docs = versions.map(pieceOf),
+    [one, other] = docs;
+  const start = other ? one.content.findDiffStart(other.content) : null,
+    ends = other && one.content.findDiffEnd(other.content);
   places.forEach((place, at) => {
     const end = ends ? [ends.a, ends.b][at] : 0;
-    place.replaceChildren(drawDocument(docs[at], start !== null && end > start ? { from: start, to: end } : undefined));
+    place.replaceChildren(
+      drawDocument(docs[at], start !== null && end > start ? { from: start, to: end } : undefined),
+    );
   });
 }

@@ -1,4 +1,6 @@
-/** The mail as readers will see it: one question at a time; what was typed meanwhile is asked next. */
+/**
+ * The mail as readers will see it: one question at a time; what was typed meanwhile is asked next.
+ */
 import { all, byId, debounce, inputById, isSignedOut, post, redraw, say } from "./page.js";
 /** @import { Source } from "./types.js" */
 
@@ -14,12 +16,19 @@ const frame = /** @type {HTMLIFrameElement} */ (byId("mail"));
  * @param {string} html
  */
 function drawFindings(html) {
-  const list = byId("findings"), held = document.activeElement && list.contains(document.activeElement) ? document.activeElement.closest("li") : null;
+  const list = byId("findings"),
+    held =
+      document.activeElement && list.contains(document.activeElement)
+        ? document.activeElement.closest("li")
+        : null;
   const index = [...list.querySelectorAll("li")].indexOf(/** @type {HTMLLIElement} */ (held));
   list.innerHTML = html;
   if (index < 0) return;
-  const lines = [...list.querySelectorAll("li")], line = lines[Math.min(index, lines.length - 1)];
-  const next = /** @type {HTMLElement | null} */ (line && line.querySelector("button, a[href], summary")) || all(".mail")[0];
+  const lines = [...list.querySelectorAll("li")],
+    line = lines[Math.min(index, lines.length - 1)];
+  const next =
+    /** @type {HTMLElement | null} */ (line && line.querySelector("button, a[href], summary")) ||
+    all(".mail")[0];
   next.focus();
 }
 
@@ -29,7 +38,11 @@ function readyPage() {
   return inner && inner.URL !== "about:blank" && inner.readyState === "complete" ? inner : null;
 }
 
-/** Say above what is shown that it is not what was asked for; nothing once it is. @param {string} name */
+/**
+ * Say above what is shown that it is not what was asked for; nothing once it is.
+ *
+ * @param {string} name
+ */
 function sayState(name) {
   const state = byId("preview-state");
   state.hidden = !name;
@@ -57,7 +70,9 @@ export class Preview {
       if (event.target === selected()) this.choose(selected().value, "");
     });
     document.addEventListener("click", (event) => {
-      const link = event.target instanceof Element && /** @type {HTMLElement | null} */ (event.target.closest("a[data-as]"));
+      const link =
+        event.target instanceof Element &&
+        /** @type {HTMLElement | null} */ (event.target.closest("a[data-as]"));
       if (!link) return;
       event.preventDefault();
       this.follow(link);
@@ -77,15 +92,19 @@ export class Preview {
   }
 
   draw() {
-    const { look, mail } = this, asWords = look === "plain" || look === "source";
+    const { look, mail } = this,
+      asWords = look === "plain" || look === "source";
     frame.hidden = !["desktop", "phone", "dark"].includes(look);
     byId("words").hidden = !asWords;
     byId("inbox").hidden = look !== "inbox";
     frame.classList.toggle("phone", look === "phone");
     if (!mail || mail.html === undefined) return;
     byId("words").textContent = look === "plain" ? mail.text : mail.html;
-    all("[data-shown]").forEach((each) => { each.textContent = mail[String(each.dataset.shown)]; });
-    // Not before the frame has its own page: the blank one it begins with admits no styles of a mail.
+    all("[data-shown]").forEach((each) => {
+      each.textContent = mail[String(each.dataset.shown)];
+    });
+    // Not before the frame has its own page: the blank one it begins with admits no styles of a
+    // mail.
     const inner = readyPage();
     if (inner) redraw(inner, mail.html);
     else frame.addEventListener("load", this.drawn, { once: true });
@@ -94,7 +113,11 @@ export class Preview {
   /** Ask for the mail of what is typed; while an answer is waited for, of what is typed last. */
   async ask() {
     if (!this.look) return;
-    this.waiting = new URLSearchParams({ ...this.source.fields(), as: selected().value, dark: String(this.look === "dark") });
+    this.waiting = new URLSearchParams({
+      ...this.source.fields(),
+      as: selected().value,
+      dark: String(this.look === "dark"),
+    });
     if (this.isAsking) return;
     this.isAsking = true;
     try {
@@ -103,7 +126,9 @@ export class Preview {
         this.waiting = null;
         await this.take(await post("/preview", fields).catch(() => null));
       }
-    } finally { this.isAsking = false; }
+    } finally {
+      this.isAsking = false;
+    }
   }
 
   /** @param {Response | null} answer */
@@ -132,12 +157,16 @@ export class Preview {
   choose(key, name) {
     this.checks += 1;
     const select = selected();
-    if (![...select.options].some((option) => option.value === key)) select.append(new Option(name, key));
+    if (![...select.options].some((option) => option.value === key))
+      select.append(new Option(name, key));
     select.value = key;
     const here = new URL(location.href);
-    if (key) here.searchParams.set("as", key); else here.searchParams.delete("as");
+    if (key) here.searchParams.set("as", key);
+    else here.searchParams.delete("as");
     history.replaceState(history.state, "", here);
-    all("[data-shown-as]").forEach((input) => { /** @type {HTMLInputElement} */ (input).value = key; });
+    all("[data-shown-as]").forEach((input) => {
+      /** @type {HTMLInputElement} */ (input).value = key;
+    });
     this.soon();
     this.checkSoon();
   }
@@ -160,11 +189,17 @@ export class Preview {
    * chosen would take the choice back.
    */
   async check() {
-    const mine = this.checks += 1;
-    const answer = await post("/findings", new URLSearchParams({ ...this.source.fields(), as: selected().value })).catch(() => null);
+    const mine = (this.checks += 1);
+    const answer = await post(
+      "/findings",
+      new URLSearchParams({ ...this.source.fields(), as: selected().value }),
+    ).catch(() => null);
     const html = answer && answer.ok ? await answer.text().catch(() => null) : null;
     if (mine !== this.checks) return;
-    if (html === null) { if (!answer || answer.ok || answer.status >= 500) this.checkAgain(); return; }
+    if (html === null) {
+      if (!answer || answer.ok || answer.status >= 500) this.checkAgain();
+      return;
+    }
     drawFindings(html);
     this.source.checked();
   }

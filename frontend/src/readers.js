@@ -3,8 +3,18 @@ import { desk, offered } from "./page.js";
 
 /** What conditions are called: those that are offered, and those that the issue has. */
 const called = new Map([
-  ...offered("readers").flatMap(([label, choices], at) => choices.map(([condition, word]) => /** @type {[string, string]} */ ([condition, at || condition !== word ? `${label}: ${word}` : word]))),
-  .../** @type {[string, string][]} */ (Object.entries(JSON.parse((desk && desk.dataset.conditionWords) || "{}"))),
+  ...offered("readers").flatMap(([label, choices], at) =>
+    choices.map(
+      ([condition, word]) =>
+        /** @type {[string, string]} */ ([
+          condition,
+          at || condition !== word ? `${label}: ${word}` : word,
+        ]),
+    ),
+  ),
+  .../** @type {[string, string][]} */ (
+    Object.entries(JSON.parse((desk && desk.dataset.conditionWords) || "{}"))
+  ),
 ]);
 
 /**

@@ -1,14 +1,37 @@
-/** Saving: by itself, one at a time, in the order of typing; whatever leaves the page waits for it. */
+/**
+ * Saving: by itself, one at a time, in the order of typing; whatever leaves the page waits for it.
+ */
 import { keepCopy } from "./device_copy.js";
 import { notify } from "./notices.js";
-import { all, byId, debounce, desk, element, fieldsOf, form, inputById, isSignedOut, post, say } from "./page.js";
+import {
+  all,
+  byId,
+  debounce,
+  desk,
+  element,
+  fieldsOf,
+  form,
+  inputById,
+  isSignedOut,
+  post,
+  say,
+} from "./page.js";
 import { showVersions } from "./pieces.js";
 /** @import { Clash, Copy, Fault, Saved, Source } from "./types.js" */
 
 /* What the state is called, and how it looks. */
-const SHOWN = { saved: "saved", saving: "saving", notSaved: "notSaved", offline: "offline", signedOut: "signedOut", conflict: "bothChanged" };
-/* How long after a save that failed the next one is tried, and how long after typing the first, in milliseconds. */
-const AGAIN = 5000, SOON = 1000;
+const SHOWN = {
+  saved: "saved",
+  saving: "saving",
+  notSaved: "notSaved",
+  offline: "offline",
+  signedOut: "signedOut",
+  conflict: "bothChanged",
+};
+/* How long after a save that failed the next one is tried, and how long after typing the first, in
+   milliseconds. */
+const AGAIN = 5000,
+  SOON = 1000;
 
 /**
  * Send what is typed; what the server says to it is null where it has no words.
@@ -24,7 +47,9 @@ async function ask(fields) {
 
 /** Every form of the page is of this revision now. @param {string} revision */
 function keepRevision(revision) {
-  /** @type {HTMLInputElement[]} */ (all('input[name="revision"]')).forEach((field) => { field.value = revision; });
+  /** @type {HTMLInputElement[]} */ (all('input[name="revision"]')).forEach((field) => {
+    field.value = revision;
+  });
 }
 
 const clashes = () => /** @type {HTMLDialogElement} */ (byId("clashes"));
@@ -35,11 +60,15 @@ const clashes = () => /** @type {HTMLDialogElement} */ (byId("clashes"));
  * @param {(choices: Record<string, string>) => void} choose
  */
 function openClashes(clash, choose) {
-  const dialog = clashes(), chosen = /** @type {HTMLFormElement} */ (dialog.querySelector("form"));
+  const dialog = clashes(),
+    chosen = /** @type {HTMLFormElement} */ (dialog.querySelector("form"));
   byId("clash-fields").innerHTML = clash.form;
   all("#clash-fields .versions").forEach((each) => {
     const places = /** @type {HTMLElement[]} */ ([...each.querySelectorAll("[data-blocks]")]);
-    showVersions(places, places.map((place) => JSON.parse(String(place.dataset.blocks))));
+    showVersions(
+      places,
+      places.map((place) => JSON.parse(String(place.dataset.blocks))),
+    );
   });
   dialog.returnValue = "";
   chosen.onsubmit = (event) => {
@@ -63,16 +92,31 @@ export class Saving {
     this.clash = null;
     this.isLeaving = false;
     this.words = "";
-    this.copy = keepCopy(() => (this.isTyped() ? { at: Date.now(), revision: inputById("revision").value, fields: source.fields(), base: this.began } : null));
+    this.copy = keepCopy(() =>
+      this.isTyped()
+        ? {
+            at: Date.now(),
+            revision: inputById("revision").value,
+            fields: source.fields(),
+            base: this.began,
+          }
+        : null,
+    );
     this.soon = debounce(SOON, () => this.save());
     this.again = debounce(AGAIN, () => this.save());
     byId("clash").addEventListener("click", () => this.choose());
     byId("clashes-later").addEventListener("click", () => clashes().close());
     window.addEventListener("online", () => this.save());
     // Whoever was signed out comes back from the tab in which they signed in.
-    document.addEventListener("visibilitychange", () => { if (!document.hidden && this.isTyped()) this.save(); });
-    window.addEventListener("pageshow", () => { this.isLeaving = false; });
-    window.addEventListener("beforeunload", (event) => { if (this.isTyped()) event.preventDefault(); });
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden && this.isTyped()) this.save();
+    });
+    window.addEventListener("pageshow", () => {
+      this.isLeaving = false;
+    });
+    window.addEventListener("beforeunload", (event) => {
+      if (this.isTyped()) event.preventDefault();
+    });
     document.addEventListener("submit", (event) => this.beforeSubmit(event));
     document.addEventListener("click", (event) => this.beforeLink(event));
     form.addEventListener("formdata", (event) => {
@@ -81,7 +125,9 @@ export class Saving {
     });
   }
 
-  isTyped() { return this.source.version() !== this.saved; }
+  isTyped() {
+    return this.source.version() !== this.saved;
+  }
 
   /**
    * Say how saving stands: always in sight, and heard when it becomes worse.
@@ -91,12 +137,24 @@ export class Saving {
    */
   show(name, values = {}) {
     if (name !== "conflict") this.clash = null;
-    const state = byId("state"), words = say(SHOWN[name], values);
+    const state = byId("state"),
+      words = say(SHOWN[name], values);
     byId("clash").hidden = !this.clash;
     state.dataset.state = name;
     if (words === this.words) return;
     this.words = words;
-    state.replaceChildren(name === "signedOut" ? element("a", { href: `/sign-in?next=${encodeURIComponent(String(desk.dataset.here))}`, target: "_blank" }, words) : words);
+    state.replaceChildren(
+      name === "signedOut"
+        ? element(
+            "a",
+            {
+              href: `/sign-in?next=${encodeURIComponent(String(desk.dataset.here))}`,
+              target: "_blank",
+            },
+            words,
+          )
+        : words,
+    );
   }
 
   changed() {
@@ -115,8 +173,12 @@ export class Saving {
     return this.inTurn(async () => {
       if (!this.isTyped() && !isAsked) return null;
       // Half a word of an input method is no text yet.
-      if (this.source.busy() && !isAsked) { this.soon(); return null; }
-      const before = this.source.version(), kept = await this.send(more);
+      if (this.source.busy() && !isAsked) {
+        this.soon();
+        return null;
+      }
+      const before = this.source.version(),
+        kept = await this.send(more);
       if (this.source.version() !== before) this.soon();
       return kept;
     });
@@ -126,23 +188,36 @@ export class Saving {
   async inTurn(act) {
     while (this.current) await this.current;
     this.current = act();
-    try { return await this.current; } finally { this.current = null; }
+    try {
+      return await this.current;
+    } finally {
+      this.current = null;
+    }
   }
 
   /** @param {Record<string, string>} more @returns {Promise<Saved | null>} */
   async send(more) {
-    const version = this.source.version(), fields = this.source.fields();
+    const version = this.source.version(),
+      fields = this.source.fields();
     if (!this.clash) this.show("saving");
     try {
       const sent = { ...fields, revision: inputById("revision").value, ...more };
       let { answer, reply } = await ask(sent);
       if (answer.status === 409 && reply && "form" in reply && reply.author) {
-        const base = Object.fromEntries(Object.entries(this.began).map(([name, value]) => [`base-${name}`, value]));
+        const base = Object.fromEntries(
+          Object.entries(this.began).map(([name, value]) => [`base-${name}`, value]),
+        );
         ({ answer, reply } = await ask({ ...sent, ...base }));
       }
-      if (answer.ok && reply && "revision" in reply) { this.take(reply, fields, version); return reply; }
+      if (answer.ok && reply && "revision" in reply) {
+        this.take(reply, fields, version);
+        return reply;
+      }
       this.refused(answer, reply);
-    } catch { this.show("offline"); this.again(); }
+    } catch {
+      this.show("offline");
+      this.again();
+    }
     return null;
   }
 
@@ -154,11 +229,16 @@ export class Saving {
    * @param {unknown} version of what was sent
    */
   take(kept, fields, version) {
-    const { source } = this, isUnchanged = source.version() === version && !source.busy();
+    const { source } = this,
+      isUnchanged = source.version() === version && !source.busy();
     source.showFault(null);
     this.began = fields;
     // What the server changed is taken once nobody types; until then it is merged again.
-    if (kept.issue && !isUnchanged) { this.show("notSaved"); this.soon(); return; }
+    if (kept.issue && !isUnchanged) {
+      this.show("notSaved");
+      this.soon();
+      return;
+    }
     keepRevision(String(kept.revision));
     if (kept.issue) {
       source.take(kept);
@@ -203,33 +283,62 @@ export class Saving {
   async beforeSubmit(event) {
     const sent = /** @type {HTMLFormElement} */ (event.target);
     if (event.defaultPrevented || sent.method === "dialog" || sent.target) return;
-    if (this.isLeaving) { event.preventDefault(); return; }
-    const takesTheText = sent === form, needsTheText = Boolean(sent.elements.namedItem("revision"));
-    if (!this.current && (takesTheText || !this.isTyped())) { this.isLeaving = true; this.saved = this.source.version(); return; }
+    if (this.isLeaving) {
+      event.preventDefault();
+      return;
+    }
+    const takesTheText = sent === form,
+      needsTheText = Boolean(sent.elements.namedItem("revision"));
+    if (!this.current && (takesTheText || !this.isTyped())) {
+      this.isLeaving = true;
+      this.saved = this.source.version();
+      return;
+    }
     event.preventDefault();
     await this.save();
-    if (this.isTyped() && needsTheText) { this.choose(); return; }
+    if (this.isTyped() && needsTheText) {
+      this.choose();
+      return;
+    }
     const button = event.submitter;
     // A finding's button may have been drawn anew meanwhile.
-    if (button && !button.isConnected) { button.hidden = true; sent.append(button); }
-    if (!this.isTyped()) { sent.requestSubmit(button); return; }
+    if (button && !button.isConnected) {
+      button.hidden = true;
+      sent.append(button);
+    }
+    if (!this.isTyped()) {
+      sent.requestSubmit(button);
+      return;
+    }
     // It would be asked again for the text that could not be saved; what a button says goes along.
-    if (button instanceof HTMLButtonElement && button.name) sent.append(element("input", { type: "hidden", name: button.name, value: button.value }));
+    if (button instanceof HTMLButtonElement && button.name)
+      sent.append(element("input", { type: "hidden", name: button.name, value: button.value }));
     sent.submit();
   }
 
   /** What is typed is saved before a link leaves the page. @param {MouseEvent} event */
   async beforeLink(event) {
     const link = event.target instanceof Element ? event.target.closest("a") : null;
-    const isOther = event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
+    const isOther =
+      event.defaultPrevented ||
+      event.button ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.shiftKey ||
+      event.altKey;
     if (!link || isOther || link.target || link.hasAttribute("download") || !this.isTyped()) return;
-    if (link.origin !== location.origin || (link.pathname === location.pathname && link.hash)) return;
+    if (link.origin !== location.origin || (link.pathname === location.pathname && link.hash))
+      return;
     event.preventDefault();
     await this.save();
     location.assign(link.href);
   }
 
-  /** Take a text for one that was made of an earlier revision: it is merged when it is saved. @param {Copy} copy */
+  /**
+   * Take a text for one that was made of an earlier revision: it is merged when it is saved.
+   *
+   * @param {Copy} copy
+   */
   restored(copy) {
     keepRevision(copy.revision);
     this.began = copy.base;

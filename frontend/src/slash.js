@@ -1,11 +1,19 @@
 /**
  * The list of blocks: opened by its button or by a slash where a word may begin, found by typing.
  *
- * Behind a Japanese letter a slash may as well be meant (大人/子供): there nothing is chosen by the keys
- * that end a word, unless it was pointed at or what is typed can be no word of the text.
+ * Behind a Japanese letter a slash may as well be meant (大人/子供): there nothing is chosen by the
+ * keys that end a word, unless it was pointed at or what is typed can be no word of the text.
  */
 import { Plugin, PluginKey, TextSelection } from "prosemirror-state";
-import { addPart, become, caretAt, freshTable, insert, toggleList, toggleQuotation } from "./commands.js";
+import {
+  addPart,
+  become,
+  caretAt,
+  freshTable,
+  insert,
+  toggleList,
+  toggleQuotation,
+} from "./commands.js";
 import { askFresh } from "./forms.js";
 import { flowEnd, flowIndex, isIssue, positionOf } from "./outline.js";
 import { announce, byId, desk, element, folded, offered, say } from "./page.js";
@@ -17,12 +25,18 @@ import { addSnippet, chooseSnippet, isNamed } from "./snippets.js";
 /** @import { Act } from "./types.js" */
 
 const { nodes } = schema;
-/** The list as it is open: where it was opened, and what was typed since. @typedef {{ from: number, query: string, typed?: boolean, within?: boolean }} Opened */
 /**
- * A line of the list: its name in the catalogue, what else people type for it, the kind that the server
- * has to know and the choices that the desk has to have; `label` is what it is called by itself.
+ * The list as it is open: where it was opened, and what was typed since.
  *
- * @typedef {{ name: string, terms: string, kind?: string, needs?: string, label?: string, act: Act }} Entry
+ * @typedef {{ from: number, query: string, typed?: boolean, within?: boolean }} Opened
+ */
+/**
+ * A line of the list: its name in the catalogue, what else people type for it, the kind that the
+ * server has to know and the choices that the desk has to have; `label` is what it is called by
+ * itself.
+ *
+ * @typedef {{ name: string, terms: string, kind?: string, needs?: string, label?: string, act: Act
+ *   }} Entry
  */
 
 /** @type {PluginKey<Opened | null>} */
@@ -46,10 +60,15 @@ const filled = (make) => (view) => {
 const chip = (make) => (view) => {
   const node = make();
   askFresh(view, node, (finish) => {
-    const { tr, selection: { from } } = view.state;
+    const {
+      tr,
+      selection: { from },
+    } = view.state;
     tr.insert(from, node);
     if (finish) finish(tr, from);
-    view.dispatch(tr.setSelection(TextSelection.create(tr.doc, from + node.nodeSize)).scrollIntoView());
+    view.dispatch(
+      tr.setSelection(TextSelection.create(tr.doc, from + node.nodeSize)).scrollIntoView(),
+    );
   });
 };
 /** @param {NodeType} type */
@@ -60,42 +79,174 @@ const atom = (name) => filled(() => nodes[name].create());
 /** The lines by their groups, in the order of the list. @type {Record<string, Entry[]>} */
 const GROUPS = {
   most: [
-    { name: "picture", terms: "picture image photo 画像 がぞう 写真 しゃしん gazou", kind: "picture", act: (view) => view.dom.dispatchEvent(new CustomEvent("choose-picture", { bubbles: true })) },
-    { name: "button", terms: "button call action ボタン ぼたん botan", kind: "button", act: atom("button") },
-    { name: "table", terms: "table grid 表 ひょう テーブル hyou", kind: "table", act: (view) => insert(freshTable(2, 3))(view.state, view.dispatch) },
-    { name: "heading", terms: "h4 subheading heading 小見出し こみだし komidashi", kind: "heading", act: run(become("heading", { level: 4 })) },
-    { name: "bullets", terms: "list bullets unordered 箇条書き かじょうがき リスト kajou", kind: "list", act: run(toggleList(nodes.bullet_list)) },
+    {
+      name: "picture",
+      terms: "picture image photo 画像 がぞう 写真 しゃしん gazou",
+      kind: "picture",
+      act: (view) => view.dom.dispatchEvent(new CustomEvent("choose-picture", { bubbles: true })),
+    },
+    {
+      name: "button",
+      terms: "button call action ボタン ぼたん botan",
+      kind: "button",
+      act: atom("button"),
+    },
+    {
+      name: "table",
+      terms: "table grid 表 ひょう テーブル hyou",
+      kind: "table",
+      act: (view) => insert(freshTable(2, 3))(view.state, view.dispatch),
+    },
+    {
+      name: "heading",
+      terms: "h4 subheading heading 小見出し こみだし komidashi",
+      kind: "heading",
+      act: run(become("heading", { level: 4 })),
+    },
+    {
+      name: "bullets",
+      terms: "list bullets unordered 箇条書き かじょうがき リスト kajou",
+      kind: "list",
+      act: run(toggleList(nodes.bullet_list)),
+    },
   ],
   parts: [
-    { name: "item", terms: "h3 item news article headline 記事 きじ みだし kiji", act: run((...given) => (isEmptyText(given[0]) ? become("item") : addPart("item"))(...given)) },
-    { name: "section", terms: "h2 section heading 節 せつ みだし setsu", act: run((...given) => (isEmptyText(given[0]) ? become("section") : addPart("section"))(...given)) },
-    { name: "chapter", terms: "h1 chapter heading 章 しょう みだし shou", act: run((...given) => (isEmptyText(given[0]) ? become("chapter") : addPart("chapter"))(...given)) },
+    {
+      name: "item",
+      terms: "h3 item news article headline 記事 きじ みだし kiji",
+      act: run((...given) => (isEmptyText(given[0]) ? become("item") : addPart("item"))(...given)),
+    },
+    {
+      name: "section",
+      terms: "h2 section heading 節 せつ みだし setsu",
+      act: run((...given) =>
+        (isEmptyText(given[0]) ? become("section") : addPart("section"))(...given),
+      ),
+    },
+    {
+      name: "chapter",
+      terms: "h1 chapter heading 章 しょう みだし shou",
+      act: run((...given) =>
+        (isEmptyText(given[0]) ? become("chapter") : addPart("chapter"))(...given),
+      ),
+    },
   ],
   text: [
-    { name: "paragraph", terms: "text paragraph 本文 ほんぶん 段落 だんらく honbun", act: run(become("paragraph")) },
-    { name: "numbers", terms: "list numbered ordered 番号 ばんごう リスト bangou", kind: "list", act: run(toggleList(nodes.ordered_list)) },
-    { name: "quotation", terms: "quote quotation 引用 いんよう inyou", kind: "quotation", act: run(toggleQuotation) },
-    { name: "link", terms: "link read more リンク りんく 続きを読む つづき", act: filled(() => nodes.link.create()) },
-    { name: "footnote", terms: "footnote note 脚注 きゃくちゅう 注 kyakuchuu", kind: "footnote", act: chip(() => nodes.footnote.create()) },
-    { name: "field", terms: "merge field name 差し込み さしこみ 名前 なまえ sashikomi", kind: "field", act: chip(() => nodes.field.create()) },
+    {
+      name: "paragraph",
+      terms: "text paragraph 本文 ほんぶん 段落 だんらく honbun",
+      act: run(become("paragraph")),
+    },
+    {
+      name: "numbers",
+      terms: "list numbered ordered 番号 ばんごう リスト bangou",
+      kind: "list",
+      act: run(toggleList(nodes.ordered_list)),
+    },
+    {
+      name: "quotation",
+      terms: "quote quotation 引用 いんよう inyou",
+      kind: "quotation",
+      act: run(toggleQuotation),
+    },
+    {
+      name: "link",
+      terms: "link read more リンク りんく 続きを読む つづき",
+      act: filled(() => nodes.link.create()),
+    },
+    {
+      name: "footnote",
+      terms: "footnote note 脚注 きゃくちゅう 注 kyakuchuu",
+      kind: "footnote",
+      act: chip(() => nodes.footnote.create()),
+    },
+    {
+      name: "field",
+      terms: "merge field name 差し込み さしこみ 名前 なまえ sashikomi",
+      kind: "field",
+      act: chip(() => nodes.field.create()),
+    },
   ],
   blocks: [
-    { name: "event", terms: "event date place イベント 行事 ぎょうじ 催し もよおし 講座 こうざ 日時 にちじ ibento gyouji", kind: "event", act: atom("event") },
-    { name: "contact", terms: "contact box 連絡先 れんらくさき 問い合わせ といあわせ renraku", kind: "contact", act: atom("contact") },
-    { name: "file", terms: "file pdf attachment download ファイル ふぁいる 添付 てんぷ 資料 しりょう fairu", kind: "file", act: (view) => view.dom.dispatchEvent(new CustomEvent("choose-file", { bubbles: true })) },
-    { name: "gallery", terms: "gallery pictures row ギャラリー 画像 がぞう しゃしん gyarari", kind: "gallery", act: (view) => view.dom.dispatchEvent(new CustomEvent("choose-picture", { bubbles: true, detail: { gallery: true } })) },
-    { name: "columns", terms: "columns two 二段 にだん カラム 段組 だんぐみ dangumi", kind: "columns", act: (view) => insert(filledIn(nodes.columns))(view.state, view.dispatch) },
-    { name: "conditional", terms: "condition segment some readers audience 条件 じょうけん 読者 どくしゃ 限定 げんてい セグメント jouken", kind: "conditional", act: filled(() => filledIn(nodes.conditional)) },
-    { name: "thematic-break", terms: "divider rule line hr 区切り くぎり 罫線 けいせん kugiri", kind: "thematic-break", act: (view) => insert(nodes.rule.create())(view.state, view.dispatch) },
-    { name: "contents", terms: "contents toc 目次 もくじ mokuji", kind: "contents", act: (view) => insert(nodes.contents.create())(view.state, view.dispatch) },
-    { name: "snippet", terms: "snippet reuse 定型 ていけい スニペット teikei", kind: "snippet", needs: "snippets", act: chooseSnippet },
+    {
+      name: "event",
+      terms:
+        "event date place イベント 行事 ぎょうじ 催し もよおし 講座 こうざ 日時 にちじ ibento gyouji",
+      kind: "event",
+      act: atom("event"),
+    },
+    {
+      name: "contact",
+      terms: "contact box 連絡先 れんらくさき 問い合わせ といあわせ renraku",
+      kind: "contact",
+      act: atom("contact"),
+    },
+    {
+      name: "file",
+      terms: "file pdf attachment download ファイル ふぁいる 添付 てんぷ 資料 しりょう fairu",
+      kind: "file",
+      act: (view) => view.dom.dispatchEvent(new CustomEvent("choose-file", { bubbles: true })),
+    },
+    {
+      name: "gallery",
+      terms: "gallery pictures row ギャラリー 画像 がぞう しゃしん gyarari",
+      kind: "gallery",
+      act: (view) =>
+        view.dom.dispatchEvent(
+          new CustomEvent("choose-picture", { bubbles: true, detail: { gallery: true } }),
+        ),
+    },
+    {
+      name: "columns",
+      terms: "columns two 二段 にだん カラム 段組 だんぐみ dangumi",
+      kind: "columns",
+      act: (view) => insert(filledIn(nodes.columns))(view.state, view.dispatch),
+    },
+    {
+      name: "conditional",
+      terms:
+        "condition segment some readers audience 条件 じょうけん 読者 どくしゃ 限定 げんてい セグメント jouken",
+      kind: "conditional",
+      act: filled(() => filledIn(nodes.conditional)),
+    },
+    {
+      name: "thematic-break",
+      terms: "divider rule line hr 区切り くぎり 罫線 けいせん kugiri",
+      kind: "thematic-break",
+      act: (view) => insert(nodes.rule.create())(view.state, view.dispatch),
+    },
+    {
+      name: "contents",
+      terms: "contents toc 目次 もくじ mokuji",
+      kind: "contents",
+      act: (view) => insert(nodes.contents.create())(view.state, view.dispatch),
+    },
+    {
+      name: "snippet",
+      terms: "snippet reuse 定型 ていけい スニペット teikei",
+      kind: "snippet",
+      needs: "snippets",
+      act: chooseSnippet,
+    },
   ],
   more: [
-    { name: "comment", terms: "note remark comment 編集メモ メモ めも へんしゅう memo", kind: "comment", act: (view) => insert(nodes.comment.create())(view.state, view.dispatch) },
-    { name: "verbatim", terms: "code preformatted verbatim そのまま 整形済み せいけい", kind: "verbatim", act: run(become("verbatim")) },
+    {
+      name: "comment",
+      terms: "note remark comment 編集メモ メモ めも へんしゅう memo",
+      kind: "comment",
+      act: (view) => insert(nodes.comment.create())(view.state, view.dispatch),
+    },
+    {
+      name: "verbatim",
+      terms: "code preformatted verbatim そのまま 整形済み せいけい",
+      kind: "verbatim",
+      act: run(become("verbatim")),
+    },
   ],
 };
-const ENTRIES = Object.entries(GROUPS).flatMap(([group, entries]) => entries.map((entry) => ({ ...entry, group })));
+const ENTRIES = Object.entries(GROUPS).flatMap(([group, entries]) =>
+  entries.map((entry) => ({ ...entry, group })),
+);
 
 /** @param {EditorState} state */
 function isEmptyText(state) {
@@ -103,16 +254,40 @@ function isEmptyText(state) {
   return $from.parent.type === nodes.paragraph && !$from.parent.content.size;
 }
 
-/** Whether it may stand in a document: parts and links below the text are an issue's alone. @param {DocNode} doc @param {string} name */
-const fits = (doc, name) => isIssue(doc) || !nodes[name] || !nodes[name].isInGroup("flow") || nodes[name].isInGroup("block");
+/**
+ * Whether it may stand in a document: parts and links below the text are an issue's alone.
+ *
+ * @param {DocNode} doc
+ * @param {string} name
+ */
+const fits = (doc, name) =>
+  isIssue(doc) || !nodes[name] || !nodes[name].isInGroup("flow") || nodes[name].isInGroup("block");
 /** What this server's issues know, in the order of the list. @param {DocNode} doc */
 const known = (doc) => {
   const kinds = offered("kinds");
-  return ENTRIES.filter((entry) => fits(doc, entry.name) && (!entry.kind || kinds.includes(entry.kind)) && (!entry.needs || desk.dataset[entry.needs]));
+  return ENTRIES.filter(
+    (entry) =>
+      fits(doc, entry.name) &&
+      (!entry.kind || kinds.includes(entry.kind)) &&
+      (!entry.needs || desk.dataset[entry.needs]),
+  );
 };
-/** The snippets that have what was typed in their names, each by itself. @param {string} query @returns {(Entry & { group: string })[]} */
-const snippetsNamed = (query) => offered("snippets").filter((each) => isNamed(each, query))
-  .map(({ name: label }) => ({ name: "snippet", group: "blocks", terms: "", label, act: (view) => addSnippet(view, label) }));
+/**
+ * The snippets that have what was typed in their names, each by itself.
+ *
+ * @param {string} query
+ * @returns {(Entry & { group: string })[]}
+ */
+const snippetsNamed = (query) =>
+  offered("snippets")
+    .filter((each) => isNamed(each, query))
+    .map(({ name: label }) => ({
+      name: "snippet",
+      group: "blocks",
+      terms: "",
+      label,
+      act: (view) => addSnippet(view, label),
+    }));
 /**
  * What is offered for what was typed; amid a text, what stands within one comes first.
  *
@@ -121,20 +296,38 @@ const snippetsNamed = (query) => offered("snippets").filter((each) => isNamed(ea
  * @param {boolean} amid
  */
 const matching = (doc, query, amid) => {
-  const sought = folded(query), entries = known(doc);
-  if (!sought) return amid ? [...entries.filter(({ name }) => INLINE.includes(name)), ...entries.filter(({ name }) => !INLINE.includes(name))] : entries;
-  const all = entries.map((entry) => ({ entry, label: folded(say(`kind.${entry.name}`)), terms: folded(entry.terms).split(" ") }));
-  const begins = all.filter(({ label, terms }) => label.startsWith(sought) || terms.some((term) => term.startsWith(sought)));
-  const holds = all.filter((each) => !begins.includes(each) && (each.label.includes(sought) || each.terms.some((term) => term.includes(sought))));
+  const sought = folded(query),
+    entries = known(doc);
+  if (!sought)
+    return amid
+      ? [
+          ...entries.filter(({ name }) => INLINE.includes(name)),
+          ...entries.filter(({ name }) => !INLINE.includes(name)),
+        ]
+      : entries;
+  const all = entries.map((entry) => ({
+    entry,
+    label: folded(say(`kind.${entry.name}`)),
+    terms: folded(entry.terms).split(" "),
+  }));
+  const begins = all.filter(
+    ({ label, terms }) => label.startsWith(sought) || terms.some((term) => term.startsWith(sought)),
+  );
+  const holds = all.filter(
+    (each) =>
+      !begins.includes(each) &&
+      (each.label.includes(sought) || each.terms.some((term) => term.includes(sought))),
+  );
   return [...[...begins, ...holds].map(({ entry }) => entry), ...snippetsNamed(query)];
 };
 
 const JAPANESE = "[\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Han}ー、。！？」』）】]";
-const BEHIND_JAPANESE = new RegExp(`${JAPANESE}$`, "u"), GOES_ON = new RegExp(`^(?!${JAPANESE})[^\\s\\ufffc]`, "u");
+const BEHIND_JAPANESE = new RegExp(`${JAPANESE}$`, "u"),
+  GOES_ON = new RegExp(`^(?!${JAPANESE})[^\\s\\ufffc]`, "u");
 
 /**
- * Whether a slash typed here asks for the list: "begins" where a word begins, "within" behind a Japanese
- * letter, "" where it is text, as in 1/2, and/or, https://.
+ * Whether a slash typed here asks for the list: "begins" where a word begins, "within" behind a
+ * Japanese letter, "" where it is text, as in 1/2, and/or, https://.
  *
  * @param {EditorState} state
  * @param {number} pos
@@ -157,27 +350,39 @@ function asks(state, pos) {
  * @param {number} behind
  */
 function opening(state, pos, behind) {
-  const { $to } = state.selection, rest = $to.parent.textBetween(behind - $to.start(), $to.parent.content.size, "\n", "\ufffc");
+  const { $to } = state.selection,
+    rest = $to.parent.textBetween(behind - $to.start(), $to.parent.content.size, "\n", "\ufffc");
   const how = asks(state, pos);
-  return !how || (how === "within" && GOES_ON.test(rest)) ? null : { open: pos, typed: true, within: how === "within" };
+  return !how || (how === "within" && GOES_ON.test(rest))
+    ? null
+    : { open: pos, typed: true, within: how === "within" };
 }
 
 /** Pixels between the list and what it stands beside, and what moves the text under it. */
-const GAP = 6, FOLLOWED = ["scroll", "resize"];
+const GAP = 6,
+  FOLLOWED = ["scroll", "resize"];
 
 /** The list beside the caret. */
 class Menu {
   /** @param {EditorView} view */
   constructor(view) {
     this.view = view;
-    this.box = element("div", { class: "slash", id: "slash", role: "listbox", "aria-label": say("blocks"), hidden: true });
+    this.box = element("div", {
+      class: "slash",
+      id: "slash",
+      role: "listbox",
+      "aria-label": say("blocks"),
+      hidden: true,
+    });
     this.box.addEventListener("mousedown", (event) => event.preventDefault());
     this.box.addEventListener("click", (event) => {
       const chosen = event.target instanceof Element && event.target.closest("[role=option]");
       if (chosen) this.choose(Number(chosen.getAttribute("data-at")));
     });
     (document.querySelector("main") || document.body).append(this.box);
-    this.follow = (/** @type {Event} */ event) => { if (event.target !== this.box) this.place(); };
+    this.follow = (/** @type {Event} */ event) => {
+      if (event.target !== this.box) this.place();
+    };
     FOLLOWED.forEach((name) => window.addEventListener(name, this.follow, true));
     this.at = 0;
     /** @type {(Entry & { group: string })[]} */
@@ -186,28 +391,70 @@ class Menu {
     this.query = null;
   }
 
-  get open() { return !this.box.hidden; }
+  get open() {
+    return !this.box.hidden;
+  }
 
   /** @param {EditorView} view */
   update(view) {
     const state = key.getState(view.state);
-    if (!state) { this.close(); return; }
+    if (!state) {
+      this.close();
+      return;
+    }
     if (this.query === state.query && this.open) return;
     this.query = state.query;
-    this.shown = matching(view.state.doc, state.query, view.state.selection.$from.parent.textContent.length > state.query.length + 1);
+    this.shown = matching(
+      view.state.doc,
+      state.query,
+      view.state.selection.$from.parent.textContent.length > state.query.length + 1,
+    );
     // What may be a word of the text is not chosen by itself.
     this.at = state.within && /[^ -~]/.test(folded(state.query)) ? -1 : 0;
-    if (state.within && !this.shown.length) this.close(); else this.draw();
+    if (state.within && !this.shown.length) this.close();
+    else this.draw();
   }
 
   draw() {
     const { view } = this;
-    if (!this.shown.length) { this.box.replaceChildren(element("p", { class: "quiet", role: "option", "aria-disabled": "true", "aria-selected": "false" }, say("noBlock"))); } else {
+    if (!this.shown.length) {
+      this.box.replaceChildren(
+        element(
+          "p",
+          { class: "quiet", role: "option", "aria-disabled": "true", "aria-selected": "false" },
+          say("noBlock"),
+        ),
+      );
+    } else {
       const isWhole = !this.query;
-      this.box.replaceChildren(...this.shown.flatMap((entry, at) => [
-        ...(isWhole && (!at || this.shown[at - 1].group !== entry.group) ? [element("div", { class: "slash-group", role: "presentation" }, say(`group.${entry.group}`))] : []),
-        element("div", { role: "option", id: `slash-${at}`, "data-at": at, "aria-selected": String(at === this.at) }, entry.label || say(`kind.${entry.name}`), element("span", { class: "quiet" }, say(entry.label ? `kind.${entry.name}` : `hint.${entry.name}`))),
-      ]));
+      this.box.replaceChildren(
+        ...this.shown.flatMap((entry, at) => [
+          ...(isWhole && (!at || this.shown[at - 1].group !== entry.group)
+            ? [
+                element(
+                  "div",
+                  { class: "slash-group", role: "presentation" },
+                  say(`group.${entry.group}`),
+                ),
+              ]
+            : []),
+          element(
+            "div",
+            {
+              role: "option",
+              id: `slash-${at}`,
+              "data-at": at,
+              "aria-selected": String(at === this.at),
+            },
+            entry.label || say(`kind.${entry.name}`),
+            element(
+              "span",
+              { class: "quiet" },
+              say(entry.label ? `kind.${entry.name}` : `hint.${entry.name}`),
+            ),
+          ),
+        ]),
+      );
     }
     this.box.hidden = false;
     this.place();
@@ -215,22 +462,37 @@ class Menu {
     requestAnimationFrame(() => this.place());
     view.dom.setAttribute("aria-controls", "slash");
     view.dom.setAttribute("aria-haspopup", "listbox");
-    document.querySelectorAll("[data-opens=slash]").forEach((each) => each.setAttribute("aria-expanded", "true"));
+    document
+      .querySelectorAll("[data-opens=slash]")
+      .forEach((each) => each.setAttribute("aria-expanded", "true"));
     this.mark();
   }
 
-  /** Stand where there is more room, below the line that is written or above it, never over it or the toolbar. */
+  /**
+   * Stand where there is more room, below the line that is written or above it, never over it or
+   * the toolbar.
+   */
   place() {
-    const { box, view } = this, state = key.getState(view.state);
+    const { box, view } = this,
+      state = key.getState(view.state);
     if (!state || !this.open) return;
-    const from = view.coordsAtPos(state.from), caret = view.coordsAtPos(view.state.selection.head);
-    const seen = window.visualViewport, room = seen ? seen.height + seen.offsetTop : window.innerHeight;
-    const bar = byId("toolbar").getBoundingClientRect(), saving = document.querySelector(".saving")?.getBoundingClientRect();
-    const ceiling = Math.max(0, ...[bar, saving].map((each) => (each && each.top < from.top ? each.bottom : 0)));
-    const floor = bar.top > from.top ? bar.top : room, below = floor - caret.bottom - 2 * GAP, above = from.top - ceiling - 2 * GAP;
+    const from = view.coordsAtPos(state.from),
+      caret = view.coordsAtPos(view.state.selection.head);
+    const seen = window.visualViewport,
+      room = seen ? seen.height + seen.offsetTop : window.innerHeight;
+    const bar = byId("toolbar").getBoundingClientRect(),
+      saving = document.querySelector(".saving")?.getBoundingClientRect();
+    const ceiling = Math.max(
+      0,
+      ...[bar, saving].map((each) => (each && each.top < from.top ? each.bottom : 0)),
+    );
+    const floor = bar.top > from.top ? bar.top : room,
+      below = floor - caret.bottom - 2 * GAP,
+      above = from.top - ceiling - 2 * GAP;
     const { scrollTop } = box;
     box.style.maxHeight = "";
-    const height = box.offsetHeight, isBelow = below >= height || below >= above;
+    const height = box.offsetHeight,
+      isBelow = below >= height || below >= above;
     const shown = Math.min(height, Math.max(isBelow ? below : above, 0));
     box.style.maxHeight = `${shown}px`;
     box.scrollTop = scrollTop;
@@ -239,25 +501,39 @@ class Menu {
   }
 
   mark() {
-    this.box.querySelectorAll("[role=option]").forEach((option, at) => option.setAttribute("aria-selected", String(at === this.at)));
+    this.box
+      .querySelectorAll("[role=option]")
+      .forEach((option, at) => option.setAttribute("aria-selected", String(at === this.at)));
     const chosen = this.box.querySelector(`#slash-${this.at}`);
-    if (!chosen) { this.view.dom.removeAttribute("aria-activedescendant"); return; }
+    if (!chosen) {
+      this.view.dom.removeAttribute("aria-activedescendant");
+      return;
+    }
     this.view.dom.setAttribute("aria-activedescendant", chosen.id);
     chosen.scrollIntoView({ block: "nearest" });
     announce(chosen.firstChild?.textContent || "");
   }
 
   /** @param {number} by */
-  step(by) { this.at = this.at < 0 && by < 0 ? this.shown.length - 1 : (this.at + by + this.shown.length) % Math.max(1, this.shown.length); this.mark(); }
+  step(by) {
+    this.at =
+      this.at < 0 && by < 0
+        ? this.shown.length - 1
+        : (this.at + by + this.shown.length) % Math.max(1, this.shown.length);
+    this.mark();
+  }
 
   /** @param {number} at */
   choose(at) {
-    const entry = this.shown[at], { view } = this, state = key.getState(view.state);
+    const entry = this.shown[at],
+      { view } = this,
+      state = key.getState(view.state);
     if (!entry || !state) return;
     const tr = view.state.tr.setMeta(key, { close: true });
     if (state.from < view.state.selection.from) tr.delete(state.from, view.state.selection.from);
     // No block stands in the closing lines: it goes where the text ends.
-    if (tr.selection.$from.parent.type === nodes.credit) caretAt(tr, positionOf(tr.doc, flowEnd(tr.doc)));
+    if (tr.selection.$from.parent.type === nodes.credit)
+      caretAt(tr, positionOf(tr.doc, flowEnd(tr.doc)));
     view.dispatch(tr);
     view.focus();
     entry.act(view);
@@ -269,7 +545,9 @@ class Menu {
     this.query = null;
     this.view.dom.removeAttribute("aria-activedescendant");
     this.view.dom.removeAttribute("aria-controls");
-    document.querySelectorAll("[data-opens=slash]").forEach((each) => each.setAttribute("aria-expanded", "false"));
+    document
+      .querySelectorAll("[data-opens=slash]")
+      .forEach((each) => each.setAttribute("aria-expanded", "false"));
   }
 
   destroy() {
@@ -281,7 +559,9 @@ class Menu {
 /** Ask for a field of the reader, and put it where the caret is. */
 export const addField = chip(() => nodes.field.create());
 /** Whether the text at the caret can have a field in it. @param {EditorState} state */
-export const takesField = (state) => state.selection.$from.parent.inlineContent && Boolean(state.selection.$from.parent.type.contentMatch.matchType(nodes.field));
+export const takesField = (state) =>
+  state.selection.$from.parent.inlineContent &&
+  Boolean(state.selection.$from.parent.type.contentMatch.matchType(nodes.field));
 
 /**
  * Open the list by its button, at the caret; what is typed then narrows it.
@@ -294,7 +574,9 @@ export function openBlocks(view) {
 }
 
 /** @param {EditorView} view */
-const close = (view) => { if (key.getState(view.state)) view.dispatch(view.state.tr.setMeta(key, { close: true })); };
+const close = (view) => {
+  if (key.getState(view.state)) view.dispatch(view.state.tr.setMeta(key, { close: true }));
+};
 
 /**
  * The list after a change: it stays open while what is typed behind its place may be searched for.
@@ -310,7 +592,8 @@ function afterChange(tr, held, state) {
   if (meta && "close" in meta) return null;
   const opened = meta ? { from: meta.open, typed: meta.typed, within: meta.within } : held;
   if (!opened) return null;
-  const from = meta ? meta.open : tr.mapping.map(opened.from, -1), { $from, empty } = state.selection;
+  const from = meta ? meta.open : tr.mapping.map(opened.from, -1),
+    { $from, empty } = state.selection;
   if (!empty || $from.pos < from || from < $from.start()) return null;
   const text = state.doc.textBetween(from, $from.pos, "\n", "\ufffc");
   if (opened.typed && !/^[/／]/.test(text)) return null;
@@ -319,7 +602,8 @@ function afterChange(tr, held, state) {
 }
 
 /**
- * Keys while the list is open: it is gone through, chosen from or left; whether that was all that they do.
+ * Keys while the list is open: it is gone through, chosen from or left; whether that was all that
+ * they do.
  *
  * @param {EditorView} view
  * @param {KeyboardEvent} event
@@ -327,24 +611,44 @@ function afterChange(tr, held, state) {
  */
 function pressed(view, event, menu) {
   if (!menu || !menu.open || event.isComposing) return false;
-  if (!menu.shown.length && event.key !== "Escape") { close(view); return false; }
+  if (!menu.shown.length && event.key !== "Escape") {
+    close(view);
+    return false;
+  }
   switch (event.key) {
-    case "ArrowDown": menu.step(1); return true;
-    case "ArrowUp": menu.step(-1); return true;
-    case "Escape": close(view); return true;
-    case "Enter": case "Tab":
-      if (menu.at < 0) { close(view); return false; }
+    case "ArrowDown":
+      menu.step(1);
+      return true;
+    case "ArrowUp":
+      menu.step(-1);
+      return true;
+    case "Escape":
+      close(view);
+      return true;
+    case "Enter":
+    case "Tab":
+      if (menu.at < 0) {
+        close(view);
+        return false;
+      }
       menu.choose(menu.at);
       return true;
-    default: return false;
+    default:
+      return false;
   }
 }
 
-/** A Japanese keyboard's slash was composed, alone or with the letters behind it. @param {EditorView} view */
+/**
+ * A Japanese keyboard's slash was composed, alone or with the letters behind it.
+ *
+ * @param {EditorView} view
+ */
 function afterComposing(view) {
   const { $from, empty } = view.state.selection;
   if (view.composing || key.getState(view.state) || !empty || !$from.parent.isTextblock) return;
-  const typed = /[/／][^\s/／]{0,16}$/.exec($from.parent.textBetween(0, $from.parentOffset, "\n", "\ufffc"));
+  const typed = /[/／][^\s/／]{0,16}$/.exec(
+    $from.parent.textBetween(0, $from.parentOffset, "\n", "\ufffc"),
+  );
   const opened = typed ? opening(view.state, $from.pos - typed[0].length, $from.pos) : null;
   if (opened) view.dispatch(view.state.tr.setMeta(key, opened));
 }
@@ -365,14 +669,22 @@ export function slashMenu() {
     props: {
       handleTextInput(view, from, to, text, typed) {
         // What is typed fast comes in one piece with the slash.
-        const opened = view.composing || !/^[/／][^\s/]{0,12}$/.test(text) ? null : opening(view.state, from, to);
+        const opened =
+          view.composing || !/^[/／][^\s/]{0,12}$/.test(text)
+            ? null
+            : opening(view.state, from, to);
         if (!opened) return false;
         view.dispatch(typed().setMeta(key, opened));
         return true;
       },
       handleKeyDown: (view, event) => pressed(view, event, menu),
       handleDOMEvents: {
-        blur(view) { setTimeout(() => { if (!view.hasFocus()) close(view); }, 100); return false; },
+        blur(view) {
+          setTimeout(() => {
+            if (!view.hasFocus()) close(view);
+          }, 100);
+          return false;
+        },
         compositionend(view, event) {
           if (/[/／]/.test(event.data || "")) setTimeout(() => afterComposing(view), 60);
           return false;

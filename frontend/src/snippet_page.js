@@ -15,17 +15,29 @@ let toolbar = null;
 
 /** @type {EditorView} */
 const view = openPiece(byId("paper"), blocks, {
-  label: label.textContent || "", lang: label.dataset.language || "", empty: say("empty.text"), look: "mail", withBlocks: true,
-  changed: () => { isTyped = true; },
-  selected: () => { if (toolbar) toolbar.update(view.state); },
+  label: label.textContent || "",
+  lang: label.dataset.language || "",
+  empty: say("empty.text"),
+  look: "mail",
+  withBlocks: true,
+  changed: () => {
+    isTyped = true;
+  },
+  selected: () => {
+    if (toolbar) toolbar.update(view.state);
+  },
 });
 toolbar = fillToolbar(byId("toolbar"), () => view, "blocks");
 toolbar.update(view.state);
-form.addEventListener("input", () => { isTyped = true; });
+form.addEventListener("input", () => {
+  isTyped = true;
+});
 
 /** Keep what is written; why it is not kept, in words. */
 async function keep() {
-  const fields = new URLSearchParams([...new FormData(form)].map(([name, value]) => [name, String(value)]));
+  const fields = new URLSearchParams(
+    [...new FormData(form)].map(([name, value]) => [name, String(value)]),
+  );
   fields.delete("text");
   fields.set("blocks", JSON.stringify(isBlank(view.state.doc) ? [] : blocksOf(view.state.doc)));
   const answer = await postTo(form.action, fields).catch(() => null);
@@ -38,18 +50,27 @@ async function keep() {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const fault = await keep(), place = byId("fault");
+  const fault = await keep(),
+    place = byId("fault");
   place.hidden = !fault;
   place.textContent = fault;
-  if (fault) { place.scrollIntoView({ block: "nearest" }); return; }
+  if (fault) {
+    place.scrollIntoView({ block: "nearest" });
+    return;
+  }
   isTyped = false;
   location.assign(`${form.action}?done=saved`);
 });
 document.addEventListener("keydown", (event) => {
-  if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "s" || event.isComposing) return;
+  if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "s" || event.isComposing)
+    return;
   event.preventDefault();
   form.requestSubmit();
 });
-window.addEventListener("beforeunload", (event) => { if (isTyped) event.preventDefault(); });
-all(".as-script").forEach((each) => { each.hidden = false; });
+window.addEventListener("beforeunload", (event) => {
+  if (isTyped) event.preventDefault();
+});
+all(".as-script").forEach((each) => {
+  each.hidden = false;
+});
 document.documentElement.classList.add("scripted");

@@ -12,7 +12,12 @@ import { schema } from "./schema.js";
 /** @import { EditorView } from "prosemirror-view" */
 /** @import { Block, Fault, KeptSnippet } from "./types.js" */
 
-/** Whether a snippet has some words in its name. @param {KeptSnippet} snippet @param {string} sought */
+/**
+ * Whether a snippet has some words in its name.
+ *
+ * @param {KeptSnippet} snippet
+ * @param {string} sought
+ */
 export const isNamed = (snippet, sought) => folded(snippet.name).includes(folded(sought));
 
 /**
@@ -23,7 +28,10 @@ export const isNamed = (snippet, sought) => folded(snippet.name).includes(folded
  */
 export function addSnippet(view, name) {
   view.focus();
-  insert(schema.nodes.snippet.create({ value: { kind: "snippet", name } }))(view.state, view.dispatch);
+  insert(schema.nodes.snippet.create({ value: { kind: "snippet", name } }))(
+    view.state,
+    view.dispatch,
+  );
 }
 
 /**
@@ -34,36 +42,101 @@ export function addSnippet(view, name) {
  */
 function askSnippet(chosen = "") {
   return new Promise((done) => {
-    const dialog = element("dialog", { class: "asking choosing", "aria-label": say("snippet.choose") });
+    const dialog = element("dialog", {
+      class: "asking choosing",
+      "aria-label": say("snippet.choose"),
+    });
     /** @param {string | null} name */
-    const finish = (name) => { dialog.close(); dialog.remove(); done(name); };
+    const finish = (name) => {
+      dialog.close();
+      dialog.remove();
+      done(name);
+    };
     /** @param {KeptSnippet} snippet @param {number} at */
     const entry = (snippet, at) => {
-      const drawn = element("div", { class: "kept-drawn mail", id: `kept-${at}`, "aria-hidden": "true", inert: true }, drawBlocks(snippet.blocks));
-      const button = element("button", {
-        type: "button", "aria-describedby": drawn.id, "aria-pressed": chosen ? String(snippet.name === chosen) : undefined, onclick: () => finish(snippet.name),
-      }, snippet.name);
-      return { snippet, words: `${snippet.name} ${drawn.textContent}`, row: element("li", { class: "kept-snippet" }, button, drawn) };
+      const drawn = element(
+        "div",
+        { class: "kept-drawn mail", id: `kept-${at}`, "aria-hidden": "true", inert: true },
+        drawBlocks(snippet.blocks),
+      );
+      const button = element(
+        "button",
+        {
+          type: "button",
+          "aria-describedby": drawn.id,
+          "aria-pressed": chosen ? String(snippet.name === chosen) : undefined,
+          onclick: () => finish(snippet.name),
+        },
+        snippet.name,
+      );
+      return {
+        snippet,
+        words: `${snippet.name} ${drawn.textContent}`,
+        row: element("li", { class: "kept-snippet" }, button, drawn),
+      };
     };
     const entries = offered("snippets").map(entry);
-    const list = element("ul", { class: "kept kept-snippets", "aria-label": say("snippet.list") }, ...entries.map(({ row }) => row));
+    const list = element(
+      "ul",
+      { class: "kept kept-snippets", "aria-label": say("snippet.list") },
+      ...entries.map(({ row }) => row),
+    );
     const status = element("p", { class: "quiet", role: "status" });
-    const search = element("input", { id: "kept-search", type: "search", autocomplete: "off", maxlength: 80 });
+    const search = element("input", {
+      id: "kept-search",
+      type: "search",
+      autocomplete: "off",
+      maxlength: 80,
+    });
     search.addEventListener("input", () => {
-      entries.forEach(({ words, row }) => { row.hidden = !folded(words).includes(folded(search.value.trim())); });
+      entries.forEach(({ words, row }) => {
+        row.hidden = !folded(words).includes(folded(search.value.trim()));
+      });
       status.textContent = entries.every(({ row }) => row.hidden) ? say("library.none") : "";
     });
-    dialog.append(element("div", { class: "stack" },
-      element("h2", { class: "asking-title" }, say("snippet.choose")),
-      element("div", { class: "field" }, element("label", { for: search.id }, say("snippet.search")), search),
-      list, status,
-      element("div", { class: "row spread" },
-        element("span", { class: "row" },
-          element("button", { type: "button", class: "second", onclick: () => finish(null) }, say("cancel")),
-          element("a", { href: desk.dataset.snippetsAt, target: "_blank" }, say("snippet.pages"))),
-        chosen ? element("button", { type: "button", class: "second grave", onclick: () => finish("") }, say("delete")) : null)));
-    dialog.addEventListener("cancel", (event) => { event.preventDefault(); finish(null); });
-    dialog.addEventListener("mousedown", (event) => { if (event.target === dialog) finish(null); });
+    dialog.append(
+      element(
+        "div",
+        { class: "stack" },
+        element("h2", { class: "asking-title" }, say("snippet.choose")),
+        element(
+          "div",
+          { class: "field" },
+          element("label", { for: search.id }, say("snippet.search")),
+          search,
+        ),
+        list,
+        status,
+        element(
+          "div",
+          { class: "row spread" },
+          element(
+            "span",
+            { class: "row" },
+            element(
+              "button",
+              { type: "button", class: "second", onclick: () => finish(null) },
+              say("cancel"),
+            ),
+            element("a", { href: desk.dataset.snippetsAt, target: "_blank" }, say("snippet.pages")),
+          ),
+          chosen
+            ? element(
+                "button",
+                { type: "button", class: "second grave", onclick: () => finish("") },
+                say("delete"),
+              )
+            : null,
+        ),
+      ),
+    );
+    dialog.addEventListener("cancel", (event) => {
+      event.preventDefault();
+      finish(null);
+    });
+    dialog.addEventListener("mousedown", (event) => {
+      if (event.target === dialog) finish(null);
+    });
     document.body.append(dialog);
     dialog.showModal();
   });
@@ -89,21 +162,30 @@ export async function changeSnippet(view, pos) {
   view.focus();
   if (name === null || view.state.doc.nodeAt(pos) !== node) return;
   const { tr } = view.state;
-  view.dispatch(name ? tr.setNodeAttribute(pos, "value", { ...node.attrs.value, name }) : tr.delete(pos, pos + node.nodeSize));
+  view.dispatch(
+    name
+      ? tr.setNodeAttribute(pos, "value", { ...node.attrs.value, name })
+      : tr.delete(pos, pos + node.nodeSize),
+  );
 }
 
 /**
- * The blocks that the selection reaches into, as a snippet can hold them; none where a part begins among them.
+ * The blocks that the selection reaches into, as a snippet can hold them; none where a part begins
+ * among them.
  *
  * @param {EditorState} state
  */
 function chosenNodes({ doc, selection: { $from, $to } }) {
-  const first = flowIndex($from), last = $to.depth || !$to.nodeBefore ? flowIndex($to) : $to.index(0) - 1;
+  const first = flowIndex($from),
+    last = $to.depth || !$to.nodeBefore ? flowIndex($to) : $to.index(0) - 1;
   return first < 0 || last < 0 ? [] : doc.children.slice(first, last + 1);
 }
 
 /** @param {readonly DocNode[]} nodes */
-const keepable = (nodes) => nodes.length > 0 && !nodes.some((node) => levelOf(node) || ["snippet", "contents"].includes(node.type.name)) && blocksIn([...nodes]).length > 0;
+const keepable = (nodes) =>
+  nodes.length > 0 &&
+  !nodes.some((node) => levelOf(node) || ["snippet", "contents"].includes(node.type.name)) &&
+  blocksIn([...nodes]).length > 0;
 
 /** Whether what is chosen can be kept as a snippet. @param {EditorState} state */
 export const takesKeeping = (state) => keepable(chosenNodes(state));
@@ -125,7 +207,8 @@ function nodesAt(doc, index) {
 }
 
 /** @param {DocNode} doc @param {number} index */
-export const canKeepAt = (doc, index) => index >= 0 && index < flowEnd(doc) && keepable(nodesAt(doc, index));
+export const canKeepAt = (doc, index) =>
+  index >= 0 && index < flowEnd(doc) && keepable(nodesAt(doc, index));
 
 /** Keep what begins at an index of the flow. @param {EditorView} view @param {number} index */
 export function keepAt(view, index) {
@@ -143,17 +226,24 @@ const firstWords = (drawn) => (drawn.textContent || "").trim().split(/\s/)[0].sl
  */
 async function keepSnippet(view, blocks) {
   const drawn = drawBlocks(blocks);
-  let name = firstWords(drawn), fault = "";
+  let name = firstWords(drawn),
+    fault = "";
   for (;;) {
     const answer = await ask({
-      title: say("snippet.keep"), act: say("snippet.save"), values: { name }, fault,
+      title: say("snippet.keep"),
+      act: say("snippet.save"),
+      values: { name },
+      fault,
       fields: [{ name: "name", word: "snippetName", hint: "snippetNameHint", required: true }],
       extra: element("div", { class: "kept-drawn mail", inert: true }, drawn),
     });
     if (!answer || answer === "remove") break;
     name = String(answer.name);
     fault = await send(name, blocks);
-    if (!fault) { notify("snippet", [say("snippetKept", { name })], "good"); break; }
+    if (!fault) {
+      notify("snippet", [say("snippetKept", { name })], "good");
+      break;
+    }
   }
   view.focus();
 }
@@ -165,7 +255,10 @@ async function keepSnippet(view, blocks) {
  * @param {Block[]} blocks
  */
 async function send(name, blocks) {
-  const answer = await postTo(String(desk.dataset.snippetsAt), new URLSearchParams({ name, blocks: JSON.stringify(blocks) })).catch(() => null);
+  const answer = await postTo(
+    String(desk.dataset.snippetsAt),
+    new URLSearchParams({ name, blocks: JSON.stringify(blocks) }),
+  ).catch(() => null);
   /** @type {KeptSnippet | Fault | null} */
   const reply = answer ? await answer.json().catch(() => null) : null;
   if (!reply || !("blocks" in reply)) return wordsOf(reply) || say("library.offline");

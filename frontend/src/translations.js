@@ -7,7 +7,8 @@ import { fillToolbar } from "./toolbar.js";
 /** @import { Block } from "./types.js" */
 
 /**
- * The blocks of each part: of the original, and as they are translated, which is null where that cannot be read.
+ * The blocks of each part: of the original, and as they are translated, which is null where that
+ * cannot be read.
  *
  * @type {Record<string, { original: Block[], said: Block[] | null }>}
  */
@@ -15,18 +16,22 @@ const texts = JSON.parse(byId("texts").textContent || "{}");
 /** @type {Record<string, string>} */
 const words = JSON.parse(byId("translation-words").textContent || "{}");
 const OPEN = new Set(["missing", "changed", "begun"]);
-const bar = byId("toolbar"), unsaved = byId("unsaved"), count = byId("count");
+const bar = byId("toolbar"),
+  unsaved = byId("unsaved"),
+  count = byId("count");
 const openOnly = /** @type {HTMLInputElement} */ (byId("open-only"));
 
 /**
  * What is known of a part: its editor, and whether it was typed in.
  *
- * @typedef {{ view: EditorView | null, typed: boolean, version: number, saving: Promise<void> | null }} Part
+ * @typedef {{ view: EditorView | null, typed: boolean, version: number, saving: Promise<void> |
+ *   null }} Part
  */
 /**
  * What the server says of a part that was saved.
  *
- * @typedef {{ state: string, seen: string, done: number, total: number, fault: boolean, words: string }} UnitSaved
+ * @typedef {{ state: string, seen: string, done: number, total: number, fault: boolean, words:
+ *   string }} UnitSaved
  */
 
 /** @type {Map<HTMLElement, Part>} */
@@ -47,7 +52,12 @@ function hold(view) {
 }
 
 /** What is typed in a part; nothing of another goes along. @param {HTMLElement} unit */
-const inputsOf = (unit) => /** @type {HTMLInputElement[]} */ ([...unit.querySelectorAll("input[name], textarea[name]")].filter((each) => !(/** @type {HTMLInputElement} */ (each).disabled)));
+const inputsOf = (unit) =>
+  /** @type {HTMLInputElement[]} */ (
+    [...unit.querySelectorAll("input[name], textarea[name]")].filter(
+      (each) => !(/** @type {HTMLInputElement} */ (each).disabled),
+    )
+  );
 
 /** @param {HTMLElement} unit */
 function typedIn(unit) {
@@ -59,7 +69,10 @@ function typedIn(unit) {
 
 /** Open the editors of a part, in place of the box with its Markdown. @param {HTMLElement} unit */
 function dress(unit) {
-  const box = /** @type {HTMLTextAreaElement | null} */ (unit.querySelector("textarea[data-editor]")), text = texts[String(unit.dataset.key)];
+  const box = /** @type {HTMLTextAreaElement | null} */ (
+      unit.querySelector("textarea[data-editor]")
+    ),
+    text = texts[String(unit.dataset.key)];
   /** @type {Part} */
   const part = { view: null, typed: false, version: 0, saving: null };
   known.set(unit, part);
@@ -68,20 +81,26 @@ function dress(unit) {
   shown.replaceChildren(drawBlocks(text.original));
   shown.classList.add("shown");
   if (text.said === null) return;
-  const place = document.createElement("div"), value = document.createElement("input");
+  const place = document.createElement("div"),
+    value = document.createElement("input");
   Object.assign(value, { type: "hidden", name: "blocks", disabled: true });
   box.after(place, value);
   box.hidden = true;
   const view = openPiece(place, text.said, {
-    label: box.getAttribute("aria-label") || "", lang: box.closest("[lang]")?.getAttribute("lang") || "", empty: words.empty,
+    label: box.getAttribute("aria-label") || "",
+    lang: box.closest("[lang]")?.getAttribute("lang") || "",
+    empty: words.empty,
     changed: () => {
-      // Until something is typed, the form says what it said: nothing is read anew that nobody changed.
+      // Until something is typed, the form says what it said: nothing is read anew that nobody
+      // changed.
       box.disabled = true;
       value.disabled = false;
       value.value = JSON.stringify(isBlank(view.state.doc) ? [] : blocksOf(view.state.doc));
       typedIn(unit);
     },
-    selected: () => { if (held === view && toolbar) toolbar.update(view.state); },
+    selected: () => {
+      if (held === view && toolbar) toolbar.update(view.state);
+    },
   });
   view.dom.addEventListener("focus", () => hold(view));
   part.view = view;
@@ -92,32 +111,46 @@ async function save(unit) {
   const part = partOf(unit);
   if (part.saving) await part.saving;
   if (!part.typed || (part.view && part.view.composing)) return true;
-  const version = part.version, sent = new URLSearchParams({ alone: "1" });
-  for (const each of inputsOf(unit)) if (each.type !== "checkbox" || each.checked) sent.append(each.name, each.value);
+  const version = part.version,
+    sent = new URLSearchParams({ alone: "1" });
+  for (const each of inputsOf(unit))
+    if (each.type !== "checkbox" || each.checked) sent.append(each.name, each.value);
   unsaved.textContent = words.saving;
   let done = () => {};
-  part.saving = new Promise((resolve) => { done = resolve; });
+  part.saving = new Promise((resolve) => {
+    done = resolve;
+  });
   try {
     const answer = await post("", sent);
-    if (answer.redirected || !(answer.headers.get("content-type") || "").includes("json")) throw new Error();
+    if (answer.redirected || !(answer.headers.get("content-type") || "").includes("json"))
+      throw new Error();
     /** @type {UnitSaved} */
     const saved = await answer.json();
     showSaved(unit, saved);
-    if (saved.fault) { unsaved.textContent = words.notSaved; return false; }
+    if (saved.fault) {
+      unsaved.textContent = words.notSaved;
+      return false;
+    }
     if (part.version === version) part.typed = false;
-    unsaved.textContent = [...known.values()].some((each) => each.typed) ? words.notSaved : words.saved;
+    unsaved.textContent = [...known.values()].some((each) => each.typed)
+      ? words.notSaved
+      : words.saved;
     return true;
   } catch {
     unsaved.textContent = words.offline;
     return false;
-  } finally { part.saving = null; done(); }
+  } finally {
+    part.saving = null;
+    done();
+  }
 }
 
 /** Show what became of a part. @param {HTMLElement} unit @param {UnitSaved} saved */
 function showSaved(unit, saved) {
   const page = new DOMParser().parseFromString(saved.words, "text/html");
   for (const name of ["state", "fault"]) {
-    const place = unit.querySelector(`:scope > .${name}, .unit-head .${name}`), fresh = page.querySelector(`.${name}`);
+    const place = unit.querySelector(`:scope > .${name}, .unit-head .${name}`),
+      fresh = page.querySelector(`.${name}`);
     if (place && fresh) place.replaceChildren(...fresh.childNodes);
   }
   if (saved.state) unit.dataset.state = saved.state;
@@ -129,23 +162,37 @@ function showSaved(unit, saved) {
   progress.max = saved.total;
   /** @param {number} value */
   const number = (value) => new Intl.NumberFormat(document.documentElement.lang).format(value);
-  count.textContent = String(count.dataset.words).replace("{done}", number(saved.done)).replace("{total}", number(saved.total));
+  count.textContent = String(count.dataset.words)
+    .replace("{done}", number(saved.done))
+    .replace("{total}", number(saved.total));
   const confirmed = /** @type {HTMLInputElement | null} */ (unit.querySelector("[name=confirmed]"));
-  if (confirmed && saved.state === "done") { confirmed.closest("label")?.remove(); unit.querySelector(".change")?.remove(); }
+  if (confirmed && saved.state === "done") {
+    confirmed.closest("label")?.remove();
+    unit.querySelector(".change")?.remove();
+  }
 }
 
 const units = all(".unit");
 /** @param {HTMLElement} unit */
 function enter(unit) {
   unit.hidden = false;
-  const part = partOf(unit), first = /** @type {HTMLElement | null} */ (part.view ? part.view.dom : unit.querySelector(".words input:not([type=hidden]), .words textarea:not([hidden])"));
+  const part = partOf(unit),
+    first = /** @type {HTMLElement | null} */ (
+      part.view
+        ? part.view.dom
+        : unit.querySelector(".words input:not([type=hidden]), .words textarea:not([hidden])")
+    );
   unit.scrollIntoView({ block: "center" });
   if (first) first.focus({ preventScroll: true });
 }
 
 /** Go to the next part that is open; the one that is left is saved meanwhile. */
 async function next() {
-  const now = /** @type {HTMLElement | null} */ (document.activeElement && document.activeElement.closest(".unit")) || last, at = now ? units.indexOf(now) : -1;
+  const now =
+      /** @type {HTMLElement | null} */ (
+        document.activeElement && document.activeElement.closest(".unit")
+      ) || last,
+    at = now ? units.indexOf(now) : -1;
   const saved = now ? save(now) : Promise.resolve(true);
   const order = [...units.slice(at + 1), ...units.slice(0, Math.max(at, 0))];
   const found = order.find((each) => OPEN.has(String(each.dataset.state)));
@@ -158,8 +205,12 @@ async function next() {
 
 function filter() {
   const here = document.activeElement && document.activeElement.closest(".unit");
-  units.forEach((each) => { each.hidden = openOnly.checked && !OPEN.has(String(each.dataset.state)) && each !== here; });
-  all(".units").forEach((part) => { part.hidden = openOnly.checked && !part.querySelector(".unit:not([hidden])"); });
+  units.forEach((each) => {
+    each.hidden = openOnly.checked && !OPEN.has(String(each.dataset.state)) && each !== here;
+  });
+  all(".units").forEach((part) => {
+    part.hidden = openOnly.checked && !part.querySelector(".unit:not([hidden])");
+  });
   byId("all-done").hidden = !openOnly.checked || units.some((each) => !each.hidden);
 }
 
@@ -167,20 +218,32 @@ function filter() {
 let last = null;
 units.forEach((unit) => {
   dress(unit);
-  unit.addEventListener("input", (event) => { if (event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement) typedIn(unit); });
-  unit.addEventListener("focusin", () => { last = unit; });
+  unit.addEventListener("input", (event) => {
+    if (event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement)
+      typedIn(unit);
+  });
+  unit.addEventListener("focusin", () => {
+    last = unit;
+  });
   unit.addEventListener("focusout", (event) => {
     const to = event.relatedTarget;
     if (to instanceof Node && (unit.contains(to) || bar.contains(to))) return;
     // A dialog that an editor opened is still about this part.
-    setTimeout(() => { if (!document.querySelector("dialog[open]") && !unit.contains(document.activeElement)) save(unit); });
+    setTimeout(() => {
+      if (!document.querySelector("dialog[open]") && !unit.contains(document.activeElement))
+        save(unit);
+    });
   });
   const copy = /** @type {HTMLButtonElement} */ (unit.querySelector(".copy-original"));
   copy.addEventListener("click", () => {
     const { view } = partOf(unit);
     if (view) fillPiece(view, texts[String(unit.dataset.key)].original);
     unit.querySelectorAll("[data-of]").forEach((each) => {
-      const field = /** @type {HTMLInputElement | null} */ (unit.querySelector(`.words [name="${CSS.escape(String(/** @type {HTMLElement} */ (each).dataset.of))}"]:not([data-editor])`));
+      const field = /** @type {HTMLInputElement | null} */ (
+        unit.querySelector(
+          `.words [name="${CSS.escape(String(/** @type {HTMLElement} */ (each).dataset.of))}"]:not([data-editor])`,
+        )
+      );
       if (field) field.value = each.textContent || "";
     });
     typedIn(unit);
@@ -190,12 +253,30 @@ units.forEach((unit) => {
 
 byId("next").addEventListener("click", next);
 openOnly.addEventListener("change", filter);
-document.addEventListener("keydown", (event) => {
-  if (!(event.ctrlKey || event.metaKey) || event.isComposing) return;
-  if (event.key === "Enter") { event.preventDefault(); next(); }
-  if (event.key.toLowerCase() === "s") { event.preventDefault(); units.forEach((unit) => save(unit)); }
-}, true);
-form.addEventListener("submit", () => { known.forEach((part) => { part.typed = false; }); });
-window.addEventListener("beforeunload", (event) => { if ([...known.values()].some((part) => part.typed)) event.preventDefault(); });
-all(".as-script").forEach((each) => { if (each !== bar && each.id !== "all-done") each.hidden = false; });
+document.addEventListener(
+  "keydown",
+  (event) => {
+    if (!(event.ctrlKey || event.metaKey) || event.isComposing) return;
+    if (event.key === "Enter") {
+      event.preventDefault();
+      next();
+    }
+    if (event.key.toLowerCase() === "s") {
+      event.preventDefault();
+      units.forEach((unit) => save(unit));
+    }
+  },
+  true,
+);
+form.addEventListener("submit", () => {
+  known.forEach((part) => {
+    part.typed = false;
+  });
+});
+window.addEventListener("beforeunload", (event) => {
+  if ([...known.values()].some((part) => part.typed)) event.preventDefault();
+});
+all(".as-script").forEach((each) => {
+  if (each !== bar && each.id !== "all-done") each.hidden = false;
+});
 document.documentElement.classList.add("scripted");

@@ -4,7 +4,9 @@
   const type = /** @type {HTMLSelectElement | null} */ (document.querySelector("select#type"));
   const options = /** @type {HTMLElement | null} */ (document.querySelector("[data-options]"));
   if (type && options) {
-    const show = () => { options.hidden = !["choice", "choices"].includes(type.value); };
+    const show = () => {
+      options.hidden = !["choice", "choices"].includes(type.value);
+    };
     type.addEventListener("change", show);
     show();
   }

@@ -1,7 +1,8 @@
-// Forms by which people join. On our pages it solves the form's proof of work while the form is filled
-// in; on another site, with data-form="NEWSLETTER/FORM", it puts the form where its script stands and
-// sends it. Where the browser cannot solve the work (it needs HTTPS), the form is sent all the same:
-// then the stricter limits hold. A form that a browser filled in by itself is sent when it is old enough.
+// Forms by which people join. On our pages it solves the form's proof of work while the form is
+// filled in; on another site, with data-form="NEWSLETTER/FORM", it puts the form where its script
+// stands and sends it. Where the browser cannot solve the work (it needs HTTPS), the form is sent
+// all the same: then the stricter limits hold. A form that a browser filled in by itself is sent
+// when it is old enough.
 "use strict";
 {
   const script = /** @type {HTMLScriptElement} */ (document.currentScript);
@@ -16,7 +17,9 @@
   const work = () => {
     const solver = new URL("vendor/altcha/pbkdf2.js", base);
     if (solver.origin === location.origin) return new Worker(solver);
-    const line = new Blob([`importScripts(${JSON.stringify(solver.href)})`], { type: "text/javascript" });
+    const line = new Blob([`importScripts(${JSON.stringify(solver.href)})`], {
+      type: "text/javascript",
+    });
     return new Worker(URL.createObjectURL(line));
   };
 
@@ -28,18 +31,21 @@
     const workers = Array.from({ length: count }, work);
     try {
       const solution = await Promise.race(
-        workers.map((worker, start) => new Promise((resolve, reject) => {
-          worker.onerror = reject;
-          worker.onmessage = ({ data }) => (data?.derivedKey ? resolve(data) : reject(data));
-          worker.postMessage({
-            type: "work",
-            challenge: { parameters },
-            counterMode: "uint32",
-            counterStart: start,
-            counterStep: count,
-            timeout: patience,
-          });
-        })),
+        workers.map(
+          (worker, start) =>
+            new Promise((resolve, reject) => {
+              worker.onerror = reject;
+              worker.onmessage = ({ data }) => (data?.derivedKey ? resolve(data) : reject(data));
+              worker.postMessage({
+                type: "work",
+                challenge: { parameters },
+                counterMode: "uint32",
+                counterStart: start,
+                counterStep: count,
+                timeout: patience,
+              });
+            }),
+        ),
       );
       return btoa(JSON.stringify({ challenge: { parameters, signature }, solution }));
     } finally {
@@ -62,7 +68,10 @@
     /** @type {Promise<unknown> | null} */
     let solving = null;
     let sent = false;
-    const begin = () => (solving ??= solve(String(form.dataset.challenge)).then((text) => (solution.value = text)).catch(() => {}));
+    const begin = () =>
+      (solving ??= solve(String(form.dataset.challenge))
+        .then((text) => (solution.value = text))
+        .catch(() => {}));
     const reset = () => {
       solving = null;
       sent = false;
@@ -90,7 +99,10 @@
     const place = document.createElement("div");
     place.className = "newsletter-form";
     script.after(place);
-    const answer = await fetch(new URL(`../subscribe/${name}/embed?lang=${encodeURIComponent(language)}`, base), { credentials: "omit" });
+    const answer = await fetch(
+      new URL(`../subscribe/${name}/embed?lang=${encodeURIComponent(language)}`, base),
+      { credentials: "omit" },
+    );
     if (!answer.ok) throw new Error(`The form ${name} answers ${answer.status}.`);
     place.innerHTML = (await answer.json()).markup;
     const form = /** @type {HTMLFormElement} */ (place.querySelector("form"));
@@ -101,7 +113,9 @@
         const reply = await fetch(form.action, {
           method: "POST",
           headers: { Accept: "application/json" },
-          body: new URLSearchParams([...new FormData(form)].map(([name, value]) => [name, String(value)])),
+          body: new URLSearchParams(
+            [...new FormData(form)].map(([name, value]) => [name, String(value)]),
+          ),
           credentials: "omit",
         });
         const answer = await reply.json();
@@ -109,8 +123,11 @@
         if (!reply.ok) {
           reset();
           // Sent again unchanged, an address that was asked about is meant.
-          if (answer.field === "email") field(form, "questioned").value = field(form, "email").value;
-          const wrong = form.elements.namedItem(answer.field) || form.elements.namedItem(`field.${answer.field}`);
+          if (answer.field === "email")
+            field(form, "questioned").value = field(form, "email").value;
+          const wrong =
+            form.elements.namedItem(answer.field) ||
+            form.elements.namedItem(`field.${answer.field}`);
           const first = wrong instanceof RadioNodeList ? wrong[0] : wrong;
           if (first instanceof HTMLElement) first.focus();
         }
@@ -123,7 +140,9 @@
     });
   };
 
-  const forms = /** @type {NodeListOf<HTMLFormElement>} */ (document.querySelectorAll("form[data-challenge]"));
+  const forms = /** @type {NodeListOf<HTMLFormElement>} */ (
+    document.querySelectorAll("form[data-challenge]")
+  );
   if (script.dataset.form) embed(script.dataset.form);
   else for (const form of forms) guard(form, () => form.submit());
 }

@@ -1,4 +1,5 @@
-/* The page of a look: shows the mail as it is changed, takes designs, undoes; without it forms do. */
+/* The page of a look: shows the mail as it is changed, takes designs, undoes; without it forms do.
+ */
 const form = /** @type {HTMLFormElement} */ (document.getElementById("look"));
 const frame = /** @type {HTMLIFrameElement} */ (document.getElementById("preview"));
 /** @param {string} name */
@@ -6,9 +7,13 @@ const field = (name) => /** @type {HTMLInputElement} */ (form.elements.namedItem
 /** @param {string} name */
 const button = (name) => /** @type {HTMLButtonElement} */ (document.getElementById(name));
 const state = /** @type {HTMLElement} */ (document.getElementById("look-state"));
-const undo = button("undo"), redo = button("redo");
-const FILES = ["logo_file", "header_file"], KEPT_TEXTS = /^(began|tagline|footer|social|logo_.*|header_.*)$/;
-let view = "desktop", waiting = false, asking = false;
+const undo = button("undo"),
+  redo = button("redo");
+const FILES = ["logo_file", "header_file"],
+  KEPT_TEXTS = /^(began|tagline|footer|social|logo_.*|header_.*)$/;
+let view = "desktop",
+  waiting = false,
+  asking = false;
 
 /** What the form holds, without files and what names its sender. */
 const values = () => {
@@ -51,7 +56,10 @@ const note = (name, words, nearest, refused) => {
     take.type = "button";
     take.className = "second small";
     take.textContent = `${form.dataset.take} ${nearest}`;
-    take.addEventListener("click", () => { field(name).value = nearest; changed(); });
+    take.addEventListener("click", () => {
+      field(name).value = nearest;
+      changed();
+    });
     place.append(document.createElement("br"), take);
   }
 };
@@ -65,10 +73,14 @@ const preview = async () => {
     if (view === "dark") fields.set("dark", "true");
     try {
       const answer = await fetch(`${form.dataset.here}/preview`, {
-        method: "POST", body: fields,
+        method: "POST",
+        body: fields,
         headers: { "X-CSRF-Token": field("csrf").value, Accept: "application/json" },
       });
-      if (answer.status === 401) { document.dispatchEvent(new Event("signed-out")); break; }
+      if (answer.status === 401) {
+        document.dispatchEvent(new Event("signed-out"));
+        break;
+      }
       if (!answer.ok) throw new Error(String(answer.status));
       const told = await answer.json();
       document.querySelectorAll(".note").forEach((each) => each.replaceChildren());
@@ -76,12 +88,17 @@ const preview = async () => {
       for (const [name, words] of Object.entries(told.faults)) note(name, words, "", true);
       if (told.html) draw(told.html);
       mark();
-    } catch { state.textContent = form.dataset.offline || ""; }
+    } catch {
+      state.textContent = form.dataset.offline || "";
+    }
   }
   asking = false;
 };
 let timer = 0;
-const previewSoon = () => { clearTimeout(timer); timer = setTimeout(preview, 120); };
+const previewSoon = () => {
+  clearTimeout(timer);
+  timer = setTimeout(preview, 120);
+};
 
 /* What was typed, kept for undoing; a design counts as one step. */
 const mark = () => {
@@ -94,7 +111,8 @@ const mark = () => {
     /** @type {HTMLOutputElement} */ (each.querySelector("output")).value = colour.value;
   });
   document.querySelectorAll(".design").forEach((each) => {
-    const button = /** @type {HTMLButtonElement} */ (each.querySelector("button")), is = button.value === `design:${field("design").value}`;
+    const button = /** @type {HTMLButtonElement} */ (each.querySelector("button")),
+      is = button.value === `design:${field("design").value}`;
     each.classList.toggle("chosen", is);
     button.setAttribute("aria-pressed", String(is));
   });
@@ -106,23 +124,37 @@ const keep = () => {
   past.push(now);
   at = past.length - 1;
 };
-const changed = () => { keep(); mark(); previewSoon(); };
+const changed = () => {
+  keep();
+  mark();
+  previewSoon();
+};
 /** @param {URLSearchParams} given */
 const fill = (given) => {
   for (const each of form.elements) {
     const field = /** @type {HTMLInputElement} */ (each);
-    if (!field.name || field.type === "file" || field.name === "csrf" || field.name === "verb") continue;
+    if (!field.name || field.type === "file" || field.name === "csrf" || field.name === "verb")
+      continue;
     if (field.type === "checkbox") field.checked = given.get(field.name) === "1";
     else {
       const value = given.get(field.name);
       if (value === null) continue;
-      if (each instanceof HTMLSelectElement && ![...each.options].some((option) => option.value === value)) each.add(new Option(`${value} px`, value));
+      if (
+        each instanceof HTMLSelectElement &&
+        ![...each.options].some((option) => option.value === value)
+      )
+        each.add(new Option(`${value} px`, value));
       field.value = value;
     }
   }
 };
 /** @param {number} place */
-const goTo = (place) => { at = place; fill(new URLSearchParams(past[at])); mark(); previewSoon(); };
+const goTo = (place) => {
+  at = place;
+  fill(new URLSearchParams(past[at]));
+  mark();
+  previewSoon();
+};
 
 let typing = 0;
 form.addEventListener("input", (event) => {
@@ -133,11 +165,16 @@ form.addEventListener("input", (event) => {
   mark();
   previewSoon();
   clearTimeout(typing);
-  typing = setTimeout(() => { keep(); mark(); }, 400);
+  typing = setTimeout(() => {
+    keep();
+    mark();
+  }, 400);
 });
 form.addEventListener("click", (event) => {
   const target = /** @type {HTMLElement} */ (event.target);
-  const button = /** @type {HTMLButtonElement | null} */ (target.closest('button[value^="design:"]'));
+  const button = /** @type {HTMLButtonElement | null} */ (
+    target.closest('button[value^="design:"]')
+  );
   if (!button) return;
   /** @type {HTMLElement | null} */
   const source = document.querySelector(`button[data-values][value="${CSS.escape(button.value)}"]`);
@@ -146,20 +183,29 @@ form.addEventListener("click", (event) => {
   const given = new URLSearchParams(values());
   for (const [name, value] of Object.entries(JSON.parse(source.dataset.values || "{}"))) {
     if (KEPT_TEXTS.test(name)) continue;
-    if (typeof value === "boolean") { if (value) given.set(name, "1"); else given.delete(name); } else given.set(name, value);
+    if (typeof value === "boolean") {
+      if (value) given.set(name, "1");
+      else given.delete(name);
+    } else given.set(name, value);
   }
   fill(given);
   changed();
 });
-undo.addEventListener("click", () => { keep(); if (at > 0) goTo(at - 1); });
-redo.addEventListener("click", () => { if (at < past.length - 1) goTo(at + 1); });
+undo.addEventListener("click", () => {
+  keep();
+  if (at > 0) goTo(at - 1);
+});
+redo.addEventListener("click", () => {
+  if (at < past.length - 1) goTo(at + 1);
+});
 undo.hidden = redo.hidden = false;
 /** @type {HTMLElement} */ (document.getElementById("refresh")).hidden = true;
 /* On a narrow page the mail is drawn smaller, and not as on a telephone. */
 const DESKTOP = 720;
 const stand = /** @type {HTMLElement} */ (frame.parentElement);
 const fit = () => {
-  const box = getComputedStyle(stand), room = stand.clientWidth - parseFloat(box.paddingLeft) - parseFloat(box.paddingRight);
+  const box = getComputedStyle(stand),
+    room = stand.clientWidth - parseFloat(box.paddingLeft) - parseFloat(box.paddingRight);
   const scale = view === "phone" ? 1 : Math.min(1, room / DESKTOP);
   frame.style.setProperty("--scale", scale.toFixed(3));
 };
@@ -171,7 +217,9 @@ views.addEventListener("click", (event) => {
   const button = /** @type {HTMLButtonElement | null} */ (target.closest("button[data-view]"));
   if (!button) return;
   view = button.dataset.view || "";
-  views.querySelectorAll("button").forEach((each) => each.setAttribute("aria-pressed", String(each === button)));
+  views
+    .querySelectorAll("button")
+    .forEach((each) => each.setAttribute("aria-pressed", String(each === button)));
   frame.classList.toggle("phone", view === "phone");
   fit();
   preview();
@@ -179,10 +227,17 @@ views.addEventListener("click", (event) => {
 let leaving = false;
 /* Whoever saves stays at the place where they were. */
 const PLACE = "look-place";
-form.addEventListener("submit", () => { leaving = true; sessionStorage.setItem(PLACE, String(scrollY)); });
+form.addEventListener("submit", () => {
+  leaving = true;
+  sessionStorage.setItem(PLACE, String(scrollY));
+});
 const place = sessionStorage.getItem(PLACE);
 if (place !== null) scrollTo(0, Number(place));
 sessionStorage.removeItem(PLACE);
-addEventListener("beforeunload", (event) => { if (!leaving && values().toString() !== saved) event.preventDefault(); });
-frame.addEventListener("load", () => { if (values().toString() !== saved) previewSoon(); });
+addEventListener("beforeunload", (event) => {
+  if (!leaving && values().toString() !== saved) event.preventDefault();
+});
+frame.addEventListener("load", () => {
+  if (values().toString() !== saved) previewSoon();
+});
 mark();

@@ -1,11 +1,15 @@
-/* A mail in its frame, as tall as it is: it is read with the page, not in a box that scrolls of its own.
-   Above it readers choose how it is looked at. The frame has no scripts; this page, of the same origin, measures it. */
+/* A mail in its frame, as tall as it is: it is read with the page, not in a box that scrolls of its
+   own. Above it readers choose how it is looked at. The frame has no scripts; this page, of the
+   same origin, measures it. */
 /** @param {HTMLIFrameElement} frame */
 const fit = (frame) => {
   const inner = frame.contentDocument;
   if (!inner || inner.URL === "about:blank" || !inner.body) return;
-  const margin = parseFloat(getComputedStyle(inner.body).marginBottom) || 0, border = frame.offsetHeight - frame.clientHeight;
-  const bottom = inner.body.getBoundingClientRect().bottom + (inner.scrollingElement ? inner.scrollingElement.scrollTop : 0);
+  const margin = parseFloat(getComputedStyle(inner.body).marginBottom) || 0,
+    border = frame.offsetHeight - frame.clientHeight;
+  const bottom =
+    inner.body.getBoundingClientRect().bottom +
+    (inner.scrollingElement ? inner.scrollingElement.scrollTop : 0);
   frame.style.height = `${Math.ceil(bottom + margin + border)}px`;
 };
 /** @param {HTMLIFrameElement} frame */
@@ -25,7 +29,8 @@ const drawn = (frame) => {
  */
 const look = (frame, look) => {
   frame.classList.toggle("phone", look === "phone");
-  const address = new URL(frame.src), dark = look === "dark" ? "1" : "";
+  const address = new URL(frame.src),
+    dark = look === "dark" ? "1" : "";
   if ((address.searchParams.get("dark") || "") === dark) return fit(frame);
   address.hash = "";
   if (dark) address.searchParams.set("dark", dark);
@@ -43,7 +48,8 @@ for (const frame of frames) {
   choice.addEventListener("click", (event) => {
     const button = /** @type {HTMLElement} */ (event.target).closest("button");
     if (!button) return;
-    for (const each of choice.querySelectorAll("button")) each.setAttribute("aria-pressed", String(each === button));
+    for (const each of choice.querySelectorAll("button"))
+      each.setAttribute("aria-pressed", String(each === button));
     look(frame, button.dataset.look || "");
   });
 }

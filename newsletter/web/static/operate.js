@@ -12,7 +12,9 @@ if (live) {
     const focused = active && old.contains(active) ? active.getAttribute("href") : null;
     old.replaceWith(fresh);
     if (focused) {
-      const again = [...fresh.querySelectorAll("a")].find((a) => a.getAttribute("href") === focused);
+      const again = [...fresh.querySelectorAll("a")].find(
+        (a) => a.getAttribute("href") === focused,
+      );
       if (again) again.focus({ preventScroll: true });
     }
   };
@@ -22,7 +24,8 @@ if (live) {
     [...draft.content.children].forEach(replace);
   });
   events.addEventListener("error", () => {
-    /** @type {HTMLElement} */ (document.getElementById("taken")).textContent = live.dataset.lost || "";
+    /** @type {HTMLElement} */ (document.getElementById("taken")).textContent =
+      live.dataset.lost || "";
   });
   window.addEventListener("pagehide", () => events.close());
 }

@@ -1,11 +1,13 @@
-// Choosing people of a list: all on the page by the box at its head, and from there all who were found.
-// Without scripts each is chosen alone, and the box for all who were found is always there.
+// Choosing people of a list: all on the page by the box at its head, and from there all who were
+// found. Without scripts each is chosen alone, and the box for all who were found is always there.
 "use strict";
 {
   const head = /** @type {HTMLInputElement | null} */ (document.getElementById("everyone"));
   const form = head?.form;
   if (head && form) {
-    const boxes = /** @type {NodeListOf<HTMLInputElement>} */ (form.querySelectorAll('[name="person"]'));
+    const boxes = /** @type {NodeListOf<HTMLInputElement>} */ (
+      form.querySelectorAll('[name="person"]')
+    );
     const everybody = /** @type {HTMLInputElement} */ (form.querySelector('[name="whom"]'));
     const offer = /** @type {HTMLElement} */ (everybody.closest("label"));
     const status = /** @type {HTMLElement} */ (form.querySelector("[data-chosen]"));
@@ -25,7 +27,9 @@
       for (const box of boxes) box.checked = head.checked;
       show();
     });
-    form.addEventListener("change", (event) => { if (event.target !== head) show(); });
+    form.addEventListener("change", (event) => {
+      if (event.target !== head) show();
+    });
     addEventListener("pageshow", show);
   }
 }

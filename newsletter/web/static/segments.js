@@ -43,7 +43,10 @@ if (form) {
     const answer = await fetch(form.action, { method: "POST", body, headers }).catch(() => null);
     if (number !== asked) return;
     if (answer && answer.status === 401) document.dispatchEvent(new Event("signed-out"));
-    if (!answer || answer.status >= 500) { timer = setTimeout(ask, 2_000); return; }
+    if (!answer || answer.status >= 500) {
+      timer = setTimeout(ask, 2_000);
+      return;
+    }
     if (!(answer.ok || answer.status === 422)) return;
     const text = await answer.text();
     // What was typed meanwhile is asked anew; an answer from before it would undo it.

@@ -1,5 +1,5 @@
-// Signing out, in whichever tab, clears this site's storage: pages of other tabs leave the screen then,
-// as do those of one account where another one signed in.
+// Signing out, in whichever tab, clears this site's storage: pages of other tabs leave the screen
+// then, as do those of one account where another one signed in.
 "use strict";
 {
   const { account = "" } = /** @type {HTMLScriptElement} */ (document.currentScript).dataset;
@@ -10,29 +10,42 @@
     if (leaving) location.replace(mark ? "/home" : "/sign-in");
   };
   // No page asks then whether what is typed may be lost.
-  addEventListener("beforeunload", (event) => { if (leaving) event.stopImmediatePropagation(); });
+  addEventListener("beforeunload", (event) => {
+    if (leaving) event.stopImmediatePropagation();
+  });
   try {
     localStorage.setItem("signed-in", account);
     addEventListener("storage", leave);
     document.addEventListener("visibilitychange", leave);
-  } catch { /* There is no storage, and so nothing that tells. */ }
+  } catch {
+    /* There is no storage, and so nothing that tells. */
+  }
 
-  // An answer to a script of this page may tell that the session ended: what is typed stays, and goes
-  // on once somebody signed in in another tab, whose forms have other tokens.
+  // An answer to a script of this page may tell that the session ended: what is typed stays, and
+  // goes on once somebody signed in in another tab, whose forms have other tokens.
   const notice = () => /** @type {HTMLElement} */ (document.getElementById("signed-out"));
-  const tell = () => { notice().hidden = false; };
+  const tell = () => {
+    notice().hidden = false;
+  };
   document.addEventListener("signed-out", tell);
   document.addEventListener("htmx:responseError", (event) => {
     if (/** @type {CustomEvent} */ (event).detail.xhr.status === 401) tell();
   });
   document.addEventListener("visibilitychange", async () => {
     if (document.hidden || notice().hidden) return;
-    const page = await fetch(location.href, { headers: { Accept: "text/html, application/json" } }).catch(() => null);
+    const page = await fetch(location.href, {
+      headers: { Accept: "text/html, application/json" },
+    }).catch(() => null);
     if (!page || !page.ok) return;
     const signedIn = new DOMParser().parseFromString(await page.text(), "text/html");
-    const token = /** @type {HTMLInputElement | null} */ (signedIn.querySelector('input[name="csrf"]'))?.value;
+    const token = /** @type {HTMLInputElement | null} */ (
+      signedIn.querySelector('input[name="csrf"]')
+    )?.value;
     if (!token) return;
-    for (const field of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll('input[name="csrf"]'))) field.value = token;
+    for (const field of /** @type {NodeListOf<HTMLInputElement>} */ (
+      document.querySelectorAll('input[name="csrf"]')
+    ))
+      field.value = token;
     document.body.setAttribute("hx-headers", JSON.stringify({ "X-CSRF-Token": token }));
     notice().hidden = true;
   });

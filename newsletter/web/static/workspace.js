@@ -6,7 +6,9 @@ const named = (name) => parts.find((part) => part.id === `panel-${name}`);
 /** @param {HTMLElement} chosen */
 const open = (chosen) => {
   for (const part of parts) part.hidden = part !== chosen;
-  for (const tab of /** @type {NodeListOf<HTMLElement>} */ (panel.querySelectorAll(".panel-tabs [data-panel]")))
+  for (const tab of /** @type {NodeListOf<HTMLElement>} */ (
+    panel.querySelectorAll(".panel-tabs [data-panel]")
+  ))
     if (`panel-${tab.dataset.panel}` === chosen.id) tab.setAttribute("aria-current", "true");
     else tab.removeAttribute("aria-current");
 };
@@ -30,11 +32,13 @@ const holder = parts.find((part) => part.contains(asked));
 open(holder || named(panel.dataset.first) || parts[0]);
 /* A part stands beside the text there: the line of states stays in sight. */
 const beside = matchMedia("(min-width: 64rem)").matches;
-if (asked && holder) addEventListener("load", () => {
-  if (asked === holder && beside) scrollTo(0, 0);
-  else asked.scrollIntoView();
-});
-/* An hour that what was chosen needs is not left out: the one to send at, and the one to decide at. */
+if (asked && holder)
+  addEventListener("load", () => {
+    if (asked === holder && beside) scrollTo(0, 0);
+    else asked.scrollIntoView();
+  });
+/* An hour that what was chosen needs is not left out: the one to send at, and the one to decide at.
+ */
 const order = /** @type {HTMLFormElement | null} */ (document.getElementById("order"));
 /** @param {HTMLFormElement} form */
 const demandHours = (form) => {
@@ -48,14 +52,19 @@ const demandHours = (form) => {
 if (order) {
   order.addEventListener("change", () => demandHours(order));
   /* What is folded away cannot be pointed at. */
-  order.addEventListener("invalid", (event) => {
-    const folded = /** @type {HTMLElement} */ (event.target).closest("details");
-    if (folded) folded.open = true;
-  }, true);
+  order.addEventListener(
+    "invalid",
+    (event) => {
+      const folded = /** @type {HTMLElement} */ (event.target).closest("details");
+      if (folded) folded.open = true;
+    },
+    true,
+  );
   demandHours(order);
 }
-/* One check answers for the whole page: what depends on it is drawn anew where it differs, and what was
-   chosen in it stays chosen. The editor puts the answer in place; its parts beside the list come along. */
+/* One check answers for the whole page: what depends on it is drawn anew where it differs, and what
+   was chosen in it stays chosen. The editor puts the answer in place; its parts beside the list
+   come along. */
 const findings = /** @type {HTMLElement} */ (document.getElementById("findings"));
 /** @param {Element} each */
 const written = (each) => each.innerHTML.replace(/\s+/g, " ").trim();
@@ -69,16 +78,20 @@ const redraw = (fresh) => {
   /** @type {NodeListOf<HTMLInputElement>} */
   const checked = now.querySelectorAll("input:checked");
   const chosen = new Set([...checked].map((each) => `${each.name} ${each.value}`));
-  for (const each of fresh.querySelectorAll("input")) each.checked = chosen.has(`${each.name} ${each.value}`);
+  for (const each of fresh.querySelectorAll("input"))
+    each.checked = chosen.has(`${each.name} ${each.value}`);
   for (const each of fresh.querySelectorAll("select")) {
     /** @type {HTMLSelectElement | null} */
     const before = now.querySelector(`select[name="${each.name}"]`);
-    if (before && [...each.options].some((option) => option.value === before.value)) each.value = before.value;
+    if (before && [...each.options].some((option) => option.value === before.value))
+      each.value = before.value;
   }
   const held = now.contains(document.activeElement);
   now.replaceChildren(...fresh.childNodes);
   if (!held || now.contains(document.activeElement)) return;
-  /** @type {HTMLElement} */ (now.querySelector("a, button:not([disabled])") || document.body).focus();
+  /** @type {HTMLElement} */ (
+    now.querySelector("a, button:not([disabled])") || document.body
+  ).focus();
 };
 new MutationObserver(() => {
   const answer = /** @type {HTMLTemplateElement | null} */ (document.getElementById("checked"));
@@ -91,11 +104,12 @@ new MutationObserver(() => {
   if (barred && !parts.some((each) => each.id === "barred")) barred.remove();
 }).observe(findings, { childList: true });
 /* A link from a search leads to a part: the editor goes there as it does from a finding. */
-if (location.hash.startsWith("#block-")) addEventListener("load", () => {
-  const link = document.createElement("a");
-  link.href = location.hash;
-  link.dataset.block = location.hash.slice(7);
-  document.body.append(link);
-  link.click();
-  link.remove();
-});
+if (location.hash.startsWith("#block-"))
+  addEventListener("load", () => {
+    const link = document.createElement("a");
+    link.href = location.hash;
+    link.dataset.block = location.hash.slice(7);
+    document.body.append(link);
+    link.click();
+    link.remove();
+  });
