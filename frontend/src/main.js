@@ -10,6 +10,7 @@ import { all, byId, debounce, given, inJapanese, isSignedOut, post, say } from "
 import { Preview } from "./preview.js";
 import { Saving } from "./saving.js";
 import { schema } from "./schema.js";
+import { followSnippets } from "./snippets.js";
 import { flowEnd, headIndex, positionOf } from "./outline.js";
 /** @import { BothForms, Copy, Fault, Issue, Source } from "./types.js" */
 
@@ -124,6 +125,7 @@ let toolbar = null;
 let handle = null;
 toolbar = fillToolbar(byId("toolbar"), () => view, "issue");
 handle = new Handle(view, mailBox);
+followSnippets(view);
 toolbar.update(view.state);
 
 /** @returns {Issue} */

@@ -2,7 +2,7 @@
 import { insert } from "./commands.js";
 import { ask } from "./dialogs.js";
 import { blocksIn } from "./issue.js";
-import { drawBlocks } from "./node_views.js";
+import { drawBlocks, NODE_VIEWS } from "./node_views.js";
 import { notify } from "./notices.js";
 import { endOf, flowEnd, flowIndex, levelOf } from "./outline.js";
 import { desk, element, folded, offered, postTo, say, wordsOf } from "./page.js";
@@ -32,6 +32,28 @@ export function addSnippet(view, name) {
     view.state,
     view.dispatch,
   );
+}
+
+/**
+ * Show snippets as they are now, once their page in another tab says that one may have changed.
+ *
+ * @param {EditorView} view
+ */
+export function followSnippets(view) {
+  const channel = new BroadcastChannel("snippets");
+  channel.onmessage = async ({ data }) => {
+    if (data.newsletter !== String(desk.dataset.snippetsAt).split("/")[2]) return;
+    const answer = await fetch(location.href).catch(() => null);
+    if (!answer || !answer.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const { snippets } = page.getElementById("desk")?.dataset || {};
+    if (!snippets || snippets === desk.dataset.snippets) return;
+    desk.dataset.snippets = snippets;
+    // All is drawn anew where another function draws it.
+    view.setProps({
+      nodeViews: { ...NODE_VIEWS, snippet: (...node) => NODE_VIEWS.snippet(...node) },
+    });
+  };
 }
 
 /**

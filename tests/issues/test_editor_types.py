@@ -19,7 +19,8 @@ _BY_NAME = (model.Link, model.Item, model.Section, model.Chapter, model.Contents
 def _typed_fields() -> dict[str, list[set[str]]]:
     """Return the fields of each type by its kind, else its name; an optional one ends in ``?``."""
     found: dict[str, list[set[str]]] = {}
-    for name, body in re.findall(r"^export type (\w+) = \{(.*)\};$", _TYPES, re.MULTILINE):
+    shapes = re.compile(r"^export type (\w+) = (\{[^\n]*|\{\n.*?^)\};$", re.MULTILINE | re.DOTALL)
+    for name, body in shapes.findall(_TYPES):
         kind = re.search(r'kind: "([\w-]+)"', body)
         fields = {field + mark for field, mark in re.findall(r"(\w+)(\??): ", body)}
         found.setdefault(kind[1] if kind else name, []).append(fields)

@@ -111,6 +111,24 @@ def test_a_name_that_is_taken_is_asked_for_again(desk: Desk, page: Page) -> None
     assert snippets_of(desk)["年末の窓口"] == "年末は二十八日までです。"
 
 
+@pytest.mark.usefixtures("kept")
+def test_a_snippet_that_is_changed_in_another_tab_is_shown_as_it_is(desk: Desk, page: Page) -> None:
+    desk.start(page, f"{PLAIN}\n:::snippet 年末の休み\n", view="mail")
+    shown = page.locator(".mail .snippet-block")
+    expect(shown).to_contain_text("三日まで")
+    other = page.context.new_page()
+    other.goto(f"{desk.url}/newsletters/digest/snippets")
+    other.get_by_role("link", name="Change 年末の休み").click()
+    other.locator(".paper").get_by_text("三日まで").click()
+    other.keyboard.press("End")
+    other.keyboard.type("（本庁のみ）")
+    other.keyboard.press("Control+s")
+    expect(other.get_by_text("Saved. What was sent stays as it was.")).to_be_visible()
+
+    page.bring_to_front()
+    expect(shown).to_contain_text("（本庁のみ）")
+
+
 def test_what_begins_a_part_is_no_snippet(desk: Desk, page: Page) -> None:
     desk.start(page, PLAIN, view="mail")
     write_in(page, "窓口の時間")

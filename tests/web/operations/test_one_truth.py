@@ -31,7 +31,7 @@ _PAGES = Pages(Settings(_env_file=None).templates_dir)
 _NORMAL = "All systems normal"
 _LOST = process(ProcessKind.WORKER, "bulk@one", silent=60)
 _BORN = replace(_LOST, process=replace(_LOST.process, started_at=now() - timedelta(hours=1)))
-_BACK = process(ProcessKind.WORKER, "bulk@one")
+_BACK = process(ProcessKind.WORKER, "bulk@one", started=0)
 
 
 def page(seen: Overview) -> str:
