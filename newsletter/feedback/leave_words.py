@@ -26,7 +26,7 @@ _WRAPPED_COLUMNS = 55
 _SENTENCES = 40
 #: Letters of a sentence that can be a wish: more tell a story.
 _LONGEST_SENTENCE = 200
-_SENTENCE_END = re.compile(r"(?<=[.!?。;])(?:\s+|(?=[^\x00-\x7f]))")
+_SENTENCE_END = re.compile(r"(?<=[.!?。;])(?:\s+|(?=[^\x00-\x7fと]))")
 #: What ends a thought within a sentence, so that another thought says nothing against it.
 _CLAUSE_END = re.compile(
     r"[,;:()](?:\s|(?=[⺀-鿿]))|\s[-–—]+\s|、(?=お手数|以後|今後|至急)|(?<=ので)、?|(?<=ため)、|(?<=ですから)、?"

@@ -43,6 +43,15 @@ Proszę wypisać mnie z listy
 더 이상 메일을 보내지 마세요
 Ta bort mig från listan
 Больше не присылайте мне письма
+はいしん ていし おねがいします
+次号からは送付を見合わせてください。
+以後の配信はご遠慮いただければ幸いです。
+お手数ですが、配信の停止を希望し、ご連絡いたしました。
+I should be grateful if you would discontinue the newsletter.
+I withdraw the consent to receive your mailings.
+Ich widerrufe meine Einwilligung in die Zusendung.
+No deseo seguir recibiendo el boletín.
+Je retire mon consentement à l'envoi de vos lettres.
 """
 _SPOKEN_OF = """
 配信停止の方法を教えてください
@@ -62,6 +71,34 @@ My sister pressed the unsubscribe link.|I want to stay on.
 To stop receiving updates about this ticket, reply with "close".
 Wie kann ich mich abmelden?
 실수로 수신거부를 누른 것 같아요.|계속 받고 싶습니다!
+"""
+_PAST_OR_ELSEWHERE = """
+I unsubscribed last year in a huff. May I come back?
+I cancelled my subscription by accident.
+間違えて登録を解除してしまいました。
+配信停止した覚えはないのですが。
+もう読まない!と言いたいところですが、続きをお待ちしています。
+Ich habe den Newsletter letztes Jahr abbestellt, das war ein Fehler.
+Je me suis désabonné l'an dernier par erreur.
+Cancelei a minha subscrição por engano.
+Mi ero disiscritto dalla newsletter l'anno scorso.
+W zeszłym roku wypisałem się z newslettera.
+我不小心取消了订阅。
+수신거부한 적도 없는데 안 옵니다.
+Я випадково відписався.
+Yanlışlıkla abonelikten ayrıldım.
+Tôi chưa bao giờ hủy đăng ký.
+Remove me from the choir.
+Please stop sending the bin lorry at 5 am.
+Take me off the waiting list for a plot.
+Quiero darme de baja del gimnasio municipal.
+Bitte melden Sie mich vom Hort ab.
+Veuillez me retirer de la liste électorale.
+Vorrei cancellare la mia iscrizione alla palestra.
+Ik wil me afmelden voor de cursus.
+Chcę zrezygnować z prenumeraty papierowej.
+Jeg vil melde meg av kurset.
+会報の郵送は停止して、メールだけにしてください。
 """
 _NONE = """
 解約の手続きについて教えてください。
@@ -91,6 +128,11 @@ def test_a_wish_is_plain_in_whatever_words(mail: str) -> None:
 @pytest.mark.parametrize("mail", _mails(_SPOKEN_OF))
 def test_a_question_a_denial_or_a_doubt_only_speaks_of_leaving(mail: str) -> None:
     assert read_wish(mail.split("|")) is Wish.SPOKEN_OF
+
+
+@pytest.mark.parametrize("mail", _mails(_PAST_OR_ELSEWHERE))
+def test_what_is_past_or_leaves_something_else_ends_nothing(mail: str) -> None:
+    assert read_wish([mail]) is not Wish.PLAIN
 
 
 @pytest.mark.parametrize("mail", _mails(_NONE))
