@@ -11,6 +11,7 @@ from typing import AnyStr, BinaryIO
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import msg
 from newsletter.issues.sources.encodings import decode_as, has_designations
+from newsletter.spreadsheets import kind_of
 from subscribers.lists.encodings import (
     ENCODINGS,
     ListEncoding,
@@ -38,10 +39,9 @@ def text_lines(stream: BinaryIO, *, source: str, encoding: str = "") -> Iterator
         encoding: What somebody chose of `ENCODINGS`; nothing where it is to be recognised.
 
     Raises:
-        ListError: It is in no known encoding, in more than one, or a line has over 1 MiB.
+        ListError: It is no text, in no known encoding, in more than one, or a line has over 1 MiB.
     """
-    start = stream.read(_PREFIX)
-    stream.seek(0)
+    start = _read_start(stream, source)
     marked = start.startswith((b"\xff\xfe", b"\xfe\xff"))
     wide = "utf-16" if marked else guess_wide(start[:_BLOCK])
     if wide or encoding.startswith("utf-16"):
@@ -76,8 +76,7 @@ def find_encoding(stream: BinaryIO, *, source: str, chosen: str = "") -> ListEnc
     """
     if chosen:
         return ListEncoding(encoding=demand_encoding(chosen))
-    start = stream.read(_PREFIX)
-    stream.seek(0)
+    start = _read_start(stream, source)
     if start.startswith((b"\xff\xfe", b"\xfe\xff")) or guess_wide(start[:_BLOCK]):
         return ListEncoding(encoding="utf-16")
     end = b"\n" if b"\n" in start else b"\r"
@@ -92,6 +91,23 @@ def find_encoding(stream: BinaryIO, *, source: str, chosen: str = "") -> ListEnc
     finally:
         stream.seek(0)
     return ListEncoding(encoding="utf-8")
+
+
+def _read_start(stream: BinaryIO, source: str) -> bytes:
+    """Return how a list begins, and go back to its beginning.
+
+    Raises:
+        ListError: It is a file of an office program, or a picture.
+    """
+    start = stream.read(_PREFIX)
+    stream.seek(0)
+    if kind := kind_of(start):
+        raise ListError(
+            msg("This is {kind}, not a list in plain text.", kind=kind),
+            place=Place(source=source),
+            remedy=msg("Save the sheet as CSV in UTF-8, and use that file."),
+        )
+    return start
 
 
 def _needs_encoding(octets: bytes) -> bool:

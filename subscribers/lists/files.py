@@ -10,7 +10,6 @@ from typing import BinaryIO
 
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import msg
-from newsletter.spreadsheets import kind_of
 from subscribers.lists.columns import is_header
 from subscribers.lists.decoding import text_lines
 from subscribers.lists.json_lines import is_json, json_records
@@ -21,25 +20,18 @@ from subscribers.lists.tables import csv_records
 _JSON_START = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*"')
 
 
-def _refuse_foreign(stream: BinaryIO, *, source: str, file_name: str) -> None:
-    """Refuse what is no list at all by its first octets.
+def _refuse_other_json(stream: BinaryIO, *, source: str, file_name: str) -> None:
+    """Refuse JSON that is no list, by its first octets.
 
     Raises:
-        ListError: It is a file of an office program, a picture, or JSON by another name.
+        ListError: It is JSON by another name.
     """
     start = stream.read(100)
     stream.seek(0)
-    place = Place(source=source)
-    if kind := kind_of(start):
-        raise ListError(
-            msg("This is {kind}, not a list in plain text.", kind=kind),
-            place=place,
-            remedy=msg("Save the sheet as CSV in UTF-8, and use that file."),
-        )
     if not is_json(file_name) and _JSON_START.match(start):
         raise ListError(
             msg("This is JSON, which is read as a list only with an object on each line."),
-            place=place,
+            place=Place(source=source),
             remedy=msg("Write it so, and let the name of the file end in .jsonl."),
         )
 
@@ -68,7 +60,7 @@ def list_records(
     Raises:
         ListError: It cannot be read.
     """
-    _refuse_foreign(stream, source=source, file_name=file_name)
+    _refuse_other_json(stream, source=source, file_name=file_name)
 
     def lines() -> Iterator[str]:
         stream.seek(0)

@@ -40,8 +40,12 @@ _DATE = re.compile(
     r"(?:令和|平成|昭和|[rhs])?\.?\d{1,4}\s*[-./年]\s*\d{1,2}(?:\s*[-./月]\s*\d{0,4}\s*日?)?"
     r"(?:[\st(].*)?|\d{1,2}\.?\s+[a-zäéû]{3,9}\.?\s+\d{4}.*|[a-zäéû]{3,9}\.?\s+\d{1,2},?\s+\d{4}.*"
 )
-#: A dash, or a date that is none.
-_BLANK = re.compile(r"[-‐-―−ーｰ~_/.。()*:・\s]*|(?=.*0[/\-.])[0/\-.: t]*")
+#: A dash, or a date that is none: of zeros, or the last day that systems write for "never".
+_BLANK = re.compile(
+    r"[-‐-―−ーｰ~_/.。()*:・\s]*|(?=.*0[/\-.])[0/\-.: t]*"
+    r"|(?:9999|[23]999|2[01]99)[-/.年]?12[-/.月]?31日?(?:[t\s].*)?",
+    re.IGNORECASE,
+)
 _LONGEST_PLAIN = 80
 #: Letters from Armenian to Georgian (Hebrew, Arabic, Hindi, Thai …), Amharic, Khmer.
 _UNREAD = re.compile("[\u0530-\u08ff\u0900-\u10ff\u1200-\u137f\u1780-\u17ff]")
@@ -201,7 +205,7 @@ def may_hold_struck_word(names: str) -> bool:
 
 
 def is_blank(text: str) -> bool:
-    """Tell whether a value is none: blank, a dash, "0000-00-00"."""
+    """Tell whether a value is none: blank, a dash, "0000-00-00", "9999-12-31"."""
     return _BLANK.fullmatch(text) is not None
 
 

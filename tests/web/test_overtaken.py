@@ -82,7 +82,9 @@ def test_a_file_is_read_again(engine: Engine) -> None:
         async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
             return await client.post("/", files={"file": ("a.txt", b"words")})
 
-    answer = asyncio.run(send())
+    # Not in this thread, in which a browser may have its own loop.
+    with ThreadPoolExecutor(1) as thread:
+        answer = thread.submit(asyncio.run, send()).result()
     assert answer.json() == "5 octets"
 
 

@@ -141,3 +141,9 @@ def test_an_encoding_is_chosen_by_any_of_its_names(name: str, encoding: str) -> 
 def test_what_is_no_encoding_of_lists_is_refused_with_those_that_are(name: str) -> None:
     with pytest.raises(ListError, match="cp1252"):
         demand_encoding(name)
+
+
+def test_a_file_of_an_office_program_is_named_before_its_encoding_is_sought() -> None:
+    octets = b"PK\x03\x04\x14\x00\x06\x00\x08\x00\x00\x00\x21\x00\xb5\x9a\x8d\xf1\n\xff\x81"
+    with pytest.raises(ListError, match="Word, Excel"):
+        find_encoding(io.BytesIO(octets), source="members.xlsx")

@@ -769,9 +769,16 @@ def test_who_wants_letters_says_nothing_of_mail(sqlite_stage: Stage, column: str
     assert states_of(sqlite_stage.engine) == {"a": _C, "b": _U}
 
 
-def test_a_day_of_leaving_that_is_none_says_that_nobody_left(sqlite_stage: Stage) -> None:
-    import_list(sqlite_stage, "メールアドレス,解除日時\na@example.jp,0000/00/00 00:00\n".encode())
-    assert states_of(sqlite_stage.engine) == {"a": _C}
+@pytest.mark.parametrize(
+    "never",
+    ["0000/00/00 00:00", "9999/12/31", "99991231", "9999-12-31T23:59:59", "2999年12月31日"],
+)
+def test_a_day_of_leaving_that_is_none_says_that_nobody_left(
+    sqlite_stage: Stage, never: str
+) -> None:
+    rows = f"a@example.jp,{never}\nb@example.jp,2022/03/31\n"
+    import_list(sqlite_stage, f"メールアドレス,解除日時\n{rows}".encode())
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _U}
 
 
 def test_bars_part_the_cells_of_a_table(sqlite_stage: Stage) -> None:
