@@ -4,11 +4,17 @@
 {
   const { account = "" } = /** @type {HTMLScriptElement} */ (document.currentScript).dataset;
   let leaving = false;
+  let signsOut = false;
   const leave = () => {
+    if (signsOut) return;
     const mark = localStorage.getItem("signed-in");
     leaving = mark !== account;
     if (leaving) location.replace(mark ? "/home" : "/sign-in");
   };
+  // The page that signs out is led away by the answer; a second way would cut the first one off.
+  addEventListener("submit", ({ target }) => {
+    signsOut = /** @type {HTMLFormElement} */ (target).matches('[action="/sign-out"]');
+  });
   // No page asks then whether what is typed may be lost.
   addEventListener("beforeunload", (event) => {
     if (leaving) event.stopImmediatePropagation();

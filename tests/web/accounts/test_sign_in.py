@@ -118,7 +118,8 @@ def test_the_first_link_leads_to_an_account_whose_two_factors_lead_to_the_page_a
     page.get_by_label("Your password").fill(PASSWORD)
     page.get_by_role("button", name="Turn it on").click()
     recovery = page.locator(".codes li").first.inner_text()
-    page.get_by_role("button", name="Sign out").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Sign out").click()
     page.goto(f"{site}/audit?action=account.second-factor-on")
     page.get_by_label("Email address").fill("admin@example.jp")
     page.get_by_label("Password").fill(PASSWORD)

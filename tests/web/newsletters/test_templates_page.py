@@ -85,7 +85,8 @@ def test_a_template_is_written_tried_saved_and_brought_back(
 
     page.goto(f"{desk.url}/newsletters/digest/settings")
     page.get_by_label("Template").select_option("own/season")
-    page.get_by_role("button", name="Save").first.click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Save").first.click()
     page.goto(here)
     expect(page.get_by_text("In use")).to_be_visible()
 

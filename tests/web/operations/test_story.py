@@ -171,7 +171,8 @@ def _is_accessible(page: Page) -> None:
     """Judge the page by axe in both languages, light and dark; leave it in English and light."""
     address = page.url
     for language in ("日本語", "English"):
-        page.get_by_role("button", name=language, exact=True).click()
+        with page.expect_navigation():
+            page.get_by_role("button", name=language, exact=True).click()
         page.goto(address)
         for scheme in ("dark", "light"):
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
