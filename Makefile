@@ -31,10 +31,10 @@ quick: setup ## Check the code and run the unit tests, in a minute
 unit: setup ## Run the tests that need neither a database nor another process
 	@QUICK=1 $(BIN)/python -m pytest -m unit -n 2 --quiet $(ARGS)
 
-# Tests of servers wait much: four processes keep two cores busy.
+# Tests of servers wait much: three processes keep two cores busy.
 test: setup ## Check the code and run every test
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target types lint docs
-	@$(BIN)/python -m pytest -n 4 $(ARGS)
+	@$(BIN)/python -m pytest -n 3 $(ARGS)
 
 coverage: setup ## Run every test and show which lines none of them reaches
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term-missing:skip-covered $(ARGS)

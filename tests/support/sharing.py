@@ -11,15 +11,15 @@ from xdist.workermanage import WorkerController
 #: Folders and files whose tests share a server that takes seconds to start; all others go, one by
 #: one, to whichever process is free.
 _TOGETHER = ("tests/stories", "tests/faults/test_relay.py")
-#: Tests that wait for others' timeouts and leave their core idle: one process at a time does them.
+#: Tests that wait for others' timeouts and leave their core idle: one process at a time does them,
+#: while the next one keeps the cores busy.
 _WAITING = "tests/faults"
 
 
 class SharedServers(LoadScopeScheduling):  # type: ignore[misc]
     """Gives tests out one by one in their order, and those that share a server at once.
 
-    The first process begins with those that wait, and the last one at the end, with those that do
-    nothing but compute: as the others wait for servers and browsers, it keeps a core busy.
+    The first process begins with those that wait, the others with the rest.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -27,11 +27,8 @@ class SharedServers(LoadScopeScheduling):  # type: ignore[misc]
         return next((one for one in _TOGETHER if path.is_relative_to(one)), nodeid)
 
     def _assign_work_unit(self, node: WorkerController) -> None:
-        # Those that wait come first in order, and those that compute last (tests/support/tiers.py).
-        nodes = self.nodes
-        if node is nodes[-1] is not nodes[0]:
-            self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
-        elif node is not nodes[0]:
+        # Those that wait come first in order (tests/support/tiers.py).
+        if node is not self.nodes[0]:
             others = (scope for scope in self.workqueue if not scope.startswith(_WAITING))
             for scope in islice(others, 1):
                 self.workqueue.move_to_end(scope, last=False)

@@ -222,10 +222,10 @@ def test_a_second_factor_is_put_on_with_the_password_alone_and_told_by_mail(
     assert client.post("/account/second-factor", data=form).status_code == 400
     wrong = form | {"password": "not the password"}
     assert client.post("/account/second-factor", data=wrong).status_code == 400
-    assert _factors(house.engine) == []
+    assert "factor@example.jp" not in _factors(house.engine)
     right = form | {"password": PASSWORD}
     assert client.post("/account/second-factor", data=right).status_code == 200
-    assert _factors(house.engine) == ["factor@example.jp"]
+    assert "factor@example.jp" in _factors(house.engine)
     assert "Two-factor authentication was turned on" in _newest_notice(house.engine)
 
 
