@@ -138,8 +138,12 @@ function size(octets, language) {
 /**
  * What each kind of block shows, by its value and the issue's language.
  *
- * @type {{ [Name in Exclude<FormedBlock["kind"], "snippet">]: (value: BlockOf<Name>, language:
- *   string) => Child[] }}
+ * @type {{
+ *   [Name in Exclude<FormedBlock["kind"], "snippet">]: (
+ *     value: BlockOf<Name>,
+ *     language: string,
+ *   ) => Child[]
+ * }}
  */
 export const CARDS = {
   file: (value, language) => [

@@ -19,15 +19,38 @@ export function addressOf(typed) {
   return /^[^\s/]+\.[^\s/]{2,}/.test(url) ? `https://${url}` : "";
 }
 
+/**
+ * Let a dialog be left by Escape, and by a press beside it.
+ *
+ * @param {HTMLDialogElement} dialog
+ * @param {() => void} leave
+ */
+export function letLeave(dialog, leave) {
+  dialog.addEventListener("cancel", (event) => {
+    event.preventDefault();
+    leave();
+  });
+  dialog.addEventListener("mousedown", (event) => {
+    if (event.target === dialog) leave();
+  });
+}
+
 /** @typedef {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} Input */
 
 /**
  * Ask for some fields beside what they are about.
  *
  * @template {Answer} [Given=Answer] what the fields are, by their names
- * @param {{ title: string, fields: Field[], values: NoInfer<Partial<Given>>, near?: DOMRect, act?:
- *   string, remove?: string, extra?: HTMLElement | null, fault?: string }} asked `fault` is why
- *   what was answered before was refused
+ * @param {{
+ *   title: string,
+ *   fields: Field[],
+ *   values: NoInfer<Partial<Given>>,
+ *   near?: DOMRect,
+ *   act?: string,
+ *   remove?: string,
+ *   extra?: HTMLElement | null,
+ *   fault?: string,
+ * }} asked `fault` is why what was answered before was refused
  * @returns {Promise<Given | "remove" | null>} null when it was left.
  */
 export function ask({
@@ -97,13 +120,7 @@ export function ask({
       ),
     );
     dialog.append(inner);
-    dialog.addEventListener("cancel", (event) => {
-      event.preventDefault();
-      finish(null);
-    });
-    dialog.addEventListener("mousedown", (event) => {
-      if (event.target === dialog) finish(null);
-    });
+    letLeave(dialog, () => finish(null));
     document.body.append(dialog);
     onceThere.forEach((each) => each());
     dialog.showModal();

@@ -10,8 +10,13 @@ import { desk, element, formatDay } from "./page.js";
 
 /** @typedef {{ url: string, alt: string, width: number }} Drawn */
 /**
- * @type {{ masthead: string, undated: boolean, tagline: string, logo: Drawn | null, header: Drawn |
- *   null }}
+ * @type {{
+ *   masthead: string,
+ *   undated: boolean,
+ *   tagline: string,
+ *   logo: Drawn | null,
+ *   header: Drawn | null,
+ * }}
  */
 export const look = {
   masthead: "",

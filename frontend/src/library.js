@@ -1,4 +1,5 @@
 /** The newsletter's library in a dialog: what was brought in before, searched and chosen. */
+import { letLeave } from "./dialogs.js";
 import { announce, debounce, desk, element, say, tellSignedOut } from "./page.js";
 /** @import { Kept, KeptPicture } from "./types.js" */
 
@@ -180,13 +181,7 @@ export function chooseKept(kind, { upload, choose, several = false }) {
       ),
     ),
   );
-  dialog.addEventListener("cancel", (event) => {
-    event.preventDefault();
-    finish(() => {});
-  });
-  dialog.addEventListener("mousedown", (event) => {
-    if (event.target === dialog) finish(() => {});
-  });
+  letLeave(dialog, () => finish(() => {}));
   document.body.append(dialog);
   dialog.showModal();
   fill(true);

@@ -19,6 +19,7 @@ import {
 } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { GFM, parser } from "@lezer/markdown";
+import { codeLook } from "./code_look.js";
 import { element } from "./page.js";
 /** @import { LineFinding, Severity } from "./types.js" */
 
@@ -40,32 +41,11 @@ const signs = HighlightStyle.define([
 const look = EditorView.theme({
   "&": {
     fontSize: "var(--type-m)",
-    color: "var(--ink)",
-    backgroundColor: "var(--card)",
-    border: "1px solid var(--edge)",
-    borderRadius: "var(--round)",
     minHeight: "32rem",
     maxHeight: "calc(100vh - 9rem)",
   },
-  "&.cm-focused": { outline: "3px solid var(--brand)", outlineOffset: "1px" },
-  ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.7", overflow: "auto" },
-  ".cm-content": { padding: "var(--space-3) 0", caretColor: "var(--ink)" },
-  ".cm-cursor": { borderLeftColor: "var(--ink)" },
-  ".cm-gutters": {
-    backgroundColor: "var(--card)",
-    color: "var(--quiet)",
-    borderRight: "1px solid var(--line)",
-  },
-  ".cm-activeLine": { backgroundColor: "color-mix(in srgb, var(--brand-soft) 45%, transparent)" },
-  "&.cm-focused .cm-selectionBackground, .cm-selectionBackground": {
-    backgroundColor: "var(--brand-soft)",
-  },
-  ".cm-tooltip": {
-    backgroundColor: "var(--card)",
-    color: "var(--ink)",
-    border: "1px solid var(--line)",
-    borderRadius: "var(--round)",
-  },
+  ".cm-scroller": { lineHeight: "1.7" },
+  ".cm-content": { padding: "var(--space-3) 0" },
 });
 
 /**
@@ -99,6 +79,7 @@ export function editMarkdown(box, changed) {
         lintGutter(),
         language,
         syntaxHighlighting(signs),
+        codeLook,
         look,
         EditorView.lineWrapping,
         keymap.of([...defaultKeymap, ...historyKeymap, indentWithTab]),

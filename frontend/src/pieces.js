@@ -51,9 +51,16 @@ const placeholder = (words) =>
 /**
  * @param {HTMLElement} place
  * @param {Block[]} blocks
- * @param {{label: string, lang: string, empty: string, changed: () => void, selected: () => void,
- *   look?: string, withBlocks?: boolean}} asked
- *   `look` is its class; `withBlocks` says whether more than the words of its blocks is changed
+ * @param {{
+ *   label: string,
+ *   lang: string,
+ *   empty: string,
+ *   changed: () => void,
+ *   selected: () => void,
+ *   look?: string,
+ *   withBlocks?: boolean,
+ * }} asked `look` is its class; `withBlocks` says whether more than the words of its blocks is
+ *   changed
  */
 export function openPiece(
   place,

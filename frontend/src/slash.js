@@ -35,8 +35,14 @@ const { nodes } = schema;
  * server has to know and the choices that the desk has to have; `label` is what it is called by
  * itself.
  *
- * @typedef {{ name: string, terms: string, kind?: string, needs?: string, label?: string, act: Act
- *   }} Entry
+ * @typedef {{
+ *   name: string,
+ *   terms: string,
+ *   kind?: string,
+ *   needs?: string,
+ *   label?: string,
+ *   act: Act,
+ * }} Entry
  */
 
 /** @type {PluginKey<Opened | null>} */

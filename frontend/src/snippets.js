@@ -1,6 +1,6 @@
 /** Snippets: chosen by what they hold, and kept from what stands in the mail. */
 import { insert } from "./commands.js";
-import { ask } from "./dialogs.js";
+import { ask, letLeave } from "./dialogs.js";
 import { blocksIn } from "./issue.js";
 import { drawBlocks, NODE_VIEWS } from "./node_views.js";
 import { notify } from "./notices.js";
@@ -152,13 +152,7 @@ function askSnippet(chosen = "") {
         ),
       ),
     );
-    dialog.addEventListener("cancel", (event) => {
-      event.preventDefault();
-      finish(null);
-    });
-    dialog.addEventListener("mousedown", (event) => {
-      if (event.target === dialog) finish(null);
-    });
+    letLeave(dialog, () => finish(null));
     document.body.append(dialog);
     dialog.showModal();
   });

@@ -18,6 +18,7 @@ import {
   lineNumbers,
 } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
+import { codeLook } from "./code_look.js";
 import { byId, debounce, element, fieldsOf, redraw, tellSignedOut } from "./page.js";
 
 const form = /** @type {HTMLFormElement} */ (document.getElementById("template"));
@@ -33,32 +34,11 @@ const signs = HighlightStyle.define([
 const look = EditorView.theme({
   "&": {
     fontSize: "var(--type-s)",
-    color: "var(--ink)",
-    backgroundColor: "var(--card)",
-    border: "1px solid var(--edge)",
-    borderRadius: "var(--round)",
     maxHeight: "calc(100vh - 12rem)",
     minHeight: "16rem",
   },
-  "&.cm-focused": { outline: "3px solid var(--brand)", outlineOffset: "1px" },
-  ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.65", overflow: "auto" },
-  ".cm-content": { padding: "var(--space-2) 0", caretColor: "var(--ink)" },
-  ".cm-cursor": { borderLeftColor: "var(--ink)" },
-  ".cm-gutters": {
-    backgroundColor: "var(--card)",
-    color: "var(--quiet)",
-    borderRight: "1px solid var(--line)",
-  },
-  ".cm-activeLine": { backgroundColor: "color-mix(in srgb, var(--brand-soft) 45%, transparent)" },
-  "&.cm-focused .cm-selectionBackground, .cm-selectionBackground": {
-    backgroundColor: "var(--brand-soft)",
-  },
-  ".cm-tooltip": {
-    backgroundColor: "var(--card)",
-    color: "var(--ink)",
-    border: "1px solid var(--line)",
-    borderRadius: "var(--round)",
-  },
+  ".cm-scroller": { lineHeight: "1.65" },
+  ".cm-content": { padding: "var(--space-2) 0" },
   ".cm-jinja": { backgroundColor: "var(--brand-soft)", borderRadius: "3px" },
 });
 const matcher = new MatchDecorator({
@@ -105,6 +85,7 @@ function open(box) {
         box.dataset.code === "xml" ? xml() : [],
         syntaxHighlighting(signs),
         jinja,
+        codeLook,
         look,
         keymap.of([...defaultKeymap, ...historyKeymap, indentWithTab]),
         EditorView.contentAttributes.of({

@@ -24,14 +24,24 @@ const openOnly = /** @type {HTMLInputElement} */ (byId("open-only"));
 /**
  * What is known of a part: its editor, and whether it was typed in.
  *
- * @typedef {{ view: EditorView | null, typed: boolean, version: number, saving: Promise<void> |
- *   null }} Part
+ * @typedef {{
+ *   view: EditorView | null,
+ *   typed: boolean,
+ *   version: number,
+ *   saving: Promise<void> | null,
+ * }} Part
  */
 /**
  * What the server says of a part that was saved.
  *
- * @typedef {{ state: string, seen: string, done: number, total: number, fault: boolean, words:
- *   string }} UnitSaved
+ * @typedef {{
+ *   state: string,
+ *   seen: string,
+ *   done: number,
+ *   total: number,
+ *   fault: boolean,
+ *   words: string,
+ * }} UnitSaved
  */
 
 /** @type {Map<HTMLElement, Part>} */

@@ -92,10 +92,7 @@ def handle_request(
     ).one_or_none()
     if decision is None:
         raise ConflictError(
-            msg(
-                "Bounce {bounce} is no email that waits for an answer.",
-                bounce=bounce_id,
-            )
+            msg("Bounce {bounce} is no email that waits for an answer.", bounce=bounce_id)
         )
     decision.action = FeedbackAction.HANDLED
     record_event(

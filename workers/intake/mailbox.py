@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from newsletter.errors import Place, SettingError
 from newsletter.feedback.mail import Taken
 from newsletter.i18n.messages import msg
-from workers.authorities import demand_authorities
+from workers.certificate_authorities import demand_authorities
 
 #: Port, and whether TLS comes before the first word, by the URL's scheme.
 _SCHEMES = {"imaps": (993, True), "imap": (143, False), "pop3s": (995, True), "pop3": (110, False)}
@@ -54,8 +54,7 @@ class Account:
         Raises:
             SettingError: It cannot be read, or holds no certificate.
         """
-        if self.ca_file:
-            demand_authorities(self.ca_file, _PLACE)
+        demand_authorities(self.ca_file, _PLACE)
 
     def tls_context(self) -> ssl.SSLContext:
         """Return the context that verifies the server's certificate and name."""

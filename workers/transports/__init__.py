@@ -12,7 +12,7 @@ from newsletter.errors import Place, SettingError
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing
 from newsletter.settings import Settings
-from workers.authorities import demand_authorities
+from workers.certificate_authorities import demand_authorities
 from workers.transports.base import Transport
 from workers.transports.directory import DirectoryTransport
 from workers.transports.relay import Relay
@@ -130,9 +130,7 @@ def demand_relay_files(settings: Settings) -> None:
         SettingError: One cannot be read, or holds something else.
     """
     for url in settings.mail_transports:
-        ca_file = open_route(url.get_secret_value()).transport.ca_file
-        if ca_file:
-            demand_authorities(ca_file, _PLACE)
+        demand_authorities(open_route(url.get_secret_value()).transport.ca_file, _PLACE)
 
 
 def relay_names(settings: Settings) -> tuple[str, ...]:

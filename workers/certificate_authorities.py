@@ -18,17 +18,19 @@ def demand_authorities(ca_file: str, place: Place) -> None:
     Raises:
         SettingError: It cannot be read, or holds no certificate.
     """
+    if not ca_file:
+        return
     try:
-        ssl.create_default_context(cafile=ca_file or None)
-    except ssl.SSLError:
-        raise SettingError(
-            msg("{path} holds no certificate.", path=ca_file),
-            place=place,
-            remedy=msg("The option ca names a PEM file of the authorities to trust."),
-        ) from None
+        ssl.create_default_context(cafile=ca_file)
     except OSError as error:
+        if isinstance(error, ssl.SSLError):
+            fault = msg("{path} holds no certificate.", path=ca_file)
+        else:
+            fault = msg(
+                "{path} cannot be read: {reason}.", path=ca_file, reason=system_reason(error)
+            )
         raise SettingError(
-            msg("{path} cannot be read: {reason}.", path=ca_file, reason=system_reason(error)),
+            fault,
             place=place,
             remedy=msg("The option ca names a PEM file of the authorities to trust."),
         ) from None
