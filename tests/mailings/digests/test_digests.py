@@ -69,10 +69,11 @@ def each_engine(database_url: str) -> Iterator[Engine]:
 
 
 def _stage(engine: Engine) -> Stage:
+    """Offer both digests, the monthly one in two weeks: later than the weekly one on every day."""
     stage = set_stage(engine)
     stage.subscribe(*PEOPLE)
     offer(engine)
-    offer(engine, Frequency.MONTHLY)
+    offer(engine, Frequency.MONTHLY, day=(now() + timedelta(days=14)).day)
     return stage
 
 
