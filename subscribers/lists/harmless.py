@@ -40,12 +40,23 @@ _DATE = re.compile(
     r"(?:令和|平成|昭和|[rhs])?\.?\d{1,4}\s*[-./年]\s*\d{1,2}(?:\s*[-./月]\s*\d{0,4}\s*日?)?"
     r"(?:[\st(].*)?|\d{1,2}\.?\s+[a-zäéû]{3,9}\.?\s+\d{4}.*|[a-zäéû]{3,9}\.?\s+\d{1,2},?\s+\d{4}.*"
 )
-#: A dash, or a date that is none: of zeros, or the last day that systems write for "never".
-_BLANK = re.compile(
-    r"[-‐-―−ーｰ~_/.。()*:・\s]*|(?=.*0[/\-.])[0/\-.: t]*"
-    r"|(?:9999|[23]999|2[01]99)[-/.年]?12[-/.月]?31日?(?:[t\s].*)?",
-    re.IGNORECASE,
+#: A dash, or a date of zeros.
+_BLANK = re.compile(r"[-‐-―−ーｰ~_/.。()*:・\s]*|(?=.*0[/\-.])[0/\-.: t]*", re.IGNORECASE)
+#: A day, as year, month and day in the orders that are in use, and an hour, which says nothing.
+_DAY = re.compile(
+    r"(?:(\d{4})[-/.年]?(\d\d?)[-/.月]?(\d\d?)日?"
+    r"|(\d\d?|dec\w*|jan\w*)[-/.\s]+(\d\d?|dec\w*|jan\w*)[-/.,\s]+(\d{4}))(?:[t\s].*)?"
 )
+#: The days that systems write for "never" and "not yet": the last that a column takes, and those
+#: from which Excel, Unix, SQL Server, Windows and .NET count. What stands before or after the year
+#: is read in either order.
+_NEVER = {
+    *((year, 12, 31) for year in (9999, 3999, 2999, 2199, 2099, 1969)),
+    *((year, 1, 1) for year in (1, 1601, 1753, 1900, 1970)),
+    (1899, 12, 30),
+    (1900, 0, 1),
+}
+_MONTHS = {"dec": 12, "jan": 1}
 _LONGEST_PLAIN = 80
 #: Letters from Armenian to Georgian (Hebrew, Arabic, Hindi, Thai …), Amharic, Khmer.
 _UNREAD = re.compile("[\u0530-\u08ff\u0900-\u10ff\u1200-\u137f\u1780-\u17ff]")
@@ -205,8 +216,17 @@ def may_hold_struck_word(names: str) -> bool:
 
 
 def is_blank(text: str) -> bool:
-    """Tell whether a value is none: blank, a dash, "0000-00-00", "9999-12-31"."""
-    return _BLANK.fullmatch(text) is not None
+    """Tell whether a value is none: blank, a dash, "0000-00-00", "9999-12-31", "1/1/1970"."""
+    return _BLANK.fullmatch(text) is not None or _is_never(text)
+
+
+def _is_never(text: str) -> bool:
+    found = _DAY.fullmatch(text.lower())
+    if found is None:
+        return False
+    first, second, third = (_MONTHS.get(part[:3]) or int(part) for part in found.groups() if part)
+    year, rest = (first, (second, third)) if found[1] else (third, (first, second))
+    return (year, *rest) in _NEVER or (year, *reversed(rest)) in _NEVER
 
 
 @lru_cache(maxsize=8192)

@@ -771,12 +771,37 @@ def test_who_wants_letters_says_nothing_of_mail(sqlite_stage: Stage, column: str
 
 @pytest.mark.parametrize(
     "never",
-    ["0000/00/00 00:00", "9999/12/31", "99991231", "9999-12-31T23:59:59", "2999年12月31日"],
+    [
+        "0000/00/00 00:00",
+        "9999/12/31",
+        "99991231",
+        "9999-12-31T23:59:59",
+        "2999年12月31日",
+        "31/12/9999",
+        "12/31/9999 0:00",
+        "31.12.2999",
+        "31-DEC-9999",
+        "December 31 9999",
+        "1970-01-01T00:00:00Z",
+        "01/01/1900",
+        "1900/1/0",
+        "30.12.1899",
+        "0001-01-01 00:00:00",
+    ],
 )
 def test_a_day_of_leaving_that_is_none_says_that_nobody_left(
     sqlite_stage: Stage, never: str
 ) -> None:
     rows = f"a@example.jp,{never}\nb@example.jp,2022/03/31\n"
+    import_list(sqlite_stage, f"メールアドレス,解除日時\n{rows}".encode())
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _U}
+
+
+@pytest.mark.parametrize("day", ["30/12/2025", "12/31/2025", "1.1.2024", "01-JAN-2024", "20250131"])
+def test_a_day_of_leaving_that_is_one_says_that_its_person_left(
+    sqlite_stage: Stage, day: str
+) -> None:
+    rows = f"a@example.jp,\nb@example.jp,{day}\n"
     import_list(sqlite_stage, f"メールアドレス,解除日時\n{rows}".encode())
     assert states_of(sqlite_stage.engine) == {"a": _C, "b": _U}
 
