@@ -6,8 +6,10 @@ import errno
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from newsletter.errors import (
+    ConflictError,
     NewsletterError,
     SettingError,
     UnavailableError,
@@ -15,6 +17,9 @@ from newsletter.errors import (
     system_reason,
 )
 from newsletter.i18n.messages import msg
+
+if TYPE_CHECKING:
+    from sqlalchemy.exc import DBAPIError
 
 #: Why a path cannot be used, as its owner can mend. A service whose unit names another folder as
 #: writable finds its own on a read-only file system.
@@ -30,7 +35,9 @@ _OUT_OF_RANGE = "22003"
 
 def explained(error: Exception) -> NewsletterError:
     """Return the error to show in place of any other; a defect's trace is kept in a file."""
-    from sqlalchemy.exc import DataError, OperationalError
+    from sqlalchemy.exc import DataError, DBAPIError, OperationalError
+
+    from newsletter.database.engine import is_overtaken
 
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO}:
         give_up_output()
@@ -57,8 +64,10 @@ def explained(error: Exception) -> NewsletterError:
             msg("An argument is not UTF-8 text."),
             remedy=msg("Type it again, or rename the file."),
         )
-    if isinstance(error, OperationalError):
-        return _of_the_database(error.orig)
+    if isinstance(error, OperationalError) or (
+        isinstance(error, DBAPIError) and is_overtaken(error)
+    ):
+        return _of_the_database(error)
     return NewsletterError(
         msg("An unexpected error occurred: {name}.", name=type(error).__name__),
         remedy=msg(
@@ -68,10 +77,18 @@ def explained(error: Exception) -> NewsletterError:
     )
 
 
-def _of_the_database(reason: BaseException | None) -> NewsletterError:
-    """Tell a disk that is full, a server that turns us away and one that is away apart."""
+def _of_the_database(error: DBAPIError) -> NewsletterError:
+    """Tell a change too late, a full disk, a server that turns us away and one away apart."""
+    from newsletter.database.engine import is_overtaken
     from newsletter.database.postgres import turns_away
 
+    reason = error.orig
+    if is_overtaken(error):
+        # Not tried again here: of what the command did before, parts may stand.
+        return ConflictError(
+            msg("Somebody else changed the same at this moment."),
+            remedy=msg("Look at how things stand now, and run the command again if need be."),
+        )
     if _is_of_the_disk(reason):
         return UnavailableError(
             msg("The database cannot write to its disk: {reason}.", reason=reason),
