@@ -17,7 +17,12 @@ from newsletter.issues.checks.findings import Severity
 from newsletter.issues.drafts.saving import Draft, due_drafts, list_drafts
 from newsletter.issues.sent import sent_as
 from newsletter.mailings.approvals.comments import open_threads
-from newsletter.mailings.approvals.requests import approved_for, returned_to, waiting_for
+from newsletter.mailings.approvals.pending import (
+    approved_for,
+    returned_to,
+    void_for,
+    waiting_for,
+)
 from newsletter.mailings.orders.readiness import check_draft
 from newsletter.mailings.reports.clicks import count_clicks
 from newsletter.mailings.reports.reports import MailingSummary, list_past, list_upcoming, summarise
@@ -95,7 +100,8 @@ def home_router(workspace: Workspace, pages: Pages) -> Router:
             asked = waiting_for(session, visit.account_id, _where(visit, rows, Permission.APPROVE))
             returned = returned_to(session, visit.account_id, seen)
             approved = approved_for(session, visit.account_id, seen)
-            named = {each.issue_id for each in (*asked, *returned, *approved)}
+            void = void_for(session, visit.account_id, seen)
+            named = {each.issue_id for each in (*asked, *returned, *approved, *void)}
             return pages.show_to(
                 visit,
                 request,
@@ -103,6 +109,7 @@ def home_router(workspace: Workspace, pages: Pages) -> Router:
                 approvals=asked,
                 returned=returned,
                 approved=approved,
+                void=void,
                 halted=halted,
                 uncertain=uncertain,
                 due=[

@@ -17,13 +17,12 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import MailingState, Role
 from newsletter.errors import ConflictError, ForbiddenError
 from newsletter.mailings.approvals.notices import Post
+from newsletter.mailings.approvals.pending import approved_for, returned_to, void_for
 from newsletter.mailings.approvals.requests import (
     approve,
-    approved_for,
     content_digest,
     demand_approval,
     request_approval,
-    returned_to,
     send_back,
 )
 from newsletter.mailings.ledger.schedule import Schedule, read_hour
@@ -98,6 +97,12 @@ def _status(scene: Scene) -> IssueStatus:
     with reading(scene.engine) as session:
         newsletter = session.get_one(NewsletterRow, scene.newsletter_id)
         return list_lines(session, newsletter)[0].status
+
+
+def _void(scene: Scene, account: int) -> int:
+    """Return how many issues the first page names whose approval somebody has to ask for again."""
+    with reading(scene.engine) as session:
+        return len(void_for(session, account, [scene.newsletter_id]))
 
 
 def _actor(account: int) -> Actor:
@@ -216,6 +221,7 @@ def test_an_approval_lapses_with_the_account_that_gave_it(
         _answer(scene, people["凪"])
     with reading(scene.engine) as session:
         assert not approved_for(session, people["葵"], [scene.newsletter_id])
+    assert (_void(scene, people["葵"]), _void(scene, people["凪"])) == (1, 0)
 
     _ask(scene, people["葵"])
     assert _standing(scene, people["葵"]).step is NextStep.APPROVE
@@ -225,6 +231,17 @@ def test_an_approval_lapses_with_the_account_that_gave_it(
         _demand(scene)
     _answer(scene, people["凪"])
     _demand(scene)
+
+
+def test_what_was_sent_needs_no_approval_again(scene: Scene, people: dict[str, int]) -> None:
+    _rule(scene)
+    _ask(scene, people["葵"])
+    _answer(scene, people["蓮"])
+    with transaction(scene.engine) as session:
+        disable_account(session, COMMAND_LINE, people["蓮"])
+    assert _void(scene, people["葵"]) == 1
+    scene.mail()
+    assert _void(scene, people["葵"]) == 0
 
 
 def test_what_nobody_of_those_asked_can_approve_any_more_is_asked_of_others(
@@ -238,10 +255,14 @@ def test_what_nobody_of_those_asked_can_approve_any_more_is_asked_of_others(
     deserted = _standing(scene, people["葵"])
     assert (deserted.deserted, deserted.stage) == (True, Stage.CHECKED)
     assert (deserted.step, deserted.may) == (NextStep.ASK, True)
+    assert _status(scene) is IssueStatus.DRAFT
+    assert _void(scene, people["葵"]) == 1
 
     _ask(scene, people["葵"], people["凪"])
     asked = _standing(scene, people["葵"])
     assert (asked.deserted, asked.step, asked.who) == (False, NextStep.APPROVE, ("凪",))
+    assert _status(scene) is IssueStatus.WAITING
+    assert _void(scene, people["葵"]) == 0
 
 
 def _while_asked(scene: Scene, work: Callable[[], None], *asked: int, by: int) -> None:

@@ -6,28 +6,25 @@ the transaction that answers.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from hashlib import sha256
 
-from sqlalchemy import ColumnElement, and_, func, select, update
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Actor
 from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import holders_of
 from newsletter.database.insert import insert_missing
-from newsletter.database.tables import AccountRow, ApprovalRow, IssueRow, MailingRow, NewsletterRow
+from newsletter.database.tables import AccountRow, ApprovalRow, IssueRow, NewsletterRow
 from newsletter.database.types import now
 from newsletter.errors import ConflictError, ForbiddenError, ListError
 from newsletter.i18n.messages import msg
 from newsletter.issues.checks.findings import Finding
 from newsletter.issues.corrections import Note, note_of
 from newsletter.issues.model import issue_from_json
-from newsletter.issues.sent import keeps_its_issue
 from newsletter.mailings.approvals.notices import ApprovalNews, Post, tell_by_mail
 from newsletter.mailings.approvals.plans import (
     SendingPlan,
@@ -54,20 +51,8 @@ class ApprovalState(StrEnum):
     WAITING = "waiting"
     APPROVED = "approved"
     RETURNED = "returned"
-    #: Given by somebody whose account was disabled since.
+    #: Given by somebody whose account was disabled since, or asked of nobody who can give it now.
     VOID = "void"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Waiting:
-    """An issue that waits for somebody; ``person`` asked for its approval, or answered it."""
-
-    newsletter: str
-    newsletter_name: str
-    issue_id: int
-    title: str
-    approval: ApprovalRow
-    person: str
 
 
 def content_digest(
@@ -173,7 +158,8 @@ def _hold_approval(session: Session, issue_id: int, digest: str) -> ApprovalRow 
 def approval_states(session: Session, newsletter_id: int) -> dict[int, ApprovalState]:
     """Return where approval stands of each issue of a newsletter, by its last request.
 
-    Left out is an issue that was changed since, or whose approval nobody asked for.
+    Left out is an issue that was changed since, or whose approval nobody asked for. What waits for
+    people who cannot answer any more waits no longer.
     """
     newest = select(func.max(ApprovalRow.id)).group_by(ApprovalRow.issue_id)
     rows = session.scalars(
@@ -185,7 +171,7 @@ def approval_states(session: Session, newsletter_id: int) -> dict[int, ApprovalS
             ApprovalRow.issue_version == IssueRow.version,
         )
     )
-    return {row.issue_id: state_of(row) for row in rows}
+    return {row.issue_id: state_in(session, newsletter_id, row) for row in rows}
 
 
 def is_asked_for(session: Session, issue_id: int) -> bool:
@@ -244,100 +230,31 @@ def approvers(
     return holders_of(session, Permission.APPROVE, newsletter_id, besides=besides)
 
 
-def waiting_for(
-    session: Session, account_id: int, newsletter_ids: Collection[int]
-) -> Sequence[Waiting]:
-    """Return what waits for one person's approval in newsletters where they may give it.
-
-    Left out is what was asked for by themselves or of others, and what was changed since.
-    """
-    condition = and_(
-        ApprovalRow.approved_by.is_(None),
-        ApprovalRow.requested_by != account_id,
-        IssueRow.newsletter_id.in_(newsletter_ids),
-        NewsletterRow.approval_required,
-    )
-    asked = (ApprovalRow.requested_by, ApprovalRow.requested_at)
+def who_can_answer(
+    session: Session, newsletter_id: int, approval: Approval
+) -> Sequence[AccountRow]:
+    """Return who was asked for an approval and may give it."""
     return [
-        waiting
-        for waiting in _newest_requests(session, *asked, condition)
-        if state_of(waiting.approval) is ApprovalState.WAITING
-        and (not waiting.approval.asked or account_id in waiting.approval.asked)
+        row
+        for row in approvers(session, newsletter_id, besides=approval.requested_by)
+        if not approval.asked or row.id in approval.asked
     ]
 
 
-def returned_to(
-    session: Session, account_id: int, newsletter_ids: Collection[int]
-) -> Sequence[Waiting]:
-    """Return what was sent back to one person in newsletters, and not changed or asked for since.
+def state_in(session: Session, newsletter_id: int, approval: ApprovalRow) -> ApprovalState:
+    """Return where an approval stands; void is also what waits for nobody who can answer."""
+    if is_deserted(session, newsletter_id, approval):
+        return ApprovalState.VOID
+    return state_of(approval)
 
-    Whoever asked for it may have lost the role in others.
-    """
-    condition = and_(
-        ApprovalRow.approved_by.is_(None),
-        ApprovalRow.requested_by == account_id,
-        IssueRow.newsletter_id.in_(newsletter_ids),
+
+def is_deserted(session: Session, newsletter_id: int, approval: ApprovalRow) -> bool:
+    """Return whether an approval waits for people alone who cannot give it any more."""
+    return (
+        state_of(approval) is ApprovalState.WAITING
+        and bool(approval.asked)
+        and not who_can_answer(session, newsletter_id, approval)
     )
-    returned = (ApprovalRow.returned_by, ApprovalRow.returned_at)
-    return [
-        waiting
-        for waiting in _newest_requests(session, *returned, condition)
-        if state_of(waiting.approval) is ApprovalState.RETURNED
-    ]
-
-
-def approved_for(
-    session: Session, account_id: int, newsletter_ids: Collection[int]
-) -> Sequence[Waiting]:
-    """Return what one person asked for in newsletters, was approved as it is, and waits."""
-    kept = select(MailingRow.issue_id).where(MailingRow.issue_id.is_not(None), keeps_its_issue())
-    condition = and_(
-        ApprovalRow.approver.has(AccountRow.disabled_at.is_(None)),
-        ApprovalRow.requested_by == account_id,
-        IssueRow.newsletter_id.in_(newsletter_ids),
-        NewsletterRow.approval_required,
-        IssueRow.id.not_in(kept),
-    )
-    approved = (ApprovalRow.approved_by, ApprovalRow.approved_at)
-    return [*_newest_requests(session, *approved, condition)]
-
-
-def _newest_requests(
-    session: Session,
-    person: InstrumentedAttribute[int] | InstrumentedAttribute[int | None],
-    since: InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None],
-    condition: ColumnElement[bool],
-) -> Iterator[Waiting]:
-    """Yield the newest requests of issues, where these are as they were, oldest first.
-
-    Args:
-        session: To read with.
-        person: Who is named with each, and
-        since: since when it waits for somebody.
-        condition: Which ones.
-    """
-    newest = select(func.max(ApprovalRow.id)).group_by(ApprovalRow.issue_id)
-    rows = session.execute(
-        select(ApprovalRow, IssueRow, NewsletterRow, AccountRow)
-        .join(IssueRow, IssueRow.id == ApprovalRow.issue_id)
-        .join(NewsletterRow, NewsletterRow.id == IssueRow.newsletter_id)
-        .join(AccountRow, AccountRow.id == person)
-        .where(
-            ApprovalRow.id.in_(newest),
-            ApprovalRow.issue_version == IssueRow.version,
-            condition,
-        )
-        .order_by(since)
-    )
-    for approval, issue, newsletter, account in rows:
-        yield Waiting(
-            newsletter=newsletter.slug,
-            newsletter_name=newsletter.name,
-            issue_id=issue.id,
-            title=issue.title,
-            approval=approval,
-            person=account.name or account.address,
-        )
 
 
 def request_approval(

@@ -5,7 +5,7 @@ Everything is read from what decides it: preflight, approvals and mailings. Noth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,13 +22,14 @@ from newsletter.mailings.approvals.plans import SendingPlan
 from newsletter.mailings.approvals.requests import (
     Approval,
     ApprovalState,
-    approvers,
     content_digest,
     find_approval,
+    is_deserted,
     lapsed_approval,
     last_plan,
     last_returned,
     state_of,
+    who_can_answer,
 )
 from newsletter.rendering.preflight import Preflight
 
@@ -177,12 +178,7 @@ def standing_of(
     faults = preflight.of(Severity.ERROR) if preflight else ()
     begun = bool(faults) and all(finding.is_unwritten for finding in faults)
     sound = preflight is not None and not preflight.blocked
-    deserted = (
-        approval is not None
-        and state_of(approval) is ApprovalState.WAITING
-        and bool(approval.asked)
-        and not _able(session, newsletter, approval)
-    )
+    deserted = approval is not None and is_deserted(session, newsletter.id, approval)
     stage = _stage(newsletter, mailing, None if deserted else approval, sound=sound)
     step = _step(newsletter, stage)
     returned = last_returned(session, issue_id) if issue_id and mailing is None else None
@@ -261,16 +257,7 @@ def _allowed(
     is_asked = own in approval.asked if approval.asked else may
     if may and is_asked and approval.requested_by != own:
         return True, ()
-    return False, _names(_able(session, newsletter, approval))
-
-
-def _able(session: Session, newsletter: NewsletterRow, approval: Approval) -> Sequence[AccountRow]:
-    """Return who was asked for an approval and may give it."""
-    return [
-        row
-        for row in approvers(session, newsletter.id, besides=approval.requested_by)
-        if not approval.asked or row.id in approval.asked
-    ]
+    return False, _names(who_can_answer(session, newsletter.id, approval))
 
 
 def _name_of(
