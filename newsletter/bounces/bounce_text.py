@@ -64,6 +64,14 @@ class Original:
         return frozenset(one.rpartition("@")[2] for one in names if "@" in one)
 
     @property
+    def is_ours(self) -> bool:
+        """Whether it names a delivery of ours, as its Message-ID or as the way back."""
+        returned_to = (self.headers.get(name) for name in ("return-path", "x-envelope-from"))
+        return DELIVERY_ID.search(self.headers.get("message-id")) is not None or any(
+            claims_delivery(find_address(value)) for value in returned_to
+        )
+
+    @property
     def is_answer(self) -> bool:
         """Whether it is somebody's answer to a message of ours, and so none that we sent."""
         return answers_ours(self.headers)

@@ -143,6 +143,17 @@ NAMED_ABSENT: tuple[Pairs, ...] = (
     pairs(("thisaddress",), (*_ABSENT, "user unknown"), between=_AT_ONCE),
     pairs(_GRAMMAR["denied"], ("thisaddress",), between=_CLOSE),
 )
+#: "Permanently removed", "kalıcı olarak kapatılmıştır".
+GONE_FOR_GOOD: tuple[Pairs, ...] = (
+    pairs(_GRAMMAR["for_good"], _ABSENT, between=_FEW_WORDS),
+    pairs(_ABSENT, _GRAMMAR["for_good"], between=_FEW_WORDS),
+    pairs(
+        _GRAMMAR["for_good_unspaced"],
+        _GRAMMAR["absent_unspaced"],
+        between=_BESIDE,
+        spaced=False,
+    ),
+)
 OF_SENDER_OUTRIGHT: tuple[Pairs, ...] = (
     *_OURS_ABSENT,
     pairs(("sender",), (r"verif\w*", "rejected", "unknown"), between=r"[ :]{1,2}(?:address )?"),
@@ -183,7 +194,7 @@ _CROWD = re.compile(rf"{_COUNT}[^.;]{{0,40}}?\b{_PEOPLE}\b|\b{_PEOPLE}\b[^.;]{{0
 _MANY = re.compile(
     "|".join((*(rf"\b(?:{one})\b" for one in _GRAMMAR["many"]), *_GRAMMAR["many_unspaced"]))
 )
-_SENTENCES = re.compile(r"[.;!?。！？；]")
+SENTENCE_END = re.compile(r"[.;!?。！？；]")
 #: The sender, by whatever word.
 SENDER = re.compile(
     "|".join((*(rf"\b(?:{one})\b" for one in _GRAMMAR["sender"]), *_GRAMMAR["sender_unspaced"]))
@@ -252,6 +263,18 @@ _SUPPOSING_ALL = re.compile(rf"({SUPPOSING.pattern}),\s+", re.IGNORECASE)
 _REPLY_CODE = re.compile(r"\b[45]\d\d\b|\b[45]\.\d{1,3}\.\d{1,3}\b")
 
 
+#: That mail did not arrive, in whatever language.
+_UNDELIVERED = re.compile(
+    without_marks(rf"(?<!\w)(?:{'|'.join(_GRAMMAR['undelivered'])})(?!\w)")
+    + f"|{'|'.join(_GRAMMAR['undelivered_unspaced'])}"
+)
+
+
+def tells_undelivered(text: str) -> bool:
+    """Tell whether words in lower case say that mail did not arrive."""
+    return _UNDELIVERED.search(without_marks(text)) is not None
+
+
 def without_advice(text: str) -> str:
     """Leave out what words in lower case only suppose, or ask to look after: nobody found it so.
 
@@ -305,5 +328,5 @@ def count_people(text: str) -> bool:
     if _CROWD.search(text):
         return True
     return _MANY.search(text) is not None and any(
-        _MANY.search(one) and occur_in(PERSON, one) for one in _SENTENCES.split(text)
+        _MANY.search(one) and occur_in(PERSON, one) for one in SENTENCE_END.split(text)
     )

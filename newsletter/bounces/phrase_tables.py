@@ -105,6 +105,7 @@ _OF_LANGUAGE = {
     "being": "being",
     "supposing": "supposing",
     "many": "many",
+    "undelivered": "undelivered",
 }
 #: The few words that may stand between a negation and what it denies.
 _FEW = r"(?: [\w'-]{1,14}){0,3}? "

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
+from newsletter.bounces.addresses import find_address
 from newsletter.bounces.bounce_text import BounceText, identify, open_bounce
 from newsletter.bounces.complaints import read_feedback_report, read_opt_out
 from newsletter.bounces.delivery_status import read_delivery_status, read_rejection
@@ -12,6 +14,7 @@ from newsletter.bounces.mail import MAIL_OCTETS, Mail, MimePart, open_mail, read
 from newsletter.bounces.model import Report, ReportKind
 from newsletter.bounces.unstructured import read_auto_reply, read_last_resort, read_unstructured
 from newsletter.bounces.webhooks.ses import read_ses_mail
+from newsletter.message.verp import claims_delivery
 
 _MARKER = re.compile(
     r"^[> \t]{0,8}(?:begin forwarded message"
@@ -94,7 +97,19 @@ def read_report(raw: bytes, *, envelope_to: str = "", envelope_from: str | None 
     if report is not None and report.kind in _OF_DELIVERY and about.original.is_answer:
         report = Report(kind=ReportKind.OTHER, reader=report.reader)
     found = report or Report(kind=ReportKind.OTHER, reader="none")
-    return identify(found, bounce.mail, about.original, envelope_to=envelope_to)
+    found = identify(found, bounce.mail, about.original, envelope_to=envelope_to)
+    if claims_delivery(found.return_path) and _is_of_their_own(about, bounce):
+        return replace(found, kind=ReportKind.OTHER, recipients=())
+    return found
+
+
+def _is_of_their_own(about: BounceText, bounce: BounceText) -> bool:
+    """Tell whether somebody passes on a bounce of a mail that they wrote themselves.
+
+    It says nothing of whoever the delivery was for that the way back names: that is themselves.
+    """
+    sender = find_address(bounce.mail.headers.get("from")).lower()
+    return about is not bounce and sender in about.original.senders and not about.original.is_ours
 
 
 def _read(bounce: BounceText, *, depth: int) -> tuple[Report | None, BounceText]:

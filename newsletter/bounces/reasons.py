@@ -19,6 +19,7 @@ from newsletter.bounces.addresses import SENDER_ADDRESS, Parties
 from newsletter.bounces.clauses import (
     DORMANT,
     FOR_NOW,
+    GONE_FOR_GOOD,
     GREYLISTED,
     IP_ADDRESS,
     IP_NAMED,
@@ -36,6 +37,7 @@ from newsletter.bounces.clauses import (
     PROVES_SENDER,
     ROOM,
     SENDER,
+    SENTENCE_END,
     SUPPOSING,
     THING,
     UNWANTED,
@@ -137,7 +139,10 @@ _NO_HOST_CODES = frozenset({"1.2", "4.4", "4.310"})
 _SENDER_CODES = frozenset({"1.7", "1.8"})
 #: Codes that say too little to stand against plain words; all others name another fault.
 _LEAVES_IT_TO_WORDS = frozenset(
-    {"", "0.0", "1.0", "1.1", "1.2", "1.3", "1.10", "2.0", "2.1", "4.4", "5.0", "7.0", "7.1"}
+    {
+        *("", "0.0", "1.0", "2.0", "3.0", "4.0", "5.0", "7.0"),
+        *("1.1", "1.2", "1.3", "1.10", "2.1", "4.4", "7.1"),
+    }
 )
 #: Codes that name a fault of the way, the message or the sender, whatever the words beside them:
 #: the two contradict each other, so it stays open whether somebody is there.
@@ -354,6 +359,7 @@ def _nobody(text: str, *, code: str, refused: bool, parties: Parties) -> Reason 
     outright = _words().for_sure.occurs_in(text) and not occur_in(
         OF_SENDER_OUTRIGHT, without_names(text)
     )
+    outright = outright or (not of_sender and _is_gone_for_good(text))
     if outright or (code == "4.1" and _ACCESS_DENIED in text):
         return Reason.USER_UNKNOWN
     if _denies_recipients_host(text, code=code, of_sender=of_sender, parties=parties):
@@ -361,6 +367,14 @@ def _nobody(text: str, *, code: str, refused: bool, parties: Parties) -> Reason 
     if refused and _words().perhaps.occurs_in(text) and not _blames_us(text, parties):
         return Reason.USER_UNKNOWN
     return None
+
+
+def _is_gone_for_good(text: str) -> bool:
+    """Tell whether a reader's mailbox was removed for ever: then no code can mean another fault."""
+    return any(
+        WHO.search(sentence) is not None and occur_in(GONE_FOR_GOOD, sentence)
+        for sentence in SENTENCE_END.split(without_names(text))
+    )
 
 
 def _is_in_doubt(text: str, code: str) -> bool:

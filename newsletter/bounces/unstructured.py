@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from email.message import Message
 
@@ -11,6 +12,7 @@ from flufl.bounce import all_failures
 
 from newsletter.bounces.addresses import RECIPIENTS, find_address, is_system
 from newsletter.bounces.bounce_text import BounceText, answers_ours
+from newsletter.bounces.clauses import tells_undelivered
 from newsletter.bounces.mail import Mail
 from newsletter.bounces.model import Reason, Report, ReportedRecipient, ReportKind
 from newsletter.bounces.phrase_tables import phrases, tables
@@ -49,22 +51,34 @@ def is_bounce(bounce: BounceText) -> bool:
         return False
     if bounce.mail.parameters.get("report-type", "").lower() == "delivery-status":
         return True
-    looks_like_one = _FAILURE_SUBJECTS.occurs_in(subject.lower()) or bounce.layout is not None
-    if looks_like_one:
+    if _is_of_failure(subject) or bounce.layout is not None:
         return not (_is_letter(bounce.mail) or _is_lists_own(bounce))
-    return bounce.mail.is_from_nobody and not _is_automatic(bounce.mail) and _tells_of_one(bounce)
+    if not bounce.mail.is_from_nobody or (_is_automatic(bounce.mail) and not _tells_it(bounce)):
+        return False
+    return _tells_of_one(bounce)
+
+
+def _is_of_failure(words: str) -> bool:
+    """Tell whether a subject or a sentence says that mail did not arrive."""
+    lower = words.lower()
+    return _FAILURE_SUBJECTS.occurs_in(lower) or tells_undelivered(lower)
+
+
+def _tells_it(bounce: BounceText) -> bool:
+    """Tell whether a mail says itself that ours did not arrive."""
+    return tells_undelivered(bounce.text[:_LOOKED_AT].lower())
 
 
 def _tells_of_one(bounce: BounceText) -> bool:
     """Tell whether a mail returns ours, or says of somebody by name that it did not reach them.
 
-    None about its sender does: whom an automatic answer is from may say in it that they are no
-    longer there.
+    None about its sender does, unless it says besides that our mail did not arrive: whom an
+    automatic answer is from may say in it that they are no longer there, and others read it.
     """
     sender = find_address(bounce.mail.headers.get("from")).lower()
     recipients = {one.lower() for one in bounce.recipients}
     if sender in recipients:
-        return False
+        return _tells_it(bounce) and any(_is_denied(bounce, one) for one in bounce.recipients)
     if bounce.original.headers.fields:
         return True
     labelled = recipients & bounce.labelled_recipients
@@ -82,18 +96,26 @@ def _says_why(bounce: BounceText) -> bool:
 
 
 def _is_said_of(bounce: BounceText, address: str) -> bool:
-    """Tell whether a sentence that names an address denies it, or that it was reached.
-
-    One that greets it speaks to it.
-    """
-    refusal = bounce.refusal(address)
-    greeted = re.compile(rf"{re.escape(address)}[>\"')]{{0,2}}\s{{0,2}}(?:[,，、]|様|さま|さん)")
-    return any(
-        _FAILURE_SUBJECTS.occurs_in(sentence.lower())
-        or classify_refusal(replace(refusal, words=(sentence,), around=())).hard
-        for sentence in _SENTENCE_END.split(bounce.text[:_LOOKED_AT])
-        if address in sentence and not greeted.search(sentence)
+    """Tell whether a sentence that names an address denies it, or that it was reached."""
+    return _is_denied(bounce, address) or any(
+        _is_of_failure(sentence) for sentence in _sentences_of(bounce, address)
     )
+
+
+def _is_denied(bounce: BounceText, address: str) -> bool:
+    refusal = bounce.refusal(address)
+    return any(
+        classify_refusal(replace(refusal, words=(sentence,), around=())).hard
+        for sentence in _sentences_of(bounce, address)
+    )
+
+
+def _sentences_of(bounce: BounceText, address: str) -> Iterator[str]:
+    """Yield the sentences that name an address; one that greets it speaks to it."""
+    greeted = re.compile(rf"{re.escape(address)}[>\"')]{{0,2}}\s{{0,2}}(?:[,，、]|様|さま|さん)")
+    for sentence in _SENTENCE_END.split(bounce.text[:_LOOKED_AT]):
+        if address in sentence and not greeted.search(sentence):
+            yield sentence
 
 
 def _is_letter(mail: Mail) -> bool:
@@ -136,7 +158,9 @@ def _is_delay(bounce: BounceText) -> bool:
 def _is_from_list(mail: Mail) -> bool:
     """Tell whether a program that writes to many sent a mail: a mailing list's, for one."""
     bulk = mail.headers.get("precedence").strip().lower() in {"bulk", "list", "junk"}
-    return bulk or any(name.startswith(("list-", "x-ml")) for name, _ in mail.headers.fields)
+    return bulk or any(
+        name.startswith(("list-", "mailing-list", "x-ml")) for name, _ in mail.headers.fields
+    )
 
 
 _AUTO_REPLY_HEADS = _TABLES["auto_reply_heads"]
@@ -198,11 +222,19 @@ def _is_failure(bounce: BounceText) -> bool:
     """Tell whether it is a mail system's; a person's answer may speak of failures as well."""
     subject = bounce.mail.subject
     if _begins_as_one(subject):
-        return is_from_system(bounce) and _FAILURE_SUBJECTS.occurs_in(subject.lower())
+        told = is_from_system(bounce) and _is_of_failure(subject)
+        return told or _is_notice_of_nobody(bounce)
     if not is_bounce(bounce):
         return False
     answered = bounce.mail.headers.get("auto-submitted").strip().lower().startswith("auto-replied")
-    return not answered or is_from_system(bounce) or bounce.layout is not None
+    if not answered or is_from_system(bounce) or bounce.layout is not None:
+        return True
+    return _is_notice_of_nobody(bounce)
+
+
+def _is_notice_of_nobody(bounce: BounceText) -> bool:
+    """Tell whether mail of the empty sender says that ours did not arrive, and at whom."""
+    return bounce.mail.is_from_nobody and _tells_it(bounce) and _tells_of_one(bounce)
 
 
 def _begins_as_one(subject: str) -> bool:
@@ -215,7 +247,12 @@ logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
 
 
 def read_last_resort(bounce: BounceText) -> Report | None:
-    """Ask flufl.bounce whom a mail is about, and judge by the words alone; never hard."""
+    """Ask flufl.bounce whom a mail is about, and judge by the words alone; never hard.
+
+    What a mailing list's program writes to who joins or leaves is about nobody.
+    """
+    if bounce.layout is None and _is_from_list(bounce.mail):
+        return None
     try:
         temporary, permanent = all_failures(_flat(bounce))
     except Exception:  # noqa: BLE001 - a foreign parser on foreign input: anything may come

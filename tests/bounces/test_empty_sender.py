@@ -184,3 +184,55 @@ def test_an_issue_of_a_mailing_list_about_bounces_is_no_notice() -> None:
     raw = b"List-Id: <digest.example>\nPrecedence: list\n"
     raw += _mail(words, path="<digest-owner@digest.example>", subject=subject)
     assert read_report(raw).kind is ReportKind.OTHER
+
+
+#: That ours did not arrive, and that the address is no more: by an in-house program.
+_GONE = [
+    f"{READER} adresine gönderdiğiniz ileti teslim edilememiştir.\n\nBu hesap kapatılmıştır.",
+    f"{READER} 宛てのメールは配信されませんでした。\nこのアドレスは廃止しました。",
+    f"Uw bericht aan {READER} kon niet worden bezorgd.\n\nDit adres bestaat niet meer.",
+    f"Wiadomość do {READER} nie została doręczona. Ta skrzynka została usunięta.",
+    f"Il messaggio per {READER} non è stato recapitato.\nLa casella non esiste più.",
+    f"{READER}(으)로 보낸 메일이 전달되지 않았습니다.\n존재하지 않는 사용자입니다.",
+    f"Tin nhắn tới {READER} không gửi được.\nTài khoản không tồn tại.",
+]
+
+
+class TestWhatDidNotArriveByAnAnswerMarkedAsAutomatic:
+    @pytest.mark.parametrize("words", _GONE)
+    def test_ends_whom_it_denies(self, words: str) -> None:
+        raw = b"Auto-Submitted: auto-replied\n" + _mail(words, sender=f"noreply@{_HOST}")
+        assert only(read_report(raw)) == (Reason.USER_UNKNOWN, True)
+
+    @pytest.mark.parametrize("words", _GONE)
+    def test_does_not_by_a_persons_word(self, words: str) -> None:
+        raw = b"Auto-Submitted: auto-replied\n" + _mail(words, path="<noa@example.org>")
+        assert read_report(raw).kind is ReportKind.AUTO_REPLY
+
+    def test_ends_an_address_that_says_so_of_itself(self) -> None:
+        words = f"{READER} は3月末で廃止いたしました。\nお送りいただいたメールは届いておりません。"
+        raw = b"Auto-Submitted: auto-replied\n" + _mail(words, sender=READER)
+        assert only(read_report(raw)) == (Reason.USER_UNKNOWN, True)
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            f"{READER} は3月末で廃止いたします。\n新しいアドレスに転送しています。",
+            f"{READER} is no longer in use. Your message was passed on to my colleague.",
+            f"Your message did not arrive in time. I am away; write to {READER} again next week.",
+        ],
+    )
+    def test_leaves_an_address_whose_mail_somebody_reads(self, words: str) -> None:
+        raw = b"Auto-Submitted: auto-replied\n" + _mail(words, sender=READER)
+        assert read_report(raw).kind is ReportKind.AUTO_REPLY
+
+
+def test_a_lists_own_program_that_asks_to_confirm_is_about_nobody() -> None:
+    words = (
+        "Hi! This is the ezmlm program. I'm managing the\nchess@example.net mailing list.\n\n"
+        f"To confirm that you would like\n\n   {OURS}\n\nadded, please send an empty reply to\n\n"
+        "   chess-sc.17732.pkdhf@example.net\n\n"
+        "This verifies that I am able to get mail through to you.\n"
+    )
+    raw = b"Mailing-List: contact chess-help@example.net; run by ezmlm\n" + _mail(words)
+    assert read_report(raw).kind is ReportKind.OTHER

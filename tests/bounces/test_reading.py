@@ -403,6 +403,55 @@ Subject: Returned mail
         raw += f"See below.\n\nBegin forwarded message:\n\n{quoted}"
         assert only(read_report(raw.encode())) == (READER, Reason.USER_UNKNOWN, True)
 
+    @pytest.mark.parametrize(
+        ("returned", "kind"),
+        [
+            ("From: sue@example.org\nTo: rob@example.net\nSubject: FW: October\n", "other"),
+            (RETURNED.partition("\n\n")[0].replace(f"News <{OURS}>", "sue@example.org"), "bounce"),
+        ],
+        ids=["theirs", "ours"],
+    )
+    def test_a_person_passes_on_a_notice_of_their_own_mail(self, returned: str, kind: str) -> None:
+        raw = f"""From: Sue <sue@example.org>
+To: {SIGNED}
+Subject: Fwd: Returned mail
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary="outer"
+
+--outer
+Content-Type: text/plain
+
+I passed your digest on to Rob and got the attached back.
+
+--outer
+Content-Type: message/rfc822
+
+From: Mail Delivery Subsystem <MAILER-DAEMON@example.org>
+To: sue@example.org
+Subject: Returned mail
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary="inner"
+
+--inner
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; example.org
+
+Final-Recipient: rfc822; rob@example.net
+Action: failed
+Status: 5.1.1
+Diagnostic-Code: smtp; 550 5.1.1 User unknown
+
+--inner
+Content-Type: text/rfc822-headers
+
+{returned}
+--inner--
+
+--outer--
+"""
+        assert read_report(raw.encode()).kind.value == kind
+
 
 class TestTheLastResort:
     RAW = f"""From: somebody@example.net

@@ -562,3 +562,40 @@ def test_a_refusal_of_us_alone_counts_for_nobody(words: str) -> None:
 def test_a_notice_that_mail_is_late_is_a_delay_in_any_language(words: str) -> None:
     report = read_report(notice(f"{words}\n\n<{READER}>\n", subject="Mail"))
     assert report.kind is ReportKind.DELAY
+
+
+@pytest.mark.parametrize("status", ["5.0.0", "5.1.0", "5.2.0", "5.3.0", "5.4.0", "5.5.0", "5.7.0"])
+def test_the_general_code_of_a_class_leaves_it_to_plain_words(status: str) -> None:
+    reply = recipient(status=status, diagnostic=f"smtp; 550 User not found: {READER}")
+    assert only(read_report(notification(reply))) == (Reason.USER_UNKNOWN, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "552 5.2.2 Konto nieaktywne - skrzynka zostala trwale usunieta",
+        "552 5.2.2 This mailbox was permanently deleted by its owner",
+        "552 5.2.2 Das Postfach wurde endgültig gelöscht",
+        "552 5.2.2 La boîte aux lettres a été définitivement fermée",
+        "552 5.2.2 La cuenta ha sido eliminada definitivamente",
+        "552 5.2.2 Почтовый ящик окончательно удалён",
+        "552 5.2.2 このメールボックスは完全に削除されました",
+    ],
+)
+def test_what_was_removed_for_good_is_gone_whatever_the_code(words: str) -> None:
+    assert only(told(words, status="5.2.2")) == (Reason.USER_UNKNOWN, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "552 5.2.2 Mailbox full; your message was permanently removed",
+        "550 5.7.1 Your account was permanently removed from our allow list of senders",
+        "552 5.2.2 Das Postfach ist voll, die Nachricht wurde endgültig gelöscht",
+        "550 5.7.1 El remitente ha sido bloqueado definitivamente por el usuario",
+        "554 5.4.7 Delivery failed permanently: the host of the user did not answer",
+    ],
+)
+def test_what_else_happens_for_good_says_nothing_of_who_reads(words: str) -> None:
+    _, hard = only(told(words, status=words[4:9]))
+    assert not hard
