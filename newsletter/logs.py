@@ -1,7 +1,7 @@
 """Logs: lines for people or JSON for collectors, with request, mailing and batch, without people.
 
 Mail addresses are struck out of every line, traces included: relays repeat them in their replies,
-and libraries in their errors.
+and libraries in their errors. What steers a terminal is shown in place of being done.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from threading import Lock
 
+from newsletter.controls import PICTURES, harmless_json
 from newsletter.settings import Settings
 
 _bound: ContextVar[Mapping[str, str | int] | None] = ContextVar("bound", default=None)
@@ -80,7 +81,7 @@ class _TextLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         ids = "".join(f" {name}={value}" for name, value in (_bound.get() or {}).items())
-        first, *rest = strike_addresses(super().format(record)).split("\n")
+        first, *rest = strike_addresses(super().format(record)).translate(PICTURES).split("\n")
         if times := getattr(record, "left_out", 0):
             ids += f" (left out since it was last said: {times} more)"
         return "\n".join([first + ids, *rest])
@@ -103,7 +104,7 @@ class _JsonLines(logging.Formatter):
             line["left_out"] = times
         if record.exc_info:
             line["error"] = strike_addresses(self.formatException(record.exc_info))
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return harmless_json(json.dumps(line, ensure_ascii=False, default=str))
 
 
 def set_up_logs(settings: Settings) -> None:

@@ -118,10 +118,18 @@ def listen_for_bounces(context: typer.Context) -> None:
     """Accept bounces and unsubscribe requests by LMTP or SMTP (docs/feedback.md)."""
     from newsletter.cli.console import errors
     from newsletter.feedback.joining import JoiningByMail
+    from newsletter.logs import set_up_logs
     from newsletter.services import build_services
-    from workers.intake.listener import MailHandler, listen_until_signal, read_listen_address
+    from workers.intake.listener import (
+        MailHandler,
+        listen_until_signal,
+        quiet_server,
+        read_listen_address,
+    )
 
     settings = settings_of(context)
+    set_up_logs(settings)
+    quiet_server()
     address = read_listen_address(settings.bounce_listen)
     engine = open_database(settings)
     services = build_services(settings, engine)
@@ -152,6 +160,7 @@ def fetch_bounces(
     from newsletter.cli.console import console, print_json
     from newsletter.feedback.joining import JoiningByMail
     from newsletter.feedback.mail import Taken
+    from newsletter.logs import set_up_logs
     from newsletter.services import build_services
     from workers.intake.fetching import Fetcher
     from workers.intake.mailbox import read_account
@@ -179,6 +188,7 @@ def fetch_bounces(
     if not follow:
         tell(fetcher.once())
         return
+    set_up_logs(settings)
     with suppress(KeyboardInterrupt):
         fetcher.follow(tell, poll_seconds=settings.bounce_poll_seconds)
 

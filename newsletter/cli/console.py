@@ -27,6 +27,7 @@ from rich.text import Span, Text
 
 from newsletter.cli.language import PLAIN, STYLE, STYLED, pgettext, styled, terminal_language, text
 from newsletter.cli.language import gettext as _
+from newsletter.controls import PICTURES, harmless_json
 from newsletter.errors import NewsletterError
 from newsletter.i18n import formats
 from newsletter.i18n.messages import pmsg
@@ -40,11 +41,6 @@ def _width() -> int | None:
     return None if sys.stdout.isatty() else get_terminal_size((_PIPE_WIDTH, 24)).columns
 
 
-#: Controls of the terminal as pictures, and what turns the direction of letters as unknown.
-_CONTROLS = {
-    **{code: 0x2400 + code for code in range(0x20) if code not in {0x09, 0x0A}},
-    **dict.fromkeys((*range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD),
-}
 _STYLES = re.compile(f"({STYLE}[^{STYLED}]*{STYLED}|{PLAIN})")
 
 
@@ -64,7 +60,7 @@ class _Console(Console):
         spans: list[Span] = []
         open_styles: list[tuple[int, str]] = []
         length = 0
-        for piece in _STYLES.split(text.replace("\r\n", "\n").translate(_CONTROLS)):
+        for piece in _STYLES.split(text.replace("\r\n", "\n").translate(PICTURES)):
             if piece.startswith(STYLE):
                 open_styles.append((length, piece[1:-1]))
             elif piece == PLAIN:
@@ -90,7 +86,8 @@ errors = _Console(stderr=True)
 
 def print_json(value: Mapping[str, Any] | list[Any]) -> None:
     """Print a value as one line of JSON, moments as RFC 3339 has them."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=_plain) + "\n")
+    written = json.dumps(value, ensure_ascii=False, default=_plain)
+    sys.stdout.write(harmless_json(written) + "\n")
     sys.stdout.flush()
 
 

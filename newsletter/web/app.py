@@ -166,10 +166,11 @@ def create_app(
     @app.middleware("http")
     async def guard(request: Request, call_next: object) -> Response:
         assert callable(call_next)  # noqa: S101 - starlette's contract
+        refusal = hosts.refusal(request)
         response: Response = (
-            await call_next(request)
-            if hosts.allow(request)
-            else PlainTextResponse("This host is not served here.", status_code=400)
+            PlainTextResponse(refusal, status_code=400, headers={"Connection": "close"})
+            if refusal
+            else await call_next(request)
         )
         guard_headers(response.headers, secure=settings.public_url.startswith("https://"))
         if request.url.path != "/" and not request.url.path.startswith(_PUBLIC):

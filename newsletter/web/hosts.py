@@ -29,6 +29,11 @@ def host_of(url: str) -> str:
         return ""
 
 
+#: Together they say in two ways where a request ends (RFC 9112 section 6.1). To a proxy that
+#: believes the other one, what is behind its end is the request of whoever comes next.
+_LENGTHS = frozenset({"content-length", "transfer-encoding"})
+
+
 class Hosts:
     """The names that are served: that of PUBLIC_URL, ALLOWED_HOSTS, and this machine's own."""
 
@@ -36,7 +41,13 @@ class Hosts:
         own = urlsplit(settings.public_url).hostname or ""
         self._names = LOOPBACK | {own, *(name.lower() for name in settings.allowed_hosts)}
 
-    def allow(self, request: Request) -> bool:
+    def refusal(self, request: Request) -> str:
+        """Return why a request is not answered, nor any behind it; nothing for one that is."""
+        if set(request.headers) >= _LENGTHS:
+            return "A request has one length."
+        return "" if self._allow(request) else "This host is not served here."
+
+    def _allow(self, request: Request) -> bool:
         """Return whether a request is for one of them."""
         if request.url.path in _PROBES:
             return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ from newsletter.cli.console import (
     format_day,
     format_moment,
     print_error,
+    print_json,
 )
 from newsletter.cli.language import styled
 from newsletter.errors import ContentError
@@ -63,6 +65,15 @@ def test_no_letter_of_a_text_steers_the_terminal(capsys: pytest.CaptureFixture[s
     console.print("\x1b]0;owned\x07\x9b31mred\u202egnp.exe\r\nnext\r")
 
     assert capsys.readouterr().out == "␛]0;owned␇\ufffd31mred\ufffdgnp.exe\nnext␍\n"
+
+
+def test_json_steers_no_terminal_and_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    words = {"name": "\x1b[1m \x7f \x9b31m \u202e あ"}
+    print_json(words)
+
+    said = capsys.readouterr().out.rstrip("\n")
+    assert said.isprintable()
+    assert json.loads(said) == words
 
 
 def test_styles_are_nested_and_end_where_they_end() -> None:

@@ -20,17 +20,29 @@ SILENCE_SECONDS = 60.0
 _ANSWER_SECONDS = 300.0
 #: Octets of one answer: a list of a million mails has less.
 _ANSWER_OCTETS = 64 * 1024 * 1024
+#: Lines of one answer: the libraries take some fifty octets of memory for each, however short.
+_ANSWER_LINES = 3_000_000
+
+
+def demand_size(octets: int, lines: int = 0) -> None:
+    """Refuse more octets, or lines, than one answer may have.
+
+    Raises:
+        OSError: It is larger than any answer should be.
+    """
+    if octets > _ANSWER_OCTETS or lines > _ANSWER_LINES:
+        raise OSError("an answer is too large")
 
 
 class _Bounded(socket.socket):
     """Counts from each command on, and for the greeting from the first look."""
 
     _began: float | None = None
-    _octets = 0
+    _octets = _lines = 0
 
     def sendall(self, data: ReadableBuffer, flags: int = 0, /) -> None:
         """See socket; what comes after it is the next answer."""
-        self._began, self._octets = time.monotonic(), 0
+        self._began, self._octets, self._lines = time.monotonic(), 0, 0
         super().sendall(data, flags)
 
     def recv_into(self, buffer: WriteableBuffer, nbytes: int | None = None, flags: int = 0) -> int:
@@ -48,8 +60,8 @@ class _Bounded(socket.socket):
         self.settimeout(min(left, SILENCE_SECONDS))
         count = super().recv_into(buffer, nbytes or 0, flags)
         self._octets += count
-        if self._octets > _ANSWER_OCTETS:
-            raise OSError("an answer is too large")
+        self._lines += bytes(memoryview(buffer)[:count]).count(b"\n")
+        demand_size(self._octets, self._lines)
         return count
 
 

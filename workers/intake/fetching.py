@@ -24,6 +24,7 @@ from newsletter.i18n.messages import msg
 from workers.intake.imap import ImapMailbox
 from workers.intake.mailbox import Account, Mailbox, TakenCounts
 from workers.intake.pop3 import Pop3Mailbox
+from workers.told_secrets import ToldSecrets
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Fetcher:
         self._keys = keys
         self._joining = joining
         self._kept: set[str] = set()
+        self._secrets = ToldSecrets(account.username, account.password)
 
     def once(self) -> TakenCounts:
         """Take what lies there now; return what became of it.
@@ -133,12 +135,13 @@ class Fetcher:
                 yield mailbox
             finally:
                 mailbox.close()
-        except (imaplib.IMAP4.error, poplib.error_proto, OSError) as error:
+        except (imaplib.IMAP4.error, poplib.error_proto, OSError, ValueError) as error:
+            # A ValueError is the libraries' word for numbers and letters that are none.
             raise UnavailableError(
                 msg(
                     "The mailbox {name} is not responding: {reason}.",
                     name=self._account.name,
-                    reason=_words(error),
+                    reason=self._secrets.struck_from(_words(error)),
                 ),
                 remedy=msg("Check BOUNCE_MAILBOX."),
             ) from error

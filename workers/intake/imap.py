@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from newsletter.bounces.mail import MAIL_OCTETS
 from newsletter.errors import UnavailableError
 from newsletter.i18n.messages import msg
-from workers.intake.bounded_answers import SILENCE_SECONDS, bound_tls, bounded
+from workers.intake.bounded_answers import SILENCE_SECONDS, bound_tls, bounded, demand_size
 from workers.intake.mailbox import Account, Letter
 
 #: A keyword of ours on what is kept; servers that take none get ``\\Seen`` alone.
@@ -153,20 +153,37 @@ class ImapMailbox:
         )
 
 
-class _Imap(imaplib.IMAP4):
+class _Literals(imaplib.IMAP4):
+    """Reads no literal beyond the bound of an answer: the library asks for its memory at once."""
+
+    def read(self, size: int) -> bytes:
+        """See imaplib.
+
+        Raises:
+            OSError: No answer may be so large.
+        """
+        demand_size(size)
+        return super().read(size)
+
+
+class _Plain(_Literals):
     def _create_socket(self, timeout: float | None) -> socket.socket:
         return bounded(super()._create_socket(timeout))  # type: ignore[misc]  # not in its stub
 
 
+class _ByTls(_Literals, imaplib.IMAP4_SSL):
+    """With TLS before the first word, whose context bounds the socket."""
+
+
 def _connect(account: Account) -> imaplib.IMAP4:
     if account.tls == "implicit":
-        return imaplib.IMAP4_SSL(
+        return _ByTls(
             account.host,
             account.port,
             ssl_context=bound_tls(account.tls_context()),
             timeout=SILENCE_SECONDS,
         )
-    return _Imap(account.host, account.port, timeout=SILENCE_SECONDS)
+    return _Plain(account.host, account.port, timeout=SILENCE_SECONDS)
 
 
 def _quoted(folder: str) -> str:

@@ -60,6 +60,11 @@ _BUSY = b"421 4.3.2 Too many connections; come again\r\n"
 _AWAY = "451 4.3.0 The database does not answer; come again"
 
 
+def quiet_server() -> None:
+    """Leave out of the log what the server says of each command: it is anybody's to write."""
+    logging.getLogger("mail.log").setLevel(logging.ERROR)
+
+
 class _Places:
     """Who is served, and the capacity for their mails, shared between the networks that call."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import poplib
+import re
 import socket
 from collections.abc import Iterator
 
@@ -12,6 +13,8 @@ from workers.intake.mailbox import Account, Letter
 #: Of a larger mail only the start is fetched: its headers and so many lines.
 _WHOLE_OCTETS = 2 * 1024 * 1024
 _LINES = 2000
+#: RFC 1939 section 7: a UIDL is of visible ASCII; other servers take other signs, too.
+_OF_LIST = re.compile(rb"([0-9]{1,10}) +([^ ]+)")
 #: Of a longer line only the start is kept, which is more than RFC 5321 allows by far.
 _LINE_OCTETS = 262_144
 
@@ -34,15 +37,15 @@ class Pop3Mailbox:
     def letters(self) -> Iterator[Letter]:
         """See `Mailbox.letters`."""
         _, sizes, _ = self._pop.list()
-        by_number = dict(line.split()[:2] for line in sizes)
+        by_number = {number: int(size) for number, size in map(_listed, sizes)}
         _, names, _ = self._pop.uidl()
-        listed = [line.split()[:2] for line in names]
+        listed = [_listed(line) for line in names]
         # What somebody else deleted need not be remembered.
         self._kept &= {name.decode("ascii", "replace") for _, name in listed}
         for number, name in listed:
             if name.decode("ascii", "replace") in self._kept:
                 continue
-            whole = int(by_number.get(number, 0)) <= _WHOLE_OCTETS
+            whole = by_number.get(number, 0) <= _WHOLE_OCTETS
             at = int(number)
             _, lines, _ = self._pop.retr(at) if whole else self._pop.top(at, _LINES)
             key = f"{at} {name.decode('ascii', 'replace')}"
@@ -62,6 +65,18 @@ class Pop3Mailbox:
             self._pop.quit()
         except (poplib.error_proto, OSError):
             self._pop.close()
+
+
+def _listed(line: bytes) -> tuple[bytes, bytes]:
+    """Return the number of a mail, and what a list says of it.
+
+    Raises:
+        poplib.error_proto: The line is none of a list.
+    """
+    match = _OF_LIST.match(line)
+    if match is None:
+        raise poplib.error_proto("-ERR the server lists something that is no mail")
+    return match[1], match[2]
 
 
 class _LongLines(poplib.POP3):

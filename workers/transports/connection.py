@@ -14,6 +14,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from newsletter.mailings.ledger.relay_faults import RelayFault
+from workers.told_secrets import ToldSecrets
 from workers.transports.base import Courier, Envelope, Parcel, Result, ResultKind
 from workers.transports.faults import fault_of
 from workers.transports.relay import Relay
@@ -63,8 +64,11 @@ class SmtpConnection(asyncio.Protocol):
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
-        self._reader = ReplyReader()
+        secrets = ToldSecrets(relay.username, relay.password)
+        self._reader = ReplyReader(secrets.struck_from)
         self._replies: deque[Reply] = deque()
+        #: How many replies the relay still owes; the first is its greeting.
+        self._owed = 1
         self._waiter: asyncio.Future[None] | None = None
         self._ended = ""
         self._deadline = 0.0
@@ -86,7 +90,13 @@ class SmtpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See asyncio."""
-        self._replies.extend(self._reader.feed(data))
+        for reply in self._reader.feed(data):
+            if not self._owed:
+                # Each reply from here on would be taken for that to another command.
+                self._end(_unasked(reply))
+                break
+            self._owed -= 1
+            self._replies.append(reply)
         if self._reader.is_malformed:
             self._end("The relay answered something that is not SMTP.")
         self._wake()
@@ -105,9 +115,11 @@ class SmtpConnection(asyncio.Protocol):
 
     # One step of the dialogue.
 
-    def _write(self, *octets: bytes) -> None:
+    def _write(self, *octets: bytes, asks: int) -> None:
+        """Write commands, or a message, to which the relay owes so many replies."""
         if self._ended or self._transport is None:
             raise ConnectionEndedError(self._ended)
+        self._owed += asks
         self._transport.writelines(octets)
 
     async def _reply(self, *, patience: float = 1) -> Reply:
@@ -146,7 +158,7 @@ class SmtpConnection(asyncio.Protocol):
             self._alarm = loop.call_at(self._deadline, self._look_at_the_clock, loop)
 
     async def _command(self, line: str) -> Reply:
-        self._write(line.encode() + b"\r\n")
+        self._write(line.encode() + b"\r\n", asks=1)
         return await self._reply()
 
     # Opening and closing.
@@ -196,7 +208,7 @@ class SmtpConnection(asyncio.Protocol):
                 fault=RelayFault.TLS_MISSING,
             )
         _expect(await self._command("STARTTLS"), 220, RelayFault.TLS_MISSING)
-        if self._replies or not self._reader.is_empty:
+        if self._ended or self._replies or not self._reader.is_empty:
             # What was sent before TLS began may be an attacker's.
             raise ConnectionEndedError(
                 "The relay spoke between STARTTLS and TLS.", fault=RelayFault.TLS_FAILED
@@ -296,7 +308,7 @@ class SmtpConnection(asyncio.Protocol):
         self, courier: Courier, parcel: Parcel, handover: _Handover, *, opened: bool
     ) -> Result:
         if not opened:
-            self._write(self._early_envelope(parcel.envelope))
+            self._write_early(parcel.envelope)
         refusal = await self._refusal(parcel.envelope)
         if refusal is not None:
             return refusal
@@ -308,8 +320,9 @@ class SmtpConnection(asyncio.Protocol):
         handover.following = self._next(courier)
         end = b".\r\n" if parcel.message.endswith(b"\r\n") else b"\r\n.\r\n"
         following = handover.following
-        early = self._early_envelope(following.envelope) if following else b""
-        self._write(_dot_stuffed(parcel.message), end + early)
+        early = self._early_envelope(following.envelope) if following else ()
+        octets = (_dot_stuffed(parcel.message), end + b"".join(early))
+        self._write(*octets, asks=1 + len(early))
         reply = _still_open(await self._reply(patience=_DATA_END_PATIENCE))
         result = classify(reply, "DATA")
         if result.kind is ResultKind.BROKEN:
@@ -320,13 +333,16 @@ class SmtpConnection(asyncio.Protocol):
         # One is on its way already when the next is asked for.
         return None if self.answered + 1 >= self._relay.messages else courier.ready()
 
-    def _early_envelope(self, envelope: Envelope) -> bytes:
+    def _write_early(self, envelope: Envelope) -> None:
+        early = self._early_envelope(envelope)
+        self._write(b"".join(early), asks=len(early))
+
+    def _early_envelope(self, envelope: Envelope) -> tuple[bytes, ...]:
         """Return MAIL, RCPT and DATA if they may leave at once; else `_refusal` writes them."""
         if "PIPELINING" not in self._extensions or not _is_possible(envelope, self._extensions):
-            return b""
-        return (b"RSET\r\n" if self._needs_reset else b"") + b"".join(
-            _commands(envelope, self._extensions)
-        )
+            return ()
+        reset = (b"RSET\r\n",) if self._needs_reset else ()
+        return (*reset, *_commands(envelope, self._extensions))
 
     async def _refusal(self, envelope: Envelope) -> Result | None:
         """Return why the envelope is refused, or None when the message may go."""
@@ -338,11 +354,13 @@ class SmtpConnection(asyncio.Protocol):
             _still_open(await self._command("RSET"))
             self._needs_reset = False
         for verb, command in zip(_VERBS, _commands(envelope, self._extensions), strict=True):
-            self._write(command)
+            self._write(command, asks=1)
             reply = _still_open(await self._reply())
             if reply.code // 100 not in {2, 3}:
                 self._needs_reset = True
                 return classify(reply, verb)
+            if verb == _VERBS[-1]:
+                _expect_leave(reply)
         return None
 
     async def _pipelined_refusal(self) -> Result | None:
@@ -359,12 +377,11 @@ class SmtpConnection(asyncio.Protocol):
             None,
         )
         if refused is None:
-            if replies[-1].code != _START_MAIL_INPUT:
-                raise ConnectionEndedError("The relay answered DATA with something unknown.")
+            _expect_leave(replies[-1])
             return None
         if replies[-1].code == _START_MAIL_INPUT:
             # RFC 2920 section 3.1: DATA was granted for nobody; it must be ended all the same.
-            self._write(b".\r\n")
+            self._write(b".\r\n", asks=1)
             _still_open(await self._reply())
         self._needs_reset = True
         return classify(*refused)
@@ -377,6 +394,19 @@ def _expect(reply: Reply, code: int, fault: RelayFault = RelayFault.REFUSES_HOST
     refused = reply.code // 100 == 5  # noqa: PLR2004 - RFC 5321 section 4.2.1
     words = f"{reply.code} {reply.text}"[:500]
     raise ConnectionEndedError(words, fault=fault if refused else RelayFault.BUSY)
+
+
+def _expect_leave(reply: Reply) -> None:
+    """Ask for the leave to send the message: before it, another would be its reply."""
+    if reply.code != _START_MAIL_INPUT:
+        raise ConnectionEndedError("The relay answered DATA with something unknown.")
+
+
+def _unasked(reply: Reply) -> str:
+    """Return why a reply that nothing asked for ends the connection."""
+    if reply.code == _CLOSING:
+        return classify(reply).reply
+    return "The relay said something that nothing had asked for."
 
 
 def _still_open(reply: Reply) -> Reply:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -106,6 +108,20 @@ def test_a_host_that_is_not_ours_is_not_answered(house: House, host: str) -> Non
     answer = httpx.get(f"{house.url}/archive/digest/", headers={"Host": host})
     assert answer.status_code == 400
     assert "evil" not in str(answer.headers)
+
+
+def test_a_request_of_two_lengths_is_the_last_of_its_connection(house: House) -> None:
+    host, port = urlsplit(house.url).hostname, urlsplit(house.url).port
+    hidden = f"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    with socket.create_connection((host, port), timeout=30) as client:
+        client.sendall(
+            f"POST /sign-in HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n".encode()
+            + hidden
+        )
+        answers = b"".join(iter(lambda: client.recv(65_536), b""))
+    assert answers.startswith(b"HTTP/1.1 400")
+    assert answers.count(b"HTTP/1.1") == 1
 
 
 def test_with_https_every_cookie_of_access_is_set_and_forgotten_for_this_host_alone(

@@ -270,6 +270,20 @@ def test_the_command_listens_at_a_socket_file(sqlite_url: str, tmp_path: Path) -
     assert len(post.rows()) == 1
 
 
+def test_what_a_caller_writes_is_in_no_log(
+    sqlite_url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    set_post(open_engine(sqlite_url))
+    socket = tmp_path / "socket"
+    with running(sqlite_url, tmp_path, "listen", BOUNCE_LISTEN=f"lmtp://{socket}"):
+        await_condition(socket.exists, seconds=120, what="the socket")
+        with smtplib.LMTP(str(socket)) as connection:
+            connection.ehlo()
+            for words in ("PWNED", "MAIL FROM:<pwned@example.jp", "RCPT TO:<pwned@example.jp>"):
+                connection.docmd(words)
+    assert "pwned" not in capfd.readouterr().err.lower()
+
+
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:25", "lmtp://", "lmtp://127.0.0.1", "smtp://h:99999", "127.0.0.1:24"]
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import threading
@@ -239,6 +240,99 @@ def test_a_server_whose_answer_has_no_end_is_given_up(
         pytest.raises(UnavailableError, match="too large"),
     ):
         fetch(post, f"{scheme}://user:secret@127.0.0.1:{port}?tls=none")
+
+
+@contextmanager
+def _scripted_server(greeting: bytes, answers: dict[bytes, bytes]) -> Iterator[int]:
+    """Answer commands as told, by the word in them; ``TAG`` is the command's; yields the port."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection, connection.makefile("rb") as heard, suppress(OSError):
+                connection.sendall(greeting)
+                for line in heard:
+                    tag, usual = line.split()[0], b"TAG OK done\r\n"
+                    if greeting.startswith(b"+"):
+                        usual = b"+OK\r\n"
+                    found = (said for word, said in answers.items() if word in line)
+                    connection.sendall(next(found, usual).replace(b"TAG", tag))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            thread.join()
+
+
+_IMAP = {
+    b"CAPABILITY": b"* CAPABILITY IMAP4rev1\r\nTAG OK done\r\n",
+    b"SELECT": b"* 1 EXISTS\r\nTAG OK done\r\n",
+    b"SEARCH": b"* SEARCH 1\r\nTAG OK done\r\n",
+}
+_POP3 = {b"LIST": b"+OK\r\n1 100\r\n.\r\n", b"UIDL": b"+OK\r\n1 a\r\n.\r\n"}
+_LITERAL = b"* 1 FETCH (UID 1 BODY[]<0> {%s}\r\n"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "said"),
+    [
+        ("imap", {b"CAPABILITY": b"* CAPABILITY \xff\r\nTAG OK done\r\n"}),
+        ("imap", {b"SEARCH": b"* SEARCH \xff\r\nTAG OK done\r\n"}),
+        ("imap", {b"SEARCH": "* SEARCH １２\r\nTAG OK done\r\n".encode()}),
+        ("imap", {b"FETCH": _LITERAL % b"10000000000000"}),
+        ("imap", {b"FETCH": _LITERAL % (b"9" * 30)}),
+        ("imap", {b"FETCH": _LITERAL % (b"9" * 5000)}),
+        ("pop3", {b"LIST": b"+OK\r\none\r\n.\r\n"}),
+        ("pop3", {b"LIST": b"+OK\r\n\r\n.\r\n"}),
+        ("pop3", {b"LIST": b"+OK\r\n1 %s\r\n.\r\n" % (b"9" * 5000)}),
+        ("pop3", {b"UIDL": b"+OK\r\n1\r\n.\r\n"}),
+        ("pop3", {b"UIDL": "+OK\r\n１ a\r\n.\r\n".encode()}),
+    ],
+)
+def test_an_answer_that_is_none_is_the_servers_fault_and_ends_nothing(
+    post: Post, scheme: str, said: dict[bytes, bytes]
+) -> None:
+    greeting, usual = (b"* OK hello\r\n", _IMAP) if scheme == "imap" else (b"+OK hi\r\n", _POP3)
+    with (
+        _scripted_server(greeting, {**usual, **said}) as port,
+        pytest.raises(UnavailableError),
+    ):
+        fetch(post, f"{scheme}://user:secret@127.0.0.1:{port}?tls=none")
+
+
+@pytest.mark.parametrize(
+    ("greeting", "said"),
+    [
+        (b"* OK hello\r\n", {b"LOGIN": b'TAG NO wrong: user "top/sec\\"ret"\r\n'}),
+        (b"* OK hello\r\n", {b"LOGIN": b"TAG NO AHVzZXIAdG9wL3NlYyJyZXQ=\r\n"}),
+        (b"+OK hi\r\n", {b"PASS": b'-ERR wrong password top/sec"ret\r\n'}),
+    ],
+)
+def test_a_password_that_the_server_repeats_is_not_told(
+    post: Post, greeting: bytes, said: dict[bytes, bytes]
+) -> None:
+    scheme, usual = ("imap", _IMAP) if greeting.startswith(b"*") else ("pop3", {})
+    with (
+        _scripted_server(greeting, {**usual, **said}) as port,
+        pytest.raises(UnavailableError) as told,
+    ):
+        fetch(post, f"{scheme}://user:top%2Fsec%22ret@127.0.0.1:{port}?tls=none")
+    assert "[…]" in str(told.value.what)
+    assert not re.search("top/sec|dG9wL3NlYyJyZXQ", str(told.value.what))
+
+
+def test_an_answer_of_very_many_lines_is_given_up_before_it_fills_the_memory(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.intake.bounded_answers._ANSWER_LINES", 1000)
+    said = {b"LIST": b"+OK\r\n" + b"1 1\r\n" * 2000 + b".\r\n"}
+    with (
+        _scripted_server(b"+OK hi\r\n", said) as port,
+        pytest.raises(UnavailableError, match="too large"),
+    ):
+        fetch(post, f"pop3://user:secret@127.0.0.1:{port}?tls=none")
 
 
 @pytest.mark.parametrize("scheme", ["imaps", "pop3s"])

@@ -26,7 +26,8 @@ from tests.support.relay import counting_relay
 from tests.support.smtp import SmtpServer
 from workers.transports import open_route
 from workers.transports.base import Envelope, Parcel, Result, ResultKind
-from workers.transports.connection import _dot_stuffed
+from workers.transports.connection import SmtpConnection, _dot_stuffed
+from workers.transports.relay import Relay
 from workers.transports.replies import ReplyReader
 
 pytestmark = pytest.mark.servers
@@ -195,6 +196,49 @@ def test_a_reply_that_trickles_in_is_as_late_as_none() -> None:
         result = _send(f"{url}?timeout=1")
     assert result.kind is ResultKind.NOT_TRIED
     assert result.reply == "The relay did not answer in time."
+
+
+@pytest.mark.parametrize(
+    ("offer", "replies"),
+    [
+        (b"AUTH PLAIN", {"auth": b"535 5.7.8 no user of top/secret\r\n"}),
+        (b"AUTH PLAIN", {"auth": b"535 5.7.8 no: AUTH PLAIN AHVzZXIAdG9wL3NlY3JldA==\r\n"}),
+        (b"AUTH LOGIN", {"auth": b"535 5.7.8 no: dG9wL3NlY3JldA\r\n"}),
+        (b"AUTH PLAIN", {"auth": b"235 in\r\n", "mail": b"550 user:top%2Fsecret\r\n"}),
+        (b"AUTH PLAIN", {"auth": b"235 in\r\n", "mail": b"530 5.7.0-top/secret\r\n"}),
+        (b"AUTH PLAIN", {"auth": b"235 in\r\n", "dot": b"421 4.3.2 top/secret\r\n"}),
+    ],
+)
+def test_a_password_that_the_relay_repeats_is_not_kept(
+    offer: bytes, replies: dict[str, bytes]
+) -> None:
+    courier = _one()
+    with _relay(ehlo=b"250-relay\r\n250 " + offer + b"\r\n", **replies) as url:
+        reason = carry(url.replace("//", "//user:top%2Fsecret@"), courier)
+    kept = f"{reason} {courier.results[1].reply}"
+    assert "[…]" in kept
+    assert not any(form in kept for form in ("top/secret", "top%2Fsecret", "dG9wL3NlY3JldA"))
+
+
+def test_what_a_relay_says_unasked_is_not_kept_while_its_connection_rests() -> None:
+    connection = SmtpConnection(Relay(host="127.0.0.1", port=25))
+    connection.data_received(b"220 relay\r\n" + b"250 more\r\n" * 10_000)
+    assert len(connection._replies) == 1
+
+
+def test_a_message_is_not_sent_before_its_leave_where_a_relay_says_too_much() -> None:
+    courier = Satchel(_parcels(2))
+    with _relay(dot=b"250 2.0.0 taken\r\n250 and more\r\n") as url:
+        carry(f"{url}?connections=1", courier)
+    assert courier.results[1].kind is ResultKind.ACCEPTED
+    assert courier.committed == [1]
+
+
+def test_a_yes_that_is_no_leave_to_send_sends_nothing() -> None:
+    courier = _one()
+    with _relay(data=b"250 fine\r\n") as url:
+        carry(url, courier)
+    assert (courier.committed, courier.results[1].kind) == ([], ResultKind.BROKEN)
 
 
 def test_an_unreachable_relay_says_nothing_about_the_recipient() -> None:

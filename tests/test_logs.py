@@ -1,0 +1,44 @@
+"""Log lines: what strangers wrote steers nobody's terminal, and no address is in them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Literal
+
+import pytest
+
+from newsletter.logs import set_up_logs
+from newsletter.settings import Settings
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def _said(words: str, kind: Literal["text", "json"], capsys: pytest.CaptureFixture[str]) -> str:
+    set_up_logs(Settings(_env_file=None, log_format=kind))
+    logging.getLogger("workers").warning("a relay said: %s", words)
+    return capsys.readouterr().err
+
+
+def test_no_letter_of_a_line_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    said = _said("\x1b]0;owned\x07 \x9b31m\u202e\r\x00", "text", capsys)
+    assert said.endswith("a relay said: ␛]0;owned␇ \ufffd31m\ufffd␍␀\n")
+
+
+def test_a_line_of_json_holds_the_same_words_without_a_control(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = "\x1b[1m \x7f \x9b31m \u202e あ"
+    said = _said(words, "json", capsys)
+    assert json.loads(said)["message"] == f"a relay said: {words}"
+    assert said.rstrip("\n").isprintable()
