@@ -4,7 +4,7 @@ import { dropCursor } from "prosemirror-dropcursor";
 import { history } from "prosemirror-history";
 import { keymap } from "prosemirror-keymap";
 import { DOMParser as ContentParser } from "prosemirror-model";
-import { EditorState, Plugin, TextSelection } from "prosemirror-state";
+import { EditorState, NodeSelection, Plugin, TextSelection } from "prosemirror-state";
 import { tableEditing } from "prosemirror-tables";
 import { Decoration, DecorationSet, EditorView } from "prosemirror-view";
 import { addressBefore, pastedAddresses } from "./addresses.js";
@@ -167,6 +167,10 @@ function roomBelow() {
   });
 }
 
+/** @param {Event} event */
+const isOnFrame = (event) =>
+  event.target instanceof Element && Boolean(event.target.closest(".picture-frame"));
+
 /**
  * Addresses pasted over chosen words make them a link.
  *
@@ -283,7 +287,14 @@ export function openEditor(place, issue, acts) {
     clipboardTextParser: (text, $context) => readPlain(text, $context),
     handlePaste: paste,
     handleDrop: dropFiles,
-    handleClickOn(_view, _pos, _node, _nodePos, event) {
+    handleClickOn(view, _pos, node, nodePos, event) {
+      // A picture has a caption to write in, so the surface would not choose it by itself, and
+      // Delete or the bin would take what the caret was left in.
+      if (node.type.name === "picture" && isOnFrame(event)) {
+        view.dispatch(view.state.tr.setSelection(NodeSelection.create(view.state.doc, nodePos)));
+        view.focus();
+        return true;
+      }
       // A link in the text is written in, not followed; with Ctrl it is opened.
       const link =
         event.target instanceof Element &&

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from PIL import Image
@@ -71,3 +72,28 @@ def test_a_picture_that_is_refused_is_asked_about_again_with_what_was_typed(
     second.get_by_role("button", name="Insert").click()
     expect(page.locator(".mail img.picture")).to_have_count(1)
     expect(page.locator(".mail img.picture")).to_have_attribute("alt", "海")
+
+
+def test_a_picture_that_is_clicked_is_chosen_and_delete_takes_it_and_nothing_else(
+    desk: Desk, page: Page
+) -> None:
+    desk.start(page, PLAIN + PICTURE + "\n次の段落です。\n", view="mail")
+    page.locator(".mail .body", has_text="次の段落です。").click()
+    page.locator(".mail .picture-frame").click()
+
+    expect(page.locator(".mail .picture-block")).to_have_class(re.compile("selectednode"))
+    page.keyboard.press("Delete")
+
+    expect(page.locator(".mail img.picture")).to_have_count(0)
+    expect(page.locator("#state")).to_have_text("Saved")
+    assert "次の段落です。" in stored(desk, page)
+
+
+def test_the_bin_takes_the_picture_that_was_clicked(desk: Desk, page: Page) -> None:
+    desk.start(page, PLAIN + PICTURE + "\n次の段落です。\n", view="mail")
+    page.locator(".mail .body", has_text="次の段落です。").click()
+    page.locator(".mail .picture-frame").click()
+    page.locator(".toolbar").get_by_role("button", name="Delete", exact=True).click()
+
+    expect(page.locator(".mail img.picture")).to_have_count(0)
+    expect(page.locator(".mail .body", has_text="次の段落です。")).to_be_visible()
