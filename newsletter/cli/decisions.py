@@ -87,6 +87,7 @@ def ask_approval(
 ) -> None:
     """Request approval of an issue as it is now; the approvers are notified by email."""
     from newsletter.database.engine import reading, transaction
+    from newsletter.errors import Place
     from newsletter.mailings.approvals.plans import SendingPlan
     from newsletter.mailings.approvals.requests import request_approval
     from newsletter.mailings.ledger.schedule import Schedule, read_hour
@@ -94,7 +95,8 @@ def ask_approval(
     case = _case(context, newsletter, issue, as_, Action.ISSUE_APPROVAL_REQUESTED)
     with reading(case.engine) as session:
         asked = _accounts(session, case.newsletter.id, of or ())
-    plan = SendingPlan(segment=segment, schedule=Schedule(hour=read_hour(at) if at else None))
+    hour = read_hour(at, Place(source="--at")) if at else None
+    plan = SendingPlan(segment=segment, schedule=Schedule(hour=hour))
     with transaction(case.engine) as session:
         request_approval(session, case.actor, *case.mail, post=case.post, plan=plan, asked=asked)
     sentence = _("Approval of issue {issue} was requested.", issue=styled(case.issue.slug))

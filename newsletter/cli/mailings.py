@@ -123,13 +123,15 @@ def change_hour(
 ) -> None:
     """Change the time of a mailing that has not begun; an approval remains valid."""
     from newsletter.cli.mailing_progress import show
+    from newsletter.errors import Place
     from newsletter.mailings.ledger.schedule import read_hour
     from newsletter.mailings.orders.rescheduling import reschedule
     from newsletter.mailings.reports.progress import progress
 
     engine, actor = _on_mailing(context, mailing, as_, Action.MAILING_RESCHEDULE)
-    decide = read_hour(decide_at, "--decide-at") if decide_at else None
-    reschedule(engine, actor, mailing, hour=read_hour(at), decide=decide, reason=reason)
+    decide = read_hour(decide_at, Place(source="--decide-at")) if decide_at else None
+    hour = read_hour(at, Place(source="--at"))
+    reschedule(engine, actor, mailing, hour=hour, decide=decide, reason=reason)
     show(progress(engine, mailing))
 
 

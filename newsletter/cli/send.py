@@ -114,9 +114,17 @@ def send(
     from newsletter.tokens import new_token
 
     schedule = Schedule(
-        hour=None if at is None else read_hour(at), everywhere=everywhere, spread=read_spread(over)
+        hour=None if at is None else read_hour(at, Place(source="--at")),
+        everywhere=everywhere,
+        spread=read_spread(over),
     )
-    trial = read_trial(subject or (), preheader or (), trial_share, decide_at)
+    trial = read_trial(
+        subject or (),
+        preheader or (),
+        trial_share,
+        decide_at,
+        decide_place=Place(source="--decide-at"),
+    )
     _demand_company(
         ("--everywhere", "--at", everywhere and at is None),
         ("--decide-at", "--subject", bool(decide_at) and trial is None),

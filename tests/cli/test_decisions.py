@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from newsletter.database.tables import (
     NewsletterRow,
     RoleGrantRow,
 )
+from newsletter.database.types import now
 from newsletter.database.vocabulary import Role
 from tests.support.commands import run_command
 from tests.support.stage import set_stage
@@ -58,7 +60,7 @@ def test_approval_goes_from_one_account_to_another(sqlite_url: str) -> None:
         "--of",
         "approver@example.jp",
         "--at",
-        "2999-12-01 08:00",
+        f"{now() + timedelta(days=60):%Y-%m-%d} 08:00",
         "--as",
         "editor@example.jp",
     )

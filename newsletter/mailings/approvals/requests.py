@@ -32,9 +32,14 @@ from newsletter.mailings.approvals.plans import (
     plan_from_json,
     plan_to_json,
 )
+from newsletter.mailings.ledger.schedule import demand_hour
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.orders.subject_checks import demand_subjects
-from newsletter.mailings.trials.subjects import SubjectTrial, demand_clicks
+from newsletter.mailings.trials.subjects import (
+    SubjectTrial,
+    demand_clicks,
+    demand_trial_hours,
+)
 from newsletter.newsletters.issue_actions import record_on_issue
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.notices import NoticeTemplate
@@ -284,7 +289,7 @@ def request_approval(
         asked: The accounts asked; whoever may approve when empty.
 
     Raises:
-        ConflictError: The content is not what was looked at.
+        ConflictError: The content is not what was looked at, or nobody could send it as planned.
         ContentError: No mail can carry one of the subjects that are to be compared.
         ListError: Somebody asked may not approve.
     """
@@ -294,8 +299,10 @@ def request_approval(
             msg("The issue has changed since you last looked at it."),
             remedy=msg("Reload the page."),
         )
+    first = demand_hour(session, newsletter, plan.schedule) if plan else None
     if plan is not None and plan.trial is not None:
         demand_clicks(newsletter, rendered)
+        demand_trial_hours(newsletter, plan.trial, schedule=plan.schedule, first=first)
         content, fields = issue_from_json(issue.content), publisher_of(newsletter).fields
         demand_subjects(content, plan.trial, fields)
         digest = _digest(session, newsletter, issue, rendered, plan.trial)

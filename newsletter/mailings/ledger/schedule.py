@@ -66,7 +66,9 @@ def read_spread(hours: str | float) -> timedelta:
     except ValueError:
         spread = -1.0
     if not 0 <= spread <= _LONGEST_HOURS:
-        raise ConflictError(msg("Choose from 0 to {hours} hours.", hours=_LONGEST_HOURS))
+        raise ConflictError(
+            msg("Choose from 0 to {hours} hours.", hours=_LONGEST_HOURS), place=Place(field="over")
+        )
     return timedelta(hours=spread)
 
 
@@ -92,8 +94,12 @@ def schedule_from_json(data: Mapping[str, Any]) -> Schedule:
 _EXAMPLE = msg("Write it as 2026-12-01 08:00, in the newsletter’s time zone.")
 
 
-def read_hour(text: str, option: str = "--at") -> datetime:
-    """Read ``2026-12-01 08:00`` or ``2026-12-01T08:00``; ``option`` is where it was written.
+#: Where a form has the hour of the first message.
+_HOUR_FIELD = Place(field="hour")
+
+
+def read_hour(text: str, place: Place = _HOUR_FIELD) -> datetime:
+    """Read ``2026-12-01 08:00`` or ``2026-12-01T08:00``; ``place`` is where it was written.
 
     Raises:
         ContentError: It is blank, no such time, names a zone, or is of a year that nobody can mean.
@@ -101,7 +107,7 @@ def read_hour(text: str, option: str = "--at") -> datetime:
     if not text.strip():
         raise ContentError(
             msg("The date and time are missing."),
-            place=Place(source=option),
+            place=place,
             remedy=_EXAMPLE,
         )
     try:
@@ -111,19 +117,19 @@ def read_hour(text: str, option: str = "--at") -> datetime:
     if (hour is None and _LONG_YEAR.match(text)) or (hour and hour.year >= _YEARS.stop):
         raise ContentError(
             msg("That time is more than {days} days ahead.", days=FARTHEST_DAYS),
-            place=Place(source=option),
+            place=place,
             remedy=msg("Check the year."),
         )
     if hour is not None and hour.year < _YEARS.start:
         raise ContentError(
             msg("That time has already passed."),
-            place=Place(source=option),
+            place=place,
             remedy=msg("Check the year."),
         )
     if hour is None or hour.tzinfo is not None or "T" not in text.strip().replace(" ", "T"):
         raise ContentError(
             msg("“{text}” is not a date with a time.", text=text),
-            place=Place(source=option),
+            place=place,
             remedy=_EXAMPLE,
         )
     return hour
@@ -163,10 +169,11 @@ def demand_hour(session: Session, newsletter: NewsletterRow, schedule: Schedule)
         return None
     moment = now()
     if first <= moment:
-        raise ConflictError(msg("That time has already passed."))
+        raise ConflictError(msg("That time has already passed."), place=_HOUR_FIELD)
     if first > moment + timedelta(days=FARTHEST_DAYS):
         raise ConflictError(
             msg("That time is more than {days} days ahead.", days=FARTHEST_DAYS),
+            place=_HOUR_FIELD,
             remedy=msg("Check the year."),
         )
     return first

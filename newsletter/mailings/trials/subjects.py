@@ -45,6 +45,8 @@ UNDECIDED = 1 << 62
 _OVER = (MailingState.CANCELLED, MailingState.FINISHED)
 #: A prime of 31 bits: products of two numbers below it fit into a column.
 _PRIME = 2**31 - 1
+#: Where a form has the hour of decision.
+_DECISION_FIELD = Place(field="decide")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +65,12 @@ class SubjectTrial:
 
 
 def read_trial(
-    subjects: Sequence[str], preheaders: Sequence[str], share: str | int, decide: str
+    subjects: Sequence[str],
+    preheaders: Sequence[str],
+    share: str | int,
+    decide: str,
+    *,
+    decide_place: Place = _DECISION_FIELD,
 ) -> SubjectTrial | None:
     """Read what a form or a command says of a trial; None where it names no other subject.
 
@@ -73,6 +80,7 @@ def read_trial(
             more of them than of subjects.
         share: In hundredths of the audience.
         decide: The hour, such as ``2026-12-01 14:00``.
+        decide_place: Where that was written.
 
     Raises:
         ContentError: One of these is none.
@@ -80,7 +88,9 @@ def read_trial(
     others = read_subjects(subjects, preheaders)
     if not others:
         return None
-    return SubjectTrial(others=others, share=_read_share(share), decide=_read_decision(decide))
+    return SubjectTrial(
+        others=others, share=_read_share(share), decide=_read_decision(decide, decide_place)
+    )
 
 
 def read_subjects(subjects: Sequence[str], preheaders: Sequence[str]) -> tuple[Subject, ...]:
@@ -126,7 +136,7 @@ def _read_share(text: str | int) -> int:
     if share not in SHARES:
         raise ContentError(
             msg("“{text}” is not a share of the audience for the trial.", text=text),
-            place=Place(field="trial-share"),
+            place=Place(field="share"),
             remedy=msg(
                 "Choose from {least} to {most} percent.", least=SHARES.start, most=SHARES.stop - 1
             ),
@@ -134,14 +144,14 @@ def _read_share(text: str | int) -> int:
     return share
 
 
-def _read_decision(text: str) -> datetime:
+def _read_decision(text: str, place: Place) -> datetime:
     if not text.strip():
         raise ContentError(
             msg("The time at which the subject is decided is missing."),
-            place=Place(field="decide-at"),
+            place=place,
             remedy=msg("Enter when the remaining recipients are to get their mail."),
         )
-    return read_hour(text, "--decide-at")
+    return read_hour(text, place)
 
 
 def place_of(letter: str) -> int:
@@ -206,17 +216,32 @@ def demand_trial(
     if len({own_subject(issue), *trial.others}) <= len(trial.others):
         raise ConflictError(
             msg("Two of the subjects are the same."),
+            place=Place(field="subject"),
             remedy=msg("Change one of them, or its preheader."),
         )
     demand_few_frames(1 + len(trial.others), variants)
+    return demand_trial_hours(newsletter, trial, schedule=schedule, first=first)
+
+
+def demand_trial_hours(
+    newsletter: NewsletterRow,
+    trial: SubjectTrial,
+    *,
+    schedule: Schedule,
+    first: datetime | None,
+) -> datetime:
+    """Return the instant of decision of a trial whose hours may be ordered.
+
+    Raises:
+        ConflictError: The hour of decision does not fit the schedule.
+    """
     if schedule.everywhere:
         raise ConflictError(
             msg("Subjects cannot be compared in a mailing at each subscriber’s own time."),
             remedy=msg("Choose one time for all, or do not compare subjects."),
         )
-    begins = first or now()
     decide_at = due_in(newsletter.time_zone, trial.decide, fallback=newsletter.time_zone)
-    demand_decision(decide_at, begins=begins)
+    demand_decision(decide_at, begins=first or now())
     return decide_at
 
 
@@ -229,11 +254,13 @@ def demand_decision(decide_at: datetime, *, begins: datetime) -> None:
     if decide_at <= begins:
         raise ConflictError(
             msg("The subject is to be decided before the trial has begun."),
+            place=_DECISION_FIELD,
             remedy=msg("Choose a later time for the decision; some hours are usual."),
         )
     if decide_at > begins + timedelta(days=_FARTHEST_DAYS):
         raise ConflictError(
             msg("The decision is more than {days} days after the trial.", days=_FARTHEST_DAYS),
+            place=_DECISION_FIELD,
             remedy=msg("Choose an earlier time for the decision."),
         )
 
@@ -369,6 +396,12 @@ def frames_of(trial: SubjectTrialRow, variants: Iterable[int]) -> frozenset[int]
 def find_trial(session: Session, mailing_id: int) -> SubjectTrialRow | None:
     """Return the trial of a mailing; None where it has none."""
     return session.get(SubjectTrialRow, mailing_id)
+
+
+def decision_due(session: Session, mailing_id: int) -> datetime | None:
+    """Return when the subject for all outside a mailing's trial is decided; None once it is."""
+    trial = find_trial(session, mailing_id)
+    return trial.decide_at if trial is not None and trial.decided_at is None else None
 
 
 def published_content(session: Session, mailing_id: int) -> MailingContent:

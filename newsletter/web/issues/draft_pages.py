@@ -68,7 +68,7 @@ from newsletter.web.issues.shown_as import asked_as, choice_of
 from newsletter.web.issues.shown_mail import show_to_reader
 from newsletter.web.issues.submission import EditorForm
 from newsletter.web.issues.workspace import Workspace
-from newsletter.web.mailings.choice import SendChoice
+from newsletter.web.mailings.choice import SendChoice, faults_of
 from newsletter.web.pages import Pages
 from subscribers.fields.store import field_of_row
 from subscribers.segments.choices import conditions_in_words
@@ -261,6 +261,7 @@ class DraftPages:
             places=places_of(draft.issue, report),
             parts=part_names(draft.issue),
             error=error,
+            order_faults=faults_of(error, visit.language) if choice else {},
             marked=checked.marked if checked else (),
             value=_value(written, checked),
             kinds=KINDS,

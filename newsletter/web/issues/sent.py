@@ -91,6 +91,7 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
                 hours=hours,
                 audience=audience,
                 typed=None,
+                order_faults={},
                 was=moment_before(request),
                 stays_held=holds_after_change(summary),
                 moving=newest.state in _MOVING,

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.types import JsonObject
-from newsletter.errors import ConflictError, ListError, NewsletterError
+from newsletter.errors import ConflictError, ContentError, ListError, NewsletterError
 from newsletter.issues.checks.findings import Finding, Severity
 from newsletter.issues.corrections import corrected_from, note_of
 from newsletter.issues.difference import DifferenceGroup, compare_issues, count_changes
@@ -131,7 +131,7 @@ def approval_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
                     plan=plan,
                     asked=asked or (),
                 )
-        except (ConflictError, ListError) as error:
+        except (ConflictError, ContentError, ListError) as error:
             return page.show(visit, request, issue_id, status=409, error=error, choice=choice)
         return back_to_page(request, "asked", cut="/approval", choice=choice)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import zip_longest
@@ -11,6 +11,8 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Form, Request
 
+from newsletter.errors import NewsletterError
+from newsletter.i18n.language import Language
 from newsletter.mailings.approvals.plans import SendingPlan
 from newsletter.mailings.ledger.schedule import Schedule, read_hour, read_spread
 from newsletter.mailings.trials.subjects import SubjectTrial, read_subjects, read_trial
@@ -203,6 +205,12 @@ def _trial_fields(
         "share": share,
         "decide": decide,
     }
+
+
+def faults_of(error: NewsletterError | None, language: Language) -> Mapping[str, str]:
+    """Return what is said at the field that an error is about; nothing where it is about none."""
+    at = error.place.field if error and error.place else None
+    return {at: error.in_language(language)} if error and at else {}
 
 
 ChoiceForm = Annotated[SendChoice, Depends(read_choice)]

@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response, Streamin
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.database.vocabulary import DeliveryState, MailingKind, MailingState
-from newsletter.errors import ConflictError, ContentError, NotFoundError
+from newsletter.errors import ConflictError, ContentError, NewsletterError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.mailings.ledger.schedule import read_hour
 from newsletter.mailings.mailings import find_mailing
@@ -51,6 +51,7 @@ from newsletter.web.access import (
 from newsletter.web.charts import STACK, stacked_bars
 from newsletter.web.head_requests import unless_by_head
 from newsletter.web.issues.workspace import Workspace
+from newsletter.web.mailings.choice import faults_of
 from newsletter.web.mailings.hours import holds_after_change, hours_of, moment_before
 from newsletter.web.mailings.report_files import figures_file, missed_file
 from newsletter.web.pages import Pages
@@ -138,7 +139,7 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
         number: int,
         *,
         status: int = 200,
-        error: str = "",
+        error: NewsletterError | None = None,
         typed: Mapping[str, str] | None = None,
     ) -> HTMLResponse:
         newsletter_id = own(visit)
@@ -146,9 +147,10 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
             row = newsletter_of(session, visit)
             mailing = summarise(session, newsletter_id, number, figures)
             report = report_on(session, mailing, figures)
-            compared = list_summaries(
+            earlier = list_summaries(
                 session, newsletter_id, figures, before=number + 1, limit=_COMPARED
             )
+            compared = [each for each in earlier if each.started_at]
             pace = measure_pace(session, mailing, figures)
             clicks = clicks_of(session, number)
             trial = trial_figure(session, number, figures)
@@ -190,7 +192,8 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
             stays_held=holds_after_change(mailing),
             reasons=_reasons(mailing),
             audience=audience,
-            error=error,
+            error=error.in_language(visit.language) if error else "",
+            order_faults=faults_of(error, visit.language),
             was=moment_before(request),
             has_line=bool(line),
             **line,
@@ -233,9 +236,7 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
                 engine, visit.actor, number, place, reason=reason, within=own(visit)
             )
         except ConflictError as error:
-            return _show(
-                visit, request, number, status=409, error=error.in_language(visit.language)
-            )
+            return _show(visit, request, number, status=409, error=error)
         return RedirectResponse(request.url.path.removesuffix("/decide"), status_code=303)
 
     @router.post("/{number}/reschedule")
@@ -263,7 +264,7 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
                 request,
                 number,
                 status=409,
-                error=error.in_language(visit.language),
+                error=error,
                 typed={"hour": hour, "decide": decide},
             )
         asked = urlencode({"done": "moved", "was": before.isoformat()})
@@ -290,9 +291,7 @@ def mailings_router(  # noqa: C901, PLR0915 - a list of routes
         try:
             action(engine, visit.actor, number, reason=reason, within=newsletter_id)
         except ConflictError as error:
-            return _show(
-                visit, request, number, status=409, error=error.in_language(visit.language)
-            )
+            return _show(visit, request, number, status=409, error=error)
         to_issue = None
         if verb == "cancel" or back == "issue":
             asked = "done=unscheduled" if verb == "cancel" else ""

@@ -28,7 +28,7 @@ from newsletter.web.access import Visit, own, settings_path
 from newsletter.web.issues.shown_as import asked_as, choice_of, with_shown_as
 from newsletter.web.issues.shown_mail import show_to_reader
 from newsletter.web.issues.workspace import Workspace, subject_findings
-from newsletter.web.mailings.choice import SendChoice
+from newsletter.web.mailings.choice import SendChoice, faults_of
 from newsletter.web.pages import Pages
 
 #: Where it is, below a newsletter.
@@ -100,6 +100,7 @@ class SendingPage:
                 warnings=preflight.of(Severity.WARNING),
                 earlier=earlier_mailings(session, issue.id),
                 error=error.in_language(visit.language) if error else "",
+                order_faults=faults_of(error, visit.language),
                 notice=request.query_params.get("done", ""),
                 tested_group=request.query_params.get("group", ""),
                 typed_group=typed_group,

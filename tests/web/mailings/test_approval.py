@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 
 import httpx
 import pytest
@@ -21,6 +22,7 @@ from newsletter.database.tables import (
     NewsletterRow,
     SubscriberRow,
 )
+from newsletter.database.types import now
 from newsletter.database.vocabulary import MailingKind, Role
 from newsletter.issues.drafts.saving import open_issue
 from newsletter.issues.model import issue_to_json
@@ -32,6 +34,12 @@ from tests.web.conftest import SEEN, SignIn, csrf_of, fields_of, tight
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 _ASKED = "//input[@name='asked']"
+#: A day to which a mailing may be scheduled.
+LATER = now().date() + timedelta(days=60)
+
+
+def _day(day: date) -> str:
+    return f"{day:%a} {day.day} {day:%b} {day.year}"
 
 
 @pytest.fixture
@@ -68,7 +76,7 @@ def test_an_approver_is_told_by_mail_finds_it_at_home_and_sees_what_readers_get(
 ) -> None:
     editor = sign_in("editor@example.jp", Role.EDITOR)
     approver = sign_in("approver@example.jp", Role.APPROVER)
-    _ask(editor, send, when="later", hour="2999-12-01T08:00")
+    _ask(editor, send, when="later", hour=f"{LATER}T08:00")
 
     ((address, kind, text),) = _notices(stage)
     assert (address, kind) == ("approver@example.jp", "approval-request")
@@ -85,7 +93,7 @@ def test_an_approver_is_told_by_mail_finds_it_at_home_and_sees_what_readers_get(
     for words in (
         title,
         "Everyone",
-        "Sun 1 Dec 2999, 08:00",
+        f"{_day(LATER)}, 08:00",
         "digest@example.jp",
         "The plain text",
     ):
@@ -147,7 +155,7 @@ def test_what_was_approved_goes_on_to_the_last_look_as_it_was_planned(
     send: str, sign_in: SignIn
 ) -> None:
     editor = sign_in("editor@example.jp", Role.EDITOR)
-    _ask(editor, send, when="later", hour="2999-12-01T08:00")
+    _ask(editor, send, when="later", hour=f"{LATER}T08:00")
     approver = sign_in("approver@example.jp", Role.APPROVER)
     form = fields_of(approver.get(f"{send}/review").text)
     approver.post(f"{send}/approve", data=form | SEEN)
@@ -156,7 +164,7 @@ def test_what_was_approved_goes_on_to_the_last_look_as_it_was_planned(
         "//*[@id='line']//a[@class='button']/@href"
     )
     assert button.startswith(f"{send}/confirm?")
-    assert "hour=2999-12-01T08%3A00" in button
+    assert f"hour={LATER}T08%3A00" in button
 
 
 def test_the_mail_is_shown_as_tall_as_it_is_on_each_background(review: Page) -> None:
@@ -182,10 +190,10 @@ def test_another_hour_and_a_comparison_that_is_left_out_are_among_the_changes(
         session.execute(update(NewsletterRow).values(count_clicks=True))
     editor = sign_in("editor@example.jp", Role.EDITOR)
     approver = sign_in("approver@example.jp", Role.APPROVER)
-    later = {"when": "later", "hour": "2999-12-01T08:00"}
+    later = {"when": "later", "hour": f"{LATER}T08:00"}
     # Its digest is of the content alone; the page that waits for an answer has none.
     later |= {"digest": fields_of(editor.get(send).text)["digest"]}
-    _ask(editor, send, subject="別の件名", share="20", decide="2999-12-01T14:00", **later)
+    _ask(editor, send, subject="別の件名", share="20", decide=f"{LATER}T14:00", **later)
     assert "How it is to be sent" not in approver.get(f"{send}/review").text
 
     _ask(editor, send, **later)
@@ -194,10 +202,10 @@ def test_another_hour_and_a_comparison_that_is_left_out_are_among_the_changes(
     assert "別の件名</del>" in dropped
     assert "sender or design changed" not in dropped
 
-    _ask(editor, send, **later | {"hour": "2999-12-02T09:00"})
+    _ask(editor, send, **later | {"hour": f"{LATER + timedelta(days=1)}T09:00"})
     moved = tight(approver.get(f"{send}/review").text)
-    assert "Sun 1 Dec 2999, 08:00</del>" in moved
-    assert "Mon 2 Dec 2999, 09:00</ins>" in moved
+    assert f"{_day(LATER)}, 08:00</del>" in moved
+    assert f"{_day(LATER + timedelta(days=1))}, 09:00</ins>" in moved
     assert "<dt>Subjects compared</dt>" not in moved
 
 
@@ -329,13 +337,13 @@ def test_approval_asked_from_the_text_says_to_whom_and_when(
     text = f"/newsletters/digest/drafts/{draft}"
     page = editor.get(f"{text}/blocks")
     assert "A second person has to approve it." in page.text
-    plan = {"when": "later", "hour": "2999-12-01T08:00", "segment": 'domain = "example.jp"'}
+    plan = {"when": "later", "hour": f"{LATER}T08:00", "segment": 'domain = "example.jp"'}
     asked = editor.post(f"{text}/approval", data=fields_of(page.text) | plan)
     assert asked.url.path.startswith(text)
     assert "Next step by: approver" in asked.text
 
     review = approver.get(f"{send}/review").text
-    assert "Sun 1 Dec 2999, 08:00" in review
+    assert f"{_day(LATER)}, 08:00" in review
     assert "domain = &#34;example.jp&#34;" in review
     assert "asks for your approval" in review
     answered = approver.post(f"{send}/approve", data=fields_of(review) | SEEN)
@@ -357,7 +365,7 @@ def test_what_cannot_be_asked_for_is_told_and_the_form_keeps_what_was_chosen(
     number, other = re.findall(r'name="asked"\s+value="(\d+)"', page)
     for change, words in (
         ({"when": "later", "hour": ""}, "The date and time are missing."),
-        ({"subject": "x\u202ey", "decide": "2999-12-01T08:00"}, "In subject B: Control characters"),
+        ({"subject": "x\u202ey", "decide": f"{LATER}T08:00"}, "In subject B: Control characters"),
     ):
         typed = fields_of(page) | {"asked": number} | change
         refused = html.fromstring(editor.post(f"{text}/approval", data=typed).text)

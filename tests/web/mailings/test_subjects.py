@@ -7,10 +7,10 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import AuditEventRow, NewsletterRow, SubjectTrialRow
+from newsletter.database.tables import ApprovalRow, AuditEventRow, NewsletterRow, SubjectTrialRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Role, TrialVerdict
 from newsletter.mailings.planning.planning import plan_mailing
@@ -57,6 +57,9 @@ def test_subjects_are_confirmed_watched_and_decided_by_hand(
         mailing = trial.mailing_id
     plan_mailing(stage.engine, mailing)
     page = f"/newsletters/digest/mailings/{mailing}"
+    line = tight(editor.get(page.replace(f"mailings/{mailing}", "issues/1")).text)
+    assert "The subjects are being compared. The rest is sent on" in line
+    assert "Comparing subjects" in line
     shown = editor.get(page).text
     assert "50 % of the recipients are in the trial" in shown
     assert re.search(r"<span>A 0.0%</span><span>B 0.0%</span><span[^>]*>Decision at", tight(shown))
@@ -106,7 +109,7 @@ def test_an_approver_sees_every_subject_and_approves_them_with_the_mail(
     [
         ({"share": "90"}, "not a share of the audience"),
         ({"decide": ""}, "the subject is decided is missing"),
-        ({"decide": "14:00"}, "--decide-at: “14:00” is not a date with a time"),
+        ({"decide": "14:00"}, "“14:00” is not a date with a time"),
         ({"subject": "x" * 301}, "more than 300 characters"),
         ({"subject": "x\u202ey"}, "In subject B: Control characters"),
     ],
@@ -118,7 +121,46 @@ def test_what_is_wrong_with_a_comparison_is_said_and_the_form_keeps_what_was_typ
     refused = editor.get(f"{send}/confirm", params=_choice() | change)
     assert refused.status_code == 409
     assert words in refused.text
+    assert "--decide-at" not in refused.text
     assert "窓口は28日まで" in refused.text
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"share": "90"}, "share"),
+        ({"decide": ""}, "decide"),
+        ({"decide": "2020-01-01T14:00"}, "decide"),
+        ({"when": "later", "hour": "2020-01-01T08:00"}, "hour"),
+        ({"over": "900"}, "over"),
+    ],
+)
+def test_a_fault_of_an_order_stands_at_its_field(
+    send: str, sign_in: SignIn, change: dict[str, str], field: str
+) -> None:
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    refused = editor.get(f"{send}/confirm", params=_choice() | change).text
+    marked = re.findall(r'<input\s+id="(\w+)"[^>]*?aria-invalid="true"', refused)
+    assert marked == [field]
+    assert f'id="{field}-error"' in refused
+
+
+def test_approval_is_not_asked_of_a_plan_that_cannot_be_sent(
+    stage: Stage, send: str, sign_in: SignIn
+) -> None:
+    with transaction(stage.engine) as session:
+        session.execute(update(NewsletterRow).values(approval_required=True))
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    form = fields_of(editor.get(send).text)
+    for change, words in (
+        ({"decide": "2020-01-01T14:00"}, "before the trial has begun"),
+        ({"when": "later", "hour": "2020-01-01T08:00"}, "already passed"),
+        ({"decide": ""}, "decided is missing"),
+    ):
+        refused = editor.post(f"{send}/approval", data=form | _choice() | change)
+        assert (refused.status_code, words in refused.text) == (409, True)
+    with reading(stage.engine) as session:
+        assert session.scalar(select(func.count()).select_from(ApprovalRow)) == 0
 
 
 def test_without_counted_clicks_the_form_offers_no_comparison(
