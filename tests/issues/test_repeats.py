@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import Engine
@@ -14,6 +14,7 @@ from newsletter.issues.checks.repeats import find_repeats
 from newsletter.issues.drafts.saving import open_issue
 from newsletter.issues.model import Issue, Paragraph, Text
 from newsletter.issues.sources.reading import read_issue
+from newsletter.issues.store import find_issue, save_issue
 from newsletter.mailings.mailings import cancel_mailing
 from newsletter.mailings.orders.readiness import check_brought
 from newsletter.newsletters.publications import find_newsletter
@@ -40,9 +41,13 @@ def sent(stage: Stage) -> Issue:
         return open_issue(session, stage.newsletter_id, stage.issue, author="aoki").issue
 
 
-def _codes(stage: Stage, issue: Issue, *, besides: int | None = None) -> list[str]:
+def _codes(
+    stage: Stage, issue: Issue, *, besides: int | None = None, is_correction: bool = False
+) -> list[str]:
     with reading(stage.engine) as session:
-        found = find_repeats(session, stage.newsletter_id, issue, besides=besides)
+        found = find_repeats(
+            session, stage.newsletter_id, issue, besides=besides, is_correction=is_correction
+        )
     return [finding.code for finding in found]
 
 
@@ -67,6 +72,19 @@ def test_a_text_of_which_a_few_words_were_changed_is_named(stage: Stage, sent: I
 def test_what_stands_in_each_issue_is_no_repeat(stage: Stage, sent: Issue) -> None:
     issue = replace(sent, title="次の号", lead=_OTHER, chapters=sent.chapters[-1:])
     assert _codes(stage, issue) == []
+
+
+def test_a_correction_repeats_no_issue_that_was_begun_from_what_it_corrects(
+    stage: Stage, sent: Issue
+) -> None:
+    later = replace(sent, issue_date=sent.issue_date + timedelta(days=7))
+    with transaction(stage.engine) as session:
+        before = find_issue(session, stage.newsletter_id, stage.issue).id
+        read = replace(read_issue(sample_issue(Language.JAPANESE), source="x"), issue=later)
+        stage.issue = save_issue(session, stage.newsletter_id, read).slug
+    stage.mail()
+    assert _codes(stage, sent, besides=before) == ["title-sent", "text-sent"]
+    assert _codes(stage, sent, besides=before, is_correction=True) == []
 
 
 @pytest.mark.parametrize("words", ["/", "お知らせ", "自治体の現場で"])

@@ -28,7 +28,12 @@ _PIECE = 4
 
 
 def find_repeats(
-    session: Session, newsletter_id: int, issue: Issue, *, besides: int | None
+    session: Session,
+    newsletter_id: int,
+    issue: Issue,
+    *,
+    besides: int | None,
+    is_correction: bool = False,
 ) -> tuple[Finding, ...]:
     """Return warnings of a subject or a text that was sent, or is about to be, as another issue.
 
@@ -37,12 +42,14 @@ def find_repeats(
         newsletter_id: Whose issues are compared.
         issue: As it is now.
         besides: The stored issue that it is, which may be sent to others again; None for none.
+        is_correction: Whether it corrects that issue: what was begun from it since repeats it, and
+            not the other way about.
     """
-    return tuple(_repeats(session, newsletter_id, issue, besides))
+    return tuple(_repeats(session, newsletter_id, issue, besides, is_correction=is_correction))
 
 
 def _repeats(
-    session: Session, newsletter_id: int, issue: Issue, besides: int | None
+    session: Session, newsletter_id: int, issue: Issue, besides: int | None, *, is_correction: bool
 ) -> Iterator[Finding]:
     kept = select(MailingRow.issue_id).where(
         MailingRow.newsletter_id == newsletter_id, keeps_its_issue()
@@ -56,6 +63,8 @@ def _repeats(
         )
         .order_by(IssueRow.id.desc())
     )
+    if is_correction and besides:
+        sent = sent.where(IssueRow.id < besides)
     same = session.scalars(sent.where(IssueRow.title == issue.title).limit(1)).one_or_none()
     if same is not None and issue.title:
         yield Finding(

@@ -77,7 +77,9 @@ def stored_findings(
         figures: Counts readers; without, they are counted anew.
     """
     issue = resolve_snippets(content, dict(publisher_of(newsletter).snippets))
-    repeats = find_repeats(session, newsletter.id, content, besides=besides)
+    repeats = find_repeats(
+        session, newsletter.id, content, besides=besides, is_correction=is_correction
+    )
     known = check_variants(session, newsletter, issue, figures=figures)
     translations = check_translations(
         session, newsletter, issue, corrects=besides if is_correction else None

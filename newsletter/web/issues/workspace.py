@@ -35,7 +35,7 @@ from newsletter.mailings.orders.test_mails import TestGroups, list_groups
 from newsletter.mailings.planning.audience import AudienceCount, audience_figure
 from newsletter.mailings.planning.shown_as import ShownAs, find_shown_as
 from newsletter.mailings.reports.cached_figures import Figure, Figures
-from newsletter.mailings.trials.subjects import SHARES
+from newsletter.mailings.trials.subjects import SHARES, decision_due
 from newsletter.newsletters.dictionary import list_folded
 from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.model import RenderedIssue
@@ -154,6 +154,9 @@ class Workspace:
             "line_corrects": corrected_by(session, issue_id) if issue_id is not None else None,
             "line_draft": draft_id,
             "line_planned": _planned(standing),
+            "line_decides_at": (
+                decision_due(session, standing.mailing.id) if standing.mailing else None
+            ),
             "open_comments": open_threads(session, issue_id) if issue_id is not None else 0,
             "approval_people": people_of(
                 session, to_send.approval, to_send.returned, to_send.lapsed
