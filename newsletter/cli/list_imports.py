@@ -56,7 +56,7 @@ class OnExisting(StrEnum):
 
 def import_list(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="CSV, TSV or JSON lines (.jsonl, .ndjson).")],
+    file: Annotated[Path, typer.Argument(help="CSV, TSV, text, JSON, vCard or LDIF.")],
     basis: Basis,
     wording: Annotated[str, typer.Option(help="The wording that they consented to.")] = "",
     source: Annotated[str, typer.Option(help="The source of the list; the file if omitted.")] = "",

@@ -52,7 +52,7 @@ _OF_OURS = {
 #: What a column can be mapped to, besides ``field.KEY``.
 KNOWN_COLUMNS = (*FIELDS, IGNORED)
 #: Fields that several columns may give: their values go together.
-SHARED = frozenset({"tags", "attributes", "disabled", "state", "opt_in"})
+SHARED = frozenset({"tags", "attributes", "disabled", "unsubscribed_at", "state", "opt_in"})
 #: Only our own list for people has all of these.
 _OURS_FOR_PEOPLE = frozenset({"consent_basis", "consent_source", "consent_wording"})
 #: Before the key of a field, as a column is mapped to it.

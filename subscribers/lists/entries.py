@@ -33,6 +33,7 @@ from subscribers.lists.formats import IGNORED, ListState, fold, read_reason
 from subscribers.lists.json_lines import HalfCharacterError, read_json, read_object
 from subscribers.lists.outcomes import (
     ANSWERS,
+    MARKS,
     STATES,
     Row,
     find_mark,
@@ -233,7 +234,7 @@ def _take(
         return _attributes(record, name, value)
     if ours == "tags" and ours in fields:
         fields[ours] = [*_split_tags(fields[ours]), *_split_tags(value)]
-    elif ours == "disabled" and is_false(fields.get(ours, "")):
+    elif ours in MARKS and is_false(fields.get(ours, "")):
         fields[ours] = value
     elif ours in ANSWERS:
         fields.setdefault(ANSWERS[ours], []).append(value)

@@ -12,16 +12,19 @@ from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import msg
 from subscribers.lists.columns import is_header
 from subscribers.lists.decoding import text_lines
+from subscribers.lists.json_documents import document_records, is_document
 from subscribers.lists.json_lines import is_json, json_records
 from subscribers.lists.records import Record
 from subscribers.lists.stanzas import stanza_records
 from subscribers.lists.tables import csv_records
 
+#: Enough of a file of JSON to hold its first line.
+_HEAD = 1024 * 1024
 _JSON_START = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*"')
 
 
 def _refuse_other_json(stream: BinaryIO, *, source: str, file_name: str) -> None:
-    """Refuse JSON that is no list, by its first octets.
+    """Refuse JSON whose name hides it, by its first octets.
 
     Raises:
         ListError: It is JSON by another name.
@@ -30,9 +33,11 @@ def _refuse_other_json(stream: BinaryIO, *, source: str, file_name: str) -> None
     stream.seek(0)
     if not is_json(file_name) and _JSON_START.match(start):
         raise ListError(
-            msg("This is JSON, which is read as a list only with an object on each line."),
+            msg("This is JSON, which is read as a list only where the name of its file says so."),
             place=Place(source=source),
-            remedy=msg("Write it so, and let the name of the file end in .jsonl."),
+            remedy=msg(
+                "Let the name of the file end in .json, or in .jsonl with an object a line."
+            ),
         )
 
 
@@ -67,6 +72,10 @@ def list_records(
         return text_lines(stream, source=source, encoding=encoding)
 
     if is_json(file_name):
+        start = stream.read(_HEAD)
+        stream.seek(0)
+        if is_document(start):
+            return document_records(stream, source=source)
         return json_records(lines(), source=source)
     if (stanzas := stanza_records(lines)) is not None:
         return stanzas

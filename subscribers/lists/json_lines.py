@@ -9,11 +9,11 @@ from typing import Any
 from newsletter.i18n.messages import msg
 from subscribers.lists.records import Record
 
-_ENDINGS = (".jsonl", ".ndjson")
+_ENDINGS = (".jsonl", ".ndjson", ".json")
 
 
 def is_json(file_name: str) -> bool:
-    """Tell whether a file is JSON lines, by its name."""
+    """Tell whether a file is JSON, by its name."""
     return file_name.lower().endswith(_ENDINGS)
 
 
@@ -53,11 +53,20 @@ def read_json(text: str) -> Any:  # noqa: ANN401 - whatever it says
     except (ValueError, RecursionError):
         return None
     if "\\u" in text:
-        try:
-            json.dumps(value, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
-            raise HalfCharacterError from None
+        refuse_half_character(value)
     return value
+
+
+def refuse_half_character(value: object) -> None:
+    """Refuse what JSON said where it holds half of a character.
+
+    Raises:
+        HalfCharacterError: So it is.
+    """
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise HalfCharacterError from None
 
 
 def read_object(value: object) -> dict[str, Any]:

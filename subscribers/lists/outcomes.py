@@ -236,7 +236,7 @@ def outcome_of(row: Row, form: ListForm, marked: tuple[str, ListState] | None) -
 
 def lacks_confirming(values: Mapping[str, Any], form: ListForm) -> bool:
     """Tell whether a list says who confirmed, and says nothing of the kind of a row."""
-    return form.needs_confirming and "confirmed_at" not in values
+    return form.needs_confirming and is_false(values.get("confirmed_at", ""))
 
 
 #: What a list says as long as nothing in it speaks against mail.

@@ -212,7 +212,8 @@ class _Reading:
             read = _no_attributes
         elif ours in _INSTANTS:
             lacks = ours == "confirmed_at" and self.form.needs_confirming
-            read, blank = partial(self._instant, ours), _ODD if lacks else None
+            blank = _ODD if lacks else None
+            read = partial(self._instant, ours, blank)
         elif ours in _CONSENT:
             name, length = _CONSENT[ours]
             read = partial(_shortened, length)
@@ -252,9 +253,9 @@ class _Reading:
         tags = split_tags(text)
         return _json(tuple(dict.fromkeys((*tags, *self.tags)))) if all(map(is_tag, tags)) else _ODD
 
-    def _instant(self, ours: str, text: str) -> object:
+    def _instant(self, ours: str, blank: object, text: str) -> object:
         if is_false(text):
-            return None
+            return blank
         own = self.form.known is not None and self.form.known.own
         if ours in MARKS and not own:
             return _ODD

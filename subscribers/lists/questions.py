@@ -10,6 +10,7 @@ that somebody left, died or could not be reached is asked about all the same: a 
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -47,11 +48,14 @@ _FEW, _FEWEST = 12, 3
 #: Distinct values that are kept of a column, and of these shown.
 _KEPT, _SHOWN = 200, 8
 _LONGEST = 120
-#: Codes by which a form keeps answers are of one digit, and so many; others stand so many times.
+#: Codes by which a form keeps answers are of one digit, and so many unless one comes again; others
+#: stand so many times.
 _FEW_CODES = 4
 _AGAIN = 3
 #: Characters on average from which texts that never come again are remarks.
 _REMARK = 10
+#: Unix time, in seconds or milliseconds.
+_SECONDS = re.compile(r"1\d{9}(?:\d{3})?(?:\.0)?")
 #: So long are signs and codes at most; of a column of remarks, on average.
 _SIGN = 2
 
@@ -120,6 +124,7 @@ CHOICES: Mapping[QuestionKind, Mapping[str, Message]] = {
     },
     QuestionKind.DATES: {
         "unsubscribed_at": msg("whoever has a date has left"),
+        "confirmed_at": msg("whoever has no date has not confirmed"),
         "other": msg("it is about something else"),
     },
     QuestionKind.REMARKS: {
@@ -205,9 +210,14 @@ class _Column:
     def _kind(self, name: str, blanks: int) -> QuestionKind | None:
         if self.find is not speaking_ones:
             return QuestionKind.REMARKS if self.speaking else None
-        kinds = Counter(map(kind_of_value, self.values))
+        kinds = Counter(map(_kind_of, self.values))
         texts = [n for text, n in self.values.items() if kind_of_value(text) is ValueKind.TEXT]
-        has_others = kinds[ValueKind.PLAIN] or kinds[ValueKind.NUMBER]
+        zeros = self.values["0"]
+        numbers = kinds[ValueKind.NUMBER] - (zeros > 0)
+        if kinds[ValueKind.DATE]:
+            # "0" beside days is none.
+            blanks += zeros
+        has_others = kinds[ValueKind.PLAIN] or numbers
         if kinds[ValueKind.DATE] and len(texts) <= _FEW and not has_others:
             is_asked = (blanks or texts or may_ask(name)) and not is_harmless_date(name)
             return QuestionKind.DATES if is_asked else None
@@ -223,10 +233,11 @@ class _Column:
     def _are_codes(self) -> bool:
         """Whether it holds nothing but a few numbers, of one digit or that come often."""
         digits = [text.removesuffix(".0") for text in self.values]
-        recur = len(digits) <= _FEW and self.filled >= _AGAIN * len(digits)
-        return all(map(str.isdecimal, digits)) and (
-            recur or (len(digits) <= _FEW_CODES and all(len(each) == 1 for each in digits))
-        )
+        if all(len(each) == 1 for each in digits):
+            recur = self.filled > len(digits) or len(digits) <= _FEW_CODES
+        else:
+            recur = len(digits) <= _FEW and self.filled >= _AGAIN * len(digits)
+        return recur and all(map(str.isdecimal, digits))
 
     def _are_few(self, texts: Sequence[int], blanks: int) -> bool:
         """Tell whether people share the values, a few of them have one, or these are codes."""
@@ -331,6 +342,11 @@ def _columns_of(
     for key, counts in keys.items():
         if form.is_unsure_within(name, key):
             yield f"{name}{WITHIN}{key}", counts
+
+
+def _kind_of(text: str) -> ValueKind:
+    """Return what a value looks like; seconds since 1970 are a day, as of 2001 to 2033."""
+    return ValueKind.DATE if _SECONDS.fullmatch(text) else kind_of_value(text)
 
 
 def _text(value: object) -> str:

@@ -33,6 +33,8 @@ _ROWS = 64
 _DELIMITERS = (",", "\t", ";", "|")
 #: What Excel reads as the sign between cells, and writes before some exports.
 _SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(.)"?,*')
+#: A line that parts the rows of a table in plain text: of Markdown, of a database's terminal.
+_RULE = re.compile(r"[|+]?(?:[ \t]*:?[-=]{3,}:?[ \t]*[|+]?)+\s*")
 #: Each row has as many cells as the header: of a wider one, short rows would take gigabytes.
 _MOST_COLUMNS = 1000
 
@@ -56,11 +58,13 @@ def csv_records(
         ListError: The header's own quotes are broken, or it has over 1,000 columns.
     """
     rest = iter(lines)
-    head = list(islice(rest, HEAD_LINES))
+    head = list(map(_without_rule, islice(rest, HEAD_LINES)))
     skipped, delimiter, above = _find_header(head, is_header)
     if above is None:
         yield from _headless_records(head, rest, skipped, source)
         return
+    if delimiter == "|":
+        rest = map(_without_rule, rest)
     feed = Lines(chain(head[skipped:], rest), number=skipped)
     header = next(rows_of(feed, delimiter), None)
     if header is None:
@@ -77,6 +81,11 @@ def csv_records(
     names = _name_nameless(distinct_names(headings), rows_of(Lines(head[skipped:]), delimiter))
     yield Record(header.line, names, (), header=True)
     yield from _with_sections(_table_records(feed, delimiter, names))
+
+
+def _without_rule(line: str) -> str:
+    """Return a line, blank where it only parts rows."""
+    return "\n" if _RULE.fullmatch(line) else line
 
 
 def _table_records(feed: Lines, delimiter: str, names: tuple[str, ...]) -> Iterator[Record]:

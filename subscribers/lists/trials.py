@@ -41,7 +41,7 @@ _GLANCE = 5
 #: Rows of each result that are shown.
 _EXAMPLES = 3
 #: What a column may be by an answer to what it says of mail.
-_ANSWERED = frozenset({"opt_in", "disabled", "unsubscribed_at"})
+_ANSWERED = frozenset({"opt_in", "disabled", "unsubscribed_at", "confirmed_at"})
 #: What a column is chosen for that is to become a new field.
 NEW = "+"
 

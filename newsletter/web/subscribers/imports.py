@@ -62,7 +62,12 @@ _PASTED = "pasted.csv"
 #: Before the number of a column that is asked about.
 _ANSWER = "answer-"
 #: What a column is by the answer to what it says of mail.
-_ANSWERS = {"mail": "opt_in", "dates": "unsubscribed_at", "entries": "disabled"}
+_ANSWERS = {
+    "mail": "opt_in",
+    "dates": "unsubscribed_at",
+    "confirmed": "confirmed_at",
+    "entries": "disabled",
+}
 #: The answers to choose from, by what the question is of.
 _CHOICES = {
     QuestionKind.ANSWERS: (
@@ -72,6 +77,7 @@ _CHOICES = {
     ),
     QuestionKind.DATES: (
         ("dates", msg("Whoever has a date has left")),
+        ("confirmed", msg("Whoever has no date has not confirmed")),
         (UNRELATED, msg("About something else")),
     ),
     QuestionKind.REMARKS: (
@@ -86,8 +92,9 @@ class _Form(BaseModel):
     """How the list is to be taken, as the form says; ``column`` and ``ours`` go side by side.
 
     ``asked`` names columns, and ``answer-0`` and further ones say whether they ask for mail:
-    ``mail``, ``dates`` (a date in them is of leaving), ``entries`` (whatever stands there),
-    ``remarks`` or ``other``; with ``none_asks`` nothing else does so.
+    ``mail``, ``dates`` (a date in them is of leaving), ``confirmed`` (one is of confirming),
+    ``entries`` (whatever stands there), ``remarks`` or ``other``; with ``none_asks`` nothing else
+    does so.
     """
 
     model_config = ConfigDict(extra="allow")

@@ -87,6 +87,11 @@ def _asked(header: str, *values: str, custom: Sequence[Field] = ()) -> Sequence[
         ("区", "正 準 休 亡 退 他"),
         ("Zustand", "läuft läuft ruht läuft aus weg läuft"),
         ("Zustand", "zu     "),
+        ("stan", "1 4 1 2 8 3 1 5 1"),
+        ("Lage", "1 2 3 4 5 5"),
+        ("verlassen", "2021-09-18 0 0"),
+        ("verlassen", "1631950304 0 0 1632000000"),
+        ("raus", "1631950304000  "),
     ],
 )
 def test_answers_in_a_column_of_any_name_are_asked_about(header: str, values: str) -> None:
@@ -142,6 +147,8 @@ def test_answers_in_a_column_of_any_name_are_asked_about(header: str, values: st
         ("備考", "広報委員 広報委員 卵アレルギー"),
         ("登録状況", "登録 停止"),
         ("メルマガ希望", "○ ×"),
+        ("Beitritt", "1631950304 1632000000 0"),
+        ("Punktestand", "1 2 3 4 5"),
     ],
 )
 def test_what_answers_nothing_or_is_read_by_its_name_is_not_asked_about(
@@ -253,6 +260,19 @@ def test_a_list_is_refused_until_it_is_said_what_the_column_is(sqlite_stage: Sta
     with pytest.raises(UnclearColumnError, match=r"会報.*不要: 1"):
         import_list(sqlite_stage, _TEXT, is_answered=False)
     assert states_of(sqlite_stage.engine) == {}
+
+
+def test_days_in_two_columns_can_both_be_of_leaving(sqlite_stage: Stage) -> None:
+    rows = "a@x.example,0,0\nb@x.example,2023-01-02,0\nc@x.example,0,2024-03-04\n"
+    columns = dict.fromkeys(("raus", "weg"), "unsubscribed_at")
+    import_list(sqlite_stage, f"email,raus,weg\n{rows}".encode(), columns=columns)
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _U, "c": _U}
+
+
+def test_of_days_that_are_of_confirming_who_has_none_is_pending(sqlite_stage: Stage) -> None:
+    rows = "a@x.example,2024-03-04 10:00\nb@x.example,0\nc@x.example,\n"
+    import_list(sqlite_stage, f"email,ok\n{rows}".encode(), columns={"ok": "confirmed_at"})
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _P, "c": _P}
 
 
 def test_of_a_column_that_is_said_to_ask_only_a_yes_subscribes(sqlite_stage: Stage) -> None:

@@ -806,6 +806,21 @@ def test_a_day_of_leaving_that_is_one_says_that_its_person_left(
     assert states_of(sqlite_stage.engine) == {"a": _C, "b": _U}
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        "| Nom | Mail | status |\n|:---|:---:|---:|\n| Zoé | a@x.example | unsubscribed |\n",
+        " nom | adresse | status \n-----+-------+-----\n Zoé | a@x.example | unsubscribed\n",
+        "+-----+-----+\n| mail | status |\n+-----+-----+\n| a@x.example | unsubscribed |\n+----+",
+    ],
+    ids=["Markdown", "psql", "mysql"],
+)
+def test_a_ruled_line_is_neither_heading_nor_row(sqlite_stage: Stage, table: str) -> None:
+    _, problems = import_list(sqlite_stage, table.encode())
+    assert states_of(sqlite_stage.engine) == {"a": _U}
+    assert problems == []
+
+
 def test_bars_part_the_cells_of_a_table(sqlite_stage: Stage) -> None:
     import_list(sqlite_stage, "Namn|E-post|Status\nÅsa|a@example.org|avregistrerad\n".encode())
     assert states_of(sqlite_stage.engine) == {"a": _U}
