@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -105,6 +105,13 @@ async def send(services: WorkerServices, lease: LeasedBatch, run: BatchRun) -> N
             if refused:
                 _log.warning(
                     "%s refuses one message after the other: %s", route.transport.name, refused
+                )
+                await asyncio.to_thread(
+                    relays.relay_refuses,
+                    services.engine,
+                    route.transport.name,
+                    refused,
+                    again=timedelta(seconds=_REFUSED_SECONDS),
                 )
             if not run.has_more:
                 break

@@ -27,11 +27,11 @@ suppressions = typer.Typer(
 def list_relays(context: typer.Context, json: Json = False) -> None:
     """List the relays by name, and which of them accept no mail at present."""
     from newsletter.cli.console import console, print_json
-    from newsletter.mailings.ledger.relays import resting_relays
+    from newsletter.mailings.ledger.relays import troubled_relays
     from workers.transports import relay_names
 
     settings = settings_of(context)
-    resting = {relay.name: relay for relay in resting_relays(open_database(settings))}
+    resting = {relay.name: relay for relay in troubled_relays(open_database(settings))}
     names = list(dict.fromkeys([*relay_names(settings), *resting]))
     if json:
         states = ((name, resting.get(name)) for name in names)

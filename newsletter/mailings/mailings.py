@@ -308,7 +308,10 @@ def resume_mailing(session: Session, mailing_id: int, *, even_twice: bool = Fals
                 mailing=mailing_id,
             ),
             remedy=msg(
-                "First settle it from earlier journals or the relay’s log, or resume it anyway."
+                "First settle it from the relay’s log or earlier journals (newsletter mailing"
+                " settle {mailing} --log FILE, or --journals FOLDER), or resume it anyway (newsletter"
+                " mailing resume {mailing} --even-twice).",
+                mailing=mailing_id,
             ),
         )
     if row.started_at is not None:

@@ -173,8 +173,9 @@ def test_of_somebody_who_has_the_number_of_another_now_neither_log_nor_journal_t
 def test_a_restored_mailing_goes_on_only_when_told_that_some_may_get_it_twice(
     stage: Stage, restored: int
 ) -> None:
-    with pytest.raises(ConflictError, match=f"{PEOPLE} of"):
+    with pytest.raises(ConflictError, match=f"{PEOPLE} of") as refused:
         resume(stage.engine, COMMAND_LINE, restored)
+    assert f"newsletter mailing resume {restored} --even-twice" in str(refused.value.remedy)
     resume(stage.engine, COMMAND_LINE, restored, even_twice=True)
     assert progress(stage.engine, restored).state is MailingState.SENDING
 

@@ -34,6 +34,8 @@ class RelayFault(StrEnum):
     REFUSES_HOST = "refuses-host"
     #: It refuses for now (4xx).
     BUSY = "busy"
+    #: It talks to us, and refuses one message after the other for good (5xx).
+    REFUSES_MAIL = "refuses-mail"
 
 
 def kept_fault(fault: RelayFault | None, words: str) -> str:

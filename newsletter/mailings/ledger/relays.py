@@ -1,4 +1,8 @@
-"""Relays: which of them take mail now; one that takes nothing is left alone, longer each time."""
+"""Relays: which of them take mail now; one that takes nothing is left alone, longer each time.
+
+One that refuses one message after another is not left alone, since it may take another sender's
+mail; it is noted, for people to see.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from newsletter.database.tables import RelayRow
 from newsletter.database.types import now
 from newsletter.errors import ConflictError, OrderError
 from newsletter.i18n.messages import msg
-from newsletter.mailings.ledger.relay_faults import RelayFault, read_fault
+from newsletter.mailings.ledger.relay_faults import RelayFault, kept_fault, read_fault
 
 #: Seconds that a relay is left alone after it took nothing; twice as long each further time.
 _FIRST_REST = 5
@@ -46,14 +50,15 @@ class RelayState:
 
 def resting_relays(engine: Engine) -> Sequence[RelayState]:
     """Return the relays that are asked for nothing now, by what they said or an operator's word."""
-    return _relays_at(engine, now())
+    relays = _relays_at(engine, now())
+    return [relay for relay in relays if relay.fault is not RelayFault.REFUSES_MAIL]
 
 
 def troubled_relays(engine: Engine) -> Sequence[RelayState]:
-    """Return the resting relays, and those that are just being tried again, for people to see.
+    """Return the resting relays, those that are just being tried again, and those that refuse.
 
     To be refused may take as long as a connection may take to open; were a relay shown only while
-    it rests, its alarm would come and go.
+    it rests, its alarm would come and go. For people to see.
     """
     return _relays_at(engine, now() - _TRIED)
 
@@ -84,6 +89,10 @@ def _retry_at(row: RelayRow, moment: datetime) -> datetime | None:
     return row.retry_at if _rests(row, moment) else None
 
 
+def _refuses(row: RelayRow) -> bool:
+    return not row.held and read_fault(row.reason)[0] is RelayFault.REFUSES_MAIL
+
+
 def _rests(row: RelayRow, moment: datetime) -> bool:
     # Nothing rests longer than the longest: beyond it, the clock was set back.
     latest = now() + timedelta(seconds=_LONGEST_REST)
@@ -104,12 +113,30 @@ def relay_failed(engine: Engine, name: str, reason: str) -> datetime:
         row = session.get_one(RelayRow, name, with_for_update=True)
         # Workers that failed together count as one failure.
         retry_at = row.retry_at
-        if retry_at is None or not _rests(row, moment):
+        if retry_at is None or _refuses(row) or not _rests(row, moment):
             row.failures += 1
             rest = min(_FIRST_REST * 2 ** min(row.failures - 1, 10), _LONGEST_REST)
             row.retry_at = retry_at = moment + timedelta(seconds=rest)
         row.reason = row.reason if row.held else reason
         return retry_at
+
+
+def relay_refuses(engine: Engine, name: str, words: str, *, again: timedelta) -> None:
+    """Note that a relay refuses one message after another, until it takes one.
+
+    Args:
+        engine: The database.
+        name: The relay's.
+        words: What it says to all.
+        again: In what time it is asked again.
+    """
+    moment = now()
+    with transaction(engine) as session:
+        insert_missing(session, RelayRow, [{"name": name, "failures": 0, "held": False}])
+        row = session.get_one(RelayRow, name, with_for_update=True)
+        if row.held or (_rests(row, moment) and not _refuses(row)):
+            return
+        row.reason, row.retry_at = kept_fault(RelayFault.REFUSES_MAIL, words), moment + again
 
 
 def relay_works(engine: Engine, name: str) -> None:

@@ -69,6 +69,13 @@ _CAUSES = {
         msg("The relay {relay} is temporarily not accepting email"),
         msg("Check its load, queue and limits if this continues."),
     ),
+    RelayFault.REFUSES_MAIL: (
+        msg("The relay {relay} refuses one email after another"),
+        msg(
+            "Correct on the relay what its response names: access, a quota, a filter. What it"
+            " refused is deferred, and nobody counts as bounced."
+        ),
+    ),
 }
 
 
