@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from newsletter.disk import force_folder, make_folder
 from newsletter.mailings.ledger.database_history import NO_MARK, HistoryMark
 from workers.journal import boot_id
 
@@ -74,10 +76,17 @@ def _remember(data_dir: Path, change: Callable[[Memory], Memory]) -> None:
     draft = path.with_suffix(".part")
     # A full disk must not end the round.
     with suppress(OSError):
-        data_dir.mkdir(parents=True, exist_ok=True)
+        make_folder(data_dir)
         with (data_dir / _LOCK).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            is_first = not path.exists()
             kept = change(recall(data_dir))
             words = asdict(kept.mark) | {"boot": kept.boot, "seen_at": kept.seen_at}
-            draft.write_text(json.dumps(words), encoding="ascii")
+            with draft.open("w", encoding="ascii") as file:
+                file.write(json.dumps(words))
+                file.flush()
+                # What a power cut leaves is whole: a host without it takes a file for a backup.
+                os.fsync(file.fileno())
             draft.replace(path)
+            if is_first:
+                force_folder(data_dir)

@@ -309,8 +309,8 @@ def resume_mailing(session: Session, mailing_id: int, *, even_twice: bool = Fals
             ),
             remedy=msg(
                 "First settle it from the relay’s log or earlier journals (newsletter mailing"
-                " settle {mailing} --log FILE, or --journals FOLDER), or resume it anyway (newsletter"
-                " mailing resume {mailing} --even-twice).",
+                " settle {mailing} --log FILE, or --journals FOLDER), or resume it anyway"
+                " (newsletter mailing resume {mailing} --even-twice).",
                 mailing=mailing_id,
             ),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -92,6 +92,11 @@ class ProcessState:
     stopped_at: datetime | None
     draining: bool
     clock_ahead: float = 0.0
+
+    @property
+    def place(self) -> tuple[ProcessKind, str, str]:
+        """The worker that it is of: whoever comes after it there takes its place."""
+        return self.process.kind, self.process.node, self.process.host
 
     @property
     def started_at(self) -> datetime:
@@ -184,7 +189,11 @@ def record_stop(engine: Engine, process: Process) -> None:
 
 
 def list_processes(session: Session) -> Sequence[ProcessState]:
-    """Return the processes that live, and those lost within the hour."""
+    """Return the processes that live, and those lost within the hour.
+
+    One that another took the place of, which said goodbye since, is left out: a worker that is
+    stopped as it should be does not bring back a loss that was made good.
+    """
     moment = server_now(session)
     drained = frozenset(session.scalars(select(DrainedWorkerRow.node)))
     rows = session.scalars(
@@ -195,7 +204,33 @@ def list_processes(session: Session) -> Sequence[ProcessState]:
         .order_by(WorkerHeartbeatRow.kind, WorkerHeartbeatRow.node, WorkerHeartbeatRow.started_at)
         .limit(1000)
     )
-    return [_state(row, moment, drained) for row in rows]
+    states = [_state(row, moment, drained) for row in rows]
+    lost = [each for each in states if each.lost]
+    if not lost:
+        return states
+    stopped = session.scalars(
+        select(WorkerHeartbeatRow)
+        .where(
+            WorkerHeartbeatRow.seen_at > moment - _SHOWN, WorkerHeartbeatRow.stopped_at.is_not(None)
+        )
+        .order_by(WorkerHeartbeatRow.started_at.desc())
+        .limit(1000)
+    )
+    repaired = _repaired(lost, [_state(row, moment, drained) for row in stopped])
+    return [each for each in states if each.process.key not in repaired]
+
+
+def _repaired(lost: Sequence[ProcessState], stopped: Sequence[ProcessState]) -> Collection[str]:
+    """Return which of the lost had one of the stopped in their place; each makes good one loss."""
+    repaired = set()
+    free = sorted(stopped, key=lambda one: one.started_at)
+    for each in sorted(lost, key=lambda one: one.seen_at):
+        for other in free:
+            if other.place == each.place and other.started_at > each.seen_at:
+                free.remove(other)
+                repaired.add(each.process.key)
+                break
+    return repaired
 
 
 def _state(row: WorkerHeartbeatRow, moment: datetime, drained: frozenset[str]) -> ProcessState:

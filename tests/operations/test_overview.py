@@ -189,7 +189,17 @@ def test_where_parts_start_by_themselves_nobody_is_missed_until_there_is_work() 
             "mail-waits",
             "warning",
             lambda o: replace(
-                o, backlog=Backlog(due=9, oldest_due_at=o.taken_at - timedelta(minutes=3))
+                o,
+                backlog=Backlog(due=9, oldest_due_at=o.taken_at - timedelta(minutes=3)),
+                relays=(),
+            ),
+        ),
+        # A list that takes long while its mail flows, such as at a rate that is set.
+        (
+            "mail-waits",
+            "note",
+            lambda o: replace(
+                o, backlog=Backlog(due=9, oldest_due_at=o.taken_at - timedelta(minutes=30))
             ),
         ),
         (

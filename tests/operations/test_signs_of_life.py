@@ -21,6 +21,7 @@ from newsletter.operations.heartbeats import (
     count_processes,
     list_processes,
     lives_here,
+    record_stop,
 )
 from newsletter.operations.overview import look
 from tests.support.databases import on_one_database
@@ -59,6 +60,26 @@ def test_one_that_another_took_the_place_of_is_no_alarm(engine: Engine, before: 
     other = replace(before, pid=before.pid + 1)
     beat(engine, other, Activity())
     assert lives_here(engine, ProcessKind.WORKER)
+    assert "worker-lost" not in {one.kind for one in find_alarms(look(engine, redis_url=""))}
+
+
+def test_a_loss_that_was_made_good_is_no_alarm_once_the_worker_is_stopped(engine: Engine) -> None:
+    killed, hanging, instead = (
+        Process(kind=ProcessKind.WORKER, node="bulk@one", host="one", pid=pid) for pid in (1, 2, 3)
+    )
+    for lost in (killed, hanging):
+        beat(engine, lost, Activity())
+    with transaction(engine) as session:
+        long_ago = {"seen_at": now() - timedelta(minutes=9), "started_at": now() - timedelta(1)}
+        session.execute(update(WorkerHeartbeatRow).values(long_ago))
+    beat(engine, instead, Activity())
+    record_stop(engine, instead)
+    found = find_alarms(look(engine, redis_url=""))
+    (alarm,) = (one for one in found if one.kind == "worker-lost")
+    assert alarm.size == 1
+    again = replace(instead, pid=4, started_at=now())
+    beat(engine, again, Activity())
+    record_stop(engine, again)
     assert "worker-lost" not in {one.kind for one in find_alarms(look(engine, redis_url=""))}
 
 

@@ -218,7 +218,8 @@ def _is_broken(session: Session, earlier: HistoryMark) -> bool:
         return False
     if present.server or known.server:
         return not _agree(known.server, present.server)
-    return abs(server_now(session) - known.beat_at) > _LEFT_ALONE
+    silence: timedelta = server_now(session) - known.beat_at
+    return abs(silence) > _LEFT_ALONE
 
 
 def _reason(moment: datetime, *, restored: bool) -> Message:

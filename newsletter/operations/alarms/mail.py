@@ -32,15 +32,23 @@ def of_backlog(seen: Overview) -> Iterator[Alarm]:
             continue
         minutes = _minutes(seen, since)
         answered = any(relay.tally.lately for relay in seen.relays)
+        flows = seen.per_minute > 0 and kind == "mail-waits"
+        severity = AlarmSeverity.CRITICAL if age > _DUE_STUCK else AlarmSeverity.WARNING
+        remedy = msg("Check workers and relays; add workers if they cannot keep up.")
         if work.leased and not answered:
             remedy = msg(
                 "Workers are processing batches, but no relay is responding. Check the relays."
             )
-        else:
-            remedy = msg("Check workers and relays; add workers if they cannot keep up.")
-        flows = answered and kind == "mail-waits"
+        elif flows:
+            # A large list takes its time, and more where a rate is set: nothing is wrong.
+            severity = AlarmSeverity.NOTE
+            remedy = msg(
+                "Email is being sent, {rate} a minute. If that is too slow, raise what limits it"
+                " (rate= in MAIL_TRANSPORTS, DOMAIN_RATES), or add workers.",
+                rate=Number(round(seen.per_minute)),
+            )
         yield alarm(
-            AlarmSeverity.CRITICAL if age > _DUE_STUCK and not flows else AlarmSeverity.WARNING,
+            severity,
             kind,
             msg("{mail} has waited for {minutes} min", mail=name, minutes=minutes),
             remedy,

@@ -151,7 +151,7 @@ def _of_lost(seen: Overview) -> Iterator[Alarm]:
     lost: dict[tuple[ProcessKind, str, str], list[ProcessState]] = {}
     for each in seen.processes:
         if each.lost:
-            lost.setdefault(_place(each), []).append(each)
+            lost.setdefault(each.place, []).append(each)
     for place, processes in lost.items():
         # Of one that fell silent before the clock was set back nobody knows what came after it.
         since = min(one.seen_at for one in processes)
@@ -159,7 +159,7 @@ def _of_lost(seen: Overview) -> Iterator[Alarm]:
             each
             for each in seen.processes
             if not each.lost
-            and _place(each) == place
+            and each.place == place
             and (each.started_at > since or since > seen.taken_at)
         ]
         if len(came_after) >= len(processes):
@@ -184,7 +184,3 @@ def _of_lost(seen: Overview) -> Iterator[Alarm]:
             section="workers",
             size=count,
         )
-
-
-def _place(each: ProcessState) -> tuple[ProcessKind, str, str]:
-    return each.process.kind, each.process.node, each.process.host
