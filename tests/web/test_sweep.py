@@ -57,6 +57,13 @@ _OWN_WORDS = """() => {
     return body.textContent;
 }"""
 
+#: What of a table's words stands in a column of four letters or less, in four lines or more.
+_SQUEEZED = """() => [...document.querySelectorAll("td, caption")].filter((cell) => {
+    const { width, height } = cell.getBoundingClientRect(),
+        letter = parseFloat(getComputedStyle(cell).fontSize);
+    return cell.innerText.trim().length > 8 && width < 4 * letter && height > 6 * letter;
+}).map((cell) => cell.innerText.trim())"""
+
 _Scheme = Literal["light", "dark"]
 #: What one language sees wide and light, the other sees narrow and dark, and the next page the
 #: other way round.
@@ -125,10 +132,13 @@ class Visitor:
                 self._note(f"says in another language: {sentence!r}")
             for sign in _NARROW_SIGN.findall(page.evaluate(_OWN_WORDS)):
                 self._note(f"has a narrow sign behind Japanese: {sign!r}")
-        page.set_viewport_size({"width": 375, "height": 720})
-        overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        if overflow > 0:
-            self._note(f"is {overflow} px too wide for a telephone")
+        for width in (768, 375):
+            page.set_viewport_size({"width": width, "height": 720})
+            overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            if overflow > 0:
+                self._note(f"is {overflow} px too wide for {width}")
+            for words in page.evaluate(_SQUEEZED):
+                self._note(f"at {width} px has one letter below another: {words!r}")
         # Both languages come by the same pages in the same order.
         turn = 2 * (self._pages % 2) + (self.language is Language.ENGLISH)
         self._pages += 1

@@ -30,6 +30,7 @@ from newsletter.issues.conditions import everything, part_conditions, select_par
 from newsletter.issues.corrections import Note, note_in, written_correction
 from newsletter.issues.difference import compare_conflict
 from newsletter.issues.drafts.duplicating import moved_on
+from newsletter.issues.drafts.others import others_writing
 from newsletter.issues.drafts.publishing import free_slug
 from newsletter.issues.drafts.saving import Draft, DraftConflictError, find_import_report
 from newsletter.issues.library.files import FILE_KINDS
@@ -219,6 +220,7 @@ class DraftPages:
             beside |= _correction_values(session, row, draft)
             beside["chosen_place"] = chosen_place(session, draft)
             beside["series"] = series_of_draft(session, draft.id)
+            beside["others"] = others_writing(session, draft.id, besides=visit.address)
             path = f"/newsletters/{row.slug}/drafts/{draft.id}"
             view = "/blocks" if written.in_cards else ""
             issue = checked.issue if checked else draft.issue

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import AccountSessionRow, DraftRow
+from newsletter.database.tables import AccountSessionRow, DraftRevisionRow, DraftRow
+from newsletter.database.types import now
 from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.model import issue_from_json
 from tests.web.issues.desk import PLAIN, Desk
@@ -65,6 +67,25 @@ def test_changes_of_different_blocks_are_joined_and_the_caret_stays(
     page.keyboard.press("Control+z")
     expect(page.locator(".mail")).not_to_contain_text("其の二")
     expect(page.locator(".mail")).to_contain_text("其の一")
+
+
+def test_who_opens_a_draft_is_told_who_else_wrote_in_it_a_moment_ago(
+    desk: Desk, page: Page, other: Page
+) -> None:
+    add(other, "年末は二十八日までです。", "其の一")
+    page.reload()
+    said = page.get_by_role("status").filter(has_text="may still be writing")
+    expect(said).to_contain_text("other@example.jp")
+    number = int(re.findall(r"/drafts/(\d+)", page.url)[0])
+    with transaction(desk.engine) as session:
+        session.execute(
+            update(DraftRevisionRow)
+            .where(DraftRevisionRow.draft_id == number)
+            .values(saved_at=now() - timedelta(hours=1))
+        )
+    page.reload()
+    expect(page.locator("#state")).to_be_attached()
+    expect(said).to_have_count(0)
 
 
 def test_a_block_that_both_changed_is_shown_in_both_versions_to_choose(
