@@ -63,6 +63,7 @@ def _ranges(body: str) -> list[tuple[str, str, tuple[int, int], str]]:
         ("link-broken", "www.example.jp"),
         ("link-broken", "www.city.example.jp/a?b=1"),
         ("mark-swallowed", "5*3"),
+        ("mark-swallowed", "Leser*innen"),
         ("html-literal", "<![CDATA["),
         ("mark-literal", "{width=200}"),
         ("mark-literal", "{:toc}"),
@@ -77,7 +78,7 @@ def _ranges(body: str) -> list[tuple[str, str, tuple[int, int], str]]:
     ],
 )
 def test_signs_that_readers_would_see_are_named_with_their_line(code: str, signs: str) -> None:
-    behind = {"url-cut": "日本語", "mark-swallowed": "=15、6*2=12"}.get(code, " です")
+    behind = {"url-cut": "日本語", "mark-swallowed": " und 6*2 mit 7*3"}.get(code, " です")
     before = "CO" if signs in {"~2~", "^2^"} else " "
     assert (code, signs, 10) in _found(f"一行目\n二行目{before}{signs}{behind}")
 

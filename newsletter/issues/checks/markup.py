@@ -307,11 +307,14 @@ _BARE = _Kind(
     message=msg("This address is not a link"),
     remedy=msg("Put https:// before it."),
 )
-_PRODUCT = _Kind(
+#: Words of scripts that part them by blanks: Latin, Greek, Cyrillic.
+_LAST_WORD = re.compile(r"[A-Za-zÀ-ɏͰ-ӿ]+\Z")
+_FIRST_WORD = re.compile(r"[A-Za-zÀ-ɏͰ-ӿ]+")
+_SWALLOWED = _Kind(
     code="mark-swallowed",
     find=lambda _line: iter(()),
-    message=msg("A * between numbers was read as emphasis and will not reach readers"),
-    remedy=msg("Write × or \\* for a product."),
+    message=msg("A * within a word or a product was read as emphasis and will not reach readers"),
+    remedy=msg("Write \\* for a star that readers should see, or × for a product."),
 )
 
 
@@ -353,7 +356,7 @@ def _find_spots(issue: Issue) -> Iterator[tuple[_Kind, IssuePlace, _Spot]]:
         for spot in _spots_in(run, _BARE):
             yield _BARE, place, spot
         if between:
-            yield _PRODUCT, place, _Spot(between, "")
+            yield _SWALLOWED, place, _Spot(between, "")
 
 
 def _spots_in(text: str, kind: _Kind) -> Iterator[_Spot]:
@@ -371,12 +374,12 @@ def _spots_in(text: str, kind: _Kind) -> Iterator[_Spot]:
 
 
 def _unlinked(issue: Issue) -> Iterator[tuple[IssuePlace, str, str]]:
-    """Yield each text outside links and code, with the sign between digits that opens emphasis."""
+    """Yield each text outside links and code, with the sign within a word that opens emphasis."""
     for part in walk_parts(issue):
         for block in walk_blocks(part.body):
             for content in running_texts(block):
                 for text, following in _texts(content):
-                    yield part.place, text, _product(text, following)
+                    yield part.place, text, _swallowed(text, following)
 
 
 def _texts(content: tuple[Inline, ...]) -> Iterator[tuple[str, Inline | None]]:
@@ -392,12 +395,18 @@ def _texts(content: tuple[Inline, ...]) -> Iterator[tuple[str, Inline | None]]:
                 pass
 
 
-def _product(text: str, following: Inline | None) -> str:
-    """Return the signs around which two numbers stand, of which one was read as emphasis."""
+def _swallowed(text: str, following: Inline | None) -> str:
+    """Return a star with what stands beside it, where it was no emphasis: "3*4", "Leser*innen".
+
+    Within a word that blanks part, what goes on to another word is none.
+    """
     if not isinstance(following, Emphasis):
         return ""
     inner = inline_words(following.content)
-    return f"{text[-1]}*{inner[0]}" if text[-1:].isdecimal() and inner[:1].isdecimal() else ""
+    if text[-1:].isdecimal() and inner[:1].isdecimal():
+        return f"{text[-1]}*{inner[0]}"
+    before, after = _LAST_WORD.search(text), _FIRST_WORD.match(inner)
+    return f"{before[0]}*{after[0]}" if before and after and " " in inner else ""
 
 
 def _finding(kind: _Kind, place: IssuePlace, spots: Sequence[_Spot]) -> Finding:
