@@ -15,12 +15,14 @@ from newsletter.i18n.language import Language
 from newsletter.issues.checks.content import check_issue
 from newsletter.issues.checks.lines import find_lines
 from newsletter.issues.markdown.reader import read_markdown
+from newsletter.issues.markdown.runs import without_blank_edges
 from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.model import (
     Anchor,
     Comment,
     ContentsLine,
     Issue,
+    LineBreak,
     ListBlock,
     Paragraph,
     Picture,
@@ -371,6 +373,10 @@ def _read_or_refuse(text: str) -> None:
 @pytest.mark.parametrize("typed", ["*", "*a ", "[", "a@", "https://", "~~a ", "![a](", "{{a ", "`"])
 def test_signs_again_and_again_take_as_long_as_their_number(typed: str) -> None:
     assert_linear(_read_or_refuse, lambda count: typed * count + "\n", size=5_000)
+
+
+def test_very_many_breaks_are_dropped_in_the_time_of_their_number() -> None:
+    assert_linear(without_blank_edges, lambda count: [LineBreak()] * count, size=400_000)
 
 
 @pytest.mark.parametrize("end", ["", "]", "](https://example.jp/a.png)", " a]" * 100])

@@ -15,7 +15,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 
 from markdown_it import MarkdownIt
 from markdown_it.common.normalize_url import normalizeLink
@@ -53,7 +52,7 @@ def _bounded(rule: _Rule) -> _Rule:
     """Return a rule that looks for a label only where one can end, and not deep within others."""
 
     def look(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
-        if _last_end(state.src) < state.pos:
+        if _last_end(state) < state.pos:
             return False
         depth = state.env.get("label_depth", 0)
         if depth >= _DEEPEST_LABEL:
@@ -69,10 +68,16 @@ def _bounded(rule: _Rule) -> _Rule:
     return look
 
 
-@lru_cache(maxsize=4)
-def _last_end(text: str) -> int:
-    """Return where a label may end last; kept, or each bracket would read the text anew."""
-    return text.rfind("]")
+def _last_end(state: StateInline) -> int:
+    """Return where a label may end last; kept, or each bracket would read the text anew.
+
+    By the very text: to compare it with an equal one reads it, too.
+    """
+    text, last = state.env.get("last_label_end", ("", -1))
+    if text is not state.src:
+        last = state.src.rfind("]")
+        state.env["last_label_end"] = (state.src, last)
+    return int(last)
 
 
 def flanks(before: str, after: str, mark: str) -> tuple[bool, bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 from markdown_it.tree import SyntaxTreeNode
@@ -89,14 +90,19 @@ def shows(runs: Sequence[Inline]) -> bool:
 
 def without_blank_edges(runs: Iterable[Inline]) -> tuple[Inline, ...]:
     """Drop the blanks, and breaks beside them, that a picture leaves where it stood."""
-    content = list(runs)
-    for edge, strip in ((0, str.lstrip), (-1, str.rstrip)):
+    content = deque(runs)
+    for edge, strip, drop, add in (
+        (0, str.lstrip, content.popleft, content.appendleft),
+        (-1, str.rstrip, content.pop, content.append),
+    ):
         while content:
             match content[edge]:
                 case Text(text=text) if (rest := strip(text, " \t\n")) != text:
-                    content[edge : edge + 1 or None] = [Text(text=rest)] if rest else []
+                    drop()
+                    if rest:
+                        add(Text(text=rest))
                 case LineBreak():
-                    del content[edge]
+                    drop()
                 case _:
                     break
     return tuple(content)
