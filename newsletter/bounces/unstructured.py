@@ -25,6 +25,8 @@ _FAILURE_SUBJECTS = phrases(_TABLES["failure_subjects"])
 _SENDERS = phrases(_TABLES["notifiers"])
 _DELAYS = phrases(_TABLES["delays"])
 _LOOKED_AT = 8_000
+#: Whose mail nobody reads, and nobody writes.
+_UNREAD = re.compile(r"(?:do[-_.]?not|no)[-_.]?reply\w{0,12}")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|[。！？]|\n\s*\n")
 
 
@@ -53,9 +55,9 @@ def is_bounce(bounce: BounceText) -> bool:
         return True
     if _is_of_failure(subject) or bounce.layout is not None:
         return not (_is_letter(bounce.mail) or _is_lists_own(bounce))
-    if not bounce.mail.is_from_nobody or (_is_automatic(bounce.mail) and not _tells_it(bounce)):
-        return False
-    return _tells_of_one(bounce)
+    if bounce.mail.is_from_nobody and not _is_automatic(bounce.mail):
+        return _tells_of_one(bounce)
+    return _is_notice_of_nobody(bounce)
 
 
 def _is_of_failure(words: str) -> bool:
@@ -66,7 +68,7 @@ def _is_of_failure(words: str) -> bool:
 
 def _tells_it(bounce: BounceText) -> bool:
     """Tell whether a mail says itself that ours did not arrive."""
-    return tells_undelivered(bounce.text[:_LOOKED_AT].lower())
+    return tells_undelivered(f"{bounce.mail.subject}\n{bounce.text[:_LOOKED_AT]}".lower())
 
 
 def _tells_of_one(bounce: BounceText) -> bool:
@@ -233,8 +235,12 @@ def _is_failure(bounce: BounceText) -> bool:
 
 
 def _is_notice_of_nobody(bounce: BounceText) -> bool:
-    """Tell whether mail of the empty sender says that ours did not arrive, and at whom."""
-    return bounce.mail.is_from_nobody and _tells_it(bounce) and _tells_of_one(bounce)
+    """Tell whether mail that nobody wrote says that ours did not arrive, and at whom."""
+    sender = find_address(bounce.mail.headers.get("from"))
+    is_nobodys = bounce.mail.is_from_nobody or (
+        _is_automatic(bounce.mail) and _UNREAD.fullmatch(sender.rpartition("@")[0].lower())
+    )
+    return bool(is_nobodys) and _tells_it(bounce) and _tells_of_one(bounce)
 
 
 def _begins_as_one(subject: str) -> bool:

@@ -231,7 +231,9 @@ def status(
     from newsletter.cli import overview
     from newsletter.cli.console import console, print_json
     from newsletter.cli.mailing_progress import as_json, show
+    from newsletter.database.engine import reading
     from newsletter.mailings.reports.progress import list_progress
+    from newsletter.newsletters.publications import list_newsletters
     from workers.composition import demand_settings
     from workers.overview import overview_source
 
@@ -254,5 +256,10 @@ def status(
     console.print()
     if progress:
         show(*progress)
-    else:
+        return
+    with reading(engine) as session:
+        has_newsletters = bool(list_newsletters(session))
+    if has_newsletters:
         console.print(_("Nothing has been sent yet. Send the newest issue with: newsletter send"))
+    else:
+        console.print(f"{_('There is no newsletter yet.')} {_('Create one with: newsletter init.')}")

@@ -205,6 +205,15 @@ class TestWhatDidNotArriveByAnAnswerMarkedAsAutomatic:
         assert only(read_report(raw)) == (Reason.USER_UNKNOWN, True)
 
     @pytest.mark.parametrize("words", _GONE)
+    @pytest.mark.parametrize("local", ["noreply", "no-reply", "DoNotReply"])
+    def test_ends_whom_it_denies_from_a_mailbox_that_nobody_reads(
+        self, local: str, words: str
+    ) -> None:
+        sender = f"{local}@{_HOST}"
+        raw = b"Auto-Submitted: auto-replied\n" + _mail(words, sender=sender, path=f"<{sender}>")
+        assert only(read_report(raw)) == (Reason.USER_UNKNOWN, True)
+
+    @pytest.mark.parametrize("words", _GONE)
     def test_does_not_by_a_persons_word(self, words: str) -> None:
         raw = b"Auto-Submitted: auto-replied\n" + _mail(words, path="<noa@example.org>")
         assert read_report(raw).kind is ReportKind.AUTO_REPLY

@@ -18,6 +18,7 @@ from newsletter.cli.failures import explained
 from newsletter.cli.language import text
 from newsletter.cli.main import app
 from newsletter.errors import ExitCode
+from tests.support.commands import run_command
 
 
 def _said(*words: str) -> str:
@@ -85,3 +86,8 @@ def test_a_path_that_cannot_be_used_is_no_defect(reason: int) -> None:
     assert refused.exit_code is ExitCode.BAD_SETTING
     assert "/root/mail cannot be used" in str(refused)
     assert refused.remedy
+
+
+@pytest.mark.usefixtures("own_database")
+def test_the_status_of_an_empty_installation_says_what_to_do_first() -> None:
+    assert "Create one with: newsletter init." in run_command(["status"]).output
