@@ -33,8 +33,11 @@ _ROWS = 64
 _DELIMITERS = (",", "\t", ";", "|")
 #: What Excel reads as the sign between cells, and writes before some exports.
 _SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(.)"?,*')
-#: A line that parts the rows of a table in plain text: of Markdown, of a database's terminal.
-_RULE = re.compile(r"[|+]?(?:[ \t]*:?[-=]{3,}:?[ \t]*[|+]?)+\s*")
+#: Of these alone is a line that parts the rows of a table in plain text: of Markdown, of a
+#: database's terminal.
+_OF_RULES = "-=:|+ \t\r\n"
+#: What was asked of a database's terminal, which names columns, too: "shop=> select email, name".
+_QUERY = re.compile(r"[\w\[\]() .@-]{0,60}[=>#]{1,2}\s{0,8}select\s", re.IGNORECASE)
 #: Each row has as many cells as the header: of a wider one, short rows would take gigabytes.
 _MOST_COLUMNS = 1000
 
@@ -84,8 +87,9 @@ def csv_records(
 
 
 def _without_rule(line: str) -> str:
-    """Return a line, blank where it only parts rows."""
-    return "\n" if _RULE.fullmatch(line) else line
+    """Return a line, blank where it only parts rows, or asks for them."""
+    is_rule = not line.strip(_OF_RULES) and ("---" in line or "===" in line)
+    return "\n" if is_rule or _QUERY.match(line) else line
 
 
 def _table_records(feed: Lines, delimiter: str, names: tuple[str, ...]) -> Iterator[Record]:

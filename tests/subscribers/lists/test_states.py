@@ -811,14 +811,23 @@ def test_a_day_of_leaving_that_is_one_says_that_its_person_left(
     [
         "| Nom | Mail | status |\n|:---|:---:|---:|\n| Zoé | a@x.example | unsubscribed |\n",
         " nom | adresse | status \n-----+-------+-----\n Zoé | a@x.example | unsubscribed\n",
+        "shop=# SELECT mail, status FROM p;\n mail | status \n---+---\n a@x.example | unsubscribed",
         "+-----+-----+\n| mail | status |\n+-----+-----+\n| a@x.example | unsubscribed |\n+----+",
     ],
-    ids=["Markdown", "psql", "mysql"],
+    ids=["Markdown", "psql", "query", "mysql"],
 )
 def test_a_ruled_line_is_neither_heading_nor_row(sqlite_stage: Stage, table: str) -> None:
     _, problems = import_list(sqlite_stage, table.encode())
     assert states_of(sqlite_stage.engine) == {"a": _U}
     assert problems == []
+
+
+def test_a_line_that_only_begins_like_a_rule_is_read_in_the_time_of_its_length() -> None:
+    def read(text: str) -> int:
+        return sum(1 for _ in list_records(io.BytesIO(text.encode()), file_name="l", source="l"))
+
+    for line in ("---- " * 20_000 + "x", "-" * 100_000 + "x", ":---:|" * 20_000 + "x"):
+        assert read(f"email|a\n{line}\na@x.example|b\n") == 3
 
 
 def test_bars_part_the_cells_of_a_table(sqlite_stage: Stage) -> None:
