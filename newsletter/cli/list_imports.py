@@ -98,9 +98,8 @@ def import_list(
     from newsletter.database.engine import transaction
     from newsletter.services import build_services
     from subscribers.actions import record_import
-    from subscribers.lists.decoding import find_encoding
     from subscribers.lists.exports import problem_writer
-    from subscribers.lists.files import digest_of, list_records
+    from subscribers.lists.files import digest_of, encoding_of, list_records
     from subscribers.lists.imports import ImportOptions, import_records, refuse_unanswered
     from subscribers.lists.new_fields import NewFields
 
@@ -125,7 +124,7 @@ def import_list(
     how += filter(None, [encoding])
     with ExitStack() as stack:
         stream = stack.enter_context(opened_file(file))
-        read_as = find_encoding(stream, source=str(file), chosen=encoding)
+        read_as = encoding_of(stream, file_name=file.name, source=str(file), chosen=encoding)
 
         def records(octets: BinaryIO) -> Iterator[Record]:
             return list_records(

@@ -262,4 +262,4 @@ def status(
     if has_newsletters:
         console.print(_("Nothing has been sent yet. Send the newest issue with: newsletter send"))
     else:
-        console.print(f"{_('There is no newsletter yet.')} {_('Create one with: newsletter init.')}")
+        console.print(_("There is no newsletter yet."), _("Create one with: newsletter init."))

@@ -11,8 +11,9 @@ from typing import BinaryIO
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import msg
 from subscribers.lists.columns import is_header
-from subscribers.lists.decoding import text_lines
-from subscribers.lists.json_documents import document_records, is_document
+from subscribers.lists.decoding import find_encoding, text_lines
+from subscribers.lists.encodings import ListEncoding
+from subscribers.lists.json_documents import document_records, encoding_of_document, is_document
 from subscribers.lists.json_lines import is_json, json_records
 from subscribers.lists.records import Record
 from subscribers.lists.stanzas import stanza_records
@@ -39,6 +40,23 @@ def _refuse_other_json(stream: BinaryIO, *, source: str, file_name: str) -> None
                 "Let the name of the file end in .json, or in .jsonl with an object a line."
             ),
         )
+
+
+def _start_of(stream: BinaryIO) -> bytes:
+    start = stream.read(_HEAD)
+    stream.seek(0)
+    return start
+
+
+def encoding_of(stream: BinaryIO, *, file_name: str, source: str, chosen: str = "") -> ListEncoding:
+    """Return in which encoding a list is read, and go back to its beginning.
+
+    Raises:
+        ListError: See `find_encoding`; a JSON document has but one, and lines of any length.
+    """
+    if is_json(file_name) and is_document(start := _start_of(stream)):
+        return ListEncoding(encoding=encoding_of_document(start).removesuffix("-sig"))
+    return find_encoding(stream, source=source, chosen=chosen)
 
 
 def digest_of(stream: io.BufferedReader | io.BytesIO, *how: str) -> str:
@@ -72,9 +90,7 @@ def list_records(
         return text_lines(stream, source=source, encoding=encoding)
 
     if is_json(file_name):
-        start = stream.read(_HEAD)
-        stream.seek(0)
-        if is_document(start):
+        if is_document(_start_of(stream)):
             return document_records(stream, source=source)
         return json_records(lines(), source=source)
     if (stanzas := stanza_records(lines)) is not None:

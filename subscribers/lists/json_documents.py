@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from io import TextIOWrapper
 from typing import Any, BinaryIO
 
@@ -22,10 +23,18 @@ from subscribers.lists.text_lists import SECTION, read_heading
 _CHUNK = 64 * 1024
 #: Characters of an entry at most, and of an object that is looked at as a whole.
 _LONGEST = 1024 * 1024
-#: Objects within objects, around the list.
-_DEEPEST = 16
+#: Objects and arrays within each other.
+_DEEPEST = 64
 _BLANKS = re.compile(r"[ \t\r\n]*")
-_DECODER = json.JSONDecoder(parse_constant=lambda _name: None)
+#: Digits of a number that Python reads; of more nobody can say anything.
+_MOST_DIGITS = 1000
+
+
+def _number(digits: str) -> int | str:
+    return int(digits) if len(digits) <= _MOST_DIGITS else digits
+
+
+_DECODER = json.JSONDecoder(parse_constant=lambda _name: None, parse_int=_number)
 _ADDRESS = re.compile(r"[^\s@<>]{1,64}@[^\s@<>]{1,255}")
 #: The column of an entry that is nothing but an address, or that an address is the key of.
 _EMAIL = "email"
@@ -33,12 +42,12 @@ _EMAIL = "email"
 
 def is_document(start: bytes) -> bool:
     """Tell by its first octets whether a file of JSON is one document, not an object a line."""
-    text = start.decode(_encoding_of(start), errors="replace").lstrip("\ufeff \t\r\n")
+    text = start.decode(encoding_of_document(start), errors="replace").lstrip("\ufeff \t\r\n")
     if not text.startswith("{"):
         return text.startswith("[")
     first, _, more = text.partition("\n")
     value = _read_whole(first)
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or _is_deep(value):
         return True
     return not (more.strip() or _is_person("", value)) and any(
         True for _ in _Lists().known("", value)
@@ -52,8 +61,8 @@ def _read_whole(text: str) -> Any:  # noqa: ANN401 - whatever it says
         return {}
 
 
-def _encoding_of(start: bytes) -> str:
-    """RFC 8259, 8.1: UTF-8; Windows writes UTF-16 with its mark."""
+def encoding_of_document(start: bytes) -> str:
+    """Return what a document is in (RFC 8259, 8.1): UTF-8; Windows writes UTF-16 with its mark."""
     return "utf-16" if start.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
 
 
@@ -68,7 +77,7 @@ def document_records(stream: BinaryIO, *, source: str) -> Iterator[Record]:
     """
     start = stream.read(_CHUNK)
     stream.seek(0)
-    reader = TextIOWrapper(stream, encoding=_encoding_of(start), newline="")
+    reader = TextIOWrapper(stream, encoding=encoding_of_document(start), newline="")
     names: tuple[str, ...] = ()
     number = 0
     try:
@@ -87,8 +96,10 @@ def document_records(stream: BinaryIO, *, source: str) -> Iterator[Record]:
             names = names if names == tuple(entry) else tuple(entry)
             yield Record(number, names, tuple(entry.values()))
     finally:
-        # Else the stream would be closed with it, under whoever asks how far it was read.
-        reader.detach()
+        # Else the stream would be closed with it, under whoever asks how far it was read; who gave
+        # it may have closed it by now.
+        with suppress(ValueError):
+            reader.detach()
     if not number:
         raise ListError(
             msg("This JSON holds no list of people."),
@@ -162,12 +173,16 @@ class _Text:
         while True:
             try:
                 value, end = _DECODER.raw_decode(self._text, self._at)
-            except (ValueError, RecursionError):
+            except RecursionError:
+                raise self._fault() from None
+            except ValueError:
                 if len(self._text) - self._at > _LONGEST:
                     return False, None
                 if not self._read():
                     raise self._fault() from None
                 continue
+            if _is_deep(value):
+                raise self._fault()
             # A number at the end of what was read may go on.
             if end < len(self._text) or not self._read():
                 self._at = end
@@ -203,6 +218,14 @@ class _Text:
             place=Place(source=self._source, line=self._lines()),
             remedy=msg("Check whether the file was cut short, and save it again."),
         )
+
+
+def _is_deep(value: object, depth: int = 0) -> bool:
+    """Tell whether objects and arrays lie deeper in each other than any list has them."""
+    if depth > _DEEPEST:
+        return True
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(_is_deep(each, depth + 1) for each in inner)
 
 
 class _Lists:

@@ -33,6 +33,8 @@ _ROWS = 64
 _DELIMITERS = (",", "\t", ";", "|")
 #: What Excel reads as the sign between cells, and writes before some exports.
 _SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(.)"?,*')
+#: As Japanese input writes it; addresses are known by the narrow one.
+_WIDE_AT = "＠"
 #: Of these alone is a line that parts the rows of a table in plain text: of Markdown, of a
 #: database's terminal.
 _OF_RULES = "-=:|+ \t\r\n"
@@ -61,7 +63,7 @@ def csv_records(
         ListError: The header's own quotes are broken, or it has over 1,000 columns.
     """
     rest = iter(lines)
-    head = list(map(_without_rule, islice(rest, HEAD_LINES)))
+    head = [_without_rule(line).replace(_WIDE_AT, "@") for line in islice(rest, HEAD_LINES)]
     skipped, delimiter, above = _find_header(head, is_header)
     if above is None:
         yield from _headless_records(head, rest, skipped, source)
@@ -141,7 +143,7 @@ def _headless_records(
     yield Record(skipped, NAMES, (), header=True)
     names, section = NAMES, ""
     for number, line in enumerate(chain(begun, rest), start=skipped + 1):
-        found = [*lines_of(line)]
+        found = [*lines_of(line.replace(_WIDE_AT, "@"))]
         if not found and line.strip():
             names, section = (*NAMES, SECTION), " ".join(line.split())
         for one in found:

@@ -38,9 +38,8 @@ from newsletter.i18n.stored import load_message
 from newsletter.i18n.values import Size
 from newsletter.tokens import Pseudonyms
 from subscribers.lists.columns import ColumnAnswers
-from subscribers.lists.decoding import find_encoding
 from subscribers.lists.encodings import ListEncoding
-from subscribers.lists.files import list_records
+from subscribers.lists.files import encoding_of, list_records
 from subscribers.lists.import_report import RowCounts
 from subscribers.lists.imports import ImportOptions
 from subscribers.lists.json_lines import is_json
@@ -153,7 +152,7 @@ class ListUpload:
             ListError: It is not known, or unclear.
         """
         with self._opened(engine) as stream:
-            return find_encoding(stream, source=self.name)
+            return encoding_of(stream, file_name=self.name, source=self.name)
 
     @contextmanager
     def _opened(self, engine: Engine) -> Iterator[BinaryIO]:

@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from mdurl._decode import decode_cache
+from mdurl._encode import encode_cache
 
 from newsletter.errors import ContentError
 from newsletter.i18n.language import Language
@@ -42,6 +44,11 @@ from newsletter.samples import sample_issue
 from tests.support.growth import assert_linear
 
 HEAD = "---\ntitle: 題\ndate: 2026-11-20\n---\n"
+
+
+def test_the_tables_of_addresses_are_whole_before_threads_read_them() -> None:
+    whole = {len(table) for table in (*encode_cache.values(), *decode_cache.values())}
+    assert whole == {128}
 
 
 def _read(body: str, head: str = HEAD) -> Issue:

@@ -47,6 +47,7 @@ from newsletter.mailings.planning.variants import (
 from newsletter.mailings.series.planning import plan_series
 from newsletter.mailings.series.running import activate
 from newsletter.mailings.series.steps import list_steps
+from newsletter.rendering.model import TemplateSource
 from newsletter.rendering.slots import fill
 from newsletter.settings import Settings
 from subscribers.lists.imports import import_csv
@@ -420,6 +421,27 @@ def test_a_changed_translation_is_other_content_to_approve(engine: Engine) -> No
         row.content = issue_to_json(with_translation(issue, other))
 
     assert digest() != before
+
+
+def test_what_a_template_says_in_a_translation_alone_is_other_content_to_approve(
+    engine: Engine,
+) -> None:
+    stage = stage_in(engine, "en")
+    folder = Settings(_env_file=None).templates_dir
+
+    def digest(body: str) -> str:
+        source = TemplateSource(body=body, text="{{ issue.title }}", subject="{{ issue.title }}")
+        with reading(engine) as session:
+            newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
+            issue = find_issue(session, stage.newsletter_id, stage.issue)
+            rendered = render_stored(issue, newsletter, templates_dir=folder)
+            assert rendered.recipe is not None
+            publisher = replace(rendered.recipe.publisher, templates=(("own/mine", source),))
+            recipe = replace(rendered.recipe, template="own/mine", publisher=publisher)
+            return content_digest(newsletter, replace(rendered, recipe=recipe))
+
+    hidden = "{% if lang == 'en' %}more{% endif %}"
+    assert digest("{{ issue.title }}") != digest("{{ issue.title }}" + hidden)
 
 
 def test_preflight_names_an_incomplete_translation_with_its_readers(stage: Stage) -> None:

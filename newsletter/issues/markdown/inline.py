@@ -17,7 +17,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 
 from markdown_it import MarkdownIt
-from markdown_it.common.normalize_url import normalizeLink
+from markdown_it.common.normalize_url import normalizeLink, normalizeLinkText
 from markdown_it.common.utils import isMdAsciiPunct, isPunctChar, isWhiteSpace, unescapeAll
 from markdown_it.rules_inline import image, link
 from markdown_it.rules_inline.state_inline import Delimiter, StateInline
@@ -30,6 +30,9 @@ _WIDE = frozenset("WFH")
 #: Labels within labels: a picture in a link has two.
 _DEEPEST_LABEL = 6
 _Rule = Callable[[StateInline, bool], bool]
+# The library fills tables at the first address that it reads; a thread that comes meanwhile would
+# read them half filled, and fail.
+normalizeLinkText(normalizeLink("https://example.jp/"))
 
 
 def read_emphasis_in_japanese(parser: MarkdownIt) -> None:

@@ -78,8 +78,11 @@ def content_digest(
         sender = (*sender, "counts clicks")
     parts: tuple[object, ...] = (rendered.subject, rendered.html, rendered.text, sender)
     if rendered.variants is not None and rendered.recipe is not None:
-        # Its conditions too: they say who gets which of what is shown above.
-        parts = (*parts, rendered.recipe.issue)
+        # Its conditions too: they say who gets which of what is shown above. And what else the
+        # variants are made from, of which what is rendered above may show nothing.
+        recipe = rendered.recipe
+        own = dict(recipe.publisher.templates).get(recipe.template)
+        parts = (*parts, recipe.issue, recipe.files, own, recipe.publisher.theme)
     if trial is not None:
         parts = (*parts, trial.others)
     if note.original:

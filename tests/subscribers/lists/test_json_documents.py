@@ -5,18 +5,21 @@ from __future__ import annotations
 import io
 import json
 import tracemalloc
+from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from newsletter.database.engine import open_engine
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.errors import ListError
 from subscribers.lists.files import list_records
 from subscribers.lists.records import Record
 from tests.subscribers.lists.test_states import import_list, states_of
-from tests.support.stage import Stage
+from tests.support.commands import run_command
+from tests.support.stage import Stage, set_stage
 
 _C, _U = SubscriptionState.CONFIRMED, SubscriptionState.UNSUBSCRIBED
 _PEOPLE = [{"email": "a@example.jp", "name": "A"}, {"email": "b@example.jp", "name": "B"}]
@@ -121,6 +124,36 @@ def test_what_is_in_no_encoding_of_json_is_refused() -> None:
 def test_what_is_deep_or_endless_is_refused(octets: bytes) -> None:
     with pytest.raises(ListError):
         _records(octets)
+
+
+def test_a_document_of_one_long_line_is_read_by_the_command(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_engine(sqlite_url)
+    set_stage(engine)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", sqlite_url)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    people = [{"email": f"p{number}@example.jp", "name": "x" * 900} for number in range(1_500)]
+    Path("l.json").write_text(json.dumps(people))
+    run = run_command(["subscriber", "import", "l.json", "--basis", "moved", "--json"])
+    assert (run.exit_code, len(states_of(engine))) == (0, 1_500), run.output
+    engine.dispose()
+
+
+@pytest.mark.parametrize("depth", [100, 980, 3_000])
+def test_what_no_list_nests_so_deep_is_refused(depth: int) -> None:
+    octets = b'{"a":' * depth + b'{"email": "a@example.jp"}' + b"}" * depth
+    with pytest.raises(ListError, match="not JSON"):
+        _records(octets)
+
+
+def test_a_number_of_very_many_digits_ends_no_list() -> None:
+    octets = b'[{"email": "a@example.jp", "n": ' + b"9" * 6_000 + b'}, {"email": "b@example.jp"}]'
+    assert [record.values["email"] for record in _records(octets)] == [
+        "a@example.jp",
+        "b@example.jp",
+    ]
 
 
 def test_memory_does_not_grow_with_a_document() -> None:

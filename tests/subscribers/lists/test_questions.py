@@ -148,6 +148,7 @@ def test_answers_in_a_column_of_any_name_are_asked_about(header: str, values: st
         ("登録状況", "登録 停止"),
         ("メルマガ希望", "○ ×"),
         ("Beitritt", "1631950304 1632000000 0"),
+        ("広報紙の希望", "はい いいえ はい"),
         ("Punktestand", "1 2 3 4 5"),
     ],
 )

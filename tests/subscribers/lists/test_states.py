@@ -822,6 +822,14 @@ def test_a_ruled_line_is_neither_heading_nor_row(sqlite_stage: Stage, table: str
     assert problems == []
 
 
+@pytest.mark.parametrize("text", ["{}\nmori＠example.jp\n", "mori＠example.jp\n{}\n"])
+def test_an_address_with_a_wide_at_sign_is_one_among_lines_of_addresses(
+    sqlite_stage: Stage, text: str
+) -> None:
+    import_list(sqlite_stage, text.format("a@example.jp").encode())
+    assert states_of(sqlite_stage.engine) == {"a": _C, "mori": _C}
+
+
 def test_a_line_that_only_begins_like_a_rule_is_read_in_the_time_of_its_length() -> None:
     def read(text: str) -> int:
         return sum(1 for _ in list_records(io.BytesIO(text.encode()), file_name="l", source="l"))
