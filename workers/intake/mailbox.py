@@ -70,8 +70,17 @@ def read_account(url: str) -> Account:
     try:
         parts = urlsplit(url)
         port = parts.port
+        if "#" in url:
+            # What is behind it is no part of a URL: of a password it would be lost, host and all.
+            raise ValueError("#")  # noqa: TRY301 - refused as a port is that is none
     except ValueError:
-        raise SettingError(msg("The mailbox URL cannot be read."), place=_PLACE) from None
+        raise SettingError(
+            msg("The mailbox URL cannot be read."),
+            place=_PLACE,
+            remedy=msg(
+                "A port is a number up to 65535; write special characters of a password as %XX."
+            ),
+        ) from None
     if parts.scheme not in _SCHEMES or not parts.hostname or not parts.username:
         raise SettingError(msg("This is not a mailbox URL."), place=_PLACE, remedy=_EXAMPLE)
     usual, implicit = _SCHEMES[parts.scheme]

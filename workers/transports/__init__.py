@@ -46,6 +46,9 @@ def open_route(url: str) -> Route:
     try:
         parts = urlsplit(url)
         _ = parts.port  # raises where it is no number
+        if "#" in url:
+            # What is behind it is no part of a URL: of a password it would be lost, host and all.
+            raise ValueError("#")  # noqa: TRY301 - refused as a port is that is none
     except ValueError:
         raise SettingError(
             msg("The URL of a transport cannot be read."),

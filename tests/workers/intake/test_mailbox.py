@@ -367,6 +367,7 @@ def test_a_certificate_of_nobodys_is_refused(post: Post, server: Dovecot) -> Non
         "pop3s://user:secret@host?move=Done",
         "imaps://user:secret@host?delete=no",
         "imaps://user:secret@host:x",
+        "imaps://user:se@cr#et@host",
     ],
 )
 def test_a_wrong_mailbox_is_named_without_its_password(url: str) -> None:
