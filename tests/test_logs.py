@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from typing import Literal
 
 import pytest
@@ -12,16 +11,7 @@ import pytest
 from newsletter.logs import set_up_logs
 from newsletter.settings import Settings
 
-pytestmark = pytest.mark.unit
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
+pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("logs_as_before")]
 
 
 def _said(words: str, kind: Literal["text", "json"], capsys: pytest.CaptureFixture[str]) -> str:

@@ -15,7 +15,7 @@ from newsletter.bounces.addresses import (
     is_role,
     is_system,
 )
-from newsletter.bounces.clauses import name_alone
+from newsletter.bounces.clauses import name_alone, tells_undelivered
 from newsletter.bounces.mail import Headers, Mail, read_headers
 from newsletter.bounces.model import Reason, Report
 from newsletter.bounces.phrase_tables import tables
@@ -149,6 +149,7 @@ def _message_id(mail: Mail, original: Original) -> str:
 
 _LOOKED_AT = 20_000
 _OWN_WORDS = 2_000
+_TOLD = 8_000
 _NEAR_WORDS = 4_000
 
 _RECOGNITION = tables("recognition")
@@ -238,6 +239,11 @@ class BounceText:
         # Mailing lists write to themselves: their own address is named, and is not what failed.
         strangers = tuple(one for one in addresses if one.lower() not in self._delivered_to)
         return (strangers or self._strangers or addresses)[:RECIPIENTS]
+
+    @cached_property
+    def tells_undelivered(self) -> bool:
+        """Whether it says itself, in whatever language, that mail did not arrive."""
+        return tells_undelivered(f"{self.mail.subject}\n{self.text[:_TOLD]}".lower())
 
     def refusal(self, address: str, *, diagnostic: str = "") -> Refusal:
         """Return what is said about an address, with what a machine's part says of it."""

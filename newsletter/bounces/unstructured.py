@@ -66,11 +66,6 @@ def _is_of_failure(words: str) -> bool:
     return _FAILURE_SUBJECTS.occurs_in(lower) or tells_undelivered(lower)
 
 
-def _tells_it(bounce: BounceText) -> bool:
-    """Tell whether a mail says itself that ours did not arrive."""
-    return tells_undelivered(f"{bounce.mail.subject}\n{bounce.text[:_LOOKED_AT]}".lower())
-
-
 def _tells_of_one(bounce: BounceText) -> bool:
     """Tell whether a mail returns ours, or says of somebody by name that it did not reach them.
 
@@ -80,7 +75,9 @@ def _tells_of_one(bounce: BounceText) -> bool:
     sender = find_address(bounce.mail.headers.get("from")).lower()
     recipients = {one.lower() for one in bounce.recipients}
     if sender in recipients:
-        return _tells_it(bounce) and any(_is_denied(bounce, one) for one in bounce.recipients)
+        return bounce.tells_undelivered and any(
+            _is_denied(bounce, one) for one in bounce.recipients
+        )
     if bounce.original.headers.fields:
         return True
     labelled = recipients & bounce.labelled_recipients
@@ -240,7 +237,7 @@ def _is_notice_of_nobody(bounce: BounceText) -> bool:
     is_nobodys = bounce.mail.is_from_nobody or (
         _is_automatic(bounce.mail) and _UNREAD.fullmatch(sender.rpartition("@")[0].lower())
     )
-    return bool(is_nobodys) and _tells_it(bounce) and _tells_of_one(bounce)
+    return bool(is_nobodys) and bounce.tells_undelivered and _tells_of_one(bounce)
 
 
 def _begins_as_one(subject: str) -> bool:

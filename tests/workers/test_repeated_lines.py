@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,16 +17,8 @@ from newsletter.settings import Settings
 from tests.support.ports import await_condition
 from workers.liveness import SignOfLife
 
+pytestmark = pytest.mark.usefixtures("logs_as_before")
 _AWAY = "the database does not answer"
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 def _say(second: float, words: str = _AWAY, *, level: int = logging.WARNING) -> None:

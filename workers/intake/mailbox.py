@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Protocol
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from newsletter.errors import Place, SettingError
 from newsletter.feedback.mail import Taken
 from newsletter.i18n.messages import msg
 from workers.certificate_authorities import demand_authorities
+from workers.server_urls import split_url
 
 #: Port, and whether TLS comes before the first word, by the URL's scheme.
 _SCHEMES = {"imaps": (993, True), "imap": (143, False), "pop3s": (995, True), "pop3": (110, False)}
@@ -67,20 +68,7 @@ def read_account(url: str) -> Account:
     Raises:
         SettingError: It names none. The message does not repeat the URL, which holds a password.
     """
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-        if "#" in url:
-            # What is behind it is no part of a URL: of a password it would be lost, host and all.
-            raise ValueError("#")  # noqa: TRY301 - refused as a port is that is none
-    except ValueError:
-        raise SettingError(
-            msg("The mailbox URL cannot be read."),
-            place=_PLACE,
-            remedy=msg(
-                "A port is a number up to 65535; write special characters of a password as %XX."
-            ),
-        ) from None
+    parts = split_url(url, _PLACE, msg("The mailbox URL cannot be read."))
     if parts.scheme not in _SCHEMES or not parts.hostname or not parts.username:
         raise SettingError(msg("This is not a mailbox URL."), place=_PLACE, remedy=_EXAMPLE)
     usual, implicit = _SCHEMES[parts.scheme]
@@ -88,7 +76,7 @@ def read_account(url: str) -> Account:
     account = Account(
         protocol=parts.scheme.removesuffix("s"),
         host=parts.hostname,
-        port=port or usual,
+        port=parts.port or usual,
         tls="implicit" if implicit else options.pop("tls", "starttls"),
         username=unquote(parts.username),
         password=unquote(parts.password or ""),

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote
 
 from newsletter.errors import Place, SettingError
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing
 from newsletter.settings import Settings
 from workers.certificate_authorities import demand_authorities
+from workers.server_urls import split_url
 from workers.transports.base import Transport
 from workers.transports.directory import DirectoryTransport
 from workers.transports.relay import Relay
@@ -43,20 +44,7 @@ def open_route(url: str) -> Route:
     Raises:
         SettingError: It names none. The message does not repeat the URL, which may hold a password.
     """
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises where it is no number
-        if "#" in url:
-            # What is behind it is no part of a URL: of a password it would be lost, host and all.
-            raise ValueError("#")  # noqa: TRY301 - refused as a port is that is none
-    except ValueError:
-        raise SettingError(
-            msg("The URL of a transport cannot be read."),
-            place=_PLACE,
-            remedy=msg(
-                "A port is a number up to 65535; write special characters of a password as %XX."
-            ),
-        ) from None
+    parts = split_url(url, _PLACE, msg("The URL of a transport cannot be read."))
     options = _Options({name: words[-1] for name, words in parse_qs(parts.query).items()})
     weight, rate = options.number("weight", 1.0), options.number("rate", 0.0)
     opener = TRANSPORTS.get(parts.scheme)
