@@ -63,13 +63,13 @@ def csv_records(
         ListError: The header's own quotes are broken, or it has over 1,000 columns.
     """
     rest = iter(lines)
-    head = [_without_rule(line).replace(_WIDE_AT, "@") for line in islice(rest, HEAD_LINES)]
+    head = list(map(_plain_line, islice(rest, HEAD_LINES)))
     skipped, delimiter, above = _find_header(head, is_header)
     if above is None:
-        yield from _headless_records(head, rest, skipped, source)
+        yield from _headless_records(head, map(_plain_line, rest), skipped, source)
         return
     if delimiter == "|":
-        rest = map(_without_rule, rest)
+        rest = map(_plain_line, rest)
     feed = Lines(chain(head[skipped:], rest), number=skipped)
     header = next(rows_of(feed, delimiter), None)
     if header is None:
@@ -88,10 +88,13 @@ def csv_records(
     yield from _with_sections(_table_records(feed, delimiter, names))
 
 
-def _without_rule(line: str) -> str:
-    """Return a line, blank where it only parts rows, or asks for them."""
-    is_rule = not line.strip(_OF_RULES) and ("---" in line or "===" in line)
-    return "\n" if is_rule or _QUERY.match(line) else line
+def _plain_line(line: str) -> str:
+    """Return a line, blank where it only parts rows or asks for them, with the narrow sign."""
+    return "\n" if _is_rule(line) or _QUERY.match(line) else line.replace(_WIDE_AT, "@")
+
+
+def _is_rule(line: str) -> bool:
+    return not line.strip(_OF_RULES) and ("---" in line or "===" in line)
 
 
 def _table_records(feed: Lines, delimiter: str, names: tuple[str, ...]) -> Iterator[Record]:
@@ -143,7 +146,7 @@ def _headless_records(
     yield Record(skipped, NAMES, (), header=True)
     names, section = NAMES, ""
     for number, line in enumerate(chain(begun, rest), start=skipped + 1):
-        found = [*lines_of(line.replace(_WIDE_AT, "@"))]
+        found = [*lines_of(line)]
         if not found and line.strip():
             names, section = (*NAMES, SECTION), " ".join(line.split())
         for one in found:
@@ -165,6 +168,8 @@ def _with_sections(records: Iterator[Record]) -> Iterator[Record]:
             filled = [at for at, cell in enumerate(cells) if cell.strip()]
             if len(filled) == 1 and (not section or filled[0] == column):
                 text = cells[filled[0]].strip()
+                if _is_rule(text):  # drawn below the heading
+                    continue
                 if "@" not in text and (section or _is_heading(text)):
                     section, column = text, filled[0]
                     names = (*record.names, SECTION)

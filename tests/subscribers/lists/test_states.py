@@ -830,6 +830,16 @@ def test_an_address_with_a_wide_at_sign_is_one_among_lines_of_addresses(
     assert states_of(sqlite_stage.engine) == {"a": _C, "mori": _C}
 
 
+def test_a_heading_with_a_line_drawn_below_it_is_said_of_the_addresses_below_wherever_it_stands(
+    sqlite_stage: Stage,
+) -> None:
+    people = "\n".join(f"a{number}@example.jp" for number in range(40))
+    text = f"現在の会員\n----------\n{people}\n\n退会した方\n----------\nb@example.jp\n"
+    import_list(sqlite_stage, text.encode())
+    states = states_of(sqlite_stage.engine)
+    assert (states.pop("b"), set(states.values()), len(states)) == (_U, {_C}, 40)
+
+
 def test_a_line_that_only_begins_like_a_rule_is_read_in_the_time_of_its_length() -> None:
     def read(text: str) -> int:
         return sum(1 for _ in list_records(io.BytesIO(text.encode()), file_name="l", source="l"))
