@@ -1,4 +1,4 @@
-"""What steers a terminal, in words of strangers: shown, and not done.
+"""Control characters: what steers a terminal, in words of strangers, is shown and not done.
 
 Replies of mail servers, commands of whoever calls the listener, and titles are on terminals and in
 logs, which somebody reads in one.

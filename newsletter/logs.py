@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from threading import Lock
 
-from newsletter.controls import PICTURES, harmless_json
+from newsletter.control_characters import PICTURES, harmless_json
 from newsletter.settings import Settings
 
 _bound: ContextVar[Mapping[str, str | int] | None] = ContextVar("bound", default=None)

@@ -1,4 +1,4 @@
-"""What a server was told in confidence, struck out of what it says: some repeat a refused password.
+"""Redaction: what a server was told in confidence leaves what it says; some repeat a password.
 
 Their words are kept with deliveries, stand in logs, and are shown to whoever sees operations.
 """
@@ -14,7 +14,7 @@ _SHORTEST = 4
 _STRUCK = "[…]"
 
 
-class ToldSecrets:
+class Redactor:
     """A password, and the forms in which protocols carry it."""
 
     def __init__(self, username: str, password: str) -> None:
@@ -33,7 +33,7 @@ class ToldSecrets:
         is_one = len(password) >= _SHORTEST
         self._forms = re.compile("|".join(longest_first)) if is_one else None
 
-    def struck_from(self, words: str) -> str:
+    def redact(self, words: str) -> str:
         """Return words without the secret, in whichever of its forms."""
         return words if self._forms is None else self._forms.sub(_STRUCK, words)
 

@@ -27,7 +27,7 @@ from rich.text import Span, Text
 
 from newsletter.cli.language import PLAIN, STYLE, STYLED, pgettext, styled, terminal_language, text
 from newsletter.cli.language import gettext as _
-from newsletter.controls import PICTURES, harmless_json
+from newsletter.control_characters import PICTURES, harmless_json
 from newsletter.errors import NewsletterError
 from newsletter.i18n import formats
 from newsletter.i18n.messages import pmsg

@@ -24,7 +24,7 @@ from newsletter.i18n.messages import msg
 from workers.intake.imap import ImapMailbox
 from workers.intake.mailbox import Account, Mailbox, TakenCounts
 from workers.intake.pop3 import Pop3Mailbox
-from workers.told_secrets import ToldSecrets
+from workers.redaction import Redactor
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Fetcher:
         self._keys = keys
         self._joining = joining
         self._kept: set[str] = set()
-        self._secrets = ToldSecrets(account.username, account.password)
+        self._redactor = Redactor(account.username, account.password)
 
     def once(self) -> TakenCounts:
         """Take what lies there now; return what became of it.
@@ -141,7 +141,7 @@ class Fetcher:
                 msg(
                     "The mailbox {name} is not responding: {reason}.",
                     name=self._account.name,
-                    reason=self._secrets.struck_from(_words(error)),
+                    reason=self._redactor.redact(_words(error)),
                 ),
                 remedy=msg("Check BOUNCE_MAILBOX."),
             ) from error

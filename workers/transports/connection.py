@@ -14,7 +14,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from newsletter.mailings.ledger.relay_faults import RelayFault
-from workers.told_secrets import ToldSecrets
+from workers.redaction import Redactor
 from workers.transports.base import Courier, Envelope, Parcel, Result, ResultKind
 from workers.transports.faults import fault_of
 from workers.transports.relay import Relay
@@ -64,8 +64,8 @@ class SmtpConnection(asyncio.Protocol):
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
-        secrets = ToldSecrets(relay.username, relay.password)
-        self._reader = ReplyReader(secrets.struck_from)
+        redactor = Redactor(relay.username, relay.password)
+        self._reader = ReplyReader(redactor.redact)
         self._replies: deque[Reply] = deque()
         #: How many replies the relay still owes; the first is its greeting.
         self._owed = 1

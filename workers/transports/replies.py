@@ -48,15 +48,15 @@ class ReplyReader:
     """Cuts a stream of octets into replies, whatever pieces they come in.
 
     Args:
-        struck: Returns a line's words as they may be kept.
+        redact: Returns a line's words as they may be kept.
 
     Attributes:
         is_malformed: Whether something came that is no SMTP reply; nothing is read after it, but
             what came before it counts.
     """
 
-    def __init__(self, struck: Callable[[str], str] = str) -> None:
-        self._struck = struck
+    def __init__(self, redact: Callable[[str], str] = str) -> None:
+        self._redact = redact
         self._rest = b""
         self._lines: list[str] = []
         self._code = 0
@@ -88,7 +88,7 @@ class ReplyReader:
             self.is_malformed = True
             return None
         self._code, more_follow, words = read
-        self._lines.append(self._struck(words))
+        self._lines.append(self._redact(words))
         if more_follow:
             return None
         reply = Reply(code=self._code, lines=tuple(self._lines))

@@ -1,4 +1,4 @@
-"""Others at work: who else saved a draft a moment ago, and may still be writing in it."""
+"""Presence: who else saved a draft a moment ago, and may still be writing in it."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from newsletter.issues.conditions import everything, part_conditions, select_par
 from newsletter.issues.corrections import Note, note_in, written_correction
 from newsletter.issues.difference import compare_conflict
 from newsletter.issues.drafts.duplicating import moved_on
-from newsletter.issues.drafts.others import others_writing
+from newsletter.issues.drafts.presence import others_writing
 from newsletter.issues.drafts.publishing import free_slug
 from newsletter.issues.drafts.saving import Draft, DraftConflictError, find_import_report
 from newsletter.issues.library.files import FILE_KINDS
