@@ -20,7 +20,7 @@ from typing import Any
 from newsletter.errors import ListError
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing, Number
-from subscribers.lists.columns import WITHIN, ListForm
+from subscribers.lists.columns import REMARK, UNRELATED, WITHIN, ListForm
 from subscribers.lists.formats import (
     ListState,
     asks_against_mail,
@@ -114,22 +114,22 @@ class ColumnQuestion:
         return Listing(tuple(held))
 
 
-#: What a column can be mapped to that is asked about, by what the question is of, and what follows.
+#: What of ours a column can be that is asked about, by what the question is of, and its meaning.
 #: The first answer keeps out whoever the column may speak of.
 CHOICES: Mapping[QuestionKind, Mapping[str, Message]] = {
     QuestionKind.ANSWERS: {
-        "opt_in": msg("only a clear yes is subscribed"),
-        "disabled": msg("whoever has an entry gets no email"),
-        "other": msg("it is about something else"),
+        "opt_in": msg("Says who wants email: only a clear yes is subscribed"),
+        "disabled": msg("Whoever has an entry wants no email"),
+        UNRELATED: msg("About something else"),
     },
     QuestionKind.DATES: {
-        "unsubscribed_at": msg("whoever has a date has left"),
-        "confirmed_at": msg("whoever has no date has not confirmed"),
-        "other": msg("it is about something else"),
+        "unsubscribed_at": msg("Whoever has a date has left"),
+        "confirmed_at": msg("Whoever has no date has not confirmed"),
+        UNRELATED: msg("About something else"),
     },
     QuestionKind.REMARKS: {
-        "remark": msg("whoever has such a remark is refused"),
-        "other": msg("it is about something else"),
+        REMARK: msg("Do not subscribe whoever has such a remark"),
+        UNRELATED: msg("About something else"),
     },
 }
 #: What somebody reads who is shown the questions.

@@ -468,7 +468,7 @@ def test_an_import_asks_of_a_column_of_answers_before_anything_is_kept() -> None
     assert refused.returncode == ExitCode.BAD_INPUT
     said = list(map(str.strip, refused.stderr.splitlines()))
     assert {"“会報”", "要: 1 and 不要: 1"} <= {*said}
-    assert "--map '会報=other'   it is about something else" in said
+    assert "--map '会報=other'   About something else" in said
     assert said[-1].startswith("newsletter subscriber import list.csv")
     assert said[-1].endswith("--new-fields --map '会報=opt_in'")
     assert "会報" not in _run("field", "list").stdout

@@ -17,7 +17,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.words import name_of
 from newsletter.errors import ListError
 from newsletter.i18n.language import Language
-from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.messages import Message
 from newsletter.tokens import Pseudonyms
 from newsletter.web.access import SubscribersVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
@@ -25,13 +25,13 @@ from newsletter.web.routing import Router, up_to
 from subscribers.actions import cancel_list_import, order_list_import, undo_list_import
 from subscribers.fields.reading import split_options
 from subscribers.fields.store import list_fields
-from subscribers.lists.columns import FIELD, KNOWN_COLUMNS, UNRELATED
+from subscribers.lists.columns import FIELD, KNOWN_COLUMNS, REMARK, UNRELATED
 from subscribers.lists.decoding import text_lines
 from subscribers.lists.encodings import ENCODINGS
 from subscribers.lists.formats import FIELDS, IGNORED
 from subscribers.lists.imports import earlier_imports
 from subscribers.lists.problems import problem_lines
-from subscribers.lists.questions import ANSWER_FIRST, QuestionKind, UnclearColumnError
+from subscribers.lists.questions import ANSWER_FIRST, CHOICES, UnclearColumnError
 from subscribers.lists.row_results import RESULT_NAMES, results_csv
 from subscribers.lists.trials import (
     GLANCED,
@@ -61,40 +61,16 @@ _LONGEST_TEXT = 900_000
 _PASTED = "pasted.csv"
 #: Before the number of a column that is asked about.
 _ANSWER = "answer-"
-#: What a column is by the answer to what it says of mail.
-_ANSWERS = {
-    "mail": "opt_in",
-    "dates": "unsubscribed_at",
-    "confirmed": "confirmed_at",
-    "entries": "disabled",
-}
-#: The answers to choose from, by what the question is of.
-_CHOICES = {
-    QuestionKind.ANSWERS: (
-        ("mail", msg("Says who wants email")),
-        ("entries", msg("Whoever has an entry wants no email")),
-        (UNRELATED, msg("About something else")),
-    ),
-    QuestionKind.DATES: (
-        ("dates", msg("Whoever has a date has left")),
-        ("confirmed", msg("Whoever has no date has not confirmed")),
-        (UNRELATED, msg("About something else")),
-    ),
-    QuestionKind.REMARKS: (
-        ("remarks", msg("Do not subscribe whoever has such a remark")),
-        (UNRELATED, msg("About something else")),
-    ),
-}
+#: What of ours a column becomes by the answer to what it says of mail.
+_ANSWERS = frozenset(chain.from_iterable(CHOICES.values())).intersection(FIELDS)
 _Text = Annotated[str, Field(max_length=2000)]
 
 
 class _Form(BaseModel):
     """How the list is to be taken, as the form says; ``column`` and ``ours`` go side by side.
 
-    ``asked`` names columns, and ``answer-0`` and further ones say whether they ask for mail:
-    ``mail``, ``dates`` (a date in them is of leaving), ``confirmed`` (one is of confirming),
-    ``entries`` (whatever stands there), ``remarks`` or ``other``; with ``none_asks`` nothing else
-    does so.
+    ``asked`` names columns, and ``answer-0`` and further ones say which of ``CHOICES`` they are;
+    with ``none_asks`` each of them is about something else.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -121,8 +97,8 @@ class _Form(BaseModel):
         for column, answer in answers.items():
             little = ours.get(column, IGNORED)
             if answer in _ANSWERS and (little in {IGNORED, NEW} or little.startswith(FIELD)):
-                has_other = "unsubscribed_at" in ours.values() and answer == "dates"
-                ours[column] = "disabled" if has_other else _ANSWERS[answer]
+                has_other = "unsubscribed_at" in ours.values() and answer == "unsubscribed_at"
+                ours[column] = "disabled" if has_other else answer
         return ImportTerms(
             basis=self.basis.strip(),
             wording=self.wording.strip(),
@@ -136,7 +112,7 @@ class _Form(BaseModel):
                 if what in KNOWN_COLUMNS or what.startswith(FIELD)
             },
             unrelated=tuple(column for column, answer in answers.items() if answer == UNRELATED),
-            heeded=tuple(column for column, answer in answers.items() if answer == "remarks"),
+            heeded=tuple(column for column, answer in answers.items() if answer == REMARK),
         )
 
 
@@ -241,10 +217,9 @@ class ImportPages:
         answers: dict[str, str] = {}
         if terms is not None:
             chosen = {**terms.columns, **dict.fromkeys(terms.new_columns, NEW)}
-            given = {ours: answer for answer, ours in _ANSWERS.items()}
-            answers = {column: given.get(ours, "") for column, ours in terms.columns.items()}
+            answers = {**terms.columns}
             answers |= dict.fromkeys(terms.unrelated, UNRELATED)
-            answers |= dict.fromkeys(terms.heeded, "remarks")
+            answers |= dict.fromkeys(terms.heeded, REMARK)
         shown = ANSWER_FIRST if isinstance(error, UnclearColumnError) else error
         return self.pages.show_to(
             visit,
@@ -261,7 +236,7 @@ class ImportPages:
             },
             none_asks=glance.questions
             and all(answers.get(each.column) == UNRELATED for each in glance.questions),
-            column_answers=_CHOICES,
+            choices=CHOICES,
             has_keys="attributes" in glance.columns.values(),
             terms=terms or ImportTerms(basis=""),
             trial=trial,

@@ -502,8 +502,8 @@ def test_nothing_is_done_until_it_is_answered_whether_a_column_asks_for_mail(
 @pytest.mark.parametrize(
     ("given", "checked", "subscribed"),
     [
-        ({"answer-0": "mail"}, 'value="mail" checked', "a"),
-        ({"answer-0": "entries"}, 'value="entries" checked', "c"),
+        ({"answer-0": "opt_in"}, 'value="opt_in" checked', "a"),
+        ({"answer-0": "disabled"}, 'value="disabled" checked', "c"),
         ({"none_asks": "1"}, 'value="other" checked', "abc"),
     ],
 )
