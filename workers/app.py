@@ -22,6 +22,8 @@ from celery.signals import (
     worker_shutting_down,
 )
 from celery.worker.consumer import Consumer
+from kombu.exceptions import OperationalError as BrokerError
+from redis.exceptions import RedisError
 
 from newsletter.database.engine import AWAY, reason_of
 from newsletter.database.vocabulary import ProcessKind
@@ -84,6 +86,8 @@ def create_celery(settings: Settings) -> Celery:
         task_send_sent_event=settings.task_events,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
+        # Redis may be away for as long as it likes; by default a worker ends after about an hour.
+        broker_connection_max_retries=None,
         broker_transport_options={"visibility_timeout": 3600, "socket_keepalive": True},
         task_default_queue="bulk",
         task_serializer="json",
@@ -111,7 +115,7 @@ def _register(app: Celery) -> None:
     @app.task(name="newsletter.round")
     def run_round() -> None:
         """Look at the ledger: take up what stalled, plan, hint at what is due, end what is done."""
-        with _unless_the_database_is_away():
+        with _unless_a_server_is_away():
             current = services()
             periodic.go(current)
             _hint(current, send_batch)
@@ -124,14 +128,14 @@ def _register(app: Celery) -> None:
     @app.task(name="newsletter.open_links")
     def open_links(draft_id: int) -> None:
         """Open a draft's links, as an editor asked for."""
-        with _unless_the_database_is_away(), bound(draft=draft_id):
+        with _unless_a_server_is_away(), bound(draft=draft_id):
             if not stopping.stop_requested():
                 opened_links.open_links(services().engine, draft_id)
 
     @app.task(name="newsletter.import_list")
     def import_list(upload_id: int) -> None:
         """Import a list that somebody brought by a browser, then see which is next."""
-        with _unless_the_database_is_away(), bound(list=upload_id):
+        with _unless_a_server_is_away(), bound(list=upload_id):
             current = services()
             if stopping.stop_requested():
                 return
@@ -141,13 +145,13 @@ def _register(app: Celery) -> None:
     @app.task(name="newsletter.undo_import")
     def undo_import(import_id: int) -> None:
         """Undo an import; any number may do so at once."""
-        with _unless_the_database_is_away(), bound(list_import=import_id):
+        with _unless_a_server_is_away(), bound(list_import=import_id):
             lists.undo_import(services(), import_id)
 
     @app.task(name="newsletter.send_batch")
     def send_batch(mailing_id: int, number: int, urgent: bool = False) -> None:  # noqa: FBT001, FBT002 - a task's
         """Send one batch and those whose turn is next, then see what is due without beat."""
-        with _unless_the_database_is_away(), bound(mailing=mailing_id, batch=number):
+        with _unless_a_server_is_away(), bound(mailing=mailing_id, batch=number):
             current = services()
             if stopping.stop_requested():
                 return_hint(current.engine, mailing_id, number)
@@ -167,19 +171,21 @@ def _register_tagging(app: Celery) -> Task[[int], None] | Callable[[int], None]:
     @app.task(name="newsletter.tag_people")
     def tag_people(order_id: int) -> None:
         """Give many people a tag, or take it from them; any number may do so at once."""
-        with _unless_the_database_is_away(), bound(tagging=order_id):
+        with _unless_a_server_is_away(), bound(tagging=order_id):
             run_tagging(services().engine, order_id, stopping=stopping.stop_requested)
 
     return tag_people
 
 
 @contextmanager
-def _unless_the_database_is_away() -> Iterator[None]:
+def _unless_a_server_is_away() -> Iterator[None]:
     """Say so in one line; the next round finds in the ledger what was not done."""
     try:
         yield
     except AWAY as error:
         _log.warning("The database does not answer: %s", reason_of(error))
+    except (BrokerError, RedisError) as error:
+        _log.warning("Redis takes no tasks (REDIS_URL): %s", error)
 
 
 def _hint(
@@ -262,7 +268,7 @@ def _set_up_logs(loglevel: object = None, **_signal: object) -> None:
     del loglevel
     settings = load_settings()
     set_up_logs(settings)
-    quiet_celery(settings.log_level)
+    quiet_celery(settings.log_level, redis_url=settings.redis_url)
 
 
 @celeryd_init.connect

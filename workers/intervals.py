@@ -10,7 +10,11 @@ import time
 from datetime import datetime
 
 from celery.beat import ScheduleEntry, Scheduler
+from celery.result import AsyncResult
 from celery.schedules import schedstate, schedule
+from kombu import Producer
+
+from workers.log_lines import tell_that_broker_answers
 
 
 class Steadily(schedule):
@@ -37,3 +41,15 @@ class SteadyScheduler(Scheduler):
         """Return when an entry is due; see Celery."""
         del entry
         return time.monotonic() + (next_time_to_run or 0)
+
+    def apply_async(
+        self,
+        entry: ScheduleEntry,
+        producer: Producer | None = None,
+        advance: bool = True,  # noqa: FBT001, FBT002 - as Celery has it
+        **how: object,
+    ) -> AsyncResult[object]:
+        """Hand a task to the broker; see Celery."""
+        handed: AsyncResult[object] = super().apply_async(entry, producer, advance, **how)
+        tell_that_broker_answers()
+        return handed

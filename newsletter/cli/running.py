@@ -46,6 +46,7 @@ def beat(context: typer.Context) -> None:
 
 def _run(context: typer.Context, *, roles: Roles, beat: bool) -> None:
     from newsletter.cli.embedded import ALL_ROLES, own_servers, supervised
+    from newsletter.operations.broker import await_broker
     from workers.composition import demand_files, demand_settings
 
     settings = settings_of(context)
@@ -61,6 +62,8 @@ def _run(context: typer.Context, *, roles: Roles, beat: bool) -> None:
             place=Place(source=msg("settings"), field="REDIS_URL"),
             remedy=msg("Set it, for example, to redis://127.0.0.1:6379/0."),
         )
+    if settings.redis_url:
+        await_broker(settings.redis_url, _tell_of_waiting)
     servers = {} if settings.redis_url else own_servers(settings)
     with supervised(
         settings.data_dir.resolve(),
@@ -77,6 +80,17 @@ def _run(context: typer.Context, *, roles: Roles, beat: bool) -> None:
         )
         with suppress(KeyboardInterrupt):
             supervisor.watch()
+
+
+def _tell_of_waiting(where: str, reason: str) -> None:
+    from newsletter.cli.console import errors
+
+    words = _(
+        "Redis is not responding at {where} ({reason}); waiting for it …",
+        where=where,
+        reason=reason,
+    )
+    errors.print(words, soft_wrap=True)
 
 
 def alive(context: typer.Context, kind: ProcessKind) -> None:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
+from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+
+from newsletter.errors import Place, UnavailableError
+from newsletter.i18n.messages import msg
 
 #: The lists that tasks wait in, by what they carry.
 QUEUES = ("control", "urgent", "bulk", "lists")
 #: For a step, and for all of them: a name server may be away as well, and octets may trickle.
 _TIMEOUT_SECONDS = 1.0
 _WHOLE_SECONDS = 2.0
+#: Whoever begins waits so long for a server that is away, as for the database, and asks as often.
+_PATIENCE_SECONDS = 10.0
+_PAUSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +74,47 @@ def look_at_broker(redis_url: str) -> BrokerHealth:
         return told.get(timeout=_WHOLE_SECONDS)
     except Empty:
         return BrokerHealth(problem=f"No complete answer within {_WHOLE_SECONDS:g} seconds")
+
+
+def shown_url(redis_url: str) -> str:
+    """Return where a URL leads, to be shown: passwords stand before the host, or in the query."""
+    parts = urlsplit(redis_url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def await_broker(redis_url: str, on_wait: Callable[[str, str], None]) -> None:
+    """Wait some seconds for Redis, for whoever can do nothing without it.
+
+    Args:
+        redis_url: The server's.
+        on_wait: Told where and why, once, if it does not answer at first.
+
+    Raises:
+        UnavailableError: It does not answer, or turns us away.
+    """
+    where, deadline = shown_url(redis_url), time.monotonic() + _PATIENCE_SECONDS
+    place, told = Place(source=msg("settings"), field="REDIS_URL"), False
+    while (health := look_at_broker(redis_url)).problem:
+        if health.refuses:
+            raise UnavailableError(
+                msg("Redis at {where} rejects the user name or password.", where=where),
+                place=place,
+                remedy=msg("Correct REDIS_URL."),
+            )
+        if time.monotonic() > deadline:
+            raise UnavailableError(
+                msg(
+                    "Redis is not responding at {where} ({reason}).",
+                    where=where,
+                    reason=health.problem.rstrip("."),
+                ),
+                place=place,
+                remedy=msg("Start it, or correct REDIS_URL."),
+            )
+        if not told:
+            on_wait(where, health.problem.rstrip("."))
+            told = True
+        time.sleep(_PAUSE_SECONDS)
 
 
 def _ask(redis_url: str) -> BrokerHealth:
