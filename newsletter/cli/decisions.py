@@ -174,8 +174,8 @@ def _case(
     from newsletter.i18n.messages import msg
     from newsletter.issues.corrections import note_of
     from newsletter.issues.store import find_issue
+    from newsletter.mailings.approvals.content import content_digest
     from newsletter.mailings.approvals.notices import Post
-    from newsletter.mailings.approvals.requests import content_digest
     from newsletter.mailings.orders.readiness import check_stored
 
     opened = open_newsletter(context, newsletter, as_, action, with_keys=True)

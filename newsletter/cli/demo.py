@@ -29,7 +29,7 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import default_slug, find_issue, list_issues, save_issue
 from newsletter.mailbox.store import MailboxStore
-from newsletter.mailings.approvals.requests import content_digest
+from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.archive import list_publications
 from newsletter.mailings.orders.ordering import Order, place_order
 from newsletter.mailings.orders.readiness import check_stored

@@ -105,8 +105,8 @@ def send(
     Without REDIS_URL, the necessary parts run as long as this command; without MAIL_TRANSPORTS,
     email is delivered to a mailbox on this machine.
     """
+    from newsletter.mailings.approvals.content import content_digest
     from newsletter.mailings.approvals.plans import SendingPlan
-    from newsletter.mailings.approvals.requests import content_digest
     from newsletter.mailings.ledger.schedule import Schedule, read_hour, read_spread
     from newsletter.mailings.orders.ordering import Order, place_order
     from newsletter.mailings.reports.progress import progress
@@ -431,6 +431,13 @@ def _print_review(newsletter: Newsletter, chosen: _Chosen, review: OrderReview) 
         )
     if review.place is not None:
         console.print(_("Archive: {place}", place=text(name_of(review.place))))
+    if review.other_plan:
+        console.print(
+            _(
+                "The audience or the time differs from the plan when it was approved. The approval"
+                " applies to the content, so it can be sent."
+            )
+        )
     for earlier in review.earlier[:1]:
         console.print(
             _(

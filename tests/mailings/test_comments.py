@@ -32,8 +32,9 @@ from newsletter.mailings.approvals.comments import (
     threads_of,
     write_comment,
 )
+from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.approvals.notices import Post
-from newsletter.mailings.approvals.requests import content_digest, people_of, request_approval
+from newsletter.mailings.approvals.requests import people_of, request_approval
 from newsletter.mailings.orders.readiness import check_stored
 from newsletter.mailings.planning.content import load_content
 from newsletter.newsletters.publications import find_newsletter

@@ -31,8 +31,8 @@ from newsletter.i18n.language import Language
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import save_issue
+from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.approvals.plans import SendingPlan
-from newsletter.mailings.approvals.requests import content_digest
 from newsletter.mailings.ledger.schedule import AT_ONCE, Schedule, read_hour
 from newsletter.mailings.mailings import cancel_mailing
 from newsletter.mailings.orders.ordering import Order, other_day, place_order, review_order

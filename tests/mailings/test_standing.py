@@ -12,25 +12,38 @@ from newsletter.accounts.administration import disable_account, enable_account
 from newsletter.accounts.audit import COMMAND_LINE, Actor
 from newsletter.accounts.roles import rights_of
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import AccountRow, IssueRow, MailingRow, NewsletterRow, RoleGrantRow
+from newsletter.database.tables import (
+    AccountRow,
+    ApprovalRow,
+    IssueRow,
+    MailingRow,
+    NewsletterRow,
+    RoleGrantRow,
+)
 from newsletter.database.types import now
 from newsletter.database.vocabulary import MailingState, Role
 from newsletter.errors import ConflictError, ForbiddenError
+from newsletter.i18n.language import Language
+from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.approvals.notices import Post
 from newsletter.mailings.approvals.pending import approved_for, returned_to, void_for
+from newsletter.mailings.approvals.plans import SendingPlan
 from newsletter.mailings.approvals.requests import (
     approve,
-    content_digest,
+    changes_since_asked,
     demand_approval,
     request_approval,
     send_back,
 )
 from newsletter.mailings.ledger.schedule import Schedule, read_hour
+from newsletter.mailings.orders.ordering import OrderReview, review_order
 from newsletter.mailings.orders.progress import IssueProgress, NextStep, Stage, Viewer, standing_of
 from newsletter.mailings.orders.readiness import check_stored
 from newsletter.mailings.overview import IssueStatus, list_lines
+from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.rendering.preflight import Preflight
 from newsletter.settings import Settings
+from subscribers.segments.saved import save_segment, segment_text
 from tests.support.databases import on_one_database
 from tests.support.locks import await_lock
 from tests.support.stage import Stage as Scene
@@ -119,7 +132,7 @@ def _answer(scene: Scene, account: int, *, words: str = "") -> None:
             approve(session, actor, issue, preflight.rendered, digest, post=POST)
 
 
-def _ask(scene: Scene, account: int, *asked: int) -> None:
+def _ask(scene: Scene, account: int, *asked: int, plan: SendingPlan | None = None) -> None:
     _, preflight, digest = _checked(scene)
     with transaction(scene.engine) as session:
         issue = session.scalars(select(IssueRow)).one()
@@ -131,7 +144,46 @@ def _ask(scene: Scene, account: int, *asked: int) -> None:
             digest,
             post=POST,
             asked=asked,
+            plan=plan,
         )
+
+
+def _review(scene: Scene, segment: str) -> OrderReview:
+    """Return what would be ordered for the people whom a saved segment asks for now."""
+    issue, preflight, _ = _checked(scene)
+    with reading(scene.engine) as session:
+        newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
+        plan = SendingPlan(segment=segment_text(session, newsletter.id, segment))
+        figures = Figures(scene.engine)
+        return review_order(session, newsletter, issue, preflight, plan, figures=figures)
+
+
+def test_an_order_for_a_segment_that_asks_for_others_since_the_approval_is_not_as_planned(
+    scene: Scene, people: dict[str, int]
+) -> None:
+    for address in ("a@example.jp", "b@example.com"):
+        scene.subscribe(address)
+    with transaction(scene.engine) as session:
+        save_segment(session, scene.newsletter_id, name="町内", query='domain = "example.jp"')
+    _ask(scene, people["葵"], plan=SendingPlan(segment="町内"))
+    _answer(scene, people["蓮"])
+    assert not _review(scene, "町内").other_plan
+
+    scene.redefine("町内", 'domain = "example.com"')
+    assert _review(scene, "町内").other_plan
+
+
+def test_asked_again_for_a_segment_that_asks_for_others_since_the_approver_is_told_of_it(
+    scene: Scene, people: dict[str, int]
+) -> None:
+    with transaction(scene.engine) as session:
+        save_segment(session, scene.newsletter_id, name="町内", query='domain = "example.jp"')
+    _ask(scene, people["葵"], plan=SendingPlan(segment="町内"))
+    scene.redefine("町内", 'domain = "example.com"')
+    with reading(scene.engine) as session:
+        (change,) = changes_since_asked(session, session.scalars(select(ApprovalRow)).one())
+    assert change.name.in_language(Language.ENGLISH) == "To whom"
+    assert "example.com" in change.after.in_language(Language.ENGLISH)
 
 
 def test_what_was_sent_back_is_shown_where_its_asker_may_still_see_it(

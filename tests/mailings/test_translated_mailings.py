@@ -30,8 +30,8 @@ from newsletter.issues.translations import (
     language_conditions,
     with_translation,
 )
+from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.approvals.readying import ready_draft
-from newsletter.mailings.approvals.requests import content_digest
 from newsletter.mailings.archive import find_publication, languages_of, search_archive
 from newsletter.mailings.mailings import render_stored
 from newsletter.mailings.orders.readiness import stored_findings

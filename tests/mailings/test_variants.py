@@ -34,8 +34,8 @@ from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import find_issue, save_issue
 from newsletter.issues.walking import walk_texts
+from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.approvals.plans import SendingPlan
-from newsletter.mailings.approvals.requests import content_digest
 from newsletter.mailings.archive import find_publication
 from newsletter.mailings.mailings import render_stored
 from newsletter.mailings.orders.ordering import review_order
@@ -543,6 +543,22 @@ def test_approval_is_of_the_conditions_too(engine: Engine) -> None:
                 content_digest(newsletter, render_stored(issue, newsletter, templates_dir=folder))
             )
     assert len(digests) == 2
+
+
+def test_an_approval_ends_when_a_segment_that_a_part_names_asks_for_others(engine: Engine) -> None:
+    stage = _stage(engine, ":::for parents\n文\n:::\n\n皆")
+
+    def digest() -> str:
+        with reading(engine) as session:
+            newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
+            issue = find_issue(session, stage.newsletter_id, stage.issue)
+            folder = Settings(_env_file=None).templates_dir
+            rendered = render_stored(issue, newsletter, templates_dir=folder)
+            return content_digest(newsletter, rendered)
+
+    before = digest()
+    stage.redefine("parents", 'tag = "staff"')
+    assert digest() != before
 
 
 def test_whoever_orders_is_told_the_variants_of_the_audience_they_chose(engine: Engine) -> None:

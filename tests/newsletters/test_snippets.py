@@ -14,7 +14,7 @@ from newsletter.issues.drafts.saving import create_draft
 from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.snippets import resolve_snippets
 from newsletter.issues.store import find_issue
-from newsletter.mailings.approvals.requests import content_digest
+from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.mailings import create_mailing
 from newsletter.mailings.orders.readiness import check_stored
 from newsletter.mailings.planning.content import load_content

@@ -29,6 +29,7 @@ from newsletter.rendering.model import Publisher, RenderedIssue
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
 from subscribers.lists.imports import import_csv
+from subscribers.segments.saved import change_segment, find_segment
 from tests.support.ports import await_condition
 
 DRAFT = NewsletterDraft(
@@ -49,6 +50,14 @@ class Stage:
     def subscribe(self, *addresses: str) -> None:
         lines = ["email\n", *(f"{address}\n" for address in addresses)]
         import_csv(self.engine, self.newsletter_id, lines, source="test", basis="test")
+
+    def redefine(self, segment: str, query: str) -> None:
+        """Let a saved segment ask for other people."""
+        with transaction(self.engine) as session:
+            before = find_segment(session, self.newsletter_id, segment).query
+            change_segment(
+                session, self.newsletter_id, segment, name=segment, query=query, before=before
+            )
 
     def subscriber_id(self, address: str) -> int:
         with reading(self.engine) as session:

@@ -8,6 +8,7 @@ from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint, and_, f
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from newsletter.database.tables.base import Base
+from newsletter.database.tables.lists import SegmentRow
 from newsletter.database.tables.subscribers import FieldRow
 from newsletter.database.types import BigId, Instant, JsonObject, PrimaryKey, Vocabulary, now
 from newsletter.database.vocabulary import Joining, Visibility
@@ -151,6 +152,11 @@ class NewsletterRow(Base):
     #: Likewise: templates of its own.
     templates: Mapped[list[TemplateRow]] = relationship(
         lazy="selectin", order_by=TemplateRow.name, viewonly=True
+    )
+
+    #: Likewise: parts of issues name them.
+    segments: Mapped[list[SegmentRow]] = relationship(
+        lazy="selectin", order_by=lambda: SegmentRow.name, viewonly=True
     )
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -30,11 +30,14 @@ class SendingPlan:
 
     Attributes:
         segment: The name of a saved segment, or a query; empty for everybody.
+        query: What the segment asked for when approval was asked for, as it may ask for others
+            since; empty where nobody asked.
         urgent: Whether it goes at once to those, too, who chose a digest, and is in none.
         trial: The subjects to be compared; None where all get the issue's own.
     """
 
     segment: str = ""
+    query: str = ""
     schedule: Schedule = AT_ONCE
     urgent: bool = False
     trial: SubjectTrial | None = None
@@ -47,6 +50,7 @@ def plan_to_json(plan: SendingPlan) -> dict[str, Any]:
     """Return a plan as JSON that `plan_from_json` reads."""
     written: dict[str, Any] = {
         "segment": plan.segment,
+        "query": plan.query,
         "schedule": schedule_to_json(plan.schedule),
         "urgent": plan.urgent,
     }
@@ -58,6 +62,7 @@ def plan_from_json(written: Mapping[str, Any]) -> SendingPlan:
     trial = written.get("trial")
     return SendingPlan(
         segment=str(written.get("segment", "")),
+        query=str(written.get("query", "")),
         schedule=schedule_from_json(written.get("schedule", {})),
         urgent=bool(written.get("urgent")),
         trial=trial_from_json(trial) if trial else None,
@@ -77,6 +82,8 @@ def plan_changes(before: SendingPlan | None, after: SendingPlan | None) -> Seque
     """Return what of a plan is not as it was; nothing where either is not known."""
     if before is None or after is None:
         return ()
+    if not before.query or not after.query:
+        before, after = replace(before, query=""), replace(after, query="")
     names = [*_described(before)]
     return [
         PlanChange(name=name, before=was, after=now)
@@ -93,7 +100,7 @@ def plan_facts(plan: SendingPlan) -> tuple[Worded, ...]:
 
 def _described(plan: SendingPlan) -> Iterator[tuple[Worded, Worded]]:
     """Yield what a plan says, each with its name, always the same and in one order."""
-    yield msg("To whom"), written(plan.segment) if plan.segment else msg("Everyone")
+    yield msg("To whom"), _audience(plan)
     yield msg("When"), _when(plan)
     spread = plan.schedule.spread
     yield msg("Spread over, in hours"), Number(spread / _HOUR)
@@ -105,6 +112,14 @@ def _described(plan: SendingPlan) -> Iterator[tuple[Worded, Worded]]:
         Number(trial.share) if trial else _NONE,
     )
     yield msg("Decide and send the rest at"), WallTime(trial.decide) if trial else _NONE
+
+
+def _audience(plan: SendingPlan) -> Worded:
+    if not plan.segment:
+        return msg("Everyone")
+    if plan.query in {"", plan.segment}:
+        return written(plan.segment)
+    return pmsg("plan", "{segment} ({query})", segment=plan.segment, query=plan.query)
 
 
 def _when(plan: SendingPlan) -> Worded:

@@ -12,9 +12,10 @@ from newsletter.i18n.messages import msg
 from newsletter.issues.corrections import demand_note, note_of
 from newsletter.issues.drafts.publishing import UnfitDraftError
 from newsletter.issues.drafts.saving import Draft
+from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.approvals.notices import Post
 from newsletter.mailings.approvals.plans import SendingPlan
-from newsletter.mailings.approvals.requests import content_digest, request_approval
+from newsletter.mailings.approvals.requests import request_approval
 from newsletter.mailings.orders.readiness import check_stored, stored_findings
 from newsletter.newsletters.issue_actions import publish_draft
 from newsletter.rendering.preflight import Preflight

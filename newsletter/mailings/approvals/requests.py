@@ -7,8 +7,8 @@ the transaction that answers.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from enum import StrEnum
-from hashlib import sha256
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -23,11 +23,14 @@ from newsletter.database.types import now
 from newsletter.errors import ConflictError, ForbiddenError, ListError
 from newsletter.i18n.messages import msg
 from newsletter.issues.checks.findings import Finding
-from newsletter.issues.corrections import Note, note_of
+from newsletter.issues.corrections import note_of
 from newsletter.issues.model import issue_from_json
+from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.approvals.notices import ApprovalNews, Post, tell_by_mail
 from newsletter.mailings.approvals.plans import (
+    PlanChange,
     SendingPlan,
+    plan_changes,
     plan_facts,
     plan_from_json,
     plan_to_json,
@@ -43,11 +46,11 @@ from newsletter.mailings.trials.subjects import (
 from newsletter.newsletters.issue_actions import record_on_issue
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.notices import NoticeTemplate
+from subscribers.segments.saved import named_segment, segment_text
 
 #: An approval, asked for or given, as it is kept.
 Approval = ApprovalRow
 _LONGEST = 2000
-_NO_NOTE = Note()
 
 
 class ApprovalState(StrEnum):
@@ -58,36 +61,6 @@ class ApprovalState(StrEnum):
     RETURNED = "returned"
     #: Given by somebody whose account was disabled since, or asked of nobody who can give it now.
     VOID = "void"
-
-
-def content_digest(
-    newsletter: NewsletterRow,
-    rendered: RenderedIssue,
-    trial: SubjectTrial | None = None,
-    *,
-    note: Note = _NO_NOTE,
-) -> str:
-    """Return what tells one mail's content and sender from every other's.
-
-    The subjects of a trial are part of the content; its share and hour are not. ``note`` is a
-    correction's, which readers see above it.
-    """
-    sender: tuple[object, ...]
-    sender = (newsletter.from_name, newsletter.from_address, newsletter.reply_to)
-    if newsletter.count_clicks:
-        sender = (*sender, "counts clicks")
-    parts: tuple[object, ...] = (rendered.subject, rendered.html, rendered.text, sender)
-    if rendered.variants is not None and rendered.recipe is not None:
-        # Its conditions too: they say who gets which of what is shown above. And what else the
-        # variants are made from, of which what is rendered above may show nothing.
-        recipe = rendered.recipe
-        own = dict(recipe.publisher.templates).get(recipe.template)
-        parts = (*parts, recipe.issue, recipe.files, own, recipe.publisher.theme)
-    if trial is not None:
-        parts = (*parts, trial.others)
-    if note.original:
-        parts = (*parts, "note", note.original, *sorted(note.translations.items()))
-    return sha256(repr(parts).encode()).hexdigest()
 
 
 def _digest(
@@ -129,6 +102,36 @@ def plan_before(session: Session, approval: ApprovalRow) -> SendingPlan | None:
         return plan_from_json(kept)
     other = version_before(session, approval.issue_id, besides=approval.digest)
     return plan_of(other) if other else None
+
+
+def changes_since_asked(session: Session, approval: ApprovalRow) -> Sequence[PlanChange]:
+    """Return how an issue would be sent now otherwise than when approval was asked for before.
+
+    A saved segment may ask for other people since then.
+    """
+    plan = plan_of(approval)
+    if plan is None:
+        return ()
+    newsletter_id = session.get_one(IssueRow, approval.issue_id).newsletter_id
+    current = replace(plan, query=_query_now(session, newsletter_id, plan.segment))
+    return plan_changes(plan_before(session, approval) or plan, current)
+
+
+def differs_from_approved(
+    session: Session, newsletter_id: int, approval: ApprovalRow | None, plan: SendingPlan
+) -> bool:
+    """Return whether ``plan``, whose segment is a query, is another than was approved."""
+    meant = plan_of(approval) if approval and approval.approved_by else None
+    if meant is None:
+        return False
+    asked = meant.query or _query_now(session, newsletter_id, meant.segment)
+    return replace(meant, segment=asked, query="") != replace(plan, query="")
+
+
+def _query_now(session: Session, newsletter_id: int, segment: str) -> str:
+    """Return what a saved segment asks for; a query is its own, and may be none any more."""
+    row = named_segment(session, newsletter_id, segment)
+    return row.query if row else segment
 
 
 def _trial_in(approval: ApprovalRow) -> SubjectTrial | None:
@@ -309,6 +312,9 @@ def request_approval(
         content, fields = issue_from_json(issue.content), publisher_of(newsletter).fields
         demand_subjects(content, plan.trial, fields)
         digest = _digest(session, newsletter, issue, rendered, plan.trial)
+    if plan is not None:
+        query = segment_text(session, newsletter.id, plan.segment)
+        plan = replace(plan, query=query)
     able = approvers(session, issue.newsletter_id, besides=actor.account_id)
     named = sorted(set(asked))
     if not set(named) <= {row.id for row in able}:

@@ -47,7 +47,8 @@ from newsletter.issues.model import Issue, issue_from_json, issue_to_json
 from newsletter.issues.search.index import Indexed, index_words
 from newsletter.issues.sent import sent_as
 from newsletter.issues.translations import language_met
-from newsletter.mailings.approvals.requests import content_digest, demand_approval
+from newsletter.mailings.approvals.content import content_digest
+from newsletter.mailings.approvals.requests import demand_approval
 from newsletter.mailings.corrections.left_behind import with_earlier
 from newsletter.mailings.planning.content import (
     COMMON,

@@ -27,7 +27,7 @@ from newsletter.issues.model import Block, Issue, issue_from_json
 from newsletter.issues.sent import sent_as
 from newsletter.issues.translation_files import translation_from_issue
 from newsletter.issues.translations import language_met, with_translation
-from newsletter.mailings.approvals.requests import content_digest
+from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.archive import archived_as
 from newsletter.mailings.corrections.left_behind import translations_of
 from newsletter.mailings.corrections.notes import fixed_words, note_paragraph

@@ -26,8 +26,13 @@ from newsletter.i18n.messages import msg
 from newsletter.issues.checks.findings import Finding, Severity
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sent import sent_as
+from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.approvals.plans import EVERYBODY_AT_ONCE, SendingPlan
-from newsletter.mailings.approvals.requests import content_digest, demand_approval
+from newsletter.mailings.approvals.requests import (
+    demand_approval,
+    differs_from_approved,
+    find_approval,
+)
 from newsletter.mailings.archive import archived_as
 from newsletter.mailings.ledger.schedule import Schedule, demand_hour
 from newsletter.mailings.mailings import create_mailing, publisher_of
@@ -79,6 +84,7 @@ class OrderReview:
         tried: About how many get each of the subjects that are compared.
         place: Where the issue will stand in the archive; None where the newsletter has none.
         other_day: The day that it goes out on, where its issue bears another.
+        other_plan: Whether audience, hour or subjects are not those that were approved.
     """
 
     rendered: RenderedIssue
@@ -92,6 +98,7 @@ class OrderReview:
     tried: int = 0
     place: Archived | None = None
     other_day: date | None = None
+    other_plan: bool = False
 
 
 def review_order(
@@ -150,6 +157,9 @@ def review_order(
         tried=tried,
         place=archived_as(session, issue, segment) if newsletter.visibility.readable else None,
         other_day=other_day(newsletter, issue_from_json(issue.content), plan.schedule),
+        other_plan=differs_from_approved(
+            session, newsletter.id, find_approval(session, issue.id, digest), plan
+        ),
     )
 
 

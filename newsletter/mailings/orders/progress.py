@@ -18,11 +18,11 @@ from newsletter.database.vocabulary import MailingState
 from newsletter.issues.checks.findings import Severity
 from newsletter.issues.corrections import Note, note_of
 from newsletter.issues.sent import sent_as
+from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.approvals.plans import SendingPlan
 from newsletter.mailings.approvals.requests import (
     Approval,
     ApprovalState,
-    content_digest,
     find_approval,
     is_deserted,
     lapsed_approval,

@@ -39,7 +39,7 @@ from newsletter.database.words import name_of
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.saving import get_draft
-from newsletter.mailings.approvals.requests import content_digest
+from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.mailings import cancel_mailing, pause_mailing, resume_mailing
 from newsletter.mailings.orders.readiness import check_draft
 from newsletter.mailings.orders.test_mails import queue_test

@@ -18,18 +18,17 @@ from newsletter.issues.difference import DifferenceGroup, compare_issues, count_
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sent import last_sent, sent_as
 from newsletter.issues.store import get_issue
+from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.approvals.notices import Post
-from newsletter.mailings.approvals.plans import plan_changes
 from newsletter.mailings.approvals.requests import (
     Approval,
     ApprovalState,
     approve,
-    content_digest,
+    changes_since_asked,
     find_approval,
     is_asked_for,
     last_plan,
     people_of,
-    plan_before,
     plan_of,
     request_approval,
     send_back,
@@ -274,7 +273,7 @@ def _show_review(
             before=before,
             groups=groups,
             changed_blocks=count_changes(groups),
-            plan_changes=plan_changes(plan_before(session, approval), plan) if approval else (),
+            plan_changes=changes_since_asked(session, approval) if approval else (),
             last_issue=last,
             last_groups=_changes(last.content, content, visit) if last else (),
             error=error.in_language(visit.language) if error else "",

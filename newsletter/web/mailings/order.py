@@ -14,7 +14,6 @@ from newsletter.errors import NewsletterError, NotFoundError
 from newsletter.issues.drafts.saving import get_draft
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.store import get_issue
-from newsletter.mailings.approvals.requests import find_approval, plan_of
 from newsletter.mailings.ledger.schedule import AT_ONCE, Schedule, read_hour
 from newsletter.mailings.orders.ordering import Order, other_day, place_order, review_order
 from newsletter.mailings.orders.readiness import check_stored, stored_findings
@@ -164,8 +163,6 @@ def _last_look(
             replace(planned, segment=query),
             figures=page.figures,
         )
-        approval = find_approval(session, issue.id, review.digest)
-        plan = plan_of(approval) if approval and approval.approved_by else None
         content, key = issue_from_json(issue.content), asked_as(request)
         shown_as = page.workspace.shown_as(
             session, visit, newsletter, content, key, segment=query, urgent=planned.urgent
@@ -174,7 +171,7 @@ def _last_look(
         shown = show_to_reader(mail or review.rendered, shown_as.reader, dark=False)
         base = address_of(newsletter, issue)
         return {
-            "other_plan": plan not in {None, planned},
+            "other_plan": review.other_plan,
             "text": shown.text,
             "snippet": shown.snippet,
             "newsletter": newsletter,

@@ -15,7 +15,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Joining, Visibility
 from newsletter.issues.store import find_issue
-from newsletter.mailings.approvals.requests import content_digest
+from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.mailings import render_stored
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.newsletters.look.designs import find_design
