@@ -25,6 +25,7 @@ $(STAMP): requirements/dev.lock pyproject.toml
 demo: setup ## Send the sample issue to 1,000 subscribers on this machine (ARGS="--once --json")
 	@$(BIN)/newsletter demo $(ARGS)
 
+# Types are checked anew only where modules changed: the first time takes half a minute longer.
 quick: setup ## Check the code and run the unit tests, in a minute
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target types lint unit
 

@@ -10,10 +10,10 @@ import pytest
 from tests.support.loops import run_apart
 from workers.intake.receiving import read_mail
 
-_MOST = 100_000
+_MOST = 20_000
 
 
-def _received(*pieces: bytes, most: int = _MOST, limit: int = 65_536) -> tuple[bytes | None, bytes]:
+def _received(*pieces: bytes, most: int = _MOST, limit: int = 4096) -> tuple[bytes | None, bytes]:
     """Return what is read of a mail that comes in pieces, and what follows it."""
 
     async def receive() -> tuple[bytes | None, bytes]:
