@@ -298,6 +298,24 @@ def asks_against_mail(name: str) -> bool:
     return denies(rest) or not words.isdisjoint(denying) or _DENYING.search(rest) is not None
 
 
+#: A wish, and what only joins it to what is wished.
+_WISH = re.compile("希望|可否")
+_JOINING = re.compile("有無|[のをにへがはもごお御者]")
+
+
+def wishes_something_else(name: str) -> bool:
+    """Tell whether a column's name asks who wishes something that is not said to be mail.
+
+    "参加希望" is of an event, and a no to it says nothing of mail; "希望" alone names nothing else.
+    """
+    folded, marks = fold(name), _tables().marks
+    if not _WISH.search(folded) or not _parts_of_name(name).isdisjoint(_OF_MAIL):
+        return False
+    for part in sorted({*marks["state"], *marks["wanted"]}, key=len, reverse=True):
+        folded = folded.replace(part, "")
+    return _LETTER.search(_JOINING.sub("", folded)) is not None
+
+
 def speaks_of_other_ways(name: str) -> bool:
     """Tell whether a column's name speaks of another way to reach somebody: telephone, post."""
     has = _parts_of_name(name)
@@ -310,6 +328,7 @@ def asks_or_denies(name: str) -> bool:
     return not _parts_of_name(_QUESTION.sub("", name)).isdisjoint(_ASKING)
 
 
+_OF_MAIL = frozenset({"mail", "mail words", "topic", "consent", "whole"})
 _WISHES = frozenset({"against", "state", "consent", "wanted", "topic", "whole"})
 _ASKING = frozenset(
     {"against", "state", "whole", "mail", "mail words", "consent", "wanted", "remark"}

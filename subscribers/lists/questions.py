@@ -26,6 +26,7 @@ from subscribers.lists.formats import (
     asks_against_mail,
     mark_of,
     read_opt_in,
+    wishes_something_else,
 )
 from subscribers.lists.harmless import (
     ValueKind,
@@ -257,12 +258,13 @@ class _Column:
     def _are_heeded(self, name: str, blanks: int) -> bool:
         """Tell whether each value is a yes or keeps its row from mail, as the name hints at it.
 
-        Not where the name denies: a yes to that is a no.
+        Not where the name denies: a yes to that is a no; nor where it asks of another wish.
         """
         yeses = {text for text in self.values if read_opt_in(text) is ListState.CONFIRMED}
         return (
             mark_of(name) == "hint"
             and not asks_against_mail(name)
+            and not wishes_something_else(name)
             and not (blanks and yeses)
             and all(
                 text in yeses or speaks_against(name, "hint", text) is not None

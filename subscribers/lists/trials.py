@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import chain, islice
 from typing import Any
 
@@ -14,13 +14,21 @@ from newsletter.database.engine import reading
 from newsletter.database.vocabulary import FieldType
 from newsletter.errors import ListError
 from newsletter.i18n.language import Language
+from newsletter.i18n.messages import Message
 from newsletter.i18n.stored import dump_message, load_message
 from newsletter.tokens import Pseudonyms
 from subscribers.fields.model import Field, field_from_json, field_to_json
 from subscribers.fields.store import list_fields
-from subscribers.lists.columns import Problem, find_addressed, guess_columns
+from subscribers.lists.columns import (
+    NO_ANSWERS,
+    ColumnAnswers,
+    Problem,
+    find_addressed,
+    guess_columns,
+)
 from subscribers.lists.encodings import ListEncoding
 from subscribers.lists.formats import DEFINITIONS, IGNORED, recognise
+from subscribers.lists.heeded import heeded_columns
 from subscribers.lists.import_report import ImportReport, RefusedRow, RowCounts, ValueChange
 from subscribers.lists.imports import import_records, refuse_unanswered
 from subscribers.lists.new_fields import NewFields, find_new_fields
@@ -56,6 +64,7 @@ class Glance:
         system: The system whose export it is; empty when that was not recognised.
         questions: Columns of which somebody has to say whether they ask for mail.
         encoding: What it is read in.
+        heeded: What of a column keeps a row from mail though the column is not kept.
     """
 
     columns: Mapping[str, str]
@@ -63,6 +72,7 @@ class Glance:
     system: str = ""
     questions: Sequence[ColumnQuestion] = ()
     encoding: ListEncoding
+    heeded: Mapping[str, Message] = field(default_factory=dict)
 
 
 def new_fields_of(
@@ -108,25 +118,24 @@ def with_fields(terms: ImportTerms, new: NewFields) -> ImportTerms:
     )
 
 
-def look_into(
-    engine: Engine, upload: ListUpload, chosen: Mapping[str, str] | None = None
-) -> Glance:
+def look_into(engine: Engine, upload: ListUpload, terms: ImportTerms | None = None) -> Glance:
     """Look at the first rows, and at more of them for what has to be asked.
 
     Args:
         engine: The database.
         upload: The list.
-        chosen: What somebody chose for some of the columns.
+        terms: What somebody said of its columns.
 
     Raises:
         ListError: It cannot be read.
     """
+    chosen = terms.columns if terms else {}
     with reading(engine) as session:
         custom = list_fields(session, upload.newsletter_id)
     with upload.records(engine) as records:
         first = list(islice(records, _GLANCE + 1))
         begun = islice(chain(first, records), TRIED + 1)
-        questions = _questions(begun, upload, chosen or {}, custom)
+        questions = _questions(begun, upload, chosen, custom)
     names = [name for record in first for name in record.names if name]
     names = [*dict.fromkeys((*names, *(each.column for each in questions)))]
     found = guess_columns(names, custom, addressed=find_addressed(first))
@@ -137,6 +146,8 @@ def look_into(
         if not record.header
     ]
     own = known is not None and known.own
+    answers = ColumnAnswers(unrelated=terms.unrelated, heeded=terms.heeded) if terms else NO_ANSWERS
+    address = next((name for name, ours in {**found, **chosen}.items() if ours == "address"), "")
     return Glance(
         columns={
             name: found.get(name, NEW if own and name != DEFINITIONS else "") for name in names
@@ -145,6 +156,9 @@ def look_into(
         system=known.name if known else "",
         questions=questions,
         encoding=upload.encoding(engine),
+        heeded=heeded_columns(
+            names, address=address, file_name=upload.name, custom=custom, answers=answers
+        ),
     )
 
 

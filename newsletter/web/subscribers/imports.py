@@ -207,7 +207,7 @@ class ImportPages:
     ) -> HTMLResponse:
         """Ask how a list is to be taken."""
         try:
-            glance = look_into(self.engine, upload, terms.columns if terms else None)
+            glance = look_into(self.engine, upload, terms)
         except ListError as unreadable:
             return self.begin(visit, request, unreadable)
         with reading(self.engine) as session:
@@ -234,6 +234,7 @@ class ImportPages:
             answered={
                 each.column for each in glance.questions if answers.get(each.column) in _ANSWERS
             },
+            unanswered={each.column for each in glance.questions if not answers.get(each.column)},
             none_asks=glance.questions
             and all(answers.get(each.column) == UNRELATED for each in glance.questions),
             choices=CHOICES,

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import httpx
 import pytest
+from playwright.sync_api import Page
 from sqlalchemy import select
 
 from newsletter.database.engine import reading, transaction
@@ -552,3 +553,42 @@ def test_a_warning_about_a_new_field_names_it_by_its_label(sign_in: SignIn) -> N
     warned, found, _ = tried.text.partition("may have been lost")
     assert found
     assert "field_1" not in warned
+
+
+def _shown_columns(page: Page) -> dict[str, str]:
+    """Return what the table of columns says is done with each: what is chosen, and the hint."""
+    shown = {}
+    for row in page.locator("section:has(#columns) tbody tr").all():
+        said = row.locator("select option:checked").all_inner_texts()
+        said += row.locator(".hint").all_inner_texts()
+        shown[row.locator("strong").inner_text()] = " | ".join(map(str.strip, said))
+    return shown
+
+
+@pytest.mark.usefixtures("stage")
+def test_the_table_of_columns_says_what_is_heeded_of_those_that_are_not_kept(
+    sign_in: SignIn, window: Page
+) -> None:
+    client = sign_in("operator@example.jp", Role.ADMINISTRATOR)
+    heads = "メール,希望,案内の可否,配信エラー,備考,会員番号,参加希望"
+    rows = "a@example.jp,はい,可,,,12,はい\nb@example.jp,いいえ,不可,,,13,いいえ\n"
+    page = _bring(client, f"{heads}\n{rows}".encode())
+    url = str(page.url)
+    cookies = [{"name": n, "value": v, "url": url} for n, v in client.cookies.items()]
+    window.context.add_cookies(cookies)
+    window.goto(url)
+    no = "Not kept, but heeded | Whoever has a no here gets no email."
+    assert _shown_columns(window) == {
+        "メール": "Email address",
+        "希望": no,
+        "案内の可否": no,
+        "配信エラー": "Not kept, but heeded | Whoever has an entry here gets no email.",
+        "備考": "Not kept, but heeded | Whoever has left according to a remark here gets no email.",
+        "会員番号": "Not imported",
+        "参加希望": "Not imported | Asked above.",
+    }
+    window.get_by_label("About something else").check()
+    window.get_by_label("Basis of consent").fill("form")
+    window.get_by_role("button", name="Check the import").click()
+    assert _shown_columns(window)["参加希望"] == "Not imported"
+    assert window.get_by_role("row", name="Kept as unsubscribed 1 b@example.jp").is_visible()
