@@ -83,6 +83,7 @@ class Pages:
             csrf=visit.csrf,
             theme=theme_of(request),
             zone=visit.time_zone,
+            opened_at=now(),
             entries=entries_for(visit),
             colleagues=cache(lambda: _colleagues(access_of(request).engine)),
             is_current=is_current,
@@ -226,8 +227,13 @@ def _action_name(context: Context, action: str) -> str:
 
 
 @pass_context
-def _moment(context: Context, value: datetime | None, *, seconds: bool = False) -> Markup:
-    """Write an instant in the reader's zone; with seconds, the day is left out when it is today."""
+def _moment(
+    context: Context, value: datetime | None, *, seconds: bool = False, full: bool = False
+) -> Markup:
+    """Write an instant in the reader's zone; with seconds, the day is left out when it is today.
+
+    The year is left out when it is this one, unless it is to be ``full``, as on paper.
+    """
     if value is None:
         return Markup("–")
     zone = _zone_of(context)
@@ -236,7 +242,7 @@ def _moment(context: Context, value: datetime | None, *, seconds: bool = False) 
     if seconds and local.date() == today.date():
         shown = formats.format_clock(local, language, seconds=True)
     else:
-        year = local.year != today.year
+        year = full or local.year != today.year
         shown = formats.format_moment(local, language, zone, year=year, seconds=seconds)
     return _time(local, shown)
 

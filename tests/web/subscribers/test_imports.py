@@ -574,8 +574,9 @@ def test_the_table_of_columns_says_what_is_heeded_of_those_that_are_not_kept(
     rows = "a@example.jp,はい,可,,,12,はい\nb@example.jp,いいえ,不可,,,13,いいえ\n"
     page = _bring(client, f"{heads}\n{rows}".encode())
     url = str(page.url)
-    cookies = [{"name": n, "value": v, "url": url} for n, v in client.cookies.items()]
-    window.context.add_cookies(cookies)
+    window.context.add_cookies(
+        [{"name": n, "value": v, "url": url} for n, v in client.cookies.items()]
+    )
     window.goto(url)
     no = "Not kept, but heeded | Whoever has a no here gets no email."
     assert _shown_columns(window) == {
