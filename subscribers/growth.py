@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
@@ -95,6 +96,10 @@ class Growth:
         first = self.periods[0]
         return first.readers - first.net
 
+    def since(self, zone: ZoneInfo) -> datetime:
+        """Return the instant at which the first period began, in the newsletter's zone."""
+        return datetime.combine(self.periods[0].first, time.min, zone)
+
     @property
     def joined(self) -> Mapping[GrowthCause, int]:
         """How many joined in all periods, by what; the most common first."""
@@ -116,6 +121,8 @@ def measure_growth(
 ) -> Growth:
     """Sum up who joined and left, and count back from those who are readers now.
 
+    An import that was undone counts as nothing, as if it had never been.
+
     Args:
         session: Open for reading.
         newsletter_id: Of which newsletter.
@@ -133,8 +140,14 @@ def measure_growth(
             later += net
             continue
         joined, left = causes[_place(starts, day)]
-        joined[cause] = joined.get(cause, 0) + joins
-        left[cause] = left.get(cause, 0) + joins - net
+        named, came = cause, joins
+        if cause is GrowthCause.UNDO:
+            # Whom the undoing took off had joined by the list, whom it brought back had left by it.
+            named, came = GrowthCause.IMPORT, net - joins
+        joined[named] = joined.get(named, 0) + came
+        left[named] = left.get(named, 0) + came - net
+    for side in zip(*causes, strict=True):
+        _take_back(side)
     now_readers = count_readers(session, newsletter_id)
     readers = now_readers - later
     measured: list[Period] = []
@@ -160,6 +173,18 @@ def _days(
         .group_by(GrowthRow.day, GrowthRow.cause)
     ):
         yield row[0], row[1], int(row[2] or 0), int(row[3])
+
+
+def _take_back(periods: Sequence[dict[GrowthCause, int]]) -> None:
+    """Take what an undoing took back beyond its own period from those after it.
+
+    A list that is imported over midnight brings people on two days, and is undone on the first.
+    """
+    owed = 0
+    for counts in periods:
+        balance = counts.get(GrowthCause.IMPORT, 0) + owed
+        owed = min(balance, 0)
+        counts[GrowthCause.IMPORT] = balance - owed
 
 
 def _place(starts: Sequence[date], day: date) -> int:

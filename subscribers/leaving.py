@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import (
@@ -316,18 +316,28 @@ def give_reason(
 
 def leave_reasons(session: Session, mailing_id: int) -> LeaveReasons:
     """Return why people left by a mailing's links."""
+    return _reasons(session, UnsubscribeEventRow.mailing_id == mailing_id)
+
+
+def leave_reasons_since(session: Session, newsletter_id: int, since: datetime) -> LeaveReasons:
+    """Return why people left a newsletter from a moment on, by whichever mail's link."""
+    return _reasons(
+        session,
+        UnsubscribeEventRow.newsletter_id == newsletter_id,
+        UnsubscribeEventRow.occurred_at >= since,
+    )
+
+
+def _reasons(session: Session, *of: ColumnElement[bool]) -> LeaveReasons:
     counts = session.execute(
         select(UnsubscribeEventRow.reason, func.count())
-        .where(
-            UnsubscribeEventRow.mailing_id == mailing_id,
-            UnsubscribeEventRow.reason.is_not(None),
-        )
+        .where(*of, UnsubscribeEventRow.reason.is_not(None))
         .group_by(UnsubscribeEventRow.reason)
         .order_by(func.count().desc(), UnsubscribeEventRow.reason)
     ).all()
     remarks = session.scalars(
         select(UnsubscribeEventRow.remark)
-        .where(UnsubscribeEventRow.mailing_id == mailing_id, UnsubscribeEventRow.remark != "")
+        .where(*of, UnsubscribeEventRow.remark != "")
         .order_by(UnsubscribeEventRow.id.desc())
         .limit(_REMARKS_SHOWN)
     ).all()

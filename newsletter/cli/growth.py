@@ -30,12 +30,15 @@ def show_growth(
     json: Json = False,
 ) -> None:
     """Show who joined and left, and why, by day, week or month."""
+    from zoneinfo import ZoneInfo
+
     from rich.table import Table
 
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
     from newsletter.newsletters.publications import day_in
     from subscribers.growth import PeriodLength, measure_growth
+    from subscribers.leaving import leave_reasons_since
 
     opened = open_newsletter(context, newsletter, as_, Permission.SEE_MAILINGS)
     with reading(opened.engine) as session:
@@ -43,6 +46,8 @@ def show_growth(
         growth = measure_growth(
             session, opened.newsletter.id, today, step=PeriodLength(by.value), periods=periods
         )
+        since = growth.since(ZoneInfo(opened.newsletter.time_zone))
+        reasons = leave_reasons_since(session, opened.newsletter.id, since)
     if json:
         print_json(
             [
@@ -78,6 +83,7 @@ def show_growth(
     for heading, counts in (
         (pgettext("growth", "Joined"), growth.joined),
         (pgettext("growth", "Left"), growth.left),
+        (_("Why people unsubscribed"), reasons.counts),
     ):
         if counts:
             parts = ", ".join(f"{label(cause)} {count}" for cause, count in counts.items())

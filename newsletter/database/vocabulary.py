@@ -127,8 +127,11 @@ class GrowthCause(StrEnum):
 
     FORM = "form"
     MAIL = "mail"
-    #: By a list that was imported, or by an import that was undone.
+    #: By a list that was imported.
     IMPORT = "import"
+    #: By an import that was undone, on the day of the import: what that brought and ended counts
+    #: as nothing.
+    UNDO = "undo"
     #: Added by the staff, one at a time.
     HAND = "hand"
     #: The one click that mail programs offer.

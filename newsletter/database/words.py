@@ -92,6 +92,7 @@ _NAMES: Mapping[type[StrEnum], Mapping[str, Message]] = {
         "form": msg("Subscribe form"),
         "mail": pmsg("growth", "By mail"),
         "import": pmsg("growth", "Imported list"),
+        "undo": pmsg("growth", "Imported list undone"),
         "hand": pmsg("growth", "Added by hand"),
         "click": pmsg("growth", "One click in a mail program"),
         "page": pmsg("growth", "Page behind a link in a mail"),

@@ -233,7 +233,8 @@ class UndoPage:
         )
 
     def _log_growth(self, count: int) -> None:
-        log_growth(self._session, self._newsletter_id, GrowthCause.IMPORT, count)
+        began = self._row.started_at
+        log_growth(self._session, self._newsletter_id, GrowthCause.UNDO, count, moment=began)
 
     def _by_import(self) -> ColumnElement[bool]:
         return exists().where(

@@ -168,7 +168,7 @@ def _both_ways(stage: Stage) -> list[int]:
 def test_a_list_counts_whom_it_brings_apart_from_whom_it_ends(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And undoing it takes all of that back."""
+    """And once it is undone it counts as nothing, on whichever day that is."""
     monkeypatch.setattr("subscribers.growth_log.now", lambda: datetime(2026, 11, 27, tzinfo=UTC))
     with transaction(stage.engine) as session:
         session.execute(update(GrowthRow).values(day=_DAY))
@@ -186,12 +186,29 @@ def test_a_list_counts_whom_it_brings_apart_from_whom_it_ends(
     import_records(stage.engine, stage.newsletter_id, records, options)
     assert _logged(stage) == {GrowthCause.IMPORT: 2}
     assert _both_ways(stage) == [2, 1]
+    monkeypatch.setattr("subscribers.growth_log.now", lambda: datetime(2026, 11, 29, tzinfo=UTC))
     with transaction(stage.engine) as session:
         number = session.scalars(select(func.max(ListImportRow.id))).one() or 0
+        session.get_one(ListImportRow, number).started_at = datetime(2026, 11, 27, tzinfo=UTC)
         undo_list_import(session, COMMAND_LINE, stage.newsletter_id, number)
     assert undo_import(stage.engine, number)
-    assert _logged(stage) == {GrowthCause.IMPORT: 1}
-    assert _both_ways(stage) == [3, 3]
+    assert _logged(stage) == {GrowthCause.IMPORT: 2, GrowthCause.UNDO: -1}
+    assert _both_ways(stage) == [0, 0]
+
+
+def test_an_import_over_midnight_that_was_undone_counts_as_nothing_on_both_days(
+    stage: Stage,
+) -> None:
+    noon = datetime(_DAY.year, _DAY.month, _DAY.day, 3, tzinfo=UTC)
+    _log(
+        stage,
+        (noon - timedelta(days=1), GrowthCause.IMPORT, 3),
+        (noon, GrowthCause.IMPORT, 4),
+        (noon - timedelta(days=1), GrowthCause.UNDO, -7),
+    )
+    growth = _measured(stage, PeriodLength.DAY, 2)
+    assert [(each.joined, each.left) for each in growth.periods] == [({}, {}), ({}, {})]
+    assert {each.readers for each in growth.periods} == {growth.readers}
 
 
 def _measured(stage: Stage, step: PeriodLength, periods: int) -> Growth:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Engine
@@ -20,6 +22,7 @@ from newsletter.web.charts import balance_bars, line_chart
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from subscribers.growth import Growth, Period, PeriodLength, measure_growth
+from subscribers.leaving import LeaveReasons, leave_reasons_since
 
 
 def growth_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
@@ -37,6 +40,12 @@ def growth_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
                 return measure_growth(own, row.id, today, step=step)
 
             growth = figures.of(session, ("growth", row.id, today, step), measure).value
+            since = growth.since(ZoneInfo(row.time_zone))
+
+            def find_reasons(own: Session) -> LeaveReasons:
+                return leave_reasons_since(own, row.id, since)
+
+            reasons = figures.of(session, ("left because", row.id, since), find_reasons).value
         return pages.show_to(
             visit,
             request,
@@ -49,6 +58,8 @@ def growth_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
             line=line_chart([growth.before, *(each.readers for each in growth.periods)]),
             name_of=name_of,
             names=[_name(each, step, visit.language) for each in growth.periods],
+            reasons=reasons,
+            reads_remarks=visit.may(Permission.SEE_MISSED),
             sees_people=visit.may(Permission.SEE_SUBSCRIBERS),
         )
 

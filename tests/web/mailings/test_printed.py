@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 from sqlalchemy import update
 
 from newsletter.database.engine import transaction
@@ -18,7 +18,7 @@ from tests.web.issues.desk import Desk
 
 pytestmark = pytest.mark.browser
 
-_A4 = {"width": 680, "height": 980}
+_A4: ViewportSize = {"width": 680, "height": 980}
 
 
 def _pages_of(page: Page) -> int:
