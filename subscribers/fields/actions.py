@@ -23,7 +23,6 @@ from subscribers.fields.model import (
     check_definition,
     field_to_json,
     fold_label,
-    options_to_json,
 )
 from subscribers.fields.purging import count_values
 from subscribers.fields.store import (
@@ -58,9 +57,7 @@ def add_field(session: Session, actor: Actor, newsletter_id: int, draft: Field) 
             remedy=msg("Delete one that is not needed."),
         )
     last = session.scalar(select(func.max(FieldRow.position)).where(FieldRow.group_id == group))
-    session.add(
-        FieldRow(group_id=group, position=(last or 0) + 1, key=field.key, **_columns(field))
-    )
+    session.add(FieldRow(group_id=group, position=(last or 0) + 1, **_columns(field)))
     session.flush()
     _record(session, actor, Action.FIELD_ADD, newsletter_id, field.key, field_to_json(field))
     return field
@@ -179,16 +176,8 @@ def _find_row(session: Session, newsletter_id: int, key: str) -> FieldRow:
 
 
 def _columns(field: Field) -> dict[str, Any]:
-    return {
-        "type": field.type,
-        "labels": dict(field.labels),
-        "options": options_to_json(field.options),
-        "required": field.required,
-        "ask_on_joining": field.ask_on_joining,
-        "reader_may_change": field.reader_may_change,
-        "purpose": field.purpose,
-        "retention_days": field.retention_days,
-    }
+    """Return all that a row keeps of a field."""
+    return field_to_json(field) | {"type": field.type}
 
 
 def _refuse_taken_key(session: Session, group: int, field: Field) -> None:

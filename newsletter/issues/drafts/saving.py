@@ -373,17 +373,13 @@ def get_revision(session: Session, draft: Draft, number: int) -> Draft:
     row = session.get(DraftRevisionRow, (draft.id, number))
     if row is None:
         raise NotFoundError(msg("There is no revision {number}.", number=number))
-    return Draft(
-        id=draft.id,
-        newsletter_id=draft.newsletter_id,
-        issue_id=draft.issue_id,
+    return replace(
+        draft,
         revision=row.number,
         issue=issue_from_json(row.content),
         template=row.template,
         author=row.author,
         saved_at=row.saved_at,
-        corrects=draft.corrects,
-        archived=draft.archived,
     )
 
 
