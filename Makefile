@@ -46,7 +46,7 @@ soak: setup ## Run every test long, on both databases: 20,000 recipients, 50 dea
 bench: setup ## Measure beside references; writes build/bench.json (ARGS="--scale 0.1")
 	@$(BIN)/python -m bench $(ARGS)
 
-check: setup ## Lint, types, layers; the scripts, too, where their packages are installed (make bundle)
+check: setup ## Lint, types, layers; scripts and styles, too, where their packages are installed (make bundle)
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target types lint
 
 types: setup
@@ -61,7 +61,7 @@ lint: setup
 	@$(BIN)/lint-imports
 	@if [ -x frontend/node_modules/.bin/tsc ]; then cd frontend && npm run --silent check; fi
 
-format: setup ## Format the code and the templates of pages; the scripts, too, as with make check
+format: setup ## Format the code and the templates of pages; scripts and styles, too, as with make check
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/djangofmt --quiet templates/web
 	@if [ -x frontend/node_modules/.bin/prettier ]; then cd frontend && npm run --silent format; fi

@@ -1,0 +1,54 @@
+"""Style sheets hold what pages show: no rule for what is on none, no colour of their own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+_CHECKOUT = Path(__file__).parent.parent.parent
+_STATIC = _CHECKOUT / "newsletter" / "web" / "static"
+_SHEETS = sorted(_STATIC.glob("*.css"))
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_DECLARATIONS = re.compile(r"\{[^{}]*\}")
+_NAME = re.compile(r"[.#](-?[a-z][\w-]*)", re.IGNORECASE)
+_WORD = re.compile(r"[\w-]+")
+#: Classes that a page makes of a value: what stands before it in the template.
+_MADE = ("difference-", "level-")
+#: Set by the editor's libraries.
+_LIBRARIES = re.compile(r"ProseMirror|selectedCell")
+#: The palette; the mail in its editor, whose notes have colours that no page has; and the margins
+#: of paper, which know no variables.
+_HAVE_COLOURS = {"tokens.css", "editor.css", "print.css"}
+_COLOUR = re.compile(
+    r":[^;{}]*(#(?!000\b)[0-9a-f]{3,8}\b|\b(?:rgb|hsl)a?\()[^;{}]*;", re.IGNORECASE
+)
+
+
+@pytest.fixture(scope="module")
+def words() -> set[str]:
+    """Every word of the templates and scripts."""
+    pages = [
+        *(_CHECKOUT / "templates").rglob("*.*"),
+        *_STATIC.glob("*.js"),
+        *(_CHECKOUT / "frontend" / "src").glob("*.*"),
+        *(_CHECKOUT / "newsletter").rglob("*.py"),
+    ]
+    return {word for page in pages for word in _WORD.findall(page.read_text("utf-8"))}
+
+
+@pytest.mark.parametrize("sheet", _SHEETS, ids=lambda sheet: sheet.name)
+def test_what_a_sheet_names_is_on_a_page(sheet: Path, words: set[str]) -> None:
+    selectors = _DECLARATIONS.sub("{}", _COMMENT.sub("", sheet.read_text("utf-8")))
+    named = set(_NAME.findall(selectors))
+    assert {
+        name for name in named - words if not name.startswith(_MADE) and not _LIBRARIES.match(name)
+    } == set()
+
+
+@pytest.mark.parametrize("sheet", _SHEETS, ids=lambda sheet: sheet.name)
+def test_a_colour_is_one_of_the_palette(sheet: Path) -> None:
+    if sheet.name not in _HAVE_COLOURS:
+        text = _COMMENT.sub("", sheet.read_text("utf-8"))
+        assert [found[0] for found in _COLOUR.finditer(text)] == []
