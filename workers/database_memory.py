@@ -9,29 +9,60 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from newsletter.database.types import new_identity
 from newsletter.disk import force_folder, make_folder
 from newsletter.mailings.ledger.database_history import NO_MARK, HistoryMark
-from workers.journal import boot_id
+from workers.journal import boot_id, keeps_all
 
 _NAME, _LOCK = "rounds", "rounds.lock"
+#: What a file of an earlier version lacks.
+_OWN = ("at", "host", "born", "complete_since", "brought_back", "covers", "others")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Memory:
-    """What is remembered; ``seen_at`` is when, on the boot's monotonic clock."""
+    """What is remembered.
+
+    Attributes:
+        seen_at: When a round saw it, on the boot's monotonic clock.
+        at: The same by the wall clock.
+        host: What tells this DATA_DIR from every other.
+        born: When it was begun, by the wall clock.
+        complete_since: Since when all journals are kept, by the wall clock.
+        brought_back: Whether all of them told the database what it forgot, when it last did.
+        covers: Whether this host saw what went on until then.
+        others: The hosts that the database knew of, by their identities.
+    """
 
     mark: HistoryMark = NO_MARK
     boot: str = ""
     seen_at: float = 0.0
+    at: float = 0.0
+    host: str = ""
+    born: float = 0.0
+    complete_since: float = 0.0
+    brought_back: bool = True
+    covers: bool = False
+    others: Mapping[str, str] = field(default_factory=dict)
 
     def is_fresh(self, seconds: float) -> bool:
         """Whether the database was seen within so many seconds, by a clock that nobody can set."""
         return self.boot == boot_id() and time.monotonic() - self.seen_at < seconds
+
+    def is_recent(self, seconds: float) -> bool:
+        """Whether it was seen within so many seconds, perhaps before this start of the machine."""
+        return self.is_fresh(seconds) or abs(time.time() - self.at) < seconds
+
+    def keeps_all_since(self, moment: float, *, hours: int) -> bool:
+        """Whether no journal is gone that was written since then, or since the host began."""
+        oldest = time.time() - hours * 3600
+        is_whole = self.complete_since <= max(moment, self.born)
+        return is_whole and oldest <= max(moment, self.born)
 
 
 def recall(data_dir: Path) -> Memory:
@@ -44,13 +75,14 @@ def recall(data_dir: Path) -> Memory:
             rounds=kept["rounds"],
             claims=kept["claims"],
         )
-        return Memory(mark=mark, boot=kept["boot"], seen_at=kept["seen_at"])
+        own = {name: kept[name] for name in _OWN if name in kept}
+        return Memory(mark=mark, boot=kept["boot"], seen_at=kept["seen_at"], **own)
     return Memory()
 
 
 def remember(data_dir: Path, mark: HistoryMark) -> None:
     """Write down what the database is like now, seen by a round."""
-    _remember(data_dir, lambda known: _now_seen(_latest(mark, known.mark)))
+    _remember(data_dir, lambda known: _now_seen(known, mark))
 
 
 def remember_claim(data_dir: Path, mark: HistoryMark) -> None:
@@ -58,8 +90,39 @@ def remember_claim(data_dir: Path, mark: HistoryMark) -> None:
     _remember(data_dir, lambda known: replace(known, mark=_latest(mark, known.mark)))
 
 
-def _now_seen(mark: HistoryMark) -> Memory:
-    return Memory(mark=mark, boot=boot_id(), seen_at=time.monotonic())
+def remember_return(data_dir: Path, mark: HistoryMark, *, brought_back: bool, covers: bool) -> None:
+    """Write down that the journals told the database what it forgot, and its new mark.
+
+    Args:
+        data_dir: This host's.
+        mark: The database's now.
+        brought_back: Whether all of them did.
+        covers: Whether this host saw what went on until the database was put back.
+    """
+    _remember(
+        data_dir,
+        lambda known: replace(_now_seen(known, mark), brought_back=brought_back, covers=covers),
+    )
+
+
+def remember_gap(data_dir: Path) -> None:
+    """Write down that a journal of what the database forgot does not tell all of it."""
+    _remember(data_dir, lambda known: replace(known, brought_back=False))
+
+
+def remember_hosts(data_dir: Path, others: Mapping[str, str]) -> None:
+    """Write down which hosts the database knows, by their identities."""
+    _remember(data_dir, lambda known: replace(known, others=others))
+
+
+def _now_seen(known: Memory, mark: HistoryMark) -> Memory:
+    return replace(
+        known,
+        mark=_latest(mark, known.mark),
+        boot=boot_id(),
+        seen_at=time.monotonic(),
+        at=time.time(),
+    )
 
 
 def _latest(mark: HistoryMark, known: HistoryMark) -> HistoryMark:
@@ -80,8 +143,9 @@ def _remember(data_dir: Path, change: Callable[[Memory], Memory]) -> None:
         with (data_dir / _LOCK).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             is_first = not path.exists()
-            kept = change(recall(data_dir))
-            words = asdict(kept.mark) | {"boot": kept.boot, "seen_at": kept.seen_at}
+            kept = change(_with_identity(data_dir, recall(data_dir)))
+            words = asdict(kept)
+            words |= words.pop("mark")
             with draft.open("w", encoding="ascii") as file:
                 file.write(json.dumps(words))
                 file.flush()
@@ -90,3 +154,12 @@ def _remember(data_dir: Path, change: Callable[[Memory], Memory]) -> None:
             draft.replace(path)
             if is_first:
                 force_folder(data_dir)
+
+
+def _with_identity(data_dir: Path, known: Memory) -> Memory:
+    """Give a DATA_DIR its identity, and note whether a journal was thrown away."""
+    moment = time.time()
+    is_whole = keeps_all(data_dir / "journals")
+    if not known.host:
+        return replace(known, host=new_identity(), born=moment, complete_since=moment)
+    return known if is_whole else replace(known, complete_since=moment)

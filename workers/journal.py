@@ -39,6 +39,8 @@ _PLACE_NUMBERS = 3
 #: Below the journals' folder: those that are in the ledger, by the hour, and those about mailings
 #: that the database does not know.
 _CLOSED, _ASIDE = "closed", "unknown"
+#: Lies beside them while none of those that were put away is missing.
+_COMPLETE = "complete"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -185,6 +187,29 @@ def put_away(path: Path) -> None:
     except OSError:
         # A full disk: what is needed to go on comes first.
         path.unlink(missing_ok=True)
+        (path.parent / _COMPLETE).unlink(missing_ok=True)
+
+
+def keeps_all(folder: Path) -> bool:
+    """Return whether every journal that was put away is kept, since this was asked first.
+
+    A mark that lies there goes with the first that has no room: to remove a file needs none.
+    """
+    mark = folder / _COMPLETE
+    if mark.exists():
+        return True
+    make_folder(folder)
+    mark.touch(mode=0o600)
+    return False
+
+
+def epochs_under_way(folder: Path) -> frozenset[str]:
+    """Return the database's epochs of the journals that are not put away yet."""
+    epochs = set()
+    for path in _journals(folder, "*.journal"):
+        with suppress(FileNotFoundError), path.open(encoding="utf-8", errors="replace") as file:
+            epochs.add(_read_head(file.readline().removesuffix("\n"))[2])
+    return frozenset(epochs)
 
 
 def read_closed(folder: Path) -> Iterator[JournalReading]:

@@ -7,8 +7,9 @@ finds nothing to do the second time.
 from __future__ import annotations
 
 import logging
+import socket
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
@@ -21,7 +22,7 @@ from newsletter.i18n.messages import msg
 from newsletter.mailings.approvals.comments import mail_comments
 from newsletter.mailings.approvals.notices import Post
 from newsletter.mailings.digests.opening import DigestSetting, open_due_digests
-from newsletter.mailings.ledger import database_history
+from newsletter.mailings.ledger import database_history, worker_hosts
 from newsletter.mailings.ledger.dispatch import finish_mailings, unplanned_mailings
 from newsletter.mailings.ledger.schedule import start_due_mailings
 from newsletter.mailings.ledger.settlement import settle_by_policy
@@ -41,10 +42,11 @@ from subscribers.forgetting import forget_unconfirmed
 from subscribers.lists.undo import forget_old_journals
 from subscribers.lists.uploads import forget_old
 from subscribers.search_index import index_people, tidy_index
-from workers import lists, recovery
+from workers import database_memory, lists, recovery
 from workers.composition import WorkerServices
 from workers.database_memory import Memory, recall, remember
 from workers.isolation import isolated
+from workers.journal import epochs_under_way
 from workers.overview import overview_source
 
 _log = logging.getLogger(__name__)
@@ -200,6 +202,33 @@ def look_back(services: WorkerServices) -> None:
         _log.warning("mailings under way are held: %s", reason)
         # Once is enough: what somebody lets go then stays so.
         _remember_present(services)
+    _introduce(services)
+
+
+def _introduce(services: WorkerServices) -> None:
+    """Let the database know of this host before it sends, and when its journals are brought back.
+
+    Not while a journal of before is open: whoever writes it notices, and leaves it to the sweep.
+    """
+    folder = services.settings.data_dir
+    known = recall(folder)
+    if known.mark == database_history.NO_MARK:
+        with reading(services.engine) as session:
+            database_memory.remember_claim(folder, database_history.read_mark(session))
+        known = recall(folder)
+    if not known.host or epochs_under_way(services.settings.journal_dir) - {known.mark.epoch}:
+        return
+    host = worker_hosts.WorkerHost(
+        identity=known.host,
+        name=f"{socket.gethostname()}:{folder.resolve()}",
+        brought_back_to=known.mark.epoch,
+        whole=known.brought_back,
+        covers=known.covers,
+        others=known.others,
+    )
+    others = worker_hosts.introduce(services.engine, host)
+    if others is not None and dict(others) != dict(known.others):
+        database_memory.remember_hosts(folder, others)
 
 
 def hold_what_was_forgotten(services: WorkerServices, epoch: str) -> None:
@@ -217,9 +246,30 @@ def _look_at_history(services: WorkerServices, known: Memory, *, proven: bool) -
         _log.warning("mailings under way are held: %s", reason)
         plan_restored(services.engine)
         plan_series(services.engine, held_because=reason)
+        with reading(services.engine) as session:
+            since = database_history.lost_since(session)
         # Only then: a host that dies before its end brings it back once more.
-        if recovery.bring_back(services):
-            _remember_present(services)
+        told = recovery.bring_back(services)
+        if told is not None:
+            _remember_return(services, known, since, told=told)
+
+
+def _remember_return(
+    services: WorkerServices, known: Memory, since: datetime | None, *, told: bool
+) -> None:
+    settings = services.settings
+    with reading(services.engine) as session:
+        mark = database_history.read_mark(session)
+    is_new = known.mark == database_history.NO_MARK
+    is_whole = since is not None and known.keeps_all_since(
+        since.timestamp(), hours=settings.journal_hours
+    )
+    database_memory.remember_return(
+        settings.data_dir,
+        mark,
+        brought_back=is_new or (told and is_whole),
+        covers=not is_new and known.is_recent(settings.grace_minutes * 60),
+    )
 
 
 def _remember_present(services: WorkerServices) -> None:

@@ -12,7 +12,7 @@ from newsletter.mailings.ledger import recording
 from newsletter.mailings.ledger.recording import record_break
 from newsletter.mailings.ledger.unknown_journals import publish_unknown_journals
 from workers.composition import WorkerServices
-from workers.database_memory import recall
+from workers.database_memory import recall, remember_gap
 from workers.isolation import isolated
 from workers.journal import (
     JournalReading,
@@ -91,13 +91,18 @@ def _set_aside(services: WorkerServices, reading: JournalReading) -> None:
     set_aside(folder, reading)
 
 
-def bring_back(services: WorkerServices) -> bool:
+def bring_back(services: WorkerServices) -> bool | None:
     """Let all journals of this host tell a database that forgot what they say.
 
-    Returns whether this process did; another of this host may be about it.
+    Returns whether all of them could be read and told; None if another process of this host is
+    about it.
     """
     with alone(services.settings.journal_dir) as is_alone:
-        for reading in read_closed(services.settings.journal_dir) if is_alone else ():
+        if not is_alone:
+            return None
+        expected = told = 0
+        for reading in read_closed(services.settings.journal_dir):
+            expected += 1
             with isolated(f"the journal {reading.path.name}"):
                 mailing_id = ledger.mailing_with(services.engine, reading.identity or "")
                 if mailing_id is not None:
@@ -105,7 +110,8 @@ def bring_back(services: WorkerServices) -> bool:
                 elif reading.outcomes or reading.in_doubt:
                     # It was ordered after what is known now.
                     _set_aside(services, reading)
-    return is_alone
+                told += reading.identity is not None and reading.unreadable is None
+        return told == expected
 
 
 def _settle_batch(
@@ -120,6 +126,9 @@ def _settle_batch(
     record(services, mailing_id, identity, reading.token, outcomes)
     known = recall(services.settings.data_dir).mark
     if forgotten or (reading.epoch and reading.epoch != known.epoch):
+        if not forgotten and not reading.trusted:
+            # After a power cut it lacks what left last, and the database lacks the claim of it.
+            remember_gap(services.settings.data_dir)
         with transaction(services.engine) as session:
             recording.bring_back(session, mailing_id, identity, outcomes)
     if reading.trusted and reading.in_making is not None:

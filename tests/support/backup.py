@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, Row, Table, delete, func, insert, sel
 
 from newsletter.database.tables import Base
 
-_TABLES = ("mailing", "mailing_content", "batch", "delivery", "database_history")
+_TABLES = ("mailing", "mailing_content", "batch", "delivery", "database_history", "worker_host")
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, select, update
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import DatabaseHistoryRow, MailingRow
@@ -21,7 +23,7 @@ from newsletter.mailings.ledger.unknown_journals import unknown_journals
 from newsletter.mailings.reports.progress import progress
 from tests.support.backup import back_up
 from tests.support.loops import call_apart
-from tests.support.orders import resume
+from tests.support.orders import pause, resume
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage
 from tests.support.worker import work, worker
@@ -253,3 +255,113 @@ def test_what_was_resumed_is_not_held_again(
     _go(services)
     assert progress(stage.engine, mailing).halt_reason is None
     _everybody_has_one(stage, smtp_server, mailing)
+
+
+def test_once_all_journals_are_brought_back_a_mailing_goes_on_without_a_question(
+    stage: Stage, services: WorkerServices, smtp_server: SmtpServer
+) -> None:
+    mailing = stage.mail(batch_size=BATCH)
+    _go(services)
+    _go(services)
+    backup = back_up(stage.engine)
+    _go(services)
+    _send_some(stage, services, smtp_server, mailing)
+    backup.restore()
+    _go(services)
+    _go(services)
+    words = str(progress(stage.engine, mailing).halt_reason)
+    assert "journals are brought back: who received this mailing is known" in words
+    resume(stage.engine, mailing)
+    _go(services)
+    for _ in range(PEOPLE // BATCH):
+        work(services, mailing)
+    _everybody_has_one(stage, smtp_server, mailing)
+
+
+def _send_some(stage: Stage, services: WorkerServices, server: SmtpServer, mailing: int) -> None:
+    """Send to about half of the people."""
+
+    def stop(_address: str) -> None:
+        if len(server.messages) == PEOPLE // 2:
+            pause(stage.engine, mailing)
+
+    server.refuse_data = stop
+    work(services, mailing)
+    server.refuse_data = lambda _address: None
+    assert 0 < len(server.messages) < PEOPLE
+
+
+def test_the_host_whose_journals_are_missing_is_named_and_asked_for(
+    stage: Stage,
+    services: WorkerServices,
+    smtp_server: SmtpServer,
+    database_url: str,
+    tmp_path: Path,
+) -> None:
+    mailing = stage.mail(batch_size=BATCH)
+    _go(services)
+    _go(services)
+    backup = back_up(stage.engine)
+    with worker(database_url, smtp_server.url, tmp_path / "joined-later") as other:
+        _go(other)
+        _go(other)
+        _go(services)
+        _send_some(stage, other, smtp_server, mailing)
+        backup.restore()
+        _go(services)
+        _go(services)
+        words = str(progress(stage.engine, mailing).halt_reason)
+        assert "not brought back" in words
+        assert f":{tmp_path / 'joined-later'}. Start" in words
+        with pytest.raises(ConflictError, match="receive it twice"):
+            resume(stage.engine, mailing)
+        _go(other)
+        _go(other)
+    _go(services)
+    resume(stage.engine, mailing)
+    _go(services)
+    for _ in range(PEOPLE // BATCH):
+        work(services, mailing)
+    _everybody_has_one(stage, smtp_server, mailing)
+
+
+@pytest.mark.parametrize("fault", ["a journal is lost", "a journal is torn", "long ago", "new"])
+def test_a_host_that_does_not_know_all_lets_nobody_be_mailed_without_a_question(
+    stage: Stage, services: WorkerServices, smtp_server: SmtpServer, fault: str
+) -> None:
+    mailing = stage.mail(batch_size=BATCH)
+    _go(services)
+    _go(services)
+    backup = back_up(stage.engine)
+    _go(services)
+    _send_some(stage, services, smtp_server, mailing)
+    folder = services.settings.data_dir
+    match fault:
+        case "a journal is lost":
+            (folder / "journals" / "complete").unlink()
+            _go(services)
+        case "a journal is torn":
+            for path in (folder / "journals" / "closed").glob("*/*.journal"):
+                path.write_text("torn")
+        case "long ago":
+            kept = json.loads((folder / "rounds").read_text())
+            kept |= {"boot": "another", "at": kept["at"] - 7200}
+            (folder / "rounds").write_text(json.dumps(kept))
+        case _:
+            shutil.rmtree(folder)
+    with transaction(stage.engine) as session:
+        before = session.scalars(select(DatabaseHistoryRow.server)).one()
+    backup.restore()
+    with transaction(stage.engine) as session:
+        # A host that is new takes only what is from elsewhere, or old, for a backup.
+        made = now() - timedelta(seconds=15)
+        row = session.scalars(select(DatabaseHistoryRow)).one()
+        row.beat_at, row.server = made, "another/1/00000001" if before else ""
+    for _ in range(3):
+        _go(services)
+    with pytest.raises(ConflictError, match="receive it twice"):
+        resume(stage.engine, mailing)
+    words = str(progress(stage.engine, mailing).halt_reason)
+    expected = "no host knows what was sent last" if fault == "long ago" else "not brought back"
+    assert expected in words
+    assert "being brought back" not in words

@@ -85,6 +85,7 @@ from newsletter.database.tables.operations import (
     TallyRow,
     UnknownJournalRow,
     WorkerHeartbeatRow,
+    WorkerHostRow,
 )
 from newsletter.database.tables.series import (
     SeriesCopyRow,
@@ -198,4 +199,5 @@ __all__ = [
     "UnknownJournalRow",
     "UnsubscribeEventRow",
     "WorkerHeartbeatRow",
+    "WorkerHostRow",
 ]

@@ -39,6 +39,7 @@ class DatabaseHistoryRow(Base):
         claims: Counts the batches that were claimed, where no server tells its own timeline.
         server: The server and timeline that the last round found; another one's means that these
             rows come from a backup, or a replica was promoted. Empty where it cannot tell.
+        lost_since: The last round that the database knew of when the present epoch began.
     """
 
     __tablename__ = "database_history"
@@ -49,6 +50,28 @@ class DatabaseHistoryRow(Base):
     epoch: Mapped[str] = mapped_column(String(32), default="", server_default="")
     claims: Mapped[int] = mapped_column(default=0, server_default="0")
     server: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    lost_since: Mapped[Instant | None] = mapped_column(UtcDateTime())
+
+
+class WorkerHostRow(Base):
+    """A host that sends: it may hold journals of what the database forgot.
+
+    Attributes:
+        identity: Random, kept in its DATA_DIR: a new DATA_DIR is another host.
+        name: What operators call it.
+        epoch: Up to which epoch of the database its journals are brought back.
+        whole: Whether all of them were there, and could be read.
+        covers: Whether it saw what went on until the database was put back.
+    """
+
+    __tablename__ = "worker_host"
+
+    identity: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(600))
+    epoch: Mapped[str] = mapped_column(String(32), default="")
+    whole: Mapped[bool] = mapped_column(default=False)
+    covers: Mapped[bool] = mapped_column(default=False)
+    seen_at: Mapped[Instant]
 
 
 class UnknownJournalRow(Base):

@@ -202,6 +202,7 @@ def hold_if_broken(engine: Engine, earlier: HistoryMark, *, proven: bool = False
         server = read_mark(session).server
         if _agree(known.epoch, earlier.epoch) or not _agree(known.server, server):
             known.epoch, known.server = new_identity(), server
+            known.lost_since = known.beat_at
             _hold(session, reason, restored=True)
     return reason
 
@@ -220,6 +221,11 @@ def _is_broken(session: Session, earlier: HistoryMark) -> bool:
         return not _agree(known.server, present.server)
     silence: timedelta = server_now(session) - known.beat_at
     return abs(silence) > _LEFT_ALONE
+
+
+def lost_since(session: Session) -> datetime | None:
+    """Return the last round that the database knew of when it was last put back; None if never."""
+    return session.scalar(select(DatabaseHistoryRow.lost_since))
 
 
 def _reason(moment: datetime, *, restored: bool) -> Message:
@@ -248,8 +254,15 @@ def _hold(session: Session, reason: Message, *, restored: bool) -> None:
         .where(~ahead, MailingRow.priority <= 0, *(() if restored else (_NOT_OF_SERIES,)))
         .values(halt_reason=reason, restored=restored)
     )
-    if restored:
-        halt_digests(session, reason)
+    if restored and (since := lost_since(session)) is not None:
+        halt_digests(
+            session,
+            msg(
+                "The database was restored, or failed over, to its state of {since} (UTC). It does "
+                "not know which digests were sent since; check what readers received, then resume.",
+                since=Moment(since),
+            ),
+        )
 
 
 def beats(engine: Engine) -> tuple[int, datetime] | None:

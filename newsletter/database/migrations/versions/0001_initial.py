@@ -30,6 +30,7 @@ _TABLES = (
     "tally",
     "unknown_journal",
     "worker_heartbeat",
+    "worker_host",
     "account_session",
     "address_change",
     "person_merge",
@@ -298,7 +299,18 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("epoch", sa.String(length=32), server_default="", nullable=False),
         sa.Column("claims", sa.Integer(), server_default="0", nullable=False),
         sa.Column("server", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("lost_since", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_database_history")),
+    )
+    op.create_table(
+        "worker_host",
+        sa.Column("identity", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.String(length=600), nullable=False),
+        sa.Column("epoch", sa.String(length=32), nullable=False),
+        sa.Column("whole", sa.Boolean(), nullable=False),
+        sa.Column("covers", sa.Boolean(), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("identity", name=op.f("pk_worker_host")),
     )
     op.create_table(
         "relay",

@@ -1,0 +1,149 @@
+"""Worker hosts: whose journals are brought back after the database went back in time.
+
+Each host that sends is a row, by a random identity that lies in its DATA_DIR, and remembers the
+others there. So a database that was put back learns which hosts sent since, and once the last of
+them has brought its journals back nobody's delivery is in doubt any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from sqlalchemy import Engine, delete, literal, or_, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.database.engine import reading, server_now, transaction
+from newsletter.database.insert import insert_missing
+from newsletter.database.tables import DatabaseHistoryRow, MailingRow, WorkerHostRow
+from newsletter.database.vocabulary import MailingState
+from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.values import Moment
+
+#: A host that was silent for so long is forgotten; how often one says that it is there.
+_KEPT = timedelta(days=7)
+_SAID = timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerHost:
+    """A host as it knows itself.
+
+    Attributes:
+        brought_back_to: The epoch of the database up to which its journals are brought back.
+        whole: Whether all of them were there, and could be read.
+        covers: Whether it saw what went on until the database was put back.
+        others: The hosts that it knew of, by their identities.
+    """
+
+    identity: str
+    name: str
+    brought_back_to: str
+    whole: bool = True
+    covers: bool = False
+    others: Mapping[str, str] = field(default_factory=dict)
+
+
+def introduce(engine: Engine, host: WorkerHost) -> Mapping[str, str] | None:
+    """Let the database know of a host and of those it knows; return all, by their identities.
+
+    None where the database's epoch is another than the host's: it has journals to bring back first.
+    """
+    with reading(engine) as session:
+        epoch = session.scalar(select(DatabaseHistoryRow.epoch))
+        rows = session.execute(
+            select(
+                WorkerHostRow.identity,
+                WorkerHostRow.name,
+                WorkerHostRow.epoch,
+                WorkerHostRow.seen_at,
+            )
+        ).all()
+        moment = server_now(session)
+    if not epoch or host.brought_back_to != epoch:
+        return None
+    known = {identity: (name, at, seen) for identity, name, at, seen in rows}
+    own = known.get(host.identity)
+    is_news = own is None or own[1] != epoch
+    if own is None or is_news or abs(moment - own[2]) > _SAID:
+        with transaction(engine) as session:
+            _write(session, host, epoch, is_news=is_news)
+            known |= {
+                identity: (name, "", moment)
+                for identity, name in session.execute(
+                    select(WorkerHostRow.identity, WorkerHostRow.name)
+                )
+            }
+    return {identity: name for identity, (name, _, _) in known.items()}
+
+
+def _write(session: Session, host: WorkerHost, epoch: str, *, is_news: bool) -> None:
+    # Two hosts that bring back at once would each take the other for missing.
+    history = session.scalars(select(DatabaseHistoryRow).with_for_update()).one()
+    moment = server_now(session)
+    others = {**host.others, host.identity: host.name}
+    unknown = {"epoch": "", "whole": False, "covers": False, "seen_at": moment}
+    insert_missing(
+        session,
+        WorkerHostRow,
+        [{"identity": identity, "name": name} | unknown for identity, name in others.items()],
+    )
+    session.execute(
+        update(WorkerHostRow)
+        .where(WorkerHostRow.identity == host.identity)
+        .values(name=host.name, seen_at=moment, epoch=epoch, whole=host.whole, covers=host.covers)
+    )
+    is_past = history.lost_since is None or history.lost_since < moment - _KEPT
+    session.execute(
+        delete(WorkerHostRow).where(
+            WorkerHostRow.seen_at < moment - _KEPT,
+            or_(WorkerHostRow.epoch == epoch, literal(is_past)),
+        )
+    )
+    if is_news and history.lost_since is not None:
+        _tell(session, history)
+
+
+def _tell(session: Session, history: DatabaseHistoryRow) -> None:
+    """Say of the mailings that are held since whose journals are missing, or that none is."""
+    hosts = session.scalars(select(WorkerHostRow).order_by(WorkerHostRow.name)).all()
+    there = [host for host in hosts if host.epoch == history.epoch and host.whole]
+    missing = [host.name for host in hosts if host not in there]
+    covered = any(host.covers for host in there)
+    held = update(MailingRow).where(
+        MailingRow.state == MailingState.PAUSED,
+        MailingRow.restored,
+        # One that is not planned yet has nobody of whom journals could tell.
+        MailingRow.started_at.is_not(None),
+    )
+    reason = _reason(history, missing, covered=covered)
+    is_clear = covered and not missing
+    session.execute(held.values(halt_reason=reason, restored=not is_clear))
+
+
+def _reason(history: DatabaseHistoryRow, missing: Collection[str], *, covered: bool) -> Message:
+    assert history.lost_since is not None  # noqa: S101 - who calls has looked
+    since = Moment(history.lost_since)
+    if missing:
+        return msg(
+            "The database was restored, or failed over, to its state of {since} (UTC). The "
+            "workers’ journals of these hosts are not brought back in full: {hosts}. Start "
+            "newsletter worker there. If that is in vain, check how many recipients have no record of "
+            "receiving this mailing, then resume or cancel it.",
+            since=since,
+            hosts=", ".join(missing),
+        )
+    if covered:
+        return msg(
+            "The database was restored, or failed over, to its state of {since} (UTC). The "
+            "workers’ journals are brought back: who received this mailing is known. Resume or "
+            "cancel it.",
+            since=since,
+        )
+    return msg(
+        "The database was restored, or failed over, to its state of {since} (UTC). The journals of "
+        "all hosts that are known are brought back, but no host knows what was sent last; check "
+        "how many recipients have no record of receiving this mailing, then resume or cancel it.",
+        since=since,
+    )
