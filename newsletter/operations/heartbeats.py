@@ -14,7 +14,11 @@ from sqlalchemy.orm import Session
 from newsletter import __version__
 from newsletter.database.engine import reading, server_now, transaction
 from newsletter.database.insert import insert_missing
-from newsletter.database.tables import DrainedWorkerRow, WorkerHeartbeatRow
+from newsletter.database.tables import (
+    DatabaseHistoryRow,
+    DrainedWorkerRow,
+    WorkerHeartbeatRow,
+)
 from newsletter.database.types import now
 from newsletter.database.vocabulary import ProcessKind
 from newsletter.disk import DiskFault, DiskHealth
@@ -189,7 +193,7 @@ def record_stop(engine: Engine, process: Process) -> None:
 
 
 def list_processes(session: Session) -> Sequence[ProcessState]:
-    """Return the processes that live, and those lost within the hour.
+    """Return the processes that live, and those lost within the hour, since the last restore.
 
     One that another took the place of, which said goodbye since, is left out: a worker that is
     stopped as it should be does not bring back a loss that was made good.
@@ -204,7 +208,10 @@ def list_processes(session: Session) -> Sequence[ProcessState]:
         .order_by(WorkerHeartbeatRow.kind, WorkerHeartbeatRow.node, WorkerHeartbeatRow.started_at)
         .limit(1000)
     )
-    states = [_state(row, moment, drained) for row in rows]
+    noticed_at = session.scalar(select(DatabaseHistoryRow.noticed_at))
+    seen = [_state(row, moment, drained) for row in rows]
+    # A backup tells of processes that lived when it was made; what became of them it cannot know.
+    states = [each for each in seen if not _is_of_a_backup(each, noticed_at)]
     lost = [each for each in states if each.lost]
     if not lost:
         return states
@@ -218,6 +225,10 @@ def list_processes(session: Session) -> Sequence[ProcessState]:
     )
     repaired = _repaired(lost, [_state(row, moment, drained) for row in stopped])
     return [each for each in states if each.process.key not in repaired]
+
+
+def _is_of_a_backup(state: ProcessState, noticed_at: datetime | None) -> bool:
+    return state.lost and noticed_at is not None and state.seen_at < noticed_at
 
 
 def _repaired(lost: Sequence[ProcessState], stopped: Sequence[ProcessState]) -> Collection[str]:

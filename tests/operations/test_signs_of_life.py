@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import Engine, update
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import WorkerHeartbeatRow
+from newsletter.database.tables import DatabaseHistoryRow, WorkerHeartbeatRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import ProcessKind
+from newsletter.mailings.ledger import database_history
 from newsletter.operations.alarms import find_alarms
 from newsletter.operations.heartbeats import (
     Activity,
@@ -132,3 +133,28 @@ def test_a_clock_that_is_right_is_no_alarm_however_slow_the_answer_is(engine: En
     readings = iter([now() - timedelta(seconds=8), now() + timedelta(seconds=8)])
     beat(engine, there, Activity(), clock=lambda: next(readings))
     assert look(engine, redis_url="").clocks["there"] == 0.0
+
+
+def test_processes_that_a_backup_tells_of_are_not_called_lost(engine: Engine) -> None:
+    of_before, killed_since = (
+        Process(kind=ProcessKind.WORKER, node=f"bulk@{host}", host=host, pid=1)
+        for host in ("before", "since")
+    )
+    known = database_history.beat(engine)
+    beat(engine, of_before, Activity())
+    with transaction(engine) as session:
+        long_ago = now() - timedelta(minutes=30)
+        session.execute(update(WorkerHeartbeatRow).values(seen_at=long_ago))
+    assert "worker-lost" in {one.kind for one in find_alarms(look(engine, redis_url=""))}
+    assert database_history.hold_if_broken(engine, replace(known, rounds=known.rounds + 1))
+    assert "worker-lost" not in {one.kind for one in find_alarms(look(engine, redis_url=""))}
+    beat(engine, killed_since, Activity())
+    with transaction(engine) as session:
+        session.execute(
+            update(WorkerHeartbeatRow)
+            .where(WorkerHeartbeatRow.host == "since")
+            .values(seen_at=now() - timedelta(seconds=20))
+        )
+        session.execute(update(DatabaseHistoryRow).values(noticed_at=now() - timedelta(seconds=40)))
+    lost = [one for one in find_alarms(look(engine, redis_url="")) if one.kind == "worker-lost"]
+    assert [one.where for one in lost] == ["bulk@since"]

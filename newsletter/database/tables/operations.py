@@ -40,6 +40,7 @@ class DatabaseHistoryRow(Base):
         server: The server and timeline that the last round found; another one's means that these
             rows come from a backup, or a replica was promoted. Empty where it cannot tell.
         lost_since: The last round that the database knew of when the present epoch began.
+        noticed_at: When that was.
     """
 
     __tablename__ = "database_history"
@@ -51,6 +52,7 @@ class DatabaseHistoryRow(Base):
     claims: Mapped[int] = mapped_column(default=0, server_default="0")
     server: Mapped[str] = mapped_column(String(64), default="", server_default="")
     lost_since: Mapped[Instant | None] = mapped_column(UtcDateTime())
+    noticed_at: Mapped[Instant | None] = mapped_column(UtcDateTime())
 
 
 class WorkerHostRow(Base):

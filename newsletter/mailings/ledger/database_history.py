@@ -202,7 +202,7 @@ def hold_if_broken(engine: Engine, earlier: HistoryMark, *, proven: bool = False
         server = read_mark(session).server
         if _agree(known.epoch, earlier.epoch) or not _agree(known.server, server):
             known.epoch, known.server = new_identity(), server
-            known.lost_since = known.beat_at
+            known.lost_since, known.noticed_at = known.beat_at, server_now(session)
             _hold(session, reason, restored=True)
     return reason
 

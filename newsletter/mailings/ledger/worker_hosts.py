@@ -129,8 +129,8 @@ def _reason(history: DatabaseHistoryRow, missing: Collection[str], *, covered: b
         return msg(
             "The database was restored, or failed over, to its state of {since} (UTC). The "
             "workers’ journals of these hosts are not brought back in full: {hosts}. Start "
-            "newsletter worker there. If that is in vain, check how many recipients have no record of "
-            "receiving this mailing, then resume or cancel it.",
+            "newsletter worker there. If that is in vain, check how many recipients have no "
+            "record of receiving this mailing, then resume or cancel it.",
             since=since,
             hosts=", ".join(missing),
         )

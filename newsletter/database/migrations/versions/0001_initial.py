@@ -300,6 +300,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("claims", sa.Integer(), server_default="0", nullable=False),
         sa.Column("server", sa.String(length=64), server_default="", nullable=False),
         sa.Column("lost_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("noticed_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_database_history")),
     )
     op.create_table(
