@@ -122,6 +122,26 @@ def test_what_announces_no_length_is_bounded_as_it_comes(house: House, kind: str
     assert sent < 20 * MEGABYTE
 
 
+@pytest.mark.parametrize(
+    "named",
+    ["charset=punycode", 'CHARSET="punycode"', 'x="\\""; charset=punycode', "charset=undefined"],
+)
+def test_a_form_in_parts_is_read_in_no_charset_that_its_sender_names(
+    house: House, named: str
+) -> None:
+    # Each letter of these is put into 48,000 others: seconds, in which nobody is answered.
+    name = b"a" * 48_000 + b"-" + b"a" * 12_000
+    part = b'--b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n'
+    body = b"".join(part % pair for pair in ((b"name", name), (b"email", "東 京".encode())))
+    answer = httpx.post(
+        f"{house.url}/subscribe/digest",
+        content=body + b"--b--\r\n",
+        headers={"Content-Type": f"multipart/form-data; boundary=b; {named}"},
+    )
+    assert answer.status_code == 422
+    assert "東 京" in answer.text
+
+
 def test_what_is_too_large_is_answered_with_a_page(enter: Enter) -> None:
     editor = enter("editor@example.jp", Role.EDITOR)
     answer = editor.post(
