@@ -55,7 +55,8 @@ class DatabaseHealth:
 
     Attributes:
         unsafe: The settings by which it may lose at a power cut what it said it has.
-        refusal: Why it takes no writes, in its own words; asked only while a mailing is silent.
+        refusal: Why it takes no writes, in its own words; asked only while a mailing or a process
+            is silent.
     """
 
     kind: str
@@ -124,6 +125,11 @@ class Overview:
         told = sorted((each for each in self.processes if each.alive), key=lambda one: one.seen_at)
         disks = {each.process.host: each.activity.disk for each in told if each.activity.disk}
         return disks | ({socket.gethostname(): self.own_disk} if self.own_disk else {})
+
+    @property
+    def is_unwritable(self) -> bool:
+        """Whether the database takes no writes, signs of life included."""
+        return bool(self.database.refusal or (self.own_disk and self.own_disk.fault))
 
     @property
     def clocks(self) -> Mapping[str, float]:
@@ -204,7 +210,7 @@ def look(
             unknown_journals=tuple(unknown_journals(session)),
             bounces=attention.bounces_of_day(session),
             account_mail_is_refused=account_mail_is_refused,
-            own_disk=_own_disk(engine),
+            own_disk=disk_of(engine),
             own_clock_ahead=own_clock_ahead,
             acknowledgements=read_acknowledgements(session),
         )
@@ -225,20 +231,23 @@ def look_at_flow(engine: Engine, mailing_id: int, *, redis_url: str) -> Overview
             processes=tuple(list_processes(session)),
             relays=_relay_views(session, (), resting),
             silent=tuple(silent_mailings(session, mailing_id=mailing_id)),
-            own_disk=_own_disk(engine),
+            own_disk=disk_of(engine),
         )
     return _with_refusal(engine, seen)
 
 
 def _with_refusal(engine: Engine, seen: Overview) -> Overview:
-    """Ask the database for a write where a mailing is silent: before a relay is blamed."""
-    if not seen.silent:
+    """Ask the database for a write where a mailing is silent: before a relay is blamed.
+
+    Where nobody lives, too: what cannot be written down may be that they do.
+    """
+    if not seen.silent and any(each.alive for each in seen.processes):
         return seen
     return replace(seen, database=replace(seen.database, refusal=write_refusal(engine)))
 
 
-def _own_disk(engine: Engine) -> DiskHealth | None:
-    """Look at SQLite's disk from here: on a full one, no process can tell of itself."""
+def disk_of(engine: Engine) -> DiskHealth | None:
+    """Look at SQLite's disk from here, None for a server: on a full one, no process can tell."""
     file = engine.url.database
     if engine.dialect.name != "sqlite" or not file or file == ":memory:":
         return None

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Engine, text, update
 
 from newsletter.database.engine import open_engine, transaction, write_refusal
-from newsletter.database.tables import BatchRow
+from newsletter.database.tables import BatchRow, MailingRow, WorkerHeartbeatRow
 from newsletter.database.types import now
-from newsletter.database.vocabulary import ProcessKind
+from newsletter.database.vocabulary import MailingState, ProcessKind
 from newsletter.disk import DiskFault, DiskHealth
 from newsletter.i18n.language import Language
 from newsletter.mailings.ledger.leases import claim_batch
@@ -20,6 +20,7 @@ from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.operations import heartbeats
 from newsletter.operations.alarms import find_alarms, find_flow_alarms
 from newsletter.operations.alarms.model import Alarm
+from newsletter.operations.broker import BrokerHealth
 from newsletter.operations.heartbeats import Activity, Process
 from newsletter.operations.overview import look, look_at_flow
 from tests.support.databases import each_database
@@ -43,7 +44,7 @@ def silent(engine: Engine) -> int:
 
 @pytest.fixture
 def refusing(engine: Engine, database_url: str, silent: int) -> Iterator[Engine]:
-    """Connect to the same database, which is read-only from now on, as on a replica."""
+    """Connect to the same database, which new connections find read-only, as on a replica."""
     del silent
     with transaction(engine) as session:
         name = session.scalar(text("SELECT current_database()"))
@@ -97,3 +98,34 @@ def test_a_full_disk_of_a_worker_is_held_against_no_relay(engine: Engine, silent
     seen = look(engine, redis_url="")
     full = replace(seen, own_disk=DiskHealth(free=0, fault=DiskFault.FULL))
     assert "No relay" not in _words(list(find_alarms(full)))["mailing-silent"]
+
+
+@_POSTGRESQL
+def test_while_nothing_can_be_written_nobody_is_called_lost(
+    refusing: Engine, engine: Engine, silent: int
+) -> None:
+    del silent
+    for node in ("bulk@one", "control@one", ""):
+        kind = ProcessKind.WORKER if node else ProcessKind.BEAT
+        heartbeats.beat(engine, Process(kind=kind, node=node, host="one", pid=1), Activity())
+    with transaction(engine) as session:
+        session.execute(update(WorkerHeartbeatRow).values(seen_at=now() - timedelta(minutes=2)))
+        session.execute(update(MailingRow).values(state=MailingState.FINISHED))
+    seen = replace(look(refusing, redis_url=""), broker=BrokerHealth())
+    kinds = _words(list(find_alarms(seen))).keys()
+    assert "database-refuses" in kinds
+    assert kinds.isdisjoint({"worker-lost", "no-worker", "no-beat", "no-rounds"})
+
+
+def test_on_a_full_disk_of_the_database_itself_nobody_is_called_lost(engine: Engine) -> None:
+    heartbeats.beat(
+        engine, Process(kind=ProcessKind.WORKER, node="bulk@one", host="one", pid=1), Activity()
+    )
+    with transaction(engine) as session:
+        session.execute(update(WorkerHeartbeatRow).values(seen_at=now() - timedelta(minutes=2)))
+    seen = replace(look(engine, redis_url=""), broker=BrokerHealth())
+    full = replace(seen, own_disk=DiskHealth(free=0, fault=DiskFault.FULL))
+    assert "worker-lost" in _words(list(find_alarms(seen)))
+    kinds = _words(list(find_alarms(full))).keys()
+    assert "disk-unwritable" in kinds
+    assert kinds.isdisjoint({"worker-lost", "no-worker", "no-beat", "no-rounds"})

@@ -19,8 +19,11 @@ _CLOCK_OFF = 5
 
 def of_processes(seen: Overview) -> Iterator[Alarm]:
     """Return what is wrong with workers and beat."""
-    if not _start_by_themselves(seen):
-        yield from _of_missing(seen)
+    # Else nobody can write down that they live: what is wrong with the database is said.
+    if not seen.is_unwritable:
+        if not _start_by_themselves(seen):
+            yield from _of_missing(seen)
+        yield from _of_lost(seen)
     yield from _of_those_there(seen)
     yield from _of_clocks(seen)
 
@@ -97,7 +100,6 @@ def _of_missing(seen: Overview) -> Iterator[Alarm]:
 
 def _of_those_there(seen: Overview) -> Iterator[Alarm]:
     workers = _alive(seen, ProcessKind.WORKER)
-    yield from _of_lost(seen)
     for node in sorted({each.process.node for each in workers if each.draining}):
         yield alarm(
             AlarmSeverity.NOTE,

@@ -116,7 +116,7 @@ def of_silence(seen: Overview) -> Iterator[Alarm]:
 
 def _known_cause(seen: Overview) -> Message | None:
     """Return what to do first where something else than a relay explains a silence."""
-    if seen.database.refusal or any(disk.fault for disk in seen.disks.values()):
+    if seen.is_unwritable or any(disk.fault for disk in seen.disks.values()):
         return msg(
             "Correct the fault of the database or the disk first. If nothing is sent then, check"
             " the relay."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import time
 from ipaddress import ip_address
 
 from fastapi import Request
@@ -11,20 +12,30 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from newsletter.database.engine import write_refusal
 from newsletter.database.migrations import is_current
+from newsletter.disk import DiskFault
 from newsletter.operations.broker import look_at_broker
 from newsletter.operations.metrics import OperationsCollector
+from newsletter.operations.overview import disk_of
 from newsletter.settings import Settings
 from newsletter.web.routing import Router
 from workers.overview import overview_source
 
 #: What a proxy adds; then the other side is not who it seems.
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+_TRIAL_SECONDS = 5.0
+_FAULTS = {
+    DiskFault.FULL: "its disk is full",
+    DiskFault.DENIED: "its folder cannot be written to",
+    DiskFault.FAILED: "its disk reports an error",
+}
 
 
 def probes_router(settings: Settings, engine: Engine, registry: CollectorRegistry) -> Router:
     """Return the routes that machines ask; ``registry`` holds what this process counts."""
     router = Router()
+    trial = _Trial(engine)
     registry.register(OperationsCollector(engine, overview_source(settings, engine)))
 
     @router.get("/healthz")
@@ -33,7 +44,7 @@ def probes_router(settings: Settings, engine: Engine, registry: CollectorRegistr
 
     @router.get("/readyz")
     def readyz() -> JSONResponse:
-        problems = _problems(settings, engine)
+        problems = _problems(settings, engine, trial)
         status = 503 if problems else 200
         return JSONResponse({"ready": not problems, "problems": problems}, status_code=status)
 
@@ -50,16 +61,39 @@ def probes_router(settings: Settings, engine: Engine, registry: CollectorRegistr
     return router
 
 
-def _problems(settings: Settings, engine: Engine) -> list[str]:
+def _problems(settings: Settings, engine: Engine, trial: _Trial) -> list[str]:
     problems = []
     try:
         if not is_current(engine):
             problems.append("The database is not in its newest form: run newsletter web once.")
+        elif refusal := trial.refusal():
+            problems.append(f"The database accepts no changes: {refusal}.")
     except SQLAlchemyError:
         problems.append("The database does not answer.")
     if settings.redis_url and look_at_broker(settings.redis_url).problem:
         problems.append("Redis does not answer.")
     return problems
+
+
+class _Trial:
+    """Tells why nothing can be written down, such as that a reader leaves.
+
+    A server is tried once in some seconds, however often somebody asks: it takes half a megabyte.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._last: tuple[float, str] | None = None
+
+    def refusal(self) -> str:
+        """Return why; empty if it can be written."""
+        disk = disk_of(self._engine)
+        if disk is not None:
+            return _FAULTS[disk.fault] if disk.fault else ""
+        moment = time.monotonic()
+        if self._last is None or moment - self._last[0] > _TRIAL_SECONDS:
+            self._last = (moment, write_refusal(self._engine).rstrip("."))
+        return self._last[1]
 
 
 def _may_read(settings: Settings, request: Request) -> bool:
