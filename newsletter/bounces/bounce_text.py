@@ -204,6 +204,14 @@ _HEADER_LINE = re.compile(
     re.IGNORECASE,
 )
 _ENOUGH_HEADERS = 4
+#: A line of a quoted mail's head in any of the languages that label it, without its ``>``.
+_QUOTED_HEADER = re.compile(
+    rf"(?:(?P<sender>{_labels('sender_labels')})|(?P<recipient>{_labels('recipient_labels')}))"
+    rf"{_BEHIND_LABEL}(?P<value>[^\n]{{0,200}}@[^\n]{{1,200}})",
+    re.IGNORECASE,
+)
+#: Lines of a quotation in which its head is looked for.
+_HEAD_LINES = 8
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n")
 #: How many paragraphs under an address are looked at for the one that says why: it begins with
 #: "Reason:", or stands under such a heading.
@@ -260,6 +268,9 @@ class BounceText:
         if len(self.recipients) <= 1 and not find_reply(f"{diagnostic}\n{until_next}"):
             # "The following address does not exist:", where nothing is said beneath it.
             statements.append(_PARAGRAPHS.split(lead.rstrip())[-1])
+            if not own:
+                # Nobody is named: what it says is of the one whose mail it returns.
+                statements.append(self.text[:_NEAR_WORDS])
         command = find_command(f"{diagnostic}\n{until_next}", answer=diagnostic or own)
         if len(self.recipients) <= 1 or diagnostic:
             command = command or find_command(self.text, answer=diagnostic)
@@ -427,6 +438,8 @@ def divide(text: str) -> tuple[str, str]:
         lower = line.strip().lower()
         if not lower:
             continue
+        if lower.startswith(">") and (quoted := _quoted_head(lines[at : at + _HEAD_LINES])):
+            return "\n".join(lines[:at]), quoted
         if _DIVIDER.search(lower) or _ORIGINAL_MESSAGE.fullmatch(lower):
             # A ruled line divides whatever follows; a sentence only where headers do.
             ruled = _RULED.fullmatch(lower) is not None and any("@" in one for one in lines[:at])
@@ -437,6 +450,18 @@ def divide(text: str) -> tuple[str, str]:
             ruled = at > 0 and _RULED.fullmatch(lines[at - 1].strip()) is not None
             return "\n".join(lines[: at - ruled]), "\n".join(lines[at:])
     return text, ""
+
+
+def _quoted_head(lines: list[str]) -> str:
+    """Return From and To of a mail that is quoted line by line; nothing where its head is not."""
+    found: dict[str, str] = {}
+    for line in lines:
+        if not line.startswith(">"):
+            break
+        match = _QUOTED_HEADER.match(line.lstrip("> \t"))
+        if match is not None:
+            found.setdefault("From" if match["sender"] else "To", match["value"])
+    return "".join(f"{name}: {value}\n" for name, value in found.items()) if len(found) > 1 else ""
 
 
 def _headers_within(lines: list[str], at: int) -> bool:

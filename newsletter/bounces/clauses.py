@@ -147,6 +147,8 @@ NAMED_ABSENT: tuple[Pairs, ...] = (
 GONE_FOR_GOOD: tuple[Pairs, ...] = (
     pairs(_GRAMMAR["for_good"], _ABSENT, between=_FEW_WORDS),
     pairs(_ABSENT, _GRAMMAR["for_good"], between=_FEW_WORDS),
+    pairs(_GRAMMAR["for_good"], _GRAMMAR["ended"], between=" "),
+    pairs(_GRAMMAR["ended"], _GRAMMAR["for_good"], between=" "),
     pairs(
         _GRAMMAR["for_good_unspaced"],
         _GRAMMAR["absent_unspaced"],
@@ -172,6 +174,9 @@ ROOM: tuple[Pairs, ...] = (
     pairs(_GRAMMAR["room"], _GRAMMAR["full"]),
     pairs(_GRAMMAR["full"], _GRAMMAR["room"], between=_CLOSE),
     pairs(_GRAMMAR["room_unspaced"], _GRAMMAR["full_unspaced"], between=_BESIDE, spaced=False),
+    pairs(_GRAMMAR["limit"], _GRAMMAR["reached"]),
+    pairs(_GRAMMAR["reached"], _GRAMMAR["limit"], between=_FEW_WORDS),
+    pairs(_GRAMMAR["limit_unspaced"], _GRAMMAR["reached_unspaced"], between=_BESIDE, spaced=False),
     pairs(_GRAMMAR["lacking"], _GRAMMAR["space"], between=_FEW_WORDS),
     pairs(_GRAMMAR["space_unspaced"], _GRAMMAR["lacking_unspaced"], between=_BESIDE, spaced=False),
     pairs(_GRAMMAR["lacking_unspaced"], _GRAMMAR["space_unspaced"], between=_BESIDE, spaced=False),
@@ -238,6 +243,15 @@ GREYLISTED = re.compile("|".join(_GRAMMAR["greylisted"]))
 DORMANT: tuple[Pairs, ...] = (
     pairs(_GRAMMAR["person"], _GRAMMAR["dormant"]),
     pairs(_GRAMMAR["dormant_before"], _GRAMMAR["person"], between="[ -]"),
+    pairs(_GRAMMAR["person"], [f"{one} \\w{{4,20}}" for one in _GRAMMAR["temporarily"]]),
+    pairs(
+        _GRAMMAR["person_unspaced"],
+        [
+            f"{one}(?:利用|使用|停止|無効|停用|禁用|冻结|凍結|정지|중지|중단)"
+            for one in _GRAMMAR["temporarily_unspaced"]
+        ],
+        spaced=False,
+    ),
 )
 NO_HOST: tuple[Pairs, ...] = (
     pairs(_GRAMMAR["host"], _GRAMMAR["host_absent"]),
@@ -275,11 +289,18 @@ def tells_undelivered(text: str) -> bool:
     return _UNDELIVERED.search(without_marks(text)) is not None
 
 
+#: "Prezado remetente," on a line by itself: whom a letter addresses is no subject of it.
+_SALUTATION = re.compile(
+    r"^[ \t]{0,4}[^\W\d_]{2,14}\.?(?: [^\W\d_]{1,14}\.?){0,3}[,!，！][ \t]*$", re.MULTILINE
+)
+
+
 def without_advice(text: str) -> str:
     """Leave out what words in lower case only suppose, or ask to look after: nobody found it so.
 
     A clause with a reply's code is a finding, whatever it supposes.
     """
+    text = _SALUTATION.sub(" ", text)
     if _ADVICE.search(text):
         text = _ADVICE.sub(" ", text)
     if SUPPOSING.search(text):

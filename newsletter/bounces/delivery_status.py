@@ -38,15 +38,22 @@ def read_delivery_status(bounce: BounceText) -> Report | None:
     failed = [block for block in blocks if not _action(block).startswith(_SUCCESS)]
     if not failed:
         return Report(kind=ReportKind.OTHER, reader="delivery-status")
-    by_address: dict[str, Headers] = {}
+    reached = {_address(block) for block in blocks if block not in failed} - {""}
+    by_address: dict[str, ReportedRecipient] = {}
     for address, block in zip(_addresses(failed, bounce), failed, strict=True):
-        by_address.setdefault(address, block)
-    refusals = [_refusal(block, address, bounce) for address, block in by_address.items()]
+        if address in reached:
+            continue
+        classified = classify_refusal(_refusal(block, address, bounce))
+        # An alias lives while anybody of those behind it does.
+        if address not in by_address or (by_address[address].hard and not classified.hard):
+            by_address[address] = classified
+    if not by_address:
+        return Report(kind=ReportKind.OTHER, reader="delivery-status")
     delayed = all(_action(block).startswith("delayed") for block in failed)
     return Report(
         kind=ReportKind.DELAY if delayed else ReportKind.BOUNCE,
         reader="delivery-status",
-        recipients=tuple(classify_refusal(one) for one in refusals),
+        recipients=tuple(by_address.values()),
     )
 
 

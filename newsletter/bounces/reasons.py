@@ -304,6 +304,12 @@ def overrules_code(words: str, parties: Parties = _STRANGERS) -> bool:
     return _is_for_now(text) or us_alone or occur_in(PRESENT, prepared)
 
 
+def is_gone_for_good(words: str, parties: Parties = _STRANGERS) -> bool:
+    """Tell whether words say that the reader's mailbox was removed for ever."""
+    text = _plain(words, parties)
+    return _is_gone_for_good(text) and not _is_of_sender(text)
+
+
 def hides_behind_words(words: str, parties: Parties) -> bool:
     """Tell whether the recipient's system says "unknown" of what it filters, too."""
     return _hides(_plain(words, parties), parties)

@@ -12,6 +12,7 @@ from newsletter.bounces.model import PERMANENT, Reason, ReportedRecipient
 from newsletter.bounces.reasons import (
     are_vague,
     hides_behind_words,
+    is_gone_for_good,
     overrules_code,
     reason_of_codes,
     reason_of_words,
@@ -105,8 +106,7 @@ def classify_refusal(refusal: Refusal) -> ReportedRecipient:
         reason = Reason.SYSTEM if refusal.program else Reason.EXPIRED
     return ReportedRecipient(
         address=refusal.address,
-        hard=reason in PERMANENT
-        and (not is_for_now(status, reply) or _names_no_domain(words, refusal)),
+        hard=reason in PERMANENT and (not is_for_now(status, reply) or _is_final(words, refusal)),
         reason=reason,
         status=status,
         reply=reply,
@@ -114,13 +114,15 @@ def classify_refusal(refusal: Refusal) -> ReportedRecipient:
     )
 
 
-def _names_no_domain(words: str, refusal: Refusal) -> bool:
-    """Tell whether DNS says that the domain does not exist, which no later try changes.
+def _is_final(words: str, refusal: Refusal) -> bool:
+    """Tell whether words say what no later try changes, though the code says "for now".
 
-    RFC 2308, 1: an answer of the whole name, not a server that did not answer. Gmail gives it up at
-    once, with 4.0.0.
+    DNS denies the whole name (RFC 2308, 1; Gmail gives that up at once, with 4.0.0), which is not a
+    server that did not answer; or the mailbox was removed for good, and nobody tries again.
     """
-    return not refusal.late and "nxdomain" in words.lower()
+    if refusal.late:
+        return False
+    return "nxdomain" in words.lower() or is_gone_for_good(words, refusal.parties)
 
 
 def _unwrapped(refusal: Refusal) -> Refusal:

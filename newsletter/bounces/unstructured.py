@@ -46,9 +46,10 @@ def read_unstructured(bounce: BounceText) -> Report | None:
 
 def is_bounce(bounce: BounceText) -> bool:
     """Tell whether a mail comes from a mail system, to say that mail was not delivered."""
-    if is_from_system(bounce):
-        return True
     subject = bounce.mail.subject
+    if is_from_system(bounce):
+        # Whoever runs a mail system writes letters, too.
+        return not (_REPLY_PREFIX.match(subject) and _is_letter(bounce.mail))
     if _REPLY_PREFIX.match(subject):
         return False
     if bounce.mail.parameters.get("report-type", "").lower() == "delivery-status":

@@ -44,6 +44,31 @@ def test_a_person_who_tells_of_a_notice_sends_none(proof: str, subject: str, wor
     assert not any(one.hard for one in report.recipients)
 
 
+def test_a_postmaster_who_asks_about_a_notice_sends_none() -> None:
+    head = "Return-Path: <postmaster@example.org>\nFrom: Noa <postmaster@example.org>\n"
+    subject = "Subject: Re: Undelivered Mail Returned to Sender\n"
+    words = f"We see these. Why?\n\n> <{READER}>: host mx said: 550 5.1.1 User unknown\n"
+    report = read_report(f"{head}To: {OURS}\n{subject}\n{words}".encode())
+    assert not any(one.hard for one in report.recipients)
+
+
+def test_whom_a_notice_greets_is_not_what_it_speaks_of() -> None:
+    quoted = f"> De: Digest <{OURS}>\n> Para: {READER}\n"
+    words = "Prezado remetente,\n\na conta para a qual você escreveu não existe mais.\n\n"
+    assert only(read_report(notice(f"{words}{quoted}"))) == (Reason.USER_UNKNOWN, True)
+
+
+@pytest.mark.parametrize(
+    ("sender", "to", "subject"),
+    [("From", "To", "Subject"), ("De", "Para", "Assunto"), ("差出人", "宛先", "件名")],
+)
+def test_what_a_notice_quotes_of_our_mail_is_no_reason(sender: str, to: str, subject: str) -> None:
+    quoted = f"> {sender}: Digest <{OURS}>\n> {to}: {READER}\n> {subject}: Is your mailbox full?\n"
+    words = "The account to which you wrote does not exist any more.\n\n"
+    raw = notice(f"{words}{quoted}>\n> 552 5.2.2 Mailbox over quota is what a server says.\n")
+    assert only(read_report(raw)) == (Reason.USER_UNKNOWN, True)
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -120,6 +120,30 @@ class TestDeliveryStatus:
         fields = recipient(status=words[4:9], diagnostic=f"smtp; {words}")
         assert only(read_report(notification(fields))) == (READER, reason, False)
 
+    @pytest.mark.parametrize(
+        ("action", "status", "kind"),
+        [
+            ("delivered", "2.0.0", ReportKind.OTHER),
+            ("relayed", "2.0.0", ReportKind.OTHER),
+            ("delayed", "4.4.1", ReportKind.BOUNCE),
+            ("failed", "5.2.2", ReportKind.BOUNCE),
+        ],
+    )
+    def test_an_alias_lives_while_anybody_behind_it_does(
+        self, action: str, status: str, kind: ReportKind
+    ) -> None:
+        gone = recipient(address="agnes@example.com", status="5.1.1")
+        there = recipient(address="noa@example.com", action=action, status=status)
+        fields = "\n".join(f"Original-Recipient: rfc822;{READER}\n{one}" for one in (gone, there))
+        report = read_report(notification(fields))
+        assert report.kind is kind
+        assert not any(one.hard for one in report.recipients)
+
+    def test_an_alias_behind_which_nobody_is_left_is_gone(self) -> None:
+        each = (recipient(address=f"{one}@example.com", status="5.1.1") for one in ("a", "b"))
+        fields = "\n".join(f"Original-Recipient: rfc822;{READER}\n{one}" for one in each)
+        assert only(read_report(notification(fields))) == (READER, Reason.USER_UNKNOWN, True)
+
     def test_a_system_at_rest_is_soft_and_a_host_without_mail_is_hard(self) -> None:
         words = "5.3.2 System not accepting network messages"
         resting = recipient(status="5.3.2", diagnostic=f"smtp; 550 {words}")

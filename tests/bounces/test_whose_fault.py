@@ -580,10 +580,42 @@ def test_the_general_code_of_a_class_leaves_it_to_plain_words(status: str) -> No
         "552 5.2.2 La cuenta ha sido eliminada definitivamente",
         "552 5.2.2 Почтовый ящик окончательно удалён",
         "552 5.2.2 このメールボックスは完全に削除されました",
+        "451 4.4.7 account permanently closed - reader's mailbox was deleted on 1 July",
     ],
 )
 def test_what_was_removed_for_good_is_gone_whatever_the_code(words: str) -> None:
-    assert only(told(words, status="5.2.2")) == (Reason.USER_UNKNOWN, True)
+    assert only(told(words, status=words[4:9])) == (Reason.USER_UNKNOWN, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "550 5.1.1 User unknown - Налог је привремено онемогућен",
+        "550 5.1.1 Unknown user: das Postfach ist vorübergehend stillgelegt",
+        "550 5.1.1 le compte est temporairement suspendu",
+        "550 5.1.1 konto jest tymczasowo zablokowane",
+        "550 5.1.1 該当アカウントは一時的に利用停止中です",
+    ],
+)
+def test_a_mailbox_that_rests_for_a_while_is_there_whatever_the_code(words: str) -> None:
+    assert only(told(words, status="5.1.1")) == (Reason.SUSPENDED, False)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "550 5.1.1 Mailbox disk space limit reached",
+        "550 5.1.1 The storage limit of this account has been reached",
+        "550 5.1.1 Speicherplatzgrenze der Mailbox erreicht",
+        "550 5.1.1 Le destinataire a atteint la limite de stockage",
+        "550 5.1.1 Se ha alcanzado el límite de almacenamiento del buzón",
+        "550 5.1.1 Osiągnięty limit pojemności skrzynki",
+        "550 5.1.1 Достигнут лимит места в ящике",
+        "550 5.1.1 保存容量の上限に達しています",
+    ],
+)
+def test_a_mailbox_whose_limit_is_reached_is_full_whatever_the_code(words: str) -> None:
+    assert only(told(words, status="5.1.1")) == (Reason.MAILBOX_FULL, False)
 
 
 @pytest.mark.parametrize(
@@ -594,6 +626,8 @@ def test_what_was_removed_for_good_is_gone_whatever_the_code(words: str) -> None
         "552 5.2.2 Das Postfach ist voll, die Nachricht wurde endgültig gelöscht",
         "550 5.7.1 El remitente ha sido bloqueado definitivamente por el usuario",
         "554 5.4.7 Delivery failed permanently: the host of the user did not answer",
+        "451 4.4.2 Connection to the recipient's server was closed for good reasons",
+        "450 4.2.1 Mailbox temporarily closed; it will be reopened on Monday",
     ],
 )
 def test_what_else_happens_for_good_says_nothing_of_who_reads(words: str) -> None:
