@@ -56,9 +56,12 @@ from newsletter.web.mailings.approval import approval_router
 from newsletter.web.mailings.archive import archive_router, front_router
 from newsletter.web.mailings.clicks import clicks_router
 from newsletter.web.mailings.comments import commenting_router
+from newsletter.web.mailings.control import control_router
+from newsletter.web.mailings.mailing_list import mailing_list_router
 from newsletter.web.mailings.order import ordering_router
 from newsletter.web.mailings.own_copy import own_copy_router
-from newsletter.web.mailings.progress import mailings_router
+from newsletter.web.mailings.progress import MailingPage, progress_router
+from newsletter.web.mailings.reports import report_router
 from newsletter.web.mailings.send_page import SendingPage
 from newsletter.web.mailings.series import series_router
 from newsletter.web.mailings.test_mails import testing_router
@@ -130,7 +133,7 @@ def create_app(
     workspace = Workspace(settings=settings, engine=engine, figures=figures)
     sending = SendingPage(workspace=workspace, pages=pages)
     _include_sending(app, sending, pseudonyms)
-    app.include_router(mailings_router(workspace, pages))
+    _include_mailings(app, MailingPage(workspace=workspace, pages=pages))
     app.include_router(series_router(settings, engine, figures, pages, pseudonyms))
     _include_lists(app, engine, figures, pseudonyms, pages)
     app.include_router(operating_router(settings, engine, pseudonyms, pages))
@@ -184,6 +187,13 @@ def create_app(
     app.state.clients = tracer.clients
     app.middleware("http")(tracer.trace)
     return app
+
+
+def _include_mailings(app: FastAPI, page: MailingPage) -> None:
+    app.include_router(mailing_list_router(page.engine, page.figures, page.pages))
+    app.include_router(progress_router(page))
+    app.include_router(control_router(page))
+    app.include_router(report_router(page.engine, page.figures))
 
 
 def _include_accounts(
