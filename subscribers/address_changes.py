@@ -204,7 +204,8 @@ def make_change(session: Session, change: AddressChange, *, network: str) -> boo
 def undo_change(session: Session, change: AddressChange, *, network: str) -> bool:
     """Move the subscriptions back; return False when that was done before.
 
-    What the new address left meanwhile stays left, and what it had before the change it keeps.
+    What the new address left meanwhile stays left. What it had before the change is its own: it
+    keeps it, and the old address comes back with what it had itself, as it may be somebody else's.
 
     Raises:
         NotFoundError: They are known no more.
@@ -218,10 +219,12 @@ def undo_change(session: Session, change: AddressChange, *, network: str) -> boo
     for relation in _confirmed(session, change.successor_id):
         if relation.newsletter_id not in moved:
             continue
-        _join_as(session, relation, change.subscriber_id, change.id, network)
         if relation.consent_source == _source(change.id):
+            _join_as(session, relation, change.subscriber_id, change.id, network)
             move_mail(session, relation.newsletter_id, change.successor_id, change.subscriber_id)
             _leave(session, relation)
+        else:
+            _come_back(session, relation.newsletter_id, change, network)
     _record(session, change, Action.SUBSCRIBER_ADDRESS_UNDO)
     return True
 
@@ -272,24 +275,41 @@ def _join_as(
     session: Session, relation: SubscriptionRow, to: int, change_id: int, network: str
 ) -> bool:
     """Let another address get a newsletter as its reader has it; see `subscribe`."""
-    newsletter = session.get_one(NewsletterRow, relation.newsletter_id)
     if not subscribe(
         session,
-        newsletter_id=newsletter.id,
+        newsletter_id=relation.newsletter_id,
         subscriber_id=to,
-        origin=Origin(
-            source=_source(change_id),
-            network=network,
-            wording=relation.consent_wording,
-            language=language_for(relation.language, newsletter.language),
-        ),
+        origin=_origin(session, relation, change_id, network),
         known={name: getattr(relation, name) for name in TAKEN_ALONG},
         cause=GrowthCause.ADDRESS_CHANGE,
     ):
         return False
-    copy_tags(session, newsletter.id, relation.subscriber_id, to)
-    move_enrolments(session, newsletter.id, relation.subscriber_id, to)
+    copy_tags(session, relation.newsletter_id, relation.subscriber_id, to)
+    move_enrolments(session, relation.newsletter_id, relation.subscriber_id, to)
     return True
+
+
+def _come_back(session: Session, newsletter_id: int, change: AddressChange, network: str) -> None:
+    """Let the old address get a newsletter as it had it itself."""
+    own = session.get_one(SubscriptionRow, (newsletter_id, change.subscriber_id))
+    subscribe(
+        session,
+        newsletter_id=newsletter_id,
+        subscriber_id=change.subscriber_id,
+        origin=_origin(session, own, change.id, network),
+        cause=GrowthCause.ADDRESS_CHANGE,
+    )
+
+
+def _origin(session: Session, relation: SubscriptionRow, change_id: int, network: str) -> Origin:
+    """Return by what a subscription begins that goes on with another's consent."""
+    newsletter = session.get_one(NewsletterRow, relation.newsletter_id)
+    return Origin(
+        source=_source(change_id),
+        network=network,
+        wording=relation.consent_wording,
+        language=language_for(relation.language, newsletter.language),
+    )
 
 
 def _hold_mail(session: Session, change: AddressChange, reader: int) -> None:

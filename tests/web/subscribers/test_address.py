@@ -249,6 +249,25 @@ def test_the_settings_page_of_the_old_address_says_nothing_of_mail_that_ended(
     assert "現在は別のアドレスに届いています" not in httpx.get(page).text
 
 
+@each_database
+def test_undoing_hands_nothing_over_that_the_new_address_had_itself(
+    reception: Reception, page: str
+) -> None:
+    reception.stage.subscribe(NEW)
+    number, digest = reception.stage.subscriber_id(NEW), reception.stage.newsletter_id
+    with transaction(reception.stage.engine) as session:
+        theirs = session.get_one(SubscriptionRow, (digest, number))
+        theirs.name, theirs.attributes = "太郎", {"city": "赤葉町", "age": "40"}
+        session.add(TagRow(newsletter_id=digest, subscriber_id=number, tag="patient"))
+    httpx.post(_change(reception, page))
+    own = _relation(reception, OLD)
+    assert (own.state, own.name, own.attributes) == (CONFIRMED, "花子", {"city": "青葉町"})
+    assert _relation(reception, NEW).state is CONFIRMED
+    with reading(reception.stage.engine) as session:
+        tags = select(TagRow.tag).where(TagRow.subscriber_id == own.subscriber_id)
+        assert session.scalars(tags).all() == ["press"]
+
+
 def test_an_address_that_is_subscribed_already_gets_no_second_copy_and_keeps_its_own(
     reception: Reception, page: str
 ) -> None:
