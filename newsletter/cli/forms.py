@@ -146,6 +146,30 @@ def change(
 
 
 @app.command()
+def ask(
+    context: typer.Context,
+    key: Annotated[str, typer.Argument(help="The field's key; that of topics is “topic”.")],
+    forms: Annotated[
+        list[str] | None, typer.Argument(help="Short names; all forms where none is named.")
+    ] = None,
+    newsletter: NewsletterName = None,
+    as_: As = None,
+) -> None:
+    """Let forms ask for a field that they do not ask for, such as one that was added later."""
+    from newsletter.cli.console import console
+    from newsletter.database.engine import transaction
+    from subscribers.forms.actions import ask_in_forms
+
+    opened = open_newsletter(context, newsletter, as_, Action.FORM_CHANGE)
+    with transaction(opened.engine) as session:
+        changed = ask_in_forms(session, opened.actor, opened.newsletter.id, key, forms or ())
+    if changed:
+        console.print(labelled(_("Changed forms"), ", ".join(changed)))
+    else:
+        console.print(_("All of these forms ask for it already."))
+
+
+@app.command()
 def remove(
     context: typer.Context,
     slug: str,

@@ -24,7 +24,7 @@ from newsletter.edit_conflicts import merge_changes
 from newsletter.errors import ConflictError, ListError, Place
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing, Number
-from subscribers.fields.store import list_fields
+from subscribers.fields.store import find_field, list_fields
 from subscribers.forms.model import (
     MOST_FORMS,
     MOST_SITES,
@@ -34,7 +34,7 @@ from subscribers.forms.model import (
     origin_of,
     read_site,
 )
-from subscribers.forms.store import form_of_row, list_sites, no_such_form
+from subscribers.forms.store import form_of_row, list_forms, list_sites, no_such_form
 
 
 def add_form(session: Session, actor: Actor, newsletter_id: int, draft: JoinForm) -> JoinForm:
@@ -90,6 +90,33 @@ def change_form(
     if changed:
         _record(session, actor, Action.FORM_CHANGE, newsletter_id, row.slug, changed)
     return form_of_row(row)
+
+
+def ask_in_forms(
+    session: Session, actor: Actor, newsletter_id: int, key: str, slugs: Sequence[str] = ()
+) -> Sequence[str]:
+    """Let forms ask for a field that they do not ask for; return their short names.
+
+    Args:
+        session: In which it is done.
+        actor: Who does it.
+        newsletter_id: Whose forms.
+        key: The field's.
+        slugs: Which forms; all of the newsletter where none is named.
+
+    Raises:
+        NotFoundError: There is no such field, or form.
+        ListError: A form would ask for too much.
+    """
+    find_field(session, newsletter_id, key)
+    changed = []
+    for slug in slugs or [form.slug for form in list_forms(session, newsletter_id)]:
+        form = form_of_row(_hold(session, newsletter_id, slug))
+        if key not in form.fields:
+            changed.append(slug)
+            with_it = replace(form, fields=(*form.fields, key))
+            change_form(session, actor, newsletter_id, with_it)
+    return changed
 
 
 def delete_form(session: Session, actor: Actor, newsletter_id: int, slug: str) -> None:

@@ -69,6 +69,20 @@ def find_form(session: Session, newsletter_id: int, slug: str) -> JoinForm:
     return form_of_row(row)
 
 
+def forms_without(session: Session, newsletter_id: int) -> Mapping[str, Sequence[JoinForm]]:
+    """Return which forms do not ask what is asked when somebody subscribes, by the fields' keys.
+
+    A form asks what it was made with: what a newsletter asks later reaches its own form alone.
+    """
+    forms = list_forms(session, newsletter_id)
+    return {
+        field.key: lacking
+        for field in list_fields(session, newsletter_id)
+        if field.ask_on_joining
+        and (lacking := [form for form in forms if field.key not in form.fields])
+    }
+
+
 def no_such_form(session: Session, newsletter_id: int, slug: str) -> NotFoundError:
     """Return the error that a name is none of a newsletter's forms."""
     names = tuple(form.slug for form in list_forms(session, newsletter_id))

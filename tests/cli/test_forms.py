@@ -48,3 +48,16 @@ def test_what_is_wrong_is_said() -> None:
     assert "no language" in _run("add", "fair", "--language", "xx")[1]
     assert "no form" in _run("remove", "fair", "--yes")[1]
     assert "not on one of" in _run("add", "fair", "--success-url", "https://a.jp/")[1]
+
+
+def test_what_is_asked_later_is_added_to_forms_that_were_made_before() -> None:
+    for slug in ("fair", "kids"):
+        _run("add", slug)
+    assert _run("ask", "topic", "fair") == (0, "Changed forms: fair\n")
+    assert _run("ask", "topic") == (0, "Changed forms: kids\n")
+    assert _run("ask", "topic") == (0, "All of these forms ask for it already.\n")
+    assert [form["fields"] for form in json.loads(_run("list", "--json")[1])["forms"]] == [
+        ["topic"],
+        ["topic"],
+    ]
+    assert "no field" in _run("ask", "street")[1]

@@ -33,6 +33,8 @@ from subscribers.fields.actions import (
 from subscribers.fields.model import TOPIC, Field, Option, field_to_json
 from subscribers.fields.purging import count_values
 from subscribers.fields.store import find_field, list_fields
+from subscribers.forms.actions import ask_in_forms
+from subscribers.forms.store import forms_without
 
 #: Octets: 200 options with labels and descriptions in each language.
 _LARGEST = 1_000_000
@@ -75,6 +77,7 @@ class _FieldPages:
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
             fields = list_fields(session, row.id)
+            unasked = forms_without(session, row.id)
             sharing = [each.name for each in list_sharing(session, row.id) if each.id != row.id]
         return self.pages.show_to(
             visit,
@@ -82,6 +85,7 @@ class _FieldPages:
             "subscribers/fields.html",
             newsletter=row,
             fields=fields,
+            unasked=unasked,
             topics=next((field for field in fields if field.is_topic), None),
             sharing=sharing,
             types={kind.value: name_of(kind).in_language(visit.language) for kind in FieldType},
@@ -95,6 +99,7 @@ class _FieldPages:
         """Show the form of one field."""
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
+            unasked = forms_without(session, row.id)
         return self.pages.show_to(
             visit,
             request,
@@ -102,6 +107,7 @@ class _FieldPages:
             status=status or (400 if typed.error else 200),
             newsletter=row,
             typed=typed,
+            unasked=unasked.get(typed.before.key, ()) if typed.before else (),
             field=typed.field,
             seen=_fingerprint(typed.before) if typed.before else "",
             label=typed.before.label(visit.language) if typed.before else "",
@@ -234,6 +240,13 @@ def fields_router(engine: Engine, pages: Pages) -> Router:
         visit: AdministratorVisit, request: Request, key: str, form: SubmittedForm
     ) -> Response:
         return shown.change(visit, request, key, form)
+
+    @router.post("/{key}/forms")
+    def ask_in_all(visit: AdministratorVisit, request: Request, key: str) -> Response:
+        with transaction(engine) as session:
+            ask_in_forms(session, visit.actor, newsletter_of(session, visit).id, key)
+        path = request.url.path.removesuffix(f"/{key}/forms")
+        return RedirectResponse(f"{path}?done=forms", status_code=303)
 
     @router.get("/{key}/delete")
     def ask(visit: AdministratorVisit, request: Request, key: str) -> HTMLResponse:

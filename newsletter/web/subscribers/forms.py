@@ -26,7 +26,13 @@ from newsletter.web.routing import Router
 from newsletter.web.subscribers.join_pages import JoinPages, ShownForm
 from subscribers.fields.reading import split_options
 from subscribers.fields.store import list_fields
-from subscribers.forms.actions import add_form, change_form, delete_form, set_sites
+from subscribers.forms.actions import (
+    add_form,
+    ask_in_forms,
+    change_form,
+    delete_form,
+    set_sites,
+)
 from subscribers.forms.model import JoinForm, Sites
 from subscribers.forms.store import Conversion, conversions, list_forms, list_sites
 
@@ -144,6 +150,11 @@ class _FormsPages:
             faults=_faults(visit, error),
             public_url=self._public_url,
             here=f"{self._public_url}{shown.path}",
+            unasked=[
+                field
+                for field in known
+                if field.ask_on_joining and field.key not in shown.form.fields
+            ],
             snippets=self._snippets(shown, visit.language),
             saved=request.query_params.get("done", ""),
         )
@@ -250,6 +261,18 @@ def forms_router(  # noqa: C901 - a list of routes
                 change_form(session, visit.actor, row.id, typed.form(name), shown=typed.shown)
         except (ListError, ConflictError) as error:
             return page.show_one(visit, request, name, typed=typed, error=error)
+        return _lead(newsletter, f"/{quote(name)}?done=saved")
+
+    @router.post("/{name}/ask")
+    def ask(
+        newsletter: str,
+        name: str,
+        visit: SubscribersVisit,
+        key: Annotated[str, Form(max_length=60)] = "",
+    ) -> Response:
+        with transaction(engine) as session:
+            row = newsletter_of(session, visit)
+            ask_in_forms(session, visit.actor, row.id, key, [name])
         return _lead(newsletter, f"/{quote(name)}?done=saved")
 
     @router.post("/{name}/delete")

@@ -15,14 +15,15 @@ from playwright.sync_api import Browser, expect
 from sqlalchemy import select
 
 from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow
+from newsletter.database.tables import AuditEventRow, NewsletterRow, SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import Role, SubscriptionState
 from subscribers.forms.actions import add_form, set_sites
 from subscribers.forms.model import JoinForm
 from subscribers.forms.store import conversions
 from tests.support.databases import each_database
-from tests.support.fields import ALL, a_field, add_fields, set_fields
+from tests.support.fields import ALL, CITY, TOPIC, a_field, add_fields, set_fields
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of, tight
 from tests.web.subscribers.conftest import Reception
@@ -281,6 +282,38 @@ def test_an_operator_makes_changes_and_deletes_a_form(stage: Stage, sign_in: Sig
     assert "field.plan" not in shown
     client.post(f"{base}/fair/delete", data={"csrf": csrf})
     assert httpx.get(f"{client.base_url}/subscribe/digest/fair").status_code == 404
+
+
+@each_database
+def test_what_is_asked_later_is_told_and_added_to_forms_that_were_made_before(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    client = _enter(sign_in, Role.ADMINISTRATOR)
+    base, fields = "/newsletters/digest/subscribers/forms", "/newsletters/digest/fields"
+    csrf = csrf_of(client.get(base).text)
+    for slug in ("fair", "kids"):
+        client.post(base, data={"csrf": csrf, "slug": slug})
+    set_fields(stage.engine, stage.newsletter_id, TOPIC, CITY)
+    told = "does not ask for “Topics of interest”"
+    assert told in client.get(f"{base}/fair").text
+    assert "does not ask for “City”" not in client.get(f"{base}/fair").text
+    added = client.post(f"{base}/fair/ask", data={"csrf": csrf, "key": "topic"})
+    assert "Saved." in added.text
+    assert told not in added.text
+    page = client.get(fields).text
+    assert "Add it to this form" in page
+    assert f"{base}/kids" in page
+    assert "Add it to this form" in client.get(f"{fields}/topic").text
+    page = client.post(f"{fields}/topic/forms", data={"csrf": csrf}).text
+    assert "Add it to this form" not in page
+    assert told not in client.get(f"{base}/kids").text
+    for slug in ("fair", "kids"):
+        assert "避難情報" in httpx.get(f"{client.base_url}/subscribe/digest/{slug}?lang=ja").text
+    with reading(stage.engine) as session:
+        events = session.scalars(
+            select(AuditEventRow.object).where(AuditEventRow.action == Action.FORM_CHANGE.value)
+        ).all()
+    assert sorted(events) == ["form fair", "form kids"]
 
 
 @each_database
