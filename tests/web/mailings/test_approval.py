@@ -300,7 +300,8 @@ def test_no_page_speaks_of_an_approval_as_still_to_come_once_it_is_given(
 
     def said() -> tuple[bool, bool]:
         sending, review = (editor.get(path).text for path in (send, f"{send}/review"))
-        return "As soon as it is approved" in sending, "Once approved" in review
+        later = "As soon as it is approved and confirmed"
+        return later in sending, later in review
 
     _ask(editor, send)
     assert said() == (True, True)
@@ -310,6 +311,7 @@ def test_no_page_speaks_of_an_approval_as_still_to_come_once_it_is_given(
     _ask(editor, send)
     approver.post(f"{send}/approve", data=fields_of(approver.get(f"{send}/review").text) | SEEN)
     assert said() == (False, False)
+    assert "As soon as it is confirmed" in editor.get(f"{send}/review").text
     with transaction(stage.engine) as session:
         session.execute(update(NewsletterRow).values(approval_required=False))
     assert said() == (False, False)
