@@ -21,6 +21,7 @@ from newsletter.database.vocabulary import BounceKind, DeliveryState
 from newsletter.mailings.ledger.tallies import totals
 from newsletter.operations.alarms import find_alarms
 from newsletter.operations.alarms.model import AlarmSeverity
+from newsletter.operations.alarms.processes import unrepaired_losses
 from newsletter.operations.attention import ReplyClass, UnsettledMailing
 from newsletter.operations.overview import Overview
 
@@ -133,12 +134,16 @@ def _of_sending(seen: Overview, counted: Totals) -> Iterator[Metric]:
 
 def _of_processes(seen: Overview) -> Iterator[Metric]:
     counted: Counter[tuple[str, str, str]] = Counter()
-    for each in seen.processes:
-        state = "lost" if each.lost else "draining" if each.draining else "alive"
+    unrepaired = () if seen.is_unwritable else unrepaired_losses(seen)
+    gone = [(each, "lost") for processes in unrepaired for each in processes]
+    there = [
+        (each, "draining" if each.draining else "alive") for each in seen.processes if not each.lost
+    ]
+    for each, state in (*there, *gone):
         counted[each.process.kind.value, each.process.node, state] += 1
     family = GaugeMetricFamily(
         "newsletter_processes",
-        "Processes that live, or were lost within the hour.",
+        "Processes that live, or were lost within the hour and not replaced.",
         labels=["kind", "node", "state"],
     )
     for labels, count in sorted(counted.items()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from newsletter.database.vocabulary import ProcessKind
@@ -144,8 +144,8 @@ def _of_clocks(seen: Overview) -> Iterator[Alarm]:
         )
 
 
-def _of_lost(seen: Overview) -> Iterator[Alarm]:
-    """Return which workers lost processes that nothing took the place of, one alarm a worker.
+def unrepaired_losses(seen: Overview) -> Sequence[Sequence[ProcessState]]:
+    """Return the processes that were lost and that nothing took the place of, by worker.
 
     A pool starts another process for one that was killed, and a supervisor another worker: then
     the loss is repaired, and nobody has to do anything.
@@ -154,6 +154,7 @@ def _of_lost(seen: Overview) -> Iterator[Alarm]:
     for each in seen.processes:
         if each.lost:
             lost.setdefault(each.place, []).append(each)
+    found = []
     for place, processes in lost.items():
         # Of one that fell silent before the clock was set back nobody knows what came after it.
         since = min(one.seen_at for one in processes)
@@ -164,13 +165,19 @@ def _of_lost(seen: Overview) -> Iterator[Alarm]:
             and each.place == place
             and (each.started_at > since or since > seen.taken_at)
         ]
-        if len(came_after) >= len(processes):
-            continue
+        if len(came_after) < len(processes):
+            # Those that fell silent last: the others were replaced first.
+            processes.sort(key=lambda one: one.seen_at)
+            found.append(processes[len(came_after) :])
+    return found
+
+
+def _of_lost(seen: Overview) -> Iterator[Alarm]:
+    """Return which workers lost processes for good, one alarm a worker."""
+    for processes in unrepaired_losses(seen):
         name = processes[0].process.name
-        count = len(processes) - len(came_after)
-        # Those that fell silent last: the others were replaced first.
-        processes.sort(key=lambda one: one.seen_at)
-        pids = ", ".join(str(one.process.pid) for one in processes[-count:])
+        count = len(processes)
+        pids = ", ".join(str(one.process.pid) for one in processes)
         yield alarm(
             AlarmSeverity.WARNING,
             "worker-lost",

@@ -10,15 +10,18 @@ import shutil
 import subprocess
 from collections.abc import Collection
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import Engine, make_url, text
+from sqlalchemy import Engine, make_url, text, update
 
-from newsletter.database.engine import open_engine
+from newsletter.database.engine import open_engine, transaction
+from newsletter.database.tables import WorkerHeartbeatRow
+from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, ProcessKind
 from newsletter.logs import bound, set_up_logs
 from newsletter.mailings.ledger import database_history
@@ -103,6 +106,27 @@ def test_workers_of_all_hosts_are_told_by_any_web_server(stage: Stage, site: str
 
     assert told["newsletter_processes,kind=worker,node=bulk@one,state=alive"] == 1
     assert told["newsletter_processes,kind=worker,node=bulk@two,state=alive"] == 1
+
+
+@each_database
+def test_a_process_that_another_took_the_place_of_is_not_told_as_lost(
+    stage: Stage, site: str
+) -> None:
+    killed, instead, missed = (
+        Process(kind=ProcessKind.WORKER, node=f"bulk@{host}", host=host, pid=pid)
+        for host, pid in (("one", 1), ("one", 2), ("two", 3))
+    )
+    for each in (killed, missed):
+        heartbeats.beat(stage.engine, each, Activity())
+    with transaction(stage.engine) as session:
+        silent = now() - timedelta(minutes=2)
+        session.execute(update(WorkerHeartbeatRow).values(seen_at=silent, started_at=silent))
+    heartbeats.beat(stage.engine, instead, Activity())
+    told = {key for key in _told(site) if key.startswith("newsletter_processes,")}
+    assert told == {
+        "newsletter_processes,kind=worker,node=bulk@one,state=alive",
+        "newsletter_processes,kind=worker,node=bulk@two,state=lost",
+    }
 
 
 @each_database
@@ -229,9 +253,11 @@ def test_a_web_server_on_a_full_disk_is_not_ready_until_there_is_room(
 def test_a_web_server_whose_database_is_read_only_is_not_ready(
     postgres_url: str, tmp_path: Path
 ) -> None:
-    with open_engine(postgres_url).begin() as connection:
+    preparing = open_engine(postgres_url)
+    with preparing.begin() as connection:
         name = connection.scalar(text("SELECT current_database()"))
         connection.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'))
+    preparing.dispose()
     engine = open_engine(postgres_url)
     with serving(engine, TokenSigner([b"k" * 40]), tmp_path, secret_keys=("k" * 40,)) as site:
         answer = httpx.get(f"{site}/readyz")
