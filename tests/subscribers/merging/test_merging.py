@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 
 from newsletter.accounts.audit import COMMAND_LINE, Actor
 from newsletter.database.engine import reading, transaction
@@ -16,12 +16,14 @@ from newsletter.database.tables import (
     AuditEventRow,
     DeliveryRow,
     GrowthRow,
+    NewsletterRow,
     NoteRow,
     RoleGrantRow,
     SubscriberRow,
     SubscriptionRow,
     SuppressionRow,
     TagRow,
+    UnsubscribeEventRow,
 )
 from newsletter.database.vocabulary import (
     DeliveryState,
@@ -41,6 +43,7 @@ from newsletter.newsletters.actions import create_newsletter
 from newsletter.tokens import Pseudonyms
 from subscribers.actions import erase_person, suppress_person, unsubscribe_person
 from subscribers.editing import PersonDraft, edit_person
+from subscribers.erasure import erase_within
 from subscribers.growth import count_readers
 from subscribers.held_data import data_held
 from subscribers.history import read_history
@@ -375,6 +378,46 @@ def test_erasing_the_kept_one_erases_the_other_but_for_what_is_not_theirs(stage:
         assert session.get_one(SubscriptionRow, (strange, numbers[third])).state is _ON
         own = session.get_one(SubscriptionRow, (stage.newsletter_id, numbers[third]))
         assert (own.name, own.state) == ("", _LEFT)
+
+
+@on_one_database("sqlite")
+def test_of_an_address_that_others_have_what_one_group_knew_goes_and_theirs_stays(
+    stage: Stage,
+) -> None:
+    strange = _other_newsletter(stage, sharing=False)
+    _put_on(stage, strange, OLD)
+    number = stage.subscriber_id(OLD)
+    newsletters = (stage.newsletter_id, strange)
+    mailing = stage.mail()
+    plan_mailing(stage.engine, mailing)
+    with transaction(stage.engine) as session:
+        for each in newsletters:
+            session.get_one(SubscriptionRow, (each, number)).name = "花子"
+            add_note(session, COMMAND_LINE, each, number, f"asked from {OLD}")
+            session.add(
+                UnsubscribeEventRow(
+                    newsletter_id=each,
+                    subscriber_id=number,
+                    way=UnsubscribeWay.PAGE,
+                    remark="too often",
+                )
+            )
+        session.execute(
+            update(DeliveryRow).values(reply=f"550 <{OLD}>", state=DeliveryState.REJECTED)
+        )
+        ours = session.get_one(NewsletterRow, stage.newsletter_id)
+        erase_within(session, number, ours.group_id)
+    with reading(stage.engine) as session:
+        names = {each: _relation(stage, OLD, each).name for each in newsletters}
+        assert names == {stage.newsletter_id: "", strange: "花子"}
+        assert _relation(stage, OLD, strange).state is _ON
+        notes = session.execute(select(NoteRow.newsletter_id, NoteRow.text)).all()
+        assert dict(notes) == {strange: f"asked from {OLD}"}
+        remark = UnsubscribeEventRow.remark
+        remarks = select(UnsubscribeEventRow.newsletter_id).where(remark != "")
+        assert session.scalars(remarks).all() == [strange]
+        replies = session.execute(select(DeliveryRow.subscriber_id, DeliveryRow.reply)).all()
+        assert dict(replies) == {number: None, stage.subscriber_id(NEW): f"550 <{OLD}>"}
 
 
 @on_one_database("sqlite")
