@@ -42,6 +42,7 @@ def restore(cell: str) -> str:
 
 _OFFICE = msg("a file of Word, Excel or a similar program")
 _PICTURE = msg("a picture")
+_PACKED = msg("a compressed file")
 _KINDS = {
     b"PK\x03\x04": _OFFICE,
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": _OFFICE,
@@ -50,6 +51,13 @@ _KINDS = {
     b"\x89PNG": _PICTURE,
     b"\xff\xd8\xff": _PICTURE,
     b"GIF8": _PICTURE,
+    b"\x1f\x8b": _PACKED,
+    b"BZh": _PACKED,
+    b"\xfd7zXZ": _PACKED,
+    b"7z\xbc\xaf": _PACKED,
+    b"Rar!": _PACKED,
+    b"\x28\xb5\x2f\xfd": _PACKED,
+    b"SQLite format 3\0": msg("a database"),
 }
 
 

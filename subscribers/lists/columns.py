@@ -32,6 +32,7 @@ from subscribers.lists.formats import (
     zone_in,
 )
 from subscribers.lists.harmless import may_ask
+from subscribers.lists.inner_columns import WITHIN, addresses_within, own_key
 from subscribers.lists.json_lines import is_json
 from subscribers.lists.records import Record
 from subscribers.lists.text_lists import SECTION
@@ -41,8 +42,6 @@ UNRELATED = "other"
 #: Says that a column holds remarks of which some speak of mail or leaving.
 REMARK = "remark"
 _HEEDED = "heeded"
-#: Between a column of objects and a key in them.
-WITHIN = "."
 #: What is ours and may speak against mail all the same: a name that is struck out, "never".
 _OF_OURS = {
     **dict.fromkeys(("name", "given_name", "family_name"), "name"),
@@ -352,9 +351,22 @@ def _guess(names: Collection[str], custom: Sequence[Field], addressed: str) -> _
         field = field_named(custom, _NUMBERED.sub("", name))
         if field and (name not in columns or is_weak(name) or columns[name] == "opt_in"):
             columns[name] = FIELD + field.key
-    if addressed in names and "address" not in columns.values():
-        columns[addressed] = "address"
+    if "address" not in columns.values():
+        within = addresses_within(names)
+        if len(within) == 1 or addressed in names:
+            columns[within[0] if len(within) == 1 else addressed] = "address"
+    _add_inner(columns, names, known)
     return _Guess(columns, known)
+
+
+def _add_inner(columns: dict[str, str], names: Collection[str], known: KnownFormat | None) -> None:
+    """Take columns within objects of the person, as far as none outside is the same."""
+    address = next((name for name, ours in columns.items() if ours == "address"), "")
+    for name in names:
+        if name not in columns and (key := own_key(name, address)):
+            ours = _guess_one(key, known)
+            if ours and (ours in SHARED or ours not in columns.values()):
+                columns[name] = ours
 
 
 def _guess_one(name: str, known: KnownFormat | None) -> str:
@@ -432,6 +444,18 @@ def form_of(
             )
     _refuse_doubles(columns, place)
     if "address" not in columns.values():
+        if len(several := addresses_within(names)) > 1:
+            raise ListError(
+                msg(
+                    "Several columns hold email addresses: {names}.",
+                    names=Listing(tuple(several[:20])),
+                ),
+                place=place,
+                remedy=msg(
+                    "Choose the one of the subscribers (on the command line with --map"
+                    " COLUMN=address)."
+                ),
+            )
         raise ListError(
             msg("The list has no column of email addresses."),
             place=place,
@@ -478,7 +502,8 @@ def _refuse_doubles(columns: Mapping[str, str], place: Place) -> None:
 
 def late_column(name: str, form: ListForm) -> str:
     """Return what a column is that the list's beginning did not have."""
-    ours = _guess_one(name, form.known) or IGNORED
+    key = own_key(name, column_of_address(form))
+    ours = _guess_one(name, form.known) or (_guess_one(key, form.known) if key else "") or IGNORED
     if ours in {IGNORED, "opt_in"} and (field := field_named([*form.custom.values()], name)):
         ours = FIELD + field.key
     return IGNORED if ours not in SHARED and ours in form.fields else ours

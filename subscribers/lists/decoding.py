@@ -10,6 +10,7 @@ from typing import AnyStr, BinaryIO
 
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Number
 from newsletter.issues.sources.encodings import decode_as, has_designations
 from newsletter.spreadsheets import kind_of
 from subscribers.lists.encodings import (
@@ -24,6 +25,8 @@ from subscribers.lists.encodings import (
 _PREFIX = 256 * 1024
 _LINE_LIMIT = 1024 * 1024
 _BLOCK = 64 * 1024
+#: What blank rows of spreadsheets hold, and twice as many of them as any spreadsheet has.
+_BLANK, _MOST_BLANK = b' \t\r\n,;"', 2_000_000
 #: Encodings in which no character goes on beyond the end of a line, nor holds its octet.
 _BY_OCTETS = frozenset({"ascii", *ENCODINGS}) - {"iso2022_jp"}
 #: A cell in quotes, or all that comes behind a quotation mark that has no second one.
@@ -136,9 +139,17 @@ def _utf_16_lines(stream: BinaryIO, source: str, encoding: str) -> Iterator[str]
 def _octet_blocks(stream: BinaryIO, end: bytes, source: str) -> Iterator[bytes]:
     """Yield whole lines, many at once: a call for each costs more than reading it."""
     rest, number = b"", 1
+    blank = 0
     while chunk := stream.read(_BLOCK):
         whole, sign, rest = (rest + chunk).rpartition(end)
         if sign:
+            blank = blank + whole.count(end) + 1 if not whole.strip(_BLANK) else 0
+            if blank > _MOST_BLANK:
+                raise ListError(
+                    msg("More than {count} lines in a row are empty.", count=Number(_MOST_BLANK)),
+                    place=Place(source=source, line=number),
+                    remedy=msg("Check that the file is a list with one subscriber per line."),
+                )
             yield whole + sign
             number += whole.count(end) + 1
         _refuse_longest(rest, source, number)

@@ -13,6 +13,7 @@ from newsletter.i18n.messages import msg
 from subscribers.lists.columns import is_header
 from subscribers.lists.decoding import find_encoding, text_lines
 from subscribers.lists.encodings import ListEncoding
+from subscribers.lists.html_tables import encoding_of_html, html_records, is_html
 from subscribers.lists.json_documents import document_records, encoding_of_document, is_document
 from subscribers.lists.json_lines import is_json, json_records
 from subscribers.lists.records import Record
@@ -56,6 +57,8 @@ def encoding_of(stream: BinaryIO, *, file_name: str, source: str, chosen: str = 
     """
     if is_json(file_name) and is_document(start := _start_of(stream)):
         return ListEncoding(encoding=encoding_of_document(start).removesuffix("-sig"))
+    if is_html(_start_of(stream)):
+        return encoding_of_html(stream, source=source, chosen=chosen)
     return find_encoding(stream, source=source, chosen=chosen)
 
 
@@ -93,10 +96,12 @@ def list_records(
         if is_document(_start_of(stream)):
             return document_records(stream, source=source)
         return json_records(lines(), source=source)
-    if (stanzas := stanza_records(lines)) is not None:
-        return stanzas
 
     def knows(names: Sequence[str]) -> bool:
         return (bool(chosen) and set(chosen) <= set(names)) or is_header(names)
 
+    if is_html(_start_of(stream)):
+        return html_records(stream, source=source, is_header=knows, encoding=encoding)
+    if (stanzas := stanza_records(lines)) is not None:
+        return stanzas
     return csv_records(lines(), source=source, is_header=knows)

@@ -16,7 +16,13 @@ from typing import Any, BinaryIO
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import msg
 from subscribers.lists.formats import ListState, guess_field
-from subscribers.lists.json_lines import HalfCharacterError, read_json, refuse_half_character
+from subscribers.lists.inner_columns import Columns, spread
+from subscribers.lists.json_lines import (
+    HalfCharacterError,
+    NobodyInARow,
+    read_json,
+    refuse_half_character,
+)
 from subscribers.lists.records import Record
 from subscribers.lists.text_lists import SECTION, read_heading
 
@@ -25,6 +31,8 @@ _CHUNK = 64 * 1024
 _LONGEST = 1024 * 1024
 #: Objects and arrays within each other.
 _DEEPEST = 64
+#: Values that are nobody, beside lists of people.
+_MOST_PASSED = 100_000
 _BLANKS = re.compile(r"[ \t\r\n]*")
 #: Digits of a number that Python reads; of more nobody can say anything.
 _MOST_DIGITS = 1000
@@ -80,20 +88,26 @@ def document_records(stream: BinaryIO, *, source: str) -> Iterator[Record]:
     reader = TextIOWrapper(stream, encoding=encoding_of_document(start), newline="")
     names: tuple[str, ...] = ()
     number = 0
+    columns, nobody = Columns(source), NobodyInARow(source)
     try:
         for number, (heading, value) in enumerate(_Walk(_Text(reader, source)).entries(), start=1):
             if isinstance(value, str) and _ADDRESS.fullmatch(value.strip()):
                 value = {_EMAIL: value}  # noqa: PLW2901 - the same entry, spelled out
             if not isinstance(value, dict):
+                nobody.count(number)
                 yield Record(number, (), (), fault=msg("This entry is not a JSON object."))
                 continue
+            nobody.end()
             try:
                 refuse_half_character(value)
             except HalfCharacterError as error:
                 yield Record(number, (), (), fault=error.message)
                 continue
-            entry = {**value, SECTION: heading} if heading else value
-            names = names if names == tuple(entry) else tuple(entry)
+            entry = spread(value)
+            entry = {**entry, SECTION: heading} if heading else entry
+            if names != tuple(entry):
+                names = tuple(entry)
+                columns.add(names, number)
             yield Record(number, names, tuple(entry.values()))
     finally:
         # Else the stream would be closed with it, under whoever asks how far it was read; who gave
@@ -101,11 +115,15 @@ def document_records(stream: BinaryIO, *, source: str) -> Iterator[Record]:
         with suppress(ValueError):
             reader.detach()
     if not number:
-        raise ListError(
-            msg("This JSON holds no list of people."),
-            place=Place(source=source),
-            remedy=msg("Write an array of objects, or an object on each line."),
-        )
+        raise _nobody(Place(source=source))
+
+
+def _nobody(place: Place) -> ListError:
+    return ListError(
+        msg("This JSON holds no list of people."),
+        place=place,
+        remedy=msg("Write an array of objects, or an object on each line."),
+    )
 
 
 class _Text:
@@ -188,6 +206,10 @@ class _Text:
                 self._at = end
                 return True, value
 
+    def nobody(self) -> ListError:
+        """Return the refusal of a document without people, up to here."""
+        return _nobody(Place(source=self._source, line=self._lines()))
+
     def _end_of_blanks(self) -> int:
         match = _BLANKS.match(self._text, self._at)
         return match.end() if match else self._at
@@ -241,11 +263,11 @@ class _Lists:
             heading = self.heading(key) if held else ""
             yield from ((heading, each) for each in held)
         elif isinstance(value, dict):
-            if _is_person("", value):
+            if _is_person("", value) or _holds_person(value):
                 yield self.heading(""), value
                 return
             people = {name: one for name, one in value.items() if isinstance(one, dict)}
-            if any(_is_person(name, one) for name, one in people.items()):
+            if any(_is_person(name, one) or _holds_person(one) for name, one in people.items()):
                 heading = self.heading(key)
                 yield from ((heading, _with_key(name, one)) for name, one in people.items())
                 people.clear()
@@ -267,6 +289,7 @@ class _Walk:
     def __init__(self, text: _Text) -> None:
         self._text = text
         self._lists = _Lists()
+        self._passed = 0
 
     def entries(self) -> Iterator[tuple[str, Any]]:
         """Yield each entry, and the heading above it; empty for none."""
@@ -293,6 +316,8 @@ class _Walk:
             if not key or _is_entry(value):
                 heading = self._lists.heading(key) if heading is None else heading
                 yield heading, value
+            else:
+                self._pass_over()
             if self._text.take(",]") == "]":
                 return
         self._text.take("]")
@@ -309,16 +334,28 @@ class _Walk:
                 is_short, value = self._text.short_value()
                 if not is_short:
                     yield from self._object(name, depth + 1)
-                elif heading is not None or _is_person(name, value):
+                elif heading is not None or _is_person(name, value) or _holds_person(value):
                     heading = self._lists.heading(key) if heading is None else heading
                     yield heading, _with_key(name, value)
                 else:
+                    self._pass_over()
                     yield from self._lists.known(name, value)
             else:
                 self._text.value()
+                self._pass_over()
             if self._text.take(",}") == "}":
                 return
         self._text.take("}")
+
+    def _pass_over(self) -> None:
+        """Count a value that is nobody.
+
+        Raises:
+            ListError: There are more than any list of people has.
+        """
+        self._passed += 1
+        if self._passed > _MOST_PASSED:
+            raise self._text.nobody()
 
 
 def _is_entry(value: object) -> bool:
@@ -337,6 +374,26 @@ def _is_person(name: str, value: object) -> bool:
             for key, held in value.items()
         )
     )
+
+
+def _holds_person(value: object) -> bool:
+    """Tell whether an object is an entry whose address lies in an object within it.
+
+    Beside that object it says something: {"user": {"email": …}, "status": "unsubscribed"}. One with
+    several such objects, or with arrays, holds people.
+    """
+    if not isinstance(value, dict) or any(_is_listing(held) for held in value.values()):
+        return False
+    inner = [
+        key
+        for key, held in value.items()
+        if _ADDRESS.fullmatch(key) is None and (_is_person("", held) or _holds_person(held))
+    ]
+    return len(inner) == 1 and len(value) > 1
+
+
+def _is_listing(value: object) -> bool:
+    return isinstance(value, list) and any(_is_entry(each) for each in value)
 
 
 def _with_key(name: str, value: dict[str, Any]) -> dict[str, Any]:

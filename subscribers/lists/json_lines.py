@@ -6,10 +6,15 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Number
+from subscribers.lists.inner_columns import Columns, spread
 from subscribers.lists.records import Record
 
 _ENDINGS = (".jsonl", ".ndjson", ".json")
+#: So many entries one behind the other that are no objects are no people at all.
+_MOST_NOBODY = 1000
 
 
 def is_json(file_name: str) -> bool:
@@ -18,9 +23,13 @@ def is_json(file_name: str) -> bool:
 
 
 def json_records(lines: Iterable[str], *, source: str) -> Iterator[Record]:
-    """Read JSON lines: an object a line; what is none comes as a record without values."""
-    del source
+    """Read JSON lines: an object a line; what is none comes as a record without values.
+
+    Raises:
+        ListError: A thousand in a row are none, or they have more columns than a list may have.
+    """
     names: tuple[str, ...] = ()
+    columns, nobody = Columns(source), NobodyInARow(source)
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -30,10 +39,44 @@ def json_records(lines: Iterable[str], *, source: str) -> Iterator[Record]:
             yield Record(number, (), (), fault=error.message)
             continue
         if isinstance(value, dict):
-            names = names if names == tuple(value) else tuple(value)
-            yield Record(number, names, tuple(value.values()))
+            nobody.end()
+            entry = spread(value)
+            if names != tuple(entry):
+                names = tuple(entry)
+                columns.add(names, number)
+            yield Record(number, names, tuple(entry.values()))
         else:
+            nobody.count(number)
             yield Record(number, (), (), fault=msg("This line is not a JSON object."))
+
+
+class NobodyInARow:
+    """Counts entries that are no objects, one behind the other."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._count = 0
+
+    def end(self) -> None:
+        """Note an entry that is one."""
+        self._count = 0
+
+    def count(self, line: int) -> None:
+        """Note an entry that is none.
+
+        Raises:
+            ListError: So many in a row are no list.
+        """
+        self._count += 1
+        if self._count > _MOST_NOBODY:
+            raise ListError(
+                msg(
+                    "More than {count} entries in a row are no JSON objects.",
+                    count=Number(_MOST_NOBODY),
+                ),
+                place=Place(source=self._source, line=line),
+                remedy=msg("Check that the file is a list of people."),
+            )
 
 
 class HalfCharacterError(ValueError):

@@ -20,7 +20,7 @@ from typing import Any
 from newsletter.errors import ListError
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing, Number
-from subscribers.lists.columns import REMARK, UNRELATED, WITHIN, ListForm
+from subscribers.lists.columns import REMARK, UNRELATED, ListForm
 from subscribers.lists.formats import (
     ListState,
     asks_against_mail,
@@ -38,6 +38,7 @@ from subscribers.lists.harmless import (
     may_ask,
     speaking_ones,
 )
+from subscribers.lists.inner_columns import WITHIN
 from subscribers.lists.json_lines import read_object
 from subscribers.lists.outcomes import speaks_against
 from subscribers.lists.records import Record

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import chain, islice, takewhile
 
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Number
 from subscribers.lists.csv_rows import CsvRow, Lines, rows_of
 from subscribers.lists.harmless import speaks, tells_leaving
 from subscribers.lists.headings import (
@@ -17,6 +19,7 @@ from subscribers.lists.headings import (
     distinct_names,
     merge_headings,
 )
+from subscribers.lists.inner_columns import MOST_COLUMNS
 from subscribers.lists.records import Record
 from subscribers.lists.text_lists import (
     NAMES,
@@ -40,8 +43,9 @@ _WIDE_AT = "＠"
 _OF_RULES = "-=:|+ \t\r\n"
 #: What was asked of a database's terminal, which names columns, too: "shop=> select email, name".
 _QUERY = re.compile(r"[\w\[\]() .@-]{0,60}[=>#]{1,2}\s{0,8}select\s", re.IGNORECASE)
-#: Each row has as many cells as the header: of a wider one, short rows would take gigabytes.
-_MOST_COLUMNS = 1000
+#: So many rows one behind the other are broken, or have one cell without an address, at most. Of
+#: people whose addresses are not known a list sorted by them has many.
+_MOST_NOBODY = 100_000
 
 
 def csv_records(
@@ -85,7 +89,7 @@ def csv_records(
         headings = merge_headings([headings], below.cells)
     names = _name_nameless(distinct_names(headings), rows_of(Lines(head[skipped:]), delimiter))
     yield Record(header.line, names, (), header=True)
-    yield from _with_sections(_table_records(feed, delimiter, names))
+    yield from _with_sections(_table_records(feed, delimiter, names), source)
 
 
 def _plain_line(line: str) -> str:
@@ -117,12 +121,12 @@ def _table_records(feed: Lines, delimiter: str, names: tuple[str, ...]) -> Itera
 
 
 def _refuse_widest(cells: Sequence[str], source: str, line: int) -> None:
-    if len(cells) > _MOST_COLUMNS:
+    if len(cells) > MOST_COLUMNS:
         raise ListError(
             msg(
                 "This list has {count} columns; the limit is {limit}.",
                 count=len(cells),
-                limit=_MOST_COLUMNS,
+                limit=MOST_COLUMNS,
             ),
             place=Place(source=source, line=line),
             remedy=msg("Leave out the columns that are not needed."),
@@ -141,7 +145,7 @@ def _headless_records(
             names = tuple(f"#{at}" for at in range(1, max(map(len, rows)) + 1))
             yield Record(skipped, names, (), header=True)
             feed = Lines(chain(begun, rest), number=skipped)
-            yield from _with_sections(_table_records(feed, delimiter, names))
+            yield from _with_sections(_table_records(feed, delimiter, names), source)
             return
     yield Record(skipped, NAMES, (), header=True)
     names, section = NAMES, ""
@@ -154,20 +158,28 @@ def _headless_records(
             yield Record(number, names, cells)
 
 
-def _with_sections(records: Iterator[Record]) -> Iterator[Record]:
+def _with_sections(records: Iterator[Record], source: str) -> Iterator[Record]:
     """Pass records on; those below a row that is a heading have it in a column of their own.
 
     Of rows with one cell those are headings that say something of mail, and all others once there
     was one: "現在の会員" ends what was said by "退会者".
+
+    Raises:
+        ListError: Very many rows in a row are nobody.
     """
     names: tuple[str, ...] = ()
     section, column = "", 0
-    for record in records:
+    nobody = _NobodyInARow(source)
+    for at, record in enumerate(records):
         cells = record.cells
-        if section or (cells and not (cells[0] and any(cells[1:2]))):
+        if record.fault:
+            nobody.count(at, record.line)
+        elif section or (cells and not (cells[0] and any(cells[1:2]))):
             filled = [at for at, cell in enumerate(cells) if cell.strip()]
             if len(filled) == 1 and (not section or filled[0] == column):
                 text = cells[filled[0]].strip()
+                if "@" not in text:
+                    nobody.count(at, record.line)
                 if _is_rule(text):  # drawn below the heading
                     continue
                 if "@" not in text and (section or _is_heading(text)):
@@ -180,6 +192,30 @@ def _with_sections(records: Iterator[Record]) -> Iterator[Record]:
         yield record
 
 
+class _NobodyInARow:
+    """Counts rows that are nobody, one behind the other: what is in an open quote, for one."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._count, self._last = 0, -1
+
+    def count(self, at: int, line: int) -> None:
+        """Note that a row is nobody.
+
+        Raises:
+            ListError: There are too many by now.
+        """
+        self._count = self._count + 1 if at == self._last + 1 else 1
+        self._last = at
+        if self._count > _MOST_NOBODY:
+            raise ListError(
+                msg("More than {count} rows in a row hold nobody.", count=Number(_MOST_NOBODY)),
+                place=Place(source=self._source, line=line),
+                remedy=msg("Check whether a quotation mark is missing above this line."),
+            )
+
+
+@lru_cache(maxsize=1024)
 def _is_heading(text: str) -> bool:
     return read_heading(text) is not None and (speaks(text) or tells_leaving(text))
 

@@ -16,6 +16,7 @@ from newsletter.database.engine import open_engine
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.errors import ListError
 from subscribers.lists.files import list_records
+from subscribers.lists.inner_columns import spread
 from subscribers.lists.records import Record
 from tests.subscribers.lists.test_states import import_list, states_of
 from tests.support.commands import run_command
@@ -193,4 +194,4 @@ def test_what_an_array_holds_arrives_as_it_is(
 ) -> None:
     document = {"count": len(people), "list": people} if around else people
     octets = json.dumps(document, indent=indent).encode()
-    assert _values(octets) == people
+    assert _values(octets) == [spread(person) for person in people]

@@ -1,0 +1,321 @@
+"""What stands in the cells of tables of HTML, as a parser meets it: rows, whatever is merged."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from newsletter.errors import ListError, Place
+from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.values import Number
+from subscribers.lists.inner_columns import MOST_COLUMNS
+
+#: Characters of a row, of those that cells reaching down repeat in it, and of what names a table.
+_MOST_IN_ROW, _MOST_REPEATED, _LONGEST_TITLE = 1024 * 1024, 1000, 100
+#: Tables within each other, and columns that cells fill from above.
+_DEEPEST, _MOST_CARRIED = 32, 100
+#: So many blocks of text above a table may name it.
+_MOST_TITLES = 3
+#: Rows without a word, one behind the other.
+_MOST_BLANK = 100_000
+_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)", re.IGNORECASE)
+_STRUCK = re.compile(r"line-through", re.IGNORECASE)
+_MAILTO = re.compile(r"mailto:([^?]+@[^?]+)", re.IGNORECASE)
+#: What else tags of spreadsheets' XML are.
+_TAGS = {"row": "tr", "cell": "td"}
+_CELLS = frozenset({"td", "th"})
+_UNSEEN = frozenset({"script", "style", "template", "noscript", "datalist"})
+#: Where words on either side are no one word.
+_BREAKS = frozenset({"br", "p", "div", "li", "tr", "td", "hr", "ul", "ol", "dd", "dt", "data"})
+#: What parts no blocks of text.
+_INLINE = frozenset({"b", "strong", "i", "em", "u", "font", "span", "a", "small", "big"})
+_HIDDEN_ROW = msg("The page does not show this row.")
+_STRUCK_ROW = msg("The address in this row is struck out.")
+
+
+@dataclass(slots=True)
+class Cell:
+    """A cell under way, or its text below itself in further rows."""
+
+    text: list[str] = field(default_factory=list)
+    span: int = 1
+    rows: int = 1
+    is_heading: bool = False
+    struck: bool = False
+    links: list[str] = field(default_factory=list)
+
+    @property
+    def words(self) -> str:
+        """The text on one line, with the address that a link has and the text has not."""
+        text = " ".join("".join(self.text).split())
+        addresses = [link for link in self.links if link.lower() not in text.lower()]
+        if not addresses or "@" in text:
+            return text
+        return f"{text} <{addresses[0]}>" if text else addresses[0]
+
+
+@dataclass(slots=True)
+class Table:
+    """A table under way."""
+
+    titles: list[str]
+    hidden: bool = False
+    rows: list[Row] = field(default_factory=list)
+    holds_table: bool = False
+    carried: dict[int, tuple[int, str]] = field(default_factory=dict)
+    cells: list[Cell | None] = field(default_factory=list)
+    cell: Cell | None = None
+    in_row: bool = False
+    row_hidden: bool = False
+    blank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row that is read."""
+
+    cells: Sequence[str]
+    fault: Message | None = None
+
+
+class Target:
+    """Takes what the parser meets; tables that are whole, or long, come out of `taken`."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._tables: list[Table] = []
+        #: Text outside of tables and in their captions, and the last blocks of it.
+        self._outside: list[str] = []
+        self._titles: list[str] = []
+        self._unseen = 0
+        self._option: bool | None = None
+        self._size = 0
+        self.rows = 0
+        self._ready: list[tuple[Table, Sequence[Row]]] = []
+
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        """Take the beginning of an element."""
+        tag = _TAGS.get(tag, tag)
+        if tag in _UNSEEN:
+            self._unseen += 1
+        elif tag == "table":
+            self._start_table(attributes)
+        elif tag not in _INLINE:
+            self._end_title()
+        table = self._tables[-1] if self._tables else None
+        if table is None:
+            return
+        if tag == "tr":
+            self._end_row(table)
+            table.in_row, table.row_hidden = True, _is_hidden(attributes)
+        elif tag in _CELLS:
+            self._start_cell(table, tag, attributes)
+        elif table.cell is not None:
+            self._start_within(table.cell, tag, attributes)
+
+    def _start_table(self, attributes: Mapping[str, str]) -> None:
+        hidden = _is_hidden(attributes)
+        if self._tables:
+            outer = self._tables[-1]
+            outer.holds_table = True
+            outer.rows.clear()
+            hidden = hidden or outer.hidden or outer.row_hidden
+        if len(self._tables) >= _DEEPEST:
+            raise self._refusal(msg("The tables of this page are nested too deeply."))
+        self._end_title()
+        self._tables.append(Table(titles=self._titles, hidden=hidden))
+        self._titles = []
+
+    def _end_title(self) -> None:
+        """Keep a block of text that may name the table below it, or around it as its caption."""
+        title = " ".join("".join(self._outside).split())
+        self._outside.clear()
+        if title and len(title) <= _LONGEST_TITLE:
+            kept = self._tables[-1].titles if self._tables else self._titles
+            kept.append(title)
+            del kept[:-_MOST_TITLES]
+
+    def _start_cell(self, table: Table, tag: str, attributes: Mapping[str, str]) -> None:
+        self._end_cell(table)
+        table.in_row = True
+        at = _number(attributes.get("ss:index") or attributes.get("index"), 0)
+        while len(table.cells) < min(at - 1, MOST_COLUMNS):
+            table.cells.append(None)
+        merged = _number(attributes.get("ss:mergeacross"), 0) + 1
+        table.cell = Cell(
+            span=min(max(_number(attributes.get("colspan"), merged), 1), MOST_COLUMNS),
+            rows=max(_number(attributes.get("rowspan"), 1), 1),
+            is_heading=tag == "th",
+            struck=_STRUCK.search(attributes.get("style", "")) is not None,
+        )
+
+    def _start_within(self, cell: Cell, tag: str, attributes: Mapping[str, str]) -> None:
+        """Take what stands for words within a cell: boxes, chosen options, pictures, links."""
+        if tag in _BREAKS:
+            cell.text.append(" ")
+        if tag in {"s", "strike", "del"} or _STRUCK.search(attributes.get("style", "")):
+            cell.struck = True
+        elif tag == "a" and (
+            found := _MAILTO.match(unquote(attributes.get("href", "")))
+        ):
+            cell.links.append(found[1].strip())
+        elif tag == "img":
+            cell.text.append(f" {attributes.get('alt') or attributes.get('title') or ''} ")
+        elif tag == "option":
+            self._option = "selected" in attributes
+        elif tag == "input":
+            kind = attributes.get("type", "text").lower()
+            if kind in {"checkbox", "radio"}:
+                cell.text.append(" 1 " if "checked" in attributes else " 0 ")
+            elif kind in {"text", "email"}:
+                cell.text.append(f" {attributes.get('value', '')} ")
+
+    def end(self, tag: str) -> None:
+        """Take the end of an element."""
+        tag = _TAGS.get(tag, tag)
+        if tag in _UNSEEN:
+            self._unseen = max(self._unseen - 1, 0)
+        elif tag not in _INLINE:
+            self._end_title()
+        if tag in {"option", "select"}:
+            self._option = None
+        if not self._tables:
+            return
+        table = self._tables[-1]
+        if tag in _CELLS:
+            self._end_cell(table)
+        elif tag == "tr":
+            self._end_row(table)
+        elif tag == "table":
+            self._end_row(table)
+            self._tables.pop()
+            self._hand_on(table)
+        elif table.cell is not None and tag in _BREAKS:
+            table.cell.text.append(" ")
+
+    def data(self, text: str) -> None:
+        """Take text."""
+        if self._unseen:
+            return
+        table = self._tables[-1] if self._tables else None
+        cell = table.cell if table else None
+        if cell is None:
+            if table is None or not table.in_row:
+                self._outside.append(text[: _LONGEST_TITLE + 1])
+                del self._outside[_LONGEST_TITLE:]
+            return
+        if self._option is False:
+            return
+        self._size += len(text)
+        if self._size > _MOST_IN_ROW:
+            raise self._refusal(msg("This row is larger than 1 MiB."))
+        cell.text.append(text)
+
+    def taken(self) -> list[tuple[Table, Sequence[Row]]]:
+        """Return what is ready, and keep it no more."""
+        taken, self._ready = self._ready, []
+        return taken
+
+    def close(self) -> None:
+        """Take the end of the page."""
+        while self._tables:
+            table = self._tables.pop()
+            self._end_row(table)
+            self._hand_on(table)
+
+    def _end_cell(self, table: Table) -> None:
+        if table.cell is not None:
+            if len(table.cells) > MOST_COLUMNS:
+                raise self._refusal(
+                    msg("This row has more than {limit} cells.", limit=MOST_COLUMNS)
+                )
+            table.cells.append(table.cell)
+        table.cell = None
+
+    def _end_row(self, table: Table) -> None:
+        self._end_cell(table)
+        self._size = 0
+        if not table.in_row:
+            return
+        cells, struck = _laid_out(table)
+        if len(table.carried) > _MOST_CARRIED:
+            raise self._refusal(msg("This row has more than {limit} cells.", limit=_MOST_CARRIED))
+        table.in_row = False
+        table.cells = []
+        self.rows += 1
+        table.blank = 0 if any(cells) else table.blank + 1
+        if table.blank > _MOST_BLANK:
+            raise self._refusal(
+                msg("More than {count} lines in a row are empty.", count=Number(_MOST_BLANK))
+            )
+        if table.holds_table:
+            return
+        hidden = _HIDDEN_ROW if table.row_hidden or table.hidden else None
+        fault = hidden or (_STRUCK_ROW if struck else None)
+        table.rows.append(Row(cells, fault if any(cells) else None))
+        if len(table.rows) > MOST_COLUMNS:
+            self._hand_on(table)
+
+    def _hand_on(self, table: Table) -> None:
+        if table.rows:
+            self._ready.append((table, table.rows))
+            table.rows = []
+
+    def _refusal(self, problem: Message) -> ListError:
+        return ListError(
+            problem,
+            place=Place(source=self._source, line=self.rows + 1),
+            remedy=msg("Check that the file is a list of people."),
+        )
+
+
+def _laid_out(table: Table) -> tuple[list[str], bool]:
+    """Return a row's cells in the columns in which they stand, and whether its address is struck.
+
+    A cell that reaches down is repeated below, that across stands in the first of its columns.
+    """
+    row: list[str] = []
+    carried: dict[int, tuple[int, str]] = {}
+    repeated, struck = 0, False
+
+    def fill() -> None:
+        nonlocal repeated
+        while len(row) in table.carried and len(row) < MOST_COLUMNS:
+            left, text = table.carried[len(row)]
+            if left > 1:
+                carried[len(row)] = (left - 1, text)
+            repeated += len(text)
+            row.append(text if repeated <= _MOST_REPEATED else "")
+
+    for cell in table.cells:
+        fill()
+        if cell is None:
+            row.append("")
+            continue
+        words = cell.words
+        struck = struck or (cell.struck and "@" in words)
+        below = "" if cell.is_heading or "@" in words else words
+        for at in range(cell.span):
+            if cell.rows > 1:
+                carried[len(row)] = (cell.rows - 1, "" if at else below)
+            row.append("" if at else words)
+    fill()
+    table.carried = carried
+    while row and not row[-1]:
+        row.pop()
+    return row, struck
+
+
+def _number(text: str | None, fallback: int) -> int:
+    text = (text or "").strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else fallback  # noqa: PLR2004 - of more nobody says anything
+
+
+def _is_hidden(attributes: Mapping[str, str]) -> bool:
+    return (
+        "hidden" in attributes
+        or attributes.get("ss:hidden") == "1"
+        or _HIDDEN.search(attributes.get("style", "")) is not None
+    )

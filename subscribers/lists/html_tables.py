@@ -1,0 +1,194 @@
+"""Lists as tables of HTML: pages that were saved, and what many systems export as ``.xls``.
+
+A table is handed on as CSV, a row a line, so that it is read as any other: with titles and headings
+of several rows above it, merged cells and sections. A row's number takes the place of its line.
+What a browser does not show (hidden rows) or shows struck out is told and not taken: somebody took
+it away. It is read as it comes, whatever its length.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import BinaryIO
+
+from lxml import etree
+
+from newsletter.errors import ListError, Place
+from newsletter.i18n.messages import Message, msg
+from subscribers.lists.encodings import ENCODINGS, ListEncoding, demand_encoding, recognise
+from subscribers.lists.formats import ListState
+from subscribers.lists.headings import distinct_names
+from subscribers.lists.html_cells import Row, Table, Target
+from subscribers.lists.records import Record
+from subscribers.lists.tables import csv_records
+from subscribers.lists.text_lists import SECTION, read_heading
+
+_BLOCK, _START = 64 * 1024, 256 * 1024
+#: How a page begins, or a workbook in XML.
+_BEGINS = re.compile(
+    r"\ufeff?\s*(?:<\?(?:xml|mso)[^>]{0,200}>\s*|<!--[^>]{0,2000}-->\s*)*<(?:!doctype\s+html|html|head|meta"
+    r"|body|table|tbody|thead|div|center|style|title|font|h[1-6]|p|span|workbook|form|b|br|link)\b",
+    re.IGNORECASE,
+)
+_CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([\w-]{2,40})""", re.IGNORECASE)
+_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+_DIVIDING = frozenset('",;\t|')
+_FOREIGN_ROW = msg("This row stands in another table, which has no headings of its own.")
+
+
+def is_html(start: bytes) -> bool:
+    """Tell by its first octets whether a file is a page or table of HTML, whatever it is called."""
+    for mark, encoding in _MARKS.items():
+        if start.startswith(mark):
+            return _BEGINS.match(start[:4096].decode(encoding, "replace")) is not None
+    return _BEGINS.match(start[:4096].decode("latin-1")) is not None
+
+
+def encoding_of_html(stream: BinaryIO, *, source: str, chosen: str = "") -> ListEncoding:
+    """Return in which encoding a page is, as it says itself, and go back to its beginning.
+
+    Raises:
+        ListError: It says nothing of it, and it is not recognised; or lists are not read in it.
+    """
+    start = stream.read(_START)
+    stream.seek(0)
+    if chosen:
+        return ListEncoding(encoding=demand_encoding(chosen))
+    for mark, encoding in _MARKS.items():
+        if start.startswith(mark):
+            return ListEncoding(encoding=encoding)
+    declared = _CHARSET.search(start[:4096])
+    # What is UTF-8 is so whatever a page says, but for what is ASCII, as ISO-2022-JP is.
+    named = declared[1].decode("ascii", "replace") if declared else ""
+    for name in [named, "utf-8"] if start.isascii() else ["utf-8", named]:
+        with suppress(ListError, UnicodeDecodeError):
+            encoding = demand_encoding(name)
+            codecs.getincrementaldecoder(encoding)().decode(start)
+            return ListEncoding(encoding=encoding)
+    at = next((at for at, octet in enumerate(start) if octet > 127), 0)  # noqa: PLR2004 - ASCII
+    text = re.sub(rb"<[^>]*>", b"\n", start[start.rfind(b">", 0, at) + 1 :])
+    return recognise(text, source=source, line=start.count(b"\n", 0, at) + 1)
+
+
+def html_records(
+    stream: BinaryIO,
+    *,
+    source: str,
+    is_header: Callable[[Sequence[str]], bool],
+    encoding: str = "",
+) -> Iterator[Record]:
+    """Yield the rows of the tables of a page that hold addresses.
+
+    Of several tables each that has headings is read by them; rows of another are told. What stands
+    above a table is a heading of its people where it speaks against mail, and of each but the
+    first.
+
+    Raises:
+        ListError: None of its tables holds an address, or it is in another encoding than it says.
+    """
+    tables, begun = 0, 0
+    for _, pieces in groupby(_pieces(stream, source, encoding), key=lambda piece: id(piece[0])):
+        table, first = next(pieces)
+        if not any("@" in cell or "＠" in cell for row in first for cell in row.cells):
+            continue
+        tables += 1
+        rows = _Rows(chain(first, chain.from_iterable(map(itemgetter(1), pieces))))  # noqa: B031
+        if tables > 1 and not any(is_header(distinct_names(row.cells)) for row in first):
+            for line in rows.lines():
+                if line.strip():
+                    yield Record(begun + rows.count, (), (), fault=_FOREIGN_ROW)
+        else:
+            heading = _heading_of(table, is_first=tables == 1)
+            for record in csv_records(rows.lines(), source=source, is_header=is_header):
+                yield _placed(record, begun, heading, rows.faults)
+        begun += rows.count
+    if not tables:
+        raise ListError(
+            msg("This page holds no table with email addresses."),
+            place=Place(source=source),
+            remedy=msg("Save the list as CSV in UTF-8, and use that file."),
+        )
+
+
+class _Rows:
+    """The rows of one table, as lines of CSV."""
+
+    def __init__(self, rows: Iterator[Row]) -> None:
+        self._rows = rows
+        self.count = 0
+        #: Why rows are not taken, by their numbers.
+        self.faults: dict[int, Message] = {}
+
+    def lines(self) -> Iterator[str]:
+        """Yield a line for each row."""
+        for row in self._rows:
+            self.count += 1
+            if row.fault:
+                self.faults[self.count] = row.fault
+            yield _line(row.cells)
+
+
+def _line(cells: Sequence[str]) -> str:
+    if not any(cells):
+        return "\n"
+    return ",".join(map(_quoted, cells)) + "\n"
+
+
+def _quoted(cell: str) -> str:
+    """Return a cell of CSV, in quotes where it holds what some list has between cells."""
+    if _DIVIDING.isdisjoint(cell):
+        return cell
+    return f'"{cell.replace(chr(34), chr(34) * 2)}"'
+
+
+def _heading_of(table: Table, *, is_first: bool) -> str:
+    """Return what stands above a table that is said of its people; nothing where nothing is."""
+    states = [(title, read_heading(title)) for title in table.titles]
+    for title, state in states:
+        if state not in {None, ListState.CONFIRMED, ListState.UNCLEAR}:
+            return title
+    unclear = [title for title, state in states if state is not None]
+    return "" if is_first or not unclear else unclear[-1]
+
+
+def _placed(record: Record, begun: int, heading: str, faults: dict[int, Message]) -> Record:
+    line = begun + record.line
+    if not record.header and (fault := faults.pop(record.line, None)):
+        return Record(line, (), (), fault=fault)
+    if heading and not record.fault and SECTION not in record.names:
+        names = (*record.names, SECTION)
+        cells = record.cells if record.header else [*record.cells, heading]
+        return record._replace(line=line, names=names, cells=cells)
+    return record._replace(line=line)
+
+
+def _pieces(stream: BinaryIO, source: str, encoding: str) -> Iterator[tuple[Table, Sequence[Row]]]:
+    """Yield the tables of a page, in one piece or more."""
+    encoding = encoding or encoding_of_html(stream, source=source).encoding
+    decoder = codecs.getincrementaldecoder(encoding)()
+    target = Target(source)
+    parser = etree.HTMLParser(target=target, huge_tree=True)
+    stream.seek(0)
+    line = 1
+    while block := stream.read(_BLOCK):
+        try:
+            text = decoder.decode(block)
+        except UnicodeDecodeError:
+            raise ListError(
+                msg(
+                    "This line is not in {encoding}, unlike the lines before.",
+                    encoding=ENCODINGS.get(encoding, encoding),
+                ),
+                place=Place(source=source, line=line),
+                remedy=msg("The list mixes encodings; save it as UTF-8 from one program."),
+            ) from None
+        line += text.count("\n")
+        parser.feed(text)
+        yield from target.taken()
+    parser.close()
+    yield from target.taken()
