@@ -295,6 +295,25 @@ _SALUTATION = re.compile(
 )
 
 
+def _of_words(name: str) -> re.Pattern[str]:
+    """Return a pattern of a table of words, with that of the same for scripts that part none."""
+    spaced = without_marks(rf"(?<!\w)(?:{'|'.join(_GRAMMAR[name])})(?!\w)")
+    return re.compile(f"{spaced}|{'|'.join(_GRAMMAR[f'{name}_unspaced'])}")
+
+
+_THINGS, _MAILS = _of_words("things"), _of_words("mails")
+
+
+def names_thing(text: str) -> bool:
+    """Tell whether words in lower case name something that is carried and is no mail."""
+    return _THINGS.search(without_marks(text)) is not None
+
+
+def names_mail(text: str) -> bool:
+    """Tell whether words in lower case, without addresses, speak of mail or mailboxes."""
+    return _MAILS.search(without_marks(text)) is not None
+
+
 def without_advice(text: str) -> str:
     """Leave out what words in lower case only suppose, or ask to look after: nobody found it so.
 

@@ -12,7 +12,7 @@ from flufl.bounce import all_failures
 
 from newsletter.bounces.addresses import RECIPIENTS, find_address, is_system
 from newsletter.bounces.bounce_text import BounceText, answers_ours
-from newsletter.bounces.clauses import tells_undelivered
+from newsletter.bounces.clauses import names_mail, names_thing, tells_undelivered
 from newsletter.bounces.mail import Mail
 from newsletter.bounces.model import Reason, Report, ReportedRecipient, ReportKind
 from newsletter.bounces.phrase_tables import phrases, tables
@@ -27,6 +27,7 @@ _DELAYS = phrases(_TABLES["delays"])
 _LOOKED_AT = 8_000
 #: Whose mail nobody reads, and nobody writes.
 _UNREAD = re.compile(r"(?:do[-_.]?not|no)[-_.]?reply\w{0,12}")
+_ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,255}")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|[。！？]|\n\s*\n")
 
 
@@ -50,10 +51,11 @@ def is_bounce(bounce: BounceText) -> bool:
     if is_from_system(bounce):
         # Whoever runs a mail system writes letters, too.
         return not (_REPLY_PREFIX.match(subject) and _is_letter(bounce.mail))
-    if _REPLY_PREFIX.match(subject):
+    is_report = bounce.mail.parameters.get("report-type", "").lower() == "delivery-status"
+    if is_report or _REPLY_PREFIX.match(subject):
+        return not _REPLY_PREFIX.match(subject)
+    if not bounce.original.headers.fields and _is_of_another_thing(bounce):
         return False
-    if bounce.mail.parameters.get("report-type", "").lower() == "delivery-status":
-        return True
     if _is_of_failure(subject) or bounce.layout is not None:
         return not (_is_letter(bounce.mail) or _is_lists_own(bounce))
     if bounce.mail.is_from_nobody and not _is_automatic(bounce.mail):
@@ -65,6 +67,22 @@ def _is_of_failure(words: str) -> bool:
     """Tell whether a subject or a sentence says that mail did not arrive."""
     lower = words.lower()
     return _FAILURE_SUBJECTS.occurs_in(lower) or tells_undelivered(lower)
+
+
+def _is_of_another_thing(bounce: BounceText) -> bool:
+    """Tell whether what a mail says did not arrive is no mail: a parcel, an order, a letter.
+
+    It names such a thing, and no sentence that says what did not arrive, or for whom, names mail.
+    """
+    text = f"{bounce.mail.subject}.\n\n{bounce.text[:_LOOKED_AT]}".lower()
+    if not names_thing(text):
+        return False
+    told = (
+        _ADDRESS.sub(" ", sentence)
+        for sentence in _SENTENCE_END.split(text)
+        if _ADDRESS.search(sentence) or _is_of_failure(sentence)
+    )
+    return not any(map(names_mail, told))
 
 
 def _tells_of_one(bounce: BounceText) -> bool:
