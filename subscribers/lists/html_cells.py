@@ -157,9 +157,7 @@ class Target:
             cell.text.append(" ")
         if tag in {"s", "strike", "del"} or _STRUCK.search(attributes.get("style", "")):
             cell.struck = True
-        elif tag == "a" and (
-            found := _MAILTO.match(unquote(attributes.get("href", "")))
-        ):
+        elif tag == "a" and (found := _MAILTO.match(unquote(attributes.get("href", "")))):
             cell.links.append(found[1].strip())
         elif tag == "img":
             cell.text.append(f" {attributes.get('alt') or attributes.get('title') or ''} ")
