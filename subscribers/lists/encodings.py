@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from operator import attrgetter
 
@@ -39,11 +40,15 @@ ENCODINGS = {
     "iso8859-2": "ISO-8859-2",
     "cp1251": "Windows-1251",
     "koi8-u": "KOI8-R",
+    "iso8859-5": "ISO-8859-5",
+    "mac_cyrillic": "Mac Cyrillic",
     "cp1253": "Windows-1253",
+    "iso8859-7": "ISO-8859-7",
     "cp1254": "Windows-1254",
     "cp1257": "Windows-1257",
     "cp1255": "Windows-1255",
     "cp1256": "Windows-1256",
+    "iso8859-6": "ISO-8859-6",
     "cp1258": "Windows-1258",
     "cp874": "Windows-874",
     "mac_roman": "Mac Roman",
@@ -67,7 +72,6 @@ _WIDER = {
     "euc_kr": "cp949",
     "koi8-r": "koi8-u",
     "iso8859-9": "cp1254",
-    "iso8859-7": "cp1253",
     "iso8859-8": "cp1255",
     "iso8859-11": "cp874",
     "tis-620": "cp874",
@@ -82,11 +86,15 @@ _RANKED = {
     "ISO-8859-2": "iso8859-2",
     "Windows-1251": "cp1251",
     "koi8-u": "koi8-u",
+    "ISO-8859-5": "iso8859-5",
+    "MacCyrillic": "mac_cyrillic",
     "Windows-1253": "cp1253",
+    "ISO-8859-7": "iso8859-7",
     "Windows-1254": "cp1254",
     "Windows-1257": "cp1257",
     "Windows-1255": "cp1255",
     "Windows-1256": "cp1256",
+    "ISO-8859-6": "iso8859-6",
     "cp1258": "cp1258",
     "CP874": "cp874",
     "MacRoman": "mac_roman",
@@ -100,14 +108,22 @@ _RANKED = {
     "EUC-JP": "euc_jp",
 }
 #: Those in which no list was saved for long.
-_RARE = frozenset({"mac_roman", "cp850", "cp852", "cp866"})
+_RARE = frozenset({"mac_roman", "mac_cyrillic", "cp850", "cp852", "cp866"})
 #: What languages write beyond ASCII: Polish, Czech, Slovak, Hungarian, Croatian, Slovene, Romanian,
 #: German; Turkish; Lithuanian, Latvian, Estonian.
 _CENTRAL = (
     *("ąćęłńóśźżäöüé", "áčďéěíňóřšťúůýžäöü", "áäčďéíĺľňóôŕšťúýžöü", "áéíóöőúüű", "čćđšžäöü"),
     *("ăâîşţéöü", "äöüßé"),
 )
+#: Russian, Ukrainian, both together, Belarusian, Bulgarian, Serbian, Macedonian.
+_RUSSIAN = "абвгдеёжзийклмнопрстуфхцчшщъыьэюя"
+_CYRILLIC = (
+    *(_RUSSIAN, "абвгґдеєжзиіїйклмнопрстуфхцчшщьюя", f"{_RUSSIAN}ґєії"),
+    *("абвгдеёжзійклмнопрстуўфхцчшыьэюя", "абвгдежзийклмнопрстуфхцчшщъьюя"),
+    *("абвгдђежзијклљмнњопрстћуфхцчџш", "абвгдѓежзѕијклљмнњопрстќуфхцчџш"),
+)
 _ALPHABETS = {
+    **dict.fromkeys(("cp1251", "koi8-u", "iso8859-5", "mac_cyrillic", "cp866"), _CYRILLIC),
     **dict.fromkeys(("cp1250", "iso8859-2", "cp852"), _CENTRAL),
     "cp1254": ("çğıi̇öşüâîû",),
     "cp1257": ("ąčęėįšųūž", "āčēģīķļņšūž", "äõöüšž"),
@@ -121,6 +137,11 @@ _RANKED_OCTETS, _WORDS, _SHOWN, _RIVALS = 20_000, 2_000, 3, 3
 _WORD = re.compile(r"(?:[^\W\d_]|[^\x00-\x7f\s])+")
 _CELL = re.compile(r"[^,;\t\r\"]+")
 _FOREIGN = re.compile(rb"(?<![A-Za-z])[A-Za-z]*+[\x80-\xff][A-Za-z\x80-\xff@-~]*")
+#: Scripts of which a word has one, as the names of their letters begin.
+_SCRIPTS = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARABIC", "HEBREW", "THAI"})
+#: Half-width kana beside kanji or Latin letters in one word; one word in three has them at most.
+_HALF_KANA_BESIDE = re.compile("[｡-ﾟ][A-Za-z㐀-鿿]|[A-Za-z㐀-鿿][｡-ﾟ]")
+_MOST_BESIDE = 3
 #: What stands within words and is no letter.
 _WITHIN = frozenset("’‘´·‐–—ºª°")
 #: Controls, and what is assigned to nothing.
@@ -241,8 +262,14 @@ def _japanese(octets: bytes) -> str:
     foreign = sum(not char.isascii() for char in found.text)
     is_usual = usual_japanese(octets) == found.text or kana * 2 > foreign
     # Kanji alone are Chinese and Korean in the same octets of EUC.
-    is_sure = found.encoding == "cp932" or any("ぁ" <= char <= "ヺ" for char in found.text)
-    return found.encoding if is_usual and is_sure and _make_words(_words_of(found.text)) else ""
+    words = _words_of(found.text)
+    if found.encoding == "cp932":
+        # In the octets of Big5 and Thai single kana stand amid kanji and letters.
+        mixed = sum(_HALF_KANA_BESIDE.search(word) is not None for word in words)
+        is_sure = mixed * _MOST_BESIDE <= len(words)
+    else:
+        is_sure = any("ぁ" <= char <= "ヺ" for char in found.text)
+    return found.encoding if is_usual and is_sure and _make_words(words) else ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -356,16 +383,27 @@ def _are_of_one_language(words: Iterable[str], encoding: str) -> bool:
     )
 
 
+@lru_cache(maxsize=2048)
+def _script(char: str) -> str:
+    """Return which of the scripts a letter is of that no word mixes."""
+    name = unicodedata.name(char, "").partition(" ")[0] if char.isalpha() else ""
+    return name if name in _SCRIPTS else ""
+
+
 def _is_odd(char: str, *, before: str, after: str) -> bool:
     """Tell whether a character hardly stands between its neighbours, if it has them."""
     category = unicodedata.category(char)
+    if (script := _script(char)) and any(
+        _script(one) not in {"", script} for one in before + after
+    ):
+        return True
     latin = [one.isascii() and one.isalpha() for one in (before, after)]
     if category[0] not in "LM":
         is_sign = category[0] == "S" or category == "No"
         return after.isalpha() and (before.isalpha() or is_sign) and char not in _WITHIN
     if category == "Lo":
         return all(latin) and char not in _WITHIN
-    if not unicodedata.name(char, "").startswith("LATIN"):
-        return any(latin)
+    if script != "LATIN" and any(latin):
+        return True
     is_capital_within = before.islower() and char.isupper() and not after.isupper()
     return is_capital_within or (char.islower() and after.isupper())

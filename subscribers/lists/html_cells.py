@@ -36,7 +36,7 @@ _STRUCK_ROW = msg("The address in this row is struck out.")
 
 
 @dataclass(slots=True)
-class Cell:
+class HtmlCell:
     """A cell under way, or its text below itself in further rows."""
 
     text: list[str] = field(default_factory=list)
@@ -57,35 +57,35 @@ class Cell:
 
 
 @dataclass(slots=True)
-class Table:
+class HtmlTable:
     """A table under way."""
 
     titles: list[str]
     hidden: bool = False
-    rows: list[Row] = field(default_factory=list)
+    rows: list[HtmlRow] = field(default_factory=list)
     holds_table: bool = False
     carried: dict[int, tuple[int, str]] = field(default_factory=dict)
-    cells: list[Cell | None] = field(default_factory=list)
-    cell: Cell | None = None
+    cells: list[HtmlCell | None] = field(default_factory=list)
+    cell: HtmlCell | None = None
     in_row: bool = False
     row_hidden: bool = False
     blank: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class HtmlRow:
     """A row that is read."""
 
     cells: Sequence[str]
     fault: Message | None = None
 
 
-class Target:
+class TableTarget:
     """Takes what the parser meets; tables that are whole, or long, come out of `taken`."""
 
     def __init__(self, source: str) -> None:
         self._source = source
-        self._tables: list[Table] = []
+        self._tables: list[HtmlTable] = []
         #: Text outside of tables and in their captions, and the last blocks of it.
         self._outside: list[str] = []
         self._titles: list[str] = []
@@ -93,7 +93,7 @@ class Target:
         self._option: bool | None = None
         self._size = 0
         self.rows = 0
-        self._ready: list[tuple[Table, Sequence[Row]]] = []
+        self._ready: list[tuple[HtmlTable, Sequence[HtmlRow]]] = []
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         """Take the beginning of an element."""
@@ -125,7 +125,7 @@ class Target:
         if len(self._tables) >= _DEEPEST:
             raise self._refusal(msg("The tables of this page are nested too deeply."))
         self._end_title()
-        self._tables.append(Table(titles=self._titles, hidden=hidden))
+        self._tables.append(HtmlTable(titles=self._titles, hidden=hidden))
         self._titles = []
 
     def _end_title(self) -> None:
@@ -137,21 +137,21 @@ class Target:
             kept.append(title)
             del kept[:-_MOST_TITLES]
 
-    def _start_cell(self, table: Table, tag: str, attributes: Mapping[str, str]) -> None:
+    def _start_cell(self, table: HtmlTable, tag: str, attributes: Mapping[str, str]) -> None:
         self._end_cell(table)
         table.in_row = True
         at = _number(attributes.get("ss:index") or attributes.get("index"), 0)
         while len(table.cells) < min(at - 1, MOST_COLUMNS):
             table.cells.append(None)
         merged = _number(attributes.get("ss:mergeacross"), 0) + 1
-        table.cell = Cell(
+        table.cell = HtmlCell(
             span=min(max(_number(attributes.get("colspan"), merged), 1), MOST_COLUMNS),
             rows=max(_number(attributes.get("rowspan"), 1), 1),
             is_heading=tag == "th",
             struck=_STRUCK.search(attributes.get("style", "")) is not None,
         )
 
-    def _start_within(self, cell: Cell, tag: str, attributes: Mapping[str, str]) -> None:
+    def _start_within(self, cell: HtmlCell, tag: str, attributes: Mapping[str, str]) -> None:
         """Take what stands for words within a cell: boxes, chosen options, pictures, links."""
         if tag in _BREAKS:
             cell.text.append(" ")
@@ -211,7 +211,7 @@ class Target:
             raise self._refusal(msg("This row is larger than 1 MiB."))
         cell.text.append(text)
 
-    def taken(self) -> list[tuple[Table, Sequence[Row]]]:
+    def taken(self) -> list[tuple[HtmlTable, Sequence[HtmlRow]]]:
         """Return what is ready, and keep it no more."""
         taken, self._ready = self._ready, []
         return taken
@@ -223,7 +223,7 @@ class Target:
             self._end_row(table)
             self._hand_on(table)
 
-    def _end_cell(self, table: Table) -> None:
+    def _end_cell(self, table: HtmlTable) -> None:
         if table.cell is not None:
             if len(table.cells) > MOST_COLUMNS:
                 raise self._refusal(
@@ -232,7 +232,7 @@ class Target:
             table.cells.append(table.cell)
         table.cell = None
 
-    def _end_row(self, table: Table) -> None:
+    def _end_row(self, table: HtmlTable) -> None:
         self._end_cell(table)
         self._size = 0
         if not table.in_row:
@@ -252,11 +252,11 @@ class Target:
             return
         hidden = _HIDDEN_ROW if table.row_hidden or table.hidden else None
         fault = hidden or (_STRUCK_ROW if struck else None)
-        table.rows.append(Row(cells, fault if any(cells) else None))
+        table.rows.append(HtmlRow(cells, fault if any(cells) else None))
         if len(table.rows) > MOST_COLUMNS:
             self._hand_on(table)
 
-    def _hand_on(self, table: Table) -> None:
+    def _hand_on(self, table: HtmlTable) -> None:
         if table.rows:
             self._ready.append((table, table.rows))
             table.rows = []
@@ -269,7 +269,7 @@ class Target:
         )
 
 
-def _laid_out(table: Table) -> tuple[list[str], bool]:
+def _laid_out(table: HtmlTable) -> tuple[list[str], bool]:
     """Return a row's cells in the columns in which they stand, and whether its address is struck.
 
     A cell that reaches down is repeated below, that across stands in the first of its columns.

@@ -23,7 +23,7 @@ from newsletter.i18n.messages import Message, msg
 from subscribers.lists.encodings import ENCODINGS, ListEncoding, demand_encoding, recognise
 from subscribers.lists.formats import ListState
 from subscribers.lists.headings import distinct_names
-from subscribers.lists.html_cells import Row, Table, Target
+from subscribers.lists.html_cells import HtmlRow, HtmlTable, TableTarget
 from subscribers.lists.records import Record
 from subscribers.lists.tables import csv_records
 from subscribers.lists.text_lists import SECTION, read_heading
@@ -97,7 +97,7 @@ def html_records(
         if not any("@" in cell or "＠" in cell for row in first for cell in row.cells):
             continue
         tables += 1
-        rows = _Rows(chain(first, chain.from_iterable(map(itemgetter(1), pieces))))  # noqa: B031
+        rows = _TableLines(chain(first, chain.from_iterable(map(itemgetter(1), pieces))))  # noqa: B031
         if tables > 1 and not any(is_header(distinct_names(row.cells)) for row in first):
             for line in rows.lines():
                 if line.strip():
@@ -115,10 +115,10 @@ def html_records(
         )
 
 
-class _Rows:
+class _TableLines:
     """The rows of one table, as lines of CSV."""
 
-    def __init__(self, rows: Iterator[Row]) -> None:
+    def __init__(self, rows: Iterator[HtmlRow]) -> None:
         self._rows = rows
         self.count = 0
         #: Why rows are not taken, by their numbers.
@@ -146,7 +146,7 @@ def _quoted(cell: str) -> str:
     return f'"{cell.replace(chr(34), chr(34) * 2)}"'
 
 
-def _heading_of(table: Table, *, is_first: bool) -> str:
+def _heading_of(table: HtmlTable, *, is_first: bool) -> str:
     """Return what stands above a table that is said of its people; nothing where nothing is."""
     states = [(title, read_heading(title)) for title in table.titles]
     for title, state in states:
@@ -167,11 +167,13 @@ def _placed(record: Record, begun: int, heading: str, faults: dict[int, Message]
     return record._replace(line=line)
 
 
-def _pieces(stream: BinaryIO, source: str, encoding: str) -> Iterator[tuple[Table, Sequence[Row]]]:
+def _pieces(
+    stream: BinaryIO, source: str, encoding: str
+) -> Iterator[tuple[HtmlTable, Sequence[HtmlRow]]]:
     """Yield the tables of a page, in one piece or more."""
     encoding = encoding or encoding_of_html(stream, source=source).encoding
     decoder = codecs.getincrementaldecoder(encoding)()
-    target = Target(source)
+    target = TableTarget(source)
     parser = etree.HTMLParser(target=target, huge_tree=True)
     stream.seek(0)
     line = 1

@@ -139,7 +139,7 @@ def _key(name: str) -> str:
     return name.rpartition(WITHIN)[2]
 
 
-class Columns:
+class ColumnCount:
     """The columns of a list of JSON as they are met."""
 
     def __init__(self, source: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import msg
 from subscribers.lists.formats import ListState, guess_field
-from subscribers.lists.inner_columns import Columns, spread
+from subscribers.lists.inner_columns import ColumnCount, spread
 from subscribers.lists.json_lines import (
     HalfCharacterError,
     NobodyInARow,
@@ -88,7 +88,7 @@ def document_records(stream: BinaryIO, *, source: str) -> Iterator[Record]:
     reader = TextIOWrapper(stream, encoding=encoding_of_document(start), newline="")
     names: tuple[str, ...] = ()
     number = 0
-    columns, nobody = Columns(source), NobodyInARow(source)
+    columns, nobody = ColumnCount(source), NobodyInARow(source)
     try:
         for number, (heading, value) in enumerate(_Walk(_Text(reader, source)).entries(), start=1):
             if isinstance(value, str) and _ADDRESS.fullmatch(value.strip()):

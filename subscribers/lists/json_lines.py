@@ -9,7 +9,7 @@ from typing import Any
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Number
-from subscribers.lists.inner_columns import Columns, spread
+from subscribers.lists.inner_columns import ColumnCount, spread
 from subscribers.lists.records import Record
 
 _ENDINGS = (".jsonl", ".ndjson", ".json")
@@ -29,7 +29,7 @@ def json_records(lines: Iterable[str], *, source: str) -> Iterator[Record]:
         ListError: A thousand in a row are none, or they have more columns than a list may have.
     """
     names: tuple[str, ...] = ()
-    columns, nobody = Columns(source), NobodyInARow(source)
+    columns, nobody = ColumnCount(source), NobodyInARow(source)
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue

@@ -169,7 +169,7 @@ def _with_sections(records: Iterator[Record], source: str) -> Iterator[Record]:
     """
     names: tuple[str, ...] = ()
     section, column = "", 0
-    nobody = _NobodyInARow(source)
+    nobody = _RowsOfNobody(source)
     for at, record in enumerate(records):
         cells = record.cells
         if record.fault:
@@ -192,7 +192,7 @@ def _with_sections(records: Iterator[Record], source: str) -> Iterator[Record]:
         yield record
 
 
-class _NobodyInARow:
+class _RowsOfNobody:
     """Counts rows that are nobody, one behind the other: what is in an open quote, for one."""
 
     def __init__(self, source: str) -> None:

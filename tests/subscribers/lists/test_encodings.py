@@ -147,3 +147,27 @@ def test_a_file_of_an_office_program_is_named_before_its_encoding_is_sought() ->
     octets = b"PK\x03\x04\x14\x00\x06\x00\x08\x00\x00\x00\x21\x00\xb5\x9a\x8d\xf1\n\xff\x81"
     with pytest.raises(ListError, match="Word, Excel"):
         find_encoding(io.BytesIO(octets), source="members.xlsx")
+
+
+#: Lists with a header of their own language and one in ASCII.
+_FURTHER = {
+    "iso8859-5": "имя;город\nСергей Волков;Самара\nОльга Лебедева;Тверь\nАртём Чехов;Омск\n",
+    "mac_cyrillic": "имя;город\nСергей Волков;Самара\nОльга Лебедева;Тверь\n",
+    "iso8859-6": "الاسم;المدينة\nأحمد منصور;بغداد\nفاطمة الزهراء;الرباط\n",
+    "iso8859-7": "όνομα;πόλη\nΕλένη Ιωάννου;Πάτρα\nΆννα Ψαρρού;Χανιά\n",
+    "big5": "姓名;城市\n林志玲;臺中\n黃雅婷;新竹\n許家豪;屏東\n蔡宗翰;嘉義\n",
+    "gb18030": "姓名;城市\n赵敏;广州\n孙悟空;深圳\n周杰伦;杭州\n",
+    "cp874": "ชื่อ;จังหวัด\nประเสริฐ ทองดี;ขอนแก่น\nมาลี ศรีสุข;ภูเก็ต\n",
+}
+
+
+@pytest.mark.parametrize("header", ["", "name;city\n"])
+@pytest.mark.parametrize("encoding", _FURTHER)
+def test_no_list_comes_in_with_other_letters_unseen(encoding: str, header: str) -> None:
+    text = header + _FURTHER[encoding].partition("\n")[2] if header else _FURTHER[encoding]
+    octets = _octets(text, encoding)
+    try:
+        read = "".join(text_lines(io.BytesIO(octets), source="l.csv"))
+    except ListError:
+        return  # It is asked.
+    assert read == octets.decode(encoding)
