@@ -170,11 +170,13 @@ class _Chosen:
 
     Attributes:
         plan: To whom and when; its segment is a query.
+        segment_name: What the saved segment is called that asks for just this; empty for none.
         was_ordered: Whether the key was used before, so that the order is a mailing already.
     """
 
     issue: StoredIssue
     plan: SendingPlan
+    segment_name: str
     preflight: Preflight
     was_ordered: bool
 
@@ -188,18 +190,20 @@ def _check(
     from newsletter.issues.store import find_issue
     from newsletter.mailings.orders.ordering import order_of
     from newsletter.mailings.orders.readiness import check_stored, stored_findings
-    from subscribers.segments.saved import segment_text
+    from subscribers.segments.saved import names_of_queries, segment_text
 
     newsletter = opened.newsletter
     with reading(opened.engine) as session:
         found = find_issue(session, newsletter.id, issue)
         query = segment_text(session, newsletter.id, plan.segment) if plan.segment else ""
+        named = names_of_queries(session, newsletter.id).get(query, "") if query else ""
         was_ordered = key is not None and order_of(session, key) is not None
         content = issue_from_json(found.content)
         known = stored_findings(session, newsletter, content, besides=found.id)
     return _Chosen(
         issue=found,
         plan=replace(plan, segment=query),
+        segment_name=named,
         preflight=check_stored(found, newsletter, opened.settings, known=known),
         was_ordered=was_ordered,
     )
@@ -410,7 +414,9 @@ def _print_review(newsletter: Newsletter, chosen: _Chosen, review: OrderReview) 
     plan, people = chosen.plan, review.audience.value.included
     console.print(labelled(newsletter.name, styled(chosen.issue.title)))
     within = (
-        _("subscribers matching {query}", query=plan.segment)
+        _("the segment “{name}” ({query})", name=chosen.segment_name, query=plan.segment)
+        if chosen.segment_name
+        else _("subscribers matching {query}", query=plan.segment)
         if plan.segment
         else _("all subscribers")
     )

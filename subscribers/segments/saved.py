@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
@@ -150,6 +150,15 @@ def segment_text(session: Session, newsletter_id: int, name_or_query: str) -> st
     if not name_or_query.strip():
         return ""
     return format_query(parse_query(name_or_query, list_fields(session, newsletter_id)))
+
+
+def names_of_queries(session: Session, newsletter_id: int) -> Mapping[str, str]:
+    """Return what the saved segments are called, by what they ask for.
+
+    A mailing keeps what its segment asked for; where that asks for something else since, or is no
+    more, the query has no name.
+    """
+    return {row.query: row.name for row in reversed(list_segments(session, newsletter_id))}
 
 
 def demand_fields(session: Session, newsletter_id: int, queries: Iterable[str]) -> None:

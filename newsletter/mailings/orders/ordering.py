@@ -44,7 +44,7 @@ from newsletter.mailings.reports.cached_figures import Figure, Figures
 from newsletter.mailings.trials.subjects import SubjectTrial, demand_trial
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.preflight import Preflight
-from subscribers.segments.saved import demand_fields
+from subscribers.segments.saved import demand_fields, names_of_queries
 
 #: A key is a token, or a word of a program's own that is as hard to meet by chance.
 _KEY_LENGTHS = range(16, 65)
@@ -227,7 +227,7 @@ def place_order(
                 Action.MAILING_ORDER,
                 object=f"mailing {mailing_id}",
                 newsletter_id=newsletter.id,
-                details=_described(issue, order),
+                details=_described(session, issue, order),
             )
             return mailing_id
     except IntegrityError:
@@ -358,12 +358,14 @@ def _nobody() -> ConflictError:
     return ConflictError(msg("Nobody would receive it."))
 
 
-def _described(issue: IssueRow, order: Order) -> dict[Detail, object]:
+def _described(session: Session, issue: IssueRow, order: Order) -> dict[Detail, object]:
     plan = order.plan
+    named = names_of_queries(session, issue.newsletter_id).get(plan.segment, "")
     hour = plan.schedule.hour
     described: dict[Detail, object] = {
         "issue": issue.slug,
-        "segment": plan.segment,
+        "segment": named or plan.segment,
+        **({"query": plan.segment} if named else {}),
         "urgent": plan.urgent,
         "at": hour.isoformat() if hour else "now",
         "everywhere": plan.schedule.everywhere,

@@ -32,6 +32,7 @@ from newsletter.mailings.missing import no_such_mailing
 from newsletter.mailings.reports.cached_figures import Figure, Figures
 from newsletter.mailings.reports.progress import Progress, count_states
 from newsletter.mailings.trials.subjects import find_trial
+from subscribers.segments.saved import names_of_queries
 
 #: So many bars a chart holds, and so many domains are named; the rest is one line.
 _BARS = 48
@@ -67,6 +68,8 @@ class MailingSummary(Progress):
     """One mailing's figures.
 
     Attributes:
+        segment: The query of its audience; empty for everybody.
+        segment_name: What the saved segment is called that asks for just this; empty for none.
         restored: Whether it is held because the database lost what it knew of it.
         bounced: Reports that a message came back later, soft or hard, each recipient once; what
             was refused while it was handed over is rejected, and not among them.
@@ -75,6 +78,7 @@ class MailingSummary(Progress):
     issue_id: int | None
     kind: MailingKind
     segment: str
+    segment_name: str
     urgent: bool
     unsubscribed: int
     complaints: int
@@ -242,6 +246,9 @@ def _summary(session: Session, row: MailingRow, figures: Figures) -> MailingSumm
         state=row.state,
         kind=row.kind,
         segment=row.segment,
+        segment_name=names_of_queries(session, row.newsletter_id).get(row.segment, "")
+        if row.segment
+        else "",
         urgent=row.urgent,
         planned=row.planned,
         counts=outcomes.counts,

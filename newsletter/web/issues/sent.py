@@ -33,6 +33,7 @@ from newsletter.web.issues.workspace import ARCHIVE_PLACES, Workspace
 from newsletter.web.mailings.hours import holds_after_change, hours_of, moment_before
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
+from subscribers.segments.saved import names_of_queries
 
 _MOVING = frozenset({MailingState.SCHEDULED, MailingState.PLANNING, MailingState.SENDING})
 
@@ -83,6 +84,7 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
                 archive_places=ARCHIVE_PLACES,
                 archived=archived_as(session, issue),
                 mailings=mailings,
+                segment_names=names_of_queries(session, row.id),
                 sent=newest,
                 mailing=summary,
                 pace=measure_pace(session, summary, figures),

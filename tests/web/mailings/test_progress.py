@@ -26,6 +26,7 @@ from newsletter.mailings.reports.progress import progress
 from newsletter.mailings.reports.reports import report_on, summarise
 from newsletter.mailings.trials.subjects import SubjectTrial
 from newsletter.rendering.model import Subject
+from subscribers.segments.saved import change_segment, save_segment
 from tests.support.databases import each_database
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of
@@ -304,3 +305,31 @@ def test_progress_streams_until_the_mailing_rests(stage: Stage, sign_in: SignIn)
     answer = client.get(f"{address}/events")
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert answer.text.endswith("event: rest\ndata: now\n\n")
+
+
+def test_a_mailing_to_a_saved_segment_names_it_with_what_it_asks_for(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    query = 'domain = "example.jp"'
+    with transaction(stage.engine) as session:
+        save_segment(session, stage.newsletter_id, name="町の人", query=query)
+    number = stage.mail(segment=query)
+    plan_mailing(stage.engine, number)
+    client = sign_in("editor@example.jp", Role.EDITOR)
+    with reading(stage.engine) as session:
+        issue = session.get_one(MailingRow, number).issue_id
+    for path in (f"mailings/{number}", f"issues/{issue}"):
+        page = html.fromstring(client.get(f"/newsletters/digest/{path}").text)
+        assert f"町の人 {query}" in " ".join(str(page.text_content()).split())
+    with transaction(stage.engine) as session:
+        change_segment(
+            session,
+            stage.newsletter_id,
+            "町の人",
+            name="町の人",
+            query='domain = "example.com"',
+            before=query,
+        )
+    page = html.fromstring(client.get(f"/newsletters/digest/mailings/{number}").text)
+    assert "町の人" not in page.text_content()
+    assert query in page.text_content()
