@@ -397,6 +397,11 @@ class Settings(BaseSettings):
         return urlsplit(self.public_url).hostname in LOOPBACK
 
     @property
+    def public_url_is_plain(self) -> bool:
+        """Whether pages, passwords and links of readers travel unencrypted between machines."""
+        return self.public_url.startswith("http://") and not self.is_local
+
+    @property
     def effective_database_url(self) -> str:
         """The database URL, with the SQLite file in ``data_dir`` when none is set."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'newsletter.sqlite3').resolve()}"

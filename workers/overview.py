@@ -27,4 +27,5 @@ def overview_source(settings: Settings, engine: Engine) -> Callable[[], Overview
         redis_url=settings.redis_url,
         relays=relay_names(settings),
         account_mail_is_refused=settings.account_mail_is_refused,
+        public_url_is_plain=settings.public_url_is_plain,
     )

@@ -17,6 +17,7 @@ from workers.command import WorkerRole
 
 if TYPE_CHECKING:
     from newsletter.cli.embedded import Roles
+    from newsletter.settings import Settings
 
 #: A relay may take its time over the last messages; the rest of their batches is given back.
 _WORKER_STOP_SECONDS = 60.0
@@ -109,15 +110,23 @@ def alive(context: typer.Context, kind: ProcessKind) -> None:
 
 def web(context: typer.Context) -> None:
     """Serve the web application."""
-    from newsletter.accounts.invitations import first_link
-    from newsletter.cli.console import errors
-    from newsletter.database.engine import transaction
     from newsletter.web.serve import serve
     from workers.composition import demand_settings
 
     settings = settings_of(context)
     demand_settings(settings)
-    engine = open_with_keys(settings)
+    open_with_keys(settings).dispose()
+    serve(settings, before=lambda: _greet(settings))
+
+
+def _greet(settings: Settings) -> None:
+    """Tell whoever starts an installation without accounts how to begin."""
+    from newsletter.accounts.invitations import first_link
+    from newsletter.cli.console import errors
+    from newsletter.database.engine import transaction
+    from newsletter.services import connect
+
+    engine = connect(settings)
     with transaction(engine) as session:
         token = first_link(session)
     engine.dispose()
@@ -132,7 +141,6 @@ def web(context: typer.Context) -> None:
         )
         errors.print(_("There is no administrator yet. Open this link, once and within 24 hours:"))
         errors.print(f"  {settings.public_url}/welcome/{token}", soft_wrap=True)
-    serve(settings)
 
 
 def demo(

@@ -115,6 +115,7 @@ class Overview:
     unknown_journals: Sequence[UnknownJournals] = ()
     bounces: Mapping[BounceKind, int] = field(default_factory=dict)
     account_mail_is_refused: bool = False
+    public_url_is_plain: bool = False
     own_disk: DiskHealth | None = None
     own_clock_ahead: float = 0.0
     acknowledgements: Mapping[AlarmPlace, Acknowledgement] = field(default_factory=dict)
@@ -174,6 +175,7 @@ def look(
     redis_url: str,
     relays: Sequence[str] = (),
     account_mail_is_refused: bool = False,
+    public_url_is_plain: bool = False,
 ) -> Overview:
     """Look at everything; bounded in time however long lists and ledger are.
 
@@ -182,6 +184,7 @@ def look(
         redis_url: The broker; empty when there is none.
         relays: The names of the relays that settings name, also of those with nothing to tell.
         account_mail_is_refused: See `Settings`.
+        public_url_is_plain: See `Settings`.
     """
     broker = look_at_broker(redis_url) if redis_url else None
     beats = database_history.beats(engine)
@@ -210,6 +213,7 @@ def look(
             unknown_journals=tuple(unknown_journals(session)),
             bounces=attention.bounces_of_day(session),
             account_mail_is_refused=account_mail_is_refused,
+            public_url_is_plain=public_url_is_plain,
             own_disk=disk_of(engine),
             own_clock_ahead=own_clock_ahead,
             acknowledgements=read_acknowledgements(session),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import uvicorn
@@ -15,7 +15,7 @@ from newsletter.i18n.messages import msg
 from newsletter.logs import set_up_logs
 from newsletter.mailbox.store import MailboxStore
 from newsletter.services import build_services
-from newsletter.settings import LOOPBACK, Settings
+from newsletter.settings import Settings
 from newsletter.web.app import create_app
 from newsletter.web.slow_clients import BoundedProtocol
 
@@ -25,14 +25,18 @@ _log = logging.getLogger(__name__)
 _MOST_CONNECTIONS = 1000
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, *, before: Callable[[], None] = lambda: None) -> None:
     """Serve until ended; tokens stand in URLs, so uvicorn's access log is not written.
+
+    Args:
+        settings: What to serve, and where.
+        before: Called once the port is taken, before the first answer.
 
     Raises:
         UnavailableError: The address is taken, or not this machine's.
     """
     set_up_logs(settings)
-    if settings.web_host not in LOOPBACK and settings.public_url.startswith("http://"):
+    if settings.public_url_is_plain:
         _log.warning("PUBLIC_URL is not https: cookies and links travel in the clear")
     services = build_services(settings)
     app = create_app(
@@ -43,6 +47,7 @@ def serve(settings: Settings) -> None:
     )
     # uvicorn raises the signal that ended it once more.
     with suppress(KeyboardInterrupt), _listening(settings.web_host, settings.web_port) as taken:
+        before()
         server_of(
             app,
             host=settings.web_host,

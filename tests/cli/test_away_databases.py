@@ -126,3 +126,4 @@ def test_a_port_that_is_taken_ends_the_web_server_as_the_table_of_codes_says() -
     assert run.returncode == ExitCode.UNAVAILABLE
     assert f"Cannot listen on 127.0.0.1:{port}: the port is already in use." in run.stderr
     assert "WEB_PORT" in run.stderr
+    assert "/welcome/" not in run.stderr

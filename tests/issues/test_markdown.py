@@ -473,6 +473,8 @@ def test_all_faults_of_the_front_matter_are_told_at_once() -> None:
     assert told.place.line == 2
     assert told.remedy is not None
     assert "2026-12-01" in told.remedy
+    for words in ("Line 2: The front matter has unknown", "Line 3: “言葉”", "Line 4: “明日”"):
+        assert words in told.what
 
     with pytest.raises(ContentError) as bare:
         _read("", head="---\nnumber: 1\n---\n")

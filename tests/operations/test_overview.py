@@ -63,9 +63,12 @@ from newsletter.operations.overview import (
     RelayView,
     look,
 )
+from newsletter.settings import Settings
 from tests.support.celery import celery_workers
+from tests.support.databases import on_one_database
 from tests.support.ports import await_condition
 from tests.support.stage import Stage, set_stage
+from workers.overview import overview_source
 
 RELAY = "smtp:mail.example.jp:25"
 
@@ -668,3 +671,18 @@ def test_a_folder_that_takes_no_file_has_a_fault(tmp_path: Path) -> None:
     assert look_at_disk(tmp_path).fault is None
     assert look_at_disk(tmp_path / "still" / "to be made").fault is None
     assert look_at_disk(Path("/proc/self")).fault is not None
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("http://news.example.jp", True),
+        ("https://news.example.jp", False),
+        ("http://127.0.0.1:8000", False),
+    ],
+)
+@on_one_database("sqlite")
+def test_a_public_address_without_tls_is_told(engine: Engine, url: str, told: bool) -> None:  # noqa: FBT001 - a case
+    settings = Settings(_env_file=None, public_url=url)
+    kinds = {alarm.kind for alarm in find_alarms(overview_source(settings, engine)())}
+    assert ("public-url-plain" in kinds) is told

@@ -234,7 +234,8 @@ def read_listen_address(url: str) -> ListenAddress:
         raise SettingError(msg("This is not an address to listen on."), place=place) from None
     if parts.scheme in {"lmtp", "smtp"} and host and port is not None:
         return ListenAddress(protocol=parts.scheme, host=host, port=port)
-    if parts.scheme in {"lmtp", "smtp"} and not host and parts.path:
+    # Without slashes a host and its port would be the name of a socket in the present folder.
+    if parts.scheme in {"lmtp", "smtp"} and not host and parts.path.startswith("/"):
         return ListenAddress(protocol=parts.scheme, path=unquote(parts.path))
     raise SettingError(
         msg("This is not an address to listen on."),

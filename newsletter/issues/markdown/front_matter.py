@@ -213,11 +213,12 @@ def _fault(errors: list[ErrorDetails], text: str, source: str) -> ContentError:
         for one in reversed(errors)
         if one["type"] != "extra_forbidden"
     }
-    faults = [_of_field(name, one) for name, one in reversed(of_fields.items())]
+    faults = [(name, *_of_field(name, one)) for name, one in reversed(of_fields.items())]
     if unknown:
         faults.insert(
             0,
             (
+                unknown[0],
                 msg("The front matter has unknown fields: {names}.", names=Listing(tuple(unknown))),
                 msg(
                     "Remove them; the fields of an issue are {names}.",
@@ -225,18 +226,31 @@ def _fault(errors: list[ErrorDetails], text: str, source: str) -> ContentError:
                 ),
             ),
         )
-    name = [*unknown, *reversed(of_fields)][0]
+    # In the order in which they stand in the file; what is missing stands nowhere.
+    faults.sort(key=lambda fault: _line_of(fault[0], text))
+    name = next((name for name, *_ in faults if _line_of(name, text) > 1), faults[0][0])
     place = Place(source=source, line=_line_of(name, text), field=name)
     if len(faults) == 1:
-        ((message, remedy),) = faults
+        ((_, message, remedy),) = faults
         return ContentError(message, place=place, remedy=remedy)
     return ContentError(
-        msg("{faults}", faults=Sentences(tuple(message for message, _ in faults))),
+        msg(
+            "{faults}",
+            faults=Sentences(
+                tuple(_with_line(message, _line_of(name, text)) for name, message, _ in faults)
+            ),
+        ),
         place=place,
         remedy=msg(
-            "{remedies}", remedies=Sentences(tuple(dict.fromkeys(remedy for _, remedy in faults)))
+            "{remedies}",
+            remedies=Sentences(tuple(dict.fromkeys(remedy for _, _, remedy in faults))),
         ),
     )
+
+
+def _with_line(message: Message, line: int) -> Message:
+    """Put a fault's line before it; what is missing has none."""
+    return msg("Line {line}: {fault}", line=line, fault=message) if line > 1 else message
 
 
 def _of_field(name: str, error: ErrorDetails) -> tuple[Message, Message]:

@@ -48,6 +48,17 @@ def of_servers(seen: Overview) -> Iterator[Alarm]:
             msg("Set it to on in PostgreSQL: of what is lost, people may get a second copy."),
             section="servers",
         )
+    if seen.public_url_is_plain:
+        yield alarm(
+            AlarmSeverity.WARNING,
+            "public-url-plain",
+            msg("PUBLIC_URL is not https: passwords and readers’ links travel unencrypted"),
+            msg(
+                "Put a proxy with TLS in front, set PUBLIC_URL to its https:// address, and restart"
+                " web and workers."
+            ),
+            section="servers",
+        )
     broker = seen.broker
     if broker is None:
         return

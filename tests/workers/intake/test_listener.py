@@ -285,7 +285,16 @@ def test_what_a_caller_writes_is_in_no_log(
 
 
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:25", "lmtp://", "lmtp://127.0.0.1", "smtp://h:99999", "127.0.0.1:24"]
+    "url",
+    [
+        "lmtp:127.0.0.1:8024",
+        "lmtp:bounces.sock",
+        "http://127.0.0.1:25",
+        "lmtp://",
+        "lmtp://127.0.0.1",
+        "smtp://h:99999",
+        "127.0.0.1:24",
+    ],
 )
 def test_a_wrong_place_to_listen_is_named(url: str) -> None:
     with pytest.raises(SettingError, match="BOUNCE_LISTEN"):
