@@ -98,8 +98,8 @@ def _in_and_out(
     updated = _import(engine, newsletter, count, update=True)
     yield _row(f"half of {count:,} updated in {name} / {way}", updated, way_in, ">=0.3")
     began = time.perf_counter()
-    with Path(os.devnull).open("w", encoding="utf-8") as stream:
-        stream.writelines(page.text for page in csv_pages(engine, newsletter))
+    with Path(os.devnull).open("wb") as stream:
+        stream.writelines(page.octets for page in csv_pages(engine, newsletter))
     yield _row(
         f"export of {count:,} from {name}", count / (time.perf_counter() - began), way_out, ">=0.5"
     )

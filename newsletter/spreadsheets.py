@@ -13,13 +13,39 @@ from newsletter.i18n.messages import Message, msg
 #: The hyphen is the last, so that it is none of a range in a pattern.
 _SIGNS = "=+@＝＋－＠-"
 #: What a cell may begin with that is a formula to some spreadsheet: blanks may be dropped there.
-BEGINNINGS = "\t\r\n" + _SIGNS
-#: Where a spreadsheet may cut within a cell, and the pattern of a cut with a formula behind it.
-CUTS = ";\t\r\n"
-FORMULA_WITHIN = rf"([{CUTS}])(?=['\"]*[{_SIGNS}])"
-_FORMULA = re.compile(rf"\A(?='*[{BEGINNINGS}])|(?<=[{CUTS}])(?=['\"]*[{_SIGNS}])")
-_DEFUSED = re.compile(rf"\A'(?='*[{BEGINNINGS}])|(?<=[{CUTS}])'(?=['\"]*[{_SIGNS}])")
-_FIRST_SIGNS = frozenset(f"'{BEGINNINGS}")
+_BEGINNINGS = "\t\r\n" + _SIGNS
+#: Where a spreadsheet may cut within a cell.
+_CUTS = ";\t\r\n"
+_FORMULA = re.compile(rf"\A(?='*[{_BEGINNINGS}])|(?<=[{_CUTS}])(?=['\"]*[{_SIGNS}])")
+_DEFUSED = re.compile(rf"\A'(?='*[{_BEGINNINGS}])|(?<=[{_CUTS}])'(?=['\"]*[{_SIGNS}])")
+_FIRST_SIGNS = frozenset(f"'{_BEGINNINGS}")
+#: A cell of CSV with what is before it, and what is within its quotes.
+_CELL = re.compile(r'(^|,)(?:"([^"]*(?:""[^"]*)*)"|([^,"]*))')
+#: Lines looked at together for one that has a formula.
+_LINES = 100
+
+
+def _kinds(**of_kind: str | bytes) -> bytes:
+    """Return a table for `bytes.translate` that leaves of each octet only its kind."""
+    table = bytearray(b"x" * 256)
+    for kind, octets in of_kind.items():
+        for octet in octets.encode() if isinstance(octets, str) else octets:
+            table[octet] = ord(kind)
+    return bytes(table)
+
+
+#: Octets by what they are for a formula: what a cell may begin behind or be cut at, a quote, a
+#: sign, or the octet before a wide sign's last, which counts as a sign.
+_WIDE = [sign.encode() for sign in _SIGNS if not sign.isascii()]
+_KINDS_OF_SIGNS = _kinds(
+    b=f",'{_CUTS}",
+    q='"',
+    s=b"".join(sign.encode()[-1:] for sign in _SIGNS),
+    w=bytes(sign[-2] for sign in _WIDE),
+)
+#: Found wherever there is a formula, and seldom elsewhere; the quotes are of an address.
+_MAY_BE_FORMULA = re.compile(b"s(?<=[bqw]s)(?<!xqqs)")
+_KINDS_OF_BLANKS = _kinds(b="\"'", s="\t\r\n")
 
 
 def defuse(cell: str) -> str:
@@ -33,6 +59,61 @@ def defuse(cell: str) -> str:
         and "\r" not in cell
     )
     return cell if is_plain else _FORMULA.sub("'", cell)
+
+
+def defuse_lines(lines: bytes, count: int) -> bytes:
+    """Return lines of CSV with each cell as `defuse` has it, and CRLF at their ends.
+
+    All of them are looked at together, since few lists have a formula: 0.4 µs a line.
+
+    Args:
+        lines: UTF-8, each with a line feed behind it and a last cell that is empty, without quotes.
+        count: How many they are; cells may have line breaks.
+    """
+    if not _may_have_formula(lines, count) and lines.count(b"\n") == count:
+        return lines.replace(b"\n", b"\r\n")
+    each = _split(lines)
+    safe: list[bytes] = []
+    for first in range(0, len(each), _LINES):
+        some = each[first : first + _LINES]
+        if _may_have_formula(b"".join(some), len(some)):
+            some = [_defuse_line(one) if _may_have_formula(one, 1) else one for one in some]
+        safe += some
+    return b"".join([line[:-1] + b"\r\n" for line in safe])
+
+
+def _may_have_formula(lines: bytes, count: int) -> bool:
+    if _MAY_BE_FORMULA.search(b"b" + lines.translate(_KINDS_OF_SIGNS)):
+        return True
+    if lines.count(b"\n") == count and b"\r" not in lines and b"\t" not in lines:
+        return False
+    return b",\t" in lines or b"bs" in lines.translate(_KINDS_OF_BLANKS)
+
+
+def _split(lines: bytes) -> list[bytes]:
+    """Return lines one by one: a line ends where its quotes are even."""
+    each: list[bytes] = []
+    begun: list[bytes] = []
+    quotes = 0
+    for part in re.findall(rb"[^\n]*\n", lines):
+        begun.append(part)
+        quotes += part.count(b'"')
+        if quotes % 2 == 0:
+            each.append(b"".join(begun))
+            begun, quotes = [], 0
+    return each
+
+
+def _defuse_line(line: bytes) -> bytes:
+    def safe(found: re.Match[str]) -> str:
+        before, quoted, plain = found.groups()
+        cell = plain if quoted is None else quoted.replace('""', '"')
+        if (harmless := defuse(cell)) == cell:
+            return found[0]
+        doubled = harmless.replace('"', '""')
+        return f'{before}"{doubled}"'
+
+    return _CELL.sub(safe, line[:-1].decode()).encode() + b"\n"
 
 
 def restore(cell: str) -> str:

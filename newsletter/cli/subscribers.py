@@ -132,12 +132,12 @@ def export_list(
         language=terminal_language() if readable else None,
     )
     if file is None:
-        sys.stdout.writelines(page.text for page in pages)
+        sys.stdout.buffer.writelines(page.octets for page in pages)
         return
     count = 0
     with writing(file) as stream:
         for page in pages:
-            stream.write(page.text.encode())
+            stream.write(page.octets)
             count += page.people
     errors.print(ngettext("{count} subscriber exported", "{count} subscribers exported", count))
 

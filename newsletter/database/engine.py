@@ -28,7 +28,6 @@ from newsletter.database.types import UtcDateTime, now
 from newsletter.disk import make_folder
 from newsletter.errors import Place, SettingError, system_reason
 from newsletter.i18n.messages import msg
-from newsletter.spreadsheets import defuse
 
 #: Seconds that a statement may take where no setting says otherwise.
 STATEMENT_SECONDS = 45.0
@@ -129,7 +128,6 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
     ):
         connection.execute(f"PRAGMA {pragma}")
     connection.create_function("fold_text", 1, fold_text, deterministic=True)
-    connection.create_function("defuse_cell", 1, defuse, deterministic=True)
     # Triggers of `person_words` call it.
     connection.create_function("fts_text", 1, fts_text, deterministic=True)
 

@@ -1,4 +1,4 @@
-"""A newsletter's subscribers as CSV, whose lines the database writes: a page is one row of text.
+"""A newsletter's subscribers as CSV, whose lines the database writes.
 
 Each field is a column under its key. What has several values, tags and choices, is separated by
 commas; a value in quotes may hold commas. The last column, ``fields``, holds in the first line the
@@ -11,28 +11,37 @@ from __future__ import annotations
 import csv
 import io
 import json
+import operator
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from enum import Enum
+from functools import reduce
 from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import (
+    ARRAY,
+    BigInteger,
     ColumnElement,
     Engine,
+    LargeBinary,
     Select,
     SQLColumnExpression,
     String,
-    and_,
+    any_,
     bindparam,
     case,
+    cast,
     func,
     literal,
     literal_column,
+    null,
     or_,
     select,
     type_coerce,
 )
+from sqlalchemy.orm import Session
 
+from newsletter.database.driver import driver_of
 from newsletter.database.engine import reading
 from newsletter.database.tables import (
     NewsletterRow,
@@ -42,7 +51,7 @@ from newsletter.database.tables import (
     TagRow,
 )
 from newsletter.database.vocabulary import FieldType, SubscriptionState
-from newsletter.spreadsheets import BEGINNINGS, CUTS, FORMULA_WITHIN
+from newsletter.spreadsheets import defuse_lines
 from subscribers.fields.json_access import AttributeText, Position
 from subscribers.fields.model import Field, field_to_json
 from subscribers.fields.store import list_fields
@@ -52,25 +61,26 @@ from subscribers.lists.read_ahead import read_ahead
 from subscribers.segments.compile import segment_clause
 
 #: People in memory at once.
-_PAGE = 5000
-#: Arguments of one function: PostgreSQL and SQLite take at most 100.
+_PAGE = 10_000
+#: So many who are suppressed are remembered for a whole export; where more are, each page asks.
+_FEW = 1000
+#: Arguments of one function: SQLite takes at most 100.
 _ARGUMENTS = 40
 _LINE_END = "\r\n"
 #: What is between tags, or would be read as their quotes.
 _PART_SIGNS = (",", "、", ";", "，", "；", '"')
-#: The code points of what begins a formula, and the apostrophe's: most texts are asked for their
-#: first alone. `newsletter.spreadsheets.defuse` is the same in Python.
-_CODES: Sequence[ColumnElement[int]] = [literal_column(str(ord(sign))) for sign in f"{BEGINNINGS}'"]
 #: Without statistics PostgreSQL would read and sort everybody for each page; instants come in UTC.
 _IN_ORDER = select(
     *(
         func.set_config(name, value, literal(True))  # noqa: FBT003 - an argument of SQL
         for name, value in (
-            *((f"enable_{way}", "off") for way in ("sort", "bitmapscan", "hashjoin", "mergejoin")),
+            *((f"enable_{way}", "off") for way in ("sort", "bitmapscan", "hashjoin")),
             ("TimeZone", "UTC"),
         )
     )
 )
+#: Parameters that are lists of numbers.
+_LISTS = ("numbers", "suppressed")
 _INSTANTS = ("consented_at", "confirmed_at", "unsubscribed_at", "paused_until")
 
 _Text: TypeAlias = SQLColumnExpression[Any]
@@ -83,23 +93,16 @@ class _Form(Enum):
     """Its quotes doubled, and some around it."""
     WORD = '"%s"'
     """Quotes around it: it holds none."""
-    DONE = "%s"
+    PLAIN = "%s"
     """Nothing."""
 
 
 class _Cell(NamedTuple):
-    """A cell of each line.
-
-    Attributes:
-        name: Of its column.
-        text: Never NULL.
-        more: The columns of further cells that the text holds.
-    """
+    """A cell of each line; NULL is an empty one, but none of any text may be."""
 
     name: str
     text: _Text
     form: _Form = _Form.ANY
-    more: tuple[str, ...] = ()
 
 
 def csv_pages(
@@ -127,41 +130,120 @@ def csv_pages(
         has_tags = session.scalar(
             select(TagRow.tag).where(TagRow.newsletter_id == newsletter.id).limit(1)
         )
+    people = select(SubscriptionRow.subscriber_id).where(
+        SubscriptionRow.newsletter_id == newsletter.id
+    )
+    is_whole = not segment.strip() and state is None and among is None
+    if not is_whole:
+        people = people.join(SubscriberRow).where(
+            SubscriberRow.address_key.is_not(None),
+            segment_clause(segment, newsletter.id, time_zone=newsletter.time_zone),
+        )
+    if state is not None:
+        people = people.where(SubscriptionRow.state == state)
+    if among is not None:
+        people = people.where(SubscriptionRow.subscriber_id.in_(among))
     writer = _Writer(engine.dialect.name == "postgresql", newsletter.id)
     cells = writer.cells(fields, has_tags=has_tags is not None)
-    page = writer.page(
-        cells, segment_clause(segment, newsletter.id, time_zone=newsletter.time_zone)
-    )
-    if state is not None:
-        page = page.where(SubscriptionRow.state == state)
-    if among is not None:
-        page = page.where(SubscriptionRow.subscriber_id.in_(among))
-    whole = writer.joined(page)
-    yield ListPage(_header([name for cell in cells for name in (cell.name, *cell.more)]), 0)
+    yield ListPage(_header([*(cell.name for cell in cells), DEFINITIONS]), 0)
+    reader = _Reader(engine, newsletter.id, people, writer.lines(cells, is_whole=is_whole))
     definitions = json.dumps([field_to_json(each) for each in fields], ensure_ascii=False)
-    pages = _read(engine, whole, definitions if fields else "")
+    pages = reader.pages(1 if fields else _PAGE, is_whole=is_whole)
     with closing(read_ahead(pages)) as ahead:
-        yield from ahead
+        for number, (lines, count) in enumerate(ahead):
+            octets = defuse_lines(lines, count)
+            if fields and not number:
+                octets = octets.removesuffix(b"\r\n") + _header([definitions])
+            yield ListPage(octets, count)
 
 
-def _read(engine: Engine, page: Select[Any], definitions: str) -> Iterator[ListPage]:
-    last, size = 0, 1
-    while True:
-        with reading(engine) as session:
-            if engine.dialect.name == "postgresql":
-                session.execute(_IN_ORDER)
-            values = {"last": last, "size": size, "definitions": definitions}
-            count, last, text = session.execute(page, values).one()
-        if not count:
-            return
-        yield ListPage(text + _LINE_END, count)
-        definitions, size = "", _PAGE
-
-
-def _header(names: Sequence[str]) -> str:
+def _header(names: Sequence[str]) -> bytes:
     text = io.StringIO()
     csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator=_LINE_END).writerow(names)
-    return text.getvalue()
+    return text.getvalue().encode()
+
+
+class _Reader:
+    """Reads page after page, each by itself and of one instant."""
+
+    def __init__(
+        self, engine: Engine, newsletter_id: int, people: Select[Any], lines: Select[Any]
+    ) -> None:
+        self._is_postgres = engine.dialect.name == "postgresql"
+        self._engine = engine
+        if self._is_postgres:
+            self._engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        number = SubscriptionRow.subscriber_id
+        self._people = (
+            people.where(number > bindparam("after")).order_by(number).limit(bindparam("size"))
+        )
+        self._lines = lines
+        self._copied = lines.compile(dialect=engine.dialect)
+        self._suppressed = (
+            select(SubscriberRow.id)
+            .join(SuppressionRow, SuppressionRow.address_key == SubscriberRow.address_key)
+            .where(_holds_for(newsletter_id))
+        )
+
+    def pages(self, size: int, *, is_whole: bool) -> Iterator[tuple[bytes, int]]:
+        """Yield the lines of each page, of which the first has so many people, and their number."""
+        with self._reading() as session:
+            few = session.scalars(self._suppressed.limit(_FEW)).all()
+        people = self._people
+        if is_whole:
+            people = select(func.max(people.subquery().c.subscriber_id))
+        last = 0
+        while True:
+            after = last
+            with self._reading() as session:
+                numbers = session.scalars(people, {"after": after, "size": size}).all()
+                if not numbers or numbers[-1] is None:
+                    return
+                last = numbers[-1]
+                whom = {"after": after, "last": last} if is_whole else {"numbers": numbers}
+                whom["suppressed"] = self._suppressed_among(session, few, after, last)
+                lines, count = self._read(session, whom)
+            if count:
+                size = _PAGE
+                yield lines, count
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        with reading(self._engine) as session:
+            if self._is_postgres:
+                session.execute(_IN_ORDER)
+            yield session
+
+    def _suppressed_among(
+        self, session: Session, few: Sequence[int], after: int, last: int
+    ) -> Sequence[int]:
+        """Return the numbers of those after a number up to another whose address is suppressed."""
+        if len(few) < _FEW:
+            return [number for number in few if after < number <= last]
+        number = SubscriberRow.id
+        return session.scalars(self._suppressed.where(number > after, number <= last)).all()
+
+    def _read(self, session: Session, whom: dict[str, Any]) -> tuple[bytes, int]:
+        """Return lines, each with a line feed behind it, and how many they are."""
+        if not self._is_postgres:
+            texts = {name: json.dumps(one) if name in _LISTS else one for name, one in whom.items()}
+            count, octets = session.execute(self._lines, texts).one()
+            return octets + b"\n" if count else b"", count
+        # Imported here: every SQLite does without PostgreSQL's driver.
+        from newsletter.database.copying import copied_out  # noqa: PLC0415
+
+        with driver_of(session.connection(), "COPY of a list") as driver:
+            return copied_out(driver, str(self._copied), self._copied.params | whom)
+
+
+def _holds_for(newsletter_id: int) -> ColumnElement[bool]:
+    scope = SuppressionRow.newsletter_id
+    return or_(scope == newsletter_id, scope.is_(None))
+
+
+def _or_empty(text: _Text) -> _Text:
+    """Return a text for NULL: SQLite would write ``(NULL)`` between quotes."""
+    return func.coalesce(text, literal_column("''"), type_=String)
 
 
 class _Writer:
@@ -172,121 +254,104 @@ class _Writer:
         self._newsletter_id = newsletter_id
 
     def cells(self, fields: Sequence[Field], *, has_tags: bool) -> Sequence[_Cell]:
-        """Return a line's cells."""
+        """Return a line's cells; behind them is an empty one."""
         row = SubscriptionRow
         return [
-            _Cell("email", self._guarded(SubscriberRow.address)),
-            _Cell("name", self._guarded(row.name)),
+            _Cell("email", SubscriberRow.address),
+            _Cell("name", row.name),
             _Cell("language", row.language),
             _Cell("time_zone", row.time_zone),
             _Cell("format", row.format, _Form.WORD),
-            _Cell("frequency", type_coerce(row.frequency, String), _Form.WORD),
-            _Cell("state", type_coerce(row.state, String), _Form.WORD),
-            _Cell("tags", self._tags() if has_tags else literal("")),
-            _Cell("consent_basis", self._guarded(row.consent_basis)),
-            _Cell("consent_source", self._guarded(row.consent_source)),
-            _Cell("consent_wording", self._guarded(row.consent_wording)),
-            *(_Cell(name, self._instant(getattr(row, name)), _Form.DONE) for name in _INSTANTS),
-            self._suppression(),
-            *(_Cell(each.key, self._value(each)) for each in fields),
-            _Cell(DEFINITIONS, bindparam("definitions", type_=String)),
+            _Cell("frequency", row.frequency, _Form.WORD),
+            _Cell("state", row.state, _Form.WORD),
+            _Cell("tags", _or_empty(self._tags()) if has_tags else literal("")),
+            _Cell("consent_basis", row.consent_basis),
+            _Cell("consent_source", row.consent_source),
+            _Cell("consent_wording", row.consent_wording),
+            *(_Cell(name, self._instant(getattr(row, name)), _Form.PLAIN) for name in _INSTANTS),
+            *self._suppression(),
+            *(_Cell(each.key, _or_empty(self._value(each))) for each in fields),
         ]
 
-    def page(self, cells: Sequence[_Cell], clause: ColumnElement[bool]) -> Select[Any]:
-        """Return the query of a page's numbers and lines, from number ``last`` on."""
-        row, key = SubscriptionRow, SubscriberRow.address_key
-        columns: list[_Text] = [row.subscriber_id.label("number"), self._line(cells).label("line")]
-        query: Select[Any] = select(*columns).join(
-            SubscriberRow, SubscriberRow.id == row.subscriber_id
-        )
-        return (
-            query.where(
-                row.newsletter_id == self._newsletter_id,
-                row.subscriber_id > bindparam("last", type_=row.subscriber_id.type),
-                key.is_not(None),
-                clause,
-            )
-            .order_by(row.subscriber_id)
-            .limit(bindparam("size", type_=row.subscriber_id.type))
-        )
+    def lines(self, cells: Sequence[_Cell], *, is_whole: bool) -> Select[Any]:
+        """Return the query of a page's lines: on SQLite all of them at once, and how many.
 
-    def joined(self, page: Select[Any]) -> Select[Any]:
-        """Return the query of a whole page: how many, the last number, the lines as one text."""
-        lines = page.subquery()
-        join = func.string_agg if self.is_postgres else func.group_concat
-        return select(func.count(), func.max(lines.c.number), join(lines.c.line, _LINE_END))
+        They are of the people from one number to another where all are wanted, else of those
+        numbered.
+        """
+        row = SubscriptionRow
+        columns: list[_Text] = [self._line(cells).label("line")]
+        if self.is_postgres:
+            columns = [*(cell.text for cell in cells), null()]
+        query: Select[Any] = select(*columns)
+        query = query.join_from(row, SubscriberRow, SubscriberRow.id == row.subscriber_id).where(
+            row.newsletter_id == self._newsletter_id, SubscriberRow.address_key.is_not(None)
+        )
+        # PostgreSQL walks along both tables at once where it knows both numbers.
+        ids = [row.subscriber_id, SubscriberRow.id] if self.is_postgres else [row.subscriber_id]
+        for number in ids if is_whole else ():
+            query = query.where(
+                number > bindparam("after", type_=BigInteger),
+                number <= bindparam("last", type_=BigInteger),
+            )
+        if not is_whole:
+            query = query.where(self._is_among(row.subscriber_id, "numbers"))
+        query = query.order_by(row.subscriber_id)
+        if self.is_postgres:
+            return query
+        line = query.subquery().c.line
+        octets = cast(func.group_concat(line, "\n"), LargeBinary)
+        columns = [func.count(), octets]
+        return select(*columns)
+
+    def _is_among(self, number: SQLColumnExpression[int], name: str) -> ColumnElement[bool]:
+        """Return whether a number is one of many, which are a parameter."""
+        if self.is_postgres:
+            return number == any_(bindparam(name, type_=ARRAY(BigInteger)))
+        many = func.json_each(bindparam(name, type_=String)).table_valued("value")
+        return number.in_(select(many.c.value))
 
     def _line(self, cells: Sequence[_Cell]) -> _Text:
         parts = [cells[first : first + _ARGUMENTS] for first in range(0, len(cells), _ARGUMENTS)]
-        line = self._joined(parts[0])
-        for part in parts[1:]:
-            line = line + "," + self._joined(part)
-        return line
-
-    def _joined(self, cells: Sequence[_Cell]) -> _Text:
-        """Return cells with commas between them."""
-        if not self.is_postgres:
-            form = ",".join(cell.form.value for cell in cells)
-            return func.printf(form, *(cell.text for cell in cells), type_=String)
-        texts: list[_Text] = []
-        fixed = ""
-        for cell in cells:
-            is_done = cell.form is _Form.DONE
-            doubled = func.replace(cell.text, '"', '""')
-            texts += [
-                literal(fixed if is_done else f'{fixed}"'),
-                doubled if cell.form is _Form.ANY else cell.text,
-            ]
-            fixed = "," if is_done else '",'
-        return func.concat(*texts, literal(fixed.removesuffix(",")), type_=String)
-
-    def _guarded(self, text: _Text) -> _Text:
-        """Return a text that no spreadsheet takes for a formula, and empty for NULL."""
-        code = (func.ascii if self.is_postgres else func.unicode)(text)
-        first = func.substr(func.ltrim(text, "'"), 1, 1)
-        is_formula = and_(code.in_(_CODES), first.in_(_literals(BEGINNINGS)))
-        # Few texts have what a spreadsheet may cut at: only these are looked at letter by letter.
-        if self.is_postgres:
-            is_cut: ColumnElement[bool] = text.op("~", is_comparison=True)(f"[{CUTS}]")
-            within = func.regexp_replace(text, FORMULA_WITHIN, r"\1'", "g", type_=String)
-            whole: _Text = case((is_formula, literal("'") + within), else_=within)
-        else:
-            is_cut = func.glob(f"*[{CUTS}]*", text) > 0
-            whole = func.defuse_cell(text, type_=String)
-        guarded = case((is_cut, whole), (is_formula, literal("'") + text), else_=text)
-        return func.coalesce(guarded, "", type_=String)
+        texts = [
+            func.printf(
+                "".join(f"{cell.form.value}," for cell in part),
+                *(cell.text for cell in part),
+                type_=String,
+            )
+            for part in parts
+        ]
+        return reduce(operator.add, texts)
 
     def _instant(self, moment: _Text) -> _Text:
-        """Return the cell of an instant in UTC as ISO 8601 has it, or an empty one."""
-        text: _Text
-        if self.is_postgres:
-            text = func.to_json(moment).cast(String)
-        else:
-            day = func.replace(type_coerce(moment, String), " ", "T")
-            whole = func.replace(day, ".000000", "", type_=String)
-            text = literal('"') + whole + '+00:00"'
-        return func.coalesce(text, '""', type_=String)
+        """Return an instant in UTC, as ISO 8601 has it but for the blank before the time."""
+        return moment if self.is_postgres else type_coerce(moment, String) + "+00:00"
 
-    def _suppression(self) -> _Cell:
+    def _suppression(self) -> Sequence[_Cell]:
         """Return the cells of why an address gets no mail, by the newsletter's own reason first."""
-        own = SuppressionRow.newsletter_id == self._newsletter_id
-        shared = SuppressionRow.newsletter_id.is_(None)
-        reason = _Cell("suppressed", type_coerce(SuppressionRow.reason, String), _Form.WORD)
-        since = _Cell("suppressed_at", self._instant(SuppressionRow.created_at), _Form.DONE)
+        row = SuppressionRow
         # Why all newsletters leave an address alone may be another's to know.
-        shown = case((own, SuppressionRow.evidence), else_="")
-        evidence = _Cell("suppression_evidence", self._guarded(shown))
+        shown = case((row.newsletter_id == self._newsletter_id, row.evidence))
+        return [
+            _Cell("suppressed", self._if_suppressed(row.reason), _Form.WORD),
+            _Cell("suppressed_at", self._if_suppressed(self._instant(row.created_at)), _Form.PLAIN),
+            _Cell("suppression_evidence", _or_empty(self._if_suppressed(shown))),
+        ]
+
+    def _if_suppressed(self, text: _Text) -> _Text:
         found = (
-            select(self._joined([reason, since, evidence]))
-            .where(SuppressionRow.address_key == SubscriberRow.address_key, or_(own, shared))
+            select(text)
+            .where(
+                SuppressionRow.address_key == SubscriberRow.address_key,
+                _holds_for(self._newsletter_id),
+            )
             # The newsletter's own first, as the index of addresses has them: nothing is sorted.
             .order_by(func.coalesce(SuppressionRow.newsletter_id, literal_column("0")).desc())
             .limit(1)
             .correlate(SubscriberRow)
             .scalar_subquery()
         )
-        names = ("suppressed_at", "suppression_evidence")
-        return _Cell("suppressed", func.coalesce(found, '"","",""'), _Form.DONE, names)
+        return case((self._is_among(SubscriptionRow.subscriber_id, "suppressed"), found))
 
     def _tags(self) -> _Text:
         tags = (
@@ -302,14 +367,13 @@ class _Writer:
         return self._list(tags.c.tag)
 
     def _list(self, part: _Text, *clauses: ColumnElement[bool]) -> _Text:
-        """Return a subquery's texts as one, guarded once it is made."""
+        """Return a subquery's texts as one."""
         signs = [Position(part, literal(sign)) > 0 for sign in _PART_SIGNS]
         quoted = literal('"') + func.replace(part, '"', '""', type_=String) + '"'
         shown = case((or_(*signs), quoted), else_=part)
         join = func.string_agg if self.is_postgres else func.group_concat
         joined = select(join(shown, ", ", type_=String).label("text")).where(*clauses)
-        text = joined.correlate(SubscriptionRow).subquery().c.text
-        return select(self._guarded(text)).scalar_subquery()
+        return joined.correlate(SubscriptionRow).scalar_subquery()
 
     def _value(self, field: Field) -> _Text:
         options = _literals([option.value for option in field.options])
@@ -318,7 +382,7 @@ class _Writer:
         if field.type is FieldType.CHOICE:
             text = case((text.in_(options), text))
         if field.type is not FieldType.CHOICES:
-            return self._guarded(text)
+            return text
         if self.is_postgres:
             held = type_coerce(attributes, String).op("->")(literal(field.key, String))
             is_list = func.json_typeof(held) == "array"

@@ -38,8 +38,13 @@ _INSTANTS = ("consented_at", "confirmed_at", "unsubscribed_at", "paused_until")
 class ListPage(NamedTuple):
     """Some lines of a list, and how many people they are of."""
 
-    text: str
+    octets: bytes
     people: int
+
+    @property
+    def text(self) -> str:
+        """The lines as text."""
+        return self.octets.decode()
 
 
 def exported(
@@ -180,7 +185,7 @@ def json_pages(people: Iterable[Mapping[str, Any]]) -> Iterator[ListPage]:
     rest = iter(people)
     while batch := list(islice(rest, _BATCH)):
         lines = [json.dumps(person, ensure_ascii=False) + "\n" for person in batch]
-        yield ListPage("".join(lines), len(batch))
+        yield ListPage("".join(lines).encode(), len(batch))
 
 
 def problem_writer(stream: TextIO, language: Language) -> Callable[[Problem], None]:

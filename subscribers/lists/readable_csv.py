@@ -122,12 +122,12 @@ def readable_pages(
         yield ListPage(_lines(map(sheet.row, batch)), len(batch))
 
 
-def _lines(rows: Iterable[Sequence[str]]) -> str:
+def _lines(rows: Iterable[Sequence[str]]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerows(
         [defuse(cell) for cell in row] for row in rows
     )
-    return text.getvalue()
+    return text.getvalue().encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
 
+from newsletter.database.driver import driver_of
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.tokens import Pseudonyms
 from subscribers.lists.entries import ListEntry
@@ -222,7 +222,7 @@ def fill_stage(connection: Connection, staged: Staged) -> None:
     table = _TABLE.format(columns=columns, more=_MORE[connection.dialect.name])
     connection.execute(text(table + _EMPTIED if postgres else table))
     names = ", ".join(staged.columns)
-    with _driver(connection) as driver, closing(driver.cursor()) as cursor:
+    with driver_of(connection, "INTO list_stage") as driver, closing(driver.cursor()) as cursor:
         if postgres:
             with cursor.copy(f"COPY list_stage ({names}) FROM STDIN") as copy:
                 copy.write(staged.copied)
@@ -262,30 +262,3 @@ def without_empty(statement: str, staged: Staged, dialect: str) -> str:
         return f"CAST(NULL AS {kind})" if dialect == "postgresql" else "NULL"
 
     return _OF_STAGE.sub(value, statement)
-
-
-@contextmanager
-def _driver(connection: Connection) -> Iterator[Any]:
-    """Yield the driver's own connection, whose errors are raised as SQLAlchemy's are.
-
-    Raises:
-        DBAPIError: See SQLAlchemy; without the values, which are people's addresses.
-    """
-    driver, dialect = connection.connection.driver_connection, connection.dialect
-    assert driver is not None  # noqa: S101 - the connection is open
-    errors = dialect.loaded_dbapi.Error
-    try:
-        yield driver
-    except errors as error:
-        is_gone = dialect.is_disconnect(error, driver, None)
-        if is_gone:
-            connection.invalidate(error)
-        raise DBAPIError.instance(
-            "INTO list_stage",
-            None,
-            error,
-            errors,
-            hide_parameters=True,
-            connection_invalidated=is_gone,
-            dialect=dialect,
-        ) from None

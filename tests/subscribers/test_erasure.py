@@ -257,7 +257,7 @@ def _fill(stage: Stage) -> dict[str, str]:
                 else:
                     value = f"v{next(number_of_text):03}"
                 setattr(row, column.name, value)
-                text_of = value.isoformat() if isinstance(value, datetime) else str(value)
+                text_of = str(value.date() if isinstance(value, datetime) else value)
                 shown[place] = "attribute-value" if column.name == "attributes" else text_of
     for column in TagRow.__table__.columns:
         shown[f"{TagRow.__tablename__}.{column.name}"] = "x" if column.name == "tag" else "-"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -188,7 +189,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
             ),
         )
         # By the mark, Excel knows that it is UTF-8.
-        lines = chain(["\ufeff"], (page.text for page in pages_of_list))
+        lines = chain([BOM_UTF8], (page.octets for page in pages_of_list))
         return _download(lines, f"{row.slug}-subscribers.csv")
 
     @router.post("/segments")
@@ -217,7 +218,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
     return outer
 
 
-def _download(lines: Iterator[str], name: str) -> StreamingResponse:
+def _download(lines: Iterator[bytes], name: str) -> StreamingResponse:
     return StreamingResponse(
         lines,
         media_type="text/csv; charset=utf-8",

@@ -214,7 +214,7 @@ def test_the_list_is_exported_and_the_export_is_written_down(stage: Stage, sign_
     page = client.get(f"{_BASE}.csv", params={"segment": 'domain = "example.com"'})
     lines = page.text.splitlines()
     assert len(lines) == 2
-    assert lines[1].startswith('"ben@example.com"')
+    assert lines[1].partition(",")[0].strip('"') == "ben@example.com"
     shown = client.get(
         f"{_BASE}.csv",
         params={"state": "confirmed", "form": "readable"},
