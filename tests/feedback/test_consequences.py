@@ -305,6 +305,28 @@ def test_a_success_in_between_begins_the_count_anew(court: Court) -> None:
     assert court.suppressed() == 0
 
 
+@pytest.mark.parametrize("spared", [FeedbackAction.EXCUSED, FeedbackAction.HELD, "undone"])
+def test_what_was_excused_held_or_undone_does_not_count_among_five(
+    court: Court, spared: FeedbackAction | str
+) -> None:
+    for turn in range(5):
+        court.send(days_ago=10)
+        court.report(hard=False, reason=Reason.MAILBOX_FULL, path=court.verp())
+        court.judge()
+        if turn == 2:
+            with transaction(court.stage.engine) as session:
+                decision = session.scalars(
+                    select(BounceDecisionRow).order_by(BounceDecisionRow.bounce_id.desc())
+                ).first()
+                assert decision is not None
+                if isinstance(spared, FeedbackAction):
+                    decision.action = spared
+                else:
+                    decision.undone_at = now()
+    assert court.suppressed() == 0
+    assert court.action() is FeedbackAction.COUNTED
+
+
 def test_two_reports_of_one_mailing_count_once(court: Court) -> None:
     for _ in range(6):
         court.report(hard=False, reason=Reason.MAILBOX_FULL, path=court.verp())

@@ -271,3 +271,16 @@ def test_nothing_can_be_claimed_once_a_mailing_is_held(stage: Stage, mailing: in
     assert ledger.claim_batch(stage.engine, mailing, 1, token="first", lease_seconds=60) is None
     with pytest.raises(ConflictError):
         pause(stage.engine, mailing)
+
+
+def test_a_lease_is_listed_with_its_mailing_while_it_is_held(stage: Stage, mailing: int) -> None:
+    engine = stage.engine
+    assert ledger.leases(engine) == []
+    claimed = claim(engine, mailing, "one")
+    assert [(each.mailing_id, each.token) for each in ledger.leases(engine)] == [(mailing, "one")]
+    assert ledger.mailing_of(engine, "one") == mailing
+    assert ledger.mailing_of(engine, "other") is None
+    record(engine, mailing, "one", *all_of(claimed, DeliveryState.ACCEPTED))
+    assert ledger.close_batch(engine, claimed)
+    assert ledger.leases(engine) == []
+    assert ledger.mailing_of(engine, "one") is None
