@@ -31,7 +31,7 @@ from newsletter.mailings.ledger.tallies import StateCounts
 from newsletter.mailings.missing import no_such_mailing
 from newsletter.mailings.reports.cached_figures import Figure, Figures
 from newsletter.mailings.reports.progress import Progress, count_states
-from newsletter.mailings.trials.subjects import find_trial
+from newsletter.mailings.trials.subjects import decision_due, find_trial
 from subscribers.segments.saved import names_of_queries
 
 #: So many bars a chart holds, and so many domains are named; the rest is one line.
@@ -70,6 +70,7 @@ class MailingSummary(Progress):
     Attributes:
         segment: The query of its audience; empty for everybody.
         segment_name: What the saved segment is called that asks for just this; empty for none.
+        decides_at: When the subject for all outside the trial is decided that it waits for.
         restored: Whether it is held because the database lost what it knew of it.
         bounced: Reports that a message came back later, soft or hard, each recipient once; what
             was refused while it was handed over is rejected, and not among them.
@@ -80,6 +81,7 @@ class MailingSummary(Progress):
     segment: str
     segment_name: str
     urgent: bool
+    decides_at: datetime | None
     unsubscribed: int
     complaints: int
     bounced: int
@@ -105,13 +107,18 @@ class Outcomes:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Headline:
-    """A mailing in a list, without its figures; ``newsletter`` is a slug where it is known."""
+    """A mailing in a list, without its figures; ``newsletter`` is a slug where it is known.
+
+    Attributes:
+        decides_at: As of `MailingSummary`.
+    """
 
     mailing_id: int
     newsletter: str
     subject: str
     state: MailingState
     begins_at: datetime | None
+    decides_at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -170,7 +177,7 @@ def list_summaries(
 
 def list_headlines(session: Session, newsletter_id: int, *, limit: int) -> Sequence[Headline]:
     """Return the newest mailings, with nothing counted."""
-    return [_headline(row) for row in session.scalars(_newest(newsletter_id).limit(limit))]
+    return [_headline(session, row) for row in session.scalars(_newest(newsletter_id).limit(limit))]
 
 
 def list_upcoming(
@@ -179,7 +186,7 @@ def list_upcoming(
     """Return what is scheduled, under way or held, the one due first before all others."""
     begins_at = func.coalesce(MailingRow.started_at, MailingRow.scheduled_at, MailingRow.created_at)
     query = _of(newsletter_ids, _UNDER_WAY).order_by(begins_at, MailingRow.id)
-    return [_headline(row, slug) for row, slug in session.execute(query.limit(limit))]
+    return [_headline(session, row, slug) for row, slug in session.execute(query.limit(limit))]
 
 
 def list_past(
@@ -188,7 +195,7 @@ def list_past(
     """Return what has begun and ended, the newest first."""
     began = MailingRow.started_at.is_not(None)
     query = _of(newsletter_ids, _ENDED).where(began).order_by(MailingRow.id.desc())
-    return [_headline(row, slug) for row, slug in session.execute(query.limit(limit))]
+    return [_headline(session, row, slug) for row, slug in session.execute(query.limit(limit))]
 
 
 def _of(
@@ -205,13 +212,14 @@ def _of(
     )
 
 
-def _headline(row: MailingRow, newsletter: str = "") -> Headline:
+def _headline(session: Session, row: MailingRow, newsletter: str = "") -> Headline:
     return Headline(
         mailing_id=row.id,
         newsletter=newsletter,
         subject=row.title,
         state=row.state,
         begins_at=row.started_at or row.scheduled_at,
+        decides_at=_decides_at(session, row),
     )
 
 
@@ -250,6 +258,7 @@ def _summary(session: Session, row: MailingRow, figures: Figures) -> MailingSumm
         if row.segment
         else "",
         urgent=row.urgent,
+        decides_at=_decides_at(session, row),
         planned=row.planned,
         counts=outcomes.counts,
         unsubscribed=outcomes.unsubscribed,
@@ -263,6 +272,11 @@ def _summary(session: Session, row: MailingRow, figures: Figures) -> MailingSumm
         finished_at=row.finished_at,
         spread=timedelta(seconds=row.spread_seconds),
     )
+
+
+def _decides_at(session: Session, row: MailingRow) -> datetime | None:
+    """Return when the subject is decided that a mailing waits for; None where it waits for none."""
+    return decision_due(session, row.id) if row.state is MailingState.SENDING else None
 
 
 def count_outcomes(session: Session, mailing_id: int) -> Outcomes:

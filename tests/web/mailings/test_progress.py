@@ -10,7 +10,7 @@ from sqlalchemy import Engine, event, select, update
 
 from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import AuditEventRow, DeliveryRow, MailingRow
+from newsletter.database.tables import AuditEventRow, DeliveryRow, MailingRow, SubjectTrialRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import (
     EDITIONS,
@@ -333,3 +333,26 @@ def test_a_mailing_to_a_saved_segment_names_it_with_what_it_asks_for(
     page = html.fromstring(client.get(f"/newsletters/digest/mailings/{number}").text)
     assert "町の人" not in page.text_content()
     assert query in page.text_content()
+
+
+def test_lists_say_until_when_a_mailing_compares_subjects(stage: Stage, sign_in: SignIn) -> None:
+    stage.subscribe(*(f"p{n}@example.jp" for n in range(20)))
+    decide = datetime.now(ZoneInfo("Asia/Tokyo")).replace(tzinfo=None) + timedelta(days=1)
+    other = (Subject(title="別の件名", preheader=""),)
+    number = stage.mail(trial=SubjectTrial(others=other, share=50, decide=decide))
+    plan_mailing(stage.engine, number)
+    client = sign_in("editor@example.jp", Role.EDITOR)
+    with transaction(stage.engine) as session:
+        assert session.get_one(MailingRow, number).state is MailingState.SENDING
+
+    def said(path: str) -> str:
+        page = html.fromstring(client.get(path).text)
+        return " ".join(str(page.xpath("//main")[0].text_content()).split())
+
+    for path in ("/newsletters/digest/mailings", "/home"):
+        assert "Comparing subjects" in said(path)
+        assert "Decision at" in said(path)
+        assert "Sending" not in said(path)
+    with transaction(stage.engine) as session:
+        session.execute(update(SubjectTrialRow).values(decided_at=now(), chosen=0))
+    assert "Comparing subjects" not in said("/newsletters/digest/mailings")
