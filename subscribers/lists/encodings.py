@@ -139,8 +139,12 @@ _CELL = re.compile(r"[^,;\t\r\"]+")
 _FOREIGN = re.compile(rb"(?<![A-Za-z])[A-Za-z]*+[\x80-\xff][A-Za-z\x80-\xff@-~]*")
 #: Scripts of which a word has one, as the names of their letters begin.
 _SCRIPTS = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARABIC", "HEBREW", "THAI"})
-#: Half-width kana beside kanji or Latin letters in one word; one word in three has them at most.
-_HALF_KANA_BESIDE = re.compile("[｡-ﾟ][A-Za-z㐀-鿿]|[A-Za-z㐀-鿿][｡-ﾟ]")
+#: Half-width kana beside kanji or Latin letters in one word, or in an order that no word has: small
+#: ones and marks of voice where none stands. One word in three has such at most.
+_HALF_KANA_BESIDE = re.compile(
+    "[｡-ﾟ][A-Za-z㐀-鿿]|[A-Za-z㐀-鿿][｡-ﾟ]|(?<![ｷｼﾁﾆﾋﾐﾘﾞﾟﾃﾌ])[ｬ-ｮ]|(?<![ｲｳｸｼﾁﾂﾃﾄﾌﾞ])[ｧ-ｫ]"
+    "|(?<![ｳｶ-ﾄﾊ-ﾎ])ﾞ|(?<![ﾊ-ﾎ])ﾟ"
+)
 _MOST_BESIDE = 3
 #: What stands within words and is no letter.
 _WITHIN = frozenset("’‘´·‐–—ºª°")

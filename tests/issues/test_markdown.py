@@ -16,7 +16,7 @@ from newsletter.errors import ContentError
 from newsletter.i18n.language import Language
 from newsletter.issues.checks.content import check_issue
 from newsletter.issues.checks.lines import find_lines
-from newsletter.issues.markdown.reader import read_markdown
+from newsletter.issues.markdown.reader import read_body, read_markdown
 from newsletter.issues.markdown.runs import without_blank_edges
 from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.model import (
@@ -623,3 +623,34 @@ def test_a_finding_names_the_line_that_it_is_about(body: str, code: str, line: i
 def test_a_text_of_more_lines_than_any_newsletter_has_is_refused() -> None:
     with pytest.raises(ContentError, match=r"issue\.md:1000\d: The text has more than 10,000"):
         _read("# a\n" * 10_001)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "C:\\[x]",
+        "C:\\[設定]\\一覧.txt",
+        "D:\\<課名>\\2026",
+        "\\\\server\\*",
+        "\\\\nas\\[旧]\\b",
+        "C:\\*.pdf",
+        "C:\\data\\*.*",
+        "\\(^o^)/",
+    ],
+)
+def test_a_path_of_windows_and_a_face_keep_their_backslashes(path: str) -> None:
+    (paragraph,) = read_body(f"共有は {path} です", source="x")
+    assert block_text(paragraph) == f"共有は {path} です"
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("Q:\\[x\\]", "Q:[x]"),
+        ("A:\\*重要\\*", "A:*重要*"),
+        ("C:\\[x](https://example.jp/)", "C:[x](https://example.jp/)"),
+    ],
+)
+def test_what_is_no_path_keeps_its_escapes(typed: str, read: str) -> None:
+    (paragraph,) = read_body(typed, source="x")
+    assert block_text(paragraph) == read

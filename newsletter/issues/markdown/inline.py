@@ -186,11 +186,16 @@ _EITHER = re.compile(
 _LONGEST_MAILBOX = 64
 _TRAILING = "?!.,:;*_~'"
 _IN_NAME = r"[^\x00-\x20\\`*\[\]<>|?\":@^~&\u3000-\u3002「」『』（）、。]"
+#: A name in brackets, as of a folder, whose brackets are no link's; and all names of a folder.
+_IN_BRACKETS = rf"(?:\[{_IN_NAME}+\](?![(\[:])|<{_IN_NAME}+>)"
+_ALL_FILES = r"\*(?:\.[A-Za-z0-9*]{1,8})?(?![^\n]{0,200}\\\*)(?![*\w])"
 #: A path such as ``C:\\Users\\_a`` or ``\\\\host\\b``, up to a sign that no name of a file has, or
-#: that begins something else. Its backslashes are no escapes.
+#: that begins something else. Its backslashes are no escapes, nor those before ``[a]``, ``*.pdf``.
 WINDOWS_PATH = re.compile(
-    rf"(?<![A-Za-z0-9\\;])(?:[A-Za-z]:\\(?![\\`*\[\]<>|?\":@^~&])"
-    rf"|\\\\[A-Za-z0-9][A-Za-z0-9._-]*\\(?={_IN_NAME})){_IN_NAME}*(?:\\{_IN_NAME}*)*"
+    rf"(?<![A-Za-z0-9\\;])(?:[A-Za-z]:\\(?:(?![\\`*\[\]<>|?\":@^~&])|(?={_IN_BRACKETS}|{_ALL_FILES})"
+    rf")"
+    rf"|\\\\[A-Za-z0-9][A-Za-z0-9._-]*\\(?={_IN_NAME}|{_IN_BRACKETS}|{_ALL_FILES}))"
+    rf"(?:{_IN_NAME}|(?<=\\){_IN_BRACKETS})*(?:\\(?:{_IN_NAME}|(?<=\\){_IN_BRACKETS})*)*(?:(?<=\\){_ALL_FILES})?"
 )
 #: Where in plain text a backslash keeps an address from being one.
 GUARDED = re.compile(

@@ -48,11 +48,11 @@ _BREAK = re.compile(r"<br[ \t]*/?>[ \t]*\n?[ \t]*", re.IGNORECASE)
 _LINE_END = re.compile(r"\s*\n\s*")
 _COMMENT, _COMMENT_END = "<!--", "-->"
 _FOREIGN_FIELD = re.compile(r"\*\|[\w:. -]+\|\*|\{\{[^{}\n`<\\&]+\}\}|\{%[^{}\n`<\\&]+%\}")
-#: Names of Python, which would be bold without their signs: ``__init__.py``, ``x.__class__``; and a
-#: formula of TeX, whose backslashes would be escapes.
+#: Names of Python, which would be bold without their signs: ``__init__.py``, ``x.__class__``; a
+#: formula of TeX, whose backslashes would be escapes; and a face with arms, as its first is.
 _VERBATIM = re.compile(
     r"__[A-Za-z](?:\w{0,60}[A-Za-z0-9])?__(?=\.[A-Za-z_]|\(\))|(?<=[\w)]\.)__[A-Za-z]\w{0,60}__(?!\w)"
-    r"|\\\([^()\n\\]{1,80}\\\)",
+    r"|\\\([^()\n\\]{1,80}\\\)|\\\([^()\n\\]{1,20}\)/",
     re.ASCII,
 )
 #: What a field of each reader begins with; in text, the bracket is always escaped.
