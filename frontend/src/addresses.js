@@ -9,12 +9,21 @@ import { schema } from "./schema.js";
 
 const LABEL = "[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?",
   DOMAIN = `(?:${LABEL}\\.)+[a-z][a-z0-9-]*[a-z0-9]`;
-const URL_ = `https?://(?:${LABEL}\\.)+${LABEL}(?::[0-9]+)?(?:[/?#][a-z0-9._~:/?#@!$&'()*+,;=%-]*)?`;
+/** Letters beyond ASCII of scripts that part words by blanks, as browsers show and copy them. */
+const LETTERS =
+  "\\u00c0-\\u00d6\\u00d8-\\u00f6\\u00f8-\\u024f\\u0370-\\u037d\\u037f-\\u0386\\u0388-\\u0556" +
+  "\\u0561-\\u0587\\u05d0-\\u05ea\\u0620-\\u0669\\u066e-\\u06d3\\u0904-\\u0963\\u0966-\\u0dff" +
+  "\\u10a0-\\u10ff\\u1e00-\\u1fff";
+/** In brackets a name of a list, as forms write it: `?label[]=bug&filter[age]=5`. */
+const REST =
+  `(?:[a-z0-9._~:/?#@!$&'()*+,;=%${LETTERS}-]` +
+  "|(?<=[a-z0-9_\\]])\\[[a-z0-9_.-]{0,40}\\](?=[=&[]))*";
+const URL_ = `https?://(?:${LABEL}\\.)+${LABEL}(?::[0-9]+)?(?:[/?#]${REST})?`;
 const EITHER = `(?<![a-z0-9._%+-])(?:${URL_}|[a-z0-9][a-z0-9._%+-]{0,63}@${DOMAIN})`;
 const ANY = new RegExp(EITHER, "gi"),
   LAST = new RegExp(`${EITHER}$`, "i");
 /** What ends an address as it is typed: a space, or what an input method writes. */
-const ENDED = new RegExp(`(${EITHER})(?: |[^\\x00-\\x7f\\ufffc]{1,30})$`, "i");
+const ENDED = new RegExp(`(${EITHER})(?: |(?![${LETTERS}])[^\\x00-\\x7f\\ufffc]{1,30})$`, "i");
 
 /**
  * Signs that end a sentence, and a bracket that the address does not open, are not part of it.
@@ -32,9 +41,13 @@ function trimmed(found) {
     url = shorter;
   }
 }
+/** As Markdown's reader writes an address. @param {string} url */
+const encoded = (url) => url.replace(/[^!-~]+|[[\]]/g, encodeURIComponent);
 /** @param {string} words */
 const markOf = (words) =>
-  schema.marks.anchor.create({ url: /^https?:/i.test(words) ? words : `mailto:${words}` });
+  schema.marks.anchor.create({
+    url: /^https?:/i.test(words) ? encoded(words) : `mailto:${words}`,
+  });
 /** @param {DocNode} node @param {DocNode | null} parent */
 const isOpen = (node, parent) =>
   node.isText &&

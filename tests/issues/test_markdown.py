@@ -222,6 +222,10 @@ def test_a_comment_stays_with_the_editor() -> None:
         ("**https://e.jp/_x_/**", "https://e.jp/_x_/", ""),
         ("https://総務省.jp/", "https://xn--lhr645fjve.jp/", ""),
         ("「info@e.jp」へ", "mailto:info@e.jp", "」へ"),
+        ("https://e.de/sperrmüll?a=ä ab", "https://e.de/sperrm%C3%BCll?a=%C3%A4", " ab"),
+        ("https://e.sa/أخبار، ثم", "https://e.sa/%D8%A3%D8%AE%D8%A8%D8%A7%D8%B1", "، ثم"),
+        ("https://e.ru/новости.", "https://e.ru/%D0%BD%D0%BE%D0%B2%D0%BE%D1%81%D1%82%D0%B8", "."),
+        ("https://e.jp/?l[]=b&f[a][0]=c[1]", "https://e.jp/?l%5B%5D=b&f%5Ba%5D%5B0%5D=c", "[1]"),
     ],
 )
 def test_a_bare_address_is_a_link_and_ends_where_text_goes_on(

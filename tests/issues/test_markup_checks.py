@@ -84,6 +84,37 @@ def test_signs_that_readers_would_see_are_named_with_their_line(code: str, signs
 
 
 @pytest.mark.parametrize(
+    ("typed", "signs"),
+    [
+        ("a*b*c is a product", "a*b*c"),
+        ("Ab_3*x_9*z は不可", "3*x_9*z"),
+        ("年額（*）は据置き、(*)軽減あり", "（*）"),
+        ("*.tmp and ~$*.docx are deleted", "*.tmp"),
+        ("店長です(*´▽`*)", "(*´▽`"),
+        ("店長です (*^^*)", "(*^^"),
+        ("件名は「_パブコメ_国保_氏名」とする", "_パブコメ_国保_氏名"),
+    ],
+)
+def test_signs_that_vanish_though_they_were_no_emphasis_are_named(typed: str, signs: str) -> None:
+    assert ("mark-swallowed", signs, 10) in _found(f"一行目\n二行目 {typed}")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "これは*重要*です",
+        "（*重要*）なこと",
+        "*This is it.* And (*this*, too).",
+        "「_題名_」は 「*題*」",
+        "un*der* und *ab*gesagt",
+        "*第1回* 3*回* です",
+    ],
+)
+def test_emphasis_that_is_meant_is_left_alone(typed: str) -> None:
+    assert _found(f"一行目\n二行目 {typed}") == []
+
+
+@pytest.mark.parametrize(
     "typed", ["これは_斜体_です", "これは_sparse_です", "第1回_議事録_最終.pdf"]
 )
 def test_underscores_within_a_japanese_word_are_named(typed: str) -> None:
@@ -164,7 +195,7 @@ def test_a_line_that_was_to_be_a_heading_is_named(line: str) -> None:
         "コマンドは git clone <URL> です",
         "\\<ファイル名> と &lt;tag&gt;",
         "10:30~12:00~14:00、9~12時~、(^_^)、A~Z、x^2",
-        "(^_^) (^o^)／ (@_@) {^o^} <(o_o)> <(_ _)> m(_ _)m (*^^*) (=^・^=)",
+        "(^_^) (^o^)／ (@_@) {^o^} <(o_o)> <(_ _)> m(_ _)m (=^・^=)",
         "受付:午前:午後、12:ab:34、a:b:c、例:yes: no",
     ],
 )

@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import zip_longest
 from urllib.parse import unquote
 
 from newsletter.i18n.messages import Message, msg
@@ -310,11 +309,21 @@ _BARE = _Kind(
 #: Words of scripts that part them by blanks: Latin, Greek, Cyrillic.
 _LAST_WORD = re.compile(r"[A-Za-zÀ-ɏͰ-ӿ]+\Z")
 _FIRST_WORD = re.compile(r"[A-Za-zÀ-ɏͰ-ӿ]+")
+_IN_WORD = re.compile(r"[A-Za-z0-9À-ɏͰ-ӿ]")
+#: A star by itself in brackets, of a note: "(*)", and one before signs in them: "(*´▽`*)".
+_OPENING, _CLOSING = "(（[［「『【", ")）]］」』】"
+_OF_FACE = re.compile(r"[´`^＾゜°・ω▽∀ー_><≧≦]")
+#: The rest of a name with lines in it: "「_案_国保_氏名」".
+_NAME = re.compile(r"\w+_\w+")
+#: What any name of a file stands for, before its ending: "*.docx".
+_ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}\b")
 _SWALLOWED = _Kind(
     code="mark-swallowed",
     find=lambda _line: iter(()),
-    message=msg("A * within a word or a product was read as emphasis and will not reach readers"),
-    remedy=msg("Write \\* for a star that readers should see, or × for a product."),
+    message=msg(
+        "A * or _ was read as emphasis where it probably is none, and will not reach readers"
+    ),
+    remedy=msg("Write \\* or \\_ for a sign that readers should see, or × for a product."),
 )
 
 
@@ -378,35 +387,58 @@ def _unlinked(issue: Issue) -> Iterator[tuple[IssuePlace, str, str]]:
     for part in walk_parts(issue):
         for block in walk_blocks(part.body):
             for content in running_texts(block):
-                for text, following in _texts(content):
-                    yield part.place, text, _swallowed(text, following)
+                for text, swallowed in _texts(content):
+                    yield part.place, text, swallowed
 
 
-def _texts(content: tuple[Inline, ...]) -> Iterator[tuple[str, Inline | None]]:
-    for run, following in zip_longest(content, content[1:]):
+def _texts(content: tuple[Inline, ...]) -> Iterator[tuple[str, str]]:
+    """Yield each text, and each sign that opens emphasis and was meant as it stands."""
+    for before, run, behind in zip((None, *content), content, (*content[1:], None), strict=False):
         match run:
             case Text(text=text):
-                yield text, following
-            case Strong(content=inner) | Emphasis(content=inner) | Strikethrough(content=inner):
+                yield text, ""
+            case Emphasis(content=inner):
+                yield "", _swallowed(_text_of(before), inline_words(inner), _text_of(behind))
                 yield from _texts(inner)
-            case Footnote(content=inner):
+            case Strong(content=inner) | Strikethrough(content=inner) | Footnote(content=inner):
                 yield from _texts(inner)
             case _:
                 pass
 
 
-def _swallowed(text: str, following: Inline | None) -> str:
-    """Return a star with what stands beside it, where it was no emphasis: "3*4", "Leser*innen".
+def _text_of(run: Inline | None) -> str:
+    return run.text if isinstance(run, Text) else ""
 
-    Within a word that blanks part, what goes on to another word is none.
+
+def _swallowed(before: str, inner: str, behind: str) -> str:
+    """Return a sign with what stands beside it, where it was no emphasis: "3*4", "Leser*innen".
+
+    Within a word that blanks part, what goes on to another word is none; nor are a star alone in
+    brackets, one that stands for any name of a file, one of a face, and lines of a name.
     """
-    if not isinstance(following, Emphasis):
-        return ""
-    inner = inline_words(following.content)
-    if text[-1:].isdecimal() and inner[:1].isdecimal():
-        return f"{text[-1]}*{inner[0]}"
-    before, after = _LAST_WORD.search(text), _FIRST_WORD.match(inner)
-    return f"{before[0]}*{after[0]}" if before and after and " " in inner else ""
+    return next(_no_emphasis(before, inner, behind), "")
+
+
+def _no_emphasis(before: str, inner: str, behind: str) -> Iterator[str]:
+    last, first, end, after = before[-1:], inner[:1], inner[-1:], behind[:1]
+    if last.isdecimal() and first.isdecimal():
+        yield f"{last}*{first}"
+    words = _LAST_WORD.search(before), _FIRST_WORD.match(inner)
+    if words[0] and words[1] and " " in inner:
+        yield f"{words[0][0]}*{words[1][0]}"
+    if all(map(_IN_WORD.fullmatch, (last, first, end, after))):
+        yield f"{last}*{inner}*{after}"
+    bracketed = bool(last) and last in _OPENING
+    noted = (last, first) if bracketed else (end, after)
+    if all(noted) and noted[0] in _OPENING and noted[1] in _CLOSING:
+        yield f"{noted[0]}*{noted[1]}"
+    if bracketed and _OF_FACE.match(inner):
+        yield f"{last}*{inner}"
+    if ending := _ENDING.match(inner) or _ENDING.match(behind):
+        yield f"*{ending[0]}"
+    name = _NAME.match(behind)
+    if bracketed and name is not None and " " not in inner:
+        yield f"_{inner}_{name[0]}"
 
 
 def _finding(kind: _Kind, place: IssuePlace, spots: Sequence[_Spot]) -> Finding:

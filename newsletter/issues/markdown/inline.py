@@ -170,7 +170,16 @@ def _tokenize_struck(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?"
 #: A host in ASCII, or one that begins with other letters and ends in a domain of ASCII.
 _HOST = rf"(?:(?:{_LABEL}\.)+{_LABEL}|(?=[^\x00-\x7f])(?:[\w-]+\.)+[A-Za-z][A-Za-z0-9-]+)"
-_REST = r"(?:[A-Za-z0-9\-._~:/?#@!$&'()*+,;=%]|\\[_*~&])*"
+#: Letters beyond ASCII of scripts that part words by blanks, as browsers show and copy them.
+_LETTERS = (
+    r"\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u037d\u037f-\u0386\u0388-\u0556\u0561-\u0587"
+    r"\u05d0-\u05ea\u0620-\u0669\u066e-\u06d3\u0904-\u0963\u0966-\u0dff\u10a0-\u10ff\u1e00-\u1fff"
+)
+#: In brackets a name of a list, as forms write it: ``?label[]=bug&filter[age]=5``.
+_REST = (
+    rf"(?:[A-Za-z0-9\-._~:/?#@!$&'()*+,;=%{_LETTERS}]|\\[_*~&]"
+    r"|(?<=[\w\]])\[[\w.-]{0,40}\](?=[=&\[]))*"
+)
 #: What makes one in the middle of a word no address.
 _BEFORE = r"(?<![A-Za-z0-9])"
 _URL = re.compile(rf"https?://{_HOST}(?::[0-9]+)?(?:[/?#]{_REST})?", re.IGNORECASE)

@@ -208,7 +208,7 @@ def test_a_column_stands_as_its_cells_do_though_its_head_does_not(mail: Page) ->
 
 
 def test_addresses_in_pasted_text_are_links_that_end_where_they_end(mail: Page) -> None:
-    words = "詳しくはhttps://example.jp/a(b)。受付 koho@example.jp、https://a.jp?q=1&x=2."
+    words = "詳しくはhttps://example.jp/a(b)。受付 koho@example.jp、https://a.jp?q=1&x=2. https://e.de/müll?l[]=ä"
     (found,) = pasted(mail, f"<p>{words}</p><p><code>https://example.jp/code</code></p>")
 
     linked, plain = (block["content"] for block in found["blocks"])
@@ -216,6 +216,7 @@ def test_addresses_in_pasted_text_are_links_that_end_where_they_end(mail: Page) 
         "https://example.jp/a(b)",
         "mailto:koho@example.jp",
         "https://a.jp?q=1&x=2",
+        "https://e.de/m%C3%BCll?l%5B%5D=%C3%A4",
     ]
     assert "".join(run.get("text") or run["content"][0]["text"] for run in linked) == words
     assert [run["kind"] for run in plain] == ["code"]
