@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
@@ -22,6 +22,11 @@ from newsletter.rendering.wrap import width
 
 #: Lines that are shorter ended where the writer wanted; longer ones may have been wrapped.
 _WRAPPED_COLUMNS = 55
+#: A line of Japanese that ends so was broken by its writer within a sentence.
+_GOES_ON = re.compile(r"[をにはがのとへ、]$")
+#: From here on a line tells something, and is no name.
+_STORY_COLUMNS = 18
+_ENDS = tuple(".!?。!?")
 #: Sentences that are read: a wish stands among the first.
 _SENTENCES = 40
 #: Letters of a sentence that can be a wish: more tell a story.
@@ -61,22 +66,53 @@ class _Language:
     contrary: re.Pattern[str]
 
 
+def read_mail_wish(subject: str, lines: Sequence[str]) -> Wish:
+    """Return the surest wish of a mail's subject and of what is written below it.
+
+    A subject such as "Cancellation" is of what the mail goes on to say, a flat or a seat, and asks
+    for no end of mail by itself where that asks for none.
+    """
+    of_subject, of_lines = read_wish([subject]), read_wish(lines)
+    names_mail = any(language.asking.search(subject) for language in _languages())
+    if of_lines is not Wish.PLAIN and not names_mail and _says_more(lines):
+        of_subject = min(of_subject, Wish.SPOKEN_OF)
+    surest = max(of_subject, of_lines)
+    return min(surest, Wish.SPOKEN_OF) if _wants_to_stay(_sentences(lines)) else surest
+
+
+def _says_more(lines: Sequence[str]) -> bool:
+    """Tell whether lines say something of their own, which a name below a greeting does not."""
+    return any(
+        (width(one) >= _STORY_COLUMNS or one.endswith(_ENDS))
+        and not any(_fills(one, language) for language in _languages())
+        for one in islice(_sentences(lines), _SENTENCES)
+    )
+
+
+def _wants_to_stay(sentences: Iterable[str]) -> bool:
+    return any(
+        language.staying.search(one)
+        for one in islice(sentences, _SENTENCES)
+        for language in _languages()
+    )
+
+
 def read_wish(lines: Sequence[str]) -> Wish:
     """Return the surest wish that these lines say, which one person wrote one below the other."""
-    surest, is_first, wants_to_stay = Wish.NONE, True, False
+    surest, is_first = Wish.NONE, True
     for sentence in islice(_sentences(lines), _SENTENCES):
         surest = max(surest, _asked(sentence), _said_alone(sentence, is_first=is_first))
         is_greeting = any(_fills(sentence, language) for language in _languages())
         is_first = is_first and (surest is not Wish.NONE or is_greeting)
-        wants_to_stay |= any(language.staying.search(sentence) for language in _languages())
-    return min(surest, Wish.SPOKEN_OF) if wants_to_stay else surest
+    return min(surest, Wish.SPOKEN_OF) if _wants_to_stay(_sentences(lines)) else surest
 
 
 def _sentences(lines: Sequence[str]) -> Iterator[str]:
     text = ""
     for line in lines:
         text += normalize("NFKC", line).strip().replace("'", "’")
-        text += " " if width(line) >= _WRAPPED_COLUMNS else "\n"
+        if not (_GOES_ON.search(line.rstrip()) and width(line) >= _STORY_COLUMNS):
+            text += " " if width(line) >= _WRAPPED_COLUMNS else "\n"
     for paragraph in text.split("\n"):
         yield from (one.strip() for one in _SENTENCE_END.split(paragraph) if one.strip())
 

@@ -32,7 +32,7 @@ from newsletter.feedback.attribution import (
     delivery_of_message_id,
     mailing_of_message_id,
 )
-from newsletter.feedback.leave_words import Wish, read_wish
+from newsletter.feedback.leave_words import Wish, read_mail_wish
 from newsletter.mailings.planning.links import compare, read_link, refer
 from newsletter.mailings.planning.variants import content_of_reader
 from newsletter.message.identifiers import read_delivery_id
@@ -148,7 +148,7 @@ def _answered(mail: Mail) -> list[str]:
 def _wish(mail: Mail, *, own: str = "") -> Wish:
     """Return the surest wish of a mail, but for what its subject repeats of ``own``."""
     subject = mail.subject.replace(own, "") if own else mail.subject
-    return max(read_wish([_REPLY.sub("", subject)]), read_wish(_opening(mail)))
+    return read_mail_wish(_REPLY.sub("", subject), _opening(mail))
 
 
 def _opening(mail: Mail) -> list[str]:

@@ -123,6 +123,11 @@ def find_mark(record: Record, form: ListForm) -> tuple[str, ListState] | None:
     return unclear
 
 
+#: Columns of bits, one of which says that an account is disabled: Active Directory's (MS-ADTS,
+#: 2.2.16, ADS_UF_ACCOUNTDISABLE).
+_DISABLING_BITS = {"useraccountcontrol": 2}
+
+
 @lru_cache(maxsize=_CACHED)
 def speaks_against(name: str, mark: str, text: str) -> ListState | None:
     """Return what a column that is not asked about says against mail, as its mark lets it."""
@@ -131,6 +136,8 @@ def speaks_against(name: str, mark: str, text: str) -> ListState | None:
         return None
     if mark in _READERS:
         return _READERS[mark](text)
+    if (bit := _DISABLING_BITS.get(fold(name))) and text.isdecimal():
+        return ListState.UNSUBSCRIBED if int(text[:10]) & bit else None
     state = against_mail(text)
     if state is not None and not mark and is_harmless(name) and read_whole(text) is None:
         # "Unsubscribe Ltd" is a company, "unsubscribed" none.

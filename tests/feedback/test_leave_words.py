@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.feedback.leave_words import Wish, read_wish
+from newsletter.feedback.leave_words import Wish, read_mail_wish, read_wish
 
 _PLAIN = """
 今後はいりません。
@@ -138,6 +138,46 @@ def test_what_is_past_or_leaves_something_else_ends_nothing(mail: str) -> None:
 @pytest.mark.parametrize("mail", _mails(_NONE))
 def test_what_ends_something_else_is_no_wish(mail: str) -> None:
     assert read_wish(mail.split("|")) is Wish.NONE
+
+
+@pytest.mark.parametrize(
+    ("subject", "words"),
+    [
+        ("Kündigung", "hiermit kündigen wir unsere Wohnung zum 28.02.|Bitte bestätigen Sie."),
+        ("cancelling my membership", "I'd like to leave the sailing club. Whom do I write to?"),
+        ("Cancellazione", "Vorrei cancellare la mia prenotazione per il faro."),
+        ("退訂房間", "您好,想退訂12月5日的雙人房一晚,請問訂金可以退還嗎?"),
+        ("odhlášení", "Dobrý den, odhlašuji Kubíka z obědů, má angínu. Děkuji."),
+        (
+            "配信停止の確認",
+            "誤って押しました。|今後も読みたいので停止しないでください。",
+        ),
+        (
+            "Abbestellen? Niemals!",
+            "Ich solle alle abbestellen, meint er.|Ihren behalte ich!",
+        ),
+        ("Re: Do you want it?", "Please DON'T remove me!! Unsubscribe me over my dead body :)"),
+        ("Переезд", "Пожалуйста, не отписывайте меня, даже если письма возвращаются!"),
+    ],
+)
+def test_a_subject_is_of_what_the_mail_goes_on_to_say(subject: str, words: str) -> None:
+    assert read_mail_wish(subject, words.split("|")) is not Wish.PLAIN
+
+
+@pytest.mark.parametrize(
+    ("subject", "words"),
+    [
+        ("Unsubscribe", "I have moved away, and the town is far."),
+        ("Kündigung", "Mit freundlichen Grüßen|Erna Huber"),
+        ("退会", "山田太郎"),
+        ("Re: 第214号", "誠に勝手ながらメールの配信を|停止していただけますでしょうか。"),
+        ("Re: Digest", "gente, me tira dessa lista por favor?"),
+        ("VS: Digest", "Ei kiinnosta. Osoite pois listalta."),
+        ("Ynt: Digest", "lutfen beni listeden cikarin"),
+    ],
+)
+def test_a_subject_or_the_words_below_it_ask_to_leave(subject: str, words: str) -> None:
+    assert read_mail_wish(subject, words.split("|")) is Wish.PLAIN
 
 
 def test_a_sentence_goes_on_where_a_program_wrapped_its_line() -> None:

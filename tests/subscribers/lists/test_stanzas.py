@@ -95,6 +95,21 @@ def test_entries_of_a_directory_are_read_with_encoded_values_and_folded_lines() 
     assert second["description"] == "unsubscribed"
 
 
+def test_a_disabled_account_of_active_directory_has_left(sqlite_stage: Stage) -> None:
+    flags = {"aoki": 512, "baba": 514, "chiba": 66048, "doi": 66050}
+    entries = (
+        f"dn: CN={name},DC=x\nmail: {name}@x.example\nuserAccountControl: {bits}\n"
+        for name, bits in flags.items()
+    )
+    import_list(sqlite_stage, "\n".join(entries).encode(), name="staff.ldif")
+    left = {
+        name
+        for name, state in states_of(sqlite_stage.engine).items()
+        if state is not SubscriptionState.CONFIRMED
+    }
+    assert left == {"baba", "doi"}
+
+
 def test_a_card_whose_parameters_go_on_in_the_next_line_is_read_with_its_value() -> None:
     card = (
         "BEGIN:VCARD\nEMAIL:a@x.example\nNOTE;CHARSET=UTF-8;\n"
