@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import Form, Request
@@ -10,7 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Archived, MailingState
-from newsletter.errors import NotFoundError
+from newsletter.errors import ConflictError, ContentError, NewsletterError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.issues.corrections import corrections_of, note_in, written_correction
 from newsletter.issues.drafts.saving import stored_draft_of
@@ -25,12 +27,19 @@ from newsletter.mailings.reports.clicks import clicks_of
 from newsletter.mailings.reports.reports import measure_pace, summarise
 from newsletter.mailings.trials.decisions import trial_figure
 from newsletter.newsletters.issue_actions import duplicate_issue
-from newsletter.web.access import EditorVisit, SeeingVisit, SenderVisit, newsletter_of, own
+from newsletter.web.access import EditorVisit, SeeingVisit, SenderVisit, Visit, newsletter_of, own
 from newsletter.web.issues.draft_pages import to_duplicate
 from newsletter.web.issues.shown_as import AsAsked, DarkAsked, asked_as, choice_of
 from newsletter.web.issues.shown_mail import mail_frame, show_to_reader
 from newsletter.web.issues.workspace import ARCHIVE_PLACES, Workspace
-from newsletter.web.mailings.hours import holds_after_change, hours_of, moment_before
+from newsletter.web.mailings.choice import faults_of
+from newsletter.web.mailings.hours import (
+    ShortField,
+    holds_after_change,
+    hours_of,
+    moment_before,
+    move_to_typed_hour,
+)
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from subscribers.segments.saved import names_of_queries
@@ -38,13 +47,27 @@ from subscribers.segments.saved import names_of_queries
 _MOVING = frozenset({MailingState.SCHEDULED, MailingState.PLANNING, MailingState.SENDING})
 
 
-def sent_router(workspace: Workspace, pages: Pages) -> Router:
-    """Return the routes of issues as they were sent."""
-    router = Router(prefix="/newsletters/{newsletter}/issues/{number}")
-    engine, figures = workspace.engine, workspace.figures
+@dataclass(frozen=True, kw_only=True)
+class SentPage:
+    """Shows an issue as it went out, to whoever may see it."""
 
-    @router.get("")
-    def show_sent(newsletter: str, number: int, visit: SeeingVisit, request: Request) -> Response:
+    workspace: Workspace
+    pages: Pages
+
+    def show(
+        self,
+        visit: Visit,
+        request: Request,
+        number: int,
+        *,
+        error: NewsletterError | None = None,
+        typed: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Show it, with what was typed of another hour and what is wrong with that.
+
+        An issue that was not sent leads to where it is written.
+        """
+        engine, figures = self.workspace.engine, self.workspace.figures
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             issue = get_issue(session, own(visit), number)
@@ -56,7 +79,7 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
                 to = to or f"issues/{number}/send"
                 if request.query_params.get("done") == "unscheduled":
                     to += "?done=unscheduled"
-                return RedirectResponse(f"/newsletters/{newsletter}/{to}", status_code=303)
+                return RedirectResponse(f"/newsletters/{row.slug}/{to}", status_code=303)
             newest = mailings[0]
             corrections = corrections_of(session, issue.id)
             shown_as, content = sent_shown_as(
@@ -75,10 +98,11 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
                 audience = audience_figure(
                     session, row, summary.segment, figures, urgent=summary.urgent
                 )
-            return pages.show_to(
+            return self.pages.show_to(
                 visit,
                 request,
                 "issues/sent.html",
+                status=409 if error else 200,
                 newsletter=row,
                 issue=issue,
                 archive_places=ARCHIVE_PLACES,
@@ -92,8 +116,9 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
                 trial=trial,
                 hours=hours,
                 audience=audience,
-                typed=None,
-                order_faults={},
+                typed=typed,
+                error=error.in_language(visit.language) if error else "",
+                order_faults=faults_of(error, visit.language),
                 was=moment_before(request),
                 stays_held=holds_after_change(summary),
                 moving=newest.state in _MOVING,
@@ -118,8 +143,43 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
                 may_send=visit.may(Permission.SEND),
                 may_settle=visit.may(Permission.OPERATE),
                 **choice_of(visit, request, shown_as, request.url.path, sent=True),
-                **workspace.line(session, visit, row, issue.id, None),
+                **self.workspace.line(session, visit, row, issue.id, None),
             )
+
+
+def sent_router(workspace: Workspace, pages: Pages) -> Router:
+    """Return the routes of issues as they were sent."""
+    router = Router(prefix="/newsletters/{newsletter}/issues/{number}")
+    engine = workspace.engine
+    page = SentPage(workspace=workspace, pages=pages)
+
+    @router.get("")
+    def show_sent(number: int, visit: SeeingVisit, request: Request) -> Response:
+        return page.show(visit, request, number)
+
+    @router.post("/reschedule")
+    def move_hour(
+        newsletter: str,
+        number: int,
+        visit: SenderVisit,
+        request: Request,
+        hour: ShortField = "",
+        decide: ShortField = "",
+        shown: ShortField = "",
+    ) -> Response:
+        """Give its mailing another hour."""
+        with reading(engine) as session:
+            issue = get_issue(session, own(visit), number)
+            mailings = sent_as(session, issue.id)
+        if not mailings:
+            return page.show(visit, request, number)
+        try:
+            asked = move_to_typed_hour(engine, visit, mailings[0].id, hour, decide, shown)
+        except (ConflictError, ContentError) as error:
+            return page.show(
+                visit, request, number, error=error, typed={"hour": hour, "decide": decide}
+            )
+        return RedirectResponse(f"/newsletters/{newsletter}/issues/{number}?{asked}", 303)
 
     @router.get("/mail")
     def show_mail(

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from newsletter.errors import ConflictError, ContentError, NotFoundError
 from newsletter.i18n.messages import msg
-from newsletter.mailings.ledger.schedule import read_hour
 from newsletter.mailings.orders import actions as operations
-from newsletter.mailings.orders.rescheduling import reschedule
 from newsletter.web.access import MailingControlVisit, SenderVisit, own
+from newsletter.web.mailings.hours import ShortField, move_to_typed_hour
 from newsletter.web.mailings.progress import MAILING, MailingPage
 from newsletter.web.routing import Router
 
-_Field = Annotated[str, Form(max_length=500)]
 _ACTIONS = {
     "pause": operations.pause,
     "resume": operations.resume,
@@ -37,7 +34,7 @@ def control_router(page: MailingPage) -> Router:
         visit: SenderVisit,
         request: Request,
         place: Annotated[int, Form()] = -1,
-        reason: _Field = "",
+        reason: ShortField = "",
     ) -> Response:
         try:
             operations.decide_subject(
@@ -52,20 +49,12 @@ def control_router(page: MailingPage) -> Router:
         number: int,
         visit: SenderVisit,
         request: Request,
-        hour: _Field = "",
-        decide: _Field = "",
-        shown: _Field = "",
+        hour: ShortField = "",
+        decide: ShortField = "",
+        shown: ShortField = "",
     ) -> Response:
         try:
-            before = reschedule(
-                engine,
-                visit.actor,
-                number,
-                hour=read_hour(hour),
-                decide=read_hour(decide) if decide.strip() else None,
-                shown=shown,
-                within=own(visit),
-            )
+            asked = move_to_typed_hour(engine, visit, number, hour, decide, shown)
         except (ConflictError, ContentError) as error:
             return page.show(
                 visit,
@@ -75,7 +64,6 @@ def control_router(page: MailingPage) -> Router:
                 error=error,
                 typed={"hour": hour, "decide": decide},
             )
-        asked = urlencode({"done": "moved", "was": before.isoformat()})
         return page.to_issue(visit, number, asked) or RedirectResponse(
             f"{request.url.path.removesuffix('/reschedule')}?{asked}", status_code=303
         )
@@ -86,9 +74,9 @@ def control_router(page: MailingPage) -> Router:
         verb: str,
         visit: MailingControlVisit,
         request: Request,
-        reason: _Field = "",
-        twice: _Field = "",
-        back: _Field = "",
+        reason: ShortField = "",
+        twice: ShortField = "",
+        back: ShortField = "",
     ) -> Response:
         newsletter_id = own(visit)
         action = _ACTIONS.get(verb)

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Annotated
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from fastapi import Request
+from fastapi import Form, Request
+from sqlalchemy import Engine
 
 from newsletter.database.vocabulary import MailingState
-from newsletter.mailings.ledger.schedule import MISSED
-from newsletter.mailings.orders.rescheduling import hour_of, times_shown
+from newsletter.errors import Place
+from newsletter.mailings.ledger.schedule import MISSED, read_hour
+from newsletter.mailings.orders.rescheduling import hour_of, reschedule, times_shown
 from newsletter.mailings.reports.reports import MailingSummary
 from newsletter.mailings.trials.decisions import TrialReport
+from newsletter.web.access import Visit, own
+
+ShortField = Annotated[str, Form(max_length=500)]
 
 
 def hours_of(
@@ -32,6 +39,27 @@ def hours_of(
         "decide": shown(trial.decide_at) if trial else "",
         "shown": times_shown(due, trial.decide_at if trial else None),
     }
+
+
+def move_to_typed_hour(
+    engine: Engine, visit: Visit, number: int, hour: str, decide: str, shown: str
+) -> str:
+    """Give a mailing the hour that was typed; return what the page's address then says of it.
+
+    Raises:
+        ConflictError: It cannot have that hour, or somebody else changed it since ``shown``.
+        ContentError: What was typed is no time.
+    """
+    before = reschedule(
+        engine,
+        visit.actor,
+        number,
+        hour=read_hour(hour, Place(field="hour")),
+        decide=read_hour(decide, Place(field="decide")) if decide.strip() else None,
+        shown=shown,
+        within=own(visit),
+    )
+    return urlencode({"done": "moved", "was": before.isoformat()})
 
 
 def holds_after_change(mailing: MailingSummary) -> bool:

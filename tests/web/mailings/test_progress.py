@@ -225,7 +225,18 @@ def test_the_hour_of_a_scheduled_mailing_is_changed_on_its_page(
     assert "Somebody else changed the time meanwhile" in refused.text
     assert _shown(refused.text) != form["shown"]
 
-    assert f'value="{after.isoformat(timespec="minutes")}"' in client.get(address).text
+    there = "/newsletters/digest/issues/1"
+    form["shown"] = _shown(client.get(there).text)
+    refused = client.post(f"{there}/reschedule", data=form | {"hour": "2020-01-01T08:00"})
+    assert refused.status_code == 409
+    assert refused.url.path == f"{there}/reschedule"
+    (field,) = html.fromstring(refused.text).xpath("//*[@id='new-hour']//*[@name='hour']")
+    assert field.get("value") == "2020-01-01T08:00"
+    assert field.get("aria-invalid") == "true"
+    moved = client.post(f"{there}/reschedule", data=form | late)
+    assert moved.url.path == there
+
+    assert f'value="{before.isoformat(timespec="minutes")}"' in client.get(address).text
     operator = sign_in("operator@example.jp", Role.OPERATOR)
     assert "new-hour" not in operator.get(address).text
 
