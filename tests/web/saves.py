@@ -76,6 +76,7 @@ UNGUARDED = {
         f"{_DRAFT}/translations",
         f"{_NEWSLETTER}/fields",
         f"{_NEWSLETTER}/fields/{{key}}/forms",
+        f"{_PEOPLE}/forms/{{name}}/ask",
         f"{_NEWSLETTER}/issues/import",
         f"{_NEWSLETTER}/issues/new",
         f"{_NEWSLETTER}/issues/next",
