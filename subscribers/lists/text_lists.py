@@ -18,9 +18,11 @@ from subscribers.lists.harmless import ValueKind, kind_of_value, speaks, tells_l
 SECTION = "##"
 #: What stands behind the addresses of a list that is no table.
 NAMES = ("#1", "#2")
-_ADDRESS = re.compile(r"[^\s@<>()\[\]\"',;:]{1,64}@[^\s@<>()\[\]\"',;:]{1,255}")
-_AROUND = " \t\r\n,;:<>\"'()|"
-_BEHIND = re.compile(r"[\s,;>]*")
+#: What Japanese writing puts between addresses, and around them.
+_WIDE = "、，；：・／｜＜＞（）「」『』【】"
+_ADDRESS = re.compile(rf"[^\s@<>()\[\]\"',;:{_WIDE}]{{1,64}}@[^\s@<>()\[\]\"',;:{_WIDE}]{{1,255}}")
+_AROUND = f" \t\r\n,;:<>\"'()|{_WIDE}"
+_BEHIND = re.compile(r"[\s,;>、，；・／｜＞]*")
 _REMARK = re.compile(r"\s[-‐-―]+\s|[:：(（]")
 _NAMES_ADDRESS = re.compile(
     r"mail|address|adress|アドレス|連絡先|correo|courriel|poczta|post|메일|邮箱|郵箱|信箱|почт",
@@ -67,7 +69,7 @@ def lines_of(text: str) -> Iterator[Line]:
     begins = 0
     for at, match in enumerate(found):
         name = " ".join(text[begins : match.start()].strip(_AROUND).split())
-        address = match[0].rstrip(".")
+        address = match[0].rstrip(".。")
         begins = match.end()
         behind = text[begins:].strip() if at + 1 == len(found) else ""
         remark = _BEHIND.sub("", behind, count=1)

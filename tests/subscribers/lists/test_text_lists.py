@@ -10,7 +10,7 @@ from newsletter.database.vocabulary import SubscriptionState
 from subscribers.lists.columns import ColumnAnswers
 from subscribers.lists.files import list_records
 from subscribers.lists.questions import UnclearColumnError
-from subscribers.lists.text_lists import NAMES, SECTION
+from subscribers.lists.text_lists import NAMES, SECTION, lines_of
 from tests.subscribers.lists.test_states import import_list, states_of
 from tests.support.stage import Stage
 
@@ -49,6 +49,16 @@ def test_a_heading_of_a_state_is_said_of_all_below_it(sqlite_stage: Stage, headi
     answers = ColumnAnswers(unrelated=[SECTION, NAMES[1]])
     import_list(sqlite_stage, text, name="l.txt", answers=answers, is_answered=False)
     assert states_of(sqlite_stage.engine) == {"a": _C, "b": _C, "c": _U, "d": _U, "e": _U}
+
+
+def test_addresses_are_parted_by_what_japanese_writing_puts_between_them() -> None:
+    line = "山田（a@x.example）、b@x.example／佐藤＜c@x.example＞・d@x.example。"
+    assert list(lines_of(line)) == [
+        ("山田 <a@x.example>", ""),
+        ("b@x.example", ""),
+        ("佐藤 <c@x.example>", ""),
+        ("d@x.example", ""),
+    ]
 
 
 @pytest.mark.parametrize("heading", ["ASKED TO BE TAKEN OFF", "お休みの方", "Old ones", "退職者"])
