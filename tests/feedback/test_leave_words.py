@@ -174,6 +174,10 @@ def test_a_subject_is_of_what_the_mail_goes_on_to_say(subject: str, words: str) 
         ("Re: Digest", "gente, me tira dessa lista por favor?"),
         ("VS: Digest", "Ei kiinnosta. Osoite pois listalta."),
         ("Ynt: Digest", "lutfen beni listeden cikarin"),
+        ("メルマガについて", "子どもが大きくなりました。|名簿から外しておいてください。"),
+        ("Re: Digest", "Hi, could you take me off this please? We left Japan."),
+        ("Abmeldung", "hiermit melde ich mich vom Rundbrief ab. Danke!"),
+        ("Re: Digest", "Serait-il possible de me retirer de votre liste de diffusion ?"),
     ],
 )
 def test_a_subject_or_the_words_below_it_ask_to_leave(subject: str, words: str) -> None:
