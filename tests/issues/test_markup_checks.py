@@ -146,6 +146,19 @@ def test_a_link_to_a_japanese_host_that_ends_before_more_of_it_is_named() -> Non
     assert _found("一行目\n<https://例え.jp/日本語>") == []
 
 
+@pytest.mark.parametrize("rest", ["신청?반=초급", "ข่าว"])
+def test_a_link_that_ends_before_letters_of_other_scripts_without_blanks_is_named(
+    rest: str,
+) -> None:
+    assert _found(f"一行目\nhttps://e.example/ko/{rest}") == [
+        ("url-cut", "https://e.example/ko/", 10)
+    ]
+
+
+def test_a_particle_behind_a_korean_address_is_none_of_it() -> None:
+    assert _found("一行目\nhttps://e.example/ko/에서 신청") == []
+
+
 def test_numbers_out_of_order_are_named() -> None:
     assert _found("文\n\n3. 三\n1. 一の行\n2. 二") == [("list-numbers", "一の行", 12)]
     assert _found("文\n\n2. [ ] 二\n1. [x] 一の行") == [("list-numbers", "一の行", 12)]

@@ -71,8 +71,9 @@ _BROKEN_LINK = re.compile(r"!?\[[^\[\]]*\]\s?[（(]\s*(?:https?:|mailto:)[^）)\
 #: An address that ends in a sign behind which more of it is to be expected, and particles that
 #: begin no word.
 _CUT_URL = re.compile(
-    r"https?://(?:[\w.-]{1,253}+(?=[/?#]))?[!-;=?-~]{0,500}+(?<=[/=?&#_%-])(?=[\u3040-\u30ff\u4e00-\u9fff])"
-    r"(?!を|へ|から|まで|より|にて|です)"
+    r"https?://(?:[\w.-]{1,253}+(?=[/?#]))?[!-;=?-~]{0,500}+(?<=[/=?&#_%-])"
+    r"(?=[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3\u0e00-\u0e7f])"
+    r"(?!を|へ|から|まで|より|にて|です|에서?|으?로|을|를|은|는|이|가|와|과|의|도)"
 )
 _HEADING = re.compile(r"#{2,6}(?=[^\s#])[^\s]{1,20}|[＃#]*＃[＃#]*\s*\S{1,20}")
 _HASH = re.compile(r"#(?=[^\s#\d])[^\s]{1,20}$")
