@@ -6,6 +6,8 @@ import logging
 
 from celery.beat import SchedulingError
 from celery.worker.consumer import consumer as celery_consumer
+from kombu.exceptions import OperationalError
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from newsletter.operations.broker import shown_url
 
@@ -15,11 +17,15 @@ _ROUTINE = ("celery.app.trace", "celery.beat", "celery.worker.strategy")
 _CONSUMER = "celery.worker.consumer.consumer"
 _CONNECTED = "celery.worker.consumer.connection"
 _BEAT = "celery.beat"
+#: The one that says that a task's end could not be told to the broker, which gives it out again.
+_TASK_END = "celery.worker.request"
 #: How they say that the connection is lost, and that it cannot be made.
 _LOST: str = vars(celery_consumer)["CONNECTION_RETRY"]
 _CANNOT_CONNECT: str = vars(celery_consumer)["CONNECTION_ERROR"]
 #: How beat says that it tries again.
 _BEAT_RETRY = "beat: Connection error"
+
+_BROKER_ERRORS = (OperationalError, RedisConnectionError, OSError)
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +46,7 @@ def quiet_celery(level: str, *, redis_url: str) -> None:
     logging.getLogger(_CONNECTED).setLevel(logging.INFO)
     logging.getLogger(_CONSUMER).setLevel(logging.WARNING)
     _broker.where, _broker.level = shown_url(redis_url), logging.getLevelNamesMapping()[level]
-    for name in (_CONSUMER, _CONNECTED, _BEAT):
+    for name in (_CONSUMER, _CONNECTED, _BEAT, _TASK_END):
         logger = logging.getLogger(name)
         if _broker not in logger.filters:
             logger.addFilter(_broker)
@@ -105,6 +111,8 @@ def _reason(record: logging.LogRecord) -> str | None:
     error = record.exc_info[1] if record.exc_info else None
     if isinstance(error, SchedulingError):
         return str(error.__context__ or error).rstrip(".")
+    if record.name == _TASK_END:
+        return str(error).rstrip(".") if isinstance(error, _BROKER_ERRORS) else None
     words = record.args if isinstance(record.args, tuple) else ()
     if record.msg == _CANNOT_CONNECT:
         return str(words[1]).rstrip(".")

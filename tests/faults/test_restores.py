@@ -18,6 +18,7 @@ from tests.support.orders import resume
 from tests.support.ports import await_condition
 from tests.support.relay import counting_relay
 from tests.support.stage import set_stage
+from workers.database_memory import recall
 
 PEOPLE = 400
 BATCH = 20
@@ -43,6 +44,11 @@ def test_with_all_hosts_journals_a_mailing_goes_on_and_a_missing_host_is_named(
             )
 
         with hosts(first) as one, hosts(second) as other:
+            await_condition(
+                lambda: all(len(recall(folder).others) == 2 for folder in (first, second)),
+                seconds=90,
+                what="the hosts to know each other",
+            )
             mailing = stage.mail(batch_size=BATCH)
             await_condition(lambda: relay.count() >= 40, seconds=90, what="40 messages")
             backup = back_up(engine, whole=True)
