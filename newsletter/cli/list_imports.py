@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from enum import StrEnum
+from io import SEEK_END
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -56,7 +57,9 @@ class OnExisting(StrEnum):
 
 def import_list(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="CSV, TSV, text, JSON, vCard or LDIF.")],
+    file: Annotated[
+        Path, typer.Argument(help="Excel (.xlsx), CSV, TSV, text, JSON, vCard or LDIF.")
+    ],
     basis: Basis,
     wording: Annotated[str, typer.Option(help="The wording that they consented to.")] = "",
     source: Annotated[str, typer.Option(help="The source of the list; the file if omitted.")] = "",
@@ -99,7 +102,7 @@ def import_list(
     from newsletter.services import build_services
     from subscribers.actions import record_import
     from subscribers.lists.exports import problem_writer
-    from subscribers.lists.files import digest_of, encoding_of, list_records
+    from subscribers.lists.files import as_text, digest_of, encoding_of, list_records
     from subscribers.lists.imports import ImportOptions, import_records, refuse_unanswered
     from subscribers.lists.new_fields import NewFields
 
@@ -123,19 +126,27 @@ def import_list(
     how = [basis, wording, on_existing, str(new_fields), *(columns or []), *(tag or [])]
     how += filter(None, [encoding])
     with ExitStack() as stack:
-        stream = stack.enter_context(opened_file(file))
-        read_as = encoding_of(stream, file_name=file.name, source=str(file), chosen=encoding)
+        octets = stack.enter_context(opened_file(file))
+        stream = as_text(octets, source=str(file))
+        is_workbook = stream is not octets
+        if is_workbook:
+            stack.enter_context(stream)
+        chosen = "" if is_workbook else encoding
+        read_as = encoding_of(stream, file_name=file.name, source=str(file), chosen=chosen)
 
         def records(octets: BinaryIO) -> Iterator[Record]:
             return list_records(
                 octets,
-                file_name=file.name,
+                file_name="list.html" if is_workbook else file.name,
                 source=str(file),
                 chosen=mapping,
                 encoding=read_as.encoding,
             )
 
         def read_again() -> Iterator[Record]:
+            if is_workbook:  # unpacked once
+                stream.seek(0)
+                return records(stream)
             return records(stack.enter_context(opened_file(file)))
 
         problems = stack.enter_context(appending(report)) if report else None
@@ -161,13 +172,16 @@ def import_list(
             digest=digest_of(stream, *how),
             made_fields=tuple(each.key for each in new.fields),
         )
+        stream.seek(0, SEEK_END)
+        size = stream.tell()
+        stream.seek(0)
         bar = stack.enter_context(progress_bar(_("Importing"), quiet=json, octets=True))
         done = import_records(
             opened.engine,
             opened.newsletter.id,
             records(stream),
             options,
-            progress=_advance(bar, stream, file.stat().st_size),
+            progress=_advance(bar, stream, size),
             on_problem=problem_writer(problems, terminal_language())
             if problems
             else lambda _problem: None,
@@ -406,14 +420,16 @@ def finish_import(report: ImportReport, read_as: ListEncoding | None = None, *, 
     """
     from newsletter.cli.console import console, print_json
     from subscribers.lists.import_report import RowCounts
+    from subscribers.lists.line_numbers import line_json
 
     if json:
         refused = [
-            {"line": row.line, "address": row.address, "reason": str(row.reason)}
+            line_json(row.line) | {"address": row.address, "reason": str(row.reason)}
             for row in report.refused
         ]
         warned = [
-            {"line": one.line, "field": one.field, "value": one.value, "problem": str(one.problem)}
+            line_json(one.line)
+            | {"field": one.field, "value": one.value, "problem": str(one.problem)}
             for one in report.warned
         ]
         counts = {name: getattr(report, name) for name in asdict(RowCounts())}
@@ -485,9 +501,10 @@ def finish_import(report: ImportReport, read_as: ListEncoding | None = None, *, 
 def _name_problems(report: ImportReport) -> None:
     """Print the first rows that were refused, and the first warnings, of each kind at least one."""
     from newsletter.cli.console import console
+    from subscribers.lists.line_numbers import line_named
 
     for row in report.refused[:_SHOWN]:
-        where = styled(_("line {line}", line=row.line), "yellow")
+        where = styled(text(line_named(row.line)), "yellow")
         if row.address.strip():
             where += f" {row.address}"
         console.print(_("{where}: {reason}", where=where, reason=text(row.reason)))
@@ -501,7 +518,7 @@ def _name_problems(report: ImportReport) -> None:
     for one in report.warned:
         quoted = f"“{one.value}”" if one.value.strip() else ""
         parts = " ".join(filter(None, (one.field, quoted)))
-        where = styled(_("line {line}", line=one.line), "yellow") + f" {parts}"
+        where = styled(text(line_named(one.line)), "yellow") + f" {parts}"
         console.print(_("{where}: {reason}", where=where, reason=text(one.problem)))
     if report.warnings > len(report.warned):
         console.print(

@@ -28,7 +28,7 @@ from newsletter.i18n.language import (
     nearest_language,
     time_zone_name,
 )
-from newsletter.i18n.values import Worded
+from newsletter.i18n.values import Number, Worded
 from newsletter.mailings.ledger.outcomes import worded_reply
 from newsletter.newsletters.look.model import look_of
 from newsletter.newsletters.publications import Newsletter
@@ -46,6 +46,7 @@ from newsletter.web.audit_wording import (
 from newsletter.web.navigation import entries_for, is_current
 from newsletter.web.newsletters.look_files import look_picture_path, look_sheet_path
 from subscribers.fields.reading import written_value
+from subscribers.lists.line_numbers import in_sheet, line_named
 
 LANGUAGE_COOKIE, THEME_COOKIE = "language", "theme"
 THEMES = ("system", "light", "dark")
@@ -165,6 +166,8 @@ def environment_of(folders: tuple[Path, ...], language: Language) -> Environment
         percent=_percent,
         file_size=_file_size,
         worded=_worded,
+        line_named=_line_named,
+        line_shown=_line_shown,
         reply=_reply,
         action_name=_action_name,
         browser=name_browser,
@@ -199,6 +202,19 @@ def _worded(context: Context, sentence: str | Worded | None) -> str:
     if isinstance(sentence, Worded):
         return sentence.in_language(Language(context["lang"]))
     return sentence or ""
+
+
+@pass_context
+def _line_named(context: Context, line: int) -> str:
+    """Return where a row of a list stands, within a sentence."""
+    return line_named(line).in_language(Language(context["lang"]))
+
+
+@pass_context
+def _line_shown(context: Context, line: int) -> str:
+    """Return where a row of a list stands in a column of lines."""
+    shown = line_named(line) if in_sheet(line) else Number(line)
+    return shown.in_language(Language(context["lang"]))
 
 
 @pass_context

@@ -108,7 +108,9 @@ def _read_start(stream: BinaryIO, source: str) -> bytes:
         raise ListError(
             msg("This is {kind}, not a list in plain text.", kind=kind),
             place=Place(source=source),
-            remedy=msg("Save the sheet as CSV in UTF-8, and use that file."),
+            remedy=msg(
+                "Save the list as an Excel workbook (.xlsx) or as CSV in UTF-8, and use that file."
+            ),
         )
     return start
 

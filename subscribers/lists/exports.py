@@ -27,6 +27,7 @@ from newsletter.database.vocabulary import SubscriptionState
 from newsletter.i18n.language import Language
 from newsletter.spreadsheets import defuse
 from subscribers.lists.columns import Problem
+from subscribers.lists.line_numbers import line_told
 from subscribers.segments.compile import segment_clause
 
 _PAGE = 5000
@@ -193,6 +194,9 @@ def problem_writer(stream: TextIO, language: Language) -> Callable[[Problem], No
     rows = csv.writer(stream)
     if stream.tell() == 0:
         rows.writerow(["line", "field", "value", "problem"])
-    return lambda found: rows.writerow(
-        [found.line, found.field, defuse(found.value), defuse(found.problem.in_language(language))]
-    )
+
+    def write(found: Problem) -> None:
+        problem = defuse(found.problem.in_language(language))
+        rows.writerow([line_told(found.line), found.field, defuse(found.value), problem])
+
+    return write

@@ -6,7 +6,7 @@ import hashlib
 import io
 import re
 from collections.abc import Collection, Iterator, Sequence
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import msg
@@ -19,6 +19,8 @@ from subscribers.lists.json_lines import is_json, json_records
 from subscribers.lists.records import Record
 from subscribers.lists.stanzas import stanza_records
 from subscribers.lists.tables import csv_records
+from subscribers.lists.workbook_parts import is_packed
+from subscribers.lists.workbooks import page_of_workbook
 
 #: Enough of a file of JSON to hold its first line.
 _HEAD = 1024 * 1024
@@ -49,6 +51,22 @@ def _start_of(stream: BinaryIO) -> bytes:
     return start
 
 
+def as_text(stream: BinaryIO, *, source: str) -> BinaryIO:
+    """Return a list in a form that is text: a workbook as a page of HTML, any other as it is.
+
+    Raises:
+        ListError: It is a workbook that cannot be read, or another file of an office program.
+    """
+    start = stream.read(8)
+    stream.seek(0)
+    return page_of_workbook(stream, source=source) if is_packed(start) else stream
+
+
+def _closing(stream: BinaryIO, records: Iterator[Record]) -> Iterator[Record]:
+    with stream:
+        yield from records
+
+
 def encoding_of(stream: BinaryIO, *, file_name: str, source: str, chosen: str = "") -> ListEncoding:
     """Return in which encoding a list is read, and go back to its beginning.
 
@@ -57,14 +75,18 @@ def encoding_of(stream: BinaryIO, *, file_name: str, source: str, chosen: str = 
     """
     if is_json(file_name) and is_document(start := _start_of(stream)):
         return ListEncoding(encoding=encoding_of_document(start).removesuffix("-sig"))
-    if is_html(_start_of(stream)):
+    start = _start_of(stream)
+    if is_packed(start):
+        return ListEncoding(encoding="utf-8")
+    if is_html(start):
         return encoding_of_html(stream, source=source, chosen=chosen)
     return find_encoding(stream, source=source, chosen=chosen)
 
 
-def digest_of(stream: io.BufferedReader | io.BytesIO, *how: str) -> str:
+def digest_of(stream: BinaryIO, *how: str) -> str:
     """Return the SHA-256 of a file and of how it is to be read, and go back to its beginning."""
-    digest = hashlib.file_digest(stream, "sha256")
+    stream.seek(0)
+    digest = hashlib.file_digest(cast("io.BufferedReader", stream), "sha256")
     for part in how:
         digest.update(b"\0" + part.encode())
     stream.seek(0)
@@ -86,6 +108,11 @@ def list_records(
     Raises:
         ListError: It cannot be read.
     """
+    if (page := as_text(stream, source=source)) is not stream:
+        return _closing(
+            page,
+            list_records(page, file_name="list.html", source=source, chosen=chosen),
+        )
     _refuse_other_json(stream, source=source, file_name=file_name)
 
     def lines() -> Iterator[str]:

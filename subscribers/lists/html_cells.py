@@ -11,6 +11,7 @@ from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Number
 from subscribers.lists.inner_columns import MOST_COLUMNS
+from subscribers.lists.line_numbers import MOST_SHEETS
 
 #: Characters of a row, of those that cells reaching down repeat in it, and of what names a table.
 _MOST_IN_ROW, _MOST_REPEATED, _LONGEST_TITLE = 1024 * 1024, 1000, 100
@@ -31,8 +32,15 @@ _UNSEEN = frozenset({"script", "style", "template", "noscript", "datalist"})
 _BREAKS = frozenset({"br", "p", "div", "li", "tr", "td", "hr", "ul", "ol", "dd", "dt", "data"})
 #: What parts no blocks of text.
 _INLINE = frozenset({"b", "strong", "i", "em", "u", "font", "span", "a", "small", "big"})
-_HIDDEN_ROW = msg("The page does not show this row.")
+_HIDDEN_ROW = msg("This row is hidden in the file.")
 _STRUCK_ROW = msg("The address in this row is struck out.")
+#: Said by the pages that are made of workbooks.
+_FAULTS = {
+    "formula": msg(
+        "A formula in this row has no result; open the workbook in the spreadsheet program and "
+        "save it."
+    )
+}
 
 
 @dataclass(slots=True)
@@ -62,6 +70,8 @@ class HtmlTable:
 
     titles: list[str]
     hidden: bool = False
+    #: Of a workbook with several sheets.
+    sheet: int = 0
     rows: list[HtmlRow] = field(default_factory=list)
     holds_table: bool = False
     carried: dict[int, tuple[int, str]] = field(default_factory=dict)
@@ -69,6 +79,7 @@ class HtmlTable:
     cell: HtmlCell | None = None
     in_row: bool = False
     row_hidden: bool = False
+    row_fault: Message | None = None
     blank: int = 0
 
 
@@ -110,6 +121,7 @@ class TableTarget:
         if tag == "tr":
             self._end_row(table)
             table.in_row, table.row_hidden = True, _is_hidden(attributes)
+            table.row_fault = _FAULTS.get(attributes.get("data-fault", ""))
         elif tag in _CELLS:
             self._start_cell(table, tag, attributes)
         elif table.cell is not None:
@@ -125,7 +137,8 @@ class TableTarget:
         if len(self._tables) >= _DEEPEST:
             raise self._refusal(msg("The tables of this page are nested too deeply."))
         self._end_title()
-        self._tables.append(HtmlTable(titles=self._titles, hidden=hidden))
+        sheet = min(_number(attributes.get("data-sheet"), 0), MOST_SHEETS)
+        self._tables.append(HtmlTable(titles=self._titles, hidden=hidden, sheet=sheet))
         self._titles = []
 
     def _end_title(self) -> None:
@@ -251,7 +264,7 @@ class TableTarget:
         if table.holds_table:
             return
         hidden = _HIDDEN_ROW if table.row_hidden or table.hidden else None
-        fault = hidden or (_STRUCK_ROW if struck else None)
+        fault = hidden or (_STRUCK_ROW if struck else None) or table.row_fault
         table.rows.append(HtmlRow(cells, fault if any(cells) else None))
         if len(table.rows) > MOST_COLUMNS:
             self._hand_on(table)

@@ -1,7 +1,8 @@
 """Lists as tables of HTML: pages that were saved, and what many systems export as ``.xls``.
 
 A table is handed on as CSV, a row a line, so that it is read as any other: with titles and headings
-of several rows above it, merged cells and sections. A row's number takes the place of its line.
+of several rows above it, merged cells and sections. A row's number takes the place of its line; of
+a workbook with several sheets, that of the sheet and the row.
 What a browser does not show (hidden rows) or shows struck out is told and not taken: somebody took
 it away. It is read as it comes, whatever its length.
 """
@@ -24,6 +25,7 @@ from subscribers.lists.encodings import ENCODINGS, ListEncoding, demand_encoding
 from subscribers.lists.formats import ListState
 from subscribers.lists.headings import distinct_names
 from subscribers.lists.html_cells import HtmlRow, HtmlTable, TableTarget
+from subscribers.lists.line_numbers import before_sheet
 from subscribers.lists.records import Record
 from subscribers.lists.tables import csv_records
 from subscribers.lists.text_lists import SECTION, read_heading
@@ -97,6 +99,8 @@ def html_records(
         if not any("@" in cell or "＠" in cell for row in first for cell in row.cells):
             continue
         tables += 1
+        if table.sheet:
+            begun = max(begun, before_sheet(table.sheet))
         rows = _TableLines(chain(first, chain.from_iterable(map(itemgetter(1), pieces))))  # noqa: B031
         if tables > 1 and not any(is_header(distinct_names(row.cells)) for row in first):
             for line in rows.lines():
@@ -111,7 +115,9 @@ def html_records(
         raise ListError(
             msg("This page holds no table with email addresses."),
             place=Place(source=source),
-            remedy=msg("Save the list as CSV in UTF-8, and use that file."),
+            remedy=msg(
+                "Save the list as an Excel workbook (.xlsx) or as CSV in UTF-8, and use that file."
+            ),
         )
 
 

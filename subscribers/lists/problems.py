@@ -7,6 +7,7 @@ import json
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing
+from html import escape
 
 from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.orm import Session
@@ -81,7 +82,9 @@ def forget_address(session: Session, addresses: Iterable[str]) -> None:
     Such a list was brought and not, or not wholly, imported: it must be brought again.
     """
     octets = tuple(address.lower().encode() for address in addresses)
-    forms = {form for one in octets for form in (one, one.decode().encode("utf-16-le"))}
+    # Of pages, and of the workbooks that are kept as such, a sign may be escaped.
+    written = {form for one in octets for form in (one.decode(), escape(one.decode()))}
+    forms = {form for one in written for form in (one.encode(), one.encode("utf-16-le"))}
     kept = select(ListUploadRow.id).where(ListUploadRow.pieces > 0)
     for upload_id in session.scalars(kept).all():
         if _holds(session, upload_id, forms):

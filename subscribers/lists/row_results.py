@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg, pmsg
 from newsletter.spreadsheets import defuse
+from subscribers.lists.line_numbers import line_told
 
 #: A row gives somebody a tag that they have not.
 _GIVES = """EXISTS (SELECT 1 FROM {tags} AS given WHERE NOT EXISTS (
@@ -82,7 +83,7 @@ def results_csv(rows: Iterable[CheckedRow], language: Language) -> str:
     for row in rows:
         reason = row.reason.in_language(language) if row.reason else ""
         result = RESULT_NAMES[row.result].in_language(language)
-        write([row.line, defuse(row.address), result, reason])
+        write([line_told(row.line), defuse(row.address), result, reason])
     return stream.getvalue()
 
 

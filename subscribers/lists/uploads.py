@@ -38,8 +38,9 @@ from newsletter.i18n.stored import load_message
 from newsletter.i18n.values import Size
 from newsletter.tokens import Pseudonyms
 from subscribers.lists.columns import ColumnAnswers
+from subscribers.lists.decoding import text_lines
 from subscribers.lists.encodings import ListEncoding
-from subscribers.lists.files import encoding_of, list_records
+from subscribers.lists.files import as_text, encoding_of, list_records
 from subscribers.lists.import_report import RowCounts
 from subscribers.lists.imports import ImportOptions
 from subscribers.lists.json_lines import is_json
@@ -241,6 +242,21 @@ class _Pieces(io.RawIOBase):
         if octets is None:
             raise ListError(msg("This list is no longer stored."), remedy=msg("Upload it again."))
         return zlib.decompress(octets)
+
+
+def file_chunks(file: BinaryIO, *, name: str, encoding: str = "") -> Iterator[bytes]:
+    """Yield a file's octets as they are kept: of a chosen encoding in UTF-8, a workbook as a page.
+
+    Raises:
+        ListError: It cannot be read.
+    """
+    stream = as_text(file, source=name)
+    if stream is file and encoding:
+        yield from (line.encode() for line in text_lines(file, source=name, encoding=encoding))
+        return
+    yield from iter(lambda: stream.read(_PIECE), b"")
+    if stream is not file:
+        stream.close()
 
 
 def keep_upload(

@@ -19,6 +19,7 @@ from typing import Any
 
 import psutil
 import pytest
+from openpyxl import Workbook
 
 from newsletter.accounts.administration import find_account
 from newsletter.accounts.audit import AuditFilter, list_events
@@ -177,6 +178,26 @@ def test_rows_that_cannot_be_taken_are_named_and_the_rest_is_imported() -> None:
     assert done.returncode == ExitCode.INCOMPLETE
     assert _last(done)["added"] == 1
     assert _last(done)["refused"][0]["line"] == 3
+
+
+def test_a_workbook_is_imported_and_its_rows_are_named_by_their_sheet() -> None:
+    _init()
+    book = Workbook()
+    for title, rows in (("会員", ("a@example.jp",)), ("Sheet2", ("b@example.jp", "bad@"))):
+        sheet = book.create_sheet(title)
+        sheet.append(("メールアドレス", "氏名"))
+        for row in rows:
+            sheet.append((row, "葵"))
+    book.remove(book.worksheets[0])
+    book.save("list.xlsx")
+    done = _run("subscriber", "import", "list.xlsx", "--basis", "web form", "--new-fields")
+    assert done.returncode == ExitCode.INCOMPLETE
+    assert "sheet 2, row 3" in done.stdout
+    how = ("subscriber", "import", "list.xlsx", "--encoding", "cp932", "--json")
+    again = _run(*how, "--basis", "form", "--on-existing", "update")
+    assert _last(again)["unchanged"] == 2
+    refused = _last(again)["refused"][0]
+    assert (refused["sheet"], refused["line"]) == (2, 3)
 
 
 @pytest.mark.parametrize(

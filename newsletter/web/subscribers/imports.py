@@ -26,7 +26,6 @@ from subscribers.actions import cancel_list_import, order_list_import, undo_list
 from subscribers.fields.reading import split_options
 from subscribers.fields.store import list_fields
 from subscribers.lists.columns import FIELD, KNOWN_COLUMNS, REMARK, UNRELATED
-from subscribers.lists.decoding import text_lines
 from subscribers.lists.encodings import ENCODINGS
 from subscribers.lists.formats import FIELDS, IGNORED
 from subscribers.lists.imports import earlier_imports
@@ -48,6 +47,7 @@ from subscribers.lists.uploads import (
     LARGEST,
     ImportTerms,
     ListUpload,
+    file_chunks,
     find_upload,
     keep_upload,
     order_trial,
@@ -55,7 +55,6 @@ from subscribers.lists.uploads import (
 )
 
 _EARLIER = 10
-_CHUNK = 1 << 20
 #: Characters of a list that is pasted.
 _LONGEST_TEXT = 900_000
 _PASTED = "pasted.csv"
@@ -157,16 +156,13 @@ class ImportPages:
     ) -> Response:
         """Keep a list that was chosen or pasted, and lead to its page.
 
-        A file whose encoding was chosen is kept in UTF-8.
+        A file whose encoding was chosen is kept in UTF-8, a workbook as the page that it is.
         """
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
         if file is not None and file.filename:
             name = file.filename
-            chunks = iter(lambda: file.file.read(_CHUNK), b"")
-            if encoding:
-                lines = text_lines(file.file, source=name, encoding=encoding)
-                chunks = (line.encode() for line in lines)
+            chunks = file_chunks(file.file, name=name, encoding=encoding)
         else:
             chunks, name = iter([text.encode()] if text.strip() else []), _PASTED
         try:

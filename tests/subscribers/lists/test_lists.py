@@ -673,8 +673,8 @@ def test_a_moment_without_a_zone_is_on_the_newsletters_clock(stage: Stage) -> No
 @pytest.mark.parametrize(
     ("octets", "said"),
     [
-        (b"PK\x03\x04\x14\x00", "Word, Excel"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Word, Excel"),
+        (b"PK\x03\x04\x14\x00", "workbook is broken"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old office program"),
         (b"\x89PNG\r\n", "a picture"),
         (b'[{"email": "a@example.jp"}]', "This is JSON"),
         (b'\xef\xbb\xbf\n{ "email": "a@example.jp" }', "This is JSON"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import io
 import re
 from dataclasses import replace
 from itertools import pairwise
 
 import httpx
 import pytest
+from openpyxl import Workbook
 from playwright.sync_api import Page
 from sqlalchemy import select
 
@@ -34,13 +36,14 @@ from newsletter.i18n.language import Language
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
 from subscribers.fields.store import list_fields
 from subscribers.leaving import unsubscribe
-from subscribers.lists.problems import problem_lines
+from subscribers.lists.problems import forget_address, problem_lines
 from subscribers.lists.runs import claim_upload, release_upload
 from subscribers.lists.trials import look_into
 from subscribers.lists.undo import next_undo, undo_import
 from subscribers.lists.uploads import (
     ImportTerms,
     ListUpload,
+    file_chunks,
     find_upload,
     keep_upload,
     order_trial,
@@ -128,6 +131,60 @@ def test_a_list_is_tried_then_imported_and_its_refusals_downloaded(
     # Without the mark, Excel takes it for Shift_JIS.
     assert report.content.startswith(codecs.BOM_UTF8)
     assert report.text.splitlines()[1].startswith("3,address,bad,")
+
+
+def _workbook() -> bytes:
+    """Return a workbook of two sheets, with an address that is none in the second's third row."""
+    book = Workbook()
+    for title, rows in (("会員", ("anna@example.jp",)), ("Sheet2", ("ben@example.jp", "bad"))):
+        sheet = book.create_sheet(title)
+        sheet.append(("メールアドレス", "氏名"))
+        for row in rows:
+            sheet.append((row, "安奈"))
+    book.remove(book.worksheets[0])
+    stream = io.BytesIO()
+    book.save(stream)
+    return stream.getvalue()
+
+
+@each_database
+def test_a_workbook_is_tried_and_imported_and_its_rows_named_by_their_sheet(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    client = sign_in("operator@example.jp", Role.ADMINISTRATOR)
+    page = _bring(client, _workbook(), name="会員.xlsx")
+    chosen = {"column": ["メールアドレス", "氏名"], "ours": ["address", "name"]}
+    tried = client.post(str(page.url), data=_form(page, verb="try", **chosen))
+    assert "sheet 2, row 3" in tried.text
+    client.post(str(page.url), data=_form(tried, verb="import", **chosen))
+    _work(stage)
+    assert _addresses(stage) == {"anna@example.jp", "ben@example.jp"}
+    report = client.get(f"{page.url}/problems.csv")
+    assert report.text.splitlines()[1].startswith("2:3,address,bad,")
+
+
+@each_database
+def test_a_workbook_that_waits_is_removed_with_an_address_in_it_that_is_erased(
+    stage: Stage,
+) -> None:
+    octets = io.BytesIO(_workbook())
+    chunks = file_chunks(octets, name="会員.xlsx")
+    upload = keep_upload(stage.engine, chunks, name="会員.xlsx", newsletter_id=stage.newsletter_id)
+    with transaction(stage.engine) as session:
+        forget_address(session, ["ben@example.jp"])
+        pieces = session.scalars(
+            select(ListPieceRow.number).where(ListPieceRow.upload_id == upload.id)
+        ).all()
+    assert not pieces
+
+
+@pytest.mark.parametrize("octets", [b"PK\x03\x04broken", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"])
+@pytest.mark.usefixtures("stage")
+def test_what_is_no_workbook_is_told_where_it_was_chosen(octets: bytes, sign_in: SignIn) -> None:
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    page = _bring(client, octets, name="会員.xlsx")
+    assert "会員.xlsx" in page.text
+    assert "Choose a file" in page.text
 
 
 @pytest.mark.usefixtures("stage")
