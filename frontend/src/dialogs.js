@@ -412,7 +412,9 @@ function place(dialog, near) {
     room = 8;
   const below = near.bottom + room,
     above = near.top - box.height - room;
-  const top = below + box.height < window.innerHeight ? below : Math.max(room, above);
+  // What it is about may have been pushed off the screen, as by a picture that came meanwhile.
+  const lowest = window.innerHeight - box.height - room,
+    top = below <= lowest ? below : Math.min(above, lowest);
   dialog.style.margin = "0";
   dialog.style.top = `${Math.max(room, top)}px`;
   dialog.style.left = `${Math.min(Math.max(room, near.left), window.innerWidth - box.width - room)}px`;

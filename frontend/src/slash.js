@@ -492,9 +492,10 @@ class Menu {
       0,
       ...[bar, saving].map((each) => (each && each.top < from.top ? each.bottom : 0)),
     );
-    const floor = bar.top > from.top ? bar.top : room,
+    const floor = bar.top > from.top && bar.top < room ? bar.top : room,
+      line = Math.min(from.top, floor),
       below = floor - caret.bottom - 2 * GAP,
-      above = from.top - ceiling - 2 * GAP;
+      above = line - ceiling - 2 * GAP;
     const { scrollTop } = box;
     box.style.maxHeight = "";
     const height = box.offsetHeight,
@@ -502,7 +503,7 @@ class Menu {
     const shown = Math.min(height, Math.max(isBelow ? below : above, 0));
     box.style.maxHeight = `${shown}px`;
     box.scrollTop = scrollTop;
-    box.style.top = `${isBelow ? caret.bottom + GAP : from.top - shown - GAP}px`;
+    box.style.top = `${isBelow ? caret.bottom + GAP : line - shown - GAP}px`;
     box.style.left = `${Math.max(4, Math.min(from.left, document.documentElement.clientWidth - box.offsetWidth - 8))}px`;
   }
 

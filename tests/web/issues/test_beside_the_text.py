@@ -55,6 +55,27 @@ def test_the_list_of_blocks_covers_no_line_that_is_written(
     stands_beside()
 
 
+def test_what_is_asked_of_a_block_is_on_the_screen_wherever_the_text_went(
+    desk: Desk, page: Page
+) -> None:
+    page.set_viewport_size({"width": 1280, "height": 640})
+    desk.start(page, f"{PLAIN}\n{LINES}\n", view="mail")
+    page.locator(".mail .body", has_text="19行目").last.click()
+    # As a picture does that comes while nobody scrolls.
+    page.evaluate("() => scrollTo({ top: 0, behavior: 'instant' })")
+    page.get_by_role("button", name="Add a block").click()
+    menu = box_of(page.locator("#slash"))
+    assert menu["y"] >= 0
+    assert menu["y"] + menu["height"] <= 640
+    page.locator("#slash [role=option]", has_text="Button").first.click()
+    asked = page.locator("dialog[open]")
+    expect(asked).to_be_visible()
+    page.evaluate("() => scrollTo({ top: 0, behavior: 'instant' })")
+    box = box_of(asked)
+    assert box["y"] >= 0
+    assert box["y"] + box["height"] <= 640
+
+
 @SCREENS
 def test_the_tools_of_a_table_stand_at_it(desk: Desk, page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 640})
