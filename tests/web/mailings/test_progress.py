@@ -202,6 +202,9 @@ def test_the_hour_of_a_scheduled_mailing_is_changed_on_its_page(
     number = stage.mail(schedule=Schedule(hour=before), trial=trial)
     address = f"/newsletters/digest/mailings/{number}"
     client = sign_in("editor@example.jp", Role.EDITOR)
+    listed = html.fromstring(client.get("/newsletters/digest/mailings").text)
+    (planned,) = listed.xpath("//td[@data-label='Planned']")
+    assert planned.text_content().strip() == "–", "nobody counted them yet"
     issue = client.get("/newsletters/digest/issues/1").text
     assert _shown(issue)
     page = client.get(address).text
