@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -31,10 +30,11 @@ from newsletter.web.access import EditorVisit, SeeingVisit, SenderVisit, Visit, 
 from newsletter.web.issues.draft_pages import to_duplicate
 from newsletter.web.issues.shown_as import AsAsked, DarkAsked, asked_as, choice_of
 from newsletter.web.issues.shown_mail import mail_frame, show_to_reader
-from newsletter.web.issues.workspace import ARCHIVE_PLACES, Workspace
+from newsletter.web.issues.workspace import ARCHIVE_PLACES, Workspace, WorkspacePage
 from newsletter.web.mailings.choice import faults_of
 from newsletter.web.mailings.hours import (
-    ShortField,
+    HourForm,
+    TypedHour,
     holds_after_change,
     hours_of,
     moment_before,
@@ -47,12 +47,9 @@ from subscribers.segments.saved import names_of_queries
 _MOVING = frozenset({MailingState.SCHEDULED, MailingState.PLANNING, MailingState.SENDING})
 
 
-@dataclass(frozen=True, kw_only=True)
-class SentPage:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SentPage(WorkspacePage):
     """Shows an issue as it went out, to whoever may see it."""
-
-    workspace: Workspace
-    pages: Pages
 
     def show(
         self,
@@ -61,14 +58,14 @@ class SentPage:
         number: int,
         *,
         error: NewsletterError | None = None,
-        typed: Mapping[str, str] | None = None,
+        typed: TypedHour | None = None,
     ) -> Response:
         """Show it, with what was typed of another hour and what is wrong with that.
 
         An issue that was not sent leads to where it is written.
         """
-        engine, figures = self.workspace.engine, self.workspace.figures
-        with reading(engine) as session:
+        figures = self.figures
+        with reading(self.engine) as session:
             row = newsletter_of(session, visit)
             issue = get_issue(session, own(visit), number)
             draft = stored_draft_of(session, number)
@@ -163,9 +160,7 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
         number: int,
         visit: SenderVisit,
         request: Request,
-        hour: ShortField = "",
-        decide: ShortField = "",
-        shown: ShortField = "",
+        typed: HourForm,
     ) -> Response:
         """Give its mailing another hour."""
         with reading(engine) as session:
@@ -174,11 +169,9 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
         if not mailings:
             return page.show(visit, request, number)
         try:
-            asked = move_to_typed_hour(engine, visit, mailings[0].id, hour, decide, shown)
+            asked = move_to_typed_hour(engine, visit, mailings[0].id, typed)
         except (ConflictError, ContentError) as error:
-            return page.show(
-                visit, request, number, error=error, typed={"hour": hour, "decide": decide}
-            )
+            return page.show(visit, request, number, error=error, typed=typed)
         return RedirectResponse(f"/newsletters/{newsletter}/issues/{number}?{asked}", 303)
 
     @router.get("/mail")

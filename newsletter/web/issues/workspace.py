@@ -44,6 +44,7 @@ from newsletter.rendering.render import render_as
 from newsletter.settings import Settings
 from newsletter.web.access import Visit
 from newsletter.web.mailings.choice import SendChoice
+from newsletter.web.pages import Pages
 from subscribers.frequency import offered_frequencies
 from subscribers.segments.choices import reader_choices
 from subscribers.segments.saved import list_segments, segment_text
@@ -216,6 +217,29 @@ class Workspace:
         except NewsletterError as error:
             return None, error.in_language(language)
         return figure, ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkspacePage:
+    """A page that routes show once more, with what was typed and what is wrong with that."""
+
+    workspace: Workspace
+    pages: Pages
+
+    @property
+    def settings(self) -> Settings:
+        """The product's settings."""
+        return self.workspace.settings
+
+    @property
+    def engine(self) -> Engine:
+        """The database."""
+        return self.workspace.engine
+
+    @property
+    def figures(self) -> Figures:
+        """What is dear to count."""
+        return self.workspace.figures
 
 
 def _planned(standing: IssueProgress) -> str:

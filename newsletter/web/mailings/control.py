@@ -12,10 +12,11 @@ from newsletter.errors import ConflictError, ContentError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.mailings.orders import actions as operations
 from newsletter.web.access import MailingControlVisit, SenderVisit, own
-from newsletter.web.mailings.hours import ShortField, move_to_typed_hour
+from newsletter.web.mailings.hours import HourForm, move_to_typed_hour
 from newsletter.web.mailings.progress import MAILING, MailingPage
 from newsletter.web.routing import Router
 
+_Field = Annotated[str, Form(max_length=500)]
 _ACTIONS = {
     "pause": operations.pause,
     "resume": operations.resume,
@@ -34,7 +35,7 @@ def control_router(page: MailingPage) -> Router:
         visit: SenderVisit,
         request: Request,
         place: Annotated[int, Form()] = -1,
-        reason: ShortField = "",
+        reason: _Field = "",
     ) -> Response:
         try:
             operations.decide_subject(
@@ -49,21 +50,12 @@ def control_router(page: MailingPage) -> Router:
         number: int,
         visit: SenderVisit,
         request: Request,
-        hour: ShortField = "",
-        decide: ShortField = "",
-        shown: ShortField = "",
+        typed: HourForm,
     ) -> Response:
         try:
-            asked = move_to_typed_hour(engine, visit, number, hour, decide, shown)
+            asked = move_to_typed_hour(engine, visit, number, typed)
         except (ConflictError, ContentError) as error:
-            return page.show(
-                visit,
-                request,
-                number,
-                status=409,
-                error=error,
-                typed={"hour": hour, "decide": decide},
-            )
+            return page.show(visit, request, number, status=409, error=error, typed=typed)
         return page.to_issue(visit, number, asked) or RedirectResponse(
             f"{request.url.path.removesuffix('/reschedule')}?{asked}", status_code=303
         )
@@ -74,9 +66,9 @@ def control_router(page: MailingPage) -> Router:
         verb: str,
         visit: MailingControlVisit,
         request: Request,
-        reason: ShortField = "",
-        twice: ShortField = "",
-        back: ShortField = "",
+        reason: _Field = "",
+        twice: _Field = "",
+        back: _Field = "",
     ) -> Response:
         newsletter_id = own(visit)
         action = _ACTIONS.get(verb)

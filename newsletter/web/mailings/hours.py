@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import Form, Request
+from pydantic import BaseModel, StringConstraints
 from sqlalchemy import Engine
 
 from newsletter.database.vocabulary import MailingState
@@ -19,7 +20,7 @@ from newsletter.mailings.reports.reports import MailingSummary
 from newsletter.mailings.trials.decisions import TrialReport
 from newsletter.web.access import Visit, own
 
-ShortField = Annotated[str, Form(max_length=500)]
+_Short = Annotated[str, StringConstraints(max_length=500)]
 
 
 def hours_of(
@@ -41,22 +42,38 @@ def hours_of(
     }
 
 
-def move_to_typed_hour(
-    engine: Engine, visit: Visit, number: int, hour: str, decide: str, shown: str
-) -> str:
+class TypedHour(BaseModel):
+    """Another hour of a mailing, as it was typed.
+
+    Attributes:
+        hour: When it is to begin.
+        decide: When the subject of its rest is decided; empty for as long after the start as now.
+        shown: The times that the form showed.
+    """
+
+    hour: _Short = ""
+    decide: _Short = ""
+    shown: _Short = ""
+
+
+HourForm = Annotated[TypedHour, Form()]
+
+
+def move_to_typed_hour(engine: Engine, visit: Visit, number: int, typed: TypedHour) -> str:
     """Give a mailing the hour that was typed; return what the page's address then says of it.
 
     Raises:
-        ConflictError: It cannot have that hour, or somebody else changed it since ``shown``.
+        ConflictError: It cannot have that hour, or somebody else changed it since it was shown.
         ContentError: What was typed is no time.
     """
+    decide = typed.decide
     before = reschedule(
         engine,
         visit.actor,
         number,
-        hour=read_hour(hour, Place(field="hour")),
+        hour=read_hour(typed.hour, Place(field="hour")),
         decide=read_hour(decide, Place(field="decide")) if decide.strip() else None,
-        shown=shown,
+        shown=typed.shown,
         within=own(visit),
     )
     return urlencode({"done": "moved", "was": before.isoformat()})

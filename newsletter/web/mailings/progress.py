@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
-from sqlalchemy import Engine
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
@@ -16,7 +15,6 @@ from newsletter.database.vocabulary import DeliveryState, MailingKind, MailingSt
 from newsletter.errors import NewsletterError
 from newsletter.mailings.mailings import find_mailing
 from newsletter.mailings.planning.audience import audience_figure
-from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.mailings.reports.clicks import clicks_of
 from newsletter.mailings.reports.reports import (
     MailingSummary,
@@ -30,7 +28,6 @@ from newsletter.mailings.trials.decisions import TrialReport, trial_figure
 from newsletter.operations.alarms import find_flow_alarms
 from newsletter.operations.alarms.model import Alarm
 from newsletter.operations.overview import look_at_flow
-from newsletter.settings import Settings
 from newsletter.web.access import (
     Requires,
     SeeingVisit,
@@ -39,10 +36,9 @@ from newsletter.web.access import (
     own,
 )
 from newsletter.web.charts import STACK, stacked_bars
-from newsletter.web.issues.workspace import Workspace
+from newsletter.web.issues.workspace import WorkspacePage
 from newsletter.web.mailings.choice import faults_of
-from newsletter.web.mailings.hours import holds_after_change, hours_of, moment_before
-from newsletter.web.pages import Pages
+from newsletter.web.mailings.hours import TypedHour, holds_after_change, hours_of, moment_before
 from newsletter.web.routing import Router
 from newsletter.web.streams import live
 from subscribers.leaving import leave_reasons
@@ -57,26 +53,8 @@ MAILING = "/newsletters/{newsletter}/mailings/{number}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MailingPage:
+class MailingPage(WorkspacePage):
     """Shows the page of a mailing to whoever may see it."""
-
-    workspace: Workspace
-    pages: Pages
-
-    @property
-    def settings(self) -> Settings:
-        """The product's settings."""
-        return self.workspace.settings
-
-    @property
-    def engine(self) -> Engine:
-        """The database."""
-        return self.workspace.engine
-
-    @property
-    def figures(self) -> Figures:
-        """What is dear to count."""
-        return self.workspace.figures
 
     def show(
         self,
@@ -86,7 +64,7 @@ class MailingPage:
         *,
         status: int = 200,
         error: NewsletterError | None = None,
-        typed: Mapping[str, str] | None = None,
+        typed: TypedHour | None = None,
     ) -> HTMLResponse:
         """Show its page, with what was typed and what is wrong with that."""
         newsletter_id = own(visit)

@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading
@@ -19,43 +18,22 @@ from newsletter.issues.store import StoredIssue
 from newsletter.mailings.approvals.requests import last_plan
 from newsletter.mailings.orders.ordering import earlier_mailings
 from newsletter.mailings.orders.usual_hour import propose_hour
-from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.newsletters.issue_actions import find_issue
 from newsletter.newsletters.publications import Newsletter, get_newsletter
 from newsletter.rendering.model import RenderedIssue
-from newsletter.settings import Settings
 from newsletter.web.access import Visit, own, settings_path
 from newsletter.web.issues.shown_as import asked_as, choice_of, with_shown_as
 from newsletter.web.issues.shown_mail import show_to_reader
-from newsletter.web.issues.workspace import Workspace, subject_findings
+from newsletter.web.issues.workspace import WorkspacePage, subject_findings
 from newsletter.web.mailings.choice import SendChoice, faults_of
-from newsletter.web.pages import Pages
 
 #: Where it is, below a newsletter.
 PATH = "/issues/{issue_id}/send"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SendingPage:
+class SendingPage(WorkspacePage):
     """Shows the page to whoever may see it."""
-
-    workspace: Workspace
-    pages: Pages
-
-    @property
-    def settings(self) -> Settings:
-        """The product's settings."""
-        return self.workspace.settings
-
-    @property
-    def engine(self) -> Engine:
-        """The database."""
-        return self.workspace.engine
-
-    @property
-    def figures(self) -> Figures:
-        """What is dear to count."""
-        return self.workspace.figures
 
     def show(
         self,
