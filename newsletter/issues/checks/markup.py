@@ -414,8 +414,9 @@ def _text_of(run: Inline | None) -> str:
 def _swallowed(before: str, inner: str, behind: str) -> str:
     """Return a sign with what stands beside it, where it was no emphasis: "3*4", "Leser*innen".
 
-    Within a word that blanks part, what goes on to another word is none; nor are a star alone in
-    brackets, one that stands for any name of a file, one of a face, and lines of a name.
+    Within a word that blanks part, what goes on to another word is none; nor are a star in
+    brackets alone or first, one that stands for any name of a file, one of a face, and lines of a
+    name.
     """
     return next(_no_emphasis(before, inner, behind), "")
 
@@ -433,6 +434,8 @@ def _no_emphasis(before: str, inner: str, behind: str) -> Iterator[str]:
     noted = (last, first) if bracketed else (end, after)
     if all(noted) and noted[0] in _OPENING and noted[1] in _CLOSING:
         yield f"{noted[0]}*{noted[1]}"
+    if bracketed and end and end in _OPENING:
+        yield f"{last}*{first}"
     if bracketed and _OF_FACE.match(inner):
         yield f"{last}*{inner}"
     if ending := _ENDING.match(inner) or _ENDING.match(behind):
