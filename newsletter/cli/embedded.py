@@ -35,6 +35,7 @@ _STOP_SECONDS = 12
 _WATCH_SECONDS = 0.5
 #: What others speak to until they end.
 _SERVERS = ("valkey", "mailbox")
+_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 #: A process that ends so often within so many seconds would end again.
 _RESTARTS, _RESTART_SECONDS = 5, 60.0
 
@@ -191,7 +192,8 @@ class Supervisor:
         self._await_port("web", port)
 
     def _start(self, name: str, command: Sequence[str]) -> None:
-        self._running.append(_Running(name, command, self._launch(name, command)))
+        with _interruptions_held():
+            self._running.append(_Running(name, command, self._launch(name, command)))
 
     def _launch(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
         with ExitStack() as stack:
@@ -203,7 +205,7 @@ class Supervisor:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - no threads run yet
+                preexec_fn=_begin,  # noqa: PLW1509 - no threads run yet
             )
 
     def _open_log(self, name: str) -> BinaryIO:
@@ -252,7 +254,8 @@ class Supervisor:
                     code=code,
                 )
             self.on_restart(how)
-            each.process = self._launch(each.name, each.command)
+            with _interruptions_held():
+                each.process = self._launch(each.name, each.command)
 
     def _restarts_too_often(self) -> bool:
         moment = time.monotonic()
@@ -294,8 +297,24 @@ class Supervisor:
         self._running.clear()
 
 
-def _die_with_parent() -> None:
+def _begin() -> None:
+    """End with the parent, and be interrupted as any process is; called in the one that starts."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPTIONS)
+
+
+@contextmanager
+def _interruptions_held() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait until this block has ended.
+
+    Python drops what is raised while it forks: they would be lost, or leave a process that nobody
+    knows of.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import smtplib
 import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from newsletter.cli.embedded import own_servers, supervised, valkey_url
@@ -64,3 +66,24 @@ def test_the_web_application_says_where_a_new_installation_keeps_its_data(tmp_pa
         process.terminate()
         process.communicate()
     assert str(tmp_path / "var") in first
+
+
+@pytest.mark.servers
+def test_an_interruption_that_comes_while_a_process_starts_ends_everything(
+    tmp_path: Path,
+) -> None:
+    interrupt: list[int] = []
+
+    def interrupt_once() -> None:
+        if interrupt:
+            os.kill(os.getpid(), interrupt.pop())
+
+    os.register_at_fork(before=interrupt_once)
+    before = psutil.Process().children()
+    store = tmp_path / "mailbox.sqlite3"
+    with supervised(tmp_path, {}) as supervisor:
+        supervisor.start_mailbox(free_port(), store)
+        interrupt.append(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            supervisor.start_mailbox(free_port(), store)
+    assert [each for each in psutil.Process().children() if each not in before] == []

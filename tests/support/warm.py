@@ -235,10 +235,7 @@ class _Parent:
 
 def _become(command: Sequence[str], env: Mapping[str, str], streams: Sequence[int]) -> NoReturn:
     """Turn a fork into what a command line of Python is; end with its exit code."""
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    _forget_signals()
     for place, stream in enumerate(streams):
         os.dup2(stream, place)
     for stream in {*streams} - {0, 1, 2}:
@@ -267,6 +264,14 @@ def _become(command: Sequence[str], env: Mapping[str, str], streams: Sequence[in
         sys.excepthook(*sys.exc_info())
         code = 1
     _end(code)
+
+
+def _forget_signals() -> None:
+    """Take signals as a program does that has just started, not as the one that forked."""
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _split(command: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
@@ -316,6 +321,8 @@ class _Forked(WarmProcess):
         if not pid:
             if start_new_session:
                 os.setsid()
+            # Before the signals that were held back until the fork.
+            _forget_signals()
             preexec_fn()
             nothing = os.open(os.devnull, os.O_RDWR)
             out, err = (1 if not stdout else stdout.fileno(), 2 if not stderr else stderr.fileno())
