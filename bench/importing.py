@@ -35,7 +35,7 @@ from newsletter.newsletters.publications import (
     find_newsletter,
 )
 from newsletter.tokens import Pseudonyms
-from subscribers.lists.columns import is_header
+from subscribers.lists.column_guesses import is_header
 from subscribers.lists.csv_export import csv_pages
 from subscribers.lists.files import list_records
 from subscribers.lists.imports import ImportOptions, import_records

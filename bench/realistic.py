@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from newsletter.addresses import parse_address
 from newsletter.database.tables import NewsletterRow
-from subscribers.lists.columns import is_header
+from subscribers.lists.column_guesses import is_header
 from subscribers.lists.csv_export import csv_pages
 from subscribers.lists.imports import ImportOptions, import_records
 from subscribers.lists.tables import csv_records

@@ -384,7 +384,8 @@ def _advance(bar: Progress, stream: BinaryIO, size: int) -> Callable[[int], None
 
 def _mapping(pairs: list[str]) -> tuple[dict[str, str], ColumnAnswers]:
     """Return what columns are mapped to, and what was said of those that are asked about."""
-    from subscribers.lists.columns import FIELD, KNOWN_COLUMNS, REMARK, UNRELATED, ColumnAnswers
+    from subscribers.lists.column_guesses import FIELD
+    from subscribers.lists.columns import KNOWN_COLUMNS, REMARK, UNRELATED, ColumnAnswers
     from subscribers.lists.formats import IGNORED
 
     mapping: dict[str, str] = {}

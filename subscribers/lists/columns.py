@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from newsletter.database.vocabulary import FieldType
 from newsletter.errors import ListError, Place
-from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing
 from subscribers.fields.model import Field, field_named
+from subscribers.lists.column_guesses import FIELD, SHARED, guess_column, guess_list
+from subscribers.lists.column_names import asks_of_something_else, mark_of, speaks_of_other_ways
 from subscribers.lists.formats import (
     FIELDS,
     IGNORED,
     KnownFormat,
     ListState,
-    asks_for_mail,
-    asks_of_something_else,
     fold,
-    guess_field,
-    is_weak,
-    mark_of,
-    recognise,
-    speaks_of_other_ways,
     state_of_file,
     zone_in,
 )
 from subscribers.lists.harmless import may_ask
 from subscribers.lists.inner_columns import WITHIN, addresses_within, own_key
 from subscribers.lists.json_lines import is_json
-from subscribers.lists.records import Record
 from subscribers.lists.text_lists import SECTION
 
 #: Says that a column is about something else than mail, whatever it is kept as.
@@ -50,44 +40,8 @@ _OF_OURS = {
 }
 #: What a column can be mapped to, besides ``field.KEY``.
 KNOWN_COLUMNS = (*FIELDS, IGNORED)
-#: Fields that several columns may give: their values go together.
-SHARED = frozenset({"tags", "attributes", "disabled", "unsubscribed_at", "state", "opt_in"})
 #: Only our own list for people has all of these.
 _OURS_FOR_PEOPLE = frozenset({"consent_basis", "consent_source", "consent_wording"})
-#: Before the key of a field, as a column is mapped to it.
-FIELD = "field."
-_NUMBERED = re.compile(r" \(\d+\)\Z")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Problem:
-    """What is wrong with one value of one line, or odd about it.
-
-    Attributes:
-        address: The line's, as it stands there.
-        taken: Whether the line was taken all the same.
-    """
-
-    line: int
-    field: str
-    value: str
-    problem: Message
-    address: str = ""
-    taken: bool = False
-
-    @property
-    def warning(self) -> Message:
-        """What was odd, without a word of the import: of a trial nothing is imported."""
-        warning = dict(self.problem.values).get("warning")
-        return warning if isinstance(warning, Message) else self.problem
-
-
-class RefusedError(Exception):
-    """A record cannot be taken."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.problem)
-        self.problem = problem
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -289,94 +243,6 @@ class ListForm:
         return ZoneInfo(self.own_zone) if self.own_zone else fallback
 
 
-#: How many records are looked at for a column of addresses that no name gives away.
-BEGINNING = 200
-_ADDRESS_LIKE = re.compile(r"(?:[^<>]{0,100}<)?[^\s@<>]{1,64}@[^\s@<>]{1,255}>?")
-
-
-class _Guess(NamedTuple):
-    columns: dict[str, str]
-    known: KnownFormat | None
-
-
-def is_header(names: Sequence[str]) -> bool:
-    """Tell whether these cells can be a list's header: one names the address."""
-    return any(guess_field(name) == "address" for name in names)
-
-
-def find_addressed(records: Iterable[Record]) -> str:
-    """Return the one column whose values are addresses, whatever it is called; else nothing.
-
-    Of several nobody can tell which is the subscriber's.
-
-    Args:
-        records: The list's first ones.
-    """
-    filled: Counter[str] = Counter()
-    addresses: Counter[str] = Counter()
-    for record in islice(records, BEGINNING):
-        for name, value in record.values.items():
-            if text := str("" if value is None else value).strip():
-                filled[name] += 1
-                addresses[name] += _ADDRESS_LIKE.fullmatch(text) is not None
-    held = [name for name, count in addresses.items() if name and count > filled[name] / 2]
-    return held[0] if len(held) == 1 else ""
-
-
-def guess_columns(
-    names: Collection[str], custom: Sequence[Field] = (), *, addressed: str = ""
-) -> dict[str, str]:
-    """Return what each column is by its name; what is none of ours is left out.
-
-    Args:
-        names: The columns.
-        custom: The fields of the newsletter's people.
-        addressed: What `find_addressed` found, for where no name says it.
-    """
-    return _guess(names, custom, addressed).columns
-
-
-def _guess(names: Collection[str], custom: Sequence[Field], addressed: str) -> _Guess:
-    known = recognise(names)
-    columns: dict[str, str] = {}
-    if known is not None:
-        columns = {name: known.columns[fold(name)] for name in names if fold(name) in known.columns}
-    for name in names:
-        ours = _guess_one(name, known)
-        if ours and name not in columns and (known is None or ours not in columns.values()):
-            columns[name] = ours
-    strong = {ours for name, ours in columns.items() if not is_weak(name)}
-    columns = {n: ours for n, ours in columns.items() if not (is_weak(n) and ours in strong)}
-    for name in names:
-        field = field_named(custom, _NUMBERED.sub("", name))
-        if field and (name not in columns or is_weak(name) or columns[name] == "opt_in"):
-            columns[name] = FIELD + field.key
-    if "address" not in columns.values():
-        within = addresses_within(names)
-        if len(within) == 1 or addressed in names:
-            columns[within[0] if len(within) == 1 else addressed] = "address"
-    _add_inner(columns, names, known)
-    return _Guess(columns, known)
-
-
-def _add_inner(columns: dict[str, str], names: Collection[str], known: KnownFormat | None) -> None:
-    """Take columns within objects of the person, as far as none outside is the same."""
-    address = next((name for name, ours in columns.items() if ours == "address"), "")
-    for name in names:
-        if name not in columns and (key := own_key(name, address)):
-            ours = _guess_one(key, known)
-            if ours and (ours in SHARED or ours not in columns.values()):
-                columns[name] = ours
-
-
-def _guess_one(name: str, known: KnownFormat | None) -> str:
-    if known is not None and fold(name) in known.ignored:
-        return ""
-    plain = _NUMBERED.sub("", name)
-    # An export of a known system says how somebody stands in columns of its own.
-    return guess_field(plain) or ("opt_in" if known is None and asks_for_mail(plain) else "")
-
-
 #: What a column may be and still be called nothing, without its word against mail being lost.
 _NOT_TO_IGNORE = frozenset(
     {
@@ -433,7 +299,7 @@ def form_of(
         )
     # One that comes later is what it is for the rows before it, too: there it is blank.
     names += lost
-    guess = _guess(names, custom, "" if "address" in chosen.values() else addressed)
+    guess = guess_list(names, custom, "" if "address" in chosen.values() else addressed)
     columns = {name: chosen.get(name) or guess.columns.get(name, IGNORED) for name in names}
     keys = {each.key: each for each in custom}
     for name, ours in columns.items():
@@ -503,7 +369,8 @@ def _refuse_doubles(columns: Mapping[str, str], place: Place) -> None:
 def late_column(name: str, form: ListForm) -> str:
     """Return what a column is that the list's beginning did not have."""
     key = own_key(name, column_of_address(form))
-    ours = _guess_one(name, form.known) or (_guess_one(key, form.known) if key else "") or IGNORED
+    ours = guess_column(name, form.known) or (guess_column(key, form.known) if key else "")
+    ours = ours or IGNORED
     if ours in {IGNORED, "opt_in"} and (field := field_named([*form.custom.values()], name)):
         ours = FIELD + field.key
     return IGNORED if ours not in SHARED and ours in form.fields else ours
@@ -512,8 +379,3 @@ def late_column(name: str, form: ListForm) -> str:
 def column_of_address(form: ListForm) -> str:
     """Return the column that holds the addresses."""
     return form.fields["address"][0]
-
-
-def shown(value: Any) -> str:  # noqa: ANN401 - whatever a list holds
-    """Return a list's value as a report quotes it."""
-    return str("" if value is None else value)[:200]

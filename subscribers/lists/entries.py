@@ -20,16 +20,11 @@ from subscribers.fields.inference import is_telephone
 from subscribers.fields.model import Field, field_named
 from subscribers.fields.reading import read_value
 from subscribers.frequency import read_frequency_word
-from subscribers.lists.columns import (
-    FIELD,
-    SHARED,
-    ListForm,
-    Problem,
-    RefusedError,
-    shown,
-)
+from subscribers.lists.cell_words import read_reason
+from subscribers.lists.column_guesses import FIELD, SHARED
+from subscribers.lists.columns import ListForm
 from subscribers.lists.dates import read_instant
-from subscribers.lists.formats import IGNORED, ListState, fold, read_reason
+from subscribers.lists.formats import IGNORED, ListState, fold
 from subscribers.lists.json_lines import HalfCharacterError, read_json, read_object
 from subscribers.lists.outcomes import (
     ANSWERS,
@@ -42,7 +37,7 @@ from subscribers.lists.outcomes import (
     lacks_confirming,
     outcome_of,
 )
-from subscribers.lists.records import Record
+from subscribers.lists.records import Problem, Record, RefusedError, shown
 from subscribers.people import clean_name, is_time_zone
 
 _TAG_LENGTH, BASIS_LENGTH, TEXT_LENGTH = 64, 64, 10_000

@@ -10,7 +10,7 @@ from typing import BinaryIO, cast
 
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import msg
-from subscribers.lists.columns import is_header
+from subscribers.lists.column_guesses import is_header
 from subscribers.lists.decoding import find_encoding, text_lines
 from subscribers.lists.encodings import ListEncoding
 from subscribers.lists.html_tables import encoding_of_html, html_records, is_html

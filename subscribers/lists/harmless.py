@@ -18,7 +18,8 @@ from itertools import chain
 from typing import NamedTuple
 
 from newsletter.i18n.normal_form import normal_form
-from subscribers.lists.formats import asks_or_denies, fold, tells_origin, words_of_name
+from subscribers.lists.column_names import asks_or_denies, tells_origin, words_of_name
+from subscribers.lists.formats import fold
 from subscribers.lists.remarks import one_of
 
 

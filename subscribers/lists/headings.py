@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
-from subscribers.lists.formats import asks_something, fold, guess_field, is_weak, mark_of
+from subscribers.lists.column_names import asks_something, mark_of
+from subscribers.lists.formats import fold, guess_field, is_weak
 
 #: Within so many lines the header must stand, and the form of a list be seen.
 HEAD_LINES = 30

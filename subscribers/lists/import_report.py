@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
 from newsletter.i18n.messages import Message
-from subscribers.lists.columns import Problem
+from subscribers.lists.records import Problem
 from subscribers.lists.row_results import CheckedRow
 
 

@@ -24,11 +24,12 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.tokens import Pseudonyms
 from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
-from subscribers.lists.columns import NO_ANSWERS, ColumnAnswers, Problem, is_header
+from subscribers.lists.column_guesses import is_header
+from subscribers.lists.columns import NO_ANSWERS, ColumnAnswers
 from subscribers.lists.import_report import ChunkResult, ImportReport, RefusedRow, RowCounts
 from subscribers.lists.questions import refuse_questions
 from subscribers.lists.read_ahead import ReadAhead, reading_beside
-from subscribers.lists.records import Record
+from subscribers.lists.records import Problem, Record
 from subscribers.lists.row_results import CheckedRow, RowResult
 from subscribers.lists.sharing import (
     FieldChoices,

@@ -17,7 +17,8 @@ from subscribers.fields.model import (
     field_named,
     field_of,
 )
-from subscribers.lists.columns import BEGINNING, FIELD, find_addressed, form_of
+from subscribers.lists.column_guesses import BEGINNING, FIELD, find_addressed
+from subscribers.lists.columns import form_of
 from subscribers.lists.formats import DEFINITIONS, IGNORED, guess_field
 from subscribers.lists.inner_columns import WITHIN
 from subscribers.lists.json_lines import read_object

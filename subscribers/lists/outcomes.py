@@ -10,18 +10,17 @@ from zoneinfo import ZoneInfo
 
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.i18n.messages import Message, msg
-from subscribers.lists.columns import ListForm, Problem, RefusedError, shown
-from subscribers.lists.dates import read_instant
-from subscribers.lists.formats import (
-    ListState,
+from subscribers.lists.cell_words import (
     against_mail,
     denies,
-    fold,
     read_opt_in,
     read_remark,
     read_state,
     read_whole,
 )
+from subscribers.lists.columns import ListForm
+from subscribers.lists.dates import read_instant
+from subscribers.lists.formats import ListState, fold
 from subscribers.lists.harmless import (
     is_blank,
     is_harmless,
@@ -32,7 +31,7 @@ from subscribers.lists.harmless import (
     tells_leaving,
 )
 from subscribers.lists.json_lines import read_object
-from subscribers.lists.records import Record
+from subscribers.lists.records import Problem, Record, RefusedError, shown
 from subscribers.lists.text_lists import read_heading
 
 #: Columns of free words.

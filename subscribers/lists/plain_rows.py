@@ -24,7 +24,9 @@ from newsletter.spreadsheets import restore
 from subscribers.fields.model import Field
 from subscribers.fields.reading import read_value
 from subscribers.frequency import read_frequency_word
-from subscribers.lists.columns import FIELD, SHARED, ListForm
+from subscribers.lists.cell_words import read_opt_in, read_state
+from subscribers.lists.column_guesses import FIELD, SHARED
+from subscribers.lists.columns import ListForm
 from subscribers.lists.dates import read_instant
 from subscribers.lists.entries import (
     ADDED,
@@ -37,7 +39,7 @@ from subscribers.lists.entries import (
     read_tag,
     split_tags,
 )
-from subscribers.lists.formats import IGNORED, ListState, fold, read_opt_in, read_state
+from subscribers.lists.formats import IGNORED, ListState, fold
 from subscribers.lists.outcomes import (
     ANSWERS,
     MARKS,

@@ -23,8 +23,8 @@ from newsletter.database.vocabulary import ListUploadState
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.i18n.stored import dump_message, load_message
-from subscribers.lists.columns import Problem
 from subscribers.lists.exports import problem_writer
+from subscribers.lists.records import Problem
 from subscribers.lists.uploads import ListUpload, forget_pieces
 
 

@@ -20,14 +20,10 @@ from typing import Any
 from newsletter.errors import ListError
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing, Number
+from subscribers.lists.cell_words import read_opt_in
+from subscribers.lists.column_names import asks_against_mail, mark_of, wishes_something_else
 from subscribers.lists.columns import REMARK, UNRELATED, ListForm
-from subscribers.lists.formats import (
-    ListState,
-    asks_against_mail,
-    mark_of,
-    read_opt_in,
-    wishes_something_else,
-)
+from subscribers.lists.formats import ListState
 from subscribers.lists.harmless import (
     ValueKind,
     is_blank,

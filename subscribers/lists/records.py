@@ -1,8 +1,9 @@
-"""What a list says of one subscriber, as it stands there."""
+"""What a list says of one subscriber, as it stands there, and what is wrong with it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from newsletter.i18n.messages import Message
@@ -29,3 +30,39 @@ class Record(NamedTuple):
     def values(self) -> dict[str, Any]:
         """The cells by their columns' names, in a dictionary made anew."""
         return dict(zip(self.names, self.cells, strict=False))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """What is wrong with one value of one line, or odd about it.
+
+    Attributes:
+        address: The line's, as it stands there.
+        taken: Whether the line was taken all the same.
+    """
+
+    line: int
+    field: str
+    value: str
+    problem: Message
+    address: str = ""
+    taken: bool = False
+
+    @property
+    def warning(self) -> Message:
+        """What was odd, without a word of the import: of a trial nothing is imported."""
+        warning = dict(self.problem.values).get("warning")
+        return warning if isinstance(warning, Message) else self.problem
+
+
+class RefusedError(Exception):
+    """A record cannot be taken."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.problem)
+        self.problem = problem
+
+
+def shown(value: Any) -> str:  # noqa: ANN401 - whatever a list holds
+    """Return a list's value as a report quotes it."""
+    return str("" if value is None else value)[:200]

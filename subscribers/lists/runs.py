@@ -26,11 +26,10 @@ from newsletter.errors import NewsletterError
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.stored import dump_message
 from newsletter.tokens import Pseudonyms
-from subscribers.lists.columns import Problem
 from subscribers.lists.imports import ChunkHooks, import_records, refuse_unanswered
 from subscribers.lists.problems import keep_problems
 from subscribers.lists.questions import ANSWER_FIRST, ColumnQuestion, UnclearColumnError
-from subscribers.lists.records import Record
+from subscribers.lists.records import Problem, Record
 from subscribers.lists.trials import trial_to_json, try_upload
 from subscribers.lists.uploads import ImportTerms, ListUpload, forget_pieces, upload_of
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from newsletter.i18n.normal_form import normal_form
-from subscribers.lists.formats import ListState, against_mail, denies, read_remark, read_state
+from subscribers.lists.cell_words import against_mail, denies, read_remark, read_state
+from subscribers.lists.formats import ListState
 from subscribers.lists.harmless import ValueKind, kind_of_value, speaks, tells_leaving
 
 #: The column of the headings that stand above rows; nothing that a list calls one.

@@ -19,21 +19,16 @@ from newsletter.i18n.stored import dump_message, load_message
 from newsletter.tokens import Pseudonyms
 from subscribers.fields.model import Field, field_from_json, field_to_json
 from subscribers.fields.store import list_fields
-from subscribers.lists.columns import (
-    NO_ANSWERS,
-    ColumnAnswers,
-    Problem,
-    find_addressed,
-    guess_columns,
-)
+from subscribers.lists.column_guesses import find_addressed, guess_columns
+from subscribers.lists.columns import NO_ANSWERS, ColumnAnswers
 from subscribers.lists.encodings import ListEncoding
+from subscribers.lists.exclusions import exclusions_in
 from subscribers.lists.formats import DEFINITIONS, IGNORED, recognise
-from subscribers.lists.heeded import heeded_columns
 from subscribers.lists.import_report import ImportReport, RefusedRow, RowCounts, ValueChange
 from subscribers.lists.imports import import_records, refuse_unanswered
 from subscribers.lists.new_fields import NewFields, find_new_fields
 from subscribers.lists.questions import ColumnQuestion
-from subscribers.lists.records import Record
+from subscribers.lists.records import Problem, Record
 from subscribers.lists.row_results import CheckedRow, RowResult
 from subscribers.lists.uploads import ImportTerms, ListUpload
 from subscribers.lists.validation import ListReader
@@ -64,7 +59,7 @@ class Glance:
         system: The system whose export it is; empty when that was not recognised.
         questions: Columns of which somebody has to say whether they ask for mail.
         encoding: What it is read in.
-        heeded: What of a column keeps a row from mail though the column is not kept.
+        exclusions: What of a column keeps a row from mail though the column is not kept.
     """
 
     columns: Mapping[str, str]
@@ -72,7 +67,7 @@ class Glance:
     system: str = ""
     questions: Sequence[ColumnQuestion] = ()
     encoding: ListEncoding
-    heeded: Mapping[str, Message] = field(default_factory=dict)
+    exclusions: Mapping[str, Message] = field(default_factory=dict)
 
 
 def new_fields_of(
@@ -156,7 +151,7 @@ def look_into(engine: Engine, upload: ListUpload, terms: ImportTerms | None = No
         system=known.name if known else "",
         questions=questions,
         encoding=upload.encoding(engine),
-        heeded=heeded_columns(
+        exclusions=exclusions_in(
             names, address=address, file_name=upload.name, custom=custom, answers=answers
         ),
     )

@@ -13,14 +13,12 @@ from zoneinfo import ZoneInfo
 
 from newsletter.database.vocabulary import SubscriptionState
 from subscribers.fields.model import Field
+from subscribers.lists.column_guesses import find_addressed
 from subscribers.lists.columns import (
     NO_ANSWERS,
     ColumnAnswers,
     ListForm,
-    Problem,
-    RefusedError,
     column_of_address,
-    find_addressed,
     form_of,
     late_column,
 )
@@ -28,7 +26,7 @@ from subscribers.lists.entries import ListEntry, entry_of
 from subscribers.lists.json_lines import is_json
 from subscribers.lists.plain_rows import PlainRows, read_plain_rows
 from subscribers.lists.questions import ColumnQuestion, Questions, refuse_questions
-from subscribers.lists.records import Record
+from subscribers.lists.records import Problem, Record, RefusedError
 
 #: A chunk ends with the record that reaches so many characters: a row may have a million of them.
 _MOST_CHARACTERS = 8 * 1024 * 1024

@@ -25,7 +25,8 @@ from newsletter.web.routing import Router, up_to
 from subscribers.actions import cancel_list_import, order_list_import, undo_list_import
 from subscribers.fields.reading import split_options
 from subscribers.fields.store import list_fields
-from subscribers.lists.columns import FIELD, KNOWN_COLUMNS, REMARK, UNRELATED
+from subscribers.lists.column_guesses import FIELD
+from subscribers.lists.columns import KNOWN_COLUMNS, REMARK, UNRELATED
 from subscribers.lists.encodings import ENCODINGS
 from subscribers.lists.formats import FIELDS, IGNORED
 from subscribers.lists.imports import earlier_imports

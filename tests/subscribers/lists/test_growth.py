@@ -7,8 +7,8 @@ import io
 import pytest
 
 from newsletter.errors import ListError
+from subscribers.lists.cell_words import read_remark
 from subscribers.lists.files import list_records
-from subscribers.lists.formats import read_remark
 from subscribers.lists.harmless import is_blank, tells_leaving
 from subscribers.lists.remarks import Leaving, read_leaving
 from tests.support.growth import assert_linear

@@ -40,7 +40,7 @@ from subscribers.fields.actions import delete_field
 from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
 from subscribers.leaving import unsubscribe
-from subscribers.lists.columns import Problem, find_addressed
+from subscribers.lists.column_guesses import find_addressed
 from subscribers.lists.csv_export import csv_pages
 from subscribers.lists.decoding import text_lines
 from subscribers.lists.entries import ListEntry
@@ -52,7 +52,7 @@ from subscribers.lists.imports import ImportOptions, import_records
 from subscribers.lists.json_lines import json_records
 from subscribers.lists.new_fields import NewFields, find_new_fields
 from subscribers.lists.plain_rows import PlainRows
-from subscribers.lists.records import Record
+from subscribers.lists.records import Problem, Record
 from subscribers.lists.staging import encode
 from subscribers.lists.tables import csv_records
 from subscribers.lists.writing import Terms, write_chunk

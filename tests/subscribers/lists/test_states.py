@@ -32,12 +32,12 @@ from subscribers.fields.model import Field
 from subscribers.fields.reading import read_values
 from subscribers.fields.store import list_fields
 from subscribers.leaving import take_back
-from subscribers.lists.columns import Problem
 from subscribers.lists.csv_export import csv_pages
 from subscribers.lists.exports import exported, json_pages
 from subscribers.lists.files import list_records
 from subscribers.lists.import_report import ImportReport
 from subscribers.lists.imports import ImportOptions, import_records
+from subscribers.lists.records import Problem
 from subscribers.lists.uploads import ImportTerms
 from tests.support import fields
 from tests.support.imports import order, work_on

@@ -1,4 +1,4 @@
-"""What is heeded of a list's columns that are not kept: a no, an entry, a remark of leaving."""
+"""What keeps rows from mail in columns that are not kept: a no, an entry, a remark of leaving."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _KEEPS_OUT: Mapping[str, Message] = {
 }
 
 
-def heeded_columns(
+def exclusions_in(
     names: Collection[str],
     *,
     address: str,
@@ -31,7 +31,7 @@ def heeded_columns(
     custom: Sequence[Field] = (),
     answers: ColumnAnswers = NO_ANSWERS,
 ) -> Mapping[str, Message]:
-    """Return of which columns something keeps a row from mail though they are not kept, and what.
+    """Return what of a column keeps a row from mail though it is not kept, by the column's name.
 
     Args:
         names: The list's columns.
