@@ -52,16 +52,16 @@ class HtmlCell:
     rows: int = 1
     is_heading: bool = False
     struck: bool = False
-    links: list[str] = field(default_factory=list)
+    #: The address of its first link to one.
+    link: str = ""
 
     @property
     def words(self) -> str:
         """The text on one line, with the address that a link has and the text has not."""
         text = " ".join("".join(self.text).split())
-        addresses = [link for link in self.links if link.lower() not in text.lower()]
-        if not addresses or "@" in text:
+        if not self.link or "@" in text:
             return text
-        return f"{text} <{addresses[0]}>" if text else addresses[0]
+        return f"{text} <{self.link}>" if text else self.link
 
 
 @dataclass(slots=True)
@@ -167,21 +167,21 @@ class TableTarget:
     def _start_within(self, cell: HtmlCell, tag: str, attributes: Mapping[str, str]) -> None:
         """Take what stands for words within a cell: boxes, chosen options, pictures, links."""
         if tag in _BREAKS:
-            cell.text.append(" ")
+            self._write(cell, " ")
         if tag in {"s", "strike", "del"} or _STRUCK.search(attributes.get("style", "")):
             cell.struck = True
         elif tag == "a" and (found := _MAILTO.match(unquote(attributes.get("href", "")))):
-            cell.links.append(found[1].strip())
+            cell.link = cell.link or found[1].strip()
         elif tag == "img":
-            cell.text.append(f" {attributes.get('alt') or attributes.get('title') or ''} ")
+            self._write(cell, f" {attributes.get('alt') or attributes.get('title') or ''} ")
         elif tag == "option":
             self._option = "selected" in attributes
         elif tag == "input":
             kind = attributes.get("type", "text").lower()
             if kind in {"checkbox", "radio"}:
-                cell.text.append(" 1 " if "checked" in attributes else " 0 ")
+                self._write(cell, " 1 " if "checked" in attributes else " 0 ")
             elif kind in {"text", "email"}:
-                cell.text.append(f" {attributes.get('value', '')} ")
+                self._write(cell, f" {attributes.get('value', '')} ")
 
     def end(self, tag: str) -> None:
         """Take the end of an element."""
@@ -204,7 +204,7 @@ class TableTarget:
             self._tables.pop()
             self._hand_on(table)
         elif table.cell is not None and tag in _BREAKS:
-            table.cell.text.append(" ")
+            self._write(table.cell, " ")
 
     def data(self, text: str) -> None:
         """Take text."""
@@ -217,8 +217,11 @@ class TableTarget:
                 self._outside.append(text[: _LONGEST_TITLE + 1])
                 del self._outside[_LONGEST_TITLE:]
             return
-        if self._option is False:
-            return
+        if self._option is not False:
+            self._write(cell, text)
+
+    def _write(self, cell: HtmlCell, text: str) -> None:
+        """Keep what a cell says, within what a row may have."""
         self._size += len(text)
         if self._size > _MOST_IN_ROW:
             raise self._refusal(msg("This row is larger than 1 MiB."))
@@ -286,6 +289,7 @@ def _laid_out(table: HtmlTable) -> tuple[list[str], bool]:
     """Return a row's cells in the columns in which they stand, and whether its address is struck.
 
     A cell that reaches down is repeated below, that across stands in the first of its columns.
+    None reaches beyond the columns that a row may have: many that claim them all would fill memory.
     """
     row: list[str] = []
     carried: dict[int, tuple[int, str]] = {}
@@ -308,7 +312,7 @@ def _laid_out(table: HtmlTable) -> tuple[list[str], bool]:
         words = cell.words
         struck = struck or (cell.struck and "@" in words)
         below = "" if cell.is_heading or "@" in words else words
-        for at in range(cell.span):
+        for at in range(min(cell.span, max(MOST_COLUMNS - len(row), 1))):
             if cell.rows > 1:
                 carried[len(row)] = (cell.rows - 1, "" if at else below)
             row.append("" if at else words)

@@ -35,3 +35,30 @@ def test_the_blank_rows_of_a_whole_spreadsheet_are_passed_over() -> None:
     octets = b"email,name\na@x.jp,A\n" + b",\n" * 1_048_576 + b"b@x.jp,B\n"
     records = list_records(io.BytesIO(octets), file_name="l.csv", source="l.csv")
     assert [record.values.get("email") for record in records] == [None, "a@x.jp", "b@x.jp"]
+
+
+def test_cells_that_each_claim_all_columns_leave_a_row_within_them() -> None:
+    wide = "<td colspan=1000>x" * 900
+    page = f"<table><tr><th>email<th>name<tr><td>a@x.jp<td>A<tr>{wide}<tr><td>b@x.jp<td>B</table>"
+    records = list_records(io.BytesIO(page.encode()), file_name="l.html", source="l.html")
+    rows = [record.cells for record in records]
+    assert max(map(len, rows)) < 2000
+    assert [row[0] for row in rows if row and "@" in row[0]] == ["a@x.jp", "b@x.jp"]
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["<img alt='0123456789'>", "<input value='0123456789'>", "<br>0123456"],
+    ids=["pictures", "fields", "breaks"],
+)
+def test_a_cell_holds_no_more_than_a_row_may_whatever_stands_for_its_words(piece: str) -> None:
+    page = f"<table><tr><th>email<th>name<tr><td>a@x.jp<td>{piece * 150_000}</table>"
+    with pytest.raises(ListError, match="larger than 1 MiB"):
+        list(list_records(io.BytesIO(page.encode()), file_name="l.html", source="l.html"))
+
+
+def test_of_very_many_links_in_a_cell_the_first_is_its_address() -> None:
+    links = "".join(f"<a href='mailto:r{number}@x.jp'></a>" for number in range(20_000))
+    page = f"<table><tr><th>email<th>name<tr><td>{'x ' * 400}{links}<td>A</table>"
+    records = list(list_records(io.BytesIO(page.encode()), file_name="l.html", source="l.html"))
+    assert "<r0@x.jp>" in records[-1].cells[0]
