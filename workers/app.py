@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from celery import Celery, Task
@@ -41,6 +42,7 @@ from workers import batches, lists, liveness, periodic, stopping
 from workers.command import LISTS, WorkerRole
 from workers.composition import WorkerServices, build
 from workers.intervals import Steadily
+from workers.isolation import isolated
 from workers.log_lines import quiet_celery
 
 if TYPE_CHECKING:
@@ -284,8 +286,23 @@ def _follow_drains(sender: Consumer, **_signal: object) -> None:
 @worker_process_init.connect
 def _begin_process(**_signal: object) -> None:
     _sign_of_life()
+    # Celery ends a process that does not begin within seconds.
+    Thread(target=_look_back_at_once, name="first-look-back", daemon=True).start()
     # Modules live as long as the process: looking for garbage among them took 0.2 s each time.
     gc.freeze()
+
+
+def _look_back_at_once() -> None:
+    """Let the database know of this host, and bring its journals back, before its first task.
+
+    Rounds go to whichever host asks first, and whoever restored a database waits for this one.
+    """
+    with isolated("the first look back"), _unless_a_server_is_away():
+        own = build(load_settings())
+        try:
+            periodic.look_back(own)
+        finally:
+            own.close()
 
 
 @beat_init.connect

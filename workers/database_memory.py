@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -17,7 +18,7 @@ from pathlib import Path
 from newsletter.database.types import new_identity
 from newsletter.disk import force_folder, make_folder
 from newsletter.mailings.ledger.database_history import NO_MARK, HistoryMark
-from workers.journal import boot_id, keeps_all
+from workers.journal import boot_id, keeps_all, sign, signature
 
 _NAME, _LOCK = "rounds", "rounds.lock"
 #: What a file of an earlier version lacks.
@@ -78,6 +79,28 @@ def recall(data_dir: Path) -> Memory:
         own = {name: kept[name] for name in _OWN if name in kept}
         return Memory(mark=mark, boot=kept["boot"], seen_at=kept["seen_at"], **own)
     return Memory()
+
+
+def recall_saved(journals: Path) -> tuple[Memory, str]:
+    """Return what the host of a saved folder of journals remembered, and its name.
+
+    All of it where its DATA_DIR was saved; else what its journals are signed with.
+    """
+    known, name = recall(journals.parent), ""
+    with suppress(ValueError, TypeError, KeyError):
+        signed = json.loads(signature(journals) or "")
+        name = str(signed["name"])
+        own = {key: signed[key] for key in ("host", "born", "complete_since")}
+        if known.host != own["host"]:
+            known = Memory(**own)
+    if signature(journals) is None:
+        known = replace(known, complete_since=time.time())
+    return known, name
+
+
+def name_of(data_dir: Path) -> str:
+    """Return what operators call a host: its own name, and where its DATA_DIR lies there."""
+    return f"{socket.gethostname()}:{data_dir.resolve()}"
 
 
 def remember(data_dir: Path, mark: HistoryMark) -> None:
@@ -158,8 +181,17 @@ def _remember(data_dir: Path, change: Callable[[Memory], Memory]) -> None:
 
 def _with_identity(data_dir: Path, known: Memory) -> Memory:
     """Give a DATA_DIR its identity, and note whether a journal was thrown away."""
-    moment = time.time()
-    is_whole = keeps_all(data_dir / "journals")
+    moment, journals = time.time(), data_dir / "journals"
+    is_whole = keeps_all(journals)
     if not known.host:
-        return replace(known, host=new_identity(), born=moment, complete_since=moment)
-    return known if is_whole else replace(known, complete_since=moment)
+        known = replace(known, host=new_identity(), born=moment, complete_since=moment)
+    elif not is_whole:
+        known = replace(known, complete_since=moment)
+    signed = {
+        "host": known.host,
+        "name": name_of(data_dir),
+        "born": known.born,
+        "complete_since": known.complete_since,
+    }
+    sign(journals, json.dumps(signed))
+    return known

@@ -203,6 +203,31 @@ def keeps_all(folder: Path) -> bool:
     return False
 
 
+def note_gap(folder: Path) -> None:
+    """Note that a journal of today lacks something, so that not all is kept before this moment."""
+    (folder / _COMPLETE).unlink(missing_ok=True)
+
+
+def sign(folder: Path, words: str) -> None:
+    """Write into the mark of completeness whose journals these are, so that a copy of them tells.
+
+    Into the file that lies there: one that went with a journal must not come back.
+    """
+    with suppress(OSError), (folder / _COMPLETE).open("r+", encoding="utf-8") as mark:
+        if mark.read() != words:
+            mark.seek(0)
+            mark.truncate()
+            mark.write(words)
+
+
+def signature(folder: Path) -> str | None:
+    """Return what is written there; None where a journal is missing, or nobody knows of any."""
+    try:
+        return (folder / _COMPLETE).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+
+
 def epochs_under_way(folder: Path) -> frozenset[str]:
     """Return the database's epochs of the journals that are not put away yet."""
     epochs = set()
@@ -273,6 +298,27 @@ def _can_lock(file: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def read_saved(folder: Path) -> Iterator[tuple[JournalReading, bool]]:
+    """Yield the journals of a folder that was saved from a host, and whether each was put away.
+
+    Raises:
+        OSError: One cannot be read.
+    """
+    for path in _journals(folder, "*.journal"):
+        yield _read(path), False
+    for path in _journals(folder / _CLOSED, "*/*.journal"):
+        yield _read(path), True
+
+
+def is_written(path: Path) -> bool:
+    """Return whether a journal's writer lives, on this machine."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        return not _can_lock(file)
+    finally:
+        os.close(file)
 
 
 def forget_closed(folder: Path, *, hours: int) -> None:

@@ -7,7 +7,6 @@ finds nothing to do the second time.
 from __future__ import annotations
 
 import logging
-import socket
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -220,7 +219,7 @@ def _introduce(services: WorkerServices) -> None:
         return
     host = worker_hosts.WorkerHost(
         identity=known.host,
-        name=f"{socket.gethostname()}:{folder.resolve()}",
+        name=database_memory.name_of(folder),
         brought_back_to=known.mark.epoch,
         whole=known.brought_back,
         covers=known.covers,

@@ -18,6 +18,7 @@ from workers.journal import (
     JournalReading,
     alone,
     forget_closed,
+    note_gap,
     put_away,
     read_closed,
     read_orphans,
@@ -78,6 +79,9 @@ def _settle_by_journal(services: WorkerServices, reading: JournalReading) -> Non
             return
     if mailing_id is not None:
         _settle_batch(services, mailing_id, reading)
+    if not reading.trusted:
+        # The ledger has its doubts from now on, and a backup of before does not.
+        note_gap(services.settings.journal_dir)
     put_away(reading.path)
 
 

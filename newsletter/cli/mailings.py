@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from newsletter.accounts.audit import Actor
+    from workers.saved_journals import Brought
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -217,9 +217,17 @@ def settle(
     journals: Annotated[
         Path | None,
         typer.Option(
-            exists=True, file_okay=False, help="The folder DATA_DIR/journals of a worker host."
+            exists=True,
+            file_okay=False,
+            help="A copy of a worker host’s DATA_DIR, or of its journals.",
         ),
     ] = None,
+    kept_power: Annotated[
+        bool,
+        typer.Option(
+            "--kept-power", help="That host had power until its workers had ended (for --journals)."
+        ),
+    ] = False,
     log: Annotated[
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="The relay's log (Postfix or Exim)."),
@@ -232,15 +240,29 @@ def settle(
     Journals and the relay's log prove what was accepted, also what a restored database lost.
     """
     from newsletter.cli.console import console
+    from newsletter.cli.files import opened_file
+    from newsletter.mailings.ledger.evidence import log_lines
     from newsletter.mailings.orders.actions import settle as settle_mailing
+    from newsletter.mailings.orders.actions import settle_by_log
     from newsletter.services import build_services
+    from workers.saved_journals import bring_in
 
     proves = journals is not None or log is not None
     action = Action.DELIVERY_PROVE if proves else Action.DELIVERY_RESEND
     engine, actor = _on_mailing(context, mailing, as_, action)
     if proves:
-        key = build_services(settings_of(context), engine).message_id_key
-        count = _prove(engine, actor, mailing, journals=journals, log=log, key=key, reason=reason)
+        count, brought = 0, None
+        if journals is not None:
+            settings = settings_of(context)
+            brought = bring_in(
+                engine, actor, mailing, journals, settings, reason=reason, kept_power=kept_power
+            )
+            count += brought.count
+        if log is not None:
+            key = build_services(settings_of(context), engine).message_id_key
+            with opened_file(log) as file:
+                lines = log_lines(file)
+                count += settle_by_log(engine, actor, mailing, lines, key=key, reason=reason)
         console.print(
             ngettext(
                 "{count} delivery settled by the records",
@@ -248,6 +270,8 @@ def settle(
                 count,
             )
         )
+        if brought is not None:
+            _tell_of_hosts(engine, mailing, brought)
     elif resend is None:
         raise typer.BadParameter(_("Use --resend, --leave, --journals FOLDER or --log FILE."))
     if resend is None:
@@ -262,30 +286,33 @@ def settle(
     )
 
 
-def _prove(
-    engine: Engine,
-    actor: Actor,
-    mailing: int,
-    *,
-    journals: Path | None,
-    log: Path | None,
-    key: bytes,
-    reason: str,
-) -> int:
-    from newsletter.cli.files import opened_file
-    from newsletter.mailings.ledger.evidence import log_lines
-    from newsletter.mailings.orders.actions import settle_by_journals, settle_by_log
-    from workers.journal import outcomes_below
+def _tell_of_hosts(engine: Engine, mailing: int, brought: Brought) -> None:
+    """After a restore, say whose journals are in, what they lack, and where the mailing stands."""
+    from newsletter.cli.console import console
+    from newsletter.mailings.reports.progress import progress
 
-    count = 0
-    if journals is not None:
-        read = partial(outcomes_below, journals)
-        count += settle_by_journals(engine, actor, mailing, read, reason=reason)
-    if log is not None:
-        with opened_file(log) as file:
-            lines = log_lines(file)
-            count += settle_by_log(engine, actor, mailing, lines, key=key, reason=reason)
-    return count
+    for saved in brought.hosts:
+        if saved.lacks is None:
+            console.print(
+                _("The journals of {host} are brought back in full.", host=saved.host.name)
+            )
+        else:
+            console.print(
+                _(
+                    "The journals of {host} are not brought back in full. {reason}",
+                    host=saved.host.name,
+                    reason=saved.lacks,
+                )
+            )
+    if brought.was_restored and not brought.hosts:
+        console.print(
+            _(
+                "These journals do not tell whose they are, so their host stays missing. Copy all "
+                "of its DATA_DIR."
+            )
+        )
+    if brought.was_restored and (reason := progress(engine, mailing).halt_reason):
+        console.print(text(reason))
 
 
 @app.command()

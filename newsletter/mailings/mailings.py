@@ -37,6 +37,7 @@ from newsletter.mailings.approvals.plans import EVERYBODY_AT_ONCE, SendingPlan
 from newsletter.mailings.digests.entries import forget_entries
 from newsletter.mailings.ledger.outcomes import OwnReason, own_reply
 from newsletter.mailings.ledger.schedule import due_in, first_hour
+from newsletter.mailings.ledger.worker_hosts import missing_hosts
 from newsletter.mailings.missing import no_such_mailing
 from newsletter.mailings.planning.content import MailingContent, NoticeAction, Sender, save_content
 from newsletter.mailings.planning.variants import queries_of
@@ -307,12 +308,7 @@ def resume_mailing(session: Session, mailing_id: int, *, even_twice: bool = Fals
                 planned=row.planned,
                 mailing=mailing_id,
             ),
-            remedy=msg(
-                "First settle it from the relay’s log or earlier journals (newsletter mailing"
-                " settle {mailing} --log FILE, or --journals FOLDER), or resume it anyway"
-                " (newsletter mailing resume {mailing} --even-twice).",
-                mailing=mailing_id,
-            ),
+            remedy=_before_resuming(session, mailing_id),
         )
     if row.started_at is not None:
         target = MailingState.SENDING
@@ -322,6 +318,26 @@ def resume_mailing(session: Session, mailing_id: int, *, even_twice: bool = Fals
         target = MailingState.PLANNING
     row.served_at = None
     _move(session, mailing_id, target, sources={MailingState.PAUSED})
+
+
+def _before_resuming(session: Session, mailing_id: int) -> Message:
+    """Return what brings back who received a mailing that a restored database forgot."""
+    missing = missing_hosts(session)
+    if not missing:
+        return msg(
+            "First settle it from the relay’s log or earlier journals (newsletter mailing"
+            " settle {mailing} --log FILE, or --journals FOLDER), or resume it anyway"
+            " (newsletter mailing resume {mailing} --even-twice).",
+            mailing=mailing_id,
+        )
+    return msg(
+        "The journals of these hosts are not brought back in full: {hosts}. Start newsletter"
+        " worker there, or take over a copy of its DATA_DIR (newsletter mailing settle"
+        " {mailing} --journals FOLDER) or the relay’s log (--log FILE); or resume it anyway"
+        " (newsletter mailing resume {mailing} --even-twice).",
+        hosts=", ".join(missing),
+        mailing=mailing_id,
+    )
 
 
 def cancel_mailing(session: Session, mailing_id: int) -> None:

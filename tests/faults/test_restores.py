@@ -6,11 +6,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, select
 
+from newsletter.database.engine import reading
+from newsletter.database.tables import WorkerHostRow
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.errors import ConflictError
-from newsletter.mailings.ledger.database_history import beats
+from newsletter.mailings.ledger.database_history import beat, beats
 from newsletter.mailings.reports.progress import progress
 from tests.faults.conftest import Scene
 from tests.support.backup import back_up
@@ -83,3 +85,25 @@ def test_with_all_hosts_journals_a_mailing_goes_on_and_a_missing_host_is_named(
     assert sum(counts.values()) == PEOPLE
     # At most one for each open connection.
     assert counts.get(DeliveryState.UNCERTAIN, 0) <= 2 * 2 * 4
+
+
+def test_a_host_brings_its_journals_back_when_it_starts_and_not_with_its_first_round(
+    engine: Engine, database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    beat(engine)
+    with celery_workers(
+        database_url=database_url,
+        redis_url=redis_url,
+        smtp_url="smtp://127.0.0.1:9",
+        folder=tmp_path / "data",
+        # It takes no rounds, and there is nothing to send.
+        role="bulk",
+    ):
+        await_condition(
+            lambda: _hosts(engine) == 1, seconds=90, what="the database to know of the host"
+        )
+
+
+def _hosts(engine: Engine) -> int:
+    with reading(engine) as session:
+        return session.scalars(select(func.count()).select_from(WorkerHostRow)).one()

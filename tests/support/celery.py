@@ -16,12 +16,13 @@ from tests.support import warm
 class Workers:
     """All workers with their pools and beat, as ``newsletter worker`` starts them."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], *options: str) -> None:
         self._environment = os.environ | environment
+        self._options = options
         self._process = self._start()
 
     def _start(self) -> warm.Started:
-        return warm.start("newsletter.cli", "worker", env=self._environment)
+        return warm.start("newsletter.cli", "worker", *self._options, env=self._environment)
 
     @property
     def pid(self) -> int:
@@ -85,6 +86,7 @@ def celery_workers(
     smtp_url: str,
     folder: Path,
     batch_size: int = 25,
+    role: str | None = None,
     **more: str,
 ) -> Iterator[Workers]:
     workers = Workers(
@@ -98,7 +100,8 @@ def celery_workers(
             "BATCH_SIZE": str(batch_size),
             "LOG_LEVEL": "WARNING",
             **more,
-        }
+        },
+        *([] if role is None else ["--role", role, "--no-beat"]),
     )
     try:
         yield workers

@@ -23,10 +23,10 @@ from newsletter.mailings.ledger.unknown_journals import unknown_journals
 from newsletter.mailings.reports.progress import progress
 from tests.support.backup import back_up
 from tests.support.loops import call_apart
-from tests.support.orders import pause, resume
+from tests.support.orders import resume
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage
-from tests.support.worker import work, worker
+from tests.support.worker import send_some, work, worker
 from workers import database_memory, periodic
 from workers.composition import WorkerServices
 
@@ -265,7 +265,7 @@ def test_once_all_journals_are_brought_back_a_mailing_goes_on_without_a_question
     _go(services)
     backup = back_up(stage.engine)
     _go(services)
-    _send_some(stage, services, smtp_server, mailing)
+    send_some(services, mailing)
     backup.restore()
     _go(services)
     _go(services)
@@ -276,19 +276,6 @@ def test_once_all_journals_are_brought_back_a_mailing_goes_on_without_a_question
     for _ in range(PEOPLE // BATCH):
         work(services, mailing)
     _everybody_has_one(stage, smtp_server, mailing)
-
-
-def _send_some(stage: Stage, services: WorkerServices, server: SmtpServer, mailing: int) -> None:
-    """Send to about half of the people."""
-
-    def stop(_address: str) -> None:
-        if len(server.messages) == PEOPLE // 2:
-            pause(stage.engine, mailing)
-
-    server.refuse_data = stop
-    work(services, mailing)
-    server.refuse_data = lambda _address: None
-    assert 0 < len(server.messages) < PEOPLE
 
 
 def test_the_host_whose_journals_are_missing_is_named_and_asked_for(
@@ -306,7 +293,7 @@ def test_the_host_whose_journals_are_missing_is_named_and_asked_for(
         _go(other)
         _go(other)
         _go(services)
-        _send_some(stage, other, smtp_server, mailing)
+        send_some(other, mailing)
         backup.restore()
         _go(services)
         _go(services)
@@ -327,14 +314,14 @@ def test_the_host_whose_journals_are_missing_is_named_and_asked_for(
 
 @pytest.mark.parametrize("fault", ["a journal is lost", "a journal is torn", "long ago", "new"])
 def test_a_host_that_does_not_know_all_lets_nobody_be_mailed_without_a_question(
-    stage: Stage, services: WorkerServices, smtp_server: SmtpServer, fault: str
+    stage: Stage, services: WorkerServices, fault: str
 ) -> None:
     mailing = stage.mail(batch_size=BATCH)
     _go(services)
     _go(services)
     backup = back_up(stage.engine)
     _go(services)
-    _send_some(stage, services, smtp_server, mailing)
+    send_some(services, mailing)
     folder = services.settings.data_dir
     match fault:
         case "a journal is lost":

@@ -7,9 +7,9 @@ them has brought its journals back nobody's delivery is in doubt any more.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, delete, literal, or_, select, update
 from sqlalchemy.orm import Session
@@ -24,6 +24,9 @@ from newsletter.i18n.values import Moment
 #: A host that was silent for so long is forgotten; how often one says that it is there.
 _KEPT = timedelta(days=7)
 _SAID = timedelta(hours=1)
+
+
+_HELD = (MailingRow.state == MailingState.PAUSED, MailingRow.restored)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +46,55 @@ class WorkerHost:
     whole: bool = True
     covers: bool = False
     others: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loss:
+    """When the database was last put back: its last round of before, and when that was noticed."""
+
+    since: datetime
+    noticed_at: datetime
+
+
+def last_loss(session: Session) -> Loss | None:
+    """Return when the database was last put back; None if never."""
+    history = session.scalar(select(DatabaseHistoryRow))
+    if history is None or history.lost_since is None or history.noticed_at is None:
+        return None
+    return Loss(since=history.lost_since, noticed_at=history.noticed_at)
+
+
+def missing_hosts(session: Session) -> Sequence[str]:
+    """Return the names of the hosts whose journals are not brought back in full."""
+    history = session.scalar(select(DatabaseHistoryRow))
+    return () if history is None else _missing(history, _hosts(session))
+
+
+def held_mailings(session: Session) -> Sequence[int]:
+    """Return the mailings that are held since the database was put back."""
+    return session.scalars(select(MailingRow.id).where(*_HELD).order_by(MailingRow.id)).all()
+
+
+def vouch(session: Session, saved: Collection[WorkerHost]) -> None:
+    """Take the journals of hosts for brought back: copies of them were, and they are whole.
+
+    A host that brought its own back already knows better.
+    """
+    history = session.scalars(select(DatabaseHistoryRow).with_for_update()).one_or_none()
+    if history is None or history.lost_since is None or not saved:
+        return
+    moment = server_now(session)
+    for host in saved:
+        _insert_unknown(session, {**host.others, host.identity: host.name}, moment)
+        if host.whole:
+            session.execute(
+                update(WorkerHostRow)
+                .where(
+                    WorkerHostRow.identity == host.identity, WorkerHostRow.epoch != history.epoch
+                )
+                .values(epoch=history.epoch, whole=True, covers=host.covers)
+            )
+    _tell(session, history)
 
 
 def introduce(engine: Engine, host: WorkerHost) -> Mapping[str, str] | None:
@@ -83,12 +135,7 @@ def _write(session: Session, host: WorkerHost, epoch: str, *, is_news: bool) -> 
     history = session.scalars(select(DatabaseHistoryRow).with_for_update()).one()
     moment = server_now(session)
     others = {**host.others, host.identity: host.name}
-    unknown = {"epoch": "", "whole": False, "covers": False, "seen_at": moment}
-    insert_missing(
-        session,
-        WorkerHostRow,
-        [{"identity": identity, "name": name} | unknown for identity, name in others.items()],
-    )
+    _insert_unknown(session, others, moment)
     session.execute(
         update(WorkerHostRow)
         .where(WorkerHostRow.identity == host.identity)
@@ -105,15 +152,34 @@ def _write(session: Session, host: WorkerHost, epoch: str, *, is_news: bool) -> 
         _tell(session, history)
 
 
+def _insert_unknown(session: Session, hosts: Mapping[str, str], moment: datetime) -> None:
+    unknown = {"epoch": "", "whole": False, "covers": False, "seen_at": moment}
+    insert_missing(
+        session,
+        WorkerHostRow,
+        [{"identity": identity, "name": name} | unknown for identity, name in hosts.items()],
+    )
+
+
+def _hosts(session: Session) -> Sequence[WorkerHostRow]:
+    return session.scalars(select(WorkerHostRow).order_by(WorkerHostRow.name)).all()
+
+
+def _is_there(host: WorkerHostRow, history: DatabaseHistoryRow) -> bool:
+    return host.epoch == history.epoch and host.whole
+
+
+def _missing(history: DatabaseHistoryRow, hosts: Collection[WorkerHostRow]) -> Sequence[str]:
+    return [host.name for host in hosts if not _is_there(host, history)]
+
+
 def _tell(session: Session, history: DatabaseHistoryRow) -> None:
     """Say of the mailings that are held since whose journals are missing, or that none is."""
-    hosts = session.scalars(select(WorkerHostRow).order_by(WorkerHostRow.name)).all()
-    there = [host for host in hosts if host.epoch == history.epoch and host.whole]
-    missing = [host.name for host in hosts if host not in there]
-    covered = any(host.covers for host in there)
+    hosts = _hosts(session)
+    missing = _missing(history, hosts)
+    covered = any(host.covers for host in hosts if _is_there(host, history))
     held = update(MailingRow).where(
-        MailingRow.state == MailingState.PAUSED,
-        MailingRow.restored,
+        *_HELD,
         # One that is not planned yet has nobody of whom journals could tell.
         MailingRow.started_at.is_not(None),
     )
@@ -129,8 +195,9 @@ def _reason(history: DatabaseHistoryRow, missing: Collection[str], *, covered: b
         return msg(
             "The database was restored, or failed over, to its state of {since} (UTC). The "
             "workers’ journals of these hosts are not brought back in full: {hosts}. Start "
-            "newsletter worker there. If that is in vain, check how many recipients have no "
-            "record of receiving this mailing, then resume or cancel it.",
+            "newsletter worker there, or take over a copy of its DATA_DIR (newsletter mailing "
+            "settle, --journals). If that is in vain, check how many recipients have no record of "
+            "receiving this mailing, then resume or cancel it.",
             since=since,
             hosts=", ".join(missing),
         )

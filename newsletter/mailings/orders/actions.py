@@ -24,6 +24,7 @@ from newsletter.mailings.ledger import evidence
 from newsletter.mailings.ledger.outcomes import Outcome
 from newsletter.mailings.ledger.recording import bring_back
 from newsletter.mailings.ledger.settlement import retry_failed, settle_uncertain
+from newsletter.mailings.ledger.worker_hosts import WorkerHost, held_mailings, vouch
 from newsletter.mailings.mailings import (
     cancel_mailing,
     find_mailing,
@@ -158,16 +159,36 @@ def settle_by_journals(
     read: Callable[[str], Iterable[Sequence[Outcome]]],
     *,
     reason: str,
+    saved: Collection[WorkerHost] = (),
 ) -> int:
     """Settle what workers' journals prove; return how many deliveries. As for `settle`.
 
-    ``read`` gives what the journals say of the mailing with an identity.
+    Args:
+        engine: The database.
+        actor: Who does it.
+        mailing_id: Which.
+        read: Gives what the journals say of the mailing with an identity.
+        reason: Why.
+        saved: The hosts that these journals are all of: they settle what is held of every mailing,
+            and nobody waits for these hosts any more.
     """
     with _acting(
         engine, actor, Action.DELIVERY_PROVE, mailing_id, reason, None, reason_required=True
     ) as session:
-        identity = find_mailing(session, mailing_id).identity
-        return sum(bring_back(session, mailing_id, identity, each) for each in read(identity))
+        is_all = any(host.whole for host in saved)
+        for other in held_mailings(session) if is_all else ():
+            if other != mailing_id:
+                _settle_by_journals(session, other, read)
+        count = _settle_by_journals(session, mailing_id, read)
+        vouch(session, saved)
+        return count
+
+
+def _settle_by_journals(
+    session: Session, mailing_id: int, read: Callable[[str], Iterable[Sequence[Outcome]]]
+) -> int:
+    identity = find_mailing(session, mailing_id).identity
+    return sum(bring_back(session, mailing_id, identity, each) for each in read(identity))
 
 
 def settle_by_log(
