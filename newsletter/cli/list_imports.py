@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
     from subscribers.lists.columns import ColumnAnswers
     from subscribers.lists.encodings import ListEncoding
+    from subscribers.lists.files import ListFile
     from subscribers.lists.import_report import ImportReport
     from subscribers.lists.new_fields import NewFields
     from subscribers.lists.questions import ColumnQuestion
-    from subscribers.lists.records import Record
 
 
 _SHOWN = 20
@@ -102,7 +102,7 @@ def import_list(
     from newsletter.services import build_services
     from subscribers.actions import record_import
     from subscribers.lists.exports import problem_writer
-    from subscribers.lists.files import as_text, digest_of, encoding_of, list_records
+    from subscribers.lists.files import digest_of, opened_list
     from subscribers.lists.imports import ImportOptions, import_records, refuse_unanswered
     from subscribers.lists.new_fields import NewFields
 
@@ -127,31 +127,13 @@ def import_list(
     how += filter(None, [encoding])
     with ExitStack() as stack:
         octets = stack.enter_context(opened_file(file))
-        stream = as_text(octets, source=str(file))
-        is_workbook = stream is not octets
-        if is_workbook:
-            stack.enter_context(stream)
-        chosen = "" if is_workbook else encoding
-        read_as = encoding_of(stream, file_name=file.name, source=str(file), chosen=chosen)
-
-        def records(octets: BinaryIO) -> Iterator[Record]:
-            return list_records(
-                octets,
-                file_name="list.html" if is_workbook else file.name,
-                source=str(file),
-                chosen=mapping,
-                encoding=read_as.encoding,
-            )
-
-        def read_again() -> Iterator[Record]:
-            if is_workbook:  # unpacked once
-                stream.seek(0)
-                return records(stream)
-            return records(stack.enter_context(opened_file(file)))
-
+        listed = stack.enter_context(
+            opened_list(octets, name=file.name, source=str(file), encoding=encoding)
+        )
         problems = stack.enter_context(appending(report)) if report else None
         with _asking_about_columns():
-            options = refuse_unanswered(opened.engine, opened.newsletter.id, read_again(), options)
+            begun = listed.records(mapping)
+            options = refuse_unanswered(opened.engine, opened.newsletter.id, begun, options)
         if not dry_run:
             with transaction(opened.engine) as session:
                 record_import(
@@ -164,37 +146,34 @@ def import_list(
                 )
         new = NewFields()
         if new_fields:
-            new = _add_new_fields(opened, as_, read_again(), mapping, file, dry_run=dry_run)
+            new = _add_new_fields(opened, as_, listed, mapping, dry_run=dry_run)
         options = replace(
             options,
             columns={**mapping, **new.columns},
             new_fields=new.fields if dry_run else (),
-            digest=digest_of(stream, *how),
+            digest=digest_of(listed.text, *how),
             made_fields=tuple(each.key for each in new.fields),
         )
-        stream.seek(0, SEEK_END)
-        size = stream.tell()
-        stream.seek(0)
+        size = listed.text.seek(0, SEEK_END)
         bar = stack.enter_context(progress_bar(_("Importing"), quiet=json, octets=True))
         done = import_records(
             opened.engine,
             opened.newsletter.id,
-            records(stream),
+            listed.records(mapping),
             options,
-            progress=_advance(bar, stream, size),
+            progress=_advance(bar, listed.text, size),
             on_problem=problem_writer(problems, terminal_language())
             if problems
             else lambda _problem: None,
         )
-    finish_import(done, read_as, json=json)
+    finish_import(done, listed.encoding, json=json)
 
 
 def _add_new_fields(
     opened: NewsletterContext,
     as_: str | None,
-    records: Iterator[Record],
+    listed: ListFile,
     mapping: dict[str, str],
-    file: Path,
     *,
     dry_run: bool,
 ) -> NewFields:
@@ -213,11 +192,11 @@ def _add_new_fields(
     with reading(opened.engine) as session:
         known = list_fields(session, opened.newsletter.id)
     new = find_new_fields(
-        records,
+        listed.records(mapping),
         mapping,
         known=known,
         language=opened.newsletter.language,
-        source=str(file),
+        source=listed.source,
         left_out={name for name, ours in mapping.items() if ours == IGNORED},
     )
     if new.fields and not dry_run:

@@ -1,4 +1,4 @@
-"""A list's file: whether it is one, in which form, and the records in it."""
+"""A list's file: in which form it is, how it is opened, and the records in it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import hashlib
 import io
 import re
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from newsletter.errors import ListError, Place
@@ -62,9 +64,53 @@ def as_text(stream: BinaryIO, *, source: str) -> BinaryIO:
     return page_of_workbook(stream, source=source) if is_packed(start) else stream
 
 
-def _closing(stream: BinaryIO, records: Iterator[Record]) -> Iterator[Record]:
-    with stream:
-        yield from records
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListFile:
+    """A list's file that is open, to be read as often as is needed.
+
+    Attributes:
+        text: What is read: the file, or the page that was made of a workbook.
+        name: The file's, by which JSON is known.
+        source: Names it in errors.
+        encoding: What it is read in.
+    """
+
+    text: BinaryIO
+    name: str
+    source: str
+    encoding: ListEncoding
+
+    def records(self, chosen: Collection[str] = ()) -> Iterator[Record]:
+        """Yield its records from the first one on, see `list_records`."""
+        return list_records(
+            self.text,
+            file_name=self.name,
+            source=self.source,
+            chosen=chosen,
+            encoding=self.encoding.encoding,
+        )
+
+
+@contextmanager
+def opened_list(
+    stream: BinaryIO, *, name: str, source: str, encoding: str = ""
+) -> Iterator[ListFile]:
+    """Open a list, a workbook by unpacking it, once.
+
+    Args:
+        stream: The file.
+        name: Its name.
+        source: Names it in errors.
+        encoding: The one that somebody chose, of which a workbook knows nothing.
+
+    Raises:
+        ListError: It cannot be read.
+    """
+    text = as_text(stream, source=source)
+    is_page = text is not stream
+    with closing(text) if is_page else nullcontext():
+        found = encoding_of(text, file_name=name, source=source, chosen="" if is_page else encoding)
+        yield ListFile(text=text, name=name, source=source, encoding=found)
 
 
 def encoding_of(stream: BinaryIO, *, file_name: str, source: str, chosen: str = "") -> ListEncoding:
@@ -73,13 +119,11 @@ def encoding_of(stream: BinaryIO, *, file_name: str, source: str, chosen: str = 
     Raises:
         ListError: See `find_encoding`; a JSON document has but one, and lines of any length.
     """
-    if is_json(file_name) and is_document(start := _start_of(stream)):
-        return ListEncoding(encoding=encoding_of_document(start).removesuffix("-sig"))
     start = _start_of(stream)
-    if is_packed(start):
-        return ListEncoding(encoding="utf-8")
     if is_html(start):
         return encoding_of_html(stream, source=source, chosen=chosen)
+    if is_json(file_name) and is_document(start):
+        return ListEncoding(encoding=encoding_of_document(start).removesuffix("-sig"))
     return find_encoding(stream, source=source, chosen=chosen)
 
 
@@ -101,34 +145,34 @@ def list_records(
     chosen: Collection[str] = (),
     encoding: str = "",
 ) -> Iterator[Record]:
-    """Yield a list's records; ``chosen`` names columns by which its header is known, too.
+    """Yield the records of a list that is text, see `as_text`, from its beginning on.
 
-    ``encoding`` is the one that somebody chose, nothing where it is to be recognised.
+    Args:
+        stream: The octets.
+        file_name: By which JSON is known.
+        source: Names the list in errors.
+        chosen: Columns by which its header is known, too.
+        encoding: The one that somebody chose; nothing where it is to be recognised.
 
     Raises:
         ListError: It cannot be read.
     """
-    if (page := as_text(stream, source=source)) is not stream:
-        return _closing(
-            page,
-            list_records(page, file_name="list.html", source=source, chosen=chosen),
-        )
     _refuse_other_json(stream, source=source, file_name=file_name)
 
     def lines() -> Iterator[str]:
         stream.seek(0)
         return text_lines(stream, source=source, encoding=encoding)
 
-    if is_json(file_name):
-        if is_document(_start_of(stream)):
-            return document_records(stream, source=source)
-        return json_records(lines(), source=source)
-
     def knows(names: Sequence[str]) -> bool:
         return (bool(chosen) and set(chosen) <= set(names)) or is_header(names)
 
-    if is_html(_start_of(stream)):
+    start = _start_of(stream)
+    if is_html(start):
         return html_records(stream, source=source, is_header=knows, encoding=encoding)
+    if is_json(file_name):
+        if is_document(start):
+            return document_records(stream, source=source)
+        return json_records(lines(), source=source)
     if (stanzas := stanza_records(lines)) is not None:
         return stanzas
     return csv_records(lines(), source=source, is_header=knows)

@@ -34,7 +34,7 @@ from subscribers.fields.store import list_fields
 from subscribers.leaving import take_back
 from subscribers.lists.csv_export import csv_pages
 from subscribers.lists.exports import exported, json_pages
-from subscribers.lists.files import list_records
+from subscribers.lists.files import list_records, opened_list
 from subscribers.lists.import_report import ImportReport
 from subscribers.lists.imports import ImportOptions, import_records
 from subscribers.lists.records import Problem
@@ -60,13 +60,13 @@ def import_list(
     stage: Stage, octets: bytes, *, name: str = "l.csv", **options: Any
 ) -> tuple[ImportReport, list[Problem]]:
     problems: list[Problem] = []
-    records = list_records(io.BytesIO(octets), file_name=name, source=name)
     # What is not asked of it is what these tests are of.
     options = {"is_answered": True} | options
     terms = ImportOptions(source=name, file_name=name, basis="moved", **options)
-    report = import_records(
-        stage.engine, stage.newsletter_id, records, terms, on_problem=problems.append
-    )
+    with opened_list(io.BytesIO(octets), name=name, source=name) as listed:
+        report = import_records(
+            stage.engine, stage.newsletter_id, listed.records(), terms, on_problem=problems.append
+        )
     return report, problems
 
 

@@ -20,9 +20,10 @@ from openpyxl.worksheet.worksheet import Worksheet
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.errors import ListError
 from subscribers.lists import workbook_parts
-from subscribers.lists.files import encoding_of, list_records
+from subscribers.lists.files import list_records, opened_list
 from subscribers.lists.line_numbers import line_told
 from subscribers.lists.records import Record
+from subscribers.lists.uploads import file_chunks
 from tests.subscribers.lists.test_states import import_list, states_of
 from tests.support.stage import Stage
 
@@ -48,7 +49,8 @@ def _octets(book: Workbook) -> bytes:
 
 
 def _records(octets: bytes) -> list[Record]:
-    return [*list_records(io.BytesIO(octets), file_name="l.xlsx", source="l.xlsx")]
+    with opened_list(io.BytesIO(octets), name="l.xlsx", source="l.xlsx") as listed:
+        return [*listed.records()]
 
 
 def _value(cell: object, number_format: str = "") -> str:
@@ -287,8 +289,25 @@ def test_rows_far_below_have_their_own_numbers() -> None:
 
 def test_a_workbook_needs_no_encoding() -> None:
     book, _ = _sheet(("Email", "Name"), ("a@x.jp", "安奈"))
-    found = encoding_of(io.BytesIO(_octets(book)), file_name="l.xlsx", source="l.xlsx")
-    assert (found.encoding, found.words) == ("utf-8", ())
+    octets = io.BytesIO(_octets(book))
+    with opened_list(octets, name="l.xlsx", source="l.xlsx", encoding="cp932") as listed:
+        assert (listed.encoding.encoding, listed.encoding.words) == ("utf-8", ())
+        assert [*listed.records()][1].values["Name"] == "安奈"
+
+
+def test_a_workbook_is_read_again_from_its_beginning() -> None:
+    book, _ = _sheet(("Email", "Name"), ("a@x.jp", "安奈"))
+    octets = io.BytesIO(_octets(book))
+    with opened_list(octets, name="l.xlsx", source="l.xlsx") as listed:
+        next(listed.records())
+        assert [*listed.records()] == [*listed.records()]
+
+
+def test_a_workbook_that_is_named_like_json_is_a_workbook() -> None:
+    book, _ = _sheet(("Email", "Name"), ("a@x.jp", "安奈"))
+    kept = io.BytesIO(b"".join(file_chunks(io.BytesIO(_octets(book)), name="l.json")))
+    _, record = list_records(kept, file_name="l.json", source="l.json")
+    assert record.values["Email"] == "a@x.jp"
 
 
 def _compound(name: str) -> bytes:
