@@ -34,6 +34,8 @@ _BRACKETED = re.compile(r"(?P<name>[^<>＜＞]*)[<＜](?P<address>[^<>＜＞]+)[
 _AROUND_AT = re.compile(r"(?<!\s)\s*([@＠])\s*")
 _MAILTO = re.compile(r"mailto:\s*+(?P<address>[^?]+)(?:\?.*)?\Z", re.IGNORECASE)
 #: What a reader of text puts where the octets are of another encoding than it was given.
+#: What stands between addresses where somebody wrote several.
+_BETWEEN = re.compile(r"[\s,;:/|<>()、，；：・／｜＜＞（）「」]+")
 _UNDECODED = "\ufffd"
 _QUOTED = re.compile(r'"(?P<local>(?:[^"\\]|\\.)*)"@(?P<domain>[^@]+)\Z')
 
@@ -68,8 +70,8 @@ class Address(NamedTuple):
 def parse_address(text: str) -> Address:
     """Read an address, mending what can only be meant one way; the domain is not asked for.
 
-    Mended, with a warning, are characters without width, full-width ones, ``<a@b>``,
-    ``名前 <a@b>``, ``mailto:a@b`` and quotes that an address can do without.
+    Mended, with a warning, are characters without width, full-width ones, ``mailto:a@b`` and quotes
+    that an address can do without; without one ``<a@b>`` and ``名前 <a@b>``, whose name is kept.
 
     Raises:
         ListError: It is none.
@@ -139,7 +141,8 @@ def _mended(text: str) -> Address:
     if bracketed := _BRACKETED.fullmatch(mended):
         name = _name_before(bracketed["name"])
         mended = bracketed["address"].strip()
-        warnings.append(msg("A name or brackets around the address were removed."))
+        if bracketed["name"].strip() and not name:
+            warnings.append(msg("What stood before the address was removed."))
     if mailto := _MAILTO.match(mended):
         mended = unquote(mailto["address"]).strip()
         warnings.append(msg("“mailto:” before the address was removed."))
@@ -178,6 +181,7 @@ def _address(text: str) -> Address:
             raise _none(text, msg("The text in quotation marks cannot be part of an address."))
         text = f"{plain}@{quoted['domain']}"
         warnings = (msg("Quotation marks before the @ were removed."),)
+    _refuse_several(text)
     local, _, domain = text.rpartition("@")
     if not local or not domain or "@" in local:
         raise _none(text, msg("It needs exactly one @, with text before and after it."))
@@ -200,6 +204,19 @@ def _address(text: str) -> Address:
         raise _none(text, fault, meant=meant_address(f"{validated.local_part}@{domain}"))
     address = validated.ascii_email or f"{validated.local_part}@{domain}"
     return Address(address, f"{validated.local_part.lower()}@{domain}", domain, warnings)
+
+
+def _refuse_several(text: str) -> None:
+    several = sum(map(_is_like_one, _BETWEEN.split(text)))
+    if several > 1:
+        raise ListError(
+            msg("There are {count} email addresses in “{text}”.", count=several, text=text[:80]),
+            remedy=msg("Enter one alone; in a list, give each a row of its own."),
+        )
+
+
+def _is_like_one(piece: str) -> bool:
+    return piece.count("@") == 1 and 0 < piece.index("@") < len(piece) - 1
 
 
 def _why(local: str) -> Message:

@@ -80,17 +80,24 @@ class NewsletterError(Exception):
         message: One sentence, what is wrong; worded where it is shown.
         place: Where, when the fault lies in some input.
         advice: One sentence, what to do; None when nothing can be advised.
+        command: One sentence, with which command or option; said to who works with commands alone.
     """
 
     exit_code = ExitCode.INTERNAL
 
     def __init__(
-        self, message: Message, *, place: Place | None = None, remedy: Message | None = None
+        self,
+        message: Message,
+        *,
+        place: Place | None = None,
+        remedy: Message | None = None,
+        command: Message | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.place = place
         self.advice = remedy
+        self.command = command
 
     @property
     def what(self) -> str:
@@ -103,7 +110,9 @@ class NewsletterError(Exception):
         return str(self.advice or "")
 
     def __str__(self) -> str:
-        return self.in_language(SOURCE_LANGUAGE)
+        """Return the error as logs and terminals have it: in English, with the command."""
+        whole = self.in_language(SOURCE_LANGUAGE)
+        return f"{whole} {self.command}" if self.command else whole
 
     @property
     def whole(self) -> Message:

@@ -68,8 +68,7 @@ def test_real_addresses_are_taken(address: str) -> None:
     [
         ('"a..b"@docomo.ne.jp', "a..b@docomo.ne.jp", ""),
         ("\ufeffaoi@example.jp\u200b", "aoi@example.jp", ""),
-        ("<aoi@example.jp>", "aoi@example.jp", ""),
-        ("葵 <aoi@example.jp>", "aoi@example.jp", "葵"),
+        ("a@b.jp <aoi@example.jp>", "aoi@example.jp", ""),
         ("mailto:aoi@example.jp?subject=x", "aoi@example.jp", ""),
         ("ａｏｉ＠ｅｘａｍｐｌｅ．ｊｐ", "aoi@example.jp", ""),
         ("aoi @ example.jp", "aoi@example.jp", ""),
@@ -103,4 +102,33 @@ def test_what_can_only_be_meant_one_way_is_mended_with_a_note(
 )
 def test_broken_addresses_are_refused(text: str) -> None:
     with pytest.raises(ListError):
+        parse_address(text)
+
+
+@pytest.mark.parametrize(("name", "kept"), [("", ""), ("葵 ", "葵"), ('"葵, 山田" ', "葵, 山田")])
+def test_a_name_and_brackets_of_an_address_book_are_read_without_a_note(
+    name: str, kept: str
+) -> None:
+    found = parse_address(f"{name}<aoi@example.jp>")
+    assert (found.address, found.name, found.warnings) == ("aoi@example.jp", kept, ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a@example.jp, b@example.jp",
+        "a@example.jp、b@example.jp",
+        "a@example.jp b@example.jp",
+        "山田 <a@example.jp>; 佐藤 <b@example.jp>",
+        "a@example.jp／b@example.jp",
+    ],
+)
+def test_two_addresses_in_one_place_are_called_so_with_what_to_do(text: str) -> None:
+    with pytest.raises(ListError, match=r"There are 2 email addresses.*a row of its own"):
+        parse_address(text)
+
+
+@pytest.mark.parametrize("text", ["a@b@example.jp", "a@@example.jp", "@example.jp", "a@b@c@d"])
+def test_one_address_with_several_signs_is_told_that_it_needs_one(text: str) -> None:
+    with pytest.raises(ListError, match="exactly one @"):
         parse_address(text)

@@ -119,13 +119,15 @@ def format_day(day: date) -> str:
 
 
 def print_error(error: NewsletterError) -> None:
-    """Print where, what and what to do."""
+    """Print where, what, what to do, and with which command."""
     place = error.place.described() if error.place else None
     where = styled(text(place)) if place else ""
     label = text(pmsg("before an error", "error"))
     errors.print(f"{styled(label, 'bold red')} {where}{text(error.message)}", soft_wrap=True)
     if error.advice:
         errors.print(f"      {text(error.advice)}", soft_wrap=True)
+    if error.command:
+        errors.print(f"      {text(error.command)}", soft_wrap=True)
 
 
 class _Pace(ProgressColumn):

@@ -95,7 +95,7 @@ def find_issue(session: Session, newsletter_id: int, slug: str | None) -> IssueR
             msg("There is no issue “{slug}”.", slug=slug)
             if slug
             else msg("There is no issue yet."),
-            remedy=msg(
+            command=msg(
                 "List them with: newsletter issue list. Add one with: newsletter issue import FILE."
             ),
         )

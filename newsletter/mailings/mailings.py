@@ -308,7 +308,12 @@ def resume_mailing(session: Session, mailing_id: int, *, even_twice: bool = Fals
                 planned=row.planned,
                 mailing=mailing_id,
             ),
-            remedy=_before_resuming(session, mailing_id),
+            remedy=_before_resuming(session),
+            command=msg(
+                "Settle it with: newsletter mailing settle {mailing} --log FILE, or --journals"
+                " FOLDER. Resume it anyway with: newsletter mailing resume {mailing} --even-twice.",
+                mailing=mailing_id,
+            ),
         )
     if row.started_at is not None:
         target = MailingState.SENDING
@@ -320,23 +325,16 @@ def resume_mailing(session: Session, mailing_id: int, *, even_twice: bool = Fals
     _move(session, mailing_id, target, sources={MailingState.PAUSED})
 
 
-def _before_resuming(session: Session, mailing_id: int) -> Message:
+def _before_resuming(session: Session) -> Message:
     """Return what brings back who received a mailing that a restored database forgot."""
     missing = missing_hosts(session)
     if not missing:
-        return msg(
-            "First settle it from the relay’s log or earlier journals (newsletter mailing"
-            " settle {mailing} --log FILE, or --journals FOLDER), or resume it anyway"
-            " (newsletter mailing resume {mailing} --even-twice).",
-            mailing=mailing_id,
-        )
+        return msg("First settle it from the relay’s log or earlier journals, or resume it anyway.")
     return msg(
         "The journals of these hosts are not brought back in full: {hosts}. Start newsletter"
-        " worker there, or take over a copy of its DATA_DIR (newsletter mailing settle"
-        " {mailing} --journals FOLDER) or the relay’s log (--log FILE); or resume it anyway"
-        " (newsletter mailing resume {mailing} --even-twice).",
+        " worker there, or take over a copy of its DATA_DIR or the relay’s log; or resume it"
+        " anyway.",
         hosts=", ".join(missing),
-        mailing=mailing_id,
     )
 
 

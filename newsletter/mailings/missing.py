@@ -10,5 +10,5 @@ def no_such_mailing(mailing_id: int) -> NotFoundError:
     """Return the error that no mailing has this number, or none that the asker may see."""
     return NotFoundError(
         msg("There is no mailing {mailing}.", mailing=mailing_id),
-        remedy=msg("See the list with: newsletter mailing list."),
+        command=msg("See the list with: newsletter mailing list."),
     )

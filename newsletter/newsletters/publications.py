@@ -269,12 +269,12 @@ def find_newsletter(session: Session, slug: str | None) -> NewsletterRow:
     names = ", ".join(row.slug for row in rows)
     if not rows:
         raise NotFoundError(
-            msg("There is no newsletter yet."), remedy=msg("Create one with: newsletter init.")
+            msg("There is no newsletter yet."), command=msg("Create one with: newsletter init.")
         )
     if slug is None:
         raise NotFoundError(
             msg("There is more than one newsletter."),
-            remedy=msg("Choose one with --newsletter: {names}.", names=names),
+            command=msg("Choose one with --newsletter: {names}.", names=names),
         )
     raise NotFoundError(
         msg("There is no newsletter “{slug}”.", slug=slug),

@@ -122,7 +122,7 @@ def acknowledge_alarm(
     if found is None:
         raise NotFoundError(
             msg("There is no alarm “{key}” now.", key=key),
-            remedy=msg("The present alarms are shown by: newsletter alarm list."),
+            command=msg("The present alarms are shown by: newsletter alarm list."),
         )
     on = f"alarm {key}"
     with audited(engine, actor, Action.ALARM_ACKNOWLEDGE, on=on, reason=reason) as session:

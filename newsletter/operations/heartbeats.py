@@ -326,7 +326,7 @@ def drain_worker(session: Session, node: str, *, reason: str) -> None:
     if not node or session.scalar(known.limit(1)) is None:
         raise NotFoundError(
             msg("There is no worker “{node}”.", node=node),
-            remedy=msg("The active workers are shown by: newsletter status."),
+            command=msg("The active workers are shown by: newsletter status."),
         )
     session.merge(DrainedWorkerRow(node=node, reason=reason, since=now()))
 

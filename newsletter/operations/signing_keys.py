@@ -120,5 +120,5 @@ def forget_key(engine: Engine, actor: Actor, name: str, *, reason: str) -> None:
         if forgotten is None:
             raise NotFoundError(
                 msg("There is no key {name}.", name=name),
-                remedy=msg("See the list with: newsletter key list."),
+                command=msg("See the list with: newsletter key list."),
             )

@@ -42,6 +42,7 @@ _OF_OURS = {
 KNOWN_COLUMNS = (*FIELDS, IGNORED)
 #: Only our own list for people has all of these.
 _OURS_FOR_PEOPLE = frozenset({"consent_basis", "consent_source", "consent_wording"})
+_CHOOSE_ADDRESS = msg("Choose the column with --map COLUMN=address.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -317,15 +318,14 @@ def form_of(
                     names=Listing(tuple(several[:20])),
                 ),
                 place=place,
-                remedy=msg(
-                    "Choose the one of the subscribers (on the command line with --map"
-                    " COLUMN=address)."
-                ),
+                remedy=msg("Choose the one of the subscribers."),
+                command=_CHOOSE_ADDRESS,
             )
         raise ListError(
             msg("The list has no column of email addresses."),
             place=place,
-            remedy=msg("Name it email or メールアドレス in line 1, or use --map COLUMN=address."),
+            remedy=msg("Name it email or メールアドレス in line 1."),
+            command=_CHOOSE_ADDRESS,
         )
     own = guess.known is not None and guess.known.own
     state = None if own else state_of_file(guess.known, names, file_name)
@@ -361,7 +361,8 @@ def _refuse_doubles(columns: Mapping[str, str], place: Place) -> None:
                     second=name,
                 ),
                 place=place,
-                remedy=msg("Rename one, or leave it out with --map COLUMN=-."),
+                remedy=msg("Rename one, or leave it out."),
+                command=msg("Leave it out with --map COLUMN=-."),
             )
         first.setdefault(ours, name)
 

@@ -223,9 +223,8 @@ def recognise(octets: bytes, *, source: str, line: int) -> ListEncoding:
         raise ListError(
             msg("The encoding of the list is not recognised, or it mixes several."),
             place=Place(source=source, line=line),
-            remedy=msg(
-                "Choose the encoding (on the command line with --encoding), or save it as UTF-8."
-            ),
+            remedy=msg("Choose the encoding, or save it as UTF-8."),
+            command=msg("Choose it with --encoding."),
         )
     likeliest, *others = readings
     # Windows-1252 and ISO-8859-15 mostly read the same letters: the more usual one is named.
@@ -246,11 +245,8 @@ def recognise(octets: bytes, *, source: str, line: int) -> ListEncoding:
             encodings=Listing(tuple(one.shown_beside(unclear).described for one in unclear)),
         ),
         place=Place(source=source, line=line),
-        remedy=msg(
-            "Choose the one whose letters are right (on the command line with --encoding"
-            " {encoding}), or save the list as UTF-8.",
-            encoding=unclear[0].encoding,
-        ),
+        remedy=msg("Choose the one whose letters are right, or save the list as UTF-8."),
+        command=msg("Choose it with --encoding {encoding}.", encoding=unclear[0].encoding),
     )
 
 

@@ -126,11 +126,12 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> ListEntry:
         address = parse_address(given.lstrip("'") if has_sign else given)
     except ListError as error:
         raise RefusedError(
-            Problem(line=record.line, field="address", value=shown(given), problem=error.message)
+            Problem(line=record.line, field="address", value=shown(given), problem=error.whole)
         ) from None
     marked = find_mark(record, form) if form.marks else None
     has_state = not form.fields.keys().isdisjoint(ANSWERS)
-    odd = address.warnings or has_sign or has_state or marked or form.has_states or record.beyond
+    mended = address.warnings or address.name or has_sign
+    odd = mended or has_state or marked or form.has_states or record.beyond
     is_odd = bool(odd) or lacks_confirming(values, form)
     if not (attributes or is_odd) and values.keys() <= _WHO:
         # Most lists have little more than addresses and names.

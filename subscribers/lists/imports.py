@@ -159,7 +159,7 @@ def import_records(
     if not options.basis.strip() or len(options.basis) > 64:  # noqa: PLR2004 - the column's
         raise ListError(
             msg("An import needs the basis of consent, in up to 64 characters."),
-            remedy=msg("State it (on the command line with --basis)."),
+            command=msg("State it with --basis."),
         )
     reader, custom = _reader(engine, newsletter_id, options)
     with reading(engine) as session:

@@ -20,6 +20,7 @@ from typing import Any
 from newsletter.errors import ListError
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing, Number
+from subscribers.fields.reading import written_value
 from subscribers.lists.cell_words import read_opt_in
 from subscribers.lists.column_names import asks_against_mail, mark_of, wishes_something_else
 from subscribers.lists.columns import REMARK, UNRELATED, ListForm
@@ -89,9 +90,7 @@ class ColumnQuestion:
     @property
     def title(self) -> Message:
         """What the column is called."""
-        if self.column == SECTION:
-            return msg("section headings")
-        return msg("“{column}”", column=self.column)
+        return column_title(self.column)
 
     @property
     def described(self) -> Message:
@@ -110,6 +109,20 @@ class ColumnQuestion:
         if self.blanks:
             held.append(msg("(empty): {count}", count=Number(self.blanks)))
         return Listing(tuple(held))
+
+
+def column_title(name: str) -> Message:
+    """Return what a column is called where people read it, also one without a name."""
+    if name == SECTION:
+        return msg("section headings")
+    if is_nameless(name):
+        return msg("column {number}", number=name[1:])
+    return msg("“{column}”", column=name)
+
+
+def is_nameless(name: str) -> bool:
+    """Tell whether a list does not name a column, which is known by its number then."""
+    return name[:1] == "#" and name[1:].isdecimal()
 
 
 #: What of ours a column can be that is asked about, by what the question is of, and its meaning.
@@ -353,4 +366,6 @@ def _text(value: object) -> str:
         return ""
     if isinstance(value, list):
         return ", ".join(map(str, value))[:_LONGEST]
+    if isinstance(value, bool):
+        return written_value(value)
     return str(value).strip()[: _LONGEST + 1]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from newsletter.i18n.messages import Message
+from subscribers.fields.reading import written_value
 
 
 class Record(NamedTuple):
@@ -65,4 +66,5 @@ class RefusedError(Exception):
 
 def shown(value: Any) -> str:  # noqa: ANN401 - whatever a list holds
     """Return a list's value as a report quotes it."""
-    return str("" if value is None else value)[:200]
+    text = written_value(value) if isinstance(value, bool) else "" if value is None else str(value)
+    return text[:200]

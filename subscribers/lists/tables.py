@@ -34,6 +34,9 @@ from subscribers.lists.text_lists import (
 _ROWS = 64
 #: Excel writes semicolons where the comma is the decimal sign; of equals, the first counts.
 _DELIMITERS = (",", "\t", ";", "|")
+#: What Japanese writing puts between words, and so between the cells of what somebody typed. Also
+#: within sentences: it divides cells where the heading has as many as the row below it.
+_WIDE_DELIMITERS = ("、", "，", "；", "｜")
 #: What Excel reads as the sign between cells, and writes before some exports.
 _SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(.)"?,*')
 #: As Japanese input writes it; addresses are known by the narrow one.
@@ -249,11 +252,13 @@ def _find_header(
     """
     named = _SEPARATOR_LINE.fullmatch(head[0].strip()) if head else None
     skipped = 1 if named else 0
-    delimiters = (named[1],) if named else _DELIMITERS
+    delimiters = (named[1],) if named else (*_DELIMITERS, *_WIDE_DELIMITERS)
     known: list[tuple[int, int, str, Sequence[Sequence[str]]]] = []
     guessed = known.copy()
     for delimiter in delimiters:
         rows: list[CsvRow] = []
+        if delimiter in _WIDE_DELIMITERS and not _divides(delimiter, head):
+            continue
         for row in rows_of(Lines(head[skipped:]), delimiter):
             above: Sequence[Sequence[str]] = [each.cells for each in rows]
             if is_header(distinct_names(row.cells)):
@@ -272,12 +277,22 @@ def _find_header(
     while first < len(head) - 1 and not head[first].strip(" ,;\t\r\n\ufeff"):
         first += 1
     line = head[first] if head else ""
-    delimiter = max(delimiters, key=line.count)
+    delimiter = max(_DELIMITERS if not named else delimiters, key=line.count)
     before = [*takewhile(lambda each: "@" not in each, head[first:])]
     others = head[first + len(before) :]
     if not others or _is_name_alone(before, others) or _is_as_wide(before, others, delimiter):
         return first, delimiter, ()
     return first, delimiter, None
+
+
+def _divides(delimiter: str, head: Sequence[str]) -> bool:
+    """Tell whether the first row with an address has as many cells as the row above it."""
+    above = ""
+    for line in head:
+        if "@" in line:
+            return 0 < above.count(delimiter) == line.count(delimiter)
+        above = line if line.strip() else above
+    return False
 
 
 def _is_name_alone(before: Sequence[str], others: Sequence[str]) -> bool:

@@ -27,7 +27,7 @@ from subscribers.lists.formats import DEFINITIONS, IGNORED, recognise
 from subscribers.lists.import_report import ImportReport, RefusedRow, RowCounts, ValueChange
 from subscribers.lists.imports import import_records, refuse_unanswered
 from subscribers.lists.new_fields import NewFields, find_new_fields
-from subscribers.lists.questions import ColumnQuestion
+from subscribers.lists.questions import ColumnQuestion, is_nameless
 from subscribers.lists.records import Problem, Record
 from subscribers.lists.row_results import CheckedRow, RowResult
 from subscribers.lists.uploads import ImportTerms, ListUpload
@@ -132,7 +132,14 @@ def look_into(engine: Engine, upload: ListUpload, terms: ImportTerms | None = No
         begun = islice(chain(first, records), TRIED + 1)
         questions = _questions(begun, upload, chosen, custom)
     names = [name for record in first for name in record.names if name]
-    names = [*dict.fromkeys((*names, *(each.column for each in questions)))]
+    asked = {each.column for each in questions}
+    filled = {name for record in first for name, cell in record.values.items() if cell}
+    # Behind the addresses of a list that is no table mostly stands nothing.
+    names = [
+        name
+        for name in dict.fromkeys((*names, *(each.column for each in questions)))
+        if not is_nameless(name) or name in filled or name in asked
+    ]
     found = guess_columns(names, custom, addressed=find_addressed(first))
     known = recognise(names)
     rows = [

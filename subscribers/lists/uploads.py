@@ -289,7 +289,8 @@ def _keep_pieces(engine: Engine, upload_id: int, chunks: Iterable[bytes]) -> Lis
         if size > LARGEST:
             raise ListError(
                 msg("The list is larger than {size}.", size=Size(LARGEST)),
-                remedy=msg("Import it with: newsletter subscriber import."),
+                remedy=msg("Split it into several files."),
+                command=msg("Import it with: newsletter subscriber import."),
             )
         lines += piece.count(b"\n")
         returns += piece.count(b"\r")

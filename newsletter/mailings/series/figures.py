@@ -141,7 +141,7 @@ def find_series(session: Session, newsletter_id: int, name: str) -> SeriesRow:
     if row is None:
         raise NotFoundError(
             msg("There is no series “{name}”.", name=name),
-            remedy=msg("See the list with: newsletter series list."),
+            command=msg("See the list with: newsletter series list."),
         )
     return row
 

@@ -17,7 +17,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.words import name_of
 from newsletter.errors import ListError
 from newsletter.i18n.language import Language
-from newsletter.i18n.messages import Message
+from newsletter.i18n.messages import Message, msg
 from newsletter.tokens import Pseudonyms
 from newsletter.web.access import SubscribersVisit, Visit, newsletter_of
 from newsletter.web.pages import Pages
@@ -31,8 +31,15 @@ from subscribers.lists.encodings import ENCODINGS
 from subscribers.lists.formats import FIELDS, IGNORED
 from subscribers.lists.imports import earlier_imports
 from subscribers.lists.problems import problem_lines
-from subscribers.lists.questions import ANSWER_FIRST, CHOICES, UnclearColumnError
+from subscribers.lists.questions import (
+    ANSWER_FIRST,
+    CHOICES,
+    UnclearColumnError,
+    column_title,
+    is_nameless,
+)
 from subscribers.lists.row_results import RESULT_NAMES, results_csv
+from subscribers.lists.text_lists import SECTION
 from subscribers.lists.trials import (
     GLANCED,
     NEW,
@@ -58,7 +65,7 @@ from subscribers.lists.uploads import (
 _EARLIER = 10
 #: Characters of a list that is pasted.
 _LONGEST_TEXT = 900_000
-_PASTED = "pasted.csv"
+_PASTED = msg("Pasted list")
 #: Before the number of a column that is asked about.
 _ANSWER = "answer-"
 #: What of ours a column becomes by the answer to what it says of mail.
@@ -165,7 +172,9 @@ class ImportPages:
             name = file.filename
             chunks = file_chunks(file.file, name=name, encoding=encoding)
         else:
-            chunks, name = iter([text.encode()] if text.strip() else []), _PASTED
+            chunks = iter([text.encode()] if text.strip() else [])
+            form = ".json" if text.lstrip().startswith(("{", "[")) else ""
+            name = f"{_PASTED.in_language(visit.language)}{form}"
         try:
             upload = keep_upload(self.engine, chunks, name=name, newsletter_id=row.id)
         except ListError as error:
@@ -226,6 +235,11 @@ class ImportPages:
             newsletter=row,
             upload=upload,
             glance=glance,
+            nameless={
+                name: column_title(name).in_language(visit.language)
+                for name in glance.columns
+                if is_nameless(name) or name == SECTION
+            },
             chosen=chosen,
             answers=answers,
             answered={

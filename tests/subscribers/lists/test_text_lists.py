@@ -108,3 +108,16 @@ def test_a_code_behind_a_name_is_asked_about(sqlite_stage: Stage) -> None:
     text = b"a@x.example   Ann Ash      [P]\nb@x.example   Ben Box   [B]\nc@x.example   Cy Cox\n"
     with pytest.raises(UnclearColumnError, match=r"Ben Box\s+\[B\]"):
         import_list(sqlite_stage, text, name="l.txt", is_answered=False)
+
+
+@pytest.mark.parametrize("sign", ["、", "，", "；", "｜"])
+def test_what_japanese_writing_puts_between_words_divides_cells_below_a_heading(sign: str) -> None:
+    text = sign.join(
+        ("お名前", "連絡先", "地区\n山田", "a@x.example", "東\n佐藤", "b@x.example", "西\n")
+    )
+    assert _records(text) == [("山田", "a@x.example", "東"), ("佐藤", "b@x.example", "西")]
+
+
+def test_a_sentence_above_addresses_is_no_heading_of_cells() -> None:
+    text = "会員の皆様、下の一覧です\na@x.example\nb@x.example\n"
+    assert [cells[0] for cells in _records(text)] == ["a@x.example", "b@x.example"]

@@ -650,3 +650,39 @@ def test_the_table_of_columns_says_what_is_heeded_of_those_that_are_not_kept(
     window.get_by_role("button", name="Check the import").click()
     assert _shown_columns(window)["参加希望"] == "Not imported"
     assert window.get_by_role("row", name="Kept as unsubscribed 1 b@example.jp").is_visible()
+
+
+def _paste(client: httpx.Client, text: str) -> httpx.Response:
+    return client.post(_BASE, data={"csrf": csrf_of(client.get(_BASE).text), "text": text})
+
+
+@pytest.mark.usefixtures("stage")
+def test_a_pasted_list_is_called_so_and_a_column_without_a_name_by_its_number(
+    sign_in: SignIn,
+) -> None:
+    client = sign_in("operator@example.jp", Role.ADMINISTRATOR)
+    page = _paste(client, "山田 <a@example.jp>\nb@example.jp\n")
+    assert "Pasted list" in page.text
+    assert "<strong>column 1</strong>" in page.text
+    assert "column 2" not in page.text
+    assert "#1</" not in page.text
+
+
+@pytest.mark.usefixtures("stage")
+def test_a_name_beside_an_address_is_kept_without_a_warning(sign_in: SignIn) -> None:
+    client = sign_in("operator@example.jp", Role.ADMINISTRATOR)
+    page = _paste(client, "email\n山田 <a@example.jp>\n<b@example.jp>\n")
+    form = _form(page, column=["email"], ours=["address"], verb="try")
+    assert "0 rows have a warning" in client.post(str(page.url), data=form).text
+
+
+@pytest.mark.usefixtures("stage")
+def test_a_pasted_list_of_json_is_read_and_its_answers_are_shown_as_it_writes_them(
+    sign_in: SignIn,
+) -> None:
+    client = sign_in("operator@example.jp", Role.ADMINISTRATOR)
+    page = _paste(
+        client, '[{"email": "a@example.jp", "vip": true}, {"email": "b@example.jp", "vip": false}]'
+    )
+    assert "true: 1" in page.text
+    assert "True: 1" not in page.text
