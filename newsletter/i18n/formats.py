@@ -123,10 +123,17 @@ def format_number(value: float, language: Language) -> str:
     return format_decimal(round(value, 1 if small else 0), "#,##0.#", locale=locale_of(language))
 
 
-def format_percent(value: float, language: Language, *, digits: int) -> str:
-    """Return a share that is given in percent, with so many digits after the point: ``0.25%``."""
+def format_percent(value: float, language: Language, *, digits: int | None = None) -> str:
+    """Return a share that is given in percent: ``0.25%``.
+
+    Without ``digits`` it has as many after the point as tell it from its like: none of nothing and
+    from ten on, two below a tenth, where a complaint in a thousand counts.
+    """
     from babel.numbers import format_percent  # noqa: PLC0415 - as above
 
+    if digits is None:
+        size = abs(value)
+        digits = 0 if not size or size >= 10 else 1 if size >= 0.1 else 2  # noqa: PLR2004 - above
     places = f".{'0' * digits}" if digits else ""
     return format_percent(value / 100, f"#,##0{places}%", locale=locale_of(language))
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 #: RFC 5646, 2.1, without the grandfathered tags, which nobody writes in lists.
 _TAG = re.compile(
@@ -173,8 +174,16 @@ def time_zone_name(zone: str, speaker: Language) -> str:
     return get_timezone_location(zone, locale=speaker.value) if place else zone
 
 
+#: The time zone in which most live who speak a language, where that is one.
+_ZONES_OF_SPEAKERS = {"ja": "Asia/Tokyo"}
+
+
 def time_zone_names(speaker: Language) -> tuple[tuple[str, str], ...]:
-    """Return the time zones that people live in, by IANA name, with their names in a language."""
+    """Return the time zones that people live in, by IANA name, with their names in a language.
+
+    First that of most who speak the language, then from west to east, of one offset by name. Names
+    end with how far the clock is ahead in winter or summer, whichever is the standard time there.
+    """
     from babel.core import get_global  # noqa: PLC0415 - as above
     from babel.dates import get_timezone_location  # noqa: PLC0415 - as above
 
@@ -184,11 +193,30 @@ def time_zone_names(speaker: Language) -> tuple[tuple[str, str], ...]:
         if territory not in _NOWHERE
         for zone in zones
     }
-    named = {
-        zone: get_timezone_location(zone, locale=speaker.value)
+    named = [
+        (
+            zone != _ZONES_OF_SPEAKERS.get(speaker.value),
+            ahead := _standard_offset(zone),
+            f"{get_timezone_location(zone, locale=speaker.value)} ({_offset_words(ahead)})",
+            zone,
+        )
         for zone in inhabited & available_timezones()
-    }
-    return tuple(sorted(named.items(), key=lambda pair: (pair[0].partition("/")[0], pair[1])))
+    ]
+    return tuple((zone, words) for _, _, words, zone in sorted(named))
+
+
+@cache
+def _standard_offset(zone: str) -> timedelta:
+    """Return how far a zone's clock is ahead of UTC while no summer time is kept."""
+    year = datetime.now(UTC).year
+    days = (datetime(year, month, 1, tzinfo=ZoneInfo(zone)) for month in (1, 7))
+    return min(day.utcoffset() or timedelta() for day in days)
+
+
+def _offset_words(ahead: timedelta) -> str:
+    minutes = int(ahead.total_seconds()) // 60
+    hours, rest = divmod(abs(minutes), 60)
+    return f"UTC{'-' if minutes < 0 else '+'}{hours}{f':{rest:02}' if rest else ''}"
 
 
 def read_language(text: str) -> str:

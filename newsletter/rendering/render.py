@@ -26,7 +26,16 @@ from newsletter.issues.conditions import (
     select_parts,
 )
 from newsletter.issues.merge_fields import slot_of
-from newsletter.issues.model import Anchor, Block, Contents, Inline, Issue, MergeField, Text
+from newsletter.issues.model import (
+    Anchor,
+    Block,
+    Contents,
+    Inline,
+    Issue,
+    MergeField,
+    Table,
+    Text,
+)
 from newsletter.issues.outline import table_of_contents
 from newsletter.issues.plain_text import inline_words, shortened, split_sentences
 from newsletter.issues.rewriting import rewrite_issue
@@ -286,12 +295,13 @@ def derived_preheader(issue: Issue) -> str:
     """Take the first sentences of the lead, or of the first part that has some.
 
     One in which an address stands is left out: an address says nothing in an inbox, and the
-    sentence without it says something else.
+    sentence without it says something else. Cells of a table are no sentences.
     """
     for part in walk_parts(issue):
         lines = (
             _without_addresses(content)
             for block in walk_blocks(part.body)
+            if not isinstance(block, Table)
             for content in running_texts(block)
         )
         words = " ".join(" ".join(lines).split())

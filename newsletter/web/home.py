@@ -56,6 +56,7 @@ class _Draft:
     errors: int = 0
     comments: int = 0
     late: bool = False
+    today: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -173,6 +174,7 @@ def _with_errors(
         errors=errors.value,
         comments=open_threads(session, draft.issue_id) if draft.issue_id else 0,
         late=draft.issue.issue_date < day_in(newsletter),
+        today=draft.issue.issue_date == day_in(newsletter),
     )
 
 

@@ -337,6 +337,6 @@ def _number(context: Context, value: float) -> str:
 
 
 @pass_context
-def _percent(context: Context, value: float, digits: int) -> str:
+def _percent(context: Context, value: float, digits: int | None = None) -> str:
     """Write a share in percent, with so many digits after the point."""
     return formats.format_percent(value, Language(context["lang"]), digits=digits)

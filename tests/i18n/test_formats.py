@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from newsletter.i18n.formats import format_planned, format_wall_time
+from newsletter.i18n.formats import format_percent, format_planned, format_wall_time
 from newsletter.i18n.language import Language
 
 _MONDAY = datetime(2026, 11, 30, 0, 0, tzinfo=UTC)
@@ -27,3 +27,10 @@ def test_a_time_to_come_has_its_day_of_the_week_by_the_clock_of_its_zone(
 
 def test_the_day_of_the_week_is_that_of_the_zone_and_not_of_the_instant() -> None:
     assert format_planned(_MONDAY, Language.ENGLISH, ZoneInfo("America/New_York")).startswith("Sun")
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"), [(0, "0%"), (0.02, "0.02%"), (0.3, "0.3%"), (4.44, "4.4%"), (33.33, "33%")]
+)
+def test_a_share_has_as_many_digits_as_tell_it_from_its_like(share: float, shown: str) -> None:
+    assert format_percent(share, Language.ENGLISH) == shown

@@ -13,7 +13,7 @@ from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po
 
 from newsletter.i18n.catalogue import FOLDER, Catalogue
-from newsletter.i18n.language import Language, nearest_language
+from newsletter.i18n.language import Language, nearest_language, time_zone_names
 from tests.support.growth import assert_linear
 
 _PROGRAM = """
@@ -21,7 +21,7 @@ import sys
 import newsletter
 newsletter.__path__.insert(0, sys.argv[1])
 from newsletter.errors import ListError
-from newsletter.i18n.language import Language, nearest_language
+from newsletter.i18n.language import Language, nearest_language, time_zone_names
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Number
 from newsletter.samples import sample_issue
@@ -90,3 +90,13 @@ def test_plurals_of_any_language_are_those_of_its_formula(language: str, tmp_pat
 def test_a_language_that_is_asked_for_costs_no_more_the_longer_its_tag_is() -> None:
     assert_linear(lambda tag: nearest_language(tag, None), lambda size: "a-" * size, size=8_000)
     assert nearest_language("en-" + "x-" * 8_000, None) is Language.ENGLISH
+
+
+def test_time_zones_begin_with_the_speakers_own_and_go_from_west_to_east() -> None:
+    zones = time_zone_names(Language.JAPANESE)
+    assert zones[0] == ("Asia/Tokyo", "日本時間 (UTC+9)")
+    places = [zone for zone, _ in zones[1:]]
+    assert places.index("America/New_York") < places.index("Europe/London")
+    assert places.index("Europe/London") < places.index("Asia/Kolkata")
+    assert dict(zones)["Asia/Kolkata"].endswith("(UTC+5:30)")
+    assert dict(time_zone_names(Language.ENGLISH))["America/New_York"].endswith("(UTC-5)")

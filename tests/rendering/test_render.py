@@ -444,6 +444,14 @@ def test_an_address_in_running_text_is_short_in_html_and_whole_in_the_twin() -> 
     assert url in fill(rendered.text, URLS)
 
 
+def test_cells_of_a_table_are_not_in_the_derived_preheader() -> None:
+    table = "| 手続き | 時間 |\n| --- | --- |\n| 転入届 | 28分 |\n"
+    text = f"---\ntitle: t\ndate: 2026-12-04\n---\n窓口のご案内です。\n\n{table}\n\nお早めに。\n"
+
+    found = derived_preheader(read_issue(text.encode(), source="x.md").issue)
+    assert found == "窓口のご案内です。 お早めに。"
+
+
 @pytest.mark.parametrize(
     ("lead", "expected"),
     [

@@ -52,7 +52,7 @@ def test_home_tells_what_is_due_how_it_went_and_how_readers_grow(
     assert f"/drafts/{late}" in needs
     assert "error" in needs
     assert ">2<" in tight(went)
-    assert "33.3%" in went
+    assert "33%" in went
     assert 'data-label="Clicks" class="number">7<' in tight(went)
     assert "Readers of まちのデジタル便り over twelve weeks" in went
     assert "/newsletters/digest/issues/new" in needs
@@ -75,3 +75,4 @@ def test_a_draft_is_late_by_its_newsletters_day(stage: Stage, sign_in: SignIn) -
     home = sign_in("editor@example.jp", Role.EDITOR).get("/home").text
 
     assert ("Overdue" in home) is ahead
+    assert ("Due today" in home) is not ahead

@@ -22,6 +22,7 @@ from newsletter.i18n.language import (
     Language,
     language_name,
     offered_languages,
+    time_zone_name,
     time_zone_names,
 )
 from newsletter.web.pages import environment_of
@@ -148,7 +149,10 @@ def _unmarked(page: str) -> Iterator[str]:
     """Yield what stands outside of all brackets, and is neither data nor quoted."""
     speakers = (Language.ENGLISH, *Language)
     known = {language_name(each, speaker) for each in Language for speaker in speakers}
-    known |= {name for _, name in time_zone_names(Language.ENGLISH)}
+    zones = time_zone_names(Language.ENGLISH)
+    known |= {
+        text for zone, name in zones for text in (name, time_zone_name(zone, Language.ENGLISH))
+    }
     known |= {language_name(tag, Language.ENGLISH) for tag in offered_languages()}
     known |= {*ENCODINGS.values()}
     depth = 0

@@ -245,6 +245,7 @@ def _show_review(
             issue=issue,
             base=base,
             subject=subject_of(rendered),
+            may_write=visit.may(Permission.WRITE),
             shown=shown,
             text=shown.text if shown else "",
             errors=(*preflight.of(Severity.ERROR), *_of(others, Severity.ERROR)),

@@ -57,6 +57,7 @@ def growth_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
             chart=balance_bars([(each.joins, each.leaves) for each in growth.periods]),
             line=line_chart([growth.before, *(each.readers for each in growth.periods)]),
             name_of=name_of,
+            begun=_begun(growth),
             names=[_name(each, step, visit.language) for each in growth.periods],
             reasons=reasons,
             reads_remarks=visit.may(Permission.SEE_MISSED),
@@ -64,6 +65,12 @@ def growth_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
         )
 
     return router
+
+
+def _begun(growth: Growth) -> int:
+    """Return how many periods lie before the first that has a reader, or lost one; not the last."""
+    has_any = [bool(each.readers or each.joins or each.leaves) for each in growth.periods]
+    return has_any.index(True) if any(has_any) else max(0, len(has_any) - 1)
 
 
 def _name(period: Period, step: PeriodLength, language: Language) -> str:

@@ -62,6 +62,7 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
         status: int = 200,
         typed: Wishes | None = None,
         errors: Mapping[str, str] | None = None,
+        chosen: Language | None = None,
         **values: object,
     ) -> HTMLResponse:
         with reading(engine) as session:
@@ -70,7 +71,7 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
             choices = list_choices(session, ref.subscriber_id)
             newsletter = get_newsletter(session, ref.newsletter_id)
             known = known_of(session, ref.newsletter_id, ref.subscriber_id)
-            language = _language_of(session, ref, request)
+            language = chosen or _language_of(session, ref, request)
             wordings = _wordings(session, choices, language)
             held = data_held(session, ref.subscriber_id, language) if name == "data.html" else {}
             own = _own_fields(session, ref)
@@ -130,6 +131,9 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
         with reading(engine) as session:
             ref = _read(session, token)
             own, language = _own_fields(session, ref), _language_of(session, ref, request)
+            newsletter = get_newsletter(session, ref.newsletter_id)
+            known = known_of(session, ref.newsletter_id, ref.subscriber_id)
+            before = chosen_language(newsletter, known.language)
         wishes = replace(_wishes_of(form, language), values=submitted(form, own))
         try:
             with transaction(engine) as session:
@@ -155,7 +159,10 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
                 errors={place: message},
                 saved=False,
             )
-        return _show("preferences.html", token, request, saved=True)
+        # The page goes on in the language that was just chosen, whatever its address named.
+        other = wishes.mail_language if wishes.mail_language != before else ""
+        chosen = language_for(other, language) if other else None
+        return _show("preferences.html", token, request, saved=True, chosen=chosen)
 
     @router.post("/p/{token}/join")
     def join(token: str, request: Request, form: SubmittedForm) -> HTMLResponse:

@@ -133,6 +133,17 @@ def test_what_is_sent_back_is_told_with_the_words_and_asked_for_again(
     assert editor.get(f"{send}/confirm").status_code == 200
 
 
+def test_who_may_not_write_is_not_told_how_to_mend_what_is_warned_of(
+    send: str, sign_in: SignIn
+) -> None:
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    _ask(editor, send)
+    told = "The editors correct these."
+    approver = sign_in("approver@example.jp", Role.APPROVER)
+    assert told in approver.get(f"{send}/review").text
+    assert told not in editor.get(f"{send}/review").text
+
+
 def test_an_approver_confirms_what_preflight_warns_of_beside_the_answer(
     send: str, sign_in: SignIn
 ) -> None:

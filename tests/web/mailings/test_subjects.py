@@ -62,7 +62,7 @@ def test_subjects_are_confirmed_watched_and_decided_by_hand(
     assert "Comparing subjects" in line
     shown = editor.get(page).text
     assert "50 % of the recipients are in the trial" in shown
-    assert re.search(r"<span>A 0.0%</span><span>B 0.0%</span><span[^>]*>Decision at", tight(shown))
+    assert re.search(r"<span>A 0%</span><span>B 0%</span><span[^>]*>Decision at", tight(shown))
 
     chosen = editor.post(
         f"{page}/decide",

@@ -78,3 +78,9 @@ def test_what_people_wrote_is_read_by_who_may_see_whom_was_not_reached(
     page = sign_in("reader@example.jp", Role.APPROVER).get(_PAGE).text
     assert "Another reason" in page
     assert "遠くへ越した" not in page
+
+
+def test_periods_before_the_first_reader_are_not_listed(stage: Stage, sign_in: SignIn) -> None:
+    stage.subscribe("a@example.jp")
+    page = html.fromstring(sign_in("editor@example.jp", Role.EDITOR).get(f"{_PAGE}?by=day").text)
+    assert len(page.xpath("//table//tbody/tr")) == 1

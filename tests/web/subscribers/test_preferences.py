@@ -65,6 +65,14 @@ def _save(page: str, *newsletters: int, **fields: str) -> httpx.Response:
     return httpx.post(page, data={**data, "newsletter": ticked})
 
 
+def test_the_page_goes_on_in_the_language_that_is_chosen_whatever_its_address_named(
+    reception: Reception, page: str
+) -> None:
+    ours = reception.stage.newsletter_id
+    assert '<html lang="en"' in _save(f"{page}?lang=ja", ours, language="en").text
+    assert '<html lang="ja"' in _save(f"{page}?lang=ja", ours, language="en").text
+
+
 @each_database
 def test_a_newsletter_that_is_ticked_is_joined_with_a_record(
     reception: Reception, page: str
