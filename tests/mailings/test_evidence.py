@@ -175,7 +175,7 @@ def test_a_restored_mailing_goes_on_only_when_told_that_some_may_get_it_twice(
 ) -> None:
     with pytest.raises(ConflictError, match=f"{PEOPLE} of") as refused:
         resume(stage.engine, COMMAND_LINE, restored)
-    assert f"newsletter mailing resume {restored} --even-twice" in str(refused.value.remedy)
+    assert f"newsletter mailing resume {restored} --even-twice" in str(refused.value.command)
     resume(stage.engine, COMMAND_LINE, restored, even_twice=True)
     assert progress(stage.engine, restored).state is MailingState.SENDING
 
