@@ -381,7 +381,10 @@ def _read_or_refuse(text: str) -> None:
         check_issue(_read(text))
 
 
-@pytest.mark.parametrize("typed", ["*", "*a ", "[", "a@", "https://", "~~a ", "![a](", "{{a ", "`"])
+@pytest.mark.parametrize(
+    "typed",
+    ["*", "*a ", "[", "a@", "https://", "~~a ", "![a](", "{{a ", "`", ":field[a|", ":field[a|\\]"],
+)
 def test_signs_again_and_again_take_as_long_as_their_number(typed: str) -> None:
     assert_linear(_read_or_refuse, lambda count: typed * count + "\n", size=5_000)
 

@@ -60,6 +60,9 @@ MERGE_FIELD = ":field["
 _MERGE_FIELD = re.compile(
     re.escape(MERGE_FIELD) + r"([^\]\[|\\\s]{1,64})(?:\|((?:[^\]\\\n]|\\[\]\\])*))?\]"
 )
+#: Letters of one with its fallback: of many that nothing ends, each would be sought to the text's
+#: end.
+_LONGEST_FIELD = 1000
 _ESCAPED = re.compile(r"\\([\]\\])")
 #: A line and the rule below it.
 _HEADING_LINES = 2
@@ -336,7 +339,7 @@ def _merge_field(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as
     """Take ``:field[name|fallback]``; one that is malformed is a token without a field."""
     if not state.src.startswith(MERGE_FIELD, state.pos):
         return False
-    match = _MERGE_FIELD.match(state.src, state.pos, state.posMax)
+    match = _MERGE_FIELD.match(state.src, state.pos, min(state.posMax, state.pos + _LONGEST_FIELD))
     if not silent:
         token = state.push("merge_field", "", 0)
         token.content = state.src[state.pos : state.pos + _SHOWN]
