@@ -243,7 +243,7 @@ def _read_count(text: str, anchor: str) -> int | None:
     text = text.strip()
     if not text:
         return None
-    if text.isascii() and text.isdigit() and int(text) <= 999:  # noqa: PLR2004 - three digits
+    if text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= 999:  # noqa: PLR2004 - three digits
         return int(text)
     raise ContentError(
         msg("“{text}” is not a chapter number.", text=text),

@@ -21,6 +21,7 @@ from newsletter.issues.outline import (
     with_outline,
 )
 from newsletter.issues.sources.form import LEAD, Card, Sheet, bare_outline
+from newsletter.web.form_numbers import read_number
 
 _KINDS = {
     Level.CHAPTER: msg("chapter"),
@@ -45,7 +46,9 @@ class Pressed:
             ContentError: It is none of a button's.
         """
         verb, *rest = text.split(":")
-        numbers = tuple(int(word) for word in rest if word.removeprefix("-").isdecimal())
+        numbers = tuple(
+            int(word) for word in rest if read_number(word.removeprefix("-")) is not None
+        )
         if len(numbers) != len(rest) or len(numbers) not in _ARGUMENTS.get(verb, ()):
             raise ContentError(msg("This page is out of date."), remedy=msg("Reload it."))
         return cls(verb=verb, numbers=numbers)

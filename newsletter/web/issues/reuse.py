@@ -38,6 +38,7 @@ from newsletter.newsletters.recurrence import (
 from newsletter.web.access import EditorVisit, Visit, newsletter_of, own
 from newsletter.web.audit_values import detail_words
 from newsletter.web.edit_conflicts import worded_clash
+from newsletter.web.form_numbers import read_number
 from newsletter.web.issues.draft_pages import to_duplicate
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
@@ -227,11 +228,12 @@ def _worded(
 def _source(session: Session, visit: Visit, source: str) -> tuple[Issue, str]:
     """Return the issue that a choice such as ``draft 3`` names, and its template."""
     kind, _, number = source.partition(" ")
-    if number.isascii() and number.isdigit() and kind == "draft":
-        draft = get_draft(session, own(visit), int(number))
+    found = read_number(number)
+    if found is not None and kind == "draft":
+        draft = get_draft(session, own(visit), found)
         return draft.issue, draft.template
-    if number.isascii() and number.isdigit() and kind == "issue":
-        row = get_issue(session, own(visit), int(number))
+    if found is not None and kind == "issue":
+        row = get_issue(session, own(visit), found)
         return issue_from_json(row.content), row.template
     raise NotFoundError(msg("There is no such issue."))
 

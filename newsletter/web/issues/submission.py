@@ -16,6 +16,7 @@ from newsletter.issues.merging import KeptVersion, Version
 from newsletter.issues.model import Issue
 from newsletter.issues.sources.editor_json import read_json
 from newsletter.issues.sources.form import Sheet, read_sheet, sheet_of_fields, to_sheet
+from newsletter.web.form_numbers import read_number
 from newsletter.web.issues.checked import read_text
 from newsletter.web.routing import BodyLimit
 
@@ -129,7 +130,7 @@ async def read_written(
         text=None if view in {"blocks", "mail"} else named.get("text", ""),
         sheet=sheet_of_fields(fields) if view == "blocks" else None,
         value=_value_of(named) if view == "mail" else None,
-        revision=int(revision) if revision.isascii() and revision.isdigit() else 0,
+        revision=read_number(revision) or 0,
         fix=named.get("fix", ""),
         known_word=named.get("known_word", ""),
         press=named.get("press", ""),

@@ -21,6 +21,7 @@ from newsletter.i18n.values import LanguageName
 from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.newsletters.publications import Newsletter
 from newsletter.web.access import SegmentVisit, Visit, newsletter_of
+from newsletter.web.form_numbers import read_number
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, SubmittedForm
 from subscribers.actions import change_segment, delete_segment, save_segment
@@ -328,7 +329,7 @@ def _group(form: FormData, path: str, subjects: Mapping[str, Criterion]) -> Grou
 
 
 def _numbers(path: str) -> list[int]:
-    return [int(number) if number.isdecimal() else 0 for number in path.split(".")]
+    return [read_number(number) or 0 for number in path.split(".")]
 
 
 def _condition(form: FormData, path: str, subjects: Mapping[str, Criterion]) -> Condition:
@@ -365,9 +366,12 @@ def _changed(group: Group, path: str, change: Callable[[Group], Group]) -> Group
 
 def _without(group: Group, path: str) -> Group:
     above, _, last = path.rpartition(".")
-    number = int(last) if last.isdecimal() else -1
+    number = read_number(last)
+
+    if number is None or not above:
+        return group
 
     def drop(each: Group) -> Group:
         return replace(each, parts=each.parts[:number] + each.parts[number + 1 :])
 
-    return _changed(group, above, drop) if number >= 0 and above else group
+    return _changed(group, above, drop)

@@ -10,14 +10,18 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import transaction
 from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Role
 from newsletter.errors import SettingError
+from newsletter.i18n.language import Language
+from newsletter.issues.drafts.saving import create_draft
+from newsletter.issues.sources.reading import read_issue
 from newsletter.mailings.series.actions import SeriesPlan, add_series
+from newsletter.samples import sample_issue
 from newsletter.settings import Settings, load_settings
 from newsletter.tokens import TokenSigner
 from newsletter.web.hosts import Clients
@@ -29,6 +33,8 @@ pytestmark = pytest.mark.servers
 
 Enter = Callable[[str, Role], httpx.Client]
 HUGE = 2**63
+#: The language reads no number of so many.
+DIGITS = "9" * 5000
 
 
 @pytest.mark.parametrize("token", ["é", "\u3042", "", "0" * 64])
@@ -101,6 +107,33 @@ def test_numbers_beyond_every_column_are_refused_in_forms(enter: Enter, path: st
     form = {"csrf": csrf_of(client.get("/accounts").text), "reason": "why"}
     answer = client.post(path.format(HUGE), data=form, headers={"Accept": "text/html"})
     assert 400 <= answer.status_code < 500
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("/drafts/{draft}", {"revision": DIGITS, "text": "x"}),
+        ("/drafts/{draft}", {"view": "blocks", "press": f"up:{DIGITS}"}),
+        ("/segments/build", {f"s.0.{DIGITS}": "tag", "do": "show"}),
+        ("/segments/build", {"s.0.0": "tag", "do": f"remove:0.{DIGITS}"}),
+        ("/subscribers/new", {"frequency": "hourly", "address": "new@example.jp"}),
+    ],
+    ids=["revision", "press", "condition", "removed condition", "frequency"],
+)
+def test_what_no_form_of_ours_sends_is_no_failure(
+    house: House, enter: Enter, path: str, form: dict[str, str]
+) -> None:
+    client = enter("root@example.jp", Role.ADMINISTRATOR)
+    with transaction(house.engine) as session:
+        number = session.scalars(select(NewsletterRow.id)).first()
+        assert number is not None
+        issue = read_issue(sample_issue(Language.ENGLISH), source="sample").issue
+        draft = create_draft(session, number, issue, author="root@example.jp")
+        slug = session.get_one(NewsletterRow, number).slug
+    token = csrf_of(client.get("/account").text)
+    path = f"/newsletters/{slug}{path.format(draft=draft.id)}"
+    answer = client.post(path, data={"csrf": token, **form}, headers={"Accept": "text/html"})
+    assert answer.status_code < 500
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "evil.example:80", "["])
