@@ -6,6 +6,8 @@ import { all, byId, debounce, inputById, isSignedOut, post, redraw, say } from "
 
 /** How long until a server that did not answer is asked again, in milliseconds. */
 const AGAIN = 2000;
+/** The status of an answer to more than any issue holds. */
+const TOO_LONG = 413;
 
 const selected = () => /** @type {HTMLSelectElement} */ (byId("as"));
 const frame = /** @type {HTMLIFrameElement} */ (byId("mail"));
@@ -137,8 +139,9 @@ export class Preview {
     const reply = answer && (answer.ok || isFault) ? await answer.json().catch(() => null) : null;
     if (!reply) {
       const isOut = answer !== null && isSignedOut(answer);
-      sayState(isOut ? "signedOut" : "previewOffline");
-      if (!isOut) this.again();
+      const isTooLong = answer !== null && answer.status === TOO_LONG;
+      sayState(isOut ? "signedOut" : isTooLong ? "previewTooLong" : "previewOffline");
+      if (!isOut && !isTooLong) this.again();
       return;
     }
     this.source.showFault(isFault ? reply : null);

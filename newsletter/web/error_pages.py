@@ -40,7 +40,7 @@ from newsletter.web.pages import Pages
 _log = logging.getLogger(__name__)
 
 _NOT_FOUND, _NOT_ALLOWED, _UNREADABLE = 404, 405, 422
-_BY_STATUS = {_NOT_FOUND: "missing", _NOT_ALLOWED: "missing", 413: "large"}
+_BY_STATUS = {400: "unreadable", _NOT_FOUND: "missing", _NOT_ALLOWED: "missing", 413: "large"}
 #: Kinds of failure that somebody signed in is told on a page of their own.
 _WITHIN = frozenset({"missing", "unreadable", "refused"})
 _OF_READERS = (

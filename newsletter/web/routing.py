@@ -19,14 +19,17 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from python_multipart.multipart import parse_options_header
 from sqlalchemy.exc import DBAPIError
+from starlette._utils import AwaitableOrContextManager
 from starlette.datastructures import FormData, UploadFile
-from starlette.types import Message
+from starlette.types import Message, Receive, Scope
 
 from newsletter.database.engine import is_overtaken
 from newsletter.networks import network_of
 
 #: Octets of a body, unless the route says otherwise with `up_to`.
 LARGEST = 64 * 1024
+#: Of a form's field that is no file, which is held in memory.
+_LARGEST_FIELD = 12_000_000
 #: A field of a reader may have 200 options, each of which is one of the form when it is ticked.
 _MOST_FIELDS = 1000
 
@@ -89,7 +92,7 @@ class GuardedRoute(APIRoute):
             for guard in guards:
                 await guard.admit(request)
             request.scope["headers"] = [*map(_without_charset, request.scope["headers"])]
-            bounded = Request(request.scope, _bounded(request, limit))
+            bounded = _BoundedRequest(request.scope, _bounded(request, limit), octets=limit)
             try:
                 return await handle(bounded)
             finally:
@@ -97,6 +100,31 @@ class GuardedRoute(APIRoute):
                 await bounded.close()
 
         return guarded
+
+
+class _BoundedRequest(Request):
+    """A request whose form may have fields as large as its body, up to a bound of their own.
+
+    The framework refuses a field of 1 MiB, and a letter of Japanese takes nine octets there.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, *, octets: int) -> None:
+        super().__init__(scope, receive)
+        self._octets = octets
+
+    def form(
+        self,
+        *,
+        max_files: float = 1000,
+        max_fields: float = 1000,
+        max_part_size: int | None = None,
+    ) -> AwaitableOrContextManager[FormData]:
+        """Read the form; arguments as of the framework's."""
+        return super().form(
+            max_files=max_files,
+            max_fields=max_fields,
+            max_part_size=max_part_size or min(self._octets, _LARGEST_FIELD),
+        )
 
 
 def _without_charset(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:

@@ -18,6 +18,7 @@ from newsletter.issues.checks.content import check_issue
 from newsletter.issues.checks.lines import find_lines
 from newsletter.issues.markdown.reader import read_body, read_markdown
 from newsletter.issues.markdown.runs import without_blank_edges
+from newsletter.issues.markdown.syntax import ReadCount
 from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.model import (
     Anchor,
@@ -661,3 +662,16 @@ def test_a_path_of_windows_and_a_face_keep_their_backslashes(path: str) -> None:
 def test_what_is_no_path_keeps_its_escapes(typed: str, read: str) -> None:
     (paragraph,) = read_body(typed, source="x")
     assert block_text(paragraph) == read
+
+
+def test_a_text_has_at_most_two_hundred_thousand_characters_whatever_its_lines() -> None:
+    with pytest.raises(ContentError, match=r"issue\.md:\d: The text has more than 200,000 char"):
+        _read("a\n\n" + "*a**b" * 40_000 + "\n\n" + "b" * 10)
+
+
+def test_the_fields_of_a_form_have_no_more_together() -> None:
+    count = ReadCount()
+    for _ in range(2):
+        read_body("a" * 90_000, source="blocks", count=count)
+    with pytest.raises(ContentError, match="more than 200,000 char"):
+        read_body("a" * 90_000, source="blocks", count=count)

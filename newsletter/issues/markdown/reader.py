@@ -18,7 +18,7 @@ from newsletter.i18n.messages import msg
 from newsletter.issues.markdown.blocks import BlockReader
 from newsletter.issues.markdown.fences import PART_CONDITION
 from newsletter.issues.markdown.front_matter import read_front_matter
-from newsletter.issues.markdown.syntax import CellCount, parse
+from newsletter.issues.markdown.syntax import ReadCount, parse
 from newsletter.issues.model import (
     Anchor,
     Block,
@@ -102,7 +102,7 @@ def read_parts(
     return tuple(root.body), tuple(map(_chapter, root.parts))
 
 
-def read_body(text: str, *, source: str, count: CellCount | None = None) -> tuple[Block, ...]:
+def read_body(text: str, *, source: str, count: ReadCount | None = None) -> tuple[Block, ...]:
     """Read the Markdown of one part by itself; ``count`` goes on over several of one issue.
 
     Raises:

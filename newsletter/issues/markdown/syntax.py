@@ -44,6 +44,9 @@ _DEEPEST = 40
 MOST_CELLS = 10_000
 #: Lines of a text: each may be a heading, which takes milliseconds until it is mail.
 MOST_LINES = 10_000
+#: Twice as many as the largest mail that mailboxes show whole. Reading takes some 15 µs of processor
+#: time for each where every other is a mark, and forms are read three times.
+MOST_LETTERS = 200_000
 _BREAK = re.compile(r"<br[ \t]*/?>[ \t]*\n?[ \t]*", re.IGNORECASE)
 _LINE_END = re.compile(r"\s*\n\s*")
 _COMMENT, _COMMENT_END = "<!--", "-->"
@@ -85,35 +88,48 @@ class Parsed:
 
 
 @dataclass(slots=True)
-class CellCount:
-    """The cells of tables that were read so far, of one text or of several that are one issue."""
+class ReadCount:
+    """What was read so far, of one text or of several that are one issue: cells of tables, letters."""
 
     cells: int = 0
+    letters: int = 0
 
 
-def demand_few_lines(text: str, *, source: str, first_line: int = 0) -> None:
-    """Refuse a text that is longer than any newsletter; ``first_line`` as for `parse`.
+def demand_bounded(
+    text: str, *, source: str, first_line: int = 0, count: ReadCount | None = None
+) -> None:
+    """Refuse a text that is longer than any newsletter; arguments as for `parse`.
 
     Raises:
         ContentError: It is.
     """
+    count = count or ReadCount()
+    count.letters += len(text)
     if text.count("\n") > MOST_LINES:
-        raise ContentError(
-            msg("The text has more than {limit} lines.", limit=Number(MOST_LINES)),
-            place=Place(source=source, line=first_line + MOST_LINES + 1),
-            remedy=msg("Put long texts on a web page, and link to it."),
-        )
+        problem = msg("The text has more than {limit} lines.", limit=Number(MOST_LINES))
+        line = MOST_LINES
+    elif count.letters > MOST_LETTERS:
+        problem = msg("The text has more than {limit} characters.", limit=Number(MOST_LETTERS))
+        line = text.count("\n", 0, max(0, len(text) - (count.letters - MOST_LETTERS)))
+    else:
+        return
+    raise ContentError(
+        problem,
+        place=Place(source=source, line=first_line + line + 1),
+        remedy=msg("Put long texts on a web page, and link to it."),
+    )
 
 
-def parse(text: str, *, source: str, first_line: int, count: CellCount | None = None) -> Parsed:
+def parse(text: str, *, source: str, first_line: int, count: ReadCount | None = None) -> Parsed:
     """Read Markdown into its tree; ``first_line`` is how many lines stand above it in its file.
 
     Raises:
         ContentError: Something would be lost: cells beyond a table's head, definitions that nothing
             refers to, text that is nested too deeply. Or it has too many lines.
     """
-    demand_few_lines(text, source=source, first_line=first_line)
-    env: dict[str, Any] = {"cells": count or CellCount()}
+    count = count or ReadCount()
+    demand_bounded(text, source=source, first_line=first_line, count=count)
+    env: dict[str, Any] = {"cells": count}
     place = Place(source=source, line=first_line + 1)
     try:
         tokens = _parser().parse(text, env)
@@ -155,7 +171,7 @@ def parse(text: str, *, source: str, first_line: int, count: CellCount | None = 
 def find_headings(text: str) -> Iterator[tuple[int, int]]:
     """Yield the level of each heading that no list or quotation holds, and its line from 0."""
     try:
-        tokens = _parser().parse(text, {"cells": CellCount()})
+        tokens = _parser().parse(text, {"cells": ReadCount()})
     except (_TooManyCellsError, FenceError):
         return
     for token in tokens:
@@ -215,7 +231,7 @@ def _bounded_table(state: StateBlock, start: int, end: int, silent: bool) -> boo
     before = len(state.tokens)
     is_table = table(state, start, end, silent)
     cells = sum(token.type in {"th_open", "td_open"} for token in state.tokens[before:])
-    count: CellCount = state.env["cells"]
+    count: ReadCount = state.env["cells"]
     count.cells += cells
     if count.cells > MOST_CELLS:
         raise _TooManyCellsError(start)

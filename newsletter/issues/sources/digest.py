@@ -21,7 +21,7 @@ from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.days import check_day
 from newsletter.issues.markdown.inline import link_bare_addresses
-from newsletter.issues.markdown.syntax import demand_few_lines
+from newsletter.issues.markdown.syntax import demand_bounded
 from newsletter.issues.model import (
     Block,
     Chapter,
@@ -143,7 +143,7 @@ def read_digest(text: str, *, source: str) -> tuple[Issue, tuple[Unplaced, ...]]
     Raises:
         ContentError: It has no date or no title, or too many lines.
     """
-    demand_few_lines(text, source=source)
+    demand_bounded(text, source=source)
     return _Reader(text, source).read()
 
 

@@ -14,7 +14,7 @@ from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.days import check_day, read_day
 from newsletter.issues.markdown.reader import read_body, read_markdown, take_links
-from newsletter.issues.markdown.syntax import CellCount
+from newsletter.issues.markdown.syntax import ReadCount
 from newsletter.issues.markdown.writer import blocks_to_markdown, link_to_markdown, to_markdown
 from newsletter.issues.model import Block, Issue, Link, Picture
 from newsletter.issues.outline import (
@@ -165,7 +165,7 @@ def read_sheet(sheet: Sheet, kept: Issue, *, template: str) -> Issue:
     """
     lead, *cards = sheet.cards
     outline = bare_outline(sheet)
-    count = CellCount()
+    count = ReadCount()
     parts = tuple(
         _read_part(card, part, anchor, count)
         for card, part, anchor in zip(cards, outline, outline_anchors(outline), strict=True)
@@ -197,24 +197,24 @@ def bare_outline(sheet: Sheet) -> Outline:
     )
 
 
-def _read_part(card: Card, part: Part, anchor: str, count: CellCount) -> Part:
+def _read_part(card: Card, part: Part, anchor: str, count: ReadCount) -> Part:
     body, links = take_links(_read_entries(card.entries, anchor, count))
     typed = tuple(read_link(link, anchor, count) for link in card.links if link.url or link.label)
     return replace(part, number=_read_count(card.count, anchor), body=body, links=(*links, *typed))
 
 
-def _read_entries(entries: Iterable[FormEntry], anchor: str, count: CellCount) -> tuple[Block, ...]:
+def _read_entries(entries: Iterable[FormEntry], anchor: str, count: ReadCount) -> tuple[Block, ...]:
     return tuple(block for entry in entries for block in _read_entry(entry, anchor, count))
 
 
-def _read_entry(entry: FormEntry, anchor: str, count: CellCount) -> tuple[Block, ...]:
+def _read_entry(entry: FormEntry, anchor: str, count: ReadCount) -> tuple[Block, ...]:
     if not entry.source:
         return _read(entry.words, anchor, count)
     picture = Picture(source=entry.source, alt=entry.alt, url=entry.target.strip())
     return _read(blocks_to_markdown([picture]), anchor, count)
 
 
-def read_link(typed: LinkFields, anchor: str = "", count: CellCount | None = None) -> Link:
+def read_link(typed: LinkFields, anchor: str = "", count: ReadCount | None = None) -> Link:
     """Return the link that is typed, as its Markdown would be read.
 
     Raises:
@@ -231,7 +231,7 @@ def read_link(typed: LinkFields, anchor: str = "", count: CellCount | None = Non
     return links[0] if links else link
 
 
-def _read(text: str, anchor: str, count: CellCount | None) -> tuple[Block, ...]:
+def _read(text: str, anchor: str, count: ReadCount | None) -> tuple[Block, ...]:
     try:
         return read_body(text, source="blocks", count=count)
     except ContentError as error:

@@ -111,7 +111,7 @@ async def read_fields(request: Request) -> list[tuple[str, str]]:
     Raises:
         HTTPException: They hold more than any issue; refused by its status alone.
     """
-    form = await request.form(max_fields=_MOST_FIELDS, max_part_size=_LONGEST)
+    form = await request.form(max_fields=_MOST_FIELDS)
     fields = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
     if sum(len(value) for _, value in fields) > _LONGEST:
         raise HTTPException(413, f"The text has more than {_LONGEST:,} characters.")

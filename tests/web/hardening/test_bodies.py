@@ -21,6 +21,7 @@ from newsletter.tokens import TokenSigner
 from newsletter.web.app import create_app
 from newsletter.web.routing import LARGEST, Guard, GuardedRoute, flatten
 from tests.support.site import routes_of
+from tests.web.conftest import csrf_of
 from tests.web.hardening.conftest import API_TOKEN, House
 
 Enter = Callable[[str, Role], httpx.Client]
@@ -152,6 +153,51 @@ def test_what_is_too_large_is_answered_with_a_page(enter: Enter) -> None:
     assert answer.status_code == 413
     assert "This is too large" in answer.text
     assert "Content-Security-Policy" in answer.headers
+
+
+def _draft(editor: httpx.Client) -> tuple[str, str]:
+    """Begin an issue; return its address and the token of its forms."""
+    new = "/newsletters/digest/issues/new"
+    form = {"csrf": csrf_of(editor.get(new).text), "title": "長い号", "date": "2026-12-01"}
+    page = editor.post(new, data=form)
+    return page.url.path, csrf_of(page.text)
+
+
+@pytest.mark.parametrize("by_header", [True, False])
+def test_a_long_text_is_refused_by_its_length_and_not_by_the_framework(
+    enter: Enter, by_header: bool
+) -> None:
+    editor = enter("editor@example.jp", Role.EDITOR)
+    path, token = _draft(editor)
+    text = "---\ntitle: 長い号\ndate: 2026-12-01\n---\n\n" + "あ" * 150_000
+    answer = editor.post(
+        f"{path}/preview",
+        data={"text": text} | ({} if by_header else {"csrf": token}),
+        headers={"X-CSRF-Token": token} if by_header else {},
+    )
+    # A field of 1.35 MB, as it is encoded.
+    assert (answer.status_code, "html" in answer.json()) == (200, True)
+    longer = editor.post(
+        f"{path}/preview",
+        data={"text": text + "*a**b" * 300_000},
+        headers={"X-CSRF-Token": token, "Accept-Language": "en"},
+    )
+    assert longer.status_code == 422
+    assert "200,000" in longer.json()["what"]
+
+
+def test_a_form_that_cannot_be_read_is_answered_with_a_page(house: House) -> None:
+    answer = httpx.post(
+        f"{house.url}/subscribe/digest",
+        content="&".join(f"a{number}=" for number in range(2000)),
+        headers={
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Accept": "text/html",
+            "Accept-Language": "en",
+        },
+    )
+    assert answer.status_code == 400
+    assert "<html" in answer.text
 
 
 def test_a_webhook_that_shows_no_password_is_not_asked_for_a_body(house: House) -> None:

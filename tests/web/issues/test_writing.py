@@ -40,6 +40,22 @@ def test_a_preview_that_is_not_up_to_date_says_so_until_it_is(desk: Desk, page: 
     expect(state).to_be_hidden()
 
 
+def test_a_preview_of_more_than_any_issue_holds_says_so_and_is_not_asked_for_again(
+    desk: Desk, page: Page
+) -> None:
+    desk.start(page, PLAIN)
+    page.get_by_role("tab", name="Telephone").click()
+    state = page.locator("#preview-state")
+    expect(page.frame_locator("#mail").get_by_text("年末は二十八日までです。")).to_be_visible()
+    page.get_by_role("tab", name="Markdown").click()
+    page.route("**/preview", lambda asked: asked.fulfill(status=413, body="large"))
+    desk.write(page, PLAIN.replace("二十八日", "二十九日"))
+    page.get_by_role("tab", name="Telephone").click()
+    expect(state).to_have_text(
+        "This preview is not up to date: the text is too long. Shorten it."
+    )
+
+
 def test_a_check_asked_for_before_another_reader_was_chosen_leaves_the_choice(
     desk: Desk, page: Page
 ) -> None:
