@@ -115,3 +115,5 @@ def set_up_logs(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
+    # At each start it says which database it looks at, and nothing else.
+    logging.getLogger("alembic").setLevel(logging.WARNING)

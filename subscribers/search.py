@@ -457,3 +457,11 @@ def list_people(
         .limit(limit)
     )
     return [(address or "", name, state) for address, name, state in rows]
+
+
+def find_people(
+    session: Session, newsletter: NewsletterRow, text: str, *, limit: int
+) -> Sequence[tuple[str, str, SubscriptionState]]:
+    """Return the same of those whom a search finds, as the page of subscribers finds them."""
+    people = search_people(session, newsletter, PeopleFilter(text=text), limit=limit).people
+    return [(one.address, one.known["name"] or "", one.known["state"]) for one in people]

@@ -145,6 +145,10 @@ def export_list(
 @app.command("list")
 def show_subscribers(
     context: typer.Context,
+    search: Annotated[
+        str | None,
+        typer.Argument(help="Only whose address or name begins so, or else has it anywhere."),
+    ] = None,
     newsletter: NewsletterName = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="The maximum number.")] = 50,
     json: Json = False,
@@ -153,10 +157,14 @@ def show_subscribers(
     from rich.table import Table
 
     from newsletter.cli.console import console, print_json
-    from subscribers.search import list_people
+    from subscribers.search import find_people, list_people
 
     with reading_newsletter(context, newsletter) as (session, found):
-        rows = list_people(session, found.id, limit=limit)
+        rows = (
+            find_people(session, found, search, limit=limit)
+            if search
+            else list_people(session, found.id, limit=limit)
+        )
     if json:
         print_json(
             [{"address": row[0] or None, "name": row[1], "state": row[2].value} for row in rows]
@@ -165,7 +173,10 @@ def show_subscribers(
     table = Table(_("Address"), _("Name"), _("State"), box=None)
     for address, name, state in rows:
         table.add_row(address or _("(erased)"), name, label(state))
-    console.print(table if rows else _("There is no subscriber yet."))
+    if rows:
+        console.print(table)
+    else:
+        console.print(_("Nobody was found.") if search else _("There is no subscriber yet."))
 
 
 @app.command()

@@ -98,6 +98,8 @@ def find_waves(
         incident = current.get(name)
         if incident is not None and incident.last_seen_at >= quiet:
             incident.bounced = max(incident.bounced, _bounced(session, subject, moment, rule))
+            # A mailing under way when it was opened has gone on to others.
+            incident.mailed = max(incident.mailed, _lately_mailed(session, subject, moment, rule))
             live[name] = incident
             continue
         fresh = _recognise(session, subject, moment, rule)
@@ -164,8 +166,7 @@ def _recognise(
     bounced = _bounced(session, subject, moment, rule)
     if bounced < rule.minimum:
         return None
-    since = moment - timedelta(days=rule.mailed_days)
-    mailed = _mailed(session, subject.of_delivery(), since, moment)
+    mailed = _lately_mailed(session, subject, moment, rule)
     usual = _usual_rate(session, subject, moment, rule)
     if not rule.is_wave(bounced=bounced, mailed=mailed, usual=usual):
         return None
@@ -185,6 +186,11 @@ def _recognise(
         opened_at=moment,
         last_seen_at=moment,
     )
+
+
+def _lately_mailed(session: Session, subject: _Subject, moment: datetime, rule: WaveRule) -> int:
+    since = moment - timedelta(days=rule.mailed_days)
+    return _mailed(session, subject.of_delivery(), since, moment)
 
 
 def _mailed(session: Session, which: ColumnElement[bool], since: datetime, until: datetime) -> int:

@@ -318,6 +318,17 @@ def test_what_a_command_changes_stands_in_the_audit_log_with_its_user() -> None:
     assert {event.actor for event in events} == {user.name}
 
 
+def test_subscribers_are_listed_by_how_their_address_or_name_begins() -> None:
+    _init()
+    for address, name in (("a@example.jp", "山田花子"), ("b@example.jp", "")):
+        added = _run("subscriber", "add", address, "--name", name, "--basis", "asked")
+        assert added.returncode == 0, added.stderr
+    for words in ("a@example.jp", "山田"):
+        listed = json.loads(_run("subscriber", "list", words, "--json").stdout)
+        assert [(one["address"], one["state"]) for one in listed] == [("a@example.jp", "confirmed")]
+    assert "Nobody was found." in _run("subscriber", "list", "nobody@example.jp").stdout
+
+
 def test_a_translation_is_printed_to_begin_with_and_taken_over_from_a_file() -> None:
     _init()
     assert _run("issue", "import", str(_sample())).returncode == 0

@@ -430,6 +430,19 @@ def test_a_wave_suppresses_nobody_not_even_its_first(outage: Court) -> None:
     assert "domain:down.example" in subjects
 
 
+def test_a_wave_is_compared_with_all_that_was_mailed_since_it_began(outage: Court) -> None:
+    more = [f"later{number}@down.example" for number in range(20)]
+    outage.stage.subscribe(*more)
+    outage.send()
+    outage.report(address=more[0], path=outage.verp(more[0]))
+    outage.judge()
+    with reading(outage.stage.engine) as session:
+        incidents = session.scalars(
+            select(IncidentRow).where(IncidentRow.subject == "domain:down.example")
+        ).all()
+    assert [(one.bounced, one.mailed > 30) for one in incidents] == [(31, True)]
+
+
 def test_a_wave_found_genuine_is_judged_one_by_one(outage: Court) -> None:
     with transaction(outage.stage.engine) as session:
         for incident_id in session.scalars(select(IncidentRow.id)).all():

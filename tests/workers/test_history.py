@@ -221,6 +221,25 @@ def test_a_host_that_hears_of_it_from_another_brings_its_own_back(
     _everybody_has_one(stage, smtp_server, mailing)
 
 
+def test_every_host_says_the_same_hour_whichever_noticed_first(
+    stage: Stage, services: WorkerServices, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.mail(batch_size=BATCH)
+    url = stage.engine.url.render_as_string(hide_password=False)
+    with worker(url, "smtp://127.0.0.1:9", tmp_path / "other") as other:
+        for each in (services, other, services):
+            _go(each)
+        backup = back_up(stage.engine)
+        _go(other)
+        backup.restore()
+        with transaction(stage.engine) as session:
+            session.execute(update(DatabaseHistoryRow).values(beat_at=now() - timedelta(hours=3)))
+        for each in (services, services, other):
+            _go(each)
+    words = {one.getMessage() for one in caplog.records if "are held" in one.getMessage()}
+    assert len(words) == 1
+
+
 def test_a_mailing_that_the_backup_holds_as_scheduled_is_matched_by_person(
     stage: Stage, services: WorkerServices, smtp_server: SmtpServer
 ) -> None:

@@ -44,8 +44,8 @@ _DEEPEST = 40
 MOST_CELLS = 10_000
 #: Lines of a text: each may be a heading, which takes milliseconds until it is mail.
 MOST_LINES = 10_000
-#: Twice as many as the largest mail that mailboxes show whole. Reading takes some 15 µs of processor
-#: time for each where every other is a mark, and forms are read three times.
+#: Twice as many as the largest mail that mailboxes show whole. Reading takes some 15 µs of
+#: processor time for each where every other is a mark, and forms are read three times.
 MOST_LETTERS = 200_000
 _BREAK = re.compile(r"<br[ \t]*/?>[ \t]*\n?[ \t]*", re.IGNORECASE)
 _LINE_END = re.compile(r"\s*\n\s*")
@@ -89,7 +89,7 @@ class Parsed:
 
 @dataclass(slots=True)
 class ReadCount:
-    """What was read so far, of one text or of several that are one issue: cells of tables, letters."""
+    """What was read so far, of one text or of several that are one issue."""
 
     cells: int = 0
     letters: int = 0

@@ -198,13 +198,13 @@ def hold_if_broken(engine: Engine, earlier: HistoryMark, *, proven: bool = False
         known = session.get(DatabaseHistoryRow, _ONLY, with_for_update=True)
         if known is None or (not proven and not _is_broken(session, earlier)):
             return None
-        reason = _reason(known.beat_at, restored=True)
         server = read_mark(session).server
         if _agree(known.epoch, earlier.epoch) or not _agree(known.server, server):
             known.epoch, known.server = new_identity(), server
             known.lost_since, known.noticed_at = known.beat_at, server_now(session)
-            _hold(session, reason, restored=True)
-    return reason
+            _hold(session, _reason(known.beat_at, restored=True), restored=True)
+        # Whoever hears of it from another host says the same hour: rounds went on meanwhile.
+        return _reason(known.lost_since or known.beat_at, restored=True)
 
 
 def _is_broken(session: Session, earlier: HistoryMark) -> bool:

@@ -82,8 +82,9 @@ def of_deliveries(seen: Overview) -> Iterator[Alarm]:
                 mailings=_numbers(seen.uncertain),
             ),
             msg(
-                "Decide whether to send them again or to mark them as received:"
-                " newsletter mailing settle {mailing_id} --resend, or --leave.",
+                "See first what the relay’s log proves: newsletter mailing settle {mailing_id}"
+                " --log FILE. Then decide whether to send the rest again or to mark it as received:"
+                " --resend, or --leave.",
                 mailing_id=seen.uncertain[0].mailing_id,
             ),
             section="unsettled",
@@ -207,7 +208,11 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
                 subject=incident.subject,
                 bounced=Number(incident.bounced),
             ),
-            msg("Decide on the bounces page whether it was an outage or genuine."),
+            msg(
+                "Decide whether it was an outage or genuine, on the bounces page or by newsletter"
+                " bounce settle {incident} --outage, or --genuine.",
+                incident=incident.incident_id,
+            ),
             where=incident.subject,
             section="bounces",
             size=incident.bounced,

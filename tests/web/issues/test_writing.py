@@ -51,9 +51,7 @@ def test_a_preview_of_more_than_any_issue_holds_says_so_and_is_not_asked_for_aga
     page.route("**/preview", lambda asked: asked.fulfill(status=413, body="large"))
     desk.write(page, PLAIN.replace("二十八日", "二十九日"))
     page.get_by_role("tab", name="Telephone").click()
-    expect(state).to_have_text(
-        "This preview is not up to date: the text is too long. Shorten it."
-    )
+    expect(state).to_have_text("This preview is not up to date: the text is too long. Shorten it.")
 
 
 def test_a_check_asked_for_before_another_reader_was_chosen_leaves_the_choice(
