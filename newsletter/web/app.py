@@ -24,9 +24,11 @@ from newsletter.tokens import Pseudonyms, TokenSigner
 from newsletter.web.access import Access, SignInRequiredError
 from newsletter.web.accounts.administration import people_router
 from newsletter.web.accounts.audit import auditing_router
+from newsletter.web.accounts.display import display_router
 from newsletter.web.accounts.own_account import account_router
 from newsletter.web.accounts.password_reset import forgetting_router
 from newsletter.web.accounts.sign_in import signing_in_router
+from newsletter.web.accounts.welcome import welcome_router
 from newsletter.web.answer_pieces import AnswersInPieces
 from newsletter.web.error_pages import guard_headers, show_failures
 from newsletter.web.feedback.bounces import bounces_router
@@ -64,6 +66,9 @@ from newsletter.web.mailings.progress import MailingPage, progress_router
 from newsletter.web.mailings.reports import report_router
 from newsletter.web.mailings.send_page import SendingPage
 from newsletter.web.mailings.series import series_router
+from newsletter.web.mailings.series_pages import SeriesPages
+from newsletter.web.mailings.series_running import running_router
+from newsletter.web.mailings.series_steps import steps_router
 from newsletter.web.mailings.test_mails import testing_router
 from newsletter.web.newsletters.dictionary import dictionary_router
 from newsletter.web.newsletters.digests import digests_router
@@ -134,7 +139,8 @@ def create_app(
     sending = SendingPage(workspace=workspace, pages=pages)
     _include_sending(app, sending, pseudonyms)
     _include_mailings(app, MailingPage(workspace=workspace, pages=pages))
-    app.include_router(series_router(settings, engine, figures, pages, pseudonyms))
+    series = SeriesPages(engine=engine, settings=settings, figures=figures, pages=pages)
+    _include_series(app, series, pseudonyms)
     _include_lists(app, engine, figures, pseudonyms, pages)
     app.include_router(operating_router(settings, engine, pseudonyms, pages))
     # Before all that has a newsletter's name in its path.
@@ -204,7 +210,9 @@ def _include_accounts(
     signer: TokenSigner,
     pages: Pages,
 ) -> None:
-    app.include_router(signing_in_router(settings, engine, sealer, signer, pages))
+    app.include_router(signing_in_router(engine, sealer, pages))
+    app.include_router(welcome_router(settings, engine, signer, pages))
+    app.include_router(display_router(engine))
     app.include_router(forgetting_router(settings, engine, pages))
     app.include_router(account_router(settings, engine, sealer, pages))
     app.include_router(people_router(engine, settings, pages))
@@ -235,6 +243,12 @@ def _include_sending(app: FastAPI, page: SendingPage, pseudonyms: Pseudonyms) ->
     app.include_router(testing_router(page, pseudonyms))
     app.include_router(approval_router(page))
     app.include_router(commenting_router(page))
+
+
+def _include_series(app: FastAPI, shown: SeriesPages, pseudonyms: Pseudonyms) -> None:
+    app.include_router(series_router(shown))
+    app.include_router(steps_router(shown, pseudonyms))
+    app.include_router(running_router(shown))
 
 
 def _include_lists(

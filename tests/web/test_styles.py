@@ -18,9 +18,8 @@ _WORD = re.compile(r"[\w-]+")
 _MADE = ("difference-", "level-")
 #: Set by the editor's libraries.
 _LIBRARIES = re.compile(r"ProseMirror|selectedCell")
-#: The palette; the mail in its editor, whose notes have colours that no page has; and the margins
-#: of paper, which know no variables.
-_HAVE_COLOURS = {"tokens.css", "editor.css", "print.css"}
+#: The palette; and the margins of paper, which know no variables.
+_HAVE_COLOURS = {"tokens.css", "print.css"}
 _COLOUR = re.compile(
     r":[^;{}]*(#(?!000\b)[0-9a-f]{3,8}\b|\b(?:rgb|hsl)a?\()[^;{}]*;", re.IGNORECASE
 )

@@ -1,0 +1,243 @@
+"""What pages show of series: the list, one with its steps in time, what activating it would do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated
+
+from fastapi import Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import BaseModel, StringConstraints
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.permissions import Permission
+from newsletter.database.engine import reading, transaction
+from newsletter.database.vocabulary import EnrolmentState, FieldType, SeriesState, SeriesTrigger
+from newsletter.database.words import name_of
+from newsletter.errors import ConflictError, ContentError, ListError, NewsletterError, Place
+from newsletter.i18n.messages import msg
+from newsletter.issues.drafts.days import check_day, read_day
+from newsletter.mailings.orders.test_mails import list_groups
+from newsletter.mailings.reports.cached_figures import Figures
+from newsletter.mailings.series import running
+from newsletter.mailings.series.actions import SeriesPlan
+from newsletter.mailings.series.figures import get_series, list_series, shown_steps, sums_of
+from newsletter.newsletters.publications import Newsletter
+from newsletter.settings import Settings
+from newsletter.web.access import Visit, newsletter_of
+from newsletter.web.pages import Pages
+from subscribers.fields.store import list_fields
+from subscribers.segments.saved import list_segments
+
+#: Where the series of a newsletter are.
+SERIES_PATH = "/newsletters/{newsletter}/series"
+SeriesRevision = Annotated[int, Form()]
+SeriesDigest = Annotated[str, Form(max_length=64)]
+SeriesText = Annotated[str, StringConstraints(max_length=500)]
+SeriesWord = Annotated[str, StringConstraints(max_length=40)]
+
+
+class TypedSeries(BaseModel):
+    """What the form of a series has."""
+
+    name: SeriesText = ""
+    trigger: SeriesWord = SeriesTrigger.JOINED.value
+    tag: SeriesText = ""
+    field: SeriesWord = ""
+    yearly: SeriesWord = ""
+    days: SeriesWord = "0"
+    side: SeriesWord = "after"
+    condition: Annotated[str, StringConstraints(max_length=8000)] = ""
+    revision: int = 0
+
+    def plan(self) -> SeriesPlan:
+        """Return what it asks for.
+
+        Raises:
+            ListError: The days are no number.
+        """
+        trigger = SeriesTrigger(self.trigger) if self.trigger in set(SeriesTrigger) else None
+        if trigger is None:
+            raise ListError(msg("Choose what begins the series."))
+        dated = trigger is SeriesTrigger.DATE
+        if dated and not self.days.strip().isdecimal():
+            raise ListError(msg("Enter how many days before or after the date."))
+        days = int(self.days) if dated else 0
+        return SeriesPlan(
+            name=self.name,
+            trigger=trigger,
+            subject={SeriesTrigger.TAG: self.tag, SeriesTrigger.DATE: self.field}.get(trigger, ""),
+            yearly=bool(self.yearly),
+            offset_days=-days if self.side == "before" else days,
+            condition=self.condition,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeriesPages:
+    """What all routes of series show, and lead to."""
+
+    engine: Engine
+    settings: Settings
+    figures: Figures
+    pages: Pages
+
+    def list(
+        self,
+        visit: Visit,
+        request: Request,
+        *,
+        typed: TypedSeries | None = None,
+        error: NewsletterError | None = None,
+    ) -> HTMLResponse:
+        """Show all series, and the form for another."""
+        with reading(self.engine) as session:
+            row = newsletter_of(session, visit)
+            series = list_series(session, row.id)
+            choices = self._choices(session, row)
+        return self.pages.show_to(
+            visit,
+            request,
+            "mailings/series_list.html",
+            status=400 if error else 200,
+            newsletter=row,
+            series=series,
+            typed=typed or TypedSeries(),
+            error=error,
+            name_of=name_of,
+            may_write=visit.may(Permission.WRITE),
+            notice=request.query_params.get("done", ""),
+            **choices,
+        )
+
+    def one(
+        self,
+        visit: Visit,
+        request: Request,
+        number: int,
+        *,
+        error: NewsletterError | None = None,
+    ) -> HTMLResponse:
+        """Show a series with its steps and what came of them."""
+        with reading(self.engine) as session:
+            row = newsletter_of(session, visit)
+            series = get_series(session, row.id, number)
+            sums = sums_of(session, series.id, self.figures)
+            steps, may_run = shown_steps(session, series.id), _may_run(visit, row)
+            # Of the mails that may be put into effect, by their steps.
+            digests = {
+                each.step.id: running.digest_of_step(session, row, each.step, self.settings)
+                for each in steps
+                if may_run
+                and series.state is not SeriesState.DRAFT
+                and each.step.draft_id
+                and (each.is_changed or not each.step.version)
+            }
+            return self.pages.show_to(
+                visit,
+                request,
+                "mailings/series.html",
+                status=400 if error else 200,
+                newsletter=row,
+                series=series,
+                steps=steps,
+                digests=digests,
+                may_run=may_run,
+                sums=sums.value,
+                counted_at=sums.counted_at,
+                groups=list_groups(session, row.id),
+                error=error,
+                name_of=name_of,
+                part_names={state.value: state for state in EnrolmentState},
+                may_write=visit.may(Permission.WRITE),
+                shows_mail=visit.may(Permission.COMMENT),
+                may_control=visit.may(Permission.CONTROL_MAILINGS),
+                own_address=visit.address,
+                counts_clicks=row.count_clicks,
+                notice=request.query_params.get("done", ""),
+                **self._choices(session, row),
+            )
+
+    def confirmation(
+        self, visit: Visit, request: Request, number: int, since: str, *, activates: bool
+    ) -> HTMLResponse:
+        """Show what activating a series, or enrolling members, would do."""
+        day, error = _day(since)
+        with reading(self.engine) as session:
+            row = newsletter_of(session, visit)
+            series = get_series(session, row.id, number)
+            activation = running.review_activation(
+                session, row, series, self.settings, actor=visit.actor, joined_since=day
+            )
+        return self.pages.show_to(
+            visit,
+            request,
+            "mailings/series_confirm.html",
+            newsletter=row,
+            series=series,
+            activation=activation,
+            activates=activates,
+            since=day.isoformat() if day else "",
+            typed_since=since,
+            error=error,
+            may_run=_may_run(visit, row),
+            shows_mail=visit.may(Permission.COMMENT),
+        )
+
+    def act(
+        self,
+        visit: Visit,
+        request: Request,
+        number: int,
+        change: Callable[[Session, Newsletter], object],
+        done: str,
+    ) -> Response:
+        """Change something of a series, and lead to it; or show it with what was wrong."""
+        try:
+            with transaction(self.engine, long=True) as session:
+                row = newsletter_of(session, visit)
+                change(session, row)
+        except (ConflictError, ContentError, ListError) as error:
+            return self.one(visit, request, number, error=error)
+        return lead_to(visit, f"/{number}?done={done}")
+
+    def _choices(self, session: Session, row: Newsletter) -> Mapping[str, object]:
+        return {
+            "dates": [
+                field for field in list_fields(session, row.id) if field.type is FieldType.DATE
+            ],
+            "segments": list_segments(session, row.id),
+        }
+
+
+def _may_run(visit: Visit, newsletter: Newsletter) -> bool:
+    needed = Permission.APPROVE if newsletter.approval_required else Permission.SEND
+    return visit.rights.may(needed, newsletter.id)
+
+
+def lead_to(visit: Visit, rest: str) -> RedirectResponse:
+    """Lead to the series of a newsletter, or to what is below them."""
+    slug = visit.path.split("/")[2]
+    return RedirectResponse(f"/newsletters/{slug}/series{rest}", status_code=303)
+
+
+def _day(text: str) -> tuple[date | None, NewsletterError | None]:
+    if not text.strip():
+        return None, None
+    try:
+        return read_since(text), None
+    except ContentError as error:
+        return None, error
+
+
+def read_since(text: str) -> date:
+    """Read the day of a form; before any newsletter, or long after all, is none.
+
+    Raises:
+        ContentError: It is none.
+    """
+    place = Place(field="since")
+    return check_day(read_day(text, place), place)
