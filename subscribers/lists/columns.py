@@ -25,7 +25,7 @@ from subscribers.lists.formats import (
 from subscribers.lists.harmless import may_ask
 from subscribers.lists.inner_columns import WITHIN, addresses_within, own_key
 from subscribers.lists.json_lines import is_json
-from subscribers.lists.text_lists import SECTION
+from subscribers.lists.text_lists import BESIDE, SECTION
 
 #: Says that a column is about something else than mail, whatever it is kept as.
 UNRELATED = "other"
@@ -219,6 +219,7 @@ class ListForm:
             if ours == IGNORED
             and name not in chosen
             and name not in self.answers
+            and name != BESIDE
             and fold(name) not in known
             and self.marks.get(name) not in {"disabled", "hint", "heading", "plain heading"}
         )

@@ -12,6 +12,7 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Number
 from subscribers.lists.inner_columns import MOST_COLUMNS
 from subscribers.lists.line_numbers import MOST_SHEETS
+from subscribers.lists.text_lists import is_heading
 
 #: Characters of a row, of those that cells reaching down repeat in it, and of what names a table.
 _MOST_IN_ROW, _MOST_REPEATED, _LONGEST_TITLE = 1024 * 1024, 1000, 100
@@ -21,6 +22,8 @@ _DEEPEST, _MOST_CARRIED = 32, 100
 _MOST_TITLES = 3
 #: Rows without a word, one behind the other.
 _MOST_BLANK = 100_000
+#: What a note begins with.
+_NOTED = ("※", "*", "＊", "注", "備考", "†", "Note", "NB")
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)", re.IGNORECASE)
 _STRUCK = re.compile(r"line-through", re.IGNORECASE)
 _MAILTO = re.compile(r"mailto:([^?]+@[^?]+)", re.IGNORECASE)
@@ -100,6 +103,9 @@ class TableTarget:
         #: Text outside of tables and in their captions, and the last blocks of it.
         self._outside: list[str] = []
         self._titles: list[str] = []
+        #: The last table that ended, and what stands below it until another begins.
+        self._ended: HtmlTable | None = None
+        self._below: list[str] = []
         self._unseen = 0
         self._option: bool | None = None
         self._size = 0
@@ -137,6 +143,8 @@ class TableTarget:
         if len(self._tables) >= _DEEPEST:
             raise self._refusal(msg("The tables of this page are nested too deeply."))
         self._end_title()
+        self._ended = None
+        self._below.clear()
         sheet = min(_number(attributes.get("data-sheet"), 0), MOST_SHEETS)
         self._tables.append(HtmlTable(titles=self._titles, hidden=hidden, sheet=sheet))
         self._titles = []
@@ -145,6 +153,9 @@ class TableTarget:
         """Keep a block of text that may name the table below it, or around it as its caption."""
         title = " ".join("".join(self._outside).split())
         self._outside.clear()
+        if title and self._ended and (not self._below or title.startswith(_NOTED)):
+            self._below.append(title)
+            del self._below[_MOST_TITLES:]
         if title and len(title) <= _LONGEST_TITLE:
             kept = self._tables[-1].titles if self._tables else self._titles
             kept.append(title)
@@ -203,6 +214,7 @@ class TableTarget:
             self._end_row(table)
             self._tables.pop()
             self._hand_on(table)
+            self._ended = None if self._tables else table
         elif table.cell is not None and tag in _BREAKS:
             self._write(table.cell, " ")
 
@@ -238,6 +250,10 @@ class TableTarget:
             table = self._tables.pop()
             self._end_row(table)
             self._hand_on(table)
+        self._end_title()
+        if self._ended is not None:
+            self._ended.rows += [HtmlRow((note,)) for note in self._below if is_heading(note)]
+            self._hand_on(self._ended)
 
     def _end_cell(self, table: HtmlTable) -> None:
         if table.cell is not None:

@@ -125,6 +125,10 @@ def find_mark(record: Record, form: ListForm) -> tuple[str, ListState] | None:
 #: Columns of bits, one of which says that an account is disabled: Active Directory's (MS-ADTS,
 #: 2.2.16, ADS_UF_ACCOUNTDISABLE).
 _DISABLING_BITS = {"useraccountcontrol": 2}
+#: As directories write them; also with the name of what they say behind: "0x202 (disabled)".
+_BITS = re.compile(
+    r"(?:(?P<ten>\d{1,10})|(?:0x|&H)(?P<sixteen>[0-9A-F]{1,8}))(?!\w).{0,200}", re.IGNORECASE
+)
 
 
 @lru_cache(maxsize=_CACHED)
@@ -135,8 +139,9 @@ def speaks_against(name: str, mark: str, text: str) -> ListState | None:
         return None
     if mark in _READERS:
         return _READERS[mark](text)
-    if (bit := _DISABLING_BITS.get(fold(name))) and text.isdecimal():
-        return ListState.UNSUBSCRIBED if int(text[:10]) & bit else None
+    if (bit := _DISABLING_BITS.get(fold(name))) and (bits := _BITS.fullmatch(text)):
+        is_disabled = int(bits["sixteen"] or bits["ten"], 16 if bits["sixteen"] else 10) & bit
+        return ListState.UNSUBSCRIBED if is_disabled else None
     state = against_mail(text)
     if state is not None and not mark and is_harmless(name) and read_whole(text) is None:
         # "Unsubscribe Ltd" is a company, "unsubscribed" none.

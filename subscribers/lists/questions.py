@@ -39,7 +39,7 @@ from subscribers.lists.inner_columns import WITHIN
 from subscribers.lists.json_lines import read_object
 from subscribers.lists.outcomes import speaks_against
 from subscribers.lists.records import Record
-from subscribers.lists.text_lists import SECTION, read_heading
+from subscribers.lists.text_lists import BESIDE, SECTION, read_heading
 
 #: Distinct values of a column that answers something, of which at least half come again; so few do
 #: without, and codes.
@@ -68,6 +68,8 @@ class QuestionKind(StrEnum):
     DATES = "dates"
     #: That a remark speaks of it.
     REMARKS = "remarks"
+    #: That a title or a note beside the rows speaks of it.
+    NOTES = "notes"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,6 +117,8 @@ def column_title(name: str) -> Message:
     """Return what a column is called where people read it, also one without a name."""
     if name == SECTION:
         return msg("section headings")
+    if name == BESIDE:
+        return msg("titles and notes beside the list")
     if is_nameless(name):
         return msg("column {number}", number=name[1:])
     return msg("“{column}”", column=name)
@@ -141,6 +145,10 @@ CHOICES: Mapping[QuestionKind, Mapping[str, Message]] = {
     QuestionKind.REMARKS: {
         REMARK: msg("Do not subscribe whoever has such a remark"),
         UNRELATED: msg("About something else"),
+    },
+    QuestionKind.NOTES: {
+        REMARK: msg("Do not subscribe the rows below such a title"),
+        UNRELATED: msg("About nobody else here: whoever a note names is out of the list"),
     },
 }
 #: What somebody reads who is shown the questions.
@@ -213,6 +221,8 @@ class _Column:
         kind = self._kind(name, blanks) if self.filled else None
         if kind is None:
             return None
+        if name == BESIDE:
+            kind = QuestionKind.NOTES
         values = self.speaking if kind is QuestionKind.REMARKS else self.values
         shown = tuple(values.most_common(_SHOWN))
         others = self.filled - sum(count for _, count in shown)
@@ -317,6 +327,8 @@ def _finder_of(name: str, form: ListForm) -> Callable[[Iterable[str]], list[str]
     """Return what finds the values of a column that may speak of mail or leaving."""
     if name == SECTION:
         return _unclear_headings
+    if name == BESIDE:
+        return _all_of
     if form.known is not None and mark_of(name) == "remark":
         return _speaking_notes
     return leaving_ones if is_harmless(name) or form.is_field(name) else speaking_ones
@@ -325,6 +337,10 @@ def _finder_of(name: str, form: ListForm) -> Callable[[Iterable[str]], list[str]
 def _speaking_notes(texts: Iterable[str]) -> list[str]:
     """Return what of a known system's notes speaks of mail; its states have a column of theirs."""
     return speaking_ones(texts)
+
+
+def _all_of(texts: Iterable[str]) -> list[str]:
+    return list(texts)
 
 
 def _unclear_headings(texts: Iterable[str]) -> list[str]:

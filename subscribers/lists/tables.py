@@ -5,14 +5,12 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
 from itertools import chain, islice, takewhile
 
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Number
 from subscribers.lists.csv_rows import CsvRow, Lines, rows_of
-from subscribers.lists.harmless import speaks, tells_leaving
 from subscribers.lists.headings import (
     HEAD_LINES,
     continues_below,
@@ -22,12 +20,14 @@ from subscribers.lists.headings import (
 from subscribers.lists.inner_columns import MOST_COLUMNS
 from subscribers.lists.records import Record
 from subscribers.lists.text_lists import (
+    BESIDE,
     NAMES,
     SECTION,
+    is_heading,
     is_table,
     lines_of,
     names_column,
-    read_heading,
+    titles_against,
 )
 
 #: So many rows of one line each are read by one call.
@@ -92,7 +92,31 @@ def csv_records(
         headings = merge_headings([headings], below.cells)
     names = _name_nameless(distinct_names(headings), rows_of(Lines(head[skipped:]), delimiter))
     yield Record(header.line, names, (), header=True)
-    yield from _with_sections(_table_records(feed, delimiter, names), source)
+    records = _with_sections(_table_records(feed, delimiter, names), source)
+    note = titles_against(_titles_of(above, header.cells))
+    yield from with_note(records, note) if note else records
+
+
+def _titles_of(above: Sequence[Sequence[str]], header: Sequence[str]) -> Iterator[str]:
+    """Yield what stands above a table by itself; further to the right it may name columns."""
+    first = next((at for at, cell in enumerate(header) if cell.strip()), 0)
+    for cells in above:
+        filled = [at for at, cell in enumerate(cells) if cell.strip()]
+        if len(filled) == 1 and filled[0] <= first:
+            yield cells[filled[0]].strip()
+
+
+def with_note(records: Iterable[Record], note: str) -> Iterator[Record]:
+    """Pass records on with what stands beside all of them in the column `BESIDE`."""
+    before: tuple[str, ...] = ()
+    names = before
+    for record in records:
+        if record.header or record.fault or BESIDE in record.names:
+            yield record
+            continue
+        if record.names is not before:
+            before, names = record.names, (*record.names, BESIDE)
+        yield record._replace(names=names, cells=[*record.cells, note])
 
 
 def _plain_line(line: str) -> str:
@@ -152,13 +176,41 @@ def _headless_records(
             return
     yield Record(skipped, NAMES, (), header=True)
     names, section = NAMES, ""
+    notes = _Notes()
     for number, line in enumerate(chain(begun, rest), start=skipped + 1):
         found = [*lines_of(line)]
         if not found and line.strip():
             names, section = (*NAMES, SECTION), " ".join(line.split())
+            yield from notes.begin(Record(number, NAMES, ("", "")), section)
         for one in found:
+            notes.meet(one)
             cells = (*one, section) if section else one
             yield Record(number, names, cells)
+    yield from notes.end()
+
+
+class _Notes:
+    """Headings below which nobody stands: each may be a note of somebody."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Record] = []
+
+    def begin(self, record: Record, heading: str) -> Iterator[Record]:
+        """Take a heading, and yield the one before as a row of its own where nobody came."""
+        yield from self.end()
+        if is_heading(heading):
+            cells = [*[""] * len(record.names), heading]
+            self._waiting.append(record._replace(names=(*record.names, BESIDE), cells=cells))
+
+    def meet(self, cells: Iterable[str]) -> None:
+        """Take a row, which is below the last heading if it has an address."""
+        if self._waiting and any("@" in cell for cell in cells):
+            self._waiting.clear()
+
+    def end(self) -> Iterator[Record]:
+        """Yield the last heading where nobody came."""
+        yield from self._waiting
+        self._waiting.clear()
 
 
 def _with_sections(records: Iterator[Record], source: str) -> Iterator[Record]:
@@ -172,6 +224,7 @@ def _with_sections(records: Iterator[Record], source: str) -> Iterator[Record]:
     """
     names: tuple[str, ...] = ()
     section, column = "", 0
+    notes = _Notes()
     nobody = _RowsOfNobody(source)
     for at, record in enumerate(records):
         cells = record.cells
@@ -185,14 +238,17 @@ def _with_sections(records: Iterator[Record], source: str) -> Iterator[Record]:
                     nobody.count(at, record.line)
                 if _is_rule(text):  # drawn below the heading
                     continue
-                if "@" not in text and (section or _is_heading(text)):
+                if "@" not in text and (section or is_heading(text)):
                     section, column = text, filled[0]
+                    yield from notes.begin(record, text)
                     names = (*record.names, SECTION)
                     continue
             if section and not record.fault:
+                notes.meet(cells)
                 yield record._replace(names=names, cells=[*cells, section])
                 continue
         yield record
+    yield from notes.end()
 
 
 class _RowsOfNobody:
@@ -216,11 +272,6 @@ class _RowsOfNobody:
                 place=Place(source=self._source, line=line),
                 remedy=msg("Check whether a quotation mark is missing above this line."),
             )
-
-
-@lru_cache(maxsize=1024)
-def _is_heading(text: str) -> bool:
-    return read_heading(text) is not None and (speaks(text) or tells_leaving(text))
 
 
 def _records_one_by_one(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from newsletter.i18n.normal_form import normal_form
@@ -17,6 +18,9 @@ from subscribers.lists.harmless import ValueKind, kind_of_value, speaks, tells_l
 
 #: The column of the headings that stand above rows; nothing that a list calls one.
 SECTION = "##"
+#: The column of what stands beside rows and speaks against mail, a title or a note: of whom, nobody
+#: but a person can tell.
+BESIDE = "###"
 #: What stands behind the addresses of a list that is no table.
 NAMES = ("#1", "#2")
 #: What Japanese writing puts between addresses, and around them.
@@ -53,6 +57,22 @@ def read_heading(text: str) -> ListState | None:
     if state is None and denies(piece):
         state = ListState.UNSUBSCRIBED
     return state or read_remark(piece) or ListState.UNCLEAR
+
+
+@lru_cache(maxsize=1024)
+def is_heading(text: str) -> bool:
+    """Tell whether a text that stands alone says something of mail of those below it."""
+    return read_heading(text) is not None and (speaks(text) or tells_leaving(text))
+
+
+def titles_against(texts: Iterable[str]) -> str:
+    """Return those of a list's titles that plainly speak of leaving or against mail."""
+    return " / ".join(
+        text
+        for text in texts
+        if read_heading(text) not in {None, ListState.CONFIRMED, ListState.UNCLEAR}
+        or tells_leaving(text)
+    )
 
 
 def names_column(text: str) -> bool:

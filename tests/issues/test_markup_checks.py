@@ -88,11 +88,10 @@ def test_signs_that_readers_would_see_are_named_with_their_line(code: str, signs
     [
         ("a*b*c is a product", "a*b*c"),
         ("Ab_3*x_9*z は不可", "3*x_9*z"),
-        ("年額（*）は据置き、(*)軽減あり", "（*）"),
+        ("年額[*]は据置き、「*」軽減あり", "[*]"),
         ("*.tmp and ~$*.docx are deleted", "*.tmp"),
         ("詳細は(*注)と(*注2)の通り", "(*注"),
-        ("店長です(*´▽`*)", "(*´▽`"),
-        ("店長です (*^^*)", "(*^^"),
+        ('"__init__" と "__pycache__" です', "__init__"),
         ("件名は「_パブコメ_国保_氏名」とする", "_パブコメ_国保_氏名"),
     ],
 )

@@ -318,6 +318,10 @@ _OF_FACE = re.compile(r"[´`^＾゜°・ω▽∀ー_><≧≦]")
 _NAME = re.compile(r"\w+_\w+")
 #: What any name of a file stands for, before its ending: "*.docx".
 _ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}\b")
+#: Names of programs with two lines on either side, as "__init__" has them, that are no words.
+_OF_PROGRAMS = re.compile(
+    r"init|str|repr|dict|len|iter|pycache|mocks|dirname|filename|typename|proto|(?:get|set|del)(?:item|attr)"
+)
 _SWALLOWED = _Kind(
     code="mark-swallowed",
     find=lambda _line: iter(()),
@@ -401,7 +405,11 @@ def _texts(content: tuple[Inline, ...]) -> Iterator[tuple[str, str]]:
             case Emphasis(content=inner):
                 yield "", _swallowed(_text_of(before), inline_words(inner), _text_of(behind))
                 yield from _texts(inner)
-            case Strong(content=inner) | Strikethrough(content=inner) | Footnote(content=inner):
+            case Strong(content=inner):
+                if _OF_PROGRAMS.fullmatch(word := inline_words(inner)):
+                    yield "", f"__{word}__"
+                yield from _texts(inner)
+            case Strikethrough(content=inner) | Footnote(content=inner):
                 yield from _texts(inner)
             case _:
                 pass

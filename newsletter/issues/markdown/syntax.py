@@ -26,6 +26,7 @@ from mdit_py_plugins.footnote import footnote_plugin
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Number
+from newsletter.issues.markdown.faces import keep_faces
 from newsletter.issues.markdown.fences import FenceError, read_fences
 from newsletter.issues.markdown.inline import (
     WINDOWS_PATH,
@@ -198,6 +199,7 @@ def _parser() -> MarkdownIt:
     read_fences(parser)
     footnote_plugin(parser, move_to_end=False)
     read_emphasis_in_japanese(parser)
+    keep_faces(parser)
     bound_labels(parser)
     parser.block.ruler.before(
         "paragraph", "comment", _comment_block, {"alt": ["paragraph", "reference", "blockquote"]}

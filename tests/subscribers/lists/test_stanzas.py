@@ -96,7 +96,16 @@ def test_entries_of_a_directory_are_read_with_encoded_values_and_folded_lines() 
 
 
 def test_a_disabled_account_of_active_directory_has_left(sqlite_stage: Stage) -> None:
-    flags = {"aoki": 512, "baba": 514, "chiba": 66048, "doi": 66050}
+    flags = {
+        "aoki": "512",
+        "baba": "514",
+        "chiba": "66048",
+        "doi": "66050",
+        "endo": "0x200",
+        "fujii": "0x202",
+        "goto": "0x10200",
+        "hara": "&H10202",
+    }
     entries = (
         f"dn: CN={name},DC=x\nmail: {name}@x.example\nuserAccountControl: {bits}\n"
         for name, bits in flags.items()
@@ -107,7 +116,7 @@ def test_a_disabled_account_of_active_directory_has_left(sqlite_stage: Stage) ->
         for name, state in states_of(sqlite_stage.engine).items()
         if state is not SubscriptionState.CONFIRMED
     }
-    assert left == {"baba", "doi"}
+    assert left == {"baba", "doi", "fujii", "hara"}
 
 
 def test_a_card_whose_parameters_go_on_in_the_next_line_is_read_with_its_value() -> None:

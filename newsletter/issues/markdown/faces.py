@@ -1,0 +1,47 @@
+"""Signs in brackets that are a face or a note, and no marks: ``m(_ _)m``, ``(*^^*)``, ``(*)``.
+
+Japanese mail is full of them. Each by itself may be no emphasis, but two of them in a paragraph
+are, to CommonMark, and lose their eyes unseen. What holds a word is none.
+"""
+
+from __future__ import annotations
+
+import re
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_inline.state_inline import StateInline
+
+_MOST = 12
+#: Signs, and letters that eyes, mouths and hands are drawn with.
+_SIGNS = (
+    r" _*`~^;:'\",.=+<>@#|/!?$%&0-9oOTQxXuUvV"
+    r"\u00a1-\u00bf\u00d7\u00f7\u02c6-\u036f\u2010-\u2bff\u3000-\u3007\u3012-\u303f\u30fb\u30fc"
+    r"\uff01-\uff07\uff0a-\uff20\uff3b-\uff40\uff5b-\uff65\uff9e\uff9f\uffe0-\uffe6"
+    r"εωσдДノシツ人口ﾉ꒳-"
+)
+#: Between brackets; a word, a number or signs that are marked in a pair are meant as such.
+_FACE = re.compile(
+    r"[(（](?!(?P<mark>[*_])[0-9A-Za-zノシツ人口]+(?P=mark)[)）]|(?:\*\*|__|~~)[^)）]+(?:\*\*|__|~~)[)）]"
+    r"|[^)）]*`[^)）`]*`|[0-9 ,.]*[0-9][*×/+=-])"
+    rf"[{_SIGNS}]{{1,{_MOST}}}[)）]"
+)
+_MARKS = frozenset("_*`~")
+
+
+def keep_faces(parser: MarkdownIt) -> None:
+    """Let a parser take the marks of a face as they stand."""
+    parser.inline.ruler.before("backticks", "face", _face)
+
+
+def _face(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
+    if state.src[state.pos] not in _MARKS:
+        return False
+    begin = max(state.pos - _MOST, 0)
+    opened = max(state.src.rfind(sign, begin, state.pos) for sign in "(（")
+    match = _FACE.match(state.src, opened, state.posMax) if opened >= 0 else None
+    if match is None or match.end() <= state.pos:
+        return False
+    if not silent:
+        state.pending += state.src[state.pos : match.end()]
+    state.pos = match.end()
+    return True

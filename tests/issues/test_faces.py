@@ -1,0 +1,54 @@
+"""Faces and notes of signs in brackets reach readers as they were typed."""
+
+from __future__ import annotations
+
+import pytest
+
+from newsletter.issues.plain_text import inline_words
+from newsletter.issues.sources.reading import read_issue
+from newsletter.issues.walking import walk_blocks
+
+HEAD = "---\ntitle: 題\ndate: 2026-11-20\n---\n\n# 章\n\n"
+
+
+def _read(body: str) -> str:
+    issue = read_issue((HEAD + body + "\n").encode(), source="x").issue
+    (block,) = walk_blocks(issue.chapters[0].body)
+    return inline_words(block.content)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "face",
+    [
+        "m(_ _)m",
+        "<(_ _)>",
+        "m(__)m",
+        "(*^^*)",
+        "(*´▽`*)",
+        "(´;ω;`)",
+        "（*＾▽＾*）",
+        "(;_;)",
+        "(>_<)",
+        "(/_;)",
+        "(*_*)",
+        "(*)",
+        "（＊）(**)",
+        "(~_~)(~~)",
+    ],
+)
+def test_a_face_keeps_its_eyes(face: str) -> None:
+    typed = f"すみません{face}また {face} ではまた{face}"
+    assert _read(typed) == typed
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("(*x*) と (_y_)", "(x) と (y)"),
+        ("(`*`) と (`_`)", "(*) と (_)"),
+        ("（*重要*）と(**!**)", "（重要）と(!)"),
+        ("(\\_ \\_) **(^_^)**", "(_ _) (^_^)"),
+    ],
+)
+def test_what_is_marked_in_brackets_is_no_face(typed: str, shown: str) -> None:
+    assert _read(typed) == shown
