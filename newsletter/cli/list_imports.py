@@ -58,7 +58,10 @@ class OnExisting(StrEnum):
 def import_list(
     context: typer.Context,
     file: Annotated[
-        Path, typer.Argument(help="Excel (.xlsx), CSV, TSV, text, JSON, vCard or LDIF.")
+        Path,
+        typer.Argument(
+            help="Excel (.xlsx), LibreOffice (.ods), CSV, TSV, text, JSON, XML, vCard or LDIF."
+        ),
     ],
     basis: Basis,
     wording: Annotated[str, typer.Option(help="The wording that they consented to.")] = "",

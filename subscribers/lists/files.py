@@ -18,11 +18,13 @@ from subscribers.lists.encodings import ListEncoding
 from subscribers.lists.html_tables import encoding_of_html, html_records, is_html
 from subscribers.lists.json_documents import document_records, encoding_of_document, is_document
 from subscribers.lists.json_lines import is_json, json_records
+from subscribers.lists.opendocument import page_of_sheets
 from subscribers.lists.records import Record
 from subscribers.lists.stanzas import stanza_records
 from subscribers.lists.tables import csv_records
-from subscribers.lists.workbook_parts import is_packed
+from subscribers.lists.workbook_parts import Archive, is_packed
 from subscribers.lists.workbooks import page_of_workbook
+from subscribers.lists.xml_lists import is_xml, page_of_xml
 
 #: Enough of a file of JSON to hold its first line.
 _HEAD = 1024 * 1024
@@ -54,14 +56,24 @@ def _start_of(stream: BinaryIO) -> bytes:
 
 
 def as_text(stream: BinaryIO, *, source: str) -> BinaryIO:
-    """Return a list in a form that is text: a workbook as a page of HTML, any other as it is.
+    """Return a list in a form that is text: workbooks and XML as a page, others as they are.
 
     Raises:
         ListError: It is a workbook that cannot be read, or another file of an office program.
     """
-    start = stream.read(8)
+    start = stream.read(8192)
     stream.seek(0)
-    return page_of_workbook(stream, source=source) if is_packed(start) else stream
+    if is_packed(start):
+        archive = Archive(stream, source)
+        if archive.is_sheet_of_opendocument:
+            return page_of_sheets(archive)
+        return page_of_workbook(stream, source=source)
+    return page_of_xml(stream, source=source) if _is_xml(start) else stream
+
+
+def _is_xml(start: bytes) -> bool:
+    """Tell whether a file is XML, and neither a page nor a workbook that is read as one."""
+    return is_xml(start) and not is_html(start)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

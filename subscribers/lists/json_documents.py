@@ -201,7 +201,9 @@ class _Text:
                 continue
             if _is_deep(value):
                 raise self._fault()
-            # A number at the end of what was read may go on.
+            # A number at the end of what was read may go on, and would be read anew each time.
+            if end - self._at > _LONGEST:
+                return False, None
             if end < len(self._text) or not self._read():
                 self._at = end
                 return True, value

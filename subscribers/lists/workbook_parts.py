@@ -30,6 +30,7 @@ _MOST_LISTED = 4_000_000
 _LONGEST_TAG, _DEEPEST, _MOST_ELEMENTS = 1024 * 1024, 64, 8_000_000
 #: More styles, links and the like than any workbook has: of each, Excel has 65,000.
 MOST_NAMED = 200_000
+_SHEET_OF_OPENDOCUMENT = b"application/vnd.oasis.opendocument.spreadsheet"
 _DEFLATED = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _ARCHIVE, _COMPOUND = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 #: How much of an older file is looked at for the names of what is in it.
@@ -48,7 +49,7 @@ _ARCHIVES: Mapping[str, Message] = {
     "word/": msg("a Word document"),
     "ppt/": msg("a PowerPoint presentation"),
     "Index/": msg("a document of Numbers or Pages"),
-    "META-INF/manifest.xml": msg("a document of OpenDocument (.ods)"),
+    "META-INF/manifest.xml": msg("a document of OpenDocument"),
 }
 #: What is in a compound file by the names in its directory, the first that fits.
 _COMPOUNDS: Mapping[str, Message] = {
@@ -70,14 +71,14 @@ def _local(tag: str) -> str:
     return tag.rpartition(" ")[2]
 
 
-class Parts:
-    """The parts of a workbook, by their paths without the first slash."""
+class Archive:
+    """The parts of an archive of XML, by their paths without the first slash."""
 
     def __init__(self, stream: BinaryIO, source: str) -> None:
         """Open the archive.
 
         Raises:
-            ListError: It is no workbook, which is named, or broken.
+            ListError: It is none, which is named, or broken.
         """
         self.source = source
         self._left = MOST_UNPACKED
@@ -91,44 +92,10 @@ class Parts:
         names = self._archive.namelist()
         # Parts are named without regard to case.
         self._names = {name.replace("\\", "/").lstrip("/").lower(): name for name in names}
-        if "xl/workbook.bin" in self._names or "_rels/.rels" not in self._names:
-            raise self._refusal_of_archive()
-        targets = self.targets("", kind="/officeDocument")
-        self.workbook = next(iter(targets.values()), "")
-        folder = self.workbook.partition("/")[0]
-        if not self.has(self.workbook) or folder in {"word", "ppt"}:
-            raise self._refusal_of_archive()
 
     def has(self, path: str) -> bool:
         """Tell whether there is such a part."""
         return path.lower() in self._names
-
-    def targets(self, path: str, *, kind: str, outside: bool = False) -> dict[str, str]:
-        """Return where a part's relationships of a kind lead, by their names.
-
-        Args:
-            path: Of the part; empty for the archive.
-            kind: How the kind's address ends, which has two forms.
-            outside: Whether those are meant that lead out of the workbook, as they stand.
-        """
-        folder, name = posixpath.split(path)
-        found: dict[str, str] = {}
-
-        def start(tag: str, attributes: Attributes) -> None:
-            if tag != "Relationship" or not attributes.get("Type", "").endswith(kind):
-                return
-            self.refuse_many(len(found))
-            target = attributes.get("Target", "")
-            if outside:
-                found[attributes.get("Id", "")] = target
-            elif attributes.get("TargetMode", "Internal") == "Internal":
-                joined = posixpath.normpath(posixpath.join("/", folder, target))
-                found[attributes.get("Id", "")] = joined.lstrip("/")
-
-        relations = posixpath.join(folder, "_rels", f"{name}.rels")
-        if self.has(relations):
-            self.parse(relations, start=start)
-        return found
 
     def mentions(self, path: str, *words: bytes) -> bool:
         """Tell whether a part may have one of these words, without meeting its elements."""
@@ -308,3 +275,56 @@ class Parts:
 
     def _refusal_of(self, kind: Message) -> ListError:
         return self.refusal(msg("This is {kind}, which is not read as a list.", kind=kind), _SAVE)
+
+    @property
+    def is_sheet_of_opendocument(self) -> bool:
+        """Whether it is what LibreOffice writes for spreadsheets."""
+        if not (self.has("mimetype") and self.has("content.xml")):
+            return False
+        return b"".join(self._blocks("mimetype")).strip().startswith(_SHEET_OF_OPENDOCUMENT)
+
+
+class Parts(Archive):
+    """The parts of a workbook of Excel, by their paths without the first slash."""
+
+    def __init__(self, stream: BinaryIO, source: str) -> None:
+        """Open the archive.
+
+        Raises:
+            ListError: It is no workbook, which is named, or broken.
+        """
+        super().__init__(stream, source)
+        if "xl/workbook.bin" in self._names or "_rels/.rels" not in self._names:
+            raise self._refusal_of_archive()
+        targets = self.targets("", kind="/officeDocument")
+        self.workbook = next(iter(targets.values()), "")
+        folder = self.workbook.partition("/")[0]
+        if not self.has(self.workbook) or folder in {"word", "ppt"}:
+            raise self._refusal_of_archive()
+
+    def targets(self, path: str, *, kind: str, outside: bool = False) -> dict[str, str]:
+        """Return where a part's relationships of a kind lead, by their names.
+
+        Args:
+            path: Of the part; empty for the archive.
+            kind: How the kind's address ends, which has two forms.
+            outside: Whether those are meant that lead out of the workbook, as they stand.
+        """
+        folder, name = posixpath.split(path)
+        found: dict[str, str] = {}
+
+        def start(tag: str, attributes: Attributes) -> None:
+            if tag != "Relationship" or not attributes.get("Type", "").endswith(kind):
+                return
+            self.refuse_many(len(found))
+            target = attributes.get("Target", "")
+            if outside:
+                found[attributes.get("Id", "")] = target
+            elif attributes.get("TargetMode", "Internal") == "Internal":
+                joined = posixpath.normpath(posixpath.join("/", folder, target))
+                found[attributes.get("Id", "")] = joined.lstrip("/")
+
+        relations = posixpath.join(folder, "_rels", f"{name}.rels")
+        if self.has(relations):
+            self.parse(relations, start=start)
+        return found

@@ -45,7 +45,7 @@ _COLUMN, _DIGITS = re.compile("[A-Z]{1,3}"), "0123456789"
 _AREA = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7})(?::\$?([A-Z]{1,3})\$?(\d{1,7}))?")
 _MAILTO = re.compile(r"mailto:\s*([^?]+@[^?]+)", re.IGNORECASE)
 #: What programs call a sheet that nobody named, in their languages.
-_UNNAMED = re.compile(
+UNNAMED = re.compile(
     r"(?:sheet|table|シート|表|tabelle|feuille?|hoja|foglio|planilha|folha|blad|ark|arkusz|taulukko"
     r"|list|munka|sayfa|лист|аркуш|工作表|시트)\s*\d*",
     re.IGNORECASE,
@@ -116,7 +116,7 @@ def _write_page(page: BinaryIO, book: _Book, sheets: Sequence[_Sheet]) -> None:
         rows = _Rows(book, sheet, page)
         said = f' data-sheet="{sheet.number}"' if several or sheet.hidden else ""
         hidden = " hidden" if sheet.hidden else ""
-        title = "" if _UNNAMED.fullmatch(sheet.name.strip()) else escape(sheet.name)
+        title = "" if UNNAMED.fullmatch(sheet.name.strip()) else escape(sheet.name)
         page.write(f"<h2>{title}</h2>\n<table{said}{hidden}>\n".encode())
         parts.parse(sheet.path, start=rows.start, end=rows.end, text=rows.text)
         page.write(b"</table>\n")

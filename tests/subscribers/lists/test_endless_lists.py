@@ -62,3 +62,12 @@ def test_of_very_many_links_in_a_cell_the_first_is_its_address() -> None:
     page = f"<table><tr><th>email<th>name<tr><td>{'x ' * 400}{links}<td>A</table>"
     records = list(list_records(io.BytesIO(page.encode()), file_name="l.html", source="l.html"))
     assert "<r0@x.jp>" in records[-1].cells[0]
+
+
+@pytest.mark.parametrize("text", ["[{}]", '{{"n": {}, "people": []}}', '[{{"n": {}}}]', "[1.{}]"])
+def test_a_number_that_does_not_end_is_refused_soon(text: str) -> None:
+    octets = text.format("1" * 3_000_000).encode()
+    stream = io.BytesIO(octets)
+    with pytest.raises(ListError, match="larger than 1 MiB"):
+        list(list_records(stream, file_name="l.json", source="l.json"))
+    assert stream.tell() < len(octets) / 2

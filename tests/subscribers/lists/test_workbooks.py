@@ -325,7 +325,7 @@ _ROOT = _by_hand(_FEW)["_rels/.rels"]
         (_compound("EncryptedPackage"), "password"),
         (_compound("WordDocument"), "Word"),
         (_packed({"_rels/.rels": _ROOT, "xl/workbook.bin": ""}), "xlsb"),
-        (_packed({"META-INF/manifest.xml": "", "content.xml": ""}), "ods"),
+        (_packed({"META-INF/manifest.xml": "", "content.xml": ""}), "OpenDocument"),
         (_packed({"Index/Document.iwa": ""}), "Numbers"),
         (_packed({"_rels/.rels": _ROOT, "word/document.xml": ""}), "Word"),
         (_packed({"list.csv": "email"}), "ZIP"),
