@@ -45,7 +45,7 @@ from subscribers.lists.csv_export import csv_pages
 from subscribers.lists.decoding import text_lines
 from subscribers.lists.entries import ListEntry
 from subscribers.lists.exports import exported, json_pages
-from subscribers.lists.files import digest_of, list_records
+from subscribers.lists.files import digest_of, list_records, opened_list
 from subscribers.lists.headings import distinct_names
 from subscribers.lists.import_report import ImportReport
 from subscribers.lists.imports import ImportOptions, import_records
@@ -681,8 +681,12 @@ def test_a_moment_without_a_zone_is_on_the_newsletters_clock(stage: Stage) -> No
     ],
 )
 def test_what_is_no_list_is_named_with_what_to_do(octets: bytes, said: str) -> None:
-    with pytest.raises(ListError, match=said) as refused:
-        list_records(io.BytesIO(octets), file_name="list.csv", source="list.csv")
+    stream = io.BytesIO(octets)
+    with (
+        pytest.raises(ListError, match=said) as refused,
+        opened_list(stream, name="list.csv", source="list.csv") as listed,
+    ):
+        list(listed.records())
     assert refused.value.remedy
 
 
