@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
 from importlib.resources import files
-from itertools import islice
+from itertools import islice, zip_longest
+from unicodedata import name as unicode_name
 from unicodedata import normalize
 
 from newsletter.rendering.wrap import width
@@ -24,6 +25,10 @@ from newsletter.rendering.wrap import width
 _WRAPPED_COLUMNS = 55
 #: A line of Japanese that ends so was broken by its writer within a sentence.
 _GOES_ON = re.compile(r"[をにはがのとへ、]$")
+#: However short, where telephones break lines: such ends no name and no sentence.
+_SURELY_GOES_ON = re.compile(
+    r"(?:(?<!こんにち)(?<!こんばん)(?<!今日)は|[をがも、て]|(?:ので|から|ですが))$"
+)
 #: From here on a line tells something, and is no name.
 _STORY_COLUMNS = 18
 _ENDS = tuple(".!?。!?")
@@ -109,12 +114,22 @@ def read_wish(lines: Sequence[str]) -> Wish:
 
 def _sentences(lines: Sequence[str]) -> Iterator[str]:
     text = ""
-    for line in lines:
+    for line, following in zip_longest(lines, lines[1:], fillvalue=""):
         text += normalize("NFKC", line).strip().replace("'", "’")
-        if not (_GOES_ON.search(line.rstrip()) and width(line) >= _STORY_COLUMNS):
-            text += " " if width(line) >= _WRAPPED_COLUMNS else "\n"
+        ended = line.rstrip()
+        if _SURELY_GOES_ON.search(ended):
+            continue
+        if not (_GOES_ON.search(ended) and width(line) >= _STORY_COLUMNS):
+            text += " " if width(line) >= _WRAPPED_COLUMNS or _goes_on(ended, following) else "\n"
     for paragraph in text.split("\n"):
         yield from (one.strip() for one in _SENTENCE_END.split(paragraph) if one.strip())
+
+
+def _goes_on(line: str, following: str) -> bool:
+    """Tell whether a line of words that blanks part goes on in the next, however short it is."""
+    first = following.lstrip()[:1]
+    is_small = first.islower() and unicode_name(first).startswith(("LATIN", "GREEK", "CYRILLIC"))
+    return is_small and line[-1:].isalpha()
 
 
 def _asked(sentence: str) -> Wish:

@@ -9,6 +9,12 @@ from hypothesis import strategies as st
 from newsletter.feedback.leave_words import Wish, read_mail_wish, read_wish
 
 _PLAIN = """
+もうメールは|結構です
+お世話になります。|登録を|解除してください。|山田
+もう送らなくて|いいです
+Please take me|off the list
+I don't want|these emails|any more
+пожалуйста|больше не присылайте|мне письма
 今後はいりません。
 もう結構です。
 解約希望
@@ -101,6 +107,9 @@ Jeg vil melde meg av kurset.
 会報の郵送は停止して、メールだけにしてください。
 """
 _NONE = """
+もうメールは|届きました
+参加を|取り消して|ください
+Please stop|by on Monday
 解約の手続きについて教えてください。
 講座の中止のお知らせ、ありがとうございました。
 資料の送付は不要です。
