@@ -11,6 +11,7 @@ _CHECKOUT = Path(__file__).parent.parent.parent
 _STATIC = _CHECKOUT / "newsletter" / "web" / "static"
 _SHEETS = sorted(_STATIC.glob("*.css"))
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_BUTTON = re.compile(r"<button\b[^<>]*?class=\"([^\"{}]*)\"|class=\"(button\b[^\"{}]*)\"")
 _DECLARATIONS = re.compile(r"\{[^{}]*\}")
 _NAME = re.compile(r"[.#](-?[a-z][\w-]*)", re.IGNORECASE)
 _WORD = re.compile(r"[\w-]+")
@@ -51,3 +52,26 @@ def test_a_colour_is_one_of_the_palette(sheet: Path) -> None:
     if sheet.name not in _HAVE_COLOURS:
         text = _COMMENT.sub("", sheet.read_text("utf-8"))
         assert [found[0] for found in _COLOUR.finditer(text)] == []
+
+
+@pytest.mark.parametrize("audience", ["reader", "signed in"])
+def test_a_button_looks_as_its_class_says(audience: str) -> None:
+    reads = audience == "reader"
+    sheets = [each for each in _SHEETS if (each.name == "reader.css") is reads]
+    known = {name for each in sheets for name in _NAME.findall(each.read_text("utf-8"))}
+    for script in (*_STATIC.glob("*.js"), *(_CHECKOUT / "frontend" / "src").glob("*.*")):
+        known |= set(_WORD.findall(script.read_text("utf-8")))
+    unknown = set()
+    for page in (_CHECKOUT / "templates" / "web").rglob("*.html"):
+        if ("reader" in page.parts) is reads:
+            for named in _BUTTON.findall(page.read_text("utf-8")):
+                unknown |= {(page.name, name) for name in {*" ".join(named).split()} - known}
+    assert unknown == set()
+
+
+@pytest.mark.parametrize("sheet", ["app.css", "reader.css"])
+def test_what_has_the_focus_keeps_its_corners(sheet: str) -> None:
+    text = _COMMENT.sub("", (_STATIC / sheet).read_text("utf-8"))
+    rules = re.findall(r"^:focus-visible \{([^}]*)\}", text, re.MULTILINE)
+    assert rules
+    assert not any("radius" in rule for rule in rules)

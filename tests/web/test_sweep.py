@@ -64,6 +64,18 @@ _SQUEEZED = """() => [...document.querySelectorAll("td, caption")].filter((cell)
     return cell.innerText.trim().length > 8 && width < 4 * letter && height > 6 * letter;
 }).map((cell) => cell.innerText.trim())"""
 
+#: Addresses of no unusual length that stand in three lines or more of their cell.
+_SPLIT = """() => [...document.querySelectorAll("td.address")].filter((cell) => {
+    if (!/^\\S{1,24}@\\S{1,24}$/.test(cell.innerText.trim())) return false;
+    const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), lines = new Set();
+    for (let text; (text = walker.nextNode()); ) {
+        const range = document.createRange();
+        range.selectNodeContents(text);
+        if (text.data.trim()) for (const box of range.getClientRects()) lines.add(box.top);
+    }
+    return lines.size > 2;
+}).map((cell) => cell.innerText.trim())"""
+
 _Scheme = Literal["light", "dark"]
 #: What one language sees wide and light, the other sees narrow and dark, and the next page the
 #: other way round.
@@ -132,13 +144,15 @@ class Visitor:
                 self._note(f"says in another language: {sentence!r}")
             for sign in _NARROW_SIGN.findall(page.evaluate(_OWN_WORDS)):
                 self._note(f"has a narrow sign behind Japanese: {sign!r}")
-        for width in (768, 375):
+        for width in (1280, 768, 375):
             page.set_viewport_size({"width": width, "height": 720})
             overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
             if overflow > 0:
                 self._note(f"is {overflow} px too wide for {width}")
             for words in page.evaluate(_SQUEEZED):
                 self._note(f"at {width} px has one letter below another: {words!r}")
+            for words in page.evaluate(_SPLIT):
+                self._note(f"at {width} px splits an address: {words!r}")
         # Both languages come by the same pages in the same order.
         turn = 2 * (self._pages % 2) + (self.language is Language.ENGLISH)
         self._pages += 1

@@ -13,7 +13,7 @@ from starlette.datastructures import FormData
 from newsletter.database.engine import reading, transaction
 from newsletter.edit_conflicts import EditConflictError, merge_changes, shown_of
 from newsletter.errors import ConflictError, ListError, NewsletterError
-from newsletter.i18n.language import time_zone_names
+from newsletter.i18n.language import language_name, offered_languages, time_zone_names
 from newsletter.tokens import Pseudonyms
 from newsletter.web.access import SubscribersVisit, Visit, newsletter_of
 from newsletter.web.edit_conflicts import worded_clash
@@ -74,6 +74,7 @@ class _PersonPages:
             error=message if message and not typed.place else "",
             inputs=inputs_of(fields, typed.draft.values, visit.language, errors=errors),
             frequencies=frequencies,
+            spoken=_spoken((typed.draft.language, row.language.value, *row.languages), visit),
             zones=time_zone_names(visit.language),
         )
 
@@ -164,6 +165,12 @@ def editing_router(engine: Engine, pages: Pages, pseudonyms: Pseudonyms) -> Rout
         return shown.change(visit, request, number, form)
 
     return router
+
+
+def _spoken(first: Sequence[str], visit: Visit) -> list[tuple[str, str]]:
+    """Return the languages a person can have, by tag and name: theirs, the newsletter's, others."""
+    tags = offered_languages(filter(None, first))
+    return [(tag, language_name(tag, visit.language) or tag) for tag in tags]
 
 
 def _draft_of(form: FormData, fields: Sequence[Field]) -> PersonDraft:

@@ -190,7 +190,7 @@ class JoinPages:
     def markup(self, shown: ShownForm, language: Language, *, scripted: bool = False) -> str:
         """Return a form's HTML for another site; without ids, so that any number fit on a page."""
         values = self._values(shown, language, framed=False)
-        return self._pages.render(
+        markup = self._pages.render(
             "reader/form_markup.html",
             language=language,
             action=f"{self._settings.public_url}{shown.path}",
@@ -198,7 +198,9 @@ class JoinPages:
             filled=None,
             fault=None,
             **values,
-        ).strip()
+        )
+        # It is read and pasted by people: no line is blank for what the form does not ask.
+        return "\n".join(line for line in markup.splitlines() if line.strip())
 
     def sent(
         self, shown: ShownForm, language: Language, address: str, *, framed: bool

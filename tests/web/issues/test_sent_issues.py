@@ -195,3 +195,9 @@ def test_a_refusal_while_handing_over_is_no_bounce_that_came_later(stage: Stage)
             )
     with reading(stage.engine) as session:
         assert count_outcomes(session, number).bounced == 1
+
+
+def test_what_can_be_ordered_stands_below_the_figures(stage: Stage, sign_in: SignIn) -> None:
+    _sent(stage)
+    page = sign_in("admin@example.jp", Role.ADMINISTRATOR).get(f"{BASE}/issues/1").text
+    assert page.rindex('class="figures"') < page.index("/pause")

@@ -38,6 +38,15 @@ def test_a_person_is_added_then_edited(stage: Stage, sign_in: SignIn) -> None:
     assert ("千葉" in edited.text, "Disasters" in edited.text) == (True, False)
 
 
+def test_a_language_is_chosen_by_its_name(stage: Stage, sign_in: SignIn) -> None:
+    stage.subscribe("a@example.jp")
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    person = f"{_BASE}/{stage.subscriber_id('a@example.jp')}"
+    page = _send(client, f"{person}/edit", language="pt")
+    assert "Portuguese" in page.text
+    assert '<option value="pt" selected>Portuguese</option>' in client.get(f"{person}/edit").text
+
+
 def test_editors_neither_add_nor_edit(stage: Stage, sign_in: SignIn) -> None:
     stage.subscribe("a@example.jp")
     editor = sign_in("editor@example.jp", Role.EDITOR)

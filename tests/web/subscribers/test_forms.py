@@ -210,6 +210,7 @@ def test_each_way_of_embedding_works_on_another_website(
     # As HTML, twice on one page: the labels of each lead into its own fields.
     shown = httpx.get(f"{reception.form}/fair/embed", params={"lang": "en"}).json()["markup"]
     assert " id=" not in shown
+    assert [line for line in shown.splitlines() if not line.strip()] == []
     plain = re.sub(r' data-challenge="[^"]*"', "", shown)
     town.body = f"<div class=one>{plain}</div><div class=two>{plain}</div>"
     page.goto(town.origin)

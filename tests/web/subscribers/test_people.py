@@ -263,3 +263,13 @@ def test_editors_do_not_see_addresses(stage: Stage, sign_in: SignIn) -> None:
     client = sign_in("editor@example.jp", Role.EDITOR)
     for path in (_BASE, f"{_BASE}.csv", f"{_BASE}/{stage.subscriber_id('anna@example.jp')}"):
         assert client.get(path).status_code == 403
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_empty_list_offers_no_search(stage: Stage, sign_in: SignIn) -> None:
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    search = re.compile(r'role="search"\s+hidden')
+    assert search.search(client.get(_BASE).text)
+    assert not search.search(client.get(_BASE, params={"text": "nobody"}).text)
+    stage.subscribe("a@example.jp")
+    assert not search.search(client.get(_BASE).text)
