@@ -36,12 +36,15 @@ _PAIR_NAMES = frozenset({"name", "key", "field", "label", "attribute", "title", 
 _ADDRESS = re.compile(r"[^\s@<>]{1,64}@[^\s@<>]{1,255}")
 #: Each row has a cell in each column: of a list with more, short rows would take gigabytes.
 MOST_COLUMNS = 1000
+#: Letters of what an object is called whose keys become columns: each repeats it.
+_LONGEST_HEAD = 200
 
 
 def spread(entry: dict[str, Any]) -> dict[str, Any]:
     """Return an entry whose inner objects are columns of their own, and one address in an array.
 
-    The attributes of somebody whose address stands beside them stay an object: they are fields.
+    The attributes of somebody whose address stands beside them stay an object: they are fields. So
+    does one by a name that is none; and beyond the columns that a list may have, none is looked at.
     """
     if not any(isinstance(value, (dict, list)) for value in entry.values()):
         return entry
@@ -60,7 +63,12 @@ def spread(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _add(flat: dict[str, Any], head: str, inner: Mapping[str, Any]) -> None:
+    if len(head) > _LONGEST_HEAD:
+        flat[head] = inner
+        return
     for key, value in inner.items():
+        if len(flat) > MOST_COLUMNS:
+            return
         name = f"{head}{WITHIN}{key}"
         if isinstance(value, dict):
             _add(flat, name, value)

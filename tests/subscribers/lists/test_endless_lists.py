@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import json
+import tracemalloc
 
 import pytest
 
@@ -71,3 +74,21 @@ def test_a_number_that_does_not_end_is_refused_soon(text: str) -> None:
     with pytest.raises(ListError, match="larger than 1 MiB"):
         list(list_records(stream, file_name="l.json", source="l.json"))
     assert stream.tell() < len(octets) / 2
+
+
+@pytest.mark.parametrize("name", ["l.json", "l.jsonl"])
+@pytest.mark.parametrize("head", ["h", "h" * 10_000])
+def test_the_keys_of_an_inner_object_take_no_more_memory_than_a_list_may(
+    name: str, head: str
+) -> None:
+    inner = {f"k{number}": 1 for number in range(20_000)}
+    entry = {"email": "a@x.jp", head: inner}
+    octets = json.dumps([entry] if name == "l.json" else entry).encode()
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(ListError):
+            list(list_records(io.BytesIO(octets), file_name=name, source=name))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 50_000_000
