@@ -58,6 +58,14 @@ I withdraw the consent to receive your mailings.
 Ich widerrufe meine Einwilligung in die Zusendung.
 No deseo seguir recibiendo el boletín.
 Je retire mon consentement à l'envoi de vos lettres.
+Raus aus dem Verteiler, bitte.
+Ich möchte den Newsletter abbestellen.
+Bitte abbestellen
+Vill avbeställa nyhetsbrevet, tack.
+恐れ入りますが、こちらへの配信はおやめください。
+本号をもちまして最後にさせてください。
+我已經搬家,今後不需要再發電子報給我。
+Будь ласка, вилучити мою адресу зі списку.
 """
 _SPOKEN_OF = """
 配信停止の方法を教えてください
@@ -153,6 +161,8 @@ def test_what_ends_something_else_is_no_wish(mail: str) -> None:
     ("subject", "words"),
     [
         ("Kündigung", "hiermit kündigen wir unsere Wohnung zum 28.02.|Bitte bestätigen Sie."),
+        ("Abbestellung", "Guten Tag,|wir möchten die gelbe Tonne abbestellen. An wen geht das?"),
+        ("Avbeställning", "Jag måste avbeställa bordet på fredag. Går det bra?"),
         ("cancelling my membership", "I'd like to leave the sailing club. Whom do I write to?"),
         ("Cancellazione", "Vorrei cancellare la mia prenotazione per il faro."),
         ("退訂房間", "您好,想退訂12月5日的雙人房一晚,請問訂金可以退還嗎?"),
