@@ -359,7 +359,7 @@ def _make_words(words: Iterable[str]) -> bool:
     odd = foreign = 0
     for word in words:
         for at, char in enumerate(word):
-            if char.isascii():
+            if char.isascii() or unicodedata.east_asian_width(char) == "F":
                 continue
             if unicodedata.category(char) in _NOT_WRITTEN or char == "¤":
                 return False

@@ -73,7 +73,12 @@ def _below(groups: Sequence[str], names: Sequence[str]) -> list[str]:
     group = ""
     for over, own in zip_longest(groups, names, fillvalue=""):
         group = over or group
-        merged.append(_name(group, own, is_first=bool(over)) if own else over)
+        both = f"{group} {own}"
+        if own and names.count(own) > 1 and mark_of(both):
+            # What stands above tells whether mail is wanted from the address itself.
+            merged.append(both)
+        else:
+            merged.append(_name(group, own, is_first=bool(over)) if own else over)
     return merged
 
 

@@ -40,6 +40,10 @@ _WIDE_DELIMITERS = ("、", "，", "；", "｜")
 #: What Excel reads as the sign between cells, and writes before some exports.
 _SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(.)"?,*')
 #: As Japanese input writes it; addresses are known by the narrow one.
+#: A text that is written as a formula, so that spreadsheets take it for no number: ``="0123"``.
+_FORMULA = re.compile(
+    r'(?:(?<=[,;\t|])|^)(?:="(?P<text>(?:[^"]|"")*)"|"=""(?P<quoted>(?:[^"]|"{4})*)""")(?=[,;\t|\r\n]|$)'
+)
 _WIDE_AT = "＠"
 #: Of these alone is a line that parts the rows of a table in plain text: of Markdown, of a
 #: database's terminal.
@@ -71,6 +75,9 @@ def csv_records(
     """
     rest = iter(lines)
     head = list(map(_plain_line, islice(rest, HEAD_LINES)))
+    if any(map(_FORMULA.search, head)):
+        # Whatever writes them writes them in each row.
+        head, rest = list(map(_without_formulas, head)), map(_without_formulas, rest)
     skipped, delimiter, above = _find_header(head, is_header)
     if above is None:
         yield from _headless_records(head, map(_plain_line, rest), skipped, source)
@@ -122,6 +129,11 @@ def with_note(records: Iterable[Record], note: str) -> Iterator[Record]:
 def _plain_line(line: str) -> str:
     """Return a line, blank where it only parts rows or asks for them, with the narrow sign."""
     return "\n" if _is_rule(line) or _QUERY.match(line) else line.replace(_WIDE_AT, "@")
+
+
+def _without_formulas(line: str) -> str:
+    """Return a line with the texts that are written as formulas."""
+    return _FORMULA.sub(lambda cell: f'"{cell["text"] or cell["quoted"] or ""}"', line)
 
 
 def _is_rule(line: str) -> bool:

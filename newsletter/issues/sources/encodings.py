@@ -246,9 +246,12 @@ def _likelihood(text: str) -> float:
     """Return how much of a text is what Japanese is written with: a wrong reading has rare kanji.
 
     Half-width kana count for half, as do the kanji of daily use: a wrong reading of EUC-JP has
-    such kana with rare kanji between them, one of kana alone rare kanji among the others.
+    such kana with rare kanji between them, one of kana alone rare kanji among the others. Wide
+    forms of ASCII, which Chinese and Korean have as well, say nothing.
     """
-    foreign = [char for char in text if not char.isascii()]
+    foreign = [
+        char for char in text if not char.isascii() and unicodedata.east_asian_width(char) != "F"
+    ]
     if foreign and all(ord(char) in _HALF_KANA for char in foreign):
         return _HALF_KANA_ALONE
     return sum(map(_usual, foreign)) / len(foreign) if foreign else 1.0

@@ -25,6 +25,10 @@ _LISTS = {
     "turkish": "ad;şehir\nAyşe Yılmaz;İstanbul\nÇağrı Öztürk;Eskişehir\n",
     "lithuanian": "vardas\nŽydrūnas Šarūnas\nJūratė Kazlauskienė\n",
     "japanese": "氏名,部署\n田中太郎,総務課\n山本花子,広報課\n",
+    "wide": (
+        "番号,氏名,Ｅメール\n００１,伊藤　恵,ｉｔｏ．ｍｅｇｕｍｉ＠ｅｘａｍｐｌｅ．ｃｏｍ\n"
+        "００２,呉　誠,ｇｏ＿２＠ｅｘａｍｐｌｅ．ｎｅｔ\n"
+    ),
     "kana": "name\nﾀﾅｶ ﾀﾛｳ\nｽｽﾞｷ\n",
     "chinese": "姓名,城市\n王小明,北京\n李娜,上海\n",
     "taiwanese": "姓名,城市\n王小明,臺北\n陳怡君,高雄\n",
@@ -64,6 +68,7 @@ def _with_tones_last(text: str) -> str:
         ("turkish", "cp1254"),
         ("lithuanian", "cp1257"),
         ("japanese", "cp932 euc_jp utf-16-le utf-16-be iso2022_jp"),
+        ("wide", "cp932 euc_jp utf-16-le"),
         ("kana", "cp932"),
         ("chinese", "gb18030 gbk"),
         ("taiwanese", "big5"),

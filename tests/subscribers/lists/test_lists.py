@@ -143,6 +143,12 @@ def test_the_sign_between_columns_is_recognised(sign: str) -> None:
     assert record.values == {"email": "a@example.de", "name": "Groß, Änne; Frau"}
 
 
+def test_texts_that_are_written_as_formulas_are_read_as_texts() -> None:
+    text = 'コード,氏名,Eメール\n="007",="飯野 ""恒""",="iino@example.com"\n'
+    _, record = list_records(io.BytesIO(text.encode()), file_name="l.csv", source="l")
+    assert list(record.cells) == ["007", '飯野 "恒"', "iino@example.com"]
+
+
 def test_a_quote_that_never_ends_stops_its_own_row_alone() -> None:
     lines = ["email,name\n", '"a@example.jp,葵\n', "b@example.jp,蓮\n", 'c@example.jp,"茜"\n']
     _, broken, *others = csv_records(lines, source="l.csv")
