@@ -93,6 +93,12 @@ def test_signs_that_readers_would_see_are_named_with_their_line(code: str, signs
         ("詳細は(*注)と(*注2)の通り", "(*注"),
         ('"__init__" と "__pycache__" です', "__init__"),
         ("件名は「_パブコメ_国保_氏名」とする", "_パブコメ_国保_氏名"),
+        ("郷土資料館は8日*・15日*", "日*・"),
+        ("*は必須です。 氏名*　住所*　電話", "名*"),
+        ("a path such as /srv/www/_new_/", "_new_/"),
+        ("大人*1と子ども*2は無料", "人*1"),
+        ("18歳以上*（学生*を除く）", "上*（"),
+        ('the signs "*" and "*"', '"*"'),
     ],
 )
 def test_signs_that_vanish_though_they_were_no_emphasis_are_named(typed: str, signs: str) -> None:
@@ -108,6 +114,10 @@ def test_signs_that_vanish_though_they_were_no_emphasis_are_named(typed: str, si
         "「_題名_」は 「*題*」",
         "un*der* und *ab*gesagt",
         "*第1回* 3*回* です",
+        "*and*/*or*",
+        "*※要予約* 必ず*“ご予約”ください*",
+        "*急募！スタッフ* 時給 *$15*。",
+        "*(sic)* und *Dr. No*: *…weiter*",
     ],
 )
 def test_emphasis_that_is_meant_is_left_alone(typed: str) -> None:

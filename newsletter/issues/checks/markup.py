@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from urllib.parse import unquote
 
 from newsletter.i18n.messages import Message, msg
@@ -311,8 +312,14 @@ _BARE = _Kind(
 _LAST_WORD = re.compile(r"[A-Za-zÀ-ɏͰ-ӿ]+\Z")
 _FIRST_WORD = re.compile(r"[A-Za-zÀ-ɏͰ-ӿ]+")
 _IN_WORD = re.compile(r"[A-Za-z0-9À-ɏͰ-ӿ]")
-#: A star by itself in brackets, of a note: "(*)", and one before signs in them: "(*´▽`*)".
-_OPENING, _CLOSING = "(（[［「『【", ")）]］」』】"
+_OPENING, _CLOSING = "(（[［「『【〔〈《“", ")）]］」』】〕〉》”"
+#: What parts words, and so begins none: "8日*・15日*".
+_SEPARATORS = tuple("、。，．,;:；：・/／!?！？")
+#: Where a name within a path begins: "/srv/www/_new_/", "C:\\data\\_old_".
+_PATH = re.compile(r"[\w.:-][/\\]\Z")
+#: A star of a note behind its word: "氏名*　住所*".
+_NOTED = re.compile(r"\w\*(?![\w*])")
+#: A sign of a face that stands behind a star: "(*´▽`*)".
 _OF_FACE = re.compile(r"[´`^＾゜°・ω▽∀ー_><≧≦]")
 #: The rest of a name with lines in it: "「_案_国保_氏名」".
 _NAME = re.compile(r"\w+_\w+")
@@ -420,16 +427,17 @@ def _text_of(run: Inline | None) -> str:
 
 
 def _swallowed(before: str, inner: str, behind: str) -> str:
-    """Return a sign with what stands beside it, where it was no emphasis: "3*4", "Leser*innen".
+    """Return a sign with what stands beside it, where it was no emphasis: "3*4", "Leser*innen"."""
+    signs = chain(
+        _of_words(before, inner, behind),
+        _of_names(before, inner, behind),
+        _of_notes(before, inner, behind),
+    )
+    return next(signs, "")
 
-    Within a word that blanks part, what goes on to another word is none; nor are a star in
-    brackets alone or first, one that stands for any name of a file, one of a face, and lines of a
-    name.
-    """
-    return next(_no_emphasis(before, inner, behind), "")
 
-
-def _no_emphasis(before: str, inner: str, behind: str) -> Iterator[str]:
+def _of_words(before: str, inner: str, behind: str) -> Iterator[str]:
+    """Yield signs of products, and what goes on from within one word to another."""
     last, first, end, after = before[-1:], inner[:1], inner[-1:], behind[:1]
     if last.isdecimal() and first.isdecimal():
         yield f"{last}*{first}"
@@ -438,19 +446,46 @@ def _no_emphasis(before: str, inner: str, behind: str) -> Iterator[str]:
         yield f"{words[0][0]}*{words[1][0]}"
     if all(map(_IN_WORD.fullmatch, (last, first, end, after))):
         yield f"{last}*{inner}*{after}"
-    bracketed = bool(last) and last in _OPENING
-    noted = (last, first) if bracketed else (end, after)
-    if all(noted) and noted[0] in _OPENING and noted[1] in _CLOSING:
-        yield f"{noted[0]}*{noted[1]}"
-    if bracketed and end and end in _OPENING:
-        yield f"{last}*{first}"
-    if bracketed and _OF_FACE.match(inner):
-        yield f"{last}*{inner}"
+
+
+def _of_names(before: str, inner: str, behind: str) -> Iterator[str]:
+    """Yield signs of any file's name, of a name with lines, of one within a path, of a face."""
+    is_bracketed = bool(before) and before[-1] in _OPENING
+    if is_bracketed and _OF_FACE.match(inner):
+        yield f"{before[-1]}*{inner}"
     if ending := _ENDING.match(inner) or _ENDING.match(behind):
         yield f"*{ending[0]}"
     name = _NAME.match(behind)
-    if bracketed and name is not None and " " not in inner:
+    if is_bracketed and name is not None and " " not in inner:
         yield f"_{inner}_{name[0]}"
+    if _PATH.search(before) and not re.search(r"\s", inner):
+        yield f"_{inner}_{behind[:1]}"
+
+
+def _of_notes(before: str, inner: str, behind: str) -> Iterator[str]:
+    """Yield marks of notes: by a bracket, a sign that parts words, a number, or a third mark."""
+    last, first, end, after = before[-1:], inner[:1], inner[-1:], behind[:1]
+    if _crosses(before, inner, behind):
+        yield f"{last}*{first}" if last.strip() else f"{end}*{after}"
+    if first in _SEPARATORS or (end in _SEPARATORS and _IN_WORD.match(after)):
+        yield f"{last}*{first}"
+    if last.isalpha() and first.isdecimal() and after.isdecimal():
+        yield f"{last}*{first}"
+    if end.isalnum() and _NOTED.search(behind.partition("\n")[0]):
+        yield f"{end}*{after.strip()}"
+
+
+def _crosses(before: str, inner: str, behind: str) -> bool:
+    """Tell whether emphasis begins or ends amid a bracket or a quotation: "(*) and (*)"."""
+    if before[-1:] == inner[:1] == '"' or inner[-1:] == behind[:1] == '"':
+        return True
+    waiting: list[str] = []
+    for char in inner:
+        if char in _OPENING:
+            waiting.append(_CLOSING[_OPENING.index(char)])
+        elif char in _CLOSING and (not waiting or waiting.pop() != char):
+            return True
+    return bool(waiting)
 
 
 def _finding(kind: _Kind, place: IssuePlace, spots: Sequence[_Spot]) -> Finding:
