@@ -42,7 +42,7 @@ from newsletter.newsletters.publications import (
 )
 from newsletter.tokens import new_token
 from newsletter.web.hosts import host_of
-from newsletter.web.routing import network_of_request
+from newsletter.web.routing import Guard, network_of_request
 
 _YEAR_SECONDS = 365 * 86_400
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -209,7 +209,7 @@ def _is_own_origin(request: Request, access: Access) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Requires:
+class Requires(Guard):
     """The guard of a route; ``permission`` None asks only that somebody is signed in."""
 
     permission: Permission | None = None

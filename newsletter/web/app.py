@@ -81,6 +81,7 @@ from newsletter.web.newsletters.templates import templates_router
 from newsletter.web.operations.overview import operating_router
 from newsletter.web.operations.probes import probes_router
 from newsletter.web.pages import Pages
+from newsletter.web.routing import add_routes
 from newsletter.web.subscribers.api import api_router
 from newsletter.web.subscribers.confirm import confirming_router
 from newsletter.web.subscribers.editing import editing_router
@@ -142,22 +143,22 @@ def create_app(
     series = SeriesPages(engine=engine, settings=settings, figures=figures, pages=pages)
     _include_series(app, series, pseudonyms)
     _include_lists(app, engine, figures, pseudonyms, pages)
-    app.include_router(operating_router(settings, engine, pseudonyms, pages))
+    add_routes(app, operating_router(settings, engine, pseudonyms, pages))
     # Before all that has a newsletter's name in its path.
     _include_newsletters(app, settings, engine, pages)
     _include_writing(app, sending, pseudonyms, pages)
-    app.include_router(leaving_router(settings, engine, signer, pages))
-    app.include_router(preferences_router(settings, engine, signer, pseudonyms, pages))
-    app.include_router(api_router(settings, engine))
+    add_routes(app, leaving_router(settings, engine, signer, pages))
+    add_routes(app, preferences_router(settings, engine, signer, pseudonyms, pages))
+    add_routes(app, api_router(settings, engine))
     _include_feedback(app, settings, engine, figures, pages, fetch)
     _include_reading(app, settings, engine, signer, pages)
-    app.include_router(clicks_router(engine, signer))
+    add_routes(app, clicks_router(engine, signer))
     if mailbox is not None:
-        app.include_router(inbox_router(mailbox, pages, public_url=settings.public_url))
+        add_routes(app, inbox_router(mailbox, pages, public_url=settings.public_url))
     static = Path(__file__).resolve().parent / "static"
     app.mount("/static", StaticFiles(directory=static), name="static")
     registry = CollectorRegistry()
-    app.include_router(probes_router(settings, engine, registry))
+    add_routes(app, probes_router(settings, engine, registry))
 
     show_failures(app, pages)
 
@@ -196,10 +197,10 @@ def create_app(
 
 
 def _include_mailings(app: FastAPI, page: MailingPage) -> None:
-    app.include_router(mailing_list_router(page.engine, page.figures, page.pages))
-    app.include_router(progress_router(page))
-    app.include_router(control_router(page))
-    app.include_router(report_router(page.engine, page.figures))
+    add_routes(app, mailing_list_router(page.engine, page.figures, page.pages))
+    add_routes(app, progress_router(page))
+    add_routes(app, control_router(page))
+    add_routes(app, report_router(page.engine, page.figures))
 
 
 def _include_accounts(
@@ -210,45 +211,45 @@ def _include_accounts(
     signer: TokenSigner,
     pages: Pages,
 ) -> None:
-    app.include_router(signing_in_router(engine, sealer, pages))
-    app.include_router(welcome_router(settings, engine, signer, pages))
-    app.include_router(display_router(engine))
-    app.include_router(forgetting_router(settings, engine, pages))
-    app.include_router(account_router(settings, engine, sealer, pages))
-    app.include_router(people_router(engine, settings, pages))
-    app.include_router(auditing_router(engine, pages))
+    add_routes(app, signing_in_router(engine, sealer, pages))
+    add_routes(app, welcome_router(settings, engine, signer, pages))
+    add_routes(app, display_router(engine))
+    add_routes(app, forgetting_router(settings, engine, pages))
+    add_routes(app, account_router(settings, engine, sealer, pages))
+    add_routes(app, people_router(engine, settings, pages))
+    add_routes(app, auditing_router(engine, pages))
 
 
 def _include_joining(
     app: FastAPI, settings: Settings, engine: Engine, signer: TokenSigner, pages: Pages
 ) -> None:
     joining = JoinPages(settings, engine, signer, pages)
-    app.include_router(joining_router(joining, pages))
-    app.include_router(confirming_router(settings, engine, signer, pages))
+    add_routes(app, joining_router(joining, pages))
+    add_routes(app, confirming_router(settings, engine, signer, pages))
     # Before the page of a person: it would take the word for a number.
-    app.include_router(forms_router(settings, engine, pages, joining))
-    app.include_router(invitations_router(settings, engine, pages))
+    add_routes(app, forms_router(settings, engine, pages, joining))
+    add_routes(app, invitations_router(settings, engine, pages))
 
 
 def _include_reading(
     app: FastAPI, settings: Settings, engine: Engine, signer: TokenSigner, pages: Pages
 ) -> None:
-    app.include_router(front_router(engine, pages))
-    app.include_router(archive_router(settings, engine, pages))
-    app.include_router(own_copy_router(settings, engine, signer, pages))
+    add_routes(app, front_router(engine, pages))
+    add_routes(app, archive_router(settings, engine, pages))
+    add_routes(app, own_copy_router(settings, engine, signer, pages))
 
 
 def _include_sending(app: FastAPI, page: SendingPage, pseudonyms: Pseudonyms) -> None:
-    app.include_router(ordering_router(page))
-    app.include_router(testing_router(page, pseudonyms))
-    app.include_router(approval_router(page))
-    app.include_router(commenting_router(page))
+    add_routes(app, ordering_router(page))
+    add_routes(app, testing_router(page, pseudonyms))
+    add_routes(app, approval_router(page))
+    add_routes(app, commenting_router(page))
 
 
 def _include_series(app: FastAPI, shown: SeriesPages, pseudonyms: Pseudonyms) -> None:
-    app.include_router(series_router(shown))
-    app.include_router(steps_router(shown, pseudonyms))
-    app.include_router(running_router(shown))
+    add_routes(app, series_router(shown))
+    add_routes(app, steps_router(shown, pseudonyms))
+    add_routes(app, running_router(shown))
 
 
 def _include_lists(
@@ -260,14 +261,14 @@ def _include_lists(
 ) -> None:
     import_pages = ImportPages(engine=engine, pseudonyms=pseudonyms, pages=pages)
     # Before the page of a person: it would take the word for a number.
-    app.include_router(importing_router(import_pages))
-    app.include_router(editing_router(engine, pages, pseudonyms))
-    app.include_router(growth_router(engine, figures, pages))
-    app.include_router(merging_router(engine, pages))
-    app.include_router(erasing_router(engine, pages, pseudonyms))
-    app.include_router(tagging_router(engine, pages))
-    app.include_router(subscribers_router(engine, figures, pages))
-    app.include_router(person_router(engine, pages))
+    add_routes(app, importing_router(import_pages))
+    add_routes(app, editing_router(engine, pages, pseudonyms))
+    add_routes(app, growth_router(engine, figures, pages))
+    add_routes(app, merging_router(engine, pages))
+    add_routes(app, erasing_router(engine, pages, pseudonyms))
+    add_routes(app, tagging_router(engine, pages))
+    add_routes(app, subscribers_router(engine, figures, pages))
+    add_routes(app, person_router(engine, pages))
 
 
 def _include_feedback(
@@ -280,22 +281,22 @@ def _include_feedback(
 ) -> None:
     feedback_keys = build_services(settings, engine).feedback_keys
     # Before the page of one bounce: it would take the word for a number.
-    app.include_router(rates_router(engine, figures, pages))
-    app.include_router(bounces_router(engine, feedback_keys, pages))
-    app.include_router(webhooks_router(settings, engine, fetch))
+    add_routes(app, rates_router(engine, figures, pages))
+    add_routes(app, bounces_router(engine, feedback_keys, pages))
+    add_routes(app, webhooks_router(settings, engine, fetch))
 
 
 def _include_newsletters(app: FastAPI, settings: Settings, engine: Engine, pages: Pages) -> None:
-    app.include_router(newsletters_router(settings, engine, pages))
-    app.include_router(look_router(settings, engine, pages))
-    app.include_router(templates_router(settings, engine, pages))
-    app.include_router(snippet_uploads_router(engine, settings))
-    app.include_router(snippets_router(engine, settings, pages))
-    app.include_router(dictionary_router(engine, pages))
-    app.include_router(digests_router(engine, settings, pages))
-    app.include_router(fields_router(engine, pages))
-    app.include_router(designs_router(settings))
-    app.include_router(look_files_router(engine))
+    add_routes(app, newsletters_router(settings, engine, pages))
+    add_routes(app, look_router(settings, engine, pages))
+    add_routes(app, templates_router(settings, engine, pages))
+    add_routes(app, snippet_uploads_router(engine, settings))
+    add_routes(app, snippets_router(engine, settings, pages))
+    add_routes(app, dictionary_router(engine, pages))
+    add_routes(app, digests_router(engine, settings, pages))
+    add_routes(app, fields_router(engine, pages))
+    add_routes(app, designs_router(settings))
+    add_routes(app, look_files_router(engine))
 
 
 def _include_writing(
@@ -303,22 +304,22 @@ def _include_writing(
 ) -> None:
     workspace, engine = sending.workspace, sending.engine
     drafts = DraftPages(workspace, pages)
-    app.include_router(home_router(workspace, pages))
-    app.include_router(reuse_router(engine, pages))
-    app.include_router(links_router(engine, pages))
-    app.include_router(issue_list_router(engine, pages))
+    add_routes(app, home_router(workspace, pages))
+    add_routes(app, reuse_router(engine, pages))
+    add_routes(app, links_router(engine, pages))
+    add_routes(app, issue_list_router(engine, pages))
     # Behind the list of issues, whose page "new" it would take for a number.
-    app.include_router(sent_router(workspace, pages))
-    app.include_router(deciding_router(sending, drafts, pseudonyms))
-    app.include_router(correcting_router(sending, drafts))
-    app.include_router(editor_router(engine, drafts))
-    app.include_router(viewing_router(engine, drafts))
-    app.include_router(readers_router(engine, pages))
-    app.include_router(uploads_router(engine, workspace.settings, drafts))
-    app.include_router(library_router(engine, workspace.settings, pages, drafts))
-    app.include_router(files_router(engine))
-    app.include_router(history_router(engine, pages, drafts))
-    app.include_router(translations_router(engine, pages, drafts))
+    add_routes(app, sent_router(workspace, pages))
+    add_routes(app, deciding_router(sending, drafts, pseudonyms))
+    add_routes(app, correcting_router(sending, drafts))
+    add_routes(app, editor_router(engine, drafts))
+    add_routes(app, viewing_router(engine, drafts))
+    add_routes(app, readers_router(engine, pages))
+    add_routes(app, uploads_router(engine, workspace.settings, drafts))
+    add_routes(app, library_router(engine, workspace.settings, pages, drafts))
+    add_routes(app, files_router(engine))
+    add_routes(app, history_router(engine, pages, drafts))
+    add_routes(app, translations_router(engine, pages, drafts))
 
 
 def _ask_to_sign_in(request: Request) -> Response:

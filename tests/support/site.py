@@ -11,7 +11,7 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
-from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.routing import APIRoute
 from sqlalchemy import Engine
 
 from newsletter.database.engine import open_engine
@@ -142,6 +142,5 @@ class SharedSites:
 
 
 def routes_of(app: FastAPI) -> list[APIRoute]:
-    """Return every route, those of included routers too, which ``app.routes`` does not show."""
-    found = [context.original_route for context in iter_route_contexts(app.routes)]
-    return [route for route in found if isinstance(route, APIRoute)]
+    """Return every route."""
+    return [route for route in app.routes if isinstance(route, APIRoute)]

@@ -20,7 +20,7 @@ from newsletter.newsletters.publications import get_newsletter
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
 from newsletter.web.pages import Pages, named_language
-from newsletter.web.routing import Router, SubmittedForm, client_of
+from newsletter.web.routing import Router, SubmittedForm, add_routes, client_of
 from subscribers.address_changes import AddressChange
 from subscribers.join_limits import kept_network
 from subscribers.readers import find_reader, known_of
@@ -103,7 +103,7 @@ def address_router(settings: Settings, engine: Engine, signer: TokenSigner, page
             return answer
         return _form(token, request, wanted=address.address, sent=True)
 
-    router.include_router(_links_router(settings, engine, changes, pages))
+    add_routes(router, _links_router(settings, engine, changes, pages))
     return router
 
 

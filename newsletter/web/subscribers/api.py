@@ -15,7 +15,7 @@ from newsletter.database.vocabulary import UnsubscribeWay
 from newsletter.errors import ListError, NotFoundError
 from newsletter.newsletters.publications import find_newsletter, list_newsletters
 from newsletter.settings import Settings
-from newsletter.web.routing import Router
+from newsletter.web.routing import Guard, Router
 from subscribers.leaving import unsubscribe, unsubscribe_from_all
 from subscribers.people import find_person
 
@@ -27,7 +27,7 @@ class UnsubscribeOrder(BaseModel):
     newsletter: str | None = Field(default=None, max_length=64)
 
 
-class RequiresToken:
+class RequiresToken(Guard):
     """The guard of routes for programs: the operator's token, before anything is read."""
 
     def __init__(self, token: SecretStr) -> None:

@@ -16,7 +16,7 @@ from newsletter.mailings.planning.links import read_link
 from newsletter.settings import Settings
 from newsletter.tokens import Purpose, TokenSigner
 from newsletter.web.pages import Pages, named_language
-from newsletter.web.routing import Router, SubmittedForm
+from newsletter.web.routing import Router, SubmittedForm, add_routes
 from subscribers.join_limits import JoinLimits, count_address
 from subscribers.leaving import give_reason, unsubscribe, unsubscribe_from_all
 from subscribers.preferences import pause
@@ -113,7 +113,7 @@ def leaving_router(settings: Settings, engine: Engine, signer: TokenSigner, page
         _pause(token, 0)
         return _show("unsubscribe.html", token, request, resumed=True)
 
-    router.include_router(_settings_router(settings, engine, signer, pages))
+    add_routes(router, _settings_router(settings, engine, signer, pages))
     return router
 
 

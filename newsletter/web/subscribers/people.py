@@ -23,7 +23,7 @@ from newsletter.newsletters.publications import Newsletter, list_newsletters
 from newsletter.web.access import SubscribersVisit, newsletter_of
 from newsletter.web.head_requests import unless_by_head
 from newsletter.web.pages import Pages
-from newsletter.web.routing import Router
+from newsletter.web.routing import Router, add_routes
 from newsletter.web.subscribers.columns import columns_router
 from newsletter.web.subscribers.filters import asked_of, filter_of, named_of
 from newsletter.web.subscribers.segments import segments_router
@@ -212,9 +212,9 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
                 )
         return RedirectResponse(base, status_code=303)
 
-    outer.include_router(router)
-    outer.include_router(columns_router(engine))
-    outer.include_router(segments_router(engine, figures, pages))
+    add_routes(outer, router)
+    add_routes(outer, columns_router(engine))
+    add_routes(outer, segments_router(engine, figures, pages))
     return outer
 
 

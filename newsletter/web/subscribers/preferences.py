@@ -23,7 +23,7 @@ from newsletter.newsletters.publications import chosen_language, get_newsletter,
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
 from newsletter.web.pages import Pages, named_language
-from newsletter.web.routing import Router, SubmittedForm, client_of
+from newsletter.web.routing import Router, SubmittedForm, add_routes, client_of
 from newsletter.web.subscribers.address_changes import address_router
 from newsletter.web.subscribers.field_inputs import inputs_of, submitted
 from newsletter.web.subscribers.held_words import held_lists
@@ -217,7 +217,7 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
             )
         return pages.show("reader/erased.html", language=language, newsletter=newsletter)
 
-    router.include_router(address_router(settings, engine, signer, pages))
+    add_routes(router, address_router(settings, engine, signer, pages))
     return router
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -28,6 +29,7 @@ Enter = Callable[[str, Role], httpx.Client]
 MEGABYTE = 1_000_000
 
 
+@lru_cache(maxsize=1)
 def all_routes() -> list[GuardedRoute]:
     """Return the routes of an application that has all of them."""
     app = create_app(
