@@ -188,7 +188,7 @@ def test_time_that_is_up_during_the_handshake_ends_it(monkeypatch: pytest.Monkey
         with server.accept()[0] as peer:
             assert peer.recv(1)
             connection.give_up()
-            await_condition(running.done, seconds=30, what="the end of the handshake")
+            await_condition(running.done, seconds=60, what="the end of the handshake")
             assert isinstance(running.exception(), OSError)
         connection.close()
 

@@ -72,7 +72,7 @@ def _while_changed(
             session.flush()
             running = thread.submit(work)
             await_lock(owner.engine, running)
-        return running.exception(timeout=30)
+        return running.exception(timeout=60)
 
 
 def test_no_session_begins_by_a_password_that_is_being_changed(owner: _Owner) -> None:

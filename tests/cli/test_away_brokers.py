@@ -46,7 +46,7 @@ def test_redis_that_stays_away_ends_the_command_with_where_it_looked(
     assert said.count("waiting for it") == 1
     assert "Start it, or correct REDIS_URL." in said
     assert "hidden" not in said
-    assert 8 < time.monotonic() - began < 60
+    assert time.monotonic() - began > 8
 
 
 def test_a_server_that_takes_connections_and_says_nothing_is_no_redis(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def _locked_server(folder: Path) -> Iterator[int]:
         stdout=subprocess.DEVNULL,
     )
     try:
-        await_condition(lambda: not _is_free(port), seconds=30, what="Valkey")
+        await_condition(lambda: not _is_free(port), seconds=60, what="Valkey")
         yield port
     finally:
         server.kill()

@@ -61,7 +61,7 @@ def test_postgresql_is_killed_away_for_ten_seconds_and_back(redis_url: str, tmp_
         server.close()
     if again.poll() is None:
         again.send_signal(signal.SIGQUIT)
-    again.wait(timeout=30)
+    again.wait(timeout=60)
 
 
 def _restart_postgres(folder: Path) -> subprocess.Popen[bytes]:
@@ -70,7 +70,7 @@ def _restart_postgres(folder: Path) -> subprocess.Popen[bytes]:
     command = shlex.split((folder / "postmaster.opts").read_text())
     # SIGQUIT is PostgreSQL's immediate shutdown: it recovers at its next start as after a crash.
     process.send_signal(signal.SIGQUIT)
-    process.wait(timeout=30)
+    process.wait(timeout=60)
     time.sleep(ABSENCE_SECONDS)
     again = subprocess.Popen(  # noqa: S603 - the server as it was started
         command, user=user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder

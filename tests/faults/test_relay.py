@@ -30,7 +30,7 @@ def _house(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -
     with (
         postgres.database() as url,
         valkey_server(folder) as broker,
-        counting_relay(folder, options="connections=4&timeout=2") as relay,
+        counting_relay(folder, options="connections=4&timeout=5") as relay,
         celery_workers(
             database_url=url,
             redis_url=broker,

@@ -89,7 +89,7 @@ def test_planned_twice_at_once_an_audience_is_written_down_once(postgres_url: st
 
     with _before(engine, "INSERT INTO delivery", second.start):
         answers.append(plan_mailing(engine, mailing))
-    second.join(timeout=30)
+    second.join(timeout=60)
 
     assert sorted(answers) == [0, 5]
     assert stage.counts(mailing) == {DeliveryState.QUEUED: 5}

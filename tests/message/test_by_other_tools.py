@@ -185,7 +185,7 @@ def _rspamd(folder: Path) -> Iterator[int]:
         yield port
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
 
 
 def test_rspamd_finds_nothing_of_weight(messages: list[bytes], tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from newsletter.operations.broker import look_at_broker
 pytestmark = pytest.mark.servers
 
 
-@pytest.mark.timeout(60)
 def test_a_broker_whose_answer_trickles_for_ever_is_given_up() -> None:
     given_up = threading.Event()
 

@@ -561,7 +561,7 @@ def test_processes_that_are_told_to_end_leave_no_alarm_behind(
         folder=tmp_path / "data",
     ) as workers:
         both = {ProcessKind.BEAT, ProcessKind.WORKER}
-        await_condition(lambda: kinds() == both, seconds=40, what="workers and beat")
+        await_condition(lambda: kinds() == both, seconds=60, what="workers and beat")
         workers.stop()
     assert kinds() == set()
     engine.dispose()

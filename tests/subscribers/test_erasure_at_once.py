@@ -100,7 +100,7 @@ def _while_erased(
             await_lock(stage.engine, running)
             if only_locked:
                 _erase(session, number)
-        return running.exception(timeout=30)
+        return running.exception(timeout=60)
 
 
 def _traces(stage: Stage) -> list[object]:
@@ -153,7 +153,7 @@ def test_a_list_ends_the_subscription_of_somebody_who_joins_meanwhile(stage: Sta
                 import_records, stage.engine, stage.newsletter_id, records, _OPTIONS
             )
             await_lock(stage.engine, running)
-        assert running.result(timeout=30).unsubscribed == 1
+        assert running.result(timeout=60).unsubscribed == 1
     number = stage.subscriber_id("late@example.jp")
     with reading(stage.engine) as session:
         theirs = select(SubscriptionRow.state).where(SubscriptionRow.subscriber_id == number)
@@ -180,7 +180,7 @@ def test_an_erasure_during_an_import_erases_what_it_brought(stage: Stage) -> Non
                 await_lock(stage.engine, erasing[0])
 
         import_records(stage.engine, stage.newsletter_id, records, update)
-        erasing[0].result(timeout=30)
+        erasing[0].result(timeout=60)
     assert _traces(stage) == []
 
 
@@ -288,7 +288,7 @@ def _amid_erasure(stage: Stage, work: Callable[[], object]) -> BaseException | N
 
         with transaction(stage.engine) as session:
             _erase(session, number)
-        return working[0].exception(timeout=30)
+        return working[0].exception(timeout=60)
 
 
 def _leave(stage: Stage) -> Callable[[], object]:

@@ -57,7 +57,7 @@ def test_a_list_that_waits_for_somebody_who_leaves_subscribes_nobody(stage: Stag
             )
             running = thread.submit(_import, stage)
             await_lock(stage.engine, running)
-        report = running.result(timeout=30)
+        report = running.result(timeout=60)
     assert (report.refusals, _state(stage)) == (1, SubscriptionState.UNSUBSCRIBED)
     assert "unsubscribed" in str(report.refused[0].reason)
 
@@ -81,7 +81,7 @@ def test_who_leaves_while_a_list_changes_their_subscription_has_left(stage: Stag
                 await_lock(stage.engine, leaving[0])
 
         report = _import(stage)
-        leaving[0].result(timeout=30)
+        leaving[0].result(timeout=60)
     assert (report.updated, _state(stage)) == (1, SubscriptionState.UNSUBSCRIBED)
 
 
@@ -112,7 +112,7 @@ def _confirm_while(stage: Stage, token: str, other: Callable[[Session], object])
             session.flush()
             running = thread.submit(confirm)
             await_lock(stage.engine, running)
-        running.result(timeout=30)
+        running.result(timeout=60)
 
 
 def test_who_left_a_moment_before_the_link_is_confirmed_has_left(stage: Stage) -> None:

@@ -73,7 +73,7 @@ class Workers:
         if self._process.poll() is None:
             self._process.terminate()
             try:
-                self._process.wait(timeout=30)
+                self._process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 self.kill()
 

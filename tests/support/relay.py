@@ -64,7 +64,7 @@ class CountingRelay:
 def counting_relay(
     folder: Path,
     *faults: dict[str, Any],
-    options: str = "connections=4&timeout=2",
+    options: str = "connections=4&timeout=10",
     delay: float = 0,
 ) -> Iterator[CountingRelay]:
     relay = CountingRelay(folder, faults, options, delay)

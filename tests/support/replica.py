@@ -89,7 +89,7 @@ class Replica:
 
     def end(self) -> None:
         self._process.send_signal(signal.SIGQUIT)
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=60)
 
 
 @contextmanager

@@ -8,9 +8,15 @@ from pathlib import PurePosixPath
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
-#: Folders and files whose tests share a server that takes seconds to start; all others go, one by
-#: one, to whichever process is free.
+#: Folders and files whose tests share a server that takes seconds to start; all others, but for the
+#: next ones, go to whichever process is free, one by one.
 _TOGETHER = ("tests/stories", "tests/faults/test_relay.py")
+#: Where the tests of one file share what takes seconds: pages that are served, all that is read.
+_BY_FILE = (
+    *("tests/bounces/test_samples.py", "tests/i18n/test_catalogues.py"),
+    *("tests/web/hardening", "tests/web/feedback/test_webhooks.py", "tests/web/test_sweep.py"),
+    *(f"tests/web/issues/test_{name}.py" for name in ("mail_editor", "paste", "surface")),
+)
 #: Tests that wait for others' timeouts and leave their core idle: one process at a time does them,
 #: while the next one keeps the cores busy.
 _WAITING = "tests/faults"
@@ -24,6 +30,8 @@ class SharedServers(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         path = PurePosixPath(nodeid.partition("::")[0])
+        if any(map(path.is_relative_to, _BY_FILE)):
+            return str(path)
         return next((one for one in _TOGETHER if path.is_relative_to(one)), nodeid)
 
     def _assign_work_unit(self, node: WorkerController) -> None:

@@ -99,7 +99,7 @@ class Stage:
                 )
             ).one()
 
-    def await_end(self, mailing_id: int, *, seconds: float = 60) -> None:
+    def await_end(self, mailing_id: int, *, seconds: float = 180) -> None:
         await_condition(
             lambda: progress(self.engine, mailing_id).state is MailingState.FINISHED,
             seconds=seconds,

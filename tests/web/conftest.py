@@ -112,7 +112,7 @@ def sign_in(site: str, engine: Engine) -> Iterator[SignIn]:
 
     def signed_in(address: str, role: Role) -> httpx.Client:
         add_account(engine, address, role)
-        client = httpx.Client(base_url=site, follow_redirects=True, timeout=30)
+        client = httpx.Client(base_url=site, follow_redirects=True)
         clients.append(client)
         page = client.get("/sign-in")
         answer = client.post(

@@ -44,7 +44,7 @@ def _overtaken(
             running = thread.submit(second)
             await_lock(engine, running)
             assert not running.done()
-        return running.result(timeout=30)
+        return running.result(timeout=60)
 
 
 def test_whoever_opens_an_issue_at_once_with_another_comes_to_the_same_draft(

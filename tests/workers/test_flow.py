@@ -297,7 +297,7 @@ def test_who_leaves_amid_a_mailing_gets_nothing_five_seconds_later_from_any_of_f
                 )
         time.sleep(_LEAVING_SECONDS)
         by_then = set(relay.accepted())
-        stage.await_end(mailing, seconds=90)
+        stage.await_end(mailing)
         late = (set(relay.accepted()) - by_then) & set(leavers)
         skipped = stage.counts(mailing)[DeliveryState.SKIPPED]
     assert late == set()

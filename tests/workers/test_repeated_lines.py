@@ -88,10 +88,10 @@ def test_a_process_says_once_that_it_cannot_tell_of_itself_and_when_it_can_again
 
     life = SignOfLife(settings, Process.this(ProcessKind.WORKER, "bulk@here"))
     try:
-        await_condition(lambda: tells("was not written down"), seconds=30, what="its word")
+        await_condition(lambda: tells("was not written down"), seconds=60, what="its word")
         file.rmdir()
         aside.rename(file)
-        await_condition(lambda: tells("written down again"), seconds=30, what="its return")
+        await_condition(lambda: tells("written down again"), seconds=60, what="its return")
     finally:
         life.end()
     assert told.count("was not written down") == 1

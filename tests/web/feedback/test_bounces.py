@@ -43,7 +43,7 @@ def operator(sites: SharedSites, post: Post) -> Iterator[httpx.Client]:
 @contextmanager
 def _signed_in(post: Post, url: str, role: Role) -> Iterator[httpx.Client]:
     add_account(post.engine, "operator@example.jp", role)
-    with httpx.Client(base_url=url, follow_redirects=True, timeout=30) as client:
+    with httpx.Client(base_url=url, follow_redirects=True) as client:
         token = csrf_of(client.get("/sign-in").text)
         data = {"csrf": token, "address": "operator@example.jp", "password": PASSWORD}
         assert client.post("/sign-in", data=data).url.path != "/sign-in"

@@ -571,7 +571,7 @@ def _head(name: str, *, length: int, **more: str) -> bytes:
 
 def _connect(board: Switchboard, head: bytes) -> socket.socket:
     url = httpx.URL(board.url)
-    connection = socket.create_connection((url.host, url.port or 80), timeout=20)
+    connection = socket.create_connection((url.host, url.port or 80), timeout=60)
     connection.sendall(head)
     return connection
 
@@ -588,7 +588,7 @@ def test_one_address_has_few_bodies_read_at_once(
     begun = _head("sendgrid", length=1000) + b"["
     with ExitStack() as slow:
         calls = [slow.enter_context(_connect(board, begun)) for _ in range(9)]
-        answered, _, _ = select_sockets(calls, [], [], 10)
+        answered, _, _ = select_sockets(calls, [], [], 60)
         assert [call.recv(4096)[:12] for call in answered] == [b"HTTP/1.1 503"]
         # Whoever shows a password in the head is not among them.
         hard = _hard(BY_NAME["brevo"])

@@ -31,7 +31,7 @@ class House:
     engine: Engine
     stage: Stage
 
-    def head(self, text: str, *, seconds: float = 10) -> str:
+    def head(self, text: str, *, seconds: float = 60) -> str:
         """Send the head of a request and nothing of its body; return the answer's first line."""
         parts = urlsplit(self.url)
         with socket.create_connection((parts.hostname, parts.port), timeout=seconds) as peer:
@@ -65,9 +65,7 @@ def enter(house: House) -> Iterator[Callable[[str, Role], httpx.Client]]:
         if address in clients:
             return clients[address]
         add_account(house.engine, address, role)
-        client = clients[address] = httpx.Client(
-            base_url=house.url, follow_redirects=True, timeout=30
-        )
+        client = clients[address] = httpx.Client(base_url=house.url, follow_redirects=True)
         token = csrf_of(client.get("/sign-in").text)
         data = {"csrf": token, "address": address, "password": PASSWORD}
         assert client.post("/sign-in", data=data).url.path != "/sign-in"

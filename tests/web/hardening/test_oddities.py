@@ -146,7 +146,7 @@ def test_a_host_that_is_not_ours_is_not_answered(house: House, host: str) -> Non
 def test_a_request_of_two_lengths_is_the_last_of_its_connection(house: House) -> None:
     host, port = urlsplit(house.url).hostname, urlsplit(house.url).port
     hidden = f"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
-    with socket.create_connection((host, port), timeout=30) as client:
+    with socket.create_connection((host, port), timeout=60) as client:
         client.sendall(
             f"POST /sign-in HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5\r\n"
             "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n".encode()

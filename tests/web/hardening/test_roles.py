@@ -159,7 +159,7 @@ def visitor(house: House) -> Iterator[Visitor]:
             address = f"{name}@example.jp"
             token = invite(session, COMMAND_LINE, address=address, grants=grants)
             accept(session, COMMAND_LINE, token, name=name, password=PASSWORD)
-        client = httpx.Client(base_url=house.url, timeout=30)
+        client = httpx.Client(base_url=house.url)
         clients.append(client)
         sign_in = {"address": address, "password": PASSWORD}
         sign_in["csrf"] = csrf_of(client.get("/sign-in").text)
@@ -206,7 +206,7 @@ def _ask(client: httpx.Client, method: str, path: str) -> int:
 
 def test_who_is_not_signed_in_gets_to_the_sign_in_page(house: House, victim: Victim) -> None:
     before = _rows(house.engine)
-    with httpx.Client(base_url=house.url, timeout=30) as client:
+    with httpx.Client(base_url=house.url) as client:
         answers = {
             path: _ask(client, method, path)
             for method, route, _ in _console()

@@ -75,7 +75,7 @@ def test_a_client_that_sends_an_octet_at_a_time_is_closed(house: House, kind: st
             except OSError:
                 return True
 
-        await_condition(closed, seconds=30, what="the slow client's connection to be closed")
+        await_condition(closed, seconds=60, what="the slow client's connection to be closed")
 
 
 def test_a_client_that_never_reads_its_answers_is_closed(house: House) -> None:
@@ -84,11 +84,11 @@ def test_a_client_that_never_reads_its_answers_is_closed(house: House) -> None:
     with _client(house) as client:
         client.sendall(f"GET /static/{path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() * 50)
         await_condition(
-            lambda: client.getsockname() in _peers(), seconds=30, what="the answers to begin"
+            lambda: client.getsockname() in _peers(), seconds=60, what="the answers to begin"
         )
         # The end stands behind what it does not read, and cannot be seen from its side.
         await_condition(
-            lambda: client.getsockname() not in _peers(), seconds=30, what="the end of them"
+            lambda: client.getsockname() not in _peers(), seconds=60, what="the end of them"
         )
 
 
@@ -110,7 +110,7 @@ def test_no_more_of_an_answer_than_a_piece_waits_for_its_client(
         path = add_file(session, COMMAND_LINE, house.stage.newsletter_id, upload)
     with _client(house) as client:
         client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-        await_condition(lambda: bool(waiting), seconds=30, what="the answer to wait")
+        await_condition(lambda: bool(waiting), seconds=60, what="the answer to wait")
     assert httpx.get(house.url + path).content == pdf
     assert max(waiting) <= 2 * _PIECE
 

@@ -65,23 +65,23 @@ def test_a_template_is_written_tried_saved_and_brought_back(
     expect(page.get_by_text("This is how your last issue looks.")).to_be_visible(timeout=60_000)
     page.get_by_label("Name").fill("season")
     _write(page, "<mj-body", "<mj-boddy></mj-boddy><mj-body")
-    expect(page.locator("#tried")).to_contain_text("mj-boddy", timeout=30_000)
+    expect(page.locator("#tried")).to_contain_text("mj-boddy")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert")).to_contain_text("Nothing was saved.")
     _write(page, "<mj-boddy></mj-boddy>", "")
-    expect(page.get_by_text("This is how your last issue looks.")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("This is how your last issue looks.")).to_be_visible()
     assert violations(page) == []
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Saved. Choose it in the settings")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Saved. Choose it in the settings")).to_be_visible()
     page.get_by_label("Subject").fill("便り {{ issue.title }}")
     page.get_by_role("button", name="Save").click()
-    expect(page.locator('input[name="version"]')).to_have_value("2", timeout=30_000)
+    expect(page.locator('input[name="version"]')).to_have_value("2")
 
     page.get_by_role("link", name="Versions").click()
     expect(page.locator(".changes .added")).to_contain_text("便り {{ issue.title }}")
     assert violations(page) == []
     page.get_by_role("button", name="Restore 1").click()
-    expect(page.get_by_label("Subject")).to_have_value("{{ issue.title }}", timeout=30_000)
+    expect(page.get_by_label("Subject")).to_have_value("{{ issue.title }}")
 
     page.goto(f"{desk.url}/newsletters/digest/settings")
     page.get_by_label("Template").select_option("own/season")

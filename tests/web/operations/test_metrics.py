@@ -318,7 +318,7 @@ def test_a_send_that_fails_is_logged_with_its_ids_and_names_nobody(
         LOG_FORMAT="json",
     ):
         mailing = stage.mail()
-        await_condition(lambda: bool(resting_relays(engine)), seconds=40, what="the relay to rest")
+        await_condition(lambda: bool(resting_relays(engine)), seconds=60, what="the relay to rest")
     engine.dispose()
 
     lines = [

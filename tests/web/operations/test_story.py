@@ -111,7 +111,7 @@ def test_an_operator_sees_what_is_wrong_and_puts_it_right(scene: Scene, browser:
     _order(page, "Release", "the host is up again")
 
     # What is in doubt is settled.
-    scene.stage.await_end(number, seconds=90)
+    scene.stage.await_end(number)
     with transaction(scene.engine) as session:
         session.execute(
             update(DeliveryRow)

@@ -66,7 +66,7 @@ def test_the_server_ends_beside_a_page_that_watches(
 ) -> None:
     add_account(engine, "operator@example.jp", Role.OPERATOR)
     with (
-        httpx.Client(timeout=30) as client,
+        httpx.Client() as client,
         serving(engine, TokenSigner([b"k" * 40]), tmp_path, secret_keys=("k" * 40,)) as url,
     ):
         client.base_url = url

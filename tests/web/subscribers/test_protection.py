@@ -40,9 +40,7 @@ def _solution(site: str) -> str:
 
 
 def _ask(site: str, address: str, **fields: str) -> httpx.Response:
-    return httpx.post(
-        f"{site}/subscribe/digest", data={"email": address, "lang": "en", **fields}, timeout=30
-    )
+    return httpx.post(f"{site}/subscribe/digest", data={"email": address, "lang": "en", **fields})
 
 
 def _people(engine: Engine) -> set[str | None]:

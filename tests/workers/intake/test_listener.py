@@ -126,7 +126,7 @@ def test_a_connection_that_says_something_again_and_again_ends_all_the_same(
 ) -> None:
     monkeypatch.setattr("workers.intake.listener._SESSION_SECONDS", 0.5)
     with _listening(post.engine) as connection:
-        await_condition(lambda: not _answers(connection), seconds=20, what="the session's end")
+        await_condition(lambda: not _answers(connection), seconds=60, what="the session's end")
 
 
 def test_a_mail_for_which_there_is_no_room_waits_until_another_is_taken(

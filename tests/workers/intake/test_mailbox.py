@@ -152,7 +152,7 @@ def test_following_takes_what_comes(post: Post, server: Dovecot, scheme: str) ->
     thread.start()
     await_condition(lambda: server.subjects() == [], seconds=60, what="its deletion")
     server.put(notice(post.path, mark="2"))
-    thread.join(timeout=30)
+    thread.join(timeout=60)
     assert told == [{Taken.LOGGED: 1}] * 2
     assert (len(post.rows()), server.subjects()) == (2, [])
 
