@@ -22,6 +22,7 @@ from sqlalchemy import Engine
 
 from newsletter.database.engine import open_engine
 from newsletter.database.migrations import upgrade
+from tests.support.engines import keep_compiled, share_compiled
 from tests.support.examples import examples
 from tests.support.folders import give_folder, quick_folder, take_folder_away
 from tests.support.postgres import PostgresServer, postgres_server
@@ -47,7 +48,7 @@ for _asking in (httpx.get, httpx.head, httpx.post, httpx.request, httpx.Client._
     _usual: dict[str, object] = _asking.__kwdefaults__ or {}
     _usual["timeout"] = httpx.Timeout(60)
 
-# So do pages in the browser, instead of Playwright's five seconds.
+# So do pages in the browser, instead of Playwright's five seconds; what is clicked, `_chromium`.
 expect.set_options(timeout=60_000)
 
 # And so does each example of a property, instead of Hypothesis's fifth of a second.
@@ -159,6 +160,7 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sqlite") / "template.sqlite3"
     engine = open_engine(f"sqlite:///{path}")
     upgrade(engine)
+    keep_compiled(engine)
     engine.dispose()
     return path
 
@@ -196,7 +198,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
-    opened = open_engine(database_url)
+    opened = share_compiled(open_engine(database_url))
     yield opened
     opened.dispose()
 
@@ -235,6 +237,7 @@ def _chromium() -> Iterator[Browser]:
             executable_path=executable,
             args=["--no-sandbox", "--disable-background-networking", "--disable-quic"],
         )
+        running.on("context", lambda context: context.set_default_timeout(60_000))
         yield running
         running.close()
 

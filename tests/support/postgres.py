@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 
 from newsletter.database.engine import open_engine
 from newsletter.database.migrations import upgrade
+from tests.support.engines import keep_compiled
 
 _FORGETFUL = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
 
@@ -39,6 +40,7 @@ class PostgresServer:
         self._execute("CREATE DATABASE template_newsletter")
         engine = open_engine(self._url("template_newsletter"))
         upgrade(engine)
+        keep_compiled(engine)
         engine.dispose()
 
     def _execute(self, statement: str) -> None:

@@ -22,6 +22,7 @@ from newsletter.tokens import TokenSigner
 from newsletter.web.app import create_app
 from newsletter.web.feedback.sns import fetch
 from newsletter.web.serve import server_of
+from tests.support.engines import share_compiled
 from tests.support.ports import await_condition
 
 
@@ -89,7 +90,8 @@ class SharedSite:
     """
 
     def __init__(self, folder: Path, engine: Engine, **settings: object) -> None:
-        self._engine = open_engine(engine.url.render_as_string(hide_password=False))
+        url = engine.url.render_as_string(hide_password=False)
+        self._engine = share_compiled(open_engine(url))
         # The first connection tells what server it is.
         self._engine.connect().close()
         self._engine.dispose()

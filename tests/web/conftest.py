@@ -18,6 +18,7 @@ from newsletter.database.tables import IssueRow
 from newsletter.database.vocabulary import Role
 from newsletter.i18n.language import Language
 from tests.support.databases import OF_PAGES
+from tests.support.engines import share_compiled
 from tests.support.site import SharedSites
 from tests.support.stage import Stage, set_stage
 from tests.web.issues.desk import Desk
@@ -63,7 +64,7 @@ def site(sites: SharedSites, engine: Engine) -> Iterator[str]:
 
 @pytest.fixture
 def desk(sites: SharedSites, sqlite_url: str) -> Iterator[Desk]:
-    engine = open_engine(sqlite_url)
+    engine = share_compiled(open_engine(sqlite_url))
     set_stage(engine)
     with sites.before(engine, secret_keys=("k" * 40,)) as url:
         yield Desk(engine=engine, url=url)
