@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 from newsletter.cli.console import errors
 from newsletter.cli.language import gettext as _
+from newsletter.disk import make_folder
 from newsletter.errors import Place, UnavailableError
 from newsletter.i18n.messages import Message, msg
 from newsletter.settings import Settings
@@ -141,6 +142,7 @@ class Supervisor:
         parts = urlsplit(url)
         port = parts.port or 0
         # In a file of its user's: arguments of a process are read by everybody on the machine.
+        make_folder(self.folder)
         settings = self.folder / "valkey.conf"
         settings.touch(mode=0o600)
         settings.write_text(

@@ -92,7 +92,10 @@ def _of_the_database(error: DBAPIError) -> NewsletterError:
     if _is_of_the_disk(reason):
         return UnavailableError(
             msg("The database cannot write to its disk: {reason}.", reason=reason),
-            remedy=msg("Check that the disk of DATA_DIR has space left and can be written to."),
+            remedy=msg(
+                "Check that the disk of its file (DATABASE_URL, or else in DATA_DIR) has space left"
+                " and can be written to."
+            ),
         )
     if turns_away(str(reason)):
         return UnavailableError(

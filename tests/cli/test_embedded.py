@@ -28,6 +28,12 @@ def test_valkey_starts_under_a_language_that_the_machine_does_not_have(tmp_path:
 
 
 @pytest.mark.servers
+def test_valkey_starts_where_nobody_made_data_dir_yet(tmp_path: Path) -> None:
+    with supervised(tmp_path / "var" / "data", {}) as supervisor:
+        supervisor.start_valkey(valkey_url(free_port()))
+
+
+@pytest.mark.servers
 def test_a_broker_and_a_mailbox_start_where_none_is_named(tmp_path: Path) -> None:
     servers = own_servers(Settings(_env_file=None, redis_url="", mail_transports=()))
     assert set(servers) == {"REDIS_URL", "MAIL_TRANSPORTS"}
@@ -76,7 +82,8 @@ def test_an_interruption_that_comes_while_a_process_starts_ends_everything(
 
     def interrupt_once() -> None:
         if interrupt:
-            os.kill(os.getpid(), interrupt.pop())
+            # To this thread: the runner of the tests may have others, which would take it.
+            signal.raise_signal(interrupt.pop())
 
     os.register_at_fork(before=interrupt_once)
     before = psutil.Process().children()
