@@ -36,8 +36,8 @@ def is_header(names: Sequence[str]) -> bool:
     return any(guess_field(name) == "address" for name in names)
 
 
-def find_addressed(records: Iterable[Record]) -> str:
-    """Return the one column whose values are addresses, whatever it is called; else nothing.
+def find_addressed(records: Iterable[Record]) -> tuple[str, ...]:
+    """Return the columns whose values are addresses, whatever they are called.
 
     Of several nobody can tell which is the subscriber's.
 
@@ -51,12 +51,11 @@ def find_addressed(records: Iterable[Record]) -> str:
             if text := str("" if value is None else value).strip():
                 filled[name] += 1
                 addresses[name] += _ADDRESS_LIKE.fullmatch(text) is not None
-    held = [name for name, count in addresses.items() if name and count > filled[name] / 2]
-    return held[0] if len(held) == 1 else ""
+    return tuple(name for name, count in addresses.items() if name and count > filled[name] / 2)
 
 
 def guess_columns(
-    names: Collection[str], custom: Sequence[Field] = (), *, addressed: str = ""
+    names: Collection[str], custom: Sequence[Field] = (), *, addressed: Sequence[str] = ()
 ) -> dict[str, str]:
     """Return what each column is by its name; what is none of ours is left out.
 
@@ -68,7 +67,9 @@ def guess_columns(
     return guess_list(names, custom, addressed).columns
 
 
-def guess_list(names: Collection[str], custom: Sequence[Field], addressed: str) -> ColumnGuesses:
+def guess_list(
+    names: Collection[str], custom: Sequence[Field], addressed: Sequence[str]
+) -> ColumnGuesses:
     """Return what `guess_columns` does, and the system whose export it is."""
     known = recognise(names)
     columns: dict[str, str] = {}
@@ -85,9 +86,10 @@ def guess_list(names: Collection[str], custom: Sequence[Field], addressed: str) 
         if field and (name not in columns or is_weak(name) or columns[name] == "opt_in"):
             columns[name] = FIELD + field.key
     if "address" not in columns.values():
-        within = addresses_within(names)
-        if len(within) == 1 or addressed in names:
-            columns[within[0] if len(within) == 1 else addressed] = "address"
+        for found in (addresses_within(names), addressed):
+            if len(found) == 1 and found[0] in names:
+                columns[found[0]] = "address"
+                break
     _add_inner(columns, names, known)
     return ColumnGuesses(columns, known)
 

@@ -263,7 +263,7 @@ def form_of(
     file_name: str = "",
     answers: ColumnAnswers = NO_ANSWERS,
     made: Collection[str] = (),
-    addressed: str = "",
+    addressed: Sequence[str] = (),
     is_beginning: bool = False,
 ) -> ListForm:
     """Return how a list with these columns is to be read.
@@ -301,7 +301,7 @@ def form_of(
         )
     # One that comes later is what it is for the rows before it, too: there it is blank.
     names += lost
-    guess = guess_list(names, custom, "" if "address" in chosen.values() else addressed)
+    guess = guess_list(names, custom, () if "address" in chosen.values() else addressed)
     columns = {name: chosen.get(name) or guess.columns.get(name, IGNORED) for name in names}
     keys = {each.key: each for each in custom}
     for name, ours in columns.items():
@@ -312,7 +312,7 @@ def form_of(
             )
     _refuse_doubles(columns, place)
     if "address" not in columns.values():
-        if len(several := addresses_within(names)) > 1:
+        if len(several := addresses_within(names) or addressed) > 1:
             raise ListError(
                 msg(
                     "Several columns hold email addresses: {names}.",

@@ -697,18 +697,24 @@ def test_what_is_no_list_is_named_with_what_to_do(octets: bytes, said: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "column"),
+    ("text", "columns"),
     [
-        ("姓名,邮箱\n王芳,wang@example.org\n", "邮箱"),
-        ("氏名,保護者\n青井,aoi@example.jp\n上田,\n江口,eguchi@example.jp\n", "保護者"),
-        ("Name;What is your e-mail?\nAnouk;Anouk <anouk@example.org>\n", "What is your e-mail?"),
-        # Whose address a list means is not guessed.
-        ("氏名,保護者,担任\n青井,aoi@example.jp,sensei@example.jp\n", ""),
-        ("氏名,備考\n青井,twitter @aoi\n上田,なし\n", ""),
+        ("姓名,邮箱\n王芳,wang@example.org\n", ("邮箱",)),
+        ("氏名,保護者\n青井,aoi@example.jp\n上田,\n江口,eguchi@example.jp\n", ("保護者",)),
+        ("Name;Your e-mail?\nAnouk;Anouk <anouk@example.org>\n", ("Your e-mail?",)),
+        ("氏名,保護者,担任\n青井,aoi@example.jp,sensei@example.jp\n", ("保護者", "担任")),
+        ("氏名,備考\n青井,twitter @aoi\n上田,なし\n", ()),
     ],
 )
-def test_a_column_of_addresses_is_known_by_its_values(text: str, column: str) -> None:
-    assert find_addressed(_records(text)) == column
+def test_columns_of_addresses_are_known_by_their_values(
+    text: str, columns: tuple[str, ...]
+) -> None:
+    assert find_addressed(_records(text)) == columns
+
+
+def test_whose_address_a_list_means_is_asked_where_several_columns_hold_some(stage: Stage) -> None:
+    with pytest.raises(ListError, match="Several columns hold email addresses: 保護者 and 担任"):
+        _import(stage, "氏名,保護者,担任\n青井,aoi@example.jp,sensei@example.jp\n")
 
 
 def test_a_list_whose_column_of_addresses_has_a_name_of_its_own_is_imported(stage: Stage) -> None:
