@@ -23,9 +23,10 @@ const picturesIn = (transfer) =>
   );
 
 /**
- * What is known of a picture before it is described.
+ * What is known of a picture before it is described; one that stays where it is has its caption
+ * there, and is asked for none.
  *
- * @typedef {{ alt: string, url: string }} Known
+ * @typedef {{ alt: string, url: string, caption?: string }} Known
  */
 
 /**
@@ -42,7 +43,7 @@ const addPictures = async (view, files) => place(view, await keepPictures(files)
  * @param {File[]} files
  * @param {Known} [known]
  */
-async function keepPictures(files, known = { alt: "", url: "" }) {
+async function keepPictures(files, known = { alt: "", url: "", caption: "" }) {
   const made = [],
     fit = files.filter((file) => TYPES.includes(file.type));
   notify(
@@ -60,9 +61,7 @@ async function keepPictures(files, known = { alt: "", url: "" }) {
       const kept = await send(file, answer.alt);
       if (typeof kept === "object") {
         nowKept("picture");
-        made.push(
-          schema.nodes.picture.create({ source: kept.source, alt: answer.alt, url: answer.url }),
-        );
+        made.push(pictureOf(kept.source, answer));
         break;
       }
       words = answer;
@@ -71,6 +70,10 @@ async function keepPictures(files, known = { alt: "", url: "" }) {
   }
   return made;
 }
+
+/** @param {string} source @param {Known} known */
+const pictureOf = (source, { alt, url, caption }) =>
+  schema.nodes.picture.create({ source, alt, url }, caption ? schema.text(caption) : null);
 
 /**
  * Let the server keep a picture; where it does not, return why.
@@ -91,7 +94,7 @@ async function send(file, alt) {
 }
 
 /**
- * Ask what a picture shows and where it leads.
+ * Ask what a picture shows, what stands below it, and where it leads.
  *
  * @param {string} src of the picture, which is shown beside
  * @param {Known} known
@@ -106,6 +109,7 @@ const describe = (src, known, { which = "", fault = "" } = {}) =>
     values: known,
     fields: [
       { name: "alt", word: "alt", hint: "altHint", required: true },
+      ...(known.caption === undefined ? [] : [{ name: "caption", word: "caption" }]),
       { name: "url", word: "leadsTo", hint: "leadsToHint", type: "url" },
     ],
     extra: element("img", { class: "asked-picture", src, alt: "" }),
@@ -158,11 +162,8 @@ async function describeKept(items, known) {
     const answer =
       items.length > 1 && item.alt
         ? { alt: item.alt, url: "" }
-        : await describe(item.path, { alt: item.alt, url: known ? known.url : "" });
-    if (answer && answer !== "remove")
-      made.push(
-        schema.nodes.picture.create({ source: item.source, alt: answer.alt, url: answer.url }),
-      );
+        : await describe(item.path, { ...(known || { url: "", caption: "" }), alt: item.alt });
+    if (answer && answer !== "remove") made.push(pictureOf(item.source, answer));
   }
   return made;
 }

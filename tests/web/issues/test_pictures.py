@@ -97,3 +97,27 @@ def test_the_bin_takes_the_picture_that_was_clicked(desk: Desk, page: Page) -> N
 
     expect(page.locator(".mail img.picture")).to_have_count(0)
     expect(page.locator(".mail .body", has_text="次の段落です。")).to_be_visible()
+
+
+def test_a_new_picture_is_asked_for_its_caption_and_one_that_stays_is_not(
+    desk: Desk, page: Page, tmp_path: Path
+) -> None:
+    Image.new("RGB", (40, 20), "navy").save(tmp_path / "new.png")
+    desk.start(page, PLAIN, view="mail")
+    page.locator(".mail .body").first.click()
+    with page.expect_file_chooser() as chosen:
+        page.get_by_role("button", name="Picture").first.click()
+    chosen.value.set_files(tmp_path / "new.png")
+    asked = page.get_by_role("dialog", name="Picture")
+    asked.get_by_label("Alternative text").fill("海")
+    asked.get_by_label("Caption").fill("夏の海岸")
+    asked.get_by_role("button", name="Insert").click()
+    expect(page.locator(".mail figcaption")).to_have_text("夏の海岸")
+    expect(page.locator("#state")).to_have_text("Saved")
+    assert ": 夏の海岸" in stored(desk, page)
+
+    page.locator(".mail .picture-frame").hover()
+    page.get_by_role("button", name="Replace the picture").click()
+    page.get_by_role("dialog", name="Choose a picture").get_by_role("button", name="new").click()
+    expect(asked.get_by_label("Alternative text")).to_have_value("海")
+    expect(asked.get_by_label("Caption")).to_have_count(0)
