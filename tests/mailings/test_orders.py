@@ -38,9 +38,11 @@ from newsletter.mailings.mailings import cancel_mailing
 from newsletter.mailings.orders.ordering import Order, other_day, place_order, review_order
 from newsletter.mailings.orders.readiness import check_stored
 from newsletter.mailings.reports.cached_figures import Figures
+from newsletter.mailings.reports.segment_names import segment_names
 from newsletter.rendering.preflight import Preflight
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
+from subscribers.segments.saved import change_segment, save_segment
 from tests.support.stage import Stage, set_stage
 
 _KEY = "key-of-one-confirmation"
@@ -232,3 +234,23 @@ def test_a_command_acts_as_an_account_that_may(engine: Engine) -> None:
         find_actor(engine, "editor@example.jp", Permission.SEND)
     with pytest.raises(NotFoundError):
         find_actor(engine, "nobody@example.jp", Permission.SEND, stage.newsletter_id)
+
+
+def test_a_segment_that_asks_for_others_since_keeps_its_name_on_the_mailing_that_went_to_it(
+    stage: Stage,
+) -> None:
+    query = 'domain = "example.jp"'
+    with transaction(stage.engine) as session:
+        save_segment(session, stage.newsletter_id, name="町の人", query=query)
+    number = _place(stage, replace(_order(stage), plan=SendingPlan(segment=query)))
+    with transaction(stage.engine) as session:
+        change_segment(
+            session,
+            stage.newsletter_id,
+            "町の人",
+            name="町の人",
+            query='domain = "example.com"',
+            before=query,
+        )
+        mailing = session.get_one(MailingRow, number)
+        assert segment_names(session, stage.newsletter_id, [mailing]) == {number: "町の人"}

@@ -31,8 +31,8 @@ from newsletter.mailings.ledger.tallies import StateCounts
 from newsletter.mailings.missing import no_such_mailing
 from newsletter.mailings.reports.cached_figures import Figure, Figures
 from newsletter.mailings.reports.progress import Progress, count_states
+from newsletter.mailings.reports.segment_names import segment_names
 from newsletter.mailings.trials.subjects import decision_due, find_trial
-from subscribers.segments.saved import names_of_queries
 
 #: So many bars a chart holds, and so many domains are named; the rest is one line.
 _BARS = 48
@@ -69,7 +69,7 @@ class MailingSummary(Progress):
 
     Attributes:
         segment: The query of its audience; empty for everybody.
-        segment_name: What the saved segment is called that asks for just this; empty for none.
+        segment_name: What the saved segment is called, or was when it was ordered; empty for none.
         decides_at: When the subject for all outside the trial is decided that it waits for.
         restored: Whether it is held because the database lost what it knew of it.
         bounced: Reports that a message came back later, soft or hard, each recipient once; what
@@ -254,9 +254,7 @@ def _summary(session: Session, row: MailingRow, figures: Figures) -> MailingSumm
         state=row.state,
         kind=row.kind,
         segment=row.segment,
-        segment_name=names_of_queries(session, row.newsletter_id).get(row.segment, "")
-        if row.segment
-        else "",
+        segment_name=segment_names(session, row.newsletter_id, [row]).get(row.id, ""),
         urgent=row.urgent,
         decides_at=_decides_at(session, row),
         planned=row.planned,

@@ -24,6 +24,7 @@ from newsletter.mailings.planning.audience import audience_figure
 from newsletter.mailings.planning.shown_as import sent_shown_as
 from newsletter.mailings.reports.clicks import clicks_of
 from newsletter.mailings.reports.reports import measure_pace, summarise
+from newsletter.mailings.reports.segment_names import segment_names
 from newsletter.mailings.trials.decisions import trial_figure
 from newsletter.newsletters.issue_actions import duplicate_issue
 from newsletter.web.access import EditorVisit, SeeingVisit, SenderVisit, Visit, newsletter_of, own
@@ -42,7 +43,6 @@ from newsletter.web.mailings.hours import (
 )
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
-from subscribers.segments.saved import names_of_queries
 
 _MOVING = frozenset({MailingState.SCHEDULED, MailingState.PLANNING, MailingState.SENDING})
 
@@ -105,7 +105,7 @@ class SentPage(WorkspacePage):
                 archive_places=ARCHIVE_PLACES,
                 archived=archived_as(session, issue),
                 mailings=mailings,
-                segment_names=names_of_queries(session, row.id),
+                segment_names=segment_names(session, row.id, mailings),
                 sent=newest,
                 mailing=summary,
                 pace=measure_pace(session, summary, figures),

@@ -370,3 +370,20 @@ def test_lists_say_until_when_a_mailing_compares_subjects(stage: Stage, sign_in:
     with transaction(stage.engine) as session:
         session.execute(update(SubjectTrialRow).values(decided_at=now(), chosen=0))
     assert "Comparing subjects" not in said("/newsletters/digest/mailings")
+
+
+def test_the_reason_of_a_pause_is_asked_for_a_booking_only_when_it_is_to_be_held(
+    stage: Stage, sign_in: SignIn
+) -> None:
+    number = stage.mail()
+    with transaction(stage.engine) as session:
+        mailing = session.get_one(MailingRow, number)
+        mailing.state, mailing.scheduled_at = MailingState.SCHEDULED, now() + timedelta(days=1)
+    client = sign_in("editor@example.jp", Role.EDITOR)
+    address = f"/newsletters/digest/mailings/{number}"
+    page = html.fromstring(client.get(address).text)
+    assert page.xpath("//details//input[@name='reason']")
+    client.post(f"{address}/pause", data={"csrf": csrf_of(client.get(address).text)})
+    held = client.get(address).text
+    assert "Starts" in held
+    assert "Started" not in held
