@@ -25,7 +25,7 @@ from subscribers.lists.formats import (
 from subscribers.lists.harmless import may_ask
 from subscribers.lists.inner_columns import WITHIN, addresses_within, own_key
 from subscribers.lists.json_lines import is_json
-from subscribers.lists.text_lists import BESIDE, SECTION
+from subscribers.lists.text_lists import BESIDE, COMMENTS, SECTION
 
 #: Says that a column is about something else than mail, whatever it is kept as.
 UNRELATED = "other"
@@ -136,10 +136,12 @@ class ListForm:
         if name == SECTION and ours == IGNORED:
             self.marks[name] = "plain heading" if name in self.answers.unrelated else "heading"
         elif ours == IGNORED or ours.startswith(FIELD):
-            mark = _HEEDED if name in self.answers.heeded else mark_of(name)
+            # Comments that come where nobody was asked any more refuse their rows.
+            is_heeded = name in self.answers.heeded or name == COMMENTS
+            mark = _HEEDED if is_heeded else mark_of(name)
             if name in self.answers.unrelated:
                 # A plain remark of leaving was not what was asked.
-                mark = "plain remark" if mark == "remark" else ""
+                mark = "plain remark" if mark == "remark" or name == COMMENTS else ""
             if mark or name not in self.answers.unrelated:
                 self.marks[name] = mark
         elif ours in _OF_OURS and not (
@@ -219,7 +221,7 @@ class ListForm:
             if ours == IGNORED
             and name not in chosen
             and name not in self.answers
-            and name != BESIDE
+            and name not in {BESIDE, COMMENTS}
             and fold(name) not in known
             and self.marks.get(name) not in {"disabled", "hint", "heading", "plain heading"}
         )

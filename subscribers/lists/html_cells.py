@@ -12,7 +12,7 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Number
 from subscribers.lists.inner_columns import MOST_COLUMNS
 from subscribers.lists.line_numbers import MOST_SHEETS
-from subscribers.lists.text_lists import is_heading
+from subscribers.lists.text_lists import LONGEST_COMMENT, comments_against, is_heading
 
 #: Characters of a row, of those that cells reaching down repeat in it, and of what names a table.
 _MOST_IN_ROW, _MOST_REPEATED, _LONGEST_TITLE = 1024 * 1024, 1000, 100
@@ -83,6 +83,8 @@ class HtmlTable:
     in_row: bool = False
     row_hidden: bool = False
     row_fault: Message | None = None
+    #: What a workbook's user put to cells of the row.
+    comments: list[str] = field(default_factory=list)
     blank: int = 0
 
 
@@ -92,6 +94,8 @@ class HtmlRow:
 
     cells: Sequence[str]
     fault: Message | None = None
+    #: Those of its comments that speak of mail or leaving.
+    comment: str = ""
 
 
 class TableTarget:
@@ -108,6 +112,7 @@ class TableTarget:
         self._below: list[str] = []
         self._unseen = 0
         self._option: bool | None = None
+        self._in_comment = False
         self._size = 0
         self.rows = 0
         self._ready: list[tuple[HtmlTable, Sequence[HtmlRow]]] = []
@@ -128,8 +133,12 @@ class TableTarget:
             self._end_row(table)
             table.in_row, table.row_hidden = True, _is_hidden(attributes)
             table.row_fault = _FAULTS.get(attributes.get("data-fault", ""))
+            table.comments = [attributes.get("data-comment", "")[:LONGEST_COMMENT]]
         elif tag in _CELLS:
             self._start_cell(table, tag, attributes)
+        elif tag == "comment" and table.cell is not None:
+            self._in_comment = True
+            table.comments.append("")
         elif table.cell is not None:
             self._start_within(table.cell, tag, attributes)
 
@@ -206,7 +215,9 @@ class TableTarget:
         if not self._tables:
             return
         table = self._tables[-1]
-        if tag in _CELLS:
+        if tag == "comment":
+            self._in_comment = False
+        elif tag in _CELLS:
             self._end_cell(table)
         elif tag == "tr":
             self._end_row(table)
@@ -224,12 +235,13 @@ class TableTarget:
             return
         table = self._tables[-1] if self._tables else None
         cell = table.cell if table else None
-        if cell is None:
+        if table is not None and self._in_comment and table.comments:
+            table.comments[-1] += text[: LONGEST_COMMENT - len(table.comments[-1])]
+        elif cell is None:
             if table is None or not table.in_row:
                 self._outside.append(text[: _LONGEST_TITLE + 1])
                 del self._outside[_LONGEST_TITLE:]
-            return
-        if self._option is not False:
+        elif self._option is not False:
             self._write(cell, text)
 
     def _write(self, cell: HtmlCell, text: str) -> None:
@@ -263,6 +275,7 @@ class TableTarget:
                 )
             table.cells.append(table.cell)
         table.cell = None
+        self._in_comment = False
 
     def _end_row(self, table: HtmlTable) -> None:
         self._end_cell(table)
@@ -284,7 +297,9 @@ class TableTarget:
             return
         hidden = _HIDDEN_ROW if table.row_hidden or table.hidden else None
         fault = hidden or (_STRUCK_ROW if struck else None) or table.row_fault
-        table.rows.append(HtmlRow(cells, fault if any(cells) else None))
+        comment = comments_against(filter(None, table.comments))
+        table.comments.clear()
+        table.rows.append(HtmlRow(cells, fault if any(cells) else None, comment))
         if len(table.rows) > MOST_COLUMNS:
             self._hand_on(table)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, groupby
 from operator import itemgetter
@@ -28,7 +28,13 @@ from subscribers.lists.html_cells import HtmlRow, HtmlTable, TableTarget
 from subscribers.lists.line_numbers import before_sheet
 from subscribers.lists.records import Record
 from subscribers.lists.tables import csv_records
-from subscribers.lists.text_lists import SECTION, read_heading
+from subscribers.lists.text_lists import (
+    BESIDE,
+    COMMENTS,
+    SECTION,
+    read_heading,
+    titles_against,
+)
 
 _BLOCK, _START = 64 * 1024, 256 * 1024
 #: How a page begins, or a workbook in XML.
@@ -108,7 +114,8 @@ def html_records(
                     yield Record(begun + rows.count, (), (), fault=_FOREIGN_ROW)
         else:
             heading = _heading_of(table, is_first=tables == 1)
-            for record in csv_records(rows.lines(), source=source, is_header=is_header):
+            records = csv_records(rows.lines(), source=source, is_header=is_header)
+            for record in _with_comments(records, rows.comments):
                 yield _placed(record, begun, heading, rows.faults)
         begun += rows.count
     if not tables:
@@ -129,6 +136,8 @@ class _TableLines:
         self.count = 0
         #: Why rows are not taken, by their numbers.
         self.faults: dict[int, Message] = {}
+        #: What is noted on rows, by their numbers.
+        self.comments: dict[int, str] = {}
 
     def lines(self) -> Iterator[str]:
         """Yield a line for each row."""
@@ -136,6 +145,8 @@ class _TableLines:
             self.count += 1
             if row.fault:
                 self.faults[self.count] = row.fault
+            if row.comment:
+                self.comments[self.count] = row.comment
             yield _line(row.cells)
 
 
@@ -160,6 +171,28 @@ def _heading_of(table: HtmlTable, *, is_first: bool) -> str:
             return title
     unclear = [title for title, state in states if state is not None]
     return "" if is_first or not unclear else unclear[-1]
+
+
+def _with_comments(records: Iterable[Record], comments: dict[int, str]) -> Iterator[Record]:
+    """Pass records on with the comments on their rows, as columns that few of them have.
+
+    What is noted on headings is said of all rows below, as the titles of a list are.
+    """
+    title = ""
+    widened: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for record in records:
+        is_row = not (record.header or record.fault)
+        own = comments.pop(record.line, "") if is_row else ""
+        while comments and (line := next(iter(comments))) <= record.line:
+            title = titles_against([comments.pop(line)]) or title
+        beside = ((COMMENTS, own), (BESIDE, title))
+        more = {name: text for name, text in beside if text and name not in record.names}
+        if not (is_row and more):
+            yield record
+            continue
+        names = (*record.names, *more)
+        names = widened.setdefault(names, names)
+        yield record._replace(names=names, cells=[*record.cells, *more.values()])
 
 
 def _placed(record: Record, begun: int, heading: str, faults: dict[int, Message]) -> Record:

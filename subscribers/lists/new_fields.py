@@ -23,6 +23,10 @@ from subscribers.lists.formats import DEFINITIONS, IGNORED, guess_field
 from subscribers.lists.inner_columns import WITHIN
 from subscribers.lists.json_lines import read_object
 from subscribers.lists.records import Record
+from subscribers.lists.text_lists import BESIDE, COMMENTS
+
+#: What no column of the list holds, and no person is to have.
+_BESIDE_ROWS = frozenset({BESIDE, COMMENTS})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,7 +107,7 @@ def find_new_fields(
 
 
 def _may_become(left_out: Collection[str], only: Collection[str] | None, name: str) -> bool:
-    return name not in left_out and (only is None or name in only)
+    return name not in {*left_out, *_BESIDE_ROWS} and (only is None or name in only)
 
 
 def _defined(value: object, known: Sequence[Field]) -> dict[str, Field]:

@@ -18,6 +18,8 @@ from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Number, Size
 from subscribers.lists.inner_columns import MOST_COLUMNS
 from subscribers.lists.line_numbers import MOST_SHEETS
+from subscribers.lists.text_lists import comments_against
+from subscribers.lists.workbook_comments import note_of, with_comment
 from subscribers.lists.workbook_parts import MOST_UNPACKED, SAVE_SHEETS, Archive
 from subscribers.lists.workbooks import UNNAMED
 
@@ -100,6 +102,9 @@ class _Sheets:
         self._link = ""
         self._struck = False
         self._aside = 0
+        #: The comments on cells of the row, each in pieces, and whether one is under way.
+        self._comments: list[list[str]] = []
+        self._in_comment = self._in_paragraph = False
         #: Blank cells before the next that holds something.
         self._gap = 0
 
@@ -107,6 +112,7 @@ class _Sheets:
         """Take the beginning of an element."""
         if self._aside or tag in _ASIDE:
             self._aside += 1
+            self._start_aside(tag)
         elif tag == "table":
             self._start_sheet(_plain(attributes))
         elif tag == "table-row":
@@ -115,6 +121,7 @@ class _Sheets:
             hidden = " hidden" if said.get("visibility", "visible") != "visible" else ""
             self._row_tag = f"<tr{hidden}>"
             self._row.clear()
+            self._comments.clear()
             self._gap = self._size = 0
         elif tag in _CELLS:
             self._cell = _plain(attributes)
@@ -123,6 +130,14 @@ class _Sheets:
             self._link = ""
         elif self._cell is not None:
             self._start_words(tag, _plain(attributes))
+
+    def _start_aside(self, tag: str) -> None:
+        if tag == "annotation":
+            self._in_comment = True
+            self._comments.append([])
+        elif tag == "p" and self._in_comment:
+            self._in_paragraph = True
+            self._comments[-1].append(" ")
 
     def refuse_nobody(self) -> None:
         """Refuse a document without addresses.
@@ -162,8 +177,9 @@ class _Sheets:
 
     def text(self, text: str) -> None:
         """Take characters."""
-        if self._cell is not None and not self._aside:
-            self._text.append(text)
+        is_word = self._cell is not None and not self._aside
+        if is_word or self._in_paragraph:
+            (self._text if is_word else self._comments[-1]).append(text)
             self._size += len(text)
             if self._size > _MOST_IN_ROW:
                 raise self._refusal()
@@ -172,6 +188,8 @@ class _Sheets:
         """Take the end of an element."""
         if self._aside:
             self._aside -= 1
+            self._in_comment = self._in_comment and self._aside > 0
+            self._in_paragraph = self._in_paragraph and self._in_comment and tag != "p"
         elif tag in _CELLS:
             self._end_cell()
         elif tag == "table-row":
@@ -206,6 +224,11 @@ class _Sheets:
         self._has_address = self._has_address or "@" in piece or "＠" in piece
 
     def _end_row(self) -> None:
+        comment = comments_against(map("".join, self._comments))
+        self._comments.clear()
+        if comment and not self._row:
+            self._row.append(f"<td>{note_of(comment)}")
+            comment = ""
         if not self._row:
             self._blank += self._times
             return
@@ -216,7 +239,8 @@ class _Sheets:
             )
         self._write("<tr></tr>\n" * self._blank)
         self._blank = 0
-        row = f"{self._row_tag}{''.join(self._row)}\n"
+        tag = with_comment(self._row_tag, comment)
+        row = f"{tag}{''.join(self._row)}\n"
         for _ in range(self._times):
             self._write(row)
 

@@ -165,8 +165,8 @@ def _read_free(name: str, mark: str, text: str) -> ListState | None:
     if mark == "plain remark" and state is ListState.UNCLEAR:
         return None
     if state is None and mark == "heeded":
-        says = tells_leaving if is_harmless(name) else may_speak
-        return ListState.UNCLEAR if says(text) else None
+        says = tells_leaving(text) or (not is_harmless(name) and may_speak(text))
+        return ListState.UNCLEAR if says else None
     return state
 
 

@@ -39,7 +39,7 @@ from subscribers.lists.inner_columns import WITHIN
 from subscribers.lists.json_lines import read_object
 from subscribers.lists.outcomes import speaks_against
 from subscribers.lists.records import Record
-from subscribers.lists.text_lists import BESIDE, SECTION, read_heading
+from subscribers.lists.text_lists import BESIDE, COMMENTS, SECTION, read_heading
 
 #: Distinct values of a column that answers something, of which at least half come again; so few do
 #: without, and codes.
@@ -119,6 +119,8 @@ def column_title(name: str) -> Message:
         return msg("section headings")
     if name == BESIDE:
         return msg("titles and notes beside the list")
+    if name == COMMENTS:
+        return msg("comments on cells")
     if is_nameless(name):
         return msg("column {number}", number=name[1:])
     return msg("“{column}”", column=name)
@@ -327,7 +329,8 @@ def _finder_of(name: str, form: ListForm) -> Callable[[Iterable[str]], list[str]
     """Return what finds the values of a column that may speak of mail or leaving."""
     if name == SECTION:
         return _unclear_headings
-    if name == BESIDE:
+    if name in {BESIDE, COMMENTS}:
+        # Only those that speak of leaving come.
         return _all_of
     if form.known is not None and mark_of(name) == "remark":
         return _speaking_notes

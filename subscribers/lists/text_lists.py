@@ -14,13 +14,23 @@ from typing import NamedTuple
 from newsletter.i18n.normal_form import normal_form
 from subscribers.lists.cell_words import against_mail, denies, read_remark, read_state
 from subscribers.lists.formats import ListState
-from subscribers.lists.harmless import ValueKind, kind_of_value, speaks, tells_leaving
+from subscribers.lists.harmless import (
+    ValueKind,
+    kind_of_value,
+    may_speak,
+    speaks,
+    tells_leaving,
+)
 
 #: The column of the headings that stand above rows; nothing that a list calls one.
 SECTION = "##"
 #: The column of what stands beside rows and speaks against mail, a title or a note: of whom, nobody
 #: but a person can tell.
 BESIDE = "###"
+#: The column of the comments that a spreadsheet's user put to cells of a row.
+COMMENTS = "####"
+#: Characters that are read of a comment, and of all those of a row.
+LONGEST_COMMENT = 1000
 #: What stands behind the addresses of a list that is no table.
 NAMES = ("#1", "#2")
 #: What Japanese writing puts between addresses, and around them.
@@ -73,6 +83,17 @@ def titles_against(texts: Iterable[str]) -> str:
         if read_heading(text) not in {None, ListState.CONFIRMED, ListState.UNCLEAR}
         or tells_leaving(text)
     )
+
+
+def comments_against(texts: Iterable[str]) -> str:
+    """Return those of a row's comments that speak of mail or leaving, on one line."""
+    plain = (" ".join(text.split())[:LONGEST_COMMENT] for text in texts)
+    return " / ".join(text for text in plain if _is_against(text))[:LONGEST_COMMENT]
+
+
+@lru_cache(maxsize=1024)
+def _is_against(text: str) -> bool:
+    return may_speak(text) or tells_leaving(text) or read_remark(text) is not None
 
 
 def names_column(text: str) -> bool:

@@ -116,7 +116,8 @@ class Archive:
         if count > MOST_NAMED:
             raise self.refusal(
                 msg(
-                    "The workbook has more than {count} styles or links.", count=Number(MOST_NAMED)
+                    "The workbook has more than {count} styles, links or comments.",
+                    count=Number(MOST_NAMED),
                 ),
                 SAVE_SHEETS,
             )

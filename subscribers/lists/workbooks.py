@@ -23,6 +23,7 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Number, Size
 from subscribers.lists.inner_columns import MOST_COLUMNS
 from subscribers.lists.line_numbers import MOST_SHEETS
+from subscribers.lists.workbook_comments import note_of, read_comments, with_comment
 from subscribers.lists.workbook_parts import MOST_UNPACKED, SAVE_SHEETS, Attributes, Parts
 from subscribers.lists.workbook_values import (
     NumberFormat,
@@ -38,8 +39,8 @@ from subscribers.lists.workbook_values import (
 #: Octets of a page in memory; what is longer lies on the disk.
 _IN_MEMORY = 8 * 1024 * 1024
 _MOST_IN_ROW = 1024 * 1024
-#: Rows of a sheet, in Excel, too, and blank ones between two others.
-_MOST_ROWS, _MOST_BLANK = 1_048_576, 100_000
+#: Rows of a sheet, in Excel, too, and blank ones between two others, and above a note.
+_MOST_ROWS, _MOST_BLANK, _NEAR = 1_048_576, 100_000, 100
 _LONGEST_SPAN = 99_999
 _COLUMN, _DIGITS = re.compile("[A-Z]{1,3}"), "0123456789"
 _AREA = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7})(?::\$?([A-Z]{1,3})\$?(\d{1,7}))?")
@@ -119,6 +120,7 @@ def _write_page(page: BinaryIO, book: _Book, sheets: Sequence[_Sheet]) -> None:
         title = "" if UNNAMED.fullmatch(sheet.name.strip()) else escape(sheet.name)
         page.write(f"<h2>{title}</h2>\n<table{said}{hidden}>\n".encode())
         parts.parse(sheet.path, start=rows.start, end=rows.end, text=rows.text)
+        rows.write_notes()
         page.write(b"</table>\n")
         has_address = has_address or rows.has_address
     if not has_address:
@@ -219,6 +221,8 @@ class _Rows:
     def __init__(self, book: _Book, sheet: _Sheet, page: BinaryIO) -> None:
         self._book, self._sheet, self._page = book, sheet, page
         self.has_address = False
+        #: Those on rows that are not written yet, by the rows, the next one last.
+        self._comments = read_comments(book.parts, sheet.path)
         #: The number of the row under way, and of the last that was written.
         self._row = self._written = 0
         self._hidden = self._without_result = False
@@ -327,10 +331,20 @@ class _Rows:
 
     def _end_row(self) -> None:
         if self._cells:
+            self.write_notes(self._row)
             self._write_row()
         self._cells.clear()
         self._size = 0
         self._without_result = False
+
+    def write_notes(self, before: int = _MOST_ROWS + 1) -> None:
+        """Write comments on rows without cells above a row: notes beside the list, of nobody."""
+        while self._comments and self._comments[-1][0] < before:
+            row, comment = self._comments.pop()
+            # However far below it stands.
+            blank = min(row - self._written - 1, _NEAR)
+            self._written += blank + 1
+            self._write("<tr></tr>\n" * blank + f"<tr><td>{note_of(comment)}\n")
 
     def _write_row(self) -> None:
         blank = self._row - self._written - 1
@@ -339,8 +353,11 @@ class _Rows:
                 msg("More than {count} lines in a row are empty.", count=Number(_MOST_BLANK))
             )
         self._written = self._row
-        row = ["<tr></tr>\n" * blank, "<tr hidden" if self._hidden else "<tr"]
-        row.append(' data-fault="formula">' if self._without_result else ">")
+        begin = "<tr hidden" if self._hidden else "<tr"
+        begin += ' data-fault="formula">' if self._without_result else ">"
+        if self._comments and self._comments[-1][0] == self._row:
+            begin = with_comment(begin, self._comments.pop()[1])
+        row = ["<tr></tr>\n" * blank, begin]
         last = max(self._cells)
         column = 1
         while column <= last:
@@ -361,7 +378,10 @@ class _Rows:
                 self._filled |= reaches
             column += columns
         row.append("\n")
-        self._page.write("".join(row).encode("utf-8", "replace"))
+        self._write("".join(row))
+
+    def _write(self, text: str) -> None:
+        self._page.write(text.encode("utf-8", "replace"))
         if self._page.tell() > MOST_UNPACKED:
             raise self._refusal(
                 msg("Unpacked, the workbook is larger than {size}.", size=Size(MOST_UNPACKED))

@@ -39,7 +39,7 @@ from subscribers.lists.questions import (
     is_nameless,
 )
 from subscribers.lists.row_results import RESULT_NAMES, results_csv
-from subscribers.lists.text_lists import SECTION
+from subscribers.lists.text_lists import BESIDE, COMMENTS, SECTION
 from subscribers.lists.trials import (
     GLANCED,
     NEW,
@@ -238,7 +238,7 @@ class ImportPages:
             nameless={
                 name: column_title(name).in_language(visit.language)
                 for name in glance.columns
-                if is_nameless(name) or name == SECTION
+                if is_nameless(name) or name in {SECTION, BESIDE, COMMENTS}
             },
             chosen=chosen,
             answers=answers,

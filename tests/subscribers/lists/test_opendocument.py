@@ -24,7 +24,7 @@ _STYLES = (
 )
 
 
-def _document(*sheets: str, kind: str = _TYPE) -> bytes:
+def document(*sheets: str, kind: str = _TYPE) -> bytes:
     content = (
         f'<?xml version="1.0" encoding="UTF-8"?><office:document-content{_NAMES}'
         ' xmlns:xlink="http://www.w3.org/1999/xlink">'
@@ -40,11 +40,11 @@ def _document(*sheets: str, kind: str = _TYPE) -> bytes:
     return packed.getvalue()
 
 
-def _sheet(*rows: str, said: str = "") -> str:
+def sheet(*rows: str, said: str = "") -> str:
     return f'<table:table table:name="名簿"{said}>{"".join(rows)}</table:table>'
 
 
-def _row(*cells: str, said: str = "") -> str:
+def row(*cells: str, said: str = "") -> str:
     return f"<table:table-row{said}>{''.join(map(_cell, cells))}</table:table-row>"
 
 
@@ -75,8 +75,8 @@ def test_cells_come_as_they_are_shown_and_days_as_they_are() -> None:
     )
     blank = '<table:table-cell table:number-columns-repeated="2"/>'
     rows = _values(
-        _document(
-            _sheet(_row("メール", "退会日", "x", "y", "済"), _row("a@x.example", day, blank, yes))
+        document(
+            sheet(row("メール", "退会日", "x", "y", "済"), row("a@x.example", day, blank, yes))
         )
     )
     assert rows == [
@@ -89,14 +89,14 @@ def test_rows_that_are_hidden_filtered_or_struck_out_are_told() -> None:
         '<table:table-cell table:style-name="s"><text:p>c@x.example</text:p></table:table-cell>'
     )
     records = _read(
-        _document(
-            _sheet(
-                _row("氏名", "メール"),
-                _row("A", "a@x.example"),
-                _row("B", "b@x.example", said=' table:visibility="filter"'),
-                _row("C", struck),
+        document(
+            sheet(
+                row("氏名", "メール"),
+                row("A", "a@x.example"),
+                row("B", "b@x.example", said=' table:visibility="filter"'),
+                row("C", struck),
             ),
-            _sheet(_row("氏名", "メール"), _row("D", "d@x.example"), said=' table:style-name="h"'),
+            sheet(row("氏名", "メール"), row("D", "d@x.example"), said=' table:style-name="h"'),
         )
     )
     assert [bool(record.fault) for record in records] == [False, True, True, True]
@@ -107,18 +107,18 @@ def test_an_address_of_a_link_is_found_and_blank_rows_are_no_end() -> None:
         '<table:table-cell><text:p><text:a xlink:href="mailto:a@x.example">Anna</text:a></text:p>'
         "</table:table-cell>"
     )
-    blank = _row("<table:table-cell/>", said=' table:number-rows-repeated="1048000"')
-    records = _read(_document(_sheet(_row("Name", "Email"), _row("Anna", link), blank)))
+    blank = row("<table:table-cell/>", said=' table:number-rows-repeated="1048000"')
+    records = _read(document(sheet(row("Name", "Email"), row("Anna", link), blank)))
     assert [record.values["Email"] for record in records] == ["Anna <a@x.example>"]
 
 
 @pytest.mark.parametrize(
     ("octets", "message"),
     [
-        (_document(_sheet(_row("x"))), "No sheet of this workbook"),
-        (_document(kind="application/vnd.oasis.opendocument.text"), "OpenDocument"),
+        (document(sheet(row("x"))), "No sheet of this workbook"),
+        (document(kind="application/vnd.oasis.opendocument.text"), "OpenDocument"),
         (
-            _document(_sheet(_row("a@x.example", said=' table:number-rows-repeated="99999999"'))),
+            document(sheet(row("a@x.example", said=' table:number-rows-repeated="99999999"'))),
             "in a row are empty",
         ),
     ],
