@@ -37,7 +37,7 @@ def page_of_sheets(archive: Archive) -> BinaryIO:
     Raises:
         ListError: It is broken or too large, or no sheet of it holds an address.
     """
-    styles = _Styles()
+    styles = _Styles(archive)
     for path in ("styles.xml", _CONTENT):
         if archive.has(path):
             archive.parse(path, start=styles.start, end=styles.end)
@@ -57,7 +57,8 @@ def page_of_sheets(archive: Archive) -> BinaryIO:
 class _Styles:
     """Which styles strike out, or hide a sheet, and how many sheets there are."""
 
-    def __init__(self) -> None:
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
         self.struck: set[str] = set()
         self.hidden: set[str] = set()
         self.sheets = 0
@@ -69,22 +70,26 @@ class _Styles:
         if tag == "style":
             self._name = said.get("name", "")
             if said.get("parent-style-name") in self.struck:
-                self.struck.add(self._name)
+                self._keep(self.struck)
         elif tag == "table":
             self.sheets += 1
         elif tag == "table-properties" and said.get("display") == "false":
-            self.hidden.add(self._name)
+            self._keep(self.hidden)
         elif tag == "text-properties":
             line = said.get("text-line-through-style", said.get("text-line-through-type"))
             if line == "none":
                 self.struck.discard(self._name)
             elif line is not None:
-                self.struck.add(self._name)
+                self._keep(self.struck)
 
     def end(self, tag: str) -> None:
         """Take the end of an element."""
         if tag == "style":
             self._name = ""
+
+    def _keep(self, kind: set[str]) -> None:
+        kind.add(self._archive.keep(self._name))
+        self._archive.refuse_many(len(kind))
 
 
 class _Sheets:

@@ -21,6 +21,7 @@ from xml.parsers import expat
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Number, Size
+from subscribers.lists.xml_names import Names
 
 _BLOCK = 64 * 1024
 #: Octets of all parts that are read, unpacked, and of the archive's own list of its parts.
@@ -30,6 +31,8 @@ _MOST_LISTED = 4_000_000
 _LONGEST_TAG, _DEEPEST, _MOST_ELEMENTS = 1024 * 1024, 64, 8_000_000
 #: More styles, links and the like than any workbook has: of each, Excel has 65,000.
 MOST_NAMED = 200_000
+#: Letters of all that is kept of them.
+_MOST_KEPT = 20_000_000
 _SHEET_OF_OPENDOCUMENT = b"application/vnd.oasis.opendocument.spreadsheet"
 _DEFLATED = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _ARCHIVE, _COMPOUND = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -83,6 +86,7 @@ class Archive:
         self.source = source
         self._left = MOST_UNPACKED
         self._met = 0
+        self._kept = 0
         stream.seek(0)
         if stream.read(8).startswith(_COMPOUND):
             raise self._refusal_of_compound(stream)
@@ -122,6 +126,17 @@ class Archive:
                 SAVE_SHEETS,
             )
 
+    def keep(self, text: str) -> str:
+        """Return a name or the like that is kept until the end, counted with all others.
+
+        Raises:
+            ListError: They are longer than any workbook's.
+        """
+        self._kept += len(text)
+        if self._kept > _MOST_KEPT:
+            raise self.refusal(_BROKEN, _BROKEN_REMEDY)
+        return text
+
     def parse(
         self,
         path: str,
@@ -155,6 +170,11 @@ class Archive:
     ) -> expat.XMLParserType:
         parser = expat.ParserCreate(namespace_separator=" ")
         parser.buffer_text = True
+
+        def refuse_names() -> None:
+            raise self.refusal(_BROKEN, _BROKEN_REMEDY)
+
+        names = Names(parser, refuse_names)
         depth = 0
 
         def met(tag: str, attributes: dict[str, str]) -> None:
@@ -165,6 +185,7 @@ class Archive:
                 raise self.refusal(_BROKEN, _BROKEN_REMEDY)
             if self._met > _MOST_ELEMENTS:
                 raise self.refusal(_LARGE, SAVE_SHEETS)
+            names.met(tag, attributes)
             if start:
                 start(_local(tag), attributes)
 
@@ -318,12 +339,13 @@ class Parts(Archive):
             if tag != "Relationship" or not attributes.get("Type", "").endswith(kind):
                 return
             self.refuse_many(len(found))
+            self.keep(attributes.get("Id", ""))
             target = attributes.get("Target", "")
             if outside:
-                found[attributes.get("Id", "")] = target
+                found[attributes.get("Id", "")] = self.keep(target)
             elif attributes.get("TargetMode", "Internal") == "Internal":
                 joined = posixpath.normpath(posixpath.join("/", folder, target))
-                found[attributes.get("Id", "")] = joined.lstrip("/")
+                found[attributes.get("Id", "")] = self.keep(joined.lstrip("/"))
 
         relations = posixpath.join(folder, "_rels", f"{name}.rels")
         if self.has(relations):

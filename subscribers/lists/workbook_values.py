@@ -80,7 +80,8 @@ def read_styles(parts: Parts, path: str) -> Styles:
         within = above[1] if len(above) > 1 else ""
         parts.refuse_many(max(len(styles.shown), len(fonts), len(formats)))
         if tag == "numFmt" and within == "numFmts":
-            formats[attributes.get("numFmtId", "")] = attributes.get("formatCode", "")
+            number = parts.keep(attributes.get("numFmtId", ""))
+            formats[number] = parts.keep(attributes.get("formatCode", ""))
         elif tag == "font" and within == "fonts":
             fonts.append(False)
         elif tag == "strike" and within == "fonts" and fonts:

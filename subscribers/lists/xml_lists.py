@@ -25,6 +25,7 @@ from subscribers.lists.formats import guess_field
 from subscribers.lists.inner_columns import MOST_COLUMNS
 from subscribers.lists.text_lists import is_heading, titles_against
 from subscribers.lists.workbook_parts import MOST_UNPACKED
+from subscribers.lists.xml_names import Names
 from subscribers.lists.xml_shape import MOST_KINDS, OF_FIELDS, Path, Shape, named_by
 
 _BLOCK, _IN_MEMORY = 64 * 1024, 8 * 1024 * 1024
@@ -37,6 +38,8 @@ _BEGINS = re.compile(
     r"(?:<!--[^>]{0,2000}-->\s*)*<[^\W\d][\w:.-]{0,80}[\s/>])"
 )
 _DECLARED = re.compile(rb"""^[^>]{0,100}?encoding\s*=\s*["']([\w.-]{2,40})""")
+#: Columns of all kinds of rows together: each kind may have its own.
+_MOST_OF_ALL = 20 * MOST_COLUMNS
 _REMARK = "comment"
 _CHECK = msg("Check that the file is a list of people.")
 
@@ -110,6 +113,7 @@ class _Document:
         """
         parser = expat.ParserCreate("utf-8", namespace_separator=" ")
         parser.buffer_text = True
+        names = Names(parser, self.refuse_kinds)
         depth = met = 0
 
         def open_element(tag: str, attributes: dict[str, str]) -> None:
@@ -121,6 +125,7 @@ class _Document:
                     msg("The XML has more than {count} elements, or very deep ones.", count=_MOST)
                 )
             self._line = parser.CurrentLineNumber
+            names.met(tag, attributes)
             start(_local(tag), {_local(name): value for name, value in attributes.items()})
 
         def close_element(_tag: str) -> None:
@@ -347,6 +352,8 @@ class _Columns:
             raise self._document.refusal(
                 msg("This row has more than {limit} cells.", limit=MOST_COLUMNS)
             )
+        if len(self._present) > _MOST_OF_ALL:
+            self._document.refuse_kinds()
 
     def is_flag(self, path: Path, name: str) -> bool:
         """Tell whether an element says something by being there: some have it, none fills it."""

@@ -47,6 +47,7 @@ class _Open:
     path: Path
     children: Counter[str] = field(default_factory=Counter)
     text: list[str] = field(default_factory=list)
+    size: int = 0
 
 
 class Shape:
@@ -54,6 +55,8 @@ class Shape:
 
     def __init__(self, refuse: Callable[[], None]) -> None:
         self.kinds: dict[Path, Kind] = {}
+        #: The kinds right below each: of deep ones all would be gone through for each above.
+        self._below: dict[Path, list[Path]] = {}
         self._open: list[_Open] = []
         self._refuse = refuse
 
@@ -64,6 +67,7 @@ class Shape:
         kind = self.kinds.get(path)
         if kind is None:
             kind = self.kinds[path] = Kind()
+            self._below.setdefault(path[:-1], []).append(path)
             if len(self.kinds) > MOST_KINDS:
                 self._refuse()
         kind.count += 1
@@ -78,8 +82,9 @@ class Shape:
 
     def text(self, text: str) -> None:
         """Take characters."""
-        if self._open and sum(map(len, self._open[-1].text)) < 1000:  # noqa: PLR2004 - of an address
+        if self._open and self._open[-1].size < 1000:  # noqa: PLR2004 - of an address
             self._open[-1].text.append(text)
+            self._open[-1].size += len(text)
 
     def end(self) -> None:
         """Take the end of an element."""
@@ -92,11 +97,8 @@ class Shape:
     def people(self) -> set[Path]:
         """Return which elements are people."""
         found = {self._person(path) for path, kind in self.kinds.items() if kind.has_address}
-        return {
-            one
-            for one in found
-            if not any(one != each and one == each[: len(one)] for each in found)
-        }
+        around = {one[:end] for one in found for end in range(1, len(one))}
+        return found - around
 
     def _person(self, path: Path) -> Path:
         """Return the element that has the address of an element: it comes again, or is above."""
@@ -119,21 +121,23 @@ class Shape:
         """Tell whether an element is a name and a value, or the value beside a name."""
         kind, outer = self.kinds[path], path[:-1]
         if not kind.has_children:
-            names = {each[-1].lower() for each in self.kinds if each[:-1] == outer}
+            names = self._names_below(outer)
             is_value = path[-1].lower() == "value" and len(names) == 2  # noqa: PLR2004 - a name beside it
             return is_value or (
                 bool(kind.attributes & set(_NAMING)) and kind.attributes <= OF_FIELDS
             )
-        names = {each[-1].lower() for each in self.kinds if each[:-1] == path}
+        names = self._names_below(path)
         return "value" in names and len(names) == 2  # noqa: PLR2004 - as above
 
     def _has_more(self, path: Path) -> bool:
         """Tell whether an element has words of its own beside what lies deeper in it."""
         kind = self.kinds[path]
         return bool(kind.attributes) or any(
-            len(each) == len(path) + 1 and each[:-1] == path and inner.has_text
-            for each, inner in self.kinds.items()
+            self.kinds[each].has_text for each in self._below.get(path, ())
         )
+
+    def _names_below(self, path: Path) -> set[str]:
+        return {each[-1].lower() for each in self._below.get(path, ())}
 
 
 def _is_address(text: str) -> bool:

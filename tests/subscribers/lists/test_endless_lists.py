@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import time
 import tracemalloc
+import zipfile
+from collections.abc import Callable, Mapping
 
 import pytest
 
 from newsletter.errors import ListError
-from subscribers.lists.files import list_records
+from subscribers.lists.files import as_text, list_records
 
 
 @pytest.mark.parametrize(
@@ -92,3 +95,79 @@ def test_the_keys_of_an_inner_object_take_no_more_memory_than_a_list_may(
     finally:
         tracemalloc.stop()
     assert most < 50_000_000
+
+
+_ELEMENTS: Mapping[str, Callable[[int], str]] = {
+    "attributes": lambda number: f'<c a{number}=""/>',
+    "elements": lambda number: f"<c{number}/>",
+    "prefixes": lambda number: f'<c xmlns:a{number}="u"/>',
+    "namespaces": lambda number: f'<c xmlns="u{number}"/>',
+    "long names": lambda number: f"<c{number}{'x' * 5000}/>",
+}
+_XML_REFUSALS = "kinds of elements|is broken"
+
+
+@pytest.mark.parametrize("kind", _ELEMENTS)
+@pytest.mark.parametrize("name", ["l.xml", "l.ods", "l.xlsx"])
+def test_names_in_xml_take_no_more_memory_than_a_list_may(name: str, kind: str) -> None:
+    many = 1900 if kind == "long names" else 60_000
+    content = f"<r>{''.join(map(_ELEMENTS[kind], range(many)))}</r>"
+    stream = io.BytesIO(f'<?xml version="1.0"?>{content}'.encode())
+    if name != "l.xml":
+        stream = _packed({_PART_OF[name]: content})
+    with pytest.raises(ListError, match=_XML_REFUSALS):
+        as_text(stream, source=name)
+
+
+@pytest.mark.parametrize(
+    ("name", "element"),
+    [
+        (
+            "l.ods",
+            '<style name="{number}{long}"><text-properties text-line-through-style="s"/></style>',
+        ),
+        ("l.ods", '<style name="{number}{long}"><table-properties display="false"/></style>'),
+        ("l.xlsx", '<Relationship Id="{number}" Type="x/officeDocument" Target="{long}{number}"/>'),
+    ],
+    ids=["struck", "hidden", "relations"],
+)
+def test_what_is_kept_of_a_workbook_takes_no_more_memory_than_a_list_may(
+    name: str, element: str
+) -> None:
+    elements = (element.format(number=number, long="x" * 500_000) for number in range(50))
+    stream = _packed({_PART_OF[name]: f"<r>{''.join(elements)}</r>"})
+    with pytest.raises(ListError, match="is broken"):
+        as_text(stream, source=name)
+
+
+def test_each_kind_of_element_with_columns_of_its_own_takes_no_more_memory_than_a_list_may() -> (
+    None
+):
+    columns = " ".join(f'c{number}=""' for number in range(900))
+    people = "".join(f'<p{number} email="a@x.jp" {columns}/>' for number in range(100))
+    stream = io.BytesIO(f'<?xml version="1.0"?><r>{people}</r>'.encode())
+    with pytest.raises(ListError, match="kinds of elements"):
+        as_text(stream, source="l.xml")
+
+
+def test_values_within_values_are_told_from_people_soon() -> None:
+    deep = "<p/>"
+    for _ in range(58):
+        deep = f'<name/><value k="a@x.jp">{deep}</value>'
+    content = "".join(f"<v{number}>{deep}</v{number}>" for number in range(16))
+    began = time.process_time()
+    as_text(io.BytesIO(f'<?xml version="1.0"?><r>{content}</r>'.encode()), source="l.xml").close()
+    assert time.process_time() - began < 3  # It took ten.
+
+
+def _packed(parts: Mapping[str, str]) -> io.BytesIO:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        for name, text in parts.items():
+            archive.writestr(name, text)
+    packed.seek(0)
+    return packed
+
+
+_PART_OF = {"l.ods": "content.xml", "l.xlsx": "_rels/.rels"}
