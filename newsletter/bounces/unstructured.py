@@ -27,6 +27,10 @@ _DELAYS = phrases(_TABLES["delays"])
 _LOOKED_AT = 8_000
 #: Whose mail nobody reads, and nobody writes.
 _UNREAD = re.compile(r"(?:do[-_.]?not|no)[-_.]?reply\w{0,12}")
+#: How to reach whoever runs a system: "FAX: 03-1234-5678".
+_FAX_NUMBER = re.compile(
+    r"(?:fax|ファ(?:ッ)?クス)\s{0,4}[.:：]?\s{0,4}[+(（\d０-９]", re.IGNORECASE
+)
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,255}")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|[。！？]|\n\s*\n")
 
@@ -49,8 +53,9 @@ def is_bounce(bounce: BounceText) -> bool:
     """Tell whether a mail comes from a mail system, to say that mail was not delivered."""
     subject = bounce.mail.subject
     if is_from_system(bounce):
-        # Whoever runs a mail system writes letters, too.
-        return not (_REPLY_PREFIX.match(subject) and _is_letter(bounce.mail))
+        # Whoever runs a mail system writes letters, too; and shops send in its name.
+        is_letter = _REPLY_PREFIX.match(subject) and _is_letter(bounce.mail)
+        return not (is_letter or _is_shops(bounce))
     is_report = bounce.mail.parameters.get("report-type", "").lower() == "delivery-status"
     if is_report or _REPLY_PREFIX.match(subject):
         return not _REPLY_PREFIX.match(subject)
@@ -74,15 +79,32 @@ def _is_of_another_thing(bounce: BounceText) -> bool:
 
     It names such a thing, and no sentence that says what did not arrive, or for whom, names mail.
     """
-    text = f"{bounce.mail.subject}.\n\n{bounce.text[:_LOOKED_AT]}".lower()
-    if not names_thing(text):
+    return names_thing(_words_of(bounce)) and not any(map(names_mail, _told(bounce)))
+
+
+def _is_shops(bounce: BounceText) -> bool:
+    """Tell whether a mail in a mail system's name says of a parcel or an order that it failed.
+
+    More is asked than of other mail: the thing stands in the very sentence that says what failed,
+    or for whom. Below a true bounce whoever runs the system may write about orders.
+    """
+    if bounce.original.headers.fields or "x-failed-recipients" in bounce.mail.headers:
         return False
-    told = (
-        _ADDRESS.sub(" ", sentence)
-        for sentence in _SENTENCE_END.split(text)
+    told = _told(bounce)
+    return any(map(names_thing, told)) and not any(map(names_mail, told))
+
+
+def _words_of(bounce: BounceText) -> str:
+    return f"{bounce.mail.subject}.\n\n{bounce.text[:_LOOKED_AT]}".lower()
+
+
+def _told(bounce: BounceText) -> list[str]:
+    """Return the sentences that say what did not arrive, or name somebody, without addresses."""
+    return [
+        _FAX_NUMBER.sub(" ", _ADDRESS.sub(" ", sentence))
+        for sentence in _SENTENCE_END.split(_words_of(bounce))
         if _ADDRESS.search(sentence) or _is_of_failure(sentence)
-    )
-    return not any(map(names_mail, told))
+    ]
 
 
 def _tells_of_one(bounce: BounceText) -> bool:

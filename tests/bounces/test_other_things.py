@@ -13,6 +13,10 @@ _HEADS = {
     "From: noreply@parcel.example\n",
     "generated": "Auto-Submitted: auto-generated\nReturn-Path: <bounce@parcel.example>\n"
     "From: Service <service@parcel.example>\n",
+    "daemon": "Return-Path: <>\nFrom: Mail Delivery System <MAILER-DAEMON@parcel.example>\n",
+    "daemon's answer": "Return-Path: <>\nAuto-Submitted: auto-replied\n"
+    "From: MAILER-DAEMON@parcel.example\n",
+    "postmaster": "Return-Path: <>\nFrom: postmaster@parcel.example\n",
     "plain": "Return-Path: <x@parcel.example>\nFrom: Service <info@parcel.example>\n",
 }
 
@@ -32,6 +36,18 @@ def _is_hard(head: str, subject: str, words: str) -> bool:
         ("Delivery failed", "Your parcel for {reader} could not be delivered. No such address."),
         ("Order 5512 not delivered", "Your order for {reader}: the recipient is unknown."),
         ("Fax could not be delivered", "Your fax to {reader} could not be delivered."),
+        (
+            "Delivery failed",
+            "Dear all,\nyour parcel could not be delivered, the address does not exist.\n{reader}",
+        ),
+        (
+            "Zustellung fehlgeschlagen",
+            "Ihr Paket konnte nicht zugestellt werden, die Adresse existiert nicht.\n\n{reader}",
+        ),
+        (
+            "配達不能のお知らせ",
+            "宅配のお荷物を配達できませんでした。住所が存在しません。\n{reader}",
+        ),
         (
             "Returned to sender",
             "Package JD0146 for {reader}: recipient unknown. Do not reply to this email.",
@@ -62,6 +78,9 @@ def test_a_parcel_that_did_not_arrive_is_no_hard_bounce(
         ("Undelivered", "Your email about the order 12 for {reader} failed: user unknown."),
         ("Undelivered", "User {reader} unknown. Delivery of goods: see our site."),
         ("Delivery failed", "Delivery to {reader} failed: 550 5.1.1 unknown. Your Parcel Service"),
+        ("Failure notice", "{reader}: no such recipient here. Your parcel shop, order desk"),
+        ("Failure notice", "Returned: {reader} does not exist.\n\nTrack your order at our site."),
+        ("Failure notice", "{reader} does not exist here.\nTel. 03-1234-5678 FAX: 03-1234-5679"),
         ("Unzustellbar", "Nachricht unzustellbar. {reader}: Empfänger unbekannt. Zu Paketen: Tel."),
         (
             "不達",
@@ -71,4 +90,4 @@ def test_a_parcel_that_did_not_arrive_is_no_hard_bounce(
     ],
 )
 def test_mail_that_a_carrier_of_parcels_returns_is_one(subject: str, words: str) -> None:
-    assert _is_hard("empty sender", subject, words)
+    assert _is_hard("daemon", subject, words)
