@@ -39,11 +39,14 @@ _DELIMITERS = (",", "\t", ";", "|")
 _WIDE_DELIMITERS = ("、", "，", "；", "｜")
 #: What Excel reads as the sign between cells, and writes before some exports.
 _SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(.)"?,*')
-#: As Japanese input writes it; addresses are known by the narrow one.
 #: A text that is written as a formula, so that spreadsheets take it for no number: ``="0123"``.
+#: A cell in quotes that is none is taken, too, so that what stands in it is not looked at.
 _FORMULA = re.compile(
-    r'(?:(?<=[,;\t|])|^)(?:="(?P<text>(?:[^"]|"")*)"|"=""(?P<quoted>(?:[^"]|"{4})*)""")(?=[,;\t|\r\n]|$)'
+    r'(?P<before>^|[,;\t|])(?:="(?P<text>(?:[^"]|"")*)"|"=""(?P<quoted>(?:[^"]|"{4})*)"""'
+    r'|(?P<other>"(?:[^"]|"")*(?:"|\Z)))(?=[,;\t|\r\n]|$)'
 )
+_BEGUN = re.compile('(?:[^"]|"")*"?')
+#: As Japanese input writes it; addresses are known by the narrow one.
 _WIDE_AT = "＠"
 #: Of these alone is a line that parts the rows of a table in plain text: of Markdown, of a
 #: database's terminal.
@@ -75,9 +78,11 @@ def csv_records(
     """
     rest = iter(lines)
     head = list(map(_plain_line, islice(rest, HEAD_LINES)))
-    if any(map(_FORMULA.search, head)):
+    if list(_without_formulas(head)) != head:
         # Whatever writes them writes them in each row.
-        head, rest = list(map(_without_formulas, head)), map(_without_formulas, rest)
+        count = len(head)
+        rest = _without_formulas(chain(head, rest))
+        head = list(islice(rest, count))
     skipped, delimiter, above = _find_header(head, is_header)
     if above is None:
         yield from _headless_records(head, map(_plain_line, rest), skipped, source)
@@ -131,9 +136,20 @@ def _plain_line(line: str) -> str:
     return "\n" if _is_rule(line) or _QUERY.match(line) else line.replace(_WIDE_AT, "@")
 
 
-def _without_formulas(line: str) -> str:
-    """Return a line with the texts that are written as formulas."""
-    return _FORMULA.sub(lambda cell: f'"{cell["text"] or cell["quoted"] or ""}"', line)
+def _without_formulas(lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines with the texts that are written as formulas, the rest of them as it is."""
+    is_within = False
+    for line in lines:
+        # What goes on from the line before ends with its quote.
+        begun = found[0] if is_within and (found := _BEGUN.match(line)) else ""
+        yield begun + _FORMULA.sub(_without_formula, line[len(begun) :])
+        is_within ^= line.count('"') % 2 == 1
+
+
+def _without_formula(cell: re.Match[str]) -> str:
+    if cell["other"] is not None:
+        return cell[0]
+    return f'{cell["before"]}"{cell["text"] or cell["quoted"] or ""}"'
 
 
 def _is_rule(line: str) -> bool:

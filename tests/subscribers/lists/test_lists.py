@@ -149,6 +149,14 @@ def test_texts_that_are_written_as_formulas_are_read_as_texts() -> None:
     assert list(record.cells) == ["007", '飯野 "恒"', "iino@example.com"]
 
 
+@pytest.mark.parametrize("cell", [";=", ',="a",', '\n;="",', "\n,=\n"])
+def test_what_looks_like_a_text_as_a_formula_stays_within_a_cell(cell: str) -> None:
+    escaped = cell.replace('"', '""')
+    text = f'"email","name"\n="a@example.jp","{escaped}"\n"{escaped}",=";"\n'
+    _, *records = list_records(io.BytesIO(text.encode()), file_name="l.csv", source="l")
+    assert [list(record.cells) for record in records] == [["a@example.jp", cell], [cell, ";"]]
+
+
 def test_a_quote_that_never_ends_stops_its_own_row_alone() -> None:
     lines = ["email,name\n", '"a@example.jp,葵\n', "b@example.jp,蓮\n", 'c@example.jp,"茜"\n']
     _, broken, *others = csv_records(lines, source="l.csv")
