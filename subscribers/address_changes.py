@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import CursorResult, exists, select, update
+from sqlalchemy import CursorResult, Select, exists, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from newsletter.accounts.audit import READER, record_event
@@ -187,7 +187,7 @@ def make_change(session: Session, change: AddressChange, *, network: str) -> boo
         return False
     moved = []
     united: set[str] = set()
-    for relation in _confirmed(session, change.subscriber_id):
+    for relation in _hold_confirmed(session, change.subscriber_id):
         if _is_suppressed(session, change.successor_id, relation.newsletter_id):
             continue
         joined = _join_as(session, relation, change.successor_id, change.id, network)
@@ -216,7 +216,7 @@ def undo_change(session: Session, change: AddressChange, *, network: str) -> boo
     if not _stamp(session, change.id, AddressChangeRow.undone_at, change.successor_id):
         return False
     moved = set(session.get_one(AddressChangeRow, change.id).newsletter_ids)
-    for relation in _confirmed(session, change.successor_id):
+    for relation in _hold_confirmed(session, change.successor_id):
         if relation.newsletter_id not in moved:
             continue
         if relation.consent_source == _source(change.id):
@@ -237,14 +237,27 @@ def _is_suppressed(session: Session, subscriber_id: int, newsletter_id: int) -> 
 
 
 def _confirmed(session: Session, subscriber_id: int) -> Sequence[SubscriptionRow]:
-    return session.scalars(
+    return session.scalars(_of(subscriber_id)).all()
+
+
+def _hold_confirmed(session: Session, subscriber_id: int) -> Sequence[SubscriptionRow]:
+    """Return what somebody receives as it is once nobody else changes it.
+
+    Another change of theirs may move it at this moment, or a page of theirs save what they wish.
+    """
+    held = _of(subscriber_id).with_for_update().execution_options(populate_existing=True)
+    return session.scalars(held).all()
+
+
+def _of(subscriber_id: int) -> Select[SubscriptionRow]:
+    return (
         select(SubscriptionRow)
         .where(
             SubscriptionRow.subscriber_id == subscriber_id,
             SubscriptionRow.state == SubscriptionState.CONFIRMED,
         )
         .order_by(SubscriptionRow.newsletter_id)
-    ).all()
+    )
 
 
 def _stamp(

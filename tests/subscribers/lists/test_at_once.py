@@ -175,6 +175,8 @@ _CELLS = st.text("aあ,\"\n ;'=", max_size=6)
 def test_rows_are_read_alike_one_by_one_and_many_at_once(rows: list[list[str]], bare: bool) -> None:  # noqa: FBT001 - drawn
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, quoting=csv.QUOTE_MINIMAL if bare else csv.QUOTE_ALL)
+    # A row without an address right below the header may go on with its names.
+    rows = [["a@example.jp", "A"], *rows]
     writer.writerows([["email", "name"], *rows])
     octets = io.BytesIO(stream.getvalue().encode())
     _, *records = list_records(octets, file_name="l.csv", source="l.csv")
