@@ -23,6 +23,7 @@ from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import Message, msg
 from subscribers.lists.encodings import ENCODINGS, ListEncoding, demand_encoding, recognise
 from subscribers.lists.formats import ListState
+from subscribers.lists.harmless import tells_leaving
 from subscribers.lists.headings import distinct_names
 from subscribers.lists.html_cells import HtmlRow, HtmlTable, TableTarget
 from subscribers.lists.line_numbers import before_sheet
@@ -170,7 +171,8 @@ def _heading_of(table: HtmlTable, *, is_first: bool) -> str:
         if state not in {None, ListState.CONFIRMED, ListState.UNCLEAR}:
             return title
     unclear = [title for title, state in states if state is not None]
-    return "" if is_first or not unclear else unclear[-1]
+    leaving = [title for title in unclear if tells_leaving(title)]
+    return next(reversed(leaving or ([] if is_first else unclear)), "")
 
 
 def _with_comments(records: Iterable[Record], comments: dict[int, str]) -> Iterator[Record]:

@@ -314,9 +314,13 @@ class _Rows:
         """Return what may name the people below it: the names of what is around them."""
         if not self._open:
             return []
-        titles = [re.sub(r"[_.-]+|(?<=[a-z])(?=[A-Z])", " ", each) for each in self._open[-1].path]
+        whole, *titles = (
+            re.sub(r"[_.-]+|(?<=[a-z])(?=[A-Z])", " ", each) for each in self._open[-1].path
+        )
         root = self._open[0]
-        return [*titles, titles_against([*root.attributes.values(), *root.said.values()])]
+        # What is around everybody parts nobody from others: "list" asks nothing.
+        said = titles_against([whole, *root.attributes.values(), *root.said.values()])
+        return [*titles, said]
 
     def _around(self) -> dict[str, str]:
         """Return what the groups around a person say before it, the file as a whole left out."""

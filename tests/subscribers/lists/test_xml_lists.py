@@ -10,6 +10,8 @@ import pytest
 from newsletter.database.vocabulary import SubscriptionState
 from newsletter.errors import ListError
 from subscribers.lists.files import opened_list
+from subscribers.lists.questions import UnclearColumnError
+from subscribers.lists.text_lists import SECTION
 from tests.subscribers.lists.test_states import import_list, states_of
 from tests.support.stage import Stage
 
@@ -84,6 +86,54 @@ def test_what_an_element_has_are_columns_of_its_person(text: str) -> None:
 def test_what_a_group_says_is_said_of_its_people(text: str, sqlite_stage: Stage) -> None:
     import_list(sqlite_stage, (_HEAD + text).encode(), name="l.xml")
     assert states_of(sqlite_stage.engine) == {"a": _C, "b": _C, "c": _U, "d": _U}
+
+
+@pytest.mark.parametrize(
+    ("groups", "asked"),
+    [
+        (("unsubscribed",), ""),
+        (("members", "optedOut"), ""),
+        (("unsubscribedMembers", "active"), ""),
+        (("unsubscribed", "subscribers"), ""),
+        (("optedOut", "active-members"), ""),
+        (("former-members",), "former members"),
+        (("ausgetreten",), "ausgetreten"),
+        (("leavers",), "leavers"),
+        (("exMembers", "members"), "ex Members"),
+        (("deceased/list", "members/list"), "deceased"),
+    ],
+)
+def test_a_group_is_called_left_by_its_name_or_asked_about(
+    groups: tuple[str, ...], asked: str, sqlite_stage: Stage
+) -> None:
+    def group(name: str, address: str) -> str:
+        people = f"<m><name>Ann</name><email>{address}1@x.example</email></m>"
+        people += f"<m><name>Bo</name><email>{address}2@x.example</email></m>"
+        tags = name.split("/")
+        ends = "".join(f"</{tag}>" for tag in reversed(tags))
+        return f"{''.join(f'<{tag}>' for tag in tags)}{people}{ends}"
+
+    text = "".join(map(group, groups, "ab"))
+    octets = f"{_HEAD}<l>{text}</l>".encode()
+    if not asked:
+        import_list(sqlite_stage, octets, name="l.xml", is_answered=False)
+        assert _U in states_of(sqlite_stage.engine).values()
+        return
+    with pytest.raises(UnclearColumnError) as error:
+        import_list(sqlite_stage, octets, name="l.xml", is_answered=False)
+    (question,) = error.value.questions
+    assert question.column == SECTION
+    assert (asked, 2) in question.values
+
+
+def test_which_of_their_addresses_one_is_asks_nothing(sqlite_stage: Stage) -> None:
+    people = "".join(
+        f'<m><name>{name}</name><email type="{kind}">{name}@x.example</email></m>'
+        for name, kind in (("a", "home"), ("b", "work"), ("c", "home"), ("d", "other"))
+    )
+    octets = f"{_HEAD}<l>{people}</l>".encode()
+    import_list(sqlite_stage, octets, name="l.xml", is_answered=False)
+    assert states_of(sqlite_stage.engine) == dict.fromkeys("abcd", _C)
 
 
 def test_several_addresses_of_one_person_are_one_row() -> None:
