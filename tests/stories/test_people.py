@@ -37,7 +37,7 @@ def test_a_list_comes_in_is_segmented_by_clicking_and_comes_out_as_it_was(
     people = f"{house.url}/newsletters/kurashi/subscribers"
     page.goto(people)
     page.get_by_label("Address, name or field").fill("鴎外")
-    page.get_by_role("button", name="Find").click()
+    page.get_by_role("button", name="Search").click()
     expect(page.locator("main")).to_contain_text("member003@example.jp")
 
     page.goto(f"{house.url}/newsletters/kurashi/segments/new")

@@ -167,7 +167,7 @@ def test_columns_and_order_are_chosen_by_keyboard_on_a_telephone_without_scripts
     page = context.new_page()
     page.goto(f"{site.rstrip('/')}{_BASE}")
     page.get_by_label("Sort by").select_option("-field.age")
-    page.get_by_role("button", name="Find").press("Enter")
+    page.get_by_role("button", name="Search").press("Enter")
     expect(page.locator("tbody tr").first).to_contain_text("c@example.jp")
     page.locator("summary", has_text="Columns of the list").press("Enter")
     page.get_by_role("checkbox", name="City").press("Space")
