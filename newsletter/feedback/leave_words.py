@@ -45,6 +45,8 @@ _CLAUSE_END = re.compile(
 )
 #: What stands before these is only what the main clause is said in spite of.
 _CONCESSION = re.compile(r"(?:が|けど|けれども?)[、,]")
+#: A list, in any language, which may be one of people who take part in something.
+_LIST = re.compile(r"\b(?:list|lijst|spis\b|списк)|リスト|名簿|名[单單]|명단|목록", re.IGNORECASE)
 _PART = re.compile(r"\{([a-z]+)\}")
 _WORD = re.compile(r"\w")
 _QUESTION = re.compile(r"\?|か[。\s]*$")
@@ -105,8 +107,13 @@ def _wants_to_stay(sentences: Iterable[str]) -> bool:
 def read_wish(lines: Sequence[str]) -> Wish:
     """Return the surest wish that these lines say, which one person wrote one below the other."""
     surest, is_first = Wish.NONE, True
+    leaves_other = any(map(_leaves_other, islice(_sentences(lines), _SENTENCES)))
     for sentence in islice(_sentences(lines), _SENTENCES):
-        surest = max(surest, _asked(sentence), _said_alone(sentence, is_first=is_first))
+        wish = max(_asked(sentence), _said_alone(sentence, is_first=is_first))
+        if leaves_other and _LIST.search(sentence):
+            # The list that it asks to be taken off may be that of what it leaves.
+            wish = min(wish, Wish.SPOKEN_OF)
+        surest = max(surest, wish)
         is_greeting = any(_fills(sentence, language) for language in _languages())
         is_first = is_first and (surest is not Wish.NONE or is_greeting)
     return min(surest, Wish.SPOKEN_OF) if _wants_to_stay(_sentences(lines)) else surest
@@ -115,7 +122,7 @@ def read_wish(lines: Sequence[str]) -> Wish:
 def _sentences(lines: Sequence[str]) -> Iterator[str]:
     text = ""
     for line, following in zip_longest(lines, lines[1:], fillvalue=""):
-        text += normalize("NFKC", line).strip().replace("'", "’")
+        text += " ".join(normalize("NFKC", line).split()).replace("'", "’")
         ended = line.rstrip()
         if _SURELY_GOES_ON.search(ended):
             continue
@@ -147,6 +154,14 @@ def _asked_of_mail(sentence: str, language: _Language) -> Wish:
     if language.mail.search(rest) or _fills(rest, language):
         return _asked_in(sentence, language.elsewhere, language)
     return Wish.SPOKEN_OF
+
+
+def _leaves_other(sentence: str) -> bool:
+    """Tell whether a sentence leaves something that is no mail: a course, a reading, a contract."""
+    leaving = [language for language in _languages() if language.elsewhere.search(sentence)]
+    asks = any(language.asking.search(sentence) for language in _languages())
+    is_of_mail = any(_asked_of_mail(sentence, each) is Wish.PLAIN for each in leaving)
+    return bool(leaving) and not asks and not is_of_mail
 
 
 def _asked_in(sentence: str, asking: re.Pattern[str], language: _Language) -> Wish:

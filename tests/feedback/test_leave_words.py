@@ -59,6 +59,9 @@ Ich widerrufe meine Einwilligung in die Zusendung.
 No deseo seguir recibiendo el boletín.
 Je retire mon consentement à l'envoi de vos lettres.
 Raus aus dem Verteiler, bitte.
+Please cancel  my\u00a0subscription.
+Proszę o usunięcie naszego adresu z listy.
+誠に勝手ながら、ご送付は本号までにしてください。
 Ich möchte den Newsletter abbestellen.
 Bitte abbestellen
 Vill avbeställa nyhetsbrevet, tack.
@@ -78,6 +81,8 @@ Please do not stop sending these, I love them.
 Please don't unsubscribe me.
 水泳教室ですが、膝を痛めたため、来月分から退会させてください。
 市民まつりの参加者名簿から私の名前を外してください。
+Ich muss mich vom Ausflug abmelden.|Bitte streichen Sie mich von der Liste.
+I have to cancel my registration for the workshop.|Please remove me from the list.
 Merci de désinscrire ma fille de la cantine.
 Quiero dar de baja el agua
 Jag vill säga upp min båtplats i hamnen.
