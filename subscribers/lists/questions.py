@@ -33,6 +33,7 @@ from subscribers.lists.harmless import (
     kind_of_value,
     leaving_ones,
     may_ask,
+    may_speak,
     speaking_ones,
 )
 from subscribers.lists.inner_columns import WITHIN
@@ -46,7 +47,8 @@ from subscribers.lists.text_lists import BESIDE, COMMENTS, SECTION, read_heading
 _FEW, _FEWEST = 12, 3
 #: Distinct values that are kept of a column, and of these shown.
 _KEPT, _SHOWN = 200, 8
-_LONGEST = 120
+#: Characters that are looked at of a value, and of these shown.
+_LOOKED_AT, _LONGEST = 500, 120
 #: Codes by which a form keeps answers are of one digit, and so many unless one comes again; others
 #: stand so many times.
 _FEW_CODES = 4
@@ -226,7 +228,8 @@ class _Column:
         if name == BESIDE:
             kind = QuestionKind.NOTES
         values = self.speaking if kind is QuestionKind.REMARKS else self.values
-        shown = tuple(values.most_common(_SHOWN))
+        most = values.most_common(_SHOWN)
+        shown = tuple((_excerpt(text), count) for text, count in most)
         others = self.filled - sum(count for _, count in shown)
         return ColumnQuestion(column=name, values=shown, others=others, blanks=blanks, kind=kind)
 
@@ -384,7 +387,18 @@ def _text(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, list):
-        return ", ".join(map(str, value))[:_LONGEST]
+        return ", ".join(map(str, value))[:_LOOKED_AT]
     if isinstance(value, bool):
         return written_value(value)
-    return str(value).strip()[: _LONGEST + 1]
+    return str(value).strip()[:_LOOKED_AT]
+
+
+def _excerpt(text: str) -> str:
+    """Return what is shown of a value: of a long one the part that speaks of mail or leaving."""
+    if len(text) <= _LONGEST:
+        return text
+    starts = range(0, len(text), _LONGEST // 2)
+    parts = (text[start : start + _LONGEST] for start in starts)
+    part = next(filter(may_speak, parts), text[:_LONGEST])
+    begun = "" if text.startswith(part) else "…"
+    return f"{begun}{part.strip()}{'' if text.endswith(part) else '…'}"

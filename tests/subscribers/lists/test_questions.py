@@ -221,6 +221,15 @@ def test_of_remarks_those_that_may_speak_of_mail_are_shown() -> None:
     assert (question.values, question.others) == ((("宛先不明で戻る", 1),), 1)
 
 
+def test_what_a_long_remark_says_at_its_end_is_asked_about_and_shown() -> None:
+    before = "Helped at the fair in spring and leads the choir. " * 6
+    (question,) = _asked("Remarks", "Leads the choir", f"{before}Wants no newsletter any more.")
+    ((shown, _),) = question.values
+    assert shown.startswith("…")
+    assert shown.endswith("Wants no newsletter any more.")
+    assert len(shown) < len(before)
+
+
 @pytest.mark.parametrize(
     ("columns", "row"),
     [
