@@ -33,8 +33,10 @@ from newsletter.mailings.ledger.outcomes import Outcome, OwnReason, own_reply
 _FIELDS = tuple(field.name for field in fields(Outcome))
 _values_of = attrgetter(*_FIELDS)
 _NUMBERS = frozenset({"position", "attempts", "code", "subscriber_id", "mark"})
-#: No column keeps a number from here on.
+#: No column keeps a number from here on; nor does a mail have more attempts, whose waits are
+#: summed up, or a reply a longer code.
 _BEYOND = 2**63
+_MOST = {"attempts": 1_000_000, "code": 1_000}
 _PLACE_NUMBERS = 3
 #: Below the journals' folder: those that are in the ledger, by the hour, and those about mailings
 #: that the database does not know.
@@ -415,6 +417,6 @@ def _storable(name: str, value: object) -> object:
     if name not in _NUMBERS and isinstance(value, str):
         # A relay's reply may hold what no database keeps; what it proves stays true.
         return value.replace("\0", "").encode("utf-8", "replace").decode()
-    if name in _NUMBERS and type(value) is int and 0 <= value < _BEYOND:
+    if name in _NUMBERS and type(value) is int and 0 <= value < _MOST.get(name, _BEYOND):
         return value
     raise ValueError(name)

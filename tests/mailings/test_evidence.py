@@ -199,6 +199,8 @@ def test_a_restored_mailing_of_which_all_is_known_goes_on_without_a_question(
         ("o " + "[" * 100_000, False),
         (f"i {2**64} 1", False),
         ("i 2 -1", False),
+        ("o " + json.dumps([1, "deferred", 2**40]), False),
+        ("o " + json.dumps([1, "deferred", 1, 2**31]), False),
         ("o " + json.dumps([1, "accepted"]), True),
     ],
 )
