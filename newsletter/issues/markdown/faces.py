@@ -38,7 +38,9 @@ def _face(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-
         return False
     begin = max(state.pos - _MOST, 0)
     opened = max(state.src.rfind(sign, begin, state.pos) for sign in "(（")
-    match = _FACE.match(state.src, opened, state.posMax) if opened >= 0 else None
+    # No further than a face goes: a text of brackets would be looked through for each of them.
+    end = min(opened + _MOST + 2, state.posMax)
+    match = _FACE.match(state.src, opened, end) if opened >= 0 else None
     if match is None or match.end() <= state.pos:
         return False
     if not silent:
