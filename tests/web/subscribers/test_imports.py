@@ -557,6 +557,14 @@ def test_nothing_is_done_until_it_is_answered_whether_a_column_asks_for_mail(
     assert _addresses(stage) == set()
 
 
+@pytest.mark.usefixtures("stage")
+def test_a_remark_that_is_asked_about_is_shown_in_full(sign_in: SignIn) -> None:
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    said = "Rang on 12 May: wants no newsletter any more"
+    page = _bring(client, f"email,remarks\na@example.jp,{said}\nb@example.jp,\n".encode())
+    assert f"<p>{said}: 1</p>" in tight(page.text)
+
+
 @pytest.mark.parametrize(
     ("given", "checked", "subscribed"),
     [
