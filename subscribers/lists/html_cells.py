@@ -16,6 +16,8 @@ from subscribers.lists.text_lists import LONGEST_COMMENT, comments_against, is_h
 
 #: Characters of a row, of those that cells reaching down repeat in it, and of what names a table.
 _MOST_IN_ROW, _MOST_REPEATED, _LONGEST_TITLE = 1024 * 1024, 1000, 100
+#: What a comment takes that says nothing.
+_OF_A_COMMENT = 100
 #: Tables within each other, and columns that cells fill from above.
 _DEEPEST, _MOST_CARRIED = 32, 100
 #: So many blocks of text above a table may name it.
@@ -138,6 +140,7 @@ class TableTarget:
             self._start_cell(table, tag, attributes)
         elif tag == "comment" and table.cell is not None:
             self._in_comment = True
+            self._count(_OF_A_COMMENT)
             table.comments.append("")
         elif table.cell is not None:
             self._start_within(table.cell, tag, attributes)
@@ -236,7 +239,9 @@ class TableTarget:
         table = self._tables[-1] if self._tables else None
         cell = table.cell if table else None
         if table is not None and self._in_comment and table.comments:
-            table.comments[-1] += text[: LONGEST_COMMENT - len(table.comments[-1])]
+            kept = text[: LONGEST_COMMENT - len(table.comments[-1])]
+            self._count(len(kept))
+            table.comments[-1] += kept
         elif cell is None:
             if table is None or not table.in_row:
                 self._outside.append(text[: _LONGEST_TITLE + 1])
@@ -246,10 +251,13 @@ class TableTarget:
 
     def _write(self, cell: HtmlCell, text: str) -> None:
         """Keep what a cell says, within what a row may have."""
-        self._size += len(text)
+        self._count(len(text))
+        cell.text.append(text)
+
+    def _count(self, size: int) -> None:
+        self._size += size
         if self._size > _MOST_IN_ROW:
             raise self._refusal(msg("This row is larger than 1 MiB."))
-        cell.text.append(text)
 
     def taken(self) -> list[tuple[HtmlTable, Sequence[HtmlRow]]]:
         """Return what is ready, and keep it no more."""

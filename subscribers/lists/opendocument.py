@@ -25,6 +25,8 @@ from subscribers.lists.workbooks import UNNAMED
 
 _IN_MEMORY = 8 * 1024 * 1024
 _MOST_IN_ROW, _MOST_BLANK = 1024 * 1024, 100_000
+#: What an element of a comment takes that says nothing.
+_OF_A_COMMENT = 50
 _CONTENT = "content.xml"
 #: What stands in a cell and is none of its words.
 _ASIDE = frozenset({"annotation", "shapes", "frame"})
@@ -137,6 +139,10 @@ class _Sheets:
             self._start_words(tag, _plain(attributes))
 
     def _start_aside(self, tag: str) -> None:
+        if self._in_comment or tag == "annotation":
+            self._size += _OF_A_COMMENT
+            if self._size > _MOST_IN_ROW:
+                raise self._refusal()
         if tag == "annotation":
             self._in_comment = True
             self._comments.append([])

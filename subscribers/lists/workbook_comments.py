@@ -87,7 +87,8 @@ class _Comments:
 
     def _text(self, text: str) -> None:
         if self._in_author:
-            self._authors[-1] += text[: LONGEST_COMMENT - len(self._authors[-1])]
+            kept = text[: LONGEST_COMMENT - len(self._authors[-1])]
+            self._authors[-1] += self._parts.keep(kept)
         elif self._takes and self._size <= 2 * LONGEST_COMMENT:
             self._words.append(text)
             self._size += len(text)

@@ -54,8 +54,11 @@ def test_cells_that_each_claim_all_columns_leave_a_row_within_them() -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["<img alt='0123456789'>", "<input value='0123456789'>", "<br>0123456"],
-    ids=["pictures", "fields", "breaks"],
+    [
+        *("<img alt='0123456789'>", "<input value='0123456789'>", "<br>0123456"),
+        "<comment></comment>",
+    ],
+    ids=["pictures", "fields", "breaks", "comments"],
 )
 def test_a_cell_holds_no_more_than_a_row_may_whatever_stands_for_its_words(piece: str) -> None:
     page = f"<table><tr><th>email<th>name<tr><td>a@x.jp<td>{piece * 150_000}</table>"
@@ -138,6 +141,13 @@ def test_what_is_kept_of_a_workbook_takes_no_more_memory_than_a_list_may(
     stream = _packed({_PART_OF[name]: f"<r>{''.join(elements)}</r>"})
     with pytest.raises(ListError, match="is broken"):
         as_text(stream, source=name)
+
+
+def test_the_comments_of_a_row_take_no_more_memory_than_a_row_may() -> None:
+    cell = f"<table-cell>a@x.jp{'<annotation><p/></annotation>' * 20_000}</table-cell>"
+    content = f"<d><table><table-row>{cell}</table-row></table></d>"
+    with pytest.raises(ListError, match="larger than 1 MiB"):
+        as_text(_packed({"content.xml": content}), source="l.ods")
 
 
 def test_each_kind_of_element_with_columns_of_its_own_takes_no_more_memory_than_a_list_may() -> (
