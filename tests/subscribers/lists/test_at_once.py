@@ -168,7 +168,10 @@ def test_a_chunk_with_its_checkpoint_does_not_wait_for_the_disk_and_the_end_does
     assert forced == ["on", "on", "off", "off", "on", *["on"] * 4]
 
 
-_CELLS = st.text("aあ,\"\n ;'=", max_size=6)
+#: Without texts that are written as formulas, and lines drawn below a heading.
+_CELLS = st.text("aあ,\"\n ;'=", max_size=6).filter(
+    lambda cell: '="' not in cell and "===" not in cell
+)
 
 
 @given(st.lists(st.lists(_CELLS, min_size=2, max_size=2), max_size=150), st.booleans())
