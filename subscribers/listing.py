@@ -31,7 +31,7 @@ from subscribers.fields.model import Field, current_values
 from subscribers.fields.store import list_fields
 
 #: The columns of every newsletter, by their names; the address is always shown before them.
-_PLAIN: Mapping[str, Worded] = {
+PLAIN_COLUMNS: Mapping[str, Worded] = {
     "name": msg("Name"),
     "state": msg("State"),
     "confirmed_at": msg("Subscribed since"),
@@ -95,7 +95,7 @@ class Column:
 def list_columns(session: Session, newsletter_id: int) -> Sequence[Column]:
     """Return all that can be shown of a newsletter's people."""
     return [
-        *(Column(name=name, label=label) for name, label in _PLAIN.items()),
+        *(Column(name=name, label=label) for name, label in PLAIN_COLUMNS.items()),
         *(
             Column(name=_FIELD + field.key, label=field.named, field=field)
             for field in list_fields(session, newsletter_id)

@@ -30,6 +30,7 @@ from newsletter.database.tables import NewsletterRow, SubscriberRow, Subscriptio
 from newsletter.database.vocabulary import SubscriptionState
 from subscribers.listing import (
     NEWEST,
+    PLAIN_COLUMNS,
     Key,
     ListOrder,
     goes_on_after,
@@ -392,19 +393,8 @@ def _people(
     ]
 
 
-#: What a list can show of a subscription (`subscribers.listing`).
-_SHOWN = (
-    SubscriptionRow.name,
-    SubscriptionRow.state,
-    SubscriptionRow.consented_at,
-    SubscriptionRow.confirmed_at,
-    SubscriptionRow.unsubscribed_at,
-    SubscriptionRow.changed_at,
-    SubscriptionRow.language,
-    SubscriptionRow.time_zone,
-    SubscriptionRow.format,
-    SubscriptionRow.frequency,
-)
+#: What a list can show of a subscription itself.
+_SHOWN = tuple(getattr(SubscriptionRow, name) for name in PLAIN_COLUMNS if name != "tags")
 
 
 def _query(

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 #: Which region's manner a language follows where the tag names none: 1 December 2026, 18:30.
 _REGIONS = {"en": "en-GB"}
+_CLOCK = "HH:mm"
 #: A moment to come with its day of the week, where running text has another manner than CLDR.
-_PLANNED = {"ja": "y年M月d日（E）HH:mm", "en": "E d MMM y, HH:mm"}
+_PLANNED = {"ja": f"y年M月d日（E）{_CLOCK}", "en": f"E d MMM y, {_CLOCK}"}
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _STEP = 1000
 
@@ -78,7 +79,7 @@ def format_clock(local: datetime, language: Language, *, seconds: bool = False) 
     """Return the time of day of a local moment, from 00:00 to 23:59."""
     from babel.dates import format_time  # noqa: PLC0415 - as above
 
-    return format_time(local, "HH:mm:ss" if seconds else "HH:mm", locale=locale_of(language))
+    return format_time(local, f"{_CLOCK}:ss" if seconds else _CLOCK, locale=locale_of(language))
 
 
 def _short_day(day: date, language: Language, *, year: bool) -> str:

@@ -21,7 +21,6 @@ from newsletter.issues.model import (
     ContentsLine,
     Issue,
     ListBlock,
-    Quotation,
     blocks_to_json,
 )
 from newsletter.issues.outline import (
@@ -38,7 +37,7 @@ from newsletter.issues.translations import (
     translated,
     without_translations,
 )
-from newsletter.issues.walking import map_within, walk_blocks, walk_parts
+from newsletter.issues.walking import content_of, map_within, walk_blocks, walk_parts
 
 
 def placed_conditions(issue: Issue) -> Iterator[tuple[IssuePlace, str]]:
@@ -147,7 +146,7 @@ def _blocks(blocks: tuple[Block, ...], shows: Callable[[str], bool]) -> tuple[Bl
 
 
 def _block(block: Block, shows: Callable[[str], bool]) -> Iterator[Block]:
-    """Yield what is left of a block; of lists, quotations and columns, no empty remains."""
+    """Yield what is left of a block; of one that holds others, nothing where none of them is."""
 
     def within(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
         return _blocks(blocks, shows)
@@ -160,9 +159,6 @@ def _block(block: Block, shows: Callable[[str], bool]) -> Iterator[Block]:
             left = tuple(new for item in items if (new := within(item)) or not item)
             if left or not items:
                 yield replace(block, items=left)
-        case Quotation(blocks=blocks, source=source):
-            if (inner := within(blocks)) or source or not blocks:
-                yield replace(block, blocks=inner)
         case Columns(left=left_side, right=right_side):
             beside = Columns(left=within(left_side), right=within(right_side))
             emptied = (left_side and not beside.left) or (right_side and not beside.right)
@@ -171,7 +167,15 @@ def _block(block: Block, shows: Callable[[str], bool]) -> Iterator[Block]:
             else:
                 yield beside
         case _:
-            yield map_within(block, within)
+            kept = map_within(block, within)
+            if _has_words(kept) or not any(content_of(block).within):
+                yield kept
+
+
+def _has_words(block: Block) -> bool:
+    """Tell whether a block has blocks within it, or running text of its own."""
+    content = content_of(block)
+    return any(content.within) or any(content.running)
 
 
 def _contents(

@@ -20,12 +20,9 @@ from newsletter.issues.markdown.writer import blocks_to_markdown
 from newsletter.issues.model import (
     Anchor,
     Block,
-    Columns,
-    Conditional,
     ContentsLine,
     Issue,
     Link,
-    ListBlock,
     Paragraph,
     Text,
 )
@@ -38,6 +35,7 @@ from newsletter.issues.outline import (
     to_outline,
     with_outline,
 )
+from newsletter.issues.walking import content_of
 
 #: A block, the head of a part (without body and links), or a link below a part.
 Unit = Block | Part | Link
@@ -335,7 +333,7 @@ def _merge_within(base: Unit, theirs: Unit | None, mine: Unit | None) -> Unit | 
     """Return a unit of which both changed other pieces; None where it is one piece."""
     if isinstance(base, Link) or not type(base) is type(theirs) is type(mine):
         return None
-    if not isinstance(base, Part | Conditional | Columns | ListBlock):
+    if not isinstance(base, Part) and not content_of(base).within:
         return None
     held: dict[str, Any] = {}
     for each in fields(base):

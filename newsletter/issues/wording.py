@@ -34,6 +34,7 @@ from newsletter.issues.model import (
 from newsletter.issues.outline import Level, Part
 from newsletter.issues.plain_text import block_text, inline_text
 from newsletter.issues.translation_fields import fields_of_block
+from newsletter.issues.walking import content_of
 
 #: What blocks are called.
 KIND_NAMES: Mapping[str, Message] = {
@@ -167,6 +168,8 @@ def _lines(unit: Unit, language: Language) -> Iterator[TextLine]:  # noqa: C901,
             yield from _named(unit)
         case _:
             yield from _named(unit)
+            for blocks in content_of(unit).within:
+                yield from _within(blocks, language)
 
 
 #: What stands between two cells of a row.

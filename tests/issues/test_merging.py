@@ -142,6 +142,13 @@ def test_blocks_within_a_block_are_merged_likewise(wrapped: str) -> None:
     assert len(merge(version("a", "b"), version("a"), version("b")).conflicts) == 1
 
 
+def test_paragraphs_of_a_quotation_are_merged_one_by_one() -> None:
+    base, theirs, mine = (
+        f"> {first}です。\n>\n> {last}です。\n" for first, last in ("甲乙", "青乙", "甲赤")
+    )
+    assert _one(base, theirs, mine) == _read("> 青です。\n>\n> 赤です。\n").issue
+
+
 def test_links_whose_heading_was_removed_stay_in_the_text() -> None:
     link = Link(url="https://example.jp/", label="案内")
     base = _read("").issue

@@ -13,7 +13,7 @@ from newsletter.database.tables import ImportChangeRow, SubscriptionRow
 from subscribers.editing import PersonDraft
 from subscribers.fields.model import RESERVED_KEYS
 from subscribers.history_words import SETTING_NAMES
-from subscribers.listing import _PLAIN as OF_THE_LIST
+from subscribers.listing import PLAIN_COLUMNS as OF_THE_LIST
 from subscribers.lists.formats import FIELDS
 from subscribers.lists.readable_csv import _CONSENT_HEADS, _HEADS
 from subscribers.segments.model import BuiltIn, MailEvent

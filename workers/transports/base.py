@@ -48,6 +48,9 @@ class Result:
     """How one message fared.
 
     Attributes:
+        code: An SMTP reply code, 250, 4xx or 5xx, into which a transport of another protocol
+            translates; 0 where the other side said nothing, which costs no attempt and is not
+            judged as a bounce is.
         command: What the reply answered: ``MAIL``, ``RCPT``, or ``DATA`` with all that follows it.
     """
 
