@@ -37,7 +37,7 @@ _NOT_SEARCHED = {"language", "time_zone"}
 _SEARCH = {
     "subscribers/search_parts.py": "",
     "subscribers/search_index.py": "",
-    "newsletter/database/migrations/versions/0001_initial.py": "CREATE TRIGGER person_words_added",
+    "newsletter/database/migrations/versions/*.py": "CREATE TRIGGER person_words_added",
 }
 
 
@@ -90,13 +90,18 @@ def test_segments_ask_for_what_is_chosen() -> None:
     assert set(CHOSEN) - _BY_FIELD - _NOT_ASKED - set(BuiltIn) == set()
 
 
+def test_what_segments_ask_for_has_a_word_on_their_page() -> None:
+    page = (_ROOT / "templates/web/subscribers/segment_words.html").read_text(encoding="utf-8")
+    assert {each for each in (*BuiltIn, *MailEvent) if f'"{each}"' not in page} == set()
+
+
 def test_no_field_takes_a_name_that_segments_or_lists_have() -> None:
     assert {*BuiltIn, *MailEvent, *FIELDS} - RESERVED_KEYS == set()
 
 
 @pytest.mark.parametrize("file", _SEARCH)
 def test_search_finds_people_by_what_names_them(file: str) -> None:
-    text = (_ROOT / file).read_text(encoding="utf-8")
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted(_ROOT.glob(file)))
     text = text[text.index(_SEARCH[file]) :]
     personal = {name for name, each in HANDLING.items() if each.emptied is not None}
     looked_at = {name for name in personal if re.search(rf"\w+\.{name}\b", text)}

@@ -37,6 +37,7 @@ from subscribers.lists.exports import exported
 from subscribers.lists.files import list_records
 from subscribers.lists.imports import ImportOptions, import_records
 from subscribers.lists.new_fields import find_new_fields
+from subscribers.subscription_columns import HANDLING
 from tests.support import fields
 from tests.support.stage import Stage, set_stage
 
@@ -177,6 +178,12 @@ def _take(engine: Engine, newsletter: NewsletterRow, exported_list: str) -> None
     options = ImportOptions(source="l.csv", basis="moved", columns=new.columns)
     import_records(engine, newsletter.id, records(), options, on_problem=problems.append)
     assert problems == []
+
+
+def test_each_column_that_lists_bring_differs_among_the_people_who_are_tried() -> None:
+    rows = [person["subscription"][0] for person in _people(1, 300)]
+    brought = {name for name, each in HANDLING.items() if each.imported}
+    assert {name for name in brought if len({str(row.get(name)) for row in rows}) > 1} == brought
 
 
 def test_a_list_comes_back_the_same_with_its_fields_where_there_were_none(stage: Stage) -> None:
