@@ -25,8 +25,8 @@ from newsletter.cli.state import (
     open_with_keys,
     settings_of,
 )
-from newsletter.database.vocabulary import DeliveryState, MailingState, UncertainPolicy
-from newsletter.errors import ConflictError, ContentError, ExitCode, Place
+from newsletter.database.vocabulary import DeliveryState, UncertainPolicy
+from newsletter.errors import ContentError, ExitCode, Place
 from newsletter.i18n import formats
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Day, Number
@@ -220,7 +220,7 @@ def _review(
     """
     from newsletter.cli.preflight import require_clear
     from newsletter.database.engine import reading
-    from newsletter.mailings.orders.ordering import review_order
+    from newsletter.mailings.orders.ordering import review_order, sent_before
     from newsletter.mailings.reports.cached_figures import Figures
 
     require_clear(chosen.preflight, yes=yes, quiet=json)
@@ -235,7 +235,7 @@ def _review(
         )
     if yes:
         if review.earlier and not again:
-            raise _was_sent(chosen.issue, review)
+            raise sent_before(review.earlier[0])
         return again
     _print_review(opened.newsletter, chosen, review)
     if review.earlier:
@@ -391,21 +391,6 @@ def _demand_company(*pairs: tuple[str, str, bool]) -> None:
             )
 
 
-def _was_sent(issue: StoredIssue, review: OrderReview) -> ConflictError:
-    """Return that it was sent before, where nobody is asked whether it is to be sent again."""
-    earlier = review.earlier[0]
-    return ConflictError(
-        msg("{issue} was sent before, in mailing {mailing}.", issue=issue.slug, mailing=earlier.id),
-        remedy=msg(
-            "Mailing {mailing} is still under way; newsletter worker goes on with it. With "
-            "--again everybody gets a second mail.",
-            mailing=earlier.id,
-        )
-        if earlier.state in _UNDER_WAY
-        else msg("Add --again to send it again."),
-    )
-
-
 def _print_review(newsletter: Newsletter, chosen: _Chosen, review: OrderReview) -> None:
     """Name the issue, whom it goes to and when, where it will stand, and its earlier mailing."""
     from newsletter.cli.console import console, format_moment
@@ -507,6 +492,3 @@ def _start_missing_parts(
     supervisor.start_own(servers)
     supervisor.start_workers(settings.worker_processes)
     return supervisor.check
-
-
-_UNDER_WAY = frozenset({*MailingState} - {MailingState.FINISHED, MailingState.CANCELLED})

@@ -20,7 +20,7 @@ from newsletter.accounts.audit_details import Detail
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import IssueRow, MailingOrderRow, MailingRow, NewsletterRow
 from newsletter.database.types import now
-from newsletter.database.vocabulary import Archived, UncertainPolicy
+from newsletter.database.vocabulary import Archived, MailingState, UncertainPolicy
 from newsletter.errors import ConflictError, OrderError
 from newsletter.i18n.messages import msg
 from newsletter.issues.checks.findings import Finding, Severity
@@ -48,6 +48,7 @@ from subscribers.segments.saved import demand_fields, names_of_queries
 
 #: A key is a token, or a word of a program's own that is as hard to meet by chance.
 _KEY_LENGTHS = range(16, 65)
+_OVER = frozenset({MailingState.FINISHED, MailingState.CANCELLED})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -276,8 +277,8 @@ def _demand_sendable(
         )
     demand_approval(session, newsletter, issue, digest)
     first = demand_hour(session, newsletter, plan.schedule)
-    if not order.again and earlier_mailings(session, issue.id):
-        raise ConflictError(msg("The issue was sent before; confirm that it is to be sent again."))
+    if not order.again and (earlier := earlier_mailings(session, issue.id)):
+        raise sent_before(earlier[0])
     variants = _demand_readers(session, newsletter, rendered, plan)
     if plan.trial is not None:
         demand_trial(
@@ -299,6 +300,20 @@ def order_of(session: Session, key: str) -> int | None:
 def earlier_mailings(session: Session, issue_id: int) -> Sequence[MailingRow]:
     """Return the mailings of an issue that somebody got, or will get."""
     return sent_as(session, issue_id)
+
+
+def sent_before(mailing: MailingRow) -> ConflictError:
+    """Return that an issue was sent by this mailing, where nobody said that it is sent again."""
+    return ConflictError(
+        msg("The issue was sent before, in mailing {mailing}.", mailing=mailing.id),
+        remedy=msg("Confirm that it is to be sent again."),
+        command=msg("Add --again to send it again.")
+        if mailing.state in _OVER
+        else msg(
+            "It is still under way; newsletter worker goes on with it. With --again everybody gets "
+            "a second mail."
+        ),
+    )
 
 
 def _find(engine: Engine, key: str, issue_id: int) -> int | None:
