@@ -309,7 +309,7 @@ _SILENCE = Silence(
 @pytest.mark.parametrize(
     ("change", "command"),
     [
-        ({"uncertain": (_UNSETTLED,)}, "newsletter mailing settle 12 --resend"),
+        ({"uncertain": (_UNSETTLED,)}, "newsletter mailing settle 12 --log FILE"),
         ({"failed": (_UNSETTLED,)}, "newsletter mailing retry 12"),
         ({"halted": (replace(_HALTED, reason=None),)}, "newsletter mailing resume 12"),
         ({"halted": (_HALTED,)}, "(the database went back)"),

@@ -38,7 +38,7 @@ def test_the_checksum_of_what_was_approved_is_in_the_log_alone(
     with transaction(stage.engine) as session:
         record_event(session, COMMAND_LINE, Action.ISSUE_APPROVED, details={"digest": "ab" * 32})
     admin = sign_in("admin@example.jp", Role.ADMINISTRATOR)
-    assert _cells(admin.get("/audit?action=issue.approved").text, "Why") == ["–"]
+    assert _cells(admin.get("/audit?action=issue.approved").text, "Details") == ["–"]
     assert "ab" * 32 in admin.get("/audit.csv").text
 
 
