@@ -205,6 +205,10 @@ class MailingState(StrEnum):
     FINISHED = "finished"
 
 
+#: Where a mailing stays.
+OVER = frozenset({MailingState.CANCELLED, MailingState.FINISHED})
+
+
 class DeliveryState(StrEnum):
     """Where one delivery stands in the ledger."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
@@ -92,34 +92,31 @@ def _says_more(lines: Sequence[str]) -> bool:
     return any(
         (width(one) >= _STORY_COLUMNS or one.endswith(_ENDS))
         and not any(_fills(one, language) for language in _languages())
-        for one in islice(_sentences(lines), _SENTENCES)
+        for one in _sentences(lines)
     )
 
 
 def _wants_to_stay(sentences: Iterable[str]) -> bool:
-    return any(
-        language.staying.search(one)
-        for one in islice(sentences, _SENTENCES)
-        for language in _languages()
-    )
+    return any(language.staying.search(one) for one in sentences for language in _languages())
 
 
 def read_wish(lines: Sequence[str]) -> Wish:
     """Return the surest wish that these lines say, which one person wrote one below the other."""
     surest, is_first = Wish.NONE, True
-    leaves_other = any(map(_leaves_other, islice(_sentences(lines), _SENTENCES)))
-    for sentence in islice(_sentences(lines), _SENTENCES):
+    sentences = _sentences(lines)
+    for sentence in sentences:
         wish = max(_asked(sentence), _said_alone(sentence, is_first=is_first))
-        if leaves_other and _LIST.search(sentence):
+        if wish is Wish.PLAIN and _LIST.search(sentence) and any(map(_leaves_other, sentences)):
             # The list that it asks to be taken off may be that of what it leaves.
-            wish = min(wish, Wish.SPOKEN_OF)
+            wish = Wish.SPOKEN_OF
         surest = max(surest, wish)
         is_greeting = any(_fills(sentence, language) for language in _languages())
         is_first = is_first and (surest is not Wish.NONE or is_greeting)
-    return min(surest, Wish.SPOKEN_OF) if _wants_to_stay(_sentences(lines)) else surest
+    return min(surest, Wish.SPOKEN_OF) if _wants_to_stay(sentences) else surest
 
 
-def _sentences(lines: Sequence[str]) -> Iterator[str]:
+def _sentences(lines: Sequence[str]) -> list[str]:
+    """Return the first sentences that one person wrote in these lines."""
     text = ""
     for line, following in zip_longest(lines, lines[1:], fillvalue=""):
         text += " ".join(normalize("NFKC", line).split()).replace("'", "’")
@@ -128,8 +125,13 @@ def _sentences(lines: Sequence[str]) -> Iterator[str]:
             continue
         if not (_GOES_ON.search(ended) and width(line) >= _STORY_COLUMNS):
             text += " " if width(line) >= _WRAPPED_COLUMNS or _goes_on(ended, following) else "\n"
-    for paragraph in text.split("\n"):
-        yield from (one.strip() for one in _SENTENCE_END.split(paragraph) if one.strip())
+    sentences = (
+        one.strip()
+        for paragraph in text.split("\n")
+        for one in _SENTENCE_END.split(paragraph)
+        if one.strip()
+    )
+    return list(islice(sentences, _SENTENCES))
 
 
 def _goes_on(line: str, following: str) -> bool:

@@ -59,6 +59,12 @@ ENCODINGS = {
     "big5hkscs": "Big5",
     "cp949": "EUC-KR (CP949)",
 }
+#: How a text begins that says by itself in which of them it is.
+BYTE_ORDER_MARKS = {
+    b"\xef\xbb\xbf": "utf-8",
+    b"\xff\xfe": "utf-16-le",
+    b"\xfe\xff": "utf-16-be",
+}
 #: What people call by the name of a part of it.
 _WIDER = {
     "iso8859-1": "cp1252",

@@ -21,7 +21,13 @@ from lxml import etree
 
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import Message, msg
-from subscribers.lists.encodings import ENCODINGS, ListEncoding, demand_encoding, recognise
+from subscribers.lists.encodings import (
+    BYTE_ORDER_MARKS,
+    ENCODINGS,
+    ListEncoding,
+    demand_encoding,
+    recognise,
+)
 from subscribers.lists.formats import ListState
 from subscribers.lists.harmless import tells_leaving
 from subscribers.lists.headings import distinct_names
@@ -45,14 +51,13 @@ _BEGINS = re.compile(
     re.IGNORECASE,
 )
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([\w-]{2,40})""", re.IGNORECASE)
-_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _DIVIDING = frozenset('",;\t|')
 _FOREIGN_ROW = msg("This row stands in another table, which has no headings of its own.")
 
 
 def is_html(start: bytes) -> bool:
     """Tell by its first octets whether a file is a page or table of HTML, whatever it is called."""
-    for mark, encoding in _MARKS.items():
+    for mark, encoding in BYTE_ORDER_MARKS.items():
         if start.startswith(mark):
             return _BEGINS.match(start[:4096].decode(encoding, "replace")) is not None
     return _BEGINS.match(start[:4096].decode("latin-1")) is not None
@@ -68,7 +73,7 @@ def encoding_of_html(stream: BinaryIO, *, source: str, chosen: str = "") -> List
     stream.seek(0)
     if chosen:
         return ListEncoding(encoding=demand_encoding(chosen))
-    for mark, encoding in _MARKS.items():
+    for mark, encoding in BYTE_ORDER_MARKS.items():
         if start.startswith(mark):
             return ListEncoding(encoding=encoding)
     declared = _CHARSET.search(start[:4096])

@@ -20,7 +20,7 @@ from xml.parsers import expat
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Number, Size
-from subscribers.lists.encodings import ENCODINGS, demand_encoding
+from subscribers.lists.encodings import BYTE_ORDER_MARKS, ENCODINGS, demand_encoding
 from subscribers.lists.formats import guess_field
 from subscribers.lists.inner_columns import MOST_COLUMNS
 from subscribers.lists.text_lists import is_heading, titles_against
@@ -31,7 +31,6 @@ from subscribers.lists.xml_shape import MOST_KINDS, OF_FIELDS, Path, Shape, name
 _BLOCK, _IN_MEMORY = 64 * 1024, 8 * 1024 * 1024
 _MOST_IN_ROW, _MOST_INHERITED = 1024 * 1024, 1000
 _DEEPEST, _MOST_ELEMENTS = 64, 8_000_000
-_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 #: How XML begins: with a declaration, or a tag right before another.
 _BEGINS = re.compile(
     r"\ufeff?\s*(?:<\?xml\s|(?:<!--[^>]{0,2000}-->\s*)*<[^\W\d][\w:.-]{0,80}(?:\s[^<>@]{0,500})?>\s*"
@@ -46,7 +45,7 @@ _CHECK = msg("Check that the file is a list of people.")
 
 def is_xml(start: bytes) -> bool:
     """Tell by its first octets whether a file is XML; a page of HTML may be, too."""
-    for mark, encoding in _MARKS.items():
+    for mark, encoding in BYTE_ORDER_MARKS.items():
         if start.startswith(mark):
             return _BEGINS.match(start[:8192].decode(encoding, "replace")) is not None
     return _BEGINS.match(start[:8192].decode("utf-8", "replace")) is not None
@@ -86,7 +85,9 @@ class _Document:
         self._line = 1
         stream.seek(0)
         start = stream.read(_BLOCK)
-        marked = next((name for mark, name in _MARKS.items() if start.startswith(mark)), "")
+        marked = next(
+            (name for mark, name in BYTE_ORDER_MARKS.items() if start.startswith(mark)), ""
+        )
         declared = _DECLARED.match(start)
         named = declared[1].decode("ascii") if declared else "utf-8"
         self._encoding = marked or "utf-8"

@@ -20,7 +20,7 @@ from newsletter.database.tables import (
     SegmentRow,
     SeriesRow,
 )
-from newsletter.database.vocabulary import MailingState, SeriesState
+from newsletter.database.vocabulary import OVER, SeriesState
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing
@@ -30,7 +30,6 @@ from newsletter.issues.sent import keeps_its_issue
 from subscribers.segments.names import segment_name
 
 _MOST = 20
-_OVER = (MailingState.FINISHED, MailingState.CANCELLED)
 
 
 class SegmentUser(StrEnum):
@@ -128,7 +127,7 @@ def _uses(session: Session, newsletter_id: int, row: SegmentRow) -> Iterator[Seg
     mailings = select(MailingRow).where(
         MailingRow.newsletter_id == newsletter_id,
         MailingRow.segment == row.query,
-        MailingRow.state.not_in(_OVER),
+        MailingRow.state.not_in(OVER),
     )
     for mailing in session.scalars(mailings.order_by(MailingRow.id.desc())):
         yield SegmentUse(user=SegmentUser.MAILING, number=mailing.id, title=mailing.title)

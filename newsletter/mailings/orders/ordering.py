@@ -20,7 +20,7 @@ from newsletter.accounts.audit_details import Detail
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import IssueRow, MailingOrderRow, MailingRow, NewsletterRow
 from newsletter.database.types import now
-from newsletter.database.vocabulary import Archived, MailingState, UncertainPolicy
+from newsletter.database.vocabulary import OVER, Archived, UncertainPolicy
 from newsletter.errors import ConflictError, OrderError
 from newsletter.i18n.messages import msg
 from newsletter.issues.checks.findings import Finding, Severity
@@ -48,7 +48,6 @@ from subscribers.segments.saved import demand_fields, names_of_queries
 
 #: A key is a token, or a word of a program's own that is as hard to meet by chance.
 _KEY_LENGTHS = range(16, 65)
-_OVER = frozenset({MailingState.FINISHED, MailingState.CANCELLED})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -308,7 +307,7 @@ def sent_before(mailing: MailingRow) -> ConflictError:
         msg("The issue was sent before, in mailing {mailing}.", mailing=mailing.id),
         remedy=msg("Confirm that it is to be sent again."),
         command=msg("Add --again to send it again.")
-        if mailing.state in _OVER
+        if mailing.state in OVER
         else msg(
             "It is still under way; newsletter worker goes on with it. With --again everybody gets "
             "a second mail."

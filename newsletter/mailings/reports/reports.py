@@ -21,6 +21,7 @@ from newsletter.database.tables import (
 from newsletter.database.types import now
 from newsletter.database.vocabulary import (
     EDITIONS,
+    OVER,
     BounceKind,
     BounceSource,
     DeliveryState,
@@ -58,7 +59,6 @@ _UNDER_WAY = frozenset(
         MailingState.PAUSED,
     }
 )
-_ENDED = frozenset({MailingState.FINISHED, MailingState.CANCELLED})
 #: Who got no copy, or may not have: address, state, when, status and why.
 Missed = tuple[str, DeliveryState, datetime | None, str, str]
 
@@ -194,7 +194,7 @@ def list_past(
 ) -> Sequence[Headline]:
     """Return what has begun and ended, the newest first."""
     began = MailingRow.started_at.is_not(None)
-    query = _of(newsletter_ids, _ENDED).where(began).order_by(MailingRow.id.desc())
+    query = _of(newsletter_ids, OVER).where(began).order_by(MailingRow.id.desc())
     return [_headline(session, row, slug) for row, slug in session.execute(query.limit(limit))]
 
 

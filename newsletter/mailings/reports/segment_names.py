@@ -27,12 +27,14 @@ def segment_names(
     now = names_of_queries(session, newsletter_id)
     names = {number: now[query] for number, query in asked.items() if query in now}
     others = {f"mailing {number}": number for number in asked if number not in names}
+    if not others:
+        return names
     events = session.execute(
         select(AuditEventRow.object, AuditEventRow.details).where(
             AuditEventRow.action == Action.MAILING_ORDER.value, AuditEventRow.object.in_(others)
         )
     )
-    for on, details in events if others else ():
+    for on, details in events:
         number = others[on]
         if details.get("query") == asked[number]:
             names[number] = str(details.get("segment", ""))

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.database.tables import MailingRow, NewsletterRow, SubjectTrialRow, SubscriberRow
 from newsletter.database.types import now
-from newsletter.database.vocabulary import MailingState
+from newsletter.database.vocabulary import OVER
 from newsletter.errors import ConflictError, ContentError, Place
 from newsletter.i18n.messages import msg
 from newsletter.issues.model import Issue
@@ -42,7 +42,6 @@ _FARTHEST_DAYS = 7
 _LONGEST = 300
 #: While a mailing is planned, marks the variants of those who are not in its trial.
 UNDECIDED = 1 << 62
-_OVER = (MailingState.CANCELLED, MailingState.FINISHED)
 #: A prime of 31 bits: products of two numbers below it fit into a column.
 _PRIME = 2**31 - 1
 #: Where a form has the hour of decision.
@@ -338,7 +337,7 @@ def subjects_left(session: Session, mailing_ids: Iterable[int]) -> tuple[str, ..
     trials = session.scalars(
         select(SubjectTrialRow)
         .join(MailingRow, MailingRow.id == SubjectTrialRow.mailing_id)
-        .where(MailingRow.id.in_(mailing_ids), MailingRow.state.not_in(_OVER))
+        .where(MailingRow.id.in_(mailing_ids), MailingRow.state.not_in(OVER))
         .order_by(SubjectTrialRow.mailing_id)
     )
     left = [
