@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, exists, or_, select
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import PERMISSIONS, Permission
 from newsletter.database.tables import AccountRow, RoleGrantRow
 from newsletter.database.vocabulary import Role
@@ -52,6 +53,13 @@ class Rights:
         if newsletter_id is None:
             return self.may_everywhere(permission)
         return self.may(permission, newsletter_id)
+
+    def may_do(self, action: Action, newsletter_id: int | None) -> bool:
+        """Return whether an action is allowed in a newsletter, or (None) in all of them.
+
+        By the same table `newsletter.accounts.audit.record_event` refuses it.
+        """
+        return action.needed is None or self.cover(action.needed, newsletter_id)
 
     def demand(self, permission: Permission, newsletter_id: int | None) -> None:
         """Refuse unless something is allowed in a newsletter, or (None) in all of them.

@@ -4,13 +4,14 @@ A signed-in route takes ``visit: EditorVisit`` (or another of the names at the e
 finds the session, refuses roles that do not reach, and on every method that may change something
 demands a form token and an origin of ours. With ``{newsletter}`` (a slug) in the route's path the
 role must be held in that newsletter, and who holds none there learns not even that it exists;
-without it, in any, and the handler narrows by `Rights.demand`.
+without it, in any, and the handler narrows by `Rights.demand`. A route that does one action asks
+for what that action needs (`doing`), as its button does (`Visit.may_do`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
@@ -19,6 +20,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Actor
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import Rights, rights_of
 from newsletter.accounts.sealing import Sealed, Sealer
@@ -85,13 +87,9 @@ class Visit:
         """Return whether something is allowed where the route's path says; in any, if nowhere."""
         return self.rights.may(permission, self.newsletter_id)
 
-    def demand_everywhere(self, permission: Permission) -> None:
-        """Refuse unless something is allowed in all newsletters, also those to come.
-
-        Raises:
-            ForbiddenError: It is not.
-        """
-        self.rights.demand(permission, None)
+    def may_do(self, action: Action) -> bool:
+        """Return whether an action is allowed where the route's path says; in all, if nowhere."""
+        return self.rights.may_do(action, self.newsletter_id)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -210,9 +208,22 @@ def _is_own_origin(request: Request, access: Access) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Requires(Guard):
-    """The guard of a route; ``permission`` None asks only that somebody is signed in."""
+    """The guard of a route; ``permission`` None asks only that somebody is signed in.
+
+    Attributes:
+        everywhere: Whether it must be held in all newsletters, also those to come.
+    """
 
     permission: Permission | None = None
+    everywhere: bool = False
+
+    def allows(self, rights: Rights, newsletter_id: int | None = None) -> bool:
+        """Return whether rights reach: in the newsletter visited or, in none, in any."""
+        if self.permission is None:
+            return True
+        if self.everywhere:
+            return rights.may_everywhere(self.permission)
+        return rights.may(self.permission, newsletter_id)
 
     async def admit(self, request: Request) -> Visit:
         """Return the visit, or refuse it, by session and role; the body is not touched.
@@ -225,7 +236,9 @@ class Requires(Guard):
         """
         slug = request.path_params.get("newsletter")
         visit = await run_in_threadpool(_visit_of, request, slug)
-        if self.permission and not visit.rights.may(self.permission, visit.newsletter_id):
+        if self.permission and self.everywhere:
+            visit.rights.demand(self.permission, None)
+        if not self.allows(visit.rights, visit.newsletter_id):
             raise ForbiddenError(msg("Your roles do not permit this."))
         request.state.visit = request.state.admitted = visit
         return visit
@@ -321,20 +334,22 @@ def settings_path(visit: Visit) -> str:
     return "/".join((*visit.path.split("/")[:3], "settings"))
 
 
+def doing(action: Action) -> Any:  # noqa: ANN401 - what the framework makes of a dependency
+    """Return the guard of a route that does an action."""
+    return Depends(Requires(action.needed))
+
+
 #: A form of ours, from somebody who need not be signed in.
 OwnForm = Annotated[None, Depends(check_form)]
 SignedInVisit = Annotated[Visit, Depends(Requires())]
 EditorVisit = Annotated[Visit, Depends(Requires(Permission.WRITE))]
 SeeingVisit = Annotated[Visit, Depends(Requires(Permission.SEE_MAILINGS))]
-TesterVisit = Annotated[Visit, Depends(Requires(Permission.TEST))]
-ApprovalRequestVisit = Annotated[Visit, Depends(Requires(Permission.ASK_APPROVAL))]
-SenderVisit = Annotated[Visit, Depends(Requires(Permission.SEND))]
-ApproverVisit = Annotated[Visit, Depends(Requires(Permission.APPROVE))]
 CommenterVisit = Annotated[Visit, Depends(Requires(Permission.COMMENT))]
-MailingControlVisit = Annotated[Visit, Depends(Requires(Permission.CONTROL_MAILINGS))]
-MissedVisit = Annotated[Visit, Depends(Requires(Permission.SEE_MISSED))]
 SegmentVisit = Annotated[Visit, Depends(Requires(Permission.SEGMENT))]
 SubscribersVisit = Annotated[Visit, Depends(Requires(Permission.SEE_SUBSCRIBERS))]
 BouncesVisit = Annotated[Visit, Depends(Requires(Permission.SEE_BOUNCES))]
 OperatorVisit = Annotated[Visit, Depends(Requires(Permission.OPERATE))]
 AdministratorVisit = Annotated[Visit, Depends(Requires(Permission.ADMINISTER))]
+OverallAdministratorVisit = Annotated[
+    Visit, Depends(Requires(Permission.ADMINISTER, everywhere=True))
+]

@@ -126,7 +126,6 @@ def home_router(workspace: Workspace, pages: Pages) -> Router:
                 outcomes=_outcomes(session, workspace, rows, seen),
                 readers=_readers(session, workspace, [row for row in rows if row.id in seen]),
                 written=written,
-                may_create=visit.rights.may_everywhere(Permission.ADMINISTER),
                 sees_mailings=bool(seen),
             )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from newsletter.accounts.permissions import Permission
 from newsletter.i18n.messages import Message, msg, pmsg
-from newsletter.web.access import Visit
+from newsletter.web.access import Requires, Visit
 
 #: What of a newsletter's pages lies elsewhere than with its issues.
 _ELSEWHERE = re.compile(
@@ -17,30 +17,37 @@ _ELSEWHERE = re.compile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MenuEntry:
-    """A place to go to; ``permission`` None is for everybody."""
+    """A place to go to, with the guard of its page."""
 
     path: str
     name: Message
-    permission: Permission | None = None
+    guard: Requires
 
 
+_OVERALL = Requires(Permission.ADMINISTER, everywhere=True)
 ENTRIES = (
-    MenuEntry(path="/home", name=msg("Home")),
-    MenuEntry(path="/newsletters", name=pmsg("menu", "Issues"), permission=Permission.WRITE),
-    MenuEntry(path="/mailings", name=msg("Mailings"), permission=Permission.SEE_MAILINGS),
-    MenuEntry(path="/subscribers", name=msg("Subscribers"), permission=Permission.SEE_SUBSCRIBERS),
-    MenuEntry(path="/bounces", name=pmsg("menu", "Bounces"), permission=Permission.SEE_BOUNCES),
-    MenuEntry(path="/operate", name=msg("Operations"), permission=Permission.OPERATE),
-    MenuEntry(path="/accounts", name=pmsg("accounts", "People"), permission=Permission.ADMINISTER),
-    MenuEntry(path="/audit", name=msg("Audit log"), permission=Permission.ADMINISTER),
+    MenuEntry(path="/home", name=msg("Home"), guard=Requires()),
+    MenuEntry(path="/newsletters", name=pmsg("menu", "Issues"), guard=Requires(Permission.WRITE)),
+    MenuEntry(path="/mailings", name=msg("Mailings"), guard=Requires(Permission.SEE_MAILINGS)),
+    MenuEntry(
+        path="/subscribers", name=msg("Subscribers"), guard=Requires(Permission.SEE_SUBSCRIBERS)
+    ),
+    MenuEntry(
+        path="/bounces", name=pmsg("menu", "Bounces"), guard=Requires(Permission.SEE_BOUNCES)
+    ),
+    MenuEntry(path="/operate", name=msg("Operations"), guard=Requires(Permission.OPERATE)),
+    MenuEntry(
+        path="/accounts",
+        name=pmsg("accounts", "People"),
+        guard=_OVERALL,
+    ),
+    MenuEntry(path="/audit", name=msg("Audit log"), guard=_OVERALL),
 )
 
 
 def entries_for(visit: Visit) -> list[MenuEntry]:
     """Return what a visit's roles let it open."""
-    return [
-        entry for entry in ENTRIES if entry.permission is None or visit.rights.may(entry.permission)
-    ]
+    return [entry for entry in ENTRIES if entry.guard.allows(visit.rights)]
 
 
 def is_current(entry: MenuEntry, path: str) -> bool:

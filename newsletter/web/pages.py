@@ -16,8 +16,9 @@ from markupsafe import Markup
 from sqlalchemy import Engine
 
 from newsletter.accounts.actor_names import colleagues_by_address, name_actor
-from newsletter.accounts.audit_actions import ACTIONS
+from newsletter.accounts.audit_actions import ACTIONS, Action
 from newsletter.accounts.browsers import name_browser
+from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.database.types import now
 from newsletter.i18n import formats
@@ -185,6 +186,8 @@ def environment_of(folders: tuple[Path, ...], language: Language) -> Environment
     environment.globals.update(
         Words(language).globals(),
         lang=language.value,
+        Action=Action,
+        Permission=Permission,
         languages=[(each.value, language_name(each.value, each)) for each in Language],
     )
     return environment

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Engine, Integer, Select, cast, extract, func, select
+from sqlalchemy import Engine, Integer, Select, cast, extract, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading
@@ -151,15 +151,15 @@ class MailingReport:
 def summarise(
     session: Session, newsletter_id: int, mailing_id: int, figures: Figures
 ) -> MailingSummary:
-    """Return a mailing's figures.
+    """Return a mailing's figures; also of one that a step of a series sends.
 
     Raises:
-        NotFoundError: The newsletter has no such mailing.
+        NotFoundError: The newsletter has no such mailing to subscribers.
     """
-    summaries = _summaries(session, newsletter_id, MailingRow.id == mailing_id, figures, limit=1)
-    if not summaries:
+    row = session.get(MailingRow, mailing_id)
+    if row is None or row.newsletter_id != newsletter_id or not row.kind.is_to_list:
         raise no_such_mailing(mailing_id)
-    return summaries[0]
+    return _summary(session, row, figures)
 
 
 def list_summaries(
@@ -171,8 +171,10 @@ def list_summaries(
     limit: int = 20,
 ) -> Sequence[MailingSummary]:
     """Return the newest mailings, those older than number ``before``."""
-    older = MailingRow.id < before if before is not None else MailingRow.id > 0
-    return _summaries(session, newsletter_id, older, figures, limit=limit)
+    query = _newest(newsletter_id).limit(limit)
+    if before is not None:
+        query = query.where(MailingRow.id < before)
+    return [_summary(session, row, figures) for row in session.scalars(query).all()]
 
 
 def list_headlines(session: Session, newsletter_id: int, *, limit: int) -> Sequence[Headline]:
@@ -221,18 +223,6 @@ def _headline(session: Session, row: MailingRow, newsletter: str = "") -> Headli
         begins_at=row.started_at or row.scheduled_at,
         decides_at=_decides_at(session, row),
     )
-
-
-def _summaries(
-    session: Session,
-    newsletter_id: int,
-    condition: ColumnElement[bool],
-    figures: Figures,
-    *,
-    limit: int,
-) -> Sequence[MailingSummary]:
-    rows = session.scalars(_newest(newsletter_id).where(condition).limit(limit)).all()
-    return [_summary(session, row, figures) for row in rows]
 
 
 def _newest(newsletter_id: int) -> Select[MailingRow]:

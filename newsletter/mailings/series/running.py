@@ -440,10 +440,17 @@ def _sound(check: StepCheck) -> RenderedIssue:
     return check.preflight.rendered
 
 
+def needed_to_run(newsletter: NewsletterRow) -> Permission:
+    """Return what a newsletter asks of whoever puts steps into effect or enrols members.
+
+    A series mails by itself from then on: it takes who may send, or, where issues need approval,
+    who may approve.
+    """
+    return Permission.APPROVE if newsletter.approval_required else Permission.SEND
+
+
 def _demand_right(session: Session, actor: Actor, newsletter: NewsletterRow) -> None:
-    """Refuse whoever may neither send nor, where issues need it, approve."""
-    needed = Permission.APPROVE if newsletter.approval_required else Permission.SEND
-    rights_of_actor(session, actor).demand(needed, newsletter.id)
+    rights_of_actor(session, actor).demand(needed_to_run(newsletter), newsletter.id)
 
 
 def _demand_control(session: Session, actor: Actor, newsletter_id: int) -> None:

@@ -18,7 +18,6 @@ from newsletter.accounts.administration import (
     take_role,
 )
 from newsletter.accounts.invitations import invite, reset_link
-from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import Grant, rights_of
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Role
@@ -27,7 +26,10 @@ from newsletter.i18n.messages import msg
 from newsletter.mailings.notices.accounts import AccountChange, post_link, tell_owner
 from newsletter.newsletters.publications import list_newsletters
 from newsletter.settings import Settings
-from newsletter.web.access import AdministratorVisit, Visit
+from newsletter.web.access import (
+    OverallAdministratorVisit,
+    Visit,
+)
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 
@@ -76,20 +78,18 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
         )
 
     @router.get("/accounts")
-    def show_people(visit: AdministratorVisit, request: Request) -> HTMLResponse:
-        visit.demand_everywhere(Permission.ADMINISTER)
+    def show_people(visit: OverallAdministratorVisit, request: Request) -> HTMLResponse:
         return _show(visit, request)
 
     @router.post("/accounts")
     def invite_somebody(
-        visit: AdministratorVisit,
+        visit: OverallAdministratorVisit,
         request: Request,
         address: _Field = "",
         role: _Field = "",
         newsletter: _Field = "",
         by: _Field = _BY_MAIL,
     ) -> HTMLResponse:
-        visit.demand_everywhere(Permission.ADMINISTER)
         try:
             with transaction(engine) as session:
                 grant = _grant(session, role, newsletter)
@@ -108,9 +108,8 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
 
     @router.post("/accounts/{number}/link")
     def make_link(
-        number: int, visit: AdministratorVisit, request: Request, by: _Field = _BY_MAIL
+        number: int, visit: OverallAdministratorVisit, request: Request, by: _Field = _BY_MAIL
     ) -> HTMLResponse:
-        visit.demand_everywhere(Permission.ADMINISTER)
         try:
             with transaction(engine) as session:
                 token = reset_link(session, visit.actor, number)
@@ -122,13 +121,12 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
     @router.post("/accounts/{number}/roles")
     def change_roles(
         number: int,
-        visit: AdministratorVisit,
+        visit: OverallAdministratorVisit,
         request: Request,
         role: _Field = "",
         newsletter: _Field = "",
         verb: _Field = "",
     ) -> Response:
-        visit.demand_everywhere(Permission.ADMINISTER)
         try:
             with transaction(engine) as session:
                 change = take_role if verb == "take" else give_role
@@ -139,9 +137,8 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
 
     @router.post("/accounts/{number}/disabled")
     def disable(
-        number: int, visit: AdministratorVisit, request: Request, verb: _Field = ""
+        number: int, visit: OverallAdministratorVisit, request: Request, verb: _Field = ""
     ) -> Response:
-        visit.demand_everywhere(Permission.ADMINISTER)
         try:
             with transaction(engine) as session:
                 change = enable_account if verb == "enable" else disable_account
@@ -152,9 +149,8 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
 
     @router.post("/accounts/{number}/second-factor")
     def reset_factor(
-        number: int, visit: AdministratorVisit, request: Request, reason: _Field = ""
+        number: int, visit: OverallAdministratorVisit, request: Request, reason: _Field = ""
     ) -> Response:
-        visit.demand_everywhere(Permission.ADMINISTER)
         try:
             with transaction(engine) as session:
                 reset_second_factor(session, visit.actor, number, reason=reason)

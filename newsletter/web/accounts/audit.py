@@ -12,13 +12,15 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import AuditFilter, export_csv, list_events
-from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.saving import titles_of_drafts
 from newsletter.mailings.mailings import titles_of_mailings
-from newsletter.web.access import AdministratorVisit, Visit
+from newsletter.web.access import (
+    OverallAdministratorVisit,
+    Visit,
+)
 from newsletter.web.audit_wording import ACTION_NAMES
 from newsletter.web.head_requests import unless_by_head
 from newsletter.web.pages import Pages
@@ -33,7 +35,7 @@ def auditing_router(engine: Engine, pages: Pages) -> Router:
 
     @router.get("/audit")
     def show_audit(
-        visit: AdministratorVisit,
+        visit: OverallAdministratorVisit,
         request: Request,
         actor: str = "",
         action: str = "",
@@ -41,7 +43,6 @@ def auditing_router(engine: Engine, pages: Pages) -> Router:
         until: str = "",
         before: int | None = None,
     ) -> HTMLResponse:
-        visit.demand_everywhere(Permission.ADMINISTER)
         criteria = _filter(visit, actor, action, since, until)
         with reading(engine) as session:
             events = list_events(session, criteria, before=before, limit=_PAGE + 1)
@@ -60,14 +61,13 @@ def auditing_router(engine: Engine, pages: Pages) -> Router:
 
     @router.get("/audit.csv")
     def export_audit(
-        visit: AdministratorVisit,
+        visit: OverallAdministratorVisit,
         request: Request,
         actor: str = "",
         action: str = "",
         since: str = "",
         until: str = "",
     ) -> StreamingResponse:
-        visit.demand_everywhere(Permission.ADMINISTER)
         criteria = _filter(visit, actor, action, since, until)
         lines = unless_by_head(request, lambda: export_csv(engine, visit.actor, criteria))
         headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading, transaction
 from newsletter.errors import ConflictError, ListError, NewsletterError, NotFoundError
 from newsletter.i18n.messages import msg
@@ -33,7 +34,13 @@ from newsletter.mailings.corrections.notes import keep_note
 from newsletter.mailings.orders.readiness import check_stored, stored_findings
 from newsletter.mailings.planning.shown_as import sample_reader
 from newsletter.newsletters.issue_actions import begin_correction
-from newsletter.web.access import EditorVisit, SenderVisit, Visit, newsletter_of, own
+from newsletter.web.access import (
+    EditorVisit,
+    Visit,
+    doing,
+    newsletter_of,
+    own,
+)
 from newsletter.web.issues.draft_pages import DraftPages, to_draft
 from newsletter.web.issues.editor import began_with
 from newsletter.web.issues.shown_mail import mail_frame
@@ -115,14 +122,16 @@ def correcting_router(  # noqa: C901 - a list of routes
         )
 
     @router.get("/issues/{issue_id}/correction")
-    def look(issue_id: int, visit: SenderVisit, request: Request) -> HTMLResponse:
+    def look(
+        issue_id: int, visit: Annotated[Visit, doing(Action.ISSUE_CORRECT)], request: Request
+    ) -> HTMLResponse:
         return _look(page, visit, request, issue_id)
 
     @router.post("/issues/{issue_id}/correction")
     def take_effect(
         newsletter: str,
         issue_id: int,
-        visit: SenderVisit,
+        visit: Annotated[Visit, doing(Action.ISSUE_CORRECT)],
         request: Request,
         digest: _Field = "",
         warnings: _Field = "",
@@ -156,13 +165,20 @@ def correcting_router(  # noqa: C901 - a list of routes
 
     @router.get("/issues/{issue_id}/corrections/{correction}/mail")
     def look_at_mail(
-        issue_id: int, correction: int, visit: SenderVisit, request: Request, lang: _Tag = ""
+        issue_id: int,
+        correction: int,
+        visit: Annotated[Visit, doing(Action.MAILING_CORRECTION)],
+        request: Request,
+        lang: _Tag = "",
     ) -> HTMLResponse:
         return _look_at_mail(page, visit, request, issue_id, correction, lang)
 
     @router.get("/issues/{issue_id}/corrections/{correction}/mail/frame")
     def show_mail(
-        issue_id: int, correction: int, visit: SenderVisit, lang: _Tag = ""
+        issue_id: int,
+        correction: int,
+        visit: Annotated[Visit, doing(Action.MAILING_CORRECTION)],
+        lang: _Tag = "",
     ) -> HTMLResponse:
         with reading(engine) as session:
             row = newsletter_of(session, visit)
@@ -177,7 +193,7 @@ def correcting_router(  # noqa: C901 - a list of routes
         newsletter: str,
         issue_id: int,
         correction: int,
-        visit: SenderVisit,
+        visit: Annotated[Visit, doing(Action.MAILING_CORRECTION)],
         request: Request,
         digest: _Field = "",
     ) -> Response:

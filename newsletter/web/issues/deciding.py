@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Archived
@@ -24,11 +25,8 @@ from newsletter.newsletters.actions import set_approval_rule
 from newsletter.newsletters.issue_actions import publish_draft
 from newsletter.tokens import Pseudonyms
 from newsletter.web.access import (
-    AdministratorVisit,
-    ApprovalRequestVisit,
-    SenderVisit,
-    TesterVisit,
     Visit,
+    doing,
     newsletter_of,
     own,
 )
@@ -88,7 +86,9 @@ def deciding_router(  # noqa: C901, PLR0915 - a list of routes
             )
 
     @router.get("/subjects")
-    def check_compared(number: int, visit: SenderVisit, request: Request) -> HTMLResponse:
+    def check_compared(
+        number: int, visit: Annotated[Visit, doing(Action.MAILING_ORDER)], request: Request
+    ) -> HTMLResponse:
         with reading(engine) as session:
             row, draft = newsletter_of(session, visit), get_draft(session, own(visit), number)
             return page.show_subjects(visit, request, row, draft.issue)
@@ -97,7 +97,7 @@ def deciding_router(  # noqa: C901, PLR0915 - a list of routes
     def ask_approval(
         newsletter: str,
         number: int,
-        visit: ApprovalRequestVisit,
+        visit: Annotated[Visit, doing(Action.ISSUE_APPROVAL_REQUESTED)],
         request: Request,
         revision: _Revision,
         choice: ChoiceForm,
@@ -117,7 +117,9 @@ def deciding_router(  # noqa: C901, PLR0915 - a list of routes
 
     @router.post("/approval-rule")
     def require_approval(
-        newsletter: str, number: int, visit: AdministratorVisit
+        newsletter: str,
+        number: int,
+        visit: Annotated[Visit, doing(Action.NEWSLETTER_APPROVAL_RULE)],
     ) -> RedirectResponse:
         """Let the draft's newsletter be sent with a second person's approval alone, from now on."""
         with transaction(engine) as session:
@@ -129,7 +131,7 @@ def deciding_router(  # noqa: C901, PLR0915 - a list of routes
     def look_once_more(
         newsletter: str,
         number: int,
-        visit: SenderVisit,
+        visit: Annotated[Visit, doing(Action.MAILING_ORDER)],
         request: Request,
         revision: _Revision,
         choice: ChoiceForm,
@@ -150,7 +152,7 @@ def deciding_router(  # noqa: C901, PLR0915 - a list of routes
     def choose_place(
         newsletter: str,
         number: int,
-        visit: SenderVisit,
+        visit: Annotated[Visit, doing(Action.ISSUE_ARCHIVE)],
         place: Annotated[Archived | Literal[""], Form()] = "",
     ) -> Response:
         """Choose where the issue of the draft is to stand in the archive."""
@@ -163,7 +165,7 @@ def deciding_router(  # noqa: C901, PLR0915 - a list of routes
     def send_test(
         newsletter: str,
         number: int,
-        visit: TesterVisit,
+        visit: Annotated[Visit, doing(Action.ISSUE_TEST)],
         request: Request,
         revision: _Revision,
         group: _Field = "",

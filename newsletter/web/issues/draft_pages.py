@@ -14,7 +14,6 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.actor_names import colleagues_by_address, name_actor
-from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.errors import (
     ConflictError,
@@ -212,7 +211,7 @@ class DraftPages:
                 day = (checked.issue if checked else draft.issue).issue_date
                 chosen = SendChoice.of(planned, proposed=propose_hour(session, row, day))
             beside |= self._workspace.panel(session, visit, row, chosen, draft.issue)
-            beside |= self._workspace.comments(session, visit, draft.issue_id, draft.issue)
+            beside |= self._workspace.comments(session, draft.issue_id, draft.issue)
             beside |= links_of(session, draft)
             beside["condition_words"] = conditions_in_words(
                 session, row, part_conditions(draft.issue)
@@ -225,7 +224,7 @@ class DraftPages:
             view = "/blocks" if written.in_cards else ""
             issue = checked.issue if checked else draft.issue
             shown_as = self._workspace.shown_as(session, visit, row, issue, asked_as(request))
-            beside |= choice_of(visit, request, shown_as, path + view)
+            beside |= choice_of(request, shown_as, path + view)
             rendered = checked.preflight.rendered if checked else None
             if rendered is not None:
                 with suppress(TemplateError):
@@ -307,9 +306,7 @@ class DraftPages:
                 hindrance=_hindrance(session, draft),
                 settings_url=settings_path(visit),
                 approvers=approvers(session, row.id, besides=visit.account_id),
-                may_edit=visit.may(Permission.SEND),
-                may_rule=visit.may(Permission.ADMINISTER),
-                **choice_of(visit, request, shown_as, request.url.path),
+                **choice_of(request, shown_as, request.url.path),
                 **self._beside(session, visit, row, draft, checked),
             )
 

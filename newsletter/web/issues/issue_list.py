@@ -48,15 +48,12 @@ def issue_list_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a
                 if visit.rights.may(Permission.WRITE, row.id)
             ]
             lines = {row.id: list_lines(session, row) for row in rows}
-            ruled = {row.id for row in rows if visit.rights.may(Permission.ADMINISTER, row.id)}
         return pages.show_to(
             visit,
             request,
             "issues/choose.html",
             newsletters=rows,
             lines=lines,
-            ruled=ruled,
-            may_create=visit.rights.may_everywhere(Permission.ADMINISTER),
         )
 
     @router.get("/newsletters/{newsletter}/issues")
@@ -64,14 +61,12 @@ def issue_list_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             lines = list_lines(session, row)
-        may_rule = visit.rights.may(Permission.ADMINISTER, row.id)
         return pages.show_to(
             visit,
             request,
             "issues/list.html",
             newsletter=row,
             lines=lines,
-            may_rule=may_rule,
         )
 
     def _show_new(

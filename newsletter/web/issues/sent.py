@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Archived, MailingState
@@ -27,7 +28,14 @@ from newsletter.mailings.reports.reports import measure_pace, summarise
 from newsletter.mailings.reports.segment_names import segment_names
 from newsletter.mailings.trials.decisions import trial_figure
 from newsletter.newsletters.issue_actions import duplicate_issue
-from newsletter.web.access import EditorVisit, SeeingVisit, SenderVisit, Visit, newsletter_of, own
+from newsletter.web.access import (
+    EditorVisit,
+    SeeingVisit,
+    Visit,
+    doing,
+    newsletter_of,
+    own,
+)
 from newsletter.web.issues.draft_pages import to_duplicate
 from newsletter.web.issues.shown_as import AsAsked, DarkAsked, asked_as, choice_of
 from newsletter.web.issues.shown_mail import mail_frame, show_to_reader
@@ -135,11 +143,7 @@ class SentPage(WorkspacePage):
                 },
                 correcting=written_correction(session, issue.id),
                 copies=count_copies(session, issue.id),
-                may_write=visit.may(Permission.WRITE),
-                may_move=visit.may(Permission.CONTROL_MAILINGS),
-                may_send=visit.may(Permission.SEND),
-                may_settle=visit.may(Permission.OPERATE),
-                **choice_of(visit, request, shown_as, request.url.path, sent=True),
+                **choice_of(request, shown_as, request.url.path, sent=True),
                 **self.workspace.line(session, visit, row, issue.id, None),
             )
 
@@ -158,7 +162,7 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
     def move_hour(
         newsletter: str,
         number: int,
-        visit: SenderVisit,
+        visit: Annotated[Visit, doing(Action.MAILING_RESCHEDULE)],
         request: Request,
         typed: HourForm,
     ) -> Response:
@@ -199,7 +203,7 @@ def sent_router(workspace: Workspace, pages: Pages) -> Router:
     def archive(
         newsletter: str,
         number: int,
-        visit: SenderVisit,
+        visit: Annotated[Visit, doing(Action.ISSUE_ARCHIVE)],
         place: Annotated[Archived | Literal[""], Form()] = "",
     ) -> RedirectResponse:
         """Choose where the issue stands in the archive, sent or not yet."""

@@ -12,7 +12,6 @@ from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Engine
 
-from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.mailings.planning.shown_as import (
     LONGEST_KEY,
@@ -20,7 +19,7 @@ from newsletter.mailings.planning.shown_as import (
     person_key,
     variant_key,
 )
-from newsletter.web.access import SubscribersVisit, Visit, newsletter_of, own
+from newsletter.web.access import SubscribersVisit, newsletter_of, own
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from subscribers.preview_readers import find_readers
@@ -51,13 +50,10 @@ def with_shown_as(path: str, key: str) -> str:
     return f"{before}?{asked}{'&' if asked else ''}{urlencode({PARAMETER: key})}"
 
 
-def choice_of(
-    visit: Visit, request: Request, shown: ShownAs, path: str, *, sent: bool = False
-) -> dict[str, Any]:
+def choice_of(request: Request, shown: ShownAs, path: str, *, sent: bool = False) -> dict[str, Any]:
     """Return the values of the choice on the page at a path.
 
     Args:
-        visit: Who looks.
         request: For what else the page's address says.
         shown: What is chosen.
         path: The page's, which the form leads to.
@@ -72,7 +68,6 @@ def choice_of(
         "shown_query": with_shown_as("", shown.key),
         "shown_variants": [(variant_key(each.met), each) for each in shown.variants],
         "shown_sent": sent,
-        "sees_subscribers": visit.may(Permission.SEE_SUBSCRIBERS),
     }
 
 

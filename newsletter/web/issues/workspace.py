@@ -150,8 +150,7 @@ class Workspace:
             "standing": standing,
             "standing_to_send": to_send,
             "line_issue": issue_id,
-            "line_may_move": is_movable and visit.may(Permission.SEND),
-            "line_may_cancel": is_movable and visit.may(Permission.CONTROL_MAILINGS),
+            "line_movable": is_movable,
             "line_corrects": corrected_by(session, issue_id) if issue_id is not None else None,
             "line_draft": draft_id,
             "line_planned": _planned(standing),
@@ -165,16 +164,13 @@ class Workspace:
         }
 
     @staticmethod
-    def comments(
-        session: Session, visit: Visit, issue_id: int | None, content: Issue
-    ) -> dict[str, Any]:
+    def comments(session: Session, issue_id: int | None, content: Issue) -> dict[str, Any]:
         """Return the values of the comments on an issue, as it is edited now."""
         return {
             "threads": threads_of(session, issue_id, content) if issue_id else (),
             "comment_parts": [
                 (anchor, heading, part_of(anchor)) for anchor, heading in parts_of(content).items()
             ],
-            "may_comment": visit.may(Permission.COMMENT),
         }
 
     def panel(
@@ -201,10 +197,6 @@ class Workspace:
             "groups": groups,
             "groups_shown": shown_of(TestGroups.of(groups)),
             "approvers": approvers(session, newsletter.id, besides=visit.account_id),
-            "may_edit": visit.may(Permission.SEND),
-            "may_write": visit.may(Permission.WRITE),
-            "may_approve": visit.may(Permission.APPROVE),
-            "may_rule": visit.may(Permission.ADMINISTER),
         }
 
     def _count(

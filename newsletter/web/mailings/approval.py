@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading, transaction
 from newsletter.database.types import JsonObject
 from newsletter.errors import ConflictError, ContentError, ListError, NewsletterError
@@ -44,11 +44,9 @@ from newsletter.mailings.planning.audience import audience_figure
 from newsletter.mailings.trials.subjects import LETTERS, own_subject
 from newsletter.newsletters.actions import set_approval_rule
 from newsletter.web.access import (
-    AdministratorVisit,
-    ApprovalRequestVisit,
-    ApproverVisit,
     SeeingVisit,
     Visit,
+    doing,
     own,
 )
 from newsletter.web.issues.shown_as import AsAsked, DarkAsked, asked_as, choice_of
@@ -109,7 +107,7 @@ def approval_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
     @router.post(PATH + "/approval")
     def ask_approval(
         issue_id: int,
-        visit: ApprovalRequestVisit,
+        visit: Annotated[Visit, doing(Action.ISSUE_APPROVAL_REQUESTED)],
         request: Request,
         choice: ChoiceForm,
         digest: _Field = "",
@@ -137,7 +135,7 @@ def approval_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
     @router.post(PATH + "/approve")
     def give_approval(
         issue_id: int,
-        visit: ApproverVisit,
+        visit: Annotated[Visit, doing(Action.ISSUE_APPROVED)],
         request: Request,
         digest: _Field = "",
         warnings: _Field = "",
@@ -162,7 +160,7 @@ def approval_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
     @router.post(PATH + "/return")
     def send_it_back(
         issue_id: int,
-        visit: ApproverVisit,
+        visit: Annotated[Visit, doing(Action.ISSUE_APPROVAL_RETURNED)],
         request: Request,
         digest: _Field = "",
         because: _Field = "",
@@ -178,7 +176,9 @@ def approval_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
 
     @router.post("/approval-rule")
     def set_rule(
-        visit: AdministratorVisit, issue_id: Annotated[int, Form()], required: _Field = ""
+        visit: Annotated[Visit, doing(Action.NEWSLETTER_APPROVAL_RULE)],
+        issue_id: Annotated[int, Form()],
+        required: _Field = "",
     ) -> Response:
         with transaction(engine) as session:
             newsletter, issue = find_issue_of(session, visit, issue_id)
@@ -245,7 +245,6 @@ def _show_review(
             issue=issue,
             base=base,
             subject=subject_of(rendered),
-            may_write=visit.may(Permission.WRITE),
             shown=shown,
             text=shown.text if shown else "",
             errors=(*preflight.of(Severity.ERROR), *_of(others, Severity.ERROR)),
@@ -281,10 +280,9 @@ def _show_review(
             because=because,
             notice=request.query_params.get("done", ""),
             may_answer=_may_answer(visit, approval),
-            may_send=visit.may(Permission.SEND),
-            **choice_of(visit, request, shown_as, f"{base}/review"),
+            **choice_of(request, shown_as, f"{base}/review"),
             **page.workspace.line(session, visit, newsletter, issue.id, preflight),
-            **page.workspace.comments(session, visit, issue.id, content),
+            **page.workspace.comments(session, issue.id, content),
         )
 
 
@@ -297,7 +295,7 @@ def _may_answer(visit: Visit, approval: Approval | None) -> bool:
     return (
         approval is not None
         and state_of(approval) is ApprovalState.WAITING
-        and visit.may(Permission.APPROVE)
+        and visit.may_do(Action.ISSUE_APPROVED)
         and approval.requested_by != visit.account_id
         and (not approval.asked or visit.account_id in approval.asked)
     )

@@ -8,11 +8,16 @@ from fastapi import Form, Request
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Engine
 
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading, transaction
 from newsletter.mailings.reports.clicks import follow
 from newsletter.newsletters.actions import set_click_rule
 from newsletter.tokens import TokenSigner
-from newsletter.web.access import AdministratorVisit, own
+from newsletter.web.access import (
+    Visit,
+    doing,
+    own,
+)
 from newsletter.web.routing import Router
 
 
@@ -35,7 +40,7 @@ def clicks_router(engine: Engine, signer: TokenSigner) -> Router:
     @router.post("/newsletters/{newsletter}/click-rule")
     def set_rule(
         newsletter: str,
-        visit: AdministratorVisit,
+        visit: Annotated[Visit, doing(Action.NEWSLETTER_CLICK_RULE)],
         issue_id: Annotated[int, Form()],
         counted: Annotated[str, Form(max_length=1)] = "",
     ) -> RedirectResponse:

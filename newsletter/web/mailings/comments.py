@@ -8,6 +8,7 @@ from fastapi import Form
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import transaction
 from newsletter.errors import ListError, NotFoundError
@@ -15,7 +16,11 @@ from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.saving import stored_draft_of
 from newsletter.issues.store import StoredIssue
 from newsletter.mailings.approvals.comments import settle_thread, write_comment
-from newsletter.web.access import CommenterVisit, Visit
+from newsletter.web.access import (
+    CommenterVisit,
+    Visit,
+    doing,
+)
 from newsletter.web.mailings.send_page import SendingPage, address_of, find_issue_of
 from newsletter.web.routing import Router
 
@@ -31,7 +36,7 @@ def commenting_router(page: SendingPage) -> Router:
     @router.post("", response_model=None)
     def write(
         issue_id: int,
-        visit: CommenterVisit,
+        visit: Annotated[Visit, doing(Action.ISSUE_COMMENT)],
         words: _Words = "",
         anchor: _Short = "",
         thread: Annotated[int | None, Form()] = None,

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from fastapi import Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from newsletter.errors import ConflictError, ContentError, NotFoundError
-from newsletter.i18n.messages import msg
+from newsletter.accounts.audit_actions import Action
+from newsletter.errors import ConflictError, ContentError
 from newsletter.mailings.orders import actions as operations
-from newsletter.web.access import MailingControlVisit, SenderVisit, own
+from newsletter.web.access import (
+    SeeingVisit,
+    Visit,
+    doing,
+    own,
+)
 from newsletter.web.mailings.hours import HourForm, move_to_typed_hour
 from newsletter.web.mailings.progress import MAILING, MailingPage
 from newsletter.web.routing import Router
 
 _Field = Annotated[str, Form(max_length=500)]
-_ACTIONS = {
-    "pause": operations.pause,
-    "resume": operations.resume,
-    "cancel": operations.cancel,
+_ORDERS: Mapping[str, tuple[Action, Callable[..., object]]] = {
+    "pause": (Action.MAILING_PAUSE, operations.pause),
+    "resume": (Action.MAILING_RESUME, operations.resume),
+    "cancel": (Action.MAILING_CANCEL, operations.cancel),
 }
 
 
@@ -32,7 +37,7 @@ def control_router(page: MailingPage) -> Router:
     @router.post("/decide")
     def decide(
         number: int,
-        visit: SenderVisit,
+        visit: Annotated[Visit, doing(Action.MAILING_DECIDE)],
         request: Request,
         place: Annotated[int, Form()] = -1,
         reason: _Field = "",
@@ -48,7 +53,7 @@ def control_router(page: MailingPage) -> Router:
     @router.post("/reschedule")
     def move_hour(
         number: int,
-        visit: SenderVisit,
+        visit: Annotated[Visit, doing(Action.MAILING_RESCHEDULE)],
         request: Request,
         typed: HourForm,
     ) -> Response:
@@ -60,31 +65,31 @@ def control_router(page: MailingPage) -> Router:
             f"{request.url.path.removesuffix('/reschedule')}?{asked}", status_code=303
         )
 
-    @router.post("/{verb}")
-    def move(
+    for verb, (action, order) in _ORDERS.items():
+        _add_order(router, verb, action, order, page)
+    return router
+
+
+def _add_order(
+    router: Router, verb: str, action: Action, order: Callable[..., object], page: MailingPage
+) -> None:
+    @router.post(f"/{verb}", dependencies=[doing(action)])
+    def give(
         number: int,
-        verb: str,
-        visit: MailingControlVisit,
+        visit: SeeingVisit,
         request: Request,
         reason: _Field = "",
         twice: _Field = "",
         back: _Field = "",
     ) -> Response:
-        newsletter_id = own(visit)
-        action = _ACTIONS.get(verb)
-        if verb == "resume":
-            action = partial(operations.resume, even_twice=twice == "yes")
-        if action is None:
-            raise NotFoundError(msg("There is no such action."))
+        asked = {"even_twice": twice == "yes"} if verb == "resume" else {}
         try:
-            action(engine, visit.actor, number, reason=reason, within=newsletter_id)
+            order(page.engine, visit.actor, number, reason=reason, within=own(visit), **asked)
         except ConflictError as error:
             return page.show(visit, request, number, status=409, error=error)
         to_issue = None
         if verb == "cancel" or back == "issue":
-            asked = "done=unscheduled" if verb == "cancel" else ""
-            to_issue = page.to_issue(visit, number, asked, even_begun=back == "issue")
+            done = "done=unscheduled" if verb == "cancel" else ""
+            to_issue = page.to_issue(visit, number, done, even_begun=back == "issue")
         there = request.url.path.removesuffix(f"/{verb}")
         return to_issue or RedirectResponse(there, status_code=303)
-
-    return router

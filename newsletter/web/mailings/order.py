@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.errors import NewsletterError, NotFoundError
@@ -20,7 +21,12 @@ from newsletter.mailings.orders.readiness import check_stored, stored_findings
 from newsletter.mailings.planning.audience import audience_figure
 from newsletter.mailings.trials.subjects import LETTERS, own_subject
 from newsletter.tokens import new_token
-from newsletter.web.access import SeeingVisit, SenderVisit, Visit, newsletter_of
+from newsletter.web.access import (
+    SeeingVisit,
+    Visit,
+    doing,
+    newsletter_of,
+)
 from newsletter.web.issues.shown_as import asked_as, choice_of
 from newsletter.web.issues.shown_mail import show_to_reader
 from newsletter.web.issues.workspace import ARCHIVE_PLACES
@@ -70,7 +76,11 @@ def ordering_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
 
     @router.get("/hour")
     def tell_hour(
-        visit: SenderVisit, request: Request, hour: _Asked = "", issue: int = 0, draft: int = 0
+        visit: Annotated[Visit, doing(Action.MAILING_ORDER)],
+        request: Request,
+        hour: _Asked = "",
+        issue: int = 0,
+        draft: int = 0,
     ) -> HTMLResponse:
         with reading(engine) as session:
             newsletter = newsletter_of(session, visit)
@@ -94,7 +104,9 @@ def ordering_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
         )
 
     @router.get(PATH + "/subjects")
-    def check_compared(issue_id: int, visit: SenderVisit, request: Request) -> HTMLResponse:
+    def check_compared(
+        issue_id: int, visit: Annotated[Visit, doing(Action.MAILING_ORDER)], request: Request
+    ) -> HTMLResponse:
         with reading(engine) as session:
             newsletter, issue = find_issue_of(session, visit, issue_id)
             content = issue_from_json(issue.content)
@@ -103,7 +115,7 @@ def ordering_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
     @router.get(PATH + "/confirm")
     def confirm(
         issue_id: int,
-        visit: SenderVisit,
+        visit: Annotated[Visit, doing(Action.MAILING_ORDER)],
         request: Request,
     ) -> HTMLResponse:
         choice = SendChoice.asked_in(request) or SendChoice()
@@ -120,7 +132,7 @@ def ordering_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
     @router.post(PATH)
     def send(
         issue_id: int,
-        visit: SenderVisit,
+        visit: Annotated[Visit, doing(Action.MAILING_ORDER)],
         request: Request,
         choice: ChoiceForm,
         key: _Field = "",
@@ -191,7 +203,7 @@ def _last_look(
             "other_day": review.other_day,
             "archive_places": ARCHIVE_PLACES,
             "digest": review.digest,
-            **choice_of(visit, request, shown_as, f"{base}/confirm"),
+            **choice_of(request, shown_as, f"{base}/confirm"),
             **page.workspace.line(session, visit, newsletter, issue.id, preflight),
         }
 

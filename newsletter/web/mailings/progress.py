@@ -107,11 +107,6 @@ class MailingPage(WorkspacePage):
             compared=compared,
             moving=mailing.state in _MOVING,
             base=f"/newsletters/{row.slug}/mailings/{number}",
-            may_edit=visit.may(Permission.SEE_MISSED),
-            may_write=visit.may(Permission.WRITE),
-            may_send=visit.may(Permission.SEND),
-            may_move=visit.may(Permission.CONTROL_MAILINGS),
-            may_settle=visit.may(Permission.OPERATE),
             hours=hours_of(mailing, trial, row.time_zone),
             typed=typed,
             stays_held=holds_after_change(mailing),
@@ -182,7 +177,7 @@ def progress_router(page: MailingPage) -> Router:
                 pace=pace,
                 trial=trial,
                 reasons=page.reasons(mailing),
-                may_settle=now.rights.may(Permission.OPERATE, own(visit)),
+                visit=now,
             )
             return shown, mailing.state in _MOVING and not (is_decided or has_begun)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from fastapi import Request
 from fastapi.responses import Response
 from sqlalchemy import Engine
 
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading
 from newsletter.mailings.orders import actions as operations
 from newsletter.mailings.reports.cached_figures import Figures
@@ -13,7 +16,12 @@ from newsletter.mailings.reports.clicks import clicks_of
 from newsletter.mailings.reports.reports import report_on, summarise
 from newsletter.mailings.reports.variants import report_variants
 from newsletter.mailings.trials.decisions import report_trial
-from newsletter.web.access import MissedVisit, SeeingVisit, own
+from newsletter.web.access import (
+    SeeingVisit,
+    Visit,
+    doing,
+    own,
+)
 from newsletter.web.head_requests import unless_by_head
 from newsletter.web.mailings.progress import MAILING
 from newsletter.web.mailings.report_files import figures_file, missed_file
@@ -43,7 +51,9 @@ def report_router(engine: Engine, figures: Figures) -> Router:
         )
 
     @router.get("/missed.csv")
-    def download_missed(number: int, visit: MissedVisit, request: Request) -> Response:
+    def download_missed(
+        number: int, visit: Annotated[Visit, doing(Action.MAILING_EXPORT)], request: Request
+    ) -> Response:
         missed = unless_by_head(
             request,
             lambda: operations.export_missed(engine, visit.actor, number, within=own(visit)),

@@ -84,7 +84,7 @@ class SendingPage(WorkspacePage):
                 typed_group=typed_group,
                 settings_url=settings_path(visit),
                 **self.workspace.line(session, visit, newsletter, issue.id, preflight),
-                **choice_of(visit, request, shown_as, base),
+                **choice_of(request, shown_as, base),
                 **self.workspace.panel(session, visit, newsletter, choice, content),
             )
 

@@ -13,7 +13,6 @@ from pydantic import BaseModel, StringConstraints
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import EnrolmentState, FieldType, SeriesState, SeriesTrigger
 from newsletter.database.words import name_of
@@ -108,7 +107,6 @@ class SeriesPages:
             typed=typed or TypedSeries(),
             error=error,
             name_of=name_of,
-            may_write=visit.may(Permission.WRITE),
             notice=request.query_params.get("done", ""),
             **choices,
         )
@@ -126,7 +124,7 @@ class SeriesPages:
             row = newsletter_of(session, visit)
             series = get_series(session, row.id, number)
             sums = sums_of(session, series.id, self.figures)
-            steps, may_run = shown_steps(session, series.id), _may_run(visit, row)
+            steps, may_run = shown_steps(session, series.id), visit.may(running.needed_to_run(row))
             # Of the mails that may be put into effect, by their steps.
             digests = {
                 each.step.id: running.digest_of_step(session, row, each.step, self.settings)
@@ -152,9 +150,6 @@ class SeriesPages:
                 error=error,
                 name_of=name_of,
                 part_names={state.value: state for state in EnrolmentState},
-                may_write=visit.may(Permission.WRITE),
-                shows_mail=visit.may(Permission.COMMENT),
-                may_control=visit.may(Permission.CONTROL_MAILINGS),
                 own_address=visit.address,
                 counts_clicks=row.count_clicks,
                 notice=request.query_params.get("done", ""),
@@ -183,8 +178,7 @@ class SeriesPages:
             since=day.isoformat() if day else "",
             typed_since=since,
             error=error,
-            may_run=_may_run(visit, row),
-            shows_mail=visit.may(Permission.COMMENT),
+            may_run=visit.may(running.needed_to_run(row)),
         )
 
     def act(
@@ -211,11 +205,6 @@ class SeriesPages:
             ],
             "segments": list_segments(session, row.id),
         }
-
-
-def _may_run(visit: Visit, newsletter: Newsletter) -> bool:
-    needed = Permission.APPROVE if newsletter.approval_required else Permission.SEND
-    return visit.rights.may(needed, newsletter.id)
 
 
 def lead_to(visit: Visit, rest: str) -> RedirectResponse:

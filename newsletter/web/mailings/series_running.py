@@ -9,9 +9,10 @@ from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.audit_actions import Action
 from newsletter.mailings.series import running
 from newsletter.newsletters.publications import Newsletter
-from newsletter.web.access import SeeingVisit
+from newsletter.web.access import SeeingVisit, doing
 from newsletter.web.mailings.series_pages import (
     SERIES_PATH,
     SeriesDigest,
@@ -83,22 +84,23 @@ def running_router(shown: SeriesPages) -> Router:
 
         return shown.act(visit, request, number, act, "enrolled")
 
-    for verb, order in (
-        ("pause", running.pause_series),
-        ("resume", running.resume_series),
-        ("end", running.end_series),
+    for verb, action, order in (
+        ("pause", Action.SERIES_PAUSE, running.pause_series),
+        ("resume", Action.SERIES_RESUME, running.resume_series),
+        ("end", Action.SERIES_END, running.end_series),
     ):
-        _add_order(router, verb, order, shown)
+        _add_order(router, verb, action, order, shown)
     return router
 
 
 def _add_order(
     router: Router,
     verb: str,
+    action: Action,
     order: Callable[..., object],
     shown: SeriesPages,
 ) -> None:
-    @router.post(f"/{{number}}/{verb}")
+    @router.post(f"/{{number}}/{verb}", dependencies=[doing(action)])
     def run(
         number: int, visit: SeeingVisit, request: Request, revision: SeriesRevision
     ) -> Response:

@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading
 from newsletter.mailings.orders.test_mails import recipients_of
 from newsletter.mailings.planning.shown_as import sample_reader
@@ -20,7 +21,8 @@ from newsletter.web.access import (
     CommenterVisit,
     EditorVisit,
     SeeingVisit,
-    TesterVisit,
+    Visit,
+    doing,
     newsletter_of,
 )
 from newsletter.web.issues.shown_mail import mail_frame
@@ -122,7 +124,7 @@ def steps_router(  # noqa: C901 - a list of routes
     def test_step(
         number: int,
         step: int,
-        visit: TesterVisit,
+        visit: Annotated[Visit, doing(Action.SERIES_TEST)],
         request: Request,
         group: Annotated[str, Form(max_length=64)] = "",
         to: Annotated[str, Form(max_length=4000)] = "",

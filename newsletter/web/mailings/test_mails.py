@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Form, Request
 from fastapi.responses import Response
 
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.edit_conflicts import EditConflictError
@@ -14,7 +15,10 @@ from newsletter.errors import NewsletterError
 from newsletter.i18n.messages import written
 from newsletter.mailings.orders.test_mails import order_test, save_group
 from newsletter.tokens import Pseudonyms
-from newsletter.web.access import TesterVisit
+from newsletter.web.access import (
+    Visit,
+    doing,
+)
 from newsletter.web.edit_conflicts import worded_clash
 from newsletter.web.issues.shown_as import AsGiven
 from newsletter.web.mailings.send_page import PATH, SendingPage, back_to_page, find_issue_of
@@ -33,7 +37,7 @@ def testing_router(page: SendingPage, pseudonyms: Pseudonyms) -> Router:
     @router.post(PATH + "/test")
     def test_mail(
         issue_id: int,
-        visit: TesterVisit,
+        visit: Annotated[Visit, doing(Action.ISSUE_TEST)],
         request: Request,
         group: _Field = "",
         shown_as: AsGiven = "",
@@ -60,7 +64,7 @@ def testing_router(page: SendingPage, pseudonyms: Pseudonyms) -> Router:
     @router.post(PATH + "/groups")
     def keep_group(
         issue_id: int,
-        visit: TesterVisit,
+        visit: Annotated[Visit, doing(Action.TEST_GROUP_SAVE)],
         request: Request,
         name: _Field = "",
         addresses: _Field = "",

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Engine
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import DigestDetail, Frequency
 from newsletter.edit_conflicts import EditConflictError, merge_changes, shown_of
@@ -33,7 +33,12 @@ from newsletter.newsletters.publications import Newsletter
 from newsletter.newsletters.templates import own_templates
 from newsletter.rendering.environment import templates_in
 from newsletter.settings import Settings
-from newsletter.web.access import AdministratorVisit, SeeingVisit, Visit, newsletter_of
+from newsletter.web.access import (
+    SeeingVisit,
+    Visit,
+    doing,
+    newsletter_of,
+)
 from newsletter.web.edit_conflicts import worded_clash
 from newsletter.web.issues.shown_mail import in_frame, show_to_reader
 from newsletter.web.newsletters.template_names import structure_name
@@ -117,7 +122,6 @@ class _Page:
             templates=[
                 (name, structure_name(name, visit.language)) for name in [*self.templates, *own]
             ],
-            may_rule=visit.may(Permission.ADMINISTER),
             error=error,
             wrong=typed[0].value if typed and error else "",
             notice=request.query_params.get("done", ""),
@@ -182,12 +186,17 @@ def digests_router(engine: Engine, settings: Settings, pages: Pages) -> Router:
 
     @router.post("/{frequency}")
     def change(
-        frequency: str, visit: AdministratorVisit, request: Request, form: _TypedForm
+        frequency: str,
+        visit: Annotated[Visit, doing(Action.NEWSLETTER_DIGEST)],
+        request: Request,
+        form: _TypedForm,
     ) -> Response:
         return page.change(visit, request, _frequency(frequency), form)
 
     @router.post("/{frequency}/pause")
-    def pause(frequency: str, visit: AdministratorVisit, request: Request) -> Response:
+    def pause(
+        frequency: str, visit: Annotated[Visit, doing(Action.DIGEST_PAUSE)], request: Request
+    ) -> Response:
         try:
             with transaction(engine) as session:
                 row = newsletter_of(session, visit)
@@ -199,7 +208,7 @@ def digests_router(engine: Engine, settings: Settings, pages: Pages) -> Router:
     @router.post("/{frequency}/resume")
     def resume(
         frequency: str,
-        visit: AdministratorVisit,
+        visit: Annotated[Visit, doing(Action.DIGEST_RESUME)],
         request: Request,
         without: Annotated[str, Form()] = "",
     ) -> Response:

@@ -11,7 +11,6 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Engine
 
-from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import Joining, Visibility
 from newsletter.edit_conflicts import EditConflictError, merge_changes, shown_of
@@ -38,7 +37,12 @@ from newsletter.newsletters.publications import (
 from newsletter.newsletters.templates import own_templates
 from newsletter.rendering.environment import templates_in
 from newsletter.settings import Settings
-from newsletter.web.access import AdministratorVisit, Visit, newsletter_of
+from newsletter.web.access import (
+    AdministratorVisit,
+    OverallAdministratorVisit,
+    Visit,
+    newsletter_of,
+)
 from newsletter.web.edit_conflicts import worded_clash
 from newsletter.web.newsletters.template_names import structure_name
 from newsletter.web.pages import Pages
@@ -168,8 +172,7 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> Rout
     page = _Page(settings, engine, pages)
 
     @router.get("/newsletters/new")
-    def show_new(visit: AdministratorVisit, request: Request) -> HTMLResponse:
-        visit.demand_everywhere(Permission.ADMINISTER)
+    def show_new(visit: OverallAdministratorVisit, request: Request) -> HTMLResponse:
         empty = NewsletterDraft(
             slug="",
             name="",
@@ -181,8 +184,7 @@ def newsletters_router(settings: Settings, engine: Engine, pages: Pages) -> Rout
         return page.show(visit, request, empty)
 
     @router.post("/newsletters/new")
-    def create(visit: AdministratorVisit, request: Request, form: _TypedForm) -> Response:
-        visit.demand_everywhere(Permission.ADMINISTER)
+    def create(visit: OverallAdministratorVisit, request: Request, form: _TypedForm) -> Response:
         draft = NewsletterDraft(**form.values())
         faults = page.faults(draft)
         if faults:

@@ -10,7 +10,6 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response, Streamin
 from sqlalchemy import Engine
 
 from newsletter.accounts.permissions import Permission
-from newsletter.accounts.roles import Rights
 from newsletter.database.engine import reading
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.errors import ConflictError, ListError, NewsletterError, OrderError
@@ -43,7 +42,7 @@ _LISTED = 200
 _LIVE = "operations/live.html"
 
 
-def values_of(seen: Overview, rights: Rights) -> dict[str, Any]:
+def values_of(seen: Overview) -> dict[str, Any]:
     """Return what the live part of the page shows of an overview."""
     alarms = find_alarms(seen)
     return {
@@ -55,9 +54,6 @@ def values_of(seen: Overview, rights: Rights) -> dict[str, Any]:
         "chart": stacked_bars([counts for _, counts in seen.hours]),
         "stack": STACK,
         "states": DeliveryState,
-        "rights": rights,
-        "operate": Permission.OPERATE,
-        "may_all": rights.may_everywhere(Permission.OPERATE),
     }
 
 
@@ -76,7 +72,7 @@ def operating_router(  # noqa: C901 - a list of routes
             only = newsletters_where(session, visit, Permission.OPERATE)
         if only is not None:
             seen = seen.within(only)
-        return values_of(seen, visit.rights)
+        return values_of(seen)
 
     @router.get("")
     def show_overview(visit: OperatorVisit, request: Request) -> HTMLResponse:
@@ -91,7 +87,9 @@ def operating_router(  # noqa: C901 - a list of routes
         del visit
 
         def show(now: Visit) -> tuple[str, bool]:
-            shown = pages.render(_LIVE, language=now.language, zone=now.time_zone, **_values(now))
+            shown = pages.render(
+                _LIVE, language=now.language, zone=now.time_zone, visit=now, **_values(now)
+            )
             return shown, True
 
         return live(request, Requires(Permission.OPERATE), show, seconds=_TICK_SECONDS)

@@ -6,11 +6,15 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 
-from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import UnsubscribeWay
 from newsletter.tokens import Pseudonyms
-from newsletter.web.access import AdministratorVisit, Visit, newsletter_of, own
+from newsletter.web.access import (
+    OverallAdministratorVisit,
+    Visit,
+    newsletter_of,
+    own,
+)
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, SubmittedForm
 from subscribers.actions import erase_person, find_standing
@@ -24,16 +28,15 @@ def erasing_router(engine: Engine, pages: Pages, pseudonyms: Pseudonyms) -> Rout
     router = Router(prefix="/newsletters/{newsletter}/subscribers/{number}/erase")
 
     @router.get("")
-    def ask(number: int, visit: AdministratorVisit, request: Request) -> HTMLResponse:
+    def ask(number: int, visit: OverallAdministratorVisit, request: Request) -> HTMLResponse:
         return _ask(visit, request, number)
 
     @router.post("")
     def erase(
-        number: int, visit: AdministratorVisit, request: Request, form: SubmittedForm
+        number: int, visit: OverallAdministratorVisit, request: Request, form: SubmittedForm
     ) -> Response:
         if form.get("sure") != "yes":
             return _ask(visit, request, number, unsure=True)
-        visit.demand_everywhere(Permission.ADMINISTER)
         with transaction(engine) as session:
             find_standing(session, own(visit), number)
             erase_person(session, visit.actor, number, pseudonyms, way=UnsubscribeWay.OPERATOR)
@@ -41,7 +44,6 @@ def erasing_router(engine: Engine, pages: Pages, pseudonyms: Pseudonyms) -> Rout
         return RedirectResponse(f"{page}?erased=1", status_code=303)
 
     def _ask(visit: Visit, request: Request, number: int, *, unsure: bool = False) -> HTMLResponse:
-        visit.demand_everywhere(Permission.ADMINISTER)
         with reading(engine) as session:
             row = newsletter_of(session, visit)
             standing = find_standing(session, row.id, number)

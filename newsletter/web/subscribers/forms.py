@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Engine
 
-from newsletter.accounts.permissions import Permission
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading, transaction
 from newsletter.edit_conflicts import EditConflictError, merge_changes, shown_of
 from newsletter.errors import ConflictError, ListError, NewsletterError
@@ -19,7 +19,12 @@ from newsletter.i18n.language import Language
 from newsletter.issues.checks.links import find_url_fault
 from newsletter.newsletters.publications import join_address
 from newsletter.settings import Settings
-from newsletter.web.access import AdministratorVisit, SubscribersVisit, Visit, newsletter_of
+from newsletter.web.access import (
+    SubscribersVisit,
+    Visit,
+    doing,
+    newsletter_of,
+)
 from newsletter.web.edit_conflicts import worded_clash
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
@@ -107,7 +112,6 @@ class _FormsPages:
             typed_sites=sites,
             begun=begun or shown_of(Sites(origins=tuple(listed))),
             faults=_faults(visit, error),
-            may_set_sites=visit.may(Permission.ADMINISTER),
             public_url=self._public_url,
             saved=request.query_params.get("done", ""),
             known=known,
@@ -225,7 +229,7 @@ def forms_router(  # noqa: C901 - a list of routes
     @router.post("/sites")
     def change_sites(
         newsletter: str,
-        visit: AdministratorVisit,
+        visit: Annotated[Visit, doing(Action.FORM_SITES)],
         request: Request,
         sites: Annotated[str, Form(max_length=20_000)] = "",
         shown: Annotated[str, Form(max_length=20_000)] = "",

@@ -9,7 +9,6 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.database.words import name_of
 from newsletter.i18n.formats import format_day, format_year_month
@@ -60,8 +59,6 @@ def growth_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
             begun=_begun(growth),
             names=[_name(each, step, visit.language) for each in growth.periods],
             reasons=reasons,
-            reads_remarks=visit.may(Permission.SEE_MISSED),
-            sees_people=visit.may(Permission.SEE_SUBSCRIBERS),
         )
 
     return router

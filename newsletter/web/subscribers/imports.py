@@ -12,7 +12,6 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response, Streamin
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Engine
 
-from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.words import name_of
 from newsletter.errors import ListError
@@ -260,7 +259,6 @@ class ImportPages:
                 for each in (*fields, *(trial.new_fields if trial else ()))
             },
             custom=[(FIELD + each.key, each.label(visit.language)) for each in fields],
-            may_add=visit.may(Permission.ADMINISTER),
             new_fields=[
                 (each.label(visit.language), name_of(each.type)) for each in trial.new_fields
             ]

@@ -10,7 +10,6 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.words import name_of
 from newsletter.errors import ConflictError, ListError, NewsletterError, NotFoundError, OrderError
@@ -70,7 +69,6 @@ def person_router(engine: Engine, pages: Pages) -> Router:
             series=series,
             name_of=name_of,
             longest_note=LONGEST_NOTE,
-            may_erase=visit.rights.may_everywhere(Permission.ADMINISTER),
             values=[
                 (field.label(visit.language), field.shown(values[field.key], visit.language))
                 for field in fields

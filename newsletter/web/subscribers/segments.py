@@ -110,7 +110,6 @@ class _SegmentPages:
             segments=segments,
             uses=uses,
             saved=saved if saved in uses else "",
-            may_see=visit.may(Permission.SEE_SUBSCRIBERS),
         )
 
     def show(self, visit: Visit, request: Request, typed: _Typed) -> HTMLResponse:
@@ -150,7 +149,6 @@ class _SegmentPages:
             size=size,
             examples=examples,
             uses=uses,
-            may_see=visit.may(Permission.SEE_SUBSCRIBERS),
             has_value=any(True for _ in conditions_in(typed.group)),
         )
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from newsletter.accounts.roles import Rights
+from newsletter.accounts.sign_in_limits import Browser
 from newsletter.cli.console import console
 from newsletter.cli.overview import show_overview
 from newsletter.database.types import now
@@ -23,11 +24,25 @@ from newsletter.operations.broker import BrokerHealth
 from newsletter.operations.heartbeats import Activity
 from newsletter.operations.overview import DatabaseHealth, DomainView, Overview, RelayView
 from newsletter.settings import Settings
+from newsletter.web.access import Visit
 from newsletter.web.operations.overview import values_of
 from newsletter.web.pages import Pages
 from tests.operations.test_overview import RELAY, half_deferred, process, well
 
 _PAGES = Pages(Settings(_env_file=None).templates_dir)
+_NOBODY = Visit(
+    account_id=1,
+    session_id=1,
+    address="a@example.jp",
+    name="a",
+    language=Language.ENGLISH,
+    time_zone="UTC",
+    has_second_factor=False,
+    rights=Rights(),
+    csrf="",
+    browser=Browser(),
+    path="/operate",
+)
 _NORMAL = "All systems normal"
 _LOST = process(ProcessKind.WORKER, "bulk@one", silent=60)
 _BORN = replace(_LOST, process=replace(_LOST.process, started_at=now() - timedelta(hours=1)))
@@ -39,7 +54,8 @@ def page(seen: Overview) -> str:
         "operations/live.html",
         language=Language.ENGLISH,
         zone=ZoneInfo("UTC"),
-        **values_of(seen, Rights()),
+        visit=_NOBODY,
+        **values_of(seen),
     )
     return " ".join(html.unescape(re.sub("<[^>]*>", " ", shown)).split())
 
