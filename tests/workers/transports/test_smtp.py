@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import socketserver
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import BufferedIOBase
 from itertools import cycle
 from pathlib import Path
 
@@ -23,7 +19,7 @@ from tests.support.courier import Satchel, carry
 from tests.support.loops import run_apart
 from tests.support.ports import free_port
 from tests.support.relay import counting_relay
-from tests.support.smtp import SmtpServer
+from tests.support.smtp import SmtpServer, scripted_relay
 from workers.transports import open_route
 from workers.transports.base import Envelope, Parcel, Result, ResultKind
 from workers.transports.connection import SmtpConnection, _dot_stuffed
@@ -44,50 +40,12 @@ def _send(
     return courier.results[1]
 
 
-def _write(file: BufferedIOBase, reply: bytes, piece: int) -> None:
-    for at in range(0, len(reply), piece or len(reply) or 1):
-        file.write(reply[at : at + (piece or len(reply))])
-        time.sleep(0.05 if piece else 0)
-
-
 @contextmanager
 def _relay(heard: list[bytes] | None = None, piece: int = 0, /, **replies: bytes) -> Iterator[str]:
-    """Run a relay that answers as told at each step; an empty reply closes the connection.
-
-    With ``piece``, each reply comes in pieces of so many octets, 20 of them a second.
-    """
-
-    class Handler(socketserver.StreamRequestHandler):
-        def _say(self, step: str, usual: bytes) -> bool:
-            reply = replies.get(step, usual)
-            _write(self.wfile, reply, piece)
-            return bool(reply)
-
-        def handle(self) -> None:
-            if not self._say("greeting", b"220 relay\r\n"):
-                return
-            for line in self.rfile:
-                if heard is not None:
-                    heard.append(line.rstrip())
-                step = line[:4].decode().strip().lower()
-                usual = b"354 go on\r\n" if step == "data" else b"250 fine\r\n"
-                if not self._say(step, usual):
-                    return
-                if step == "data" and "data" not in replies:
-                    while self.rfile.readline() not in {b".\r\n", b""}:
-                        pass
-                    if not self._say("dot", b"250 2.0.0 Ok: queued as ABC123\r\n"):
-                        return
-
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"smtp://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with scripted_relay(replies, piece=piece) as relay:
+        yield relay.url
+    if heard is not None:
+        heard += relay.heard
 
 
 def test_an_accepted_message_arrives_as_it_was_with_its_queue_id(smtp_server: SmtpServer) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -15,12 +14,10 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from newsletter.errors import SettingError
 from newsletter.mailings.ledger.relay_faults import RelayFault, read_fault
+from tests.support.authority import Authority
 from tests.support.courier import Satchel, carry
 from tests.support.ports import free_port
 from workers.transports import open_route
@@ -30,78 +27,6 @@ from workers.transports.base import Parcel, ResultKind
 pytestmark = pytest.mark.servers
 
 _USER, _PASSWORD = "sender", "s3cret/äöü:@"
-
-
-class _Authority:
-    """An authority of the test's own, and certificates by it."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
-        own = self._certificate(self._name, self._key.public_key(), authority=True)
-        self.file = folder / "authority.pem"
-        self.file.write_bytes(own.public_bytes(serialization.Encoding.PEM))
-
-    def _certificate(
-        self,
-        subject: x509.Name,
-        key: ec.EllipticCurvePublicKey,
-        *,
-        authority: bool = False,
-        names: tuple[x509.GeneralName, ...] = (),
-        age: timedelta = timedelta(0),
-    ) -> x509.Certificate:
-        moment = datetime.now(UTC) - age
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(moment - timedelta(hours=1))
-            .not_valid_after(moment + timedelta(days=1))
-            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
-                critical=False,
-            )
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-        )
-        if authority:
-            usage = x509.KeyUsage(
-                digital_signature=True,
-                key_cert_sign=True,
-                crl_sign=True,
-                content_commitment=False,
-                key_encipherment=False,
-                data_encipherment=False,
-                key_agreement=False,
-                encipher_only=False,
-                decipher_only=False,
-            )
-            builder = builder.add_extension(usage, critical=True)
-        if names:
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        return builder.sign(self._key, hashes.SHA256())
-
-    def context(self, *names: x509.GeneralName, age: timedelta = timedelta(0)) -> ssl.SSLContext:
-        """Return a server's context with a certificate for ``names``, valid for a day and hour."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "relay")])
-        certificate = self._certificate(subject, key.public_key(), names=names, age=age)
-        path = self._folder / f"{certificate.serial_number}.pem"
-        path.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-            + certificate.public_bytes(serialization.Encoding.PEM)
-        )
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(path)
-        return context
 
 
 class _Inbox:
@@ -125,12 +50,12 @@ class _Inbox:
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> _Authority:
-    return _Authority(tmp_path_factory.mktemp("authority"))
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture
-def ours(authority: _Authority) -> ssl.SSLContext:
+def ours(authority: Authority) -> ssl.SSLContext:
     return authority.context(x509.IPAddress(ip_address("127.0.0.1")))
 
 
@@ -156,7 +81,7 @@ def _nothing_was_tried(satchel: Satchel) -> bool:
     return not satchel.committed and kinds <= {ResultKind.NOT_TRIED}
 
 
-def test_mail_goes_over_starttls(authority: _Authority, ours: ssl.SSLContext) -> None:
+def test_mail_goes_over_starttls(authority: Authority, ours: ssl.SSLContext) -> None:
     inbox = _Inbox()
     with _relay(inbox, tls_context=ours, require_starttls=True) as port:
         reason, satchel = _carry(f"smtp://127.0.0.1:{port}?tls=starttls&ca={authority.file}")
@@ -164,7 +89,7 @@ def test_mail_goes_over_starttls(authority: _Authority, ours: ssl.SSLContext) ->
     assert inbox.taken == ["reader@example.jp"]
 
 
-def test_mail_goes_over_implicit_tls(authority: _Authority, ours: ssl.SSLContext) -> None:
+def test_mail_goes_over_implicit_tls(authority: Authority, ours: ssl.SSLContext) -> None:
     inbox = _Inbox()
     with _relay(inbox, ssl_context=ours) as port:
         reason, satchel = _carry(f"smtps://127.0.0.1:{port}?ca={authority.file}")
@@ -203,7 +128,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused(
     ],
 )
 def test_a_certificate_of_another_time_is_refused(
-    authority: _Authority, age: timedelta, fault: RelayFault
+    authority: Authority, age: timedelta, fault: RelayFault
 ) -> None:
     own = authority.context(x509.IPAddress(ip_address("127.0.0.1")), age=age)
     with _relay(_Inbox(), tls_context=own) as port:
@@ -219,7 +144,7 @@ def test_a_file_of_authorities_that_is_not_there_is_said(ours: ssl.SSLContext) -
     assert _nothing_was_tried(satchel)
 
 
-def test_a_certificate_of_another_host_is_refused(authority: _Authority) -> None:
+def test_a_certificate_of_another_host_is_refused(authority: Authority) -> None:
     inbox = _Inbox()
     with _relay(inbox, ssl_context=authority.context(x509.DNSName("other.example.jp"))) as port:
         reason, satchel = _carry(f"smtps://127.0.0.1:{port}?ca={authority.file}")
@@ -230,7 +155,7 @@ def test_a_certificate_of_another_host_is_refused(authority: _Authority) -> None
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
 def test_it_signs_in_by_what_the_relay_offers(
-    authority: _Authority, ours: ssl.SSLContext, mechanism: str
+    authority: Authority, ours: ssl.SSLContext, mechanism: str
 ) -> None:
     inbox = _Inbox()
     other = {"PLAIN": "LOGIN", "LOGIN": "PLAIN"}[mechanism]
@@ -244,7 +169,7 @@ def test_it_signs_in_by_what_the_relay_offers(
 
 
 def test_a_wrong_password_holds_the_relay_and_is_not_told(
-    authority: _Authority, ours: ssl.SSLContext
+    authority: Authority, ours: ssl.SSLContext
 ) -> None:
     inbox = _Inbox()
     how = {"authenticator": inbox.authenticate, "auth_required": True}
