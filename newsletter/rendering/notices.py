@@ -1,4 +1,7 @@
-"""Notices as mail: the templates under ``_notice``, rendered once a newsletter and language."""
+"""Notices as mail: the templates under ``_notice``, rendered once a newsletter and language.
+
+Each notice has a subject and its sentences; the HTML and the text that say them are one for all.
+"""
 
 from __future__ import annotations
 
@@ -116,14 +119,14 @@ def _render(draft: NoticeDraft, templates_dir: Path, changed: tuple[float, ...])
         "until": draft.until,
         "lang": draft.language.value,
         "slots": marks.as_mapping(),
+        "notice": draft.template.value,
     }
-    folder = f"_notice/{draft.template}"
-    mjml = templates.render(f"{folder}/{BODY}", values)
-    html = compile_mjml(mjml, template=f"{folder}/{BODY}")
-    subject = " ".join(templates.render(f"{folder}/{SUBJECT}", values).split())
+    mjml = templates.render(f"_notice/{BODY}", values)
+    html = compile_mjml(mjml, template=f"_notice/{BODY}")
+    subject = " ".join(templates.render(f"_notice/{draft.template}/{SUBJECT}", values).split())
     return RenderedIssue(
         subject=marks.split(subject, escape=False),
         html=marks.split(html, escape=True),
-        text=marks.split(tidy(templates.render(f"{folder}/{TEXT}", values)), escape=False),
+        text=marks.split(tidy(templates.render(f"_notice/{TEXT}", values)), escape=False),
         language=draft.language,
     )
