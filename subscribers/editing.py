@@ -122,12 +122,7 @@ def edit_person(
     draft = merge_changes(shown, draft, now).demand()
     changed = [*write_values(session, newsletter_id, subscriber_id, draft.values)]
     row = session.get_one(SubscriptionRow, (newsletter_id, subscriber_id))
-    columns = {
-        "name": clean_name(draft.name),
-        "language": _language(draft.language),
-        "time_zone": _time_zone(draft.time_zone),
-        "format": "html" if draft.html else "text",
-    }
+    columns = _columns(draft)
     if draft.frequency and draft.frequency != row.frequency.value:
         columns["frequency"] = read_frequency(session, newsletter_id, draft.frequency)
     for name, value in columns.items():
@@ -230,10 +225,7 @@ def _record_of(
     _tags(draft.tags)
     record: dict[str, object] = {
         "address": address,
-        "name": clean_name(draft.name),
-        "language": _language(draft.language),
-        "time_zone": _time_zone(draft.time_zone),
-        "format": "" if draft.html else "text",
+        **_columns(draft),
         "frequency": "" if frequency is Frequency.EACH else frequency.value,
         "tags": written_value([*draft.tags]),
         **{
@@ -242,6 +234,16 @@ def _record_of(
         },
     }
     return {name: value for name, value in record.items() if value not in ("", None)}
+
+
+def _columns(draft: PersonDraft) -> dict[str, str]:
+    """Return what a subscription keeps of a draft as it is written there."""
+    return {
+        "name": clean_name(draft.name),
+        "language": _language(draft.language),
+        "time_zone": _time_zone(draft.time_zone),
+        "format": "html" if draft.html else "text",
+    }
 
 
 def _number_of(session: Session, newsletter_id: int, address_key: str) -> int | None:

@@ -356,6 +356,4 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     **dict.fromkeys(MARKS, _disabled),
 }
 #: Columns of the list that become one of the stage.
-_STAGED = frozenset(
-    {"language", "time_zone", "format", "frequency", "state", "tags", *_INSTANTS, *_CONSENT}
-)
+_STAGED = frozenset({*_READERS} - MARKS.keys()) | {"state", "tags", *_INSTANTS, *_CONSENT}

@@ -25,6 +25,7 @@ from subscribers.lists.records import Problem
 from subscribers.lists.row_results import given_tags, note_results
 from subscribers.lists.staging import Staged, fill_stage, instant, without_empty
 from subscribers.series.enrolment import note_tags, waited_tags
+from subscribers.subscription_columns import CHOSEN
 from subscribers.suppression import may_be_suppressed
 
 #: Without statistics PostgreSQL reads all subscribers to join them to the few of a chunk.
@@ -74,12 +75,9 @@ _ENDS = f"""(s.state = 'unsubscribed' AND b.state <> 'unsubscribed' AND (
     s.unsubscribed_at IS NULL OR b.consented_at IS NULL OR s.unsubscribed_at > b.consented_at
     OR ({_OWN} AND b.consented_at >= (SELECT started_at FROM list_import WHERE id = :import))))"""  # noqa: S608 - ours
 _STAYS_AWAY = f"(s.state = 'confirmed' AND b.state = 'unsubscribed' AND NOT {_RETURNS})"
-_DIFFERS = """((:update OR {own}) AND NOT {stays_away} AND (
-    (s.name <> '' AND s.name <> b.name) OR (s.language <> '' AND s.language <> b.language)
-    OR (s.time_zone <> '' AND s.time_zone <> b.time_zone)
-    OR (s.format <> '' AND s.format <> b.format)
-    OR (s.frequency <> '' AND s.frequency <> b.frequency)
-    OR (s.attributes <> '{{}}' AND {attributes})))"""
+_DIFFER = " OR ".join(f"(s.{name} <> '' AND s.{name} <> b.{name})" for name in CHOSEN)
+_DIFFERS = f"""((:update OR {{own}}) AND NOT {{stays_away}} AND (
+    {_DIFFER} OR (s.attributes <> '{{{{}}}}' AND {{attributes}})))"""
 _MERGED = {
     "postgresql": "CAST(CAST(b.attributes AS jsonb) || CAST(s.attributes AS jsonb) AS json)",
     "sqlite": "json_patch(b.attributes, s.attributes)",
@@ -92,32 +90,28 @@ _LEFT = """SELECT s.line, s.address FROM list_stage AS s JOIN list_before AS b
     ON b.subscriber_id = s.person
     WHERE b.away"""
 _IS_ANY_AWAY = "SELECT 1 FROM list_before WHERE away LIMIT 1"
-_PLAIN = ("name", "language", "time_zone", "format", "frequency")
-_SAMPLE = """SELECT s.line, s.address, CAST(b.attributes AS text) AS attributes,
-        s.attributes AS new_attributes, b.name, s.name AS new_name, b.language,
-        s.language AS new_language, b.time_zone, s.time_zone AS new_time_zone, b.format,
-        s.format AS new_format, b.frequency, s.frequency AS new_frequency
+_SAMPLE = f"""SELECT s.line, s.address, CAST(b.attributes AS text) AS attributes,
+        s.attributes AS new_attributes, {", ".join(f"b.{c}, s.{c} AS new_{c}" for c in CHOSEN)}
     FROM list_stage AS s JOIN list_before AS b ON b.subscriber_id = s.person
-    WHERE b.updates ORDER BY s.line LIMIT :people"""
+    WHERE b.updates ORDER BY s.line LIMIT :people"""  # noqa: S608 - ours
 _COUNTED = """SELECT count(CASE WHEN returns THEN 1 END) AS added,
     count(CASE WHEN returns THEN 1 END) AS returned,
     count(CASE WHEN ends THEN 1 END) AS unsubscribed,
     count(CASE WHEN ends THEN 1 END) AS ended,
     count(CASE WHEN updates AND NOT returns AND NOT ends THEN 1 END) AS updated
     FROM list_before"""
-_CHANGE = """UPDATE subscription SET
-        name = CASE WHEN b.updates AND s.name <> '' THEN s.name ELSE b.name END,
-        language = CASE WHEN b.updates AND s.language <> '' THEN s.language ELSE b.language END,
-        time_zone = CASE WHEN b.updates AND s.time_zone <> '' THEN s.time_zone ELSE b.time_zone END,
-        format = CASE WHEN b.updates AND s.format <> '' THEN s.format ELSE b.format END,
-        frequency = CASE WHEN b.updates AND s.frequency <> '' THEN s.frequency ELSE b.frequency END,
-        attributes = CASE WHEN b.updates AND s.attributes <> '{{}}' THEN {merged}
+_CHOSEN_ANEW = ", ".join(
+    f"{name} = CASE WHEN b.updates AND s.{name} <> '' THEN s.{name} ELSE b.{name} END"
+    for name in CHOSEN
+)
+_CHANGE = f"""UPDATE subscription SET {_CHOSEN_ANEW},
+        attributes = CASE WHEN b.updates AND s.attributes <> '{{{{}}}}' THEN {{merged}}
             ELSE b.attributes END,
         state = CASE WHEN b.returns THEN 'confirmed' WHEN b.ends THEN 'unsubscribed'
             ELSE b.state END,
-        consent_basis = CASE WHEN b.returns THEN {basis} ELSE b.consent_basis END,
-        consent_source = CASE WHEN b.returns THEN {source} ELSE b.consent_source END,
-        consent_wording = CASE WHEN b.returns THEN {wording} ELSE b.consent_wording END,
+        consent_basis = CASE WHEN b.returns THEN {{basis}} ELSE b.consent_basis END,
+        consent_source = CASE WHEN b.returns THEN {{source}} ELSE b.consent_source END,
+        consent_wording = CASE WHEN b.returns THEN {{wording}} ELSE b.consent_wording END,
         consented_at = CASE WHEN b.returns THEN coalesce(s.consented_at, :moment)
             ELSE b.consented_at END,
         confirmed_at = CASE WHEN b.returns THEN :moment ELSE b.confirmed_at END,
@@ -125,7 +119,7 @@ _CHANGE = """UPDATE subscription SET
             WHEN b.ends THEN coalesce(s.unsubscribed_at, :moment) ELSE b.unsubscribed_at END,
         changed_at = :moment
     FROM list_stage AS s JOIN list_before AS b ON b.subscriber_id = s.person
-    WHERE subscription.{place} = b.place AND (b.returns OR b.ends OR b.updates)"""
+    WHERE subscription.{{place}} = b.place AND (b.returns OR b.ends OR b.updates)"""  # noqa: S608 - ours
 #: How people left stands in the log of leaving, before the subscription says that they did.
 _DEPARTURES = """INSERT INTO unsubscribe_event (newsletter_id, subscriber_id, way, occurred_at)
     SELECT :newsletter, s.person, 'list', coalesce(s.unsubscribed_at, :moment)
@@ -341,7 +335,7 @@ class _Chunk:
         """Yield what changes of the first people whom the list updates."""
         for row in self._run(_SAMPLE, people=self._terms.samples).mappings():
             line, address = row["line"], row["address"]
-            for name in _PLAIN:
+            for name in CHOSEN:
                 old, new = row[name], row[f"new_{name}"]
                 if new and new != old:
                     yield ValueChange(line, address, name, old, new)

@@ -10,15 +10,22 @@ from sqlalchemy import Engine, select
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, SubscriptionRow, TagRow
-from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
+from newsletter.database.vocabulary import (
+    Frequency,
+    SubscriptionState,
+    SuppressionReason,
+    UnsubscribeWay,
+)
 from newsletter.errors import ConflictError, ListError, NotFoundError
 from newsletter.newsletters.publications import create_newsletter, get_newsletter
 from newsletter.tokens import Pseudonyms
-from subscribers.editing import Ground, PersonDraft, add_person, edit_person
+from subscribers.editing import Ground, PersonDraft, add_person, edit_person, known_draft
 from subscribers.erasure import erase
 from subscribers.leaving import unsubscribe
+from subscribers.subscription_columns import CHOSEN
 from subscribers.suppression import suppress
 from tests.support import fields
+from tests.support.digests import offer
 from tests.support.stage import DRAFT, Stage, set_stage
 
 _ADDRESS = "aoi@example.jp"
@@ -72,6 +79,32 @@ def _events(stage: Stage) -> list[tuple[str, str, object]]:
         return [
             (row.action, row.object, row.details) for row in rows if row.action.startswith("subscr")
         ]
+
+
+#: By each column that is chosen, what nobody has who chose nothing.
+_CHOICES = {
+    "name": "Aoi",
+    "language": "en",
+    "time_zone": "Asia/Seoul",
+    "format": "text",
+    "frequency": Frequency.WEEKLY,
+}
+
+
+def test_a_form_begins_with_all_that_is_chosen_and_keeps_it(stage: Stage) -> None:
+    offer(stage.engine)
+    assert _CHOICES.keys() == set(CHOSEN)
+    model, other = (_add(stage, address, PersonDraft()) for address in (_ADDRESS, "b@example.jp"))
+    with transaction(stage.engine) as session:
+        row = session.get_one(SubscriptionRow, (stage.newsletter_id, model))
+        for name, value in _CHOICES.items():
+            setattr(row, name, value)
+    with reading(stage.engine) as session:
+        draft = known_draft(session, stage.newsletter_id, model)
+    assert set(_edit(stage, other, draft)) == set(CHOSEN)
+    for number in (other, _add(stage, "c@example.jp", draft)):
+        row, _ = _known(stage, number)
+        assert {name: getattr(row, name) for name in CHOSEN} == _CHOICES
 
 
 def test_somebody_is_added_with_all_that_is_known_and_on_what_ground(stage: Stage) -> None:

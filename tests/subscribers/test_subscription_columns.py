@@ -14,6 +14,8 @@ from subscribers.editing import PersonDraft
 from subscribers.fields.model import RESERVED_KEYS
 from subscribers.history_words import SETTING_NAMES
 from subscribers.listing import PLAIN_COLUMNS as OF_THE_LIST
+from subscribers.lists import staging, writing
+from subscribers.lists.entries import Consent, ListEntry
 from subscribers.lists.formats import FIELDS
 from subscribers.lists.readable_csv import _CONSENT_HEADS, _HEADS
 from subscribers.segments.model import BuiltIn, MailEvent
@@ -58,6 +60,25 @@ def test_lists_bring_what_is_said_to_be_imported() -> None:
     imported = {name for name, each in HANDLING.items() if each.imported}
     assert imported - set(FIELDS) == set()
     assert {name for name in FIELDS if name in HANDLING} == imported
+
+
+def _of_lists(name: str) -> str:
+    """Return what a column is called while a list is read."""
+    return name.removeprefix("consent_")
+
+
+def test_what_lists_bring_is_read_and_staged() -> None:
+    imported = {_of_lists(name) for name, each in HANDLING.items() if each.imported}
+    assert imported - {*ListEntry._fields, *Consent._fields} == set(), "entries.py"
+    assert imported - staging._COLUMNS.keys() == set(), "staging.py"
+
+
+def test_what_lists_bring_is_written_for_who_is_new_and_who_is_known() -> None:
+    added = re.findall(r"\w+", writing._SUBSCRIBE.partition(")")[0])
+    assert {name for name, each in HANDLING.items() if each.imported} - {*added} == set()
+    changed = re.findall(r"(\w+) = ", writing._CHANGE)
+    restored = {name for name, each in HANDLING.items() if each.imported and each.restored}
+    assert restored - {*changed} == set()
 
 
 def test_what_is_chosen_when_two_are_merged_has_a_name_for_people() -> None:
