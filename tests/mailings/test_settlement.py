@@ -29,6 +29,7 @@ from newsletter.mailings.ledger.settlement import (
 )
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.reports.progress import progress
+from newsletter.operations.attention import backlog
 from tests.support.databases import on_one_database
 from tests.support.orders import cancel
 from tests.support.stage import Stage, set_stage
@@ -80,6 +81,18 @@ def test_resending_makes_it_due_and_the_mailing_flow_again(stage: Stage) -> None
     assert [hint.mailing_id for hint in take_due_batches(stage.engine, urgent=False, room=64)] == [
         mailing
     ]
+
+
+def test_what_is_sent_again_has_waited_since_it_was_ordered(stage: Stage) -> None:
+    mailing = _ended(stage, DeliveryState.FAILED)
+    ordered_at = now()
+    with transaction(stage.engine) as session:
+        session.execute(update(BatchRow).values(due_at=ordered_at - timedelta(days=3)))
+        retry_failed(session, mailing)
+    with reading(stage.engine) as session:
+        since = backlog(session).oldest_due_at
+    assert since is not None
+    assert since >= ordered_at
 
 
 def test_leaving_it_takes_it_as_arrived_and_keeps_the_words(stage: Stage) -> None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Engine, case, exists, func, select
+from sqlalchemy import ColumnElement, Engine, case, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
@@ -218,7 +218,11 @@ def _reopen(session: Session, mailing_id: int, chosen: ColumnElement[bool]) -> N
         moving_batches(BatchState.PENDING, sources={BatchState.PENDING, BatchState.DONE})
         .where(BatchRow.mailing_id == mailing_id, holds_one)
         .values(
-            due_at=case((BatchRow.due_at > moment, moment), else_=BatchRow.due_at),
+            # What was done with waits from now on: an alarm tells for how long.
+            due_at=case(
+                (or_(BatchRow.state == BatchState.DONE, BatchRow.due_at > moment), moment),
+                else_=BatchRow.due_at,
+            ),
             hinted_at=None,
         )
     )
