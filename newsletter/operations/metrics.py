@@ -24,8 +24,12 @@ from newsletter.operations.alarms.model import AlarmSeverity
 from newsletter.operations.alarms.processes import unrepaired_losses
 from newsletter.operations.attention import ReplyClass, UnsettledMailing
 from newsletter.operations.overview import Overview
+from newsletter.operations.patience import Patience
 
 Totals = Sequence[tuple[str, DeliveryState, int]]
+
+#: Prometheus waits 10 seconds where nothing else is set, and then knows nothing at all.
+_PATIENCE_SECONDS = 8.0
 
 
 class OperationsCollector(Collector):
@@ -34,6 +38,7 @@ class OperationsCollector(Collector):
     def __init__(self, engine: Engine, look_now: Callable[[], Overview]) -> None:
         self._engine = engine
         self._look_now = look_now
+        self._seen = Patience(self._look, seconds=_PATIENCE_SECONDS)
 
     def describe(self) -> Iterable[Metric]:
         """Describe nothing beforehand: registering must not ask the database."""
@@ -43,10 +48,8 @@ class OperationsCollector(Collector):
         """Yield all metrics; of a database that is away, only that it is."""
         yield _labelled("newsletter_build_info", "The version.", "version", {__version__: 1})
         try:
-            seen = self._look_now()
-            with reading(self._engine) as session:
-                counted = totals(session)
-        except SQLAlchemyError:
+            seen, counted = self._seen.answer()
+        except (SQLAlchemyError, TimeoutError):
             yield _gauge("newsletter_database_up", "Whether the database answers.", 0)
             return
         yield _gauge("newsletter_database_up", "Whether the database answers.", 1)
@@ -54,6 +57,11 @@ class OperationsCollector(Collector):
         yield from _of_sending(seen, counted)
         yield from _of_processes(seen)
         yield from _of_attention(seen)
+
+    def _look(self) -> tuple[Overview, Totals]:
+        seen = self._look_now()
+        with reading(self._engine) as session:
+            return seen, totals(session)
 
 
 def _gauge(name: str, words: str, value: float) -> Metric:

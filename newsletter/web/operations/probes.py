@@ -18,6 +18,7 @@ from newsletter.disk import DiskFault
 from newsletter.operations.broker import look_at_broker
 from newsletter.operations.metrics import OperationsCollector
 from newsletter.operations.overview import disk_of
+from newsletter.operations.patience import Patience
 from newsletter.settings import Settings
 from newsletter.web.routing import Router
 from workers.overview import overview_source
@@ -25,6 +26,8 @@ from workers.overview import overview_source
 #: What a proxy adds; then the other side is not who it seems.
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 _TRIAL_SECONDS = 5.0
+#: The health check of docker-compose.yml waits 5 seconds.
+_PATIENCE_SECONDS = 3.0
 _FAULTS = {
     DiskFault.FULL: "its disk is full",
     DiskFault.DENIED: "its folder cannot be written to",
@@ -35,7 +38,7 @@ _FAULTS = {
 def probes_router(settings: Settings, engine: Engine, registry: CollectorRegistry) -> Router:
     """Return the routes that machines ask; ``registry`` holds what this process counts."""
     router = Router()
-    trial = _Trial(engine)
+    database = Patience(_DatabaseProbe(engine).problem, seconds=_PATIENCE_SECONDS)
     registry.register(OperationsCollector(engine, overview_source(settings, engine)))
 
     @router.get("/healthz")
@@ -44,7 +47,7 @@ def probes_router(settings: Settings, engine: Engine, registry: CollectorRegistr
 
     @router.get("/readyz")
     def readyz() -> JSONResponse:
-        problems = _problems(settings, engine, trial)
+        problems = _problems(settings, database)
         status = 503 if problems else 200
         return JSONResponse({"ready": not problems, "problems": problems}, status_code=status)
 
@@ -61,21 +64,18 @@ def probes_router(settings: Settings, engine: Engine, registry: CollectorRegistr
     return router
 
 
-def _problems(settings: Settings, engine: Engine, trial: _Trial) -> list[str]:
-    problems = []
+def _problems(settings: Settings, database: Patience[str]) -> list[str]:
     try:
-        if not is_current(engine):
-            problems.append("The database is not in its newest form: run newsletter web once.")
-        elif refusal := trial.refusal():
-            problems.append(f"The database accepts no changes: {refusal}.")
-    except SQLAlchemyError:
-        problems.append("The database does not answer.")
+        problem = database.answer()
+    except (SQLAlchemyError, TimeoutError):
+        problem = "The database does not answer."
+    problems = [problem] if problem else []
     if settings.redis_url and look_at_broker(settings.redis_url).problem:
         problems.append("Redis does not answer.")
     return problems
 
 
-class _Trial:
+class _DatabaseProbe:
     """Tells why nothing can be written down, such as that a reader leaves.
 
     A server is tried once in some seconds, however often somebody asks: it takes half a megabyte.
@@ -85,8 +85,14 @@ class _Trial:
         self._engine = engine
         self._last: tuple[float, str] | None = None
 
-    def refusal(self) -> str:
-        """Return why; empty if it can be written."""
+    def problem(self) -> str:
+        """Return what keeps the database from its work; empty if nothing does."""
+        if not is_current(self._engine):
+            return "The database is not in its newest form: run newsletter web once."
+        refusal = self._refusal()
+        return f"The database accepts no changes: {refusal}." if refusal else ""
+
+    def _refusal(self) -> str:
         disk = disk_of(self._engine)
         if disk is not None:
             return _FAULTS[disk.fault] if disk.fault else ""

@@ -37,6 +37,7 @@ from newsletter.tokens import TokenSigner
 from tests.support.celery import celery_workers
 from tests.support.databases import each_database
 from tests.support.ports import await_condition, free_port
+from tests.support.proxy import silent_network
 from tests.support.site import serving
 from tests.support.stage import Stage, set_stage
 
@@ -266,6 +267,32 @@ def test_a_web_server_whose_database_is_read_only_is_not_ready(
     (problem,) = answer.json()["problems"]
     assert "accepts no changes" in problem
     assert "read-only" in problem
+
+
+def test_probes_say_of_a_database_that_hangs_that_it_does_not_answer(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    with silent_network(postgres_url) as network:
+        engine = open_engine(network.url)
+        with serving(engine, TokenSigner([b"k" * 40]), tmp_path, secret_keys=("k" * 40,)) as site:
+            assert httpx.get(f"{site}/readyz").status_code == 200
+            assert _told(site)["newsletter_database_up"] == 1
+            network.fall_silent()
+            # The health check of docker-compose.yml waits 5 seconds, Prometheus 10.
+            answer = httpx.get(f"{site}/readyz", timeout=5)
+            assert (answer.status_code, answer.json()["problems"]) == (
+                503,
+                ["The database does not answer."],
+            )
+            metrics = httpx.get(f"{site}/metrics", timeout=10).text
+            assert "newsletter_database_up 0.0" in metrics
+            network.mend()
+            await_condition(
+                lambda: httpx.get(f"{site}/readyz", timeout=60).status_code == 200,
+                seconds=90,
+                what="a database that answers again",
+            )
+        engine.dispose()
 
 
 def test_metrics_count_the_alarms_that_the_page_shows(
