@@ -77,6 +77,7 @@ class _Words(NamedTuple):
     dates: tuple[str, ...]
     values: re.Pattern[str]
     speaking: Sequence[re.Pattern[str]]
+    of_mail: re.Pattern[str]
     struck: re.Pattern[str]
     struck_first: frozenset[str]
     leaving: re.Pattern[str]
@@ -104,6 +105,7 @@ def _words() -> _Words:
             re.compile("|".join(map(str.lower, speaking["parts"]))),
             re.compile(rf"\b(?:{'|'.join(speaking['words'])})"),
         ),
+        of_mail=re.compile("|".join(speaking["of_mail"])),
         struck=re.compile(
             rf"(?:^|(?<=[\s:：_/-]))(?:{'|'.join(map(re.escape, struck))})(?=$|[\s:：_/-])",
             re.IGNORECASE,
@@ -156,6 +158,11 @@ def speaks(text: str) -> bool:
     """Tell whether a remark speaks of mail, of leaving, moving, death or of what came back."""
     small = text.lower()
     return any(words.search(small) for words in _words().speaking)
+
+
+def speaks_of_more_than_mail(text: str) -> bool:
+    """Tell whether a title speaks of leaving and the like, not only of mail: "メルマガ一覧"."""
+    return speaks(_words().of_mail.sub(" ", text.lower()))
 
 
 def may_speak(text: str) -> bool:

@@ -29,7 +29,6 @@ from subscribers.lists.encodings import (
     recognise,
 )
 from subscribers.lists.formats import ListState
-from subscribers.lists.harmless import tells_leaving
 from subscribers.lists.headings import distinct_names
 from subscribers.lists.html_cells import HtmlRow, HtmlTable, TableTarget
 from subscribers.lists.line_numbers import before_sheet
@@ -176,7 +175,7 @@ def _heading_of(table: HtmlTable, *, is_first: bool) -> str:
         if state not in {None, ListState.CONFIRMED, ListState.UNCLEAR}:
             return title
     unclear = [title for title, state in states if state is not None]
-    leaving = [title for title in unclear if tells_leaving(title)]
+    leaving = [title for title in unclear if titles_against([title])]
     return next(reversed(leaving or ([] if is_first else unclear)), "")
 
 

@@ -19,6 +19,7 @@ from subscribers.lists.harmless import (
     kind_of_value,
     may_speak,
     speaks,
+    speaks_of_more_than_mail,
     tells_leaving,
 )
 
@@ -76,13 +77,15 @@ def is_heading(text: str) -> bool:
 
 
 def titles_against(texts: Iterable[str]) -> str:
-    """Return those of a list's titles that plainly speak of leaving or against mail."""
-    return " / ".join(
-        text
-        for text in texts
-        if read_heading(text) not in {None, ListState.CONFIRMED, ListState.UNCLEAR}
-        or tells_leaving(text)
-    )
+    """Return those of a list's titles that speak of leaving or against mail."""
+    return " / ".join(filter(_is_title_against, texts))
+
+
+def _is_title_against(title: str) -> bool:
+    state = read_heading(title)
+    if state is ListState.UNCLEAR:
+        return speaks_of_more_than_mail(title) or tells_leaving(title)
+    return state is not None or tells_leaving(title)
 
 
 def comments_against(texts: Iterable[str]) -> str:

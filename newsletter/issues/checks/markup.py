@@ -317,10 +317,12 @@ _OPENING, _CLOSING = "(（[［「『【〔〈《“", ")）]］」』】〕〉�
 _SEPARATORS = tuple("、。，．,;:；：・/／!?！？")
 #: Where a name within a path begins: "/srv/www/_new_/", "C:\\data\\_old_".
 _PATH = re.compile(r"[\w.:-][/\\]\Z")
-#: A star of a note behind its word: "氏名*　住所*".
-_NOTED = re.compile(r"\w\*(?![\w*])")
-#: A sign of a face that stands behind a star: "(*´▽`*)".
-_OF_FACE = re.compile(r"[´`^＾゜°・ω▽∀ー_><≧≦]")
+#: A star of a note behind its word: "氏名*　住所*", "当日払い*です", and no product's: "2*3".
+_NOTED = re.compile(r"\w\*(?![\w*])|[^\W\d]\*(?![*\d])")
+#: A Japanese noun with what goes on behind it, and so behind its note: "参加費*と材料費*は".
+_NOUN_ENDS = re.compile(r"[\u30a0-\u30ff\u4e00-\u9fff々]\Z")
+_PARTICLE = re.compile(r"[とやはがをもにでの]")
+_HIRAGANA = re.compile(r"[ぁ-ゖ]")
 #: The rest of a name with lines in it: "「_案_国保_氏名」".
 _NAME = re.compile(r"\w+_\w+")
 #: What any name of a file stands for, before its ending: "*.docx".
@@ -449,10 +451,8 @@ def _of_words(before: str, inner: str, behind: str) -> Iterator[str]:
 
 
 def _of_names(before: str, inner: str, behind: str) -> Iterator[str]:
-    """Yield signs of any file's name, of a name with lines, of one within a path, of a face."""
+    """Yield signs of any file's name, of a name with lines, of one within a path."""
     is_bracketed = bool(before) and before[-1] in _OPENING
-    if is_bracketed and _OF_FACE.match(inner):
-        yield f"{before[-1]}*{inner}"
     if ending := _ENDING.match(inner) or _ENDING.match(behind):
         yield f"*{ending[0]}"
     name = _NAME.match(behind)
@@ -470,6 +470,10 @@ def _of_notes(before: str, inner: str, behind: str) -> Iterator[str]:
     if first in _SEPARATORS or (end in _SEPARATORS and _IN_WORD.match(after)):
         yield f"{last}*{first}"
     if last.isalpha() and first.isdecimal() and after.isdecimal():
+        yield f"{last}*{first}"
+    nouns = _NOUN_ENDS.search(before), _NOUN_ENDS.search(inner)
+    particles = _PARTICLE.match(inner), _PARTICLE.match(behind)
+    if all(nouns) and all(particles) and not _HIRAGANA.match(inner, 1):
         yield f"{last}*{first}"
     if end.isalnum() and _NOTED.search(behind.partition("\n")[0]):
         yield f"{end}*{after.strip()}"
