@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from subscribers.lists.columns import ColumnAnswers
     from subscribers.lists.encodings import ListEncoding
     from subscribers.lists.files import ListFile
+    from subscribers.lists.formats import ListState
     from subscribers.lists.import_report import ImportReport
     from subscribers.lists.new_fields import NewFields
     from subscribers.lists.questions import ColumnQuestion
@@ -70,6 +71,13 @@ def import_list(
         list[str] | None,
         typer.Option(
             "--map", help="COLUMN=address, name, opt_in, field.KEY, language, tags, other …"
+        ),
+    ] = None,
+    states: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--state",
+            help="VALUE=confirmed, unsubscribed, pending, bounced, never: what a state means.",
         ),
     ] = None,
     others_harmless: Annotated[
@@ -118,7 +126,7 @@ def import_list(
         wording=wording,
         language=opened.newsletter.language,
         columns=mapping,
-        answers=answers,
+        answers=replace(answers, states=_meanings(states or [])),
         others_unrelated=others_harmless,
         update=on_existing is OnExisting.UPDATE,
         tags=tuple(tag or ()),
@@ -128,6 +136,7 @@ def import_list(
     # What else of the command makes it another import than one that was interrupted.
     how = [basis, wording, on_existing, str(new_fields), *(columns or []), *(tag or [])]
     how += filter(None, [encoding])
+    how += [f"--state {each}" for each in states or ()]
     with ExitStack() as stack:
         octets = stack.enter_context(opened_file(file))
         listed = stack.enter_context(
@@ -228,30 +237,42 @@ def _asking_about_columns() -> Iterator[None]:
 def _ask_about(questions: Sequence[ColumnQuestion]) -> None:
     """Print columns that may say who wants mail: what they hold, and the answers for each."""
     from newsletter.cli.console import errors
-    from subscribers.lists.questions import CHOICES
+    from subscribers.lists.formats import ListState
+    from subscribers.lists.questions import CHOICES, MEANINGS, QuestionKind
 
     label = styled(_("Please answer"), "bold red")
-    question = _(
-        "It is unclear whether these columns say who wants your email. Nothing was imported."
+    columns = [each for each in questions if each.kind is not QuestionKind.STATES]
+    question = (
+        _("It is unclear whether these columns say who wants your email. Nothing was imported.")
+        if columns
+        else _("It is unclear what these values say of people. Nothing was imported.")
     )
     errors.print(f"{label} {question}", soft_wrap=True)
     answers: list[str] = []
     for each in questions:
         errors.print(f"\n  {styled(text(each.title), 'bold')}", soft_wrap=True)
         errors.print(f"    {text(each.held)}", soft_wrap=True)
+        if each.kind is QuestionKind.STATES:
+            for state, meaning in MEANINGS.items():
+                option = f"--state {_('VALUE')}={state}"
+                errors.print(f"    {option}   {text(meaning)}", soft_wrap=True)
+            for value, _count in each.values:
+                answers += "--state", f"{value}={ListState.NEVER}"
+            continue
         choices = CHOICES[each.kind]
         for ours, meaning in choices.items():
             option = shlex.join(("--map", f"{each.column}={ours}"))
             errors.print(f"    {option}   {text(meaning)}", soft_wrap=True)
         answers += "--map", f"{each.column}={next(iter(choices))}"
-    errors.print(
-        "\n"
-        + _(
+    advice = (
+        _(
             "If none of them says it, repeat the command with --other-columns-harmless. Else "
             "correct the answers in this command, which assumes that all do:"
-        ),
-        soft_wrap=True,
+        )
+        if columns
+        else _("Correct the meanings in this command, which imports nobody with such a value:")
     )
+    errors.print(f"\n{advice}", soft_wrap=True)
     errors.print(shlex.join(("newsletter", *sys.argv[1:], *answers)), soft_wrap=True)
 
 
@@ -388,6 +409,24 @@ def _mapping(pairs: list[str]) -> tuple[dict[str, str], ColumnAnswers]:
     return mapping, ColumnAnswers(
         unrelated=said[UNRELATED], heeded=said[REMARK], left_out=said[IGNORED]
     )
+
+
+def _meanings(pairs: list[str]) -> dict[str, ListState]:
+    """Return what words of states were said to mean."""
+    from subscribers.lists.columns import meanings_of
+    from subscribers.lists.questions import MEANINGS
+
+    words: dict[str, str] = {}
+    for pair in pairs:
+        word, _sign, meaning = pair.rpartition("=")
+        if not word or meaning not in MEANINGS:
+            raise ListError(
+                msg("“{value}” does not say what a value means.", value=pair),
+                place=Place(source="--state"),
+                remedy=msg("Write VALUE=…, one of {names}.", names=Listing(tuple(MEANINGS))),
+            )
+        words[word] = meaning
+    return meanings_of(words)
 
 
 def finish_import(report: ImportReport, read_as: ListEncoding | None = None, *, json: bool) -> None:

@@ -11,6 +11,7 @@ from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing
 from subscribers.fields.model import Field, field_named
+from subscribers.lists.cell_words import read_state
 from subscribers.lists.column_guesses import FIELD, SHARED, guess_column, guess_list
 from subscribers.lists.column_names import asks_of_something_else, mark_of, speaks_of_other_ways
 from subscribers.lists.formats import (
@@ -53,17 +54,24 @@ class ColumnAnswers:
         unrelated: They say nothing of mail.
         heeded: A remark in them that speaks of mail or leaving keeps its row out.
         left_out: They are not to be used: nothing is asked, and a plain word against mail counts.
+        states: What words of its columns of states mean, by the word as `fold` has it.
     """
 
     unrelated: Collection[str] = ()
     heeded: Collection[str] = ()
     left_out: Collection[str] = ()
+    states: Mapping[str, ListState] = field(default_factory=dict)
 
     def __contains__(self, name: str) -> bool:
         return name in self.unrelated or name in self.heeded or name in self.left_out
 
 
 NO_ANSWERS = ColumnAnswers()
+
+
+def meanings_of(words: Mapping[str, str]) -> dict[str, ListState]:
+    """Return what somebody said that words of states mean, as `ColumnAnswers` has it."""
+    return {fold(word): ListState(meaning) for word, meaning in words.items()}
 
 
 @dataclass(kw_only=True, slots=True)
@@ -176,7 +184,20 @@ class ListForm:
     @property
     def may_ask(self) -> bool:
         """Whether something may have to be asked of one of its columns."""
-        return bool(self.unsure) or ("attributes" in self.fields and not self.is_ours)
+        has_states = "state" in self.fields and self.may_ask_of_states
+        return bool(self.unsure) or has_states or ("attributes" in self.fields and not self.is_ours)
+
+    @property
+    def may_ask_of_states(self) -> bool:
+        """Whether nobody knows all words that may stand in its columns of states."""
+        return self.known is None and self.state is None
+
+    def read_state(self, word: str) -> ListState | None:
+        """Return what a word of a column of states means; None when it is not known."""
+        folded = fold(word)
+        if folded in self.answers.states:
+            return self.answers.states[folded]
+        return (self.known.states.get(folded) if self.known else None) or read_state(word)
 
     def is_unsure_within(self, name: str, key: str) -> bool:
         """Tell whether nobody knows if a key of a column's objects speaks of mail."""

@@ -27,7 +27,7 @@ from subscribers.fields.store import list_fields
 from subscribers.lists.column_guesses import is_header
 from subscribers.lists.columns import NO_ANSWERS, ColumnAnswers
 from subscribers.lists.import_report import ChunkResult, ImportReport, RefusedRow, RowCounts
-from subscribers.lists.questions import refuse_questions
+from subscribers.lists.questions import QuestionKind, refuse_questions
 from subscribers.lists.read_ahead import ReadAhead, reading_beside
 from subscribers.lists.records import Problem, Record
 from subscribers.lists.row_results import CheckedRow, RowResult
@@ -205,6 +205,8 @@ def refuse_unanswered(
     questions = reader.questions(records, _CHUNK)
     if options.others_unrelated:
         named = (*options.answers.unrelated, *(each.column for each in questions))
+        # That no other column says it is no answer to what the words of one mean that does.
+        refuse_questions([each for each in questions if each.kind is QuestionKind.STATES])
         answers = replace(options.answers, unrelated=named)
         return replace(options, answers=answers, is_answered=True)
     refuse_questions(questions)

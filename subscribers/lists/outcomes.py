@@ -313,8 +313,7 @@ def _state(row: Row, form: ListForm) -> ListState | None:
     outcome: ListState | None = None
     for value in row.values["states"]:
         word = str(value)
-        own = form.known.states.get(fold(word)) if form.known else None
-        listed = own or read_state(word)
+        listed = form.read_state(word)
         if listed is None:
             raise row.refused(
                 "state",

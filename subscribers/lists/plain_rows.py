@@ -24,7 +24,7 @@ from newsletter.spreadsheets import restore
 from subscribers.fields.model import Field
 from subscribers.fields.reading import read_value
 from subscribers.frequency import read_frequency_word
-from subscribers.lists.cell_words import read_opt_in, read_state
+from subscribers.lists.cell_words import read_opt_in
 from subscribers.lists.column_guesses import FIELD, SHARED
 from subscribers.lists.columns import ListForm
 from subscribers.lists.dates import read_instant
@@ -245,8 +245,7 @@ class _Reading:
         return _ODD
 
     def _state(self, word: str) -> object:
-        known = self.form.known
-        found = (known.states.get(fold(word)) if known else None) or read_state(word)
+        found = self.form.read_state(word)
         if found is ListState.UNSUBSCRIBED:
             return SubscriptionState.UNSUBSCRIBED.value
         return STATES[found].value if found in STATES else _ODD

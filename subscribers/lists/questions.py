@@ -21,10 +21,10 @@ from newsletter.errors import ListError
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing, Number
 from subscribers.fields.reading import written_value
-from subscribers.lists.cell_words import read_opt_in
+from subscribers.lists.cell_words import read_opt_in, read_state
 from subscribers.lists.column_names import asks_against_mail, mark_of, wishes_something_else
 from subscribers.lists.columns import REMARK, UNRELATED, ListForm
-from subscribers.lists.formats import ListState
+from subscribers.lists.formats import ListState, fold
 from subscribers.lists.harmless import (
     ValueKind,
     is_blank,
@@ -72,6 +72,8 @@ class QuestionKind(StrEnum):
     REMARKS = "remarks"
     #: That a title or a note beside the rows speaks of it.
     NOTES = "notes"
+    #: What each of its words means: it says everybody's state, in words that nobody knows.
+    STATES = "states"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,6 +141,7 @@ CHOICES: Mapping[QuestionKind, Mapping[str, Message]] = {
     QuestionKind.ANSWERS: {
         "opt_in": msg("Says who wants email: only a clear yes is subscribed"),
         "disabled": msg("Whoever has an entry wants no email"),
+        "state": msg("Says each person's state; next, say what each value means"),
         UNRELATED: msg("About something else"),
     },
     QuestionKind.DATES: {
@@ -154,6 +157,14 @@ CHOICES: Mapping[QuestionKind, Mapping[str, Message]] = {
         REMARK: msg("Do not subscribe the rows below such a title"),
         UNRELATED: msg("About nobody else here: whoever a note names is out of the list"),
     },
+}
+#: What a word of a column of states may mean.
+MEANINGS: Mapping[ListState, Message] = {
+    ListState.CONFIRMED: msg("Wants email"),
+    ListState.UNSUBSCRIBED: msg("Has unsubscribed"),
+    ListState.PENDING: msg("Has not confirmed yet"),
+    ListState.BOUNCED: msg("Cannot be reached"),
+    ListState.NEVER: msg("Do not import"),
 }
 #: What somebody reads who is shown the questions.
 ANSWER_FIRST = msg(
@@ -176,10 +187,17 @@ class UnclearColumnError(ListError):
 
     def __init__(self, questions: Sequence[ColumnQuestion]) -> None:
         self.questions = tuple(questions)
+        columns = Listing(tuple(each.described for each in self.questions))
+        if all(each.kind is QuestionKind.STATES for each in self.questions):
+            super().__init__(
+                msg("It is unclear what these values say of people: {columns}.", columns=columns),
+                remedy=msg("Say what each of them means."),
+            )
+            return
         super().__init__(
             msg(
                 "It is unclear whether these columns say who wants your email: {columns}.",
-                columns=Listing(tuple(each.described for each in self.questions)),
+                columns=columns,
             ),
             remedy=msg("Say for each of them what it is, or that none says it."),
         )
@@ -298,11 +316,55 @@ class _Column:
         )
 
 
+@dataclass(slots=True)
+class _States:
+    """The words that the columns of states had so far, and the first of these columns."""
+
+    column: str = ""
+    words: Counter[str] = field(default_factory=Counter)
+    filled: int = 0
+
+    def add(self, column: str, values: Mapping[Any, int]) -> None:
+        self.column = self.column or column
+        for value, count in values.items():
+            text = _text(value)
+            self.filled += count if text else 0
+            if text and (text in self.words or len(self.words) < _KEPT):
+                self.words[text] += count
+
+    def question(self, form: ListForm, rows: int) -> ColumnQuestion | None:
+        """Return what has to be asked: what unknown words mean, and codes that stand with them.
+
+        "1" is a yes, unless "2" and "9" are there, too. Of more words than are asked about, those
+        that are not known refuse their rows.
+        """
+        unknown = {word for word in self.words if read_state(word) is None}
+        asked = {word for word in self.words if word in unknown or _is_code(word)}
+        is_answered = all(fold(word) in form.answers.states for word in asked)
+        are_words = len(asked) <= _FEW and all(len(word) <= _LONGEST for word in asked)
+        if not unknown or is_answered or not are_words:
+            return None
+        return ColumnQuestion(
+            column=self.column,
+            values=tuple(each for each in self.words.most_common() if each[0] in asked),
+            others=sum(count for word, count in self.words.items() if word not in asked),
+            blanks=rows - self.filled,
+            kind=QuestionKind.STATES,
+        )
+
+
+def _is_code(word: str) -> bool:
+    """Tell whether a word's meaning depends on those beside it: "1", "Y"; 有効 says its own."""
+    folded = fold(word)
+    return folded.isascii() and len(folded) <= _SIGN
+
+
 class Questions:
-    """What a list's unsure columns hold, looked at record by record."""
+    """What a list's unsure columns hold, and those of states, looked at record by record."""
 
     def __init__(self) -> None:
         self._columns: dict[str, _Column] = {}
+        self._states = _States()
         self._rows = 0
 
     def look(self, records: Sequence[Record], form: ListForm) -> None:
@@ -315,17 +377,19 @@ class Questions:
             self._rows += len(rows)
             # In the order of the list, in which they are shown.
             for name, cells in zip(names, zip(*rows, strict=True), strict=True):
+                if form.columns.get(name) == "state" and form.may_ask_of_states:
+                    self._states.add(name, Counter(map(_text, cells)))
                 if name in form.unsure or form.columns.get(name) == "attributes":
                     for each, values in _columns_of(name, cells, form):
                         if each not in self._columns:
                             self._columns[each] = _Column(find=_finder_of(each, form))
                         self._columns[each].add(values)
 
-    def asked(self) -> tuple[ColumnQuestion, ...]:
+    def asked(self, form: ListForm) -> tuple[ColumnQuestion, ...]:
         """Return the columns to be asked of."""
         # A record of JSON that has no such column has no value in it either.
         found = (column.question(name, self._rows) for name, column in self._columns.items())
-        return tuple(filter(None, found))
+        return tuple(filter(None, (*found, self._states.question(form, self._rows))))
 
 
 def _finder_of(name: str, form: ListForm) -> Callable[[Iterable[str]], list[str]]:

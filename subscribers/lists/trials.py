@@ -20,7 +20,7 @@ from newsletter.tokens import Pseudonyms
 from subscribers.fields.model import Field, field_from_json, field_to_json
 from subscribers.fields.store import list_fields
 from subscribers.lists.column_guesses import find_addressed, guess_columns
-from subscribers.lists.columns import NO_ANSWERS, ColumnAnswers
+from subscribers.lists.columns import NO_ANSWERS
 from subscribers.lists.encodings import ListEncoding
 from subscribers.lists.exclusions import exclusions_in
 from subscribers.lists.formats import DEFINITIONS, IGNORED, recognise
@@ -43,7 +43,7 @@ _SHOWN = 20
 _GLANCE = 5
 #: Rows of each result that are shown.
 _EXAMPLES = 3
-#: What a column may be by an answer to what it says of mail.
+#: What a column may be by an answer to what it says of mail, of which nothing is asked after it.
 _ANSWERED = frozenset({"opt_in", "disabled", "unsubscribed_at", "confirmed_at"})
 #: What a column is chosen for that is to become a new field.
 NEW = "+"
@@ -148,7 +148,7 @@ def look_into(engine: Engine, upload: ListUpload, terms: ImportTerms | None = No
         if not record.header
     ]
     own = known is not None and known.own
-    answers = ColumnAnswers(unrelated=terms.unrelated, heeded=terms.heeded) if terms else NO_ANSWERS
+    answers = terms.answers if terms else NO_ANSWERS
     address = next((name for name, ours in {**found, **chosen}.items() if ours == "address"), "")
     return Glance(
         columns={
@@ -178,8 +178,8 @@ def _questions(
     except ListError:
         # Nobody has said yet which column is the address.
         found = ()
-    known = {each.column for each in found}
-    return (*found, *(each for each in upload.asked if each.column not in known))
+    # Workers looked at the whole of it: what they ask has every word.
+    return tuple({each.column: each for each in (*found, *upload.asked)}.values())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -37,7 +37,7 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.stored import load_message
 from newsletter.i18n.values import Size
 from newsletter.tokens import Pseudonyms
-from subscribers.lists.columns import ColumnAnswers
+from subscribers.lists.columns import ColumnAnswers, meanings_of
 from subscribers.lists.decoding import text_lines
 from subscribers.lists.encodings import ListEncoding
 from subscribers.lists.files import as_text, encoding_of, list_records
@@ -68,6 +68,7 @@ class ImportTerms:
         new_columns: The list's own columns that become new fields before it is imported.
         new_keys: Whether keys of its objects of attributes that are no field become one, too.
         made_fields: The keys of the fields that were made of them.
+        states: What words of its columns of states mean.
     """
 
     basis: str
@@ -80,6 +81,14 @@ class ImportTerms:
     columns: Mapping[str, str] = field(default_factory=dict)
     unrelated: tuple[str, ...] = ()
     heeded: tuple[str, ...] = ()
+    states: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def answers(self) -> ColumnAnswers:
+        """What somebody said of columns that were asked about."""
+        return ColumnAnswers(
+            unrelated=self.unrelated, heeded=self.heeded, states=meanings_of(self.states)
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -170,7 +179,7 @@ class ListUpload:
             wording=terms.wording,
             language=language,
             columns=terms.columns,
-            answers=ColumnAnswers(unrelated=terms.unrelated, heeded=terms.heeded),
+            answers=terms.answers,
             update=terms.update,
             tags=terms.tags,
             digest=self.digest,

@@ -202,7 +202,7 @@ class ListReader:
             looked.look(chunk, form)
             if not form.may_ask and not is_json(self._file_name):
                 break
-        return looked.asked() if form else ()
+        return looked.asked(form) if form else ()
 
     @property
     def left_out(self) -> tuple[str, ...]:

@@ -490,6 +490,24 @@ def test_a_segment_gets_the_issue_and_nobody_else_does() -> None:
     assert "2026年11月号  mailing 1, finished" in _run("mailing", "list").stdout
 
 
+def test_an_import_asks_what_codes_of_a_state_mean() -> None:
+    _init()
+    Path("list.csv").write_text(
+        "email,status\na@example.jp,A\nb@example.jp,U\n", encoding="utf-8"
+    )
+    how = ("subscriber", "import", "list.csv", "--basis", "asked")
+    refused = _run(*how)
+    assert refused.returncode == ExitCode.BAD_INPUT
+    said = list(map(str.strip, refused.stderr.splitlines()))
+    assert "--state VALUE=unsubscribed   Has unsubscribed" in said
+    assert said[-1].endswith("--basis asked --state A=never --state U=never")
+    taken = _run(*how, "--state", "A=confirmed", "--state", "U=unsubscribed", "--json")
+    counts = _last(taken)
+    assert (counts["added"], counts["unsubscribed"]) == (1, 1)
+    unknown = _run(*how, "--state", "A=gone")
+    assert "VALUE=…, one of confirmed, unsubscribed, pending, bounced and never" in unknown.stderr
+
+
 def test_an_import_asks_of_a_column_of_answers_before_anything_is_kept() -> None:
     _init()
     Path("list.csv").write_text(

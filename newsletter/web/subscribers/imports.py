@@ -33,6 +33,8 @@ from subscribers.lists.problems import problem_lines
 from subscribers.lists.questions import (
     ANSWER_FIRST,
     CHOICES,
+    MEANINGS,
+    QuestionKind,
     UnclearColumnError,
     column_title,
     is_nameless,
@@ -76,7 +78,8 @@ class _Form(BaseModel):
     """How the list is to be taken, as the form says; ``column`` and ``ours`` go side by side.
 
     ``asked`` names columns, and ``answer-0`` and further ones say which of ``CHOICES`` they are;
-    with ``none_asks`` each of them is about something else.
+    with ``none_asks`` each of them is about something else. ``word`` and ``meaning`` go side by
+    side, too.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -90,6 +93,8 @@ class _Form(BaseModel):
     ours: list[_Text] = []
     asked: list[_Text] = []
     none_asks: bool = False
+    word: list[_Text] = []
+    meaning: list[_Text] = []
     verb: str = ""
 
     def terms(self) -> ImportTerms:
@@ -119,6 +124,11 @@ class _Form(BaseModel):
             },
             unrelated=tuple(column for column, answer in answers.items() if answer == UNRELATED),
             heeded=tuple(column for column, answer in answers.items() if answer == REMARK),
+            states={
+                word: meaning
+                for word, meaning in zip(self.word, self.meaning, strict=False)
+                if meaning in MEANINGS
+            },
         )
 
 
@@ -225,6 +235,7 @@ class ImportPages:
             answers = {**terms.columns}
             answers |= dict.fromkeys(terms.unrelated, UNRELATED)
             answers |= dict.fromkeys(terms.heeded, REMARK)
+        questions = [one for one in glance.questions if one.kind is not QuestionKind.STATES]
         shown = ANSWER_FIRST if isinstance(error, UnclearColumnError) else error
         return self.pages.show_to(
             visit,
@@ -241,13 +252,14 @@ class ImportPages:
             },
             chosen=chosen,
             answers=answers,
-            answered={
-                each.column for each in glance.questions if answers.get(each.column) in _ANSWERS
-            },
-            unanswered={each.column for each in glance.questions if not answers.get(each.column)},
-            none_asks=glance.questions
-            and all(answers.get(each.column) == UNRELATED for each in glance.questions),
+            questions=questions,
+            unknown_states=[one for one in glance.questions if one.kind is QuestionKind.STATES],
+            answered={each.column for each in questions if answers.get(each.column) in _ANSWERS},
+            unanswered={each.column for each in questions if not answers.get(each.column)},
+            none_asks=questions
+            and all(answers.get(each.column) == UNRELATED for each in questions),
             choices=CHOICES,
+            meanings=MEANINGS,
             has_keys="attributes" in glance.columns.values(),
             terms=terms or ImportTerms(basis=""),
             trial=trial,

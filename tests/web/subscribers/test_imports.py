@@ -591,6 +591,39 @@ def test_who_is_subscribed_follows_from_the_answer(
         assert set(session.scalars(confirmed)) == {f"{key}@example.jp" for key in subscribed}
 
 
+def test_what_codes_of_a_state_mean_is_asked_and_kept(stage: Stage, sign_in: SignIn) -> None:
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    text = "email,会報\na@example.jp,A\nb@example.jp,U\nc@example.jp,A\n"
+    page = _bring(client, text.encode())
+    asked = client.post(
+        str(page.url), data=_answered(page, verb="import", **{"answer-0": "state"})
+    )
+    assert "What do the values of “会報” mean?" in asked.text
+    assert '<option value="state" selected' in tight(asked.text)
+    how = {"ours": ["address", "state"], "asked": [], "word": ["A", "U"]}
+    some = client.post(
+        str(page.url), data=_answered(page, verb="try", **how, meaning=["confirmed", ""])
+    )
+    assert some.status_code == 400
+    assert '<option value="confirmed" selected' in tight(some.text)
+    client.post(
+        str(page.url),
+        data=_answered(page, verb="import", **how, meaning=["confirmed", "unsubscribed"]),
+    )
+    _work(stage)
+    with reading(stage.engine) as session:
+        states = session.execute(
+            select(SubscriberRow.address, SubscriptionRow.state).join(
+                SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id
+            )
+        ).all()
+    assert {address[0]: state.value for address, state in states} == {
+        "a": "confirmed",
+        "b": "unsubscribed",
+        "c": "confirmed",
+    }
+
+
 def test_a_worker_that_finds_a_question_further_down_gives_the_list_back(
     stage: Stage, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
