@@ -492,9 +492,7 @@ def test_a_segment_gets_the_issue_and_nobody_else_does() -> None:
 
 def test_an_import_asks_what_codes_of_a_state_mean() -> None:
     _init()
-    Path("list.csv").write_text(
-        "email,status\na@example.jp,A\nb@example.jp,U\n", encoding="utf-8"
-    )
+    Path("list.csv").write_text("email,status\na@example.jp,A\nb@example.jp,U\n", encoding="utf-8")
     how = ("subscriber", "import", "list.csv", "--basis", "asked")
     refused = _run(*how)
     assert refused.returncode == ExitCode.BAD_INPUT

@@ -203,10 +203,15 @@ def _ask_again(engine: Engine) -> None:
 
 
 def _lists(engine: Engine, newsletter_id: int) -> dict[str, str]:
-    """Bring a list, and import another."""
+    """Bring a list of which something is asked, and import another."""
     octets = "会員番号,メール,お名前\n1,list@example.jp,花\n2,no address,太郎\n".encode()
     imported = work_on(engine, order(engine, newsletter_id, octets, name="会員.csv"))
-    brought = keep_upload(engine, [octets], name="会員.csv", newsletter_id=newsletter_id)
+    asking = (
+        "会員番号,メール,お名前,状態,会報\n"
+        "1,list@example.jp,花,1,要\n2,b@example.jp,太郎,2,不要\n3,c@example.jp,海,1,\n"
+        "4,d@example.jp,空,9,要\n"
+    ).encode()
+    brought = keep_upload(engine, [asking], name="会員.csv", newsletter_id=newsletter_id)
     with transaction(engine) as session:
         number = session.scalars(select(ListImportRow.id)).one()
     return {"list": brought.token, "imported": imported.token, "import": str(number)}

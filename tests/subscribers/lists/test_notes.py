@@ -69,11 +69,13 @@ def test_what_says_nothing_against_rows_is_not_asked_about(text: str, sqlite_sta
     assert states_of(sqlite_stage.engine)["a"] is _C
 
 
-@pytest.mark.parametrize(("answer", "states"), [("heeded", {_U}), ("unrelated", {_C})])
+@pytest.mark.parametrize(
+    ("answers", "states"),
+    [(ColumnAnswers(heeded=[BESIDE]), {_U}), (ColumnAnswers(unrelated=[BESIDE]), {_C})],
+)
 def test_rows_below_a_title_against_mail_are_as_somebody_answers(
-    answer: str, states: set[SubscriptionState], sqlite_stage: Stage
+    answers: ColumnAnswers, states: set[SubscriptionState], sqlite_stage: Stage
 ) -> None:
-    answers = ColumnAnswers(**{answer: [BESIDE]})
     text = f"退会者を除く\n{_ROWS}".encode()
     import_list(sqlite_stage, text, name="l.csv", answers=answers, is_answered=False)
     assert set(states_of(sqlite_stage.engine).values()) == states

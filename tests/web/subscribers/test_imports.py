@@ -595,9 +595,7 @@ def test_what_codes_of_a_state_mean_is_asked_and_kept(stage: Stage, sign_in: Sig
     client = sign_in("operator@example.jp", Role.OPERATOR)
     text = "email,会報\na@example.jp,A\nb@example.jp,U\nc@example.jp,A\n"
     page = _bring(client, text.encode())
-    asked = client.post(
-        str(page.url), data=_answered(page, verb="import", **{"answer-0": "state"})
-    )
+    asked = client.post(str(page.url), data=_answered(page, verb="import", **{"answer-0": "state"}))
     assert "What do the values of “会報” mean?" in asked.text
     assert '<option value="state" selected' in tight(asked.text)
     how = {"ours": ["address", "state"], "asked": [], "word": ["A", "U"]}
@@ -617,10 +615,10 @@ def test_what_codes_of_a_state_mean_is_asked_and_kept(stage: Stage, sign_in: Sig
                 SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id
             )
         ).all()
-    assert {address[0]: state.value for address, state in states} == {
-        "a": "confirmed",
-        "b": "unsubscribed",
-        "c": "confirmed",
+    assert {address: state.value for address, state in states} == {
+        "a@example.jp": "confirmed",
+        "b@example.jp": "unsubscribed",
+        "c@example.jp": "confirmed",
     }
 
 
