@@ -13,6 +13,7 @@ from subscribers.lists.column_names import asks_for_mail
 from subscribers.lists.formats import KnownFormat, fold, guess_field, is_weak, recognise
 from subscribers.lists.inner_columns import addresses_within, own_key
 from subscribers.lists.records import Record
+from subscribers.lists.text_lists import OURS
 
 #: Fields that several columns may give: their values go together.
 SHARED = frozenset({"tags", "attributes", "disabled", "unsubscribed_at", "state", "opt_in"})
@@ -48,6 +49,9 @@ def find_addressed(records: Iterable[Record]) -> tuple[str, ...]:
     addresses: Counter[str] = Counter()
     for record in islice(records, BEGINNING):
         for name, value in record.values.items():
+            # What we say beside the rows is nobody's address, whatever signs it has.
+            if name in OURS:
+                continue
             if text := str("" if value is None else value).strip():
                 filled[name] += 1
                 addresses[name] += _ADDRESS_LIKE.fullmatch(text) is not None

@@ -30,6 +30,8 @@ SECTION = "##"
 BESIDE = "###"
 #: The column of the comments that a spreadsheet's user put to cells of a row.
 COMMENTS = "####"
+#: Columns of what stands beside the rows.
+OURS = frozenset({SECTION, BESIDE, COMMENTS})
 #: Characters that are read of a comment, and of all those of a row.
 LONGEST_COMMENT = 1000
 #: What stands behind the addresses of a list that is no table.

@@ -67,12 +67,13 @@ class ReadChunk:
         keys = self.plain.keys
         if len({*keys, *self.entries}) == len(keys) + len(self.entries):
             return
-        kept = {key: _claims_of(entry) for key, entry in self.entries.items()}
-        rows = _claims_of_rows(self.plain)
+        claims = {key: _claims_of(entry) for key, entry in self.entries.items()}
+        kept, rows = claims.copy(), [*_claims_of_rows(self.plain)]
         for key, said in zip(keys, rows, strict=True):
             kept[key] = _prevailing(kept[key], said) if key in kept else said
-        chosen = [kept[key].line == line for key, line in zip(keys, self.plain.lines, strict=True)]
-        entries = {key: one for key, one in self.entries.items() if kept[key].line == one.line}
+        # Not by their lines: several rows may stand on one.
+        chosen = [kept[key] is said for key, said in zip(keys, rows, strict=True)]
+        entries = {key: one for key, one in self.entries.items() if kept[key] is claims[key]}
         self.repetitions += (
             (line, key)
             for key, line, one in zip(keys, self.plain.lines, chosen, strict=True)
@@ -131,9 +132,9 @@ def _prevailing(one: _RowClaims, other: _RowClaims) -> _RowClaims:
     """Return which of two rows on one person counts.
 
     A leaving does, unless a later consent is shown; else who is subscribed goes before who never
-    confirmed, and of two that say alike the last one.
+    confirmed, and of two that say alike the last one: on one line that is the second.
     """
-    first, second = sorted((one, other))
+    first, second = sorted((one, other), key=attrgetter("line"))
     if first.gravity == second.gravity:
         pending = second.state is SubscriptionState.PENDING
         return first if pending and first.state is SubscriptionState.CONFIRMED else second
@@ -251,9 +252,9 @@ class ListReader:
             ]
         plain, rest = read_plain_rows(alike, form, zone, self._tags)
         if len(alike) + headers < len(chunk):
-            left = {record.line for record in rest}
-            done = {record.line for record in alike} - left
-            rest = [each for each in chunk if each.line not in done and not each.header]
+            # Not by their lines: several rows may stand on one.
+            done = set(map(id, alike)) - set(map(id, rest))
+            rest = [each for each in chunk if id(each) not in done and not each.header]
         result = ReadChunk(records=len(chunk), headers=headers, plain=plain)
         for record in rest:
             self._read_one(record, form, zone, result)
@@ -274,14 +275,15 @@ class ListReader:
             return
         if entry.notes:
             result.problems.extend(entry.notes)
-        key, held = entry.address.key, result.entries.get(entry.address.key)
-        if held is None or _prevailing(_claims_of(held), _claims_of(entry)).line == entry.line:
+        key = entry.address.key
+        held = result.entries.get(key)
+        if held is None:
             result.entries[key] = self._tagged(entry)
-            dropped = held
-        else:
-            dropped = entry
-        if dropped is not None:
-            result.repetitions.append((dropped.line, dropped.address.address))
+            return
+        claims, dropped = _claims_of(entry), entry
+        if _prevailing(_claims_of(held), claims) is claims:
+            result.entries[key], dropped = self._tagged(entry), held
+        result.repetitions.append((dropped.line, dropped.address.address))
 
     def _tagged(self, entry: ListEntry) -> ListEntry:
         if not self._tags:

@@ -173,8 +173,9 @@ _GROUND = {
     for name in ("basis", "source", "wording")
 }
 
-_TAKE_OUT = text("DELETE FROM list_stage WHERE line IN :lines").bindparams(
-    bindparam("lines", expanding=True)
+#: Not by their lines: others may stand on the same.
+_TAKE_OUT = text("DELETE FROM list_stage WHERE address IN :addresses").bindparams(
+    bindparam("addresses", expanding=True)
 )
 _IS_SUPPRESSED = msg("The address is suppressed.")
 _ERASED = msg("The address is suppressed: this person’s data was erased at their request.")
@@ -424,7 +425,7 @@ class _Chunk:
             for line, address in rows
         ]
         if rows:
-            self._connection.execute(_TAKE_OUT, {"lines": [line for line, _ in rows]})
+            self._connection.execute(_TAKE_OUT, {"addresses": [one for _, one in rows]})
 
     def _fitted(self, statement: str) -> str:
         """Return a statement without the columns that no entry fills."""
