@@ -64,6 +64,7 @@ class Wish(IntEnum):
 @dataclass(frozen=True, slots=True)
 class _Language:
     asking: re.Pattern[str]
+    whole: re.Pattern[str]
     elsewhere: re.Pattern[str]
     mail: re.Pattern[str]
     alone: re.Pattern[str]
@@ -142,28 +143,32 @@ def _goes_on(line: str, following: str) -> bool:
 
 
 def _asked(sentence: str) -> Wish:
-    """Return what a sentence says of ending mail; what one language denies none confirms."""
+    """Return what a sentence says of ending mail; what one language denies none confirms.
+
+    Where a word of leaving is one in several languages, that one is read which names mail, too.
+    """
+    if any(language.whole.search(sentence) for language in _languages()):
+        return Wish.SPOKEN_OF if _QUESTION.search(sentence) else Wish.PLAIN
     speaking = [language for language in _languages() if language.asking.search(sentence)]
     if speaking:
         return min(_asked_in(sentence, language.asking, language) for language in speaking)
     leaving = [language for language in _languages() if language.elsewhere.search(sentence)]
-    return min((_asked_of_mail(sentence, language) for language in leaving), default=Wish.NONE)
+    of_mail = [language for language in leaving if _names_mail(sentence, language)]
+    asked = (_asked_in(sentence, language.elsewhere, language) for language in of_mail)
+    return min(asked, default=Wish.SPOKEN_OF if leaving else Wish.NONE)
 
 
-def _asked_of_mail(sentence: str, language: _Language) -> Wish:
-    """Return what a sentence asks that leaves something: it means mail if it names no more."""
+def _names_mail(sentence: str, language: _Language) -> bool:
+    """Tell whether a sentence that leaves something leaves mail: it names it, or nothing else."""
     rest = language.elsewhere.sub(" ", sentence)
-    if language.mail.search(rest) or _fills(rest, language):
-        return _asked_in(sentence, language.elsewhere, language)
-    return Wish.SPOKEN_OF
+    return language.mail.search(rest) is not None or _fills(rest, language)
 
 
 def _leaves_other(sentence: str) -> bool:
     """Tell whether a sentence leaves something that is no mail: a course, a reading, a contract."""
-    leaving = [language for language in _languages() if language.elsewhere.search(sentence)]
+    leaves = any(language.elsewhere.search(sentence) for language in _languages())
     asks = any(language.asking.search(sentence) for language in _languages())
-    is_of_mail = any(_asked_of_mail(sentence, each) is Wish.PLAIN for each in leaving)
-    return bool(leaving) and not asks and not is_of_mail
+    return leaves and not asks and _asked(sentence) is not Wish.PLAIN
 
 
 def _asked_in(sentence: str, asking: re.Pattern[str], language: _Language) -> Wish:

@@ -65,6 +65,22 @@ Proszę o usunięcie naszego adresu z listy.
 Ich möchte den Newsletter abbestellen.
 Bitte abbestellen
 Vill avbeställa nyhetsbrevet, tack.
+Graag afmelden voor deze nieuwsbrief, dank u.
+読んでいないので|解除お願いします
+全然開いていないので、止めてください
+今すぐ止めてください。
+解除のボタンを押しても毎週届きます。
+解除したのにまた届いています。
+配信停止の手続きをしたはずですが、まだ届きます。
+I have unsubscribed twice but you keep sending it.
+I clicked unsubscribe three times and still get this every week.
+Ich habe mich schon zweimal abgemeldet, bekomme aber immer noch Ihre Mails.
+Je me suis désabonné mais je reçois toujours vos messages.
+Me di de baja hace un mes y sigo recibiendo el boletín.
+Ik heb me afgemeld en krijg nog steeds jullie nieuwsbrief.
+Я отписалась, но письма всё равно приходят.
+수신거부를 했는데도 계속 옵니다.
+已经退订了,还是每天收到邮件
 恐れ入りますが、こちらへの配信はおやめください。
 本号をもちまして最後にさせてください。
 我已經搬家,今後不需要再發電子報給我。
@@ -73,6 +89,8 @@ Vill avbeställa nyhetsbrevet, tack.
 _SPOKEN_OF = """
 配信停止の方法を教えてください
 配信を止めないでください。
+解除したのにまだ届くのですか?
+Ik wil me afmelden voor de wandeling van zaterdag.
 メールが届きません。|配信が停止されたのでしょうか。
 配信停止をしたいのですが、方法が分かりません。
 夜の工事がうるさいです。|やめてください。
