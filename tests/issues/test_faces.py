@@ -36,6 +36,8 @@ def _read(body: str) -> str:
         "(*)",
         "（＊）(**)",
         "(~_~)(~~)",
+        "_(:3」∠)_",
+        "_(._.)_",
     ],
 )
 def test_a_face_keeps_its_eyes(face: str) -> None:
@@ -50,6 +52,7 @@ def test_a_face_keeps_its_eyes(face: str) -> None:
         ("(`*`) と (`_`)", "(*) と (_)"),
         ("（*重要*）と(**!**)", "（重要）と(!)"),
         ("(\\_ \\_) **(^_^)**", "(_ _) (^_^)"),
+        ("_(2)_ と _(sic)_ と _(...)_", "(2) と (sic) と (...)"),
     ],
 )
 def test_what_is_marked_in_brackets_is_no_face(typed: str, shown: str) -> None:

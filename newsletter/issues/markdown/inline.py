@@ -193,7 +193,11 @@ _EITHER = re.compile(
 )
 #: Characters of a local part, by RFC 5321.
 _LONGEST_MAILBOX = 64
-_TRAILING = "?!.,:;*_~'"
+#: Signs that end what stands around an address; "_" does where one before it may have begun it.
+_TRAILING = "?!.,:;*~'"
+_OPENING_LINE = re.compile(r"(?<![\w\\])_(?=\S)")
+#: So many characters before an address are looked through for it: each of many is, in one text.
+_LOOKED_THROUGH = 1000
 _IN_NAME = r"[^\x00-\x20\\`*\[\]<>|?\":@^~&\u3000-\u3002「」『』（）、。]"
 #: A name in brackets, as of a folder, whose brackets are no link's; and all names of a folder.
 _IN_BRACKETS = rf"(?:\[{_IN_NAME}+\](?![(\[:])|<{_IN_NAME}+>)"
@@ -227,7 +231,7 @@ def mailbox_before(text: str) -> str:
 def url_at(text: str, position: int) -> str:
     """Return the URL that begins at a position, as typed; empty where none does."""
     match = _URL.match(text, position)
-    return _trimmed(match[0]) if match else ""
+    return _trimmed(match, text) if match else ""
 
 
 def domain_at(text: str, position: int) -> str:
@@ -236,9 +240,12 @@ def domain_at(text: str, position: int) -> str:
     return match[0] if match else ""
 
 
-def _trimmed(url: str) -> str:
+def _trimmed(match: re.Match[str], text: str) -> str:
+    url, begins = match[0], match.start()
+    is_in_marks = _OPENING_LINE.search(text, max(begins - _LOOKED_THROUGH, 0), begins)
+    ends = f"{_TRAILING}_" if is_in_marks else _TRAILING
     while True:
-        shorter = url.rstrip(_TRAILING)
+        shorter = url.rstrip(ends)
         if shorter.endswith(")") and shorter.count(")") > shorter.count("("):
             shorter = shorter[:-1]
         if shorter == url:
@@ -259,7 +266,7 @@ def link_bare_addresses(text: str) -> tuple[Inline, ...]:
 def _linked(text: str) -> Iterator[Inline]:
     done = 0
     for match in _EITHER.finditer(text):
-        typed = _trimmed(match[0]) if match["url"] else match[0]
+        typed = _trimmed(match, text) if match["url"] else match[0]
         if match.start() > done:
             yield Text(text=text[done : match.start()])
         url = normalizeLink(typed) if match["url"] else f"mailto:{typed}"
