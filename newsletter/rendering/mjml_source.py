@@ -279,6 +279,9 @@ class _Scanner:
         self._whole = whole
         self._at = 0
         self._in_defaults = False
+        #: Elements whose end stands nowhere further on: to look for it from each start anew would
+        #: take the square of the text's length.
+        self._endless: set[str] = set()
         self.without_effect: list[tuple[Message, int]] = []
 
     def tokens(self) -> Iterator[_Token]:
@@ -315,8 +318,11 @@ class _Scanner:
         if not components()[name].is_raw or self._in_defaults:
             self._in_defaults |= name == "mj-attributes"
             return _Token(_Kind.START, name, line, element)
-        end = re.compile(rf"</{re.escape(name)}\s*>").search(self._text, self._at)
+        end = None
+        if name not in self._endless:
+            end = re.compile(rf"</{re.escape(name)}\s*>").search(self._text, self._at)
         if end is None:
+            self._endless.add(name)
             if self._whole:
                 raise _not_well_formed(msg("<{name}> is never closed.", name=name), line)
             return None

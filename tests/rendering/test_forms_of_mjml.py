@@ -110,6 +110,13 @@ def test_a_foreign_template_is_read_in_time_that_grows_as_it_does(sign: str) -> 
     assert_linear(lambda data: take_template(data, source="theirs.mjml"), make, size=32_000)
 
 
+def test_a_template_of_ones_own_is_checked_in_time_that_grows_as_it_does() -> None:
+    def make(length: int) -> str:
+        return "<mj-text>" * (length // len("<mj-text>"))
+
+    assert_linear(lambda source: check_source(source, template="own"), make, size=200_000)
+
+
 def test_every_element_of_mjml_stands_in_a_form() -> None:
     written = {name for path in FORMS for name in re.findall(r"<(mj[\w-]*)", path.read_text())}
     assert components().keys() - written == set()
