@@ -76,6 +76,8 @@ class _Repeats(logging.Filter):
 
 
 class _TextLines(logging.Formatter):
+    """Lines for people; what follows on further ones is set in, so that it passes for no other."""
+
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
 
@@ -84,7 +86,7 @@ class _TextLines(logging.Formatter):
         first, *rest = strike_addresses(super().format(record)).translate(PICTURES).split("\n")
         if times := getattr(record, "left_out", 0):
             ids += f" (left out since it was last said: {times} more)"
-        return "\n".join([first + ids, *rest])
+        return "\n    ".join([first + ids, *rest])
 
 
 class _JsonLines(logging.Formatter):

@@ -25,6 +25,19 @@ def test_no_letter_of_a_line_steers_the_terminal(capsys: pytest.CaptureFixture[s
     assert said.endswith("a relay said: ␛]0;owned␇ \ufffd31m\ufffd␍␀\n")
 
 
+def test_words_on_several_lines_pass_for_no_other_line(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs(Settings(_env_file=None, log_format="text"))
+    forged = "2026-12-01 08:00:00,000 INFO    newsletter: session.begin by account 1"
+    try:
+        raise ValueError(f"not a number:\n{forged}")
+    except ValueError:
+        logging.getLogger("workers").exception("a reply could not be read:\n%s", forged)
+    first, *rest = capsys.readouterr().err.splitlines()
+    assert first.endswith("a reply could not be read:")
+    assert [line for line in rest if not line.startswith("    ")] == []
+    assert sum(forged in line for line in rest) == 2
+
+
 def test_a_line_of_json_holds_the_same_words_without_a_control(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
