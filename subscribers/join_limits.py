@@ -75,13 +75,15 @@ def count_sender(
     client: str | None,
     newsletter_id: int,
     is_proven: bool,
+    about: str = "",
 ) -> bool:
     """Tally a request by network and newsletter; return whether all limits hold.
 
     A request by mail, whose client is None, has no network. What a network's limit refuses is not
-    tallied further: one sender would use up what the newsletter takes from all.
+    tallied further: one sender would use up what the newsletter takes from all. Nor do requests
+    ``about`` something else use up what is taken of those to join.
     """
-    kinds = [("", limits.network, limits.newsletter)]
+    kinds = [(f"{about}\0" if about else "", limits.network, limits.newsletter)]
     if not is_proven:
         kinds.insert(0, ("unproven\0", limits.network_unproven, limits.newsletter_unproven))
     scopes: dict[str, int] = {}

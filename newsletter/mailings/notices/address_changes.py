@@ -86,6 +86,7 @@ class AddressChanges:
                 client=client,
                 newsletter_id=newsletter.id,
                 is_proven=True,
+                about="address change",
             ):
                 return False
             mailable = count_address(session, self.signer.pseudonyms, self.limits, address.key)

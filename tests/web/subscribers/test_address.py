@@ -51,6 +51,16 @@ def _ask(page: str, address: str = NEW) -> httpx.Response:
     return httpx.post(f"{page}/address", data={"email": address})
 
 
+def test_who_asks_for_many_addresses_keeps_nobody_of_the_network_from_joining(
+    reception: Reception, page: str
+) -> None:
+    # More than an hour's worth in each of two hours, should one end meanwhile.
+    answers = {_ask(page, f"new{each}@example.jp").status_code for each in range(41)}
+    assert answers == {200, 429}
+    joined = httpx.post(f"{reception.url}/subscribe/digest", data={"email": "other@example.jp"})
+    assert joined.status_code == 200
+
+
 def _change(reception: Reception, page: str, address: str = NEW) -> str:
     """Change the address; return the link to undo it."""
     _ask(page, address)
