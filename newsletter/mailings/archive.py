@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import Select, exists, func, select
@@ -27,15 +27,13 @@ from newsletter.issues.store import get_issue
 from newsletter.issues.translations import complete_translations, language_met
 from newsletter.mailings.planning.content import (
     MailingContent,
-    load_content,
     load_recipe,
     planned_conditions,
 )
-from newsletter.mailings.planning.variants import missing_variants
+from newsletter.mailings.planning.variants import content_of_those_who_meet
 from newsletter.mailings.trials.subjects import published_content
 from newsletter.newsletters.issue_actions import record_on_issue
 from newsletter.rendering.model import Recipe
-from newsletter.rendering.render import render_variant
 
 #: Issues in which chapters are looked for.
 _LOOKED_AT = 12
@@ -154,6 +152,7 @@ def find_publication(
 
     Raises:
         NotFoundError: Nothing of that name was published.
+        VariantsMissingError: See `read_rendered`.
     """
     query = _publications(newsletter_id).where(IssueRow.slug == slug, _READABLE).limit(1)
     publication = _read(session, query)
@@ -201,16 +200,13 @@ def _translated(session: Session, mailing_id: int, tag: str) -> MailingContent:
 
     Raises:
         NotFoundError: It has none in this language.
+        VariantsMissingError: See `read_rendered`.
     """
     conditions, recipe = planned_conditions(session, mailing_id), load_recipe(session, mailing_id)
     own = _conditions_by_language(conditions, recipe).get(tag)
-    if own is None or recipe is None:
+    if own is None:
         raise NotFoundError(msg("There is no such translation."))
-    number = 2 ** conditions.index(own)
-    if not missing_variants(session, mailing_id, {number}):
-        return load_content(session, mailing_id, number)
-    content = published_content(session, mailing_id)
-    return replace(content, rendered=render_variant(recipe, (own,)))
+    return content_of_those_who_meet(session, mailing_id, conditions, (own,))
 
 
 def archived_as(session: Session, issue: IssueRow, *sent_to: str) -> Archived:

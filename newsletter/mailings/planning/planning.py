@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -49,6 +49,7 @@ from newsletter.mailings.planning.content import COMMON
 from newsletter.mailings.planning.variants import (
     MOST_IN_DIGEST,
     MOST_VARIANTS,
+    VariantsMissingError,
     clause_beside_queries,
     demand_few,
     missing_variants,
@@ -109,14 +110,6 @@ def plan_restored(engine: Engine) -> None:
             _plan(engine, mailing_id, MailingState.PAUSED)
 
 
-class _VariantsMissingError(Exception):
-    """Readers meet conditions together for which no mail is rendered yet."""
-
-    def __init__(self, numbers: Collection[int]) -> None:
-        super().__init__(sorted(numbers))
-        self.numbers = numbers
-
-
 def _plan(engine: Engine, mailing_id: int, state: MailingState) -> int:
     """Plan a mailing, and first render what its readers need; that is done outside the snapshot.
 
@@ -125,7 +118,7 @@ def _plan(engine: Engine, mailing_id: int, state: MailingState) -> int:
     while True:
         try:
             return _plan_rendered(engine, mailing_id, state)
-        except _VariantsMissingError as missing:
+        except VariantsMissingError as missing:
             if not render_missing(engine, mailing_id, missing.numbers):
                 return 0
 
@@ -276,7 +269,7 @@ def _demand_variants(
         return
     demand_few(len(needed), most=MOST_IN_DIGEST if is_digest else MOST_VARIANTS)
     if missing := missing_variants(session, mailing_id, needed):
-        raise _VariantsMissingError(missing)
+        raise VariantsMissingError(mailing_id, missing)
 
 
 def _snapshot(

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from sqlalchemy import BigInteger, ColumnElement, Engine, and_, case, func, literal, select
 from sqlalchemy.orm import Session
@@ -67,6 +68,9 @@ _PARTS: int = 2**MOST_CONDITIONS - 1
 MOST_SUBJECTS = 4
 #: A round of the workers renders for so long, and goes on with the next.
 _RENDERING_SECONDS = 5.0
+#: A correction may take effect between rendering and reading.
+_TRIES = 3
+_T = TypeVar("_T")
 
 
 #: Between the conditions that the readers of one variant meet.
@@ -329,15 +333,57 @@ def original_of_reader(session: Session, mailing_id: int, subscriber_id: int) ->
 
     Raises:
         NotFoundError: There is no such mailing.
-        TemplateError: The template fails for them.
+        VariantsMissingError: See `read_rendered`.
     """
-    content, recipe = load_content(session, mailing_id), load_recipe(session, mailing_id)
-    if recipe is None:
-        return content
+    if load_recipe(session, mailing_id) is None:
+        return load_content(session, mailing_id)
     conditions = planned_conditions(session, mailing_id)
     met = met_in(conditions, variant_sent(session, mailing_id, subscriber_id))
     parts = tuple(each for each in met if read_language_condition(each) is None)
-    return replace(content, rendered=render_variant(recipe, parts))
+    return content_of_those_who_meet(session, mailing_id, conditions, parts)
+
+
+def content_of_those_who_meet(
+    session: Session, mailing_id: int, conditions: Sequence[str], met: Collection[str]
+) -> MailingContent:
+    """Return what readers who meet these of a mailing's conditions would get, if there were any.
+
+    Raises:
+        NotFoundError: There is no such mailing.
+        VariantsMissingError: See `read_rendered`.
+    """
+    number = sum(2 ** conditions.index(each) for each in met)
+    if missing := missing_variants(session, mailing_id, {number}):
+        raise VariantsMissingError(mailing_id, missing)
+    return load_content(session, mailing_id, number)
+
+
+class VariantsMissingError(Exception):
+    """Readers meet conditions together for which no mail is rendered yet."""
+
+    def __init__(self, mailing_id: int, numbers: Collection[int]) -> None:
+        super().__init__(mailing_id, sorted(numbers))
+        self.mailing_id = mailing_id
+        self.numbers = numbers
+
+
+def read_rendered(engine: Engine, read: Callable[[Session], _T]) -> _T:
+    """Return what ``read`` does; a variant that it lacks is rendered and kept before.
+
+    Anybody may open a translation in the archive, again and again: it is rendered once, as what is
+    sent is.
+
+    Raises:
+        TemplateError: The template fails for one.
+    """
+    for _try in range(_TRIES):
+        try:
+            with reading(engine) as session:
+                return read(session)
+        except VariantsMissingError as missing:
+            render_missing(engine, missing.mailing_id, missing.numbers)
+    with reading(engine) as session:
+        return read(session)
 
 
 def sent_variants(session: Session, mailing_id: int) -> Sequence[VariantCount]:

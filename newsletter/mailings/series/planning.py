@@ -52,6 +52,7 @@ from newsletter.errors import NewsletterError
 from newsletter.i18n.messages import Message, msg
 from newsletter.mailings.planning.content import COMMON
 from newsletter.mailings.planning.variants import (
+    VariantsMissingError,
     demand_few,
     missing_variants,
     render_missing,
@@ -158,7 +159,7 @@ def _plan(engine: Engine, newsletter_id: int, series_id: int, held_because: Mess
                     return planned
                 enrol_by_dates(session, chunk.series, chunk.newsletter)
                 seen, copies = chunk.take(held_because)
-        except _VariantsMissingError as missing:
+        except VariantsMissingError as missing:
             # Rendered outside the transaction; what takes too long goes on with the next round.
             if not render_missing(engine, missing.mailing_id, missing.numbers):
                 return planned
@@ -178,15 +179,6 @@ def _halt(engine: Engine, series_id: int, why: Message) -> None:
                 halt_reason=msg("The next recipients cannot be determined. {reason}", reason=why)
             )
         )
-
-
-class _VariantsMissingError(Exception):
-    """Readers meet conditions together for which no mail is rendered yet."""
-
-    def __init__(self, mailing_id: int, numbers: frozenset[int]) -> None:
-        super().__init__(mailing_id, sorted(numbers))
-        self.mailing_id = mailing_id
-        self.numbers = numbers
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -390,7 +382,7 @@ class _Chunk:
             demand_few(len(needed))
             for part in parts_of(self.session, step):
                 if missing := missing_variants(self.session, part.id, needed):
-                    raise _VariantsMissingError(part.id, missing)
+                    raise VariantsMissingError(part.id, missing)
         recipients = [
             StepRecipient(
                 enrolment_id=each.id, subscriber_id=each.subscriber_id, variant=each.variant

@@ -31,6 +31,8 @@ from newsletter.mailings.archive import (
     list_publications,
     search_archive,
 )
+from newsletter.mailings.planning.content import MailingContent
+from newsletter.mailings.planning.variants import read_rendered
 from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.model import Slot
 from newsletter.rendering.slots import fill
@@ -181,9 +183,13 @@ def archive_router(
     def issue_page(
         slug: str, issue_slug: str, lang: Annotated[str, Query(max_length=64)] = ""
     ) -> HTMLResponse:
-        with reading(engine) as session:
+        def read(session: Session) -> tuple[Newsletter, Publication, MailingContent]:
             newsletter = find_archive(session, slug)
-            issue, content = find_publication(session, newsletter.id, issue_slug, language=lang)
+            found = find_publication(session, newsletter.id, issue_slug, language=lang)
+            return newsletter, *found
+
+        newsletter, issue, content = read_rendered(engine, read)
+        with reading(engine) as session:
             corrections = corrections_of(session, issue.issue_id)
             tags = languages_of(session, issue.mailing_id)
             is_earlier = lacks_corrections(session, issue.mailing_id, lang)

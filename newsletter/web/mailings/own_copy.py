@@ -18,7 +18,11 @@ from newsletter.mailings.corrections.copies import correction_of_copy, faulty_co
 from newsletter.mailings.mailings import find_mailing
 from newsletter.mailings.planning.links import DeliveryLinks, read_link
 from newsletter.mailings.planning.reader_fields import fields_of_readers
-from newsletter.mailings.planning.variants import content_of_reader, original_of_reader
+from newsletter.mailings.planning.variants import (
+    content_of_reader,
+    original_of_reader,
+    read_rendered,
+)
 from newsletter.rendering.model import Slot
 from newsletter.rendering.slots import fill, in_language
 from newsletter.settings import Settings
@@ -57,9 +61,11 @@ def own_copy_router(
 
     @router.get("/original")
     def show_original(token: str) -> HTMLResponse:
-        with reading(engine) as session:
+        def read(session: Session) -> HTMLResponse:
             ref = read_link(session, signer, Purpose.VIEW, token)
             return _show(session, token, ref, in_original=True)
+
+        return read_rendered(engine, read)
 
     def _show(
         session: Session,

@@ -11,7 +11,7 @@ from lxml import etree
 from sqlalchemy import Engine, select
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import IssueRow
+from newsletter.database.tables import IssueRow, MailingVariantRow
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.issues.model import Block, Paragraph, Text, issue_from_json, issue_to_json
 from newsletter.issues.translation_files import translation_from_issue
@@ -121,6 +121,26 @@ def test_a_translation_that_a_correction_left_behind_leads_to_the_corrected_orig
     assert f'<a href="{archive}">Read the corrected original</a>' in tight(translated)
     assert '?lang=en"' in httpx.get(archive).text
     assert RIGHT in _copy(reception, mailing, "a@example.jp", tail="/original")
+
+
+def test_a_translation_that_nobody_gets_is_rendered_once_however_often_it_is_read(
+    reception: Reception, mailing: int
+) -> None:
+    stage = reception.stage
+    _translate(stage.engine)
+    mailing = stage.mail()
+    plan_mailing(stage.engine, mailing)
+
+    def rendered() -> list[str]:
+        with reading(stage.engine) as session:
+            kept = select(MailingVariantRow.payload).where(MailingVariantRow.mailing_id == mailing)
+            return [payload for payload in session.scalars(kept) if "It says." in payload]
+
+    assert rendered() == []
+    for _each in range(2):
+        archive = f"{reception.url}/archive/digest/{stage.issue}"
+        assert "It says." in httpx.get(archive, params={"lang": "en"}).raise_for_status().text
+        assert len(rendered()) == 1
 
 
 def _translate(engine: Engine) -> None:
