@@ -8,10 +8,12 @@ from html import escape
 
 from fastapi.responses import HTMLResponse
 
-#: Mail carries its styles inline, and the pictures its editor chose; nothing in it may run.
+#: Mail carries its styles inline, and the pictures its editor chose; nothing in it may run, or lead
+#: away by itself. Its links open as on any page.
 _MAIL_POLICY = (
     "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src https: http: data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-same-origin "
+    "allow-downloads allow-popups allow-popups-to-escape-sandbox"
 )
 #: The paragraphs of a mail's frame that speak to whoever got it.
 _MAIL_ONLY = re.compile(

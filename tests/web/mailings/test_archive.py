@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 
 import httpx
 from fastapi import FastAPI
 from lxml import etree, html
+from playwright.sync_api import Page
 from sqlalchemy import select, update
 
 from newsletter.accounts.audit import COMMAND_LINE
@@ -17,10 +19,12 @@ from newsletter.database.vocabulary import Archived
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.store import find_issue
 from newsletter.mailings.archive import archive_issue
+from newsletter.mailings.mailings import create_mailing, render_stored
 from newsletter.mailings.planning.content import load_content
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.message.frame import MessageFrame, Recipient
-from newsletter.settings import Settings
+from newsletter.newsletters.publications import find_newsletter
+from newsletter.settings import Settings, shipped_templates
 from newsletter.web.mailings.archive import SearchLimit, archive_router
 from newsletter.web.pages import Pages
 from tests.support.databases import each_database
@@ -51,6 +55,29 @@ def test_an_issue_that_was_sent_stands_there_with_empty_slots(reception: Recepti
     assert httpx.get(properties["og:image"]).headers["content-type"] == "image/png"
     assert "/u/" not in html
     assert reception.stage.issue in httpx.get(f"{reception.url}/archive/digest").text
+
+
+def test_a_mail_that_would_lead_away_by_itself_stays_and_its_links_lead_on(
+    reception: Reception, window: Page
+) -> None:
+    stage = reception.stage
+    away = '<meta http-equiv="refresh" content="0;url=/subscribe/digest">'
+    with transaction(stage.engine) as session:
+        newsletter = find_newsletter(session, "digest")
+        issue = find_issue(session, newsletter.id, stage.issue)
+        rendered = render_stored(issue, newsletter, templates_dir=shipped_templates())
+        start, *rest = rendered.html
+        assert isinstance(start, str)
+        rendered = replace(rendered, html=(start.replace("<head>", f"<head>{away}", 1), *rest))
+        mailing = create_mailing(session, newsletter, issue, rendered, batch_size=25)
+    plan_mailing(stage.engine, mailing)
+    address = f"{reception.url}/archive/digest/{stage.issue}"
+    assert away in httpx.get(address).text
+    with window.expect_console_message(lambda said: "Refused to execute the redirect" in said.text):
+        window.goto(address)
+    assert window.url == address
+    window.locator(".mail-only a").click()
+    window.wait_for_url(f"{reception.url}/subscribe/digest")
 
 
 @each_database
