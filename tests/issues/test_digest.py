@@ -290,8 +290,12 @@ def test_foreign_octets_are_read_or_refused(data: bytes) -> None:
 
 @pytest.mark.parametrize("line", ["文\n", "・点\n", "・点\n\u3000続き\n", "■見出し\n", "1.目次\n"])
 def test_lines_again_and_again_take_as_long_as_their_number(line: str) -> None:
+    def read(text: str) -> None:
+        with contextlib.suppress(ContentError):
+            read_digest(text, source="long")
+
     assert_linear(
-        lambda text: read_digest(text, source="long"),
+        read,
         lambda count: "2021.10.21\n題名\n■はじめ\n" + line * (count // line.count("\n")),
         size=9_000,
     )
@@ -315,3 +319,10 @@ def test_the_lines_of_a_point_are_read_with_it_however_many() -> None:
 def test_a_digest_of_more_lines_than_any_has_is_refused() -> None:
     with pytest.raises(ContentError, match="more than 10,000 lines"):
         read_digest("2021.10.21\n題名\n" + "■a\n" * 10_000, source="long")
+
+
+def test_a_digest_of_more_headings_than_any_has_is_refused() -> None:
+    many = "2021.10.21\n題名\n" + "■a\n本文\n" * 999
+    read_digest(many, source="long")
+    with pytest.raises(ContentError, match="more than 1,000 headings"):
+        read_digest(many + "■b\n" * 2, source="long")

@@ -59,6 +59,12 @@ def _issue(*bodies: tuple[Block, ...]) -> Issue:
     )
 
 
+def test_the_editor_has_no_more_headings_than_a_text() -> None:
+    _read(_issue(*[()] * 999))
+    with pytest.raises(ContentError, match="more than 1,000 headings"):
+        _read(_issue(*[()] * 1000))
+
+
 def _paragraph(*runs: Inline) -> tuple[Paragraph, ...]:
     return (Paragraph(content=runs),)
 

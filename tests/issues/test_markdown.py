@@ -634,7 +634,14 @@ def test_a_finding_names_the_line_that_it_is_about(body: str, code: str, line: i
 
 def test_a_text_of_more_lines_than_any_newsletter_has_is_refused() -> None:
     with pytest.raises(ContentError, match=r"issue\.md:1000\d: The text has more than 10,000"):
-        _read("# a\n" * 10_001)
+        _read("a\n" * 10_001)
+
+
+def test_a_text_of_more_headings_than_any_newsletter_has_is_refused() -> None:
+    many = "# a\n\n## b\n\nc\n" * 500
+    _read(many)
+    with pytest.raises(ContentError, match=r"md:2505: The text has more than 1,000 headings"):
+        _read(f"{many}### d\n")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from newsletter.i18n.messages import msg
 from newsletter.issues.markdown.blocks import BlockReader
 from newsletter.issues.markdown.fences import PART_CONDITION
 from newsletter.issues.markdown.front_matter import read_front_matter
-from newsletter.issues.markdown.syntax import ReadCount, parse
+from newsletter.issues.markdown.syntax import ReadCount, demand_few_headings, parse
 from newsletter.issues.model import (
     Anchor,
     Block,
@@ -145,8 +145,11 @@ def _read_parts(body: str, first_line: int, source: str) -> _Part:
     root = _Part(level=0, heading="")
     open_parts = [root]
     below_heading = False
+    headings = 0
     for node in parsed.nodes:
         if _opens_part(node):
+            headings += 1
+            demand_few_headings(headings, reader.place(node))
             open_parts.append(_open_part(node, open_parts, reader))
         elif node.type == PART_CONDITION and below_heading:
             open_parts[-1].condition = str(node.meta["condition"])

@@ -43,8 +43,10 @@ from newsletter.issues.markdown.inline import (
 _DEEPEST = 40
 #: Cells of all tables: a row gets those it lacks, so that a few letters would make a million.
 MOST_CELLS = 10_000
-#: Lines of a text: each may be a heading, which takes milliseconds until it is mail.
+#: Lines of a text: each may be a paragraph, a line of a table, a picture.
 MOST_LINES = 10_000
+#: Headings of chapters, sections and items: each takes five milliseconds until it is mail.
+MOST_HEADINGS = 1_000
 #: Twice as many as the largest mail that mailboxes show whole. Reading takes some 15 µs of
 #: processor time for each where every other is a mark, and forms are read three times.
 MOST_LETTERS = 200_000
@@ -119,6 +121,20 @@ def demand_bounded(
         place=Place(source=source, line=first_line + line + 1),
         remedy=msg("Put long texts on a web page, and link to it."),
     )
+
+
+def demand_few_headings(count: int, place: Place) -> None:
+    """Refuse more chapters, sections and items than any newsletter has.
+
+    Raises:
+        ContentError: There are.
+    """
+    if count > MOST_HEADINGS:
+        raise ContentError(
+            msg("The text has more than {limit} headings.", limit=Number(MOST_HEADINGS)),
+            place=place,
+            remedy=msg("Put long texts on a web page, and link to it."),
+        )
 
 
 def parse(text: str, *, source: str, first_line: int, count: ReadCount | None = None) -> Parsed:

@@ -21,7 +21,7 @@ from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.days import check_day
 from newsletter.issues.markdown.inline import link_bare_addresses
-from newsletter.issues.markdown.syntax import demand_bounded
+from newsletter.issues.markdown.syntax import demand_bounded, demand_few_headings
 from newsletter.issues.model import (
     Block,
     Chapter,
@@ -37,6 +37,7 @@ from newsletter.issues.model import (
     Section,
 )
 from newsletter.issues.plain_text import block_text
+from newsletter.issues.walking import walk_parts
 
 #: A day by itself, of this calendar or of the era Reiwa, with its weekday and "issued on".
 _DATE = re.compile(
@@ -141,7 +142,7 @@ def read_digest(text: str, *, source: str) -> tuple[Issue, tuple[Unplaced, ...]]
     """Read normalised digest text.
 
     Raises:
-        ContentError: It has no date or no title, or too many lines.
+        ContentError: It has no date or no title, or too many lines or headings.
     """
     demand_bounded(text, source=source)
     return _Reader(text, source).read()
@@ -222,6 +223,9 @@ class _Reader:
             chapters=tuple(part.as_chapter() for part in self._chapters),
             credits=tuple(self._credits),
         )
+        # The first part is the lead, which has no heading.
+        headings = sum(1 for _part in walk_parts(issue)) - 1
+        demand_few_headings(headings, Place(source=self._source))
         return issue, tuple(self._unplaced)
 
     def _read_date(self) -> tuple[str, date]:

@@ -18,7 +18,7 @@ from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
 from newsletter.issues.checks.lines import part_at
 from newsletter.issues.markdown.reader import read_body, read_markdown, read_parts
-from newsletter.issues.markdown.syntax import MOST_CELLS, MOST_LINES
+from newsletter.issues.markdown.syntax import MOST_CELLS, MOST_HEADINGS, MOST_LINES
 from newsletter.issues.markdown.writer import blocks_to_markdown, body_to_markdown, to_markdown
 from newsletter.issues.model import (
     Block,
@@ -122,7 +122,8 @@ def _by_part(issue: Issue, template: str) -> Issue:
     cells = sum(
         len(block.head) * (1 + len(block.rows)) for block in blocks if isinstance(block, Table)
     )
-    if cells > MOST_CELLS or len(blocks) + parts > MOST_LINES:
+    is_long = parts > MOST_HEADINGS or len(blocks) + parts > MOST_LINES
+    if cells > MOST_CELLS or is_long:
         raise _NotByItselfError
     bare = to_markdown(replace(issue, lead=(), chapters=()), template=template)
     return replace(
