@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.audit_details import Detail, details_of
 from newsletter.accounts.roles import ALL_RIGHTS, Rights, rights_of
+from newsletter.control_characters import PICTURES
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AccountRow, AuditEventRow
 from newsletter.spreadsheets import defuse
@@ -77,6 +78,8 @@ def record_event(
 ) -> None:
     """Write down an action in the transaction that does it: both are there, or neither.
 
+    What turns or hides letters is shown: a name of somebody's making lets no entry say otherwise.
+
     Raises:
         ForbiddenError: The roles of the account that acts do not permit it, by whatever door it
             came.
@@ -88,16 +91,29 @@ def record_event(
     session.add(
         AuditEventRow(
             actor_id=actor.account_id,
-            actor=actor.name,
+            actor=actor.name.translate(PICTURES),
             action=action.value,
-            object=object[:255],
+            object=object[:255].translate(PICTURES),
             newsletter_id=newsletter_id,
-            reason=reason,
-            details=dict(details or {}),
+            reason=reason.translate(PICTURES),
+            details={name: _harmless(value) for name, value in (details or {}).items()},
             network=actor.network,
             door=actor.door,
         )
     )
+
+
+def _harmless(value: object) -> object:
+    """Return what a detail holds, with what turns or hides letters shown."""
+    match value:
+        case str():
+            return value.translate(PICTURES)
+        case dict():
+            return {key: _harmless(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_harmless(each) for each in value]
+        case _:
+            return value
 
 
 def list_events(

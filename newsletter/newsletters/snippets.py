@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from newsletter.accounts.audit import Actor, record_event
 from newsletter.accounts.audit_actions import Action
+from newsletter.control_characters import NOT_IN_NAMES
 from newsletter.database.tables import DraftRow, IssueRow, NewsletterRow, SnippetRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import ContentUser
@@ -23,7 +23,6 @@ from newsletter.issues.snippets import read_snippet, snippets_in
 
 #: Characters of a name, and snippets of one newsletter.
 _LONGEST_NAME, _MOST = 80, 200
-_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,7 +116,7 @@ def save_snippet(
             its old name, or there are too many.
         NotFoundError: There is none of that number.
     """
-    name = " ".join(_NOT_IN_NAMES.sub(" ", name).split())
+    name = " ".join(name.split()).translate(NOT_IN_NAMES).strip()
     if not 0 < len(name) <= _LONGEST_NAME:
         raise ContentError(
             msg("A snippet's name has 1 to {limit} characters.", limit=_LONGEST_NAME),

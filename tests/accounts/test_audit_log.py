@@ -18,6 +18,7 @@ from newsletter.accounts.audit import (
     rights_of_actor,
 )
 from newsletter.accounts.audit_actions import Action
+from newsletter.accounts.audit_details import details_of
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.types import now
@@ -65,3 +66,22 @@ def test_who_has_no_account_may_everything_by_a_command_and_nothing_by_a_page(st
     with reading(stage.engine) as session:
         assert rights_of_actor(session, COMMAND_LINE).may_everywhere(Permission.ADMINISTER)
         assert not rights_of_actor(session, NOBODY).may(Permission.COMMENT)
+
+
+def test_a_name_of_somebody_s_making_lets_no_entry_say_otherwise(stage: Stage) -> None:
+    turned = "list\u202etxt.\u2066\x1b[1m\x85"
+    details = details_of({"name": turned, "changed": [turned], "labels": {"ja": turned}})
+    with transaction(stage.engine) as session:
+        record_event(
+            session,
+            COMMAND_LINE,
+            Action.SNIPPET_SAVE,
+            object=turned,
+            reason=turned,
+            details=details,
+        )
+    with reading(stage.engine) as session:
+        (event,) = list_events(session, AuditFilter(action="snippet"))
+    shown = "list\ufffdtxt.\ufffd␛[1m\ufffd"
+    assert (event.object, event.reason) == (shown, shown)
+    assert event.details == {"name": shown, "changed": [shown], "labels": {"ja": shown}}

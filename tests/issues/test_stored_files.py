@@ -84,7 +84,12 @@ def test_what_mails_do_not_offer_is_refused(data: bytes, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "kept"),
-    [("../../etc/要項.pdf", "要項.pdf"), ("C:\\docs\\a.pdf", "a.pdf"), ("a\r\nb.pdf", "ab.pdf")],
+    [
+        ("../../etc/要項.pdf", "要項.pdf"),
+        ("C:\\docs\\a.pdf", "a.pdf"),
+        ("a\r\nb.pdf", "ab.pdf"),
+        ("list\u202efdp.exe\u2069.pdf", "listfdp.exe.pdf"),
+    ],
 )
 def test_the_name_is_a_name_and_no_path(name: str, kept: str) -> None:
     assert read_upload(b"%PDF-1.7", name=name).name == kept

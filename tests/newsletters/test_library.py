@@ -120,6 +120,19 @@ def test_what_is_brought_in_again_is_there_once_with_its_newest_description(stag
         change_item(session, COMMAND_LINE, stage.newsletter_id, item.id, name=" ", alt="")
 
 
+def test_names_that_people_give_turn_no_letters(stage: Stage) -> None:
+    _picture(stage)
+    turned, plain = "月\u202e次\n\x1b[1m\u2069", "月次 [1m"
+    issue, _ = read_markdown("---\ntitle: 題\ndate: 2026-12-01\n---\n本文\n", source="text")
+    with transaction(stage.engine) as session:
+        number = stage.newsletter_id
+        pattern = keep_pattern(session, COMMAND_LINE, number, turned, issue)
+        snippet = save_snippet(session, COMMAND_LINE, number, name=turned, text="本文")
+        assert (pattern.name, snippet.name) == (plain, plain)
+        change_item(session, COMMAND_LINE, number, _only(stage).id, name=turned, alt="入口")
+    assert _only(stage).name == plain
+
+
 def test_of_two_who_describe_one_picture_neither_loses_what_they_wrote(stage: Stage) -> None:
     _picture(stage)
     item = _only(stage)

@@ -15,6 +15,7 @@ from sqlalchemy import delete, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from newsletter.control_characters import NOT_IN_NAMES
 from newsletter.database.tables import (
     ContentUseRow,
     DraftRow,
@@ -197,7 +198,8 @@ def find_row(session: Session, newsletter_id: int, number: int) -> LibraryItemRo
 def item_words(*, name: str, alt: str) -> ItemWords:
     """Return a name and an alternative text as they are kept."""
     return ItemWords(
-        name=" ".join(name.split())[:_LONGEST_NAME], alt=" ".join(alt.split())[:_LONGEST_ALT]
+        name=" ".join(name.split()).translate(NOT_IN_NAMES).strip()[:_LONGEST_NAME],
+        alt=" ".join(alt.split())[:_LONGEST_ALT],
     )
 
 

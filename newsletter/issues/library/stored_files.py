@@ -16,6 +16,7 @@ from pathlib import PurePath
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from newsletter.control_characters import NOT_IN_NAMES
 from newsletter.database.insert import insert_or_hold
 from newsletter.database.tables import FileRow
 from newsletter.database.vocabulary import LibraryKind
@@ -143,7 +144,8 @@ def _is_text(data: bytes) -> bool:
 
 
 def _plain_name(name: str) -> str:
-    base = _UNNAMED.sub("", PurePath(name.replace("\\", "/")).name).strip(" .")
+    plain = name.translate(NOT_IN_NAMES).replace("\\", "/")
+    base = _UNNAMED.sub("", PurePath(plain).name).strip(" .")
     return base[-_LONGEST_NAME:] or "file"
 
 
