@@ -23,6 +23,7 @@ from newsletter.mailings.trials.subjects import LETTERS, own_subject
 from newsletter.tokens import new_token
 from newsletter.web.access import (
     SeeingVisit,
+    SegmentVisit,
     Visit,
     doing,
     newsletter_of,
@@ -58,7 +59,7 @@ def ordering_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
 
     @router.get("/audience")
     def show_audience(
-        visit: SeeingVisit, request: Request, segment: _Asked = "", urgent: _Asked = ""
+        visit: SegmentVisit, request: Request, segment: _Asked = "", urgent: _Asked = ""
     ) -> HTMLResponse:
         with reading(engine) as session:
             newsletter = newsletter_of(session, visit)

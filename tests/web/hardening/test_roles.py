@@ -318,3 +318,13 @@ def test_who_may_not_see_subscribers_finds_none_while_writing(
     both = [Grant(role=role, newsletter_id=here) for role in (Role.EDITOR, Role.OPERATOR)]
     found = visitor("both", *both).post("/newsletters/digest/readers", data=find)
     assert "hanako@example.jp" in found.text
+
+
+@pytest.mark.usefixtures("victim")
+def test_who_may_not_build_segments_counts_nobody_by_one(house: House, visitor: Visitor) -> None:
+    here = house.stage.newsletter_id
+    asked = "/newsletters/digest/audience?segment=" + 'name starts with "H"'
+    reader = visitor("reader", Grant(role=Role.APPROVER, newsletter_id=here))
+    assert reader.get(asked).status_code == 403
+    sender = visitor("sender", Grant(role=Role.EDITOR, newsletter_id=here))
+    assert sender.get(asked).status_code == 200
