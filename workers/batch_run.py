@@ -222,10 +222,18 @@ class BatchRun:
         for line in (self._queue, self._beyond, *self._held.values()):
             yield from (delivery.position for delivery in line)
 
-    def end_refusals(self) -> str:
-        """Take what a relay refused for settled; return what it says to all, if it does."""
+    @property
+    def has_refusals(self) -> bool:
+        """Whether refusals wait for what becomes of the next message."""
+        return self._refusals.are_open
+
+    def end_refusals(self, *, known: bool = False) -> str:
+        """Take what a relay refused for settled; return what it says to all, if it does.
+
+        ``known``: it was known to refuse all.
+        """
         refusals, self._refusals = self._refusals, Refusals()
-        for outcome in refusals.end():
+        for outcome in refusals.end(more=self.waiting > 0, known=known):
             self._note(outcome)
         return refusals.words
 

@@ -16,8 +16,8 @@ from newsletter.bounces.refusal import Refusal, classify_refusal
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.mailings.ledger.outcomes import Outcome
 
-#: So many in a row are no chance; nor are several, where nothing was accepted in their batch. One
-#: or two alone are a test or a notice, whose author wants to know.
+#: So many in a row are no chance; nor are several with which a batch ends. One or two alone are a
+#: test or a notice, whose author wants to know.
 _MANY, _SEVERAL = 20, 3
 _OF_THE_MAILBOX = frozenset({Reason.SUSPENDED, Reason.MAILBOX_FULL})
 #: RFC 3463 section 3.8: about rights and policy, as a quota of the sender's is.
@@ -47,16 +47,27 @@ class Refusals:
         self._waiting.append(outcome)
         if len(self._waiting) < _MANY and not self.words:
             return []
-        self.words = outcome.reply
-        return self.end()
+        return self.end(known=True)
 
-    def end(self) -> Sequence[Outcome]:
-        """Return what is to be taken of those that wait, as no other message follows."""
+    @property
+    def are_open(self) -> bool:
+        """Whether some wait."""
+        return bool(self._waiting)
+
+    def end(self, *, more: bool = False, known: bool = False) -> Sequence[Outcome]:
+        """Return what is to be taken of those that wait, as no other message follows now.
+
+        Args:
+            more: Whether some of the batch are left for later, which may be accepted.
+            known: Whether the relay refuses all, as others were told just before.
+        """
         waiting, self._waiting = self._waiting, []
+        if known and waiting:
+            self.words = waiting[-1].reply
         # Whoever was put off before, by a relay that accepts nothing still, is so again.
-        again = any(outcome.attempts > 1 for outcome in waiting)
-        alike = not self._has_accepted and (again or len(waiting) >= _SEVERAL)
-        return [put_off(each) for each in waiting] if self.words or alike else waiting
+        again = not self._has_accepted and any(outcome.attempts > 1 for outcome in waiting)
+        is_ours = self.words or more or again or len(waiting) >= _SEVERAL
+        return [put_off(each) for each in waiting] if is_ours else waiting
 
 
 def put_off(outcome: Outcome) -> Outcome:

@@ -101,7 +101,10 @@ async def send(services: WorkerServices, lease: LeasedBatch, run: BatchRun) -> N
             run.transport_name = route.transport.name
             run.throttle = _throttle(services, route)
             await _send_by(services, run, route)
-            refused = run.end_refusals()
+            known = run.has_refusals and await asyncio.to_thread(
+                relays.refuses_all, services.engine, route.transport.name
+            )
+            refused = run.end_refusals(known=known)
             if refused:
                 _log.warning(
                     "%s refuses one message after the other: %s", route.transport.name, refused

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from newsletter.database.vocabulary import MailingState
+from newsletter.database.vocabulary import DeliveryState, MailingState
 from newsletter.mailings.ledger.leases import Claim, ClaimedDelivery
 from newsletter.mailings.ledger.outcomes import Outcome
 from newsletter.mailings.ledger.standing import BatchStanding
@@ -22,6 +22,7 @@ from tests.support.loops import run_apart
 from workers.batch_run import BatchContext, BatchRun
 from workers.journal import Journal
 from workers.throttle import Throttle
+from workers.transports.base import Result, ResultKind
 
 _PEOPLE = 3
 _FLOWING = BatchStanding(flowing=True, unwanted=frozenset())
@@ -139,6 +140,31 @@ def test_the_log_says_by_what_order_a_batch_stops(
     with _run(tmp_path, reached=0, standing=ordered) as run:
         run_apart(lambda: keep(run))
     assert caplog.messages == [f"mailing 1 was paused: batch 1 stops with {_PEOPLE} left"]
+
+
+def test_a_refusal_is_put_off_where_the_batch_makes_way_before_the_next_message(
+    tmp_path: Path,
+) -> None:
+    told: list[Outcome] = []
+
+    def record(outcomes: list[Outcome], _reach: Sequence[int]) -> tuple[int, frozenset[int]]:
+        told.extend(outcomes)
+        return 1, frozenset()
+
+    denied = {"status": "5.7.1", "reply": "554 5.7.1 Relay access denied", "command": "DATA"}
+    with _run(tmp_path, record) as run:
+        for result in (
+            Result(kind=ResultKind.ACCEPTED, code=250),
+            Result(kind=ResultKind.REJECTED, code=554, **denied),
+        ):
+            parcel = run.ready()
+            assert parcel is not None
+            assert run.commit(parcel)
+            run.settle(parcel, result)
+        run.give_way(1)
+        run.end_refusals()
+        run_apart(run.flush)
+    assert [one.state for one in told] == [DeliveryState.ACCEPTED, DeliveryState.DEFERRED]
 
 
 def test_a_database_that_refuses_is_not_asked_again_at_once(

@@ -84,6 +84,26 @@ def test_a_refusal_among_accepted_messages_is_that_recipient_s() -> None:
 
 
 @pytest.mark.parametrize(
+    ("count", "state"), [(1, State.REJECTED), (2, State.REJECTED), (3, State.DEFERRED)]
+)
+def test_several_in_a_row_at_the_end_of_a_batch_are_put_off_whatever_was_accepted_before(
+    count: int, state: State
+) -> None:
+    answers = [_accepted(0), *_row(count, first=1)]
+    assert _states(Refusals(), *answers) == [State.ACCEPTED, *[state] * count]
+
+
+@pytest.mark.parametrize("end", [{"more": True}, {"known": True}])
+def test_one_is_put_off_where_more_of_its_batch_follows_or_its_relay_is_known_to_refuse_all(
+    end: dict[str, bool],
+) -> None:
+    refusals = Refusals()
+    assert refusals.note(_row(1)[0], address="r@example.jp") == []
+    assert [one.state for one in refusals.end(**end)] == [State.DEFERRED]
+    assert refusals.words == (DENIED if "known" in end else "")
+
+
+@pytest.mark.parametrize(
     ("count", "attempts", "state"),
     [
         (1, 1, State.REJECTED),

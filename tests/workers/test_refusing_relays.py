@@ -67,6 +67,21 @@ def test_it_is_an_alarm_with_its_words_at_once_and_until_it_takes_mail(
         assert _alarms(services) == []
 
 
+def test_one_mail_alone_is_put_off_while_it_is_known_to_refuse_all(
+    stage: Stage, database_url: str, smtp_server: SmtpServer, tmp_path: Path
+) -> None:
+    stage.subscribe("newcomer@example.com")
+    alone = stage.mail(segment='domain = "example.com"')
+    smtp_server.refuse_recipient = lambda _address: DENIED
+    with worker(database_url, smtp_server.url, tmp_path / "data") as services:
+        (relay,) = (route.transport.name for route in services.routes)
+        relay_refuses(stage.engine, relay, DENIED, again=MINUTE)
+        call_apart(lambda: periodic.go(services))
+        work(services, alone)
+    assert stage.counts(alone) == {DeliveryState.DEFERRED: 1}
+    assert [one.name for one in troubled_relays(stage.engine)] == [relay]
+
+
 def test_it_is_not_left_alone_since_it_may_take_the_mail_of_another_sender(engine: Engine) -> None:
     relay_refuses(engine, "smtp:relay:25", DENIED, again=MINUTE)
     assert resting_relays(engine) == []

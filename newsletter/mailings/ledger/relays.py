@@ -63,6 +63,14 @@ def troubled_relays(engine: Engine) -> Sequence[RelayState]:
     return _relays_at(engine, now() - _TRIED)
 
 
+def refuses_all(engine: Engine, name: str) -> bool:
+    """Return whether a relay is known to refuse one message after another."""
+    return any(
+        relay.name == name and relay.fault is RelayFault.REFUSES_MAIL
+        for relay in troubled_relays(engine)
+    )
+
+
 def _relays_at(engine: Engine, moment: datetime) -> Sequence[RelayState]:
     with reading(engine) as session:
         rows = session.scalars(select(RelayRow).order_by(RelayRow.name)).all()
