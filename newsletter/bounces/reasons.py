@@ -90,7 +90,7 @@ _SENTENCE = re.compile(
 )
 _SUPPOSED = re.compile(
     rf"\b(?:if|in case|when|whether|might|may|possibl\w{{1,2}}|wenn|falls|si|se|als"
-    rf"|jeśli|если|eğer)\b|場合|可能性|如果|可能|만약|{SUPPOSING.pattern}",
+    rf"|jeśli|если|eğer)\b|場合|可能性|如果|若(?![干ぁ-ん])|倘若|假如|可能|만약|{SUPPOSING.pattern}",
     re.IGNORECASE,
 )
 _BLOCK_LISTS = re.compile(

@@ -229,6 +229,11 @@ class TestWhatDidNotArriveByAnAnswerMarkedAsAutomatic:
             f"{READER} は3月末で廃止いたします。\n新しいアドレスに転送しています。",
             f"{READER} is no longer in use. Your message was passed on to my colleague.",
             f"Your message did not arrive in time. I am away; write to {READER} again next week.",
+            f"Your message will not be passed on. {READER} no longer exists.",
+            f"Ihre E-Mail wird nicht weitergeleitet. {READER} existiert nicht mehr.",
+            f"Votre message ne sera pas transmis. L'adresse {READER} n'existe plus.",
+            f"いただいたメールは転送されません。旧アドレス {READER} は廃止され存在しません。",
+            f"메일은 전달되지 않습니다. 이전 주소 {READER} 는 더 이상 존재하지 않습니다.",
         ],
     )
     def test_leaves_an_address_whose_mail_somebody_reads(self, words: str) -> None:

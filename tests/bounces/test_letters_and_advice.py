@@ -107,6 +107,7 @@ def test_a_carrier_that_quotes_whom_it_denies_means_it(quoted: str, *, hard: boo
         "メールアドレスが存在しない可能性があります。",
         "请确认收件人邮箱是否已注销。",
         "如果收件人地址错误，请更正后重发。",
+        "若该用户不存在或被冻结，也会出现此提示。",
         "메일 주소가 잘못되었는지 확인해 주세요.",
         "If the address is invalid, correct it and send again.",
         "Falls die Adresse unbekannt ist, fragen Sie den Empfänger.",
