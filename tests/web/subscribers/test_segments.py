@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, SegmentRow, SubscriptionRow, TagRow
 from newsletter.database.vocabulary import Role
+from subscribers.segments.predicates import subjects_of
 from subscribers.segments.saved import save_segment
 from tests.support.accessible import violations
 from tests.support.databases import each_database
@@ -80,6 +81,16 @@ def test_a_text_is_shown_as_conditions_and_a_wrong_one_is_kept(sign_in: SignIn) 
     assert wrong.status_code == 422
     assert "field.gone = 3" in wrong.text
     assert 'value="press"' in wrong.text
+
+
+def test_whatever_can_be_asked_is_shown_as_a_condition(sign_in: SignIn) -> None:
+    operator = sign_in("operator@example.jp", Role.OPERATOR)
+    for subject in subjects_of(ALL):
+        for predicate in subject.predicates:
+            asked = {"m.0": "all", "s.0.0": subject.key, "p.0.0": predicate.value, "v.0.0": ""}
+            shown = _build(operator, "show", **asked)
+            assert shown.status_code in (200, 422), asked
+            assert f'value="{predicate.value}" selected' in tight(shown.text), asked
 
 
 def test_a_wrong_condition_is_marked_and_nothing_is_saved(stage: Stage, sign_in: SignIn) -> None:
