@@ -203,12 +203,15 @@ def _write_fields(
     """Write what somebody filled in; return what changed, for each newsletter that has it."""
     if not wishes.values:
         return {}
-    written = write_own_values(session, newsletter_id, subscriber_id, wishes.values)
-    return {
-        number: written
-        for number in newsletters_of_group(session, newsletter_id)
-        if is_on_list(session, number, subscriber_id)
-    }
+    group = newsletters_of_group(session, newsletter_id)
+    written = write_own_values(
+        session,
+        newsletter_id,
+        subscriber_id,
+        wishes.values,
+        stays=not wishes.newsletter_ids.isdisjoint(group),
+    )
+    return {number: written for number in group if is_on_list(session, number, subscriber_id)}
 
 
 def _write_known(

@@ -159,11 +159,24 @@ def unite_values(
 
 
 def write_own_values(
-    session: Session, newsletter_id: int, subscriber_id: int, given: Mapping[str, object]
+    session: Session,
+    newsletter_id: int,
+    subscriber_id: int,
+    given: Mapping[str, object],
+    *,
+    stays: bool,
 ) -> Sequence[str]:
     """Write what a reader filled in on their own page; return the keys of what changed.
 
     Only fields that are theirs to change are written.
+
+    Args:
+        session: Within the transaction that writes them.
+        newsletter_id: The newsletter whose fields they are.
+        subscriber_id: Whose values.
+        given: What was filled in, by the fields' keys.
+        stays: Whether they go on receiving a newsletter that has these fields. Of who leaves
+            nothing is required, so that nobody has to give something away in order to leave.
 
     Raises:
         ListError: A value is none of its field, or a required one is empty; the place names it.
@@ -176,7 +189,8 @@ def write_own_values(
         if field.reader_may_change and field.key in given
     ]
     values = read_values(own, {field.key: given[field.key] for field in own})
-    demand_required(own, values)
+    if stays:
+        demand_required(own, values)
     return [*write_values(session, newsletter_id, subscriber_id, values)]
 
 

@@ -29,6 +29,7 @@ from subscribers.address_changes import (
     request_change,
     undo_change,
 )
+from subscribers.forms.domains import DomainRules
 from subscribers.join_limits import JoinLimits, count_address, count_sender
 from subscribers.suppression import erased_among
 
@@ -47,6 +48,7 @@ class AddressChanges:
     engine: Engine
     signer: TokenSigner
     limits: JoinLimits
+    domains: DomainRules
     templates_dir: Path
     confirm_days: int
 
@@ -57,6 +59,7 @@ class AddressChanges:
             engine=engine,
             signer=signer,
             limits=JoinLimits.of(settings),
+            domains=DomainRules.of(settings),
             templates_dir=settings.templates_dir,
             confirm_days=settings.confirm_days,
         )
@@ -69,15 +72,21 @@ class AddressChanges:
         *,
         language: Language,
         client: str,
+        is_certain: bool = False,
     ) -> bool:
         """Mail a link to a new address; return False when network or newsletter sent too many.
 
-        Whether the address is new, known or erased, the answer is the same.
+        Whether the address is new, known or erased, the answer is the same. Its domain is judged
+        as that of an address that asks to join; ``is_certain`` leaves a slip of it to the reader.
 
         Raises:
+            ListError: The address is at a domain that is not taken, or looks mistyped.
             NotFoundError: The subscriber is unknown, or erased.
             ConflictError: It is the address they have.
         """
+        if not is_certain:
+            self.domains.question_mistyped(address)
+        self.domains.refuse_disposable(address.domain)
         with transaction(self.engine) as session:
             if not count_sender(
                 session,
@@ -89,6 +98,9 @@ class AddressChanges:
                 about="address change",
             ):
                 return False
+        # Counted before: nobody has many names asked of DNS.
+        self.domains.refuse_without_host(address.domain)
+        with transaction(self.engine) as session:
             mailable = count_address(session, self.signer.pseudonyms, self.limits, address.key)
         with transaction(self.engine) as session:
             change = request_change(session, newsletter.id, subscriber_id, address)

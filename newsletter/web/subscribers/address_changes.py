@@ -88,6 +88,7 @@ def address_router(settings: Settings, engine: Engine, signer: TokenSigner, page
                 address,
                 language=language,
                 client=client_of(request),
+                is_certain=form.get("questioned") == wanted,
             )
         except (ListError, ConflictError) as error:
             return _form(

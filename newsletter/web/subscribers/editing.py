@@ -72,7 +72,13 @@ class _PersonPages:
             typed=typed,
             errors=errors,
             error=message if message and not typed.place else "",
-            inputs=inputs_of(fields, typed.draft.values, visit.language, errors=errors),
+            inputs=inputs_of(
+                # What is required is asked of readers; the staff enter what they know.
+                [replace(field, required=False) for field in fields],
+                typed.draft.values,
+                visit.language,
+                errors=errors,
+            ),
             frequencies=frequencies,
             spoken=_spoken((typed.draft.language, row.language.value, *row.languages), visit),
             zones=time_zone_names(visit.language),

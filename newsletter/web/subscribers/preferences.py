@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from fastapi import Request
@@ -19,7 +19,12 @@ from newsletter.edit_conflicts import shown_of
 from newsletter.errors import ListError
 from newsletter.i18n.language import Language, language_for, time_zone_names
 from newsletter.mailings.planning.links import read_link
-from newsletter.newsletters.publications import chosen_language, get_newsletter, named_languages
+from newsletter.newsletters.publications import (
+    chosen_language,
+    get_newsletter,
+    mail_languages,
+    named_languages,
+)
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
 from newsletter.web.pages import Pages, named_language
@@ -37,6 +42,7 @@ from subscribers.joining import PREFERENCES_PAGE, consent_wording
 from subscribers.preferences import PAUSES, Wishes, join_offered, own_of, save_wishes
 from subscribers.readers import (
     NewsletterChoice,
+    ReaderSettings,
     find_reader,
     goes_elsewhere,
     is_on_list,
@@ -79,8 +85,9 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
             held_values = values_of(session, ref.newsletter_id, ref.subscriber_id)
             shown = shown_of(own_of(session, ref.newsletter_id, ref.subscriber_id))
         shown_ids = frozenset(each.newsletter_id for each in choices if each.subscribed)
+        zones = time_zone_names(language)
         if typed is not None:
-            known = replace(known, name=typed.name, format="html" if typed.html else "text")
+            known = _as_typed(known, typed, mail_languages(newsletter), dict(zones))
             shown = typed.shown
             shown_ids = shown_ids if typed.shown_ids is None else typed.shown_ids
             choices = [
@@ -115,7 +122,8 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
             pauses=PAUSES,
             mail_languages=named_languages(newsletter),
             mail_language=chosen_language(newsletter, known.language),
-            zones=time_zone_names(language),
+            zones=zones,
+            weeks=None if typed is None else typed.weeks,
             paused_until=max((c.paused_until for c in choices if c.paused_until), default=None),
             here=f"/p/{token}",
             leave="/u/" + signer.sign_delivery(Purpose.UNSUBSCRIBE, ref),
@@ -227,6 +235,24 @@ def _language_of(session: Session, ref: DeliveryRef, request: Request) -> Langua
         return named
     known = known_of(session, ref.newsletter_id, ref.subscriber_id)
     return language_for(known.language, get_newsletter(session, ref.newsletter_id).language)
+
+
+def _as_typed(
+    known: ReaderSettings,
+    typed: Wishes,
+    languages: Collection[str],
+    zones: Collection[str],
+) -> ReaderSettings:
+    """Return what the page shows again where something on it must be corrected."""
+    is_offered = typed.mail_language in languages
+    is_zone = typed.time_zone == "" or typed.time_zone in zones
+    return replace(
+        known,
+        name=typed.name,
+        format="html" if typed.html else "text",
+        language=typed.mail_language if is_offered else known.language,
+        time_zone=typed.time_zone or "" if is_zone else known.time_zone,
+    )
 
 
 def _offers(choices: Sequence[NewsletterChoice], newsletter_id: int) -> list[NewsletterChoice]:

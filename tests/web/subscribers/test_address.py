@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from lxml import html as lxml_html
 from sqlalchemy import select, update
 
 from newsletter.accounts.audit import READER
@@ -322,6 +323,17 @@ def test_the_present_address_is_refused(page: str) -> None:
 
 
 @each_database
+def test_a_domain_is_judged_as_when_somebody_joins(reception: Reception, page: str) -> None:
+    refused = _ask(page, "hanako@mailinator.com")
+    assert (refused.status_code, "mailinator.com" in refused.text) == (422, True)
+    asked = _ask(page, "hanako@gmai.com")
+    assert (asked.status_code, "hanako@gmail.com" in asked.text) == (422, True)
+    assert _recipients(reception) == []
+    certain = dict(lxml_html.fromstring(asked.text).forms[0].form_values())
+    assert httpx.post(f"{page}/address", data=certain).status_code == 200
+    assert _recipients(reception) == ["hanako@gmai.com"]
+
+
 def test_erasing_covers_the_addresses_of_before(reception: Reception, page: str) -> None:
     _change(reception, page)
     httpx.post(f"{reception.preferences(NEW)}/erase", data={"sure": "yes"})

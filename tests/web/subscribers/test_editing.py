@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import httpx
 import pytest
 
 from newsletter.database.vocabulary import Role
 from tests.support import fields
 from tests.support.stage import Stage
-from tests.web.conftest import SignIn, csrf_of
+from tests.web.conftest import SignIn, csrf_of, tight
 
 _BASE = "/newsletters/digest/subscribers"
 
@@ -36,6 +38,15 @@ def test_a_person_is_added_then_edited(stage: Stage, sign_in: SignIn) -> None:
     edited = _send(client, f"{added.url.path}/edit", name="葵", **{"field.city": "千葉"})
     assert edited.url.path == added.url.path
     assert ("千葉" in edited.text, "Disasters" in edited.text) == (True, False)
+
+
+def test_the_staff_need_not_know_what_readers_must_fill_in(stage: Stage, sign_in: SignIn) -> None:
+    fields.set_fields(stage.engine, stage.newsletter_id, replace(fields.CITY, required=True))
+    stage.subscribe("a@example.jp")
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    person = f"{_BASE}/{stage.subscriber_id('a@example.jp')}"
+    assert "required" not in tight(client.get(f"{person}/edit").text).split('id="field-city"')[1]
+    assert "葵" in _send(client, f"{person}/edit", name="葵").text
 
 
 def test_a_language_is_chosen_by_its_name(stage: Stage, sign_in: SignIn) -> None:

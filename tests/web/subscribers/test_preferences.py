@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from lxml import html as lxml_html
+from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
 from newsletter.database.engine import reading, transaction
@@ -256,6 +257,32 @@ def test_readers_change_what_is_theirs_to_change(reception: Reception, page: str
     nothing = {"newsletter": str(digest), "language": "ja", "field.city": "青葉町"}
     httpx.post(page, data=nothing)
     assert _values(reception) == {"city": "青葉町"}
+
+
+def test_who_leaves_is_not_held_up_by_a_required_field(
+    reception: Reception, page: str, window: Page
+) -> None:
+    digest = reception.stage.newsletter_id
+    own = replace(fields.CITY, reader_may_change=True, required=True)
+    fields.set_fields(reception.stage.engine, digest, own)
+    window.goto(f"{page}?lang=en")
+    window.uncheck("[name=newsletter]")
+    window.get_by_role("button", name="Save").click()
+    expect(window.get_by_role("status").first).to_contain_text("Saved")
+    assert reception.state(READER) is SubscriptionState.UNSUBSCRIBED
+
+
+def test_where_something_must_be_corrected_the_page_keeps_what_was_chosen(
+    reception: Reception, page: str
+) -> None:
+    digest = reception.stage.newsletter_id
+    own = replace(fields.CITY, reader_may_change=True, required=True)
+    fields.set_fields(reception.stage.engine, digest, own)
+    chosen = {"language": "en", "time_zone": "Asia/Seoul", "pause": "2", "format": "text"}
+    wrong = httpx.post(page, data={"newsletter": str(digest), **chosen})
+    assert wrong.status_code == 422
+    kept = dict(lxml_html.fromstring(wrong.text).forms[0].form_values())
+    assert {name: kept[name] for name in chosen} == chosen
 
 
 def test_a_page_that_was_open_meanwhile_reverts_nothing_that_it_left_as_shown(
