@@ -223,7 +223,7 @@ def list_processes(session: Session) -> Sequence[ProcessState]:
         .order_by(WorkerHeartbeatRow.started_at.desc())
         .limit(1000)
     )
-    repaired = _repaired(lost, [_state(row, moment, drained) for row in stopped])
+    repaired = made_good(lost, [_state(row, moment, drained) for row in stopped])
     return [each for each in states if each.process.key not in repaired]
 
 
@@ -231,17 +231,28 @@ def _is_of_a_backup(state: ProcessState, noticed_at: datetime | None) -> bool:
     return state.lost and noticed_at is not None and state.seen_at < noticed_at
 
 
-def _repaired(lost: Sequence[ProcessState], stopped: Sequence[ProcessState]) -> Collection[str]:
-    """Return which of the lost had one of the stopped in their place; each makes good one loss."""
+def made_good(lost: Sequence[ProcessState], others: Sequence[ProcessState]) -> Collection[str]:
+    """Return which of the lost had one of the others in their place; each makes good one loss.
+
+    One that was lost itself is among them: what counts is whether anything took its place.
+    """
     repaired = set()
-    free = sorted(stopped, key=lambda one: one.started_at)
+    free = sorted(others, key=lambda one: one.started_at)
     for each in sorted(lost, key=lambda one: one.seen_at):
         for other in free:
-            if other.place == each.place and other.started_at > each.seen_at:
+            if other.place == each.place and _came_after(other, each):
                 free.remove(other)
                 repaired.add(each.process.key)
                 break
     return repaired
+
+
+def _came_after(other: ProcessState, lost: ProcessState) -> bool:
+    if other.process == lost.process:
+        return False
+    # Of one that fell silent before the clock was set back nobody knows what came after it.
+    is_to_come = lost.seen_at > lost.taken_at
+    return other.alive if is_to_come else other.started_at > lost.seen_at
 
 
 def _state(row: WorkerHeartbeatRow, moment: datetime, drained: frozenset[str]) -> ProcessState:

@@ -518,6 +518,23 @@ def test_of_processes_that_were_lost_those_are_named_that_nothing_replaced() -> 
     assert "1 process stopped responding (PID 72)" in str(alarm.what)
 
 
+def test_a_loss_is_made_good_also_where_what_took_its_place_was_lost_and_replaced() -> None:
+    ours = well()
+    first, second, third = (
+        replace(one, process=replace(one.process, pid=pid, started_at=now() - timedelta(seconds=s)))
+        for pid, s, one in (
+            (71, 3600, process(ProcessKind.WORKER, "bulk@two", silent=900)),
+            (72, 890, process(ProcessKind.WORKER, "bulk@two", silent=600)),
+            (73, 590, process(ProcessKind.WORKER, "bulk@two", silent=60)),
+        )
+    )
+    (alarm,) = find_alarms(replace(ours, processes=(*ours.processes, first, second, third)))
+    assert "1 process stopped responding (PID 73)" in str(alarm.what)
+    instead = process(ProcessKind.WORKER, "bulk@two", started=0)
+    there = (*ours.processes, first, second, third, instead)
+    assert find_alarms(replace(ours, processes=there)) == []
+
+
 def test_a_mailing_that_nobody_sends_accuses_no_relay() -> None:
     silence = Silence(
         mailing_id=4, newsletter_id=1, subject="十一月号", since=now() - timedelta(seconds=12)

@@ -8,7 +8,7 @@ from datetime import datetime
 from newsletter.database.vocabulary import ProcessKind
 from newsletter.i18n.messages import msg, nmsg
 from newsletter.operations.alarms.model import Alarm, AlarmSeverity, alarm
-from newsletter.operations.heartbeats import ProcessState
+from newsletter.operations.heartbeats import ProcessState, made_good
 from newsletter.operations.overview import Overview
 
 #: Seconds without a round before that is worth a word.
@@ -150,26 +150,13 @@ def unrepaired_losses(seen: Overview) -> Sequence[Sequence[ProcessState]]:
     A pool starts another process for one that was killed, and a supervisor another worker: then
     the loss is repaired, and nobody has to do anything.
     """
-    lost: dict[tuple[ProcessKind, str, str], list[ProcessState]] = {}
-    for each in seen.processes:
-        if each.lost:
-            lost.setdefault(each.place, []).append(each)
-    found = []
-    for place, processes in lost.items():
-        # Of one that fell silent before the clock was set back nobody knows what came after it.
-        since = min(one.seen_at for one in processes)
-        came_after = [
-            each
-            for each in seen.processes
-            if not each.lost
-            and each.place == place
-            and (each.started_at > since or since > seen.taken_at)
-        ]
-        if len(came_after) < len(processes):
-            # Those that fell silent last: the others were replaced first.
-            processes.sort(key=lambda one: one.seen_at)
-            found.append(processes[len(came_after) :])
-    return found
+    gone = [each for each in seen.processes if each.lost]
+    repaired = made_good(gone, seen.processes)
+    found: dict[tuple[ProcessKind, str, str], list[ProcessState]] = {}
+    for each in sorted(gone, key=lambda one: one.seen_at):
+        if each.process.key not in repaired:
+            found.setdefault(each.place, []).append(each)
+    return list(found.values())
 
 
 def _of_lost(seen: Overview) -> Iterator[Alarm]:
