@@ -54,6 +54,19 @@ def fold_text(text: str | None) -> str:
     return to_hiragana(fold_case(text)) if text else ""
 
 
+def fold_words(text: str) -> str:
+    """Return text in the form in which it is compared.
+
+    That is NFKC, without case, in hiragana instead of katakana, with blanks as one.
+    """
+    return " ".join(fold_letters(normal_form(text)).split())
+
+
+def fold_letters(text: str) -> str:
+    """Return text without case and katakana."""
+    return to_hiragana(text.casefold())
+
+
 def forms_of(text: str) -> tuple[str, ...]:
     """Return the forms in which people write a text: its widths, cases and kana, each once.
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased, load_only
 
 from newsletter.accounts.audit import Actor, record_event
 from newsletter.accounts.audit_actions import Action
+from newsletter.database.folding import fold_words
 from newsletter.database.tables import CorrectionRow, IssueRow, MailingRow, NewsletterRow
 from newsletter.database.vocabulary import Archived, MailingKind
 from newsletter.errors import ConflictError, NotFoundError
@@ -20,7 +21,6 @@ from newsletter.issues.conditions import select_parts
 from newsletter.issues.drafts import publishing
 from newsletter.issues.drafts.saving import Draft, stored_draft_of
 from newsletter.issues.model import issue_from_json
-from newsletter.issues.search.folding import fold
 from newsletter.issues.search.query import Hit, search_among
 from newsletter.issues.sent import sent_as
 from newsletter.issues.store import get_issue
@@ -309,5 +309,5 @@ def archive_chapters(session: Session, newsletter_id: int) -> Sequence[str]:
         shown = select_parts(issue_from_json(content), ())
         headings = {chapter.heading for chapter in shown.chapters}
         for heading in filter(None, headings):
-            chapters.setdefault(fold(heading), []).append(heading)
+            chapters.setdefault(fold_words(heading), []).append(heading)
     return [same[0] for same in chapters.values() if len(same) > 1]

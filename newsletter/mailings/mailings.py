@@ -38,8 +38,13 @@ from newsletter.mailings.digests.entries import forget_entries
 from newsletter.mailings.ledger.outcomes import OwnReason, own_reply
 from newsletter.mailings.ledger.schedule import due_in, first_hour
 from newsletter.mailings.ledger.worker_hosts import missing_hosts
-from newsletter.mailings.missing import no_such_mailing
-from newsletter.mailings.planning.content import MailingContent, NoticeAction, Sender, save_content
+from newsletter.mailings.planning.content import (
+    MailingContent,
+    NoticeAction,
+    Sender,
+    no_such_mailing,
+    save_content,
+)
 from newsletter.mailings.planning.variants import queries_of
 from newsletter.mailings.reports.clicks import counted_urls, keep_links
 from newsletter.mailings.trials.subjects import own_subject, save_trial

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
@@ -84,24 +85,29 @@ def guard_headers(headers: MutableHeaders, *, secure: bool = False) -> None:
 _READERS_LINKS = ("/u/", "/p/")
 
 
-def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of handlers
-    """Answer failures with pages."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _FailurePages:
+    """What a browser is shown of a failure."""
 
-    def _page(
+    pages: Pages
+
+    def show(
+        self,
         request: Request,
         kind: str,
         status: int,
         error: NewsletterError | None = None,
         removed: RemovedError | None = None,
     ) -> HTMLResponse:
+        """Show what failed: to somebody signed in on a page of their own, where that helps."""
         visit = _visit_of(request) if kind in _WITHIN else None
-        language = visit.language if visit else pages.language_of(request)
+        language = visit.language if visit else self.pages.language_of(request)
         text = error.in_language(language) if error else ""
         if visit is None:
-            return pages.show(
+            return self.pages.show(
                 "errors/failed.html", status=status, language=language, kind=kind, explanation=text
             )
-        return pages.show_to(
+        return self.pages.show_to(
             visit,
             request,
             "errors/failed_within.html",
@@ -112,6 +118,27 @@ def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of
             within=request.url.path.split("/")[2] if removed else "",
         )
 
+    def later(self, request: Request, kind: str) -> Response:
+        """Ask to come back in a minute."""
+        answer = (
+            self.show(request, kind, 503)
+            if _is_browser(request)
+            else PlainTextResponse("Service Unavailable", status_code=503)
+        )
+        answer.headers["Retry-After"] = "60"
+        return answer
+
+
+def show_failures(app: FastAPI, pages: Pages) -> None:
+    """Answer failures with pages."""
+    failed = _FailurePages(pages=pages)
+    _show_own_failures(app, failed)
+    _show_failures_of_requests(app, failed)
+
+
+def _show_own_failures(app: FastAPI, failed: _FailurePages) -> None:
+    """Answer what the product, or its database, refuses."""
+
     @app.exception_handler(TokenError)
     @app.exception_handler(NotFoundError)
     def missing(request: Request, error: Exception) -> HTMLResponse:
@@ -119,16 +146,16 @@ def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of
         is_readers = request.url.path.startswith(_READERS_LINKS)
         kind = "lost" if is_readers else "missing"
         removed = error if isinstance(error, RemovedError) else None
-        return _page(request, kind, _NOT_FOUND, removed=removed)
+        return failed.show(request, kind, _NOT_FOUND, removed=removed)
 
     @app.exception_handler(ConflictError)
     def refused(request: Request, error: ConflictError) -> HTMLResponse:
-        return _page(request, "refused", 409, error)
+        return failed.show(request, "refused", 409, error)
 
     @app.exception_handler(NewsletterError)
     def impossible(request: Request, error: NewsletterError) -> HTMLResponse:
         # Whatever else the product says of what was asked for; no defect.
-        return _page(request, "refused", _UNREADABLE, error)
+        return failed.show(request, "refused", _UNREADABLE, error)
 
     @app.exception_handler(OverflowError)
     @app.exception_handler(DataError)
@@ -136,32 +163,27 @@ def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of
         # A number that no column holds, a day that no calendar has, a text with a NUL.
         del error
         if request.method in {"GET", "HEAD"}:
-            return _page(request, "missing", _NOT_FOUND)
-        return _page(request, "unreadable", _UNREADABLE)
+            return failed.show(request, "missing", _NOT_FOUND)
+        return failed.show(request, "unreadable", _UNREADABLE)
 
     @app.exception_handler(UnavailableError)
     def unavailable(request: Request, error: UnavailableError) -> Response:
         del error
-        return _later(request, "busy")
-
-    def _later(request: Request, kind: str) -> Response:
-        answer = (
-            _page(request, kind, 503)
-            if _is_browser(request)
-            else PlainTextResponse("Service Unavailable", status_code=503)
-        )
-        answer.headers["Retry-After"] = "60"
-        return answer
+        return failed.later(request, "busy")
 
     def away(request: Request, error: SQLAlchemyError) -> Response:
         if not is_away(error):
             raise error
         _log.warning("the database does not answer: %s", reason_of(error))
         is_public = request.url.path == "/" or request.url.path.startswith(_OF_READERS)
-        return _later(request, "busy" if is_public else "away")
+        return failed.later(request, "busy" if is_public else "away")
 
     for kind in AWAY:
         app.exception_handler(kind)(away)
+
+
+def _show_failures_of_requests(app: FastAPI, failed: _FailurePages) -> None:
+    """Answer what no route takes, what cannot be read, and defects."""
 
     @app.exception_handler(HTTPException)
     async def unrouted(request: Request, error: HTTPException) -> Response:
@@ -173,7 +195,7 @@ def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of
             page = request.url.path.rpartition("/")[0]
             if page and _answers(app, page):
                 return RedirectResponse(page, status_code=303)
-        answer = await run_in_threadpool(_page, request, kind, error.status_code)
+        answer = await run_in_threadpool(failed.show, request, kind, error.status_code)
         answer.headers.update(error.headers or {})
         return answer
 
@@ -184,8 +206,8 @@ def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of
             known = [{key: one[key] for key in ("loc", "msg", "type")} for one in error.errors()]
             return JSONResponse({"detail": known}, status_code=_UNREADABLE)
         if request.method == "GET":
-            return await run_in_threadpool(_page, request, "missing", _NOT_FOUND)
-        return await run_in_threadpool(_page, request, "unreadable", _UNREADABLE)
+            return await run_in_threadpool(failed.show, request, "missing", _NOT_FOUND)
+        return await run_in_threadpool(failed.show, request, "unreadable", _UNREADABLE)
 
     @app.exception_handler(ClientDisconnect)
     def gone(request: Request, error: Exception) -> Response:
@@ -198,7 +220,7 @@ def show_failures(app: FastAPI, pages: Pages) -> None:  # noqa: C901 - a list of
         # The server logs the trace. This answer passes outside the application's middleware.
         del error
         answer = (
-            _page(request, "broken", 500)
+            failed.show(request, "broken", 500)
             if _is_browser(request)
             else PlainTextResponse("Internal Server Error", status_code=500)
         )

@@ -11,12 +11,12 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
+from newsletter.database.folding import fold_words
 from newsletter.database.tables import IssueRow
 from newsletter.issues.drafts.saving import create_draft, save_draft
 from newsletter.issues.drafts.translating import replace_translation
 from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.model import Issue, Paragraph, Text
-from newsletter.issues.search.folding import fold
 from newsletter.issues.search.query import Hit, search_among, search_issues
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import save_issue
@@ -169,7 +169,7 @@ def test_of_a_chapter_parts_that_say_one_word_are_found_though_another_says_all(
     query=st.text(_LETTERS + " ", min_size=1, max_size=5),
 )
 def test_the_index_finds_what_a_scan_finds(stage: Stage, texts: list[str], query: str) -> None:
-    terms = fold(query).split()
+    terms = fold_words(query).split()
     with Session(stage.engine) as session:
         begun = [
             create_draft(session, stage.newsletter_id, _issue_of(text), author="葵").id
@@ -177,6 +177,6 @@ def test_the_index_finds_what_a_scan_finds(stage: Stage, texts: list[str], query
         ]
         found = {hit.draft_id for hit in search_issues(session, stage.newsletter_id, query)}
         session.rollback()
-    said = {number: fold(text) for number, text in zip(begun, texts, strict=True)}
+    said = {number: fold_words(text) for number, text in zip(begun, texts, strict=True)}
     scanned = {n for n, text in said.items() if terms and all(term in text for term in terms)}
     assert found - {None} == scanned

@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from newsletter.control_characters import NOT_IN_NAMES
+from newsletter.database.folding import fold_words
 from newsletter.database.tables import (
     ContentUseRow,
     DraftRow,
@@ -31,7 +32,6 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import ContentUser, LibraryKind
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
-from newsletter.issues.search.folding import fold
 
 #: Items of a page.
 PAGE = 48
@@ -139,7 +139,7 @@ def keep_item(
 
 
 def _words(name: str, alt: str) -> str:
-    return f"{fold(name)}\n{fold(alt)}"
+    return f"{fold_words(name)}\n{fold_words(alt)}"
 
 
 def search_library(
@@ -157,7 +157,7 @@ def search_library(
         conditions.append(LibraryItemRow.kind == kind)
     conditions += [
         LibraryItemRow.words.contains(term, autoescape=True)
-        for term in fold(query).split()[:_MOST_WORDS]
+        for term in fold_words(query).split()[:_MOST_WORDS]
     ]
     total = session.scalar(select(func.count()).select_from(LibraryItemRow).where(*conditions)) or 0
     rows = session.scalars(

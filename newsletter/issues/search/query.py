@@ -16,13 +16,13 @@ from datetime import date
 from sqlalchemy import ColumnElement, SelectBase, exists, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from newsletter.database.folding import fold_letters, fold_words
 from newsletter.database.tables import DraftRow, IssueRow, MailingRow
 from newsletter.i18n.normal_form import normal_form
 from newsletter.issues.checks.findings import IssuePlace
 from newsletter.issues.conditions import select_parts
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.outline import chapter_anchor
-from newsletter.issues.search.folding import fold, fold_letters
 from newsletter.issues.search.index import Indexed, candidates
 from newsletter.issues.sent import keeps_its_issue
 from newsletter.issues.translations import language_conditions, language_met, translated
@@ -69,7 +69,7 @@ class Hit:
 def words_of(issue: Issue) -> str:
     """Return all that an issue says in all its languages, folded, a text a line."""
     texts = (
-        fold(text)
+        fold_words(text)
         for _, worded in _in_languages(issue)
         for _, text in walk_passages(worded, code=True)
     )
@@ -91,7 +91,7 @@ def _as_sent(issue: Issue) -> Iterator[tuple[str, Issue]]:
 
 
 def _terms(query: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(fold(query[:_LONGEST]).split()))[:_MOST_WORDS]
+    return tuple(dict.fromkeys(fold_words(query[:_LONGEST]).split()))[:_MOST_WORDS]
 
 
 def search_issues(
@@ -125,7 +125,7 @@ def search_among(
         limit: How many parts to return.
     """
     terms = _terms(query)
-    asked = fold(chapter[:_LONGEST])
+    asked = fold_words(chapter[:_LONGEST])
     if not terms and not asked:
         return ()
     required = terms or tuple(asked.split())
@@ -146,7 +146,7 @@ def search_among(
         chapters = {
             chapter_anchor(at)
             for at, each in enumerate(languages[0][1].chapters, start=1)
-            if fold(each.heading) == asked
+            if fold_words(each.heading) == asked
         }
 
         def is_within(anchor: str, chapters: Collection[str] = chapters) -> bool:
@@ -248,7 +248,9 @@ def _hits_in(
     for place, text in walk_passages(issue, code=True):
         if within(place.anchor):
             texts.setdefault(place.anchor, []).append((place, text))
-    folded = {anchor: fold(" ".join(text for _, text in all_)) for anchor, all_ in texts.items()}
+    folded = {
+        anchor: fold_words(" ".join(text for _, text in all_)) for anchor, all_ in texts.items()
+    }
     whole = [anchor for anchor, text in folded.items() if all(term in text for term in terms)]
     some = [anchor for anchor, text in folded.items() if any(term in text for term in terms)]
     return bool(whole), [

@@ -24,7 +24,7 @@ from newsletter.errors import ConflictError
 from newsletter.i18n.messages import msg
 from newsletter.mailings.ledger.leases import UNPROVEN
 from newsletter.mailings.ledger.outcomes import OwnReason, own_reply
-from newsletter.mailings.missing import no_such_mailing
+from newsletter.mailings.planning.content import no_such_mailing
 
 #: After so many attempts, answered or in doubt, a policy sends nothing again by itself.
 _ATTEMPTS_BY_POLICY = 3

@@ -31,7 +31,7 @@ from newsletter.mailings.mailings import (
     pause_mailing,
     resume_mailing,
 )
-from newsletter.mailings.missing import no_such_mailing
+from newsletter.mailings.planning.content import no_such_mailing
 from newsletter.mailings.reports.reports import missed_deliveries
 from newsletter.mailings.trials.decisions import choose_subject
 from newsletter.mailings.trials.subjects import LETTERS

@@ -21,8 +21,7 @@ from newsletter.database.vocabulary import MailingKind, MailingState
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.mailings.ledger.schedule import MISSED, Schedule, demand_hour, due_in
-from newsletter.mailings.missing import no_such_mailing
-from newsletter.mailings.planning.content import redate_content
+from newsletter.mailings.planning.content import no_such_mailing, redate_content
 from newsletter.mailings.trials.subjects import demand_decision, find_trial
 
 

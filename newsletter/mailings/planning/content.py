@@ -18,7 +18,6 @@ from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.issues.conditions import part_conditions
 from newsletter.issues.translations import language_conditions
-from newsletter.mailings.missing import no_such_mailing
 from newsletter.message.frame import Identity
 from newsletter.rendering.model import Recipe, RenderedIssue
 from newsletter.tokens import Purpose, TokenSigner
@@ -227,3 +226,11 @@ def load_content(
             msg("Mailing {mailing} has no variant {variant}.", mailing=mailing_id, variant=variant)
         )
     return replace(content, rendered=_RENDERED.validate_json(rendered))
+
+
+def no_such_mailing(mailing_id: int) -> NotFoundError:
+    """Return the error that no mailing has this number, or none that the asker may see."""
+    return NotFoundError(
+        msg("There is no mailing {mailing}.", mailing=mailing_id),
+        command=msg("See the list with: newsletter mailing list."),
+    )

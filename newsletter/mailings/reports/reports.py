@@ -29,7 +29,7 @@ from newsletter.database.vocabulary import (
     MailingState,
 )
 from newsletter.mailings.ledger.tallies import StateCounts
-from newsletter.mailings.missing import no_such_mailing
+from newsletter.mailings.planning.content import no_such_mailing
 from newsletter.mailings.reports.cached_figures import Figure, Figures
 from newsletter.mailings.reports.progress import Progress, count_states
 from newsletter.mailings.reports.segment_names import segment_names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, TypedDict
 
 from fastapi import Form, Request
@@ -45,11 +46,15 @@ class _Handed(TypedDict, total=False):
     mailed: str
 
 
-def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  # noqa: C901 - a list of routes
-    """Return the routes of administration; accounts are for whoever administers everything."""
-    router = Router()
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _PeoplePage:
+    """What all routes of people and roles show."""
 
-    def _show(
+    engine: Engine
+    pages: Pages
+
+    def show(
+        self,
         visit: Visit,
         request: Request,
         *,
@@ -58,11 +63,12 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
         mailed: str = "",
         error: str = "",
     ) -> HTMLResponse:
-        with reading(engine) as session:
+        """Show who may sign in, with what was handed over and what was wrong."""
+        with reading(self.engine) as session:
             accounts = list_accounts(session)
             rights = {row.id: rights_of(session, row.id) for row in accounts}
             newsletters = list_newsletters(session)
-        return pages.show_to(
+        return self.pages.show_to(
             visit,
             request,
             "accounts/administration.html",
@@ -77,9 +83,17 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
             error=error,
         )
 
+
+def people_router(  # noqa: C901 - a list of routes
+    engine: Engine, settings: Settings, pages: Pages
+) -> Router:
+    """Return the routes of administration; accounts are for whoever administers everything."""
+    router = Router()
+    page = _PeoplePage(engine=engine, pages=pages)
+
     @router.get("/accounts")
     def show_people(visit: OverallAdministratorVisit, request: Request) -> HTMLResponse:
-        return _show(visit, request)
+        return page.show(visit, request)
 
     @router.post("/accounts")
     def invite_somebody(
@@ -103,8 +117,8 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
                 )
                 handed = _hand_over(session, settings, token, by)
         except NewsletterError as error:
-            return _show(visit, request, status=400, error=error.in_language(visit.language))
-        return _show(visit, request, **handed)
+            return page.show(visit, request, status=400, error=error.in_language(visit.language))
+        return page.show(visit, request, **handed)
 
     @router.post("/accounts/{number}/link")
     def make_link(
@@ -115,8 +129,8 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
                 token = reset_link(session, visit.actor, number)
                 handed = _hand_over(session, settings, token, by)
         except NewsletterError as error:
-            return _show(visit, request, status=400, error=error.in_language(visit.language))
-        return _show(visit, request, **handed)
+            return page.show(visit, request, status=400, error=error.in_language(visit.language))
+        return page.show(visit, request, **handed)
 
     @router.post("/accounts/{number}/roles")
     def change_roles(
@@ -132,7 +146,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
                 change = take_role if verb == "take" else give_role
                 change(session, visit.actor, number, _grant(session, role, newsletter))
         except NewsletterError as error:
-            return _show(visit, request, status=409, error=error.in_language(visit.language))
+            return page.show(visit, request, status=409, error=error.in_language(visit.language))
         return RedirectResponse("/accounts", status_code=303)
 
     @router.post("/accounts/{number}/disabled")
@@ -144,7 +158,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
                 change = enable_account if verb == "enable" else disable_account
                 change(session, visit.actor, number)
         except NewsletterError as error:
-            return _show(visit, request, status=409, error=error.in_language(visit.language))
+            return page.show(visit, request, status=409, error=error.in_language(visit.language))
         return RedirectResponse("/accounts", status_code=303)
 
     @router.post("/accounts/{number}/second-factor")
@@ -156,7 +170,7 @@ def people_router(engine: Engine, settings: Settings, pages: Pages) -> Router:  
                 reset_second_factor(session, visit.actor, number, reason=reason)
                 tell_owner(session, settings, number, AccountChange.SECOND_FACTOR_RESET)
         except NewsletterError as error:
-            return _show(visit, request, status=409, error=error.in_language(visit.language))
+            return page.show(visit, request, status=409, error=error.in_language(visit.language))
         return RedirectResponse("/accounts", status_code=303)
 
     return router

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import segno
@@ -28,24 +29,27 @@ from newsletter.mailings.notices.accounts import AccountChange, tell_owner
 from newsletter.settings import Settings
 from newsletter.web.access import SignedInVisit, Visit, remember_browser
 from newsletter.web.pages import Pages
-from newsletter.web.routing import Router
+from newsletter.web.routing import Router, add_routes
 
 _ISSUER = "Newsletter"
 _Field = Annotated[str, Form(max_length=2000)]
 
 
-def account_router(  # noqa: C901 - a list of routes
-    settings: Settings, engine: Engine, sealer: Sealer, pages: Pages
-) -> Router:
-    """Return the routes of one's own account."""
-    router = Router(prefix="/account")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _AccountPage:
+    """What all routes of one's own account show."""
 
-    def _show(
-        visit: Visit, request: Request, *, status: int = 200, error: str = ""
+    engine: Engine
+    sealer: Sealer
+    pages: Pages
+
+    def show(
+        self, visit: Visit, request: Request, *, status: int = 200, error: str = ""
     ) -> HTMLResponse:
-        with reading(engine) as session:
+        """Show it, with what was wrong."""
+        with reading(self.engine) as session:
             sessions = list_sessions(session, visit.account_id)
-        return pages.show_to(
+        return self.pages.show_to(
             visit,
             request,
             "accounts/own_account.html",
@@ -54,87 +58,49 @@ def account_router(  # noqa: C901 - a list of routes
             error=error,
         )
 
-    def _enrol(visit: Visit, request: Request, secret: str, *, error: str = "") -> HTMLResponse:
+    def enrol(
+        self, visit: Visit, request: Request, secret: str, *, error: str = ""
+    ) -> HTMLResponse:
+        """Show a secret to be taken into an application, with what was wrong."""
         uri = enrolment_uri(secret, address=visit.address, issuer=_ISSUER)
-        return pages.show_to(
+        return self.pages.show_to(
             visit,
             request,
             "accounts/second_factor.html",
             status=400 if error else 200,
             secret=secret,
-            sealed=sealer.seal(secret, Sealed.OFFERED_FACTOR),
+            sealed=self.sealer.seal(secret, Sealed.OFFERED_FACTOR),
             picture=segno.make(uri).svg_data_uri(border=3, scale=4),
             error=error,
         )
 
+
+def account_router(settings: Settings, engine: Engine, sealer: Sealer, pages: Pages) -> Router:
+    """Return the routes of one's own account."""
+    router = Router()
+    page = _AccountPage(engine=engine, sealer=sealer, pages=pages)
+    add_routes(router, _password_router(page, settings), _second_factor_router(page, settings))
+    return router
+
+
+def _password_router(page: _AccountPage, settings: Settings) -> Router:
+    """Return the routes of the page, the password, recovery codes, and browsers signed in."""
+    router = Router(prefix="/account")
+    engine = page.engine
+
     @router.get("")
     def show_account(visit: SignedInVisit, request: Request) -> HTMLResponse:
-        return _show(visit, request)
-
-    @router.get("/second-factor")
-    def ask_second_factor(visit: SignedInVisit, request: Request) -> Response:
-        if visit.has_second_factor:
-            return RedirectResponse("/account", status_code=303)
-        return _enrol(visit, request, new_secret())
-
-    @router.post("/second-factor")
-    def take_second_factor(
-        visit: SignedInVisit,
-        request: Request,
-        sealed: _Field = "",
-        code: _Field = "",
-        password: _Field = "",
-    ) -> Response:
-        try:
-            secret = sealer.open(sealed, Sealed.OFFERED_FACTOR)
-        except AccountError:
-            # The page is of other days, or was never ours: begin anew.
-            return _enrol(visit, request, new_secret(), error="code")
-        step = matching_step(secret, code, now())
-        if step is None:
-            return _enrol(visit, request, secret, error="code")
-        try:
-            prove_password(engine, visit.browser, visit.account_id, password)
-        except NewsletterError as error:
-            return _enrol(visit, request, secret, error=error.in_language(visit.language))
-        with transaction(engine) as session:
-            codes = enrol(
-                session,
-                visit.actor,
-                visit.account_id,
-                sealed=sealer.seal(secret, Sealed.SECOND_FACTOR),
-                step=step,
-                besides=visit.session_id,
-            )
-            tell_owner(session, settings, visit.account_id, AccountChange.SECOND_FACTOR_ON)
-        answer = pages.show_to(visit, request, "accounts/recovery_codes.html", codes=codes)
-        remember_browser(request, answer, visit.account_id)
-        return answer
-
-    @router.post("/second-factor/off")
-    def drop_second_factor(
-        visit: SignedInVisit, request: Request, password: _Field = ""
-    ) -> Response:
-        try:
-            prove_password(engine, visit.browser, visit.account_id, password)
-        except NewsletterError as error:
-            return _show(visit, request, status=400, error=error.in_language(visit.language))
-        with transaction(engine) as session:
-            drop(session, visit.actor, visit.account_id, besides=visit.session_id)
-            tell_owner(session, settings, visit.account_id, AccountChange.SECOND_FACTOR_OFF)
-        answer = RedirectResponse("/account", status_code=303)
-        remember_browser(request, answer, visit.account_id)
-        return answer
+        return page.show(visit, request)
 
     @router.post("/recovery-codes")
     def renew_codes(visit: SignedInVisit, request: Request, password: _Field = "") -> Response:
         try:
             prove_password(engine, visit.browser, visit.account_id, password)
         except NewsletterError as error:
-            return _show(visit, request, status=400, error=error.in_language(visit.language))
+            return page.show(visit, request, status=400, error=error.in_language(visit.language))
         with transaction(engine) as session:
             codes = renew_recovery_codes(session, visit.actor, visit.account_id)
-        return pages.show_to(visit, request, "accounts/recovery_codes.html", codes=codes)
+        return page.pages.show_to(visit, request, "accounts/recovery_codes.html", codes=codes)
 
     @router.post("/password")
     def change_password(
@@ -144,7 +110,7 @@ def account_router(  # noqa: C901 - a list of routes
             prove_password(engine, visit.browser, visit.account_id, password)
             hashed = hash_password(new_password, address=visit.address)
         except NewsletterError as error:
-            return _show(visit, request, status=400, error=error.in_language(visit.language))
+            return page.show(visit, request, status=400, error=error.in_language(visit.language))
         with transaction(engine) as session:
             set_password(session, visit.actor, visit.account_id, hashed)
             tell_owner(session, settings, visit.account_id, AccountChange.PASSWORD)
@@ -155,5 +121,67 @@ def account_router(  # noqa: C901 - a list of routes
         with transaction(engine) as session:
             revoke_session(session, visit.actor, visit.account_id, number)
         return RedirectResponse("/account", status_code=303)
+
+    return router
+
+
+def _second_factor_router(page: _AccountPage, settings: Settings) -> Router:
+    router = Router(prefix="/account")
+    engine = page.engine
+
+    @router.get("/second-factor")
+    def ask_second_factor(visit: SignedInVisit, request: Request) -> Response:
+        if visit.has_second_factor:
+            return RedirectResponse("/account", status_code=303)
+        return page.enrol(visit, request, new_secret())
+
+    @router.post("/second-factor")
+    def take_second_factor(
+        visit: SignedInVisit,
+        request: Request,
+        sealed: _Field = "",
+        code: _Field = "",
+        password: _Field = "",
+    ) -> Response:
+        try:
+            secret = page.sealer.open(sealed, Sealed.OFFERED_FACTOR)
+        except AccountError:
+            # The page is of other days, or was never ours: begin anew.
+            return page.enrol(visit, request, new_secret(), error="code")
+        step = matching_step(secret, code, now())
+        if step is None:
+            return page.enrol(visit, request, secret, error="code")
+        try:
+            prove_password(engine, visit.browser, visit.account_id, password)
+        except NewsletterError as error:
+            return page.enrol(visit, request, secret, error=error.in_language(visit.language))
+        with transaction(engine) as session:
+            codes = enrol(
+                session,
+                visit.actor,
+                visit.account_id,
+                sealed=page.sealer.seal(secret, Sealed.SECOND_FACTOR),
+                step=step,
+                besides=visit.session_id,
+            )
+            tell_owner(session, settings, visit.account_id, AccountChange.SECOND_FACTOR_ON)
+        answer = page.pages.show_to(visit, request, "accounts/recovery_codes.html", codes=codes)
+        remember_browser(request, answer, visit.account_id)
+        return answer
+
+    @router.post("/second-factor/off")
+    def drop_second_factor(
+        visit: SignedInVisit, request: Request, password: _Field = ""
+    ) -> Response:
+        try:
+            prove_password(engine, visit.browser, visit.account_id, password)
+        except NewsletterError as error:
+            return page.show(visit, request, status=400, error=error.in_language(visit.language))
+        with transaction(engine) as session:
+            drop(session, visit.actor, visit.account_id, besides=visit.session_id)
+            tell_owner(session, settings, visit.account_id, AccountChange.SECOND_FACTOR_OFF)
+        answer = RedirectResponse("/account", status_code=303)
+        remember_browser(request, answer, visit.account_id)
+        return answer
 
     return router

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Annotated
 from urllib.parse import urlencode
@@ -65,22 +66,24 @@ class BounceSearch(BaseModel):
         )
 
 
-def bounces_router(  # noqa: C901 - a list of routes
-    engine: Engine, keys: Keys, pages: Pages
-) -> Router:
-    """Return the routes of the bounce log."""
-    router = Router(prefix="/bounces")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _BouncePages:
+    """What all routes of the bounce log show."""
 
-    @router.get("")
-    def show_log(
-        visit: BouncesVisit, request: Request, asked: Annotated[BounceSearch, Query()]
-    ) -> HTMLResponse:
-        return _log(visit, request, asked)
+    engine: Engine
+    pages: Pages
 
-    def _log(
-        visit: Visit, request: Request, asked: BounceSearch, *, status: int = 200, error: str = ""
+    def log(
+        self,
+        visit: Visit,
+        request: Request,
+        asked: BounceSearch,
+        *,
+        status: int = 200,
+        error: str = "",
     ) -> HTMLResponse:
-        with reading(engine) as session:
+        """Show the log, as far as it is asked for, and what waits for an answer."""
+        with reading(self.engine) as session:
             only = newsletters_where(session, visit, Permission.SEE_BOUNCES)
             criteria = asked.filter(visit.time_zone, only)
             bounces = list_bounces(session, criteria, before=asked.before, limit=_PAGE + 1)
@@ -88,7 +91,7 @@ def bounces_router(  # noqa: C901 - a list of routes
             requests = list_open_requests(session, only)
         query = urlencode(asked.model_dump(exclude={"before"}, exclude_defaults=True))
         older = bounces[_PAGE - 1].row.id if len(bounces) > _PAGE else None
-        return pages.show_to(
+        return self.pages.show_to(
             visit,
             request,
             "feedback/bounces.html",
@@ -105,14 +108,11 @@ def bounces_router(  # noqa: C901 - a list of routes
             older=f"/bounces?{urlencode([('before', older)])}&{query}" if older else "",
         )
 
-    @router.get("/{number}")
-    def show_bounce(number: int, visit: BouncesVisit, request: Request) -> HTMLResponse:
-        return _show(visit, request, number)
-
-    def _show(
-        visit: Visit, request: Request, number: int, *, status: int = 200, error: str = ""
+    def one(
+        self, visit: Visit, request: Request, number: int, *, status: int = 200, error: str = ""
     ) -> HTMLResponse:
-        with reading(engine) as session:
+        """Show one bounce, and what followed from it."""
+        with reading(self.engine) as session:
             one = find_bounce(
                 session,
                 number,
@@ -121,7 +121,7 @@ def bounces_router(  # noqa: C901 - a list of routes
             suppressions = suppressions_of(
                 session, one.row, newsletters_where(session, visit, Permission.SEE_BOUNCES)
             )
-        return pages.show_to(
+        return self.pages.show_to(
             visit,
             request,
             "feedback/bounce.html",
@@ -130,6 +130,22 @@ def bounces_router(  # noqa: C901 - a list of routes
             suppressions=suppressions,
             error=error,
         )
+
+
+def bounces_router(engine: Engine, keys: Keys, pages: Pages) -> Router:
+    """Return the routes of the bounce log."""
+    router = Router(prefix="/bounces")
+    page = _BouncePages(engine=engine, pages=pages)
+
+    @router.get("")
+    def show_log(
+        visit: BouncesVisit, request: Request, asked: Annotated[BounceSearch, Query()]
+    ) -> HTMLResponse:
+        return page.log(visit, request, asked)
+
+    @router.get("/{number}")
+    def show_bounce(number: int, visit: BouncesVisit, request: Request) -> HTMLResponse:
+        return page.one(visit, request, number)
 
     @router.post("/{number}/undo")
     def undo(number: int, visit: BouncesVisit, request: Request, reason: _Why = "") -> Response:
@@ -142,11 +158,11 @@ def bounces_router(  # noqa: C901 - a list of routes
                 )
                 undo_bounce(session, visit.actor, number, reason=reason, rights=visit.rights)
         except OrderError as error:
-            return _show(
+            return page.one(
                 visit, request, number, status=422, error=error.in_language(visit.language)
             )
         except ConflictError as error:
-            return _show(
+            return page.one(
                 visit, request, number, status=409, error=error.in_language(visit.language)
             )
         return RedirectResponse(f"/bounces/{number}", status_code=303)
@@ -159,7 +175,7 @@ def bounces_router(  # noqa: C901 - a list of routes
                 handle_request(session, visit.actor, number, reason=reason, rights=visit.rights)
         except OrderError as error:
             words = error.in_language(visit.language)
-            return _log(visit, request, BounceSearch(), status=422, error=words)
+            return page.log(visit, request, BounceSearch(), status=422, error=words)
         return RedirectResponse("/bounces", status_code=303)
 
     @router.post("/incidents/{number}")

@@ -46,7 +46,7 @@ from newsletter.web.issues.editor import began_with
 from newsletter.web.issues.shown_mail import mail_frame
 from newsletter.web.issues.submission import EditorForm
 from newsletter.web.mailings.send_page import SendingPage, subject_of
-from newsletter.web.routing import Router
+from newsletter.web.routing import Router, add_routes
 
 _Field = Annotated[str, Form(max_length=4000)]
 _Tag = Annotated[str, Query(max_length=64)]
@@ -65,10 +65,8 @@ def _typed_note(
 _TypedNote = Annotated[Note, Depends(_typed_note)]
 
 
-def correcting_router(  # noqa: C901 - a list of routes
-    page: SendingPage, shown: DraftPages
-) -> Router:
-    """Return the routes by which a sent issue is corrected."""
+def correcting_router(page: SendingPage, shown: DraftPages) -> Router:
+    """Return the routes by which a sent issue is corrected, and mail about it sent."""
     router = Router(prefix="/newsletters/{newsletter}")
     engine, settings = page.engine, page.settings
     post = Post(templates_dir=settings.templates_dir, public_url=settings.public_url.rstrip("/"))
@@ -163,7 +161,17 @@ def correcting_router(  # noqa: C901 - a list of routes
             f"/newsletters/{newsletter}/issues/{issue_id}?done=corrected", status_code=303
         )
 
-    @router.get("/issues/{issue_id}/corrections/{correction}/mail")
+    add_routes(router, _mail_router(page))
+    return router
+
+
+def _mail_router(page: SendingPage) -> Router:
+    router = Router(
+        prefix="/newsletters/{newsletter}/issues/{issue_id}/corrections/{correction}/mail"
+    )
+    engine, settings = page.engine, page.settings
+
+    @router.get("")
     def look_at_mail(
         issue_id: int,
         correction: int,
@@ -173,7 +181,7 @@ def correcting_router(  # noqa: C901 - a list of routes
     ) -> HTMLResponse:
         return _look_at_mail(page, visit, request, issue_id, correction, lang)
 
-    @router.get("/issues/{issue_id}/corrections/{correction}/mail/frame")
+    @router.get("/frame")
     def show_mail(
         issue_id: int,
         correction: int,
@@ -188,7 +196,7 @@ def correcting_router(  # noqa: C901 - a list of routes
             mail.said_in(lang), sample_reader(visit.language), site=settings.public_url
         )
 
-    @router.post("/issues/{issue_id}/corrections/{correction}/mail")
+    @router.post("")
     def send_mail(
         newsletter: str,
         issue_id: int,

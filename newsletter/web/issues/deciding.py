@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
@@ -36,33 +37,34 @@ from newsletter.web.issues.shown_as import AsGiven, with_shown_as
 from newsletter.web.issues.submission import EditorForm
 from newsletter.web.mailings.choice import ChoiceForm, SendChoice
 from newsletter.web.mailings.send_page import SendingPage
-from newsletter.web.routing import Router
+from newsletter.web.routing import Router, add_routes
 
 _Field = Annotated[str, Form(max_length=4000)]
 _Revision = Annotated[int, Form(ge=0)]
+_PREFIX = "/newsletters/{newsletter}/drafts/{number}"
 
 
-def deciding_router(  # noqa: C901, PLR0915 - a list of routes
-    page: SendingPage, shown: DraftPages, pseudonyms: Pseudonyms
-) -> Router:
-    """Return the routes by which a draft is decided on."""
-    router = Router(prefix="/newsletters/{newsletter}/drafts/{number}")
-    engine, settings = page.engine, page.settings
-    post = Post(templates_dir=settings.templates_dir, public_url=settings.public_url.rstrip("/"))
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Decision:
+    """What is done to a draft from its page on, and leads back there."""
 
-    def _or_back(
+    page: SendingPage
+    shown: DraftPages
+
+    def act(
+        self,
         visit: Visit,
         request: Request,
         number: int,
         choice: SendChoice,
-        act: Callable[[], Response],
+        do: Callable[[], Response],
         asked: Collection[int] | None = None,
     ) -> Response:
         """Act; where that cannot be, lead back to the draft, which says why."""
         slug = request.path_params["newsletter"]
         more = f"&{choice.query()}" if choice.query() else ""
         try:
-            return act()
+            return do()
         except DraftConflictError:
             return to_draft(slug, number, in_blocks=False, tail=f"?done=changed{more}")
         except IssueSentError:
@@ -71,10 +73,10 @@ def deciding_router(  # noqa: C901, PLR0915 - a list of routes
             # The page finds what is in the way anew, so that it can be loaded again.
             return to_draft(slug, number, in_blocks=False, tail=f"?sending=1{more}")
         except NewsletterError as error:
-            with reading(engine) as session:
+            with reading(self.page.engine) as session:
                 draft = get_draft(session, own(visit), number)
             written = EditorForm.of(draft, in_blocks=False)
-            return shown.show(
+            return self.shown.show(
                 visit,
                 request,
                 draft,
@@ -84,6 +86,21 @@ def deciding_router(  # noqa: C901, PLR0915 - a list of routes
                 choice=choice,
                 asked=asked,
             )
+
+
+def deciding_router(page: SendingPage, shown: DraftPages, pseudonyms: Pseudonyms) -> Router:
+    """Return the routes by which a draft is decided on, and tested."""
+    router = Router()
+    decision = _Decision(page=page, shown=shown)
+    add_routes(router, _ordering_router(decision), _test_router(decision, pseudonyms))
+    return router
+
+
+def _ordering_router(decision: _Decision) -> Router:
+    router = Router(prefix=_PREFIX)
+    page = decision.page
+    engine, settings = page.engine, page.settings
+    post = Post(templates_dir=settings.templates_dir, public_url=settings.public_url.rstrip("/"))
 
     @router.get("/subjects")
     def check_compared(
@@ -113,7 +130,7 @@ def deciding_router(  # noqa: C901, PLR0915 - a list of routes
             tail = f"?done=asked&{choice.query()}"
             return to_draft(newsletter, number, in_blocks=False, tail=tail)
 
-        return _or_back(visit, request, number, choice, act, asked=asked or ())
+        return decision.act(visit, request, number, choice, act, asked=asked or ())
 
     @router.post("/approval-rule")
     def require_approval(
@@ -146,7 +163,7 @@ def deciding_router(  # noqa: C901, PLR0915 - a list of routes
             target = with_shown_as(f"{path}?{choice.query()}", shown_as)
             return RedirectResponse(target, status_code=303)
 
-        return _or_back(visit, request, number, choice, act)
+        return decision.act(visit, request, number, choice, act)
 
     @router.post("/archive")
     def choose_place(
@@ -160,6 +177,13 @@ def deciding_router(  # noqa: C901, PLR0915 - a list of routes
             draft = get_draft(session, own(visit), number)
             place_draft(session, visit.actor, draft, place or None)
         return to_draft(newsletter, number, in_blocks=False, tail="?done=placed")
+
+    return router
+
+
+def _test_router(decision: _Decision, pseudonyms: Pseudonyms) -> Router:
+    router = Router(prefix=_PREFIX)
+    engine, settings = decision.page.engine, decision.page.settings
 
     @router.post("/test", response_model=None)
     def send_test(
@@ -192,6 +216,6 @@ def deciding_router(  # noqa: C901, PLR0915 - a list of routes
             tail = f"{with_shown_as(tail, shown_as)}#panel-send"
             return to_draft(newsletter, number, in_blocks=False, tail=tail)
 
-        return _or_back(visit, request, number, SendChoice(), act)
+        return decision.act(visit, request, number, SendChoice(), act)
 
     return router

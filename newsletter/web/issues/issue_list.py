@@ -27,7 +27,7 @@ from newsletter.newsletters.publications import day_in, list_newsletters
 from newsletter.web.access import EditorVisit, Visit, newsletter_of
 from newsletter.web.issues.submission import WRITTEN_OCTETS
 from newsletter.web.pages import Pages
-from newsletter.web.routing import Router, up_to
+from newsletter.web.routing import Router, add_routes, up_to
 
 #: Octets; what `read_issue` refuses need not be read to its end.
 _LARGEST = 4_000_001
@@ -35,9 +35,10 @@ _Short = Annotated[str, Form(max_length=300)]
 _Long = Annotated[str, Form(max_length=_LARGEST)]
 
 
-def issue_list_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list of routes
+def issue_list_router(engine: Engine, pages: Pages) -> Router:
     """Return the routes of the list and of beginning an issue."""
     router = Router()
+    add_routes(router, _beginning_router(engine, pages))
 
     @router.get("/newsletters")
     def choose(visit: EditorVisit, request: Request) -> HTMLResponse:
@@ -69,29 +70,26 @@ def issue_list_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a
             lines=lines,
         )
 
-    def _show_new(
-        visit: Visit, request: Request, error: ContentError | None = None, **typed: str
-    ) -> HTMLResponse:
-        with reading(engine) as session:
+    @router.post("/newsletters/{newsletter}/issues/{number}/open")
+    def open_for_editing(newsletter: str, number: int, visit: EditorVisit) -> RedirectResponse:
+        """Open an issue's draft; of one that was sent, the page that shows it."""
+        with transaction(engine) as session:
             row = newsletter_of(session, visit)
-            patterns, last = list_patterns(session, row.id), last_edition(session, row.id)
-        values = {"title": "", "date": day_in(row).isoformat(), "text": ""} | typed
-        return pages.show_to(
-            visit,
-            request,
-            "issues/new.html",
-            status=422 if error else 200,
-            newsletter=row,
-            error=error,
-            excerpt=_excerpt(values["text"], error),
-            typed=values,
-            patterns=patterns,
-            last=last,
-        )
+            issue = get_issue(session, row.id, number)
+            if sent_as(session, number):
+                return _go(f"/newsletters/{newsletter}/issues/{number}")
+            draft = open_issue(session, row.id, issue.slug, author=visit.address)
+        return _go(f"/newsletters/{newsletter}/drafts/{draft.id}")
+
+    return router
+
+
+def _beginning_router(engine: Engine, pages: Pages) -> Router:
+    router = Router()
 
     @router.get("/newsletters/{newsletter}/issues/new")
     def ask_new(visit: EditorVisit, request: Request) -> HTMLResponse:
-        return _show_new(visit, request)
+        return _show_new(engine, pages, visit, request)
 
     @router.post("/newsletters/{newsletter}/issues/new", response_model=None)
     def begin(
@@ -107,7 +105,7 @@ def issue_list_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a
                 issue = Issue(title=_title(title), issue_date=_day(date), language=row.language)
                 draft = create_draft(session, visit.actor, row.id, issue)
         except ContentError as error:
-            return _show_new(visit, request, error, title=title, date=date)
+            return _show_new(engine, pages, visit, request, error, title=title, date=date)
         return _go(f"/newsletters/{newsletter}/drafts/{draft.id}")
 
     @router.post(
@@ -133,21 +131,36 @@ def issue_list_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a
                 row = newsletter_of(session, visit)
                 draft = import_draft(session, visit.actor, row.id, read)
         except ContentError as error:
-            return _show_new(visit, request, error, text=text)
-        return _go(f"/newsletters/{newsletter}/drafts/{draft.id}")
-
-    @router.post("/newsletters/{newsletter}/issues/{number}/open")
-    def open_for_editing(newsletter: str, number: int, visit: EditorVisit) -> RedirectResponse:
-        """Open an issue's draft; of one that was sent, the page that shows it."""
-        with transaction(engine) as session:
-            row = newsletter_of(session, visit)
-            issue = get_issue(session, row.id, number)
-            if sent_as(session, number):
-                return _go(f"/newsletters/{newsletter}/issues/{number}")
-            draft = open_issue(session, row.id, issue.slug, author=visit.address)
+            return _show_new(engine, pages, visit, request, error, text=text)
         return _go(f"/newsletters/{newsletter}/drafts/{draft.id}")
 
     return router
+
+
+def _show_new(
+    engine: Engine,
+    pages: Pages,
+    visit: Visit,
+    request: Request,
+    error: ContentError | None = None,
+    **typed: str,
+) -> HTMLResponse:
+    with reading(engine) as session:
+        row = newsletter_of(session, visit)
+        patterns, last = list_patterns(session, row.id), last_edition(session, row.id)
+    values = {"title": "", "date": day_in(row).isoformat(), "text": ""} | typed
+    return pages.show_to(
+        visit,
+        request,
+        "issues/new.html",
+        status=422 if error else 200,
+        newsletter=row,
+        error=error,
+        excerpt=_excerpt(values["text"], error),
+        typed=values,
+        patterns=patterns,
+        last=last,
+    )
 
 
 def _go(path: str) -> RedirectResponse:

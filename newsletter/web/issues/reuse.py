@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
@@ -41,37 +42,22 @@ from newsletter.web.edit_conflicts import worded_clash
 from newsletter.web.form_numbers import read_number
 from newsletter.web.issues.draft_pages import to_duplicate
 from newsletter.web.pages import Pages
-from newsletter.web.routing import Router
+from newsletter.web.routing import Router, add_routes
 
 _Short = Annotated[str, Form(max_length=300)]
 _Number = Annotated[int, Form()]
+_PREFIX = "/newsletters/{newsletter}"
 
 
-def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list of routes
-    """Return the routes of patterns, recurrence and search."""
-    router = Router(prefix="/newsletters/{newsletter}")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _PatternsPage:
+    """What all routes of patterns and of the schedule show."""
 
-    @router.get("/search")
-    def search(
-        visit: EditorVisit, request: Request, q: Annotated[str, Query(max_length=200)] = ""
-    ) -> HTMLResponse:
-        with reading(engine) as session:
-            row = newsletter_of(session, visit)
-            hits = search_issues(session, row.id, q)
-        return pages.show_to(
-            visit,
-            request,
-            "issues/search.html",
-            newsletter=row,
-            asked=q,
-            hits=hits,
-        )
+    engine: Engine
+    pages: Pages
 
-    @router.get("/patterns")
-    def show_patterns(visit: EditorVisit, request: Request) -> HTMLResponse:
-        return _show(visit, request)
-
-    def _show(
+    def show(
+        self,
         visit: Visit,
         request: Request,
         error: NewsletterError | None = None,
@@ -79,7 +65,8 @@ def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
         begun: str = "",
         kept_as: tuple[str, str] = ("", ""),
     ) -> HTMLResponse:
-        with reading(engine) as session:
+        """Show patterns and schedule, with what was typed and what is wrong with it."""
+        with reading(self.engine) as session:
             row = newsletter_of(session, visit)
             recurrence = find_recurrence(session, row.id)
             patterns = list_patterns(session, row.id)
@@ -89,7 +76,7 @@ def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
                 typed = merge_changes(begun, typed, kept).value
                 named = {pattern.id: pattern.name for pattern in patterns}
                 error, status = _worded(error, kept, named), 409
-            return pages.show_to(
+            return self.pages.show_to(
                 visit,
                 request,
                 "issues/patterns.html",
@@ -105,6 +92,25 @@ def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
                 error=error.in_language(visit.language) if error else "",
                 notice=request.query_params.get("done", ""),
             )
+
+
+def reuse_router(engine: Engine, pages: Pages) -> Router:
+    """Return the routes of patterns, recurrence and search."""
+    router = Router()
+    page = _PatternsPage(engine=engine, pages=pages)
+    add_routes(
+        router, _patterns_router(page), _recurrence_router(page), _search_router(engine, pages)
+    )
+    return router
+
+
+def _patterns_router(page: _PatternsPage) -> Router:
+    router = Router(prefix=_PREFIX)
+    engine = page.engine
+
+    @router.get("/patterns")
+    def show_patterns(visit: EditorVisit, request: Request) -> HTMLResponse:
+        return page.show(visit, request)
 
     @router.post("/patterns", response_model=None)
     def keep(
@@ -128,7 +134,7 @@ def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
                     replace=bool(replace),
                 )
         except (ConflictError, ListError) as error:
-            return _show(visit, request, error, kept_as=(name, source))
+            return page.show(visit, request, error, kept_as=(name, source))
         return _to_patterns(newsletter, "kept")
 
     @router.post("/patterns/{number}/start", response_model=None)
@@ -160,6 +166,13 @@ def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
             )
         return to_duplicate(newsletter, begun, before)
 
+    return router
+
+
+def _recurrence_router(page: _PatternsPage) -> Router:
+    router = Router(prefix=_PREFIX)
+    engine = page.engine
+
     @router.post("/recurrence", response_model=None)
     def change_recurrence(
         newsletter: str,
@@ -186,8 +199,30 @@ def reuse_router(engine: Engine, pages: Pages) -> Router:  # noqa: C901 - a list
                 )
         except (ListError, EditConflictError) as error:
             typed = RecurrencePlan(rule=rule, days_before=days_before, pattern_id=pattern)
-            return _show(visit, request, error, typed, shown)
+            return page.show(visit, request, error, typed, shown)
         return _to_patterns(newsletter, "recurrence")
+
+    return router
+
+
+def _search_router(engine: Engine, pages: Pages) -> Router:
+    router = Router(prefix=_PREFIX)
+
+    @router.get("/search")
+    def search(
+        visit: EditorVisit, request: Request, q: Annotated[str, Query(max_length=200)] = ""
+    ) -> HTMLResponse:
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+            hits = search_issues(session, row.id, q)
+        return pages.show_to(
+            visit,
+            request,
+            "issues/search.html",
+            newsletter=row,
+            asked=q,
+            hits=hits,
+        )
 
     return router
 

@@ -61,48 +61,20 @@ from newsletter.web.mailings.send_page import (
     find_issue_of,
     subject_of,
 )
-from newsletter.web.routing import Router
+from newsletter.web.routing import Router, add_routes
 from subscribers.segments.saved import segment_text
 
 _Field = Annotated[str, Form(max_length=4000)]
 
 
-def approval_router(page: SendingPage) -> Router:  # noqa: C901 - a list of routes
+def approval_router(page: SendingPage) -> Router:
     """Return the routes of approval."""
     router = Router(prefix="/newsletters/{newsletter}")
+    add_routes(router, _review_router(page))
     engine = page.engine
     post = Post(
         templates_dir=page.settings.templates_dir, public_url=page.settings.public_url.rstrip("/")
     )
-
-    @router.get(PATH + "/review", response_model=None)
-    def review(newsletter: str, issue_id: int, visit: SeeingVisit, request: Request) -> Response:
-        with reading(engine) as session:
-            corrected = corrected_from(session, own(visit), issue_id)
-        if corrected is not None:
-            return RedirectResponse(
-                f"/newsletters/{newsletter}/issues/{corrected}", status_code=303
-            )
-        with reading(engine) as session:
-            find_issue_of(session, visit, issue_id)
-            if sent_as(session, issue_id) and not is_asked_for(session, issue_id):
-                # What was decided on is what was sent, perhaps corrected since.
-                return RedirectResponse(
-                    f"/newsletters/{newsletter}/issues/{issue_id}", status_code=303
-                )
-        return _show_review(page, visit, request, issue_id)
-
-    @router.get(PATH + "/mail")
-    def show_mail(
-        issue_id: int, visit: SeeingVisit, shown_as: AsAsked = "", dark: DarkAsked = ""
-    ) -> HTMLResponse:
-        with reading(engine) as session:
-            newsletter, issue = find_issue_of(session, visit, issue_id)
-            rendered = page.workspace.preflight(session, issue, newsletter).rendered
-            content = issue_from_json(issue.content)
-            shown = page.workspace.shown_as(session, visit, newsletter, content, shown_as)
-            rendered = page.workspace.mail_as(session, issue, newsletter, rendered, shown)
-        return mail_frame(rendered, shown.reader, site=page.settings.public_url, dark=bool(dark))
 
     @router.post(PATH + "/approval")
     def ask_approval(
@@ -185,6 +157,43 @@ def approval_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
             set_approval_rule(session, visit.actor, newsletter.id, required=bool(required))
             target = f"{address_of(newsletter, issue)}?done=rule"
         return RedirectResponse(target, status_code=303)
+
+    return router
+
+
+def _review_router(page: SendingPage) -> Router:
+    """Return the routes of looking at what approval is asked for."""
+    router = Router(prefix="/newsletters/{newsletter}")
+    engine = page.engine
+
+    @router.get(PATH + "/review", response_model=None)
+    def review(newsletter: str, issue_id: int, visit: SeeingVisit, request: Request) -> Response:
+        with reading(engine) as session:
+            corrected = corrected_from(session, own(visit), issue_id)
+        if corrected is not None:
+            return RedirectResponse(
+                f"/newsletters/{newsletter}/issues/{corrected}", status_code=303
+            )
+        with reading(engine) as session:
+            find_issue_of(session, visit, issue_id)
+            if sent_as(session, issue_id) and not is_asked_for(session, issue_id):
+                # What was decided on is what was sent, perhaps corrected since.
+                return RedirectResponse(
+                    f"/newsletters/{newsletter}/issues/{issue_id}", status_code=303
+                )
+        return _show_review(page, visit, request, issue_id)
+
+    @router.get(PATH + "/mail")
+    def show_mail(
+        issue_id: int, visit: SeeingVisit, shown_as: AsAsked = "", dark: DarkAsked = ""
+    ) -> HTMLResponse:
+        with reading(engine) as session:
+            newsletter, issue = find_issue_of(session, visit, issue_id)
+            rendered = page.workspace.preflight(session, issue, newsletter).rendered
+            content = issue_from_json(issue.content)
+            shown = page.workspace.shown_as(session, visit, newsletter, content, shown_as)
+            rendered = page.workspace.mail_as(session, issue, newsletter, rendered, shown)
+        return mail_frame(rendered, shown.reader, site=page.settings.public_url, dark=bool(dark))
 
     return router
 

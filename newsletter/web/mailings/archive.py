@@ -39,7 +39,7 @@ from newsletter.rendering.slots import fill
 from newsletter.settings import Settings
 from newsletter.web.mailings.mail_pages import for_everybody, mail_page, without_link_to
 from newsletter.web.pages import Pages
-from newsletter.web.routing import Router, network_of_request
+from newsletter.web.routing import Router, add_routes, network_of_request
 
 #: Searches of one network within so many seconds.
 MOST_SEARCHES, WITHIN_SECONDS = 60, 60.0
@@ -115,6 +115,7 @@ def archive_router(
 ) -> Router:
     """Return the routes of reading; ``searches`` bounds how often a network may search."""
     router = Router()
+    add_routes(router, _machines_router(settings, engine, pages))
     site = settings.public_url
     searches = searches or SearchLimit()
 
@@ -160,24 +161,6 @@ def archive_router(
         if often:
             shown.headers["Retry-After"] = str(int(WITHIN_SECONDS))
         return shown
-
-    @router.get("/archive/{slug}/feed.atom")
-    def feed(slug: str) -> Response:
-        with reading(engine) as session:
-            newsletter = find_archive(session, slug)
-            issues = list_publications(session, newsletter.id, limit=_FEED)
-            text = pages.render(
-                "reader/feed.xml",
-                language=newsletter.language,
-                newsletter=newsletter,
-                issues=issues,
-                notes=_latest_notes(session, issues),
-                home=f"{site}/archive/{slug}",
-                updated=max(
-                    (issue.updated_at for issue in issues), default=datetime(1970, 1, 1, tzinfo=UTC)
-                ),
-            )
-        return _xml(text, "application/atom+xml")
 
     @router.get("/archive/{slug}/{issue_slug}")
     def issue_page(
@@ -230,6 +213,32 @@ def archive_router(
         )
         headers = _CACHED | _index_headers(newsletter, listed=issue.listed)
         return mail_page(html, head=head, above=bar, headers=headers)
+
+    return router
+
+
+def _machines_router(settings: Settings, engine: Engine, pages: Pages) -> Router:
+    """Return the routes of feeds and of what search engines ask."""
+    router = Router()
+    site = settings.public_url
+
+    @router.get("/archive/{slug}/feed.atom")
+    def feed(slug: str) -> Response:
+        with reading(engine) as session:
+            newsletter = find_archive(session, slug)
+            issues = list_publications(session, newsletter.id, limit=_FEED)
+            text = pages.render(
+                "reader/feed.xml",
+                language=newsletter.language,
+                newsletter=newsletter,
+                issues=issues,
+                notes=_latest_notes(session, issues),
+                home=f"{site}/archive/{slug}",
+                updated=max(
+                    (issue.updated_at for issue in issues), default=datetime(1970, 1, 1, tzinfo=UTC)
+                ),
+            )
+        return _xml(text, "application/atom+xml")
 
     @router.get("/sitemap.xml")
     def sitemap() -> Response:

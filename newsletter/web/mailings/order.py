@@ -39,70 +39,24 @@ from newsletter.web.mailings.send_page import (
     find_issue_of,
     subject_of,
 )
-from newsletter.web.routing import Router
+from newsletter.web.routing import Router, add_routes
 from subscribers.segments.saved import segment_text
 
 _Field = Annotated[str, Form(max_length=4000)]
 _Asked = Annotated[str, Query(max_length=4000)]
 
 
-def ordering_router(page: SendingPage) -> Router:  # noqa: C901 - a list of routes
+def ordering_router(page: SendingPage) -> Router:
     """Return the routes by which a mailing is ordered."""
     router = Router(prefix="/newsletters/{newsletter}")
-    engine, figures = page.engine, page.figures
+    engine = page.engine
+    add_routes(router, _telling_router(page))
 
     @router.get(PATH)
     def show_sending(issue_id: int, visit: SeeingVisit, request: Request) -> Response:
         if visit.may(Permission.APPROVE) and not visit.may(Permission.SEND):
             return RedirectResponse(f"{request.url.path}/review", status_code=303)
         return page.show(visit, request, issue_id)
-
-    @router.get("/audience")
-    def show_audience(
-        visit: SegmentVisit, request: Request, segment: _Asked = "", urgent: _Asked = ""
-    ) -> HTMLResponse:
-        with reading(engine) as session:
-            newsletter = newsletter_of(session, visit)
-            try:
-                query = segment_text(session, newsletter.id, segment)
-                count, error = (
-                    audience_figure(session, newsletter, query, figures, urgent=bool(urgent)),
-                    "",
-                )
-            except NewsletterError as wrong:
-                count, error = None, wrong.in_language(visit.language)
-        return page.pages.show_to(
-            visit, request, "mailings/_audience.html", count=count, error=error
-        )
-
-    @router.get("/hour")
-    def tell_hour(
-        visit: Annotated[Visit, doing(Action.MAILING_ORDER)],
-        request: Request,
-        hour: _Asked = "",
-        issue: int = 0,
-        draft: int = 0,
-    ) -> HTMLResponse:
-        with reading(engine) as session:
-            newsletter = newsletter_of(session, visit)
-            content = (
-                get_draft(session, newsletter.id, draft).issue
-                if draft
-                else issue_from_json(get_issue(session, newsletter.id, issue).content)
-            )
-        try:
-            schedule, error = Schedule(hour=read_hour(hour)), ""
-        except NewsletterError as wrong:
-            schedule, error = AT_ONCE, wrong.in_language(visit.language)
-        return page.pages.show_to(
-            visit,
-            request,
-            "mailings/_hour.html",
-            issue=content,
-            hour=schedule.hour,
-            other_day=other_day(newsletter, content, schedule) if schedule.hour else None,
-            error=error,
-        )
 
     @router.get(PATH + "/subjects")
     def check_compared(
@@ -151,6 +105,61 @@ def ordering_router(page: SendingPage) -> Router:  # noqa: C901 - a list of rout
         except NewsletterError as error:
             return page.show(visit, request, issue_id, status=409, error=error, choice=choice)
         return RedirectResponse(target, status_code=303)
+
+    return router
+
+
+def _telling_router(page: SendingPage) -> Router:
+    """Return the routes that tell what a choice means, while it is made."""
+    router = Router(prefix="/newsletters/{newsletter}")
+    engine, figures = page.engine, page.figures
+
+    @router.get("/audience")
+    def show_audience(
+        visit: SegmentVisit, request: Request, segment: _Asked = "", urgent: _Asked = ""
+    ) -> HTMLResponse:
+        with reading(engine) as session:
+            newsletter = newsletter_of(session, visit)
+            try:
+                query = segment_text(session, newsletter.id, segment)
+                count, error = (
+                    audience_figure(session, newsletter, query, figures, urgent=bool(urgent)),
+                    "",
+                )
+            except NewsletterError as wrong:
+                count, error = None, wrong.in_language(visit.language)
+        return page.pages.show_to(
+            visit, request, "mailings/_audience.html", count=count, error=error
+        )
+
+    @router.get("/hour")
+    def tell_hour(
+        visit: Annotated[Visit, doing(Action.MAILING_ORDER)],
+        request: Request,
+        hour: _Asked = "",
+        issue: int = 0,
+        draft: int = 0,
+    ) -> HTMLResponse:
+        with reading(engine) as session:
+            newsletter = newsletter_of(session, visit)
+            content = (
+                get_draft(session, newsletter.id, draft).issue
+                if draft
+                else issue_from_json(get_issue(session, newsletter.id, issue).content)
+            )
+        try:
+            schedule, error = Schedule(hour=read_hour(hour)), ""
+        except NewsletterError as wrong:
+            schedule, error = AT_ONCE, wrong.in_language(visit.language)
+        return page.pages.show_to(
+            visit,
+            request,
+            "mailings/_hour.html",
+            issue=content,
+            hour=schedule.hour,
+            other_day=other_day(newsletter, content, schedule) if schedule.hour else None,
+            error=error,
+        )
 
     return router
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Form, Query, Request
@@ -29,7 +30,7 @@ from newsletter.web.operations.actions import (
     read_object,
 )
 from newsletter.web.pages import Pages
-from newsletter.web.routing import Router
+from newsletter.web.routing import Router, add_routes
 from newsletter.web.streams import live
 from subscribers.suppression import find_suppressions
 from workers.overview import overview_source
@@ -40,6 +41,7 @@ _Name = Annotated[str, Query(max_length=320)]
 _TICK_SECONDS = 2.0
 _LISTED = 200
 _LIVE = "operations/live.html"
+_PREFIX = "/operate"
 
 
 def values_of(seen: Overview) -> dict[str, Any]:
@@ -57,44 +59,25 @@ def values_of(seen: Overview) -> dict[str, Any]:
     }
 
 
-def operating_router(  # noqa: C901 - a list of routes
-    settings: Settings, engine: Engine, pseudonyms: Pseudonyms, pages: Pages
-) -> Router:
-    """Return the routes of operations."""
-    router = Router(prefix="/operate")
-    names = relay_names(settings)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _OperationsPage:
+    """What all routes of operations show."""
 
-    look_now = overview_source(settings, engine)
+    engine: Engine
+    pages: Pages
+    look_now: Callable[[], Overview]
 
-    def _values(visit: Visit) -> dict[str, Any]:
-        seen = look_now()
-        with reading(engine) as session:
+    def values(self, visit: Visit) -> dict[str, Any]:
+        """Return what the page shows of what somebody operates."""
+        seen = self.look_now()
+        with reading(self.engine) as session:
             only = newsletters_where(session, visit, Permission.OPERATE)
         if only is not None:
             seen = seen.within(only)
         return values_of(seen)
 
-    @router.get("")
-    def show_overview(visit: OperatorVisit, request: Request) -> HTMLResponse:
-        # On this machine alone all come from it, rightly.
-        proxy = "" if settings.is_local else request.app.state.clients.proxy
-        return pages.show_to(
-            visit, request, "operations/overview.html", proxy=proxy, **_values(visit)
-        )
-
-    @router.get("/events")
-    def stream(visit: OperatorVisit, request: Request) -> StreamingResponse:
-        del visit
-
-        def show(now: Visit) -> tuple[str, bool]:
-            shown = pages.render(
-                _LIVE, language=now.language, zone=now.time_zone, visit=now, **_values(now)
-            )
-            return shown, True
-
-        return live(request, Requires(Permission.OPERATE), show, seconds=_TICK_SECONDS)
-
-    def _ask(
+    def ask(
+        self,
         visit: Visit,
         request: Request,
         name: str,
@@ -105,10 +88,11 @@ def operating_router(  # noqa: C901 - a list of routes
         error: str = "",
         reason: str = "",
     ) -> HTMLResponse:
+        """Show an order, before it is given, with what is wrong with what was typed."""
         listed: Sequence[object] = ()
         if form.lists is not None:
-            listed = list_deliveries(engine, form.lists, mailing_id=int(on), limit=_LISTED)
-        return pages.show_to(
+            listed = list_deliveries(self.engine, form.lists, mailing_id=int(on), limit=_LISTED)
+        return self.pages.show_to(
             visit,
             request,
             "operations/action.html",
@@ -116,15 +100,72 @@ def operating_router(  # noqa: C901 - a list of routes
             order=name,
             form=form,
             on=on,
-            alarm=_alarm_named(on) if form.noun == "alarm" else None,
+            alarm=self._alarm_named(on) if form.noun == "alarm" else None,
             listed=listed,
             most=_LISTED,
             error=error,
             reason=reason,
         )
 
-    def _alarm_named(key: str) -> Alarm | None:
-        return next((each for each in find_alarms(look_now()) if each.key == key), None)
+    def _alarm_named(self, key: str) -> Alarm | None:
+        return next((each for each in find_alarms(self.look_now()) if each.key == key), None)
+
+    def refuse(self, visit: Visit, request: Request, error: NewsletterError) -> HTMLResponse:
+        """Show the page, with why nothing was done."""
+        return self.pages.show_to(
+            visit,
+            request,
+            "operations/overview.html",
+            status=400,
+            error=error.in_language(visit.language),
+            **self.values(visit),
+        )
+
+
+def operating_router(
+    settings: Settings, engine: Engine, pseudonyms: Pseudonyms, pages: Pages
+) -> Router:
+    """Return the routes of operations."""
+    router = Router()
+    page = _OperationsPage(engine=engine, pages=pages, look_now=overview_source(settings, engine))
+    add_routes(
+        router,
+        _overview_router(page, settings),
+        _orders_router(page, relay_names(settings)),
+        _suppressions_router(page, pseudonyms),
+    )
+    return router
+
+
+def _overview_router(page: _OperationsPage, settings: Settings) -> Router:
+    router = Router(prefix=_PREFIX)
+
+    @router.get("")
+    def show_overview(visit: OperatorVisit, request: Request) -> HTMLResponse:
+        # On this machine alone all come from it, rightly.
+        proxy = "" if settings.is_local else request.app.state.clients.proxy
+        return page.pages.show_to(
+            visit, request, "operations/overview.html", proxy=proxy, **page.values(visit)
+        )
+
+    @router.get("/events")
+    def stream(visit: OperatorVisit, request: Request) -> StreamingResponse:
+        del visit
+
+        def show(now: Visit) -> tuple[str, bool]:
+            shown = page.pages.render(
+                _LIVE, language=now.language, zone=now.time_zone, visit=now, **page.values(now)
+            )
+            return shown, True
+
+        return live(request, Requires(Permission.OPERATE), show, seconds=_TICK_SECONDS)
+
+    return router
+
+
+def _orders_router(page: _OperationsPage, relays: Collection[str]) -> Router:
+    router = Router(prefix=_PREFIX)
+    engine = page.engine
 
     @router.get("/orders/{name}")
     def ask(name: str, visit: OperatorVisit, request: Request, on: _Name = "") -> Response:
@@ -133,8 +174,8 @@ def operating_router(  # noqa: C901 - a list of routes
             target = read_object(form, on)
             demand_right(engine, visit, form, target)
         except (ListError, ConflictError) as error:
-            return _refuse(visit, request, error)
-        return _ask(visit, request, name, form, target)
+            return page.refuse(visit, request, error)
+        return page.ask(visit, request, name, form, target)
 
     @router.post("/orders/{name}")
     def give(
@@ -150,7 +191,7 @@ def operating_router(  # noqa: C901 - a list of routes
         try:
             target = read_object(form, on)
         except ListError as error:
-            return _refuse(visit, request, error)
+            return page.refuse(visit, request, error)
         try:
             carry_out(
                 engine,
@@ -160,12 +201,12 @@ def operating_router(  # noqa: C901 - a list of routes
                 on=target,
                 reason=reason,
                 positions=position or (),
-                relays=names,
-                look_now=look_now,
+                relays=relays,
+                look_now=page.look_now,
             )
         except (OrderError, ConflictError) as error:
             status = 409 if isinstance(error, ConflictError) else 400
-            return _ask(
+            return page.ask(
                 visit,
                 request,
                 name,
@@ -177,19 +218,15 @@ def operating_router(  # noqa: C901 - a list of routes
             )
         return RedirectResponse("/operate", status_code=303)
 
-    def _refuse(visit: Visit, request: Request, error: NewsletterError) -> HTMLResponse:
-        return pages.show_to(
-            visit,
-            request,
-            "operations/overview.html",
-            status=400,
-            error=error.in_language(visit.language),
-            **_values(visit),
-        )
+    return router
+
+
+def _suppressions_router(page: _OperationsPage, pseudonyms: Pseudonyms) -> Router:
+    router = Router(prefix=_PREFIX)
 
     @router.get("/suppressions")
     def ask_for_address(visit: OperatorVisit, request: Request) -> HTMLResponse:
-        return pages.show_to(
+        return page.pages.show_to(
             visit, request, "operations/suppressions.html", address="", found=None, error=""
         )
 
@@ -200,12 +237,12 @@ def operating_router(  # noqa: C901 - a list of routes
         # Asked for by a form, so that the address stands in no URL, history or log.
         error, suppressions = "", None
         try:
-            with reading(engine) as session:
+            with reading(page.engine) as session:
                 seen = newsletters_where(session, visit, Permission.OPERATE)
                 suppressions = find_suppressions(session, address, pseudonyms, newsletter_ids=seen)
         except ListError as failure:
             error = failure.in_language(visit.language)
-        return pages.show_to(
+        return page.pages.show_to(
             visit,
             request,
             "operations/suppressions.html",

@@ -39,9 +39,86 @@ class _Values:
     both: bool
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _MergingPages:
+    """What the routes of merging show."""
+
+    engine: Engine
+    pages: Pages
+
+    def search(
+        self,
+        visit: Visit,
+        request: Request,
+        number: int,
+        text: str,
+        *,
+        error: NewsletterError | None = None,
+    ) -> HTMLResponse:
+        """Show whom a person could be merged with."""
+        found = FoundPage(people=[], after=None)
+        with reading(self.engine) as session:
+            row = newsletter_of(session, visit)
+            standing = find_standing(session, row.id, number)
+            if text.strip():
+                criteria = PeopleFilter(text=text)
+                found = search_people(session, row, criteria, limit=_FOUND + 1)
+        return self.pages.show_to(
+            visit,
+            request,
+            "subscribers/merge_search.html",
+            status=400 if error else 200,
+            newsletter=row,
+            person=standing,
+            text=text,
+            people=[each for each in found.people if each.subscriber_id != number][:_FOUND],
+            more=found.after is not None,
+            error=error.in_language(visit.language) if error else "",
+        )
+
+    def compare(
+        self,
+        visit: Visit,
+        request: Request,
+        number: int,
+        kept: int,
+        merged: int,
+        *,
+        error: NewsletterError | None = None,
+    ) -> HTMLResponse:
+        """Show what merging two would do, and what of each is to be kept.
+
+        Raises:
+            ConflictError: They cannot be merged.
+        """
+        with reading(self.engine) as session:
+            row = newsletter_of(session, visit)
+            outlook = foresee_merge(session, visit.actor, row.id, kept_id=kept, merged_id=merged)
+            standings = [find_standing(session, row.id, each) for each in (kept, merged)]
+            fields = list_fields(session, row.id)
+        waits = any(part.effect is Effect.WAITS for part in outlook.parts)
+        return self.pages.show_to(
+            visit,
+            request,
+            "subscribers/merge.html",
+            status=400 if error else 200,
+            newsletter=row,
+            number=number,
+            outlook=outlook,
+            standings=standings,
+            columns=CHOSEN,
+            chosen={choice.name for choice in outlook.choices},
+            values=_values(outlook, fields, visit.language),
+            sentences=consequences(outlook),
+            possible=not (waits or outlook.done),
+            error=error.in_language(visit.language) if error else "",
+        )
+
+
 def merging_router(engine: Engine, pages: Pages) -> Router:
     """Return the routes by which two people are merged."""
     router = Router(prefix="/newsletters/{newsletter}/subscribers")
+    page = _MergingPages(engine=engine, pages=pages)
 
     @router.get("/{number}/merge")
     def show(
@@ -53,12 +130,12 @@ def merging_router(engine: Engine, pages: Pages) -> Router:
         keep: Annotated[int | None, Query(le=10**18)] = None,
     ) -> HTMLResponse:
         if other is None:
-            return _search(visit, request, number, text)
+            return page.search(visit, request, number, text)
         kept, merged = (other, number) if keep == other else (number, other)
         try:
-            return _compare(visit, request, number, kept, merged)
+            return page.compare(visit, request, number, kept, merged)
         except ConflictError as error:
-            return _search(visit, request, number, text, error=error)
+            return page.search(visit, request, number, text, error=error)
 
     @router.post("/{number}/merge")
     def merge(
@@ -80,71 +157,11 @@ def merging_router(engine: Engine, pages: Pages) -> Router:
                 merge_people(session, visit.actor, newsletter_of(session, visit).id, order)
         except ConflictError as error:
             try:
-                return _compare(visit, request, number, kept, merged, error=error)
+                return page.compare(visit, request, number, kept, merged, error=error)
             except ConflictError:
-                return _search(visit, request, number, "", error=error)
-        page = "/".join([*request.url.path.split("/")[:4], str(kept)])
-        return RedirectResponse(f"{page}?merged={merged}", status_code=303)
-
-    def _search(
-        visit: Visit,
-        request: Request,
-        number: int,
-        text: str,
-        *,
-        error: NewsletterError | None = None,
-    ) -> HTMLResponse:
-        found = FoundPage(people=[], after=None)
-        with reading(engine) as session:
-            row = newsletter_of(session, visit)
-            standing = find_standing(session, row.id, number)
-            if text.strip():
-                criteria = PeopleFilter(text=text)
-                found = search_people(session, row, criteria, limit=_FOUND + 1)
-        return pages.show_to(
-            visit,
-            request,
-            "subscribers/merge_search.html",
-            status=400 if error else 200,
-            newsletter=row,
-            person=standing,
-            text=text,
-            people=[each for each in found.people if each.subscriber_id != number][:_FOUND],
-            more=found.after is not None,
-            error=error.in_language(visit.language) if error else "",
-        )
-
-    def _compare(
-        visit: Visit,
-        request: Request,
-        number: int,
-        kept: int,
-        merged: int,
-        *,
-        error: NewsletterError | None = None,
-    ) -> HTMLResponse:
-        with reading(engine) as session:
-            row = newsletter_of(session, visit)
-            outlook = foresee_merge(session, visit.actor, row.id, kept_id=kept, merged_id=merged)
-            standings = [find_standing(session, row.id, each) for each in (kept, merged)]
-            fields = list_fields(session, row.id)
-        waits = any(part.effect is Effect.WAITS for part in outlook.parts)
-        return pages.show_to(
-            visit,
-            request,
-            "subscribers/merge.html",
-            status=400 if error else 200,
-            newsletter=row,
-            number=number,
-            outlook=outlook,
-            standings=standings,
-            columns=CHOSEN,
-            chosen={choice.name for choice in outlook.choices},
-            values=_values(outlook, fields, visit.language),
-            sentences=consequences(outlook),
-            possible=not (waits or outlook.done),
-            error=error.in_language(visit.language) if error else "",
-        )
+                return page.search(visit, request, number, "", error=error)
+        person = "/".join([*request.url.path.split("/")[:4], str(kept)])
+        return RedirectResponse(f"{person}?merged={merged}", status_code=303)
 
     return router
 

@@ -44,6 +44,7 @@ from subscribers.tagging import LONGEST_TAG, count_people, list_tags, taggings_t
 
 _Field = Annotated[str, Form(max_length=500)]
 _Asked = Annotated[str, Query(max_length=2000)]
+_PREFIX = "/newsletters/{newsletter}/subscribers"
 #: So many tags are offered at most.
 _TAGS = 100
 
@@ -79,7 +80,7 @@ def _readers(session: Session, figures: Figures, newsletter: Newsletter) -> Figu
 
 def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
     """Return the routes of subscribers, for operators."""
-    router = Router(prefix="/newsletters/{newsletter}/subscribers")
+    router = Router(prefix=_PREFIX)
     outer = Router()
 
     @outer.get("/subscribers")
@@ -158,6 +159,47 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
             states=list(SubscriptionState),
         )
 
+    add_routes(
+        outer,
+        router,
+        _export_router(engine),
+        _keeping_router(engine, pages),
+        columns_router(engine),
+        segments_router(engine, figures, pages),
+    )
+    return outer
+
+
+def _keeping_router(engine: Engine, pages: Pages) -> Router:
+    """Return the route by which what is searched for is kept as a segment."""
+    router = Router(prefix=_PREFIX)
+
+    @router.post("/segments")
+    def keep_segment(
+        visit: SubscribersVisit, request: Request, name: _Field = "", query: _Field = ""
+    ) -> Response:
+        base = request.url.path.removesuffix("/segments")
+        with transaction(engine) as session:
+            row = newsletter_of(session, visit)
+            try:
+                save_segment(session, visit.actor, row.id, name=name.strip(), query=query)
+            except NewsletterError as error:
+                return pages.show_to(
+                    visit,
+                    request,
+                    "subscribers/refused.html",
+                    status=400,
+                    error=error.in_language(visit.language),
+                    back=base,
+                )
+        return RedirectResponse(base, status_code=303)
+
+    return router
+
+
+def _export_router(engine: Engine) -> Router:
+    router = Router(prefix=_PREFIX)
+
     @router.get(".csv")
     def export(
         visit: SubscribersVisit,
@@ -192,30 +234,7 @@ def subscribers_router(engine: Engine, figures: Figures, pages: Pages) -> Router
         lines = chain([BOM_UTF8], (page.octets for page in pages_of_list))
         return _download(lines, f"{row.slug}-subscribers.csv")
 
-    @router.post("/segments")
-    def keep_segment(
-        visit: SubscribersVisit, request: Request, name: _Field = "", query: _Field = ""
-    ) -> Response:
-        base = request.url.path.removesuffix("/segments")
-        with transaction(engine) as session:
-            row = newsletter_of(session, visit)
-            try:
-                save_segment(session, visit.actor, row.id, name=name.strip(), query=query)
-            except NewsletterError as error:
-                return pages.show_to(
-                    visit,
-                    request,
-                    "subscribers/refused.html",
-                    status=400,
-                    error=error.in_language(visit.language),
-                    back=base,
-                )
-        return RedirectResponse(base, status_code=303)
-
-    add_routes(outer, router)
-    add_routes(outer, columns_router(engine))
-    add_routes(outer, segments_router(engine, figures, pages))
-    return outer
+    return router
 
 
 def _download(lines: Iterator[bytes], name: str) -> StreamingResponse:

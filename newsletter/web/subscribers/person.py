@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Form, Query, Request
@@ -17,7 +18,7 @@ from newsletter.i18n.messages import msg
 from newsletter.mailings.series.figures import series_of_reader
 from newsletter.web.access import SubscribersVisit, Visit, newsletter_of, own
 from newsletter.web.pages import Pages
-from newsletter.web.routing import Router
+from newsletter.web.routing import Router, add_routes
 from subscribers.actions import find_standing, lift_person, suppress_person, unsubscribe_person
 from subscribers.fields.model import current_values
 from subscribers.fields.store import list_fields
@@ -26,14 +27,50 @@ from subscribers.history_entries import HistoryPosition, Person
 from subscribers.merging.links import merged_into
 from subscribers.notes import LONGEST_NOTE, add_note, change_note, delete_note, list_notes
 
+_PREFIX = "/newsletters/{newsletter}/subscribers"
 _Field = Annotated[str, Form(max_length=500)]
 #: A note as a form has it, whose line ends are two characters each.
 _Text = Annotated[str, Form(max_length=3 * LONGEST_NOTE)]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Orders:
+    """What is done to a person, and leads back to their page."""
+
+    engine: Engine
+    pages: Pages
+
+    def do(
+        self, visit: Visit, request: Request, number: int, action: Callable[[Session], object]
+    ) -> Response:
+        """Act in one transaction; show the person anew, or why it was refused."""
+        page = "/".join([*request.url.path.split("/")[:4], str(number)])
+        try:
+            with transaction(self.engine) as session:
+                action(session)
+        except (ConflictError, ListError, OrderError) as error:
+            return self._refused(visit, request, error, page)
+        return RedirectResponse(page, status_code=303)
+
+    def _refused(
+        self, visit: Visit, request: Request, error: NewsletterError, back: str
+    ) -> HTMLResponse:
+        return self.pages.show_to(
+            visit,
+            request,
+            "subscribers/refused.html",
+            status=400,
+            error=error.in_language(visit.language),
+            back=back,
+        )
+
+
 def person_router(engine: Engine, pages: Pages) -> Router:
     """Return the routes of one person."""
-    router = Router(prefix="/newsletters/{newsletter}/subscribers")
+    router = Router(prefix=_PREFIX)
+    orders = _Orders(engine=engine, pages=pages)
+    # Before the one whose path ends with any verb.
+    add_routes(router, _notes_router(orders))
 
     @router.get("/{number}")
     def show_one(
@@ -76,11 +113,25 @@ def person_router(engine: Engine, pages: Pages) -> Router:
             ],
         )
 
+    @router.post("/{number}/{verb}")
+    def act(
+        number: int, verb: str, visit: SubscribersVisit, request: Request, reason: _Field = ""
+    ) -> Response:
+        return orders.do(
+            visit, request, number, lambda session: _order(session, visit, number, verb, reason)
+        )
+
+    return router
+
+
+def _notes_router(orders: _Orders) -> Router:
+    router = Router(prefix=_PREFIX)
+
     @router.post("/{number}/notes")
     def write_note(
         number: int, visit: SubscribersVisit, request: Request, text: _Text = ""
     ) -> Response:
-        return _done(
+        return orders.do(
             visit,
             request,
             number,
@@ -96,7 +147,7 @@ def person_router(engine: Engine, pages: Pages) -> Router:
         text: _Text = "",
         revision: Annotated[int, Form()] = 0,
     ) -> Response:
-        return _done(
+        return orders.do(
             visit,
             request,
             number,
@@ -113,40 +164,11 @@ def person_router(engine: Engine, pages: Pages) -> Router:
         request: Request,
         revision: Annotated[int, Form()] = 0,
     ) -> Response:
-        return _done(
+        return orders.do(
             visit,
             request,
             number,
             lambda session: delete_note(session, visit.actor, own(visit), note, revision=revision),
-        )
-
-    @router.post("/{number}/{verb}")
-    def act(
-        number: int, verb: str, visit: SubscribersVisit, request: Request, reason: _Field = ""
-    ) -> Response:
-        return _done(
-            visit, request, number, lambda session: _order(session, visit, number, verb, reason)
-        )
-
-    def _done(
-        visit: Visit, request: Request, number: int, action: Callable[[Session], object]
-    ) -> Response:
-        page = "/".join([*request.url.path.split("/")[:4], str(number)])
-        try:
-            with transaction(engine) as session:
-                action(session)
-        except (ConflictError, ListError, OrderError) as error:
-            return _refused(visit, request, error, page)
-        return RedirectResponse(page, status_code=303)
-
-    def _refused(visit: Visit, request: Request, error: NewsletterError, back: str) -> HTMLResponse:
-        return pages.show_to(
-            visit,
-            request,
-            "subscribers/refused.html",
-            status=400,
-            error=error.in_language(visit.language),
-            back=back,
         )
 
     return router

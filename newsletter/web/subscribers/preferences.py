@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
@@ -51,16 +51,21 @@ from subscribers.readers import (
 )
 
 
-def preferences_router(  # noqa: C901, PLR0915 - a list of routes
-    settings: Settings, engine: Engine, signer: TokenSigner, pseudonyms: Pseudonyms, pages: Pages
-) -> Router:
-    """Return the routes of choosing."""
-    router = Router()
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _ReaderPage:
+    """What all routes of a reader's own link ask and show."""
 
-    def _read(session: Session, token: str) -> DeliveryRef:
-        return read_link(session, signer, Purpose.PREFERENCES, token)
+    settings: Settings
+    engine: Engine
+    signer: TokenSigner
+    pages: Pages
 
-    def _show(
+    def read(self, session: Session, token: str) -> DeliveryRef:
+        """Return whose link it is."""
+        return read_link(session, self.signer, Purpose.PREFERENCES, token)
+
+    def show(
+        self,
         name: str,
         token: str,
         request: Request,
@@ -71,8 +76,9 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
         chosen: Language | None = None,
         **values: object,
     ) -> HTMLResponse:
-        with reading(engine) as session:
-            ref = _read(session, token)
+        """Show a page of whoever holds the link, with what was typed and what is wrong with it."""
+        with reading(self.engine) as session:
+            ref = self.read(session, token)
             reader = find_reader(session, ref.subscriber_id)
             choices = list_choices(session, ref.subscriber_id)
             newsletter = get_newsletter(session, ref.newsletter_id)
@@ -98,7 +104,7 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
                 )
                 for c in choices
             ]
-        return pages.show(
+        return self.pages.show(
             f"reader/{name}",
             language=language,
             status=status,
@@ -126,39 +132,58 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
             weeks=None if typed is None else typed.weeks,
             paused_until=max((c.paused_until for c in choices if c.paused_until), default=None),
             here=f"/p/{token}",
-            leave="/u/" + signer.sign_delivery(Purpose.UNSUBSCRIBE, ref),
+            leave="/u/" + self.signer.sign_delivery(Purpose.UNSUBSCRIBE, ref),
             **values,
         )
 
+
+def preferences_router(
+    settings: Settings, engine: Engine, signer: TokenSigner, pseudonyms: Pseudonyms, pages: Pages
+) -> Router:
+    """Return the routes of choosing, of what is held, and of another address."""
+    page = _ReaderPage(settings=settings, engine=engine, signer=signer, pages=pages)
+    router = Router()
+    add_routes(
+        router,
+        _choosing_router(page),
+        _held_data_router(page, pseudonyms),
+        address_router(settings, engine, signer, pages),
+    )
+    return router
+
+
+def _choosing_router(page: _ReaderPage) -> Router:
+    router = Router()
+
     @router.get("/p/{token}")
     def preferences(token: str, request: Request) -> HTMLResponse:
-        return _show("preferences.html", token, request, saved=False)
+        return page.show("preferences.html", token, request, saved=False)
 
     @router.post("/p/{token}")
     def save(token: str, request: Request, form: SubmittedForm) -> HTMLResponse:
-        with reading(engine) as session:
-            ref = _read(session, token)
+        with reading(page.engine) as session:
+            ref = page.read(session, token)
             own, language = _own_fields(session, ref), _language_of(session, ref, request)
             newsletter = get_newsletter(session, ref.newsletter_id)
             known = known_of(session, ref.newsletter_id, ref.subscriber_id)
             before = chosen_language(newsletter, known.language)
         wishes = replace(_wishes_of(form, language), values=submitted(form, own))
         try:
-            with transaction(engine) as session:
-                ref = _read(session, token)
+            with transaction(page.engine) as session:
+                ref = page.read(session, token)
                 save_wishes(
                     session,
                     ref.subscriber_id,
                     wishes,
                     newsletter_id=ref.newsletter_id,
                     source=PREFERENCES_PAGE,
-                    network=kept_network(client_of(request), settings.consent_network),
+                    network=kept_network(client_of(request), page.settings.consent_network),
                     mailing_id=ref.mailing_id or None,
                 )
         except ListError as error:
             place = (error.place.field if error.place else None) or ""
             message = error.message.in_language(wishes.language)
-            return _show(
+            return page.show(
                 "preferences.html",
                 token,
                 request,
@@ -170,31 +195,37 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
         # The page goes on in the language that was just chosen, whatever its address named.
         other = wishes.mail_language if wishes.mail_language != before else ""
         chosen = language_for(other, language) if other else None
-        return _show("preferences.html", token, request, saved=True, chosen=chosen)
+        return page.show("preferences.html", token, request, saved=True, chosen=chosen)
 
     @router.post("/p/{token}/join")
     def join(token: str, request: Request, form: SubmittedForm) -> HTMLResponse:
         number = str(form.get("newsletter", ""))
-        with transaction(engine) as session:
-            ref = _read(session, token)
+        with transaction(page.engine) as session:
+            ref = page.read(session, token)
             join_offered(
                 session,
                 ref.subscriber_id,
                 int(number) if _is_number(number) else 0,
                 language=_language_of(session, ref, request),
                 like=ref.newsletter_id,
-                network=kept_network(client_of(request), settings.consent_network),
+                network=kept_network(client_of(request), page.settings.consent_network),
             )
-        return _show("preferences.html", token, request, saved=True)
+        return page.show("preferences.html", token, request, saved=True)
+
+    return router
+
+
+def _held_data_router(page: _ReaderPage, pseudonyms: Pseudonyms) -> Router:
+    router = Router()
 
     @router.get("/p/{token}/data")
     def data(token: str, request: Request) -> HTMLResponse:
-        return _show("data.html", token, request)
+        return page.show("data.html", token, request)
 
     @router.get("/p/{token}/data.json")
     def download(token: str, request: Request) -> Response:
-        with reading(engine) as session:
-            ref = _read(session, token)
+        with reading(page.engine) as session:
+            ref = page.read(session, token)
             held = data_held(session, ref.subscriber_id, _language_of(session, ref, request))
         return Response(
             json.dumps(held, ensure_ascii=False, indent=2),
@@ -204,18 +235,18 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
 
     @router.get("/p/{token}/erase")
     def ask(token: str, request: Request) -> HTMLResponse:
-        return _show("erase.html", token, request, unsure=False)
+        return page.show("erase.html", token, request, unsure=False)
 
     @router.post("/p/{token}/erase")
     def erase_reader(token: str, request: Request, form: SubmittedForm) -> HTMLResponse:
         if form.get("sure") != "yes":
-            return _show("erase.html", token, request, unsure=True)
-        with reading(engine) as session:
-            ref = _read(session, token)
+            return page.show("erase.html", token, request, unsure=True)
+        with reading(page.engine) as session:
+            ref = page.read(session, token)
             find_reader(session, ref.subscriber_id)
             newsletter = get_newsletter(session, ref.newsletter_id)
             language = _language_of(session, ref, request)
-        with transaction(engine) as session:
+        with transaction(page.engine) as session:
             erase_person(
                 session,
                 READER,
@@ -223,9 +254,8 @@ def preferences_router(  # noqa: C901, PLR0915 - a list of routes
                 pseudonyms,
                 way=UnsubscribeWay.PAGE,
             )
-        return pages.show("reader/erased.html", language=language, newsletter=newsletter)
+        return page.pages.show("reader/erased.html", language=language, newsletter=newsletter)
 
-    add_routes(router, address_router(settings, engine, signer, pages))
     return router
 
 
