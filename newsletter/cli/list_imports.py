@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from newsletter.accounts.audit_actions import Action
+from newsletter.cli.import_report import finish_import
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import styled, terminal_language, text
 from newsletter.cli.prompts import confirm
@@ -29,7 +30,7 @@ from newsletter.cli.state import (
     reading_newsletter,
     settings_of,
 )
-from newsletter.errors import ExitCode, ListError, Place
+from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing, Number
 
@@ -37,15 +38,12 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from subscribers.lists.columns import ColumnAnswers
-    from subscribers.lists.encodings import ListEncoding
     from subscribers.lists.files import ListFile
     from subscribers.lists.formats import ListState
-    from subscribers.lists.import_report import ImportReport
     from subscribers.lists.new_fields import NewFields
     from subscribers.lists.questions import ColumnQuestion
 
 
-_SHOWN = 20
 Basis = Annotated[str, typer.Option(help="The basis of consent, such as 'web form 2026'.")]
 
 
@@ -427,125 +425,3 @@ def _meanings(pairs: list[str]) -> dict[str, ListState]:
             )
         words[word] = meaning
     return meanings_of(words)
-
-
-def finish_import(report: ImportReport, read_as: ListEncoding | None = None, *, json: bool) -> None:
-    """Print what came of an import; rows that were refused end the command as incomplete.
-
-    Args:
-        report: What came of it.
-        read_as: The encoding that the list was read in, where it was a file.
-        json: Whether a machine reads it.
-
-    Raises:
-        typer.Exit: Some rows were refused.
-    """
-    from newsletter.cli.console import console, print_json
-    from subscribers.lists.import_report import RowCounts
-    from subscribers.lists.line_numbers import line_json
-
-    if json:
-        refused = [
-            line_json(row.line) | {"address": row.address, "reason": str(row.reason)}
-            for row in report.refused
-        ]
-        warned = [
-            line_json(one.line)
-            | {"field": one.field, "value": one.value, "problem": str(one.problem)}
-            for one in report.warned
-        ]
-        counts = {name: getattr(report, name) for name in asdict(RowCounts())}
-        left_out = {"columns_left_out": list(report.left_out)}
-        print_json(
-            counts
-            | {"refused": refused, "warned": warned}
-            | left_out
-            | ({"encoding": read_as.encoding} if read_as else {})
-        )
-    else:
-        if read_as and read_as.words:
-            console.print(
-                _(
-                    "Read as {encoding}. If letters are wrong, undo the import and repeat it with "
-                    "--encoding.",
-                    encoding=text(read_as.described),
-                )
-            )
-        _name_problems(report)
-        if report.left_out:
-            console.print(
-                _(
-                    "These columns were not taken: {names}. --new-fields adds them as fields, "
-                    "--map COLUMN=FIELD assigns one, --map COLUMN=- leaves it out on purpose.",
-                    names=Listing(report.left_out),
-                )
-            )
-        if report.resumed_after:
-            console.print(
-                _(
-                    "Continued after {count} rows that were done before.",
-                    count=Number(report.resumed_after),
-                )
-            )
-        console.print(
-            _(
-                "{added} added, {updated} updated, {unchanged} unchanged, {warnings} with a "
-                "warning, {refused} refused",
-                added=Number(report.added),
-                updated=Number(report.updated),
-                unchanged=Number(report.unchanged),
-                warnings=Number(report.warnings),
-                refused=Number(report.refusals),
-            )
-        )
-        if report.tagged or report.repeated:
-            console.print(
-                _(
-                    "{tagged} given tags only, {repeated} repeated in the list",
-                    tagged=Number(report.tagged),
-                    repeated=Number(report.repeated),
-                )
-            )
-        if report.unsubscribed or report.pending or report.suppressed:
-            console.print(
-                _(
-                    "According to the list, these receive no email: {unsubscribed} unsubscribed, "
-                    "{pending} not confirmed; {suppressed} addresses suppressed",
-                    unsubscribed=Number(report.unsubscribed),
-                    pending=Number(report.pending),
-                    suppressed=Number(report.suppressed),
-                )
-            )
-    if report.refusals:
-        raise typer.Exit(ExitCode.INCOMPLETE)
-
-
-def _name_problems(report: ImportReport) -> None:
-    """Print the first rows that were refused, and the first warnings, of each kind at least one."""
-    from newsletter.cli.console import console
-    from subscribers.lists.line_numbers import line_named
-
-    for row in report.refused[:_SHOWN]:
-        where = styled(text(line_named(row.line)), "yellow")
-        if row.address.strip():
-            where += f" {row.address}"
-        console.print(_("{where}: {reason}", where=where, reason=text(row.reason)))
-    if report.refusals > _SHOWN:
-        console.print(
-            _(
-                "… and {count} more; --report FILE lists them all.",
-                count=Number(report.refusals - _SHOWN),
-            )
-        )
-    for one in report.warned:
-        quoted = f"“{one.value}”" if one.value.strip() else ""
-        parts = " ".join(filter(None, (one.field, quoted)))
-        where = styled(text(line_named(one.line)), "yellow") + f" {parts}"
-        console.print(_("{where}: {reason}", where=where, reason=text(one.problem)))
-    if report.warnings > len(report.warned):
-        console.print(
-            _(
-                "… and {count} more warnings; --report FILE lists them all.",
-                count=Number(report.warnings - len(report.warned)),
-            )
-        )

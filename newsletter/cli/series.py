@@ -210,8 +210,8 @@ def activate(
     """Put a series and its steps into effect, after asking."""
     from newsletter.cli.console import console
     from newsletter.database.engine import reading
-    from newsletter.mailings.series.running import activate as put_into_effect
-    from newsletter.mailings.series.running import review_activation
+    from newsletter.mailings.series.activation import activate as put_into_effect
+    from newsletter.mailings.series.activation import review_activation
 
     permission = Permission.SEE_MAILINGS
     opened = open_newsletter(context, newsletter, as_, permission, with_keys=True)
@@ -426,7 +426,7 @@ def apply(
     as_: As = None,
 ) -> None:
     """Put what a step's issue says now into effect."""
-    from newsletter.mailings.series.running import apply_step
+    from newsletter.mailings.series.activation import apply_step
 
     with _changing(context, newsletter, as_, Permission.SEE_MAILINGS) as (opened, session):
         _row, current = _find_step(session, opened, series, step)
@@ -447,7 +447,7 @@ def send_test(
 ) -> None:
     """Send a test email of a step."""
     from newsletter.mailings.orders.test_mails import recipients_of
-    from newsletter.mailings.series.running import send_step_test
+    from newsletter.mailings.series.activation import send_step_test
     from newsletter.services import build_services
 
     with _changing(context, newsletter, as_, Action.SERIES_TEST) as (opened, session):

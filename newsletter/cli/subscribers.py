@@ -10,9 +10,10 @@ import typer
 
 from newsletter.accounts.audit_actions import Action
 from newsletter.cli.growth import show_growth
+from newsletter.cli.import_report import finish_import
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, ngettext, terminal_language
-from newsletter.cli.list_imports import Basis, finish_import, import_list, show_imports, undo_list
+from newsletter.cli.list_imports import Basis, import_list, show_imports, undo_list
 from newsletter.cli.merging import merge
 from newsletter.cli.notes import app as notes
 from newsletter.cli.notes import find_number, show_history

@@ -45,8 +45,8 @@ from newsletter.mailings.planning.variants import (
     sent_variants,
     variant_sent,
 )
+from newsletter.mailings.series.activation import activate
 from newsletter.mailings.series.planning import plan_series
-from newsletter.mailings.series.running import activate
 from newsletter.mailings.series.steps import list_steps
 from newsletter.rendering.model import TemplateSource
 from newsletter.rendering.slots import fill

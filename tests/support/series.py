@@ -28,8 +28,8 @@ from newsletter.i18n.language import Language
 from newsletter.issues.drafts.saving import get_draft, save_draft
 from newsletter.issues.sources.reading import read_issue
 from newsletter.mailings.series.actions import SeriesPlan, add_series, add_step
+from newsletter.mailings.series.activation import activate
 from newsletter.mailings.series.due import Timing
-from newsletter.mailings.series.running import activate
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.settings import Settings
 from subscribers.joining import Origin, subscribe

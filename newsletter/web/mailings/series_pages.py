@@ -21,7 +21,7 @@ from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.days import check_day, read_day
 from newsletter.mailings.orders.test_mails import list_groups
 from newsletter.mailings.reports.cached_figures import Figures
-from newsletter.mailings.series import running
+from newsletter.mailings.series import activation, running
 from newsletter.mailings.series.actions import SeriesPlan
 from newsletter.mailings.series.figures import get_series, list_series, shown_steps, sums_of
 from newsletter.newsletters.publications import Newsletter
@@ -127,7 +127,7 @@ class SeriesPages:
             steps, may_run = shown_steps(session, series.id), visit.may(running.needed_to_run(row))
             # Of the mails that may be put into effect, by their steps.
             digests = {
-                each.step.id: running.digest_of_step(session, row, each.step, self.settings)
+                each.step.id: activation.digest_of_step(session, row, each.step, self.settings)
                 for each in steps
                 if may_run
                 and series.state is not SeriesState.DRAFT
@@ -164,7 +164,7 @@ class SeriesPages:
         with reading(self.engine) as session:
             row = newsletter_of(session, visit)
             series = get_series(session, row.id, number)
-            activation = running.review_activation(
+            reviewed = activation.review_activation(
                 session, row, series, self.settings, actor=visit.actor, joined_since=day
             )
         return self.pages.show_to(
@@ -173,7 +173,7 @@ class SeriesPages:
             "mailings/series_confirm.html",
             newsletter=row,
             series=series,
-            activation=activation,
+            activation=reviewed,
             activates=activates,
             since=day.isoformat() if day else "",
             typed_since=since,

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, Response
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit_actions import Action
-from newsletter.mailings.series import running
+from newsletter.mailings.series import activation, running
 from newsletter.newsletters.publications import Newsletter
 from newsletter.web.access import SeeingVisit, doing
 from newsletter.web.mailings.series_pages import (
@@ -45,7 +45,7 @@ def running_router(shown: SeriesPages) -> Router:
         since: Annotated[str, Form(max_length=10)] = "",
     ) -> Response:
         def act(session: Session, row: Newsletter) -> object:
-            return running.activate(
+            return activation.activate(
                 session,
                 visit.actor,
                 row,

@@ -13,7 +13,7 @@ from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading
 from newsletter.mailings.orders.test_mails import recipients_of
 from newsletter.mailings.planning.shown_as import sample_reader
-from newsletter.mailings.series import actions, running
+from newsletter.mailings.series import actions, activation
 from newsletter.mailings.series.due import Timing, read_timing
 from newsletter.newsletters.publications import Newsletter
 from newsletter.tokens import Pseudonyms
@@ -131,7 +131,7 @@ def steps_router(  # noqa: C901 - a list of routes
     ) -> Response:
         def act(session: Session, row: Newsletter) -> object:
             addresses = recipients_of(session, row.id, group=group, to=to)
-            return running.send_step_test(
+            return activation.send_step_test(
                 session, visit.actor, row, step, addresses, shown.settings, pseudonyms
             )
 
@@ -147,7 +147,7 @@ def steps_router(  # noqa: C901 - a list of routes
         digest: SeriesDigest = "",
     ) -> Response:
         def act(session: Session, row: Newsletter) -> None:
-            running.apply_step(
+            activation.apply_step(
                 session, visit.actor, row, step, shown.settings, revision=revision, digest=digest
             )
 
@@ -157,7 +157,7 @@ def steps_router(  # noqa: C901 - a list of routes
     def show_step(step: int, visit: CommenterVisit) -> HTMLResponse:
         with reading(shown.engine) as session:
             row = newsletter_of(session, visit)
-            rendered = running.read_step(session, row, step, shown.settings)
+            rendered = activation.read_step(session, row, step, shown.settings)
         return mail_frame(rendered, sample_reader(visit.language), site=shown.settings.public_url)
 
     return router

@@ -45,16 +45,11 @@ from newsletter.issues.translation_files import translation_from_issue
 from newsletter.mailings.ledger.dispatch import finish_mailings
 from newsletter.mailings.reports.progress import progress
 from newsletter.mailings.series.actions import SeriesPlan, move_step, remove_step
+from newsletter.mailings.series.activation import activate, apply_step
 from newsletter.mailings.series.due import Timing
 from newsletter.mailings.series.figures import overdue_series, shown_steps
 from newsletter.mailings.series.planning import plan_series
-from newsletter.mailings.series.running import (
-    activate,
-    apply_step,
-    end_series,
-    pause_series,
-    resume_series,
-)
+from newsletter.mailings.series.running import end_series, pause_series, resume_series
 from newsletter.mailings.series.steps import list_steps
 from newsletter.newsletters.snippets import list_snippets, save_snippet
 from newsletter.settings import Settings
