@@ -28,6 +28,7 @@ from tests.support.folders import give_folder, quick_folder, take_folder_away
 from tests.support.postgres import PostgresServer, postgres_server
 from tests.support.smtp import SmtpServer
 from tests.support.smtp import smtp_server as run_smtp_server
+from tests.support.stage import Stage, set_stage
 from tests.support.tiers import assign, kept_to, kept_to_values
 from tests.support.valkey import valkey_server
 from tests.support.window import SharedWindow
@@ -201,6 +202,12 @@ def engine(database_url: str) -> Iterator[Engine]:
     opened = share_compiled(open_engine(database_url))
     yield opened
     opened.dispose()
+
+
+@pytest.fixture
+def stage(engine: Engine) -> Stage:
+    """A newsletter with an issue, and nobody who reads it."""
+    return set_stage(engine)
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
-from sqlalchemy import Engine
-
 from newsletter.accounts.audit import (
     COMMAND_LINE,
     NOBODY,
@@ -22,12 +19,7 @@ from newsletter.accounts.audit_details import details_of
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.types import now
-from tests.support.stage import Stage, set_stage
-
-
-@pytest.fixture
-def stage(engine: Engine) -> Stage:
-    return set_stage(engine)
+from tests.support.stage import Stage
 
 
 def test_a_page_of_events_goes_on_behind_the_last_one(stage: Stage) -> None:

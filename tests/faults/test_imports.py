@@ -21,7 +21,7 @@ from subscribers.lists.uploads import ListUpload, cancel_upload, order_upload
 from tests.faults.conftest import SetScene
 from tests.support.imports import PSEUDONYMS, again, order, progress, work_on
 from tests.support.ports import await_condition
-from tests.support.stage import Stage, set_stage
+from tests.support.stage import Stage
 
 _IMPORTING = ListUploadState.IMPORTING
 #: As many as last for a while, and as many as do where nobody is killed.
@@ -41,11 +41,6 @@ def _list(people: int) -> bytes:
         lines.append("no address,x" if wrong else f"r{number}@example.jp,name {number}")
     lines += ["r7@example.jp,another name"]
     return "\n".join(lines).encode()
-
-
-@pytest.fixture
-def stage(engine: Engine) -> Stage:
-    return set_stage(engine)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from threading import Barrier
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import update
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import DraftRevisionRow
@@ -30,18 +30,13 @@ from newsletter.issues.drafts.saving import (
 )
 from newsletter.issues.model import Chapter, Issue, Item, issue_from_json
 from newsletter.issues.store import list_issues
-from tests.support.stage import Stage, set_stage
+from tests.support.stage import Stage
 
 FIRST = Issue(
     title="初版",
     issue_date=date(2026, 12, 1),
     chapters=(Chapter(heading="章", items=(Item(headline="記事"),)),),
 )
-
-
-@pytest.fixture
-def stage(engine: Engine) -> Stage:
-    return set_stage(engine)
 
 
 @pytest.fixture

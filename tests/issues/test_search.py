@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
@@ -23,7 +23,7 @@ from newsletter.issues.store import save_issue
 from newsletter.issues.translation_files import translation_from_issue
 from newsletter.mailings.planning.planning import plan_mailing
 from tests.support.examples import examples
-from tests.support.stage import Stage, set_stage
+from tests.support.stage import Stage
 
 TEXT = """---
 title: 一月号
@@ -56,11 +56,6 @@ An introduction.
 
 While the water is off, lorries bring it; AI Chat says where. Free of charge.
 """
-
-
-@pytest.fixture
-def stage(engine: Engine) -> Stage:
-    return set_stage(engine)
 
 
 def _search(stage: Stage, query: str) -> list[Hit]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import delete, select
 
 from newsletter.accounts.audit import COMMAND_LINE, Actor
 from newsletter.database.engine import reading, transaction
@@ -40,16 +40,11 @@ from newsletter.mailings.planning.content import load_content
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.rendering.slots import fill
 from newsletter.settings import Settings
-from tests.support.stage import Stage, set_stage
+from tests.support.stage import Stage
 
 SETTINGS = Settings(_env_file=None)
 POST = Post(templates_dir=SETTINGS.templates_dir, public_url="https://news.example.jp")
 AT_ONCE = timedelta(0)
-
-
-@pytest.fixture
-def stage(engine: Engine) -> Stage:
-    return set_stage(engine)
 
 
 @pytest.fixture

@@ -63,9 +63,9 @@ WRONG, RIGHT = "誤った題名", "正しい題名"
 
 @pytest.fixture
 def stage(engine: Engine) -> Stage:
-    prepared = set_stage(engine, f"---\ntitle: {WRONG}\ndate: 2026-12-01\n---\n\n本文\n".encode())
-    prepared.subscribe(*(f"reader{number}@example.jp" for number in range(4)))
-    return prepared
+    return set_stage(
+        engine, f"---\ntitle: {WRONG}\ndate: 2026-12-01\n---\n\n本文\n".encode(), readers=4
+    )
 
 
 @pytest.fixture

@@ -19,9 +19,7 @@ from tests.support.stage import Stage, set_stage
 
 @pytest.fixture
 def stage(engine: Engine) -> Stage:
-    prepared = set_stage(engine)
-    prepared.subscribe(*(f"reader{number}@example.jp" for number in range(8)))
-    return prepared
+    return set_stage(engine, readers=8)
 
 
 def _flowing(stage: Stage, *, batch_size: int) -> int:

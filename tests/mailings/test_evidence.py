@@ -36,9 +36,7 @@ PEOPLE = 4
 
 @pytest.fixture
 def stage(engine: Engine) -> Stage:
-    prepared = set_stage(engine)
-    prepared.subscribe(*(f"reader{number}@example.jp" for number in range(PEOPLE)))
-    return prepared
+    return set_stage(engine, readers=PEOPLE)
 
 
 @pytest.fixture

@@ -32,9 +32,7 @@ State = DeliveryState
 
 @pytest.fixture
 def stage(engine: Engine) -> Stage:
-    prepared = set_stage(engine)
-    prepared.subscribe(*(f"reader{number}@example.jp" for number in range(4)))
-    return prepared
+    return set_stage(engine, readers=4)
 
 
 @pytest.fixture

@@ -22,9 +22,7 @@ ODD_REPLY = "250 「受理」 \"quoted\" 'it' \\ 100% :told $[0]"
 
 @pytest.fixture
 def stage(engine: Engine) -> Stage:
-    prepared = set_stage(engine)
-    prepared.subscribe(*(f"reader{number}@example.jp" for number in range(4)))
-    return prepared
+    return set_stage(engine, readers=4)
 
 
 def _claimed(stage: Stage) -> tuple[int, list[int]]:

@@ -33,9 +33,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def stage(engine: Engine) -> Stage:
-    prepared = set_stage(engine)
-    prepared.subscribe(*(f"reader{number}@example.jp" for number in range(6)))
-    return prepared
+    return set_stage(engine, readers=6)
 
 
 def _mailing(stage: Stage, mailing: int) -> MailingRow:

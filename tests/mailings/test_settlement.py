@@ -37,9 +37,7 @@ from tests.support.stage import Stage, set_stage
 
 @pytest.fixture
 def stage(engine: Engine) -> Stage:
-    prepared = set_stage(engine)
-    prepared.subscribe(*(f"reader{number}@example.jp" for number in range(4)))
-    return prepared
+    return set_stage(engine, readers=4)
 
 
 def _ended(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
@@ -16,12 +16,7 @@ from newsletter.database.vocabulary import MailingState
 from newsletter.errors import ConflictError
 from newsletter.i18n.messages import written
 from newsletter.mailings.mailings import cancel_mailing, pause_mailing
-from tests.support.stage import Stage, set_stage
-
-
-@pytest.fixture
-def stage(engine: Engine) -> Stage:
-    return set_stage(engine)
+from tests.support.stage import Stage
 
 
 def _in_state(stage: Stage, state: MailingState) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.accounts.audit_actions import Action
@@ -30,18 +30,13 @@ from newsletter.rendering.foreign_templates import take_template
 from newsletter.rendering.model import TemplateSource
 from newsletter.rendering.slots import fill
 from newsletter.settings import shipped_templates
-from tests.support.stage import Stage, set_stage
+from tests.support.stage import Stage
 
 pytestmark = pytest.mark.servers
 
 _FOLDER = shipped_templates()
 _LETTER = shipped_source(_FOLDER, "letter")
 _MARKED = replace(_LETTER, body=_LETTER.body.replace("<mj-body", "<!-- ours -->\n<mj-body", 1))
-
-
-@pytest.fixture
-def stage(engine: Engine) -> Stage:
-    return set_stage(engine)
 
 
 def _trial(stage: Stage) -> TemplateTrial:

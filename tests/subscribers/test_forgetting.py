@@ -7,7 +7,7 @@ import sys
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from newsletter.addresses import parse_address
 from newsletter.database.engine import reading, transaction
@@ -27,16 +27,11 @@ from subscribers.address_changes import request_change
 from subscribers.forgetting import forget_unconfirmed
 from subscribers.joining import BASIS, Origin, confirm_join, request_join
 from tests.support.ports import await_condition
-from tests.support.stage import Stage, set_stage
+from tests.support.stage import Stage
 
 _ORIGIN = Origin(source="/f", network="192.0.2.0/24", wording="yes", language=Language.JAPANESE)
 _SIGNER = TokenSigner([b"k" * 40])
 ASKED = "asked@example.jp"
-
-
-@pytest.fixture
-def stage(engine: Engine) -> Stage:
-    return set_stage(engine)
 
 
 def _ask(stage: Stage, address: str = ASKED, *, days: int = 0, slug: str = "digest") -> str:

@@ -39,17 +39,12 @@ from subscribers.search import (
 from subscribers.search_index import find_candidates, index_people, reindex_people, tidy_index
 from tests.support import fields
 from tests.support.databases import on_one_database
-from tests.support.stage import DRAFT, Stage, set_stage
+from tests.support.stage import DRAFT, Stage
 
 #: Two widths, two cases, two kana, signs of JSON and of SQL, letters beyond the basic plane.
 _LETTERS = '石川花子葵𠮷ｱｵｲアオあガｶﾞパＡＢａb cC1１%_"\\/＂＼・-ÉΣ'
 _LIVES_IN = ("東京", "Osaka", "m")
 _PSEUDONYMS = Pseudonyms((b"k" * 32,))
-
-
-@pytest.fixture
-def stage(engine: Engine) -> Stage:
-    return set_stage(engine)
 
 
 @pytest.fixture

@@ -127,11 +127,14 @@ def _render(issue: StoredIssue, newsletter: Newsletter) -> RenderedIssue:
     return _RENDERED[key]
 
 
-def set_stage(engine: Engine, source: bytes | None = None) -> Stage:
+def set_stage(engine: Engine, source: bytes | None = None, *, readers: int = 0) -> Stage:
+    """Make a newsletter with an issue; ``readers`` are ``reader0@example.jp`` and on."""
     with transaction(engine) as session:
         newsletter = create_newsletter(session, DRAFT)
         issue = save_issue(session, newsletter.id, _read(source))
-        return Stage(engine=engine, newsletter_id=newsletter.id, issue=issue.slug)
+        stage = Stage(engine=engine, newsletter_id=newsletter.id, issue=issue.slug)
+    stage.subscribe(*(f"reader{number}@example.jp" for number in range(readers)))
+    return stage
 
 
 def find_stage(engine: Engine) -> Stage:

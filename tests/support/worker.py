@@ -15,6 +15,7 @@ from newsletter.database.tables import BatchRow
 from newsletter.database.types import now
 from newsletter.settings import Settings
 from tests.support.loops import call_apart
+from workers import periodic
 from workers.batches import send_batch
 from workers.composition import WorkerServices, build
 
@@ -37,6 +38,11 @@ def worker(database_url: str, smtp_url: str, folder: Path) -> Iterator[WorkerSer
 def work(services: WorkerServices, mailing: int, batch: int = 1) -> int:
     """Do what a worker process does when it is hinted at a batch."""
     return call_apart(lambda: send_batch(services, mailing, batch))
+
+
+def go(services: WorkerServices) -> None:
+    """Do what is due of all periodic work."""
+    call_apart(lambda: periodic.go(services))
 
 
 def send_some(services: WorkerServices, mailing: int) -> None:

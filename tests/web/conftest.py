@@ -38,11 +38,6 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def stage(engine: Engine) -> Stage:
-    return set_stage(engine)
-
-
-@pytest.fixture
 def issue_id(stage: Stage) -> int:
     with transaction(stage.engine) as session:
         return session.scalars(select(IssueRow.id)).one()

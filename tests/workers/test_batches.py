@@ -34,9 +34,7 @@ BATCHES = 3
 
 @pytest.fixture
 def stage(engine: Engine) -> Stage:
-    prepared = set_stage(engine)
-    prepared.subscribe(*(f"reader{number}@example.jp" for number in range(BATCH * BATCHES)))
-    return prepared
+    return set_stage(engine, readers=BATCH * BATCHES)
 
 
 def test_a_task_goes_on_with_the_mailings_other_batches(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import func, select
 
 from newsletter.database.engine import reading
 from newsletter.database.tables import DeliveryRow
@@ -17,7 +17,7 @@ from newsletter.mailings.ledger.relays import resting_relays
 from newsletter.mailings.planning.planning import plan_mailing
 from tests.support.databases import on_one_database
 from tests.support.relay import CountingRelay, counting_relay
-from tests.support.stage import Stage, set_stage
+from tests.support.stage import Stage
 from tests.support.worker import work, worker
 
 pytestmark = pytest.mark.servers
@@ -28,11 +28,6 @@ BATCH = 5
 
 def _reader(number: int) -> str:
     return f"reader{number:02d}@example.jp"
-
-
-@pytest.fixture
-def stage(engine: Engine) -> Stage:
-    return set_stage(engine)
 
 
 @pytest.fixture

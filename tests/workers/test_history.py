@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,12 +21,11 @@ from newsletter.mailings.ledger.schedule import Schedule
 from newsletter.mailings.ledger.unknown_journals import unknown_journals
 from newsletter.mailings.reports.progress import progress
 from tests.support.backup import back_up
-from tests.support.loops import call_apart
 from tests.support.orders import resume
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage
-from tests.support.worker import send_some, work, worker
-from workers import database_memory, periodic
+from tests.support.worker import go, send_some, work, worker
+from workers import database_memory
 from workers.composition import WorkerServices
 
 PEOPLE = 12
@@ -36,28 +34,14 @@ BATCH = 4
 
 @pytest.fixture
 def stage(engine: Engine) -> Stage:
-    prepared = set_stage(engine)
-    prepared.subscribe(*(f"reader{number}@example.jp" for number in range(PEOPLE)))
-    return prepared
-
-
-@pytest.fixture
-def services(
-    database_url: str, smtp_server: SmtpServer, tmp_path: Path
-) -> Iterator[WorkerServices]:
-    with worker(database_url, f"{smtp_server.url}?connections=2", tmp_path / "data") as built:
-        yield built
-
-
-def _go(services: WorkerServices) -> None:
-    call_apart(lambda: periodic.go(services))
+    return set_stage(engine, readers=PEOPLE)
 
 
 def _finish(stage: Stage, services: WorkerServices, mailing: int) -> None:
     """Let an operator resume, and workers send what is left."""
     assert progress(stage.engine, mailing).state is MailingState.PAUSED
     resume(stage.engine, mailing, even_twice=True)
-    _go(services)
+    go(services)
     for _ in range(PEOPLE // BATCH):
         work(services, mailing)
 
@@ -72,10 +56,10 @@ def test_a_backup_from_before_the_mailing_went_out_sends_it_to_nobody_again(
     stage: Stage, services: WorkerServices, smtp_server: SmtpServer
 ) -> None:
     mailing = stage.mail(batch_size=BATCH)
-    _go(services)
+    go(services)
     backup = back_up(stage.engine)
     work(services, mailing)
-    _go(services)
+    go(services)
     backup.restore()
     # A hint that waited in the broker is the first to be read.
     assert work(services, mailing) == 0
@@ -88,15 +72,15 @@ def test_a_backup_from_before_the_mailing_went_out_sends_it_to_nobody_again(
 def test_a_backup_from_before_the_mailing_was_ordered_tells_that_it_went_out(
     stage: Stage, services: WorkerServices
 ) -> None:
-    _go(services)
+    go(services)
     backup = back_up(stage.engine)
     mailing = stage.mail(batch_size=BATCH)
-    _go(services)
+    go(services)
     for _ in range(PEOPLE // BATCH):
         work(services, mailing)
     backup.restore()
     for _ in range(2):
-        _go(services)
+        go(services)
     with reading(stage.engine) as session:
         (found,) = unknown_journals(session)
     assert found.accepted == PEOPLE
@@ -106,10 +90,10 @@ def test_what_is_lost_under_a_worker_that_sends_is_not_sent_again(
     stage: Stage, services: WorkerServices, smtp_server: SmtpServer
 ) -> None:
     mailing = stage.mail(batch_size=BATCH)
-    _go(services)
+    go(services)
     backup = back_up(stage.engine)
     # Workers look around every second; what is older than that is known to be lost.
-    _go(services)
+    go(services)
 
     def fail_over(_address: str) -> None:
         if len(smtp_server.messages) == PEOPLE // 2:
@@ -118,7 +102,7 @@ def test_what_is_lost_under_a_worker_that_sends_is_not_sent_again(
     smtp_server.refuse_data = fail_over
     work(services, mailing)
     smtp_server.refuse_data = lambda _address: None
-    _go(services)
+    go(services)
     _finish(stage, services, mailing)
     _everybody_has_one(stage, smtp_server, mailing)
 
@@ -131,7 +115,7 @@ def test_a_new_host_takes_up_nothing_of_a_backup_from_elsewhere(
     tmp_path: Path,
 ) -> None:
     mailing = stage.mail(batch_size=BATCH)
-    _go(services)
+    go(services)
     backup = back_up(stage.engine)
     work(services, mailing)
     backup.restore()
@@ -149,7 +133,7 @@ def test_a_new_host_takes_up_nothing_of_a_backup_from_elsewhere(
         with pytest.raises(ConflictError, match="receive it twice"):
             resume(stage.engine, mailing)
         resume(stage.engine, mailing, even_twice=True)
-        _go(new)
+        go(new)
         assert progress(stage.engine, mailing).state is MailingState.SENDING
 
 
@@ -161,9 +145,9 @@ def test_a_new_host_goes_on_with_what_the_same_server_has(
     tmp_path: Path,
 ) -> None:
     mailing = stage.mail(batch_size=BATCH)
-    _go(services)
+    go(services)
     with worker(database_url, smtp_server.url, tmp_path / "new") as new:
-        _go(new)
+        go(new)
         for _ in range(PEOPLE // BATCH):
             work(new, mailing)
     _everybody_has_one(stage, smtp_server, mailing)
@@ -175,7 +159,7 @@ def test_a_state_of_a_moment_ago_is_told_by_the_claims_that_it_lacks(
     if stage.engine.dialect.name == "postgresql":
         pytest.skip("a server tells its timeline; this is for files, which have none")
     mailing = stage.mail(batch_size=BATCH)
-    _go(services)
+    go(services)
     backup = back_up(stage.engine)
     work(services, mailing)
     # No round since: what was claimed is all that is lacking.
@@ -202,20 +186,20 @@ def test_a_host_that_hears_of_it_from_another_brings_its_own_back(
     tmp_path: Path,
 ) -> None:
     mailing = stage.mail(batch_size=BATCH)
-    _go(services)
+    go(services)
     backup = back_up(stage.engine)
     with worker(database_url, smtp_server.url, tmp_path / "other") as other:
-        _go(other)
+        go(other)
         work(other, mailing)
-        _go(services)
-        _go(services)
+        go(services)
+        go(services)
         backup.restore()
-        _go(services)
+        go(services)
         # Rounds went on meanwhile, beyond what the other host remembers.
-        _go(services)
-        _go(services)
+        go(services)
+        go(services)
         assert stage.counts(mailing) == {DeliveryState.QUEUED: PEOPLE}
-        _go(other)
+        go(other)
         assert stage.counts(mailing) == {DeliveryState.ACCEPTED: PEOPLE}
     _finish(stage, services, mailing)
     _everybody_has_one(stage, smtp_server, mailing)
@@ -228,14 +212,14 @@ def test_every_host_says_the_same_hour_whichever_noticed_first(
     url = stage.engine.url.render_as_string(hide_password=False)
     with worker(url, "smtp://127.0.0.1:9", tmp_path / "other") as other:
         for each in (services, other, services):
-            _go(each)
+            go(each)
         backup = back_up(stage.engine)
-        _go(other)
+        go(other)
         backup.restore()
         with transaction(stage.engine) as session:
             session.execute(update(DatabaseHistoryRow).values(beat_at=now() - timedelta(hours=3)))
         for each in (other, other, services):
-            _go(each)
+            go(each)
     words = {one.getMessage() for one in caplog.records if "are held" in one.getMessage()}
     assert len(words) == 1
 
@@ -245,18 +229,18 @@ def test_a_mailing_that_the_backup_holds_as_scheduled_is_matched_by_person(
 ) -> None:
     tomorrow = now() + timedelta(days=1)
     mailing = stage.mail(batch_size=BATCH, schedule=Schedule(hour=tomorrow.replace(tzinfo=None)))
-    _go(services)
+    go(services)
     backup = back_up(stage.engine)
     with transaction(stage.engine) as session:
         session.execute(update(MailingRow).values(state=MailingState.PLANNING))
-    _go(services)
+    go(services)
     work(services, mailing)
-    _go(services)
+    go(services)
     backup.restore()
     with transaction(stage.engine) as session:
         # The backup is put in place after the hour of the mailing.
         session.execute(update(MailingRow).values(scheduled_at=now() - timedelta(hours=1)))
-    _go(services)
+    go(services)
     assert stage.counts(mailing) == {DeliveryState.ACCEPTED: PEOPLE}
     assert len(smtp_server.messages) == PEOPLE
 
@@ -265,13 +249,13 @@ def test_what_was_resumed_is_not_held_again(
     stage: Stage, services: WorkerServices, smtp_server: SmtpServer
 ) -> None:
     mailing = stage.mail(batch_size=BATCH)
-    _go(services)
+    go(services)
     backup = back_up(stage.engine)
-    _go(services)
+    go(services)
     backup.restore()
-    _go(services)
+    go(services)
     _finish(stage, services, mailing)
-    _go(services)
+    go(services)
     assert progress(stage.engine, mailing).halt_reason is None
     _everybody_has_one(stage, smtp_server, mailing)
 
@@ -280,18 +264,18 @@ def test_once_all_journals_are_brought_back_a_mailing_goes_on_without_a_question
     stage: Stage, services: WorkerServices, smtp_server: SmtpServer
 ) -> None:
     mailing = stage.mail(batch_size=BATCH)
-    _go(services)
-    _go(services)
+    go(services)
+    go(services)
     backup = back_up(stage.engine)
-    _go(services)
+    go(services)
     send_some(services, mailing)
     backup.restore()
-    _go(services)
-    _go(services)
+    go(services)
+    go(services)
     words = str(progress(stage.engine, mailing).halt_reason)
     assert "journals are brought back: who received this mailing is known" in words
     resume(stage.engine, mailing)
-    _go(services)
+    go(services)
     for _ in range(PEOPLE // BATCH):
         work(services, mailing)
     _everybody_has_one(stage, smtp_server, mailing)
@@ -305,27 +289,27 @@ def test_the_host_whose_journals_are_missing_is_named_and_asked_for(
     tmp_path: Path,
 ) -> None:
     mailing = stage.mail(batch_size=BATCH)
-    _go(services)
-    _go(services)
+    go(services)
+    go(services)
     backup = back_up(stage.engine)
     with worker(database_url, smtp_server.url, tmp_path / "joined-later") as other:
-        _go(other)
-        _go(other)
-        _go(services)
+        go(other)
+        go(other)
+        go(services)
         send_some(other, mailing)
         backup.restore()
-        _go(services)
-        _go(services)
+        go(services)
+        go(services)
         words = str(progress(stage.engine, mailing).halt_reason)
         assert "not brought back" in words
         assert f":{tmp_path / 'joined-later'}. Start" in words
         with pytest.raises(ConflictError, match="receive it twice"):
             resume(stage.engine, mailing)
-        _go(other)
-        _go(other)
-    _go(services)
+        go(other)
+        go(other)
+    go(services)
     resume(stage.engine, mailing)
-    _go(services)
+    go(services)
     for _ in range(PEOPLE // BATCH):
         work(services, mailing)
     _everybody_has_one(stage, smtp_server, mailing)
@@ -336,16 +320,16 @@ def test_a_host_that_does_not_know_all_lets_nobody_be_mailed_without_a_question(
     stage: Stage, services: WorkerServices, fault: str
 ) -> None:
     mailing = stage.mail(batch_size=BATCH)
-    _go(services)
-    _go(services)
+    go(services)
+    go(services)
     backup = back_up(stage.engine)
-    _go(services)
+    go(services)
     send_some(services, mailing)
     folder = services.settings.data_dir
     match fault:
         case "a journal is lost":
             (folder / "journals" / "complete").unlink()
-            _go(services)
+            go(services)
         case "a journal is torn":
             for path in (folder / "journals" / "closed").glob("*/*.journal"):
                 path.write_text("torn")
@@ -364,7 +348,7 @@ def test_a_host_that_does_not_know_all_lets_nobody_be_mailed_without_a_question(
         row = session.scalars(select(DatabaseHistoryRow)).one()
         row.beat_at, row.server = made, "another/1/00000001" if before else ""
     for _ in range(3):
-        _go(services)
+        go(services)
     with pytest.raises(ConflictError, match="receive it twice"):
         resume(stage.engine, mailing)
     words = str(progress(stage.engine, mailing).halt_reason)

@@ -35,9 +35,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def stage(engine: Engine) -> Stage:
-    prepared = set_stage(engine)
-    prepared.subscribe(*(f"reader{number}@example.jp" for number in range(BATCH)))
-    return prepared
+    return set_stage(engine, readers=BATCH)
 
 
 def _alarms(services: WorkerServices) -> list[Alarm]:

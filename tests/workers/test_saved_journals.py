@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,12 +15,11 @@ from newsletter.database.vocabulary import DeliveryState
 from newsletter.errors import ConflictError
 from newsletter.mailings.reports.progress import progress
 from tests.support.backup import back_up
-from tests.support.loops import call_apart
 from tests.support.orders import resume
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage
-from tests.support.worker import send_some, work, worker
-from workers import database_memory, periodic
+from tests.support.worker import go, send_some, work, worker
+from workers import database_memory
 from workers.composition import WorkerServices
 from workers.journal import Journal
 from workers.saved_journals import Brought, bring_in
@@ -32,21 +30,7 @@ BATCH = 4
 
 @pytest.fixture
 def stage(engine: Engine) -> Stage:
-    prepared = set_stage(engine)
-    prepared.subscribe(*(f"reader{number}@example.jp" for number in range(PEOPLE)))
-    return prepared
-
-
-@pytest.fixture
-def services(
-    database_url: str, smtp_server: SmtpServer, tmp_path: Path
-) -> Iterator[WorkerServices]:
-    with worker(database_url, f"{smtp_server.url}?connections=2", tmp_path / "data") as built:
-        yield built
-
-
-def _go(services: WorkerServices) -> None:
-    call_apart(lambda: periodic.go(services))
+    return set_stage(engine, readers=PEOPLE)
 
 
 def _lose(
@@ -54,17 +38,17 @@ def _lose(
 ) -> int:
     """Send with a second host, put a backup of before in place, and let that host be gone."""
     mailing = stage.mail(batch_size=BATCH)
-    _go(services)
-    _go(services)
+    go(services)
+    go(services)
     backup = back_up(stage.engine)
     with worker(database_url, server.url, folder) as lost:
-        _go(lost)
-        _go(lost)
-        _go(services)
+        go(lost)
+        go(lost)
+        go(services)
         send_some(lost, mailing)
     backup.restore()
     for _ in range(2):
-        _go(services)
+        go(services)
     return mailing
 
 
@@ -104,7 +88,7 @@ def test_saved_journals_of_a_lost_host_let_a_mailing_go_on_without_a_question(
     assert told.host.name.endswith(f":{tmp_path / 'lost'}")
     assert "who received this mailing is known" in str(progress(stage.engine, mailing).halt_reason)
     resume(stage.engine, mailing)
-    _go(services)
+    go(services)
     for _ in range(PEOPLE // BATCH):
         work(services, mailing)
     assert set(Counter(smtp_server.recipients()).values()) == {1}
@@ -166,7 +150,7 @@ def test_what_saved_journals_say_of_other_mailings_counts_before_their_host_is_f
     _bring_in(stage, services, quiet, tmp_path / "lost")
     for mailing in (quiet, busy):
         resume(stage.engine, mailing)
-    _go(services)
+    go(services)
     for _ in range(PEOPLE // BATCH):
         work(services, busy)
         work(services, quiet)
@@ -178,18 +162,18 @@ def test_what_a_power_cut_left_in_doubt_is_no_full_account_for_a_backup_of_befor
     stage: Stage, services: WorkerServices
 ) -> None:
     mailing = stage.mail(batch_size=BATCH)
-    _go(services)
-    _go(services)
+    go(services)
+    go(services)
     backup = back_up(stage.engine)
-    _go(services)
+    go(services)
     send_some(services, mailing)
     known = database_memory.recall(services.settings.data_dir).mark
     head = {"boot": "before the cut", "mailing": "any", "epoch": known.epoch}
     (services.settings.journal_dir / "cut.journal").write_text(json.dumps(head) + "\n")
     for _ in range(2):
-        _go(services)
+        go(services)
     backup.restore()
     for _ in range(2):
-        _go(services)
+        go(services)
     with pytest.raises(ConflictError, match="receive it twice"):
         resume(stage.engine, mailing)

@@ -25,11 +25,6 @@ ADDRESSES = [f"reader{number:03d}@example.jp" for number in range(200)]
 
 
 @pytest.fixture
-def stage(engine: Engine) -> Stage:
-    return set_stage(engine)
-
-
-@pytest.fixture
 def workers(
     stage: Stage, database_url: str, redis_url: str, smtp_server: SmtpServer, tmp_path: Path
 ) -> Iterator[Workers]:

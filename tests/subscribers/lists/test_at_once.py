@@ -23,11 +23,6 @@ from tests.support.stage import Stage, set_stage
 _PEOPLE = 1200
 
 
-@pytest.fixture
-def stage(engine: Engine) -> Stage:
-    return set_stage(engine)
-
-
 def _import(engine: Engine, stage: Stage, name: str, *, backwards: bool = False) -> ImportReport:
     numbers = range(_PEOPLE)
     rows = [f"r{number}@example.jp,{name}\n" for number in numbers]

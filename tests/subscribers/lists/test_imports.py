@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import func, select
 
 from newsletter.addresses import parse_address
 from newsletter.database.engine import reading, transaction
@@ -14,12 +14,7 @@ from subscribers.leaving import unsubscribe
 from subscribers.lists.import_report import ImportReport
 from subscribers.lists.imports import import_csv
 from subscribers.suppression import suppress
-from tests.support.stage import Stage, set_stage
-
-
-@pytest.fixture
-def stage(engine: Engine) -> Stage:
-    return set_stage(engine)
+from tests.support.stage import Stage
 
 
 def _import(stage: Stage, *rows: str, dry_run: bool = False) -> ImportReport:

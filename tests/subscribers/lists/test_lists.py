@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import DataError
 
 from newsletter.accounts.audit import COMMAND_LINE
@@ -63,11 +63,6 @@ from tests.support.stage import DRAFT, Stage, set_stage
 _LIST = "メールアドレス,氏名,都市\na@example.jp,佐藤,東京\n"
 _OPTIONS = ImportOptions(source="l.csv", basis="form")
 _KEY = b"k" * 32
-
-
-@pytest.fixture
-def stage(engine: Engine) -> Stage:
-    return set_stage(engine)
 
 
 def _records(text: str) -> Iterator[Record]:

@@ -53,11 +53,6 @@ _ALL = (
 )
 
 
-@pytest.fixture
-def stage(engine: Engine) -> Stage:
-    return set_stage(engine)
-
-
 def _people(newsletter_id: int, count: int) -> Iterator[dict[str, list[dict[str, Any]]]]:
     pick = random.Random(17)  # noqa: S311 - the same people each time
     begin = datetime(2015, 4, 1, 9, tzinfo=UTC)
@@ -211,9 +206,9 @@ def test_a_definition_that_is_none_is_refused_before_anything_is_taken(stage: St
     with reading(stage.engine) as session:
         newsletter = find_newsletter(session, None)
     fields.set_fields(stage.engine, newsletter.id, fields.AGE)
-    text = (
-        _text(stage.engine, newsletter).rstrip() + '\r\n"a@x.example"' + ',""' * 18 + ',"[{}]"\r\n'
-    )
+    columns = _text(stage.engine, newsletter).rstrip()
+    row = ["a@x.example", *[""] * (columns.count(",") - 1), "[{}]"]
+    text = f"{columns}\r\n" + ",".join(f'"{cell}"' for cell in row) + "\r\n"
     with pytest.raises(ListError, match="definition"):
         _take(stage.engine, newsletter, text)
     assert list(exported(stage.engine, newsletter)) == []

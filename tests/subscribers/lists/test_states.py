@@ -42,18 +42,13 @@ from subscribers.lists.uploads import ImportTerms
 from tests.support import fields
 from tests.support.imports import order, work_on
 from tests.support.soak import SOAK
-from tests.support.stage import Stage, set_stage
+from tests.support.stage import Stage
 
 _C, _P, _U = (
     SubscriptionState.CONFIRMED,
     SubscriptionState.PENDING,
     SubscriptionState.UNSUBSCRIBED,
 )
-
-
-@pytest.fixture
-def stage(engine: Engine) -> Stage:
-    return set_stage(engine)
 
 
 def import_list(

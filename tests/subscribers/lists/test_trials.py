@@ -8,7 +8,7 @@ from dataclasses import fields
 from itertools import product
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import SubscriberRow, SubscriptionRow
@@ -20,7 +20,7 @@ from subscribers.lists.imports import ImportOptions, import_records
 from subscribers.lists.row_results import RowResult
 from subscribers.lists.tables import csv_records
 from subscribers.suppression import suppress
-from tests.support.stage import Stage, set_stage
+from tests.support.stage import Stage
 
 _PSEUDONYMS = Pseudonyms([b"k" * 40])
 _HEADER = "email,name,tags,state,consented_at,unsubscribed_at\n"
@@ -49,11 +49,6 @@ _ROWS = {
     "never": "葵,,never subscribed,,",
     "unknown": "葵,,what,,",
 }
-
-
-@pytest.fixture
-def stage(engine: Engine) -> Stage:
-    return set_stage(engine)
 
 
 def _import(stage: Stage, rows: list[str], **options: object) -> ImportReport:

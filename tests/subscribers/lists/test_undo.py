@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import COMMAND_LINE
@@ -61,14 +61,9 @@ from subscribers.suppression import suppress
 from subscribers.tagging import TagChange, tag_people
 from tests.support import fields
 from tests.support.ports import await_condition
-from tests.support.stage import DRAFT, Stage, set_stage, set_subscribers
+from tests.support.stage import DRAFT, Stage, set_subscribers
 
 _OPTIONS = ImportOptions(source="l.csv", basis="form", digest="d" * 64, update=True)
-
-
-@pytest.fixture
-def stage(engine: Engine) -> Stage:
-    return set_stage(engine)
 
 
 def _import(stage: Stage, *rows: str, options: ImportOptions = _OPTIONS) -> ImportReport:

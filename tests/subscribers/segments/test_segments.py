@@ -52,7 +52,7 @@ from subscribers.segments.saved import (
 )
 from tests.support import fields
 from tests.support.examples import examples
-from tests.support.stage import DRAFT, Stage, set_stage
+from tests.support.stage import DRAFT, Stage
 
 _TEXTS = st.sampled_from(
     ["", "東京", "さとう", "ｻﾄｳ", "Osaka", "osaka", 'a"b\\', "2026-01-31", "%_", "true", "12"]
@@ -268,11 +268,6 @@ def _people(session: Session, people: list[dict[str, Any]]) -> None:
         session.flush()
         for tag in person["tags"]:
             session.add(TagRow(newsletter_id=1, subscriber_id=number, tag=tag))
-
-
-@pytest.fixture
-def stage(engine: Engine) -> Stage:
-    return set_stage(engine)
 
 
 @pytest.mark.parametrize(
