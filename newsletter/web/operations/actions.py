@@ -10,7 +10,6 @@ from sqlalchemy import Engine
 
 from newsletter.accounts.audit import Actor
 from newsletter.accounts.audit_actions import Action
-from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.errors import NotFoundError, OrderError
@@ -204,7 +203,9 @@ def demand_right(engine: Engine, visit: Visit, form: OrderForm, on: str) -> None
     elif form.noun == "suppression":
         with reading(engine) as session:
             newsletter_id = find_suppression_row(session, int(on)).newsletter_id
-    visit.rights.demand(Permission.OPERATE, newsletter_id)
+    for action in form.buttons:
+        if action.needed is not None:
+            visit.rights.demand(action.needed, newsletter_id)
 
 
 def carry_out(
