@@ -236,7 +236,7 @@ def _ask_about(questions: Sequence[ColumnQuestion]) -> None:
     """Print columns that may say who wants mail: what they hold, and the answers for each."""
     from newsletter.cli.console import errors
     from subscribers.lists.formats import ListState
-    from subscribers.lists.questions import CHOICES, MEANINGS, QuestionKind
+    from subscribers.lists.questions import MEANINGS, QuestionKind
 
     label = styled(_("Please answer"), "bold red")
     columns = [each for each in questions if each.kind is not QuestionKind.STATES]
@@ -255,21 +255,22 @@ def _ask_about(questions: Sequence[ColumnQuestion]) -> None:
                 option = f"--state {_('VALUE')}={state}"
                 errors.print(f"    {option}   {text(meaning)}", soft_wrap=True)
             for value, _count in each.values:
-                answers += "--state", f"{value}={ListState.NEVER}"
+                said = dict(each.meanings).get(value, ListState.NEVER)
+                answers += "--state", f"{value}={said}"
             continue
-        choices = CHOICES[each.kind]
-        for ours, meaning in choices.items():
+        for ours, meaning in each.choices.items():
             option = shlex.join(("--map", f"{each.column}={ours}"))
             errors.print(f"    {option}   {text(meaning)}", soft_wrap=True)
-        answers += "--map", f"{each.column}={next(iter(choices))}"
-    advice = (
-        _(
+        answers += "--map", f"{each.column}={next(iter(each.choices))}"
+    if columns:
+        advice = _(
             "If none of them says it, repeat the command with --other-columns-harmless. Else "
             "correct the answers in this command, which assumes that all do:"
         )
-        if columns
-        else _("Correct the meanings in this command, which imports nobody with such a value:")
-    )
+    elif any(each.meanings for each in questions):
+        advice = _("Check the meanings in this command, which are those of the list’s own legend:")
+    else:
+        advice = _("Correct the meanings in this command, which imports nobody with such a value:")
     errors.print(f"\n{advice}", soft_wrap=True)
     errors.print(shlex.join(("newsletter", *sys.argv[1:], *answers)), soft_wrap=True)
 

@@ -105,6 +105,29 @@ def wishes_something_else(name: str) -> bool:
     return LETTER.search(_JOINING.sub("", folded)) is not None
 
 
+#: What is wished follows the wish, or its number stands before: "希望日", "第2希望".
+_WHICH = re.compile(
+    r"希望(?:する|の)?(?:日|時|曜|期|月|会場|場所|コース|講座|席|サイズ|クラス|種目|部門|教室|店|人数|枚数|個数|品|商品|色|学年|学科|順|金額)"
+    r"|第[1-9一二三四五]希望"
+)
+
+
+def wishes_which(name: str) -> bool:
+    """Tell whether a column's name asks which of several somebody wishes, and of no mail."""
+    found = _WHICH.search(normal_form(name))
+    return found is not None and _parts_of_name(name).isdisjoint(_OF_MAIL)
+
+
+_COUNTS = re.compile(
+    r"count|回数|件数|nombre de |anzahl|number of |numero de |aantal", re.IGNORECASE
+)
+
+
+def counts(name: str) -> bool:
+    """Tell whether a column's name is of a count, which says how often and not whether."""
+    return _COUNTS.search(normal_form(name)) is not None
+
+
 def speaks_of_other_ways(name: str) -> bool:
     """Tell whether a column's name speaks of another way to reach somebody: telephone, post."""
     has = _parts_of_name(name)

@@ -11,7 +11,7 @@ from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing
 from subscribers.fields.model import Field, field_named
-from subscribers.lists.cell_words import read_state
+from subscribers.lists.cell_words import read_opt_in, read_state
 from subscribers.lists.column_guesses import FIELD, SHARED, guess_column, guess_list
 from subscribers.lists.column_names import asks_of_something_else, mark_of, speaks_of_other_ways
 from subscribers.lists.formats import (
@@ -36,6 +36,7 @@ _HEEDED = "heeded"
 #: What is ours and may speak against mail all the same: a name that is struck out, "never".
 _OF_OURS = {
     **dict.fromkeys(("name", "given_name", "family_name"), "name"),
+    "address": "address",
     **dict.fromkeys(("frequency", "format"), "choice"),
     "tags": "tags",
 }
@@ -85,14 +86,15 @@ class ListForm:
         marks: Columns that are none of ours, and may all the same say something against mail:
             ``disabled`` where they do when filled, ``hint`` where their value may be a state,
             ``remark`` where it may be one that stands alone, ``plain remark`` where it then leaves
-            nothing open, ``heeded`` where whatever speaks of mail counts, ``name`` and ``tags``
-            where a word beside them may, ``choice`` where a no does, empty where only a plain word
-            counts.
+            nothing open, ``heeded`` where whatever speaks of mail counts, ``name``, ``address``
+            (of the name in it) and ``tags`` where a word beside them may, ``choice`` where a no
+            does, empty where only a plain word counts.
         defused: Whether cells that begin like formulas have an apostrophe before them.
         own_zone: The time zone of its instants that name none; empty where it says nothing of it.
         custom: The fields of the newsletter's people, by key.
         answers: What somebody said of its columns.
         made: The keys of the fields that are made for it.
+        marked: Columns in which even a no is an entry, as `noes.find_marked` has it.
         unsure: Columns of which nobody knows whether they say something of mail.
         inner: Keys within objects that were chosen as columns, ``attributes.newsletter``: where
             each stands.
@@ -107,6 +109,7 @@ class ListForm:
     own_zone: str = ""
     answers: ColumnAnswers
     made: Collection[str] = ()
+    marked: Collection[str] = ()
     unsure: set[str] = field(default_factory=set)
     inner: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     fields: dict[str, list[str]] = field(init=False)
@@ -184,7 +187,8 @@ class ListForm:
     @property
     def may_ask(self) -> bool:
         """Whether something may have to be asked of one of its columns."""
-        has_states = "state" in self.fields and self.may_ask_of_states
+        has_states = not self.fields.keys().isdisjoint({"state", "opt_in"})
+        has_states = has_states and self.may_ask_of_states
         return bool(self.unsure) or has_states or ("attributes" in self.fields and not self.is_ours)
 
     @property
@@ -198,6 +202,14 @@ class ListForm:
         if folded in self.answers.states:
             return self.answers.states[folded]
         return (self.known.states.get(folded) if self.known else None) or read_state(word)
+
+    def read_opt_in(self, word: str) -> ListState | None:
+        """Return what a word of a column of wishes means; None when it is not clear.
+
+        What was said of words is said of those of a state, where the list has one.
+        """
+        said = self.answers.states.get(fold(word)) if "state" not in self.fields else None
+        return said or read_opt_in(word)
 
     def is_unsure_within(self, name: str, key: str) -> bool:
         """Tell whether nobody knows if a key of a column's objects speaks of mail."""
@@ -299,6 +311,7 @@ def form_of(
         file_name: Of exports that say by it what they hold.
         answers: What somebody said of its columns.
         made: The keys of the fields that are made for it.
+        marked: Columns in which even a no is an entry, as `noes.find_marked` has it.
         addressed: What `find_addressed` found; taken where no name and no choice says it.
         is_beginning: Whether further columns may come, of which some may be chosen.
 

@@ -25,15 +25,15 @@ from subscribers.lists.column_guesses import FIELD, SHARED
 from subscribers.lists.columns import ListForm
 from subscribers.lists.dates import read_instant
 from subscribers.lists.formats import IGNORED, ListState, fold
+from subscribers.lists.harmless import is_blank
 from subscribers.lists.json_lines import HalfCharacterError, read_json, read_object
+from subscribers.lists.noes import MARKS, is_false
 from subscribers.lists.outcomes import (
     ANSWERS,
-    MARKS,
     STATES,
     Row,
     find_mark,
     heed_cells_beyond,
-    is_false,
     lacks_confirming,
     outcome_of,
 )
@@ -58,6 +58,8 @@ _SUPPRESSING = {
 }
 
 
+#: What stands for an entry that would be a no elsewhere.
+_MARK = "✓"
 #: Values of a column that are read once: lists repeat languages and tags.
 _CACHED = 8192
 read_tag = lru_cache(maxsize=_CACHED)(read_language)
@@ -183,21 +185,13 @@ def _values(record: Record, form: ListForm) -> tuple[dict[str, Any], dict[str, A
     values, defused = record.values, form.defused
     for name, ours, key in form.kept:
         value = values.get(name)
+        if isinstance(value, str):
+            value = _text_of(record, name, value, defused=defused)
+            value = value if key else value.strip()
         if value is None or value == "":
             continue
-        if isinstance(value, str):
-            if "\0" in value:
-                # PostgreSQL keeps none in any text.
-                problem = msg("The value contains a control character.")
-                raise RefusedError(
-                    Problem(line=record.line, field=name, value=shown(value), problem=problem)
-                )
-            if defused:
-                value = restore(value)
-            if not key:
-                value = value.strip()
-            if value == "":
-                continue
+        if name in form.marked and is_false(value) and not is_blank(str(value)):
+            value = _MARK
         if key:
             attributes[key] = value
         elif ours in SHARED:
@@ -206,6 +200,16 @@ def _values(record: Record, form: ListForm) -> tuple[dict[str, Any], dict[str, A
             fields[ours] = value
     _take_inner(record, form, fields, attributes)
     return fields, attributes
+
+
+def _text_of(record: Record, name: str, value: str, *, defused: bool) -> str:
+    if "\0" in value:
+        # PostgreSQL keeps none in any text.
+        problem = msg("The value contains a control character.")
+        raise RefusedError(
+            Problem(line=record.line, field=name, value=shown(value), problem=problem)
+        )
+    return restore(value) if defused else value
 
 
 def _take_inner(

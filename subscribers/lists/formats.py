@@ -158,6 +158,7 @@ class ListWords:
     marks: Mapping[str, tuple[str, ...]]
     denials: Mapping[str, tuple[str, ...]]
     affirmations: Mapping[str, tuple[str, ...]]
+    noes: frozenset[str]
     files: tuple[tuple[str, ListState], ...]
     formats: tuple[KnownFormat, ...]
 
@@ -184,6 +185,7 @@ def list_words() -> ListWords:
         },
         denials={kind: tuple(words) for kind, words in known["denials"].items()},
         affirmations={kind: tuple(words) for kind, words in known["affirmations"].items()},
+        noes=frozenset(map(fold, known["noes"]["words"])),
         files=_pairs(known["files"], folded=False),
         formats=tuple(map(_format, known["formats"])),
     )

@@ -18,8 +18,9 @@ from itertools import chain
 from typing import NamedTuple
 
 from newsletter.i18n.normal_form import normal_form
-from subscribers.lists.column_names import asks_or_denies, tells_origin, words_of_name
-from subscribers.lists.formats import fold
+from subscribers.lists.cell_words import denies, read_state
+from subscribers.lists.column_names import asks_or_denies, tells_origin, wishes_which, words_of_name
+from subscribers.lists.formats import ListState, fold
 from subscribers.lists.remarks import one_of
 
 
@@ -63,6 +64,7 @@ _LONGEST_PLAIN = 80
 _UNREAD = re.compile("[\u0530-\u08ff\u0900-\u10ff\u1200-\u137f\u1780-\u17ff]")
 #: A letter or two in square brackets, at the end of a remark.
 _CODE = re.compile(r"[\[［【][^\W\d_]{1,2}[\]］】][^\S\n]*$", re.MULTILINE)
+_WORD = re.compile(r"[^\W_]+")
 _LETTERS = re.compile(r"[^\W\d_]+")
 #: Letters that are no others with marks.
 _STROKES = str.maketrans("łŁøØđĐı", "lLoOdDi")
@@ -75,6 +77,8 @@ class _Words(NamedTuple):
     parts: tuple[str, ...]
     words: frozenset[str]
     dates: tuple[str, ...]
+    joined: re.Pattern[str]
+    mail: re.Pattern[str]
     values: re.Pattern[str]
     speaking: Sequence[re.Pattern[str]]
     of_mail: re.Pattern[str]
@@ -99,6 +103,8 @@ def _words() -> _Words:
         parts=tuple(map(fold, harmless["parts"])),
         words=frozenset(bare(word).lower() for word in chain(*harmless["words"].values())),
         dates=tuple(map(fold, harmless["dates"])),
+        joined=re.compile("|".join(map(bare, harmless["joined"]))),
+        mail=re.compile("|".join(harmless["mail"])),
         values=re.compile("|".join(harmless["values"])),
         # Two, and of small letters: many remarks are looked through.
         speaking=(
@@ -126,7 +132,7 @@ def may_ask(name: str) -> bool:
 @lru_cache(maxsize=1024)
 def is_harmless(name: str) -> bool:
     """Tell whether a column's name says that it is about something else than mail."""
-    if tells_origin(name):
+    if tells_origin(name) or wishes_which(name):
         return True
     if may_ask(name):
         return False
@@ -150,8 +156,10 @@ def bare(text: str) -> str:
 
 def is_harmless_date(name: str) -> bool:
     """Tell whether a column's name says that its dates are of no leaving."""
-    folded = fold(name)
-    return not may_ask(name) and any(part in folded for part in _words().dates)
+    folded, known = fold(name), _words()
+    if wishes_which(name) or known.joined.fullmatch(" ".join(_WORD.findall(bare(name).lower()))):
+        return True
+    return not may_ask(name) and any(part in folded for part in known.dates)
 
 
 def speaks(text: str) -> bool:
@@ -173,6 +181,16 @@ def may_speak(text: str) -> bool:
     """
     is_unread = not text.isascii() and _UNREAD.search(text) is not None
     return is_unread or _CODE.search(text) is not None or speaks(text)
+
+
+def may_speak_of_leaving(text: str) -> bool:
+    """Tell whether a value says more than what the mail is called: "Newsletter" alone does not."""
+    rest = _words().mail.sub(" ", text.lower())
+    return may_speak(rest) or tells_leaving(text) or _says_no(text)
+
+
+def _says_no(text: str) -> bool:
+    return denies(text) or read_state(text) not in {None, ListState.CONFIRMED}
 
 
 def speaking_ones(texts: Iterable[str]) -> list[str]:

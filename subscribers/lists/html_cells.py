@@ -11,6 +11,7 @@ from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Number
 from subscribers.lists.inner_columns import MOST_COLUMNS
+from subscribers.lists.legends import read_legend
 from subscribers.lists.line_numbers import MOST_SHEETS
 from subscribers.lists.text_lists import LONGEST_COMMENT, comments_against, is_heading
 
@@ -272,7 +273,9 @@ class TableTarget:
             self._hand_on(table)
         self._end_title()
         if self._ended is not None:
-            self._ended.rows += [HtmlRow((note,)) for note in self._below if is_heading(note)]
+            self._ended.rows += [
+                HtmlRow((note,)) for note in self._below if is_heading(note) or read_legend(note)
+            ]
             self._hand_on(self._ended)
 
     def _end_cell(self, table: HtmlTable) -> None:

@@ -31,6 +31,7 @@ from subscribers.lists.encodings import (
 from subscribers.lists.formats import ListState
 from subscribers.lists.headings import distinct_names
 from subscribers.lists.html_cells import HtmlRow, HtmlTable, TableTarget
+from subscribers.lists.legends import legends_in, read_legend
 from subscribers.lists.line_numbers import before_sheet
 from subscribers.lists.records import Record
 from subscribers.lists.tables import csv_records
@@ -121,6 +122,8 @@ def html_records(
             heading = _heading_of(table, is_first=tables == 1)
             records = csv_records(rows.lines(), source=source, is_header=is_header)
             for record in _with_comments(records, rows.comments):
+                if record.header and (legend := legends_in([record.beyond, *table.titles])):
+                    record = record._replace(beyond=legend)  # noqa: PLW2901
                 yield _placed(record, begun, heading, rows.faults)
         begun += rows.count
     if not tables:
@@ -170,7 +173,8 @@ def _quoted(cell: str) -> str:
 
 def _heading_of(table: HtmlTable, *, is_first: bool) -> str:
     """Return what stands above a table that is said of its people; nothing where nothing is."""
-    states = [(title, read_heading(title)) for title in table.titles]
+    titles = [title for title in table.titles if not read_legend(title)]
+    states = [(title, read_heading(title)) for title in titles]
     for title, state in states:
         if state not in {None, ListState.CONFIRMED, ListState.UNCLEAR}:
             return title

@@ -13,7 +13,6 @@ from newsletter.i18n.messages import Message, msg
 from subscribers.lists.cell_words import (
     against_mail,
     denies,
-    read_opt_in,
     read_remark,
     read_state,
     read_whole,
@@ -31,6 +30,7 @@ from subscribers.lists.harmless import (
     tells_leaving,
 )
 from subscribers.lists.json_lines import read_object
+from subscribers.lists.noes import MARKS, is_false
 from subscribers.lists.records import Problem, Record, RefusedError, shown
 from subscribers.lists.text_lists import read_heading
 
@@ -41,25 +41,16 @@ _OPENING = "(（[［【〔<＜《≪{※＊*†✝✞"
 _BESIDE = re.compile(
     r"[(（\[［【〔<＜《≪{]+([^()（）\[\]［］【】〔〕<>＜＞《》≪≫{}\n]+)|[※＊*]+\s*(\S[^\n]*)"
 )
+#: Before an address with a name.
+_BRACKET = re.compile("[<＜]")
 #: Of the dead, beside a name.
 _CROSS = re.compile("[†✝✞]")
 _TAG = re.compile("[,、;，；]")
 #: Values of a column that are read once: lists repeat marks and remarks.
 _CACHED = 8192
-_FALSE = frozenset(
-    {"", "0", "no", "n", "false", "off", "いいえ", "無", "無し", "なし", "none", "×"}
-)
 STATES = {
     ListState.CONFIRMED: SubscriptionState.CONFIRMED,
     ListState.PENDING: SubscriptionState.PENDING,
-}
-#: Columns that say something against mail wherever they are filled, the gravest first.
-MARKS = {
-    "complained_at": ListState.COMPLAINED,
-    "bounced_at": ListState.BOUNCED,
-    "deleted_at": ListState.UNSUBSCRIBED,
-    "unsubscribed_at": ListState.UNSUBSCRIBED,
-    "disabled": ListState.UNSUBSCRIBED,
 }
 #: Columns of which each value counts, and where a row keeps those of all of them.
 ANSWERS = {"state": "states", "opt_in": "opt_ins"}
@@ -114,6 +105,8 @@ def find_mark(record: Record, form: ListForm) -> tuple[str, ListState] | None:
             continue
         if mark in _REMARKS and not isinstance(value, str):
             continue
+        if name in form.marked and not is_blank(str(value).strip()):
+            return name, against_mail(name) or ListState.UNSUBSCRIBED
         state = speaks_against(name, mark, str(value).strip())
         if state is ListState.UNCLEAR:
             unclear = unclear or (name, state)
@@ -192,6 +185,11 @@ def _read_struck(text: str) -> ListState | None:
     return ListState.UNSUBSCRIBED if is_plain else ListState.UNCLEAR
 
 
+def _read_address(text: str) -> ListState | None:
+    """Return what stands beside the name in a cell such as "Bob (unsubscribed) <b@x.example>"."""
+    return _read_struck(_BRACKET.split(text, maxsplit=1)[0]) if _BRACKET.search(text) else None
+
+
 def _read_tags(text: str) -> ListState | None:
     for tag in _TAG.split(text):
         word = tag.strip(" \"'[]")
@@ -213,6 +211,7 @@ _READERS: Mapping[str, Callable[[str], ListState | None]] = {
     "hint": _read_hint,
     "choice": _read_hint,
     "name": _read_struck,
+    "address": _read_address,
     "tags": _read_tags,
 }
 
@@ -225,7 +224,7 @@ def outcome_of(row: Row, form: ListForm, marked: tuple[str, ListState] | None) -
     elif listed is None and "state" in form.fields and form.known:
         listed = form.known.blank
     if form.state is None and listed in _NOT_AGAINST:
-        listed = _with_answers(row, listed)
+        listed = _with_answers(row, form, listed)
     if marked is not None and listed in _NOT_AGAINST:
         name, state = marked
         if state is ListState.UNCLEAR:
@@ -254,12 +253,12 @@ def lacks_confirming(values: Mapping[str, Any], form: ListForm) -> bool:
 _NOT_AGAINST = frozenset({None, ListState.CONFIRMED, ListState.UNCLEAR})
 
 
-def _with_answers(row: Row, listed: ListState | None) -> ListState | None:
+def _with_answers(row: Row, form: ListForm, listed: ListState | None) -> ListState | None:
     """Return what a list says with its answers to "do they want mail?", the gravest of them.
 
     A blank is no answer.
     """
-    answers = {_answer(str(value), row.zone) for value in row.values.get("opt_ins", ())}
+    answers = {_answer(str(value), form, row.zone) for value in row.values.get("opt_ins", ())}
     if against := answers - _NOT_AGAINST:
         return next(state for state in ListState if state in against)
     if ListState.UNCLEAR in answers:
@@ -267,9 +266,9 @@ def _with_answers(row: Row, listed: ListState | None) -> ListState | None:
     return listed or next(iter(answers), None)
 
 
-def _answer(text: str, zone: ZoneInfo) -> ListState:
+def _answer(text: str, form: ListForm, zone: ZoneInfo) -> ListState:
     """Return what an answer says; a date is a yes, since when."""
-    answer = read_opt_in(text)
+    answer = form.read_opt_in(text)
     if answer is None:
         return ListState.CONFIRMED if read_instant(text, zone) else ListState.UNCLEAR
     return answer
@@ -290,7 +289,7 @@ def _refuse_unanswered(row: Row, form: ListForm) -> None:
             next(
                 value
                 for value in row.values["opt_ins"]
-                if _answer(str(value), row.zone) is ListState.UNCLEAR
+                if _answer(str(value), form, row.zone) is ListState.UNCLEAR
             ),
             msg("The answer is no clear yes, so it is unclear whether this person wants email."),
         )
@@ -356,9 +355,3 @@ def _by_marks(row: Row) -> ListState | None:
         if name in values and not is_false(values[name]):
             return state
     return None
-
-
-def is_false(value: object) -> bool:
-    """Tell whether a mark says no, as a blank one and a day that is none ("0000/00/00") do."""
-    text = str(value)
-    return fold(text) in _FALSE or is_blank(text)

@@ -24,7 +24,6 @@ from newsletter.spreadsheets import restore
 from subscribers.fields.model import Field
 from subscribers.fields.reading import read_value
 from subscribers.frequency import read_frequency_word
-from subscribers.lists.cell_words import read_opt_in
 from subscribers.lists.column_guesses import FIELD, SHARED
 from subscribers.lists.columns import ListForm
 from subscribers.lists.dates import read_instant
@@ -40,11 +39,10 @@ from subscribers.lists.entries import (
     split_tags,
 )
 from subscribers.lists.formats import IGNORED, ListState, fold
+from subscribers.lists.noes import MARKS, is_false, marked_rows
 from subscribers.lists.outcomes import (
     ANSWERS,
-    MARKS,
     STATES,
-    is_false,
     may_be_struck,
     speaks_against,
 )
@@ -147,10 +145,13 @@ class _Reading:
         mark = self.form.marks.get(name)
         if ours == IGNORED and mark is None:
             return
+        if name in self.form.marked:
+            self.odd.update(marked_rows(cells))
         if not set(map(type, cells)) <= _TEXTS:
             self.odd.update(row for row, cell in enumerate(cells) if type(cell) not in _TEXTS)
             cells = [cell if type(cell) in _TEXTS else "" for cell in cells]
-        if mark is not None and (mark != "name" or may_be_struck("\n".join(filter(None, cells)))):
+        has_names = mark not in {"name", "address"} or may_be_struck("\n".join(filter(None, cells)))
+        if mark is not None and has_names:
             self._mapped(cells, partial(_mark, name, mark))
         if ours == "address":
             self._read_addresses(cells)
@@ -201,13 +202,10 @@ class _Reading:
         blank: object = ""
         read: Callable[[str], object] = _odd
         name = ours
-        if ours in SHARED and len(self.form.fields[ours]) > 1:
-            # Their values go together.
-            pass
-        elif ours == "state":
+        if ours == "state":
             read, blank = self._state, self._blank_state()
         elif ours == "opt_in":
-            read, blank = _opt_in, _ODD
+            read, blank = self._opt_in, _ODD
         elif ours == "tags":
             read, blank = self._tag_list, _json(self.tags)
         elif ours == "attributes":
@@ -221,6 +219,9 @@ class _Reading:
             read = partial(_shortened, length)
         elif ours in _READERS:
             read = _READERS[ours]
+        if ours in SHARED and len(self.form.fields[ours]) > 1:
+            # Their values go together; a row that leaves all of them blank is as with one.
+            read = _odd
         found = self._mapped(cells, self._text(read, blank))
         if ours in _STAGED:
             self.columns[name] = found
@@ -249,6 +250,9 @@ class _Reading:
         if found is ListState.UNSUBSCRIBED:
             return SubscriptionState.UNSUBSCRIBED.value
         return STATES[found].value if found in STATES else _ODD
+
+    def _opt_in(self, word: str) -> object:
+        return "" if self.form.read_opt_in(word) is ListState.CONFIRMED else _ODD
 
     def _tag_list(self, text: str) -> object:
         tags = split_tags(text)
@@ -337,10 +341,6 @@ def _format(text: str) -> str:
 def _frequency(text: str) -> object:
     found = read_frequency_word(text)
     return _ODD if found is None else found
-
-
-def _opt_in(text: str) -> object:
-    return "" if read_opt_in(text) is ListState.CONFIRMED else _ODD
 
 
 def _disabled(text: str) -> object:

@@ -17,7 +17,7 @@ class Record(NamedTuple):
         names: Of the columns; rows of one list have one tuple, so that they can be told by it.
         cells: As many as names; none of the header and of what could not be read.
         fault: Why the line could not be read, where it could not.
-        beyond: What stood in cells beyond the header's.
+        beyond: What stood in cells beyond the header's; of a header a legend of codes beside it.
     """
 
     line: int

@@ -18,18 +18,22 @@ from subscribers.lists.headings import (
     merge_headings,
 )
 from subscribers.lists.inner_columns import MOST_COLUMNS
+from subscribers.lists.legends import legends_in, read_legend
 from subscribers.lists.records import Record
 from subscribers.lists.text_lists import (
     BESIDE,
     NAMES,
     SECTION,
     is_heading,
+    is_of_mail,
+    is_of_sender,
     is_table,
     lines_of,
     names_column,
     titles_against,
 )
 
+_SENDER = msg("This is the sender of the mail that was pasted, and none of its readers.")
 #: So many rows of one line each are read by one call.
 _ROWS = 64
 #: Excel writes semicolons where the comma is the decimal sign; of equals, the first counts.
@@ -97,13 +101,15 @@ def csv_records(
     if header.fault:
         raise ListError(header.fault, place=Place(source=source, line=header.line))
     _refuse_widest(header.cells, source, header.line)
+    legend = legends_in(map(_whole, above))
+    above = [cells for cells in above if not read_legend(_whole(cells))]
     headings = merge_headings(above, header.cells)
     below = next(rows_of(Lines(head[skipped + len(feed.row) :]), delimiter), None)
     if below is not None and not below.fault and continues_below(headings, below.cells):
         next(rows_of(feed, delimiter))
         headings = merge_headings([headings], below.cells)
     names = _name_nameless(distinct_names(headings), rows_of(Lines(head[skipped:]), delimiter))
-    yield Record(header.line, names, (), header=True)
+    yield Record(header.line, names, (), header=True, beyond=legend)
     records = _with_sections(_table_records(feed, delimiter, names), source)
     note = titles_against(_titles_of(above, header.cells))
     yield from with_note(records, note) if note else records
@@ -116,6 +122,10 @@ def _titles_of(above: Sequence[Sequence[str]], header: Sequence[str]) -> Iterato
         filled = [at for at, cell in enumerate(cells) if cell.strip()]
         if len(filled) == 1 and filled[0] <= first:
             yield cells[filled[0]].strip()
+
+
+def _whole(cells: Sequence[str]) -> str:
+    return ", ".join(filter(None, map(str.strip, cells)))
 
 
 def with_note(records: Iterable[Record], note: str) -> Iterator[Record]:
@@ -205,8 +215,12 @@ def _headless_records(
     yield Record(skipped, NAMES, (), header=True)
     names, section = NAMES, ""
     notes = _Notes()
+    is_mail = is_of_mail(begun)
     for number, line in enumerate(chain(begun, rest), start=skipped + 1):
         found = [*lines_of(line)]
+        if is_mail and is_of_sender(line):
+            yield from (Record(number, (), (), fault=_SENDER) for _ in found)
+            continue
         if not found and line.strip():
             names, section = (*NAMES, SECTION), " ".join(line.split())
             yield from notes.begin(Record(number, NAMES, ("", "")), section)
@@ -265,6 +279,9 @@ def _with_sections(records: Iterator[Record], source: str) -> Iterator[Record]:
                 if "@" not in text:
                     nobody.count(at, record.line)
                 if _is_rule(text):  # drawn below the heading
+                    continue
+                if read_legend(text):
+                    yield record._replace(cells=(), header=True, beyond=text)
                     continue
                 if "@" not in text and (section or is_heading(text)):
                     section, column = text, filled[0]

@@ -38,9 +38,24 @@ LONGEST_COMMENT = 1000
 NAMES = ("#1", "#2")
 #: What Japanese writing puts between addresses, and around them.
 _WIDE = "、，；：・／｜＜＞（）「」『』【】"
-_ADDRESS = re.compile(rf"[^\s@<>()\[\]\"',;:{_WIDE}]{{1,64}}@[^\s@<>()\[\]\"',;:{_WIDE}]{{1,255}}")
+_NOT_IN_ONE = rf"\s@<>()\[\]\",;:{_WIDE}"
+#: An apostrophe may stand within what is before the @, and around all of it.
+_ADDRESS = re.compile(rf"[^'{_NOT_IN_ONE}][^{_NOT_IN_ONE}]{{0,63}}@[^'{_NOT_IN_ONE}]{{1,255}}")
 _AROUND = f" \t\r\n,;:<>\"'()|{_WIDE}"
 _BEHIND = re.compile(r"[\s,;>、，；・／｜＞]*")
+#: Between two addresses: what closes the first one, and then what is said of it: in brackets, or
+#: all before the sign that parts the two. In quotes is the name of the second.
+_CLOSING = re.compile(r"[\s>)\]'）＞」』】]*")
+_SAID_BEHIND = re.compile(
+    r"(?P<remark>[(（\[［【][^()（）\[\]［］【】]*[)）\]］】]|[^\",;、，；／｜|]+(?=[,;、，；／｜|]))"
+)
+#: How a line of a mail's header begins, whose people follow.
+_LABEL = re.compile(
+    r"\s*(?:(?P<sender>from|reply-to|sender|von|de|da|van|fra|från|od|от|差出人|送信者|送信元|返信先|"
+    r"发件人|寄件者|보낸 사람)|to|b?cc|an|kopie|à|para|pour|copie|aan|til|till|do|komu|кому|копия|"
+    r"宛先|受信者|收件人|收件者|抄送|받는 사람|참조)\s*[:：]\s*",
+    re.IGNORECASE,
+)
 _REMARK = re.compile(r"\s[-‐-―]+\s|[:：(（]")
 _NAMES_ADDRESS = re.compile(
     r"mail|address|adress|アドレス|連絡先|correo|courriel|poczta|post|메일|邮箱|郵箱|信箱|почт",
@@ -110,17 +125,49 @@ def names_column(text: str) -> bool:
     return is_word and not says and read_state(text) is None
 
 
+def is_of_mail(lines: Iterable[str]) -> bool:
+    """Tell whether lines are the header of a mail: somebody sends it, and somebody gets it."""
+    labels = [found for line in lines if "@" in line and (found := _LABEL.match(line))]
+    return len({found["sender"] is None for found in labels}) > 1
+
+
+def is_of_sender(line: str) -> bool:
+    """Tell whether a line of a mail's header names who sends it, and no reader."""
+    found = _LABEL.match(line)
+    return found is not None and found["sender"] is not None
+
+
 def lines_of(text: str) -> Iterator[Line]:
     """Yield the addresses of a line, each with the name before it; none of a heading."""
     found = [*_ADDRESS.finditer(text)]
-    begins = 0
+    label = _LABEL.match(text) if found else None
+    name = text[label.end() if label else 0 : found[0].start()] if found else ""
     for at, match in enumerate(found):
-        name = " ".join(text[begins : match.start()].strip(_AROUND).split())
-        address = match[0].rstrip(".。")
-        begins = match.end()
-        behind = text[begins:].strip() if at + 1 == len(found) else ""
-        remark = _BEHIND.sub("", behind, count=1)
-        yield Line(f"{name} <{address}>" if name else address, remark)
+        is_last = at + 1 == len(found)
+        behind = text[match.end() : len(text) if is_last else found[at + 1].start()]
+        if is_last:
+            remark, following = _BEHIND.sub("", behind.strip(), count=1), ""
+        else:
+            remark, following = _parted(behind)
+        address, known = match[0].rstrip(".。"), _name_of(name)
+        yield Line(f"{known} <{address}>" if known else address, remark)
+        name = following
+
+
+def _parted(between: str) -> tuple[str, str]:
+    """Return what is said of the first of two addresses, and what stands before the second."""
+    between = between[_CLOSING.match(between).end() :]  # type: ignore[union-attr]
+    said = _SAID_BEHIND.match(between)
+    return (said["remark"].strip(), between[said.end() :]) if said else ("", between)
+
+
+def _name_of(text: str) -> str:
+    """Return a name without the signs around it, with both brackets of what stands beside it."""
+    name = " ".join(text.strip(_AROUND).split())
+    for opening, closing in ("()", "（）", "【】"):
+        missing = name.count(opening) - name.count(closing)
+        name = f"{opening * -missing}{name}{closing * missing}"
+    return name
 
 
 def is_table(rows: Iterable[Sequence[str]]) -> bool:

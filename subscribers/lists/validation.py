@@ -24,9 +24,11 @@ from subscribers.lists.columns import (
 )
 from subscribers.lists.entries import ListEntry, entry_of
 from subscribers.lists.json_lines import is_json
+from subscribers.lists.noes import MARKS, find_marked
 from subscribers.lists.plain_rows import PlainRows, read_plain_rows
-from subscribers.lists.questions import ColumnQuestion, Questions, refuse_questions
+from subscribers.lists.questions import ColumnQuestion, refuse_questions
 from subscribers.lists.records import Problem, Record, RefusedError
+from subscribers.lists.unsure_columns import Questions
 
 #: A chunk ends with the record that reaches so many characters: a row may have a million of them.
 _MOST_CHARACTERS = 8 * 1024 * 1024
@@ -219,7 +221,7 @@ class ListReader:
             ListError: None of its columns is the address, or two are the same field.
         """
         names = dict.fromkeys(name for record in chunk for name in record.names)
-        return form_of(
+        form = form_of(
             names,
             self._chosen,
             custom=self._custom,
@@ -230,6 +232,11 @@ class ListReader:
             addressed=find_addressed(chunk),
             is_beginning=is_beginning and is_json(self._file_name),
         )
+        if not form.is_ours:
+            against = {name: ours for name, ours in form.columns.items() if ours in MARKS}
+            against |= {name: mark for name, mark in form.marks.items() if mark == "disabled"}
+            form.marked = find_marked(chunk, against)
+        return form
 
     def _add_late(self, shapes: Sequence[tuple[str, ...]], form: ListForm) -> None:
         """Take what a record of JSON has and those before it had not: its state, for one."""

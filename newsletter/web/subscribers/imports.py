@@ -258,7 +258,6 @@ class ImportPages:
             unanswered={each.column for each in questions if not answers.get(each.column)},
             none_asks=questions
             and all(answers.get(each.column) == UNRELATED for each in questions),
-            choices=CHOICES,
             meanings=MEANINGS,
             has_keys="attributes" in glance.columns.values(),
             terms=terms or ImportTerms(basis=""),

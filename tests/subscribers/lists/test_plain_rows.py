@@ -65,6 +65,11 @@ _CELLS = {
     "話題": st.sampled_from(["", "防災", "子育て, 防災", "園芸"]),
     "remark": st.sampled_from(["", "fine", "unsubscribed by user", "https://a.example/unsub"]),
     "停止": st.sampled_from(["", "0", "1"]),
+    "解除": st.sampled_from(["", "0", "1"]),
+    "newsletter": st.sampled_from(["", "はい", "no", "9"]),
+    "DM可": st.sampled_from(["", "可", "不要"]),
+    "購読": st.sampled_from(["", "購読中", "解除"]),
+    "ラベル": st.sampled_from(["", "vip"]),
     "complained_at": st.sampled_from(["", "2026-01-01", "no"]),
 }
 

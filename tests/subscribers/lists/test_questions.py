@@ -94,6 +94,18 @@ def _asked(header: str, *values: str, custom: Sequence[Field] = ()) -> Sequence[
         ("verlassen", "2021-09-18 0 0"),
         ("verlassen", "1631950304 0 0 1632000000"),
         ("raus", "1631950304000  "),
+        ("Désinscrit le", "2024-10-04 "),
+        ("Abgemeldet am", "2024-10-04 "),
+        ("List", "unsubscribed unsubscribed"),
+        ("List", "Newsletter "),
+        ("Liste", "Ehemalige Ehemalige"),
+        ("Zustand", "ruht ruht"),
+        ("flag", "0 0 0"),
+        ("Abo-Status", "läuft läuft"),
+        ("Kz", "x x"),
+        ("stan", "A1 A1 B2"),
+        ("bouncecount", "0 blocked 0"),
+        ("配信希望日", "毎月5日 不要 毎月5日"),
     ],
 )
 def test_answers_in_a_column_of_any_name_are_asked_about(header: str, values: str) -> None:
@@ -114,6 +126,22 @@ def test_answers_in_a_column_of_any_name_are_asked_about(header: str, values: st
         ("Last order", "2024-04-01 "),
         ("学年", "1年 2年 1年"),
         ("住まい", "東京都 大阪府 東京都"),
+        ("参加希望日", "12月5日（土） 12月6日（日） 12月5日（土）"),
+        ("第2希望", "午前 午後 午前"),
+        ("List", "Newsletter Newsletter"),
+        ("LISTES", "Infolettre Infolettre"),
+        ("0", "0 0 0"),
+        ("bouncecount", "0 4 0 1"),
+        ("エラー回数", "0 0 5 1"),
+        ("Inscrit le", "2022-03-12 "),
+        ("Date d’inscription", "2022-03-12 "),
+        ("Angemeldet am", "2022-03-12 "),
+        ("Cadastrado em", "2024-02-01 "),
+        ("Freguesia", "Belém Estrela Belém"),
+        ("Boat", "Dabchick Osprey Dabchick"),
+        ("Berth", "B1 C2 A3 B4"),
+        ("Pontoon", "B1 C2 A3 B4"),
+        ("Kai", "B1 C2 A3 B4"),
         ("席", "A席 S席 A席"),
         ("連絡先2", "09012345678 0312345678"),
         ("点", "12 99 12 12.5"),
@@ -377,6 +405,17 @@ def test_what_a_column_of_ours_says_against_mail_counts_whatever_another_says(
     assert states_of(sqlite_stage.engine).get("a") is expected
 
 
+@pytest.mark.parametrize(
+    "columns", ["Newsletter,DM可", "メルマガ配信希望,Weekly newsletter", "状態,購読状況"]
+)
+def test_who_leaves_each_of_several_columns_blank_is_not_subscribed(
+    sqlite_stage: Stage, columns: str
+) -> None:
+    text = f"email,{columns}\na@x.example,,\nb@x.example,可,\nc@x.example,,可\n"
+    import_list(sqlite_stage, text.encode(), is_answered=False)
+    assert states_of(sqlite_stage.engine) == {"b": _C, "c": _C}
+
+
 _LATE = b'{"email": "a@x.example"}\n' * 3 + b'{"email": "b@x.example", "digest": false}\n'
 
 
@@ -411,3 +450,61 @@ def test_what_is_said_of_another_way_or_thing_keeps_nobody_from_mail(
 ) -> None:
     import_list(sqlite_stage, f"email,{header}\na@x.example,{value}\nb@x.example,\n".encode())
     assert states_of(sqlite_stage.engine) == {"a": _C, "b": _C}
+
+
+@pytest.mark.parametrize(
+    ("header", "values", "first"),
+    [
+        ("会報", "要る 不要 どちらでも", "state"),
+        ("Gazette", "yes ", "opt_in"),
+        ("Uitgeschreven", "ja nee", "disabled"),
+        ("Désinscrite", "oui non", "disabled"),
+        ("Отписан", "да нет", "disabled"),
+        ("I do not want your newsletter", "yes no", "state"),
+        ("Zgoda na newsletter", "TAK NIE wycofana", "state"),
+        ("退職", "在職 退職", "state"),
+        ("Alta/Baja", "Alta Baja", "state"),
+        ("Gazette", "x ", "state"),
+        ("回覧方法", "メール 紙 両方", "state"),
+        ("s", "A U A B", "state"),
+        ("Date de sortie", "31/08/2023 ", "unsubscribed_at"),
+        ("備考", "引っ越しのため3月で終わり お菓子の差し入れ", "remark"),
+    ],
+)
+def test_the_first_answer_offered_is_what_a_column_most_likely_is(
+    header: str, values: str, first: str
+) -> None:
+    (question,) = _asked(header, *values.split(" "))
+    assert next(iter(question.choices)) == first
+
+
+@pytest.mark.parametrize(
+    ("header", "values", "left"),
+    [
+        ("印", "× . ×", "a c"),
+        ("印", "○ × .", "a"),
+        ("Mark", "x . X", "a c"),
+        ("Rundbrief", "nein . .", "a"),
+        ("会報", "なし . なし", "a c"),
+        ("Uitgeschreven", "nee ja nee", "b"),
+        ("Uitgeschreven", "nee . nee", ""),
+        ("Désinscrit", "non oui non", "b"),
+        ("Odhlášen", "ne ano .", "b"),
+        ("Abgemeldet", "FALSCH WAHR FALSCH", "b"),
+        ("탈퇴", "아니오 예 .", "b"),
+        ("flag", "0 1 .", "b"),
+        ("退会", "× ○ ×", "b"),
+        ("退会", "× . .", "a"),
+        ("停止希望", "✕ . .", "a"),
+        ("退会希望", "× ○ ×", "b"),
+    ],
+)
+def test_whoever_has_an_entry_is_kept_from_mail_and_a_no_beside_a_yes_is_none(
+    sqlite_stage: Stage, header: str, values: str, left: str
+) -> None:
+    cells = [value.strip(".") for value in values.split()]
+    rows = "".join(f"{name}@x.example,{cell}\n" for name, cell in zip("abc", cells, strict=True))
+    columns = {} if header.startswith(("退会", "停止")) else {header: "disabled"}
+    text = f"email,{header}\n{rows}".encode()
+    import_list(sqlite_stage, text, columns=columns, is_answered=False)
+    assert states_of(sqlite_stage.engine) == {name: _U if name in left else _C for name in "abc"}

@@ -94,3 +94,56 @@ def test_a_word_that_is_known_means_what_somebody_said_of_it(sqlite_stage: Stage
 def test_that_no_other_column_asks_is_no_answer_to_what_words_mean(sqlite_stage: Stage) -> None:
     with pytest.raises(UnclearColumnError):
         import_list(sqlite_stage, _CODES, is_answered=False, others_unrelated=True)
+
+
+_REVERSED = "email,{column}\na@x.example,0\nb@x.example,1\nc@x.example,0\n"
+
+
+@pytest.mark.parametrize(
+    "legend",
+    [
+        "# 配信状態 0:配信中 1:解除 2:エラー停止",
+        "0：配信中　1：退会",
+        "（0＝配信、1＝停止）",
+        "※ 0は配信中、1は解除",
+        "0 = active, 1 = unsubscribed",
+        "Legend: 0 - active / 1 - left the list",
+        "0 … aktiv; 1 … abgemeldet",
+    ],
+)
+@pytest.mark.parametrize("column", ["状態", "メルマガ"])
+@pytest.mark.parametrize("place", ["{legend}\n{rows}", '{rows}\n"{legend}"\n'])
+def test_a_legend_that_says_otherwise_of_codes_has_them_asked(
+    legend: str, column: str, place: str, sqlite_stage: Stage
+) -> None:
+    text = place.format(legend=legend, rows=_REVERSED.format(column=column))
+    with pytest.raises(UnclearColumnError) as asked:
+        import_list(sqlite_stage, text.encode(), is_answered=False)
+    (one,) = asked.value.questions
+    assert (one.column, one.values, one.kind) == (column, (("0", 2), ("1", 1)), QuestionKind.STATES)
+    assert dict(one.meanings) == {"0": "confirmed", "1": "unsubscribed"}
+    answers = ColumnAnswers(states=meanings_of(dict(one.meanings)))
+    report, _ = import_list(sqlite_stage, text.encode(), answers=answers, is_answered=False)
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _U, "c": _C}
+    assert report.refusals == 0
+
+
+def test_a_legend_above_a_table_of_a_page_has_its_codes_asked(sqlite_stage: Stage) -> None:
+    cells = "".join(f"<tr><td>{row}</td></tr>" for row in _REVERSED.splitlines())
+    table = cells.replace(",", "</td><td>").format(column="状態")
+    page = f"<p>0:配信中 1:解除</p><table>{table}</table>".encode()
+    with pytest.raises(UnclearColumnError) as asked:
+        import_list(sqlite_stage, page, name="l.html", is_answered=False)
+    assert [each.kind for each in asked.value.questions] == [QuestionKind.STATES]
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["1:配信中 0:解除", "9:00 開場 10:00 開演", "1. 会員 2. 読者", "2026年 0:00 現在"],
+)
+def test_a_legend_that_says_what_codes_mean_anyhow_and_hours_ask_nothing(
+    title: str, sqlite_stage: Stage
+) -> None:
+    text = f"{title}\n{_REVERSED}".format(column="状態").encode()
+    import_list(sqlite_stage, text, is_answered=False)
+    assert states_of(sqlite_stage.engine) == {"a": _U, "b": _C, "c": _U}

@@ -121,3 +121,50 @@ def test_what_japanese_writing_puts_between_words_divides_cells_below_a_heading(
 def test_a_sentence_above_addresses_is_no_heading_of_cells() -> None:
     text = "会員の皆様、下の一覧です\na@x.example\nb@x.example\n"
     assert [cells[0] for cells in _records(text)] == ["a@x.example", "b@x.example"]
+
+
+@pytest.mark.parametrize(
+    ("text", "states"),
+    [
+        ("佐藤（退会） <a@x.example>; 林 <b@x.example>", {"a": _U, "b": _C}),
+        ("Ann Ash (unsubscribed) <a@x.example>\nBen Box <b@x.example>", {"a": _U, "b": _C}),
+        ("DELETED Ann Ash <a@x.example>, Ben <b@x.example>", {"a": _U, "b": _C}),
+        ('"【停止】佐藤" <a@x.example>、b@x.example', {"a": _U, "b": _C}),
+        ("Ann (left) <a@x.example>\nb@x.example", {"a": _U, "b": _C}),
+        ("佐藤(旧姓 林) <a@x.example>, Ben (Bristol) <b@x.example>", {"a": _C, "b": _C}),
+        ("email,city\nAnn (unsubscribed) <a@x.example>,Bath\nb@x.example,Bath", {"a": _U, "b": _C}),
+        ("a@x.example（退会）、b@x.example", {"a": _U, "b": _C}),
+        ("a@x.example (unsubscribed) b@x.example", {"a": _U, "b": _C}),
+        ("a@x.example unsubscribed; b@x.example", {"a": _U, "b": _C}),
+    ],
+)
+def test_a_mark_beside_a_name_or_address_of_a_text_counts(
+    sqlite_stage: Stage, text: str, states: dict[str, SubscriptionState]
+) -> None:
+    import_list(sqlite_stage, text.encode(), name="l.txt")
+    assert states_of(sqlite_stage.engine) == states
+
+
+def test_what_stands_between_two_addresses_is_said_of_one_of_them() -> None:
+    line = (
+        "Bcc: 'Ann' <a@x.example> (moved), \"Box, Ben\" <b@x.example> , c@x.example Cy Cox;"
+        " O'Dea <d'o@x.example>"
+    )
+    assert list(lines_of(line)) == [
+        ("Ann <a@x.example>", "(moved)"),
+        ("Box, Ben <b@x.example>", ""),
+        ("c@x.example", "Cy Cox"),
+        ("O'Dea <d'o@x.example>", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sender", "reader"), [("From", "To"), ("差出人", "宛先"), ("De ", "À "), ("Von", "An")]
+)
+def test_who_sent_a_mail_whose_header_is_pasted_is_named_and_not_subscribed(
+    sqlite_stage: Stage, sender: str, reader: str
+) -> None:
+    text = f"{sender}: Club <s@x.example>\n{reader}: Ann <a@x.example>,\n\tb@x.example\n"
+    _, problems = import_list(sqlite_stage, text.encode(), name="l.txt", is_answered=False)
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _C}
+    assert [(one.line, one.taken) for one in problems if not one.taken] == [(1, False)]
