@@ -7,15 +7,22 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.accounts.roles import ALL_RIGHTS
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import GrowthRow, ListImportRow, NewsletterRow
+from newsletter.database.tables import (
+    GrowthRow,
+    ListImportRow,
+    NewsletterRow,
+    SubscriptionRow,
+    SuppressionRow,
+)
 from newsletter.database.vocabulary import (
     GrowthCause,
+    SubscriptionState,
     SuppressionReason,
     UnsubscribeWay,
 )
@@ -31,7 +38,7 @@ from subscribers.leaving import take_back, unsubscribe
 from subscribers.lists.files import list_records
 from subscribers.lists.imports import ImportOptions, import_records
 from subscribers.lists.undo import undo_import
-from subscribers.suppression import suppress
+from subscribers.suppression import remove_suppressions, suppress
 from tests.support.stage import Stage, set_stage
 
 _DAY = date(2026, 11, 27)
@@ -119,6 +126,38 @@ def test_who_is_suppressed_and_leaves_counts_once(stage: Stage) -> None:
         _leave(session, stage, person, UnsubscribeWay.COMPLAINT)
         _erase(session, stage, person)
     assert _logged(stage) == {GrowthCause.IMPORT: 1, GrowthCause.COMPLAINT: -1}
+
+
+def test_who_is_no_reader_is_lost_and_won_by_no_suppression(stage: Stage) -> None:
+    person = stage.subscriber_id("anna@example.jp")
+    with transaction(stage.engine) as session:
+        relation = session.get_one(SubscriptionRow, (stage.newsletter_id, person))
+        relation.state = SubscriptionState.PENDING
+        session.execute(delete(GrowthRow))
+        _suppress(session, SuppressionReason.MANUAL)
+        remove_suppressions(session, session.scalars(select(SuppressionRow.id)).all())
+    assert _logged(stage) == {}
+
+
+def test_who_is_suppressed_twice_over_is_lost_once_and_won_back_with_the_last(
+    stage: Stage,
+) -> None:
+    with transaction(stage.engine) as session:
+        for scope in (None, stage.newsletter_id):
+            suppress(
+                session,
+                address_key="anna@example.jp",
+                reason=SuppressionReason.MANUAL,
+                newsletter_id=scope,
+            )
+        first, last = session.scalars(select(SuppressionRow.id).order_by(SuppressionRow.id)).all()
+    assert _logged(stage) == {GrowthCause.IMPORT: 1, GrowthCause.STAFF: -1}
+    with transaction(stage.engine) as session:
+        remove_suppressions(session, [first])
+    assert _logged(stage) == {GrowthCause.IMPORT: 1, GrowthCause.STAFF: -1}
+    with transaction(stage.engine) as session:
+        remove_suppressions(session, [last])
+    assert _logged(stage) == {GrowthCause.IMPORT: 1}
 
 
 def test_who_is_let_back_is_a_reader_again(stage: Stage) -> None:
