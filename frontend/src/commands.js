@@ -321,6 +321,18 @@ const cellOr = (direction, other) => (state, dispatch, view) =>
     ? goToNextCell(direction)(state, dispatch) || (direction > 0 && growTable(state, dispatch))
     : other(state, dispatch, view);
 
+/**
+ * A command whose keys are its own, also where there is nothing to do: without it, Ctrl+Shift+Z
+ * with the capitals locked would undo once nothing is left to do again.
+ *
+ * @param {Command} command
+ * @returns {Command}
+ */
+const always = (command) => (state, dispatch) => {
+  command(state, dispatch);
+  return true;
+};
+
 /** Keys by their names; the page adds those that open forms. @type {Record<string, Command>} */
 export const KEYS = {
   Enter: enter,
@@ -339,9 +351,9 @@ export const KEYS = {
   "Mod-i": toggleMark(marks.emphasis),
   "Mod-Shift-x": toggleMark(marks.strikethrough),
   "Mod-e": toggleMark(marks.code),
-  "Mod-z": undo,
-  "Mod-Shift-z": redo,
-  "Mod-y": redo,
+  "Mod-z": always(undo),
+  "Mod-Shift-z": always(redo),
+  "Mod-y": always(redo),
   "Alt-ArrowUp": move(true),
   "Alt-ArrowDown": move(false),
   "Mod-Alt-0": setBlockType(nodes.paragraph),

@@ -60,15 +60,17 @@ export function findingsByLine(list) {
 }
 
 /**
- * Where a block of this name begins; null for what is not in the text.
+ * Where a block of this name begins; null for what is not in the text. A block that is told apart by
+ * its words is found by these, else by its number in its part.
  *
  * @param {DocNode} doc
  * @param {string} name
  * @param {string} [about]
+ * @param {number} [at]
  */
-export function placeOf(doc, name, about = "") {
+export function placeOf(doc, name, about = "", at = 0) {
   const end = flowEnd(doc);
-  let start = null;
+  let start = 0;
   if (name === "title") return { pos: positionOf(doc, headIndex("title")) };
   if (name === "masthead") return { pos: 0 };
   if (["date", "number", "issue_date"].includes(name))
@@ -82,17 +84,30 @@ export function placeOf(doc, name, about = "") {
     start = doc.resolve(part.pos).index(0);
   }
   if (about) {
-    for (
-      let index = start;
-      index < end && (index === start || !levelOf(doc.child(index)));
-      index += 1
-    ) {
-      const node = doc.child(index);
-      if (holds(node, about)) return { pos: positionOf(doc, index) };
-    }
+    let past = start + 1;
+    while (past < end && !levelOf(doc.child(past))) past += 1;
+    const indices = [...Array(past - start).keys()].map((each) => start + each),
+      found = [holds, mentions].flatMap((says) =>
+        indices.filter((index) => says(doc.child(index), about)),
+      ),
+      numbered = start + at - (start < end && levelOf(doc.child(start)) ? 0 : 1);
+    start = found[0] ?? (at && numbered < past ? numbered : start);
   }
   return { pos: positionOf(doc, start) };
 }
+
+/** @param {string} text */
+const squeezed = (text) => text.replace(/\s+/g, "");
+
+/**
+ * Whether a block says it in several places, or leads below it.
+ *
+ * @param {DocNode} node
+ * @param {string} about
+ */
+const mentions = (node, about) =>
+  squeezed(node.textContent).includes(squeezed(about)) ||
+  Object.values(node.attrs).some((each) => typeof each === "string" && each.startsWith(about));
 
 /**
  * Whether a block says it, or leads there.
@@ -121,9 +136,10 @@ function holds(node, about) {
  * @param {EditorView} view
  * @param {string} name
  * @param {string} [about]
+ * @param {number} [at]
  */
-export function goTo(view, name, about = "") {
-  const place = placeOf(view.state.doc, name, about);
+export function goTo(view, name, about = "", at = 0) {
+  const place = placeOf(view.state.doc, name, about, at);
   if (!place) return false;
   const $pos = view.state.doc.resolve(place.pos + 1);
   const selection = $pos.parent.inlineContent

@@ -6,7 +6,7 @@ import { openEditor, takeIssue, toDocument, toIssue } from "./editor.js";
 import { findingsByLine, goTo, readFindings, setFindings } from "./findings.js";
 import { Handle } from "./handle.js";
 import { openMarkdown } from "./markdown.js";
-import { all, byId, debounce, given, inJapanese, isSignedOut, post, say } from "./page.js";
+import { all, byId, debounce, given, inJapanese, isSignedOut, post, running, say } from "./page.js";
 import { Preview } from "./preview.js";
 import { Saving } from "./saving.js";
 import { schema } from "./schema.js";
@@ -37,9 +37,9 @@ function showFault(fault) {
         ? `${fault.line}${say("line")}`
         : `${say("line")} ${fault.line}`;
     }
-    place.append(link, ": ");
+    place.append(link, inJapanese ? "：" : ": ");
   }
-  place.append(`${fault.what} ${fault.remedy}`);
+  place.append(running(fault.what, fault.remedy));
 }
 
 /**
@@ -354,7 +354,7 @@ document.addEventListener("click", async (event) => {
   if (
     link.dataset.block &&
     (await open("mail")) &&
-    goTo(view, link.dataset.block, link.dataset.about || "")
+    goTo(view, link.dataset.block, link.dataset.about, Number(link.dataset.at))
   )
     return;
   if (link.dataset.line && (await open("markdown"))) markdown.goToLine(Number(link.dataset.line));

@@ -10,7 +10,7 @@ import { look } from "./head.js";
 import { ICONS } from "./icons.js";
 import { textOf } from "./inline.js";
 import { kindOf, readBlocks } from "./kinds.js";
-import { desk, element, formatDay, icon, offered, say } from "./page.js";
+import { desk, element, formatDay, icon, labelled, offered, say } from "./page.js";
 import { readersWord } from "./readers.js";
 import { schema, short } from "./schema.js";
 /** @import { Node as DocNode } from "prosemirror-model" */
@@ -203,7 +203,7 @@ function snippet(node, view, getPos) {
   const update = following(node, (now) => {
     const { value } = now.attrs,
       kept = offered("snippets").find((each) => each.name === value.name);
-    name.textContent = `${say("kind.snippet")}: ${value.name}`;
+    name.textContent = labelled(say("kind.snippet"), value.name);
     inner.replaceChildren(
       kept ? drawBlocks(kept.blocks) : element("p", { class: "card-line" }, say("snippetGone")),
     );
@@ -314,7 +314,7 @@ export const NODE_VIEWS = {
           type: "button",
           class: "date-button",
           title: say("dateAndNumber"),
-          "aria-label": `${say("dateAndNumber")}: ${words}`,
+          "aria-label": labelled(say("dateAndNumber"), words),
           onmousedown: keepCaret,
           onclick: () => openForm(view, getPos()),
         },
@@ -336,15 +336,18 @@ export const NODE_VIEWS = {
   sealed: card,
   footnote: chip("footnote", (node) => ({
     text: "※",
-    label: `${say("kind.footnote")}: ${textOf(node.attrs.content)}`,
+    label: labelled(say("kind.footnote"), textOf(node.attrs.content)),
   })),
   remark: chip("remark", (node) => ({
     text: node.attrs.text.trim().slice(0, 24) || "…",
-    label: `${say("kind.comment")}: ${node.attrs.text.trim()}`,
+    label: labelled(say("kind.comment"), node.attrs.text.trim()),
   })),
   field: chip("merge-field", (node) => ({
     text: fieldWord(node.attrs.field),
-    label: `${say("kind.field")}: ${fieldWord(node.attrs.field)}${node.attrs.fallback ? ` / ${node.attrs.fallback}` : ""}`,
+    label: labelled(
+      say("kind.field"),
+      `${fieldWord(node.attrs.field)}${node.attrs.fallback ? ` / ${node.attrs.fallback}` : ""}`,
+    ),
   })),
   sealed_run: chip("sealed-run", (node) => ({
     text: String(node.attrs.value.kind),

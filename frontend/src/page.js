@@ -40,6 +40,12 @@ export const say = (name, values = {}) =>
     String(values[key] ?? ""),
   );
 
+/** A word with what it is about, as a label. @param {string} name @param {string} of */
+export const labelled = (name, of) => `${name}${inJapanese ? "：" : ": "}${of}`;
+
+/** Sentences one behind another. @param {string[]} each */
+export const running = (...each) => each.filter(Boolean).join(inJapanese ? "" : " ");
+
 /** A text as it is compared with what is sought in it. @param {string} text */
 export const folded = (text) => text.normalize("NFKC").toLowerCase();
 /**
@@ -47,8 +53,7 @@ export const folded = (text) => text.normalize("NFKC").toLowerCase();
  *
  * @param {Fault | null} fault
  */
-export const wordsOf = (fault) =>
-  fault && fault.what ? `${fault.what} ${fault.remedy}`.trim() : "";
+export const wordsOf = (fault) => (fault && fault.what ? running(fault.what, fault.remedy) : "");
 
 /** Tell people who hear the page. @param {string} sentence */
 export function announce(sentence) {

@@ -109,7 +109,9 @@ const describe = (src, known, { which = "", fault = "" } = {}) =>
     values: known,
     fields: [
       { name: "alt", word: "alt", hint: "altHint", required: true },
-      ...(known.caption === undefined ? [] : [{ name: "caption", word: "caption" }]),
+      ...(known.caption === undefined
+        ? []
+        : [{ name: "caption", word: "caption", hint: "captionHint" }]),
       { name: "url", word: "leadsTo", hint: "leadsToHint", type: "url" },
     ],
     extra: element("img", { class: "asked-picture", src, alt: "" }),

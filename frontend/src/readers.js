@@ -1,5 +1,5 @@
 /** Whom parts are for, in words. */
-import { desk, offered } from "./page.js";
+import { desk, labelled, offered } from "./page.js";
 
 /** What conditions are called: those that are offered, and those that the issue has. */
 const called = new Map([
@@ -8,7 +8,7 @@ const called = new Map([
       ([condition, word]) =>
         /** @type {[string, string]} */ ([
           condition,
-          at || condition !== word ? `${label}: ${word}` : word,
+          at || condition !== word ? labelled(label, word) : word,
         ]),
     ),
   ),

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from newsletter.accounts.audit import Actor, record_event
 from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.audit_details import Detail
-from newsletter.database.tables import AccountRow, AuditEventRow, IssueRow
+from newsletter.database.tables import AccountRow, AuditEventRow, IssueRow, NewsletterRow
 from newsletter.database.vocabulary import RevisionKind
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
@@ -34,6 +34,7 @@ from newsletter.issues.sent import sent_as
 from newsletter.issues.sources.import_report import report_on
 from newsletter.issues.sources.reading import ReadIssue
 from newsletter.issues.translation_files import translation_from_issue
+from newsletter.newsletters.recurrence import next_free_date
 
 
 def create_draft(session: Session, actor: Actor, newsletter_id: int, issue: Issue) -> Draft:
@@ -188,9 +189,18 @@ def duplicate_issue(
     template: str,
     source: str = "",
 ) -> Draft:
-    """Begin a draft of the next issue with what an issue says; ``source`` names that issue."""
+    """Begin a draft of the next issue with what an issue says; ``source`` names that issue.
+
+    Its date is the next one of the publication schedule; without one, at the usual distance.
+    """
+    newsletter = session.get_one(NewsletterRow, newsletter_id)
     begun = duplicating.start_from(
-        session, newsletter_id, issue, author=actor.name, template=template
+        session,
+        newsletter_id,
+        issue,
+        author=actor.name,
+        template=template,
+        day=next_free_date(session, newsletter),
     )
     details: dict[Detail, object] = {"title": begun.issue.title}
     if source:

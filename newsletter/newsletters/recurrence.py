@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Engine, exists, select, update
+from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Actor, record_event
@@ -234,7 +234,7 @@ def _open(engine: Engine, recurrence: Recurrence, moment: datetime) -> bool:
             .values(next_on=following)
             .returning(Recurrence.newsletter_id)
         )
-        if moved is None or day < today or _is_begun(session, newsletter.id, day):
+        if moved is None or day < today or day in _begun_days(session, newsletter.id):
             return False
         begun = _begin(session, newsletter, recurrence, day)
         record_event(
@@ -248,19 +248,30 @@ def _open(engine: Engine, recurrence: Recurrence, moment: datetime) -> bool:
     return True
 
 
-def _is_begun(session: Session, newsletter_id: int, day: date) -> bool:
-    """Return whether somebody began, or sent, the issue of a day already."""
+def next_free_date(session: Session, newsletter: NewsletterRow) -> date | None:
+    """Return the next date of the schedule of which nobody began the issue; None without one."""
+    recurrence = find_recurrence(session, newsletter.id)
+    if recurrence is None:
+        return None
+    today = now().astimezone(ZoneInfo(newsletter.time_zone)).date()
+    rule, day = rule_of(recurrence), recurrence.next_on
+    begun = _begun_days(session, newsletter.id)
+    while day < today or day in begun:
+        day = rule.after(day)
+    return day
+
+
+def _begun_days(session: Session, newsletter_id: int) -> set[date]:
+    """Return the days of which somebody began, or sent, the issue already."""
     written = session.scalars(
         select(DraftRow.content).where(DraftRow.newsletter_id == newsletter_id)
     )
-    if any(content.get("issue_date") == day.isoformat() for content in written):
-        return True
-    there = exists().where(
-        IssueRow.newsletter_id == newsletter_id,
-        IssueRow.issue_date == day,
-        IssueRow.corrects.is_(None),
+    kept = session.scalars(
+        select(IssueRow.issue_date).where(
+            IssueRow.newsletter_id == newsletter_id, IssueRow.corrects.is_(None)
+        )
     )
-    return bool(session.scalar(select(there)))
+    return {date.fromisoformat(str(content["issue_date"])) for content in written} | set(kept)
 
 
 def _begin(session: Session, newsletter: NewsletterRow, recurrence: Recurrence, day: date) -> int:

@@ -61,6 +61,7 @@ def inbox_router(mailbox: MailboxStore, pages: Pages, *, public_url: str) -> Rou
             zone=_zone_of(request),
             message=stored.summary,
             view=view if view in {"html", "text", "source", "headers"} else "html",
+            from_header=str(parsed.get("From", "")),
             text=_part(parsed, "plain"),
             source=stored.raw.decode("utf-8", "replace"),
             headers=[(name, str(value)) for name, value in parsed.items()],

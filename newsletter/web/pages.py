@@ -46,6 +46,7 @@ from newsletter.web.audit_wording import (
 )
 from newsletter.web.navigation import entries_for, is_current
 from newsletter.web.newsletters.look_files import look_picture_path, look_sheet_path
+from newsletter.web.running_text import join_japanese
 from subscribers.fields.reading import written_value
 from subscribers.lists.line_numbers import in_sheet, line_named
 
@@ -156,6 +157,8 @@ def environment_of(folders: tuple[Path, ...], language: Language) -> Environment
         autoescape=True,
         undefined=StrictUndefined,
     )
+    if language is Language.JAPANESE:
+        environment.concat = join_japanese  # type: ignore[method-assign]
     environment.filters.update(
         moment=_moment,
         planned=_planned,

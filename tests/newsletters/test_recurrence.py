@@ -15,7 +15,7 @@ from newsletter.database.vocabulary import Every
 from newsletter.edit_conflicts import EditConflictError, shown_of
 from newsletter.errors import ListError
 from newsletter.issues.model import issue_from_json
-from newsletter.newsletters.issue_actions import delete_pattern, keep_pattern
+from newsletter.newsletters.issue_actions import delete_pattern, duplicate_issue, keep_pattern
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.newsletters.recurrence import (
     Recurrence,
@@ -129,6 +129,19 @@ def test_a_date_that_somebody_began_opens_no_second_draft_and_passed_ones_are_le
         assert recurrence.pattern_id is None
         assert recurrence.next_on > date(2999, 6, 29)
     assert open_due_drafts(engine, datetime(2999, 7, 1, tzinfo=UTC)) == 1
+
+
+def test_a_copy_takes_the_next_date_of_the_schedule_that_nobody_began(engine: Engine) -> None:
+    stage = set_stage(engine)
+    _set(stage, "2999-12-26")
+    with transaction(engine) as session:
+        session.get_one(Recurrence, stage.newsletter_id).next_on = date(2999, 12, 26)
+        issue = issue_from_json(session.scalars(select(IssueRow)).one().content)
+        copies = [
+            duplicate_issue(session, COMMAND_LINE, stage.newsletter_id, issue, template="digest")
+            for _ in range(2)
+        ]
+    assert [copy.issue.issue_date for copy in copies] == [date(2999, 12, 26), date(3000, 1, 2)]
 
 
 def test_of_two_who_change_a_schedule_the_second_changes_no_dates_unseen(engine: Engine) -> None:

@@ -57,6 +57,14 @@ _OWN_WORDS = """() => {
     return body.textContent;
 }"""
 
+#: A blank behind a Japanese sentence, where the next one follows on the same line.
+_SPACED = re.compile(r"\S{0,12}[。！？] (?=[ぁ-ヿ一-鿿「])\S{1,12}")
+#: What a page shows line by line; links may keep a distance.
+_SHOWN_WORDS = """() => {
+    for (const apart of document.querySelectorAll("a, button, summary, .quiet, .pill"))
+        apart.prepend("|");
+    return document.body.innerText;
+}"""
 #: What of a table's words stands in a column of four letters or less, in four lines or more.
 _SQUEEZED = """() => [...document.querySelectorAll("td, caption")].filter((cell) => {
     const { width, height } = cell.getBoundingClientRect(),
@@ -138,12 +146,16 @@ class Visitor:
         self._path = f"{path} {button}"
         self._judge(self._page)
 
-    def _judge(self, page: Page) -> None:
+    def _judge_words(self, page: Page) -> None:
         if self.language is Language.JAPANESE:
             for sentence in _LATIN_SENTENCE.findall(page.evaluate(_OWN_WORDS)):
                 self._note(f"says in another language: {sentence!r}")
             for sign in _NARROW_SIGN.findall(page.evaluate(_OWN_WORDS)):
                 self._note(f"has a narrow sign behind Japanese: {sign!r}")
+            for words in _SPACED.findall(page.evaluate(_SHOWN_WORDS)):
+                self._note(f"has a blank between sentences: {words!r}")
+
+    def _judge(self, page: Page) -> None:
         for width in (1280, 768, 375):
             page.set_viewport_size({"width": width, "height": 720})
             overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
@@ -161,6 +173,8 @@ class Visitor:
             page.emulate_media(color_scheme=scheme)
             found = violations(page)
             self.faults += [f"{self._path} {scheme}, {width} px: {fault}" for fault in found]
+        # Last, as it marks links in what is shown.
+        self._judge_words(page)
 
 
 @pytest.mark.parametrize("language", list(Language))

@@ -32,12 +32,11 @@ from newsletter.mailings.planning.variants import (
     VariantCount,
     conditions_met,
     content_of_reader,
-    missing_variants,
     sent_variants,
     with_subject,
 )
 from newsletter.mailings.reports.cached_figures import Figures
-from newsletter.mailings.trials.subjects import chosen_subject, published_content
+from newsletter.mailings.trials.subjects import chosen_subject
 from newsletter.rendering.model import RenderedIssue, Slot, SlotUse
 from newsletter.rendering.slots import fill_some, worded_for
 from subscribers.fields.values import shown_values
@@ -210,11 +209,14 @@ def sent_shown_as(
 ) -> tuple[ShownAs, MailingContent]:
     """Return as whom a mailing is shown, and what they got; most readers' mail, unless chosen.
 
+    Of who got a copy, it is theirs; else the mail as it first went out, before any correction.
+
     Raises:
         NotFoundError: There is no such mailing.
     """
     variants = sent_variants(session, mailing_id)
-    common = published_content(session, mailing_id)
+    subject = chosen_subject(session, mailing_id)
+    common = load_content(session, mailing_id, with_subject(COMMON, subject), correction=0)
     if sees_people:
         mail_language = common.rendered.language
         person = find_person(session, newsletter, key, language=mail_language)
@@ -226,10 +228,11 @@ def sent_shown_as(
     if shown.met is None and variants:
         shown = replace(shown, key=shown.key or variant_key(variants[0].met), met=variants[0].met)
     number = next((each.number for each in variants if each.met == shown.met), COMMON)
-    number = with_subject(number, chosen_subject(session, mailing_id))
-    if number in missing_variants(session, mailing_id, {number}):
-        return shown, common
-    return shown, load_content(session, mailing_id, number)
+    # A variant may be there for a correction alone.
+    with suppress(NotFoundError):
+        number = with_subject(number, subject)
+        return shown, load_content(session, mailing_id, number, correction=0)
+    return shown, common
 
 
 def demand_shown_as(shown: ShownAs, key: str) -> None:

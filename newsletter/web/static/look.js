@@ -55,7 +55,7 @@ const note = (name, words, nearest, refused) => {
     const take = document.createElement("button");
     take.type = "button";
     take.className = "second small";
-    take.textContent = `${form.dataset.take} ${nearest}`;
+    take.textContent = String(form.dataset.take).replace("{colour}", nearest);
     take.addEventListener("click", () => {
       field(name).value = nearest;
       changed();

@@ -60,6 +60,7 @@ _PARTS: Mapping[str, Worded] = {
     "reason": msg("Reason"),
     "evidence": msg("Evidence"),
     "mailing_id": msg("Number of the mailing"),
+    "subject": msg("Subject"),
     "way": pmsg("held data", "How"),
     "remark": msg("Remark"),
     "state": msg("State"),
@@ -90,7 +91,11 @@ _VOCABULARIES: Mapping[tuple[str, str], type[StrEnum]] = {
 
 
 def held_lists(
-    held: Mapping[str, Any], names: Mapping[str, str], zone: str
+    held: Mapping[str, Any],
+    names: Mapping[str, str],
+    zone: str,
+    *,
+    subjects: Mapping[int, str],
 ) -> list[tuple[Worded, list[list[tuple[Worded, Worded]]]]]:
     """Return each list of `data_held` but the subscriptions: its name, and what each entry says.
 
@@ -98,26 +103,34 @@ def held_lists(
         held: All that is held.
         names: What newsletters are called, by their short names.
         zone: By whose clock instants are written.
+        subjects: What mailings are called, by their numbers, which say nothing to a reader.
     """
     return [
-        (_LISTS.get(key) or written(key), [_entry(key, row, names, zone) for row in rows])
+        (_LISTS.get(key) or written(key), [_entry(key, row, names, zone, subjects) for row in rows])
         for key, rows in held.items()
         if isinstance(rows, list) and rows and key != "subscriptions"
     ]
 
 
 def _entry(
-    table: str, row: Mapping[str, Any], names: Mapping[str, str], zone: str
+    table: str,
+    row: Mapping[str, Any],
+    names: Mapping[str, str],
+    zone: str,
+    subjects: Mapping[int, str],
 ) -> list[tuple[Worded, Worded]]:
+    said = {key: value for key, value in row.items() if value not in (None, "", [], {})}
+    if subject := subjects.get(said.get("mailing_id", 0)):
+        said = {"subject": subject, **said}
+        del said["mailing_id"]
     return [
         (
             _PARTS.get(key) or written(key),
-            written(names.get(value, value))
-            if key == "newsletter"
+            written(names.get(value, value) if key == "newsletter" else value)
+            if key in {"newsletter", "subject"}
             else _value(table, key, value, zone),
         )
-        for key, value in row.items()
-        if value not in (None, "", [], {})
+        for key, value in said.items()
     ]
 
 

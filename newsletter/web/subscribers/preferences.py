@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 from starlette.datastructures import FormData
 
 from newsletter.accounts.audit import READER
 from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import MailingRow
 from newsletter.database.vocabulary import Frequency, UnsubscribeWay
 from newsletter.edit_conflicts import shown_of
 from newsletter.errors import ListError
@@ -86,6 +88,7 @@ class _ReaderPage:
             language = chosen or _language_of(session, ref, request)
             wordings = _wordings(session, choices, language)
             held = data_held(session, ref.subscriber_id, language) if name == "data.html" else {}
+            subjects = _subjects_in(session, held)
             own = _own_fields(session, ref)
             moved = goes_elsewhere(session, ref.subscriber_id)
             held_values = values_of(session, ref.newsletter_id, ref.subscriber_id)
@@ -123,7 +126,10 @@ class _ReaderPage:
             newsletter=newsletter,
             held=held,
             held_lists=held_lists(
-                held, {choice.slug: choice.name for choice in choices}, newsletter.time_zone
+                held,
+                {choice.slug: choice.name for choice in choices},
+                newsletter.time_zone,
+                subjects=subjects,
             ),
             pauses=PAUSES,
             mail_languages=named_languages(newsletter),
@@ -344,3 +350,18 @@ def _own_fields(session: Session, ref: DeliveryRef) -> list[Field]:
 
 def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 10  # noqa: PLR2004 - no id is longer
+
+
+def _subjects_in(session: Session, held: Mapping[str, Any]) -> dict[int, str]:
+    """Return what the mailings are called of which something is held."""
+    named = {
+        row["mailing_id"]
+        for rows in held.values()
+        if isinstance(rows, list)
+        for row in rows
+        if row.get("mailing_id")
+    }
+    if not named:
+        return {}
+    kept = select(MailingRow.id, MailingRow.title).where(MailingRow.id.in_(named))
+    return {number: title for number, title in session.execute(kept).tuples() if title}

@@ -6,7 +6,16 @@ import re
 
 import pytest
 from playwright.sync_api import FloatRect, Locator, Page, expect
+from sqlalchemy import select
 
+from newsletter.accounts.audit import COMMAND_LINE, Actor
+from newsletter.database.engine import transaction
+from newsletter.database.tables import AccountRow
+from newsletter.issues.drafts.saving import get_draft
+from newsletter.mailings.approvals.comments import parts_of, write_comment
+from newsletter.mailings.approvals.readying import ready_draft
+from newsletter.newsletters.publications import find_newsletter
+from newsletter.settings import Settings
 from tests.web.issues.desk import PLAIN, Desk
 from tests.web.issues.test_together import stored
 
@@ -102,6 +111,26 @@ def test_the_tools_of_a_table_stand_at_it(desk: Desk, page: Page, width: int) ->
     assert "三日" in stored(desk, page)
     page.locator(".mail .body", has_text="0行目").last.click()
     expect(tools).to_be_hidden()
+
+
+def test_a_comment_leads_to_the_block_that_it_is_about(desk: Desk, page: Page) -> None:
+    desk.start(page, f"{PLAIN}\n{TABLE}\n\n終わりに。\n", view="mail")
+    number = int(re.findall(r"/drafts/(\d+)", page.url)[0])
+    with transaction(desk.engine) as session:
+        draft = get_draft(session, find_newsletter(session, "digest").id, number)
+        issue, _ = ready_draft(session, COMMAND_LINE, draft, Settings(_env_file=None))
+        account = session.scalars(select(AccountRow.id)).first()
+        author = Actor(account_id=account, name="蓮", door="")
+        anchors = {words: anchor for anchor, words in parts_of(draft.issue).items()}
+        anchor = next(anchors[words] for words in anchors if words.startswith("日 場所"))
+        write_comment(session, author, issue, "時刻も入れてください。", anchor=anchor)
+    page.goto(f"{page.url}?panel=approval")
+    page.locator("a[data-panel=approval]").first.click()
+
+    page.locator(".thread a[data-block]").click()
+
+    caret = page.evaluate("() => document.getSelection().anchorNode.parentElement.closest('table')")
+    assert caret is not None
 
 
 def test_the_row_that_comes_first_is_the_head_at_once(desk: Desk, page: Page) -> None:

@@ -90,6 +90,19 @@ def test_a_correction_is_written_looked_at_and_put_into_effect(
     assert again.status_code == 409
 
 
+@pytest.mark.parametrize("state", [MailingState.SENDING, MailingState.FINISHED])
+def test_what_went_out_first_is_shown_after_a_correction_as_the_page_says(
+    stage: Stage, sent: str, sign_in: SignIn, state: MailingState
+) -> None:
+    with transaction(stage.engine) as session:
+        session.execute(update(MailingRow).values(state=state))
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    look = _go_on(editor, _write(stage, editor, sent), "look")
+    done = editor.post(f"{sent}/correction", data=fields_of(look.text) | {"warnings": "1"})
+    assert "Below is the mail as it first went out." in done.text
+    assert RIGHT not in editor.get(f"{sent}/mail").text
+
+
 def test_the_note_is_written_in_each_language_that_the_issue_was_sent_in(
     stage: Stage, issue_id: int, sign_in: SignIn
 ) -> None:

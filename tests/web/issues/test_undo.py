@@ -57,6 +57,14 @@ def test_keys_in_a_field_beside_the_mail_leave_the_mail_alone(written: Page) -> 
     assert written.locator(".mail").inner_html() == before
 
 
+def test_keys_that_redo_take_nothing_back_where_nothing_is_left_to_redo(written: Page) -> None:
+    written.keyboard.press("Control+z")
+    expect(written.locator(".mail")).not_to_contain_text("要予約")
+    for key in ("Control+Shift+z", "Control+Shift+z", "Control+Shift+Z", "Control+y"):
+        written.keyboard.press(key)
+        expect(written.locator(".mail")).to_contain_text("要予約")
+
+
 def test_undo_takes_back_each_place_its_own_words(written: Page) -> None:
     field = written.locator("[data-issue-field=preheader]")
     held = field.input_value()
