@@ -364,4 +364,4 @@ def _subjects_in(session: Session, held: Mapping[str, Any]) -> dict[int, str]:
     if not named:
         return {}
     kept = select(MailingRow.id, MailingRow.title).where(MailingRow.id.in_(named))
-    return {number: title for number, title in session.execute(kept).tuples() if title}
+    return {number: title for number, title in session.execute(kept) if title}

@@ -31,6 +31,7 @@ from newsletter.database.vocabulary import (
     SubscriptionState,
     UnsubscribeWay,
 )
+from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
 from subscribers.fields.values import values_of, write_values
@@ -176,6 +177,14 @@ def test_the_data_held_names_tags_and_fields(reception: Reception, page: str) ->
     shown = httpx.get(f"{page}/data").text
     for words in ("press", "市区町村", "青葉町", "有料", city.purpose):
         assert words in shown
+
+
+def test_the_data_held_names_a_mail_by_its_subject(reception: Reception, page: str) -> None:
+    mailing = reception.stage.mail()
+    plan_mailing(reception.stage.engine, mailing)
+    shown = re.sub(r"<[^>]+>|\s+", " ", httpx.get(f"{page}/data", params={"lang": "ja"}).text)
+    assert re.search(r"件名 +まちのデジタル便り 2026年11月号", shown)
+    assert "配信番号" not in shown
 
 
 def test_the_data_held_says_how_often_and_until_when_mail_is_paused(
