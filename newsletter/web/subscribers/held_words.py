@@ -112,6 +112,12 @@ def held_lists(
     ]
 
 
+def mailings_in(held: Mapping[str, Any]) -> frozenset[int]:
+    """Return the numbers of the mailings of which something is held."""
+    lists = (rows for rows in held.values() if isinstance(rows, list))
+    return frozenset(row["mailing_id"] for rows in lists for row in rows if row.get("mailing_id"))
+
+
 def _entry(
     table: str,
     row: Mapping[str, Any],

@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from starlette.datastructures import FormData
 
 from newsletter.accounts.audit import READER
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import MailingRow
 from newsletter.database.vocabulary import Frequency, UnsubscribeWay
 from newsletter.edit_conflicts import shown_of
 from newsletter.errors import ListError
 from newsletter.i18n.language import Language, language_for, time_zone_names
+from newsletter.mailings.mailings import titles_of_mailings
 from newsletter.mailings.planning.links import read_link
 from newsletter.newsletters.publications import (
     chosen_language,
@@ -33,7 +32,7 @@ from newsletter.web.pages import Pages, named_language
 from newsletter.web.routing import Router, SubmittedForm, add_routes, client_of
 from newsletter.web.subscribers.address_changes import address_router
 from newsletter.web.subscribers.field_inputs import inputs_of, submitted
-from newsletter.web.subscribers.held_words import held_lists
+from newsletter.web.subscribers.held_words import held_lists, mailings_in
 from subscribers.actions import erase_person
 from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields
@@ -88,7 +87,7 @@ class _ReaderPage:
             language = chosen or _language_of(session, ref, request)
             wordings = _wordings(session, choices, language)
             held = data_held(session, ref.subscriber_id, language) if name == "data.html" else {}
-            subjects = _subjects_in(session, held)
+            subjects = titles_of_mailings(session, mailings_in(held))
             own = _own_fields(session, ref)
             moved = goes_elsewhere(session, ref.subscriber_id)
             held_values = values_of(session, ref.newsletter_id, ref.subscriber_id)
@@ -350,18 +349,3 @@ def _own_fields(session: Session, ref: DeliveryRef) -> list[Field]:
 
 def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 10  # noqa: PLR2004 - no id is longer
-
-
-def _subjects_in(session: Session, held: Mapping[str, Any]) -> dict[int, str]:
-    """Return what the mailings are called of which something is held."""
-    named = {
-        row["mailing_id"]
-        for rows in held.values()
-        if isinstance(rows, list)
-        for row in rows
-        if row.get("mailing_id")
-    }
-    if not named:
-        return {}
-    kept = select(MailingRow.id, MailingRow.title).where(MailingRow.id.in_(named))
-    return {number: title for number, title in session.execute(kept) if title}
