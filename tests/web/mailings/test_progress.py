@@ -383,6 +383,7 @@ def test_the_reason_of_a_pause_is_asked_for_a_booking_only_when_it_is_to_be_held
     address = f"/newsletters/digest/mailings/{number}"
     page = html.fromstring(client.get(address).text)
     assert page.xpath("//details//input[@name='reason']")
+    assert page.text_content().count("Starts") == 1
     client.post(f"{address}/pause", data={"csrf": csrf_of(client.get(address).text)})
     held = client.get(address).text
     assert "Starts" in held
