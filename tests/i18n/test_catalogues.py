@@ -56,7 +56,7 @@ def test_a_word_without_translation_an_unsure_one_and_one_with_another_gap_are_n
     text = JAPANESE.read_text(encoding="utf-8")
     text = text.replace('msgstr "承認する"', 'msgstr ""')
     text = text.replace('msgid "Audit log"', '#, fuzzy\nmsgid "Audit log"')
-    text = text.replace('msgstr "{hours}時間かけて少しずつ"', 'msgstr "{hour}時間かけて少しずつ"')
+    text = text.replace('msgstr "{person}さんが差し戻し"', 'msgstr "{who}さんが差し戻し"')
     text += '\nmsgid "Nobody says this"\nmsgstr "誰も言いません"\n'
     path.write_text(text, encoding="utf-8")
     made = Counter(problems(path)) - Counter(problems(JAPANESE))
