@@ -68,7 +68,13 @@ _KINDS: Mapping[str, _Kind] = {
         Percent, lambda share: (share.value, share.digits), lambda parts: Percent(*parts)
     ),
     "size": _Kind(Size, lambda size: size.octets, Size),
-    "listing": _Kind(Listing, lambda listing: listing.items, lambda items: Listing(tuple(items))),
+    "listing": _Kind(
+        Listing,
+        lambda listing: [_dumped(item) for item in listing.items],
+        lambda items: Listing(
+            tuple(one if isinstance(one, Worded) else str(one) for one in map(_loaded, items))
+        ),
+    ),
     "labelled": _Kind(
         Labelled,
         lambda labelled: (labelled.labels, labelled.name),

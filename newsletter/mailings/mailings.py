@@ -333,13 +333,13 @@ def resume_mailing(session: Session, mailing_id: int, *, even_twice: bool = Fals
 def _before_resuming(session: Session) -> Message:
     """Return what brings back who received a mailing that a restored database forgot."""
     missing = missing_hosts(session)
-    if not missing:
+    if missing is None:
         return msg("First settle it from the relay’s log or earlier journals, or resume it anyway.")
     return msg(
         "The journals of these hosts are not brought back in full: {hosts}. Start newsletter"
         " worker there, or take over a copy of its DATA_DIR or the relay’s log; or resume it"
         " anyway.",
-        hosts=", ".join(missing),
+        hosts=missing,
     )
 
 

@@ -315,6 +315,37 @@ def test_the_host_whose_journals_are_missing_is_named_and_asked_for(
     _everybody_has_one(stage, smtp_server, mailing)
 
 
+def test_a_folder_that_a_host_had_before_is_told_from_the_host(
+    stage: Stage,
+    services: WorkerServices,
+    smtp_server: SmtpServer,
+    database_url: str,
+    tmp_path: Path,
+) -> None:
+    mailing = stage.mail(batch_size=BATCH)
+    folder = tmp_path / "replaced"
+    for number in range(3):
+        with worker(database_url, smtp_server.url, folder) as other:
+            _go(other)
+            _go(other)
+            _go(services)
+            if number < 2:
+                folder.rename(tmp_path / f"gone-{number}")
+    backup = back_up(stage.engine)
+    _go(services)
+    send_some(services, mailing)
+    backup.restore()
+    _go(services)
+    _go(services)
+    # Nobody of that name is there: it is named once.
+    assert str(progress(stage.engine, mailing).halt_reason).count(f":{folder}") == 1
+    with worker(database_url, smtp_server.url, folder) as other:
+        _go(other)
+        _go(other)
+    words = str(progress(stage.engine, mailing).halt_reason)
+    assert f":{folder} (an earlier DATA_DIR there). Start" in words
+
+
 @pytest.mark.parametrize("fault", ["a journal is lost", "a journal is torn", "long ago", "new"])
 def test_a_host_that_does_not_know_all_lets_nobody_be_mailed_without_a_question(
     stage: Stage, services: WorkerServices, fault: str

@@ -19,7 +19,7 @@ from newsletter.database.insert import insert_missing
 from newsletter.database.tables import DatabaseHistoryRow, MailingRow, WorkerHostRow
 from newsletter.database.vocabulary import MailingState
 from newsletter.i18n.messages import Message, msg
-from newsletter.i18n.values import Moment
+from newsletter.i18n.values import Listing, Moment
 
 #: A host that was silent for so long is forgotten; how often one says that it is there.
 _KEPT = timedelta(days=7)
@@ -64,10 +64,10 @@ def last_loss(session: Session) -> Loss | None:
     return Loss(since=history.lost_since, noticed_at=history.noticed_at)
 
 
-def missing_hosts(session: Session) -> Sequence[str]:
-    """Return the names of the hosts whose journals are not brought back in full."""
+def missing_hosts(session: Session) -> Listing | None:
+    """Return the names of the hosts whose journals are not brought back in full; None for none."""
     history = session.scalar(select(DatabaseHistoryRow))
-    return () if history is None else _missing(history, _hosts(session))
+    return None if history is None else _missing(history, _hosts(session))
 
 
 def held_mailings(session: Session) -> Sequence[int]:
@@ -169,8 +169,15 @@ def _is_there(host: WorkerHostRow, history: DatabaseHistoryRow) -> bool:
     return host.epoch == history.epoch and host.whole
 
 
-def _missing(history: DatabaseHistoryRow, hosts: Collection[WorkerHostRow]) -> Sequence[str]:
-    return [host.name for host in hosts if not _is_there(host, history)]
+def _missing(history: DatabaseHistoryRow, hosts: Collection[WorkerHostRow]) -> Listing | None:
+    there = {host.name for host in hosts if _is_there(host, history)}
+    missing = dict.fromkeys(host.name for host in hosts if not _is_there(host, history))
+    names = [
+        # Its worker runs, and brings nothing back of a folder that was made anew, or lost.
+        msg("{host} (an earlier DATA_DIR there)", host=name) if name in there else name
+        for name in missing
+    ]
+    return Listing(tuple(names)) if names else None
 
 
 def _tell(session: Session, history: DatabaseHistoryRow) -> None:
@@ -184,14 +191,14 @@ def _tell(session: Session, history: DatabaseHistoryRow) -> None:
         MailingRow.started_at.is_not(None),
     )
     reason = _reason(history, missing, covered=covered)
-    is_clear = covered and not missing
+    is_clear = covered and missing is None
     session.execute(held.values(halt_reason=reason, restored=not is_clear))
 
 
-def _reason(history: DatabaseHistoryRow, missing: Collection[str], *, covered: bool) -> Message:
+def _reason(history: DatabaseHistoryRow, missing: Listing | None, *, covered: bool) -> Message:
     assert history.lost_since is not None  # noqa: S101 - who calls has looked
     since = Moment(history.lost_since)
-    if missing:
+    if missing is not None:
         return msg(
             "The database was restored, or failed over, to its state of {since} (UTC). The "
             "workers’ journals of these hosts are not brought back in full: {hosts}. Start "
@@ -199,7 +206,7 @@ def _reason(history: DatabaseHistoryRow, missing: Collection[str], *, covered: b
             "settle, --journals). If that is in vain, check how many recipients have no record of "
             "receiving this mailing, then resume or cancel it.",
             since=since,
-            hosts=", ".join(missing),
+            hosts=missing,
         )
     if covered:
         return msg(
