@@ -326,22 +326,22 @@ def test_a_folder_that_a_host_had_before_is_told_from_the_host(
     folder = tmp_path / "replaced"
     for number in range(3):
         with worker(database_url, smtp_server.url, folder) as other:
-            _go(other)
-            _go(other)
-            _go(services)
+            go(other)
+            go(other)
+            go(services)
             if number < 2:
                 folder.rename(tmp_path / f"gone-{number}")
     backup = back_up(stage.engine)
-    _go(services)
+    go(services)
     send_some(services, mailing)
     backup.restore()
-    _go(services)
-    _go(services)
+    go(services)
+    go(services)
     # Nobody of that name is there: it is named once.
     assert str(progress(stage.engine, mailing).halt_reason).count(f":{folder}") == 1
     with worker(database_url, smtp_server.url, folder) as other:
-        _go(other)
-        _go(other)
+        go(other)
+        go(other)
     words = str(progress(stage.engine, mailing).halt_reason)
     assert f":{folder} (an earlier DATA_DIR there). Start" in words
 
