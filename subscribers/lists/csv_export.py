@@ -144,9 +144,18 @@ def csv_pages(
     if among is not None:
         people = people.where(SubscriptionRow.subscriber_id.in_(among))
     writer = _Writer(engine.dialect.name == "postgresql", newsletter.id)
-    cells = writer.cells(fields, has_tags=has_tags is not None)
+    cells, plain_cells = (
+        writer.cells(fields, has_tags=has_tags is not None, has_suppressed=has_suppressed)
+        for has_suppressed in (True, False)
+    )
     yield ListPage(_header([*(cell.name for cell in cells), DEFINITIONS]), 0)
-    reader = _Reader(engine, newsletter.id, people, writer.lines(cells, is_whole=is_whole))
+    reader = _Reader(
+        engine,
+        newsletter.id,
+        people,
+        writer.lines(cells, is_whole=is_whole),
+        writer.lines(plain_cells, is_whole=is_whole),
+    )
     definitions = json.dumps([field_to_json(each) for each in fields], ensure_ascii=False)
     pages = reader.pages(1 if fields else _PAGE, is_whole=is_whole)
     with closing(read_ahead(pages)) as ahead:
@@ -167,8 +176,14 @@ class _Reader:
     """Reads page after page, each by itself and of one instant."""
 
     def __init__(
-        self, engine: Engine, newsletter_id: int, people: Select[Any], lines: Select[Any]
+        self,
+        engine: Engine,
+        newsletter_id: int,
+        people: Select[Any],
+        lines: Select[Any],
+        plain_lines: Select[Any],
     ) -> None:
+        """Keep what is asked; ``plain_lines`` are of pages on which nobody is suppressed."""
         self._is_postgres = engine.dialect.name == "postgresql"
         self._engine = engine
         if self._is_postgres:
@@ -177,8 +192,11 @@ class _Reader:
         self._people = (
             people.where(number > bindparam("after")).order_by(number).limit(bindparam("size"))
         )
-        self._lines = lines
-        self._copied = lines.compile(dialect=engine.dialect)
+        self._lines = {True: lines, False: plain_lines}
+        self._copied = {
+            suppressed: each.compile(dialect=engine.dialect)
+            for suppressed, each in self._lines.items()
+        }
         self._suppressed = (
             select(SubscriberRow.id)
             .join(SuppressionRow, SuppressionRow.address_key == SubscriberRow.address_key)
@@ -225,15 +243,17 @@ class _Reader:
 
     def _read(self, session: Session, whom: dict[str, Any]) -> tuple[bytes, int]:
         """Return lines, each with a line feed behind it, and how many they are."""
+        has_suppressed = bool(whom["suppressed"])
         if not self._is_postgres:
             texts = {name: json.dumps(one) if name in _LISTS else one for name, one in whom.items()}
-            count, octets = session.execute(self._lines, texts).one()
+            count, octets = session.execute(self._lines[has_suppressed], texts).one()
             return octets + b"\n" if count else b"", count
         # Imported here: every SQLite does without PostgreSQL's driver.
         from newsletter.database.copying import copied_out  # noqa: PLC0415
 
+        copied = self._copied[has_suppressed]
         with driver_of(session.connection(), "COPY of a list") as driver:
-            return copied_out(driver, str(self._copied), self._copied.params | whom)
+            return copied_out(driver, str(copied), copied.params | whom)
 
 
 def _holds_for(newsletter_id: int) -> ColumnElement[bool]:
@@ -253,8 +273,13 @@ class _Writer:
         self.is_postgres = is_postgres
         self._newsletter_id = newsletter_id
 
-    def cells(self, fields: Sequence[Field], *, has_tags: bool) -> Sequence[_Cell]:
-        """Return a line's cells; behind them is an empty one."""
+    def cells(
+        self, fields: Sequence[Field], *, has_tags: bool, has_suppressed: bool
+    ) -> Sequence[_Cell]:
+        """Return a line's cells; behind them is an empty one.
+
+        Where nobody has tags, or is suppressed, nobody is asked for them: a tenth of the time.
+        """
         row = SubscriptionRow
         return [
             _Cell("email", SubscriberRow.address),
@@ -269,7 +294,7 @@ class _Writer:
             _Cell("consent_source", row.consent_source),
             _Cell("consent_wording", row.consent_wording),
             *(_Cell(name, self._instant(getattr(row, name)), _Form.PLAIN) for name in _INSTANTS),
-            *self._suppression(),
+            *self._suppression(has_suppressed=has_suppressed),
             *(_Cell(each.key, _or_empty(self._value(each))) for each in fields),
         ]
 
@@ -327,8 +352,14 @@ class _Writer:
         """Return an instant in UTC, as ISO 8601 has it but for the blank before the time."""
         return moment if self.is_postgres else type_coerce(moment, String) + "+00:00"
 
-    def _suppression(self) -> Sequence[_Cell]:
+    def _suppression(self, *, has_suppressed: bool) -> Sequence[_Cell]:
         """Return the cells of why an address gets no mail, by the newsletter's own reason first."""
+        if not has_suppressed:
+            return [
+                _Cell("suppressed", null(), _Form.WORD),
+                _Cell("suppressed_at", null(), _Form.PLAIN),
+                _Cell("suppression_evidence", literal("")),
+            ]
         row = SuppressionRow
         # Why all newsletters leave an address alone may be another's to know.
         shown = case((row.newsletter_id == self._newsletter_id, row.evidence))
