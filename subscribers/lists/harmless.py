@@ -87,6 +87,7 @@ class _Words(NamedTuple):
     leaving: re.Pattern[str]
     leaving_joined: re.Pattern[str]
     leaving_first: frozenset[str]
+    leaving_begun: re.Pattern[str]
 
 
 @cache
@@ -120,6 +121,9 @@ def _words() -> _Words:
         leaving=re.compile(rf"(?>{before}[\s、,:]*)*(?:{stem})(?>[\s、,:]*{after})*"),
         leaving_joined=re.compile("|".join(joined).replace("*", "")),
         leaving_first=frozenset(word.split()[0].rstrip("*").split("-")[0] for word in parted),
+        leaving_begun=re.compile(
+            rf"\b(?:{'|'.join(word[:-1] for word in parted if re.fullmatch(r'[^ *-]+[*]', word))})"
+        ),
     )
 
 
@@ -225,7 +229,8 @@ def _may_tell(texts: str) -> bool:
         return True
     for sign in _SIGNS:
         small = small.replace(sign, " ")
-    return not known.leaving_first.isdisjoint(small.split())
+    begun = known.leaving_begun.search(small) is not None
+    return begun or not known.leaving_first.isdisjoint(small.split())
 
 
 def struck_word(name: str) -> str:

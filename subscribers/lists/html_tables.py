@@ -51,6 +51,7 @@ _BEGINS = re.compile(
     re.IGNORECASE,
 )
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([\w-]{2,40})""", re.IGNORECASE)
+_A_PAIR = 2
 _DIVIDING = frozenset('",;\t|')
 _FOREIGN_ROW = msg("This row stands in another table, which has no headings of its own.")
 
@@ -109,6 +110,8 @@ def html_records(
     for _, pieces in groupby(_pieces(stream, source, encoding), key=lambda piece: id(piece[0])):
         table, first = next(pieces)
         if not any("@" in cell or "＠" in cell for row in first for cell in row.cells):
+            if legend := _legend_of(first):
+                yield Record(begun, (), (), header=True, beyond=legend)
             continue
         tables += 1
         if table.sheet:
@@ -122,9 +125,7 @@ def html_records(
             heading = _heading_of(table, is_first=tables == 1)
             records = csv_records(rows.lines(), source=source, is_header=is_header)
             for record in _with_comments(records, rows.comments):
-                if record.header and (legend := legends_in([record.beyond, *table.titles])):
-                    record = record._replace(beyond=legend)  # noqa: PLW2901
-                yield _placed(record, begun, heading, rows.faults)
+                yield _placed(_with_legend(record, table), begun, heading, rows.faults)
         begun += rows.count
     if not tables:
         raise ListError(
@@ -134,6 +135,12 @@ def html_records(
                 "Save the list as an Excel workbook (.xlsx) or as CSV in UTF-8, and use that file."
             ),
         )
+
+
+def _legend_of(rows: Iterable[HtmlRow]) -> str:
+    """Return what a table of codes and their meanings says, a code a line; else nothing."""
+    filled = ([cell.strip() for cell in row.cells if cell.strip()] for row in rows)
+    return legends_in(["\n".join(":".join(cells) for cells in filled if len(cells) == _A_PAIR)])
 
 
 class _TableLines:
@@ -203,6 +210,13 @@ def _with_comments(records: Iterable[Record], comments: dict[int, str]) -> Itera
         names = (*record.names, *more)
         names = widened.setdefault(names, names)
         yield record._replace(names=names, cells=[*record.cells, *more.values()])
+
+
+def _with_legend(record: Record, table: HtmlTable) -> Record:
+    """Return a header with a legend that stands above its table; any other record as it is."""
+    if not record.header:
+        return record
+    return record._replace(beyond=legends_in([record.beyond, *table.titles]))
 
 
 def _placed(record: Record, begun: int, heading: str, faults: dict[int, Message]) -> Record:

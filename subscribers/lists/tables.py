@@ -30,6 +30,7 @@ from subscribers.lists.text_lists import (
     is_table,
     lines_of,
     names_column,
+    says_nothing_of_mail,
     titles_against,
 )
 
@@ -220,6 +221,8 @@ def _headless_records(
         found = [*lines_of(line)]
         if is_mail and is_of_sender(line):
             yield from (Record(number, (), (), fault=_SENDER) for _ in found)
+            continue
+        if is_mail and not found and says_nothing_of_mail(line):
             continue
         if not found and line.strip():
             names, section = (*NAMES, SECTION), " ".join(line.split())

@@ -125,6 +125,16 @@ def names_column(text: str) -> bool:
     return is_word and not says and read_state(text) is None
 
 
+#: When a mail was sent, and what it is called.
+_FIELD = re.compile(
+    r"\s*(?:date|sent|gesendet|datum|envoyé|enviado|fecha|data|inviato|verzonden|skickat|sendt|wysłano|"
+    r"отправлено|дата|日時|送信日時|日付|发送时间|日期|보낸 날짜|"
+    r"subject|betreff|objet|asunto|assunto|oggetto|onderwerp|ämne|emne|temat|тема|件名|主题|主旨|제목)"
+    r"\s*[:：]|-{3,}",
+    re.IGNORECASE,
+)
+
+
 def is_of_mail(lines: Iterable[str]) -> bool:
     """Tell whether lines are the header of a mail: somebody sends it, and somebody gets it."""
     labels = [found for line in lines if "@" in line and (found := _LABEL.match(line))]
@@ -135,6 +145,12 @@ def is_of_sender(line: str) -> bool:
     """Tell whether a line of a mail's header names who sends it, and no reader."""
     found = _LABEL.match(line)
     return found is not None and found["sender"] is not None
+
+
+def says_nothing_of_mail(line: str) -> bool:
+    """Tell whether a line of a mail's header is its subject or day, and speaks of no leaving."""
+    found = _FIELD.match(line)
+    return found is not None and not titles_against([line[found.end() :].strip()])
 
 
 def lines_of(text: str) -> Iterator[Line]:

@@ -37,13 +37,14 @@ from subscribers.lists.harmless import (
     may_speak,
     may_speak_of_leaving,
     speaking_ones,
+    tells_leaving,
 )
 from subscribers.lists.inner_columns import WITHIN
 from subscribers.lists.json_lines import read_object
 from subscribers.lists.legends import read_legend
 from subscribers.lists.noes import denies_mail
 from subscribers.lists.outcomes import speaks_against
-from subscribers.lists.questions import MEANINGS, ColumnQuestion, QuestionKind
+from subscribers.lists.questions import MEANINGS, ColumnQuestion, QuestionKind, is_nameless
 from subscribers.lists.records import Record
 from subscribers.lists.text_lists import BESIDE, COMMENTS, SECTION, read_heading
 
@@ -122,6 +123,9 @@ class _Column:
         if not texts:
             is_asked = not counts(name) and (self._are_codes or (blanks and may_ask(name)))
             return QuestionKind.ANSWERS if is_asked else None
+        if is_nameless(name) and all(map(tells_leaving, self.values)):
+            # Behind addresses: "停止" beside some.
+            return QuestionKind.REMARKS if self.speaking else None
         is_heeded = self._are_heeded(name, blanks)
         if self._are_few(texts, blanks) and not self._are_remarks(name) and not is_heeded:
             return QuestionKind.ANSWERS

@@ -100,6 +100,8 @@ def _asked(header: str, *values: str, custom: Sequence[Field] = ()) -> Sequence[
         ("List", "Newsletter "),
         ("Liste", "Ehemalige Ehemalige"),
         ("Zustand", "ruht ruht"),
+        ("Gruppe", "Ehemalige Ehemalige"),
+        ("Abteilung", "Vertrieb Ehemaliger Einkauf Vertrieb"),
         ("flag", "0 0 0"),
         ("Abo-Status", "läuft läuft"),
         ("Kz", "x x"),

@@ -137,6 +137,17 @@ _EXPORTS: dict[str, tuple[str, str, dict[str, SubscriptionState]]] = {
         ),
         {"a": _C, "b": _U, "c": _U},
     ),
+    "phplist": (
+        "users.tsv",
+        (
+            "id\temail\tconfirmed\tblacklisted\toptedin\tbouncecount\tentered\thtmlemail\tdisabled\n"
+            "1\ta@x.example\t1\t0\t0\t2\t2021-01-01 10:00:00\t1\t0\n"
+            "2\tb@x.example\t0\t0\t0\t0\t2021-01-01 10:00:00\t0\t0\n"
+            "3\tc@x.example\t1\t1\t1\t0\t2021-01-01 10:00:00\t1\t0\n"
+            "4\td@x.example\t1\t0\t1\t0\t2021-01-01 10:00:00\t1\t1\n"
+        ),
+        {"a": _C, "b": _P, "c": _U, "d": _U},
+    ),
     "keila": (
         "contacts.csv",
         (

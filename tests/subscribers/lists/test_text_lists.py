@@ -164,7 +164,30 @@ def test_what_stands_between_two_addresses_is_said_of_one_of_them() -> None:
 def test_who_sent_a_mail_whose_header_is_pasted_is_named_and_not_subscribed(
     sqlite_stage: Stage, sender: str, reader: str
 ) -> None:
-    text = f"{sender}: Club <s@x.example>\n{reader}: Ann <a@x.example>,\n\tb@x.example\n"
+    text = (
+        f"---- Forwarded message ----\n{sender}: Club <s@x.example>\nSent: Monday, 9:00\n"
+        "Subject: 11月のお知らせ\n"
+        f"{reader}: Ann <a@x.example>,\n\tb@x.example\nDate: 2026-11-01 9:00\n"
+    )
     _, problems = import_list(sqlite_stage, text.encode(), name="l.txt", is_answered=False)
     assert states_of(sqlite_stage.engine) == {"a": _C, "b": _C}
-    assert [(one.line, one.taken) for one in problems if not one.taken] == [(1, False)]
+    assert [(one.line, one.taken) for one in problems if not one.taken] == [(2, False)]
+
+
+def test_a_subject_of_a_mail_that_speaks_of_leaving_is_asked_about(sqlite_stage: Stage) -> None:
+    text = b"From: s@x.example\nSubject: Members who left\nTo: a@x.example, b@x.example\n"
+    with pytest.raises(UnclearColumnError, match="Members who left: 2"):
+        import_list(sqlite_stage, text, name="l.txt", is_answered=False)
+
+
+def test_a_word_of_leaving_behind_some_addresses_keeps_those_from_mail_alone(
+    sqlite_stage: Stage,
+) -> None:
+    text = "a@x.example\nb@x.example 停止\nc@x.example\n".encode()
+    with pytest.raises(UnclearColumnError) as asked:
+        import_list(sqlite_stage, text, name="l.txt", is_answered=False)
+    (one,) = asked.value.questions
+    assert next(iter(one.choices)) == "remark"
+    answers = ColumnAnswers(heeded=[one.column])
+    import_list(sqlite_stage, text, name="l.txt", answers=answers, is_answered=False)
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _U, "c": _C}
