@@ -22,13 +22,17 @@ _PAIR = re.compile(
 _LONGEST = 500
 
 
-@lru_cache(maxsize=1024)
 def read_legend(text: str) -> Mapping[str, ListState]:
     """Return what a legend says that codes mean, by the code as `fold` has it.
 
     Empty for a text that is none: two codes have to be told, and one of them as a state.
     """
-    plain = normal_form(text[:_LONGEST])
+    return _read(text[:_LONGEST])
+
+
+@lru_cache(maxsize=1024)
+def _read(text: str) -> Mapping[str, ListState]:
+    plain = normal_form(text)
     pairs = {fold(each["code"]): each["meaning"].strip() for each in _PAIR.finditer(plain)}
     known = {code: _state_of(meaning) for code, meaning in pairs.items()}
     if len(pairs) < 2 or not any(known.values()):  # noqa: PLR2004 - one may be a title

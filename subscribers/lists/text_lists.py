@@ -42,7 +42,7 @@ _NOT_IN_ONE = rf"\s@<>()\[\]\",;:{_WIDE}"
 #: An apostrophe may stand within what is before the @, and around all of it.
 _ADDRESS = re.compile(rf"[^'{_NOT_IN_ONE}][^{_NOT_IN_ONE}]{{0,63}}@[^'{_NOT_IN_ONE}]{{1,255}}")
 _AROUND = f" \t\r\n,;:<>\"'()|{_WIDE}"
-_BEHIND = re.compile(r"[\s,;>、，；・／｜＞]*")
+_BEHIND = re.compile(r"[\s,;>'\"、，；・／｜＞]*")
 #: Between two addresses: what closes the first one, and then what is said of it: in brackets, or
 #: all before the sign that parts the two. In quotes is the name of the second.
 _CLOSING = re.compile(r"[\s>)\]'）＞」』】]*")

@@ -148,13 +148,14 @@ def test_a_mark_beside_a_name_or_address_of_a_text_counts(
 def test_what_stands_between_two_addresses_is_said_of_one_of_them() -> None:
     line = (
         "Bcc: 'Ann' <a@x.example> (moved), \"Box, Ben\" <b@x.example> , c@x.example Cy Cox;"
-        " O'Dea <d'o@x.example>"
+        " O'Dea <d'o@x.example>; 'e@x.example'"
     )
     assert list(lines_of(line)) == [
         ("Ann <a@x.example>", "(moved)"),
         ("Box, Ben <b@x.example>", ""),
         ("c@x.example", "Cy Cox"),
         ("O'Dea <d'o@x.example>", ""),
+        ("e@x.example", ""),
     ]
 
 
