@@ -10,7 +10,7 @@ import typer
 
 from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import label, ngettext, styled, text
+from newsletter.cli.language import label, ngettext, styled, terminal_language, text
 from newsletter.cli.state import (
     As,
     AuditReason,
@@ -202,7 +202,7 @@ def incidents(
     """List incidents: waves of bounces that have no consequences until they are settled."""
     from newsletter.cli.console import console, format_moment, print_json
     from newsletter.database.engine import reading
-    from newsletter.feedback.incidents import list_incidents
+    from newsletter.feedback.incidents import about, list_incidents
 
     with reading(open_database(settings_of(context))) as session:
         incidents = list_incidents(session, closed=everything)
@@ -231,7 +231,8 @@ def incidents(
             mailed=Number(row.mailed),
             rate=Percent(100 * row.usual_rate, 1),
         )
-        console.print(f"{styled(row.id)} {row.subject} ({state}): {share}")
+        what = about(row.subject).in_language(terminal_language())
+        console.print(f"{styled(row.id)} {what} ({state}): {share}")
         console.print("  " + styled(f"{format_moment(row.opened_at)}  {row.words[:200]}", "dim"))
     if not incidents:
         console.print(_("There are no incidents."))

@@ -17,6 +17,7 @@ from newsletter.database.vocabulary import IncidentKind, IncidentResolution
 from newsletter.feedback.attribution import Keys
 from newsletter.feedback.consequences import decide_again
 from newsletter.feedback.undo import close_incident, find_incident, no_incident
+from newsletter.i18n.messages import Message, msg, written
 
 
 def list_incidents(
@@ -36,6 +37,12 @@ def incidents_of(session: Session, newsletter_ids: Collection[int]) -> Sequence[
         for row in list_incidents(session)
         if newsletter_of_incident(session, row) in newsletter_ids
     ]
+
+
+def about(subject: str) -> Message:
+    """Return what an incident is about, ``domain:NAME`` or ``mailing:NUMBER``, in words."""
+    kind, _, name = subject.partition(":")
+    return written(name) if kind == IncidentKind.DOMAIN else msg("Mailing {number}", number=name)
 
 
 def newsletter_of_incident(session: Session, row: IncidentRow) -> int | None:

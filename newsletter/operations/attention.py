@@ -30,7 +30,7 @@ from newsletter.database.vocabulary import (
     MailingState,
     UncertainPolicy,
 )
-from newsletter.feedback.incidents import newsletter_of_incident
+from newsletter.feedback.incidents import about, newsletter_of_incident
 from newsletter.i18n.messages import Message
 from newsletter.logs import strike_addresses
 
@@ -140,6 +140,11 @@ class OpenIncident:
     bounced: int
     mailed: int
     words: str
+
+    @property
+    def about(self) -> Message:
+        """What it is about, as people call it."""
+        return about(self.subject)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -50,6 +50,7 @@ from newsletter.operations.attention import (
     Backlog,
     ComplainedMailing,
     HaltedMailing,
+    OpenIncident,
     ReplyClass,
     UnsettledMailing,
     classify,
@@ -301,6 +302,9 @@ _HALTED = HaltedMailing(
 _COMPLAINED = ComplainedMailing(
     mailing_id=12, newsletter_id=1, subject="十一月号", complaints=9, planned=100
 )
+_INCIDENT = OpenIncident(
+    incident_id=3, newsletter_id=1, subject="mailing:12", bounced=40, mailed=50, words=""
+)
 _SILENCE = Silence(
     mailing_id=12, newsletter_id=1, subject="十一月号", since=now() - timedelta(seconds=14)
 )
@@ -316,6 +320,7 @@ _SILENCE = Silence(
         ({"halted": (_HALTED,)}, "newsletter mailing cancel 12"),
         ({"complained": (_COMPLAINED,)}, "newsletter mailing pause 12"),
         ({"silent": (_SILENCE,)}, "Check the relay"),
+        ({"incidents": (_INCIDENT,)}, "newsletter bounce settle 3"),
     ],
 )
 def test_an_alarm_of_a_mailing_names_its_number_and_the_command_to_run(

@@ -205,7 +205,7 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
             "incident",
             msg(
                 "Bounce incident: {subject} ({bounced})",
-                subject=incident.subject,
+                subject=incident.about,
                 bounced=Number(incident.bounced),
             ),
             msg(
