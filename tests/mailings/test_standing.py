@@ -6,15 +6,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, func, select, update
 
 from newsletter.accounts.administration import disable_account, enable_account
 from newsletter.accounts.audit import COMMAND_LINE, Actor
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.roles import rights_of
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     AccountRow,
     ApprovalRow,
+    AuditEventRow,
     IssueRow,
     MailingRow,
     NewsletterRow,
@@ -22,7 +24,7 @@ from newsletter.database.tables import (
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import MailingState, Role
-from newsletter.errors import ConflictError, ForbiddenError
+from newsletter.errors import ConflictError, ForbiddenError, ListError
 from newsletter.i18n.language import Language
 from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.approvals.notices import Post
@@ -32,6 +34,7 @@ from newsletter.mailings.approvals.requests import (
     approve,
     changes_since_asked,
     demand_approval,
+    is_asked_for,
     request_approval,
     send_back,
 )
@@ -239,6 +242,7 @@ def test_approval_is_asked_answered_and_void_once_the_content_changes(
     assert _status(scene) is IssueStatus.RETURNED
 
     _ask(scene, people["葵"])
+    assert _standing(scene, people["葵"]).stage is Stage.WAITING
     _answer(scene, people["蓮"])
     approved = _standing(scene, people["葵"])
     assert (approved.stage, approved.step) == (Stage.APPROVED, NextStep.SEND)
@@ -253,6 +257,58 @@ def test_approval_is_asked_answered_and_void_once_the_content_changes(
     assert changed.lapsed is not None
     assert changed.lapsed.approved_by == people["蓮"]
     assert _status(scene) is IssueStatus.DRAFT
+
+
+def _recorded(scene: Scene, action: Action) -> int:
+    with reading(scene.engine) as session:
+        written = select(func.count()).where(AuditEventRow.action == action)
+        return session.scalar(written) or 0
+
+
+def test_asking_twice_is_asking_once_unless_others_are_asked(
+    scene: Scene, people: dict[str, int]
+) -> None:
+    for asked, times in (((), 1), ((), 1), ((people["凪"],), 2), ((people["凪"],), 2)):
+        _ask(scene, people["葵"], *asked)
+        assert _recorded(scene, Action.ISSUE_APPROVAL_REQUESTED) == times
+    _ask(scene, people["葵"], people["凪"], plan=SendingPlan())
+    assert _recorded(scene, Action.ISSUE_APPROVAL_REQUESTED) == 3
+    _answer(scene, people["凪"])
+    _ask(scene, people["葵"])
+    assert _recorded(scene, Action.ISSUE_APPROVAL_REQUESTED) == 3
+    assert _standing(scene, people["葵"]).approval_state == "approved"
+
+
+@pytest.mark.parametrize("asked", ["湊", "蓮"])
+def test_nobody_is_asked_who_may_not_approve_or_asks_themselves(
+    scene: Scene, people: dict[str, int], asked: str
+) -> None:
+    with pytest.raises(ListError, match="cannot approve"):
+        _ask(scene, people["蓮"], people["凪"], people[asked])
+
+
+def test_whoever_asked_does_not_answer_and_what_is_approved_is_not_sent_back(
+    scene: Scene, people: dict[str, int]
+) -> None:
+    with pytest.raises(ConflictError, match="has changed since approval was requested"):
+        _answer(scene, people["凪"])
+    with transaction(scene.engine) as session:
+        session.add(RoleGrantRow(account_id=people["蓮"], role=Role.EDITOR))
+    _ask(scene, people["蓮"])
+    with reading(scene.engine) as session:
+        assert is_asked_for(session, session.scalars(select(IssueRow.id)).one())
+    with pytest.raises(ForbiddenError, match="other than the person"):
+        _answer(scene, people["蓮"])
+    for words in (" \r\n ", "x" * 2001):
+        with pytest.raises(ListError, match="at most"):
+            _answer(scene, people["凪"], words=words)
+    for _ in range(2):
+        _answer(scene, people["凪"])
+    assert _recorded(scene, Action.ISSUE_APPROVED) == 1
+    with pytest.raises(ConflictError, match="already approved"):
+        _answer(scene, people["凪"], words="x" * 2000)
+    with reading(scene.engine) as session:
+        assert not is_asked_for(session, session.scalars(select(IssueRow.id)).one())
 
 
 def test_an_approval_lapses_with_the_account_that_gave_it(
