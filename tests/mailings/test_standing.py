@@ -287,6 +287,35 @@ def test_nobody_is_asked_who_may_not_approve_or_asks_themselves(
         _ask(scene, people["蓮"], people["凪"], people[asked])
 
 
+@pytest.mark.parametrize("title", ["", "別の件名"])
+def test_another_plan_is_told_whether_the_content_is_another_or_not(
+    scene: Scene, people: dict[str, int], title: str
+) -> None:
+    _ask(scene, people["葵"], plan=SendingPlan())
+    if title:
+        with transaction(scene.engine) as session:
+            issue = session.scalars(select(IssueRow)).one()
+            issue.content = issue.content | {"title": title}
+            issue.version += 1
+    _ask(scene, people["葵"], plan=SendingPlan(urgent=True))
+    with reading(scene.engine) as session:
+        newest = session.scalars(select(ApprovalRow).order_by(ApprovalRow.id.desc())).first()
+        assert newest is not None
+        assert len(changes_since_asked(session, newest)) == 1
+
+
+def test_what_is_asked_of_whoever_can_waits_where_nobody_can(
+    scene: Scene, people: dict[str, int]
+) -> None:
+    _rule(scene)
+    _ask(scene, people["葵"])
+    with transaction(scene.engine) as session:
+        for name in ("蓮", "凪"):
+            disable_account(session, COMMAND_LINE, people[name])
+    waiting = _standing(scene, people["葵"])
+    assert (waiting.deserted, waiting.step) == (False, NextStep.APPROVE)
+
+
 def test_whoever_asked_does_not_answer_and_what_is_approved_is_not_sent_back(
     scene: Scene, people: dict[str, int]
 ) -> None:
