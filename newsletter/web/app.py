@@ -120,7 +120,7 @@ def create_app(
         settings: Where and how it is served.
         engine: The database.
         signer: Signs and reads the links of mails.
-        mailbox: What the inbox pages show; None for no such pages.
+        mailbox: What the inbox pages show, to this machine alone; None for no such pages.
         fetch: Asks Amazon SNS for its certificate.
         figures: What is known of the database's figures already; None for nothing.
     """
@@ -153,7 +153,8 @@ def create_app(
     _include_feedback(app, settings, engine, figures, pages, fetch)
     _include_reading(app, settings, engine, signer, pages)
     add_routes(app, clicks_router(engine, signer))
-    if mailbox is not None:
+    if mailbox is not None and settings.is_local:
+        # It is for trials: whoever reads it finds the links that let accounts in.
         add_routes(app, inbox_router(mailbox, pages, public_url=settings.public_url))
     static = Path(__file__).resolve().parent / "static"
     app.mount("/static", StaticFiles(directory=static), name="static")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from email.message import EmailMessage
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser
 
@@ -29,4 +30,20 @@ def test_our_own_pictures_are_shown(sqlite_url: str, tmp_path: Path, browser: Br
         page.goto(f"{url}/inbox/{number}/html")
         assert page.locator("img").evaluate("picture => picture.naturalWidth") > 0
         page.close()
+    engine.dispose()
+
+
+@pytest.mark.usefixtures("_servers")
+@pytest.mark.parametrize(
+    ("public_url", "status"), [("http://localhost:8000", 200), ("https://news.example.jp", 404)]
+)
+def test_it_is_shown_to_this_machine_alone(
+    sqlite_url: str, tmp_path: Path, public_url: str, status: int
+) -> None:
+    mailbox = MailboxStore(tmp_path / "mailbox.sqlite3")
+    engine = open_engine(sqlite_url)
+    host = {"Host": public_url.partition("//")[2]}
+    signer = TokenSigner([b"k" * 40])
+    with serving(engine, signer, tmp_path, mailbox=mailbox, public_url=public_url) as url:
+        assert httpx.get(f"{url}/inbox", headers=host).status_code == status
     engine.dispose()
