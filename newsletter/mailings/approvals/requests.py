@@ -157,6 +157,11 @@ def find_approval(session: Session, issue_id: int, digest: str) -> ApprovalRow |
     ).one_or_none()
 
 
+def name_of_request(approval: ApprovalRow) -> str:
+    """Return what tells a request from a later one for the same content, by another plan."""
+    return approval.requested_at.isoformat()
+
+
 def _hold_approval(session: Session, issue_id: int, digest: str) -> ApprovalRow | None:
     """Return it as it is once nobody else asks for it or answers it."""
     own = (ApprovalRow.issue_id == issue_id, ApprovalRow.digest == digest)
@@ -363,17 +368,31 @@ def approve(
     *,
     post: Post,
     unconfirmed: Sequence[Finding] = (),
+    request: str = "",
 ) -> None:
     """Approve this content, and tell whoever asked.
 
-    ``unconfirmed`` is what preflight warns of and whoever approves did not say to have seen.
+    Args:
+        session: A transaction.
+        actor: Who approves.
+        issue: What is approved.
+        rendered: Its mail as it is now; None where its template fails.
+        digest: Of the content that was looked at.
+        post: By what the mail is made.
+        unconfirmed: What preflight warns of and whoever approves did not say to have seen.
+        request: Which request was looked at, see `name_of_request`; empty for the one that waits.
 
     Raises:
-        ConflictError: Nobody asked for it, what is to be approved has changed, an approval of it
-            is void, or a warning is not confirmed.
+        ConflictError: Nobody asked for it, what is to be approved has changed, was asked for anew
+            or was sent back, an approval of it is void, or a warning is not confirmed.
         ForbiddenError: Whoever asked cannot be the second person, or others were asked.
     """
     approval = _answerable(session, actor, issue, rendered, digest)
+    if request not in {"", name_of_request(approval)}:
+        raise ConflictError(
+            msg("Approval was requested anew since you last looked at it."),
+            remedy=msg("Reload the page."),
+        )
     if unconfirmed:
         raise ConflictError(
             msg("Preflight found warnings; confirm that the issue is approved despite them.")
@@ -406,7 +425,7 @@ def send_back(
     """Send this content back with words, which are kept, and told to whoever asked.
 
     Raises:
-        ConflictError: Nobody asked for it, or it is approved already.
+        ConflictError: Nobody asked for it, it is approved already, or was sent back meanwhile.
         ForbiddenError: See `approve`.
         ListError: There are no words, or too many.
     """
@@ -460,8 +479,13 @@ def _answerable(
             msg("The issue has changed since approval was requested."),
             remedy=msg("Request approval again."),
         )
-    if state_of(approval) is ApprovalState.VOID:
+    state = state_of(approval)
+    if state is ApprovalState.VOID:
         raise _void()
+    if state is ApprovalState.RETURNED:
+        raise ConflictError(
+            msg("This content was returned meanwhile."), remedy=msg("Request approval again.")
+        )
     if approval.requested_by == actor.account_id:
         raise ForbiddenError(
             msg("Somebody other than the person who requested approval must approve.")

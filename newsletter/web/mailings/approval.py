@@ -28,6 +28,7 @@ from newsletter.mailings.approvals.requests import (
     find_approval,
     is_asked_for,
     last_plan,
+    name_of_request,
     people_of,
     plan_of,
     request_approval,
@@ -111,6 +112,7 @@ def approval_router(page: SendingPage) -> Router:
         request: Request,
         digest: _Field = "",
         warnings: _Field = "",
+        seen: Annotated[str, Form(alias="request", max_length=64)] = "",
     ) -> Response:
         try:
             with transaction(engine) as session:
@@ -124,6 +126,7 @@ def approval_router(page: SendingPage) -> Router:
                     digest,
                     post=post,
                     unconfirmed=() if warnings else preflight.of(Severity.WARNING),
+                    request=seen,
                 )
         except ConflictError as error:
             return _show_review(page, visit, request, issue_id, error=error)
@@ -289,6 +292,7 @@ def _show_review(
             because=because,
             notice=request.query_params.get("done", ""),
             may_answer=_may_answer(visit, approval),
+            shown_request=name_of_request(approval) if approval else "",
             **choice_of(request, shown_as, f"{base}/review"),
             **page.workspace.line(session, visit, newsletter, issue.id, preflight),
             **page.workspace.comments(session, issue.id, content),

@@ -133,6 +133,38 @@ def test_what_is_sent_back_is_told_with_the_words_and_asked_for_again(
     assert editor.get(f"{send}/confirm").status_code == 200
 
 
+def test_what_a_colleague_sent_back_is_approved_by_no_page_of_before(
+    send: str, sign_in: SignIn
+) -> None:
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    one, other = (sign_in(f"{name}@example.jp", Role.APPROVER) for name in ("one", "other"))
+    _ask(editor, send)
+    open_page = fields_of(other.get(f"{send}/review").text) | SEEN
+    own_page = fields_of(one.get(f"{send}/review").text)
+    one.post(f"{send}/return", data=own_page | {"because": "数字が違います。"})
+    late = other.post(f"{send}/approve", data=open_page)
+    assert late.status_code == 409
+    assert "This content was returned meanwhile." in late.text
+    assert editor.get(f"{send}/confirm").status_code == 409
+
+
+def test_what_was_asked_for_anew_by_another_plan_is_looked_at_before_it_is_approved(
+    send: str, sign_in: SignIn
+) -> None:
+    editor = sign_in("editor@example.jp", Role.EDITOR)
+    approver = sign_in("approver@example.jp", Role.APPROVER)
+    form = fields_of(editor.get(send).text)
+    later = {"when": "later", "hour": f"{LATER}T08:00"}
+    assert editor.post(f"{send}/approval", data=form | later).status_code == 200
+    open_page = fields_of(approver.get(f"{send}/review").text) | SEEN
+    assert editor.post(f"{send}/approval", data=form | {"when": "now"}).status_code == 200
+    late = approver.post(f"{send}/approve", data=open_page)
+    assert late.status_code == 409
+    assert "Approval was requested anew since you last looked at it." in late.text
+    again = fields_of(approver.get(f"{send}/review").text) | SEEN
+    assert approver.post(f"{send}/approve", data=again).url.query == b"done=approved"
+
+
 def test_who_may_not_write_is_not_told_how_to_mend_what_is_warned_of(
     send: str, sign_in: SignIn
 ) -> None:
