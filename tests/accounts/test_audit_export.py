@@ -15,9 +15,7 @@ from tests.support.databases import on_one_database
 
 
 @on_one_database("sqlite")
-@pytest.mark.parametrize(
-    "sign", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'="]
-)
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\n", "＝", "＋", "－", "＠", "'="])
 def test_what_somebody_wrote_is_no_formula_in_the_exported_log(engine: Engine, sign: str) -> None:
     with transaction(engine) as session:
         record_event(session, COMMAND_LINE, Action.BOUNCE_UNDO, reason=f"{sign}1+1")
