@@ -27,7 +27,7 @@ from subscribers.lists.formats import DEFINITIONS, IGNORED, recognise
 from subscribers.lists.import_report import ImportReport, RefusedRow, RowCounts, ValueChange
 from subscribers.lists.imports import import_records, refuse_unanswered
 from subscribers.lists.new_fields import NewFields, find_new_fields
-from subscribers.lists.questions import ColumnQuestion, is_nameless
+from subscribers.lists.questions import ColumnQuestion, QuestionKind, is_nameless
 from subscribers.lists.records import Problem, Record
 from subscribers.lists.row_results import CheckedRow, RowResult
 from subscribers.lists.uploads import ImportTerms, ListUpload
@@ -170,16 +170,29 @@ def _questions(
     chosen: Mapping[str, str],
     custom: Sequence[Field],
 ) -> Sequence[ColumnQuestion]:
-    """Return what has to be asked of a list, answered or not, by its beginning and by workers."""
+    """Return what has to be asked of a list, answered or not, by its beginning and by workers.
+
+    An answer may bring a question: what the codes of a column mean that says who wants mail.
+    """
+    begun = list(records)
+
+    def asked(what: Mapping[str, str]) -> Sequence[ColumnQuestion]:
+        reader = ListReader(source=upload.name, file_name=upload.name, chosen=what, custom=custom)
+        try:
+            return reader.questions(iter(begun), TRIED + 1)
+        except ListError:
+            # Nobody has said yet which column is the address.
+            return ()
+
     others = {name: ours for name, ours in chosen.items() if ours not in _ANSWERED}
-    reader = ListReader(source=upload.name, file_name=upload.name, chosen=others, custom=custom)
-    try:
-        found = reader.questions(records, TRIED + 1)
-    except ListError:
-        # Nobody has said yet which column is the address.
-        found = ()
+    found = asked(others)
+    of_codes = (
+        [each for each in asked(chosen) if each.kind is QuestionKind.STATES]
+        if others.keys() < chosen.keys()
+        else []
+    )
     # Workers looked at the whole of it: what they ask has every word.
-    return tuple({each.column: each for each in (*found, *upload.asked)}.values())
+    return tuple({each.column: each for each in (*found, *of_codes, *upload.asked)}.values())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

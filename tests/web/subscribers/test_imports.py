@@ -622,6 +622,30 @@ def test_what_codes_of_a_state_mean_is_asked_and_kept(stage: Stage, sign_in: Sig
     }
 
 
+def test_a_legend_against_an_answer_is_asked_about(stage: Stage, sign_in: SignIn) -> None:
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    text = "0:希望 1:不要\nemail,会報\na@example.jp,1\nb@example.jp,0\n"
+    page = _bring(client, text.encode())
+    asked = client.post(
+        str(page.url), data=_answered(page, verb="import", **{"answer-0": "opt_in"})
+    )
+    assert asked.status_code == 400
+    assert "What do the values of “会報” mean?" in asked.text
+    how = {"ours": ["address", "opt_in"], "asked": [], "word": ["0", "1"]}
+    client.post(
+        str(page.url),
+        data=_answered(page, verb="import", **how, meaning=["confirmed", "unsubscribed"]),
+    )
+    _work(stage)
+    with reading(stage.engine) as session:
+        confirmed = session.scalars(
+            select(SubscriberRow.address)
+            .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
+            .where(SubscriptionRow.state == SubscriptionState.CONFIRMED)
+        ).all()
+    assert confirmed == ["b@example.jp"]
+
+
 def test_a_worker_that_finds_a_question_further_down_gives_the_list_back(
     stage: Stage, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
