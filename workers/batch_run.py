@@ -222,6 +222,10 @@ class BatchRun:
         for line in (self._queue, self._beyond, *self._held.values()):
             yield from (delivery.position for delivery in line)
 
+    def expect_refusals(self) -> None:
+        """Take note that the relay whose turn comes is known to refuse all."""
+        self._refusals = Refusals(known=True)
+
     @property
     def has_refusals(self) -> bool:
         """Whether refusals wait for what becomes of the next message."""

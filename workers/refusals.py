@@ -29,10 +29,14 @@ class Refusals:
 
     Attributes:
         words: What the relay says to all, once it refused many in a row.
+
+    Args:
+        known: Whether it was known to refuse all when its turn came, until it accepts one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, known: bool = False) -> None:
         self.words = ""
+        self._known = known
         self._waiting: list[Outcome] = []
         self._has_accepted = False
 
@@ -41,6 +45,8 @@ class Refusals:
         if outcome.state is DeliveryState.ACCEPTED:
             self._has_accepted = True
             waiting, self._waiting = self._waiting, []
+            if self._known:
+                waiting, self._known = [put_off(each) for each in waiting], False
             return [*waiting, outcome]
         if outcome.state is not DeliveryState.REJECTED or not _speaks_of_us(outcome, address):
             return [outcome]

@@ -100,10 +100,10 @@ async def send(services: WorkerServices, lease: LeasedBatch, run: BatchRun) -> N
         for route in lease.routes:
             run.transport_name = route.transport.name
             run.throttle = _throttle(services, route)
+            if await _refuses_all(services, route):
+                run.expect_refusals()
             await _send_by(services, run, route)
-            known = run.has_refusals and await asyncio.to_thread(
-                relays.refuses_all, services.engine, route.transport.name
-            )
+            known = run.has_refusals and await _refuses_all(services, route)
             refused = run.end_refusals(known=known)
             if refused:
                 _log.warning(
@@ -125,6 +125,10 @@ async def send(services: WorkerServices, lease: LeasedBatch, run: BatchRun) -> N
         with suppress(asyncio.CancelledError):
             await touch
     await _flush_the_last(run)
+
+
+async def _refuses_all(services: WorkerServices, route: Route) -> bool:
+    return await asyncio.to_thread(relays.refuses_all, services.engine, route.transport.name)
 
 
 async def _send_by(services: WorkerServices, run: BatchRun, route: Route) -> None:

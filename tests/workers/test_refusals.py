@@ -93,6 +93,13 @@ def test_several_in_a_row_at_the_end_of_a_batch_are_put_off_whatever_was_accepte
     assert _states(Refusals(), *answers) == [State.ACCEPTED, *[state] * count]
 
 
+def test_what_is_refused_before_the_first_mail_after_an_outage_is_put_off() -> None:
+    answers = [*_row(5), _accepted(5), *_row(5, first=6), _accepted(11)]
+    outage = [*[State.DEFERRED] * 5, State.ACCEPTED]
+    usual = [*[State.REJECTED] * 5, State.ACCEPTED]
+    assert _states(Refusals(known=True), *answers) == [*outage, *usual]
+
+
 @pytest.mark.parametrize("end", [{"more": True}, {"known": True}])
 def test_one_is_put_off_where_more_of_its_batch_follows_or_its_relay_is_known_to_refuse_all(
     end: dict[str, bool],
