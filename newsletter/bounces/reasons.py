@@ -137,11 +137,12 @@ _NOBODY = frozenset({"1.0", "1.1", "1.2", "1.3", "1.10"})
 _NO_HOST_CODES = frozenset({"1.2", "4.4", "4.310"})
 #: RFC 3463, 3.2: the sender's mailbox or system address is what is wrong.
 _SENDER_CODES = frozenset({"1.7", "1.8"})
-#: Codes that say too little to stand against plain words; all others name another fault.
+#: Codes that say too little to stand against plain words, or nearly the same, as "moved, without a
+#: new address" does (1.6); all others name another fault.
 _LEAVES_IT_TO_WORDS = frozenset(
     {
         *("", "0.0", "1.0", "2.0", "3.0", "4.0", "5.0", "7.0"),
-        *("1.1", "1.2", "1.3", "1.10", "2.1", "4.4", "7.1"),
+        *("1.1", "1.2", "1.3", "1.6", "1.10", "2.1", "4.4", "7.1"),
     }
 )
 #: Codes that name a fault of the way, the message or the sender, whatever the words beside them:

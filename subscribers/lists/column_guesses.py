@@ -33,8 +33,9 @@ class ColumnGuesses(NamedTuple):
 
 
 def is_header(names: Sequence[str]) -> bool:
-    """Tell whether these cells can be a list's header: one names the address."""
-    return any(guess_field(name) == "address" for name in names)
+    """Tell whether these cells can be a list's header: one names the address, and none is one."""
+    names_address = any(guess_field(name) == "address" for name in names)
+    return names_address and not any(map(_ADDRESS_LIKE.fullmatch, names))
 
 
 def find_addressed(records: Iterable[Record]) -> tuple[str, ...]:

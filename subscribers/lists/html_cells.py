@@ -29,6 +29,9 @@ _MOST_BLANK = 100_000
 _NOTED = ("※", "*", "＊", "注", "備考", "†", "Note", "NB")
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)", re.IGNORECASE)
 _STRUCK = re.compile(r"line-through", re.IGNORECASE)
+#: Of a page's own styles so many characters are looked at.
+_MOST_STYLE = 1024 * 1024
+_CLASS = re.compile(r"\.([A-Za-z_][\w-]*)")
 _MAILTO = re.compile(r"mailto:([^?]+@[^?]+)", re.IGNORECASE)
 #: What else tags of spreadsheets' XML are.
 _TAGS = {"row": "tr", "cell": "td"}
@@ -85,6 +88,7 @@ class HtmlTable:
     cell: HtmlCell | None = None
     in_row: bool = False
     row_hidden: bool = False
+    row_struck: bool = False
     row_fault: Message | None = None
     #: What a workbook's user put to cells of the row.
     comments: list[str] = field(default_factory=list)
@@ -114,6 +118,9 @@ class TableTarget:
         self._ended: HtmlTable | None = None
         self._below: list[str] = []
         self._unseen = 0
+        #: The page's styles as they are read, and what those say by class that strike or hide.
+        self._sheet: str | None = None
+        self._classes: dict[str, str] = {}
         self._option: bool | None = None
         self._in_comment = False
         self._size = 0
@@ -125,6 +132,7 @@ class TableTarget:
         tag = _TAGS.get(tag, tag)
         if tag in _UNSEEN:
             self._unseen += 1
+            self._sheet = "" if tag == "style" else self._sheet
         elif tag == "table":
             self._start_table(attributes)
         elif tag not in _INLINE:
@@ -134,7 +142,8 @@ class TableTarget:
             return
         if tag == "tr":
             self._end_row(table)
-            table.in_row, table.row_hidden = True, _is_hidden(attributes)
+            table.in_row, table.row_hidden = True, self._is_hidden(attributes)
+            table.row_struck = self._is_struck(attributes)
             table.row_fault = _FAULTS.get(attributes.get("data-fault", ""))
             table.comments = [attributes.get("data-comment", "")[:LONGEST_COMMENT]]
         elif tag in _CELLS:
@@ -147,7 +156,7 @@ class TableTarget:
             self._start_within(table.cell, tag, attributes)
 
     def _start_table(self, attributes: Mapping[str, str]) -> None:
-        hidden = _is_hidden(attributes)
+        hidden = self._is_hidden(attributes)
         if self._tables:
             outer = self._tables[-1]
             outer.holds_table = True
@@ -185,14 +194,14 @@ class TableTarget:
             span=min(max(_number(attributes.get("colspan"), merged), 1), MOST_COLUMNS),
             rows=max(_number(attributes.get("rowspan"), 1), 1),
             is_heading=tag == "th",
-            struck=_STRUCK.search(attributes.get("style", "")) is not None,
+            struck=table.row_struck or self._is_struck(attributes),
         )
 
     def _start_within(self, cell: HtmlCell, tag: str, attributes: Mapping[str, str]) -> None:
         """Take what stands for words within a cell: boxes, chosen options, pictures, links."""
         if tag in _BREAKS:
             self._write(cell, " ")
-        if tag in {"s", "strike", "del"} or _STRUCK.search(attributes.get("style", "")):
+        if tag in {"s", "strike", "del"} or self._is_struck(attributes):
             cell.struck = True
         elif tag == "a" and (found := _MAILTO.match(unquote(attributes.get("href", "")))):
             cell.link = cell.link or found[1].strip()
@@ -212,6 +221,7 @@ class TableTarget:
         tag = _TAGS.get(tag, tag)
         if tag in _UNSEEN:
             self._unseen = max(self._unseen - 1, 0)
+            self._end_sheet()
         elif tag not in _INLINE:
             self._end_title()
         if tag in {"option", "select"}:
@@ -236,6 +246,8 @@ class TableTarget:
     def data(self, text: str) -> None:
         """Take text."""
         if self._unseen:
+            if self._sheet is not None and len(self._sheet) < _MOST_STYLE:
+                self._sheet += text[:_MOST_STYLE]
             return
         table = self._tables[-1] if self._tables else None
         cell = table.cell if table else None
@@ -249,6 +261,29 @@ class TableTarget:
                 del self._outside[_LONGEST_TITLE:]
         elif self._option is not False:
             self._write(cell, text)
+
+    def _end_sheet(self) -> None:
+        """Keep which classes strike or hide: spreadsheets that save a page style its cells so."""
+        for rule in (self._sheet or "").split("}"):
+            selector, _, style = rule.rpartition("{")
+            if _STRUCK.search(style) or _HIDDEN.search(style):
+                self._classes |= dict.fromkeys(_CLASS.findall(selector), style)
+        self._sheet = None
+
+    def _style_of(self, attributes: Mapping[str, str]) -> str:
+        classes = attributes.get("class", "").split() if self._classes else ()
+        of_classes = (self._classes.get(name, "") for name in classes)
+        return ";".join((attributes.get("style", ""), *of_classes))
+
+    def _is_struck(self, attributes: Mapping[str, str]) -> bool:
+        return _STRUCK.search(self._style_of(attributes)) is not None
+
+    def _is_hidden(self, attributes: Mapping[str, str]) -> bool:
+        return (
+            "hidden" in attributes
+            or attributes.get("ss:hidden") == "1"
+            or _HIDDEN.search(self._style_of(attributes)) is not None
+        )
 
     def _write(self, cell: HtmlCell, text: str) -> None:
         """Keep what a cell says, within what a row may have."""
@@ -368,11 +403,3 @@ def _laid_out(table: HtmlTable) -> tuple[list[str], bool]:
 def _number(text: str | None, fallback: int) -> int:
     text = (text or "").strip()
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else fallback  # noqa: PLR2004 - of more nobody says anything
-
-
-def _is_hidden(attributes: Mapping[str, str]) -> bool:
-    return (
-        "hidden" in attributes
-        or attributes.get("ss:hidden") == "1"
-        or _HIDDEN.search(attributes.get("style", "")) is not None
-    )

@@ -31,6 +31,8 @@ class QuestionKind(StrEnum):
     REMARKS = "remarks"
     #: That a title or a note beside the rows speaks of it.
     NOTES = "notes"
+    #: What headings between the rows say of those below them.
+    HEADINGS = "headings"
     #: What each of its words means: it says everybody's state, in words that nobody knows.
     STATES = "states"
 
@@ -68,17 +70,18 @@ class ColumnQuestion:
     def choices(self) -> Mapping[str, Message]:
         """What it may be, and what that means, beginning with what it most likely is.
 
-        Where the name denies, a yes is a no. Where nobody has a clear yes, or that may be one
+        Where the name denies, a yes is a no. Where a value is no clear answer, or a yes may be one
         against mail, each value has to be given a meaning.
         """
         choices = CHOICES[self.kind]
         first = next(iter(choices))
         if self.kind is QuestionKind.ANSWERS:
             values = [text for text, _count in self.values]
-            yeses = [text for text in values if read_opt_in(text) is ListState.CONFIRMED]
+            read = [read_opt_in(text) for text in values]
+            is_clear = None not in read and ListState.CONFIRMED in read
             if denies_mail(self.column) and sum(not is_false(text) for text in values) == 1:
                 first = "disabled"
-            elif self.meanings or not yeses or asks_against_mail(self.column):
+            elif self.meanings or not is_clear or asks_against_mail(self.column):
                 first = "state"
         return {first: choices[first], **choices}
 
@@ -130,6 +133,11 @@ CHOICES: Mapping[QuestionKind, Mapping[str, Message]] = {
     },
     QuestionKind.REMARKS: {
         REMARK: msg("Do not subscribe whoever has such a remark"),
+        UNRELATED: msg("About something else"),
+    },
+    QuestionKind.HEADINGS: {
+        "state": msg("Say next what each heading means"),
+        REMARK: msg("Do not subscribe the rows below such a heading"),
         UNRELATED: msg("About something else"),
     },
     QuestionKind.NOTES: {

@@ -68,6 +68,10 @@ _PLACE = re.compile(r"[A-Za-z]\d")
 _SIGN = 2
 
 
+#: What stands beside rows is asked about as what it is.
+_KINDS_OF_OURS = {BESIDE: QuestionKind.NOTES, SECTION: QuestionKind.HEADINGS}
+
+
 @dataclass(slots=True)
 class _Column:
     """What the values of one column were so far."""
@@ -98,9 +102,8 @@ class _Column:
         kind = self._kind(name, blanks) if self.filled else None
         if kind is None or (kind is QuestionKind.ANSWERS and self._parts_nobody(name, blanks)):
             return None
-        if name == BESIDE:
-            kind = QuestionKind.NOTES
         values = self.speaking if kind is QuestionKind.REMARKS else self.values
+        kind = _KINDS_OF_OURS.get(name, kind)
         most = values.most_common(_SHOWN)
         shown = tuple((_excerpt(text), count) for text, count in most)
         others = self.filled - sum(count for _, count in shown)

@@ -219,3 +219,15 @@ def test_a_domain_that_dns_does_not_know_is_gone_though_the_code_says_for_now(
     diagnostic = f"smtp; DNS Error: DNS type 'mx' lookup of example.com {answer}"
     fields = recipient(action=action, status="4.0.0", diagnostic=diagnostic)
     assert only(read_report(notification(fields, words=_GIVEN_UP))) == outcome
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "該当するアカウントは削除されています（5.1.6）",
+        "Account deleted (5.1.6)",
+        "5.1.6 Dieses Postfach existiert nicht mehr",
+    ],
+)
+def test_moved_without_a_new_address_does_not_contradict_that_nobody_is_there(said: str) -> None:
+    assert only(read_report(notice(f"<{READER}>: {said}\n")))[1]

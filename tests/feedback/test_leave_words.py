@@ -65,6 +65,8 @@ Proszę o usunięcie naszego adresu z listy.
 Ich möchte den Newsletter abbestellen.
 Bitte abbestellen
 Vill avbeställa nyhetsbrevet, tack.
+Hei, haluaisin peruuttaa uutiskirjeen tilauksen.
+Bülten aboneliğimi iptal etmek istiyorum.
 Graag afmelden voor deze nieuwsbrief, dank u.
 読んでいないので|解除お願いします
 全然開いていないので、止めてください

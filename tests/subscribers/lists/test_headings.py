@@ -89,6 +89,17 @@ def test_a_row_without_an_address_below_the_heading_is_no_heading() -> None:
         assert [each.line for each in records] == [2, 3]
 
 
+def test_a_row_with_an_address_is_no_heading_whatever_else_it_says() -> None:
+    heads = ["Family", "Contact e-mail", "Street", "Bulletin by", ""]
+    rows = [
+        ["Byrne", "byrne@x.example", "Quay St", "e-mail", ""],
+        ["Daly", "d@x.example", "", "", ""],
+    ]
+    header, *records = _records([_TITLE, heads, *rows])
+    assert header.names[:4] == tuple(heads[:4])
+    assert len(records) == 2
+
+
 def test_an_address_below_a_heading_of_another_word_tells_the_heading() -> None:
     header, *records = _records(
         [_TITLE, ["氏名", "緊急時のご連絡用", "", "", ""], ["森", "a@x.example", "", "", ""]]

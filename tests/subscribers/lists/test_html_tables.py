@@ -106,12 +106,16 @@ def test_a_page_is_read_in_the_encoding_that_it_is_in(encoding: str, said: str) 
         "<tr hidden><td>b@x.jp</td><td>B</td></tr>",
         "<tr><td><s>b@x.jp</s></td><td>B</td></tr>",
         "<tr><td style='text-decoration:line-through'>b@x.jp</td><td>B</td></tr>",
+        "<tr style='text-decoration:line-through'><td>b@x.jp</td><td>B</td></tr>",
+        "<tr><td class='xl66 gone'>b@x.jp</td><td>B</td></tr>",
+        "<tr class=off><td>b@x.jp</td><td>B</td></tr>",
     ],
 )
 def test_a_row_that_is_hidden_or_struck_out_is_told_and_not_taken(
     row: str, sqlite_stage: Stage
 ) -> None:
-    page = f"<table>{_HEAD}{_row('a@x.jp', 'A')}{row}</table>"
+    styles = "td.gone {color:red; text-decoration:line-through} .off{display:none}"
+    page = f"<style><!-- {styles} --></style><table>{_HEAD}{_row('a@x.jp', 'A')}{row}</table>"
     _, problems = import_list(sqlite_stage, page.encode(), name="l.html")
     assert states_of(sqlite_stage.engine) == {"a": _C}
     assert [problem.line for problem in problems] == [3]

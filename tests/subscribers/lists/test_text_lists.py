@@ -7,7 +7,7 @@ import io
 import pytest
 
 from newsletter.database.vocabulary import SubscriptionState
-from subscribers.lists.columns import ColumnAnswers
+from subscribers.lists.columns import ColumnAnswers, meanings_of
 from subscribers.lists.files import list_records
 from subscribers.lists.questions import UnclearColumnError
 from subscribers.lists.text_lists import NAMES, SECTION, lines_of
@@ -68,6 +68,28 @@ def test_a_heading_of_which_nobody_knows_is_asked_about(sqlite_stage: Stage, hea
         import_list(sqlite_stage, text, name="l.txt", is_answered=False)
     # Where nobody was asked, as far down the list, its rows are refused.
     import_list(sqlite_stage, text, name="l.txt")
+    assert states_of(sqlite_stage.engine) == {"a": _C}
+
+
+def test_each_heading_can_be_given_a_meaning_of_its_own(sqlite_stage: Stage) -> None:
+    text = (
+        "■お便りを受け取るご家庭\na@x.example\n\n■卒所された方（連絡のみ）\nb@x.example\n"
+    ).encode()
+    with pytest.raises(UnclearColumnError) as asked:
+        import_list(sqlite_stage, text, name="l.txt", is_answered=False)
+    (question,) = asked.value.questions
+    assert [*question.choices] == ["state", "remark", "other"]
+    columns = {SECTION: "state"}
+    with pytest.raises(UnclearColumnError) as asked:
+        import_list(sqlite_stage, text, name="l.txt", columns=columns, is_answered=False)
+    (question,) = asked.value.questions
+    words = [word for word, _count in question.values]
+    answers = ColumnAnswers(
+        states=meanings_of(dict(zip(words, ("confirmed", "never"), strict=True)))
+    )
+    import_list(
+        sqlite_stage, text, name="l.txt", columns=columns, answers=answers, is_answered=False
+    )
     assert states_of(sqlite_stage.engine) == {"a": _C}
 
 
