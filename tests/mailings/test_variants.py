@@ -491,7 +491,7 @@ def test_the_look_at_64_variants_grows_no_faster_than_the_issue() -> None:
         VariantCount(number=number, met=met_in(conditions, number), people=1)
         for number in range(MOST_VARIANTS)
     ]
-    assert_linear(lambda issue: list(variant_findings(issue, variants)), make, size=1200)
+    assert_linear(lambda issue: list(variant_findings(issue, variants)), make, size=1000)
 
 
 LONG = "\n\n".join(f"{n}番目の長い文章です。" + "町のお知らせ。" * 120 for n in range(22))

@@ -48,7 +48,7 @@ class House:
         while answer.count() == 0:
             with page.expect_navigation():
                 press.click()
-        page.goto(link_after("日以内）：", self.await_mail(address)))
+        page.goto(link_after("購読が始まります。", self.await_mail(address)))
         page.get_by_role("button", name="購読を始める").click()
 
     def await_mail(self, recipient: str, *, count: int = 1) -> EmailMessage:

@@ -103,9 +103,18 @@ class Visitor:
         self._path = ""
         self._pages = 0
         self._page = context.new_page()
+        browser = context.browser
+        assert browser is not None
+        self._unguarded = browser.new_page(
+            bypass_csp=True, locale=language.value, reduced_motion="reduce"
+        )
         self._page.on("console", lambda said: self._note(f"console: {said.text}", said.type))
         self._page.on("pageerror", lambda error: self._note(f"script: {error}"))
         self._page.on("request", lambda request: self._own(request.url))
+
+    def close(self) -> None:
+        """Close the window for pages whose policy ends every script."""
+        self._unguarded.close()
 
     def _note(self, what: str, kind: str = "error") -> None:
         if kind in {"error", "warning"}:
@@ -121,7 +130,12 @@ class Visitor:
         answer = self._page.goto(self.site + path)
         if answer is None or answer.status != 200 or not answer.url.startswith(self.site + path):
             self._note(f"answered {answer and (answer.status, answer.url)}")
-        self._judge(self._page)
+        if answer and "sandbox" in answer.headers.get("content-security-policy", ""):
+            # No script ends there that waits for anything, nor does axe.
+            self._unguarded.goto(self.site + path)
+            self._judge(self._unguarded)
+        else:
+            self._judge(self._page)
 
     def look_at_failure(self, path: str, status: int) -> None:
         """Look at an error page; that the browser's console names the failure is no fault."""
@@ -195,6 +209,7 @@ def test_what_readers_see_works_for_all(
     visitor.press(leave, "main form button >> nth=0")
     visitor.look(leave)
     visitor.press(f"{choose}/erase", "main form button", sure="yes")
+    visitor.close()
     context.close()
     assert visitor.faults == []
 
@@ -208,6 +223,7 @@ def test_what_people_see_signed_in_works_for_all(
     visitor = Visitor(context, room.url, language)
     for path in _paths(SIGNED_IN_PAGES, room, language):
         visitor.look(path)
+    visitor.close()
     context.close()
     assert visitor.faults == []
 
