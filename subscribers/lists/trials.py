@@ -188,7 +188,7 @@ def _questions(
     found = asked(others)
     of_codes = (
         [each for each in asked(chosen) if each.kind is QuestionKind.STATES]
-        if others.keys() < chosen.keys()
+        if "opt_in" in chosen.values()
         else []
     )
     # Workers looked at the whole of it: what they ask has every word.
