@@ -24,12 +24,12 @@ from newsletter.operations.alarms.model import AlarmSeverity
 from newsletter.operations.alarms.processes import unrepaired_losses
 from newsletter.operations.attention import ReplyClass, UnsettledMailing
 from newsletter.operations.overview import Overview
-from newsletter.operations.patience import Patience
+from newsletter.operations.single_flight import SingleFlight
 
 Totals = Sequence[tuple[str, DeliveryState, int]]
 
 #: Prometheus waits 10 seconds where nothing else is set, and then knows nothing at all.
-_PATIENCE_SECONDS = 8.0
+_TIMEOUT_SECONDS = 8.0
 
 
 class OperationsCollector(Collector):
@@ -38,7 +38,7 @@ class OperationsCollector(Collector):
     def __init__(self, engine: Engine, look_now: Callable[[], Overview]) -> None:
         self._engine = engine
         self._look_now = look_now
-        self._seen = Patience(self._look, seconds=_PATIENCE_SECONDS)
+        self._seen = SingleFlight(self._look, seconds=_TIMEOUT_SECONDS)
 
     def describe(self) -> Iterable[Metric]:
         """Describe nothing beforehand: registering must not ask the database."""

@@ -18,7 +18,7 @@ from newsletter.disk import DiskFault
 from newsletter.operations.broker import look_at_broker
 from newsletter.operations.metrics import OperationsCollector
 from newsletter.operations.overview import disk_of
-from newsletter.operations.patience import Patience
+from newsletter.operations.single_flight import SingleFlight
 from newsletter.settings import Settings
 from newsletter.web.routing import Router
 from workers.overview import overview_source
@@ -27,7 +27,7 @@ from workers.overview import overview_source
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 _TRIAL_SECONDS = 5.0
 #: The health check of docker-compose.yml waits 5 seconds.
-_PATIENCE_SECONDS = 3.0
+_TIMEOUT_SECONDS = 3.0
 _FAULTS = {
     DiskFault.FULL: "its disk is full",
     DiskFault.DENIED: "its folder cannot be written to",
@@ -38,7 +38,7 @@ _FAULTS = {
 def probes_router(settings: Settings, engine: Engine, registry: CollectorRegistry) -> Router:
     """Return the routes that machines ask; ``registry`` holds what this process counts."""
     router = Router()
-    database = Patience(_DatabaseProbe(engine).problem, seconds=_PATIENCE_SECONDS)
+    database = SingleFlight(_DatabaseProbe(engine).problem, seconds=_TIMEOUT_SECONDS)
     registry.register(OperationsCollector(engine, overview_source(settings, engine)))
 
     @router.get("/healthz")
@@ -64,7 +64,7 @@ def probes_router(settings: Settings, engine: Engine, registry: CollectorRegistr
     return router
 
 
-def _problems(settings: Settings, database: Patience[str]) -> list[str]:
+def _problems(settings: Settings, database: SingleFlight[str]) -> list[str]:
     try:
         problem = database.answer()
     except (SQLAlchemyError, TimeoutError):

@@ -1,4 +1,4 @@
-"""Patience: probes hear in time that a database hangs, which statements themselves wait out."""
+"""One flight of a question at a time, with a timeout: probes of a database that hangs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Patience(Generic[T]):
+class SingleFlight(Generic[T]):
     """Asks a question in a thread of its own, and waits for the answer for so many seconds.
 
     Whoever asks while it is not answered waits for the same answer: a server that hangs costs one
