@@ -17,7 +17,7 @@ from newsletter.mailings.mailings import create_mailing, render_stored
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
 from newsletter.rendering.model import RenderedIssue
 from newsletter.settings import Settings
-from subscribers.lists.imports import import_csv
+from subscribers.lists.imports.imports import import_csv
 
 _ITEM = """
 ### 第{number}号の動き 窓口の手続きを電子化する計画を公表

@@ -35,11 +35,11 @@ from newsletter.newsletters.publications import (
     find_newsletter,
 )
 from newsletter.tokens import Pseudonyms
-from subscribers.lists.column_guesses import is_header
-from subscribers.lists.csv_export import csv_pages
-from subscribers.lists.files import list_records
-from subscribers.lists.imports import ImportOptions, import_records
-from subscribers.lists.tables import csv_records
+from subscribers.lists.exports.csv_export import csv_pages
+from subscribers.lists.imports.imports import ImportOptions, import_records
+from subscribers.lists.parsers.column_guesses import is_header
+from subscribers.lists.parsers.files import list_records
+from subscribers.lists.parsers.tables import csv_records
 
 _LIST = 1_000_000
 _TIMES = 3

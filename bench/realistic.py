@@ -17,10 +17,10 @@ from sqlalchemy import Engine
 
 from newsletter.addresses import parse_address
 from newsletter.database.tables import NewsletterRow
-from subscribers.lists.column_guesses import is_header
-from subscribers.lists.csv_export import csv_pages
-from subscribers.lists.imports import ImportOptions, import_records
-from subscribers.lists.tables import csv_records
+from subscribers.lists.exports.csv_export import csv_pages
+from subscribers.lists.imports.imports import ImportOptions, import_records
+from subscribers.lists.parsers.column_guesses import is_header
+from subscribers.lists.parsers.tables import csv_records
 
 _FAMILY = (
     *("佐藤", "鈴木", "髙橋", "田中", "渡邉", "伊東", "𠮷田", "長谷川", "五十嵐", "﨑山"),

@@ -21,9 +21,9 @@ from newsletter.newsletters.publications import NewsletterDraft, create_newslett
 from subscribers.fields.actions import add_field
 from subscribers.fields.model import Field
 from subscribers.listing import NEWEST, ListOrder
-from subscribers.lists.column_guesses import is_header
-from subscribers.lists.imports import ImportOptions, import_records
-from subscribers.lists.tables import csv_records
+from subscribers.lists.imports.imports import ImportOptions, import_records
+from subscribers.lists.parsers.column_guesses import is_header
+from subscribers.lists.parsers.tables import csv_records
 from subscribers.search import PeopleFilter, search_people
 from subscribers.search_index import index_people
 

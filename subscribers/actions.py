@@ -24,13 +24,13 @@ from subscribers.address_changes import former_addresses
 from subscribers.erasure import erase, erase_within, is_known_elsewhere
 from subscribers.fields.actions import add_fields
 from subscribers.leaving import unsubscribe
-from subscribers.lists.csv_export import csv_pages
-from subscribers.lists.exports import ListPage, exported, json_pages
-from subscribers.lists.new_fields import NewFields
-from subscribers.lists.readable_csv import readable_pages
-from subscribers.lists.trials import with_fields
-from subscribers.lists.undo import find_import, order_undo
-from subscribers.lists.uploads import ImportTerms, ListUpload, cancel_upload, order_upload
+from subscribers.lists.columns.new_fields import NewFields
+from subscribers.lists.exports.csv_export import csv_pages
+from subscribers.lists.exports.exports import ListPage, exported, json_pages
+from subscribers.lists.exports.readable_csv import readable_pages
+from subscribers.lists.imports.trials import with_fields
+from subscribers.lists.imports.undo import find_import, order_undo
+from subscribers.lists.imports.uploads import ImportTerms, ListUpload, cancel_upload, order_upload
 from subscribers.record import PersonRecord, lift_from, standing_of
 from subscribers.segments import saved
 from subscribers.suppression import suppress
@@ -348,7 +348,7 @@ def cancel_list_import(session: Session, actor: Actor, upload: ListUpload) -> No
 def undo_list_import(session: Session, actor: Actor, newsletter_id: int, import_id: int) -> None:
     """Let a mistaken import be undone as a whole; workers do it, page by page.
 
-    They write down at its end what came of it (`subscribers.lists.undo_end`).
+    They write down at its end what came of it (`subscribers.lists.imports.undo_end`).
 
     Raises:
         NotFoundError: The newsletter has no import of that number.

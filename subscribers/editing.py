@@ -30,9 +30,9 @@ from subscribers.fields.store import hold_group, list_fields
 from subscribers.fields.values import hold_relations, write_values
 from subscribers.frequency import read_frequency
 from subscribers.joining import BY_HAND
-from subscribers.lists.column_guesses import FIELD
-from subscribers.lists.columns import ColumnAnswers
-from subscribers.lists.imports import ChunkHooks, ImportOptions, import_records
+from subscribers.lists.columns.columns import ColumnAnswers
+from subscribers.lists.imports.imports import ChunkHooks, ImportOptions, import_records
+from subscribers.lists.parsers.column_guesses import FIELD
 from subscribers.lists.records import Record
 from subscribers.people import clean_name, is_time_zone, mark_changed
 from subscribers.series.enrolment import note_joined, note_tags

@@ -35,7 +35,7 @@ from newsletter.database.vocabulary import GrowthCause, SuppressionReason, Unsub
 from newsletter.tokens import Pseudonyms
 from subscribers.erased_text import Traces
 from subscribers.leaving import unsubscribe, unsubscribe_from_all
-from subscribers.lists.problems import forget_address
+from subscribers.lists.imports.problems import forget_address
 from subscribers.subscription_columns import EMPTIED
 
 #: Texts that others wrote, or that are about several people: the address alone goes from them.

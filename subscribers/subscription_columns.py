@@ -30,7 +30,7 @@ class Handling:
     """What becomes of one column.
 
     Attributes:
-        imported: Whether a list brings it, by its name in `subscribers.lists.formats.FIELDS`.
+        imported: Whether a list brings it, by its name in `subscribers.lists.words.formats.FIELDS`.
         restored: Whether undoing an import gives it back, from `ImportChangeRow`.
         merging: What the one who is kept gets of it.
         moves: Whether a new address of the reader takes it along.

@@ -35,8 +35,8 @@ from newsletter.logs import bound, set_up_logs
 from newsletter.mailings.ledger.dispatch import return_hint, take_due_batches
 from newsletter.operations.heartbeats import Process, count_processes
 from newsletter.settings import Settings, load_settings
-from subscribers.lists.runs import next_upload
-from subscribers.lists.undo import next_undo
+from subscribers.lists.imports.runs import next_upload
+from subscribers.lists.imports.undo import next_undo
 from subscribers.tagging import next_tagging, run_tagging
 from workers import batches, lists, liveness, periodic, stopping
 from workers.command import LISTS, WorkerRole

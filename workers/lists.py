@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from subscribers.lists import undo
-from subscribers.lists.runs import ImportRun, claim_upload, held_uploads, release_upload
+from subscribers.lists.imports import undo
+from subscribers.lists.imports.runs import ImportRun, claim_upload, held_uploads, release_upload
 from workers import stopping
 from workers.composition import WorkerServices
 

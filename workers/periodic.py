@@ -38,8 +38,8 @@ from newsletter.operations.alarms.model import places_of
 from newsletter.operations.heartbeats import forget_the_gone
 from subscribers.fields.purging import purge_expired, purge_removed
 from subscribers.forgetting import forget_unconfirmed
-from subscribers.lists.undo import forget_old_journals
-from subscribers.lists.uploads import forget_old
+from subscribers.lists.imports.undo import forget_old_journals
+from subscribers.lists.imports.uploads import forget_old
 from subscribers.search_index import index_people, tidy_index
 from workers import database_memory, lists, recovery
 from workers.composition import WorkerServices

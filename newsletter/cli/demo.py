@@ -42,7 +42,7 @@ from newsletter.newsletters.publications import (
 from newsletter.samples import sample_issue, sample_subscribers
 from newsletter.settings import Settings, load_settings, read_only_file
 from newsletter.tokens import new_token
-from subscribers.lists.imports import import_csv
+from subscribers.lists.imports.imports import import_csv
 
 FOLDER = Path("var/demo")
 _PORT_BASE = 18_000

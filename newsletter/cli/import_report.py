@@ -13,8 +13,8 @@ from newsletter.errors import ExitCode
 from newsletter.i18n.values import Listing, Number
 
 if TYPE_CHECKING:
-    from subscribers.lists.encodings import ListEncoding
-    from subscribers.lists.import_report import ImportReport
+    from subscribers.lists.imports.import_report import ImportReport
+    from subscribers.lists.parsers.encodings import ListEncoding
 
 
 #: Rows that are named in the terminal.
@@ -33,7 +33,7 @@ def finish_import(report: ImportReport, read_as: ListEncoding | None = None, *, 
         typer.Exit: Some rows were refused.
     """
     from newsletter.cli.console import console, print_json
-    from subscribers.lists.import_report import RowCounts
+    from subscribers.lists.imports.import_report import RowCounts
     from subscribers.lists.line_numbers import line_json
 
     if json:

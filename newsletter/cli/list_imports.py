@@ -37,11 +37,11 @@ from newsletter.i18n.values import Listing, Number
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from subscribers.lists.columns import ColumnAnswers
-    from subscribers.lists.files import ListFile
-    from subscribers.lists.formats import ListState
-    from subscribers.lists.new_fields import NewFields
-    from subscribers.lists.questions import ColumnQuestion
+    from subscribers.lists.columns.columns import ColumnAnswers
+    from subscribers.lists.columns.new_fields import NewFields
+    from subscribers.lists.columns.questions import ColumnQuestion
+    from subscribers.lists.parsers.files import ListFile
+    from subscribers.lists.words.formats import ListState
 
 
 Basis = Annotated[str, typer.Option(help="The basis of consent, such as 'web form 2026'.")]
@@ -110,10 +110,10 @@ def import_list(
     from newsletter.database.engine import transaction
     from newsletter.services import build_services
     from subscribers.actions import record_import
-    from subscribers.lists.exports import problem_writer
-    from subscribers.lists.files import digest_of, opened_list
-    from subscribers.lists.imports import ImportOptions, import_records, refuse_unanswered
-    from subscribers.lists.new_fields import NewFields
+    from subscribers.lists.columns.new_fields import NewFields
+    from subscribers.lists.exports.exports import problem_writer
+    from subscribers.lists.imports.imports import ImportOptions, import_records, refuse_unanswered
+    from subscribers.lists.parsers.files import digest_of, opened_list
 
     opened = open_newsletter(context, newsletter, as_, Action.SUBSCRIBER_IMPORT)
     mapping, answers = _mapping(columns or [])
@@ -196,8 +196,8 @@ def _add_new_fields(
     from newsletter.database.engine import reading, transaction
     from subscribers.fields.actions import add_fields
     from subscribers.fields.store import list_fields
-    from subscribers.lists.formats import IGNORED
-    from subscribers.lists.new_fields import find_new_fields
+    from subscribers.lists.columns.new_fields import find_new_fields
+    from subscribers.lists.words.formats import IGNORED
 
     with reading(opened.engine) as session:
         known = list_fields(session, opened.newsletter.id)
@@ -223,7 +223,7 @@ def _asking_about_columns() -> Iterator[None]:
     Raises:
         typer.Exit: It has.
     """
-    from subscribers.lists.questions import UnclearColumnError
+    from subscribers.lists.columns.questions import UnclearColumnError
 
     try:
         yield
@@ -235,8 +235,8 @@ def _asking_about_columns() -> Iterator[None]:
 def _ask_about(questions: Sequence[ColumnQuestion]) -> None:
     """Print columns that may say who wants mail: what they hold, and the answers for each."""
     from newsletter.cli.console import errors
-    from subscribers.lists.formats import ListState
-    from subscribers.lists.questions import MEANINGS, QuestionKind
+    from subscribers.lists.columns.questions import MEANINGS, QuestionKind
+    from subscribers.lists.words.formats import ListState
 
     label = styled(_("Please answer"), "bold red")
     columns = [each for each in questions if each.kind is not QuestionKind.STATES]
@@ -285,7 +285,7 @@ def show_imports(
     from rich.table import Table
 
     from newsletter.cli.console import console, format_moment, print_json
-    from subscribers.lists.imports import earlier_imports
+    from subscribers.lists.imports.imports import earlier_imports
 
     with reading_newsletter(context, newsletter) as (session, found):
         imports = earlier_imports(session, found.id, limit=limit)
@@ -324,7 +324,7 @@ def undo_list(
     from newsletter.database.engine import reading, transaction
     from newsletter.newsletters.publications import find_newsletter
     from subscribers.actions import undo_list_import
-    from subscribers.lists.undo import find_import, foresee, undo_import, undone_of
+    from subscribers.lists.imports.undo import find_import, foresee, undo_import, undone_of
 
     engine = open_database(settings_of(context))
     with reading(engine) as session:
@@ -386,9 +386,9 @@ def _advance(bar: Progress, stream: BinaryIO, size: int) -> Callable[[int], None
 
 def _mapping(pairs: list[str]) -> tuple[dict[str, str], ColumnAnswers]:
     """Return what columns are mapped to, and what was said of those that are asked about."""
-    from subscribers.lists.column_guesses import FIELD
-    from subscribers.lists.columns import KNOWN_COLUMNS, REMARK, UNRELATED, ColumnAnswers
-    from subscribers.lists.formats import IGNORED
+    from subscribers.lists.columns.columns import KNOWN_COLUMNS, REMARK, UNRELATED, ColumnAnswers
+    from subscribers.lists.parsers.column_guesses import FIELD
+    from subscribers.lists.words.formats import IGNORED
 
     mapping: dict[str, str] = {}
     said: dict[str, set[str]] = {UNRELATED: set(), REMARK: set(), IGNORED: set()}
@@ -412,8 +412,8 @@ def _mapping(pairs: list[str]) -> tuple[dict[str, str], ColumnAnswers]:
 
 def _meanings(pairs: list[str]) -> dict[str, ListState]:
     """Return what words of states were said to mean."""
-    from subscribers.lists.columns import meanings_of
-    from subscribers.lists.questions import MEANINGS
+    from subscribers.lists.columns.columns import meanings_of
+    from subscribers.lists.columns.questions import MEANINGS
 
     words: dict[str, str] = {}
     for pair in pairs:

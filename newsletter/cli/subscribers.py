@@ -70,7 +70,7 @@ def add(
     from newsletter.services import build_services
     from subscribers.actions import record_import
     from subscribers.joining import BY_COMMAND
-    from subscribers.lists.imports import ImportOptions, import_records
+    from subscribers.lists.imports.imports import ImportOptions, import_records
     from subscribers.lists.records import Record
 
     opened = open_newsletter(context, newsletter, as_, Action.SUBSCRIBER_ADD)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from newsletter.accounts.audit import Actor, record_event
 from newsletter.accounts.audit_actions import Action
-from newsletter.control_characters import NOT_IN_NAMES
+from newsletter.control_characters import plain_name
 from newsletter.database.tables import DraftRow, IssueRow, NewsletterRow, SnippetRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import ContentUser
@@ -116,7 +116,7 @@ def save_snippet(
             its old name, or there are too many.
         NotFoundError: There is none of that number.
     """
-    name = " ".join(name.split()).translate(NOT_IN_NAMES).strip()
+    name = plain_name(name)
     if not 0 < len(name) <= _LONGEST_NAME:
         raise ContentError(
             msg("A snippet's name has 1 to {limit} characters.", limit=_LONGEST_NAME),

@@ -33,7 +33,7 @@ from subscribers.fields.store import (
     newsletters_of_group,
     no_such_field,
 )
-from subscribers.lists.formats import guess_field, is_weak
+from subscribers.lists.words.formats import guess_field, is_weak
 from subscribers.segments.model import fields_of
 from subscribers.segments.parse import parse_query
 

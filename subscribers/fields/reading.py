@@ -17,7 +17,7 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.normal_form import normal_form
 from newsletter.i18n.values import Listing, Number
 from subscribers.fields.model import Field, FieldValue, Option, fold_label, is_clean
-from subscribers.lists.dates import read_day
+from subscribers.lists.words.dates import read_day
 
 #: Characters of a text.
 LONGEST = 500

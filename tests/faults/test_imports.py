@@ -14,10 +14,10 @@ from newsletter.database.tables import SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import ListUploadState
 from newsletter.errors import ConflictError
 from newsletter.i18n.language import Language
-from subscribers.lists.imports import import_records
-from subscribers.lists.problems import problem_lines
-from subscribers.lists.runs import claim_upload, held_uploads, next_upload, release_upload
-from subscribers.lists.uploads import ListUpload, cancel_upload, order_upload
+from subscribers.lists.imports.imports import import_records
+from subscribers.lists.imports.problems import problem_lines
+from subscribers.lists.imports.runs import claim_upload, held_uploads, next_upload, release_upload
+from subscribers.lists.imports.uploads import ListUpload, cancel_upload, order_upload
 from tests.faults.conftest import SetScene
 from tests.support.imports import PSEUDONYMS, again, order, progress, work_on
 from tests.support.ports import await_condition
@@ -45,7 +45,7 @@ def _list(people: int) -> bytes:
 
 @pytest.fixture
 def upload(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> ListUpload:
-    monkeypatch.setattr("subscribers.lists.imports._CHUNK", _CHUNK)
+    monkeypatch.setattr("subscribers.lists.imports.imports._CHUNK", _CHUNK)
     return order(stage.engine, stage.newsletter_id, _list(_FEW))
 
 
@@ -87,7 +87,7 @@ _WORKER = """
 import sys
 from newsletter.database.engine import open_engine
 from newsletter.tokens import Pseudonyms
-from subscribers.lists.runs import ImportRun, claim_upload
+from subscribers.lists.imports.runs import ImportRun, claim_upload
 engine = open_engine(sys.argv[1])
 upload = claim_upload(engine, int(sys.argv[2]), token="killed", lease_seconds=60)
 ImportRun(

@@ -13,7 +13,7 @@ from newsletter.database.engine import transaction
 from newsletter.database.tables import DeliveryRow
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.mailings.ledger.settlement import settle_uncertain
-from subscribers.lists.imports import import_csv
+from subscribers.lists.imports.imports import import_csv
 from tests.support.lone_worker import lone_worker
 from tests.support.ports import await_condition
 from tests.support.smtp import Received, SmtpServer

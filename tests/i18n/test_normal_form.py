@@ -14,7 +14,7 @@ from newsletter.database.folding import fold_text
 from newsletter.i18n.normal_form import normal_form, split_url
 from newsletter.issues.wording import file_name
 from newsletter.rendering.html import short_url
-from subscribers.lists.column_names import mark_of
+from subscribers.lists.words.column_names import mark_of
 from tests.support.growth import assert_linear
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from newsletter.errors import ContentError
 from newsletter.issues.sources.encodings import decode
-from subscribers.lists.decoding import text_lines
+from subscribers.lists.parsers.decoding import text_lines
 from tests.support.examples import examples
 
 

@@ -16,7 +16,7 @@ from newsletter.mailings.planning.content import load_content
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.planning.variants import content_of_reader
 from newsletter.rendering.slots import fill
-from subscribers.lists.imports import import_csv
+from subscribers.lists.imports.imports import import_csv
 from tests.mailings.test_translated_mailings import stage_in
 from tests.support.corrections import (
     NOTE,

@@ -16,7 +16,7 @@ from newsletter.database.tables import BatchRow, NewsletterRow
 from newsletter.mailings.planning.content import load_content
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.rendering.wrap import COLUMNS, width
-from subscribers.lists.imports import import_csv
+from subscribers.lists.imports.imports import import_csv
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage
 from tests.support.worker import work, worker

@@ -31,7 +31,7 @@ from newsletter.tokens import Pseudonyms
 from subscribers.erasure import erase
 from subscribers.fields.actions import add_field
 from subscribers.fields.model import Field
-from subscribers.lists.imports import import_csv
+from subscribers.lists.imports.imports import import_csv
 from subscribers.segments.saved import find_segment, save_segment
 from tests.support.stage import Stage, set_stage
 

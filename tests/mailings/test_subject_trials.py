@@ -37,7 +37,7 @@ from newsletter.mailings.reports.progress import progress
 from newsletter.mailings.trials.decisions import decide_due, report_trial
 from newsletter.mailings.trials.subjects import UNDECIDED, SubjectTrial, trial_column
 from newsletter.rendering.slots import fill
-from subscribers.lists.imports import import_csv
+from subscribers.lists.imports.imports import import_csv
 from tests.support.orders import cancel, pause, resume
 from tests.support.smtp import SmtpServer
 from tests.support.trials import (

@@ -51,7 +51,7 @@ from newsletter.mailings.series.steps import list_steps
 from newsletter.rendering.model import TemplateSource
 from newsletter.rendering.slots import fill
 from newsletter.settings import Settings
-from subscribers.lists.imports import import_csv
+from subscribers.lists.imports.imports import import_csv
 from tests.support.corrections import NOTE, take_effect, titled, write_correction
 from tests.support.databases import on_one_database
 from tests.support.series import begin_series, join

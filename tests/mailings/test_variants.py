@@ -59,7 +59,7 @@ from newsletter.mailings.reports.progress import progress
 from newsletter.rendering.slots import fill
 from newsletter.settings import Settings
 from newsletter.tokens import Pseudonyms
-from subscribers.lists.imports import import_csv
+from subscribers.lists.imports.imports import import_csv
 from subscribers.segments.saved import delete_segment, save_segment
 from tests.support.examples import examples
 from tests.support.growth import assert_linear

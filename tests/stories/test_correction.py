@@ -13,7 +13,7 @@ from newsletter.i18n.language import Language
 from newsletter.issues.drafts.saving import create_draft
 from newsletter.issues.markdown.reader import read_markdown
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
-from subscribers.lists.imports import import_csv
+from subscribers.lists.imports.imports import import_csv
 from tests.stories.house import House, text_of
 from tests.web.issues.desk import write_markdown
 

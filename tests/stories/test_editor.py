@@ -17,7 +17,7 @@ from newsletter.database.tables import MailingRow, NewsletterRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import MailingState, Visibility
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
-from subscribers.lists.imports import import_csv
+from subscribers.lists.imports.imports import import_csv
 from tests.stories.house import PASSWORD, House, text_of
 from tests.web.issues.desk import write_markdown
 

@@ -22,7 +22,7 @@ from newsletter.newsletters.publications import (
     find_newsletter,
 )
 from newsletter.settings import Settings
-from subscribers.lists.imports import import_csv
+from subscribers.lists.imports.imports import import_csv
 from tests.stories.house import House
 
 CLUB = NewsletterDraft(

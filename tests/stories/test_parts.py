@@ -18,7 +18,7 @@ from newsletter.issues.drafts.saving import create_draft
 from newsletter.issues.markdown.reader import read_markdown
 from newsletter.mailings.planning.variants import sent_variants
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
-from subscribers.lists.imports import import_csv
+from subscribers.lists.imports.imports import import_csv
 from subscribers.segments.saved import save_segment
 from tests.stories.house import House, text_of
 

@@ -37,7 +37,7 @@ from subscribers.address_changes import (
 )
 from subscribers.fields.actions import delete_field
 from subscribers.fields.values import write_values
-from subscribers.lists.imports import import_csv
+from subscribers.lists.imports.imports import import_csv
 from tests.support import fields
 from tests.support.databases import on_one_database
 from tests.support.digests import choose, due, offer, open_digests, received, send_issue

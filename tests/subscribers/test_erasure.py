@@ -40,10 +40,10 @@ from newsletter.newsletters.publications import find_newsletter
 from newsletter.tokens import Pseudonyms
 from subscribers.actions import erase_person
 from subscribers.held_data import data_held
-from subscribers.lists.csv_export import csv_pages
-from subscribers.lists.exports import exported
-from subscribers.lists.problems import problem_lines
-from subscribers.lists.uploads import forget_old, keep_upload
+from subscribers.lists.exports.csv_export import csv_pages
+from subscribers.lists.exports.exports import exported
+from subscribers.lists.imports.problems import problem_lines
+from subscribers.lists.imports.uploads import forget_old, keep_upload
 from tests.support import fields
 from tests.support.imports import again, order, work_on
 from tests.support.stage import Stage, set_stage

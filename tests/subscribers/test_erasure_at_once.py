@@ -46,9 +46,9 @@ from newsletter.tokens import Pseudonyms, TokenSigner
 from subscribers.erasure import erase
 from subscribers.joining import Origin, subscribe
 from subscribers.leaving import unsubscribe_from_all
-from subscribers.lists.import_report import ImportReport
-from subscribers.lists.imports import ImportOptions, import_records
-from subscribers.lists.tables import csv_records
+from subscribers.lists.imports.import_report import ImportReport
+from subscribers.lists.imports.imports import ImportOptions, import_records
+from subscribers.lists.parsers.tables import csv_records
 from subscribers.preferences import Wishes, save_wishes
 from tests.support.ledger import claim
 from tests.support.locks import await_lock

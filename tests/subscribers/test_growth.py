@@ -35,9 +35,9 @@ from subscribers.growth import Growth, PeriodLength, count_readers, measure_grow
 from subscribers.growth_log import log_growth
 from subscribers.joining import Origin, subscribe
 from subscribers.leaving import take_back, unsubscribe
-from subscribers.lists.files import list_records
-from subscribers.lists.imports import ImportOptions, import_records
-from subscribers.lists.undo import undo_import
+from subscribers.lists.imports.imports import ImportOptions, import_records
+from subscribers.lists.imports.undo import undo_import
+from subscribers.lists.parsers.files import list_records
 from subscribers.suppression import remove_suppressions, suppress
 from tests.support.stage import Stage, set_stage
 

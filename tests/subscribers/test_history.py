@@ -40,9 +40,9 @@ from subscribers.erasure import erase
 from subscribers.held_data import data_held
 from subscribers.history import read_history
 from subscribers.history_entries import HistoryEntry, HistoryPosition, Person
-from subscribers.lists.imports import ImportOptions, import_records
-from subscribers.lists.tables import csv_records
-from subscribers.lists.undo import forget_old_journals
+from subscribers.lists.imports.imports import ImportOptions, import_records
+from subscribers.lists.imports.undo import forget_old_journals
+from subscribers.lists.parsers.tables import csv_records
 from subscribers.notes import add_note, change_note, delete_note, list_notes
 from subscribers.preferences import Wishes, pause, save_wishes
 from tests.support import fields

@@ -18,9 +18,9 @@ from newsletter.i18n.language import Language
 from newsletter.tokens import Purpose, TokenSigner
 from subscribers.joining import Origin, confirm_join, request_join
 from subscribers.leaving import unsubscribe, unsubscribe_from_all
-from subscribers.lists.import_report import ImportReport
-from subscribers.lists.imports import ImportOptions, import_records
-from subscribers.lists.tables import csv_records
+from subscribers.lists.imports.import_report import ImportReport
+from subscribers.lists.imports.imports import ImportOptions, import_records
+from subscribers.lists.parsers.tables import csv_records
 from tests.support.locks import await_lock
 from tests.support.stage import Stage, set_stage
 

@@ -32,7 +32,7 @@ from subscribers.address_changes import (
     request_change,
 )
 from subscribers.leaving import unsubscribe
-from subscribers.lists.imports import ImportOptions, import_records
+from subscribers.lists.imports.imports import ImportOptions, import_records
 from subscribers.lists.records import Record
 from subscribers.merging.making import MergeOrder, merge_people
 from subscribers.preferences import pause

@@ -26,9 +26,9 @@ from subscribers.actions import erase_person
 from subscribers.erasure import erase_within
 from subscribers.fields.values import write_values
 from subscribers.listing import ListOrder
-from subscribers.lists.column_guesses import is_header
-from subscribers.lists.imports import ImportOptions, import_csv, import_records
-from subscribers.lists.tables import csv_records
+from subscribers.lists.imports.imports import ImportOptions, import_csv, import_records
+from subscribers.lists.parsers.column_guesses import is_header
+from subscribers.lists.parsers.tables import csv_records
 from subscribers.preview_readers import find_readers
 from subscribers.search import (
     MatchedBy,

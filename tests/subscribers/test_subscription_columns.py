@@ -14,10 +14,10 @@ from subscribers.editing import PersonDraft
 from subscribers.fields.model import RESERVED_KEYS
 from subscribers.history_words import SETTING_NAMES
 from subscribers.listing import PLAIN_COLUMNS as OF_THE_LIST
-from subscribers.lists import staging, writing
-from subscribers.lists.entries import Consent, ListEntry
-from subscribers.lists.formats import FIELDS
-from subscribers.lists.readable_csv import _CONSENT_HEADS, _HEADS
+from subscribers.lists.columns.entries import Consent, ListEntry
+from subscribers.lists.exports.readable_csv import _CONSENT_HEADS, _HEADS
+from subscribers.lists.imports import staging, writing
+from subscribers.lists.words.formats import FIELDS
 from subscribers.segments.model import BuiltIn, MailEvent
 from subscribers.subscription_columns import CHOSEN, HANDLING, RESTORED
 

@@ -20,7 +20,7 @@ from subscribers import tagging
 from subscribers.erasure import erase
 from subscribers.history import read_history
 from subscribers.history_entries import Person
-from subscribers.lists.imports import import_csv
+from subscribers.lists.imports.imports import import_csv
 from subscribers.search import PeopleFilter
 from subscribers.tagging import (
     TagChange,

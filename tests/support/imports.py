@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import ListUploadRow
 from newsletter.tokens import Pseudonyms
-from subscribers.lists.runs import ImportRun, claim_upload
-from subscribers.lists.uploads import (
+from subscribers.lists.imports.runs import ImportRun, claim_upload
+from subscribers.lists.imports.uploads import (
     ImportProgress,
     ImportTerms,
     ListUpload,

@@ -28,7 +28,7 @@ from newsletter.newsletters.publications import (
 from newsletter.rendering.model import Publisher, RenderedIssue
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
-from subscribers.lists.imports import import_csv
+from subscribers.lists.imports.imports import import_csv
 from subscribers.segments.saved import change_segment, find_segment
 from tests.support.ports import await_condition
 

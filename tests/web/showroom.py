@@ -67,7 +67,7 @@ from subscribers.forms.actions import add_form, set_sites
 from subscribers.forms.model import JoinForm
 from subscribers.invitations import make_invitation
 from subscribers.joining import Origin, request_join
-from subscribers.lists.uploads import keep_upload
+from subscribers.lists.imports.uploads import keep_upload
 from subscribers.segments.saved import save_segment
 from tests.support.corrections import correct, titled, write_correction
 from tests.support.digests import choose, offer

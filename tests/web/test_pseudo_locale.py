@@ -26,7 +26,7 @@ from newsletter.i18n.language import (
     time_zone_names,
 )
 from newsletter.web.pages import environment_of
-from subscribers.lists.encodings import ENCODINGS
+from subscribers.lists.parsers.encodings import ENCODINGS
 from tests.support.fields import ALL
 from tests.web.showroom import Showroom, showroom
 from tests.web.table import OPEN_PAGES, SIGNED_IN_PAGES

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.control_characters import NOT_IN_NAMES
+from newsletter.control_characters import plain_name
 from newsletter.database.tables import IssuePatternRow, RecurrenceRow
 from newsletter.database.vocabulary import ContentUser
 from newsletter.errors import ConflictError, ListError, NotFoundError
@@ -36,7 +36,7 @@ def keep_pattern(
         ConflictError: There is one of the same name, and it is not to be replaced.
         ListError: The name is empty or too long.
     """
-    called = " ".join(name.split()).translate(NOT_IN_NAMES).strip()
+    called = plain_name(name)
     if not 0 < len(called) <= _LONGEST:
         raise ListError(msg("Give the pattern a name of at most {most} characters.", most=_LONGEST))
     row = session.scalars(

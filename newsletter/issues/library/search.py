@@ -15,7 +15,7 @@ from sqlalchemy import delete, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from newsletter.control_characters import NOT_IN_NAMES
+from newsletter.control_characters import plain_name
 from newsletter.database.folding import fold_words
 from newsletter.database.tables import (
     ContentUseRow,
@@ -198,7 +198,7 @@ def find_row(session: Session, newsletter_id: int, number: int) -> LibraryItemRo
 def item_words(*, name: str, alt: str) -> ItemWords:
     """Return a name and an alternative text as they are kept."""
     return ItemWords(
-        name=" ".join(name.split()).translate(NOT_IN_NAMES).strip()[:_LONGEST_NAME],
+        name=plain_name(name)[:_LONGEST_NAME],
         alt=" ".join(alt.split())[:_LONGEST_ALT],
     )
 

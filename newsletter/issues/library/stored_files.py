@@ -16,7 +16,7 @@ from pathlib import PurePath
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from newsletter.control_characters import NOT_IN_NAMES
+from newsletter.control_characters import plain_name
 from newsletter.database.insert import insert_or_hold
 from newsletter.database.tables import FileRow
 from newsletter.database.vocabulary import LibraryKind
@@ -94,7 +94,7 @@ def read_upload(data: bytes, *, name: str) -> CheckedFile:
             place=place,
             remedy=msg("Use a PDF, a Word, Excel or PowerPoint file (docx, xlsx, pptx), or a CSV."),
         )
-    return CheckedFile(content=data, media_type=FILE_KINDS[kind], name=_plain_name(name))
+    return CheckedFile(content=data, media_type=FILE_KINDS[kind], name=_file_name(name))
 
 
 def _kind_of(data: bytes, name: str, place: Place) -> str | None:
@@ -143,8 +143,8 @@ def _is_text(data: bytes) -> bool:
     return False
 
 
-def _plain_name(name: str) -> str:
-    plain = name.translate(NOT_IN_NAMES).replace("\\", "/")
+def _file_name(name: str) -> str:
+    plain = plain_name(name).replace("\\", "/")
     base = _UNNAMED.sub("", PurePath(plain).name).strip(" .")
     return base[-_LONGEST_NAME:] or "file"
 

@@ -24,13 +24,8 @@ from newsletter.web.routing import Router, up_to
 from subscribers.actions import cancel_list_import, order_list_import, undo_list_import
 from subscribers.fields.reading import split_options
 from subscribers.fields.store import list_fields
-from subscribers.lists.column_guesses import FIELD
-from subscribers.lists.columns import KNOWN_COLUMNS, REMARK, UNRELATED
-from subscribers.lists.encodings import ENCODINGS
-from subscribers.lists.formats import FIELDS, IGNORED
-from subscribers.lists.imports import earlier_imports
-from subscribers.lists.problems import problem_lines
-from subscribers.lists.questions import (
+from subscribers.lists.columns.columns import KNOWN_COLUMNS, REMARK, UNRELATED
+from subscribers.lists.columns.questions import (
     ANSWER_FIRST,
     CHOICES,
     MEANINGS,
@@ -39,9 +34,10 @@ from subscribers.lists.questions import (
     column_title,
     is_nameless,
 )
-from subscribers.lists.row_results import RESULT_NAMES, results_csv
-from subscribers.lists.text_lists import BESIDE, COMMENTS, SECTION
-from subscribers.lists.trials import (
+from subscribers.lists.imports.imports import earlier_imports
+from subscribers.lists.imports.problems import problem_lines
+from subscribers.lists.imports.row_results import RESULT_NAMES, results_csv
+from subscribers.lists.imports.trials import (
     GLANCED,
     NEW,
     TRIED,
@@ -51,8 +47,8 @@ from subscribers.lists.trials import (
     trial_from_json,
     try_upload,
 )
-from subscribers.lists.undo import can_be_undone, find_import, foresee, undone_of
-from subscribers.lists.uploads import (
+from subscribers.lists.imports.undo import can_be_undone, find_import, foresee, undone_of
+from subscribers.lists.imports.uploads import (
     LARGEST,
     ImportTerms,
     ListUpload,
@@ -62,6 +58,10 @@ from subscribers.lists.uploads import (
     order_trial,
     progress_of,
 )
+from subscribers.lists.parsers.column_guesses import FIELD
+from subscribers.lists.parsers.encodings import ENCODINGS
+from subscribers.lists.parsers.text_lists import BESIDE, COMMENTS, SECTION
+from subscribers.lists.words.formats import FIELDS, IGNORED
 
 _EARLIER = 10
 #: Characters of a list that is pasted.

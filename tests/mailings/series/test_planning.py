@@ -59,7 +59,7 @@ from subscribers.fields.values import write_values
 from subscribers.held_data import data_held
 from subscribers.joining import Origin, subscribe
 from subscribers.leaving import unsubscribe
-from subscribers.lists.imports import import_csv
+from subscribers.lists.imports.imports import import_csv
 from subscribers.people import find_or_add_person
 from subscribers.preferences import pause
 from subscribers.series.enrolment import move_enrolments

@@ -32,7 +32,7 @@ from subscribers.fields.purging import count_values, purge_expired, purge_remove
 from subscribers.fields.store import list_fields
 from subscribers.fields.values import values_of, write_values
 from subscribers.joining import Origin, request_join
-from subscribers.lists.imports import import_csv
+from subscribers.lists.imports.imports import import_csv
 from tests.support import fields
 from tests.support.stage import DRAFT, Stage, set_stage
 

@@ -49,7 +49,7 @@ from subscribers.held_data import data_held
 from subscribers.history import read_history
 from subscribers.history_entries import HistoryEntry, HistoryPosition, Person
 from subscribers.leaving import unsubscribe
-from subscribers.lists.imports import import_csv
+from subscribers.lists.imports.imports import import_csv
 from subscribers.merging.making import MergeOrder, merge_people
 from subscribers.merging.outlook import MergeOutlook, foresee_merge
 from subscribers.notes import add_note

@@ -26,7 +26,7 @@ from subscribers.joining import (
     request_join,
     subscribe,
 )
-from subscribers.lists.imports import import_csv
+from subscribers.lists.imports.imports import import_csv
 from subscribers.segments.compile import segment_clause
 from subscribers.segments.saved import find_segment, save_segment
 from subscribers.segments.uses import SegmentUser, uses_of_segment

@@ -40,8 +40,8 @@ from newsletter.web.routing import GuardedRoute, flatten
 from subscribers.forms.actions import add_form
 from subscribers.forms.model import JoinForm
 from subscribers.invitations import make_invitation
-from subscribers.lists.imports import import_csv
-from subscribers.lists.uploads import keep_upload
+from subscribers.lists.imports.imports import import_csv
+from subscribers.lists.imports.uploads import keep_upload
 from subscribers.notes import add_note
 from tests.support.stage import set_subscribers
 from tests.web.conftest import PASSWORD, csrf_of

@@ -30,7 +30,7 @@ from newsletter.issues.model import Issue, issue_from_json, issue_to_json
 from newsletter.issues.sources.editor_json import read_json
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.tokens import TokenSigner
-from subscribers.lists.imports import import_csv
+from subscribers.lists.imports.imports import import_csv
 from subscribers.segments.saved import save_segment
 from tests.issues.test_markdown_writer import ISSUES
 from tests.support.accessible import violations

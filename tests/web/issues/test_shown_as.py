@@ -18,7 +18,7 @@ from newsletter.mailings.planning.shown_as import person_key, variant_key
 from newsletter.rendering.slots import fill
 from subscribers.fields.actions import add_field
 from subscribers.fields.model import Field
-from subscribers.lists.imports import import_csv
+from subscribers.lists.imports.imports import import_csv
 from subscribers.segments.saved import save_segment
 from tests.support.stage import Stage, set_stage
 from tests.web.conftest import SignIn, csrf_of, fields_of, tight

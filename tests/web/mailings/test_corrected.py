@@ -20,7 +20,7 @@ from newsletter.mailings.planning.links import DeliveryLinks, refer
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.rendering.model import Slot
 from newsletter.tokens import TokenSigner
-from subscribers.lists.imports import import_csv
+from subscribers.lists.imports.imports import import_csv
 from tests.support.corrections import NOTE, correct, titled
 from tests.support.ledger import all_of, claim, record
 from tests.web.conftest import tight

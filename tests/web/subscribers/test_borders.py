@@ -27,8 +27,8 @@ from newsletter.database.vocabulary import (
     SuppressionReason,
 )
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
-from subscribers.lists.imports import ImportOptions, import_records
-from subscribers.lists.tables import csv_records
+from subscribers.lists.imports.imports import ImportOptions, import_records
+from subscribers.lists.parsers.tables import csv_records
 from subscribers.preferences import Wishes, save_wishes
 from subscribers.search import PeopleFilter, search_people
 from subscribers.segments.saved import count_segment

@@ -36,11 +36,11 @@ from newsletter.i18n.language import Language
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter
 from subscribers.fields.store import list_fields
 from subscribers.leaving import unsubscribe
-from subscribers.lists.problems import forget_address, problem_lines
-from subscribers.lists.runs import claim_upload, release_upload
-from subscribers.lists.trials import look_into
-from subscribers.lists.undo import next_undo, undo_import
-from subscribers.lists.uploads import (
+from subscribers.lists.imports.problems import forget_address, problem_lines
+from subscribers.lists.imports.runs import claim_upload, release_upload
+from subscribers.lists.imports.trials import look_into
+from subscribers.lists.imports.undo import next_undo, undo_import
+from subscribers.lists.imports.uploads import (
     ImportTerms,
     ListUpload,
     file_chunks,
@@ -319,7 +319,7 @@ def test_a_list_cut_short_on_its_way_in_is_not_found(stage: Stage) -> None:
 def test_a_list_that_is_too_large_leaves_nothing_behind(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("subscribers.lists.uploads.LARGEST", 300_000)
+    monkeypatch.setattr("subscribers.lists.imports.uploads.LARGEST", 300_000)
     with pytest.raises(ListError):
         keep_upload(stage.engine, [b"x" * 200_000] * 2, name="a.csv", newsletter_id=1)
     with reading(stage.engine) as session:
@@ -650,7 +650,7 @@ def test_a_worker_that_finds_a_question_further_down_gives_the_list_back(
     stage: Stage, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("newsletter.web.subscribers.imports.TRIED", 1)
-    monkeypatch.setattr("subscribers.lists.trials.TRIED", 1)
+    monkeypatch.setattr("subscribers.lists.imports.trials.TRIED", 1)
     client = sign_in("operator@example.jp", Role.OPERATOR)
     text = '{"email": "a@example.jp"}\n' * 2 + '{"email": "b@example.jp", "会報": "不要"}\n'
     page = _bring(client, text.encode(), "a.jsonl")

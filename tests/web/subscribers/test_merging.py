@@ -15,7 +15,7 @@ from newsletter.database.tables import SubscriptionRow
 from newsletter.database.vocabulary import Role, SubscriptionState
 from newsletter.newsletters.publications import create_newsletter
 from subscribers.editing import PersonDraft, edit_person
-from subscribers.lists.imports import import_csv
+from subscribers.lists.imports.imports import import_csv
 from tests.support import fields
 from tests.support.commands import run_command
 from tests.support.stage import DRAFT, Stage

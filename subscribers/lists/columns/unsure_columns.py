@@ -1,0 +1,363 @@
+"""Columns that could say who wants mail, though nobody knows whether they do.
+
+What a column asks, and in which words, cannot be listed: who left is gekündigt, 元会員, U, or has a
+date under "gone since". What asks nothing of mail nearly can. So each column that is none of ours
+nor plainly about something else is asked about before anything is written, if its values are few,
+are dates of some people alone, or are remarks that speak of mail, of leaving or moving. In a column
+that is about something else, whether by its name or as a field of ours, a value that says by itself
+that somebody left, died or could not be reached is asked about all the same: a department "退職".
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from subscribers.fields.reading import written_value
+from subscribers.lists.columns.columns import ListForm
+from subscribers.lists.columns.outcomes import speaks_against
+from subscribers.lists.columns.questions import MEANINGS, ColumnQuestion, QuestionKind, is_nameless
+from subscribers.lists.parsers.inner_columns import WITHIN
+from subscribers.lists.parsers.json_lines import read_object
+from subscribers.lists.parsers.text_lists import BESIDE, COMMENTS, SECTION, read_heading
+from subscribers.lists.records import Record
+from subscribers.lists.words.cell_words import read_opt_in, read_state
+from subscribers.lists.words.column_names import (
+    asks_against_mail,
+    counts,
+    mark_of,
+    wishes_something_else,
+)
+from subscribers.lists.words.formats import ListState, fold
+from subscribers.lists.words.harmless import (
+    ValueKind,
+    is_blank,
+    is_harmless,
+    is_harmless_date,
+    kind_of_value,
+    leaving_ones,
+    may_ask,
+    may_speak,
+    may_speak_of_leaving,
+    speaking_ones,
+    tells_leaving,
+)
+from subscribers.lists.words.legends import read_legend
+from subscribers.lists.words.noes import denies_mail
+
+#: Distinct values of a column that answers something, of which at least half come again; so few do
+#: without, and codes.
+_FEW, _FEWEST = 12, 3
+#: Distinct values that are kept of a column, and of these shown.
+_KEPT, _SHOWN = 200, 8
+#: Characters that are looked at of a value, and of these shown.
+_LOOKED_AT, _LONGEST = 500, 120
+#: Codes by which a form keeps answers are of one digit, and so many unless one comes again; others
+#: stand so many times.
+_FEW_CODES = 4
+_AGAIN = 3
+#: Characters on average from which texts that never come again are remarks.
+_REMARK = 10
+#: Unix time, in seconds or milliseconds.
+_SECONDS = re.compile(r"1\d{9}(?:\d{3})?(?:\.0)?")
+_PLACE = re.compile(r"[A-Za-z]\d")
+#: So long are signs and codes at most; of a column of remarks, on average.
+_SIGN = 2
+
+
+#: What stands beside rows is asked about as what it is.
+_KINDS_OF_OURS = {BESIDE: QuestionKind.NOTES, SECTION: QuestionKind.HEADINGS}
+
+
+@dataclass(slots=True)
+class _Column:
+    """What the values of one column were so far."""
+
+    #: Finds the values that may speak of mail or leaving.
+    find: Callable[[Iterable[str]], list[str]]
+    values: Counter[str] = field(default_factory=Counter)
+    speaking: Counter[str] = field(default_factory=Counter)
+    filled: int = 0
+
+    def add(self, values: Mapping[Any, int]) -> None:
+        counts: Counter[str] = Counter()
+        for value, count in values.items():
+            text = _text(value)
+            if not is_blank(text):
+                counts[text] += count
+        self.filled += counts.total()
+        for text in self.find(counts):
+            if text in self.speaking or len(self.speaking) < _KEPT:
+                self.speaking[text] += counts[text]
+        for text, count in counts.items():
+            if text in self.values or len(self.values) < _KEPT:
+                self.values[text] += count
+
+    def question(self, name: str, rows: int) -> ColumnQuestion | None:
+        """Return what has to be asked of it."""
+        blanks = rows - self.filled
+        kind = self._kind(name, blanks) if self.filled else None
+        if kind is None or (kind is QuestionKind.ANSWERS and self._parts_nobody(name, blanks)):
+            return None
+        values = self.speaking if kind is QuestionKind.REMARKS else self.values
+        kind = _KINDS_OF_OURS.get(name, kind)
+        most = values.most_common(_SHOWN)
+        shown = tuple((_excerpt(text), count) for text, count in most)
+        others = self.filled - sum(count for _, count in shown)
+        return ColumnQuestion(column=name, values=shown, others=others, blanks=blanks, kind=kind)
+
+    def _kind(self, name: str, blanks: int) -> QuestionKind | None:
+        if self.find is not speaking_ones:
+            return QuestionKind.REMARKS if self.speaking else None
+        kinds = Counter(map(_kind_of, self.values))
+        texts = [n for text, n in self.values.items() if kind_of_value(text) is ValueKind.TEXT]
+        zeros = self.values["0"]
+        numbers = kinds[ValueKind.NUMBER] - (zeros > 0)
+        if kinds[ValueKind.DATE]:
+            # "0" beside days is none.
+            blanks += zeros
+        has_others = kinds[ValueKind.PLAIN] or numbers
+        if kinds[ValueKind.DATE] and len(texts) <= _FEW and not has_others:
+            is_asked = (blanks or texts or may_ask(name)) and not is_harmless_date(name)
+            return QuestionKind.DATES if is_asked else None
+        if not texts:
+            is_asked = not counts(name) and (self._are_codes or (blanks and may_ask(name)))
+            return QuestionKind.ANSWERS if is_asked else None
+        if is_nameless(name) and all(map(tells_leaving, self.values)):
+            # Behind addresses: "停止" beside some.
+            return QuestionKind.REMARKS if self.speaking else None
+        is_heeded = self._are_heeded(name, blanks)
+        if self._are_few(texts, blanks) and not self._are_remarks(name) and not is_heeded:
+            return QuestionKind.ANSWERS
+        return QuestionKind.REMARKS if self.speaking else None
+
+    def _parts_nobody(self, name: str, blanks: int) -> bool:
+        """Tell whether all rows have one value, which neither speaks of leaving nor is a code.
+
+        Nor does the name ask, or it is the value itself: that of a column of boxes.
+        """
+        if blanks or len(self.values) > 1 or self.filled == 1:
+            return False
+        (text,) = self.values
+        says = may_speak_of_leaving(text) or len(text) <= _SIGN
+        return text == name or not (says or may_ask(name) or denies_mail(name))
+
+    @property
+    def _are_codes(self) -> bool:
+        """Whether it holds nothing but a few numbers, of one digit or that come often."""
+        digits = [text.removesuffix(".0") for text in self.values]
+        if all(len(each) == 1 for each in digits):
+            recur = self.filled > len(digits) or len(digits) <= _FEW_CODES
+        else:
+            recur = len(digits) <= _FEW and self.filled >= _AGAIN * len(digits)
+        return recur and all(map(str.isdecimal, digits))
+
+    def _are_few(self, texts: Sequence[int], blanks: int) -> bool:
+        """Tell whether people share the values, a few of them have one, or these are codes."""
+        again = sum(count for count in sorted(texts, reverse=True)[:_FEW] if count > 1)
+        is_marked = blanks >= self.filled and len(texts) <= _FEW
+        are_signs = len(texts) <= _FEW and all(len(text) <= _SIGN for text in self.values)
+        if len(texts) == self.filled > _FEWEST and all(map(_PLACE.fullmatch, self.values)):
+            # "B1", "C2": each has a place of their own.
+            return False
+        return len(texts) <= _FEWEST or is_marked or are_signs or again * 2 >= self.filled
+
+    def _are_remarks(self, name: str) -> bool:
+        """Tell whether the values are remarks: none of them comes again, or the name says it."""
+        is_unique = len(self.values) == self.filled
+        length = sum(map(len, self.values))
+        if mark_of(name) == "remark":
+            return is_unique or length > _SIGN * len(self.values)
+        return is_unique and length > _REMARK * len(self.values)
+
+    def _are_heeded(self, name: str, blanks: int) -> bool:
+        """Tell whether each value is a yes or keeps its row from mail, as the name hints at it.
+
+        Not where the name denies: a yes to that is a no; nor where it asks of another wish.
+        """
+        yeses = {text for text in self.values if read_opt_in(text) is ListState.CONFIRMED}
+        return (
+            mark_of(name) == "hint"
+            and not asks_against_mail(name)
+            and not wishes_something_else(name)
+            and not (blanks and yeses)
+            and all(
+                text in yeses or speaks_against(name, "hint", text) is not None
+                for text in self.values
+            )
+        )
+
+
+@dataclass(slots=True)
+class _States:
+    """The words that the columns of states had so far, or of wishes where there are none."""
+
+    words: Counter[str] = field(default_factory=Counter)
+    columns: dict[str, int] = field(default_factory=dict)
+    #: What a legend says that codes mean.
+    legend: dict[str, ListState] = field(default_factory=dict)
+
+    def add(self, column: str, values: Mapping[Any, int]) -> None:
+        filled = self.columns.get(column, 0)
+        for value, count in values.items():
+            text = _text(value)
+            filled += count if text else 0
+            if text and (text in self.words or len(self.words) < _KEPT):
+                self.words[text] += count
+        self.columns[column] = filled
+
+    def question(self, form: ListForm, rows: int) -> ColumnQuestion | None:
+        """Return what has to be asked: what unknown words mean, and codes that stand with them.
+
+        "1" is a yes, unless "2" and "9" are there, too, or a legend says otherwise. Of more words
+        than are asked about, those that are not known refuse their rows.
+        """
+        is_state = "state" in form.fields
+        known = {word: read_state(word) if is_state else read_opt_in(word) for word in self.words}
+        unclear = {
+            word
+            for word, state in known.items()
+            if (state is None and is_state) or self.legend.get(fold(word), state) is not state
+        }
+        asked = {word for word in self.words if word in unclear or _is_code(word)}
+        is_answered = all(fold(word) in form.answers.states for word in asked)
+        are_words = len(asked) <= _FEW and all(len(word) <= _LONGEST for word in asked)
+        if not unclear or is_answered or not are_words:
+            return None
+        return ColumnQuestion(
+            column=next(iter(self.columns)),
+            values=tuple(each for each in self.words.most_common() if each[0] in asked),
+            others=sum(count for word, count in self.words.items() if word not in asked),
+            blanks=rows * len(self.columns) - sum(self.columns.values()),
+            kind=QuestionKind.STATES,
+        )
+
+    def told(self, question: ColumnQuestion) -> ColumnQuestion:
+        """Return a question with what a legend says of its values."""
+        told = [(value, self.legend.get(fold(value))) for value, _count in question.values]
+        meanings = tuple(
+            (value, state.value) for value, state in told if state and state in MEANINGS
+        )
+        return replace(question, meanings=meanings) if meanings else question
+
+
+def _is_code(word: str) -> bool:
+    """Tell whether a word's meaning depends on those beside it: "1", "Y"; 有効 says its own."""
+    folded = fold(word)
+    return folded.isascii() and len(folded) <= _SIGN
+
+
+class Questions:
+    """What a list's unsure columns hold, and those of states, looked at record by record."""
+
+    def __init__(self) -> None:
+        self._columns: dict[str, _Column] = {}
+        self._states = _States()
+        self._rows = 0
+
+    def look(self, records: Sequence[Record], form: ListForm) -> None:
+        """Look at records of a list."""
+        shapes: dict[tuple[str, ...], list[Sequence[Any]]] = defaultdict(list)
+        for record in records:
+            if record.header:
+                self._states.legend |= read_legend(record.beyond)
+            elif not record.fault:
+                shapes[record.names].append(record.cells)
+        kind = "state" if "state" in form.fields else "opt_in"
+        for names, rows in shapes.items():
+            self._rows += len(rows)
+            # In the order of the list, in which they are shown.
+            for name, cells in zip(names, zip(*rows, strict=True), strict=True):
+                if form.columns.get(name) == kind and form.may_ask_of_states:
+                    self._states.add(name, Counter(map(_text, cells)))
+                if name in form.unsure or form.columns.get(name) == "attributes":
+                    for each, values in _columns_of(name, cells, form):
+                        if each not in self._columns:
+                            self._columns[each] = _Column(find=_finder_of(each, form))
+                        self._columns[each].add(values)
+
+    def asked(self, form: ListForm) -> tuple[ColumnQuestion, ...]:
+        """Return the columns to be asked of."""
+        # A record of JSON that has no such column has no value in it either.
+        found = (column.question(name, self._rows) for name, column in self._columns.items())
+        asked = filter(None, (*found, self._states.question(form, self._rows)))
+        return tuple(map(self._states.told, asked))
+
+
+def _finder_of(name: str, form: ListForm) -> Callable[[Iterable[str]], list[str]]:
+    """Return what finds the values of a column that may speak of mail or leaving."""
+    if name == SECTION:
+        return _unclear_headings
+    if name in {BESIDE, COMMENTS}:
+        # Only those that speak of leaving come.
+        return _all_of
+    if form.known is not None and mark_of(name) == "remark":
+        return _speaking_notes
+    return leaving_ones if is_harmless(name) or form.is_field(name) else speaking_ones
+
+
+def _speaking_notes(texts: Iterable[str]) -> list[str]:
+    """Return what of a known system's notes speaks of mail; its states have a column of theirs."""
+    return speaking_ones(texts)
+
+
+def _all_of(texts: Iterable[str]) -> list[str]:
+    return list(texts)
+
+
+def _unclear_headings(texts: Iterable[str]) -> list[str]:
+    return [text for text in texts if read_heading(text) is ListState.UNCLEAR]
+
+
+def _columns_of(
+    name: str, cells: Iterable[Any], form: ListForm
+) -> Iterator[tuple[str, Mapping[Any, int]]]:
+    """Yield how often which value is in a column, and in each key of its objects."""
+    try:
+        found = Counter(cells)
+    except TypeError:
+        # Lists and objects of JSON.
+        found = Counter(_text(cell) for cell in cells if not isinstance(cell, dict))
+        inner = [cell for cell in cells if isinstance(cell, dict)]
+    else:
+        inner = []
+    if form.columns.get(name) == "attributes":
+        inner += filter(None, map(read_object, found.elements()))
+    elif found:
+        yield name, found
+    keys: dict[str, Counter[Any]] = defaultdict(Counter)
+    for each in inner:
+        for key, value in each.items():
+            keys[key][_text(value)] += 1
+    for key, held in keys.items():
+        if form.is_unsure_within(name, key):
+            yield f"{name}{WITHIN}{key}", held
+
+
+def _kind_of(text: str) -> ValueKind:
+    """Return what a value looks like; seconds since 1970 are a day, as of 2001 to 2033."""
+    return ValueKind.DATE if _SECONDS.fullmatch(text) else kind_of_value(text)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))[:_LOOKED_AT]
+    if isinstance(value, bool):
+        return written_value(value)
+    return str(value).strip()[:_LOOKED_AT]
+
+
+def _excerpt(text: str) -> str:
+    """Return what is shown of a value: of a long one the part that speaks of mail or leaving."""
+    if len(text) <= _LONGEST:
+        return text
+    starts = range(0, len(text), _LONGEST // 2)
+    parts = (text[start : start + _LONGEST] for start in starts)
+    part = next(filter(may_speak, parts), text[:_LONGEST])
+    begun = "" if text.startswith(part) else "…"
+    return f"{begun}{part.strip()}{'' if text.endswith(part) else '…'}"

@@ -1,0 +1,1 @@
+"""The subscribers of a newsletter as a file."""

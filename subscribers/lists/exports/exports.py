@@ -1,0 +1,202 @@
+"""Lists out as JSON lines, which are exact; and cells that are harmless in a spreadsheet.
+
+CSV is written by the database: see `subscribers.lists.exports.csv_export`.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, NamedTuple, TextIO
+
+from sqlalchemy import ColumnElement, Engine, Select, or_, select
+from sqlalchemy.orm import Session
+
+from newsletter.database.engine import reading
+from newsletter.database.tables import (
+    NewsletterRow,
+    SubscriberRow,
+    SubscriptionRow,
+    SuppressionRow,
+    TagRow,
+)
+from newsletter.database.vocabulary import SubscriptionState
+from newsletter.i18n.language import Language
+from newsletter.spreadsheets import defuse
+from subscribers.lists.line_numbers import line_told
+from subscribers.lists.records import Problem
+from subscribers.segments.compile import segment_clause
+
+_PAGE = 5000
+#: People written at once.
+_BATCH = 500
+_INSTANTS = ("consented_at", "confirmed_at", "unsubscribed_at", "paused_until")
+
+
+class ListPage(NamedTuple):
+    """Some lines of a list, and how many people they are of."""
+
+    octets: bytes
+    people: int
+
+    @property
+    def text(self) -> str:
+        """The lines as text."""
+        return self.octets.decode()
+
+
+def exported(
+    engine: Engine,
+    newsletter: NewsletterRow,
+    *,
+    segment: str = "",
+    state: SubscriptionState | None = None,
+    among: Select[int] | None = None,
+    with_changes: bool = False,
+) -> Iterator[dict[str, Any]]:
+    """Yield a newsletter's subscribers in order of their number, a page in memory at a time.
+
+    With their changes, each has ``changed_at`` as well, which is none of what an import takes.
+
+    Raises:
+        ListError: The segment is none.
+    """
+    last = 0
+    query = (
+        select(SubscriberRow.id, SubscriberRow.address_key, SubscriptionRow.changed_at, *_SELECTED)
+        .join(SubscriptionRow, SubscriptionRow.subscriber_id == SubscriberRow.id)
+        .where(
+            SubscriptionRow.newsletter_id == newsletter.id,
+            SubscriberRow.address_key.is_not(None),
+            segment_clause(segment, newsletter.id, time_zone=newsletter.time_zone),
+        )
+        .order_by(SubscriberRow.id)
+        .limit(_PAGE)
+    )
+    if state is not None:
+        query = query.where(SubscriptionRow.state == state)
+    if among is not None:
+        query = query.where(SubscriptionRow.subscriber_id.in_(among))
+    while True:
+        with reading(engine) as session:
+            rows = session.execute(query.where(SubscriberRow.id > last)).all()
+            if not rows:
+                return
+            of_page = SubscriberRow.id.between(rows[0].id, rows[-1].id)
+            tags = _tags(session, newsletter.id, rows[0].id, rows[-1].id)
+            held = _suppressions(session, newsletter.id, of_page)
+        last = rows[-1].id
+        for number, key, changed_at, *values in rows:
+            person = _values(values, tags.get(number, []), held.get(key or ""), newsletter.id)
+            yield person | {"changed_at": _instant(changed_at)} if with_changes else person
+
+
+#: What is read of a person and their subscription, in the order of `_values`.
+_SELECTED = (
+    SubscriberRow.address,
+    SubscriptionRow.name,
+    SubscriptionRow.language,
+    SubscriptionRow.time_zone,
+    SubscriptionRow.format,
+    SubscriptionRow.frequency,
+    SubscriptionRow.state,
+    SubscriptionRow.consent_basis,
+    SubscriptionRow.consent_source,
+    SubscriptionRow.consent_wording,
+    SubscriptionRow.consented_at,
+    SubscriptionRow.confirmed_at,
+    SubscriptionRow.unsubscribed_at,
+    SubscriptionRow.paused_until,
+    SubscriptionRow.attributes,
+)
+
+
+def _tags(session: Session, newsletter_id: int, first: int, last: int) -> dict[int, list[str]]:
+    """Return the tags of people by their numbers, from the first to the last."""
+    tags: dict[int, list[str]] = {}
+    for number, tag in session.execute(
+        select(TagRow.subscriber_id, TagRow.tag)
+        .where(TagRow.newsletter_id == newsletter_id, TagRow.subscriber_id.between(first, last))
+        .order_by(TagRow.tag)
+    ):
+        tags.setdefault(number, []).append(tag)
+    return tags
+
+
+def _suppressions(
+    session: Session, newsletter_id: int, of_page: ColumnElement[bool]
+) -> dict[str, SuppressionRow]:
+    """Return what keeps mail from people, by their addresses; the newsletter's own before all's."""
+    suppressions = session.scalars(
+        select(SuppressionRow)
+        .join(SubscriberRow, SubscriberRow.address_key == SuppressionRow.address_key)
+        .where(
+            of_page,
+            or_(
+                SuppressionRow.newsletter_id.is_(None),
+                SuppressionRow.newsletter_id == newsletter_id,
+            ),
+        )
+        .order_by(SuppressionRow.newsletter_id.is_not(None))
+    )
+    return {row.address_key: row for row in suppressions if row.address_key}
+
+
+def _values(
+    values: Sequence[Any], tags: list[str], held: SuppressionRow | None, newsletter_id: int
+) -> dict[str, Any]:
+    address, name, language, time_zone, form, frequency, state, *rest = values
+    basis, source, wording, *rest = rest
+    *instants, attributes = rest
+    person = {
+        "email": address,
+        "name": name,
+        "language": language,
+        "time_zone": time_zone,
+        "format": form,
+        "frequency": frequency.value,
+        "state": state.value,
+        "tags": tags,
+        "consent_basis": basis,
+        "consent_source": source,
+        "consent_wording": wording,
+    }
+    for column, value in zip(_INSTANTS, instants, strict=True):
+        person[column] = _instant(value)
+    person["suppressed"] = person["suppressed_at"] = person["suppression_evidence"] = None
+    if held is not None:
+        person["suppressed"] = held.reason.value
+        person["suppressed_at"] = _instant(held.created_at)
+        # Why all newsletters leave an address alone may be another's to know.
+        if held.newsletter_id == newsletter_id:
+            person["suppression_evidence"] = held.evidence
+    person["attributes"] = attributes
+    return person
+
+
+def _instant(value: datetime | None) -> str | None:
+    return None if value is None else value.isoformat()
+
+
+def json_pages(people: Iterable[Mapping[str, Any]]) -> Iterator[ListPage]:
+    """Yield JSON lines, an object a person, which an import reads back exactly."""
+    rest = iter(people)
+    while batch := list(islice(rest, _BATCH)):
+        lines = [json.dumps(person, ensure_ascii=False) + "\n" for person in batch]
+        yield ListPage("".join(lines).encode(), len(batch))
+
+
+def problem_writer(stream: TextIO, language: Language) -> Callable[[Problem], None]:
+    """Return what appends an import's problems to a CSV file, its header first when it is empty."""
+    rows = csv.writer(stream)
+    if stream.tell() == 0:
+        rows.writerow(["line", "field", "value", "problem"])
+
+    def write(found: Problem) -> None:
+        problem = defuse(found.problem.in_language(language))
+        rows.writerow([line_told(found.line), found.field, defuse(found.value), problem])
+
+    return write

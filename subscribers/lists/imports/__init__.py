@@ -1,0 +1,1 @@
+"""Records into the database: uploads, trial runs, staging, writing, undoing."""

@@ -1,0 +1,249 @@
+"""An import undone as a whole: who was added goes, who was changed gets back what they had.
+
+Whoever left, complained, consented or was changed in any other way since stays as they are. A page
+of people is one transaction, which takes them out of the journal: a worker that is killed leaves
+none half undone, and another goes on with the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import (
+    BigInteger,
+    Engine,
+    cast,
+    delete,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session
+
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import (
+    ImportAddedRow,
+    ImportChangeRow,
+    ImportSpreadRow,
+    ImportTagRow,
+    ListImportRow,
+    ListUploadRow,
+)
+from newsletter.database.types import now
+from newsletter.database.vocabulary import (
+    ImportedKind,
+    ListUploadState,
+)
+from newsletter.errors import ConflictError, NotFoundError
+from newsletter.i18n.messages import msg
+from subscribers.fields.model import Field
+from subscribers.fields.store import hold_group, list_fields
+from subscribers.lists.imports.journal import keep_changed
+from subscribers.lists.imports.sharing import hold_fields
+from subscribers.lists.imports.undo_end import end_undo
+from subscribers.lists.imports.undo_page import UndoPage
+
+#: So long it is kept what an import changed.
+KEPT_DAYS = 30
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Undone:
+    """What became of the people of an import that was undone.
+
+    Attributes:
+        removed: Who is on the list no more.
+        restored: Who has again what they had.
+        kept: Who stays as they are, since they or somebody else changed it meanwhile.
+        fields_removed: What the fields were called that were made for it, and that nobody uses.
+        fields_kept: Those that somebody has used since.
+    """
+
+    removed: int = 0
+    restored: int = 0
+    kept: int = 0
+    fields_removed: tuple[str, ...] = ()
+    fields_kept: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outlook:
+    """What undoing an import would do now.
+
+    Attributes:
+        later: How many lists were imported after it; people of both go all the same.
+        fields: Those that were made for it.
+    """
+
+    import_id: int
+    source: str
+    started_at: datetime
+    added: int
+    changed: int
+    later: int
+    fields: tuple[Field, ...]
+
+
+def can_be_undone(row: ListImportRow) -> bool:
+    """Tell whether it is still kept what an import changed, and nobody had it undone."""
+    return row.undo_ordered_at is None and row.started_at > now() - timedelta(days=KEPT_DAYS)
+
+
+def find_import(session: Session, newsletter_id: int, import_id: int) -> ListImportRow:
+    """Return an import of a newsletter.
+
+    Raises:
+        NotFoundError: It has none of that number.
+    """
+    row = session.get(ListImportRow, import_id)
+    if row is None or row.newsletter_id != newsletter_id:
+        raise NotFoundError(msg("There is no import {number}.", number=import_id))
+    return row
+
+
+def undone_of(row: ListImportRow) -> Undone:
+    """Return how far an import is undone."""
+    counts = row.undo_counts
+    return Undone(
+        removed=counts.get("removed", 0),
+        restored=counts.get("restored", 0),
+        kept=counts.get("kept", 0),
+        fields_removed=tuple(counts.get("fields_removed", ())),
+        fields_kept=tuple(counts.get("fields_kept", ())),
+    )
+
+
+def foresee(session: Session, row: ListImportRow) -> Outlook:
+    """Return what undoing an import would do."""
+    count = func.sum(ImportAddedRow.last - ImportAddedRow.first + 1)
+    # PostgreSQL sums up to a type without bounds.
+    added = select(cast(func.coalesce(count, 0), BigInteger))
+    changed = select(func.count()).select_from(ImportChangeRow)
+    later = select(func.count()).select_from(ListImportRow)
+    return Outlook(
+        import_id=row.id,
+        source=row.source,
+        started_at=row.started_at,
+        added=session.scalar(
+            added.where(
+                ImportAddedRow.import_id == row.id,
+                ImportAddedRow.kind.in_(ImportedKind.of_people()),
+            )
+        )
+        or 0,
+        changed=session.scalar(changed.where(ImportChangeRow.import_id == row.id)) or 0,
+        later=session.scalar(
+            later.where(
+                ListImportRow.newsletter_id == row.newsletter_id,
+                ListImportRow.id > row.id,
+                ListImportRow.undo_ordered_at.is_(None),
+            )
+        )
+        or 0,
+        fields=tuple(
+            each for each in list_fields(session, row.newsletter_id) if each.key in row.made_fields
+        ),
+    )
+
+
+def order_undo(session: Session, row: ListImportRow) -> None:
+    """Let an import be undone; the same list would be a new import from now on.
+
+    Raises:
+        ConflictError: It is under way, undone already, or too long ago.
+    """
+    under_way = select(ListUploadRow.id).where(
+        ListUploadRow.newsletter_id == row.newsletter_id,
+        ListUploadRow.digest == row.digest,
+        ListUploadRow.state.in_([ListUploadState.QUEUED, ListUploadState.IMPORTING]),
+    )
+    if session.scalar(under_way.limit(1)) is not None:
+        raise ConflictError(
+            msg("This list is still being imported."),
+            remedy=msg("Cancel the import first, or wait until it has finished."),
+        )
+    if row.started_at <= now() - timedelta(days=KEPT_DAYS):
+        raise ConflictError(
+            msg("An import can be undone for {days} days only.", days=KEPT_DAYS),
+            remedy=msg("Remove the people by a tag or one by one."),
+        )
+    ordered = session.scalars(
+        update(ListImportRow)
+        .where(ListImportRow.id == row.id, ListImportRow.undo_ordered_at.is_(None))
+        .values(undo_ordered_at=now(), undo_counts=asdict(Undone()))
+        .returning(ListImportRow.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    if not ordered:
+        raise ConflictError(
+            msg("This import is already being undone, or was undone."),
+            remedy=msg("Reload the page."),
+        )
+
+
+def next_undo(engine: Engine) -> int | None:
+    """Return the import that is to be undone next."""
+    waiting = (
+        select(ListImportRow.id)
+        .where(ListImportRow.undo_ordered_at.is_not(None), ListImportRow.undone_at.is_(None))
+        .order_by(ListImportRow.undo_ordered_at)
+    )
+    with reading(engine) as session:
+        return session.scalar(waiting.limit(1))
+
+
+def undo_import(
+    engine: Engine, import_id: int, *, stopping: Callable[[], bool] = lambda: False
+) -> bool:
+    """Undo an import page by page; return whether it came to the end.
+
+    Any number of processes may do so at once, and each may end at any moment.
+    """
+    with reading(engine) as session:
+        newsletter_id = session.get_one(ListImportRow, import_id).newsletter_id
+    while not stopping():
+        with transaction(engine) as session:
+            # As imports do: first the fields, which nobody deletes until their values were left
+            # out, then the import.
+            hold_fields(session.connection(), newsletter_id)
+            row = _under_way(session, import_id)
+            if row is not None and UndoPage(session, row).undo():
+                continue
+        with transaction(engine) as session:
+            hold_group(session, newsletter_id, alone=True)
+            row = _under_way(session, import_id)
+            if row is not None:
+                session.execute(delete(ImportAddedRow).where(ImportAddedRow.import_id == row.id))
+                end_undo(session, row)
+        return True
+    return False
+
+
+def _under_way(session: Session, import_id: int) -> ListImportRow | None:
+    """Return an import that is being undone, held; None where nothing is left to do."""
+    return session.scalars(
+        select(ListImportRow)
+        .where(
+            ListImportRow.id == import_id,
+            ListImportRow.undo_ordered_at.is_not(None),
+            ListImportRow.undone_at.is_(None),
+        )
+        .with_for_update()
+    ).one_or_none()
+
+
+def forget_old_journals(engine: Engine) -> None:
+    """Remove what imports changed that can be undone no more; whom they added or changed stays.
+
+    As ranges of numbers alone, which a person's history is read from.
+    """
+    old = select(ListImportRow.id).where(
+        ListImportRow.started_at < now() - timedelta(days=KEPT_DAYS),
+        ListImportRow.undo_ordered_at.is_(None),
+    )
+    with transaction(engine) as session:
+        keep_changed(session, old)
+        for table in (ImportChangeRow, ImportSpreadRow, ImportTagRow):
+            session.execute(delete(table).where(table.import_id.in_(old)))

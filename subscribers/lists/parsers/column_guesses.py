@@ -1,0 +1,118 @@
+"""What a list's columns are by their names, and by values that are addresses."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from subscribers.fields.model import Field, field_named
+from subscribers.lists.parsers.inner_columns import addresses_within, own_key
+from subscribers.lists.parsers.text_lists import OURS
+from subscribers.lists.records import Record
+from subscribers.lists.words.column_names import asks_for_mail
+from subscribers.lists.words.formats import KnownFormat, fold, guess_field, is_weak, recognise
+
+#: Fields that several columns may give: their values go together.
+SHARED = frozenset({"tags", "attributes", "disabled", "unsubscribed_at", "state", "opt_in"})
+#: Before the key of a field, as a column is mapped to it.
+FIELD = "field."
+_NUMBERED = re.compile(r" \(\d+\)\Z")
+#: How many records are looked at for a column of addresses that no name gives away.
+BEGINNING = 200
+_ADDRESS_LIKE = re.compile(r"(?:[^<>]{0,100}<)?[^\s@<>]{1,64}@[^\s@<>]{1,255}>?")
+
+
+class ColumnGuesses(NamedTuple):
+    """What each column is by its name, and the system whose export has these columns."""
+
+    columns: dict[str, str]
+    known: KnownFormat | None
+
+
+def is_header(names: Sequence[str]) -> bool:
+    """Tell whether these cells can be a list's header: one names the address, and none is one."""
+    names_address = any(guess_field(name) == "address" for name in names)
+    return names_address and not any(map(_ADDRESS_LIKE.fullmatch, names))
+
+
+def find_addressed(records: Iterable[Record]) -> tuple[str, ...]:
+    """Return the columns whose values are addresses, whatever they are called.
+
+    Of several nobody can tell which is the subscriber's.
+
+    Args:
+        records: The list's first ones.
+    """
+    filled: Counter[str] = Counter()
+    addresses: Counter[str] = Counter()
+    for record in islice(records, BEGINNING):
+        for name, value in record.values.items():
+            # What we say beside the rows is nobody's address, whatever signs it has.
+            if name in OURS:
+                continue
+            if text := str("" if value is None else value).strip():
+                filled[name] += 1
+                addresses[name] += _ADDRESS_LIKE.fullmatch(text) is not None
+    return tuple(name for name, count in addresses.items() if name and count > filled[name] / 2)
+
+
+def guess_columns(
+    names: Collection[str], custom: Sequence[Field] = (), *, addressed: Sequence[str] = ()
+) -> dict[str, str]:
+    """Return what each column is by its name; what is none of ours is left out.
+
+    Args:
+        names: The columns.
+        custom: The fields of the newsletter's people.
+        addressed: What `find_addressed` found, for where no name says it.
+    """
+    return guess_list(names, custom, addressed).columns
+
+
+def guess_list(
+    names: Collection[str], custom: Sequence[Field], addressed: Sequence[str]
+) -> ColumnGuesses:
+    """Return what `guess_columns` does, and the system whose export it is."""
+    known = recognise(names)
+    columns: dict[str, str] = {}
+    if known is not None:
+        columns = {name: known.columns[fold(name)] for name in names if fold(name) in known.columns}
+    for name in names:
+        ours = guess_column(name, known)
+        if ours and name not in columns and (known is None or ours not in columns.values()):
+            columns[name] = ours
+    strong = {ours for name, ours in columns.items() if not is_weak(name)}
+    columns = {n: ours for n, ours in columns.items() if not (is_weak(n) and ours in strong)}
+    for name in names:
+        field = field_named(custom, _NUMBERED.sub("", name))
+        if field and (name not in columns or is_weak(name) or columns[name] == "opt_in"):
+            columns[name] = FIELD + field.key
+    if "address" not in columns.values():
+        for found in (addresses_within(names), addressed):
+            if len(found) == 1 and found[0] in names:
+                columns[found[0]] = "address"
+                break
+    _add_inner(columns, names, known)
+    return ColumnGuesses(columns, known)
+
+
+def _add_inner(columns: dict[str, str], names: Collection[str], known: KnownFormat | None) -> None:
+    """Take columns within objects of the person, as far as none outside is the same."""
+    address = next((name for name, ours in columns.items() if ours == "address"), "")
+    for name in names:
+        if name not in columns and (key := own_key(name, address)):
+            ours = guess_column(key, known)
+            if ours and (ours in SHARED or ours not in columns.values()):
+                columns[name] = ours
+
+
+def guess_column(name: str, known: KnownFormat | None) -> str:
+    """Return which of our fields a column is by its own name alone; empty for none."""
+    if known is not None and fold(name) in known.ignored:
+        return ""
+    plain = _NUMBERED.sub("", name)
+    # An export of a known system says how somebody stands in columns of its own.
+    return guess_field(plain) or ("opt_in" if known is None and asks_for_mail(plain) else "")

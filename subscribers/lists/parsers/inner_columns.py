@@ -1,0 +1,173 @@
+"""Columns that lie in inner objects, "user.email": whose they are, and what each is by its own key.
+
+APIs put what they know of somebody into objects within each other. Such an object is the person's
+own where it holds the address, or holds what holds it; where it is named as what a list adds to a
+person is ("merge_fields"); or where it is a name in parts. Of any other, as of who sent somebody
+("referrer.name"), its key says nothing of the person.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from newsletter.errors import ListError, Place
+from newsletter.i18n.messages import msg
+from subscribers.lists.words.formats import fold, guess_field, is_weak
+
+#: Between a column of objects and a key in them.
+WITHIN = "."
+#: What objects are called that hold what a list knows of the person of the entry.
+_ADDED = frozenset(
+    map(
+        fold,
+        (
+            *("merge_fields", "merge_vars", "merges", "attributes", "attribs", "properties"),
+            *("fields", "custom_fields", "field_values", "profile", "traits", "details"),
+        ),
+    )
+)
+_NAME_PARTS = frozenset({"given_name", "family_name"})
+#: What marks one of several addresses of somebody as the one to write to.
+_PRIMARY = frozenset({"primary", "isprimary", "default", "isdefault", "preferred"})
+#: How the name is called in an array of names with their values.
+_PAIR_NAMES = frozenset({"name", "key", "field", "label", "attribute", "title", "fieldname"})
+_ADDRESS = re.compile(r"[^\s@<>]{1,64}@[^\s@<>]{1,255}")
+#: Each row has a cell in each column: of a list with more, short rows would take gigabytes.
+MOST_COLUMNS = 1000
+#: Letters of what an object is called whose keys become columns: each repeats it.
+_LONGEST_HEAD = 200
+
+
+def spread(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return an entry whose inner objects are columns of their own, and one address in an array.
+
+    The attributes of somebody whose address stands beside them stay an object: they are fields. So
+    does one by a name that is none; and beyond the columns that a list may have, none is looked at.
+    """
+    if not any(isinstance(value, (dict, list)) for value in entry.values()):
+        return entry
+    named = any(
+        isinstance(held, str) and guess_field(key) == "address" for key, held in entry.items()
+    )
+    flat: dict[str, Any] = {}
+    for key, value in entry.items():
+        if isinstance(value, dict) and not (named and guess_field(key) == "attributes"):
+            _add(flat, key, value)
+        elif not named and isinstance(value, list) and (pairs := _pairs(value)):
+            _add(flat, key, pairs)
+        else:
+            flat[key] = value if named or not isinstance(value, list) else _one_address(value)
+    return flat
+
+
+def _add(flat: dict[str, Any], head: str, inner: Mapping[str, Any]) -> None:
+    if len(head) > _LONGEST_HEAD:
+        flat[head] = inner
+        return
+    for key, value in inner.items():
+        if len(flat) > MOST_COLUMNS:
+            return
+        name = f"{head}{WITHIN}{key}"
+        if isinstance(value, dict):
+            _add(flat, name, value)
+        elif isinstance(value, list) and (pairs := _pairs(value)):
+            _add(flat, name, pairs)
+        else:
+            flat.setdefault(name, _one_address(value) if isinstance(value, list) else value)
+
+
+def _pairs(items: list[Any]) -> dict[str, Any]:
+    """Return what an array of names with their values says, each once; nothing of any other."""
+    found: dict[str, Any] = {}
+    for each in items:
+        if not isinstance(each, dict):
+            return {}
+        parts = {fold(key): held for key, held in each.items()}
+        names = [held for key, held in parts.items() if key in _PAIR_NAMES]
+        if "value" not in parts or len(names) != 1 or not isinstance(names[0], str):
+            return {}
+        if names[0] in found:
+            return {}
+        found[names[0]] = parts["value"]
+    return found
+
+
+def _one_address(items: list[Any]) -> Any:  # noqa: ANN401 - whatever it says
+    """Return the address that an array of nothing else names first; the array where it is other."""
+    found = [_address_in(each) for each in items]
+    if not found or None in found:
+        return items
+    if len(set(found)) == 1:
+        return found[0]
+    primary = [address for address, each in zip(found, items, strict=True) if _is_primary(each)]
+    return primary[0] if len(primary) == 1 else ", ".join(map(str, found))
+
+
+def _is_primary(value: object) -> bool:
+    return isinstance(value, dict) and any(
+        held is True and fold(key) in _PRIMARY for key, held in value.items()
+    )
+
+
+def _address_in(value: object) -> str | None:
+    held = value.values() if isinstance(value, dict) else (value,)
+    texts = [each.strip() for each in held if isinstance(each, str)]
+    found = [each for each in texts if _ADDRESS.fullmatch(each)]
+    return found[0] if len(found) == 1 else None
+
+
+def addresses_within(names: Collection[str]) -> list[str]:
+    """Return the columns within objects that are an address by their own key."""
+    found = [name for name in names if guess_field(_key(name)) == "address" and WITHIN in name]
+    return [name for name in found if not is_weak(_key(name))] or found
+
+
+def own_key(name: str, address: str) -> str:
+    """Return by what name a column within an object says something of the person; else nothing.
+
+    Args:
+        name: The column.
+        address: The column that holds the addresses.
+    """
+    head, _, key = name.rpartition(WITHIN)
+    if not head:
+        return ""
+    group = head.rpartition(WITHIN)[2]
+    if guess_field(group) == "name":
+        parts = (each for each in (key, f"{key} {group}") if guess_field(each) in _NAME_PARTS)
+        return next(parts, "")
+    holder = address.rpartition(WITHIN)[0]
+    is_own = holder == head or holder.startswith(head + WITHIN) or fold(group) in _ADDED
+    return key if is_own else ""
+
+
+def _key(name: str) -> str:
+    return name.rpartition(WITHIN)[2]
+
+
+class ColumnCount:
+    """The columns of a list of JSON as they are met."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._names: set[str] = set()
+
+    def add(self, names: Collection[str], line: int) -> None:
+        """Take an entry's columns.
+
+        Raises:
+            ListError: There are too many by now.
+        """
+        self._names.update(names)
+        if len(self._names) > MOST_COLUMNS:
+            raise ListError(
+                msg(
+                    "Up to this entry the list has {count} columns; the limit is {limit}.",
+                    count=len(self._names),
+                    limit=MOST_COLUMNS,
+                ),
+                place=Place(source=self._source, line=line),
+                remedy=msg("Leave out the columns that are not needed."),
+            )

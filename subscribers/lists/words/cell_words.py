@@ -1,0 +1,160 @@
+"""What the words of a list's cells say of mail: a state, a yes or a no, a remark of leaving."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import NamedTuple
+
+from newsletter.database.vocabulary import SuppressionReason
+from newsletter.database.words import name_of
+from newsletter.i18n.language import Language
+from newsletter.i18n.normal_form import normal_form
+from subscribers.lists.words.formats import LETTER, TOKEN, ListState, fold, list_words
+from subscribers.lists.words.remarks import Leaving, read_leaving
+
+#: A cell that says something of mail is a word or two.
+_LONGEST_WORD = 40
+#: An answer may be a whole option of a form: "「市政だより」のメール配信を希望します".
+_LONGEST_ANSWER = 120
+_BY_LEAVING = {Leaving.LEFT: ListState.UNSUBSCRIBED, Leaving.UNCLEAR: ListState.UNCLEAR}
+_REMARK = re.compile("[(（:：、,]")
+_DASHES = re.compile(r"[-‐-―−ーｰ~_/ ]{1,4}")
+_NEGATIVE = re.compile(r"[-‐-―−－]\d")
+
+
+def read_state(word: str) -> ListState | None:
+    """Return what a word of a list's column of states means; None when it is not known."""
+    if _NEGATIVE.match(word.strip()):
+        # Names are compared without hyphens; -1 is not 1.
+        return None
+    folded = fold(word)
+    found = list_words().states.get(folded) or _by_part(folded)
+    if found is not None:
+        return found
+    # "停止（本人希望）": what stands before a remark, unless that could take it back.
+    before = list_words().states.get(fold(_REMARK.split(word, 1)[0]))
+    if before is not None and before is not ListState.CONFIRMED:
+        return before
+    return ListState.UNSUBSCRIBED if read_leaving(word) is Leaving.LEFT else None
+
+
+def read_whole(word: str) -> ListState | None:
+    """Return what a word of a state means where nothing else stands with it; else None."""
+    return list_words().states.get(fold(word))
+
+
+def read_remark(text: str) -> ListState | None:
+    """Return what a word of a state says against mail that stands alone among remarks.
+
+    Signs and words as short as "no" or "new" are said of other things there.
+    """
+    folded = fold(text)
+    if len(folded) < (4 if folded.isascii() else 2):
+        return None
+    state = list_words().states.get(folded)
+    if state is None:
+        leaving = read_leaving(text)
+        return _BY_LEAVING[leaving] if leaving else None
+    return None if state in {ListState.CONFIRMED, ListState.PENDING} else state
+
+
+def read_reason(text: str) -> SuppressionReason:
+    """Return why an address is suppressed, by its name or our words of any language.
+
+    What is in none of them, and what no list can say, was done by hand.
+    """
+    return _reasons().get(text, SuppressionReason.MANUAL)
+
+
+@cache
+def _reasons() -> Mapping[str, SuppressionReason]:
+    known = set(SuppressionReason) - {SuppressionReason.ERASED}
+    words = {name_of(one).in_language(language): one for one in known for language in Language}
+    return words | {one.value: one for one in known}
+
+
+def denies(text: str) -> bool:
+    """Tell whether a short answer to "do they want mail?" is a no, in whatever words.
+
+    By its grammar: a dash alone, a first word or sign that denies, an ending that does, but for
+    what only looks like it ("無料", "制限なし").
+    """
+    words = normal_form(text).strip().lower()
+    if not words or len(words) > _LONGEST_WORD:
+        return False
+    if not LETTER.search(words):
+        return _DASHES.fullmatch(words) is not None
+    known = list_words().denials
+    if any(part in words for part in known["none"]):
+        return False
+    tokens = TOKEN.findall(words) or [""]
+    first = tokens[0]
+    if first in known["words"] or words.startswith(known["begin"]) or tokens[-1] in known["last"]:
+        return True
+    if list_words().states.get(first) is ListState.UNSUBSCRIBED:
+        return True
+    return _REMARK.split(words, maxsplit=1)[0].rstrip(" 。.!").endswith(known["end"])
+
+
+def against_mail(value: str) -> ListState | None:
+    """Return what a value of any other column says against mail, if it clearly does."""
+    return _by_part(fold(value)) if len(value) <= _LONGEST_WORD else None
+
+
+def _by_part(folded: str) -> ListState | None:
+    return next((state for part, state in list_words().parts if part in folded), None)
+
+
+def read_opt_in(text: str) -> ListState | None:
+    """Return what the answer to "do they want mail?" says; None where it is no clear answer.
+
+    Only a yes is one: a word for it, a sentence that ends with it, how often, or since when.
+    """
+    if "://" in text or "@" in text:
+        return None
+    against = against_mail(text)
+    if against is not None:
+        return against
+    state = read_state(text)
+    if state is not None and state is not ListState.CONFIRMED:
+        return state
+    if denies(text):
+        return ListState.UNSUBSCRIBED
+    return ListState.CONFIRMED if state is not None or _affirms(text) else None
+
+
+def _affirms(text: str) -> bool:
+    words = normal_form(text).replace("_", " ").strip().lower()
+    if not words or len(words) > _LONGEST_ANSWER:
+        return False
+    yes = _affirmations()
+    if yes.doubt.search(words):
+        return False
+    clauses = [clause.strip(" 「」『』\"'") for clause in yes.clause.split(words)]
+    return any(
+        yes.word.fullmatch(clause) or yes.sentence.search(clause) or yes.agreement.search(clause)
+        for clause in clauses
+    )
+
+
+class _Affirmations(NamedTuple):
+    clause: re.Pattern[str]
+    doubt: re.Pattern[str]
+    agreement: re.Pattern[str]
+    word: re.Pattern[str]
+    sentence: re.Pattern[str]
+
+
+@cache
+def _affirmations() -> _Affirmations:
+    any_of = {name: f"(?:{'|'.join(parts)})" for name, parts in list_words().affirmations.items()}
+    stem, end = any_of["stem"], any_of["end"]
+    return _Affirmations(
+        clause=re.compile(r"[、,。.!;:()]|\s[-‐-―]\s|\s/\s"),
+        doubt=re.compile(any_of["doubt"]),
+        agreement=re.compile(any_of["agreement"]),
+        word=re.compile(f"{any_of['word']}(?:\\s+{any_of['rest']})*"),
+        sentence=re.compile(rf"{stem}{end}*\Z|\b{any_of['verb']}\b"),
+    )

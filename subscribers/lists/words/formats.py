@@ -1,0 +1,217 @@
+"""What lists call things: our fields' names, and the exports of known systems.
+
+The tables are data, in ``formats.toml``.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Any
+from zoneinfo import available_timezones
+
+from newsletter.i18n.normal_form import normal_form
+
+#: What a column can be, besides ``field.KEY``.
+FIELDS = (
+    *(
+        "address",
+        "name",
+        "given_name",
+        "family_name",
+        "language",
+        "time_zone",
+        "format",
+        "frequency",
+    ),
+    *("state", "opt_in", "tags", "consented_at", "confirmed_at", "unsubscribed_at", "bounced_at"),
+    *("complained_at", "deleted_at", "disabled", "paused_until", "consent_basis"),
+    *("consent_source", "consent_wording", "suppressed", "suppressed_at"),
+    *("suppression_evidence", "attributes"),
+)
+#: Says that a column is none of ours.
+IGNORED = "-"
+#: The column of our own export that holds the definitions of the fields.
+DEFINITIONS = "fields"
+#: The zone of a column's times: ``When they left (Asia/Tokyo)``.
+_ZONE = re.compile(r"(?<!\s)\s*+[(（]([A-Za-z]+(?:[/_+-][A-Za-z0-9]+)*)[)）]\Z")
+
+
+class ListState(StrEnum):
+    """What a list says of somebody."""
+
+    CONFIRMED = "confirmed"
+    UNSUBSCRIBED = "unsubscribed"
+    PENDING = "pending"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    SUPPRESSED = "suppressed"
+    #: Known to the other system, and never on its list.
+    NEVER = "never"
+    #: Nobody but a person can tell whether it says no: a word of leaving said of who knows what, or
+    #: an answer that is no yes.
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownFormat:
+    """The export of a known system.
+
+    Attributes:
+        header: Columns by which it is recognised, folded.
+        columns: Which of our fields a column is, by its folded name.
+        ignored: Columns that would be taken for ours by their names, and are not.
+        zone: The time zone of instants without one; empty for the newsletter's.
+        blank: What an empty state means.
+        states: What its words mean, where it has its own.
+        files: The state of all rows by how the file's name begins.
+        whole: The state of all rows of a file that has one of these columns, and only one.
+        own: Whether it is ours: its states are exact, and cells like formulas are defused.
+        others: Columns of its own that say nothing of mail.
+    """
+
+    name: str
+    header: frozenset[str]
+    columns: Mapping[str, str]
+    ignored: frozenset[str] = frozenset()
+    zone: str = ""
+    blank: ListState = ListState.CONFIRMED
+    states: Mapping[str, ListState] = field(default_factory=dict)
+    files: Mapping[str, ListState] = field(default_factory=dict)
+    whole: Mapping[str, ListState] = field(default_factory=dict)
+    own: bool = False
+    others: frozenset[str] = frozenset()
+
+    def has(self, name: str) -> bool:
+        """Tell whether a column is one of its own, and not one that its users added."""
+        folded = fold(name)
+        own = (self.header, self.columns, self.ignored, self.others)
+        return any(folded in each for each in own)
+
+
+LETTER = re.compile(r"[^\W_]")
+#: A word of a name or an answer: letters of one kind.
+TOKEN = re.compile(r"[a-zà-ɏ]+|[а-я]+|[^\W\d_a-zà-ɏа-я]+")
+
+
+@lru_cache(maxsize=8192)
+def fold(text: str) -> str:
+    """Return a name or word as it is compared: without case, width, blanks, hyphens, brackets."""
+    normal = normal_form(text).lower()
+    return "".join(char for char in normal if not char.isspace() and char not in "-_()[]*:・")
+
+
+def guess_field(name: str) -> str:
+    """Return which of our fields a column is by its name; empty for none."""
+    return list_words().columns.get(fold(_ZONE.sub("", name) if zone_in(name) else name), "")
+
+
+def zone_in(name: str) -> str:
+    """Return the time zone that a column's name ends with, as our lists for people have it."""
+    found = _ZONE.search(name)
+    return found[1] if found and found[1] in _zones() else ""
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def is_weak(name: str) -> bool:
+    """Tell whether a column's name means ours only where no other column does."""
+    return fold(name) in list_words().weak
+
+
+def recognise(names: Collection[str]) -> KnownFormat | None:
+    """Return the system whose export has these columns."""
+    folded = {fold(name) for name in names}
+    return next((known for known in list_words().formats if known.header <= folded), None)
+
+
+def state_of_file(
+    known: KnownFormat | None, names: Iterable[str], file_name: str
+) -> ListState | None:
+    """Return the state of all rows of a list, by its file's name or an export's columns."""
+    if known is None:
+        folded_name = file_name.lower()
+        return next((state for part, state in list_words().files if part in folded_name), None)
+    for beginning, state in known.files.items():
+        if file_name.lower().startswith(beginning):
+            return None if state is ListState.CONFIRMED else state
+    marks = [known.whole[folded] for name in names if (folded := fold(name)) in known.whole]
+    return marks[0] if len(marks) == 1 else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListWords:
+    """The tables of ``formats.toml``, their words folded where they are compared so."""
+
+    columns: Mapping[str, str]
+    weak: frozenset[str]
+    states: Mapping[str, ListState]
+    parts: tuple[tuple[str, ListState], ...]
+    marks: Mapping[str, tuple[str, ...]]
+    denials: Mapping[str, tuple[str, ...]]
+    affirmations: Mapping[str, tuple[str, ...]]
+    noes: frozenset[str]
+    files: tuple[tuple[str, ListState], ...]
+    formats: tuple[KnownFormat, ...]
+
+
+@cache
+def list_words() -> ListWords:
+    """Return the words that lists are read by."""
+    text = files("subscribers.lists.words").joinpath("formats.toml").read_text(encoding="utf-8")
+    known = tomllib.loads(text)
+    columns = {fold(word): ours for ours, words in known["columns"].items() for word in words}
+    weak = {fold(word): ours for ours, words in known["weak"].items() for word in words}
+    return ListWords(
+        columns=weak | columns,
+        weak=frozenset(weak) - frozenset(columns),
+        states={
+            fold(word): ListState(state)
+            for state, words in known["states"].items()
+            for word in words
+        },
+        parts=_pairs(known["parts"]),
+        marks={
+            kind: tuple(parts if kind.endswith(" words") else map(fold, parts))
+            for kind, parts in known["marks"].items()
+        },
+        denials={kind: tuple(words) for kind, words in known["denials"].items()},
+        affirmations={kind: tuple(words) for kind, words in known["affirmations"].items()},
+        noes=frozenset(map(fold, known["noes"]["words"])),
+        files=_pairs(known["files"], folded=False),
+        formats=tuple(map(_format, known["formats"])),
+    )
+
+
+def _pairs(
+    table: Mapping[str, Sequence[str]], *, folded: bool = True
+) -> tuple[tuple[str, ListState], ...]:
+    return tuple(
+        (fold(part) if folded else part, ListState(state))
+        for state, parts in table.items()
+        for part in parts
+    )
+
+
+def _format(known: Mapping[str, Any]) -> KnownFormat:
+    return KnownFormat(
+        name=known["name"],
+        header=frozenset(map(fold, known["header"])),
+        columns={fold(name): ours for name, ours in known["columns"].items()},
+        ignored=frozenset(map(fold, known.get("ignored", ()))),
+        zone=known.get("zone", ""),
+        blank=ListState(known.get("blank", "confirmed")),
+        states={fold(word): ListState(state) for word, state in known.get("states", {}).items()},
+        files={name: ListState(state) for name, state in known.get("files", {}).items()},
+        whole={fold(name): ListState(state) for name, state in known.get("whole", {}).items()},
+        own=known.get("own", False),
+        others=frozenset(map(fold, known.get("others", ()))),
+    )

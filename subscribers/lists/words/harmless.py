@@ -1,0 +1,280 @@
+"""What of a list asks nothing of mail: names of columns, values, and remarks that speak of it.
+
+The words are data, in ``harmless.toml``. A name or value that is missing there costs a question;
+the words of remarks, and those beside names, are the only ones of which a missing one lets somebody
+in.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterable, Sequence
+from enum import Enum, auto
+from functools import cache, lru_cache
+from importlib.resources import files
+from itertools import chain
+from typing import NamedTuple
+
+from newsletter.i18n.normal_form import normal_form
+from subscribers.lists.words.cell_words import denies, read_state
+from subscribers.lists.words.column_names import (
+    asks_or_denies,
+    tells_origin,
+    wishes_which,
+    words_of_name,
+)
+from subscribers.lists.words.formats import ListState, fold
+from subscribers.lists.words.remarks import one_of
+
+
+class ValueKind(Enum):
+    """What kind of thing a value is."""
+
+    BLANK = auto()
+    DATE = auto()
+    NUMBER = auto()
+    #: Plainly something else than an answer: an address, a place, a size.
+    PLAIN = auto()
+    TEXT = auto()
+
+
+_NUMBER = re.compile(r"[-+−]?\d[\d,]*(?:\.\d+)?\s*%?")
+#: Loosely: "2026-01-31", "R8.1.31", "31.01.2026 10:00", "2026年3月", "2026".
+_DATE = re.compile(
+    r"(?:19|20)\d\d\s*年?度?|"
+    r"(?:令和|平成|昭和|[rhs])?\.?\d{1,4}\s*[-./年]\s*\d{1,2}(?:\s*[-./月]\s*\d{0,4}\s*日?)?"
+    r"(?:[\st(].*)?|\d{1,2}\.?\s+[a-zäéû]{3,9}\.?\s+\d{4}.*|[a-zäéû]{3,9}\.?\s+\d{1,2},?\s+\d{4}.*"
+)
+#: A dash, or a date of zeros.
+_BLANK = re.compile(r"[-‐-―−ーｰ~_/.。()*:・\s]*|(?=.*0[/\-.])[0/\-.: t]*", re.IGNORECASE)
+#: A day, as year, month and day in the orders that are in use, and an hour, which says nothing.
+_DAY = re.compile(
+    r"(?:(\d{4})[-/.年]?(\d\d?)[-/.月]?(\d\d?)日?"
+    r"|(\d\d?|dec\w*|jan\w*)[-/.\s]+(\d\d?|dec\w*|jan\w*)[-/.,\s]+(\d{4}))(?:[t\s].*)?"
+)
+#: The days that systems write for "never" and "not yet": the last that a column takes, and those
+#: from which Excel, Unix, SQL Server, Windows and .NET count. What stands before or after the year
+#: is read in either order.
+_NEVER = {
+    *((year, 12, 31) for year in (9999, 3999, 2999, 2199, 2099, 1969)),
+    *((year, 1, 1) for year in (1, 1601, 1753, 1900, 1970)),
+    (1899, 12, 30),
+    (1900, 0, 1),
+}
+_MONTHS = {"dec": 12, "jan": 1}
+_LONGEST_PLAIN = 80
+#: Letters from Armenian to Georgian (Hebrew, Arabic, Hindi, Thai …), Amharic, Khmer.
+_UNREAD = re.compile("[\u0530-\u08ff\u0900-\u10ff\u1200-\u137f\u1780-\u17ff]")
+#: A letter or two in square brackets, at the end of a remark.
+_CODE = re.compile(r"[\[［【][^\W\d_]{1,2}[\]］】][^\S\n]*$", re.MULTILINE)
+_WORD = re.compile(r"[^\W_]+")
+_LETTERS = re.compile(r"[^\W\d_]+")
+#: Letters that are no others with marks.
+_STROKES = str.maketrans("łŁøØđĐı", "lLoOdDi")
+#: What parts a value into pieces that speak each for itself.
+_SIGNS = "()[]【】（）［］「」〈〉<>、，,;；:：/／・→⇒※*＊-"
+_PIECE = re.compile(f"[{re.escape(_SIGNS.removesuffix('-'))}]| [-‐-―] ")
+
+
+class _Words(NamedTuple):
+    parts: tuple[str, ...]
+    words: frozenset[str]
+    dates: tuple[str, ...]
+    joined: re.Pattern[str]
+    mail: re.Pattern[str]
+    values: re.Pattern[str]
+    speaking: Sequence[re.Pattern[str]]
+    of_mail: re.Pattern[str]
+    struck: re.Pattern[str]
+    struck_first: frozenset[str]
+    leaving: re.Pattern[str]
+    leaving_joined: re.Pattern[str]
+    leaving_first: frozenset[str]
+    leaving_begun: re.Pattern[str]
+
+
+@cache
+def _words() -> _Words:
+    text = files("subscribers.lists.words").joinpath("harmless.toml").read_text(encoding="utf-8")
+    known = tomllib.loads(text)
+    harmless, speaking = known["harmless"], known["speaking"]
+    struck = speaking["struck"]
+    leaving = known["leaving"]
+    joined, parted = leaving["joined"], leaving["words"]
+    stem = "|".join(re.escape(word).replace(r"\*", ".{0,40}") for word in (*joined, *parted))
+    before, after = one_of(leaving["before"]), one_of(leaving["after"])
+    return _Words(
+        parts=tuple(map(fold, harmless["parts"])),
+        words=frozenset(bare(word).lower() for word in chain(*harmless["words"].values())),
+        dates=tuple(map(fold, harmless["dates"])),
+        joined=re.compile("|".join(map(bare, harmless["joined"]))),
+        mail=re.compile("|".join(harmless["mail"])),
+        values=re.compile("|".join(harmless["values"])),
+        # Two, and of small letters: many remarks are looked through.
+        speaking=(
+            re.compile("|".join(map(str.lower, speaking["parts"]))),
+            re.compile(rf"\b(?:{'|'.join(speaking['words'])})"),
+        ),
+        of_mail=re.compile("|".join(speaking["of_mail"])),
+        struck=re.compile(
+            rf"(?:^|(?<=[\s:：_/-]))(?:{'|'.join(map(re.escape, struck))})(?=$|[\s:：_/-])",
+            re.IGNORECASE,
+        ),
+        struck_first=frozenset(re.split("[ -]", word)[0] for word in struck),
+        leaving=re.compile(rf"(?>{before}[\s、,:]*)*(?:{stem})(?>[\s、,:]*{after})*"),
+        leaving_joined=re.compile("|".join(joined).replace("*", "")),
+        leaving_first=frozenset(word.split()[0].rstrip("*").split("-")[0] for word in parted),
+        leaving_begun=re.compile(
+            rf"\b(?:{'|'.join(word[:-1] for word in parted if re.fullmatch(r'[^ *-]+[*]', word))})"
+        ),
+    )
+
+
+@lru_cache(maxsize=1024)
+def may_ask(name: str) -> bool:
+    """Tell whether a column's name speaks of mail, of a wish, a state or leaving."""
+    return asks_or_denies(name) or speaks(name)
+
+
+@lru_cache(maxsize=1024)
+def is_harmless(name: str) -> bool:
+    """Tell whether a column's name says that it is about something else than mail."""
+    if tells_origin(name) or wishes_which(name):
+        return True
+    if may_ask(name):
+        return False
+    folded, known = fold(name), _words()
+    words = words_of_name(name) | _bare_words(name)
+    return not known.words.isdisjoint(words) or any(part in folded for part in known.parts)
+
+
+def _bare_words(name: str) -> frozenset[str]:
+    """Return the words of a name without accents, which are left out in names of columns."""
+    return frozenset(_LETTERS.findall(bare(name).lower()))
+
+
+def bare(text: str) -> str:
+    """Return a text whose letters have no marks: "Imię" is "Imie"."""
+    parts = unicodedata.normalize("NFKD", normal_form(text))
+    return "".join(char for char in parts if unicodedata.category(char)[0] != "M").translate(
+        _STROKES
+    )
+
+
+def is_harmless_date(name: str) -> bool:
+    """Tell whether a column's name says that its dates are of no leaving."""
+    folded, known = fold(name), _words()
+    if wishes_which(name) or known.joined.fullmatch(" ".join(_WORD.findall(bare(name).lower()))):
+        return True
+    return not may_ask(name) and any(part in folded for part in known.dates)
+
+
+def speaks(text: str) -> bool:
+    """Tell whether a remark speaks of mail, of leaving, moving, death or of what came back."""
+    small = text.lower()
+    return any(words.search(small) for words in _words().speaking)
+
+
+def speaks_of_more_than_mail(text: str) -> bool:
+    """Tell whether a title speaks of leaving and the like, not only of mail: "メルマガ一覧"."""
+    return speaks(_words().of_mail.sub(" ", text.lower()))
+
+
+def may_speak(text: str) -> bool:
+    """Tell whether a remark speaks of these, or may.
+
+    No words of its script are known, or it ends with a code in brackets, as mailing list programs
+    write who gets no mail: "Chidi Oduya [B]".
+    """
+    is_unread = not text.isascii() and _UNREAD.search(text) is not None
+    return is_unread or _CODE.search(text) is not None or speaks(text)
+
+
+def may_speak_of_leaving(text: str) -> bool:
+    """Tell whether a value says more than what the mail is called: "Newsletter" alone does not."""
+    rest = _words().mail.sub(" ", text.lower())
+    return may_speak(rest) or tells_leaving(text) or _says_no(text)
+
+
+def _says_no(text: str) -> bool:
+    return denies(text) or read_state(text) not in {None, ListState.CONFIRMED}
+
+
+def speaking_ones(texts: Iterable[str]) -> list[str]:
+    """Return which remarks do so."""
+    together = list(texts)
+    # Most remarks do not: they are looked through at once.
+    return list(filter(may_speak, together)) if may_speak("\n".join(together)) else []
+
+
+def tells_leaving(text: str) -> bool:
+    """Tell whether a value says by itself that somebody left, died, or that mail came back.
+
+    As the whole of it, or as what stands in it in brackets or behind a comma: "退職", "left in
+    2023", "部長（逝去）". A department for it says nothing of the kind: "退職手当係".
+    """
+    plain = normal_form(text).lower()
+    pieces = [plain, *_PIECE.split(plain)]
+    if not plain.isascii():
+        pieces += plain.split()
+    return any(_words().leaving.fullmatch(piece.strip()) for piece in pieces)
+
+
+def leaving_ones(texts: Iterable[str]) -> list[str]:
+    """Return which values do so: quickly, as a million of them are looked through."""
+    together = list(texts)
+    return list(filter(tells_leaving, together)) if _may_tell(" ".join(together)) else []
+
+
+def _may_tell(texts: str) -> bool:
+    known, small = _words(), texts.lower()
+    if not texts.isascii() and known.leaving_joined.search(small):
+        return True
+    for sign in _SIGNS:
+        small = small.replace(sign, " ")
+    begun = known.leaving_begun.search(small) is not None
+    return begun or not known.leaving_first.isdisjoint(small.split())
+
+
+def struck_word(name: str) -> str:
+    """Return by which word beside a name its row is struck out; empty for none."""
+    found = _words().struck.search(name)
+    return found[0] if found else ""
+
+
+def may_hold_struck_word(names: str) -> bool:
+    """Tell whether there may be one in many names: quickly, as a million of them are read."""
+    for sign in ":：_/-":
+        names = names.replace(sign, " ")
+    return not _words().struck_first.isdisjoint(names.lower().split())
+
+
+def is_blank(text: str) -> bool:
+    """Tell whether a value is none: blank, a dash, "0000-00-00", "9999-12-31", "1/1/1970"."""
+    return _BLANK.fullmatch(text) is not None or _is_never(text)
+
+
+def _is_never(text: str) -> bool:
+    found = _DAY.fullmatch(text.lower())
+    if found is None:
+        return False
+    first, second, third = (_MONTHS.get(part[:3]) or int(part) for part in found.groups() if part)
+    year, rest = (first, (second, third)) if found[1] else (third, (first, second))
+    return (year, *rest) in _NEVER or (year, *reversed(rest)) in _NEVER
+
+
+@lru_cache(maxsize=8192)
+def kind_of_value(text: str) -> ValueKind:
+    """Return what kind of thing a value is."""
+    if is_blank(text):
+        return ValueKind.BLANK
+    plain = normal_form(text).strip().lower()
+    if len(plain) > _LONGEST_PLAIN:
+        return ValueKind.TEXT
+    if _DATE.fullmatch(plain):
+        return ValueKind.DATE
+    if _NUMBER.fullmatch(plain):
+        return ValueKind.NUMBER
+    return ValueKind.PLAIN if _words().values.fullmatch(plain) else ValueKind.TEXT

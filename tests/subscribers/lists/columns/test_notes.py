@@ -1,0 +1,81 @@
+"""What stands above or below a list and speaks of leaving is asked about: rows cannot tell whom."""
+
+from __future__ import annotations
+
+import pytest
+
+from newsletter.database.vocabulary import SubscriptionState
+from subscribers.lists.columns.columns import ColumnAnswers
+from subscribers.lists.columns.questions import QuestionKind, UnclearColumnError
+from subscribers.lists.parsers.text_lists import BESIDE
+from tests.subscribers.lists.columns.test_states import import_list, states_of
+from tests.support.stage import Stage
+
+_C, _U = SubscriptionState.CONFIRMED, SubscriptionState.UNSUBSCRIBED
+_ROWS = "氏名,メール\n田中,a@x.example\n鈴木,b@x.example\n"
+_PAGE = (
+    "<table><tr><th>Name</th><th>Email</th></tr><tr><td>Ann</td><td>a@x.example</td></tr></table>{}"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "note"),
+    [
+        ("l.csv", f"{_ROWS}※田中さんは退会しました\n", "※田中さんは退会しました"),
+        ("l.csv", f"{_ROWS}\n,Tanaka has unsubscribed\n以上2名\n", "Tanaka has unsubscribed"),
+        ("l.csv", f"退会者一覧\n{_ROWS}", "退会者一覧"),
+        ("l.csv", f"講座申込者（キャンセルした方）\n{_ROWS}", "講座申込者（キャンセルした方）"),
+        ("l.csv", f"※本人希望により削除した方\n{_ROWS}", "※本人希望により削除した方"),
+        ("l.csv", f"Kündigungen\n{_ROWS}", "Kündigungen"),
+        ("l.csv", f"Members who left,\n{_ROWS}", "Members who left"),
+        ("l.csv", f"取扱注意,\n田中さんは退会しました,\n,\n{_ROWS}", "田中さんは退会しました"),
+        ("l.txt", "田中 a@x.example\n鈴木 b@x.example\n\n田中さん退会\n", "田中さん退会"),
+        ("l.csv", "名前,メール\n退会者,\n2025年,\n田中,a@x.example\n", "退会者"),
+        ("l.html", _PAGE.format("<p>Ann has left the club.</p>"), "Ann has left the club."),
+        ("l.html", _PAGE.format("<p>1 row</p><p>* Ann unsubscribed</p>"), "* Ann unsubscribed"),
+        (
+            "l.md",
+            "| 氏名 | メール |\n|---|---|\n| 田中 | a@x.example |\n\n田中は退会\n",
+            "田中は退会",
+        ),
+    ],
+)
+def test_a_note_beside_a_list_that_speaks_of_leaving_is_asked_about(
+    name: str, text: str, note: str, sqlite_stage: Stage
+) -> None:
+    with pytest.raises(UnclearColumnError) as asked:
+        import_list(sqlite_stage, text.encode(), name=name, is_answered=False)
+    found = {each.column: each for each in asked.value.questions}
+    assert found[BESIDE].kind is QuestionKind.NOTES
+    assert found[BESIDE].values[0][0] == note
+    assert states_of(sqlite_stage.engine) == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{_ROWS}以上2名\n作成: 総務課\n",
+        f"メルマガ会員一覧\n令和8年11月末現在\n{_ROWS}",
+        f"お知らせメール配信先（送付先）\n{_ROWS}",
+        f"Newsletter subscribers: contacts by e-mail\nParticipants 2026\n{_ROWS}",
+        f"Liste des abonnés à la lettre\n{_ROWS}",
+        f"講座申込者（キャンセル待ちを含む）\n{_ROWS}",
+        f"{_ROWS}退会者,\n佐藤,c@x.example\n",
+        ",,退会\n氏名,メール,日付\n田中,a@x.example,\n鈴木,b@x.example,\n",
+    ],
+)
+def test_what_says_nothing_against_rows_is_not_asked_about(text: str, sqlite_stage: Stage) -> None:
+    import_list(sqlite_stage, text.encode(), name="l.csv", is_answered=False)
+    assert states_of(sqlite_stage.engine)["a"] is _C
+
+
+@pytest.mark.parametrize(
+    ("answers", "states"),
+    [(ColumnAnswers(heeded=[BESIDE]), {_U}), (ColumnAnswers(unrelated=[BESIDE]), {_C})],
+)
+def test_rows_below_a_title_against_mail_are_as_somebody_answers(
+    answers: ColumnAnswers, states: set[SubscriptionState], sqlite_stage: Stage
+) -> None:
+    text = f"退会者を除く\n{_ROWS}".encode()
+    import_list(sqlite_stage, text, name="l.csv", answers=answers, is_answered=False)
+    assert set(states_of(sqlite_stage.engine).values()) == states

@@ -1,0 +1,44 @@
+"""Days and moments as lists and forms have them, whatever gaps they are typed with."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from subscribers.lists.words.dates import read_day, read_instant
+from tests.support.growth import assert_linear
+
+_TOKYO = ZoneInfo("Asia/Tokyo")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "2026-1-2{}x",
+        "2026{}年{}1{}月{}2{}日{}(x",
+        "令和{}8{}年1月2日{}x",
+        "2026-1-2{}1{}:{}x",
+        "2026-1-2 1:1{}x",
+        "2026-1-2 1:1:1{}x",
+        "2026-1-2 午前{}1時{}1分{}1{}秒{}午前{}Z{}x",
+        "Jan{}2{}2026{}x",
+    ],
+)
+def test_a_gap_of_any_width_takes_as_long_as_it_is(typed: str) -> None:
+    def make(width: int) -> str:
+        return typed.replace("{}", " " * width)
+
+    assert_linear(read_day, make, size=16_000)
+    assert_linear(lambda text: read_instant(text, _TOKYO), make, size=16_000)
+
+
+@pytest.mark.parametrize("gap", [" ", "   ", "\u3000", "\t \n"])
+@pytest.mark.parametrize(
+    "typed", ["2026年{}1月{}2日{}(金){}10時{}30分", "2026-01-02{}10:30", "2026/1/2{}10:30{}JST"]
+)
+def test_gaps_of_any_width_are_read_alike(typed: str, gap: str) -> None:
+    text = typed.replace("{}", gap)
+    assert read_day(text) == date(2026, 1, 2)
+    assert read_instant(text, _TOKYO) == datetime(2026, 1, 2, 1, 30, tzinfo=UTC)
