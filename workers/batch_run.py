@@ -211,7 +211,8 @@ class BatchRun:
                     self._suspects.note_answer(parcel.position)
                     self.answered += 1
                 self.accepted += result.kind is ResultKind.ACCEPTED
-                self._note_answer(delivery, _outcome(delivery, result, self.transport_name))
+                answer = _outcome(delivery, result, self.transport_name)
+                self._note_answer(delivery, answer, connection=result.connection)
 
     @property
     def waits_on_suspects(self) -> bool:
@@ -241,8 +242,8 @@ class BatchRun:
             self._note(outcome)
         return refusals.words
 
-    def _note_answer(self, delivery: ClaimedDelivery, answer: Outcome) -> None:
-        certain = self._refusals.note(answer, address=delivery.address)
+    def _note_answer(self, delivery: ClaimedDelivery, answer: Outcome, *, connection: int) -> None:
+        certain = self._refusals.note(answer, address=delivery.address, connection=connection)
         if not certain:
             # Should this process die before it is certain, the message is tried again.
             self._write_down(lambda: self._journal.outcome(put_off(answer)))

@@ -3,7 +3,9 @@
 A relay that was reconfigured, or whose filter or quota stops us, answers every RCPT or message with
 5xx. Taken for each recipient's, such answers end a whole mailing that nobody got, for good. So a
 refusal for a reason that is not the recipient's waits until the next message is accepted; many in a
-row are put off as if they had been answered with 4xx.
+row are put off as if they had been answered with 4xx. Behind one name there may be several servers,
+or one that is being reconfigured, of which some refuse all and others take: what came over a
+connection that has accepted nothing waits until that one does.
 """
 
 from __future__ import annotations
@@ -37,23 +39,38 @@ class Refusals:
     def __init__(self, *, known: bool = False) -> None:
         self.words = ""
         self._known = known
-        self._waiting: list[Outcome] = []
-        self._has_accepted = False
+        self._waiting: list[tuple[int, Outcome]] = []
+        self._in_a_row = 0
+        self._accepting: set[int] = set()
 
-    def note(self, outcome: Outcome, *, address: str) -> Sequence[Outcome]:
+    def note(self, outcome: Outcome, *, address: str, connection: int = 0) -> Sequence[Outcome]:
         """Take note of an outcome; return those that are certain now."""
         if outcome.state is DeliveryState.ACCEPTED:
-            self._has_accepted = True
-            waiting, self._waiting = self._waiting, []
-            if self._known:
-                waiting, self._known = [put_off(each) for each in waiting], False
-            return [*waiting, outcome]
+            return [*self._certain_with(connection), outcome]
         if outcome.state is not DeliveryState.REJECTED or not _speaks_of_us(outcome, address):
             return [outcome]
-        self._waiting.append(outcome)
-        if len(self._waiting) < _MANY and not self.words:
+        self._waiting.append((connection, outcome))
+        self._in_a_row += 1
+        if self._in_a_row >= _MANY or self.words:
+            return self.end(known=True)
+        taken = [pair for pair in self._waiting if pair[0] in self._accepting]
+        if len(self._waiting) - len(taken) < _MANY:
             return []
-        return self.end(known=True)
+        # Others take mail meanwhile, and nobody's outcome is held back for long.
+        refused = [put_off(one) for over, one in self._waiting if over not in self._accepting]
+        self._waiting = taken
+        return refused
+
+    def _certain_with(self, connection: int) -> Sequence[Outcome]:
+        """Return what is certain as a connection accepts a message."""
+        self._in_a_row = 0
+        self._accepting.add(connection)
+        waiting, self._waiting = self._waiting, []
+        if self._known:
+            self._known = False
+            return [put_off(one) for _, one in waiting]
+        self._waiting = [pair for pair in waiting if pair[0] not in self._accepting]
+        return [one for over, one in waiting if over in self._accepting]
 
     @property
     def are_open(self) -> bool:
@@ -67,11 +84,12 @@ class Refusals:
             more: Whether some of the batch are left for later, which may be accepted.
             known: Whether the relay refuses all, as others were told just before.
         """
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting = [outcome for _, outcome in self._waiting], []
+        self._in_a_row = 0
         if known and waiting:
             self.words = waiting[-1].reply
         # Whoever was put off before, by a relay that accepts nothing still, is so again.
-        again = not self._has_accepted and any(outcome.attempts > 1 for outcome in waiting)
+        again = not self._accepting and any(outcome.attempts > 1 for outcome in waiting)
         is_ours = self.words or more or again or len(waiting) >= _SEVERAL
         return [put_off(each) for each in waiting] if is_ours else waiting
 

@@ -151,12 +151,15 @@ def test_a_refusal_is_put_off_where_the_batch_makes_way_before_the_next_message(
         told.extend(outcomes)
         return 1, frozenset()
 
-    denied = {"status": "5.7.1", "reply": "554 5.7.1 Relay access denied", "command": "DATA"}
+    denied = Result(
+        kind=ResultKind.REJECTED,
+        code=554,
+        status="5.7.1",
+        reply="554 5.7.1 Relay access denied",
+        command="DATA",
+    )
     with _run(tmp_path, record) as run:
-        for result in (
-            Result(kind=ResultKind.ACCEPTED, code=250),
-            Result(kind=ResultKind.REJECTED, code=554, **denied),
-        ):
+        for result in (Result(kind=ResultKind.ACCEPTED, code=250), denied):
             parcel = run.ready()
             assert parcel is not None
             assert run.commit(parcel)

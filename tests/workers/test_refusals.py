@@ -38,6 +38,16 @@ def _accepted(position: int) -> Outcome:
     return Outcome(position=position, state=State.ACCEPTED, attempts=1, code=250)
 
 
+def _by_turns(*answers: tuple[int, Outcome]) -> list[State]:
+    """Return what becomes of answers, each with the connection that it came over."""
+    refusals = Refusals()
+    certain: list[Outcome] = []
+    for connection, answer in answers:
+        certain += refusals.note(answer, address="r@example.jp", connection=connection)
+    certain += refusals.end()
+    return [each.state for each in sorted(certain, key=lambda each: each.position)]
+
+
 @pytest.mark.parametrize(
     "reply",
     [
@@ -91,6 +101,37 @@ def test_several_in_a_row_at_the_end_of_a_batch_are_put_off_whatever_was_accepte
 ) -> None:
     answers = [_accepted(0), *_row(count, first=1)]
     assert _states(Refusals(), *answers) == [State.ACCEPTED, *[state] * count]
+
+
+def test_what_a_connection_refuses_that_takes_nothing_is_put_off_whatever_others_take() -> None:
+    refused = [(2, one) for one in _row(30)]
+    taken = [(1, _accepted(position)) for position in range(30, 60)]
+    answers = [one for pair in zip(refused, taken, strict=True) for one in pair]
+    assert _by_turns(*answers) == [State.DEFERRED] * 30 + [State.ACCEPTED] * 30
+
+
+def test_no_more_than_twenty_wait_for_a_connection_that_takes_nothing() -> None:
+    refusals, certain = Refusals(), 0
+    for one in _row(40):
+        refusals.note(_accepted(100 + one.position), address="r@example.jp", connection=1)
+        certain += len(refusals.note(one, address="r@example.jp", connection=2))
+        assert one.position + 1 - certain < 20
+    assert refusals.words == ""
+
+
+def test_what_any_connection_refused_before_the_first_mail_after_an_outage_is_put_off() -> None:
+    refusals = Refusals(known=True)
+    (refused,) = _row(1)
+    assert refusals.note(refused, address="r@example.jp", connection=2) == []
+    first, taken = refusals.note(_accepted(1), address="r@example.jp", connection=1)
+    assert (first.state, taken.state) == (State.DEFERRED, State.ACCEPTED)
+
+
+def test_what_a_connection_refuses_that_takes_mail_is_that_recipient_s() -> None:
+    before = [(1, _accepted(0)), *((1, one) for one in _row(5, first=1)), (2, _accepted(6))]
+    after = [*((3, one) for one in _row(5, first=7)), (2, _accepted(12)), (3, _accepted(13))]
+    taken, refused = State.ACCEPTED, [State.REJECTED] * 5
+    assert _by_turns(*before, *after) == [taken, *refused, taken, *refused, taken, taken]
 
 
 def test_what_is_refused_before_the_first_mail_after_an_outage_is_put_off() -> None:

@@ -52,6 +52,8 @@ class Result:
             translates; 0 where the other side said nothing, which costs no attempt and is not
             judged as a bounce is.
         command: What the reply answered: ``MAIL``, ``RCPT``, or ``DATA`` with all that follows it.
+        connection: Over which connection it came, by a number of the transport's: another server
+            may be behind each. 0 where that says nothing.
     """
 
     kind: ResultKind
@@ -60,6 +62,7 @@ class Result:
     reply: str = ""
     queue_id: str = ""
     command: str = ""
+    connection: int = 0
 
 
 class Courier(Protocol):

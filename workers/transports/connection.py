@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import re
 from collections import deque
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ _CLOSING = 421
 _ACCESS_CODES = frozenset({530, 534, 535, 538})
 #: RFC 5321 section 4.5.3.2.6 lets a server take its time after the final dot.
 _DATA_END_PATIENCE = 5
+_NUMBERS = itertools.count(1)
 _UNSAFE = re.compile(r"[\x00-\x20\x7f<>]")
 
 
@@ -64,6 +66,7 @@ class SmtpConnection(asyncio.Protocol):
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
+        self._number = next(_NUMBERS)
         redactor = Redactor(relay.username, relay.password)
         self._reader = ReplyReader(redactor.redact)
         self._replies: deque[Reply] = deque()
@@ -324,7 +327,7 @@ class SmtpConnection(asyncio.Protocol):
         octets = (_dot_stuffed(parcel.message), end + b"".join(early))
         self._write(*octets, asks=1 + len(early))
         reply = _still_open(await self._reply(patience=_DATA_END_PATIENCE))
-        result = classify(reply, "DATA")
+        result = classify(reply, "DATA", connection=self._number)
         if result.kind is ResultKind.BROKEN:
             raise ConnectionEndedError(f"The relay answered the message with {result.reply}")
         return result
@@ -358,7 +361,7 @@ class SmtpConnection(asyncio.Protocol):
             reply = _still_open(await self._reply())
             if reply.code // 100 not in {2, 3}:
                 self._needs_reset = True
-                return classify(reply, verb)
+                return classify(reply, verb, connection=self._number)
             if verb == _VERBS[-1]:
                 _expect_leave(reply)
         return None
@@ -384,7 +387,7 @@ class SmtpConnection(asyncio.Protocol):
             self._write(b".\r\n", asks=1)
             _still_open(await self._reply())
         self._needs_reset = True
-        return classify(*refused)
+        return classify(*refused, connection=self._number)
 
 
 def _expect(reply: Reply, code: int, fault: RelayFault = RelayFault.REFUSES_HOST) -> None:

@@ -106,7 +106,7 @@ def _read_line(line: bytes) -> tuple[int, bool, str] | None:
     return int(match[1]), match[2] == b"-", words
 
 
-def classify(reply: Reply, command: str = "") -> Result:
+def classify(reply: Reply, command: str = "", *, connection: int = 0) -> Result:
     """Turn a reply to MAIL, RCPT, DATA or the final dot into a result; ``command`` says to which.
 
     RFC 5321 section 4.2.1: 2xx is success, 4xx may be tried again, 5xx may not. 421 says that the
@@ -128,4 +128,5 @@ def classify(reply: Reply, command: str = "") -> Result:
         reply=f"{reply.code} {text}",
         queue_id=queue_id[1] if queue_id else "",
         command=command,
+        connection=connection,
     )
