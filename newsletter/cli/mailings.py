@@ -252,17 +252,17 @@ def settle(
     engine, actor = _on_mailing(context, mailing, as_, action)
     if proves:
         count, brought = 0, None
+        if log is not None:
+            key = build_services(settings_of(context), engine).message_id_key
+            with opened_file(log) as file:
+                lines = log_lines(file)
+                count += settle_by_log(engine, actor, mailing, lines, key=key, reason=reason)
         if journals is not None:
             settings = settings_of(context)
             brought = bring_in(
                 engine, actor, mailing, journals, settings, reason=reason, kept_power=kept_power
             )
             count += brought.count
-        if log is not None:
-            key = build_services(settings_of(context), engine).message_id_key
-            with opened_file(log) as file:
-                lines = log_lines(file)
-                count += settle_by_log(engine, actor, mailing, lines, key=key, reason=reason)
         console.print(
             ngettext(
                 "{count} delivery settled by the records",

@@ -99,6 +99,24 @@ def test_a_relays_log_ends_the_doubt_of_what_it_took_and_leaves_the_rest(stage: 
     assert stage.counts(mailing) == {State.ACCEPTED: 2, State.UNCERTAIN: 2}
 
 
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([], "Nowhere in this file does Postfix or Exim say"),
+        ([b"email,name\n", b"r@example.jp,R\n", b"\x7fELF\0\n"], "Nowhere in this file"),
+        (POSTFIX.splitlines(keepends=True), "names no email of mailing"),
+    ],
+)
+def test_a_file_that_proves_nothing_is_refused_and_decides_nothing(
+    stage: Stage, lines: list[bytes], words: str
+) -> None:
+    mailing = stage.mail()
+    plan_mailing(stage.engine, mailing)
+    with pytest.raises(OrderError, match=words):
+        settle_by_log(stage.engine, COMMAND_LINE, mailing, lines, key=KEY, reason="log")
+    assert stage.counts(mailing) == {State.QUEUED: PEOPLE}
+
+
 def test_after_a_restore_it_tells_whom_the_mailing_reached(stage: Stage, restored: int) -> None:
     lines = _log(stage, restored, 2)
     settle_by_log(stage.engine, COMMAND_LINE, restored, lines, key=KEY, reason="log")

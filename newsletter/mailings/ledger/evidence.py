@@ -17,6 +17,8 @@ from sqlalchemy.orm import Session
 from newsletter.database.states import CLAIMABLE
 from newsletter.database.tables import DeliveryRow, MailingRow, NewsletterRow, SubscriberRow
 from newsletter.database.vocabulary import DeliveryState
+from newsletter.errors import OrderError
+from newsletter.i18n.messages import msg
 from newsletter.mailings.ledger.outcomes import Outcome, OwnReason, own_reply
 from newsletter.mailings.ledger.recording import bring_back
 from newsletter.mailings.mailings import find_mailing
@@ -78,14 +80,12 @@ def settle_by_log(session: Session, mailing_id: int, key: bytes, lines: Iterable
     """Take as accepted what the relay's log says it took; return how many deliveries.
 
     What the log does not name stays as it is: the log may be another relay's, or end too early.
+
+    Raises:
+        OrderError: It names nothing of this mailing at all, so it proves nothing of anybody.
     """
     identity = find_mailing(session, mailing_id).identity
-    prefix = f"{mailing_id}."
-    taken: Mapping[str, str] = {
-        message_id: queue_id
-        for message_id, queue_id in taken_by_relay(lines)
-        if message_id.startswith(prefix)
-    }
+    taken = _taken_of(mailing_id, lines)
     proven = [
         Outcome(
             position=position,
@@ -101,6 +101,29 @@ def settle_by_log(session: Session, mailing_id: int, key: bytes, lines: Iterable
         if message_id in taken
     ]
     return bring_back(session, mailing_id, identity, proven)
+
+
+def _taken_of(mailing_id: int, lines: Iterable[bytes]) -> Mapping[str, str]:
+    """Return the Message-IDs of a mailing that a log says were taken, with their queue ids."""
+    prefix, is_log = f"{mailing_id}.", False
+    taken = {}
+    for message_id, queue_id in taken_by_relay(lines):
+        is_log = True
+        if message_id.startswith(prefix):
+            taken[message_id] = queue_id
+    if not is_log:
+        raise OrderError(
+            msg("Nowhere in this file does Postfix or Exim say that it accepted an email."),
+            remedy=msg("Choose the relay’s mail log, such as /var/log/mail.log."),
+        )
+    if not taken:
+        raise OrderError(
+            msg("This log names no email of mailing {mailing_id}.", mailing_id=mailing_id),
+            remedy=msg(
+                "Choose the log of the relay, and of the hours, in which the mailing was sent."
+            ),
+        )
+    return taken
 
 
 def _with_ids(

@@ -203,6 +203,9 @@ def settle_by_log(
     """Settle what a relay's log proves; return how many deliveries. As for `settle`.
 
     ``key`` is the one that Message-IDs are made with.
+
+    Raises:
+        OrderError: It is no log of a relay, or of another mailing's hours.
     """
     with _acting(
         engine, actor, Action.DELIVERY_PROVE, mailing_id, reason, None, reason_required=True
