@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -156,11 +157,14 @@ def test_the_signing_key_is_readable_by_its_owner_alone() -> None:
     assert (settings.data_dir / "secret.key").stat().st_mode & 0o777 == 0o600
 
 
-def test_the_example_explains_every_setting_and_no_other() -> None:
+def test_the_example_explains_every_setting_and_what_compose_requires_and_no_other() -> None:
     example = Path(__file__).resolve().parents[1] / ".env.example"
     lines = example.read_text(encoding="utf-8").splitlines()
     named = {line.partition("=")[0] for line in lines if line and not line.startswith("#")}
-    assert named == {name.upper() for name in Settings.model_fields}
+    compose = example.with_name("docker-compose.yml").read_text(encoding="utf-8")
+    required = set(re.findall(r"\$\{(\w+):\?", compose))
+    assert required >= {"SECRET_KEYS", "POSTGRES_PASSWORD", "REDIS_PASSWORD"}
+    assert named == {name.upper() for name in Settings.model_fields} | required
 
 
 def test_the_example_can_be_used_as_it_stands() -> None:

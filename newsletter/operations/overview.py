@@ -28,6 +28,11 @@ from newsletter.mailings.ledger.tallies import (
     relay_tallies,
 )
 from newsletter.mailings.ledger.unknown_journals import UnknownJournals, unknown_journals
+from newsletter.mailings.ledger.worker_hosts import (
+    MissingJournals,
+    missing_journals,
+    replaced_folders,
+)
 from newsletter.mailings.series.figures import Overdue, overdue_series
 from newsletter.operations import attention
 from newsletter.operations.acknowledgements import (
@@ -113,6 +118,8 @@ class Overview:
     requests: Sequence[OpenRequests] = ()
     complained: Sequence[ComplainedMailing] = ()
     unknown_journals: Sequence[UnknownJournals] = ()
+    missing_journals: MissingJournals | None = None
+    replaced_folders: Sequence[str] = ()
     bounces: Mapping[BounceKind, int] = field(default_factory=dict)
     account_mail_is_refused: bool = False
     public_url_is_plain: bool = False
@@ -211,6 +218,8 @@ def look(
             requests=tuple(count_open_requests(session)),
             complained=tuple(attention.complained_mailings(session)),
             unknown_journals=tuple(unknown_journals(session)),
+            missing_journals=missing_journals(session),
+            replaced_folders=tuple(replaced_folders(session)),
             bounces=attention.bounces_of_day(session),
             account_mail_is_refused=account_mail_is_refused,
             public_url_is_plain=public_url_is_plain,

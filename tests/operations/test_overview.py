@@ -32,6 +32,7 @@ from newsletter.database.vocabulary import (
 from newsletter.disk import DiskFault, DiskHealth, look_at_disk
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
+from newsletter.i18n.values import Listing
 from newsletter.mailings.ledger import database_history
 from newsletter.mailings.ledger.domain_holds import hold_domain, let_domain_go
 from newsletter.mailings.ledger.leases import claim_batch, close_batch
@@ -41,6 +42,7 @@ from newsletter.mailings.ledger.relays import RelayState, hold_relay, relay_fail
 from newsletter.mailings.ledger.stalled import Silence
 from newsletter.mailings.ledger.standing import standing
 from newsletter.mailings.ledger.tallies import Tally, condense, relay_tallies, tally, totals
+from newsletter.mailings.ledger.worker_hosts import MissingJournals
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.operations import heartbeats
 from newsletter.operations.alarms import find_alarms
@@ -250,6 +252,14 @@ def test_where_parts_start_by_themselves_nobody_is_missed_until_there_is_work() 
                 uncertain=(UnsettledMailing(mailing_id=1, newsletter_id=1, subject="", count=1),),
             ),
         ),
+        (
+            "journals-missing",
+            "warning",
+            lambda o: replace(
+                o, missing_journals=MissingJournals(hosts=Listing(("a",)), since=o.taken_at)
+            ),
+        ),
+        ("data-dir-replaced", "warning", lambda o: replace(o, replaced_folders=("a:/data",))),
     ],
 )
 def test_each_fault_is_one_alarm(

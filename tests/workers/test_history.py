@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, select, update
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import DatabaseHistoryRow, MailingRow
+from newsletter.database.tables import DatabaseHistoryRow, MailingRow, WorkerHostRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, MailingState
 from newsletter.errors import ConflictError
@@ -20,6 +20,9 @@ from newsletter.mailings.ledger.database_history import HistoryMark
 from newsletter.mailings.ledger.schedule import Schedule
 from newsletter.mailings.ledger.unknown_journals import unknown_journals
 from newsletter.mailings.reports.progress import progress
+from newsletter.operations.alarms import find_alarms
+from newsletter.operations.alarms.model import Alarm
+from newsletter.operations.overview import look
 from tests.support.backup import back_up
 from tests.support.orders import resume
 from tests.support.smtp import SmtpServer
@@ -344,6 +347,77 @@ def test_a_folder_that_a_host_had_before_is_told_from_the_host(
         go(other)
     words = str(progress(stage.engine, mailing).halt_reason)
     assert f":{folder} (an earlier DATA_DIR there). Start" in words
+
+
+def test_whose_journals_are_missing_is_an_alarm_where_no_mailing_is_held(
+    stage: Stage,
+    services: WorkerServices,
+    smtp_server: SmtpServer,
+    database_url: str,
+    tmp_path: Path,
+) -> None:
+    go(services)
+    with worker(database_url, smtp_server.url, tmp_path / "away") as other:
+        go(other)
+        go(other)
+        go(services)
+        backup = back_up(stage.engine)
+        mailing = stage.mail(batch_size=BATCH)
+        go(other)
+        send_some(other, mailing)
+        go(services)
+        assert _journal_alarms(stage.engine) == []
+        backup.restore()
+        go(services)
+        go(services)
+        (alarm,) = _journal_alarms(stage.engine)
+        assert alarm.kind == "journals-missing"
+        assert f":{tmp_path / 'away'}" in str(alarm.what)
+        go(other)
+        go(other)
+    assert "journals-missing" not in {one.kind for one in _journal_alarms(stage.engine)}
+
+
+def test_a_folder_that_was_emptied_is_an_alarm_once_its_host_is_another(
+    stage: Stage, services: WorkerServices
+) -> None:
+    go(services)
+    go(services)
+    shutil.rmtree(services.settings.data_dir)
+    go(services)
+    go(services)
+    assert _journal_alarms(stage.engine) == []
+    _say_hosts_were_seen(stage.engine, ago=timedelta(minutes=30))
+    go(services)
+    (alarm,) = _journal_alarms(stage.engine)
+    assert alarm.kind == "data-dir-replaced"
+    assert alarm.where == database_memory.name_of(services.settings.data_dir)
+
+
+def test_two_hosts_that_are_called_alike_and_live_are_no_alarm(
+    stage: Stage, services: WorkerServices
+) -> None:
+    go(services)
+    go(services)
+    with transaction(stage.engine) as session:
+        session.add(
+            WorkerHostRow(
+                identity="another",
+                name=database_memory.name_of(services.settings.data_dir),
+                seen_at=now() - timedelta(minutes=9),
+            )
+        )
+    assert _journal_alarms(stage.engine) == []
+
+
+def _say_hosts_were_seen(engine: Engine, *, ago: timedelta) -> None:
+    with transaction(engine) as session:
+        session.execute(update(WorkerHostRow).values(seen_at=now() - ago))
+
+
+def _journal_alarms(engine: Engine) -> list[Alarm]:
+    about = ("journals-missing", "data-dir-replaced", "unknown-journals")
+    return [one for one in find_alarms(look(engine, redis_url="")) if one.kind in about]
 
 
 @pytest.mark.parametrize("fault", ["a journal is lost", "a journal is torn", "long ago", "new"])

@@ -23,7 +23,7 @@ from newsletter.i18n.values import Listing, Moment
 
 #: A host that was silent for so long is forgotten; how often one says that it is there.
 _KEPT = timedelta(days=7)
-_SAID = timedelta(hours=1)
+_SAID = timedelta(minutes=10)
 
 
 _HELD = (MailingRow.state == MailingState.PAUSED, MailingRow.restored)
@@ -68,6 +68,37 @@ def missing_hosts(session: Session) -> Listing | None:
     """Return the names of the hosts whose journals are not brought back in full; None for none."""
     history = session.scalar(select(DatabaseHistoryRow))
     return None if history is None else _missing(history, _hosts(session))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MissingJournals:
+    """The hosts whose journals a database that was put back still lacks.
+
+    Attributes:
+        since: Its state of when it was put back to.
+    """
+
+    hosts: Listing
+    since: datetime
+
+
+def missing_journals(session: Session) -> MissingJournals | None:
+    """Return what a database that was put back lacks, whether a mailing is held or none."""
+    loss, missing = last_loss(session), missing_hosts(session)
+    if loss is None or missing is None or loss.noticed_at < server_now(session) - _KEPT:
+        return None
+    return MissingJournals(hosts=missing, since=loss.since)
+
+
+def replaced_folders(session: Session) -> Sequence[str]:
+    """Return the hosts that have another DATA_DIR in the place of one with journals, by name.
+
+    Two that are called alike and live both are none: each says so again and again.
+    """
+    hosts = _hosts(session)
+    latest = {host.name: host.seen_at for host in sorted(hosts, key=lambda host: host.seen_at)}
+    silent = (host for host in hosts if host.seen_at < latest[host.name] - 2 * _SAID)
+    return list(dict.fromkeys(host.name for host in silent))
 
 
 def held_mailings(session: Session) -> Sequence[int]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from newsletter.operations.alarms.disks import of_disks
+from newsletter.operations.alarms.journals import of_journals
 from newsletter.operations.alarms.mail import of_backlog, of_deliveries, of_mailings
 from newsletter.operations.alarms.model import Alarm, AlarmSeverity
 from newsletter.operations.alarms.processes import of_processes
@@ -30,6 +31,7 @@ def find_alarms(seen: Overview) -> Sequence[Alarm]:
         *of_domains(seen),
         *of_deliveries(seen),
         *of_mailings(seen),
+        *of_journals(seen),
     ]
     alarms = [_with_acknowledgement(alarm, seen) for alarm in alarms]
     return sorted(

@@ -14,12 +14,6 @@ from newsletter.operations.overview import Overview
 #: Seconds for which due mail may wait, before that is worth a word.
 _DUE_LATE, _DUE_STUCK = 120, 600
 
-_UNKNOWN = msg(
-    "If an older backup was restored, these were sent. Check before you "
-    "send the same issue again; then move the files out of "
-    "DATA_DIR/journals/unknown."
-)
-
 
 def of_backlog(seen: Overview) -> Iterator[Alarm]:
     """Return what waits for too long."""
@@ -152,21 +146,6 @@ def of_mailings(seen: Overview) -> Iterator[Alarm]:
             ),
             where=f"series {series.series_id}",
             section="unsettled",
-        )
-    for host in seen.unknown_journals:
-        yield alarm(
-            AlarmSeverity.WARNING,
-            "unknown-journals",
-            msg(
-                "{host} keeps {files} journals of unknown mailings ({accepted} accepted)",
-                host=host.host,
-                files=Number(host.files),
-                accepted=Number(host.accepted),
-            ),
-            _UNKNOWN,
-            where=host.host,
-            section="unsettled",
-            size=host.files,
         )
     for row in seen.complained:
         yield alarm(
