@@ -2,6 +2,7 @@
 import { NodeSelection, Plugin, Selection, TextSelection } from "prosemirror-state";
 import { flowIndex } from "./outline.js";
 import { schema } from "./schema.js";
+import { WholeText } from "./whole.js";
 /** @import { EditorView } from "prosemirror-view" */
 
 /**
@@ -22,11 +23,16 @@ export function readCaret(view) {
 /**
  * Go on writing behind what is chosen, which a letter would replace unseen: a block is followed by
  * a paragraph, a chip by the words of its line. Backspace and Delete take away what is chosen.
+ * The whole text is replaced: that it is chosen is seen.
  *
  * @param {EditorView} view
  */
 function leaveChosen(view) {
   const { selection, doc, tr } = view.state;
+  if (selection instanceof WholeText) {
+    view.dispatch(tr.deleteSelection().scrollIntoView());
+    return true;
+  }
   if (!(selection instanceof NodeSelection)) return false;
   const { paragraph } = schema.nodes;
   let $end = selection.$to;
@@ -113,6 +119,11 @@ export function caretBeforeKeys() {
           return false;
         },
       },
+      handleKeyDown: (view, event) =>
+        event.key === "Enter" &&
+        !event.isComposing &&
+        view.state.selection instanceof WholeText &&
+        leaveChosen(view),
       handleTextInput(view, _from, _to, text) {
         if (!leaveChosen(view)) return false;
         typed(view, text);

@@ -31,6 +31,7 @@ import {
   positionOf,
 } from "./outline.js";
 import { schema } from "./schema.js";
+import { chooseAll } from "./whole.js";
 /** @import { Attrs, Node as DocNode, NodeType, ResolvedPos } from "prosemirror-model" */
 /** @import { Command, EditorState, Transaction } from "prosemirror-state" */
 /** @import { Alignment, Finish } from "./types.js" */
@@ -351,6 +352,7 @@ export const KEYS = {
   "Mod-i": toggleMark(marks.emphasis),
   "Mod-Shift-x": toggleMark(marks.strikethrough),
   "Mod-e": toggleMark(marks.code),
+  "Mod-a": chooseAll,
   "Mod-z": always(undo),
   "Mod-Shift-z": always(redo),
   "Mod-y": always(redo),

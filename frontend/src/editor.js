@@ -4,7 +4,7 @@ import { dropCursor } from "prosemirror-dropcursor";
 import { history } from "prosemirror-history";
 import { keymap } from "prosemirror-keymap";
 import { DOMParser as ContentParser } from "prosemirror-model";
-import { EditorState, NodeSelection, Plugin, TextSelection } from "prosemirror-state";
+import { EditorState, NodeSelection, Plugin, Selection, TextSelection } from "prosemirror-state";
 import { tableEditing } from "prosemirror-tables";
 import { Decoration, DecorationSet, EditorView } from "prosemirror-view";
 import { addressBefore, pastedAddresses } from "./addresses.js";
@@ -232,8 +232,11 @@ function readPlain(text, $context) {
  * @param {{ changed: () => void, selected: () => void }} acts
  */
 export function openEditor(place, issue, acts) {
+  const doc = toDocument(issue);
   const state = EditorState.create({
-    doc: toDocument(issue),
+    doc,
+    // Whoever comes by the keyboard is in the text, not in the masthead above the subject.
+    selection: Selection.near(doc.resolve(positionOf(doc, flowStart(doc)))),
     plugins: [
       caretBeforeKeys(),
       slashMenu(),

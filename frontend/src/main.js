@@ -11,7 +11,7 @@ import { Preview } from "./preview.js";
 import { Saving } from "./saving.js";
 import { schema } from "./schema.js";
 import { followSnippets } from "./snippets.js";
-import { flowEnd, headIndex, positionOf } from "./outline.js";
+import { flowEnd, headIndex, isUnwritten, positionOf } from "./outline.js";
 /** @import { BothForms, Copy, Fault, Issue, Source } from "./types.js" */
 
 /**
@@ -404,5 +404,7 @@ open(given ? "mail" : "markdown").then(() => preview.check());
 offerCopy(source.fields(), restore);
 const [barred] = all("#barred a");
 if (barred && barred.dataset.block) goTo(view, barred.dataset.block);
+else if (given && isUnwritten(view.state.doc) && document.activeElement === document.body)
+  view.focus();
 
 export { toDocument, toIssue, view };

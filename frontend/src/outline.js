@@ -44,6 +44,12 @@ export const behindLine = (doc, name) => positionOf(doc, headIndex(name) + 1);
 /** @param {DocNode} doc */
 export const flowEnd = (doc) => (isIssue(doc) ? doc.childCount - 1 : doc.childCount);
 
+/** Whether nothing is written below the head yet. @param {DocNode} doc */
+export const isUnwritten = (doc) => {
+  const { type, content } = doc.child(flowStart(doc));
+  return flowEnd(doc) - flowStart(doc) === 1 && type.name === "paragraph" && !content.size;
+};
+
 /** The index of the flow's node at a position; -1 outside. @param {ResolvedPos} $pos */
 export function flowIndex($pos) {
   const index = $pos.depth ? $pos.index(0) : $pos.nodeAfter ? $pos.index(0) : -1;

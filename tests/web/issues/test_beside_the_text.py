@@ -203,3 +203,15 @@ def test_the_next_step_brings_the_form_and_its_button_into_sight(
     page.goto(page.url.partition("#")[0] + "#order")
     page.reload()
     expect(decide).to_be_in_viewport(ratio=1)
+
+
+def test_the_state_of_saving_stands_in_one_line(desk: Desk, page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 800})
+    desk.start(page, PLAIN, view="mail")
+    page.locator("#state").evaluate("state => { state.textContent = '保存しました'; }")
+
+    lines = page.locator("#state").evaluate(
+        "it => it.getBoundingClientRect().height / parseFloat(getComputedStyle(it).lineHeight)"
+    )
+
+    assert lines < 1.5

@@ -1011,6 +1011,7 @@ def test_no_order_of_keys_and_pastes_breaks_the_mail(mail: Page, data: st.DataOb
     """Anything is pasted and pressed anywhere: nothing is thrown, and what is typed arrives."""
     keys = (
         "Enter",
+        "Control+a",
         "Control+Enter",
         "Escape",
         "ArrowDown",
