@@ -46,12 +46,14 @@ class Place:
     Attributes:
         source: A file, or what else was read; empty where the page itself shows the place.
         field: The name of a setting, or of the form's field that a page marks.
+        file: The file's name, where the source says in words what it is.
     """
 
     source: str | Message = ""
     line: int | None = None
     column: int | None = None
     field: str | None = None
+    file: str = ""
 
     def __str__(self) -> str:
         return str(self.described() or "").removesuffix(": ")

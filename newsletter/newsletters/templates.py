@@ -35,7 +35,16 @@ from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Size
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sources.reading import read_issue
-from newsletter.rendering.model import OWN, Publisher, RenderedIssue, TemplateSource
+from newsletter.rendering.model import (
+    BODY,
+    OWN,
+    SUBJECT,
+    TEXT,
+    Publisher,
+    RenderedIssue,
+    TemplateSource,
+    place_in_template,
+)
 from newsletter.rendering.render import render_issue
 from newsletter.samples import sample_issue
 from newsletter.settings import template_folders
@@ -180,13 +189,13 @@ def check_template(trial: TemplateTrial, source: TemplateSource) -> None:
         ContentError: A part of it is empty, or too long.
         TemplateError: As `try_template`.
     """
-    for field, part in (("body", source.body), ("text", source.text), ("subject", source.subject)):
+    for file, part in ((BODY, source.body), (TEXT, source.text), (SUBJECT, source.subject)):
         if not part.strip():
-            raise ContentError(msg("This part is empty."), place=Place(source=field, field=field))
+            raise ContentError(msg("This part is empty."), place=place_in_template(file))
         if len(part) > LONGEST_PART:
             raise ContentError(
                 msg("This part is longer than {limit}.", limit=Size(LONGEST_PART)),
-                place=Place(source=field, field=field),
+                place=place_in_template(file),
             )
     try_template(trial, source)
     # It has what the last issue may lack: chapters, links, a table of contents.

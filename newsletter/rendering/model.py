@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from operator import not_
@@ -9,9 +10,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from newsletter.errors import NotFoundError
+from newsletter.errors import NotFoundError, Place
 from newsletter.i18n.language import Language
-from newsletter.i18n.messages import msg
+from newsletter.i18n.messages import Message, msg, pmsg
 from newsletter.issues.calendars import CalendarFile
 from newsletter.issues.model import Block, Issue
 from newsletter.rendering.theme import DEFAULT_THEME, Theme
@@ -101,8 +102,19 @@ class RenderedIssue:
 
 #: The files of a template.
 BODY, TEXT, SUBJECT = "body.mjml.j2", "body.txt.j2", "subject.txt.j2"
+#: What they are called where a newsletter's own are written: nobody there sees a file.
+_PARTS: Mapping[str, str | Message] = {
+    BODY: "MJML",
+    TEXT: pmsg("template", "Plain text"),
+    SUBJECT: pmsg("template", "Subject"),
+}
 #: How the names of newsletters' own templates begin; no template of a folder has such a name.
 OWN = "own/"
+
+
+def place_in_template(file: str, line: int | None = None) -> Place:
+    """Return a place in a newsletter's own template, in words, or in a file that it includes."""
+    return Place(source=_PARTS.get(file, file), line=line, file=file)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

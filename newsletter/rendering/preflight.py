@@ -224,7 +224,10 @@ def _idle_findings(template: str, templates_dir: Path) -> Iterator[Finding]:
 
 
 def _template_finding(error: TemplateError) -> Finding:
-    reason = f"{error.place}: {error.what}" if error.place else error.what
+    place = error.place.described() if error.place else None
+    reason = (
+        msg("{place}{sentence}", place=place, sentence=error.message) if place else error.message
+    )
     if not error.place:
         return Finding(
             code="template",

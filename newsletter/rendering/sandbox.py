@@ -31,7 +31,14 @@ from newsletter.errors import Place, TemplateError
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.stored import dump_message, load_message
 from newsletter.issues.model import Issue
-from newsletter.rendering.model import BODY, Publisher, RenderedIssue, Subject, TemplateSource
+from newsletter.rendering.model import (
+    BODY,
+    Publisher,
+    RenderedIssue,
+    Subject,
+    TemplateSource,
+    place_in_template,
+)
 
 #: Seconds of processor time, and by the clock; octets of memory beyond what is loaded already.
 CPU_SECONDS, WALL_SECONDS = 4, 20
@@ -90,6 +97,13 @@ def write_error(error: TemplateError) -> bytes:
     return b"E" + json.dumps(fields).encode()
 
 
+def _place(name: str, source: str, line: int | None) -> Place | None:
+    """Return where a template fails: in which of its parts, or in a file of the product's."""
+    if not source:
+        return None
+    return place_in_template(source.removeprefix(f"{name}/"), line)
+
+
 def write_stop(reason: str) -> bytes:
     """Return an answer that a rendering was stopped: for ``time``, ``memory`` or ``output``."""
     return b"S" + reason.encode()
@@ -101,7 +115,6 @@ def read_answer(answer: bytes, name: str) -> RenderedIssue:
     Raises:
         TemplateError: It tells one, or cannot be read.
     """
-    place = Place(source=f"{name}/{BODY}")
     kind, content = answer[:1], answer[1:]
     try:
         if kind == b"R":
@@ -111,18 +124,16 @@ def read_answer(answer: bytes, name: str) -> RenderedIssue:
             line = fields["line"]
             raise TemplateError(
                 load_message(str(fields["message"])),
-                place=Place(
-                    source=str(fields["source"])[:200], line=line if isinstance(line, int) else None
-                )
-                if fields["source"]
-                else None,
+                place=_place(
+                    name, str(fields["source"])[:200], line if isinstance(line, int) else None
+                ),
                 remedy=load_message(str(fields["advice"])) if fields["advice"] else None,
             )
     except (ValidationError, ValueError, KeyError, TypeError):
         kind, content = b"S", b""
     raise TemplateError(
         _STOPPED.get(content, _STOPPED[b""]),
-        place=place,
+        place=_place(name, f"{name}/{BODY}", None),
         remedy=msg("Look for loops that repeat too often, and for very long texts."),
     )
 

@@ -96,12 +96,12 @@ def test_a_mailing_keeps_the_version_that_it_was_made_with(stage: Stage) -> None
 @pytest.mark.parametrize(
     ("source", "where"),
     [
-        (replace(_LETTER, body="<mjml><mj-body></mj-body></mjml>"), "own/template/body.mjml.j2"),
-        (replace(_LETTER, body="<mjml><mj-bdy></mj-bdy></mjml>"), "own/template/body.mjml.j2:1"),
-        (replace(_LETTER, text="{{ publisher.name }}"), "own/template/body.txt.j2"),
-        (replace(_LETTER, subject="{% if %}"), "own/template/subject.txt.j2:1"),
-        (replace(_LETTER, body=" "), "body: body"),
-        (replace(_LETTER, body="x" * 200_001), "body: body"),
+        (replace(_LETTER, body="<mjml><mj-body></mj-body></mjml>"), "MJML"),
+        (replace(_LETTER, body="<mjml><mj-bdy></mj-bdy></mjml>"), "MJML:1"),
+        (replace(_LETTER, text="{{ publisher.name }}"), "Plain text"),
+        (replace(_LETTER, subject="{% if %}"), "Subject:1"),
+        (replace(_LETTER, body=" "), "MJML"),
+        (replace(_LETTER, body="x" * 200_001), "MJML"),
     ],
 )
 def test_nothing_is_kept_that_loses_anything(

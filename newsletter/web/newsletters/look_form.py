@@ -134,6 +134,9 @@ class LookForm(BaseModel):
         values = {f"{name}_url": picture.url, f"{name}_alt": picture.alt}
         if name == "logo":
             values |= {"logo_width": str(picture.width), "logo_ink": picture.ink}
+        elif not self.header_url:
+            # Whoever brings one in wants to see it, though the masthead had another form.
+            values["masthead"] = "picture"
         return self.model_copy(update=values)
 
     def without_picture(self, name: str) -> LookForm:

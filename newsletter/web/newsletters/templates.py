@@ -253,10 +253,9 @@ def _add_writing(router: Router, page: _TemplatePage) -> None:
 
 def _fault_for_script(error: TemplateError, language: Language) -> dict[str, object]:
     place = error.place
-    file = str(place.source).rpartition("/")[2] if place else ""
     return {
         "fault": error.in_language(language),
-        "file": file,
+        "file": place.file if place else "",
         "line": place.line if place else None,
     }
 

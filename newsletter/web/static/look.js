@@ -23,6 +23,8 @@ const values = () => {
   }
   return fields;
 };
+/** Whether a picture is chosen that the server has not seen. */
+const isFileChosen = () => FILES.some((name) => Boolean((field(name).files || []).length));
 const past = [values().toString()];
 let at = 0;
 const saved = document.querySelector(".notice.warn, .notice.bad") ? "" : past[0];
@@ -83,7 +85,8 @@ const preview = async () => {
       }
       if (!answer.ok) throw new Error(String(answer.status));
       const told = await answer.json();
-      document.querySelectorAll(".note").forEach((each) => each.replaceChildren());
+      // What is wrong with a file was said by the server that had it; no preview sends one.
+      document.querySelectorAll(".note:not(.of-file)").forEach((each) => each.replaceChildren());
       for (const each of told.unreadable) note(each.field, each.words, each.nearest, each.refused);
       for (const [name, words] of Object.entries(told.faults)) note(name, words, "", true);
       if (told.html) draw(told.html);
@@ -103,7 +106,8 @@ const previewSoon = () => {
 /* What was typed, kept for undoing; a design counts as one step. */
 const mark = () => {
   const now = values().toString();
-  state.textContent = (now === saved ? form.dataset.saved : form.dataset.unsaved) || "";
+  const isSaved = now === saved && !isFileChosen();
+  state.textContent = (isSaved ? form.dataset.saved : form.dataset.unsaved) || "";
   undo.disabled = at === 0;
   redo.disabled = at === past.length - 1;
   document.querySelectorAll(".colour").forEach((each) => {
@@ -159,7 +163,12 @@ const goTo = (place) => {
 let typing = 0;
 form.addEventListener("input", (event) => {
   const target = /** @type {HTMLInputElement} */ (event.target);
-  if (target.type === "file") return;
+  if (target.type === "file") {
+    // Asked for before it is sent: a page that is loaded anew has lost the file.
+    field(target.name.replace("_file", "_alt")).required = Boolean((target.files || []).length);
+    mark();
+    return;
+  }
   const own = target.type === "color" && field(`${target.name}_own`);
   if (own) own.checked = true;
   mark();
@@ -235,7 +244,7 @@ const place = sessionStorage.getItem(PLACE);
 if (place !== null) scrollTo(0, Number(place));
 sessionStorage.removeItem(PLACE);
 addEventListener("beforeunload", (event) => {
-  if (!leaving && values().toString() !== saved) event.preventDefault();
+  if (!leaving && (values().toString() !== saved || isFileChosen())) event.preventDefault();
 });
 frame.addEventListener("load", () => {
   if (values().toString() !== saved) previewSoon();

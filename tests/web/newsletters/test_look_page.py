@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
 
 from newsletter.database.engine import reading, transaction
@@ -274,3 +274,71 @@ def test_whoever_saves_a_look_stays_where_they_were(
     assert page.evaluate("scrollY") == place
     context.close()
     assert _kept(stage).tagline == "毎週木曜"
+
+
+def _opened(sign_in: SignIn, browser: Browser) -> Page:
+    client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    site = str(client.base_url).rstrip("/")
+    page = browser.new_context(locale="en").new_page()
+    page.context.add_cookies(
+        [{"name": one.name, "value": one.value or "", "url": site} for one in client.cookies.jar]
+    )
+    page.goto(site + _LOOK)
+    return page
+
+
+def test_a_picture_without_words_asks_for_them_and_stays_chosen(
+    stage: Stage, sign_in: SignIn, browser: Browser
+) -> None:
+    """No browser gives a chosen file back to a page that is loaded anew."""
+    page = _opened(sign_in, browser)
+    logo = page.get_by_role("group", name="Logo")
+    logo.get_by_label("File").set_input_files(
+        {"name": "logo.png", "mimeType": "image/png", "buffer": _logo()}
+    )
+    expect(page.locator("#look-state")).to_have_text("Not saved yet")
+
+    page.get_by_role("button", name="Save", exact=True).click()
+
+    words = logo.get_by_label("Alternative text")
+    expect(words).to_be_focused()
+    assert page.locator("#logo_file").evaluate("field => field.files.length") == 1
+    words.fill("例町")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#look-state")).to_have_text("Saved")
+    kept = _kept(stage).logo
+    assert kept is not None
+    assert kept.alt == "例町"
+    page.context.close()
+
+
+def test_what_is_wrong_with_a_picture_stays_at_its_field(
+    stage: Stage, sign_in: SignIn, browser: Browser
+) -> None:
+    assert stage.newsletter_id
+    page = _opened(sign_in, browser)
+    header = page.get_by_role("group", name="Header picture")
+    header.get_by_label("File").set_input_files(
+        {"name": "header.png", "mimeType": "image/png", "buffer": b"no picture"}
+    )
+    header.get_by_label("Alternative text").fill("庁舎")
+    header.get_by_role("button", name="Upload").click()
+    page.locator(".notice.bad").wait_for()
+
+    with page.expect_response("**/look/preview"):
+        page.get_by_label("Line below the name").fill("毎週木曜")
+
+    expect(header.locator(".error")).to_contain_text("cannot be read")
+    page.context.close()
+
+
+def test_the_first_header_picture_is_shown_at_once(stage: Stage, sign_in: SignIn) -> None:
+    client = sign_in("admin@example.jp", Role.ADMINISTRATOR)
+    csrf = csrf_of(client.get(_LOOK).text)
+    file = {"header_file": ("header.png", _logo(), "image/png")}
+
+    client.post(_LOOK, data=_form(csrf=csrf, header_alt="庁舎"), files=file)
+
+    look = _kept(stage)
+    assert look.header is not None
+    assert look.masthead == "picture"
