@@ -215,3 +215,19 @@ def test_the_state_of_saving_stands_in_one_line(desk: Desk, page: Page) -> None:
     )
 
     assert lines < 1.5
+
+
+def test_no_word_of_a_state_is_parted_on_a_telephone(desk: Desk, page: Page) -> None:
+    page.set_viewport_size({"width": 375, "height": 800})
+    desk.start(page, PLAIN, view="mail")
+
+    lines = page.locator(".stages li").evaluate_all(
+        """each => each.map((it) => {
+            const words = document.createRange();
+            words.selectNodeContents(it);
+            return [it.innerText.trim(), new Set([...words.getClientRects()].map((r) => r.top)).size];
+        })"""
+    )
+
+    assert ["Scheduled", 1] in lines, lines
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
