@@ -95,7 +95,13 @@ def run_preflight(
     except TemplateError as error:
         findings.append(_template_finding(error))
         return Preflight(findings=_sorted(findings, own_site), rendered=None)
-    findings.extend(_in_mail(issue, rendered, publisher, known.variants))
+    # Where the issue's own text puts a name in, that is said at its place.
+    is_said = any(each.code == "field-fallback" for each in findings)
+    findings.extend(
+        each
+        for each in _in_mail(issue, rendered, publisher, known.variants)
+        if not (is_said and each.code == "slot-name")
+    )
     findings.extend(_idle_findings(template, templates_dir))
     return Preflight(findings=_sorted(findings, own_site), rendered=rendered)
 

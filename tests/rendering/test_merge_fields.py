@@ -9,6 +9,7 @@ import pytest
 from newsletter.errors import ContentError
 from newsletter.issues.markdown.reader import read_markdown
 from newsletter.rendering.model import Publisher, RenderedIssue, Slot, SlotUse
+from newsletter.rendering.preflight import run_preflight
 from newsletter.rendering.render import render_issue
 from newsletter.rendering.slots import fill
 
@@ -77,3 +78,13 @@ def test_a_malformed_field_is_refused_with_its_line(text: str) -> None:
 
     assert raised.value.place is not None
     assert raised.value.place.line == 8
+
+
+def test_a_name_without_a_fallback_is_told_once_at_its_place() -> None:
+    issue, _ = read_markdown(f"{HEAD}:field[name|]様、こんにちは。\n", source="typed")
+
+    found = run_preflight(issue, template="digest", templates_dir=TEMPLATES, publisher=PUBLISHER)
+
+    codes = [each.code for each in found.findings]
+    assert codes.count("field-fallback") == 1
+    assert "slot-name" not in codes

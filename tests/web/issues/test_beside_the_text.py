@@ -225,7 +225,8 @@ def test_no_word_of_a_state_is_parted_on_a_telephone(desk: Desk, page: Page) -> 
         """each => each.map((it) => {
             const words = document.createRange();
             words.selectNodeContents(it);
-            return [it.innerText.trim(), new Set([...words.getClientRects()].map((r) => r.top)).size];
+            const tops = [...words.getClientRects()].map((box) => box.top);
+            return [it.innerText.trim(), new Set(tops).size];
         })"""
     )
 
