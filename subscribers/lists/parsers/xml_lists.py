@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from html import escape
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
@@ -40,6 +41,11 @@ _DECLARED = re.compile(rb"""^[^>]{0,100}?encoding\s*=\s*["']([\w.-]{2,40})""")
 #: Columns of all kinds of rows together: each kind may have its own.
 _MOST_OF_ALL = 20 * MOST_COLUMNS
 _REMARK = "comment"
+#: By what its element says how a file as a whole is called.
+_WHOLE = "<>"
+_BETWEEN_WORDS = re.compile(r"[_.-]+|(?<=[a-z])(?=[A-Z])")
+#: Titles of a file as a whole that are said of its people.
+_MOST_TITLES = 20
 _CHECK = msg("Check that the file is a list of people.")
 
 
@@ -221,6 +227,38 @@ class _Row:
     size: int = 0
 
 
+@lru_cache(maxsize=MOST_KINDS)
+def _title_of(tag: str) -> str:
+    """Return the name of an element as a title has it."""
+    return _BETWEEN_WORDS.sub(" ", tag[:_MOST_INHERITED])
+
+
+class _Whole:
+    """What is said around everybody, which parts nobody from others: "list" asks nothing.
+
+    Each text is read once, when a person comes after it, and not once for every person.
+    """
+
+    def __init__(self) -> None:
+        #: What was said since a person came, by what says it.
+        self.said: dict[str, str] = {}
+        self._titles: dict[str, str] = {}
+        self._against = ""
+
+    @property
+    def against(self) -> str:
+        """What of it speaks of leaving or against mail, as far as one row may inherit it."""
+        if self.said:
+            for name, text in self.said.items():
+                self._titles[name] = titles_against([text[:_MOST_INHERITED]])
+            self.said = {}
+            self._titles = {name: text for name, text in self._titles.items() if text}
+            while len(self._titles) > _MOST_TITLES:
+                self._titles.popitem()
+            self._against = " / ".join(self._titles.values())[:_MOST_INHERITED]
+        return self._against
+
+
 class _Rows:
     """Makes rows of the elements of a file."""
 
@@ -235,10 +273,13 @@ class _Rows:
         self._take, self._heading = take, heading
         self._open: list[_Element] = []
         self._row: _Row | None = None
+        self._whole = _Whole()
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         """Take the beginning of an element."""
         path = (*self._open[-1].path, tag) if self._open else (tag,)
+        if not self._open:
+            self._whole.said = {_WHOLE: _title_of(tag), **attributes}
         if self._row is None and path in self._people:
             self._row = _Row(path, self._titles(), self._around())
         self._open.append(_Element(path, attributes))
@@ -265,6 +306,8 @@ class _Rows:
         if row is None:
             if self._open and words and len(words) <= _MOST_INHERITED:
                 self._open[-1].said[ended.path[-1]] = words
+                if len(self._open) == 1:
+                    self._whole.said[f"<{ended.path[-1]}>"] = words
             return
         within = ended.path[len(row.path) :]
         names = self._field(ended, words)
@@ -315,13 +358,7 @@ class _Rows:
         """Return what may name the people below it: the names of what is around them."""
         if not self._open:
             return []
-        whole, *titles = (
-            re.sub(r"[_.-]+|(?<=[a-z])(?=[A-Z])", " ", each) for each in self._open[-1].path
-        )
-        root = self._open[0]
-        # What is around everybody parts nobody from others: "list" asks nothing.
-        said = titles_against([whole, *root.attributes.values(), *root.said.values()])
-        return [*titles, said]
+        return [*map(_title_of, self._open[-1].path[1:]), self._whole.against]
 
     def _around(self) -> dict[str, str]:
         """Return what the groups around a person say before it, the file as a whole left out."""

@@ -170,6 +170,31 @@ def test_values_within_values_are_told_from_people_soon() -> None:
     assert time.process_time() - began < 3  # It took ten.
 
 
+_TITLES = "".join(f"<t{number}>Whoever left, list {number}</t{number}>" for number in range(100))
+
+
+@pytest.mark.parametrize(
+    ("opening", "before_each"),
+    [
+        ("<r " + " ".join(f'a{number}="Whoever left"' for number in range(1000)) + ">", ""),
+        (f'<r title="{"no more mail " * 20_000}">', ""),
+        (f"<{'A' * 400_000}>", ""),
+        (f"<r>{_TITLES}", ""),
+        (f"<r>{_TITLES}", "<t0>{}</t0>"),
+    ],
+    ids=["attributes", "a long one", "a long name", "elements", "elements anew"],
+)
+def test_what_is_said_of_everybody_is_not_read_again_for_each_person(
+    opening: str, before_each: str
+) -> None:
+    people = "".join(f"{before_each.format(number)}<p><e>a@x.jp</e></p>" for number in range(500))
+    closing = f"</{opening[1:].partition('>')[0].partition(' ')[0]}>"
+    text = f'<?xml version="1.0"?>{opening}{people}{closing}'
+    began = time.process_time()
+    as_text(io.BytesIO(text.encode()), source="l.xml").close()
+    assert time.process_time() - began < 3  # A minute, or as long as somebody likes.
+
+
 def _packed(parts: Mapping[str, str]) -> io.BytesIO:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
