@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -29,12 +30,26 @@ class SingleFlight(Generic[T]):
         Raises:
             TimeoutError: There is none in time.
         """
+        return self._flight().result(timeout=self._seconds)
+
+    async def answer_awaited(self) -> T:
+        """Do as `answer`, and hold no thread meanwhile: strangers may ask as often as they like.
+
+        Raises:
+            TimeoutError: There is none in time.
+        """
+        told = asyncio.wrap_future(self._flight())
+        # Whoever waits no longer ends it for nobody else; what it raises then is asked by nobody.
+        told.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        return await asyncio.wait_for(asyncio.shield(told), self._seconds)
+
+    def _flight(self) -> Future[T]:
         with self._lock:
             asked = self._asked
             if asked is None:
                 asked = self._asked = Future()
                 threading.Thread(target=self._go, args=(asked,), daemon=True).start()
-        return asked.result(timeout=self._seconds)
+        return asked
 
     def _go(self, asked: Future[T]) -> None:
         try:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import time
+from functools import partial
 from ipaddress import ip_address
 
 from fastapi import Request
@@ -39,6 +41,7 @@ def probes_router(settings: Settings, engine: Engine, registry: CollectorRegistr
     """Return the routes that machines ask; ``registry`` holds what this process counts."""
     router = Router()
     database = SingleFlight(_DatabaseProbe(engine).problem, seconds=_TIMEOUT_SECONDS)
+    broker = SingleFlight(partial(_broker_problem, settings), seconds=_TIMEOUT_SECONDS)
     registry.register(OperationsCollector(engine, overview_source(settings, engine)))
 
     @router.get("/healthz")
@@ -46,8 +49,13 @@ def probes_router(settings: Settings, engine: Engine, registry: CollectorRegistr
         return PlainTextResponse("ok")
 
     @router.get("/readyz")
-    def readyz() -> JSONResponse:
-        problems = _problems(settings, database)
+    async def readyz() -> JSONResponse:
+        # Anybody may ask, and a server that hangs must not keep the threads that pages need.
+        told = await asyncio.gather(
+            _told(database, "The database does not answer."),
+            _told(broker, "Redis does not answer."),
+        )
+        problems = [problem for problem in told if problem]
         status = 503 if problems else 200
         return JSONResponse({"ready": not problems, "problems": problems}, status_code=status)
 
@@ -64,15 +72,17 @@ def probes_router(settings: Settings, engine: Engine, registry: CollectorRegistr
     return router
 
 
-def _problems(settings: Settings, database: SingleFlight[str]) -> list[str]:
+async def _told(probe: SingleFlight[str], silence: str) -> str:
     try:
-        problem = database.answer()
+        return await probe.answer_awaited()
     except (SQLAlchemyError, TimeoutError):
-        problem = "The database does not answer."
-    problems = [problem] if problem else []
+        return silence
+
+
+def _broker_problem(settings: Settings) -> str:
     if settings.redis_url and look_at_broker(settings.redis_url).problem:
-        problems.append("Redis does not answer.")
-    return problems
+        return "Redis does not answer."
+    return ""
 
 
 class _DatabaseProbe:

@@ -7,9 +7,11 @@ import logging
 import os
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Collection
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -221,6 +223,27 @@ def test_a_web_server_without_its_redis_is_not_ready_and_says_so(
             ["Redis does not answer."],
         )
         assert httpx.get(f"{lonely}/healthz").status_code == 200
+
+
+def test_a_redis_that_hangs_is_asked_once_however_many_probe(
+    engine: Engine, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as silent, ExitStack() as asking:
+        port = silent.getsockname()[1]
+        silent.setblocking(False)  # noqa: FBT003 - the language's
+        signer, redis_url = TokenSigner([b"k" * 40]), f"redis://127.0.0.1:{port}/0"
+        serve = serving(engine, signer, tmp_path, redis_url=redis_url, secret_keys=("k" * 40,))
+        site = asking.enter_context(serve)
+        pool = asking.enter_context(ThreadPoolExecutor(30))
+        answers = list(pool.map(lambda _: httpx.get(f"{site}/readyz", timeout=60), range(30)))
+        assert {answer.status_code for answer in answers} == {503}
+        asked = 0
+        with suppress(BlockingIOError):
+            while asked < len(answers):
+                silent.accept()[0].close()
+                asked += 1
+        # Who came once the first were answered made it asked anew.
+        assert asked < len(answers) / 2
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
