@@ -93,12 +93,23 @@
     window.addEventListener("pageshow", (event) => event.persisted && reset());
   };
 
-  /** @param {string} name */
-  const embed = async (name) => {
+  /**
+   * Put the form where it cannot be shown, as on a website that is not the newsletter's: a link to
+   * it for readers, and a line for whoever made the page.
+   *
+   * @param {string} name @param {HTMLElement} place @param {unknown} fault
+   */
+  const lead = (name, place, fault) => {
+    const link = document.createElement("a");
+    link.href = new URL(`../subscribe/${name}`, base).href;
+    link.textContent = link.href;
+    place.replaceChildren(link);
+    console.error(`The form ${name} is not shown: is this website entered as its own?`, fault);
+  };
+
+  /** @param {string} name @param {HTMLElement} place */
+  const embed = async (name, place) => {
     const language = script.dataset.lang || document.documentElement.lang.split("-")[0];
-    const place = document.createElement("div");
-    place.className = "newsletter-form";
-    script.after(place);
     const answer = await fetch(
       new URL(`../subscribe/${name}/embed?lang=${encodeURIComponent(language)}`, base),
       { credentials: "omit" },
@@ -143,6 +154,11 @@
   const forms = /** @type {NodeListOf<HTMLFormElement>} */ (
     document.querySelectorAll("form[data-challenge]")
   );
-  if (script.dataset.form) embed(script.dataset.form);
-  else for (const form of forms) guard(form, () => form.submit());
+  const asked = script.dataset.form;
+  if (asked) {
+    const place = document.createElement("div");
+    place.className = "newsletter-form";
+    script.after(place);
+    embed(asked, place).catch((fault) => lead(asked, place, fault));
+  } else for (const form of forms) guard(form, () => form.submit());
 }

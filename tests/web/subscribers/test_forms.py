@@ -257,6 +257,29 @@ def test_each_way_of_embedding_works_on_another_website(
     context.close()
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.usefixtures("town")
+def test_where_a_script_may_not_show_the_form_readers_are_led_to_it(
+    reception: Reception, browser: Browser
+) -> None:
+    page = browser.new_page()
+    failures: list[str] = []
+    told: list[str] = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.on("console", lambda line: told.append(line.text))
+    with website() as unlisted:
+        unlisted.body = (
+            f'<script src="{reception.url}/static/join.js" data-form="digest/fair" async></script>'
+        )
+        page.goto(unlisted.origin)
+        link = page.get_by_role("link")
+        expect(link).to_have_attribute("href", f"{reception.form}/fair")
+        expect(link).to_have_text(f"{reception.form}/fair")
+        assert failures == []
+        assert any("The form digest/fair is not shown" in line for line in told)
+    page.close()
+
+
 def _enter(sign_in: SignIn, role: Role) -> httpx.Client:
     return sign_in(f"{role.value}@example.jp", role)
 
