@@ -39,6 +39,14 @@ _BETWEEN = re.compile(r"[\s,;:/|<>()、，；：・／｜＜＞（）「」]+")
 _UNDECODED = "\ufffd"
 _QUOTED = re.compile(r'"(?P<local>(?:[^"\\]|\\.)*)"@(?P<domain>[^@]+)\Z')
 
+#: A domain behind an @ that has a label of DNS for one beyond ASCII (RFC 5890).
+_OF_DNS = re.compile(r"(?<=@)[a-z0-9.-]{0,200}xn--[a-z0-9.-]{0,250}[a-z0-9](?![a-z0-9-])")
+#: How Unicode's names of their letters begin.
+_EAST_ASIA = frozenset(
+    {"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "IDEOGRAPHIC", "BOPOMOFO", "HANGUL"}
+)
+_LIKE_ASCII = frozenset("ノソンーニロハトエカタ一二八卜工口力夕丶〇ㅣㅡ・")
+
 #: What RFC 5321 takes without a second look: most addresses, whose domains repeat.
 _PLAIN_LOCAL = re.compile(r"(?=.{1,64}\Z)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*\Z")
 _PLAIN_LINE = re.compile(
@@ -269,6 +277,28 @@ def _ascii_label(label: str) -> str:
         return idna.encode(label, uts46=True).decode()
     except idna.IDNAError:
         return label
+
+
+def as_read(text: str) -> str:
+    """Return a text in which addresses stand as people read them, such as ``info@例え.jp``.
+
+    A domain stays as DNS has it where its letters could pass for others: where they are of any
+    script but Latin and those of East Asia, mixed, or look like signs of ASCII (``ノ``, ``ー``).
+    """
+    return _OF_DNS.sub(lambda match: _as_read(match[0]), text) if "xn--" in text else text
+
+
+@lru_cache(maxsize=8192)
+def _as_read(domain: str) -> str:
+    labels = [_shown(label) for label in domain.split(".")]
+    read = ".".join(labels)
+    return read if all(map(_is_plain, labels)) and as_kept(f"@{read}") == f"@{domain}" else domain
+
+
+def _is_plain(label: str) -> bool:
+    beyond = {char for char in label if not char.isascii()}
+    scripts = {unicodedata.name(char, "").partition(" ")[0] for char in beyond}
+    return scripts <= {"LATIN"} or (scripts <= _EAST_ASIA and not beyond <= _LIKE_ASCII)
 
 
 def is_reserved(domain: str) -> bool:

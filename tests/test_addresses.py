@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from newsletter.addresses import Address, _mended, parse_address
+from newsletter.addresses import Address, _mended, as_kept, as_read, parse_address
 from newsletter.errors import ListError
 from tests.support.examples import examples
 from tests.support.growth import assert_linear
@@ -132,3 +132,49 @@ def test_two_addresses_in_one_place_are_called_so_with_what_to_do(text: str) -> 
 def test_one_address_with_several_signs_is_told_that_it_needs_one(text: str) -> None:
     with pytest.raises(ListError, match="exactly one @"):
         parse_address(text)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        "info@例え.jp",
+        "田中@メール.例え.jp",
+        "a@sub.日本語ひらがなー.jp",
+        "a@bücher.example",
+        "a@한국.kr",
+        "a@xn.example",
+        "<b>a@例え.jp</b>への、b@例え.jpの",
+    ],
+)
+def test_addresses_are_shown_as_people_read_them(read: str) -> None:
+    kept = read.replace("例え", "xn--r8jz45g")
+    for label in ("メール", "日本語ひらがなー", "bücher", "한국"):
+        kept = kept.replace(label, as_kept(f"@{label}.jp")[1:-3])
+    assert kept.isascii() or "田中" in kept or "への" in kept
+    assert as_read(kept) == read
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "аррӏе",  # Cyrillic alone
+        "gооgle",  # Cyrillic among Latin
+        "αβγ",
+        "exampleー",  # a sound mark that is read as a hyphen
+        "aノb",  # a letter that is read as a slash
+    ],
+)
+def test_what_could_pass_for_another_domain_is_shown_as_dns_has_it(label: str) -> None:
+    kept = f"a@{as_kept(f'@{label}.jp')[1:]}"
+    assert "xn--" in kept
+    assert as_read(kept) == kept
+
+
+@pytest.mark.parametrize("domain", ["xn--a.jp", "xn--.jp", "xn--r8jz45g-.jp", "xn--" + "a" * 300])
+def test_what_is_no_label_is_shown_as_it_is(domain: str) -> None:
+    assert as_read(f"a@{domain}") == f"a@{domain}"
+
+
+def test_texts_are_read_in_time_with_their_length() -> None:
+    assert_linear(as_read, lambda size: "@xn--" * size, size=80_000)
+    assert_linear(as_read, lambda size: "@" + "xn--a." * size, size=80_000)

@@ -19,6 +19,7 @@ from newsletter.accounts.actor_names import colleagues_by_address, name_actor
 from newsletter.accounts.audit_actions import ACTIONS, Action
 from newsletter.accounts.browsers import name_browser
 from newsletter.accounts.permissions import Permission
+from newsletter.addresses import as_read
 from newsletter.database.engine import reading
 from newsletter.database.types import now
 from newsletter.i18n import formats
@@ -150,12 +151,14 @@ def environment_of(folders: tuple[Path, ...], language: Language) -> Environment
     """Return the environment of a language, whose templates are compiled once a process.
 
     Templates that are imported without context know the language, too. White space stays as it is
-    written, also beside blocks: so the templates' formatter may treat all of it alike.
+    written, also beside blocks: so the templates' formatter may treat all of it alike. Addresses
+    are shown as people read them, wherever they stand.
     """
     environment = Environment(
         loader=FileSystemLoader(folders),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_as_read,
     )
     if language is Language.JAPANESE:
         environment.concat = join_japanese  # type: ignore[method-assign]
@@ -194,6 +197,12 @@ def environment_of(folders: tuple[Path, ...], language: Language) -> Environment
         languages=[(each.value, language_name(each.value, each)) for each in Language],
     )
     return environment
+
+
+def _as_read(value: object) -> object:
+    """Write the addresses in a text as people read them; what a form says it showed is none."""
+    # Markup was made of values that came here already.
+    return as_read(value) if type(value) is str and not value.startswith("{") else value
 
 
 def theme_of(request: Request) -> str:

@@ -13,6 +13,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from newsletter.addresses import as_read
 from newsletter.database.tables import MailingRow, NewsletterRow, SubscriberRow
 from newsletter.errors import NotFoundError, TokenError
 from newsletter.i18n.messages import msg
@@ -70,7 +71,7 @@ class DeliveryLinks:
             Slot.PREFERENCES_URL: self.preferences_url,
             Slot.VIEW_URL: self.view_url,
             Slot.SUBSCRIBER_NAME: name,
-            Slot.SUBSCRIBER_ADDRESS: address,
+            Slot.SUBSCRIBER_ADDRESS: as_read(address),
             Slot.ACTION_URL: action,
         }
 

@@ -184,9 +184,14 @@ def test_a_domain_that_looks_mistyped_is_asked_about_once(reception: Reception) 
 
 
 def test_an_address_in_japanese_joins(reception: Reception) -> None:
-    reception.ask("田中@例え.jp")
-    httpx.post(reception.link())
+    sent = reception.ask("田中@例え.jp")
+    shown = httpx.get(reception.link())
+    done = httpx.post(reception.link(), follow_redirects=True)
+    settings = httpx.get(reception.preferences("田中@xn--r8jz45g.jp"))
     assert reception.state("田中@xn--r8jz45g.jp") is SubscriptionState.CONFIRMED
+    for page in (sent, shown, done, settings):
+        assert "田中@例え.jp" in page.text
+        assert "xn--" not in page.text
 
 
 @each_database

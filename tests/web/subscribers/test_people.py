@@ -149,6 +149,19 @@ def test_an_operator_suppresses_and_lifts_with_a_reason(stage: Stage, sign_in: S
     ]
 
 
+@each_database
+def test_a_domain_beyond_ascii_is_shown_as_it_is_read(stage: Stage, sign_in: SignIn) -> None:
+    stage.subscribe("info@例え.jp")
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    base = "/newsletters/digest/subscribers"
+    person = f"{base}/{stage.subscriber_id('info@xn--r8jz45g.jp')}"
+    for path in (base, person, f"{person}/edit"):
+        page = client.get(path).text
+        assert "info@例え.jp" in page, path
+        assert "xn--" not in page, path
+
+
+@each_database
 def test_an_operator_unsubscribes_somebody(stage: Stage, sign_in: SignIn) -> None:
     stage.subscribe("anna@example.jp")
     client = sign_in("operator@example.jp", Role.OPERATOR)
