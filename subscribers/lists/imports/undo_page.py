@@ -59,7 +59,13 @@ class UndoPage:
     def undo(self) -> bool:
         """Undo a page; return whether there was any."""
         spread = take_back(self._session, self._row.id, self._newsletter_id, most=_PAGE)
-        return spread or self._restore() or self._take_tags() or self._remove()
+        return (
+            spread
+            or self._restore()
+            or self._take_tags()
+            or self._lift_of_others()
+            or self._remove()
+        )
 
     def _restore(self) -> bool:
         changed = ImportChangeRow.import_id == self._row.id
@@ -161,6 +167,38 @@ class UndoPage:
             delete(ImportTagRow).where(given, ImportTagRow.subscriber_id.in_(numbers))
         )
         return True
+
+    def _lift_of_others(self) -> bool:
+        """Remove suppressions of people of whom the import changed nothing else: who had left.
+
+        Whoever was changed since it began keeps theirs, as in `_restore`; who was added, `_remove`
+        looks at.
+        """
+        added = exists().where(
+            ImportAddedRow.import_id == self._row.id,
+            ImportAddedRow.kind.in_(ImportedKind.of_people()),
+            SubscriberRow.id.between(ImportAddedRow.first, ImportAddedRow.last),
+        )
+        numbers = self._session.scalars(
+            select(SubscriptionRow.subscriber_id)
+            .join(SubscriberRow, SubscriberRow.id == SubscriptionRow.subscriber_id)
+            .join(SuppressionRow, SuppressionRow.address_key == SubscriberRow.address_key)
+            .where(
+                SubscriptionRow.newsletter_id == self._newsletter_id,
+                SuppressionRow.newsletter_id == self._newsletter_id,
+                self._by_import(),
+                or_(
+                    SubscriptionRow.changed_at.is_(None),
+                    SubscriptionRow.changed_at < self._row.started_at,
+                ),
+                ~added,
+            )
+            .order_by(SubscriptionRow.subscriber_id)
+            .limit(_PAGE)
+            .with_for_update(of=SubscriptionRow)
+        ).all()
+        self._lift(numbers)
+        return bool(numbers)
 
     def _remove(self) -> bool:
         part = self._session.scalars(

@@ -57,6 +57,7 @@ from subscribers.lists.imports.undo import (
     undone_of,
 )
 from subscribers.lists.parsers.tables import csv_records
+from subscribers.people import mark_changed
 from subscribers.suppression import suppress
 from subscribers.tagging import TagChange, tag_people
 from tests.support import fields
@@ -114,6 +115,32 @@ def _person(stage: Stage, address: str) -> SubscriptionRow | None:
             .join(SubscriberRow, SubscriberRow.id == SubscriptionRow.subscriber_id)
             .where(SubscriberRow.address_key == address)
         ).one_or_none()
+
+
+def test_who_had_left_is_suppressed_no_more_by_a_list_that_is_undone(stage: Stage) -> None:
+    stage.subscribe("left@example.jp", "edited@example.jp")
+    with transaction(stage.engine) as session:
+        for address in ("left@example.jp", "edited@example.jp"):
+            unsubscribe(
+                session,
+                newsletter_id=stage.newsletter_id,
+                subscriber_id=stage.subscriber_id(address),
+                mailing_id=None,
+                way=UnsubscribeWay.PAGE,
+            )
+    before = _rows(stage)
+    _import(stage, "left@example.jp,,,bounced,", "edited@example.jp,,,bounced,")
+    assert len(_rows(stage)["suppression"]) == 2
+    _undo(stage)
+    assert _rows(stage) == before
+
+    _import(stage, "left@example.jp,,,bounced,", "edited@example.jp,,,bounced,")
+    with transaction(stage.engine) as session:
+        mark_changed(session, stage.newsletter_id, [stage.subscriber_id("edited@example.jp")])
+    _undo(stage)
+    with reading(stage.engine) as session:
+        kept = session.scalars(select(SuppressionRow.address_key)).all()
+    assert kept == ["edited@example.jp"]
 
 
 def test_a_database_is_as_it_was_after_an_import_and_its_undoing(stage: Stage) -> None:
