@@ -6,33 +6,47 @@ model of each address that knows the rules alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import count
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from hypothesis.stateful import run_state_machine_as_test as run_machine
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 
 from newsletter.accounts.audit import COMMAND_LINE, READER
 from newsletter.accounts.roles import ALL_RIGHTS
 from newsletter.addresses import parse_address
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import Base, SubscriberRow, SubscriptionRow
+from newsletter.database.tables import Base, ListImportRow, SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
-from newsletter.errors import ConflictError
+from newsletter.errors import ConflictError, NotFoundError
+from newsletter.i18n.language import Language
 from newsletter.mailings.planning.audience import audience_of
+from newsletter.newsletters.publications import find_newsletter
 from newsletter.tokens import Pseudonyms, Purpose, TokenSigner
-from subscribers.actions import erase_person, lift_person, suppress_person, unsubscribe_person
+from subscribers.actions import (
+    erase_person,
+    lift_person,
+    suppress_person,
+    undo_list_import,
+    unsubscribe_person,
+)
 from subscribers.address_changes import (
     find_change,
     make_change,
     numbers_of_change,
     request_change,
+    undo_change,
 )
+from subscribers.forgetting import forget_unconfirmed
+from subscribers.joining import Origin, confirm_join, request_join
 from subscribers.leaving import unsubscribe
 from subscribers.lists.imports.imports import ImportOptions, import_records
+from subscribers.lists.imports.undo import undo_import
 from subscribers.lists.records import Record
 from subscribers.merging.making import MergeOrder, merge_people
 from subscribers.preferences import pause
@@ -46,6 +60,8 @@ STEPS = 25 if SOAK else 15
 _PEOPLE = 4
 _SIGNER = TokenSigner([b"k" * 40])
 _PSEUDONYMS = Pseudonyms([b"k" * 40])
+_ORIGIN = Origin(source="form", network="", wording="同意", language=Language.JAPANESE)
+_LIST_STATES = [None, "", "unsubscribed", "pending", "bounced"]
 _names = count(1)
 _C, _P, _U = (
     SubscriptionState.CONFIRMED,
@@ -66,6 +82,10 @@ class _Standing:
     named: bool = False
     #: Whether the subscription ended because it went on at another address.
     moved: bool = False
+    #: Whether all there is of them is a request that anybody may have made.
+    asked: bool = False
+    #: The link to take it back of the change of address by which the subscription began, if by one.
+    by_change: str = ""
     #: When they left, and when they last confirmed by themselves, as the machine counts time.
     left_at: int = 0
     confirmed_at: int = 0
@@ -80,6 +100,7 @@ class _Standing:
     def begins(self, at: int) -> None:
         """Begin the subscription by their own word."""
         self.state, self.moved, self.confirmed_at = _C, False, at
+        self.paused, self.asked, self.by_change = False, False, ""
 
     @property
     def left(self) -> bool:
@@ -88,6 +109,26 @@ class _Standing:
     @property
     def gets_mail(self) -> bool:
         return self.state is _C and not self.paused and not self.suppressed
+
+
+@dataclass(frozen=True)
+class _Change:
+    """A change of address that was made; `link` takes it back, as long as both are known."""
+
+    former: str
+    later: str
+    link: str
+    moved: bool
+
+
+@dataclass
+class _Request:
+    """A request to join; nobody is behind it any more once they were erased or forgotten."""
+
+    address: str
+    at: int
+    link: str
+    is_known: bool = True
 
 
 class People(RuleBasedStateMachine):
@@ -105,8 +146,9 @@ class People(RuleBasedStateMachine):
             join(self.engine, address)
             self.people[address].begins(next(self._clock))
         self._has_left_and_is_suppressed([*self.people][-1])
-        #: Changes of address in their order, from which to which.
-        self.changes: list[tuple[str, str]] = []
+        #: Changes of address in their order.
+        self.changes: list[_Change] = []
+        self.requests: list[_Request] = []
         #: Who was merged into whom.
         self.merges: list[tuple[str, str]] = []
 
@@ -130,7 +172,54 @@ class People(RuleBasedStateMachine):
         join(self.engine, address)
         if not one.suppressed and one.state is not _C:
             one.begins(next(self._clock))
-            one.paused = False
+
+    @rule(data=st.data())
+    def asks_to_join(self, data: st.DataObject) -> None:
+        """Anybody can type anybody's address: of who is known nothing changes."""
+        address, one = self._draw(data)
+        with transaction(self.engine) as session:
+            newsletter = find_newsletter(session, "digest")
+            asked = request_join(
+                session, newsletter, parse_address(address), name="", origin=_ORIGIN
+            )
+            link = _SIGNER.sign(Purpose.CONFIRM, *asked.numbers)
+        self.requests.append(_Request(address, next(self._clock), link))
+        if one.state is None:
+            one.state, one.asked = _P, True
+
+    @rule(data=st.data())
+    def confirms(self, data: st.DataObject) -> None:
+        """The link of any request, until they left after it, were erased or forgotten."""
+        if not self.requests:
+            return
+        request = data.draw(st.sampled_from(self.requests))
+        one = self.people[request.address]
+        try:
+            with transaction(self.engine) as session:
+                confirm_join(session, _SIGNER, request.link, days=7, source="page", network="")
+        except NotFoundError:
+            assert not request.is_known
+            return
+        assert request.is_known
+        has_left_since = one.state is _U and one.left_at > request.at
+        if one.state is not _C and not one.suppressed and not has_left_since:
+            one.begins(next(self._clock))
+
+    @rule()
+    def the_unconfirmed_are_forgotten(self) -> None:
+        with transaction(self.engine) as session:
+            forget_unconfirmed(session, days=0)
+        for address in [address for address, one in self.people.items() if one.asked]:
+            suppressed = self.people[address].suppressed
+            self.people[address] = _Standing(suppressed=suppressed)
+            self._is_unknown([address])
+
+    def _is_unknown(self, gone: Sequence[str]) -> None:
+        """Nobody is behind what was recorded of addresses any more."""
+        self.changes = [one for one in self.changes if not {one.former, one.later} & {*gone}]
+        self.merges = [pair for pair in self.merges if not {*pair} & {*gone}]
+        for request in self.requests:
+            request.is_known &= request.address not in gone
 
     @rule(data=st.data(), weeks=st.integers(0, 2))
     def pauses(self, data: st.DataObject, weeks: int) -> None:
@@ -196,11 +285,11 @@ class People(RuleBasedStateMachine):
             self._leaves_by_page(each)
         for each in gone:
             self.people[each] = _Standing(erased=True)
-        self.changes = [pair for pair in self.changes if not {*pair} & {*gone}]
-        self.merges = [pair for pair in self.merges if not {*pair} & {*gone}]
+        self._is_unknown(gone)
 
     def _former(self, address: str) -> list[str]:
-        return self._before(address, [*self.changes, *self.merges])
+        changes = [(one.former, one.later) for one in self.changes]
+        return self._before(address, [*changes, *self.merges])
 
     def _before(self, address: str, pairs: list[tuple[str, str]]) -> list[str]:
         met = [address]
@@ -214,28 +303,64 @@ class People(RuleBasedStateMachine):
         for each in met:
             if self.people[each].state is not None:
                 self.people[each].ends(next(self._clock))
-            later = [to for former, to in self.changes if former == each][-1:]
+            later = [one.later for one in self.changes if one.former == each][-1:]
             later += [to for former, to in self.merges if former == each]
             met += [to for to in dict.fromkeys(later) if to not in met]
 
-    @rule(data=st.data(), state=st.sampled_from([None, "", "unsubscribed", "pending"]))
+    def _import(self, rows: Sequence[dict[str, str]]) -> None:
+        options = ImportOptions(
+            source="l.csv",
+            basis="form",
+            update=True,
+            digest=f"list {next(_names)}",
+            pseudonyms=_PSEUDONYMS,
+        )
+        records = (
+            Record(line, tuple(row), tuple(row.values())) for line, row in enumerate(rows, 2)
+        )
+        import_records(self.engine, self.newsletter_id, records, options)
+
+    @rule(data=st.data(), state=st.sampled_from(_LIST_STATES))
     def is_on_a_list(self, data: st.DataObject, state: str | None) -> None:
         """A list adds whom nobody knows; it ends subscriptions, and begins none that ended.
 
         One that has states and says none of somebody, changes nothing of theirs.
         """
         address, one = self._draw(data)
-        columns = {"email": address} if state is None else {"email": address, "state": state}
-        row = Record(2, tuple(columns), tuple(columns.values()))
-        options = ImportOptions(source="l.csv", basis="form", update=True, pseudonyms=_PSEUDONYMS)
-        import_records(self.engine, self.newsletter_id, iter([row]), options)
-        if state == "" or (one.erased and one.state is None and not one.named):
+        self._import([{"email": address} | ({} if state is None else {"state": state})])
+        if state == "" or self._is_refused(one, state):
             return
+        if state == "bounced":
+            one.suppressed = True
         if one.state is None:
-            one.state = SubscriptionState(state or "confirmed")
+            one.state = SubscriptionState({"bounced": "unsubscribed"}.get(state or "", state or _C))
             one.left_at = next(self._clock)
-        elif state == "unsubscribed":
+        elif state in {"unsubscribed", "bounced"}:
             one.ends(next(self._clock))
+
+    @rule(data=st.data())
+    def is_on_a_list_with_a_consent_of_today(self, data: st.DataObject) -> None:
+        """It brings back who left before, and confirms who only asked; but nobody suppressed."""
+        address, one = self._draw(data)
+        self._import([{"email": address, "consented_at": datetime.now(UTC).isoformat()}])
+        if self._is_refused(one, None) or one.state is _C:
+            return
+        one.state, one.moved, one.asked, one.by_change = _C, False, False, ""
+
+    def _is_refused(self, one: _Standing, state: str | None) -> bool:
+        if one.erased and one.state is None and not one.named:
+            return True
+        return state is None and one.suppressed
+
+    @rule(state=st.sampled_from(_LIST_STATES))
+    def is_on_a_list_by_mistake(self, state: str | None) -> None:
+        """An import of everybody that is undone has changed nothing."""
+        more = {} if state is None else {"state": state}
+        self._import([{"email": address} | more for address in self.people])
+        with transaction(self.engine) as session:
+            number = session.scalars(select(func.max(ListImportRow.id))).one()
+            undo_list_import(session, COMMAND_LINE, self.newsletter_id, number)
+        assert undo_import(self.engine, number)
 
     @rule(data=st.data())
     def changes_address(self, data: st.DataObject) -> None:
@@ -245,16 +370,40 @@ class People(RuleBasedStateMachine):
         with transaction(self.engine) as session:
             number = self.stage.subscriber_id(address)
             row = request_change(session, self.newsletter_id, number, parse_address(wanted))
-            token = _SIGNER.sign(Purpose.ADDRESS_CHANGE, *numbers_of_change(row))
+            numbers = numbers_of_change(row)
+            token = _SIGNER.sign(Purpose.ADDRESS_CHANGE, *numbers)
             change = find_change(session, _SIGNER, Purpose.ADDRESS_CHANGE, token, days=7)
             make_change(session, change, network="")
-        self.changes.append((address, wanted))
+        link = _SIGNER.sign(Purpose.ADDRESS_CHANGE_UNDO, *numbers)
+        moved = one.state is _C and not other.suppressed
+        self.changes.append(_Change(address, wanted, link, moved))
         other.named = True
-        if one.state is _C and not other.suppressed:
+        if moved:
             if other.state is not _C:
                 other.begins(next(self._clock))
-                other.paused = one.paused
+                other.paused, other.by_change = one.paused, link
             one.ends(next(self._clock), moved=True)
+
+    @rule(data=st.data())
+    def takes_the_old_address_back(self, data: st.DataObject) -> None:
+        """What the new address left meanwhile stays left, and what it had before is its own."""
+        if not self.changes:
+            return
+        made = data.draw(st.sampled_from(self.changes))
+        one, other = self.people[made.former], self.people[made.later]
+        with transaction(self.engine) as session:
+            purpose = Purpose.ADDRESS_CHANGE_UNDO
+            change = find_change(session, _SIGNER, purpose, made.link, days=7)
+            assert undo_change(session, change, network="")
+        self.changes.remove(made)
+        if not made.moved or other.state is not _C:
+            return
+        came_along, paused = other.by_change == made.link, other.paused
+        if one.state is not _C and not one.suppressed:
+            one.begins(next(self._clock))
+            one.paused = came_along and paused
+        if came_along:
+            other.ends(next(self._clock), moved=True)
 
     @rule(data=st.data())
     def merges_people(self, data: st.DataObject) -> None:
@@ -284,6 +433,7 @@ class People(RuleBasedStateMachine):
             other.ends(one.left_at)
         elif one.state is _C and other.moved:
             other.state, other.moved, other.paused = _C, False, one.paused
+            other.by_change = one.by_change
         one.ends(next(self._clock), moved=True)
         other.suppressed |= one.suppressed
         self.merges.append((merged, kept))
