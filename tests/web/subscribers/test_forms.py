@@ -214,6 +214,8 @@ def test_each_way_of_embedding_works_on_another_website(
     plain = re.sub(r' data-challenge="[^"]*"', "", shown)
     town.body = f"<div class=one>{plain}</div><div class=two>{plain}</div>"
     page.goto(town.origin)
+    places = [each.bounding_box() for each in page.locator(".one label:not(fieldset *)").all()]
+    assert len({place["y"] for place in places if place}) == len(places) > 1
     second = page.locator(".two")
     second.get_by_label("Email address").press_sequentially("html@example.jp", delay=120)
     second.get_by_label("City").fill("Chiba")
