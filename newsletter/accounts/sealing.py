@@ -33,7 +33,7 @@ class Sealer:
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._boxes = {purpose: _box(keys, purpose) for purpose in Sealed}
-        self._form_key = hmac.digest(keys[0], b"newsletter-form", "sha256")
+        self._form_keys = [hmac.digest(key, b"newsletter-form", "sha256") for key in keys]
 
     def seal(self, secret: str, purpose: Sealed) -> str:
         """Return ``secret`` encrypted and authenticated."""
@@ -55,13 +55,18 @@ class Sealer:
 
     def form_token(self, holder: str) -> str:
         """Return the token that forms of ``holder`` (a cookie's value) must bring back."""
-        return hmac.new(self._form_key, holder.encode(), hashlib.sha256).hexdigest()
+        return _form_token(self._form_keys[0], holder)
 
     def form_token_matches(self, holder: str, token: str) -> bool:
-        """Return whether a form was written for ``holder``."""
-        return bool(holder) and hmac.compare_digest(
-            self.form_token(holder).encode(), token.encode("utf-8", "surrogatepass")
+        """Return whether a form was written for ``holder``, perhaps before the keys changed."""
+        given = token.encode("utf-8", "surrogatepass")
+        return bool(holder) and any(
+            hmac.compare_digest(_form_token(key, holder).encode(), given) for key in self._form_keys
         )
+
+
+def _form_token(key: bytes, holder: str) -> str:
+    return hmac.new(key, holder.encode(), hashlib.sha256).hexdigest()
 
 
 def _box(keys: Sequence[bytes], purpose: Sealed) -> MultiFernet:

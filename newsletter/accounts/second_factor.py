@@ -54,17 +54,26 @@ def matching_step(secret: str, code: str, moment: datetime) -> int | None:
 def use_code(
     session: Session, sealer: Sealer, account: AccountRow, code: str, moment: datetime
 ) -> bool:
-    """Take a code of the authenticator or a recovery code; each counts once."""
+    """Take a code of the authenticator or a recovery code; each counts once.
+
+    The secret is sealed anew, so that a former key can be given up. Without the key that sealed it,
+    recovery codes are taken still.
+
+    Raises:
+        AccountError: The secret cannot be read with the present keys.
+    """
     if account.totp_secret is None:
         return False
+    if _use_recovery_code(session, account.id, code):
+        return True
     secret = sealer.open(account.totp_secret, Sealed.SECOND_FACTOR)
     step = matching_step(secret, code, moment)
     if step is None:
-        return _use_recovery_code(session, account.id, code)
+        return False
     moved = session.execute(
         update(AccountRow)
         .where(AccountRow.id == account.id, AccountRow.totp_step < step)
-        .values(totp_step=step)
+        .values(totp_step=step, totp_secret=sealer.seal(secret, Sealed.SECOND_FACTOR))
     )
     assert isinstance(moved, CursorResult)  # noqa: S101 - what an UPDATE answers
     return moved.rowcount == 1
