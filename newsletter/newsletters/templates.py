@@ -331,16 +331,19 @@ def delete_template(session: Session, actor: Actor, newsletter_id: int, name: st
     )
 
 
-def difference(before: TemplateSource, after: TemplateSource) -> Iterator[tuple[str, str]]:
+def difference(
+    before: TemplateSource, after: TemplateSource, language: Language
+) -> Iterator[tuple[str, str]]:
     """Yield what changed by lines: ``+``, ``-``, a blank for what stayed, ``@`` for a place."""
-    for name, old, new in (
-        ("body.mjml.j2", before.body, after.body),
-        ("body.txt.j2", before.text, after.text),
-        ("subject.txt.j2", before.subject, after.subject),
+    for file, old, new in (
+        (BODY, before.body, after.body),
+        (TEXT, before.text, after.text),
+        (SUBJECT, before.subject, after.subject),
     ):
         lines = list(difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2))
         if lines:
-            yield "@", name
+            name = place_in_template(file).source
+            yield "@", name if isinstance(name, str) else name.in_language(language)
         for line in lines[2:]:
             yield line[:1], line if line.startswith("@") else line[1:]
 

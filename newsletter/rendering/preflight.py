@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from html import unescape
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,6 +29,8 @@ from newsletter.rendering.checks import check_mail, check_variant_size
 from newsletter.rendering.environment import templates_in
 from newsletter.rendering.model import Publisher, RenderedIssue
 from newsletter.rendering.render import render_as, render_issue
+
+_PICTURE = re.compile(r'<img\b[^>]{0,2000}?\bsrc="(https?://[^"\s]{1,2000})"')
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,6 +107,7 @@ def run_preflight(
         if not (is_said and each.code == "slot-name")
     )
     findings.extend(_idle_findings(template, templates_dir))
+    findings.extend(_templates_pictures_elsewhere(issue, rendered, own_site))
     return Preflight(findings=_sorted(findings, own_site), rendered=rendered)
 
 
@@ -126,6 +131,35 @@ def _pictures_elsewhere(issue: Issue, own_site: str) -> Iterator[Finding]:
                 remedy=msg(
                     "The preview does not show it, and readers lose it when that site removes it. "
                     "Save the picture, and replace it with the file."
+                ),
+            )
+
+
+def _templates_pictures_elsewhere(
+    issue: Issue, rendered: RenderedIssue, own_site: str
+) -> Iterator[Finding]:
+    """Yield sites from which a template loads pictures, as those from elsewhere do.
+
+    The arrows of MJML's own carousel are among them, though nobody wrote their address.
+    """
+    if not own_site:
+        return
+    written = {picture.source for _, picture in walk_pictures(issue)}
+    found = _PICTURE.findall("".join(part for part in rendered.html if isinstance(part, str)))
+    sources = {unescape(source) for source in found} - written
+    for site in sorted({urlsplit(source).netloc for source in sources}):
+        if site != urlsplit(own_site).netloc:
+            yield Finding(
+                code="template-picture-elsewhere",
+                severity=Severity.HINT,
+                place=IssuePlace(field=IssueField.MAIL),
+                about=site,
+                message=msg(
+                    "The template or the look loads pictures from another site: {site}", site=site
+                ),
+                remedy=msg(
+                    "Whoever opens the mail asks that site for them. Bring them into the library, "
+                    "and put the addresses they get there into the template."
                 ),
             )
 

@@ -14,6 +14,7 @@ from newsletter.i18n.language import Language
 from newsletter.issues.model import Issue
 from newsletter.issues.sources.reading import read_issue
 from newsletter.rendering.model import Publisher, RenderedIssue, TemplateSource
+from newsletter.rendering.preflight import run_preflight
 from newsletter.rendering.render import render_issue
 from newsletter.rendering.slots import fill
 from newsletter.samples import sample_issue
@@ -184,3 +185,28 @@ def test_a_template_that_is_gone_is_told() -> None:
     )
     with pytest.raises(NotFoundError, match="own/season"):
         render_issue(_SHORT, template=_NAME, templates_dir=_FOLDER, publisher=publisher)
+
+
+def test_a_picture_that_a_template_loads_from_another_site_is_told() -> None:
+    """The arrows of MJML's carousel lie on another site, though the template names none."""
+    column = (
+        '<mj-section><mj-column><mj-image src="https://news.example.jp/images/a.png" alt="" />'
+        '<mj-carousel><mj-carousel-image src="https://news.example.jp/images/b.png" alt="" />'
+        "</mj-carousel></mj-column></mj-section>"
+    )
+    body = _LETTER.body.replace("</mj-body>", f"{column}</mj-body>")
+    publisher = Publisher(
+        name="便り", sender_name="町", sender_address="a@example.jp", postal_address="東京都1-1"
+    )
+    own = replace(publisher, templates=((_NAME, replace(_LETTER, body=body)),))
+
+    found = run_preflight(
+        _SHORT,
+        template=_NAME,
+        templates_dir=_FOLDER,
+        publisher=own,
+        own_site="https://news.example.jp",
+    )
+
+    told = [each for each in found.findings if each.code == "template-picture-elsewhere"]
+    assert [each.about for each in told] == ["i.imgur.com"]

@@ -273,7 +273,7 @@ def _add_versions(router: Router, page: _TemplatePage) -> None:
             newsletter=row,
             template=name,
             versions=[
-                (version, _changes(before, version))
+                (version, _changes(before, version, visit.language))
                 for version, before in zip(versions, [*versions[1:], None], strict=True)
             ],
         )
@@ -305,5 +305,7 @@ def _add_versions(router: Router, page: _TemplatePage) -> None:
         return RedirectResponse(there, status_code=303)
 
 
-def _changes(before: KeptTemplate | None, after: KeptTemplate) -> list[tuple[str, str]]:
-    return list(difference(before.source, after.source)) if before else []
+def _changes(
+    before: KeptTemplate | None, after: KeptTemplate, language: Language
+) -> list[tuple[str, str]]:
+    return list(difference(before.source, after.source, language)) if before else []

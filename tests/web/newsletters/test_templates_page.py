@@ -79,6 +79,7 @@ def test_a_template_is_written_tried_saved_and_brought_back(
 
     page.get_by_role("link", name="Versions").click()
     expect(page.locator(".changes .added")).to_contain_text("便り {{ issue.title }}")
+    expect(page.locator(".changes .place").first).to_have_text("  Subject")
     assert violations(page) == []
     page.get_by_role("button", name="Restore 1").click()
     expect(page.get_by_label("Subject")).to_have_value("{{ issue.title }}")
