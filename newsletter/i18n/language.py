@@ -108,16 +108,21 @@ def tags_within(tag: str) -> tuple[str, ...]:
 
 @cache
 def own_language_name(tag: str) -> str:
-    """Return what a language is called by those who speak it; its tag where that is not known."""
+    """Return what a language is called by those who speak it; its tag where that is not known.
+
+    A form of a language that has no name, as a romanisation, is told apart by the rest of its tag.
+    """
     from babel import Locale, UnknownLocaleError  # noqa: PLC0415 - as above
 
-    primary = tag.partition("-")[0].lower()
-    if known := _NAMES.get((tag.lower(), primary)):
+    primary, _, form = tag.partition("-")
+    if known := _NAMES.get((tag.lower(), primary.lower())):
         return known
     try:
-        return Locale.parse(tag, sep="-").get_display_name() or tag
+        name = Locale.parse(tag, sep="-").get_display_name() or tag
+        general = Locale.parse(primary).get_display_name()
     except (UnknownLocaleError, ValueError):
         return tag
+    return f"{name} ({form})" if form and name == general else name
 
 
 def offered_languages(first: Iterable[str] = ()) -> tuple[str, ...]:

@@ -13,7 +13,12 @@ from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po
 
 from newsletter.i18n.catalogue import FOLDER, Catalogue
-from newsletter.i18n.language import Language, nearest_language, time_zone_names
+from newsletter.i18n.language import (
+    Language,
+    nearest_language,
+    own_language_name,
+    time_zone_names,
+)
 from tests.support.growth import assert_linear
 
 _PROGRAM = """
@@ -100,3 +105,20 @@ def test_time_zones_begin_with_the_speakers_own_and_go_from_west_to_east() -> No
     assert places.index("Europe/London") < places.index("Asia/Kolkata")
     assert dict(zones)["Asia/Kolkata"].endswith("(UTC+5:30)")
     assert dict(time_zone_names(Language.ENGLISH))["America/New_York"].endswith("(UTC-5)")
+
+
+@pytest.mark.parametrize(
+    ("tag", "name"),
+    [
+        ("ja", "日本語"),
+        ("ja-simple", "やさしい日本語"),
+        ("ja-Latn-hepburn", "日本語 (Latn-hepburn)"),
+        ("ja-Hira", "日本語 (Hira)"),
+        ("de-1996", "Deutsch (1996)"),
+        ("zh-Hant", "中文 (繁體)"),
+        ("en-GB", "English (United Kingdom)"),
+        ("xx-yy", "xx-yy"),
+    ],
+)
+def test_each_form_of_a_language_has_a_name_of_its_own(tag: str, name: str) -> None:
+    assert own_language_name(tag) == name
