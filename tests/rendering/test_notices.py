@@ -10,6 +10,7 @@ import lxml.html
 import pytest
 
 from newsletter.i18n.language import Language
+from newsletter.mailings.planning.links import DeliveryLinks
 from newsletter.rendering.model import Slot
 from newsletter.rendering.notices import NoticeDraft, NoticeTemplate, render_notice
 from newsletter.rendering.slots import fill
@@ -114,3 +115,11 @@ def test_html_and_text_of_a_notice_say_the_same(
 def _bare(words: str) -> str:
     """Return words without the white space by which they are laid out."""
     return "".join(words.split())
+
+
+def test_a_reader_is_told_their_address_as_it_is_read() -> None:
+    links = DeliveryLinks.leading_nowhere()
+    rendered = render_notice(_DRAFT, templates_dir=TEMPLATES, action_url="https://example.jp/c/t")
+    text = fill(rendered.text, links.slots(name="", address="info@xn--r8jz45g.jp"))
+    assert "info@例え.jp" in text
+    assert "xn--" not in text
