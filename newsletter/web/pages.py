@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from functools import cache, lru_cache
@@ -55,6 +56,8 @@ LANGUAGE_COOKIE, THEME_COOKIE = "language", "theme"
 THEMES = ("system", "light", "dark")
 #: Languages of a browser that are looked at; people name a few.
 _MOST_LANGUAGES = 20
+#: JSON, lines of a text and links in it.
+_GOES_BACK = re.compile(r"\A\{|\n|mailto:")
 
 
 class Pages:
@@ -200,9 +203,14 @@ def environment_of(folders: tuple[Path, ...], language: Language) -> Environment
 
 
 def _as_read(value: object) -> object:
-    """Write the addresses in a text as people read them; what a form says it showed is none."""
+    """Write the addresses in a text as people read them.
+
+    What a form says it showed, and what is written in Markdown, goes back as it came.
+    """
     # Markup was made of values that came here already.
-    return as_read(value) if type(value) is str and not value.startswith("{") else value
+    if type(value) is str and "xn--" in value and not _GOES_BACK.search(value):
+        return as_read(value)
+    return value
 
 
 def theme_of(request: Request) -> str:
