@@ -8,8 +8,11 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
+
+if TYPE_CHECKING:
+    from babel import Locale
 
 #: RFC 5646, 2.1, without the grandfathered tags, which nobody writes in lists.
 _TAG = re.compile(
@@ -155,13 +158,22 @@ def closer_tags(tag: str, others: Iterable[str]) -> list[str]:
     )
 
 
+@cache
+def _names_by(speaker: Language) -> Locale:
+    """Return what a language calls others and places; English for a tag that CLDR lacks."""
+    from babel import Locale, UnknownLocaleError  # noqa: PLC0415 - as above
+
+    try:
+        return Locale.parse(speaker.value, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return Locale.parse(Language.ENGLISH.value)
+
+
 def language_name(tag: str, speaker: Language) -> str:
     """Return what a language is called in another; empty for one without a name there."""
-    from babel import Locale  # noqa: PLC0415 - commands that name no language do without it
-
     if known := _NAMES.get((tag.lower(), speaker.value)):
         return known
-    names = Locale(speaker.value).languages
+    names = _names_by(speaker).languages
     primary, _, region = tag.partition("-")
     exact: str = names.get(tag.replace("-", "_"), "")
     if exact or primary not in names:
@@ -176,7 +188,7 @@ def time_zone_name(zone: str, speaker: Language) -> str:
     from babel.dates import get_timezone_location  # noqa: PLC0415 - as above
 
     place = "/" in zone and not zone.startswith("Etc/")
-    return get_timezone_location(zone, locale=speaker.value) if place else zone
+    return get_timezone_location(zone, locale=_names_by(speaker)) if place else zone
 
 
 #: The time zone in which most live who speak a language, where that is one.
@@ -202,7 +214,7 @@ def time_zone_names(speaker: Language) -> tuple[tuple[str, str], ...]:
         (
             zone != _ZONES_OF_SPEAKERS.get(speaker.value),
             ahead := _standard_offset(zone),
-            f"{get_timezone_location(zone, locale=speaker.value)} ({_offset_words(ahead)})",
+            f"{get_timezone_location(zone, locale=_names_by(speaker))} ({_offset_words(ahead)})",
             zone,
         )
         for zone in inhabited & available_timezones()
@@ -254,14 +266,16 @@ def _as_tag(folded: str) -> str:
 
 @cache
 def _names() -> dict[str, str]:
-    """Return the tags of languages by their names in English and Japanese."""
-    from babel import Locale  # noqa: PLC0415 - as above
+    """Return the tags of languages by their names in each language that pages speak.
 
-    return {
-        name.lower(): tag.replace("_", "-")
-        for speaker in ("en", "ja")
-        for tag, name in Locale(speaker).languages.items()
-    }
+    So lists that people download read back. English and Japanese count where others differ.
+    """
+    names: dict[str, str] = {}
+    usual = (Language.ENGLISH, Language.JAPANESE)
+    for speaker in (*usual, *(each for each in Language if each not in usual)):
+        for tag, name in _names_by(speaker).languages.items():
+            names.setdefault(name.lower(), tag.replace("_", "-"))
+    return names
 
 
 @cache

@@ -26,7 +26,13 @@ import sys
 import newsletter
 newsletter.__path__.insert(0, sys.argv[1])
 from newsletter.errors import ListError
-from newsletter.i18n.language import Language, nearest_language, time_zone_names
+from newsletter.i18n.language import (
+    Language,
+    language_name,
+    nearest_language,
+    read_language,
+    time_zone_name,
+)
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Number
 from newsletter.samples import sample_issue
@@ -36,6 +42,10 @@ from newsletter.settings import Settings
 korean = Language("ko")
 assert sample_issue(korean) == sample_issue(Language.ENGLISH) != sample_issue(Language.JAPANESE)
 assert nearest_language("ko-KR", Language.ENGLISH) is korean
+for speaker in map(Language, ("ko", "zh-Hant", "tlh")):
+    assert time_zone_name("Asia/Tokyo", speaker)
+    for tag in ("ja", "pt", "fil"):
+        assert read_language(language_name(tag, speaker)) == tag, language_name(tag, speaker)
 print(ListError(msg("The list is empty."), remedy=msg("Choose a file.")).in_language(korean))
 pages = Pages(Settings(_env_file=None).templates_dir)
 print(pages.render("errors/failed.html", language=korean, kind="busy", explanation="")[:80])
@@ -50,6 +60,8 @@ def test_another_language_is_one_catalogue(tmp_path: Path) -> None:
         'msgid "The list is empty."\nmsgstr "목록이 비어 있습니다."\n',
         encoding="utf-8",
     )
+    for tag in ("zh-Hant", "tlh"):
+        (tmp_path / "i18n" / f"{tag}.po").touch()
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", _PROGRAM, str(tmp_path)],
         capture_output=True,
