@@ -4,7 +4,7 @@
  * own; what a page left behind is offered when the same person opens the same draft again; nothing
  * is kept of who signed out in another tab.
  */
-import { byId, debounce, desk, inputById, say } from "./page.js";
+import { byId, debounce, desk, formatMoment, inputById, say } from "./page.js";
 /** @import { Copy } from "./types.js" */
 
 const PREFIX = "unsaved/";
@@ -107,11 +107,7 @@ function show(key, copy, fields, restore) {
     forget();
     return;
   }
-  const time = new Intl.DateTimeFormat(document.documentElement.lang, {
-    dateStyle: "medium",
-    timeStyle: "short",
-  }).format(copy.at);
-  byId("unsaved-words").textContent = say("unsaved", { time });
+  byId("unsaved-words").textContent = say("unsaved", { time: formatMoment(copy.at) });
   byId("unsaved-restore").onclick = async () => {
     if (await restore(copy)) forget();
   };

@@ -141,6 +141,10 @@ export const debounce = (wait, act) => {
   };
 };
 
+/** @param {Date | number} at @param {string} language @param {Intl.DateTimeFormatOptions} options */
+const formatted = (at, language, options) =>
+  new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, options).format(at);
+
 /**
  * A day as mail has it, in whatever language: `newsletter/i18n/formats.py` follows the same data.
  *
@@ -149,10 +153,18 @@ export const debounce = (wait, act) => {
  * @param {Intl.DateTimeFormatOptions} options
  */
 export const formatDay = (day, language, options) =>
-  new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, {
-    ...options,
-    timeZone: "UTC",
-  }).format(day);
+  formatted(day, language, { ...options, timeZone: "UTC" });
+
+/** A moment by this device's clock, as pages write it. @param {number} at */
+export const formatMoment = (at) =>
+  formatted(at, document.documentElement.lang, {
+    year: "numeric",
+    month: "short",
+    day: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+    hourCycle: "h23",
+  });
 
 /**
  * Make an element; `on…` names are listeners, others are attributes.

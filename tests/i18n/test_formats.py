@@ -1,6 +1,8 @@
-"""How times to come are written."""
+"""How times to come are written, and where."""
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from newsletter.i18n.formats import format_percent, format_planned, format_wall_time
 from newsletter.i18n.language import Language
 
+_ROOT = Path(__file__).resolve().parents[2]
 _MONDAY = datetime(2026, 11, 30, 0, 0, tzinfo=UTC)
 
 
@@ -34,3 +37,11 @@ def test_the_day_of_the_week_is_that_of_the_zone_and_not_of_the_instant() -> Non
 )
 def test_a_share_has_as_many_digits_as_tell_it_from_its_like(share: float, shown: str) -> None:
     assert format_percent(share, Language.ENGLISH) == shown
+
+
+def test_scripts_write_days_and_moments_in_one_place() -> None:
+    folders = (_ROOT / "frontend/src", _ROOT / "newsletter/web/static")
+    scripts = [path for folder in folders for path in folder.glob("*.js")]
+    manner = re.compile(r"new Intl\.DateTimeFormat|\.toLocale\w*(?:Date|Time)?String\(")
+    writing = {path.name for path in scripts if manner.search(path.read_text(encoding="utf-8"))}
+    assert writing == {"page.js"}
