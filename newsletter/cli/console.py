@@ -95,18 +95,18 @@ def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def format_moment(moment: datetime, *, seconds: bool = False) -> str:
+def in_utc(moment: datetime, *, seconds: bool = False) -> str:
     """Return an aware moment as the terminal shows all of them: with its zone."""
     shown = formats.format_moment(moment, terminal_language(), UTC, seconds=seconds)
     return f"{shown} UTC"
 
 
-def format_planned(moment: datetime) -> str:
+def planned_in_utc(moment: datetime) -> str:
     """Return an aware moment to come with its day of the week and its zone."""
     return f"{formats.format_planned(moment, terminal_language(), UTC)} UTC"
 
 
-def format_clock(moment: datetime) -> str:
+def clock_in_utc(moment: datetime) -> str:
     """Return an aware moment of today to the second, with its zone."""
     local = moment.astimezone(UTC)
     return f"{formats.format_clock(local, terminal_language(), seconds=True)} UTC"

@@ -33,7 +33,7 @@ def show(
     context: typer.Context, newsletter: NewsletterName = None, as_: As = None, json: Json = False
 ) -> None:
     """Show which digests are offered, when the next ones are due, and what waits for them."""
-    from newsletter.cli.console import console, format_planned, print_json
+    from newsletter.cli.console import console, planned_in_utc, print_json
     from newsletter.database.engine import reading
     from newsletter.mailings.digests.opening import DigestSetting, preview_digest
     from newsletter.mailings.digests.rules import DIGESTS, count_by_frequency, find_rules
@@ -68,7 +68,7 @@ def show(
         console.print(labelled(styled(word(Frequency(row["frequency"]))), state))
         console.print("  " + ngettext("{count} subscriber", "{count} subscribers", row["readers"]))
         if row["next"]:
-            console.print("  " + _("Next one: {moment}", moment=format_planned(row["next"])))
+            console.print("  " + _("Next one: {moment}", moment=planned_in_utc(row["next"])))
             console.print(
                 "  " + ngettext("{count} issue waits", "{count} issues wait", row["issues"])
             )

@@ -53,7 +53,7 @@ def show_list(
     """Search the log of bounces and complaints, newest first."""
     from rich.table import Column, Table
 
-    from newsletter.cli.console import console, format_moment, print_json
+    from newsletter.cli.console import console, in_utc, print_json
     from newsletter.database.engine import reading
     from newsletter.feedback.search import BounceFilter, list_bounces
 
@@ -80,7 +80,7 @@ def show_list(
         row = one.row
         table.add_row(
             str(row.id),
-            format_moment(row.occurred_at),
+            in_utc(row.occurred_at),
             row.address or styled("–", "dim"),
             label(row.kind),
             row.reason,
@@ -200,7 +200,7 @@ def incidents(
     json: Json = False,
 ) -> None:
     """List incidents: waves of bounces that have no consequences until they are settled."""
-    from newsletter.cli.console import console, format_moment, print_json
+    from newsletter.cli.console import console, in_utc, print_json
     from newsletter.database.engine import reading
     from newsletter.feedback.incidents import about, list_incidents
 
@@ -233,7 +233,7 @@ def incidents(
         )
         what = about(row.subject).in_language(terminal_language())
         console.print(f"{styled(row.id)} {what} ({state}): {share}")
-        console.print("  " + styled(f"{format_moment(row.opened_at)}  {row.words[:200]}", "dim"))
+        console.print("  " + styled(f"{in_utc(row.opened_at)}  {row.words[:200]}", "dim"))
     if not incidents:
         console.print(_("There are no incidents."))
 

@@ -44,7 +44,7 @@ def list_all(
     """List the invitation links; the addresses themselves are not shown again."""
     from rich.table import Table
 
-    from newsletter.cli.console import console, format_moment, print_json
+    from newsletter.cli.console import console, in_utc, print_json
     from newsletter.database.engine import reading
     from subscribers.invitations import is_open, list_invitations
 
@@ -70,7 +70,7 @@ def list_all(
     for row in rows:
         state = _("valid") if is_open(row) else _("no longer valid")
         used = f"{row.used} / {row.uses}"
-        table.add_row(str(row.id), row.note, used, format_moment(row.expires_at), state)
+        table.add_row(str(row.id), row.note, used, in_utc(row.expires_at), state)
     console.print(table if rows else _("No invitations yet"))
 
 

@@ -284,7 +284,7 @@ def show_imports(
     """List the lists imported into a newsletter, the newest first."""
     from rich.table import Table
 
-    from newsletter.cli.console import console, format_moment, print_json
+    from newsletter.cli.console import console, in_utc, print_json
     from subscribers.lists.imports.imports import earlier_imports
 
     with reading_newsletter(context, newsletter) as (session, found):
@@ -306,7 +306,7 @@ def show_imports(
     table = Table(_("Import"), _("List"), _("Started"), _("Added"), _("Updated"), box=None)
     for one in imports:
         counts = (text(Number(one.counts[count])) for count in ("added", "updated"))
-        table.add_row(str(one.id), one.source, format_moment(one.started_at), *counts)
+        table.add_row(str(one.id), one.source, in_utc(one.started_at), *counts)
     console.print(table if imports else _("No list was imported yet."))
 
 

@@ -93,7 +93,7 @@ def as_json(now: Progress) -> dict[str, Any]:
 
 def show(*mailings: Progress) -> None:
     """Print mailings, two lines each: what it is, and what became of its deliveries."""
-    from newsletter.cli.console import console, format_planned
+    from newsletter.cli.console import console, planned_in_utc
 
     for now in mailings:
         console.print(
@@ -118,6 +118,6 @@ def show(*mailings: Progress) -> None:
             )
         )
         if now.state is MailingState.SCHEDULED and now.scheduled_at is not None:
-            console.print("  " + _("due {moment}", moment=format_planned(now.scheduled_at)))
+            console.print("  " + _("due {moment}", moment=planned_in_utc(now.scheduled_at)))
         if now.halt_reason:
             console.print(f"  {text(now.halt_reason)}")

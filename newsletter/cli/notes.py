@@ -52,7 +52,7 @@ def show_history(
     """Show what is recorded of a person, the newest first."""
     from rich.table import Table
 
-    from newsletter.cli.console import console, format_moment, print_json
+    from newsletter.cli.console import console, in_utc, print_json
     from newsletter.database.engine import reading
     from subscribers.actions import find_standing
     from subscribers.history import read_history
@@ -72,7 +72,7 @@ def show_history(
         return
     table = Table(_("When"), _("What"), _("Details"), box=None)
     for at, what, parts in rows:
-        table.add_row(format_moment(at), what, " · ".join(parts))
+        table.add_row(in_utc(at), what, " · ".join(parts))
     console.print(table if rows else _("Nothing is recorded."))
 
 

@@ -83,13 +83,13 @@ def release(
 
 def show_relays(states: Sequence[RelayState]) -> None:
     """Print the relays that take nothing, a line each."""
-    from newsletter.cli.console import console, format_clock
+    from newsletter.cli.console import clock_in_utc, console
 
     for relay in states:
         until = (
             _("on hold")
             if relay.held
-            else _("next attempt at {time}", time=format_clock(relay.retry_at))
+            else _("next attempt at {time}", time=clock_in_utc(relay.retry_at))
         )
         console.print(labelled(f"{styled(relay.name)} {until}", relay.reason))
 
@@ -97,7 +97,7 @@ def show_relays(states: Sequence[RelayState]) -> None:
 @domains.command("list")
 def list_domains(context: typer.Context, json: Json = False) -> None:
     """List the recipient domains that are on hold."""
-    from newsletter.cli.console import console, format_moment, print_json
+    from newsletter.cli.console import console, in_utc, print_json
     from newsletter.database.engine import reading
     from newsletter.mailings.ledger.domain_holds import held_domains
 
@@ -109,7 +109,7 @@ def list_domains(context: typer.Context, json: Json = False) -> None:
         )
         return
     for one in found:
-        since = _("on hold since {moment}", moment=format_moment(one.since))
+        since = _("on hold since {moment}", moment=in_utc(one.since))
         console.print(labelled(f"{styled(one.domain)} {since}", one.reason))
     if not found:
         console.print(_("No domain is on hold."))
@@ -160,7 +160,7 @@ def drain(
 @suppressions.command("show")
 def show_suppressions(context: typer.Context, address: str, json: Json = False) -> None:
     """Show why an address is suppressed."""
-    from newsletter.cli.console import console, format_moment, print_json
+    from newsletter.cli.console import console, in_utc, print_json
     from newsletter.database.engine import reading
     from newsletter.services import build_services
     from subscribers.suppression import find_suppressions
@@ -191,7 +191,7 @@ def show_suppressions(context: typer.Context, address: str, json: Json = False) 
         words = one.reply or one.evidence or _("no evidence kept")
         console.print(
             f"{styled(one.suppression_id)} {label(one.reason)}, {scope}, "
-            f"{format_moment(one.since)}: {words}"
+            f"{in_utc(one.since)}: {words}"
         )
     if not found:
         console.print(_("This address is not suppressed."))

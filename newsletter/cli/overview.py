@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from newsletter.cli.console import console, format_moment, print_json
+from newsletter.cli.console import console, in_utc, print_json
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, ngettext, styled, text
 from newsletter.cli.state import look_again
@@ -127,7 +127,7 @@ def _acknowledged(alarm: Alarm) -> str:
     return _(
         "{name}, {time}: {reason}",
         name=known.by,
-        time=format_moment(known.since),
+        time=in_utc(known.since),
         reason=known.reason,
     )
 
@@ -149,7 +149,7 @@ def show_overview(seen: Overview) -> RenderableType:
 
 
 def _headline(seen: Overview, alarms: Sequence[Alarm]) -> RenderableType:
-    clock = styled(format_moment(seen.taken_at, seconds=True), "dim")
+    clock = styled(in_utc(seen.taken_at, seconds=True), "dim")
     grave = [alarm for alarm in alarms if alarm.is_open]
     if not grave and any(alarm.severity is not AlarmSeverity.NOTE for alarm in alarms):
         words = _("Nothing new; all alarms are acknowledged")

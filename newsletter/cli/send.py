@@ -393,7 +393,7 @@ def _demand_company(*pairs: tuple[str, str, bool]) -> None:
 
 def _print_review(newsletter: Newsletter, chosen: _Chosen, review: OrderReview) -> None:
     """Name the issue, whom it goes to and when, where it will stand, and its earlier mailing."""
-    from newsletter.cli.console import console, format_moment
+    from newsletter.cli.console import console, in_utc
     from newsletter.database.words import name_of
 
     plan, people = chosen.plan, review.audience.value.included
@@ -434,7 +434,7 @@ def _print_review(newsletter: Newsletter, chosen: _Chosen, review: OrderReview) 
             _(
                 "It was sent before: mailing {mailing}, {moment}.",
                 mailing=earlier.id,
-                moment=format_moment(earlier.created_at),
+                moment=in_utc(earlier.created_at),
             )
         )
 

@@ -37,7 +37,7 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
     """List the templates with their versions."""
     from rich.table import Table
 
-    from newsletter.cli.console import console, format_moment, print_json
+    from newsletter.cli.console import console, in_utc, print_json
     from newsletter.newsletters.templates import list_templates
 
     with reading_newsletter(context, newsletter) as (session, found):
@@ -57,7 +57,7 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
         return
     table = Table(_("Name"), _("Version"), _("Last edited"), box=None)
     for each in templates:
-        table.add_row(each.full_name, str(each.version), format_moment(each.saved_at))
+        table.add_row(each.full_name, str(each.version), in_utc(each.saved_at))
     console.print(table if templates else _("None yet."))
 
 

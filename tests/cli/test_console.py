@@ -10,10 +10,10 @@ import pytest
 from rich.table import Table
 
 from newsletter.cli.console import (
+    clock_in_utc,
     console,
-    format_clock,
     format_day,
-    format_moment,
+    in_utc,
     print_error,
     print_json,
 )
@@ -25,9 +25,9 @@ _NEW_YEAR = datetime(2027, 1, 1, 8, 30, 15, tzinfo=ZoneInfo("Asia/Tokyo"))
 
 
 def test_a_moment_of_another_zone_is_shown_in_utc_and_says_so() -> None:
-    assert format_moment(_NEW_YEAR) == "31 Dec 2026, 23:30 UTC"
-    assert format_moment(_NEW_YEAR, seconds=True) == "31 Dec 2026, 23:30:15 UTC"
-    assert format_clock(_NEW_YEAR) == "23:30:15 UTC"
+    assert in_utc(_NEW_YEAR) == "31 Dec 2026, 23:30 UTC"
+    assert in_utc(_NEW_YEAR, seconds=True) == "31 Dec 2026, 23:30:15 UTC"
+    assert clock_in_utc(_NEW_YEAR) == "23:30:15 UTC"
     assert format_day(_NEW_YEAR) == "31 December 2026"
 
 
