@@ -10,6 +10,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
 from newsletter.database.vocabulary import DeliveryState
@@ -140,7 +141,7 @@ def _unsettled(
     session: Session, visit: Visit, rows: Sequence[Newsletter]
 ) -> tuple[list[HaltedMailing], list[UnsettledMailing]]:
     """Return what somebody may let go on, and what an operator must decide."""
-    held = _where(visit, rows, Permission.CONTROL_MAILINGS)
+    held = [row.id for row in rows if visit.rights.may_do(Action.MAILING_RESUME, row.id)]
     operated = _where(visit, rows, Permission.OPERATE)
     halted = [row for row in halted_mailings(session) if row.newsletter_id in held]
     uncertain = [row for row in uncertain_mailings(session) if row.newsletter_id in operated]

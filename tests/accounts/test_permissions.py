@@ -46,10 +46,11 @@ def test_a_page_asks_for_each_permission_and_an_action_for_each_that_changes_som
     permission: Permission,
 ) -> None:
     actions = [action.name for action in Action if action.needed is permission]
-    names = "|".join(
-        [rf"Permission\.{permission.name}", *(rf"doing\(Action\.{n}" for n in actions)]
-    )
-    pages = (_ROOT / "newsletter/web").rglob("*.py")
+    names = "|".join([rf"Permission\.{permission.name}", *(rf"Action\.{n}" for n in actions)])
+    # That names every action, and asks for none.
+    pages = {*(_ROOT / "newsletter/web").rglob("*.py")} - {
+        _ROOT / "newsletter/web/audit_wording.py"
+    }
     assert any(re.search(rf"({names})\b", page.read_text(encoding="utf-8")) for page in pages)
     assert actions or permission in _OF_LOOKING
 
