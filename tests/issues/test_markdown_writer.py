@@ -47,6 +47,8 @@ from newsletter.issues.model import (
     Verbatim,
 )
 from newsletter.issues.sources.reading import read_issue
+from newsletter.issues.translation_fields import fields_of_block
+from newsletter.issues.walking import content_of
 from newsletter.samples import sample_issue
 from tests.support.examples import examples
 
@@ -362,6 +364,12 @@ def test_the_japanese_sample_is_written_without_references() -> None:
     issue = read_issue(sample_issue(Language.JAPANESE), source="sample").issue
 
     assert "&#" not in to_markdown(issue)
+
+
+@given(block=st.one_of(*LEAVES.values()))
+def test_a_block_that_is_filled_in_has_a_field_for_each_of_its_words(block: Block) -> None:
+    said = {field.text for field in fields_of_block(block)}
+    assert {words for words in content_of(block).words if words} - said == set()
 
 
 def test_the_issues_that_are_tried_have_every_kind_of_block() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import fields
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from newsletter.cli.subscribers import add
 from newsletter.database.tables import ImportChangeRow, SubscriptionRow
 from subscribers.editing import PersonDraft
 from subscribers.fields.model import RESERVED_KEYS
@@ -33,6 +35,8 @@ _PAGES: Mapping[str, tuple[str, set[str]]] = {
 }
 #: How a mail is made, which says nothing of whom to write to.
 _NOT_ASKED = {"time_zone", "format"}
+#: Said of nobody who is added by hand: their mail has both parts.
+_NOT_BY_COMMAND = {"format"}
 #: Chosen from lists: nobody is found by them.
 _NOT_SEARCHED = {"language", "time_zone"}
 #: Where search looks at columns, and from where on: in the migration, from its triggers on.
@@ -105,6 +109,16 @@ def test_what_is_chosen_can_be_edited() -> None:
     chosen = set(CHOSEN) - _BY_FIELD
     assert chosen - edited == set()
     assert {name for name in chosen if f'"{name}"' not in form} == set()
+
+
+def test_what_is_chosen_can_be_said_of_whoever_is_added_by_command() -> None:
+    options = inspect.signature(add).parameters
+    assert set(CHOSEN) - _BY_FIELD - _NOT_BY_COMMAND - options.keys() == set()
+
+
+def test_what_a_list_can_bring_has_a_word_where_its_columns_are_chosen() -> None:
+    words = (_ROOT / "templates/web/subscribers/words.html").read_text(encoding="utf-8")
+    assert {name for name in FIELDS if f'"{name}": ' not in words} == set()
 
 
 def test_segments_ask_for_what_is_chosen() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import fields as fields_of
 from dataclasses import replace
 
 import httpx
 import pytest
+from starlette.datastructures import FormData
 
 from newsletter.database.vocabulary import Role
+from newsletter.web.subscribers.editing import _draft_of
+from subscribers.editing import PersonDraft
 from tests.support import fields
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of, tight
@@ -23,6 +27,13 @@ def database_url(sqlite_url: str) -> str:
 
 def _send(client: httpx.Client, path: str, **typed: object) -> httpx.Response:
     return client.post(path, data={"csrf": csrf_of(client.get(path).text), **typed})
+
+
+def test_whatever_a_form_asks_is_read_from_it() -> None:
+    known = [each.name for each in fields_of(PersonDraft)]
+    form = FormData(dict.fromkeys([*known, "format", "field.city"], "text"))
+    read, nothing = _draft_of(form, [fields.CITY]), PersonDraft()
+    assert [name for name in known if getattr(read, name) == getattr(nothing, name)] == []
 
 
 def test_a_person_is_added_then_edited(stage: Stage, sign_in: SignIn) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,12 +22,14 @@ from tests.support.courier import Satchel, carry
 from tests.support.loops import run_apart
 from tests.support.ports import free_port
 from tests.support.smtp import scripted_relay
+from workers import transports
 from workers.transports import TRANSPORTS, open_route
 from workers.transports.base import Envelope, Parcel, ResultKind
 
 pytestmark = pytest.mark.servers
 
-_DOCUMENT = Path(__file__).resolve().parents[3] / "docs/transports.md"
+_ROOT = Path(__file__).resolve().parents[3]
+_DOCUMENT = _ROOT / "docs/transports.md"
 _ENVELOPE = Envelope(sender="bounces@example.jp", recipient="reader@example.jp")
 #: Stands in every URL here, and in what the other side says of it.
 _PASSWORD = "top-s3cret"
@@ -173,6 +176,15 @@ def test_every_scheme_is_in_the_documentation_and_the_remedy(scheme: str) -> Non
     with pytest.raises(SettingError) as refused:
         open_route("unknown://x")
     assert f"{scheme}:/" in str(refused.value.remedy)
+    assert f"{scheme}:/" in (_ROOT / ".env.example").read_text(encoding="utf-8")
+
+
+def test_every_option_is_in_the_documentation() -> None:
+    source = Path(transports.__file__).read_text(encoding="utf-8")
+    asked = set(re.findall(r'options\.(?:text|choice|number)\(\s*"(\w+)"', source))
+    assert asked
+    rows = re.findall(r"^\| `(\w+)` \|", _DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+    assert asked == {*rows}
 
 
 @pytest.fixture(params=CASES)
