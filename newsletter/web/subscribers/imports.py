@@ -99,7 +99,10 @@ class _Form(BaseModel):
 
     def terms(self) -> ImportTerms:
         """Return the terms; columns that are nothing of ours are left out."""
-        given = self.model_extra or {}
+        # What comes twice, as no form of ours sends it, is a list of its values, and no answer.
+        given = {
+            name: each for name, each in (self.model_extra or {}).items() if isinstance(each, str)
+        }
         answers = {
             column: UNRELATED if self.none_asks else given.get(f"{_ANSWER}{at}", "")
             for at, column in enumerate(self.asked)

@@ -558,6 +558,15 @@ def test_nothing_is_done_until_it_is_answered_whether_a_column_asks_for_mail(
 
 
 @pytest.mark.usefixtures("stage")
+def test_an_answer_that_comes_twice_is_none(sign_in: SignIn) -> None:
+    client = sign_in("operator@example.jp", Role.OPERATOR)
+    page = _bring(client, _ASKING.encode())
+    twice = {"answer-0": ["disabled", "unsubscribed_at"]}
+    refused = client.post(str(page.url), data=_answered(page, verb="try", **twice))
+    assert (refused.status_code, "Please answer the questions" in refused.text) == (400, True)
+
+
+@pytest.mark.usefixtures("stage")
 def test_a_remark_that_is_asked_about_is_shown_in_full(sign_in: SignIn) -> None:
     client = sign_in("operator@example.jp", Role.OPERATOR)
     said = "Rang on 12 May: wants no newsletter any more"
