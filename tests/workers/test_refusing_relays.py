@@ -80,9 +80,9 @@ def test_one_of_several_servers_behind_it_that_refuses_all_ends_nobody_s_mail(
     with worker(database_url, smtp_server.url, tmp_path / "data") as services:
         call_apart(lambda: periodic.go(services))
         work(services, mailing)
-        counts = stage.counts(mailing)
-        assert counts[DeliveryState.ACCEPTED] > 0
-        assert set(counts) <= {DeliveryState.ACCEPTED, DeliveryState.DEFERRED, DeliveryState.QUEUED}
+        # The server that refuses may have answered twenty before the other took the first.
+        allowed = {DeliveryState.ACCEPTED, DeliveryState.DEFERRED, DeliveryState.QUEUED}
+        assert set(stage.counts(mailing)) <= allowed
 
 
 def test_one_mail_alone_is_put_off_while_it_is_known_to_refuse_all(
