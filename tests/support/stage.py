@@ -133,7 +133,8 @@ def set_stage(engine: Engine, source: bytes | None = None, *, readers: int = 0) 
         newsletter = create_newsletter(session, DRAFT)
         issue = save_issue(session, newsletter.id, _read(source))
         stage = Stage(engine=engine, newsletter_id=newsletter.id, issue=issue.slug)
-    stage.subscribe(*(f"reader{number}@example.jp" for number in range(readers)))
+    if readers:
+        stage.subscribe(*(f"reader{number}@example.jp" for number in range(readers)))
     return stage
 
 

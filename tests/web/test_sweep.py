@@ -25,7 +25,7 @@ from newsletter.mailbox.store import MailboxStore
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
 from newsletter.web.app import create_app
-from tests.support.accessible import violations
+from tests.support.accessible import AXE, violations
 from tests.support.site import routes_of
 from tests.support.soak import SOAK
 from tests.web.showroom import Showroom, showroom
@@ -102,6 +102,8 @@ class Visitor:
         self.faults: list[str] = []
         self._path = ""
         self._pages = 0
+        # It is compiled anew where it is put into a page that is there.
+        context.add_init_script(path=AXE)
         self._page = context.new_page()
         browser = context.browser
         assert browser is not None
