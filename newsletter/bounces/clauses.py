@@ -11,7 +11,14 @@ import re
 from functools import lru_cache
 
 from newsletter.bounces.addresses import SENDER_ADDRESS, SENDER_DOMAIN
-from newsletter.bounces.phrase_tables import Pairs, denials, grammar, pairs, without_marks
+from newsletter.bounces.phrase_tables import (
+    Pairs,
+    bare_expression,
+    denials,
+    grammar,
+    pairs,
+    without_marks,
+)
 
 _GRAMMAR = grammar()
 _DENIALS = denials()
@@ -155,6 +162,10 @@ GONE_FOR_GOOD: tuple[Pairs, ...] = (
         between=_BESIDE,
         spaced=False,
     ),
+)
+#: What each of these holds, and most words do not.
+_FOR_GOOD = re.compile(
+    "|".join(map(bare_expression, (*_GRAMMAR["for_good"], *_GRAMMAR["for_good_unspaced"])))
 )
 OF_SENDER_OUTRIGHT: tuple[Pairs, ...] = (
     *_OURS_ABSENT,
@@ -339,6 +350,7 @@ def _unless_supposed(clause: str) -> str:
     return clause if _REPLY_CODE.search(clause) or not SUPPOSING.search(clause) else ""
 
 
+@lru_cache(maxsize=32)  # most rules ask of the same words
 def without_names(text: str) -> str:
     """Put a mark for each host: the full stops in it end no clause, its labels are no words."""
     text = IP_NAMED.sub("clientaddress", IP_ADDRESS.sub("clientaddress", text))
@@ -361,6 +373,14 @@ def occur_in(theme: tuple[Pairs, ...], text: str) -> bool:
     """Tell whether prepared words hold a pair of a theme."""
     text = _with_denials(text)
     return any(one.occurs_in(text) for one in theme)
+
+
+def tells_gone_for_good(text: str) -> bool:
+    """Tell whether prepared words say in one sentence that a person's mailbox is gone for ever."""
+    return _FOR_GOOD.search(without_marks(text)) is not None and any(
+        WHO.search(sentence) is not None and occur_in(GONE_FOR_GOOD, sentence)
+        for sentence in SENTENCE_END.split(text)
+    )
 
 
 def count_people(text: str) -> bool:

@@ -150,7 +150,7 @@ def denials() -> Pairs:
     composed = [_denial(patterns("grammar"), "not", "being")]
     for language in _languages().values():
         composed += [_denial(language, "not", "being"), _denial(language, "being", "not")]
-    expressions = tuple(map(_without_marks, composed))
+    expressions = tuple(map(bare_expression, composed))
     whole, plain = (
         rf"\b(?:{_by_first_letter(table)})\b"
         for table in (expressions, filter(_is_for_ascii, expressions))
@@ -252,7 +252,7 @@ def pairs(
             return ""
         return rf"{edge}(?:{first}){edge}{between}{edge}(?:{second}){edge}"
 
-    given = tuple(tuple(map(_without_marks, side)) for side in (left, right))
+    given = tuple(tuple(map(bare_expression, side)) for side in (left, right))
     between = without_marks(between)
     whole = joined(given)
     if not whole:
@@ -329,7 +329,7 @@ def without_marks(text: str) -> str:
     return text if text.isascii() else text.translate(_BARE)
 
 
-def _without_marks(expression: str) -> str:
+def bare_expression(expression: str) -> str:
     """Return an expression for such words; ASCII's German writes "ue" for "ü"."""
     return without_marks(_UMLAUT.sub(lambda letter: f"{letter[0]}e?", expression))
 

@@ -19,7 +19,6 @@ from newsletter.bounces.addresses import SENDER_ADDRESS, Parties
 from newsletter.bounces.clauses import (
     DORMANT,
     FOR_NOW,
-    GONE_FOR_GOOD,
     GREYLISTED,
     IP_ADDRESS,
     IP_NAMED,
@@ -37,7 +36,6 @@ from newsletter.bounces.clauses import (
     PROVES_SENDER,
     ROOM,
     SENDER,
-    SENTENCE_END,
     SUPPOSING,
     THING,
     UNWANTED,
@@ -45,6 +43,7 @@ from newsletter.bounces.clauses import (
     count_people,
     name_alone,
     occur_in,
+    tells_gone_for_good,
     without_advice,
     without_names,
 )
@@ -308,7 +307,7 @@ def overrules_code(words: str, parties: Parties = _STRANGERS) -> bool:
 def is_gone_for_good(words: str, parties: Parties = _STRANGERS) -> bool:
     """Tell whether words say that the reader's mailbox was removed for ever."""
     text = _plain(words, parties)
-    return _is_gone_for_good(text) and not _is_of_sender(text)
+    return tells_gone_for_good(without_names(text)) and not _is_of_sender(text)
 
 
 def hides_behind_words(words: str, parties: Parties) -> bool:
@@ -366,7 +365,8 @@ def _nobody(text: str, *, code: str, refused: bool, parties: Parties) -> Reason 
     outright = _words().for_sure.occurs_in(text) and not occur_in(
         OF_SENDER_OUTRIGHT, without_names(text)
     )
-    outright = outright or (not of_sender and _is_gone_for_good(text))
+    # Then no code can mean another fault.
+    outright = outright or (not of_sender and tells_gone_for_good(without_names(text)))
     if outright or (code == "4.1" and _ACCESS_DENIED in text):
         return Reason.USER_UNKNOWN
     if _denies_recipients_host(text, code=code, of_sender=of_sender, parties=parties):
@@ -374,14 +374,6 @@ def _nobody(text: str, *, code: str, refused: bool, parties: Parties) -> Reason 
     if refused and _words().perhaps.occurs_in(text) and not _blames_us(text, parties):
         return Reason.USER_UNKNOWN
     return None
-
-
-def _is_gone_for_good(text: str) -> bool:
-    """Tell whether a reader's mailbox was removed for ever: then no code can mean another fault."""
-    return any(
-        WHO.search(sentence) is not None and occur_in(GONE_FOR_GOOD, sentence)
-        for sentence in SENTENCE_END.split(without_names(text))
-    )
 
 
 def _is_in_doubt(text: str, code: str) -> bool:
