@@ -18,6 +18,7 @@ from newsletter.bounces.model import Reason, Report, ReportedRecipient, ReportKi
 from newsletter.bounces.refusal import Refusal, classify_refusal
 from newsletter.bounces.replies import find_reply, find_status
 from newsletter.bounces.tables import reason_of_exit, reason_of_powermta
+from newsletter.bounces.unstructured import is_composed
 
 _KINDS = ("message/delivery-status", "message/global-delivery-status")
 _RECIPIENT_FIELDS = ("original-recipient", "final-recipient", "x-actual-recipient")
@@ -58,9 +59,12 @@ def read_delivery_status(bounce: BounceText) -> Report | None:
 
 
 def _blocks(bounce: BounceText) -> Iterator[Headers]:
-    """Give the groups of fields, one a recipient; some systems write them into the text."""
+    """Give the groups of fields, one a recipient; some systems write them into the text.
+
+    So do people and lists that cite a notice, which sends none.
+    """
     texts = [part.text for part in bounce.mail.of_kind(*_KINDS)]
-    if not any(_FIELD.search(text) for text in texts):
+    if not any(_FIELD.search(text) for text in texts) and not is_composed(bounce):
         texts.extend(
             part.text
             for part in bounce.mail.parts

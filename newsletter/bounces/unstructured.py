@@ -62,7 +62,7 @@ def is_bounce(bounce: BounceText) -> bool:
     if not bounce.original.headers.fields and _is_of_another_thing(bounce):
         return False
     if _is_of_failure(subject) or bounce.layout is not None:
-        return not (_is_letter(bounce.mail) or _is_lists_own(bounce))
+        return not is_composed(bounce)
     if bounce.mail.is_from_nobody and not _is_automatic(bounce.mail):
         return _tells_of_one(bounce)
     return _is_notice_of_nobody(bounce)
@@ -156,6 +156,14 @@ def _sentences_of(bounce: BounceText, address: str) -> Iterator[str]:
     for sentence in _SENTENCE_END.split(bounce.text[:_LOOKED_AT]):
         if address in sentence and not greeted.search(sentence):
             yield sentence
+
+
+def is_composed(bounce: BounceText) -> bool:
+    """Tell whether a person or a mailing list wrote a mail, which may cite a notice.
+
+    What names a mail system as its sender is not: that is for `is_bounce` to say.
+    """
+    return not is_from_system(bounce) and (_is_letter(bounce.mail) or _is_lists_own(bounce))
 
 
 def _is_letter(mail: Mail) -> bool:

@@ -138,8 +138,12 @@ def _sentences(lines: Sequence[str]) -> list[str]:
 def _goes_on(line: str, following: str) -> bool:
     """Tell whether a line of words that blanks part goes on in the next, however short it is."""
     first = following.lstrip()[:1]
-    is_small = first.islower() and unicode_name(first).startswith(("LATIN", "GREEK", "CYRILLIC"))
-    return is_small and line[-1:].isalpha()
+    return first.islower() and _is_parted_by_blanks(first) and _is_parted_by_blanks(line[-1:])
+
+
+def _is_parted_by_blanks(letter: str) -> bool:
+    """Tell whether a character is a letter of a script that has blanks between words."""
+    return letter.isalpha() and unicode_name(letter).startswith(("LATIN", "GREEK", "CYRILLIC"))
 
 
 def _asked(sentence: str) -> Wish:

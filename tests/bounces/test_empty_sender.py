@@ -186,6 +186,22 @@ def test_an_issue_of_a_mailing_list_about_bounces_is_no_notice() -> None:
     assert read_report(raw).kind is ReportKind.OTHER
 
 
+@pytest.mark.parametrize("answer", ["", "Re: "])
+def test_fields_of_a_notice_that_an_issue_or_a_letter_cites_are_no_notice(answer: str) -> None:
+    words = (
+        "Why a failure is not always one. Last week we got:\n\n"
+        f"    Final-Recipient: rfc822; {READER}\n    Action: failed\n    Status: 5.1.1\n\nBye\n"
+    )
+    raw = b"" if answer else b"List-Id: <digest.example>\n"
+    raw += _mail(
+        words,
+        path="<noa@digest.example>",
+        sender="noa@digest.example",
+        subject=f"{answer}Status codes",
+    )
+    assert read_report(raw).kind is ReportKind.OTHER
+
+
 #: That ours did not arrive, and that the address is no more: by an in-house program.
 _GONE = [
     f"{READER} adresine gönderdiğiniz ileti teslim edilememiştir.\n\nBu hesap kapatılmıştır.",

@@ -80,6 +80,12 @@ Ich habe mich schon zweimal abgemeldet, bekomme aber immer noch Ihre Mails.
 Je me suis désabonné mais je reçois toujours vos messages.
 Me di de baja hace un mes y sigo recibiendo el boletín.
 Ik heb me afgemeld en krijg nog steeds jullie nieuwsbrief.
+Wypisałem się i nadal dostaję maile.
+Ho annullato l'iscrizione alla newsletter e la ricevo ancora: basta mail.
+停止|iPhoneから送信
+いい加減に外してください!!
+もう大きなったし、次から送ってもらわんでええです。おおきに。
+¿Me podéis dar de baja del boletín?
 Я отписалась, но письма всё равно приходят.
 수신거부를 했는데도 계속 옵니다.
 已经退订了,还是每天收到邮件
@@ -108,6 +114,8 @@ Quiero dar de baja el agua
 Jag vill säga upp min båtplats i hamnen.
 My sister pressed the unsubscribe link.|I want to stay on.
 To stop receiving updates about this ticket, reply with "close".
+旧アドレスへの送信はやめて、今後は hana@new.example.jp にお送りください。
+Please stop sending to the office and use my new address instead.
 Wie kann ich mich abmelden?
 실수로 수신거부를 누른 것 같아요.|계속 받고 싶습니다!
 """
@@ -138,6 +146,13 @@ Ik wil me afmelden voor de cursus.
 Chcę zrezygnować z prenumeraty papierowej.
 Jeg vil melde meg av kurset.
 会報の郵送は停止して、メールだけにしてください。
+Ich habe den Kurs abbestellt, bekomme aber weiter Mails dazu.
+J'ai résilié ma carte de bus mais je reçois toujours vos courriels.
+Mi hijo se dio de baja del curso, pero yo sigo leyendo el boletín con mucho gusto.
+Ik heb mijn krant opgezegd maar krijg nog steeds jullie mails.
+Ho annullato il corso ma ricevo ancora email.
+Wypisałem się z kursu, ale nadal dostaję maile.
+Cancelei o plano de saúde e ainda recebo emails.
 """
 _NONE = """
 もうメールは|届きました
