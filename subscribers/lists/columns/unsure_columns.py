@@ -96,10 +96,14 @@ class _Column:
             if text in self.values or len(self.values) < _KEPT:
                 self.values[text] += count
 
-    def question(self, name: str, rows: int) -> ColumnQuestion | None:
-        """Return what has to be asked of it."""
+    def question(
+        self, name: str, rows: int, legend: Mapping[str, ListState]
+    ) -> ColumnQuestion | None:
+        """Return what has to be asked of it, beside what a legend says of codes."""
         blanks = rows - self.filled
         kind = self._kind(name, blanks) if self.filled else None
+        if kind is None and self._is_explained(legend) and not is_harmless(name):
+            kind = QuestionKind.ANSWERS
         if kind is None or (kind is QuestionKind.ANSWERS and self._parts_nobody(name, blanks)):
             return None
         values = self.speaking if kind is QuestionKind.REMARKS else self.values
@@ -133,6 +137,11 @@ class _Column:
         if self._are_few(texts, blanks) and not self._are_remarks(name) and not is_heeded:
             return QuestionKind.ANSWERS
         return QuestionKind.REMARKS if self.speaking else None
+
+    def _is_explained(self, legend: Mapping[str, ListState]) -> bool:
+        """Tell whether it holds codes alone, two of which a legend explains."""
+        explained = sum(fold(text) in legend for text in self.values)
+        return explained > 1 and all(map(_is_code, self.values))
 
     def _parts_nobody(self, name: str, blanks: int) -> bool:
         """Tell whether all rows have one value, which neither speaks of leaving nor is a code.
@@ -282,7 +291,10 @@ class Questions:
     def asked(self, form: ListForm) -> tuple[ColumnQuestion, ...]:
         """Return the columns to be asked of."""
         # A record of JSON that has no such column has no value in it either.
-        found = (column.question(name, self._rows) for name, column in self._columns.items())
+        legend = self._states.legend
+        found = (
+            column.question(name, self._rows, legend) for name, column in self._columns.items()
+        )
         asked = filter(None, (*found, self._states.question(form, self._rows)))
         return tuple(map(self._states.told, asked))
 

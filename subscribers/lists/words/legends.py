@@ -25,7 +25,8 @@ _LONGEST = 500
 def read_legend(text: str) -> Mapping[str, ListState]:
     """Return what a legend says that codes mean, by the code as `fold` has it.
 
-    Empty for a text that is none: two codes have to be told, and one of them as a state.
+    Empty for a text that is none: two codes have to be told. What one means in words that are not
+    known is unclear.
     """
     return _read(text[:_LONGEST])
 
@@ -34,10 +35,9 @@ def read_legend(text: str) -> Mapping[str, ListState]:
 def _read(text: str) -> Mapping[str, ListState]:
     plain = normal_form(text)
     pairs = {fold(each["code"]): each["meaning"].strip() for each in _PAIR.finditer(plain)}
-    known = {code: _state_of(meaning) for code, meaning in pairs.items()}
-    if len(pairs) < 2 or not any(known.values()):  # noqa: PLR2004 - one may be a title
+    if len(pairs) < 2:  # noqa: PLR2004 - one may be a title
         return {}
-    return {code: state or ListState.UNCLEAR for code, state in known.items()}
+    return {code: _state_of(meaning) for code, meaning in pairs.items()}
 
 
 def legends_in(texts: Iterable[str]) -> str:
@@ -45,5 +45,6 @@ def legends_in(texts: Iterable[str]) -> str:
     return " / ".join(text for text in texts if read_legend(text))
 
 
-def _state_of(meaning: str) -> ListState | None:
-    return read_state(meaning) or (ListState.UNSUBSCRIBED if tells_leaving(meaning) else None)
+def _state_of(meaning: str) -> ListState:
+    leaves = ListState.UNSUBSCRIBED if tells_leaving(meaning) else ListState.UNCLEAR
+    return read_state(meaning) or leaves

@@ -128,6 +128,25 @@ def test_a_legend_that_says_otherwise_of_codes_has_them_asked(
     assert report.refusals == 0
 
 
+@pytest.mark.parametrize(
+    "legend",
+    [
+        "# Kod: 1 = vill ha, 2 = vill inte ha, 3 = studsar, 4 = ej svarat",
+        "1: haluaa 2: ei halua 3: ei vastannut",
+        "1：ほしい　2：ほしくない　3：返事なし",
+    ],
+)
+def test_codes_that_a_legend_explains_in_whatever_words_are_asked(
+    legend: str, sqlite_stage: Stage
+) -> None:
+    rows = "".join(f"{name}@example.jp,{name},{at}\n" for at, name in enumerate("abcde", 1))
+    text = f"{legend}\nEpost,Namn,Kod\n{rows}".encode()
+    with pytest.raises(UnclearColumnError) as asked:
+        import_list(sqlite_stage, text, is_answered=False)
+    (one,) = asked.value.questions
+    assert (one.column, [value for value, _count in one.values]) == ("Kod", list("12345"))
+
+
 def test_a_legend_above_a_table_of_a_page_has_its_codes_asked(sqlite_stage: Stage) -> None:
     cells = "".join(f"<tr><td>{row}</td></tr>" for row in _REVERSED.splitlines())
     table = cells.replace(",", "</td><td>").format(column="状態")
