@@ -596,6 +596,47 @@ def test_names_of_python_and_formulas_keep_their_signs(words: str) -> None:
     assert again == issue
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "~/Documents/__backup__/list.csv を開く",
+        "場所は /srv/www/_new_/*.html です",
+        "（./_build_/a.txt）",
+        "/home/hana/*.*",
+    ],
+)
+def test_signs_of_a_name_in_a_path_are_its_own(words: str) -> None:
+    issue = _read(words)
+    assert [block_text(block) for block in issue.lead] == [words]
+    again, _ = read_markdown(to_markdown(issue), source="md")
+    assert again == issue
+
+
+@pytest.mark.parametrize("words", ["月/火/**水**/木", "a/*b*/c", "Mon/Tue/**Wed**/Thu", "and/_or_"])
+def test_emphasis_between_slashes_is_emphasis(words: str) -> None:
+    assert block_text(_read(words).lead[0]) == re.sub(r"[*_]", "", words)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["2026. 12. 6. 일요일 오전 10시"],
+        ["2026. 12. 13", "2026. 12. 20"],
+        ["24. 12. Heiligabend", "25. 12. Weihnachten"],
+        ["1) 2) 持ち物"],
+    ],
+)
+def test_a_day_whose_parts_end_in_full_stops_is_one_text(lines: list[str]) -> None:
+    issue = _read("\n".join(lines))
+    shown = []
+    for block in issue.lead:
+        assert isinstance(block, ListBlock)
+        for number, item in enumerate(block.items, block.start):
+            (paragraph,) = item
+            shown.append((str(number), block_text(paragraph)))
+    assert shown == [tuple(re.split(r"[.)] ", line, maxsplit=1)) for line in lines]
+
+
 @pytest.mark.parametrize("words", ["__太字__です", "This is __bold__. Next", r"\(注\[1\]\)"])
 def test_what_is_no_name_and_no_formula_is_read_as_ever(words: str) -> None:
     issue, _ = read_markdown(f"{HEAD}\n{words}\n", source="md")

@@ -60,6 +60,8 @@ from newsletter.issues.model import (
 )
 from newsletter.issues.plain_text import inline_words
 
+#: From here on the number of an item is rather a year, which begins a day: "2026. 12. 6".
+_A_YEAR = 1000
 _TASK = re.compile(r"\[[ xX]\](?=[ \t\n])")
 #: How a task shows in a mail, where nothing can be ticked.
 OPEN_TASK, DONE_TASK = "\N{BALLOT BOX}", "\N{BALLOT BOX WITH CHECK}"
@@ -163,13 +165,15 @@ class BlockReader:
     def _numbered(self, items: Sequence[SyntaxTreeNode]) -> Iterator[ListBlock]:
         """Read a numbered list; where its numbers do not go on as typed, another one begins.
 
-        CommonMark would number on from the first. The same number at each item asks for that.
+        CommonMark would number on from the first. The same number at each item asks for that, but
+        for a year.
         """
         numbers = [int(item.info) for item in items]
         begins = [
             index
             for index, number in enumerate(numbers)
-            if not index or (len(set(numbers)) > 1 and number != numbers[index - 1] + 1)
+            if not index
+            or (number != numbers[index - 1] + 1 and (len(set(numbers)) > 1 or number >= _A_YEAR))
         ]
         for begin, end in pairwise([*begins, len(items)]):
             yield ListBlock(items=self._items(items[begin:end]), ordered=True, start=numbers[begin])

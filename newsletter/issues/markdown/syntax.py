@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from markdown_it import MarkdownIt
-from markdown_it.rules_block import StateBlock, lheading
+from markdown_it.rules_block import StateBlock, lheading, list_block
 from markdown_it.rules_block.table import escapedSplit, table
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
@@ -61,6 +61,17 @@ _VERBATIM = re.compile(
     r"|\\\([^()\n\\]{1,80}\\\)|\\\([^()\n\\]{1,20}\)/",
     re.ASCII,
 )
+#: A path of other systems up to a name in it, ``~/_a`` or ``/srv/www/_a``, whose signs are its own.
+_PATH_TO_NAME = re.compile(
+    r"(?:(?<![!-~])|(?<=[(:\"'=]))"
+    r"(?:(?:~|\.{1,2})(?:/[A-Za-z0-9._~+*-]+)*|(?:/[A-Za-z0-9._~+*-]+)+)/\Z"
+)
+_SIGNS_OF_NAME = re.compile(r"([*_])\1*(?=[A-Za-z0-9.])")
+#: Letters of a path that are looked back at.
+_LONGEST_PATH = 200
+#: A number of a list, which another stands behind: "2026. 12. 6" is a day, and "1. 2. a" no list.
+_NUMBER_BEFORE = re.compile(r"\d{1,9}[.)][ \t]+\Z")
+_NUMBER = re.compile(r"\d{1,9}[.)](?:[ \t]|$)", re.MULTILINE)
 #: What a field of each reader begins with; in text, the bracket is always escaped.
 MERGE_FIELD = ":field["
 _MERGE_FIELD = re.compile(
@@ -211,6 +222,7 @@ def _parser() -> MarkdownIt:
     parser.enable(["table", "strikethrough"])
     parser.block.ruler.at("table", _bounded_table, {"alt": ["paragraph", "reference"]})
     parser.block.ruler.at("lheading", _one_line_heading)
+    parser.block.ruler.at("list", _list_of_words, {"alt": ["paragraph", "reference", "blockquote"]})
     parser.block.ruler.before("paragraph", "table_end", _table_end, {"alt": ["blockquote"]})
     read_fences(parser)
     footnote_plugin(parser, move_to_end=False)
@@ -225,6 +237,7 @@ def _parser() -> MarkdownIt:
     parser.inline.ruler.after("text", "foreign_field", _foreign_field)
     parser.inline.ruler.after("text", "verbatim", _verbatim)
     parser.inline.ruler.after("text", "path", _path)
+    parser.inline.ruler.after("text", "name_in_path", _name_in_path)
     parser.inline.ruler.after("text", "merge_field", _merge_field)
     return parser
 
@@ -254,6 +267,18 @@ def _bounded_table(state: StateBlock, start: int, end: int, silent: bool) -> boo
     if count.cells > MOST_CELLS:
         raise _TooManyCellsError(start)
     return is_table
+
+
+def _list_of_words(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
+    """Read a list as CommonMark does, but for one that is nothing but a number of a list.
+
+    Whoever types "2026. 12. 6." begins with a day: its numbers are one text, not lists in lists.
+    """
+    begin = state.bMarks[start] + state.tShift[start]
+    before = state.src[state.src.rfind("\n", 0, begin) + 1 : begin]
+    if _NUMBER_BEFORE.search(before) and _NUMBER.match(state.src, begin, state.eMarks[start]):
+        return False
+    return list_block(state, start, end, silent)
 
 
 def _one_line_heading(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
@@ -347,6 +372,18 @@ def _path(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-
     if not silent:
         state.append_pending(state.src[state.pos : found.end()])
     state.pos = found.end()
+    return True
+
+
+def _name_in_path(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as above
+    """Leave the signs that a name in a path begins with as they stand: ``~/__backup__/a.csv``."""
+    signs = _SIGNS_OF_NAME.match(state.src, state.pos, state.posMax)
+    before = state.src[max(0, state.pos - _LONGEST_PATH) : state.pos]
+    if signs is None or not _PATH_TO_NAME.search(before):
+        return False
+    if not silent:
+        state.append_pending(signs[0])
+    state.pos = signs.end()
     return True
 
 

@@ -279,6 +279,9 @@ class _Writer:
                     text = _TASKS[words[0]] + text[1:]
                 case _:
                     pass
+            if block.ordered and item and isinstance(item[0], ListBlock) and item[0].ordered:
+                # Two numbers on one line begin a day.
+                text = f"\n{text}"
             written.append(_indented(mark, text))
         return "\n".join(written)
 
@@ -374,7 +377,8 @@ def _indented(mark: str, text: str) -> str:
         return mark.rstrip(" ")
     hang = " " * len(mark)
     first, *rest = text.split("\n")
-    return "\n".join([mark + first, *(hang + line if line else "" for line in rest)])
+    head = mark + first if first else mark.rstrip(" ")
+    return "\n".join([head, *(hang + line if line else "" for line in rest)])
 
 
 def _line(text: str) -> str:

@@ -51,6 +51,9 @@ _WITHOUT_ZERO = re.compile(r"[1-9]\d{8,9}|[1-9]\d{0,3}-\d{1,4}-\d{4}")
 _FAMILY_FIRST = ("ja", "zh", "ko", "hu", "vi")
 #: Columns that say who somebody is, and nothing of what they want.
 _WHO = frozenset({"address", "name"})
+#: What keeps a line in a list that is not to be read: "#a@example.jp" left, and is kept in view.
+_COMMENTED_OUT = re.compile(r"\s*(?:#|//)")
+_OUT = msg("The address is commented out by the sign before it.")
 _SUPPRESSING = {
     ListState.BOUNCED: SuppressionReason.HARD_BOUNCE,
     ListState.COMPLAINED: SuppressionReason.COMPLAINT,
@@ -122,8 +125,13 @@ def entry_of(record: Record, form: ListForm, zone: ZoneInfo) -> ListEntry:
     """
     values, attributes = _values(record, form)
     given = str(values.get("address", ""))
+    is_own = form.known is not None and form.known.own
+    if _COMMENTED_OUT.match(given) and not is_own:
+        raise RefusedError(
+            Problem(line=record.line, field="address", value=shown(given), problem=_OUT)
+        )
     # A spreadsheet's sign of a text, copied with it; ours is taken away where cells are read.
-    has_sign = given.startswith("'") and not (form.known and form.known.own)
+    has_sign = given.startswith("'") and not is_own
     try:
         address = parse_address(given.lstrip("'") if has_sign else given)
     except ListError as error:

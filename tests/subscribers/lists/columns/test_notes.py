@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from newsletter.database.vocabulary import SubscriptionState
@@ -79,3 +81,20 @@ def test_rows_below_a_title_against_mail_are_as_somebody_answers(
     text = f"退会者を除く\n{_ROWS}".encode()
     import_list(sqlite_stage, text, name="l.csv", answers=answers, is_answered=False)
     assert set(states_of(sqlite_stage.engine).values()) == states
+
+
+@pytest.mark.parametrize("sign", ["#", "# ", "//"])
+@pytest.mark.parametrize("head", ["", "email\n", "email,name\n"])
+def test_an_address_that_is_commented_out_is_told_and_not_taken(
+    sign: str, head: str, sqlite_stage: Stage
+) -> None:
+    text = f"{head}a@example.jp\n{sign}b@example.jp\nc@example.jp\n"
+    report, _ = import_list(sqlite_stage, text.encode())
+    assert states_of(sqlite_stage.engine).keys() == {"a", "c"}
+    assert report.refusals == 1
+
+
+def test_our_own_export_keeps_an_address_that_begins_with_such_a_sign(sqlite_stage: Stage) -> None:
+    person = {"address": "#b@example.jp", "state": "confirmed", "joined_at": "2026-01-01T00:00:00Z"}
+    import_list(sqlite_stage, json.dumps(person).encode(), name="l.jsonl")
+    assert "#b" in states_of(sqlite_stage.engine)
