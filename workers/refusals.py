@@ -42,6 +42,7 @@ class Refusals:
         self._waiting: list[tuple[int, Outcome]] = []
         self._in_a_row = 0
         self._accepting: set[int] = set()
+        self._many_put_off = False
 
     def note(self, outcome: Outcome, *, address: str, connection: int = 0) -> Sequence[Outcome]:
         """Take note of an outcome; return those that are certain now."""
@@ -58,7 +59,7 @@ class Refusals:
             return []
         # Others take mail meanwhile, and nobody's outcome is held back for long.
         refused = [put_off(one) for over, one in self._waiting if over not in self._accepting]
-        self._waiting = taken
+        self._waiting, self._many_put_off = taken, True
         return refused
 
     def _certain_with(self, connection: int) -> Sequence[Outcome]:
@@ -90,7 +91,8 @@ class Refusals:
             self.words = waiting[-1].reply
         # Whoever was put off before, by a relay that accepts nothing still, is so again.
         again = not self._accepting and any(outcome.attempts > 1 for outcome in waiting)
-        is_ours = self.words or more or again or len(waiting) >= _SEVERAL
+        several = len(waiting) >= _SEVERAL or self._many_put_off
+        is_ours = self.words or more or again or several
         return [put_off(each) for each in waiting] if is_ours else waiting
 
 

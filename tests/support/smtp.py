@@ -34,14 +34,12 @@ class SmtpServer:
     Attributes:
         refuse_recipient: Returns a reply for an address that RCPT is to be answered with.
         refuse_data: The same for the answer to the final dot.
-        refuse_peer: The same as the first for the other side's port, which tells connections apart.
     """
 
     port: int
     messages: list[Received] = field(default_factory=list)
     refuse_recipient: Callable[[str], str | None] = lambda _address: None
     refuse_data: Callable[[str], str | None] = lambda _address: None
-    refuse_peer: Callable[[int], str | None] = lambda _port: None
 
     @property
     def url(self) -> str:
@@ -51,10 +49,9 @@ class SmtpServer:
         return [message.recipients[0] for message in self.messages]
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's hook
-        self, _server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        assert session.peer is not None
-        if reply := self.refuse_recipient(address) or self.refuse_peer(int(session.peer[1])):
+        if reply := self.refuse_recipient(address):
             return reply
         envelope.rcpt_tos.append(address)
         envelope.rcpt_options.extend(options)

@@ -108,6 +108,8 @@ def test_what_a_connection_refuses_that_takes_nothing_is_put_off_whatever_others
     taken = [(1, _accepted(position)) for position in range(30, 60)]
     answers = [one for pair in zip(refused, taken, strict=True) for one in pair]
     assert _by_turns(*answers) == [State.DEFERRED] * 30 + [State.ACCEPTED] * 30
+    # One more than were put off at once is no recipient's fault, either.
+    assert _by_turns(*answers[:42])[:21] == [State.DEFERRED] * 21
 
 
 def test_no_more_than_twenty_wait_for_a_connection_that_takes_nothing() -> None:

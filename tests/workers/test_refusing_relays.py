@@ -65,26 +65,6 @@ def test_it_is_an_alarm_with_its_words_at_once_and_until_it_takes_mail(
         assert _alarms(services) == []
 
 
-def test_one_of_several_servers_behind_it_that_refuses_all_ends_nobody_s_mail(
-    stage: Stage, database_url: str, smtp_server: SmtpServer, tmp_path: Path
-) -> None:
-    mailing = stage.mail(batch_size=BATCH)
-    ports: list[int] = []
-
-    def refuse_every_second(port: int) -> str | None:
-        if port not in ports:
-            ports.append(port)
-        return DENIED if ports.index(port) % 2 else None
-
-    smtp_server.refuse_peer = refuse_every_second
-    with worker(database_url, smtp_server.url, tmp_path / "data") as services:
-        call_apart(lambda: periodic.go(services))
-        work(services, mailing)
-        # The server that refuses may have answered twenty before the other took the first.
-        allowed = {DeliveryState.ACCEPTED, DeliveryState.DEFERRED, DeliveryState.QUEUED}
-        assert set(stage.counts(mailing)) <= allowed
-
-
 def test_one_mail_alone_is_put_off_while_it_is_known_to_refuse_all(
     stage: Stage, database_url: str, smtp_server: SmtpServer, tmp_path: Path
 ) -> None:
