@@ -63,10 +63,17 @@ class PersonDraft:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ground:
-    """On what ground somebody is added: the basis of consent, and the words they agreed to."""
+    """On what ground somebody is added, and by which door.
+
+    Attributes:
+        basis: The basis of consent.
+        wording: The words they agreed to.
+        source: A word of `subscribers.joining`: a page or a command.
+    """
 
     basis: str
     wording: str = ""
+    source: str = BY_HAND
 
 
 def known_draft(session: Session, newsletter_id: int, subscriber_id: int) -> PersonDraft:
@@ -194,7 +201,7 @@ def add_person(
                 session.flush()
 
     options = ImportOptions(
-        source=BY_HAND,
+        source=ground.source,
         basis=ground.basis.strip(),
         wording=ground.wording,
         language=newsletter.language,

@@ -10,7 +10,6 @@ import typer
 
 from newsletter.accounts.audit_actions import Action
 from newsletter.cli.growth import show_growth
-from newsletter.cli.import_report import finish_import
 from newsletter.cli.language import gettext as _
 from newsletter.cli.language import label, ngettext, terminal_language
 from newsletter.cli.list_imports import Basis, import_list, show_imports, undo_list
@@ -31,7 +30,7 @@ from newsletter.cli.state import (
     settings_of,
 )
 from newsletter.cli.tags import app as tags
-from newsletter.database.vocabulary import Frequency, GrowthCause, SubscriptionState, UnsubscribeWay
+from newsletter.database.vocabulary import Frequency, SubscriptionState, UnsubscribeWay
 from newsletter.errors import ListError
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing
@@ -66,31 +65,25 @@ def add(
     json: Json = False,
 ) -> None:
     """Add one person who has consented."""
-    from newsletter.database.engine import transaction
+    from newsletter.cli.console import console, print_json
     from newsletter.services import build_services
-    from subscribers.actions import record_import
+    from subscribers.editing import Ground, PersonDraft, add_person
     from subscribers.joining import BY_COMMAND
-    from subscribers.lists.imports.imports import ImportOptions, import_records
-    from subscribers.lists.records import Record
 
     opened = open_newsletter(context, newsletter, as_, Action.SUBSCRIBER_ADD)
-    options = ImportOptions(
-        source=BY_COMMAND,
-        basis=basis,
-        language=opened.newsletter.language,
+    number = add_person(
+        opened.engine,
+        opened.actor,
+        opened.newsletter,
+        address,
+        PersonDraft(name=name, language=language, time_zone=time_zone, frequency=frequency.value),
+        ground=Ground(basis=basis, source=BY_COMMAND),
         pseudonyms=build_services(opened.settings, opened.engine).pseudonyms,
-        cause=GrowthCause.HAND,
     )
-    values = {"email": address, "name": name, "language": language, "time_zone": time_zone}
-    if frequency is not Frequency.EACH:
-        values["frequency"] = frequency.value
-    with transaction(opened.engine) as session:
-        record_import(
-            session, opened.actor, opened.newsletter.id, name="one address", basis=basis, rows=1
-        )
-    row = Record(1, tuple(values), tuple(values.values()))
-    done = import_records(opened.engine, opened.newsletter.id, iter([row]), options)
-    finish_import(done, json=json)
+    if json:
+        print_json({"subscriber": number})
+    else:
+        console.print(_("Added as number {number}.").format(number=number))
 
 
 @app.command("export")

@@ -318,6 +318,19 @@ def test_what_a_command_changes_stands_in_the_audit_log_with_its_user() -> None:
     assert {event.actor for event in events} == {user.name}
 
 
+def test_who_is_on_the_list_is_not_added_again_and_the_audit_log_names_who_was() -> None:
+    _init()
+    added = _run("subscriber", "add", "a@example.jp", "--basis", "asked", "--json")
+    number = json.loads(added.stdout)["subscriber"]
+    again = _run("subscriber", "add", "A@example.jp", "--name", "花子", "--basis", "asked")
+    assert again.returncode == ExitCode.CONFLICT
+    assert "is on the list already" in again.stderr
+    with reading(open_engine("sqlite:///var/newsletter.sqlite3")) as session:
+        events = list_events(session, AuditFilter())
+    added_ones = [each.object for each in events if each.action == Action.SUBSCRIBER_ADD]
+    assert added_ones == [f"subscriber {number}"]
+
+
 def test_subscribers_are_listed_by_how_their_address_or_name_begins() -> None:
     _init()
     for address, name in (("a@example.jp", "山田花子"), ("b@example.jp", "")):
