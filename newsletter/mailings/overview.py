@@ -150,10 +150,6 @@ def _draft_line(row: DraftRow, issues: Mapping[int, IssueRow], known: _Known) ->
     )
 
 
-def _says_the_same(issue: IssueRow, draft: DraftRow) -> bool:
-    return (issue.content, issue.template) == (draft.content, draft.template)
-
-
 def _issue_line(row: IssueRow, known: _Known) -> IssueLine:
     return IssueLine(
         draft_id=None,

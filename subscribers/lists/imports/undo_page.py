@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from newsletter.database.tables import (
     Base,
     ConsentRow,
+    DeliveryRow,
     ImportAddedRow,
     ImportChangeRow,
     ImportTagRow,
@@ -32,6 +33,7 @@ from newsletter.database.tables import (
     UnsubscribeEventRow,
 )
 from newsletter.database.vocabulary import (
+    DeliveryState,
     GrowthCause,
     ImportedKind,
     SuppressionReason,
@@ -44,6 +46,8 @@ from subscribers.growth_log import log_growth
 from subscribers.lists.imports.sharing import take_back, write_values
 from subscribers.subscription_columns import RESTORED
 
+#: States of a delivery of which no mail server has heard, nor can have.
+_NEVER_SENT = (DeliveryState.QUEUED, DeliveryState.SKIPPED)
 #: So many people are undone at once.
 _PAGE = 2000
 
@@ -234,7 +238,21 @@ class UndoPage:
         )
         if part.kind is ImportedKind.PERSON:
             self._session.execute(
-                delete(SubscriberRow).where(SubscriberRow.id.in_(going), *_nothing_else())
+                delete(SubscriberRow).where(SubscriberRow.id.in_(going), *_nothing_refers())
+            )
+            # A mailing keeps its count of whom it was to reach, which needs no address.
+            self._session.execute(
+                update(SubscriberRow)
+                .where(
+                    SubscriberRow.id.in_(going),
+                    *_nothing_refers(but=DeliveryRow),
+                    ~exists().where(
+                        DeliveryRow.subscriber_id == SubscriberRow.id,
+                        DeliveryRow.state.not_in(_NEVER_SENT),
+                    ),
+                )
+                .values(address=None, address_key=None, domain="")
+                .execution_options(synchronize_session=False)
             )
         if last == part.last:
             self._session.delete(part)
@@ -312,11 +330,12 @@ class UndoPage:
         self._row.undo_counts = counts | {name: counts[name] + each for name, each in more.items()}
 
 
-def _nothing_else() -> list[ColumnElement[bool]]:
-    """Return the conditions that no row of any table refers to a subscriber."""
+def _nothing_refers(*, but: type[Base] | None = None) -> list[ColumnElement[bool]]:
+    """Return the conditions that no row of any table, but for one, refers to a subscriber."""
     return [
         ~exists().where(key.parent == SubscriberRow.id)
         for table in Base.metadata.sorted_tables
         for key in table.foreign_keys
         if key.column is SubscriberRow.__table__.c.id
+        and (but is None or table is not but.__table__)
     ]

@@ -17,6 +17,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
     AuditEventRow,
     Base,
+    DeliveryRow,
     ImportAddedRow,
     ImportChangeRow,
     ImportTagRow,
@@ -27,9 +28,15 @@ from newsletter.database.tables import (
     TagRow,
     UnsubscribeEventRow,
 )
-from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
+from newsletter.database.vocabulary import (
+    DeliveryState,
+    SubscriptionState,
+    SuppressionReason,
+    UnsubscribeWay,
+)
 from newsletter.errors import ConflictError
 from newsletter.i18n.language import Language
+from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.newsletters.publications import (
     NewsletterDraft,
     create_newsletter,
@@ -260,6 +267,38 @@ def test_a_person_with_another_newsletter_loses_this_subscription_alone(stage: S
     assert _undo(stage).removed == 1
     with reading(stage.engine) as session:
         assert session.scalars(select(SubscriptionRow.newsletter_id)).all() == [other]
+
+
+def test_an_address_stays_only_where_a_mail_server_may_have_heard_of_it(stage: Stage) -> None:
+    _import(stage, *(f"{name}@example.jp,,,," for name in "abcde"))
+    states = dict(
+        zip(
+            map(stage.subscriber_id, (f"{name}@example.jp" for name in "abcde")),
+            (
+                DeliveryState.QUEUED,
+                DeliveryState.SKIPPED,
+                DeliveryState.SENDING,
+                DeliveryState.ACCEPTED,
+                DeliveryState.UNCERTAIN,
+            ),
+            strict=True,
+        )
+    )
+    plan_mailing(stage.engine, stage.mail())
+    with transaction(stage.engine) as session:
+        for number, state in states.items():
+            session.execute(
+                update(DeliveryRow).where(DeliveryRow.subscriber_id == number).values(state=state)
+            )
+    assert _undo(stage).removed == len(states)
+    with reading(stage.engine) as session:
+        kept = session.execute(select(SubscriberRow.id, SubscriberRow.address)).all()
+    assert {states[number] for number, address in kept if address is None} == {
+        DeliveryState.QUEUED,
+        DeliveryState.SKIPPED,
+    }
+    # They can be on a list again.
+    assert _import(stage, "a@example.jp,,,,").added == 1
 
 
 def _cities(stage: Stage) -> dict[tuple[int, str], str]:
