@@ -256,6 +256,7 @@ def confirm_join(
     invitation = find_invitation(session, signer, token, days=days)
     if asked is None or invitation.standing is not LinkState.OPEN:
         return invitation
+    is_by_mail = asked.source.startswith(BY_MAIL)
     begun = subscribe(
         session,
         newsletter_id=asked.newsletter_id,
@@ -265,10 +266,10 @@ def confirm_join(
         ),
         basis=BASIS,
         known=_own_values(session, asked),
-        cause=GrowthCause.MAIL if asked.source.startswith(BY_MAIL) else GrowthCause.FORM,
+        cause=GrowthCause.MAIL if is_by_mail else GrowthCause.FORM,
     )
     if begun:
-        take_over_answers(session, asked.id)
+        take_over_answers(session, asked.id, is_by_mail=is_by_mail)
     return invitation
 
 

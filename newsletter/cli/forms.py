@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -50,7 +51,7 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
     from newsletter.newsletters.publications import find_newsletter
-    from subscribers.forms.store import Conversion, conversions, list_forms, list_sites
+    from subscribers.forms.store import OWN, Conversion, conversions, list_forms, list_sites
 
     settings = settings_of(context)
     with reading(open_database(settings)) as session:
@@ -58,25 +59,19 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
         forms = list_forms(session, row.id)
         figures = conversions(session, row.id)
         sites = list_sites(session, row.id)
-    lines = [(form, figures.get(form.id or 0, Conversion())) for form in forms]
+    own = figures.get(OWN, Conversion())
+    lines = [(form, figures.get(form.id or OWN, Conversion())) for form in forms]
     if json:
-        listed = [
-            {
-                **_as_json(form),
-                "shown": figure.shown,
-                "asked": figure.asked,
-                "confirmed": figure.confirmed,
-            }
-            for form, figure in lines
-        ]
-        print_json({"forms": listed, "sites": list(sites)})
+        listed = [_as_json(form) | asdict(figure) for form, figure in lines]
+        print_json({"own": asdict(own), "forms": listed, "sites": list(sites)})
         return
     table = Table(_("Address"), _("Shown"), _("Sent"), _("Confirmed"), box=None)
-    for form, figure in lines:
-        address = f"{settings.public_url}/subscribe/{row.slug}/{form.slug}"
+    page = f"{settings.public_url}/subscribe/{row.slug}"
+    rows = [(page, own), *((f"{page}/{form.slug}", figure) for form, figure in lines)]
+    for address, figure in rows:
         counts = map(str, (figure.shown, figure.asked, figure.confirmed))
         table.add_row(address, *counts)
-    console.print(table if forms else _("There is no form yet."))
+    console.print(table)
     if sites:
         console.print(labelled(_("Websites"), ", ".join(sites)))
 

@@ -66,10 +66,11 @@ def keep_answers(
     session.flush()
 
 
-def take_over_answers(session: Session, consent_id: int) -> None:
+def take_over_answers(session: Session, consent_id: int, *, is_by_mail: bool) -> None:
     """Make what was filled in with a confirmed request the person's; other requests are moot.
 
-    A field that was deleted or changed since takes no value of before.
+    A field that was deleted or changed since takes no value of before. A request by mail is no
+    form's success.
     """
     request = session.get(JoinRequestRow, consent_id)
     if request is None:
@@ -94,7 +95,8 @@ def take_over_answers(session: Session, consent_id: int) -> None:
         session.execute(
             update(SubscriptionRow).filter_by(**about).values(frequency=request.frequency)
         )
-    count_step(session, request.form_id, FormStep.CONFIRMED)
+    if not is_by_mail:
+        count_step(session, newsletter_id, request.form_id, FormStep.CONFIRMED)
     session.execute(delete(JoinRequestRow).filter_by(**about))
 
 

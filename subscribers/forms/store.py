@@ -21,6 +21,8 @@ from subscribers.fields.store import list_fields
 from subscribers.forms.model import JoinForm, own_form
 
 _LATELY = timedelta(days=30)
+#: The newsletter's own form among the sums.
+OWN = 0
 
 
 class FormStep(StrEnum):
@@ -118,12 +120,13 @@ def list_sites(session: Session, newsletter_id: int) -> Sequence[str]:
     ).all()
 
 
-def count_step(session: Session, form_id: int | None, step: FormStep) -> None:
-    """Add one to a form's sum of today; the newsletter's own form has none."""
-    if form_id is None or session.get(FormRow, form_id) is None:
+def count_step(session: Session, newsletter_id: int, form_id: int | None, step: FormStep) -> None:
+    """Add one to a form's sum of today; None is the newsletter's own form."""
+    if form_id is not None and session.get(FormRow, form_id) is None:
         return
     row = {
-        "form_id": form_id,
+        "newsletter_id": newsletter_id,
+        "form_id": form_id or OWN,
         "day": f"{now():%Y-%m-%d}",
         **{each.value: int(each is step) for each in FormStep},
     }
@@ -131,13 +134,12 @@ def count_step(session: Session, form_id: int | None, step: FormStep) -> None:
 
 
 def conversions(session: Session, newsletter_id: int) -> Mapping[int, Conversion]:
-    """Return how a newsletter's forms did lately, by their numbers."""
+    """Return how a newsletter's forms did lately, by their numbers; its own is `OWN`."""
     since = f"{now() - _LATELY:%Y-%m-%d}"
     sums = [func.sum(getattr(FormTallyRow, step.value)) for step in FormStep]
     rows = session.execute(
         select(FormTallyRow.form_id, *sums)
-        .join(FormRow, FormRow.id == FormTallyRow.form_id)
-        .where(FormRow.newsletter_id == newsletter_id, FormTallyRow.day >= since)
+        .where(FormTallyRow.newsletter_id == newsletter_id, FormTallyRow.day >= since)
         .group_by(FormTallyRow.form_id)
     )
     return {

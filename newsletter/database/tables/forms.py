@@ -60,11 +60,16 @@ class FormSiteRow(Base):
 
 
 class FormTallyRow(Base):
-    """How often a form was shown, sent and confirmed on a day (UTC): sums, nobody's steps."""
+    """How often a form was shown, sent and confirmed on a day (UTC): sums, nobody's steps.
+
+    Attributes:
+        form_id: A row of `FormRow`; 0 is the newsletter's own form, which has none.
+    """
 
     __tablename__ = "form_tally"
 
-    form_id: Mapped[int] = mapped_column(ForeignKey("form.id"), primary_key=True)
+    newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletter.id"), primary_key=True)
+    form_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     day: Mapped[str] = mapped_column(String(10), primary_key=True)
     shown: Mapped[int] = mapped_column(default=0)
     asked: Mapped[int] = mapped_column(default=0)

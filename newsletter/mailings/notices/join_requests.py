@@ -187,7 +187,7 @@ class JoinRequests:
             return Answer.TOO_MANY
         # Counted before: nobody has many names asked of DNS.
         self.domains.refuse_without_host(domain)
-        if self._count_address(applicant):
+        if self._count_address(newsletter, applicant):
             self._write(newsletter, applicant, answers, frequency)
         return Answer.MAILED
 
@@ -228,11 +228,15 @@ class JoinRequests:
                 or (bool(solved) and is_first_use(session, self.pseudonyms, solved)),
             )
 
-    def _count_address(self, applicant: Applicant) -> bool:
-        """Count a request for its address and its form; tell whether the address may get mail."""
+    def _count_address(self, newsletter: NewsletterRow, applicant: Applicant) -> bool:
+        """Count a request for its address and its form; tell whether the address may get mail.
+
+        Whoever asks by mail saw no form.
+        """
         with transaction(self.engine) as session:
             may = count_address(session, self.pseudonyms, self.limits, applicant.address.key)
-            count_step(session, applicant.form.id, FormStep.ASKED)
+            if applicant.client is not None:
+                count_step(session, newsletter.id, applicant.form.id, FormStep.ASKED)
             return may
 
     def _write(

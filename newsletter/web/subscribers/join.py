@@ -23,7 +23,8 @@ def joining_router(joining: JoinPages, pages: Pages) -> Router:
 
     @router.get("/subscribe/{slug}")
     def show_own(slug: str, request: Request, invitation: _Secret = "") -> HTMLResponse:
-        shown = joining.find(slug, invitation=invitation)
+        count = not asked_by_head(request)
+        shown = joining.find(slug, count=count, invitation=invitation)
         return joining.page(shown, joining.language(shown, request), framed=False)
 
     @router.post("/subscribe/{slug}")

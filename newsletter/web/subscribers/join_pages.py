@@ -138,9 +138,9 @@ class JoinPages:
             sites = list_sites(session, newsletter.id)
             admitted = may_join(session, newsletter, invitation)
             offered = offered_frequencies(session, newsletter.id) if form.asks_frequency else ()
-        if count and form.id is not None:
+        if count:
             with transaction(self._engine) as session:
-                count_step(session, form.id, FormStep.SHOWN)
+                count_step(session, newsletter.id, form.id, FormStep.SHOWN)
         return ShownForm(
             newsletter=newsletter,
             form=form,

@@ -30,10 +30,17 @@ from subscribers.erasure import erase
 from subscribers.fields.actions import change_field, delete_field
 from subscribers.forgetting import forget_unconfirmed
 from subscribers.forms.actions import add_form, change_form, delete_form, set_sites
-from subscribers.forms.model import JoinForm, Sites, check_form, own_form, read_site
+from subscribers.forms.model import OWN_FORM, JoinForm, Sites, check_form, own_form, read_site
 from subscribers.forms.requests import read_answers
-from subscribers.forms.store import FormStep, conversions, count_step, find_form, list_forms
-from subscribers.joining import Origin, confirm_join, request_join
+from subscribers.forms.store import (
+    OWN,
+    FormStep,
+    conversions,
+    count_step,
+    find_form,
+    list_forms,
+)
+from subscribers.joining import BY_MAIL, Origin, confirm_join, request_join
 from tests.support.fields import ALL, CITY, PLAN, TOPIC, set_fields
 from tests.support.stage import Stage, set_stage
 
@@ -78,7 +85,7 @@ def _ask(
             form=form,
             answers=answers,
         )
-        count_step(session, form.id, FormStep.ASKED)
+        count_step(session, stage.newsletter_id, form.id, FormStep.ASKED)
     return _SIGNER.sign(Purpose.CONFIRM, request.numbers[0])
 
 
@@ -209,13 +216,24 @@ def test_a_form_counts_who_was_shown_it_who_sent_it_and_who_confirmed(stage: Sta
     form = _add(stage)
     for _ in range(4):
         with transaction(stage.engine) as session:
-            count_step(session, form.id, FormStep.SHOWN)
+            count_step(session, stage.newsletter_id, form.id, FormStep.SHOWN)
     tokens = [_ask(stage, form, {}, f"r{number}@example.jp") for number in range(2)]
     for _ in range(2):
         _confirm(stage, tokens[0])
     with reading(stage.engine) as session:
         (found,) = conversions(session, stage.newsletter_id).values()
     assert (found.shown, found.asked, found.confirmed, found.rate) == (4, 2, 1, 25)
+
+
+def test_the_newsletters_own_form_is_counted_and_who_asks_by_mail_is_not(stage: Stage) -> None:
+    with transaction(stage.engine) as session:
+        count_step(session, stage.newsletter_id, None, FormStep.SHOWN)
+    _confirm(stage, _ask(stage, OWN_FORM, {}, "form@example.jp"))
+    by_mail = replace(_ORIGIN, source=f"{BY_MAIL}join+digest@example.jp")
+    _confirm(stage, _ask(stage, OWN_FORM, {}, "mail@example.jp", origin=by_mail))
+    with reading(stage.engine) as session:
+        found = conversions(session, stage.newsletter_id)[OWN]
+    assert (found.shown, found.confirmed) == (1, 1)
 
 
 def test_a_form_that_is_deleted_leaves_its_requests(stage: Stage) -> None:

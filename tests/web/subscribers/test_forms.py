@@ -21,7 +21,7 @@ from newsletter.database.tables import AuditEventRow, NewsletterRow, SubscriberR
 from newsletter.database.vocabulary import Role, SubscriptionState
 from subscribers.forms.actions import add_form, set_sites
 from subscribers.forms.model import JoinForm
-from subscribers.forms.store import conversions
+from subscribers.forms.store import OWN, conversions
 from tests.support.databases import each_database
 from tests.support.fields import ALL, CITY, TOPIC, a_field, add_fields, set_fields
 from tests.support.stage import Stage
@@ -161,6 +161,18 @@ def test_shown_counts_pages_and_frames_but_no_preview(reception: Reception) -> N
     with reading(reception.stage.engine) as session:
         figures = conversions(session, reception.stage.newsletter_id)
     assert [figure.shown for figure in figures.values()] == [2]
+
+
+@each_database
+def test_the_newsletters_own_form_counts_who_was_shown_it_and_who_sent_it(
+    reception: Reception,
+) -> None:
+    httpx.get(reception.form)
+    httpx.head(reception.form)
+    httpx.post(reception.form, data={"email": "a@example.jp"})
+    with reading(reception.stage.engine) as session:
+        own = conversions(session, reception.stage.newsletter_id)[OWN]
+    assert (own.shown, own.asked) == (1, 1)
 
 
 def test_what_must_be_filled_in_is_marked_wherever_the_form_stands(reception: Reception) -> None:

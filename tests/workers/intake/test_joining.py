@@ -26,6 +26,7 @@ from newsletter.database.vocabulary import MailingKind
 from newsletter.feedback.joining import JoiningByMail
 from newsletter.feedback.mail import Taken, take_mail
 from newsletter.settings import Settings
+from subscribers.forms.store import conversions
 from tests.feedback.conftest import KEYS
 from tests.feedback.letters import notice
 from tests.support.ports import await_port, free_port
@@ -93,6 +94,8 @@ def test_an_empty_mail_asks_for_the_confirmation(intake: Intake) -> None:
     assert intake.notices() == 1
     with reading(intake.engine) as session:
         (consent,) = session.scalars(select(ConsentRow))
+        # No form was seen.
+        assert conversions(session, consent.newsletter_id) == {}
     assert consent.source == f"mail to {JOIN}"
     assert "まちのデジタル便り" in consent.wording
 

@@ -527,13 +527,16 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
     )
     op.create_table(
         "form_tally",
-        sa.Column("form_id", _ID, nullable=False),
+        sa.Column("newsletter_id", _ID, nullable=False),
+        sa.Column("form_id", _ID, autoincrement=False, nullable=False),
         sa.Column("day", sa.String(length=10), nullable=False),
         sa.Column("shown", sa.Integer(), nullable=False),
         sa.Column("asked", sa.Integer(), nullable=False),
         sa.Column("confirmed", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["form_id"], ["form.id"], name=op.f("fk_form_tally_form_id")),
-        sa.PrimaryKeyConstraint("form_id", "day", name=op.f("pk_form_tally")),
+        sa.ForeignKeyConstraint(
+            ["newsletter_id"], ["newsletter.id"], name=op.f("fk_form_tally_newsletter_id")
+        ),
+        sa.PrimaryKeyConstraint("newsletter_id", "form_id", "day", name=op.f("pk_form_tally")),
     )
     op.create_table(
         "join_request",
