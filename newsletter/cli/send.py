@@ -220,7 +220,7 @@ def _review(
     """
     from newsletter.cli.preflight import require_clear
     from newsletter.database.engine import reading
-    from newsletter.mailings.orders.ordering import review_order, sent_before
+    from newsletter.mailings.orders.ordering import already_sent_error, review_order
     from newsletter.mailings.reports.cached_figures import Figures
 
     require_clear(chosen.preflight, yes=yes, quiet=json)
@@ -235,7 +235,7 @@ def _review(
         )
     if yes:
         if review.earlier and not again:
-            raise sent_before(review.earlier[0])
+            raise already_sent_error(review.earlier[0])
         return again
     _print_review(opened.newsletter, chosen, review)
     if review.earlier:

@@ -125,7 +125,7 @@ def review_order(
     demand_fields(session, newsletter.id, [segment])
     count = audience_figure(session, newsletter, segment, figures, urgent=plan.urgent)
     if not count.value.reached:
-        raise _nobody()
+        raise _no_recipients_error()
     variants: Sequence[VariantCount] = ()
     if rendered.variants is not None and rendered.recipe is not None:
         whole = rendered.recipe.issue
@@ -277,7 +277,7 @@ def _demand_sendable(
     demand_approval(session, newsletter, issue, digest)
     first = demand_hour(session, newsletter, plan.schedule)
     if not order.again and (earlier := earlier_mailings(session, issue.id)):
-        raise sent_before(earlier[0])
+        raise already_sent_error(earlier[0])
     variants = _demand_readers(session, newsletter, rendered, plan)
     if plan.trial is not None:
         demand_trial(
@@ -297,12 +297,16 @@ def order_of(session: Session, key: str) -> int | None:
 
 
 def earlier_mailings(session: Session, issue_id: int) -> Sequence[MailingRow]:
-    """Return the mailings of an issue that somebody got, or will get."""
+    """Return the mailings of an issue that somebody got, or will get, the newest first.
+
+    Whoever orders another is asked about them. That they are those for which an issue stays as it
+    is (`sent_as`) is a decision of its own: whether one that was cancelled counts is said here.
+    """
     return sent_as(session, issue_id)
 
 
-def sent_before(mailing: MailingRow) -> ConflictError:
-    """Return that an issue was sent by this mailing, where nobody said that it is sent again."""
+def already_sent_error(mailing: MailingRow) -> ConflictError:
+    """Return the error of an issue that this mailing sent, where nobody said to send it again."""
     return ConflictError(
         msg("The issue was sent before, in mailing {mailing}.", mailing=mailing.id),
         remedy=msg("Confirm that it is to be sent again."),
@@ -357,7 +361,7 @@ def _demand_readers(
     """
     demand_fields(session, newsletter.id, [plan.segment])
     if not has_audience(session, newsletter, plan.segment):
-        raise _nobody()
+        raise _no_recipients_error()
     if rendered.variants is None:
         return 1
     conditions = rendered.variants.conditions
@@ -368,7 +372,7 @@ def _demand_readers(
     return variants
 
 
-def _nobody() -> ConflictError:
+def _no_recipients_error() -> ConflictError:
     return ConflictError(msg("Nobody would receive it."))
 
 
