@@ -95,7 +95,7 @@ def test_signs_that_readers_would_see_are_named_with_their_line(code: str, signs
         ("件名は「_パブコメ_国保_氏名」とする", "_パブコメ_国保_氏名"),
         ("郷土資料館は8日*・15日*", "日*・"),
         ("*は必須です。 氏名*　住所*　電話", "名*"),
-        ("a path such as /srv/www/_new_/", "_new_/"),
+        ("a path such as srv/www/_new_/", "_new_/"),
         ("大人*1と子ども*2は無料", "人*1"),
         ("参加費*と材料費*は当日払い*です", "費*と"),
         ("保険料*や傘*は、会費*と資料代*に含む", "料*や"),

@@ -87,7 +87,7 @@ def test_what_mails_do_not_offer_is_refused(data: bytes, name: str) -> None:
     [
         ("../../etc/要項.pdf", "要項.pdf"),
         ("C:\\docs\\a.pdf", "a.pdf"),
-        ("a\r\nb.pdf", "ab.pdf"),
+        ("a\r\nb.pdf", "a b.pdf"),
         ("list\u202efdp.exe\u2069.pdf", "listfdp.exe.pdf"),
     ],
 )

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from newsletter.operations.single_flight import SingleFlight
+from tests.support.loops import run_apart
 
 
 def test_however_many_await_an_answer_one_thread_asks() -> None:
@@ -26,7 +27,7 @@ def test_however_many_await_an_answer_one_thread_asks() -> None:
         landed.set()
         return more, await asyncio.gather(*waiting)
 
-    assert asyncio.run(crowd()) == (1, ["down"] * 100)
+    assert run_apart(crowd) == (1, ["down"] * 100)
 
 
 def test_who_waits_no_longer_ends_the_flight_for_nobody_else() -> None:
@@ -47,7 +48,7 @@ def test_who_waits_no_longer_ends_the_flight_for_nobody_else() -> None:
         landed.set()
         return await staying
 
-    assert asyncio.run(crowd()) == "down"
+    assert run_apart(crowd) == "down"
 
 
 def test_who_awaits_an_answer_that_does_not_come_is_told_in_time() -> None:
@@ -55,6 +56,6 @@ def test_who_awaits_an_answer_that_does_not_come_is_told_in_time() -> None:
     flight = SingleFlight(landed.wait, seconds=0.05)
     try:
         with pytest.raises(TimeoutError):
-            asyncio.run(flight.answer_awaited())
+            run_apart(flight.answer_awaited)
     finally:
         landed.set()
