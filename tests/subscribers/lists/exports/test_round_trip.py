@@ -39,6 +39,7 @@ from subscribers.lists.imports.imports import ImportOptions, import_records
 from subscribers.lists.parsers.files import list_records
 from subscribers.subscription_columns import HANDLING
 from tests.support import fields
+from tests.support.ports import await_condition
 from tests.support.stage import Stage, set_stage
 
 PEOPLE = 10_000 if os.environ.get("SOAK") else 250
@@ -241,9 +242,25 @@ WHERE relname IN ('subscriber', 'subscription')
 """
 
 
+_OTHERS = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+      AND backend_type = 'client backend'
+"""
+
+
 def _rows_read(url: str) -> tuple[int, int]:
-    """Return how many rows of people were read by scanning, and by an index."""
+    """Return how many rows of people were read by scanning, and by an index.
+
+    What a connection read is counted as it ends, so that the others' end is awaited.
+    """
     engine = open_engine(url)
+
+    def is_alone() -> bool:
+        with reading(engine) as session:
+            return bool(session.execute(text(_OTHERS)).scalar_one() == 0)
+
+    await_condition(is_alone, seconds=60, what="the other connections to end")
     with reading(engine) as session:
         scanned, found = session.execute(text(_READ)).one()
     engine.dispose()
@@ -268,7 +285,6 @@ def test_a_page_is_read_in_order_before_postgresql_knows_how_many_there_are(
             )
             for number in range(500)
         )
-    # What a connection read is counted once it ends.
     engine.dispose()
     before = _rows_read(postgres_url)
     engine = open_engine(postgres_url)
