@@ -83,7 +83,7 @@ def add(
     if json:
         print_json({"subscriber": number})
     else:
-        console.print(_("Added as number {number}.").format(number=number))
+        console.print(_("Added as number {number}.", number=number))
 
 
 @app.command("export")

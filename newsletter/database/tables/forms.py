@@ -83,7 +83,7 @@ class JoinRequestRow(Base):
 
     Attributes:
         consent_id: The step of the consent record that the confirmation link is about.
-        form_id: By which form it came; None for the newsletter's own, or by mail.
+        form_id: By which form it came; None for the newsletter's own, one deleted since, or a mail.
         answers: Values by the keys of fields.
         frequency: How often they want mail; None where they were not asked.
         name: How they want to be addressed; empty where they did not say, as are ``language`` (of

@@ -140,8 +140,9 @@ class _Column:
 
     def _is_explained(self, legend: Mapping[str, ListState]) -> bool:
         """Tell whether it holds codes alone, two of which a legend explains."""
-        explained = sum(fold(text) in legend for text in self.values)
-        return explained > 1 and all(map(_is_code, self.values))
+        if not legend or not all(map(_is_code, self.values)):
+            return False
+        return sum(fold(text) in legend for text in self.values) > 1
 
     def _parts_nobody(self, name: str, blanks: int) -> bool:
         """Tell whether all rows have one value, which neither speaks of leaving nor is a code.
