@@ -12,9 +12,9 @@ from newsletter.errors import Place, SettingError, system_reason
 from newsletter.i18n.messages import msg
 from newsletter.message.dkim import DkimKey, read_key
 from newsletter.settings import Settings
+from workers.clocks import LeaseWatch
 from workers.intake.listener import read_listen_address
 from workers.intake.mailbox import read_account
-from workers.leases import LeaseWatch
 from workers.transports import Route, demand_relay_files, open_route, relay_names
 
 

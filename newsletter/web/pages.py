@@ -18,8 +18,8 @@ from sqlalchemy import Engine
 
 from newsletter.accounts.actor_names import colleagues_by_address, name_actor
 from newsletter.accounts.audit_actions import ACTIONS, Action
-from newsletter.accounts.browsers import name_browser
 from newsletter.accounts.permissions import Permission
+from newsletter.accounts.sessions import name_browser
 from newsletter.addresses import as_read
 from newsletter.database.engine import reading
 from newsletter.database.types import now

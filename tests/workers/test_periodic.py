@@ -23,9 +23,9 @@ from tests.support.loops import call_apart
 from tests.support.orders import resume
 from tests.support.stage import Stage, set_stage
 from workers import batches, periodic, recovery
+from workers.clocks import LeaseWatch
 from workers.composition import WorkerServices, build
 from workers.journal import Journal
-from workers.leases import LeaseWatch
 
 _READERS = tuple(f"reader{number}@example.jp" for number in range(4))
 

@@ -24,7 +24,7 @@ from newsletter.i18n.messages import msg
 from workers.intake.imap import ImapMailbox
 from workers.intake.mailbox import Account, Mailbox, TakenCounts
 from workers.intake.pop3 import Pop3Mailbox
-from workers.redaction import Redactor
+from workers.mail_servers import Redactor
 
 _log = logging.getLogger(__name__)
 

@@ -29,8 +29,7 @@ from newsletter.feedback.joining import JoiningByMail
 from newsletter.feedback.mail import is_ours, take_mail
 from newsletter.i18n.messages import msg
 from newsletter.networks import network_of
-from workers.intake.capacity import Capacity
-from workers.intake.receiving import read_mail
+from workers.intake.receiving import Capacity, read_mail
 
 _log = logging.getLogger(__name__)
 

@@ -13,8 +13,7 @@ from urllib.parse import parse_qs, unquote
 from newsletter.errors import Place, SettingError
 from newsletter.feedback.mail import Taken
 from newsletter.i18n.messages import msg
-from workers.certificate_authorities import demand_authorities
-from workers.server_urls import split_url
+from workers.mail_servers import demand_authorities, split_url
 
 #: Port, and whether TLS comes before the first word, by the URL's scheme.
 _SCHEMES = {"imaps": (993, True), "imap": (143, False), "pop3s": (995, True), "pop3": (110, False)}

@@ -7,6 +7,8 @@ octets, and keeps a line that does not end for as long as it goes on.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 _LINE_END = b"\r\n"
 _END = b".\r\n"
@@ -39,3 +41,27 @@ async def read_mail(reader: asyncio.StreamReader, most: int) -> bytes | None:
     mail = mail.replace(_LINE_END + b".", _LINE_END)
     del mail[: len(_LINE_END)]
     return bytes(mail)
+
+
+class Capacity:
+    """So many octets, given out in the order in which they are asked for."""
+
+    def __init__(self, octets: int) -> None:
+        self._octets = self._free = octets
+        self._turn = asyncio.Lock()
+        self._freed = asyncio.Event()
+
+    @asynccontextmanager
+    async def of(self, octets: int) -> AsyncIterator[None]:
+        """Wait until so many are free, and keep them for the block; at most all there are."""
+        wanted = min(octets, self._octets)
+        async with self._turn:
+            while self._free < wanted:
+                self._freed.clear()
+                await self._freed.wait()
+            self._free -= wanted
+        try:
+            yield
+        finally:
+            self._free += wanted
+            self._freed.set()

@@ -12,8 +12,7 @@ from newsletter.errors import Place, SettingError
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing
 from newsletter.settings import Settings
-from workers.certificate_authorities import demand_authorities
-from workers.server_urls import split_url
+from workers.mail_servers import demand_authorities, split_url
 from workers.transports.base import Transport
 from workers.transports.directory import DirectoryTransport
 from workers.transports.relay import Relay

@@ -15,10 +15,9 @@ from collections import deque
 from dataclasses import dataclass
 
 from newsletter.mailings.ledger.relay_faults import RelayFault
-from workers.redaction import Redactor
+from workers.mail_servers import Redactor
 from workers.transports.base import Courier, Envelope, Parcel, Result, ResultKind
-from workers.transports.faults import fault_of
-from workers.transports.relay import Relay
+from workers.transports.relay import Relay, fault_of
 from workers.transports.replies import Reply, ReplyReader, classify
 
 #: What an envelope says, in this order.

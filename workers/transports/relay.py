@@ -1,10 +1,12 @@
-"""Where a relay is and how to speak to it, as a URL of MAIL_TRANSPORTS says."""
+"""Where a relay is and how to speak to it, and what an error on the way there means for it."""
 
 from __future__ import annotations
 
 import socket
 import ssl
 from dataclasses import dataclass, field
+
+from newsletter.mailings.ledger.relay_faults import RelayFault
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,3 +46,29 @@ class Relay:
         """Return how we introduce ourselves (RFC 5321 section 4.1.1.1)."""
         name = self.greeting_name or socket.getfqdn()
         return name if "." in name else "[127.0.0.1]"
+
+
+#: OpenSSL's X509_V_ERR_ numbers; all others say that no authority which is trusted vouches for it.
+_CERTIFICATE_FAULTS = {
+    9: RelayFault.CERTIFICATE_EARLY,
+    10: RelayFault.CERTIFICATE_EXPIRED,
+    62: RelayFault.CERTIFICATE_NAME,
+    64: RelayFault.CERTIFICATE_NAME,
+}
+
+
+def fault_of(error: OSError) -> RelayFault:
+    """Return what kept a connection from being opened."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return _CERTIFICATE_FAULTS.get(error.verify_code, RelayFault.CERTIFICATE_UNTRUSTED)
+        case ssl.SSLError():
+            return RelayFault.TLS_FAILED
+        case socket.gaierror():
+            return RelayFault.NAME_UNKNOWN
+        case TimeoutError():
+            return RelayFault.NO_ANSWER
+        case FileNotFoundError() | PermissionError():
+            return RelayFault.AUTHORITIES_UNREADABLE
+        case _:
+            return RelayFault.NOT_REACHED

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.accounts.browsers import name_browser
+from newsletter.accounts.sessions import name_browser
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message
 
