@@ -31,7 +31,7 @@ from subscribers.lists.exports.readable_csv import readable_pages
 from subscribers.lists.imports.trials import with_fields
 from subscribers.lists.imports.undo import find_import, order_undo
 from subscribers.lists.imports.uploads import ImportTerms, ListUpload, cancel_upload, order_upload
-from subscribers.record import PersonRecord, lift_from, standing_of
+from subscribers.people import PersonRecord, lift_from, standing_of
 from subscribers.segments import saved
 from subscribers.suppression import suppress
 
@@ -348,7 +348,7 @@ def cancel_list_import(session: Session, actor: Actor, upload: ListUpload) -> No
 def undo_list_import(session: Session, actor: Actor, newsletter_id: int, import_id: int) -> None:
     """Let a mistaken import be undone as a whole; workers do it, page by page.
 
-    They write down at its end what came of it (`subscribers.lists.imports.undo_end`).
+    They write down at its end what came of it (`subscribers.lists.imports.undo`).
 
     Raises:
         NotFoundError: The newsletter has no import of that number.

@@ -28,7 +28,7 @@ from newsletter.database.tables import (
 from newsletter.i18n.language import Language
 from subscribers.fields.store import list_fields
 from subscribers.fields.values import values_of
-from subscribers.history_words import EVENT_NAMES
+from subscribers.history_entries import EVENT_NAMES
 from subscribers.merging.links import merged_into
 from subscribers.readers import find_reader
 from subscribers.series.enrolment import series_held

@@ -13,7 +13,7 @@ from typing import Any, TypeVarTuple
 from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from newsletter.accounts.actor_names import colleagues_by_address
+from newsletter.accounts.actors import colleagues_by_address
 from newsletter.accounts.audit_actions import ACTIONS
 from newsletter.database.tables import (
     AddressChangeRow,
@@ -43,13 +43,15 @@ from newsletter.i18n.messages import msg, pmsg, written
 from newsletter.i18n.values import Listing, Moment, Worded
 from subscribers.fields.store import list_fields
 from subscribers.history_entries import (
+    EVENT_NAMES,
+    SETTING_NAMES,
+    WAY_NAMES,
     HistoryEntry,
     HistoryKind,
     HistoryPage,
     HistoryPosition,
     Person,
 )
-from subscribers.history_words import EVENT_NAMES, SETTING_NAMES, WAY_NAMES
 from subscribers.merging.links import merged_into, within_group
 from subscribers.tagging import written_numbers
 

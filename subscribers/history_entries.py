@@ -1,4 +1,4 @@
-"""What a person's history is made of: entries, and their places in it."""
+"""What a person's history is made of: entries, what they are called, and their places in it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from enum import StrEnum
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, and_, literal, or_
 
-from newsletter.accounts.actor_names import name_actor
+from newsletter.accounts.actors import name_actor
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.types import UtcDateTime
-from newsletter.i18n.messages import Message, msg
+from newsletter.database.vocabulary import UnsubscribeWay
+from newsletter.i18n.messages import Message, msg, pmsg
+from newsletter.i18n.values import Worded
 
 
 class HistoryKind(StrEnum):
@@ -126,3 +129,37 @@ class HistoryPage:
 
     entries: Sequence[HistoryEntry]
     after: HistoryPosition | None
+
+
+#: By which ways people leave.
+WAY_NAMES: Mapping[UnsubscribeWay, Message] = {
+    UnsubscribeWay.ONE_CLICK: msg("By one click in a mail program"),
+    UnsubscribeWay.PAGE: msg("On the page behind a link"),
+    UnsubscribeWay.MAIL: msg("By a mail"),
+    UnsubscribeWay.API: msg("By the API"),
+    UnsubscribeWay.OPERATOR: msg("By the staff"),
+    UnsubscribeWay.COMPLAINT: msg("By a complaint"),
+    UnsubscribeWay.PROVIDER: msg("At the provider that sends"),
+    UnsubscribeWay.LIST: msg("By an imported list"),
+    UnsubscribeWay.ADDRESS_CHANGE: msg("By a change of address"),
+    UnsubscribeWay.MERGE: msg("Merged with another person"),
+}
+#: What of a person is theirs or the staff's to change, besides the newsletter's own fields.
+SETTING_NAMES: Mapping[str, Worded] = {
+    "name": msg("Name"),
+    "language": msg("Language"),
+    "format": msg("Form of the mail"),
+    "time_zone": msg("Time zone"),
+    "frequency": pmsg("reader", "How often"),
+    "tags": msg("Tags"),
+    "paused_until": pmsg("setting", "Pause"),
+}
+#: What of the audit log belongs to a person's history; what has a row of its own does not.
+EVENT_NAMES = {
+    Action.SUBSCRIBER_ADD: msg("Added by hand"),
+    Action.SUBSCRIBER_EDIT: msg("Edited"),
+    Action.SUBSCRIBER_LIFT: msg("Suppression lifted"),
+    Action.SUBSCRIBER_PREFERENCES: msg("Preferences changed by the reader"),
+    Action.SUBSCRIBER_SUPPRESS: msg("Suppressed by the staff"),
+    Action.SUBSCRIBER_UNSUBSCRIBE: msg("Unsubscribed by the staff"),
+}

@@ -1,18 +1,27 @@
-"""People by address, with or without a subscription."""
+"""People by address, with or without a subscription, and how each stands with a newsletter."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from functools import cache
 from zoneinfo import available_timezones
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.roles import Rights
 from newsletter.addresses import Address
 from newsletter.database.insert import insert_missing
-from newsletter.database.tables import SubscriberRow, SubscriptionRow
+from newsletter.database.tables import (
+    BounceDecisionRow,
+    SubscriberRow,
+    SubscriptionRow,
+    SuppressionRow,
+    TagRow,
+)
 from newsletter.database.types import now
+from subscribers.suppression import demand_lifting, lift_suppressions, remove_suppressions
 
 
 def find_person(session: Session, address: Address) -> SubscriberRow | None:
@@ -98,3 +107,54 @@ def clean_name(text: str) -> str:
     if not text.isprintable():
         text = "".join(filter(str.isprintable, " ".join(text.split())))
     return text.strip()[:200]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PersonRecord:
+    """What is known of a person within one newsletter."""
+
+    person: SubscriberRow
+    subscription: SubscriptionRow
+    tags: Sequence[str]
+    suppressions: Sequence[SuppressionRow]
+
+
+def standing_of(session: Session, newsletter_id: int, subscriber_id: int) -> PersonRecord | None:
+    """Return a person's standing; None when they never were on the list, or are erased."""
+    person = session.get(SubscriberRow, subscriber_id)
+    relation = session.get(SubscriptionRow, (newsletter_id, subscriber_id))
+    if person is None or relation is None or person.address_key is None:
+        return None
+    return PersonRecord(
+        person=person,
+        subscription=relation,
+        tags=session.scalars(
+            select(TagRow.tag)
+            .where(TagRow.newsletter_id == newsletter_id, TagRow.subscriber_id == subscriber_id)
+            .order_by(TagRow.tag)
+        ).all(),
+        suppressions=session.scalars(
+            select(SuppressionRow).where(
+                SuppressionRow.address_key == person.address_key,
+                or_(
+                    SuppressionRow.newsletter_id.is_(None),
+                    SuppressionRow.newsletter_id == newsletter_id,
+                ),
+            )
+        ).all(),
+    )
+
+
+def lift_from(session: Session, standing: PersonRecord, *, because: str, rights: Rights) -> None:
+    """Lift a person's suppressions, and mark the decisions that made them as undone.
+
+    Raises:
+        ForbiddenError: One of them holds for newsletters that these rights do not reach.
+    """
+    numbers = [row.id for row in standing.suppressions]
+    demand_lifting(session, rights, numbers)
+    decisions = session.scalars(
+        select(BounceDecisionRow).where(BounceDecisionRow.suppression_id.in_(numbers))
+    ).all()
+    lift_suppressions(session, decisions, because=because)
+    remove_suppressions(session, numbers)

@@ -21,8 +21,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.expression import TextualSelect, literal_column
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.folding import Folded
-from newsletter.database.grams import fts_words, grams_asked, grams_of
+from newsletter.database.folding import Folded, fts_words, grams_asked, grams_of
 from newsletter.database.tables import SubscriberRow, SubscriptionRow
 
 #: So many people are indexed in one transaction: a few tenths of a second of work.

@@ -10,7 +10,7 @@ from newsletter.database.vocabulary import DeliveryState
 from newsletter.mailings.ledger import leases as ledger
 from newsletter.mailings.ledger import recording
 from newsletter.mailings.ledger.recording import record_break
-from newsletter.mailings.ledger.unknown_journals import publish_unknown_journals
+from newsletter.mailings.ledger.worker_hosts import publish_unknown_journals
 from workers.composition import WorkerServices
 from workers.database_memory import recall, remember_gap
 from workers.isolation import isolated

@@ -21,8 +21,7 @@ from newsletter.mailings.ledger.leases import Claim, ClaimedDelivery
 from newsletter.mailings.ledger.outcomes import Outcome
 from newsletter.mailings.ledger.standing import standing
 from newsletter.mailings.planning.content import MailingContent, load_content
-from newsletter.mailings.planning.links import DeliveryLinks
-from newsletter.mailings.planning.reader_fields import fields_of_readers
+from newsletter.mailings.planning.links import DeliveryLinks, fields_of_readers
 from newsletter.mailings.planning.variants import subject_in
 from newsletter.mailings.reports.clicks import first_link, with_counted_links
 from newsletter.message.frame import MessageFrame, Recipient

@@ -23,7 +23,7 @@ def show_comments(
     json: Json = False,
 ) -> None:
     """List the comments on an issue, thread by thread, with the part that each is about."""
-    from newsletter.accounts.actor_names import colleagues_by_address, name_actor
+    from newsletter.accounts.actors import colleagues_by_address, name_actor
     from newsletter.cli.console import console, print_json
     from newsletter.issues.model import issue_from_json
     from newsletter.issues.store import find_issue

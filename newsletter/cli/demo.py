@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from newsletter.accounts.actors import find_actor
 from newsletter.accounts.audit_actions import Action
-from newsletter.accounts.command_line import find_actor
 from newsletter.accounts.invitations import first_link
 from newsletter.cli.console import console, errors, print_error, print_json, progress_bar
 from newsletter.cli.embedded import Supervisor, find_ports, supervised, valkey_url

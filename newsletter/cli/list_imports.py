@@ -192,7 +192,7 @@ def _add_new_fields(
     Raises:
         NewsletterError: Whoever acts may not add fields, or a column makes none.
     """
-    from newsletter.accounts.command_line import find_actor
+    from newsletter.accounts.actors import find_actor
     from newsletter.database.engine import reading, transaction
     from subscribers.fields.actions import add_fields
     from subscribers.fields.store import list_fields
@@ -319,7 +319,7 @@ def undo_list(
     json: Json = False,
 ) -> None:
     """Undo a mistaken import as a whole; an interrupted undoing can be run again."""
-    from newsletter.accounts.command_line import find_actor
+    from newsletter.accounts.actors import find_actor
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading, transaction
     from newsletter.newsletters.publications import find_newsletter

@@ -155,7 +155,7 @@ def _on_mailing(
     context: typer.Context, mailing: int, as_: str | None, action: Action
 ) -> tuple[Engine, Actor]:
     """Return the database and who acts on a mailing that is there."""
-    from newsletter.accounts.command_line import find_actor
+    from newsletter.accounts.actors import find_actor
     from newsletter.mailings.orders.actions import newsletter_of
 
     engine = open_database(settings_of(context))

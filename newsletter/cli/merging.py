@@ -31,8 +31,7 @@ def merge(
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading, transaction
     from subscribers.merging.making import MergeOrder, merge_people
-    from subscribers.merging.outlook import foresee_merge
-    from subscribers.merging.words import consequences
+    from subscribers.merging.outlook import consequences, foresee_merge
 
     opened = open_newsletter(context, newsletter, as_, Action.SUBSCRIBER_MERGE)
     kept_id, merged_id = find_number(opened.engine, into), find_number(opened.engine, address)

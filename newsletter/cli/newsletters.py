@@ -49,7 +49,7 @@ def init(
 
     Missing values are asked for.
     """
-    from newsletter.accounts.command_line import find_actor
+    from newsletter.accounts.actors import find_actor
     from newsletter.cli.console import console
     from newsletter.cli.files import write_octets
     from newsletter.database.engine import transaction

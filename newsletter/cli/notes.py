@@ -85,7 +85,7 @@ def show_notes(
     json: Json = False,
 ) -> None:
     """List the notes on a person, with their numbers."""
-    from newsletter.accounts.actor_names import colleagues_by_address, name_actor
+    from newsletter.accounts.actors import colleagues_by_address, name_actor
     from newsletter.cli.console import console, format_day, print_json
     from newsletter.database.engine import reading
     from subscribers.notes import list_notes

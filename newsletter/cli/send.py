@@ -267,7 +267,7 @@ def send_test(
 
     Missing parts are started as by newsletter send.
     """
-    from newsletter.accounts.command_line import find_actor
+    from newsletter.accounts.actors import find_actor
     from newsletter.addresses import parse_address
     from newsletter.database.engine import reading
     from newsletter.issues.store import find_issue

@@ -127,7 +127,7 @@ def open_all(context: typer.Context, as_: str | None, action: Action) -> Command
     Raises:
         NewsletterError: There is no such account, or it may not do this.
     """
-    from newsletter.accounts.command_line import find_actor
+    from newsletter.accounts.actors import find_actor
 
     settings = settings_of(context)
     engine = open_database(settings)
@@ -168,7 +168,7 @@ def open_newsletter(
     Raises:
         NewsletterError: There is no such newsletter or account, or it may not do this.
     """
-    from newsletter.accounts.command_line import find_actor
+    from newsletter.accounts.actors import find_actor
     from newsletter.database.engine import reading
     from newsletter.newsletters.publications import find_newsletter
 

@@ -183,7 +183,7 @@ def remove(
     json: Json = False,
 ) -> None:
     """Unsubscribe a person from one newsletter or from all."""
-    from newsletter.accounts.command_line import find_actor
+    from newsletter.accounts.actors import find_actor
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading, transaction
     from newsletter.newsletters.publications import find_newsletter, list_newsletters

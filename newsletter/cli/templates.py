@@ -109,7 +109,7 @@ def save(
     as_: As = None,
 ) -> None:
     """Save a template as the newest version of its name, once it has been checked."""
-    from newsletter.accounts.command_line import find_actor
+    from newsletter.accounts.actors import find_actor
     from newsletter.cli.console import console
     from newsletter.newsletters.templates import save_template
     from newsletter.rendering.model import OWN

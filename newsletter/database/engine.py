@@ -22,8 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from newsletter.database.folding import fold_text
-from newsletter.database.grams import fts_text
+from newsletter.database.folding import fold_text, fts_text
 from newsletter.database.types import UtcDateTime, now
 from newsletter.disk import make_folder
 from newsletter.errors import Place, SettingError, system_reason

@@ -11,15 +11,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, exists, select, text, update
+from sqlalchemy import Engine, delete, exists, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from newsletter.bounces.model import Reason, Report, ReportedRecipient, ReportKind
+from newsletter.bounces.webhooks import ProviderEvent, RefusedCallError
+from newsletter.database.engine import transaction
+from newsletter.database.insert import insert_missing
 from newsletter.database.tables import BounceDecisionRow, BounceRow, CallTokenRow, MailingRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import BounceKind, BounceSource, FeedbackAction, MailingKind
 from newsletter.feedback.evidence import evidence_of_call, evidence_of_mail, without_secrets
+from newsletter.i18n.messages import msg
 
 #: Characters of a report that are kept: notices are short, but may return a whole message.
 _RAW_KEPT = 65_536
@@ -217,3 +221,45 @@ def forget_old_bounces(session: Session, *, raw_days: int, row_days: int, limit:
         delete(CallTokenRow).where(CallTokenRow.seen_at < moment - timedelta(days=_TOKEN_DAYS))
     )
     return len(emptied) + len(expired)
+
+
+#: Databases bound how many values a statement may carry.
+_AT_ONCE = 500
+
+
+def take_call(
+    engine: Engine, events: Sequence[ProviderEvent], *, once: tuple[str, str] | None = None
+) -> int:
+    """Log a call's events; return how many rows were news. All are committed, or none.
+
+    Args:
+        engine: The database.
+        events: What the call told.
+        once: A token that may stand for one content only, and that content.
+
+    Raises:
+        RefusedCallError: The token came with another content before.
+    """
+    count = 0
+    with transaction(engine) as session:
+        if once is not None:
+            token, content = once
+            key = hashlib.sha256(token.encode()).hexdigest()
+            insert_missing(session, CallTokenRow, [{"token": key, "content": content}])
+            if session.get_one(CallTokenRow, key).content != content:
+                raise RefusedCallError(msg("The signature was used before, for another event."))
+        for start in range(0, len(events), _AT_ONCE):
+            chunk = events[start : start + _AT_ONCE]
+            count += log_events(session, [_event(one) for one in chunk])
+    return count
+
+
+def _event(provided: ProviderEvent) -> FeedbackEvent:
+    return FeedbackEvent(
+        event_id=provided.event_id,
+        source=BounceSource.WEBHOOK,
+        report=provided.report,
+        raw=provided.raw,
+        unsubscribed=provided.unsubscribed,
+        occurred_at=provided.occurred_at,
+    )

@@ -6,16 +6,17 @@ A question that got no answer is its own result: it says nothing against the dom
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from enum import StrEnum
 
 from dns.exception import DNSException
 from dns.resolver import NXDOMAIN, NoAnswer, Resolver
 
 from newsletter.i18n.messages import Message, msg
 from newsletter.issues.checks.findings import Finding, IssueField, IssuePlace, Severity
-from newsletter.newsletters.mail_hosts import DnsAnswer, LookupResult, ask_mail_host, open_resolver
 
 #: Seconds all questions together may take.
 _PATIENCE = 3.0
@@ -208,3 +209,52 @@ def _lacking(code: str, what: str, answer: DnsAnswer, example: str) -> Finding:
 
 def _finding(code: str, severity: Severity, message: Message, remedy: Message) -> Finding:
     return Finding(code=code, severity=severity, place=_PLACE, message=message, remedy=remedy)
+
+
+class LookupResult(StrEnum):
+    """How a question to DNS ended."""
+
+    ANSWERED = "answered"
+    ABSENT = "absent"
+    NOT_ASKED = "not_asked"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DnsAnswer:
+    """The records of a name, as far as they concern the question."""
+
+    name: str
+    asked: LookupResult
+    records: tuple[str, ...] = ()
+
+
+def open_resolver(seconds: float) -> Resolver:
+    """Return this machine's resolver, whose questions take at most so many seconds each."""
+    try:
+        resolver = Resolver()
+    except DNSException:
+        resolver = Resolver(configure=False)
+    resolver.lifetime = seconds
+    return resolver
+
+
+def ask_mail_host(resolver: Resolver, domain: str) -> DnsAnswer:
+    """Ask where mail to a domain goes; all questions together take no longer than one may.
+
+    A null MX (RFC 7505) says that the domain takes no mail, whatever addresses it has.
+    """
+    end = time.monotonic() + resolver.lifetime
+    for kind in ("MX", "A", "AAAA"):
+        try:
+            answer = resolver.resolve(domain, kind, lifetime=max(end - time.monotonic(), 0.05))
+        except NXDOMAIN:
+            break
+        except NoAnswer:
+            continue
+        except (DNSException, OSError, ValueError):
+            return DnsAnswer(name=domain, asked=LookupResult.NOT_ASKED)
+        records = tuple(f"{kind} {record.to_text()}" for record in answer)
+        null = kind == "MX" and all(record.endswith(" .") for record in records)
+        asked = LookupResult.ABSENT if null else LookupResult.ANSWERED
+        return DnsAnswer(name=domain, asked=asked, records=records)
+    return DnsAnswer(name=domain, asked=LookupResult.ABSENT)

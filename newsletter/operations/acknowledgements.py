@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Engine, and_, delete, false, or_, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.actor_names import colleagues_by_address, name_actor
+from newsletter.accounts.actors import colleagues_by_address, name_actor
 from newsletter.database.engine import reading, server_now, transaction
 from newsletter.database.insert import insert_or_hold
 from newsletter.database.tables import AcknowledgedAlarmRow

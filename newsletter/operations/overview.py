@@ -17,9 +17,9 @@ from newsletter.database.vocabulary import BounceKind, DeliveryState
 from newsletter.disk import DiskHealth, look_at_disk
 from newsletter.feedback.open_requests import OpenRequests, count_open_requests
 from newsletter.mailings.ledger import database_history
+from newsletter.mailings.ledger.dispatch import Silence, silent_mailings
 from newsletter.mailings.ledger.domain_holds import HeldDomain, held_domains
 from newsletter.mailings.ledger.relays import RelayState, troubled_relays
-from newsletter.mailings.ledger.stalled import Silence, silent_mailings
 from newsletter.mailings.ledger.tallies import (
     StateCounts,
     Tally,
@@ -27,11 +27,12 @@ from newsletter.mailings.ledger.tallies import (
     hours_of_day,
     relay_tallies,
 )
-from newsletter.mailings.ledger.unknown_journals import UnknownJournals, unknown_journals
 from newsletter.mailings.ledger.worker_hosts import (
     MissingJournals,
+    UnknownJournals,
     missing_journals,
     replaced_folders,
+    unknown_journals,
 )
 from newsletter.mailings.series.figures import Overdue, overdue_series
 from newsletter.operations import attention

@@ -33,7 +33,7 @@ from newsletter.i18n.messages import Message, msg, pmsg
 from newsletter.i18n.values import Listing, Size
 from newsletter.issues.model import Block
 from newsletter.issues.outline import chapter_anchor, item_anchor, section_anchor
-from newsletter.rendering.block_context import BlockContext
+from newsletter.rendering.blocks import BlockContext
 from newsletter.rendering.html import blocks_html, inline_html, short_url
 from newsletter.rendering.mjml import blank_jinja, check_source
 from newsletter.rendering.mjml_source import MjmlError, read_mjml

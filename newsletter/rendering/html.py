@@ -12,8 +12,7 @@ from markupsafe import Markup, escape
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message
 from newsletter.i18n.normal_form import split_url
-from newsletter.issues.cards import Button, Contact, Event, File
-from newsletter.issues.contacts import dialled, is_email
+from newsletter.issues.cards import Button, Contact, Event, File, dialled, is_email
 from newsletter.issues.events import day_words, read_span, when_words
 from newsletter.issues.library.files import kind_and_size
 from newsletter.issues.model import (
@@ -47,8 +46,7 @@ from newsletter.issues.model import (
     Verbatim,
 )
 from newsletter.issues.walking import notes_of
-from newsletter.rendering.block_context import BlockContext
-from newsletter.rendering.block_words import (
+from newsletter.rendering.blocks import (
     ADDRESS,
     CALENDAR,
     CAPACITY,
@@ -60,6 +58,7 @@ from newsletter.rendering.block_words import (
     WEBSITE,
     WHEN,
     WHERE,
+    BlockContext,
 )
 
 #: Cells at the right are figures, which no line parts.

@@ -23,10 +23,11 @@ from newsletter.rendering.inlining import (
     NOT_INLINED,
     STYLE_SHEET,
     HtmlAttribute,
+    Marks,
+    attribute_text,
     inline_styles,
     squeeze,
 )
-from newsletter.rendering.marks import Marks, attribute_text
 from newsletter.rendering.mjml_source import Element, MjmlError, check_tags, read_mjml, resolve
 from newsletter.rendering.widths import Room, with_picture_widths
 

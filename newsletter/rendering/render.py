@@ -50,7 +50,7 @@ from newsletter.issues.walking import (
     walk_texts,
     walk_urls,
 )
-from newsletter.rendering.block_context import BlockContext
+from newsletter.rendering.blocks import BlockContext
 from newsletter.rendering.environment import SURFACE, OwnTemplate, templates_in, templates_of
 from newsletter.rendering.html import blocks_html
 from newsletter.rendering.mjml import compile_mjml

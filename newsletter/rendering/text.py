@@ -42,8 +42,7 @@ from newsletter.issues.model import (
 )
 from newsletter.issues.plain_text import picture_text, struck, with_target
 from newsletter.issues.walking import notes_of, walk_runs
-from newsletter.rendering.block_context import BlockContext
-from newsletter.rendering.block_words import (
+from newsletter.rendering.blocks import (
     ADDRESS,
     CALENDAR,
     CAPACITY,
@@ -57,6 +56,7 @@ from newsletter.rendering.block_words import (
     SUBHEADING_MARK,
     WHEN,
     WHERE,
+    BlockContext,
     box_title,
     contents_head,
     fact_name,

@@ -26,7 +26,7 @@ from newsletter.newsletters.look.designs import DESIGNS
 from newsletter.web.audit_wording import recorded_words
 from newsletter.web.newsletters.look_words import COLOURS, FONTS, HEADINGS, ITEMS, MASTHEADS
 from newsletter.web.newsletters.template_names import STRUCTURES
-from subscribers.history_words import SETTING_NAMES, WAY_NAMES
+from subscribers.history_entries import SETTING_NAMES, WAY_NAMES
 
 #: What these record of a value is what it was before, and what it is now.
 _CHANGES = frozenset(

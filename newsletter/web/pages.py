@@ -16,7 +16,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 from sqlalchemy import Engine
 
-from newsletter.accounts.actor_names import colleagues_by_address, name_actor
+from newsletter.accounts.actors import colleagues_by_address, name_actor
 from newsletter.accounts.audit_actions import ACTIONS, Action
 from newsletter.accounts.permissions import Permission
 from newsletter.accounts.sessions import name_browser

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Text, cast, delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit import Actor, record_event, rights_of_actor
 from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.audit_details import details_of
 from newsletter.accounts.permissions import Permission
-from newsletter.database.tables import FieldRow, SegmentRow
+from newsletter.database.tables import (
+    AuditEventRow,
+    DraftRow,
+    FieldRow,
+    FormRow,
+    SegmentRow,
+    SeriesRow,
+    SnippetRow,
+)
 from newsletter.database.types import now
+from newsletter.database.vocabulary import SeriesTrigger
 from newsletter.errors import ConflictError, ListError, Place
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing, Number
@@ -232,4 +242,42 @@ def _record(
         object=f"field {key}" if key else "fields",
         newsletter_id=newsletter_id,
         details=details_of(details),
+    )
+
+
+def is_field_used(session: Session, newsletter_id: int, key: str, *, since: datetime) -> bool:
+    """Tell whether anybody needs a field, or changed what it is since it was made.
+
+    Somebody has a value, a form asks for it, a segment or a series goes by it, a draft or a snippet
+    says it.
+    """
+    group = newsletters_of_group(session, newsletter_id)
+    forms = session.scalars(select(FormRow.fields).where(FormRow.newsletter_id.in_(group)))
+    # As JSON is written: of no two fields the one's key is within the other's so.
+    said = f'"field": "{key}"'
+    conditions = (
+        exists().where(
+            AuditEventRow.action == Action.FIELD_CHANGE.value,
+            AuditEventRow.object == f"field {key}",
+            AuditEventRow.newsletter_id.in_(group),
+            AuditEventRow.occurred_at >= since,
+        ),
+        exists().where(
+            SeriesRow.newsletter_id.in_(group),
+            SeriesRow.trigger == SeriesTrigger.DATE,
+            SeriesRow.subject == key,
+        ),
+        *(
+            exists().where(
+                table.newsletter_id.in_(group),
+                cast(table.content, Text).contains(said, autoescape=True),
+            )
+            for table in (DraftRow, SnippetRow)
+        ),
+    )
+    return (
+        count_values(session, newsletter_id, key) > 0
+        or any(key in fields for fields in forms)
+        or bool(segments_with(session, newsletter_id, key))
+        or any(session.scalar(select(condition)) for condition in conditions)
     )

@@ -9,11 +9,10 @@ from importlib.resources import files
 
 from dns.resolver import Resolver
 
-from newsletter.addresses import Address, is_reserved
+from newsletter.addresses import Address, is_reserved, meant_address
 from newsletter.errors import ListError, Place
 from newsletter.i18n.messages import msg
-from newsletter.mail_providers import meant_address
-from newsletter.newsletters.mail_hosts import LookupResult, ask_mail_host, open_resolver
+from newsletter.newsletters.sender_domain import LookupResult, ask_mail_host, open_resolver
 from newsletter.settings import Settings
 
 #: Seconds for which DNS may keep somebody waiting.

@@ -1,4 +1,4 @@
-"""What merging two people would do: the rule, and what it is foreseen from.
+"""What merging two people would do: the rule, what it is foreseen from, and it in sentences.
 
 In each newsletter of the group the last word of the person counts, and nobody is brought back who
 left. What the kept address left stays left. What the other left ends the kept one's subscription,
@@ -33,7 +33,7 @@ from newsletter.database.tables import (
 from newsletter.database.types import now
 from newsletter.database.vocabulary import ConsentStep, SubscriptionState, SuppressionReason
 from newsletter.errors import ConflictError, ForbiddenError, NotFoundError
-from newsletter.i18n.messages import msg
+from newsletter.i18n.messages import Message, msg, nmsg
 from subscribers.fields.model import TOPIC
 from subscribers.fields.store import newsletters_of_group
 from subscribers.leaving import MOVED, last_way
@@ -374,3 +374,66 @@ def _revision(
             if row is not None
         ]
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:32]
+
+
+def consequences(outlook: MergeOutlook) -> Sequence[Message]:
+    """Return what would happen, the most important first."""
+    kept, merged = outlook.kept.address or "", outlook.merged.address or ""
+    messages = [_effect(part, kept, merged) for part in outlook.parts]
+    messages += [
+        msg(
+            "{newsletter}: {kept} is suppressed from now on, as {merged} is.",
+            newsletter=part.newsletter.name,
+            kept=kept,
+            merged=merged,
+        )
+        for part in outlook.parts
+        if part.suppression is not None
+    ]
+    messages.append(
+        msg(
+            "{merged} no longer receives email. Links in earlier emails to it still unsubscribe "
+            "{kept}.",
+            kept=kept,
+            merged=merged,
+        )
+    )
+    if tags := len({tag for part in outlook.parts for tag in part.new_tags}):
+        messages.append(nmsg("{count} tag is added.", "{count} tags are added.", tags))
+    if notes := sum(len(part.notes) for part in outlook.parts):
+        messages.append(nmsg("{count} note is moved.", "{count} notes are moved.", notes))
+    messages.append(
+        msg("Topics are combined, and so are the histories and consent records of both addresses.")
+    )
+    return messages
+
+
+def _effect(part: NewsletterMerge, kept: str, merged: str) -> Message:
+    words = {"newsletter": part.newsletter.name, "kept": kept, "merged": merged}
+    match (part.effect, part.after):
+        case (Effect.LEAVES, _):
+            message = msg(
+                "{newsletter}: {merged} unsubscribed, so {kept} is unsubscribed.", **words
+            )
+        case (Effect.TAKES_OVER, _):
+            message = msg(
+                "{newsletter}: {kept} takes over the subscription of {merged} and its consent.",
+                **words,
+            )
+        case (Effect.WAITS, _):
+            message = msg(
+                "{newsletter}: {kept} has not confirmed yet. Keep the other address, or wait.",
+                **words,
+            )
+        case (_, SubscriptionState.CONFIRMED):
+            message = msg("{newsletter}: {kept} stays subscribed.", **words)
+        case (_, SubscriptionState.PENDING):
+            message = msg("{newsletter}: {kept} stays unconfirmed.", **words)
+        case (_, SubscriptionState.UNSUBSCRIBED):
+            message = msg(
+                "{newsletter}: {kept} stays unsubscribed, and {merged} no longer receives it.",
+                **words,
+            )
+        case _:
+            message = msg("{newsletter}: nothing of {merged} is carried over.", **words)
+    return message

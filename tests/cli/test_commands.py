@@ -21,10 +21,10 @@ import psutil
 import pytest
 from openpyxl import Workbook
 
+from newsletter.accounts.actors import find_actor
 from newsletter.accounts.administration import find_account
 from newsletter.accounts.audit import AuditFilter, list_events
 from newsletter.accounts.audit_actions import Action
-from newsletter.accounts.command_line import find_actor
 from newsletter.accounts.invitations import read_invitation
 from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import Grant, rights_of

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Engine, select
 
+from newsletter.accounts.actors import find_actor
 from newsletter.accounts.audit import COMMAND_LINE
-from newsletter.accounts.command_line import find_actor
 from newsletter.accounts.invitations import accept, invite
 from newsletter.accounts.permissions import Permission
 from newsletter.accounts.roles import Grant
@@ -37,8 +37,8 @@ from newsletter.mailings.ledger.schedule import AT_ONCE, Schedule, read_hour
 from newsletter.mailings.mailings import cancel_mailing
 from newsletter.mailings.orders.ordering import Order, other_day, place_order, review_order
 from newsletter.mailings.orders.readiness import check_stored
+from newsletter.mailings.planning.readers import segment_names
 from newsletter.mailings.reports.cached_figures import Figures
-from newsletter.mailings.reports.segment_names import segment_names
 from newsletter.rendering.preflight import Preflight
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings

@@ -16,6 +16,7 @@ from newsletter.database.tables import (
     DatabaseHistoryRow,
     DeliveryRow,
     MailingRow,
+    NewsletterRow,
     SubscriberRow,
     SubscriptionRow,
 )
@@ -23,7 +24,13 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import MailingState
 from newsletter.errors import ContentError
 from newsletter.mailings.ledger import database_history
-from newsletter.mailings.ledger.schedule import Schedule, due_in, read_hour, start_due_mailings
+from newsletter.mailings.ledger.schedule import (
+    Schedule,
+    due_in,
+    propose_hour,
+    read_hour,
+    start_due_mailings,
+)
 from newsletter.mailings.planning.planning import plan_mailing
 from tests.support.orders import resume
 from tests.support.stage import Stage, set_stage
@@ -182,3 +189,26 @@ def test_a_restored_database_sends_nothing_old_by_itself(stage: Stage) -> None:
     reason = database_history.hold_if_broken(stage.engine, replace(mark, rounds=mark.rounds + 100))
     assert "restored" in str(reason)
     assert _mailing(stage, mailing).halt_reason == reason
+
+
+def _proposed(stage: Stage, day: datetime) -> datetime:
+    with reading(stage.engine) as session:
+        newsletter = session.get_one(NewsletterRow, stage.newsletter_id)
+        return propose_hour(session, newsletter, day.date())
+
+
+def test_it_is_on_the_issues_day_at_the_hour_of_the_last_schedule(engine: Engine) -> None:
+    stage = set_stage(engine)
+    today = datetime.now(ZoneInfo("Asia/Tokyo")).replace(tzinfo=None, second=0, microsecond=0)
+    day = today + timedelta(days=8)
+
+    assert _proposed(stage, day) == datetime.combine(day.date(), datetime.min.time()).replace(
+        hour=9
+    )
+
+    usual = (today + timedelta(days=1)).replace(hour=7, minute=30)
+    stage.mail(schedule=Schedule(hour=usual))
+    assert _proposed(stage, day) == day.replace(hour=7, minute=30)
+    passed = _proposed(stage, today - timedelta(days=30))
+    assert today < passed <= today + timedelta(days=1)
+    assert (passed.hour, passed.minute) == (7, 30)

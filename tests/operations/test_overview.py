@@ -34,12 +34,12 @@ from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing
 from newsletter.mailings.ledger import database_history
+from newsletter.mailings.ledger.dispatch import Silence
 from newsletter.mailings.ledger.domain_holds import hold_domain, let_domain_go
 from newsletter.mailings.ledger.leases import claim_batch, close_batch
 from newsletter.mailings.ledger.outcomes import Outcome
 from newsletter.mailings.ledger.relay_faults import RelayFault, kept_fault
 from newsletter.mailings.ledger.relays import RelayState, hold_relay, relay_failed, resting_relays
-from newsletter.mailings.ledger.stalled import Silence
 from newsletter.mailings.ledger.standing import standing
 from newsletter.mailings.ledger.tallies import Tally, condense, relay_tallies, tally, totals
 from newsletter.mailings.ledger.worker_hosts import MissingJournals
@@ -47,7 +47,7 @@ from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.operations import heartbeats
 from newsletter.operations.alarms import find_alarms
 from newsletter.operations.alarms.model import Alarm, AlarmSeverity
-from newsletter.operations.alarms.relay_faults import worded_fault
+from newsletter.operations.alarms.routes import worded_fault
 from newsletter.operations.attention import (
     Backlog,
     ComplainedMailing,

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, delete, event, select, text, update
 
 from newsletter.accounts.audit import COMMAND_LINE
 from newsletter.database.engine import reading, transaction
-from newsletter.database.grams import fts_words
+from newsletter.database.folding import fts_words
 from newsletter.database.tables import NewsletterRow, SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import UnsubscribeWay
 from newsletter.newsletters.publications import create_newsletter

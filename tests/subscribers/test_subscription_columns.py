@@ -14,7 +14,7 @@ from newsletter.cli.subscribers import add
 from newsletter.database.tables import ImportChangeRow, SubscriptionRow
 from subscribers.editing import PersonDraft
 from subscribers.fields.model import RESERVED_KEYS
-from subscribers.history_words import SETTING_NAMES
+from subscribers.history_entries import SETTING_NAMES
 from subscribers.listing import PLAIN_COLUMNS as OF_THE_LIST
 from subscribers.lists.columns.entries import Consent, ListEntry
 from subscribers.lists.exports.readable_csv import _CONSENT_HEADS, _HEADS

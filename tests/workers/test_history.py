@@ -18,7 +18,7 @@ from newsletter.database.vocabulary import DeliveryState, MailingState
 from newsletter.errors import ConflictError
 from newsletter.mailings.ledger.database_history import HistoryMark
 from newsletter.mailings.ledger.schedule import Schedule
-from newsletter.mailings.ledger.unknown_journals import unknown_journals
+from newsletter.mailings.ledger.worker_hosts import unknown_journals
 from newsletter.mailings.reports.progress import progress
 from newsletter.operations.alarms import find_alarms
 from newsletter.operations.alarms.model import Alarm

@@ -15,7 +15,7 @@ from newsletter.database.types import new_identity
 from newsletter.database.vocabulary import BatchState, DeliveryState, MailingState
 from newsletter.mailings.ledger.leases import identity_of
 from newsletter.mailings.ledger.outcomes import Outcome
-from newsletter.mailings.ledger.unknown_journals import unknown_journals
+from newsletter.mailings.ledger.worker_hosts import unknown_journals
 from newsletter.mailings.reports.progress import progress
 from newsletter.settings import Settings
 from tests.support.ledger import batch_states, claim, delivery_states

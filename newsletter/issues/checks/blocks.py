@@ -11,9 +11,8 @@ from itertools import chain, pairwise
 from typing import assert_never
 
 from newsletter.i18n.messages import Message, msg, nmsg
-from newsletter.issues.cards import Button, Contact, Event, File
+from newsletter.issues.cards import Button, Contact, Event, File, dialled, half_width, is_email
 from newsletter.issues.checks.findings import Finding, IssueField, IssuePlace, Severity
-from newsletter.issues.contacts import dialled, half_width, is_email
 from newsletter.issues.events import (
     has_hour_alone,
     is_day_or_minute,

@@ -1,4 +1,4 @@
-"""The edition after this one: its date, its number, and a title that states either of them anew."""
+"""The edition after this one: its day, its number, and a title that states either of them anew."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import calendar
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from statistics import median_low
 
+from newsletter.errors import ContentError, Place
+from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.restating import next_number, restate
 from newsletter.issues.model import Issue
 
@@ -147,3 +149,38 @@ def _same_weekday(last: date, months: int) -> date:
     day = first + timedelta(days=(weekday - first.weekday()) % _WEEK + weeks * _WEEK)
     # Few months have a fifth one.
     return day if day.month == first.month else day - timedelta(days=_WEEK)
+
+
+#: Far enough from the calendar's ends that the next edition's day is always one, too.
+YEARS = range(1900, 2201)
+
+
+def check_day(day: date, place: Place) -> date:
+    """Return an edition's day.
+
+    Raises:
+        ContentError: It lies in no year that an edition can have.
+    """
+    if day.year not in YEARS:
+        raise ContentError(
+            msg("{day} is out of range.", day=day.isoformat()),
+            place=place,
+            remedy=msg("Use years from 1900 to 2200."),
+        )
+    return day
+
+
+def read_day(text: str, place: Place | None = None) -> date:
+    """Read a day as forms send it, such as 2026-12-01.
+
+    Raises:
+        ContentError: It is none.
+    """
+    try:
+        return datetime.strptime(text.strip(), "%Y-%m-%d").date()  # noqa: DTZ007 - a day, no instant
+    except ValueError:
+        raise ContentError(
+            msg("“{text}” is not a date.", text=text),
+            place=place,
+            remedy=msg("Write it as 2026-12-01."),
+        ) from None

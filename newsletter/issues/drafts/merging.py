@@ -1,12 +1,16 @@
-"""Saving beside somebody who saved meanwhile: what both did is kept, and only a clash is asked."""
+"""Saving beside somebody who writes, too: what both did is kept, and only a clash is asked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from newsletter.database.tables import DraftRevisionRow
+from newsletter.database.types import now
 from newsletter.database.vocabulary import RevisionKind
 from newsletter.issues.drafts.saving import Draft, DraftConflictError, save_draft
 from newsletter.issues.merging import KeptVersion, Version
@@ -61,3 +65,21 @@ def save_merged(
         )
         return MergedDraft(draft=saved, with_author=known.theirs.author)
     return MergedDraft(draft=saved)
+
+
+#: Whoever saved longer ago than this has turned to something else.
+_RECENT = timedelta(minutes=10)
+
+
+def others_writing(session: Session, draft_id: int, *, besides: str) -> Sequence[str]:
+    """Return who but one person saved a draft within the last ten minutes, the latest first."""
+    return session.scalars(
+        select(DraftRevisionRow.author)
+        .where(
+            DraftRevisionRow.draft_id == draft_id,
+            DraftRevisionRow.author != besides,
+            DraftRevisionRow.saved_at > now() - _RECENT,
+        )
+        .group_by(DraftRevisionRow.author)
+        .order_by(func.max(DraftRevisionRow.saved_at).desc())
+    ).all()

@@ -20,7 +20,7 @@ from newsletter.errors import ContentError, Place
 from newsletter.i18n.language import Language, language_of_words, read_language
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing, Sentences, Size
-from newsletter.issues.drafts.days import YEARS
+from newsletter.issues.drafts.editions import YEARS
 from newsletter.issues.sources.normalise import find_controls
 from newsletter.validation import message_of
 

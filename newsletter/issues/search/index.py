@@ -15,7 +15,7 @@ from itertools import pairwise
 from sqlalchemy import BigInteger, Select, column, text
 from sqlalchemy.orm import Session
 
-from newsletter.database.grams import fts_words
+from newsletter.database.folding import fts_words
 
 #: Of a word that is looked for, so many pairs are asked of the index.
 _MOST_PAIRS = 24

@@ -19,7 +19,7 @@ from itertools import pairwise
 
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
-from newsletter.issues.drafts.days import check_day
+from newsletter.issues.drafts.editions import check_day
 from newsletter.issues.markdown.inline import link_bare_addresses
 from newsletter.issues.markdown.syntax import demand_bounded, demand_few_headings
 from newsletter.issues.model import (

@@ -12,7 +12,7 @@ from datetime import date
 
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
-from newsletter.issues.drafts.days import check_day, read_day
+from newsletter.issues.drafts.editions import check_day, read_day
 from newsletter.issues.markdown.reader import read_body, read_markdown, take_links
 from newsletter.issues.markdown.syntax import ReadCount
 from newsletter.issues.markdown.writer import blocks_to_markdown, link_to_markdown, to_markdown

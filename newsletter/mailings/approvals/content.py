@@ -9,7 +9,7 @@ from newsletter.database.tables import NewsletterRow
 from newsletter.issues.corrections import Note
 from newsletter.mailings.trials.subjects import SubjectTrial
 from newsletter.rendering.model import RenderedIssue
-from subscribers.segments.names import segment_name
+from subscribers.segments.saved import segment_name
 
 _NO_NOTE = Note()
 

@@ -37,7 +37,7 @@ from newsletter.mailings.approvals.plans import (
 )
 from newsletter.mailings.ledger.schedule import demand_hour
 from newsletter.mailings.mailings import publisher_of
-from newsletter.mailings.orders.subject_checks import demand_subjects
+from newsletter.mailings.orders.variant_checks import demand_subjects
 from newsletter.mailings.trials.subjects import (
     SubjectTrial,
     demand_clicks,

@@ -49,7 +49,7 @@ from newsletter.issues.sent import sent_as
 from newsletter.issues.translations import language_met
 from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.approvals.requests import demand_approval
-from newsletter.mailings.corrections.left_behind import with_earlier
+from newsletter.mailings.corrections.notes import with_earlier
 from newsletter.mailings.planning.content import (
     COMMON,
     load_content,

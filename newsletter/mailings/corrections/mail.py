@@ -29,8 +29,7 @@ from newsletter.issues.translation_files import translation_from_issue
 from newsletter.issues.translations import language_met, with_translation
 from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.archive import archived_as
-from newsletter.mailings.corrections.left_behind import translations_of
-from newsletter.mailings.corrections.notes import fixed_words, note_paragraph
+from newsletter.mailings.corrections.notes import fixed_words, note_paragraph, translations_of
 from newsletter.mailings.mailings import freeze_content, publisher_of
 from newsletter.mailings.planning.audience import audience
 from newsletter.mailings.planning.content import load_recipe

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.actor_names import words_for
+from newsletter.accounts.actors import words_for
 from newsletter.accounts.audit import Actor, record_event
 from newsletter.accounts.audit_actions import Action
 from newsletter.accounts.audit_details import Detail

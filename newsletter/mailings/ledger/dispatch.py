@@ -1,8 +1,10 @@
-"""Dispatch: whose turn it is, which batches are due, which mailings have come to their end.
+"""Dispatch: whose turn it is, which batches are due, which mailings ended, and which stand still.
 
 The ledger is the queue. A task in the broker is a hint at a batch, and there are never more of them
 than processes can take; which batch a process sends next, it asks here. Mailings take turns: first
 whoever was never served, then whoever was served longest ago.
+
+A relay that hangs is called out by its timeout only after minutes; the ledger shows it earlier.
 """
 
 from __future__ import annotations
@@ -233,3 +235,46 @@ def finish_mailings(engine: Engine) -> Sequence[int]:
             .values(finished_at=now())
             .returning(MailingRow.id)
         ).all()
+
+
+#: Outcomes reach the ledger within a few seconds; what takes longer is worth a word.
+_SILENT = timedelta(seconds=10)
+#: Batches that are looked at: as many as a large installation sends at once.
+_BATCHES = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Silence:
+    """A mailing that no relay answers for; ``since`` is the last answer, or when it was tried."""
+
+    mailing_id: int
+    newsletter_id: int
+    subject: str
+    since: datetime
+
+
+def silent_mailings(session: Session, *, mailing_id: int | None = None) -> Sequence[Silence]:
+    """Return the mailings under way of which every batch in hand has been silent for a while."""
+    leased = (
+        select(BatchRow, MailingRow)
+        .join(MailingRow, MailingRow.id == BatchRow.mailing_id)
+        .where(
+            BatchRow.state == BatchState.LEASED,
+            BatchRow.leased_at.is_not(None),
+            MailingRow.state == MailingState.SENDING,
+        )
+        .limit(_BATCHES)
+    )
+    if mailing_id is not None:
+        leased = leased.where(BatchRow.mailing_id == mailing_id)
+    silences: dict[int, Silence] = {}
+    for batch, mailing in session.execute(leased):
+        heard_at = max(filter(None, (batch.leased_at, batch.answered_at)))
+        known = silences.get(mailing.id)
+        silences[mailing.id] = Silence(
+            mailing_id=mailing.id,
+            newsletter_id=mailing.newsletter_id,
+            subject=mailing.title,
+            since=max(heard_at, known.since) if known else heard_at,
+        )
+    return [each for each in silences.values() if now() - each.since >= _SILENT]

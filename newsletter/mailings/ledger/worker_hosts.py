@@ -3,6 +3,9 @@
 Each host that sends is a row, by a random identity that lies in its DATA_DIR, and remembers the
 others there. So a database that was put back learns which hosts sent since, and once the last of
 them has brought its journals back nobody's delivery is in doubt any more.
+
+After an older backup is restored, a worker host may hold journals of mailings that are newer. They
+prove what was sent, to people whom the database may be about to send it again.
 """
 
 from __future__ import annotations
@@ -11,12 +14,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, delete, literal, or_, select, update
+from sqlalchemy import Engine, delete, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, server_now, transaction
 from newsletter.database.insert import insert_missing
-from newsletter.database.tables import DatabaseHistoryRow, MailingRow, WorkerHostRow
+from newsletter.database.tables import (
+    DatabaseHistoryRow,
+    MailingRow,
+    UnknownJournalRow,
+    WorkerHostRow,
+)
+from newsletter.database.types import now
 from newsletter.database.vocabulary import MailingState
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing, Moment
@@ -252,3 +261,53 @@ def _reason(history: DatabaseHistoryRow, missing: Listing | None, *, covered: bo
         "how many recipients have no record of receiving this mailing, then resume or cancel it.",
         since=since,
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnknownJournals:
+    """What one host set aside."""
+
+    host: str
+    files: int
+    accepted: int
+    since: datetime
+
+
+def publish_unknown_journals(engine: Engine, host: str, accepted: Mapping[str, int]) -> None:
+    """Write down which journals a host has set aside, by name, with what each says was accepted."""
+    with reading(engine) as session:
+        known = set(
+            session.scalars(select(UnknownJournalRow.name).where(UnknownJournalRow.host == host))
+        )
+    if known == set(accepted):
+        return
+    with transaction(engine) as session:
+        session.execute(
+            delete(UnknownJournalRow).where(
+                UnknownJournalRow.host == host, UnknownJournalRow.name.not_in(accepted)
+            )
+        )
+        rows = [
+            {"host": host, "name": name, "accepted": count, "found_at": now()}
+            for name, count in sorted(accepted.items())
+        ]
+        if rows:
+            insert_missing(session, UnknownJournalRow, rows)
+
+
+def unknown_journals(session: Session) -> Sequence[UnknownJournals]:
+    """Return what hosts have set aside."""
+    rows = session.execute(
+        select(
+            UnknownJournalRow.host,
+            func.count(),
+            func.sum(UnknownJournalRow.accepted),
+            func.min(UnknownJournalRow.found_at),
+        )
+        .group_by(UnknownJournalRow.host)
+        .order_by(UnknownJournalRow.host)
+    )
+    return [
+        UnknownJournals(host=host, files=files, accepted=accepted, since=since)
+        for host, files, accepted, since in rows
+    ]

@@ -36,8 +36,7 @@ from newsletter.mailings.approvals.requests import (
 from newsletter.mailings.archive import archived_as
 from newsletter.mailings.ledger.schedule import Schedule, demand_hour
 from newsletter.mailings.mailings import create_mailing, publisher_of
-from newsletter.mailings.orders.subject_checks import check_subjects
-from newsletter.mailings.orders.variant_checks import variants_now
+from newsletter.mailings.orders.variant_checks import check_subjects, variants_now
 from newsletter.mailings.planning.audience import AudienceCount, audience_figure, has_audience
 from newsletter.mailings.planning.variants import VariantCount, count_variants, demand_few
 from newsletter.mailings.reports.cached_figures import Figure, Figures

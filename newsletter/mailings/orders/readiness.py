@@ -16,8 +16,7 @@ from newsletter.issues.snippets import resolve_snippets
 from newsletter.issues.sources.reading import ReadIssue
 from newsletter.issues.store import default_slug
 from newsletter.mailings.mailings import publisher_of
-from newsletter.mailings.orders.translation_checks import check_translations
-from newsletter.mailings.orders.variant_checks import check_variants
+from newsletter.mailings.orders.variant_checks import check_translations, check_variants
 from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.newsletters.dictionary import list_folded
 from newsletter.newsletters.sender_domain import ask_sender_domain, check_sender_domain

@@ -1,17 +1,18 @@
-"""Preflight of parts for some readers: who gets which, and whose mail would lack what."""
+"""Preflight of what differs from reader to reader: translations, parts for some, subjects."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import assert_never
 
 from sqlalchemy.orm import Session
 
 from newsletter.database.tables import NewsletterRow
-from newsletter.errors import ConflictError, ListError
+from newsletter.errors import ConflictError, ContentError, ListError
 from newsletter.i18n.messages import Message, msg, nmsg
-from newsletter.i18n.values import Number
+from newsletter.i18n.values import LanguageName, Number
+from newsletter.issues.checks.content import check_issue
 from newsletter.issues.checks.findings import Finding, IssueField, IssuePlace, Severity
 from newsletter.issues.checks.visibility import Extent, Needs, PartVisibility, find_visibilities
 from newsletter.issues.conditions import (
@@ -20,6 +21,9 @@ from newsletter.issues.conditions import (
     placed_conditions,
 )
 from newsletter.issues.model import Issue
+from newsletter.issues.translations import missing_by_language, translated
+from newsletter.mailings.archive import languages_sent
+from newsletter.mailings.planning.audience import count_languages
 from newsletter.mailings.planning.readers import name_readers, without_languages
 from newsletter.mailings.planning.variants import (
     VariantCount,
@@ -29,6 +33,9 @@ from newsletter.mailings.planning.variants import (
     demand_few,
 )
 from newsletter.mailings.reports.cached_figures import Figures
+from newsletter.mailings.trials.subjects import LETTERS, SubjectTrial
+from newsletter.rendering.checks import check_subject
+from newsletter.rendering.model import Subject
 from newsletter.rendering.preflight import PriorFindings
 
 _MAIL = IssuePlace(field=IssueField.MAIL)
@@ -240,3 +247,157 @@ def _finding(
         message=message,
         remedy=remedy,
     )
+
+
+def check_translations(
+    session: Session, newsletter: NewsletterRow, issue: Issue, *, corrects: int | None = None
+) -> list[Finding]:
+    """Return what is to be known, and what is wrong, of an issue's translations.
+
+    Args:
+        session: To count readers with.
+        newsletter: Whose issue.
+        issue: As it is now, with its snippets put in.
+        corrects: The sent issue that it corrects: then nobody is sent it anew.
+    """
+    sent = languages_sent(session, corrects) if corrects is not None else frozenset()
+    if not issue.translations and not sent:
+        return []
+    lacking = missing_by_language(issue)
+    complete = [each.language for each in issue.translations if each.language not in lacking]
+    findings = list(_in_translations(issue, complete))
+    if corrects is not None:
+        findings += [
+            _left_behind(tag, len(missing)) if tag in sent else _lacking(tag, len(missing), 0)
+            for tag, missing in lacking.items()
+        ]
+        kept = {each.language for each in issue.translations}
+        return findings + [_withdrawn(tag) for tag in sorted(sent - kept)]
+    people = count_languages(session, newsletter, issue, lacking)
+    findings += [_lacking(tag, len(missing), people[tag]) for tag, missing in lacking.items()]
+    return findings
+
+
+def _left_behind(tag: str, missing: int) -> Finding:
+    return Finding(
+        code="translation-incomplete",
+        severity=Severity.WARNING,
+        place=_MAIL,
+        about=tag,
+        message=nmsg(
+            "The translation into {language} lacks {count} part. In the archive and in all copies, "
+            "its readers see it uncorrected, with a notice that the original was corrected.",
+            "The translation into {language} lacks {count} parts. In the archive and in all "
+            "copies, its readers see it uncorrected, with a notice that the original was "
+            "corrected.",
+            missing,
+            language=LanguageName(tag),
+        ),
+        remedy=msg(
+            "Translate what is missing. If you remove the translation, its readers see the "
+            "corrected original instead."
+        ),
+    )
+
+
+def _withdrawn(tag: str) -> Finding:
+    return Finding(
+        code="translation-incomplete",
+        severity=Severity.WARNING,
+        place=_MAIL,
+        about=tag,
+        message=msg(
+            "The issue was sent in {language}; the correction has no such translation, so its "
+            "readers see the corrected original instead.",
+            language=LanguageName(tag),
+        ),
+        remedy=msg("Restore the translation if they are to read it in their language."),
+    )
+
+
+def _lacking(tag: str, missing: int, people: int) -> Finding:
+    if not people:
+        message = nmsg(
+            "The translation into {language} lacks {count} part.",
+            "The translation into {language} lacks {count} parts.",
+            missing,
+            language=LanguageName(tag),
+        )
+    else:
+        message = nmsg(
+            "The translation into {language} lacks {count} part; its readers ({people}) get the "
+            "original.",
+            "The translation into {language} lacks {count} parts; its readers ({people}) get the "
+            "original.",
+            missing,
+            language=LanguageName(tag),
+            people=Number(people),
+        )
+    return Finding(
+        code="translation-incomplete",
+        severity=Severity.WARNING if people else Severity.HINT,
+        place=_MAIL,
+        about=tag,
+        message=message,
+        remedy=msg("Translate what is missing, or remove the translation."),
+    )
+
+
+def _in_translations(issue: Issue, tags: Sequence[str]) -> Iterator[Finding]:
+    """Yield what is wrong with what readers of translations get, and not with the original."""
+    own = {(finding.code, finding.about) for finding in check_issue(issue)}
+    for tag in tags:
+        said = translated(issue, tag)
+        for finding in (*check_issue(said), *check_subject(said.title)):
+            if finding.severity is Severity.HINT or (finding.code, finding.about) in own:
+                continue
+            yield replace(
+                finding,
+                about=f"{tag} {finding.about}".strip(),
+                message=msg(
+                    "In {language}: {finding}", language=LanguageName(tag), finding=finding.message
+                ),
+                fix=None,
+            )
+
+
+def check_subjects(
+    issue: Issue, others: Sequence[Subject], fields: Collection[str] = ()
+) -> Sequence[Finding]:
+    """Return what is wrong with the subjects besides the issue's own, by their letters; no hints.
+
+    Args:
+        issue: Whose subjects are compared.
+        others: These, in their order.
+        fields: The keys of the fields that the newsletter has of its readers.
+    """
+    bare = replace(issue, masthead="", lead=(), contents=(), chapters=(), credits=())
+    found: list[Finding] = []
+    for letter, subject in zip(LETTERS[1:], others, strict=False):
+        # Without a preheader of its own it has the issue's, which was looked at.
+        looked_at = {IssueField.TITLE} | ({IssueField.PREHEADER} if subject.preheader else set())
+        shown = replace(bare, title=subject.title, preheader=subject.preheader, translations=())
+        found += [
+            replace(
+                finding,
+                about=f"{letter} {finding.about}".strip(),
+                message=msg(
+                    "In subject {letter}: {finding}", letter=letter, finding=finding.message
+                ),
+                fix=None,
+            )
+            for finding in (*check_issue(shown, fields), *check_subject(subject.title))
+            if finding.place.field in looked_at and finding.severity is not Severity.HINT
+        ]
+    return found
+
+
+def demand_subjects(issue: Issue, trial: SubjectTrial, fields: Collection[str]) -> None:
+    """Refuse a trial with a subject that no mail can carry.
+
+    Raises:
+        ContentError: One is such.
+    """
+    for finding in check_subjects(issue, trial.others, fields):
+        if finding.severity is Severity.ERROR:
+            raise ContentError(finding.message, remedy=finding.remedy)

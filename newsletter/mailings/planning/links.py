@@ -1,4 +1,4 @@
-"""What is personal in one delivery: its links, signed and without personal data, and its slots.
+"""What is personal in one delivery: its links, signed and without personal data, and its fields.
 
 A link holds numbers of rows, which are given out again once a backup is restored. So who reads one
 compares its marks with the rows of today, and acts on nobody else.
@@ -17,9 +17,11 @@ from newsletter.addresses import as_read
 from newsletter.database.tables import MailingRow, NewsletterRow, SubscriberRow
 from newsletter.errors import NotFoundError, TokenError
 from newsletter.i18n.messages import msg
-from newsletter.issues.merge_fields import slot_of
-from newsletter.rendering.model import Slot
+from newsletter.issues.merge_fields import own_keys, slot_of
+from newsletter.mailings.planning.content import MailingContent
+from newsletter.rendering.model import Slot, SlotUse
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner, mark_of, mark_of_mailing
+from subscribers.fields.values import shown_values
 
 _PURPOSES = (Purpose.UNSUBSCRIBE, Purpose.PREFERENCES, Purpose.VIEW)
 
@@ -164,3 +166,19 @@ class _Rows:
         if today.mailing_mark != ref.mailing_mark:
             return replace(today, mailing_id=0, mailing_mark=0)
         return today
+
+
+def fields_of_readers(
+    session: Session, content: MailingContent, subscriber_ids: Collection[int]
+) -> Mapping[int, Mapping[str, str]]:
+    """Return values in the mail's language by the reader's number and the field's key.
+
+    A text that uses none asks the database nothing. A notice answers what anybody may have typed
+    into a form, so nothing of a person stands in it.
+    """
+    rendered = content.rendered
+    parts = (*rendered.subject, *rendered.html, *rendered.text)
+    keys = own_keys(part.slot for part in parts if isinstance(part, SlotUse))
+    if not keys or content.identity.transactional:
+        return {}
+    return shown_values(session, content.newsletter_id, subscriber_ids, keys, rendered.language)

@@ -1,16 +1,22 @@
-"""Which readers something concerns, in words: by the conditions that tell them from the others."""
+"""Which readers something concerns, in words: by a condition's, or the saved segment's name."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.accounts.audit_actions import Action
+from newsletter.database.tables import AuditEventRow, MailingRow
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg, nmsg
 from newsletter.i18n.values import Listing, Worded
 from newsletter.issues.translations import read_language_condition
 from newsletter.mailings.planning.variants import VariantCount, VariantName, condition_name
+from subscribers.segments.saved import names_of_queries
 from subscribers.segments.wording import Labels
 
 #: Variants that are named of those that nothing but their number has in common.
@@ -118,3 +124,32 @@ def name_readers(some: Sequence[VariantCount], everybody: Sequence[VariantCount]
         unmet=tuple(each for each in conditions if each in unmet),
         labels=labels,
     )
+
+
+def segment_names(
+    session: Session, newsletter_id: int, mailings: Iterable[MailingRow]
+) -> Mapping[int, str]:
+    """Return what the segments of a newsletter's mailings are called, by the mailings' numbers.
+
+    A segment that asks for just this now is called as it is now. One that was redefined or deleted
+    since is called as it was when the mailing was ordered, which the audit log tells; a query that
+    nobody saved, and one whose entry is gone, has no name.
+    """
+    asked = {row.id: row.segment for row in mailings if row.segment}
+    if not asked:
+        return {}
+    now = names_of_queries(session, newsletter_id)
+    names = {number: now[query] for number, query in asked.items() if query in now}
+    others = {f"mailing {number}": number for number in asked if number not in names}
+    if not others:
+        return names
+    events = session.execute(
+        select(AuditEventRow.object, AuditEventRow.details).where(
+            AuditEventRow.action == Action.MAILING_ORDER.value, AuditEventRow.object.in_(others)
+        )
+    )
+    for on, details in events:
+        number = others[on]
+        if details.get("query") == asked[number]:
+            names[number] = str(details.get("segment", ""))
+    return names

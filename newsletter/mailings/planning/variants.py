@@ -37,7 +37,7 @@ from newsletter.i18n.messages import msg, pmsg
 from newsletter.i18n.values import LanguageName, Listing, Worded
 from newsletter.issues.translations import read_language_condition
 from newsletter.mailings.digests.entries import entry_clause
-from newsletter.mailings.planning.audience import audience_of
+from newsletter.mailings.planning.audience import audience_of, language_clause
 from newsletter.mailings.planning.content import (
     COMMON,
     MailingContent,
@@ -47,13 +47,17 @@ from newsletter.mailings.planning.content import (
     planned_conditions,
     save_variant,
 )
-from newsletter.mailings.planning.languages import language_clause
 from newsletter.rendering.model import Subject
 from newsletter.rendering.render import render_variant
 from subscribers.fields.store import list_fields
 from subscribers.segments.compile import segment_clause
-from subscribers.segments.names import is_segment_name, segment_name
-from subscribers.segments.saved import list_segments, named_segment, segment_text
+from subscribers.segments.saved import (
+    is_segment_name,
+    list_segments,
+    named_segment,
+    segment_name,
+    segment_text,
+)
 from subscribers.segments.wording import ConditionName, Labels, labels_of
 
 #: Each is a mail of its own, which preflight looks at and somebody should have read.

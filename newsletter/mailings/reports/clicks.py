@@ -22,7 +22,7 @@ from newsletter.i18n.messages import msg
 from newsletter.issues.calendars import read_event_name
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.walking import walk_links
-from newsletter.rendering.block_words import CALENDAR
+from newsletter.rendering.blocks import CALENDAR
 from newsletter.rendering.model import RenderedIssue, WordedText
 from newsletter.tokens import Purpose, TokenSigner, mark_of_mailing
 

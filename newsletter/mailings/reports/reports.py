@@ -30,9 +30,9 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.mailings.ledger.tallies import StateCounts
 from newsletter.mailings.planning.content import no_such_mailing
+from newsletter.mailings.planning.readers import segment_names
 from newsletter.mailings.reports.cached_figures import Figure, Figures
 from newsletter.mailings.reports.progress import Progress, count_states
-from newsletter.mailings.reports.segment_names import segment_names
 from newsletter.mailings.trials.subjects import decision_due, find_trial
 
 #: So many bars a chart holds, and so many domains are named; the rest is one line.

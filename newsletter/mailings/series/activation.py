@@ -36,8 +36,7 @@ from newsletter.mailings.series.running import (
     move_series,
 )
 from newsletter.mailings.series.standing import open_version
-from newsletter.mailings.series.steps import find_step, list_steps
-from newsletter.mailings.series.writers import writers_since_effect
+from newsletter.mailings.series.steps import find_step, list_steps, writers_since_effect
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.preflight import Preflight
 from newsletter.settings import Settings

@@ -34,8 +34,12 @@ from newsletter.database.vocabulary import (
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.mailings.reports.cached_figures import Figure, Figures
-from newsletter.mailings.series.steps import list_steps, steps_in_effect, timing_of
-from newsletter.mailings.series.writers import writers_since_effect
+from newsletter.mailings.series.steps import (
+    list_steps,
+    steps_in_effect,
+    timing_of,
+    writers_since_effect,
+)
 
 #: A step that nobody planned for so long is overdue.
 _OVERDUE = timedelta(minutes=15)

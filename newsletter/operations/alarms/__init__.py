@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from newsletter.operations.alarms.disks import of_disks
-from newsletter.operations.alarms.journals import of_journals
 from newsletter.operations.alarms.mail import of_backlog, of_deliveries, of_mailings
 from newsletter.operations.alarms.model import Alarm, AlarmSeverity
-from newsletter.operations.alarms.processes import of_processes
+from newsletter.operations.alarms.processes import of_journals, of_processes
 from newsletter.operations.alarms.routes import of_domains, of_relays, of_silence
-from newsletter.operations.alarms.servers import of_servers
+from newsletter.operations.alarms.servers import of_disks, of_servers
 from newsletter.operations.overview import Overview
 
 #: Nothing of these ends by itself: a person must decide.

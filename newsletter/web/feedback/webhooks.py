@@ -26,7 +26,7 @@ from newsletter.bounces.webhooks.signatures import Unsigned
 from newsletter.database.engine import reason_of
 from newsletter.database.types import now
 from newsletter.errors import UnavailableError
-from newsletter.feedback.calls import take_call
+from newsletter.feedback.log import take_call
 from newsletter.settings import Settings
 from newsletter.web.feedback.unproven import UnprovenCalls, read_body
 from newsletter.web.routing import Router, network_of_request, up_to

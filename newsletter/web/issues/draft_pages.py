@@ -13,7 +13,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.actor_names import colleagues_by_address, name_actor
+from newsletter.accounts.actors import colleagues_by_address, name_actor
 from newsletter.database.engine import reading
 from newsletter.errors import (
     ConflictError,
@@ -29,7 +29,7 @@ from newsletter.issues.conditions import everything, part_conditions, select_par
 from newsletter.issues.corrections import Note, note_in, written_correction
 from newsletter.issues.difference import compare_conflict
 from newsletter.issues.drafts.duplicating import moved_on
-from newsletter.issues.drafts.presence import others_writing
+from newsletter.issues.drafts.merging import others_writing
 from newsletter.issues.drafts.publishing import free_slug
 from newsletter.issues.drafts.saving import Draft, DraftConflictError, find_import_report
 from newsletter.issues.library.files import FILE_KINDS
@@ -48,14 +48,14 @@ from newsletter.issues.wording import FIELD_NAMES
 from newsletter.mailings.approvals.requests import approvers, last_plan
 from newsletter.mailings.archive import chosen_place
 from newsletter.mailings.corrections.notes import note_languages
+from newsletter.mailings.ledger.schedule import propose_hour
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.orders.progress import IssueProgress, NextStep, Stage
 from newsletter.mailings.orders.readiness import stored_findings
-from newsletter.mailings.orders.usual_hour import propose_hour
 from newsletter.mailings.planning.shown_as import Reader
 from newsletter.newsletters.look.model import LookPicture, look_of
 from newsletter.newsletters.publications import Newsletter
-from newsletter.rendering.block_words import block_words
+from newsletter.rendering.blocks import block_words
 from newsletter.rendering.environment import templates_in
 from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.render import render_as, render_issue

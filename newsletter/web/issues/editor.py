@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from newsletter.accounts.actor_names import colleagues_by_address, name_actor
+from newsletter.accounts.actors import colleagues_by_address, name_actor
 from newsletter.database.engine import reading, transaction
 from newsletter.database.vocabulary import RevisionKind
 from newsletter.errors import ConflictError, ContentError, NewsletterError, NotFoundError

@@ -14,7 +14,7 @@ from newsletter.database.engine import reading, transaction
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
-from newsletter.issues.drafts.days import check_day, read_day
+from newsletter.issues.drafts.editions import check_day, read_day
 from newsletter.issues.drafts.patterns import list_patterns
 from newsletter.issues.drafts.saving import open_issue
 from newsletter.issues.model import Issue

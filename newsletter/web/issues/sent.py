@@ -22,10 +22,10 @@ from newsletter.issues.store import get_issue
 from newsletter.mailings.archive import archive_issue, archived_as
 from newsletter.mailings.corrections.copies import count_copies, somebody_lacks
 from newsletter.mailings.planning.audience import audience_figure
+from newsletter.mailings.planning.readers import segment_names
 from newsletter.mailings.planning.shown_as import sent_shown_as
 from newsletter.mailings.reports.clicks import clicks_of
 from newsletter.mailings.reports.reports import measure_pace, summarise
-from newsletter.mailings.reports.segment_names import segment_names
 from newsletter.mailings.trials.decisions import trial_figure
 from newsletter.newsletters.issue_actions import duplicate_issue
 from newsletter.web.access import (

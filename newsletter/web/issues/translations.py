@@ -40,7 +40,7 @@ from newsletter.issues.sources.reading import LARGEST_ISSUE, ReadIssue, read_iss
 from newsletter.issues.step_drafts import as_sent
 from newsletter.issues.translations import find_translation, translated, unit_statuses
 from newsletter.mailings.mailings import publisher_of
-from newsletter.mailings.planning.languages import count_languages
+from newsletter.mailings.planning.audience import count_languages
 from newsletter.mailings.planning.shown_as import sample_reader
 from newsletter.newsletters.issue_actions import (
     add_translation,

@@ -30,8 +30,8 @@ from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.orders.progress import IssueProgress, NextStep, Viewer, standing_of
 from newsletter.mailings.orders.readiness import check_stored, stored_findings
 from newsletter.mailings.orders.rescheduling import hour_of
-from newsletter.mailings.orders.subject_checks import check_subjects
 from newsletter.mailings.orders.test_mails import TestGroups, list_groups
+from newsletter.mailings.orders.variant_checks import check_subjects
 from newsletter.mailings.planning.audience import AudienceCount, audience_figure
 from newsletter.mailings.planning.shown_as import ShownAs, find_shown_as
 from newsletter.mailings.reports.cached_figures import Figure, Figures

@@ -40,7 +40,7 @@ from newsletter.mailings.archive import archived_as
 from newsletter.mailings.corrections.copies import count_copies
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.orders.ordering import other_day
-from newsletter.mailings.orders.subject_checks import check_subjects
+from newsletter.mailings.orders.variant_checks import check_subjects
 from newsletter.mailings.planning.audience import audience_figure
 from newsletter.mailings.trials.subjects import LETTERS, own_subject
 from newsletter.newsletters.actions import set_approval_rule

@@ -16,8 +16,7 @@ from newsletter.issues.corrections import corrections_of, dated_notes
 from newsletter.mailings.archive import lacks_corrections
 from newsletter.mailings.corrections.copies import correction_of_copy, faulty_copy
 from newsletter.mailings.mailings import find_mailing
-from newsletter.mailings.planning.links import DeliveryLinks, read_link
-from newsletter.mailings.planning.reader_fields import fields_of_readers
+from newsletter.mailings.planning.links import DeliveryLinks, fields_of_readers, read_link
 from newsletter.mailings.planning.variants import (
     content_of_reader,
     original_of_reader,

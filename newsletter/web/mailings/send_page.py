@@ -16,8 +16,8 @@ from newsletter.issues.checks.findings import Severity
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.store import StoredIssue
 from newsletter.mailings.approvals.requests import last_plan
+from newsletter.mailings.ledger.schedule import propose_hour
 from newsletter.mailings.orders.ordering import earlier_mailings
-from newsletter.mailings.orders.usual_hour import propose_hour
 from newsletter.newsletters.issue_actions import find_issue
 from newsletter.newsletters.publications import Newsletter, get_newsletter
 from newsletter.rendering.model import RenderedIssue

@@ -18,7 +18,7 @@ from newsletter.database.vocabulary import EnrolmentState, FieldType, SeriesStat
 from newsletter.database.words import name_of
 from newsletter.errors import ConflictError, ContentError, ListError, NewsletterError, Place
 from newsletter.i18n.messages import msg
-from newsletter.issues.drafts.days import check_day, read_day
+from newsletter.issues.drafts.editions import check_day, read_day
 from newsletter.mailings.orders.test_mails import list_groups
 from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.mailings.series import activation, running

@@ -19,8 +19,7 @@ from newsletter.errors import NotFoundError
 from newsletter.i18n.language import Language
 from newsletter.issues.library.images import find_image
 from newsletter.newsletters.look.model import LookPicture, look_of, look_version
-from newsletter.newsletters.look.properties import StyleSheet, style_sheet
-from newsletter.newsletters.look.social_picture import social_picture
+from newsletter.newsletters.look.properties import StyleSheet, social_picture, style_sheet
 from newsletter.newsletters.publications import Newsletter, find_newsletter
 from newsletter.web.routing import Router
 from subscribers.invitations import demand_sight

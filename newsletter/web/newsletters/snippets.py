@@ -24,7 +24,7 @@ from newsletter.newsletters.snippets import (
     list_snippets,
     save_snippet,
 )
-from newsletter.rendering.block_words import block_words
+from newsletter.rendering.blocks import block_words
 from newsletter.rendering.render import blocks_page, surface_styles
 from newsletter.settings import Settings
 from newsletter.web.access import EditorVisit, Visit, newsletter_of, own

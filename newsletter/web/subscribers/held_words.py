@@ -21,7 +21,7 @@ from newsletter.database.words import name_of
 from newsletter.i18n.messages import Message, msg, pmsg, written
 from newsletter.i18n.values import LanguageName, Listing, Moment, Worded
 from newsletter.web.audit_wording import recorded_words
-from subscribers.history_words import EVENT_NAMES, SETTING_NAMES, WAY_NAMES
+from subscribers.history_entries import EVENT_NAMES, SETTING_NAMES, WAY_NAMES
 
 #: What lists are called; one without a name is shown by its key.
 _LISTS: Mapping[str, Message] = {

@@ -34,9 +34,9 @@ from subscribers.lists.columns.questions import (
     column_title,
     is_nameless,
 )
+from subscribers.lists.imports.import_report import RESULT_NAMES, results_csv
 from subscribers.lists.imports.imports import earlier_imports
 from subscribers.lists.imports.problems import problem_lines
-from subscribers.lists.imports.row_results import RESULT_NAMES, results_csv
 from subscribers.lists.imports.trials import (
     GLANCED,
     NEW,

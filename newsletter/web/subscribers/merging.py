@@ -19,8 +19,7 @@ from subscribers.actions import find_standing
 from subscribers.fields.model import Field, current_values
 from subscribers.fields.store import list_fields
 from subscribers.merging.making import MergeOrder, merge_people
-from subscribers.merging.outlook import FIELD, Effect, MergeOutlook, foresee_merge
-from subscribers.merging.words import consequences
+from subscribers.merging.outlook import FIELD, Effect, MergeOutlook, consequences, foresee_merge
 from subscribers.search import FoundPage, PeopleFilter, search_people
 from subscribers.subscription_columns import CHOSEN
 

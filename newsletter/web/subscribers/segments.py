@@ -38,15 +38,16 @@ from subscribers.segments.conditions import (
     from_text,
 )
 from subscribers.segments.model import BuiltIn
-from subscribers.segments.names import segment_name
 from subscribers.segments.predicates import Criterion, Match, Predicate, subjects_of
 from subscribers.segments.saved import (
+    SegmentUse,
     count_segment,
     find_segment,
     list_segments,
     sample_segment,
+    segment_name,
+    uses_of_segment,
 )
-from subscribers.segments.uses import SegmentUse, uses_of_segment
 
 _EXAMPLES = 10
 _ROOT = "0"

@@ -249,7 +249,7 @@ class _Reader:
             count, octets = session.execute(self._lines[has_suppressed], texts).one()
             return octets + b"\n" if count else b"", count
         # Imported here: every SQLite does without PostgreSQL's driver.
-        from newsletter.database.copying import copied_out  # noqa: PLC0415
+        from newsletter.database.driver import copied_out  # noqa: PLC0415
 
         copied = self._copied[has_suppressed]
         with driver_of(session.connection(), "COPY of a list") as driver:

@@ -27,8 +27,14 @@ from subscribers.fields.store import list_fields
 from subscribers.lists.columns.columns import NO_ANSWERS, ColumnAnswers
 from subscribers.lists.columns.questions import QuestionKind, refuse_questions
 from subscribers.lists.columns.validation import ListReader, ReadChunk
-from subscribers.lists.imports.import_report import ChunkResult, ImportReport, RefusedRow, RowCounts
-from subscribers.lists.imports.row_results import CheckedRow, RowResult
+from subscribers.lists.imports.import_report import (
+    CheckedRow,
+    ChunkResult,
+    ImportReport,
+    RefusedRow,
+    RowCounts,
+    RowResult,
+)
 from subscribers.lists.imports.sharing import (
     FieldChoices,
     choices_of,

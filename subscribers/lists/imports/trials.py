@@ -24,9 +24,15 @@ from subscribers.lists.columns.exclusions import exclusions_in
 from subscribers.lists.columns.new_fields import NewFields, find_new_fields
 from subscribers.lists.columns.questions import ColumnQuestion, QuestionKind, is_nameless
 from subscribers.lists.columns.validation import ListReader
-from subscribers.lists.imports.import_report import ImportReport, RefusedRow, RowCounts, ValueChange
+from subscribers.lists.imports.import_report import (
+    CheckedRow,
+    ImportReport,
+    RefusedRow,
+    RowCounts,
+    RowResult,
+    ValueChange,
+)
 from subscribers.lists.imports.imports import import_records, refuse_unanswered
-from subscribers.lists.imports.row_results import CheckedRow, RowResult
 from subscribers.lists.imports.uploads import ImportTerms, ListUpload
 from subscribers.lists.imports.writing import cell_text
 from subscribers.lists.parsers.column_guesses import find_addressed, guess_columns

@@ -8,7 +8,7 @@ none half undone, and another goes on with the rest.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
@@ -22,14 +22,19 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from newsletter.accounts.audit import Actor, record_event
+from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import (
+    AuditEventRow,
+    FieldRow,
     ImportAddedRow,
     ImportChangeRow,
     ImportSpreadRow,
     ImportTagRow,
     ListImportRow,
     ListUploadRow,
+    NewsletterRow,
 )
 from newsletter.database.types import now
 from newsletter.database.vocabulary import (
@@ -38,11 +43,11 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
+from subscribers.fields.actions import is_field_used
 from subscribers.fields.model import Field
-from subscribers.fields.store import hold_group, list_fields
+from subscribers.fields.store import field_of_row, hold_group, list_field_rows, list_fields
 from subscribers.lists.imports.journal import keep_changed
 from subscribers.lists.imports.sharing import hold_fields
-from subscribers.lists.imports.undo_end import end_undo
 from subscribers.lists.imports.undo_page import UndoPage
 
 #: So long it is kept what an import changed.
@@ -247,3 +252,66 @@ def forget_old_journals(engine: Engine) -> None:
         keep_changed(session, old)
         for table in (ImportChangeRow, ImportSpreadRow, ImportTagRow):
             session.execute(delete(table).where(table.import_id.in_(old)))
+
+
+def end_undo(session: Session, row: ListImportRow) -> None:
+    """Remove the fields that nobody uses, and write down what became of people and fields.
+
+    Args:
+        session: Within the transaction that ends it, which holds the fields alone.
+        row: The import, of which nobody is left to be undone.
+    """
+    row.undo_counts = row.undo_counts | _remove_fields(session, row)
+    row.undone_at = now()
+    counts = row.undo_counts
+    record_event(
+        session,
+        _who_ordered(session, row),
+        Action.SUBSCRIBER_IMPORT_UNDONE,
+        object=row.source,
+        newsletter_id=row.newsletter_id,
+        details={
+            "import": row.id,
+            "people_removed": counts["removed"],
+            "people_restored": counts["restored"],
+            "people_kept": counts["kept"],
+            "fields_removed": counts["fields_removed"],
+            "fields_kept": counts["fields_kept"],
+        },
+    )
+
+
+def _remove_fields(session: Session, row: ListImportRow) -> dict[str, list[str]]:
+    """Return what the fields were called that go, and that stay, in the newsletter's language."""
+    language = session.get_one(NewsletterRow, row.newsletter_id).language
+    became: dict[str, list[str]] = {"fields_removed": [], "fields_kept": []}
+    for field in list_field_rows(session, row.newsletter_id):
+        if field.key in row.made_fields:
+            used = is_field_used(session, row.newsletter_id, field.key, since=row.started_at)
+            named = field_of_row(field).label(language)
+            became["fields_kept" if used else "fields_removed"].append(named)
+            if not used:
+                session.execute(delete(FieldRow).where(FieldRow.id == field.id))
+    return became
+
+
+def _who_ordered(session: Session, row: ListImportRow) -> Actor:
+    """Return who wanted it, as the audit log has it."""
+    ordered = session.scalars(
+        select(AuditEventRow)
+        .where(
+            AuditEventRow.action == Action.SUBSCRIBER_IMPORT_UNDO.value,
+            AuditEventRow.newsletter_id == row.newsletter_id,
+            AuditEventRow.object == row.source[:255],
+        )
+        .order_by(AuditEventRow.id.desc())
+    )
+    by_nobody = Actor(account_id=None, name="", door="")
+    return next(
+        (
+            replace(by_nobody, account_id=event.actor_id, name=event.actor, door=event.door)
+            for event in ordered
+            if event.details.get("import") == row.id
+        ),
+        by_nobody,
+    )

@@ -18,10 +18,14 @@ from newsletter.i18n.messages import Message, msg
 from newsletter.tokens import Pseudonyms
 from subscribers.fields.reading import written_value
 from subscribers.growth_log import log_growth
-from subscribers.lists.imports.import_report import ChunkResult, ValueChange
+from subscribers.lists.imports.import_report import (
+    ChunkResult,
+    ValueChange,
+    given_tags,
+    note_results,
+)
 from subscribers.lists.imports.journal import ImportJournal
 from subscribers.lists.imports.newcomers import Refused, add_people, find_known
-from subscribers.lists.imports.row_results import given_tags, note_results
 from subscribers.lists.imports.staging import Staged, fill_stage, instant, without_empty
 from subscribers.lists.records import Problem
 from subscribers.series.enrolment import note_tags, waited_tags

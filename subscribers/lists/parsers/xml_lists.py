@@ -24,8 +24,7 @@ from newsletter.i18n.values import Number, Size
 from subscribers.lists.parsers.encodings import BYTE_ORDER_MARKS, ENCODINGS, demand_encoding
 from subscribers.lists.parsers.inner_columns import MOST_COLUMNS
 from subscribers.lists.parsers.text_lists import is_heading, titles_against
-from subscribers.lists.parsers.workbook_parts import MOST_UNPACKED
-from subscribers.lists.parsers.xml_names import Names
+from subscribers.lists.parsers.workbook_parts import MOST_UNPACKED, Names
 from subscribers.lists.parsers.xml_shape import MOST_KINDS, OF_FIELDS, Path, Shape, named_by
 from subscribers.lists.words.formats import guess_field
 

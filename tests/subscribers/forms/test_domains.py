@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from newsletter.errors import ListError
-from newsletter.newsletters.mail_hosts import open_resolver
+from newsletter.newsletters.sender_domain import open_resolver
 from subscribers.forms.domains import DomainRules
 from tests.support.dns import DnsServer
 

@@ -28,8 +28,7 @@ from subscribers.joining import (
 )
 from subscribers.lists.imports.imports import import_csv
 from subscribers.segments.compile import segment_clause
-from subscribers.segments.saved import find_segment, save_segment
-from subscribers.segments.uses import SegmentUser, uses_of_segment
+from subscribers.segments.saved import SegmentUser, find_segment, save_segment, uses_of_segment
 from tests.support.stage import Stage, set_stage
 
 _SOURCES = {

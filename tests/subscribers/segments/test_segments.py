@@ -42,12 +42,13 @@ from subscribers.segments.model import (
     Query,
     format_query,
 )
-from subscribers.segments.names import is_segment_name, segment_name
 from subscribers.segments.parse import parse_query
 from subscribers.segments.saved import (
     count_segment,
+    is_segment_name,
     sample_segment,
     save_segment,
+    segment_name,
     segment_text,
 )
 from tests.support import fields

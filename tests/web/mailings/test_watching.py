@@ -16,11 +16,11 @@ from newsletter.database.vocabulary import DeliveryState, ProcessKind, Role
 from newsletter.issues.calendars import calendar_file
 from newsletter.issues.cards import Event
 from newsletter.issues.library.stored_files import keep_calendars
+from newsletter.mailings.ledger.dispatch import silent_mailings
 from newsletter.mailings.ledger.leases import claim_batch
 from newsletter.mailings.ledger.outcomes import Outcome, OwnReason, own_reply
 from newsletter.mailings.ledger.recording import record
 from newsletter.mailings.ledger.schedule import Schedule, read_hour
-from newsletter.mailings.ledger.stalled import silent_mailings
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.mailings.reports.clicks import clicks_of, keep_links

@@ -19,7 +19,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import ProcessKind
 from newsletter.disk import DiskFault, DiskHealth
 from newsletter.i18n.language import Language
-from newsletter.mailings.ledger.stalled import Silence
+from newsletter.mailings.ledger.dispatch import Silence
 from newsletter.operations.broker import BrokerHealth
 from newsletter.operations.heartbeats import Activity
 from newsletter.operations.overview import DatabaseHealth, DomainView, Overview, RelayView

@@ -15,9 +15,8 @@ from newsletter.database.tables import SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import SubscriptionState, SuppressionReason, UnsubscribeWay
 from newsletter.tokens import Pseudonyms
 from subscribers.erasure import erase
-from subscribers.lists.imports.import_report import ImportReport, RowCounts
+from subscribers.lists.imports.import_report import ImportReport, RowCounts, RowResult
 from subscribers.lists.imports.imports import ImportOptions, import_records
-from subscribers.lists.imports.row_results import RowResult
 from subscribers.lists.parsers.tables import csv_records
 from subscribers.suppression import suppress
 from tests.support.stage import Stage

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine
 
-from newsletter.accounts.actor_names import colleagues_by_address, name_actor
+from newsletter.accounts.actors import colleagues_by_address, name_actor
 from newsletter.accounts.audit import Actor, AuditFilter, list_events, record_event
 from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading, transaction

@@ -1,9 +1,14 @@
-"""Words that blocks put beside what an editor wrote, such as 日時 before the hour of an event."""
+"""What a block's HTML and text have in common: what they depend on, and words put beside it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg, pmsg
+from newsletter.issues.cards import Event
+from newsletter.issues.model import ContentsLine
 
 CONTENTS = pmsg("mail", "In this issue")
 WHEN = pmsg("event", "When")
@@ -66,3 +71,23 @@ def question(label: str) -> Message:
 def contents_head(head: str) -> Message:
     """Return the head of the table of contents in plain text."""
     return pmsg("plain text: the head of the contents", "{head}\n-------------", head=head)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BlockContext:
+    """One rendering, as its blocks see it.
+
+    Attributes:
+        contents: The lines of the table of contents.
+        page: The mail as a page on the web, which those lines lead to.
+        calendars: The address of the calendar file of each event that has one.
+    """
+
+    language: Language = Language.JAPANESE
+    contents: tuple[ContentsLine, ...] = ()
+    page: str = ""
+    calendars: Mapping[Event, str] = field(default_factory=dict)
+
+    def words(self, message: Message) -> str:
+        """Return words in the language of the issue."""
+        return message.in_language(self.language)

@@ -7,8 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from newsletter.database.copying import copied_out
-from newsletter.database.driver import driver_of
+from newsletter.database.driver import copied_out, driver_of
 from newsletter.database.engine import open_engine, reading
 
 _ROWS = "SELECT n, %(text)s::text, NULL FROM generate_series(1, %(most)s::int) AS n"

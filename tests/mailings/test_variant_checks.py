@@ -14,7 +14,7 @@ from newsletter.issues.model import Issue
 from newsletter.issues.translation_files import translation_from_issue
 from newsletter.issues.translations import with_translation
 from newsletter.mailings.orders.readiness import stored_findings
-from newsletter.mailings.orders.subject_checks import check_subjects
+from newsletter.mailings.orders.variant_checks import check_subjects
 from newsletter.mailings.trials.subjects import SubjectTrial
 from newsletter.rendering.model import Subject
 from tests.support.databases import on_one_database
