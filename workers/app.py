@@ -36,8 +36,9 @@ from newsletter.mailings.ledger.dispatch import return_hint, take_due_batches
 from newsletter.operations.heartbeats import Process, count_processes
 from newsletter.settings import Settings, load_settings
 from subscribers.lists.imports.runs import next_upload
+from subscribers.lists.imports.runs import return_hint as return_list_hint
 from subscribers.lists.imports.undo import next_undo
-from subscribers.tagging import next_tagging, run_tagging
+from subscribers.tagging import next_tagging
 from workers import batches, lists, liveness, periodic, stopping
 from workers.command import LISTS, WorkerRole
 from workers.composition import WorkerServices, build
@@ -47,6 +48,8 @@ from workers.log_lines import quiet_celery
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    _LongTask = Task[[int], None] | Callable[[int], None]
 
 _log = logging.getLogger(__name__)
 
@@ -112,7 +115,7 @@ def create_celery(settings: Settings) -> Celery:
 
 
 def _register(app: Celery) -> None:
-    tag_people = _register_tagging(app)
+    import_list, undo_import, tag_people, open_links = _register_long_work(app)
 
     @app.task(name="newsletter.round")
     def run_round() -> None:
@@ -126,29 +129,6 @@ def _register(app: Celery) -> None:
             _hint_at_links(current, open_links)
             _hint_at_undo(current, undo_import)
             _hint_at_tagging(current, tag_people)
-
-    @app.task(name="newsletter.open_links")
-    def open_links(draft_id: int) -> None:
-        """Open a draft's links, as an editor asked for."""
-        with _unless_a_server_is_away(), bound(draft=draft_id):
-            if not stopping.stop_requested():
-                opened_links.open_links(services().engine, draft_id)
-
-    @app.task(name="newsletter.import_list")
-    def import_list(upload_id: int) -> None:
-        """Import a list that somebody brought by a browser, then see which is next."""
-        with _unless_a_server_is_away(), bound(list=upload_id):
-            current = services()
-            if stopping.stop_requested():
-                return
-            lists.import_list(current, upload_id)
-            _hint_at_list(current, import_list)
-
-    @app.task(name="newsletter.undo_import")
-    def undo_import(import_id: int) -> None:
-        """Undo an import; any number may do so at once."""
-        with _unless_a_server_is_away(), bound(list_import=import_id):
-            lists.undo_import(services(), import_id)
 
     @app.task(name="newsletter.send_batch")
     def send_batch(mailing_id: int, number: int, urgent: bool = False) -> None:  # noqa: FBT001, FBT002 - a task's
@@ -169,14 +149,54 @@ def _register(app: Celery) -> None:
     _ = run_round
 
 
-def _register_tagging(app: Celery) -> Task[[int], None] | Callable[[int], None]:
+def _register_long_work(app: Celery) -> tuple[_LongTask, _LongTask, _LongTask, _LongTask]:
+    """Register what works through many people or links; without its turn, a task does nothing."""
+
+    @app.task(name="newsletter.import_list")
+    def import_list(upload_id: int) -> None:
+        """Import a list that somebody brought by a browser, then see which is next."""
+        with _unless_a_server_is_away(), bound(list=upload_id):
+            current = services()
+            with _turn(current) as ours:
+                if ours:
+                    lists.import_list(current, upload_id)
+            if ours:
+                _hint_at_list(current, import_list)
+            else:
+                return_list_hint(current.engine, upload_id)
+
+    @app.task(name="newsletter.undo_import")
+    def undo_import(import_id: int) -> None:
+        """Undo an import; any number may do so at once."""
+        with _unless_a_server_is_away(), bound(list_import=import_id), _turn(services()) as ours:
+            if ours:
+                lists.undo_import(services(), import_id)
+
     @app.task(name="newsletter.tag_people")
     def tag_people(order_id: int) -> None:
         """Give many people a tag, or take it from them; any number may do so at once."""
-        with _unless_a_server_is_away(), bound(tagging=order_id):
-            run_tagging(services().engine, order_id, stopping=stopping.stop_requested)
+        with _unless_a_server_is_away(), bound(tagging=order_id), _turn(services()) as ours:
+            if ours:
+                lists.tag_people(services(), order_id)
 
-    return tag_people
+    @app.task(name="newsletter.open_links")
+    def open_links(draft_id: int) -> None:
+        """Open a draft's links, as an editor asked for."""
+        with _unless_a_server_is_away(), bound(draft=draft_id), _turn(services()) as ours:
+            if ours:
+                opened_links.open_links(services().engine, draft_id)
+
+    return import_list, undo_import, tag_people, open_links
+
+
+@contextmanager
+def _turn(current: WorkerServices) -> Iterator[bool]:
+    """Have the turn for the block; False where another process has it, or this one is to stop."""
+    if stopping.stop_requested():
+        yield False
+        return
+    with lists.turn(current.settings.data_dir) as ours:
+        yield ours
 
 
 @contextmanager
@@ -205,7 +225,7 @@ def _hint(
             task.apply_async(args=(hint.mailing_id, hint.number, urgent), queue=queue)
 
 
-def _hint_at_list(current: WorkerServices, task: Task[[int], None] | Callable[[int], None]) -> None:
+def _hint_at_list(current: WorkerServices, task: _LongTask) -> None:
     """Publish a hint at the list that is to be imported next, if none is under way."""
     assert isinstance(task, Task)  # noqa: S101 - what the decorator returns
     upload_id = next_upload(current.engine)
@@ -213,7 +233,7 @@ def _hint_at_list(current: WorkerServices, task: Task[[int], None] | Callable[[i
         task.apply_async(args=(upload_id,), queue=LISTS)
 
 
-def _hint_at_undo(current: WorkerServices, task: Task[[int], None] | Callable[[int], None]) -> None:
+def _hint_at_undo(current: WorkerServices, task: _LongTask) -> None:
     """Publish a hint at the import that is to be undone next, if the queue holds none."""
     assert isinstance(task, Task)  # noqa: S101 - what the decorator returns
     import_id = next_undo(current.engine)
@@ -221,9 +241,7 @@ def _hint_at_undo(current: WorkerServices, task: Task[[int], None] | Callable[[i
         task.apply_async(args=(import_id,), queue=LISTS)
 
 
-def _hint_at_tagging(
-    current: WorkerServices, task: Task[[int], None] | Callable[[int], None]
-) -> None:
+def _hint_at_tagging(current: WorkerServices, task: _LongTask) -> None:
     """Publish a hint at the tag that is to be given next, if the queue holds none."""
     assert isinstance(task, Task)  # noqa: S101 - what the decorator returns
     order_id = next_tagging(current.engine)
@@ -231,13 +249,11 @@ def _hint_at_tagging(
         task.apply_async(args=(order_id,), queue=LISTS)
 
 
-def _hint_at_links(
-    current: WorkerServices, task: Task[[int], None] | Callable[[int], None]
-) -> None:
-    """Publish a hint at the draft whose links are to be opened next, if one waits."""
+def _hint_at_links(current: WorkerServices, task: _LongTask) -> None:
+    """Publish a hint at the draft whose links are to be opened next, if the queue holds none."""
     assert isinstance(task, Task)  # noqa: S101 - what the decorator returns
-    draft_id = opened_links.take_waiting(current.engine)
-    if draft_id is not None:
+    draft_id = opened_links.next_waiting(current.engine)
+    if draft_id is not None and not _depth(task.app, LISTS):
         task.apply_async(args=(draft_id,), queue=LISTS)
 
 

@@ -16,7 +16,7 @@ class WorkerRole(StrEnum):
 
 
 _CELERY = (sys.executable, "-W", "ignore", "-m", "celery", "--quiet", "-A", "workers.app")
-#: The queue of lists to be imported, one at a time.
+#: The queue of what takes long: lists, their undoing, tags on many, links (`workers.lists`).
 LISTS = "lists"
 _QUEUES = {WorkerRole.CONTROL: f"control,urgent,{LISTS}", WorkerRole.BULK: "bulk"}
 #: A round must not wait while a relay hangs over an urgent message and a list is imported.

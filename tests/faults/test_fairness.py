@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import pytest
 from redis import Redis
+from sqlalchemy import Engine, select
 
+from newsletter.accounts.audit import COMMAND_LINE
+from newsletter.database.engine import reading, transaction
+from newsletter.database.tables import DatabaseHistoryRow, TaggingRow
 from newsletter.mailings.reports.progress import progress
+from subscribers.search import PeopleFilter
+from subscribers.tagging import TagChange, tag_people
 from tests.faults.conftest import SetScene
 from tests.support.ports import await_condition
 
@@ -40,3 +46,28 @@ def test_thirty_mailings_behind_a_giant_begin_soon_and_few_tasks_wait(
         assert progress(stage.engine, giant).settled < 2000
         for mailing in mailings:
             stage.await_end(mailing)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_rounds_go_on_while_many_people_are_tagged(set_scene: SetScene) -> None:
+    with set_scene(people=700) as scene:
+        engine = scene.stage.engine
+        with transaction(engine) as session:
+            number = scene.stage.newsletter_id
+            tag_people(session, COMMAND_LINE, number, TagChange(tag="press"), PeopleFilter())
+        with transaction(engine) as held:
+            # Whoever works on it goes no further for as long as this transaction lasts.
+            held.scalars(select(TaggingRow).with_for_update()).one()
+            begun = _rounds(engine)
+            await_condition(lambda: _rounds(engine) > begun + 7, seconds=60, what="eight rounds")
+        await_condition(lambda: _is_tagged(engine), seconds=60, what="the end of the tag")
+
+
+def _rounds(engine: Engine) -> int:
+    with reading(engine) as session:
+        return session.scalar(select(DatabaseHistoryRow.rounds)) or 0
+
+
+def _is_tagged(engine: Engine) -> bool:
+    with reading(engine) as session:
+        return session.scalars(select(TaggingRow.finished_at)).one() is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import Engine
 
 from newsletter.database.engine import reading, transaction
@@ -11,8 +12,8 @@ from newsletter.issues.checks.opened_links import (
     ask_to_open,
     find_check,
     findings_of,
+    next_waiting,
     open_links,
-    take_waiting,
 )
 from newsletter.issues.drafts.publishing import delete_draft
 from newsletter.issues.drafts.saving import create_draft
@@ -45,10 +46,18 @@ def test_links_are_opened_once_asked_and_told_with_their_place(engine: Engine) -
         draft = create_draft(session, stage.newsletter_id, issue, author="葵")
         assert find_check(session, draft.id) is None
         assert ask_to_open(session, draft) == 2
-    assert take_waiting(engine) == draft.id
-    assert take_waiting(engine) is None, "a worker is told"
-    open_links(engine, draft.id, opening=_open)
-    open_links(engine, draft.id, opening=_open)
+    assert next_waiting(engine) == draft.id
+    opened: list[str] = []
+
+    def open_while_another_is_told(url: str) -> OpenedAddress:
+        assert next_waiting(engine) is None, "a worker is at it"
+        open_links(engine, draft.id, opening=_open)
+        opened.append(url)
+        return _open(url)
+
+    open_links(engine, draft.id, opening=open_while_another_is_told)
+    open_links(engine, draft.id, opening=open_while_another_is_told)
+    assert sorted(opened) == ["https://gone.example.jp/map", "https://good.example.jp/"]
     with reading(engine) as session:
         check = find_check(session, draft.id)
     assert check is not None
@@ -62,3 +71,19 @@ def test_links_are_opened_once_asked_and_told_with_their_place(engine: Engine) -
     with transaction(engine) as session:
         delete_draft(session, draft)
         assert find_check(session, draft.id) is None
+
+
+def test_links_that_take_long_end_their_opening(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = set_stage(engine)
+    issue, _ = read_markdown(TEXT, source="text")
+    with transaction(engine) as session:
+        draft = create_draft(session, stage.newsletter_id, issue, author="葵")
+        ask_to_open(session, draft)
+    monkeypatch.setattr("newsletter.issues.checks.opened_links._LONGEST", 0)
+    open_links(engine, draft.id, opening=_open)
+    with reading(engine) as session:
+        check = find_check(session, draft.id)
+    assert check is not None
+    assert (check.finished_at is not None, check.results) == (True, {})

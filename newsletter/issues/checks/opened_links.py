@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, delete, or_, select, update
+from sqlalchemy import ColumnElement, Engine, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.database.engine import reading, transaction
@@ -22,8 +23,10 @@ from newsletter.issues.walking import walk_urls
 
 #: So many links of one draft are opened, so many at once.
 _MOST, _AT_ONCE = 300, 6
+#: After so many seconds no further link is opened: of what is left, nothing is known.
+_LONGEST = 120.0
 #: A worker that did not answer for so long is taken for gone, and another is told.
-_PATIENCE = timedelta(minutes=10)
+_PATIENCE = timedelta(minutes=3)
 _WEB = ("http://", "https://")
 _WORDS: dict[LinkOutcome, tuple[Severity, Message, Message]] = {
     LinkOutcome.MISSING: (
@@ -101,37 +104,42 @@ def ask_to_open(session: Session, draft: Draft) -> int:
     return len(urls)
 
 
-def take_waiting(engine: Engine) -> int | None:
-    """Return the draft whose links are to be opened next, and mark that a worker is told."""
-    with transaction(engine) as session:
-        long_ago = now() - _PATIENCE
-        waits = (
-            LinkCheckRow.finished_at.is_(None),
-            or_(LinkCheckRow.started_at.is_(None), LinkCheckRow.started_at < long_ago),
-        )
-        number = session.scalar(
-            select(LinkCheckRow.draft_id).where(*waits).order_by(LinkCheckRow.asked_at).limit(1)
-        )
-        if number is None:
-            return None
+def next_waiting(engine: Engine) -> int | None:
+    """Return the draft whose links are to be opened next."""
+    with reading(engine) as session:
         return session.scalar(
-            update(LinkCheckRow)
-            .where(LinkCheckRow.draft_id == number, *waits)
-            .values(started_at=now())
-            .returning(LinkCheckRow.draft_id)
+            select(LinkCheckRow.draft_id).where(*_waits()).order_by(LinkCheckRow.asked_at).limit(1)
         )
+
+
+def _waits() -> tuple[ColumnElement[bool], ...]:
+    long_ago = now() - _PATIENCE
+    return (
+        LinkCheckRow.finished_at.is_(None),
+        or_(LinkCheckRow.started_at.is_(None), LinkCheckRow.started_at < long_ago),
+    )
 
 
 def open_links(
     engine: Engine, draft_id: int, *, opening: Callable[[str], OpenedAddress] = open_address
 ) -> None:
-    """Open the links of a draft and keep what became of them; twice is as good as once."""
-    with reading(engine) as session:
-        row = session.get(LinkCheckRow, draft_id)
-    if row is None or row.finished_at is not None:
+    """Open the links of a draft and keep what became of them; nothing where somebody does so."""
+    with transaction(engine) as session:
+        row = session.scalar(
+            update(LinkCheckRow)
+            .where(LinkCheckRow.draft_id == draft_id, *_waits())
+            .values(started_at=now())
+            .returning(LinkCheckRow)
+        )
+    if row is None:
         return
+    ends = time.monotonic() + _LONGEST
+
+    def open_in_time(url: str) -> OpenedAddress | None:
+        return opening(url) if time.monotonic() < ends else None
+
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        opened = list(pool.map(opening, row.urls))
+        opened = [each for each in pool.map(open_in_time, row.urls) if each is not None]
     results = {
         each.url: {"outcome": each.outcome.value, "status": each.status, "final": each.final}
         for each in opened

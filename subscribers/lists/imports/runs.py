@@ -88,6 +88,16 @@ def next_upload(engine: Engine) -> int | None:
         return row.id
 
 
+def return_hint(engine: Engine, upload_id: int) -> None:
+    """Let a list be hinted at anew: whoever was told of it has no turn."""
+    with transaction(engine) as session:
+        session.execute(
+            update(ListUploadRow)
+            .where(ListUploadRow.id == upload_id, ListUploadRow.state == ListUploadState.QUEUED)
+            .values(hinted_at=None)
+        )
+
+
 def claim_upload(
     engine: Engine, upload_id: int, *, token: str, lease_seconds: int
 ) -> ListUpload | None:
