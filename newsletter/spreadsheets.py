@@ -90,7 +90,9 @@ def _may_have_formula(lines: bytes, count: int) -> bool:
         return True
     if lines.count(b"\n") == count and b"\r" not in lines and b"\t" not in lines:
         return False
-    return b",\t" in lines or b"bs" in lines.translate(_KINDS_OF_BLANKS)
+    if lines.startswith(b"\t") or b"\n\t" in lines or b",\t" in lines:
+        return True
+    return b"bs" in lines.translate(_KINDS_OF_BLANKS)
 
 
 def _split(lines: bytes) -> list[bytes]:

@@ -7,7 +7,7 @@ import io
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from newsletter.spreadsheets import defuse, defuse_lines, restore
@@ -62,6 +62,8 @@ def _lines(rows: list[list[str]], quoting: Literal[0, 1], end: str = "\n") -> by
 
 @pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
 @given(rows=st.lists(st.lists(_CELLS | _WORDS, min_size=2, max_size=4), min_size=1, max_size=300))
+@example(rows=[["", ""], ["\t", ""]])
+@example(rows=[["\t", ""]])
 def test_lines_that_are_made_safe_together_have_the_cells_that_each_would_have(
     quoting: Literal[0, 1], rows: list[list[str]]
 ) -> None:

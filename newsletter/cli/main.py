@@ -12,8 +12,6 @@ import typer
 from newsletter import __version__
 from newsletter.cli import (
     accounts,
-    alarms,
-    archive,
     bounces,
     comments,
     corrections,
@@ -74,7 +72,7 @@ issues.app.command("search")(reuse.search)
 issues.app.command("keep")(reuse.keep)
 issues.app.command("start")(reuse.start)
 issues.app.command("patterns")(reuse.show_patterns)
-issues.app.command("archive")(archive.archive)
+issues.app.command("archive")(decisions.archive)
 issues.app.command("correct")(corrections.correct)
 issues.app.command("comments")(comments.show_comments)
 issues.app.command("comment")(comments.write_comment)
@@ -97,7 +95,7 @@ app.add_typer(bounce_app, name="bounce", rich_help_panel=_READERS)
 app.add_typer(operations.suppressions, name="suppression", rich_help_panel=_READERS)
 
 app.command(rich_help_panel=_OPERATE)(operations.status)
-app.add_typer(alarms.app, name="alarm", rich_help_panel=_OPERATE)
+app.add_typer(operations.alarms, name="alarm", rich_help_panel=_OPERATE)
 app.add_typer(operations.relays, name="relay", rich_help_panel=_OPERATE)
 app.add_typer(operations.domains, name="domain", rich_help_panel=_OPERATE)
 app.command(rich_help_panel=_OPERATE)(operations.drain)

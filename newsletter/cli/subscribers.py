@@ -1,23 +1,23 @@
-"""``newsletter subscriber``: add, export, list, remove, suppress, erase."""
+"""``newsletter subscriber``: add, export, list, merge, index, remove, suppress, erase."""
 
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from newsletter.accounts.audit_actions import Action
+from newsletter.accounts.permissions import Permission
 from newsletter.cli.growth import show_growth
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import label, ngettext, terminal_language
+from newsletter.cli.language import label, ngettext, terminal_language, text
 from newsletter.cli.list_imports import Basis, import_list, show_imports, undo_list
-from newsletter.cli.merging import merge
 from newsletter.cli.notes import app as notes
 from newsletter.cli.notes import find_number, show_history
 from newsletter.cli.prompts import confirm
-from newsletter.cli.search_index import index
 from newsletter.cli.state import (
     As,
     AuditReason,
@@ -34,6 +34,78 @@ from newsletter.database.vocabulary import Frequency, SubscriptionState, Unsubsc
 from newsletter.errors import ListError
 from newsletter.i18n.messages import msg
 from newsletter.i18n.values import Listing
+
+#: Seconds; another process may be indexing.
+_PAUSE = 1.0
+
+
+def index(
+    context: typer.Context,
+    newsletter: NewsletterName = None,
+    as_: As = None,
+    json: Json = False,
+) -> None:
+    """Rebuild the index that people are searched by; searches stay complete meanwhile."""
+    from newsletter.cli.console import console, print_json
+    from subscribers.search_index import index_people, reindex_people, tidy_index
+
+    opened = open_newsletter(context, newsletter, as_, Permission.SEE_SUBSCRIBERS)
+    reindex_people(opened.engine, opened.newsletter.id)
+    while not index_people(opened.engine, seconds=60):
+        time.sleep(_PAUSE)
+    tidy_index(opened.engine)
+    if json:
+        print_json({"indexed": True})
+    else:
+        console.print(_("The search index was rebuilt."))
+
+
+def merge(
+    context: typer.Context,
+    address: Annotated[str, typer.Argument(help="The address that no longer receives email.")],
+    into: Annotated[str, typer.Option(help="The address that is kept.")],
+    take: Annotated[
+        list[str] | None,
+        typer.Option(help="Use the other's value: name, language, field.KEY …; may be repeated."),
+    ] = None,
+    newsletter: NewsletterName = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    as_: As = None,
+    json: Json = False,
+) -> None:
+    """Merge two people; it cannot be undone."""
+    from newsletter.cli.console import console, print_json
+    from newsletter.database.engine import reading, transaction
+    from subscribers.merging.making import MergeOrder, merge_people
+    from subscribers.merging.outlook import consequences, foresee_merge
+
+    opened = open_newsletter(context, newsletter, as_, Action.SUBSCRIBER_MERGE)
+    kept_id, merged_id = find_number(opened.engine, into), find_number(opened.engine, address)
+    with reading(opened.engine) as session:
+        outlook = foresee_merge(
+            session, opened.actor, opened.newsletter.id, kept_id=kept_id, merged_id=merged_id
+        )
+    if not json:
+        for sentence in consequences(outlook):
+            console.print(text(sentence))
+    if not yes:
+        confirm(
+            _("Merge {address} into {into}? It cannot be undone.", address=address, into=into),
+            option="--yes",
+        )
+    order = MergeOrder(
+        kept_id=kept_id,
+        merged_id=merged_id,
+        take=frozenset(take or ()),
+        revision=outlook.revision,
+    )
+    with transaction(opened.engine) as session:
+        merge_people(session, opened.actor, opened.newsletter.id, order)
+    if json:
+        print_json({"kept": kept_id, "merged": merged_id})
+        return
+    console.print(_("The two people were merged."))
+
 
 app = typer.Typer(no_args_is_help=True, help="Add, import, list, remove and erase subscribers.")
 app.command("growth")(show_growth)

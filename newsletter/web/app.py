@@ -24,20 +24,16 @@ from newsletter.tokens import Pseudonyms, TokenSigner
 from newsletter.web.access import Access, SignInRequiredError
 from newsletter.web.accounts.administration import people_router
 from newsletter.web.accounts.audit import auditing_router
-from newsletter.web.accounts.display import display_router
 from newsletter.web.accounts.own_account import account_router
-from newsletter.web.accounts.password_reset import forgetting_router
-from newsletter.web.accounts.sign_in import signing_in_router
+from newsletter.web.accounts.sign_in import display_router, forgetting_router, signing_in_router
 from newsletter.web.accounts.welcome import welcome_router
-from newsletter.web.answer_pieces import AnswersInPieces
 from newsletter.web.error_pages import guard_headers, show_failures
-from newsletter.web.feedback.bounces import bounces_router
-from newsletter.web.feedback.rates import rates_router
-from newsletter.web.feedback.sns import fetch
-from newsletter.web.feedback.webhooks import webhooks_router
+from newsletter.web.feedback.bounces import bounces_router, rates_router
+from newsletter.web.feedback.webhooks import fetch, webhooks_router
 from newsletter.web.head_requests import HeadRequests
 from newsletter.web.home import home_router
 from newsletter.web.hosts import Hosts
+from newsletter.web.issues.checked import links_router
 from newsletter.web.issues.correcting import correcting_router
 from newsletter.web.issues.deciding import deciding_router
 from newsletter.web.issues.draft_pages import DraftPages
@@ -45,7 +41,6 @@ from newsletter.web.issues.editor import editor_router
 from newsletter.web.issues.files import files_router
 from newsletter.web.issues.history import history_router
 from newsletter.web.issues.issue_list import issue_list_router
-from newsletter.web.issues.links import links_router
 from newsletter.web.issues.preview import viewing_router
 from newsletter.web.issues.reuse import reuse_router
 from newsletter.web.issues.sent import sent_router
@@ -54,20 +49,16 @@ from newsletter.web.issues.translations import translations_router
 from newsletter.web.issues.uploads import snippet_uploads_router, uploads_router
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.mailbox import inbox_router
-from newsletter.web.mailings.approval import approval_router
+from newsletter.web.mailings.approval import approval_router, commenting_router
 from newsletter.web.mailings.archive import archive_router, front_router
-from newsletter.web.mailings.clicks import clicks_router
-from newsletter.web.mailings.comments import commenting_router
 from newsletter.web.mailings.control import control_router
-from newsletter.web.mailings.mailing_list import mailing_list_router
 from newsletter.web.mailings.order import ordering_router
 from newsletter.web.mailings.own_copy import own_copy_router
-from newsletter.web.mailings.progress import MailingPage, progress_router
-from newsletter.web.mailings.reports import report_router
+from newsletter.web.mailings.progress import MailingPage, mailing_list_router, progress_router
+from newsletter.web.mailings.reports import clicks_router, report_router
 from newsletter.web.mailings.send_page import SendingPage
-from newsletter.web.mailings.series import series_router
+from newsletter.web.mailings.series import running_router, series_router
 from newsletter.web.mailings.series_pages import SeriesPages
-from newsletter.web.mailings.series_running import running_router
 from newsletter.web.mailings.series_steps import steps_router
 from newsletter.web.mailings.test_mails import testing_router
 from newsletter.web.newsletters.dictionary import dictionary_router
@@ -82,23 +73,21 @@ from newsletter.web.operations.overview import operating_router
 from newsletter.web.operations.probes import probes_router
 from newsletter.web.pages import Pages
 from newsletter.web.routing import add_routes
+from newsletter.web.slow_clients import AnswersInPieces
 from newsletter.web.subscribers.api import api_router
-from newsletter.web.subscribers.confirm import confirming_router
-from newsletter.web.subscribers.editing import editing_router
-from newsletter.web.subscribers.erasing import erasing_router
+from newsletter.web.subscribers.editing import editing_router, erasing_router
 from newsletter.web.subscribers.fields import fields_router
 from newsletter.web.subscribers.forms import forms_router
 from newsletter.web.subscribers.growth import growth_router
 from newsletter.web.subscribers.imports import ImportPages, importing_router
 from newsletter.web.subscribers.invitations import invitations_router
-from newsletter.web.subscribers.join import joining_router
+from newsletter.web.subscribers.join import confirming_router, joining_router
 from newsletter.web.subscribers.join_pages import JoinPages
 from newsletter.web.subscribers.leave import leaving_router
 from newsletter.web.subscribers.merging import merging_router
-from newsletter.web.subscribers.people import subscribers_router
+from newsletter.web.subscribers.people import subscribers_router, tagging_router
 from newsletter.web.subscribers.person import person_router
 from newsletter.web.subscribers.preferences import preferences_router
-from newsletter.web.subscribers.tagging import tagging_router
 from newsletter.web.tracing import Tracer
 
 #: What search engines may list.

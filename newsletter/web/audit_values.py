@@ -24,8 +24,14 @@ from newsletter.i18n.messages import Message, msg, pmsg, written
 from newsletter.i18n.values import Day, Labelled, LanguageName, Listing, Moment, WallTime, Worded
 from newsletter.newsletters.look.designs import DESIGNS
 from newsletter.web.audit_wording import recorded_words
-from newsletter.web.newsletters.look_words import COLOURS, FONTS, HEADINGS, ITEMS, MASTHEADS
-from newsletter.web.newsletters.template_names import STRUCTURES
+from newsletter.web.newsletters.choice_names import (
+    COLOURS,
+    FONTS,
+    HEADINGS,
+    ITEMS,
+    MASTHEADS,
+    STRUCTURES,
+)
 from subscribers.history_entries import SETTING_NAMES, WAY_NAMES
 
 #: What these record of a value is what it was before, and what it is now.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache, lru_cache
 from pathlib import Path
@@ -31,6 +32,7 @@ from newsletter.i18n.language import (
     nearest_language,
     time_zone_name,
 )
+from newsletter.i18n.messages import Message, msg, pmsg
 from newsletter.i18n.values import Number, Worded
 from newsletter.mailings.ledger.outcomes import worded_reply
 from newsletter.newsletters.look.model import look_of
@@ -38,7 +40,7 @@ from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.palette import light_scheme
 from newsletter.settings import template_folders
 from newsletter.tokens import new_token
-from newsletter.web.access import Visit, access_of
+from newsletter.web.access import Requires, Visit, access_of
 from newsletter.web.audit_values import detail_words
 from newsletter.web.audit_wording import (
     ACTION_NAMES,
@@ -46,9 +48,7 @@ from newsletter.web.audit_wording import (
     object_of,
     recorded_words,
 )
-from newsletter.web.navigation import entries_for, is_current
 from newsletter.web.newsletters.look_files import look_picture_path, look_sheet_path
-from newsletter.web.running_text import join_japanese
 from subscribers.fields.reading import written_value
 from subscribers.lists.line_numbers import in_sheet, line_named
 
@@ -363,3 +363,85 @@ def _number(context: Context, value: float) -> str:
 def _percent(context: Context, value: float, digits: int | None = None) -> str:
     """Write a share in percent, with so many digits after the point."""
     return formats.format_percent(value, Language(context["lang"]), digits=digits)
+
+
+#: What of a newsletter's pages lies elsewhere than with its issues.
+_ELSEWHERE = re.compile(
+    r"/newsletters/[^/]+(/mailings|/series|/digests|/subscribers|/segments)(?:[/.]|$)"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MenuEntry:
+    """A place to go to, with the guard of its page."""
+
+    path: str
+    name: Message
+    guard: Requires
+
+
+_OVERALL = Requires(Permission.ADMINISTER, everywhere=True)
+ENTRIES = (
+    MenuEntry(path="/home", name=msg("Home"), guard=Requires()),
+    MenuEntry(path="/newsletters", name=pmsg("menu", "Issues"), guard=Requires(Permission.WRITE)),
+    MenuEntry(path="/mailings", name=msg("Mailings"), guard=Requires(Permission.SEE_MAILINGS)),
+    MenuEntry(
+        path="/subscribers", name=msg("Subscribers"), guard=Requires(Permission.SEE_SUBSCRIBERS)
+    ),
+    MenuEntry(
+        path="/bounces", name=pmsg("menu", "Bounces"), guard=Requires(Permission.SEE_BOUNCES)
+    ),
+    MenuEntry(path="/operate", name=msg("Operations"), guard=Requires(Permission.OPERATE)),
+    MenuEntry(
+        path="/accounts",
+        name=pmsg("accounts", "People"),
+        guard=_OVERALL,
+    ),
+    MenuEntry(path="/audit", name=msg("Audit log"), guard=_OVERALL),
+)
+
+
+def entries_for(visit: Visit) -> list[MenuEntry]:
+    """Return what a visit's roles let it open."""
+    return [entry for entry in ENTRIES if entry.guard.allows(visit.rights)]
+
+
+def is_current(entry: MenuEntry, path: str) -> bool:
+    """Return whether a path lies within an entry; all of a newsletter's pages begin alike."""
+    match = _ELSEWHERE.match(path)
+    place = match[1] if match else path
+    place = {"/segments": "/subscribers", "/series": "/mailings", "/digests": "/mailings"}.get(
+        place, place
+    )
+    return place == entry.path or place.startswith(f"{entry.path}/")
+
+
+#: What a sentence or its lead-in ends with, as wide as the letters around it.
+_ENDS = ("。", "！", "？", "：")
+#: Elements that go on with the sentence before; links and small print keep their distance.
+_GOES_ON = ("<strong", "<b>", "<em")
+
+
+def join_japanese(pieces: Iterable[str]) -> str:
+    """Join what a Japanese page's template yields, without blanks between its sentences.
+
+    In a template each sentence has a line of its own; the browser would show the end of that line
+    as a space. What somebody wrote is left as it is, as only what stands between two values or
+    words of ours is taken out, and a bare end of a line, which is meant as one, stays.
+    """
+    joined: list[str] = []
+    blanks: list[str] = []
+    ended = False
+    for piece in filter(None, pieces):
+        if ended and piece.isspace() and not piece.endswith("\n"):
+            blanks.append(piece)
+            continue
+        said = piece
+        if ended and piece.lstrip().startswith(_GOES_ON):
+            said, blanks = piece.lstrip(), []
+        elif ended and not piece.startswith(("<", " ", "\n")):
+            blanks = []
+        joined += [*blanks, said]
+        blanks = []
+        ended = piece.endswith(_ENDS)
+    return "".join([*joined, *blanks])

@@ -228,3 +228,13 @@ def client_of(request: Request) -> str:
 def network_of_request(request: Request) -> str:
     """Return from which network a request comes, which is what limits count by."""
     return network_of(client_of(request))
+
+
+#: Digits of the greatest number that a column holds. The language reads none of thousands of
+#: digits: it fails, where no page is expected to.
+_DIGITS = 18
+
+
+def read_number(text: str) -> int | None:
+    """Return a natural number in digits of ASCII; None for whatever else stands there."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else None

@@ -20,7 +20,7 @@ from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
 from newsletter.web.app import create_app
-from newsletter.web.feedback.sns import fetch
+from newsletter.web.feedback.webhooks import fetch
 from newsletter.web.serve import server_of
 from tests.support.engines import share_compiled
 from tests.support.ports import await_condition

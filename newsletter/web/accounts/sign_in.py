@@ -1,21 +1,30 @@
-"""Sign-in pages: password and second factor; and signing out."""
+"""The ways in: password and second factor, a forgotten password; signing out, and language."""
 
 from __future__ import annotations
 
+from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi import Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine
+from starlette.background import BackgroundTask
 
+from newsletter.accounts.audit import Actor
+from newsletter.accounts.invitations import forgotten_link
 from newsletter.accounts.sealing import Sealer
-from newsletter.accounts.sign_in import sign_in, verify_code
+from newsletter.accounts.sessions import LIFETIME, choose_language
+from newsletter.accounts.sign_in import SignedIn, sign_in, verify_code
 from newsletter.accounts.sign_in import sign_out as end
-from newsletter.database.engine import transaction
+from newsletter.accounts.sign_in_limits import Attempt, count_try
+from newsletter.database.engine import reading, transaction
+from newsletter.database.types import now
 from newsletter.errors import SignInError
-from newsletter.web.access import OwnForm, SignedInVisit, access_of, browser_of
-from newsletter.web.accounts.entry import EntryField, lead_to, let_in, local_path
-from newsletter.web.pages import Pages
+from newsletter.i18n.language import Language
+from newsletter.mailings.notices.accounts import post_link, sender_for
+from newsletter.settings import Settings
+from newsletter.web.access import OwnForm, SignedInVisit, access_of, browser_of, remember_browser
+from newsletter.web.pages import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, Pages
 from newsletter.web.routing import Router
 
 
@@ -85,6 +94,112 @@ def signing_in_router(engine: Engine, sealer: Sealer, pages: Pages) -> Router:
         )
         # Texts that were not saved are kept on the device, for whoever is signed in alone.
         answer.headers["Clear-Site-Data"] = '"storage"'
+        return answer
+
+    return router
+
+
+EntryField = Annotated[str, Form(max_length=2000)]
+
+
+def local_path(path: str, fallback: str = "/home") -> str:
+    """Return a path on this site, never another's: no open redirect."""
+    is_local = path.startswith("/") and not path.startswith(("//", "/\\"))
+    return path if is_local and path.isprintable() else fallback
+
+
+def lead_to(path: str) -> RedirectResponse:
+    """Lead to another page of this site."""
+    return RedirectResponse(path, status_code=303)
+
+
+def let_in(request: Request, begun: SignedIn, path: str) -> Response:
+    """Give the session's cookie; who is wholly signed in is known the next time."""
+    access = access_of(request)
+    answer = lead_to(path)
+    answer.set_cookie(
+        access.session_cookie,
+        begun.token,
+        max_age=int(LIFETIME.total_seconds()),
+        httponly=True,
+        secure=access.secure,
+        samesite="lax",
+    )
+    if begun.complete:
+        remember_browser(request, answer, begun.account_id)
+    return answer
+
+
+_Field = Annotated[str, Form(max_length=2000)]
+
+
+def forgetting_router(settings: Settings, engine: Engine, pages: Pages) -> Router:
+    """Return the routes for who forgot the password."""
+    router = Router()
+
+    def _show(
+        request: Request, *, status: int = 200, asked: bool = False, often: bool = False
+    ) -> HTMLResponse:
+        with reading(engine) as session:
+            has_sender = sender_for(session, None) is not None
+        return pages.show_entry(
+            request,
+            "accounts/password_reset.html",
+            status=status,
+            asked=asked,
+            often=often,
+            has_sender=has_sender,
+        )
+
+    @router.get("/forgotten")
+    def ask_address(request: Request) -> HTMLResponse:
+        return _show(request)
+
+    @router.post("/forgotten")
+    def take_address(request: Request, _form: OwnForm, address: _Field = "") -> Response:
+        browser = browser_of(request)
+        if not count_try(engine, Attempt.FORGOTTEN, account=address, browser=browser, moment=now()):
+            return _show(request, status=429, often=True)
+        answer = _show(request, asked=True)
+        # After the answer: how long it takes would tell whether there is such an account.
+        answer.background = BackgroundTask(_mail, settings, engine, address, browser.network)
+        return answer
+
+    return router
+
+
+def _mail(settings: Settings, engine: Engine, address: str, network: str) -> None:
+    actor = Actor(account_id=None, name="not signed in", network=network)
+    with transaction(engine) as session:
+        token = forgotten_link(session, actor, address)
+        if token is not None and not post_link(session, settings, token):
+            # A link that nobody gets would only bar the next one for a while.
+            session.rollback()
+
+
+_YEAR_SECONDS = 365 * 86_400
+
+
+def display_router(engine: Engine) -> Router:
+    """Return the route by which language and appearance are chosen."""
+    router = Router()
+
+    @router.post("/display")
+    def choose_display(
+        request: Request,
+        _form: OwnForm,
+        back: EntryField = "/home",
+        language: EntryField = "",
+        theme: EntryField = "",
+    ) -> Response:
+        access = access_of(request)
+        answer = lead_to(local_path(back))
+        if language in set(Language):
+            with transaction(engine) as session:
+                choose_language(session, access.session_token(request), Language(language))
+            answer.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR_SECONDS, samesite="lax")
+        if theme in THEMES:
+            answer.set_cookie(THEME_COOKIE, theme, max_age=_YEAR_SECONDS, samesite="lax")
         return answer
 
     return router

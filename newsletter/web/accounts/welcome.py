@@ -19,7 +19,7 @@ from newsletter.newsletters.publications import list_newsletters
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
 from newsletter.web.access import OwnForm, browser_of
-from newsletter.web.accounts.entry import EntryField, let_in
+from newsletter.web.accounts.sign_in import EntryField, let_in
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 

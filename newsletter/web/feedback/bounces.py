@@ -1,10 +1,10 @@
-"""The bounce log in the browser: search, one bounce with its evidence, undoing, incidents."""
+"""The bounce log in the browser: search, one with its evidence, undoing, incidents, rates."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -13,10 +13,12 @@ from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from newsletter.accounts.permissions import Permission
 from newsletter.bounces.model import Reason
 from newsletter.database.engine import reading, transaction
+from newsletter.database.types import now
 from newsletter.database.vocabulary import BounceKind, IncidentResolution
 from newsletter.errors import ConflictError, OrderError
 from newsletter.feedback.attribution import Keys
@@ -26,6 +28,7 @@ from newsletter.feedback.incidents import (
     settle_incident,
 )
 from newsletter.feedback.open_requests import handle_request, list_open_requests
+from newsletter.feedback.rates import Rate, rates_by_domain, rates_by_mailing
 from newsletter.feedback.search import (
     BounceFilter,
     find_bounce,
@@ -33,6 +36,7 @@ from newsletter.feedback.search import (
     suppressions_of,
 )
 from newsletter.feedback.undo import undo_bounce
+from newsletter.mailings.reports.cached_figures import Figure, Figures
 from newsletter.web.access import BouncesVisit, Visit, newsletters_where
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
@@ -207,3 +211,47 @@ def _day(text: str, zone: str) -> datetime | None:
     except ValueError:
         return None
     return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+
+
+#: Of domains; mailings are the newest ones.
+_DAYS = 30
+
+
+def rates_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
+    """Return the route of the rates, for operators."""
+    router = Router(prefix="/bounces")
+
+    @router.get("/rates")
+    def show_rates(visit: BouncesVisit, request: Request) -> HTMLResponse:
+        with reading(engine) as session:
+            seen = newsletters_where(session, visit, Permission.SEE_BOUNCES)
+            mailings, domains = _rates(session, figures, seen)
+        return pages.show_to(
+            visit,
+            request,
+            "feedback/rates.html",
+            mailings=mailings,
+            domains=domains,
+            days=_DAYS,
+        )
+
+    return router
+
+
+def _rates(
+    session: Session, figures: Figures, only: list[int] | None
+) -> tuple[Figure[list[Rate]], Figure[list[Rate]]]:
+    """Return the rates of mailings and of domains, of these newsletters or (None) of all."""
+    known = None if only is None else tuple(sorted(only))
+
+    def by_mailing(own: Session) -> list[Rate]:
+        return rates_by_mailing(own, newsletter_ids=only)
+
+    def by_domain(own: Session) -> list[Rate]:
+        since = now() - timedelta(days=_DAYS)
+        return rates_by_domain(own, since=since, newsletter_ids=only)
+
+    return (
+        figures.of(session, ("rates by mailing", known), by_mailing),
+        figures.of(session, ("rates by domain", known), by_domain),
+    )

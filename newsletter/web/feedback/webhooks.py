@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import logging
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
@@ -22,11 +25,14 @@ from newsletter.bounces.webhooks import (
     RefusedCallError,
     adapters,
 )
+from newsletter.bounces.webhooks.scaleway import is_scaleways
 from newsletter.bounces.webhooks.signatures import Unsigned
+from newsletter.bounces.webhooks.sns import is_amazons
 from newsletter.database.engine import reason_of
 from newsletter.database.types import now
 from newsletter.errors import UnavailableError
 from newsletter.feedback.log import take_call
+from newsletter.i18n.messages import msg
 from newsletter.settings import Settings
 from newsletter.web.feedback.unproven import UnprovenCalls, read_body
 from newsletter.web.routing import Router, network_of_request, up_to
@@ -123,3 +129,34 @@ def _refusal(call: Call, error: RefusedCallError) -> Response:
 def _answer(status: int, words: str, **headers: str) -> Response:
     more = {"Retry-After": _AGAIN_SECONDS} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     return JSONResponse({"error": words}, status_code=status, headers=headers | more)
+
+
+_TIMEOUT_SECONDS = 5
+_OCTETS = 65_536
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirect could lead to anywhere, into our own network also."""
+
+    def redirect_request(self, *_details: object) -> None:
+        """Follow none."""
+
+
+def fetch(url: str) -> bytes:
+    """Return what an address of Amazon's or Scaleway's topics holds, over verified TLS.
+
+    Raises:
+        UnavailableError: It is neither's, does not answer, or redirects.
+    """
+    if not (is_amazons(url) or is_scaleways(url)):
+        raise UnavailableError(msg("The address is not on a topic host of Amazon or Scaleway."))
+    opener = urllib.request.build_opener(_NoRedirects)
+    try:
+        with opener.open(url, timeout=_TIMEOUT_SECONDS) as answer:
+            content: bytes = answer.read(_OCTETS)
+    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+        raise UnavailableError(
+            msg("The topic’s host is not responding: {reason}.", reason=error),
+            remedy=msg("The web server needs access to its port 443."),
+        ) from error
+    return content

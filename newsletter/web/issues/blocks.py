@@ -21,7 +21,7 @@ from newsletter.issues.outline import (
     with_outline,
 )
 from newsletter.issues.sources.form import LEAD, Card, Sheet, bare_outline
-from newsletter.web.form_numbers import read_number
+from newsletter.web.routing import read_number
 
 _KINDS = {
     Level.CHAPTER: msg("chapter"),

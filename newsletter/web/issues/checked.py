@@ -1,21 +1,33 @@
-"""An issue that was read and checked: what preflight finds, each with its place in the text."""
+"""An issue that was read and checked: what preflight finds, each with its place; links opened."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from fastapi import Request
+from fastapi.responses import HTMLResponse, Response
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from newsletter.database.engine import reading, transaction
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg, pmsg
-from newsletter.issues.checks.findings import Finding
+from newsletter.issues.checks.findings import Finding, sorted_findings
 from newsletter.issues.checks.lines import find_lines
+from newsletter.issues.checks.opened_links import ask_to_open, find_check, findings_of
+from newsletter.issues.drafts.saving import Draft, get_draft
 from newsletter.issues.markdown.reader import looks_like_markdown, read_markdown
 from newsletter.issues.model import Issue
 from newsletter.issues.sources.normalise import without_controls
 from newsletter.mailings.mailings import publisher_of
 from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.preflight import Preflight, PriorFindings, run_preflight
+from newsletter.web.access import EditorVisit, Visit, newsletter_of, own
+from newsletter.web.pages import Pages
+from newsletter.web.routing import Router
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,3 +113,49 @@ def check_issue(
         for finding in preflight.findings
     )
     return CheckedIssue(issue=issue, template=template, preflight=preflight, marked=marked)
+
+
+def links_of(session: Session, draft: Draft) -> dict[str, Any]:
+    """Return the values of the panel's part about links."""
+    check = find_check(session, draft.id)
+    found = sorted_findings(findings_of(draft.issue, check)) if check else ()
+    return {
+        "links": check,
+        "links_marked": [
+            Marked(
+                finding=finding,
+                lines=(0, 0),
+                block=finding.place.anchor or finding.place.field.value,
+            )
+            for finding in found
+        ],
+    }
+
+
+def links_router(engine: Engine, pages: Pages) -> Router:
+    """Return the routes of opened links."""
+    router = Router(prefix="/newsletters/{newsletter}/drafts/{number}/links")
+
+    def _part(visit: Visit, request: Request, number: int) -> HTMLResponse:
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+            draft = get_draft(session, row.id, number)
+            values = links_of(session, draft)
+        return pages.show_to(
+            visit, request, "issues/_links.html", newsletter=row, draft=draft, **values
+        )
+
+    @router.get("")
+    def show(number: int, visit: EditorVisit, request: Request) -> HTMLResponse:
+        return _part(visit, request, number)
+
+    @router.post("", response_model=None)
+    def ask(newsletter: str, number: int, visit: EditorVisit, request: Request) -> Response:
+        with transaction(engine) as session:
+            ask_to_open(session, get_draft(session, own(visit), number))
+        if request.headers.get("hx-request"):
+            return _part(visit, request, number)
+        target = f"/newsletters/{newsletter}/drafts/{number}#panel-checks"
+        return Response(status_code=303, headers={"Location": target})
+
+    return router

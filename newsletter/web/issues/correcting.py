@@ -43,7 +43,7 @@ from newsletter.web.access import (
 )
 from newsletter.web.issues.draft_pages import DraftPages, to_draft
 from newsletter.web.issues.editor import began_with
-from newsletter.web.issues.shown_mail import mail_frame
+from newsletter.web.issues.shown_as import mail_frame
 from newsletter.web.issues.submission import EditorForm
 from newsletter.web.mailings.send_page import SendingPage, subject_of
 from newsletter.web.routing import Router, add_routes

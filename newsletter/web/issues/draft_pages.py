@@ -62,10 +62,8 @@ from newsletter.rendering.render import render_as, render_issue
 from newsletter.rendering.theme import ItemStyle
 from newsletter.web.access import Visit, newsletter_of, settings_path
 from newsletter.web.issues.blocks import cards_of
-from newsletter.web.issues.checked import CheckedIssue, Marked, check_issue
-from newsletter.web.issues.links import links_of
-from newsletter.web.issues.shown_as import asked_as, choice_of
-from newsletter.web.issues.shown_mail import show_to_reader
+from newsletter.web.issues.checked import CheckedIssue, Marked, check_issue, links_of
+from newsletter.web.issues.shown_as import asked_as, choice_of, show_to_reader
 from newsletter.web.issues.submission import EditorForm
 from newsletter.web.issues.workspace import Workspace
 from newsletter.web.mailings.choice import SendChoice, faults_of

@@ -21,8 +21,7 @@ from newsletter.rendering.render import surface_styles
 from newsletter.web.access import EditorVisit, Visit, newsletter_of, own
 from newsletter.web.issues.draft_pages import DraftPages
 from newsletter.web.issues.files import calendar_answer
-from newsletter.web.issues.shown_as import PARAMETER, AsAsked, AsGiven
-from newsletter.web.issues.shown_mail import in_frame, show_to_reader
+from newsletter.web.issues.shown_as import PARAMETER, AsAsked, AsGiven, in_frame, show_to_reader
 from newsletter.web.issues.submission import EditorForm, WrittenForm, error_fields
 from newsletter.web.routing import Router
 

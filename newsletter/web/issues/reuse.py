@@ -39,10 +39,9 @@ from newsletter.newsletters.recurrence import (
 from newsletter.web.access import EditorVisit, Visit, newsletter_of, own
 from newsletter.web.audit_values import detail_words
 from newsletter.web.edit_conflicts import worded_clash
-from newsletter.web.form_numbers import read_number
 from newsletter.web.issues.draft_pages import to_duplicate
 from newsletter.web.pages import Pages
-from newsletter.web.routing import Router, add_routes
+from newsletter.web.routing import Router, add_routes, read_number
 
 _Short = Annotated[str, Form(max_length=300)]
 _Number = Annotated[int, Form()]

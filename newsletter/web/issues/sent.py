@@ -37,8 +37,14 @@ from newsletter.web.access import (
     own,
 )
 from newsletter.web.issues.draft_pages import to_duplicate
-from newsletter.web.issues.shown_as import AsAsked, DarkAsked, asked_as, choice_of
-from newsletter.web.issues.shown_mail import mail_frame, show_to_reader
+from newsletter.web.issues.shown_as import (
+    AsAsked,
+    DarkAsked,
+    asked_as,
+    choice_of,
+    mail_frame,
+    show_to_reader,
+)
 from newsletter.web.issues.workspace import ARCHIVE_PLACES, Workspace, WorkspacePage
 from newsletter.web.mailings.choice import faults_of
 from newsletter.web.mailings.hours import (

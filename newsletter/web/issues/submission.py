@@ -16,9 +16,8 @@ from newsletter.issues.merging import KeptVersion, Version
 from newsletter.issues.model import Issue
 from newsletter.issues.sources.editor_json import read_json
 from newsletter.issues.sources.form import Sheet, read_sheet, sheet_of_fields, to_sheet
-from newsletter.web.form_numbers import read_number
 from newsletter.web.issues.checked import read_text
-from newsletter.web.routing import BodyLimit
+from newsletter.web.routing import BodyLimit, read_number
 
 #: Fields of a form: an issue of a thousand blocks has some ten thousand.
 _MOST_FIELDS = 20_000

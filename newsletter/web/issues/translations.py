@@ -52,7 +52,7 @@ from newsletter.newsletters.publications import mail_languages
 from newsletter.rendering.render import render_issue
 from newsletter.web.access import EditorVisit, Visit, newsletter_of, own, settings_path
 from newsletter.web.issues.draft_pages import DraftPages, merge_fields_of
-from newsletter.web.issues.shown_mail import in_frame, mail_frame
+from newsletter.web.issues.shown_as import in_frame, mail_frame
 from newsletter.web.issues.translation_view import UnitsForm, view_parts
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, up_to

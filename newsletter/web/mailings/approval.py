@@ -1,4 +1,4 @@
-"""Approval: asked for by one person; given, or sent back with words, by another who sees it all."""
+"""Approval: asked for by one person; given, or sent back, by another; comments on an issue."""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ from typing import Annotated
 
 from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy.orm import Session
 
 from newsletter.accounts.audit_actions import Action
+from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
 from newsletter.database.types import JsonObject
-from newsletter.errors import ConflictError, ContentError, ListError, NewsletterError
+from newsletter.errors import ConflictError, ContentError, ListError, NewsletterError, NotFoundError
+from newsletter.i18n.messages import msg
 from newsletter.issues.checks.findings import Finding, Severity
 from newsletter.issues.corrections import corrected_from, note_of
 from newsletter.issues.difference import DifferenceGroup, compare_issues, count_changes
+from newsletter.issues.drafts.saving import stored_draft_of
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sent import last_sent, sent_as
-from newsletter.issues.store import get_issue
+from newsletter.issues.store import StoredIssue, get_issue
+from newsletter.mailings.approvals.comments import settle_thread, write_comment
 from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.approvals.notices import Post
 from newsletter.mailings.approvals.requests import (
@@ -45,13 +50,20 @@ from newsletter.mailings.planning.audience import audience_figure
 from newsletter.mailings.trials.subjects import LETTERS, own_subject
 from newsletter.newsletters.actions import set_approval_rule
 from newsletter.web.access import (
+    CommenterVisit,
     SeeingVisit,
     Visit,
     doing,
     own,
 )
-from newsletter.web.issues.shown_as import AsAsked, DarkAsked, asked_as, choice_of
-from newsletter.web.issues.shown_mail import mail_frame, show_to_reader
+from newsletter.web.issues.shown_as import (
+    AsAsked,
+    DarkAsked,
+    asked_as,
+    choice_of,
+    mail_frame,
+    show_to_reader,
+)
 from newsletter.web.issues.workspace import ARCHIVE_PLACES
 from newsletter.web.mailings.choice import ChoiceForm
 from newsletter.web.mailings.send_page import (
@@ -312,3 +324,68 @@ def _may_answer(visit: Visit, approval: Approval | None) -> bool:
         and approval.requested_by != visit.account_id
         and (not approval.asked or visit.account_id in approval.asked)
     )
+
+
+_Short = Annotated[str, Form(max_length=100)]
+_Words = Annotated[str, Form(max_length=20_000)]
+_SETTLING = {"resolve": True, "reopen": False}
+
+
+def commenting_router(page: SendingPage) -> Router:
+    """Return the routes of comments."""
+    router = Router(prefix="/newsletters/{newsletter}/issues/{issue_id}/comments")
+
+    @router.post("", response_model=None)
+    def write(
+        issue_id: int,
+        visit: Annotated[Visit, doing(Action.ISSUE_COMMENT)],
+        words: _Words = "",
+        anchor: _Short = "",
+        thread: Annotated[int | None, Form()] = None,
+        back: _Short = "",
+    ) -> Response:
+        with transaction(page.engine) as session:
+            newsletter, issue = find_issue_of(session, visit, issue_id)
+            try:
+                number = write_comment(
+                    session, visit.actor, issue, words, anchor=anchor, thread_id=thread
+                )
+            except ListError:
+                # An empty one: the page's own form does not send it.
+                number = thread or 0
+            text = _text_of(session, visit, issue) if back == "draft" else ""
+            place = f"#comment-{thread or number}" if number else ""
+            target = text or f"{address_of(newsletter, issue)}/review{place}"
+        return _back(target)
+
+    @router.post("/{number}/{verb}", response_model=None)
+    def settle(
+        issue_id: int,
+        number: int,
+        verb: str,
+        visit: CommenterVisit,
+        back: _Short = "",
+    ) -> Response:
+        if verb not in _SETTLING:
+            raise NotFoundError(msg("There is no such action."))
+        with transaction(page.engine) as session:
+            newsletter, issue = find_issue_of(session, visit, issue_id)
+            settle_thread(session, visit.actor, issue, number, resolved=_SETTLING[verb])
+            text = _text_of(session, visit, issue) if back == "draft" else ""
+            target = text or f"{address_of(newsletter, issue)}/review#comment-{number}"
+        return _back(target)
+
+    return router
+
+
+def _text_of(session: Session, visit: Visit, issue: StoredIssue) -> str:
+    """Return the path of an issue's text; empty where there is none, or not for this person."""
+    draft = stored_draft_of(session, issue.id)
+    if draft is None or not visit.may(Permission.WRITE):
+        return ""
+    return f"{visit.path.split('/issues/')[0]}/drafts/{draft.id}"
+
+
+def _back(target: str) -> RedirectResponse:
+    tail = "#panel-approval" if "/drafts/" in target else ""
+    return RedirectResponse(target + tail, status_code=303)

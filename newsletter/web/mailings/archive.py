@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from html import escape
 from threading import Lock
 from typing import Annotated
 
@@ -37,7 +38,6 @@ from newsletter.newsletters.publications import Newsletter
 from newsletter.rendering.model import Slot
 from newsletter.rendering.slots import fill
 from newsletter.settings import Settings
-from newsletter.web.mailings.mail_pages import for_everybody, mail_page, without_link_to
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, add_routes, network_of_request
 
@@ -282,3 +282,42 @@ def _index_headers(newsletter: Newsletter, *, listed: bool = True) -> dict[str, 
 
 def _xml(text: str, media_type: str) -> Response:
     return Response(_NOT_XML.sub("", text), media_type=media_type, headers=_CACHED)
+
+
+#: Mail carries its styles inline, and the pictures its editor chose; nothing in it may run, or lead
+#: away by itself. Its links open as on any page.
+_MAIL_POLICY = (
+    "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src https: http: data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-same-origin "
+    "allow-downloads allow-popups allow-popups-to-escape-sandbox"
+)
+#: The paragraphs of a mail's frame that speak to whoever got it.
+_MAIL_ONLY = re.compile(
+    r'(<p\b[^<>]*\bclass="(?:[^"]*\s)?mail-only(?:\s[^"]*)?"[^<>]*>).*?</p>', re.DOTALL
+)
+
+
+def mail_page(
+    html: str, *, head: str = "", above: str = "", headers: Mapping[str, str] | None = None
+) -> HTMLResponse:
+    """Return a mail as a page, with more in its head and above it."""
+    # On a page of its own the mail is the main part, for those who jump by landmarks.
+    html = html.replace('role="article"', 'role="main"', 1)
+    html = html.replace("</head>", f"{head}</head>", 1)
+    html = re.sub(r"<body[^>]*>", lambda match: match.group() + above, html, count=1)
+    return HTMLResponse(html, headers={"Content-Security-Policy": _MAIL_POLICY, **(headers or {})})
+
+
+def without_link_to(url: str, html: str) -> str:
+    """Return a mail's page without the links that lead to that very page."""
+    link = rf'<a\b[^<>]*?\shref="{re.escape(escape(url))}"[^<>]*>.*?</a>'
+    return re.sub(link, "", html, flags=re.DOTALL)
+
+
+def for_everybody(html: str, words: str) -> str:
+    """Return a mail's page with ``words`` in place of what speaks to whoever got the mail."""
+    first = _MAIL_ONLY.search(html)
+    if first is None:
+        return html
+    after = _MAIL_ONLY.sub("", html[first.end() :])
+    return f"{html[: first.start()]}{first[1]}{words}</p>{after}"

@@ -28,8 +28,7 @@ from newsletter.web.access import (
     doing,
     newsletter_of,
 )
-from newsletter.web.issues.shown_as import asked_as, choice_of
-from newsletter.web.issues.shown_mail import show_to_reader
+from newsletter.web.issues.shown_as import asked_as, choice_of, show_to_reader
 from newsletter.web.issues.workspace import ARCHIVE_PLACES
 from newsletter.web.mailings.choice import ChoiceForm, SendChoice
 from newsletter.web.mailings.send_page import (

@@ -26,7 +26,7 @@ from newsletter.rendering.model import Slot
 from newsletter.rendering.slots import fill, in_language
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner
-from newsletter.web.mailings.mail_pages import mail_page, without_link_to
+from newsletter.web.mailings.archive import mail_page, without_link_to
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from subscribers.preview_readers import name_and_address

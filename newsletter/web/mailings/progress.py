@@ -1,13 +1,15 @@
-"""One mailing's page: its progress as it goes, and its report."""
+"""The list of mailings, and the page of each: its progress as it goes, and its report."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Query, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from sqlalchemy import Engine
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading
@@ -15,22 +17,26 @@ from newsletter.database.vocabulary import DeliveryState, MailingKind, MailingSt
 from newsletter.errors import NewsletterError
 from newsletter.mailings.mailings import find_mailing
 from newsletter.mailings.planning.audience import audience_figure
+from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.mailings.reports.clicks import clicks_of
 from newsletter.mailings.reports.reports import (
     MailingSummary,
     Pace,
+    list_headlines,
     list_summaries,
     measure_pace,
     report_on,
     summarise,
 )
 from newsletter.mailings.trials.decisions import TrialReport, trial_figure
+from newsletter.newsletters.publications import list_newsletters
 from newsletter.operations.alarms import find_flow_alarms
 from newsletter.operations.alarms.model import Alarm
 from newsletter.operations.overview import look_at_flow
 from newsletter.web.access import (
     Requires,
     SeeingVisit,
+    SignedInVisit,
     Visit,
     newsletter_of,
     own,
@@ -39,6 +45,7 @@ from newsletter.web.charts import STACK, stacked_bars
 from newsletter.web.issues.workspace import WorkspacePage
 from newsletter.web.mailings.choice import faults_of
 from newsletter.web.mailings.hours import TypedHour, holds_after_change, hours_of, moment_before
+from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from newsletter.web.streams import live
 from subscribers.leaving import leave_reasons
@@ -182,5 +189,49 @@ def progress_router(page: MailingPage) -> Router:
             return shown, mailing.state in _MOVING and not (is_decided or has_begun)
 
         return live(request, Requires(Permission.SEE_MAILINGS), show, seconds=_TICK_SECONDS)
+
+    return router
+
+
+_PAGE = 20
+#: Of each newsletter, where several are listed.
+_NEWEST = 3
+
+
+def mailing_list_router(engine: Engine, figures: Figures, pages: Pages) -> Router:
+    """Return the routes of the lists of mailings."""
+    router = Router()
+
+    @router.get("/mailings")
+    def choose_newsletter(visit: SignedInVisit, request: Request) -> Response:
+        with reading(engine) as session:
+            rows = [
+                row
+                for row in list_newsletters(session)
+                if visit.rights.may(Permission.SEE_MAILINGS, row.id)
+            ]
+            if len(rows) == 1:
+                return RedirectResponse(f"/newsletters/{rows[0].slug}/mailings", status_code=303)
+            newest = {row.id: list_headlines(session, row.id, limit=_NEWEST) for row in rows}
+        return pages.show_to(
+            visit, request, "mailings/choose.html", newsletters=rows, newest=newest
+        )
+
+    @router.get("/newsletters/{newsletter}/mailings")
+    def show_list(
+        visit: SeeingVisit, request: Request, before: Annotated[int | None, Query()] = None
+    ) -> HTMLResponse:
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+            mailings = list_summaries(session, row.id, figures, before=before, limit=_PAGE + 1)
+        older = str(mailings[_PAGE - 1].mailing_id) if len(mailings) > _PAGE else ""
+        return pages.show_to(
+            visit,
+            request,
+            "mailings/list.html",
+            newsletter=row,
+            mailings=mailings[:_PAGE],
+            older=f"?before={older}" if older else "",
+        )
 
     return router

@@ -22,8 +22,7 @@ from newsletter.newsletters.issue_actions import find_issue
 from newsletter.newsletters.publications import Newsletter, get_newsletter
 from newsletter.rendering.model import RenderedIssue
 from newsletter.web.access import Visit, own, settings_path
-from newsletter.web.issues.shown_as import asked_as, choice_of, with_shown_as
-from newsletter.web.issues.shown_mail import show_to_reader
+from newsletter.web.issues.shown_as import asked_as, choice_of, show_to_reader, with_shown_as
 from newsletter.web.issues.workspace import WorkspacePage, subject_findings
 from newsletter.web.mailings.choice import SendChoice, faults_of
 

@@ -25,7 +25,7 @@ from newsletter.web.access import (
     doing,
     newsletter_of,
 )
-from newsletter.web.issues.shown_mail import mail_frame
+from newsletter.web.issues.shown_as import mail_frame
 from newsletter.web.mailings.series_pages import (
     SERIES_PATH,
     SeriesDigest,

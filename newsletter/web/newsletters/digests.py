@@ -40,8 +40,8 @@ from newsletter.web.access import (
     newsletter_of,
 )
 from newsletter.web.edit_conflicts import worded_clash
-from newsletter.web.issues.shown_mail import in_frame, show_to_reader
-from newsletter.web.newsletters.template_names import structure_name
+from newsletter.web.issues.shown_as import in_frame, show_to_reader
+from newsletter.web.newsletters.choice_names import structure_name
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 

@@ -49,9 +49,9 @@ from newsletter.rendering.theme import Theme
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, Visit, newsletter_of
-from newsletter.web.issues.shown_mail import mail_frame, show_to_reader
+from newsletter.web.issues.shown_as import mail_frame, show_to_reader
+from newsletter.web.newsletters.choice_names import FONTS, HEADINGS, ITEMS, MASTHEADS
 from newsletter.web.newsletters.look_form import LookForm
-from newsletter.web.newsletters.look_words import FONTS, HEADINGS, ITEMS, MASTHEADS
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, up_to
 

@@ -29,7 +29,7 @@ from newsletter.rendering.render import blocks_page, surface_styles
 from newsletter.settings import Settings
 from newsletter.web.access import EditorVisit, Visit, newsletter_of, own
 from newsletter.web.issues.draft_pages import merge_fields_of
-from newsletter.web.issues.shown_mail import in_frame
+from newsletter.web.issues.shown_as import in_frame
 from newsletter.web.issues.submission import error_fields
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router

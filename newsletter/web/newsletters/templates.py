@@ -33,8 +33,8 @@ from newsletter.rendering.foreign_templates import Remark, take_template
 from newsletter.rendering.model import OWN, TemplateSource
 from newsletter.settings import Settings
 from newsletter.web.access import AdministratorVisit, Visit, newsletter_of, own
-from newsletter.web.issues.shown_mail import mail_frame, show_to_reader
-from newsletter.web.newsletters.template_names import structure_name
+from newsletter.web.issues.shown_as import mail_frame, show_to_reader
+from newsletter.web.newsletters.choice_names import structure_name
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, up_to
 

@@ -1,4 +1,4 @@
-"""One person added or edited by hand, for who may see subscribers."""
+"""One person added, edited or erased by hand, for who may see subscribers."""
 
 from __future__ import annotations
 
@@ -11,16 +11,23 @@ from sqlalchemy import Engine
 from starlette.datastructures import FormData
 
 from newsletter.database.engine import reading, transaction
+from newsletter.database.vocabulary import UnsubscribeWay
 from newsletter.edit_conflicts import EditConflictError, merge_changes, shown_of
 from newsletter.errors import ConflictError, ListError, NewsletterError
 from newsletter.i18n.language import language_name, offered_languages, time_zone_names
 from newsletter.tokens import Pseudonyms
-from newsletter.web.access import SubscribersVisit, Visit, newsletter_of
+from newsletter.web.access import (
+    OverallAdministratorVisit,
+    SubscribersVisit,
+    Visit,
+    newsletter_of,
+    own,
+)
 from newsletter.web.edit_conflicts import worded_clash
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router, SubmittedForm
 from newsletter.web.subscribers.field_inputs import inputs_of, submitted
-from subscribers.actions import find_standing
+from subscribers.actions import erase_person, find_standing
 from subscribers.editing import Ground, PersonDraft, add_person, edit_person, known_draft
 from subscribers.fields.model import Field
 from subscribers.fields.reading import split_options
@@ -189,3 +196,43 @@ def _draft_of(form: FormData, fields: Sequence[Field]) -> PersonDraft:
         tags=tuple(split_options(str(form.get("tags", ""))[:5000])),
         values=submitted(form, fields),
     )
+
+
+def erasing_router(engine: Engine, pages: Pages, pseudonyms: Pseudonyms) -> Router:
+    """Return the routes by which a person is erased, for who administers all newsletters.
+
+    An erasure holds for all of them, also those that others administer.
+    """
+    router = Router(prefix="/newsletters/{newsletter}/subscribers/{number}/erase")
+
+    @router.get("")
+    def ask(number: int, visit: OverallAdministratorVisit, request: Request) -> HTMLResponse:
+        return _ask(visit, request, number)
+
+    @router.post("")
+    def erase(
+        number: int, visit: OverallAdministratorVisit, request: Request, form: SubmittedForm
+    ) -> Response:
+        if form.get("sure") != "yes":
+            return _ask(visit, request, number, unsure=True)
+        with transaction(engine) as session:
+            find_standing(session, own(visit), number)
+            erase_person(session, visit.actor, number, pseudonyms, way=UnsubscribeWay.OPERATOR)
+        page = "/".join(request.url.path.split("/")[:4])
+        return RedirectResponse(f"{page}?erased=1", status_code=303)
+
+    def _ask(visit: Visit, request: Request, number: int, *, unsure: bool = False) -> HTMLResponse:
+        with reading(engine) as session:
+            row = newsletter_of(session, visit)
+            standing = find_standing(session, row.id, number)
+        return pages.show_to(
+            visit,
+            request,
+            "subscribers/erase.html",
+            status=400 if unsure else 200,
+            newsletter=row,
+            person=standing.person,
+            unsure=unsure,
+        )
+
+    return router

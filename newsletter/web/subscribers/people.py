@@ -1,17 +1,19 @@
-"""Subscribers as operators see them: listed, found and exported."""
+"""Subscribers as operators see them: listed, found, tagged and exported."""
 
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
+from starlette.datastructures import FormData
 
 from newsletter.accounts.permissions import Permission
 from newsletter.database.engine import reading, transaction
@@ -20,12 +22,10 @@ from newsletter.database.words import name_of
 from newsletter.errors import ListError, NewsletterError
 from newsletter.mailings.reports.cached_figures import Figure, Figures
 from newsletter.newsletters.publications import Newsletter, list_newsletters
-from newsletter.web.access import SubscribersVisit, newsletter_of
+from newsletter.web.access import SubscribersVisit, Visit, newsletter_of, own
 from newsletter.web.head_requests import unless_by_head
 from newsletter.web.pages import Pages
-from newsletter.web.routing import Router, add_routes
-from newsletter.web.subscribers.columns import columns_router
-from newsletter.web.subscribers.filters import asked_of, filter_of, named_of
+from newsletter.web.routing import Router, SubmittedForm, add_routes
 from newsletter.web.subscribers.segments import segments_router
 from subscribers.actions import (
     export_people,
@@ -33,14 +33,24 @@ from subscribers.actions import (
 )
 from subscribers.growth import count_readers
 from subscribers.listing import (
+    choose_columns,
     chosen_columns,
     list_columns,
     offered_orders,
     read_order,
+    reset_columns,
 )
 from subscribers.search import FoundPage, PeopleFilter, found_among, search_people
 from subscribers.segments import saved
-from subscribers.tagging import LONGEST_TAG, count_people, list_tags, taggings_to_show
+from subscribers.tagging import (
+    LONGEST_TAG,
+    TagChange,
+    count_people,
+    list_tags,
+    read_tag,
+    tag_people,
+    taggings_to_show,
+)
 
 _Field = Annotated[str, Form(max_length=500)]
 _Asked = Annotated[str, Query(max_length=2000)]
@@ -243,3 +253,135 @@ def _download(lines: Iterator[bytes], name: str) -> StreamingResponse:
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+#: The names of the filters; ``within`` is ``true`` where any part counts.
+_FILTERS = ("text", "tag", "segment", "state", "within")
+#: In the place of a state: whose address is suppressed, whatever their state.
+_SUPPRESSED = "suppressed"
+#: As many characters one has at most.
+_LONGEST = 2000
+
+
+def asked_of(values: Mapping[str, object]) -> dict[str, str]:
+    """Return the filters of a query or a form; what is not there is empty.
+
+    A segment is chosen by name; a query that somebody wrote, which differs from the one ``shown``
+    beside it, is in its place.
+    """
+    asked = {name: _text(values, name) for name in _FILTERS}
+    written = _text(values, "query").strip()
+    if written and written != _text(values, "shown").strip():
+        asked["segment"] = written
+    return asked
+
+
+def _text(values: Mapping[str, object], name: str) -> str:
+    return str(values.get(name, ""))[:_LONGEST]
+
+
+def named_of(asked: Mapping[str, str]) -> dict[str, str]:
+    """Return the filters that ask for something."""
+    return {name: value for name, value in asked.items() if value}
+
+
+def filter_of(asked: Mapping[str, str]) -> PeopleFilter:
+    """Return what the filters mean."""
+    state = asked["state"]
+    return PeopleFilter(
+        text=asked["text"],
+        within=asked["within"] == "true",
+        tag=asked["tag"],
+        segment=asked["segment"],
+        state=SubscriptionState(state) if state in set(SubscriptionState) else None,
+        suppressed=state == _SUPPRESSED,
+    )
+
+
+def columns_router(engine: Engine) -> Router:
+    """Return the route by which columns are chosen, and the usual ones taken again."""
+    router = Router(prefix="/newsletters/{newsletter}/subscribers")
+
+    @router.post("/columns")
+    def choose(visit: SubscribersVisit, request: Request, form: SubmittedForm) -> Response:
+        with transaction(engine) as session:
+            number = own(visit)
+            if form.get("verb") == "reset":
+                reset_columns(session, visit.account_id, number)
+            else:
+                names = {str(name) for name in form.getlist("column")}
+                choose_columns(session, visit.account_id, number, names)
+        kept = named_of(asked_of(form) | {"sort": str(form.get("sort", ""))})
+        base = request.url.path.removesuffix("/columns")
+        return RedirectResponse(f"{base}?{urlencode(kept)}#people", status_code=303)
+
+    return router
+
+
+#: Digits of the greatest number of a person.
+_DIGITS = 18
+
+
+def tagging_router(engine: Engine, pages: Pages) -> Router:
+    """Return the routes by which many people are tagged."""
+    router = Router(prefix="/newsletters/{newsletter}/subscribers")
+
+    def _refuse(visit: Visit, request: Request, error: ListError) -> Response:
+        return pages.show_to(
+            visit,
+            request,
+            "subscribers/refused.html",
+            status=400,
+            error=error.in_language(visit.language),
+            back=request.url.path.removesuffix("/tags"),
+        )
+
+    @router.get("/tags")
+    def ask(
+        visit: SubscribersVisit, request: Request, new_tag: _Asked = "", verb: _Asked = "give"
+    ) -> Response:
+        asked = asked_of(request.query_params)
+        try:
+            with reading(engine) as session:
+                row = newsletter_of(session, visit)
+                change = TagChange(tag=read_tag(new_tag), given=verb != "take")
+                count = count_people(session, row, filter_of(asked))
+        except ListError as error:
+            return _refuse(visit, request, error)
+        return pages.show_to(
+            visit,
+            request,
+            "subscribers/tagging.html",
+            newsletter=row,
+            change=change,
+            count=count,
+            asked=asked,
+            named=named_of(asked),
+        )
+
+    @router.post("/tags")
+    def tag(visit: SubscribersVisit, request: Request, form: SubmittedForm) -> Response:
+        base, asked = request.url.path.removesuffix("/tags"), asked_of(form)
+        change = TagChange(tag=str(form.get("new_tag", "")), given=form.get("verb") != "take")
+        try:
+            with transaction(engine) as session:
+                number = own(visit)
+                if form.get("whom") == "all" and form.get("sure") != "yes":
+                    verb = "give" if change.given else "take"
+                    query = {**named_of(asked), "new_tag": read_tag(change.tag), "verb": verb}
+                    return RedirectResponse(f"{base}/tags?{urlencode(query)}", status_code=303)
+                whom = filter_of(asked) if form.get("whom") == "all" else _chosen(form)
+                order = tag_people(session, visit.actor, number, change, whom)
+                query = named_of(
+                    asked | {"sort": str(form.get("sort", "")), "tagged": str(order.id)}
+                )
+        except ListError as error:
+            return _refuse(visit, request, error)
+        return RedirectResponse(f"{base}?{urlencode(query)}", status_code=303)
+
+    return router
+
+
+def _chosen(form: FormData) -> set[int]:
+    given = [str(value) for value in form.getlist("person")]
+    return {int(text) for text in given if text.isdecimal() and len(text) <= _DIGITS}

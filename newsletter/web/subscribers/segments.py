@@ -21,9 +21,8 @@ from newsletter.i18n.values import LanguageName
 from newsletter.mailings.reports.cached_figures import Figures
 from newsletter.newsletters.publications import Newsletter
 from newsletter.web.access import SegmentVisit, Visit, newsletter_of
-from newsletter.web.form_numbers import read_number
 from newsletter.web.pages import Pages
-from newsletter.web.routing import Router, SubmittedForm
+from newsletter.web.routing import Router, SubmittedForm, read_number
 from subscribers.actions import change_segment, delete_segment, save_segment
 from subscribers.fields.model import Field
 from subscribers.fields.store import list_fields

@@ -30,8 +30,8 @@ from newsletter.database.vocabulary import BounceKind
 from newsletter.errors import UnavailableError
 from newsletter.i18n.messages import msg
 from newsletter.tokens import TokenSigner
-from newsletter.web.feedback.sns import fetch
 from newsletter.web.feedback.unproven import UnprovenCalls
+from newsletter.web.feedback.webhooks import fetch
 from tests.bounces.signed_body_cases import PUBLIC_URL
 from tests.bounces.webhook_cases import (
     CERTIFICATE_URL,

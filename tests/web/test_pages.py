@@ -1,4 +1,4 @@
-"""Sentences that stand one behind another on a page."""
+"""What every page has: where one is, as the navigation shows it, and sentences behind another."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.i18n.language import Language
-from newsletter.web.pages import environment_of
+from newsletter.web.pages import ENTRIES, environment_of, is_current
 
 
 def _shown(tmp_path: Path, template: str, language: Language, **values: str) -> str:
@@ -58,3 +58,19 @@ def test_other_blanks_stay(tmp_path: Path, template: str) -> None:
     for name, value in values.items():
         expected = expected.replace("{{ " + name + " }}", value)
     assert shown == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "entry"),
+    [
+        ("/newsletters/digest/issues", "/newsletters"),
+        ("/newsletters/digest/issues/3/send", "/newsletters"),
+        ("/newsletters/digest/mailings/4", "/mailings"),
+        ("/newsletters/digest/subscribers", "/subscribers"),
+        ("/newsletters/digest/subscribers/5", "/subscribers"),
+        ("/bounces/7", "/bounces"),
+        ("/operate/suppressions", "/operate"),
+    ],
+)
+def test_one_entry_is_shown_as_the_present_one(path: str, entry: str) -> None:
+    assert [each.path for each in ENTRIES if is_current(each, path)] == [entry]

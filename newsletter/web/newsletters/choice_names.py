@@ -1,10 +1,12 @@
-"""What the choices of a look are called, on its page and in the audit log."""
+"""What choices of a newsletter are called: those of its look, and its templates."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from newsletter.i18n.language import Language
 from newsletter.i18n.messages import Message, msg, pmsg
+from newsletter.rendering.model import OWN
 from newsletter.rendering.theme import Font, HeadingStyle, ItemStyle, Masthead
 
 FONTS: Mapping[Font, Message] = {
@@ -42,3 +44,18 @@ COLOURS: Mapping[str, Message] = {
     "text": pmsg("look", "Text"),
     "link": msg("Links"),
 }
+
+
+STRUCTURES: Mapping[str, Message] = {
+    "digest": pmsg("template", "Digest: a table of contents, chapters one below the other"),
+    "letter": pmsg("template", "Letter: one run of text"),
+}
+
+
+def structure_name(name: str, language: Language) -> str:
+    """Return what a template is called."""
+    if name.startswith(OWN):
+        label = msg("Your own: {name}", name=name.removeprefix(OWN))
+        return label.in_language(language)
+    known = STRUCTURES.get(name)
+    return known.in_language(language) if known else name
