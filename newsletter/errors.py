@@ -117,13 +117,19 @@ class NewsletterError(Exception):
         return f"{whole} {self.command}" if self.command else whole
 
     @property
+    def explanation(self) -> Message:
+        """What and what to do, for a page that shows by itself where."""
+        if not self.advice:
+            return self.message
+        return msg("{what} {remedy}", what=self.message, remedy=self.advice)
+
+    @property
     def whole(self) -> Message:
         """Where, what and what to do."""
-        whole = self.message
-        if self.advice:
-            whole = msg("{what} {remedy}", what=self.message, remedy=self.advice)
         place = self.place.described() if self.place else None
-        return msg("{place}{sentence}", place=place, sentence=whole) if place else whole
+        if not place:
+            return self.explanation
+        return msg("{place}{sentence}", place=place, sentence=self.explanation)
 
     def in_language(self, language: Language) -> str:
         """Return where, what and what to do, as a reader of the language gets it."""

@@ -52,3 +52,13 @@ def test_the_command_is_said_on_a_terminal_alone(capsys: pytest.CaptureFixture[s
     assert str(error) == "Wrong. Choose one. Use --map a=b."
     print_error(error)
     assert "Use --map a=b." in capsys.readouterr().err
+
+
+def test_what_is_wrong_and_what_to_do_stand_as_running_text_in_each_language() -> None:
+    error = ListError(msg("Every row was tried."), remedy=msg("Change or clear the filter."))
+    assert error.explanation.in_language(Language.ENGLISH) == (
+        "Every row was tried. Change or clear the filter."
+    )
+    assert "。 " not in error.explanation.in_language(Language.JAPANESE)
+    bare = ListError(msg("Every row was tried."))
+    assert bare.explanation.in_language(Language.ENGLISH) == "Every row was tried."

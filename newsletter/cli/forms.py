@@ -65,7 +65,7 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
         listed = [_as_json(form) | asdict(figure) for form, figure in lines]
         print_json({"own": asdict(own), "forms": listed, "sites": list(sites)})
         return
-    table = Table(_("Address"), _("Shown"), _("Sent"), _("Confirmed"), box=None)
+    table = Table(_("Address"), _("Shown"), _("Submitted"), _("Confirmed"), box=None)
     page = f"{settings.public_url}/subscribe/{row.slug}"
     rows = [(page, own), *((f"{page}/{form.slug}", figure) for form, figure in lines)]
     for address, figure in rows:

@@ -17,7 +17,7 @@ _KEEPS_OUT: Mapping[str, Message] = {
     "disabled": msg("Whoever has an entry here gets no email."),
     "remark": msg("Whoever has left according to a remark here gets no email."),
     "plain remark": msg("Whoever has left according to a remark here gets no email."),
-    "heeded": msg("Whoever has such a remark here is refused."),
+    "heeded": msg("Whoever has such a remark here gets no email."),
     "heading": msg("Whoever stands below a heading that speaks of leaving gets no email."),
     "plain heading": msg("Whoever stands below a heading that speaks of leaving gets no email."),
 }

@@ -74,6 +74,18 @@ def test_a_new_issue_is_started_from_a_sent_one(
     assert str(draft.content["issue_date"]) > str(issue.content["issue_date"])
 
 
+def test_what_was_moved_on_is_told_in_sentences_without_blanks_in_japanese(
+    stage: Stage, issue_id: int, sign_in: SignIn
+) -> None:
+    _sent(stage)
+    client = sign_in("editor@example.jp", Role.EDITOR)
+    here = f"{BASE}/issues/{issue_id}"
+    csrf = csrf_of(client.get(here).text)
+    client.post("/display", data={"csrf": csrf, "language": "ja", "back": here})
+    begun = client.post(f"{here}/duplicate", data={"csrf": csrf})
+    assert "新しい号を作成しました。日付は" in begun.text
+
+
 def test_a_save_into_an_issue_sent_meanwhile_becomes_a_new_draft(
     stage: Stage, sign_in: SignIn
 ) -> None:
