@@ -30,7 +30,6 @@ _HEAD = "---\ntitle: 題\ndate: 2026-11-20\npreheader: 前\n---\n\n### 項\n\n"
 _REFUSALS = (
     "cannot be used in an email",
     "leads nowhere",
-    "is never used",
     "is defined twice",
     "is not closed",
 )
@@ -84,7 +83,7 @@ def _read() -> tuple[dict[int, Issue], dict[int, str]]:
 
 def test_most_examples_arrive_and_the_others_say_why_not() -> None:
     issues, refused = _read()
-    assert (len(issues), len(refused)) == (518, 134)
+    assert (len(issues), len(refused)) == (546, 106)
     assert all(re.match(r"example:\d+: ", said) for said in refused.values())
     assert all(any(reason in said for reason in _REFUSALS) for said in refused.values())
 

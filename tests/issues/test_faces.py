@@ -38,10 +38,12 @@ def _read(body: str) -> str:
         "(~_~)(~~)",
         "_(:3」∠)_",
         "_(._.)_",
+        "_(┐「ε:)_",
+        "(「・ω・)「",
     ],
 )
 def test_a_face_keeps_its_eyes(face: str) -> None:
-    typed = f"すみません{face}また {face} ではまた{face}"
+    typed = f"すみません{face}また {face} ではまた{face}です"
     assert _read(typed) == typed
 
 

@@ -62,8 +62,9 @@ def _ranges(body: str) -> list[tuple[str, str, tuple[int, int], str]]:
         ("placeholder", "[/caption]"),
         ("link-broken", "www.example.jp"),
         ("link-broken", "www.city.example.jp/a?b=1"),
-        ("mark-swallowed", "5*3"),
-        ("mark-swallowed", "Leser*innen"),
+        ("link-broken", "[申込](URL)"),
+        ("link-broken", "[会場](未定)"),
+        ("link-broken", "[i](x)"),
         ("html-literal", "<![CDATA["),
         ("mark-literal", "{width=200}"),
         ("mark-literal", "{:toc}"),
@@ -78,7 +79,7 @@ def _ranges(body: str) -> list[tuple[str, str, tuple[int, int], str]]:
     ],
 )
 def test_signs_that_readers_would_see_are_named_with_their_line(code: str, signs: str) -> None:
-    behind = {"url-cut": "日本語", "mark-swallowed": " und 6*2 mit 7*3"}.get(code, " です")
+    behind = {"url-cut": "日本語"}.get(code, " です")
     before = "CO" if signs in {"~2~", "^2^"} else " "
     assert (code, signs, 10) in _found(f"一行目\n二行目{before}{signs}{behind}")
 
@@ -87,6 +88,7 @@ def test_signs_that_readers_would_see_are_named_with_their_line(code: str, signs
     ("typed", "signs"),
     [
         ("a*b*c is a product", "a*b*c"),
+        ("Leser*innen und Autor*innen", "Leser*innen"),
         ("Ab_3*x_9*z は不可", "3*x_9*z"),
         ("年額[*]は据置き、「*」軽減あり", "[*]"),
         ("*.tmp and ~$*.docx are deleted", "*.tmp"),
@@ -194,6 +196,12 @@ def test_lines_that_were_to_be_a_table_are_named(lines: tuple[str, ...]) -> None
     assert found == [("table-literal", lines[0], 10)]
 
 
+@pytest.mark.parametrize("line", ["[^1]: 使わない注", "[a]: https://e.example/"])
+def test_a_definition_that_nothing_refers_to_is_named(line: str) -> None:
+    signs = line.partition(" ")[0]
+    assert _found(f"一行目\n\n{line}") == [("reference-unresolved", signs, 11)]
+
+
 @pytest.mark.parametrize("line", ["###見出し", "＃ 見出し", "##Heading", "#見出し"])
 def test_a_line_that_was_to_be_a_heading_is_named(line: str) -> None:
     assert ("heading-sign", line, 10) in _found(f"一行目\n{line}")
@@ -225,6 +233,11 @@ def test_a_line_that_was_to_be_a_heading_is_named(line: str) -> None:
         "10:30~12:00~14:00、9~12時~、(^_^)、A~Z、x^2",
         "(^_^) (^o^)／ (@_@) {^o^} <(o_o)> <(_ _)> m(_ _)m (=^・^=)",
         "受付:午前:午後、12:ab:34、a:b:c、例:yes: no",
+        "2*3*4=24、5*3 und 6*2",
+        "~~~~~~~~~~~~",
+        "~~~ 次回のお知らせ ~~~",
+        "[注]: 雨天中止",
+        "疲れた_(┐「ε:)_です",
     ],
 )
 def test_signs_that_are_meant_are_left_alone(line: str) -> None:

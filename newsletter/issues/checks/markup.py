@@ -68,7 +68,11 @@ _ELEMENT = re.compile(
     re.IGNORECASE,
 )
 _REFERENCE = re.compile(r"!?\[[^\[\]]+\]\[[^\[\]]*\]|\[\^[^\[\]\s]+\](?::|)")
+_DEFINITION = re.compile(r"\[(?!\^)[^\[\]]+\]:(?=\s*<?(?:https?|mailto|tel):)")
 _BROKEN_LINK = re.compile(r"!?\[[^\[\]]*\]\s?[（(]\s*(?:https?:|mailto:)[^）)\s]*[）)]?")
+#: Words in brackets, and others in round ones: a link without an address, or text.
+_WITHOUT_ADDRESS = re.compile(r"(?<![\w)\]])!?\[[^\[\]]*\]\([A-Za-z][!-'*-~]{0,80}\)")
+_PERHAPS_LINK = re.compile(r"!?\[[^\[\]]*\]\([^\s()]{0,80}\)")
 #: An address that ends in a sign behind which more of it is to be expected, and particles that
 #: begin no word.
 _CUT_URL = re.compile(
@@ -83,8 +87,8 @@ _BARE_HOST = re.compile(
     r"(?<![\w./@:-])www\.(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}(?![\w-])(?:/[!-;=?-~]*)?",
     re.ASCII | re.IGNORECASE,
 )
-#: A line of nothing but one sign parts what is above from what is below.
-_RULE = re.compile(r"\s*(\S)(?:\s*\1){3,}\s*")
+#: A line of nothing but one sign parts what is above from what is below; words may stand within.
+_RULE = re.compile(r"\s*(\S)(?:\s*\1){3,}\s*|\s*~{3,}[^~]+~{3,}\s*")
 _LOOSE = re.compile(
     r"(?<!\*)\*\*(?!\*)|(?<!~)~~(?!~)|(?<![A-Za-z0-9_])__(?=\S)|```|~~~|\|\s*:?-{3,}:?\s*\|"
     r"|(?<!＊)＊＊(?!＊)|(?<!')'''(?=[^\s'])[^'\n]{1,80}'''(?!')"
@@ -92,8 +96,8 @@ _LOOSE = re.compile(
 #: Within a word "_" is a letter, so that names of files keep theirs; beside Japanese, which writes
 #: no spaces, it was perhaps a mark.
 _UNDERSCORES = re.compile(
-    r"(?<=[\u3040-\u30ff\u4e00-\u9fff々])_[^_\s\\]{1,60}_(?=[\w])"
-    r"|(?<=\w)_[^_\s\\]{1,60}_(?=[\u3040-\u30ff\u4e00-\u9fff々])"
+    r"(?<=[\u3040-\u30ff\u4e00-\u9fff々])_(?![(（])[^_\s\\]{1,60}_(?=[\w])"
+    r"|(?<=\w)_(?![(（])[^_\s\\]{1,60}_(?=[\u3040-\u30ff\u4e00-\u9fff々])"
 )
 #: What other kinds of Markdown read, and this one does not: highlights, insertions, attributes,
 #: formulas, low and high letters, emoji by name; and at the beginning of a line alerts, contents,
@@ -213,6 +217,7 @@ def _is_face(opened: str, name: str) -> bool:
     return len(set(opened)) > 1 and len(set(re.findall(r"[^\W_]", name))) <= 1
 
 
+_IN_FULL = msg("Write its address in full, such as https://…; leave it as it is if it is text.")
 _KINDS = (
     _Kind(
         code="placeholder",
@@ -240,6 +245,25 @@ _KINDS = (
         find=_matches(_BROKEN_LINK),
         message=msg("This was probably meant to be a link, but is not"),
         remedy=msg("Write [words](https://…) without a space, with ASCII brackets."),
+    ),
+    _Kind(
+        code="link-broken",
+        find=_matches(_WITHOUT_ADDRESS),
+        message=msg("This was probably meant to be a link, but is not"),
+        remedy=_IN_FULL,
+    ),
+    _Kind(
+        code="link-broken",
+        find=lambda line: _matches(_PERHAPS_LINK)(_WITHOUT_ADDRESS.sub("", line)),
+        message=msg("This may have been meant to be a link"),
+        remedy=_IN_FULL,
+        severity=Severity.HINT,
+    ),
+    _Kind(
+        code="reference-unresolved",
+        find=_at_start(_DEFINITION),
+        message=msg("Nothing refers to this link, so readers will see its line"),
+        remedy=msg("Write [words][label] where the link is meant to be, or remove the line."),
     ),
     _Kind(
         code="reference-unresolved",
@@ -441,8 +465,6 @@ def _swallowed(before: str, inner: str, behind: str) -> str:
 def _of_words(before: str, inner: str, behind: str) -> Iterator[str]:
     """Yield signs of products, and what goes on from within one word to another."""
     last, first, end, after = before[-1:], inner[:1], inner[-1:], behind[:1]
-    if last.isdecimal() and first.isdecimal():
-        yield f"{last}*{first}"
     words = _LAST_WORD.search(before), _FIRST_WORD.match(inner)
     if words[0] and words[1] and " " in inner:
         yield f"{words[0][0]}*{words[1][0]}"

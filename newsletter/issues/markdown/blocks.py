@@ -32,7 +32,7 @@ from newsletter.issues.markdown.runs import (
     without_mark,
     words_behind_fence,
 )
-from newsletter.issues.markdown.syntax import OPEN_COMMENT, Parsed
+from newsletter.issues.markdown.syntax import IS_TEXT, OPEN_COMMENT, Parsed
 from newsletter.issues.model import (
     Alignment,
     Anchor,
@@ -62,6 +62,8 @@ from newsletter.issues.plain_text import inline_words
 
 #: From here on the number of an item is rather a year, which begins a day: "2026. 12. 6".
 _A_YEAR = 1000
+#: What brackets stand behind in a program, as in ``calls[0]()``.
+_IN_PROGRAM = re.compile(r"[A-Za-z0-9_)\]]\Z")
 _TASK = re.compile(r"\[[ xX]\](?=[ \t\n])")
 #: How a task shows in a mail, where nothing can be ticked.
 OPEN_TASK, DONE_TASK = "\N{BALLOT BOX}", "\N{BALLOT BOX WITH CHECK}"
@@ -118,7 +120,7 @@ class BlockReader:
             case "comment":
                 yield Comment(text=node.content)
             case "footnote_reference":
-                return
+                yield from self._unused_note(node)
             case kind if kind == PART_CONDITION:
                 raise self.misplaced_condition(node)
             case "fence" | "code_block":
@@ -127,6 +129,19 @@ class BlockReader:
                 yield Verbatim(text=f"{named}\n{text}" if named else text)
             case _:
                 yield FencedReader(self).read(node)
+
+    def _unused_note(self, node: SyntaxTreeNode) -> Iterator[Block]:
+        """Read a footnote that is text, as it was typed; any other stands where it is used."""
+        if not node.meta.get(IS_TEXT):
+            return
+        words = Text(text=f"[^{node.meta['label']}]: ")
+        match list(self.blocks(node.children)):
+            case [Paragraph(content=content), *others]:
+                yield Paragraph(content=tuple(merged((words, *content))))
+                yield from others
+            case others:
+                yield from paragraph_of([words])
+                yield from others
 
     def misplaced_condition(self, node: SyntaxTreeNode) -> ContentError:
         """Return what is wrong with a part's condition that stands elsewhere."""
@@ -354,7 +369,9 @@ class BlockReader:
             case "comment":
                 yield Comment(text=node.content)
             case "footnote_ref":
-                yield self._footnote(node)
+                label = node.meta.get("label")
+                is_text = label is not None and label not in self._parsed.notes
+                yield Text(text=f"[^{label}]") if is_text else self._footnote(node)
             case "text":
                 if node.content:
                     yield Text(text=node.content)
@@ -396,6 +413,12 @@ class BlockReader:
                 yield mark(content)
 
     def _link(self, node: SyntaxTreeNode, line_end: Inline) -> Iterator[Inline | Picture]:
+        before = node.previous_sibling
+        if not node.attrs["href"] and before and _IN_PROGRAM.search(before.content):
+            yield Text(text="[")
+            yield from self._runs(node.children, line_end=line_end)
+            yield Text(text="]()")
+            return
         url = self.checked(str(node.attrs["href"]), LINK_SCHEMES, node)
         title = title_of(node)
         runs = list(

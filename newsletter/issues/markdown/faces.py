@@ -17,7 +17,7 @@ _SIGNS = (
     r" _*`~^;:'\",.=+<>@#|/!?$%&0-9oOTQxXuUvV"
     r"\u00a1-\u00bf\u00d7\u00f7\u02c6-\u036f\u2010-\u2bff\u3000-\u3007\u3012-\u303f\u30fb\u30fc"
     r"\uff01-\uff07\uff0a-\uff20\uff3b-\uff40\uff5b-\uff65\uff9e\uff9f\uffe0-\uffe6"
-    r"εωσдДノシツ人口ﾉ꒳」-"
+    r"εωσдДノシツ人口ﾉ꒳「」-"
 )
 #: Between brackets; a word, a number or signs that are marked in a pair are meant as such.
 _FACE = re.compile(
@@ -26,7 +26,7 @@ _FACE = re.compile(
     rf"[{_SIGNS}]{{1,{_MOST}}}[)）]"
 )
 #: A face that lies down, with its arms: "_(:3」∠)_"; "_(2)_" and "_(sic)_" are emphasis.
-_LYING = re.compile(rf"_(?=[(（][0-9 .,]*[^0-9 .,)）]){_FACE.pattern}_(?!\w)")
+_LYING = re.compile(rf"_(?=[(（][0-9 .,]*[^0-9 .,)）]){_FACE.pattern}_(?![A-Za-z0-9])")
 _MARKS = frozenset("_*`~")
 
 

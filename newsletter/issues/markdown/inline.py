@@ -86,8 +86,10 @@ def _last_end(state: StateInline) -> int:
 def flanks(before: str, after: str, mark: str) -> tuple[bool, bool]:
     """Return whether marks between two characters may open, and may close, emphasis.
 
-    A space stands for a line's beginning or end.
+    A space stands for a line's beginning or end. Between digits a sign is that of a product.
     """
+    if mark == "*" and before.isdecimal() and after.isdecimal():
+        return False, False
     opens, closes = _joins(after, before), _joins(before, after)
     if mark != "_":
         return opens, closes
@@ -152,7 +154,7 @@ def _tokenize_struck(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 
     state.push("text", "", 0).content = state.src[state.pos : end]
     if end - state.pos == len("~~"):
         before = state.src[state.pos - 1] if state.pos else " "
-        opens, closes = flanks(before, state.src[end] if end < state.posMax else " ", "*")
+        opens, closes = flanks(before, state.src[end] if end < state.posMax else " ", _STRUCK)
         state.delimiters.append(
             Delimiter(
                 marker=ord(_STRUCK),

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from typing import Any
+from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
-from markdown_it.rules_block import StateBlock, lheading, list_block
+from markdown_it.rules_block import StateBlock, fence, lheading, list_block, reference
 from markdown_it.rules_block.table import escapedSplit, table
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
@@ -26,6 +27,7 @@ from mdit_py_plugins.footnote import footnote_plugin
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Number
+from newsletter.issues.checks.markup import find_placeholders
 from newsletter.issues.markdown.faces import keep_faces
 from newsletter.issues.markdown.fences import FenceError, read_fences
 from newsletter.issues.markdown.inline import (
@@ -83,10 +85,20 @@ _LONGEST_FIELD = 1000
 _ESCAPED = re.compile(r"\\([\]\\])")
 #: A line and the rule below it.
 _HEADING_LINES = 2
+#: What an address of whatever kind has: a scheme, a path, a host or a file's name, a mailbox.
+_ADDRESS = re.compile(
+    r"^(?:https?|mailto|tel|javascript|vbscript|data|file|ftps?|sftp|blob|about|cid|sms|webcal):"
+    r"|/|^[#?.]|\w\.[A-Za-z]{2}|@",
+    re.IGNORECASE,
+)
+#: What lines are drawn with, and of how many signs, besides code.
+_DRAWN, _LONGEST_FENCE = "~", 8
 #: Letters of malformed text that an error shows.
 _SHOWN = 30
 #: What HTML takes for a comment without words.
 _EMPTY_COMMENT = re.compile(r"<!--(?:-?>|-->)")
+#: What a definition of a footnote has in its ``meta`` that is text.
+IS_TEXT = "is_text"
 #: A token's kind where a comment has no end that belongs to it.
 OPEN_COMMENT = "comment_open_end"
 _PREFIX = re.compile(r"^(?:[ \t]|>|[-+*][ \t]|\d{1,9}[.)][ \t]|\[\^[^\]\s]+\]:)*")
@@ -99,6 +111,14 @@ class Parsed:
     nodes: tuple[SyntaxTreeNode, ...]
     notes: dict[str, SyntaxTreeNode]
     inline_notes: dict[int, tuple[SyntaxTreeNode, ...]]
+
+
+@dataclass(slots=True)
+class _Definitions:
+    """The definitions of links: the line below each, by the one that it begins in."""
+
+    used: dict[int, int] = field(default_factory=dict)
+    unused: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -157,10 +177,9 @@ def parse(text: str, *, source: str, first_line: int, count: ReadCount | None = 
     """
     count = count or ReadCount()
     demand_bounded(text, source=source, first_line=first_line, count=count)
-    env: dict[str, Any] = {"cells": count}
     place = Place(source=source, line=first_line + 1)
     try:
-        tokens = _parser().parse(text, env)
+        tokens, env = _read(text, count)
     except RecursionError:
         raise _too_deep(place) from None
     except _TooManyCellsError as error:
@@ -182,7 +201,9 @@ def parse(text: str, *, source: str, first_line: int, count: ReadCount | None = 
         raise ContentError(problem, place=place, remedy=remedy)
     tree = SyntaxTreeNode(tokens)
     notes = {
-        str(node.meta["label"]): node for node in tree.walk() if node.type == "footnote_reference"
+        str(node.meta["label"]): node
+        for node in tree.walk()
+        if node.type == "footnote_reference" and not node.meta.get(IS_TEXT)
     }
     written = env.get("footnotes", {}).get("list", {})
     return Parsed(
@@ -196,10 +217,24 @@ def parse(text: str, *, source: str, first_line: int, count: ReadCount | None = 
     )
 
 
+def _read(text: str, count: ReadCount) -> tuple[list[Token], dict[str, Any]]:
+    """Read a text; definitions that nothing refers to are text in it, or they would be lost."""
+    cells = count.cells
+    env: dict[str, Any] = {"cells": count, "definitions": _Definitions()}
+    tokens = _parser().parse(text, env)
+    definitions = _definitions(tokens, env)
+    if definitions.unused:
+        count.cells = cells
+        env = {"cells": count, "definitions": definitions}
+        tokens = _parser().parse(text, env)
+    _keep_unused_notes(tokens)
+    return tokens, env
+
+
 def find_headings(text: str) -> Iterator[tuple[int, int]]:
     """Yield the level of each heading that no list or quotation holds, and its line from 0."""
     try:
-        tokens = _parser().parse(text, {"cells": ReadCount()})
+        tokens = _parser().parse(text, {"cells": ReadCount(), "definitions": _Definitions()})
     except (_TooManyCellsError, FenceError):
         return
     for token in tokens:
@@ -222,6 +257,8 @@ def _parser() -> MarkdownIt:
     parser.enable(["table", "strikethrough"])
     parser.block.ruler.at("table", _bounded_table, {"alt": ["paragraph", "reference"]})
     parser.block.ruler.at("lheading", _one_line_heading)
+    parser.block.ruler.at("reference", _used_reference)
+    parser.block.ruler.at("fence", _code, {"alt": ["paragraph", "reference", "blockquote", "list"]})
     parser.block.ruler.at("list", _list_of_words, {"alt": ["paragraph", "reference", "blockquote"]})
     parser.block.ruler.before("paragraph", "table_end", _table_end, {"alt": ["blockquote"]})
     read_fences(parser)
@@ -243,10 +280,14 @@ def _parser() -> MarkdownIt:
 
 
 class _Parser(MarkdownIt):
-    """Takes every link; by itself it prints an unsafe one as text, and nobody is told."""
+    """Takes each address, also an unsafe one, which would be text by itself, and nobody told.
 
-    def validateLink(self, url: str) -> bool:  # noqa: ARG002, N802 - markdown-it's hook
-        return True
+    What is no address begins no link: ``b[i](x)``, ``[会場](雨天時は体育館)``, ``<FAX:042-…>``.
+    """
+
+    def validateLink(self, url: str) -> bool:  # noqa: N802 - markdown-it's hook
+        typed = unquote(url)
+        return not url or bool(_ADDRESS.search(typed) or next(find_placeholders(typed), ""))
 
 
 class _TooManyCellsError(Exception):
@@ -294,6 +335,61 @@ def _one_line_heading(state: StateBlock, start: int, end: int, silent: bool) -> 
     del state.tokens[before:]
     state.line, state.parentType = line, kind
     return False
+
+
+def _used_reference(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
+    """Read the definition of a link; one that nothing refers to is text, with what follows it.
+
+    What is another definition follows none, or that would be lost.
+    """
+    definitions: _Definitions = state.env["definitions"]
+    if start not in definitions.unused:
+        return reference(state, start, end, silent)
+    last = start
+    while last in definitions.unused:
+        last = definitions.unused[last]
+    if last not in definitions.used:
+        return False
+    state.push("paragraph_open", "p", 1).map = [start, last]
+    inline = state.push("inline", "", 0)
+    inline.content = state.getLines(start, last, state.blkIndent, False).strip()  # noqa: FBT003
+    inline.map, inline.children = [start, last], []
+    state.push("paragraph_close", "p", -1)
+    state.line = last
+    return True
+
+
+def _code(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
+    """Read code between fences; a line of ``~`` that is drawn, or that nothing ends, is text."""
+    if not fence(state, start, end, True):  # noqa: FBT003
+        return False
+    line = state.src[state.bMarks[start] + state.tShift[start] : state.eMarks[start]].strip()
+    length = len(line) - len(line.lstrip(line[0]))
+    may_be_drawn = line[0] == _DRAWN
+    if may_be_drawn and (
+        length >= _LONGEST_FENCE if length == len(line) else line.endswith(_DRAWN)
+    ):
+        return False
+    # What is open for one is for all as long below it: each is not to look to the text's end.
+    within = (state.level, state.blkIndent, end)
+    since, shortest = state.env.setdefault("open_code", {}).get(within, (end, length))
+    if may_be_drawn and start >= since and length >= shortest:
+        return False
+    if silent and not may_be_drawn:
+        return True
+    before, above = len(state.tokens), state.line
+    fence(state, start, end, False)  # noqa: FBT003
+    at = state.line - 1
+    last = state.src[state.bMarks[at] + state.tShift[at] : state.eMarks[at]].strip()
+    is_closed = at > start and set(last) == {line[0]} and len(last) >= length
+    state.tokens[-1].meta = {"is_closed": is_closed}
+    if silent or (may_be_drawn and not is_closed):
+        del state.tokens[before:]
+        state.line = above
+    if may_be_drawn and not is_closed:
+        state.env["open_code"][within] = (start, length)
+        return False
+    return True
 
 
 def _table_end(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: ARG001, FBT001
@@ -470,28 +566,26 @@ def _deep_lines(tokens: Iterable[Token]) -> Iterator[int]:
 def _losses(
     tokens: list[Token], env: dict[str, Any], lines: list[str]
 ) -> Iterator[tuple[int, Message, Message]]:
-    """Yield what CommonMark drops by its rules, with its line: problem and remedy."""
-    yield from _unclosed(tokens, lines)
-    yield from _cells_beyond(tokens, lines)
-    yield from _unused(tokens, env)
-
-
-def _unclosed(tokens: Iterable[Token], lines: list[str]) -> Iterator[tuple[int, Message, Message]]:
-    """Yield where code begins that no line ends: chapters below it would be code, too."""
+    """Yield what would be lost or swallow what follows, with its line: problem and remedy."""
     for token in tokens:
-        if token.type != "fence" or not token.map:
-            continue
-        first, end = token.map
-        last = _PREFIX.sub("", lines[end - 1]).strip()
-        sign, length = token.markup[0], len(token.markup)
-        if end - first == 1 or set(last) != {sign} or len(last) < length:
+        # Chapters below it would be code, too.
+        if token.type == "fence" and token.map and not token.meta["is_closed"]:
             yield (
-                first,
+                token.map[0],
                 msg("The code block is not closed."),
                 msg(
                     "Close it with a line of {fence}, or put a backslash before it if it is text.",
                     fence=token.markup,
                 ),
+            )
+    yield from _cells_beyond(tokens, lines)
+    for link in env.get("duplicate_refs", ()):
+        first = env["references"][link["label"]]
+        if (link["href"], link["title"]) != (first["href"], first["title"]):
+            yield (
+                link["map"][0],
+                msg("The link “{label}” is defined twice.", label=link["label"]),
+                msg("Rename one of them."),
             )
 
 
@@ -519,53 +613,50 @@ def _cells_beyond(
                 )
 
 
-def _unused(tokens: list[Token], env: dict[str, Any]) -> Iterator[tuple[int, Message, Message]]:
-    used = {
-        (child.type == "footnote_ref", str(child.meta["label"]))
-        for token in _all_tokens(tokens, env)
-        for child in _below(token)
-        if child.meta and "label" in child.meta
-    }
-    notes = [token for token in tokens if token.type == "footnote_reference_open"]
-    labels = [str(note.meta["label"]) for note in notes]
-    times = Counter(labels)
-    for note, label in zip(notes, labels, strict=True):
-        line = note.map[0] if note.map else 0
-        if times[label] > 1:
-            yield (
-                line,
-                msg("The footnote “{label}” is defined twice.", label=label),
-                msg("Rename one of them."),
-            )
-        if (True, label) not in used:
-            yield (
-                line,
-                msg("The footnote “{label}” is never used.", label=label),
-                msg("Put its mark into the text, or write \\[ for a bracket that is text."),
-            )
-    for label, reference in env.get("references", {}).items():
-        if (False, label) not in used:
-            yield (
-                reference["map"][0],
-                msg("The link “{label}” is never used.", label=label),
-                msg("Use it, remove the line, or write \\[ for a bracket that is text."),
-            )
-    for reference in env.get("duplicate_refs", ()):
-        yield (
-            reference["map"][0],
-            msg("The link “{label}” is defined twice.", label=reference["label"]),
-            msg("Rename one of them."),
-        )
+def _definitions(tokens: list[Token], env: dict[str, Any]) -> _Definitions:
+    """Tell the definitions of links that are used from those that are not."""
+    notes = env.get("footnotes", {}).get("list", {}).values()
+    inner = chain.from_iterable(note.get("tokens", ()) for note in notes)
+    labels = set(_labels(chain(tokens, inner), {"link_open", "image"}))
+    found = _Definitions()
+    for label, link in (
+        *env.get("references", {}).items(),
+        *((link["label"], link) for link in env.get("duplicate_refs", ())),
+    ):
+        begin, end = link["map"]
+        (found.used if label in labels else found.unused)[begin] = end
+    return found
 
 
-def _all_tokens(tokens: list[Token], env: dict[str, Any]) -> Iterator[Token]:
-    yield from tokens
-    for note in env.get("footnotes", {}).get("list", {}).values():
-        yield from note.get("tokens", ())
+def _keep_unused_notes(tokens: list[Token]) -> None:
+    """Mark as text each footnote that nothing refers to, but for such ones, and each second one."""
+    notes: dict[str, list[Token]] = {}
+    outside: list[Token] = []
+    into = outside
+    for token in tokens:
+        if token.type == "footnote_reference_open":
+            label = str(token.meta["label"])
+            token.meta[IS_TEXT] = label in notes
+            into = outside if label in notes else notes.setdefault(label, [token])
+        else:
+            into.append(token)
+        if token.type == "footnote_reference_close":
+            into = outside
+    used = set(_labels(outside, {"footnote_ref"}))
+    waiting = list(notes)
+    while waiting:
+        # What a footnote refers to that is text is used; in one that is none, it is refused.
+        text = next((label for label in waiting if label not in used), None)
+        if text is None:
+            break
+        waiting.remove(text)
+        notes[text][0].meta[IS_TEXT] = True
+        used.update(_labels(notes[text], {"footnote_ref"}))
 
 
-def _below(token: Token) -> Iterator[Token]:
-    if token.type != "footnote_reference_open":
-        yield token
-    for child in token.children or ():
-        yield from _below(child)
+def _labels(tokens: Iterable[Token], kinds: set[str]) -> Iterator[str]:
+    """Yield the label of all that refers to a definition."""
+    for token in tokens:
+        if token.type in kinds and "label" in token.meta:
+            yield str(token.meta["label"])
+        yield from _labels(token.children or (), kinds)
