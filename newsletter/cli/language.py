@@ -10,13 +10,27 @@ from newsletter.i18n.catalogue import SOURCE_LANGUAGE, Words
 from newsletter.i18n.language import Language, nearest_language
 from newsletter.i18n.values import Worded
 
+#: What a locale is called that asks for no language.
+_OF_NO_LANGUAGE = frozenset({"", "C", "POSIX"})
+
+
+def _locale() -> str:
+    names = (os.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    return next(filter(None, names), "").partition(".")[0]
+
 
 @cache
 def terminal_language() -> Language:
     """Return the language of LC_ALL, LC_MESSAGES or LANG; English for C, POSIX and what is none."""
-    names = (os.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
-    chosen = next(filter(None, names), "")
-    return nearest_language(chosen.partition(".")[0].replace("_", "-"), SOURCE_LANGUAGE)
+    return nearest_language(_locale().replace("_", "-"), SOURCE_LANGUAGE)
+
+
+def language_to_begin_with() -> Language:
+    """Return what a new newsletter is written in unless somebody says so: the terminal's language.
+
+    Services and containers have a locale that asks for none: there it is Japanese.
+    """
+    return Language.JAPANESE if _locale() in _OF_NO_LANGUAGE else terminal_language()
 
 
 @cache

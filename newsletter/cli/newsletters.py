@@ -10,11 +10,16 @@ import typer
 
 from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import styled
+from newsletter.cli.language import language_to_begin_with, styled, terminal_language
 from newsletter.cli.prompts import ask
 from newsletter.cli.state import open_database, settings_of
 from newsletter.database.vocabulary import Joining, Visibility
-from newsletter.i18n.language import Language
+from newsletter.i18n.language import (
+    Language,
+    language_name,
+    time_zone_name,
+    usual_time_zone,
+)
 
 
 def init(
@@ -23,12 +28,16 @@ def init(
     name: Annotated[str, typer.Option(help="Name of the newsletter.")] = "",
     from_address: Annotated[str, typer.Option(help="Sender address.")] = "",
     postal_address: Annotated[str, typer.Option(help="Postal address of the sender.")] = "",
-    language: Annotated[Language, typer.Option()] = Language.JAPANESE,
+    language: Annotated[
+        Language | None, typer.Option(help="Without it the terminal's, or ja.")
+    ] = None,
     languages: Annotated[
         list[str] | None,
         typer.Option("--translated-into", help="A language that readers may choose besides it."),
     ] = None,
-    time_zone: Annotated[str, typer.Option()] = "Asia/Tokyo",
+    time_zone: Annotated[
+        str, typer.Option(help="Without it Asia/Tokyo for ja, else this computer's.")
+    ] = "",
     template: Annotated[str, typer.Option()] = "digest",
     design: Annotated[
         str, typer.Option(help="What its look begins with: newsletter look designs.")
@@ -62,6 +71,8 @@ def init(
     postal_address = postal_address or ask(
         _("Postal address of the sender"), option="--postal-address"
     )
+    language = language or language_to_begin_with()
+    time_zone = time_zone or usual_time_zone(language)
     env_file = Path(".env")
     settings = settings_of(context)
     is_bare = context.find_root().params.get("env_file") is None and not env_file.exists()
@@ -91,7 +102,10 @@ def init(
         console.print(_("Wrote .env with a new signing key; .env.example explains all settings."))
     console.print(
         _(
-            "The newsletter {slug} was created. Next: newsletter issue import FILE",
+            "The newsletter {slug} was created ({language}, {time_zone}). Next: newsletter issue "
+            "import FILE",
             slug=styled(slug),
+            language=language_name(language.value, terminal_language()),
+            time_zone=time_zone_name(time_zone, terminal_language()),
         )
     )

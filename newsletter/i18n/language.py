@@ -195,6 +195,17 @@ def time_zone_name(zone: str, speaker: Language) -> str:
 _ZONES_OF_SPEAKERS = {"ja": "Asia/Tokyo"}
 
 
+def usual_time_zone(language: Language) -> str:
+    """Return the zone of a newsletter in this language that names none, else this computer's.
+
+    Computers often keep UTC, by which no reader lives.
+    """
+    from babel.localtime import get_localzone  # noqa: PLC0415 - as above
+
+    own = str(getattr(get_localzone(), "key", "UTC"))
+    return _ZONES_OF_SPEAKERS.get(language.value, own)
+
+
 def time_zone_names(speaker: Language) -> tuple[tuple[str, str], ...]:
     """Return the time zones that people live in, by IANA name, with their names in a language.
 

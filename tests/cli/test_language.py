@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -95,3 +97,24 @@ def test_json_is_the_same_in_every_language(tmp_path: Path) -> None:
     ]
     assert json.loads(found[0])["title"] == "題"
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("locale", "language", "zone"),
+    [
+        ("en_GB.UTF-8", "en", "Europe/London"),
+        ("de_DE.UTF-8", "en", "Europe/London"),
+        ("ja_JP.UTF-8", "ja", "Asia/Tokyo"),
+        ("C.UTF-8", "ja", "Asia/Tokyo"),
+    ],
+)
+def test_a_new_newsletter_speaks_as_the_terminal_does_by_the_clock_of_its_readers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locale: str, language: str, zone: str
+) -> None:
+    monkeypatch.setenv("TZ", "Europe/London")
+    names = ("--slug", "town", "--name", "Town", "--from-address", "town@example.jp")
+    made = _run(tmp_path, "init", *names, "--postal-address", "1 High Street", language=locale)
+    assert made.returncode == 0, made.stderr
+    with closing(sqlite3.connect(tmp_path / "var/newsletter.sqlite3")) as database:
+        kept = database.execute("SELECT language, time_zone FROM newsletter").fetchall()
+    assert kept == [(language, zone)]
