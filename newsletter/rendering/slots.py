@@ -52,6 +52,15 @@ class SlotMarks:
         """Return a mark for words that each reader gets in their own language."""
         return self._mark(ReaderWords(own, tuple(others.items()), escape=False))
 
+    @property
+    def of_links(self) -> tuple[str, ...]:
+        """The marks of links that are each reader's own."""
+        return tuple(
+            mark
+            for mark, use in self._uses.items()
+            if isinstance(use, SlotUse) and use.slot.endswith("_url")
+        )
+
     def _mark(self, use: SlotUse | ReaderWords) -> str:
         mark = f"slot{self._nonce}x{len(self._uses)}x"
         self._uses[mark] = use

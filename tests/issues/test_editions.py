@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.issues.drafts.editions import Edition, following, next_date
-from newsletter.issues.drafts.restating import read_numeral, write_numeral
+from newsletter.issues.drafts.restating import next_number, read_numeral, restate, write_numeral
 from newsletter.issues.model import Issue
 
 MONTHLY = ("2026-09-01", "2026-10-01")
@@ -117,3 +118,12 @@ def test_what_stands_at_the_end_of_the_calendar_can_be_started_from(day: str) ->
     editions = [Edition(date=date(9999, 12, number), number="") for number in (17, 24, 31)]
     for known in ([], editions):
         assert following(issue, known).issue_date >= issue.issue_date
+
+
+@pytest.mark.parametrize("text", ["〇" * 60_000, "1月" * 30_000, "第" + "1" * 60_000])
+def test_a_title_without_end_states_nothing(text: str) -> None:
+    begun = time.process_time()
+    days = (date(2027, 1, 5), date(2027, 2, 5))
+    assert restate(text, dates=days, numbers=("", "")) == text
+    assert next_number(text, before=days[0], after=days[1]) == text
+    assert time.process_time() - begun < 1

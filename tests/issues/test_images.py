@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
+from struct import pack
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 from sqlalchemy import Engine
 
 from newsletter.accounts.audit import COMMAND_LINE
@@ -133,3 +134,25 @@ def test_a_picture_without_alternative_text_is_not_kept(engine: Engine) -> None:
 
     with pytest.raises(ContentError, match="alternative text"), transaction(engine) as session:
         add_picture(session, COMMAND_LINE, stage.newsletter_id, encoded, alt=" ")
+
+
+@pytest.mark.parametrize("held", range(10))
+def test_a_picture_is_turned_as_its_camera_was_held(held: int) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = held
+    output = BytesIO()
+    picture = Image.linear_gradient("L").resize((40, 30)).convert("RGB")
+    picture.save(output, "PNG", exif=exif)
+    upright = ImageOps.exif_transpose(Image.open(output))
+    with Image.open(BytesIO(encode_image(output.getvalue(), source="picture").content)) as read:
+        assert (read.size, read.tobytes()) == (upright.size, upright.tobytes())
+
+
+def test_what_a_camera_says_wrongly_does_a_picture_no_harm() -> None:
+    # A description that is a fraction, and the camera held to the right.
+    description = pack("<HHII", ExifTags.Base.ImageDescription, 5, 1, 48)
+    orientation = pack("<HHIHH", ExifTags.Base.Orientation, 3, 1, 6, 0)
+    head = b"II*\0" + pack("<IH", 8, 2) + description + orientation + pack("<I", 0)
+    exif = b"Exif\0\0" + head.ljust(48, b"\0") + pack("<II", 1, 2)
+    encoded = encode_image(_file("JPEG", exif=exif), source="picture")
+    assert (encoded.width, encoded.height) == (30, 40)

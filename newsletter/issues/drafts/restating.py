@@ -17,6 +17,8 @@ _WIDE = "０１２３４５６７８９"
 _UNITS = ((1000, "千"), (100, "百"), (10, "十"))
 #: Digits beyond which a run is no number of an edition or date.
 _LONGEST = 9
+#: Letters beyond which a text states neither: no title is as long, and a search in it would be.
+_LONGEST_TEXT = 1000
 
 
 def read_numeral(text: str) -> int | None:
@@ -101,6 +103,8 @@ def restate(text: str, *, dates: tuple[date, date], numbers: tuple[str, str]) ->
         numbers: Likewise; of an edition whose number stands in its title alone, both are empty,
             and that one is raised by one.
     """
+    if len(text) > _LONGEST_TEXT:
+        return text
     text, stated = _restate_date(text, *dates)
     before, after = numbers
     if before and before != after and (at := _find_apart(text, before, stated)) >= 0:
@@ -126,6 +130,8 @@ def next_number(number: str, *, before: date, after: date) -> str:
         before: The date of the edition that has it.
         after: That of the one that follows.
     """
+    if len(number) > _LONGEST_TEXT:
+        return number
     text, stated = _restate_date(number, before, after)
     runs = [
         match

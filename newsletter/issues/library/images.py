@@ -7,11 +7,12 @@ pretends to be an image.
 from __future__ import annotations
 
 import hashlib
+import struct
 import threading
 from dataclasses import dataclass
 from io import BytesIO
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 from sqlalchemy.orm import Session
 
 from newsletter.database.insert import insert_or_hold
@@ -32,6 +33,16 @@ _AT_ONCE = threading.BoundedSemaphore(2)
 #: Pixels across: twice the 600 of a mail, for sharp screens.
 _MAX_WIDTH = 1200
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
+#: How a picture is turned upright, by the number of EXIF for how the camera was held.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _ENDINGS = {"image/png": "png", "image/jpeg": "jpg"}
 
 
@@ -101,7 +112,7 @@ def encode_image(data: bytes, *, source: str) -> Encoded:
 def _encode(opened: Image.Image) -> Encoded:
     # JPEG can be read at an eighth, a quarter or half of its size, at so much less memory.
     opened.draft(None, (2 * _MAX_WIDTH, 2 * _MAX_WIDTH))
-    upright = ImageOps.exif_transpose(opened)
+    upright = _upright(opened)
     if upright.width > _MAX_WIDTH:
         height = max(round(upright.height * _MAX_WIDTH / upright.width), 1)
         mode = "RGBA" if upright.has_transparency_data else "RGB"
@@ -121,6 +132,20 @@ def _encode(opened: Image.Image) -> Encoded:
         width=upright.width,
         height=upright.height,
     )
+
+
+def _upright(opened: Image.Image) -> Image.Image:
+    """Return a picture turned as its camera was held; as it is where that cannot be read.
+
+    Not the library's own way: that one also writes anew what else a camera says, and fails where
+    some of it is damaged.
+    """
+    try:
+        held = opened.getexif().get(ExifTags.Base.Orientation)
+    except (ValueError, TypeError, LookupError, SyntaxError, OSError, struct.error):
+        held = None
+    turn = _TURNS.get(held) if isinstance(held, int) else None
+    return opened if turn is None else opened.transpose(turn)
 
 
 def _without_metadata(picture: Image.Image) -> Image.Image:

@@ -296,11 +296,25 @@ _MAIL_ONLY = re.compile(
     r'(<p\b[^<>]*\bclass="(?:[^"]*\s)?mail-only(?:\s[^"]*)?"[^<>]*>).*?</p>', re.DOTALL
 )
 
+#: What a mail's head may say of its page: how it is written, how wide and in which colours. Another
+#: might lead away, or tell the page's address, which is its reader's own, to those asked for
+#: pictures: both hold whatever the policies say.
+_META = re.compile(r"<meta\b[^>]*>?", re.IGNORECASE)
+_KNOWN_META = re.compile(
+    r'<meta (?:charset="[\w-]+"|http-equiv="(?:Content-Type|X-UA-Compatible)" content="[^"<>]*"'
+    r'|name="(?:viewport|color-scheme|supported-color-schemes)" content="[^"<>]*")\s?/?>'
+)
+#: Likewise of a single picture or link. In words it is read as before.
+_REFERRER = re.compile(r"(referrerpolicy\s*)=", re.IGNORECASE)
+
 
 def mail_page(
     html: str, *, head: str = "", above: str = "", headers: Mapping[str, str] | None = None
 ) -> HTMLResponse:
     """Return a mail as a page, with more in its head and above it."""
+    # A blank in its place: what stands around it must not become another.
+    html = _META.sub(lambda found: found[0] if _KNOWN_META.fullmatch(found[0]) else " ", html)
+    html = _REFERRER.sub(r"\1&#61;", html)
     # On a page of its own the mail is the main part, for those who jump by landmarks.
     html = html.replace('role="article"', 'role="main"', 1)
     html = html.replace("</head>", f"{head}</head>", 1)
