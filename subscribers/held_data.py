@@ -40,7 +40,7 @@ LEFT_OUT: Mapping[type[Any], frozenset[str]] = {
     # What newsletters hold in fields is told field by field, with their names.
     SubscriptionRow: frozenset({"attributes"}),
     ConsentRow: frozenset({"id"}),
-    JoinRequestRow: frozenset({"consent_id", "form_id"}),
+    JoinRequestRow: frozenset({"consent_id", "form_id", "is_counted"}),
     SuppressionRow: frozenset({"id", "address_key", "address_hash"}),
     AddressChangeRow: frozenset({"id", "successor_id", "newsletter_ids"}),
     UnsubscribeEventRow: frozenset({"id"}),

@@ -177,6 +177,7 @@ def request_join(
         name=clean_name(name),
         language=origin.mail_language,
         time_zone=time_zone,
+        is_by_mail=origin.source.startswith(BY_MAIL),
     )
     state = session.scalars(
         select(SubscriptionRow.state).where(
@@ -256,7 +257,6 @@ def confirm_join(
     invitation = find_invitation(session, signer, token, days=days)
     if asked is None or invitation.standing is not LinkState.OPEN:
         return invitation
-    is_by_mail = asked.source.startswith(BY_MAIL)
     begun = subscribe(
         session,
         newsletter_id=asked.newsletter_id,
@@ -266,10 +266,10 @@ def confirm_join(
         ),
         basis=BASIS,
         known=_own_values(session, asked),
-        cause=GrowthCause.MAIL if is_by_mail else GrowthCause.FORM,
+        cause=GrowthCause.MAIL if asked.source.startswith(BY_MAIL) else GrowthCause.FORM,
     )
     if begun:
-        take_over_answers(session, asked.id, is_by_mail=is_by_mail)
+        take_over_answers(session, asked.id)
     return invitation
 
 

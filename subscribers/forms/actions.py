@@ -127,7 +127,9 @@ def delete_form(session: Session, actor: Actor, newsletter_id: int, slug: str) -
     """
     row = _hold(session, newsletter_id, slug)
     session.execute(
-        update(JoinRequestRow).where(JoinRequestRow.form_id == row.id).values(form_id=None)
+        update(JoinRequestRow)
+        .where(JoinRequestRow.form_id == row.id)
+        .values(form_id=None, is_counted=False)
     )
     session.execute(delete(FormTallyRow).where(FormTallyRow.form_id == row.id))
     session.execute(delete(FormRow).where(FormRow.id == row.id))

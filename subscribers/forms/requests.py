@@ -45,6 +45,7 @@ def keep_answers(
     name: str = "",
     language: str = "",
     time_zone: str = "",
+    is_by_mail: bool = False,
 ) -> None:
     """Keep what was filled in until the request is confirmed, or forgotten."""
     consent = session.get_one(ConsentRow, consent_id)
@@ -54,6 +55,7 @@ def keep_answers(
             newsletter_id=consent.newsletter_id,
             subscriber_id=consent.subscriber_id,
             form_id=form.id,
+            is_counted=not is_by_mail,
             answers={key: value for key, value in answers.items() if value is not None},
             tags=list(form.tags),
             frequency=frequency,
@@ -66,11 +68,10 @@ def keep_answers(
     session.flush()
 
 
-def take_over_answers(session: Session, consent_id: int, *, is_by_mail: bool) -> None:
+def take_over_answers(session: Session, consent_id: int) -> None:
     """Make what was filled in with a confirmed request the person's; other requests are moot.
 
-    A field that was deleted or changed since takes no value of before. A request by mail is no
-    form's success.
+    A field that was deleted or changed since takes no value of before.
     """
     request = session.get(JoinRequestRow, consent_id)
     if request is None:
@@ -95,7 +96,7 @@ def take_over_answers(session: Session, consent_id: int, *, is_by_mail: bool) ->
         session.execute(
             update(SubscriptionRow).filter_by(**about).values(frequency=request.frequency)
         )
-    if not is_by_mail:
+    if request.is_counted:
         count_step(session, newsletter_id, request.form_id, FormStep.CONFIRMED)
     session.execute(delete(JoinRequestRow).filter_by(**about))
 

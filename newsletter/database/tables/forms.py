@@ -84,6 +84,8 @@ class JoinRequestRow(Base):
     Attributes:
         consent_id: The step of the consent record that the confirmation link is about.
         form_id: By which form it came; None for the newsletter's own, one deleted since, or a mail.
+        is_counted: Whether its confirmation is its form's success: no mail's is, nor that of a form
+            that was deleted since.
         answers: Values by the keys of fields.
         frequency: How often they want mail; None where they were not asked.
         name: How they want to be addressed; empty where they did not say, as are ``language`` (of
@@ -96,6 +98,7 @@ class JoinRequestRow(Base):
     newsletter_id: Mapped[int] = mapped_column(ForeignKey("newsletter.id"))
     subscriber_id: Mapped[int] = mapped_column(BigId, ForeignKey("subscriber.id"), index=True)
     form_id: Mapped[int | None] = mapped_column(ForeignKey("form.id"), index=True)
+    is_counted: Mapped[bool] = mapped_column(default=True, server_default=true())
     answers: Mapped[JsonObject] = mapped_column(JSON(), default=dict)
     tags: Mapped[list[str]] = mapped_column(JSON(), default=list)
     frequency: Mapped[Frequency | None] = mapped_column(Vocabulary(Frequency))

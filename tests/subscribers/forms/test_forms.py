@@ -247,6 +247,17 @@ def test_a_form_that_is_deleted_leaves_its_requests(stage: Stage) -> None:
         find_form(session, stage.newsletter_id, "fair")
 
 
+def test_what_came_by_a_form_deleted_since_is_no_success_of_the_newsletters_own(
+    stage: Stage,
+) -> None:
+    token = _ask(stage, _add(stage), {})
+    with transaction(stage.engine) as session:
+        delete_form(session, COMMAND_LINE, stage.newsletter_id, "fair")
+    _confirm(stage, token)
+    with reading(stage.engine) as session:
+        assert OWN not in conversions(session, stage.newsletter_id)
+
+
 def test_what_was_filled_in_is_erased_and_forgotten_with_the_request(stage: Stage) -> None:
     form = _add(stage)
     stage.subscribe("left@example.jp")

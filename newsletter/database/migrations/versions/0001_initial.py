@@ -544,6 +544,7 @@ def upgrade() -> None:  # noqa: PLR0915 - a statement a table and index
         sa.Column("newsletter_id", _ID, nullable=False),
         sa.Column("subscriber_id", _ID, nullable=False),
         sa.Column("form_id", _ID, nullable=True),
+        sa.Column("is_counted", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.Column("answers", sa.JSON(), nullable=False),
         sa.Column("tags", sa.JSON(), nullable=False),
         sa.Column("frequency", sa.String(32), nullable=True),
