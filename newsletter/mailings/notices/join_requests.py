@@ -231,11 +231,14 @@ class JoinRequests:
     def _count_address(self, newsletter: NewsletterRow, applicant: Applicant) -> bool:
         """Count a request for its address and its form; tell whether the address may get mail.
 
-        Whoever asks by mail saw no form.
+        Whoever asks by mail saw no form. One that brings no time at which it was shown stands on
+        another site, and was shown there, at least to whoever sent it.
         """
         with transaction(self.engine) as session:
             may = count_address(session, self.pseudonyms, self.limits, applicant.address.key)
             if applicant.client is not None:
+                if not applicant.evidence.stamp:
+                    count_step(session, newsletter.id, applicant.form.id, FormStep.SHOWN)
                 count_step(session, newsletter.id, applicant.form.id, FormStep.ASKED)
             return may
 

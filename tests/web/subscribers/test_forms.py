@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from newsletter.accounts.audit_actions import Action
 from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import AuditEventRow, NewsletterRow, SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import Role, SubscriptionState
+from newsletter.tokens import Purpose
 from subscribers.forms.actions import add_form, set_sites
 from subscribers.forms.model import JoinForm
 from subscribers.forms.store import OWN, conversions
@@ -169,10 +171,21 @@ def test_the_newsletters_own_form_counts_who_was_shown_it_and_who_sent_it(
 ) -> None:
     httpx.get(reception.form)
     httpx.head(reception.form)
-    httpx.post(reception.form, data={"email": "a@example.jp"})
+    a_minute_ago = int(time.time()) - 60
+    stamp = reception.signer.sign(Purpose.FORM, reception.stage.newsletter_id, a_minute_ago)
+    httpx.post(reception.form, data={"email": "a@example.jp", "shown": stamp})
     with reading(reception.stage.engine) as session:
         own = conversions(session, reception.stage.newsletter_id)[OWN]
     assert (own.shown, own.asked) == (1, 1)
+
+
+@pytest.mark.usefixtures("town")
+def test_what_is_sent_from_html_on_another_site_was_shown_there(reception: Reception) -> None:
+    assert _post(reception).status_code == 200
+    httpx.post(reception.link())
+    with reading(reception.stage.engine) as session:
+        (found,) = conversions(session, reception.stage.newsletter_id).values()
+    assert (found.shown, found.asked, found.confirmed, found.rate) == (1, 1, 1, 100)
 
 
 def test_what_must_be_filled_in_is_marked_wherever_the_form_stands(reception: Reception) -> None:
