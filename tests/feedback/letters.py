@@ -55,3 +55,30 @@ Subject: {subject}
 {body}
 """
     return text.replace("\n", "\r\n").encode()
+
+
+def complaint(to: str, *, about: str = READER, message_id: str = "", mark: str = "1") -> bytes:
+    """A report (RFC 5965) that somebody called a mail of ours spam."""
+    return f"""From: fbl@isp.example
+To: {to}
+Subject: complaint
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=feedback-report; boundary="b{mark}"
+
+--b{mark}
+Content-Type: message/feedback-report
+
+Feedback-Type: abuse
+User-Agent: Isp/1
+Version: 1
+Original-Rcpt-To: {about}
+
+--b{mark}
+Content-Type: message/rfc822
+
+From: digest@example.jp
+To: {about}
+Message-ID: {message_id or "<unknown@example.jp>"}
+
+--b{mark}--
+""".encode()

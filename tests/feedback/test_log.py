@@ -39,7 +39,7 @@ from newsletter.tokens import Purpose
 from subscribers.erasure import erase
 from subscribers.leaving import unsubscribe
 from tests.feedback.conftest import KEYS, SECRET, Post, set_post
-from tests.feedback.letters import READER, notice
+from tests.feedback.letters import READER, complaint, notice
 from tests.support.commands import run_command
 
 Run = Callable[..., Result]
@@ -80,38 +80,12 @@ def _sent(post: Post) -> None:
         session.execute(update(MailingRow).values(started_at=now()))
 
 
-def _come_back(post: Post, *, complaint: bool = False) -> int:
+def _come_back(post: Post, *, is_complaint: bool = False) -> int:
     """Let the reader's mail come back and be judged; return the bounce's number."""
-    mail = _complaint(post) if complaint else notice(post.path)
+    mail = complaint(post.path, message_id=post.message_id) if is_complaint else notice(post.path)
     take_mail(post.engine, mail, KEYS, envelope_to=post.path, is_for_us=True)
     _judge(post)
     return post.rows()[-1].id
-
-
-def _complaint(post: Post) -> bytes:
-    return f"""From: fbl@isp.example
-To: {post.path}
-Subject: complaint
-MIME-Version: 1.0
-Content-Type: multipart/report; report-type=feedback-report; boundary="b"
-
---b
-Content-Type: message/feedback-report
-
-Feedback-Type: abuse
-User-Agent: Isp/1
-Version: 1
-Original-Rcpt-To: {READER}
-
---b
-Content-Type: message/rfc822
-
-From: digest@example.jp
-To: {READER}
-Message-ID: {post.message_id}
-
---b--
-""".encode()
 
 
 def _judge(post: Post) -> None:
@@ -195,14 +169,14 @@ def test_undoing_lifts_the_suppression_and_is_audited(post: Post, run: Run) -> N
 
 
 def test_undoing_a_complaint_brings_its_reader_back(post: Post, run: Run) -> None:
-    number = _come_back(post, complaint=True)
+    number = _come_back(post, is_complaint=True)
     assert post.state() is SubscriptionState.UNSUBSCRIBED
     run("undo", str(number), "--reason", "a button pressed in error")
     assert (post.state(), _suppressed(post)) == (SubscriptionState.CONFIRMED, 0)
 
 
 def test_undoing_a_complaint_brings_nobody_back_who_has_left_since(post: Post, run: Run) -> None:
-    number = _come_back(post, complaint=True)
+    number = _come_back(post, is_complaint=True)
     with transaction(post.engine) as session:
         unsubscribe(
             session,

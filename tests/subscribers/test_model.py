@@ -6,8 +6,7 @@ model of each address that knows the rules alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import count
 
@@ -24,8 +23,14 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import Base, ListImportRow, SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import SubscriptionState, UnsubscribeWay
 from newsletter.errors import ConflictError, NotFoundError
+from newsletter.feedback.attribution import Keys
+from newsletter.feedback.consequences import act_on_new_bounces
+from newsletter.feedback.mail import Taken, take_mail
+from newsletter.feedback.waves import WaveRule
 from newsletter.i18n.language import Language
 from newsletter.mailings.planning.audience import audience_of
+from newsletter.mailings.planning.links import refer
+from newsletter.message.verp import return_path
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.tokens import Pseudonyms, Purpose, TokenSigner
 from subscribers.actions import (
@@ -50,6 +55,8 @@ from subscribers.lists.imports.undo import undo_import
 from subscribers.lists.records import Record
 from subscribers.merging.making import MergeOrder, merge_people
 from subscribers.preferences import pause
+from tests.feedback.letters import complaint, notice
+from tests.subscribers.standing import Change, Request, Standing
 from tests.support.databases import each_database
 from tests.support.series import join
 from tests.support.soak import SOAK
@@ -62,6 +69,9 @@ _SIGNER = TokenSigner([b"k" * 40])
 _PSEUDONYMS = Pseudonyms([b"k" * 40])
 _ORIGIN = Origin(source="form", network="", wording="同意", language=Language.JAPANESE)
 _LIST_STATES = [None, "", "unsubscribed", "pending", "bounced"]
+_KEYS = Keys(signer=_SIGNER, message_id_key=b"k" * 40)
+#: Reports follow one another faster than any list's: they are no wave.
+_NO_WAVES = WaveRule(minimum=10**6)
 _names = count(1)
 _C, _P, _U = (
     SubscriptionState.CONFIRMED,
@@ -70,85 +80,25 @@ _C, _P, _U = (
 )
 
 
-@dataclass
-class _Standing:
-    """What the rules say of one address."""
-
-    state: SubscriptionState | None = None
-    paused: bool = False
-    suppressed: bool = False
-    erased: bool = False
-    #: Whether its owner confirmed it as their new address since it was erased, and is known again.
-    named: bool = False
-    #: Whether the subscription ended because it went on at another address.
-    moved: bool = False
-    #: Whether all there is of them is a request that anybody may have made.
-    asked: bool = False
-    #: The link to take it back of the change of address by which the subscription began, if by one.
-    by_change: str = ""
-    #: When they left, and when they last confirmed by themselves, as the machine counts time.
-    left_at: int = 0
-    confirmed_at: int = 0
-
-    def ends(self, at: int, *, moved: bool = False) -> None:
-        """End the subscription; who moved away and then leaves has left."""
-        if self.state is not _U:
-            self.state, self.moved, self.left_at = _U, moved, at
-        elif not moved:
-            self.moved = False
-
-    def begins(self, at: int) -> None:
-        """Begin the subscription by their own word."""
-        self.state, self.moved, self.confirmed_at = _C, False, at
-        self.paused, self.asked, self.by_change = False, False, ""
-
-    @property
-    def left(self) -> bool:
-        return self.state is _U and not self.moved
-
-    @property
-    def gets_mail(self) -> bool:
-        return self.state is _C and not self.paused and not self.suppressed
-
-
-@dataclass(frozen=True)
-class _Change:
-    """A change of address that was made; `link` takes it back, as long as both are known."""
-
-    former: str
-    later: str
-    link: str
-    moved: bool
-
-
-@dataclass
-class _Request:
-    """A request to join; nobody is behind it any more once they were erased or forgotten."""
-
-    address: str
-    at: int
-    link: str
-    is_known: bool = True
-
-
 class People(RuleBasedStateMachine):
     """One newsletter and a few addresses."""
 
     stage: Stage
+    mailing_id: int
 
     def __init__(self) -> None:
         super().__init__()
         self.engine = self.stage.engine
         self.newsletter_id = self.stage.newsletter_id
-        self.people = {f"person{next(_names)}@example.jp": _Standing() for _ in range(_PEOPLE)}
+        self.people = {f"person{next(_names)}@example.jp": Standing() for _ in range(_PEOPLE)}
         self._clock = count(1)
         for address in [*self.people][1:]:
             join(self.engine, address)
             self.people[address].begins(next(self._clock))
         self._has_left_and_is_suppressed([*self.people][-1])
         #: Changes of address in their order.
-        self.changes: list[_Change] = []
-        self.requests: list[_Request] = []
+        self.changes: list[Change] = []
+        self.requests: list[Request] = []
         #: Who was merged into whom.
         self.merges: list[tuple[str, str]] = []
 
@@ -162,7 +112,7 @@ class People(RuleBasedStateMachine):
         one.ends(next(self._clock))
         one.suppressed = True
 
-    def _draw(self, data: st.DataObject) -> tuple[str, _Standing]:
+    def _draw(self, data: st.DataObject) -> tuple[str, Standing]:
         address = data.draw(st.sampled_from(sorted(self.people)))
         return address, self.people[address]
 
@@ -170,7 +120,7 @@ class People(RuleBasedStateMachine):
     def joins(self, data: st.DataObject) -> None:
         address, one = self._draw(data)
         join(self.engine, address)
-        if not one.suppressed and one.state is not _C:
+        if not one.barred and one.state is not _C:
             one.begins(next(self._clock))
 
     @rule(data=st.data())
@@ -183,7 +133,7 @@ class People(RuleBasedStateMachine):
                 session, newsletter, parse_address(address), name="", origin=_ORIGIN
             )
             link = _SIGNER.sign(Purpose.CONFIRM, *asked.numbers)
-        self.requests.append(_Request(address, next(self._clock), link))
+        self.requests.append(Request(address, next(self._clock), link))
         if one.state is None:
             one.state, one.asked = _P, True
 
@@ -202,7 +152,7 @@ class People(RuleBasedStateMachine):
             return
         assert request.is_known
         has_left_since = one.state is _U and one.left_at > request.at
-        if one.state is not _C and not one.suppressed and not has_left_since:
+        if one.state is not _C and not one.barred and not has_left_since:
             one.begins(next(self._clock))
 
     @rule()
@@ -210,8 +160,8 @@ class People(RuleBasedStateMachine):
         with transaction(self.engine) as session:
             forget_unconfirmed(session, days=0)
         for address in [address for address, one in self.people.items() if one.asked]:
-            suppressed = self.people[address].suppressed
-            self.people[address] = _Standing(suppressed=suppressed)
+            one = self.people[address]
+            self.people[address] = Standing(suppressed=one.suppressed, bounced=one.bounced)
             self._is_unknown([address])
 
     def _is_unknown(self, gone: Sequence[str]) -> None:
@@ -266,11 +216,41 @@ class People(RuleBasedStateMachine):
         number = self.stage.subscriber_id(address)
         with transaction(self.engine) as session:
             whom = (session, COMMAND_LINE, self.newsletter_id, number)
-            if one.suppressed:
+            if one.barred:
                 lift_person(*whom, reason="asked", rights=ALL_RIGHTS)
             else:
                 suppress_person(*whom, reason="asked")
-        one.suppressed = not one.suppressed
+        one.suppressed, one.bounced = not one.barred, False
+
+    @rule(data=st.data())
+    def mail_comes_back(self, data: st.DataObject) -> None:
+        """What a notice says is about the address alone, for all newsletters."""
+        address, one = self._draw(data)
+        if one.state is None:
+            return
+        self._returns(address, lambda path: notice(path, about=address, mark=str(next(_names))))
+        one.bounced = True
+
+    @rule(data=st.data())
+    def complains(self, data: st.DataObject) -> None:
+        """A complaint ends the subscription of the address that it came from, and bars it."""
+        address, one = self._draw(data)
+        if one.state is None:
+            return
+        self._returns(address, lambda path: complaint(path, about=address, mark=str(next(_names))))
+        one.suppressed = True
+        if one.state is not _U:
+            one.ends(next(self._clock))
+
+    def _returns(self, address: str, report: Callable[[str], bytes]) -> None:
+        """Let a report on somebody's mail come to its return path, and be judged."""
+        with reading(self.engine) as session:
+            number = self.stage.subscriber_id(address)
+            ref = refer(session, self.newsletter_id, number, self.mailing_id)
+        path = return_path(_SIGNER, "bounces@example.jp", ref)
+        taken = take_mail(self.engine, report(path), _KEYS, envelope_to=path, is_for_us=True)
+        assert taken is Taken.LOGGED
+        act_on_new_bounces(self.engine, _KEYS, rule=_NO_WAVES)
 
     @rule(data=st.data())
     def is_erased(self, data: st.DataObject) -> None:
@@ -284,7 +264,7 @@ class People(RuleBasedStateMachine):
         for each in gone:
             self._leaves_by_page(each)
         for each in gone:
-            self.people[each] = _Standing(erased=True)
+            self.people[each] = Standing(erased=True)
         self._is_unknown(gone)
 
     def _former(self, address: str) -> list[str]:
@@ -347,10 +327,10 @@ class People(RuleBasedStateMachine):
             return
         one.state, one.moved, one.asked, one.by_change = _C, False, False, ""
 
-    def _is_refused(self, one: _Standing, state: str | None) -> bool:
+    def _is_refused(self, one: Standing, state: str | None) -> bool:
         if one.erased and one.state is None and not one.named:
             return True
-        return state is None and one.suppressed
+        return state is None and one.barred
 
     @rule(state=st.sampled_from(_LIST_STATES))
     def is_on_a_list_by_mistake(self, state: str | None) -> None:
@@ -375,8 +355,8 @@ class People(RuleBasedStateMachine):
             change = find_change(session, _SIGNER, Purpose.ADDRESS_CHANGE, token, days=7)
             make_change(session, change, network="")
         link = _SIGNER.sign(Purpose.ADDRESS_CHANGE_UNDO, *numbers)
-        moved = one.state is _C and not other.suppressed
-        self.changes.append(_Change(address, wanted, link, moved))
+        moved = one.state is _C and not other.barred
+        self.changes.append(Change(address, wanted, link, moved))
         other.named = True
         if moved:
             if other.state is not _C:
@@ -399,7 +379,7 @@ class People(RuleBasedStateMachine):
         if not made.moved or other.state is not _C:
             return
         came_along, paused = other.by_change == made.link, other.paused
-        if one.state is not _C and not one.suppressed:
+        if one.state is not _C and not one.barred:
             one.begins(next(self._clock))
             one.paused = came_along and paused
         if came_along:
@@ -479,6 +459,7 @@ def test_who_left_is_suppressed_or_erased_gets_no_mail_whatever_happens(engine: 
 
     class OnThisDatabase(People):
         stage = prepared
+        mailing_id = prepared.mail()
 
     run_machine(
         OnThisDatabase,
