@@ -84,7 +84,6 @@ class People(RuleBasedStateMachine):
     """One newsletter and a few addresses."""
 
     stage: Stage
-    mailing_id: int
 
     def __init__(self) -> None:
         super().__init__()
@@ -246,7 +245,7 @@ class People(RuleBasedStateMachine):
         """Let a report on somebody's mail come to its return path, and be judged."""
         with reading(self.engine) as session:
             number = self.stage.subscriber_id(address)
-            ref = refer(session, self.newsletter_id, number, self.mailing_id)
+            ref = refer(session, self.newsletter_id, number)
         path = return_path(_SIGNER, "bounces@example.jp", ref)
         taken = take_mail(self.engine, report(path), _KEYS, envelope_to=path, is_for_us=True)
         assert taken is Taken.LOGGED
@@ -459,7 +458,6 @@ def test_who_left_is_suppressed_or_erased_gets_no_mail_whatever_happens(engine: 
 
     class OnThisDatabase(People):
         stage = prepared
-        mailing_id = prepared.mail()
 
     run_machine(
         OnThisDatabase,
