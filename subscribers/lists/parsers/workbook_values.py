@@ -6,7 +6,6 @@ Texts are kept as pieces of HTML, in which what is struck out stands in ``<s>``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -20,12 +19,16 @@ from subscribers.lists.parsers.workbook_parts import SAVE_SHEETS, Attributes, Pa
 
 #: Texts that cells share, and characters of all of them.
 _MOST_TEXTS, _MOST_CHARACTERS = 2_000_000, 80_000_000
+#: Characters of one of them: as many as a row may have, and more than any cell has (32,767).
+_LONGEST_TEXT = 1024 * 1024
 #: Formats that are known by their number alone: those from 27 on are of East Asian programs.
 _PERCENT, _FIXED = {9: 0, 10: 2}, {2: 2, 4: 2}
 _DAYS = frozenset({14, 15, 16, 17, *range(27, 32), 34, 35, 36, *range(50, 59)})
 _TIMES = frozenset({18, 19, 20, 21, 32, 33, 45, 47})
 _BOTH, _ELAPSED = frozenset({22}), frozenset({46})
-_LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!(?:h+|m+|s+)\])[^\]]*\]', re.IGNORECASE)
+_LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!(?:h+|m+|s+)\])[^\[\]]*\]', re.IGNORECASE)
+#: More than a format may have (255, by Excel's own bound), and more digits than its number has.
+_LONGEST_CODE, _DIGITS = 1000, 10
 _PLACES = re.compile(r"[0#][0#() -]*[0#]")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 #: A day before this one is another where the year 1900 has a 29 February.
@@ -81,13 +84,14 @@ def read_styles(parts: Parts, path: str) -> Styles:
         parts.refuse_many(max(len(styles.shown), len(fonts), len(formats)))
         if tag == "numFmt" and within == "numFmts":
             number = parts.keep(attributes.get("numFmtId", ""))
-            formats[number] = parts.keep(attributes.get("formatCode", ""))
+            formats[number] = parts.keep(attributes.get("formatCode", "")[:_LONGEST_CODE])
         elif tag == "font" and within == "fonts":
             fonts.append(False)
         elif tag == "strike" and within == "fonts" and fonts:
             fonts[-1] = is_on(attributes, "val", by_default=True)
         elif tag == "xf" and within == "cellXfs":
-            number = attributes.get("numFmtId", "0")
+            # What is longer is no number, and would be remembered below.
+            number = attributes.get("numFmtId", "0")[:_DIGITS]
             font = attributes.get("fontId", "0")
             styles.shown.append(_shown(number, formats.get(number, "")))
             styles.struck.append(
@@ -251,21 +255,31 @@ def read_texts(parts: Parts, path: str) -> list[str]:
     if not parts.has(path):
         return texts
     runs = Runs()
-    size = 0
+    size = own = 0
+
+    def refuse() -> None:
+        raise parts.refusal(
+            msg("The workbook holds more than {count} texts.", count=Number(_MOST_TEXTS)),
+            SAVE_SHEETS,
+        )
+
+    def take(text: str) -> None:
+        nonlocal size, own
+        size, own = size + len(text), own + len(text)
+        # Counted as they come: one that is packed to a thousandth would be in memory whole.
+        if size > _MOST_CHARACTERS or own > _LONGEST_TEXT:
+            refuse()
+        runs.text(text)
 
     def end(tag: str) -> None:
-        nonlocal size
+        nonlocal own
         runs.end(tag)
         if tag != "si":
             return
         texts.append(runs.taken())
-        size += len(texts[-1])
-        if len(texts) > _MOST_TEXTS or size > _MOST_CHARACTERS:
-            raise parts.refusal(
-                msg("The workbook holds more than {count} texts.", count=Number(_MOST_TEXTS)),
-                SAVE_SHEETS,
-            )
+        own = 0
+        if len(texts) > _MOST_TEXTS:
+            refuse()
 
-    take: Callable[[str], None] = runs.text
     parts.parse(path, start=runs.start, end=end, text=take)
     return texts

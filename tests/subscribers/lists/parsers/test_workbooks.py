@@ -7,6 +7,7 @@ import struct
 import zipfile
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
+from time import process_time
 from typing import Any
 
 import pytest
@@ -407,6 +408,23 @@ def test_a_text_that_very_many_cells_share_is_bounded() -> None:
     octets = _packed(_by_hand(rows, strings=strings))
     with pytest.raises(ListError, match="larger than"):
         _records(octets)
+
+
+def test_a_text_longer_than_any_cell_is_refused_before_it_is_whole() -> None:
+    strings = f"<sst {_NS}><si><t>{'a' * 2_000_000}</t></si></sst>"
+    with pytest.raises(ListError, match="texts"):
+        _records(_packed(_by_hand(_FEW, strings=strings)))
+
+
+@pytest.mark.parametrize("sign", ["[", "[h", "&quot;", "0 ", "0(", "\\"])
+def test_a_format_without_end_is_read_at_once(sign: str) -> None:
+    formats = f'<numFmts><numFmt numFmtId="200" formatCode="{sign * 100_000}"/></numFmts>'
+    styles = f'<styleSheet {_NS}>{formats}<cellXfs><xf numFmtId="200"/></cellXfs></styleSheet>'
+    row = f'<row>{_inline("a@x.jp")}<c s="0"><v>1</v></c></row>'
+    octets = _packed(_by_hand(_HEAD + row, styles=styles))
+    begun = process_time()
+    assert len(_records(octets)) == 2
+    assert process_time() - begun < 2
 
 
 def _listed(beginning: str, one: str, count: int, end: str) -> str:
