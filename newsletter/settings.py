@@ -102,15 +102,18 @@ class Settings(BaseSettings):
     redis_url: str = ""
     #: Comma-separated; the first signs, all verify. Empty keeps one in ``data_dir``.
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
-    #: Where subscribers reach the web application; stands in every link of a mail.
-    public_url: str = "http://127.0.0.1:8000"
     web_host: str = "127.0.0.1"
+    web_port: int = Field(default=8000, ge=1, le=65535)
+    #: Where subscribers reach the web application; stands in every link of a mail. Without it the
+    #: address on this machine.
+    public_url: str = Field(
+        default_factory=lambda others: f"http://127.0.0.1:{others.get('web_port', 8000)}"
+    )
     #: Comma-separated addresses or networks of the proxies in front of the web server, whose
     #: ``X-Forwarded-For`` is believed. Empty: nobody's.
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     #: Comma-separated host names that requests may be for, besides that of ``public_url``.
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
-    web_port: int = Field(default=8000, ge=1, le=65535)
     #: Comma-separated transports: ``smtp://user:secret@host:587?tls=starttls``, ``smtps://…``,
     #: ``directory:///path``. Empty delivers into a mailbox on this machine.
     mail_transports: Annotated[tuple[SecretStr, ...], NoDecode] = ()

@@ -224,3 +224,8 @@ def test_a_settings_file_may_have_remarks_exports_and_values_of_several_lines(
     file = tmp_path / "env"
     file.write_text('\ufeff# how much\n\nexport BATCH_SIZE=100 # at once\nOTHER="a\nb"\nEMPTY=\n')
     assert load_settings(file).batch_size == 100
+
+
+def test_without_a_public_address_links_lead_to_the_port_that_is_served() -> None:
+    assert load_settings(_file("WEB_PORT=8490\n")).public_url == "http://127.0.0.1:8490"
+    assert load_settings(_file("")).public_url == "http://127.0.0.1:8000"

@@ -109,7 +109,7 @@ def alive(context: typer.Context, kind: ProcessKind) -> None:
 
 
 def web(context: typer.Context) -> None:
-    """Serve the web application."""
+    """Serve the web application, at WEB_HOST and WEB_PORT of the settings."""
     from newsletter.web.serve import serve
     from workers.composition import demand_settings
 
@@ -120,7 +120,7 @@ def web(context: typer.Context) -> None:
 
 
 def _greet(settings: Settings) -> None:
-    """Tell whoever starts an installation without accounts how to begin."""
+    """Tell whoever starts it where it is served, and without accounts how to begin."""
     from newsletter.accounts.invitations import first_link
     from newsletter.cli.console import errors
     from newsletter.database.engine import transaction
@@ -130,6 +130,7 @@ def _greet(settings: Settings) -> None:
     with transaction(engine) as session:
         token = first_link(session)
     engine.dispose()
+    errors.print(_("Serving {url} until Ctrl-C.", url=settings.public_url), soft_wrap=True)
     if token is not None:
         errors.print(
             _(
