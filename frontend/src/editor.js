@@ -24,6 +24,7 @@ import { notify } from "./notices.js";
 import { flowEnd, flowIndex, flowStart, headIndex, positionOf, renumbered } from "./outline.js";
 import { desk, say } from "./page.js";
 import { caretAfterPaste, fitSlice, pasteLine } from "./paste.js";
+import { goAhead, keepPast, readPast } from "./past.js";
 import { dropFiles, offerPictures, pastePictures } from "./pictures.js";
 import { markdownSigns } from "./rules.js";
 import { schema } from "./schema.js";
@@ -232,11 +233,9 @@ function readPlain(text, $context) {
  * @param {{ changed: () => void, selected: () => void }} acts
  */
 export function openEditor(place, issue, acts) {
-  const doc = toDocument(issue);
-  const state = EditorState.create({
+  const { doc, ahead } = readPast(issue);
+  const began = EditorState.create({
     doc,
-    // Whoever comes by the keyboard is in the text, not in the masthead above the subject.
-    selection: Selection.near(doc.resolve(positionOf(doc, flowStart(doc)))),
     plugins: [
       caretBeforeKeys(),
       slashMenu(),
@@ -264,6 +263,10 @@ export function openEditor(place, issue, acts) {
       ...(desk.dataset.boxed ? [itemsInBoxes()] : []),
     ],
   });
+  const made = goAhead(began, ahead),
+    start = positionOf(made.doc, flowStart(made.doc));
+  // Whoever comes by the keyboard is in the text, not in the masthead above the subject.
+  const state = made.apply(made.tr.setSelection(Selection.near(made.doc.resolve(start))));
   const view = new EditorView(place, {
     state,
     nodeViews: NODE_VIEWS,
@@ -314,6 +317,7 @@ export function openEditor(place, issue, acts) {
       acts.selected();
     },
   });
+  window.addEventListener("pagehide", () => keepPast(view.state));
   offerPictures(view);
   view.dom.addEventListener("choose-snippet", (event) => {
     if (event instanceof CustomEvent) changeSnippet(view, event.detail.pos);

@@ -11,6 +11,8 @@ import { element } from "./page.js";
 
 /** Findings by the names of their blocks. @typedef {Map<string, Finding[]>} Findings */
 
+/* The finding that is about a row of a table without words. */
+const EMPTY_ROW = "table-row-empty";
 /** @type {PluginKey<DecorationSet>} */
 const key = new PluginKey("findings");
 /** @type {Severity[]} */
@@ -31,6 +33,7 @@ export function readFindings(list) {
           severity: severityOf(line),
           sentence: sentenceOf(line),
           about: line.dataset.about || "",
+          code: line.dataset.code || "",
         };
       found.set(block, [...(found.get(block) || []), entry]);
     },
@@ -65,10 +68,9 @@ export function findingsByLine(list) {
  *
  * @param {DocNode} doc
  * @param {string} name
- * @param {string} [about]
- * @param {number} [at]
+ * @param {{ about?: string, at?: number, code?: string }} [told]
  */
-export function placeOf(doc, name, about = "", at = 0) {
+export function placeOf(doc, name, { about = "", at = 0, code = "" } = {}) {
   const end = flowEnd(doc);
   let start = 0;
   if (name === "title") return { pos: positionOf(doc, headIndex("title")) };
@@ -87,13 +89,50 @@ export function placeOf(doc, name, about = "", at = 0) {
     let past = start + 1;
     while (past < end && !levelOf(doc.child(past))) past += 1;
     const indices = [...Array(past - start).keys()].map((each) => start + each),
-      found = [holds, mentions].flatMap((says) =>
+      found = (code === EMPTY_ROW ? [lacksWords] : [isSign, holds, mentions]).flatMap((says) =>
         indices.filter((index) => says(doc.child(index), about)),
       ),
       numbered = start + at - (start < end && levelOf(doc.child(start)) ? 0 : 1);
     start = found[0] ?? (at && numbered < past ? numbered : start);
   }
   return { pos: positionOf(doc, start) };
+}
+
+/**
+ * Whether a block without words is meant by what it begins with in Markdown.
+ *
+ * @param {DocNode} node
+ * @param {string} about
+ */
+const isSign = (node, about) => about === `:::${node.type.name}`;
+/** @param {DocNode} table */
+const emptyRow = (table) => table.children.find((row) => !row.textContent.trim());
+/**
+ * Whether a block is the table with this word that has a row without any.
+ *
+ * @param {DocNode} node
+ * @param {string} about
+ */
+const lacksWords = (node, about) =>
+  node.type.name === "table" &&
+  Boolean(emptyRow(node)) &&
+  (about === "|" ? !node.textContent.trim() : node.textContent.includes(about));
+
+/**
+ * Where the caret goes in a block: a table's first row without words, else the beginning.
+ *
+ * @param {DocNode} node
+ * @param {number} pos
+ */
+function caretIn(node, pos) {
+  let caret = pos + 1;
+  if (node.type.name !== "table") return caret;
+  const empty = emptyRow(node);
+  for (const row of empty ? node.children : []) {
+    if (row === empty) return caret + 1;
+    caret += row.nodeSize;
+  }
+  return caret;
 }
 
 /** @param {string} text */
@@ -135,19 +174,21 @@ function holds(node, about) {
  *
  * @param {EditorView} view
  * @param {string} name
- * @param {string} [about]
- * @param {number} [at]
+ * @param {{ about?: string, at?: number, code?: string }} [told]
  */
-export function goTo(view, name, about = "", at = 0) {
-  const place = placeOf(view.state.doc, name, about, at);
+export function goTo(view, name, told = {}) {
+  const place = placeOf(view.state.doc, name, told);
   if (!place) return false;
-  const $pos = view.state.doc.resolve(place.pos + 1);
+  const { doc } = view.state,
+    node = doc.nodeAt(place.pos),
+    $pos = doc.resolve(node ? caretIn(node, place.pos) : place.pos + 1);
   const selection = $pos.parent.inlineContent
-    ? TextSelection.create(view.state.doc, place.pos + 1)
+    ? TextSelection.create(doc, $pos.pos)
     : Selection.near($pos, 1);
   view.dispatch(view.state.tr.setSelection(selection));
   view.focus();
-  const dom = view.nodeDOM(place.pos);
+  const row = $pos.parent.type.name === "table_row" ? view.nodeDOM($pos.before()) : null,
+    dom = row || view.nodeDOM(place.pos);
   if (dom instanceof HTMLElement) dom.scrollIntoView({ block: "center" });
   return true;
 }
@@ -185,7 +226,7 @@ function draw(doc, found) {
   for (const [name, entries] of found) {
     for (const entry of entries) {
       // What is about the whole mail has no block.
-      const place = name === "issue" ? null : placeOf(doc, name, entry.about);
+      const place = name === "issue" ? null : placeOf(doc, name, entry);
       if (!place) continue;
       places.set(place.pos, [...(places.get(place.pos) || []), entry]);
     }

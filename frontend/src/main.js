@@ -354,7 +354,7 @@ document.addEventListener("click", async (event) => {
   if (
     link.dataset.block &&
     (await open("mail")) &&
-    goTo(view, link.dataset.block, link.dataset.about, Number(link.dataset.at))
+    goTo(view, link.dataset.block, { ...link.dataset, at: Number(link.dataset.at) })
   )
     return;
   if (link.dataset.line && (await open("markdown"))) markdown.goToLine(Number(link.dataset.line));
@@ -368,6 +368,12 @@ byId("findings").addEventListener("click", async (event) => {
   if (!button) return;
   event.preventDefault();
   if (await saving.save({ [button.name]: button.value })) preview.check();
+});
+
+/* Others approve, return and send meanwhile: whoever comes back to the page sees how it stands. */
+window.addEventListener("focus", () => preview.checkSoon());
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) preview.checkSoon();
 });
 
 /* The toolbar of a telephone stands above the keyboard of its screen. */

@@ -177,6 +177,20 @@ function place(view, made, gallery) {
   if (gallery && made.length > 1)
     insert(schema.nodes.gallery.create(null, made.slice(0, 4)))(view.state, view.dispatch);
   else made.forEach((node) => insert(node)(view.state, view.dispatch));
+  keepCaretInSight(view);
+}
+
+/**
+ * Whoever put a picture in goes on below it: it is as tall as it is once it is there.
+ *
+ * @param {EditorView} view
+ */
+async function keepCaretInSight(view) {
+  const { doc } = view.state,
+    coming = [...view.dom.querySelectorAll("img")].filter((image) => !image.complete);
+  await Promise.all(coming.map((image) => image.decode().catch(() => {})));
+  if (coming.length && view.state.doc.eq(doc) && view.hasFocus())
+    view.dispatch(view.state.tr.scrollIntoView());
 }
 
 /** @param {EditorView} view @param {FileBlock} block */

@@ -101,7 +101,14 @@ const GROUPS = {
       name: "table",
       terms: "table grid 表 ひょう テーブル hyou",
       kind: "table",
-      act: (view) => insert(freshTable(2, 3))(view.state, view.dispatch),
+      act: (view) => {
+        const isPut = insert(freshTable(2, 3))(view.state, view.dispatch),
+          { node } = view.domAtPos(view.state.selection.from);
+        (node instanceof Element ? node : node.parentElement)
+          ?.closest("table")
+          ?.scrollIntoView({ block: "nearest" });
+        return isPut;
+      },
     },
     {
       name: "heading",

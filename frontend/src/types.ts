@@ -191,7 +191,7 @@ export type Saved = { revision: number; author: string } & (BothForms | { issue?
 /** Where a save was refused since another had changed the same: the form to choose in. */
 export type Clash = { author: string; count: number; form: string };
 /** A finding of preflight, at the block or the words that it is about. */
-export type Finding = { severity: Severity; sentence: string; about: string };
+export type Finding = { severity: Severity; sentence: string; about: string; code: string };
 export type Severity = "error" | "warning" | "hint";
 /** A finding at its line of the Markdown. */
 export type LineFinding = { line: number; severity: Severity; sentence: string };

@@ -271,7 +271,7 @@ def archive(
     if json and stands is None:
         print_json({"issue": issue, "archive": None})
     elif stands is None:
-        console.print(_("By the rule: listed, or unlisted if sent to a segment alone"))
+        console.print(_("By the rule: unlisted for a segment"))
     elif json:
         print_json({"issue": issue, "archive": stands.value})
     else:

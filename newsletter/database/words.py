@@ -73,7 +73,7 @@ _NAMES: Mapping[type[StrEnum], Mapping[str, Message]] = {
     Archived: {
         "listed": pmsg("archive", "Listed"),
         "unlisted": pmsg("archive", "Unlisted: only by its address"),
-        "subscribers": pmsg("archive", "Subscribers only: by the links in their mail"),
+        "subscribers": pmsg("archive", "Subscribers only, by their mail"),
     },
     FieldType: {
         "text": pmsg("field", "Text"),
@@ -84,9 +84,9 @@ _NAMES: Mapping[type[StrEnum], Mapping[str, Message]] = {
         "yes_no": msg("Yes or no"),
     },
     Joining: {
-        "public": msg("Public: offered to readers of other newsletters"),
-        "unlisted": msg("Unlisted: whoever knows the address of a form"),
-        "invitation": msg("By invitation: only with an invitation link"),
+        "public": msg("Public: offered to all readers"),
+        "unlisted": msg("Unlisted: by a form’s address"),
+        "invitation": msg("By invitation: with a link only"),
     },
     GrowthCause: {
         "form": msg("Subscribe form"),

@@ -16,6 +16,7 @@ from newsletter.issues.alignment import opcodes
 from newsletter.issues.merging import FIELDS, Conflict, Unit, align, units_of
 from newsletter.issues.model import Block, Gallery, Issue, Picture, TranslatedUnit
 from newsletter.issues.outline import Part
+from newsletter.issues.plain_text import shortened
 from newsletter.issues.translation_units import TranslationUnit, units_in
 from newsletter.issues.walking import first_words, walk_parts
 from newsletter.issues.wording import (
@@ -164,8 +165,10 @@ def changed_words(before: Issue, after: Issue) -> ChangedWords | None:
     first = first or next((text for text in _texts(before) if text in gone), None)
     if first is None:
         return None
-    words = first if isinstance(first, str) else first_words(first, most=_BEGINS)
-    return ChangedWords(begins=words[:_BEGINS], others=max(added.total(), gone.total()) - 1)
+    words = first if isinstance(first, str) else first_words(first, most=2 * _BEGINS)
+    return ChangedWords(
+        begins=shortened(words, _BEGINS), others=max(added.total(), gone.total()) - 1
+    )
 
 
 def _texts(issue: Issue) -> Iterator[str | Block]:

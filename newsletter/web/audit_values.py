@@ -71,8 +71,8 @@ _VALUES: Mapping[str, Mapping[str, Worded]] = {
     "template": STRUCTURES,
     "visibility": {
         "private": msg("Private: no archive"),
-        "unlisted": msg("Unlisted: anybody who has the address"),
-        "public": msg("Public: listed, and found by search engines"),
+        "unlisted": msg("Unlisted: by its address"),
+        "public": msg("Public: listed and searchable"),
     },
     "way": {way.value: name for way, name in WAY_NAMES.items()},
 }

@@ -40,3 +40,9 @@ def test_what_is_gone_names_a_change_that_adds_nothing() -> None:
         begins="臨時の窓口を開きます。", others=0
     )
     assert changed_words(_issue(), _issue()) is None
+
+
+def test_a_long_text_is_named_by_its_whole_words() -> None:
+    line = "Dear reader, here are the courses of this winter, free for all who live here."
+    changed = changed_words(_issue(), _issue(_TEXT.replace("臨時の窓口を開きます。", line)))
+    assert changed == ChangedWords(begins="Dear reader, here are the courses of…", others=0)

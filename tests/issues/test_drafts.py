@@ -123,6 +123,41 @@ def test_autosaves_of_another_person_or_a_later_hour_are_their_own_revision(
     assert _numbers(stage, draft) == [4, 3, 2, 1]
 
 
+_LONG = "窓口は、年末は二十八日まで、年始は四日から開きます。" * 6
+
+
+def test_a_long_text_that_an_autosave_loses_stays_in_the_history(
+    stage: Stage, draft: Draft
+) -> None:
+    for title in ("あ", _LONG[:40], _LONG, "い", "いい"):
+        draft = _save(stage, draft, title, kind=RevisionKind.AUTOSAVED)
+
+    assert _numbers(stage, draft) == [6, 4, 1]
+    with reading(stage.engine) as session:
+        assert get_revision(session, draft, 4).issue.title == _LONG
+
+
+def test_a_text_that_is_written_over_by_another_stays_in_the_history(
+    stage: Stage, draft: Draft
+) -> None:
+    other = "市立図書館では、冬の読書会への参加者を募集しています。" * 6
+    for title in (_LONG, other):
+        draft = _save(stage, draft, title, kind=RevisionKind.AUTOSAVED)
+
+    assert _numbers(stage, draft) == [3, 2, 1]
+
+
+def test_what_was_published_stays_in_the_history(stage: Stage, draft: Draft) -> None:
+    draft = _save(stage, draft, "一", kind=RevisionKind.AUTOSAVED)
+    with transaction(stage.engine) as session:
+        publish_draft(session, draft)
+        draft = get_draft(session, stage.newsletter_id, draft.id)
+    for title in ("一号", "一号で"):
+        draft = _save(stage, draft, title, kind=RevisionKind.AUTOSAVED)
+
+    assert _numbers(stage, draft) == [4, 2, 1]
+
+
 def test_restoring_adds_a_revision_and_loses_none(stage: Stage, draft: Draft) -> None:
     changed = _save(stage, draft, "二版", template="letter")
     with transaction(stage.engine) as session:

@@ -363,6 +363,8 @@ def _check_table(table: Table, place: IssuePlace) -> Iterator[Finding]:
         return
     cells = map(inline_words, (*table.head, *chain(*table.rows)))
     first = next((words for words in cells if words.strip()), "")
+    # A table without words is found by the bar that its lines begin with in Markdown.
+    about = first or "|"
     message = nmsg(
         "The table “{first}” has {count} empty row.",
         "The table “{first}” has {count} empty rows.",
@@ -373,8 +375,8 @@ def _check_table(table: Table, place: IssuePlace) -> Iterator[Finding]:
         code="table-row-empty",
         severity=Severity.WARNING,
         place=place,
-        about=first,
-        within=(first,),
+        about=about,
+        within=(about,),
         message=message if first else msg("There is nothing in a table."),
         remedy=msg("Fill it in, or delete it."),
         fix=partial(with_blocks, change=lambda block: _filled(block) if block == table else block),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import pairwise, zip_longest
 
 from sqlalchemy import Select, select, update
@@ -21,6 +21,7 @@ from newsletter.database.vocabulary import Archived, ContentUser, RevisionKind
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.issues.difference import ChangedWords, changed_words
+from newsletter.issues.drafts.sittings import goes_on
 from newsletter.issues.library.uses import record_uses
 from newsletter.issues.merging import Merge, Version, merge
 from newsletter.issues.model import Issue, Translation, issue_from_json, issue_to_json
@@ -35,8 +36,6 @@ from newsletter.issues.sources.import_report import (
 from newsletter.issues.step_drafts import is_of_series
 from newsletter.issues.store import find_issue
 
-#: Saves that an editor's page makes by itself within this time are one revision.
-ONE_SITTING = timedelta(minutes=5)
 #: Of drafts that were never sent, so many of the newest are looked at for what is due.
 _MOST_OPEN = 200
 
@@ -320,11 +319,13 @@ def _keep_revision(session: Session, row: DraftRow, kind: RevisionKind) -> None:
         .limit(1)
     ).one_or_none()
     began = now()
+    # What others were asked to approve is theirs to come back to.
+    issue = session.get(IssueRow, row.issue_id) if row.issue_id else None
+    is_published = last is not None and issue is not None and issue.content == last.content
     if (
         last is not None
-        and last.kind is kind is RevisionKind.AUTOSAVED
-        and last.author == row.author
-        and began - last.began_at < ONE_SITTING
+        and not is_published
+        and goes_on(last, row.content, author=row.author, kind=kind)
     ):
         began = last.began_at
         session.delete(last)

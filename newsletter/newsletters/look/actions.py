@@ -34,7 +34,7 @@ from newsletter.newsletters.look.model import (
 )
 
 #: Pixels across that a logo is shown with at first, where it is not smaller.
-_LOGO = 160
+USUAL_LOGO = 160
 #: How a picture's ground is looked for: at this size, by alpha, as a share of all pixels.
 _SAMPLED, _SEEN, _LEAST_GROUND = (96, 96), 127, 0.02
 
@@ -123,7 +123,7 @@ def keep_look_picture(
     return LookPicture(
         url=site.rstrip("/") + path,
         alt=" ".join(alt.split())[:200],
-        width=max(min(encoded.width, _LOGO), LOGO_WIDTHS[0]),
+        width=max(min(encoded.width, USUAL_LOGO), LOGO_WIDTHS[0]),
         ink=ink_of(encoded.content),
     )
 

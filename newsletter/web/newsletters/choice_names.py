@@ -13,12 +13,12 @@ FONTS: Mapping[Font, Message] = {
     Font.GOTHIC: pmsg("font", "Gothic"),
     Font.MINCHO: pmsg("font", "Mincho (serif)"),
     Font.ROUNDED: pmsg("font", "Rounded gothic"),
-    Font.UD: pmsg("font", "UD (universal design)"),
+    Font.UD: pmsg("font", "Universal design"),
     Font.MONO: pmsg("font", "Fixed width"),
 }
 MASTHEADS: Mapping[Masthead, Message] = {
     Masthead.BAND: pmsg("masthead", "Coloured band"),
-    Masthead.RULE: pmsg("masthead", "Large name under a rule"),
+    Masthead.RULE: pmsg("masthead", "Under a rule"),
     Masthead.CENTRED: pmsg("masthead", "Centred"),
     Masthead.PICTURE: pmsg("masthead", "Header picture"),
     Masthead.DATE: pmsg("masthead", "Day in large figures"),
@@ -30,11 +30,11 @@ ITEMS: Mapping[ItemStyle, Message] = {
     ItemStyle.CARD: pmsg("items", "Each in a box"),
 }
 HEADINGS: Mapping[HeadingStyle, Message] = {
-    HeadingStyle.TINTED: pmsg("headings", "Coloured, sections tinted"),
-    HeadingStyle.BAR: pmsg("headings", "With a bar at the left"),
+    HeadingStyle.TINTED: pmsg("headings", "Coloured"),
+    HeadingStyle.BAR: pmsg("headings", "Bar at the left"),
     HeadingStyle.FILLED: pmsg("headings", "Filled"),
     HeadingStyle.UNDERLINE: pmsg("headings", "Underlined"),
-    HeadingStyle.CENTRED: pmsg("headings", "Centred between rules"),
+    HeadingStyle.CENTRED: pmsg("headings", "Between rules"),
 }
 COLOURS: Mapping[str, Message] = {
     "accent": msg("Accent"),
@@ -47,7 +47,7 @@ COLOURS: Mapping[str, Message] = {
 
 
 STRUCTURES: Mapping[str, Message] = {
-    "digest": pmsg("template", "Digest: a table of contents, chapters one below the other"),
+    "digest": pmsg("template", "Digest: contents and chapters"),
     "letter": pmsg("template", "Letter: one run of text"),
 }
 

@@ -27,7 +27,12 @@ from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import list_issues
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.planning.shown_as import sample_reader
-from newsletter.newsletters.look.actions import change_look, find_look_faults, keep_look_picture
+from newsletter.newsletters.look.actions import (
+    USUAL_LOGO,
+    change_look,
+    find_look_faults,
+    keep_look_picture,
+)
 from newsletter.newsletters.look.contrast import find_unreadable
 from newsletter.newsletters.look.designs import DESIGNS, find_design
 from newsletter.newsletters.look.files import (
@@ -133,6 +138,7 @@ class _LookPage:
             item_styles=_choices(ITEMS, language),
             heading_styles=_choices(HEADINGS, language),
             logo_widths=LOGO_WIDTHS,
+            usual_logo=USUAL_LOGO,
             faults={name: fault.in_language(language) for name, fault in (faults or {}).items()},
             unreadable={each.field: each for each in find_unreadable(look.palette)},
             typed_mail=urlencode(_filled(form)) if notice == "unsaved" else "",

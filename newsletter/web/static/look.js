@@ -23,6 +23,51 @@ const values = () => {
   }
   return fields;
 };
+/**
+ * What stands for a chosen picture in what the server draws, and what it is drawn as.
+ *
+ * @type {Map<string, { at: string, shown: string, width: number }>}
+ */
+const chosen = new Map();
+/* As wide as the server keeps one at most. */
+const WIDEST = 1200;
+/**
+ * Read a picture that is chosen, so that the mail is shown with it before it is sent; one that
+ * cannot be read is the server's to refuse.
+ *
+ * @param {string} name logo or header
+ * @param {File | undefined} file
+ */
+const choose = async (name, file) => {
+  chosen.delete(name);
+  const picture = file && (await createImageBitmap(file).catch(() => null));
+  if (picture) {
+    const scale = Math.min(1, WIDEST / picture.width),
+      canvas = document.createElement("canvas");
+    canvas.width = Math.max(1, Math.round(picture.width * scale));
+    canvas.height = Math.max(1, Math.round(picture.height * scale));
+    canvas.getContext("2d")?.drawImage(picture, 0, 0, canvas.width, canvas.height);
+    // Named as a kept one is, which no kept one can be: a name says the picture's own octets.
+    const sum = (name === "logo" ? "0" : "1").repeat(64);
+    const at = `${location.origin}/images/${sum}-${canvas.width}w.png`;
+    chosen.set(name, { at, shown: canvas.toDataURL(), width: picture.width });
+  }
+  previewSoon();
+};
+/** Say what the server would make of the chosen pictures. @param {URLSearchParams} fields */
+const addChosen = (fields) => {
+  for (const [name, { at, width }] of chosen) {
+    if (name === "header" && !fields.get("header_url")) fields.set("masthead", "picture");
+    if (name === "logo") {
+      const least = Number(field("logo_width").min);
+      const most = Number(form.dataset.logo);
+      fields.set("logo_width", String(Math.max(Math.min(width, most), least)));
+      fields.set("logo_ink", "");
+    }
+    fields.set(`${name}_url`, at);
+    if (!(fields.get(`${name}_alt`) || "").trim()) fields.set(`${name}_alt`, name);
+  }
+};
 /** Whether a picture is chosen that the server has not seen. */
 const isFileChosen = () => FILES.some((name) => Boolean((field(name).files || []).length));
 const past = [values().toString()];
@@ -72,6 +117,7 @@ const preview = async () => {
   while (waiting) {
     waiting = false;
     const fields = values();
+    addChosen(fields);
     if (view === "dark") fields.set("dark", "true");
     try {
       const answer = await fetch(`${form.dataset.here}/preview`, {
@@ -89,7 +135,9 @@ const preview = async () => {
       document.querySelectorAll(".note:not(.of-file)").forEach((each) => each.replaceChildren());
       for (const each of told.unreadable) note(each.field, each.words, each.nearest, each.refused);
       for (const [name, words] of Object.entries(told.faults)) note(name, words, "", true);
-      if (told.html) draw(told.html);
+      let { html } = told;
+      for (const { at, shown } of chosen.values()) html = html && html.replaceAll(at, shown);
+      if (html) draw(html);
       mark();
     } catch {
       state.textContent = form.dataset.offline || "";
@@ -166,6 +214,7 @@ form.addEventListener("input", (event) => {
   if (target.type === "file") {
     // Asked for before it is sent: a page that is loaded anew has lost the file.
     field(target.name.replace("_file", "_alt")).required = Boolean((target.files || []).length);
+    choose(target.name.replace("_file", ""), (target.files || [])[0]);
     mark();
     return;
   }

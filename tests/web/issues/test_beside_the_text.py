@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
 
 import pytest
+from PIL import Image
 from playwright.sync_api import FloatRect, Locator, Page, expect
 from sqlalchemy import select
 
 from newsletter.accounts.audit import COMMAND_LINE, Actor
 from newsletter.database.engine import transaction
 from newsletter.database.tables import AccountRow
+from newsletter.database.vocabulary import Role
 from newsletter.issues.drafts.saving import get_draft
 from newsletter.mailings.approvals.comments import parts_of, write_comment
 from newsletter.mailings.approvals.readying import ready_draft
@@ -232,3 +235,114 @@ def test_no_word_of_a_state_is_parted_on_a_telephone(desk: Desk, page: Page) -> 
 
     assert ["Scheduled", 1] in lines, lines
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+@pytest.mark.parametrize(
+    ("table", "row"),
+    [
+        ("| 日 | 場所 |\n|---|---|\n| 一日 | 本庁 |\n| | |\n", 2),
+        ("| | |\n|---|---|\n| | |\n", 0),
+    ],
+    ids=["a row", "all of it"],
+)
+def test_a_finding_about_an_empty_row_leads_into_that_row(
+    desk: Desk, page: Page, table: str, row: int
+) -> None:
+    lines = "\n\n".join(f"{number}行目" for number in range(40))
+    desk.start(page, f"{PLAIN}\n{lines}\n\n{TABLE}\n続き\n\n{table}", view="mail")
+    finding = page.locator("#findings li", has=page.get_by_role("button", name="Delete empty rows"))
+
+    finding.get_by_role("link").click()
+
+    cell = page.locator(".mail table").last.locator("tr").nth(row).locator("th, td").first
+    expect(cell).to_be_in_viewport()
+    expect(page.locator(".mail")).to_be_focused()
+    page.keyboard.type("二十日")
+    expect(cell).to_have_text("二十日")
+
+
+def test_on_a_telephone_the_formats_lie_over_nothing_but_the_text(desk: Desk, page: Page) -> None:
+    page.set_viewport_size({"width": 375, "height": 667})
+    desk.start(page, f"{PLAIN}\n{LINES}\n", view="mail")
+    bar = page.locator("#toolbar")
+    page.locator(".mail").get_by_text("1行目", exact=True).click()
+    shown = box_of(bar)
+    assert shown["x"] == 0
+    assert shown["width"] == 375
+    assert shown["y"] + shown["height"] == 667
+
+    order = page.locator("#order")
+    page.locator(".panel-tabs").get_by_role("link", name="Send").click()
+    for field in order.locator("input:visible, select:visible, button:visible").all():
+        field.scroll_into_view_if_needed()
+        assert box_of(bar)["y"] + box_of(bar)["height"] <= box_of(field)["y"]
+    page.get_by_role("contentinfo").scroll_into_view_if_needed()
+    expect(bar).not_to_be_in_viewport()
+
+
+def test_who_comes_back_to_the_text_reads_what_the_approver_answered(
+    desk: Desk, page: Page
+) -> None:
+    with transaction(desk.engine) as session:
+        find_newsletter(session, "digest").approval_required = True
+    page.set_viewport_size({"width": 375, "height": 800})
+    assert page.context.browser is not None
+    other = page.context.browser.new_context(locale="en").new_page()
+    desk.sign_in(other, "approver@example.jp", Role.APPROVER)
+    desk.start(page, PLAIN, view="mail")
+    page.get_by_role("link", name="Request approval…").click()
+    page.get_by_role("button", name="Request approval", exact=True).click()
+    expect(page.locator("#line")).to_contain_text("It is waiting for approval.")
+
+    other.goto(f"{desk.url}/home")
+    other.get_by_role("link", name="十二月号").first.click()
+    other.get_by_text("Return for changes…").click()
+    other.get_by_label("What to change").fill(
+        "二段落目の日付が違います。" + "ご確認ください。" * 20
+    )
+    other.get_by_role("button", name="Return with this comment").click()
+    expect(other.get_by_text("Your comment is sent to the requester")).to_be_visible()
+    page.evaluate("dispatchEvent(new Event('focus'))")
+
+    said = page.locator("#next-words")
+    expect(said).to_contain_text("returned it: “二段落目の日付が違います。")
+    expect(said).to_be_in_viewport()
+    said.get_by_role("link", name="Read all of it").click()
+    expect(page.locator(".returned-reason")).to_be_in_viewport()
+    other.context.close()
+
+
+@SCREENS
+def test_a_new_table_is_seen_whole_clear_of_the_bars(desk: Desk, page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 700})
+    desk.start(page, f"{PLAIN}\n{LINES}\n", view="mail")
+    page.locator(".mail").get_by_text("19行目", exact=True).click()
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    page.keyboard.type("/table")
+    page.get_by_role("option", name="Rows and columns").click()
+
+    table = page.locator(".mail table")
+    expect(table).to_be_in_viewport(ratio=1)
+    seen, bar = box_of(table), box_of(page.locator("#toolbar"))
+    assert seen["width"] > 200
+    assert seen["y"] >= bar["y"] + bar["height"] or seen["y"] + seen["height"] <= bar["y"]
+
+
+def test_the_caret_below_a_new_picture_is_in_sight(desk: Desk, page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 800})
+    output = BytesIO()
+    Image.new("RGB", (1200, 1200), (240, 180, 200)).save(output, "PNG")
+    desk.start(page, PLAIN, view="mail")
+    page.locator(".mail").get_by_text("年末は二十八日までです。").click()
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("toolbar").get_by_role("button", name="Picture").click()
+    chooser.value.set_files({"name": "a.png", "mimeType": "image/png", "buffer": output.getvalue()})
+    page.get_by_role("dialog").get_by_label("Alternative text").fill("桜")
+    page.get_by_role("dialog").get_by_role("button", name="Insert").click()
+
+    caret = page.locator(".mail > .picture-block + p.body")
+    page.locator(".mail .picture-block img").evaluate("image => image.decode()")
+    expect(caret).to_be_in_viewport()

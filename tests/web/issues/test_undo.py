@@ -79,6 +79,65 @@ def test_undo_takes_back_each_place_its_own_words(written: Page) -> None:
     expect(field).to_have_value(held + "追記")
 
 
+def _write_and_reload(page: Page, words: str) -> None:
+    write_in(page, _LINE)
+    page.keyboard.type(words)
+    expect(page.locator("#state")).to_have_text("Saved")
+    page.reload()
+    expect(page.locator(".mail")).to_contain_text(words)
+
+
+def test_what_was_typed_is_taken_back_after_the_page_is_loaded_again(
+    desk: Desk, page: Page
+) -> None:
+    desk.start(page, PLAIN, view="mail")
+    _write_and_reload(page, "要予約")
+
+    page.get_by_role("button", name="Undo").click()
+
+    expect(page.locator(".mail")).not_to_contain_text("要予約")
+    expect(page.locator(".mail")).to_contain_text(_LINE)
+    page.get_by_role("button", name="Redo").click()
+    expect(page.locator(".mail")).to_contain_text("要予約")
+
+
+def test_a_text_that_was_deleted_and_saved_comes_back_after_the_page_is_loaded_again(
+    desk: Desk, page: Page
+) -> None:
+    desk.start(page, PLAIN, view="mail")
+    write_in(page, _LINE)
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    expect(page.locator(".mail")).not_to_contain_text(_LINE)
+    expect(page.locator("#state")).to_have_text("Saved")
+    page.reload()
+    expect(page.locator(".mail")).not_to_contain_text(_LINE)
+
+    page.locator(".mail").press("Control+z")
+
+    expect(page.locator(".mail")).to_contain_text(_LINE)
+    expect(page.locator("#state")).to_have_text("Saved")
+
+
+def test_nothing_is_taken_back_of_a_text_that_others_changed_meanwhile(
+    desk: Desk, page: Page
+) -> None:
+    desk.start(page, PLAIN, view="mail")
+    write_in(page, _LINE)
+    page.keyboard.type("要予約")
+    expect(page.locator("#state")).to_have_text("Saved")
+    other = page.context.new_page()
+    other.goto(page.url)
+    write_in(other, f"{_LINE}要予約")
+    other.keyboard.type("先着順")
+    expect(other.locator("#state")).to_have_text("Saved")
+
+    page.reload()
+
+    expect(page.locator(".mail")).to_contain_text("要予約先着順")
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
+
+
 def _click_above_closing_lines(page: Page, by: float) -> None:
     """Click in the white between the text and the closing lines of the mail."""
     mail = page.locator(".mail")

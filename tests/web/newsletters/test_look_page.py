@@ -342,3 +342,24 @@ def test_the_first_header_picture_is_shown_at_once(stage: Stage, sign_in: SignIn
     look = _kept(stage)
     assert look.header is not None
     assert look.masthead == "picture"
+
+
+@pytest.mark.parametrize("name", ["Logo", "Header picture"])
+def test_a_chosen_picture_is_shown_in_the_mail_before_it_is_sent(
+    stage: Stage, sign_in: SignIn, browser: Browser, name: str
+) -> None:
+    page = _opened(sign_in, browser)
+    chosen = page.get_by_role("group", name=name)
+
+    chosen.get_by_label("File").set_input_files(
+        {"name": "picture.png", "mimeType": "image/png", "buffer": _logo()}
+    )
+
+    shown = page.frame_locator("#preview").locator('img[src^="data:image/png"]')
+    expect(shown).to_be_visible()
+    assert shown.evaluate("each => each.naturalWidth") == 300
+    look = _kept(stage)
+    assert (look.logo, look.header) == (None, None)
+    chosen.get_by_label("File").set_input_files([])
+    expect(shown).to_have_count(0)
+    page.context.close()
