@@ -22,6 +22,7 @@ from newsletter.mailings.planning.variants import (
     original_of_reader,
     read_rendered,
 )
+from newsletter.newsletters.publications import get_newsletter
 from newsletter.rendering.model import Slot
 from newsletter.rendering.slots import fill, in_language
 from newsletter.settings import Settings
@@ -99,6 +100,7 @@ def own_copy_router(
             lacks=lacks and not is_earlier,
             as_sent=as_sent,
             here=f"/v/{token}",
+            zone=get_newsletter(session, ref.newsletter_id).time_zone,
         )
         html = fill(in_language(content.rendered.html, language), values)
         html = without_link_to(values[Slot.VIEW_URL], html)

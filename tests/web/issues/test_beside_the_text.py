@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from io import BytesIO
+from typing import Literal
 
 import pytest
 from PIL import Image
@@ -18,6 +19,7 @@ from newsletter.issues.drafts.saving import get_draft
 from newsletter.mailings.approvals.comments import parts_of, write_comment
 from newsletter.mailings.approvals.readying import ready_draft
 from newsletter.newsletters.publications import find_newsletter
+from newsletter.rendering.contrast import Colour, contrast_ratio
 from newsletter.settings import Settings
 from tests.web.issues.desk import PLAIN, Desk
 from tests.web.issues.test_together import stored
@@ -346,3 +348,24 @@ def test_the_caret_below_a_new_picture_is_in_sight(desk: Desk, page: Page) -> No
     caret = page.locator(".mail > .picture-block + p.body")
     page.locator(".mail .picture-block img").evaluate("image => image.decode()")
     expect(caret).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_in_an_empty_field_can_be_read(
+    desk: Desk, page: Page, scheme: Literal["light", "dark"]
+) -> None:
+    page.emulate_media(color_scheme=scheme)
+    desk.start(page, PLAIN.replace("preheader: ", "# "), view="mail")
+    field = page.locator("[data-issue-field=preheader]")
+
+    shown, ground = field.evaluate(
+        "each => [getComputedStyle(each, '::placeholder').color, "
+        "getComputedStyle(each).backgroundColor]"
+    )
+
+    assert contrast_ratio(_colour(shown), _colour(ground)) >= 4.5
+
+
+def _colour(words: str) -> Colour:
+    red, green, blue = (int(part) for part in re.findall(r"\d+", words)[:3])
+    return red, green, blue

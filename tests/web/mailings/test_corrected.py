@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import httpx
 import pytest
-from lxml import etree
-from sqlalchemy import Engine, select
+from lxml import etree, html
+from sqlalchemy import Engine, select, update
 
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import IssueRow, MailingVariantRow
+from newsletter.database.tables import CorrectionRow, IssueRow, MailingVariantRow
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.issues.model import Block, Paragraph, Text, issue_from_json, issue_to_json
 from newsletter.issues.translation_files import translation_from_issue
@@ -96,6 +96,19 @@ def test_a_copy_shows_what_is_right_with_the_note_and_what_was_sent(
     corrected = _copy(reception, mailing, "b@example.jp")
     assert RIGHT in corrected
     assert '/sent">' not in corrected
+
+
+def test_a_copy_says_the_day_of_a_correction_by_the_newsletter_s_clock(
+    reception: Reception, mailing: int
+) -> None:
+    correct(reception.stage, titled(RIGHT))
+    _deliver(reception, mailing, batch=2)
+    evening = datetime(2026, 11, 30, 18, 30, tzinfo=UTC)
+    with transaction(reception.stage.engine) as session:
+        session.execute(update(CorrectionRow).values(effective_at=evening))
+
+    words = html.fromstring(_copy(reception, mailing, "a@example.jp")).text_content()
+    assert "訂正（2026年12月1日）" in words
 
 
 def test_a_translation_that_a_correction_left_behind_leads_to_the_corrected_original(
