@@ -130,7 +130,6 @@ def _greet(settings: Settings) -> None:
     with transaction(engine) as session:
         token = first_link(session)
     engine.dispose()
-    errors.print(_("Serving {url} until Ctrl-C.", url=settings.public_url), soft_wrap=True)
     if token is not None:
         errors.print(
             _(
@@ -142,6 +141,7 @@ def _greet(settings: Settings) -> None:
         )
         errors.print(_("There is no administrator yet. Open this link, once and within 24 hours:"))
         errors.print(f"  {settings.public_url}/welcome/{token}", soft_wrap=True)
+    errors.print(_("Serving {url} until Ctrl-C.", url=settings.public_url), soft_wrap=True)
 
 
 def demo(
