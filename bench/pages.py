@@ -24,7 +24,7 @@ from newsletter.database.tables import IssueRow
 from newsletter.database.types import now
 from newsletter.database.vocabulary import Role
 from newsletter.i18n.language import Language
-from newsletter.issues.drafts.duplicating import start_from
+from newsletter.issues.drafts.reuse import start_from
 from newsletter.issues.model import Chapter, Issue, Item, Paragraph, Text, issue_to_json
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.tokens import DeliveryRef, Purpose, TokenSigner

@@ -22,7 +22,7 @@ def search(
 ) -> None:
     """Search all issues and drafts, down to the item."""
     from newsletter.cli.console import console, print_json
-    from newsletter.issues.search.query import search_issues
+    from newsletter.issues.search import search_issues
 
     with reading_newsletter(context, newsletter, with_keys=True) as (session, found):
         hits = search_issues(session, found.id, words)
@@ -99,7 +99,7 @@ def start(
     """Start the next issue as a draft from a pattern."""
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import transaction
-    from newsletter.issues.drafts.patterns import find_pattern
+    from newsletter.issues.drafts.reuse import find_pattern
     from newsletter.newsletters.issue_actions import start_from_pattern
 
     opened = open_newsletter(context, newsletter, as_, Action.ISSUE_CREATE, with_keys=True)
@@ -125,7 +125,7 @@ def show_patterns(
 ) -> None:
     """List the patterns that issues can begin with."""
     from newsletter.cli.console import console, print_json
-    from newsletter.issues.drafts.patterns import list_patterns
+    from newsletter.issues.drafts.reuse import list_patterns
 
     with reading_newsletter(context, newsletter, with_keys=True) as (session, found):
         rows = list_patterns(session, found.id)

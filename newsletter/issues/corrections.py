@@ -27,7 +27,7 @@ from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.issues.library.uses import forget_uses
 from newsletter.issues.model import issue_from_json
-from newsletter.issues.search.index import Indexed, forget_words
+from newsletter.issues.search import Indexed, forget_words
 
 #: A correction, in effect or still written.
 Correction = CorrectionRow

@@ -15,8 +15,7 @@ from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.issues.library.uses import record_uses
 from newsletter.issues.model import Issue, issue_from_json, issue_to_json
-from newsletter.issues.search.index import Indexed, index_words
-from newsletter.issues.search.query import words_of
+from newsletter.issues.search import Indexed, index_words, words_of
 from newsletter.issues.sent import first_of_kind, refuse_change
 from newsletter.issues.sources.reading import ReadIssue
 

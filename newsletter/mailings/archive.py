@@ -21,7 +21,7 @@ from newsletter.issues.conditions import select_parts
 from newsletter.issues.drafts import publishing
 from newsletter.issues.drafts.saving import Draft, stored_draft_of
 from newsletter.issues.model import issue_from_json
-from newsletter.issues.search.query import Hit, search_among
+from newsletter.issues.search import Hit, search_among
 from newsletter.issues.sent import sent_as
 from newsletter.issues.store import get_issue
 from newsletter.issues.translations import complete_translations, language_met

@@ -22,9 +22,9 @@ from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.issues import store
 from newsletter.issues.corrections import open_correction, readied_correction
-from newsletter.issues.drafts import duplicating, patterns, publishing, translating
+from newsletter.issues.drafts import publishing, reuse, translating
 from newsletter.issues.drafts import saving as drafts
-from newsletter.issues.drafts.patterns import Pattern
+from newsletter.issues.drafts.reuse import Pattern
 from newsletter.issues.drafts.saving import Draft
 from newsletter.issues.drafts.translation_history import get_translation_revision
 from newsletter.issues.library.images import Encoded, demand_description, keep_image
@@ -194,7 +194,7 @@ def duplicate_issue(
     Its date is the next one of the publication schedule; without one, at the usual distance.
     """
     newsletter = session.get_one(NewsletterRow, newsletter_id)
-    begun = duplicating.start_from(
+    begun = reuse.start_from(
         session,
         newsletter_id,
         issue,
@@ -225,7 +225,7 @@ def keep_pattern(
         ConflictError: There is one of the same name, and it is not to be replaced.
         ListError: The name is empty or too long.
     """
-    kept = patterns.keep_pattern(
+    kept = reuse.keep_pattern(
         session,
         newsletter_id,
         name,
@@ -253,7 +253,7 @@ def start_from_pattern(session: Session, actor: Actor, pattern: Pattern) -> Draf
 def delete_pattern(session: Session, actor: Actor, pattern: Pattern) -> None:
     """Take a pattern away; what was begun with it stays."""
     _record_pattern(session, actor, Action.PATTERN_DELETE, pattern)
-    patterns.delete_pattern(session, pattern)
+    reuse.delete_pattern(session, pattern)
 
 
 def _record_pattern(session: Session, actor: Actor, action: Action, pattern: Pattern) -> None:

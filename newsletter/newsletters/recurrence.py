@@ -31,7 +31,7 @@ from newsletter.database.vocabulary import Every
 from newsletter.edit_conflicts import merge_changes
 from newsletter.errors import ListError
 from newsletter.i18n.messages import msg
-from newsletter.issues.drafts.duplicating import start_from
+from newsletter.issues.drafts.reuse import start_from
 from newsletter.issues.drafts.saving import create_draft
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.store import last_edition

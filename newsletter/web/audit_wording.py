@@ -12,7 +12,7 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.database.words import name_of
 from newsletter.i18n.messages import Message, msg, pmsg, written
-from subscribers.origins import NAMED_ORIGINS, ORIGINS
+from subscribers.history_entries import NAMED_ORIGINS, ORIGINS
 
 ACTION_NAMES: Mapping[Action, Message] = {
     Action.ACCOUNT_DISABLE: msg("Account disabled"),

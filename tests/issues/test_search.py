@@ -17,7 +17,7 @@ from newsletter.issues.drafts.saving import create_draft, save_draft
 from newsletter.issues.drafts.translating import replace_translation
 from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.model import Issue, Paragraph, Text
-from newsletter.issues.search.query import Hit, search_among, search_issues
+from newsletter.issues.search import Hit, search_among, search_issues
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import save_issue
 from newsletter.issues.translation_files import translation_from_issue

@@ -14,8 +14,8 @@ from newsletter.database.tables import DeliveryRow, IssueRow, NewsletterRow
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.errors import ConflictError
 from newsletter.i18n.language import Language
-from newsletter.issues.drafts.duplicating import start_from
 from newsletter.issues.drafts.publishing import publish_draft
+from newsletter.issues.drafts.reuse import start_from
 from newsletter.issues.drafts.saving import Draft, create_draft, open_issue, save_draft
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sent import IssueSentError, last_sent

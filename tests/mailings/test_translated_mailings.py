@@ -22,8 +22,7 @@ from newsletter.issues.drafts.saving import get_draft, save_draft
 from newsletter.issues.drafts.translating import remove_translation, replace_translation
 from newsletter.issues.markdown.reader import read_markdown
 from newsletter.issues.model import Issue, issue_from_json, issue_to_json
-from newsletter.issues.search.index import Indexed, index_words
-from newsletter.issues.search.query import words_of
+from newsletter.issues.search import Indexed, index_words, words_of
 from newsletter.issues.store import find_issue
 from newsletter.issues.translation_files import translation_from_issue
 from newsletter.issues.translations import (

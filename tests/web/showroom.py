@@ -45,7 +45,7 @@ from newsletter.database.vocabulary import (
 )
 from newsletter.feedback.log import log_events, mail_event
 from newsletter.i18n.language import Language
-from newsletter.issues.drafts.duplicating import start_from
+from newsletter.issues.drafts.reuse import start_from
 from newsletter.issues.drafts.translating import UnitFields, add_translation, save_units
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.translation_units import units_of

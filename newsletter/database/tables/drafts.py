@@ -26,7 +26,7 @@ class DraftRow(Base):
         corrects: The sent issue of which it is a correction.
         archived: Where its issue is to stand in the archive; None for the archive's rule.
         revision: Counts saves; whoever saves names the one they began with.
-        words: All that it says, folded for searching; see `newsletter.issues.search.query`.
+        words: All that it says, folded for searching; see `newsletter.issues.search`.
         author: Who saved last.
         import_report: How its text was read; None once an editor has seen to it.
     """

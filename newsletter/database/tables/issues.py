@@ -26,7 +26,7 @@ class IssueRow(Base):
     """One edition of a newsletter; ``template`` is empty for the newsletter's default.
 
     ``words`` is all that it says, folded for searching; see
-    `newsletter.issues.search.query`. Without ``archived`` it stands in the archive by the rule
+    `newsletter.issues.search`. Without ``archived`` it stands in the archive by the rule
     of `newsletter.mailings.archive`. What ``corrects`` another issue is that issue as it will be;
     nobody receives it by itself.
     """
@@ -142,7 +142,7 @@ class LibraryItemRow(Base):
         alt: What a picture shows, as it was described last; empty where nobody has yet.
         size: Octets.
         width: Pixels; 0 for a file. So is ``height``.
-        words: Name and alternative text, folded; see `newsletter.issues.search.query`.
+        words: Name and alternative text, folded; see `newsletter.issues.search`.
     """
 
     __tablename__ = "library_item"

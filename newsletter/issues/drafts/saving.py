@@ -25,8 +25,7 @@ from newsletter.issues.drafts.sittings import goes_on
 from newsletter.issues.library.uses import record_uses
 from newsletter.issues.merging import Merge, Version, merge
 from newsletter.issues.model import Issue, Translation, issue_from_json, issue_to_json
-from newsletter.issues.search.index import Indexed, index_words
-from newsletter.issues.search.query import words_of
+from newsletter.issues.search import Indexed, index_words, words_of
 from newsletter.issues.sent import keeps_its_issue, refuse_change
 from newsletter.issues.sources.import_report import (
     IssueImportReport,

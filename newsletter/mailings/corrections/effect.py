@@ -44,7 +44,7 @@ from newsletter.issues.drafts.saving import correct_draft, correction_draft
 from newsletter.issues.library.stored_files import keep_calendars
 from newsletter.issues.library.uses import add_uses, digests_in, record_uses
 from newsletter.issues.model import Issue, issue_from_json, issue_to_json
-from newsletter.issues.search.index import Indexed, index_words
+from newsletter.issues.search import Indexed, index_words
 from newsletter.issues.sent import sent_as
 from newsletter.issues.translations import language_met
 from newsletter.mailings.approvals.content import content_digest

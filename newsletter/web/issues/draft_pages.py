@@ -28,9 +28,9 @@ from newsletter.issues.checks.findings import Severity
 from newsletter.issues.conditions import everything, part_conditions, select_parts
 from newsletter.issues.corrections import Note, note_in, written_correction
 from newsletter.issues.difference import compare_conflict
-from newsletter.issues.drafts.duplicating import moved_on
 from newsletter.issues.drafts.merging import others_writing
 from newsletter.issues.drafts.publishing import free_slug
+from newsletter.issues.drafts.reuse import moved_on
 from newsletter.issues.drafts.saving import Draft, DraftConflictError, find_import_report
 from newsletter.issues.library.files import FILE_KINDS
 from newsletter.issues.library.search import search_library

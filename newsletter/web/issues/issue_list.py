@@ -15,7 +15,7 @@ from newsletter.errors import ContentError, Place
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.editions import check_day, read_day
-from newsletter.issues.drafts.patterns import list_patterns
+from newsletter.issues.drafts.reuse import list_patterns
 from newsletter.issues.drafts.saving import open_issue
 from newsletter.issues.model import Issue
 from newsletter.issues.sent import sent_as

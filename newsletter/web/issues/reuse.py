@@ -17,10 +17,10 @@ from newsletter.database.vocabulary import Every
 from newsletter.edit_conflicts import EditConflictError, merge_changes, shown_of
 from newsletter.errors import ConflictError, ListError, NewsletterError, NotFoundError
 from newsletter.i18n.messages import msg
-from newsletter.issues.drafts.patterns import get_pattern, list_patterns
+from newsletter.issues.drafts.reuse import get_pattern, list_patterns
 from newsletter.issues.drafts.saving import get_draft
 from newsletter.issues.model import Issue, issue_from_json
-from newsletter.issues.search.query import search_issues
+from newsletter.issues.search import search_issues
 from newsletter.issues.store import find_issue, get_issue, last_edition
 from newsletter.mailings.overview import list_lines
 from newsletter.newsletters.issue_actions import (

@@ -46,10 +46,10 @@ from newsletter.web.issues.shown_as import (
     show_to_reader,
 )
 from newsletter.web.issues.workspace import ARCHIVE_PLACES, Workspace, WorkspacePage
-from newsletter.web.mailings.choice import faults_of
-from newsletter.web.mailings.hours import (
+from newsletter.web.mailings.choice import (
     HourForm,
     TypedHour,
+    faults_of,
     holds_after_change,
     hours_of,
     moment_before,

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from newsletter.database.engine import reading
 from newsletter.i18n.language import own_language_name
 from newsletter.issues.corrections import DatedNote, corrections_of, dated_notes
-from newsletter.issues.search.query import MOST_HITS, MOST_PUBLIC
+from newsletter.issues.search import MOST_HITS, MOST_PUBLIC
 from newsletter.mailings.archive import (
     Publication,
     archive_chapters,

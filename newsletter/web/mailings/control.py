@@ -17,7 +17,7 @@ from newsletter.web.access import (
     doing,
     own,
 )
-from newsletter.web.mailings.hours import HourForm, move_to_typed_hour
+from newsletter.web.mailings.choice import HourForm, move_to_typed_hour
 from newsletter.web.mailings.progress import MAILING, MailingPage
 from newsletter.web.routing import Router
 

@@ -43,8 +43,13 @@ from newsletter.web.access import (
 )
 from newsletter.web.charts import STACK, stacked_bars
 from newsletter.web.issues.workspace import WorkspacePage
-from newsletter.web.mailings.choice import faults_of
-from newsletter.web.mailings.hours import TypedHour, holds_after_change, hours_of, moment_before
+from newsletter.web.mailings.choice import (
+    TypedHour,
+    faults_of,
+    holds_after_change,
+    hours_of,
+    moment_before,
+)
 from newsletter.web.pages import Pages
 from newsletter.web.routing import Router
 from newsletter.web.streams import live

@@ -28,8 +28,8 @@ from newsletter.spreadsheets import defuse
 from subscribers.fields.model import Field, FieldValue
 from subscribers.fields.reading import written_value
 from subscribers.fields.store import list_fields
+from subscribers.history_entries import origin_words
 from subscribers.lists.exports.exports import ListPage, exported
-from subscribers.origins import origin_words
 
 #: People written at once.
 _BATCH = 500

@@ -20,9 +20,13 @@ from newsletter.tokens import Pseudonyms
 from subscribers.fields.model import Field, field_from_json, field_to_json
 from subscribers.fields.store import list_fields
 from subscribers.lists.columns.columns import NO_ANSWERS
-from subscribers.lists.columns.exclusions import exclusions_in
 from subscribers.lists.columns.new_fields import NewFields, find_new_fields
-from subscribers.lists.columns.questions import ColumnQuestion, QuestionKind, is_nameless
+from subscribers.lists.columns.questions import (
+    ColumnQuestion,
+    QuestionKind,
+    exclusions_in,
+    is_nameless,
+)
 from subscribers.lists.columns.validation import ListReader
 from subscribers.lists.imports.import_report import (
     CheckedRow,

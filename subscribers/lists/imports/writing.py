@@ -25,8 +25,15 @@ from subscribers.lists.imports.import_report import (
     note_results,
 )
 from subscribers.lists.imports.journal import ImportJournal
-from subscribers.lists.imports.newcomers import Refused, add_people, find_known
-from subscribers.lists.imports.staging import Staged, fill_stage, instant, without_empty
+from subscribers.lists.imports.staging import (
+    Refused,
+    Staged,
+    add_people,
+    fill_stage,
+    find_known,
+    instant,
+    without_empty,
+)
 from subscribers.lists.records import Problem
 from subscribers.series.enrolment import note_tags, waited_tags
 from subscribers.subscription_columns import CHOSEN

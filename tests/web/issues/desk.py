@@ -15,7 +15,7 @@ from newsletter.accounts.sign_in_limits import Browser
 from newsletter.database.engine import transaction
 from newsletter.database.vocabulary import Role
 from newsletter.i18n.language import Language
-from newsletter.issues.drafts.duplicating import start_from
+from newsletter.issues.drafts.reuse import start_from
 from newsletter.issues.sources.reading import read_issue
 from newsletter.newsletters.publications import find_newsletter
 

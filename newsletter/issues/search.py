@@ -1,10 +1,15 @@
-"""Searching what a newsletter's issues say, drafts and sent ones, down to the item.
+"""Searching what a newsletter's issues say, drafts and sent ones, by an index of their letters.
 
 Words are compared folded: NFKC, without case, kana alike, blanks as one. A word is found wherever
 it stands, however short, also where part of it is a link: Japanese has no blanks between words, and
 many words of two letters. What an issue says in all its languages is kept folded beside it, and its
-letters in an index (`newsletter.issues.search.index`), so that one statement finds the issues;
+letters in an index (`newsletter.issues.search`), so that one statement finds the issues;
 which part of an issue it is is then looked for in its value.
+
+Japanese has no blanks between words, and many words of two letters: so what is indexed is each
+letter and each pair of neighbours. A text that says a word has all the word's pairs; whether it
+says the word itself is then asked of the text. On SQLite the index is a table of FTS5, on
+PostgreSQL one of arrays with a GIN index (`newsletter.database.migrations`).
 """
 
 from __future__ import annotations
@@ -12,18 +17,19 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from enum import IntEnum
+from itertools import pairwise
 
-from sqlalchemy import ColumnElement, SelectBase, exists, select
+from sqlalchemy import BigInteger, ColumnElement, Select, SelectBase, column, exists, select, text
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from newsletter.database.folding import fold_letters, fold_words
+from newsletter.database.folding import fold_letters, fold_words, fts_words
 from newsletter.database.tables import DraftRow, IssueRow, MailingRow
 from newsletter.i18n.normal_form import normal_form
 from newsletter.issues.checks.findings import IssuePlace
 from newsletter.issues.conditions import select_parts
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.outline import chapter_anchor
-from newsletter.issues.search.index import Indexed, candidates
 from newsletter.issues.sent import keeps_its_issue
 from newsletter.issues.translations import language_conditions, language_met, translated
 from newsletter.issues.walking import walk_passages
@@ -245,9 +251,9 @@ def _hits_in(
 ) -> tuple[bool, Sequence[Hit]]:
     """Return the parts that say all the words, or else one of them, and whether it is all."""
     texts: dict[str, list[tuple[IssuePlace, str]]] = {}
-    for place, text in walk_passages(issue, code=True):
+    for place, passage in walk_passages(issue, code=True):
         if within(place.anchor):
-            texts.setdefault(place.anchor, []).append((place, text))
+            texts.setdefault(place.anchor, []).append((place, passage))
     folded = {
         anchor: fold_words(" ".join(text for _, text in all_)) for anchor, all_ in texts.items()
     }
@@ -272,8 +278,8 @@ def _passage(
     texts: Iterable[tuple[IssuePlace, str]], terms: tuple[str, ...]
 ) -> tuple[str, str, str]:
     """Return the first place that says a word, with what stands around it."""
-    for _, text in texts:
-        shown = " ".join(normal_form(text).split())
+    for _, passage in texts:
+        shown = " ".join(normal_form(passage).split())
         # A letter may be folded into several, such as ß: each knows whence it is.
         letters = [(letter, at) for at, each in enumerate(shown) for letter in fold_letters(each)]
         folded = "".join(letter for letter, _ in letters)
@@ -287,3 +293,76 @@ def _passage(
             after = shown[end : end + _AFTER] + ("…" if len(shown) > end + _AFTER else "")
             return before, shown[at:end], after
     return "", "", ""
+
+
+#: Of a word that is looked for, so many pairs are asked of the index.
+_MOST_PAIRS = 24
+
+
+class Indexed(IntEnum):
+    """What is indexed; stored with its number, so never renumber one."""
+
+    DRAFT = 0
+    ISSUE = 1
+
+
+def index_words(session: Session, what: Indexed, number: int, words: str) -> None:
+    """Index what a draft or an issue says, folded, in place of what it said before."""
+    forget_words(session, what, number)
+    letters = sorted(_letters_of(words))
+    if _is_postgresql(session):
+        session.execute(
+            text(
+                "INSERT INTO word_index (what, number, letters) VALUES (:what, :number, :letters)"
+            ),
+            {"what": int(what), "number": number, "letters": letters},
+        )
+    else:
+        session.execute(
+            text("INSERT INTO word_index (rowid, letters) VALUES (:row, :letters)"),
+            {"row": 2 * number + what, "letters": fts_words(letters)},
+        )
+
+
+def forget_words(session: Session, what: Indexed, number: int) -> None:
+    """Take a draft or an issue out of the index."""
+    if _is_postgresql(session):
+        session.execute(
+            text("DELETE FROM word_index WHERE what = :what AND number = :number"),
+            {"what": int(what), "number": number},
+        )
+    else:
+        session.execute(
+            text("DELETE FROM word_index WHERE rowid = :row"), {"row": 2 * number + what}
+        )
+
+
+def candidates(session: Session, what: Indexed, terms: Iterable[str]) -> Select[tuple[int]]:
+    """Return a query for the numbers of all drafts or issues that may say all of some words."""
+    letters = sorted({each for term in terms for each in _asked_of(term)})
+    if _is_postgresql(session):
+        found = text(
+            "SELECT number FROM word_index WHERE what = :what AND letters @> CAST(:asked AS text[])"
+        ).bindparams(what=int(what), asked=letters)
+    else:
+        found = text(
+            "SELECT rowid / 2 AS number FROM word_index"
+            " WHERE word_index MATCH :asked AND rowid % 2 = :what"
+        ).bindparams(what=int(what), asked=fts_words(letters))
+    return found.columns(column("number", BigInteger)).subquery().select()
+
+
+def _letters_of(words: str) -> set[str]:
+    found: set[str] = set()
+    for word in set(words.split()):
+        found.update(word)
+        found.update(map("".join, pairwise(word)))
+    return found
+
+
+def _asked_of(term: str) -> Iterable[str]:
+    return [term] if len(term) == 1 else list(map("".join, pairwise(term)))[:_MOST_PAIRS]
+
+
+def _is_postgresql(session: Session) -> bool:
+    return session.get_bind().dialect.name == "postgresql"

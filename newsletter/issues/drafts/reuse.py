@@ -1,17 +1,20 @@
-"""Patterns: issues kept under a name, to begin others with."""
+"""What new issues begin with: an issue that there is, moved on, or a pattern that was kept."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.control_characters import plain_name
-from newsletter.database.tables import IssuePatternRow, RecurrenceRow
+from newsletter.database.tables import DraftRow, IssuePatternRow, IssueRow, RecurrenceRow
 from newsletter.database.vocabulary import ContentUser
 from newsletter.errors import ConflictError, ListError, NotFoundError
 from newsletter.i18n.messages import msg
+from newsletter.issues.drafts.editions import Edition, following
+from newsletter.issues.drafts.saving import Draft, create_draft
 from newsletter.issues.library.uses import forget_uses, record_uses
 from newsletter.issues.model import Issue, issue_to_json
 
@@ -100,3 +103,56 @@ def delete_pattern(session: Session, pattern: Pattern) -> None:
     )
     session.execute(delete(Pattern).where(Pattern.id == pattern.id))
     forget_uses(session, ContentUser.PATTERN, pattern.id)
+
+
+def start_from(
+    session: Session,
+    newsletter_id: int,
+    issue: Issue,
+    *,
+    author: str,
+    template: str = "",
+    day: date | None = None,
+) -> Draft:
+    """Begin a draft with an issue's content, its date, number and title moved on.
+
+    See `following` for how; the table of contents and the template stay. ``day`` is its date where
+    that is known already.
+    """
+    moved = following(issue, _editions(session, newsletter_id), day=day)
+    return create_draft(session, newsletter_id, moved, author=author, template=template)
+
+
+def moved_on(before: Issue, after: Issue) -> tuple[str, ...]:
+    """Return which of date, number and title are others than in the issue begun from."""
+    pairs = {
+        "date": (before.issue_date, after.issue_date),
+        "number": (before.number, after.number),
+        "title": (before.title, after.title),
+    }
+    return tuple(name for name, (old, new) in pairs.items() if old != new)
+
+
+def _editions(session: Session, newsletter_id: int) -> list[Edition]:
+    """Return the editions that there are; a draft of an issue stands for it while it is unsent."""
+    contents = [
+        *session.scalars(
+            select(IssueRow.content).where(
+                IssueRow.newsletter_id == newsletter_id, IssueRow.corrects.is_(None)
+            )
+        ),
+        *session.scalars(
+            select(DraftRow.content).where(
+                DraftRow.newsletter_id == newsletter_id,
+                DraftRow.issue_id.is_(None),
+                DraftRow.corrects.is_(None),
+            )
+        ),
+    ]
+    return [
+        Edition(
+            date=date.fromisoformat(str(content["issue_date"])),
+            number=str(content.get("number") or ""),
+        )
+        for content in contents
+    ]
