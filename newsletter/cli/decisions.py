@@ -219,7 +219,7 @@ def _accounts(session: Session, newsletter_id: int, addresses: Sequence[str]) ->
     """
     from newsletter.errors import ListError
     from newsletter.i18n.messages import msg
-    from newsletter.mailings.approvals.requests import approvers
+    from newsletter.mailings.approvals.state import approvers
 
     known = {row.address: row.id for row in approvers(session, newsletter_id)}
     for address in addresses:

@@ -14,7 +14,7 @@ from newsletter.database.tables import DraftRow, IssueRow, MailingRow, Newslette
 from newsletter.database.vocabulary import MailingState
 from newsletter.issues.sent import keeps_its_issue
 from newsletter.issues.step_drafts import is_of_series
-from newsletter.mailings.approvals.requests import ApprovalState, approval_states
+from newsletter.mailings.approvals.state import ApprovalState, approval_states
 
 
 class IssueStatus(StrEnum):

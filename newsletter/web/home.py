@@ -18,7 +18,7 @@ from newsletter.issues.checks.findings import Severity
 from newsletter.issues.drafts.saving import Draft, due_drafts, list_drafts
 from newsletter.issues.sent import sent_as
 from newsletter.mailings.approvals.comments import open_threads
-from newsletter.mailings.approvals.pending import (
+from newsletter.mailings.approvals.state import (
     approved_for,
     returned_to,
     void_for,

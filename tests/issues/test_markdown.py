@@ -17,9 +17,9 @@ from newsletter.errors import ContentError
 from newsletter.i18n.language import Language
 from newsletter.issues.checks.content import check_issue
 from newsletter.issues.checks.lines import find_lines
+from newsletter.issues.markdown.dialect import ReadCount
 from newsletter.issues.markdown.reader import read_body, read_markdown
 from newsletter.issues.markdown.runs import without_blank_edges
-from newsletter.issues.markdown.syntax import ReadCount
 from newsletter.issues.markdown.writer import to_markdown
 from newsletter.issues.model import (
     Anchor,

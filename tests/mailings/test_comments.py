@@ -34,7 +34,8 @@ from newsletter.mailings.approvals.comments import (
 )
 from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.approvals.notices import Post
-from newsletter.mailings.approvals.requests import people_of, request_approval
+from newsletter.mailings.approvals.requests import request_approval
+from newsletter.mailings.approvals.state import people_of
 from newsletter.mailings.orders.readiness import check_stored
 from newsletter.mailings.planning.content import load_content
 from newsletter.newsletters.publications import find_newsletter

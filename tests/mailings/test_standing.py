@@ -28,15 +28,19 @@ from newsletter.errors import ConflictError, ForbiddenError, ListError
 from newsletter.i18n.language import Language
 from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.approvals.notices import Post
-from newsletter.mailings.approvals.pending import approved_for, returned_to, void_for
 from newsletter.mailings.approvals.plans import SendingPlan
 from newsletter.mailings.approvals.requests import (
     approve,
-    changes_since_asked,
     demand_approval,
-    is_asked_for,
     request_approval,
     send_back,
+)
+from newsletter.mailings.approvals.state import (
+    approved_for,
+    changes_since_asked,
+    is_asked_for,
+    returned_to,
+    void_for,
 )
 from newsletter.mailings.ledger.schedule import Schedule, read_hour
 from newsletter.mailings.orders.ordering import OrderReview, review_order

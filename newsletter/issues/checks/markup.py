@@ -8,14 +8,22 @@ line can be found. Code is left out: there, signs are meant.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from urllib.parse import unquote
 
-from newsletter.i18n.messages import Message, msg
+from newsletter.i18n.messages import msg
 from newsletter.issues.checks.findings import Finding, IssuePlace, Severity
+from newsletter.issues.checks.markup_kinds import (
+    BARE,
+    CUT,
+    KINDS,
+    SWALLOWED,
+    Kind,
+    find_placeholders,
+)
 from newsletter.issues.markdown.inline import target_of
 from newsletter.issues.model import (
     Emphasis,
@@ -38,300 +46,12 @@ from newsletter.issues.walking import (
     walk_urls,
 )
 
-_MIRRORED = str.maketrans("[](){}<>", "][)(}{><")
-#: A name between two or more signs and their mirror image: ``{{name}}``, ``*|FNAME|*``, ``%%x%%``.
-_PAIRED = re.compile(
-    r"(?P<open>[\[({<%*|$#@{~^]{2,4}=?)\s?(?P<name>[A-Za-z_\u3040-\u30ff\u4e00-\u9fff]"
-    r"[\w .:|,'\"=/-]{0,60}?)\s?(?P<close>[\])}>%*|$#@~^]{2,4})"
-)
-#: A name between single signs that other systems use: ``${x}``, ``%name%``, ``{name}``, ``[A_B]``.
-_SINGLE = re.compile(
-    r"[$#%]\{[A-Za-z_][\w.]*\}|(?<![A-Za-z0-9%])%[A-Za-z_][A-Za-z0-9_.]+%(?![A-Za-z0-9])"
-    r"|\{\$?[A-Za-z_][\w.]*(?:\|[^{}|]{0,60})?\}"
-    r"|\[[a-z_-]+(?:\s+[a-z_-]+=(?:\"[^\"\[\]]*\"|'[^'\[\]]*'|[^\s\[\]\"']+))+\s*/?\]|\[/[a-z_-]+\]"
-    r"|\[[A-Z]+_[A-Z_]+\]|«\w+»|\{%.+?%\}|\[%.+?%\]"
-)
-#: What stands in two or more signs and is emphasis or a wiki's manner, not a field.
-_MARKS_ALONE = frozenset({"**", "~~", "***", "~~~", "^^"})
-_TAG = re.compile(
-    r"<(?P<end>/?)(?P<name>[A-Za-z][A-Za-z0-9:-]*)(?P<rest>\s[^<>]*|/?)>"
-    r"|<!--|<!DOCTYPE[^<>]*>|<\?[^<>]*\?>|<!\[CDATA\[|\]\]>",
-    re.IGNORECASE,
-)
-#: Elements of HTML that text is marked up with; their tags alone may have lost their counterpart.
-_ELEMENT = re.compile(
-    r"a|abbr|address|article|aside|b|big|blockquote|br|button|caption|center|cite|code|dd|del"
-    r"|div|dl|dt|em|figcaption|figure|font|footer|form|h1|h2|h3|h4|h5|h6|header|hr|i|iframe"
-    r"|img|input|ins|kbd|label|li|main|mark|nav|ol|option|p|pre|q|rp|rt|ruby|s|samp|script"
-    r"|section|select|small|span|strike|strong|style|sub|summary|sup|table|tbody|td|textarea"
-    r"|tfoot|th|thead|tr|tt|u|ul|var|video",
-    re.IGNORECASE,
-)
-_REFERENCE = re.compile(r"!?\[[^\[\]]+\]\[[^\[\]]*\]|\[\^[^\[\]\s]+\](?::|)")
-_DEFINITION = re.compile(r"\[(?!\^)[^\[\]]+\]:(?=\s*<?(?:https?|mailto|tel):)")
-_BROKEN_LINK = re.compile(r"!?\[[^\[\]]*\]\s?[（(]\s*(?:https?:|mailto:)[^）)\s]*[）)]?")
-#: Words in brackets, and others in round ones: a link without an address, or text.
-_WITHOUT_ADDRESS = re.compile(r"(?<![\w)\]])!?\[[^\[\]]*\]\([A-Za-z][!-'*-~]{0,80}\)")
-_PERHAPS_LINK = re.compile(r"!?\[[^\[\]]*\]\([^\s()]{0,80}\)")
-#: An address that ends in a sign behind which more of it is to be expected, and particles that
-#: begin no word.
-_CUT_URL = re.compile(
-    r"https?://(?:[\w.-]{1,253}+(?=[/?#]))?[!-;=?-~]{0,500}+(?<=[/=?&#_%-])"
-    r"(?=[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3\u0e00-\u0e7f])"
-    r"(?!を|へ|から|まで|より|にて|です|에서?|으?로|을|를|은|는|이|가|와|과|의|도)"
-)
-_HEADING = re.compile(r"#{2,6}(?=[^\s#])[^\s]{1,20}|[＃#]*＃[＃#]*\s*\S{1,20}")
-_HASH = re.compile(r"#(?=[^\s#\d])[^\s]{1,20}$")
-#: An address that mail programs may take for a link, and browsers for a word.
-_BARE_HOST = re.compile(
-    r"(?<![\w./@:-])www\.(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}(?![\w-])(?:/[!-;=?-~]*)?",
-    re.ASCII | re.IGNORECASE,
-)
-#: A line of nothing but one sign parts what is above from what is below; words may stand within.
-_RULE = re.compile(r"\s*(\S)(?:\s*\1){3,}\s*|\s*~{3,}[^~]+~{3,}\s*")
-_LOOSE = re.compile(
-    r"(?<!\*)\*\*(?!\*)|(?<!~)~~(?!~)|(?<![A-Za-z0-9_])__(?=\S)|```|~~~|\|\s*:?-{3,}:?\s*\|"
-    r"|(?<!＊)＊＊(?!＊)|(?<!')'''(?=[^\s'])[^'\n]{1,80}'''(?!')"
-)
-#: Within a word "_" is a letter, so that names of files keep theirs; beside Japanese, which writes
-#: no spaces, it was perhaps a mark.
-_UNDERSCORES = re.compile(
-    r"(?<=[\u3040-\u30ff\u4e00-\u9fff々])_(?![(（])[^_\s\\]{1,60}_(?=[\w])"
-    r"|(?<=\w)_(?![(（])[^_\s\\]{1,60}_(?=[\u3040-\u30ff\u4e00-\u9fff々])"
-)
-#: What other kinds of Markdown read, and this one does not: highlights, insertions, attributes,
-#: formulas, low and high letters, emoji by name; and at the beginning of a line alerts, contents,
-#: abbreviations and definitions.
-_DIALECT = re.compile(
-    r"(?<![=\w])==(?=[^\s=])[^=\n]{0,80}(?<=[^\s=])==(?![=\w])"
-    r"|(?<![+\w])\+\+(?=[^\s+])[^+\n]{0,80}(?<=[^\s+])\+\+(?![+\w])"
-    r"|\{:?\s?(?:[.#][A-Za-z]|[A-Za-z][\w-]{0,40}=)[^{}\n]{0,80}\}|\{:[A-Za-z][^{}\n]{0,80}\}"
-    r"|\$\$[^$\n]{1,80}\$\$|(?<![\w$])\$(?=[^\s$])[^$\n]{0,80}[\\^_][^$\n]{1,80}\$(?![\w$])"
-    r"|\\\([^()\n\\]{1,80}\\\)"
-    r"|(?<=[A-Za-z])~[0-9A-Za-z+-]{1,4}~(?!~)|(?<=[A-Za-z0-9])\^[0-9A-Za-z+-]{1,4}\^"
-    r"|(?<![\w:/]):(?:[a-z][a-z0-9_+-]{1,30}|[+-]1):(?![\w:/])"
-)
-_DIALECT_LINE = re.compile(
-    r"\[[ xX]\](?=[^\s(\[:])|\[![A-Za-z]{3,20}\](?!\()|(?:!{3}|\?{3}\+?)\s+[A-Za-z]{3,20}\b"
-    r"|\[\[?_?(?i:toc)_?\]?\]$|\*\[[^\[\]\n]{1,40}\]:|:\s+(?=\S).{1,20}"
-)
-#: A line between bars with others within, of any width, and one that rules a drawn table.
-_ROW = re.compile(r"\s*([|｜│])[^|｜│]*\1(?:[^|｜│]*\1)+\s*")
-_RULED = re.compile(r"\s*[+├┌└](?:[-=─━]{2,}[+┼┬┴┤┐┘]){2,}\s*")
 #: How many signs a finding shows, and how many of their characters.
 _EXAMPLES, _SHOWN = 3, 60
 #: Columns of lines that a program wrapped, and how far they differ.
 _WRAPPED, _SPREAD, _LINES = range(55, 101), 16, 3
 #: From here on characters are two columns wide, near enough for telling wrapped lines.
 _WIDE_FROM = 0x2E80
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Kind:
-    """Signs of one kind: what they probably were, and what to do.
-
-    Attributes:
-        across: Whether they may go on over the ends of lines.
-    """
-
-    code: str
-    find: Callable[[str], Iterator[str]]
-    message: Message
-    remedy: Message
-    severity: Severity = Severity.WARNING
-    across: bool = False
-
-
-def _matches(pattern: re.Pattern[str]) -> Callable[[str], Iterator[str]]:
-    def find(line: str) -> Iterator[str]:
-        yield from (match[0] for match in pattern.finditer(line))
-
-    return find
-
-
-def _loose_marks(line: str) -> Iterator[str]:
-    if not _RULE.fullmatch(line):
-        yield from _matches(_LOOSE)(line)
-
-
-def _at_start(pattern: re.Pattern[str]) -> Callable[[str], Iterator[str]]:
-    def find(line: str) -> Iterator[str]:
-        if match := pattern.match(line.strip()):
-            yield match[0]
-
-    return find
-
-
-def _rows(text: str) -> Iterator[str]:
-    """Yield lines that look like rows of a table: ruled, or with as many bars as the next."""
-    lines = text.split("\n")
-    bars = [sum(map(line.count, "|｜│")) if _ROW.fullmatch(line) else 0 for line in lines]
-    for index, line in enumerate(lines):
-        beside = (*bars[max(index - 1, 0) : index], *bars[index + 1 : index + 2])
-        if _RULED.fullmatch(line) or (bars[index] and bars[index] in beside):
-            yield line.strip()
-
-
-def _dialect(line: str) -> Iterator[str]:
-    yield from _at_start(_DIALECT_LINE)(line)
-    yield from _matches(_DIALECT)(line)
-
-
-def _markup(text: str) -> Iterator[str]:
-    """Yield tags that are attempts at markup: in pairs, with attributes, or ends of something."""
-    yield from (tag[0] for tag, is_alone in _tags(text) if not is_alone)
-
-
-def _lone_tags(text: str) -> Iterator[str]:
-    """Yield HTML's tags that stand alone: what is left of markup, or the subject of a sentence."""
-    for tag, is_alone in _tags(text):
-        if is_alone and _ELEMENT.fullmatch(tag["name"]):
-            yield tag[0]
-
-
-def _tags(text: str) -> Iterator[tuple[re.Match[str], bool]]:
-    """Yield tags; alone are names of elements and no more, as text that speaks of them has them."""
-    tags = list(_TAG.finditer(text))
-    ended = {tag["name"].lower() for tag in tags if tag["end"]}
-    for tag in tags:
-        is_name = tag["name"] is not None and not tag["end"] and not tag["rest"]
-        yield tag, is_name and tag["name"].lower() not in ended
-
-
-def find_placeholders(line: str) -> Iterator[str]:
-    """Yield what looks like a field that another system would have filled."""
-    done = 0
-    for match in _PAIRED.finditer(line):
-        opened = match["open"].removesuffix("=")
-        mirrored = opened[::-1].translate(_MIRRORED)
-        is_field = opened not in _MARKS_ALONE and not _is_face(opened, match["name"])
-        if match["close"].startswith(mirrored) and is_field:
-            yield from _matches(_SINGLE)(line[done : match.start()])
-            done = match.start("close") + len(mirrored)
-            yield line[match.start() : done]
-    yield from _matches(_SINGLE)(line[done:])
-
-
-def _is_face(opened: str, name: str) -> bool:
-    """Tell whether signs are a face, such as ``(^_^)`` or ``<(_ _)>``: its eyes are no name."""
-    return len(set(opened)) > 1 and len(set(re.findall(r"[^\W_]", name))) <= 1
-
-
-_IN_FULL = msg("Write its address in full, such as https://…; leave it as it is if it is text.")
-_KINDS = (
-    _Kind(
-        code="placeholder",
-        find=find_placeholders,
-        message=msg("A merge field of another mail system would reach readers as text"),
-        remedy=msg("Replace it with the intended text, or remove it."),
-    ),
-    _Kind(
-        code="html-literal",
-        find=_markup,
-        across=True,
-        message=msg("An HTML tag would reach readers as text"),
-        remedy=msg("Remove it or write Markdown; put it in ` if readers should see it."),
-    ),
-    _Kind(
-        code="html-literal",
-        find=_lone_tags,
-        across=True,
-        message=msg("Readers will see this HTML tag as text"),
-        remedy=msg("Leave it as it is if they should, else remove it."),
-        severity=Severity.HINT,
-    ),
-    _Kind(
-        code="link-broken",
-        find=_matches(_BROKEN_LINK),
-        message=msg("This was probably meant to be a link, but is not"),
-        remedy=msg("Write [words](https://…) without a space, with ASCII brackets."),
-    ),
-    _Kind(
-        code="link-broken",
-        find=_matches(_WITHOUT_ADDRESS),
-        message=msg("This was probably meant to be a link, but is not"),
-        remedy=_IN_FULL,
-    ),
-    _Kind(
-        code="link-broken",
-        find=lambda line: _matches(_PERHAPS_LINK)(_WITHOUT_ADDRESS.sub("", line)),
-        message=msg("This may have been meant to be a link"),
-        remedy=_IN_FULL,
-        severity=Severity.HINT,
-    ),
-    _Kind(
-        code="reference-unresolved",
-        find=_at_start(_DEFINITION),
-        message=msg("Nothing refers to this link, so readers will see its line"),
-        remedy=msg("Write [words][label] where the link is meant to be, or remove the line."),
-    ),
-    _Kind(
-        code="reference-unresolved",
-        find=_matches(_REFERENCE),
-        message=msg("A footnote or link refers to nothing here"),
-        remedy=msg("Define it in the same text, or remove it."),
-    ),
-    _Kind(
-        code="heading-sign",
-        find=_at_start(_HEADING),
-        message=msg("This line was probably meant to be a heading"),
-        remedy=msg("Put a space after the ASCII # signs."),
-    ),
-    _Kind(
-        code="heading-sign",
-        find=_at_start(_HASH),
-        message=msg("This line may have been meant to be a heading"),
-        remedy=msg("Put a space after the # for a heading; leave it as it is for a hashtag."),
-        severity=Severity.HINT,
-    ),
-    _Kind(
-        code="block-literal",
-        find=_at_start(re.compile(r":{3,}[ \t]*\S{0,20}")),
-        message=msg("This line was probably meant to begin or end a block"),
-        remedy=msg("Write ::: and the name of a block, such as :::event, or take it out."),
-    ),
-    _Kind(
-        code="table-literal",
-        find=_rows,
-        across=True,
-        message=msg("This line may have been meant to be a row of a table"),
-        remedy=msg("Put a line such as |---|---| below the first row, and ASCII | between cells."),
-        severity=Severity.HINT,
-    ),
-    _Kind(
-        code="mark-literal",
-        find=_loose_marks,
-        message=msg("A Markdown mark would reach readers as text"),
-        remedy=msg("Put it next to its word, add its counterpart, or remove it."),
-    ),
-    _Kind(
-        code="underscores",
-        find=_matches(_UNDERSCORES),
-        message=msg("Underscores within a word do not emphasize"),
-        remedy=msg("Write *…* for emphasis; leave them as they are in a name."),
-        severity=Severity.HINT,
-    ),
-    _Kind(
-        code="mark-literal",
-        find=_dialect,
-        message=msg("A mark that is not read here would reach readers as text"),
-        remedy=msg("Remove it, and say in words what it was to do."),
-    ),
-)
-
-
-_CUT = _Kind(
-    code="url-cut",
-    find=_matches(_CUT_URL),
-    message=msg("The link ends before the letters that follow this address"),
-    remedy=msg("Put the whole address between < and >, or put a space after it."),
-)
-_BARE = _Kind(
-    code="link-broken",
-    find=_matches(_BARE_HOST),
-    message=msg("This address is not a link"),
-    remedy=msg("Put https:// before it."),
-)
 #: Words of scripts that part them by blanks: Latin, Greek, Cyrillic.
 _LAST_WORD = re.compile(r"[A-Za-zÀ-ɏͰ-ӿ]+\Z")
 _FIRST_WORD = re.compile(r"[A-Za-zÀ-ɏͰ-ӿ]+")
@@ -355,14 +75,6 @@ _ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}\b")
 _OF_PROGRAMS = re.compile(
     r"init|str|repr|dict|len|iter|pycache|mocks|dirname|filename|typename|proto|(?:get|set|del)(?:item|attr)"
 )
-_SWALLOWED = _Kind(
-    code="mark-swallowed",
-    find=lambda _line: iter(()),
-    message=msg(
-        "A * or _ was read as emphasis where it probably is none, and will not reach readers"
-    ),
-    remedy=msg("Write \\* or \\_ for a sign that readers should see, or × for a product."),
-)
 
 
 def check_markup(issue: Issue) -> Iterator[Finding]:
@@ -370,7 +82,7 @@ def check_markup(issue: Issue) -> Iterator[Finding]:
 
     Those of one kind in one part are one finding: what is pasted from elsewhere has hundreds.
     """
-    spots: dict[tuple[_Kind, IssuePlace], list[_Spot]] = {}
+    spots: dict[tuple[Kind, IssuePlace], list[_Spot]] = {}
     for kind, place, spot in _find_spots(issue):
         spots.setdefault((kind, place), []).append(spot)
     for (kind, place), found in spots.items():
@@ -386,27 +98,27 @@ class _Spot:
     line: str
 
 
-def _find_spots(issue: Issue) -> Iterator[tuple[_Kind, IssuePlace, _Spot]]:
+def _find_spots(issue: Issue) -> Iterator[tuple[Kind, IssuePlace, _Spot]]:
     urls = {url for _, url in walk_urls(issue)}
     for place, text in walk_passages(issue):
-        for kind in _KINDS:
+        for kind in KINDS:
             for spot in _spots_in(text, kind):
                 yield kind, place, spot
         # What looks cut may be a longer address that is shown with its letters decoded.
         yield from (
-            (_CUT, place, spot) for spot in _spots_in(text, _CUT) if target_of(spot.signs) in urls
+            (CUT, place, spot) for spot in _spots_in(text, CUT) if target_of(spot.signs) in urls
         )
     for place, url in walk_urls(issue):
         for signs in find_placeholders(unquote(url)):
-            yield _KINDS[0], place, _Spot(signs, "")
+            yield KINDS[0], place, _Spot(signs, "")
     for place, run, between in _unlinked(issue):
-        for spot in _spots_in(run, _BARE):
-            yield _BARE, place, spot
+        for spot in _spots_in(run, BARE):
+            yield BARE, place, spot
         if between:
-            yield _SWALLOWED, place, _Spot(between, "")
+            yield SWALLOWED, place, _Spot(between, "")
 
 
-def _spots_in(text: str, kind: _Kind) -> Iterator[_Spot]:
+def _spots_in(text: str, kind: Kind) -> Iterator[_Spot]:
     if kind.across:
         at = 0
         for signs in kind.find(text):
@@ -514,7 +226,7 @@ def _crosses(before: str, inner: str, behind: str) -> bool:
     return bool(waiting)
 
 
-def _finding(kind: _Kind, place: IssuePlace, spots: Sequence[_Spot]) -> Finding:
+def _finding(kind: Kind, place: IssuePlace, spots: Sequence[_Spot]) -> Finding:
     distinct = list(dict.fromkeys(" ".join(spot.signs.split())[:_SHOWN] for spot in spots))
     shown = ", ".join(distinct[:_EXAMPLES])
     more = len(distinct) > _EXAMPLES

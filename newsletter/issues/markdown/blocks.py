@@ -14,7 +14,8 @@ from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
 from newsletter.i18n.normal_form import split_url
 from newsletter.i18n.values import Alternatives
-from newsletter.issues.checks.markup import find_placeholders
+from newsletter.issues.checks.markup_kinds import find_placeholders
+from newsletter.issues.markdown.dialect import OPEN_COMMENT
 from newsletter.issues.markdown.fenced import LINK_SCHEMES, PICTURE_SCHEMES, FencedReader
 from newsletter.issues.markdown.fences import PART_CONDITION
 from newsletter.issues.markdown.runs import (
@@ -32,7 +33,7 @@ from newsletter.issues.markdown.runs import (
     without_mark,
     words_behind_fence,
 )
-from newsletter.issues.markdown.syntax import IS_TEXT, OPEN_COMMENT, Parsed
+from newsletter.issues.markdown.syntax import IS_TEXT, Parsed
 from newsletter.issues.model import (
     Alignment,
     Anchor,

@@ -16,9 +16,10 @@ from newsletter.errors import ContentError, Place
 from newsletter.i18n.language import Language
 from newsletter.i18n.messages import msg
 from newsletter.issues.markdown.blocks import BlockReader
+from newsletter.issues.markdown.dialect import ReadCount
 from newsletter.issues.markdown.fences import PART_CONDITION
 from newsletter.issues.markdown.front_matter import read_front_matter
-from newsletter.issues.markdown.syntax import ReadCount, demand_few_headings, parse
+from newsletter.issues.markdown.syntax import demand_few_headings, parse
 from newsletter.issues.model import (
     Anchor,
     Block,

@@ -8,43 +8,28 @@ Markdown would drop without a word is a fault here, named with its line.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
-from urllib.parse import unquote
 
-from markdown_it import MarkdownIt
-from markdown_it.rules_block import StateBlock, fence, lheading, list_block, reference
-from markdown_it.rules_block.table import escapedSplit, table
-from markdown_it.rules_inline import StateInline
+from markdown_it.rules_block.table import escapedSplit
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
-from mdit_py_plugins.footnote import footnote_plugin
 
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Number
-from newsletter.issues.checks.markup import find_placeholders
-from newsletter.issues.markdown.faces import keep_faces
-from newsletter.issues.markdown.fences import FenceError, read_fences
-from newsletter.issues.markdown.inline import (
-    WINDOWS_PATH,
-    bound_labels,
-    domain_at,
-    mailbox_before,
-    read_emphasis_in_japanese,
-    scheme_before,
-    target_of,
-    url_at,
+from newsletter.issues.markdown.dialect import (
+    DEEPEST,
+    MOST_CELLS,
+    Definitions,
+    ReadCount,
+    TooManyCellsError,
+    dialect_parser,
 )
+from newsletter.issues.markdown.fences import FenceError
 
-#: Levels of lists, quotations and marks within each other; HTML parsers stop at 256 elements.
-_DEEPEST = 40
-#: Cells of all tables: a row gets those it lacks, so that a few letters would make a million.
-MOST_CELLS = 10_000
 #: Lines of a text: each may be a paragraph, a line of a table, a picture.
 MOST_LINES = 10_000
 #: Headings of chapters, sections and items: each takes five milliseconds until it is mail.
@@ -52,55 +37,8 @@ MOST_HEADINGS = 1_000
 #: Twice as many as the largest mail that mailboxes show whole. Reading takes some 15 µs of
 #: processor time for each where every other is a mark, and forms are read three times.
 MOST_LETTERS = 200_000
-_BREAK = re.compile(r"<br[ \t]*/?>[ \t]*\n?[ \t]*", re.IGNORECASE)
-_LINE_END = re.compile(r"\s*\n\s*")
-_COMMENT, _COMMENT_END = "<!--", "-->"
-_FOREIGN_FIELD = re.compile(r"\*\|[\w:. -]+\|\*|\{\{[^{}\n`<\\&]+\}\}|\{%[^{}\n`<\\&]+%\}")
-#: Names of Python, which would be bold without their signs: ``__init__.py``, ``x.__class__``; a
-#: formula of TeX, whose backslashes would be escapes; and a face with arms, as its first is.
-_VERBATIM = re.compile(
-    r"__[A-Za-z](?:\w{0,60}[A-Za-z0-9])?__(?=\.[A-Za-z_]|\(\))|(?<=[\w)]\.)__[A-Za-z]\w{0,60}__(?!\w)"
-    r"|\\\([^()\n\\]{1,80}\\\)|\\\([^()\n\\]{1,20}\)/",
-    re.ASCII,
-)
-#: A path of other systems up to a name in it, ``~/_a`` or ``/srv/www/_a``, whose signs are its own.
-_PATH_TO_NAME = re.compile(
-    r"(?:(?<![!-~])|(?<=[(:\"'=]))"
-    r"(?:(?:~|\.{1,2})(?:/[A-Za-z0-9._~+*-]+)*|(?:/[A-Za-z0-9._~+*-]+)+)/\Z"
-)
-_SIGNS_OF_NAME = re.compile(r"([*_])\1*(?=[A-Za-z0-9.])")
-#: Letters of a path that are looked back at.
-_LONGEST_PATH = 200
-#: A number of a list, which another stands behind: "2026. 12. 6" is a day, and "1. 2. a" no list.
-_NUMBER_BEFORE = re.compile(r"\d{1,9}[.)][ \t]+\Z")
-_NUMBER = re.compile(r"\d{1,9}[.)](?:[ \t]|$)", re.MULTILINE)
-#: What a field of each reader begins with; in text, the bracket is always escaped.
-MERGE_FIELD = ":field["
-_MERGE_FIELD = re.compile(
-    re.escape(MERGE_FIELD) + r"([^\]\[|\\\s]{1,64})(?:\|((?:[^\]\\\n]|\\[\]\\])*))?\]"
-)
-#: Letters of one with its fallback: of many that nothing ends, each would be sought to the text's
-#: end.
-_LONGEST_FIELD = 1000
-_ESCAPED = re.compile(r"\\([\]\\])")
-#: A line and the rule below it.
-_HEADING_LINES = 2
-#: What an address of whatever kind has: a scheme, a path, a host or a file's name, a mailbox.
-_ADDRESS = re.compile(
-    r"^(?:https?|mailto|tel|javascript|vbscript|data|file|ftps?|sftp|blob|about|cid|sms|webcal):"
-    r"|/|^[#?.]|\w\.[A-Za-z]{2}|@",
-    re.IGNORECASE,
-)
-#: What lines are drawn with, and of how many signs, besides code.
-_DRAWN, _LONGEST_FENCE = "~", 8
-#: Letters of malformed text that an error shows.
-_SHOWN = 30
-#: What HTML takes for a comment without words.
-_EMPTY_COMMENT = re.compile(r"<!--(?:-?>|-->)")
 #: What a definition of a footnote has in its ``meta`` that is text.
 IS_TEXT = "is_text"
-#: A token's kind where a comment has no end that belongs to it.
-OPEN_COMMENT = "comment_open_end"
 _PREFIX = re.compile(r"^(?:[ \t]|>|[-+*][ \t]|\d{1,9}[.)][ \t]|\[\^[^\]\s]+\]:)*")
 
 
@@ -111,22 +49,6 @@ class Parsed:
     nodes: tuple[SyntaxTreeNode, ...]
     notes: dict[str, SyntaxTreeNode]
     inline_notes: dict[int, tuple[SyntaxTreeNode, ...]]
-
-
-@dataclass(slots=True)
-class _Definitions:
-    """The definitions of links: the line below each, by the one that it begins in."""
-
-    used: dict[int, int] = field(default_factory=dict)
-    unused: dict[int, int] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class ReadCount:
-    """What was read so far, of one text or of several that are one issue."""
-
-    cells: int = 0
-    letters: int = 0
 
 
 def demand_bounded(
@@ -182,7 +104,7 @@ def parse(text: str, *, source: str, first_line: int, count: ReadCount | None = 
         tokens, env = _read(text, count)
     except RecursionError:
         raise _too_deep(place) from None
-    except _TooManyCellsError as error:
+    except TooManyCellsError as error:
         raise ContentError(
             msg("The tables have more than {limit} cells.", limit=Number(MOST_CELLS)),
             place=Place(source=source, line=first_line + error.line + 1),
@@ -220,13 +142,13 @@ def parse(text: str, *, source: str, first_line: int, count: ReadCount | None = 
 def _read(text: str, count: ReadCount) -> tuple[list[Token], dict[str, Any]]:
     """Read a text; definitions that nothing refers to are text in it, or they would be lost."""
     cells = count.cells
-    env: dict[str, Any] = {"cells": count, "definitions": _Definitions()}
-    tokens = _parser().parse(text, env)
+    env: dict[str, Any] = {"cells": count, "definitions": Definitions()}
+    tokens = dialect_parser().parse(text, env)
     definitions = _definitions(tokens, env)
     if definitions.unused:
         count.cells = cells
         env = {"cells": count, "definitions": definitions}
-        tokens = _parser().parse(text, env)
+        tokens = dialect_parser().parse(text, env)
     _keep_unused_notes(tokens)
     return tokens, env
 
@@ -234,8 +156,8 @@ def _read(text: str, count: ReadCount) -> tuple[list[Token], dict[str, Any]]:
 def find_headings(text: str) -> Iterator[tuple[int, int]]:
     """Yield the level of each heading that no list or quotation holds, and its line from 0."""
     try:
-        tokens = _parser().parse(text, {"cells": ReadCount(), "definitions": _Definitions()})
-    except (_TooManyCellsError, FenceError):
+        tokens = dialect_parser().parse(text, {"cells": ReadCount(), "definitions": Definitions()})
+    except (TooManyCellsError, FenceError):
         return
     for token in tokens:
         if token.type == "heading_open" and token.map is not None and not token.level:
@@ -250,316 +172,13 @@ def _too_deep(place: Place) -> ContentError:
     )
 
 
-@lru_cache(maxsize=1)
-def _parser() -> MarkdownIt:
-    options = {"html": False, "maxNesting": _DEEPEST, "store_labels": True}
-    parser = _Parser("commonmark", options)
-    parser.enable(["table", "strikethrough"])
-    parser.block.ruler.at("table", _bounded_table, {"alt": ["paragraph", "reference"]})
-    parser.block.ruler.at("lheading", _one_line_heading)
-    parser.block.ruler.at("reference", _used_reference)
-    parser.block.ruler.at("fence", _code, {"alt": ["paragraph", "reference", "blockquote", "list"]})
-    parser.block.ruler.at("list", _list_of_words, {"alt": ["paragraph", "reference", "blockquote"]})
-    parser.block.ruler.before("paragraph", "table_end", _table_end, {"alt": ["blockquote"]})
-    read_fences(parser)
-    footnote_plugin(parser, move_to_end=False)
-    read_emphasis_in_japanese(parser)
-    keep_faces(parser)
-    bound_labels(parser)
-    parser.block.ruler.before(
-        "paragraph", "comment", _comment_block, {"alt": ["paragraph", "reference", "blockquote"]}
-    )
-    parser.inline.ruler.before("autolink", "markup", _markup)
-    parser.inline.ruler.after("text", "bare_link", _bare_link)
-    parser.inline.ruler.after("text", "foreign_field", _foreign_field)
-    parser.inline.ruler.after("text", "verbatim", _verbatim)
-    parser.inline.ruler.after("text", "path", _path)
-    parser.inline.ruler.after("text", "name_in_path", _name_in_path)
-    parser.inline.ruler.after("text", "merge_field", _merge_field)
-    return parser
-
-
-class _Parser(MarkdownIt):
-    """Takes each address, also an unsafe one, which would be text by itself, and nobody told.
-
-    What is no address begins no link: ``b[i](x)``, ``[会場](雨天時は体育館)``, ``<FAX:042-…>``.
-    """
-
-    def validateLink(self, url: str) -> bool:  # noqa: N802 - markdown-it's hook
-        typed = unquote(url)
-        return not url or bool(_ADDRESS.search(typed) or next(find_placeholders(typed), ""))
-
-
-class _TooManyCellsError(Exception):
-    """The tables of a text have more cells than are read."""
-
-    def __init__(self, line: int) -> None:
-        super().__init__(line)
-        self.line = line
-
-
-def _bounded_table(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
-    """Read a table as GFM does, up to a number of cells in all."""
-    before = len(state.tokens)
-    is_table = table(state, start, end, silent)
-    cells = sum(token.type in {"th_open", "td_open"} for token in state.tokens[before:])
-    count: ReadCount = state.env["cells"]
-    count.cells += cells
-    if count.cells > MOST_CELLS:
-        raise _TooManyCellsError(start)
-    return is_table
-
-
-def _list_of_words(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
-    """Read a list as CommonMark does, but for one that is nothing but a number of a list.
-
-    Whoever types "2026. 12. 6." begins with a day: its numbers are one text, not lists in lists.
-    """
-    begin = state.bMarks[start] + state.tShift[start]
-    before = state.src[state.src.rfind("\n", 0, begin) + 1 : begin]
-    if _NUMBER_BEFORE.search(before) and _NUMBER.match(state.src, begin, state.eMarks[start]):
-        return False
-    return list_block(state, start, end, silent)
-
-
-def _one_line_heading(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
-    """Take one line that is ruled below for a heading.
-
-    Of several, CommonMark would make one heading, too; whoever wrote them drew a rule.
-    """
-    before, line, kind = len(state.tokens), state.line, state.parentType
-    if not lheading(state, start, end, silent):
-        return False
-    if state.line - start <= _HEADING_LINES:
-        return True
-    del state.tokens[before:]
-    state.line, state.parentType = line, kind
-    return False
-
-
-def _used_reference(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
-    """Read the definition of a link; one that nothing refers to is text, with what follows it.
-
-    What is another definition follows none, or that would be lost.
-    """
-    definitions: _Definitions = state.env["definitions"]
-    if start not in definitions.unused:
-        return reference(state, start, end, silent)
-    last = start
-    while last in definitions.unused:
-        last = definitions.unused[last]
-    if last not in definitions.used:
-        return False
-    state.push("paragraph_open", "p", 1).map = [start, last]
-    inline = state.push("inline", "", 0)
-    inline.content = state.getLines(start, last, state.blkIndent, False).strip()  # noqa: FBT003
-    inline.map, inline.children = [start, last], []
-    state.push("paragraph_close", "p", -1)
-    state.line = last
-    return True
-
-
-def _code(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
-    """Read code between fences; a line of ``~`` that is drawn, or that nothing ends, is text."""
-    if not fence(state, start, end, True):  # noqa: FBT003
-        return False
-    line = state.src[state.bMarks[start] + state.tShift[start] : state.eMarks[start]].strip()
-    length = len(line) - len(line.lstrip(line[0]))
-    may_be_drawn = line[0] == _DRAWN
-    if may_be_drawn and (
-        length >= _LONGEST_FENCE if length == len(line) else line.endswith(_DRAWN)
-    ):
-        return False
-    # What is open for one is for all as long below it: each is not to look to the text's end.
-    within = (state.level, state.blkIndent, end)
-    since, shortest = state.env.setdefault("open_code", {}).get(within, (end, length))
-    if may_be_drawn and start >= since and length >= shortest:
-        return False
-    if silent and not may_be_drawn:
-        return True
-    before, above = len(state.tokens), state.line
-    fence(state, start, end, False)  # noqa: FBT003
-    at = state.line - 1
-    last = state.src[state.bMarks[at] + state.tShift[at] : state.eMarks[at]].strip()
-    is_closed = at > start and set(last) == {line[0]} and len(last) >= length
-    state.tokens[-1].meta = {"is_closed": is_closed}
-    if silent or (may_be_drawn and not is_closed):
-        del state.tokens[before:]
-        state.line = above
-    if may_be_drawn and not is_closed:
-        state.env["open_code"][within] = (start, length)
-        return False
-    return True
-
-
-def _table_end(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: ARG001, FBT001
-    """End a table at a line without a bar: a remark or a link that somebody typed right below.
-
-    GFM would take it for a row of one cell.
-    """
-    line = state.src[state.bMarks[start] + state.tShift[start] : state.eMarks[start]]
-    return silent and state.parentType == "table" and "|" not in line
-
-
-def _comment_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
-    """Take a comment that has its lines for itself; any other is running text's."""
-    if state.is_code_block(start):
-        return False
-    begin = state.bMarks[start] + state.tShift[start]
-    if not state.src.startswith(_COMMENT, begin) or _EMPTY_COMMENT.match(state.src, begin):
-        return False
-    close = _comment_end(state, begin + len(_COMMENT))
-    last = bisect_right(state.bMarks, close, start, end) - 1
-    if close >= state.eMarks[end - 1] or (
-        state.src[close + len(_COMMENT_END) : state.eMarks[last]].strip()
-    ):
-        return False
-    for line in range(start + 1, last + 1):
-        if not state.isEmpty(line) and state.sCount[line] < state.blkIndent:
-            return False
-    if not silent:
-        token = state.push("comment", "", 0)
-        token.map = [start, last + 1]
-        lines = state.getLines(start, last + 1, state.blkIndent, False)  # noqa: FBT003
-        inner = lines.strip()[len(_COMMENT) :]
-        token.content = inner[: inner.index(_COMMENT_END)]
-        state.line = last + 1
-    return True
-
-
-def _comment_end(state: StateBlock, begin: int) -> int:
-    """Return where the next comment ends; kept, or many without end would each read all."""
-    since, end = state.env.get("comment_end", (begin, -1))
-    if not since <= begin <= end:
-        found = state.src.find(_COMMENT_END, begin)
-        end = len(state.src) if found < 0 else found
-        state.env["comment_end"] = (begin, end)
-    return int(end)
-
-
-def _markup(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
-    """Take ``<br>`` and comments within running text."""
-    if empty := _EMPTY_COMMENT.match(state.src, state.pos):
-        state.pos = empty.end()
-        return True
-    if state.src.startswith(_COMMENT, state.pos):
-        begin = state.pos + len(_COMMENT)
-        end = state.src.find(_COMMENT_END, begin, state.posMax)
-        if not silent:
-            state.push(OPEN_COMMENT if end < 0 else "comment", "", 0)
-            state.tokens[-1].content = _LINE_END.sub(" ", state.src[begin:end])
-        state.pos = state.posMax if end < 0 else end + len(_COMMENT_END)
-        return True
-    match = _BREAK.match(state.src, state.pos, state.posMax)
-    if match is None:
-        return False
-    if not silent:
-        state.push("hardbreak", "br", 0)
-    state.pos = match.end()
-    return True
-
-
-def _path(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
-    """Leave a path of Windows as it stands, though its backslashes may be escapes here."""
-    begin = state.pos - (state.src[state.pos] == ":")
-    found = WINDOWS_PATH.match(state.src, begin, state.posMax) if begin >= 0 else None
-    if found is None or not state.pending.endswith(state.src[begin : state.pos]):
-        return False
-    if not silent:
-        state.append_pending(state.src[state.pos : found.end()])
-    state.pos = found.end()
-    return True
-
-
-def _name_in_path(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as above
-    """Leave the signs that a name in a path begins with as they stand: ``~/__backup__/a.csv``."""
-    signs = _SIGNS_OF_NAME.match(state.src, state.pos, state.posMax)
-    before = state.src[max(0, state.pos - _LONGEST_PATH) : state.pos]
-    if signs is None or not _PATH_TO_NAME.search(before):
-        return False
-    if not silent:
-        state.append_pending(signs[0])
-    state.pos = signs.end()
-    return True
-
-
-def _foreign_field(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as above
-    """Leave a field of another mail system as it stands, though its signs may be marks here."""
-    return _as_it_stands(_FOREIGN_FIELD, state, silent=silent)
-
-
-def _verbatim(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as above
-    return _as_it_stands(_VERBATIM, state, silent=silent)
-
-
-def _as_it_stands(pattern: re.Pattern[str], state: StateInline, *, silent: bool) -> bool:
-    match = pattern.match(state.src, state.pos, state.posMax)
-    if match is None:
-        return False
-    if not silent:
-        state.append_pending(match[0])
-    state.pos = match.end()
-    return True
-
-
-def _merge_field(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as above
-    """Take ``:field[name|fallback]``; one that is malformed is a token without a field."""
-    if not state.src.startswith(MERGE_FIELD, state.pos):
-        return False
-    match = _MERGE_FIELD.match(state.src, state.pos, min(state.posMax, state.pos + _LONGEST_FIELD))
-    if not silent:
-        token = state.push("merge_field", "", 0)
-        token.content = state.src[state.pos : state.pos + _SHOWN]
-        if match:
-            token.meta = {"field": match[1], "fallback": _ESCAPED.sub(r"\1", match[2] or "")}
-    state.pos = match.end() if match else state.pos + len(MERGE_FIELD)
-    return True
-
-
-def write_merge_field(field: str, fallback: str) -> str:
-    """Write what stands for a field of each reader."""
-    words = re.sub(r"([\\\]])", r"\\\1", " ".join(fallback.split()))
-    return f"{MERGE_FIELD}{field}|{words}]" if words else f"{MERGE_FIELD}{field}]"
-
-
-def _bare_link(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
-    """Take an address that is typed as it is, at the sign in it that ends a run of text."""
-    if state.linkLevel:
-        return False
-    match state.src[state.pos]:
-        case ":":
-            before = scheme_before(state.src, state.pos)
-            typed = url_at(state.src[: state.posMax], state.pos - len(before)) if before else ""
-            target = target_of(typed)
-        case "@" if not silent:
-            before = mailbox_before(state.pending)
-            if before == state.pending and state.tokens and state.tokens[-1].type != "softbreak":
-                return False
-            domain = domain_at(state.src[: state.posMax], state.pos + 1) if before else ""
-            typed = f"{before}@{domain}" if domain else ""
-            target = f"mailto:{typed}"
-        case _:
-            return False
-    if not typed:
-        return False
-    if not silent:
-        if not state.pending.endswith(before):
-            return False
-        state.pending = state.pending[: -len(before)]
-        state.push("link_open", "a", 1).attrs = {"href": target}
-        state.push("text", "", 0).content = typed
-        state.push("link_close", "a", -1)
-    state.pos += len(typed) - len(before)
-    return True
-
-
 def _deep_lines(tokens: Iterable[Token]) -> Iterator[int]:
     """Yield where blocks reach the depth at which markdown-it drops what is inside."""
     line = 0
     for token in tokens:
         line = token.map[0] if token.map else line
         marks = max((child.level for child in token.children or ()), default=0)
-        if token.level + (token.nesting > 0) >= _DEEPEST or marks >= _DEEPEST:
+        if token.level + (token.nesting > 0) >= DEEPEST or marks >= DEEPEST:
             yield line
 
 
@@ -613,12 +232,12 @@ def _cells_beyond(
                 )
 
 
-def _definitions(tokens: list[Token], env: dict[str, Any]) -> _Definitions:
+def _definitions(tokens: list[Token], env: dict[str, Any]) -> Definitions:
     """Tell the definitions of links that are used from those that are not."""
     notes = env.get("footnotes", {}).get("list", {}).values()
     inner = chain.from_iterable(note.get("tokens", ()) for note in notes)
     labels = set(_labels(chain(tokens, inner), {"link_open", "image"}))
-    found = _Definitions()
+    found = Definitions()
     for label, link in (
         *env.get("references", {}).items(),
         *((link["label"], link) for link in env.get("duplicate_refs", ())),

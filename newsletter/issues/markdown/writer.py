@@ -13,6 +13,7 @@ from newsletter.issues.cards import Button, Contact, Event, File
 from newsletter.issues.events import write_span
 from newsletter.issues.library.files import kind_name
 from newsletter.issues.markdown.blocks import DONE_TASK, OPEN_TASK
+from newsletter.issues.markdown.dialect import write_merge_field
 from newsletter.issues.markdown.fences import (
     Fence,
     write_fields,
@@ -21,7 +22,6 @@ from newsletter.issues.markdown.fences import (
     write_part_condition,
 )
 from newsletter.issues.markdown.inline import GUARDED, WINDOWS_PATH, flanks
-from newsletter.issues.markdown.syntax import write_merge_field
 from newsletter.issues.model import (
     Alignment,
     Anchor,

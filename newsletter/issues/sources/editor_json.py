@@ -17,8 +17,9 @@ from pydantic import ValidationError
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
 from newsletter.issues.checks.lines import part_at
+from newsletter.issues.markdown.dialect import MOST_CELLS
 from newsletter.issues.markdown.reader import read_body, read_markdown, read_parts
-from newsletter.issues.markdown.syntax import MOST_CELLS, MOST_HEADINGS, MOST_LINES
+from newsletter.issues.markdown.syntax import MOST_HEADINGS, MOST_LINES
 from newsletter.issues.markdown.writer import blocks_to_markdown, body_to_markdown, to_markdown
 from newsletter.issues.model import (
     Block,

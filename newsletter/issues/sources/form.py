@@ -13,8 +13,8 @@ from datetime import date
 from newsletter.errors import ContentError, Place
 from newsletter.i18n.messages import msg
 from newsletter.issues.drafts.editions import check_day, read_day
+from newsletter.issues.markdown.dialect import ReadCount
 from newsletter.issues.markdown.reader import read_body, read_markdown, take_links
-from newsletter.issues.markdown.syntax import ReadCount
 from newsletter.issues.markdown.writer import blocks_to_markdown, link_to_markdown, to_markdown
 from newsletter.issues.model import Block, Issue, Link, Picture
 from newsletter.issues.outline import (

@@ -30,7 +30,7 @@ from newsletter.i18n.messages import msg
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.walking import first_words, walk_parts
 from newsletter.mailings.approvals.notices import ApprovalNews, Post, tell_by_mail
-from newsletter.mailings.approvals.requests import approvers
+from newsletter.mailings.approvals.state import approvers
 from newsletter.newsletters.issue_actions import record_on_issue
 from newsletter.rendering.notices import NoticeTemplate
 

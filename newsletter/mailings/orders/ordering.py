@@ -28,11 +28,8 @@ from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.sent import sent_as
 from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.approvals.plans import EVERYBODY_AT_ONCE, SendingPlan
-from newsletter.mailings.approvals.requests import (
-    demand_approval,
-    differs_from_approved,
-    find_approval,
-)
+from newsletter.mailings.approvals.requests import demand_approval
+from newsletter.mailings.approvals.state import differs_from_approved, find_approval
 from newsletter.mailings.archive import archived_as
 from newsletter.mailings.ledger.schedule import Schedule, demand_hour
 from newsletter.mailings.mailings import create_mailing, publisher_of

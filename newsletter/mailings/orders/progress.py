@@ -20,7 +20,7 @@ from newsletter.issues.corrections import Note, note_of
 from newsletter.issues.sent import sent_as
 from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.approvals.plans import SendingPlan
-from newsletter.mailings.approvals.requests import (
+from newsletter.mailings.approvals.state import (
     Approval,
     ApprovalState,
     find_approval,

@@ -45,7 +45,7 @@ from newsletter.issues.step_drafts import as_sent, series_of_draft
 from newsletter.issues.store import get_issue
 from newsletter.issues.walking import walk_texts
 from newsletter.issues.wording import FIELD_NAMES
-from newsletter.mailings.approvals.requests import approvers, last_plan
+from newsletter.mailings.approvals.state import approvers, last_plan
 from newsletter.mailings.archive import chosen_place
 from newsletter.mailings.corrections.notes import note_languages
 from newsletter.mailings.ledger.schedule import propose_hour

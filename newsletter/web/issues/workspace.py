@@ -25,7 +25,7 @@ from newsletter.issues.drafts.saving import stored_draft_of
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.store import StoredIssue
 from newsletter.mailings.approvals.comments import open_threads, part_of, parts_of, threads_of
-from newsletter.mailings.approvals.requests import approvers, people_of, plan_of
+from newsletter.mailings.approvals.state import approvers, people_of, plan_of
 from newsletter.mailings.mailings import publisher_of
 from newsletter.mailings.orders.progress import IssueProgress, NextStep, Viewer, standing_of
 from newsletter.mailings.orders.readiness import check_stored, stored_findings

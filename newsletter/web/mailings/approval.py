@@ -25,10 +25,10 @@ from newsletter.issues.store import StoredIssue, get_issue
 from newsletter.mailings.approvals.comments import settle_thread, write_comment
 from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.approvals.notices import Post
-from newsletter.mailings.approvals.requests import (
+from newsletter.mailings.approvals.requests import approve, request_approval, send_back
+from newsletter.mailings.approvals.state import (
     Approval,
     ApprovalState,
-    approve,
     changes_since_asked,
     find_approval,
     is_asked_for,
@@ -36,8 +36,6 @@ from newsletter.mailings.approvals.requests import (
     name_of_request,
     people_of,
     plan_of,
-    request_approval,
-    send_back,
     state_of,
     version_before,
 )

@@ -15,7 +15,7 @@ from newsletter.errors import NewsletterError
 from newsletter.issues.checks.findings import Severity
 from newsletter.issues.model import Issue, issue_from_json
 from newsletter.issues.store import StoredIssue
-from newsletter.mailings.approvals.requests import last_plan
+from newsletter.mailings.approvals.state import last_plan
 from newsletter.mailings.ledger.schedule import propose_hour
 from newsletter.mailings.orders.ordering import earlier_mailings
 from newsletter.newsletters.issue_actions import find_issue
