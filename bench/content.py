@@ -13,11 +13,12 @@ from newsletter.i18n.language import Language
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import find_issue, save_issue
 from newsletter.mailings.approvals.plans import SendingPlan
-from newsletter.mailings.mailings import create_mailing, render_stored
+from newsletter.mailings.mailings import create_mailing
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
 from newsletter.rendering.model import RenderedIssue
 from newsletter.settings import Settings
 from subscribers.lists.imports.imports import import_csv
+from tests.support.rendering import render_stored
 
 _ITEM = """
 ### 第{number}号の動き 窓口の手続きを電子化する計画を公表

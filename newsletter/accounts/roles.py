@@ -130,14 +130,13 @@ def set_grants(session: Session, account_id: int, grants: Iterable[Grant]) -> No
     session.flush()
 
 
-def has_administrator(session: Session, *, besides: int | None = None) -> bool:
-    """Return whether somebody administers everything and can sign in, ``besides`` an account."""
+def has_administrator(session: Session) -> bool:
+    """Return whether somebody administers everything and can sign in."""
     query = exists().where(
         RoleGrantRow.role == Role.ADMINISTRATOR,
         RoleGrantRow.newsletter_id.is_(None),
         RoleGrantRow.account_id == AccountRow.id,
         AccountRow.password_hash.is_not(None),
         AccountRow.disabled_at.is_(None),
-        AccountRow.id != (besides or 0),
     )
     return bool(session.scalar(select(query)))

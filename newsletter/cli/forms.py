@@ -51,7 +51,7 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
     from newsletter.cli.console import console, print_json
     from newsletter.database.engine import reading
     from newsletter.newsletters.publications import find_newsletter
-    from subscribers.forms.store import OWN, Conversion, conversions, list_forms, list_sites
+    from subscribers.forms.store import OWN, conversions, list_forms, list_sites
 
     settings = settings_of(context)
     with reading(open_database(settings)) as session:
@@ -59,8 +59,8 @@ def list_all(context: typer.Context, newsletter: NewsletterName = None, json: Js
         forms = list_forms(session, row.id)
         figures = conversions(session, row.id)
         sites = list_sites(session, row.id)
-    own = figures.get(OWN, Conversion())
-    lines = [(form, figures.get(form.id or OWN, Conversion())) for form in forms]
+    own = figures[OWN]
+    lines = [(form, figures[form.id or OWN]) for form in forms]
     if json:
         listed = [_as_json(form) | asdict(figure) for form, figure in lines]
         print_json({"own": asdict(own), "forms": listed, "sites": list(sites)})

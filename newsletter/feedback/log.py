@@ -60,13 +60,7 @@ class FeedbackEvent:
     occurred_at: datetime | None = None
 
 
-def mail_event(
-    report: Report,
-    raw: bytes,
-    *,
-    waits_as: BounceKind | None = None,
-    occurred_at: datetime | None = None,
-) -> FeedbackEvent:
+def mail_event(report: Report, raw: bytes, *, waits_as: BounceKind | None = None) -> FeedbackEvent:
     """Return the event of a report that came as mail; the same octets are the same event."""
     return FeedbackEvent(
         event_id=f"mail:{hashlib.sha256(raw).hexdigest()[:40]}",
@@ -74,7 +68,6 @@ def mail_event(
         report=report,
         raw=raw,
         waits_as=waits_as,
-        occurred_at=occurred_at,
     )
 
 

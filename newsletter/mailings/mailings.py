@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -53,7 +52,7 @@ from newsletter.message.identifiers import feedback_id
 from newsletter.newsletters.look.model import look_of, theme_of
 from newsletter.newsletters.templates import own_templates
 from newsletter.rendering.model import Publisher, RenderedIssue
-from newsletter.rendering.render import derived_preheader, render_issue
+from newsletter.rendering.render import derived_preheader
 
 #: States of deliveries that some copy may have left for.
 _MAY_HAVE_LEFT = frozenset({DeliveryState.SENDING, DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN})
@@ -75,22 +74,6 @@ def publisher_of(newsletter: NewsletterRow) -> Publisher:
         theme=theme_of(look_of(newsletter)),
         fields=tuple(row.key for row in newsletter.fields),
         templates=own_templates(newsletter),
-    )
-
-
-def render_stored(
-    issue: IssueRow, newsletter: NewsletterRow, *, templates_dir: Path
-) -> RenderedIssue:
-    """Render an issue in its own template, or else its newsletter's.
-
-    Raises:
-        TemplateError: See `render_issue`.
-    """
-    return render_issue(
-        issue_from_json(issue.content),
-        template=issue.template or newsletter.template,
-        templates_dir=templates_dir,
-        publisher=publisher_of(newsletter),
     )
 
 

@@ -187,17 +187,16 @@ class Theme:
             self.masthead is Masthead.PICTURE and not has_picture
         )
 
-    def logo_ground(self, *, dark: bool, on_card: bool = False) -> str:
+    def logo_ground(self, *, dark: bool) -> str:
         """Return the colour of a plate behind the logo, empty where it is seen without one.
 
         A plate that the light appearance needs stays in the dark one: a logo looks the same there.
         """
         if self.logo is None or not self.logo.ink:
             return ""
-        on_head = self.is_banded and not on_card
         schemes = (self.light, self.dark) if dark else (self.light,)
         for scheme in schemes:
-            ground = scheme.head if on_head else scheme.card
+            ground = scheme.head if self.is_banded else scheme.card
             if ratio(self.logo.ink, ground) < LARGE_TEXT:
                 plates = (self.palette.card, self.palette.head, WHITE, _DARK_PLATE)
                 return max(plates, key=lambda plate: ratio(self.logo_ink, plate))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -133,8 +134,11 @@ def count_step(session: Session, newsletter_id: int, form_id: int | None, step: 
     add_up(session, FormTallyRow, step.value, [row])
 
 
-def conversions(session: Session, newsletter_id: int) -> Mapping[int, Conversion]:
-    """Return how a newsletter's forms did lately, by their numbers; its own is `OWN`."""
+def conversions(session: Session, newsletter_id: int) -> defaultdict[int, Conversion]:
+    """Return how a newsletter's forms did lately, by their numbers; its own is `OWN`.
+
+    Of one that nobody saw there are zeros.
+    """
     since = f"{now() - _LATELY:%Y-%m-%d}"
     sums = [func.sum(getattr(FormTallyRow, step.value)) for step in FormStep]
     rows = session.execute(
@@ -142,7 +146,7 @@ def conversions(session: Session, newsletter_id: int) -> Mapping[int, Conversion
         .where(FormTallyRow.newsletter_id == newsletter_id, FormTallyRow.day >= since)
         .group_by(FormTallyRow.form_id)
     )
-    return {
-        number: Conversion(shown=int(shown), asked=int(asked), confirmed=int(confirmed))
-        for number, shown, asked, confirmed in rows
-    }
+    figures = defaultdict[int, Conversion](Conversion)
+    for number, shown, asked, confirmed in rows:
+        figures[number] = Conversion(shown=int(shown), asked=int(asked), confirmed=int(confirmed))
+    return figures

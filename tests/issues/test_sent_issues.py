@@ -23,7 +23,7 @@ from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import find_issue, last_edition, save_issue
 from newsletter.mailings.archive import find_publication, list_publications
 from newsletter.mailings.ledger.schedule import Schedule, read_hour
-from newsletter.mailings.mailings import cancel_mailing, create_mailing, render_stored
+from newsletter.mailings.mailings import cancel_mailing, create_mailing
 from newsletter.mailings.overview import IssueStatus, list_lines
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.reports.cached_figures import Figures
@@ -32,6 +32,7 @@ from newsletter.mailings.reports.reports import list_headlines, summarise
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
+from tests.support.rendering import render_stored
 from tests.support.stage import Stage, set_stage
 
 

@@ -32,7 +32,6 @@ from newsletter.issues.translations import (
 from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.approvals.readying import ready_draft
 from newsletter.mailings.archive import find_publication, languages_of, search_archive
-from newsletter.mailings.mailings import render_stored
 from newsletter.mailings.orders.readiness import stored_findings
 from newsletter.mailings.planning.content import load_content
 from newsletter.mailings.planning.planning import plan_mailing
@@ -53,6 +52,7 @@ from newsletter.settings import Settings
 from subscribers.lists.imports.imports import import_csv
 from tests.support.corrections import NOTE, take_effect, titled, write_correction
 from tests.support.databases import on_one_database
+from tests.support.rendering import render_stored
 from tests.support.series import begin_series, join
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage

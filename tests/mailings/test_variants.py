@@ -37,7 +37,6 @@ from newsletter.issues.walking import walk_texts
 from newsletter.mailings.approvals.content import content_digest
 from newsletter.mailings.approvals.plans import SendingPlan
 from newsletter.mailings.archive import find_publication
-from newsletter.mailings.mailings import render_stored
 from newsletter.mailings.orders.ordering import review_order
 from newsletter.mailings.orders.readiness import check_stored, stored_findings
 from newsletter.mailings.orders.test_mails import send_test
@@ -63,6 +62,7 @@ from subscribers.lists.imports.imports import import_csv
 from subscribers.segments.saved import delete_segment, save_segment
 from tests.support.examples import examples
 from tests.support.growth import assert_linear
+from tests.support.rendering import render_stored
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage
 from tests.support.worker import work, worker

@@ -127,15 +127,14 @@ def test_any_look_makes_a_mail_that_reads_in_light_and_in_dark(look: Look) -> No
     ink=_colours,
     masthead=st.sampled_from(Masthead),
     dark=st.booleans(),
-    on_card=st.booleans(),
 )
 def test_a_logo_is_seen_on_its_ground_in_both_appearances(
-    palette: Palette, ink: str, masthead: Masthead, *, dark: bool, on_card: bool
+    palette: Palette, ink: str, masthead: Masthead, *, dark: bool
 ) -> None:
     theme = theme_of(Look(palette=palette, masthead=masthead, logo=replace(_PICTURE, ink=ink)))
     scheme = theme.dark if dark else theme.light
-    behind = scheme.head if theme.is_banded and not on_card else scheme.card
-    plate = theme.logo_ground(dark=dark, on_card=on_card)
+    behind = scheme.head if theme.is_banded else scheme.card
+    plate = theme.logo_ground(dark=dark)
     assert ratio(ink, plate or behind) >= 3
 
 

@@ -15,7 +15,7 @@ from newsletter.database.vocabulary import Role
 from newsletter.i18n.language import Language
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import save_issue
-from newsletter.mailings.mailings import create_mailing, render_stored
+from newsletter.mailings.mailings import create_mailing
 from newsletter.newsletters.publications import (
     NewsletterDraft,
     create_newsletter,
@@ -24,6 +24,7 @@ from newsletter.newsletters.publications import (
 from newsletter.settings import Settings
 from subscribers.lists.imports.imports import import_csv
 from tests.stories.house import House
+from tests.support.rendering import render_stored
 
 CLUB = NewsletterDraft(
     slug="club",

@@ -17,13 +17,14 @@ from newsletter.i18n.language import Language
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import find_issue, save_issue
 from newsletter.mailings.digests.rules import DigestTerms, set_digest
-from newsletter.mailings.mailings import create_mailing, render_stored
+from newsletter.mailings.mailings import create_mailing
 from newsletter.mailings.reports.progress import progress
 from newsletter.newsletters.publications import NewsletterDraft, create_newsletter, find_newsletter
 from newsletter.samples import sample_issue
 from newsletter.settings import Settings
 from tests.stories.house import House, link_after, text_of
 from tests.support.ports import await_condition
+from tests.support.rendering import render_stored
 
 WEEKLY = NewsletterDraft(
     slug="weekly",

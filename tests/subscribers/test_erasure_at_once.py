@@ -36,7 +36,6 @@ from newsletter.i18n.language import Language
 from newsletter.issues.store import find_issue
 from newsletter.mailings.ledger import recording
 from newsletter.mailings.ledger.outcomes import Outcome
-from newsletter.mailings.mailings import render_stored
 from newsletter.mailings.notices.join_requests import Applicant, Evidence, JoinRequests
 from newsletter.mailings.orders.test_mails import send_test
 from newsletter.mailings.planning.planning import plan_mailing
@@ -52,6 +51,7 @@ from subscribers.lists.parsers.tables import csv_records
 from subscribers.preferences import Wishes, save_wishes
 from tests.support.ledger import claim
 from tests.support.locks import await_lock
+from tests.support.rendering import render_stored
 from tests.support.stage import Stage, set_stage
 
 _ADDRESS = "erika@gdpr.example"

@@ -30,13 +30,14 @@ from newsletter.mailings.approvals.plans import SendingPlan
 from newsletter.mailings.digests.opening import DigestSetting, open_due_digests
 from newsletter.mailings.digests.rules import DigestTerms, set_digest
 from newsletter.mailings.ledger.dispatch import unplanned_mailings
-from newsletter.mailings.mailings import create_mailing, render_stored
+from newsletter.mailings.mailings import create_mailing
 from newsletter.mailings.planning.content import planned_conditions
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.planning.variants import met_in, variant_sent
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.rendering.model import RenderedIssue
 from newsletter.settings import Settings
+from tests.support.rendering import render_stored
 from tests.support.stage import Stage
 
 SETTING = DigestSetting(

@@ -16,7 +16,7 @@ from newsletter.issues.sources.reading import ReadIssue, read_issue
 from newsletter.issues.store import StoredIssue, find_issue, save_issue
 from newsletter.mailings.approvals.plans import SendingPlan
 from newsletter.mailings.ledger.schedule import AT_ONCE, Schedule
-from newsletter.mailings.mailings import create_mailing, publisher_of, render_stored
+from newsletter.mailings.mailings import create_mailing, publisher_of
 from newsletter.mailings.reports.progress import progress
 from newsletter.mailings.trials.subjects import SubjectTrial
 from newsletter.newsletters.publications import (
@@ -31,6 +31,7 @@ from newsletter.settings import Settings
 from subscribers.lists.imports.imports import import_csv
 from subscribers.segments.saved import change_segment, find_segment
 from tests.support.ports import await_condition
+from tests.support.rendering import render_stored
 
 DRAFT = NewsletterDraft(
     slug="digest",

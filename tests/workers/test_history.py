@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from sqlalchemy import Engine, select, update
@@ -23,7 +26,7 @@ from newsletter.mailings.reports.progress import progress
 from newsletter.operations.alarms import find_alarms
 from newsletter.operations.alarms.model import Alarm
 from newsletter.operations.overview import look
-from tests.support.backup import back_up
+from tests.support.backup import Backup, back_up
 from tests.support.orders import resume
 from tests.support.smtp import SmtpServer
 from tests.support.stage import Stage, set_stage
@@ -33,6 +36,7 @@ from workers.composition import WorkerServices
 
 PEOPLE = 12
 BATCH = 4
+Host: TypeAlias = Callable[[str], AbstractContextManager[WorkerServices]]
 
 
 @pytest.fixture
@@ -40,13 +44,31 @@ def stage(engine: Engine) -> Stage:
     return set_stage(engine, readers=PEOPLE)
 
 
+@pytest.fixture
+def host(database_url: str, smtp_server: SmtpServer, tmp_path: Path) -> Host:
+    """What begins another worker host, with a folder of its own by its name."""
+    return lambda name: worker(database_url, smtp_server.url, tmp_path / name)
+
+
+def _planned(stage: Stage, services: WorkerServices, *, rounds: int = 1) -> tuple[int, Backup]:
+    """Return a mailing of which nothing is sent yet, and a backup that was made after rounds."""
+    mailing = stage.mail(batch_size=BATCH)
+    for _ in range(rounds):
+        go(services)
+    return mailing, back_up(stage.engine)
+
+
+def _send_all(services: WorkerServices, mailing: int) -> None:
+    for _ in range(PEOPLE // BATCH):
+        work(services, mailing)
+
+
 def _finish(stage: Stage, services: WorkerServices, mailing: int) -> None:
     """Let an operator resume, and workers send what is left."""
     assert progress(stage.engine, mailing).state is MailingState.PAUSED
     resume(stage.engine, mailing, even_twice=True)
     go(services)
-    for _ in range(PEOPLE // BATCH):
-        work(services, mailing)
+    _send_all(services, mailing)
 
 
 def _everybody_has_one(stage: Stage, server: SmtpServer, mailing: int) -> None:
@@ -58,9 +80,7 @@ def _everybody_has_one(stage: Stage, server: SmtpServer, mailing: int) -> None:
 def test_a_backup_from_before_the_mailing_went_out_sends_it_to_nobody_again(
     stage: Stage, services: WorkerServices, smtp_server: SmtpServer
 ) -> None:
-    mailing = stage.mail(batch_size=BATCH)
-    go(services)
-    backup = back_up(stage.engine)
+    mailing, backup = _planned(stage, services)
     work(services, mailing)
     go(services)
     backup.restore()
@@ -79,8 +99,7 @@ def test_a_backup_from_before_the_mailing_was_ordered_tells_that_it_went_out(
     backup = back_up(stage.engine)
     mailing = stage.mail(batch_size=BATCH)
     go(services)
-    for _ in range(PEOPLE // BATCH):
-        work(services, mailing)
+    _send_all(services, mailing)
     backup.restore()
     for _ in range(2):
         go(services)
@@ -92,9 +111,7 @@ def test_a_backup_from_before_the_mailing_was_ordered_tells_that_it_went_out(
 def test_what_is_lost_under_a_worker_that_sends_is_not_sent_again(
     stage: Stage, services: WorkerServices, smtp_server: SmtpServer
 ) -> None:
-    mailing = stage.mail(batch_size=BATCH)
-    go(services)
-    backup = back_up(stage.engine)
+    mailing, backup = _planned(stage, services)
     # Workers look around every second; what is older than that is known to be lost.
     go(services)
 
@@ -111,15 +128,9 @@ def test_what_is_lost_under_a_worker_that_sends_is_not_sent_again(
 
 
 def test_a_new_host_takes_up_nothing_of_a_backup_from_elsewhere(
-    stage: Stage,
-    services: WorkerServices,
-    smtp_server: SmtpServer,
-    database_url: str,
-    tmp_path: Path,
+    stage: Stage, services: WorkerServices, host: Host
 ) -> None:
-    mailing = stage.mail(batch_size=BATCH)
-    go(services)
-    backup = back_up(stage.engine)
+    mailing, backup = _planned(stage, services)
     work(services, mailing)
     backup.restore()
     with transaction(stage.engine) as session:
@@ -130,7 +141,7 @@ def test_a_new_host_takes_up_nothing_of_a_backup_from_elsewhere(
         else:
             # As rows of a dump have it: the server that they were on is gone with the first host.
             session.execute(update(DatabaseHistoryRow).values(server="another/1/00000001"))
-    with worker(database_url, smtp_server.url, tmp_path / "new") as new:
+    with host("new") as new:
         assert work(new, mailing) == 0
         assert progress(stage.engine, mailing).state is MailingState.PAUSED
         with pytest.raises(ConflictError, match="receive it twice"):
@@ -141,18 +152,13 @@ def test_a_new_host_takes_up_nothing_of_a_backup_from_elsewhere(
 
 
 def test_a_new_host_goes_on_with_what_the_same_server_has(
-    stage: Stage,
-    services: WorkerServices,
-    smtp_server: SmtpServer,
-    database_url: str,
-    tmp_path: Path,
+    stage: Stage, services: WorkerServices, smtp_server: SmtpServer, host: Host
 ) -> None:
     mailing = stage.mail(batch_size=BATCH)
     go(services)
-    with worker(database_url, smtp_server.url, tmp_path / "new") as new:
+    with host("new") as new:
         go(new)
-        for _ in range(PEOPLE // BATCH):
-            work(new, mailing)
+        _send_all(new, mailing)
     _everybody_has_one(stage, smtp_server, mailing)
 
 
@@ -161,9 +167,7 @@ def test_a_state_of_a_moment_ago_is_told_by_the_claims_that_it_lacks(
 ) -> None:
     if stage.engine.dialect.name == "postgresql":
         pytest.skip("a server tells its timeline; this is for files, which have none")
-    mailing = stage.mail(batch_size=BATCH)
-    go(services)
-    backup = back_up(stage.engine)
+    mailing, backup = _planned(stage, services)
     work(services, mailing)
     # No round since: what was claimed is all that is lacking.
     backup.restore()
@@ -182,16 +186,10 @@ def test_what_a_host_remembers_of_claims_only_grows_within_an_epoch(tmp_path: Pa
 
 
 def test_a_host_that_hears_of_it_from_another_brings_its_own_back(
-    stage: Stage,
-    services: WorkerServices,
-    smtp_server: SmtpServer,
-    database_url: str,
-    tmp_path: Path,
+    stage: Stage, services: WorkerServices, smtp_server: SmtpServer, host: Host
 ) -> None:
-    mailing = stage.mail(batch_size=BATCH)
-    go(services)
-    backup = back_up(stage.engine)
-    with worker(database_url, smtp_server.url, tmp_path / "other") as other:
+    mailing, backup = _planned(stage, services)
+    with host("other") as other:
         go(other)
         work(other, mailing)
         go(services)
@@ -251,9 +249,7 @@ def test_a_mailing_that_the_backup_holds_as_scheduled_is_matched_by_person(
 def test_what_was_resumed_is_not_held_again(
     stage: Stage, services: WorkerServices, smtp_server: SmtpServer
 ) -> None:
-    mailing = stage.mail(batch_size=BATCH)
-    go(services)
-    backup = back_up(stage.engine)
+    mailing, backup = _planned(stage, services)
     go(services)
     backup.restore()
     go(services)
@@ -266,10 +262,7 @@ def test_what_was_resumed_is_not_held_again(
 def test_once_all_journals_are_brought_back_a_mailing_goes_on_without_a_question(
     stage: Stage, services: WorkerServices, smtp_server: SmtpServer
 ) -> None:
-    mailing = stage.mail(batch_size=BATCH)
-    go(services)
-    go(services)
-    backup = back_up(stage.engine)
+    mailing, backup = _planned(stage, services, rounds=2)
     go(services)
     send_some(services, mailing)
     backup.restore()
@@ -279,23 +272,15 @@ def test_once_all_journals_are_brought_back_a_mailing_goes_on_without_a_question
     assert "journals are brought back: who received this mailing is known" in words
     resume(stage.engine, mailing)
     go(services)
-    for _ in range(PEOPLE // BATCH):
-        work(services, mailing)
+    _send_all(services, mailing)
     _everybody_has_one(stage, smtp_server, mailing)
 
 
 def test_the_host_whose_journals_are_missing_is_named_and_asked_for(
-    stage: Stage,
-    services: WorkerServices,
-    smtp_server: SmtpServer,
-    database_url: str,
-    tmp_path: Path,
+    stage: Stage, services: WorkerServices, smtp_server: SmtpServer, tmp_path: Path, host: Host
 ) -> None:
-    mailing = stage.mail(batch_size=BATCH)
-    go(services)
-    go(services)
-    backup = back_up(stage.engine)
-    with worker(database_url, smtp_server.url, tmp_path / "joined-later") as other:
+    mailing, backup = _planned(stage, services, rounds=2)
+    with host("joined-later") as other:
         go(other)
         go(other)
         go(services)
@@ -313,22 +298,17 @@ def test_the_host_whose_journals_are_missing_is_named_and_asked_for(
     go(services)
     resume(stage.engine, mailing)
     go(services)
-    for _ in range(PEOPLE // BATCH):
-        work(services, mailing)
+    _send_all(services, mailing)
     _everybody_has_one(stage, smtp_server, mailing)
 
 
 def test_a_folder_that_a_host_had_before_is_told_from_the_host(
-    stage: Stage,
-    services: WorkerServices,
-    smtp_server: SmtpServer,
-    database_url: str,
-    tmp_path: Path,
+    stage: Stage, services: WorkerServices, tmp_path: Path, host: Host
 ) -> None:
     mailing = stage.mail(batch_size=BATCH)
     folder = tmp_path / "replaced"
     for number in range(3):
-        with worker(database_url, smtp_server.url, folder) as other:
+        with host("replaced") as other:
             go(other)
             go(other)
             go(services)
@@ -342,7 +322,7 @@ def test_a_folder_that_a_host_had_before_is_told_from_the_host(
     go(services)
     # Nobody of that name is there: it is named once.
     assert str(progress(stage.engine, mailing).halt_reason).count(f":{folder}") == 1
-    with worker(database_url, smtp_server.url, folder) as other:
+    with host("replaced") as other:
         go(other)
         go(other)
     words = str(progress(stage.engine, mailing).halt_reason)
@@ -350,14 +330,10 @@ def test_a_folder_that_a_host_had_before_is_told_from_the_host(
 
 
 def test_whose_journals_are_missing_is_an_alarm_where_no_mailing_is_held(
-    stage: Stage,
-    services: WorkerServices,
-    smtp_server: SmtpServer,
-    database_url: str,
-    tmp_path: Path,
+    stage: Stage, services: WorkerServices, tmp_path: Path, host: Host
 ) -> None:
     go(services)
-    with worker(database_url, smtp_server.url, tmp_path / "away") as other:
+    with host("away") as other:
         go(other)
         go(other)
         go(services)
@@ -424,10 +400,7 @@ def _journal_alarms(engine: Engine) -> list[Alarm]:
 def test_a_host_that_does_not_know_all_lets_nobody_be_mailed_without_a_question(
     stage: Stage, services: WorkerServices, fault: str
 ) -> None:
-    mailing = stage.mail(batch_size=BATCH)
-    go(services)
-    go(services)
-    backup = back_up(stage.engine)
+    mailing, backup = _planned(stage, services, rounds=2)
     go(services)
     send_some(services, mailing)
     folder = services.settings.data_dir

@@ -102,10 +102,10 @@ def signing_in_router(engine: Engine, sealer: Sealer, pages: Pages) -> Router:
 EntryField = Annotated[str, Form(max_length=2000)]
 
 
-def local_path(path: str, fallback: str = "/home") -> str:
-    """Return a path on this site, never another's: no open redirect."""
+def local_path(path: str) -> str:
+    """Return a path on this site, never another's, but home: no open redirect."""
     is_local = path.startswith("/") and not path.startswith(("//", "/\\"))
-    return path if is_local and path.isprintable() else fallback
+    return path if is_local and path.isprintable() else "/home"
 
 
 def lead_to(path: str) -> RedirectResponse:

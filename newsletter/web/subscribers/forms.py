@@ -39,7 +39,7 @@ from subscribers.forms.actions import (
     set_sites,
 )
 from subscribers.forms.model import JoinForm, Sites
-from subscribers.forms.store import OWN, Conversion, conversions, list_forms, list_sites
+from subscribers.forms.store import OWN, conversions, list_forms, list_sites
 
 _Text = Annotated[str, Field(max_length=4_000)]
 
@@ -107,8 +107,8 @@ class _FormsPages:
             "subscribers/forms.html",
             status=400 if error else 200,
             newsletter=row,
-            own=figures.get(OWN, Conversion()),
-            forms=[(form, figures.get(form.id or OWN, Conversion())) for form in forms],
+            own=figures[OWN],
+            forms=[(form, figures[form.id or OWN]) for form in forms],
             wanted=wanted or JoinForm(),
             typed_sites=sites,
             begun=begun or shown_of(Sites(origins=tuple(listed))),
@@ -151,7 +151,7 @@ class _FormsPages:
             begun=begun,
             known=known,
             sites=shown.sites,
-            figures=figures.get(shown.form.id or OWN, Conversion()),
+            figures=figures[shown.form.id or OWN],
             faults=_faults(visit, error),
             public_url=self._public_url,
             here=f"{self._public_url}{shown.path}",

@@ -306,19 +306,11 @@ def _finder_of(name: str, form: ListForm) -> Callable[[Iterable[str]], list[str]
         return _unclear_headings
     if name in {BESIDE, COMMENTS}:
         # Only those that speak of leaving come.
-        return _all_of
+        return list
     if form.known is not None and mark_of(name) == "remark":
-        return _speaking_notes
+        # Its states have a column of theirs.
+        return speaking_ones
     return leaving_ones if is_harmless(name) or form.is_field(name) else speaking_ones
-
-
-def _speaking_notes(texts: Iterable[str]) -> list[str]:
-    """Return what of a known system's notes speaks of mail; its states have a column of theirs."""
-    return speaking_ones(texts)
-
-
-def _all_of(texts: Iterable[str]) -> list[str]:
-    return list(texts)
 
 
 def _unclear_headings(texts: Iterable[str]) -> list[str]:

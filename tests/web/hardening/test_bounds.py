@@ -24,11 +24,11 @@ from newsletter.database.tables import (
 from newsletter.database.vocabulary import Role
 from newsletter.errors import ConflictError, ContentError
 from newsletter.issues.library.images import encode_image
-from newsletter.mailings.mailings import render_stored
 from newsletter.mailings.orders.test_mails import read_addresses, send_test
 from newsletter.settings import Settings
 from newsletter.tokens import DeliveryRef, Pseudonyms, Purpose, TokenSigner
 from subscribers.join_limits import JoinLimits, count_address, count_sender
+from tests.support.rendering import render_stored
 from tests.web.conftest import add_account
 from tests.web.hardening.conftest import SECRET, House
 

@@ -27,7 +27,7 @@ from newsletter.issues.drafts.saving import create_draft
 from newsletter.issues.library.stored_files import read_upload
 from newsletter.issues.sources.reading import read_issue
 from newsletter.issues.store import save_issue
-from newsletter.mailings.mailings import create_mailing, render_stored
+from newsletter.mailings.mailings import create_mailing
 from newsletter.mailings.series.actions import SeriesPlan, add_series, add_step
 from newsletter.mailings.series.due import Timing
 from newsletter.newsletters.issue_actions import add_file, keep_pattern
@@ -43,6 +43,7 @@ from subscribers.invitations import make_invitation
 from subscribers.lists.imports.imports import import_csv
 from subscribers.lists.imports.uploads import keep_upload
 from subscribers.notes import add_note
+from tests.support.rendering import render_stored
 from tests.support.stage import set_subscribers
 from tests.web.conftest import PASSWORD, csrf_of
 from tests.web.hardening.conftest import House

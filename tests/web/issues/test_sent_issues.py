@@ -13,13 +13,13 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import BounceRow, DraftRow, IssueRow, NewsletterRow
 from newsletter.database.vocabulary import BounceKind, BounceSource, Role
 from newsletter.issues.drafts.saving import open_issue
-from newsletter.mailings.mailings import render_stored
 from newsletter.mailings.orders.test_mails import send_test
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.mailings.reports.reports import count_outcomes
 from newsletter.newsletters.publications import find_newsletter
 from newsletter.settings import Settings
 from newsletter.tokens import TokenSigner
+from tests.support.rendering import render_stored
 from tests.support.stage import Stage
 from tests.web.conftest import SignIn, csrf_of
 

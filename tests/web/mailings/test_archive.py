@@ -19,7 +19,7 @@ from newsletter.database.vocabulary import Archived
 from newsletter.issues.model import issue_from_json
 from newsletter.issues.store import find_issue
 from newsletter.mailings.archive import archive_issue
-from newsletter.mailings.mailings import create_mailing, render_stored
+from newsletter.mailings.mailings import create_mailing
 from newsletter.mailings.planning.content import load_content
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.message.frame import MessageFrame, Recipient
@@ -29,6 +29,7 @@ from newsletter.web.mailings.archive import SearchLimit, archive_router
 from newsletter.web.pages import Pages
 from tests.support.databases import each_database
 from tests.support.loops import run_apart
+from tests.support.rendering import render_stored
 from tests.support.stage import Stage
 from tests.web.subscribers.conftest import Reception
 

@@ -16,13 +16,13 @@ from newsletter.database.tables import NewsletterRow
 from newsletter.database.vocabulary import Joining, Visibility
 from newsletter.issues.store import find_issue
 from newsletter.mailings.approvals.content import content_digest
-from newsletter.mailings.mailings import render_stored
 from newsletter.mailings.planning.planning import plan_mailing
 from newsletter.newsletters.look.designs import find_design
 from newsletter.newsletters.look.model import look_to_json
 from newsletter.newsletters.publications import get_newsletter
 from newsletter.settings import Settings
 from subscribers.invitations import make_invitation
+from tests.support.rendering import render_stored
 from tests.support.stage import Stage
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
