@@ -21,7 +21,7 @@ from newsletter.issues.checks.markup_kinds import (
     CUT,
     KINDS,
     SWALLOWED,
-    Kind,
+    SignKind,
     find_placeholders,
 )
 from newsletter.issues.markdown.inline import target_of
@@ -82,7 +82,7 @@ def check_markup(issue: Issue) -> Iterator[Finding]:
 
     Those of one kind in one part are one finding: what is pasted from elsewhere has hundreds.
     """
-    spots: dict[tuple[Kind, IssuePlace], list[_Spot]] = {}
+    spots: dict[tuple[SignKind, IssuePlace], list[_Spot]] = {}
     for kind, place, spot in _find_spots(issue):
         spots.setdefault((kind, place), []).append(spot)
     for (kind, place), found in spots.items():
@@ -98,7 +98,7 @@ class _Spot:
     line: str
 
 
-def _find_spots(issue: Issue) -> Iterator[tuple[Kind, IssuePlace, _Spot]]:
+def _find_spots(issue: Issue) -> Iterator[tuple[SignKind, IssuePlace, _Spot]]:
     urls = {url for _, url in walk_urls(issue)}
     for place, text in walk_passages(issue):
         for kind in KINDS:
@@ -118,7 +118,7 @@ def _find_spots(issue: Issue) -> Iterator[tuple[Kind, IssuePlace, _Spot]]:
             yield SWALLOWED, place, _Spot(between, "")
 
 
-def _spots_in(text: str, kind: Kind) -> Iterator[_Spot]:
+def _spots_in(text: str, kind: SignKind) -> Iterator[_Spot]:
     if kind.across:
         at = 0
         for signs in kind.find(text):
@@ -226,7 +226,7 @@ def _crosses(before: str, inner: str, behind: str) -> bool:
     return bool(waiting)
 
 
-def _finding(kind: Kind, place: IssuePlace, spots: Sequence[_Spot]) -> Finding:
+def _finding(kind: SignKind, place: IssuePlace, spots: Sequence[_Spot]) -> Finding:
     distinct = list(dict.fromkeys(" ".join(spot.signs.split())[:_SHOWN] for spot in spots))
     shown = ", ".join(distinct[:_EXAMPLES])
     more = len(distinct) > _EXAMPLES

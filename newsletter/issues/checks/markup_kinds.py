@@ -92,7 +92,7 @@ _RULED = re.compile(r"\s*[+├┌└](?:[-=─━]{2,}[+┼┬┴┤┐┘]){2,}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Kind:
+class SignKind:
     """Signs of one kind: what they probably were, and what to do.
 
     Attributes:
@@ -184,20 +184,20 @@ def _is_face(opened: str, name: str) -> bool:
 
 _IN_FULL = msg("Write its address in full, such as https://…; leave it as it is if it is text.")
 KINDS = (
-    Kind(
+    SignKind(
         code="placeholder",
         find=find_placeholders,
         message=msg("A merge field of another mail system would reach readers as text"),
         remedy=msg("Replace it with the intended text, or remove it."),
     ),
-    Kind(
+    SignKind(
         code="html-literal",
         find=_markup,
         across=True,
         message=msg("An HTML tag would reach readers as text"),
         remedy=msg("Remove it or write Markdown; put it in ` if readers should see it."),
     ),
-    Kind(
+    SignKind(
         code="html-literal",
         find=_lone_tags,
         across=True,
@@ -205,57 +205,57 @@ KINDS = (
         remedy=msg("Leave it as it is if they should, else remove it."),
         severity=Severity.HINT,
     ),
-    Kind(
+    SignKind(
         code="link-broken",
         find=_matches(_BROKEN_LINK),
         message=msg("This was probably meant to be a link, but is not"),
         remedy=msg("Write [words](https://…) without a space, with ASCII brackets."),
     ),
-    Kind(
+    SignKind(
         code="link-broken",
         find=_matches(_WITHOUT_ADDRESS),
         message=msg("This was probably meant to be a link, but is not"),
         remedy=_IN_FULL,
     ),
-    Kind(
+    SignKind(
         code="link-broken",
         find=lambda line: _matches(_PERHAPS_LINK)(_WITHOUT_ADDRESS.sub("", line)),
         message=msg("This may have been meant to be a link"),
         remedy=_IN_FULL,
         severity=Severity.HINT,
     ),
-    Kind(
+    SignKind(
         code="reference-unresolved",
         find=_at_start(_DEFINITION),
         message=msg("Nothing refers to this link, so readers will see its line"),
         remedy=msg("Write [words][label] where the link is meant to be, or remove the line."),
     ),
-    Kind(
+    SignKind(
         code="reference-unresolved",
         find=_matches(_REFERENCE),
         message=msg("A footnote or link refers to nothing here"),
         remedy=msg("Define it in the same text, or remove it."),
     ),
-    Kind(
+    SignKind(
         code="heading-sign",
         find=_at_start(_HEADING),
         message=msg("This line was probably meant to be a heading"),
         remedy=msg("Put a space after the ASCII # signs."),
     ),
-    Kind(
+    SignKind(
         code="heading-sign",
         find=_at_start(_HASH),
         message=msg("This line may have been meant to be a heading"),
         remedy=msg("Put a space after the # for a heading; leave it as it is for a hashtag."),
         severity=Severity.HINT,
     ),
-    Kind(
+    SignKind(
         code="block-literal",
         find=_at_start(re.compile(r":{3,}[ \t]*\S{0,20}")),
         message=msg("This line was probably meant to begin or end a block"),
         remedy=msg("Write ::: and the name of a block, such as :::event, or take it out."),
     ),
-    Kind(
+    SignKind(
         code="table-literal",
         find=_rows,
         across=True,
@@ -263,39 +263,39 @@ KINDS = (
         remedy=msg("Put a line such as |---|---| below the first row, and ASCII | between cells."),
         severity=Severity.HINT,
     ),
-    Kind(
+    SignKind(
         code="mark-literal",
         find=_loose_marks,
         message=msg("A Markdown mark would reach readers as text"),
         remedy=msg("Put it next to its word, add its counterpart, or remove it."),
     ),
-    Kind(
+    SignKind(
         code="underscores",
         find=_matches(_UNDERSCORES),
         message=msg("Underscores within a word do not emphasize"),
         remedy=msg("Write *…* for emphasis; leave them as they are in a name."),
         severity=Severity.HINT,
     ),
-    Kind(
+    SignKind(
         code="mark-literal",
         find=_dialect,
         message=msg("A mark that is not read here would reach readers as text"),
         remedy=msg("Remove it, and say in words what it was to do."),
     ),
 )
-CUT = Kind(
+CUT = SignKind(
     code="url-cut",
     find=_matches(_CUT_URL),
     message=msg("The link ends before the letters that follow this address"),
     remedy=msg("Put the whole address between < and >, or put a space after it."),
 )
-BARE = Kind(
+BARE = SignKind(
     code="link-broken",
     find=_matches(_BARE_HOST),
     message=msg("This address is not a link"),
     remedy=msg("Put https:// before it."),
 )
-SWALLOWED = Kind(
+SWALLOWED = SignKind(
     code="mark-swallowed",
     find=lambda _line: iter(()),
     message=msg(
