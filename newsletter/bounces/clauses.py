@@ -295,9 +295,21 @@ _UNDELIVERED = re.compile(
 )
 
 
+#: What is yet to come, with the two words that say what.
+_FUTURE = re.compile(
+    rf"(?<!\w)(?:{'|'.join(_GRAMMAR['future'])})(?!\w)(?: [\w'-]{{1,20}}){{0,2}}"
+    f"|{'|'.join(_GRAMMAR['future_unspaced'])}"
+)
+
+
+def without_future(text: str) -> str:
+    """Leave out of words in lower case what is yet to come: who will be deleted is there."""
+    return _FUTURE.sub(" ", text)
+
+
 def tells_undelivered(text: str) -> bool:
     """Tell whether words in lower case say that mail did not arrive."""
-    return _UNDELIVERED.search(without_marks(text)) is not None
+    return _UNDELIVERED.search(without_marks(without_future(text))) is not None
 
 
 #: "Prezado remetente," on a line by itself: whom a letter addresses is no subject of it.

@@ -106,6 +106,7 @@ _OF_LANGUAGE = {
     "supposing": "supposing",
     "many": "many",
     "undelivered": "undelivered",
+    "future": "future",
 }
 #: The few words that may stand between a negation and what it denies.
 _FEW = r"(?: [\w'-]{1,14}){0,3}? "

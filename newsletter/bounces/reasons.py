@@ -45,6 +45,7 @@ from newsletter.bounces.clauses import (
     occur_in,
     tells_gone_for_good,
     without_advice,
+    without_future,
     without_names,
 )
 from newsletter.bounces.model import PERMANENT, Reason
@@ -325,7 +326,7 @@ def _words() -> PhraseBook:
 
 
 def _plain(words: str, parties: Parties) -> str:
-    lower = without_advice(words[:_LOOKED_AT].replace("’", "'").lower())
+    lower = without_future(without_advice(words[:_LOOKED_AT].replace("’", "'").lower()))
     lower = " ".join(lower.split())
     text = _without_name(parties.mark(_LINK.sub(" ", lower)), parties)
     text = _JOINED.sub(lambda name: name[0].replace("_", " "), text)

@@ -9,6 +9,8 @@ from newsletter.bounces.phrase_tables import tables
 
 _LOOKED_AT = 8_000
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![.]?\d)")
+#: X.400's own diagnostic of a name that nobody has, which is 5.1.1 (RFC 2157, 3.1.4).
+_OR_NAME = re.compile(r"unrecogni[sz]ed[- ]o/?r[- ]name", re.IGNORECASE)
 _REPLY = re.compile(
     r"(?<![\w.\-/:@=])(?:(?:error|response)[_ ]?code[ :]{1,3})?"
     r"(4[2357][0-5]|44[1-9]|45\d|5[0-57]\d)(?=[\s\-:;,<)\]#'\"]|$)",
@@ -127,6 +129,7 @@ _OTHER_NAMES = {
 def find_status(text: str) -> str:
     """Return the enhanced status code that says most: a particular one before ``5.0.0``."""
     statuses = [match[1] for match in _STATUS.finditer(text[:_LOOKED_AT]) if match[1][0] != "2"]
+    statuses += ["5.1.1"] * bool(_OR_NAME.search(text, 0, _LOOKED_AT))
     return next(
         (one for one in statuses if not one.endswith(".0.0")), statuses[0] if statuses else ""
     )

@@ -12,7 +12,12 @@ from flufl.bounce import all_failures
 
 from newsletter.bounces.addresses import RECIPIENTS, find_address, is_system
 from newsletter.bounces.bounce_text import BounceText, answers_ours
-from newsletter.bounces.clauses import names_mail, names_thing, tells_undelivered
+from newsletter.bounces.clauses import (
+    names_mail,
+    names_thing,
+    tells_undelivered,
+    without_advice,
+)
 from newsletter.bounces.mail import Mail
 from newsletter.bounces.model import Reason, Report, ReportedRecipient, ReportKind
 from newsletter.bounces.phrase_tables import phrases, tables
@@ -32,7 +37,7 @@ _FAX_NUMBER = re.compile(
     r"(?:fax|ファ(?:ッ)?クス)\s{0,4}[.:：]?\s{0,4}[+(（\d０-９]", re.IGNORECASE
 )
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,255}")
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|[。！？]|\n\s*\n")
+_SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|[。！？]|\n\s*\n")
 
 
 def read_unstructured(bounce: BounceText) -> Report | None:
@@ -138,7 +143,8 @@ def _says_why(bounce: BounceText) -> bool:
 def _is_said_of(bounce: BounceText, address: str) -> bool:
     """Tell whether a sentence that names an address denies it, or that it was reached."""
     return _is_denied(bounce, address) or any(
-        _is_of_failure(sentence) for sentence in _sentences_of(bounce, address)
+        _is_of_failure(without_advice(sentence.lower()))
+        for sentence in _sentences_of(bounce, address)
     )
 
 
@@ -193,7 +199,9 @@ def is_from_system(bounce: BounceText) -> bool:
     """Tell whether a mail names a mail system as its sender, or whom that could not reach."""
     headers = bounce.mail.headers
     sender = headers.get("from").lower()
-    named = _SENDERS.occurs_in(sender) or is_system(find_address(sender))
+    named = is_system(find_address(sender)) or (
+        _SENDERS.occurs_in(sender) and not _is_lists_own(bounce)
+    )
     return named or "x-failed-recipients" in headers
 
 

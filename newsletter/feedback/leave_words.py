@@ -40,7 +40,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?。;])(?:\s+|(?=[^\x00-\x7fと]))")
 #: What ends a thought within a sentence, so that another thought says nothing against it.
 _CLAUSE_END = re.compile(
     r"[,;:()](?:\s|(?=[⺀-鿿]))|\s[-–—]+\s|、(?=お手数|以後|今後|至急)|(?<=ので)、?|(?<=ため)、|(?<=ですから)、?"
-    r"|\b(?:so|because|since|although|therefore)\b",
+    r"|\b(?:so|because|since|although|therefore)\b|(?<=\S) (?:perch[éè]|weil|parce que|porque)\b",
     re.IGNORECASE,
 )
 #: What stands before these is only what the main clause is said in spite of.

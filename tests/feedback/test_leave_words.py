@@ -9,6 +9,13 @@ from hypothesis import strategies as st
 from newsletter.feedback.leave_words import Wish, read_mail_wish, read_wish
 
 _PLAIN = """
+This will have been my last one, please.
+そちらで解除しておいてもらえますか?
+こちらの通信は今回限りでお願いします。
+Sumimasen ga, haishin wo yamete kudasai.
+Bitte nix mehr schicken, danke.
+Chiedo di cancellarmi dalla newsletter perché non leggo più l'inglese.
+Je voudrais résilier mon abonnement à votre newsletter.
 もうメールは|結構です
 お世話になります。|登録を|解除してください。|山田
 もう送らなくて|いいです
@@ -120,6 +127,12 @@ Wie kann ich mich abmelden?
 실수로 수신거부를 누른 것 같아요.|계속 받고 싶습니다!
 """
 _PAST_OR_ELSEWHERE = """
+Je voudrais résilier mon abonnement au ciné-club.
+Quiero cancelar mi suscripción al gimnasio.
+Vorrei annullare il mio abbonamento alla palestra.
+講座の申込みはそちらで手続きしてもらえますか。
+今回限りの特別価格でお願いします。
+This was my last one from the old stock, please send more.
 I unsubscribed last year in a huff. May I come back?
 I cancelled my subscription by accident.
 間違えて登録を解除してしまいました。
@@ -229,6 +242,7 @@ def test_a_subject_is_of_what_the_mail_goes_on_to_say(subject: str, words: str) 
         ("Unsubscribe", "I have moved away, and the town is far."),
         ("Kündigung", "Mit freundlichen Grüßen|Erna Huber"),
         ("退会", "山田太郎"),
+        ("退会 お願いします", "小林 哲夫です。よろしく。"),
         ("Re: 第214号", "誠に勝手ながらメールの配信を|停止していただけますでしょうか。"),
         ("Re: Digest", "gente, me tira dessa lista por favor?"),
         ("VS: Digest", "Ei kiinnosta. Osoite pois listalta."),
