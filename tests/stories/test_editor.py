@@ -159,7 +159,7 @@ def _ask_until_approved(house: House, page: Page, approver: Page) -> None:
     approver.get_by_label("Comment", exact=True).fill("見出しを短くしませんか。")
     approver.get_by_role("button", name=re.compile("comment", re.IGNORECASE)).last.click()
     expect(approver.locator(".thread")).to_contain_text("見出しを短くしませんか。")
-    approver.get_by_text("Return…").click()
+    approver.get_by_text("Return for changes…").click()
     approver.get_by_label("What to change").fill("発行日を確かめてください。")
     approver.get_by_role("button", name="Return").click()
     approver.get_by_text("Returned.").wait_for()
