@@ -166,7 +166,7 @@ def _ask_until_approved(house: House, page: Page, approver: Page) -> None:
 
     page.get_by_role("link", name="Home").click()
     page.get_by_role("region", name="Needs your attention").get_by_role("link").first.click()
-    expect(page.get_by_text("発行日を確かめてください。")).to_be_visible()
+    expect(page.locator("#next-words")).to_contain_text("発行日を確かめてください。")
     assert "発行日を確かめてください。" in text_of(house.await_mail(EDITOR, count=3))
     expect(page.locator(".thread")).to_contain_text("見出しを短くしませんか。")
     page.locator(".thread").get_by_role("button", name="Resolve").click()
