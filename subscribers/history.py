@@ -44,6 +44,7 @@ from newsletter.i18n.values import Listing, Moment, Worded
 from subscribers.fields.store import list_fields
 from subscribers.history_entries import (
     EVENT_NAMES,
+    NOTICE_NAMES,
     SETTING_NAMES,
     WAY_NAMES,
     HistoryEntry,
@@ -260,7 +261,7 @@ def _deliveries(asked: _Asked) -> Iterator[HistoryEntry]:
         DeliveryRow.settled_at, MailingRow.started_at, MailingRow.created_at, type_=UtcDateTime()
     )
     query = (
-        select(DeliveryRow, MailingRow.title, at.label("at"))
+        select(DeliveryRow, MailingRow.title, MailingRow.notice, at.label("at"))
         .join(MailingRow, MailingRow.id == DeliveryRow.mailing_id)
         .where(
             DeliveryRow.subscriber_id.in_(asked.person.numbers),
@@ -268,7 +269,7 @@ def _deliveries(asked: _Asked) -> Iterator[HistoryEntry]:
         )
     )
     page = asked.page(query, at, DeliveryRow.mailing_id)
-    for row, title, moment in asked.session.execute(page):
+    for row, title, notice, moment in asked.session.execute(page):
         yield HistoryEntry(
             at=moment,
             source=asked.source,
@@ -276,7 +277,7 @@ def _deliveries(asked: _Asked) -> Iterator[HistoryEntry]:
             kind=HistoryKind.MAIL,
             what=msg(
                 "Mail: {subject} – {state}",
-                subject=title or str(row.mailing_id),
+                subject=title or NOTICE_NAMES.get(notice) or str(row.mailing_id),
                 state=name_of(row.state),
             ),
             details=[

@@ -17,6 +17,7 @@ from newsletter.database.types import UtcDateTime
 from newsletter.database.vocabulary import UnsubscribeWay
 from newsletter.i18n.messages import Message, msg, pmsg, written
 from newsletter.i18n.values import Worded
+from newsletter.rendering.notices import NoticeTemplate
 from subscribers.address_changes import BY_ADDRESS_CHANGE
 from subscribers.joining import (
     BASIS,
@@ -141,6 +142,13 @@ class HistoryPage:
 
 
 #: By which ways people leave.
+#: What notices are called, which have no title; by `MailingRow.notice`.
+NOTICE_NAMES: Mapping[str, Message] = {
+    NoticeTemplate.CONFIRMATION: pmsg("mail", "Confirm your subscription"),
+    NoticeTemplate.SETTINGS_LINK: pmsg("mail", "Your subscription"),
+    NoticeTemplate.ADDRESS_CHANGE: pmsg("mail", "Confirm your new address"),
+    NoticeTemplate.ADDRESS_CHANGED: pmsg("mail", "Your address was changed"),
+}
 WAY_NAMES: Mapping[UnsubscribeWay, Message] = {
     UnsubscribeWay.ONE_CLICK: msg("By one click in a mail program"),
     UnsubscribeWay.PAGE: msg("On the page behind a link"),

@@ -16,6 +16,7 @@ from newsletter.database.tables import (
     ConsentRow,
     ImportChangeRow,
     ListImportRow,
+    MailingRow,
     NoteRow,
     SubscriptionRow,
     UnsubscribeEventRow,
@@ -26,6 +27,7 @@ from newsletter.database.vocabulary import (
     BounceSource,
     ConsentStep,
     Frequency,
+    MailingKind,
     SubscriptionState,
     UnsubscribeWay,
 )
@@ -140,6 +142,19 @@ def test_all_that_happened_stands_in_one_line_of_time(stage: Stage, anna: int) -
     assert [entry.at for entry in _history(stage, anna)] == sorted(
         (entry.at for entry in _history(stage, anna)), reverse=True
     )
+
+
+def test_a_notice_is_called_by_what_it_asks_for_or_tells(stage: Stage) -> None:
+    mailing = stage.mail()
+    plan_mailing(stage.engine, mailing)
+    with transaction(stage.engine) as session:
+        session.execute(
+            update(MailingRow)
+            .where(MailingRow.id == mailing)
+            .values(kind=MailingKind.NOTICE, title="", notice="confirmation")
+        )
+    words = _words(stage, stage.subscriber_id("anna@example.jp"))
+    assert "Mail: Confirm your subscription – Queued" in words
 
 
 def test_who_was_imported_has_the_day_of_the_import_and_that_of_the_consent(stage: Stage) -> None:
