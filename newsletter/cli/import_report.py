@@ -21,18 +21,26 @@ if TYPE_CHECKING:
 _SHOWN = 20
 
 
-def finish_import(report: ImportReport, read_as: ListEncoding | None = None, *, json: bool) -> None:
+def finish_import(
+    report: ImportReport,
+    read_as: ListEncoding | None = None,
+    *,
+    makes_fields: bool = False,
+    json: bool,
+) -> None:
     """Print what came of an import; rows that were refused end the command as incomplete.
 
     Args:
         report: What came of it.
         read_as: The encoding that the list was read in, where it was a file.
+        makes_fields: Whether columns that hold something were to become fields.
         json: Whether a machine reads it.
 
     Raises:
         typer.Exit: Some rows were refused.
     """
     from newsletter.cli.console import console, print_json
+    from subscribers.fields.model import MOST_FIELDS
     from subscribers.lists.imports.import_report import RowCounts
     from subscribers.lists.line_numbers import line_json
 
@@ -64,7 +72,16 @@ def finish_import(report: ImportReport, read_as: ListEncoding | None = None, *, 
                 )
             )
         _name_problems(report)
-        if report.left_out:
+        if report.left_out and makes_fields:
+            console.print(
+                _(
+                    "These columns became no fields, as they hold nothing or there are {limit} "
+                    "fields already: {names}",
+                    limit=Number(MOST_FIELDS),
+                    names=Listing(report.left_out),
+                )
+            )
+        elif report.left_out:
             console.print(
                 _(
                     "These columns were not taken: {names}. --new-fields adds them as fields, "

@@ -503,6 +503,15 @@ def test_a_segment_gets_the_issue_and_nobody_else_does() -> None:
     assert "2026年11月号  mailing 1, finished" in _run("mailing", "list").stdout
 
 
+def test_columns_that_hold_nothing_become_no_fields_and_are_named() -> None:
+    _init()
+    Path("nobody.csv").write_text("email,name,plan,fields\n", encoding="utf-8")
+    done = _run("subscriber", "import", "nobody.csv", "--basis", "asked", "--new-fields")
+    assert "These columns became no fields, as they hold nothing" in done.stdout
+    assert "plan" in done.stdout
+    assert "--new-fields adds them" not in done.stdout
+
+
 def test_an_import_asks_what_codes_of_a_state_mean() -> None:
     _init()
     Path("list.csv").write_text("email,status\na@example.jp,A\nb@example.jp,U\n", encoding="utf-8")
