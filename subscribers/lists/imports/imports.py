@@ -365,7 +365,8 @@ class _Run:
         written = write_chunk(connection, staged, terms, on_staged=on_staged)
         self._expects_known = written.known > 0
         self.report.changes += written.changes
-        if others:
+        # Of a chunk of which nobody is taken there is no stage.
+        if others and len(staged):
             share_values(
                 connection,
                 self._terms.newsletter_id,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import func, select
 
@@ -10,11 +12,12 @@ from newsletter.database.engine import reading, transaction
 from newsletter.database.tables import SubscriberRow
 from newsletter.database.vocabulary import SuppressionReason, UnsubscribeWay
 from newsletter.errors import ListError
+from newsletter.newsletters.publications import create_newsletter, find_newsletter
 from subscribers.leaving import unsubscribe
 from subscribers.lists.imports.import_report import ImportReport
 from subscribers.lists.imports.imports import import_csv
 from subscribers.suppression import suppress
-from tests.support.stage import Stage
+from tests.support.stage import DRAFT, Stage
 
 
 def _import(stage: Stage, *rows: str, dry_run: bool = False) -> ImportReport:
@@ -72,6 +75,16 @@ def test_a_faulty_row_is_named_by_line_and_stops_no_other(stage: Stage) -> None:
         (3, "a@example.jp.."),
     ]
     assert report.added == 1
+
+
+@pytest.mark.parametrize("rows", [(), ("nobody,,",)])
+def test_a_list_of_nobody_is_read_where_fields_are_shared(
+    stage: Stage, rows: tuple[str, ...]
+) -> None:
+    with transaction(stage.engine) as session:
+        sharing = find_newsletter(session, DRAFT.slug)
+        create_newsletter(session, replace(DRAFT, slug="other"), sharing=sharing)
+    assert _import(stage, *rows).refusals == len(rows)
 
 
 def test_a_dry_run_says_what_would_happen_and_changes_nothing(stage: Stage) -> None:
