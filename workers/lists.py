@@ -18,19 +18,21 @@ from subscribers.tagging import run_tagging
 from workers import stopping
 from workers.composition import WorkerServices
 
-#: Held by whichever process of a host has its turn, for as long as it lives.
-_LOCK = "lists.lock"
 #: Seconds after which what goes on page by page makes way: a list may wait that somebody looks at.
 _LONGEST_TURN = 10.0
 
 
 @contextmanager
-def turn(data_dir: Path) -> Iterator[bool]:
-    """Have this host's turn for the block; False where another process has it, or no disk."""
+def turn(data_dir: Path, what: str = "lists") -> Iterator[bool]:
+    """Have this host's turn for the block; False where another process has it.
+
+    A file is held for as long as the process lives that has it. Where none can be made, as on a
+    full disk, nobody waits for another.
+    """
     try:
-        lock = (data_dir / _LOCK).open("w")
+        lock = (data_dir / f"{what}.lock").open("w")
     except OSError:
-        yield False
+        yield True
         return
     with lock:
         try:

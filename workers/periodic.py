@@ -179,10 +179,16 @@ def finish(engine: Engine) -> None:
 
 
 def _act_on_bounces(services: WorkerServices) -> None:
+    """Judge what came back; where another process is at it, rounds go on without.
+
+    Whom a report is about that hides the address may be searched for among a million people, and
+    whoever got our mail can send such reports.
+    """
     keys = Keys(signer=services.signer, message_id_key=services.message_id_key)
-    judged = 1
-    while judged:
-        judged = act_on_new_bounces(services.engine, keys)
+    with lists.turn(services.settings.data_dir, "bounces") as ours:
+        judged = ours
+        while judged:
+            judged = act_on_new_bounces(services.engine, keys) > 0
 
 
 def look_back(services: WorkerServices) -> None:

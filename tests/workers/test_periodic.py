@@ -7,12 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text, update
+from sqlalchemy import Engine, func, select, text, update
 
+from newsletter.bounces.reading import read_report
 from newsletter.database.engine import reading, transaction
-from newsletter.database.tables import DatabaseHistoryRow, MailingRow
+from newsletter.database.tables import BounceRow, DatabaseHistoryRow, MailingRow
 from newsletter.database.types import new_identity
 from newsletter.database.vocabulary import BatchState, DeliveryState, MailingState
+from newsletter.feedback.log import log_events, mail_event
 from newsletter.mailings.ledger.leases import identity_of
 from newsletter.mailings.ledger.outcomes import Outcome
 from newsletter.mailings.ledger.worker_hosts import unknown_journals
@@ -22,7 +24,7 @@ from tests.support.ledger import batch_states, claim, delivery_states
 from tests.support.loops import call_apart
 from tests.support.orders import resume
 from tests.support.stage import Stage, set_stage
-from workers import batches, periodic, recovery
+from workers import batches, lists, periodic, recovery
 from workers.clocks import LeaseWatch
 from workers.composition import WorkerServices, build
 from workers.journal import Journal
@@ -70,6 +72,43 @@ def test_a_mailing_that_cannot_be_planned_is_held_and_the_next_goes(
     assert progress(stage.engine, broken).state is MailingState.PAUSED
     assert "recipients cannot be determined" in str(progress(stage.engine, broken).halt_reason)
     assert progress(stage.engine, whole).state is MailingState.SENDING
+
+
+_RETURNED = b"""From: MAILER-DAEMON@mx.example.com
+Return-Path: <>
+Subject: Undelivered Mail Returned to Sender
+Content-Type: multipart/report; report-type=delivery-status; boundary=x
+
+--x
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.example.com
+
+Final-Recipient: rfc822; reader1@example.jp
+Action: failed
+Status: 5.1.1
+--x--
+"""
+
+
+def test_a_round_goes_on_where_another_process_judges_bounces(
+    stage: Stage, services: WorkerServices
+) -> None:
+    periodic.go(services)
+    with transaction(stage.engine) as session:
+        log_events(session, [mail_event(read_report(_RETURNED), _RETURNED)])
+
+    def judged() -> int:
+        with reading(stage.engine) as session:
+            return session.scalar(select(func.count(BounceRow.judged_at))) or 0
+
+    with lists.turn(services.settings.data_dir, "bounces") as ours:
+        assert ours
+        mailing = stage.mail()
+        periodic.go(services)
+        assert (progress(stage.engine, mailing).state, judged()) == (MailingState.SENDING, 0)
+    periodic.go(services)
+    assert judged() == 1
 
 
 def test_a_round_indexes_people_who_wait_for_it(stage: Stage, services: WorkerServices) -> None:
