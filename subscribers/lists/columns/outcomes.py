@@ -39,7 +39,7 @@ _REMARKS = frozenset({"remark", "plain remark", "heeded"})
 #: What stands beside a name in brackets, or behind a mark.
 _OPENING = "(（[［【〔<＜《≪{※＊*†✝✞"
 _BESIDE = re.compile(
-    r"[(（\[［【〔<＜《≪{]+([^()（）\[\]［］【】〔〕<>＜＞《》≪≫{}\n]+)|[※＊*]+\s*(\S[^\n]*)"
+    r"[(（\[［【〔<＜《≪{]([^()（）\[\]［］【】〔〕<>＜＞《》≪≫{}\n]+)|[※＊*]+\s*(\S[^\n]*)"
 )
 #: Before an address with a name.
 _BRACKET = re.compile("[<＜]")

@@ -8,6 +8,7 @@ import json
 import string
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from time import process_time
 from typing import Any
 
 import pytest
@@ -857,3 +858,10 @@ def test_a_line_that_only_begins_like_a_rule_is_read_in_the_time_of_its_length()
 def test_bars_part_the_cells_of_a_table(sqlite_stage: Stage) -> None:
     import_list(sqlite_stage, "Namn|E-post|Status\nÅsa|a@example.org|avregistrerad\n".encode())
     assert states_of(sqlite_stage.engine) == {"a": _U}
+
+
+@pytest.mark.parametrize("sign", ["<", "(", "※", "* ", "(a"])
+def test_a_name_without_end_is_read_at_once(sqlite_stage: Stage, sign: str) -> None:
+    begun = process_time()
+    import_list(sqlite_stage, f"email,name\na@x.jp,{sign * 100_000}\n".encode(), name="l.csv")
+    assert process_time() - begun < 10
