@@ -63,6 +63,8 @@ _AGAIN = 3
 _REMARK = 10
 #: Unix time, in seconds or milliseconds.
 _SECONDS = re.compile(r"1\d{9}(?:\d{3})?(?:\.0)?")
+#: Beside these "不要" answers a column's own question: who needs a lunch.
+_NEEDED = frozenset({"要", "必要"})
 _PLACE = re.compile(r"[A-Za-z]\d")
 #: So long are signs and codes at most; of a column of remarks, on average.
 _SIGN = 2
@@ -115,7 +117,8 @@ class _Column:
 
     def _kind(self, name: str, blanks: int) -> QuestionKind | None:
         if self.find is not speaking_ones:
-            return QuestionKind.REMARKS if self.speaking else None
+            is_own = self.speaking.keys() <= {"不要"} and not _NEEDED.isdisjoint(self.values)
+            return QuestionKind.REMARKS if self.speaking and not is_own else None
         kinds = Counter(map(_kind_of, self.values))
         texts = [n for text, n in self.values.items() if kind_of_value(text) is ValueKind.TEXT]
         zeros = self.values["0"]
@@ -124,7 +127,8 @@ class _Column:
             # "0" beside days is none.
             blanks += zeros
         has_others = kinds[ValueKind.PLAIN] or numbers
-        if kinds[ValueKind.DATE] and len(texts) <= _FEW and not has_others:
+        is_remarked = bool(self.speaking) and mark_of(name) == "remark"
+        if kinds[ValueKind.DATE] and len(texts) <= _FEW and not has_others and not is_remarked:
             is_asked = (blanks or texts or may_ask(name)) and not is_harmless_date(name)
             return QuestionKind.DATES if is_asked else None
         if not texts:

@@ -25,6 +25,7 @@ from subscribers.lists.parsers.text_lists import (
     is_heading,
     is_of_mail,
     is_of_sender,
+    is_remark,
     is_table,
     lines_of,
     names_column,
@@ -222,7 +223,7 @@ def _headless_records(
         if is_mail and is_of_sender(line):
             yield from (Record(number, (), (), fault=_SENDER) for _ in found)
             continue
-        if is_mail and not found and says_nothing_of_mail(line):
+        if not found and (is_remark(line) or (is_mail and says_nothing_of_mail(line))):
             continue
         if not found and line.strip():
             names, section = (*NAMES, SECTION), " ".join(line.split())
@@ -365,7 +366,7 @@ def _find_header(
                 break
             if any("@" in cell for cell in row.cells):
                 last = rows[-1] if rows else row
-                if rows and sum(map(bool, last.cells)) > 1:
+                if rows and len(row.cells) > 1 and sum(map(bool, last.cells)) > 1:
                     guessed.append((last.line - 1, -len(last.cells), delimiter, above[:-1]))
                 break
             rows.append(row)

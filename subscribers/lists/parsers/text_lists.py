@@ -153,6 +153,11 @@ def says_nothing_of_mail(line: str) -> bool:
     return found is not None and not titles_against([line[found.end() :].strip()])
 
 
+def is_remark(line: str) -> bool:
+    """Tell whether a line is commented out, and says nothing of mail of those below it."""
+    return line.lstrip().startswith(("#", "//")) and not is_heading(line)
+
+
 def lines_of(text: str) -> Iterator[Line]:
     """Yield the addresses of a line, each with the name before it; none of a heading."""
     found = [*_ADDRESS.finditer(text)]

@@ -119,7 +119,7 @@ def wishes_which(name: str) -> bool:
 
 
 _COUNTS = re.compile(
-    r"count|回数|件数|nombre de |anzahl|number of |numero de |aantal", re.IGNORECASE
+    r"count|回数|件数|カウント|nombre de |anzahl|number of |numero de |aantal", re.IGNORECASE
 )
 
 

@@ -65,10 +65,13 @@ _NEVER = {
 }
 _MONTHS = {"dec": 12, "jan": 1}
 _LONGEST_PLAIN = 80
-#: Letters from Armenian to Georgian (Hebrew, Arabic, Hindi, Thai …), Amharic, Khmer.
-_UNREAD = re.compile("[\u0530-\u08ff\u0900-\u10ff\u1200-\u137f\u1780-\u17ff]")
+#: Letters from Armenian to Georgian (Hebrew, Arabic, Hindi, Thai …), Amharic, Khmer; and what
+#: could not be decoded.
+_UNREAD = re.compile("[\ufffd\u0530-\u08ff\u0900-\u10ff\u1200-\u137f\u1780-\u17ff]")
 #: A letter or two in square brackets, at the end of a remark.
 _CODE = re.compile(r"[\[［【][^\W\d_]{1,2}[\]］】][^\S\n]*$", re.MULTILINE)
+#: The second of columns of one name.
+_NUMBERED = re.compile(r" \(\d+\)\Z")
 _WORD = re.compile(r"[^\W_]+")
 _LETTERS = re.compile(r"[^\W\d_]+")
 #: Letters that are no others with marks.
@@ -143,9 +146,12 @@ def is_harmless(name: str) -> bool:
     """Tell whether a column's name says that it is about something else than mail."""
     if tells_origin(name) or wishes_which(name):
         return True
+    folded, known = fold(_NUMBERED.sub("", name)), _words()
+    if folded in known.words:
+        # As a whole: what sounds like an objection within it is none, as in "objectClass".
+        return True
     if may_ask(name):
         return False
-    folded, known = fold(name), _words()
     words = words_of_name(name) | _bare_words(name)
     return not known.words.isdisjoint(words) or any(part in folded for part in known.parts)
 

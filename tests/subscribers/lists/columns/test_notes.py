@@ -97,3 +97,32 @@ def test_our_own_export_keeps_an_address_that_begins_with_such_a_sign(sqlite_sta
     text = f"{head}\n#b@example.jp,confirmed,web form,2026-01-01T00:00:00Z,\n"
     import_list(sqlite_stage, text.encode())
     assert states_of(sqlite_stage.engine).keys() == {"#b"}
+
+
+def test_a_remark_with_a_comma_above_addresses_is_no_header(sqlite_stage: Stage) -> None:
+    text = "# bulletin list, hand edited\na@x.example\nb@x.example (Ben)\n#c@x.example left\n"
+    import_list(sqlite_stage, text.encode(), name="l.txt")
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _C}
+
+
+@pytest.mark.parametrize(
+    ("charset", "note"),
+    [
+        (";CHARSET=SHIFT_JIS", "会報ことわり".encode("cp932")),
+        (";CHARSET=UTF-8", "会報ことわり".encode()),
+        (";CHARSET=ISO-2022-JP", "解約した".encode("iso-2022-jp")),
+        ("", "解約した".encode()),
+        ("", "解約した".encode("cp932")),
+        (";CHARSET=X-OTHER", "解約した".encode("euc-jp")),
+    ],
+)
+def test_a_telephone_s_note_is_read_in_its_character_set_or_asked_about(
+    charset: str, note: bytes, sqlite_stage: Stage
+) -> None:
+    quoted = "".join(f"={octet:02X}" for octet in note)
+    card = "BEGIN:VCARD\nVERSION:2.1\nFN:A\nEMAIL;INTERNET:{}@x.example\n{}END:VCARD\n"
+    line = f"NOTE{charset};ENCODING=QUOTED-PRINTABLE:{quoted}\n"
+    text = card.format("a", line) + card.format("b", "")
+    with pytest.raises(UnclearColumnError) as asked:
+        import_list(sqlite_stage, text.encode(), name="l.vcf", is_answered=False)
+    assert [each.column for each in asked.value.questions] == ["NOTE"]

@@ -135,6 +135,16 @@ def test_answers_in_a_column_of_any_name_are_asked_about(header: str, values: st
         ("0", "0 0 0"),
         ("bouncecount", "0 4 0 1"),
         ("エラー回数", "0 0 5 1"),
+        ("エラーカウント", "0 0 5 1"),
+        ("objectClass", "inetOrgPerson inetOrgPerson top"),
+        ("employeeType", "permanent contract permanent"),
+        ("年賀状2025出", "× ○ ×"),
+        ("弁当", "要 不要 要"),
+        ("Overdue", "false true"),
+        ("本日の満足度", "5 4 3 5 4"),
+        ("チケット名", "学生 一般 学生"),
+        ("Labels", "*myContacts *friends *myContacts"),
+        ("E-mail 1 - Type", "*Home *Home *Work"),
         ("Inscrit le", "2022-03-12 "),
         ("Date d’inscription", "2022-03-12 "),
         ("Angemeldet am", "2022-03-12 "),
@@ -510,3 +520,8 @@ def test_whoever_has_an_entry_is_kept_from_mail_and_a_no_beside_a_yes_is_none(
     text = f"email,{header}\n{rows}".encode()
     import_list(sqlite_stage, text, columns=columns, is_answered=False)
     assert states_of(sqlite_stage.engine) == {name: _U if name in left else _C for name in "abc"}
+
+
+def test_remarks_that_begin_with_days_are_remarks_and_no_days() -> None:
+    (asked,) = _asked("備考", "R7.4 転出", "逝去(R6.12)", "班長", "", "")
+    assert asked.kind is QuestionKind.REMARKS

@@ -149,6 +149,18 @@ _EXPORTS: dict[str, tuple[str, str, dict[str, SubscriptionState]]] = {
         ),
         {"a": _C, "b": _P, "c": _U, "d": _U},
     ),
+    "phplist's own download": (
+        "users.tsv",
+        (
+            "ID\tEmail\tIs this subscriber confirmed\tIs this subscriber blacklisted\tEntered\t"
+            "Send this subscriber HTML emails\tIs this account disabled?\tForeign Key\n"
+            "1\ta@x.example\tyes\tno\t2021-01-01 10:00:00\t0\t0\t\n"
+            "2\tb@x.example\tno\tno\t2021-01-01 10:00:00\t1\t0\t\n"
+            "3\tc@x.example\tyes\tyes\t2021-01-01 10:00:00\t1\t0\t\n"
+            "4\td@x.example\tyes\tno\t2021-01-01 10:00:00\t1\t1\t\n"
+        ),
+        {"a": _C, "b": _P, "c": _U, "d": _U},
+    ),
     "keila": (
         "contacts.csv",
         (
