@@ -12,7 +12,7 @@ from newsletter.database.vocabulary import SubscriptionState
 from newsletter.i18n.messages import Message, msg
 from subscribers.lists.columns.columns import ListForm
 from subscribers.lists.parsers.json_lines import read_object
-from subscribers.lists.parsers.text_lists import read_heading
+from subscribers.lists.parsers.text_lists import SECTION, read_heading
 from subscribers.lists.records import Problem, Record, RefusedError, shown
 from subscribers.lists.words.cell_words import (
     against_mail,
@@ -299,7 +299,9 @@ def _refuse_unanswered(row: Row, form: ListForm) -> None:
             "",
             msg("There is no answer, so it is unclear whether this person wants email."),
         )
-    if form.known is None and "state" in form.fields:
+    # Who stands below no heading is not spoken of by those of others.
+    has_states = any(kind == "state" and name != SECTION for name, kind in form.columns.items())
+    if form.known is None and has_states:
         raise row.refused(
             "state",
             "",

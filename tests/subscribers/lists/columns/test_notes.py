@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from newsletter.database.vocabulary import SubscriptionState
-from subscribers.lists.columns.columns import ColumnAnswers
+from subscribers.lists.columns.columns import ColumnAnswers, meanings_of
 from subscribers.lists.columns.questions import QuestionKind, UnclearColumnError
-from subscribers.lists.parsers.text_lists import BESIDE
+from subscribers.lists.parsers.text_lists import BESIDE, SECTION
 from tests.subscribers.lists.columns.test_states import import_list, states_of
 from tests.support.stage import Stage
 
@@ -126,3 +126,17 @@ def test_a_telephone_s_note_is_read_in_its_character_set_or_asked_about(
     with pytest.raises(UnclearColumnError) as asked:
         import_list(sqlite_stage, text.encode(), name="l.vcf", is_answered=False)
     assert [each.column for each in asked.value.questions] == ["NOTE"]
+
+
+def test_who_stands_below_no_heading_is_not_spoken_of_by_those_of_others(
+    sqlite_stage: Stage,
+) -> None:
+    text = "氏名,メール\n田中,a@x.example\n物故者,\n鈴木,b@x.example\n"
+    import_list(
+        sqlite_stage,
+        text.encode(),
+        columns={SECTION: "state"},
+        answers=ColumnAnswers(states=meanings_of({"物故者": "unsubscribed"})),
+        is_answered=False,
+    )
+    assert states_of(sqlite_stage.engine) == {"a": _C, "b": _U}
