@@ -625,6 +625,7 @@ def test_code_that_is_closed_is_taken(body: str) -> None:
         "呼び出しは __len__() です",
         "名前は obj.__class__.__name__ です",
         r"式は \(x^2+y\) です",
+        r"値 \(n\) を入れる",
     ],
 )
 def test_names_of_python_and_formulas_keep_their_signs(words: str) -> None:
@@ -632,6 +633,20 @@ def test_names_of_python_and_formulas_keep_their_signs(words: str) -> None:
     assert [block_text(block) for block in issue.lead] == [words]
     again, _ = read_markdown(to_markdown(issue), source="md")
     assert again == issue
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (r"1\. 持ち物　上履き\(必須\)、筆記用具", "1. 持ち物　上履き(必須)、筆記用具"),
+        (r"A\-101 \(1年1組\) は \(optional, bring it\)", "A-101 (1年1組) は (optional, bring it)"),
+        (r"定員\(10\)人", "定員(10)人"),
+    ],
+)
+def test_brackets_of_words_that_a_program_escaped_are_brackets(typed: str, words: str) -> None:
+    issue = _read(typed)
+    assert [block_text(block) for block in issue.lead] == [words]
+    assert {each.code for each in check_issue(issue)} <= {"preheader-missing"}
 
 
 @pytest.mark.parametrize(

@@ -36,10 +36,12 @@ _LINE_END = re.compile(r"\s*\n\s*")
 _COMMENT, _COMMENT_END = "<!--", "-->"
 _FOREIGN_FIELD = re.compile(r"\*\|[\w:. -]+\|\*|\{\{[^{}\n`<\\&]+\}\}|\{%[^{}\n`<\\&]+%\}")
 #: Names of Python, which would be bold without their signs: ``__init__.py``, ``x.__class__``; a
-#: formula of TeX, whose backslashes would be escapes; and a face with arms, as its first is.
+#: formula of TeX, whose backslashes would be escapes (programs write them before brackets of words,
+#: too, where they are); and a face with arms, as its first is.
 _VERBATIM = re.compile(
     r"__[A-Za-z](?:\w{0,60}[A-Za-z0-9])?__(?=\.[A-Za-z_]|\(\))|(?<=[\w)]\.)__[A-Za-z]\w{0,60}__(?!\w)"
-    r"|\\\([^()\n\\]{1,80}\\\)|\\\([^()\n\\]{1,20}\)/",
+    r"|\\\((?:[A-Za-z]|(?=[ -'*-[\]-~]{0,79}[=^_+<>])[ -'*-[\]-~]{1,80})\\\)"
+    r"|\\\([^()\n\\]{1,20}\)/",
     re.ASCII,
 )
 #: A path of other systems up to a name in it, ``~/_a`` or ``/srv/www/_a``, whose signs are its own.
