@@ -187,16 +187,18 @@ class Theme:
             self.masthead is Masthead.PICTURE and not has_picture
         )
 
-    def logo_ground(self, *, dark: bool) -> str:
+    def logo_ground(self, *, dark: bool, on_card: bool = False) -> str:
         """Return the colour of a plate behind the logo, empty where it is seen without one.
 
         A plate that the light appearance needs stays in the dark one: a logo looks the same there.
+        Notices, whose template is not Python, have the logo on the card.
         """
         if self.logo is None or not self.logo.ink:
             return ""
+        on_head = self.is_banded and not on_card
         schemes = (self.light, self.dark) if dark else (self.light,)
         for scheme in schemes:
-            ground = scheme.head if self.is_banded else scheme.card
+            ground = scheme.head if on_head else scheme.card
             if ratio(self.logo.ink, ground) < LARGE_TEXT:
                 plates = (self.palette.card, self.palette.head, WHITE, _DARK_PLATE)
                 return max(plates, key=lambda plate: ratio(self.logo_ink, plate))
