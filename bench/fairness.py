@@ -25,7 +25,7 @@ from tests.support.relay import CountingRelay, counting_relay
 _MAILINGS = 30
 _READERS = 20
 _NOTICES = 10_000
-#: A relay that is 50 ms away takes about 80 messages a second by 2 processes' 8 connections.
+#: A relay that is 50 ms away takes 160 messages a second by 2 processes' 8 connections.
 _FAR_SECONDS = 0.05
 _AIM = 5.0
 

@@ -6,8 +6,8 @@ import atexit
 import gc
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import lru_cache
+from contextlib import contextmanager, suppress
+from functools import lru_cache, partial
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -122,7 +122,7 @@ def _register(app: Celery) -> None:
         """Look at the ledger: take up what stalled, plan, hint at what is due, end what is done."""
         with _unless_a_server_is_away():
             current = services()
-            periodic.go(current)
+            periodic.go(current, planned=partial(_try_to_hint, current, send_batch))
             _hint(current, send_batch)
             periodic.finish(current.engine)
             _hint_at_list(current, import_list)
@@ -223,6 +223,14 @@ def _hint(
         room = count_processes(current.engine, worker) + 1 - _depth(task.app, queue)
         for hint in take_due_batches(current.engine, urgent=urgent, room=room):
             task.apply_async(args=(hint.mailing_id, hint.number, urgent), queue=queue)
+
+
+def _try_to_hint(
+    current: WorkerServices, task: Task[[int, int, bool], None] | Callable[[int, int, bool], None]
+) -> None:
+    """Publish hints amid a round, at whose end it is said if Redis takes none."""
+    with suppress(BrokerError, RedisError):
+        _hint(current, task)
 
 
 def _hint_at_list(current: WorkerServices, task: _LongTask) -> None:

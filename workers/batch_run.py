@@ -138,6 +138,11 @@ class BatchRun:
         return self._flowing and not self.wait_seconds and not self._refusals.words
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether messages were given out."""
+        return bool(self._out) or self.answered > 0
+
+    @property
     def drips(self) -> bool:
         """Whether all that waits, waits for the rates of its recipients' domains."""
         return (

@@ -1,7 +1,7 @@
 """Batches in a row: one task claims, sends and closes a batch, then that of whoever is next.
 
-Mailings take turns at each batch. A long batch makes way when another mailing waits: soon for one
-that was never served, after some seconds for every other.
+Mailings take turns at each batch. A batch makes way when another mailing waits: for one that was
+never served once its own first messages are on their way, after some seconds for every other.
 
 Safe to run twice, or to be killed at any instant: each batch is claimed by one statement, and all
 that must survive the process stands in its journal.
@@ -35,6 +35,8 @@ _log = logging.getLogger(__name__)
 #: The next batch is claimed when what waits will be out within about so many seconds.
 _CLAIM_SECONDS = 0.5
 _LOOK_SECONDS = 0.05
+#: So soon it is looked whether the first messages of a batch are on their way.
+_FIRST_LOOK_SECONDS = 0.01
 #: So many batches may be under way at once: one whose relay hangs must not pile up others.
 _OVERLAP = 3
 #: Another process may be faster; then there is another batch.
@@ -44,11 +46,10 @@ _LONGEST_ROW = 30.0
 _LONGEST_URGENT_ROW = 1.0
 #: How often it is asked whether another mailing waits.
 _ASK_SECONDS = 0.25
-#: A batch goes on for at least so many seconds when a mailing waits that was never served, even
-#: though no message of it was answered yet; or when one waits that had its turn before.
-_SHORTEST_TURN = 0.25
+#: A batch makes way after so many seconds to a mailing that was never served even though no message
+#: of its own could begin; and to one that had its turn before.
 _SILENT_TURN = 1.0
-_TURN_SECONDS = 5.0
+_TURN_SECONDS = 2.0
 #: A batch that made way is due again after so many seconds.
 _BACK_SECONDS = 0.1
 #: A batch that merely drips, for its domains' rates, makes way to others that are due after so many
@@ -214,26 +215,26 @@ class _Row:
         """
         run, began = batch.run, time.monotonic()
         dripping_since: float | None = None
-        asked_at = began
+        ask_at = began
         while not batch.task.done():
             moment = time.monotonic()
+            has_begun = run.is_under_way or moment - began >= _SILENT_TURN
+            if not self._urgent and run.waiting and has_begun and moment >= ask_at:
+                ask_at = moment + _ASK_SECONDS
+                if await self._is_others_turn(batch, moment - began):
+                    run.give_way(_BACK_SECONDS)
+                    return
             pace = run.answered / max(moment - began, _LOOK_SECONDS)
             if run.waiting <= pace * _CLAIM_SECONDS and run.answered:
                 return
             dripping_since = (dripping_since or moment) if run.drips else None
             if dripping_since is not None and moment - dripping_since > _DRIP_SECONDS:
                 return
-            if not self._urgent and moment - asked_at >= _ASK_SECONDS:
-                asked_at = moment
-                if await self._is_others_turn(batch, moment - began):
-                    run.give_way(_BACK_SECONDS)
-                    return
-            await asyncio.wait({batch.task}, timeout=_LOOK_SECONDS)
+            look_in = _LOOK_SECONDS if has_begun else _FIRST_LOOK_SECONDS
+            await asyncio.wait({batch.task}, timeout=look_in)
 
     async def _is_others_turn(self, batch: _Batch, seconds: float) -> bool:
         """Whether a batch that went on for so many seconds should make way for another mailing."""
-        if seconds < (_SHORTEST_TURN if batch.run.answered else _SILENT_TURN):
-            return False
         try:
             turn = await asyncio.to_thread(self._turn)
         except SQLAlchemyError:

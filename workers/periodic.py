@@ -7,6 +7,7 @@ finds nothing to do the second time.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -63,8 +64,11 @@ _MINUTE_ROUNDS = 30
 _TIDY_ROUNDS = 1800
 
 
-def go(services: WorkerServices) -> None:
-    """Take up what stalled, start what is due, plan, decide trials, settle, judge bounces."""
+def go(services: WorkerServices, planned: Callable[[], None] = lambda: None) -> None:
+    """Take up what stalled, start what is due, plan, decide trials, settle, judge bounces.
+
+    ``planned`` is called when a mailing was planned and another is about to be.
+    """
     look_back(services)
     mark = database_history.beat(services.engine)
     remember(services.settings.data_dir, mark)
@@ -80,9 +84,7 @@ def go(services: WorkerServices) -> None:
         open_due_digests(services.engine, DigestSetting.of(services.settings))
     with isolated("the steps of series"):
         plan_series(services.engine)
-    for mailing_id in unplanned_mailings(services.engine):
-        with isolated(f"the plan of mailing {mailing_id}"):
-            _plan(services.engine, mailing_id)
+    _plan_all(services.engine, planned)
     with isolated("the decisions between subjects"):
         decide_due(services.engine)
     with isolated("the settling by policy"):
@@ -153,6 +155,21 @@ def _forget_unconfirmed(services: WorkerServices) -> None:
             days = settings.confirm_days + settings.forget_unconfirmed_days
             if not forget_unconfirmed(session, days=days):
                 return
+
+
+def _plan_all(engine: Engine, planned: Callable[[], None]) -> None:
+    """Plan what waits for it, also what was ordered meanwhile: no mailing waits for a round more.
+
+    What cannot be planned yet is looked at once.
+    """
+    seen: set[int] = set()
+    while new := [each for each in unplanned_mailings(engine) if each not in seen]:
+        for mailing_id in new:
+            if seen:
+                planned()
+            seen.add(mailing_id)
+            with isolated(f"the plan of mailing {mailing_id}"):
+                _plan(engine, mailing_id)
 
 
 def _plan(engine: Engine, mailing_id: int) -> None:

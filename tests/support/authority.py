@@ -67,6 +67,12 @@ class Authority:
 
     def context(self, *names: x509.GeneralName, age: timedelta = timedelta(0)) -> ssl.SSLContext:
         """Return a server's context with a certificate for ``names``, valid for a day and hour."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(self.certificate(*names, age=age))
+        return context
+
+    def certificate(self, *names: x509.GeneralName, age: timedelta = timedelta(0)) -> Path:
+        """Return a file of such a certificate, with its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "relay")])
         certificate = self._certificate(subject, key.public_key(), names=names, age=age)
@@ -79,6 +85,4 @@ class Authority:
             )
             + certificate.public_bytes(serialization.Encoding.PEM)
         )
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(path)
-        return context
+        return path

@@ -2,11 +2,13 @@
 
 Each recipient whose message it takes is a line in a file, written before the reply. A fault happens
 at every n-th time that a step comes: ``{"step": "dot", "do": "close", "every": 50}``. Steps are
-``greeting``, ``mail``, ``rcpt``, ``data``, ``body`` (amid the message) and ``dot`` (the
+``greeting``, ``auth``, ``mail``, ``rcpt``, ``data``, ``body`` (amid the message) and ``dot`` (the
 reply to it, when the message is taken already). What it does is ``close``, ``reset``, ``hang``,
 ``garbage``, ``split`` (the reply comes octet by octet), or a reply such as ``451 4.3.0 busy``. With
-``"whose": "reader@example.jp"`` it happens, from ``rcpt`` on, to that recipient alone. With a
-delay, every reply comes so many seconds late, as from far away.
+``"whose": "reader@example.jp"`` it happens, from ``rcpt`` on, to that recipient alone; with
+``"server": 3`` over each third connection alone, as behind one server of three; with ``"until": 5``
+over the first five alone, as until a reload. With a delay, every reply comes so many seconds late,
+as from far away. With a certificate it speaks TLS alone, and whoever says ``AUTH`` is signed in.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import asyncio
 import json
 import os
 import socket
+import ssl
 import struct
 from collections import Counter
 from typing import Any
@@ -32,8 +35,9 @@ class Relay:
         self._file = os.open(record, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._faults = faults
         self._count: Counter[str] = Counter()
+        self.connections = 0
 
-    def fault(self, step: str, recipient: str = "") -> str:
+    def fault(self, step: str, connection: int, recipient: str = "") -> str:
         self._count[step] += 1
         return next(
             (
@@ -42,6 +46,8 @@ class Relay:
                 if fault["step"] == step
                 and self._count[step] % fault["every"] == 0
                 and fault.get("whose", recipient) == recipient
+                and connection % fault.get("server", 1) == 0
+                and connection <= fault.get("until", connection)
             ),
             "",
         )
@@ -60,6 +66,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._relay.connections += 1
+        self._number = self._relay.connections
         self._answer("greeting", "220 sink")
 
     def data_received(self, data: bytes) -> None:
@@ -75,8 +83,8 @@ class Connection(asyncio.Protocol):
             return False
         self._rest = rest
         verb = line[:4].decode().strip().upper()
-        if verb == "EHLO":
-            self._say("250-sink\r\n250-PIPELINING\r\n250 SMTPUTF8")
+        if verb in {"EHLO", "AUTH"}:
+            self._begin(verb)
         elif verb == "MAIL":
             self._has_sender = self._answer("mail", "250 2.0.0 fine")
             self._recipient = ""
@@ -98,17 +106,23 @@ class Connection(asyncio.Protocol):
             self._say("250 fine")
         return True
 
+    def _begin(self, verb: str) -> None:
+        if verb == "EHLO":
+            self._say("250-sink\r\n250-PIPELINING\r\n250-AUTH PLAIN\r\n250 SMTPUTF8")
+        else:
+            self._answer("auth", "235 2.7.0 signed in")
+
     def _message(self) -> bool:
         if not self._met_body:
             self._met_body = True
-            if self._misbehave(self._relay.fault("body", self._recipient), ""):
+            if self._misbehave(self._relay.fault("body", self._number, self._recipient), ""):
                 return False
         end = self._rest.find(_END)
         if end < 0:
             return False
         self._rest = self._rest[end + len(_END) :]
         self._in_data = False
-        fault = self._relay.fault("dot", self._recipient)
+        fault = self._relay.fault("dot", self._number, self._recipient)
         if fault[:1] not in {"4", "5"}:
             self._relay.take(self._recipient)
         if not self._misbehave(fault, "250 2.0.0 Ok: queued as S1"):
@@ -117,7 +131,7 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, step: str, usual: str, recipient: str = "") -> bool:
         """Answer, or misbehave; return whether the answer was the usual one."""
-        fault = self._relay.fault(step, recipient)
+        fault = self._relay.fault(step, self._number, recipient)
         if self._misbehave(fault, usual):
             return fault == "split"
         self._say(usual)
@@ -166,9 +180,15 @@ class Connection(asyncio.Protocol):
         self.data_received(b"")
 
 
-async def _serve(port: int, relay: Relay) -> None:
+async def _serve(port: int, relay: Relay, certificate: str) -> None:
+    context = None
+    if certificate:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(relay), "127.0.0.1", port, backlog=256)
+    server = await loop.create_server(
+        lambda: Connection(relay), "127.0.0.1", port, backlog=256, ssl=context
+    )
     await server.serve_forever()
 
 
@@ -178,5 +198,7 @@ if __name__ == "__main__":
     parser.add_argument("--record", required=True)
     parser.add_argument("--faults", type=json.loads, default=[])
     parser.add_argument("--delay", type=float, default=0)
+    parser.add_argument("--certificate", default="")
     options = parser.parse_args()
-    asyncio.run(_serve(options.port, Relay(options.record, options.faults, options.delay)))
+    relay = Relay(options.record, options.faults, options.delay)
+    asyncio.run(_serve(options.port, relay, options.certificate))

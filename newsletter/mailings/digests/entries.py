@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 
-from sqlalchemy import ColumnElement, Insert, delete, exists, insert, literal, null
+from sqlalchemy import ColumnElement, Insert, delete, exists, insert, literal, null, select
 from sqlalchemy.orm import Session, aliased
 
 from newsletter.database.tables import DigestEntryRow, MailingRow, SubscriberRow, SubscriptionRow
 from newsletter.database.vocabulary import Frequency, MailingKind
-from newsletter.mailings.planning.audience import digest_readers
+from newsletter.mailings.planning.audience import digest_readers, offers_digests
 
 _CONDITION = re.compile(r"digest ([1-9][0-9]{0,18}) has issue ([1-9][0-9]{0,18})")
 
@@ -53,7 +53,10 @@ def set_aside(session: Session, mailing: MailingRow, *, time_zone: str) -> None:
             .where(DigestEntryRow.digest_mailing_id == mailing.id)
             .execution_options(synchronize_session=False)
         )
-    elif mailing.kind is MailingKind.ISSUE and not mailing.urgent:
+        return
+    is_read_in_digests = mailing.kind is MailingKind.ISSUE and not mailing.urgent
+    # Where no digest is offered, to look for its readers would read the whole list.
+    if is_read_in_digests and session.scalar(select(offers_digests(mailing.newsletter_id))):
         session.execute(_setting_aside(mailing, time_zone))
 
 

@@ -209,10 +209,12 @@ def return_hint(engine: Engine, mailing_id: int, number: int) -> None:
 
 
 def unplanned_mailings(engine: Engine) -> Sequence[int]:
-    """Return the mailings whose audience is not written down yet."""
+    """Return the mailings whose audience is not written down yet, the oldest first."""
     with reading(engine) as session:
         return session.scalars(
-            select(MailingRow.id).where(MailingRow.state == MailingState.PLANNING)
+            select(MailingRow.id)
+            .where(MailingRow.state == MailingState.PLANNING)
+            .order_by(MailingRow.id)
         ).all()
 
 

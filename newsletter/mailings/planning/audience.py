@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from sqlalchemy import (
     ColumnElement,
+    Exists,
     Select,
     String,
     and_,
@@ -152,11 +153,12 @@ def digest_readers(newsletter_id: int, segment: str, *, time_zone: str) -> Selec
 
 def reads_digests(newsletter_id: int) -> ColumnElement[bool]:
     """Return the condition that a subscription is for a digest which the newsletter offers."""
-    return exists().where(
-        DigestRuleRow.newsletter_id == newsletter_id,
-        DigestRuleRow.offered,
-        DigestRuleRow.frequency == SubscriptionRow.frequency,
-    )
+    return offers_digests(newsletter_id).where(DigestRuleRow.frequency == SubscriptionRow.frequency)
+
+
+def offers_digests(newsletter_id: int) -> Exists:
+    """Return the condition that a newsletter offers a digest."""
+    return exists().where(DigestRuleRow.newsletter_id == newsletter_id, DigestRuleRow.offered)
 
 
 def _everybody(newsletter_id: int, segment: str, time_zone: str) -> Select[int]:

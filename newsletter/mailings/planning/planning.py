@@ -77,8 +77,8 @@ def plan_mailing(engine: Engine, mailing_id: int) -> int:
     """Snapshot the audience into the ledger and let the mailing flow; return how many were written.
 
     Killed before its end it leaves nothing; run again, or twice at once, it changes nothing more.
-    It counts people and writes them down by several statements, between which nobody may join or
-    leave: who is counted and not written would be in no batch.
+    Where it counts people and writes them down by several statements, nobody may join or leave
+    between these: who is counted and not written would be in no batch.
 
     Raises:
         ListError: The segment is none, or asks for a field that was deleted.
@@ -149,12 +149,19 @@ def _plan_rendered(engine: Engine, mailing_id: int, state: MailingState) -> int:
         if trial is not None:
             subject = trial_column(mailing.identity, trial)
             variant = subject if variant is None else variant + subject
-        waves = _waves(session, mailing, people, newsletter.time_zone, started_at, variant)
-        if trial is not None:
-            waves = _with_trial(waves, trial, started_at)
-        is_digest = mailing.kind is MailingKind.DIGEST
-        _demand_variants(session, mailing.id, _needed(waves, trial), is_digest=is_digest)
-        planned = _snapshot(session, mailing, people, waves, variant)
+        if variant is None and not mailing.local_hour:
+            # All at once and all alike: to count them first would read the list twice.
+            planned = _snapshot(session, mailing, people, (), variant)
+            waves: Sequence[_Wave] = [
+                _Wave(zones=(), due_at=started_at, variants=((COMMON, planned),))
+            ]
+        else:
+            waves = _waves(session, mailing, people, newsletter.time_zone, started_at, variant)
+            if trial is not None:
+                waves = _with_trial(waves, trial, started_at)
+            is_digest = mailing.kind is MailingKind.DIGEST
+            _demand_variants(session, mailing.id, _needed(waves, trial), is_digest=is_digest)
+            planned = _snapshot(session, mailing, people, waves, variant)
         _cut_batches(session, mailing, waves)
         set_aside(session, mailing, time_zone=newsletter.time_zone)
         mailing.planned = planned
@@ -205,9 +212,6 @@ def _waves(
     variant: ColumnElement[int] | None,
 ) -> Sequence[_Wave]:
     """Group the audience by when it is due: all at once, or as each zone's clock says."""
-    if not mailing.local_hour and variant is None:
-        size = session.scalar(select(func.count()).select_from(people.subquery())) or 0
-        return [_Wave(zones=(), due_at=started_at, variants=((COMMON, size),))]
     hour = datetime.fromisoformat(mailing.local_hour) if mailing.local_hour else None
     zones: dict[datetime, list[str]] = {}
     variants: dict[datetime, Counter[int]] = {}
@@ -294,8 +298,9 @@ def _snapshot(
         literal(0),
     ).order_by(*order)
     columns = ["mailing_id", "position", "subscriber_id", "state", "attempts", "breaks"]
-    session.execute(insert(DeliveryRow).from_select(columns, numbered, include_defaults=False))
-    return sum(wave.size for wave in waves)
+    rows = insert(DeliveryRow).from_select(columns, numbered, include_defaults=False)
+    counted = {"preserve_rowcount": True}
+    return session.connection().execute(rows, execution_options=counted).rowcount
 
 
 def _cut_batches(session: Session, mailing: MailingRow, waves: Sequence[_Wave]) -> None:
