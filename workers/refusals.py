@@ -85,15 +85,21 @@ class Refusals:
             more: Whether some of the batch are left for later, which may be accepted.
             known: Whether the relay refuses all, as others were told just before.
         """
-        waiting, self._waiting = [outcome for _, outcome in self._waiting], []
+        waiting, self._waiting = self._waiting, []
+        outcomes = [outcome for _, outcome in waiting]
         self._in_a_row = 0
-        if known and waiting:
-            self.words = waiting[-1].reply
+        if known and outcomes:
+            self.words = outcomes[-1].reply
         # Whoever was put off before, by a relay that accepts nothing still, is so again.
-        again = not self._accepting and any(outcome.attempts > 1 for outcome in waiting)
-        several = len(waiting) >= _SEVERAL or self._many_put_off
-        is_ours = self.words or more or again or several
-        return [put_off(each) for each in waiting] if is_ours else waiting
+        again = not self._accepting and any(outcome.attempts > 1 for outcome in outcomes)
+        several = len(outcomes) >= _SEVERAL or self._many_put_off
+        if self.words or more or again or several:
+            return [put_off(each) for each in outcomes]
+        # Where others took mail, one that took none may be the server that refuses all.
+        return [
+            put_off(outcome) if self._accepting and over not in self._accepting else outcome
+            for over, outcome in waiting
+        ]
 
 
 def put_off(outcome: Outcome) -> Outcome:

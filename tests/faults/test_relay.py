@@ -12,8 +12,9 @@ from sqlalchemy import delete, select, update
 from newsletter.database.engine import open_engine, reading, transaction
 from newsletter.database.tables import BatchRow, DeliveryRow, RelayRow
 from newsletter.database.types import now
-from newsletter.database.vocabulary import BatchState, DeliveryState
+from newsletter.database.vocabulary import BatchState, DeliveryState, MailingState
 from newsletter.mailings.ledger.relays import resting_relays
+from newsletter.mailings.reports.progress import progress
 from tests.faults.conftest import BATCH, PEOPLE, Scene, SetScene
 from tests.support.celery import celery_workers
 from tests.support.ports import await_condition
@@ -117,15 +118,48 @@ def test_a_relay_that_refuses_all_that_is_ours_ends_nobody_s_mail(set_scene: Set
         )
         assert DeliveryState.REJECTED not in scene.stage.counts(mailing)
         scene.relay.misbehave()
-        with transaction(scene.stage.engine) as session:
-            session.execute(update(DeliveryRow).values(next_attempt_at=None))
-            session.execute(update(BatchRow).values(due_at=now()))
+        _try_again(scene)
         assert scene.judge(mailing) == {DeliveryState.ACCEPTED: 100}
+
+
+DENIED = "554 5.7.1 Relay access denied"
+PARTLY = {
+    "one server of three": {"step": "rcpt", "do": DENIED, "every": 1, "server": 3},
+    "one server of three, at the message": {"step": "dot", "do": DENIED, "every": 1, "server": 3},
+    "until a reload": {"step": "mail", "do": DENIED, "every": 1, "until": 3},
+}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("fault", PARTLY.values(), ids=PARTLY)
+def test_where_some_connections_refuse_all_everybody_gets_their_mail(
+    set_scene: SetScene, fault: dict[str, Any]
+) -> None:
+    # A connection ends after some messages, so that each server has its turn.
+    options = "connections=4&timeout=10&messages=7"
+    with set_scene(fault, people=150, options=options, RETRY_HOURS="240") as scene:
+        mailing = scene.stage.mail(batch_size=BATCH)
+        await_condition(lambda: _is_over(scene, mailing), seconds=90, what="the mailing's end")
+        assert scene.judge(mailing) == {DeliveryState.ACCEPTED: 150}
+
+
+def _is_over(scene: Scene, mailing: int) -> bool:
+    """Whether a mailing ended; once nothing else is left, what is put off is tried again."""
+    if _all_batches_wait(scene):
+        _try_again(scene)
+    return progress(scene.stage.engine, mailing).state is MailingState.FINISHED
+
+
+def _try_again(scene: Scene) -> None:
+    with transaction(scene.stage.engine) as session:
+        session.execute(update(DeliveryRow).values(next_attempt_at=None))
+        waiting = BatchRow.state == BatchState.PENDING
+        session.execute(update(BatchRow).where(waiting).values(due_at=now()))
 
 
 def _all_batches_wait(scene: Scene) -> bool:
     with reading(scene.stage.engine) as session:
-        rows = session.scalars(select(BatchRow)).all()
+        rows = session.scalars(select(BatchRow).where(BatchRow.state != BatchState.DONE)).all()
     later = now() + timedelta(seconds=10)
     return bool(rows) and all(
         row.state is BatchState.PENDING and row.due_at > later for row in rows

@@ -112,6 +112,11 @@ def test_what_a_connection_refuses_that_takes_nothing_is_put_off_whatever_others
     assert _by_turns(*answers[:42])[:21] == [State.DEFERRED] * 21
 
 
+def test_the_last_of_a_batch_is_put_off_that_a_connection_refuses_which_takes_nothing() -> None:
+    answers = [(1, _accepted(0)), *((2, one) for one in _row(1, first=1))]
+    assert _by_turns(*answers) == [State.ACCEPTED, State.DEFERRED]
+
+
 def test_no_more_than_twenty_wait_for_a_connection_that_takes_nothing() -> None:
     refusals, certain = Refusals(), 0
     for one in _row(40):
