@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from tests.support.lone_worker import lone_worker, order_apart
 from tests.support.orders import resume
 from tests.support.ports import await_condition
 from tests.support.power import power_of
+from tests.support.powered_postgres import powered_postgres
 from tests.support.relay import CountingRelay, counting_relay
 from tests.support.replica import replicated_database
 from tests.support.soak import SOAK
@@ -88,6 +89,39 @@ def test_a_power_cut_takes_what_was_not_forced_to_the_disk(
             counts = _judge(stage, relay, mailing)
     engine.dispose()
     assert counts.get(DeliveryState.UNCERTAIN, 0) <= cuts * IN_HAND
+
+
+@pytest.mark.parametrize("with_worker", [True, False], ids=["with its worker", "alone"])
+def test_a_power_cut_takes_what_postgresql_had_not_forced(
+    tmp_path: Path,
+    with_worker: bool,  # noqa: FBT001 - a case
+) -> None:
+    with powered_postgres() as powered:
+        if powered is None:
+            missing("a C compiler")
+        server, power = powered
+        environment = {"LEASE_SECONDS": "10"} | (power.environment if with_worker else {})
+        data = (power.root if with_worker else tmp_path) / "data"
+        engine = open_engine(server.url)
+        stage = _stage(engine)
+        mailing = stage.mail(batch_size=BATCH)
+        with (
+            counting_relay(tmp_path, options="connections=4", delay=DELAY) as relay,
+            ExitStack() as processes,
+        ):
+            worker = processes.enter_context(
+                lone_worker(server.url, relay.url, data, **environment)
+            )
+            _await_share(relay, 3)
+            if with_worker:
+                worker.kill()
+            server.cut()
+            server.start()
+            if with_worker:
+                processes.enter_context(lone_worker(server.url, relay.url, data, **environment))
+            counts = _judge(stage, relay, mailing)
+        engine.dispose()
+    assert counts.get(DeliveryState.UNCERTAIN, 0) <= (IN_HAND if with_worker else 0)
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
