@@ -519,6 +519,20 @@ def test_processes_that_a_worker_lost_are_one_alarm_until_others_took_their_plac
     assert find_alarms(replace(ours, processes=(*ours.processes, *born_before, *stopped))) == []
 
 
+def test_of_work_that_nobody_continues_it_is_said_to_start_the_worker_again() -> None:
+    ours = well()
+    gone = [replace(one, seen_at=now() - timedelta(seconds=60)) for one in ours.processes]
+    found = find_alarms(replace(ours, processes=tuple(gone)))
+    lost = [str(one.remedy) for one in found if one.kind == "worker-lost"]
+    assert len(lost) == 3
+    assert all("Start it again" in remedy for remedy in lost)
+    another = process(ProcessKind.WORKER, "bulk@two")
+    found = find_alarms(replace(ours, processes=(*gone, another)))
+    remedies = {one.where: str(one.remedy) for one in found if one.kind == "worker-lost"}
+    assert "Other workers continue" in remedies["bulk@one"]
+    assert "Start it again" in remedies["control@one"]
+
+
 def test_of_processes_that_were_lost_those_are_named_that_nothing_replaced() -> None:
     ours = well()
     first, last = (

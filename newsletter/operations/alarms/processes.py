@@ -160,6 +160,14 @@ def unrepaired_losses(seen: Overview) -> Sequence[Sequence[ProcessState]]:
     return list(found.values())
 
 
+def _others_live(seen: Overview, lost: ProcessState) -> bool:
+    """Whether another process does the same work."""
+    return any(
+        each.process.is_control == lost.process.is_control
+        for each in _alive(seen, lost.process.kind)
+    )
+
+
 def _of_lost(seen: Overview) -> Iterator[Alarm]:
     """Return which workers lost processes for good, one alarm a worker."""
     for processes in unrepaired_losses(seen):
@@ -176,7 +184,12 @@ def _of_lost(seen: Overview) -> Iterator[Alarm]:
                 name=name,
                 pids=pids,
             ),
-            msg("Check its log and whether it ran out of memory. Other workers continue its work."),
+            msg("Check its log and whether it ran out of memory. Other workers continue its work.")
+            if _others_live(seen, processes[0])
+            else msg(
+                "Start it again: newsletter worker. Its log, or the kernel’s (out of memory), says"
+                " why it ended. Nothing is lost: its work waits until then."
+            ),
             where=name,
             section="workers",
             size=count,
