@@ -98,6 +98,11 @@ Ho annullato l'iscrizione alla newsletter e la ricevo ancora: basta mail.
 已经退订了,还是每天收到邮件
 恐れ入りますが、こちらへの配信はおやめください。
 本号をもちまして最後にさせてください。
+図書館だよりのメール、来ないようにしてもらえますか。
+The link does not work, please unsubscribe me.
+解除のリンクが開けないので、配信を停止してください。
+Le lien ne marche pas, désabonnez-moi de la newsletter.
+Der Link geht nicht, bitte den Newsletter abbestellen.
 我已經搬家,今後不需要再發電子報給我。
 Будь ласка, вилучити мою адресу зі списку.
 """
@@ -167,6 +172,48 @@ Ho annullato il corso ma ricevo ancora email.
 Wypisałem się z kursu, ale nadal dostaję maile.
 Cancelei o plano de saúde e ainda recebo emails.
 """
+_LINKS_AND_STAYING = """
+The unsubscribe link at the bottom of your newsletter leads to an error page.
+I do not want to unsubscribe, I am only telling you.
+I don't wish to leave the newsletter, just to report it.
+メール末尾の配信停止リンクがエラーページになります。
+退会したいわけではなく、お知らせまでです。
+解除を希望しているのではありません。
+Der Abmelden-Link am Ende Ihres Newsletters führt zu einer Fehlerseite.
+Ich möchte mich nicht vom Newsletter abmelden, nur Bescheid geben.
+Ich will den Newsletter nicht abbestellen.
+Le lien « se désabonner » en bas de votre lettre mène à une page d’erreur.
+Je ne souhaite pas me désabonner de la newsletter, je vous le signale simplement.
+Je ne veux pas quitter la newsletter.
+El enlace «darse de baja» al final de su boletín lleva a una página de error.
+No quiero darme de baja del boletín, solo aviso.
+No deseo cancelar mi suscripción al boletín.
+Il link «cancella iscrizione» in fondo alla newsletter porta a una pagina di errore.
+Non voglio cancellarmi dalla newsletter, è solo una segnalazione.
+Non desidero disiscrivermi dalla newsletter.
+A ligação «cancelar subscrição» no fim do boletim leva a uma página de erro.
+Não quero cancelar a subscrição do boletim, só aviso.
+De link 'uitschrijven' onderaan uw nieuwsbrief leidt naar een foutpagina.
+Ik wil me niet uitschrijven voor de nieuwsbrief, ik meld het alleen.
+Ik wil de nieuwsbrief niet opzeggen.
+Länken 'avsluta prenumeration' längst ner i nyhetsbrevet leder till en felsida.
+Jag vill inte avsluta prenumerationen på nyhetsbrevet, jag säger bara till.
+Link „wypisz się” na dole newslettera prowadzi do strony z błędem.
+Nie chcę się wypisać z newslettera, tylko zgłaszam.
+Ссылка «отписаться» внизу вашей рассылки ведёт на страницу с ошибкой.
+Я не хочу отписаться от рассылки, просто сообщаю.
+메일 맨 아래 '수신거부' 링크가 오류 페이지로 연결됩니다.
+뉴스레터 구독을 해지하려는 것이 아니라 알려 드리는 것입니다.
+邮件底部的“退订”链接打开后是错误页面。
+我不是要退订邮件，只是告知。
+Bülteninizin altındaki 'abonelikten çık' bağlantısı hata sayfasına gidiyor.
+Bültenden çıkmak istemiyorum, sadece haber veriyorum.
+Linket 'afmeld' nederst i nyhedsbrevet fører til en fejlside.
+Jeg vil ikke afmelde nyhedsbrevet, jeg siger det bare.
+Odkaz „odhlásit“ na konci newsletteru vede na chybovou stránku.
+Nechci se odhlásit z newsletteru, jen to hlásím.
+Reduza seus descadastros em 40% com a nossa agência.
+"""
 _NONE = """
 もうメールは|届きました
 参加を|取り消して|ください
@@ -202,6 +249,11 @@ def test_a_question_a_denial_or_a_doubt_only_speaks_of_leaving(mail: str) -> Non
 
 @pytest.mark.parametrize("mail", _mails(_PAST_OR_ELSEWHERE))
 def test_what_is_past_or_leaves_something_else_ends_nothing(mail: str) -> None:
+    assert read_wish([mail]) is not Wish.PLAIN
+
+
+@pytest.mark.parametrize("mail", _mails(_LINKS_AND_STAYING))
+def test_who_tells_of_a_link_or_does_not_want_to_leave_stays(mail: str) -> None:
     assert read_wish([mail]) is not Wish.PLAIN
 
 
