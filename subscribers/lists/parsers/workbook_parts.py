@@ -16,7 +16,6 @@ import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
 from io import SEEK_END
 from typing import BinaryIO
 from xml.parsers import expat
@@ -71,7 +70,6 @@ def is_packed(start: bytes) -> bool:
     return start.startswith((_ARCHIVE, _COMPOUND))
 
 
-@lru_cache(maxsize=1000)
 def _local(tag: str) -> str:
     return tag.rpartition(" ")[2]
 
