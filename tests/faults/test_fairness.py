@@ -59,7 +59,7 @@ def test_rounds_go_on_while_many_people_are_tagged(set_scene: SetScene) -> None:
             # Whoever works on it goes no further for as long as this transaction lasts.
             held.scalars(select(TaggingRow).with_for_update()).one()
             begun = _rounds(engine)
-            await_condition(lambda: _rounds(engine) > begun + 7, seconds=60, what="eight rounds")
+            await_condition(lambda: _rounds(engine) > begun + 4, seconds=60, what="five rounds")
         await_condition(lambda: _is_tagged(engine), seconds=60, what="the end of the tag")
 
 

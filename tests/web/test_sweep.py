@@ -233,8 +233,8 @@ def test_what_people_see_signed_in_works_for_all(
 def test_head_is_answered_as_get_is_without_a_body(room: Showroom) -> None:
     language = Language.JAPANESE
     paths = [
-        *_paths(OPEN_PAGES, room, language),
-        *_paths(SIGNED_IN_PAGES, room, language),
+        *(each[0].format(**room.places[language]) for each in OPEN_PAGES.values()),
+        *(each[0].format(**room.places[language]) for each in SIGNED_IN_PAGES.values()),
         *(
             "/archive/digest/feed.atom",
             "/robots.txt",

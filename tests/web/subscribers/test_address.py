@@ -240,7 +240,7 @@ def test_no_page_says_that_mail_goes_on_after_its_reader_has_left(
     name = DRAFT.name
     undo = _change(reception, page)
     httpx.post(undo)
-    assert f"{OLD} に届くようになりました：{name}" in httpx.get(undo).text
+    assert f"{OLD}に届くようになりました：{name}" in httpx.get(undo).text
     ref = DeliveryRef(
         newsletter_id=reception.stage.newsletter_id,
         mailing_id=0,
@@ -248,7 +248,7 @@ def test_no_page_says_that_mail_goes_on_after_its_reader_has_left(
     )
     leave = f"{reception.url}/u/{reception.signer.sign_delivery(Purpose.UNSUBSCRIBE, ref)}"
     httpx.post(leave)
-    assert f"{OLD} に届くニュースレターは現在ありません" in httpx.get(undo).text
+    assert f"{OLD}に届くニュースレターは現在ありません" in httpx.get(undo).text
     assert "配信はすでに停止しています" in httpx.post(f"{leave}/pause").text
 
 
