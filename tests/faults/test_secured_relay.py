@@ -61,13 +61,20 @@ def _judge(
         what="the alarm",
     )
     assert "secret" not in str(_relay_alarms(stage.engine))
-    assert stage.counts(mailing) == {DeliveryState.QUEUED: _PEOPLE}
+    # The relay is tried again and again, with a batch in hand.
+    await_condition(
+        lambda: stage.counts(mailing) == {DeliveryState.QUEUED: _PEOPLE},
+        seconds=60,
+        what="the batch given back",
+    )
     assert relay.count() == 0
     mend()
     stage.await_end(mailing)
     assert stage.counts(mailing) == {DeliveryState.ACCEPTED: _PEOPLE}
     assert set(relay.accepted().values()) == {1}
-    assert _relay_alarms(stage.engine) == []
+    await_condition(
+        lambda: not _relay_alarms(stage.engine), seconds=60, what="the end of the alarm"
+    )
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
