@@ -17,6 +17,8 @@ from functools import lru_cache
 from itertools import chain, islice
 from typing import NamedTuple
 
+from newsletter.errors import ListError
+from subscribers.lists.parsers.encodings import demand_encoding
 from subscribers.lists.parsers.headings import HEAD_LINES, distinct_names
 from subscribers.lists.records import Record
 from subscribers.lists.words.formats import guess_field
@@ -26,14 +28,9 @@ _MOST_LINES, _MOST_LETTERS = 1000, 256 * 1024
 #: So many names of columns are taken of a list that names them anew for each person.
 _MOST_NAMES = 500
 #: How the encoding is called whose lines go on where they end with "=".
-#: The character set of a value, such as may stand in a list.
-_CHARSET = re.compile(
-    r"CHARSET=\"?(utf-?8|shift[_-]?jis|x-sjis|sjis|cp\d{3,4}|windows-\d{3,4}|iso-8859-\d{1,2}"
-    r"|iso-2022-(?:jp|kr)|euc-?(?:jp|kr)|big5|gb2312|gbk|gb18030|koi8-[ru])\b",
-    re.IGNORECASE,
-)
-_MICROSOFTS = dict.fromkeys(("shift_jis", "shift-jis", "shiftjis", "x-sjis", "sjis"), "cp932")
 _QUOTED_PRINTABLE = "QUOTED-PRINTABLE"
+#: The character set of a value.
+_CHARSET = re.compile(r"CHARSET=\"?(?:x-)?([\w-]{1,40})", re.IGNORECASE)
 #: What a line is called that has no name.
 _NAMELESS = "#"
 _BEGIN, _END = "begin:vcard", "end:vcard"
@@ -191,9 +188,11 @@ def _decoded(octets: bytes, parameters: str) -> str:
 
     vCards of Japanese telephones name Shift_JIS, and have the signs that Microsoft added to it.
     """
-    named = _CHARSET.search(parameters)
-    charset = named[1].lower() if named else "utf-8"
-    for name in (_MICROSOFTS.get(charset, charset), "utf-8"):
-        with suppress(LookupError, UnicodeError):
+    encoding = "utf-8"
+    if named := _CHARSET.search(parameters):
+        with suppress(ListError):
+            encoding = demand_encoding(named[1])
+    for name in (encoding, "utf-8"):
+        with suppress(UnicodeError):
             return octets.decode(name)
     return octets.decode("utf-8", "replace")
