@@ -167,14 +167,14 @@ def _register_long_work(app: Celery) -> tuple[_LongTask, _LongTask, _LongTask, _
 
     @app.task(name="newsletter.undo_import")
     def undo_import(import_id: int) -> None:
-        """Undo an import; any number may do so at once."""
+        """Undo an import; hosts may do so together."""
         with _unless_a_server_is_away(), bound(list_import=import_id), _turn(services()) as ours:
             if ours:
                 lists.undo_import(services(), import_id)
 
     @app.task(name="newsletter.tag_people")
     def tag_people(order_id: int) -> None:
-        """Give many people a tag, or take it from them; any number may do so at once."""
+        """Give many people a tag, or take it from them; hosts may do so together."""
         with _unless_a_server_is_away(), bound(tagging=order_id), _turn(services()) as ours:
             if ours:
                 lists.tag_people(services(), order_id)

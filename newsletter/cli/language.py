@@ -25,7 +25,7 @@ def terminal_language() -> Language:
     return nearest_language(_locale().replace("_", "-"), SOURCE_LANGUAGE)
 
 
-def language_to_begin_with() -> Language:
+def usual_language() -> Language:
     """Return what a new newsletter is written in unless somebody says so: the terminal's language.
 
     Services and containers have a locale that asks for none: there it is Japanese.

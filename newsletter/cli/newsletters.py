@@ -10,7 +10,7 @@ import typer
 
 from newsletter.accounts.audit_actions import Action
 from newsletter.cli.language import gettext as _
-from newsletter.cli.language import language_to_begin_with, styled, terminal_language
+from newsletter.cli.language import styled, terminal_language, usual_language
 from newsletter.cli.prompts import ask
 from newsletter.cli.state import open_database, settings_of
 from newsletter.database.vocabulary import Joining, Visibility
@@ -71,7 +71,7 @@ def init(
     postal_address = postal_address or ask(
         _("Postal address of the sender"), option="--postal-address"
     )
-    language = language or language_to_begin_with()
+    language = language or usual_language()
     time_zone = time_zone or usual_time_zone(language)
     env_file = Path(".env")
     settings = settings_of(context)

@@ -33,8 +33,8 @@ def opcodes(
         grants: Whether so many pairs of equal members may be gone through. If not, all between
             what both begin and end with alike is replaced.
     """
-    start = _alike(old, new)
-    end = _alike(old[start:][::-1], new[start:][::-1])
+    start = alike_at_start(old, new)
+    end = alike_at_start(old[start:][::-1], new[start:][::-1])
     stop, new_stop = len(old) - end, len(new) - end
     if start:
         yield "equal", 0, start, 0, start
@@ -52,7 +52,7 @@ def opcodes(
         yield "equal", stop, len(old), new_stop, len(new)
 
 
-def _alike(old: Sequence[object], new: Sequence[object]) -> int:
+def alike_at_start(old: Sequence[object], new: Sequence[object]) -> int:
     """Return how many members two runs begin with alike."""
     pairs = zip(old, new, strict=False)
     return next((count for count, (a, b) in enumerate(pairs) if a != b), min(len(old), len(new)))

@@ -10,6 +10,7 @@ from itertools import pairwise
 from newsletter.database.tables import DraftRevisionRow, TranslationRevisionRow
 from newsletter.database.types import JsonObject, now
 from newsletter.database.vocabulary import RevisionKind
+from newsletter.issues.alignment import alike_at_start
 
 #: Saves that an editor's page makes by itself within this time are one revision.
 _ONE_SITTING = timedelta(minutes=5)
@@ -17,7 +18,7 @@ _ONE_SITTING = timedelta(minutes=5)
 _MUCH = 100
 
 
-def goes_on(
+def replaces_last(
     last: DraftRevisionRow | TranslationRevisionRow | None,
     content: JsonObject,
     *,
@@ -44,15 +45,9 @@ def _text(content: JsonObject) -> str:
 
 def _lost(before: str, after: str) -> int:
     """Return about how many characters of a text are gone; what moved is not."""
-    start = _alike(before, after)
+    start = alike_at_start(before, after)
     before, after = before[start:], after[start:]
-    end = _alike(before[::-1], after[::-1])
+    end = alike_at_start(before[::-1], after[::-1])
     gone = Counter(pairwise(before[: len(before) - end]))
     gone.subtract(Counter(pairwise(after[: len(after) - end])))
     return sum(count for count in gone.values() if count > 0)
-
-
-def _alike(one: str, other: str) -> int:
-    """Return with how many of the same characters two texts begin."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))

@@ -21,7 +21,7 @@ from newsletter.database.vocabulary import Archived, ContentUser, RevisionKind
 from newsletter.errors import ConflictError, NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.issues.difference import ChangedWords, changed_words
-from newsletter.issues.drafts.sittings import goes_on
+from newsletter.issues.drafts.autosaves import replaces_last
 from newsletter.issues.library.uses import record_uses
 from newsletter.issues.merging import Merge, Version, merge
 from newsletter.issues.model import Issue, Translation, issue_from_json, issue_to_json
@@ -324,7 +324,7 @@ def _keep_revision(session: Session, row: DraftRow, kind: RevisionKind) -> None:
     if (
         last is not None
         and not is_published
-        and goes_on(last, row.content, author=row.author, kind=kind)
+        and replaces_last(last, row.content, author=row.author, kind=kind)
     ):
         began = last.began_at
         session.delete(last)

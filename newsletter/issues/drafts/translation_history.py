@@ -15,8 +15,8 @@ from newsletter.database.vocabulary import RevisionKind
 from newsletter.errors import NotFoundError
 from newsletter.i18n.messages import msg
 from newsletter.issues.difference import Piece, pieces_of_change
+from newsletter.issues.drafts.autosaves import replaces_last
 from newsletter.issues.drafts.saving import Draft, Revision
-from newsletter.issues.drafts.sittings import goes_on
 from newsletter.issues.model import TranslatedUnit, Translation
 from newsletter.issues.translation_units import translated_markdown
 
@@ -49,7 +49,7 @@ def keep_translation_revision(
         newest.order_by(TranslationRevisionRow.number.desc()).limit(1)
     ).one_or_none()
     content = _ADAPTER.dump_python(translation, mode="json")
-    if last is not None and goes_on(last, content, author=author, kind=kind):
+    if last is not None and replaces_last(last, content, author=author, kind=kind):
         last.content, last.saved_at = content, now()
     else:
         session.add(
