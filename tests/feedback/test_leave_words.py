@@ -213,6 +213,14 @@ Jeg vil ikke afmelde nyhedsbrevet, jeg siger det bare.
 Odkaz „odhlásit“ na konci newsletteru vede na chybovou stránku.
 Nechci se odhlásit z newsletteru, jen to hlásím.
 Reduza seus descadastros em 40% com a nossa agência.
+Nu vreau să mă dezabonez de la newsletter.
+Tôi không muốn hủy đăng ký bản tin.
+Saya tidak ingin berhenti berlangganan buletin ini.
+Nem szeretnék leiratkozni a hírlevélről, csak szólok.
+Butonul de dezabonare nu merge.
+Tombol berhenti berlangganan tidak berfungsi.
+Η σύνδεση διαγραφής δεν λειτουργεί.
+It would be a shame to unsubscribe, so I won't.
 """
 _NONE = """
 もうメールは|届きました
