@@ -1,12 +1,14 @@
-"""The database's history: a long silence, or a database that went back in time, is noticed in time.
+"""The database's history: detect a long standstill, and a database that was set back in time.
 
-Nothing is sent blindly hours late, and neither a restored backup nor a replica that was promoted
-before it had everything sends old mail again by itself: what was under way is held until somebody
-looks at it. Each worker host remembers a `HistoryMark` of the database; one that does not continue
-it is another database, or the same one without its last moments. The rows say themselves on which
-server they were: a new host, which remembers nothing, finds so that they come from a backup. A file
-is on no server; a host that meets one for the first time takes it for a backup unless rounds are
-being counted in it now.
+After a restored backup, or the promotion of a replica that lagged behind, the ledger does not know
+of the last messages, and would send them again. After a long standstill, mail would go out hours
+late. In both cases the mailings under way are paused until somebody has looked at them.
+
+Each worker host stores a `HistoryMark` of the database. A database that does not continue this mark
+is another one, or the same one without its latest changes. The database also stores which server it
+is on. So a new host, which has no mark yet, notices that the rows were restored from a backup of
+another server. An SQLite file has no server: a host that opens one for the first time takes it for
+a backup, unless rounds are being counted in it at that moment.
 """
 
 from __future__ import annotations
@@ -30,10 +32,12 @@ from newsletter.i18n.values import Moment
 from newsletter.mailings.digests.rules import halt_digests
 
 _ONLY = 1
-#: Without a round for so long nobody works on a file. Rounds are two seconds apart, and a long plan
-#: may hold one up; a backup that is younger than this when a new host begins passes unnoticed.
+#: If the last round is older than this, no worker is using the SQLite file. Rounds are two seconds
+#: apart, and planning a large mailing may delay one. A new host does not notice a backup that is
+#: younger than this.
 _LEFT_ALONE = timedelta(seconds=10)
-#: Which PostgreSQL it is, on which timeline: a promoted replica and a recovery begin another one.
+#: Identifies the PostgreSQL server and its timeline: promoting a replica and point-in-time recovery
+#: begin a new timeline.
 _SERVER = """
 SELECT system_identifier || '/' || (SELECT oid FROM pg_database WHERE datname = current_database())
     || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8)
@@ -48,14 +52,14 @@ SELECT has_function_privilege('pg_control_system()', 'EXECUTE')
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HistoryMark:
-    """What tells a database's history from every other, as far as one has seen it.
+    """A point in the history of a database.
 
     Attributes:
-        server: The server and its timeline; empty where it cannot tell.
-        epoch: Random, written anew whenever the database was found to have lost something; empty
-            before the first round.
-        rounds: How many rounds there were.
-        claims: How many batches were claimed, where the server cannot tell its timeline.
+        server: The server and its timeline; empty if the database cannot tell them.
+        epoch: A random value that is replaced whenever the database is found to have lost changes;
+            empty before the first round.
+        rounds: The number of rounds so far.
+        claims: The number of claimed batches so far; counted only if the timeline is unknown.
     """
 
     server: str = ""
@@ -64,7 +68,7 @@ class HistoryMark:
     claims: int = 0
 
     def continues(self, earlier: HistoryMark) -> bool:
-        """Whether the database that has this mark knows all that it knew at an earlier one."""
+        """Return whether a database with this mark has everything it had at an earlier mark."""
         return (
             self.rounds >= earlier.rounds
             and self.claims >= earlier.claims
@@ -73,7 +77,7 @@ class HistoryMark:
         )
 
 
-#: Of whoever knows nothing yet.
+#: The mark of a host that has not seen the database before.
 NO_MARK = HistoryMark()
 
 
@@ -82,11 +86,11 @@ def _agree(one: str, other: str) -> bool:
 
 
 class HistoryBrokenError(Exception):
-    """The database does not continue what this host knows of it."""
+    """The database does not continue the history that this host has seen."""
 
 
 def read_mark(session: Session) -> HistoryMark:
-    """Return the database's mark, as this transaction sees it."""
+    """Return the database's present mark, as seen by this transaction."""
     known = session.execute(
         select(DatabaseHistoryRow.epoch, DatabaseHistoryRow.rounds, DatabaseHistoryRow.claims)
     ).one_or_none()
@@ -103,25 +107,26 @@ def _may_ask(engine: Engine) -> bool:
         with engine.connect() as connection:
             return bool(connection.scalar(text(_MAY_ASK)))
     except DBAPIError:
-        # A service that is like PostgreSQL and lacks these.
+        # A service that is compatible with PostgreSQL but lacks these functions.
         return False
 
 
 def demand_continuity(session: Session, earlier: HistoryMark) -> None:
-    """Make sure that this transaction's database continues what is known of it.
+    """Check that the database continues an earlier mark.
 
     Raises:
-        HistoryBrokenError: It does not; nothing may be claimed in it before somebody looked.
+        HistoryBrokenError: It does not. Nothing may be claimed until somebody has looked at it.
     """
     if _is_broken(session, earlier):
         raise HistoryBrokenError(f"{earlier} is not continued by {read_mark(session)}")
 
 
 def count_claim(session: Session) -> HistoryMark:
-    """Count a claim with the transaction that makes it; return the mark to be remembered then.
+    """Count a claim in the transaction that makes it; return the mark that the host must store.
 
-    A file that is put back to its state before the claim lacks it, however short ago that was. A
-    server tells its timeline instead: counting there would let all claims wait for each other.
+    An SQLite file that is replaced by an earlier copy lacks the claim, even if the copy is only
+    moments older. With a server's timeline, counting is not needed, and would make all claims wait
+    for the same row.
     """
     present = read_mark(session)
     if present.server:
@@ -135,7 +140,7 @@ def count_claim(session: Session) -> HistoryMark:
 
 
 def beat(engine: Engine) -> HistoryMark:
-    """Count a round; return the mark that the database has now."""
+    """Count a round; return the database's present mark."""
     with transaction(engine) as session:
         moment = server_now(session)
         first = {"id": _ONLY, "rounds": 0, "beat_at": moment, "epoch": new_identity()}
@@ -145,7 +150,7 @@ def beat(engine: Engine) -> HistoryMark:
             .where(DatabaseHistoryRow.id == _ONLY)
             .values(rounds=DatabaseHistoryRow.rounds + 1, beat_at=moment)
         )
-        # A database from before there were epochs.
+        # The row was written by a version without epochs.
         session.execute(
             update(DatabaseHistoryRow)
             .where(DatabaseHistoryRow.id == _ONLY, DatabaseHistoryRow.epoch == "")
@@ -162,12 +167,12 @@ def beat(engine: Engine) -> HistoryMark:
 
 
 def hold_after_silence(engine: Engine, *, awake: bool, grace: timedelta) -> Message | None:
-    """Hold what is under way if no worker ran for long; return why, or None.
+    """Pause the mailings under way if no worker has run for long; return the reason, or None.
 
     Args:
         engine: The database.
-        awake: Whether this host saw a round within ``grace`` by a clock that nobody can set.
-        grace: How long a silence may last.
+        awake: Whether this host has seen a round within ``grace``, by a monotonic clock.
+        grace: The longest standstill after which sending goes on by itself.
     """
     with reading(engine) as session:
         known = session.get(DatabaseHistoryRow, _ONLY)
@@ -181,15 +186,15 @@ def hold_after_silence(engine: Engine, *, awake: bool, grace: timedelta) -> Mess
 
 
 def hold_if_broken(engine: Engine, earlier: HistoryMark, *, proven: bool = False) -> Message | None:
-    """Hold what is under way if the database lost what a host knows; return why, or None.
+    """Pause the mailings under way if the database lost changes; return the reason, or None.
 
-    The first host that notices begins a new epoch, so that all others notice, too, and each brings
-    back what its journals know.
+    The first host that notices begins a new epoch. This makes all other hosts notice as well, and
+    each restores the outcomes in its journals.
 
     Args:
         engine: The database.
-        earlier: The mark that this host remembers.
-        proven: Whether something else proved it, such as records that are missing.
+        earlier: The mark that this host stored.
+        proven: Whether the loss was proven in another way, such as by missing records.
     """
     with reading(engine) as session:
         if not proven and not _is_broken(session, earlier):
@@ -203,12 +208,12 @@ def hold_if_broken(engine: Engine, earlier: HistoryMark, *, proven: bool = False
             known.epoch, known.server = new_identity(), server
             known.lost_since, known.noticed_at = known.beat_at, server_now(session)
             _hold(session, _reason(known.beat_at, restored=True), restored=True)
-        # Whoever hears of it from another host says the same hour: rounds went on meanwhile.
+        # Rounds went on after the first host noticed; all hosts must report the same time.
         return _reason(known.lost_since or known.beat_at, restored=True)
 
 
 def _is_broken(session: Session, earlier: HistoryMark) -> bool:
-    """Whether the database lost what a host knows; of one that knows nothing, whether it moved."""
+    """Return whether the database lost changes; for a host without a mark, whether it was moved."""
     present = read_mark(session)
     if earlier != NO_MARK:
         return not present.continues(earlier)
@@ -224,7 +229,7 @@ def _is_broken(session: Session, earlier: HistoryMark) -> bool:
 
 
 def lost_since(session: Session) -> datetime | None:
-    """Return the last round that the database knew of when it was last put back; None if never."""
+    """Return the time of the last round before the database was set back; None if it never was."""
     return session.scalar(select(DatabaseHistoryRow.lost_since))
 
 
@@ -250,7 +255,8 @@ def _hold(session: Session, reason: Message, *, restored: bool) -> None:
     ahead = (MailingRow.state == MailingState.SCHEDULED) & (MailingRow.scheduled_at > now())
     session.execute(
         moving_mailings(MailingState.PAUSED)
-        # A series goes by days: what it has to send is due still, and passed over after a week.
+        # The steps of a series are due for days: they are still wanted after a standstill, and are
+        # skipped after a week.
         .where(~ahead, MailingRow.priority <= 0, *(() if restored else (_NOT_OF_SERIES,)))
         .values(halt_reason=reason, restored=restored)
     )
@@ -266,7 +272,7 @@ def _hold(session: Session, reason: Message, *, restored: bool) -> None:
 
 
 def beats(engine: Engine) -> tuple[int, datetime] | None:
-    """Return how many rounds there were and when the last was; None before the first."""
+    """Return the number of rounds and the time of the last; None before the first."""
     with reading(engine) as session:
         row = session.execute(
             select(DatabaseHistoryRow.rounds, DatabaseHistoryRow.beat_at)

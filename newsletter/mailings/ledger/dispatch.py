@@ -1,10 +1,11 @@
-"""Dispatch: whose turn it is, which batches are due, which mailings ended, and which stand still.
+"""Dispatch: which batch is sent next, which mailings are finished, and which make no progress.
 
-The ledger is the queue. A task in the broker is a hint at a batch, and there are never more of them
-than processes can take; which batch a process sends next, it asks here. Mailings take turns: first
-whoever was never served, then whoever was served longest ago.
+The ledger is the queue. A task in the broker is only a hint that a batch is due, and there are
+never more hints than worker processes can take; each process asks here which batch to send next.
+Mailings take turns: first those that were never served, then the one that was served longest ago.
 
-A relay that hangs is called out by its timeout only after minutes; the ledger shows it earlier.
+A hanging relay is detected by its timeout only after minutes. The ledger shows earlier that no
+relay replies for a mailing: see `silent_mailings`.
 """
 
 from __future__ import annotations
@@ -35,15 +36,16 @@ from newsletter.database.tables import BatchRow, MailingRow
 from newsletter.database.types import UtcDateTime, now
 from newsletter.database.vocabulary import BatchState, MailingState
 
-#: A hint that led to no claim within this time was lost, or waits behind others: it is given again.
+#: Seconds until a hint that led to no claim is published again: it was lost, or is still queued.
 _HINT_SECONDS = 20
-#: Turns are written down about this exactly; more often, workers would wait for each other.
+#: Minimum interval, in seconds, between two updates of a mailing's ``served_at``: with more
+#: updates, workers would wait for each other's row locks.
 _TURN_SECONDS = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hint:
-    """A batch that is due; an urgent one must not wait behind those that are not."""
+    """A batch that is due. Urgent ones, of notices and tests, have a queue of their own."""
 
     mailing_id: int
     number: int
@@ -52,10 +54,10 @@ class Hint:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
-    """The mailing whose turn it is, with a batch of it that is due.
+    """The mailing that is served next, with one of its batches that is due.
 
     Attributes:
-        served_at: When a batch of it was last taken; None for a mailing that never was served.
+        served_at: When one of its batches was last claimed; None if none ever was.
     """
 
     mailing_id: int
@@ -64,12 +66,12 @@ class Turn:
 
 
 def take_due_batches(engine: Engine, *, urgent: bool, room: int) -> Sequence[Hint]:
-    """Return the batches to hint at, marked so that they are not soon again.
+    """Return the batches to publish hints for, and mark them, so that they are not repeated soon.
 
     Args:
         engine: The database.
-        urgent: Whether of notices and tests, or of mailings.
-        room: How many hints at most.
+        urgent: True for batches of notices and tests, False for those of mailings.
+        room: The maximum number of hints.
     """
     if room <= 0:
         return []
@@ -80,7 +82,7 @@ def take_due_batches(engine: Engine, *, urgent: bool, room: int) -> Sequence[Hin
 def _take(session: Session, *, urgent: bool, room: int) -> Sequence[Hint]:
     moment = now()
     stale = moment - timedelta(seconds=_HINT_SECONDS)
-    # A hint given in the future was given before the clock was set back.
+    # A hint dated in the future was published before the clock was set back.
     is_fresh = BatchRow.hinted_at.between(stale, moment)
     place = func.row_number().over(
         partition_by=BatchRow.mailing_id, order_by=(BatchRow.due_at, BatchRow.number)
@@ -102,7 +104,7 @@ def _take(session: Session, *, urgent: bool, room: int) -> Sequence[Hint]:
     ).all()
     if not rows:
         return []
-    # Of two rounds at once, each takes what the other did not.
+    # When two rounds run at once, each skips the rows that the other has locked.
     chosen = session.execute(
         select(BatchRow.mailing_id, BatchRow.number)
         .where(
@@ -137,13 +139,13 @@ def _flows(*, urgent: bool) -> ColumnElement[bool]:
 def _is_due(moment: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
     return and_(
         BatchRow.state == BatchState.PENDING,
-        # What was due when the mailing began stays due when the clock is set back.
+        # A batch that was due when the mailing started stays due if the clock is set back.
         or_(BatchRow.due_at <= moment, BatchRow.due_at <= MailingRow.started_at),
     )
 
 
 def whose_turn(engine: Engine, *, urgent: bool) -> Turn | None:
-    """Return the mailing that waits longest for its turn; None when nothing is due."""
+    """Return the mailing that has waited longest; None when nothing is due."""
     moment = {"moment": now()}
     with reading(engine) as session:
         mailing = session.connection().execute(_waits_longest(urgent=urgent), moment).one_or_none()
@@ -155,8 +157,8 @@ def whose_turn(engine: Engine, *, urgent: bool) -> Turn | None:
     return Turn(mailing_id=mailing.id, number=number, served_at=mailing.served_at)
 
 
-# Asked several times a second: SQLAlchemy takes longer to build a statement than the databases take
-# to follow it.
+# These statements run several times a second, and are built once: SQLAlchemy takes longer to build
+# them than the databases take to execute them.
 _NOW = bindparam("moment", type_=UtcDateTime())
 
 
@@ -181,10 +183,10 @@ _FIRST_DUE = (
 
 
 def note_turn(engine: Engine, mailing_id: int) -> None:
-    """Write down that a mailing is served now, so that the next turn is another's."""
+    """Record that a mailing is being served now, so that another mailing is served next."""
     moment = now()
     lately = moment - timedelta(seconds=_TURN_SECONDS)
-    # A turn in the future was taken before the clock was set back.
+    # A turn dated in the future was recorded before the clock was set back.
     is_noted = MailingRow.served_at.between(lately, moment)
     with transaction(engine) as session:
         session.execute(
@@ -195,7 +197,7 @@ def note_turn(engine: Engine, mailing_id: int) -> None:
 
 
 def return_hint(engine: Engine, mailing_id: int, number: int) -> None:
-    """Give back a hint that is not followed, so that another worker gets it at the next round."""
+    """Clear a hint that this worker does not act on; the next round publishes it again."""
     with transaction(engine) as session:
         session.execute(
             update(BatchRow)
@@ -209,7 +211,7 @@ def return_hint(engine: Engine, mailing_id: int, number: int) -> None:
 
 
 def unplanned_mailings(engine: Engine) -> Sequence[int]:
-    """Return the mailings whose audience is not written down yet, the oldest first."""
+    """Return the mailings that have no deliveries yet, the oldest first."""
     with reading(engine) as session:
         return session.scalars(
             select(MailingRow.id)
@@ -219,7 +221,7 @@ def unplanned_mailings(engine: Engine) -> Sequence[int]:
 
 
 def finish_mailings(engine: Engine) -> Sequence[int]:
-    """End the mailings of which every batch is done; return those that ended."""
+    """Mark the mailings whose batches are all done as finished, and return them."""
     is_done = and_(
         MailingRow.state == MailingState.SENDING,
         ~exists().where(BatchRow.mailing_id == MailingRow.id, BatchRow.state != BatchState.DONE),
@@ -230,7 +232,7 @@ def finish_mailings(engine: Engine) -> Sequence[int]:
         ).all()
         if not found:
             return []
-        # Asked again under the lock: a batch may have been made due again just before.
+        # The condition is checked again under the lock: a batch may just have become due again.
         return session.scalars(
             moving_mailings(MailingState.FINISHED)
             .where(MailingRow.id.in_(found), is_done)
@@ -239,15 +241,19 @@ def finish_mailings(engine: Engine) -> Sequence[int]:
         ).all()
 
 
-#: Outcomes reach the ledger within a few seconds; what takes longer is worth a word.
+#: Outcomes are normally recorded within a few seconds; a longer silence is reported.
 _SILENT = timedelta(seconds=10)
-#: Batches that are looked at: as many as a large installation sends at once.
+#: The maximum number of batches to examine: as many as a large installation sends at once.
 _BATCHES = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Silence:
-    """A mailing that no relay answers for; ``since`` is the last answer, or when it was tried."""
+    """A mailing for which no relay replies.
+
+    Attributes:
+        since: The time of the last reply, or of the first attempt if there was none.
+    """
 
     mailing_id: int
     newsletter_id: int
@@ -256,7 +262,7 @@ class Silence:
 
 
 def silent_mailings(session: Session, *, mailing_id: int | None = None) -> Sequence[Silence]:
-    """Return the mailings under way of which every batch in hand has been silent for a while."""
+    """Return the mailings being sent whose claimed batches have all had no reply for a while."""
     leased = (
         select(BatchRow, MailingRow)
         .join(MailingRow, MailingRow.id == BatchRow.mailing_id)

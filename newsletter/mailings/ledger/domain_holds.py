@@ -1,4 +1,4 @@
-"""Held domains: recipient domains that get nothing until an operator lets them go."""
+"""Domains on hold: recipient domains that get no mail until an operator releases them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from newsletter.i18n.messages import msg
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeldDomain:
-    """A domain that is held, why and since when."""
+    """A domain on hold, with the reason and the time."""
 
     domain: str
     reason: str
@@ -26,16 +26,16 @@ class HeldDomain:
 
 
 def held_domains(session: Session) -> Sequence[HeldDomain]:
-    """Return the domains that are held, by name."""
+    """Return the domains on hold, by name."""
     rows = session.scalars(select(HeldDomainRow).order_by(HeldDomainRow.domain))
     return [HeldDomain(domain=row.domain, reason=row.reason, since=row.since) for row in rows]
 
 
 def read_domain(text: str) -> str:
-    """Return a domain as subscribers' addresses carry it.
+    """Return a domain in the form in which it is stored with subscribers.
 
     Raises:
-        ListError: It is none.
+        ListError: The text is not a domain.
     """
     name = text.strip().removeprefix("@")
     try:
@@ -48,15 +48,15 @@ def read_domain(text: str) -> str:
 
 
 def hold_domain(session: Session, domain: str, *, reason: str) -> None:
-    """Send nothing to a domain; workers stop within two seconds, and look again each minute."""
+    """Put a domain on hold; workers stop sending to it within two seconds."""
     session.merge(HeldDomainRow(domain=domain, reason=reason, since=now()))
 
 
 def let_domain_go(session: Session, domain: str) -> None:
-    """Send to a domain again; what waited for it goes on within a minute.
+    """Release a domain; its waiting deliveries are sent within a minute.
 
     Raises:
-        ConflictError: It is not held.
+        ConflictError: The domain is not on hold.
     """
     released = session.scalar(
         delete(HeldDomainRow).where(HeldDomainRow.domain == domain).returning(HeldDomainRow.domain)

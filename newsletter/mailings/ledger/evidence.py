@@ -1,7 +1,7 @@
-"""Evidence: what a relay's own log proves of deliveries that the ledger does not know the end of.
+"""Evidence: settle deliveries whose result is unknown by means of the relay's log.
 
-A relay logs the Message-ID of what it takes. Ours follow from the delivery alone, so its log
-settles what is in doubt, and tells after a restore whom the mailing reached.
+A relay logs the Message-ID of each accepted message. Our Message-IDs are computed from the delivery
+alone, so the log settles uncertain deliveries, and after a restore shows who got the mailing.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from newsletter.mailings.planning.content import load_content
 from newsletter.message.identifiers import delivery_message_id
 from newsletter.tokens import mark_of
 
-#: Postfix tells a message's id when it reads it, and that it took it when it queues it.
+#: Postfix logs the Message-ID while it reads the message, and the acceptance when it queues it.
 _POSTFIX_ID = re.compile(rb"/cleanup\[\d+\]: (\w{5,20}): message-id=<([^>\s]{1,200})>")
 _POSTFIX_TAKEN = re.compile(
     rb"/(?:qmgr\[\d+\]: (\w{5,20}): from=|\w+\[\d+\]: (\w{5,20}): to=.*\bstatus=)"
 )
-#: Exim's line of arrival says both.
+#: Exim logs both in one line.
 _EXIM_TAKEN = re.compile(rb" ([\w-]{16,23}) <= .*\bid=([^\s]{1,200})")
-#: Ids read and not yet queued are kept up to this number; they follow each other within seconds.
+#: Maximum number of Message-IDs kept until their acceptance is logged, normally seconds later.
 _MOST_OPEN = 100_000
 _LONGEST_LINE = 4096
 _UNKNOWN = CLAIMABLE | {DeliveryState.UNCERTAIN}
 
 
 def log_lines(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the lines of a log, of each no more than the beginning that is looked at."""
+    """Yield the lines of a log, each cut to `_LONGEST_LINE` bytes."""
     is_beginning = True
     while piece := file.readline(_LONGEST_LINE):
         if is_beginning:
@@ -49,7 +49,7 @@ def log_lines(file: BinaryIO) -> Iterator[bytes]:
 
 
 def taken_by_relay(lines: Iterable[bytes]) -> Iterator[tuple[str, str]]:
-    """Yield Message-ID and queue id of what a log of Postfix or Exim says was taken."""
+    """Yield the Message-ID and queue id of each message that Postfix or Exim accepted."""
     open_ids: OrderedDict[bytes, bytes] = OrderedDict()
     for line in lines:
         if match := _POSTFIX_ID.search(line):
@@ -71,18 +71,18 @@ def _text(octets: bytes) -> str:
 def message_ids(
     session: Session, mailing_id: int, key: bytes, positions: Collection[int]
 ) -> Mapping[int, str]:
-    """Return the Message-IDs of some of a mailing's deliveries, by position."""
+    """Return the Message-IDs of the deliveries at these positions, by position."""
     ids = _with_ids(session, mailing_id, key, DeliveryRow.position.in_(positions))
     return {position: message_id for position, _, message_id in ids}
 
 
 def settle_by_log(session: Session, mailing_id: int, key: bytes, lines: Iterable[bytes]) -> int:
-    """Take as accepted what the relay's log says it took; return how many deliveries.
+    """Mark the deliveries that the relay's log proves accepted; return how many changed.
 
-    What the log does not name stays as it is: the log may be another relay's, or end too early.
+    Deliveries that are not in the log do not change: the log may be another relay's, or incomplete.
 
     Raises:
-        OrderError: It names nothing of this mailing at all, so it proves nothing of anybody.
+        OrderError: The log names no message of this mailing, or is not a relay's log.
     """
     identity = find_mailing(session, mailing_id).identity
     taken = _taken_of(mailing_id, lines)
@@ -104,7 +104,7 @@ def settle_by_log(session: Session, mailing_id: int, key: bytes, lines: Iterable
 
 
 def _taken_of(mailing_id: int, lines: Iterable[bytes]) -> Mapping[str, str]:
-    """Return the Message-IDs of a mailing that a log says were taken, with their queue ids."""
+    """Return the accepted Message-IDs of a mailing in a log, with their queue ids."""
     prefix, is_log = f"{mailing_id}.", False
     taken = {}
     for message_id, queue_id in taken_by_relay(lines):

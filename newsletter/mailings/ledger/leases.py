@@ -1,13 +1,13 @@
-"""The ledger's leases: batches are claimed, watched while they are sent, and given back.
+"""The ledger's leases: a worker claims a batch, renews the lease while it sends, and releases it.
 
-Whoever claims holds the batch's ``lease_token``, and takes its deliveries in hand a few at a time:
-they are ``sending`` in the ledger, committed, before anything of them is sent.
-A delivery in state ``sending`` whose worker is lost goes back to ``queued`` only on proof that its
-message was not handed over; without proof it becomes ``uncertain``.
+The worker that claims a batch holds its ``lease_token``. It moves the batch's deliveries to
+``sending`` a few at a time, and commits that before it sends any of them. When a worker is lost, a
+delivery in state ``sending`` returns to ``queued`` only on proof that its message was not handed
+over; without proof it becomes ``uncertain``.
 
-Rows are locked in one order: mailing, batch, deliveries. Whoever changes which of a mailing's
-deliveries wait holds its row, shared or alone, so that nothing slips between an order to cancel or
-to send again and a batch that is taken or given back.
+Rows are locked in one order: mailing, batch, deliveries. Every transaction that changes which
+deliveries of a mailing are waiting locks the mailing's row, shared or exclusively. So an order to
+cancel or to send again cannot run between the two halves of a claim or a release.
 """
 
 from __future__ import annotations
@@ -58,21 +58,22 @@ from newsletter.mailings.planning.content import COMMON
 from newsletter.tokens import mark_of
 from subscribers.suppression import is_suppressed
 
-#: What is said of deliveries of which nothing is known.
+#: The reply that is stored with a delivery when it is not known whether its message was sent.
 UNPROVEN = own_reply(OwnReason.UNPROVEN)
-#: States of what a lease's holder has in hand, or may take in hand.
+#: States of the deliveries that the holder of a lease is sending or may begin to send.
 HELD = CLAIMABLE | {DeliveryState.SENDING}
-#: What is meant for a held domain is looked at again after so many seconds.
+#: Seconds until a delivery to a domain on hold becomes due again.
 _HELD_SECONDS = 60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClaimedDelivery:
-    """One recipient as a worker needs it.
+    """The data about one recipient that a worker needs to send a message.
 
     Attributes:
-        mark: What `newsletter.tokens.mark_of` makes.
-        language: The tag of what they chose; empty where they did not, as who does not subscribe.
+        mark: The person's mark, as `newsletter.tokens.mark_of` returns it.
+        language: The language tag that the subscriber chose; empty when they chose none, or do not
+            subscribe.
     """
 
     position: int
@@ -91,13 +92,15 @@ class Claim:
     """A batch under lease.
 
     Attributes:
-        deliveries: All of the batch that are due, in their order.
-        reached: So many of them, the first, may be sent; `standing` reaches for more.
-        variant: Which parts of the issue its readers are shown.
-        dated_at: The Date of its messages; None for the mailing's own.
-        correction: The last correction of the issue that its copies contain, whatever is corrected
-            while it is sent.
-        mark: The database's once it is claimed; to be remembered before anything is sent.
+        deliveries: The deliveries of the batch that are due, in order of position.
+        reached: How many of them, from the first, are in state ``sending`` and may be sent; the
+            rest follow by `newsletter.mailings.ledger.standing`.
+        variant: The variant of the issue that these readers get.
+        dated_at: The Date header of the messages; None for the mailing's own.
+        correction: The number of the last correction that the copies contain. Corrections made
+            while the batch is being sent do not change it.
+        mark: The database's history mark after the claim; the worker stores it before it sends
+            anything.
     """
 
     mailing_id: int
@@ -125,18 +128,19 @@ def claim_batch(
     reach: int | None = None,
     since: HistoryMark = NO_MARK,
 ) -> Claim | None:
-    """Take a batch that is due; None when another has it, or nothing in it may be sent now.
+    """Claim a batch that is due; return None if it is leased already or may not be sent now.
 
     Args:
         engine: The database.
         mailing_id: The mailing's number.
-        number: The batch's.
-        token: What names the lease.
-        lease_seconds: How long it holds without a sign of life.
-        identity: The mailing's, where the caller means no other one that has its number now.
-        reach: How many deliveries are taken in hand at once; all when None. What is in hand is in
-            doubt when its holder is lost, so it should be no more than soon leaves.
-        since: What the caller knows of the database's history.
+        number: The batch's number.
+        token: The token of the new lease.
+        lease_seconds: Seconds until the lease expires unless it is renewed.
+        identity: The identity that the mailing must have, or None for any: after a restore, another
+            mailing may have the same number.
+        reach: How many deliveries move to ``sending`` at once; all when None. These are in doubt
+            if the worker is lost, so the number should be small.
+        since: The database's history as the caller last saw it.
 
     Raises:
         HistoryBrokenError: The database does not continue that history.
@@ -183,14 +187,14 @@ def claim_batch(
             deliveries=tuple(
                 each
                 for each in deliveries
-                # What a lost worker said meanwhile may have settled one.
+                # A late report of a lost worker may have settled some in the meantime.
                 if each.position in reached or each.position > last_reached
             ),
             reached=len(reached),
             variant=variant,
             dated_at=dated_at,
             correction=mailing.correction,
-            # Last, so that it is held for the shortest time.
+            # Last, so that this row is locked for the shortest time.
             mark=count_claim(session),
         )
 
@@ -204,13 +208,13 @@ def _lease(
     lease_seconds: int,
     moment: datetime,
 ) -> Row[int, int, int, datetime | None] | None:
-    """Lease a batch that is due; return its positions, variant and Date. None if another has it."""
+    """Lease a batch that is due; return its positions, variant and Date, or None if it is taken."""
     return session.execute(
         moving_batches(BatchState.LEASED)
         .where(
             BatchRow.mailing_id == mailing.id,
             BatchRow.number == number,
-            # What was due when the mailing began is due, whatever clocks say since.
+            # A batch that was due when the mailing started stays due if the clock is set back.
             BatchRow.due_at <= max(moment, mailing.started_at or moment),
         )
         .values(
@@ -233,7 +237,7 @@ def _lease(
 def _claimed(
     session: Session, mailing: MailingRow, due: ColumnElement[bool]
 ) -> tuple[ClaimedDelivery, ...]:
-    """Return the deliveries that are due, in their order."""
+    """Return the deliveries that are due, in order of position."""
     newsletter = session.get_one(NewsletterRow, mailing.newsletter_id)
     rows = session.execute(
         select(
@@ -248,7 +252,7 @@ def _claimed(
             DeliveryRow.attempts,
         )
         .join(SubscriberRow, SubscriberRow.id == DeliveryRow.subscriber_id)
-        # Who gets a test or a link to their account need not subscribe.
+        # Recipients of tests and of account links need not be subscribers.
         .outerjoin(
             SubscriptionRow,
             (SubscriptionRow.subscriber_id == SubscriberRow.id)
@@ -274,15 +278,15 @@ def _claimed(
 
 
 def deliveries_within(mailing_id: int, first: int, last: int) -> ColumnElement[bool]:
-    """Return the condition that a delivery is of a batch from one position to another."""
+    """Return the condition that a delivery lies between two positions of a mailing, inclusive."""
     return and_(DeliveryRow.mailing_id == mailing_id, DeliveryRow.position.between(first, last))
 
 
 def is_unwanted(mailing: MailingRow) -> ColumnElement[bool]:
     """Return the condition that a delivery's subscriber must not get this mailing now.
 
-    A notice or a test is for whom somebody just named, so it needs no confirmed subscription; an
-    erased or suppressed address gets none all the same.
+    A notice or a test goes to an address that was entered just before, so it needs no confirmed
+    subscription; erased and suppressed addresses get neither.
     """
     reachable = and_(
         SubscriberRow.id == DeliveryRow.subscriber_id,
@@ -290,7 +294,7 @@ def is_unwanted(mailing: MailingRow) -> ColumnElement[bool]:
         ~is_suppressed(SubscriberRow.address_key, mailing.newsletter_id),
     )
     if mailing.kind.is_to_list:
-        # Whose import was undone has no subscription any more.
+        # After an import was undone, its people have no subscription.
         wanted = exists().where(
             reachable,
             SubscriptionRow.newsletter_id == mailing.newsletter_id,
@@ -300,7 +304,8 @@ def is_unwanted(mailing: MailingRow) -> ColumnElement[bool]:
         )
     else:
         wanted = exists().where(reachable)
-    # Asked of each delivery: who of the whole list is unwanted would be asked for every batch.
+    # Correlated, so that only the batch's deliveries are examined: otherwise the whole list would
+    # be searched for unwanted people for every batch.
     return ~wanted.correlate(DeliveryRow)
 
 
@@ -332,17 +337,17 @@ def _put_off_held_domains(session: Session, within: ColumnElement[bool], moment:
 
 
 def close_batch(engine: Engine, claim: Claim, *, records: int = 0, wait_seconds: float = 0) -> bool:
-    """Give a batch back: done, or due again when its earliest delivery is.
+    """Release a claimed batch: it is done, or due again when its earliest delivery is due.
 
     Args:
         engine: The database.
-        claim: What was claimed.
-        records: How often its holder wrote outcomes down. Where the database knows of fewer, what
-            it has as not sent may have been sent: nothing is given back.
-        wait_seconds: After how long it is due again at the earliest.
+        claim: The claim.
+        records: How often the worker recorded outcomes. If the database has fewer records, it lost
+            some: deliveries that look unsent may have been sent, so nothing is released.
+        wait_seconds: Seconds until the batch is due again at the earliest.
 
     Returns:
-        Whether the lease was still held, with all that its holder had written down.
+        Whether the lease was still held and none of its records is missing.
     """
     return release_batch(
         engine,
@@ -363,9 +368,9 @@ def release_batch(
     records: int = 0,
     wait_seconds: float = 0,
 ) -> bool:
-    """End a lease; deliveries still ``sending`` become ``unproven`` (queued or uncertain).
+    """End a lease; its deliveries in state ``sending`` move to ``unproven`` (queued or uncertain).
 
-    Returns whether there was such a lease, with at least so many records.
+    Returns whether the lease existed and has at least ``records`` records.
     """
     moment = now()
     with transaction(engine) as session:
@@ -405,10 +410,10 @@ def release_batch(
 def _due_at(
     session: Session, within: ColumnElement[bool], since: datetime, moment: datetime
 ) -> datetime | None:
-    """Return when a batch has something to send again, or None when it has nothing more.
+    """Return when the batch is due next, or None when it has nothing more to send.
 
-    What is queued has been due ``since`` the batch was: with the present moment instead, a clock
-    that is set back would hold it up. What is queued for a held domain is put off.
+    With queued deliveries the batch is due ``since`` it was before. The present time instead would
+    delay it if the clock is set back afterwards. Queued deliveries to domains on hold wait longer.
     """
     is_due = (DeliveryRow.state == DeliveryState.QUEUED) & (
         func.coalesce(DeliveryRow.next_attempt_at, moment) <= moment
@@ -424,7 +429,7 @@ def _due_at(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lease:
-    """Who holds a batch; ``expires_at`` moves with each sign of life."""
+    """A lease on a batch; ``expires_at`` moves on with each renewal."""
 
     mailing_id: int
     token: str
@@ -432,7 +437,7 @@ class Lease:
 
 
 def leases(engine: Engine) -> Sequence[Lease]:
-    """Return the leases that are held, by workers alive or dead."""
+    """Return all leases, including those of workers that died."""
     with reading(engine) as session:
         rows = session.execute(
             select(BatchRow.mailing_id, BatchRow.lease_token, BatchRow.lease_expires_at).where(
@@ -447,12 +452,12 @@ def leases(engine: Engine) -> Sequence[Lease]:
 
 
 def mailing_of(engine: Engine, token: str) -> int | None:
-    """Return the mailing of which a lease holds a batch; None when nobody holds it any more."""
+    """Return the mailing that a lease's batch belongs to; None when the lease has ended."""
     return next((lease.mailing_id for lease in leases(engine) if lease.token == token), None)
 
 
 def identity_of(engine: Engine, mailing_id: int) -> str | None:
-    """Return the identity of the mailing that has this number."""
+    """Return the identity of the mailing with this number; None when there is none."""
     with reading(engine) as session:
         return session.scalar(select(MailingRow.identity).where(MailingRow.id == mailing_id))
 
@@ -464,7 +469,7 @@ def mailing_with(engine: Engine, identity: str) -> int | None:
 
 
 def postpone_batch(engine: Engine, mailing_id: int, number: int, until: datetime) -> None:
-    """Let a batch that nobody holds wait."""
+    """Set when a batch is due next, if no worker has claimed it."""
     with transaction(engine) as session:
         session.execute(
             update(BatchRow)

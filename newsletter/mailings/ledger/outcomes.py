@@ -1,8 +1,8 @@
-"""Outcomes: what became of one attempt, and what follows from it for the ledger.
+"""Outcomes: the result of one delivery attempt, and when the next attempt follows.
 
-Where the reason is ours, what is kept in place of a relay's reply is ``[code] detail``: the code
-stands for a sentence in the language of whoever reads it, and programs that read an export can rely
-on it. A relay's reply begins with its three digits.
+The ledger stores a relay's reply as it was given; it begins with the three digits of its code. If
+the reason is one of our own, ``[code] detail`` is stored in its place. Pages translate the code
+into a sentence in the user's language, and programs that read an export can rely on it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from newsletter.database.vocabulary import DeliveryState
 from newsletter.i18n.messages import Message, msg, written
 from subscribers.mail_under_way import HAD_COPY
 
-#: Seconds before the second attempt; each further wait is twice as long, up to `_LONGEST`.
+#: Seconds between the first and the second attempt; each further wait is twice as long, up to
+#: `_LONGEST`.
 _FIRST_WAIT = 300
 _LONGEST = 4 * 3600
 
@@ -27,14 +28,15 @@ class Outcome:
     """One delivery's new state.
 
     Attributes:
-        subscriber_id: Whose delivery it must be; 0 from a journal of before it was kept.
-        mark: What `newsletter.tokens.mark_of` makes of that person; 0 where it was not kept.
-        attempts: How often the relay has answered for it, this time included.
-        code: The SMTP reply code, 0 when none was given.
-        status: Enhanced status code (RFC 3463), or empty.
-        reply: The relay's words, or our reason.
-        domain: The recipient's, by which outcomes are tallied.
-        command: The SMTP command that was answered, where the relay's reply is about one.
+        subscriber_id: The delivery's subscriber; 0 in journals of older versions.
+        mark: The person's mark, as `newsletter.tokens.mark_of` returns it; 0 in journals of older
+            versions.
+        attempts: How often a relay has replied for this delivery, this time included.
+        code: The SMTP reply code; 0 when there was none.
+        status: The enhanced status code (RFC 3463), or empty.
+        reply: The relay's reply, or our own reason as `own_reply` returns it.
+        domain: The recipient's domain, by which outcomes are counted.
+        command: The SMTP command that the relay replied to; empty if the reply is to none.
     """
 
     position: int
@@ -52,24 +54,25 @@ class Outcome:
 
     @property
     def is_answer(self) -> bool:
-        """Whether a relay said so, be it a deferral, and not we in its place."""
+        """Whether a relay replied, even with a deferral; False if the reason is our own."""
         return self.code != 0 or self.state is DeliveryState.ACCEPTED
 
 
 def next_attempt(attempts: int, moment: datetime, *, retry_hours: int) -> datetime | None:
-    """Return when to try again after ``attempts`` deferrals; None when it was tried long enough.
+    """Return when to try again after ``attempts`` deferrals; None when no attempt remains.
 
-    Waits grow exponentially and are spread by a fifth. Their sum counts, not the clock: so nobody
-    has less than ``retry_hours`` because a mailing is spread over days, was held, or a clock moved.
+    Waits grow exponentially and vary at random by a fifth. The limit applies to the sum of the
+    waits and not to the time that has passed. So every delivery gets its ``retry_hours``, even if
+    the mailing is spread over days, was on hold, or the clock was changed.
     """
     if sum(map(_wait, range(1, attempts + 1))) > retry_hours * 3600:
         return None
-    spread = random.uniform(0.8, 1.2)  # noqa: S311 - no secret
+    spread = random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not cryptography
     return moment + timedelta(seconds=_wait(attempts) * spread)
 
 
 def _wait(attempts: int) -> int:
-    # Bounded first: 2 ** 1000 is a number, too.
+    # The exponent is limited before the shift, which would otherwise build a huge integer.
     doublings = min(max(attempts - 1, 0), 16)
     return min(_FIRST_WAIT << doublings, _LONGEST)
 
@@ -78,7 +81,7 @@ _KEPT = re.compile(r"\[([a-z-]+)\](?: (.*))?", re.DOTALL)
 
 
 class OwnReason(StrEnum):
-    """Why a delivery is in its state, other than by a relay's reply."""
+    """Reasons of our own for the state of a delivery, in place of a relay's reply."""
 
     CANCELLED = "mailing-cancelled"
     LEFT_BEFORE = "left-before-sending"
@@ -87,11 +90,11 @@ class OwnReason(StrEnum):
     ENDED_WORKERS = "message-ended-workers"
     CONNECTION_BROKE = "connection-broke"
     WORKER_DIED = "worker-died"
-    #: Of which nothing here proves whether it left.
+    #: The worker was lost, and nothing proves whether the message was sent.
     UNPROVEN = "worker-lost"
     TAKEN_AS_ARRIVED = "taken-as-arrived"
     IN_RELAY_LOG = "in-relay-log"
-    #: Of two addresses of one person, the other has it.
+    #: The person has two addresses, and the copy went to the other one.
     HAD_COPY = HAD_COPY
 
 
@@ -113,12 +116,12 @@ _WORDS = {
 
 
 def own_reply(reason: OwnReason, detail: str = "") -> str:
-    """Return what is kept of a reason; ``detail`` is a relay's or program's word on it."""
+    """Return the stored form of a reason; ``detail`` is what a relay or program reported."""
     return f"[{reason}] {detail}".rstrip()
 
 
 def worded_reply(kept: str) -> Message:
-    """Return what is shown of a delivery's reply: a reason of ours in words, a relay's as it is."""
+    """Return a delivery's reply for display: our own reasons as a sentence, a relay's unchanged."""
     match = _KEPT.fullmatch(kept)
     if match is None or match[1] not in set(OwnReason):
         return written(kept)

@@ -1,4 +1,7 @@
-"""Recording: outcomes reach the ledger in bulk, along its state table alone, as often as told."""
+"""Recording: outcomes are written to the ledger in bulk.
+
+Only the transitions in the state table are made, so recording an outcome twice changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -62,9 +65,9 @@ from newsletter.mailings.ledger.standing import take_in_hand
 from newsletter.mailings.ledger.tallies import tally
 from newsletter.tokens import mark_of
 
-#: So many at a time, below what one statement can hold.
+#: Rows in one statement, below the databases' limits on parameters.
 _CHUNK = 500
-#: As wide as its column.
+#: The width of the column, in characters.
 _TRANSPORT_WIDTH = 128
 
 
@@ -78,14 +81,14 @@ def record(
     retry_hours: int,
     lease_seconds: int,
 ) -> int | None:
-    """Write outcomes down and renew the lease; doing it twice changes nothing more.
+    """Record outcomes and renew the lease; recording them twice changes nothing.
 
-    Once the lease is lost the same deliveries may be in another's hands. Then only this still
-    counts: what a relay accepted need not be in doubt, nor be sent again.
+    After the lease is lost, another worker may hold the same deliveries. Then only acceptances are
+    recorded: a message that a relay accepted is neither in doubt nor to be sent again.
 
     Returns:
-        How often outcomes were written down under this lease; None when it is not held. A holder
-        that counted more than that knows that the database lost some of them.
+        How often outcomes were recorded under this lease; None when it is not held. If the worker
+        has counted more, the database has lost some of them.
     """
     with transaction(engine) as session:
         records, _ = _record(
@@ -109,10 +112,10 @@ def record_and_reach(
     retry_hours: int,
     lease_seconds: int,
 ) -> tuple[int | None, frozenset[int]]:
-    """Write outcomes down as `record` does, and take more in hand by the same transaction.
+    """Record outcomes as `record` does, and move ``reach`` to ``sending`` in the same transaction.
 
     Returns:
-        What `record` returns, and which of the positions in ``reach`` may be sent now.
+        The result of `record`, and the positions in ``reach`` that may be sent now.
     """
     with transaction(engine) as session:
         records, mailing = _record(
@@ -124,13 +127,13 @@ def record_and_reach(
             retry_hours=retry_hours,
             lease_seconds=lease_seconds,
         )
-        # The batch's row was changed, so nobody ends the lease before this is committed.
+        # The update locked the batch's row, so the lease cannot end before this is committed.
         may_reach = records is not None and mailing is not None and mailing.flows
         return records, take_in_hand(session, claim, reach) if may_reach else frozenset()
 
 
 class _Mailing(NamedTuple):
-    """What recording must know of a mailing; loading all of it costs more than the rest."""
+    """The columns of a mailing that recording needs; loading the whole row would cost the most."""
 
     id: int
     identity: str
@@ -142,7 +145,7 @@ class _Mailing(NamedTuple):
         return self.state is MailingState.SENDING
 
 
-# Built once: SQLAlchemy takes longer to build a statement than the databases take to follow it.
+# Built once: SQLAlchemy takes longer to build a statement than the databases take to execute it.
 _BATCHES, _MAILINGS = BatchRow.__table__, MailingRow.__table__
 _RENEW = (
     update(_BATCHES)  # type: ignore[arg-type]
@@ -164,7 +167,7 @@ _OF_MAILING = select(*(_MAILINGS.c[name] for name in _Mailing._fields)).where(
 
 
 def _mailing(connection: Connection, mailing_id: int, identity: str) -> _Mailing | None:
-    """Return a mailing; None where another has its number now."""
+    """Return a mailing; None if its number now belongs to another one, or to none."""
     mailing = connection.execute(_OF_MAILING, {"mailing": mailing_id}).one_or_none()
     return _Mailing(*mailing) if mailing is not None and mailing.identity == identity else None
 
@@ -194,24 +197,25 @@ def _record(
     if not outcomes:
         return records, mailing
     if mailing is None:
-        # Another mailing has the number now: these outcomes are not about its people.
+        # The number now belongs to another mailing, whose recipients these outcomes are not about.
         return None, None
     _write(session, mailing, outcomes, retry_hours)
     return records, mailing
 
 
-#: What an earlier history proves of a delivery; all else is done again, and costs nobody anything.
+#: The outcomes that are restored from journals. Deliveries with any other outcome are simply tried
+#: again, which does no harm.
 _PROVEN = {DeliveryState.ACCEPTED, DeliveryState.REJECTED, DeliveryState.UNCERTAIN}
 
 
 def bring_back(
     session: Session, mailing_id: int, identity: str, outcomes: Sequence[Outcome]
 ) -> int:
-    """Write down what happened in a history that the database lost; return how many were moved.
+    """Restore outcomes that the database lost; return how many deliveries changed.
 
-    The lease under which it happened is unknown here. What waits to be sent is settled as it was,
-    what is in doubt where it was accepted; what another holds in hand is left to it. Doing it twice
-    changes nothing more.
+    The database no longer has the lease under which they were recorded. Deliveries that wait to be
+    sent get their lost outcome; uncertain ones only an acceptance; those of a batch that a worker
+    has claimed are left to that worker. Restoring twice changes nothing.
     """
     known = _of_people_of_today(session, mailing_id, outcomes)
     proven = [each for each in known if each.state in _PROVEN]
@@ -228,9 +232,10 @@ def bring_back(
 def _of_people_of_today(
     session: Session, mailing_id: int, outcomes: Sequence[Outcome]
 ) -> list[Outcome]:
-    """Return the outcomes of people who have their numbers still: a restore gives them to others.
+    """Return the outcomes whose subscriber ids still belong to the same people.
 
-    Those without a mark are taken at their word.
+    After a restore, new subscribers get ids that were in use before. Outcomes without a mark, from
+    journals of older versions, are not checked.
     """
     newsletter = session.scalar(
         select(NewsletterRow.created_at)
@@ -257,7 +262,7 @@ def _bring_back(session: Session, mailing: _Mailing, proven: Sequence[Outcome]) 
         BatchRow.state == BatchState.LEASED,
         DeliveryRow.position.between(BatchRow.first_position, BatchRow.last_position),
     )
-    # By person: a mailing that was planned again has others in the same places.
+    # Matched by person: if the mailing was planned again, other people have the same positions.
     by_person = {each.subscriber_id: each for each in proven}
     waiting = session.execute(
         select(DeliveryRow.position, DeliveryRow.subscriber_id, DeliveryRow.state)
@@ -340,7 +345,7 @@ def _change(
 
 
 def _storable(text: str) -> str:
-    """Return text that PostgreSQL takes: one it refuses would hold up all outcomes after it."""
+    """Return the text without NUL, which PostgreSQL rejects together with all other outcomes."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
@@ -354,11 +359,12 @@ def _move(
     settled_at: datetime | None,
     changes: Sequence[tuple[Any, ...]],
 ) -> frozenset[int]:
-    """Set one state for many deliveries where the state table lets them; return for which.
+    """Move deliveries to one state where the state table permits it; return their positions.
 
-    One statement for all: single ones cost the database three times as much, and this process, too.
-    Each names its person, too: a mailing that was planned again has others in the same places.
-    The mailing is told with each: were it a constant, SQLite would read the whole mailing for each.
+    One statement moves all of them: single statements cost the database and this process three
+    times as much. Each row also names its subscriber, since a mailing that was planned again has
+    other people at the same positions. Each row also names the mailing: with a constant, SQLite
+    would scan the whole mailing for each row.
     """
     connection = session.connection()
     on_postgresql = connection.dialect.name == "postgresql"
@@ -371,7 +377,7 @@ def _move(
 
 @cache
 def _movement(state: DeliveryState, *, on_postgresql: bool) -> ReturningUpdate[int]:
-    """Build the statement that moves deliveries to a state, once a process."""
+    """Return the statement that moves deliveries to a state; it is built once per process."""
     sources = may_come_to(DELIVERY_TRANSITIONS, state)
     values = _outcomes_from_arrays() if on_postgresql else _outcomes_from_json()
     person = values.pop("subscriber_id")
@@ -389,7 +395,7 @@ def _movement(state: DeliveryState, *, on_postgresql: bool) -> ReturningUpdate[i
 
 
 def _outcomes_from_arrays() -> dict[str, ColumnElement[Any]]:
-    """Return the columns of a table that PostgreSQL unfolds from arrays, one a column."""
+    """Return the columns of the outcomes' table, which PostgreSQL unnests from one array each."""
     arrays = [bindparam(f"told_{name}", type_=ARRAY(kind)) for name, kind in _COLUMNS.items()]
     table = func.unnest(*arrays).table_valued(*_COLUMNS).render_derived(name="told")
     return {name: table.c[name] for name in _COLUMNS}
@@ -401,7 +407,7 @@ def _arrays(changes: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
 
 
 def _outcomes_from_json() -> dict[str, ColumnElement[Any]]:
-    """Return the columns of a table that SQLite unfolds from one JSON text."""
+    """Return the columns of the outcomes' table, which SQLite reads from one JSON text."""
     table = func.json_each(bindparam("told")).table_valued("value", name="told")
     return {
         name: func.json_extract(table.c.value, f"$[{number}]")
@@ -416,7 +422,7 @@ def _json(connection: Connection, changes: Sequence[tuple[Any, ...]]) -> dict[st
 
 
 def _log_bounces(session: Session, mailing: _Mailing, rejected: Iterable[Outcome]) -> None:
-    """Log refusals while sending as bounces, each once however often it is told."""
+    """Log rejections during SMTP as bounces; each is logged once even if it is recorded again."""
     by_position = {outcome.position: outcome for outcome in rejected}
     people = session.execute(
         select(DeliveryRow.position, DeliveryRow.subscriber_id, SubscriberRow.address)
@@ -444,7 +450,7 @@ def _log_bounces(session: Session, mailing: _Mailing, rejected: Iterable[Outcome
 
 
 def _bounce(outcome: Outcome, address: str, ours: frozenset[str]) -> dict[str, Any]:
-    """Return what a refusal says of an address, read as a notice of it would be."""
+    """Return the bounce of a rejection, classified by the rules for bounce messages."""
     refusal = Refusal(
         address=address,
         words=(outcome.reply,),
@@ -465,7 +471,7 @@ def _bounce(outcome: Outcome, address: str, ours: frozenset[str]) -> dict[str, A
 
 
 def record_break(engine: Engine, *, mailing_id: int, token: str, position: int) -> None:
-    """Note that a lease's holder died while it made this message; the third time, set it aside."""
+    """Count that a worker died while it composed this message; at the limit the delivery fails."""
     with transaction(engine) as session:
         held = session.scalar(
             select(BatchRow.number)

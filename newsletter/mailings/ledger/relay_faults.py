@@ -1,7 +1,8 @@
-"""Relay faults: why a relay takes nothing, told apart where the connection knows it.
+"""Relay faults: the reasons for which a relay cannot be used.
 
-The words of a TLS library or a relay name the cause to who knows them. Kept is ``[code] words``, so
-that an alarm says in plain words what is wrong and what to do, in the language of whoever reads it.
+The error of a TLS library or the reply of a relay is understood by experts only. It is stored as
+``[code] words``; by the code, an alarm explains in the operator's language what is wrong and what
+to do.
 """
 
 from __future__ import annotations
@@ -13,38 +14,38 @@ _KEPT = re.compile(r"\[([a-z-]+)\] (.*)", re.DOTALL)
 
 
 class RelayFault(StrEnum):
-    """Why a relay takes nothing."""
+    """The kind of fault for which a relay cannot be used."""
 
     NAME_UNKNOWN = "name-unknown"
     NOT_REACHED = "not-reached"
     NO_ANSWER = "no-answer"
     CERTIFICATE_EXPIRED = "certificate-expired"
-    #: Either its begin is wrong, or this host's clock.
+    #: The certificate is not valid yet, or this host's clock is wrong.
     CERTIFICATE_EARLY = "certificate-early"
     CERTIFICATE_NAME = "certificate-name"
     CERTIFICATE_UNTRUSTED = "certificate-untrusted"
     AUTHORITIES_UNREADABLE = "authorities-unreadable"
     TLS_FAILED = "tls-failed"
     TLS_MISSING = "tls-missing"
-    PASSWORD = "password"  # noqa: S105 - the word for a wrong one
+    PASSWORD = "password"  # noqa: S105 - the name of a fault
     PASSWORD_UNSUPPORTED = "password-unsupported"  # noqa: S105 - as above
-    #: It wants a name and password, or TLS, before it takes anything.
+    #: The relay requires a user name and password, or TLS.
     ACCESS = "access"
-    #: It refuses this host, for good (5xx).
+    #: The relay rejects this host permanently (5xx).
     REFUSES_HOST = "refuses-host"
-    #: It refuses for now (4xx).
+    #: The relay rejects for now (4xx).
     BUSY = "busy"
-    #: It talks to us, and refuses one message after the other for good (5xx).
+    #: The relay accepts connections, but rejects every message permanently (5xx).
     REFUSES_MAIL = "refuses-mail"
 
 
 def kept_fault(fault: RelayFault | None, words: str) -> str:
-    """Return what is kept of a fault; ``words`` are the relay's, or a program's."""
+    """Return the stored form of a fault; ``words`` are the relay's reply or a program's error."""
     return f"[{fault}] {words}" if fault else words
 
 
 def read_fault(kept: str) -> tuple[RelayFault | None, str]:
-    """Return a fault that was kept, and the words upon it."""
+    """Return the fault and the words of a stored form."""
     match = _KEPT.fullmatch(kept)
     if match is None or match[1] not in set(RelayFault):
         return None, kept

@@ -1,7 +1,8 @@
-"""Relays: which of them take mail now; one that takes nothing is left alone, longer each time.
+"""Relays: which of them accept mail now.
 
-One that refuses one message after another is not left alone, since it may take another sender's
-mail; it is noted, for people to see.
+A relay that cannot be used rests before the next attempt, longer after each failure. A relay that
+rejects every message does not rest, since it may accept the mail of another sender; its state is
+recorded and shown.
 """
 
 from __future__ import annotations
@@ -21,23 +22,24 @@ from newsletter.errors import ConflictError, OrderError
 from newsletter.i18n.messages import msg
 from newsletter.mailings.ledger.relay_faults import RelayFault, kept_fault, read_fault
 
-#: Seconds that a relay is left alone after it took nothing; twice as long each further time.
+#: Seconds that a relay rests after its first failure; doubled after each further failure.
 _FIRST_REST = 5
 _LONGEST_REST = 300
-#: A relay that an operator holds is looked at again after so many seconds.
+#: Seconds after which workers check again whether a relay is still on hold.
 _HELD_REST = 5
-#: For so long after its rest a relay that was not heard to work is shown as before.
+#: How long a relay is still shown as failing after its rest, unless it has been seen to work.
 _TRIED = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RelayState:
-    """A relay that takes no mail now; ``retry_at`` is when it is asked again.
+    """A relay that accepts no mail now.
 
     Attributes:
-        reason: In its own words, or the operator's.
-        failures: How often in a row it took nothing.
-        fault: What these words mean, where that is known.
+        reason: The relay's reply, a program's error, or the operator's reason for the hold.
+        retry_at: When the relay is tried again.
+        failures: The number of failures in a row.
+        fault: The kind of fault, if known.
     """
 
     name: str
@@ -49,22 +51,22 @@ class RelayState:
 
 
 def resting_relays(engine: Engine) -> Sequence[RelayState]:
-    """Return the relays that are asked for nothing now, by what they said or an operator's word."""
+    """Return the relays that are not to be used now, because they failed or are on hold."""
     relays = _relays_at(engine, now())
     return [relay for relay in relays if relay.fault is not RelayFault.REFUSES_MAIL]
 
 
 def troubled_relays(engine: Engine) -> Sequence[RelayState]:
-    """Return the resting relays, those that are just being tried again, and those that refuse.
+    """Return all relays with a fault, for display: resting, being tried again, or rejecting all.
 
-    To be refused may take as long as a connection may take to open; were a relay shown only while
-    it rests, its alarm would come and go. For people to see.
+    An attempt may take as long as opening a connection may take. If a relay were shown only while
+    it rests, its alarm would be cleared during each attempt.
     """
     return _relays_at(engine, now() - _TRIED)
 
 
 def refuses_all(engine: Engine, name: str) -> bool:
-    """Return whether a relay is known to refuse one message after another."""
+    """Return whether a relay is known to reject every message."""
     return any(
         relay.name == name and relay.fault is RelayFault.REFUSES_MAIL
         for relay in troubled_relays(engine)
@@ -102,24 +104,24 @@ def _refuses(row: RelayRow) -> bool:
 
 
 def _rests(row: RelayRow, moment: datetime) -> bool:
-    # Nothing rests longer than the longest: beyond it, the clock was set back.
+    # A rest that ends later than the longest one would is left from before the clock was set back.
     latest = now() + timedelta(seconds=_LONGEST_REST)
     return row.retry_at is not None and moment < row.retry_at <= latest
 
 
 def relay_failed(engine: Engine, name: str, reason: str) -> datetime:
-    """Note that a relay took nothing; return when it is to be asked again.
+    """Record that a relay could not be used; return when it is to be tried again.
 
     Args:
         engine: The database.
-        name: The relay's.
-        reason: Why, as `kept_fault` returns it, or its words alone.
+        name: The relay's name.
+        reason: The fault as `kept_fault` returns it, or only the reply.
     """
     moment = now()
     with transaction(engine) as session:
         insert_missing(session, RelayRow, [{"name": name, "failures": 0, "held": False}])
         row = session.get_one(RelayRow, name, with_for_update=True)
-        # Workers that failed together count as one failure.
+        # Failures that several workers report during the same rest count as one.
         retry_at = row.retry_at
         if retry_at is None or _refuses(row) or not _rests(row, moment):
             row.failures += 1
@@ -130,13 +132,13 @@ def relay_failed(engine: Engine, name: str, reason: str) -> datetime:
 
 
 def relay_refuses(engine: Engine, name: str, words: str, *, again: timedelta) -> None:
-    """Note that a relay refuses one message after another, until it takes one.
+    """Record that a relay rejects every message, until it accepts one.
 
     Args:
         engine: The database.
-        name: The relay's.
-        words: What it says to all.
-        again: In what time it is asked again.
+        name: The relay's name.
+        words: Its reply to all messages.
+        again: The time until the next attempt.
     """
     moment = now()
     with transaction(engine) as session:
@@ -157,16 +159,16 @@ def relay_works(engine: Engine, name: str) -> None:
 
 
 def hold_relay(session: Session, name: str, *, reason: str, known: Collection[str]) -> None:
-    """Send nothing by a relay until it is let go; workers stop within two seconds.
+    """Put a relay on hold until it is released; workers stop using it within two seconds.
 
     Args:
-        session: Within the transaction of the order.
-        name: Such as ``smtp:mail.example.jp:587``.
-        reason: Why.
-        known: The relays that MAIL_TRANSPORTS names.
+        session: The session of the order.
+        name: The relay's name, such as ``smtp:mail.example.jp:587``.
+        reason: The operator's reason.
+        known: The relays in MAIL_TRANSPORTS.
 
     Raises:
-        OrderError: It is none of them.
+        OrderError: The name is not among the known ones.
     """
     if name not in known:
         raise OrderError(
@@ -177,10 +179,10 @@ def hold_relay(session: Session, name: str, *, reason: str, known: Collection[st
 
 
 def let_relay_go(session: Session, name: str) -> None:
-    """Send by a relay again, at once.
+    """Release a relay from its hold or rest, so that it is used again at once.
 
     Raises:
-        ConflictError: It neither is held nor rests.
+        ConflictError: The relay is neither on hold nor resting.
     """
     released = session.scalar(
         delete(RelayRow).where(RelayRow.name == name).returning(RelayRow.name)

@@ -1,4 +1,8 @@
-"""Schedules: rows with a due time that every round looks at; nothing waits in the broker."""
+"""Schedules: when a mailing is sent.
+
+A due time is a column of the mailing that every round compares with the clock; the broker holds no
+delayed tasks.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +31,13 @@ from newsletter.i18n.messages import msg
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Schedule:
-    """When a mailing goes out.
+    """When a mailing is sent.
 
     Attributes:
-        hour: The wall-clock time, without a zone; None for at once.
-        everywhere: Whether each subscriber's own clock counts, not the newsletter's.
-        spread: Over how long it is sent.
+        hour: The wall-clock time, without a zone; None to send at once.
+        everywhere: Whether ``hour`` is in each subscriber's own time zone instead of the
+            newsletter's.
+        spread: The time over which the batches are distributed.
     """
 
     hour: datetime | None = None
@@ -42,24 +47,24 @@ class Schedule:
 
 AT_ONCE = Schedule()
 _LONGEST_HOURS = 168
-#: Years that every zone's clock can show, and that somebody may have meant.
+#: Plausible years that can be converted between all time zones.
 _YEARS = range(1971, 9000)
-#: What browsers send of a year with a digit too many.
+#: The form in which browsers submit a year with too many digits.
 _LONG_YEAR = re.compile(r"\s*\+?\d{5,9}-")
-#: Why what nobody saw to in time is held; a new hour, or a word to resume it, lets it go.
+#: The reason for pausing a mailing that became due long ago; resuming or rescheduling sends it.
 MISSED = msg(
     "It was due while no worker was running, longer ago than GRACE_MINUTES. "
     "Resume it to send it now, change its time, or cancel it."
 )
-#: An hour further off than so many days is a slip of the pen, such as a wrong year.
+#: The maximum number of days ahead; a later time is a typing error, such as a wrong year.
 FARTHEST_DAYS = 366
 
 
 def read_spread(hours: str | float) -> timedelta:
-    """Read over how many hours a mailing is spread; blank for none.
+    """Parse the hours over which a mailing is spread; blank means none.
 
     Raises:
-        ConflictError: It is no number, less than nothing, or more than a week.
+        ConflictError: The text is not a number from 0 to a week's hours.
     """
     try:
         spread = float(hours or 0)
@@ -82,7 +87,7 @@ def schedule_to_json(schedule: Schedule) -> dict[str, Any]:
 
 
 def schedule_from_json(data: Mapping[str, Any]) -> Schedule:
-    """Return what `schedule_to_json` wrote."""
+    """Return the schedule that `schedule_to_json` wrote."""
     hour = data.get("hour")
     return Schedule(
         hour=datetime.fromisoformat(hour) if hour else None,
@@ -94,15 +99,16 @@ def schedule_from_json(data: Mapping[str, Any]) -> Schedule:
 _EXAMPLE = msg("Write it as 2026-12-01 08:00, in the newsletter’s time zone.")
 
 
-#: Where a form has the hour of the first message.
+#: The form field with the time of the first message.
 _HOUR_FIELD = Place(field="hour")
 
 
 def read_hour(text: str, place: Place = _HOUR_FIELD) -> datetime:
-    """Read ``2026-12-01 08:00`` or ``2026-12-01T08:00``; ``place`` is where it was written.
+    """Parse ``2026-12-01 08:00`` or ``2026-12-01T08:00``; errors name ``place``.
 
     Raises:
-        ContentError: It is blank, no such time, names a zone, or is of a year that nobody can mean.
+        ContentError: The text is blank, is not a valid time, has a zone, or its year is
+            implausible.
     """
     if not text.strip():
         raise ContentError(
@@ -138,8 +144,8 @@ def read_hour(text: str, place: Place = _HOUR_FIELD) -> datetime:
 def due_in(zone: str, hour: datetime, *, fallback: str) -> datetime:
     """Return the instant at which clocks in ``zone`` show ``hour``.
 
-    An hour that a change to summer time leaves out counts as if clocks had not moved; of one that
-    comes twice, the first is meant (PEP 495).
+    A time that is skipped when summer time begins is read with the offset from before the change;
+    a time that occurs twice is its first occurrence (PEP 495).
     """
     try:
         place = ZoneInfo(zone or fallback)
@@ -159,10 +165,10 @@ def first_hour(session: Session, newsletter: NewsletterRow, schedule: Schedule) 
 
 
 def demand_hour(session: Session, newsletter: NewsletterRow, schedule: Schedule) -> datetime | None:
-    """Return what `first_hour` does, of a schedule that may be ordered now.
+    """Return the result of `first_hour`, after checking that the schedule may be ordered now.
 
     Raises:
-        ConflictError: The hour has passed, or is further off than a year.
+        ConflictError: The time has passed, or is more than `FARTHEST_DAYS` ahead.
     """
     first = first_hour(session, newsletter, schedule)
     if first is None:
@@ -188,7 +194,7 @@ def _zones(session: Session, newsletter_id: int) -> Sequence[str]:
 
 
 def start_due_mailings(engine: Engine, *, grace: timedelta) -> None:
-    """Let what is due be planned; hold what nobody saw to in time."""
+    """Move due mailings to ``planning``; pause those that were due before the grace period."""
     moment = now()
     due = MailingRow.scheduled_at <= moment
     scheduled = {MailingState.SCHEDULED}
@@ -202,15 +208,15 @@ def start_due_mailings(engine: Engine, *, grace: timedelta) -> None:
         session.execute(moving_mailings(MailingState.PLANNING, sources=scheduled).where(due, ~late))
 
 
-#: Of a newsletter that was never scheduled.
+#: The proposed time for a newsletter that has had no scheduled mailing.
 _FIRST = time(9, 0)
 
 
 def propose_hour(session: Session, newsletter: NewsletterRow, day: date) -> datetime:
-    """Return when an issue would go out as its newsletter usually does, on the newsletter's clock.
+    """Return a likely time to send an issue, in the newsletter's time zone.
 
-    That is on its day at the hour of the newest mailing that was scheduled; where this has passed,
-    on the next day that is still to come.
+    This is the issue's date at the time of day of the newest scheduled mailing, or, if that has
+    passed, the same time of day today or tomorrow.
     """
     zone = ZoneInfo(newsletter.time_zone)
     newest = session.scalars(

@@ -1,4 +1,4 @@
-"""Settling: an operator's word on what SMTP could not tell, and on what was set aside."""
+"""Settling: decide what becomes of uncertain and failed deliveries."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from newsletter.mailings.ledger.leases import UNPROVEN
 from newsletter.mailings.ledger.outcomes import OwnReason, own_reply
 from newsletter.mailings.planning.content import no_such_mailing
 
-#: After so many attempts, answered or in doubt, a policy sends nothing again by itself.
+#: The number of attempts, replied to or in doubt, after which no policy sends again by itself.
 _ATTEMPTS_BY_POLICY = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnsettledDelivery:
-    """A delivery that waits for somebody's word."""
+    """A delivery that an operator has to decide about."""
 
     mailing_id: int
     position: int
@@ -45,7 +45,7 @@ class UnsettledDelivery:
 def list_deliveries(
     engine: Engine, state: DeliveryState, *, mailing_id: int | None = None, limit: int = 1000
 ) -> Sequence[UnsettledDelivery]:
-    """Return deliveries in one state, with why, in the ledger's order."""
+    """Return the deliveries in one state, with the reason, by mailing and position."""
     query = (
         select(
             DeliveryRow.mailing_id,
@@ -79,14 +79,14 @@ def list_deliveries(
 def settle_uncertain(
     session: Session, mailing_id: int, *, resend: bool, positions: Collection[int] | None = None
 ) -> int:
-    """Send uncertain deliveries again, or take them as arrived; return how many there were.
+    """Send uncertain deliveries again, or treat them as received; return how many there were.
 
-    A message that is sent again carries the same Message-ID, so that a mail program which got both
-    can tell.
+    A message that is sent again has the same Message-ID, so that a mail program that receives both
+    can recognise the duplicate.
 
     Raises:
         NotFoundError: There is no such mailing.
-        ConflictError: The mailing was cancelled, so that nothing of it can be sent again.
+        ConflictError: The mailing was cancelled; none of it can be sent again.
     """
     chosen = _chosen(mailing_id, DeliveryState.UNCERTAIN, positions)
     return _requeue(session, mailing_id, chosen) if resend else _take_as_arrived(session, chosen)
@@ -105,15 +105,15 @@ def retry_failed(
 
 
 def settle_by_policy(engine: Engine, *, patience: timedelta) -> None:
-    """Settle uncertain deliveries as their mailing says, as far as nobody need look at them.
+    """Settle uncertain deliveries by their mailing's policy, where no operator is needed.
 
-    What the relay leaves in doubt again and again is not sent without end, and of what may never
-    have left nobody says that it arrived. A worker that was taken for lost may come back and tell
-    what became of its mail: for so long its doubts are not sent again.
+    The number of attempts is limited, and a message that may never have been sent is not treated as
+    received. A worker that was considered lost may return and report its outcomes; its deliveries
+    are not sent again before ``patience`` has passed.
 
     Args:
         engine: The database.
-        patience: How long a lost worker's word is waited for.
+        patience: How long to wait for the report of a lost worker.
     """
     is_proven = func.coalesce(DeliveryRow.reply, "") != UNPROVEN
     is_given_up = DeliveryRow.settled_at < now() - patience
@@ -184,7 +184,7 @@ def _requeue(
         raise ConflictError(
             msg("Mailing {mailing} was cancelled; it cannot be sent again.", mailing=mailing_id)
         )
-    # First, while its deliveries can still be told from those that wait for their hour.
+    # Before the deliveries change: afterwards they look like those that wait for their time.
     _reopen(session, mailing_id, chosen)
     requeued = session.connection().execute(
         moving_deliveries(DeliveryState.QUEUED)
@@ -194,7 +194,7 @@ def _requeue(
             next_attempt_at=None,
             attempts=attempts,
             breaks=0,
-            # The copy before this one may have arrived, and may lack a correction.
+            # The earlier copy may have been received, and may lack a correction.
             doubted=case(
                 (
                     DeliveryRow.state == DeliveryState.UNCERTAIN,
@@ -208,17 +208,17 @@ def _requeue(
 
 
 def _reopen(session: Session, mailing_id: int, chosen: ColumnElement[bool]) -> None:
-    """Make the batches of these deliveries due, and their mailing flow if it had finished."""
+    """Make the batches of these deliveries due, and reopen the mailing if it was finished."""
     holds_one = exists().where(
         chosen, DeliveryRow.position.between(BatchRow.first_position, BatchRow.last_position)
     )
     moment = now()
     session.execute(
-        # What is held is due once its subject is decided.
+        # Batches on hold become due when the mailing's subject is decided.
         moving_batches(BatchState.PENDING, sources={BatchState.PENDING, BatchState.DONE})
         .where(BatchRow.mailing_id == mailing_id, holds_one)
         .values(
-            # What was done with waits from now on: an alarm tells for how long.
+            # A finished batch is due from now on: an alarm reports how long batches have been due.
             due_at=case(
                 (or_(BatchRow.state == BatchState.DONE, BatchRow.due_at > moment), moment),
                 else_=BatchRow.due_at,

@@ -1,4 +1,4 @@
-"""What a lease's holder may still send, asked while the batch is being sent."""
+"""The standing of a batch: what the worker that holds its lease may still send."""
 
 from __future__ import annotations
 
@@ -22,10 +22,13 @@ class BatchStanding:
     """What changed while a batch is being sent.
 
     Attributes:
-        held_domains: Recipient domains that get nothing now.
-        held_relays: Relays that are to be used no more.
-        reached: Of the deliveries that were reached for, those that may be sent now.
-        ordered: The state that somebody put the mailing into; None while it is being sent.
+        flowing: Whether the mailing is being sent and the lease is still held.
+        unwanted: Positions whose recipients must not get the mailing any more.
+        held_domains: Recipient domains on hold.
+        held_relays: Relays on hold.
+        reached: The requested positions that may be sent now.
+        ordered: The state that the mailing was put into by an order, such as a pause; None while
+            it is being sent.
     """
 
     flowing: bool
@@ -37,19 +40,19 @@ class BatchStanding:
 
 
 def standing(engine: Engine, claim: Claim, reach: Sequence[int] = ()) -> BatchStanding:
-    """Ask whether the mailing still flows under this lease, and who of the batch left since.
+    """Read whether the mailing is still being sent under this lease, and who has unsubscribed.
 
     Args:
         engine: The database.
-        claim: The batch.
-        reach: Positions to take in hand; committed before any of them is sent.
+        claim: The claimed batch.
+        reach: Further positions to move to ``sending``; this is committed before they are sent.
     """
     with (transaction if reach else reading)(engine) as session:
         mailing = session.get(MailingRow, claim.mailing_id)
         lease = select(BatchRow.lease_token).where(
             BatchRow.mailing_id == claim.mailing_id, BatchRow.number == claim.number
         )
-        # Nobody may end the lease between this look and what is reached for under it.
+        # Locked, so that the lease cannot end between this check and the change below.
         token = session.scalar(lease.with_for_update() if reach else lease)
         if mailing is not None and mailing.state is not MailingState.SENDING:
             return BatchStanding(flowing=False, unwanted=frozenset(), ordered=mailing.state)
@@ -71,7 +74,7 @@ def standing(engine: Engine, claim: Claim, reach: Sequence[int] = ()) -> BatchSt
         )
 
 
-# Built once: SQLAlchemy takes longer to build a statement than the databases take to follow it.
+# Built once: SQLAlchemy takes longer to build a statement than the databases take to execute it.
 _DELIVERIES = DeliveryRow.__table__
 
 
@@ -87,10 +90,10 @@ def _reaching(*, on_postgresql: bool) -> ReturningUpdate[int]:
         .where(
             _DELIVERIES.c.mailing_id == bindparam("mailing"),
             _DELIVERIES.c.position == given.c.value,
-            # Of a mailing that was planned just now PostgreSQL has no statistics; without a range
-            # it takes the whole mailing for ten rows, and reads all of it each time.
+            # PostgreSQL has no statistics yet about a mailing that was just planned. Without this
+            # range it expects ten rows in the whole mailing, and reads all of them each time.
             _DELIVERIES.c.position.between(bindparam("first"), bindparam("last")),
-            # In hand already where the answer to the same question was lost.
+            # Some may be ``sending`` already, if the reply to an earlier request was lost.
             _DELIVERIES.c.state.in_(HELD),
         )
         .values(state=DeliveryState.SENDING, correction=bindparam("correction"))
@@ -99,10 +102,11 @@ def _reaching(*, on_postgresql: bool) -> ReturningUpdate[int]:
 
 
 def take_in_hand(session: Session, claim: Claim, positions: Sequence[int]) -> frozenset[int]:
-    """Take more of a held batch in hand; return what may be sent once this is committed.
+    """Move more deliveries of a leased batch to ``sending``; return the positions that moved.
 
-    The caller has locked or changed the batch's row under its lease, so that nobody may end it
-    meanwhile, and has seen since that the mailing flows.
+    They may be sent once this is committed. The caller must have locked or updated the batch's row
+    under its lease, so that the lease cannot end meanwhile, and have checked after that that the
+    mailing is being sent.
     """
     if not positions:
         return frozenset()

@@ -1,6 +1,7 @@
-"""Tallies: outcomes counted up by relay and by recipient domain, in the transaction they come with.
+"""Tallies: counts of outcomes by relay and by recipient domain.
 
-Rates and shares are told from these few rows, however long the ledger is.
+They are updated in the transaction that records the outcomes. Rates and shares are computed from
+these few rows, so their cost does not depend on the size of the ledger.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from newsletter.database.types import now
 from newsletter.database.vocabulary import DeliveryState, TallyScope
 from newsletter.mailings.ledger.outcomes import Outcome
 
-#: Hours after which a relay's minutes become one sum, and a domain's hours are forgotten.
+#: Hours after which a relay's counts per minute are merged, and a domain's counts per hour deleted.
 _KEPT_HOURS = 48
 _SUM_AT = datetime(1970, 1, 1, tzinfo=UTC)
 StateCounts = Mapping[DeliveryState, int]
@@ -28,11 +29,13 @@ StateCounts = Mapping[DeliveryState, int]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tally:
-    """One relay's or domain's counts, lately and within a day.
+    """The counts of one relay or domain.
 
     Attributes:
-        per_minute: Messages accepted a minute, lately.
-        lately: Of a relay the last minutes, of a domain this hour and the one before.
+        per_minute: Messages accepted per minute within the recent period.
+        lately: Counts of the recent period: for a relay the last minutes, for a domain this hour
+            and the one before.
+        day: Counts of the last 24 hours.
     """
 
     name: str
@@ -41,13 +44,13 @@ class Tally:
     day: StateCounts
 
     def share(self, state: DeliveryState) -> float:
-        """Return which part of the late attempts ended in a state."""
+        """Return the share of a state, 0 to 1, among the attempts of the recent period."""
         total = sum(self.lately.values())
         return self.lately.get(state, 0) / total if total else 0.0
 
 
 def tally(session: Session, outcomes: Sequence[Outcome]) -> None:
-    """Count outcomes up; called last in a transaction, so that workers wait little for it."""
+    """Count outcomes; call it last in a transaction, so that its row locks are held briefly."""
     moment = now()
     minute = moment.replace(second=0, microsecond=0)
     hour = minute.replace(minute=0)
@@ -58,7 +61,7 @@ def tally(session: Session, outcomes: Sequence[Outcome]) -> None:
         if outcome.transport and outcome.domain:
             counted[TallyScope.DOMAIN, hour, outcome.domain, outcome.state] += 1
     if counted:
-        # In one order, so that two workers never wait for each other.
+        # Sorted: two workers that lock these rows in the same order cannot deadlock.
         rows = sorted(counted.items())
         add_up(
             session,
@@ -136,7 +139,7 @@ def hours_of_day(session: Session) -> Sequence[tuple[datetime, StateCounts]]:
 
 
 def totals(session: Session) -> Sequence[tuple[str, DeliveryState, int]]:
-    """Return each relay's counts since the beginning; they only grow."""
+    """Return each relay's counts of all time; they only grow."""
     rows = session.execute(
         select(TallyRow.name, TallyRow.state, func.sum(TallyRow.count))
         .where(TallyRow.scope == TallyScope.RELAY)
@@ -147,7 +150,7 @@ def totals(session: Session) -> Sequence[tuple[str, DeliveryState, int]]:
 
 
 def condense(engine: Engine) -> None:
-    """Sum up what is older than two days; twice at once does no harm."""
+    """Merge counts that are older than `_KEPT_HOURS`; may run twice at the same time."""
     old = (TallyRow.at < now() - timedelta(hours=_KEPT_HOURS), TallyRow.at > _SUM_AT)
     with transaction(engine) as session:
         deleted = session.execute(

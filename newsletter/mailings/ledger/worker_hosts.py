@@ -1,11 +1,12 @@
-"""Worker hosts: whose journals are brought back after the database went back in time.
+"""Worker hosts: whose journals have been restored after the database was set back in time.
 
-Each host that sends is a row, by a random identity that lies in its DATA_DIR, and remembers the
-others there. So a database that was put back learns which hosts sent since, and once the last of
-them has brought its journals back nobody's delivery is in doubt any more.
+Each worker host has a row, identified by a random value in its DATA_DIR, where it also stores the
+identities of the other hosts. So a database that was restored from a backup learns which hosts have
+sent mail since the backup. When all of them have restored the outcomes in their journals, no
+delivery is in doubt.
 
-After an older backup is restored, a worker host may hold journals of mailings that are newer. They
-prove what was sent, to people whom the database may be about to send it again.
+A host may also have journals of mailings that are newer than the backup. They prove what was sent
+to people to whom the database may be about to send it again.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ from newsletter.database.vocabulary import MailingState
 from newsletter.i18n.messages import Message, msg
 from newsletter.i18n.values import Listing, Moment
 
-#: A host that was silent for so long is forgotten; how often one says that it is there.
+#: A host that has not reported for this long is deleted.
 _KEPT = timedelta(days=7)
+#: Interval between two reports of a host.
 _SAID = timedelta(minutes=10)
 
 
@@ -40,13 +42,13 @@ _HELD = (MailingRow.state == MailingState.PAUSED, MailingRow.restored)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkerHost:
-    """A host as it knows itself.
+    """A worker host's report about itself.
 
     Attributes:
-        brought_back_to: The epoch of the database up to which its journals are brought back.
-        whole: Whether all of them were there, and could be read.
-        covers: Whether it saw what went on until the database was put back.
-        others: The hosts that it knew of, by their identities.
+        brought_back_to: The epoch of the database into which its journals were last restored.
+        whole: Whether all its journals were present and readable.
+        covers: Whether the host was running at the last round before the database was set back.
+        others: The names of the other hosts that it has seen, by identity.
     """
 
     identity: str
@@ -59,14 +61,19 @@ class WorkerHost:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Loss:
-    """When the database was last put back: its last round of before, and when that was noticed."""
+    """The time to which the database was last set back.
+
+    Attributes:
+        since: Its last round before that.
+        noticed_at: When a worker noticed.
+    """
 
     since: datetime
     noticed_at: datetime
 
 
 def last_loss(session: Session) -> Loss | None:
-    """Return when the database was last put back; None if never."""
+    """Return when the database was last set back; None if it never was."""
     history = session.scalar(select(DatabaseHistoryRow))
     if history is None or history.lost_since is None or history.noticed_at is None:
         return None
@@ -74,17 +81,17 @@ def last_loss(session: Session) -> Loss | None:
 
 
 def missing_hosts(session: Session) -> Listing | None:
-    """Return the names of the hosts whose journals are not brought back in full; None for none."""
+    """Return the names of the hosts whose journals are not fully restored; None if all are."""
     history = session.scalar(select(DatabaseHistoryRow))
     return None if history is None else _missing(history, _hosts(session))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MissingJournals:
-    """The hosts whose journals a database that was put back still lacks.
+    """The hosts whose journals have not been restored into a database that was set back.
 
     Attributes:
-        since: Its state of when it was put back to.
+        since: The time to which the database was set back.
     """
 
     hosts: Listing
@@ -92,7 +99,7 @@ class MissingJournals:
 
 
 def missing_journals(session: Session) -> MissingJournals | None:
-    """Return what a database that was put back lacks, whether a mailing is held or none."""
+    """Return the hosts whose journals are missing, even if no mailing is paused for them."""
     loss, missing = last_loss(session), missing_hosts(session)
     if loss is None or missing is None or loss.noticed_at < server_now(session) - _KEPT:
         return None
@@ -100,9 +107,9 @@ def missing_journals(session: Session) -> MissingJournals | None:
 
 
 def replaced_folders(session: Session) -> Sequence[str]:
-    """Return the hosts that have another DATA_DIR in the place of one with journals, by name.
+    """Return the names of the hosts whose DATA_DIR was replaced, so that its journals are gone.
 
-    Two that are called alike and live both are none: each says so again and again.
+    Two running hosts with the same name are not reported: both identities keep reporting.
     """
     hosts = _hosts(session)
     latest = {host.name: host.seen_at for host in sorted(hosts, key=lambda host: host.seen_at)}
@@ -111,14 +118,14 @@ def replaced_folders(session: Session) -> Sequence[str]:
 
 
 def held_mailings(session: Session) -> Sequence[int]:
-    """Return the mailings that are held since the database was put back."""
+    """Return the mailings that are paused because the database was set back."""
     return session.scalars(select(MailingRow.id).where(*_HELD).order_by(MailingRow.id)).all()
 
 
 def vouch(session: Session, saved: Collection[WorkerHost]) -> None:
-    """Take the journals of hosts for brought back: copies of them were, and they are whole.
+    """Record that the journals of hosts were restored from complete copies of their DATA_DIR.
 
-    A host that brought its own back already knows better.
+    Hosts that have restored their own journals already are not changed.
     """
     history = session.scalars(select(DatabaseHistoryRow).with_for_update()).one_or_none()
     if history is None or history.lost_since is None or not saved:
@@ -138,9 +145,10 @@ def vouch(session: Session, saved: Collection[WorkerHost]) -> None:
 
 
 def introduce(engine: Engine, host: WorkerHost) -> Mapping[str, str] | None:
-    """Let the database know of a host and of those it knows; return all, by their identities.
+    """Record a host and the hosts it has seen; return the names of all, by identity.
 
-    None where the database's epoch is another than the host's: it has journals to bring back first.
+    Returns None if the database has another epoch than the host: it must restore its journals
+    first.
     """
     with reading(engine) as session:
         epoch = session.scalar(select(DatabaseHistoryRow.epoch))
@@ -171,7 +179,7 @@ def introduce(engine: Engine, host: WorkerHost) -> Mapping[str, str] | None:
 
 
 def _write(session: Session, host: WorkerHost, epoch: str, *, is_news: bool) -> None:
-    # Two hosts that bring back at once would each take the other for missing.
+    # Locked: two hosts that restore at the same time would each report the other as missing.
     history = session.scalars(select(DatabaseHistoryRow).with_for_update()).one()
     moment = server_now(session)
     others = {**host.others, host.identity: host.name}
@@ -213,7 +221,7 @@ def _missing(history: DatabaseHistoryRow, hosts: Collection[WorkerHostRow]) -> L
     there = {host.name for host in hosts if _is_there(host, history)}
     missing = dict.fromkeys(host.name for host in hosts if not _is_there(host, history))
     names = [
-        # Its worker runs, and brings nothing back of a folder that was made anew, or lost.
+        # The host is running, but with another DATA_DIR: it cannot restore the earlier journals.
         msg("{host} (an earlier DATA_DIR there)", host=name) if name in there else name
         for name in missing
     ]
@@ -221,13 +229,13 @@ def _missing(history: DatabaseHistoryRow, hosts: Collection[WorkerHostRow]) -> L
 
 
 def _tell(session: Session, history: DatabaseHistoryRow) -> None:
-    """Say of the mailings that are held since whose journals are missing, or that none is."""
+    """Update the reason of the paused mailings: which hosts' journals are missing, if any."""
     hosts = _hosts(session)
     missing = _missing(history, hosts)
     covered = any(host.covers for host in hosts if _is_there(host, history))
     held = update(MailingRow).where(
         *_HELD,
-        # One that is not planned yet has nobody of whom journals could tell.
+        # A mailing that is not planned yet has no deliveries that journals could be about.
         MailingRow.started_at.is_not(None),
     )
     reason = _reason(history, missing, covered=covered)
@@ -236,7 +244,7 @@ def _tell(session: Session, history: DatabaseHistoryRow) -> None:
 
 
 def _reason(history: DatabaseHistoryRow, missing: Listing | None, *, covered: bool) -> Message:
-    assert history.lost_since is not None  # noqa: S101 - who calls has looked
+    assert history.lost_since is not None  # noqa: S101 - checked by the callers
     since = Moment(history.lost_since)
     if missing is not None:
         return msg(
@@ -265,7 +273,7 @@ def _reason(history: DatabaseHistoryRow, missing: Listing | None, *, covered: bo
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnknownJournals:
-    """What one host set aside."""
+    """The journals of one host whose mailing is not in the database."""
 
     host: str
     files: int
@@ -274,7 +282,7 @@ class UnknownJournals:
 
 
 def publish_unknown_journals(engine: Engine, host: str, accepted: Mapping[str, int]) -> None:
-    """Write down which journals a host has set aside, by name, with what each says was accepted."""
+    """Record a host's journals of unknown mailings: accepted messages by journal name."""
     with reading(engine) as session:
         known = set(
             session.scalars(select(UnknownJournalRow.name).where(UnknownJournalRow.host == host))
@@ -296,7 +304,7 @@ def publish_unknown_journals(engine: Engine, host: str, accepted: Mapping[str, i
 
 
 def unknown_journals(session: Session) -> Sequence[UnknownJournals]:
-    """Return what hosts have set aside."""
+    """Return the journals of unknown mailings, one entry per host."""
     rows = session.execute(
         select(
             UnknownJournalRow.host,
