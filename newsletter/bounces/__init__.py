@@ -1,1 +1,1 @@
-"""Reading what comes back: bounces, complaints, auto-replies."""
+"""Read returned mail and provider events: bounces, complaints and automatic replies."""

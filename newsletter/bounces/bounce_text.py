@@ -1,4 +1,4 @@
-"""The text of a bounce: what it says, about whom, and which mail of ours it returns."""
+"""The text of a bounce: its own words, the recipients it is about, and the mail it returns."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _DELIVERED_TO = ("x-original-to", "delivered-to", "envelope-to", "x-envelope-to"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Original:
-    """What is known of the mail that came back."""
+    """The headers of the mail that came back, as far as they are known."""
 
     headers: Headers = field(default_factory=Headers)
 
     @property
     def to(self) -> tuple[str, ...]:
-        """The people it was written to; a list writes to its own address, which is nobody's."""
+        """The people in To. A mailing list writes to its own address, which is no person's."""
         fields = (*self.headers.all("to"), *self.headers.all("x-apparently-to"))
         lists = {one.lower() for one in find_addresses(self.headers.get("list-post"))}
         addresses = tuple(address for value in fields for address in find_addresses(value))
@@ -46,7 +46,7 @@ class Original:
 
     @property
     def senders(self) -> frozenset[str]:
-        """The addresses it came from, in lower case."""
+        """The addresses that the mail was sent from, in lower case."""
         names = ("from", "sender", "reply-to", "return-path", "errors-to")
         return frozenset(
             address.lower()
@@ -57,7 +57,7 @@ class Original:
 
     @property
     def domains(self) -> frozenset[str]:
-        """The domains that its Message-ID and envelope sender are of, in lower case."""
+        """The domains of the Message-ID and of the envelope sender, in lower case."""
         envelope = find_address(self.headers.get("x-envelope-from")).lower()
         named = _MESSAGE_ID.search(self.headers.get("message-id").lower())
         names = (envelope, named[0].strip("<>") if named is not None else "")
@@ -65,7 +65,7 @@ class Original:
 
     @property
     def is_ours(self) -> bool:
-        """Whether it names a delivery of ours, as its Message-ID or as the way back."""
+        """Whether the Message-ID or the return path names a delivery of ours."""
         returned_to = (self.headers.get(name) for name in ("return-path", "x-envelope-from"))
         return DELIVERY_ID.search(self.headers.get("message-id")) is not None or any(
             claims_delivery(find_address(value)) for value in returned_to
@@ -73,18 +73,18 @@ class Original:
 
     @property
     def is_answer(self) -> bool:
-        """Whether it is somebody's answer to a message of ours, and so none that we sent."""
+        """Whether the mail is an answer to a message of ours, and so not one that we sent."""
         return answers_ours(self.headers)
 
 
 def answers_ours(headers: Headers) -> bool:
-    """Tell whether a mail says that it answers a message of ours (RFC 5322 section 3.6.4)."""
+    """Return whether a mail's headers refer to a message of ours (RFC 5322 section 3.6.4)."""
     answered = f"{headers.get('in-reply-to')} {headers.get('references')}"
     return DELIVERY_ID.search(answered) is not None
 
 
 def original_of(mail: Mail) -> Original:
-    """Return the headers of the returned mail, found by its part's type."""
+    """Return the headers of the returned mail, which has a MIME part of its own."""
     for part in mail.parts:
         if part.is_returned:
             headers = _returned_headers(part.text)
@@ -94,7 +94,7 @@ def original_of(mail: Mail) -> Original:
 
 
 def _returned_headers(text: str) -> Headers:
-    """Return the headers of a returned mail, also where a provider's own stand apart on top."""
+    """Return the headers of a returned mail, even below a block of a provider's own headers."""
     top, _, rest = text.lstrip("\n").partition("\n\n")
     headers = read_headers(top)
     if "from" in headers or "message-id" in headers:
@@ -106,7 +106,7 @@ def _returned_headers(text: str) -> Headers:
 
 
 def identify(report: Report, mail: Mail, original: Original, *, envelope_to: str = "") -> Report:
-    """Add to a report what tells whom it is about."""
+    """Add to a report the identifiers of the delivery that it is about."""
     return replace(
         report,
         return_path=report.return_path or _return_path(mail, original, envelope_to),
@@ -116,7 +116,7 @@ def identify(report: Report, mail: Mail, original: Original, *, envelope_to: str
 
 
 def _return_path(mail: Mail, original: Original, envelope_to: str) -> str:
-    """Return a signed return path if there is one, else the address that the report came to."""
+    """Return a signed return path if there is one, else the address that the report was sent to."""
     if envelope_to:
         return envelope_to
     candidates = [*_addressed_to(mail), *_sent_from(original)]
@@ -157,11 +157,11 @@ _BEHIND_LABEL = r"[ \t]{0,16}[:：][ \t]{0,4}"
 
 
 def _labels(name: str) -> str:
-    """Return a pattern of a table's labels; Korean ones are written with a blank or without."""
+    """Return a pattern of a table's labels; the spaces in Korean labels are optional."""
     return "|".join(one.replace(" ", " ?") for one in _RECOGNITION[name])
 
 
-#: An address at the head of a line, as the recipient whose fate follows.
+#: An address at the head of a line: the lines below tell about this recipient.
 _HEAD = re.compile(
     r"^[ \t]{0,16}(?:[*•·-][ \t]{1,4}|\d{1,3}[.)][ \t]{1,4}"
     rf"|(?:{_labels('recipient_labels')}){_BEHIND_LABEL}|>>> )?"
@@ -169,7 +169,7 @@ _HEAD = re.compile(
     r"(?=$|[ \t:,;.\[(<：；、。，（「-])",
     re.MULTILINE | re.IGNORECASE,
 )
-#: Whom a notice calls the recipient of what it could not deliver.
+#: The address behind a label such as "Recipient:" in a notice.
 _LABELLED_RECIPIENT = re.compile(
     rf"^[ \t]{{0,16}}(?:{_labels('recipient_labels')}){_BEHIND_LABEL}"
     rf"[^\n@<]{{0,80}}?<?({LOCAL}@[\w.-]{{1,200}}\w)",
@@ -185,7 +185,7 @@ _IN_DIALOGUE = re.compile(
     rf"<?({LOCAL}@[\w.-]{{1,200}}\w)",
     re.MULTILINE | re.IGNORECASE,
 )
-#: Whom a notice calls the sender of what it could not deliver.
+#: The address behind a label such as "From:" in a notice.
 _LABELLED_SENDER = re.compile(
     rf"^[ \t]{{0,16}}(?:{_labels('sender_labels')}){_BEHIND_LABEL}"
     rf"[^\n@<]{{0,80}}?<?({LOCAL}@[\w.-]{{1,200}}\w)",
@@ -204,17 +204,17 @@ _HEADER_LINE = re.compile(
     re.IGNORECASE,
 )
 _ENOUGH_HEADERS = 4
-#: A line of a quoted mail's head in any of the languages that label it, without its ``>``.
+#: A header line of a quoted mail, in any language that has labels, after ``>`` was removed.
 _QUOTED_HEADER = re.compile(
     rf"(?:(?P<sender>{_labels('sender_labels')})|(?P<recipient>{_labels('recipient_labels')}))"
     rf"{_BEHIND_LABEL}(?P<value>[^\n]{{0,200}}@[^\n]{{1,200}})",
     re.IGNORECASE,
 )
-#: Lines of a quotation in which its head is looked for.
+#: Lines at the start of a quotation that are searched for its headers.
 _HEAD_LINES = 8
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n")
-#: How many paragraphs under an address are looked at for the one that says why: it begins with
-#: "Reason:", or stands under such a heading.
+#: Paragraphs below an address that are searched for the explanation. The explanation begins with
+#: "Reason:" or follows such a heading.
 _CONTINUED = 3
 _GIVES_REASON = re.compile(
     r"\s{0,8}(?:reason|cause|diagnostic|error|details?|grund|fehler|raison|motif|motivo|razón|causa"
@@ -226,11 +226,11 @@ _RULED = re.compile(r"[-=*_]{2,40}[^\n]{1,120}")
 
 @dataclass(frozen=True, kw_only=True)
 class BounceText:
-    """A mail that came back, seen as a bounce: its own words beside what it returns.
+    """A mail read as a bounce: its own text, apart from the mail that it returns.
 
     Attributes:
-        text: What it says itself.
-        original: What it tells of the mail that it returns.
+        text: The bounce's own text.
+        original: The headers of the returned mail.
     """
 
     mail: Mail
@@ -240,36 +240,37 @@ class BounceText:
 
     @cached_property
     def recipients(self) -> tuple[str, ...]:
-        """The addresses that it is about, as well as can be told."""
+        """The addresses that the bounce is about, as far as they can be determined."""
         addresses = self._failed_recipients or self._named_by_layout or tuple(self._heads)
         addresses = addresses or self._refused or self._mentioned or self.original.to
         addresses = addresses or self._anybody
-        # Mailing lists write to themselves: their own address is named, and is not what failed.
+        # A mailing list writes to its own address. A bounce names that address, but it did not
+        # fail.
         strangers = tuple(one for one in addresses if one.lower() not in self._delivered_to)
         return (strangers or self._strangers or addresses)[:RECIPIENTS]
 
     @cached_property
     def tells_undelivered(self) -> bool:
-        """Whether it says itself, in whatever language, that mail did not arrive."""
+        """Whether the bounce's own text says, in any known language, that mail did not arrive."""
         return tells_undelivered(f"{self.mail.subject}\n{self.text[:_TOLD]}".lower())
 
     def refusal(self, address: str, *, diagnostic: str = "") -> Refusal:
-        """Return what is said about an address, with what a machine's part says of it."""
+        """Return the statements about an address, with the text of a machine-readable part."""
         own, until_next = self._words_under(address)
         lead = self._lead
         statements = [diagnostic, own, until_next]
         if says_nobody_is_left(diagnostic):
             statements.append(statements.pop(0))
         around = [lead, self.mail.subject]
-        if len(self.recipients) <= 1:  # Else it holds what is said of the others.
+        if len(self.recipients) <= 1:  # with several, the text is about the other recipients too
             around.append(self.text[:_NEAR_WORDS])
         if self.layout is not None and self.layout.lead_first:
             statements.insert(0, lead)
         if len(self.recipients) <= 1 and not find_reply(f"{diagnostic}\n{until_next}"):
-            # "The following address does not exist:", where nothing is said beneath it.
+            # "The following address does not exist:", with no explanation below the address.
             statements.append(_PARAGRAPHS.split(lead.rstrip())[-1])
             if not own:
-                # Nobody is named: what it says is of the one whose mail it returns.
+                # No recipient is named: the text is about the recipient of the returned mail.
                 statements.append(self.text[:_NEAR_WORDS])
         command = find_command(f"{diagnostic}\n{until_next}", answer=diagnostic or own)
         if len(self.recipients) <= 1 or diagnostic:
@@ -313,13 +314,13 @@ class BounceText:
 
     @cached_property
     def _heads(self) -> dict[str, int]:
-        """The addresses at the head of a line, with where their words begin."""
+        """The addresses at the head of a line, with the offsets at which their statements begin."""
         found: dict[str, int] = {}
         for match in _HEAD.finditer(self.text):
             address = find_address(match[1])
             if address and not is_system(address):
-                # Where words stand right behind it without a blank, it is their subject; so it is
-                # where the sentence goes on as one does behind a name.
+                # The address is the subject of the sentence if words follow without a space, or
+                # with a space and a verb or particle. The statement then includes the address.
                 alone = len(match[1]) == len(address)
                 alone = alone and not _GOES_ON.match(self.text, match.end())
                 found.setdefault(address, match.end() if alone else match.start(1))
@@ -328,7 +329,7 @@ class BounceText:
 
     @cached_property
     def _mentioned(self) -> tuple[str, ...]:
-        """The addresses anywhere in it: those we wrote to, else the first that is not our own."""
+        """The addresses anywhere in the text: those in To, else the first that is not ours."""
         addresses = [one for one in find_addresses(self.text) if not is_system(one)]
         recipients = {one.lower() for one in self.original.to}
         sought = tuple(one for one in addresses if one.lower() in recipients)
@@ -337,18 +338,18 @@ class BounceText:
 
     @cached_property
     def labelled_recipients(self) -> frozenset[str]:
-        """The addresses that it calls the recipient by a label, in lower case."""
+        """The addresses that the text labels as a recipient, in lower case."""
         labelled = _LABELLED_RECIPIENT.finditer(self.text[:_LOOKED_AT])
         return frozenset(find_address(one[1]).lower() for one in labelled)
 
     @cached_property
     def _anybody(self) -> tuple[str, ...]:
-        """The first address at all, of ours too: test mail is sent to oneself."""
+        """The first address in the text, even one of ours: test mail is sent to oneself."""
         return tuple(one for one in find_addresses(self.text) if not is_system(one))[:1]
 
     @cached_property
     def _refused(self) -> tuple[str, ...]:
-        """The addresses within an SMTP dialogue: sent as RCPT, or at the head of its reply."""
+        """The addresses in a quoted SMTP dialogue: in RCPT, or at the head of its reply."""
         addresses = dict.fromkeys(
             find_address(match[1]) for match in _IN_DIALOGUE.finditer(self.text)
         )
@@ -356,7 +357,7 @@ class BounceText:
 
     @cached_property
     def _ours(self) -> frozenset[str]:
-        """The addresses of our side, which a bounce names without meaning them."""
+        """The addresses of the sender's side, which a bounce names without being about them."""
         written_to = {one.lower() for one in self.original.to}
         labelled = {find_address(one[1]).lower() for one in _LABELLED_SENDER.finditer(self.text)}
         return frozenset((self._delivered_to | self.original.senders | labelled) - written_to)
@@ -370,7 +371,7 @@ class BounceText:
 
     @cached_property
     def _strangers(self) -> tuple[str, ...]:
-        """The first address at all that is no party's of our side."""
+        """The first address in the text that is neither a sender's nor a role mailbox."""
         known = self._delivered_to | self.original.senders
         addresses = (one for one in find_addresses(self.text) if not is_system(one))
         own = (one for one in addresses if one.lower() not in known and not is_role(one))
@@ -378,7 +379,7 @@ class BounceText:
 
     @cached_property
     def _lead(self) -> str:
-        """What stands above the first recipient, or above the paragraph that names the only one."""
+        """The text above the first recipient, or above the paragraph of the only recipient."""
         first = min(self._heads.values(), default=0)
         if not first and len(self.recipients) == 1:
             named = max(self._find_named(self.recipients[0].lower()), 0)
@@ -394,7 +395,7 @@ class BounceText:
         return {one.lower(): at for one, at in self._heads.items()}
 
     def _words_under(self, address: str) -> tuple[str, str]:
-        """Return the paragraph under an address that says why, and all up to the next address."""
+        """Return the explaining paragraph below an address, and all text up to the next address."""
         places = self._heads
         start = self._places.get(address.lower(), -1)
         if start < 0:
@@ -412,7 +413,7 @@ class BounceText:
         return own[:_OWN_WORDS], until_next
 
     def _find_named(self, address: str) -> int:
-        """Return where an address is named, or its local part where that stands by itself."""
+        """Return the offset of an address, or else of its local part on its own; -1 for neither."""
         position = self._lower.find(address)
         name = name_alone(address) if position < 0 else None
         match = name.search(self._lower) if name is not None else None
@@ -420,7 +421,7 @@ class BounceText:
 
 
 def open_bounce(mail: Mail) -> BounceText:
-    """See a mail as a bounce."""
+    """Read a mail as a bounce."""
     text, returned = divide(mail.words[:_LOOKED_AT])
     original = original_of(mail)
     if not original.headers.fields and returned:
@@ -432,7 +433,7 @@ def open_bounce(mail: Mail) -> BounceText:
 
 
 def divide(text: str) -> tuple[str, str]:
-    """Divide a text into what is said and the mail that is returned beneath it."""
+    """Split a text into the bounce's own text and the returned mail below it."""
     lines = text.split("\n")
     for at, line in enumerate(lines):
         lower = line.strip().lower()
@@ -441,19 +442,19 @@ def divide(text: str) -> tuple[str, str]:
         if lower.startswith(">") and (quoted := _quoted_head(lines[at : at + _HEAD_LINES])):
             return "\n".join(lines[:at]), quoted
         if _DIVIDER.search(lower) or _ORIGINAL_MESSAGE.fullmatch(lower):
-            # A ruled line divides whatever follows; a sentence only where headers do.
+            # A ruled line divides any text; a sentence divides only if headers follow.
             ruled = _RULED.fullmatch(lower) is not None and any("@" in one for one in lines[:at])
             if ruled or _headers_within(lines, at + 1):
                 return "\n".join(lines[:at]), "\n".join(lines[at + 1 :])
         elif _HEADER_LINE.match(line) and _count_headers(lines, at) >= _ENOUGH_HEADERS:
-            # A ruled line above it is its heading, in whatever language.
+            # A ruled line above the headers is their heading, in any language.
             ruled = at > 0 and _RULED.fullmatch(lines[at - 1].strip()) is not None
             return "\n".join(lines[: at - ruled]), "\n".join(lines[at:])
     return text, ""
 
 
 def _quoted_head(lines: list[str]) -> str:
-    """Return From and To of a mail that is quoted line by line; nothing where its head is not."""
+    """Return From and To of a mail quoted line by line; empty unless both are found."""
     found: dict[str, str] = {}
     for line in lines:
         if not line.startswith(">"):

@@ -1,7 +1,7 @@
-"""Clauses: who or what a sentence denies, by the grammar that mail systems have in common.
+"""Decide who or what a clause denies, by the grammar that the texts of mail systems share.
 
-The words are the tables of ``phrases/grammar.toml``; here they are put together into pairs that
-must stand in one clause. All are asked of words that `without_names` has prepared.
+The word lists are the tables of ``phrases/grammar.toml``. This module combines them into pairs
+whose two sides must stand in one clause. Every text is first prepared by `without_names`.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ _DENIALS = denials()
 _ABSENT = (*_GRAMMAR["absent"], *_GRAMMAR["absent_abroad"])
 _HOST_NAME = re.compile(r"(?<![\w-])[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,9}(?![\w-])")
 IP_ADDRESS = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\w)")
-#: An address of the network, by its name in several languages.
+#: The term "IP address" in several languages.
 IP_NAMED = re.compile(
     r"(?<![a-z])(?:client )?ip(?:v[46])?[- ]?(?:addresse?s?|adress?e?\w{0,2}|адрес\w{0,2})"
     r"|(?<![a-z])ip ?(?:アドレス|地址|주소)"
     r"|\b(?:adresse|direcci[oó]n|indirizzo|endere[cç]o|adres[as]?|адрес\w{0,2}|địa chỉ|alamat) ip\b"
 )
 _CONTRACTED = re.compile(r"(?<=[a-z])n't\b")
-#: The recipient's address behind their name.
+#: The recipient's address repeated behind their name.
 _SAID_AGAIN = re.compile(r"@ ?(?:[(<\[]{1,2}@[)>\]]{1,2} ?){1,3}")
-#: Between what denies a thing and the thing.
+#: The text allowed between a denial and the denied noun.
 _CLOSE = (
     r"[ '\"<(:]{1,3}(?:"
     r"(?!(?:room|space|place|access|permission|reply|answer|connection|records?)\b)"
@@ -42,7 +42,7 @@ _CLOSE = (
     r"(?!(?:accès|acceso|acesso|accesso|ruimte|plats|plass|plads|miejsca|místa|мест\w)\b)"
     r"\w{1,12} ){0,2}"
 )
-#: "Is", "was" and "has been" of several languages, which add nothing to what is missing.
+#: "Is", "was" and "has been" in several languages: words without meaning for the pair.
 _IS = (
     "is |was |has |does |did |has been |ist |war |wurde |wird |est |a été |es |est[aá] |ha sido "
     "|fue |é |foi |è |è stat[oa] |risulta |jest |został[ao]? |är |er |je |byl[ao]? |bol[ao]? "
@@ -51,9 +51,10 @@ _IS = (
 _AT_ONCE = rf"[^a-z;]{{0,12}}(?:{_IS}){{0,2}}"
 _FEW_WORDS = r" (?:[\w'-]{1,14} ){0,2}"
 _BESIDE = r"[^。、.,;]{0,16}?"
-#: The recipient's server is not the recipient.
+#: A statement about the recipient's server is not about the recipient.
 _SERVERS_UNSPACED = "の?(?:メール)?(?:サーバ|ホスト)"
-#: Where somebody is missing, which is no permission that they lack.
+#: Phrases such as "on this server", which name the place where a person is missing. Other words in
+#: this position can mean that a person lacks a permission.
 _AT_THIS_HOST = (
     "(?:(?:(?:この|当|弊社の?|当社の?|本|이|저희|우리|당사)[ ]?)?"
     "(?:メール|ユーザー?)?(?:サーバー?|システム|ドメイン|名簿|台帳|ディレクトリー?|データベース"
@@ -62,29 +63,29 @@ _AT_THIS_HOST = (
 )
 _SERVERS = "'s? (?:e-?mail |mail )?(?:server|host|system|provider|domain)"
 OF_SERVER = re.compile(f"{_SERVERS_UNSPACED}|{_SERVERS}")
-#: A thing that stands nearer to what is said is what it is said of.
+#: A predicate belongs to the nearest noun: no noun of this table may stand in between.
 _NOT_NEARER = rf"(?!\b(?:{'|'.join(_GRAMMAR['nearer'])})\b)"
 _NOT_NEARER_UNSPACED = rf"(?!{'|'.join(_GRAMMAR['nearer_unspaced'])})"
 _THEMSELVES = rf"(?!{_SERVERS_UNSPACED}|{'|'.join(_GRAMMAR['not_themselves_unspaced'])})"
 _OF_HOST_UNSPACED = rf"(?!{_SERVERS_UNSPACED})[^.;!?。！？；]{{0,40}}?"
 _ITSELF_UNSPACED = rf"{_THEMSELVES}(?:{_NOT_NEARER_UNSPACED}[^.;!?。！？；]){{0,40}}?"
-#: "Mail from unknown people", "mensajes de desconocidos": people in general.
+#: "Mail from unknown people", "mensajes de desconocidos": the sentence is about people in general.
 _NO_PEOPLE = "".join(rf"(?<!\b{one} )" for one in _GRAMMAR["from_whom"])
 _ITSELF = rf"(?!{_SERVERS})(?:{_NOT_NEARER}[^.;!?]){{0,40}}?{_NO_PEOPLE}"
-#: What is missing in "no such user", not what another refused for.
+#: The noun in "no such user"; not the actor in a passive or the cause in "because of".
 _OF_THAT = r"(?:(?!而|被|ため|ので|により|때문)[^。、.,;]){0,24}?"
-#: Names of mailboxes that are words of a reply as well.
+#: Local parts that also occur as ordinary words in replies.
 ORDINARY_WORD = re.compile(
     r"[a-z]{1,5}|\d+|postmaster|" + "|".join(one for table in _GRAMMAR.values() for one in table)
 )
-#: Shorter names are words of some language too often.
+#: Minimum length of a local part. Shorter ones are words of some language too often.
 _SHORTEST_NAME = 4
 
 
 def name_alone(address: str) -> re.Pattern[str] | None:
-    """Return what finds an address's local part by itself in words in lower case.
+    """Return a pattern that finds an address's local part on its own in lower-case text.
 
-    None where it is too short, or a word that replies use as well ("info", "postmaster").
+    Return None if the local part is too short, or a word that replies use ("info", "postmaster").
     """
     name = address.rpartition("@")[0].lower()
     if len(name) < _SHORTEST_NAME or ORDINARY_WORD.fullmatch(name):
@@ -92,14 +93,15 @@ def name_alone(address: str) -> re.Pattern[str] | None:
     return re.compile(rf"(?<![a-z0-9_.@-]){re.escape(name)}(?![a-z0-9_@-]|\.[a-z0-9])")
 
 
-#: "No account is kept for the sender", "la boîte de l'expéditeur".
+#: A preposition between a mailbox and the sender: "no account is kept for the sender", "la boîte
+#: de l'expéditeur".
 _WHOSE = (
     r" (?:[\w']{1,12} ){0,3}(?:for|of|de|del|della|des|du|di|do|da|van|von) "
     r"(?:the |this |el |la |le |il |lo |den |der |o |a )?(?:l')?"
 )
-#: What words say by their grammar, asked where no phrase is known.
+#: The following pairs recognise statements by grammar, for texts without a known phrase.
 _OURS = (SENDER_ADDRESS, SENDER_DOMAIN)
-#: Our own address or domain by name, and that it is missing: whatever follows is said of it.
+#: The sender's own address or domain is missing. All that follows in the text is about the sender.
 _OURS_ABSENT: tuple[Pairs, ...] = (
     pairs(_OURS, (*_ABSENT, *_GRAMMAR["host_absent"])),
     pairs((*_GRAMMAR["denied"], *_GRAMMAR["host_denied"]), _OURS, between=_CLOSE),
@@ -120,7 +122,7 @@ OF_US: tuple[Pairs, ...] = (
     pairs(_GRAMMAR["absent_unspaced"], _GRAMMAR["sender_unspaced"], between="", spaced=False),
     pairs(_GRAMMAR["person"], _GRAMMAR["sender"], between=_WHOSE),
 )
-#: The address as the subject: of "the message to reader@example.com" the message is.
+#: The address as the subject. In "the message to reader@example.com", the message is the subject.
 _THEY = r"(?<!\bto )(?<!\bfor )thisaddress"
 PERSON: tuple[Pairs, ...] = (
     pairs(_GRAMMAR["person"], _ABSENT, between=_ITSELF),
@@ -145,7 +147,7 @@ PERSON: tuple[Pairs, ...] = (
     ),
     pairs(_GRAMMAR["absent_unspaced"], _GRAMMAR["person_unspaced"], between=_OF_THAT, spaced=False),
 )
-#: The recipient by their address, and that it is missing.
+#: The recipient is named by their address and is missing.
 NAMED_ABSENT: tuple[Pairs, ...] = (
     pairs(("thisaddress",), (*_ABSENT, "user unknown"), between=_AT_ONCE),
     pairs(_GRAMMAR["denied"], ("thisaddress",), between=_CLOSE),
@@ -163,7 +165,7 @@ GONE_FOR_GOOD: tuple[Pairs, ...] = (
         spaced=False,
     ),
 )
-#: What each of these holds, and most words do not.
+#: A quick test: every text that matches the pairs above holds one of these words.
 _FOR_GOOD = re.compile(
     "|".join(map(bare_expression, (*_GRAMMAR["for_good"], *_GRAMMAR["for_good_unspaced"])))
 )
@@ -171,7 +173,7 @@ OF_SENDER_OUTRIGHT: tuple[Pairs, ...] = (
     *_OURS_ABSENT,
     pairs(("sender",), (r"verif\w*", "rejected", "unknown"), between=r"[ :]{1,2}(?:address )?"),
 )
-#: Only the person as the subject: "mailbox exists", not "user does not exist".
+#: Only with the person as the subject: "mailbox exists", not "user does not exist".
 PRESENT: tuple[Pairs, ...] = (
     pairs((*_GRAMMAR["person"], _THEY), _GRAMMAR["present"], between=r"[ '\">)]{1,3}"),
     pairs(
@@ -192,26 +194,27 @@ ROOM: tuple[Pairs, ...] = (
     pairs(_GRAMMAR["space_unspaced"], _GRAMMAR["lacking_unspaced"], between=_BESIDE, spaced=False),
     pairs(_GRAMMAR["lacking_unspaced"], _GRAMMAR["space_unspaced"], between=_BESIDE, spaced=False),
 )
-#: Nothing was found under whom the mail is for: said of them in reply to RCPT.
+#: A lookup found nothing. In a reply to RCPT, the recipient was looked up.
 LOOKED_UP: tuple[Pairs, ...] = (
     pairs(_GRAMMAR["lookup"], _GRAMMAR["empty"]),
     pairs(_GRAMMAR["empty"], _GRAMMAR["lookup"]),
     pairs(_GRAMMAR["lookup_unspaced"], _GRAMMAR["empty_unspaced"], between=_BESIDE, spaced=False),
 )
 LOOKED_UP_ELSEWHERE = re.compile(rf"\b(?:{'|'.join(_GRAMMAR['lookup_elsewhere'])})\b")
-#: People who are counted, to the charge of who writes to them.
+#: A rate or a limit on unknown recipients: the reply blames the sender for them.
 _PEOPLE = (
     r"(?:unknown|invalid|bad|wrong|non-?exist[ae]nt|undeliverable|dead)(?: \w{1,12})? "
     r"(?:users|recipients|addresses|mailboxes|accounts|rcpts)"
 )
 _COUNT = r"\b(?:too many|rate|limits?|number|ratio|percentage|amount|volume|exceed\w*|threshold)\b"
 _CROWD = re.compile(rf"{_COUNT}[^.;]{{0,40}}?\b{_PEOPLE}\b|\b{_PEOPLE}\b[^.;]{{0,40}}?{_COUNT}")
-#: Words that count, in any language but English, where a number is as well a customer's.
+#: Counting words of languages other than English. Digits are left out: they can be an account
+#: number as well.
 _MANY = re.compile(
     "|".join((*(rf"\b(?:{one})\b" for one in _GRAMMAR["many"]), *_GRAMMAR["many_unspaced"]))
 )
 SENTENCE_END = re.compile(r"[.;!?。！？；]")
-#: The sender, by whatever word.
+#: Any word for the sender.
 SENDER = re.compile(
     "|".join((*(rf"\b(?:{one})\b" for one in _GRAMMAR["sender"]), *_GRAMMAR["sender_unspaced"]))
 )
@@ -219,14 +222,14 @@ UNWANTED: tuple[Pairs, ...] = (
     pairs(_GRAMMAR["traffic"], _GRAMMAR["unwanted"]),
     pairs(("clientaddress",), _GRAMMAR["unwanted"], between=r"[])'\" ]{1,3}(?:is |was |has been )"),
 )
-#: A domain by its name, and that there is none.
+#: A domain is named and does not exist.
 NAMED_HOST_ABSENT = re.compile(
     r"(?<![\w@.-])(?<!\bat )(?<!\bin )(?<!\bon )((?:[a-z0-9-]{1,63}\.){1,9}[a-z][a-z0-9-]{1,62})"
     r"[>\"')]{0,2}(?::? (?:domain|host)(?: name)?)? "
     rf"(?:{'|'.join(_GRAMMAR['host_absent'])})\b"
     r"(?! (?:user|recipient|mailbox|address|account|local))"
 )
-#: A person's server, where its name stands before theirs.
+#: The recipient's server, in languages where "server" stands before the recipient.
 _THEIR_SERVER = re.compile(
     r"\b(?:serveur|server|servidor|сервер|serwer) "
     r"(?:(?:du|de la|des|del|do|dello|della|van de|von) )?"
@@ -239,13 +242,13 @@ WHO = re.compile(
     "|".join((*(rf"\b(?:{one})\b" for one in _GRAMMAR["person"]), *_GRAMMAR["person_unspaced"]))
     + "|thisaddress"
 )
-#: What is looked up in DNS of who sends alone; missing, it is missing there.
+#: Records that are looked up in DNS for the sender only, so a missing record is the sender's.
 PROVES_SENDER = re.compile(
     r"(?<![a-z])(?:spf|dkim|dmarc|ptr|rdns)(?![a-z]|[= ]pass)"
     r"|reverse (?:dns|lookup)|逆引き|反向解析"
 )
 FOR_NOW = re.compile("|".join(_GRAMMAR["host_for_now"]))
-#: Said of a person who may be found later on.
+#: Words for a temporary state: the person may be found later.
 PASSING = re.compile(
     without_marks(rf"(?<!\w)(?:{'|'.join(_GRAMMAR['passing'])})\b")
     + f"|{'|'.join(_GRAMMAR['passing_unspaced'])}"
@@ -279,23 +282,23 @@ NO_HOST: tuple[Pairs, ...] = (
 
 _ADVICE = re.compile("|".join(_GRAMMAR["advice"]))
 _ADVICE_UNSPACED = re.compile("|".join(_GRAMMAR["advice_unspaced"]))
-#: A clause of scripts that part no words, with what ends it.
+#: The end of a clause in scripts without spaces.
 _CLAUSE_UNSPACED = re.compile("|".join(_GRAMMAR["ends_clause_unspaced"]))
 _CLAUSES = re.compile(r"(?<=[.,;!?])\s+")
 SUPPOSING = re.compile(rf"(?<!\w)(?:{'|'.join(_GRAMMAR['supposing'])})(?!\w)", re.IGNORECASE)
-#: "Perhaps, …": the clause behind the comma is supposed.
+#: "Perhaps, …": the clause after the comma is a supposition as well.
 _SUPPOSING_ALL = re.compile(rf"({SUPPOSING.pattern}),\s+", re.IGNORECASE)
 _REPLY_CODE = re.compile(r"\b[45]\d\d\b|\b[45]\.\d{1,3}\.\d{1,3}\b")
 
 
-#: That mail did not arrive, in whatever language.
+#: A statement that mail did not arrive, in any known language.
 _UNDELIVERED = re.compile(
     without_marks(rf"(?<!\w)(?:{'|'.join(_GRAMMAR['undelivered'])})(?!\w)")
     + f"|{'|'.join(_GRAMMAR['undelivered_unspaced'])}"
 )
 
 
-#: What is yet to come, with the two words that say what.
+#: A phrase in the future tense, with the two words after it.
 _FUTURE = re.compile(
     rf"(?<!\w)(?:{'|'.join(_GRAMMAR['future'])})(?!\w)(?: [\w'-]{{1,20}}){{0,2}}"
     f"|{'|'.join(_GRAMMAR['future_unspaced'])}"
@@ -303,23 +306,23 @@ _FUTURE = re.compile(
 
 
 def without_future(text: str) -> str:
-    """Leave out of words in lower case what is yet to come: who will be deleted is there."""
+    """Return lower-case text without phrases in the future: a user who "will be deleted" exists."""
     return _FUTURE.sub(" ", text)
 
 
 def tells_undelivered(text: str) -> bool:
-    """Tell whether words in lower case say that mail did not arrive."""
+    """Return whether lower-case text says that mail did not arrive."""
     return _UNDELIVERED.search(without_marks(without_future(text))) is not None
 
 
-#: "Prezado remetente," on a line by itself: whom a letter addresses is no subject of it.
+#: "Prezado remetente," on its own line: the addressee of a letter is not the subject of a clause.
 _SALUTATION = re.compile(
     r"^[ \t]{0,4}[^\W\d_]{2,14}\.?(?: [^\W\d_]{1,14}\.?){0,3}[,!，！][ \t]*$", re.MULTILINE
 )
 
 
 def _of_words(name: str) -> re.Pattern[str]:
-    """Return a pattern of a table of words, with that of the same for scripts that part none."""
+    """Return a pattern of a table of words and of its twin for scripts without spaces."""
     spaced = without_marks(rf"(?<!\w)(?:{'|'.join(_GRAMMAR[name])})(?!\w)")
     return re.compile(f"{spaced}|{'|'.join(_GRAMMAR[f'{name}_unspaced'])}")
 
@@ -328,19 +331,19 @@ _THINGS, _MAILS = _of_words("things"), _of_words("mails")
 
 
 def names_thing(text: str) -> bool:
-    """Tell whether words in lower case name something that is carried and is no mail."""
+    """Return whether lower-case text names something that is delivered but is not mail."""
     return _THINGS.search(without_marks(text)) is not None
 
 
 def names_mail(text: str) -> bool:
-    """Tell whether words in lower case, without addresses, speak of mail or mailboxes."""
+    """Return whether lower-case text without addresses is about mail or mailboxes."""
     return _MAILS.search(without_marks(text)) is not None
 
 
 def without_advice(text: str) -> str:
-    """Leave out what words in lower case only suppose, or ask to look after: nobody found it so.
+    """Return lower-case text without suppositions and advice: they are not findings.
 
-    A clause with a reply's code is a finding, whatever it supposes.
+    A clause with a reply code is a finding, even if it is phrased as a supposition.
     """
     text = _SALUTATION.sub(" ", text)
     if _ADVICE.search(text):
@@ -358,13 +361,13 @@ def without_advice(text: str) -> str:
 
 
 def _unless_supposed(clause: str) -> str:
-    """Return a clause, or nothing where it only supposes."""
+    """Return a clause, or an empty string if it is only a supposition."""
     return clause if _REPLY_CODE.search(clause) or not SUPPOSING.search(clause) else ""
 
 
-@lru_cache(maxsize=32)  # most rules ask of the same words
+@lru_cache(maxsize=32)  # most rules are applied to the same text
 def without_names(text: str) -> str:
-    """Put a mark for each host: the full stops in it end no clause, its labels are no words."""
+    """Replace each host by a mark: its full stops end no clause, and its labels are not words."""
     text = IP_NAMED.sub("clientaddress", IP_ADDRESS.sub("clientaddress", text))
     text = _HOST_NAME.sub("#", text)
     text = _THEIR_SERVER.sub("#", text)
@@ -372,23 +375,23 @@ def without_names(text: str) -> str:
     return _SAID_AGAIN.sub("@", text).replace("@", "thisaddress").replace("...", " ")
 
 
-@lru_cache(maxsize=32)  # each theme is asked of the same words
+@lru_cache(maxsize=32)  # each theme is searched in the same text
 def _with_denials(text: str) -> str:
-    """Put "unknown" on both sides of what denies that somebody is known, in whatever language."""
+    """Put "unknown" on both sides of each phrase, in any language, that denies a person."""
     text = without_marks(text)
     pattern = _DENIALS.pattern(text)
     return text if pattern is None else pattern.sub(r"unknown \g<0> unknown", text)
 
 
-@lru_cache(maxsize=256)  # most rules ask whom a reply names
+@lru_cache(maxsize=256)  # most rules search for the party that a reply names
 def occur_in(theme: tuple[Pairs, ...], text: str) -> bool:
-    """Tell whether prepared words hold a pair of a theme."""
+    """Return whether prepared text holds a pair of a theme."""
     text = _with_denials(text)
     return any(one.occurs_in(text) for one in theme)
 
 
 def tells_gone_for_good(text: str) -> bool:
-    """Tell whether prepared words say in one sentence that a person's mailbox is gone for ever."""
+    """Return whether one sentence of prepared text says that a mailbox was removed for good."""
     return _FOR_GOOD.search(without_marks(text)) is not None and any(
         WHO.search(sentence) is not None and occur_in(GONE_FOR_GOOD, sentence)
         for sentence in SENTENCE_END.split(text)
@@ -396,7 +399,7 @@ def tells_gone_for_good(text: str) -> bool:
 
 
 def count_people(text: str) -> bool:
-    """Tell whether prepared words deny people in a sentence that counts them, in any language."""
+    """Return whether a sentence of prepared text both counts people and denies that they exist."""
     if _CROWD.search(text):
         return True
     return _MANY.search(text) is not None and any(

@@ -1,7 +1,7 @@
-"""Complaints: feedback reports (RFC 5965) and mail programs that unsubscribe for their user.
+"""Complaints: feedback reports (RFC 5965), and unsubscribe mails that mail programs send.
 
-Microsoft's and some others' reports come without the machine's part; whom they are about then
-stands in the message that they return.
+The reports of Microsoft and some others lack the machine-readable part. The recipient is then
+found in the message that the report returns.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _SENDERS = re.compile(
 
 
 def read_feedback_report(bounce: BounceText) -> Report | None:
-    """Read a feedback report; None when the mail is none.
+    """Read a feedback report; return None if the mail is not one.
 
-    Of the feedback types, ``not-spam`` takes a complaint back, and ``auth-failure`` (RFC 6591)
-    accuses nobody: the one is ``other``, the other keeps its reason for the log.
+    Feedback type ``not-spam`` withdraws a complaint and is read as kind ``other``. Type
+    ``auth-failure`` (RFC 6591) blames nobody: it keeps its own reason for the log.
     """
     fields = _fields(bounce)
     if fields is None:
@@ -84,7 +84,7 @@ def _is_known_provider(bounce: BounceText) -> bool:
 
 
 def _microsofts_recipient(bounce: BounceText) -> str:
-    """Return whom Microsoft's own field names, wherever it stands: some reports begin with it."""
+    """Return the recipient in Microsoft's own field, in any part: some reports begin with it."""
     name = "x-hmxmroriginalrecipient"
     for headers in (bounce.original.headers, bounce.mail.headers):
         if name in headers:
@@ -110,7 +110,7 @@ def _addresses(fields: Headers, bounce: BounceText) -> Iterator[str]:
 
 
 def _signed_sender(fields: Headers) -> str:
-    """Return the envelope sender that it tells: our return path, which is signed."""
+    """Return the envelope sender in the report: the signed return path of our delivery."""
     return find_address(fields.get("original-mail-from"))
 
 
@@ -122,7 +122,7 @@ _OPT_OUT_HEADERS = ("x-apple-unsubscribe", "x-unsubscribe")
 
 
 def read_opt_out(bounce: BounceText) -> Report | None:
-    """Read a program's wish to leave; None when the mail is none. A person's letter is not one."""
+    """Read a mail program's unsubscribe request; return None for any other mail, even a letter."""
     headers = bounce.mail.headers
     automatic = headers.get("auto-submitted").strip().lower().startswith("auto-")
     marked = any(name in headers for name in _OPT_OUT_HEADERS)

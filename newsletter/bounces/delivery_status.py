@@ -1,8 +1,8 @@
-"""Delivery status notifications (RFC 3464 in RFC 6522), and rejections written as receipts.
+"""Delivery status notifications (RFC 3464 in RFC 6522), and rejections in the form of receipts.
 
-Also those that keep to the standard badly. A receipt (RFC 8098) otherwise says that mail arrived;
-Sieve's reject (RFC 5429), a quota among its reasons, comes as one from Dovecot. The person is
-there, so that such a rejection is never hard.
+Notifications that break the standard are read as well. A receipt (RFC 8098) normally confirms
+that mail arrived, but Dovecot sends Sieve's ``reject`` (RFC 5429) in this form, for a full mailbox
+among others. The mailbox exists then, so such a rejection is never hard.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from newsletter.bounces.unstructured import is_composed
 
 _KINDS = ("message/delivery-status", "message/global-delivery-status")
 _RECIPIENT_FIELDS = ("original-recipient", "final-recipient", "x-actual-recipient")
-#: Address types (RFC 3464 section 2.1.1) whose addresses are mailboxes as we know them.
+#: Address types (RFC 3464 section 2.1.1) whose addresses have the form of an email address.
 _MAILBOX_TYPES = frozenset({"rfc822", "utf-8", "unknown", "smtp", "dns", ""})
 _SUCCESS = ("delivered", "relayed", "expanded", "deliverable")
 _SUPPLEMENT = re.compile(r"<?[^<>#;]{0,200}(?:#[\d.]{1,12}\s{1,4})?([\w-]{1,12};.*)", re.DOTALL)
@@ -32,7 +32,7 @@ _FIELD = re.compile(
 
 
 def read_delivery_status(bounce: BounceText) -> Report | None:
-    """Read the machine's part of a notification; None when there is none."""
+    """Read the machine-readable part of a notification; return None if there is none."""
     blocks = [block for block in _blocks(bounce) if _names_recipient(block)][:RECIPIENTS]
     if not blocks or any(bounce.mail.of_kind("message/disposition-notification")):
         return None
@@ -45,7 +45,7 @@ def read_delivery_status(bounce: BounceText) -> Report | None:
         if address in reached:
             continue
         classified = classify_refusal(_refusal(block, address, bounce))
-        # An alias lives while anybody of those behind it does.
+        # An alias can have several recipients. It works while any of them does.
         if address not in by_address or (by_address[address].hard and not classified.hard):
             by_address[address] = classified
     if not by_address:
@@ -59,9 +59,10 @@ def read_delivery_status(bounce: BounceText) -> Report | None:
 
 
 def _blocks(bounce: BounceText) -> Iterator[Headers]:
-    """Give the groups of fields, one a recipient; some systems write them into the text.
+    """Yield the groups of fields, one for each recipient.
 
-    So do people and lists that cite a notice, which sends none.
+    Some systems write the fields into the text. Mail by a person or a list may only quote a
+    notice, so its text is not searched.
     """
     texts = [part.text for part in bounce.mail.of_kind(*_KINDS)]
     if not any(_FIELD.search(text) for text in texts) and not is_composed(bounce):
@@ -77,14 +78,14 @@ def _blocks(bounce: BounceText) -> Iterator[Headers]:
 
 
 def _each_recipient(block: Headers) -> Iterator[Headers]:
-    """Divide fields at each further recipient, for systems that leave no empty line between."""
+    """Split fields at each further recipient: some systems leave no empty line in between."""
     group: list[tuple[str, str]] = []
     for name, value in block.fields:
         again = name in _RECIPIENT_FIELDS and any(
             name == other and value != theirs for other, theirs in group
         )
         if again:
-            # Original-Recipient stands before Final-Recipient: it may be the next one's already.
+            # Original-Recipient precedes Final-Recipient, so it may belong to the next recipient.
             at = len(group)
             while at and group[at - 1][0] in _RECIPIENT_FIELDS:
                 at -= 1
@@ -104,14 +105,14 @@ def _action(block: Headers) -> str:
 
 
 def _addresses(blocks: list[Headers], bounce: BounceText) -> list[str]:
-    """Return whom each block is about; the bounce helps where a block hides it."""
+    """Return the address of each block; where a block has none, one from the rest of the bounce."""
     addresses = [_address(block) for block in blocks]
     spare = [one for one in (*bounce.recipients, *bounce.original.to) if one not in addresses]
     return [one or (spare.pop(0) if spare else "") for one in addresses]
 
 
 def _address(block: Headers) -> str:
-    """Return the address that we wrote to: the original one, unless it is of another type."""
+    """Return the address that we wrote to: the original one, unless its type is not a mailbox."""
     for name in _RECIPIENT_FIELDS:
         kind, mark, value = block.get(name).partition(";")
         if mark and kind.strip().lower() not in _MAILBOX_TYPES:
@@ -123,7 +124,7 @@ def _address(block: Headers) -> str:
 
 
 def _verdict(block: Headers, kind: str, words: str) -> Reason | None:
-    """Return what a field by itself says for sure."""
+    """Return the reason that a single field states beyond doubt."""
     if kind.strip().lower() == "x-unix":
         return reason_of_exit(words.strip())
     return reason_of_powermta(block.get("x-powermta-bouncecategory").strip())
@@ -146,7 +147,7 @@ def _refusal(block: Headers, address: str, bounce: BounceText) -> Refusal:
     stated = find_status(words)
     given = find_status(block.get("status"))
     refusal = bounce.refusal(address, diagnostic=words)
-    # "Status: 5.0.0 (…)", "Status: 553 …", "Action: failed (…)": comments that say more.
+    # "Status: 5.0.0 (…)", "Status: 553 …", "Action: failed (…)": the comments explain more.
     comments = f"{block.get('status')} {block.get('action')}"
     refusal = replace(
         refusal,
@@ -182,7 +183,7 @@ _REJECTED = re.compile(
 
 
 def read_rejection(bounce: BounceText) -> Report | None:
-    """Read a receipt that says the mail was rejected; None when the mail is none."""
+    """Read a receipt that reports a rejection; return None if the mail is not one."""
     part = next(bounce.mail.of_kind("message/disposition-notification"), None)
     if part is None:
         return None

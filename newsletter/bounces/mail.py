@@ -1,7 +1,7 @@
-"""A mail that came back, opened: headers and leaf parts as text, bounded, whatever the octets are.
+"""Split a returned mail into headers and leaf parts as text, bounded, for any sequence of octets.
 
-Not the standard library's parser: that one raises on odd charsets and headers, recurses as deep as
-a stranger nests, and reads the returned message as more parts of the report.
+The standard library's parser is not used. It raises on odd charsets and headers, recurses as deep
+as a stranger nests parts, and reads the returned message as further parts of the report.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from html import unescape
 
 from newsletter.issues.sources.encodings import usual_japanese
 
-#: A report and the start of what it returns fit in; the rest of a returned message says nothing.
+#: Octets that are read: enough for a report and the start of the returned message. The remainder
+#: of a returned message has no information.
 MAIL_OCTETS = 262_144
 _PARTS = 40
 _DEPTH = 8
@@ -32,7 +33,7 @@ _PARAMETER = re.compile(
 )
 _ENCODED_WORD = re.compile(r"=\?([^?\s]{1,40})\?([bBqQ])\?([^?]{0,1000})\?=(?:\s{1,40}(?==\?))?")
 _TAG = re.compile(r"<[^<>]{0,3000}>")
-#: Between two cells of a row: the first is what the second is of.
+#: The boundary between two cells of a row: the first cell is the label of the second.
 _NEXT_CELL = re.compile(r"[:：]?\s{0,16}</t[hd]>\s{0,16}<t[hd]\b[^>]{0,400}>", re.IGNORECASE)
 _BREAKING_TAG = re.compile(
     r"<(?:br|/?p|/?div|/?tr|/?li|/?h[1-6]|/?pre|hr)\b[^<>]{0,1000}>", re.IGNORECASE
@@ -40,7 +41,7 @@ _BREAKING_TAG = re.compile(
 _HIDDEN = re.compile(r"<(style|script|head)\b[^<>]{0,1000}>", re.IGNORECASE)
 _JAPANESE = frozenset({"iso-2022-jp", "shift_jis", "shift-jis", "x-sjis", "euc-jp", "cp932"})
 _CHARSET_NAME = 40
-#: By Python's own names: single-byte tables, Unicode's encodings and East Asia's.
+#: Names in Python's registry: single-byte tables, encodings of Unicode, and East Asian ones.
 _TEXT_CODECS = re.compile(
     r"utf-(?:7|8|8-sig|(?:16|32)(?:-[bl]e)?)|iso8859-\d{1,2}|cp\d{3,4}|koi8[-_][rtu]|tis-620"
     r"|mac[-_](?:cyrillic|greek|iceland|latin2|roman|turkish|centeuro|croatian|romanian)|hp-roman8"
@@ -68,7 +69,7 @@ class Headers:
     fields: tuple[tuple[str, str], ...] = ()
 
     def get(self, name: str) -> str:
-        """Return the first field of a name, or nothing."""
+        """Return the first field of a name, or an empty string."""
         return next((value for key, value in self.fields if key == name), "")
 
     def all(self, name: str) -> tuple[str, ...]:
@@ -85,8 +86,8 @@ class MimePart:
 
     Attributes:
         kind: Media type in lower case, such as ``message/delivery-status``.
-        text: Decoded, lines ended by a newline; HTML is reduced to its words.
-        json: The text as it came, whatever its lines, where it may be a JSON object.
+        text: The decoded text with newlines as line ends; HTML is reduced to its words.
+        json: The text with lines of any length if it may be a JSON object, else empty.
     """
 
     kind: str
@@ -119,28 +120,28 @@ class Mail:
 
     @property
     def is_from_nobody(self) -> bool:
-        """Whether its envelope has the empty sender: what nobody wants back (RFC 5321, 4.5.5)."""
+        """Whether the envelope sender is empty, so no bounce can be sent back (RFC 5321, 4.5.5)."""
         return self.headers.get("return-path").strip() == "<>"
 
     def of_kind(self, *kinds: str) -> Iterator[MimePart]:
-        """Give the parts of these media types."""
+        """Return the parts of these media types."""
         return (part for part in self.parts if part.kind in kinds)
 
     @property
     def words(self) -> str:
-        """What the mail says itself, without what it returns: its text parts."""
+        """The text parts of the mail itself, without the returned message."""
         texts = [part for part in self.parts if part.kind.startswith("text/")]
         plain = [part for part in texts if part.kind != "text/html" and not part.is_returned]
         return "\n".join(part.text for part in plain or texts if not part.is_returned)
 
 
 def open_mail(raw: bytes, *, envelope_from: str | None = None) -> Mail:
-    """Open a mail; every octet sequence gives one.
+    """Split a mail into its parts; every sequence of octets gives a `Mail`.
 
     Args:
-        raw: The mail as it came.
-        envelope_from: Its envelope's sender, where the way in knows it; empty for that of notices.
-            It takes the place of Return-Path, which only a final delivery writes (RFC 5321, 4.4).
+        raw: The mail as received.
+        envelope_from: The envelope sender, if the caller knows it; empty for a notice. It replaces
+            Return-Path, which only the final delivery writes (RFC 5321, 4.4).
     """
     octets = raw[:MAIL_OCTETS].replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
     if octets.startswith((b"From ", b">From ")):
@@ -154,7 +155,7 @@ def open_mail(raw: bytes, *, envelope_from: str | None = None) -> Mail:
 
 
 def read_headers(text: str) -> Headers:
-    """Read header fields from text up to its first empty line; lines that are none are passed."""
+    """Read header fields up to the first empty line; skip lines that are not header fields."""
     return _headers(text.lstrip("\n").partition("\n\n")[0])
 
 
@@ -168,7 +169,7 @@ def media_type(value: str) -> tuple[str, dict[str, str]]:
 
 
 def decode_words(value: str) -> str:
-    """Return a header value with its encoded words (RFC 2047) read."""
+    """Return a header value with its encoded words (RFC 2047) decoded."""
     if "=?" not in value:
         return value
     return _ENCODED_WORD.sub(_decode_word, value)
@@ -229,7 +230,7 @@ def _leaves(headers: Headers, body: bytes) -> list[MimePart]:
 
 
 def _split_part(octets: bytes) -> tuple[Headers, bytes]:
-    """Split a part; one that has no headers at all is its body."""
+    """Split a part into headers and body; a part without any header is all body."""
     first = octets.partition(b"\n")[0]
     if first and not re.match(rb"[!-9;-~]{1,80}[ \t]{0,20}:", first):
         return Headers(), octets
@@ -237,13 +238,13 @@ def _split_part(octets: bytes) -> tuple[Headers, bytes]:
 
 
 def _first_delimiter(body: bytes) -> str:
-    """Return the boundary by its first line, for want of a parameter that names it."""
+    """Return the boundary from its first line, if the Content-Type parameter does not help."""
     match = re.search(rb"^--([^\s]{4,70})[ \t]{0,8}$", body[:20_000], re.MULTILINE)
     return match[1].decode("utf-8", "surrogateescape") if match else ""
 
 
 def _between(body: bytes, boundary: str) -> list[bytes]:
-    """Return what stands between delimiter lines (RFC 2046 section 5.1.1)."""
+    """Return the parts between delimiter lines (RFC 2046 section 5.1.1)."""
     delimiter = b"--" + boundary.encode("utf-8", "surrogateescape").rstrip()
     parts: list[bytes] = []
     start = -1
@@ -287,7 +288,7 @@ def _leaf(headers: Headers, kind: str, parameters: Mapping[str, str], body: byte
 
 
 def html_words(text: str) -> str:
-    """Return the words of HTML, a line for each block, with a colon between a row's cells."""
+    """Return the words of HTML, one line for each block, with a colon between a row's cells."""
     for _ in range(10):
         hidden = _HIDDEN.search(text)
         if hidden is None:
@@ -317,7 +318,7 @@ def _tail(clean: bytes) -> bytes:
 
 
 def _decode(octets: bytes, charset: str) -> str:
-    """Decode by what is declared, unless the octets say that it cannot be."""
+    """Decode by the declared charset, unless the octets contradict it."""
     name = charset.strip("'\" ").lower()
     if b"\x1b$" in octets or b"\x1b(J" in octets:
         return octets.decode("iso2022_jp_3", "replace")
@@ -332,17 +333,17 @@ def _decode(octets: bytes, charset: str) -> str:
         except ValueError:
             continue
         if name in _JAPANESE and codec != "utf-8":
-            return usual_japanese(octets) or text  # each reads most of the other's octets
+            return usual_japanese(octets) or text  # each charset decodes most octets of the others
         return text
     return usual_japanese(octets) or octets.decode("cp1252", "replace")
 
 
-@lru_cache(maxsize=256)  # names come from strangers: the few real ones are asked again and again
+@lru_cache(maxsize=256)  # strangers send the names; the few real ones are looked up repeatedly
 def _text_codec(name: str) -> str:
-    """Return the codec of a charset; nothing where the name is none of text.
+    """Return the codec of a charset; empty if the name is not that of a text encoding.
 
-    Python's registry holds codecs that are no charsets, some of them quadratic (``punycode``,
-    ``idna``) or of no bytes at all.
+    Python's registry also holds codecs that are not charsets. Some of them need quadratic time
+    (``punycode``, ``idna``), and some do not decode bytes at all.
     """
     if len(name) > _CHARSET_NAME:
         return ""

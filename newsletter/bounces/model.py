@@ -1,4 +1,4 @@
-"""What a report says: one vocabulary for DSNs, feedback reports and webhooks."""
+"""The result of reading a report: one set of types for DSNs, feedback reports and webhooks."""
 
 from __future__ import annotations
 
@@ -9,39 +9,41 @@ from typing import Self
 
 
 class ReportKind(StrEnum):
-    """What a message or event that came back is."""
+    """The kind of a returned message or event."""
 
     BOUNCE = "bounce"
     COMPLAINT = "complaint"
-    #: A person's or a program's own answer, a vacation notice among them: it says nothing.
+    #: An answer by a person or a program, such as a vacation notice. It has no consequence.
     AUTO_REPLY = "auto-reply"
-    #: The other side goes on trying (RFC 3464 ``Action: delayed``).
+    #: The remote server is still trying to deliver (RFC 3464 ``Action: delayed``).
     DELAY = "delay"
     OTHER = "other"
 
 
 class FaultOf(Enum):
-    """Of whom a reason speaks, which decides what follows from it."""
+    """The party at fault according to a reason; this decides the consequence."""
 
-    #: The address takes no mail and never will: it is hard, and ends the address at once.
+    #: The address takes no mail and never will. The bounce is hard and suppresses the address at
+    #: once.
     ADDRESS = auto()
-    #: The sender or the message: never counted against the reader.
+    #: The sender or the message is at fault. Such a bounce is never counted against the reader.
     SENDER = auto()
-    #: The way, a passing state of the mailbox, or nobody can tell: counted, as it may go on.
+    #: The network, a temporary state of the mailbox, or an unclear cause. The bounce is counted,
+    #: because the fault may last.
     OPEN = auto()
 
 
 class Reason(StrEnum):
-    """Why mail came back, and of whom that speaks.
+    """Why mail came back.
 
     Attributes:
-        fault: Of whom it speaks.
+        fault: The party at fault.
     """
 
     fault: FaultOf
 
     def __new__(cls, value: str, fault: FaultOf) -> Self:
-        """Make a member of its name and of whom it speaks."""
+        """Make a member from its value and the party at fault."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.fault = fault
@@ -74,7 +76,7 @@ class Reason(StrEnum):
     UNKNOWN = ("unknown", FaultOf.OPEN)
 
 
-#: The reasons by the words under which tables and the log have them.
+#: The reasons by the values that are stored in tables and in the log.
 REASONS: Mapping[str, Reason] = {reason.value: reason for reason in Reason}
 PERMANENT = frozenset(reason for reason in Reason if reason.fault is FaultOf.ADDRESS)
 OF_THE_SENDER = frozenset(reason for reason in Reason if reason.fault is FaultOf.SENDER)
@@ -82,12 +84,12 @@ OF_THE_SENDER = frozenset(reason for reason in Reason if reason.fault is FaultOf
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReportedRecipient:
-    """What is said about one address.
+    """The part of a report about one address.
 
     Attributes:
         status: Enhanced status code (RFC 3463); empty when none was given.
         reply: The SMTP reply code as digits; empty when none was given.
-        words: The other side's own explanation, bounded and on one line.
+        words: The explanation of the remote system, bounded and on one line.
     """
 
     address: str
@@ -100,13 +102,13 @@ class ReportedRecipient:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """A report that was read.
+    """A report after reading.
 
     Attributes:
-        reader: Which way of reading found it, for the log.
-        message_id: The Message-ID of the mail that it is about, with its angle brackets.
+        reader: Name of the reader that recognised the report, for the log.
+        message_id: The Message-ID of the mail that the report is about, with its angle brackets.
         return_path: The address that the report was sent to, which may carry a signed delivery.
-        feedback_id: The Feedback-ID header of the mail that it is about.
+        feedback_id: The Feedback-ID header of the mail that the report is about.
     """
 
     kind: ReportKind

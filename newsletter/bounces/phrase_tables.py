@@ -1,12 +1,14 @@
-"""Phrases that mail systems use, by theme, and patterns of grammar: tables read from TOML.
+"""Phrases of mail systems by theme, and grammar patterns: tables read from TOML files.
 
-A phrase is looked for in words in lower case with single spaces, where ``@`` stands for each
-address and links are left out; `` * `` in a phrase stands for a few words in between. Add a phrase
-to the theme it speaks of, a table in ``phrases/*.toml``; the order of themes is in `PhraseBook` and
-`newsletter.bounces.reasons`. A phrase is one system's wording; the patterns of
-``phrases/grammar.toml`` are what wordings have in common, in whatever language: a person's or a
-mailbox's name next to a word for "unknown" or "full". One side of such a pair alone says nothing:
-"unknown command" and "account settings" are as common.
+A phrase is searched in lower-case text with single spaces, where ``@`` stands for each address and
+links are left out; `` * `` in a phrase stands for a few words in between. Add a phrase to the table
+of its theme in ``phrases/*.toml``; the order of themes is in `PhraseBook` and
+`newsletter.bounces.reasons`.
+
+A phrase is the wording of one system. The patterns of ``phrases/grammar.toml`` are what wordings
+have in common in any language: a noun for a person or a mailbox next to a word for "unknown" or
+"full". One side of such a pair has no meaning alone: "unknown command" and "account settings" are
+just as common.
 """
 
 from __future__ import annotations
@@ -21,9 +23,9 @@ from importlib.resources import files
 
 from newsletter.bounces.model import Reason
 
-#: How far apart the two sides of `` * `` may stand.
+#: Maximum distance between the two sides of `` * ``, in characters.
 _APART = 160
-#: Latin letters by what they are without their marks, and the marks themselves.
+#: Each Latin letter with diacritics and its plain letter; combining marks map to None.
 _BARE: dict[int, str | None] = {
     **{
         code: base
@@ -39,7 +41,7 @@ _UMLAUT = re.compile("[äöü](?![^\\[]*\\])")
 _ESCAPED = re.compile(r"\\.")
 _LATIN = re.compile(r"[a-z]")
 _TOKEN = re.compile(r"\\.|.", re.DOTALL)
-#: Between the sides of a pair: a few words of one clause, names, addresses and quotes too.
+#: The text between the sides of a pair: a few words of one clause, including names and quotes.
 _WITHIN_CLAUSE = r"[^.;!?]{0,40}?"
 
 
@@ -48,15 +50,15 @@ class Phrases:
     """Phrases of one theme.
 
     Attributes:
-        whole: Those that stand as they are.
-        pieces: The others, cut into what must follow each other.
+        whole: Phrases without `` * ``.
+        pieces: Phrases with `` * ``, split into the pieces that must follow each other.
     """
 
     whole: tuple[str, ...]
     pieces: tuple[tuple[str, ...], ...]
 
     def occurs_in(self, words: str) -> bool:
-        """Tell whether words hold one of the phrases; linear in both."""
+        """Return whether a text holds one of the phrases, in time linear in both."""
         return any(one in words for one in self.whole) or any(
             _follows(words, one) for one in self.pieces
         )
@@ -76,7 +78,7 @@ def patterns(file: str) -> dict[str, tuple[str, ...]]:
     """Return the tables of regular expressions of a file in ``phrases/``.
 
     Raises:
-        ValueError: It holds something else than lists of distinct regular expressions.
+        ValueError: The file holds something else than lists of distinct regular expressions.
     """
     return {n: _expressions(f"{file}.toml, {n}", table) for n, table in _lists(file).items()}
 
@@ -92,7 +94,7 @@ def _expressions(where: str, table: Sequence[str]) -> tuple[str, ...]:
     return tuple(table)
 
 
-#: What each language of ``phrases/languages.toml`` has, and the table of the grammar it goes into.
+#: The tables of each language in ``phrases/languages.toml``, and the grammar tables they extend.
 _OF_LANGUAGE = {
     "person": "person",
     "sender": "sender",
@@ -108,16 +110,16 @@ _OF_LANGUAGE = {
     "undelivered": "undelivered",
     "future": "future",
 }
-#: The few words that may stand between a negation and what it denies.
+#: The words that may stand between a negation and the verb that it negates.
 _FEW = r"(?: [\w'-]{1,14}){0,3}? "
 
 
 @cache
 def grammar() -> dict[str, tuple[str, ...]]:
-    """Return the tables of ``phrases/grammar.toml``, with what each language adds to them.
+    """Return the tables of ``phrases/grammar.toml``, extended by those of each language.
 
     Raises:
-        ValueError: A language lacks one of its tables or has another, or holds something else
+        ValueError: A language lacks one of its tables, has a further one, or holds something else
             than regular expressions.
     """
     joined = {name: list(table) for name, table in patterns("grammar").items()}
@@ -143,10 +145,10 @@ def _languages() -> dict[str, dict[str, tuple[str, ...]]]:
 
 @cache
 def denials() -> Pairs:
-    """Return what languages put together to deny that somebody is known: a word and a negation.
+    """Return patterns that deny a person with two words: a negation and a verb.
 
-    "Not found", "kennen wir nicht", and "wir kennen diesen Empfänger nicht" with whom within. In
-    English the negation goes first.
+    "Not found", "kennen wir nicht", and "wir kennen diesen Empfänger nicht" with the person in
+    between. In English the negation stands first.
     """
     composed = [_denial(patterns("grammar"), "not", "being")]
     for language in _languages().values():
@@ -168,7 +170,7 @@ def tables(file: str) -> dict[str, tuple[str, ...]]:
     """Return the tables of phrases of a file in ``phrases/``.
 
     Raises:
-        ValueError: It holds something else than lists of distinct phrases in lower case.
+        ValueError: The file holds something else than lists of distinct phrases in lower case.
     """
     read = _lists(file)
     for name, table in read.items():
@@ -182,7 +184,7 @@ def tables(file: str) -> dict[str, tuple[str, ...]]:
 
 
 def phrases(*tables: Iterable[str]) -> Phrases:
-    """Prepare tables of phrases for looking up."""
+    """Prepare tables of phrases for searching."""
     given = [one for table in tables for one in table]
     return Phrases(
         whole=tuple(one for one in given if " * " not in one),
@@ -192,14 +194,14 @@ def phrases(*tables: Iterable[str]) -> Phrases:
 
 def _follows(words: str, pieces: tuple[str, ...]) -> bool:
     first = words.find(pieces[0])
-    # A handful of beginnings suffices: words are one reply, not a book.
+    # Eight attempts suffice: the text is one reply, not a book.
     for _ in range(8):
         if first < 0:
             return False
         at = first + len(pieces[0])
         for piece in pieces[1:]:
             position = words.find(piece, at, at + _APART + len(piece))
-            if position < 0 or ". " in words[at:position]:  # said of something else
+            if position < 0 or ". " in words[at:position]:  # another sentence, about something else
                 break
             at = position + len(piece)
         else:
@@ -210,25 +212,25 @@ def _follows(words: str, pieces: tuple[str, ...]) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Two tables of patterns whose members stand together within a clause, in this order.
+    """Two tables of patterns whose members stand in one clause, in this order.
 
-    Both are compiled when they are first asked, which most processes never do.
+    The expressions are compiled on first use, because most processes never use them.
 
     Attributes:
         whole: The regular expression.
-        ascii: The same of those alone that words in ASCII can match, which most replies are; empty
-            where there are none.
+        ascii: The same expression, reduced to the patterns that can match ASCII text (most replies
+            are ASCII); empty if there are none.
     """
 
     whole: str
     ascii: str
 
     def pattern(self, words: str) -> re.Pattern[str] | None:
-        """Return what is sought in words."""
+        """Return the compiled pattern for a text; None if nothing can match."""
         return self._ascii if words.isascii() else self._whole
 
     def occurs_in(self, words: str) -> bool:
-        """Tell whether words without marks hold a pair; linear in them, their distance bounded."""
+        """Return whether text without diacritics holds a pair, in time linear in its length."""
         pattern = self.pattern(words)
         return pattern is not None and pattern.search(words) is not None
 
@@ -244,7 +246,7 @@ class Pairs:
 def pairs(
     left: Iterable[str], right: Iterable[str], *, between: str = _WITHIN_CLAUSE, spaced: bool = True
 ) -> Pairs:
-    """Prepare two tables; ``spaced`` where a script parts its words."""
+    """Combine two tables; ``spaced`` is whether the script puts spaces between words."""
     edge = r"\b" if spaced else ""
 
     def joined(sides: Iterable[Iterable[str]]) -> str:
@@ -262,9 +264,10 @@ def pairs(
 
 
 def _by_first_letter(expressions: Iterable[str]) -> str:
-    """Join expressions so that a letter of the text rules out all that begin with another.
+    """Join expressions by their first letter, so that one letter rules out a whole group.
 
-    Some hundred are tried at each word of a clause; which of them matches makes no difference.
+    Some hundred expressions are tried at each word of a clause. The order has no effect: only the
+    fact of a match matters.
     """
     by_letter: dict[str, list[str]] = {}
     for one in dict.fromkeys(part for given in expressions for part in _alternatives(given)):
@@ -277,7 +280,7 @@ def _by_first_letter(expressions: Iterable[str]) -> str:
 
 
 def _alternatives(expression: str) -> list[str]:
-    """Return what an expression offers to begin with: ``(?:a|b)c`` is ``ac`` or ``bc``."""
+    """Return the alternatives that an expression begins with: ``(?:a|b)c`` is ``ac`` or ``bc``."""
     parts = _parted(expression)
     if len(parts) > 1:
         return [one for part in parts for one in _alternatives(part)]
@@ -290,7 +293,7 @@ def _alternatives(expression: str) -> list[str]:
 
 
 def _parted(expression: str) -> list[str]:
-    """Part an expression at each ``|`` that stands in no group and no class."""
+    """Split an expression at each ``|`` outside groups and character classes."""
     parts, start = [], 0
     for at, letter in _outside(expression):
         if letter == "|":
@@ -304,7 +307,7 @@ def _end_of_group(expression: str) -> int:
 
 
 def _outside(expression: str) -> Iterator[tuple[int, str]]:
-    """Give each character outside of groups, where it stands, and what closes a group."""
+    """Yield each character outside groups with its offset, and each bracket that ends a group."""
     depth, in_class = 0, False
     for match in _TOKEN.finditer(expression):
         letter = match[0]
@@ -321,17 +324,17 @@ def _outside(expression: str) -> Iterator[tuple[int, str]]:
 
 
 def _is_for_ascii(expression: str) -> bool:
-    """Tell whether an expression may match words in ASCII: it holds a letter of theirs at least."""
+    """Return whether an expression can match ASCII text: it has at least one ASCII letter."""
     return expression.isascii() or _LATIN.search(_ESCAPED.sub("", expression)) is not None
 
 
 def without_marks(text: str) -> str:
-    """Return a text with Latin letters without their marks: systems in ASCII write "nao existe"."""
+    """Return text without diacritics on Latin letters: ASCII systems write "nao existe"."""
     return text if text.isascii() else text.translate(_BARE)
 
 
 def bare_expression(expression: str) -> str:
-    """Return an expression for such words; ASCII's German writes "ue" for "ü"."""
+    """Return an expression for text without diacritics; German in ASCII also has "ue" for "ü"."""
     return without_marks(_UMLAUT.sub(lambda letter: f"{letter[0]}e?", expression))
 
 
@@ -343,16 +346,16 @@ class PhraseBook:
     """Phrases by theme.
 
     Attributes:
-        mailbox: Of the mailbox; they win over everything, the person is there.
-        others: Of the sender and the message, the more particular first.
-        way: Of what lay between.
-        named: The sender is named outright.
-        blaming: Unknown people are many here: the sender is blamed for them.
-        barring: A greeting that turns the caller away, whatever it says it lacks.
-        for_sure: A directory's own words.
-        perhaps: Content filters use the same words.
-        at_last: Said of much else, too.
-        for_now: A name server that does not answer today.
+        mailbox: The state of an existing mailbox. These phrases win over all others.
+        others: The sender or the message is at fault; the more particular themes come first.
+        way: A fault between the two servers.
+        named: The text names the sender as the party at fault.
+        blaming: The sender is blamed for the number of unknown recipients.
+        barring: A greeting that refuses the client, whatever other fault it states.
+        for_sure: The wording of a directory: the recipient is unknown.
+        perhaps: The recipient is unknown, but content filters use the same wording.
+        at_last: The recipient may be unknown; the wording is also used for many other faults.
+        for_now: A name server that gives no answer at present.
     """
 
     mailbox: Themes
@@ -371,7 +374,7 @@ class PhraseBook:
 
     @classmethod
     def load(cls, keep: Callable[[str], bool] = bool) -> PhraseBook:
-        """Read the tables; ``keep`` leaves phrases out, to see what is found without them."""
+        """Read the tables; ``keep`` filters phrases, so that a test can leave some out."""
 
         def of(file: str, *names: str) -> Phrases:
             read = tables(file)

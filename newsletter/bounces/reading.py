@@ -1,4 +1,4 @@
-"""Reading: from the octets of what came back to a report, the surest way first."""
+"""Read the octets of a returned message into a report, with the most reliable reader first."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _HEAD = 16_000
 
 
 def passed_on(mail: Mail) -> Mail | None:
-    """Return the bounce that a mail passes on, if it has no machine's part of its own."""
+    """Return the bounce that a mail forwards, unless it has a machine-readable part itself."""
     if any(part.kind.endswith(("delivery-status", "feedback-report")) for part in mail.parts):
         return None
     returned = next((part for part in mail.parts if part.is_returned), None)
@@ -45,7 +45,7 @@ def _returned_report(part: MimePart) -> Mail | None:
 
 
 def _quoted_bounce(mail: Mail) -> Mail | None:
-    """Return the bounce that follows a mail program's mark of forwarding."""
+    """Return the bounce that follows a mail program's line such as "Forwarded message"."""
     text = mail.words
     match = _MARKER.search(text)
     if match is None:
@@ -63,7 +63,7 @@ def _quoted_bounce(mail: Mail) -> Mail | None:
 
 ReportReader = Callable[[BounceText], Report | None]
 
-#: In the order of how sure they are; the first that finds something is believed.
+#: The most reliable reader first; the first one that recognises the mail decides.
 _READERS: tuple[ReportReader, ...] = (
     read_feedback_report,
     read_delivery_status,
@@ -74,20 +74,20 @@ _READERS: tuple[ReportReader, ...] = (
     read_unstructured,
 )
 _OF_DELIVERY = frozenset({ReportKind.BOUNCE, ReportKind.DELAY})
-#: Gateways and people pass bounces on within another mail; so many of those are opened.
+#: Levels of forwarded bounces that are opened. Gateways and people forward bounces in other mail.
 MOST_PASSED_ON = 2
 
 
 def read_report(raw: bytes, *, envelope_to: str = "", envelope_from: str | None = None) -> Report:
-    """Read a message that came back; any octets give a report, unknown ones of kind ``other``.
+    """Read a returned message; any octets give a report, unrecognised ones of kind ``other``.
 
-    Whom it is about is told twice: by ``return_path`` and ``message_id``, which carry our
+    The report names the delivery twice: by ``return_path`` and ``message_id``, which carry our
     signatures, and by the addresses of ``recipients``, which anybody can write.
 
     Args:
-        raw: The message as it came; what is beyond the first 256 KiB is not looked at.
-        envelope_to: The address that it was delivered to, where the way in knows it.
-        envelope_from: Its envelope's sender, where the way in knows it.
+        raw: The message as received; only the first 256 KiB are read.
+        envelope_to: The address that the message was delivered to, if the caller knows it.
+        envelope_from: The envelope sender, if the caller knows it.
     """
     raw = raw[:MAIL_OCTETS]
     bounce = open_bounce(open_mail(raw, envelope_from=envelope_from))
@@ -104,16 +104,17 @@ def read_report(raw: bytes, *, envelope_to: str = "", envelope_from: str | None 
 
 
 def _is_of_their_own(about: BounceText, bounce: BounceText) -> bool:
-    """Tell whether somebody passes on a bounce of a mail that they wrote themselves.
+    """Return whether somebody forwards a bounce of a mail that they wrote themselves.
 
-    It says nothing of whoever the delivery was for that the way back names: that is themselves.
+    Such a bounce is not about the delivery that the return path names: its recipient is the
+    person who forwards it.
     """
     sender = find_address(bounce.mail.headers.get("from")).lower()
     return about is not bounce and sender in about.original.senders and not about.original.is_ours
 
 
 def _read(bounce: BounceText, *, depth: int) -> tuple[Report | None, BounceText]:
-    """Return the report, and the bounce it was found in: this one, or one that it passes on."""
+    """Return the report and the bounce it was read from: this bounce, or one that it forwards."""
     inner = passed_on(bounce.mail) if depth < MOST_PASSED_ON else None
     if inner is not None:
         report, about = _read(open_bounce(inner), depth=depth + 1)

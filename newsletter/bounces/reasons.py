@@ -1,10 +1,12 @@
-"""Reasons: what a refusal amounts to, from its words and its codes.
+"""Determine the reason of a refusal from its text and its codes.
 
-Words go first where they say something particular, since servers answer 5.1.1 to full mailboxes and
-5.7.1 to nearly anything. What they say is said of whom they name: the same denial is hard of the
-recipient and soft of the sender. That nobody is there is believed of a directory's own words, of a
-code that says so, of a refused RCPT, and of plain words where no command is told; after DATA
-content filters use the same words. The rules in their order: docs/bounces.md.
+Particular text takes precedence over codes, because servers answer 5.1.1 for full mailboxes and
+5.7.1 for nearly anything. A statement is about the party that it names: the same denial is hard
+for the recipient and soft for the sender.
+
+"The recipient does not exist" is believed in the wording of a directory, with a code that says so,
+in a reply to RCPT, and in a plain sentence where no command is known. After DATA it is not
+believed, because content filters use the same wording. docs/bounces.md has the rules in order.
 """
 
 from __future__ import annotations
@@ -54,25 +56,26 @@ from newsletter.bounces.replies import find_reply
 from newsletter.bounces.tables import carrier_of, is_for_now, reason_of_reply, reason_of_status
 
 _LOOKED_AT = 2_000
-#: What a system says of an address itself, without quoting a reply.
+#: Maximum length, in characters, of a system's own sentence about an address without a reply code.
 _ONE_SENTENCE = 160
-#: What one reply of several lines holds; longer words are a bounce's, which names us anyway.
+#: Maximum length, in characters, of a reply of several lines. A longer text is a bounce message,
+#: which names the sender anyway.
 _ONE_REPLY = 400
 _STRANGERS = Parties()
 _ORDINARY = PhraseBook.load()
 _VOCABULARY: ContextVar[PhraseBook] = ContextVar("vocabulary")
 _LINK = re.compile(r"https?://\S{1,400}")
-#: Said in each case: sendmail's and qmail's last lines, PowerMTA's count.
+#: Text without meaning: last lines of sendmail and qmail, PowerMTA's count of attempts.
 _BOILERPLATE = re.compile(
     r"55[04] 5\.0\.0 service unavailable|giving up on [0-9a-f.:]{3,45}"
     r"|\(delivery attempts: \d{1,4}\)|(?:^<?@>?: )?\bhost [\w.-]{1,200}\[[0-9a-f.:]{2,45}\] said:"
     r"|\(in reply to [a-z ]{4,24} command\)"
 )
-#: Names of errors for programs: "NO_SUCH_USER".
+#: Names of errors in programs: "NO_SUCH_USER".
 _JOINED = re.compile(r"(?<![@\w.-])(?:[a-z]{1,16}_){1,6}[a-z]{1,16}(?![@\w.-])")
-#: "Not (any longer) known": a word or two that may be left out.
+#: "Not (any longer) known": one or two optional words in brackets.
 _BRACKETED = re.compile(r"(?<=[^\W\d_] )\(([^\W\d_]{2,12}(?: [^\W\d_]{2,12})?)\)(?= [^\W\d_])")
-#: Nouns that begin like a person and are none.
+#: Compound nouns that begin with a word for a person but do not mean one.
 _COMPOUND = re.compile(
     r"\buser[- ]agents?\b|\b(?:user|recipient|account|address) (?:authentication|certificate|"
     r"credential|family|field|header|home|literal|password|range|record)s?\b"
@@ -81,10 +84,10 @@ _COMPOUND = re.compile(
     r"|\bunknown (?:cause|charset|encoding|error|exception|failure|format|problem|reason)s?\b"
     r"|\bcertificate (?:of|for) [\w' ]{1,30}?\b(?:host|server|domain)\b"
 )
-#: Where a transcript goes on with a transient reply, to something else.
+#: The start of a further, transient reply in a transcript, to another command.
 _ANOTHER_REPLY = re.compile(r" 4[2357]\d[ -]")
 _SENTENCES = 3
-#: A full stop within a name ends none.
+#: A sentence. A full stop inside a name does not end one.
 _SENTENCE = re.compile(
     rf"\S(?:[^.!?。！？]|[.!?](?! |$)){{11,{_ONE_SENTENCE}}}(?:[.!?](?= |$)|[。！？])"
 )
@@ -99,7 +102,7 @@ _BLOCK_LISTS = re.compile(
 )
 
 
-#: An address that the message holds, which is no recipient's.
+#: An address in the content of the message, which is not the recipient.
 _WITHIN_MESSAGE = re.compile(
     r"\b(?:address|recipient|user)\w{0,2} in (?:the |its |your |an? )?(?:[\w-]{1,12} )?"
     r"(?:header|body|field|link|message|text)"
@@ -113,46 +116,46 @@ _ADDRESSED_HOST = re.compile(
 )
 _CALLOUT = re.compile(r"\bcall-?(?:out|back)(?: verification| verify)?(?: failed| failure)?\b")
 _NAMES_SENDER = re.compile(r"sender|mail from|return[- ]path")
-#: Alone it leaves open whether there is a mailbox.
+#: Without further words it stays open whether the mailbox exists.
 _UNAVAILABLE = re.compile(r"\b(?:mailbox|account) (?:is )?(?:unavailable|not available)\b")
-#: Two faults of which a reply leaves open which it is, unless it says so besides.
+#: "Mailbox unavailable or access denied": either fault, unless the remaining text decides.
 _EITHER = re.compile(
     r"\b(?:mailbox|account|user|recipient|address) (?:is )?"
     r"(?:unavailable|not available|unknown|not found|invalid|disabled|inactive|full)"
     r" or (?:access denied|unavailable|unknown|not found|invalid|disabled|inactive|full)\b",
     re.IGNORECASE,
 )
-#: Then it takes mail, but not from everybody.
+#: The server takes mail, but not from everybody.
 _FROM_SOME = re.compile(
     r"accept mail from|service (?:here )?for (?:unknown|your|this|such|these|unauthori[sz]ed)"
 )
-#: With 5.4.1 it is Exchange Online's for an address that its directory does not hold.
+#: With code 5.4.1, Exchange Online's text for an address that its directory does not hold.
 _ACCESS_DENIED = "recipient address rejected: access denied"
-#: Replies to these commands come before any content is seen, and speak of the one recipient.
+#: Replies to these commands are about the one recipient; no content has been sent yet.
 _OF_RECIPIENT = frozenset({"RCPT", "VRFY"})
 _OF_SENDER = frozenset({"MAIL", "EHLO", "HELO", "CONN"})
-#: Said of the sender's address or host in reply to such a command.
+#: Reasons that mean the sender's address or host in a reply to a command of ``_OF_SENDER``.
 _OF_ADDRESS = frozenset({Reason.USER_UNKNOWN, Reason.HOST_UNKNOWN, Reason.FILTERED})
 _NOBODY = frozenset({"1.0", "1.1", "1.2", "1.3", "1.10"})
 _NO_HOST_CODES = frozenset({"1.2", "4.4", "4.310"})
-#: RFC 3463, 3.2: the sender's mailbox or system address is what is wrong.
+#: RFC 3463, 3.2: the sender's mailbox or system address is wrong.
 _SENDER_CODES = frozenset({"1.7", "1.8"})
-#: Codes that say too little to stand against plain words, or nearly the same, as "moved, without a
-#: new address" does (1.6); all others name another fault.
+#: Codes that are too general to contradict plain text, or mean nearly the same, such as "moved,
+#: without a new address" (1.6). All other codes name a different fault.
 _LEAVES_IT_TO_WORDS = frozenset(
     {
         *("", "0.0", "1.0", "2.0", "3.0", "4.0", "5.0", "7.0"),
         *("1.1", "1.2", "1.3", "1.6", "1.10", "2.1", "4.4", "7.1"),
     }
 )
-#: Codes that name a fault of the way, the message or the sender, whatever the words beside them:
-#: the two contradict each other, so it stays open whether somebody is there.
+#: Codes for a fault of the network, the message or the sender. If the text denies the recipient,
+#: code and text contradict each other, so it stays open whether the recipient exists.
 _NAMES_ANOTHER = re.compile(
     r"2\.[23]|3\.[1-6]|4\.[235-9]|5\.[3-6]|6\.\d{1,3}|7\.(?:[2-9]|1[0124-6]|2[0-689]|30|[1-9]\d\d)"
 )
-#: Only a refused RCPT is answered so, where no command is told.
+#: Text that only a reply to RCPT has, for bounces that name no command.
 _ANSWERS_RCPT = ("recipient address rejected", "rcpt to:", "command rcpt")
-#: Said of us, and nothing of the reader, unless somebody is denied in the same reply.
+#: Reasons that blame the sender and leave the reader alone, unless the reply denies somebody too.
 _OF_OUR_SIDE = frozenset({Reason.RELAYING_DENIED, Reason.BLOCKED})
 _MAY_BE_NOBODY = re.compile(
     r"\b(?:account|mailbox|user|recipient|address)\b[^.;]{0,24} may not exist"
@@ -173,7 +176,7 @@ _VAGUE = frozenset(
 
 @contextmanager
 def using(vocabulary: PhraseBook) -> Iterator[None]:
-    """Read with another vocabulary meanwhile, to see what the rules find without some phrases."""
+    """Use a different vocabulary inside the ``with`` block; measurements leave out phrases."""
     token = _VOCABULARY.set(vocabulary)
     reason_of_words.cache_clear()
     try:
@@ -183,7 +186,7 @@ def using(vocabulary: PhraseBook) -> Iterator[None]:
         reason_of_words.cache_clear()
 
 
-@lru_cache(maxsize=64)  # a report's recipients share most of its words
+@lru_cache(maxsize=64)  # a report's recipients share most of its text
 def reason_of_words(
     words: str,
     *,
@@ -192,17 +195,17 @@ def reason_of_words(
     parties: Parties = _STRANGERS,
     near: bool = False,
 ) -> Reason:
-    """Return what words say, read together with the code and the command they came with.
+    """Return the reason that a text states, read together with its code and command.
 
-    ``UNKNOWN`` when they say nothing in particular.
+    Return ``UNKNOWN`` if the text states nothing in particular.
 
     Args:
-        words: What the other side said.
+        words: The text of the remote system.
         status: Enhanced status code.
-        command: The SMTP command that was refused, in capitals, where that is known.
-        parties: Whose the addresses and domains are that the words quote.
-        near: They were said of this address, not somewhere in the bounce: where no command is
-            known, plain words that nobody is there are then believed.
+        command: The SMTP command that was refused, in capitals, if it is known.
+        parties: Recipient and sender, to tell whose addresses and domains the text quotes.
+        near: Whether the text is about this address, and not from elsewhere in the bounce. If so,
+            a plain denial of the recipient is believed even where no command is known.
     """
     particular = _EITHER.sub(" ", words)
     if particular != words:
@@ -213,7 +216,7 @@ def reason_of_words(
             return reason
     reason = _reason_of_text(words, status=status, command=command, parties=parties, near=near)
     if reason in {Reason.FILTERED, Reason.UNKNOWN} and near and not command:
-        # A system's own words: what they say first, when advice follows.
+        # The system's own sentences: a finding comes first, and general advice follows.
         for sentence in _sentences(words):
             alone = _reason_of_text(
                 sentence, status=status, command=command, parties=parties, near=near
@@ -224,7 +227,7 @@ def reason_of_words(
 
 
 def _sentences(words: str) -> list[str]:
-    """Return the first sentences of a system's own words, save what they only suppose."""
+    """Return the first sentences of a text without a reply code, except for suppositions."""
     if find_reply(words):
         return []
     found = _SENTENCE.findall(" ".join(words[:_LOOKED_AT].split()))
@@ -267,11 +270,12 @@ def _reason_of_text(
 
 
 def reason_of_codes(*, status: str, reply: str, command: str) -> Reason:
-    """Return what codes say where words say nothing; ``UNKNOWN`` when they do neither."""
+    """Return the reason by codes alone, for a text without one; ``UNKNOWN`` if they give none."""
     reason = reason_of_reply(reply)
     if reason is Reason.UNKNOWN:
         reason = reason_of_status(status)
-    # RFC 7504: only with its own status does 521 speak of the host, alone it turns us away.
+    # RFC 7504: 521 means that the host takes no mail only together with its own status code.
+    # Without that code, the server refuses this client.
     if reply == "521" and not (reason is Reason.USER_UNKNOWN and command in _OF_RECIPIENT):
         never = reason is Reason.NO_MAIL_ACCEPTED or status.endswith(".3.2")
         reason = Reason.NO_MAIL_ACCEPTED if never else Reason.BLOCKED
@@ -284,7 +288,10 @@ def reason_of_codes(*, status: str, reply: str, command: str) -> Reason:
 
 
 def speaks_of_nobody(words: str, parties: Parties = _STRANGERS) -> bool:
-    """Tell whether words may mean that nobody is there; they are used of much else."""
+    """Return whether the words can mean that the mailbox does not exist.
+
+    The same words are also used for other faults.
+    """
     text = _plain(words, parties)
     if _is_of_sender(text) or _is_for_now(text):
         return False
@@ -296,7 +303,10 @@ def speaks_of_nobody(words: str, parties: Parties = _STRANGERS) -> bool:
 
 
 def overrules_code(words: str, parties: Parties = _STRANGERS) -> bool:
-    """Tell whether words contradict it: a passing condition, a person who is there, or us alone."""
+    """Return whether the text contradicts a code for "unknown".
+
+    It does if it states a temporary condition, names a person who exists, or is only about us.
+    """
     text = _plain(words, parties)
     prepared = without_names(text)
     reply = find_reply(text)
@@ -306,18 +316,18 @@ def overrules_code(words: str, parties: Parties = _STRANGERS) -> bool:
 
 
 def is_gone_for_good(words: str, parties: Parties = _STRANGERS) -> bool:
-    """Tell whether words say that the reader's mailbox was removed for ever."""
+    """Return whether the text says that the reader's mailbox was removed for good."""
     text = _plain(words, parties)
     return tells_gone_for_good(without_names(text)) and not _is_of_sender(text)
 
 
 def hides_behind_words(words: str, parties: Parties) -> bool:
-    """Tell whether the recipient's system says "unknown" of what it filters, too."""
+    """Return whether the recipient's system also answers "unknown" to mail that it filters."""
     return _hides(_plain(words, parties), parties)
 
 
 def are_vague(*, status: str, command: str) -> bool:
-    """Tell whether codes are so general that words further off are worth asking."""
+    """Return whether the codes are so general that the wider text of the bounce should be read."""
     return command in _OF_SENDER or reason_of_status(status) in _VAGUE
 
 
@@ -335,13 +345,13 @@ def _plain(words: str, parties: Parties) -> str:
 
 
 def _without_name(text: str, parties: Parties) -> str:
-    """Put the mark of an address for the recipient's name by itself, unless it is a word."""
+    """Replace the recipient's name on its own by the mark of an address, unless it is a word."""
     name = name_alone(parties.recipient)
     return text if name is None else name.sub("@", text)
 
 
 def _hides(text: str, parties: Parties) -> bool:
-    """Tell whether "unknown" is what the recipient's carrier says of filtered mail as well."""
+    """Return whether the recipient's carrier also answers "unknown" to filtered mail."""
     carrier = carrier_of(parties.domain)
     return carrier is not None and not (carrier.names_the_unknown and "@" in text)
 
@@ -351,13 +361,13 @@ def _first(themes: tuple[tuple[Reason, Phrases], ...], text: str) -> Reason | No
 
 
 def _quotes_only_us(text: str) -> bool:
-    """Tell whether the only address that a reply quotes is ours: that is what it speaks of."""
+    """Return whether our address is the only one in a reply, which is then about our address."""
     is_reply = len(text) <= _ONE_REPLY and bool(find_reply(text))
     return is_reply and SENDER_ADDRESS in text and "@" not in text
 
 
 def _nobody(text: str, *, code: str, refused: bool, parties: Parties) -> Reason | None:
-    """Return that the person or the host is unknown, where it is said outright."""
+    """Return the reason if the text plainly denies the recipient or the recipient's host."""
     of_sender = _is_of_sender(text)
     if not of_sender and _takes_no_mail(text, code):
         return Reason.NO_MAIL_ACCEPTED
@@ -366,7 +376,7 @@ def _nobody(text: str, *, code: str, refused: bool, parties: Parties) -> Reason 
     outright = _words().for_sure.occurs_in(text) and not occur_in(
         OF_SENDER_OUTRIGHT, without_names(text)
     )
-    # Then no code can mean another fault.
+    # These two wordings are certain with any code.
     outright = outright or (not of_sender and tells_gone_for_good(without_names(text)))
     if outright or (code == "4.1" and _ACCESS_DENIED in text):
         return Reason.USER_UNKNOWN
@@ -378,11 +388,11 @@ def _nobody(text: str, *, code: str, refused: bool, parties: Parties) -> Reason 
 
 
 def _is_in_doubt(text: str, code: str) -> bool:
-    """Tell whether one reply denies somebody, and calls it passing or supposed at once."""
-    if len(text) > _ONE_REPLY:  # a bounce's own words, which give advice for all cases
+    """Return whether a reply denies the recipient and also calls that temporary or uncertain."""
+    if len(text) > _ONE_REPLY:  # the text of a bounce message, with advice for all cases
         return False
     this_reply = without_names(_ANOTHER_REPLY.split(text)[0])
-    # With its marks: "könnte" supposes, "konnte" does not.
+    # With diacritics: "könnte" is a supposition, "konnte" is not.
     supposed = SUPPOSING.search(this_reply) is not None
     this_reply = without_marks(this_reply)
     passing = supposed or PASSING.search(this_reply) is not None
@@ -390,7 +400,7 @@ def _is_in_doubt(text: str, code: str) -> bool:
 
 
 def _denies_somebody(text: str, parties: Parties) -> bool:
-    """Tell whether a reply that turns us away names a mailbox as missing, too: it stays open."""
+    """Return whether a reply that refuses us also denies a mailbox; then the fault stays open."""
     if len(text) > _ONE_REPLY or count_people(without_names(text)) or _is_of_sender(text):
         return False
     denied = _MAY_BE_NOBODY.search(text) or occur_in(PERSON, without_names(text))
@@ -398,13 +408,13 @@ def _denies_somebody(text: str, parties: Parties) -> bool:
 
 
 def _is_shut(text: str, code: str) -> bool:
-    """Tell whether a mailbox is unavailable that exists by its code (RFC 3463, 3.3)."""
+    """Return whether an unavailable mailbox exists according to its code (RFC 3463, 3.3)."""
     rest, count = _UNAVAILABLE.subn(" ", text)
     return code == "2.1" and count > 0 and not occur_in(PERSON, without_names(rest))
 
 
 def _takes_no_mail(text: str, code: str) -> bool:
-    # RFC 7505 gives 5.7.27 to the sender's null MX; sendmail says it of the recipient's.
+    # RFC 7505 assigns 5.7.27 to a null MX of the sender; sendmail uses it for the recipient's.
     of_security = code.startswith("7.") and code != "7.27"
     barred = _FROM_SOME.search(text) is not None or _words().barring.occurs_in(text)
     return _words().no_mail.occurs_in(text) and not (of_security or barred)
@@ -424,9 +434,9 @@ def _denies_recipients_host(text: str, *, code: str, of_sender: bool, parties: P
 
 
 def _elsewhere(text: str, *, code: str, certain: bool, parties: Parties) -> Reason | None:
-    """Return what remains to be said once nobody blames the sender."""
+    """Return the reason that remains if the text does not blame the sender."""
     named = _words().host.occurs_in(text)
-    # Security (x.7.x) asks who sends: a host that is unknown then is the sender's.
+    # A security code (7.x) is about the sender, so an unknown host is the sender's host.
     of_us = code.startswith("7.") or _is_of_sender(text) or not _is_recipients_host(text, parties)
     if _words().named.occurs_in(text) or _names_stranger(text, parties) or (named and of_us):
         return Reason.SENDER_REJECTED
@@ -442,8 +452,8 @@ def _elsewhere(text: str, *, code: str, certain: bool, parties: Parties) -> Reas
     if _is_for_now(text):
         return Reason.NETWORK if code in _NO_HOST_CODES else way
     ours = not certain or _blames_us(text, parties)
-    # "Not in the LDAP directory" tells of a person, not of a broken directory; "no route to this
-    # mailbox" of one that the code denies.
+    # "Not in the LDAP directory" denies a person and does not mean a broken directory. "No route
+    # to this mailbox" denies a person if the code does.
     denied = occur_in(PERSON, without_names(text)) or _looks_up_nobody(text)
     person = (way is Reason.SYSTEM and denied) or (way in _OF_SYSTEM and code == "1.1")
     return None if person and not ours else way
@@ -454,7 +464,7 @@ def _is_for_now(text: str) -> bool:
 
 
 def _names_stranger(text: str, parties: Parties) -> bool:
-    """Tell whether a server denies a domain that is not the recipient's: it is our side's, then."""
+    """Return whether a server denies a domain other than the recipient's: it must be ours."""
     if not find_reply(text) or not parties.recipient:
         return False
     denied = (match[1] for match in NAMED_HOST_ABSENT.finditer(text))
@@ -462,19 +472,19 @@ def _names_stranger(text: str, parties: Parties) -> bool:
 
 
 def _is_recipients_host(text: str, parties: Parties) -> bool:
-    """Tell whether an unknown domain can be the recipient's: a server knows its own."""
+    """Return whether an unknown domain can be the recipient's: servers know their own domains."""
     reply = find_reply(text)
     if not reply or reply == "556" or any(sign in text for sign in ("rout", "recipient", "tenant")):
         return True
     if "@" in text or (bool(parties.domain) and parties.domain in text):
         return True
-    # Looked up in DNS is whom a server does not know; "no such host" it says of the one addressed.
+    # A server looks up the client in DNS. "No such host" is about the recipient's host.
     return _ADDRESSED_HOST.search(text) is not None and IP_ADDRESS.search(text) is None
 
 
 def _is_of_sender(text: str) -> bool:
     if ("@" in text or "recipient" in text) and not _NAMES_SENDER.search(text):
-        # A recipient is looked up with a call-out as well: whom the reply names tells of whom.
+        # A recipient can be looked up by call-out as well: the reply names the party it is about.
         text = _CALLOUT.sub(" ", text)
     if _words().named.occurs_in(text) or PROVES_SENDER.search(text):
         return True
@@ -482,7 +492,7 @@ def _is_of_sender(text: str) -> bool:
 
 
 def _blames_us(text: str, parties: Parties) -> bool:
-    """Tell whether "unknown" is said of the sender, of a crowd, or of what the message holds."""
+    """Return whether "unknown" is about the sender, about many people, or about the content."""
     of_us = (
         _words().blaming.occurs_in(text) or _is_of_sender(text) or _names_stranger(text, parties)
     )
@@ -490,7 +500,7 @@ def _blames_us(text: str, parties: Parties) -> bool:
 
 
 def _by_grammar(text: str, *, command: str, certain: bool, parties: Parties) -> Reason | None:
-    """Return what a clause amounts to that no phrase foresaw."""
+    """Return the reason of a clause by its grammar, where no phrase matches."""
     own = _is_recipients_host(text, parties)
     looked_up = _looks_up_nobody(text)
     text = without_names(text)
@@ -509,6 +519,6 @@ def _by_grammar(text: str, *, command: str, certain: bool, parties: Parties) -> 
 
 
 def _looks_up_nobody(text: str) -> bool:
-    """Tell whether a directory holds nothing: whom RCPT names is whom a server looks up."""
+    """Return whether a directory lookup found nothing; for RCPT, the recipient was looked up."""
     prepared = without_names(text)
     return occur_in(LOOKED_UP, prepared) and LOOKED_UP_ELSEWHERE.search(prepared) is None

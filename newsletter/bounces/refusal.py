@@ -1,4 +1,4 @@
-"""A refusal: what is said about one recipient, and the reason that it amounts to."""
+"""A refusal of one recipient, and the reason that follows from it."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from newsletter.bounces.replies import find_reply, find_status, unwrap
 from newsletter.bounces.tables import is_for_now
 
 _WORDS_KEPT = 600
-#: RFC 5321 section 4.3.2: no reply to DATA.
+#: Codes that never answer DATA (RFC 5321 section 4.3.2).
 _OF_RECIPIENT = frozenset({"551", "553"})
-#: The person is there.
+#: Reasons that prove that the mailbox exists.
 _OF_MAILBOX = frozenset({Reason.MAILBOX_FULL, Reason.MESSAGE_TOO_BIG, Reason.SUSPENDED})
 _OF_SENDING = re.compile(r"5\.7\.\d{3}")
-#: RFC 5321 section 4.2.3: the mailbox, not the message or the session, is what is refused.
+#: RFC 5321 section 4.2.3: the mailbox is refused, not the message or the session.
 _REFUSES_MAILBOX = frozenset({"550", "551", "553"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refusal:
-    """What is said about one address.
+    """All statements about one address.
 
     Attributes:
-        words: What was said of this address, the nearest first.
-        around: What the bounce says besides, asked when neither words nor codes say enough.
-        command: The SMTP command that was refused, in capitals; empty when it is not told.
+        words: The statements about this address, the nearest first.
+        around: Other text of the bounce, used if neither words nor codes are clear.
+        command: The SMTP command that was refused, in capitals; empty when unknown.
         program: A local program refused, not an SMTP server (``Diagnostic-Code: x-unix``).
         late: The message is called delayed or expired.
-        verdict: The reason, where the form of a bounce alone tells it.
+        verdict: The reason, if the form of the bounce alone determines it.
         ours: The sender's addresses and domains in lower case (`Parties.ours`).
-        forwarded_to: Where the recipient's mail went on to, in lower case.
+        forwarded_to: The addresses that the recipient's mail was forwarded to, in lower case.
     """
 
     address: str
@@ -60,12 +60,12 @@ class Refusal:
 
     @property
     def parties(self) -> Parties:
-        """Whose the addresses and domains are that the words may quote."""
+        """The recipient and the sender, whose addresses and domains the text may quote."""
         return Parties(recipient=self.address, ours=self.ours, forwarded_to=self.forwarded_to)
 
 
 def classify_refusal(refusal: Refusal) -> ReportedRecipient:
-    """Return a recipient with the reason that the refusal amounts to."""
+    """Return the recipient with the reason of the refusal."""
     refusal = _unwrapped(refusal)
     statements = [words for words in refusal.words if words.strip()]
     around = [words for words in refusal.around if words.strip()]
@@ -78,13 +78,14 @@ def classify_refusal(refusal: Refusal) -> ReportedRecipient:
     find = partial(reason_of_words, status=status, command=command, parties=refusal.parties)
     reason, words = _by_words(partial(find, near=True), statements)
     if reason is Reason.FILTERED and find(words, command="RCPT") in PERMANENT:
-        # A denial that was not believed, of a carrier for one: others may say who is meant.
+        # The denial was not believed, for example that of a carrier. Other statements may be
+        # clearer.
         reason, words = next(
             ((other, one) for one in statements if (other := find(one, near=True)) in PERMANENT),
             (reason, words),
         )
     if reason in PERMANENT and not command and not find_reply(words):
-        # A system's own sentence, without a reply: what it says further down goes first.
+        # A system's own sentence without a reply: a more particular statement below it wins.
         reason, words = next(
             ((other, one) for one in statements if (other := find(one)) in _OF_MAILBOX),
             (reason, words),
@@ -115,10 +116,10 @@ def classify_refusal(refusal: Refusal) -> ReportedRecipient:
 
 
 def _is_final(words: str, refusal: Refusal) -> bool:
-    """Tell whether words say what no later try changes, though the code says "for now".
+    """Return whether a later attempt cannot succeed, although the code is temporary.
 
-    DNS denies the whole name (RFC 2308, 1; Gmail gives that up at once, with 4.0.0), which is not a
-    server that did not answer; or the mailbox was removed for good, and nobody tries again.
+    Either DNS denies the whole name (RFC 2308, 1; Gmail gives up at once, with 4.0.0), which is
+    different from a server that does not answer. Or the mailbox was removed for good.
     """
     if refusal.late:
         return False
@@ -126,7 +127,7 @@ def _is_final(words: str, refusal: Refusal) -> bool:
 
 
 def _unwrapped(refusal: Refusal) -> Refusal:
-    """Return a refusal with the next host's own reply in the place of a gateway's verdict on it."""
+    """Return a refusal with the next host's reply in place of the gateway's summary of it."""
     inner = [unwrap(words) for words in refusal.words]
     at = next((i for i, words in enumerate(refusal.words) if inner[i][0] != words), -1)
     if at < 0:
@@ -136,7 +137,8 @@ def _unwrapped(refusal: Refusal) -> Refusal:
         refusal,
         words=tuple(words for words, _ in inner),
         around=(),
-        # Exchange Online's own finding on who sends stands above what the next host said.
+        # Exchange Online's own finding about the sender takes precedence over the next host's
+        # reply.
         status=refusal.status if _OF_SENDING.fullmatch(refusal.status) else find_status(reply),
         reply=find_reply(reply) or refusal.reply,
         command=refusal.command or command,

@@ -1,4 +1,4 @@
-"""Pieces of SMTP dialogues in text: reply codes, enhanced status codes, the command refused."""
+"""Find parts of SMTP dialogues in text: reply codes, enhanced status codes, refused commands."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from newsletter.bounces.phrase_tables import tables
 
 _LOOKED_AT = 8_000
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![.]?\d)")
-#: X.400's own diagnostic of a name that nobody has, which is 5.1.1 (RFC 2157, 3.1.4).
+#: X.400's diagnostic for a name that does not exist: 5.1.1 (RFC 2157, 3.1.4).
 _OR_NAME = re.compile(r"unrecogni[sz]ed[- ]o/?r[- ]name", re.IGNORECASE)
 _REPLY = re.compile(
     r"(?<![\w.\-/:@=])(?:(?:error|response)[_ ]?code[ :]{1,3})?"
     r"(4[2357][0-5]|44[1-9]|45\d|5[0-57]\d)(?=[\s\-:;,<)\]#'\"]|$)",
     re.IGNORECASE,
 )
-#: After such words a number is none of SMTP's.
+#: Units that follow a number which is not an SMTP reply code.
 _COUNTED = re.compile(
     r"\s{0,3}(?:octets|bytes|kb|mb|hours?|days?|seconds?|minutes?|times|messages)\b"
 )
 
-#: What mail systems write beside a reply, by the command that it answered.
+#: Texts of mail systems that name the command which a reply answered.
 _NAMING_COMMAND = (
     re.compile(
         r"in\s{1,8}(?:reply|response)\s{1,8}to\s{1,8}(?:end\s{1,8}of\s{1,8})?"
         r"(?:the\s{1,8})?(RCPT|DATA|MAIL|EHLO|HELO|AUTH|STARTTLS)",
         re.IGNORECASE,
     ),
-    # In small letters "mail" and "data" are words of any sentence.
+    # In lower case, "mail" and "data" are ordinary words.
     re.compile(
         r"(?i:error|response|reply|replied|rejected|refused|failed|failure|timeout)[^\n@]{0,60}?"
         r"\b(?i:after|at|during|for|in|on|to)\s{0,16}[:：]?\s{0,4}(?i:end of )?"
@@ -49,7 +49,7 @@ _NAMING_COMMAND = (
     ),
     re.compile(r"most progress was (RCPT|DATA|MAIL|EHLO|HELO)"),
 )
-#: Less sure, asked last: the command beside what befell it.
+#: Less reliable patterns, tried last: the command next to its result.
 _BESIDE = (
     re.compile(
         r"\b([Rr][Cc][Pp][Tt]|MAIL|DATA)(?:[ _-](?i:to|from))?(?::? ?<[^<>\n]{0,200}>)?,? "
@@ -79,36 +79,36 @@ _STATES = {
     "17": "DATA",
     "18": "DATA",
 }
-#: Which way an arrow points differs from system to system; what stands behind it tells.
+#: The direction of an arrow differs between systems; the text after the arrow decides.
 _BEHIND_ARROW = r"^[^\n@<>]{0,60}?(?:[<>]{2,3}|[-=]{1,3}>|<[-=]{1,3}|\b(?:[CS]|In|Out):) {1,4}"
 _SENT = re.compile(
     _BEHIND_ARROW + r"(RCPT|DATA|MAIL|EHLO|HELO|AUTH|\.|[Rr]cpt|[Mm]ail)", re.MULTILINE
 )
 _REFUSED = re.compile(_BEHIND_ARROW + r"([45]\d\d[^\n]{0,300})", re.MULTILINE)
-#: What follows once each RCPT of a pipelined session was refused (RFC 2920 section 3.1): the reply
-#: before it answers RCPT, though DATA was sent already.
+#: The reply after every RCPT of a pipelined session was refused (RFC 2920 section 3.1). The reply
+#: before it answers RCPT, although DATA had been sent by then.
 _NOBODY_LEFT = re.compile(
     r"5\d\d[ -](?:5\.\d\.\d )?[^\n]{0,40}?"
     r"\b(?:need|no(?: valid)?|without|missing|valid|send|must)\b"
     r"[^\n]{0,24}?\b(?:rcpt|recipients?)\b|503[^\n]{0,40}\brcpt\b",
     re.IGNORECASE,
 )
-#: Sendmail's own line on a recipient; on a message it says "Service unavailable".
+#: Sendmail's own line about a recipient; about a message it writes "Service unavailable".
 _SENDMAILS = re.compile(
     r"^5\d\d 5\.1\.[0-36] <?[^\s<>]{1,200}>?\.\.\. (?!blocked)", re.IGNORECASE | re.MULTILINE
 )
 _ATTEMPTS = re.compile(r"\(delivery attempts: \d{1,4}\)")
-#: Wrapped replies: how IronPort files what the next host said, and those words within.
+#: Wrapped replies: IronPort's class of the next host's reply, with that reply inside.
 _WRAPPED = re.compile(
     r"\b[45]\.\d\.\d{1,3} - (?P<file>[A-Za-z ]{8,60}?)[ :(]{1,3}"
     r"(?P<inner>'?[45]\d\d\b[-' ,\[\"#(].*)",
     re.DOTALL,
 )
-#: Exchange Online's own code, and behind an arrow what the next host said.
+#: Exchange Online's own code, and the next host's reply after an arrow.
 _POINTED_AT = re.compile(
     r"remote server returned[^>]{0,80}-> ?(?P<inner>[45]\d\d\b.*)", re.DOTALL | re.IGNORECASE
 )
-#: An answer that lost its code.
+#: A reply without its code.
 _ANSWERED = re.compile(
     _BEHIND_ARROW + r"((?!\d{3}\b|(?:RCPT|DATA|MAIL|EHLO|HELO|AUTH|QUIT|RSET)\b|\.$)[^\n]{1,300})",
     re.MULTILINE | re.IGNORECASE,
@@ -127,7 +127,7 @@ _OTHER_NAMES = {
 
 
 def find_status(text: str) -> str:
-    """Return the enhanced status code that says most: a particular one before ``5.0.0``."""
+    """Return the most particular enhanced status code: any other one before ``5.0.0``."""
     statuses = [match[1] for match in _STATUS.finditer(text[:_LOOKED_AT]) if match[1][0] != "2"]
     statuses += ["5.1.1"] * bool(_OR_NAME.search(text, 0, _LOOKED_AT))
     return next(
@@ -136,7 +136,7 @@ def find_status(text: str) -> str:
 
 
 def find_reply(text: str) -> str:
-    """Return the first SMTP reply code in a text, or nothing."""
+    """Return the first SMTP reply code in a text, or an empty string."""
     for match in _REPLY.finditer(text[:_LOOKED_AT]):
         if not _COUNTED.match(text[match.end() : match.end() + 20].lower()):
             return match[1]
@@ -145,11 +145,11 @@ def find_reply(text: str) -> str:
 
 @lru_cache(maxsize=32)  # a bounce's recipients share most of its text
 def find_command(text: str, *, answer: str = "") -> str:
-    """Return the SMTP command that was refused, in capitals, or nothing.
+    """Return the SMTP command that was refused, in capitals, or an empty string.
 
     Args:
-        text: The words around; only the first 8,000 characters are looked at.
-        answer: The reply it is about; in a transcript the command before that reply is taken.
+        text: The surrounding text; only the first 8,000 characters are read.
+        answer: The reply in question; in a transcript the command before this reply is returned.
     """
     text = text[:_LOOKED_AT]
     for pattern in _NAMING_COMMAND:
@@ -188,7 +188,7 @@ def _from_transcript(text: str, answer: str) -> str:
 
 
 def _answers_recipient(reply: str, rest: str) -> bool:
-    """Tell whether a reply beneath DATA answers an earlier RCPT: commands were sent in one go."""
+    """Return whether a reply below DATA answers an earlier RCPT of a pipelined session."""
     if reply.startswith("551"):  # RFC 5321 section 4.3.2: never an answer to DATA.
         return True
     following = rest.partition("\n")[2]
@@ -196,15 +196,15 @@ def _answers_recipient(reply: str, rest: str) -> bool:
 
 
 def says_nobody_is_left(reply: str) -> bool:
-    """Tell whether a reply only follows from the refusal of each recipient."""
+    """Return whether a reply only follows from the refusal of each recipient."""
     return _NOBODY_LEFT.match(reply.strip()[:200]) is not None
 
 
 def unwrap(words: str) -> tuple[str, str]:
-    """Return the next host's reply within a gateway's own verdict, and the command it answered.
+    """Return the next host's reply inside a gateway's summary, and the command it answered.
 
-    The verdict around it (5.1.0, "Unknown address error") files every 550 to RCPT alike; what the
-    next host said decides. Words without such a frame are returned as they are.
+    The summary (5.1.0, "Unknown address error") covers every 550 to RCPT alike, so the next host's
+    reply decides. Text without such a summary is returned unchanged.
     """
     pointed_at = _POINTED_AT.search(words[:_LOOKED_AT])
     if pointed_at is not None:

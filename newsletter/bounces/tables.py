@@ -1,4 +1,4 @@
-"""Status codes, carriers' habits and layouts of bounces by mail system: tables read from TOML."""
+"""Status codes, carriers and layouts of bounces by mail system: tables read from TOML files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from newsletter.bounces.addresses import LOCAL
 from newsletter.bounces.model import Reason
 
-#: Details of three digits are a provider's own (Exchange Online 5.4.300, 5.7.509 …), by subject.
+#: Details of three digits are assigned by providers, by subject (Exchange Online 5.4.300, 5.7.509).
 _PROVIDER_DETAIL = 100
 _ADDRESS = rf"[<\"']?({LOCAL}@[\w.-]{{1,200}}\w)"
 
@@ -24,7 +24,7 @@ class _Table(BaseModel):
 
 
 class Carrier(_Table):
-    """One carrier's habit; the fields are explained in ``carriers.toml``."""
+    """The behaviour of one carrier; the fields are explained in ``carriers.toml``."""
 
     domain: str
     names_the_unknown: bool = False
@@ -49,7 +49,7 @@ _Words = TypeVar("_Words", tuple[str, ...], Mapping[str, Reason])
 
 
 class Layout(_Table):
-    """How the bounces of one mail system differ; the fields are explained in ``layouts.toml``."""
+    """The peculiarities of one mail system's bounces; ``layouts.toml`` explains the fields."""
 
     name: str
     signs: tuple[str, ...] = Field(min_length=1)
@@ -76,7 +76,7 @@ class Layout(_Table):
 
     @cached_property
     def recipient_pattern(self) -> re.Pattern[str] | None:
-        """What finds the recipient, as group 1; None where it is at the head of a line."""
+        """The pattern of the recipient, as group 1; None if it stands at the head of a line."""
         if not self.recipient:
             return None
         pattern = self.recipient.replace("{address}", _ADDRESS)
@@ -112,19 +112,19 @@ def layouts() -> tuple[Layout, ...]:
 
 
 def find_layout(heading: str, text: str) -> Layout | None:
-    """Return the layout whose signs a bounce bears; both texts in lower case."""
+    """Return the layout whose signs occur in a bounce; both texts are in lower case."""
     whole = f"{heading}\n{text}"
     return next((one for one in layouts() if any(sign in whole for sign in one.signs)), None)
 
 
 def carrier_of(domain: str) -> Carrier | None:
-    """Return the carrier that a domain in lower case belongs to, if it is one of these."""
+    """Return the carrier of a domain in lower case, if the table holds it."""
     belongs = (one for one in _carriers() if f".{domain}".endswith(f".{one.domain}"))
     return next(belongs, None)
 
 
 def reason_of_status(status: str) -> Reason:
-    """Return what an enhanced status code means; ``UNKNOWN`` when it means nothing by itself.
+    """Return the reason of an enhanced status code; ``UNKNOWN`` if the code alone has none.
 
     RFC 3463, 5248, 7372, 7505 and the IANA registry.
     """
@@ -139,20 +139,20 @@ def reason_of_status(status: str) -> Reason:
 
 
 def reason_of_reply(reply: str) -> Reason:
-    """Return what the few SMTP reply codes mean that mean one thing only."""
+    """Return the reason of an SMTP reply code; only a few codes have exactly one."""
     return _statuses().reply.get(reply, Reason.UNKNOWN)
 
 
 def reason_of_exit(code: str) -> Reason | None:
-    """Return what a local program's exit code means (sysexits.h); None for most."""
+    """Return the reason of a local program's exit code (sysexits.h); None for most codes."""
     return _statuses().exit.get(code)
 
 
 def reason_of_powermta(category: str) -> Reason | None:
-    """Return what a category of PowerMTA means; None where it says nothing."""
+    """Return the reason of a PowerMTA category; None if the category has none."""
     return _statuses().powermta.get(category)
 
 
 def is_for_now(status: str, reply: str) -> bool:
-    """Tell whether the codes speak of a passing condition; the status goes first."""
+    """Return whether the codes mean a temporary condition; the status has precedence."""
     return (status or reply).startswith("4")

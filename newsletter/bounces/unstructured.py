@@ -1,4 +1,4 @@
-"""Bounces and automatic answers without a machine's part: recognised and read by their words."""
+"""Recognise and read bounces and automatic replies without a machine-readable part."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _FAILURE_SUBJECTS = phrases(_TABLES["failure_subjects"])
 _SENDERS = phrases(_TABLES["notifiers"])
 _DELAYS = phrases(_TABLES["delays"])
 _LOOKED_AT = 8_000
-#: Whose mail nobody reads, and nobody writes.
+#: Local parts of mailboxes that nobody reads or writes from.
 _UNREAD = re.compile(r"(?:do[-_.]?not|no)[-_.]?reply\w{0,12}")
-#: How to reach whoever runs a system: "FAX: 03-1234-5678".
+#: A contact number of a system's operator: "FAX: 03-1234-5678".
 _FAX_NUMBER = re.compile(
     r"(?:fax|ファ(?:ッ)?クス)\s{0,4}[.:：]?\s{0,4}[+(（\d０-９]", re.IGNORECASE
 )
@@ -41,7 +41,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|[。！？]|\n\s*\n")
 
 
 def read_unstructured(bounce: BounceText) -> Report | None:
-    """Read a bounce by its words; None when it is none, or names nobody."""
+    """Read a bounce by its text; return None if it is not one, or names no recipient."""
     if not is_bounce(bounce) or not bounce.recipients:
         return None
     delayed = _is_delay(bounce)
@@ -55,10 +55,10 @@ def read_unstructured(bounce: BounceText) -> Report | None:
 
 
 def is_bounce(bounce: BounceText) -> bool:
-    """Tell whether a mail comes from a mail system, to say that mail was not delivered."""
+    """Return whether a mail system sent the mail to report that mail was not delivered."""
     subject = bounce.mail.subject
     if is_from_system(bounce):
-        # Whoever runs a mail system writes letters, too; and shops send in its name.
+        # Postmasters also write letters, and shops send mail under such names.
         is_letter = _REPLY_PREFIX.match(subject) and _is_letter(bounce.mail)
         return not (is_letter or _is_shops(bounce))
     is_report = bounce.mail.parameters.get("report-type", "").lower() == "delivery-status"
@@ -74,24 +74,24 @@ def is_bounce(bounce: BounceText) -> bool:
 
 
 def _is_of_failure(words: str) -> bool:
-    """Tell whether a subject or a sentence says that mail did not arrive."""
+    """Return whether a subject or a sentence says that mail did not arrive."""
     lower = words.lower()
     return _FAILURE_SUBJECTS.occurs_in(lower) or tells_undelivered(lower)
 
 
 def _is_of_another_thing(bounce: BounceText) -> bool:
-    """Tell whether what a mail says did not arrive is no mail: a parcel, an order, a letter.
+    """Return whether a mail is about an undelivered parcel, order or letter, and not about mail.
 
-    It names such a thing, and no sentence that says what did not arrive, or for whom, names mail.
+    The mail names such a thing, and no sentence about the failure or the recipient names mail.
     """
     return names_thing(_words_of(bounce)) and not any(map(names_mail, _told(bounce)))
 
 
 def _is_shops(bounce: BounceText) -> bool:
-    """Tell whether a mail in a mail system's name says of a parcel or an order that it failed.
+    """Return whether a mail under a mail system's name is about a failed parcel or order.
 
-    More is asked than of other mail: the thing stands in the very sentence that says what failed,
-    or for whom. Below a true bounce whoever runs the system may write about orders.
+    The test is stricter than `_is_of_another_thing`: the thing must stand in the very sentence
+    about the failure or the recipient. A postmaster may add a note on orders below a real bounce.
     """
     if bounce.original.headers.fields or "x-failed-recipients" in bounce.mail.headers:
         return False
@@ -104,7 +104,7 @@ def _words_of(bounce: BounceText) -> str:
 
 
 def _told(bounce: BounceText) -> list[str]:
-    """Return the sentences that say what did not arrive, or name somebody, without addresses."""
+    """Return the sentences about the failure or with an address; addresses are removed."""
     return [
         _FAX_NUMBER.sub(" ", _ADDRESS.sub(" ", sentence))
         for sentence in _SENTENCE_END.split(_words_of(bounce))
@@ -113,10 +113,11 @@ def _told(bounce: BounceText) -> list[str]:
 
 
 def _tells_of_one(bounce: BounceText) -> bool:
-    """Tell whether a mail returns ours, or says of somebody by name that it did not reach them.
+    """Return whether a mail returns ours, or says that it did not reach a named recipient.
 
-    None about its sender does, unless it says besides that our mail did not arrive: whom an
-    automatic answer is from may say in it that they are no longer there, and others read it.
+    A statement about the mail's own sender does not count, unless the mail also says that our
+    mail did not arrive: people write in automatic replies that they have left, while a colleague
+    reads the mailbox.
     """
     sender = find_address(bounce.mail.headers.get("from")).lower()
     recipients = {one.lower() for one in bounce.recipients}
@@ -133,7 +134,7 @@ def _tells_of_one(bounce: BounceText) -> bool:
 
 
 def _says_why(bounce: BounceText) -> bool:
-    """Tell whether a mail quotes an SMTP reply, or gives a reason why mail was not delivered."""
+    """Return whether a mail quotes an SMTP reply, or gives a reason for the failure."""
     return bool(find_reply(bounce.text)) or any(
         classify_refusal(bounce.refusal(one)).reason is not Reason.UNKNOWN
         for one in bounce.recipients
@@ -141,7 +142,7 @@ def _says_why(bounce: BounceText) -> bool:
 
 
 def _is_said_of(bounce: BounceText, address: str) -> bool:
-    """Tell whether a sentence that names an address denies it, or that it was reached."""
+    """Return whether a sentence with the address denies it, or says that mail did not arrive."""
     return _is_denied(bounce, address) or any(
         _is_of_failure(without_advice(sentence.lower()))
         for sentence in _sentences_of(bounce, address)
@@ -157,7 +158,7 @@ def _is_denied(bounce: BounceText, address: str) -> bool:
 
 
 def _sentences_of(bounce: BounceText, address: str) -> Iterator[str]:
-    """Yield the sentences that name an address; one that greets it speaks to it."""
+    """Yield the sentences with an address, except those that greet the person."""
     greeted = re.compile(rf"{re.escape(address)}[>\"')]{{0,2}}\s{{0,2}}(?:[,，、]|様|さま|さん)")
     for sentence in _SENTENCE_END.split(bounce.text[:_LOOKED_AT]):
         if address in sentence and not greeted.search(sentence):
@@ -165,17 +166,17 @@ def _sentences_of(bounce: BounceText, address: str) -> Iterator[str]:
 
 
 def is_composed(bounce: BounceText) -> bool:
-    """Tell whether a person or a mailing list wrote a mail, which may cite a notice.
+    """Return whether a person or a mailing list wrote a mail, which may quote a notice.
 
-    What names a mail system as its sender is not: that is for `is_bounce` to say.
+    A mail with a mail system as its sender does not count: `is_bounce` decides about those.
     """
     return not is_from_system(bounce) and (_is_letter(bounce.mail) or _is_lists_own(bounce))
 
 
 def _is_letter(mail: Mail) -> bool:
-    """Tell whether a person wrote a mail: it answers ours, or a bounce would come back to them.
+    """Return whether a person wrote a mail: it answers ours, or has its sender in the envelope.
 
-    Such a person may tell of a notice that they got, in its own words and as the subject.
+    The person may write about a notice, and quote its text and its subject.
     """
     if _is_automatic(mail) or _is_from_list(mail):
         return False
@@ -185,9 +186,9 @@ def _is_letter(mail: Mail) -> bool:
 
 
 def _is_lists_own(bounce: BounceText) -> bool:
-    """Tell whether a mailing list sent an issue of its own, which may write about bounces.
+    """Return whether a mail is an issue of a mailing list, which may be about bounces.
 
-    A list's notice of failure comes from nobody, or returns what could not be delivered.
+    A list's failure notice has an empty envelope sender, or returns the undelivered mail.
     """
     names = ("list-id", "list-unsubscribe")
     is_issue = any(name in bounce.mail.headers for name in names)
@@ -196,7 +197,7 @@ def _is_lists_own(bounce: BounceText) -> bool:
 
 
 def is_from_system(bounce: BounceText) -> bool:
-    """Tell whether a mail names a mail system as its sender, or whom that could not reach."""
+    """Return whether a mail is from a mail system, or lists failed recipients in a header."""
     headers = bounce.mail.headers
     sender = headers.get("from").lower()
     named = is_system(find_address(sender)) or (
@@ -206,13 +207,13 @@ def is_from_system(bounce: BounceText) -> bool:
 
 
 def _is_delay(bounce: BounceText) -> bool:
-    """Tell whether a bounce says that the other side goes on trying."""
+    """Return whether a bounce says that the remote server is still trying."""
     text = f"{bounce.mail.subject}\n{bounce.text[:_LOOKED_AT]}".lower()
     return _DELAYS.occurs_in(" ".join(text.split()))
 
 
 def _is_from_list(mail: Mail) -> bool:
-    """Tell whether a program that writes to many sent a mail: a mailing list's, for one."""
+    """Return whether a program for bulk mail sent the mail, such as a mailing list's."""
     bulk = mail.headers.get("precedence").strip().lower() in {"bulk", "list", "junk"}
     return bulk or any(
         name.startswith(("list-", "mailing-list", "x-ml")) for name, _ in mail.headers.fields
@@ -235,7 +236,7 @@ _AUTO_REPLY_HEADERS = (
 
 
 def read_auto_reply(bounce: BounceText) -> Report | None:
-    """Read an automatic answer of a person's mailbox; None when the mail is none."""
+    """Read the automatic reply of a person's mailbox; return None if the mail is not one."""
     mail = bounce.mail
     if not _is_receipt(mail) and (not _is_automatic(mail) or _is_failure(bounce)):
         return None
@@ -270,12 +271,12 @@ def _is_automatic(mail: Mail) -> bool:
 
 
 def _is_receipt(mail: Mail) -> bool:
-    """Tell whether a mail program says what became of the mail (RFC 8098): it arrived."""
+    """Return whether the mail is a receipt of a mail program (RFC 8098): our mail arrived."""
     return any(mail.of_kind("message/disposition-notification"))
 
 
 def _is_failure(bounce: BounceText) -> bool:
-    """Tell whether it is a mail system's; a person's answer may speak of failures as well."""
+    """Return whether a mail system reports a failure; people's answers may mention failures too."""
     subject = bounce.mail.subject
     if _begins_as_one(subject):
         told = is_from_system(bounce) and _is_of_failure(subject)
@@ -289,7 +290,7 @@ def _is_failure(bounce: BounceText) -> bool:
 
 
 def _is_notice_of_nobody(bounce: BounceText) -> bool:
-    """Tell whether mail that nobody wrote says that ours did not arrive, and at whom."""
+    """Return whether an automatic mail says that ours did not reach a named recipient."""
     sender = find_address(bounce.mail.headers.get("from"))
     is_nobodys = bounce.mail.is_from_nobody or (
         _is_automatic(bounce.mail) and _UNREAD.fullmatch(sender.rpartition("@")[0].lower())
@@ -307,15 +308,15 @@ logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
 
 
 def read_last_resort(bounce: BounceText) -> Report | None:
-    """Ask flufl.bounce whom a mail is about, and judge by the words alone; never hard.
+    """Find the recipients with flufl.bounce, and classify by the text alone; never hard.
 
-    What a mailing list's program writes to who joins or leaves is about nobody.
+    A mailing list program's mail about joining or leaving is not a bounce.
     """
     if bounce.layout is None and _is_from_list(bounce.mail):
         return None
     try:
         temporary, permanent = all_failures(_flat(bounce))
-    except Exception:  # noqa: BLE001 - a foreign parser on foreign input: anything may come
+    except Exception:  # noqa: BLE001 - third-party parser on untrusted input may raise anything
         return None
     found = [find_address(_text(one)) for one in sorted({*temporary, *permanent}, key=_text)]
     addresses = [one for one in found if one][:RECIPIENTS]
@@ -330,7 +331,7 @@ def read_last_resort(bounce: BounceText) -> Report | None:
 
 
 def _flat(bounce: BounceText) -> Message:
-    """Return the bounce as one text: its detectors walk a tree once for each of them."""
+    """Return the bounce as one flat text: each detector of flufl.bounce walks the whole tree."""
     message = Message()
     for name in ("from", "to", "subject", "x-failed-recipients"):
         value = bounce.mail.headers.get(name)

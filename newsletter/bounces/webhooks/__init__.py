@@ -1,8 +1,9 @@
-"""Webhooks of providers that send for us: proven, read, and put into one vocabulary.
+"""Webhooks of sending providers: authenticate each call and convert it to the common types.
 
-One module a provider, whose words ``meanings.toml`` maps to a `Meaning`. A word that no table knows
-is kept raw and shown. To add a provider, write its module and its tables, add it to `adapters`, its
-setting to `Settings` and its cases to ``tests/bounces/webhook_cases.py``.
+Each provider has one module, and ``meanings.toml`` maps the provider's terms to a `Meaning`. A term
+without an entry is stored raw and displayed. To add a provider, write its module and its tables,
+and add it to `adapters`, its setting to `Settings` and its cases to
+``tests/bounces/webhook_cases.py``.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ __all__ = [
     "demand_secrets",
 ]
 
-#: What reads a secret that has a form, and how to come to it, by the provider's name.
+#: For each provider whose secret has a format: the function that reads it, and advice on finding
+#: it.
 _FORMS: Mapping[str, tuple[Callable[[str], object], Message]] = {
     "sendgrid": (
         sendgrid.read_key,
@@ -64,13 +66,14 @@ _FORMS: Mapping[str, tuple[Callable[[str], object], Message]] = {
 
 
 def demand_secrets(secrets: Mapping[str, Sequence[str]]) -> None:
-    """Refuse secrets that could prove no call: each would be turned away, and its bounce lost.
+    """Refuse secrets that no call can match: every call would be refused and its bounce lost.
 
     Args:
-        secrets: By the provider's name.
+        secrets: The secrets by the provider's name.
 
     Raises:
-        SettingError: One is none of its provider's. The message does not repeat it.
+        SettingError: A secret does not have its provider's format. The message leaves the secret
+            out.
     """
     for name, (read, advice) in _FORMS.items():
         for secret in secrets.get(name, ()):
@@ -85,7 +88,7 @@ def demand_secrets(secrets: Mapping[str, Sequence[str]]) -> None:
 
 
 def adapters(certificate: Callable[[str], bytes]) -> Mapping[str, Adapter]:
-    """Return the adapters by the provider's name in the webhook's address."""
+    """Return the adapters by the provider's name in the webhook's URL."""
     return {
         "ses": Ses(certificate),
         "sendgrid": SendGrid(),

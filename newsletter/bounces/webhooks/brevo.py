@@ -1,4 +1,4 @@
-"""Brevo's webhooks: one event a call, or several when batched, unsigned."""
+"""Brevo's webhooks: one event in each call, or several in batch mode; not signed."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def _read(one: Foreign) -> ProviderEvent | None:
         return None
     return event(
         "brevo",
-        # ``id`` is the webhook's number, the same in every call: events have none.
+        # ``id`` is the webhook's number, equal in every call; events have no identifier.
         "",
         meaning,
         [recipient(meaning, one["email"].text, words=one["reason"].text)],
         one,
         message_id=one["message-id"].text,
-        # The only time that is in UTC whatever the account's zone is.
+        # The only timestamp in UTC; the others are in the account's time zone.
         occurred_at=one["ts_epoch"].instant,
     )

@@ -1,4 +1,4 @@
-"""MailerSend's webhooks: one event a call, in a flat form and in an older nested one."""
+"""MailerSend's webhooks: one event in each call, in a flat form or an older nested form."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class MailerSend:
 
 
 def _read(one: Foreign) -> ProviderEvent | None:
-    # ``activity.hard_bounced``; the older form names it in its data besides.
+    # ``activity.hard_bounced``; the older form repeats the type in its data.
     word = one["type"].word.rpartition(".")[2]
     data, nested = one["data"], one["data"]["email"]
     meaning = meaning_of(_EVENTS, word)

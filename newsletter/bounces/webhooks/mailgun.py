@@ -1,9 +1,9 @@
-"""Mailgun's webhooks: one event a call, with a signature that covers a token but not the event.
+"""Mailgun's webhooks: one event in each call, with a signature over a token but not the event.
 
-Events come as JSON, or from older accounts as a form whose fields have other names.
+Events are sent as JSON, or for older accounts as a form with other field names.
 
-Whoever saw one call could therefore put another event beside its signature: each token is held to
-the event that it first came with.
+An attacker who has seen one call could reuse its signature for a different event. Each token is
+therefore accepted only for the event that it was first sent with.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from newsletter.bounces.webhooks.signatures import (
     require_signature,
 )
 
-#: A failure is looked up as ``failed/SEVERITY`` when its reason says nothing finer.
+#: Meanings by event. A failure without a known reason is looked up as ``failed/SEVERITY``.
 _EVENTS = meanings("mailgun", "events")
 #: Reasons of permanent failures.
 _REASONS = meanings("mailgun", "reasons")
-#: Mailgun's own numbers in place of a reply code: it gave up, or knew beforehand.
+#: Mailgun's own numbers instead of a reply code: Mailgun gave up, or did not try.
 _OWN_CODES = {"600", "602", "603", "605", "606", "607", "608", "620", "621", "625", "650"}
 
 
@@ -74,7 +74,7 @@ class Mailgun:
 
 
 def _signature_fields(call: Call) -> Foreign:
-    """Return the object, or in the older form the fields, that hold stamp, token and signature."""
+    """Return the object (in the older form, the fields) with timestamp, token and signature."""
     if _is_form(call):
         return Foreign(form_fields(call))
     return (parse(call.body) or Foreign(None))["signature"]
@@ -92,12 +92,12 @@ def _event_data(call: Call) -> Foreign | None:
     return _of_form(fields) if "event" in fields else None
 
 
-#: The older form's events, in the words of the newer one.
+#: Event names of the older form, and their names in the newer form.
 _FORMER_EVENTS = {"bounced": "failed", "dropped": "failed"}
 
 
 def _of_form(fields: Mapping[str, str]) -> Foreign:
-    """Return an event of the older form as the newer one would write it."""
+    """Convert an event of the older form to the newer form."""
     word = fields["event"].lower()
     code = fields.get("code", "")
     reason = {"hardfail": "", "old": "old", "espblock": "espblock"}.get(
@@ -141,7 +141,7 @@ def _read(one: Foreign) -> ProviderEvent | None:
         reply="" if code in _OWN_CODES else code,
         words=words,
     )
-    # Mailgun promises an id that is unique within a day.
+    # Mailgun guarantees that an id is unique within one day.
     event_id, stamp = one["id"].text, one["timestamp"].text
     return event(
         "mailgun",

@@ -1,4 +1,4 @@
-"""Mailjet's event callbacks: one event a call, or several grouped, unsigned."""
+"""Mailjet's event callbacks: one event in each call, or several grouped; not signed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from newsletter.bounces.webhooks.payload import Foreign, event, meaning_of, read
 from newsletter.bounces.webhooks.signatures import Unsigned
 
 _EVENTS = meanings("mailjet", "events")
-#: Mailjet's ``error``, which is finer than its event.
+#: Meanings by ``error``, which is more particular than the event.
 _ERRORS = meanings("mailjet", "errors")
 
 
@@ -33,7 +33,7 @@ def _read(one: Foreign) -> ProviderEvent | None:
     about = recipient(meaning, one["email"].text, words=words)
     return event(
         "mailjet",
-        # Mailjet's events have no id; told again, they are told in the same words.
+        # Mailjet's events have no identifier; a repeated call has the same content.
         "",
         meaning,
         [about],

@@ -1,4 +1,4 @@
-"""Mailtrap's webhooks: batches in JSON or in lines of JSON, signed over the whole body."""
+"""Mailtrap's webhooks: batches as a JSON document or JSON lines, signed over the whole body."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from newsletter.bounces.webhooks.payload import (
 from newsletter.bounces.webhooks.signatures import require_body_signature
 
 _EVENTS = meanings("mailtrap", "events")
-#: ``bounce_category``, which is finer than the event.
+#: Meanings by ``bounce_category``, which is more particular than the event.
 _CATEGORIES = meanings("mailtrap", "categories")
 
 
@@ -57,7 +57,7 @@ def _read(one: Foreign) -> ProviderEvent | None:
     if word in {"bounce", "soft bounce"}:
         category = "".join(one["bounce_category"].word.split()).replace("-", "").replace("_", "")
         finer = _CATEGORIES.get(category)
-        # What is said to be soft stays so, whatever its category is.
+        # A soft bounce stays soft, whatever its category.
         if finer is not None and not (word == "soft bounce" and finer.hard):
             meaning = finer
     if meaning is None:
@@ -70,7 +70,7 @@ def _read(one: Foreign) -> ProviderEvent | None:
         meaning,
         [recipient(meaning, one["email"].text, reply=one["response_code"].text, words=words)],
         one,
-        # Mailtrap's ``message_id`` is its own; a variable may carry ours.
+        # Mailtrap's ``message_id`` is its own; a custom variable may hold ours.
         message_id=variables["message-id"].text,
         occurred_at=one["timestamp"].instant,
     )

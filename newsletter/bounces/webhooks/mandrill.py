@@ -1,4 +1,4 @@
-"""Mandrill (Mailchimp Transactional): batches in a form, signed with the webhook's address."""
+"""Mandrill (Mailchimp Transactional): batches in a form; the signature includes the URL."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from newsletter.bounces.webhooks.signatures import require_signature
 from newsletter.i18n.messages import msg
 
 _EVENTS = meanings("mandrill", "events")
-#: ``msg.bounce_description``, which is finer than the event.
+#: Meanings by ``msg.bounce_description``, which is more particular than the event.
 _DESCRIPTIONS = meanings("mandrill", "descriptions")
-#: Why Mandrill did not even try: ``reject.reason``, or the state of a rejected message.
+#: Meanings by ``reject.reason`` or the state of a message that Mandrill did not try to send.
 _REJECTS = meanings("mandrill", "rejects")
 
 
@@ -41,12 +41,12 @@ class Mandrill:
     def verify(self, call: Call, secrets: Sequence[str]) -> None:
         """See `Adapter.verify`; a secret is a webhook's key.
 
-        Mandrill signs the webhook's address as it was entered, and then each field of the form with
-        its name. Nothing stands between them, so a form of other fields could be the same octets
-        cut elsewhere: only the one that Mandrill sends is taken. SHA-1 in an HMAC holds.
+        Mandrill signs the webhook's URL as the operator entered it, followed by the names and
+        values of the form. There are no separators, so a form with other fields could have the same
+        octets. Only the exact field that Mandrill sends is accepted. SHA-1 is safe inside an HMAC.
 
         Raises:
-            RefusedCallError: None of the secrets made the signature, or the form has other fields.
+            RefusedCallError: No secret produces the signature, or the form has other fields.
         """
         fields = form_fields(call)
         if set(fields) != {"mandrill_events"}:
@@ -70,7 +70,7 @@ def _read(one: Foreign) -> ProviderEvent | None:
     meaning = meaning_of(_EVENTS, word)
     if word in {"hard_bounce", "soft_bounce"}:
         finer = _DESCRIPTIONS.get(message["bounce_description"].word)
-        # What is said to be soft stays so, whatever its description is.
+        # A soft bounce stays soft, whatever its description.
         if finer is not None and not (word == "soft_bounce" and finer.hard):
             meaning = finer
     if word == "reject":
@@ -86,7 +86,7 @@ def _read(one: Foreign) -> ProviderEvent | None:
         meaning,
         [recipient(meaning, message["email"].text, words=words)],
         one,
-        # Mandrill replaces the Message-ID; metadata may carry ours.
+        # Mandrill replaces the Message-ID; the metadata may hold ours.
         message_id=message["metadata"]["message-id"].text,
         occurred_at=one["ts"].instant,
     )

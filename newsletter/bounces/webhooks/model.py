@@ -1,10 +1,10 @@
-"""What a provider's call is and what its words mean: the same values for all providers.
+"""Calls of providers and the meaning of their terms: the same types for all providers.
 
-A provider's verdict is evidence of the first rank: it saw the whole exchange. Yet providers call a
-refusal permanent also when it says nothing against the person (a full mailbox, a block listing).
-So a reply of the receiving system, quoted by the provider, may lower a verdict and make its reason
-finer; it raises one only where the provider itself decides nothing. A provider's own commentary is
-no reply and weighs nothing against its own verdict.
+A provider's verdict is strong evidence, because the provider took part in the whole SMTP dialogue.
+But providers also call a refusal permanent when the address is not at fault (a full mailbox, a
+block list). So the receiving system's reply, if the provider quotes it, can make a verdict softer
+and its reason more particular. The reply can make a bounce hard only if the provider gives no
+verdict. A provider's own comment is not a reply and does not change the provider's verdict.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from newsletter.errors import NewsletterError
 
 
 class RefusedCallError(NewsletterError):
-    """A call does not prove that it comes from the provider."""
+    """A call does not prove that the provider sent it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Call:
-    """One request of a provider.
+    """One request from a provider.
 
     Attributes:
-        headers: By their names in lower case.
-        received_at: Aware.
-        url: The webhook's public address, as the operator entered it at the provider.
+        headers: Header values by name in lower case.
+        received_at: Time of receipt, with a time zone.
+        url: The webhook's public URL, as the operator entered it at the provider.
     """
 
     body: bytes
@@ -54,10 +54,10 @@ class ProviderEvent:
     """One event of a call.
 
     Attributes:
-        event_id: Makes it one and the same when it is told again; the provider's name in front.
+        event_id: The provider's name and an identifier that is equal when the event is repeated.
         raw: The event as the provider wrote it.
-        unsubscribed: Somebody left at the provider.
-        occurred_at: Aware; None when the provider does not say.
+        unsubscribed: Whether the event is that a recipient unsubscribed at the provider.
+        occurred_at: Time with a time zone; None if the provider gives none.
     """
 
     event_id: str
@@ -67,71 +67,72 @@ class ProviderEvent:
     occurred_at: datetime | None = None
 
 
-#: Octets of a call whose proof is over its body or within it: that is read before it is proven, and
-#: where it must be parsed, JSON takes twenty times its octets of memory. Providers that sign send
-#: one event, or batches below this: SendGrid's are of 768 KB at most, those of Amazon SNS of 256.
+#: Maximum octets of a call with a signature over its body or inside it. Such a body is read, and
+#: sometimes parsed, before the call is proven, and parsed JSON needs twenty times its size in
+#: memory. Providers that sign send one event or smaller batches: SendGrid at most 768 KB, Amazon
+#: SNS 256 KB.
 LARGEST_UNPROVEN = 1_000_000
-#: Octets of any call; those of SparkPost are the largest, and stay below this.
+#: Maximum octets of any call. SparkPost's calls are the largest and stay below this.
 LARGEST_CALL = 12 * 1024 * 1024
 
 
 @runtime_checkable
 class Confirming(Protocol):
-    """An adapter whose provider wants a subscription confirmed by fetching an address."""
+    """An adapter whose provider requires that a subscription is confirmed by fetching a URL."""
 
     def confirmation(self, call: Call) -> str:
-        """Return the address that confirms a subscription, or nothing.
+        """Return the URL that confirms a subscription, or an empty string.
 
         Raises:
-            RefusedCallError: The address is not the provider's.
+            RefusedCallError: The URL is not the provider's.
         """
 
 
 class Adapter(Protocol):
-    """What is known of one provider.
+    """The protocol of one provider.
 
     Attributes:
-        LARGEST: Octets that a call may have.
+        LARGEST: Maximum octets of a call.
     """
 
     LARGEST: int
 
     def verify(self, call: Call, secrets: Sequence[str]) -> None:
-        """Accept a call that one of the secrets proves.
+        """Accept a call if one of the secrets proves it.
 
         Raises:
-            RefusedCallError: None does.
+            RefusedCallError: No secret proves the call.
         """
 
     def read(self, call: Call) -> Sequence[ProviderEvent]:
-        """Return the events of a proven call; nothing of it may be trusted to be well formed."""
+        """Return the events of a proven call; the body may still be malformed."""
 
     def once(self, call: Call) -> tuple[str, str] | None:
-        """Return what may be used for one content only, and that content; None if nothing may.
+        """Return a key that is valid for one content only, and this content; None if not needed.
 
-        Where the signature covers the whole call, or nothing is signed, nothing needs to.
+        It is needed only if the signature leaves out a part of the call.
         """
 
 
 class ProviderVerdict(StrEnum):
-    """What a provider makes of a bounce."""
+    """A provider's decision on a bounce."""
 
-    #: The address takes no mail, and never will.
+    #: The address takes no mail and never will.
     HARD = "hard"
-    #: It may take mail another time, or refuses this sender or message only.
+    #: The address may take mail later, or refuses only this sender or message.
     SOFT = "soft"
-    #: The provider does not say.
+    #: The provider gives no decision.
     OPEN = "open"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Meaning:
-    """What an event means.
+    """The meaning of an event.
 
     Attributes:
-        verdict: Of bounces only.
-        general: The reason is the provider's for many cases; a quoted reply may name a finer one.
-        unsubscribed: Somebody left at the provider.
+        verdict: For bounces only.
+        general: The provider's reason covers many cases; a quoted reply may give a particular one.
+        unsubscribed: Whether the event is that a recipient unsubscribed at the provider.
     """
 
     kind: ReportKind
@@ -142,41 +143,41 @@ class Meaning:
 
     @property
     def hard(self) -> bool:
-        """Whether the provider holds that the address itself is gone."""
+        """Whether the provider reports that the address itself does not exist."""
         return self.verdict is ProviderVerdict.HARD
 
 
 def bounce(reason: Reason) -> Meaning:
-    """Return the meaning of a bounce for which the provider names its reason."""
+    """Return the meaning of a bounce with a reason given by the provider."""
     verdict = ProviderVerdict.HARD if reason in PERMANENT else ProviderVerdict.SOFT
     return Meaning(kind=ReportKind.BOUNCE, reason=reason, verdict=verdict)
 
 
 def general(reason: Reason) -> Meaning:
-    """Return the meaning of a bounce whose class covers many cases; see `Meaning`."""
+    """Return the meaning of a bounce with a reason that covers many cases; see `Meaning`."""
     return Meaning(
         kind=ReportKind.BOUNCE, reason=reason, verdict=ProviderVerdict.SOFT, general=True
     )
 
 
-#: A bounce that the provider calls permanent, for whatever reason.
+#: A bounce that the provider calls permanent, with any reason.
 GONE = Meaning(
     kind=ReportKind.BOUNCE, reason=Reason.USER_UNKNOWN, verdict=ProviderVerdict.HARD, general=True
 )
-#: A bounce that the provider calls temporary, for whatever reason.
+#: A bounce that the provider calls temporary, with any reason.
 SOFT = general(Reason.UNKNOWN)
-#: A bounce of which the provider does not say whether it is permanent.
+#: A bounce without the provider's decision on whether it is permanent.
 UNDECIDED = Meaning(kind=ReportKind.BOUNCE, general=True)
 COMPLAINT = Meaning(kind=ReportKind.COMPLAINT, reason=Reason.COMPLAINT)
 DELAY = Meaning(kind=ReportKind.DELAY)
 AUTO_REPLY = Meaning(kind=ReportKind.AUTO_REPLY, reason=Reason.AUTO_REPLY)
 LEFT = Meaning(kind=ReportKind.OTHER, unsubscribed=True)
-#: Kept raw, and shown.
+#: An event that is stored raw and displayed.
 UNKNOWN = Meaning(kind=ReportKind.OTHER)
-#: Nothing came back: a delivery, an opening, a click.
+#: An event that is ignored: a delivery, an opening, a click.
 NOTHING = None
 
-#: Reasons too vague to stand against the provider's own.
+#: Reasons too vague to replace the provider's own.
 _VAGUE = frozenset({Reason.UNKNOWN, Reason.FILTERED, Reason.SYNTAX, Reason.SECURITY})
 
 
@@ -184,8 +185,8 @@ def weigh(meaning: Meaning, reply: ReportedRecipient | None) -> tuple[bool, Reas
     """Return whether a bounce is hard, and its reason.
 
     Args:
-        meaning: The provider's.
-        reply: What we make of the receiving system's reply; None where the provider quotes none.
+        meaning: The provider's meaning.
+        reply: Our classification of the receiving system's reply; None if none is quoted.
     """
     if meaning.kind is not ReportKind.BOUNCE:
         return False, meaning.reason
@@ -219,10 +220,12 @@ def _tables() -> Mapping[str, Mapping[str, Mapping[str, object]]]:
 
 
 def meanings(provider: str, table: str) -> Mapping[str, Meaning | None]:
-    """Return what a provider's words mean, by a table of ``meanings.toml``; None: nothing.
+    """Return the meanings of a provider's terms from a table of ``meanings.toml``.
+
+    None stands for an event that is ignored.
 
     Raises:
-        ValueError: A word is not in lower case, or a meaning is none of those that there are.
+        ValueError: A term is not in lower case, or a meaning does not exist.
     """
     return {
         word: _meaning(f"meanings.toml, {provider}.{table}, {word!r}", word, entry)

@@ -1,4 +1,4 @@
-"""Payloads: JSON and forms of providers, read without trust in their shape, and made events."""
+"""Read JSON and form payloads without trust in their shape, and build events from them."""
 
 from __future__ import annotations
 
@@ -28,16 +28,17 @@ from newsletter.bounces.webhooks.model import (
 
 _WORDS_KEPT = 1000
 _ADDRESS_KEPT = 320
-#: More fields than any provider's form has.
+#: Maximum number of form fields, more than any provider sends.
 _FIELDS = 200
-#: A larger number of seconds would be beyond the year 5000.
+#: Larger numbers are not seconds: as such, they would be dates after the year 5000.
 _LARGEST_SECONDS = 1e11
-#: A number of seconds is larger than any day written without signs (20261231).
+#: Earlier times are not accepted, so that a date without separators (20261231) is not taken as a
+#: number of seconds.
 _EARLIEST = datetime(2001, 9, 9, 1, 46, 40, tzinfo=UTC)
 
 
 class Foreign:
-    """A JSON value of somebody else's: every question has an answer, if an empty one."""
+    """A JSON value from an untrusted source: each access gives a value, possibly an empty one."""
 
     __slots__ = ("value",)
 
@@ -48,7 +49,7 @@ class Foreign:
         return Foreign(self.value.get(name) if isinstance(self.value, Mapping) else None)
 
     def __iter__(self) -> Iterator[Foreign]:
-        """Yield what a list holds; an object or a text in a list's place is the only one of it."""
+        """Yield the members of a list; an object or a text instead of a list is its only member."""
         is_one = isinstance(self.value, Mapping | str) and bool(self.value)
         return map(Foreign, self.value if isinstance(self.value, list) else (self.value,) * is_one)
 
@@ -57,14 +58,15 @@ class Foreign:
 
     @property
     def is_object(self) -> bool:
-        """Whether it has names to ask for."""
+        """Whether the value is a JSON object."""
         return isinstance(self.value, Mapping)
 
     @property
     def text(self) -> str:
-        """A text or number as text, on one line and bounded; else nothing.
+        """The value as text on one line, bounded, if it is a text or a number; else empty.
 
-        JSON can name half a character, which no database and no signature takes: it is replaced.
+        JSON can hold half of a surrogate pair, which neither the database nor a signature accepts.
+        The half is replaced.
         """
         if isinstance(self.value, bool) or not isinstance(self.value, str | int | float):
             return ""
@@ -73,20 +75,20 @@ class Foreign:
 
     @property
     def word(self) -> str:
-        """The text in lower case, as tables are asked."""
+        """The text in lower case, for looking up in tables."""
         return self.text.lower()
 
     @property
     def flag(self) -> bool:
-        """Whether it is true, also as forms and other languages write that."""
+        """Whether the value is true, or a text or number that means true."""
         return self.value is True or self.word in {"true", "yes", "1"}
 
     @property
     def instant(self) -> datetime | None:
-        """A time since 1970, in ISO 8601 or as in mail; in UTC where no zone is given.
+        """A time as seconds since 1970, in ISO 8601 or in mail format; UTC if no zone is given.
 
-        Since 1970 it is in seconds or a thousandth part of them, over and over. What is before 2001
-        is a field that was left at nought.
+        Seconds may also be in thousandths, or smaller units in steps of a thousand. Times before
+        2001 give None: such a field was left at zero.
         """
         text = self.text
         for read in (_since_1970, datetime.fromisoformat, parsedate_to_datetime):
@@ -116,7 +118,7 @@ def _since_1970(text: str) -> datetime:
 
 
 def parse(body: bytes | str) -> Foreign | None:
-    """Return JSON; None when it is none."""
+    """Return the value of a JSON text; None if it is not JSON."""
     try:
         value: Any = json.loads(body)
     except (ValueError, RecursionError):
@@ -125,10 +127,11 @@ def parse(body: bytes | str) -> Foreign | None:
 
 
 def form_fields(call: Call) -> dict[str, str]:
-    """Return a form's fields, of whichever of the two encodings of forms; the last of a name wins.
+    """Return the fields of a form in either form encoding; the last value of a name is used.
 
-    Files and what is no form are left out. Signatures stand in such forms, so anybody's is read:
-    what has more fields, or longer heads of its parts, than any provider's is no form.
+    Files are left out, and a body that is not a form gives no fields. Signatures are among the
+    fields, so forms from anybody are read. A body with more fields, or with longer part headers,
+    than any provider sends is therefore not accepted as a form.
     """
     kind = call.headers.get("content-type", "")
     if kind.lower().startswith("multipart/form-data"):
@@ -164,7 +167,7 @@ def _multipart_fields(kind: str, body: bytes) -> dict[str, str]:
 
 
 class _Form:
-    """Collects the fields of a multipart form as its parser comes upon them."""
+    """The fields of a multipart form, filled by the callbacks of its parser."""
 
     def __init__(self) -> None:
         self.fields: dict[str, str] = {}
@@ -197,7 +200,7 @@ class _Form:
 def read_batch(
     provider: str, body: bytes, read_one: Callable[[Foreign], ProviderEvent | None]
 ) -> list[ProviderEvent]:
-    """Return the events of a batch, or the only one, as ``read_one`` reads each."""
+    """Return the events of a batch or a single object, each as read by ``read_one``."""
     events = parse(body)
     if events is None:
         return [unreadable(provider, body)]
@@ -208,17 +211,17 @@ def read_batch(
 def recipient(
     meaning: Meaning, address: str, *, status: str = "", reply: str = "", words: str = ""
 ) -> ReportedRecipient:
-    """Return what an event says about one address, weighed as `weigh` does.
+    """Return the statement of an event about one address, weighed by `weigh`.
 
-    Words count as the receiving system's reply where a code of a reply stands with or in them;
-    others are the provider's commentary, which is read only where the provider gives no verdict.
+    A text counts as the receiving system's reply if a code is given with it or inside it. Any
+    other text is the provider's comment, which is used only if the provider gives no verdict.
 
     Args:
-        meaning: The provider's.
-        address: As the provider writes it; ``Name <address>`` is taken apart.
-        status: The enhanced status code that the receiving system gave.
-        reply: Its SMTP reply code.
-        words: What is said besides.
+        meaning: The provider's meaning.
+        address: As the provider wrote it; the name in ``Name <address>`` is removed.
+        status: The enhanced status code of the receiving system.
+        reply: The SMTP reply code of the receiving system.
+        words: The text of the event.
     """
     status, reply = find_status(status), find_reply(reply)
     is_reply = bool(
@@ -256,7 +259,7 @@ def event(
     return_path: str = "",
     occurred_at: datetime | None = None,
 ) -> ProviderEvent:
-    """Return an event; without an id of its own its content is its id."""
+    """Return an event; the hash of its content replaces a missing identifier."""
     return ProviderEvent(
         event_id=f"{provider}:{event_id or hashlib.sha256(raw.raw).hexdigest()}",
         report=Report(
@@ -273,7 +276,7 @@ def event(
 
 
 def unreadable(provider: str, body: bytes) -> ProviderEvent:
-    """Return what a proven call that is no JSON is kept as."""
+    """Return an event with the raw body of a proven call that is not JSON."""
     return ProviderEvent(
         event_id=f"{provider}:{hashlib.sha256(body).hexdigest()}",
         report=Report(kind=ReportKind.OTHER, reader=provider),
@@ -282,11 +285,11 @@ def unreadable(provider: str, body: bytes) -> ProviderEvent:
 
 
 def with_brackets(message_id: str) -> str:
-    """Return a Message-ID as the log keeps it."""
+    """Return a Message-ID in the form of the log, with angle brackets."""
     bare = message_id.strip().strip("<>")
     return f"<{bare}>" if bare else ""
 
 
 def meaning_of(table: Mapping[str, Meaning | None], word: str) -> Meaning | None:
-    """Return what a table says of a word: unknown where it says nothing."""
+    """Return the meaning of a term from a table; ``UNKNOWN`` if the table lacks the term."""
     return table.get(word, UNKNOWN)

@@ -1,4 +1,4 @@
-"""Postal's webhooks: one event a call, signed with the installation's RSA key."""
+"""Postal's webhooks: one event in each call, signed with the installation's RSA key."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Postal:
     def verify(self, call: Call, secrets: Sequence[str]) -> None:
         """See `Adapter.verify`; a secret is a public key, base64 of its DER, as in Postal's DKIM.
 
-        Newer versions of Postal sign with SHA-256 besides SHA-1, in a header of its own.
+        Newer versions of Postal add a header with a SHA-256 signature to the one with SHA-1.
         """
         newer = call.headers.get("x-postal-signature-256", "")
         signature = octets_of(newer or call.headers.get("x-postal-signature", ""))
-        algorithm = SHA256() if newer else SHA1()  # noqa: S303 - all that older versions sign with
+        algorithm = SHA256() if newer else SHA1()  # noqa: S303 - old versions sign with SHA-1 only
         if not any(_is_signed(key, signature, call.body, algorithm) for key in secrets):
             raise RefusedCallError(msg("The signature is not from Postal."))
 
@@ -56,14 +56,14 @@ def _is_signed(key: str, signature: bytes, signed: bytes, algorithm: SHA1 | SHA2
 
 
 def read_key(secret: str) -> rsa.RSAPublicKey:
-    """Return the key that a secret is.
+    """Return the public key in a secret.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The secret is not an RSA public key.
     """
     public = public_key(secret)
     if not isinstance(public, rsa.RSAPublicKey):
-        raise ValueError("another kind of key")  # noqa: TRY004 - its text is wrong, not its type
+        raise ValueError("another kind of key")  # noqa: TRY004 - the setting's value is wrong
     return public
 
 

@@ -1,4 +1,4 @@
-"""Postmark's webhooks: one event a call, unsigned."""
+"""Postmark's webhooks: one event in each call; not signed."""
 
 from __future__ import annotations
 

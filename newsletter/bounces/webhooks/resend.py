@@ -1,4 +1,4 @@
-"""Resend's webhooks: one event a call, signed the way of Svix (Standard Webhooks)."""
+"""Resend's webhooks: one event in each call, signed as by Svix (Standard Webhooks)."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from newsletter.bounces.webhooks.signatures import (
     require_signature,
 )
 
-#: Svix signs every attempt anew.
+#: Maximum age of a signature. It can be short, because Svix signs each attempt anew.
 _RECENT = timedelta(minutes=5)
 
 _EVENTS = meanings("resend", "events")
-#: ``type/subType`` of a bounce first, then its type alone; the words are those of Amazon SES.
+#: Meanings by ``type/subType`` of a bounce, else by its type; the terms are those of Amazon SES.
 _BOUNCES = meanings("resend", "bounces")
 
 
@@ -70,10 +70,10 @@ class Resend:
 
 
 def read_key(secret: str) -> bytes:
-    """Return the key that a secret is.
+    """Return the key in a secret.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The secret is not base64, or empty.
     """
     key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     if not key:
@@ -94,7 +94,7 @@ def _read(body: Foreign, event_id: str) -> ProviderEvent | None:
         return None
     addresses = [one.text for one in data["to"]] or [data["email"].text]
     if len(addresses) > 1 and meaning.kind is not ReportKind.OTHER:
-        # Which of several it was, nobody says.
+        # The event does not say which of several recipients it is about.
         meaning = UNKNOWN
     diagnoses = [one.text for one in detail["diagnosticCode"]] or [detail["diagnosticCode"].text]
     words = diagnoses[0] or detail["message"].text or data["failed"]["reason"].text

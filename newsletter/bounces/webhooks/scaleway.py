@@ -1,7 +1,7 @@
-"""Scaleway Transactional Email: events that its topics bring in an envelope such as Amazon SNS's.
+"""Scaleway Transactional Email: events that its topics send in an envelope like Amazon SNS's.
 
-Where Scaleway keeps the certificates of its signatures is not documented, so a password of the
-operator's in the subscription's address proves a call.
+Scaleway does not document the location of its signature certificates. A call is therefore proven
+by a password that the operator puts into the URL of the subscription.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _HOST = re.compile(r"sns\.mnq\.[a-z]{2}-[a-z]{3}\.(scaleway\.com|scw\.cloud)")
 
 
 def is_scaleways(url: str) -> bool:
-    """Whether an address is HTTPS on a host of Scaleway's topics, and nothing odd is in it."""
+    """Return whether a URL is HTTPS on a host of Scaleway's topics, without unusual parts."""
     return is_https_on(_HOST, url)
 
 
@@ -40,10 +40,10 @@ class Scaleway(Unsigned):
     """See `Adapter`."""
 
     def confirmation(self, call: Call) -> str:
-        """Return the address that confirms a subscription, or nothing; see `Ses.confirmation`.
+        """Return the URL that confirms a subscription, or an empty string; see `Ses.confirmation`.
 
         Raises:
-            RefusedCallError: It is not Scaleway's.
+            RefusedCallError: The URL is not Scaleway's.
         """
         envelope = parse(call.body) or Foreign(None)
         if envelope["Type"].text != "SubscriptionConfirmation":

@@ -1,4 +1,4 @@
-"""SendGrid's event webhook: batches signed with ECDSA, whose public key SendGrid shows."""
+"""SendGrid's event webhook: batches with an ECDSA signature; SendGrid displays the public key."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from newsletter.i18n.messages import msg
 _HEADER = "x-twilio-email-event-webhook-"
 
 _EVENTS = meanings("sendgrid", "events")
-#: Finer than the event itself; of any other class the event's ``type`` is the verdict.
+#: Meanings by ``bounce_classification``. For other classes, the event's ``type`` decides.
 _CLASSES = meanings("sendgrid", "classes")
 _DROPPED = meanings("sendgrid", "dropped")
 
@@ -67,14 +67,14 @@ def _is_signed(key: str, signature: bytes, signed: bytes) -> bool:
 
 
 def read_key(secret: str) -> ec.EllipticCurvePublicKey:
-    """Return the key that a secret is.
+    """Return the public key in a secret.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The secret is not an elliptic curve public key.
     """
     public = public_key(secret)
     if not isinstance(public, ec.EllipticCurvePublicKey):
-        raise ValueError("another kind of key")  # noqa: TRY004 - its text is wrong, not its type
+        raise ValueError("another kind of key")  # noqa: TRY004 - the setting's value is wrong
     return public
 
 
@@ -84,7 +84,7 @@ def _read(one: Foreign) -> ProviderEvent | None:
     if word == "bounce":
         meaning = _CLASSES.get(one["bounce_classification"].word, meaning)
     if word == "bounce" and one["type"].word == "blocked" and meaning is GONE:
-        # By its type SendGrid will try the address again, whatever it is classified as.
+        # Type "blocked" means that SendGrid will try the address again, whatever the class.
         meaning = _EVENTS["blocked"]
     if word == "dropped":
         meaning = _DROPPED.get(one["reason"].word, UNKNOWN)

@@ -1,4 +1,4 @@
-"""Amazon SES: bounces, complaints and events, which Amazon SNS brings as calls or as mail."""
+"""Amazon SES: bounces, complaints and events, sent by Amazon SNS as calls or as mail."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ from newsletter.bounces.webhooks.sns import (
 from newsletter.i18n.messages import msg
 
 _EVENTS = meanings("ses", "events")
-#: ``bounceType/bounceSubType``.
+#: Meanings by ``bounceType/bounceSubType``.
 _BOUNCES = meanings("ses", "bounces")
 _COMPLAINTS = meanings("ses", "complaints")
 
 
 class Ses:
-    """See `Adapter`; ``certificate`` fetches one from an address that was found to be Amazon's."""
+    """See `Adapter`; ``certificate`` fetches the certificate from a verified URL of Amazon's."""
 
     LARGEST = LARGEST_UNPROVEN
 
@@ -54,7 +54,7 @@ class Ses:
         self._certificate = certificate
 
     def verify(self, call: Call, secrets: Sequence[str]) -> None:
-        """See `Adapter.verify`; a secret is the ARN of a topic that is listened to."""
+        """See `Adapter.verify`; a secret is the ARN of an accepted topic."""
         envelope = read_envelope(call.body)
         if envelope["TopicArn"] not in secrets:
             raise RefusedCallError(msg("The topic is not one that this site accepts."))
@@ -68,10 +68,10 @@ class Ses:
         del call
 
     def confirmation(self, call: Call) -> str:
-        """Return the address that confirms a subscription to the topic, or nothing.
+        """Return the URL that confirms a subscription to the topic, or an empty string.
 
         Raises:
-            RefusedCallError: It is not Amazon's.
+            RefusedCallError: The URL is not Amazon's.
         """
         envelope = read_envelope(call.body)
         if envelope.kind is not SnsType.SUBSCRIPTION:
@@ -98,7 +98,7 @@ class Ses:
 
 
 def read_event(one: Foreign, event_id: str) -> ProviderEvent | None:
-    """Return what an event of Amazon SES says, however it came; None where it says nothing."""
+    """Return an event of Amazon SES, from a call or a mail; None if the event is ignored."""
     word = one["eventType"].word or one["notificationType"].word
     meaning = meaning_of(_EVENTS, word)
     detail, mail = one[word], one["mail"]
@@ -108,7 +108,8 @@ def read_event(one: Foreign, event_id: str) -> ProviderEvent | None:
         permanent = detail["bounceType"].word == "permanent"
         meaning = _BOUNCES.get(finer, GONE if permanent else UNDECIDED)
         if finer == "transient/general" and not any(map(_has_reply, people)):
-            # Amazon calls so what its bounce address got without a report: somebody is away.
+            # Amazon uses this type for mail to its bounce address without a report: an absence
+            # notice.
             meaning = AUTO_REPLY
     if word == "complaint":
         meaning = _COMPLAINTS.get(detail["complaintFeedbackType"].word, COMPLAINT)
@@ -146,7 +147,7 @@ def _recipient(meaning: Meaning, person: Foreign) -> ReportedRecipient:
 
 
 def _message_id(mail: Foreign) -> str:
-    """Return our Message-ID, which SES replaces in what it sends."""
+    """Return our Message-ID, which SES replaces in the mail that it sends."""
     for header in mail["headers"]:
         if header["name"].word == "message-id":
             return header["value"].text
@@ -157,7 +158,7 @@ _EVENT_NAMES = ("notificationType", "eventType")
 
 
 def read_ses_mail(returned: BounceText) -> Report | None:
-    """Read the event of Amazon SES that a mail's text is; None when it is none."""
+    """Read an event of Amazon SES from the text of a mail; return None if there is none."""
     found = _event_in(returned.mail)
     event_read = None if found is None else read_event(Foreign(found), "")
     return None if event_read is None else event_read.report
@@ -174,7 +175,7 @@ def _event_in(mail: Mail) -> dict[str, object] | None:
 
 
 def _leading_object(text: str) -> dict[str, object] | None:
-    """Return the JSON object that a text begins with; SNS adds words for people below it."""
+    """Return the JSON object at the start of a text; SNS adds text for people below the object."""
     if not text.startswith("{"):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Signatures and secrets that make a call the provider's, compared in constant time."""
+"""Verify the signature or the secret of a provider's call, with constant-time comparison."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from newsletter.bounces.webhooks.model import LARGEST_CALL, Call, RefusedCallErr
 from newsletter.bounces.webhooks.payload import Foreign
 from newsletter.i18n.messages import msg
 
-#: Our clock and a provider's may differ by so much.
+#: Maximum difference between our clock and a provider's.
 _SKEW = timedelta(minutes=5)
 _SECONDS = re.compile(r"[0-9]{10}")
-#: Providers that sign once try for so long; the log knows an event for much longer.
+#: Providers that sign a call once repeat it for this long. The log recognises a repeated event for
+#: much longer.
 TRIED_FOR = timedelta(hours=24)
 
 
 def require_secret(call: Call, secrets: Sequence[str]) -> None:
-    """Accept a secret as Basic password, Bearer token, or in ``X-Webhook-Secret``.
+    """Accept a call with a secret as Basic password, Bearer token, or in ``X-Webhook-Secret``.
 
-    For providers that sign nothing.
+    For providers without signatures.
 
     Raises:
-        RefusedCallError: None of the secrets is carried.
+        RefusedCallError: The call carries none of the secrets.
     """
     scheme, _, credentials = call.headers.get("authorization", "").partition(" ")
     shown = [call.headers.get("x-webhook-secret", "")]
@@ -51,15 +52,15 @@ def _password(credentials: str) -> str:
 
 
 def matches(expected: bytes, shown: bytes) -> bool:
-    """Compare in constant time; nothing matches nothing."""
+    """Compare in constant time; an empty expected value never matches."""
     return bool(expected) and hmac.compare_digest(expected, shown)
 
 
 def require_signature(expected: Iterable[bytes], shown: Iterable[bytes]) -> None:
-    """Accept one right signature among those shown.
+    """Accept if one of the signatures in the call is one of the expected ones.
 
     Raises:
-        RefusedCallError: There is none.
+        RefusedCallError: No signature matches.
     """
     signatures = list(shown)
     if not any(matches(one, other) for one in expected for other in signatures):
@@ -67,24 +68,24 @@ def require_signature(expected: Iterable[bytes], shown: Iterable[bytes]) -> None
 
 
 def read_seconds(stamp: str) -> datetime | None:
-    """Return the time of a signed stamp in whole seconds since 1970; None when it is none.
+    """Return the time of a signed timestamp in whole seconds since 1970; None if it is not one.
 
-    Ten digits and nothing else: where a signature covers a stamp and what follows it, without a
-    mark between them, a stamp of another length would cut the same octets elsewhere.
+    The timestamp must have exactly ten digits. Some signatures cover a timestamp and the following
+    data without a separator. A timestamp of another length could move the border between the two.
     """
     return Foreign(stamp).instant if _SECONDS.fullmatch(stamp) else None
 
 
 def read_instant(stamp: str) -> datetime | None:
-    """Return the time of a signed stamp in ISO 8601; None when it is none."""
+    """Return the time of a signed timestamp in ISO 8601; None if it is not one."""
     return Foreign(stamp).instant if "T" in stamp else None
 
 
 def require_body_signature(call: Call, header: str, secrets: Sequence[str]) -> None:
-    """Accept a body whose HMAC (SHA-256, hexadecimal) by one of the secrets a header carries.
+    """Accept a body if a header has its HMAC (SHA-256, hexadecimal) with one of the secrets.
 
     Raises:
-        RefusedCallError: None of the secrets made it.
+        RefusedCallError: No secret produces the signature.
     """
     shown = call.headers.get(header, "").strip().lower().encode()
     expected = (
@@ -94,10 +95,10 @@ def require_body_signature(call: Call, header: str, secrets: Sequence[str]) -> N
 
 
 def require_recent(signed_at: datetime | None, received_at: datetime, *, within: timedelta) -> None:
-    """Refuse what was signed long ago, or in the future.
+    """Refuse a call that was signed long ago, or in the future.
 
     Raises:
-        RefusedCallError: It was, or nobody can tell.
+        RefusedCallError: The time of signing is out of range or unknown.
     """
     if signed_at is None or not received_at - within <= signed_at <= received_at + _SKEW:
         raise RefusedCallError(
@@ -106,10 +107,10 @@ def require_recent(signed_at: datetime | None, received_at: datetime, *, within:
 
 
 def octets_of(text: str) -> bytes:
-    """Return what base64 stands for.
+    """Return the decoded octets of a base64 text.
 
     Raises:
-        RefusedCallError: It is none.
+        RefusedCallError: The text is not base64.
     """
     try:
         return base64.b64decode(text, validate=True)
@@ -118,10 +119,10 @@ def octets_of(text: str) -> bytes:
 
 
 def public_key(secret: str) -> PublicKeyTypes:
-    """Return the public key that a setting holds, base64 of its DER.
+    """Return the public key in a setting: base64 of its DER.
 
     Raises:
-        ValueError: It holds none.
+        ValueError: The setting does not hold a public key.
     """
     try:
         return load_der_public_key(base64.b64decode(secret, validate=True))
@@ -130,7 +131,7 @@ def public_key(secret: str) -> PublicKeyTypes:
 
 
 class Unsigned:
-    """Proves a call by the secret it carries."""
+    """Base of adapters whose provider does not sign: a call is proven by the secret it carries."""
 
     LARGEST = LARGEST_CALL
 

@@ -1,7 +1,7 @@
-"""Amazon SNS: the envelope that SES's events come in, signed by a certificate of Amazon's.
+"""Amazon SNS: the envelope of SES's events, signed with a certificate of Amazon's.
 
-The certificate's address stands in the call. Only addresses on SNS's own hosts are ever fetched, or
-anybody could make this server fetch what they like and sign with what it finds there.
+The call itself names the certificate's URL. Only URLs on hosts of SNS are fetched. Otherwise any
+caller could make this server fetch an arbitrary URL, and sign calls with their own certificate.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from newsletter.bounces.webhooks.signatures import octets_of
 from newsletter.i18n.messages import msg
 from newsletter.i18n.normal_form import split_url
 
-#: A region stands in the middle (us-gov-west-1), and nothing else: at ``sns.s3.amazonaws.com`` or
-#: ``sns.s3-us-west-2.amazonaws.com`` lies what the owner of the bucket "sns" puts there.
+#: Only a region (us-gov-west-1) is accepted in the middle. ``sns.s3.amazonaws.com`` and
+#: ``sns.s3-us-west-2.amazonaws.com`` are controlled by the owner of the storage bucket "sns".
 _HOST = re.compile(r"sns\.[a-z]{2,4}(-[a-z]{2,12}){1,2}-[0-9]{1,2}\.amazonaws\.com(\.cn)?")
 _SIGNED_NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _SIGNED_CONFIRMATION = (
@@ -32,17 +32,18 @@ _SIGNED_CONFIRMATION = (
 #: The only signed field that may have several lines.
 _MANY_LINES = "Message"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-#: Version 1 is SHA-1: weak against its signer alone, and still what topics do by default.
+#: Version 1 is SHA-1. Only the signer could abuse its weakness, and it is still the default of
+#: topics.
 _HASHES: dict[str, HashAlgorithm] = {"1": SHA1(), "2": SHA256()}  # noqa: S303 - Amazon's choice
 
 
 def is_amazons(url: str) -> bool:
-    """Whether an address is HTTPS on a host of SNS, and nothing odd is in it."""
+    """Return whether a URL is HTTPS on a host of SNS, without unusual parts."""
     return is_https_on(_HOST, url)
 
 
 def is_https_on(host: re.Pattern[str], url: str) -> bool:
-    """Whether an address is HTTPS on its port, on a host that a pattern matches as a whole."""
+    """Return whether a URL is HTTPS on the default port, on a host that fully matches a pattern."""
     try:
         parts = split_url(url)
         port = parts.port
@@ -53,13 +54,13 @@ def is_https_on(host: re.Pattern[str], url: str) -> bool:
 
 
 def is_certificate(url: str) -> bool:
-    """Whether an address may hold a certificate that signs."""
+    """Return whether a URL can be that of a signing certificate."""
     parts = urlsplit(url) if is_amazons(url) else None
     return parts is not None and parts.path.endswith(".pem") and not parts.query
 
 
 class SnsType(StrEnum):
-    """What SNS sends; a call of any other type is none of its."""
+    """The types of calls that SNS sends. Calls of other types are refused."""
 
     NOTIFICATION = "Notification"
     SUBSCRIPTION = "SubscriptionConfirmation"
@@ -68,10 +69,10 @@ class SnsType(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SnsEnvelope:
-    """What SNS wraps a message in, each value exactly as it came.
+    """SNS's envelope of a message, with each value exactly as sent.
 
     Attributes:
-        signed: The fields that the signature covers, in its order.
+        signed: The fields covered by the signature, in the order of signing.
     """
 
     kind: SnsType
@@ -81,12 +82,12 @@ class SnsEnvelope:
     signature_version: str
 
     def __getitem__(self, name: str) -> str:
-        """Return a signed field's value; empty where it is not there."""
+        """Return a signed field's value; empty if the field is missing."""
         return dict(self.signed).get(name, "")
 
     @property
     def canonical(self) -> bytes:
-        """What is signed: names and values in lines, in the order of the names."""
+        """The signed octets: names and values on separate lines, ordered by name."""
         lines = [f"{name}\n{value}\n" for name, value in self.signed]
         return "".join(lines).encode("utf-8", "surrogatepass")
 
@@ -94,12 +95,12 @@ class SnsEnvelope:
 def read_envelope(body: bytes) -> SnsEnvelope:
     """Return the envelope of a call.
 
-    The signature covers the fields joined by line feeds. Were a value other than the message
-    allowed to hold one, the same octets could be cut into other fields: a message of anybody's
-    could be presented as one of ours.
+    The signature covers the fields joined by line feeds. If a value other than the message could
+    hold a line feed, the same octets could be divided into other fields. An attacker could then
+    present somebody else's signed message as ours.
 
     Raises:
-        RefusedCallError: It is none of SNS's, or a value has a control character.
+        RefusedCallError: The call is not of a type of SNS, or a value has a control character.
     """
     whole = parse(body) or Foreign(None)
     try:
@@ -125,10 +126,10 @@ def _value(whole: Foreign, name: str) -> str:
 
 
 def require_signed(envelope: SnsEnvelope, pem: bytes, call: Call) -> None:
-    """Accept an envelope that the certificate signed.
+    """Accept an envelope that was signed with the certificate.
 
     Raises:
-        RefusedCallError: It did not, or is not valid at this time.
+        RefusedCallError: The signature is wrong, or the certificate is not valid at this time.
     """
     algorithm = _HASHES.get(envelope.signature_version)
     signature = octets_of(envelope.signature)

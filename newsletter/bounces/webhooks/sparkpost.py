@@ -1,4 +1,4 @@
-"""SparkPost's webhooks: batches, unsigned; each event lies in an envelope that names its family."""
+"""SparkPost's webhooks: batches, not signed; each event has an envelope with its family."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from newsletter.bounces.webhooks.payload import Foreign, event, meaning_of, read
 from newsletter.bounces.webhooks.signatures import Unsigned
 
 _EVENTS = meanings("sparkpost", "events")
-#: SparkPost's bounce classification codes.
+#: Meanings by SparkPost's bounce classification codes.
 _CLASSES = meanings("sparkpost", "classes")
 
 
@@ -30,7 +30,7 @@ class SparkPost(Unsigned):
 def _read(one: Foreign) -> ProviderEvent | None:
     families = one["msys"].value
     if families == {}:
-        # SparkPost tries a new address with this.
+        # SparkPost sends this to test a new webhook URL.
         return None
     inner = Foreign(next(iter(families.values()))) if isinstance(families, dict) else one
     word = inner["type"].word

@@ -1,4 +1,4 @@
-"""Unisender Go's webhooks: batches by account, proven by a digest over body and API key."""
+"""Unisender Go's webhooks: batches by account, proven by a digest of body and API key."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from newsletter.bounces.webhooks.payload import (
 from newsletter.bounces.webhooks.signatures import require_signature
 
 _STATUSES = meanings("unisender_go", "statuses")
-#: ``delivery_info.delivery_status``, which is finer than the status.
+#: Meanings by ``delivery_info.delivery_status``, which is more particular than the status.
 _FAILURES = meanings("unisender_go", "failures")
 
 
@@ -34,8 +34,8 @@ class UnisenderGo:
     def verify(self, call: Call, secrets: Sequence[str]) -> None:
         """See `Adapter.verify`; a secret is the account's API key.
 
-        The field ``auth`` is the MD5 of the body in which that field holds the API key: weaker than
-        an HMAC, and all that this provider offers.
+        The field ``auth`` is the MD5 of the body with the API key in place of this field. This is
+        weaker than an HMAC, but the provider offers nothing else.
         """
         shown = (parse(call.body) or Foreign(None))["auth"].text.encode()
         expected = [
@@ -68,7 +68,7 @@ def _read(one: Foreign) -> ProviderEvent | None:
     meaning = meaning_of(_STATUSES, word)
     if word in {"hard_bounced", "soft_bounced"}:
         finer = _FAILURES.get(info["delivery_status"].word)
-        # What is said to be soft stays so, whatever its failure is.
+        # A soft bounce stays soft, whatever its failure.
         if finer is not None and not (word == "soft_bounced" and finer.hard):
             meaning = finer
     if meaning is None:
@@ -77,7 +77,7 @@ def _read(one: Foreign) -> ProviderEvent | None:
     metadata = data["metadata"]
     return event(
         "unisender_go",
-        # Events have no id; told again, they are told in the same words.
+        # Events have no identifier; a repeated call has the same content.
         "",
         meaning,
         [recipient(meaning, data["email"].text, words=words)],
