@@ -243,7 +243,7 @@ class BatchRun:
         ``known``: it was known to refuse all.
         """
         refusals, self._refusals = self._refusals, Refusals()
-        for outcome in refusals.end(more=self.waiting > 0, known=known):
+        for outcome in refusals.end(known=known):
             self._note(outcome)
         return refusals.words
 

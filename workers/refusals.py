@@ -3,7 +3,8 @@
 A relay that was reconfigured, or whose filter or quota stops us, answers every RCPT or message with
 5xx. Taken for each recipient's, such answers end a whole mailing that nobody got, for good. So a
 refusal for a reason that is not the recipient's waits until the next message is accepted; many in a
-row are put off as if they had been answered with 4xx. Behind one name there may be several servers,
+row, and those after which none is, are put off as if they had been answered with 4xx, until
+RETRY_HOURS give them up. Behind one name there may be several servers,
 or one that is being reconfigured, of which some refuse all and others take: what came over a
 connection that has accepted nothing waits until that one does.
 """
@@ -18,9 +19,8 @@ from newsletter.bounces.refusal import Refusal, classify_refusal
 from newsletter.database.vocabulary import DeliveryState
 from newsletter.mailings.ledger.outcomes import Outcome
 
-#: So many in a row are no chance; nor are several with which a batch ends. One or two alone are a
-#: test or a notice, whose author wants to know.
-_MANY, _SEVERAL = 20, 3
+#: So many in a row are no chance.
+_MANY = 20
 _OF_THE_MAILBOX = frozenset({Reason.SUSPENDED, Reason.MAILBOX_FULL})
 #: RFC 3463 section 3.8: about rights and policy, as a quota of the sender's is.
 _POLICY = "5.7."
@@ -42,7 +42,6 @@ class Refusals:
         self._waiting: list[tuple[int, Outcome]] = []
         self._in_a_row = 0
         self._accepting: set[int] = set()
-        self._many_put_off = False
 
     def note(self, outcome: Outcome, *, address: str, connection: int = 0) -> Sequence[Outcome]:
         """Take note of an outcome; return those that are certain now."""
@@ -59,7 +58,7 @@ class Refusals:
             return []
         # Others take mail meanwhile, and nobody's outcome is held back for long.
         refused = [put_off(one) for over, one in self._waiting if over not in self._accepting]
-        self._waiting, self._many_put_off = taken, True
+        self._waiting = taken
         return refused
 
     def _certain_with(self, connection: int) -> Sequence[Outcome]:
@@ -78,28 +77,19 @@ class Refusals:
         """Whether some wait."""
         return bool(self._waiting)
 
-    def end(self, *, more: bool = False, known: bool = False) -> Sequence[Outcome]:
-        """Return what is to be taken of those that wait, as no other message follows now.
+    def end(self, *, known: bool = False) -> Sequence[Outcome]:
+        """Put off those that wait, as no other message follows that could tell whose fault it is.
+
+        However few they are: a mailing to one reader may have met the server that refuses all.
 
         Args:
-            more: Whether some of the batch are left for later, which may be accepted.
             known: Whether the relay refuses all, as others were told just before.
         """
         waiting, self._waiting = self._waiting, []
-        outcomes = [outcome for _, outcome in waiting]
         self._in_a_row = 0
-        if known and outcomes:
-            self.words = outcomes[-1].reply
-        # Whoever was put off before, by a relay that accepts nothing still, is so again.
-        again = not self._accepting and any(outcome.attempts > 1 for outcome in outcomes)
-        several = len(outcomes) >= _SEVERAL or self._many_put_off
-        if self.words or more or again or several:
-            return [put_off(each) for each in outcomes]
-        # Where others took mail, one that took none may be the server that refuses all.
-        return [
-            put_off(outcome) if self._accepting and over not in self._accepting else outcome
-            for over, outcome in waiting
-        ]
+        if known and waiting:
+            self.words = waiting[-1][1].reply
+        return [put_off(outcome) for _, outcome in waiting]
 
 
 def put_off(outcome: Outcome) -> Outcome:

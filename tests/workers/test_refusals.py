@@ -93,14 +93,16 @@ def test_a_refusal_among_accepted_messages_is_that_recipient_s() -> None:
     assert _states(refusals, *answers) == [*row, State.ACCEPTED, *row, State.ACCEPTED]
 
 
-@pytest.mark.parametrize(
-    ("count", "state"), [(1, State.REJECTED), (2, State.REJECTED), (3, State.DEFERRED)]
-)
-def test_several_in_a_row_at_the_end_of_a_batch_are_put_off_whatever_was_accepted_before(
-    count: int, state: State
+@pytest.mark.parametrize("accepted", [[], [_accepted(0)]], ids=["nothing", "one before"])
+@pytest.mark.parametrize("attempts", [1, 2])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_what_a_batch_ends_with_is_put_off_however_few_they_are(
+    count: int, attempts: int, accepted: list[Outcome]
 ) -> None:
-    answers = [_accepted(0), *_row(count, first=1)]
-    assert _states(Refusals(), *answers) == [State.ACCEPTED, *[state] * count]
+    refusals = Refusals()
+    answers = [*accepted, *_row(count, first=1, attempts=attempts)]
+    assert _states(refusals, *answers)[len(accepted) :] == [State.DEFERRED] * count
+    assert refusals.words == ""
 
 
 def test_what_a_connection_refuses_that_takes_nothing_is_put_off_whatever_others_take() -> None:
@@ -110,11 +112,6 @@ def test_what_a_connection_refuses_that_takes_nothing_is_put_off_whatever_others
     assert _by_turns(*answers) == [State.DEFERRED] * 30 + [State.ACCEPTED] * 30
     # One more than were put off at once is no recipient's fault, either.
     assert _by_turns(*answers[:42])[:21] == [State.DEFERRED] * 21
-
-
-def test_the_last_of_a_batch_is_put_off_that_a_connection_refuses_which_takes_nothing() -> None:
-    answers = [(1, _accepted(0)), *((2, one) for one in _row(1, first=1))]
-    assert _by_turns(*answers) == [State.ACCEPTED, State.DEFERRED]
 
 
 def test_no_more_than_twenty_wait_for_a_connection_that_takes_nothing() -> None:
@@ -148,28 +145,8 @@ def test_what_is_refused_before_the_first_mail_after_an_outage_is_put_off() -> N
     assert _states(Refusals(known=True), *answers) == [*outage, *usual]
 
 
-@pytest.mark.parametrize("end", [{"more": True}, {"known": True}])
-def test_one_is_put_off_where_more_of_its_batch_follows_or_its_relay_is_known_to_refuse_all(
-    end: dict[str, bool],
-) -> None:
+def test_one_alone_shows_that_its_relay_refuses_all_where_that_is_known() -> None:
     refusals = Refusals()
     assert refusals.note(_row(1)[0], address="r@example.jp") == []
-    assert [one.state for one in refusals.end(**end)] == [State.DEFERRED]
-    assert refusals.words == (DENIED if "known" in end else "")
-
-
-@pytest.mark.parametrize(
-    ("count", "attempts", "state"),
-    [
-        (1, 1, State.REJECTED),
-        (2, 1, State.REJECTED),
-        (3, 1, State.DEFERRED),
-        (1, 2, State.DEFERRED),
-    ],
-)
-def test_a_batch_of_which_nothing_is_accepted_is_put_off_unless_it_is_a_test_or_a_notice(
-    count: int, attempts: int, state: State
-) -> None:
-    refusals = Refusals()
-    assert _states(refusals, *_row(count, attempts=attempts)) == [state] * count
-    assert refusals.words == ""
+    assert [one.state for one in refusals.end(known=True)] == [State.DEFERRED]
+    assert refusals.words == DENIED
