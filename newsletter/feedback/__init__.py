@@ -1,8 +1,8 @@
-"""Feedback: bounce → delivery → subscriber → suppression.
+"""Feedback: the path from a bounce to its delivery, its subscriber and a suppression.
 
-Readers only append to the bounce log (`log`). What nobody has decided on yet is taken up
-(`consequences`): whom it is about (`attribution`), whether it belongs to a wave (`waves`), what the
-policy says (`policy`); each decision is written down with its evidence.
+Readers only append to the bounce log (`log`). New rows are judged by `consequences`: the subscriber
+is identified (`attribution`), mass bounces are recognised (`waves`), and the policy decides
+(`policy`). Each decision is stored with its evidence.
 """
 
 from newsletter.feedback.consequences import act_on_new_bounces

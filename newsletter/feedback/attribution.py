@@ -1,7 +1,7 @@
-"""Attribution: whom a bounce is about, and what proves it.
+"""Attribution: identify the delivery and the subscriber of a bounce, and the proof of it.
 
-A signed return path comes first, then our Message-ID, which nobody can make up either, then the
-address. What comes by mail with an address alone could have been written by anybody.
+A signed return path has precedence, then our Message-ID, which is signed as well, then the address.
+A mail that is attributed by its address alone proves nothing: anybody could have written it.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from newsletter.tokens import DeliveryRef, TokenSigner, mark_of
 
 
 class AttributionProof(StrEnum):
-    """What shows that a bounce is about a delivery of ours."""
+    """The evidence that a bounce is about a delivery of ours."""
 
-    #: The relay's own reply to us.
+    #: The reply of our own relay.
     RELAY = "relay"
     RETURN_PATH = "return-path"
     MESSAGE_ID = "message-id"
-    #: A provider that signs what it tells.
+    #: A provider that authenticates its calls.
     PROVIDER = "provider"
     #: An address in a mail that anybody could have sent.
     NONE = "none"
@@ -49,13 +49,13 @@ class AttributionProof(StrEnum):
 
     @property
     def holds(self) -> bool:
-        """Whether anything may follow from it."""
+        """Whether the proof is good enough for a consequence."""
         return self not in {AttributionProof.NONE, AttributionProof.FORGED}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attribution:
-    """Whom a bounce is about, as far as it is known."""
+    """The delivery and the subscriber of a bounce, as far as they are known."""
 
     proof: AttributionProof
     newsletter_id: int | None = None
@@ -65,7 +65,7 @@ class Attribution:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Keys:
-    """What our signatures are checked with."""
+    """The keys that verify our signatures."""
 
     signer: TokenSigner
     message_id_key: bytes
@@ -74,13 +74,13 @@ class Keys:
 def attribute(
     session: Session, rows: Sequence[BounceRow], keys: Keys, owners: Mapping[int, int]
 ) -> dict[int, Attribution]:
-    """Return by bounce id whom each is about.
+    """Return the attribution of each bounce by its id.
 
     Args:
-        session: Within the transaction that acts on it.
+        session: In the transaction that acts on the attributions.
         rows: The bounces.
-        keys: What our signatures are checked with.
-        owners: What `find_owners` found before; each is proven once more.
+        keys: The keys that verify our signatures.
+        owners: The result of an earlier `find_owners`; each entry is verified again.
     """
     by_address = _subscribers_by_address(session, rows)
     by_message_id = _deliveries_by_message_id(session, rows, keys, by_address, owners)
@@ -100,10 +100,10 @@ def attribute(
 def _about_no_reader(
     session: Session, rows: Sequence[BounceRow], found: dict[int, Attribution], keys: Keys
 ) -> list[int]:
-    """Return the bounces by mail in which an address of ours, or a mail system's, failed.
+    """Return the bounces by mail in which the failed address is ours or a mail system's.
 
-    Such a notice is about something that was sent to us, a reader's automatic answer or a list's
-    notice, or about another notice; it may all the same come to a reader's signed return path.
+    Such a notice is about mail that was sent to us (an automatic reply, a list's notice) or about
+    another notice. It can still arrive at a reader's signed return path.
     """
     suspects = {
         row.id: row.address.lower()
@@ -132,7 +132,7 @@ def _about_no_reader(
 
 
 def _own_addresses(session: Session) -> frozenset[str]:
-    """Return the addresses that newsletters write from or take mail at, in lower case."""
+    """Return the addresses that newsletters send from or receive at, in lower case."""
     return frozenset(
         address.lower()
         for row in session.scalars(select(NewsletterRow))
@@ -155,7 +155,7 @@ def _key_of(address: str) -> str | None:
 
 
 def _of_return_path(ref: DeliveryRef | None) -> Attribution:
-    """Return whom a genuine return path names today; nobody where a restore lost them."""
+    """Return the attribution of a genuine return path; empty if a restore lost the subscriber."""
     if ref is None:
         return Attribution(proof=AttributionProof.RETURN_PATH)
     return Attribution(
@@ -194,7 +194,7 @@ def _attribute_one(
 
 
 def _is_forged(row: BounceRow) -> bool:
-    """Tell of a return path that is not genuine whether it pretends to be."""
+    """Return whether a return path that failed verification has the form of a signed one."""
     return row.source is not BounceSource.WEBHOOK and claims_delivery(row.return_path)
 
 
@@ -210,10 +210,10 @@ def _subscribers_by_address(session: Session, rows: Sequence[BounceRow]) -> dict
 
 
 def find_owners(session: Session, rows: Sequence[BounceRow], keys: Keys) -> dict[int, int]:
-    """Return by bounce id who got a message of which nothing but its Message-ID tells.
+    """Return the subscriber by bounce id for reports that are identified by Message-ID only.
 
-    Where the report hides or rewrites the address, all of the mailing are tried, once for all
-    reports. That takes seconds for a long list, in which nobody should wait: ``session`` reads.
+    If a report hides or rewrites the address, all recipients of the mailing are tried, once for
+    all reports. For a long list this takes seconds, so ``session`` only reads and holds no locks.
     """
     untold = [
         row
@@ -235,7 +235,7 @@ def find_owners(session: Session, rows: Sequence[BounceRow], keys: Keys) -> dict
 
 
 def _read_ids(rows: Sequence[BounceRow], keys: Keys) -> dict[int, tuple[int, str]]:
-    """Return by bounce id the mailing and person's code of the genuine Message-IDs in reports."""
+    """Return by bounce id the mailing and the person's code in each genuine Message-ID."""
     return {
         row.id: read
         for row in rows
@@ -251,10 +251,11 @@ def _deliveries_by_message_id(
     by_address: Mapping[int, int],
     owners: Mapping[int, int],
 ) -> dict[int, tuple[int, int]]:
-    """Return mailing and subscriber of genuine Message-IDs.
+    """Return mailing and subscriber of each genuine Message-ID, by bounce id.
 
-    A Message-ID names its mailing; the subscriber is the one whose id gives the same code: of the
-    reported address, found before, or of whom the bounce was when it was judged.
+    A Message-ID names its mailing and a code of its subscriber. The candidates whose code is
+    compared are the owner of the reported address, the result of `find_owners`, and the
+    subscriber stored when the bounce was judged.
     """
     ids = _read_ids(rows, keys)
     candidates = {
@@ -277,7 +278,7 @@ def _deliveries_by_message_id(
 def _search(
     session: Session, keys: Keys, mailing_id: int, codes: Collection[str]
 ) -> Iterator[tuple[str, int]]:
-    """Give whose the codes of a mailing's Message-IDs are, by trying all who got it."""
+    """Yield the owners of the codes in a mailing's Message-IDs, by trying all its recipients."""
     mailing, missing = _mailing_of(session, mailing_id), set(codes)
     query = (
         select(SubscriberRow.id, SubscriberRow.created_at)
@@ -285,7 +286,7 @@ def _search(
         .where(DeliveryRow.mailing_id == mailing_id)
         .execution_options(yield_per=5000)
     )
-    # Closed also where whoever asks has heard enough.
+    # The context manager closes the cursor even if the caller stops iterating early.
     with session.execute(query) as subscribers:
         for subscriber_id, since in subscribers:
             code = _code(keys, *mailing, subscriber_id, since)
@@ -297,7 +298,7 @@ def _search(
 
 
 def delivery_of_message_id(session: Session, keys: Keys, message_id: str) -> tuple[int, int] | None:
-    """Return mailing and subscriber of a Message-ID; None when it is not ours, or of nobody now."""
+    """Return mailing and subscriber of a Message-ID; None if not ours, or if its owner is gone."""
     read = read_delivery_id(keys.message_id_key, message_id)
     if read is None:
         return None
@@ -309,7 +310,7 @@ def delivery_of_message_id(session: Session, keys: Keys, message_id: str) -> tup
 def mailing_of_message_id(
     session: Session, keys: Keys, message_id: str, subscriber_id: int
 ) -> int | None:
-    """Return the mailing in which a person got the message of that id; None when it is not ours."""
+    """Return the mailing of a Message-ID that a person received; None if it is not theirs."""
     read = read_delivery_id(keys.message_id_key, message_id)
     if read is None:
         return None
@@ -322,7 +323,7 @@ def mailing_of_message_id(
 
 
 def _mailing_of(session: Session, mailing_id: int) -> tuple[str, datetime]:
-    """Return a mailing's identity, and since when there is its newsletter; neither if unknown."""
+    """Return a mailing's identity and its newsletter's creation time; placeholders if unknown."""
     mailing = session.execute(
         select(MailingRow.identity, NewsletterRow.created_at)
         .join(NewsletterRow, NewsletterRow.id == MailingRow.newsletter_id)
@@ -348,7 +349,7 @@ def _code(
 
 
 def _complete(session: Session, attributions: dict[int, Attribution]) -> dict[int, Attribution]:
-    """Add the newsletter of each mailing; without a mailing, take the person's newest issue."""
+    """Add the newsletter of each mailing; without a mailing, use the person's newest issue."""
     lost = {
         one.subscriber_id
         for one in attributions.values()

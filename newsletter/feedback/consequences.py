@@ -1,7 +1,8 @@
-"""The judge: takes bounces that nobody has judged, and does what the policy says.
+"""Judge new bounces and carry out the decisions of the policy.
 
-Safe twice at once: rows are locked in the order of their ids, so a second judge waits and then
-finds them judged. Killed in between, nothing was written: a chunk is one transaction.
+Two processes can run this at the same time: rows are locked in the order of their ids, so the
+second process waits, and then finds the rows judged. If a process is killed, nothing was written,
+because each chunk is one transaction.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def act_on_new_bounces(
 ) -> int:
     """Judge up to ``limit`` bounces in one transaction; return how many were new.
 
-    Whom they are about is searched for before it begins: nobody else could write meanwhile.
+    The search for their subscribers runs before the transaction, which would block other writers.
     """
     new = select(BounceRow).where(BounceRow.judged_at.is_(None)).order_by(BounceRow.id)
     with reading(engine) as session:
@@ -71,7 +72,7 @@ def _judge(
     attributions = attribute(session, rows, keys, owners)
     _write_down(session, rows, attributions)
     _forget_erased(session, rows, keys)
-    # What anybody could have written must not make a wave: it is judged apart from the rest.
+    # Unproven bounces can be written by anybody, so they are left out of the detection of waves.
     held, opened = find_waves(session, [row for row in rows if row.proven], rule)
     for incident in opened:
         _lift_for_wave(session, incident, rule)
@@ -84,7 +85,7 @@ def decide_rows(
     attributions: dict[int, Attribution],
     held: dict[int, int],
 ) -> None:
-    """Decide on rows whose attribution is known; those in ``held`` wait for an operator."""
+    """Decide on rows with a known attribution; rows in ``held`` wait for an operator."""
     subscribers = {row.subscriber_id for row in rows if row.subscriber_id is not None}
     newsletters = {row.newsletter_id for row in rows if row.newsletter_id is not None}
     policies = load_policies(session, sorted(newsletters))
@@ -166,7 +167,8 @@ class _Verdict:
             newsletter_id=scope,
             evidence=f"bounce {row.id}: {row.status} {row.reply}".strip()[:500],
         )
-        # Second: suppressing holds all their subscriptions, in the order of the newsletters.
+        # This runs second: `suppress` locks all their subscriptions, in the order of the
+        # newsletters.
         if complaint:
             decision.unsubscribed = self._unsubscribe(UnsubscribeWay.COMPLAINT)
 
@@ -186,9 +188,9 @@ class _Verdict:
 def _write_down(
     session: Session, rows: Sequence[BounceRow], attributions: dict[int, Attribution]
 ) -> None:
-    """Complete the log with whom each bounce is about, so that it can be searched and counted.
+    """Store the attribution in the log, so that bounces can be searched and counted by it.
 
-    What is proven counts for the person's own domain, whatever address a report names.
+    A proven bounce is counted for the subscriber's own domain, whatever address the report names.
     """
     real = set(session.scalars(select(NewsletterRow.id)))
     people = {one.subscriber_id for one in attributions.values() if one.proof.holds}
@@ -205,7 +207,7 @@ def _write_down(
 
 
 def _forget_erased(session: Session, rows: Sequence[BounceRow], keys: Keys) -> None:
-    """Take the address out of a report that comes after its owner was erased."""
+    """Remove the address from a report that arrives after its owner was erased."""
     ids = {row.subscriber_id for row in rows if row.subscriber_id is not None}
     erased = set(
         session.scalars(
@@ -223,7 +225,7 @@ def _forget_erased(session: Session, rows: Sequence[BounceRow], keys: Keys) -> N
 
 
 def _lift_for_wave(session: Session, incident: IncidentRow, rule: WaveRule) -> None:
-    """Take back what the first bounces of a wave did before it was recognised."""
+    """Undo the consequences of a wave's first bounces, which were judged before its detection."""
     decisions = session.scalars(
         select(BounceDecisionRow).where(
             BounceDecisionRow.bounce_id.in_(list(in_wave(session, incident, rule))),
@@ -244,7 +246,7 @@ def _lift_for_wave(session: Session, incident: IncidentRow, rule: WaveRule) -> N
 
 
 def decide_again(session: Session, incident: IncidentRow, keys: Keys) -> int:
-    """Judge what an incident held, one by one; return how many bounces that was."""
+    """Judge the bounces held by an incident one by one; return how many there were."""
     rows = session.scalars(
         select(BounceRow)
         .join(BounceDecisionRow, BounceDecisionRow.bounce_id == BounceRow.id)
@@ -264,6 +266,6 @@ def decide_again(session: Session, incident: IncidentRow, keys: Keys) -> int:
         )
         .values(undone_at=now(), undone_because="the incident was closed as genuine")
     )
-    # Whom each is about stands in it since it was held.
+    # Each row has stored its subscriber since it was held.
     decide_rows(session, rows, attribute(session, rows, keys, {}), {})
     return len(rows)

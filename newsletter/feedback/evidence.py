@@ -1,9 +1,9 @@
-"""What is kept of a report: what it says, never the message it returns, and no link of ours.
+"""The part of a report that is stored: its statements, without the returned message and our links.
 
-Operators read reports, and a returned message holds its reader's personal links: whoever follows
-one acts in that person's place, in other newsletters too. So a report is read whole, and written
-down anew: its headers, its own words and status fields, and the returned message's headers, all
-decoded, so that no encoding hides a token.
+Operators read reports, and a returned message holds its reader's personal links. Anybody who
+follows such a link can act as that reader, in other newsletters as well. A report is therefore
+parsed and written anew from its headers, its own text, its status fields and the returned message's
+headers. All are decoded, so that no encoding hides a token.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from newsletter.bounces.reading import MOST_PASSED_ON
 from newsletter.message.verp import without_return_paths
 from newsletter.tokens import WITHHELD, without_tokens
 
-#: Characters of a text that are searched for the header of a report.
+#: Characters of a text that are searched for the headers of a report.
 _HEAD_CHARACTERS = 16_000
-#: Parts that hold fields alone, by RFC 3464, 5965, 8098 and 6533.
+#: Media types with fields only, by RFC 3464, 5965, 8098 and 6533.
 _STATUS_KINDS = frozenset(
     {
         "message/delivery-status",
@@ -30,14 +30,14 @@ _STATUS_KINDS = frozenset(
         "message/global-disposition-notification",
     }
 )
-#: Lines of base64 as MIME has them, with the shorter one that ends them.
+#: Lines of base64 as in MIME, with the shorter last line.
 _BLOCK = re.compile(
     r"(?:^[ \t>]{0,16}[A-Za-z0-9+/]{40,}={0,2}[ \t]{0,8}\r?\n)+"
     r"(?:[ \t>]{0,16}[A-Za-z0-9+/]{1,100}={0,2}[ \t]{0,8}$)?",
     re.MULTILINE,
 )
 _WORD = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
-#: Lines that are a single word of base64's letters, however short they were broken.
+#: Lines that consist of base64 characters only, however short.
 _LINES = re.compile(
     r"(?:^[ \t>]{0,16}[A-Za-z0-9+/]{8,}={0,2}[ \t]{0,8}\r?\n)+"
     r"[ \t>]{0,16}[A-Za-z0-9+/]{1,1000}={0,2}[ \t]{0,8}$",
@@ -49,11 +49,11 @@ _OF_MAIL = frozenset({"from", "received", "return-path", "message-id"})
 
 
 def evidence_of_mail(raw: bytes, *, has_words: bool = True) -> str:
-    """Return what is kept of a report that came as mail.
+    """Return the part of a report by mail that is stored.
 
     Args:
-        raw: The mail as it came.
-        has_words: Whether words of its own are kept; without them, headers and status fields are.
+        raw: The mail as received.
+        has_words: Whether its own text is stored as well as headers and status fields.
     """
     mail = open_mail(raw)
     if mail.headers.fields:
@@ -63,7 +63,7 @@ def evidence_of_mail(raw: bytes, *, has_words: bool = True) -> str:
 
 
 def evidence_of_call(raw: bytes, *, has_words: bool = True) -> str:
-    """Return what is kept of an event that a provider's call told, which may quote mail as well."""
+    """Return the part of a provider's event that is stored; the event may quote mail as well."""
     text = raw.decode("utf-8", "backslashreplace")
     try:
         event = json.loads(text)
@@ -74,14 +74,14 @@ def evidence_of_call(raw: bytes, *, has_words: bool = True) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """Return a text without tokens of ours, be they plain or in base64."""
+    """Return a text without our tokens, in plain form or in base64."""
     plain = without_return_paths(without_tokens(text))
     return _WORD.sub(_without_encoded, _LINES.sub(_without_encoded, plain))
 
 
 def _without_encoded(match: re.Match[str]) -> str:
     octets = re.sub(r"[\s>=]", "", match[0])
-    for start in range(4):  # A path before it may be of the same letters.
+    for start in range(4):  # A path before the token may consist of base64 characters too.
         aligned = octets[start : start + (len(octets) - start) // 4 * 4]
         decoded = base64.b64decode(aligned).decode("latin-1").replace("\0", "")
         if without_tokens(decoded) != decoded:
@@ -109,7 +109,7 @@ def _of_part(part: MimePart, *, has_words: bool, depth: int) -> str:
 
 
 def _own_words(text: str, *, depth: int = 0) -> str:
-    """Return what a text says itself, with the headers of the mail that it returns beneath."""
+    """Return a text's own statements, followed by the headers of the mail that it returns."""
     own, returned = divide(text)
     kept = _without_blocks(own)
     if not returned.strip():
@@ -122,9 +122,9 @@ def _without_blocks(text: str) -> str:
 
 
 def _returned(text: str, *, has_words: bool, depth: int) -> str:
-    """Return the headers of a returned mail; a provider's own may stand apart on top of them.
+    """Return the headers of a returned mail, even below a block of a provider's own headers.
 
-    A report that is passed on is kept as one.
+    A forwarded report is stored as a report.
     """
     text = text.lstrip("\n ")
     if depth < MOST_PASSED_ON and "multipart/report" in _head(text):
@@ -152,7 +152,7 @@ def _fields_of(text: str) -> Headers:
 
 
 def _fields(headers: Headers) -> str:
-    # Each by itself: a token at a value's end does not go on in the next field.
+    # Each field is handled alone: a token at the end of a value does not extend to the next field.
     return "\n".join(f"{name.title()}: {without_tokens(value)}" for name, value in headers.fields)
 
 
@@ -165,8 +165,8 @@ def _of_value(value: object, *, has_words: bool) -> object:
 
 
 def _of_text(value: str, *, has_words: bool) -> str:
-    """Return a text of an event: one that is a mail is kept as one."""
-    if value.lstrip().startswith(("{", "[")):  # SNS and others tell an event within a text.
+    """Return a text of an event; a text that is a mail is stored like a mail."""
+    if value.lstrip().startswith(("{", "[")):  # SNS and others nest an event in a text.
         try:
             event = json.loads(value)
         except (ValueError, RecursionError):

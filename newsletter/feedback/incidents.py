@@ -1,4 +1,4 @@
-"""Incidents: waves that wait for an operator's word on what they were."""
+"""Incidents: mass bounces that wait until an operator states their cause."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from newsletter.i18n.messages import Message, msg, written
 def list_incidents(
     session: Session, *, closed: bool = False, limit: int = 50
 ) -> Sequence[IncidentRow]:
-    """Return the open incidents, or with ``closed`` all of them, the newest first."""
+    """Return the open incidents, or all with ``closed``, the newest first."""
     query = select(IncidentRow).order_by(IncidentRow.id.desc()).limit(limit)
     if not closed:
         query = query.where(IncidentRow.closed_at.is_(None))
@@ -31,7 +31,7 @@ def list_incidents(
 
 
 def incidents_of(session: Session, newsletter_ids: Collection[int]) -> Sequence[IncidentRow]:
-    """Return the open incidents that are about one of some newsletters alone, the newest first."""
+    """Return the open incidents that concern a single one of these newsletters, newest first."""
     return [
         row
         for row in list_incidents(session)
@@ -40,13 +40,13 @@ def incidents_of(session: Session, newsletter_ids: Collection[int]) -> Sequence[
 
 
 def about(subject: str) -> Message:
-    """Return what an incident is about, ``domain:NAME`` or ``mailing:NUMBER``, in words."""
+    """Return the display text of a subject, which is ``domain:NAME`` or ``mailing:NUMBER``."""
     kind, _, name = subject.partition(":")
     return written(name) if kind == IncidentKind.DOMAIN else msg("Mailing {number}", number=name)
 
 
 def newsletter_of_incident(session: Session, row: IncidentRow) -> int | None:
-    """Return the one newsletter that an incident is about; None for a domain's, which is of all."""
+    """Return the only newsletter of an incident; None for a domain, which concerns all."""
     if row.kind is not IncidentKind.MAILING:
         return None
     mailing = session.get(MailingRow, int(row.subject.partition(":")[2]))
@@ -63,12 +63,12 @@ def settle_incident(
     keys: Keys,
     rights: Rights = ALL_RIGHTS,
 ) -> int:
-    """Close an incident; of a genuine one, judge what it held. Return how many were judged.
+    """Close an incident; if it is genuine, judge its bounces. Return how many were judged.
 
     Raises:
-        OrderError: There is no reason, or one of more than 500 characters.
-        NotFoundError: There is none of that number that these rights reach.
-        ConflictError: It is closed.
+        OrderError: The reason is empty or longer than 500 characters.
+        NotFoundError: There is no incident of that number within these rights.
+        ConflictError: The incident is closed.
     """
     why = read_reason(reason)
     row = session.get(IncidentRow, incident_id)

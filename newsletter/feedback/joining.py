@@ -1,7 +1,7 @@
-"""Joining by mail: an empty message to ``join+NEWSLETTER@…`` asks for the confirmation mail.
+"""Joining by mail: an empty message to ``join+NEWSLETTER@…`` requests the confirmation mail.
 
-The answer goes to the From address, by the same limits as a form's. What programs send is never
-answered (RFC 3834), so that two of them cannot write to each other without end.
+The answer is sent to the From address, under the same limits as for a form. Mail from programs is
+never answered (RFC 3834), so that two programs cannot answer each other without end.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from newsletter.tokens import TokenSigner
 from subscribers.joining import BY_MAIL, Origin, consent_wording
 
 _LOCAL = re.compile(r"join\+([a-z0-9][a-z0-9-]{0,63})", re.IGNORECASE)
-#: Where servers write down for whom a mail was, the surest first.
+#: Headers in which servers record the recipient, the most reliable first.
 _RECIPIENTS = ("delivered-to", "x-original-to", "envelope-to", "to", "cc")
-#: Addresses that are looked at: each is asked of the database, and a head has room for thousands.
+#: Maximum number of recipients that are tried. Each needs a query, and headers can hold thousands.
 _MOST_RECIPIENTS = 50
-#: Senders that RFC 3834 (section 2) says are never answered.
+#: Local parts that are never answered (RFC 3834, section 2).
 _NOT_ANSWERED = re.compile(r"owner-.*|.*-(?:request|owner|bounces?)|no-?reply|bounces?(?:[+=-].*)?")
 _PRECEDENCE = frozenset({"bulk", "junk", "list", "auto_reply", "auto-reply"})
 _OF_PROGRAMS = ("x-auto-response-suppress", "x-autoreply", "x-autorespond", "x-loop", "feedback-id")
-#: RFC 8601: the result of one method, with what it judged.
+#: RFC 8601: the result of one method, with the identity that was checked.
 _DMARC_PASS = re.compile(r"\s*dmarc\s*=\s*pass\b(?P<of>.*)", re.IGNORECASE | re.DOTALL)
 _JUDGED = re.compile(r"header\.from\s*=\s*(?:[^\s@]*@)?(\S+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JoiningByMail:
-    """Takes requests to join that come as mail.
+    """Receives requests to join by mail.
 
     Attributes:
         trusted_mta: The authserv-id of the server whose Authentication-Results are believed; empty
@@ -55,14 +55,14 @@ class JoiningByMail:
 
     @classmethod
     def of(cls, settings: Settings, engine: Engine, signer: TokenSigner) -> JoiningByMail | None:
-        """Return what takes requests as the settings have it; None where they allow none."""
+        """Return the receiver by the settings; None if they do not allow joining by mail."""
         if not settings.join_by_mail:
             return None
         requests = JoinRequests.of(settings, engine, signer)
         return cls(engine=engine, requests=requests, trusted_mta=settings.join_trusted_mta)
 
     def newsletter_at(self, address: str) -> NewsletterRow | None:
-        """Return the newsletter that mail to an address asks for, if it does."""
+        """Return the newsletter whose joining address this is, or None."""
         local, _, domain = address.rpartition("@")
         match = _LOCAL.fullmatch(local)
         if match is None:
@@ -75,7 +75,7 @@ class JoiningByMail:
         return row if join_address(row).rpartition("@")[2] == domain.lower() else None
 
     def requested_newsletter(self, mail: Mail, *, envelope_to: str) -> NewsletterRow | None:
-        """Return the newsletter that a mail asks for, by its envelope or what its headers say."""
+        """Return the newsletter that a mail asks for, by its envelope or else its headers."""
         for address in islice(_recipients(mail, envelope_to), _MOST_RECIPIENTS):
             if (row := self.newsletter_at(address)) is not None:
                 return row
@@ -84,17 +84,17 @@ class JoiningByMail:
     def take(
         self, mail: Mail, raw: bytes, newsletter: NewsletterRow, *, envelope_from: str | None
     ) -> bool:
-        """Take a request; return False for what a program sent, which is not answered.
+        """Receive a request; return False for mail from a program, which is not answered.
 
-        To a newsletter that is joined by invitation, the subject is the invitation's secret. The
-        same mail twice causes one confirmation. Where a limit forbids it, or the address
-        cannot get mail, nothing is sent.
+        For a newsletter that is joined by invitation, the subject is the secret of the invitation.
+        The same mail twice causes one confirmation. Nothing is sent if a limit forbids it, or if
+        the address cannot receive mail.
 
         Args:
             mail: The mail.
-            raw: Its octets.
-            newsletter: What it asks for.
-            envelope_from: Its envelope's sender; None where the way in does not know it.
+            raw: The octets of the mail.
+            newsletter: The requested newsletter.
+            envelope_from: The envelope sender; None if the caller does not know it.
         """
         sender = self._sender(mail, envelope_from)
         if sender is None:
@@ -124,7 +124,7 @@ class JoiningByMail:
         return True
 
     def _sender(self, mail: Mail, envelope_from: str | None) -> Address | None:
-        """Return who asks; None for a program, a list, or ourselves."""
+        """Return the person who asks; None for a program, a list, or one of our own addresses."""
         headers = mail.headers
         if _is_programs(headers, envelope_from):
             return None
@@ -151,9 +151,9 @@ class JoiningByMail:
         return address in own or self.newsletter_at(address) is not None
 
     def _is_authenticated(self, mail: Mail, domain: str) -> bool:
-        """Tell whether the trusted server found that the From address is not forged (DMARC).
+        """Return whether the trusted server verified the From address (DMARC).
 
-        Only the topmost field counts: those below may be of the sender's making.
+        Only the topmost field counts: the sender may have written those below.
         """
         server, *results = _unquoted(mail.headers.get("authentication-results")).split(";")
         if not self.trusted_mta or server.split()[:1] != [self.trusted_mta]:
@@ -168,7 +168,7 @@ class JoiningByMail:
 def _unquoted(field: str) -> str:
     """Return a field without its comments and quoted strings (RFC 5322, section 3.2).
 
-    Both may hold a sender's own words: the local part of its address, or what its server said.
+    Both may hold text chosen by the sender: the local part of an address, or a server's greeting.
     """
     kept, depth, is_quoted = [], 0, False
     signs = iter(field)
@@ -185,7 +185,7 @@ def _unquoted(field: str) -> str:
 
 
 def _is_programs(headers: Headers, envelope_from: str | None) -> bool:
-    """Tell by its head whether a program or a mailing list sent a mail (RFC 3834, section 2)."""
+    """Return whether the headers show a program or a mailing list as sender (RFC 3834, 2)."""
     path = envelope_from
     if path is None and "return-path" in headers:
         path = headers.get("return-path").strip()

@@ -1,9 +1,9 @@
-"""Whether a sentence of a person's mail asks to be taken off a list, in whatever words.
+"""Decide whether a sentence of a person's mail asks to be taken off the list, in any wording.
 
-Readers rarely write "unsubscribe": they want no more mails, ask to be taken off, or say "no more,
-please". What asks is put together from an act and what it is about, language by language, in
-``leave_words.toml``. A question, a condition, a denial or word of what is past takes it back:
-then the sentence only speaks of leaving, and somebody has to read it.
+Readers rarely write "unsubscribe": they want no more mails, ask to be taken off, or write "no more,
+please". A request consists of an act and its object, listed by language in ``leave_words.toml``. A
+question, a condition, a denial or the past tense revokes it: the sentence then only mentions
+leaving, and an operator has to read it.
 """
 
 from __future__ import annotations
@@ -21,31 +21,32 @@ from unicodedata import normalize
 
 from newsletter.rendering.wrap import width
 
-#: Lines that are shorter ended where the writer wanted; longer ones may have been wrapped.
+#: Columns below which a line was ended by its writer; longer lines may have been wrapped.
 _WRAPPED_COLUMNS = 55
-#: A line of Japanese that ends so was broken by its writer within a sentence.
+#: The end of a line of Japanese that was broken within a sentence.
 _GOES_ON = re.compile(r"[をにはがのとへ、]$")
-#: However short, where telephones break lines: such ends no name and no sentence.
+#: Line ends that continue even after a short line, as telephones break them. No name or sentence
+#: ends so.
 _SURELY_GOES_ON = re.compile(
     r"(?:(?<!こんにち)(?<!こんばん)(?<!今日)は|[をがも、て]|(?:ので|から|ですが))$"
 )
-#: From here on a line tells something, and is no name.
+#: Columns from which a line is a sentence and not a name.
 _STORY_COLUMNS = 18
 _ENDS = tuple(".!?。!?")
-#: Sentences that are read: a wish stands among the first.
+#: Maximum number of sentences that are read: a request is among the first.
 _SENTENCES = 40
-#: Letters of a sentence that can be a wish: more tell a story.
+#: Maximum length of a request, in characters. Longer sentences tell a story.
 _LONGEST_SENTENCE = 200
 _SENTENCE_END = re.compile(r"(?<=[.!?。;])(?:\s+|(?=[^\x00-\x7fと]))")
-#: What ends a thought within a sentence, so that another thought says nothing against it.
+#: The end of a clause within a sentence; other clauses do not revoke a request.
 _CLAUSE_END = re.compile(
     r"[,;:()](?:\s|(?=[⺀-鿿]))|\s[-–—]+\s|、(?=お手数|以後|今後|至急)|(?<=ので)、?|(?<=ため)、|(?<=ですから)、?"
     r"|\b(?:so|because|since|although|therefore)\b|(?<=\S) (?:perch[éè]|weil|parce que|porque)\b",
     re.IGNORECASE,
 )
-#: What stands before these is only what the main clause is said in spite of.
+#: The end of a concessive clause ("although …"); only the main clause after it counts.
 _CONCESSION = re.compile(r"(?:が|けど|けれども?)[、,]")
-#: A list, in any language, which may be one of people who take part in something.
+#: "List" in any language; it can also be a list of participants.
 _LIST = re.compile(r"\b(?:list|lijst|spis\b|списк)|リスト|名簿|名[单單]|명단|목록", re.IGNORECASE)
 _PART = re.compile(r"\{([a-z]+)\}")
 _WORD = re.compile(r"\w")
@@ -53,10 +54,10 @@ _QUESTION = re.compile(r"\?|か[。\s]*$")
 
 
 class Wish(IntEnum):
-    """How surely somebody asks to leave; the greater, the surer."""
+    """How clearly somebody asks to leave; a greater value is clearer."""
 
     NONE = 0
-    #: It speaks of leaving, and somebody has to read how.
+    #: The text mentions leaving, and an operator has to read it.
     SPOKEN_OF = 1
     PLAIN = 2
 
@@ -75,10 +76,10 @@ class _Language:
 
 
 def read_mail_wish(subject: str, lines: Sequence[str]) -> Wish:
-    """Return the surest wish of a mail's subject and of what is written below it.
+    """Return the clearest wish in a mail's subject and in the text below it.
 
-    A subject such as "Cancellation" is of what the mail goes on to say, a flat or a seat, and asks
-    for no end of mail by itself where that asks for none.
+    A subject such as "Cancellation" may be about a flat or a seat that the text goes on to name. It
+    is not a request unless the text asks for an end of mail too.
     """
     of_subject, of_lines = read_wish([subject]), read_wish(lines)
     names_mail = any(language.asking.search(subject) for language in _languages())
@@ -89,7 +90,7 @@ def read_mail_wish(subject: str, lines: Sequence[str]) -> Wish:
 
 
 def _says_more(lines: Sequence[str]) -> bool:
-    """Tell whether lines say something of their own, which a name below a greeting does not."""
+    """Return whether lines have content of their own, unlike a greeting with a name below it."""
     return any(
         (width(one) >= _STORY_COLUMNS or one.endswith(_ENDS))
         and not any(_fills(one, language) for language in _languages())
@@ -102,13 +103,13 @@ def _wants_to_stay(sentences: Iterable[str]) -> bool:
 
 
 def read_wish(lines: Sequence[str]) -> Wish:
-    """Return the surest wish that these lines say, which one person wrote one below the other."""
+    """Return the clearest wish in lines that one person wrote."""
     surest, is_first = Wish.NONE, True
     sentences = _sentences(lines)
     for sentence in sentences:
         wish = max(_asked(sentence), _said_alone(sentence, is_first=is_first))
         if wish is Wish.PLAIN and _LIST.search(sentence) and any(map(_leaves_other, sentences)):
-            # The list that it asks to be taken off may be that of what it leaves.
+            # The list can be that of the other thing that the writer leaves.
             wish = Wish.SPOKEN_OF
         surest = max(surest, wish)
         is_greeting = any(_fills(sentence, language) for language in _languages())
@@ -117,7 +118,7 @@ def read_wish(lines: Sequence[str]) -> Wish:
 
 
 def _sentences(lines: Sequence[str]) -> list[str]:
-    """Return the first sentences that one person wrote in these lines."""
+    """Return the first sentences of lines that one person wrote."""
     text = ""
     for line, following in zip_longest(lines, lines[1:], fillvalue=""):
         text += " ".join(normalize("NFKC", line).split()).replace("'", "’")
@@ -136,20 +137,20 @@ def _sentences(lines: Sequence[str]) -> list[str]:
 
 
 def _goes_on(line: str, following: str) -> bool:
-    """Tell whether a line of words that blanks part goes on in the next, however short it is."""
+    """Return whether a line, however short, continues in the next, in a script with spaces."""
     first = following.lstrip()[:1]
     return first.islower() and _is_parted_by_blanks(first) and _is_parted_by_blanks(line[-1:])
 
 
 def _is_parted_by_blanks(letter: str) -> bool:
-    """Tell whether a character is a letter of a script that has blanks between words."""
+    """Return whether a character is a letter of a script with spaces between words."""
     return letter.isalpha() and unicode_name(letter).startswith(("LATIN", "GREEK", "CYRILLIC"))
 
 
 def _asked(sentence: str) -> Wish:
-    """Return what a sentence says of ending mail; what one language denies none confirms.
+    """Return the wish of a sentence to end mail; one language can revoke the wish of another.
 
-    Where a word of leaving is one in several languages, that one is read which names mail, too.
+    If a word of leaving exists in several languages, the language that also names mail is used.
     """
     if any(language.whole.search(sentence) for language in _languages()):
         return Wish.SPOKEN_OF if _QUESTION.search(sentence) else Wish.PLAIN
@@ -163,13 +164,13 @@ def _asked(sentence: str) -> Wish:
 
 
 def _names_mail(sentence: str, language: _Language) -> bool:
-    """Tell whether a sentence that leaves something leaves mail: it names it, or nothing else."""
+    """Return whether a sentence leaves mail: it names mail, or names nothing at all."""
     rest = language.elsewhere.sub(" ", sentence)
     return language.mail.search(rest) is not None or _fills(rest, language)
 
 
 def _leaves_other(sentence: str) -> bool:
-    """Tell whether a sentence leaves something that is no mail: a course, a reading, a contract."""
+    """Return whether a sentence leaves something other than mail: a course or a contract."""
     leaves = any(language.elsewhere.search(sentence) for language in _languages())
     asks = any(language.asking.search(sentence) for language in _languages())
     return leaves and not asks and _asked(sentence) is not Wish.PLAIN
@@ -186,9 +187,9 @@ def _asked_in(sentence: str, asking: re.Pattern[str], language: _Language) -> Wi
 
 
 def _said_alone(sentence: str, *, is_first: bool) -> Wish:
-    """Return what a sentence says that ends something without a word of what.
+    """Return the wish of a sentence such as "please stop", which does not name its object.
 
-    It means the mail that it answers where nothing else is spoken of before it.
+    Its object is the mail that it answers, if no other topic was mentioned before.
     """
     if _QUESTION.search(sentence):
         return Wish.NONE
@@ -200,22 +201,22 @@ def _said_alone(sentence: str, *, is_first: bool) -> Wish:
 
 
 def _says_alone(text: str, language: _Language) -> bool:
-    """Tell whether a text says that something is to end, and nothing else."""
+    """Return whether a text says that something is to end, and nothing else."""
     act = language.alone.search(text)
     return act is not None and _fills(f"{text[: act.start()]} {text[act.end() :]}", language)
 
 
 def _fills(text: str, language: _Language) -> bool:
-    """Tell whether a text says nothing by itself, as greetings and thanks do."""
+    """Return whether a text has no content of its own, as with greetings and thanks."""
     return not _WORD.search(language.filling.sub(" ", text))
 
 
 @cache
 def _languages() -> tuple[_Language, ...]:
-    """Return the expressions of ``leave_words.toml``, language by language.
+    """Return the expressions of ``leave_words.toml`` by language.
 
     Raises:
-        ValueError: The file is not as its head says; the message names the language.
+        ValueError: The file does not follow its own header; the message names the language.
     """
     text = files(__package__).joinpath("leave_words.toml").read_text("utf-8")
     return tuple(_compile(name, table) for name, table in tomllib.loads(text).items())

@@ -1,6 +1,6 @@
-"""The bounce log: each event is kept once, cut to a bound, and deleted after its retention.
+"""The bounce log: each event is stored once, bounded in size, and deleted after its retention.
 
-Raw reports go first, and then the log's rows, a bit at a time.
+Raw reports are deleted before the rows of the log, a limited number at a time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from newsletter.database.vocabulary import BounceKind, BounceSource, FeedbackAct
 from newsletter.feedback.evidence import evidence_of_call, evidence_of_mail, without_secrets
 from newsletter.i18n.messages import msg
 
-#: Characters of a report that are kept: notices are short, but may return a whole message.
+#: Characters of a report that are stored. Notices are short, but can return a whole message.
 _RAW_KEPT = 65_536
 _REPLY_KEPT = 2000
 #: Our Message-IDs begin with the mailing's number; see `newsletter.message.identifiers`.
@@ -41,14 +41,14 @@ _KINDS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FeedbackEvent:
-    """A report with where it came from.
+    """A report and its origin.
 
     Attributes:
-        event_id: What makes it one and the same when it comes again.
-        raw: The report as it came; `newsletter.feedback.evidence` says what of it is kept.
-        unsubscribed: Somebody left at the provider that sends for us.
-        waits_as: What a reader wrote that waits for an operator: a request or an answer.
-        occurred_at: Aware; None when the report does not say.
+        event_id: An identifier that is equal when the same event arrives again.
+        raw: The report as received; `newsletter.feedback.evidence` decides which part is stored.
+        unsubscribed: Whether a recipient unsubscribed at the sending provider.
+        waits_as: The kind of a reader's mail that waits for an operator: a request or an answer.
+        occurred_at: Time with a time zone; None if the report gives none.
     """
 
     event_id: str
@@ -61,7 +61,7 @@ class FeedbackEvent:
 
 
 def mail_event(report: Report, raw: bytes, *, waits_as: BounceKind | None = None) -> FeedbackEvent:
-    """Return the event of a report that came as mail; the same octets are the same event."""
+    """Return the event of a report by mail; equal octets give the same event."""
     return FeedbackEvent(
         event_id=f"mail:{hashlib.sha256(raw).hexdigest()[:40]}",
         source=BounceSource.MAIL,
@@ -72,9 +72,9 @@ def mail_event(report: Report, raw: bytes, *, waits_as: BounceKind | None = None
 
 
 def log_events(session: Session, events: Sequence[FeedbackEvent]) -> int:
-    """Append events, one row a recipient; return how many rows were news.
+    """Append events, one row for each recipient; return how many rows were new.
 
-    Idempotent by event and recipient, also when two processes log the same event at once.
+    Idempotent by event and recipient, even if two processes log the same event at once.
     """
     notices = _notices_among(session, events)
     rows = {row.event_id: row for event in events for row in _rows(event, notices)}
@@ -100,7 +100,7 @@ def _mailing_of(event: FeedbackEvent) -> int | None:
 
 
 def _notices_among(session: Session, events: Sequence[FeedbackEvent]) -> set[int | None]:
-    """Return which mailings that events name are notices."""
+    """Return those mailings named by events that are notices."""
     numbers = {number for number in map(_mailing_of, events) if number is not None}
     if not numbers:
         return set()
@@ -144,7 +144,7 @@ def _rows(event: FeedbackEvent, notices: set[int | None]) -> list[BounceRow]:
 
 
 def _reply_of(recipient: ReportedRecipient) -> str:
-    """Return the reply code and the words, which mostly begin with it."""
+    """Return the reply code and the text, which mostly begins with the code."""
     if recipient.words.startswith(recipient.reply):
         return recipient.words
     return f"{recipient.reply} {recipient.words}".strip()
@@ -158,38 +158,40 @@ def _kind(event: FeedbackEvent, recipient: ReportedRecipient) -> BounceKind:
     if event.report.kind is ReportKind.BOUNCE:
         return BounceKind.HARD if recipient.hard else BounceKind.SOFT
     if event.report.kind is ReportKind.COMPLAINT and recipient.reason is Reason.AUTHENTICATION:
-        # A report of failed authentication (RFC 6591) accuses the sender's set-up, no person acts.
+        # An authentication failure report (RFC 6591) is about the sender's set-up, not about a
+        # person.
         return BounceKind.UNKNOWN
     return _KINDS[event.report.kind]
 
 
 def _event_id(event_id: str, address: str) -> str:
-    """Return an id of bounded length; a foreign event id may be of any."""
-    if len(event_id) > 160:  # noqa: PLR2004 - leaves room for the address's digest
+    """Return an identifier of bounded length; a foreign event id can have any length."""
+    if len(event_id) > 160:  # noqa: PLR2004 - leaves room for the digest of the address
         event_id = f"{event_id[:90]}…{_digest(event_id)[:40]}"
     return f"{event_id}:{_digest(address.lower())[:16]}"
 
 
 def _digest(foreign: str) -> str:
-    """Return the digest of text that may hold half a character, as UTF-7 can bring it."""
+    """Return the digest of text that may hold a lone surrogate, which UTF-7 can decode to."""
     return hashlib.sha256(foreign.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _text(value: str, limit: int) -> str:
-    """Return what PostgreSQL can keep: no NUL, no lone surrogate, bounded."""
+    """Return text that PostgreSQL can store: no NUL, no lone surrogate, bounded."""
     clean = value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
     return clean[:limit]
 
 
-#: Providers try for a day at most; see `newsletter.bounces.webhooks.signatures`.
+#: Days that call tokens are kept. Providers repeat a call for one day at most; see
+#: `newsletter.bounces.webhooks.signatures`.
 _TOKEN_DAYS = 3
 
 
 def forget_old_bounces(session: Session, *, raw_days: int, row_days: int, limit: int = 500) -> int:
-    """Empty up to ``limit`` raw reports and delete up to as many rows; return how many it was.
+    """Empty up to ``limit`` raw reports and delete up to ``limit`` rows; return the total.
 
-    What nobody has judged stays, and so does what an open incident holds, and what a reader
-    wrote that nobody answered. Suppressions stay: they carry their own reason.
+    Rows that are not judged, that an open incident holds, or that hold unanswered mail of a
+    reader stay. Suppressions stay as well: they store their own reason.
     """
     moment = now()
     raw = select(BounceRow.id).where(
@@ -216,22 +218,22 @@ def forget_old_bounces(session: Session, *, raw_days: int, row_days: int, limit:
     return len(emptied) + len(expired)
 
 
-#: Databases bound how many values a statement may carry.
+#: Events in one statement: databases limit the number of bound values.
 _AT_ONCE = 500
 
 
 def take_call(
     engine: Engine, events: Sequence[ProviderEvent], *, once: tuple[str, str] | None = None
 ) -> int:
-    """Log a call's events; return how many rows were news. All are committed, or none.
+    """Log the events of a call; return how many rows were new. Either all or none are committed.
 
     Args:
         engine: The database.
-        events: What the call told.
-        once: A token that may stand for one content only, and that content.
+        events: The events of the call.
+        once: A token that is valid for one content only, and this content.
 
     Raises:
-        RefusedCallError: The token came with another content before.
+        RefusedCallError: The token was used for a different content before.
     """
     count = 0
     with transaction(engine) as session:

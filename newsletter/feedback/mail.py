@@ -1,4 +1,4 @@
-"""Mail that comes back: what became of it, committed before its source may forget it."""
+"""Process received mail; the result is committed before the source may delete the mail."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from newsletter.tokens import TokenSigner
 
 
 class Taken(StrEnum):
-    """What became of a mail; all but the last are in the database, and may go at their source."""
+    """The result for a mail; the source may delete it after any result but the last."""
 
-    #: A report or an automatic answer: it is in the bounce log.
+    #: A report or an automatic reply, which is in the bounce log.
     LOGGED = "logged"
-    #: Somebody left by it.
+    #: The sender was unsubscribed.
     LEFT = "left"
-    #: Somebody asked to join by it.
+    #: The sender asked to join.
     ASKED = "asked"
-    #: Nobody could read it, though it came to an address of ours: it is in the log, raw.
+    #: An unrecognised mail to an address of ours. It is in the log, raw.
     UNKNOWN = "unknown"
-    #: It is no business of ours, and nothing of it was kept; or a reader asks to leave, and nothing
-    #: proves whose mail it is about, or answers in words that no program reads: that is in the log
-    #: for an operator, and stays at its source.
+    #: Either the mail does not concern us, and nothing is stored. Or a reader asks to leave without
+    #: a proof, or answers in words that no program understands: then the mail is in the log for an
+    #: operator. In both cases it stays at its source.
     UNRELATED = "unrelated"
 
 
@@ -55,16 +55,16 @@ def take_mail(
     is_for_us: bool = False,
     joining: JoiningByMail | None = None,
 ) -> Taken:
-    """Do what a mail asks for, or log it; the same mail twice changes nothing more.
+    """Carry out the request of a mail, or log the mail; a repeated mail changes nothing more.
 
     Args:
         engine: The database.
-        raw: The mail as it came.
-        keys: What our signatures are checked with.
-        envelope_to: The address it was delivered to, where the way in knows it.
-        envelope_from: Its envelope's sender, where the way in knows it.
-        joining: What takes requests to join; None where they are not taken by mail.
-        is_for_us: The way in takes nothing but mail for us: what is not understood is kept raw.
+        raw: The mail as received.
+        keys: The keys that verify our signatures.
+        envelope_to: The address it was delivered to, if the caller knows it.
+        envelope_from: The envelope sender, if the caller knows it.
+        joining: The receiver of requests to join; None if these are not accepted by mail.
+        is_for_us: Whether the source receives mail for us only; unrecognised mail is then logged.
     """
     mail = open_mail(raw, envelope_from=envelope_from)
     report = read_report(raw, envelope_to=envelope_to, envelope_from=envelope_from)
@@ -75,7 +75,7 @@ def take_mail(
         is_answered = report.kind is ReportKind.OTHER and joining.take(
             mail, raw, newsletter, envelope_from=envelope_from
         )
-        # What a program sent there is nobody's wish, and says nothing of any mail of ours.
+        # Mail from a program to this address is not a request, and not about a mail of ours.
         return Taken.ASKED if is_answered else Taken.UNRELATED
     is_report = report.kind is not ReportKind.OTHER
     asks = asks_to_leave(mail, answers_itself=is_report)
@@ -100,7 +100,7 @@ def take_mail(
 
 
 def _from_sender(mail: Mail, report: Report) -> Report:
-    """Return what nobody could read as being about whoever wrote it."""
+    """Return the report with the mail's sender as recipient, so it is about nobody else."""
     sender = find_address(mail.headers.get("from"))
     return replace(
         report,
@@ -109,12 +109,12 @@ def _from_sender(mail: Mail, report: Report) -> Report:
 
 
 def _is_returned(mail: Mail, report: Report) -> bool:
-    """Tell whether a mail nobody can read came back all the same: by its empty sender, or VERP."""
+    """Return whether an unrecognised mail is a returned one, by its empty sender or its VERP."""
     return claims_delivery(report.return_path) or mail.is_from_nobody
 
 
 def is_ours(engine: Engine, signer: TokenSigner, address: str) -> bool:
-    """Tell whether mail to an address is for us: bounces, signed return paths, unsubscribing."""
+    """Return whether an address is ours: for bounces, signed return paths, or unsubscribing."""
     with reading(engine) as session:
         if _is_listed(session, address.lower()):
             return True

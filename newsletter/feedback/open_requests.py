@@ -1,6 +1,6 @@
-"""What readers write that a person has to read: each waits until an operator says what was done.
+"""Readers' mail that a person has to read: each waits until an operator records what was done.
 
-These are requests to leave that nothing proves, and answers in words that no program reads.
+These are requests to leave without a proof, and answers in words that no program understands.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from newsletter.i18n.messages import msg
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OpenRequests:
-    """How many requests of a newsletter wait, and since when; None where none is known."""
+    """The number of open requests of a newsletter, or of no known one, and the oldest's time."""
 
     newsletter_id: int | None
     count: int
@@ -36,7 +36,7 @@ class OpenRequests:
 def list_open_requests(
     session: Session, newsletter_ids: Collection[int] | None = None, *, limit: int = 50
 ) -> Sequence[BounceRow]:
-    """Return the requests that wait, the oldest first; of some newsletters, or (None) all."""
+    """Return the open requests, the oldest first; of some newsletters, or of all (None)."""
     query = (
         select(BounceRow)
         .join(BounceDecisionRow, BounceDecisionRow.bounce_id == BounceRow.id)
@@ -50,7 +50,7 @@ def list_open_requests(
 
 
 def count_open_requests(session: Session) -> Sequence[OpenRequests]:
-    """Count the requests that wait, by newsletter."""
+    """Count the open requests by newsletter."""
     rows = session.execute(
         select(BounceRow.newsletter_id, func.count(), func.min(BounceRow.occurred_at))
         .join(BounceDecisionRow, BounceDecisionRow.bounce_id == BounceRow.id)
@@ -71,15 +71,15 @@ def handle_request(
     reason: str,
     rights: Rights = ALL_RIGHTS,
 ) -> None:
-    """Close what a reader wrote: what was done about it stands in the reason.
+    """Close a reader's request; the reason records what was done.
 
-    Nobody's subscription changes by this. Whoever shall get no more mail is unsubscribed or
-    suppressed by hand, or told by which link they can leave.
+    This changes no subscription. If the person is to get no more mail, they are unsubscribed or
+    suppressed by hand, or are told which link to use.
 
     Raises:
-        OrderError: There is no reason, or one of more than 500 characters.
-        NotFoundError: There is none of that number that these rights reach.
-        ConflictError: It is closed, or was not judged yet.
+        OrderError: The reason is empty or longer than 500 characters.
+        NotFoundError: There is no bounce of that number within these rights.
+        ConflictError: The request is closed, or was not judged yet.
     """
     why = read_reason(reason)
     row = session.get(BounceRow, bounce_id)

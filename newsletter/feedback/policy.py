@@ -1,4 +1,4 @@
-"""The policy: when a newsletter stops writing to an address; how often in a row mail came back."""
+"""The policy: when a newsletter stops sending to an address, and the count of bounces in a row."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from newsletter.errors import ListError, Place
 from newsletter.feedback.attribution import AttributionProof
 from newsletter.i18n.messages import msg
 
-#: The most that a policy's numbers may be.
+#: Maximum values of a policy.
 MOST_SOFT, MOST_DAYS = 100, 730
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FeedbackPolicy:
-    """When a newsletter stops writing; see `FeedbackPolicyRow` for the fields."""
+    """When a newsletter stops sending; see `FeedbackPolicyRow` for the fields."""
 
     soft_limit: int = 5
     soft_days: int = 60
@@ -44,10 +44,11 @@ class FeedbackPolicy:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
-    """What the policy looks at.
+    """The input of the policy.
 
     Attributes:
-        streak: Mailings in a row that came back softly, this one counted.
+        known: Whether the subscriber is known and not erased.
+        streak: Number of mailings in a row with a soft bounce, including this one.
     """
 
     kind: BounceKind
@@ -58,10 +59,10 @@ class Case:
 
 
 def decide(case: Case, policy: FeedbackPolicy) -> FeedbackAction:
-    """Return what follows from one bounce that belongs to no wave.
+    """Return the consequence of one bounce that is not part of a wave.
 
-    What nothing proves could have been written by anybody: it is shown, and nothing follows. What a
-    reader wrote waits for an operator.
+    An unproven bounce can be written by anybody: it is displayed and has no consequence. A
+    reader's own mail waits for an operator.
     """
     is_forged = case.proof is AttributionProof.FORGED
     is_readers = case.kind in {BounceKind.REQUEST, BounceKind.ANSWER}
@@ -84,12 +85,12 @@ def decide(case: Case, policy: FeedbackPolicy) -> FeedbackAction:
 
 
 def counts(reason: str) -> bool:
-    """Tell whether a soft bounce for this reason counts towards the limit."""
+    """Return whether a soft bounce for this reason counts towards the limit."""
     return reason not in OF_THE_SENDER
 
 
 def load_policies(session: Session, newsletter_ids: Sequence[int]) -> dict[int, FeedbackPolicy]:
-    """Return the policies that were set, by newsletter."""
+    """Return the stored policies by newsletter."""
     rows = session.scalars(
         select(FeedbackPolicyRow).where(FeedbackPolicyRow.newsletter_id.in_(newsletter_ids))
     )
@@ -97,7 +98,7 @@ def load_policies(session: Session, newsletter_ids: Sequence[int]) -> dict[int, 
 
 
 def load_policy(session: Session, newsletter_id: int) -> FeedbackPolicy:
-    """Return a newsletter's policy."""
+    """Return a newsletter's policy, or the default."""
     row = session.get(FeedbackPolicyRow, newsletter_id)
     return FeedbackPolicy() if row is None else _policy(row)
 
@@ -110,16 +111,16 @@ def set_policy(
     *,
     shown: str = "",
 ) -> None:
-    """Set a newsletter's policy, with who did into the audit log.
+    """Set a newsletter's policy, and record the actor in the audit log.
 
-    ``shown`` is what the form showed; see `newsletter.edit_conflicts`.
+    ``shown`` is the state that the form displayed; see `newsletter.edit_conflicts`.
 
     Raises:
         ListError: A number is out of range.
-        EditConflictError: Somebody else changed the same.
+        EditConflictError: Somebody else changed the same field.
     """
-    # There may be no row of it yet: the newsletter is what two at once wait for.
-    # The row itself may be of another session, as a command's is.
+    # The policy may have no row yet, so concurrent changes are serialised by the newsletter's row.
+    # That row is selected here because ``newsletter`` may belong to another session.
     waited_for = select(NewsletterRow.id).where(NewsletterRow.id == newsletter.id)
     session.execute(waited_for.with_for_update(key_share=True)).one()
     kept = load_policy(session, newsletter.id)
@@ -136,7 +137,7 @@ def set_policy(
 
 
 def save_policy(session: Session, newsletter_id: int, policy: FeedbackPolicy) -> None:
-    """Set a newsletter's policy.
+    """Store a newsletter's policy.
 
     Raises:
         ListError: A number is out of range.
@@ -168,15 +169,15 @@ def _policy(row: FeedbackPolicyRow) -> FeedbackPolicy:
     )
 
 
-#: A relay may try for so many days: until then, no bounce does not mean that mail arrived.
+#: Days for which a relay may retry. Before that, the absence of a bounce does not prove arrival.
 _GRACE_DAYS = 5
 
 
 def count_streaks(session: Session, subscriber_id: int, days: int) -> int:
-    """Return the issues within ``days`` that came back, since the last mail that arrived.
+    """Return the number of issues within ``days`` that bounced since the last one that arrived.
 
-    Only what is proven counts, and of mailings only issues: anybody can have a notice sent to an
-    address. What an operator excused or undid, and what speaks of the sender, is not counted.
+    Only proven bounces of issues count, because anybody can have a notice sent to an address.
+    Bounces that an operator excused or undid, or that are the sender's fault, do not count.
     """
     since = now() - timedelta(days=days)
     arrived = session.scalar(

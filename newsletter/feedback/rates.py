@@ -1,4 +1,4 @@
-"""Rates: how much of what was mailed came back, by mailing and by domain."""
+"""Bounce rates: the share of sent mail that bounced, by mailing and by domain."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from newsletter.database.tables import BounceRow, DeliveryRow, MailingRow, Subsc
 from newsletter.database.vocabulary import EDITIONS, BounceKind, DeliveryState
 from newsletter.feedback.search import BounceFilter, conditions
 
-#: What a relay answered for: the mail of which some may have come back.
+#: States of mail that can bounce: the relay gave a final reply.
 _MAILED = (DeliveryState.ACCEPTED, DeliveryState.REJECTED, DeliveryState.FAILED)
 _BAD = (BounceKind.HARD, BounceKind.SOFT, BounceKind.COMPLAINT)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rate:
-    """How much of the mail of a mailing, or to a domain, came back: people, not reports.
+    """How much mail of a mailing, or to a domain, bounced: people are counted, not reports.
 
     Attributes:
         name: A mailing's number, or a domain.
-        title: What people call it: a mailing's subject, or the domain again.
+        title: The display name: a mailing's subject, or the domain again.
     """
 
     name: str
@@ -35,14 +35,14 @@ class Rate:
     complaints: int
 
     def share(self, count: int) -> float:
-        """Return a count as a share of what was mailed, in percent."""
+        """Return a count as a percentage of the sent mail."""
         return 100 * count / self.mailed if self.mailed else 0.0
 
 
 def rates_by_mailing(
     session: Session, *, newsletter_ids: Collection[int] | None = None, limit: int = 20
 ) -> list[Rate]:
-    """Return the rates of the newest issues that were sent; notices and tests are none."""
+    """Return the rates of the newest issues that were sent, without notices and tests."""
     query = select(MailingRow.id, MailingRow.title).where(
         MailingRow.started_at.is_not(None), MailingRow.kind.in_(EDITIONS)
     )
@@ -83,7 +83,7 @@ def rates_by_domain(
     newsletter_ids: Collection[int] | None = None,
     limit: int = 20,
 ) -> list[Rate]:
-    """Return the rates of the domains from which most came back."""
+    """Return the rates of the domains with the most bounces."""
     bounced = select(BounceRow.domain, func.count()).where(
         BounceRow.domain != "",
         *conditions(BounceFilter(since=since, newsletter_ids=newsletter_ids)),

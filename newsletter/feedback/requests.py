@@ -1,13 +1,13 @@
-"""Requests to leave that come as mail, and what proves them.
+"""Requests to leave by mail, and the proof of their sender.
 
-A mail to the List-Unsubscribe address carries the token of one delivery in its subject. A plain
-reply carries no token there, and its From could be anybody's: it counts when it answers a message
-of ours, which its Message-ID proves, or quotes one of its signed links. Whoever has somebody's mail
-could leave by its link as well, so an address of nobody's speaks for the reader of that mail, as
-where mail is forwarded; a reader speaks for themselves alone.
+A mail to the List-Unsubscribe address has the token of one delivery in its subject. A plain reply
+has no token there, and its From can be forged. It counts if it answers a message of ours, proven by
+the Message-ID, or quotes one of the signed links in it. Anybody with that message could also leave
+by its link, so an unknown address can speak for the reader of the message, as when mail is
+forwarded. A known reader can speak only for themselves.
 
-Most people who answer leave the subject as it is and write their wish above what they quote. It
-ends a subscription only where it is plain; a question, or a denial, is for an operator to read.
+Most people who answer leave the subject unchanged and write their wish above the quotation. A
+subscription is ended only if the wish is plain; a question or a denial is left to an operator.
 """
 
 from __future__ import annotations
@@ -41,24 +41,24 @@ from newsletter.tokens import DeliveryRef, Purpose
 from subscribers.leaving import unsubscribe
 from subscribers.people import find_person
 
-#: Some clients leave the address's percent signs as they are.
+#: Some mail programs leave the address's percent signs undecoded.
 _TOKEN = re.compile(r"unsubscribe(?:\s|%20|\+)+([A-Za-z0-9_-]{20,200})", re.IGNORECASE)
-#: Lines of a mail that are looked at for a wish, and letters of one of them.
+#: Lines of a mail that are searched for a wish, and the characters of each line that are read.
 _OPENING_LINES, _LONGEST_LINE = 20, 300
-#: Lines of it that are read, with those that are quoted.
+#: Maximum number of lines that are read, including quoted ones.
 _LOOKED_AT = 400
-#: A line that is quoted, and what stands above one: a head, or "On … wrote:" in any language.
+#: A quoted line, and the line above a quotation: a header or "On … wrote:" in any language.
 _QUOTED = re.compile(r"[>＞|｜]")
 _QUOTE_HEAD = re.compile(
     r"[-_=*―─━]{3,}|(?:from|von|de|差出人|送信者|送信元|发件人|보낸\s?사람)\s?[:：]"
     r"|.*(?:[@＠]|\d{4}).*[:：]$|.*(?:wrote|書きました|のメール)\s?[:：]?$",
     re.IGNORECASE,
 )
-#: What programs put before the subject of what is answered.
+#: Prefixes that programs put before the subject of an answer.
 _REPLY = re.compile(
     r"^(?:\s*(?:re|aw|sv|antw|odp|res|rif|回[复覆]|答复|返信|답장)\s*[:：])+", re.IGNORECASE
 )
-#: What programs send on behalf of a list: its first lines offer a way to leave that list.
+#: Headers of mailing lists, whose mail begins with instructions for leaving that list.
 _OF_LISTS = ("list-unsubscribe", "list-id", "feedback-id")
 _MESSAGE_ID = re.compile(r"<[^<>\s]{3,250}>")
 _REFERENCES = 20
@@ -68,16 +68,16 @@ _PURPOSES = {"u": Purpose.UNSUBSCRIBE, "p": Purpose.PREFERENCES, "v": Purpose.VI
 
 
 def wish_to_leave(session: Session, mail: Mail, keys: Keys, *, asks: bool) -> DeliveryRef | None:
-    """Return whose subscription a mail proves its sender wants ended.
+    """Return the delivery whose subscription a mail provably asks to end.
 
-    It may be searched for among all who got an issue, for seconds: ``session`` reads, so that
-    others can write meanwhile.
+    The search can try all recipients of an issue and take seconds, so ``session`` only reads and
+    does not block writers.
 
     Args:
         session: The database.
         mail: The mail.
-        keys: What our signatures are checked with.
-        asks: Whether it speaks of leaving, which `asks_to_leave` tells.
+        keys: The keys that verify our signatures.
+        asks: Whether the mail mentions leaving; the result of `asks_to_leave`.
     """
     ref = _by_token(session, mail, keys)
     if ref is None and asks:
@@ -86,7 +86,7 @@ def wish_to_leave(session: Session, mail: Mail, keys: Keys, *, asks: bool) -> De
 
 
 def leave_by_mail(session: Session, wish: DeliveryRef) -> bool:
-    """End the subscription of a wish, within a transaction; False if it is another one's today."""
+    """End the subscription of a wish in this transaction; return False if its owner changed."""
     ref = compare(session, [wish])[wish]
     if ref is None:
         return False
@@ -101,27 +101,27 @@ def leave_by_mail(session: Session, wish: DeliveryRef) -> bool:
 
 
 def asks_to_leave(mail: Mail, *, answers_itself: bool) -> bool:
-    """Return whether a mail speaks of leaving, in its subject or in what is not quoted.
+    """Return whether a mail mentions leaving, in its subject or in unquoted text.
 
-    It reads for up to half a second what is written to take long: not within a transaction.
+    A malicious text can take half a second, so do not call this within a transaction.
 
     Args:
         mail: The mail.
-        answers_itself: It is a report or an automatic answer: what it quotes is nobody's wish.
+        answers_itself: Whether it is a report or an automatic reply, which expresses no wish.
     """
     return _is_written(mail, answers_itself=answers_itself) and _wish(mail) is not Wish.NONE
 
 
 def answers_ours(mail: Mail, keys: Keys, *, answers_itself: bool) -> bool:
-    """Return whether somebody answers a message of ours, whatever they say.
+    """Return whether somebody answers a message of ours, in any words.
 
-    Wishes have more words than any program knows, so what it cannot read is for a person. Strangers
-    cannot make up a Message-ID of ours: none of their mail is taken for an answer.
+    No program understands every wording of a wish, so a person reads such answers. Strangers
+    cannot forge a Message-ID of ours, so their mail does not count as an answer.
 
     Args:
         mail: The mail.
-        keys: What our signatures are checked with.
-        answers_itself: As `asks_to_leave` has it.
+        keys: The keys that verify our signatures.
+        answers_itself: As in `asks_to_leave`.
     """
     if mail.is_from_nobody or _is_of_list(mail):
         return False
@@ -131,7 +131,7 @@ def answers_ours(mail: Mail, keys: Keys, *, answers_itself: bool) -> bool:
 
 
 def _is_written(mail: Mail, *, answers_itself: bool) -> bool:
-    """Tell whether a mail says nothing of being a program's."""
+    """Return whether nothing in a mail marks it as sent by a program."""
     return not answers_itself and mail.headers.get("auto-submitted") in {"", "no"}
 
 
@@ -140,21 +140,21 @@ def _is_of_list(mail: Mail) -> bool:
 
 
 def _answered(mail: Mail) -> list[str]:
-    """Return the Message-IDs of what a mail answers."""
+    """Return the Message-IDs that a mail answers."""
     text = f"{mail.headers.get('in-reply-to')} {mail.headers.get('references')}"
     return [match[0] for match in islice(_MESSAGE_ID.finditer(text), _REFERENCES)]
 
 
 def _wish(mail: Mail, *, own: str = "") -> Wish:
-    """Return the surest wish of a mail, but for what its subject repeats of ``own``."""
+    """Return the clearest wish of a mail, without the part of its subject that is ``own``."""
     subject = mail.subject.replace(own, "") if own else mail.subject
     return read_mail_wish(_REPLY.sub("", subject), _opening(mail))
 
 
 def _opening(mail: Mail) -> list[str]:
-    """Return the first lines that a person wrote, above or below what they quote.
+    """Return the first lines that a person wrote, above or below a quotation.
 
-    What is quoted without a mark at each line goes on to the end.
+    A quotation without a mark on each line extends to the end.
     """
     if _is_of_list(mail):
         return []
@@ -203,12 +203,12 @@ def _by_reply(session: Session, mail: Mail, keys: Keys) -> DeliveryRef | None:
 def _of_nobodys_address(
     session: Session, mail: Mail, keys: Keys, answered: Sequence[str]
 ) -> DeliveryRef | None:
-    """Return the delivery that a mail proves to be about; None if it names several people's."""
+    """Return the delivery that a mail is provably about; None if it names several people's."""
     found: list[DeliveryRef] = []
     for match in islice(_LINK.finditer(mail.words), _REFERENCES):
         with suppress(TokenError):
             found.append(read_link(session, keys.signer, _PURPOSES[match[1]], match[2]))
-    # Whose a Message-ID is must be searched for among all of its mailing.
+    # The owner of a Message-ID has to be searched for among all recipients of its mailing.
     for message_id in answered if not found else ():
         delivery = delivery_of_message_id(session, keys, message_id)
         if delivery is not None:
@@ -226,7 +226,7 @@ def _refer(session: Session, mailing_id: int, subscriber_id: int) -> DeliveryRef
 
 
 def _wishes(session: Session, mail: Mail, mailing_id: int, subscriber_id: int) -> bool:
-    """Tell whether a plain wish is the sender's: an issue's own subject may speak of leaving."""
+    """Return whether a plain wish is the sender's own: an issue's subject can be about leaving."""
     own = ""
     if mailing_id:
         try:

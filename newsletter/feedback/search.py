@@ -1,4 +1,4 @@
-"""The bounce log, looked at: what came back, by whom, mailing and reason, and what followed."""
+"""Search the bounce log: bounces by address, mailing and reason, with their consequences."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _UNDOABLE = frozenset(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BounceFilter:
-    """Which bounces are wanted; an empty field asks nothing.
+    """The conditions of a search; an empty field sets no condition.
 
     Attributes:
         address: A part of the address, in any case.
-        newsletter_ids: Only those of these newsletters; None for all, also those of none.
+        newsletter_ids: Only bounces of these newsletters; None for all, even without a newsletter.
     """
 
     address: str = ""
@@ -46,31 +46,31 @@ class BounceFilter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoggedBounce:
-    """A bounce with the decisions about it, the newest first; the first not undone holds."""
+    """A bounce and its decisions, the newest first; the first that is not undone applies."""
 
     row: BounceRow
     decisions: Sequence[BounceDecisionRow]
 
     @property
     def return_path(self) -> str:
-        """The return path as operators see it, without its token."""
+        """The return path for operators, without its token."""
         return without_return_paths(self.row.return_path)
 
     @property
     def standing(self) -> BounceDecisionRow | None:
-        """The decision that holds; None while nobody judged, or when all was undone."""
+        """The decision that applies; None before the first, and if all were undone."""
         return next((one for one in self.decisions if one.undone_at is None), None)
 
     @property
     def is_undoable(self) -> bool:
-        """Whether something follows from it that can be taken back."""
+        """Whether the bounce has a consequence that can be undone."""
         return self.standing is not None and self.standing.action in _UNDOABLE
 
 
 def list_bounces(
     session: Session, criteria: BounceFilter, *, before: int | None = None, limit: int = 50
 ) -> list[LoggedBounce]:
-    """Return bounces without their raw reports, the newest first; ``before`` goes on from an id."""
+    """Return bounces without raw reports, the newest first; ``before`` continues below an id."""
     query = select(BounceRow).options(defer(BounceRow.raw, raiseload=True))
     query = query.where(*conditions(criteria)).order_by(BounceRow.id.desc()).limit(limit)
     if before is not None:
@@ -84,7 +84,7 @@ def find_bounce(
     """Return a bounce with its raw report.
 
     Raises:
-        NotFoundError: There is none of that number, or it is of another newsletter.
+        NotFoundError: There is no such bounce, or it is another newsletter's.
     """
     criteria = BounceFilter(newsletter_ids=newsletter_ids)
     row = session.scalar(select(BounceRow).where(BounceRow.id == bounce_id, *conditions(criteria)))
@@ -96,10 +96,10 @@ def find_bounce(
 def suppressions_of(
     session: Session, row: BounceRow, newsletter_ids: Sequence[int] | None = None
 ) -> Sequence[SuppressionRow]:
-    """Return what keeps mail from the person that a bounce is about, whatever made it.
+    """Return the suppressions of the person that a bounce is about, whatever their cause.
 
-    Of other newsletters than those named (None names all), nothing is returned but what holds for
-    all.
+    If ``newsletter_ids`` is given, suppressions of other newsletters are left out, but those for
+    all newsletters are included.
     """
     query = (
         select(SuppressionRow)
@@ -114,10 +114,10 @@ def suppressions_of(
 
 
 def conditions(criteria: BounceFilter) -> list[ColumnElement[bool]]:
-    """Return what a query must ask for."""
+    """Return the conditions of a query."""
     filters: list[ColumnElement[bool]] = []
     if criteria.address:
-        # As the other side wrote it, and as we keep it.
+        # The address is searched as the remote system wrote it, and as it is stored.
         texts = {criteria.address.strip().lower(), as_kept(criteria.address)}
         filters.append(or_(*(BounceRow.address.icontains(one, autoescape=True) for one in texts)))
     if criteria.domain:

@@ -1,4 +1,4 @@
-"""Undoing: an operator, or the recognition of a wave, takes back what followed from a bounce."""
+"""Undo the consequences of a bounce, for an operator or after a wave was recognised."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def undo_bounce(
     reason: str,
     rights: Rights = ALL_RIGHTS,
 ) -> FeedbackAction:
-    """Take back what followed from a bounce; return what that was.
+    """Undo the consequences of a bounce; return the action that was undone.
 
-    A subscription that a complaint ended is confirmed again: the consent still stands on record.
-    Not so when the person has left since, by whatever way of their own, or was erased.
+    A subscription that a complaint ended is confirmed again, because the consent is still on
+    record. It stays ended if the person has since left in another way, or was erased.
 
     Raises:
-        OrderError: There is no reason, or one of more than 500 characters.
+        OrderError: The reason is empty or longer than 500 characters.
         NotFoundError: There is no such bounce.
-        ConflictError: Nothing followed from it, or it was undone already.
-        ForbiddenError: Its suppression holds where the operator's role is not held.
+        ConflictError: The bounce has no consequences, or they were undone before.
+        ForbiddenError: The suppression applies to newsletters beyond the operator's role.
     """
     why = read_reason(reason)
     row = session.get(BounceRow, bounce_id)
@@ -77,16 +77,16 @@ def undo_bounce(
 
 
 def no_incident(incident_id: int) -> NotFoundError:
-    """Return the error that says so; also to those whose rights do not reach the one there is."""
+    """Return the error for a missing incident, also used where the rights do not reach it."""
     return NotFoundError(msg("There is no incident {incident}.", incident=incident_id))
 
 
 def find_incident(session: Session, incident_id: int) -> IncidentRow:
-    """Return an open incident, locked.
+    """Return an open incident, with its row locked.
 
     Raises:
-        NotFoundError: There is none of that number.
-        ConflictError: It is closed.
+        NotFoundError: There is no incident of that number.
+        ConflictError: The incident is closed.
     """
     row = session.get(IncidentRow, incident_id, with_for_update=True)
     if row is None:
@@ -99,7 +99,7 @@ def find_incident(session: Session, incident_id: int) -> IncidentRow:
 def close_incident(
     session: Session, incident: IncidentRow, resolution: IncidentResolution, *, reason: str
 ) -> None:
-    """Close an incident; of an outage, all that it held is excused."""
+    """Close an incident; after an outage, all its held bounces are excused."""
     incident.closed_at, incident.resolution = now(), resolution
     incident.closed_because = reason
     if resolution is IncidentResolution.OUTAGE:

@@ -1,8 +1,8 @@
-"""Waves: many addresses of one domain, or of one mailing, come back at once.
+"""Waves: many addresses of one domain, or of one mailing, bounce at once.
 
-An outage, a block listing or a broken relay says nothing about the people behind the addresses. A
-wave is therefore held as an incident, for an operator to say what it was. Only proven bounces make
-or feed one, and people are counted, not addresses: a report may name any number of invented ones.
+The cause is an outage, a block list or a broken relay, and not the people behind the addresses. A
+wave is therefore held as an incident until an operator states its cause. Only proven bounces count,
+and people are counted, not addresses: a report can name any number of invented ones.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from newsletter.database.tables import BounceRow, DeliveryRow, IncidentRow, Subs
 from newsletter.database.types import now
 from newsletter.database.vocabulary import BounceKind, DeliveryState, IncidentKind
 
-#: Bounces of people; complaints are their own will and are never held.
+#: Kinds of bounces that a wave holds. Complaints are people's own decisions and are never held.
 HOLDABLE = frozenset({BounceKind.HARD, BounceKind.SOFT})
 _SENT = (DeliveryState.ACCEPTED, DeliveryState.REJECTED, DeliveryState.FAILED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WaveRule:
-    """What counts as a wave.
+    """The definition of a wave.
 
     Attributes:
-        minutes: The time within which bounces belong together.
+        minutes: The period in which bounces belong together.
         minimum: Fewer addresses than this are never a wave.
-        factor: How many times the usual share must come back.
-        floor: The share taken as usual where less, or nothing, is known.
-        mailed_days: Bounces may be about mail of so many days.
-        usual_days: The time from which the usual share is known.
-        quiet_hours: An open incident with no bounce for so long takes up no more of them.
+        factor: How many times the usual share must bounce.
+        floor: The usual share if the real one is lower or unknown.
+        mailed_days: Bounces may be about mail of the last days, this many.
+        usual_days: The period from which the usual share is computed.
+        quiet_hours: After this many hours without a bounce, an open incident holds no further ones.
     """
 
     minutes: int = 60
@@ -46,7 +46,7 @@ class WaveRule:
     quiet_hours: int = 24
 
     def is_wave(self, *, bounced: int, mailed: int, usual: float) -> bool:
-        """Tell whether so many of those mailed came back beyond what is usual."""
+        """Return whether the share of bounced mail is beyond what is usual."""
         return bounced >= self.minimum and bounced > self.factor * mailed * max(usual, self.floor)
 
 
@@ -70,7 +70,7 @@ class _Subject:
         return DeliveryRow.mailing_id == int(self.key)
 
     def compared_with(self) -> ColumnElement[bool]:
-        """Return the deliveries that show what is usual: the domain's own, or other mailings'."""
+        """Return the deliveries for the usual share: the domain's own, or other mailings'."""
         if self.kind is IncidentKind.DOMAIN:
             return SubscriberRow.domain == self.key
         return DeliveryRow.mailing_id != int(self.key)
@@ -79,7 +79,7 @@ class _Subject:
 def find_waves(
     session: Session, rows: Sequence[BounceRow], rule: WaveRule
 ) -> tuple[dict[int, int], list[IncidentRow]]:
-    """Return the incident by id of each bounce that belongs to one, and incidents just opened."""
+    """Return the incident of each bounce by bounce id, and the incidents that were just opened."""
     moment = now()
     subjects = {row.id: list(_subjects(row)) for row in rows if row.kind in HOLDABLE}
     by_name = {subject.name: subject for each in subjects.values() for subject in each}
@@ -98,7 +98,7 @@ def find_waves(
         incident = current.get(name)
         if incident is not None and incident.last_seen_at >= quiet:
             incident.bounced = max(incident.bounced, _bounced(session, subject, moment, rule))
-            # A mailing under way when it was opened has gone on to others.
+            # The mailing may still be running, so its number of recipients grows.
             incident.mailed = max(incident.mailed, _lately_mailed(session, subject, moment, rule))
             live[name] = incident
             continue
@@ -128,7 +128,7 @@ def _span(rule: WaveRule) -> timedelta:
 
 
 def in_wave(session: Session, incident: IncidentRow, rule: WaveRule) -> Iterable[int]:
-    """Return ids of the bounces that led to an incident, judged before it was recognised."""
+    """Return the ids of an incident's bounces that were judged before it was recognised."""
     subject = _Subject(kind=incident.kind, key=incident.subject.partition(":")[2])
     return session.scalars(
         select(BounceRow.id).where(
@@ -204,7 +204,7 @@ def _mailed(session: Session, which: ColumnElement[bool], since: datetime, until
 
 
 def _usual_rate(session: Session, subject: _Subject, moment: datetime, rule: WaveRule) -> float:
-    """Return the share of a subject's mail that came back before the present window."""
+    """Return the share of a subject's mail that bounced before the present period."""
     since, until = moment - timedelta(days=rule.usual_days), moment - _span(rule)
     mailed = _mailed(session, subject.compared_with(), since, until)
     if mailed == 0:
