@@ -1,1 +1,1 @@
-"""The local mailbox: an SMTP server that keeps what it is given, for demos and trials."""
+"""The local mailbox: an SMTP server that stores all received mail, for demos and trials."""

@@ -55,7 +55,7 @@ async def _serve(host: str, port: int, store: MailboxStore) -> None:
 
 
 def main() -> None:
-    """Serve until ended."""
+    """Run the server until it is interrupted."""
     parser = argparse.ArgumentParser(prog="newsletter.mailbox", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)

@@ -1,4 +1,4 @@
-"""Received mail in a SQLite file: whole messages, in the order they came."""
+"""Store received messages in a SQLite file, whole and in the order of arrival."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS message (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Summary:
-    """A message as an inbox lists it; ``received_at`` is in UTC."""
+    """A message as shown in the list of the inbox; ``received_at`` is in UTC."""
 
     id: int
     received_at: datetime
@@ -43,14 +43,14 @@ class Stored:
     raw: bytes
 
     def parsed(self) -> EmailMessage:
-        """Return the message as Python's email package reads it."""
+        """Return the message parsed by Python's email package."""
         message = message_from_bytes(self.raw, policy=default)
-        assert isinstance(message, EmailMessage)  # noqa: S101 - what the policy makes
+        assert isinstance(message, EmailMessage)  # noqa: S101 - the policy creates this class
         return message
 
 
 class MailboxStore:
-    """A mailbox; any number of processes may use one file at once."""
+    """A mailbox; any number of processes may use one file at the same time."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -66,7 +66,7 @@ class MailboxStore:
             yield connection
 
     def add(self, raw: bytes, *, sender: str, recipient: str) -> int:
-        """Keep a message; return its number."""
+        """Store a message; return its number."""
         subject = str(message_from_bytes(raw[:20_000], policy=default)["Subject"] or "")
         with self._open() as connection:
             cursor = connection.execute(
@@ -76,18 +76,18 @@ class MailboxStore:
             return int(cursor.lastrowid or 0)
 
     def newest(self) -> int:
-        """Return the number of the newest message, 0 when there is none."""
+        """Return the number of the newest message, 0 if there is none."""
         with self._open() as connection:
             return int(connection.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()[0])
 
     def count(self, *, after: int = 0) -> int:
-        """Return how many messages came after number ``after``."""
+        """Return the number of messages that arrived after number ``after``."""
         with self._open() as connection:
             row = connection.execute("SELECT count(*) FROM message WHERE id > ?", (after,))
             return int(row.fetchone()[0])
 
     def list(self, *, search: str = "", offset: int = 0, limit: int = 50) -> list[Summary]:
-        """Return messages whose recipient or subject holds ``search``, newest first."""
+        """Return messages with ``search`` in their recipient or subject, the newest first."""
         with self._open() as connection:
             rows = connection.execute(
                 "SELECT id, received_at, sender, recipient, subject FROM message"
@@ -98,7 +98,7 @@ class MailboxStore:
         return [_summary(row) for row in rows]
 
     def get(self, number: int) -> Stored | None:
-        """Return a message, or None."""
+        """Return a message, or None if there is none of that number."""
         with self._open() as connection:
             row = connection.execute(
                 "SELECT id, received_at, sender, recipient, subject, raw FROM message WHERE id = ?",

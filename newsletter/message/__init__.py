@@ -1,1 +1,1 @@
-"""Message assembly: one rendered issue becomes one recipient's bytes."""
+"""Message assembly: build the octets of one recipient's message from a rendered issue."""

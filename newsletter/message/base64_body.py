@@ -1,10 +1,10 @@
-"""A body in base64 whose fixed text was encoded once, and whose slots cost only their own octets.
+"""A base64 body whose fixed text is encoded once; each message encodes only its slots.
 
-Base64 turns three octets into four characters, so what a fixed segment looks like depends only on
-how many octets before it wait for the next group: none, one or two. It is encoded at most once in
-each of these phases; the octets that it shares a group with are encoded with the slot's value. Its
-lines begin anew after each slot; RFC 2045 section 6.8 bounds the length of a line by 76, and says
-nothing of short ones.
+Base64 turns groups of three octets into four characters. The encoding of a fixed segment therefore
+depends only on the number of octets left over before it: none, one or two. Each segment is encoded
+at most once for each of these phases. Octets in a group shared with a slot are encoded together
+with the slot's value. A new line begins after each slot: RFC 2045 section 6.8 limits the length of
+a line to 76 characters, and short lines are allowed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _GROUP = 3
 
 
 def encode_lines(octets: bytes) -> bytes:
-    """Return base64 in lines of at most 76 characters, each ended by CRLF."""
+    """Return base64 in lines of at most 76 characters, each ending in CRLF."""
     encoded = b2a_base64(octets, newline=False)
     if len(encoded) <= _LINE_CHARACTERS:
         return encoded + b"\r\n" if encoded else b""
@@ -34,8 +34,8 @@ def encode_lines(octets: bytes) -> bytes:
     return b"\r\n".join(lines) + b"\r\n"
 
 
-#: Slots that follow each other so closely that they cannot but share groups: each with the octets
-#: of fixed text before it, and what `SlotUse` says of it.
+#: Slots that are so close to each other that they share groups. Each entry has the fixed octets
+#: before the slot, and the fields of `SlotUse`.
 _Run = tuple[tuple[bytes, str, bool, str], ...]
 
 
@@ -49,12 +49,12 @@ def _octets(run: _Run, slots: Mapping[str, str]) -> bytes:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Plan:
-    """A body for values of certain lengths modulo three.
+    """The layout of a body for values of certain lengths modulo three.
 
     Attributes:
-        pieces: What is the same for all such values, empty where a run goes.
-        fillings: What is encoded for each message: a run's number, the octets before and after that
-            share its groups, and the pieces where the result goes.
+        pieces: The encoded fixed text; empty at the positions of runs.
+        fillings: The parts that are encoded for each message: a run's number, the octets before and
+            after the run in its groups, and the positions of the result in ``pieces``.
     """
 
     pieces: Sequence[bytes]
@@ -62,14 +62,15 @@ class _Plan:
 
 
 class Base64Body:
-    """A slotted text compiled for joining.
+    """A slotted text, compiled so that a message is made by joining pieces.
 
-    A slot that stands in many places, as a link to the issue on the web does, is encoded once for
-    all of them that have the same octets around it.
+    A slot that occurs many times, such as the link to the issue on the web, is encoded once for
+    all positions with the same octets around it.
     """
 
     def __init__(self, slotted: SlottedText) -> None:
-        #: One more than places of runs: what stands before, between and after them.
+        #: The fixed octets before, between and after the runs: one segment more than there are
+        #: runs.
         self._segments: list[bytes] = []
         runs: list[list[tuple[bytes, str, bool, str]]] = []
         fixed = b""
@@ -84,7 +85,7 @@ class Base64Body:
             runs[-1].append((fixed, part.slot, part.escape, part.fallback))
             fixed = b""
         self._segments.append(fixed)
-        #: The different runs, and which of them goes into each place.
+        #: The distinct runs, and the run at each position.
         numbers: dict[_Run, int] = {}
         self._places = [numbers.setdefault(tuple(run), len(numbers)) for run in runs]
         self._runs = list(numbers)
@@ -92,7 +93,7 @@ class Base64Body:
         self._plans: dict[tuple[int, ...], _Plan] = {}
 
     def append_to(self, out: list[bytes], slots: Mapping[str, str]) -> None:
-        """Append the encoded body with its slots filled, or fallbacks where values are empty."""
+        """Append the encoded body with its slots filled; fallbacks replace empty values."""
         values = [_octets(run, slots) for run in self._runs]
         phases = tuple([len(octets) % _GROUP for octets in values])
         plan = self._plans.get(phases)
@@ -121,7 +122,7 @@ class Base64Body:
         )
 
     def _cut(self, number: int, lent: int) -> tuple[bytes, bytes]:
-        """Return a segment's lines, and what waits for the next group, without ``lent`` octets."""
+        """Return a segment's lines without its first ``lent`` octets, and the octets left over."""
         rest = self._segments[number][lent:]
         whole = len(rest) // _GROUP * _GROUP
         key = (number, lent)
@@ -131,5 +132,5 @@ class Base64Body:
 
 
 def _with_crlf(text: str) -> str:
-    """RFC 2045 section 6.8: line breaks of text are CRLF before they are encoded."""
+    """Return text with CRLF line breaks, as RFC 2045 section 6.8 requires before encoding."""
     return text.replace("\r\n", "\n").replace("\n", "\r\n")

@@ -1,4 +1,4 @@
-"""DKIM (RFC 6376): signatures over a frame's messages, where only what differs is hashed anew.
+"""DKIM (RFC 6376): sign the messages of a frame, and hash anew only the parts that differ.
 
 Messages are signed ``relaxed/relaxed``. Their bodies are base64 in lines without trailing space, so
 the relaxed form of a body is the body itself.
@@ -23,16 +23,16 @@ from newsletter.addresses import parse_address
 from newsletter.errors import MessageError, Place, SettingError
 from newsletter.i18n.messages import msg
 
-#: Labels of DNS, parted by dots.
+#: DNS labels separated by dots.
 _SELECTOR = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.?\b)+", re.IGNORECASE)
 _SPACE = re.compile(rb"[ \t\r\n]+")
 _DIGEST = Prehashed(hashes.SHA256())
 _FOLD = 72
-#: RFC 8301 section 3.2: verifiers need not accept shorter ones.
+#: RFC 8301 section 3.2: verifiers may reject shorter keys.
 _SHORTEST_RSA = 1024
 _USUAL_RSA = 2048
-#: Fields that a message may lack, and that nobody may add to it: they say whom it is from and to,
-#: and how to leave.
+#: Fields that must not be added to a message even if it has none of them: sender, recipient and
+#: the way to unsubscribe.
 _NEVER_ADDED = (
     *("from", "to", "cc", "date", "subject", "reply-to", "sender"),
     *("list-unsubscribe", "list-unsubscribe-post"),
@@ -41,7 +41,7 @@ _NEVER_ADDED = (
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class DkimKey:
-    """A private key and where its public half stands: ``SELECTOR._domainkey.DOMAIN``."""
+    """A private key; its public key is published at ``SELECTOR._domainkey.DOMAIN``."""
 
     domain: str
     selector: str
@@ -49,11 +49,11 @@ class DkimKey:
 
     @property
     def algorithm(self) -> str:
-        """The name for ``a=``: RFC 6376 section 3.3, RFC 8463."""
+        """The value of ``a=`` (RFC 6376 section 3.3, RFC 8463)."""
         return "rsa-sha256" if isinstance(self.private, RSAPrivateKey) else "ed25519-sha256"
 
     def signs_for(self, domain: str) -> bool:
-        """Whether its signature is aligned with a From domain (RFC 7489 section 3.1.1)."""
+        """Return whether the signature is aligned with a From domain (RFC 7489 section 3.1.1)."""
         return domain == self.domain or domain.endswith("." + self.domain)
 
     def sign(self, digest: bytes) -> bytes:
@@ -63,7 +63,7 @@ class DkimKey:
         return self.private.sign(digest)
 
     def dns_record(self) -> str:
-        """Return the value of the TXT record that publishes the public half."""
+        """Return the value of the TXT record that publishes the public key."""
         public = self.private.public_key()
         if isinstance(self.private, RSAPrivateKey):
             octets = public.public_bytes(
@@ -74,7 +74,7 @@ class DkimKey:
         return f"v=DKIM1; k=ed25519; p={_base64(octets)}"
 
     def to_pem(self) -> bytes:
-        """Return the private key as PKCS 8, unencrypted."""
+        """Return the private key in PKCS 8 form, not encrypted."""
         return self.private.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
@@ -86,8 +86,8 @@ def make_key(domain: str, selector: str, *, ed25519: bool = False) -> DkimKey:
     """Return a new key: RSA with 2048 bits, or Ed25519.
 
     Raises:
-        ListError: The domain is none.
-        MessageError: The selector is no label of DNS (RFC 6376, 3.1).
+        ListError: The domain is invalid.
+        MessageError: The selector is not a DNS label (RFC 6376, 3.1).
     """
     parse_address(f"postmaster@{domain}")
     if not _SELECTOR.fullmatch(selector):
@@ -105,7 +105,7 @@ def read_key(domain: str, selector: str, pem: bytes, *, source: str) -> DkimKey:
     """Read a private key.
 
     Raises:
-        SettingError: It is none that DKIM can sign with; ``source`` names it.
+        SettingError: DKIM cannot sign with this key; ``source`` is the key's place in the message.
     """
     place = Place(source=source)
     try:
@@ -126,7 +126,7 @@ def read_key(domain: str, selector: str, pem: bytes, *, source: str) -> DkimKey:
 
 
 class HeaderSigner:
-    """Signs messages whose ``fixed`` fields are the same in all, once with each key."""
+    """Signs messages with the same ``fixed`` fields, once with each key."""
 
     def __init__(self, keys: Sequence[DkimKey], fixed: Sequence[bytes]) -> None:
         self._keys = tuple(keys)
@@ -136,12 +136,12 @@ class HeaderSigner:
     def fields(self, varying: Sequence[bytes], body: Iterable[bytes]) -> bytes:
         """Return the DKIM-Signature fields of one message.
 
-        Each field is named once more than it stands there, so that none can be added to a copy
-        that is sent on (RFC 6376 section 8.15).
+        Each field is listed once more than it occurs, so that nobody can add a further one to a
+        copy of the message (RFC 6376 section 8.15).
 
         Args:
             varying: The other fields to sign, each with its CRLF.
-            body: The body in pieces, ended by one CRLF.
+            body: The body in pieces; it ends in one CRLF.
         """
         body_hash = hashlib.sha256()
         for piece in body:
@@ -162,7 +162,8 @@ class HeaderSigner:
             f"DKIM-Signature: v=1; a={key.algorithm}; c=relaxed/relaxed; d={key.domain};\r\n"
             f" s={key.selector}; h={folded_names};\r\n bh={body_hash};\r\n b="
         ).encode("ascii")
-        # RFC 6376 section 3.7: its own field comes last, with an empty b=, without its CRLF.
+        # RFC 6376 section 3.7: the signature's own field is last, with an empty b= and without
+        # CRLF.
         headers.update(_relaxed(field).removesuffix(b"\r\n"))
         signature = _base64(key.sign(headers.digest()))
         lines = [signature[start : start + _FOLD] for start in range(0, len(signature), _FOLD)]
@@ -178,7 +179,7 @@ def _name(field: bytes) -> str:
 
 
 def _fold(text: str, separator: str) -> str:
-    """Break a list into lines; white space around its separators means nothing."""
+    """Break a list into lines; white space around its separators has no meaning."""
     lines = [""]
     for word in text.split(separator):
         if len(lines[-1]) + len(word) >= _FOLD:

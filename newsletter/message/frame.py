@@ -1,4 +1,4 @@
-"""The frame: a rendered issue as octets, which makes one recipient's message by joining."""
+"""The message frame: a rendered issue as octets; joining makes one recipient's message."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from newsletter.rendering.slots import fill, in_language
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Identity:
-    """Who sends: what a newsletter puts into every message's header.
+    """The sender: values of a newsletter in the header of each message.
 
     Attributes:
         list_id: RFC 2919, without angle brackets.
-        unsubscribe_address: Takes unsubscribe requests by mail (RFC 2369).
-        transactional: For one person who asked for it: automatic (RFC 3834), and of no list.
+        unsubscribe_address: Address for unsubscribe requests by mail (RFC 2369).
+        transactional: Whether one person asked for the message: it is automatic (RFC 3834), and
+            belongs to no list.
         feedback_id: Gmail's Feedback-ID, up to four fields joined by colons.
     """
 
@@ -41,12 +42,12 @@ class Identity:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipient:
-    """Whom one message goes to, and what its slots hold.
+    """The recipient of one message, with the values of its slots.
 
     Attributes:
-        unsubscribe_url: Takes one-click POSTs (RFC 8058).
-        unsubscribe_token: Marks a mail to the unsubscribe address as this person's.
-        html: False for those who asked for plain text alone.
+        unsubscribe_url: URL that accepts one-click POSTs (RFC 8058).
+        unsubscribe_token: Identifies this person in a mail to the unsubscribe address.
+        html: False for recipients who asked for plain text only.
     """
 
     address: str
@@ -59,7 +60,7 @@ class Recipient:
 
 
 class MessageFrame:
-    """Composes messages of one mailing."""
+    """Composes the messages of one mailing."""
 
     def __init__(
         self,
@@ -99,14 +100,14 @@ class MessageFrame:
         date: datetime,
         keys: Sequence[DkimKey] = (),
     ) -> MessageFrame:
-        """Compile; ``date`` is the Date of every message, aware.
+        """Compile a frame; ``date`` is the Date of each message, with a time zone.
 
-        Of the keys, those that sign for the sender's domain are used, each for one signature.
+        Each key that signs for the sender's domain makes one signature; other keys are left out.
 
         Raises:
-            MessageError: A header value is impossible.
+            MessageError: A value is not allowed in a header.
         """
-        # Base64 holds no "=_", so the boundary cannot occur in a body.
+        # Base64 has no "=_", so the boundary cannot occur in a body.
         digest = hashlib.sha256(repr(rendered.text).encode()).hexdigest()[:24]
         domain = identity.from_address.rpartition("@")[2].lower()
         return cls(
@@ -141,10 +142,10 @@ class MessageFrame:
     def pieces(self, recipient: Recipient) -> list[bytes]:
         """Return one recipient's message in pieces, for a socket to join.
 
-        Its lines end in CRLF, have at most 998 octets, and none begins with a dot.
+        Lines end in CRLF, have at most 998 octets, and do not begin with a dot.
 
         Raises:
-            MessageError: A value of the recipient cannot stand in a header.
+            MessageError: A value of the recipient is not allowed in a header.
         """
         slots = recipient.slots
         varying = [
@@ -153,7 +154,7 @@ class MessageFrame:
         ]
         if not self._identity.transactional:
             varying.append(self._list_unsubscribe(recipient))
-            # RFC 8058 section 3.1: one click is for an https address.
+            # RFC 8058 section 3.1: one-click unsubscribing requires an https URL.
             if recipient.unsubscribe_url.startswith("https:"):
                 varying.append(_ONE_CLICK)
         if self._personal_subject:
@@ -174,7 +175,7 @@ class MessageFrame:
         return [*varying, head, *body]
 
     def _list_unsubscribe(self, recipient: Recipient) -> bytes:
-        """Return the field of RFC 2369; the URL stands plain, on a line of its own."""
+        """Return the field of RFC 2369; the URL is not encoded, and is on a line of its own."""
         url = recipient.unsubscribe_url
         if not (url.isascii() and url.isprintable()) or _ENDS_URL.search(url):
             raise MessageError(msg("The unsubscribe link is not fit for a header."))

@@ -1,4 +1,4 @@
-"""Header fields as octets: RFC 2047 encoded words, addresses, lists; never a line break within."""
+"""Header fields as octets: encoded words (RFC 2047), addresses, lists, without line breaks."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _WORD_OCTETS = (_WORD - _FRAME) // 4 * 3
 _LINE = 78
 _BREAK = re.compile(r"[\r\n\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _NO_ADDRESS = re.compile(r"[\s<>,;]")
-#: RFC 5322 atext and space: a display name of these needs no quotes.
+#: RFC 5322 atext and space: a display name of these characters needs no quotes.
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*\Z")
 
 
 def check_value(name: str, value: str) -> str:
-    """Return ``value`` if it may stand in a header.
+    """Return ``value`` if it is allowed in a header.
 
     Raises:
-        MessageError: It carries a line break or control character.
+        MessageError: The value has a line break or a control character.
     """
-    # What is printable throughout holds no control character, and says so faster.
+    # A printable value has no control characters, and this test is faster than the pattern.
     if not value.isprintable() and _BREAK.search(value):
         raise MessageError(
             msg("The header {name} would contain a control character or line break.", name=name),
@@ -37,12 +37,12 @@ def check_value(name: str, value: str) -> str:
 
 
 def field(name: str, value: str) -> bytes:
-    """Return a structured field whose value is ASCII (or UTF-8 under SMTPUTF8), unfolded."""
+    """Return a structured field with an ASCII value (or UTF-8 under SMTPUTF8), not folded."""
     return f"{name}: {check_value(name, value)}\r\n".encode()
 
 
 def unstructured(name: str, value: str) -> bytes:
-    """Return a field of free text, as encoded words if it is not plain ASCII, folded."""
+    """Return a field of free text, folded, with encoded words unless the text is plain ASCII."""
     check_value(name, value)
     if _is_plain(value) and len(value) + len(name) <= 900:  # noqa: PLR2004 - well below 998
         return f"{name}: {value}\r\n".encode("ascii")
@@ -50,11 +50,11 @@ def unstructured(name: str, value: str) -> bytes:
 
 
 def encoded_words(value: str, *, first: int) -> bytes:
-    """Return RFC 2047 words of UTF-8 in base64, one a line; no character is split between words.
+    """Return RFC 2047 words in base64 of UTF-8, one on each line; characters are not split.
 
     Args:
         value: Any text without control characters.
-        first: Columns already taken on the first line.
+        first: Columns already used on the first line.
     """
     room = min(_WORD_OCTETS, (_LINE - first - _FRAME) // 4 * 3)
     whole = value.encode("utf-8")
@@ -77,7 +77,7 @@ def _word(octets: bytes) -> bytes:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether a text may stand in a header as it is: printable ASCII, no encoded word."""
+    """Return whether a text needs no encoding: printable ASCII without an encoded word."""
     return text.isascii() and text.isprintable() and "=?" not in text
 
 

@@ -1,8 +1,8 @@
-"""VERP: a return path that names its delivery, signed, so that a bounce says whom it is about.
+"""VERP: a signed return path that names its delivery, so that a bounce identifies its recipient.
 
 The address is ``bounces+TOKEN@domain``. TOKEN is the signed token of `newsletter.tokens` in base32,
-since mail servers on the way may change the case of a local part. What comes back to such an
-address was sent by somebody who saw the envelope of that one message.
+because mail servers may change the case of a local part. Anybody who sends to such an address has
+seen the envelope of that one message.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from newsletter.tokens import WITHHELD, DeliveryRef, Purpose, TokenSigner
 
 #: RFC 5321 section 4.5.3.1.1.
 _LOCAL_OCTETS = 64
-#: What leaves room for the plus sign and the token of a delivery with large numbers: 18 octets of
-#: numbers and marks, two before and a signature of twelve behind them, in base32.
+#: Maximum octets of a bounce address's local part. The rest of the 64 octets is for the plus sign
+#: and a token with large numbers: 18 octets of numbers and marks, two before them, and a signature
+#: of twelve after them, in base32.
 _LONGEST_LOCAL = 11
-#: The shortest token: five octets under a signature of twelve, in base32.
+#: Minimum length of a token: five octets and a signature of twelve, in base32.
 _SHORTEST = 28
 _SIGNED = re.compile(rf"\+([A-Za-z2-7]{{{_SHORTEST},{_LOCAL_OCTETS}}})@[^@\s]+\Z")
 
@@ -44,21 +45,21 @@ def return_path(signer: TokenSigner, bounce_address: str, ref: DeliveryRef) -> s
 
 
 def fits_return_path(bounce_address: str) -> bool:
-    """Whether a delivery fits into the return path on any numbers that a database gives."""
+    """Return whether the return path of any delivery fits, however large its numbers."""
     return len(bounce_address.rpartition("@")[0].encode()) <= _LONGEST_LOCAL
 
 
 def read_return_path(signer: TokenSigner, address: str) -> DeliveryRef | None:
-    """Return the delivery that an address names; None when it is foreign or forged.
+    """Return the delivery that an address names; None if the address is foreign or forged.
 
-    Whose numbers these are today says `newsletter.mailings.planning.links.compare`.
+    `newsletter.mailings.planning.links.compare` checks who has these numbers today.
     """
     match = _SIGNED.search(address)
     if match is None:
         return None
     try:
         token = _from_base32(match[1])
-        # The last letter has bits to spare, in which a forged one may hide.
+        # The last letter has unused bits, which a forged address could change.
         if _to_base32(token) != match[1].lower():
             return None
     except binascii.Error:
@@ -70,24 +71,24 @@ def read_return_path(signer: TokenSigner, address: str) -> DeliveryRef | None:
 
 
 def claims_delivery(address: str) -> bool:
-    """Tell whether an address has the form of a signed return path, be it genuine or not.
+    """Return whether an address has the form of a signed return path, genuine or not.
 
-    One that has, and that `read_return_path` refuses, is forged or was signed with a lost key.
+    If it has and `read_return_path` returns None, it is forged or was signed with a lost key.
     """
     return _SIGNED.search(address) is not None
 
 
 def without_signature(address: str) -> str:
-    """Return an address as it is without what signs a delivery in it, if anything does."""
+    """Return an address without the signed part of its local part, if it has one."""
     return _SIGNED.sub(f"@{address.rpartition('@')[2]}", address)
 
 
-#: Version and purpose of `Purpose.RETURN_PATH`, or of the former one, in base32.
+#: The encoded version and purpose of `Purpose.RETURN_PATH` or its predecessor, with the token.
 _TOKEN = re.compile(r"(?<=\+)(?:aee[a-p]|aec[q-z2-7])[a-z2-7]{24,}(?=@|=40|%40)", re.IGNORECASE)
 
 
 def without_return_paths(text: str) -> str:
-    """Return a text without the tokens of signed return paths, by which bounces can be forged."""
+    """Return a text without the tokens of return paths, which would allow forging bounces."""
     return _TOKEN.sub(WITHHELD, text)
 
 
