@@ -1,1 +1,1 @@
-"""Rendering: an issue and a template become HTML, plain text and a subject."""
+"""Rendering: turn an issue and a template into HTML, plain text and a subject."""

@@ -1,4 +1,4 @@
-"""What a block's HTML and text have in common: what they depend on, and words put beside it."""
+"""Common parts of the HTML and the text of blocks: their context, and fixed labels."""
 
 from __future__ import annotations
 
@@ -38,49 +38,49 @@ _BY_NAME = {
 
 
 def labelled(label: str, value: str) -> Message:
-    """Return a value behind what it is called."""
+    """Return a value after its label."""
     return pmsg("label and value", "{label}: {value}", label=label, value=value)
 
 
 def block_words(language: Language) -> dict[str, str]:
-    """Return these words by name, in the language of an issue."""
+    """Return the fixed labels by name, in the language of an issue."""
     return {name: words.in_language(language) for name, words in _BY_NAME.items()}
 
 
-#: Marks of plain text, by the language of the issue.
+#: Marks in plain text; their form depends on the language of the issue.
 SUBHEADING_MARK = pmsg("plain text: before a subheading", "# ")
 POINT_MARK = pmsg("plain text: before an item of a list", "- ")
 SOURCE_MARK = pmsg("plain text: before the source of a quotation", "-- ")
 
 
 def fact_name(name: Message) -> Message:
-    """Return a name with what stands between it and its value in plain text."""
+    """Return a name with its separator from the value, for plain text."""
     return pmsg("plain text: the name of a value", "{name}: ", name=name)
 
 
 def box_title(name: str) -> Message:
-    """Return the name of an event or office as the title of its box in plain text."""
+    """Return the name of an event or office as the title of its box, for plain text."""
     return pmsg("plain text: the title of a box", "{name}", name=name)
 
 
 def question(label: str) -> Message:
-    """Return the words of a button in plain text; its address follows."""
+    """Return the label of a button for plain text, where its URL follows."""
     return pmsg("plain text: a button", "{label}:", label=label)
 
 
 def contents_head(head: str) -> Message:
-    """Return the head of the table of contents in plain text."""
+    """Return the heading of the table of contents for plain text."""
     return pmsg("plain text: the head of the contents", "{head}\n-------------", head=head)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BlockContext:
-    """One rendering, as its blocks see it.
+    """The context in which blocks are rendered.
 
     Attributes:
         contents: The lines of the table of contents.
-        page: The mail as a page on the web, which those lines lead to.
-        calendars: The address of the calendar file of each event that has one.
+        page: The URL of the mail as a web page, which those lines link to.
+        calendars: The URL of the calendar file of each event that has one.
     """
 
     language: Language = Language.JAPANESE
@@ -89,5 +89,5 @@ class BlockContext:
     calendars: Mapping[Event, str] = field(default_factory=dict)
 
     def words(self, message: Message) -> str:
-        """Return words in the language of the issue."""
+        """Return a text in the language of the issue."""
         return message.in_language(self.language)

@@ -1,4 +1,4 @@
-"""Preflight of the mail: what its readers' programs would clip, drop or not show."""
+"""Preflight of the mail: content that mail programs would clip, drop or not display."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ from newsletter.rendering.model import Publisher, RenderedIssue, Slot, SlotUse, 
 from newsletter.rendering.slots import map_slots
 from newsletter.rendering.wrap import width
 
-#: Octets of HTML at which Gmail clips a message, and where it is time to say so.
+#: Octets of HTML at which Gmail clips a message, and from which a warning is given.
 GMAIL_CLIPS_AT = 102_000
 CLIPPING_NEAR = 95_000
-#: Columns of a subject, where a full-width character takes two: what a telephone shows, what a
-#: wide window shows.
+#: Columns of a subject (a full-width character has two): those that a telephone shows, and those
+#: that a wide window shows.
 _SUBJECT_SHOWN, _SUBJECT_LONG = 60, 100
 _MAIL = IssuePlace(field=IssueField.MAIL)
 _TITLE = IssuePlace(field=IssueField.TITLE)
-#: Stands in for a recipient's value while the mail is checked; a real host, so links are judged.
+#: Replaces a recipient's URL during the checks; the host is a real one, so links can be checked.
 _STAND_IN = "https://example.jp/"
 
 
 @dataclass(frozen=True)
 class _Mail:
-    """A rendered issue with stand-ins in its slots, parsed once for all checks."""
+    """A rendered issue with placeholder values in its slots, parsed once for all checks."""
 
     rendered: RenderedIssue
     publisher: Publisher
@@ -75,13 +75,13 @@ def _filled(slotted: WordedText) -> str:
 
 
 def check_mail(rendered: RenderedIssue, publisher: Publisher) -> tuple[Finding, ...]:
-    """Return what is wrong with a rendered issue, errors first."""
+    """Return the findings for a rendered issue, errors first."""
     mail = _Mail(rendered, publisher)
     return sorted_findings(finding for check in _CHECKS for finding in check(mail))
 
 
 def check_variant_size(rendered: RenderedIssue, name: Worded) -> Iterator[Finding]:
-    """Yield what is wrong with the size of a variant's mail, saying whose it is."""
+    """Yield a finding if the mail of a variant is too large; it names the variant."""
     octets = len(_filled(rendered.html).encode())
     if octets >= CLIPPING_NEAR:
         yield Finding(
@@ -120,7 +120,7 @@ def _check_subject(mail: _Mail) -> Iterator[Finding]:
 
 
 def check_subject(subject: str) -> Iterator[Finding]:
-    """Yield what is wrong with a subject as inboxes show it."""
+    """Yield findings for a subject as inboxes show it."""
     columns = width(subject)
     if not subject.strip():
         yield Finding(
@@ -279,7 +279,7 @@ def _check_characters(mail: _Mail) -> Iterator[Finding]:
             place=_TITLE,
             message=fault.message,
             remedy=msg("Replace them with what was meant."),
-            # As in the issue's title, so that one is told where the two are the same.
+            # The same code as for the issue's title, so that equal findings are reported once.
             about=fault.found[0],
             within=(mail.subject,),
         )
@@ -295,8 +295,8 @@ def _check_clients(mail: _Mail) -> Iterator[Finding]:
         yield from map(_lack, clients.lacks("link").values())
     properties = clients.lacks("css")
     sheets = [re.sub(r"/\*.*?\*/", "", style.text or "") for style in mail.tree.iter("style")]
-    # MJML's own fall-backs stand in sheets and between conditional comments; what the template
-    # lays out with stands inline.
+    # MJML's own fallbacks are in style sheets and between conditional comments; the layout of
+    # the template is in inline styles.
     for block in dict.fromkeys(mail.tree.xpath("//@style")):
         for name, value in declarations(block):
             pair = f"{name}:{value.removesuffix('!important').strip()}"

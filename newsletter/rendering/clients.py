@@ -1,7 +1,7 @@
-"""What mail programs lack of CSS and HTML: ``client_features.toml`` and ``client_support.json``.
+"""CSS and HTML that mail programs lack: ``client_features.toml`` and ``client_support.json``.
 
-Listed is what breaks a layout or hides content in a program many people use; what merely looks
-plainer there is left out.
+A feature is listed if its absence breaks the layout or hides content in a widely used program. A
+feature whose absence only makes mail plainer is left out.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class _Record(BaseModel):
 
 
 class Feature(_Record):
-    """What preflight looks for.
+    """A feature that preflight searches for.
 
     Attributes:
         kind: A property (or ``property:value``), a word anywhere in style sheets, an element, the
-            ending of a picture's file, or how a link begins.
-        support: The feature of caniemail.com that says who lacks it.
-        lacking: Who lacks it besides.
+            extension of an image file, or the beginning of a link.
+        support: The feature of caniemail.com that lists the programs without it.
+        lacking: Further programs without it.
     """
 
     kind: FeatureKind
@@ -47,7 +47,7 @@ class Feature(_Record):
 
 
 class Features(_Record):
-    """The file of features."""
+    """The contents of the file of features."""
 
     remedies: dict[str, str]
     features: tuple[Feature, ...]
@@ -61,10 +61,10 @@ class _Support(_Record):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lack:
-    """A feature and who lacks it.
+    """A feature and the programs without it.
 
     Attributes:
-        name: As CSS or HTML writes it; ``property:value`` for one value of a property.
+        name: As written in CSS or HTML; ``property:value`` for one value of a property.
     """
 
     name: str
@@ -80,7 +80,7 @@ def read_features() -> Features:
 
 @cache
 def lacks(kind: FeatureKind) -> dict[str, Lack]:
-    """Return what somebody lacks, by name."""
+    """Return the features of a kind that some program lacks, by name."""
     file = read_features()
     support = _Support.model_validate_json(SUPPORT_FILE.read_text(encoding="utf-8"))
     lacking = {}

@@ -1,7 +1,7 @@
-"""Colours as people see them: mixed, lightened and darkened in OKLCH, and kept readable.
+"""Colours in OKLCH: mix, lighten and darken them, and keep text readable.
 
-OKLCH (Ottosson 2020; CSS Color 4) keeps a colour's hue while its lightness changes, which HSL and
-RGB do not: a darkened yellow stays yellow.
+OKLCH (Ottosson 2020; CSS Color 4) keeps the perceived hue when the lightness changes, unlike HSL
+and RGB: a darkened yellow stays yellow.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from pydantic import StringConstraints
 
 from newsletter.rendering.contrast import Colour, contrast_ratio
 
-#: A colour as it is kept and written: ``#12406b``.
+#: A colour as stored and written: ``#12406b``.
 Hex = Annotated[str, StringConstraints(pattern=r"^#[0-9a-f]{6}$")]
 
-#: What WCAG 2.2 asks of text (1.4.3), and of large text and the edges of controls (1.4.11).
+#: Minimum contrast of WCAG 2.2 for text (1.4.3), and for large text and edges of controls (1.4.11).
 TEXT, LARGE_TEXT = 4.5, 3.0
 BLACK, WHITE = "#000000", "#ffffff"
 _STEPS = 100
@@ -40,13 +40,13 @@ def rgb(colour: str) -> Colour:
 
 
 def ratio(one: str, other: str) -> float:
-    """Return the contrast of two colours, from 1 to 21."""
+    """Return the contrast ratio of two colours, from 1 to 21."""
     return contrast_ratio(rgb(one), rgb(other))
 
 
 @lru_cache(maxsize=4096)
 def to_oklch(colour: str) -> Oklch:
-    """Return a `Hex` by lightness, chroma and hue."""
+    """Convert a `Hex` to lightness, chroma and hue."""
     red, green, blue = (_linear(channel / 255) for channel in rgb(colour))
     long = math.cbrt(0.4122214708 * red + 0.5363325363 * green + 0.0514459929 * blue)
     middle = math.cbrt(0.2119034982 * red + 0.6806995451 * green + 0.1073969566 * blue)
@@ -59,7 +59,7 @@ def to_oklch(colour: str) -> Oklch:
 
 @lru_cache(maxsize=4096)
 def to_hex(colour: Oklch) -> str:
-    """Return the nearest `Hex` of a screen, with less chroma where it has none so strong."""
+    """Return the nearest `Hex`; the chroma is reduced if a screen cannot show it."""
     lightness = min(max(colour.lightness, 0.0), 1.0)
     low, high = 0.0, max(colour.chroma, 0.0)
     if _in_gamut(channels := _channels(lightness, high, colour.hue)):
@@ -74,13 +74,13 @@ def to_hex(colour: Oklch) -> str:
 
 
 def shade(colour: str, lightness: float, *, chroma: float = 1.0) -> str:
-    """Return a colour of the same hue at a lightness, with at most so much chroma."""
+    """Return a colour of the same hue with this lightness, and at most this chroma."""
     known = to_oklch(colour)
     return to_hex(replace(known, lightness=lightness, chroma=min(known.chroma, chroma)))
 
 
 def mix(one: str, other: str, share: float) -> str:
-    """Return a colour between two, by OKLab; ``share`` is how much of the other it has."""
+    """Return a colour between two, by OKLab; ``share`` is the share of the second."""
     first, second = to_oklch(one), to_oklch(other)
 
     def between(at_first: float, at_second: float) -> float:
@@ -93,19 +93,19 @@ def mix(one: str, other: str, share: float) -> str:
 
 
 def least_ratio(colour: str, backgrounds: Iterable[str]) -> float:
-    """Return the lowest contrast that a colour has on any of the backgrounds."""
+    """Return the lowest contrast of a colour on any of the backgrounds."""
     return min(ratio(colour, background) for background in backgrounds)
 
 
 def ink_on(*backgrounds: str) -> str:
-    """Return white or black, whichever is read better; on one background it always has 4.5."""
+    """Return white or black, whichever has more contrast; on one background, at least 4.5."""
     return max((WHITE, BLACK), key=lambda ink: least_ratio(ink, backgrounds))
 
 
 def readable(colour: str, *backgrounds: str, needed: float = TEXT) -> str:
-    """Return the colour nearest to one that is read on all backgrounds: its hue, lighter or darker.
+    """Return the nearest colour that is readable on all backgrounds: lighter or darker, same hue.
 
-    Where no lightness passes on all of them, it is `ink_on`.
+    Return `ink_on` if no lightness is readable on all of them.
     """
     if least_ratio(colour, backgrounds) >= needed:
         return colour
@@ -121,7 +121,7 @@ def readable(colour: str, *backgrounds: str, needed: float = TEXT) -> str:
 
 
 def tint(base: str, colour: str, share: float) -> str:
-    """Return a background mixed from another, weaker where no ink would be read on both."""
+    """Return a background mixed from two; the share is halved until one ink is readable on both."""
     while share > 1 / 256:
         mixed = mix(base, colour, share)
         if least_ratio(ink_on(base, mixed), (base, mixed)) >= TEXT:

@@ -13,17 +13,17 @@ from pydantic import BaseModel, ConfigDict
 from newsletter.i18n.messages import Message, msg
 
 _FILE = Path(__file__).with_name("components.toml")
-#: What every element of a body may carry besides its own.
+#: Attributes that each element of the body may have in addition to its own.
 _COMMON = frozenset({"css-class", "mj-class"})
-#: Elements that set values for others, and so may carry whatever these may.
+#: Elements that set defaults for others, and so may have any of their attributes.
 _FOR_OTHERS = ("mj-all", "mj-class")
 
 
 class Holds(StrEnum):
-    """What stands within an element."""
+    """The content model of an element."""
 
     ELEMENTS = "elements"
-    #: HTML that MJML hands through as it stands.
+    #: HTML, which MJML passes through unchanged.
     HTML = "html"
     TEXT = "text"
     STYLES = "styles"
@@ -31,11 +31,11 @@ class Holds(StrEnum):
 
 
 class Component(BaseModel):
-    """One element as the file describes it.
+    """One element as described in the file.
 
     Attributes:
-        within: The elements it may stand in; empty for the outermost.
-        groups: Names of groups of attributes that belong together.
+        within: The elements that may contain it; empty for the outermost element.
+        groups: Names of groups of related attributes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,7 +47,7 @@ class Component(BaseModel):
 
     @property
     def is_raw(self) -> bool:
-        """Whether its content is no MJML."""
+        """Whether the content is not MJML."""
         return self.holds in {Holds.HTML, Holds.TEXT, Holds.STYLES}
 
 
@@ -60,7 +60,7 @@ class _File(BaseModel):
 
 @cache
 def components() -> dict[str, Component]:
-    """Return every element by its name, its groups of attributes written out."""
+    """Return every element by name, with the attributes of its groups included."""
     file = _File.model_validate(tomllib.loads(_FILE.read_text(encoding="utf-8")))
     own = {
         name: element.attributes.union(*(file.groups[group] for group in element.groups))
@@ -79,7 +79,7 @@ def components() -> dict[str, Component]:
 
 
 def _is_head(name: str, elements: dict[str, Component]) -> bool:
-    """Whether an element describes the mail as a whole."""
+    """Return whether an element belongs to the head, which describes the mail as a whole."""
     within = elements[name].within
     if name in {"mjml", "mj-head"} or "mj-head" in within:
         return name != "mj-raw"
@@ -87,7 +87,7 @@ def _is_head(name: str, elements: dict[str, Component]) -> bool:
 
 
 def find_unknown_element(name: str) -> Message | None:
-    """Say that MJML knows no such element; None if it does."""
+    """Return a message if MJML does not have the element, else None."""
     if name in components():
         return None
     if near := _nearest(name, components()):
@@ -96,7 +96,7 @@ def find_unknown_element(name: str) -> Message | None:
 
 
 def find_unknown_attribute(element: str, attribute: str) -> Message | None:
-    """Say that MJML knows no such attribute; None if it does, be it for other elements alone."""
+    """Return a message if no element of MJML has the attribute, else None."""
     if attribute in _attributes():
         return None
     if near := _nearest_attribute(element, attribute):
@@ -110,7 +110,7 @@ def find_unknown_attribute(element: str, attribute: str) -> Message | None:
 
 
 def resembles_attribute(element: str, attribute: str) -> bool:
-    """Whether an unknown attribute is probably a slip for one that the element has."""
+    """Return whether an unknown attribute is probably a misspelt one of the element."""
     return bool(_nearest_attribute(element, attribute))
 
 

@@ -1,8 +1,8 @@
-"""A mail's tree condensed to what style sheets can tell apart.
+"""Condense the tree of a mail to one element for each kind that style sheets can distinguish.
 
-An issue of two hundred items has ten thousand elements, yet hardly more than a hundred kinds: what
-has the same name, classes and ancestors is met by the same selectors. Whatever costs time for each
-element is done once for each kind, and then holds for all elements of that kind.
+An issue of two hundred items has ten thousand elements, but hardly more than a hundred kinds:
+elements with the same name, classes and ancestors match the same selectors. Expensive work is
+therefore done once for each kind, and its result is applied to all elements of the kind.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from typing import Any
 
 from lxml import etree
 
-#: What tells siblings, positions, states or further attributes apart, which condensing does not.
+#: Selectors with these characters depend on siblings, positions, states or further attributes,
+#: which a condensed tree does not keep.
 _TELLS_MORE = re.compile(r"[+~:\[]")
-#: The attributes that selectors of the other kinds look at.
+#: The attributes that all other selectors depend on.
 NAMED_BY_SELECTORS = frozenset({"class", "id", "style"})
 
 
 @dataclass(frozen=True, slots=True)
 class Condensed:
-    """A smaller tree, with the elements that each of its own stands for.
+    """A condensed tree, with the elements that each of its elements represents.
 
     Attributes:
-        stands_for: The elements of the whole tree, by the one of the smaller tree.
+        stands_for: The elements of the complete tree by the element of the condensed tree.
     """
 
     root: Any
@@ -33,15 +34,15 @@ class Condensed:
 
 
 def can_condense(selectors: Iterable[str]) -> bool:
-    """Return whether selectors meet all elements of a kind, or none of them."""
+    """Return whether each selector matches all elements of a kind, or none of them."""
     return not any(_TELLS_MORE.search(selector) for selector in selectors)
 
 
 def condense(root: Any, attributes: frozenset[str]) -> Condensed:  # noqa: ANN401 - lxml has no types
     """Return a tree with one element of each kind: name, these attributes, and its parent's kind.
 
-    Each keeps the first words found in its kind, and the first found behind it. Comments are left
-    out, and so is everything that an attribute beyond these says.
+    Each element keeps the first text and the first tail text found in its kind. Comments and all
+    other attributes are left out.
     """
     small = etree.Element(root.tag, _kept(root, attributes))
     stands_for: dict[Any, list[Any]] = {small: [root]}

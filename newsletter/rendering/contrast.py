@@ -1,4 +1,4 @@
-"""Contrast of text and background as rendered, in light and in dark (WCAG 2.2, 1.4.3)."""
+"""Contrast of text and background as rendered, in light and dark mode (WCAG 2.2, 1.4.3)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from lxml.cssselect import CSSSelector
 from newsletter.rendering.condensed import NAMED_BY_SELECTORS, can_condense, condense
 
 _NAMED = {"white": "#ffffff", "black": "#000000", "red": "#ff0000", "gray": "#808080"}
-#: Of a style sheet; one that is not closed goes on to the end.
+#: A comment of a style sheet; one that is not closed extends to the end.
 COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
-#: Of a query of media, and all rules in it. Nothing is looked at from more than one place: reading
-#: a sheet takes time that grows with its length, also where no bracket ever comes.
+#: A media query and all its rules. The possessive quantifiers prevent backtracking, so the time is
+#: linear in the length of a sheet, even without any closing bracket.
 _MEDIA = re.compile(r"@media([^@{}]*+)\{((?:[^{}]*+\{[^{}]*+\})*+)[^{}]*+\}")
 _IS_DARK = re.compile(r"prefers-color-scheme:\s*dark")
 _RULE = re.compile(r"(?<![^{}])([^{}]++)\{([^{}]*+)\}")
-#: What WCAG asks of text, and of large text: 24 px, or 18.66 px when bold.
+#: WCAG's minimum for text, and for large text: 24 px, or 18.66 px if bold.
 _ENOUGH, _ENOUGH_LARGE = 4.5, 3.0
 _LARGE, _LARGE_BOLD = 24.0, 18.66
 
@@ -30,7 +30,7 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LowContrast:
-    """A pair of colours too near each other, with the first words they are used for."""
+    """A pair of colours with too little contrast, and the first text in these colours."""
 
     dark: bool
     text: str
@@ -48,7 +48,7 @@ class _Style:
 
 
 def contrast_ratio(one: Colour, other: Colour) -> float:
-    """Return the ratio of WCAG's relative luminances, from 1 to 21."""
+    """Return WCAG's contrast ratio of two relative luminances, from 1 to 21."""
     high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (high + 0.05) / (low + 0.05)
 
@@ -63,7 +63,7 @@ def _luminance(colour: Colour) -> float:
 
 
 def find_low_contrast(tree: Any) -> Iterator[LowContrast]:  # noqa: ANN401 - lxml has no types
-    """Yield each failing pair of colours once a scheme; ``tree`` is lxml's of the whole mail."""
+    """Yield each failing pair of colours once in each mode; ``tree`` is the lxml tree of a mail."""
     sheets = "\n".join(style.text or "" for style in tree.iter("style"))
     media = _MEDIA.findall(COMMENT.sub("", sheets))
     dark_rules = "\n".join(rules for query, rules in media if _IS_DARK.search(query))
@@ -88,7 +88,7 @@ def find_low_contrast(tree: Any) -> Iterator[LowContrast]:  # noqa: ANN401 - lxm
 
 
 def _of_each_kind(tree: Any, rules: str) -> Any:  # noqa: ANN401 - lxml has no types
-    """Return a document with one element for all that look alike by these rules."""
+    """Return a document with one element for all that these rules cannot distinguish."""
     body = tree.find("body")
     if body is None or not can_condense(selectors for selectors, _ in _RULE.findall(rules)):
         return tree
@@ -113,7 +113,7 @@ def _overrides(tree: Any, rules: str) -> dict[Any, dict[str, str]]:  # noqa: ANN
 
 
 def declarations(block: str) -> Iterator[tuple[str, str]]:
-    """Yield the properties of a CSS block, lower-case, with their values."""
+    """Yield the properties of a CSS block in lower case, with their values."""
     for declaration in block.split(";"):
         name, colon, value = declaration.partition(":")
         if colon and value.strip():

@@ -1,4 +1,4 @@
-"""The Jinja2 environment of mail templates: sandboxed, escaped, strict about undefined names."""
+"""The Jinja2 environment of mail templates: sandboxed, escaping, strict on undefined names."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ from newsletter.rendering.text import blocks_text, rule
 from newsletter.rendering.theme import font_family, outlook_font
 from newsletter.settings import template_folders
 
-#: How Jinja says that there is no such name or attribute.
+#: Jinja's messages for an unknown name or attribute.
 _UNKNOWN = re.compile(r"has no attribute '(\w+)'$|^'(\w+)' is undefined$")
-#: The styles of the mail for the page where it is written in.
+#: The styles of the mail for the page on which it is edited.
 SURFACE = "_shared/surface.css.j2"
-#: Letters that a part of a newsletter's own template may yield; a mail has some 100,000.
+#: Maximum characters of one part of a newsletter's own template; a mail has about 100,000.
 _LONGEST = 2_000_000
 
 
 def _setting(context: Context) -> BlockContext:
-    """Return what blocks know of the rendering; notices say their language alone."""
+    """Return the context of blocks; a notice only has a language."""
     known = context.get("block_context")
     return (
         known
@@ -109,7 +109,7 @@ def _weekday_name(context: Context, day: date) -> str:
 
 @pass_context
 def _numbered(context: Context, number: str) -> str:
-    """Return an edition's number in words: no macro, whose result would count as escaped."""
+    """Return an edition's number as text. This is no macro, whose result would count as escaped."""
     if not number[:1].isdigit():
         return number
     worded = pmsg("issue number", "No. {number}", number=number)
@@ -118,7 +118,7 @@ def _numbered(context: Context, number: str) -> str:
 
 @cache
 def templates_in(templates_dir: Path) -> MailTemplates:
-    """Return the templates of a folder, compiled once; what changes on disk is compiled anew."""
+    """Return the templates of a folder, compiled once; changed files are compiled again."""
     return MailTemplates(templates_dir)
 
 
@@ -131,7 +131,7 @@ def _environment(loader: BaseLoader) -> ImmutableSandboxedEnvironment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    # Words for trying out, of no use in mail.
+    # `lipsum` makes sample text, which is useless in mail.
     environment.globals.pop("lipsum")
     environment.filters.update(
         html=_html,
@@ -164,7 +164,7 @@ def _environment(loader: BaseLoader) -> ImmutableSandboxedEnvironment:
 
 
 class MailTemplates:
-    """The templates below one folder; ``<name>/`` holds a template, ``_shared/`` the partials."""
+    """The templates in one folder: ``<name>/`` holds a template, ``_shared/`` the partials."""
 
     def __init__(self, templates_dir: Path) -> None:
         self._folder = templates_dir / "email"
@@ -180,25 +180,25 @@ class MailTemplates:
         )
 
     def stamp(self, name: str) -> tuple[float, ...]:
-        """Return what changes when a template or a partial is written anew."""
+        """Return a value that changes when a file of the template or a partial is written."""
         files = sorted(path for _folder, path in self._paths(name))
         return tuple(path.stat().st_mtime for path in files)
 
     def files(self, name: str) -> Files:
-        """Return all that a template is rendered from, so that it can be kept as it is now."""
+        """Return all files that a template is rendered from, for storing their present state."""
         files: dict[str, str] = {}
         for folder, path in self._paths(name):
             files.setdefault(path.relative_to(folder).as_posix(), path.read_text(encoding="utf-8"))
         return tuple(sorted(files.items()))
 
     def _paths(self, name: str) -> Iterator[tuple[Path, Path]]:
-        """Yield the files of a template and its partials, each with the folder it is found in."""
+        """Yield the files of a template and its partials, each with the folder that contains it."""
         for folder in self._folders:
             for part in dict.fromkeys((name, str(Path(name).parent), "_shared")):
                 yield from ((folder, path) for path in (folder / part).glob("*.j2"))
 
     def check(self, name: str) -> None:
-        """Check a template's files before anything is rendered; once, until one is changed.
+        """Check a template's files before rendering, once until a file is changed.
 
         Raises:
             NotFoundError: There is no such template.
@@ -226,7 +226,7 @@ class MailTemplates:
         self._checked[name] = stamp
 
     def prints_contents(self, name: str) -> bool:
-        """Whether a template puts a table of contents into the mail by itself."""
+        """Return whether a template itself adds a table of contents to the mail."""
         path = self._folder / name / BODY
         if name not in self.names() or not path.is_file():
             return False
@@ -237,14 +237,14 @@ class MailTemplates:
         return "contents" in find_undeclared_variables(parsed)
 
     def without_effect(self, name: str) -> list[tuple[Message, Place]]:
-        """Return what a template says in vain, with its places, as its last check found it."""
+        """Return the parts of a template without effect, with their places, by its last check."""
         return self._idle.get(name, [])
 
     def render(self, path: str, values: dict[str, object]) -> str:
         """Render one file.
 
         Raises:
-            TemplateError: It fails; the message names template and line.
+            TemplateError: Rendering failed; the message names template and line.
         """
         with _as_template_error(path, self._folders):
             return self._environment.get_template(path).render(values)
@@ -252,12 +252,12 @@ class MailTemplates:
 
 @lru_cache(maxsize=4)
 def templates_of(files: Files) -> KeptTemplates:
-    """Return templates as they were when `MailTemplates.files` returned these, compiled once."""
+    """Return templates made from the result of `MailTemplates.files`, compiled once."""
     return KeptTemplates(files)
 
 
 class KeptTemplates:
-    """Templates as they once were, which are rendered and no longer checked."""
+    """Templates from an earlier state of their files; they are rendered without further checks."""
 
     def __init__(self, files: Files) -> None:
         self._environment = _environment(DictLoader(dict(files)))
@@ -266,16 +266,16 @@ class KeptTemplates:
         """Render one file.
 
         Raises:
-            TemplateError: It fails; the message names template and line.
+            TemplateError: Rendering failed; the message names template and line.
         """
         with _as_template_error(path, ()):
             return self._environment.get_template(path).render(values)
 
 
 class OwnTemplate:
-    """A template of a newsletter's own, which may include the product's partials, nothing else.
+    """A newsletter's own template, which may include the product's partials and nothing else.
 
-    It is rendered in a process apart (`newsletter.rendering.sandbox`), which knows bounds.
+    It is rendered in a separate process with limits (`newsletter.rendering.sandbox`).
     """
 
     def __init__(self, name: str, source: TemplateSource, partials: Mapping[str, str]) -> None:
@@ -286,7 +286,7 @@ class OwnTemplate:
 
     @staticmethod
     def read_partials(templates_dir: Path) -> dict[str, str]:
-        """Return the text of all partials that may be included, by their paths."""
+        """Return the text of all partials that may be included, by path."""
         partials: dict[str, str] = {}
         for folder in reversed(template_folders(templates_dir, "email")):
             for path in sorted((folder / "_shared").glob("*.j2")):
@@ -298,10 +298,10 @@ class OwnTemplate:
         return None if text is None else (text, path, lambda: True)
 
     def check(self) -> list[tuple[Message, Place]]:
-        """Check the files before anything is rendered; return what is said in vain.
+        """Check the files before rendering; return the parts without effect.
 
         Raises:
-            TemplateError: One cannot be read, or its MJML has unknown tags or attributes.
+            TemplateError: A file cannot be parsed, or its MJML has unknown tags or attributes.
         """
         for path, text in self._source.files(self._name).items():
             with _as_template_error(path, ()):
@@ -309,10 +309,11 @@ class OwnTemplate:
         return check_source(self._source.body, template=f"{self._name}/{BODY}")
 
     def fault_in_source(self) -> TemplateError | None:
-        """Return what is wrong with the MJML as it is typed; None where only its Jinja makes it so.
+        """Return the fault in the MJML source; None if only the result of its Jinja is faulty.
 
-        Asked once the rendered MJML is at fault, whose lines nobody has before them. Before that it
-        proves nothing: branches of Jinja may each begin what is closed below them.
+        Call this only after the rendered MJML failed, whose line numbers mean nothing to the
+        author. Before that, a fault in the source proves nothing: each of several Jinja branches
+        may open an element that is closed once below them.
         """
         try:
             read_mjml(blank_jinja(self._source.body))
@@ -321,10 +322,11 @@ class OwnTemplate:
         return None
 
     def render(self, path: str, values: dict[str, object]) -> str:
-        """Render one file, up to its bound.
+        """Render one file, up to its maximum length.
 
         Raises:
-            TemplateError: It fails, or has too much to say; the message names template and line.
+            TemplateError: Rendering failed or the result is too long; the message names template
+                and line.
         """
         parts, length = [], 0
         with _as_template_error(path, ()):
@@ -344,10 +346,10 @@ class OwnTemplate:
 
 @contextmanager
 def _as_template_error(path: str, folders: Iterable[Path]) -> Iterator[None]:
-    """Turn whatever a template fails with into the product's error.
+    """Convert any exception of a template to `TemplateError`.
 
     Raises:
-        TemplateError: It failed; the message names template and line.
+        TemplateError: The template failed; the message names template and line.
     """
     try:
         yield
@@ -384,7 +386,7 @@ def _as_template_error(path: str, folders: Iterable[Path]) -> Iterator[None]:
 
 
 def _place(error: Exception, path: str, folders: Iterable[Path]) -> Place:
-    """Find the innermost template line; Jinja rewrites tracebacks to name template files."""
+    """Return the innermost template line; Jinja rewrites tracebacks to name template files."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename.endswith(".j2"):
             source = Path(frame.filename)

@@ -1,4 +1,4 @@
-"""MJML from elsewhere made a template: the issue is put in, what cannot be done is told by line."""
+"""Convert MJML of other systems to a template: insert the issue, and report remaining work."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from newsletter.i18n.values import Size
 from newsletter.rendering.mjml import blank_jinja, check_source
 from newsletter.rendering.mjml_source import MjmlError, find_stray_words
 
-#: Octets of a file.
+#: Maximum octets of a file.
 LARGEST_MJML = 200_000
 _START = """{% from "_shared/words.j2" import words, day with context %}
 {% import "_shared/frame.mjml.j2" as frame with context %}
@@ -24,7 +24,7 @@ _STYLES = """<mj-style inline="inline">
     {% include "_shared/blocks.css.j2" %}
   </mj-style>
 """
-#: What the issue is called, where the template has no place for its subject.
+#: The issue's title, for templates without a placeholder for the subject.
 _HEADLINE = """<mj-section css-class="card" background-color="{{ light.card }}">
   <mj-column>
     <mj-text css-class="words" padding="28px 32px 0">
@@ -34,9 +34,9 @@ _HEADLINE = """<mj-section css-class="card" background-color="{{ light.card }}">
 </mj-section>
 """
 _CONTENT = '{% include "_shared/content.mjml.j2" %}\n'
-#: Who sends, which the law asks for; credits; the link for leaving.
+#: The sender, required by law; credits; the unsubscribe link.
 _FOOTER = "{{ frame.footer(words) }}\n"
-#: What other systems write where a reader's own link goes: Mailchimp, listmonk, Buttondown, Keila,
+#: Placeholders of other systems for the unsubscribe link: Mailchimp, listmonk, Buttondown, Keila,
 #: SendGrid, Brevo, MailerLite, Mautic, HubSpot.
 _LEAVING = re.compile(
     r"\*\|UNSUB\|\*|\{\{\s{0,9}\.?\s{0,9}unsubscribe_?(?:url|link)?\s{0,9}\}\}"
@@ -53,7 +53,7 @@ _SUBJECT = re.compile(
     re.IGNORECASE,
 )
 _OWN = re.compile(r"\{[{%][^}\n]{0,120}?\b(?:issue|frame)\b")
-#: Any other place that some system would fill; ours know what of Jinja is.
+#: Any other placeholder of any system; `_OURS` tells our own Jinja apart.
 _OTHERS = re.compile(
     r"\*\|[^|\n]{1,60}\|\*|\{\{[^}\n]{1,120}\}\}|\{%[^%\n]{1,120}%\}|\[\[[^\]\n]{1,60}\]\]"
     r"|<%[^%\n]{1,80}%>|%%[^%\n]{1,40}%%|(?<![{$])\{\$?[A-Za-z_][\w.|]{0,60}\}(?!\})",
@@ -65,7 +65,7 @@ _OURS = re.compile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Remark:
-    """Something that could not be taken as it is; lines count from 1."""
+    """A remark on something that could not be converted; lines count from 1."""
 
     line: int
     message: Message
@@ -73,20 +73,20 @@ class Remark:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ForeignTemplate:
-    """A body in MJML and Jinja, and what is still to be seen to."""
+    """A body in MJML and Jinja, and remarks on the work that remains."""
 
     body: str
     remarks: tuple[Remark, ...]
 
 
 def take_template(data: bytes, *, source: str) -> ForeignTemplate:
-    """Make a template of MJML: the issue's content and the link for leaving are put in.
+    """Convert MJML to a template by inserting the issue's content and the unsubscribe link.
 
-    What is a template of this product already stays as it is. Lines of remarks are those of the
-    body that is returned.
+    A file that is a template of this product is not changed. The lines of remarks refer to the
+    returned body.
 
     Raises:
-        ContentError: It is too large, not UTF-8, or no MJML.
+        ContentError: The file is too large, not UTF-8, or not MJML.
     """
     text = _read(data, Place(source=source))
     if _OWN.search(text):
@@ -109,7 +109,7 @@ def take_template(data: bytes, *, source: str) -> ForeignTemplate:
 
 
 def _without_stray_words(body: str) -> tuple[str, list[Remark]]:
-    """Leave out what stands between elements, as MJML does; signs of a system are told apart."""
+    """Remove text between elements, as MJML does; other systems' placeholders are kept."""
     try:
         found = find_stray_words(blank_jinja(body))
     except MjmlError:
@@ -173,7 +173,7 @@ def _remarks(body: str) -> Iterator[Remark]:
         for reason, place in check_source(body, template=""):
             yield Remark(line=place.line or 1, message=reason)
     except TemplateError:
-        pass  # It is told when the template is checked.
+        pass  # This error is reported when the template is checked.
     for missing, message in _MISSING.items():
         if missing not in body:
             yield Remark(line=1, message=message)

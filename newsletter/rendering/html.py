@@ -1,4 +1,4 @@
-"""Blocks and runs of an issue as escaped HTML that is also well-formed XML, as MJML wants it."""
+"""Blocks and inline runs of an issue as escaped HTML; it is well-formed XML, as MJML requires."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ from newsletter.rendering.blocks import (
     BlockContext,
 )
 
-#: Cells at the right are figures, which no line parts.
+#: Right-aligned cells are numbers, which are not wrapped.
 _ALIGNED = {
     Alignment.NONE: Markup(""),
     Alignment.LEFT: Markup(' align="left"'),
@@ -71,7 +71,7 @@ _ALIGNED = {
 
 
 def _within(start: str, inner: Markup, end: str) -> Markup:
-    """Return HTML between two tags of ours; `Markup.format` takes ten times as long."""
+    """Return HTML between two tags of this module; `Markup.format` takes ten times as long."""
     return inner.join((Markup(start), Markup(end)))  # noqa: S704 - literals of this module
 
 
@@ -79,7 +79,7 @@ def _title(title: str) -> Markup:
     return Markup(' title="{}"').format(title) if title else Markup("")
 
 
-#: Pixels of a mail, of what the narrowest bundled template shares out, and between the parts.
+#: Pixels: the width of a mail, the width available in the narrowest bundled template, and the gap.
 _ROOM, _SHARED, _GAP = 600, 536, 16
 _BUTTON = Markup(
     '<table class="button" role="presentation" border="0" cellspacing="0" cellpadding="0"><tr>'
@@ -115,7 +115,7 @@ def _named(name: str) -> Markup:
 
 
 def _when(event: Event, language: Language) -> Markup:
-    """Return when an event takes place, its hours on one line."""
+    """Return the time of an event, with its hours kept on one line."""
     day, space, hours = when_words(event, language).rpartition(" ")
     if ":" not in hours:
         return escape(day + space + hours)
@@ -123,7 +123,7 @@ def _when(event: Event, language: Language) -> Markup:
 
 
 def _linked(words: str, url: str) -> Markup:
-    """Return words that lead somewhere, or words alone."""
+    """Return text with a link if there is a URL."""
     return (
         Markup('<a class="link" href="{}">{}</a>').format(url, _lines(words))
         if url
@@ -136,12 +136,12 @@ def _lines(text: str) -> Markup:
 
 
 def inline_html(content: Iterable[Inline]) -> Markup:
-    """Return running text as HTML, without what its footnotes say."""
+    """Return inline content as HTML, without the text of its footnotes."""
     return _Writer({}, BlockContext()).runs(content)
 
 
 def blocks_html(blocks: Iterable[Block], context: BlockContext | None = None) -> Markup:
-    """Return blocks as HTML, with their footnotes below; classes are those of the style sheet."""
+    """Return blocks as HTML, with their footnotes below; their classes are in the style sheet."""
     part = tuple(blocks)
     notes = notes_of(part)
     writer = _Writer(notes, context or BlockContext())
@@ -154,11 +154,11 @@ def blocks_html(blocks: Iterable[Block], context: BlockContext | None = None) ->
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    """Writes what stands in one part; ``notes`` are its footnotes with their numbers."""
+    """Writes the content of one part; ``notes`` are its footnotes with their numbers."""
 
     notes: Mapping[Footnote, int]
     context: BlockContext
-    #: Pixels that a picture may fill where nothing fits it to its place, as in Outlook.
+    #: Pixels that a picture may fill in programs that do not scale it, such as Outlook.
     room: int = _ROOM
 
     def runs(self, content: Iterable[Inline]) -> Markup:
@@ -252,7 +252,7 @@ class _Writer:
                 assert_never(block)
 
     def _narrowed(self, parts: int) -> _Writer:
-        """Return a writer of what shares a row with others."""
+        """Return a writer for content that shares a row with other parts."""
         parts = max(parts, 1)
         return replace(self, room=(min(self.room, _SHARED) - _GAP * (parts - 1)) // parts)
 
@@ -261,7 +261,7 @@ class _Writer:
             picture.source, picture.alt, _title(picture.title), self.room
         )
         if picture.url:
-            # The words that stand for it where it is not loaded have the colour of a link.
+            # The alternative text, shown while the image is not loaded, has the colour of a link.
             image = Markup('<a class="link" href="{}">{}</a>').format(picture.url, image)
         shown = Markup('<p class="body{}">{}</p>').format(
             " shown" if picture.caption else "", image
@@ -272,9 +272,10 @@ class _Writer:
 
     @staticmethod
     def _beside(parts: Sequence[Markup], *, kind: str = "tile") -> Markup:
-        """Put parts beside each other where there is room; Outlook on Windows needs a table.
+        """Put parts side by side if there is room; Outlook on Windows needs a table.
 
-        Each gives up as much for the gaps, so that all are of one width, and none at the edges.
+        Each part gives up the same width for the gaps, so that all have one width, and there is no
+        gap at the edges.
         """
         count = len(parts)
         inner = Markup("").join(
@@ -310,7 +311,7 @@ class _Writer:
         return _panel("event", content, before=self._day(event))
 
     def _day(self, event: Event) -> Markup:
-        """Return an event's first day as a leaf of a calendar; its words say the same in full."""
+        """Return an event's first day as a calendar sheet; the text repeats the date in full."""
         span = read_span(event)
         if span is None:
             return Markup("")
@@ -334,7 +335,7 @@ class _Writer:
         )
 
     def _facts(self, *facts: tuple[Message, Markup]) -> Markup:
-        """Return what has a value behind its name, values below each other."""
+        """Return names and values in a table, with the values below each other."""
         rows = Markup("").join(
             Markup(
                 '<tr><td class="fact-name" valign="top">{}</td><td class="fact">{}</td></tr>'
@@ -358,7 +359,7 @@ class _Writer:
         return _panel("contact", _named(name) + facts)
 
     def _contents(self) -> Markup:
-        """Return the table of contents, as the template has it at its own place."""
+        """Return the table of contents, in the form that the template uses at its own place."""
         if not self.context.contents:
             return Markup("")
         head = Markup('<h2 class="chapter contents-head" id="contents">{}</h2>').format(
@@ -380,7 +381,7 @@ class _Writer:
         return Markup('<p class="toc{}">{}</p>').format(" inner" if line.level > 1 else "", words)
 
     def _list_item(self, blocks: tuple[Block, ...]) -> Markup:
-        """Return a list item; one paragraph, alone or above a list, stands without its tag."""
+        """Return a list item; a lone paragraph, even above a list, is written without its tag."""
         match blocks:
             case (Paragraph(content=content), *inner) if all(
                 isinstance(each, ListBlock) for each in inner
@@ -409,14 +410,14 @@ class _Writer:
         )
 
 
-#: Letters of an address that fit on one line of a telephone.
+#: Characters of a URL that fit on one line of a telephone.
 _URL_LETTERS = 34
-#: Letters of a path that still say something.
+#: Minimum characters of a path that still have meaning.
 _PATH_LETTERS = 8
 
 
 def short_url(url: str) -> str:
-    """Return a web address short enough for one line; what is none comes back as it is."""
+    """Return a web URL shortened to one line; any other text is returned unchanged."""
     try:
         parts = split_url(url)
         host = parts.hostname or ""
@@ -434,6 +435,6 @@ def short_url(url: str) -> str:
 
 
 def _readable(path: str) -> str:
-    """Return a path with its letters decoded, unless that shows what nobody can read."""
+    """Return a path with its letters decoded, unless the result is not readable."""
     decoded = unquote(path, errors="replace")
     return decoded if decoded.isprintable() and "\ufffd" not in decoded else path

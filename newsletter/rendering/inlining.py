@@ -1,4 +1,4 @@
-"""Style sheets of a mail inlined, where mail programs drop them, and attributes set by selector."""
+"""Inline a mail's style sheets, which some programs drop, and set attributes by selector."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from newsletter.rendering.condensed import NAMED_BY_SELECTORS, can_condense, con
 from newsletter.rendering.contrast import COMMENT, declarations
 from newsletter.rendering.mjml_source import MjmlError, resolve
 
-#: What the inliner's writer changes in an attribute.
+#: Characters of an attribute that the inliner's serialiser would change.
 _UNSAFE_WRITTEN = re.compile(r"[^A-Za-z0-9_.,:;/#%()=?+*@~!-]+")
 _SPACES = re.compile(r"[ \t\r\n\f]+")
-#: A semicolon behind a rule spoils the next one.
+#: A semicolon after a rule invalidates the next rule.
 _STRAY_END = re.compile(r"\}\s*;")
-#: A whole string, and a sheet whose strings and brackets are all closed; what stands in brackets is
-#: one string, or has no backslash.
+#: A complete string, and a sheet whose strings and brackets are all closed. Brackets contain one
+#: string, or text without quotes and backslashes.
 _STRING = r"""(?:"(?:[^"\\\n\r\f]|\\.)*+"|'(?:[^'\\\n\r\f]|\\.)*+')"""
 _CLOSED = re.compile(
     rf"""(?:[^"'(\\]|\\.|{_STRING}|\((?:\s*+{_STRING}\s*+|[^"'()\\]*+)\))*+""", re.DOTALL
@@ -37,10 +37,11 @@ _STRING_OR_COMMENT = re.compile(rf"({_STRING})|{COMMENT.pattern}", re.DOTALL)
 STYLE_SHEET = re.compile(
     r"<!--.*?-->|<style(?P<attributes>[^>]*)>(?P<sheet>.*?)</style>", re.DOTALL | re.IGNORECASE
 )
-#: premailer takes it away, but not from sheets whose medium it does not inline either.
+#: premailer removes this attribute, except from sheets that it does not inline because of their
+#: media type.
 NOT_INLINED = ' data-premailer="ignore"'
 HTML_TAG = re.compile(r"<!--.*?-->|<[A-Za-z][^\s<>/]*(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>", re.DOTALL)
-#: Attributes that the inliner has no business with, which it would percent-encode or trim.
+#: Attributes that are hidden from the inliner, which would percent-encode or trim their values.
 _HIDDEN_ATTRIBUTE = re.compile(
     r"(?<=\s)(?!style\b|class\b|id\b)([A-Za-z][\w:.-]*)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')",
     re.IGNORECASE,
@@ -49,7 +50,7 @@ _HIDDEN_ATTRIBUTE = re.compile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HtmlAttribute:
-    """An attribute that the template sets on whatever its selector finds."""
+    """An attribute that the template sets on each element that a selector matches."""
 
     path: str
     name: str
@@ -57,10 +58,10 @@ class HtmlAttribute:
     line: int
 
     def find(self, tree: Any) -> list[Any]:  # noqa: ANN401 - lxml has no types
-        """Return the elements it is for.
+        """Return the matching elements.
 
         Raises:
-            MjmlError: The selector is none.
+            MjmlError: The selector is invalid.
         """
         try:
             return list(CSSSelector(self.path)(tree))
@@ -73,11 +74,11 @@ class HtmlAttribute:
 def inline_styles(html: str, html_attributes: Iterable[HtmlAttribute]) -> str:
     """Inline the style sheets where clients drop them, and set attributes by selector.
 
-    The network stays closed: premailer would fetch style sheets that the HTML links to.
+    Network access is disabled: premailer would fetch style sheets that the HTML links to.
     """
     marks = Marks()
     html = HTML_TAG.sub(lambda tag: _with_hidden_values(tag[0], marks), html)
-    # premailer keeps the document's type where it is written in capitals.
+    # premailer keeps the document type only if it is written in capitals.
     html = re.sub(r"\A\s*<!doctype html>", "<!DOCTYPE html>", html, flags=re.IGNORECASE)
     tree = lxml_html.document_fromstring(html)
     for attribute in html_attributes:
@@ -89,14 +90,15 @@ def inline_styles(html: str, html_attributes: Iterable[HtmlAttribute]) -> str:
         tree.getroottree(), method="html", encoding="utf-8", pretty_print=True
     ).decode()
     html = STYLE_SHEET.sub(_squeezed, html)
-    # Line ends between tags carry nothing; a no-break space does.
+    # Line ends between tags have no meaning; a no-break space has one.
     return marks.restore(re.sub(r">[ \t\r\n]*\n[ \t\r\n]*<", ">\n<", html))
 
 
 def inline_sheets(tree: Any, *, by_kind: bool = True) -> None:  # noqa: ANN401 - lxml has no types
-    """Write the sheets of a document into its elements' styles, once for each kind of them.
+    """Write the style sheets of a document into its elements, once for each kind of element.
 
-    Without ``by_kind``, or where a selector tells elements of a kind apart, each by itself.
+    Without ``by_kind``, or if a selector can distinguish elements of a kind, each element is
+    handled alone.
     """
     body = tree.find("body")
     if not by_kind or body is None or not can_condense(_inlined_selectors(tree)):
@@ -121,7 +123,7 @@ def _inlined_selectors(tree: Any) -> Iterator[str]:  # noqa: ANN401 - lxml has n
 
 
 class _Inliner(Premailer):  # type: ignore[misc]  # premailer has no types
-    """Inlines style sheets and follows none of their imports, which would be fetched unguarded."""
+    """Inlines style sheets without following their imports, which would be fetched unguarded."""
 
     def _parse_css_string(self, css_body: str, **options: bool) -> Any:  # noqa: ANN401 - no types
         return _parse_sheet(css_body, **options)
@@ -133,10 +135,10 @@ def _parse_sheet(css: str, **options: bool) -> Any:  # noqa: ANN401 - cssutils h
 
 
 def _readable(css: str) -> str:
-    """Return a sheet or style without what cssutils may take for ever to read.
+    """Return a sheet or style without text on which cssutils can take exponential time.
 
-    Where a comment or a string has no end, it tries all ways to divide what that holds: 60
-    asterisks, or a few escapes.
+    If a comment or a string is not closed, cssutils tries all ways to divide its content: 60
+    asterisks or a few escapes are enough.
     """
     plain = _STRING_OR_COMMENT.sub(lambda found: found[1] or " ", css)
     return plain if _CLOSED.fullmatch(plain) else plain.replace("\\", "")
@@ -157,7 +159,7 @@ def _premail(tree: Any) -> None:  # noqa: ANN401 - lxml has no types
         strip_important=False,
         include_star_selectors=True,
         disable_validation=True,
-        # Such as height="auto", which is no number of pixels.
+        # Values such as height="auto" are not numbers of pixels.
         disable_basic_attributes=["width", "height", "bgcolor", "align"],
         cssutils_logging_level="CRITICAL",
     ).transform()
@@ -181,13 +183,13 @@ def _with_hidden_values(tag: str, marks: Marks) -> str:
     )
 
 
-#: Each stretch is looked at from its beginning alone: no sheet takes the square of its length.
+#: The lookbehind lets each stretch be tried from its start only, so the time is not quadratic.
 _CSS_RULE = re.compile(r"(?<![^{};])([^{};]++)\{([^{}]*+)\}")
 _NESTED_RULES = re.compile(r"@[^@{};]*+\{(?:[^{}]*+\{[^{}]*+\})*+[^{}]*+\}")
 
 
 def let_important_win(tree: Any) -> None:  # noqa: ANN401 - lxml has no types
-    """Take out of elements' styles what an inlined sheet says with more weight."""
+    """Remove from elements' styles the properties that an inlined sheet sets with !important."""
     for sheet in tree.iter("style"):
         if sheet.get("data-premailer") is None and "!important" in (sheet.text or ""):
             for selectors, block in _CSS_RULE.findall(_NESTED_RULES.sub("", sheet.text)):
@@ -218,42 +220,42 @@ def _yield_to(tree: Any, selectors: str, names: set[str]) -> None:  # noqa: ANN4
 
 
 def _declarations_of(style: str) -> list[str]:
-    """Split a style at its semicolons, but for those within quotes and brackets."""
+    """Split a style at its semicolons, except within quotes and brackets."""
     return re.findall(
         r"(?:[^;\"'(]|\"[^\"]*\"|'[^']*'|\((?:[^)\"']|\"[^\"]*\"|'[^']*')*\)|[\"'(])+", style
     )
 
 
 def squeeze(sheet: str) -> str:
-    """Return a style sheet without comments, its white space short."""
+    """Return a style sheet without comments and with white space reduced."""
     return _SPACES.sub(" ", _STRAY_END.sub("}", COMMENT.sub("", sheet))).strip()
 
 
 class Marks:
-    """Stand-ins of plain letters for what the compiler must not see; no text can imitate them."""
+    """Placeholders of plain letters for text hidden from the compiler; no text can imitate them."""
 
     def __init__(self) -> None:
         self._nonce = secrets.token_hex(8)
         self._pattern = re.compile(f"q{self._nonce}x([0-9]+)x")
         self._kept: list[str] = []
-        #: Style sheets that are to be inlined.
+        #: Marks of the style sheets that are to be inlined.
         self.inlined: set[str] = set()
 
     def keep(self, text: str) -> str:
-        """Return the mark of a text that will stand in the HTML as it is."""
+        """Return a mark for a text that is put into the HTML unchanged."""
         self._kept.append(text)
         return f"q{self._nonce}x{len(self._kept) - 1}x"
 
     def hide(self, value: str, unsafe: re.Pattern[str]) -> str:
-        """Return an attribute's value with marks for its unsafe letters, escaped."""
+        """Return an attribute's value with its unsafe characters escaped and replaced by marks."""
         return unsafe.sub(lambda match: self.keep(attribute_text(match[0])), value)
 
     def restore(self, html: str) -> str:
-        """Put back what the marks stand for."""
+        """Replace the marks by their texts."""
         return self._pattern.sub(lambda match: self._kept[int(match[1])], html)
 
 
 def attribute_text(text: str) -> str:
-    """Return text for a quoted attribute, line ends as references: readers of HTML change them."""
+    """Return text for a quoted attribute; line ends become references, as parsers change them."""
     escaped = escape(text, quote=True)
     return escaped.replace("\r", "&#13;").replace("\n", "&#10;").replace("\t", "&#9;")

@@ -1,9 +1,9 @@
-r"""MJML compiled to the HTML of a mail, its style sheets for inlining inlined.
+r"""Compile MJML to the HTML of a mail, and inline the style sheets marked for inlining.
 
-The compiler, mrml, writes attributes in Rust's debug form (``\u{3000}``), reads the HTML within
-``mj-text`` as MJML, and lets unknown tags and attributes pass silently. So it is given a skeleton:
-known elements, the plain letters of their attributes, and marks for all else, which are replaced
-by what they stand for in the HTML it returns.
+The compiler, mrml, writes attributes in Rust's debug form (``\u{3000}``), parses the HTML within
+``mj-text`` as MJML, and silently accepts unknown tags and attributes. It is therefore given a
+skeleton of known elements, the plain letters of their attributes, and marks for everything else.
+The marks are replaced by the original text in the resulting HTML.
 """
 
 from __future__ import annotations
@@ -31,38 +31,38 @@ from newsletter.rendering.inlining import (
 from newsletter.rendering.mjml_source import Element, MjmlError, check_tags, read_mjml, resolve
 from newsletter.rendering.widths import Room, with_picture_widths
 
-#: What is not closed reaches to the end: to look for its end from each begin anew would take the
-#: square of the text's length.
+#: Jinja that is not closed extends to the end. A pattern that failed there would be tried again at
+#: each beginning, in time quadratic in the length of the text.
 _JINJA = re.compile(
     r"\{\{.*?(?:\}\}|\Z)|\{%.*?(?:%\}|\Z)|\{#.*?(?:#\}|\Z)",
     re.DOTALL,
 )
-#: What the compiler does not write as it was given.
+#: Characters that the compiler does not write as given.
 _UNSAFE = re.compile(r"[^A-Za-z0-9 _.,:;/#%()'=?+*@~!$|\[\]-]+")
-#: Attributes whose line ends are the author's; in others they are white space between words.
+#: Attributes whose line ends are kept; in others, line ends are white space between words.
 _LINES_KEPT = frozenset({"alt", "title", "href", "src", "icon-wrapped-alt", "icon-unwrapped-alt"})
 _SPACES = re.compile(r"[ \t\r\n\f]+")
-#: How the compiler hides a preview, besides not displaying it.
+#: The compiler's way of hiding a preview, in addition to ``display: none``.
 _TINY = "font-size:1px;color:#ffffff;line-height:1px;"
-#: Attributes of the compiler's that HTML does not know; their styles say the same.
+#: The compiler's attributes that HTML does not have; their styles have the same effect.
 _OBSOLETE = re.compile(r' (?:bgcolor|vertical-align)="[^"]*"| height="auto"')
-#: MJML takes whole pixels; HTML knows no others.
+#: MJML uses whole pixels, the only ones that HTML has.
 _PIXELS = re.compile(r"(?<![-\w])(width(?:=\"|:))(\d+)\.\d+(?=px|\")")
-#: The compiler takes no notice of a padding with a bare 0 in it.
+#: The compiler ignores a padding that contains a 0 without a unit.
 _PADDING = re.compile(r"(?:inner-)?padding(?:-\w+)?")
 _BARE_ZERO = re.compile(r"(?<!\S)0(?!\S)")
-#: The compiler writes what stands between the sections of a wrapper into a table for Outlook
-#: alone; this steps out of that.
+#: The compiler puts content between the sections of a wrapper into a table for Outlook only; this
+#: closes that conditional comment and opens it again.
 _OUTSIDE = "<![endif]-->{}<!--[if mso | IE]>"
 _MENU = re.compile(r' (id|for)="00000000"')
 _STYLE_ATTRIBUTE = re.compile(r"(?<=\s)style\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE)
 
 
 def check_source(source: str, *, template: str) -> list[tuple[Message, Place]]:
-    """Check the tags and attributes of a template's own text; returns what has no effect there.
+    """Check the tags and attributes of a template's source; return those without effect.
 
     Raises:
-        TemplateError: A tag is unknown, or an attribute that resembles one; the message names
+        TemplateError: A tag is unknown, or an attribute is probably misspelt; the message names
             template and line.
     """
     try:
@@ -73,15 +73,15 @@ def check_source(source: str, *, template: str) -> list[tuple[Message, Place]]:
 
 
 def blank_jinja(text: str) -> str:
-    """Return a template with blanks for its Jinja, every other letter where it was."""
+    """Return a template with its Jinja replaced by spaces, all other characters in place."""
     return _JINJA.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
 
 
 def compile_mjml(text: str, *, template: str) -> str:
-    """Turn rendered MJML into the HTML of a mail.
+    """Compile rendered MJML to the HTML of a mail.
 
     Raises:
-        TemplateError: It is not well-formed or asks for what cannot be done; with the line.
+        TemplateError: The MJML is not well-formed or uses an unsupported feature; with the line.
     """
     marks = Marks()
     try:
@@ -96,8 +96,8 @@ def compile_mjml(text: str, *, template: str) -> str:
         raise TemplateError(
             msg("MJML rejects the template: {reason}.", reason=error), place=Place(source=template)
         ) from None
-    # Filters take letters of one pixel, white ones too, for hidden words; what is not displayed
-    # needs neither.
+    # Spam filters regard text of one pixel and white text as hidden words. Text that is not
+    # displayed needs neither.
     html = html.replace(_TINY, "mso-hide:all;", 1)
     html = _PIXELS.sub(r"\1\2", _OBSOLETE.sub("", html))
     html = _number_menus(_mark_sheets(html, frozenset(marks.inlined)))
@@ -109,10 +109,11 @@ def compile_mjml(text: str, *, template: str) -> str:
         raise error.in_template(template) from None
 
 
-#: Elements that the compiler gives no defaults of ``mj-attributes``, or no empty ``alt``.
+#: Elements to which the compiler applies no defaults of ``mj-attributes``; elements to which it
+#: adds no empty ``alt``.
 _WITHOUT_DEFAULTS = frozenset({"mj-body", "mj-accordion-element"})
 _PICTURES = frozenset({"mj-image", "mj-carousel-image", "mj-social-element"})
-#: Elements in which the compiler takes no HTML.
+#: Elements in which the compiler accepts no HTML.
 _NO_RAW = frozenset({"mj-social", "mj-navbar", "mj-accordion", "mj-accordion-element"})
 
 
@@ -121,11 +122,11 @@ def _is_more_than_comment(html: str) -> bool:
 
 
 class _Parts:
-    """What stands in a template and is not the compiler's: it ignores or cannot do these.
+    """The parts of a template that the compiler ignores or does not support.
 
     Attributes:
-        before: Comments that are to stand before the document (``mj-raw position="file-start"``).
-        html_attributes: What each ``mj-html-attribute`` sets.
+        before: Comments before the document (``mj-raw position="file-start"``).
+        html_attributes: The attributes set by each ``mj-html-attribute``.
     """
 
     def __init__(self, root: Element) -> None:
@@ -189,7 +190,7 @@ class _Parts:
             )
 
     def fonts_of(self, html: str) -> str:
-        """Return the style sheet that asks for the web fonts in use; Outlook would show Times."""
+        """Return the style sheet of the used web fonts; not for Outlook, which would show Times."""
         used = dict.fromkeys(address for name, address in self._fonts if name and name in html)
         if not used:
             return ""
@@ -199,7 +200,7 @@ class _Parts:
 
 
 def _font(element: Element) -> tuple[str, str]:
-    """Return a font's name and the address of its style sheet."""
+    """Return a font's name and the URL of its style sheet."""
     address = element.attributes.get("href", "")
     if not re.fullmatch(r"https?://[^\s()'\"<>\\]+", address):
         raise MjmlError(
@@ -210,7 +211,7 @@ def _font(element: Element) -> tuple[str, str]:
     return element.attributes.get("name", ""), address
 
 
-#: Elements that the compiler is not given: they are done here.
+#: Elements that are handled here and not passed to the compiler.
 _DONE_HERE = frozenset({"mj-font", "mj-html-attributes"})
 
 
@@ -238,7 +239,7 @@ def _skeleton(element: Element, marks: Marks, room: Room) -> str:
 
 
 def _written_attributes(element: Element, marks: Marks, room: Room) -> Iterator[tuple[str, str]]:
-    """Yield what the compiler is to be given, with what it forgets by itself."""
+    """Yield the attributes for the compiler, including those that it would not add itself."""
     given = element.attributes
     if element.name in _WITHOUT_DEFAULTS:
         own = components()[element.name].attributes
@@ -249,7 +250,7 @@ def _written_attributes(element: Element, marks: Marks, room: Room) -> Iterator[
     for key, value in given.items():
         written = marks.hide(_spaced(key, value), _UNSAFE)
         if key == "href" and element.name == "mj-button" and "title" in given:
-            # It writes no title for a button: this one ends the address and begins the title.
+            # The compiler writes no title for a button, so this ends the href and adds a title.
             written += marks.keep(f'" title="{attribute_text(given["title"])}')
         yield key, written
 
@@ -268,7 +269,7 @@ def _kept(element: Element, marks: Marks, room: Room) -> str:
                 marks.inlined.add(mark)
             return mark
         case Holds.TEXT:
-            # The title stands in an attribute, too.
+            # The title also appears in an attribute.
             return marks.keep(element.raw.strip().replace('"', "&quot;"))
         case _:
             html = _mark_sheets(element.raw.strip())
@@ -284,7 +285,7 @@ def _with_plain_style(tag: re.Match[str]) -> str:
 
 
 def _mark_sheets(html: str, inlined: frozenset[str] = frozenset()) -> str:
-    """Keep the inliner from all style sheets but these: MJML inlines what asks for it, no other."""
+    """Mark all other style sheets to be skipped: MJML inlines only the sheets that ask for it."""
 
     def mark(sheet: re.Match[str]) -> str:
         if sheet["sheet"] is None or sheet["sheet"].strip() in inlined:
@@ -295,6 +296,6 @@ def _mark_sheets(html: str, inlined: frozenset[str] = frozenset()) -> str:
 
 
 def _number_menus(html: str) -> str:
-    """Give each menu's button an identifier of its own; the compiler gives all the same."""
+    """Give each menu's button its own identifier; the compiler uses the same for all."""
     numbers = {side: itertools.count(1) for side in ("id", "for")}
     return _MENU.sub(lambda match: f' {match[1]}="menu-{next(numbers[match[1]])}"', html)

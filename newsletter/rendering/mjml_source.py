@@ -1,7 +1,7 @@
-"""MJML's text read as MJML itself reads it: raw content, named entities and bare ``&`` are fine.
+"""Read MJML text as MJML itself does: raw content, named entities and bare ``&`` are allowed.
 
-An XML parser would refuse what MJML takes; so the tags are read here, and the content of elements
-such as ``mj-text`` is handed on as it stands.
+An XML parser would reject text that MJML accepts. The tags are therefore parsed here, and the
+content of elements such as ``mj-text`` is kept as written.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _VALUE = r"\"[^\"]*\"|'[^']*'"
 _ATTRIBUTE = re.compile(
     rf"(?P<name>[^\s\"'<>/=]+)(?:\s*=\s*(?P<value>{_VALUE}|[^\s\"'=<>`]+))?", re.DOTALL
 )
-#: A comment that is not closed reaches to the end, as browsers read it.
+#: A comment that is not closed extends to the end, as in browsers.
 _TOKEN = re.compile(
     r"(?P<comment><!--.*?(?:-->|\Z))"
     r"|(?P<other><!\[CDATA\[.*?(?:\]\]>|\Z)|<[!?][^<>]*>)"
@@ -39,7 +39,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _REFERENCE = re.compile(r"&(#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]*);")
-#: HTML's elements that have no end, and those whose end may be left out.
+#: HTML elements without an end tag, and elements whose end tag is optional.
 _VOID = frozenset(
     [
         "area",
@@ -75,7 +75,7 @@ _CLOSED_BY_ITSELF = frozenset(
         "optgroup",
     ]
 )
-#: A picture's height that follows its width; the compiler gives it none.
+#: A picture's height that depends on its width; the compiler does not support it.
 _NOT_DONE = ("mj-hero", "mode", "fluid-height")
 _INCLUDE = msg("<mj-include> is not read: the parts of an email come from its own templates.")
 _INCLUDE_REMEDY = msg('Use {% include "_shared/…" %} instead.')
@@ -83,11 +83,11 @@ _INCLUDE_REMEDY = msg('Use {% include "_shared/…" %} instead.')
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Element:
-    """An element with what stands in it.
+    """An element with its content.
 
     Attributes:
-        attributes: Values with their references resolved.
-        raw: The content of an element whose content is no MJML, as it is written.
+        attributes: Values with their character references resolved.
+        raw: The content as written, for an element whose content is not MJML.
     """
 
     name: str
@@ -98,7 +98,7 @@ class Element:
 
 
 class MjmlError(Exception):
-    """A fault in MJML's text, with the line it stands in."""
+    """A fault in MJML text, with its line."""
 
     def __init__(self, message: Message, line: int, *, remedy: Message | None = None) -> None:
         super().__init__(message)
@@ -107,18 +107,18 @@ class MjmlError(Exception):
         self.remedy = remedy
 
     def in_template(self, template: str) -> MjmlTemplateError:
-        """Return it as the error that users see."""
+        """Return the fault as the error that users see."""
         place = Place(source=template, line=self.line)
         return MjmlTemplateError(self.message, place=place, remedy=self.remedy)
 
 
 class MjmlTemplateError(TemplateError):
-    """A template's MJML is at fault; the line is of the text that was read, rendered or not."""
+    """A fault in a template's MJML; the line is that of the parsed text, rendered or not."""
 
 
 class _Kind(Enum):
     START = 1
-    #: A start tag and what it holds, which is no MJML, or nothing.
+    #: A start tag with its raw content, or an element without content.
     WHOLE = 2
     END = 3
     COMMENT = 4
@@ -131,21 +131,21 @@ class _Token:
     text: str
     line: int
     element: Element | None = None
-    #: Where words begin in the text.
+    #: The offset of the words in the text.
     at: int = 0
 
 
 def check_tags(text: str, *, source: str = "") -> list[tuple[Message, int]]:
-    """Check the tags and attributes of part of a template, which other parts may close.
+    """Check the tags and attributes of a part of a template; other parts may close its elements.
 
-    ``source`` is the same text before its Jinja was blanked out: where that branches within a tag,
-    an attribute may stand twice.
+    ``source`` is the same text with its Jinja. If a tag contains Jinja branches, an attribute may
+    occur twice in it.
 
-    Returns what has no effect, with its line: attributes that belong to other elements, that stand
-    twice, or that MJML does not have.
+    Returns the attributes without effect, with their lines: those of other elements, duplicates,
+    and those that MJML does not have.
 
     Raises:
-        MjmlError: A tag is unknown, or an attribute that resembles one.
+        MjmlError: A tag is unknown, or an attribute is probably misspelt.
     """
     scanner = _Scanner(text, whole=False, source=source)
     for _token in scanner.tokens():
@@ -154,20 +154,20 @@ def check_tags(text: str, *, source: str = "") -> list[tuple[Message, int]]:
 
 
 def find_stray_words(text: str) -> list[tuple[int, str]]:
-    """Return the words that stand directly between elements, which MJML skips, by their offset.
+    """Return the text directly between elements, which MJML skips, with its offsets.
 
     Raises:
-        MjmlError: The text cannot be read.
+        MjmlError: The text cannot be parsed.
     """
     scanner = _Scanner(text, whole=True)
     return [(token.at, token.text) for token in scanner.tokens() if token.kind is _Kind.WORDS]
 
 
 def read_mjml(text: str) -> Element:
-    """Read a whole template.
+    """Parse a whole template.
 
     Raises:
-        MjmlError: It is not well-formed, or an element stands where MJML has no place for it.
+        MjmlError: It is not well-formed, or an element is not allowed in its parent.
     """
     outside = Element(name="", line=1, attributes={})
     path = [outside]
@@ -186,7 +186,7 @@ def _not_well_formed(reason: Message, line: int) -> MjmlError:
 
 
 def _add(token: _Token, path: list[Element]) -> None:
-    """Put a token into the innermost open element, the last of ``path``."""
+    """Add a token to the innermost open element, the last of ``path``."""
     here = path[-1]
     if token.element:
         here.children.append(_placed(token.element, here))
@@ -228,10 +228,10 @@ def _still_open(name: str, inner: str, line: int) -> Message:
 
 
 def _placed(element: Element, parent: Element) -> Element:
-    """Return an element, within a section where it stands between those; MJML shows it there, too.
+    """Return an element, wrapped in a section if it stands between sections, as MJML shows it.
 
     Raises:
-        MjmlError: It has no place in its parent.
+        MjmlError: The element is not allowed in its parent.
     """
     places = components()[element.name].within
     sections = components()["mj-section"].within
@@ -259,18 +259,18 @@ def _check_place(element: Element, parent: Element) -> None:
 
 
 class _Lines:
-    """The lines of a text, by offset; to count them for each tag would take longer than reading."""
+    """Line numbers by offset; counting line ends for each tag would take longer than parsing."""
 
     def __init__(self, text: str) -> None:
         self._ends = [match.start() for match in re.finditer("\n", text)]
 
     def at(self, offset: int) -> int:
-        """Return the number of the line that an offset is in, from 1."""
+        """Return the line number of an offset, counted from 1."""
         return bisect_left(self._ends, offset) + 1
 
 
 class _Scanner:
-    """Reads tags, comments and words in their order, raw content as one piece."""
+    """Yields tags, comments and words in order, with raw content as one piece."""
 
     def __init__(self, text: str, *, whole: bool, source: str = "") -> None:
         self._text = text
@@ -279,8 +279,8 @@ class _Scanner:
         self._whole = whole
         self._at = 0
         self._in_defaults = False
-        #: Elements whose end stands nowhere further on: to look for it from each start anew would
-        #: take the square of the text's length.
+        #: Elements without an end tag in the remaining text. Searching for it again from each start
+        #: tag would take quadratic time.
         self._endless: set[str] = set()
         self.without_effect: list[tuple[Message, int]] = []
 
@@ -333,10 +333,10 @@ class _Scanner:
         return _Token(_Kind.WHOLE, name, line, replace(element, raw=raw))
 
     def _is_known(self, name: str, line: int) -> bool:
-        """Whether MJML knows an element; HTML in part of a template may stand in its right place.
+        """Return whether MJML has an element; a part of a template may also contain HTML elements.
 
         Raises:
-            MjmlError: It does not.
+            MjmlError: MJML does not have the element, and it cannot be HTML.
         """
         if name == "mj-include":
             raise MjmlError(_INCLUDE, line, remedy=_INCLUDE_REMEDY)
@@ -360,7 +360,7 @@ class _Scanner:
             if not idle and key not in components()[name].attributes:
                 idle = msg("<{name}> ignores “{key}”.", name=name, key=key)
             if key in attributes and not branches:
-                # Readers of HTML take the first of two.
+                # HTML parsers use the first of two attributes with one name.
                 idle = msg(
                     "<{name}> has the attribute “{key}” twice; the first is used.",
                     name=name,
@@ -379,10 +379,10 @@ class _Scanner:
 
 
 def check_balance(html: str, line: int) -> None:
-    """Check that HTML closes what it opens, and no more: it stands within a table of the mail.
+    """Check that HTML closes exactly the elements that it opens: it is put into a table.
 
     Raises:
-        MjmlError: An element is not closed, or closed without being open.
+        MjmlError: An element is not closed, or is closed without being open.
     """
     opened: list[tuple[str, int]] = []
     lines = _Lines(html)
@@ -408,7 +408,7 @@ def _close(name: str, line: int, opened: list[tuple[str, int]]) -> None:
 
 
 def resolve(text: str) -> str:
-    """Return text with its references replaced by what they stand for; a bare ``&`` is itself."""
+    """Return text with its character references resolved; a bare ``&`` is kept."""
     return _REFERENCE.sub(_letter, text)
 
 

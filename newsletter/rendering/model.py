@@ -1,4 +1,4 @@
-"""What rendering yields: a subject and two bodies with named slots where recipients differ."""
+"""The result of rendering: a subject and two bodies with slots for values of recipients."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from newsletter.rendering.theme import DEFAULT_THEME, Theme
 
 
 class Slot(StrEnum):
-    """What differs from one recipient to the next; templates write it as ``{{ slots.NAME }}``."""
+    """A value that differs between recipients; templates write ``{{ slots.NAME }}``."""
 
     UNSUBSCRIBE_URL = "unsubscribe_url"
     PREFERENCES_URL = "preferences_url"
     VIEW_URL = "view_url"
     SUBSCRIBER_NAME = "subscriber_name"
     SUBSCRIBER_ADDRESS = "subscriber_address"
-    #: What a notice asks its reader to do; signed when its message is composed.
+    #: The link of a notice's button; it is signed when the message is composed.
     ACTION_URL = "action_url"
 
 
 @dataclass(frozen=True, slots=True)
 class SlotUse:
-    """A place where a recipient's value goes.
+    """The place of a recipient's value.
 
     Attributes:
-        slot: A `Slot`, or the name of another field of readers.
-        escape: Whether it lands in HTML or an attribute.
-        fallback: What stands there for a recipient without a value.
+        slot: A `Slot`, or the key of another field of readers.
+        escape: Whether the place is in HTML, so that the value is escaped.
+        fallback: The text for a recipient without a value.
     """
 
     slot: str
@@ -47,12 +47,12 @@ class SlotUse:
 
 @dataclass(frozen=True, slots=True)
 class ReaderWords:
-    """Words that are ours, such as those of a footer: each reader gets them in their own language.
+    """Fixed text of the product, such as a footer's: each reader gets it in their own language.
 
     Attributes:
-        own: In the language of the issue's fixed words.
-        others: In the other languages there are, by tag.
-        escape: As of a slot.
+        own: The text in the language of the issue's fixed text.
+        others: The text in all other languages, by tag.
+        escape: As in `SlotUse`.
     """
 
     own: str
@@ -60,9 +60,9 @@ class ReaderWords:
     escape: bool
 
 
-#: Literal text and slots in the order they are read.
+#: Literal text and slots in order.
 SlottedText = tuple[str | SlotUse, ...]
-#: The same with words that wait for a reader's language; see `newsletter.rendering.slots`.
+#: The same with text in each reader's language; see `newsletter.rendering.slots`.
 WordedText = tuple[str | SlotUse | ReaderWords, ...]
 
 
@@ -75,10 +75,10 @@ class RenderedIssue:
     """One issue in one template, rendered once for all recipients of a mailing.
 
     Attributes:
-        variants: Of an issue with parts for some readers, which is rendered here with all of them:
-            what its readers get instead; None of any other.
-        language: That of the fixed words in it.
-        language_tag: The BCP 47 tag of its own words where ``language`` does not say it.
+        variants: For an issue with parts for some readers, which is rendered here with all parts:
+            the conditions and the mail without them; else None.
+        language: The language of the fixed text in it.
+        language_tag: The BCP 47 tag of the issue's own text if it differs from ``language``.
     """
 
     subject: WordedText
@@ -86,47 +86,47 @@ class RenderedIssue:
     text: WordedText
     language: Language
     language_tag: Annotated[str, Field(exclude_if=lambda value: not value)] = ""
-    #: The calendar files of its events, which its links lead to.
+    #: The calendar files of its events, which its links point to.
     calendars: tuple[CalendarFile, ...] = ()
     variants: Annotated[Variants | None, Field(exclude_if=lambda value: value is None)] = None
-    #: What it was rendered from; None of what was kept and read again.
+    #: The input of the rendering; None for a rendered issue that was stored and loaded again.
     recipe: Annotated[Recipe | None, Field(exclude=True)] = field(
         default=None, compare=False, repr=False
     )
 
     @property
     def tag(self) -> str:
-        """The BCP 47 tag of its words."""
+        """The BCP 47 tag of the issue's own text."""
         return self.language_tag or self.language.value
 
 
 #: The files of a template.
 BODY, TEXT, SUBJECT = "body.mjml.j2", "body.txt.j2", "subject.txt.j2"
-#: What they are called where a newsletter's own are written: nobody there sees a file.
+#: The display names of these files for a newsletter's own template, whose authors see no files.
 _PARTS: Mapping[str, str | Message] = {
     BODY: "MJML",
     TEXT: pmsg("template", "Plain text"),
     SUBJECT: pmsg("template", "Subject"),
 }
-#: How the names of newsletters' own templates begin; no template of a folder has such a name.
+#: The prefix of the names of newsletters' own templates; no template of a folder has it.
 OWN = "own/"
 
 
 def place_in_template(file: str, line: int | None = None) -> Place:
-    """Return a place in a newsletter's own template, in words, or in a file that it includes."""
+    """Return a place in a part of a newsletter's own template, or in a file that it includes."""
     return Place(source=_PARTS.get(file, file), line=line, file=file)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TemplateSource:
-    """A template of a newsletter's own: MJML, plain text and subject, all with Jinja."""
+    """A newsletter's own template: MJML, plain text and subject, all with Jinja."""
 
     body: str
     text: str
     subject: str
 
     def files(self, name: str) -> dict[str, str]:
-        """Return its files by their paths."""
+        """Return the parts as files, by their paths."""
         return {
             f"{name}/{BODY}": self.body,
             f"{name}/{TEXT}": self.text,
@@ -136,12 +136,12 @@ class TemplateSource:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Publisher:
-    """What templates may say of the newsletter that sends: who it is and how to reach it.
+    """The values about the sending newsletter that templates can use: its identity and contacts.
 
-    The Japanese act on specified electronic mail asks for the sender's name and address.
+    The Japanese act on specified electronic mail requires the sender's name and address.
 
     Attributes:
-        theme: How its mail looks.
+        theme: The look of its mail.
     """
 
     name: str
@@ -151,19 +151,19 @@ class Publisher:
     website_url: str = ""
     contact_url: str = ""
     time_zone: str = "Asia/Tokyo"
-    #: Blocks that issues put in by name.
+    #: Blocks that issues insert by name.
     snippets: tuple[tuple[str, tuple[Block, ...]], ...] = ()
     theme: Theme = DEFAULT_THEME
-    #: The keys of the fields that are known of its readers, for merge fields.
+    #: The keys of its readers' fields, for merge fields.
     fields: tuple[str, ...] = ()
-    #: Templates of its own, by their names.
+    #: The newsletter's own templates by name.
     templates: tuple[tuple[str, TemplateSource], ...] = ()
 
     def own_template(self, name: str) -> TemplateSource:
-        """Return a template of its own.
+        """Return one of the newsletter's own templates.
 
         Raises:
-            NotFoundError: It has none of that name.
+            NotFoundError: There is none of that name.
         """
         template = dict(self.templates).get(name)
         if template is None:
@@ -176,7 +176,7 @@ class Publisher:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Subject:
-    """What an inbox shows of a mail in place of the issue's own title and preheader.
+    """The subject and preheader for inboxes, in place of the issue's own.
 
     Attributes:
         preheader: Empty for the issue's own.
@@ -188,12 +188,12 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EarlierTranslation:
-    """A translation as it was sent, of an original that was corrected since without it.
+    """A translation as it was sent; the original was corrected later, and the translation was not.
 
     Attributes:
-        language: Its tag.
-        issue: What it says, with the conditions of its parts.
-        notice: What its readers are told of the corrections that it lacks, above all else.
+        language: The translation's language tag.
+        issue: The translated content, with the conditions of its parts.
+        notice: Blocks above the content that tell readers which corrections are missing.
     """
 
     language: str
@@ -203,14 +203,14 @@ class EarlierTranslation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
-    """All that a mail is rendered from, kept so that it can be rendered for other readers later.
+    """The complete input of a rendering, stored so that it can be repeated for other readers.
 
     Attributes:
-        issue: With its conditions; its snippets are put in.
-        files: The template's, with all that it may include; of a newsletter's own template, which
-            ``publisher`` holds, only the latter.
-        site: Where the calendars of its events lie.
-        earlier: Translations that a correction of ``issue`` left behind.
+        issue: The issue with its conditions, and with snippets inserted.
+        files: The template's files and all that it may include. For a newsletter's own template,
+            which ``publisher`` holds, only the files that it may include.
+        site: The base URL of the calendars of its events.
+        earlier: Translations that lack a correction of ``issue``.
     """
 
     issue: Issue
@@ -221,17 +221,17 @@ class Recipe:
     earlier: Annotated[tuple[EarlierTranslation, ...], Field(exclude_if=not_)] = ()
 
     def earlier_in(self, tag: str) -> EarlierTranslation | None:
-        """Return the translation into a language if a correction left it behind."""
+        """Return the translation into a language if it lacks a correction."""
         return next((each for each in self.earlier if each.language == tag), None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Variants:
-    """How a mail differs by the parts that its readers are shown.
+    """The differences of a mail by the parts that readers see.
 
     Attributes:
-        conditions: Of its parts, in the order of reading.
-        common: The mail of those who meet none; all that a public archive may show.
+        conditions: The conditions of its parts, in reading order.
+        common: The mail for readers who meet no condition; only this may be in a public archive.
     """
 
     conditions: tuple[str, ...]

@@ -1,6 +1,6 @@
-"""Notices as mail: the templates under ``_notice``, rendered once a newsletter and language.
+"""Notices as mail: the templates in ``_notice``, rendered once for each newsletter and language.
 
-Each notice has a subject and its sentences; the HTML and the text that say them are one for all.
+Each notice has its own subject and sentences. All share one HTML and one text template.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from newsletter.rendering.slots import SlotMarks
 
 
 class NoticeTemplate(StrEnum):
-    """The notices there are, by the folder of their templates."""
+    """All notices, by the folder of their templates."""
 
     CONFIRMATION = "confirmation"
     SETTINGS_LINK = "settings-link"
@@ -45,15 +45,15 @@ class NoticeTemplate(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoticeDraft:
-    """What a notice says, but for whom it is to and where its button leads.
+    """The content of a notice, without its recipient and the link of its button.
 
     Attributes:
-        days: How long its link holds.
+        days: Days for which its link is valid.
         about: The issue that it is about.
-        person: Who did what it tells.
-        words: What they say.
-        facts: What the reader decides by, a line each.
-        until: Up to when its link works.
+        person: The person who did what the notice reports.
+        words: The text that this person wrote.
+        facts: Facts for the reader's decision, one on each line.
+        until: The time until which its link works.
     """
 
     template: NoticeTemplate
@@ -71,10 +71,10 @@ class NoticeDraft:
 def render_notice(
     draft: NoticeDraft, *, templates_dir: Path, action_url: str = ""
 ) -> RenderedIssue:
-    """Render a notice whose button leads to ``action_url``; slots of its reader stay open.
+    """Render a notice with ``action_url`` as the link of its button; the reader's slots stay open.
 
-    Without an address the button's stays open, too: a link that its reader alone may follow is made
-    when the message is composed.
+    Without ``action_url``, the button's slot stays open as well: a link for this reader only is
+    signed when the message is composed.
 
     Raises:
         TemplateError: The template is faulty.
@@ -100,9 +100,9 @@ def render_notice(
 
 @lru_cache(maxsize=64)
 def _render(draft: NoticeDraft, templates_dir: Path, changed: tuple[float, ...]) -> RenderedIssue:
-    """Render with the button's address still a slot: MJML and inlining cost a request too much.
+    """Render with the button's slot open, so that the result is cached; MJML and inlining are slow.
 
-    ``changed`` tells when the templates were written, so that a new one is rendered anew.
+    ``changed`` is a stamp of the templates' files, so that changed templates are rendered again.
     """
     del changed
     templates = templates_in(templates_dir)

@@ -1,8 +1,9 @@
-"""Links of a reader's own: whoever has one acts in the reader's place, so no other site gets it.
+"""Links that allow acting as a reader, and the check that no template reveals them to a site.
 
-A newsletter's template may put them where it likes, and a reader's settings are those of all their
-newsletters. As part of another address, of a picture say, each would be told to whoever is asked
-for that. So in HTML they stand as what a link begins with, and in plain text apart.
+A newsletter's template can put these links anywhere, and a reader's settings cover all of their
+newsletters. If a link were a part of another URL, such as that of a picture, the server of that URL
+would receive it. In HTML each link must therefore be the beginning of an ``href``, and in plain
+text it must stand apart from other URLs.
 """
 
 from __future__ import annotations
@@ -17,29 +18,29 @@ from newsletter.errors import Place, TemplateError
 from newsletter.i18n.messages import msg
 from newsletter.rendering.model import BODY, TEXT
 
-#: What an address is made of: where one of these stands in the same word, the link is part of it.
+#: Characters of URLs: if one of them precedes the link in the same word, the link is part of a URL.
 _WITHIN_ADDRESS = re.compile(r"[./?&=#@%\\]\S*\Z")
-#: As much of the text before a link is looked at.
+#: Characters before a link that are searched.
 _LOOKED_AT = 2000
-#: A conditional comment's beginning and end; some mail programs read what is between.
+#: The start and end of a conditional comment; some mail programs read its content.
 _CONDITION = re.compile(r"\A\[if [^\]]*\]>|<!\[endif\]\Z")
 _UTF8 = lxml_html.HTMLParser(encoding="utf-8")
 
 
 def demand_whole_links(html: str, text: str, marks: Iterable[str], *, template: str) -> None:
-    """Hold a template to what it may do with links of a reader's own.
+    """Refuse a template that reveals readers' own links.
 
     Args:
-        html: The body, in which marks stand for values.
-        text: The plain text, likewise.
-        marks: Those of such links.
+        html: The body, with marks in place of values.
+        text: The plain text, with marks as well.
+        marks: The marks of such links.
         template: The template's name.
 
     Raises:
-        TemplateError: One is part of something else.
+        TemplateError: A link is part of something else.
     """
     mark = re.compile("|".join(map(re.escape, marks)))
-    # Whatever a browser might read in another way than the parser is found nowhere, and refused.
+    # If the parser and a browser could disagree on a link, the mark is not counted and refused.
     if sum(_begins(value, mark) for value in _links(html)) != len(mark.findall(html)):
         raise TemplateError(
             msg("A reader’s own link stands elsewhere than in a link’s href."),
@@ -63,7 +64,7 @@ def _begins(value: str, mark: re.Pattern[str]) -> bool:
 
 
 def _links(html: str) -> Iterator[str]:
-    """Yield where the links of a document lead, those within comments for Outlook too."""
+    """Yield the links of a document, including those in conditional comments for Outlook."""
     tree = lxml_html.document_fromstring(html.encode("utf-8"), parser=_UTF8)
     for element in tree.iter():
         if isinstance(element, etree._Comment):  # noqa: SLF001 - lxml has no other name for it

@@ -1,4 +1,4 @@
-"""A mail's colours: six are chosen, all others follow, readable in light and in dark."""
+"""The colours of a mail: six are chosen, and all others are derived, readable in both modes."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from newsletter.rendering.colours import (
     to_oklch,
 )
 
-#: An OKLCH lightness below which a background counts as dark.
+#: Backgrounds below this OKLCH lightness count as dark.
 _DARK = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Palette:
-    """The colours that are chosen.
+    """The chosen colours.
 
     Attributes:
         accent: Headings, buttons and marks.
-        head: Behind the masthead, where it is a band.
-        page: Around the mail.
-        card: Behind the text.
-        text: Of the text; derived where empty.
-        link: Of links; the accent where empty.
+        head: Background of the masthead, if it is a band.
+        page: Background around the mail.
+        card: Background of the text.
+        text: Text; derived if empty.
+        link: Links; the accent if empty.
     """
 
     accent: Hex = "#12406b"
@@ -49,26 +49,26 @@ class Palette:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scheme:
-    """All colours of a mail in one appearance; each text reads on each background it stands on.
+    """All colours of a mail in light or dark mode; each text is readable on its backgrounds.
 
     Attributes:
-        page: Around the mail.
-        page_text: Small print on the page, and its links.
-        card: Behind the text.
-        text: On the card and on ``sunken``.
-        quiet: Notes and dates there.
-        link: Links there.
-        heading: The accent as text there.
-        sunken: Behind code, and behind an item that has a box of its own.
-        soft: Behind a section's heading and labels.
-        soft_text: On ``soft``.
+        page: Background around the mail.
+        page_text: Small print and links on the page.
+        card: Background of the text.
+        text: Text on the card and on ``sunken``.
+        quiet: Notes and dates on the card and on ``sunken``.
+        link: Links on the card and on ``sunken``.
+        heading: The accent as text colour on the card and on ``sunken``.
+        sunken: Background of code, and of an item in a box.
+        soft: Background of a section's heading and of labels.
+        soft_text: Text on ``soft``.
         line: Rules and borders.
-        edge: The edges of controls, 3:1 on the card.
-        accent: Behind buttons and filled headings.
-        accent_text: On the accent.
-        head: Behind the masthead.
-        head_text: The title there.
-        head_quiet: The date there.
+        edge: Edges of controls, with a contrast of 3:1 on the card.
+        accent: Background of buttons and of filled headings.
+        accent_text: Text on the accent.
+        head: Background of the masthead.
+        head_text: The title in the masthead.
+        head_quiet: The date in the masthead.
     """
 
     page: str
@@ -92,7 +92,7 @@ class Scheme:
 
 @lru_cache(maxsize=512)
 def light_scheme(palette: Palette) -> Scheme:
-    """Return the colours of the light appearance."""
+    """Return the colours of the light mode."""
     accent, card = palette.accent, palette.card
     is_dark = to_oklch(card).lightness < _DARK
     sunken = tint(card, mix(accent, card, 0.5), 0.13)
@@ -112,7 +112,7 @@ def light_scheme(palette: Palette) -> Scheme:
 
 @lru_cache(maxsize=512)
 def dark_scheme(palette: Palette) -> Scheme:
-    """Return the colours of the dark appearance; a card that is dark already stays as it is."""
+    """Return the colours of the dark mode; a card that is dark already is not changed."""
     head = shade(palette.head, min(to_oklch(palette.head).lightness, 0.31))
     if to_oklch(palette.card).lightness < _DARK:
         page = palette.page
@@ -121,7 +121,7 @@ def dark_scheme(palette: Palette) -> Scheme:
         return replace(light_scheme(palette), **_page(page), **_head(head))
     accent = palette.accent
     ground = to_oklch(palette.page)
-    # A breath of the page's hue: on dark grounds, three times its chroma looks the same.
+    # A trace of the page's hue: on a dark background, three times the chroma looks the same.
     chroma = min(3 * ground.chroma, 0.022)
     return _scheme(
         page=to_hex(Oklch(0.197, chroma * 0.8, ground.hue)),
@@ -148,7 +148,7 @@ def _scheme(
     accent: str,
     head: str,
 ) -> Scheme:
-    """Return a scheme whose texts are moved, where they must be, until they are read."""
+    """Return a scheme with its text colours changed as far as needed to be readable."""
     grounds = (card, sunken)
     ink, ground = to_oklch(text), to_oklch(card)
     quiet = shade(text, ink.lightness + (ground.lightness - ink.lightness) * 0.27, chroma=0.026)
@@ -182,5 +182,5 @@ def _head(head: str) -> dict[str, str]:
 
 
 def _text_on(colour: str) -> str:
-    """Return white wherever it is read: on strong colours black reads better and looks worse."""
+    """Return white if it is readable: black on strong colours has more contrast but looks worse."""
     return WHITE if ratio(WHITE, colour) >= TEXT else ink_on(colour)

@@ -1,4 +1,4 @@
-"""Preflight: content and mail checked in one go; a template that fails is a finding too."""
+"""Preflight: check content and mail in one run; a failing template is a finding as well."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _PICTURE = re.compile(r'<img\b[^>]{0,2000}?\bsrc="(https?://[^"\s]{1,2000})"')
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PriorFindings:
-    """What else is known of an issue before its mail is made, by asking the database or DNS.
+    """Findings and facts from the database or DNS, known before the mail is rendered.
 
     Attributes:
-        findings: What was found there.
-        variants: The conditions that the readers of each variant meet, with what it is called;
-            empty where all get the same, and where nobody asked.
+        findings: The findings.
+        variants: The name of each variant by the conditions that its readers meet; empty if all
+            readers get the same mail, or if it was not looked up.
         words: The words of the newsletter's own dictionary, folded.
     """
 
@@ -51,7 +51,7 @@ class PriorFindings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preflight:
-    """What was found, and the mail it was found in; None where the template fails."""
+    """The findings and the rendered mail, which is None if the template failed."""
 
     findings: tuple[Finding, ...]
     rendered: RenderedIssue | None
@@ -62,7 +62,7 @@ class Preflight:
 
     @property
     def blocked(self) -> bool:
-        """Whether an error forbids sending."""
+        """Whether an error prevents sending."""
         return bool(self.of(Severity.ERROR))
 
 
@@ -75,10 +75,10 @@ def run_preflight(
     known: PriorFindings | None = None,
     own_site: str = "",
 ) -> Preflight:
-    """Check an issue and the mail it makes; ``known`` comes from elsewhere, such as DNS.
+    """Check an issue and its rendered mail; ``known`` has findings from elsewhere, such as DNS.
 
-    Addresses below ``own_site`` are the product's own, pictures among them: while nobody but this
-    machine reaches it, as in a trial, they are no fault of the issue's.
+    URLs below ``own_site`` are the installation's own, for example its pictures. In a trial, only
+    this computer can reach the site, and that is not a fault of the issue.
 
     Raises:
         NotFoundError: There is no such template.
@@ -99,7 +99,7 @@ def run_preflight(
     except TemplateError as error:
         findings.append(_template_finding(error))
         return Preflight(findings=_sorted(findings, own_site), rendered=None)
-    # Where the issue's own text puts a name in, that is said at its place.
+    # The issue's own use of a name is reported at its place, so it is not reported again.
     is_said = any(each.code == "field-fallback" for each in findings)
     findings.extend(
         each
@@ -112,9 +112,10 @@ def run_preflight(
 
 
 def _pictures_elsewhere(issue: Issue, own_site: str) -> Iterator[Finding]:
-    """Yield pictures that lie on another site, as those of a page that was pasted do.
+    """Yield pictures on other sites, as in text pasted from a web page.
 
-    No page of ours loads them, lest whoever owns that site learn who writes what and when.
+    Our pages do not load them, because the owner of the other site would learn who edits what and
+    when.
     """
     own = own_site.rstrip("/") + "/"
     for place, picture in walk_pictures(issue) if own_site else ():
@@ -138,9 +139,9 @@ def _pictures_elsewhere(issue: Issue, own_site: str) -> Iterator[Finding]:
 def _templates_pictures_elsewhere(
     issue: Issue, rendered: RenderedIssue, own_site: str
 ) -> Iterator[Finding]:
-    """Yield sites from which a template loads pictures, as those from elsewhere do.
+    """Yield the other sites from which a template loads pictures.
 
-    The arrows of MJML's own carousel are among them, though nobody wrote their address.
+    The arrows of MJML's own carousel are among them, although nobody wrote their URLs.
     """
     if not own_site:
         return
@@ -170,10 +171,10 @@ def _in_mail(
     publisher: Publisher,
     variants: Mapping[tuple[str, ...], Worded],
 ) -> Iterator[Finding]:
-    """Yield what is wrong with the mail with all parts, or with the largest that somebody gets.
+    """Yield the findings for the mail with all parts, or for the largest mail of any reader.
 
-    No variant shows more than all parts: where these fit, no other mail has to be made, and where
-    they do not, one.
+    No variant is larger than the mail with all parts. If that one is small enough, no other mail
+    is rendered; if not, one more is.
     """
     for finding in check_mail(rendered, publisher):
         if finding.code != "size" or not variants:
@@ -195,7 +196,7 @@ def _in_mail(
 def _in_snippets(
     findings: Iterable[Finding], issue: Issue, snippets: Snippets
 ) -> Iterator[Finding]:
-    """Say of each finding whether it stands in a snippet, where alone it can be mended."""
+    """Mark the findings that are in a snippet, because they can only be corrected there."""
     named: dict[str, set[str]] = {}
     for place, block in walk_placed_blocks(issue):
         if isinstance(block, Snippet) and block.name in snippets:
@@ -233,7 +234,7 @@ def _sorted(findings: Iterable[Finding], own_site: str) -> tuple[Finding, ...]:
 
 
 def _own_address(finding: Finding, own_site: str) -> Finding:
-    """Return the one hint that stands for every address of this installation."""
+    """Return the one hint that replaces the findings for each URL of this installation."""
     return Finding(
         code="url-local",
         severity=Severity.HINT,

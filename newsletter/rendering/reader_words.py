@@ -1,7 +1,7 @@
-"""Words of ours in a mail, worded while it is rendered for readers of each language.
+"""Fixed text of the product in a mail, rendered in the language of each reader.
 
-An issue that is not translated goes to readers of other languages, too: its text stays as written,
-and what is ours, such as the way to leave, each of them can read.
+An untranslated issue is also sent to readers of other languages: its own text stays as written, but
+fixed text, such as the unsubscribe instructions, is in the language of each reader.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from newsletter.rendering.wrap import wrap
 
 
 class ForReader:
-    """The same words in each language; a template that prints them marks their place."""
+    """The same text in each language; when a template prints it, a mark is written."""
 
     def __init__(self, marks: SlotMarks, own: Language, words: Mapping[Language, str]) -> None:
         self._marks = marks
@@ -27,7 +27,7 @@ class ForReader:
         self._words = words
 
     def each(self, change: Callable[[Language, str], str]) -> ForReader:
-        """Return what becomes of the words of each language."""
+        """Return a copy with ``change`` applied to the text of each language."""
         changed = {language: change(language, words) for language, words in self._words.items()}
         return ForReader(self._marks, self._own, changed)
 
@@ -36,7 +36,7 @@ class ForReader:
         return self._marks.words(self._words[self._own], others)
 
     def __html__(self) -> str:
-        """Return the mark as it is; the words are escaped when they are put in."""
+        """Return the mark as it is; the text is escaped when it replaces the mark."""
         return str(self)
 
 
@@ -57,26 +57,26 @@ def reader_gettext(context: Context, words: str, /, **values: object) -> ForRead
 def reader_pgettext(
     context: Context, meaning: str, words: str, /, **values: object
 ) -> ForReader | str:
-    """Return a text that has several meanings in each reader's language."""
+    """Return a text with a context (as in pgettext) in each reader's language."""
     return _for_reader(context, lambda language: Words(language).pgettext(meaning, words, **values))
 
 
 @pass_context
 def reader_language(context: Context) -> ForReader | str:
-    """Return the tag of the language that these words are in."""
+    """Return the language tag of the fixed text."""
     return _for_reader(context, lambda language: language.value)
 
 
 @pass_context
 def labelled(context: Context, label: str | ForReader, value: object) -> str | ForReader:
-    """Return a value behind what it is called."""
+    """Return a value after its label."""
     if isinstance(label, ForReader):
         return label.each(lambda language, words: Words(language).labelled(words, value))
     return Words(language_of_words(context["lang"])).labelled(label, value)
 
 
 def wrap_words(text: str | ForReader, *, indent: str = "") -> str | ForReader:
-    """Wrap text, or the words of each language."""
+    """Wrap a text, or the text of each language."""
     wrapped = partial(wrap, indent=indent)
     if isinstance(text, ForReader):
         return text.each(lambda _language, words: wrapped(words))

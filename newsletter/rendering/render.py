@@ -1,4 +1,4 @@
-"""Rendering: one issue in one template becomes a subject, HTML and text, verified against loss."""
+"""Render an issue with a template to a subject, HTML and text, and verify that nothing is lost."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ from newsletter.rendering.own_links import demand_whole_links
 from newsletter.rendering.sandbox import Job, render_in_sandbox
 from newsletter.rendering.slots import SlotMarks, require_slots
 
-#: Characters of a preheader that inboxes show at most.
+#: Maximum characters of a preheader that inboxes show.
 _PREHEADER_LENGTH = 110
-#: Stands for an address amid text while sentences are told apart.
+#: Placeholder for a URL while a text is split into sentences.
 _ADDRESS = "\ufffc"
 _MUST_OFFER = frozenset({Slot.UNSUBSCRIBE_URL})
 
@@ -81,10 +81,10 @@ _MUST_OFFER = frozenset({Slot.UNSUBSCRIBE_URL})
 def render_issue(
     issue: Issue, *, template: str, templates_dir: Path, publisher: Publisher, site: str = ""
 ) -> RenderedIssue:
-    """Render an issue once for all recipients; ``site`` is where its events' calendars lie.
+    """Render an issue once for all recipients; ``site`` is the base URL of its events' calendars.
 
-    Where parts of it are for some readers, it is rendered with all of them, and `Variants` has the
-    rest.
+    If the issue has parts for some readers, the result is the mail with all parts, and has
+    `Variants`.
 
     Raises:
         NotFoundError: There is no such template.
@@ -122,16 +122,16 @@ def render_issue(
 def render_variant(
     recipe: Recipe, met: Collection[str], subject: Subject | None = None
 ) -> RenderedIssue:
-    """Render the mail of those readers who meet these of an issue's conditions, and no others.
+    """Render the mail for readers who meet exactly these conditions of an issue.
 
     Args:
-        recipe: What the issue is rendered from.
+        recipe: The input of the rendering.
         met: The conditions.
-        subject: What inboxes show; None for the issue's own. Readers of a translation get that
-            of their language.
+        subject: Subject and preheader for inboxes; None for the issue's own. Readers of a
+            translation get those of the translation.
 
     Raises:
-        TemplateError: The template fails, or loses part of what they are to read.
+        TemplateError: The template fails, or loses part of the content for these readers.
     """
     language = language_met(met)
     issue, own = recipe.issue, None if language else subject
@@ -141,10 +141,10 @@ def render_variant(
 
 
 def render_as(rendered: RenderedIssue, met: Collection[str] | None) -> RenderedIssue:
-    """Return the mail of those readers who meet these conditions; with None, that with all parts.
+    """Return the mail for readers who meet these conditions; None means the mail with all parts.
 
     Raises:
-        TemplateError: The template fails, or loses part of what they are to read.
+        TemplateError: The template fails, or loses part of the content for these readers.
     """
     variants, recipe = rendered.variants, rendered.recipe
     if variants is None or recipe is None or met is None:
@@ -159,7 +159,7 @@ def _files(template: str, templates_dir: Path) -> Files:
 
 
 def _render_kept(recipe: Recipe, issue: Issue, subject: Subject | None = None) -> RenderedIssue:
-    """Render an issue, which has no conditions, with the template as it was kept."""
+    """Render an issue, whose conditions are resolved, with the stored template."""
     if recipe.template.startswith(OWN):
         job = Job(
             issue=issue,
@@ -190,9 +190,9 @@ def render_with(
     site: str,
     subject: Subject | None = None,
 ) -> RenderedIssue:
-    """Render an issue by what renders the files of a template that was checked.
+    """Render an issue with the function that renders the files of a checked template.
 
-    ``subject`` changes what inboxes show, and nothing of what the mail itself says.
+    ``subject`` changes the subject and preheader for inboxes, but not the mail's own content.
 
     Raises:
         TemplateError: The template is faulty or loses part of the issue.
@@ -242,10 +242,10 @@ def render_with(
 
 
 def surface_styles(publisher: Publisher, *, language: Language, templates_dir: Path) -> str:
-    """Return the mail's own styles as CSS for the page where it is written in.
+    """Return the styles of the mail as CSS for the page on which it is edited.
 
     Raises:
-        TemplateError: A partial of one's own fails.
+        TemplateError: A customised partial fails.
     """
     values: dict[str, object] = {"look": publisher.theme, "lang": language.value}
     return templates_in(templates_dir).render(SURFACE, values)
@@ -254,10 +254,10 @@ def surface_styles(publisher: Publisher, *, language: Language, templates_dir: P
 def blocks_page(
     blocks: Sequence[Block], publisher: Publisher, *, language: Language, templates_dir: Path
 ) -> str:
-    """Return blocks by themselves as a document in the mail's own styles.
+    """Return blocks alone as a document with the styles of the mail.
 
     Raises:
-        TemplateError: A partial of one's own fails.
+        TemplateError: A customised partial fails.
     """
     styles = surface_styles(publisher, language=language, templates_dir=templates_dir)
     return Markup(
@@ -273,7 +273,7 @@ def blocks_page(
 
 
 def _calendars(issue: Issue, publisher: Publisher, site: str) -> dict[Event, CalendarFile]:
-    """Return the calendar file of each event whose date can be read."""
+    """Return the calendar file of each event with a readable date."""
     files = {
         block: calendar_file(
             block,
@@ -289,15 +289,15 @@ def _calendars(issue: Issue, publisher: Publisher, site: str) -> dict[Event, Cal
 
 
 def _marked(marks: SlotMarks, field: MergeField) -> Inline:
-    """Return the mark of what differs from reader to reader, as text that is kept."""
+    """Return a mark for a merge field, as text of the issue."""
     return Text(text=marks.use(slot_of(field.field), field.fallback))
 
 
 def derived_preheader(issue: Issue) -> str:
-    """Take the first sentences of the lead, or of the first part that has some.
+    """Return the first sentences of the lead, or of the first part that has text.
 
-    One in which an address stands is left out: an address says nothing in an inbox, and the
-    sentence without it says something else. Cells of a table are no sentences.
+    A sentence with a bare URL is left out: a URL is useless in an inbox, and the sentence without
+    it would have another meaning. Table cells are not sentences.
     """
     for part in walk_parts(issue):
         lines = (
@@ -313,7 +313,7 @@ def derived_preheader(issue: Issue) -> str:
 
 
 def _without_addresses(content: tuple[Inline, ...]) -> str:
-    """Return the sentences of running text that have no link that is nothing but its address."""
+    """Return the sentences of inline content without a link whose text is its own URL."""
     marked = inline_words(
         tuple(
             Text(text=_ADDRESS)
@@ -326,16 +326,16 @@ def _without_addresses(content: tuple[Inline, ...]) -> str:
 
 
 def tidy(text: str) -> str:
-    """Take away white space at line ends, and empty lines beyond one."""
+    """Remove white space at line ends, and reduce empty lines to one."""
     lines = [line.rstrip() for line in text.strip("\n").split("\n")]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)) + "\n"
 
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """What a reader finds in a body: its letters without white space, and its links.
+    """The visible content of a body: its letters without white space, and its links.
 
-    Alternative texts and titles are among the letters.
+    Alternative texts and titles count as letters.
     """
 
     letters: str
@@ -343,9 +343,9 @@ class _Shown:
 
     @classmethod
     def of_html(cls, html: str) -> _Shown:
-        """Read HTML, or MJML before it becomes some."""
+        """Read HTML, or MJML before compilation."""
         tree = lxml_html.document_fromstring(html.encode("utf-8"), parser=_UTF8)
-        # An address that stands for itself is shown short; where it leads is all of it.
+        # A bare URL is displayed shortened, so its whole target counts as letters.
         unseen = (*tree.xpath("//body//@title | //@alt"), *tree.xpath("//a/@href"))
         words = "".join((*tree.itertext(), "\n", *map(str, unseen)))
         urls = {str(url) for name in ("href", "src") for url in tree.xpath(f"//@{name}")}
@@ -362,26 +362,27 @@ class _Shown:
 
 _UTF8 = lxml_html.HTMLParser(encoding="utf-8")
 _TEXT_URL = re.compile(r"https?://[^\s<>]+")
-#: What a template may leave out: a list of contents, the publication's name, what inboxes show.
+#: Parts that a template may leave out: the table of contents, the publication's name, the
+#: preheader.
 _OPTIONAL = frozenset({IssueField.CONTENTS, IssueField.MASTHEAD, IssueField.PREHEADER})
 
 
-#: Letters behind a text within which the next one is looked for, before all are counted.
+#: Letters after a text within which the next text is searched, before all are counted.
 _NEAR = 4000
 
 
 def _letters(text: str) -> str:
-    """Return a text's letters; quotation signs go with white space, as lines of mail begin so."""
+    """Return a text's letters; ">" is removed as well, because wrapped quotations repeat it."""
     return "".join(text.split()).replace(">", "")
 
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """What of an issue must be in each body: words in their order, and links.
+    """The content of an issue that each body must have: texts in their order, and links.
 
     Attributes:
-        words: The letters of each text, as often as it stands.
-        texts: The texts themselves, by their letters.
+        words: The letters of each text, as many times as it occurs.
+        texts: The original texts by their letters.
     """
 
     words: Sequence[str]
@@ -399,7 +400,7 @@ class _Content:
         )
 
     def lost_in(self, shown: _Shown) -> Message | None:
-        """Return what a body does not show, for people; None where it is whole."""
+        """Return a description of content that a body lacks; None if it is complete."""
         for words, times in self._out_of_order(shown.letters).items():
             if shown.letters.count(words) < times:
                 return msg("“{text}”", text=self.texts[words][:60])
@@ -409,10 +410,10 @@ class _Content:
         return None
 
     def _out_of_order(self, letters: str) -> dict[str, int]:
-        """Return what does not stand behind what precedes it, with how often it must stand.
+        """Return the texts that were not found in order, with the number of times they must occur.
 
-        Most texts of most mails follow each other as in the issue; to count each one in the whole
-        mail would cost more than making it.
+        Most texts of a mail are in the order of the issue. Counting each in the whole mail would
+        take longer than rendering it.
         """
         at, missed = 0, set()
         for words in self.words:
@@ -425,7 +426,7 @@ class _Content:
 
 
 def _verify_complete(issue: Issue, template: str, *, mjml: str, html: str, text: str) -> None:
-    """Hold both bodies to what the issue says.
+    """Verify that both bodies have the whole content of the issue.
 
     Raises:
         TemplateError: Something is missing; the message says whether the template left it out.
@@ -434,7 +435,7 @@ def _verify_complete(issue: Issue, template: str, *, mjml: str, html: str, text:
     if lost := content.lost_in(_Shown.of_text(text)):
         raise _dropped(lost, f"{template}/{TEXT}")
     if lost := content.lost_in(_Shown.of_html(html)):
-        # Whose fault it is shows in what the template made.
+        # The MJML shows whether the template or the compiler lost the content.
         if dropped := content.lost_in(_Shown.of_html(mjml)):
             raise _dropped(dropped, f"{template}/{BODY}")
         raise TemplateError(

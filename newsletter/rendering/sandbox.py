@@ -1,12 +1,12 @@
-"""Rendering of newsletters' own templates in a process apart, bounded in time, memory and output.
+"""Render newsletters' own templates in a separate process with limits on time, memory and output.
 
-Whoever may write templates may write loops that never end. Such a template must take down nothing
-but its own rendering: so it is rendered in a child process that can open no file and no
-connection, has some seconds and some memory, and is killed when it takes more. Preview, preflight,
-test mails and mailings all come here (`newsletter.rendering.render.render_issue`).
+Authors of templates can write endless loops. Such a template must not affect anything but its own
+rendering. It is therefore rendered in a child process that cannot open files or connections, has
+limits on time and memory, and is killed beyond them. Preview, preflight, test mails and mailings
+all use this module (`newsletter.rendering.render.render_issue`).
 
-One helper a process (`newsletter.rendering.sandbox_server`) has all modules loaded and forks a
-child for each rendering, which costs some milliseconds instead of a second.
+Each process has one helper (`newsletter.rendering.sandbox_server`), which has loaded all modules
+and forks a child for each rendering. This takes some milliseconds instead of a second.
 """
 
 from __future__ import annotations
@@ -40,12 +40,13 @@ from newsletter.rendering.model import (
     place_in_template,
 )
 
-#: Seconds of processor time, and by the clock; octets of memory beyond what is loaded already.
+#: Seconds of processor time; seconds of wall-clock time; octets of memory in addition to the loaded
+#: modules.
 CPU_SECONDS, WALL_SECONDS = 4, 20
 MEMORY = 256 * 1024 * 1024
-#: Octets of an answer.
+#: Maximum octets of an answer.
 LARGEST_ANSWER = 16_000_000
-#: Seconds that the helper has to start and to answer beyond the bound of the rendering.
+#: Seconds that the helper may take to start; seconds to answer in addition to the rendering.
 _START, _MARGIN = 60, 10
 _LENGTH = struct.Struct(">Q")
 _RENDERED: TypeAdapter[RenderedIssue] = TypeAdapter(RenderedIssue)
@@ -53,12 +54,12 @@ _RENDERED: TypeAdapter[RenderedIssue] = TypeAdapter(RenderedIssue)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """An issue to be rendered in a template of a newsletter's own.
+    """An issue to be rendered with a newsletter's own template.
 
     Attributes:
-        name: The template's.
-        partials: The text of what it may include, by path.
-        subject: What inboxes show; None for the issue's own.
+        name: The template's name.
+        partials: The text of the files that it may include, by path.
+        subject: Subject and preheader for inboxes; None for the issue's own.
     """
 
     issue: Issue
@@ -71,22 +72,22 @@ class Job:
 
 
 def render_in_sandbox(job: Job) -> RenderedIssue:
-    """Render an issue in a template of a newsletter's own.
+    """Render an issue with a newsletter's own template.
 
     Raises:
-        TemplateError: The template is faulty, loses part of the issue, or goes beyond a bound.
+        TemplateError: The template is faulty, loses part of the issue, or exceeds a limit.
     """
     answer = _HELPER.ask(pickle.dumps(job))
     return read_answer(answer, job.name)
 
 
 def write_rendered(rendered: RenderedIssue) -> bytes:
-    """Return a rendered issue as an answer."""
+    """Encode a rendered issue as an answer."""
     return b"R" + _RENDERED.dump_json(rendered)
 
 
 def write_error(error: TemplateError) -> bytes:
-    """Return an error as an answer."""
+    """Encode an error as an answer."""
     place = error.place or Place()
     fields = {
         "message": dump_message(error.message),
@@ -98,22 +99,22 @@ def write_error(error: TemplateError) -> bytes:
 
 
 def _place(name: str, source: str, line: int | None) -> Place | None:
-    """Return where a template fails: in which of its parts, or in a file of the product's."""
+    """Return the place of an error: a part of the template, or a file of the product."""
     if not source:
         return None
     return place_in_template(source.removeprefix(f"{name}/"), line)
 
 
 def write_stop(reason: str) -> bytes:
-    """Return an answer that a rendering was stopped: for ``time``, ``memory`` or ``output``."""
+    """Encode that a rendering was stopped, because of ``time``, ``memory`` or ``output``."""
     return b"S" + reason.encode()
 
 
 def read_answer(answer: bytes, name: str) -> RenderedIssue:
-    """Read an answer; it comes from where a template was let loose, and is taken for no more.
+    """Decode an answer; it is validated, because an untrusted template may have influenced it.
 
     Raises:
-        TemplateError: It tells one, or cannot be read.
+        TemplateError: The answer is an error, or cannot be decoded.
     """
     kind, content = answer[:1], answer[1:]
     try:
@@ -147,7 +148,7 @@ _STOPPED: Mapping[bytes, Message] = {
 
 
 class _Helper:
-    """The helper of this process, started when it is first asked, and again once it is gone."""
+    """The helper of this process; it is started on first use, and again after it has ended."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -155,7 +156,7 @@ class _Helper:
         self._owner = 0
 
     def ask(self, request: bytes) -> bytes:
-        """Return the answer to a request; one at a time."""
+        """Return the answer to a request; requests are handled one at a time."""
         with self._lock:
             for attempt in (1, 2):
                 process, fresh = self._running()
@@ -163,7 +164,8 @@ class _Helper:
                     wait = WALL_SECONDS + _MARGIN + (_START if fresh else 0)
                     return self._exchange(process, request, time.monotonic() + wait)
                 except (OSError, EOFError, TimeoutError):
-                    # It died with the last request, or its machine is too busy: once anew.
+                    # The helper died during the request, or the computer is too busy: try once
+                    # more.
                     self._end(process)
                     if attempt == 2:  # noqa: PLR2004 - the last one
                         return write_stop("")
@@ -174,7 +176,7 @@ class _Helper:
             if self._process.poll() is None:
                 return self._process, False
             self._end(self._process)
-        # What a forked process inherited belongs to its parent.
+        # After a fork, the inherited helper belongs to the parent process.
         self._process = subprocess.Popen(
             [sys.executable, "-m", "newsletter.rendering.sandbox_server"],
             stdin=subprocess.PIPE,
@@ -187,8 +189,8 @@ class _Helper:
 
     @staticmethod
     def _exchange(process: subprocess.Popen[bytes], request: bytes, until: float) -> bytes:
-        assert process.stdin is not None  # noqa: S101 - asked for above
-        assert process.stdout is not None  # noqa: S101 - asked for above
+        assert process.stdin is not None  # noqa: S101 - Popen was called with PIPE
+        assert process.stdout is not None  # noqa: S101 - Popen was called with PIPE
         process.stdin.write(_LENGTH.pack(len(request)) + request)
         process.stdin.flush()
         answers = process.stdout.fileno()
@@ -198,7 +200,7 @@ class _Helper:
         return read_exactly(answers, length, until)
 
     def close(self) -> None:
-        """End the helper of this process, if it has one."""
+        """Stop the helper of this process, if it has one."""
         if self._process is not None and self._owner == os.getpid():
             self._end(self._process)
 
@@ -215,11 +217,11 @@ class _Helper:
 
 
 def read_exactly(source: int, length: int, until: float) -> bytes:
-    """Read so many octets from a descriptor before a moment of the monotonic clock.
+    """Read this many octets from a descriptor before a time of the monotonic clock.
 
     Raises:
-        EOFError: It ended before.
-        TimeoutError: The moment came first.
+        EOFError: The input ended early.
+        TimeoutError: The time has passed.
     """
     read = bytearray()
     while len(read) < length:

@@ -1,17 +1,17 @@
-"""The helper that renders newsletters' own templates, a child process for each.
+"""The helper that renders newsletters' own templates, each in a child process.
 
 It is started as ``python -m newsletter.rendering.sandbox_server`` (`newsletter.rendering.sandbox`).
 
-It reads requests from standard input, forks a child for each, and answers on standard output; it
-ends when its input does. A child gives up what a template needs not (files, connections, further
-processes), then renders; whatever it does, the helper waits no longer than the bound.
+It reads requests from standard input, forks a child for each, writes the answers to standard
+output, and ends at the end of its input. A child first gives up what templates do not need (files,
+connections, further processes), and then renders. The helper never waits longer than the limit.
 """
 
 from __future__ import annotations
 
 import os
 import pickle
-import pprint  # noqa: F401 - Jinja loads both when a filter asks for them
+import pprint  # noqa: F401 - Jinja's filters import both modules on first use
 import resource
 import select
 import signal
@@ -47,8 +47,8 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def main() -> None:
-    """Answer requests until there are no more."""
-    # An interrupt at the terminal is for who asks: their end ends this.
+    """Answer requests until the input ends."""
+    # Ctrl+C at the terminal is for the parent process; this process ends with its parent.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     _warm_up()
@@ -59,12 +59,12 @@ def main() -> None:
         answers.flush()
 
 
-#: Each fails in a way of its own, which loads what tells it.
+#: Templates that fail in different ways, so that the code for each kind of error is loaded.
 _FAULTY = ("{{ nothing }}", "{{ 1 // 0 }}", "{% set %}", "{% include '?' %}", "{{ ''.__class__ }}")
 
 
 def _warm_up() -> None:
-    """Load whatever is loaded when it is first needed: children can open no file."""
+    """Load every module that is imported on first use, because children cannot open files."""
     partials = OwnTemplate.read_partials(shipped_templates())
     publisher = Publisher(
         name="–", sender_name="–", sender_address="a@example.jp", postal_address="–"
@@ -116,14 +116,14 @@ def _answer(request: bytes) -> bytes:
     if reason:
         return write_stop(reason)
     if os.WIFSIGNALED(status):
-        # The kernel's own bound, or a library that ends the process when there is no memory.
+        # The kernel's own limit, or a library that aborts when memory is exhausted.
         ended = os.WTERMSIG(status)
         return write_stop("time" if ended in {signal.SIGXCPU, signal.SIGKILL} else "memory")
     return bytes(answer) or write_stop("")
 
 
 def _render(request: bytes, writing: int) -> NoReturn:
-    """Render, answer, and end; nothing of this process is left behind."""
+    """Render, answer and exit without running any clean-up of the parent."""
     answer = write_stop("")
     try:
         # The request comes from the process that started this one.
@@ -166,7 +166,7 @@ def _rendered(job: Job) -> bytes:
 
 
 def _give_up(*, keep: int) -> None:
-    """Bound this process: time, memory, and no file, connection or process besides."""
+    """Set the limits of this process: time and memory; no files, connections or processes."""
     for descriptor in (0, 1, 2):
         if descriptor != keep:
             os.close(descriptor)

@@ -1,7 +1,7 @@
-"""Slots: where recipients differ, marked while rendering and split out afterwards.
+"""Slots: values of recipients are marked during rendering, and split out afterwards.
 
-A mark is letters and digits around a random nonce, so it passes MJML, premailer and URL attributes
-unchanged, and no text of an issue can imitate it.
+A mark consists of letters and digits with a random nonce. MJML, premailer and URL attributes leave
+it unchanged, and no text of an issue can imitate it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SLOT_MARK = re.compile("slot[0-9a-f]{16}x[0-9]+x")
 
 
 class SlotMarks:
-    """The marks of one rendering; templates read them as ``slots.unsubscribe_url``."""
+    """The marks of one rendering; templates use them as ``slots.unsubscribe_url``."""
 
     def __init__(self) -> None:
         nonce = secrets.token_hex(8)
@@ -41,20 +41,20 @@ class SlotMarks:
         self._pattern = re.compile(f"(slot{nonce}x[0-9]+x)")
 
     def as_mapping(self) -> dict[str, str]:
-        """Return the marks by slot name, as templates see them."""
+        """Return the marks by slot name, for templates."""
         return {slot.value: mark for slot, mark in self._marks.items()}
 
     def use(self, slot: str, fallback: str) -> str:
-        """Return a mark for a slot with words for those who have no value for it."""
+        """Return a mark for a slot, with a fallback for recipients without a value."""
         return self._mark(SlotUse(slot, escape=False, fallback=fallback))
 
     def words(self, own: str, others: Mapping[str, str]) -> str:
-        """Return a mark for words that each reader gets in their own language."""
+        """Return a mark for text that each reader gets in their own language."""
         return self._mark(ReaderWords(own, tuple(others.items()), escape=False))
 
     @property
     def of_links(self) -> tuple[str, ...]:
-        """The marks of links that are each reader's own."""
+        """The marks of links that belong to one reader."""
         return tuple(
             mark
             for mark, use in self._uses.items()
@@ -67,7 +67,7 @@ class SlotMarks:
         return mark
 
     def split(self, text: str, *, escape: bool) -> WordedText:
-        """Turn marked text into segments, slots and words."""
+        """Split marked text into literal text, slots and reader's text."""
         return tuple(
             replace(self._uses[part], escape=escape) if part in self._uses else part
             for part in self._pattern.split(text)
@@ -76,7 +76,7 @@ class SlotMarks:
 
 
 def in_language(worded: WordedText, language: Language | None = None) -> SlottedText:
-    """Put in the words of a reader's language; of the issue's where it is None or has none."""
+    """Insert the text of a reader's language; of the issue's if it is None or not available."""
     return tuple(
         _put(dict(part.others).get(language, part.own) if language else part.own, part)
         if isinstance(part, ReaderWords)
@@ -86,7 +86,7 @@ def in_language(worded: WordedText, language: Language | None = None) -> Slotted
 
 
 def worded_for(rendered: RenderedIssue, language: Language) -> RenderedIssue:
-    """Return a mail with our words in it in the language of whoever reads it."""
+    """Return a mail with its fixed text in a reader's language."""
     return replace(
         rendered,
         subject=in_language(rendered.subject, language),
@@ -96,12 +96,12 @@ def worded_for(rendered: RenderedIssue, language: Language) -> RenderedIssue:
 
 
 def fill(slotted: WordedText, values: Mapping[str, str]) -> str:
-    """Put values in, escaped where they stand in HTML; where one is missing or empty, fallbacks."""
+    """Insert values, escaped in HTML; a missing or empty value is replaced by the fallback."""
     return map_slots(slotted, lambda slot: values.get(slot, ""))
 
 
 def fill_some(slotted: WordedText, values: Mapping[str, str]) -> WordedText:
-    """Put values, or else fallbacks, in the slots that have one; the others stay slots."""
+    """Fill the slots that are in ``values``, by value or fallback; the other slots stay."""
     return tuple(
         fill((part,), values) if isinstance(part, SlotUse) and part.slot in values else part
         for part in slotted
@@ -109,7 +109,7 @@ def fill_some(slotted: WordedText, values: Mapping[str, str]) -> WordedText:
 
 
 def map_slots(slotted: WordedText, value: Callable[[str], str]) -> str:
-    """Put in what ``value`` returns for each slot, or else its fallback."""
+    """Insert the result of ``value`` for each slot, or else its fallback."""
     return "".join(
         part if isinstance(part, str) else _put(value(part.slot) or part.fallback, part)
         for part in in_language(slotted)
@@ -121,7 +121,7 @@ def _put(words: str, place: SlotUse | ReaderWords) -> str:
 
 
 def require_slots(slotted: WordedText, required: frozenset[Slot], *, template: str) -> None:
-    """Check that a body offers what every mail must.
+    """Check that a body has the slots that every mail must have.
 
     Raises:
         TemplateError: A slot is not used.

@@ -1,4 +1,4 @@
-"""Blocks of an issue as plain text in the manner of Japanese mail."""
+"""Blocks of an issue as plain text in the style of Japanese mail."""
 
 from __future__ import annotations
 
@@ -65,19 +65,19 @@ from newsletter.rendering.blocks import (
 )
 from newsletter.rendering.wrap import COLUMNS, closes, width, wrap
 
-#: Columns that a telephone shows of a line; a wider table is written row by row.
+#: Columns of a line that a telephone shows. A wider table is written row by row.
 _TABLE_COLUMNS = 44
-#: A quotation or list never gets narrower than this, however deep it stands.
+#: Minimum columns of a quotation or list, at any depth.
 _NARROWEST = 20
 
 
 def rule(mark: str = "─") -> str:
-    """Return a line across the page; Japanese fonts draw these marks two columns wide."""
+    """Return a horizontal line; Japanese fonts draw these characters two columns wide."""
     return mark * (COLUMNS // 2)
 
 
 def blocks_text(blocks: Iterable[Block], context: BlockContext | None = None) -> str:
-    """Return blocks wrapped and set apart by empty lines, with their footnotes below."""
+    """Return blocks, wrapped and separated by empty lines, with their footnotes below."""
     part = tuple(blocks)
     notes = notes_of(part)
     context = context or BlockContext()
@@ -96,7 +96,7 @@ def blocks_text(blocks: Iterable[Block], context: BlockContext | None = None) ->
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    """Writes what stands in one part; ``notes`` are its footnotes with their numbers."""
+    """Writes the content of one part; ``notes`` are its footnotes with their numbers."""
 
     notes: Mapping[Footnote, int]
     context: BlockContext
@@ -161,9 +161,9 @@ class _Writer:
         return wrap(self._runs(content), columns=columns, whole=labels)
 
     def _runs(self, content: Iterable[Inline]) -> str:
-        """Return running text; a blank parts an address from the words behind it.
+        """Return inline content, with a space between a URL and the text after it.
 
-        Mail programs make links of addresses themselves, and many take what follows for more of it.
+        Mail programs turn URLs into links, and many would include the following text.
         """
         parts: list[str] = []
         address = False
@@ -231,7 +231,7 @@ class _Writer:
         return self.context.words(box_title(name)) if name else ""
 
     def _fact(self, name: Message, value: str, columns: int) -> str:
-        """Return a value behind its name, further lines below its first word."""
+        """Return a value after its name; further lines are indented to the start of the value."""
         if not value:
             return ""
         mark = self.context.words(fact_name(name))
@@ -248,7 +248,7 @@ class _Writer:
         return _lined(head, *lines) if lines else ""
 
     def _points(self, block: ListBlock, columns: int) -> Iterator[str]:
-        """Yield a list's lines; further ones of an item stand under its first word."""
+        """Yield the lines of a list; further lines of an item are indented to its first word."""
         for index, item in enumerate(block.items):
             mark = f"{block.start + index}. " if block.ordered else self.point
             hang = " " * width(mark)
@@ -273,7 +273,7 @@ class _Writer:
         )
 
     def _record(self, head: Sequence[Cell], row: Sequence[Cell], columns: int) -> str:
-        """Write a row as lines of its own, each cell behind the head of its column."""
+        """Write a row as separate lines, each cell after the heading of its column."""
         lines: list[str] = []
         for name, cell in zip(map(self._runs, head), map(self._runs, row), strict=True):
             label = " ".join(name.split("\n"))
@@ -284,7 +284,7 @@ class _Writer:
 
 
 def _ends_in_address(run: Inline) -> bool:
-    """Tell whether a link ends running text, within whatever marks."""
+    """Return whether inline content ends in a link, inside any emphasis."""
     match run:
         case Anchor():
             return True
@@ -295,7 +295,7 @@ def _ends_in_address(run: Inline) -> bool:
 
 
 def _goes_on(letter: str, before: str) -> bool:
-    """Tell whether a letter behind an address, which ``before`` ends, is taken for more of it."""
+    """Return whether programs would take a letter for part of a URL that ``before`` ends."""
     if letter.isspace() or (before == ">" and closes(letter)):
         return False
     return letter.isalnum() or not letter.isascii()
@@ -338,7 +338,7 @@ def _padded(cell: str, columns: int, alignment: Alignment) -> str:
 
 
 def _hung(mark: str, text: str, *, hang: str | None = None) -> Iterator[str]:
-    """Yield lines of which the first stands behind a mark, and the others under its words."""
+    """Yield lines: the first after a mark, and the others indented to its text."""
     first, *others = text.split("\n")
     yield (mark + first).rstrip()
     for line in others:

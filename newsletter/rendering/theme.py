@@ -1,4 +1,4 @@
-"""How a mail looks, as templates see it: colours of both appearances, fonts, shapes, pictures."""
+"""The look of a mail as templates see it: colours of both modes, fonts, shapes, pictures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from newsletter.rendering.palette import Palette, Scheme, dark_scheme, light_sch
 
 
 class Masthead(StrEnum):
-    """The form of a mail's head."""
+    """The form of a mail's masthead."""
 
     BAND = "band"
     RULE = "rule"
@@ -29,7 +29,7 @@ class Masthead(StrEnum):
 
 
 class ItemStyle(StrEnum):
-    """How an issue's items are set apart."""
+    """How the items of an issue are separated."""
 
     PLAIN = "plain"
     RULE = "rule"
@@ -37,7 +37,7 @@ class ItemStyle(StrEnum):
 
 
 class HeadingStyle(StrEnum):
-    """How chapters and sections are headed."""
+    """The style of chapter and section headings."""
 
     TINTED = "tinted"
     BAR = "bar"
@@ -47,7 +47,7 @@ class HeadingStyle(StrEnum):
 
 
 class Font(StrEnum):
-    """A typeface by its kind; each reader's program takes the first of its stack that it has."""
+    """A kind of typeface; a reader's program uses the first installed font of its stack."""
 
     GOTHIC = "gothic"
     MINCHO = "mincho"
@@ -69,8 +69,8 @@ _ROUNDED = (
     "HGMaruGothicMPRO"
 )
 _DARK_PLATE = "#1c1c1c"
-#: By typeface: the fonts of Japanese mail, then of mail in Latin letters; Japanese fonts stand in
-#: the latter, too, for names and words within.
+#: For each typeface: the fonts of Japanese mail, and of mail in Latin letters. The latter include
+#: Japanese fonts for names and words.
 _STACKS = {
     Font.GOTHIC: (f"{_GOTHIC},Arial,sans-serif", f"{_GOTHIC},Arial,sans-serif"),
     Font.MINCHO: (
@@ -90,7 +90,7 @@ _STACKS = {
         f"ui-monospace,Menlo,Consolas,'Courier New',{_GOTHIC},monospace",
     ),
 }
-#: What Outlook on Windows is given, which takes a list's first font alone, and Times without it.
+#: Fonts for Outlook on Windows, which uses only the first font of a list, or else Times.
 _OUTLOOK = {
     Font.GOTHIC: ("Meiryo, 'Yu Gothic'", "Arial"),
     Font.MINCHO: ("'Yu Mincho', 'MS PMincho'", "Georgia"),
@@ -107,23 +107,23 @@ def font_stack(font: Font, language: Language) -> str:
 
 @pass_context
 def font_family(context: Context, font: Font) -> Markup:
-    """Write a typeface in a template, for the language of the mail."""
+    """Return a typeface for a template, in the language of the mail."""
     return Markup(font_stack(font, language_of_words(context["lang"])))  # noqa: S704 - of the table above
 
 
 @pass_context
 def outlook_font(context: Context, font: Font) -> Markup:
-    """Write what Outlook on Windows is given in a typeface's place."""
+    """Return the font for Outlook on Windows in place of a typeface."""
     words = _OUTLOOK[font][context["lang"] != Language.JAPANESE.value]
     return Markup(words)  # noqa: S704 - of the table above
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ThemePicture:
-    """A picture of the look; ``width`` in pixels of the mail.
+    """A picture of the look; ``width`` is in pixels of the mail.
 
     Attributes:
-        ink: The colour of what it shows, where its ground is transparent; else empty.
+        ink: The colour of its content, if its background is transparent; else empty.
     """
 
     url: str
@@ -134,7 +134,7 @@ class ThemePicture:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SocialLink:
-    """Where else the publisher is found, such as a page on a network."""
+    """A link to another page of the publisher, such as one on a social network."""
 
     label: str
     url: str
@@ -142,16 +142,16 @@ class SocialLink:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Theme:
-    """A look as templates see it; the default is the product's own.
+    """A look for templates; the default is the product's own.
 
     Attributes:
-        palette: The colours that were chosen; `light` and `dark` are all that follow.
-        size: Of the text, in pixels.
-        radius: Of corners, in pixels.
-        width: Of the mail, in pixels.
-        header: A picture across the head, where the masthead is of that form.
+        palette: The chosen colours; `light` and `dark` are derived from them.
+        size: Size of the text, in pixels.
+        radius: Radius of corners, in pixels.
+        width: Width of the mail, in pixels.
+        header: A picture across the masthead, for ``Masthead.PICTURE``.
         tagline: A line below the newsletter's name.
-        footer: What stands at the end, above the sender; may have several lines.
+        footer: Text at the end, above the sender; may have several lines.
     """
 
     palette: Palette = field(default_factory=Palette)
@@ -171,27 +171,27 @@ class Theme:
 
     @property
     def light(self) -> Scheme:
-        """The colours of the light appearance."""
+        """The colours of the light mode."""
         return light_scheme(self.palette)
 
     @property
     def dark(self) -> Scheme:
-        """The colours of the dark appearance."""
+        """The colours of the dark mode."""
         return dark_scheme(self.palette)
 
     @property
     def is_banded(self) -> bool:
-        """Whether the head's words stand on the colour of the head, not on the card."""
+        """Whether the masthead's text is on the colour of the head, not on the card."""
         has_picture = self.header is not None
         return self.masthead in {Masthead.BAND, Masthead.DATE} or (
             self.masthead is Masthead.PICTURE and not has_picture
         )
 
     def logo_ground(self, *, dark: bool, on_card: bool = False) -> str:
-        """Return the colour of a plate behind the logo, empty where it is seen without one.
+        """Return the colour of a plate behind the logo; empty if the logo needs none.
 
-        A plate that the light appearance needs stays in the dark one: a logo looks the same there.
-        Notices, whose template is not Python, have the logo on the card.
+        A plate for the light mode is kept in the dark mode, so that the logo looks the same. With
+        ``on_card``, the logo is on the card in any masthead, as in notices.
         """
         if self.logo is None or not self.logo.ink:
             return ""
@@ -206,21 +206,21 @@ class Theme:
 
     @property
     def logo_ink(self) -> str:
-        """The colour of what the logo shows; black where it is not known."""
+        """The colour of the logo's content; black if it is not known."""
         return (self.logo.ink if self.logo else "") or BLACK
 
     @property
     def is_open(self) -> bool:
-        """Whether the card cannot be told from the page, so that it needs no corners."""
+        """Whether card and page have the same colour, so that the card needs no corners."""
         return self.palette.card == self.palette.page
 
     @property
     def small_radius(self) -> int:
-        """Corners of what stands within the card."""
+        """The radius of corners inside the card, in pixels."""
         return (self.radius + 1) // 2
 
     def footer_lines(self) -> Iterable[tuple[Inline, ...]]:
-        """Return the lines of the footer, web addresses in them as links."""
+        """Return the lines of the footer, with bare URLs as links."""
         return [link_bare_addresses(line) for line in self.footer.split("\n") if line.strip()]
 
 

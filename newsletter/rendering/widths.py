@@ -1,7 +1,7 @@
-"""How wide the content of a column is, so that a picture in running text gets its width.
+"""Compute the width of a column's content, so that pictures in running text get a width.
 
-Outlook on Windows knows no ``max-width``: it shows a picture as wide as its attribute says, and
-widens the whole mail for it.
+Outlook on Windows does not support ``max-width``: it shows a picture in the width of its attribute,
+and widens the whole mail for it.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from dataclasses import dataclass
 
 from newsletter.rendering.mjml_source import Element
 
-#: MJML's own padding of these elements, right and left together, where the template gives none.
+#: MJML's default padding of these elements, right plus left.
 _PADDING = {"mj-section": 0.0, "mj-wrapper": 0.0, "mj-column": 0.0}
 _CONTENT_PADDING = 50.0
 _BODY = 600.0
 _PICTURE = re.compile(r"<img\b(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>", re.IGNORECASE)
 _WIDTH = re.compile(r"\swidth\s*=\s*[\"']?(\d+)(?:px)?[\"']?(?=[\s/>])", re.IGNORECASE)
 _SOURCE = re.compile(r"\ssrc\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE)
-#: A picture of ours says its width in its address.
+#: The width in the URL of a picture of this installation.
 _OWN_WIDTH = re.compile(r"/images/[0-9a-f]{64}-(\d{1,5})w\.(?:png|jpg)\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """The pixels that an element may fill, and the attributes set for all elements of a kind."""
+    """The width available to an element in pixels, and the defaults of each kind of element."""
 
     width: float
     defaults: Mapping[str, Mapping[str, str]]
@@ -44,7 +44,7 @@ class Room:
         return cls(_pixels(given.get("width", ""), 0) or _BODY, defaults)
 
     def within(self, element: Element, siblings: int) -> Room:
-        """Return the room of what an element holds; ``siblings`` share a row with it."""
+        """Return the room inside an element; ``siblings`` is the number of columns in its row."""
         given = {
             **self.defaults.get("mj-all", {}),
             **self.defaults.get(element.name, {}),
@@ -60,7 +60,7 @@ class Room:
 
 
 def _sides(given: Mapping[str, str], usual: float, width: float) -> float:
-    """Return left and right padding together."""
+    """Return the sum of left and right padding."""
     values = given.get("padding", "").split()
     right = left = usual / 2
     if values:
@@ -72,7 +72,7 @@ def _sides(given: Mapping[str, str], usual: float, width: float) -> float:
 
 
 def _pixels(value: str, whole: float) -> float:
-    """Read a length in pixels or per cent of ``whole``; 0 where it is neither."""
+    """Return a length in pixels or per cent of ``whole``; 0 if it is neither."""
     match = re.fullmatch(r"([\d.]+)(px|%)?", value.strip())
     if not match or match[1].count(".") > 1 or match[1] == ".":
         return 0.0
@@ -80,7 +80,7 @@ def _pixels(value: str, whole: float) -> float:
 
 
 def with_picture_widths(html: str, room: Room) -> str:
-    """Return HTML whose pictures say a width that fits, and that is not more than their own."""
+    """Return HTML with a width for each picture that fits and does not exceed its own."""
 
     def fit(picture: re.Match[str]) -> str:
         tag = picture[0]

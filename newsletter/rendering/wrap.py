@@ -1,7 +1,7 @@
-"""Wrapping plain text at 70 columns by East Asian widths and Japanese line-breaking rules.
+"""Wrap plain text at 70 columns by East Asian widths and Japanese line-breaking rules.
 
-The rules are JIS X 4051's kinsoku: closing marks and small kana begin no line, opening marks end
-none. Words that stand between blanks, of whatever letters, and URLs are never broken.
+The rules are the kinsoku of JIS X 4051: closing marks and small kana may not begin a line, and
+opening marks may not end one. Words between spaces, in any script, and URLs are never broken.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ _NO_START = frozenset(
     "ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ…‥"
 )
 _NO_END = frozenset("‘“(〔[{〈《「『【¥$#\uff08\uff3b\uff5b\uffe5\uff04\uff03")
-#: Characters of a line beyond which it is wrapped anew each time.
+#: Maximum characters of a line whose wrapping is cached.
 _KEPT_LENGTH = 500
-#: As wide as a name is, which stands where a slot is marked.
+#: A text as wide as a name, which replaces the mark of a slot.
 _NAME = "n" * 8
 _OF_URL = r"[^\s<>「」『』()、。]"
-#: A bracket within an address is closed in it; one that closes the sentence's is none of it.
+#: A bracket inside a URL is closed in it; a closing bracket of the sentence is not part of it.
 _URL = rf"https?://(?:{_OF_URL}|\((?:{_OF_URL}|\({_OF_URL}*\))*\))+"
-#: The blank that keeps Japanese from an address opens no line in front of a mark that closes.
+#: A space between Japanese text and a URL may not begin a line before a closing mark.
 _ADDRESS = re.compile(rf"({_URL}(?: [{re.escape(''.join(sorted(_NO_START)))}]+)?)")
-#: Signs that join letters to one word.
+#: Characters that join letters to one word.
 _WITHIN_WORDS = "’\u2010\u2011"
-#: Scripts of South East Asia, whose words have no blanks between them.
+#: Scripts of South East Asia, which are written without spaces between words.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 
 
 def closes(letter: str) -> bool:
-    """Whether a letter begins no line, as a mark that closes does."""
+    """Return whether a character may not begin a line, as closing marks may not."""
     return letter in _NO_START
 
 
 def width(text: str) -> int:
-    """Return the columns that ``text`` takes in a mail with a fixed-width font.
+    """Return the columns that ``text`` takes in a fixed-width font.
 
-    Japanese fonts draw what Unicode calls ambiguous (■, ─, …) two columns wide.
+    Japanese fonts draw characters of ambiguous width (■, ─, …) two columns wide.
     """
     text = SLOT_MARK.sub(_NAME, text) if "slot" in text else text
     columns = wcswidth(text, ambiguous_width=2)
@@ -59,7 +59,7 @@ def wrap(
 ) -> str:
     """Wrap each line of ``text``; continuation lines begin with ``indent`` as the first does.
 
-    Words of links, named in ``whole``, stand on one line where they take no more than half of it.
+    Link texts in ``whole`` are kept on one line if they take at most half of it.
     """
     room = columns - width(indent)
     kept = frozenset(words for words in whole if words and 2 * width(words) <= room)
@@ -69,7 +69,7 @@ def wrap(
 
 
 def _wrap_line(line: str, room: int, whole: frozenset[str]) -> Iterable[str]:
-    """Wrap one line; kept, as a draft is set anew for each change of one of its paragraphs."""
+    """Wrap one line; the result is cached, because a draft is wrapped again after each change."""
     if len(line) > _KEPT_LENGTH:
         return _wrapped_line(line, room, whole)
     return _kept_lines(line, room, whole)
@@ -95,9 +95,9 @@ def _wrapped_line(line: str, room: int, whole: frozenset[str]) -> Iterator[str]:
 
 
 def _tokens(line: str, whole: frozenset[str]) -> Iterator[str]:
-    """Yield what stands together: URLs, words of links, western words, spaces, each other letter.
+    """Yield tokens: URLs, link texts, western words, spaces, and each other letter.
 
-    A letter is what people see as one (UAX 29): an emoji of several persons, kanji with a selector.
+    A letter is a grapheme (UAX 29): an emoji of several persons, kanji with a variation selector.
     """
     together = _together(whole) if whole else _ADDRESS
     for index, part in enumerate(together.split(line)):
@@ -113,20 +113,20 @@ def _tokens(line: str, whole: frozenset[str]) -> Iterator[str]:
 
 @lru_cache(maxsize=256)
 def _together(whole: frozenset[str]) -> re.Pattern[str]:
-    """Return what finds addresses, and the words in front of one, the longest first."""
+    """Return a pattern for URLs and for the link texts before them, the longest first."""
     words = "|".join(map(re.escape, sorted(whole, key=len, reverse=True)))
     return re.compile(f"((?:{words})(?= <)|{_ADDRESS.pattern[1:]}")
 
 
 def _kind(letter: str) -> str:
-    """Return what joins letters to tokens: both words and spaces do."""
+    """Return the kind of a letter; neighbours of the same kind form one token."""
     if letter.isspace():
         return "space"
     return "word" if _joins(letter[0]) else ""
 
 
 def _joins(character: str) -> bool:
-    """Whether a character is part of a word that blanks part from the next, in any script."""
+    """Return whether a character belongs to a word that spaces separate, in any script."""
     if character.isascii() or character in _WITHIN_WORDS:
         return True
     return (
