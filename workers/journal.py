@@ -1,12 +1,18 @@
-"""The journal: what a worker process did, on disk before it matters, so that SIGKILL loses nothing.
+"""The journal: a worker process's write-ahead log of the messages it sends.
 
-One file a batch, named by the lease's token; its head says of which mailing, by the identity that
-no restored backup repeats. A line ``b POSITION`` stands in it before a message is made,
-``i POSITION SUBSCRIBER MARK`` before its first octet leaves, ``o […]`` after the relay's reply, and
-``n POSITION`` when the relay said that it did not take it. The file is locked while its writer
-lives; the kernel drops the lock with the process, so a lock that can be had proves a death. Writes
-reach the page cache, which outlives the process, and the disk whenever the ledger is told: of an
-earlier boot, a journal proves only what it says, never what it does not say.
+A journal is one file per batch, named by the lease's token. Its first line names the mailing by its
+identity, which is never used twice, even after a restore. The other lines are:
+
+- ``b POSITION`` before a message is composed,
+- ``i POSITION SUBSCRIBER MARK`` before its first byte is sent,
+- ``o […]`` after the relay's reply,
+- ``n POSITION`` when the relay did not accept the message after all.
+
+The writer holds a lock on the file. The kernel releases the lock when the process ends, so a
+journal that can be locked belongs to a dead process. Each line is written to the page cache, which
+survives SIGKILL, and is forced to the disk together with each record in the ledger. After a power
+cut the last lines may therefore be missing: what a journal of an earlier boot says is true, but
+what it lacks proves nothing.
 """
 
 from __future__ import annotations
@@ -33,21 +39,21 @@ from newsletter.mailings.ledger.outcomes import Outcome, OwnReason, own_reply
 _FIELDS = tuple(field.name for field in fields(Outcome))
 _values_of = attrgetter(*_FIELDS)
 _NUMBERS = frozenset({"position", "attempts", "code", "subscriber_id", "mark"})
-#: No column keeps a number from here on; nor does a mail have more attempts, whose waits are
-#: summed up, or a reply a longer code.
+#: Exclusive upper bounds of numbers: `_BEYOND` is that of the database's columns. Attempts are
+#: limited because their waits are summed, and reply codes have three digits.
 _BEYOND = 2**63
 _MOST = {"attempts": 1_000_000, "code": 1_000}
 _PLACE_NUMBERS = 3
-#: Below the journals' folder: those that are in the ledger, by the hour, and those about mailings
-#: that the database does not know.
+#: Subfolders: journals that are recorded in the ledger, by hour, and journals of mailings that are
+#: not in the database.
 _CLOSED, _ASIDE = "closed", "unknown"
-#: Lies beside them while none of those that were put away is missing.
+#: A marker file that exists as long as no recorded journal has been lost.
 _COMPLETE = "complete"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def boot_id() -> str:
-    """Return what tells this start of the machine from every other."""
+    """Return the kernel's identifier of this boot of the machine."""
     try:
         return _BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
@@ -68,7 +74,7 @@ class Journal:
             fcntl.flock(self._file, fcntl.LOCK_EX)
             header = {"boot": boot_id(), "mailing": identity, "epoch": epoch}
             self._write(json.dumps(header))
-            # Only now may recovery see it: it is locked.
+            # Recovery looks for this name, so the file gets it only once it is locked.
             draft.rename(self._path)
             self.force()
             force_folder(folder)
@@ -81,39 +87,39 @@ class Journal:
         octets = f"{line}\n".encode()
         written = os.write(self._file, octets)
         if written < len(octets):
-            # A disk that is all but full takes a part and says nothing. The part must not stay:
-            # "i 12" of "i 123" tells of another delivery, and the next line would join it.
+            # On a nearly full disk only a part was written, without an error. The part must not
+            # stay: "i 12" of "i 123" is another delivery, and the next line would follow it.
             os.ftruncate(self._file, self._size)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._size += written
 
     def begin(self, position: int) -> None:
-        """Note that a message is about to be made."""
+        """Record that a message is about to be composed."""
         self._write(f"b {position}")
 
     def intent(self, position: int, subscriber_id: int, mark: int) -> None:
-        """Note that a message is about to be handed over."""
+        """Record that a message is about to be sent."""
         self._write(f"i {position} {subscriber_id} {mark}")
 
     def retract(self, position: int) -> None:
-        """Note that a message was not taken after all."""
+        """Record that the relay did not accept a message after all."""
         self._write(f"n {position}")
 
     def outcome(self, outcome: Outcome) -> None:
-        """Note what became of it."""
+        """Record the outcome of a message."""
         self._write(f"o {json.dumps(_values_of(outcome))}")
 
     def force(self) -> None:
-        """Force what is written to the disk, so that it outlives the machine's power."""
+        """Force the written lines to the disk, so that they survive a power cut."""
         os.fdatasync(self._file)
 
     def close(self) -> None:
-        """Put the journal away: all of it is in the ledger."""
+        """Put the journal away, after all of it has been recorded in the ledger."""
         put_away(self._path)
         os.close(self._file)
 
     def discard(self) -> None:
-        """Remove a journal of which nothing came."""
+        """Delete the journal of a batch of which nothing was sent."""
         self._path.unlink(missing_ok=True)
         os.close(self._file)
 
@@ -124,16 +130,16 @@ class Journal:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JournalReading:
-    """What a dead worker's journal tells.
+    """The content of a dead worker's journal.
 
     Attributes:
-        identity: The mailing's; None when not even that can be read.
-        epoch: The database's when it was begun; empty when it was not known.
-        trusted: Whether its silence is proof, too.
-        in_doubt: Handed over without a reply; each position with its subscriber and the mark of
-            that, 0 if unknown.
-        in_making: What was being made at the moment of death.
-        unreadable: The first line that is none of a journal's; None where there is none.
+        identity: The mailing's identity; None if it cannot be read.
+        epoch: The database's epoch when the journal was begun; empty if it was not known.
+        trusted: Whether a message that the journal does not mention was certainly not sent.
+        in_doubt: Messages that were sent and got no reply: the subscriber's id and mark by
+            position, each 0 if unknown.
+        in_making: The position that was being composed when the worker died.
+        unreadable: The number of the first malformed line; None if all are valid.
     """
 
     path: Path
@@ -147,7 +153,7 @@ class JournalReading:
     unreadable: int | None
 
     def all_outcomes(self) -> list[Outcome]:
-        """Return what became of each message, what was handed over without a reply in doubt."""
+        """Return all outcomes; a message that was sent and got no reply is uncertain."""
         doubts = [
             Outcome(
                 position=position,
@@ -162,7 +168,7 @@ class JournalReading:
 
 
 def read_orphans(folder: Path) -> Iterator[JournalReading]:
-    """Yield the journals whose writers are dead; each is locked while the caller works on it."""
+    """Yield the journals of dead writers; each stays locked while the caller processes it."""
     for path in _journals(folder, "*.journal"):
         try:
             file = os.open(path, os.O_RDONLY)
@@ -179,7 +185,7 @@ def read_orphans(folder: Path) -> Iterator[JournalReading]:
 
 
 def put_away(path: Path) -> None:
-    """Keep a journal that is in the ledger for as long as the ledger may yet lose it again."""
+    """Keep a recorded journal, since the database may still be set back to before it."""
     hour = path.parent / _CLOSED / time.strftime("%Y-%m-%dT%H", time.gmtime())
     try:
         hour.mkdir(parents=True, exist_ok=True)
@@ -187,15 +193,16 @@ def put_away(path: Path) -> None:
     except FileNotFoundError:
         return
     except OSError:
-        # A full disk: what is needed to go on comes first.
+        # The disk is full: sending needs the space more than the recorded journals do.
         path.unlink(missing_ok=True)
         (path.parent / _COMPLETE).unlink(missing_ok=True)
 
 
 def keeps_all(folder: Path) -> bool:
-    """Return whether every journal that was put away is kept, since this was asked first.
+    """Return whether no recorded journal has been lost since the first call in this folder.
 
-    A mark that lies there goes with the first that has no room: to remove a file needs none.
+    The marker file is deleted together with the first journal for which there is no space;
+    deleting a file needs no space.
     """
     mark = folder / _COMPLETE
     if mark.exists():
@@ -206,14 +213,14 @@ def keeps_all(folder: Path) -> bool:
 
 
 def note_gap(folder: Path) -> None:
-    """Note that a journal of today lacks something, so that not all is kept before this moment."""
+    """Record that a journal is incomplete: `keeps_all` is False at its next call."""
     (folder / _COMPLETE).unlink(missing_ok=True)
 
 
 def sign(folder: Path, words: str) -> None:
-    """Write into the mark of completeness whose journals these are, so that a copy of them tells.
+    """Write the host's data into the marker file, so that a copy of the folder identifies its host.
 
-    Into the file that lies there: one that went with a journal must not come back.
+    Only an existing file is written: one that was deleted with a journal must not be created again.
     """
     with suppress(OSError), (folder / _COMPLETE).open("r+", encoding="utf-8") as mark:
         if mark.read() != words:
@@ -223,7 +230,7 @@ def sign(folder: Path, words: str) -> None:
 
 
 def signature(folder: Path) -> str | None:
-    """Return what is written there; None where a journal is missing, or nobody knows of any."""
+    """Return the content of the marker file; None if a journal was lost, or none ever existed."""
     try:
         return (folder / _COMPLETE).read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -231,7 +238,7 @@ def signature(folder: Path) -> str | None:
 
 
 def epochs_under_way(folder: Path) -> frozenset[str]:
-    """Return the database's epochs of the journals that are not put away yet."""
+    """Return the database epochs of the journals that are not recorded completely yet."""
     epochs = set()
     for path in _journals(folder, "*.journal"):
         with suppress(FileNotFoundError), path.open(encoding="utf-8", errors="replace") as file:
@@ -240,19 +247,17 @@ def epochs_under_way(folder: Path) -> frozenset[str]:
 
 
 def read_closed(folder: Path) -> Iterator[JournalReading]:
-    """Yield the journals that were put away, the oldest first."""
+    """Yield the recorded journals, the oldest first."""
     for path in _journals(folder / _CLOSED, "*/*.journal"):
         with suppress(FileNotFoundError):
             yield _read(path)
 
 
 def outcomes_below(folder: Path, identity: str) -> Iterator[Sequence[Outcome]]:
-    """Yield what each journal below a folder, such as a former host's, says of one mailing.
-
-    A journal names its mailing by the identity that no other has.
+    """Yield the outcomes of one mailing from each journal below a folder, such as a former host's.
 
     Raises:
-        OrderError: Something there is no file that can be read, or a line is none of a journal's.
+        OrderError: A file cannot be read, or has a line that is not part of a journal.
     """
     for path in sorted(folder.rglob("*.journal")):
         if not path.is_file():
@@ -279,13 +284,13 @@ def _no_journal(path: Path, what: Message, line: int | None = None) -> OrderErro
 
 
 def _journals(folder: Path, pattern: str) -> Iterator[Path]:
-    """Yield the files of a pattern in order; a pipe or a folder of such a name is no journal."""
+    """Yield the regular files that match a pattern, sorted; pipes and folders are left out."""
     yield from filter(Path.is_file, sorted(folder.glob(pattern)) if folder.is_dir() else ())
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[bool]:
-    """Hold a lock of this host for the block; yields whether no other process has it."""
+    """Hold a lock of this host inside the block; yield False if another process holds it."""
     make_folder(folder)
     file = os.open(folder / "lock", os.O_WRONLY | os.O_CREAT, 0o600)
     try:
@@ -303,10 +308,10 @@ def _can_lock(file: int) -> bool:
 
 
 def read_saved(folder: Path) -> Iterator[tuple[JournalReading, bool]]:
-    """Yield the journals of a folder that was saved from a host, and whether each was put away.
+    """Yield the journals of a folder that was copied from a host, and whether each was recorded.
 
     Raises:
-        OSError: One cannot be read.
+        OSError: A journal cannot be read.
     """
     for path in _journals(folder, "*.journal"):
         yield _read(path), False
@@ -315,7 +320,7 @@ def read_saved(folder: Path) -> Iterator[tuple[JournalReading, bool]]:
 
 
 def is_written(path: Path) -> bool:
-    """Return whether a journal's writer lives, on this machine."""
+    """Return whether a process on this machine is writing the journal."""
     file = os.open(path, os.O_RDONLY)
     try:
         return not _can_lock(file)
@@ -324,7 +329,7 @@ def is_written(path: Path) -> bool:
 
 
 def forget_closed(folder: Path, *, hours: int) -> None:
-    """Remove the journals that were put away longer ago."""
+    """Delete the journals that were put away more than this many hours ago."""
     oldest = time.strftime("%Y-%m-%dT%H", time.gmtime(time.time() - hours * 3600))
     closed = folder / _CLOSED
     for hour in closed.iterdir() if closed.is_dir() else ():
@@ -333,28 +338,28 @@ def forget_closed(folder: Path, *, hours: int) -> None:
 
 
 def set_aside(folder: Path, reading: JournalReading) -> None:
-    """Keep a journal out of the way of recovery, for an operator to look at."""
+    """Move a journal to a folder that recovery does not read, for an operator to look at."""
     aside = folder / _ASIDE
     aside.mkdir(exist_ok=True)
     reading.path.rename(aside / reading.path.name)
 
 
 def read_set_aside(folder: Path) -> Iterator[JournalReading]:
-    """Yield what was set aside."""
+    """Yield the journals that were set aside."""
     for path in _journals(folder / _ASIDE, "*.journal"):
         with suppress(FileNotFoundError):
             yield _read(path)
 
 
 def _read(path: Path) -> JournalReading:
-    """Read what can be read: after a power cut, a file may be empty or hold anything."""
+    """Read a journal as far as possible: after a power cut, it may be empty or corrupt."""
     head, *lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     identity, boot, epoch = _read_head(head)
     intents: dict[int, tuple[int, int]] = {}
     outcomes: dict[int, Outcome] = {}
     in_making: int | None = None
     unreadable: int | None = None
-    # What follows the last line feed was torn by the death and never happened.
+    # A last line without a line feed is incomplete: the process died before it acted on it.
     for number, line in enumerate(lines[:-1], start=2):
         kind, _, rest = line.partition(" ")
         try:
@@ -384,7 +389,7 @@ def _read(path: Path) -> JournalReading:
 def _read_head(line: str) -> tuple[str | None, str, str]:
     try:
         header = json.loads(line)
-        # Of mailings from before they had an identity, it is the number.
+        # Versions without identities wrote the mailing's number.
         identity = str(header.get("mailing") or int(header["mailing_id"]))
         return identity, str(header["boot"]), str(header.get("epoch", ""))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -392,7 +397,7 @@ def _read_head(line: str) -> tuple[str | None, str, str]:
 
 
 def _read_place(words: str) -> tuple[int, tuple[int, int]]:
-    """Return a position, with the person and the mark that an earlier version did not keep."""
+    """Return a line's position, subscriber id and mark; older versions wrote the first only."""
     place, person, mark = [*map(int, words.split(" ")), 0, 0][:_PLACE_NUMBERS]
     if not all(0 <= number < _BEYOND for number in (place, person, mark)):
         raise ValueError(words)
@@ -409,13 +414,13 @@ def _read_outcome(words: str, outcomes: dict[int, Outcome]) -> tuple[int, tuple[
 
 
 def _storable(name: str, value: object) -> object:
-    """Return a field of an outcome as the ledger can keep it.
+    """Return a field of an outcome in a form that the ledger can store.
 
     Raises:
-        ValueError: It is of another type, or a number that no column holds.
+        ValueError: The value has the wrong type, or the number is out of range.
     """
     if name not in _NUMBERS and isinstance(value, str):
-        # A relay's reply may hold what no database keeps; what it proves stays true.
+        # Characters of a relay's reply that no database stores are dropped; the outcome is valid.
         return value.replace("\0", "").encode("utf-8", "replace").decode()
     if name in _NUMBERS and type(value) is int and 0 <= value < _MOST.get(name, _BEYOND):
         return value

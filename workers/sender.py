@@ -38,17 +38,18 @@ from workers.transports import Route
 
 _log = logging.getLogger(__name__)
 
-#: Seconds before messages that broke their connections, and are all that is left, go again.
+#: Seconds before the next attempt if all remaining messages broke their connections.
 _SECOND_LOOK = 0.5
-#: A relay that refuses all is asked again after so many seconds, by others of the batch.
+#: Seconds until a relay that rejects every message is tried again, with other messages.
 _REFUSED_SECONDS = 60.0
-#: The last outcomes of a batch are offered so often, a second apart, before recovery gets them.
+#: How often, at intervals of a second, recording the last outcomes of a batch is tried before they
+#: are left to recovery.
 _LAST_TRIES = 30
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class LeasedBatch:
-    """A claimed batch, and what is needed to send it."""
+    """A claimed batch with its journal and the routes for sending it."""
 
     claim: Claim
     journal: Journal
@@ -56,7 +57,7 @@ class LeasedBatch:
 
 
 def open_routes(services: WorkerServices, mailing_id: int, number: int) -> Sequence[Route]:
-    """Return the routes to try, the first drawn by weight; without one the batch waits."""
+    """Return the usable routes, the first drawn by weight; without any, postpone the batch."""
     resting = {relay.name: relay for relay in relays.resting_relays(services.engine)}
     routes = [route for route in services.routes if route.transport.name not in resting]
     if not routes:
@@ -65,7 +66,7 @@ def open_routes(services: WorkerServices, mailing_id: int, number: int) -> Seque
         return []
     shares = [route.weight for route in routes]
     if any(shares):
-        first = random.choices(routes, shares)[0]  # noqa: S311 - no secret
+        first = random.choices(routes, shares)[0]  # noqa: S311 - load balancing, not cryptography
         routes.sort(key=lambda route: (route is not first, -route.weight))
     return routes
 
@@ -73,9 +74,10 @@ def open_routes(services: WorkerServices, mailing_id: int, number: int) -> Seque
 def begin(
     services: WorkerServices, lease: LeasedBatch, forgotten: Callable[[str], None]
 ) -> BatchRun:
-    """Return the run of a claimed batch, before anything is sent.
+    """Return the run of a claimed batch; nothing is sent yet.
 
-    ``forgotten`` is told the database's epoch of then when it lost what it knew of the batch.
+    ``forgotten`` is called with the database's epoch at the claim if the database has lost records
+    of the batch.
     """
     claim = lease.claim
     content = _content(services, claim.mailing_id, claim.identity, claim.variant, claim.correction)
@@ -88,10 +90,10 @@ def begin(
 
 
 async def send(services: WorkerServices, lease: LeasedBatch, run: BatchRun) -> None:
-    """Send a batch by the first route that takes it, and record all that became of it.
+    """Send a batch by its routes in turn until nothing is left, and record the outcomes.
 
     Raises:
-        SQLAlchemyError: The database did not take the last outcomes; they stand in the journal.
+        SQLAlchemyError: The last outcomes could not be recorded; they are in the journal.
     """
     touch = asyncio.create_task(run.keep_in_touch())
     refused = ""
@@ -131,12 +133,13 @@ async def _refuses_all(services: WorkerServices, route: Route) -> bool:
 
 
 async def _send_by(services: WorkerServices, run: BatchRun, route: Route) -> None:
-    """Send by one route until all is done or it takes nothing."""
+    """Send by one route until nothing is left or the route cannot be used."""
     accepted, reason = run.accepted, ""
     while run.has_more and not reason:
         reason = await route.transport.deliver(run)
         if reason and run.waits_on_suspects:
-            # Nothing shows that it would take no other message: they are tried until put off.
+            # Nothing proves that the relay would reject other messages as well, so these are tried
+            # again until they are deferred.
             reason = ""
             await asyncio.sleep(_SECOND_LOOK)
     if run.accepted > accepted:
@@ -240,7 +243,7 @@ def _recipient(
     public_url, signer = services.settings.public_url, services.signer
     links = DeliveryLinks.of(public_url, signer, ref)
     action = content.action.url(public_url, signer) if content.action else ""
-    # A notice answers what anybody may have written into a form: no stranger's words go out in it.
+    # Anybody can trigger a notice by a form, with any name in it: notices contain no names.
     name = "" if content.identity.transactional else delivery.name
     return Recipient(
         address=delivery.address,
@@ -273,7 +276,7 @@ def _ref(claim: Claim, delivery: ClaimedDelivery, content: MailingContent) -> De
 def record(
     services: WorkerServices, mailing_id: int, identity: str, token: str, outcomes: list[Outcome]
 ) -> int | None:
-    """Write outcomes into the ledger under the settings' limits."""
+    """Record outcomes in the ledger, with the limits of the settings."""
     return recording.record(
         services.engine,
         mailing_id=mailing_id,
@@ -289,9 +292,9 @@ def record(
 def _content(
     services: WorkerServices, mailing_id: int, identity: str, variant: int, correction: int
 ) -> MailingContent:
-    """Load what a mailing sends to a variant's readers; it is frozen, so a process keeps it.
+    """Return the content of a mailing's variant; it never changes, so it is cached.
 
-    By its identity: once a backup is restored, another may have its number.
+    The identity is part of the key: after a restore, another mailing may have the same number.
     """
     del identity
     with reading(services.engine) as session:
@@ -309,7 +312,7 @@ def _frame(
     *,
     date: datetime,
 ) -> MessageFrame:
-    """Compile what a variant's readers of a language get: the same, but for our own words."""
+    """Return the message frame of a variant; only our own texts depend on the language."""
     content = _content(services, mailing_id, identity, variant, correction)
     rendered = worded_for(content.rendered, language)
     if content.counts_clicks:

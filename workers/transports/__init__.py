@@ -1,4 +1,4 @@
-"""What takes a message away: an SMTP relay, or a folder; which one is a URL's word."""
+"""Transports: how messages are sent, by an SMTP relay or into a folder, chosen by a URL."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _PLACE = Place(source=msg("settings"), field="MAIL_TRANSPORTS")
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Route:
-    """A transport with its share of the work.
+    """A transport with its share of the batches.
 
     Attributes:
-        weight: Of all batches, it takes this share among the sum of all weights; 0 is a reserve
-            that is used only when no other route works.
-        rate: Messages a second that all workers together may hand over; 0 sets no limit.
+        weight: The route's share of all batches, relative to the sum of all weights; 0 for a
+            reserve, which is used only if no other route works.
+        rate: The maximum number of messages per second of all workers together; 0 for no limit.
     """
 
     transport: Transport
@@ -38,10 +38,10 @@ class Route:
 
 
 def open_route(url: str) -> Route:
-    """Return the route that a URL of MAIL_TRANSPORTS names; nothing is connected yet.
+    """Return the route for a URL of MAIL_TRANSPORTS, without connecting.
 
     Raises:
-        SettingError: It names none. The message does not repeat the URL, which may hold a password.
+        SettingError: The URL is not valid. The message omits the URL, which may contain a password.
     """
     parts = split_url(url, _PLACE, msg("The URL of a transport cannot be read."))
     options = _Options({name: words[-1] for name, words in parse_qs(parts.query).items()})
@@ -84,7 +84,7 @@ def _open_relay(parts: SplitResult, options: _Options) -> Transport | None:
     )
 
 
-#: What opens a transport, by the scheme of its URL; None of a URL that lacks what it needs.
+#: Functions that open a transport, by URL scheme; they return None if the URL is incomplete.
 TRANSPORTS: Mapping[str, Callable[[SplitResult, _Options], Transport | None]] = {
     "directory": _open_directory,
     "smtp": _open_relay,
@@ -93,7 +93,7 @@ TRANSPORTS: Mapping[str, Callable[[SplitResult, _Options], Transport | None]] = 
 
 
 def _tls(parts: SplitResult, options: _Options) -> str:
-    """Return how to secure ``smtp:``; a password leaves this machine under TLS alone (RFC 8314)."""
+    """Return the TLS mode of ``smtp:``; passwords go to other hosts under TLS only (RFC 8314)."""
     host = parts.hostname or ""
     is_exposed = parts.username is not None and not _is_this_machine(host)
     tls = options.choice("tls", _PORTS, "starttls" if is_exposed else "none")
@@ -114,27 +114,27 @@ def _is_this_machine(host: str) -> bool:
 
 
 def demand_relay_files(settings: Settings) -> None:
-    """Refuse files of relays that a host which sends mail could not read.
+    """Check that the certificate files of all relays can be read on this host.
 
     Raises:
-        SettingError: One cannot be read, or holds something else.
+        SettingError: A file cannot be read, or is not a certificate file.
     """
     for url in settings.mail_transports:
         demand_authorities(open_route(url.get_secret_value()).transport.ca_file, _PLACE)
 
 
 def relay_names(settings: Settings) -> tuple[str, ...]:
-    """Return the names of the relays that settings name.
+    """Return the names of the relays in MAIL_TRANSPORTS.
 
     Raises:
-        SettingError: One cannot be read.
+        SettingError: A URL is not valid.
     """
     urls = settings.mail_transports
     return tuple(open_route(url.get_secret_value()).transport.name for url in urls)
 
 
 class _Options:
-    """A URL's query, of which every word must be understood."""
+    """The options in a URL's query; unknown ones are errors."""
 
     def __init__(self, words: dict[str, str]) -> None:
         self._words = words

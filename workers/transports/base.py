@@ -1,4 +1,4 @@
-"""What a transport is, and the one result type that every way of failing collapses into."""
+"""The interface of transports, and the result type of a message."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from typing import Protocol
 
 
 class ResultKind(StrEnum):
-    """What the other side said, or that it said nothing."""
+    """The kind of result of one message."""
 
     ACCEPTED = "accepted"
     DEFERRED = "deferred"
     REJECTED = "rejected"
-    #: The final dot left, no reply came.
+    #: The whole message was sent, but no reply was received.
     UNCERTAIN = "uncertain"
-    #: Its turn did not come; it says nothing about the message.
+    #: The message was not sent; the result does not depend on it.
     NOT_TRIED = "not-tried"
-    #: A connection that had worked until then ended when its turn came; it was not handed over.
+    #: The connection broke at this message, having worked before; the message was not accepted.
     BROKEN = "broken"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Envelope:
-    """RFC 5321 sender and recipient, one a transaction; no sender is the null return path."""
+    """RFC 5321 sender and recipient of one transaction; an empty sender is the null return path."""
 
     sender: str
     recipient: str
 
     @property
     def needs_smtputf8(self) -> bool:
-        """Whether an address is beyond ASCII (RFC 6531)."""
+        """Whether an address has non-ASCII characters (RFC 6531)."""
         return not (self.sender.isascii() and self.recipient.isascii())
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Parcel:
-    """One message on its way; ``position`` is its place in the mailing's ledger."""
+    """One message with its envelope; ``position`` identifies its delivery in the mailing."""
 
     position: int
     envelope: Envelope
@@ -45,15 +45,16 @@ class Parcel:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
-    """How one message fared.
+    """The result of sending one message.
 
     Attributes:
-        code: An SMTP reply code, 250, 4xx or 5xx, into which a transport of another protocol
-            translates; 0 where the other side said nothing, which costs no attempt and is not
-            judged as a bounce is.
-        command: What the reply answered: ``MAIL``, ``RCPT``, or ``DATA`` with all that follows it.
-        connection: Over which connection it came, by a number of the transport's: another server
-            may be behind each. 0 where that says nothing.
+        code: The SMTP reply code, 250, 4xx or 5xx; transports of other protocols use the nearest
+            one. 0 without a reply: this does not count as an attempt and is not classified as a
+            bounce.
+        command: The command that was replied to: ``MAIL``, ``RCPT``, or ``DATA``, which includes
+            the message.
+        connection: The transport's number of the connection: different connections may lead to
+            different servers. 0 if the transport has no connections.
     """
 
     kind: ResultKind
@@ -66,36 +67,36 @@ class Result:
 
 
 class Courier(Protocol):
-    """What a batch is to a transport: where messages come from and where results go."""
+    """The interface of a batch for transports: it provides messages and takes their results."""
 
     def ready(self) -> Parcel | None:
-        """Return the next message if one may leave at this moment."""
+        """Return the next message if one may be sent now; otherwise None."""
 
     async def take(self) -> Parcel | None:
-        """Return the next message, waiting until one may leave; None when there is no more."""
+        """Wait until a message may be sent and return it; None when there is none left."""
 
     def commit(self, parcel: Parcel) -> bool:
-        """Note that the message can no longer be held back; False withdraws it instead."""
+        """Record that the message is about to be sent; return False to withdraw it instead."""
 
     def settle(self, parcel: Parcel, result: Result) -> None:
-        """Take a result: exactly one for every parcel that was given out."""
+        """Take the result of a message: exactly one for every parcel that was returned."""
 
 
 class Transport(Protocol):
-    """Takes messages away, over connections that it keeps from batch to batch."""
+    """A way of sending messages; it may keep connections open between batches."""
 
-    #: Shown to operators and kept with each delivery; without secrets.
+    #: Shown to operators and stored with each delivery; contains no secrets.
     name: str
-    #: A PEM file of authorities to trust; empty for the system's, and where none are asked.
+    #: A PEM file of certificate authorities; empty for the system's, or if TLS is not used.
     ca_file: str
 
     async def deliver(self, courier: Courier) -> str:
-        """Take away what the courier has; return why the other side takes nothing, or nothing.
+        """Send the courier's messages; return the reason if the transport cannot be used, or "".
 
-        Never raises for what the other side does: that is each message's `Result`, with
-        ``BROKEN`` for the one whose turn it was when a connection was lost, and ``NOT_TRIED`` for
-        what else it left unsaid.
+        Faults of the other side are not raised but reported as results: ``BROKEN`` for the message
+        that was being sent when a connection was lost, and ``NOT_TRIED`` for messages that were not
+        sent.
         """
 
     async def close(self) -> None:
-        """End the connections politely."""
+        """Close all connections, with QUIT where the protocol has it."""

@@ -1,8 +1,8 @@
-"""One SMTP connection (RFC 5321): opened, secured, signed in, then one transaction after another.
+"""One SMTP connection (RFC 5321): open, start TLS, authenticate, then one message after another.
 
-Commands are pipelined where the relay offers it (RFC 2920): the next envelope leaves with the
-message before it, so that a message costs a single round trip. What must not leave early is the
-message itself; it waits for 354, and its courier is asked before its first octet goes.
+Commands are pipelined if the relay offers PIPELINING (RFC 2920): the next envelope is sent together
+with the message before it, so that each message costs a single round trip. The message itself is
+sent only after reply 354, and after its courier has committed it.
 """
 
 from __future__ import annotations
@@ -20,24 +20,26 @@ from workers.transports.base import Courier, Envelope, Parcel, Result, ResultKin
 from workers.transports.relay import Relay, fault_of
 from workers.transports.replies import Reply, ReplyReader, classify
 
-#: What an envelope says, in this order.
+#: The commands of an envelope, in order.
 _VERBS = ("MAIL", "RCPT", "DATA")
 _START_MAIL_INPUT = 354
 _CLOSING = 421
-#: It wants a password or TLS first (RFC 4954 section 6, RFC 3207 section 4): from whomever.
+#: The relay requires authentication or TLS (RFC 4954 section 6, RFC 3207 section 4), whoever the
+#: recipient is.
 _ACCESS_CODES = frozenset({530, 534, 535, 538})
-#: RFC 5321 section 4.5.3.2.6 lets a server take its time after the final dot.
+#: The factor for the timeout after the final dot, for which RFC 5321 section 4.5.3.2.6 recommends
+#: ten minutes.
 _DATA_END_PATIENCE = 5
 _NUMBERS = itertools.count(1)
 _UNSAFE = re.compile(r"[\x00-\x20\x7f<>]")
 
 
 class ConnectionEndedError(Exception):
-    """The connection is of no further use.
+    """The connection has ended, or can no longer be used.
 
     Attributes:
-        result: The relay's last word when it was 421.
-        fault: What the words mean for all mail, where that is known.
+        result: The result of the present message if the relay's last reply decides it, such as 421.
+        fault: The kind of fault if it concerns all messages.
     """
 
     def __init__(
@@ -49,12 +51,12 @@ class ConnectionEndedError(Exception):
 
 
 class WithdrawnError(ConnectionEndedError):
-    """The courier held the message back when it had been granted, which only a break can tell."""
+    """The courier withdrew a message after reply 354; only closing the connection cancels it."""
 
 
 @dataclass(kw_only=True, slots=True)
 class _Handover:
-    """How far one message has come; ``following`` is the next, whose envelope left with it."""
+    """The progress of one message; ``following`` is the next, whose envelope was sent with it."""
 
     committed: bool = False
     following: Parcel | None = None
@@ -69,7 +71,7 @@ class SmtpConnection(asyncio.Protocol):
         redactor = Redactor(relay.username, relay.password)
         self._reader = ReplyReader(redactor.redact)
         self._replies: deque[Reply] = deque()
-        #: How many replies the relay still owes; the first is its greeting.
+        #: The number of outstanding replies; the first is the greeting.
         self._owed = 1
         self._waiter: asyncio.Future[None] | None = None
         self._ended = ""
@@ -78,23 +80,24 @@ class SmtpConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._extensions: dict[str, str] = {}
         self._needs_reset = False
-        #: While it rests, the other side may close it, and only the next message finds out.
+        #: Whether the connection was idle: the relay may have closed it, which only the next
+        #: message shows.
         self._has_rested = False
-        #: Messages that the relay answered for over this connection.
+        #: The number of messages that got a reply over this connection.
         self.answered = 0
 
-    # What asyncio calls.
+    # Callbacks of asyncio.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio; called again when TLS begins."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what create_connection gives
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - by create_connection
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
         """See asyncio."""
         for reply in self._reader.feed(data):
             if not self._owed:
-                # Each reply from here on would be taken for that to another command.
+                # Each later reply would be matched with the wrong command.
                 self._end(_unasked(reply))
                 break
             self._owed -= 1
@@ -118,14 +121,14 @@ class SmtpConnection(asyncio.Protocol):
     # One step of the dialogue.
 
     def _write(self, *octets: bytes, asks: int) -> None:
-        """Write commands, or a message, to which the relay owes so many replies."""
+        """Write commands, or a message; ``asks`` is the number of replies that they will get."""
         if self._ended or self._transport is None:
             raise ConnectionEndedError(self._ended)
         self._owed += asks
         self._transport.writelines(octets)
 
     async def _reply(self, *, patience: float = 1) -> Reply:
-        """Return the next reply; the time is for the whole of it, in whatever pieces it comes."""
+        """Return the next reply; the timeout, times ``patience``, is for all parts of it."""
         deadline = 0.0
         while not self._replies:
             if self._ended:
@@ -138,9 +141,10 @@ class SmtpConnection(asyncio.Protocol):
         return self._replies.popleft()
 
     def _expect_word_by(self, deadline: float, loop: asyncio.AbstractEventLoop) -> None:
-        """Set the alarm, or leave it where it stands before ``deadline``: it looks again then.
+        """Set the deadline of the reply.
 
-        A timer for each reply would cost as much as reading it.
+        A timer that is set to an earlier time is kept; when it fires, it is set again. One timer
+        per reply would cost as much as reading the reply.
         """
         self._deadline = deadline
         if self._alarm is not None and self._alarm.when() > deadline:
@@ -166,10 +170,10 @@ class SmtpConnection(asyncio.Protocol):
     # Opening and closing.
 
     async def open(self) -> None:
-        """Connect, greet, secure, sign in.
+        """Connect, greet, start TLS and authenticate.
 
         Raises:
-            ConnectionEndedError: One of these failed; the words hold no password.
+            ConnectionEndedError: One of these failed. The message contains no password.
         """
         relay = self._relay
         try:
@@ -211,11 +215,11 @@ class SmtpConnection(asyncio.Protocol):
             )
         _expect(await self._command("STARTTLS"), 220, RelayFault.TLS_MISSING)
         if self._ended or self._replies or not self._reader.is_empty:
-            # What was sent before TLS began may be an attacker's.
+            # Replies that arrived before TLS may be injected by an attacker.
             raise ConnectionEndedError(
                 "The relay spoke between STARTTLS and TLS.", fault=RelayFault.TLS_FAILED
             )
-        assert self._transport is not None  # noqa: S101 - it has just answered
+        assert self._transport is not None  # noqa: S101 - the connection is open
         async with asyncio.timeout(self._relay.timeout):
             self._transport = await asyncio.get_running_loop().start_tls(
                 self._transport, self, self._relay.tls_context(), server_hostname=self._relay.host
@@ -239,7 +243,7 @@ class SmtpConnection(asyncio.Protocol):
         _expect(reply, 235, RelayFault.PASSWORD)
 
     async def quit(self) -> None:
-        """End politely; a failed QUIT after a reply is no failure (RFC 5321 section 4.1.1.10)."""
+        """Send QUIT and close; errors are ignored (RFC 5321 section 4.1.1.10)."""
         try:
             async with asyncio.timeout(2):
                 await self._command("QUIT")
@@ -249,7 +253,7 @@ class SmtpConnection(asyncio.Protocol):
             self.abort()
 
     def abort(self) -> None:
-        """End at once; an open transaction is void."""
+        """Close the connection at once; the relay discards an open transaction."""
         self._end("The connection was ended.")
         if self._alarm is not None:
             self._alarm.cancel()
@@ -260,14 +264,14 @@ class SmtpConnection(asyncio.Protocol):
 
     @property
     def is_used_up(self) -> bool:
-        """Whether it has carried as many messages as one connection should."""
+        """Whether the connection has carried its maximum number of messages."""
         return self.answered >= self._relay.messages
 
     async def carry(self, courier: Courier, first: Parcel) -> None:
-        """Take messages away until there is none ready, or the connection is used up.
+        """Send messages until none is ready, or the connection is used up.
 
         Raises:
-            ConnectionEndedError: It broke; every parcel was settled all the same.
+            ConnectionEndedError: The connection broke; every parcel was settled nevertheless.
         """
         parcel: Parcel | None = first
         opened = False
@@ -280,7 +284,7 @@ class SmtpConnection(asyncio.Protocol):
                 self.abort()
                 raise
             except BaseException:
-                # Nothing of it may go on later, beside whoever takes up the batch.
+                # Close the connection, so that nothing is sent later, beside the next worker.
                 self.abort()
                 raise
             courier.settle(parcel, result)
@@ -293,7 +297,7 @@ class SmtpConnection(asyncio.Protocol):
     def _settle_end(
         self, courier: Courier, parcel: Parcel, handover: _Handover, error: ConnectionEndedError
     ) -> None:
-        """Say what the end means for the message whose turn it was, and for the one behind it."""
+        """Settle the present message, and the following one, after the connection has ended."""
         words = error.result.reply if error.result else str(error)
         not_tried = Result(kind=ResultKind.NOT_TRIED, reply=words)
         if handover.committed and error.result is None:
@@ -332,7 +336,7 @@ class SmtpConnection(asyncio.Protocol):
         return result
 
     def _next(self, courier: Courier) -> Parcel | None:
-        # One is on its way already when the next is asked for.
+        # The present message is not counted in ``answered`` yet.
         return None if self.answered + 1 >= self._relay.messages else courier.ready()
 
     def _write_early(self, envelope: Envelope) -> None:
@@ -340,14 +344,14 @@ class SmtpConnection(asyncio.Protocol):
         self._write(b"".join(early), asks=len(early))
 
     def _early_envelope(self, envelope: Envelope) -> tuple[bytes, ...]:
-        """Return MAIL, RCPT and DATA if they may leave at once; else `_refusal` writes them."""
+        """Return MAIL, RCPT and DATA if they can be pipelined; otherwise `_refusal` writes them."""
         if "PIPELINING" not in self._extensions or not _is_possible(envelope, self._extensions):
             return ()
         reset = (b"RSET\r\n",) if self._needs_reset else ()
         return (*reset, *_commands(envelope, self._extensions))
 
     async def _refusal(self, envelope: Envelope) -> Result | None:
-        """Return why the envelope is refused, or None when the message may go."""
+        """Return the result if the relay refuses the envelope; None if the message may be sent."""
         if not _is_possible(envelope, self._extensions):
             return _impossible(envelope)
         if "PIPELINING" in self._extensions:
@@ -382,7 +386,7 @@ class SmtpConnection(asyncio.Protocol):
             _expect_leave(replies[-1])
             return None
         if replies[-1].code == _START_MAIL_INPUT:
-            # RFC 2920 section 3.1: DATA was granted for nobody; it must be ended all the same.
+            # RFC 2920 section 3.1: 354 without any recipient; the empty message must be ended.
             self._write(b".\r\n", asks=1)
             _still_open(await self._reply())
         self._needs_reset = True
@@ -390,7 +394,7 @@ class SmtpConnection(asyncio.Protocol):
 
 
 def _expect(reply: Reply, code: int, fault: RelayFault = RelayFault.REFUSES_HOST) -> None:
-    """Ask for a reply's code; ``fault`` is what a refusal for good means in its place."""
+    """Raise unless the reply has this code; ``fault`` is the kind of fault of a 5xx reply."""
     if reply.code == code:
         return
     refused = reply.code // 100 == 5  # noqa: PLR2004 - RFC 5321 section 4.2.1
@@ -399,20 +403,20 @@ def _expect(reply: Reply, code: int, fault: RelayFault = RelayFault.REFUSES_HOST
 
 
 def _expect_leave(reply: Reply) -> None:
-    """Ask for the leave to send the message: before it, another would be its reply."""
+    """Raise unless the reply to DATA is 354."""
     if reply.code != _START_MAIL_INPUT:
         raise ConnectionEndedError("The relay answered DATA with something unknown.")
 
 
 def _unasked(reply: Reply) -> str:
-    """Return why a reply that nothing asked for ends the connection."""
+    """Return the reason for ending a connection after a reply that no command has asked for."""
     if reply.code == _CLOSING:
         return classify(reply).reply
     return "The relay said something that nothing had asked for."
 
 
 def _still_open(reply: Reply) -> Reply:
-    """Return a reply that is about one message."""
+    """Return the reply if it concerns one message; raise if it ends the session."""
     if reply.code == _CLOSING:
         result = classify(reply)
         raise ConnectionEndedError(result.reply, result=result)
@@ -430,8 +434,9 @@ def _base64(text: str) -> str:
 def _commands(envelope: Envelope, extensions: dict[str, str]) -> tuple[bytes, bytes, bytes]:
     """Return the envelope's commands.
 
-    Where the relay takes wishes about notices (RFC 3461), they are to return no body, whose links
-    are its reader's alone; and mail without a return path (RFC 5321 section 4.5.5) asks for none.
+    If the relay supports DSN (RFC 3461), bounces are to contain the headers only: the body has
+    links that belong to its recipient alone. For mail without a return path (RFC 5321 section
+    4.5.5) no bounces are requested.
     """
     knows_dsn = "DSN" in extensions
     returned = " RET=HDRS" if knows_dsn else ""
@@ -461,9 +466,10 @@ def _impossible(envelope: Envelope) -> Result:
 
 
 def _dot_stuffed(message: bytes) -> bytes:
-    """RFC 5321 section 4.5.2; our own messages have no line that begins with a dot.
+    """Double the dot at the beginning of lines (RFC 5321 section 4.5.2).
 
-    Base64 has no dots at all, and one octet is looked for much faster than three.
+    Our own messages have no such line. Searching for a single byte is much faster than for three,
+    and base64 contains no dots.
     """
     at = message.find(b".")
     while at >= 0:

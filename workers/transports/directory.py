@@ -1,4 +1,7 @@
-"""A folder as transport: one .eml a message, whole or not there, under a name that recurs."""
+"""The directory transport: one .eml file per message, written atomically.
+
+The file's name is a hash of recipient and message, so the same message twice is one file.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ class DirectoryTransport:
         self._folder = folder
 
     async def deliver(self, courier: Courier) -> str:
-        """See `Transport.deliver`; the same message twice is one file."""
+        """See `Transport.deliver`."""
         while (parcel := await courier.take()) is not None:
             try:
                 result = self._write(courier, parcel)
@@ -41,4 +44,4 @@ class DirectoryTransport:
         return Result(kind=ResultKind.ACCEPTED, code=250, reply="written", queue_id=name)
 
     async def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no connections are open."""

@@ -1,4 +1,4 @@
-"""Where a relay is and how to speak to it, and what an error on the way there means for it."""
+"""Relays: how to connect to one, and which fault a connection error stands for."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from newsletter.mailings.ledger.relay_faults import RelayFault
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Relay:
-    """A mail server that takes our messages.
+    """A mail server that accepts our messages.
 
     Attributes:
         tls: ``none``, ``starttls`` or ``implicit``; certificates are always verified.
         ca_file: A PEM file of authorities to trust instead of the system's.
-        connections: How many are open at once from each worker process.
-        messages: After so many a connection is closed and opened anew; relays commonly end one
-            after a thousand or fewer, and we do so first.
-        timeout: Seconds to wait for a reply; five times as long for the one to the message.
+        connections: The maximum number of open connections of each worker process.
+        messages: The maximum number of messages per connection. Relays commonly close a connection
+            after a thousand or fewer; we do so first.
+        timeout: Seconds to wait for a reply; five times as long for the reply to the message.
     """
 
     host: str
@@ -35,7 +35,7 @@ class Relay:
 
     @property
     def name(self) -> str:
-        """What operators see: without a secret."""
+        """The name that operators see; it contains no secrets."""
         return f"smtp:{self.host}:{self.port}"
 
     def tls_context(self) -> ssl.SSLContext:
@@ -43,12 +43,12 @@ class Relay:
         return ssl.create_default_context(cafile=self.ca_file or None)
 
     def own_name(self) -> str:
-        """Return how we introduce ourselves (RFC 5321 section 4.1.1.1)."""
+        """Return this host's name for EHLO (RFC 5321 section 4.1.1.1)."""
         name = self.greeting_name or socket.getfqdn()
         return name if "." in name else "[127.0.0.1]"
 
 
-#: OpenSSL's X509_V_ERR_ numbers; all others say that no authority which is trusted vouches for it.
+#: OpenSSL's X509_V_ERR_ numbers; all others mean that no trusted authority signed the certificate.
 _CERTIFICATE_FAULTS = {
     9: RelayFault.CERTIFICATE_EARLY,
     10: RelayFault.CERTIFICATE_EXPIRED,
@@ -58,7 +58,7 @@ _CERTIFICATE_FAULTS = {
 
 
 def fault_of(error: OSError) -> RelayFault:
-    """Return what kept a connection from being opened."""
+    """Return the fault that an error on opening a connection stands for."""
     match error:
         case ssl.SSLCertVerificationError():
             return _CERTIFICATE_FAULTS.get(error.verify_code, RelayFault.CERTIFICATE_UNTRUSTED)

@@ -1,4 +1,4 @@
-"""SMTP replies (RFC 5321 section 4.2): read from the wire, and what each says of a recipient."""
+"""SMTP replies (RFC 5321 section 4.2): parsing, and the result that each stands for."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _QUEUE_ID = re.compile(
     r"([A-Za-z0-9.-]{4,64})",
     re.IGNORECASE,
 )
-#: Characters of a reply that are kept.
+#: The maximum number of characters of a reply that is stored.
 _KEPT = 500
-#: RFC 5321 section 4.5.3.1.5 allows 512 octets a line; some servers write longer ones.
+#: RFC 5321 section 4.5.3.1.5 allows 512 octets per line; some servers send longer ones.
 _LONGEST_LINE = 4096
 _MOST_LINES = 100
-#: A reply is kept and shown: its control characters, NUL above all, are not.
+#: Control characters are replaced, since replies are stored and displayed; databases reject NUL.
 _VISIBLE = dict.fromkeys((*range(9), *range(10, 32), 127), "�")
 
 
@@ -35,7 +35,7 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """Its words on one line; the status code that multi-line replies repeat stands once."""
+        """The text on one line; a status code that is repeated on each line is kept once."""
         status = _STATUS.match(self.lines[0])
         head = status[1] if status else ""
         return " ".join(
@@ -45,14 +45,14 @@ class Reply:
 
 
 class ReplyReader:
-    """Cuts a stream of octets into replies, whatever pieces they come in.
+    """An incremental parser of replies.
 
     Args:
-        redact: Returns a line's words as they may be kept.
+        redact: Removes secrets from a line before it is stored.
 
     Attributes:
-        is_malformed: Whether something came that is no SMTP reply; nothing is read after it, but
-            what came before it counts.
+        is_malformed: Whether the input is not SMTP; nothing is parsed after the malformed line, but
+            earlier replies are valid.
     """
 
     def __init__(self, redact: Callable[[str], str] = str) -> None:
@@ -64,11 +64,11 @@ class ReplyReader:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was read that is not a whole reply."""
+        """Whether no part of an incomplete reply has been read."""
         return not self._rest and not self._lines
 
     def feed(self, octets: bytes) -> list[Reply]:
-        """Return the replies that are complete now."""
+        """Add input and return the replies that it completes."""
         *lines, self._rest = (self._rest + octets).split(b"\n")
         replies = []
         for line in lines:
@@ -96,9 +96,9 @@ class ReplyReader:
         return reply
 
 
-@lru_cache(maxsize=64)  # a relay says the same of each envelope
+@lru_cache(maxsize=64)  # most replies of a relay are identical
 def _read_line(line: bytes) -> tuple[int, bool, str] | None:
-    """Return a line's code, whether others follow, and its words; None of what is no reply."""
+    """Return a line's code, whether more lines follow, and its text; None if it is malformed."""
     match = _LINE.match(line)
     if match is None:
         return None
@@ -107,12 +107,12 @@ def _read_line(line: bytes) -> tuple[int, bool, str] | None:
 
 
 def classify(reply: Reply, command: str = "", *, connection: int = 0) -> Result:
-    """Turn a reply to MAIL, RCPT, DATA or the final dot into a result; ``command`` says to which.
+    """Return the result that a reply to ``command`` (MAIL, RCPT, or DATA with its message) means.
 
-    RFC 5321 section 4.2.1: 2xx is success, 4xx may be tried again, 5xx may not. 421 says that the
-    server closes, so it says nothing about this recipient.
+    By RFC 5321 section 4.2.1, 2xx is success, 4xx a transient and 5xx a permanent failure. 421
+    means that the server closes the connection; it does not concern the recipient.
     """
-    # Filters quote the link they dislike.
+    # Spam filters quote links from the message, which may contain personal tokens.
     text = without_tokens(reply.text)[:_KEPT]
     match = _STATUS.match(text)
     kind = {2: ResultKind.ACCEPTED, 4: ResultKind.DEFERRED, 5: ResultKind.REJECTED}.get(

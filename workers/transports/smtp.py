@@ -1,4 +1,4 @@
-"""A pool of SMTP connections: as many lanes as a relay allows, each carrying what is ready."""
+"""The SMTP transport: several connections to one relay, each sending the next ready message."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from workers.transports.relay import Relay
 
 
 class SmtpTransport:
-    """The connections to one relay, kept from batch to batch."""
+    """The connections to one relay; idle ones are kept for the next batch."""
 
     def __init__(self, relay: Relay) -> None:
         self.name = relay.name
         self.ca_file = relay.ca_file
         self._relay = relay
         self._idle: list[SmtpConnection] = []
-        #: Two batches may be delivered at once; together they use no more connections than one.
+        #: Limits the connections of all batches that are being delivered at the same time.
         self._free = asyncio.Semaphore(relay.connections)
 
     async def deliver(self, courier: Courier) -> str:
@@ -35,7 +35,7 @@ class SmtpTransport:
             for lane in lanes:
                 group.create_task(lane.run())
         failures = [lane.failure for lane in lanes if lane.failure]
-        # Where some connections work, those that do not are more than the relay allows.
+        # If some connections work, the others failed because the relay limits their number.
         return failures[0] if failures and not any(lane.answered for lane in lanes) else ""
 
     async def close(self) -> None:
@@ -45,7 +45,7 @@ class SmtpTransport:
 
 
 class _Lane:
-    """One connection after another, one at a time."""
+    """A sequence of connections, one at a time."""
 
     def __init__(
         self,
@@ -62,9 +62,10 @@ class _Lane:
         self.answered = 0
 
     async def run(self) -> None:
-        """Carry until there is nothing more, or the relay takes nothing."""
+        """Send messages until none is left, or the relay cannot be used."""
         while not self.failure and (parcel := await self._courier.take()) is not None:
-            # Not before there is something to carry: a batch that waits for a limit holds up none.
+            # Acquired only with a message at hand: a batch that waits for a rate limit does not
+            # block the connections of other batches.
             async with self._free:
                 await self._carry_some(parcel)
 
@@ -77,8 +78,8 @@ class _Lane:
         except WithdrawnError:
             pass
         except ConnectionEndedError as error:
-            # An idle connection may have been closed in the meantime; that is no failure. Nor is
-            # the end of one that did its work.
+            # It is not a failure if an idle connection was closed meanwhile, or if a connection
+            # ends after it has sent messages.
             if is_fresh and connection.answered == before:
                 self.failure = kept_fault(error.fault, str(error))
         self.answered += connection.answered - before
