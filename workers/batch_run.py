@@ -1,7 +1,7 @@
-"""One batch on its way: what may leave next, what became of it, and the ledger's word meanwhile.
+"""A batch while it is sent: which message is next, its outcome, and contact with the ledger.
 
-The transport pulls; this is its `Courier`. Everything that must survive the process is in the
-journal before it matters; the ledger hears of it about once a second, in bulk.
+`BatchRun` is the transport's `Courier`: the transport asks for messages and reports results. The
+journal is written before each step; the ledger gets the outcomes in bulk, about once a second.
 """
 
 from __future__ import annotations
@@ -30,20 +30,21 @@ from workers.transports.base import Envelope, Parcel, Result, ResultKind
 
 _log = logging.getLogger(__name__)
 
-#: Outcomes reach the ledger in bulk after so many messages or seconds.
+#: Outcomes are recorded in the ledger after this many messages or seconds.
 _FLUSH_MESSAGES = 500
 _FLUSH_SECONDS = 1.0
-#: A batch is taken in hand bit by bit, so that little is in doubt when a host is lost for ever:
-#: what leaves in about so many seconds, and within these numbers of messages.
+#: The deliveries of a batch move to ``sending`` in small portions, so that few are in doubt if the
+#: host is lost. A portion is what is sent in this many seconds, within these limits of messages.
 _REACH_SECONDS = 0.4
 LEAST_REACH, MOST_REACH = 32, 256
-#: The pace of a batch that just began is taken over at least so many seconds.
+#: The minimum time, in seconds, over which the pace of a batch is computed.
 _SHORTEST_LOOK = 0.1
-#: Who left must get no message more than 5 seconds later: with an older word, nothing leaves.
+#: Seconds after which nothing is sent until the standing was read again: nobody may get a message
+#: more than 5 seconds after unsubscribing.
 _STANDING_SECONDS = 4.0
-#: Without a word from the database for so long, the batch is left to recovery.
+#: Seconds without contact to the database after which the batch is left to recovery.
 _PATIENCE_SECONDS = 60.0
-#: A batch that could send nothing for so long is given back until it can.
+#: If a rate limit requires a longer wait than this, in seconds, the batch is released.
 _LONGEST_WAIT = 5.0
 
 _STATES = {
@@ -56,18 +57,18 @@ _STATES = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchContext:
-    """What a run needs done for it.
+    """The functions that a run calls.
 
     Attributes:
-        compose: Makes a delivery's message.
-        return_path: Where its bounces go.
-        record: Writes outcomes into the ledger, in bulk, and takes positions in hand; returns how
-            often it did under this lease, None when the lease is lost, and what may be sent.
-        standing: Asks the ledger whether the mailing flows, and who left; takes in hand the
-            positions it is given.
-        stopping: Whether this worker is told to end.
-        forgotten: Takes note that the database lost what it knew of this batch.
-        lease_seconds: For how long nobody ends a lease that is silent.
+        compose: Returns a delivery's message.
+        return_path: Returns the address for a delivery's bounces.
+        record: Records outcomes in the ledger and moves further positions to ``sending``; see
+            `newsletter.mailings.ledger.recording.record_and_reach`.
+        standing: Reads whether the mailing is being sent and who unsubscribed, and moves further
+            positions to ``sending``; see `newsletter.mailings.ledger.standing.standing`.
+        stopping: Returns whether this worker is shutting down.
+        forgotten: Reports that the database lost records of this batch.
+        lease_seconds: Seconds before which no other worker ends a lease that is not renewed.
     """
 
     compose: Callable[[ClaimedDelivery], bytes]
@@ -80,7 +81,18 @@ class BatchContext:
 
 
 class BatchRun:
-    """A claimed batch while it is sent."""
+    """A claimed batch while it is sent.
+
+    Attributes:
+        throttle: The rate limits of the present route.
+        transport_name: The name of the present route's transport.
+        records: How often the ledger recorded outcomes under this lease.
+        is_lost: Whether the lease is lost.
+        answered: The number of messages for which a relay replied.
+        accepted: How many of these were accepted.
+        gave_way: Whether the batch was released early for another mailing.
+        wait_seconds: Seconds until the batch is due again, if it stopped with messages left.
+    """
 
     def __init__(
         self, claim: Claim, journal: Journal, context: BatchContext, *, throttle: Throttle
@@ -101,50 +113,45 @@ class BatchRun:
         self._refusals = Refusals()
         self._unrecorded: list[Outcome] = []
         self._recording = asyncio.Lock()
-        #: Something is to be said to the ledger, or asked; and it answered.
+        #: Set to request contact with the ledger; and set after it.
         self._due = asyncio.Event()
         self._heard = asyncio.Event()
         self._unwanted: frozenset[int] = frozenset()
         self._held_domains: frozenset[str] = frozenset()
         self._flowing = True
-        #: How often the ledger took outcomes under this lease.
         self.records = 0
-        #: Whether the lease is lost.
         self.is_lost = False
         self._recorded_at = ClockReading.now()
         self._standing_at = ClockReading.now()
-        #: Messages that a relay answered for, and of these how many were accepted.
         self.answered = 0
         self.accepted = 0
-        #: Whether it made way for others.
         self.gave_way = False
-        #: Seconds that a limit asks to wait before this batch can go on.
         self.wait_seconds = 0.0
 
     @property
     def has_more(self) -> bool:
-        """Whether there is something that may still be sent."""
+        """Whether there are messages that may still be sent."""
         return self.is_flowing and self.waiting > 0
 
     @property
     def waiting(self) -> int:
-        """How many messages are still to be given out."""
+        """The number of messages that have not been handed to the transport yet."""
         held = sum(map(len, self._held.values()))
         return len(self._queue) + len(self._beyond) + held
 
     @property
     def is_flowing(self) -> bool:
-        """Whether no pause, failure or limit holds it up."""
+        """Whether no pause, failure or rate limit stops the batch."""
         return self._flowing and not self.wait_seconds and not self._refusals.words
 
     @property
     def is_under_way(self) -> bool:
-        """Whether messages were given out."""
+        """Whether any message was handed to the transport."""
         return bool(self._out) or self.answered > 0
 
     @property
     def drips(self) -> bool:
-        """Whether all that waits, waits for the rates of its recipients' domains."""
+        """Whether all waiting messages wait for the rate limits of their domains."""
         return (
             self.is_flowing
             and not self._queue
@@ -153,11 +160,11 @@ class BatchRun:
         )
 
     def give_way(self, seconds: float) -> None:
-        """Send no more of it now; what is left is due again after so many seconds."""
+        """Release the batch early; the rest is due again after ``seconds``."""
         self.gave_way = True
         self.wait_seconds = self.wait_seconds or seconds
 
-    # What the transport asks: see `Courier`.
+    # The interface of `Courier`.
 
     def ready(self) -> Parcel | None:
         """See `Courier.ready`."""
@@ -188,7 +195,7 @@ class BatchRun:
 
     def commit(self, parcel: Parcel) -> bool:
         """See `Courier.commit`."""
-        # The relay may have let it wait since it was given out.
+        # The message may have waited for the relay since `ready` returned it.
         if not self._flowing or self._standing_is_old() or parcel.position in self._unwanted:
             return False
         if self._out[parcel.position].domain in self._held_domains:
@@ -197,7 +204,7 @@ class BatchRun:
             delivery = self._out[parcel.position]
             self._journal.intent(parcel.position, delivery.subscriber_id, delivery.mark)
         except OSError as error:
-            # What cannot be written down must not be sent.
+            # Without its line in the journal the message must not be sent.
             self._stop(f"The journal cannot be written: {error.strerror}.")
             return False
         return True
@@ -221,7 +228,7 @@ class BatchRun:
 
     @property
     def waits_on_suspects(self) -> bool:
-        """Whether the few that may still be sent, if any, broke their connections when tried."""
+        """Whether the few remaining messages, if any, broke their connections when last tried."""
         return self._suspects.are_the_rest(list(self._waiting()))
 
     def _waiting(self) -> Iterator[int]:
@@ -229,18 +236,18 @@ class BatchRun:
             yield from (delivery.position for delivery in line)
 
     def expect_refusals(self) -> None:
-        """Take note that the relay whose turn comes is known to refuse all."""
+        """Record that the next relay is known to reject every message."""
         self._refusals = Refusals(known=True)
 
     @property
     def has_refusals(self) -> bool:
-        """Whether refusals wait for what becomes of the next message."""
+        """Whether some refusals are undecided until the next message is replied to."""
         return self._refusals.are_open
 
     def end_refusals(self, *, known: bool = False) -> str:
-        """Take what a relay refused for settled; return what it says to all, if it does.
+        """Decide the undecided refusals of a relay; return its reply if it rejects every message.
 
-        ``known``: it was known to refuse all.
+        ``known``: whether the relay was known to reject every message.
         """
         refusals, self._refusals = self._refusals, Refusals()
         for outcome in refusals.end(known=known):
@@ -250,14 +257,14 @@ class BatchRun:
     def _note_answer(self, delivery: ClaimedDelivery, answer: Outcome, *, connection: int) -> None:
         certain = self._refusals.note(answer, address=delivery.address, connection=connection)
         if not certain:
-            # Should this process die before it is certain, the message is tried again.
+            # If this process dies before the refusal is decided, the message is tried again.
             self._write_down(lambda: self._journal.outcome(put_off(answer)))
         for outcome in certain:
             self._note(outcome)
 
     def _put_back(self, delivery: ClaimedDelivery) -> None:
         self._write_down(lambda: self._journal.retract(delivery.position))
-        # The others first: if they go, it is not the relay.
+        # Behind the others: if these are accepted, the fault is not the relay's.
         self._queue.append(delivery)
 
     def _note_break(self, delivery: ClaimedDelivery, result: Result) -> None:
@@ -279,7 +286,7 @@ class BatchRun:
             )
         )
 
-    # What may leave next.
+    # The next message.
 
     def _may_send(self) -> bool:
         return self.is_flowing and not self._standing_is_old() and self.throttle.admits_any()
@@ -298,23 +305,23 @@ class BatchRun:
             if self._beyond and self._is_low():
                 self._due.set()
             if delivery.domain in self._held_domains:
-                # It goes back into the ledger's queue with the rest of the batch.
+                # It is queued again in the ledger when the batch is closed.
                 continue
             if self.throttle.admit(delivery.domain):
                 return delivery
             if not self.throttle.admits_any():
                 self._queue.appendleft(delivery)
                 return None
-            # Only this domain must wait; the others go on.
+            # Only messages to this domain must wait.
             self._held.setdefault(delivery.domain, deque()).append(delivery)
         return None
 
     def _is_low(self) -> bool:
-        """Whether what is in hand lasts little longer than the ledger needs to give more."""
+        """Whether the messages that may be sent will soon run out, so that more are needed."""
         return len(self._queue) < max(LEAST_REACH // 2, self._reach // 3)
 
     def _within_reach(self) -> list[ClaimedDelivery]:
-        """Return what should be taken in hand next: not yet what waits for its domain's rate."""
+        """Return the deliveries to move to ``sending`` next, few of domains at their rate limit."""
         room = self._reach - len(self._queue)
         lines = Counter({domain: len(line) for domain, line in self._held.items()})
         chosen: list[ClaimedDelivery] = []
@@ -323,12 +330,12 @@ class BatchRun:
                 break
             if lines[delivery.domain] < LEAST_REACH:
                 chosen.append(delivery)
-                # Where some wait already, those that follow will, too.
+                # If messages to this domain wait already, further ones will wait as well.
                 lines[delivery.domain] += lines[delivery.domain] > 0
         return chosen
 
     async def _hear(self) -> None:
-        """Wait for the ledger's next word."""
+        """Request contact with the ledger and wait for it."""
         self._due.set()
         self._heard.clear()
         with suppress(TimeoutError):
@@ -336,7 +343,7 @@ class BatchRun:
                 await self._heard.wait()
 
     def _parcel(self, delivery: ClaimedDelivery) -> Parcel | None:
-        """Make a message; one that cannot be made holds up nobody."""
+        """Compose a message; if that fails, only this delivery fails."""
         self._write_down(lambda: self._journal.begin(delivery.position))
         try:
             message = self._context.compose(delivery)
@@ -358,7 +365,7 @@ class BatchRun:
         envelope = Envelope(sender=sender, recipient=delivery.address)
         return Parcel(position=delivery.position, envelope=envelope, message=message)
 
-    # What became of it.
+    # Outcomes.
 
     def _note(self, outcome: Outcome) -> None:
         self._write_down(lambda: self._journal.outcome(outcome))
@@ -370,7 +377,7 @@ class BatchRun:
         try:
             write()
         except OSError as error:
-            # The ledger will hear of it from memory; nothing more must leave.
+            # The outcome is still recorded in the ledger, but nothing more may be sent.
             self._stop(f"The journal cannot be written: {error.strerror}.")
 
     def _stop(self, reason: str) -> None:
@@ -379,28 +386,28 @@ class BatchRun:
         self._flowing = False
         self.wait_seconds = self.wait_seconds or _LONGEST_WAIT
 
-    # The ledger's word.
+    # Contact with the ledger.
 
     async def keep_in_touch(self) -> None:
-        """Tell the ledger and ask it, about once a second, until cancelled."""
+        """Record outcomes and read the standing about once a second, until cancelled."""
         try:
             while True:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_FLUSH_SECONDS):
                         await self._due.wait()
                 if not await self._exchange():
-                    # Whoever waits for its word would have it asked again at once.
+                    # Callers of `_hear` would otherwise request contact again at once.
                     await asyncio.sleep(_FLUSH_SECONDS)
-                # What was due meanwhile was done, or is asked for again by whoever hears this.
+                # Requests made meanwhile were served, or are repeated by callers of `_hear`.
                 self._due.clear()
                 self._heard.set()
         finally:
-            # Whatever ended it: without the ledger's word nothing leaves.
+            # However this ended: without contact to the ledger nothing may be sent.
             self._flowing = False
             self._heard.set()
 
     async def _exchange(self) -> bool:
-        """Return whether the ledger took what was told to it."""
+        """Record outcomes and read the standing once; return whether that succeeded."""
         chosen = self._choose()
         try:
             if self._standing_at.age() < _FLUSH_SECONDS:
@@ -420,37 +427,37 @@ class BatchRun:
         return True
 
     def _choose(self) -> list[ClaimedDelivery]:
-        """Return what to take in hand with the next word to the ledger, by the pace so far."""
+        """Return the deliveries to move to ``sending`` next; their number follows the pace."""
         pace = self.answered / max(time.monotonic() - self._began, _SHORTEST_LOOK)
         self._reach = max(LEAST_REACH, min(int(pace * _REACH_SECONDS), MOST_REACH))
         return self._within_reach() if self._is_low() else []
 
     async def flush(self) -> None:
-        """Write what is known into the ledger; what fails is kept for the next time.
+        """Record all outcomes in the ledger; if that fails, they are kept for the next time.
 
         Raises:
-            SQLAlchemyError: The database did not take it.
+            SQLAlchemyError: The outcomes could not be recorded.
         """
         await self._record(())
 
     async def _record(self, reach: Sequence[int]) -> frozenset[int]:
-        """Write what is known into the ledger, and take more in hand by the same transaction."""
+        """Record all outcomes, and move ``reach`` to ``sending`` in the same transaction."""
         async with self._recording:
             moment = ClockReading.now()
             waiting, self._unrecorded = self._unrecorded, []
             try:
                 records, reached = await asyncio.to_thread(self._force_and_record, waiting, reach)
             except BaseException:
-                # Also when it is cancelled: nobody knows then whether the ledger took it.
+                # Also after a cancellation, when it is not known whether they were recorded.
                 self._unrecorded = waiting + self._unrecorded
                 raise
             if records is not None and records > self.records:
                 self.records, self._recorded_at = records, moment
                 return reached
-            # The journal proves what the ledger does not know: it must outlive this run.
+            # The journal has outcomes that are not in the ledger, and must be kept.
             self.is_lost = True
             self._stop("The lease is lost.")
-            # Nobody ends a lease before its time: if it is gone, the database went back.
+            # No worker ends a lease before it expires: if it is gone, the database was set back.
             if records is not None or self._recorded_at.age() < self._context.lease_seconds:
                 await asyncio.to_thread(self._context.forgotten)
             return frozenset()
@@ -459,7 +466,7 @@ class BatchRun:
         self, outcomes: list[Outcome], reach: Sequence[int]
     ) -> tuple[int | None, frozenset[int]]:
         with suppress(OSError):
-            # Not before the ledger has them, but with it: it may lose its last moments.
+            # The ledger may lose its latest changes in a power cut; then the journal has them.
             self._journal.force()
         return self._context.record(outcomes, reach)
 
@@ -486,7 +493,7 @@ class BatchRun:
         self._flowing = self._flowing and may_go_on and not self._context.stopping()
 
     def _take_in_hand(self, chosen: Sequence[ClaimedDelivery], reached: frozenset[int]) -> None:
-        """Let what was reached be sent; what was not is settled or meant for a held domain."""
+        """Queue the deliveries that may be sent; the others are settled, or to a domain on hold."""
         if not chosen:
             return
         positions = {delivery.position for delivery in chosen}

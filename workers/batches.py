@@ -1,10 +1,10 @@
-"""Batches in a row: one task claims, sends and closes a batch, then that of whoever is next.
+"""The batch task: claim, send and close one batch after another.
 
-Mailings take turns at each batch. A batch makes way when another mailing waits: for one that was
-never served once its own first messages are on their way, after some seconds for every other.
+Mailings take turns at each batch. A batch is released early if another mailing is waiting: right
+after its first messages if that mailing was never served, otherwise after some seconds.
 
-Safe to run twice, or to be killed at any instant: each batch is claimed by one statement, and all
-that must survive the process stands in its journal.
+The task may run twice and be killed at any moment: each batch is claimed by one statement, and
+everything that must survive the process is in its journal.
 """
 
 from __future__ import annotations
@@ -32,28 +32,30 @@ from workers.sender import LeasedBatch, begin, open_routes, send
 
 _log = logging.getLogger(__name__)
 
-#: The next batch is claimed when what waits will be out within about so many seconds.
+#: The next batch is claimed when the present one will last about this many seconds more.
 _CLAIM_SECONDS = 0.5
+#: Seconds between two checks of a running batch, and before its first messages have been sent.
 _LOOK_SECONDS = 0.05
-#: So soon it is looked whether the first messages of a batch are on their way.
 _FIRST_LOOK_SECONDS = 0.01
-#: So many batches may be under way at once: one whose relay hangs must not pile up others.
+#: The maximum number of open batches, so that they do not pile up behind a hanging relay.
 _OVERLAP = 3
-#: Another process may be faster; then there is another batch.
+#: How often claiming is tried: another process may have claimed the same batch just before.
 _TAKE_TRIES = 3
-#: After so many seconds a task ends, and Celery gets its turn; in a row of notices, rounds do.
+#: Seconds after which the task ends and Celery takes the next one. Urgent batches run in the same
+#: processes as rounds, which must not wait long.
 _LONGEST_ROW = 30.0
 _LONGEST_URGENT_ROW = 1.0
-#: How often it is asked whether another mailing waits.
+#: Seconds between two checks whether another mailing is waiting.
 _ASK_SECONDS = 0.25
-#: A batch makes way after so many seconds to a mailing that was never served even though no message
-#: of its own could begin; and to one that had its turn before.
+#: Seconds after which a batch is released for a mailing that was never served, even if none of the
+#: batch's own messages could be sent yet.
 _SILENT_TURN = 1.0
+#: Seconds after which a batch is released for any other mailing.
 _TURN_SECONDS = 2.0
-#: A batch that made way is due again after so many seconds.
+#: Seconds after which a batch that was released early is due again.
 _BACK_SECONDS = 0.1
-#: A batch that merely drips, for its domains' rates, makes way to others that are due after so many
-#: seconds, and is due again itself after so many more.
+#: A batch whose remaining messages all wait for the rate limits of their domains is released after
+#: this many seconds if others are due, and is itself due again after the second number.
 _DRIP_SECONDS = 0.5
 _AGAIN_SECONDS = 5.0
 
@@ -61,25 +63,25 @@ _AGAIN_SECONDS = 5.0
 def send_batch(
     services: WorkerServices, mailing_id: int, number: int, *, urgent: bool = False
 ) -> int:
-    """Send what is due of a batch, and of those whose turn is next while time is left.
+    """Send the due messages of a batch, then further batches as long as time is left.
 
-    Returns how many messages a relay answered for.
+    Returns the number of messages for which a relay replied.
     """
     row = _Row(services, urgent=urgent)
     try:
-        # Its hint may have waited until others had sent it.
+        # The hint may be old, and the batch sent by another process already.
         first = row.take(mailing_id, number) or row.take_next()
-        # The runner's own context is that of its first task; logs must name this one's.
+        # The runner keeps the context of its first task; log lines need the present task's.
         return services.runner.run(row.send(first), context=copy_context()) if first else 0
     except BaseException:
-        # Also when the process is told to end at once: what was sent stands in the journals.
+        # This includes a cold shutdown. The outcomes are in the journals.
         row.abandon()
         raise
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """A batch under way."""
+    """A batch that is being sent."""
 
     mailing_id: int
     run: BatchRun
@@ -87,10 +89,10 @@ class _Batch:
 
 
 class _Row:
-    """Batches one after another, the next claimed while the last messages of one are on their way.
+    """A sequence of batches; each is claimed while the last messages of the one before are sent.
 
-    So no connection runs dry between them. Each has its own lease, journal and outcomes, and ends
-    by itself, whatever becomes of the others.
+    So connections are never idle between batches. Each batch has its own lease, journal and
+    outcomes, and fails or succeeds independently of the others.
     """
 
     def __init__(self, services: WorkerServices, *, urgent: bool) -> None:
@@ -99,7 +101,7 @@ class _Row:
         self._open: set[LeasedBatch] = set()
 
     def take(self, mailing_id: int, number: int) -> LeasedBatch | None:
-        """Claim one batch; None when another has it, or nothing in it may be sent now."""
+        """Claim one batch; None if it is claimed already, or nothing in it may be sent now."""
         settings = self._services.settings
         routes = open_routes(self._services, mailing_id, number)
         if not routes:
@@ -116,7 +118,7 @@ class _Row:
                 settings.journal_dir, token, identity=identity, epoch=known.mark.epoch
             )
         except OSError as error:
-            # What cannot be written down must not be sent; the next hint tries again.
+            # Without a journal nothing may be sent; the next hint leads to another attempt.
             _log.error(
                 "mailing %s waits: no journal can be written in %s: %s",
                 mailing_id,
@@ -151,7 +153,7 @@ class _Row:
         return lease
 
     def take_next(self) -> LeasedBatch | None:
-        """Claim a batch of whoever's turn it is; None when there is none to go on with."""
+        """Claim a batch of the mailing that is next in turn; None if there is none."""
         for _ in range(_TAKE_TRIES):
             turn = self._turn()
             if turn is None:
@@ -164,15 +166,15 @@ class _Row:
         periodic.hold_what_was_forgotten(self._services, epoch)
 
     def abandon(self) -> None:
-        """Leave what is not finished to recovery."""
+        """Leave unfinished batches to recovery."""
         while self._open:
             self._open.pop().journal.abandon()
 
     async def send(self, first: LeasedBatch) -> int:
-        """Send a batch and those after it; return how many messages a relay answered for.
+        """Send a batch and further ones; return the number of messages for which a relay replied.
 
         Raises:
-            SQLAlchemyError: The database did not take a batch's end; the others ended all the same.
+            SQLAlchemyError: A batch could not be closed in the database; the others were finished.
         """
         ends_at = time.monotonic() + (_LONGEST_URGENT_ROW if self._urgent else _LONGEST_ROW)
         batches: list[_Batch] = []
@@ -189,7 +191,7 @@ class _Row:
         return sum(_answered(end) for end in ends)
 
     async def _next(self, batches: Sequence[_Batch], ends_at: float) -> LeasedBatch | None:
-        """Claim another batch once there is room; None when there is none to go on with."""
+        """Wait until another batch may be opened, and claim one; None if the sequence ends."""
         while _go_well(batches) and time.monotonic() < ends_at and not stopping.stop_requested():
             open_ones = [each for each in batches if not each.task.done()]
             dripping = [each.run for each in open_ones if each.run.drips]
@@ -209,9 +211,9 @@ class _Row:
         return dispatch.whose_turn(self._services.engine, urgent=self._urgent)
 
     async def _until_nearly_done(self, batch: _Batch) -> None:
-        """Return when what waits will be out about as soon as another can be claimed.
+        """Wait until the batch is nearly sent, so that the next one should be claimed.
 
-        Or when it drips, or made way.
+        Also returns if the batch is only waiting for domains' rate limits, or was released early.
         """
         run, began = batch.run, time.monotonic()
         dripping_since: float | None = None
@@ -234,11 +236,11 @@ class _Row:
             await asyncio.wait({batch.task}, timeout=look_in)
 
     async def _is_others_turn(self, batch: _Batch, seconds: float) -> bool:
-        """Whether a batch that went on for so many seconds should make way for another mailing."""
+        """Return whether a batch that has run for ``seconds`` should yield to another mailing."""
         try:
             turn = await asyncio.to_thread(self._turn)
         except SQLAlchemyError:
-            # The batch itself finds out how long the database may be away.
+            # The batch itself stops if the database stays away.
             return False
         if turn is None or turn.mailing_id == batch.mailing_id:
             return False
@@ -277,12 +279,12 @@ def _answered(end: int | BaseException) -> int:
 
 
 def _go_well(batches: Sequence[_Batch]) -> bool:
-    """Whether another batch is worth claiming: no limit, pause or failure holds the last one up."""
+    """Return whether another batch should be claimed: the last one is not stopped by any fault."""
     tasks = [each.task for each in batches]
     if any(task.done() and (task.cancelled() or task.exception()) for task in tasks):
         return False
     run = batches[-1].run
-    # Once all is given out it flows no more of itself, while its last outcomes are written down.
+    # A batch without waiting messages is not flowing any more, but is fine.
     return not run.waiting or run.is_flowing or run.gave_way
 
 
