@@ -1,4 +1,7 @@
-"""What the public may read: issues of which a mailing has begun, as it was approved."""
+"""The archive: the published issues that the public may read.
+
+An issue is published when its first mailing begins, with the content that was approved.
+"""
 
 from __future__ import annotations
 
@@ -35,18 +38,18 @@ from newsletter.mailings.trials.subjects import published_content
 from newsletter.newsletters.issue_actions import record_on_issue
 from newsletter.rendering.model import Recipe
 
-#: Issues in which chapters are looked for.
+#: The number of newest issues whose chapters are offered as filters.
 _LOOKED_AT = 12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Publication:
-    """One issue in the archive, as its latest mailing has it.
+    """One issue in the archive, with the content of its latest mailing.
 
     Attributes:
         published_at: When its first mailing began.
-        updated_at: When it was corrected last, or published.
-        listed: Whether everybody may find it; else it is for whoever has its address.
+        updated_at: When it was last corrected, or else published.
+        listed: Whether lists and search show it; otherwise only its address leads to it.
     """
 
     issue_id: int
@@ -65,7 +68,7 @@ def find_archive(session: Session, slug: str) -> NewsletterRow:
     """Return a newsletter whose archive may be read.
 
     Raises:
-        NotFoundError: There is none of that name, or it is private: which of both is not said.
+        NotFoundError: No newsletter has this slug, or it is private. The error does not tell which.
     """
     row = session.scalars(select(NewsletterRow).where(NewsletterRow.slug == slug)).one_or_none()
     if row is None or not row.visibility.readable:
@@ -82,9 +85,9 @@ def list_archives(session: Session) -> Sequence[NewsletterRow]:
 def list_publications(
     session: Session, newsletter_id: int, *, limit: int, offset: int = 0
 ) -> Sequence[Publication]:
-    """Return what everybody may find, newest first.
+    """Return the listed publications, the newest first.
 
-    What was sent to a segment alone is not among it, unless somebody chose otherwise.
+    Issues that were sent to a segment only are not listed unless an editor chose so.
     """
     query = _publications(newsletter_id).where(_LISTED).limit(limit).offset(offset)
     return _read(session, query)
@@ -94,7 +97,7 @@ _Rows = Select[IssueRow, MailingRow, datetime | None, datetime | None, bool]
 _FIRST, _LATEST = aliased(MailingRow), aliased(MailingRow)
 _BEGUN = (MailingRow.kind == MailingKind.ISSUE) & MailingRow.started_at.is_not(None)
 _TO_EVERYBODY = exists().where(MailingRow.issue_id == IssueRow.id, _BEGUN, MailingRow.segment == "")
-#: What somebody chose, or what went to everybody.
+#: Listed by an editor's choice, or by default because the issue went to all subscribers.
 _LISTED = (IssueRow.archived == Archived.LISTED) | (IssueRow.archived.is_(None) & _TO_EVERYBODY)
 _CORRECTED_AT = (
     select(func.max(CorrectionRow.effective_at))
@@ -146,12 +149,12 @@ def _read(session: Session, query: _Rows) -> Sequence[Publication]:
 def find_publication(
     session: Session, newsletter_id: int, slug: str, *, language: str = ""
 ) -> tuple[Publication, MailingContent]:
-    """Return an issue with the content its latest mailing froze, as it is corrected now.
+    """Return a published issue with the content of its latest mailing, including corrections.
 
-    With a ``language`` into which it was translated, it is in that.
+    It is in ``language`` if it was translated into that.
 
     Raises:
-        NotFoundError: Nothing of that name was published.
+        NotFoundError: No publication has this slug.
         VariantsMissingError: See `read_rendered`.
     """
     query = _publications(newsletter_id).where(IssueRow.slug == slug, _READABLE).limit(1)
@@ -165,28 +168,28 @@ def find_publication(
 
 
 def languages_of(session: Session, mailing_id: int) -> tuple[str, ...]:
-    """Return the tags of the languages in which a mailing's issue is read today.
+    """Return the tags of the languages in which a mailing's issue can be read.
 
-    A translation that a correction left behind is read as it was sent.
+    A translation that lacks a later correction is included, as it was sent.
     """
     conditions, recipe = planned_conditions(session, mailing_id), load_recipe(session, mailing_id)
     return tuple(_conditions_by_language(conditions, recipe))
 
 
 def languages_sent(session: Session, issue_id: int) -> frozenset[str]:
-    """Return the tags of the languages in which copies of an issue are read today, as sent."""
+    """Return the tags of the languages in which copies of an issue were sent."""
     mailings = sent_as(session, issue_id)
     return frozenset(tag for each in mailings for tag in languages_of(session, each.id))
 
 
 def lacks_corrections(session: Session, mailing_id: int, tag: str) -> bool:
-    """Return whether a mailing's translation into a language was left behind by a correction."""
+    """Return whether a mailing's translation into a language lacks a later correction."""
     recipe = load_recipe(session, mailing_id)
     return recipe is not None and recipe.earlier_in(tag) is not None
 
 
 def _conditions_by_language(conditions: Sequence[str], recipe: Recipe | None) -> Mapping[str, str]:
-    """Return the condition of each language in which an issue is read today, by its tag."""
+    """Return the variant condition of each language of an issue, by its tag."""
     if recipe is None:
         return {}
     read = {each.language for each in complete_translations(recipe.issue)}
@@ -196,10 +199,10 @@ def _conditions_by_language(conditions: Sequence[str], recipe: Recipe | None) ->
 
 
 def _translated(session: Session, mailing_id: int, tag: str) -> MailingContent:
-    """Return what the readers of a translation get of a mailing, whether or not there are any.
+    """Return a mailing's content in a translation, even if the translation has no readers.
 
     Raises:
-        NotFoundError: It has none in this language.
+        NotFoundError: The issue has no translation into this language.
         VariantsMissingError: See `read_rendered`.
     """
     conditions, recipe = planned_conditions(session, mailing_id), load_recipe(session, mailing_id)
@@ -210,12 +213,12 @@ def _translated(session: Session, mailing_id: int, tag: str) -> MailingContent:
 
 
 def archived_as(session: Session, issue: IssueRow, *sent_to: str) -> Archived:
-    """Return where an issue stands in its newsletter's archive, or will stand.
+    """Return whether and how the archive shows an issue, or will show it.
 
     Args:
-        session: To read with.
-        issue: Which.
-        sent_to: The segments of mailings that are still to begin; empty for everybody.
+        session: The database session.
+        issue: The issue.
+        sent_to: The segments of its mailings that have not begun; "" for all subscribers.
     """
     if issue.archived is not None:
         return issue.archived
@@ -227,7 +230,7 @@ def archived_as(session: Session, issue: IssueRow, *sent_to: str) -> Archived:
 
 
 def chosen_place(session: Session, draft: Draft) -> Archived | None:
-    """Return which place in the archive was chosen for the issue of a draft; None is the rule."""
+    """Return the archive setting chosen for a draft's issue; None for the default."""
     if draft.issue_id is None:
         return draft.archived
     return get_issue(session, draft.newsletter_id, draft.issue_id).archived
@@ -236,11 +239,11 @@ def chosen_place(session: Session, draft: Draft) -> Archived | None:
 def archive_issue(
     session: Session, actor: Actor, newsletter_id: int, issue_id: int, place: Archived | None
 ) -> None:
-    """Choose where an issue stands in the archive, be it sent or not; None is the rule again.
+    """Set whether and how the archive shows an issue, sent or not; None restores the default.
 
     Raises:
         NotFoundError: The newsletter has no such issue.
-        ConflictError: It is the correction of a sent issue.
+        ConflictError: The issue is a correction of a sent one.
     """
     issue = get_issue(session, newsletter_id, issue_id)
     _demand_own_place(issue.corrects)
@@ -259,10 +262,10 @@ def archive_issue(
 
 
 def place_draft(session: Session, actor: Actor, draft: Draft, place: Archived | None) -> None:
-    """Choose where the issue of a draft is to stand in the archive; None is the rule again.
+    """Set whether and how the archive will show a draft's issue; None restores the default.
 
     Raises:
-        ConflictError: It is the correction of a sent issue.
+        ConflictError: The draft is a correction of a sent issue.
     """
     _demand_own_place(draft.corrects)
     issue_id = publishing.place_draft(session, draft, place)
@@ -290,14 +293,14 @@ def _demand_own_place(corrects: int | None) -> None:
 def search_archive(
     session: Session, newsletter_id: int, words: str, *, chapter: str = ""
 ) -> Sequence[Hit]:
-    """Return the parts of listed issues that say all words, of one chapter where it is named."""
+    """Return the parts of listed issues that contain all words, in ``chapter`` only if given."""
     listed = _publications(newsletter_id).where(_LISTED).order_by(None)
     issues = listed.with_only_columns(IssueRow.id, maintain_column_froms=True)
     return search_among(session, issues, words, chapter=chapter)
 
 
 def archive_chapters(session: Session, newsletter_id: int) -> Sequence[str]:
-    """Return the headings of chapters that several of the newest listed issues have."""
+    """Return the chapter headings that occur in several of the newest listed issues."""
     query = (
         _publications(newsletter_id)
         .where(_LISTED)

@@ -1,4 +1,4 @@
-"""Mailings: made from an issue, held, resumed, cancelled, watched."""
+"""Mailings: create one from an issue, pause, resume and cancel it."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ from newsletter.newsletters.templates import own_templates
 from newsletter.rendering.model import Publisher, RenderedIssue
 from newsletter.rendering.render import derived_preheader
 
-#: States of deliveries that some copy may have left for.
+#: States of deliveries of which a copy may have been sent.
 _MAY_HAVE_LEFT = frozenset({DeliveryState.SENDING, DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN})
 
 
 def publisher_of(newsletter: NewsletterRow) -> Publisher:
-    """Return what templates may say of a newsletter, and how its mail looks."""
+    """Return the data about a newsletter that templates can use, with its look."""
     return Publisher(
         name=newsletter.name,
         sender_name=newsletter.from_name,
@@ -87,14 +87,14 @@ def create_mailing(
     plan: SendingPlan = EVERYBODY_AT_ONCE,
     uncertain_policy: UncertainPolicy = UncertainPolicy.ASK,
 ) -> int:
-    """Make a mailing of a rendered issue, to be sent by ``plan``, whose segment is a query.
+    """Create a mailing of a rendered issue, to be sent by ``plan``; return its number.
 
-    Its issue is locked against changes until the transaction ends, and stays as it is from then on;
-    see `newsletter.issues.sent`.
+    The issue's row is locked until the transaction ends, and the issue cannot be changed
+    afterwards; see `newsletter.issues.sent`.
 
     Raises:
-        ConflictError: The issue was changed since ``issue`` was read and rendered.
-        ListError: A condition of its parts is none.
+        ConflictError: The issue was changed after ``issue`` was read and rendered.
+        ListError: The condition of a part is not valid.
     """
     version = select(IssueRow.version).where(IssueRow.id == issue.id).with_for_update()
     if session.scalar(version) != issue.version:
@@ -157,11 +157,12 @@ def freeze_content(
     sender: Sender | None = None,
     subjects: int = 1,
 ) -> None:
-    """Write down what a mailing sends and as whom; ``date`` becomes its messages' Date.
+    """Store the content and sender of a mailing; ``date`` becomes the Date of its messages.
 
-    Of an issue with parts for some readers, that is the mail of those who meet no condition, and
-    what the others' are rendered from; its links are numbered alike in all of them, and anew for
-    each of several ``subjects``. Without a ``sender``, it is the newsletter's.
+    If parts of the issue are for some readers only, the stored content is the mail of readers who
+    meet no condition, together with the source of all other variants. A link has the same number in
+    all variants, and a different one for each of several ``subjects``. Without ``sender``, the
+    newsletter's is used.
     """
     sender = sender or sender_of(newsletter)
     domain = sender.address.rpartition("@")[2]
@@ -195,7 +196,7 @@ def freeze_content(
 
 
 def sender_of(newsletter: NewsletterRow) -> Sender:
-    """Return who a newsletter's issues are from."""
+    """Return the sender of a newsletter's issues."""
     return Sender(
         name=newsletter.from_name,
         address=newsletter.from_address,
@@ -207,7 +208,7 @@ def sender_of(newsletter: NewsletterRow) -> Sender:
 def identity_of(
     newsletter: NewsletterRow, sender: Sender, *, mailing: str, kind: MailingKind
 ) -> Identity:
-    """Return what the header fields of a mailing's messages say of whom they are from."""
+    """Return the data for those header fields of a mailing's messages that identify the sender."""
     notice = kind is MailingKind.NOTICE
     return Identity(
         from_name=sender.name,
@@ -229,10 +230,11 @@ def identity_of(
 def _record_uses(
     session: Session, mailing_id: int, newsletter_id: int, rendered: RenderedIssue, *, notice: bool
 ) -> None:
-    """Write down what pictures and files readers of a mailing find behind its links."""
+    """Record which pictures and files a mailing uses, so that they are not deleted."""
     html = "".join(part for part in rendered.html if isinstance(part, str))
     if notice:
-        # There is one for each who joins; all show the same few.
+        # One entry for all notices of a newsletter: there is one notice per new subscriber, and all
+        # use the same few pictures.
         add_uses(session, newsletter_id, ContentUser.NOTICE, newsletter_id, digests_in(html))
     else:
         record_uses(session, newsletter_id, ContentUser.MAILING, mailing_id, html)
@@ -242,7 +244,7 @@ def find_mailing(session: Session, mailing_id: int) -> MailingRow:
     """Return a mailing.
 
     Raises:
-        NotFoundError: There is none of that number.
+        NotFoundError: No mailing has this number.
     """
     row = session.get(MailingRow, mailing_id)
     if row is None:
@@ -251,13 +253,13 @@ def find_mailing(session: Session, mailing_id: int) -> MailingRow:
 
 
 def titles_of_mailings(session: Session, mailing_ids: Collection[int]) -> Mapping[int, str]:
-    """Return the titles of what mailings sent, by the mailings' numbers."""
+    """Return the titles of mailings, by number."""
     query = select(MailingRow.id, MailingRow.title).where(MailingRow.id.in_(mailing_ids))
     return {mailing: title for mailing, title in session.execute(query) if title}
 
 
 def waiting(session: Session, mailing_id: int) -> int:
-    """Return to how many a mailing is still to be sent, as far as the ledger knows."""
+    """Return the number of a mailing's deliveries that are still to be sent."""
     return session.scalars(
         select(func.count())
         .select_from(DeliveryRow)
@@ -266,25 +268,25 @@ def waiting(session: Session, mailing_id: int) -> int:
 
 
 def pause_mailing(session: Session, mailing_id: int, *, reason: Message) -> None:
-    """Hold a mailing; workers stop before their next message.
+    """Pause a mailing; workers stop within two seconds.
 
     Raises:
-        ConflictError: It is not under way.
+        ConflictError: The mailing is not under way.
     """
     _move(session, mailing_id, MailingState.PAUSED, reason=reason)
 
 
 def resume_mailing(session: Session, mailing_id: int, *, even_twice: bool = False) -> None:
-    """Let a held mailing go on where it stopped.
+    """Resume a paused mailing.
 
     Args:
-        session: The transaction.
-        mailing_id: Its number.
-        even_twice: Whether whoever is not known to have got it may get it a second time. Asked only
-            of a mailing that is held because the database lost what it knew of it.
+        session: The database session, in a transaction.
+        mailing_id: The mailing's number.
+        even_twice: Whether some people may get the mailing a second time. This is required for a
+            mailing that was paused because the database lost outcomes.
 
     Raises:
-        ConflictError: It is not held, or may reach people twice.
+        ConflictError: The mailing is not paused, or could reach people twice.
     """
     row = find_mailing(session, mailing_id)
     if row.restored and not even_twice and (count := waiting(session, mailing_id)):
@@ -314,7 +316,7 @@ def resume_mailing(session: Session, mailing_id: int, *, even_twice: bool = Fals
 
 
 def _before_resuming(session: Session) -> Message:
-    """Return what brings back who received a mailing that a restored database forgot."""
+    """Return the remedy for a mailing whose outcomes were lost by restoring the database."""
     missing = missing_hosts(session)
     if missing is None:
         return msg("First settle it from the relay’s log or earlier journals, or resume it anyway.")
@@ -327,12 +329,13 @@ def _before_resuming(session: Session) -> Message:
 
 
 def cancel_mailing(session: Session, mailing_id: int) -> None:
-    """End a mailing; whoever did not get it yet is skipped.
+    """Cancel a mailing; its waiting deliveries are skipped.
 
-    One that nobody can have got never began: its issue may be changed again, and no archive has it.
+    If nobody can have received it, it counts as never begun: its issue may be changed again, and is
+    not in the archive.
 
     Raises:
-        ConflictError: It is finished or cancelled already.
+        ConflictError: The mailing is finished or cancelled already.
     """
     _move(session, mailing_id, MailingState.CANCELLED)
     session.execute(
@@ -346,7 +349,7 @@ def cancel_mailing(session: Session, mailing_id: int) -> None:
         .values(hinted_at=None)
     )
     forget_entries(session, mailing_id)
-    # Asked after the update above, which waits for whoever was claiming.
+    # Read after the update above, which waits for transactions that claim batches.
     left = select(DeliveryRow.position).where(
         DeliveryRow.mailing_id == mailing_id, DeliveryRow.state.in_(_MAY_HAVE_LEFT)
     )

@@ -1,4 +1,4 @@
-"""What a newsletter's editors have at hand: drafts and issues in one list, with their status."""
+"""The issue list of a newsletter: drafts and issues together, with their status."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from newsletter.mailings.approvals.state import ApprovalState, approval_states
 
 
 class IssueStatus(StrEnum):
-    """How far an issue has come."""
+    """The status of an issue in the list."""
 
     DRAFT = "draft"
-    #: A second person was asked to approve it as it is.
+    #: Approval of the present content was requested.
     WAITING = "waiting"
     RETURNED = "returned"
     APPROVED = "approved"
-    #: Of a newsletter that asks for no approval.
+    #: Can be sent, in a newsletter without approval.
     READY = "ready"
     SCHEDULED = "scheduled"
     SENDING = "sending"
     PAUSED = "paused"
-    #: Of an issue that was sent, and not in effect yet.
+    #: A correction of a sent issue that is not in effect yet.
     CORRECTION = "correction"
-    #: Cancelled on the way: some have it, others do not.
+    #: Cancelled while it was being sent: some recipients have it.
     STOPPED = "stopped"
     SENT = "sent"
 
@@ -56,13 +56,13 @@ _BY_MAILING = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IssueLine:
-    """A line of the list; one of the two numbers is always there.
+    """A line of the list; at least one of ``draft_id`` and ``issue_id`` is set.
 
     Attributes:
-        draft_id: None for an issue that nobody has opened for editing.
-        issue_id: None for a draft that readers cannot get yet.
-        author: Who edited last; empty where only the command line brought it in.
-        fixed: Whether it was sent, or is about to be, and stays as it is.
+        draft_id: The draft; None for an issue that was never opened for editing.
+        issue_id: The issue; None for a draft that was never made ready.
+        author: Who edited last; empty if the issue was only imported by command.
+        fixed: Whether the issue was sent or ordered and can no longer be changed.
     """
 
     draft_id: int | None
@@ -97,13 +97,13 @@ def list_lines(session: Session, newsletter: NewsletterRow) -> Sequence[IssueLin
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Known:
-    """What decides how far issues are; ``approvals`` is None where no approval is asked for."""
+    """The data from which statuses are computed; ``approvals`` is None without approval."""
 
     mailings: Mapping[int, MailingState]
     approvals: Mapping[int, ApprovalState] | None
 
     def status_of(self, issue_id: int) -> IssueStatus:
-        """Return how far an issue has come that is as its draft is."""
+        """Return the status of an issue whose draft has no other changes."""
         if issue_id in self.mailings:
             return _BY_MAILING[self.mailings[issue_id]]
         if self.approvals is None:

@@ -1,1 +1,1 @@
-"""Orders: from a draft that is ready to a mailing, and what is done to it under way."""
+"""Orders: checking and sending an issue, and actions on its mailing."""

@@ -1,6 +1,6 @@
-"""What people do to a mailing under way: one function each, for pages and commands alike.
+"""Actions on mailings, for pages and commands: pause, resume, cancel, settle, retry.
 
-Each is one transaction with its entry in the audit log.
+Each function is one transaction, which includes the entry in the audit log.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from newsletter.mailings.trials.subjects import LETTERS
 
 
 def newsletter_of(engine: Engine, mailing_id: int) -> int:
-    """Return the newsletter of a mailing, in which a role is asked for.
+    """Return the newsletter of a mailing; roles are checked in this newsletter.
 
     Raises:
         NotFoundError: There is no such mailing.
@@ -50,18 +50,18 @@ def newsletter_of(engine: Engine, mailing_id: int) -> int:
 def pause(
     engine: Engine, actor: Actor, mailing_id: int, *, reason: str = "", within: int | None = None
 ) -> None:
-    """Hold a mailing; workers stop within two seconds.
+    """Pause a mailing; workers stop within two seconds.
 
     Args:
         engine: The database.
-        actor: Who does it.
-        mailing_id: Which.
-        reason: Why; shown with the mailing.
-        within: The newsletter that it must be an edition of; None for any mailing.
+        actor: The person or program that acts.
+        mailing_id: The mailing's number.
+        reason: The reason, which is shown with the mailing.
+        within: The newsletter that the mailing must belong to; None for any mailing.
 
     Raises:
         NotFoundError: There is no such mailing.
-        ConflictError: It is not under way.
+        ConflictError: The mailing is not under way.
         OrderError: The reason is too long.
     """
     with _acting(engine, actor, Action.MAILING_PAUSE, mailing_id, reason, within) as session:
@@ -79,9 +79,9 @@ def resume(
     within: int | None = None,
     even_twice: bool = False,
 ) -> None:
-    """Let a held mailing go on; arguments and errors as for `pause`.
+    """Resume a paused mailing; arguments and errors as for `pause`.
 
-    ``even_twice`` lets go also what a restored database may send to people a second time.
+    ``even_twice`` permits that people get the mailing twice, after the database was restored.
     """
     with _acting(engine, actor, Action.MAILING_RESUME, mailing_id, reason, within) as session:
         resume_mailing(session, mailing_id, even_twice=even_twice)
@@ -90,7 +90,7 @@ def resume(
 def cancel(
     engine: Engine, actor: Actor, mailing_id: int, *, reason: str = "", within: int | None = None
 ) -> None:
-    """Cancel a mailing; deliveries that are still queued are skipped. Errors as of `pause`."""
+    """Cancel a mailing; queued deliveries are skipped. Arguments and errors as for `pause`."""
     with _acting(engine, actor, Action.MAILING_CANCEL, mailing_id, reason, within) as session:
         cancel_mailing(session, mailing_id)
 
@@ -104,13 +104,13 @@ def decide_subject(
     reason: str = "",
     within: int | None = None,
 ) -> None:
-    """Decide between the subjects of a mailing by hand: the rest is sent with one at once.
+    """Choose a mailing's subject by hand; the remaining messages are sent with it at once.
 
-    ``chosen`` counts from 0; other arguments as for `pause`.
+    ``chosen`` is the subject's index from 0; other arguments as for `pause`.
 
     Raises:
         NotFoundError: There is no such mailing, or it has no trial or no such subject.
-        ConflictError: It is decided already, was cancelled, or has not begun.
+        ConflictError: The trial is decided already, was cancelled, or has not begun.
         OrderError: The reason is too long.
     """
     details: dict[Detail, object] = {
@@ -132,20 +132,20 @@ def settle(
     reason: str,
     positions: Collection[int] | None = None,
 ) -> int:
-    """Settle what is in doubt: send it again, or take it as arrived; return how many there were.
+    """Send uncertain deliveries again, or treat them as received; return how many there were.
 
     Args:
         engine: The database.
-        actor: Who decides.
-        mailing_id: Of which mailing.
-        resend: Whether it is sent again.
-        reason: Why; it must be said.
-        positions: Of these deliveries alone; None for all that are in doubt.
+        actor: The person or program that decides.
+        mailing_id: The mailing's number.
+        resend: True to send again, False to treat as received.
+        reason: The reason; required.
+        positions: The deliveries; None for all uncertain ones.
 
     Raises:
         NotFoundError: There is no such mailing.
-        ConflictError: It was cancelled.
-        OrderError: There is no reason, or one that is too long.
+        ConflictError: The mailing was cancelled.
+        OrderError: The reason is missing or too long.
     """
     action = Action.DELIVERY_RESEND if resend else Action.DELIVERY_LEAVE
     with _acting(engine, actor, action, mailing_id, reason, None, reason_required=True) as session:
@@ -161,16 +161,16 @@ def settle_by_journals(
     reason: str,
     saved: Collection[WorkerHost] = (),
 ) -> int:
-    """Settle what workers' journals prove; return how many deliveries. As for `settle`.
+    """Settle deliveries by the journals of workers; return how many changed. Errors as `settle`.
 
     Args:
         engine: The database.
-        actor: Who does it.
-        mailing_id: Which.
-        read: Gives what the journals say of the mailing with an identity.
-        reason: Why.
-        saved: The hosts that these journals are all of: they settle what is held of every mailing,
-            and nobody waits for these hosts any more.
+        actor: The person or program that acts.
+        mailing_id: The mailing's number.
+        read: Returns the outcomes in the journals for a mailing's identity.
+        reason: The reason; required.
+        saved: The hosts whose journals these are. Complete journals are restored for all paused
+            mailings, so that these hosts are no longer missing.
     """
     with _acting(
         engine, actor, Action.DELIVERY_PROVE, mailing_id, reason, None, reason_required=True
@@ -200,12 +200,12 @@ def settle_by_log(
     key: bytes,
     reason: str,
 ) -> int:
-    """Settle what a relay's log proves; return how many deliveries. As for `settle`.
+    """Settle deliveries by a relay's log; return how many changed. Arguments as for `settle`.
 
-    ``key`` is the one that Message-IDs are made with.
+    ``key`` is the secret from which Message-IDs are computed.
 
     Raises:
-        OrderError: It is no log of a relay, or of another mailing's hours.
+        OrderError: The file is not a relay's log, or names no message of this mailing.
     """
     with _acting(
         engine, actor, Action.DELIVERY_PROVE, mailing_id, reason, None, reason_required=True
@@ -221,7 +221,7 @@ def retry(
     reason: str,
     positions: Collection[int] | None = None,
 ) -> int:
-    """Send what failed once more; return how many there were. As for `settle`."""
+    """Queue failed deliveries again; return how many there were. As for `settle`."""
     with _acting(
         engine, actor, Action.DELIVERY_RETRY, mailing_id, reason, None, reason_required=True
     ) as session:
@@ -231,10 +231,12 @@ def retry(
 def export_missed(
     engine: Engine, actor: Actor, mailing_id: int, *, within: int
 ) -> Iterator[tuple[str, DeliveryState, datetime | None, str, str]]:
-    """Write down who exports whom a mailing did not reach; return them, as `missed_deliveries`.
+    """Return the deliveries that did not reach their recipient, and log the export.
+
+    The rows are those of `missed_deliveries`.
 
     Raises:
-        NotFoundError: The newsletter ``within`` has no such edition.
+        NotFoundError: The newsletter ``within`` has no such mailing.
     """
     _newsletter_within(engine, mailing_id, within)
     with transaction(engine) as session:
@@ -249,11 +251,11 @@ def export_missed(
 
 
 def _newsletter_within(engine: Engine, mailing_id: int, within: int | None) -> int:
-    """Return the newsletter of a mailing that may be named ``within`` one.
+    """Return the newsletter of a mailing, which must belong to ``within`` if that is given.
 
-    There an edition may be, which goes out to all who get it. A notice is between the product and
-    one person: a link for a new password, that somebody asks to join. Who named it by its number
-    could hold it back, or learn whose it is.
+    Within a newsletter only mailings to its list can be named. A notice, such as a link for a new
+    password, concerns one person: somebody who guessed its number could otherwise hold it back, or
+    learn whose it is.
     """
     with reading(engine) as session:
         mailing = find_mailing(session, mailing_id)

@@ -1,6 +1,7 @@
-"""Orders: a decision to send an issue, checked by the same rules from whichever door it comes.
+"""Orders: the decision to send an issue, checked by the same rules on pages and commands.
 
-The mailing, who ordered it and the audit entry are one transaction; the order's key is unique.
+The mailing, its author and the audit entry are written in one transaction. An order has a unique
+key, so that placing it twice makes one mailing.
 """
 
 from __future__ import annotations
@@ -42,20 +43,20 @@ from newsletter.rendering.model import RenderedIssue
 from newsletter.rendering.preflight import Preflight
 from subscribers.segments.saved import demand_fields, names_of_queries
 
-#: A key is a token, or a word of a program's own that is as hard to meet by chance.
+#: Permitted lengths of a key: long enough that two programs cannot choose the same by chance.
 _KEY_LENGTHS = range(16, 65)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
-    """One decision to send.
+    """A confirmed decision to send.
 
     Attributes:
-        key: Made with the confirmation; the same key is the same mailing.
-        digest: Of the content that was confirmed.
-        plan: To whom and when; its segment is a query.
-        with_warnings: Preflight's warnings were seen, and it is to be sent all the same.
-        again: It is to be sent though it was before.
+        key: Generated with the confirmation page; one key makes one mailing.
+        digest: The digest of the confirmed content.
+        plan: The audience, time and subjects; its segment is a query.
+        with_warnings: Whether preflight's warnings are accepted.
+        again: Whether the issue is to be sent although it was sent before.
     """
 
     key: str
@@ -68,19 +69,19 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OrderReview:
-    """What an order would do, for whoever is to confirm it.
+    """The effect of an order, shown for confirmation.
 
     Attributes:
-        digest: Names the content that is confirmed.
+        digest: The digest of the content.
         first: When the first message is due; None for at once.
         earlier: The issue's mailings so far, the newest first.
-        variants: The different mails that its readers get, the most read first; empty where all
-            get the same parts.
-        decide_at: When the subject of who is not in the trial is decided; None without a trial.
-        tried: About how many get each of the subjects that are compared.
-        place: Where the issue will stand in the archive; None where the newsletter has none.
-        other_day: The day that it goes out on, where its issue bears another.
-        other_plan: Whether audience, hour or subjects are not those that were approved.
+        variants: The variants that readers get, those with the most readers first; empty if all get
+            the same content.
+        decide_at: When the subject is chosen; None without a trial of subjects.
+        tried: The approximate number of readers who get each subject during the trial.
+        place: How the archive will show the issue; None if the newsletter has no archive.
+        other_day: The day of sending, if the issue's date is another day.
+        other_plan: Whether audience, time or subjects differ from those that were approved.
     """
 
     rendered: RenderedIssue
@@ -106,12 +107,13 @@ def review_order(
     *,
     figures: Figures,
 ) -> OrderReview:
-    """Return what an order of ``plan``, whose segment is a query, would do, if it can be placed.
+    """Return the effect of an order with this plan, whose segment is a query.
 
     Raises:
-        ConflictError: Preflight found errors, approval is lacking, the hour has passed or is
-            further off than a year, nobody would get it, or its subjects cannot be compared.
-        ListError: The segment is none.
+        ConflictError: The order cannot be placed: preflight found errors, approval is missing, the
+            time has passed or is more than a year ahead, the audience is empty, or the subjects
+            cannot be compared.
+        ListError: The segment is not valid.
     """
     rendered = _cleared(preflight)
     segment, trial = plan.segment, plan.trial
@@ -160,7 +162,7 @@ def review_order(
 
 
 def other_day(newsletter: NewsletterRow, issue: Issue, schedule: Schedule) -> date | None:
-    """Return the day that an issue goes out on, where it bears another day than that."""
+    """Return the day of sending if the issue's date is another day; otherwise None."""
     hour = schedule.hour or now().astimezone(ZoneInfo(newsletter.time_zone))
     if issue.undated or issue.issue_date == hour.date():
         return None
@@ -176,15 +178,15 @@ def place_order(
     *,
     batch_size: int,
 ) -> int:
-    """Make the mailing of ``issue`` as ``preflight`` rendered it, or return the one made already.
+    """Create the mailing of ``issue`` as ``preflight`` rendered it; return its number.
 
-    Two orders of one issue at once are one after the other: the second one must say that it is to
-    be sent again.
+    An order that was placed already returns its mailing. Two orders of one issue at the same time
+    are processed one after the other, and the second needs ``again``.
 
     Raises:
-        ConflictError: As `review_order`; or the content is not what was confirmed, warnings were
-            not accepted, or the issue was sent before and is not to be sent again.
-        ListError: The segment is none.
+        ConflictError: As for `review_order`; or the content is not the confirmed one, warnings were
+            not accepted, or the issue was sent before and ``again`` is not set.
+        ListError: The segment is not valid.
         OrderError: The key is too short or too long.
     """
     _demand_key(order.key)
@@ -196,7 +198,7 @@ def place_order(
             newsletter = session.get_one(NewsletterRow, issue.newsletter_id)
             _demand_consent(newsletter, issue, preflight, order)
             session.get_one(IssueRow, issue.id, with_for_update=True)
-            # Asked again under the lock: the same order may have been placed twice at once.
+            # Checked again under the lock: the same order may be placed twice at the same time.
             if (known := order_of(session, order.key)) is not None:
                 return known
             _demand_sendable(session, newsletter, issue, rendered, order)
@@ -227,7 +229,7 @@ def place_order(
             )
             return mailing_id
     except IntegrityError:
-        # The same key was used for two issues at once, and the other was first.
+        # The same key was used for another issue at the same time.
         if (known := _find(engine, order.key, issue.id)) is None:
             raise
         return known
@@ -248,7 +250,7 @@ def _demand_key(key: str) -> None:
 def _demand_consent(
     newsletter: NewsletterRow, issue: IssueRow, preflight: Preflight, order: Order
 ) -> None:
-    """Refuse an order that does not accept what preflight warns of."""
+    """Raise if the order does not accept preflight's warnings."""
     if not order.with_warnings and _warnings(newsletter, issue, preflight, order.plan.trial):
         raise ConflictError(
             msg("Preflight found warnings; confirm that the issue is to be sent despite them.")
@@ -262,7 +264,7 @@ def _demand_sendable(
     rendered: RenderedIssue,
     order: Order,
 ) -> None:
-    """Refuse an order whose content, approval, hour, readers or subjects do not allow it now."""
+    """Raise if content, approval, time, audience or subjects do not permit the order now."""
     plan = order.plan
     digest = content_digest(newsletter, rendered, plan.trial)
     if digest != order.digest:
@@ -288,21 +290,21 @@ def _demand_sendable(
 
 
 def order_of(session: Session, key: str) -> int | None:
-    """Return the mailing that an order made, if it did."""
+    """Return the mailing of an order; None if it was not placed."""
     return session.scalar(select(MailingOrderRow.mailing_id).where(MailingOrderRow.key == key))
 
 
 def earlier_mailings(session: Session, issue_id: int) -> Sequence[MailingRow]:
-    """Return the mailings of an issue that somebody got, or will get, the newest first.
+    """Return the mailings of an issue that people received or will receive, the newest first.
 
-    Whoever orders another is asked about them. That they are those for which an issue stays as it
-    is (`sent_as`) is a decision of its own: whether one that was cancelled counts is said here.
+    Another order must confirm that the issue is sent again. Cancelled mailings count if some copies
+    were sent. The rule which mailings make an issue read-only is separate; see `sent_as`.
     """
     return sent_as(session, issue_id)
 
 
 def already_sent_error(mailing: MailingRow) -> ConflictError:
-    """Return the error of an issue that this mailing sent, where nobody said to send it again."""
+    """Return the error for an order without ``again`` of an issue that was sent already."""
     return ConflictError(
         msg("The issue was sent before, in mailing {mailing}.", mailing=mailing.id),
         remedy=msg("Confirm that it is to be sent again."),
@@ -334,10 +336,10 @@ def _cleared(preflight: Preflight) -> RenderedIssue:
 def _warnings(
     newsletter: NewsletterRow, issue: IssueRow, preflight: Preflight, trial: SubjectTrial | None
 ) -> Sequence[Finding]:
-    """Return what preflight warns of, in the subjects that are compared, too.
+    """Return preflight's warnings, including those about the subjects of a trial.
 
     Raises:
-        ConflictError: One of these cannot be sent.
+        ConflictError: A subject cannot be sent.
     """
     fields = publisher_of(newsletter).fields
     others = check_subjects(issue_from_json(issue.content), trial.others if trial else (), fields)
@@ -350,10 +352,10 @@ def _warnings(
 def _demand_readers(
     session: Session, newsletter: NewsletterRow, rendered: RenderedIssue, plan: SendingPlan
 ) -> int:
-    """Return how many different mails an order's readers would get by the parts they are shown.
+    """Return the number of variants that the order's audience would get.
 
     Raises:
-        ConflictError: Nobody would receive it, or there are too many.
+        ConflictError: The audience is empty, or there are too many variants.
     """
     demand_fields(session, newsletter.id, [plan.segment])
     if not has_audience(session, newsletter, plan.segment):

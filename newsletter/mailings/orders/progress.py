@@ -1,6 +1,6 @@
-"""How far an issue has come, from draft to sent, and what is next for one person.
+"""An issue's progress from draft to sent, and the next step for a person.
 
-Everything is read from what decides it: preflight, approvals and mailings. Nothing of it is stored.
+Progress is not stored, but computed from preflight, approvals and mailings.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from newsletter.rendering.preflight import Preflight
 
 
 class Stage(StrEnum):
-    """A station on an issue's way; each is reached after those before it."""
+    """A stage of an issue, in order."""
 
     DRAFT = "draft"
     CHECKED = "checked"
-    #: In the place of ``APPROVED`` while a second person is asked.
+    #: Shown in the place of ``APPROVED`` while approval is requested.
     WAITING = "waiting"
     APPROVED = "approved"
     SCHEDULED = "scheduled"
@@ -48,7 +48,7 @@ class Stage(StrEnum):
 
 
 class NextStep(StrEnum):
-    """What has to be done for an issue to come further."""
+    """The action that moves an issue to its next stage."""
 
     MEND = "mend"
     ASK = "ask"
@@ -85,7 +85,7 @@ _MAILED = (Stage.SCHEDULED, Stage.SENDING, Stage.SENT)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Viewer:
-    """Whose next step is asked for."""
+    """The person whose next step is computed."""
 
     account_id: int
     rights: Rights
@@ -93,25 +93,26 @@ class Viewer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IssueProgress:
-    """An issue's place on its way, as one person sees it.
+    """The progress of an issue, as one person sees it.
 
     Attributes:
-        stages: The stations on its way, in order; one that is sent at once is not scheduled.
-        skipped: Those that it passes by: approval, where it is not required.
-        stage: The last one reached.
-        errors: How many of preflight's findings forbid sending.
-        warnings: How many do not, and should be looked at first.
-        begun: Whether the errors are only of what is not written yet.
-        digest: Of the content that is judged; empty where there is no mail of it.
-        approval: Of exactly this content, asked for or given.
-        returned: What was sent back last and still has to be answered.
-        lapsed: What was asked for last, or approved, before the content changed; None where
-            approval of this content was asked for.
-        deserted: Whether approval waits for people alone who cannot give it any more.
-        mailing: The newest that keeps the issue as it is.
-        step: What is next.
-        may: Whether this person may do it.
-        who: The names of those who may, where this person may not.
+        stages: The stages of this issue, in order; an issue that is sent at once has no scheduled
+            stage.
+        skipped: Stages that do not apply, such as approval where it is not required.
+        stage: The stage that was reached last.
+        errors: The number of preflight findings that prevent sending.
+        warnings: The number of findings that have to be accepted.
+        begun: Whether all errors are about content that is not written yet.
+        digest: The digest of the checked content; empty if it cannot be rendered.
+        approval: The approval of exactly this content, requested or given.
+        returned: The last request that was returned and has not been answered.
+        lapsed: The last request or approval if the content has changed since; None if approval of
+            the present content was requested.
+        deserted: Whether nobody who was asked for approval can give it any more.
+        mailing: The newest mailing that makes the issue read-only.
+        step: The next step.
+        may: Whether this person may take the next step.
+        who: The names of people who may, if this person may not.
     """
 
     stages: tuple[Stage, ...]
@@ -132,11 +133,11 @@ class IssueProgress:
 
     @property
     def approval_state(self) -> str:
-        """Where the approval of this content stands; empty where nobody asked for it."""
+        """The state of the approval of this content; empty if none was requested."""
         return state_of(self.approval).value if self.approval else ""
 
     def reached(self, stage: Stage) -> bool:
-        """Return whether a station lies behind, or is where the issue stands."""
+        """Return whether the issue has reached a stage."""
         return self.stages.index(stage) <= self.stages.index(self.stage)
 
 
@@ -150,16 +151,16 @@ def standing_of(
     anew: bool = False,
     plan: SendingPlan | None = None,
 ) -> IssueProgress:
-    """Return how far an issue has come.
+    """Return the progress of an issue.
 
     Args:
-        session: To read with.
-        newsletter: Whose issue it is.
-        issue_id: None for a draft that was never readied.
-        preflight: Of its content as it is now; None where that cannot be read, or was sent.
-        viewer: Whose next step is asked for.
-        anew: As though it was not sent yet: it is to be sent to others, too.
-        plan: How it is to be sent; None for as it was meant when approval was last asked for.
+        session: The database session.
+        newsletter: The issue's newsletter.
+        issue_id: The issue; None for a draft that was never made ready.
+        preflight: The check of the present content; None if it cannot be read, or was sent.
+        viewer: The person whose next step is computed.
+        anew: Whether to ignore earlier mailings, because the issue is to be sent again.
+        plan: How it is to be sent; None for the plan of the last request for approval.
     """
     mailings = sent_as(session, issue_id) if issue_id is not None and not anew else ()
     mailing = mailings[0] if mailings else None
@@ -263,7 +264,7 @@ def _allowed(
 def _name_of(
     session: Session, newsletter: NewsletterRow, step: NextStep, asker: int | None
 ) -> tuple[str, ...]:
-    """Return the name of whoever asked for approval, if they still may go on; else nothing."""
+    """Return the name of the person who requested approval, if they may still send; or nothing."""
     account = session.get(AccountRow, asker) if asker else None
     if account is None or account.disabled_at is not None:
         return ()

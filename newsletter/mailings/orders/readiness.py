@@ -1,4 +1,4 @@
-"""Clearance: a stored issue checked as it would be sent, its sender's domain included."""
+"""Readiness: run preflight on a stored issue, a draft or a file, as it would be sent."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def check_stored(
     ask_dns: bool = True,
     known: PriorFindings | None = None,
 ) -> Preflight:
-    """Check an issue in the database; ``known`` is what `stored_findings` returns of it.
+    """Check an issue in the database; ``known`` is the result of `stored_findings` for it.
 
     Raises:
-        NotFoundError: Its template does not exist.
+        NotFoundError: The issue's template does not exist.
     """
-    # A mailbox on this machine asks for no proof of who sends.
+    # Mail into the mailbox of this machine needs no SPF, DKIM or DMARC.
     outward = bool(settings.mail_transports) and settings.mailbox_file is None
     domain = newsletter.from_address.rpartition("@")[2]
     known = known or PriorFindings()
@@ -63,17 +63,18 @@ def stored_findings(
     is_correction: bool = False,
     figures: Figures | None = None,
 ) -> PriorFindings:
-    """Return what the database alone tells of an issue.
+    """Return the findings about an issue that need the database.
 
-    That is what was sent before, who gets what, and which words are right in this newsletter.
+    They concern earlier issues, variants and translations, and the newsletter's own dictionary.
 
     Args:
-        session: To read with.
-        newsletter: Whose issue.
-        content: As it is now.
-        besides: The stored issue that it is; None where it is none yet.
-        is_correction: Whether it corrects that issue, which was sent.
-        figures: Counts readers; without, they are counted anew.
+        session: The database session.
+        newsletter: The issue's newsletter.
+        content: The present content.
+        besides: The stored issue, which is left out of the comparison with earlier issues; None if
+            the content was never stored.
+        is_correction: Whether the content corrects that issue, which was sent.
+        figures: Cached counts of readers; None to count again.
     """
     issue = resolve_snippets(content, dict(publisher_of(newsletter).snippets))
     repeats = find_repeats(
@@ -93,10 +94,10 @@ def stored_findings(
 def check_brought(
     session: Session, read: ReadIssue, newsletter: NewsletterRow, settings: Settings
 ) -> Preflight:
-    """Check an issue that was read from a file, as it would be once imported; asks no DNS.
+    """Check an issue from a file as if it were imported, without DNS look-ups.
 
     Raises:
-        NotFoundError: Its template does not exist.
+        NotFoundError: The issue's template does not exist.
     """
     there = session.scalars(
         select(IssueRow.id).where(
@@ -114,10 +115,10 @@ def check_brought(
 
 
 def check_draft(draft: Draft, newsletter: NewsletterRow, settings: Settings) -> Preflight:
-    """Check a draft as it was saved, without asking DNS.
+    """Check a saved draft, without DNS look-ups.
 
     Raises:
-        NotFoundError: Its template does not exist.
+        NotFoundError: The draft's template does not exist.
     """
     return run_preflight(
         draft.issue,
@@ -134,7 +135,7 @@ def _check_sender(domain: str, settings: Settings) -> list[Finding]:
 
 
 def _dkim_name(domain: str, settings: Settings) -> str:
-    """Return where the first key that signs for a domain should stand in DNS."""
+    """Return the DNS name of the public key for the first DKIM key of a domain."""
     for words in settings.dkim_keys:
         of, _, rest = words.lower().partition(":")
         if domain == of or domain.endswith(f".{of}"):

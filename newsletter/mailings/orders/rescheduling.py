@@ -1,6 +1,7 @@
-"""Another hour for a mailing that has not begun.
+"""Rescheduling: change the time of a mailing that has not begun.
 
-Approval is of content, not of hours, so it stays; see `newsletter.mailings.approvals`.
+Approval concerns the content and not the time, so it stays valid; see
+`newsletter.mailings.approvals`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from newsletter.mailings.trials.subjects import demand_decision, find_trial
 
 
 class _Mailing(Protocol):
-    """What is asked of a mailing, be it a row or its figures."""
+    """The attributes of a mailing that are needed, as a row or in a report."""
 
     @property
     def kind(self) -> MailingKind: ...
@@ -39,9 +40,9 @@ class _Mailing(Protocol):
 
 
 def hour_of(mailing: _Mailing) -> datetime | None:
-    """Return when a mailing is due whose hour can be changed; None where it cannot.
+    """Return the scheduled time of a mailing if it can be changed; otherwise None.
 
-    It is an issue's that waits for its hour, or that is held before it began.
+    It can be changed for mailings of issues that are scheduled, or were paused before they began.
     """
     waits = mailing.state in {MailingState.SCHEDULED, MailingState.PAUSED}
     if mailing.kind is not MailingKind.ISSUE or not waits or mailing.started_at is not None:
@@ -50,7 +51,7 @@ def hour_of(mailing: _Mailing) -> datetime | None:
 
 
 def times_shown(due: datetime, decide: datetime | None) -> str:
-    """Return what a form says of the times that it shows: of the start, and of the decision."""
+    """Return the value by which a form records the times it showed: of the start and decision."""
     return " ".join(each.astimezone(UTC).isoformat() for each in (due, decide) if each)
 
 
@@ -65,34 +66,31 @@ def reschedule(
     reason: str = "",
     within: int | None = None,
 ) -> datetime:
-    """Let a mailing go out at another hour, on the same clocks and at the same pace.
+    """Change the scheduled time of a mailing; return the time before.
 
-    Return when it was due before.
-
-    What is held stays held, unless it is for its hour having passed while nothing ran.
+    Time zones and distribution stay the same. A paused mailing stays paused, unless it was paused
+    because its time passed while no worker was running.
 
     Args:
         engine: The database.
-        actor: Who does it.
-        mailing_id: Which.
+        actor: The person or program that acts.
+        mailing_id: The mailing's number.
         hour: The wall-clock time, without a zone.
-        decide: When the subject is decided, on the newsletter's clock; None for as long after the
-            first message as before.
-        shown: The times that whoever asks saw, of `times_shown`; empty where none were, as to a
-            command.
-        reason: Why; kept in the audit log.
-        within: The newsletter that it must be of; None for any.
+        decide: When the subject is chosen, in the newsletter's time zone; None to keep the interval
+            after the first message.
+        shown: The times that the form showed, by `times_shown`; empty for commands.
+        reason: The reason, which is stored in the audit log.
+        within: The newsletter that the mailing must belong to; None for any.
 
     Raises:
-        NotFoundError: There is no such mailing, or it compares no subjects though ``decide`` is
-            given.
-        ConflictError: It has begun or is over, its times are no longer those shown, or the hour
-            has passed, is further off than a year, or does not fit the decision.
+        NotFoundError: There is no such mailing, or it has no trial although ``decide`` is given.
+        ConflictError: The mailing has begun or ended, its times differ from those shown, or the
+            time has passed, is more than a year ahead, or does not fit the decision.
         OrderError: The reason is too long.
     """
     why = read_reason(reason, required=False)
     with transaction(engine) as session:
-        # Held until the end, so that the round that starts what is due comes before or after.
+        # Locked until the end, so that a round cannot start the mailing in between.
         mailing = session.get(MailingRow, mailing_id, with_for_update=True)
         if mailing is None or (within is not None and mailing.newsletter_id != within):
             raise no_such_mailing(mailing_id)
@@ -145,7 +143,7 @@ def _move_decision(
     begins: datetime,
     later: timedelta,
 ) -> list[str] | None:
-    """Move the decision between a mailing's subjects; return from when to when, if it has one."""
+    """Move the time at which the subject is chosen; return old and new time, or None."""
     if trial is None:
         if decide is not None:
             raise NotFoundError(msg("Mailing {mailing} compares no subjects.", mailing=mailing_id))

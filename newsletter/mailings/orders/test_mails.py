@@ -1,4 +1,4 @@
-"""Test mail: an issue to a few people, by the engine that sends it to all, marked, not counted."""
+"""Test mails: an issue sent to a few people by the same engine, marked and not counted."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ from newsletter.tokens import Pseudonyms
 from subscribers.people import find_or_add_person
 from subscribers.suppression import erased_among
 
-#: What stands before the subject of a test mail.
+#: The prefix of a test mail's subject.
 _MARK = pmsg("test mail", "[test] ")
 _MOST = 50
-#: Test mails of one newsletter within 24 hours.
+#: The maximum number of test mails of one newsletter within 24 hours.
 _MOST_A_DAY = 500
 
 
 def read_addresses(text: str) -> tuple[Address, ...]:
-    """Read addresses, one a line or between commas; each counts once.
+    """Parse addresses, separated by line ends or commas, without duplicates.
 
     Raises:
-        ListError: One is no address, there is none, or there are more than 50.
+        ListError: An address is not valid, or there is none, or there are more than 50.
     """
     words = text.replace(",", "\n").split("\n")
     addresses = {
@@ -74,10 +74,10 @@ def read_addresses(text: str) -> tuple[Address, ...]:
 def recipients_of(
     session: Session, newsletter_id: int, *, group: str = "", to: str = ""
 ) -> tuple[Address, ...]:
-    """Return to whom a test goes: a group by its number or name, or the addresses given.
+    """Return the recipients of a test: a group by its number or name, or the given addresses.
 
     Raises:
-        ListError: As `read_addresses`.
+        ListError: As for `read_addresses`.
         NotFoundError: The newsletter has no such group.
     """
     return read_addresses(group_addresses(session, newsletter_id, group) if group else to)
@@ -100,26 +100,26 @@ def order_test(
     settings: Settings,
     pseudonyms: Pseudonyms,
 ) -> int:
-    """Queue a test mail of an issue as it stands; return its mailing's number.
+    """Queue a test mail of an issue as it is now; return its mailing's number.
 
     Args:
         engine: The database.
-        actor: Who tests.
-        newsletter: Whose issue.
-        issue: Which.
-        group: The number or the name of the test group it goes to.
-        to: Addresses, one a line or between commas, where it goes to no group.
-        shown_as: The key of the readers, or of the one reader, whose mail it is; see
-            `newsletter.mailings.planning.shown_as`. Without one it has all parts.
-        sees_people: Whether who tests may see single subscribers.
-        settings: Where templates lie, and how the site is called.
-        pseudonyms: By which the erased are known.
+        actor: The person who tests.
+        newsletter: The issue's newsletter.
+        issue: The issue.
+        group: The number or name of a test group; empty to use ``to``.
+        to: Addresses, separated by line ends or commas.
+        shown_as: The key of the variant or the reader whose mail is sent; see
+            `newsletter.mailings.planning.shown_as`. Empty for a mail with all parts.
+        sees_people: Whether the actor may see single subscribers.
+        settings: The settings, for templates and the public URL.
+        pseudonyms: The pseudonyms by which erased addresses are recognised.
 
     Raises:
-        ConflictError: It cannot be rendered, or it would show one reader's data to a group; or see
-            `send_test`.
-        ListError: An address is none, or there are too many or none.
-        NotFoundError: There is no such group, or the readers are no longer there.
+        ConflictError: The issue cannot be rendered, or the mail would show one reader's data to a
+            group; or see `send_test`.
+        ListError: An address is not valid, or there are too many or none.
+        NotFoundError: There is no such group, or no such reader any more.
     """
     preflight = check_stored(issue, newsletter, settings, ask_dns=False)
     if preflight.rendered is None:
@@ -158,7 +158,7 @@ def send_test(
     addresses: Sequence[Address],
     pseudonyms: Pseudonyms,
 ) -> int:
-    """Queue a test mail of an issue; see `queue_test` for errors and what is returned."""
+    """Queue a test mail of an issue and log it; result and errors as for `queue_test`."""
     mailing_id = queue_test(
         session, newsletter, issue.title, rendered, addresses, pseudonyms, issue_id=issue.id
     )
@@ -167,7 +167,7 @@ def send_test(
         actor,
         Action.ISSUE_TEST,
         issue,
-        # To whom is in the mailing, whose readers can be erased; nothing of the log can be.
+        # Without addresses: they are in the mailing, where they can be erased, unlike in the log.
         details={"mailing": mailing_id, "recipients": len(addresses)},
     )
     session.flush()
@@ -184,14 +184,14 @@ def queue_test(
     *,
     issue_id: int | None = None,
 ) -> int:
-    """Queue a test mail, ahead of every mailing; return its mailing's number.
+    """Queue a test mail, which has priority over mailings; return its mailing's number.
 
     Raises:
-        ConflictError: Somebody asked to be erased; they get no test either. Or nobody approved, and
-            an address is no account's; or too many tests went out today.
+        ConflictError: A recipient was erased; or approval is required, was not given, and an
+            address does not belong to an account; or too many tests were sent today.
     """
     people = [find_or_add_person(session, address) for address in addresses]
-    # Only now: adding people waited for erasures that were under way.
+    # After the people were added, which waits for erasures that run at the same time.
     if erased_among(session, [address.key for address in addresses], pseudonyms):
         raise ConflictError(msg("One of the addresses has asked not to receive email any more."))
     if newsletter.approval_required:
@@ -213,7 +213,7 @@ def queue_test(
     session.add(mailing)
     session.flush()
     mark = _MARK.in_language(rendered.language)
-    # What is rendered here is all of it, or what the readers get whom it is shown as.
+    # The mail was rendered for the chosen readers, so there are no variants.
     marked = replace(rendered, subject=(mark, *rendered.subject), variants=None)
     freeze_content(session, mailing.id, newsletter, marked, date=moment, kind=MailingKind.TEST)
     for position, person in enumerate(people, 1):
@@ -239,7 +239,7 @@ def queue_test(
 
 
 def _demand_colleagues(session: Session, addresses: Sequence[Address]) -> None:
-    """Where a second person approves, what nobody approved goes to those who sign in alone."""
+    """Raise if a test of an unapproved issue goes to an address that is not an account's."""
     if {address.key for address in addresses} - _accounts_of(session, addresses).keys():
         raise ConflictError(
             msg("While issues need approval, tests can be sent only to people with an account."),
@@ -248,7 +248,7 @@ def _demand_colleagues(session: Session, addresses: Sequence[Address]) -> None:
 
 
 def _accounts_of(session: Session, addresses: Sequence[Address]) -> dict[str, int]:
-    """Return the numbers of the accounts in use that have these addresses, by their keys."""
+    """Return the ids of the active accounts with these addresses, by address key."""
     return dict(
         session.execute(
             select(AccountRow.address_key, AccountRow.id).where(
@@ -284,7 +284,7 @@ def list_groups(session: Session, newsletter_id: int) -> Sequence[TestGroupRow]:
 
 
 def group_addresses(session: Session, newsletter_id: int, group: str) -> str:
-    """Return the addresses, one a line, of a test group that is named, or whose number is given.
+    """Return the addresses, one per line, of a test group given by its name or number.
 
     Raises:
         NotFoundError: The newsletter has no such group.
@@ -297,7 +297,7 @@ def group_addresses(session: Session, newsletter_id: int, group: str) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TestGroups:
-    """Test groups as a form shows them: the addresses of each, one a line, by its name."""
+    """Test groups as a form shows them: the addresses, one per line, by group name."""
 
     __test__ = False
 
@@ -318,25 +318,25 @@ def save_group(
     addresses: str,
     shown: str = "",
 ) -> None:
-    """Save a test group, in place of the one of that name.
+    """Save a test group, replacing the one with the same name.
 
     Args:
-        session: Within the transaction that does it.
-        actor: Who does it.
-        newsletter_id: Whose group it is.
-        name: What it is called.
-        addresses: Who is in it, one a line or between commas.
-        shown: Which groups the form showed, of `TestGroups`.
+        session: The database session.
+        actor: The person who saves.
+        newsletter_id: The group's newsletter.
+        name: The group's name.
+        addresses: Its addresses, separated by line ends or commas.
+        shown: The groups that the form showed, by `TestGroups`.
 
     Raises:
-        ListError: The name is empty or too long, or an address is none.
-        EditConflictError: Somebody else saved one of that name meanwhile.
+        ListError: The name is empty or too long, or an address is not valid.
+        EditConflictError: Another person saved a group of that name meanwhile.
     """
     name = "".join(filter(str.isprintable, name)).strip()
     if not 0 < len(name) <= 64:  # noqa: PLR2004 - the column's width
         raise ListError(msg("A group needs a name of at most 64 characters."))
     members = read_addresses(addresses)
-    # One at a time, also of a name that there is no group of yet.
+    # Locks the newsletter's row, since a new group has no row to lock.
     session.execute(
         select(NewsletterRow.id)
         .where(NewsletterRow.id == newsletter_id)

@@ -1,4 +1,4 @@
-"""Preflight of what differs from reader to reader: translations, parts for some, subjects."""
+"""Preflight of the content that differs between readers: translations, parts for some, subjects."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def variants_now(
     urgent: bool = False,
     figures: Figures | None = None,
 ) -> Sequence[VariantCount]:
-    """Return the variants that a mailing would have now; none where all parts are for everybody.
+    """Return the variants that a mailing would have now; empty if all parts are for everybody.
 
     Raises:
-        ListError: A condition or the segment is none.
+        ListError: A condition or the segment is not valid.
         ConflictError: There are too many conditions.
     """
     conditions = conditions_of(issue)
@@ -62,7 +62,7 @@ def variants_now(
         return ()
     if figures is None:
         return count_variants(session, newsletter, conditions, segment, urgent=urgent)
-    # The segments that conditions name may be others by the next look.
+    # Part of the cache key: named segments may be redefined.
     queries = tuple(condition_query(session, newsletter.id, each) for each in conditions)
     key = ("variants", newsletter.id, newsletter.time_zone, conditions, queries, segment, urgent)
     return figures.of(
@@ -79,7 +79,7 @@ def check_variants(
     *,
     figures: Figures | None = None,
 ) -> PriorFindings:
-    """Return what is to be known, and what is wrong, of an issue with parts for some readers."""
+    """Return the findings about an issue with parts for some readers only."""
     if not conditions_of(issue):
         return PriorFindings()
     if faults := tuple(_faults(session, newsletter, issue)):
@@ -112,9 +112,9 @@ def _faults(session: Session, newsletter: NewsletterRow, issue: Issue) -> Iterat
 
 
 def variant_findings(issue: Issue, variants: Sequence[VariantCount]) -> Iterator[Finding]:
-    """Yield what is to be known, and what is wrong, of the variants that readers get.
+    """Yield findings about the variants that readers get.
 
-    Where there are no readers yet, there are no variants, and nothing is wrong with them.
+    Without readers there are no variants, and so no findings.
     """
     if not part_conditions(issue) or not variants:
         return
@@ -150,12 +150,12 @@ def variant_findings(issue: Issue, variants: Sequence[VariantCount]) -> Iterator
 
 
 def _bare(issue: Issue, variants: Sequence[VariantCount]) -> Iterator[Finding]:
-    """Yield what some readers would see without its content, with whose mail it is.
+    """Yield the parts that would be empty in some variants, with the readers concerned.
 
-    Where a mail has no content at all, nothing more is said of it.
+    For a variant without any content this is the only finding.
     """
     remaining = [(variant, frozenset(variant.met)) for variant in variants]
-    # Parts under the same conditions are bare for the same readers.
+    # Grouped: parts with the same conditions are empty for the same readers.
     alike: dict[tuple[Needs, frozenset[Needs]], list[VariantCount]] = {}
     for part in find_visibilities(issue):
         key = (part.needs, part.content)
@@ -252,13 +252,14 @@ def _finding(
 def check_translations(
     session: Session, newsletter: NewsletterRow, issue: Issue, *, corrects: int | None = None
 ) -> list[Finding]:
-    """Return what is to be known, and what is wrong, of an issue's translations.
+    """Return findings about an issue's translations.
 
     Args:
-        session: To count readers with.
-        newsletter: Whose issue.
-        issue: As it is now, with its snippets put in.
-        corrects: The sent issue that it corrects: then nobody is sent it anew.
+        session: The database session, for counting readers.
+        newsletter: The issue's newsletter.
+        issue: The present content, with snippets inserted.
+        corrects: The sent issue that it corrects, if any: a correction is not sent to everybody
+            again.
     """
     sent = languages_sent(session, corrects) if corrects is not None else frozenset()
     if not issue.translations and not sent:
@@ -344,7 +345,7 @@ def _lacking(tag: str, missing: int, people: int) -> Finding:
 
 
 def _in_translations(issue: Issue, tags: Sequence[str]) -> Iterator[Finding]:
-    """Yield what is wrong with what readers of translations get, and not with the original."""
+    """Yield the findings that concern translations but not the original."""
     own = {(finding.code, finding.about) for finding in check_issue(issue)}
     for tag in tags:
         said = translated(issue, tag)
@@ -364,17 +365,17 @@ def _in_translations(issue: Issue, tags: Sequence[str]) -> Iterator[Finding]:
 def check_subjects(
     issue: Issue, others: Sequence[Subject], fields: Collection[str] = ()
 ) -> Sequence[Finding]:
-    """Return what is wrong with the subjects besides the issue's own, by their letters; no hints.
+    """Return the errors and warnings about the alternative subjects of a trial, without hints.
 
     Args:
-        issue: Whose subjects are compared.
-        others: These, in their order.
-        fields: The keys of the fields that the newsletter has of its readers.
+        issue: The issue.
+        others: The alternative subjects, in order.
+        fields: The keys of the newsletter's fields, which subjects may contain.
     """
     bare = replace(issue, masthead="", lead=(), contents=(), chapters=(), credits=())
     found: list[Finding] = []
     for letter, subject in zip(LETTERS[1:], others, strict=False):
-        # Without a preheader of its own it has the issue's, which was looked at.
+        # Without a preheader of its own, the subject has the issue's, which was checked already.
         looked_at = {IssueField.TITLE} | ({IssueField.PREHEADER} if subject.preheader else set())
         shown = replace(bare, title=subject.title, preheader=subject.preheader, translations=())
         found += [
@@ -393,10 +394,10 @@ def check_subjects(
 
 
 def demand_subjects(issue: Issue, trial: SubjectTrial, fields: Collection[str]) -> None:
-    """Refuse a trial with a subject that no mail can carry.
+    """Check the subjects of a trial.
 
     Raises:
-        ContentError: One is such.
+        ContentError: A subject cannot be sent.
     """
     for finding in check_subjects(issue, trial.others, fields):
         if finding.severity is Severity.ERROR:
